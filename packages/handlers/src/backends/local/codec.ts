@@ -1,0 +1,159 @@
+import { decodeBase32Hex, encodeBase32Hex, type IdentityRule, KitError, positionAt } from '@pik/schema';
+
+import type { DeliveryRow, EventRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
+
+/** A row as SQLite gives it. */
+export type SqlRow = Record<string, unknown>;
+
+/** Identity rules by their number in the table. Part of the data format: append, never reorder. */
+const RULES: readonly IdentityRule[] = ['key', 'occurrence', 'content'];
+
+/** The number of an identity rule. */
+export function ruleNumber(rule: IdentityRule): number {
+  return RULES.indexOf(rule);
+}
+
+/** The 29 bytes of an event id or position. */
+export function idBytes(id: string): Uint8Array {
+  const bytes = decodeBase32Hex(id);
+  if (bytes === null) throw new KitError('INTERNAL', 'an event id that is none reached the index');
+  return bytes;
+}
+
+/** The 16 bytes of a pack id. */
+export function packBytes(packId: string): Uint8Array {
+  return Buffer.from(packId.replaceAll('-', ''), 'hex');
+}
+
+/** The pack id of 16 bytes. */
+export function packText(bytes: Uint8Array): string {
+  const hex = hexText(bytes);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** The bytes of a hexadecimal hash. */
+export function hexBytes(hex: string): Uint8Array {
+  return Buffer.from(hex, 'hex');
+}
+
+function hexText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** A row that never expires has no time, so that the column orders and compares as it should. */
+export function expiryValue(expiresMs: number): number | null {
+  return Number.isFinite(expiresMs) ? expiresMs : null;
+}
+
+function expiryOf(value: unknown): number {
+  return value === null ? Number.POSITIVE_INFINITY : (value as number);
+}
+
+/** The EVENT row of a joined row of `event`, `series`, `entity` and `producer`. */
+export function toEventRow(row: SqlRow): EventRow {
+  const event_id = encodeBase32Hex(row.event_id as Uint8Array);
+  const rule = RULES[row.rule as number] as IdentityRule;
+  const time = { epoch_ms: row.event_ms as number, sub_ms_ns: row.event_sub_ns as number };
+  return {
+    event_id,
+    position: rule === 'key' ? positionAt(event_id, time) : event_id,
+    rule,
+    source: row.source as string,
+    event_type: row.event_type as string,
+    entity_id: row.entity_id as string,
+    idempotency_key: row.idempotency_key as string | null,
+    producer_id: row.producer_id as string | null,
+    producer_seq: row.producer_seq as number | null,
+    event_ms: row.event_ms as number,
+    event_sub_ns: row.event_sub_ns as number,
+    received_ms: row.received_ms as number,
+    sent_ms: row.sent_ms as number | null,
+    payload_hash: hexText(row.payload_hash as Uint8Array),
+    flags: row.flags as number,
+    expires_ms: expiryOf(row.expires_ms),
+    pack_id: packText(row.pack_id as Uint8Array),
+    line: row.line as number,
+  };
+}
+
+/** The DELIVERY row of a row of `delivery`. */
+export function toDeliveryRow(row: SqlRow): DeliveryRow {
+  return {
+    event_id: encodeBase32Hex(row.event_id as Uint8Array),
+    outcome: row.outcome as DeliveryRow['outcome'],
+    event_ms: row.event_ms as number,
+    event_sub_ns: row.event_sub_ns as number,
+    received_ms: row.received_ms as number,
+    sent_ms: row.sent_ms as number | null,
+    payload_hash: hexText(row.payload_hash as Uint8Array),
+    flags: row.flags as number,
+    expires_ms: expiryOf(row.expires_ms),
+    pack_id: packText(row.pack_id as Uint8Array),
+    line: row.line as number,
+  };
+}
+
+/** The FAILURE row of a row of `failure`. */
+export function toFailureRow(row: SqlRow): FailureRow {
+  return {
+    kind: row.kind as FailureRow['kind'],
+    stage: row.stage as string,
+    code: row.code as string,
+    path: row.path as string | null,
+    detail: row.detail as string | null,
+    source: row.source as string | null,
+    event_type: row.event_type as string | null,
+    event_id: row.event_id as string | null,
+    received_ms: row.received_ms as number,
+    expires_ms: expiryOf(row.expires_ms),
+    pack_id: packText(row.pack_id as Uint8Array),
+    line: row.line as number,
+  };
+}
+
+/** The SLICE row of a joined row of `slice` and `series`; without its column, `entries` is empty. */
+export function toSliceRow(row: SqlRow): SliceRow {
+  return {
+    pack_id: packText(row.pack_id as Uint8Array),
+    source: row.source as string,
+    event_type: row.event_type as string,
+    event_day: row.event_day as number,
+    received_min_ms: row.received_min_ms as number,
+    received_max_ms: row.received_max_ms as number,
+    imported: row.imported === 1,
+    accepted: row.accepted as number,
+    duplicates: row.duplicates as number,
+    conflicts: row.conflicts as number,
+    lag: row.lag as Uint8Array,
+    delay: row.delay as Uint8Array,
+    entries: (row.entries as Uint8Array | undefined) ?? new Uint8Array(0),
+    expires_ms: expiryOf(row.expires_ms),
+  };
+}
+
+/** The SEQUENCE row of a joined row of `sequence` and `producer`. */
+export function toSequenceRow(row: SqlRow): SequenceRow {
+  return {
+    producer_id: row.producer_id as string,
+    pack_id: packText(row.pack_id as Uint8Array),
+    ranges: JSON.parse(row.ranges as string) as [number, number][],
+    received_ms: row.received_ms as number,
+    expires_ms: expiryOf(row.expires_ms),
+  };
+}
+
+/** The PACK row of a row of `pack`. */
+export function toPackRow(row: SqlRow): PackRow {
+  return {
+    pack_id: packText(row.pack_id as Uint8Array),
+    sha256: hexText(row.sha256 as Uint8Array),
+    bytes: row.bytes as number,
+    outcomes: row.outcomes as string,
+    request_id: row.request_id as string,
+    principal: row.principal as string | null,
+    imported: row.imported === 1,
+    received_min_ms: row.received_min_ms as number,
+    received_max_ms: row.received_max_ms as number,
+    expires_ms: expiryOf(row.expires_ms),
+  };
+}

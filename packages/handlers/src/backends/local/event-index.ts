@@ -1,0 +1,46 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+import type { Clock, EventIndex } from '../../ports/backend.ts';
+import type { PackRow } from '../../ports/rows.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { createInterning } from './interning.ts';
+import { createReader } from './reader.ts';
+import { indexError } from './sqlite.ts';
+import { createWriter } from './writer.ts';
+
+/** The index of one machine, and the way to stop it. */
+export interface LocalIndex extends EventIndex {
+  /** Waits for what is being committed, then closes the file. */
+  close(): Promise<void>;
+}
+
+/** The port over one SQLite connection. Reads run at once, writes share commits. */
+export function createEventIndex(db: DatabaseSync, options: { clock: Clock; onCommitted: (packs: readonly PackRow[]) => void }): LocalIndex {
+  const { clock, onCommitted } = options;
+  const interning = createInterning(db);
+  const commits = createGroupCommit({ db, interning, clock, onCommitted, writer: createWriter(db, interning) });
+  const probe = db.prepare('SELECT count(*) FROM mark');
+  const setMark = db.prepare('INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+  const check = async <T>(read: () => T): Promise<T> => {
+    try {
+      return read();
+    } catch (error) {
+      throw indexError(error);
+    }
+  };
+  const writeMark = (name: string, value: number) => commits.write(() => setMark.run(name, value));
+  return {
+    ...createReader(db, clock, check),
+    async ping() {
+      await check(() => probe.get());
+      // Only a write shows that writing works again.
+      if (!commits.healthy) await writeMark('probed_ms', clock.now());
+    },
+    admit: (rows, settle) => commits.admit(rows, settle),
+    setMark: writeMark,
+    async close() {
+      await commits.idle();
+      db.close();
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/** Marks a file as the kit's index, so that no other SQLite file is ever taken for one. */
+export const APPLICATION_ID = 0x70696b31;
+
+/** Raised with every change of the tables; an older program refuses a file with a higher one. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. The unique index
+ * of `event_id` is the only secondary index that a new event touches: rows themselves go in at the end of the table.
+ * Large blobs stand last in their rows, so that reading the columns before them does not read their pages.
+ */
+export const SCHEMA = `
+CREATE TABLE series (
+  series_no INTEGER PRIMARY KEY,
+  source TEXT NOT NULL,
+  event_type TEXT NOT NULL,
+  UNIQUE (source, event_type)
+) STRICT;
+
+CREATE TABLE entity (entity_no INTEGER PRIMARY KEY, entity_id TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE producer (producer_no INTEGER PRIMARY KEY, producer_id TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE event (
+  event_no INTEGER PRIMARY KEY,
+  event_id BLOB NOT NULL UNIQUE,
+  series_no INTEGER NOT NULL,
+  entity_no INTEGER NOT NULL,
+  rule INTEGER NOT NULL,
+  idempotency_key TEXT,
+  producer_no INTEGER,
+  producer_seq INTEGER,
+  event_ms INTEGER NOT NULL,
+  event_sub_ns INTEGER NOT NULL,
+  received_ms INTEGER NOT NULL,
+  sent_ms INTEGER,
+  flags INTEGER NOT NULL,
+  expires_ms INTEGER,
+  line INTEGER NOT NULL,
+  pack_id BLOB NOT NULL,
+  payload_hash BLOB NOT NULL
+) STRICT;
+
+-- TIME pointers: only keyed events have one, since the id of all others holds their time.
+CREATE TABLE pointer (position BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE delivery (
+  event_id BLOB NOT NULL,
+  pack_id BLOB NOT NULL,
+  line INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  event_ms INTEGER NOT NULL,
+  event_sub_ns INTEGER NOT NULL,
+  received_ms INTEGER NOT NULL,
+  sent_ms INTEGER,
+  flags INTEGER NOT NULL,
+  expires_ms INTEGER,
+  payload_hash BLOB NOT NULL,
+  PRIMARY KEY (event_id, pack_id, line)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE failure (
+  received_ms INTEGER NOT NULL,
+  pack_id BLOB NOT NULL,
+  line INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  stage TEXT NOT NULL,
+  code TEXT NOT NULL,
+  path TEXT,
+  detail TEXT,
+  source TEXT,
+  event_type TEXT,
+  event_id TEXT,
+  expires_ms INTEGER,
+  PRIMARY KEY (received_ms, pack_id, line, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE slice (
+  slice_no INTEGER PRIMARY KEY,
+  event_day INTEGER NOT NULL,
+  series_no INTEGER NOT NULL,
+  pack_id BLOB NOT NULL,
+  received_min_ms INTEGER NOT NULL,
+  received_max_ms INTEGER NOT NULL,
+  imported INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  duplicates INTEGER NOT NULL,
+  conflicts INTEGER NOT NULL,
+  expires_ms INTEGER,
+  lag BLOB NOT NULL,
+  delay BLOB NOT NULL,
+  entries BLOB NOT NULL,
+  UNIQUE (event_day, series_no, pack_id)
+) STRICT;
+
+CREATE TABLE sequence (
+  producer_no INTEGER NOT NULL,
+  pack_id BLOB NOT NULL,
+  received_ms INTEGER NOT NULL,
+  expires_ms INTEGER,
+  ranges TEXT NOT NULL,
+  PRIMARY KEY (producer_no, pack_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pack (
+  pack_id BLOB PRIMARY KEY,
+  sha256 BLOB NOT NULL,
+  bytes INTEGER NOT NULL,
+  request_id TEXT NOT NULL,
+  principal TEXT,
+  imported INTEGER NOT NULL,
+  received_min_ms INTEGER NOT NULL,
+  received_max_ms INTEGER NOT NULL,
+  expires_ms INTEGER,
+  outcomes TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;

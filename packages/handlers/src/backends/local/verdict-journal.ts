@@ -1,0 +1,90 @@
+import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import type { PackRow } from '../../ports/rows.ts';
+
+/** What was answered for one pack. */
+export interface AnsweredVerdicts {
+  readonly pack_id: string;
+  /** One letter per line, as in the PACK row. */
+  readonly outcomes: string;
+}
+
+/** Remembers beside the index what was answered, so that a rebuild can tell every verdict that comes out differently. */
+export interface VerdictJournal {
+  append(packs: readonly PackRow[], nowMs: number): void;
+  close(): void;
+}
+
+/**
+ * One line per pack, in files by day, written after the commit and before the answers. Without a sync: it outlives the
+ * process, not the power; a rebuild says how many packs have no line.
+ */
+export function openVerdictJournal(dir: string, onError: (error: unknown) => void): VerdictJournal {
+  const folder = join(dir, 'verdicts', 'v1');
+  let day = '';
+  let fd: number | null = null;
+  const close = () => {
+    if (fd !== null) closeSync(fd);
+    fd = null;
+  };
+  return {
+    append(packs, nowMs) {
+      if (packs.length === 0) return;
+      try {
+        const today = new Date(nowMs).toISOString().slice(0, 10);
+        if (fd === null || today !== day) {
+          close();
+          mkdirSync(folder, { recursive: true, mode: 0o700 });
+          fd = openSync(join(folder, `${today}.ndjson`), 'a', 0o600);
+          day = today;
+        }
+        writeFully(fd, Buffer.from(packs.map(journalLine).join('')));
+      } catch (error) {
+        // The commit is done and must be answered; only the comparison after a loss of the index gets poorer.
+        onError(error);
+      }
+    },
+    close,
+  };
+}
+
+function journalLine({ pack_id, outcomes }: PackRow): string {
+  return `${JSON.stringify({ pack_id, outcomes })}\n`;
+}
+
+function writeFully(fd: number, bytes: Buffer): void {
+  for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
+}
+
+/** What was answered, in the order of the commits. Lines that a crash cut short are left out. */
+export async function* readVerdictJournal(dir: string): AsyncIterable<AnsweredVerdicts> {
+  const folder = join(dir, 'verdicts', 'v1');
+  for (const file of journalFiles(folder)) {
+    const lines = createInterface({ input: createReadStream(join(folder, file)), crlfDelay: Number.POSITIVE_INFINITY });
+    for await (const line of lines) {
+      const verdicts = parseLine(line);
+      if (verdicts !== null) yield verdicts;
+    }
+  }
+}
+
+function journalFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function parseLine(line: string): AnsweredVerdicts | null {
+  try {
+    const { pack_id, outcomes } = JSON.parse(line) as Partial<AnsweredVerdicts>;
+    return typeof pack_id === 'string' && typeof outcomes === 'string' ? { pack_id, outcomes } : null;
+  } catch {
+    return null;
+  }
+}

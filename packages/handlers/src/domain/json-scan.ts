@@ -1,0 +1,169 @@
+/** What one pass over JSON text tells before it is parsed. */
+export interface JsonScan {
+  /** Deepest nesting of objects and arrays; counting stops once it is beyond the bound. */
+  readonly depth: number;
+  /** Object members at all depths: the colons outside strings. */
+  readonly members: number;
+  /** Some integer would come out of a double as another integer. */
+  readonly inexact_integers: boolean;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const MINUS = 0x2d;
+
+/** Every integer of at most 15 digits is exact in a double. */
+const EXACT_DIGITS = 15;
+
+/**
+ * One linear pass, no recursion, no allocation: nesting must be known before the text is parsed, since a parser accepts
+ * depths on which everything after it dies. Text that is not JSON gives some numbers, never an error.
+ */
+export function scanJson(text: string, depthMax: number): JsonScan {
+  let depth = 0;
+  let deepest = 0;
+  let members = 0;
+  let inexact = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = stringEnd(text, i);
+    else if (code === COLON) members += 1;
+    else if (code === OPEN_OBJECT || code === OPEN_LIST) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+      if (depth > depthMax) break;
+    } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth -= 1;
+    else if (code === MINUS || isDigit(code)) {
+      const end = numberEnd(text, i);
+      if (end - i > EXACT_DIGITS && !inexact) inexact = isInexactInteger(text.slice(i, end));
+      i = end - 1;
+    }
+  }
+  return { depth: deepest, members, inexact_integers: inexact };
+}
+
+/** The index of the closing quote of the string that opens at `start`, or the end of the text. */
+function stringEnd(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end === -1 ? text.length : end;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1;
+  return (at - first) % 2 === 1;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+function numberEnd(text: string, start: number): number {
+  let end = start + 1;
+  while (end < text.length && isNumberPart(text.charCodeAt(end))) end += 1;
+  return end;
+}
+
+/** Digits, and `.`, `+`, `-`, `e`, `E`. */
+function isNumberPart(code: number): boolean {
+  return isDigit(code) || code === 0x2e || code === 0x2b || code === MINUS || code === 0x65 || code === 0x45;
+}
+
+/** True where the integer that a double prints is another one than the token says, such as 9007199254740993. */
+function isInexactInteger(token: string): boolean {
+  if (!/^-?\d+$/.test(token)) return false;
+  const value = Number(token);
+  if (!Number.isFinite(value)) return false;
+  // What RFC 8785 prints, as an integer; from 1e21 on it has an exponent.
+  const printed = String(value);
+  const [mantissa, exponent] = printed.split('e+') as [string, string | undefined];
+  if (exponent === undefined) return BigInt(printed) !== BigInt(token);
+  const [whole, decimals = ''] = mantissa.split('.') as [string, string | undefined];
+  return BigInt(whole + decimals + '0'.repeat(Number(exponent) - decimals.length)) !== BigInt(token);
+}
+
+/**
+ * The spans of the elements of a JSON array, without the white space around them; null where the text is no bracketed
+ * list. What is inside an element is checked when the element is parsed.
+ */
+export function splitJsonArray(text: string): [start: number, end: number][] | null {
+  const spans: [number, number][] = [];
+  let start = text.indexOf('[') + 1;
+  let depth = 0;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = stringEnd(text, i);
+    else if (code === OPEN_OBJECT || code === OPEN_LIST) depth += 1;
+    else if (depth > 0 && (code === CLOSE_OBJECT || code === CLOSE_LIST)) depth -= 1;
+    else if (code === CLOSE_OBJECT) return null;
+    else if (depth === 0 && (code === COMMA || code === CLOSE_LIST)) {
+      const span = trimmed(text, start, i);
+      if (code === CLOSE_LIST) return closeList(text, spans, { span, end: i });
+      if (span === null) return null;
+      spans.push(span);
+      start = i + 1;
+    }
+  }
+  return null;
+}
+
+function closeList(text: string, spans: [number, number][], last: { span: [number, number] | null; end: number }): [number, number][] | null {
+  if (trimmed(text, last.end + 1, text.length) !== null) return null;
+  if (last.span !== null) spans.push(last.span);
+  else if (spans.length > 0) return null;
+  return spans;
+}
+
+function trimmed(text: string, from: number, to: number): [number, number] | null {
+  let start = from;
+  let end = to;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return start === end ? null : [start, end];
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+/** The exact text of a top-level member's value in the text of a JSON object that was parsed before; null if absent. */
+export function memberText(text: string, name: string): string | null {
+  let depth = 0;
+  let keyStart = -1;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      if (depth === 1 && keyStart === -1) keyStart = i;
+      i = stringEnd(text, i);
+    } else if (code === COLON && depth === 1) {
+      const end = valueEnd(text, i + 1);
+      const span = trimmed(text, i + 1, end);
+      if (span !== null && JSON.parse(text.slice(keyStart, text.lastIndexOf('"', i) + 1)) === name) return text.slice(...span);
+      keyStart = -1;
+      i = end - 1;
+    } else if (code === OPEN_OBJECT) depth += 1;
+  }
+  return null;
+}
+
+/** The index of the comma or brace that ends the value which starts at `start`. */
+function valueEnd(text: string, start: number): number {
+  let depth = 0;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = stringEnd(text, i);
+    else if (code === OPEN_OBJECT || code === OPEN_LIST) depth += 1;
+    else if (code === CLOSE_OBJECT || code === CLOSE_LIST) {
+      if (depth === 0) return i;
+      depth -= 1;
+    } else if (code === COMMA && depth === 0) return i;
+  }
+  return text.length;
+}

@@ -1,0 +1,34 @@
+import { ERRORS, flagNames, formatEpochMs, type IngestResult } from '@pik/schema';
+
+import type { Arrival } from './admit.ts';
+import type { Verdict } from './classify.ts';
+
+/** Where a receipt was stored; `rawKey` is null in a dry run. */
+export interface StoredAt {
+  readonly line: number;
+  readonly rawKey: string | null;
+}
+
+/** What ingest answers for one record. Fields that say nothing are left out: most answers are long lists. */
+export function verdictResult(arrival: Arrival, verdict: Verdict | null, stored: StoredAt): IngestResult {
+  const { event, fault } = arrival;
+  const at = { raw_key: stored.rawKey, line: stored.line };
+  if (event === null || verdict === null) {
+    const rejection: IngestResult = { event_id: null, status: 'REJECTED', lag_ms: null, ...at };
+    if (fault === null) return rejection;
+    rejection.code = fault.code;
+    if (fault.path !== null) rejection.path = fault.path;
+    rejection.detail = fault.detail;
+    return rejection;
+  }
+  const lag_ms = arrival.received_ms - event.event_time.epoch_ms;
+  const result: IngestResult = { event_id: event.event_id, status: verdict.status, lag_ms, ...at };
+  if (verdict.first !== null) result.first_received_at = formatEpochMs(verdict.first.received_ms);
+  if (verdict.flags !== 0) result.flags = flagNames(verdict.flags);
+  if (verdict.status === 'PENDING') {
+    result.code = 'PENDING';
+    result.detail = ERRORS.PENDING.title;
+    result.retryable = true;
+  }
+  return result;
+}

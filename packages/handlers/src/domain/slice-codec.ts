@@ -1,0 +1,73 @@
+import { decodeBase32Hex, encodeBase32Hex } from '@pik/schema';
+
+import { ByteReader, ByteWriter } from './bytes.ts';
+
+/** One receipt inside a slice. */
+export interface SliceEntry {
+  readonly event_id: string;
+  readonly outcome: 'ACCEPTED' | 'DUPLICATE' | 'CONFLICT';
+  readonly event_ms: number;
+  readonly event_sub_ns: number;
+  readonly received_ms: number;
+  readonly payload_hash: string;
+  readonly line: number;
+  readonly sent_ms: number | null;
+  /** When the first receipt of the event came; null for the first itself. */
+  readonly first_received_ms: number | null;
+}
+
+const VERSION = 1;
+const ID_BYTES = 29;
+const HASH_BYTES = 32;
+const OUTCOMES: readonly SliceEntry['outcome'][] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
+const HAS_SENT = 4;
+const HAS_FIRST = 8;
+
+/** The packed form: ids and hashes as bytes, times and lines as differences to the entry before. */
+export function encodeEntries(entries: readonly SliceEntry[]): Uint8Array {
+  const out = new ByteWriter();
+  out.uint(VERSION);
+  let last = { event_ms: 0, received_ms: 0, line: 0 };
+  for (const entry of entries) {
+    const { sent_ms, first_received_ms } = entry;
+    const bits = (sent_ms === null ? 0 : HAS_SENT) | (first_received_ms === null ? 0 : HAS_FIRST);
+    out.uint(OUTCOMES.indexOf(entry.outcome) | bits);
+    out.raw(decodeBase32Hex(entry.event_id) ?? new Uint8Array(ID_BYTES));
+    out.hex(entry.payload_hash);
+    out.int(entry.event_ms - last.event_ms);
+    out.uint(entry.event_sub_ns);
+    out.int(entry.received_ms - last.received_ms);
+    out.uint(entry.line - last.line);
+    if (sent_ms !== null) out.int(sent_ms - entry.received_ms);
+    if (first_received_ms !== null) out.int(first_received_ms - entry.received_ms);
+    last = entry;
+  }
+  return out.done();
+}
+
+/** Reads the packed form. Throws a RangeError where it is not one. */
+export function decodeEntries(bytes: Uint8Array): SliceEntry[] {
+  const input = new ByteReader(bytes);
+  const entries: SliceEntry[] = [];
+  if (input.uint() !== VERSION) throw new RangeError('a slice of an unknown version');
+  let last = { event_ms: 0, received_ms: 0, line: 0 };
+  while (!input.atEnd) {
+    last = decodeEntry(input, last);
+    entries.push(last as SliceEntry);
+  }
+  return entries;
+}
+
+function decodeEntry(input: ByteReader, last: { event_ms: number; received_ms: number; line: number }): SliceEntry {
+  const bits = input.uint();
+  const event_id = encodeBase32Hex(input.raw(ID_BYTES));
+  const payload_hash = input.hex(HASH_BYTES);
+  const event_ms = last.event_ms + input.int();
+  const event_sub_ns = input.uint();
+  const received_ms = last.received_ms + input.int();
+  const line = last.line + input.uint();
+  const sent_ms = (bits & HAS_SENT) === 0 ? null : received_ms + input.int();
+  const first_received_ms = (bits & HAS_FIRST) === 0 ? null : received_ms + input.int();
+  const outcome = OUTCOMES[bits & 3] as SliceEntry['outcome'];
+  return { event_id, outcome, event_ms, event_sub_ns, received_ms, payload_hash, line, sent_ms, first_received_ms };
+}

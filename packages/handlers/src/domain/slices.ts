@@ -1,0 +1,78 @@
+import { MS_PER_DAY } from '@pik/schema';
+
+import type { EventRow, SliceRow } from '../ports/rows.ts';
+import type { Verdict } from './classify.ts';
+import { addTo, createHistogram, encodeHistogram } from './histogram.ts';
+import { encodeEntries, type SliceEntry } from './slice-codec.ts';
+
+/** The decided receipts of a request, packed by source, type and event day. */
+export function sliceRows(
+  rows: readonly EventRow[],
+  verdicts: readonly (Verdict | null)[],
+  pack: { pack_id: string; imported: boolean; expires_ms: number },
+): SliceRow[] {
+  const groups = new Map<string, EventRow[]>();
+  for (const row of rows) {
+    if (verdicts[row.line]?.status === 'PENDING') continue;
+    // Ids are free of control characters, so the separator cannot be part of one.
+    const key = `${Math.floor(row.event_ms / MS_PER_DAY)}\u0000${row.source}\u0000${row.event_type}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return [...groups.values()].map((group) => sliceOf(group, verdicts, pack));
+}
+
+function sliceOf(
+  group: readonly EventRow[],
+  verdicts: readonly (Verdict | null)[],
+  pack: { pack_id: string; imported: boolean; expires_ms: number },
+): SliceRow {
+  const counts = { ACCEPTED: 0, DUPLICATE: 0, CONFLICT: 0 };
+  const lag = createHistogram();
+  const delay = createHistogram();
+  let received_min_ms = Number.POSITIVE_INFINITY;
+  let received_max_ms = Number.NEGATIVE_INFINITY;
+  const entries: SliceEntry[] = [];
+  for (const row of group) {
+    const { status, first } = verdicts[row.line] as Verdict;
+    const outcome = status as keyof typeof counts;
+    counts[outcome] += 1;
+    if (first === null) addTo(lag, row.received_ms - row.event_ms);
+    else addTo(delay, row.received_ms - first.received_ms);
+    received_min_ms = Math.min(received_min_ms, row.received_ms);
+    received_max_ms = Math.max(received_max_ms, row.received_ms);
+    entries.push(entryOf(row, outcome, first));
+  }
+  const { source, event_type, event_ms } = group[0] as EventRow;
+  return {
+    pack_id: pack.pack_id,
+    source,
+    event_type,
+    event_day: Math.floor(event_ms / MS_PER_DAY),
+    received_min_ms,
+    received_max_ms,
+    imported: pack.imported,
+    accepted: counts.ACCEPTED,
+    duplicates: counts.DUPLICATE,
+    conflicts: counts.CONFLICT,
+    lag: encodeHistogram(lag),
+    delay: encodeHistogram(delay),
+    entries: encodeEntries(entries),
+    expires_ms: pack.expires_ms,
+  };
+}
+
+function entryOf(row: EventRow, outcome: SliceEntry['outcome'], first: EventRow | null): SliceEntry {
+  return {
+    event_id: row.event_id,
+    outcome,
+    event_ms: row.event_ms,
+    event_sub_ns: row.event_sub_ns,
+    received_ms: row.received_ms,
+    payload_hash: row.payload_hash,
+    line: row.line,
+    sent_ms: row.sent_ms,
+    first_received_ms: first === null ? null : first.received_ms,
+  };
+}

@@ -1,0 +1,142 @@
+import { KitError, ROUTES, type Route, type RouteName } from '@pik/schema';
+import { Hono } from 'hono';
+import { v7 } from 'uuid';
+
+import type { Pipeline } from '../pipeline.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { toResponse } from './answer.ts';
+import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
+import type { Answer, Handler, Notes, Services } from './call.ts';
+import { HANDLERS } from './handlers.ts';
+import { checkHost } from './hosts.ts';
+import { faultOf, problem } from './problem.ts';
+import { parseQuery } from './query.ts';
+import { logFailure, logRequest } from './request-log.ts';
+
+/** What an app is made of. */
+export interface AppOptions {
+  readonly pipeline: Pipeline;
+  readonly telemetry: Telemetry;
+  /** Without keys every scope is open: bind such a server to loopback only. */
+  readonly apiKeys?: readonly ApiKey[] | undefined;
+  /** Host names, without ports, under which the app may be called. Default: any, for callers in the same process. */
+  readonly allowedHosts?: readonly string[] | undefined;
+  /** Milliseconds since the epoch: when a request arrived. Default: the system's clock. */
+  readonly now?: (() => number) | undefined;
+  /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
+  readonly metricsText?: (() => Promise<string>) | undefined;
+}
+
+/** The whole HTTP surface behind one function, the same in a server, in a Lambda function and inside a process. */
+export interface App {
+  /** Never rejects: what goes wrong is an answer. */
+  fetch(request: Request): Promise<Response>;
+}
+
+interface Server {
+  readonly services: Services;
+  readonly telemetry: Telemetry;
+  readonly authenticate: Authenticate;
+  readonly allowedHosts: readonly string[] | undefined;
+  readonly now: () => number;
+}
+
+/** The routes of one path by method. A Map, since any word may come as a method, `constructor` too. */
+type Methods = ReadonlyMap<string, RouteName>;
+
+/**
+ * Makes the app over a pipeline.
+ *
+ * @throws KitError `CONFIG_INVALID` for keys that cannot be used.
+ */
+export function createApp(options: AppOptions): App {
+  const server: Server = {
+    services: { pipeline: options.pipeline, metricsText: options.metricsText ?? null },
+    telemetry: options.telemetry,
+    authenticate: createAuthenticate(options.apiKeys),
+    allowedHosts: options.allowedHosts,
+    now: options.now ?? Date.now,
+  };
+  const hono = new Hono();
+  for (const [path, methods] of routesByPath()) {
+    hono.all(path, (c) => serve(server, c.req.raw, { methods, params: c.req.param() }));
+  }
+  hono.notFound((c) => serve(server, c.req.raw, { methods: new Map(), params: {} }));
+  return { fetch: async (request) => hono.fetch(request) };
+}
+
+/** One entry per path, so that a method which a path lacks is told from a path which is not there. */
+function routesByPath(): Map<string, Methods> {
+  const paths = new Map<string, Map<string, RouteName>>();
+  for (const [name, { path, method }] of Object.entries(ROUTES) as [RouteName, Route][]) {
+    const methods = paths.get(path) ?? new Map<string, RouteName>();
+    methods.set(method, name);
+    if (method === 'GET') methods.set('HEAD', name);
+    paths.set(path, methods);
+  }
+  return paths;
+}
+
+interface Match {
+  readonly methods: Methods;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** One request on its way, with what the log line and a problem need to know. */
+interface Visit {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly receivedMs: number;
+  readonly route: RouteName | null;
+  readonly match: Match;
+  readonly notes: Notes;
+  principal: string | null;
+}
+
+async function serve(server: Server, request: Request, match: Match): Promise<Response> {
+  const startedMs = performance.now();
+  const visit: Visit = {
+    request,
+    requestId: v7(),
+    receivedMs: server.now(),
+    route: match.methods.get(request.method) ?? null,
+    match,
+    notes: { bytes_in: 0 },
+    principal: null,
+  };
+  const answer = await answerVisit(server, visit).catch((error: unknown) => failed(server, visit, error));
+  logRequest(server.telemetry, { ...visit, status: answer.status, durationMs: performance.now() - startedMs });
+  return toResponse(answer, { requestId: visit.requestId, method: request.method });
+}
+
+async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
+  const { request, requestId, receivedMs, route, notes } = visit;
+  checkHost(request, server.allowedHosts);
+  if (route === null) return withoutRoute(request, allowedMethods(visit.match));
+  const principal = server.authenticate(request, ROUTES[route].scope);
+  visit.principal = principal;
+  const query = parseQuery(route, request.url);
+  const handler = HANDLERS[route] as Handler<RouteName>;
+  return handler(server.services, { request, requestId, receivedMs, principal, params: visit.match.params, query, notes });
+}
+
+function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {
+  const { requestId, route } = visit;
+  const fault = faultOf(error);
+  visit.notes.code = fault.code;
+  const scope = route === null ? null : ROUTES[route].scope;
+  const answer = problem(fault, { requestId, scope, allow: allowedMethods(visit.match) });
+  if (answer.status >= 500) logFailure(telemetry, error, { requestId, route });
+  return answer;
+}
+
+function allowedMethods({ methods }: Match): string {
+  return methods.size === 0 ? '' : [...methods.keys(), 'OPTIONS'].join(', ');
+}
+
+/** OPTIONS tells what /openapi.json tells everybody; there is no CORS, so no other origin learns more. */
+function withoutRoute(request: Request, allow: string): Answer {
+  if (allow === '') throw new KitError('NOT_FOUND');
+  if (request.method === 'OPTIONS') return { status: 204, body: null, headers: { allow } };
+  throw new KitError('METHOD_NOT_ALLOWED', `the route takes ${allow}`);
+}

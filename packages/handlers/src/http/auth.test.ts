@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+
+import { KitError } from '@pik/schema';
+import { describe, expect, it } from 'vitest';
+
+import { type ApiKey, createAuthenticate } from './auth.ts';
+
+const SECRET = 'pik_test-only.not~a+secret/0123456789==';
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const key = (name: string, secret: string, scopes: ApiKey['scopes']): ApiKey => ({ name, key_sha256: sha256(secret), scopes });
+
+const request = (authorization?: string) =>
+  new Request('http://pik.internal/', { headers: authorization === undefined ? {} : { authorization } });
+
+const codeOf = (run: () => unknown): string | null => {
+  try {
+    run();
+    return null;
+  } catch (error) {
+    return KitError.is(error) ? error.code : 'other';
+  }
+};
+
+describe('the gate', () => {
+  const keys = [key('ios', SECRET, ['ingest']), key('ops', 'other', ['investigate', 'replay'])];
+  const authenticate = createAuthenticate(keys);
+
+  it('passes a key that has the scope, under its name', () => {
+    expect(authenticate(request(`Bearer ${SECRET}`), 'ingest')).toBe('ios');
+    expect(authenticate(request('bearer other'), 'replay')).toBe('ops');
+  });
+
+  it('refuses a key without the scope as FORBIDDEN', () => {
+    expect(codeOf(() => authenticate(request(`Bearer ${SECRET}`), 'investigate'))).toBe('FORBIDDEN');
+    expect(codeOf(() => authenticate(request('Bearer other'), 'ingest'))).toBe('FORBIDDEN');
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['an empty header', ''],
+    ['another scheme', `Basic ${SECRET}`],
+    ['no key', 'Bearer'],
+    ['a wrong key', 'Bearer wrong'],
+    ['a truncated key', `Bearer ${SECRET.slice(0, -1)}`],
+    ['a longer key', `Bearer ${SECRET}x`],
+    ['the hash instead of the key', `Bearer ${sha256(SECRET)}`],
+    ['two headers, joined', `Bearer ${SECRET}, Bearer ${SECRET}`],
+    ['two keys', `Bearer ${SECRET} other`],
+    ['a key in quotes', `Bearer "${SECRET}"`],
+  ])('refuses %s as UNAUTHENTICATED', (_, authorization) => {
+    expect(codeOf(() => authenticate(request(authorization), 'ingest'))).toBe('UNAUTHENTICATED');
+  });
+
+  it('asks for nothing where a route has no scope', () => {
+    expect(authenticate(request(), null)).toBeNull();
+    expect(authenticate(request('Bearer wrong'), null)).toBeNull();
+  });
+
+  it('is open without keys', () => {
+    expect(createAuthenticate(undefined)(request(), 'replay')).toBeNull();
+  });
+});
+
+describe('the list of keys', () => {
+  const good = key('ios', SECRET, ['ingest']);
+
+  it.each<[string, ApiKey[]]>([
+    ['is empty', []],
+    ['has a name twice', [good, key('ios', 'other', [])]],
+    ['has a name that would not fit a log line', [{ ...good, name: 'a\nb' }]],
+    ['has a key in place of its hash', [{ ...good, key_sha256: SECRET }]],
+    ['has a hash in upper case', [{ ...good, key_sha256: good.key_sha256.toUpperCase() }]],
+    ['has an unknown scope', [{ ...good, scopes: ['admin' as never] }]],
+  ])('is refused when it %s', (_, keys) => {
+    expect(codeOf(() => createAuthenticate(keys))).toBe('CONFIG_INVALID');
+  });
+
+  it('never shows a key in an error', () => {
+    try {
+      createAuthenticate([{ ...good, key_sha256: SECRET }]);
+    } catch (error) {
+      expect(String(error)).not.toContain(SECRET);
+    }
+  });
+});

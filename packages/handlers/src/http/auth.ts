@@ -1,0 +1,70 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+import { KitError, SCOPES, type Scope } from '@pik/schema';
+
+/** An API key as the server holds it: never the key itself. */
+export interface ApiKey {
+  /** What logs and receipts call its holder. */
+  readonly name: string;
+  /** SHA-256 of the key, 64 hexadecimal digits in lower case. */
+  readonly key_sha256: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** Who may pass: the name of the key, or null where no key is asked for. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
+export type Authenticate = (request: Request, scope: Scope | null) => string | null;
+
+/**
+ * Makes the gate of an app. Without keys it is open: such a server must be reachable by its own machine only.
+ *
+ * @throws KitError `CONFIG_INVALID` for a list that is empty or that has a key which cannot be used.
+ */
+export function createAuthenticate(apiKeys: readonly ApiKey[] | undefined): Authenticate {
+  if (apiKeys === undefined) return () => null;
+  const keys = readKeys(apiKeys);
+  return (request, scope) => {
+    if (scope === null) return null;
+    const key = findKey(keys, request.headers.get('authorization'));
+    if (key === null) throw new KitError('UNAUTHENTICATED', 'send Authorization: Bearer followed by a key');
+    if (!key.scopes.has(scope)) throw new KitError('FORBIDDEN', `the key ${key.name} lacks the scope ${scope}`);
+    return key.name;
+  };
+}
+
+interface HeldKey {
+  readonly name: string;
+  readonly hash: Uint8Array;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+function readKeys(apiKeys: readonly ApiKey[]): HeldKey[] {
+  // An empty list is more likely a configuration that failed to load than the wish to refuse everybody.
+  if (apiKeys.length === 0) throw new KitError('CONFIG_INVALID', 'the list of API keys is empty; leave it out to serve without keys');
+  const names = new Set(apiKeys.map((key) => key.name));
+  if (names.size < apiKeys.length) throw new KitError('CONFIG_INVALID', 'two API keys have the same name');
+  return apiKeys.map(readKey);
+}
+
+function readKey({ name, key_sha256, scopes }: ApiKey): HeldKey {
+  if (typeof name !== 'string' || !/^[\w.@-]{1,64}$/.test(name)) {
+    throw new KitError('CONFIG_INVALID', 'the name of an API key must be 1 to 64 of letters, digits, _ . @ -');
+  }
+  if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256)) {
+    throw new KitError('CONFIG_INVALID', `the API key ${name} needs key_sha256, 64 hexadecimal digits in lower case`);
+  }
+  const unknown = scopes.find((scope) => !SCOPES.includes(scope));
+  if (unknown !== undefined) throw new KitError('CONFIG_INVALID', `the API key ${name} has an unknown scope; there are ${SCOPES.join(', ')}`);
+  return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes) };
+}
+
+/** Compares with every key, in constant time, so that the time of an answer tells nothing about any. */
+function findKey(keys: readonly HeldKey[], header: string | null): HeldKey | null {
+  const token = /^bearer +([\w.~+/=-]+) *$/i.exec(header ?? '')?.[1];
+  if (token === undefined) return null;
+  const hash = createHash('sha256').update(token).digest();
+  let found: HeldKey | null = null;
+  for (const key of keys) {
+    if (timingSafeEqual(key.hash, hash)) found = key;
+  }
+  return found;
+}

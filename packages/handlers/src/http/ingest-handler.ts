@@ -1,0 +1,41 @@
+import { ERRORS, type ErrorCode, type IngestResult, type RouteName } from '@pik/schema';
+
+import type { IngestAnswer, IngestRequest } from '../pipeline.ts';
+import { json } from './answer.ts';
+import { readBody } from './body.ts';
+import type { Answer, Call, Handler } from './call.ts';
+import { bodyForm } from './media-type.ts';
+import { problem } from './problem.ts';
+
+/** The two routes that take events. */
+type IngestRoute = Extract<RouteName, 'ingest' | 'import'>;
+
+/** Takes events in every form and encoding that `media-type.ts` names; each record gets a result of its own. */
+export function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute> {
+  return async ({ pipeline }, call) => {
+    const { format, gzip } = bodyForm(call.request.headers);
+    const { bytes, wireBytes } = await readBody(call.request, { gzip });
+    call.notes.bytes_in = wireBytes;
+    const { requestId, receivedMs, principal } = call;
+    const dryRun = call.query.dry_run ?? false;
+    const answer = await pipeline.ingest({ body: bytes, format, mode, receivedMs, requestId, principal, dryRun });
+    call.notes.counts = answer.counts;
+    return answerOf(answer, call);
+  };
+}
+
+function answerOf({ results, counts, single }: IngestAnswer, call: Call<IngestRoute>): Answer {
+  const [only] = results;
+  if (!single || only === undefined) return json({ results, counts });
+  if (only.status === 'REJECTED' || only.status === 'PENDING') return refused(only, call);
+  return json(only);
+}
+
+/** A single record has no list to carry its fate, so the status says it; the receipt's address still goes with it. */
+function refused({ status, code, detail, path, raw_key, line }: IngestResult, call: Call<IngestRoute>): Answer {
+  const fallback: ErrorCode = status === 'PENDING' ? 'PENDING' : 'FIELD_INVALID';
+  const known = code !== undefined && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : fallback;
+  call.notes.code = known;
+  const address = raw_key === null ? {} : { raw_key, line };
+  return problem({ code: known, detail, path, ...address }, { requestId: call.requestId });
+}

@@ -1,0 +1,86 @@
+import { METRIC_NAMESPACE, problemSchema, ROUTES, type Route, type RouteName } from '@pik/schema';
+// The mini build: the classic one is thirty times its size.
+import { toJSONSchema } from 'zod/mini';
+
+import { CONTENT_TYPES } from './media-type.ts';
+
+type Json = Record<string, unknown>;
+
+const PROBLEM = { $ref: '#/components/schemas/Problem' };
+
+/** Routes that answer something besides JSON. */
+const OTHER_TYPES: { readonly [N in RouteName]?: readonly string[] } = {
+  home: ['text/html'],
+  metrics: ['text/plain'],
+  receipt: ['application/octet-stream'],
+  timeline: ['application/x-ndjson'],
+};
+
+let text: string | null = null;
+
+/** The document as JSON text, made once. */
+export function openApiText(): string {
+  text ??= JSON.stringify(openApi());
+  return text;
+}
+
+/** The whole surface as an OpenAPI 3.1 document, from `ROUTES` alone. */
+export function openApi(): Json {
+  const paths: Record<string, Json> = {};
+  for (const [name, route] of Object.entries(ROUTES) as [RouteName, Route][]) {
+    const path = route.path.replace(/:(\w+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(name, route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: METRIC_NAMESPACE, version: '1', description: 'Keeps every event as received, decides on it once, answers about it later.' },
+    paths,
+    components: {
+      schemas: { Problem: schemaOf(problemSchema, 'output') },
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key; not asked for by a server without keys.' } },
+    },
+  };
+}
+
+function operation(name: RouteName, route: Route): Json {
+  return {
+    operationId: name,
+    summary: route.summary,
+    // OpenAPI 3.1 lets a bearer scheme list the roles that a key needs.
+    security: route.scope === null ? [] : [{ key: [route.scope] }],
+    parameters: [...pathParameters(route), ...queryParameters(route)],
+    ...(route.body === undefined ? {} : { requestBody: requestBody(route.body) }),
+    responses: {
+      200: { description: 'The answer.', content: answerContent(name, route) },
+      default: { description: 'What went wrong.', content: { 'application/problem+json': { schema: PROBLEM } } },
+    },
+  };
+}
+
+function pathParameters({ path }: Route): Json[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+}
+
+function queryParameters({ query }: Route): Json[] {
+  if (query === undefined) return [];
+  const { properties = {}, required = [] } = schemaOf(query, 'input') as { properties?: Json; required?: string[] };
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: required.includes(name), schema }));
+}
+
+function requestBody(body: NonNullable<Route['body']>): Json {
+  const schema = schemaOf(body, 'input');
+  const content = Object.entries(CONTENT_TYPES).map(([type, format]) => [type, format === 'ndjson' || type.includes('cloudevents') ? {} : { schema }]);
+  return { required: true, description: 'May be sent with content-encoding gzip.', content: Object.fromEntries(content) };
+}
+
+function answerContent(name: RouteName, { response }: Route): Json {
+  const other = (OTHER_TYPES[name] ?? []).map((type) => [type, {}]);
+  const schema = response === undefined ? {} : { schema: schemaOf(response, 'output') };
+  const alone = response === undefined && other.length > 0;
+  return Object.fromEntries(alone ? other : [['application/json', schema], ...other]);
+}
+
+function schemaOf(schema: NonNullable<Route['query']>, io: 'input' | 'output'): Json {
+  const { $schema: _, ...rest } = toJSONSchema(schema, { io });
+  return rest;
+}

@@ -1,0 +1,73 @@
+import { ERRORS, type ErrorCode, KitError, type Problem, type Scope } from '@pik/schema';
+
+import type { Answer } from './call.ts';
+import { ENCODINGS } from './media-type.ts';
+
+/** Seconds to wait where the backend names no time of its own. */
+const RETRY_AFTER_S = 1;
+
+/** One error as it is answered. */
+export interface Fault {
+  readonly code: ErrorCode;
+  readonly detail?: string | undefined;
+  readonly path?: string | undefined;
+  readonly raw_key?: string | undefined;
+  readonly line?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** What the headers of a problem say about the route that was called. */
+export interface ProblemContext {
+  readonly requestId: string;
+  readonly scope?: Scope | null;
+  /** The methods that the path has. */
+  readonly allow?: string;
+}
+
+/** The problem+json answer (RFC 9457) of a fault. */
+export function problem(fault: Fault, context: ProblemContext): Answer {
+  const { status, title, retryable } = ERRORS[fault.code];
+  const body: Problem = {
+    type: `urn:pik:error:${fault.code}`,
+    title,
+    status,
+    code: fault.code,
+    // JSON leaves out what is undefined.
+    detail: fault.detail,
+    path: fault.path,
+    request_id: context.requestId,
+    retryable,
+    raw_key: fault.raw_key,
+    line: fault.line,
+  };
+  return { status, type: 'application/problem+json', body: JSON.stringify(body), headers: problemHeaders(fault, context) };
+}
+
+function problemHeaders(fault: Fault, context: ProblemContext): Record<string, string> {
+  const { code } = fault;
+  if (code === 'UNAUTHENTICATED') return { 'www-authenticate': 'Bearer realm="pik"' };
+  if (code === 'FORBIDDEN') {
+    return { 'www-authenticate': `Bearer realm="pik", error="insufficient_scope", scope="${context.scope ?? ''}"` };
+  }
+  if (code === 'METHOD_NOT_ALLOWED') return { allow: context.allow ?? '' };
+  if (code === 'ENCODING_UNSUPPORTED') return { 'accept-encoding': ENCODINGS.join(', ') };
+  return ERRORS[code].status === 503 ? { 'retry-after': retryAfter(fault.retryAfterMs) } : {};
+}
+
+function retryAfter(ms: number | undefined): string {
+  return String(ms === undefined ? RETRY_AFTER_S : Math.max(1, Math.ceil(ms / 1000)));
+}
+
+/**
+ * What of an error may be answered. Anything without a code, or with one that never crosses HTTP, is INTERNAL; what
+ * lies beneath a failure of the server stays in the log.
+ */
+export function faultOf(error: unknown): Fault {
+  if (!KitError.is(error)) return { code: 'INTERNAL' };
+  const { code, path, retryAfterMs } = error;
+  // A newer copy of the package may bring a code that this one does not know.
+  const status = Object.hasOwn(ERRORS, code) ? ERRORS[code].status : 0;
+  if (status === 0) return { code: 'INTERNAL' };
+  if (status >= 500) return { code, retryAfterMs };
+  return { code, detail: error.message, path, retryAfterMs };
+}

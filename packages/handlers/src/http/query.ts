@@ -1,0 +1,84 @@
+import { KitError, ROUTES, type Route, type RouteName } from '@pik/schema';
+
+import type { QueryOf } from './call.ts';
+
+/** What of zod's issues the answers use. */
+interface Issue {
+  readonly code?: string | undefined;
+  readonly path: PropertyKey[];
+  readonly keys?: readonly string[];
+  readonly values?: readonly unknown[];
+  readonly minimum?: unknown;
+  readonly maximum?: unknown;
+  readonly origin?: string;
+}
+
+/**
+ * The checked query of a request. Unknown, repeated and malformed fields are faults: what is silently left out would
+ * answer another question than was asked.
+ *
+ * @throws KitError `REQUEST_INVALID` with the path of the field.
+ */
+export function parseQuery<N extends RouteName>(name: N, url: string): QueryOf<N> {
+  const raw = splitQuery(url);
+  const schema = (ROUTES[name] as Route).query;
+  if (schema === undefined) return noQuery(raw) as QueryOf<N>;
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data as QueryOf<N>;
+  throw issueFault(result.error.issues[0] as Issue, raw);
+}
+
+/** A `REQUEST_INVALID` that names a field of the query or the path. */
+export function invalid(field: string, rule: string): KitError {
+  const pointer = field.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
+  return new KitError('REQUEST_INVALID', `${field.slice(0, 64)} ${rule}`, { path: `/${pointer}` });
+}
+
+function splitQuery(url: string): Record<string, string> {
+  const fields = new Map<string, string>();
+  const start = url.indexOf('?');
+  const query = start === -1 ? '' : (url.slice(start + 1).split('#', 1)[0] as string);
+  for (const pair of query.split('&')) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals), 'query');
+    if (fields.has(name)) throw invalid(name, 'is given twice');
+    fields.set(name, equals === -1 ? '' : decode(pair.slice(equals + 1), name));
+  }
+  return Object.fromEntries(fields);
+}
+
+/** URLSearchParams would put U+FFFD in the place of what it cannot read, and so ask for another id. */
+function decode(text: string, field: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    throw invalid(field, 'is not percent-encoded UTF-8');
+  }
+}
+
+function noQuery(raw: Record<string, string>): Record<string, never> {
+  const [first] = Object.keys(raw);
+  if (first !== undefined) throw invalid(first, 'is not a parameter of this route');
+  return {};
+}
+
+function issueFault(issue: Issue, raw: Record<string, string>): KitError {
+  if (issue.code === 'unrecognized_keys') return invalid(issue.keys?.[0] ?? '', 'is not a parameter of this route');
+  const field = String(issue.path[0] ?? '');
+  return invalid(field, Object.hasOwn(raw, field) ? ruleOf(issue) : 'is required');
+}
+
+function ruleOf(issue: Issue): string {
+  const text = issue.origin === 'string';
+  switch (issue.code) {
+    case 'invalid_value':
+      return `must be one of ${issue.values?.join(', ')}`;
+    case 'too_small':
+      return text ? 'is empty' : `must be at least ${issue.minimum}`;
+    case 'too_big':
+      return text ? `is longer than ${issue.maximum} characters` : `must be at most ${issue.maximum}`;
+    default:
+      return 'must be a whole number of at most nine digits';
+  }
+}

@@ -1,0 +1,60 @@
+import { KitError, type RouteName } from '@pik/schema';
+
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Notes } from './call.ts';
+
+/** What is known of a request once it is answered. */
+export interface Served {
+  readonly request: Request;
+  readonly requestId: string;
+  /** Null where no route was met. */
+  readonly route: RouteName | null;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly principal: string | null;
+  readonly notes: Notes;
+}
+
+/** One line per request. Never a payload, a query value or a key; of the caller's own words only a short request id. */
+export function logRequest(telemetry: Telemetry, served: Served): void {
+  const { request, requestId, route, status, durationMs, principal, notes } = served;
+  telemetry.log('info', 'request', {
+    request_id: requestId,
+    route,
+    method: request.method,
+    status,
+    duration_ms: Math.round(durationMs * 1000) / 1000,
+    principal,
+    ...notes,
+    caller_request_id: callerRequestId(request.headers.get('x-request-id')),
+  });
+}
+
+function callerRequestId(header: string | null): string | undefined {
+  return header !== null && /^[\w.:-]{1,128}$/.test(header) ? header : undefined;
+}
+
+/** What a failure of the server was, for whoever has to mend it; the caller gets only its code and the request id. */
+export function logFailure(telemetry: Telemetry, error: unknown, at: { requestId: string; route: RouteName | null }): void {
+  const outage = KitError.is(error) && error.retryable && error.code !== 'INTERNAL';
+  telemetry.log(outage ? 'warn' : 'error', 'request_failed', {
+    request_id: at.requestId,
+    route: at.route,
+    error: describe(error, { stack: !outage, depth: 0 }),
+  });
+}
+
+/** Deep enough for an error of a storage library inside one of ours inside one more. */
+const CAUSES_MAX = 4;
+
+function describe(error: unknown, { stack, depth }: { stack: boolean; depth: number }): unknown {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { name, message, cause } = error;
+  return {
+    name,
+    code: 'code' in error ? error.code : undefined,
+    message,
+    stack: stack ? error.stack : undefined,
+    cause: cause === undefined || depth === CAUSES_MAX ? undefined : describe(cause, { stack, depth: depth + 1 }),
+  };
+}

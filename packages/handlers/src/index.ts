@@ -1,0 +1,9 @@
+export { createContext, createPipeline, type PipelineOptions } from './create-pipeline.ts';
+export { createApp } from './http/app.ts';
+export type { Context } from './operations/context.ts';
+export { rebuildIndex } from './operations/rebuild.ts';
+export type * from './pipeline.ts';
+export type * from './ports/backend.ts';
+export type * from './ports/rows.ts';
+export { silentTelemetry, type LogFields, type Telemetry } from './ports/telemetry.ts';
+export { createTelemetry } from './telemetry/create-telemetry.ts';

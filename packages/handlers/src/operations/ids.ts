@@ -1,0 +1,26 @@
+import { v7 } from 'uuid';
+
+import type { Clock } from '../ports/backend.ts';
+
+/** The 32-bit counter that orders ids of one millisecond. */
+const SEQ_END = 2 ** 32;
+
+/**
+ * UUIDv7 by the backend's clock. Ids never run backwards: while the clock lies behind the last id, the last
+ * millisecond goes on and its counter rises (the library keeps such state only for its own clock).
+ */
+export function createIds(clock: Clock): () => string {
+  let msecs = 0;
+  let seq = 0;
+  return () => {
+    const now = clock.now();
+    if (now > msecs) {
+      msecs = now;
+      seq = 0;
+    } else if (++seq === SEQ_END) {
+      msecs += 1;
+      seq = 0;
+    }
+    return v7({ msecs, seq });
+  };
+}

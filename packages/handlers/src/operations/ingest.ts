@@ -1,0 +1,82 @@
+import { setImmediate } from 'node:timers/promises';
+
+import { type IngestResult, packKey, type Status } from '@pik/schema';
+
+import { type Arrival, admitRecord } from '../domain/admit.ts';
+import type { Verdict } from '../domain/classify.ts';
+import { type RawRecord, splitBody } from '../domain/record-split.ts';
+import { verdictResult } from '../domain/result.ts';
+import { eventRows, type PackFacts, type Settlement, settle } from '../domain/settle.ts';
+import type { IngestAnswer, IngestRequest } from '../pipeline.ts';
+import type { Context } from './context.ts';
+import { rehearse } from './dry-run.ts';
+import { appendPack } from './pack-store.ts';
+
+/** Records between two turns of the event loop: about 5 ms of work. */
+const RECORDS_PER_TURN = 250;
+
+/**
+ * Log first, then index, PACK row last; nothing is answered before all of it is durable. A crash before the append
+ * leaves nothing; after it, a pack that the sweeper admits; after the commit, an outcome that a repeat meets again.
+ */
+export async function ingest(context: Context, request: IngestRequest): Promise<IngestAnswer> {
+  const split = splitBody(request.body, request.format);
+  const arrivals = await readArrivals(split.records, request);
+  const { single, unreadable } = split;
+  if (arrivals.length === 0) return { results: [], counts: {}, single, unreadable };
+  if (request.dryRun) return { ...answer(arrivals, await rehearse(context, arrivals), null), single, unreadable };
+  // Asked before the append, so that retries during an outage of the index do not pile up packs.
+  await context.backend.index.ping();
+  const pack = await appendPack(context, arrivals, { ...request, imported: request.mode === 'import' });
+  const { verdicts } = await admitArrivals(context, arrivals, pack);
+  return { ...answer(arrivals, verdicts, pack), single, unreadable };
+}
+
+async function readArrivals(records: readonly RawRecord[], request: IngestRequest): Promise<Arrival[]> {
+  const context = { receivedMs: request.receivedMs, imported: request.mode === 'import' };
+  const arrivals: Arrival[] = [];
+  for (const record of records) {
+    arrivals.push(admitRecord(record, context));
+    if (arrivals.length % RECORDS_PER_TURN === 0) await setImmediate();
+  }
+  return arrivals;
+}
+
+/** Gives each arrival of a durable pack its outcome, and counts it. The sweeper and the rebuild come this way too. */
+export async function admitArrivals(context: Context, arrivals: readonly Arrival[], pack: PackFacts): Promise<Settlement> {
+  const rows = eventRows(arrivals, pack);
+  const settlement = await context.backend.index.admit(rows, (met) => settle(arrivals, rows, { pack, met }));
+  count(context, arrivals, settlement.verdicts);
+  return settlement;
+}
+
+function count(context: Context, arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[]): void {
+  const { telemetry } = context;
+  const lags: number[] = [];
+  const counts = { DUPLICATE: 0, CONFLICT: 0, REJECTED: 0, PENDING: 0 };
+  for (let line = 0; line < arrivals.length; line++) {
+    const status = verdicts[line]?.status ?? 'REJECTED';
+    if (status !== 'ACCEPTED') counts[status] += 1;
+    else lags.push(lagOf(arrivals[line] as Arrival));
+  }
+  telemetry.count('IngestCount', arrivals.length);
+  telemetry.count('DuplicateCount', counts.DUPLICATE);
+  telemetry.count('ConflictCount', counts.CONFLICT);
+  telemetry.count('RejectedCount', counts.REJECTED);
+  telemetry.observe('IngestLagMs', lags);
+}
+
+function lagOf({ received_ms, event }: Arrival): number {
+  return event === null ? 0 : received_ms - event.event_time.epoch_ms;
+}
+
+function answer(arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[], pack: PackFacts | null): { results: IngestResult[]; counts: Partial<Record<Status, number>> } {
+  const rawKey = pack === null ? null : packKey(pack.pack_id);
+  const counts: Partial<Record<Status, number>> = {};
+  const results = arrivals.map((arrival, line) => {
+    const result = verdictResult(arrival, verdicts[line] ?? null, { line, rawKey });
+    counts[result.status] = (counts[result.status] ?? 0) + 1;
+    return result;
+  });
+  return { results, counts };
+}

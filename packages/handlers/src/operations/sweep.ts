@@ -1,0 +1,88 @@
+import { KitError, parseTime } from '@pik/schema';
+
+import { type Arrival, admitRecord } from '../domain/admit.ts';
+import type { Envelope } from '../domain/pack-codec.ts';
+import type { SweepSummary } from '../pipeline.ts';
+import type { Context } from './context.ts';
+import { admitArrivals } from './ingest.ts';
+import { decodeBytes, envelopeBody, packFacts, readBytes } from './pack-store.ts';
+
+/** Which packs a sweep looks at. */
+export interface SweepOptions {
+  /** Younger packs may still be in work: the longest time a request can take, plus a minute. */
+  readonly minAgeMs: number;
+  /** How far before the last sweep's end to look again, for packs whose append took long or whose clock differed. */
+  readonly lookBackMs: number;
+}
+
+/** The name of the mark before which every pack is known to be settled. */
+export const SWEEP_MARK = 'swept_until_ms';
+
+/**
+ * Admits packs that a crash left without a PACK row, line by line, with the receive time in their envelopes.
+ * Idempotent: it may run twice, at the same time, or be cut short anywhere.
+ */
+export async function sweep(context: Context, options: SweepOptions): Promise<SweepSummary> {
+  const { index, clock } = context.backend;
+  const now = clock.now();
+  const mark = await index.getMark(SWEEP_MARK);
+  // A clock that was set back writes packs before the mark; the mark follows it.
+  const fromMs = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
+  const toMs = now - options.minAgeMs + 1;
+  const summary = { packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 };
+  if (toMs <= fromMs) return summary;
+  await sweepRange(context, { fromMs, toMs }, summary);
+  if (summary.packs_pending === 0) await index.setMark(SWEEP_MARK, toMs);
+  if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);
+  return summary;
+}
+
+type Counts = { -readonly [K in keyof SweepSummary]: SweepSummary[K] };
+
+async function sweepRange(context: Context, range: { fromMs: number; toMs: number }, summary: Counts): Promise<void> {
+  let cursor: string | null = null;
+  do {
+    const page = await context.backend.rawLog.list({ ...range, cursor });
+    for (const packId of page.items) await sweepPack(context, packId, summary);
+    cursor = page.next;
+  } while (cursor !== null);
+}
+
+async function sweepPack(context: Context, packId: string, summary: Counts): Promise<void> {
+  summary.packs_listed += 1;
+  if ((await context.backend.index.getPack(packId)) !== null) return;
+  try {
+    const outcomes = await admitPack(context, packId);
+    if (outcomes === null) {
+      summary.packs_pending += 1;
+      return;
+    }
+    summary.packs_admitted += 1;
+    summary.receipts_admitted += outcomes.length;
+  } catch (error) {
+    if (!KitError.is(error) || (error.code !== 'RAW_CORRUPT' && error.code !== 'RAW_MISSING')) throw error;
+    // One damaged pack must not stop the others; verify names it again until it is mended.
+    summary.packs_unreadable += 1;
+    context.telemetry.log('error', 'pack_unreadable', { pack_id: packId, code: error.code });
+  }
+}
+
+/** Admits a stored pack; gives its outcome letters, or null while a line is not decided. */
+export async function admitPack(context: Context, packId: string): Promise<string | null> {
+  const bytes = await readBytes(context, packId);
+  const envelopes = await decodeBytes(packId, bytes);
+  const first = envelopes[0];
+  if (first === undefined) throw new KitError('RAW_CORRUPT', `the pack ${packId} has no line`);
+  const { request_id: requestId, principal, imported } = first;
+  const pack = packFacts(context, { packId, bytes, requestId, principal, imported });
+  const settlement = await admitArrivals(context, envelopes.map(arrivalOf), pack);
+  return settlement.pack === null ? null : settlement.pack.outcomes;
+}
+
+/** The arrival that a stored receipt was, read again from its bytes. Throws `RAW_CORRUPT` where it makes no sense. */
+export function arrivalOf(envelope: Envelope): Arrival {
+  const received = parseTime(envelope.received_at);
+  if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
+  const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
+  return admitRecord(record, { receivedMs: received.epoch_ms, imported: envelope.imported });
+}

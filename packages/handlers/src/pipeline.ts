@@ -1,0 +1,110 @@
+import type {
+  DuplicatesReport,
+  EventExplanation,
+  IngestBatch,
+  IngestResult,
+  LagReport,
+  Receipt,
+  RejectPage,
+  ReceiptAddress,
+  TimelinePage,
+  VerifyPage,
+} from '@pik/schema';
+
+/** One ingest request, after transport: decompressed bytes, and what the transport knows of it. */
+export interface IngestRequest {
+  readonly body: Uint8Array;
+  /** How the body is to be cut into records. */
+  readonly format: 'json' | 'ndjson';
+  /** `import`: each record carries its own `received_at`, and is marked. */
+  readonly mode: 'live' | 'import';
+  /** When the request arrived, in milliseconds since the epoch. */
+  readonly receivedMs: number;
+  readonly requestId: string;
+  /** The name of the API key, null without keys. */
+  readonly principal: string | null;
+  /** Answer as usual, read the gate, but store and count nothing. */
+  readonly dryRun: boolean;
+}
+
+/** What ingest decided: one result per record, and whether the body was one single object. */
+export interface IngestAnswer extends IngestBatch {
+  readonly single: boolean;
+  /** True where the whole body could not be read as JSON and was kept as one rejected receipt. */
+  readonly unreadable: boolean;
+  readonly results: IngestResult[];
+}
+
+/** Which reports to give; times are parsed, bounds are checked. Missing bounds mean all of time. */
+export interface ReportQuery {
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+  readonly asOfMs: number | null;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  readonly basis: 'event' | 'received';
+  readonly by: readonly ('source' | 'event_type' | 'day' | 'hour')[];
+  readonly includeImported: boolean;
+  readonly groupsMax: number;
+}
+
+/** A lag report; `lateOverMs` counts arrivals strictly later than that. */
+export interface LagQuery extends ReportQuery {
+  readonly lateOverMs: number;
+}
+
+/** A page of an entity's events. Bounds are RFC 3339 texts that were checked, or null. */
+export interface TimelineQuery {
+  readonly entity_id: string;
+  readonly start_time: string | null;
+  readonly end_time: string | null;
+  readonly asOfMs: number | null;
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** Which event to explain: by id, by the fields of its key, or by entity and time. */
+export type EventQuery =
+  | { readonly event_id: string }
+  | { readonly source: string; readonly event_type: string; readonly entity_id: string; readonly key: string }
+  | { readonly entity_id: string; readonly event_time: string };
+
+/** A page of rejected receipts and conflicts. */
+export interface RejectsQuery {
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** What a sweep did. */
+export interface SweepSummary {
+  readonly packs_listed: number;
+  readonly packs_admitted: number;
+  readonly receipts_admitted: number;
+  /** Packs that could not be read; each is named in the log. */
+  readonly packs_unreadable: number;
+  /** Packs left for a later sweep because a line is still not decided. */
+  readonly packs_pending: number;
+}
+
+/** The whole kit behind one object: what the HTTP app, a Lambda entry or a test calls. */
+export interface Pipeline {
+  /** Rejects unless log and index answer. */
+  ready(): Promise<void>;
+  ingest(request: IngestRequest): Promise<IngestAnswer>;
+  /** Admits packs that a crash left without an outcome and that are older than `minAgeMs`. */
+  sweep(options: { minAgeMs: number; lookBackMs: number }): Promise<SweepSummary>;
+  timeline(query: TimelineQuery): Promise<TimelinePage>;
+  /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
+  rawEvents(query: TimelineQuery): AsyncIterable<string>;
+  receipt(address: ReceiptAddress): Promise<{ receipt: Receipt; body: Uint8Array }>;
+  explainEvent(query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation>;
+  lag(query: LagQuery): Promise<LagReport>;
+  duplicates(query: ReportQuery): Promise<DuplicatesReport>;
+  rejects(query: RejectsQuery): Promise<RejectPage>;
+  verify(cursor: string | null): Promise<VerifyPage>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,113 @@
+import type { IdentityRule, ReceiptAddress } from '@pik/schema';
+
+/** The first receipt of an event: gate, index and address in one row. Never updated by a repeat. Times in ms. */
+export interface EventRow extends ReceiptAddress {
+  readonly event_id: string;
+  /** The event id with the event's own time in it, so that text order is order of time; equals the id unless keyed. */
+  readonly position: string;
+  readonly rule: IdentityRule;
+  readonly source: string;
+  readonly event_type: string;
+  readonly entity_id: string;
+  readonly idempotency_key: string | null;
+  readonly producer_id: string | null;
+  readonly producer_seq: number | null;
+  readonly event_ms: number;
+  /** Nanoseconds beyond `event_ms`, 0 to 999,999. */
+  readonly event_sub_ns: number;
+  readonly received_ms: number;
+  readonly sent_ms: number | null;
+  readonly payload_hash: string;
+  /** Bit set of `EVENT_FLAGS`. */
+  readonly flags: number;
+  /** Compared, never left to a deletion: from this time on a repeat is a new event. `Infinity`: never. */
+  readonly expires_ms: number;
+}
+
+/** What the conditional insert of one row met. `present` brings the stored row; `throttled` means not decided. */
+export type Insertion =
+  | { readonly kind: 'inserted'; readonly replaced_expired: boolean }
+  | { readonly kind: 'present'; readonly stored: EventRow }
+  | { readonly kind: 'throttled' };
+
+/** A further receipt of an event. */
+export interface DeliveryRow extends ReceiptAddress {
+  readonly event_id: string;
+  readonly outcome: 'DUPLICATE' | 'CONFLICT';
+  readonly event_ms: number;
+  readonly event_sub_ns: number;
+  readonly received_ms: number;
+  readonly sent_ms: number | null;
+  readonly payload_hash: string;
+  readonly flags: number;
+  readonly expires_ms: number;
+}
+
+/** A rejected receipt, a conflict, or a failed processing, listed by the day it was received. */
+export interface FailureRow extends ReceiptAddress {
+  readonly kind: 'REJECT' | 'CONFLICT' | 'PROCESSING';
+  readonly stage: string;
+  readonly code: string;
+  readonly path: string | null;
+  readonly detail: string | null;
+  readonly source: string | null;
+  readonly event_type: string | null;
+  readonly event_id: string | null;
+  readonly received_ms: number;
+  readonly expires_ms: number;
+}
+
+/** All receipts of one request with one source, type and event day, packed, with what reports need beside them. */
+export interface SliceRow {
+  readonly pack_id: string;
+  readonly source: string;
+  readonly event_type: string;
+  /** Days since 1970-01-01 of the event time in UTC. */
+  readonly event_day: number;
+  readonly received_min_ms: number;
+  readonly received_max_ms: number;
+  readonly imported: boolean;
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  /** Histogram of the lag of the accepted (`domain/histogram.ts`). */
+  readonly lag: Uint8Array;
+  /** Histogram of the time between first receipt and repeat. */
+  readonly delay: Uint8Array;
+  /** The receipts themselves (`domain/slice-codec.ts`). */
+  readonly entries: Uint8Array;
+  readonly expires_ms: number;
+}
+
+/** Which sequence numbers of a producer a request brought, whatever became of them; inclusive ranges, ascending. */
+export interface SequenceRow {
+  readonly producer_id: string;
+  readonly pack_id: string;
+  readonly ranges: readonly (readonly [first: number, last: number])[];
+  readonly received_ms: number;
+  readonly expires_ms: number;
+}
+
+/** One request, complete: there is a row only when each of its lines has its outcome. */
+export interface PackRow {
+  readonly pack_id: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  /** One letter of `OUTCOME_LETTERS` per line. */
+  readonly outcomes: string;
+  readonly request_id: string;
+  readonly principal: string | null;
+  readonly imported: boolean;
+  readonly received_min_ms: number;
+  readonly received_max_ms: number;
+  readonly expires_ms: number;
+}
+
+/** What a request leaves behind besides its EVENT rows; `pack` is null while a line is not decided. */
+export interface RequestRows {
+  readonly deliveries: readonly DeliveryRow[];
+  readonly failures: readonly FailureRow[];
+  readonly slices: readonly SliceRow[];
+  readonly sequences: readonly SequenceRow[];
+  readonly pack: PackRow | null;
+}

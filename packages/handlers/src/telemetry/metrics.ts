@@ -1,0 +1,55 @@
+import { METRICS, type MetricName } from '@pik/schema';
+import { Counter, Histogram, Registry } from 'prom-client';
+
+/** One metric, whatever its kind. Takes only what its kind can hold; the rest is dropped, never thrown. */
+export interface Metric {
+  add(value: number): void;
+  addAll(values: readonly number[]): void;
+}
+
+/** All metrics of one process, by name. */
+export type Metrics = { readonly [N in MetricName]: Metric } & { text(): Promise<string> };
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Bounds in milliseconds. Below zero too: a producer whose clock is ahead, or a wrong time zone, shows there. */
+const LAG_BUCKETS = [
+  ...[-DAY, -HOUR, -5 * MINUTE, -MINUTE, -SECOND, 0],
+  ...[100, 500, SECOND, 5 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE],
+  ...[HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY],
+];
+
+/** Makes every metric of `METRICS` under its own name, at zero. No labels: text of a caller must not become one. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const metrics = {} as Record<MetricName, Metric>;
+  for (const [name, { unit, help }] of Object.entries(METRICS) as [MetricName, (typeof METRICS)[MetricName]][]) {
+    metrics[name] = unit === 'Count' ? counter({ name, help, registers: [registry] }) : histogram({ name, help, registers: [registry] });
+  }
+  return { ...metrics, text: () => registry.metrics() };
+}
+
+interface MetricConfig {
+  name: string;
+  help: string;
+  registers: Registry[];
+}
+
+function counter(config: MetricConfig): Metric {
+  const metric = new Counter(config);
+  const add = (value: number): void => {
+    if (value > 0 && Number.isFinite(value)) metric.inc(value);
+  };
+  return { add, addAll: (values) => add(values.reduce((sum, value) => sum + value, 0)) };
+}
+
+function histogram(config: MetricConfig): Metric {
+  const metric = new Histogram({ ...config, buckets: LAG_BUCKETS });
+  const add = (value: number): void => {
+    if (Number.isFinite(value)) metric.observe(value);
+  };
+  return { add, addAll: (values) => values.forEach(add) };
+}

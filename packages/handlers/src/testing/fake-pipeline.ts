@@ -1,0 +1,69 @@
+import { setImmediate } from 'node:timers/promises';
+
+import { type IngestResult, KitError } from '@pik/schema';
+
+import type { IngestAnswer, IngestRequest, Pipeline } from '../pipeline.ts';
+
+/** A pipeline that answers what it is told to, and remembers what it was asked. */
+export interface FakePipeline extends Pipeline {
+  /** Method name and first argument of each call, in order. */
+  readonly calls: [name: string, argument: unknown][];
+}
+
+const RANGE = { start_time: null, end_time: null, as_of: '', basis: 'event', include_imported: false } as const;
+
+/** For tests of what stands before a pipeline. `overrides` replace single methods. */
+export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipeline {
+  const calls: FakePipeline['calls'] = [];
+  const pipeline: Pipeline = {
+    ready: async () => {},
+    ingest: async (request) => acceptAll(request),
+    sweep: async () => ({ packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 }),
+    timeline: async () => ({ events: [], as_of: '', next_cursor: null }),
+    rawEvents: () => endOfLines(),
+    receipt: async () => {
+      throw new KitError('RECEIPT_UNKNOWN');
+    },
+    explainEvent: async () => ({ found: false, summary: '', as_of: '', event: null, outcome: null, rule: null, lateness: null, deliveries: [], deliveries_cut: false, bytes: null, findings: [] }),
+    lag: async ({ lateOverMs }) => ({ range: RANGE, late_over_ms: lateOverMs, total: null, groups: [], worst: [], partial: false, notes: [] }),
+    duplicates: async () => ({ range: RANGE, total: null, groups: [], worst: [], partial: false, notes: [] }),
+    rejects: async () => ({ rejects: [], next_cursor: null }),
+    verify: async () => ({ part: 'index', packs: 0, receipts: 0, counts: {}, faults: [], digest: '', next_cursor: null }),
+    close: async () => {},
+    ...overrides,
+  };
+  return Object.assign(recorded(pipeline, calls), { calls });
+}
+
+function recorded(pipeline: Pipeline, calls: FakePipeline['calls']): Pipeline {
+  return new Proxy(pipeline, {
+    get: (target, name, receiver) => {
+      const method = Reflect.get(target, name, receiver);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) => {
+        calls.push([String(name), args[0]]);
+        return method(...args);
+      };
+    },
+  });
+}
+
+const NEWLINE = 0x0a;
+
+/** One ACCEPTED per line, or per body where it is JSON. */
+async function acceptAll({ body, format }: IngestRequest): Promise<IngestAnswer> {
+  await setImmediate();
+  const count = format === 'json' ? 1 : body.reduce((lines, byte) => (byte === NEWLINE ? lines + 1 : lines), 0);
+  const results = Array.from({ length: count }, (_, line): IngestResult => ({
+    event_id: 'c9v2s3g5h7j1k4m6n8p0q2r4s6t8u0v2a4b6c8d0e2f4g6h',
+    status: 'ACCEPTED',
+    lag_ms: 1_234,
+    raw_key: 'raw/v1/stored_date=2025-12-29/stored_hour=23/0199b2a0-0000-7000-8000-000000000000.ndjson.gz',
+    line,
+  }));
+  return { results, counts: { ACCEPTED: count }, single: format === 'json', unreadable: false };
+}
+
+async function* endOfLines(): AsyncIterable<string> {
+  yield '{"end":true,"count":0,"next_cursor":null}\n';
+}

@@ -1,0 +1,145 @@
+/** What a caller can do about an error: its HTTP status, and whether the same call may succeed later. */
+export interface ErrorInfo {
+  /** HTTP status of the answer; 0 where the error never crosses HTTP (client side, start-up). */
+  readonly status: number;
+  /** True when repeating the same call, with the same bytes, may succeed. */
+  readonly retryable: boolean;
+  /** One sentence, fixed per code; the details of one case are in the message. */
+  readonly title: string;
+}
+
+const final = (status: number, title: string): ErrorInfo => ({ status, retryable: false, title });
+const retry = (status: number, title: string): ErrorInfo => ({ status, retryable: true, title });
+
+/** Reasons for which one receipt is REJECTED: it is kept, and the reason says what to mend. */
+export const REJECT_CODES = {
+  JSON_SYNTAX: final(400, 'The record is not JSON.'),
+  UTF8_INVALID: final(400, 'The record is not valid UTF-8, or starts with a byte order mark.'),
+  RECORD_NOT_OBJECT: final(400, 'The record is JSON, but not an object.'),
+  JSON_TOO_DEEP: final(400, 'The record nests deeper than the limit.'),
+  JSON_TOO_MANY_MEMBERS: final(400, 'The record has more object members than the limit.'),
+  JSON_DUPLICATE_KEY: final(400, 'An object of the record has the same key twice.'),
+  LONE_SURROGATE: final(400, 'A string of the record has a surrogate without its pair.'),
+  NUMBER_OUT_OF_RANGE: final(400, 'A number of the record is outside the range of a double.'),
+  FIELD_MISSING: final(400, 'A required field is missing.'),
+  FIELD_INVALID: final(400, 'A field has the wrong type or a value that is not allowed.'),
+  FIELD_TOO_LONG: final(400, 'A field is longer, in UTF-8 bytes, than the limit.'),
+  TIME_INVALID: final(400, 'A time is not an RFC 3339 date-time.'),
+  TIME_WITHOUT_OFFSET: final(400, 'A time has no offset, so it names no instant.'),
+  TIME_OUT_OF_RANGE: final(400, 'A time lies outside the years 0001 to 9999 in UTC.'),
+  PAYLOAD_NOT_CONTAINER: final(400, 'The payload is neither an object nor an array.'),
+} as const satisfies Record<string, ErrorInfo>;
+
+/** Errors of a whole request, answered as problem+json. */
+const REQUEST_CODES = {
+  BODY_EMPTY: final(400, 'The request has no body.'),
+  BODY_TOO_LARGE: final(413, 'The body is larger than the limit; nothing of it was kept.'),
+  EVENT_TOO_LARGE: final(413, 'One record is larger than the limit; nothing of the request was kept.'),
+  TOO_MANY_EVENTS: final(413, 'The request has more records than the limit; nothing of it was kept.'),
+  MEDIA_TYPE_UNSUPPORTED: final(415, 'The content type is not one that ingest reads.'),
+  ENCODING_UNSUPPORTED: final(415, 'The content encoding is not one that ingest reads.'),
+  ENCODING_INVALID: final(400, 'The body does not decompress as its content encoding says.'),
+  UNAUTHENTICATED: final(401, 'The request carries no known API key.'),
+  FORBIDDEN: final(403, 'The API key lacks the scope of this route.'),
+  HOST_FORBIDDEN: final(403, 'The Host header names a host that this server does not serve.'),
+  NOT_FOUND: final(404, 'There is no such route.'),
+  METHOD_NOT_ALLOWED: final(405, 'The route exists, but not with this method.'),
+  REQUEST_INVALID: final(422, 'A field of the request is missing, unknown or out of bounds.'),
+  CURSOR_INVALID: final(400, 'The cursor is not one that this route gave.'),
+  RECEIPT_UNKNOWN: final(404, 'There is no receipt at this address.'),
+  EVENT_UNKNOWN: final(404, 'The index has no such event.'),
+  CLIENT_GONE: final(400, 'The client went away before its body had arrived.'),
+} as const satisfies Record<string, ErrorInfo>;
+
+/** Errors of the backend. A store that is down is an error here, never a false ACCEPTED. */
+const BACKEND_CODES = {
+  INDEX_UNAVAILABLE: retry(503, 'The index cannot be reached; nothing was acknowledged.'),
+  RAW_LOG_UNAVAILABLE: retry(503, 'The raw log cannot be written or read; nothing was acknowledged.'),
+  STORAGE_FULL: retry(503, 'The storage is full; nothing was acknowledged.'),
+  PENDING: retry(503, 'The bytes are durable but not yet admitted; sending them again is safe.'),
+  SHUTTING_DOWN: retry(503, 'The server is stopping.'),
+  RAW_EXISTS: final(500, 'Another object is already stored under this raw key.'),
+  RAW_MISSING: final(500, 'The index names a pack that the raw log does not have.'),
+  RAW_CORRUPT: final(500, 'A pack of the raw log cannot be read, or differs from its recorded hash.'),
+  IDENTITY_COLLISION: final(500, 'Two different identities have the same event id.'),
+  INTERNAL: retry(500, 'The server failed in a way that it has no code for.'),
+} as const satisfies Record<string, ErrorInfo>;
+
+/** Errors of a start: what stands in the way, and what to do about it. */
+const START_CODES = {
+  CONFIG_INVALID: final(0, 'The configuration cannot be used.'),
+  BIND_REFUSED: final(0, 'Without API keys the server listens on loopback only.'),
+  DATA_DIR_LOCKED: final(0, 'Another process owns the data directory.'),
+  DATA_DIR_UNUSABLE: final(0, 'The data directory cannot be created, read or written.'),
+  DATA_DIR_NEWER: final(0, 'The data directory was written by a newer version.'),
+  INDEX_CORRUPT: final(0, 'The index file is damaged; `pik rebuild` makes it again from the raw log.'),
+  INDEX_MISSING: final(0, 'The raw log has packs but the index file is gone; `pik rebuild` makes it again.'),
+} as const satisfies Record<string, ErrorInfo>;
+
+/** Errors that only a client sees. */
+const CLIENT_CODES = {
+  NETWORK: retry(0, 'The backend could not be reached, or the connection broke.'),
+  TIMEOUT: retry(0, 'No answer came within the time limit; the outcome is unknown.'),
+  ABORTED: final(0, 'The caller aborted the call; what was sent may have arrived.'),
+  ANSWER_NOT_OURS: retry(0, 'Something answered that is not the backend, or not about this request.'),
+  BUFFER_FULL: retry(0, 'The buffer of the producer is full.'),
+  PRODUCER_CLOSED: final(0, 'The producer was closed before this event was emitted.'),
+  EVENT_NOT_DECLARED: final(0, 'The catalog does not declare this event type.'),
+  EVENT_NOT_SERIALIZABLE: final(0, 'The event has no JSON form.'),
+  PAYLOAD_INVALID: final(0, 'The payload does not fit the schema of its event type.'),
+} as const satisfies Record<string, ErrorInfo>;
+
+/** Every code of the kit, with what it means; docs/errors.md lists the same (a test compares them). */
+export const ERRORS = {
+  ...REJECT_CODES,
+  ...REQUEST_CODES,
+  ...BACKEND_CODES,
+  ...START_CODES,
+  ...CLIENT_CODES,
+} as const;
+
+/** The stable code of an error; never reused for another meaning. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The stable code of a rejection. */
+export type RejectCode = keyof typeof REJECT_CODES;
+
+const MARKER: unique symbol = Symbol.for('@pik/KitError') as never;
+
+/**
+ * The one error class of the kit. `code` is stable, `retryable` says whether the same call may succeed later, `cause`
+ * is what lay beneath. Check it with `KitError.is`, which also works across two installed copies of the package.
+ */
+export class KitError extends Error {
+  readonly code: ErrorCode;
+  /** Where in the input the fault lies, as a JSON pointer, if it lies at one place. */
+  readonly path: string | undefined;
+  /** Milliseconds to wait before a repeat, if the backend asked for a wait. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message?: string, options: KitErrorOptions = {}) {
+    super(message ?? ERRORS[code].title, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'KitError';
+    this.code = code;
+    this.path = options.path;
+    this.retryAfterMs = options.retryAfterMs;
+    Object.defineProperty(this, MARKER, { value: true });
+  }
+
+  /** Whether the same call, repeated, may succeed. */
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  /** True for an error of the kit, whichever copy of the package made it. */
+  static is(error: unknown): error is KitError {
+    return typeof error === 'object' && error !== null && MARKER in error;
+  }
+}
+
+/** What a `KitError` can carry besides code and message. */
+export interface KitErrorOptions {
+  readonly cause?: unknown;
+  readonly path?: string;
+  readonly retryAfterMs?: number;
+}

@@ -1,0 +1,151 @@
+import { decodeBase32Hex, encodeBase32Hex } from './base32hex.ts';
+import { canonicalize } from './canonical-json.ts';
+import { KitError } from './errors.ts';
+import { sha256Bytes, sha256Hex } from './sha256.ts';
+import { EPOCH_MS_MAX, EPOCH_MS_MIN, formatInstant, type Instant, MS_PER_DAY } from './time.ts';
+
+/** What makes two receipts one event: the producer's key, the producer's own count, or the content. */
+export type IdentityRule = 'key' | 'occurrence' | 'content';
+
+/** The fields that identity is derived from. */
+export interface IdentityFields {
+  readonly source: string;
+  readonly event_type: string;
+  readonly entity_id: string;
+  readonly event_time: Instant;
+  readonly payload_hash: string;
+  readonly idempotency_key?: string | undefined;
+  readonly producer?: { readonly id: string; readonly seq: number } | undefined;
+  readonly identity?: 'occurrence' | undefined;
+}
+
+/** An event's identity: where it lives, and by which rule. */
+export interface Identity {
+  /** 47 characters, opaque to users: 8 bytes entity hash, 9 bytes time (zero when keyed), 12 bytes digest. */
+  readonly event_id: string;
+  readonly rule: IdentityRule;
+  /** The same with the event's own time in it, so that text order is order of time; equals the id unless keyed. */
+  readonly position: string;
+}
+
+const ENTITY_BYTES = 8;
+const TIME_BYTES = 9;
+const ID_BYTES = 29;
+/** Milliseconds from 0000-01-01 to 1970-01-01: with them, the year 0001 and all after lie above zero. */
+const MS_BIAS = 719_528 * MS_PER_DAY;
+const TWO_24 = 2 ** 24;
+const NS_PER_MS = 1_000_000;
+
+/**
+ * The identity of an event, a pure function of its own fields, called by the producer before anything is sent and again
+ * by the backend. `docs/decisions` and the golden vectors in `vectors/` fix the format for ever.
+ */
+export function deriveIdentity(fields: IdentityFields): Identity {
+  const rule = identityRule(fields);
+  const bytes = new Uint8Array(ID_BYTES);
+  bytes.set(entityPrefix(fields.entity_id));
+  bytes.set(digestOf(rule, fields).subarray(0, ID_BYTES - ENTITY_BYTES - TIME_BYTES), ENTITY_BYTES + TIME_BYTES);
+  const unkeyed = rule !== 'key';
+  if (unkeyed) writeTime(bytes, fields.event_time);
+  const event_id = encodeBase32Hex(bytes);
+  if (unkeyed) return { event_id, rule, position: event_id };
+  writeTime(bytes, fields.event_time);
+  return { event_id, rule, position: encodeBase32Hex(bytes) };
+}
+
+/** Which rule the fields ask for: a key before all, then `occurrence` where it is said, else content. */
+export function identityRule(fields: Pick<IdentityFields, 'idempotency_key' | 'identity'>): IdentityRule {
+  if (fields.idempotency_key !== undefined) return 'key';
+  return fields.identity === 'occurrence' ? 'occurrence' : 'content';
+}
+
+function digestOf(rule: IdentityRule, fields: IdentityFields): Uint8Array {
+  const { source, event_type, entity_id, event_time } = fields;
+  const head = ['pik1', rule, source, event_type, entity_id];
+  if (rule === 'key') return sha256Bytes(JSON.stringify([...head, fields.idempotency_key]));
+  if (rule === 'content') return sha256Bytes(JSON.stringify([...head, event_time.utc, fields.payload_hash]));
+  const { producer } = fields;
+  // JSON.stringify of well-formed strings and safe integers is their RFC 8785 form.
+  return sha256Bytes(JSON.stringify([...head, producer?.id, producer?.seq, event_time.utc]));
+}
+
+let cachedEntity = '';
+let cachedPrefix: Uint8Array = sha256Bytes('').subarray(0, ENTITY_BYTES);
+
+/** The first 8 bytes of SHA-256 of an entity id: what all of its events' ids start with. */
+export function entityPrefix(entityId: string): Uint8Array {
+  if (entityId !== cachedEntity) {
+    cachedPrefix = sha256Bytes(entityId).subarray(0, ENTITY_BYTES);
+    cachedEntity = entityId;
+  }
+  return cachedPrefix;
+}
+
+/**
+ * Nanoseconds since 0000-01-01T00:00:00Z in nine bytes, big-endian; never zero for a real time. Split into two numbers
+ * of at most 46 bits, since BigInt would cost more than the hashes.
+ */
+function writeTime(bytes: Uint8Array, time: { epoch_ms: number; sub_ms_ns: number }): void {
+  const ms = time.epoch_ms + MS_BIAS;
+  const low = (ms % TWO_24) * NS_PER_MS + time.sub_ms_ns;
+  const high = Math.floor(ms / TWO_24) * NS_PER_MS + Math.floor(low / TWO_24);
+  writeUint(bytes, high, { start: ENTITY_BYTES, length: 6 });
+  writeUint(bytes, low % TWO_24, { start: ENTITY_BYTES + 6, length: 3 });
+}
+
+function writeUint(bytes: Uint8Array, value: number, at: { start: number; length: number }): void {
+  let rest = value;
+  for (let i = at.start + at.length - 1; i >= at.start; i--) {
+    bytes[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+}
+
+/** What an event id says by itself. */
+export interface ParsedEventId {
+  /** 16 hexadecimal digits: the first 8 bytes of SHA-256 of the entity id. */
+  readonly entity_hash: string;
+  readonly keyed: boolean;
+  /** Fixed-width UTC; null when keyed. */
+  readonly event_time: string | null;
+}
+
+/** Reads an event id (or a position); null where the text cannot be one. */
+export function parseEventId(eventId: string): ParsedEventId | null {
+  const bytes = eventId.length === 47 ? decodeBase32Hex(eventId) : null;
+  if (bytes === null) return null;
+  let entity_hash = '';
+  for (let i = 0; i < ENTITY_BYTES; i++) entity_hash += (bytes[i] as number).toString(16).padStart(2, '0');
+  let nanos = 0n;
+  for (let i = ENTITY_BYTES; i < ENTITY_BYTES + TIME_BYTES; i++) nanos = (nanos << 8n) | BigInt(bytes[i] as number);
+  if (nanos === 0n) return { entity_hash, keyed: true, event_time: null };
+  const ms = Number(nanos / BigInt(NS_PER_MS)) - MS_BIAS;
+  if (ms < EPOCH_MS_MIN || ms > EPOCH_MS_MAX) return null;
+  return { entity_hash, keyed: false, event_time: formatInstant(ms, Number(nanos % BigInt(NS_PER_MS))) };
+}
+
+/** The smallest position of an entity at a time: positions in `[bound(from), bound(to))` are its half-open time range. */
+export function timelineBound(entityId: string, time: { epoch_ms: number; sub_ms_ns: number }): string {
+  const bytes = new Uint8Array(ID_BYTES);
+  bytes.set(entityPrefix(entityId));
+  writeTime(bytes, time);
+  return encodeBase32Hex(bytes);
+}
+
+/** The timeline position of an event: its id with this time in it. For an unkeyed event's own time that is the id. */
+export function positionAt(eventId: string, time: { epoch_ms: number; sub_ms_ns: number }): string {
+  const bytes = decodeBase32Hex(eventId);
+  if (bytes === null || bytes.length !== ID_BYTES) throw new KitError('REQUEST_INVALID', 'not an event id', { path: '/event_id' });
+  writeTime(bytes, time);
+  return encodeBase32Hex(bytes);
+}
+
+/** SHA-256 of the RFC 8785 form of a payload, in hexadecimal. Errors as `canonicalize`. */
+export function payloadHash(payload: unknown): string {
+  return sha256Hex(canonicalize(payload));
+}
+
+/** SHA-256 over a received text, for payloads with integers that a double does not hold. */
+export function textHash(text: string): string {
+  return sha256Hex(text);
+}

@@ -1,0 +1,45 @@
+/**
+ * Every maximum of the kit, with its unit in the name. Each is checked before any durable effect. docs/limits.md lists
+ * the same numbers (a test compares them).
+ */
+export const LIMITS = {
+  /** One request body as it comes over the wire. Below Lambda's 6 MB, which base64 inflates by a third. */
+  body_bytes_max: 4 * 1024 * 1024,
+  /** One request body after decompression. */
+  body_decompressed_bytes_max: 16 * 1024 * 1024,
+  /** One event record, as received. */
+  event_bytes_max: 256 * 1024,
+  /** Records in one request. */
+  events_per_request_max: 5_000,
+  /** Nesting of objects and arrays in one record, the record itself included. */
+  json_depth_max: 64,
+  /** Object members in one record, at all depths. */
+  json_members_max: 10_000,
+  /** UTF-8 bytes of `source`. The four id maxima keep an index row below 1 KB, one DynamoDB write unit. */
+  source_bytes_max: 128,
+  /** UTF-8 bytes of `event_type`. */
+  event_type_bytes_max: 128,
+  /** UTF-8 bytes of `entity_id`. */
+  entity_id_bytes_max: 200,
+  /** UTF-8 bytes of `idempotency_key`. */
+  idempotency_key_bytes_max: 200,
+  /** Characters of a time as text. */
+  time_chars_max: 64,
+  /** Milliseconds by which an event time may lie after its receipt before the event is flagged FUTURE. */
+  future_tolerance_ms: 5 * 60 * 1000,
+  /** DELIVERY rows of one event; further repeats are counted in their PACK row only. */
+  deliveries_per_event_max: 100,
+  /** Items of one page of a listing. */
+  page_items_max: 1_000,
+  /** Items of one page when the caller names no limit. */
+  page_items_default: 500,
+  /** Slices that one report reads before it says `partial`. */
+  report_slices_max: 2_000_000,
+  /** Events that one report reads one by one (where a slice straddles a bound) before it says `partial`. */
+  report_events_max: 1_000_000,
+  /** Groups of one report. */
+  report_groups_max: 10_000,
+} as const;
+
+/** The name of a limit. */
+export type LimitName = keyof typeof LIMITS;

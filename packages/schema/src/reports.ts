@@ -1,0 +1,248 @@
+import * as z from 'zod/mini';
+
+import { EVENT_FLAGS, OUTCOMES, STATUSES } from './event.ts';
+
+const flags = z.array(z.enum(EVENT_FLAGS));
+const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
+
+/** One event as the index knows it. All times are fixed-width UTC. */
+export const eventViewSchema = z.object({
+  event_id: z.string(),
+  source: z.string(),
+  event_type: z.string(),
+  entity_id: z.string(),
+  event_time: z.string(),
+  received_at: z.string(),
+  /** Received time minus event time in milliseconds, signed. */
+  lag_ms: z.number(),
+  payload_hash: z.string(),
+  identity: z.enum(['key', 'occurrence', 'content']),
+  idempotency_key: z.nullable(z.string()),
+  producer: z.nullable(z.object({ id: z.string(), seq: z.int() })),
+  sent_at: z.nullable(z.string()),
+  flags,
+  ...address,
+});
+
+/** One event as the index knows it. */
+export type EventView = z.infer<typeof eventViewSchema>;
+
+/** One page of an entity's events, in order of event time, then id. */
+export const timelinePageSchema = z.object({
+  events: z.array(eventViewSchema),
+  as_of: z.string(),
+  next_cursor: z.nullable(z.string()),
+});
+
+/** One page of an entity's events. */
+export type TimelinePage = z.infer<typeof timelinePageSchema>;
+
+/** One receipt as the raw log holds it. */
+export const receiptSchema = z.object({
+  ...address,
+  received_at: z.string(),
+  request_id: z.string(),
+  principal: z.nullable(z.string()),
+  imported: z.boolean(),
+  event_id: z.nullable(z.string()),
+  reject_code: z.nullable(z.string()),
+  source: z.nullable(z.string()),
+  event_type: z.nullable(z.string()),
+  entity_id: z.nullable(z.string()),
+  event_time: z.nullable(z.string()),
+  payload_hash: z.nullable(z.string()),
+  /** The received text; absent where the bytes are not UTF-8. */
+  body: z.optional(z.string()),
+  /** The received bytes in base64, where they are not UTF-8. */
+  body_base64: z.optional(z.string()),
+});
+
+/** One receipt as the raw log holds it. */
+export type Receipt = z.infer<typeof receiptSchema>;
+
+/** An event with its received text, as `readEvents` gives it. */
+export type RawEvent = EventView & { readonly body: string };
+
+/** A further receipt of an event. */
+export const deliveryViewSchema = z.object({
+  outcome: z.enum(['DUPLICATE', 'CONFLICT']),
+  received_at: z.string(),
+  /** Milliseconds after the first receipt, signed. */
+  after_first_ms: z.number(),
+  event_time: z.string(),
+  lag_ms: z.number(),
+  payload_hash: z.string(),
+  flags,
+  ...address,
+});
+
+/** A further receipt of an event. */
+export type DeliveryView = z.infer<typeof deliveryViewSchema>;
+
+/** One finding that speaks for or against something, in the order in which they were looked at. */
+export const findingSchema = z.object({
+  code: z.string(),
+  /** One sentence for a person. */
+  text: z.string(),
+  evidence: z.optional(z.array(z.object({ event_id: z.optional(z.string()), pack_id: z.optional(z.string()), line: z.optional(z.int()) }))),
+});
+
+/** One finding of an explanation. */
+export type Finding = z.infer<typeof findingSchema>;
+
+/** The story of one event, or why there is none. */
+export const eventExplanationSchema = z.object({
+  found: z.boolean(),
+  /** One sentence: the answer for somebody in a hurry. */
+  summary: z.string(),
+  as_of: z.string(),
+  event: z.nullable(eventViewSchema),
+  outcome: z.nullable(z.enum(OUTCOMES)),
+  /** The rule behind the outcome, for a person. */
+  rule: z.nullable(z.string()),
+  /** How late it was against the first arrivals of its series on its event day. */
+  lateness: z.nullable(z.object({ lag_ms: z.number(), later_than_share: z.number(), of_events: z.int() })),
+  deliveries: z.array(deliveryViewSchema),
+  /** Further receipts beyond the rows kept per event, counted in their packs only: `deliveries` is cut. */
+  deliveries_cut: z.boolean(),
+  /** The bytes, re-read and checked now. */
+  bytes: z.nullable(
+    z.object({
+      state: z.enum(['OK', 'MISSING', 'CORRUPT', 'DIFFERS']),
+      text: z.string(),
+      body: z.optional(z.string()),
+    }),
+  ),
+  findings: z.array(findingSchema),
+});
+
+/** The story of one event, or why there is none. */
+export type EventExplanation = z.infer<typeof eventExplanationSchema>;
+
+const group = z.object({
+  source: z.optional(z.string()),
+  event_type: z.optional(z.string()),
+  day: z.optional(z.string()),
+  hour: z.optional(z.string()),
+});
+
+const range = z.object({
+  start_time: z.nullable(z.string()),
+  end_time: z.nullable(z.string()),
+  as_of: z.string(),
+  basis: z.enum(['event', 'received']),
+  include_imported: z.boolean(),
+});
+
+/** Figures of the lag of first arrivals. Percentiles are within 1 %; counts and extremes are exact. */
+export const lagFiguresSchema = z.object({
+  count: z.int(),
+  min_ms: z.number(),
+  p10_ms: z.number(),
+  p50_ms: z.number(),
+  p90_ms: z.number(),
+  p95_ms: z.number(),
+  p99_ms: z.number(),
+  max_ms: z.number(),
+  mean_ms: z.number(),
+  late_count: z.int(),
+  future_count: z.int(),
+  /** Share of the delay of all groups together that this group carries, 0 to 1. */
+  delay_share: z.number(),
+});
+
+/** Figures of the lag of first arrivals. */
+export type LagFigures = z.infer<typeof lagFiguresSchema>;
+
+/** Where is data delayed? Groups ranked by their share of the total delay. */
+export const lagReportSchema = z.object({
+  range,
+  late_over_ms: z.number(),
+  total: z.nullable(lagFiguresSchema),
+  groups: z.array(z.object({ group, figures: lagFiguresSchema })),
+  worst: z.array(eventViewSchema),
+  /** True when a bound was met and the figures do not cover the whole range; `notes` says which. */
+  partial: z.boolean(),
+  notes: z.array(z.string()),
+});
+
+/** Where is data delayed? */
+export type LagReport = z.infer<typeof lagReportSchema>;
+
+/** Figures of repeated receipts. */
+export const duplicatesFiguresSchema = z.object({
+  receipts: z.int(),
+  events: z.int(),
+  duplicates: z.int(),
+  conflicts: z.int(),
+  entities: z.int(),
+  /** Share of the receipts that repeat an event, 0 to 1. */
+  repeat_share: z.number(),
+  /** Milliseconds between the first receipt and a repeat; null without repeats. */
+  delay_p50_ms: z.nullable(z.number()),
+  delay_p95_ms: z.nullable(z.number()),
+  delay_max_ms: z.nullable(z.number()),
+});
+
+/** Figures of repeated receipts. */
+export type DuplicatesFigures = z.infer<typeof duplicatesFiguresSchema>;
+
+/** What came more than once? Groups ranked by the number of repeats. */
+export const duplicatesReportSchema = z.object({
+  range,
+  total: z.nullable(duplicatesFiguresSchema),
+  groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
+  /** The events with most repeats. */
+  worst: z.array(z.object({ event_id: z.string(), repeats: z.int() })),
+  partial: z.boolean(),
+  notes: z.array(z.string()),
+});
+
+/** What came more than once? */
+export type DuplicatesReport = z.infer<typeof duplicatesReportSchema>;
+
+/** A rejected receipt or a conflict. */
+export const rejectViewSchema = z.object({
+  kind: z.enum(['REJECT', 'CONFLICT', 'PROCESSING']),
+  code: z.string(),
+  path: z.nullable(z.string()),
+  detail: z.nullable(z.string()),
+  source: z.nullable(z.string()),
+  event_type: z.nullable(z.string()),
+  event_id: z.nullable(z.string()),
+  received_at: z.string(),
+  ...address,
+});
+
+/** One page of rejected receipts and conflicts. */
+export const rejectPageSchema = z.object({
+  rejects: z.array(rejectViewSchema),
+  next_cursor: z.nullable(z.string()),
+});
+
+/** One page of rejected receipts and conflicts. */
+export type RejectPage = z.infer<typeof rejectPageSchema>;
+
+/** What one call of verify looked at, and what it found wrong. */
+export const verifyPageSchema = z.object({
+  /** The stored hour that was compared, or `index` for the pass over the index. */
+  part: z.string(),
+  packs: z.int(),
+  receipts: z.int(),
+  counts: z.partialRecord(z.enum(STATUSES), z.int()),
+  faults: z.array(
+    z.object({
+      code: z.string(),
+      text: z.string(),
+      pack_id: z.nullable(z.string()),
+      line: z.nullable(z.int()),
+      event_id: z.nullable(z.string()),
+    }),
+  ),
+  /** Chained over all parts so far; the last one is the root to keep elsewhere. */
+  digest: z.string(),
+  next_cursor: z.nullable(z.string()),
+});
+
+/** What one call of verify looked at, and what it found wrong. */
+export type VerifyPage = z.infer<typeof verifyPageSchema>;

@@ -1,0 +1,93 @@
+type NativeHash = (algorithm: string, data: string | Uint8Array, encoding: 'hex' | 'buffer') => string | Uint8Array;
+
+/** Node, Deno and Bun offer their own hashing without an import, so that this file loads anywhere. */
+function findNativeHash(): NativeHash | null {
+  const host = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
+  const crypto = host?.getBuiltinModule?.('node:crypto') as { hash?: NativeHash } | undefined;
+  return typeof crypto?.hash === 'function' ? crypto.hash : null;
+}
+
+const nativeHash = findNativeHash();
+const encoder = new TextEncoder();
+
+/** SHA-256 as 64 hexadecimal digits; a string is hashed as UTF-8. */
+export function sha256Hex(data: string | Uint8Array): string {
+  if (nativeHash !== null) return nativeHash('sha256', data, 'hex') as string;
+  let hex = '';
+  for (const byte of sha256Js(toBytes(data))) hex += byte.toString(16).padStart(2, '0');
+  return hex;
+}
+
+/** SHA-256 as 32 bytes; a string is hashed as UTF-8. */
+export function sha256Bytes(data: string | Uint8Array): Uint8Array {
+  if (nativeHash !== null) return nativeHash('sha256', data, 'buffer') as Uint8Array;
+  return sha256Js(toBytes(data));
+}
+
+function toBytes(data: string | Uint8Array): Uint8Array {
+  return typeof data === 'string' ? encoder.encode(data) : data;
+}
+
+/** The first 32 bits of the fractional parts of the roots of the first primes, as FIPS 180-4 defines the constants. */
+function primeRoots(count: number, root: 2 | 3): Uint32Array {
+  const words = new Uint32Array(count);
+  for (let n = 2, found = 0; found < count; n++) {
+    let prime = true;
+    for (let d = 2; d * d <= n; d++) if (n % d === 0) prime = false;
+    if (prime) words[found++] = fraction(root === 2 ? Math.sqrt(n) : Math.cbrt(n));
+  }
+  return words;
+}
+
+function fraction(value: number): number {
+  return Math.floor((value - Math.floor(value)) * 2 ** 32);
+}
+
+const INITIAL = primeRoots(8, 2);
+const ROUND = primeRoots(64, 3);
+
+/** SHA-256 in JavaScript alone (FIPS 180-4), for runtimes without native hashing. */
+export function sha256Js(data: Uint8Array): Uint8Array {
+  const padded = new Uint8Array((((data.length + 8) >> 6) + 1) << 6);
+  padded.set(data);
+  padded[data.length] = 0x80;
+  const view = new DataView(padded.buffer);
+  view.setUint32(padded.length - 8, Math.floor(data.length / 2 ** 29));
+  view.setUint32(padded.length - 4, data.length << 3);
+  const state = Uint32Array.from(INITIAL);
+  const words = new Uint32Array(64);
+  for (let offset = 0; offset < padded.length; offset += 64) compress(state, words, { view, offset });
+  const digest = new DataView(new ArrayBuffer(32));
+  for (let i = 0; i < 8; i++) digest.setUint32(i * 4, state[i] as number);
+  return new Uint8Array(digest.buffer);
+}
+
+const rotate = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
+
+function compress(state: Uint32Array, w: Uint32Array, block: { view: DataView; offset: number }): void {
+  for (let t = 0; t < 16; t++) w[t] = block.view.getUint32(block.offset + t * 4);
+  for (let t = 16; t < 64; t++) {
+    const x = w[t - 15] as number;
+    const y = w[t - 2] as number;
+    const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
+    const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
+    w[t] = ((w[t - 16] as number) + s0 + (w[t - 7] as number) + s1) | 0;
+  }
+  let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+  for (let t = 0; t < 64; t++) {
+    const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (ROUND[t] as number) + (w[t] as number)) | 0;
+    const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+    h = g;
+    g = f;
+    f = e;
+    e = (d + t1) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (t1 + t2) | 0;
+  }
+  const sums = [a, b, c, d, e, f, g, h];
+  for (let i = 0; i < 8; i++) state[i] = ((state[i] as number) + (sums[i] as number)) | 0;
+}
