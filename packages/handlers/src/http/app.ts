@@ -62,7 +62,25 @@ export function createApp(options: AppOptions): App {
     hono.all(path, (c) => serve(server, c.req.raw, { methods, params: c.req.param() }));
   }
   hono.notFound((c) => serve(server, c.req.raw, { methods: new Map(), params: {} }));
-  return { fetch: async (request) => hono.fetch(request) };
+  // Hono would print the error and answer in plain text.
+  hono.onError((error) => {
+    throw error;
+  });
+  return {
+    async fetch(request) {
+      try {
+        return await hono.fetch(request);
+      } catch {
+        return lastResort(request);
+      }
+    },
+  };
+}
+
+/** Only where the telemetry breaks its promise never to throw. */
+function lastResort({ method }: Request): Response {
+  const requestId = v7();
+  return toResponse(problem({ code: 'INTERNAL' }, { requestId }), { requestId, method });
 }
 
 /** One entry per path, so that a method which a path lacks is told from a path which is not there. */
@@ -117,7 +135,15 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   visit.principal = principal;
   const query = parseQuery(route, request.url);
   const handler = HANDLERS[route] as Handler<RouteName>;
-  return handler(server.services, { request, requestId, receivedMs, principal, params: visit.match.params, query, notes });
+  return handler(server.services, {
+    request,
+    requestId,
+    receivedMs,
+    principal,
+    params: visit.match.params,
+    query,
+    notes,
+  });
 }
 
 function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {
@@ -126,7 +152,7 @@ function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {
   visit.notes.code = fault.code;
   const scope = route === null ? null : ROUTES[route].scope;
   const answer = problem(fault, { requestId, scope, allow: allowedMethods(visit.match) });
-  if (answer.status >= 500) logFailure(telemetry, error, { requestId, route });
+  if (answer.status >= 500) logFailure(telemetry, { error, requestId, route, status: answer.status });
   return answer;
 }
 

@@ -7,7 +7,11 @@ import { type ApiKey, createAuthenticate } from './auth.ts';
 
 const SECRET = 'pik_test-only.not~a+secret/0123456789==';
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
-const key = (name: string, secret: string, scopes: ApiKey['scopes']): ApiKey => ({ name, key_sha256: sha256(secret), scopes });
+const key = (name: string, secret: string, scopes: ApiKey['scopes']): ApiKey => ({
+  name,
+  key_sha256: sha256(secret),
+  scopes,
+});
 
 const request = (authorization?: string) =>
   new Request('http://pik.internal/', { headers: authorization === undefined ? {} : { authorization } });

@@ -39,7 +39,8 @@ interface HeldKey {
 
 function readKeys(apiKeys: readonly ApiKey[]): HeldKey[] {
   // An empty list is more likely a configuration that failed to load than the wish to refuse everybody.
-  if (apiKeys.length === 0) throw new KitError('CONFIG_INVALID', 'the list of API keys is empty; leave it out to serve without keys');
+  if (apiKeys.length === 0)
+    throw new KitError('CONFIG_INVALID', 'the list of API keys is empty; leave it out to serve without keys');
   const names = new Set(apiKeys.map((key) => key.name));
   if (names.size < apiKeys.length) throw new KitError('CONFIG_INVALID', 'two API keys have the same name');
   return apiKeys.map(readKey);
@@ -53,7 +54,8 @@ function readKey({ name, key_sha256, scopes }: ApiKey): HeldKey {
     throw new KitError('CONFIG_INVALID', `the API key ${name} needs key_sha256, 64 hexadecimal digits in lower case`);
   }
   const unknown = scopes.find((scope) => !SCOPES.includes(scope));
-  if (unknown !== undefined) throw new KitError('CONFIG_INVALID', `the API key ${name} has an unknown scope; there are ${SCOPES.join(', ')}`);
+  if (unknown !== undefined)
+    throw new KitError('CONFIG_INVALID', `the API key ${name} has an unknown scope; there are ${SCOPES.join(', ')}`);
   return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes) };
 }
 

@@ -24,7 +24,8 @@ async function readWire(request: Request, bytesMax: number): Promise<Uint8Array>
   const declared = declaredLength(request.headers.get('content-length'));
   if (declared !== null && declared > bytesMax) throw tooLarge(bytesMax);
   try {
-    const bytes = declared === null ? await readStream(request.body, bytesMax) : new Uint8Array(await request.arrayBuffer());
+    const bytes =
+      declared === null ? await readStream(request.body, bytesMax) : new Uint8Array(await request.arrayBuffer());
     // A server holds a body to its declared length; a caller in the same process may have declared anything.
     if (bytes.length > bytesMax) throw tooLarge(bytesMax);
     return bytes;

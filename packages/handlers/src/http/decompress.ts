@@ -22,7 +22,8 @@ export function decompress(bytes: Uint8Array, bytesMax: number): Promise<Uint8Ar
       if (error !== null) return reject(decompressFault(error, bytesMax));
       const { buffer, engine } = result as unknown as Inflated;
       // zlib takes zero bytes behind the end for padding and drops what follows them.
-      if (engine.bytesWritten < bytes.length) return reject(new KitError('ENCODING_INVALID', 'there are bytes behind the end of the gzip stream'));
+      if (engine.bytesWritten < bytes.length)
+        return reject(new KitError('ENCODING_INVALID', 'there are bytes behind the end of the gzip stream'));
       resolve(buffer);
     });
   });
@@ -33,5 +34,7 @@ function decompressFault(error: NodeJS.ErrnoException, bytesMax: number): KitErr
     return new KitError('BODY_TOO_LARGE', `at most ${bytesMax} bytes after decompression`);
   }
   const cut = error.code === 'Z_BUF_ERROR';
-  return new KitError('ENCODING_INVALID', cut ? 'the gzip stream ends early' : 'the body is not gzip', { cause: error });
+  return new KitError('ENCODING_INVALID', cut ? 'the gzip stream ends early' : 'the body is not gzip', {
+    cause: error,
+  });
 }

@@ -3,9 +3,9 @@ import { isPackId, LIMITS, parseEventId, type ReceiptAddress } from '@pik/schema
 import type { EventQuery, TimelineQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
+import { ndjson } from './ndjson.ts';
 import { invalid } from './query.ts';
 import { checkRange, readAsOf, readInstant } from './query-time.ts';
-import { ndjson } from './ndjson.ts';
 
 /** `GET /events/:event_id`. */
 export const explainById: Handler<'event'> = async ({ pipeline }, { params, query }) => {

@@ -27,7 +27,10 @@ export interface BodyForm {
  * @throws KitError `MEDIA_TYPE_UNSUPPORTED`, `ENCODING_UNSUPPORTED`.
  */
 export function bodyForm(headers: Headers): BodyForm {
-  return { format: readFormat(headers.get('content-type')), gzip: readEncoding(headers.get('content-encoding')) === 'gzip' };
+  return {
+    format: readFormat(headers.get('content-type')),
+    gzip: readEncoding(headers.get('content-encoding')) === 'gzip',
+  };
 }
 
 function readFormat(header: string | null): IngestRequest['format'] {
@@ -50,6 +53,7 @@ function unsupported(why: string | null): KitError {
 function readEncoding(header: string | null): (typeof ENCODINGS)[number] {
   const name = (header ?? 'identity').trim().toLowerCase() || 'identity';
   const encoding = ENCODINGS.find((known) => known === name);
-  if (encoding === undefined) throw new KitError('ENCODING_UNSUPPORTED', `send the body as ${ENCODINGS.join(' or ')}, once`);
+  if (encoding === undefined)
+    throw new KitError('ENCODING_UNSUPPORTED', `send the body as ${ENCODINGS.join(' or ')}, once`);
   return encoding;
 }

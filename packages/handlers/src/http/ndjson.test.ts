@@ -48,10 +48,8 @@ describe('a stream of lines', () => {
       yield 'a';
       throw new KitError('RAW_CORRUPT');
     }
-    async function* early(): AsyncGenerator<string> {
-      throw new KitError('CURSOR_INVALID');
-    }
-    await expect(ndjson(early())).rejects.toThrow(KitError);
+    const failing = { next: () => Promise.reject(new KitError('CURSOR_INVALID')) };
+    await expect(ndjson({ [Symbol.asyncIterator]: () => failing })).rejects.toThrow(KitError);
     await expect(new Response(await bodyOf(late())).text()).rejects.toThrow();
   });
 });

@@ -18,7 +18,10 @@ export async function ndjson(lines: AsyncIterable<string>): Promise<Answer> {
   return { status: 200, type: 'application/x-ndjson', body };
 }
 
-function linesSource(iterator: AsyncIterator<string>, first: IteratorResult<string>): UnderlyingDefaultSource<Uint8Array> {
+function linesSource(
+  iterator: AsyncIterator<string>,
+  first: IteratorResult<string>,
+): UnderlyingDefaultSource<Uint8Array> {
   const encoder = new TextEncoder();
   let next: IteratorResult<string> | null = first;
   return {

@@ -6,12 +6,26 @@ import { openApi, openApiText } from './openapi.ts';
 
 const document = openApi() as {
   openapi: string;
-  paths: Record<string, Record<string, { operationId: string; security: { key: string[] }[]; parameters: { name: string; in: string; schema: unknown }[]; responses: Record<string, { content: Record<string, { schema?: unknown }> }>; requestBody?: { content: object } }>>;
+  paths: Record<
+    string,
+    Record<
+      string,
+      {
+        operationId: string;
+        security: { key: string[] }[];
+        parameters: { name: string; in: string; schema: unknown }[];
+        responses: Record<string, { content: Record<string, { schema?: unknown }> }>;
+        requestBody?: { content: object };
+      }
+    >
+  >;
   components: { schemas: object };
 };
 
 describe('the OpenAPI document', () => {
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
 
   it('has each route once, with its scope', () => {
     expect(document.openapi).toBe('3.1.0');
@@ -36,7 +50,8 @@ describe('the OpenAPI document', () => {
     for (const { operation } of operations) {
       const route = (ROUTES as Record<string, Route>)[operation.operationId] as Route;
       expect(operation.requestBody !== undefined).toBe(route.body !== undefined);
-      if (route.response !== undefined) expect(operation.responses['200']?.content['application/json']?.schema).toBeTypeOf('object');
+      if (route.response !== undefined)
+        expect(operation.responses['200']?.content['application/json']?.schema).toBeTypeOf('object');
       expect(Object.keys(operation.responses['200']?.content ?? {}).length).toBeGreaterThan(0);
     }
   });

@@ -33,11 +33,17 @@ export function openApi(): Json {
   }
   return {
     openapi: '3.1.0',
-    info: { title: METRIC_NAMESPACE, version: '1', description: 'Keeps every event as received, decides on it once, answers about it later.' },
+    info: {
+      title: METRIC_NAMESPACE,
+      version: '1',
+      description: 'Keeps every event as received, decides on it once, answers about it later.',
+    },
     paths,
     components: {
       schemas: { Problem: schemaOf(problemSchema, 'output') },
-      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key; not asked for by a server without keys.' } },
+      securitySchemes: {
+        key: { type: 'http', scheme: 'bearer', description: 'An API key; not asked for by a server without keys.' },
+      },
     },
   };
 }
@@ -58,19 +64,36 @@ function operation(name: RouteName, route: Route): Json {
 }
 
 function pathParameters({ path }: Route): Json[] {
-  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
 }
 
 function queryParameters({ query }: Route): Json[] {
   if (query === undefined) return [];
   const { properties = {}, required = [] } = schemaOf(query, 'input') as { properties?: Json; required?: string[] };
-  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: required.includes(name), schema }));
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
+  }));
 }
 
 function requestBody(body: NonNullable<Route['body']>): Json {
   const schema = schemaOf(body, 'input');
-  const content = Object.entries(CONTENT_TYPES).map(([type, format]) => [type, format === 'ndjson' || type.includes('cloudevents') ? {} : { schema }]);
-  return { required: true, description: 'May be sent with content-encoding gzip.', content: Object.fromEntries(content) };
+  const content = Object.entries(CONTENT_TYPES).map(([type, format]) => [
+    type,
+    format === 'ndjson' || type.includes('cloudevents') ? {} : { schema },
+  ]);
+  return {
+    required: true,
+    description: 'May be sent with content-encoding gzip.',
+    content: Object.fromEntries(content),
+  };
 }
 
 function answerContent(name: RouteName, { response }: Route): Json {

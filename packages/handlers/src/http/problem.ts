@@ -40,7 +40,12 @@ export function problem(fault: Fault, context: ProblemContext): Answer {
     raw_key: fault.raw_key,
     line: fault.line,
   };
-  return { status, type: 'application/problem+json', body: JSON.stringify(body), headers: problemHeaders(fault, context) };
+  return {
+    status,
+    type: 'application/problem+json',
+    body: JSON.stringify(body),
+    headers: problemHeaders(fault, context),
+  };
 }
 
 function problemHeaders(fault: Fault, context: ProblemContext): Record<string, string> {

@@ -45,4 +45,5 @@ export const listRejects: Handler<'rejects'> = async ({ pipeline }, { query }) =
   );
 
 /** `GET /verify`. */
-export const verifyHour: Handler<'verify'> = async ({ pipeline }, { query }) => json(await pipeline.verify(query.cursor ?? null));
+export const verifyHour: Handler<'verify'> = async ({ pipeline }, { query }) =>
+  json(await pipeline.verify(query.cursor ?? null));

@@ -1,4 +1,4 @@
-import { KitError, type RouteName } from '@pik/schema';
+import type { RouteName } from '@pik/schema';
 
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Notes } from './call.ts';
@@ -34,12 +34,21 @@ function callerRequestId(header: string | null): string | undefined {
   return header !== null && /^[\w.:-]{1,128}$/.test(header) ? header : undefined;
 }
 
-/** What a failure of the server was, for whoever has to mend it; the caller gets only its code and the request id. */
-export function logFailure(telemetry: Telemetry, error: unknown, at: { requestId: string; route: RouteName | null }): void {
-  const outage = KitError.is(error) && error.retryable && error.code !== 'INTERNAL';
+/** A failure of the server, and in which request. */
+export interface Failure {
+  readonly error: unknown;
+  readonly requestId: string;
+  readonly route: RouteName | null;
+  readonly status: number;
+}
+
+/** What a failure was, for whoever has to mend it; the caller gets only its code and the request id. */
+export function logFailure(telemetry: Telemetry, { error, requestId, route, status }: Failure): void {
+  // An outage fails every request in the same way: where in the code it came up says nothing more.
+  const outage = status === 503;
   telemetry.log(outage ? 'warn' : 'error', 'request_failed', {
-    request_id: at.requestId,
-    route: at.route,
+    request_id: requestId,
+    route,
     error: describe(error, { stack: !outage, depth: 0 }),
   });
 }

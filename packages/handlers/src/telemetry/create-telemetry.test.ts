@@ -29,7 +29,10 @@ describe('metrics', () => {
 
   it('are exactly those of the schema, at zero before anything happened', async () => {
     const text = await createTelemetry({ write() {} }).metricsText();
-    const expected = Object.entries(METRICS).map(([name, { unit }]) => [name, unit === 'Count' ? 'counter' : 'histogram']);
+    const expected = Object.entries(METRICS).map(([name, { unit }]) => [
+      name,
+      unit === 'Count' ? 'counter' : 'histogram',
+    ]);
     expect(families(text)).toEqual(expected);
     for (const name of Object.keys(METRICS)) expect(text).toMatch(new RegExp(`^${name}(_count)? 0$`, 'm'));
   });
@@ -74,7 +77,9 @@ describe('the log', () => {
     const lines: string[] = [];
     const telemetry = createTelemetry({ write: (line) => lines.push(line), now: () => 0 });
     telemetry.log('info', 'request', { text: 'a\nb\u2028', none: undefined });
-    expect(lines).toEqual(['{"time":"1970-01-01T00:00:00.000Z","level":"info","event":"request","text":"a\\nb\u2028"}\n']);
+    expect(lines).toEqual([
+      '{"time":"1970-01-01T00:00:00.000Z","level":"info","event":"request","text":"a\\nb\u2028"}\n',
+    ]);
   });
 
   it('never throws: not at a sink that does, nor at fields without a JSON form', async () => {
@@ -84,7 +89,10 @@ describe('the log', () => {
     const good = createTelemetry({ write: (line) => lines.push(line) });
     good.log('error', 'x', { cyclic });
     good.log('error', 'x', { big: 1n });
-    expect(lines.flatMap(parse)).toMatchObject([{ event: 'x', fields_unreadable: true }, { event: 'x', fields_unreadable: true }]);
+    expect(lines.flatMap(parse)).toMatchObject([
+      { event: 'x', fields_unreadable: true },
+      { event: 'x', fields_unreadable: true },
+    ]);
     createTelemetry({
       write() {
         throw new Error('EPIPE');
@@ -104,7 +112,12 @@ describe('the log', () => {
     await release();
     expect(written).toHaveLength(2);
     const lines = parse(written[1] as string);
-    expect(lines.map(({ event, i, count }) => [event, i ?? count])).toEqual([['x', 1], ['x', 2], ['x', 3], ['log_lines_dropped', 99_996]]);
+    expect(lines.map(({ event, i, count }) => [event, i ?? count])).toEqual([
+      ['x', 1],
+      ['x', 2],
+      ['x', 3],
+      ['log_lines_dropped', 99_996],
+    ]);
     await release();
     telemetry.log('info', 'x', { i: 'after' });
     expect(parse(written[2] as string)).toMatchObject([{ i: 'after' }]);

@@ -1,5 +1,3 @@
-import { METRICS, type MetricName } from '@pik/schema';
-
 import type { Telemetry } from '../ports/telemetry.ts';
 import { createLineSink } from './line-sink.ts';
 import { logLine } from './log-line.ts';
@@ -41,4 +39,3 @@ export function createTelemetry(options: TelemetryOptions): ProcessTelemetry {
     metricsText: () => metrics.text(),
   };
 }
-

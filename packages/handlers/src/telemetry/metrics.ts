@@ -27,7 +27,10 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const metrics = {} as Record<MetricName, Metric>;
   for (const [name, { unit, help }] of Object.entries(METRICS) as [MetricName, (typeof METRICS)[MetricName]][]) {
-    metrics[name] = unit === 'Count' ? counter({ name, help, registers: [registry] }) : histogram({ name, help, registers: [registry] });
+    metrics[name] =
+      unit === 'Count'
+        ? counter({ name, help, registers: [registry] })
+        : histogram({ name, help, registers: [registry] });
   }
   return { ...metrics, text: () => registry.metrics() };
 }

@@ -18,17 +18,51 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
   const pipeline: Pipeline = {
     ready: async () => {},
     ingest: async (request) => acceptAll(request),
-    sweep: async () => ({ packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 }),
+    sweep: async () => ({
+      packs_listed: 0,
+      packs_admitted: 0,
+      receipts_admitted: 0,
+      packs_unreadable: 0,
+      packs_pending: 0,
+    }),
     timeline: async () => ({ events: [], as_of: '', next_cursor: null }),
     rawEvents: () => endOfLines(),
     receipt: async () => {
       throw new KitError('RECEIPT_UNKNOWN');
     },
-    explainEvent: async () => ({ found: false, summary: '', as_of: '', event: null, outcome: null, rule: null, lateness: null, deliveries: [], deliveries_cut: false, bytes: null, findings: [] }),
-    lag: async ({ lateOverMs }) => ({ range: RANGE, late_over_ms: lateOverMs, total: null, groups: [], worst: [], partial: false, notes: [] }),
+    explainEvent: async () => ({
+      found: false,
+      summary: '',
+      as_of: '',
+      event: null,
+      outcome: null,
+      rule: null,
+      lateness: null,
+      deliveries: [],
+      deliveries_cut: false,
+      bytes: null,
+      findings: [],
+    }),
+    lag: async ({ lateOverMs }) => ({
+      range: RANGE,
+      late_over_ms: lateOverMs,
+      total: null,
+      groups: [],
+      worst: [],
+      partial: false,
+      notes: [],
+    }),
     duplicates: async () => ({ range: RANGE, total: null, groups: [], worst: [], partial: false, notes: [] }),
     rejects: async () => ({ rejects: [], next_cursor: null }),
-    verify: async () => ({ part: 'index', packs: 0, receipts: 0, counts: {}, faults: [], digest: '', next_cursor: null }),
+    verify: async () => ({
+      part: 'index',
+      packs: 0,
+      receipts: 0,
+      counts: {},
+      faults: [],
+      digest: '',
+      next_cursor: null,
+    }),
     close: async () => {},
     ...overrides,
   };
@@ -54,13 +88,16 @@ const NEWLINE = 0x0a;
 async function acceptAll({ body, format }: IngestRequest): Promise<IngestAnswer> {
   await setImmediate();
   const count = format === 'json' ? 1 : body.reduce((lines, byte) => (byte === NEWLINE ? lines + 1 : lines), 0);
-  const results = Array.from({ length: count }, (_, line): IngestResult => ({
-    event_id: 'c9v2s3g5h7j1k4m6n8p0q2r4s6t8u0v2a4b6c8d0e2f4g6h',
-    status: 'ACCEPTED',
-    lag_ms: 1_234,
-    raw_key: 'raw/v1/stored_date=2025-12-29/stored_hour=23/0199b2a0-0000-7000-8000-000000000000.ndjson.gz',
-    line,
-  }));
+  const results = Array.from(
+    { length: count },
+    (_, line): IngestResult => ({
+      event_id: 'c9v2s3g5h7j1k4m6n8p0q2r4s6t8u0v2a4b6c8d0e2f4g6h',
+      status: 'ACCEPTED',
+      lag_ms: 1_234,
+      raw_key: 'raw/v1/stored_date=2025-12-29/stored_hour=23/0199b2a0-0000-7000-8000-000000000000.ndjson.gz',
+      line,
+    }),
+  );
   return { results, counts: { ACCEPTED: count }, single: format === 'json', unreadable: false };
 }
 

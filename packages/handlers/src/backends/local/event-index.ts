@@ -4,6 +4,7 @@ import type { Clock, EventIndex } from '../../ports/backend.ts';
 import type { PackRow } from '../../ports/rows.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createInterning } from './interning.ts';
+import { createKeyIndex } from './key-index.ts';
 import { createReader } from './reader.ts';
 import { indexError } from './sqlite.ts';
 import { createWriter } from './writer.ts';
@@ -18,7 +19,9 @@ export interface LocalIndex extends EventIndex {
 export function createEventIndex(db: DatabaseSync, options: { clock: Clock; onCommitted: (packs: readonly PackRow[]) => void }): LocalIndex {
   const { clock, onCommitted } = options;
   const interning = createInterning(db);
-  const commits = createGroupCommit({ db, interning, clock, onCommitted, writer: createWriter(db, interning) });
+  const keys = createKeyIndex(db);
+  const writer = createWriter(db, keys, interning);
+  const commits = createGroupCommit({ db, interning, keys, clock, onCommitted, writer });
   const probe = db.prepare('SELECT count(*) FROM mark');
   const setMark = db.prepare('INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
   const check = async <T>(read: () => T): Promise<T> => {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../ports/backend.ts';
 import type { EventRow, Insertion, PackRow, RequestRows } from '../../ports/rows.ts';
 import type { Interning } from './interning.ts';
+import type { KeyIndex } from './key-index.ts';
 import { indexError } from './sqlite.ts';
 import type { Writer } from './writer.ts';
 
@@ -14,6 +15,7 @@ export interface GroupCommitParts {
   readonly db: DatabaseSync;
   readonly writer: Writer;
   readonly interning: Interning;
+  readonly keys: KeyIndex;
   readonly clock: Clock;
   /** Called after a commit and before its answers, with the PACK rows that it made durable. */
   readonly onCommitted: (packs: readonly PackRow[]) => void;
@@ -109,6 +111,7 @@ function commitGroup(parts: GroupCommitParts, group: readonly Job[]): boolean {
   try {
     parts.db.exec('BEGIN IMMEDIATE');
     for (const job of group) runJob(parts, job, { done, failed });
+    parts.keys.compact();
     parts.db.exec('COMMIT');
   } catch (error) {
     undo(parts);
@@ -131,18 +134,24 @@ function runJob(parts: GroupCommitParts, job: Job, results: { done: Done[]; fail
     // A full disk or an I/O error ends the transaction itself: then the whole group has failed.
     if (!parts.db.isTransaction) throw error;
     parts.db.exec('ROLLBACK TO request; RELEASE request');
-    parts.interning.forget();
+    forget(parts);
     results.failed.push({ job, error });
   }
 }
 
 function undo(parts: GroupCommitParts): void {
-  parts.interning.forget();
   try {
     if (parts.db.isTransaction) parts.db.exec('ROLLBACK');
+    forget(parts);
   } catch {
     // The error that led here is the one to tell; the next BEGIN shows whether the file can be used again.
   }
+}
+
+/** What was remembered of rows that are gone. */
+function forget(parts: GroupCommitParts): void {
+  parts.interning.forget();
+  parts.keys.forget();
 }
 
 function rejectJob(job: Job, error: unknown): void {

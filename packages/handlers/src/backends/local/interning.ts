@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 
 /** Numbers kept in memory per kind; beyond it the oldest are looked up again. */
-const CACHE_ITEMS = 50_000;
+const CACHE_ITEMS = 100_000;
 
 /** Integers in the place of ids: shorter rows, and no text in an index of the hot path. */
 export interface Interning {

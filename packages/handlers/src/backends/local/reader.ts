@@ -6,7 +6,7 @@ import type { Clock, EventIndex, FailureQuery, Page, PositionRange, SliceQuery }
 import type { EventRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import { idBytes, packBytes, packText, type SqlRow, toDeliveryRow, toEventRow, toFailureRow, toPackRow, toSequenceRow, toSliceRow } from './codec.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from './cursor.ts';
-import { EVENT_COLUMNS } from './queries.ts';
+import { EVENT_COLUMNS, FIND_EVENT_NO } from './queries.ts';
 
 /** The questions of the port; each is one indexed query. */
 export type Reader = Pick<
@@ -27,7 +27,7 @@ export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: ()
   return {
     getEvent: (eventId) =>
       check(() => {
-        const row = one.event.get(idBytes(eventId)) as SqlRow | undefined;
+        const row = one.event.get({ id: idBytes(eventId) }) as SqlRow | undefined;
         return live(row) ? toEventRow(row) : null;
       }),
     getDeliveries: (eventId) =>
@@ -51,18 +51,20 @@ type Statements = ReturnType<typeof statements>;
 
 function statements(db: DatabaseSync) {
   return {
-    event: db.prepare(`SELECT ${EVENT_COLUMNS} WHERE event.event_id = ?`),
+    event: db.prepare(`SELECT ${EVENT_COLUMNS} WHERE event_no = ${FIND_EVENT_NO}`),
     deliveries: db.prepare('SELECT * FROM delivery WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?'),
     pack: db.prepare('SELECT * FROM pack WHERE pack_id = ?'),
-    // The ids of unkeyed events are positions; keyed ones have time zero in their ids, so both halves meet in one order.
+    // The ids of unkeyed events are positions; keyed ones have time zero in their ids and a pointer at their time.
     timeline: db.prepare(
       `SELECT at.position, ${EVENT_COLUMNS.replace('FROM event', `FROM (
-         SELECT event_id AS position, event_no FROM event WHERE event_id >= :from AND event_id < :to AND rule <> 0
+         SELECT event_id AS position, event_no, 0 AS keyed FROM young.recent_key WHERE event_id >= :from AND event_id < :to
          UNION ALL
-         SELECT position, event_no FROM pointer WHERE position >= :from AND position < :to
+         SELECT event_id, event_no, 0 FROM main.event_key WHERE event_id >= :from AND event_id < :to
+         UNION ALL
+         SELECT position, event_no, 1 FROM pointer WHERE position >= :from AND position < :to
          ORDER BY position) AS at
-       JOIN event USING (event_no)`)}
-       WHERE received_ms <= :as_of AND (expires_ms IS NULL OR expires_ms > :now)
+       CROSS JOIN event USING (event_no)`)}
+       WHERE at.keyed = (rule = 0) AND received_ms <= :as_of AND (expires_ms IS NULL OR expires_ms > :now)
        ORDER BY at.position LIMIT :limit`,
     ),
     packs: db.prepare('SELECT * FROM pack WHERE pack_id > ? AND pack_id < ? ORDER BY pack_id LIMIT ?'),

@@ -5,9 +5,9 @@ export const APPLICATION_ID = 0x70696b31;
 export const SCHEMA_VERSION = 1;
 
 /**
- * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. The unique index
- * of `event_id` is the only secondary index that a new event touches: rows themselves go in at the end of the table.
- * Large blobs stand last in their rows, so that reading the columns before them does not read their pages.
+ * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows go in
+ * at the end of their table; `event_key`, which finds them by id, is filled in bulk (`key-index.ts`). Large blobs stand
+ * last in their rows, so that reading the columns before them does not read their pages.
  */
 export const SCHEMA = `
 CREATE TABLE series (
@@ -23,7 +23,7 @@ CREATE TABLE producer (producer_no INTEGER PRIMARY KEY, producer_id TEXT NOT NUL
 
 CREATE TABLE event (
   event_no INTEGER PRIMARY KEY,
-  event_id BLOB NOT NULL UNIQUE,
+  event_id BLOB NOT NULL,
   series_no INTEGER NOT NULL,
   entity_no INTEGER NOT NULL,
   rule INTEGER NOT NULL,
@@ -40,6 +40,9 @@ CREATE TABLE event (
   pack_id BLOB NOT NULL,
   payload_hash BLOB NOT NULL
 ) STRICT;
+
+-- Which event has an id. Random order, so the one table whose pages a new event would dirty anywhere.
+CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 -- TIME pointers: only keyed events have one, since the id of all others holds their time.
 CREATE TABLE pointer (position BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -126,6 +126,6 @@ function checkVersion(db: DatabaseSync): void {
   if (version > SCHEMA_VERSION) {
     throw new KitError('DATA_DIR_NEWER', `the index has version ${version}, this program knows ${SCHEMA_VERSION}; use the newer one`);
   }
-  const check = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  const check = db.prepare('PRAGMA main.quick_check(1)').get() as { quick_check: string };
   if (check.quick_check !== 'ok') throw new KitError('INDEX_CORRUPT', `the index is damaged (${check.quick_check}); ${REPAIR}`);
 }

@@ -1,10 +1,11 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
 import { LIMITS } from '@pik/schema';
 
 import type { DeliveryRow, EventRow, FailureRow, Insertion, PackRow, RequestRows, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import { expiryValue, hexBytes, idBytes, packBytes, ruleNumber, type SqlRow, toEventRow } from './codec.ts';
 import type { Interning } from './interning.ts';
+import type { KeyIndex } from './key-index.ts';
 import { EVENT_COLUMNS } from './queries.ts';
 
 /** Writes the rows of one request; the caller holds the transaction. */
@@ -13,12 +14,18 @@ export interface Writer {
   writeRest(rows: RequestRows): void;
 }
 
+interface WriterParts {
+  readonly events: EventStatements;
+  readonly keys: KeyIndex;
+  readonly interning: Interning;
+}
+
 /** A writer over prepared statements. */
-export function createWriter(db: DatabaseSync, interning: Interning): Writer {
-  const events = eventStatements(db);
+export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Interning): Writer {
+  const parts: WriterParts = { events: eventStatements(db), keys, interning };
   const rest = restStatements(db);
   return {
-    insertEvents: (rows, nowMs) => rows.map((row) => insertEvent(events, row, { interning, nowMs })),
+    insertEvents: (rows, nowMs) => rows.map((row) => insertEvent(parts, row, nowMs)),
     writeRest(rows) {
       for (const row of rows.deliveries) writeDelivery(rest, row);
       for (const row of rows.failures) writeFailure(rest.failure, row);
@@ -29,45 +36,61 @@ export function createWriter(db: DatabaseSync, interning: Interning): Writer {
   };
 }
 
+const COLUMNS = [
+  'event_id', 'series_no', 'entity_no', 'rule', 'idempotency_key', 'producer_no', 'producer_seq', 'event_ms',
+  'event_sub_ns', 'received_ms', 'sent_ms', 'flags', 'expires_ms', 'line', 'pack_id', 'payload_hash',
+];
+
 interface EventStatements {
   readonly insert: StatementSync;
-  readonly pointer: StatementSync;
+  readonly replace: StatementSync;
   readonly stored: StatementSync;
-  readonly dropEvent: StatementSync;
+  readonly pointer: StatementSync;
   readonly dropPointer: StatementSync;
   readonly dropDeliveries: StatementSync;
 }
 
 function eventStatements(db: DatabaseSync): EventStatements {
   return {
-    insert: db.prepare(
-      `INSERT INTO event (event_id, series_no, entity_no, rule, idempotency_key, producer_no, producer_seq, event_ms,
-         event_sub_ns, received_ms, sent_ms, flags, expires_ms, line, pack_id, payload_hash)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
-    ),
+    insert: db.prepare(`INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`),
+    replace: db.prepare(`UPDATE event SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE event_no = ?`),
+    stored: db.prepare(`SELECT ${EVENT_COLUMNS} WHERE event.event_no = ?`),
     pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
-    stored: db.prepare(`SELECT ${EVENT_COLUMNS} WHERE event.event_id = ?`),
-    dropEvent: db.prepare('DELETE FROM event WHERE event_id = ?'),
     dropPointer: db.prepare('DELETE FROM pointer WHERE position = ?'),
     dropDeliveries: db.prepare('DELETE FROM delivery WHERE event_id = ?'),
   };
 }
 
-function insertEvent(statements: EventStatements, row: EventRow, options: { interning: Interning; nowMs: number }): Insertion {
+function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertion {
   const id = idBytes(row.event_id);
-  if (tryInsert(statements, row, { id, interning: options.interning })) return { kind: 'inserted', replaced_expired: false };
-  const stored = toEventRow(statements.stored.get(id) as SqlRow);
-  if (stored.expires_ms > options.nowMs) return { kind: 'present', stored };
-  statements.dropEvent.run(id);
-  statements.dropPointer.run(idBytes(stored.position));
-  statements.dropDeliveries.run(id);
-  tryInsert(statements, row, { id, interning: options.interning });
+  const eventNo = parts.keys.find(id);
+  if (eventNo === null) {
+    insertNew(parts, row, id);
+    return { kind: 'inserted', replaced_expired: false };
+  }
+  const stored = toEventRow(parts.events.stored.get(eventNo) as SqlRow);
+  if (stored.expires_ms > nowMs) return { kind: 'present', stored };
+  replaceExpired(parts, row, { id, eventNo, stored });
   return { kind: 'inserted', replaced_expired: true };
 }
 
-function tryInsert(statements: EventStatements, row: EventRow, options: { id: Uint8Array; interning: Interning }): boolean {
-  const { id, interning } = options;
-  const { changes, lastInsertRowid } = statements.insert.run(
+function insertNew({ events, keys, interning }: WriterParts, row: EventRow, id: Uint8Array): void {
+  const eventNo = Number(events.insert.run(...eventValues(row, id, interning)).lastInsertRowid);
+  keys.add(id, eventNo);
+  if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
+}
+
+/** The row keeps its number, so that the key index need not change; what belonged to the expired event goes. */
+function replaceExpired(parts: WriterParts, row: EventRow, old: { id: Uint8Array; eventNo: number; stored: EventRow }): void {
+  const { events, interning } = parts;
+  events.dropDeliveries.run(old.id);
+  events.dropPointer.run(idBytes(old.stored.position));
+  events.replace.run(...eventValues(row, old.id, interning), old.eventNo);
+  if (row.rule === 'key') events.pointer.run(idBytes(row.position), old.eventNo);
+}
+
+function eventValues(row: EventRow, id: Uint8Array, interning: Interning): SQLInputValue[] {
+  return [
     id,
     interning.series(row.source, row.event_type),
     interning.entity(row.entity_id),
@@ -84,10 +107,7 @@ function tryInsert(statements: EventStatements, row: EventRow, options: { id: Ui
     row.line,
     packBytes(row.pack_id),
     hexBytes(row.payload_hash),
-  );
-  if (changes === 0) return false;
-  if (row.rule === 'key') statements.pointer.run(idBytes(row.position), lastInsertRowid);
-  return true;
+  ];
 }
 
 interface RestStatements {

@@ -1,0 +1,115 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+import { FIND_EVENT_NO } from './queries.ts';
+
+/** Keys that gather in memory before they go down together: some per page of the table on disk, up to millions of events. */
+const GENERATION_KEYS = 60_000;
+/** Keys that go down per new key, so that a generation is gone long before the next one is full. */
+const KEYS_DOWN_PER_KEY = 2;
+/** The mark up to which every event has its key on disk. */
+const MARK = 'event_keys_until';
+
+/** Finds events by id. */
+export interface KeyIndex {
+  find(id: Uint8Array): number | null;
+  add(id: Uint8Array, eventNo: number): void;
+  /** Moves some keys to disk; called inside each transaction, at its end. */
+  compact(): void;
+  /** After a rollback: what the last calls moved is in memory again. */
+  forget(): void;
+}
+
+/**
+ * Event ids are random, so a plain unique index dirties about one page per new event, and writing those pages costs three
+ * times the event itself. Here new keys go to a table in memory, and from there to disk in order of key, many to a page
+ * (the idea of an LSM tree with two levels; O'Neil et al. 1996). Nothing rests on memory: the event rows are durable,
+ * and those above the mark are read again at the start.
+ */
+export function createKeyIndex(db: DatabaseSync): KeyIndex {
+  db.exec("ATTACH ':memory:' AS young");
+  db.exec('CREATE TABLE young.recent_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID');
+  const find = db.prepare(`SELECT ${FIND_EVENT_NO} AS n`);
+  const add = db.prepare('INSERT INTO young.recent_key (event_id, event_no) VALUES (?, ?)');
+  const descent = createDescent(db);
+  let young = load(db);
+  let added = 0;
+  return {
+    find: (id) => (find.get({ id }) as { n: number | null }).n,
+    add(id, eventNo) {
+      add.run(id, eventNo);
+      added += 1;
+    },
+    compact() {
+      young += added;
+      if (!descent.active && young >= GENERATION_KEYS) descent.start();
+      if (descent.active) young -= descent.step(Math.max(added, 1) * KEYS_DOWN_PER_KEY);
+      added = 0;
+    },
+    forget() {
+      young = count(db);
+      added = 0;
+      descent.restart();
+    },
+  };
+}
+
+/** Reads the keys that were in memory when the process ended; some may have gone down already. */
+function load(db: DatabaseSync): number {
+  db.prepare(
+    `INSERT INTO young.recent_key SELECT event_id, event_no FROM event
+     WHERE event_no > coalesce((SELECT value FROM mark WHERE name = ?), 0)
+       AND NOT EXISTS (SELECT 1 FROM main.event_key WHERE event_key.event_id = event.event_id)`,
+  ).run(MARK);
+  return count(db);
+}
+
+function count(db: DatabaseSync): number {
+  return (db.prepare('SELECT count(*) AS n FROM young.recent_key').get() as { n: number }).n;
+}
+
+/** The way down of one generation: all keys of events up to a boundary, in order of key. */
+interface Descent {
+  readonly active: boolean;
+  start(): void;
+  /** Moves up to so many keys; gives how many went. */
+  step(keys: number): number;
+  restart(): void;
+}
+
+function createDescent(db: DatabaseSync): Descent {
+  const newest = db.prepare('SELECT max(event_no) AS n FROM event');
+  const range = 'FROM young.recent_key WHERE event_id > :after AND event_no <= :boundary';
+  const nth = db.prepare(`SELECT event_id AS id ${range} ORDER BY event_id LIMIT 1 OFFSET :skip`);
+  const copy = db.prepare(`INSERT INTO main.event_key SELECT event_id, event_no ${range} AND event_id <= :last ORDER BY event_id`);
+  const drop = db.prepare(`DELETE ${range} AND event_id <= :last`);
+  const mark = db.prepare('INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+  const start = Buffer.alloc(0);
+  const end = Buffer.alloc(30, 0xff);
+  let boundary: number | null = null;
+  let after: Uint8Array = start;
+  return {
+    get active() {
+      return boundary !== null;
+    },
+    start() {
+      boundary = (newest.get() as { n: number | null }).n;
+      after = start;
+    },
+    step(keys) {
+      if (boundary === null) return 0;
+      const found = nth.get({ after, boundary, skip: keys - 1 }) as { id: Uint8Array } | undefined;
+      const last = found?.id ?? end;
+      copy.run({ after, boundary, last });
+      const moved = Number(drop.run({ after, boundary, last }).changes);
+      after = last;
+      if (found === undefined) {
+        mark.run(MARK, boundary);
+        boundary = null;
+      }
+      return moved;
+    },
+    restart() {
+      after = start;
+    },
+  };
+}
