@@ -1,6 +1,6 @@
-export { createContext, createPipeline, type PipelineOptions } from './create-pipeline.ts';
+export { createPipeline } from './create-pipeline.ts';
 export { createApp } from './http/app.ts';
-export type { Context } from './operations/context.ts';
+export { type Context, createContext, type PipelineOptions } from './operations/context.ts';
 export { rebuildIndex } from './operations/rebuild.ts';
 export type * from './pipeline.ts';
 export type * from './ports/backend.ts';

@@ -1,0 +1,109 @@
+import { KitError, LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { sweep } from '../src/operations/sweep.ts';
+import type { IngestAnswer } from '../src/pipeline.ts';
+import type { Backend } from '../src/ports/backend.ts';
+import { createFaultyBackend, type Fault, type FaultyBackend } from '../src/testing/faulty-backend.ts';
+import { createMemoryBackend } from '../src/testing/memory-backend.ts';
+import { expectInvariants, recordText, receivedText, type SmallRecord, send, snapshot, start } from './support/world.ts';
+
+// Every port call of ingest and sweep can fail before or after its effect, be throttled, or be the last thing that the
+// process does. The client repeats the same bytes until it is answered, as the SDK does; a crashed process is started
+// again and sweeps. Then everything that was acknowledged must be there, and nothing must be counted twice.
+
+const SWEEP = { minAgeMs: 0, lookBackMs: 0 };
+
+const record = fc.record({
+  entity: fc.integer({ min: 1, max: 2 }),
+  key: fc.option(fc.integer({ min: 1, max: 2 })),
+  minute: fc.constant(0),
+  value: fc.integer({ min: 1, max: 2 }),
+  broken: fc.boolean(),
+});
+const kinds = ['fail-before', 'fail-after', 'crash-before', 'crash-after', 'crash-inside', 'throttle'] as const;
+const fault: fc.Arbitrary<Fault> = fc.record({ call: fc.integer({ min: 1, max: 24 }), kind: fc.constantFrom(...kinds) });
+
+interface Acknowledged {
+  readonly record: SmallRecord;
+  readonly result: IngestAnswer['results'][number];
+}
+
+/** A process that may die, over a backend that lasts. */
+function createProcess(durable: Backend, faults: readonly Fault[]) {
+  let backend: FaultyBackend = createFaultyBackend(durable, faults);
+  let passed = 0;
+  return {
+    get context() {
+      return start(backend);
+    },
+    /** After a crash: a new process, for which the faults that are left come at their later calls. */
+    async recover() {
+      if (!backend.crashed) return;
+      passed += backend.calls;
+      backend = createFaultyBackend(durable, faults.map(({ call, kind }) => ({ call: call - passed, kind })));
+      await sweep(start(backend), SWEEP).catch(() => undefined);
+      await this.recover();
+    },
+  };
+}
+
+async function sendUntilAnswered(process: ReturnType<typeof createProcess>, records: readonly SmallRecord[]): Promise<Acknowledged[]> {
+  const acknowledged: Acknowledged[] = [];
+  for (;;) {
+    try {
+      const { results } = await send(process.context, records);
+      for (const [i, result] of results.entries()) {
+        if (result.status !== 'PENDING') acknowledged.push({ record: records[i] as SmallRecord, result });
+      }
+      if (!results.some(({ status }) => status === 'PENDING')) return acknowledged;
+    } catch (error) {
+      if (KitError.is(error)) expect(error.retryable).toBe(true);
+      await process.recover();
+    }
+  }
+}
+
+test('G1, G20, G21, I1–I3, I13, D01, D02: after any faults and one sweep nothing acknowledged is lost, and a second sweep changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(record, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
+      fc.array(fault, { minLength: 1, maxLength: 4 }),
+      async (requests, faults) => {
+        const durable = createMemoryBackend();
+        const process = createProcess(durable, faults);
+        const acknowledged: Acknowledged[] = [];
+        for (const records of requests) acknowledged.push(...(await sendUntilAnswered(process, records)));
+        await sweep(start(durable), SWEEP);
+        await expectInvariants(durable);
+        await expectKept(durable, acknowledged);
+        const before = await snapshot(durable);
+        const again = await sweep(start(durable), SWEEP);
+        expect(again).toMatchObject({ packs_admitted: 0, packs_pending: 0, packs_unreadable: 0 });
+        expect(await snapshot(durable)).toEqual(before);
+        await durable.close();
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+/** Each answer still stands in the index, its bytes in the log, and its event under its id. */
+async function expectKept(backend: Backend, acknowledged: readonly Acknowledged[]): Promise<void> {
+  for (const { record, result } of acknowledged) {
+    expect(await receivedText(backend, result)).toBe(recordText(record));
+    const packId = /([^/]+)\.ndjson\.gz$/.exec(result.raw_key ?? '')?.[1] ?? '';
+    const letter = (await backend.index.getPack(packId))?.outcomes[result.line] as OutcomeLetter;
+    expect(LETTER_OUTCOMES[letter]).toBe(result.status);
+    if (result.event_id !== null) expect(await backend.index.getEvent(result.event_id)).not.toBeNull();
+  }
+}
+
+test('G20: while the index is down nothing is appended to the log, so that retries do not pile up packs', async () => {
+  const durable = createMemoryBackend();
+  const backend = createFaultyBackend(durable, [{ call: 1, kind: 'fail-before' }]);
+  const one: SmallRecord = { entity: 1, key: null, minute: 0, value: 1, broken: false };
+  await expect(send(start(backend), [one])).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE', retryable: true });
+  expect(durable.packs.size).toBe(0);
+});
