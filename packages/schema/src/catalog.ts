@@ -1,0 +1,61 @@
+import { KitError } from './errors.ts';
+
+/** What any schema library offers that follows Standard Schema (standardschema.dev), zod among them. */
+export interface StandardSchema<Output = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult | Promise<StandardResult>;
+    readonly types?: { readonly input: Output; readonly output: unknown } | undefined;
+  };
+}
+
+/** What a Standard Schema says of a value. */
+export type StandardResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+/** What one event type is: the form of its payload, and which identity the producer gives it. */
+export interface CatalogEntry<Payload = never> {
+  /** Checked at `emit`. Without it any object or array will do. */
+  readonly payload?: StandardSchema<Payload>;
+  /**
+   * `content`: equal content is one event. `occurrence`: every emit is an event of its own. A function: the key of the
+   * event, which makes repeats one event. Default: content where an event time is passed, else occurrence.
+   */
+  readonly identity?: 'content' | 'occurrence' | ((payload: Payload) => string);
+}
+
+/** Event types by name, so that no name can be declared twice. Shared by producers and investigators. */
+export type Catalog = Readonly<Record<string, CatalogEntry>>;
+
+/** The payload that a catalog declares for an event type. */
+export type PayloadOf<C, T extends keyof C> = C[T] extends { payload: { '~standard': { types?: infer Types } } }
+  ? NonNullable<Types> extends { input: infer Input }
+    ? Input
+    : object
+  : object;
+
+type Checked<C> = {
+  [T in keyof C]: {
+    payload?: StandardSchema;
+    identity?: 'content' | 'occurrence' | ((payload: PayloadOf<C, T>) => string);
+  };
+};
+
+/**
+ * Declares event types.
+ *
+ * @throws KitError `CONFIG_INVALID` for an entry that cannot be used.
+ */
+export function defineCatalog<const C extends Record<string, { payload?: StandardSchema }>>(catalog: C & Checked<C>): C {
+  for (const [name, entry] of Object.entries(catalog as Record<string, { identity?: unknown; payload?: unknown }>)) {
+    const { identity, payload } = entry;
+    const known = identity === undefined || identity === 'content' || identity === 'occurrence' || typeof identity === 'function';
+    if (!known) throw new KitError('CONFIG_INVALID', `catalog ${name}: identity must be content, occurrence or a function`);
+    if (payload !== undefined && typeof (payload as StandardSchema)['~standard']?.validate !== 'function') {
+      throw new KitError('CONFIG_INVALID', `catalog ${name}: payload must be a Standard Schema`);
+    }
+  }
+  return catalog;
+}

@@ -1,0 +1,132 @@
+import { type EventExplanation, type Finding, formatEpochMs, type IdentityRule, packKey } from '@pik/schema';
+
+import type { DeliveryRow, EventRow } from '../ports/rows.ts';
+import { deliveryView, eventView } from './event-view.ts';
+import { countOver, type Histogram } from './histogram.ts';
+import { isObject } from './record-fields.ts';
+
+/** What the raw log says of a receipt that the index points to. */
+export interface BytesCheck {
+  readonly state: 'OK' | 'MISSING' | 'CORRUPT' | 'DIFFERS';
+  readonly text: string;
+  readonly body?: string;
+}
+
+/** Everything that was found out about one event. */
+export interface EventFacts {
+  readonly row: EventRow;
+  readonly asOfMs: number;
+  readonly deliveries: readonly DeliveryRow[];
+  readonly deliveriesCut: boolean;
+  readonly bytes: BytesCheck;
+  /** Lags of the first arrivals of its series on its event day. */
+  readonly seriesLags: Histogram;
+  readonly findings: readonly Finding[];
+}
+
+const RULES: Record<IdentityRule, string> = {
+  key: 'new by its idempotency key: no earlier receipt of this source, type and entity had the same key',
+  occurrence: "new by its producer's own count: each emit is an event of its own",
+  content: 'new by its content: no earlier receipt had the same source, type, entity, time and payload (inferred)',
+};
+
+/** The story of an event that is there. */
+export function explainFound(facts: EventFacts): EventExplanation {
+  const { row, deliveries } = facts;
+  const lateness = latenessOf(row, facts.seriesLags);
+  return {
+    found: true,
+    summary: summaryOf(row, deliveries, lateness),
+    as_of: formatEpochMs(facts.asOfMs),
+    event: eventView(row),
+    outcome: 'ACCEPTED',
+    rule: RULES[row.rule],
+    lateness,
+    deliveries: deliveries.map((delivery) => deliveryView(delivery, row)),
+    deliveries_cut: facts.deliveriesCut,
+    bytes: facts.bytes,
+    findings: [...facts.findings],
+  };
+}
+
+/** Why there is no such event, with what was looked at, in order. */
+export function explainMissing(asOfMs: number, findings: readonly Finding[]): EventExplanation {
+  return {
+    found: false,
+    summary: findings[0]?.text ?? 'Nothing is known of this event.',
+    as_of: formatEpochMs(asOfMs),
+    event: null,
+    outcome: null,
+    rule: null,
+    lateness: null,
+    deliveries: [],
+    deliveries_cut: false,
+    bytes: null,
+    findings: [...findings],
+  };
+}
+
+function latenessOf(row: EventRow, lags: Histogram): EventExplanation['lateness'] {
+  const lag_ms = row.received_ms - row.event_ms;
+  if (lags.count === 0) return null;
+  const notFaster = countOver(lags, lag_ms - 1).count;
+  return { lag_ms, later_than_share: Math.max(0, lags.count - notFaster) / lags.count, of_events: lags.count };
+}
+
+function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: EventExplanation['lateness']): string {
+  const { source, event_type, entity_id, received_ms, event_ms } = row;
+  const lag = received_ms - event_ms;
+  const when = lag >= 0 ? `${duration(lag)} after it happened` : `${duration(-lag)} before its own event time`;
+  const rank = lateness === null || lateness.of_events < 2 ? '' : `, later than ${percent(lateness.later_than_share)} of its series that day`;
+  const conflicts = deliveries.filter(({ outcome }) => outcome === 'CONFLICT').length;
+  const repeats = deliveries.length - conflicts;
+  const more = [repeats > 0 ? plural(repeats, 'repeat') : '', conflicts > 0 ? plural(conflicts, 'conflict') : ''].filter(Boolean);
+  const again = more.length === 0 ? 'It came once.' : `Then came ${more.join(' and ')}.`;
+  return `${event_type} of ${entity_id} from ${source} was received ${when}${rank}. ${again}`;
+}
+
+function plural(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? '' : 's'}`;
+}
+
+function percent(share: number): string {
+  return `${Math.floor(share * 1000) / 10} %`;
+}
+
+/** A duration as a person says it, in its two largest units. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${ms} ms`;
+  const units: [string, number][] = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ];
+  const first = units.findIndex(([, size]) => ms >= size);
+  let rest = ms;
+  const parts: string[] = [];
+  for (const [unit, size] of units.slice(first, first + 2)) {
+    const n = Math.floor(rest / size);
+    if (n > 0) parts.push(`${n} ${unit}`);
+    rest -= n * size;
+  }
+  return parts.join(' ');
+}
+
+/** How a conflicting payload differs from the first, member by member at the top level. */
+export function conflictFinding(first: object, other: object, delivery: DeliveryRow): Finding {
+  const names = new Set([...Object.keys(first), ...Object.keys(other)]);
+  const differing = [...names].filter((name) => !sameMember(first, other, name)).sort();
+  const where = differing.length === 0 ? 'deeper inside' : `in ${differing.map((name) => JSON.stringify(name)).join(', ')}`;
+  const { pack_id, line } = delivery;
+  return {
+    code: 'CONFLICT',
+    text: `The receipt of ${formatEpochMs(delivery.received_ms)} has the same key and another payload; it differs ${where}. Both are kept: this one in ${packKey(pack_id)}, line ${line}.`,
+    evidence: [{ event_id: delivery.event_id, pack_id, line }],
+  };
+}
+
+function sameMember(a: object, b: object, name: string): boolean {
+  const of = (value: object) => (Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined);
+  return JSON.stringify(of(a)) === JSON.stringify(of(b)) && isObject(a) === isObject(b);
+}

@@ -1,0 +1,32 @@
+import type { GroupName } from './report-scope.ts';
+
+/** Values gathered by group, up to a bound; what goes beyond it is told, not silently left out. */
+export interface Groups<T> {
+  of(name: GroupName): T | null;
+  readonly full: boolean;
+  entries(): [GroupName, T][];
+}
+
+/** Gathers values by group name. */
+export function createGroups<T>(create: () => T, groupsMax: number): Groups<T> {
+  const groups = new Map<string, [GroupName, T]>();
+  let full = false;
+  return {
+    of(name) {
+      const key = JSON.stringify(name);
+      const known = groups.get(key);
+      if (known !== undefined) return known[1];
+      if (groups.size >= groupsMax) {
+        full = true;
+        return null;
+      }
+      const value = create();
+      groups.set(key, [name, value]);
+      return value;
+    },
+    get full() {
+      return full;
+    },
+    entries: () => [...groups.values()],
+  };
+}

@@ -1,0 +1,93 @@
+import { type LagFigures, LIMITS } from '@pik/schema';
+
+import type { SliceRow } from '../ports/rows.ts';
+import { createGroups, type Groups } from './groups.ts';
+import { addTo, countOver, createHistogram, decodeHistogram, type Histogram, mergeInto, quantile } from './histogram.ts';
+import { coverageOf, groupOf, isInScope, type ReportScope } from './report-scope.ts';
+import type { SliceEntry } from './slice-codec.ts';
+
+/** What is gathered of one group. */
+interface LagTally {
+  readonly histogram: Histogram;
+  late: number;
+  future: number;
+}
+
+/** A lag report in the making. */
+export interface LagTallies {
+  readonly scope: ReportScope;
+  readonly lateOverMs: number;
+  readonly total: LagTally;
+  readonly groups: Groups<LagTally>;
+}
+
+/** Lags of at most this are in the future beyond tolerance: whole milliseconds, strictly below. */
+const NOT_FUTURE_FROM = -LIMITS.future_tolerance_ms;
+
+const createTally = (): LagTally => ({ histogram: createHistogram(), late: 0, future: 0 });
+
+/** An empty lag report. */
+export function createLagTallies(scope: ReportScope, lateOverMs: number, groupsMax: number): LagTallies {
+  return { scope, lateOverMs, total: createTally(), groups: createGroups(createTally, groupsMax) };
+}
+
+/**
+ * Adds a slice by its histogram. False where that is not enough, since only a part of it counts or a threshold parts a
+ * bucket: then its receipts must be added one by one.
+ */
+export function addSlice(tallies: LagTallies, slice: SliceRow): boolean {
+  const coverage = coverageOf(slice, tallies.scope);
+  if (coverage === 'none' || slice.accepted === 0) return true;
+  if (coverage === 'some') return false;
+  const histogram = decodeHistogram(slice.lag);
+  const late = countOver(histogram, tallies.lateOverMs);
+  const notFuture = countOver(histogram, NOT_FUTURE_FROM - 1);
+  if (!late.exact || !notFuture.exact) return false;
+  for (const tally of [tallies.total, tallies.groups.of(groupOf(slice, tallies.scope))]) {
+    if (tally === null) continue;
+    mergeInto(tally.histogram, histogram);
+    tally.late += late.count;
+    tally.future += histogram.count - notFuture.count;
+  }
+  return true;
+}
+
+/** Adds the first arrivals among a slice's receipts, each by itself. */
+export function addEntries(tallies: LagTallies, slice: SliceRow, entries: readonly SliceEntry[]): void {
+  for (const entry of entries) {
+    if (entry.outcome !== 'ACCEPTED' || !isInScope(entry, tallies.scope)) continue;
+    const lag = entry.received_ms - entry.event_ms;
+    for (const tally of [tallies.total, tallies.groups.of(groupOf(slice, tallies.scope, entry))]) {
+      if (tally === null) continue;
+      addTo(tally.histogram, lag);
+      if (lag > tallies.lateOverMs) tally.late += 1;
+      if (lag < NOT_FUTURE_FROM) tally.future += 1;
+    }
+  }
+}
+
+/** The figures of all, null without any event, and those of each group: the largest share of the delay first. */
+export function lagFigures(tallies: LagTallies) {
+  const { total, groups } = tallies;
+  const ranked = groups.entries().map(([group, tally]) => ({ group, figures: figuresOf(tally, total) }));
+  ranked.sort((a, b) => b.figures.delay_share - a.figures.delay_share || b.figures.count - a.figures.count);
+  return { total: total.histogram.count === 0 ? null : figuresOf(total, total), groups: ranked };
+}
+
+function figuresOf({ histogram, late, future }: LagTally, total: LagTally): LagFigures {
+  const allDelay = total.histogram.delay;
+  return {
+    count: histogram.count,
+    min_ms: histogram.min,
+    p10_ms: quantile(histogram, 0.1),
+    p50_ms: quantile(histogram, 0.5),
+    p90_ms: quantile(histogram, 0.9),
+    p95_ms: quantile(histogram, 0.95),
+    p99_ms: quantile(histogram, 0.99),
+    max_ms: histogram.max,
+    mean_ms: histogram.sum / histogram.count,
+    late_count: late,
+    future_count: future,
+    delay_share: allDelay === 0 ? 0 : histogram.delay / allDelay,
+  };
+}

@@ -1,0 +1,119 @@
+import { LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
+
+import type { DeliveryRow, EventRow, FailureRow, PackRow, SliceRow } from '../ports/rows.ts';
+import type { Arrival } from './admit.ts';
+import type { Verdict } from './classify.ts';
+import { type Envelope, envelopeOf } from './pack-codec.ts';
+
+/** One thing that is not as it was written. */
+export type VerifyFault = VerifyPage['faults'][number];
+
+/** Where a fault lies. */
+export interface FaultPlace {
+  readonly pack_id?: string;
+  readonly line?: number;
+  readonly event_id?: string;
+}
+
+/** A fault with its place; what is not known of the place is null. */
+export function verifyFault(code: string, text: string, place: FaultPlace): VerifyFault {
+  return { code, text, pack_id: place.pack_id ?? null, line: place.line ?? null, event_id: place.event_id ?? null };
+}
+
+/** The digest after one more pack. Chained pack by pack, so that it does not depend on how the walk was cut into calls. */
+export function nextDigest(digest: string, pack: Pick<PackRow, 'pack_id' | 'sha256' | 'outcomes'>): string {
+  return sha256Hex(`${digest}\n${pack.pack_id} ${pack.sha256} ${pack.outcomes}`);
+}
+
+/** The outcome that a PACK row gives a line; undefined beyond its end. */
+export function outcomeAt(pack: PackRow, line: number) {
+  return LETTER_OUTCOMES[pack.outcomes[line] as OutcomeLetter] as (typeof LETTER_OUTCOMES)[OutcomeLetter] | undefined;
+}
+
+/** Envelopes that do not say what their own bytes say. */
+export function envelopeFaults(packId: string, envelopes: readonly Envelope[], arrivals: readonly Arrival[]): VerifyFault[] {
+  const faults: VerifyFault[] = [];
+  for (const [line, envelope] of envelopes.entries()) {
+    const head = { requestId: envelope.request_id, principal: envelope.principal, toBase64: () => envelope.body_base64 ?? '' };
+    if (!sameValue(envelope, envelopeOf(arrivals[line] as Arrival, line, head))) {
+      faults.push(verifyFault('ENVELOPE_DIFFERS', 'The envelope does not agree with the bytes that it holds.', { pack_id: packId, line }));
+    }
+  }
+  return faults;
+}
+
+/** What the index has for one line of a pack. */
+export interface IndexedLine {
+  /** The EVENT row under the line's event id. */
+  readonly event: EventRow | null;
+  readonly delivery: DeliveryRow | null;
+  /** The event has as many deliveries as are kept, so a further one has no row. */
+  readonly deliveriesFull: boolean;
+  readonly failure: FailureRow | null;
+}
+
+/** Compares the rows of one line with what its bytes and its recorded outcome ask for. */
+export function lineFaults(line: { expected: EventRow | null; arrival: Arrival; outcome: string | undefined }, found: IndexedLine, place: Required<Pick<FaultPlace, 'pack_id' | 'line'>>): VerifyFault[] {
+  const { expected, arrival, outcome } = line;
+  if (expected === null) return rejectFaults(arrival, outcome, { found, place });
+  const at = { ...place, event_id: expected.event_id };
+  if (outcome === 'ACCEPTED') {
+    if (found.event === null) return [verifyFault('EVENT_MISSING', 'The index has no row of this accepted event.', at)];
+    return sameValue(found.event, expected) ? [] : [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+  }
+  if (outcome !== 'DUPLICATE' && outcome !== 'CONFLICT') {
+    return [verifyFault('OUTCOME_DIFFERS', 'The PACK row calls a readable record rejected.', at)];
+  }
+  return repeatFaults(expected, outcome, { found, at });
+}
+
+function rejectFaults(arrival: Arrival, outcome: string | undefined, options: { found: IndexedLine; place: FaultPlace }): VerifyFault[] {
+  const { found, place } = options;
+  if (outcome !== 'REJECTED') return [verifyFault('OUTCOME_DIFFERS', 'The PACK row does not call a broken record rejected.', place)];
+  if (found.failure === null) return [verifyFault('REJECT_MISSING', 'The index has no row of this rejected receipt.', place)];
+  const { code, path, detail } = found.failure;
+  const same = code === arrival.fault?.code && path === arrival.fault.path && detail === arrival.fault.detail;
+  return same ? [] : [verifyFault('REJECT_DIFFERS', 'The REJECT row gives another reason than the bytes.', place)];
+}
+
+function repeatFaults(expected: EventRow, outcome: 'DUPLICATE' | 'CONFLICT', options: { found: IndexedLine; at: FaultPlace }): VerifyFault[] {
+  const { found, at } = options;
+  if (found.event === null) return [verifyFault('EVENT_MISSING', 'The index has no row of the event that this receipt repeats.', at)];
+  const same = found.event.payload_hash === expected.payload_hash;
+  if (same !== (outcome === 'DUPLICATE')) {
+    return [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its payload says otherwise.`, at)];
+  }
+  if (found.delivery === null) {
+    return found.deliveriesFull ? [] : [verifyFault('DELIVERY_MISSING', 'The index has no row of this further receipt.', at)];
+  }
+  const { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash } = expected;
+  const wanted = { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, outcome };
+  const differs = Object.entries(wanted).some(([name, value]) => found.delivery?.[name as keyof DeliveryRow] !== value);
+  return differs ? [verifyFault('DELIVERY_DIFFERS', 'The DELIVERY row is not the one that these bytes make.', at)] : [];
+}
+
+/** The verdicts that a PACK row records, as they were when its slices were made. */
+export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | null)[]): (Verdict | null)[] {
+  return events.map((first, line) => {
+    const status = outcomeAt(pack, line);
+    if (status === undefined || status === 'REJECTED') return null;
+    return { status, flags: 0, first: status === 'ACCEPTED' ? null : first };
+  });
+}
+
+/** Compares a slice, histograms and packed receipts included. */
+export function sameSlice(a: SliceRow, b: SliceRow): boolean {
+  return sameValue(plain(a), plain(b));
+}
+
+function plain(slice: SliceRow): Record<string, unknown> {
+  const { lag, delay, entries, ...rest } = slice;
+  return { ...rest, lag: [...lag].join(), delay: [...delay].join(), entries: [...entries].join() };
+}
+
+/** Equal as JSON, whatever the order of the members; Infinity, which never expires, is its own value. */
+export function sameValue(a: object, b: object): boolean {
+  const text = (value: object) =>
+    JSON.stringify(Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)), (_, item) => (item === Number.POSITIVE_INFINITY ? 'Infinity' : item));
+  return text(a) === text(b);
+}

@@ -1,0 +1,123 @@
+import { deriveIdentity, type EventExplanation, type Finding, KitError, LIMITS, MS_PER_DAY, MS_PER_HOUR, parseTime } from '@pik/schema';
+
+import { type BytesCheck, conflictFinding, explainFound, explainMissing } from '../domain/explain.ts';
+import { createHistogram, decodeHistogram, mergeInto } from '../domain/histogram.ts';
+import type { EventQuery } from '../pipeline.ts';
+import type { DeliveryRow, EventRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { missingFindings } from './explain-missing.ts';
+import { envelopeBody } from './pack-store.ts';
+import { readPages } from './pages.ts';
+import { createPackReader } from './raw-events.ts';
+import { arrivalOf } from './sweep.ts';
+import { timelineRows } from './timeline.ts';
+
+type PackReader = ReturnType<typeof createPackReader>;
+
+/** What happened to one event: its story with evidence, or why there is none. */
+export async function explainEvent(context: Context, query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation> {
+  const asOfMs = options.asOfMs ?? context.backend.clock.now();
+  const { row, eventId, findings } = await findEvent(context, query, asOfMs);
+  if (row === null) return explainMissing(asOfMs, [...findings, ...(await missingFindings(context, query, { eventId, asOfMs }))]);
+  if (row.received_ms > asOfMs) {
+    const text = 'The event was received after the time asked about.';
+    return explainMissing(asOfMs, [{ code: 'NOT_YET_RECEIVED', text, evidence: [{ event_id: row.event_id }] }]);
+  }
+  const read = createPackReader(context);
+  const rows = await context.backend.index.getDeliveries(row.event_id);
+  const deliveries = rows.filter(({ received_ms }) => received_ms <= asOfMs);
+  const { bytes, payload } = await checkBytes(read, row);
+  return explainFound({
+    row,
+    asOfMs,
+    deliveries,
+    deliveriesCut: rows.length >= LIMITS.deliveries_per_event_max,
+    bytes,
+    seriesLags: await seriesLags(context, row, asOfMs),
+    findings: [...findings, ...(await conflictFindings(read, payload, deliveries))],
+  });
+}
+
+interface Found {
+  readonly row: EventRow | null;
+  /** The id that the query stands for; null where only a place in time was given. */
+  readonly eventId: string | null;
+  readonly findings: readonly Finding[];
+}
+
+async function findEvent(context: Context, query: EventQuery, asOfMs: number): Promise<Found> {
+  if ('event_time' in query) return findByTime(context, query, asOfMs);
+  const eventId = 'event_id' in query ? query.event_id : keyedId(query);
+  return { row: await context.backend.index.getEvent(eventId), eventId, findings: [] };
+}
+
+function keyedId(query: { source: string; event_type: string; entity_id: string; key: string }): string {
+  // A keyed id holds no time, so any will do.
+  const event_time = { utc: '', epoch_ms: 0, sub_ms_ns: 0, leap_second: false };
+  return deriveIdentity({ ...query, event_time, payload_hash: '', idempotency_key: query.key }).event_id;
+}
+
+/** The event of the entity nearest to a time, within an hour; the others are named. */
+async function findByTime(context: Context, query: { entity_id: string; event_time: string }, asOfMs: number): Promise<Found> {
+  const at = parseTime(query.event_time);
+  if (at === null) throw new KitError('REQUEST_INVALID', 'event_time is no time', { path: '/event_time' });
+  const bound = (ms: number) => new Date(ms).toISOString();
+  const page = await timelineRows(context, {
+    entity_id: query.entity_id,
+    start_time: bound(at.epoch_ms - MS_PER_HOUR),
+    end_time: bound(at.epoch_ms + MS_PER_HOUR + 1),
+    asOfMs,
+    limit: LIMITS.page_items_max,
+    cursor: null,
+  });
+  const distance = (row: EventRow) => Math.abs(row.event_ms - at.epoch_ms);
+  const [nearest, ...others] = page.items.toSorted((a, b) => distance(a) - distance(b));
+  if (nearest === undefined || others.length === 0) return { row: nearest ?? null, eventId: null, findings: [] };
+  const evidence = others.slice(0, 10).map(({ event_id }) => ({ event_id }));
+  const text = `${others.length} more of this entity lie within an hour of that time; this is the nearest.`;
+  return { row: nearest, eventId: nearest.event_id, findings: [{ code: 'NEAREST_OF_SEVERAL', text, evidence }] };
+}
+
+/** Reads the bytes again and derives the event from them anew: they are still the event, or it is said how they differ. */
+async function checkBytes(read: PackReader, row: EventRow): Promise<{ bytes: BytesCheck; payload: object | null }> {
+  try {
+    const envelope = (await read(row.pack_id))[row.line];
+    if (envelope === undefined) return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, payload: null };
+    const { event } = arrivalOf(envelope);
+    const body = new TextDecoder().decode(envelopeBody(envelope));
+    if (event?.event_id !== row.event_id || event.payload_hash !== row.payload_hash) {
+      return { bytes: { state: 'DIFFERS', text: 'The bytes in the log are not those that were indexed.', body }, payload: null };
+    }
+    return { bytes: { state: 'OK', text: 'Read again now: identity and payload hash agree.', body }, payload: event.payload };
+  } catch (error) {
+    if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;
+    const state = error.code === 'RAW_MISSING' ? 'MISSING' : 'CORRUPT';
+    return { bytes: { state, text: error.message }, payload: null };
+  }
+}
+
+async function conflictFindings(read: PackReader, first: object | null, deliveries: readonly DeliveryRow[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const delivery of deliveries) {
+    if (delivery.outcome !== 'CONFLICT' || first === null) continue;
+    const envelope = await read(delivery.pack_id).then(
+      (pack) => pack[delivery.line],
+      () => undefined,
+    );
+    const event = envelope === undefined ? null : arrivalOf(envelope).event;
+    if (event !== null) findings.push(conflictFinding(first, event.payload, delivery));
+  }
+  return findings;
+}
+
+/** The lags that the event is held against: first arrivals of its series with its event day, known by then. */
+async function seriesLags(context: Context, row: EventRow, asOfMs: number) {
+  const day = Math.floor(row.event_ms / MS_PER_DAY);
+  const { source, event_type } = row;
+  const query = { fromDay: day, toDay: day + 1, source, event_type, withEntries: false };
+  const lags = createHistogram();
+  for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
+    if (slice.accepted > 0 && slice.received_min_ms <= asOfMs) mergeInto(lags, decodeHistogram(slice.lag));
+  }
+  return lags;
+}

@@ -1,0 +1,55 @@
+import { formatEpochMs, KitError } from '@pik/schema';
+
+import { eventView } from '../domain/event-view.ts';
+import type { Envelope } from '../domain/pack-codec.ts';
+import type { TimelineQuery } from '../pipeline.ts';
+import type { EventRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { envelopeBody, readPack } from './pack-store.ts';
+import { timelineRows } from './timeline.ts';
+
+/** Packs held at a time: an entity's events of one time mostly came in few requests. */
+const PACKS_HELD = 8;
+
+/**
+ * NDJSON lines: an event with its received text each, then `{"end":true,"count":n,"next_cursor":…}`. Where bytes are
+ * missing or damaged the stream ends with an `{"error":…}` line: never with an empty payload, never as if complete.
+ */
+export async function* rawEvents(context: Context, query: TimelineQuery): AsyncGenerator<string> {
+  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const page = await timelineRows(context, { ...query, asOfMs });
+  const read = createPackReader(context);
+  for (const row of page.items) {
+    let line: string;
+    try {
+      line = JSON.stringify({ ...eventView(row), body: await bodyOf(read, row) });
+    } catch (error) {
+      if (!KitError.is(error)) throw error;
+      yield `${JSON.stringify({ error: { code: error.code, detail: error.message, event_id: row.event_id } })}\n`;
+      return;
+    }
+    yield `${line}\n`;
+  }
+  yield `${JSON.stringify({ end: true, count: page.items.length, as_of: formatEpochMs(asOfMs), next_cursor: page.next })}\n`;
+}
+
+async function bodyOf(read: (packId: string) => Promise<Envelope[]>, row: EventRow): Promise<string> {
+  const envelope = (await read(row.pack_id))[row.line];
+  if (envelope?.event_id !== row.event_id) {
+    throw new KitError('RAW_CORRUPT', `line ${row.line} of the pack ${row.pack_id} is not this event`);
+  }
+  return new TextDecoder().decode(envelopeBody(envelope));
+}
+
+/** Reads packs, the last few from memory. */
+export function createPackReader(context: Context): (packId: string) => Promise<Envelope[]> {
+  const held = new Map<string, Promise<Envelope[]>>();
+  return (packId) => {
+    const known = held.get(packId);
+    if (known !== undefined) return known;
+    if (held.size >= PACKS_HELD) held.delete(held.keys().next().value as string);
+    const pack = readPack(context, packId);
+    held.set(packId, pack);
+    return pack;
+  };
+}

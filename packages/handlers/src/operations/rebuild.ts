@@ -1,0 +1,78 @@
+import { KitError, LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
+
+import type { Context } from './context.ts';
+import { readPages } from './pages.ts';
+import { admitPack } from './sweep.ts';
+
+/** A receipt whose outcome is not the one that was answered. */
+export interface DifferingVerdict {
+  readonly pack_id: string;
+  readonly line: number;
+  readonly answered: string;
+  readonly now: string;
+}
+
+/** What a rebuild made. */
+export interface RebuildSummary {
+  readonly packs: number;
+  readonly receipts: number;
+  readonly differing: readonly DifferingVerdict[];
+  /** Packs of which nothing says what was answered: never answered, or the note of it was lost with the power. */
+  readonly unrecorded: number;
+  /** Packs that were answered and can no longer be read. */
+  readonly unreadable: readonly string[];
+}
+
+/** What to rebuild from besides the log. */
+export interface RebuildOptions {
+  /** What was answered, in the order of the commits; the first line of a pack counts. */
+  readonly answered: AsyncIterable<{ pack_id: string; outcomes: string }>;
+  /** Called after each pack. */
+  readonly onProgress?: (packs: number) => void;
+}
+
+type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & { differing: DifferingVerdict[]; unreadable: string[] };
+
+/**
+ * Fills an empty index from the log. Packs go in the order in which they were first admitted, which gives each receipt
+ * the outcome that was answered; packs without a note follow in the order of their ids.
+ */
+export async function rebuildIndex(context: Context, options: RebuildOptions): Promise<RebuildSummary> {
+  const totals: Totals = { packs: 0, receipts: 0, differing: [], unrecorded: 0, unreadable: [] };
+  const done = new Set<string>();
+  const admit = async (packId: string, answered: string | null) => {
+    if (done.has(packId)) return;
+    done.add(packId);
+    await admitOne(context, totals, { packId, answered });
+    options.onProgress?.(done.size);
+  };
+  for await (const { pack_id, outcomes } of options.answered) await admit(pack_id, outcomes);
+  const everything = { fromMs: 0, toMs: 2 ** 47 };
+  for await (const packId of readPages((cursor) => context.backend.rawLog.list({ ...everything, cursor }))) await admit(packId, null);
+  return totals;
+}
+
+async function admitOne(context: Context, totals: Totals, pack: { packId: string; answered: string | null }): Promise<void> {
+  const { packId, answered } = pack;
+  try {
+    const outcomes = await admitPack(context, packId);
+    if (outcomes === null) throw new KitError('INDEX_UNAVAILABLE', 'the new index did not take every receipt');
+    totals.packs += 1;
+    totals.receipts += outcomes.length;
+    if (answered === null) totals.unrecorded += 1;
+    else totals.differing.push(...differing(packId, answered, outcomes));
+  } catch (error) {
+    if (!KitError.is(error) || (error.code !== 'RAW_CORRUPT' && error.code !== 'RAW_MISSING')) throw error;
+    totals.unreadable.push(packId);
+  }
+}
+
+function differing(packId: string, answered: string, now: string): DifferingVerdict[] {
+  const found: DifferingVerdict[] = [];
+  const name = (letter: string | undefined) => LETTER_OUTCOMES[letter as OutcomeLetter] ?? 'none';
+  for (let line = 0; line < Math.max(answered.length, now.length); line++) {
+    if (answered[line] === now[line]) continue;
+    found.push({ pack_id: packId, line, answered: name(answered[line]), now: name(now[line]) });
+  }
+  return found;
+}

@@ -1,0 +1,67 @@
+import { LIMITS } from '@pik/schema';
+
+import { eventDays, type ReportScope } from '../domain/report-scope.ts';
+import { decodeEntries, type SliceEntry } from '../domain/slice-codec.ts';
+import type { SliceRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { readPages } from './pages.ts';
+
+/** Which slices a report reads. */
+export interface SliceScope {
+  readonly scope: ReportScope;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+}
+
+/** What a report could not read. */
+export interface ReadLimits {
+  readonly notes: string[];
+  slicesLeft: number;
+  eventsLeft: number;
+}
+
+/** The bounds of one report. */
+export function createReadLimits(): ReadLimits {
+  return { notes: [], slicesLeft: LIMITS.report_slices_max, eventsLeft: LIMITS.report_events_max };
+}
+
+/** Slices of a report without their receipts, until the bound is met, which is noted. */
+export async function* readSlices(context: Context, { scope, ...series }: SliceScope, limits: ReadLimits): AsyncGenerator<SliceRow> {
+  const query = { ...eventDays(scope), ...series, withEntries: false };
+  for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
+    if (limits.slicesLeft-- <= 0) {
+      note(limits, `only the first ${LIMITS.report_slices_max} slices of the range were read`);
+      return;
+    }
+    yield slice;
+  }
+}
+
+/** Slices of some event days with their receipts, until the bound is met, which is noted. */
+export async function* readDays(
+  context: Context,
+  series: Omit<SliceScope, 'scope'>,
+  options: { days: Iterable<number>; limits: ReadLimits },
+): AsyncGenerator<[SliceRow, SliceEntry[]]> {
+  for (const fromDay of options.days) {
+    const query = { fromDay, toDay: fromDay + 1, ...series, withEntries: true };
+    for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
+      const entries = decodeEntries(slice.entries);
+      options.limits.eventsLeft -= entries.length;
+      if (options.limits.eventsLeft < 0) {
+        note(options.limits, `only ${LIMITS.report_events_max} receipts were read one by one`);
+        return;
+      }
+      yield [slice, entries];
+    }
+  }
+}
+
+function note(limits: ReadLimits, text: string): void {
+  if (!limits.notes.includes(text)) limits.notes.push(text);
+}
+
+/** Tells two slices apart: one request, one series, one event day. */
+export function sliceKey(slice: SliceRow): string {
+  return `${slice.event_day}\u0000${slice.pack_id}\u0000${slice.source}\u0000${slice.event_type}`;
+}

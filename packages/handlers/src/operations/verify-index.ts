@@ -1,0 +1,75 @@
+import { outcomeAt, type VerifyFault, verifyFault } from '../domain/verify.ts';
+import type { Page } from '../ports/backend.ts';
+import type { PackRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import type { VerifyPart, VerifyPlace } from './verify.ts';
+
+/** Where the walk along the index goes on. */
+export interface IndexPlace {
+  readonly table: 'addresses' | 'failures' | 'slices';
+  readonly cursor: string | null;
+}
+
+/** A row of the index: which receipt it says it stands for, and which outcomes that receipt may have. */
+interface Claim {
+  readonly pack_id: string;
+  /** Null for a row that stands for a whole pack. */
+  readonly line: number | null;
+  readonly event_id: string | null;
+  readonly outcomes: readonly string[];
+  readonly what: string;
+}
+
+const TABLES: readonly IndexPlace['table'][] = ['addresses', 'failures', 'slices'];
+const EVER_MS = 2 ** 47;
+const EVER_DAYS = 4_000_000;
+
+/** Compares one page of the index's rows with the packs that they name: a row that was planted or moved is found here. */
+export async function verifyIndex(context: Context, place: VerifyPlace): Promise<VerifyPart> {
+  const { table, cursor } = place.index ?? { table: 'addresses', cursor: null };
+  const page = await claims(context, table, cursor);
+  const packs = new Map<string, PackRow | null>();
+  const faults: VerifyFault[] = [];
+  for (const claim of page.items) {
+    if (!packs.has(claim.pack_id)) packs.set(claim.pack_id, await context.backend.index.getPack(claim.pack_id));
+    const fault = claimFault(claim, packs.get(claim.pack_id) ?? null);
+    if (fault !== null) faults.push(fault);
+  }
+  const next = nextPlace(table, page.next);
+  const { digest } = place;
+  return { part: `index ${table}`, packs: 0, receipts: 0, counts: {}, faults, digest, next: next === null ? null : { digest, index: next } };
+}
+
+function nextPlace(table: IndexPlace['table'], cursor: string | null): IndexPlace | null {
+  if (cursor !== null) return { table, cursor };
+  const following = TABLES[TABLES.indexOf(table) + 1];
+  return following === undefined ? null : { table: following, cursor: null };
+}
+
+function claimFault(claim: Claim, pack: PackRow | null): VerifyFault | null {
+  const place = { pack_id: claim.pack_id, ...(claim.line === null ? {} : { line: claim.line }), ...(claim.event_id === null ? {} : { event_id: claim.event_id }) };
+  if (pack === null) return verifyFault('ROW_WITHOUT_PACK', `${claim.what} names a pack that the index has no PACK row of.`, place);
+  if (claim.line === null || claim.outcomes.includes(outcomeAt(pack, claim.line) ?? '')) return null;
+  return verifyFault('ROW_UNEXPECTED', `${claim.what} names a receipt that has another outcome.`, place);
+}
+
+async function claims({ backend: { index } }: Context, table: IndexPlace['table'], cursor: string | null): Promise<Page<Claim>> {
+  if (table === 'addresses') {
+    return mapPage(await index.listAddresses(cursor), ({ kind, ...at }) =>
+      kind === 'EVENT' ? { ...at, outcomes: ['ACCEPTED'], what: 'An EVENT row' } : { ...at, outcomes: ['DUPLICATE', 'CONFLICT'], what: 'A DELIVERY row' },
+    );
+  }
+  if (table === 'failures') {
+    return mapPage(await index.listFailures({ fromMs: -EVER_MS, toMs: EVER_MS, limit: 1_000, cursor }), ({ kind, ...at }) => ({
+      ...at,
+      outcomes: kind === 'REJECT' ? ['REJECTED'] : kind === 'CONFLICT' ? ['CONFLICT'] : ['ACCEPTED'],
+      what: `A ${kind} row`,
+    }));
+  }
+  const query = { fromDay: -EVER_DAYS, toDay: EVER_DAYS, withEntries: false, cursor };
+  return mapPage(await index.listSlices(query), ({ pack_id }) => ({ pack_id, line: null, event_id: null, outcomes: [], what: 'A SLICE row' }));
+}
+
+function mapPage<T, U>(page: Page<T>, convert: (item: T) => U): Page<U> {
+  return { items: page.items.map(convert), next: page.next };
+}

@@ -1,0 +1,176 @@
+import { floorToHour, formatEpochMs, KitError, LETTER_OUTCOMES, LIMITS, MS_PER_HOUR, type OutcomeLetter, packStoredMs, positionAt } from '@pik/schema';
+
+import type { Arrival } from '../domain/admit.ts';
+import { eventRows, type PackFacts } from '../domain/settle.ts';
+import { envelopeFaults, type IndexedLine, lineFaults, nextDigest, outcomeAt, recordedVerdicts, type VerifyFault, verifyFault } from '../domain/verify.ts';
+import type { EventRow, PackRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { decodeBytes, packFacts, sha256Of } from './pack-store.ts';
+import { arrivalOf } from './sweep.ts';
+import type { VerifyPart, VerifyPlace } from './verify.ts';
+import { createSliceCheck, type SliceCheck } from './verify-slices.ts';
+
+/** Where the walk along the log goes on. */
+export interface LogPlace {
+  readonly fromMs: number;
+  /** The last pack that was looked at. */
+  readonly after: string;
+}
+
+/** Packs of one call, so that a call takes seconds at most. */
+const PACKS_PER_CALL = 200;
+/** A younger pack without a row may still be in work. */
+const IN_WORK_MS = 60_000;
+const EVER_MS = 2 ** 47;
+
+/** Compares the packs of one stored hour, or a part of them, with the index. */
+export async function verifyLog(context: Context, place: VerifyPlace): Promise<VerifyPart> {
+  const ids = await nextPacks(context, place.log ?? { fromMs: 0, after: '' });
+  const check = { context, faults: [] as VerifyFault[], counts: {} as VerifyPart['counts'], receipts: 0, slices: createSliceCheck() };
+  let { digest } = place;
+  for (const packId of ids) {
+    const pack = await context.backend.index.getPack(packId);
+    if (pack !== null) digest = nextDigest(digest, pack);
+    await checkPack(check, packId, pack);
+  }
+  check.faults.push(...(await check.slices.finish(context)));
+  const last = ids.at(-1);
+  const part = last === undefined ? 'log' : formatEpochMs(floorToHour(packStoredMs(last))).slice(0, 13);
+  const next: VerifyPlace =
+    last === undefined ? { digest, index: { table: 'addresses', cursor: null } } : { digest, log: { fromMs: packStoredMs(last), after: last } };
+  return { part, packs: ids.length, receipts: check.receipts, counts: check.counts, faults: check.faults, digest, next };
+}
+
+/** The next packs that the log or the index knows of, all of one stored hour. */
+async function nextPacks({ backend }: Context, { fromMs, after }: LogPlace): Promise<string[]> {
+  const range = { fromMs, toMs: EVER_MS };
+  const ids = new Set<string>();
+  for (const id of await firstAfter((cursor) => backend.rawLog.list({ ...range, cursor }), after)) ids.add(id);
+  const rows = (cursor: string | null) => backend.index.listPacks({ ...range, cursor });
+  const known = await firstAfter(async (cursor) => {
+    const page = await rows(cursor);
+    return { items: page.items.map(({ pack_id }) => pack_id), next: page.next };
+  }, after);
+  for (const id of known) ids.add(id);
+  const sorted = [...ids].sort().slice(0, PACKS_PER_CALL);
+  const first = sorted[0];
+  if (first === undefined) return [];
+  const hourEnd = floorToHour(packStoredMs(first)) + MS_PER_HOUR;
+  return sorted.filter((id) => packStoredMs(id) < hourEnd);
+}
+
+/** Ids after a given one; reads on while pages hold none, since several packs may share a millisecond. */
+async function firstAfter(read: (cursor: string | null) => Promise<{ items: readonly string[]; next: string | null }>, after: string): Promise<string[]> {
+  let cursor: string | null = null;
+  do {
+    const page: { items: readonly string[]; next: string | null } = await read(cursor);
+    const found = page.items.filter((id) => id > after);
+    if (found.length > 0) return found.slice(0, PACKS_PER_CALL);
+    cursor = page.next;
+  } while (cursor !== null);
+  return [];
+}
+
+interface Check {
+  readonly context: Context;
+  readonly faults: VerifyFault[];
+  readonly counts: VerifyPart['counts'];
+  readonly slices: SliceCheck;
+  receipts: number;
+}
+
+async function checkPack(check: Check, packId: string, pack: PackRow | null): Promise<void> {
+  const { context, faults } = check;
+  const bytes = await context.backend.rawLog.read(packId);
+  if (bytes === null) {
+    faults.push(verifyFault('RAW_MISSING', 'The index has this pack, the log has not.', { pack_id: packId }));
+    return;
+  }
+  if (pack !== null && (sha256Of(bytes) !== pack.sha256 || bytes.length !== pack.bytes)) {
+    faults.push(verifyFault('RAW_DIFFERS', 'The stored bytes are not those whose hash the index has.', { pack_id: packId }));
+  }
+  const read = await readArrivals(packId, bytes);
+  if (read === null) {
+    faults.push(verifyFault('RAW_CORRUPT', 'The pack cannot be read.', { pack_id: packId }));
+    return;
+  }
+  check.receipts += read.arrivals.length;
+  faults.push(...envelopeFaults(packId, read.envelopes, read.arrivals));
+  if (pack === null) notAdmitted(check, packId, read.arrivals.length);
+  else await checkLines(check, pack, { arrivals: read.arrivals, facts: factsOf(context, packId, { bytes, ...read }) });
+}
+
+async function readArrivals(packId: string, bytes: Uint8Array) {
+  try {
+    const envelopes = await decodeBytes(packId, bytes);
+    return { envelopes, arrivals: envelopes.map(arrivalOf) };
+  } catch (error) {
+    if (KitError.is(error) && error.code === 'RAW_CORRUPT') return null;
+    throw error;
+  }
+}
+
+function factsOf(context: Context, packId: string, read: { bytes: Uint8Array; envelopes: readonly { request_id: string; principal: string | null; imported: boolean }[] }): PackFacts {
+  const first = read.envelopes[0];
+  const request = { requestId: first?.request_id ?? '', principal: first?.principal ?? null, imported: first?.imported ?? false };
+  return packFacts(context, { packId, bytes: read.bytes, ...request });
+}
+
+function notAdmitted(check: Check, packId: string, receipts: number): void {
+  check.counts.PENDING = (check.counts.PENDING ?? 0) + receipts;
+  if (check.context.backend.clock.now() - packStoredMs(packId) < IN_WORK_MS) return;
+  check.faults.push(verifyFault('NOT_ADMITTED', 'The receipts of this pack have no outcome yet; the next sweep admits them.', { pack_id: packId }));
+}
+
+async function checkLines(check: Check, pack: PackRow, read: { arrivals: readonly Arrival[]; facts: PackFacts }): Promise<void> {
+  const { context, faults, counts } = check;
+  const { arrivals, facts } = read;
+  const at = { pack_id: pack.pack_id };
+  if (pack.outcomes.length !== arrivals.length) {
+    faults.push(verifyFault('OUTCOME_DIFFERS', `The PACK row has ${pack.outcomes.length} outcomes for ${arrivals.length} receipts.`, at));
+  }
+  for (const letter of pack.outcomes) {
+    const outcome = LETTER_OUTCOMES[letter as OutcomeLetter];
+    if (outcome === undefined) faults.push(verifyFault('OUTCOME_DIFFERS', 'The PACK row has an outcome that there is not.', at));
+    else counts[outcome] = (counts[outcome] ?? 0) + 1;
+  }
+  const expected = new Map(eventRows(arrivals, facts).map((row) => [row.line, row]));
+  const firsts: (EventRow | null)[] = [];
+  for (const [line, arrival] of arrivals.entries()) {
+    const row = expected.get(line) ?? null;
+    const found = await indexedLine(context, { row, arrival, pack_id: pack.pack_id, line });
+    firsts.push(found.event);
+    if (isPast(context, facts)) continue;
+    faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, found, { ...at, line }));
+    if (row?.rule === 'key' && found.event !== null && outcomeAt(pack, line) === 'ACCEPTED') faults.push(...(await pointerFaults(context, row)));
+  }
+  if (!isPast(context, facts)) check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals });
+}
+
+/** After its retention an event may have been replaced by a new one, or be gone; the log alone speaks for it then. */
+function isPast(context: Context, facts: PackFacts): boolean {
+  return facts.expires_ms <= context.backend.clock.now();
+}
+
+async function indexedLine({ backend: { index } }: Context, line: { row: EventRow | null; arrival: Arrival; pack_id: string; line: number }): Promise<IndexedLine> {
+  const here = (at: { pack_id: string; line: number }) => at.pack_id === line.pack_id && at.line === line.line;
+  if (line.row === null) {
+    const { received_ms } = line.arrival;
+    const rows = await index.listFailures({ fromMs: received_ms, toMs: received_ms + 1, limit: LIMITS.events_per_request_max });
+    return { event: null, delivery: null, deliveriesFull: false, failure: rows.items.find(here) ?? null };
+  }
+  const event = await index.getEvent(line.row.event_id);
+  if (event !== null && here(event)) return { event, delivery: null, deliveriesFull: false, failure: null };
+  const deliveries = await index.getDeliveries(line.row.event_id);
+  const deliveriesFull = deliveries.length >= LIMITS.deliveries_per_event_max;
+  return { event, delivery: deliveries.find(here) ?? null, deliveriesFull, failure: null };
+}
+
+/** A keyed event is found along its entity's time only through its pointer. */
+async function pointerFaults({ backend }: Context, row: EventRow): Promise<VerifyFault[]> {
+  const to = positionAt(row.event_id, { epoch_ms: row.event_ms, sub_ms_ns: row.event_sub_ns + 1 });
+  const page = await backend.index.listTimeline({ from: row.position, to, asOfMs: row.received_ms, limit: 10 });
+  if (page.items.some(({ event_id }) => event_id === row.event_id)) return [];
+  const { pack_id, line, event_id } = row;
+  return [verifyFault('POINTER_MISSING', 'The event is not found at its place in the timeline.', { pack_id, line, event_id })];
+}

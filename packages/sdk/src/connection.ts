@@ -1,0 +1,89 @@
+import { ERRORS, type ErrorCode, KitError, type Problem } from '@pik/schema';
+
+/** Where the backend is. */
+export interface ConnectionOptions {
+  /** Base URL of the kit, such as `http://127.0.0.1:4600`. Not needed where `fetch` leads to an app in this process. */
+  readonly url?: string;
+  /** Sent as `Authorization: Bearer …`. Default: none. */
+  readonly apiKey?: string;
+  /** Default: the platform's. Handing an app's own `fetch` runs the kit inside this process, without a socket. */
+  readonly fetch?: (request: Request) => Promise<Response>;
+}
+
+/** One call to the backend, with a time limit. */
+export type Call = (path: string, init: RequestInit & { timeoutMs: number }) => Promise<Response>;
+
+/** A name that stands for this process; it never reaches a network. */
+const IN_PROCESS_URL = 'http://pik.internal';
+
+/**
+ * Opens the way to the backend.
+ *
+ * @throws KitError `CONFIG_INVALID` without a usable URL.
+ */
+export function connect(options: ConnectionOptions): Call {
+  const base = baseUrl(options);
+  const send = options.fetch ?? ((request: Request) => fetch(request));
+  return async (path, { timeoutMs, signal, ...init }) => {
+    const headers = new Headers(init.headers);
+    if (options.apiKey !== undefined) headers.set('authorization', `Bearer ${options.apiKey}`);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    const request = new Request(base + path, { ...init, headers, signal: stop, redirect: 'manual' });
+    try {
+      return await send(request);
+    } catch (cause) {
+      throw callError(cause, { aborted: signal?.aborted ?? false, timedOut: timeout.aborted });
+    }
+  };
+}
+
+function baseUrl({ url, fetch: own }: ConnectionOptions): string {
+  if (url === undefined && own !== undefined) return IN_PROCESS_URL;
+  if (url === undefined || !URL.canParse(url)) throw new KitError('CONFIG_INVALID', 'url must be the URL of the kit', { path: '/url' });
+  return url.replace(/\/+$/, '');
+}
+
+/** A broken call in the kit's words. */
+export function callError(cause: unknown, state: { aborted: boolean; timedOut: boolean }): KitError {
+  if (KitError.is(cause)) return cause;
+  if (state.aborted) return new KitError('ABORTED', undefined, { cause });
+  if (state.timedOut) return new KitError('TIMEOUT', undefined, { cause });
+  return new KitError('NETWORK', `The backend could not be reached: ${reason(cause)}`, { cause });
+}
+
+/** `fetch` hides the cause, such as ECONNREFUSED, one level below. */
+function reason(cause: unknown): string {
+  const inner = (cause as { cause?: { code?: string; message?: string } } | null)?.cause;
+  return inner?.code ?? inner?.message ?? String(cause);
+}
+
+/** The error that an answer which is no success stands for: the backend's own code, or one that fits the status. */
+export async function answerError(response: Response): Promise<KitError> {
+  const retryAfterMs = retryAfter(response.headers.get('retry-after'));
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+  const problem = await readProblem(response);
+  if (problem !== null) {
+    const detail = problem.detail ?? problem.title;
+    return new KitError(problem.code as ErrorCode, `${detail} (request ${problem.request_id})`, { ...wait, ...(problem.path === undefined ? {} : { path: problem.path }) });
+  }
+  const text = `an answer with status ${response.status} that is not the kit's`;
+  return new KitError('ANSWER_NOT_OURS', text, wait);
+}
+
+async function readProblem(response: Response): Promise<Problem | null> {
+  if (!(response.headers.get('content-type') ?? '').startsWith('application/problem+json')) return null;
+  try {
+    const problem = (await response.json()) as Problem;
+    return typeof problem.code === 'string' && Object.hasOwn(ERRORS, problem.code) ? problem : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Seconds or a date, as RFC 9110 has it; at most an hour. */
+function retryAfter(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 3_600_000) : undefined;
+}
