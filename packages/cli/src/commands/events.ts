@@ -1,0 +1,30 @@
+import type { EventView } from '@pik/schema';
+
+import { type GlobalOptions, investigator } from '../session.ts';
+import { duration, table } from '../terminal.ts';
+
+/** Which events of an entity. */
+export interface EventsOptions extends GlobalOptions {
+  readonly entity: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly asOf?: string;
+}
+
+/** Lists the events of an entity; with `--json` as NDJSON with their received text. */
+export async function events(options: EventsOptions): Promise<void> {
+  const selection = { entity_id: options.entity, start_time: options.from, end_time: options.to, as_of: options.asOf };
+  const ask = investigator(options);
+  if (options.json) {
+    for await (const event of ask.readEvents(selection)) process.stdout.write(`${JSON.stringify(event)}\n`);
+    return;
+  }
+  const found: EventView[] = [];
+  for await (const event of ask.readTimeline(selection)) found.push(event);
+  if (found.length === 0) {
+    process.stdout.write('No events of this entity in this range. `pik explain --entity … --time …` says what is near.\n');
+    return;
+  }
+  const rows = found.map((e) => [e.event_time, e.event_type, e.source, duration(e.lag_ms), e.flags.join(' '), e.event_id]);
+  process.stdout.write(`${table(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${found.length} events\n`);
+}

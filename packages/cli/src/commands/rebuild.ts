@@ -1,0 +1,41 @@
+import { createContext, rebuildIndex } from '@pik/handlers';
+import { openLocalRebuild } from '@pik/handlers/local';
+
+import { print } from '../session.ts';
+import { createProgress, grouped, table } from '../terminal.ts';
+
+/** Which directory. */
+export interface RebuildOptions {
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+const NAMED_MAX = 40;
+
+/** Makes the index of a data directory again from its log. True when every verdict is the one that was answered. */
+export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> {
+  const work = await openLocalRebuild({ dir: data });
+  const progress = createProgress('rebuilding', 0);
+  try {
+    const context = createContext({ backend: work.backend });
+    const summary = await rebuildIndex(context, { answered: work.answered, onProgress: () => progress.add(1) });
+    const aside = await work.finish();
+    progress.stop();
+    const { differing, unreadable } = summary;
+    const options = json === undefined ? { url: '' } : { url: '', json };
+    print(options, { ...summary, old_index: aside }, () => {
+      const lines = [`The index was made again: ${grouped(summary.receipts)} receipts of ${grouped(summary.packs)} packs.`];
+      if (aside !== null) lines.push(`The old index is kept in ${aside}.`);
+      if (summary.unrecorded > 0) lines.push(`Of ${summary.unrecorded} packs nothing says what was answered.`);
+      if (differing.length === 0) lines.push('Every verdict that was recorded came out the same.');
+      else lines.push(`${differing.length} verdicts differ from what was answered:`, table(['pack', 'line', 'answered', 'now'], differing.slice(0, NAMED_MAX).map((d) => [d.pack_id, d.line, d.answered, d.now])));
+      for (const pack of unreadable) lines.push(`The pack ${pack} was answered once and cannot be read any more.`);
+      return lines.join('\n');
+    });
+    return differing.length === 0 && unreadable.length === 0;
+  } catch (error) {
+    progress.stop();
+    await work.cancel();
+    throw error;
+  }
+}

@@ -1,0 +1,44 @@
+import type { VerifyPage } from '@pik/schema';
+
+import { type GlobalOptions, investigator, print } from '../session.ts';
+import { createProgress, grouped, printable, table } from '../terminal.ts';
+
+/** What a whole verification found. */
+interface Verification {
+  packs: number;
+  receipts: number;
+  counts: Record<string, number>;
+  faults: VerifyPage['faults'];
+  digest: string;
+}
+
+/** Holds log and index against each other; true when they agree. */
+export async function verify(options: GlobalOptions & { digest?: boolean }): Promise<boolean> {
+  const total: Verification = { packs: 0, receipts: 0, counts: {}, faults: [], digest: '' };
+  const progress = createProgress('verifying', 0);
+  for await (const page of investigator(options).readVerification()) {
+    total.packs += page.packs;
+    total.receipts += page.receipts;
+    for (const [status, n] of Object.entries(page.counts)) total.counts[status] = (total.counts[status] ?? 0) + n;
+    total.faults.push(...page.faults);
+    total.digest = page.digest;
+    progress.add(page.packs);
+  }
+  progress.stop();
+  print(options, total, () => verificationText(total, options.digest ?? false));
+  return total.faults.length === 0;
+}
+
+function verificationText({ packs, receipts, counts, faults, digest }: Verification, withDigest: boolean): string {
+  const settled = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
+  const lines = [`${grouped(packs)} packs with ${grouped(receipts)} receipts: ${settled.join(', ') || 'nothing'}`];
+  if (faults.length === 0) lines.push('Log and index agree.');
+  else lines.push(`${faults.length} faults:`, table(['code', 'what', 'where'], faults.map((f) => [f.code, f.text, printable(placeOf(f))])));
+  if (withDigest) lines.push(`digest ${digest}`);
+  return lines.join('\n');
+}
+
+function placeOf({ pack_id, line, event_id }: Verification['faults'][number]): string {
+  const receipt = pack_id === null ? '' : line === null ? pack_id : `${pack_id}/${line}`;
+  return [receipt, event_id === null ? '' : `event ${event_id}`].filter(Boolean).join(', ');
+}

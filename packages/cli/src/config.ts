@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import { type Aggregate, type Catalog, KitError, SCOPES, type Scope } from '@pik/schema';
+import { createJiti } from 'jiti';
+
+/** An API key as a server knows it: by its hash alone. `pik keygen` makes one. */
+export interface ApiKeyConfig {
+  /** Names the caller in logs and receipts. */
+  readonly name: string;
+  /** SHA-256 of the key, in hexadecimal. */
+  readonly key_sha256: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** What `pik.config.ts` declares. */
+export interface PikConfig {
+  /** Event types, shared with the producers. */
+  readonly catalog?: Catalog;
+  /** Metrics, made by `defineAggregate`. */
+  readonly aggregates?: readonly Aggregate[];
+  /** Without keys the server listens on loopback only, and every caller may do everything. */
+  readonly apiKeys?: readonly ApiKeyConfig[];
+  /** Days for which a repeat is recognised. Default: for ever. Keep the raw log some days longer. */
+  readonly indexRetentionDays?: number;
+}
+
+/** Gives a config its types; it is checked when it is loaded. */
+export function defineConfig(config: PikConfig): PikConfig {
+  return config;
+}
+
+/**
+ * Reads a config file, TypeScript as it is.
+ *
+ * @throws KitError `CONFIG_INVALID` naming the field.
+ */
+export async function loadConfig(file: string | undefined): Promise<PikConfig> {
+  if (file === undefined) return {};
+  const path = resolve(file);
+  if (!existsSync(path)) throw new KitError('CONFIG_INVALID', `there is no file ${file}`);
+  let loaded: unknown;
+  try {
+    loaded = await createJiti(import.meta.url).import(path, { default: true });
+  } catch (cause) {
+    throw new KitError('CONFIG_INVALID', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return checkConfig(loaded);
+}
+
+type Check = (value: unknown) => string | null;
+
+const CHECKS: Record<keyof PikConfig, Check> = {
+  catalog: (value) => (isObject(value) ? null : 'must be a catalog, made by defineCatalog'),
+  aggregates: (value) =>
+    Array.isArray(value) && value.every((item) => isObject(item) && typeof item.definition_hash === 'string')
+      ? null
+      : 'must be a list of aggregates, each made by defineAggregate',
+  apiKeys: (value) => (Array.isArray(value) ? firstFault(value.map(apiKeyFault)) : 'must be a list'),
+  indexRetentionDays: (value) => (typeof value === 'number' && value > 0 ? null : 'must be a number of days above 0'),
+};
+
+/** Refuses what is unknown: a misspelt field would else be a setting that silently does nothing. */
+export function checkConfig(value: unknown): PikConfig {
+  if (!isObject(value)) throw new KitError('CONFIG_INVALID', 'the config must export an object by default');
+  for (const [name, field] of Object.entries(value)) {
+    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof PikConfig] : null;
+    const fault = check === null ? 'is not a field of the config' : field === undefined ? null : check(field);
+    if (fault !== null) throw new KitError('CONFIG_INVALID', `${name} ${fault}`, { path: `/${name}` });
+  }
+  return value as PikConfig;
+}
+
+function apiKeyFault(key: unknown, i: number): string | null {
+  if (!isObject(key)) return `has at ${i} something that is not a key`;
+  const { name, key_sha256, scopes, ...rest } = key;
+  if (Object.keys(rest).length > 0) return `has at ${i} the unknown field ${Object.keys(rest)[0]}`;
+  if (typeof name !== 'string' || name === '') return `has at ${i} a key without a name`;
+  if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256)) return `has at ${i} a key_sha256 that is no SHA-256 in hexadecimal`;
+  const known = Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope));
+  return known ? null : `has at ${i} scopes other than ${SCOPES.join(', ')}`;
+}
+
+function firstFault(faults: readonly (string | null)[]): string | null {
+  return faults.find((fault) => fault !== null) ?? null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,1 @@
+export { type ApiKeyConfig, defineConfig, type PikConfig } from './config.ts';

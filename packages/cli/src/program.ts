@@ -1,0 +1,141 @@
+import { KitError } from '@pik/schema';
+import { Command, CommanderError } from 'commander';
+
+import { events } from './commands/events.ts';
+import { explain } from './commands/explain.ts';
+import { ingestFile } from './commands/ingest-file.ts';
+import { keygen } from './commands/keygen.ts';
+import { rebuild } from './commands/rebuild.ts';
+import { rejects } from './commands/rejects.ts';
+import { duplicates, lag } from './commands/reports.ts';
+import { sendFile } from './commands/send-file.ts';
+import { serve } from './commands/serve.ts';
+import { verify } from './commands/verify.ts';
+import { DEFAULT_URL } from './session.ts';
+import { printable } from './terminal.ts';
+
+/** Runs the command that the arguments name; gives the exit code: 0, 1 for a negative answer or an error, 2 for wrong usage. */
+export async function run(args: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = createProgram((ok) => {
+    code = ok === false ? 1 : 0;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`pik: ${printable(errorText(error))}\n`);
+    return 1;
+  }
+}
+
+/** One line that says what is wrong and, where there is one, the way out. */
+function errorText(error: unknown): string {
+  if (!KitError.is(error)) return `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  const hint = error.code === 'NETWORK' ? ' (is it running? `pik serve` starts one; --url names another)' : '';
+  return `${error.code}: ${error.message}${hint}`;
+}
+
+type Done = (ok: boolean | undefined) => void;
+
+function createProgram(done: Done): Command {
+  const program = new Command('pik')
+    .description('A black box for event pipelines: keep every event, investigate it later.')
+    .showHelpAfterError('(--help shows how)')
+    .exitOverride();
+  addServer(program, done);
+  addSending(program, done);
+  addAnswers(program, done);
+  addReports(program, done);
+  return program;
+}
+
+function addServer(program: Command, done: Done): void {
+  program
+    .command('serve')
+    .description('serve the whole kit from this process')
+    .option('--port <port>', 'port to listen on', '4600')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
+    .action((options) => serve(options));
+  program
+    .command('rebuild')
+    .description('make the index again from the raw log, with the server stopped')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option('--json', 'machine output')
+    .action(async (options) => done(await rebuild(options)));
+  program
+    .command('keygen')
+    .description('make an API key')
+    .requiredOption('--name <name>', 'who will use it')
+    .option('--scopes <scopes>', 'what it may do, comma-separated', 'ingest')
+    .option('--json', 'machine output')
+    .action((options) => keygen(options));
+}
+
+/** A command that talks to a server. */
+function client(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option('--url <url>', 'where the kit is served (PIK_URL)', process.env.PIK_URL ?? DEFAULT_URL)
+    .option('--api-key <key>', 'API key (PIK_API_KEY)', process.env.PIK_API_KEY)
+    .option('--json', 'machine output on standard output, nothing else there');
+}
+
+function addSending(program: Command, done: Done): void {
+  client(program, 'ingest', 'send the events of a file through the producer')
+    .argument('<file>', 'FILE.ndjson, FILE.ndjson.gz, or - for standard input')
+    .action(async (file, options) => done(await ingestFile(file, options)));
+  client(program, 'import', "backfill: send a file's records as they are, each with its own received_at")
+    .argument('<file>', 'FILE.ndjson, FILE.ndjson.gz, or - for standard input')
+    .option('--key <field>', 'field whose value becomes the idempotency key')
+    .action(async (file, options) => done(await sendFile(file, { ...options, backfill: true })));
+}
+
+function addAnswers(program: Command, done: Done): void {
+  client(program, 'events', 'the events of an entity, in order of event time')
+    .requiredOption('--entity <id>', 'whose events')
+    .option('--from <time>', 'first event time')
+    .option('--to <time>', 'first event time after the range')
+    .option('--as-of <time>', 'as it was known at this receive time')
+    .action((options) => events(options));
+  client(program, 'explain', 'what happened to one event')
+    .argument('[event-id]')
+    .option('--source <source>')
+    .option('--type <type>')
+    .option('--entity <id>')
+    .option('--key <key>', 'idempotency key, with --source, --type and --entity')
+    .option('--time <time>', 'event time, with --entity')
+    .option('--as-of <time>', 'as it was known at this receive time')
+    .action(async (eventId, options) => done(await explain(eventId, options)));
+  client(program, 'rejects', 'rejected receipts and conflicts, the latest first')
+    .option('--from <time>', 'first receive time')
+    .option('--to <time>', 'first receive time after the range')
+    .option('--source <source>')
+    .option('--type <type>')
+    .option('--limit <n>', 'how many', '50')
+    .action((options) => rejects(options));
+  client(program, 'verify', 'receipts = outcomes, bytes = hashes, rows = what the bytes make')
+    .option('--digest', 'print the root to keep elsewhere')
+    .action(async (options) => done(await verify(options)));
+}
+
+function addReports(program: Command, done: Done): void {
+  const report = (name: string, description: string) =>
+    client(program, name, description)
+      .option('--from <time>', 'start of the range')
+      .option('--to <time>', 'end of the range, not part of it')
+      .option('--as-of <time>', 'as it was known at this receive time')
+      .option('--source <source>')
+      .option('--type <type>')
+      .option('--basis <basis>', 'which time the range means: event or received')
+      .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
+      .option('--include-imported', 'count backfilled events too');
+  report('lag', 'where is data delayed?')
+    .option('--late-over-ms <ms>', 'count arrivals later than this')
+    .action(async (options) => done(await lag(options).then(() => true)));
+  report('duplicates', 'what came more than once?').action(async (options) => done(await duplicates(options).then(() => true)));
+}
