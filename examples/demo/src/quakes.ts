@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** One earthquake of the U.S. Geological Survey, as the package `vega-datasets` carries it. */
+export interface Quake {
+  readonly id: string;
+  readonly properties: {
+    readonly mag: number;
+    readonly place: string;
+    readonly time: number;
+    /** The last revision of the record. */
+    readonly updated: number;
+    /** The network that reported it. */
+    readonly net: string;
+    readonly status: string;
+    readonly [name: string]: unknown;
+  };
+}
+
+/** A week of earthquakes, in the order in which their last revisions came. */
+export function readQuakes(limit: number): Quake[] {
+  // The package exports its code alone, so its data is found beside it.
+  const file = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data', 'earthquakes.json');
+  const { features } = JSON.parse(readFileSync(file, 'utf8')) as { features: Quake[] };
+  return features.toSorted((a, b) => a.properties.updated - b.properties.updated).slice(0, limit);
+}

