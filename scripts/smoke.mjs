@@ -1,0 +1,31 @@
+// What was built of schema and sdk, used as a service on the oldest supported Node would: both module systems, and a
+// producer that is answered. Plain JavaScript: Node 20 reads no TypeScript.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+import * as schema from '@pik/schema';
+import { createProducer } from '@pik/sdk';
+import { createInvestigator } from '@pik/sdk/investigator';
+
+const require = createRequire(import.meta.url);
+for (const name of ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator']) assert.ok(require(name), `${name} can be required`);
+
+const { vectors } = JSON.parse(readFileSync(new URL('../packages/schema/vectors/identity.json', import.meta.url), 'utf8'));
+for (const { fields, event_id } of vectors) {
+  const event_time = schema.parseTime(fields.event_time);
+  assert.equal(schema.deriveIdentity({ ...fields, event_time, payload_hash: schema.payloadHash(fields.payload) }).event_id, event_id);
+}
+
+const producer = createProducer({ fetch: answerAll, source: 'smoke' });
+const emitted = producer.emit('smoke.tested', { n: 1 }, { entity_id: 'e' });
+await producer.close();
+assert.equal((await emitted.result).status, 'ACCEPTED');
+assert.equal(typeof createInvestigator({ fetch: answerAll }).lag, 'function');
+console.log(`Node ${process.version}: ${vectors.length} vectors, one event acknowledged`);
+
+async function answerAll(request) {
+  const lines = (await request.text()).split('\n').length;
+  const results = Array.from({ length: lines }, (_, line) => ({ event_id: emitted.event_id, status: 'ACCEPTED', lag_ms: 0, raw_key: 'raw', line }));
+  return Response.json({ results, counts: { ACCEPTED: lines } });
+}

@@ -1,0 +1,162 @@
+// The repository checks itself: layers, sizes, documentation. What is written in docs/ARCHITECTURE.md is true as long as
+// this passes.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { ERRORS, LIMITS } from '@pik/schema';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+  .split('\n')
+  .filter((file) => file !== '' && existsSync(join(root, file)));
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const isTest = (file: string) => /\.test(-d)?\.ts$|\/test\//.test(file);
+const sources = tracked.filter((file) => /^packages\/[^/]+\/src\/.*\.ts$/.test(file) && !isTest(file));
+const code = tracked.filter((file) => /\.(ts|mjs)$/.test(file));
+
+const FILE_LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
+const PARAMETERS_MAX = 3;
+
+interface Import {
+  readonly from: string;
+  readonly typeOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const found: Import[] = [];
+  for (const statement of parse(file).statements) {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
+    const { moduleSpecifier } = statement;
+    if (moduleSpecifier === undefined || !ts.isStringLiteral(moduleSpecifier)) continue;
+    const typeOnly = ts.isImportDeclaration(statement)
+      ? statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+      : statement.isTypeOnly;
+    const { text } = moduleSpecifier;
+    found.push({ from: text.startsWith('.') ? normalize(join(dirname(file), text)) : text, typeOnly });
+  }
+  return found;
+}
+
+const parsed = new Map<string, ts.SourceFile>();
+function parse(file: string): ts.SourceFile {
+  const known = parsed.get(file);
+  if (known !== undefined) return known;
+  const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
+  parsed.set(file, source);
+  return source;
+}
+
+const H = 'packages/handlers/src/';
+/** Which imports each layer may have; `types` of others are allowed where they say so. */
+const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = [
+  { layer: 'schema', files: /^packages\/schema\/src\//, may: /^(packages\/schema\/src\/|zod\/mini$)/ },
+  { layer: 'sdk', files: /^packages\/sdk\/src\//, may: /^(packages\/sdk\/src\/|@pik\/schema$|@smithy\/util-retry$|uuid$)/ },
+  { layer: 'domain', files: /^packages\/handlers\/src\/domain\//, may: /^(packages\/handlers\/src\/domain\/|@pik\/schema$)/, types: /^packages\/handlers\/src\/(ports\/|pipeline\.ts)/ },
+  { layer: 'ports', files: /^packages\/handlers\/src\/ports\//, may: /^(packages\/handlers\/src\/ports\/|@pik\/schema$)/ },
+  { layer: 'operations', files: /^packages\/handlers\/src\/operations\//, may: /^(packages\/handlers\/src\/(operations|domain|ports)\/|@pik\/schema$|uuid$|node:(zlib|crypto|util|timers))/, types: /^packages\/handlers\/src\/pipeline\.ts$/ },
+  { layer: 'backends/local', files: /^packages\/handlers\/src\/backends\/local\//, may: /^(packages\/handlers\/src\/(backends\/local|ports)\/|@pik\/schema$|node:)/ },
+  { layer: 'http', files: /^packages\/handlers\/src\/http\//, may: /^(packages\/handlers\/src\/(http|ports)\/|@pik\/schema$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/, types: /^packages\/handlers\/src\/pipeline\.ts$/ },
+  { layer: 'cli', files: /^packages\/cli\/src\//, may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|handlers)|commander$|jiti$|cli-table3$|cli-progress$|picocolors$|@hono\/node-server$|node:)/ },
+];
+
+describe('layers', () => {
+  for (const { layer, files, may, types } of LAYERS) {
+    it(`${layer} imports only what its row of the table allows`, () => {
+      const wrong = sources
+        .filter((file) => files.test(file))
+        .flatMap((file) => importsOf(file).map((item) => ({ file, ...item })))
+        .filter(({ from, typeOnly }) => !may.test(from) && !(typeOnly && types?.test(from)))
+        .map(({ file, from }) => `${file} imports ${from}`);
+      expect(wrong).toEqual([]);
+    });
+  }
+
+  it('the domain has no waiting, no clock, no randomness', () => {
+    const impure = /\bawait\b|\basync\b|Date\.now|new Date\(\)|Math\.random|performance\.|randomUUID|node:/;
+    const wrong = sources.filter((file) => file.startsWith(`${H}domain/`) && impure.test(read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')));
+    expect(wrong).toEqual([]);
+  });
+
+  it('every source file is reached from an entry point', () => {
+    const entries = sources.filter((file) => /src\/(index|local|testing|investigator|main)\.ts$/.test(file));
+    const reached = new Set<string>();
+    const walk = (file: string) => {
+      if (reached.has(file) || !sources.includes(file)) return;
+      reached.add(file);
+      for (const { from } of importsOf(file)) walk(from);
+    };
+    for (const entry of entries) walk(entry);
+    const forTests = code.filter(isTest).flatMap((file) => importsOf(file).map(({ from }) => from));
+    for (const file of forTests) walk(file);
+    expect(sources.filter((file) => !reached.has(file))).toEqual([]);
+  });
+});
+
+describe('sizes', () => {
+  it(`no file has more than ${FILE_LINES_MAX} lines`, () => {
+    expect(code.filter((file) => read(file).split('\n').length - 1 > FILE_LINES_MAX)).toEqual([]);
+  });
+
+  it('the port fits on a page', () => {
+    expect(read(`${H}ports/backend.ts`).split('\n').length).toBeLessThanOrEqual(150);
+  });
+
+  it(`no function has more than ${FUNCTION_LINES_MAX} lines or ${PARAMETERS_MAX} parameters`, () => {
+    const wrong: string[] = [];
+    for (const file of code.filter((name) => name.endsWith('.ts') && !isTest(name))) {
+      const source = parse(file);
+      const visit = (node: ts.Node) => {
+        if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined && !file.includes('/testing/')) {
+          const start = source.getLineAndCharacterOfPosition(node.getStart()).line;
+          const lines = source.getLineAndCharacterOfPosition(node.end).line - start + 1;
+          const at = `${file}:${start + 1}`;
+          if (lines > FUNCTION_LINES_MAX) wrong.push(`${at} has ${lines} lines`);
+          if (node.parameters.length > PARAMETERS_MAX) wrong.push(`${at} has ${node.parameters.length} parameters`);
+        }
+        ts.forEachChild(node, visit);
+      };
+      visit(source);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('documentation', () => {
+  it('every export of a source file has a doc comment', () => {
+    const wrong: string[] = [];
+    for (const file of sources) {
+      for (const statement of parse(file).statements) {
+        const exported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+        if (exported && ts.getJSDocCommentsAndTags(statement).length === 0) wrong.push(`${file}: ${statement.getText().slice(0, 60)}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('docs/errors.md and the table of errors say the same', () => {
+    const rows = [...read('docs/errors.md').matchAll(/^\| `([A-Z0-9_]+)` \| (\d+) \| (yes|no) \|/gm)];
+    const documented = Object.fromEntries(rows.map(([, name, status, retryable]) => [name, { status: Number(status), retryable: retryable === 'yes' }]));
+    const known = Object.fromEntries(Object.entries(ERRORS).map(([name, { status, retryable }]) => [name, { status, retryable }]));
+    expect(documented).toEqual(known);
+  });
+
+  it('docs/limits.md and the limits say the same', () => {
+    const rows = [...read('docs/limits.md').matchAll(/^\| `([a-z0-9_]+)` \| (\d+) \|/gm)];
+    expect(Object.fromEntries(rows.map(([, name, value]) => [name, Number(value)]))).toEqual({ ...LIMITS });
+  });
+
+  it('every test file that the guarantees name exists', () => {
+    const named = [...read('docs/guarantees.md').matchAll(/`((?:handlers|schema|sdk|cli)\/[^`]+\.ts)`/g)].map(([, file]) => `packages/${file}`);
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  it('nothing is left to do in a comment, and no file names a registry or a path of one machine', () => {
+    const marks = new RegExp(['TO', 'DO\\b|FIX', 'ME\\b|registry\\.npm', 'js|/wo', 'rk/|/ro', 'ot/'].join(''));
+    expect(tracked.filter((file) => file !== 'package-lock.json' && marks.test(read(file)))).toEqual([]);
+    expect(/"resolved": "https?:/.test(read('package-lock.json'))).toBe(false);
+  });
+});
