@@ -113,7 +113,8 @@ export function timeFault(text: string): TimeFault {
 
 function isOnCalendarText(match: RegExpExecArray): boolean {
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
-  return isOnCalendar({ year, month, day, hour, minute, second, nanos: 0, offset: 0 });
+  const offsetExists = Number(match[9] ?? 0) <= 23 && Number(match[10] ?? 0) <= 59;
+  return offsetExists && isOnCalendar({ year, month, day, hour, minute, second, nanos: 0, offset: 0 });
 }
 
 let cachedDay = Number.NaN;
