@@ -1,10 +1,11 @@
-import { floorToHour, formatEpochMs, KitError, LETTER_OUTCOMES, LIMITS, MS_PER_HOUR, type OutcomeLetter, packStoredMs, positionAt } from '@pik/schema';
+import { floorToHour, formatEpochMs, KitError, LETTER_OUTCOMES, LIMITS, MS_PER_HOUR, OUTCOME_LETTERS, type OutcomeLetter, packStoredMs, positionAt } from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
 import { eventRows, type PackFacts } from '../domain/settle.ts';
 import { envelopeFaults, type IndexedLine, lineFaults, nextDigest, outcomeAt, recordedVerdicts, type VerifyFault, verifyFault } from '../domain/verify.ts';
-import type { EventRow, PackRow } from '../ports/rows.ts';
+import type { EventRow, FailureRow, PackRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
+import { readPages } from './pages.ts';
 import { decodeBytes, packFacts, sha256Of } from './pack-store.ts';
 import { arrivalOf } from './sweep.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
@@ -135,10 +136,11 @@ async function checkLines(check: Check, pack: PackRow, read: { arrivals: readonl
     else counts[outcome] = (counts[outcome] ?? 0) + 1;
   }
   const expected = new Map(eventRows(arrivals, facts).map((row) => [row.line, row]));
+  const failures = await failuresOf(context, pack);
   const firsts: (EventRow | null)[] = [];
   for (const [line, arrival] of arrivals.entries()) {
     const row = expected.get(line) ?? null;
-    const found = await indexedLine(context, { row, arrival, pack_id: pack.pack_id, line });
+    const found = row === null ? rejectedLine(failures, line) : await indexedLine(context, row);
     firsts.push(found.event);
     if (isPast(context, facts)) continue;
     faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, found, { ...at, line }));
@@ -152,16 +154,26 @@ function isPast(context: Context, facts: PackFacts): boolean {
   return facts.expires_ms <= context.backend.clock.now();
 }
 
-async function indexedLine({ backend: { index } }: Context, line: { row: EventRow | null; arrival: Arrival; pack_id: string; line: number }): Promise<IndexedLine> {
-  const here = (at: { pack_id: string; line: number }) => at.pack_id === line.pack_id && at.line === line.line;
-  if (line.row === null) {
-    const { received_ms } = line.arrival;
-    const rows = await index.listFailures({ fromMs: received_ms, toMs: received_ms + 1, limit: LIMITS.events_per_request_max });
-    return { event: null, delivery: null, deliveriesFull: false, failure: rows.items.find(here) ?? null };
+/** The REJECT rows of a pack by line; read once, since all receipts of a live request share one receive time. */
+async function failuresOf({ backend }: Context, pack: PackRow): Promise<Map<number, FailureRow>> {
+  const found = new Map<number, FailureRow>();
+  if (!pack.outcomes.includes(OUTCOME_LETTERS.REJECTED)) return found;
+  const range = { fromMs: pack.received_min_ms, toMs: pack.received_max_ms + 1, limit: LIMITS.page_items_max };
+  for await (const row of readPages((cursor) => backend.index.listFailures({ ...range, cursor }))) {
+    if (row.pack_id === pack.pack_id && row.kind === 'REJECT') found.set(row.line, row);
   }
-  const event = await index.getEvent(line.row.event_id);
+  return found;
+}
+
+function rejectedLine(failures: ReadonlyMap<number, FailureRow>, line: number): IndexedLine {
+  return { event: null, delivery: null, deliveriesFull: false, failure: failures.get(line) ?? null };
+}
+
+async function indexedLine({ backend: { index } }: Context, row: EventRow): Promise<IndexedLine> {
+  const here = (at: { pack_id: string; line: number }) => at.pack_id === row.pack_id && at.line === row.line;
+  const event = await index.getEvent(row.event_id);
   if (event !== null && here(event)) return { event, delivery: null, deliveriesFull: false, failure: null };
-  const deliveries = await index.getDeliveries(line.row.event_id);
+  const deliveries = await index.getDeliveries(row.event_id);
   const deliveriesFull = deliveries.length >= LIMITS.deliveries_per_event_max;
   return { event, delivery: deliveries.find(here) ?? null, deliveriesFull, failure: null };
 }

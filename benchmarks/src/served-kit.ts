@@ -1,0 +1,36 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** A kit that runs as a process of its own, with what it costs. */
+export interface ServedKit {
+  readonly url: string;
+  /** Resident memory now, in megabytes. */
+  rssMb(): number;
+  stop(): Promise<void>;
+}
+
+/** Starts `pik serve` on a free port. */
+export async function serveKit(dir: string): Promise<ServedKit> {
+  const args = ['packages/cli/dist/main.js', 'serve', '--port', '0', '--data', dir];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const url = await listening(child);
+  return {
+    url,
+    rssMb: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
+    stop: () =>
+      new Promise((resolve) => {
+        child.once('exit', () => resolve());
+        child.kill('SIGTERM');
+      }),
+  };
+}
+
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.stdout?.on('data', (chunk) => {
+      const url = /http:\/\/\S+/.exec(String(chunk))?.[0];
+      if (url !== undefined) resolve(url);
+    });
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+  });
+}

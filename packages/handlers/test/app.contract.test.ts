@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { SCOPES, type Scope } from '@pik/schema';
+
+import { openLocalBackend } from '../src/backends/local/open.ts';
+import { createPipeline } from '../src/create-pipeline.ts';
+import { createApp } from '../src/http/app.ts';
+import { createTelemetry } from '../src/telemetry/create-telemetry.ts';
+import { describeHttpContract } from '../src/testing/http-contract.ts';
+
+/** The key that has exactly these scopes. */
+const keyOf = (scopes: readonly Scope[]) => `pik_${scopes.join('_')}`;
+
+describeHttpContract('the app over files and SQLite', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'pik-http-'));
+  const telemetry = createTelemetry({ write() {} });
+  const pipeline = createPipeline({ backend: await openLocalBackend({ dir }), telemetry });
+  const apiKeys = [[...SCOPES], ...SCOPES.map((scope) => [scope])].map((scopes) => ({
+    name: scopes.join('.'),
+    key_sha256: createHash('sha256').update(keyOf(scopes)).digest('hex'),
+    scopes,
+  }));
+  const app = createApp({ pipeline, telemetry, apiKeys, metricsText: () => telemetry.metricsText() });
+  return {
+    baseUrl: 'http://pik.internal',
+    fetch: app.fetch,
+    key: keyOf,
+    async close() {
+      await pipeline.close();
+      rmSync(dir, { recursive: true });
+    },
+  };
+});
