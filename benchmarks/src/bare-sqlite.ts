@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 const [file = '', from = '0', count = '0', perCommit = '1500'] = process.argv.slice(2);
 const db = new DatabaseSync(file);
-db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000');
+db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000');
 db.exec(`CREATE TABLE IF NOT EXISTS entity (entity_no INTEGER PRIMARY KEY, entity_id TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS event (event_no INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, series_no INTEGER NOT NULL,
   entity_no INTEGER NOT NULL, rule INTEGER NOT NULL, idempotency_key TEXT, producer_no INTEGER, producer_seq INTEGER,

@@ -30,6 +30,7 @@ let rssMax = 0;
 console.error(`filling the index with ${base} events …`);
 for (let n = 0; n < base; n += 50_000) await send(kit, makeBodies(n, 50_000, PER_REQUEST));
 bare(0, base);
+rssMax = 0;
 for (let part = 0; part < PARTS; part++) {
   const events = more / PARTS;
   const from = base + part * events;

@@ -29,17 +29,21 @@ export interface CatalogEntry<Payload = never> {
 /** Event types by name, so that no name can be declared twice. Shared by producers and investigators. */
 export type Catalog = Readonly<Record<string, CatalogEntry>>;
 
-/** The payload that a catalog declares for an event type. */
-export type PayloadOf<C, T extends keyof C> = C[T] extends { payload: { '~standard': { types?: infer Types } } }
+/** What a schema takes; any object or array where there is none. */
+type InputOf<Schema> = Schema extends { '~standard': { types?: infer Types } }
   ? NonNullable<Types> extends { input: infer Input }
     ? Input
     : object
   : object;
 
-type Checked<C> = {
-  [T in keyof C]: {
-    payload?: StandardSchema;
-    identity?: 'content' | 'occurrence' | ((payload: PayloadOf<C, T>) => string);
+/** The payload that a catalog declares for an event type; any object or array where it declares none. */
+export type PayloadOf<C, T extends keyof C> = string extends keyof C ? object : C[T] extends { payload?: infer Schema } ? InputOf<Schema> : object;
+
+/** A catalog whose event types and payload schemas are known to the compiler. */
+export type DefinedCatalog<Schemas> = {
+  readonly [T in keyof Schemas]: {
+    readonly payload?: Schemas[T];
+    readonly identity?: 'content' | 'occurrence' | ((payload: InputOf<Schemas[T]>) => string);
   };
 };
 
@@ -48,7 +52,7 @@ type Checked<C> = {
  *
  * @throws KitError `CONFIG_INVALID` for an entry that cannot be used.
  */
-export function defineCatalog<const C extends Record<string, { payload?: StandardSchema }>>(catalog: C & Checked<C>): C {
+export function defineCatalog<Schemas>(catalog: DefinedCatalog<Schemas>): DefinedCatalog<Schemas> {
   for (const [name, entry] of Object.entries(catalog as Record<string, { identity?: unknown; payload?: unknown }>)) {
     const { identity, payload } = entry;
     const known = identity === undefined || identity === 'content' || identity === 'occurrence' || typeof identity === 'function';

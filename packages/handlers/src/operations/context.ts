@@ -1,3 +1,5 @@
+import { KitError } from '@pik/schema';
+
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
 import { createIds } from './ids.ts';
@@ -21,12 +23,18 @@ export interface PipelineOptions {
   readonly indexRetentionMs?: number;
 }
 
-/** The context of a pipeline's operations; for operations that are no part of the pipeline, such as a rebuild. */
+/**
+ * The context of a pipeline's operations; for operations that are no part of the pipeline, such as a rebuild.
+ *
+ * @throws KitError `CONFIG_INVALID` for a retention that cannot be.
+ */
 export function createContext(options: PipelineOptions): Context {
+  const { indexRetentionMs = Number.POSITIVE_INFINITY } = options;
+  if (!(indexRetentionMs > 0)) throw new KitError('CONFIG_INVALID', 'the retention of the index must be above 0');
   return {
     backend: options.backend,
     telemetry: options.telemetry ?? silentTelemetry,
     newId: createIds(options.backend.clock),
-    indexRetentionMs: options.indexRetentionMs ?? Number.POSITIVE_INFINITY,
+    indexRetentionMs,
   };
 }

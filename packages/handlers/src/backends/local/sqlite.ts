@@ -88,8 +88,8 @@ function connect(path: string): DatabaseSync {
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     db.exec('PRAGMA journal_mode = WAL');
     db.exec('PRAGMA synchronous = FULL');
-    // 64 MB of pages; no memory map, which would count as memory of the server.
-    db.exec('PRAGMA cache_size = -65536');
+    // 32 MB of pages; no memory map, which would count as memory of the server.
+    db.exec('PRAGMA cache_size = -32768');
     db.exec('PRAGMA mmap_size = 0');
     db.exec('PRAGMA temp_store = MEMORY');
     db.exec('PRAGMA wal_autocheckpoint = 4000');

@@ -1,0 +1,32 @@
+// Writes the figures of the README from the results of the last run, so that none is typed by hand.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface IngestResult {
+  node: string;
+  base: number;
+  more: number;
+  events_per_s: number;
+  bare_rows_per_s: number;
+  of_bare: number;
+  last_tenth_of_first: number;
+  rss_mb_max: number;
+  timeline_500_ms_median: number;
+}
+
+const root = join(import.meta.dirname, '../..');
+const result = JSON.parse(readFileSync(join(root, 'benchmarks/results/ingest.json'), 'utf8')) as IngestResult;
+const n = (value: number) => value.toLocaleString('en-US');
+const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`.
+
+| What | Measured |
+|---|---|
+| Ingest over HTTP, batches of 500 events of 200 bytes, 16 requests in flight, durable, from ${n(result.base)} to ${n(result.base + result.more)} events | ${n(result.events_per_s)} events/s (median of ten parts) |
+| Bare \`node:sqlite\` with the same rows, rows per commit and durability, in turn with it | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
+| Last tenth against the first tenth | ${result.last_tenth_of_first} |
+| Memory of the server (RSS), largest | ${n(result.rss_mb_max)} MB |
+| Timeline page of 500 events, over HTTP, median | ${result.timeline_500_ms_median} ms |`;
+
+const file = join(root, 'README.md');
+const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
+writeFileSync(file, readFileSync(file, 'utf8').replace(marked, `$1${figures}\n$2`));

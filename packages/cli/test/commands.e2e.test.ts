@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { type Pik, pik, serve, temporaryDir } from './served.ts';
+
+const record = (n: number) => JSON.stringify({ source: 'shop', event_type: 'order.placed', entity_id: 'user_1', event_time: `2025-12-28T10:00:0${n}Z`, received_at: '2025-12-28T12:00:00Z', poll: n, payload: { n } });
+
+describe('commands against a server', () => {
+  let server: Pik & { url: string };
+  const dir = temporaryDir();
+  const file = join(dir, 'events.ndjson');
+  const ask = (...args: string[]) => pik([...args, '--url', server.url]);
+  beforeAll(async () => {
+    server = await serve(join(dir, 'data'));
+    writeFileSync(file, `${[1, 2, 3].map(record).join('\n')}\n`);
+  });
+  afterAll(async () => {
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+  });
+
+  it('import keeps receive times and takes a field as key; a second import finds only repeats', async () => {
+    const first = await ask('import', file, '--key', 'poll', '--json');
+    expect(JSON.parse(first.stdout).counts).toEqual({ ACCEPTED: 3 });
+    expect(JSON.parse((await ask('import', file, '--key', 'poll', '--json')).stdout).counts).toEqual({ DUPLICATE: 3 });
+    const events = (await ask('events', '--entity', 'user_1', '--json')).stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+    expect(events.map(({ idempotency_key, lag_ms }) => [idempotency_key, Math.round(lag_ms / 3_600_000)])).toEqual([['1', 2], ['2', 2], ['3', 2]]);
+    expect(events[0].body).toBe(`{"idempotency_key":"1",${record(1).slice(1)}`);
+  });
+
+  it('ingest goes through the producer, from standard input too', async () => {
+    const { code, stdout } = await ask('ingest', file, '--json');
+    expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ emitted: 3, acked: 3, pending: 0 })]);
+  });
+
+  it('lag counts imports only when asked', async () => {
+    const without = JSON.parse((await ask('lag', '--json', '--source', 'shop', '--type', 'order.placed')).stdout);
+    const withImports = JSON.parse((await ask('lag', '--json', '--include-imported')).stdout);
+    expect(withImports.total.count - without.total.count).toBe(3);
+  });
+
+  it('explain tells the story, and exits with 1 where there is none', async () => {
+    const { stdout, code } = await ask('explain', '--source', 'shop', '--type', 'order.placed', '--entity', 'user_1', '--key', '2');
+    expect(code).toBe(0);
+    expect(stdout).toContain('Then came 1 repeat.');
+    expect((await ask('explain', '--source', 'shop', '--type', 'order.placed', '--entity', 'user_1', '--key', '9')).code).toBe(1);
+  });
+
+  it('verify agrees, and its digest does not change while nothing else does', async () => {
+    const digest = async () => /digest ([0-9a-f]{64})/.exec((await ask('verify', '--digest')).stdout)?.[1];
+    expect((await ask('verify')).stdout).toContain('Log and index agree.');
+    expect(await digest()).toBe(await digest());
+  });
+
+  it('prints only JSON with --json, and one clear line for an error', async () => {
+    for (const args of [['lag'], ['duplicates'], ['rejects'], ['verify']]) JSON.parse((await ask(...args, '--json')).stdout);
+    const wrong = await ask('lag', '--from', 'yesterday');
+    expect([wrong.code, wrong.stdout, wrong.stderr.trimEnd().split('\n')]).toEqual([1, '', [expect.stringContaining('REQUEST_INVALID')]]);
+  });
+
+  it('E7, E19: a second server on the directory is refused and says who has it', async () => {
+    const second = await pik(['serve', '--port', '0', '--data', join(dir, 'data')]);
+    expect(second.code).toBe(1);
+    expect(second.stderr).toMatch(/DATA_DIR_LOCKED.*process \d+/);
+  });
+});
+
+describe('wrong use', () => {
+  it('is told in one line, with exit code 2', async () => {
+    expect((await pik(['nonsense'])).code).toBe(2);
+    expect((await pik(['lag', '--nonsense'])).code).toBe(2);
+  });
+
+  it('an unreachable server is told with the way to start one', async () => {
+    const { code, stderr } = await pik(['verify', '--url', 'http://127.0.0.1:9', '--json']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/NETWORK.*pik serve/)]);
+  }, 60_000);
+
+  it('without keys no address but loopback is bound', async () => {
+    const { code, stderr } = await pik(['serve', '--host', '0.0.0.0', '--data', temporaryDir()]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('BIND_REFUSED')]);
+  });
+});
+
+describe('pik.config.ts', () => {
+  it('is read as TypeScript; its keys open only their scopes', async () => {
+    const dir = temporaryDir();
+    const made = JSON.parse((await pik(['keygen', '--name', 'checkout', '--scopes', 'ingest', '--json'])).stdout);
+    expect(createHash('sha256').update(made.key).digest('hex')).toBe(made.key_sha256);
+    const { key, ...entry } = made;
+    const config = join(dir, 'pik.config.ts');
+    writeFileSync(config, `const keys: object[] = [${JSON.stringify(entry)}];\nexport default { apiKeys: keys };\n`);
+    const server = await serve(join(dir, 'data'), ['--config', config]);
+    const denied = await pik(['lag', '--url', server.url], { PIK_API_KEY: key });
+    expect(denied.stderr).toContain('FORBIDDEN');
+    expect((await pik(['lag', '--url', server.url])).stderr).toContain('UNAUTHENTICATED');
+    const taken = await fetch(`${server.url}/ingest`, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: record(1) });
+    expect(taken.status).toBe(200);
+    server.child.kill('SIGTERM');
+    await server.ended;
+    expect(server.stderr()).not.toContain(key);
+  });
+
+  it('names the field that it does not know', async () => {
+    const config = join(temporaryDir(), 'pik.config.ts');
+    writeFileSync(config, 'export default { apiKey: [] };\n');
+    expect((await pik(['serve', '--config', config])).stderr).toMatch(/CONFIG_INVALID: apiKey/);
+  });
+});
+
+describe('damage', () => {
+  async function filled(): Promise<string> {
+    const dir = temporaryDir();
+    const server = await serve(dir);
+    for (let i = 0; i < 5; i++) {
+      const body = Array.from({ length: 400 }, (_, n) => record(n % 10)).join('\n');
+      await fetch(`${server.url}/ingest`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+    }
+    server.child.kill('SIGTERM');
+    await server.ended;
+    return dir;
+  }
+
+  const packs = (dir: string) => readdirSync(join(dir, 'raw'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.gz')).map((file) => join(dir, 'raw', file));
+
+  it('X3: a corrupt pack is named by verify', async () => {
+    const dir = await filled();
+    const [pack = ''] = packs(dir);
+    const bytes = readFileSync(pack);
+    bytes[30] = (bytes[30] ?? 0) ^ 0xff;
+    writeFileSync(pack, bytes);
+    const server = await serve(dir);
+    const { code, stdout } = await pik(['verify', '--json', '--url', server.url]);
+    expect(code).toBe(1);
+    const { faults } = JSON.parse(stdout) as { faults: { code: string; pack_id: string }[] };
+    expect(faults.map(({ code: name }) => name)).toEqual(expect.arrayContaining(['RAW_DIFFERS', 'RAW_CORRUPT']));
+    expect(faults.every(({ pack_id }) => pack.includes(pack_id))).toBe(true);
+    server.child.kill('SIGKILL');
+    await server.ended;
+  });
+
+  it('E12: a torn index is refused with what to do; rebuild makes it again with every verdict as it was answered', async () => {
+    const dir = await filled();
+    truncateSync(join(dir, 'index.db'), Math.floor(statSync(join(dir, 'index.db')).size / 2));
+    const refused = await pik(['serve', '--port', '0', '--data', dir]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/INDEX_CORRUPT.*pik rebuild/)]);
+    const rebuilt = await pik(['rebuild', '--data', dir, '--json']);
+    expect([rebuilt.code, JSON.parse(rebuilt.stdout)]).toEqual([0, expect.objectContaining({ packs: 5, receipts: 2_000, differing: [], unrecorded: 0 })]);
+    const server = await serve(dir);
+    expect((await pik(['verify', '--url', server.url])).stdout).toContain('Log and index agree.');
+    server.child.kill('SIGTERM');
+    await server.ended;
+  });
+
+  it('E11, E12: an empty, a missing, a foreign and a newer index are each refused', async () => {
+    const dir = await filled();
+    const index = join(dir, 'index.db');
+    mkdirSync(join(dir, 'kept'));
+    copyFileSync(index, join(dir, 'kept/index.db'));
+    const refusal = async () => (await pik(['serve', '--port', '0', '--data', dir])).stderr;
+    writeFileSync(index, '');
+    expect(await refusal()).toContain('INDEX_CORRUPT');
+    writeFileSync(index, 'SQLite format 3\0 but not really'.padEnd(8_192, 'x'));
+    expect(await refusal()).toMatch(/INDEX_CORRUPT/);
+    const bytes = readFileSync(join(dir, 'kept/index.db'));
+    bytes.writeUInt32BE(99, 60);
+    writeFileSync(index, bytes);
+    expect(await refusal()).toContain('DATA_DIR_NEWER');
+  });
+
+  it('a verdict that comes out differently is listed by rebuild', async () => {
+    const dir = await filled();
+    const [first = '', ...others] = packs(dir).sort();
+    const { rmSync } = await import('node:fs');
+    rmSync(first);
+    const { code, stdout } = await pik(['rebuild', '--data', dir, '--json']);
+    const summary = JSON.parse(stdout);
+    expect([code, summary.packs, summary.unreadable.length]).toEqual([1, others.length, 1]);
+    expect(summary.differing[0]).toMatchObject({ answered: 'DUPLICATE', now: 'ACCEPTED' });
+  });
+});
+
+describe('a full disk', () => {
+  it('E1, E2: is an error that may be repeated, acknowledges nothing, and passes when there is room again', async () => {
+    const dir = temporaryDir();
+    const { execFileSync, spawnSync } = await import('node:child_process');
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', dir]).status !== 0) {
+      console.log('skipped: this machine does not let a test mount a small file system');
+      return;
+    }
+    try {
+      const server = await serve(join(dir, 'data'));
+      const send = async (n: number) => {
+        const body = JSON.stringify({ ...JSON.parse(record(1)), payload: { n, fill: Array.from({ length: 20_000 }, () => Math.random().toString(36)[2]).join('') } });
+        const response = await fetch(`${server.url}/ingest`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+        return { status: response.status, json: (await response.json()) as { code?: string; retryable?: boolean; status?: string } };
+      };
+      const acknowledged: number[] = [];
+      let full: Awaited<ReturnType<typeof send>> | null = null;
+      for (let n = 0; n < 400 && full === null; n++) {
+        const answer = await send(n);
+        if (answer.status === 200) acknowledged.push(n);
+        else full = answer;
+      }
+      expect(full).toMatchObject({ status: 503, json: { retryable: true, code: expect.stringMatching(/STORAGE_FULL|UNAVAILABLE/) } });
+      execFileSync('mount', ['-o', 'remount,size=32m', dir]);
+      expect((await send(9_999)).json.status).toBe('ACCEPTED');
+      for (const n of acknowledged.slice(0, 3)) expect((await send(n)).status).toBe(200);
+      server.child.kill('SIGTERM');
+      await server.ended;
+    } finally {
+      spawnSync('umount', [dir]);
+    }
+  });
+});

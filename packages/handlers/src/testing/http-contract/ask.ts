@@ -1,0 +1,117 @@
+import { problemSchema } from '@pik/schema';
+import { expect } from 'vitest';
+
+/** A body that is not checked further than the test does. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read answers of every form
+export type Json = any;
+
+/** One request. Without a method it is a POST where there is a body, else a GET. */
+export interface Ask {
+  readonly method?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+  /** Content type; null sends none. Default JSON. */
+  readonly type?: string | null;
+  readonly encoding?: string;
+  /** The API key; null sends none. Default one with every scope. */
+  readonly key?: string | null;
+  readonly accept?: string;
+}
+
+/** One answer, read to its end. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The parsed text, or null where it is not JSON. */
+  readonly json: Json;
+}
+
+/** Sends one request to the kit under test. */
+export type Asking = (path: string, options?: Ask) => Promise<Answered>;
+
+const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** How the tests ask. Every answer, whatever the test is about, must have what all answers have. */
+export function createAsk(
+  opened: { baseUrl: string; fetch(request: Request): Promise<Response> },
+  everything: string,
+): Asking {
+  return async (path, options = {}) => {
+    const { body } = options;
+    const method = options.method ?? (body === undefined ? 'GET' : 'POST');
+    const init = {
+      method,
+      headers: requestHeaders(options, everything),
+      ...(body === undefined ? {} : { body, duplex: 'half' }),
+    };
+    const response = await opened.fetch(new Request(opened.baseUrl + path, init as RequestInit));
+    const text = await response.text();
+    const answered = { status: response.status, headers: response.headers, text, json: parse(text) };
+    checkEveryAnswer(answered, method);
+    return answered;
+  };
+}
+
+function requestHeaders(options: Ask, everything: string): Headers {
+  const headers = new Headers();
+  if (options.type !== null && options.body !== undefined)
+    headers.set('content-type', options.type ?? 'application/json');
+  if (options.encoding !== undefined) headers.set('content-encoding', options.encoding);
+  if (options.key !== null) headers.set('authorization', `Bearer ${options.key ?? everything}`);
+  if (options.accept !== undefined) headers.set('accept', options.accept);
+  return headers;
+}
+
+/** Bad input is never a failure of the server, a fault always has its problem, and nothing may be stored, sniffed or framed. */
+function checkEveryAnswer({ status, headers, json }: Answered, method: string): void {
+  expect(status).toBeLessThan(500);
+  expect(headers.get('x-request-id')).toMatch(UUID7);
+  expect(headers.get('cache-control')).toBe('no-store');
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+  expect(headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+  expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+  if (status < 400 || method === 'HEAD') return;
+  expect(headers.get('content-type')).toBe('application/problem+json');
+  expect(problemSchema.parse(json)).toMatchObject({
+    status,
+    request_id: headers.get('x-request-id'),
+    retryable: false,
+  });
+}
+
+/** The JSON value of a text, or null. */
+export function parse(text: string): Json {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+let made = 0;
+
+/** A number that no other test has. */
+export function unique(): number {
+  made += 1;
+  return made;
+}
+
+/** An event that no other test sends. */
+export function event(rest: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    source: 'contract',
+    event_type: 'thing.happened',
+    entity_id: 'contract_1',
+    event_time: '2025-12-28T23:59:59Z',
+    payload: { made: unique() },
+    ...rest,
+  };
+}
+
+/** The JSON text of a value. */
+export const text = (value: unknown): string => JSON.stringify(value);
+
+/** Where the bytes of a result are read back. */
+export function receiptPath({ raw_key, line }: { raw_key: string; line: number }): string {
+  return `/receipts/${/([^/]+)\.ndjson\.gz$/.exec(raw_key)?.[1]}/${line}`;
+}

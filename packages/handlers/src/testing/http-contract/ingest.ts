@@ -1,0 +1,193 @@
+import { gzipSync } from 'node:zlib';
+
+import { expect, it } from 'vitest';
+
+import { type Asking, event, type Json, receiptPath, text, unique } from './ask.ts';
+
+/** In which forms and encodings events are taken. */
+export function ingestForms(ask: Asking): void {
+  it('takes one object, and answers with one', async () => {
+    const { status, json } = await ask('/ingest', { body: text(event()) });
+    expect(status).toBe(200);
+    expect(json).toMatchObject({
+      status: 'ACCEPTED',
+      line: 0,
+      event_id: expect.stringMatching(/^[0-9a-v]{47}$/),
+      lag_ms: expect.any(Number),
+    });
+  });
+
+  it.each([
+    ['an array', 'application/json', (events: unknown[]) => text(events)],
+    ['NDJSON', 'application/x-ndjson', (events: unknown[]) => `${events.map(text).join('\n\n')}\r\n`],
+    [
+      'NDJSON with a charset',
+      'application/x-ndjson; charset=UTF-8',
+      (events: unknown[]) => events.map(text).join('\n'),
+    ],
+  ])('takes %s, and answers one result per record, in order', async (_, type, write) => {
+    const same = event();
+    const { status, json } = await ask('/ingest', { type, body: write([same, event(), { broken: true }, same]) });
+    expect(status).toBe(200);
+    expect(json.results.map((result: Json) => [result.status, result.line])).toEqual([
+      ['ACCEPTED', 0],
+      ['ACCEPTED', 1],
+      ['REJECTED', 2],
+      ['DUPLICATE', 3],
+    ]);
+    expect(json.counts).toEqual({ ACCEPTED: 2, REJECTED: 1, DUPLICATE: 1 });
+  });
+
+  it('takes CloudEvents 1.0, structured and batched, keyed by source and id', async () => {
+    const cloud = {
+      specversion: '1.0',
+      id: `ce-${unique()}`,
+      source: '/orders',
+      type: 'placed',
+      subject: 'user_1',
+      time: '2025-12-28T10:00:00Z',
+      data: { n: 1 },
+    };
+    const one = await ask('/ingest', { type: 'application/cloudevents+json', body: text(cloud) });
+    expect(one.json.status).toBe('ACCEPTED');
+    const batch = await ask('/ingest', {
+      type: 'application/cloudevents-batch+json',
+      body: text([cloud, { ...cloud, data: { n: 2 } }]),
+    });
+    expect(batch.json.results.map((result: Json) => result.status)).toEqual(['DUPLICATE', 'CONFLICT']);
+    const without = await ask('/ingest', {
+      type: 'application/cloudevents+json',
+      body: text({ ...cloud, subject: undefined }),
+    });
+    expect(without.json).toMatchObject({ code: 'FIELD_MISSING', path: '/subject' });
+  });
+
+  it('takes gzip, and refuses what does not decompress whole', async () => {
+    const body = new Uint8Array(gzipSync(text(event())));
+    expect((await ask('/ingest', { body, encoding: 'gzip' })).status).toBe(200);
+    expect((await ask('/ingest', { body: body.slice(0, -5), encoding: 'gzip' })).json.code).toBe('ENCODING_INVALID');
+    const trailing = new Uint8Array([...body, 1, 2, 3]);
+    expect((await ask('/ingest', { body: trailing, encoding: 'gzip' })).json.code).toBe('ENCODING_INVALID');
+    expect((await ask('/ingest', { body, encoding: 'br' })).status).toBe(415);
+  });
+
+  it('J15: undoes one layer of gzip; what is inside another is bytes that are not JSON, and kept', async () => {
+    const inner = new Uint8Array(gzipSync(text(event())));
+    const { status, json } = await ask('/ingest', { body: new Uint8Array(gzipSync(inner)), encoding: 'gzip' });
+    expect([status, json.code]).toEqual([400, 'UTF8_INVALID']);
+    const envelope = (await ask(receiptPath(json), { accept: 'application/json' })).json;
+    expect(Buffer.from(envelope.body_base64, 'base64')).toEqual(Buffer.from(inner));
+  });
+
+  it('J16: refuses other types with a hint, and an empty body', async () => {
+    for (const type of [null, 'text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1']) {
+      expect(await ask('/ingest', { body: text(event()), type })).toMatchObject({
+        status: 415,
+        json: { code: 'MEDIA_TYPE_UNSUPPORTED', retryable: false },
+      });
+    }
+    expect((await ask('/ingest', { body: '', type: 'application/json', method: 'POST' })).json.code).toBe('BODY_EMPTY');
+  });
+
+  it('backfills with claimed receive times, which nothing but /import reads', async () => {
+    const past = event({ received_at: '2025-12-29T02:59:59Z', entity_id: 'contract_import' });
+    const imported = await ask('/import', { body: text(past) });
+    expect(imported.json).toMatchObject({ status: 'ACCEPTED', lag_ms: 3 * 3_600_000, flags: ['IMPORTED'] });
+    const live = await ask('/ingest', { body: text({ ...event(), received_at: '2025-12-29T02:59:59Z' }) });
+    expect(live.json.lag_ms).toBeGreaterThan(86_400_000);
+    expect((await ask('/import', { body: text(event()) })).json).toMatchObject({
+      code: 'FIELD_MISSING',
+      path: '/received_at',
+    });
+  });
+}
+
+/** What becomes of what was sent. */
+export function ingestOutcomes(ask: Asking): void {
+  it('G3, D14: the same key with another payload is a CONFLICT; the first stands, both bodies are kept and found again', async () => {
+    const key = `order-${unique()}`;
+    const [a, b] = [
+      text(event({ idempotency_key: key })),
+      text(event({ idempotency_key: key, event_time: '2025-12-29T00:00:00Z' })),
+    ];
+    const first = (await ask('/ingest', { body: a })).json;
+    const second = (await ask('/ingest', { body: b })).json;
+    expect(second).toMatchObject({
+      status: 'CONFLICT',
+      event_id: first.event_id,
+      flags: ['TIME_DIFFERS'],
+      first_received_at: expect.any(String),
+    });
+    const story = (await ask(`/events/${first.event_id}`)).json;
+    expect(story).toMatchObject({
+      found: true,
+      event: { raw_key: first.raw_key },
+      deliveries: [{ outcome: 'CONFLICT', raw_key: second.raw_key }],
+    });
+    expect((await ask(receiptPath(first))).text).toBe(a);
+    expect((await ask(receiptPath(second))).text).toBe(b);
+    expect((await ask('/rejects?limit=1')).json.rejects[0]).toMatchObject({
+      kind: 'CONFLICT',
+      event_id: first.event_id,
+    });
+  });
+
+  it('D15, G11: a rejected record is kept, with its reason, and read back byte for byte', async () => {
+    const body =
+      '{ "source" : "contract", "event_type":"t", "entity_id":"é\\u00e9", "event_time":"yesterday", "payload":{"x": 1.0, "x": 2} }';
+    const { status, json, headers } = await ask('/ingest', { body });
+    expect(status).toBe(400);
+    expect(headers.get('content-type')).toContain('application/problem+json');
+    expect(json).toMatchObject({
+      code: 'TIME_INVALID',
+      path: '/event_time',
+      retryable: false,
+      request_id: expect.any(String),
+    });
+    const receipt = await ask(receiptPath(json));
+    expect(receipt.text).toBe(body);
+    expect(receipt.headers.get('content-type')).toBe('application/octet-stream');
+    expect(receipt.headers.get('x-content-type-options')).toBe('nosniff');
+    const envelope = (await ask(receiptPath(json), { accept: 'application/json' })).json;
+    expect(envelope).toMatchObject({ reject_code: 'TIME_INVALID', event_id: null, source: 'contract', body });
+  });
+
+  it('J8: bytes that are not UTF-8 are kept as they are, and cost their neighbours nothing', async () => {
+    const bad = Uint8Array.of(0x7b, 0xff, 0xfe, 0x7d);
+    const body = new Uint8Array(
+      Buffer.concat([Buffer.from(`${text(event())}\n`), bad, Buffer.from(`\n${text(event())}`)]),
+    );
+    const { json } = await ask('/ingest', { body, type: 'application/x-ndjson' });
+    expect(json.results.map((result: Json) => result.code ?? result.status)).toEqual([
+      'ACCEPTED',
+      'UTF8_INVALID',
+      'ACCEPTED',
+    ]);
+    const envelope = (await ask(receiptPath(json.results[1]), { accept: 'application/json' })).json;
+    expect(Buffer.from(envelope.body_base64, 'base64')).toEqual(Buffer.from(bad));
+  });
+
+  it('keeps a body that cannot be read at all as one rejected receipt', async () => {
+    for (const body of ['[{"a":1},', 'no json', '[1] [2]', '\u00ef\u00bb\u00bf{}']) {
+      const { status, json } = await ask('/ingest', { body });
+      expect([status, json.line]).toEqual([400, 0]);
+      expect((await ask(receiptPath(json))).text).toBe(body);
+    }
+  });
+
+  it('D39–D41: a dry run reads the gate, answers as ingest would, and leaves nothing behind', async () => {
+    const known = event();
+    await ask('/ingest', { body: text(known) });
+    const unseen = event();
+    const { json } = await ask('/ingest?dry_run=true', { body: text([known, unseen, unseen, {}]) });
+    expect(json.results.map((result: Json) => [result.status, result.raw_key])).toEqual([
+      ['DUPLICATE', null],
+      ['ACCEPTED', null],
+      ['DUPLICATE', null],
+      ['REJECTED', null],
+    ]);
+    expect((await ask('/ingest', { body: text(unseen) })).json.status).toBe('ACCEPTED');
+    for (const value of ['1', 'yes', 'TRUE', ''])
+      expect((await ask(`/ingest?dry_run=${value}`, { body: text(event()) })).status).toBe(422);
+  });
+}
