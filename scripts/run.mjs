@@ -49,7 +49,12 @@ function build() {
 }
 
 function quietly(program, programArgs) {
-  const result = spawnSync(program, programArgs, { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const result = spawnSync(program, programArgs, {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   if (result.status === 0) return;
   process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
   fail(`\`${[program, ...programArgs].join(' ')}\` failed${result.error ? `: ${result.error.message}` : ''}`);

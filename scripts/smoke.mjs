@@ -9,12 +9,18 @@ import { createProducer } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 
 const require = createRequire(import.meta.url);
-for (const name of ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator']) assert.ok(require(name), `${name} can be required`);
+for (const name of ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator'])
+  assert.ok(require(name), `${name} can be required`);
 
-const { vectors } = JSON.parse(readFileSync(new URL('../packages/schema/vectors/identity.json', import.meta.url), 'utf8'));
+const { vectors } = JSON.parse(
+  readFileSync(new URL('../packages/schema/vectors/identity.json', import.meta.url), 'utf8'),
+);
 for (const { fields, event_id } of vectors) {
   const event_time = schema.parseTime(fields.event_time);
-  assert.equal(schema.deriveIdentity({ ...fields, event_time, payload_hash: schema.payloadHash(fields.payload) }).event_id, event_id);
+  assert.equal(
+    schema.deriveIdentity({ ...fields, event_time, payload_hash: schema.payloadHash(fields.payload) }).event_id,
+    event_id,
+  );
 }
 
 const producer = createProducer({ fetch: answerAll, source: 'smoke' });
@@ -26,6 +32,12 @@ console.log(`Node ${process.version}: ${vectors.length} vectors, one event ackno
 
 async function answerAll(request) {
   const lines = (await request.text()).split('\n').length;
-  const results = Array.from({ length: lines }, (_, line) => ({ event_id: emitted.event_id, status: 'ACCEPTED', lag_ms: 0, raw_key: 'raw', line }));
+  const results = Array.from({ length: lines }, (_, line) => ({
+    event_id: emitted.event_id,
+    status: 'ACCEPTED',
+    lag_ms: 0,
+    raw_key: 'raw',
+    line,
+  }));
   return Response.json({ results, counts: { ACCEPTED: lines } });
 }

@@ -8,7 +8,10 @@ import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
-const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
   .split('\n')
   .filter((file) => file !== '' && existsSync(join(root, file)));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -53,13 +56,44 @@ const H = 'packages/handlers/src/';
 /** Which imports each layer may have; `types` of others are allowed where they say so. */
 const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = [
   { layer: 'schema', files: /^packages\/schema\/src\//, may: /^(packages\/schema\/src\/|zod\/mini$)/ },
-  { layer: 'sdk', files: /^packages\/sdk\/src\//, may: /^(packages\/sdk\/src\/|@pik\/schema$|@smithy\/util-retry$|uuid$)/ },
-  { layer: 'domain', files: /^packages\/handlers\/src\/domain\//, may: /^(packages\/handlers\/src\/domain\/|@pik\/schema$)/, types: /^packages\/handlers\/src\/(ports\/|pipeline\.ts)/ },
-  { layer: 'ports', files: /^packages\/handlers\/src\/ports\//, may: /^(packages\/handlers\/src\/ports\/|@pik\/schema$)/ },
-  { layer: 'operations', files: /^packages\/handlers\/src\/operations\//, may: /^(packages\/handlers\/src\/(operations|domain|ports)\/|@pik\/schema$|uuid$|node:(zlib|crypto|util|timers))/, types: /^packages\/handlers\/src\/pipeline\.ts$/ },
-  { layer: 'backends/local', files: /^packages\/handlers\/src\/backends\/local\//, may: /^(packages\/handlers\/src\/(backends\/local|ports)\/|@pik\/schema$|node:)/ },
-  { layer: 'http', files: /^packages\/handlers\/src\/http\//, may: /^(packages\/handlers\/src\/(http|ports)\/|@pik\/schema$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/, types: /^packages\/handlers\/src\/pipeline\.ts$/ },
-  { layer: 'cli', files: /^packages\/cli\/src\//, may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|handlers)|commander$|jiti$|cli-table3$|cli-progress$|picocolors$|@hono\/node-server$|node:)/ },
+  {
+    layer: 'sdk',
+    files: /^packages\/sdk\/src\//,
+    may: /^(packages\/sdk\/src\/|@pik\/schema$|@smithy\/util-retry$|uuid$)/,
+  },
+  {
+    layer: 'domain',
+    files: /^packages\/handlers\/src\/domain\//,
+    may: /^(packages\/handlers\/src\/domain\/|@pik\/schema$)/,
+    types: /^packages\/handlers\/src\/(ports\/|pipeline\.ts)/,
+  },
+  {
+    layer: 'ports',
+    files: /^packages\/handlers\/src\/ports\//,
+    may: /^(packages\/handlers\/src\/ports\/|@pik\/schema$)/,
+  },
+  {
+    layer: 'operations',
+    files: /^packages\/handlers\/src\/operations\//,
+    may: /^(packages\/handlers\/src\/(operations|domain|ports)\/|@pik\/schema$|uuid$|node:(zlib|crypto|util|timers))/,
+    types: /^packages\/handlers\/src\/pipeline\.ts$/,
+  },
+  {
+    layer: 'backends/local',
+    files: /^packages\/handlers\/src\/backends\/local\//,
+    may: /^(packages\/handlers\/src\/(backends\/local|ports)\/|@pik\/schema$|node:)/,
+  },
+  {
+    layer: 'http',
+    files: /^packages\/handlers\/src\/http\//,
+    may: /^(packages\/handlers\/src\/(http|ports)\/|@pik\/schema$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
+    types: /^packages\/handlers\/src\/pipeline\.ts$/,
+  },
+  {
+    layer: 'cli',
+    files: /^packages\/cli\/src\//,
+    may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|handlers)|commander$|jiti$|cli-table3$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+  },
 ];
 
 describe('layers', () => {
@@ -76,7 +110,9 @@ describe('layers', () => {
 
   it('the domain has no waiting, no clock, no randomness', () => {
     const impure = /\bawait\b|\basync\b|Date\.now|new Date\(\)|Math\.random|performance\.|randomUUID|node:/;
-    const wrong = sources.filter((file) => file.startsWith(`${H}domain/`) && impure.test(read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')));
+    const wrong = sources.filter(
+      (file) => file.startsWith(`${H}domain/`) && impure.test(read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
+    );
     expect(wrong).toEqual([]);
   });
 
@@ -129,8 +165,11 @@ describe('documentation', () => {
     const wrong: string[] = [];
     for (const file of sources) {
       for (const statement of parse(file).statements) {
-        const exported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
-        if (exported && ts.getJSDocCommentsAndTags(statement).length === 0) wrong.push(`${file}: ${statement.getText().slice(0, 60)}`);
+        const exported =
+          ts.canHaveModifiers(statement) &&
+          ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+        if (exported && ts.getJSDocCommentsAndTags(statement).length === 0)
+          wrong.push(`${file}: ${statement.getText().slice(0, 60)}`);
       }
     }
     expect(wrong).toEqual([]);
@@ -138,8 +177,12 @@ describe('documentation', () => {
 
   it('docs/errors.md and the table of errors say the same', () => {
     const rows = [...read('docs/errors.md').matchAll(/^\| `([A-Z0-9_]+)` \| (\d+) \| (yes|no) \|/gm)];
-    const documented = Object.fromEntries(rows.map(([, name, status, retryable]) => [name, { status: Number(status), retryable: retryable === 'yes' }]));
-    const known = Object.fromEntries(Object.entries(ERRORS).map(([name, { status, retryable }]) => [name, { status, retryable }]));
+    const documented = Object.fromEntries(
+      rows.map(([, name, status, retryable]) => [name, { status: Number(status), retryable: retryable === 'yes' }]),
+    );
+    const known = Object.fromEntries(
+      Object.entries(ERRORS).map(([name, { status, retryable }]) => [name, { status, retryable }]),
+    );
     expect(documented).toEqual(known);
   });
 
@@ -149,7 +192,9 @@ describe('documentation', () => {
   });
 
   it('every test file that the guarantees name exists', () => {
-    const named = [...read('docs/guarantees.md').matchAll(/`((?:handlers|schema|sdk|cli)\/[^`]+\.ts)`/g)].map(([, file]) => `packages/${file}`);
+    const named = [...read('docs/guarantees.md').matchAll(/`((?:handlers|schema|sdk|cli)\/[^`]+\.ts)`/g)].map(
+      ([, file]) => `packages/${file}`,
+    );
     expect(named.length).toBeGreaterThan(5);
     expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });

@@ -5,7 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 
 const [file = '', from = '0', count = '0', perCommit = '1500'] = process.argv.slice(2);
 const db = new DatabaseSync(file);
-db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000');
+db.exec(
+  'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000',
+);
 db.exec(`CREATE TABLE IF NOT EXISTS entity (entity_no INTEGER PRIMARY KEY, entity_id TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS event (event_no INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, series_no INTEGER NOT NULL,
   entity_no INTEGER NOT NULL, rule INTEGER NOT NULL, idempotency_key TEXT, producer_no INTEGER, producer_seq INTEGER,
@@ -29,7 +31,11 @@ function makeRows(first: number, rows: number) {
     const n = first + i;
     const entityId = `user_${(n * 7919) % 100_000}`;
     const ms = Date.UTC(2025, 11, 28) + n * 10;
-    const id = Buffer.concat([createHash('sha256').update(entityId).digest().subarray(0, 8), Buffer.alloc(9), randomBytes(12)]);
+    const id = Buffer.concat([
+      createHash('sha256').update(entityId).digest().subarray(0, 8),
+      Buffer.alloc(9),
+      randomBytes(12),
+    ]);
     id.writeUIntBE(ms, 8, 6);
     return { entityId, ms, id, hash: randomBytes(32) };
   });

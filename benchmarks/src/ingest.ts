@@ -11,7 +11,9 @@ import { parseArgs } from 'node:util';
 import { makeBodies } from './rows.ts';
 import { type ServedKit, serveKit } from './served-kit.ts';
 
-const { values } = parseArgs({ options: { base: { type: 'string', default: '1000000' }, more: { type: 'string', default: '1000000' } } });
+const { values } = parseArgs({
+  options: { base: { type: 'string', default: '1000000' }, more: { type: 'string', default: '1000000' } },
+});
 const base = Number(values.base);
 const more = Number(values.more);
 const PER_REQUEST = 500;
@@ -89,14 +91,21 @@ function post(url: string, body: Buffer): Promise<string> {
 }
 
 function bare(from: number, count: number): number {
-  const args = [join(import.meta.dirname, 'bare-sqlite.ts'), join(dir, 'bare.db'), String(from), String(count), String(ROWS_PER_COMMIT)];
+  const args = [
+    join(import.meta.dirname, 'bare-sqlite.ts'),
+    join(dir, 'bare.db'),
+    String(from),
+    String(count),
+    String(ROWS_PER_COMMIT),
+  ];
   const output = execFileSync(process.execPath, args, { encoding: 'utf8' });
   return (JSON.parse(output) as { rows_per_s: number }).rows_per_s;
 }
 
 /** A page of 500 events of one entity, one that has a thousand among all the others. */
 async function timeTimeline(to: ServedKit): Promise<number[]> {
-  const one = (i: number) => `{"source":"checkout","event_type":"seen","entity_id":"busy","event_time":"${new Date(Date.UTC(2025, 0, 1) + i * 60_000).toISOString()}","payload":{"i":${i}}}`;
+  const one = (i: number) =>
+    `{"source":"checkout","event_type":"seen","entity_id":"busy","event_time":"${new Date(Date.UTC(2025, 0, 1) + i * 60_000).toISOString()}","payload":{"i":${i}}}`;
   await post(`${to.url}/ingest`, Buffer.from(Array.from({ length: 1_000 }, (_, i) => one(i)).join('\n')));
   const times: number[] = [];
   for (let i = 0; i < 50; i++) {

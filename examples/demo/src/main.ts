@@ -30,7 +30,10 @@ try {
   const first = await sendAll('first pass ', quakes, kit.url);
   const second = await sendAll('second pass', quakes, kit.url);
   const outcomes = ['ACCEPTED', 'DUPLICATE', 'CONFLICT', 'REJECTED', 'UNDELIVERED'];
-  printTable(['outcome', 'first pass', 'second pass'], outcomes.map((name) => [name, first[name] ?? 0, second[name] ?? 0]));
+  printTable(
+    ['outcome', 'first pass', 'second pass'],
+    outcomes.map((name) => [name, first[name] ?? 0, second[name] ?? 0]),
+  );
   const investigator = createInvestigator({ url: kit.url });
   const worst = await showLag(investigator);
   await showOne(investigator, worst);
@@ -87,14 +90,17 @@ async function showOne(investigator: Investigator, eventId: string): Promise<voi
   const { event, summary, deliveries, bytes, lateness } = await investigator.explainEvent(eventId);
   const { mag, place } = (JSON.parse(bytes?.body ?? '{}') as { payload: { mag: number; place: string } }).payload;
   console.log(summary);
-  printTable(['', ''], [
-    ['quake', `magnitude ${mag}, ${place}`],
-    ['happened', event?.event_time ?? ''],
-    ['received', event?.received_at ?? ''],
-    ['later than', `${((lateness?.later_than_share ?? 0) * 100).toFixed(0)} % of the quakes of its network that day`],
-    ['further receipts', `${deliveries.length} (${deliveries.map(({ outcome }) => outcome).join(', ')})`],
-    ['bytes, read again now', `${bytes?.state}, in ${event?.raw_key.split('/').at(-1)} line ${event?.line}`],
-  ]);
+  printTable(
+    ['', ''],
+    [
+      ['quake', `magnitude ${mag}, ${place}`],
+      ['happened', event?.event_time ?? ''],
+      ['received', event?.received_at ?? ''],
+      ['later than', `${((lateness?.later_than_share ?? 0) * 100).toFixed(0)} % of the quakes of its network that day`],
+      ['further receipts', `${deliveries.length} (${deliveries.map(({ outcome }) => outcome).join(', ')})`],
+      ['bytes, read again now', `${bytes?.state}, in ${event?.raw_key.split('/').at(-1)} line ${event?.line}`],
+    ],
+  );
 }
 
 async function showVerification(investigator: Investigator): Promise<void> {
@@ -105,5 +111,7 @@ async function showVerification(investigator: Investigator): Promise<void> {
     receipts += page.receipts;
     faults += page.faults.length;
   }
-  console.log(`${receipts.toLocaleString('en-US')} receipts were read again from the log and held against the index: ${faults} faults.`);
+  console.log(
+    `${receipts.toLocaleString('en-US')} receipts were read again from the log and held against the index: ${faults} faults.`,
+  );
 }

@@ -14,14 +14,18 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
     colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
     style: { head: [], border: [], compact: true },
   });
-  for (const row of rows) table.push(row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-US') : cell)));
+  for (const row of rows)
+    table.push(row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-US') : cell)));
   console.log(table.toString());
 }
 
 /** A bar while a person is looking, nothing otherwise. */
 export function progressBar(label: string, total: number) {
   if (!process.stdout.isTTY) return { increment() {}, stop() {} };
-  const bar = new cliProgress.SingleBar({ format: `  ${label} ${pc.cyan('{bar}')} {value} of {total}`, hideCursor: true }, cliProgress.Presets.shades_classic);
+  const bar = new cliProgress.SingleBar(
+    { format: `  ${label} ${pc.cyan('{bar}')} {value} of {total}`, hideCursor: true },
+    cliProgress.Presets.shades_classic,
+  );
   bar.start(total, 0);
   return bar;
 }

@@ -11,7 +11,9 @@ export interface ServedKit {
 /** Starts `pik serve` on a free port. */
 export async function serveKit(dataDir: string): Promise<ServedKit> {
   const main = join(dirname(createRequire(import.meta.url).resolve('@pik/cli')), 'main.js');
-  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--data', dataDir], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--data', dataDir], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   return { url: await listening(child), stop: () => stop(child) };
 }
 

@@ -17,7 +17,11 @@ const producer = createProducer({ fetch, source: 'checkout' });
 const order = { order_id: 'o-1', total_cents: 4200 };
 const first = producer.emit('order.placed', order, { entity_id: 'user_123', idempotency_key: 'o-1' });
 const again = producer.emit('order.placed', order, { entity_id: 'user_123', idempotency_key: 'o-1' });
-const changed = producer.emit('order.placed', { ...order, total_cents: 1 }, { entity_id: 'user_123', idempotency_key: 'o-1' });
+const changed = producer.emit(
+  'order.placed',
+  { ...order, total_cents: 1 },
+  { entity_id: 'user_123', idempotency_key: 'o-1' },
+);
 await producer.close();
 
 const outcomes = await Promise.all([first, again, changed].map(async ({ result }) => (await result).status));

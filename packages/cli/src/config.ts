@@ -43,7 +43,11 @@ export async function loadConfig(file: string | undefined): Promise<PikConfig> {
   try {
     loaded = await createJiti(import.meta.url).import(path, { default: true });
   } catch (cause) {
-    throw new KitError('CONFIG_INVALID', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new KitError(
+      'CONFIG_INVALID',
+      `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
   return checkConfig(loaded);
 }
@@ -76,7 +80,8 @@ function apiKeyFault(key: unknown, i: number): string | null {
   const { name, key_sha256, scopes, ...rest } = key;
   if (Object.keys(rest).length > 0) return `has at ${i} the unknown field ${Object.keys(rest)[0]}`;
   if (typeof name !== 'string' || name === '') return `has at ${i} a key without a name`;
-  if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256)) return `has at ${i} a key_sha256 that is no SHA-256 in hexadecimal`;
+  if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256))
+    return `has at ${i} a key_sha256 that is no SHA-256 in hexadecimal`;
   const known = Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope));
   return known ? null : `has at ${i} scopes other than ${SCOPES.join(', ')}`;
 }

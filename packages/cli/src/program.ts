@@ -32,7 +32,8 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /** One line that says what is wrong and, where there is one, the way out. */
 function errorText(error: unknown): string {
-  if (!KitError.is(error)) return `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  if (!KitError.is(error))
+    return `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   const hint = error.code === 'NETWORK' ? ' (is it running? `pik serve` starts one; --url names another)' : '';
   return `${error.code}: ${error.message}${hint}`;
 }
@@ -137,5 +138,7 @@ function addReports(program: Command, done: Done): void {
   report('lag', 'where is data delayed?')
     .option('--late-over-ms <ms>', 'count arrivals later than this')
     .action(async (options) => done(await lag(options).then(() => true)));
-  report('duplicates', 'what came more than once?').action(async (options) => done(await duplicates(options).then(() => true)));
+  report('duplicates', 'what came more than once?').action(async (options) =>
+    done(await duplicates(options).then(() => true)),
+  );
 }

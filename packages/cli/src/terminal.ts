@@ -5,7 +5,6 @@ import pc from 'picocolors';
 
 /** Text of callers may hold sequences that steer a terminal, or turn its reading direction: they are shown, not obeyed. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
@@ -21,7 +20,23 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
     head: head.map((name) => pc.bold(name)),
     colAligns: numeric.map((right) => (right ? 'right' : 'left')),
     style: { head: [], border: [], compact: true },
-    chars: { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: ' ', 'left-mid': '', mid: '─', 'mid-mid': '─', right: '', 'right-mid': '', middle: '  ' },
+    chars: {
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: ' ',
+      'left-mid': '',
+      mid: '─',
+      'mid-mid': '─',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+    },
   });
   for (const row of rows) made.push(row.map(cellText));
   return made.toString();
@@ -35,28 +50,6 @@ function cellText(cell: Cell): string {
 /** 1234567 as `1,234,567`. */
 export function grouped(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
-}
-
-/** A duration in its two largest units, with its sign. */
-export function duration(ms: number): string {
-  const size = Math.abs(ms);
-  const sign = ms < 0 ? '−' : '';
-  if (size < 1000) return `${sign}${Math.round(size)} ms`;
-  const units: [string, number][] = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['min', 60_000],
-    ['s', 1000],
-  ];
-  const at = units.findIndex(([, unit]) => size >= unit);
-  const parts: string[] = [];
-  let rest = size;
-  for (const [name, unit] of units.slice(at, at + 2)) {
-    const n = Math.floor(rest / unit);
-    rest -= n * unit;
-    if (n > 0) parts.push(`${n} ${name}`);
-  }
-  return sign + parts.join(' ');
 }
 
 /** A share as a percentage. */
@@ -74,7 +67,11 @@ export interface Progress {
 export function createProgress(label: string, total: number): Progress {
   if (!process.stderr.isTTY) return { add() {}, stop() {} };
   const bar: SingleBar = new cliProgress.SingleBar(
-    { format: ` ${label.padEnd(16)} ${pc.cyan('{bar}')} {percentage} % | {value} of {total} | {duration_formatted}`, stream: process.stderr, hideCursor: true },
+    {
+      format: ` ${label.padEnd(16)} ${pc.cyan('{bar}')} {percentage} % | {value} of {total} | {duration_formatted}`,
+      stream: process.stderr,
+      hideCursor: true,
+    },
     cliProgress.Presets.shades_classic,
   );
   bar.start(total, 0);

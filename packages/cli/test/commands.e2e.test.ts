@@ -5,7 +5,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Pik, pik, serve, temporaryDir } from './served.ts';
 
-const record = (n: number) => JSON.stringify({ source: 'shop', event_type: 'order.placed', entity_id: 'user_1', event_time: `2025-12-28T10:00:0${n}Z`, received_at: '2025-12-28T12:00:00Z', poll: n, payload: { n } });
+const record = (n: number) =>
+  JSON.stringify({
+    source: 'shop',
+    event_type: 'order.placed',
+    entity_id: 'user_1',
+    event_time: `2025-12-28T10:00:0${n}Z`,
+    received_at: '2025-12-28T12:00:00Z',
+    poll: n,
+    payload: { n },
+  });
 
 describe('commands against a server', () => {
   let server: Pik & { url: string };
@@ -25,8 +34,15 @@ describe('commands against a server', () => {
     const first = await ask('import', file, '--key', 'poll', '--json');
     expect(JSON.parse(first.stdout).counts).toEqual({ ACCEPTED: 3 });
     expect(JSON.parse((await ask('import', file, '--key', 'poll', '--json')).stdout).counts).toEqual({ DUPLICATE: 3 });
-    const events = (await ask('events', '--entity', 'user_1', '--json')).stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
-    expect(events.map(({ idempotency_key, lag_ms }) => [idempotency_key, Math.round(lag_ms / 3_600_000)])).toEqual([['1', 2], ['2', 2], ['3', 2]]);
+    const events = (await ask('events', '--entity', 'user_1', '--json')).stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.map(({ idempotency_key, lag_ms }) => [idempotency_key, Math.round(lag_ms / 3_600_000)])).toEqual([
+      ['1', 2],
+      ['2', 2],
+      ['3', 2],
+    ]);
     expect(events[0].body).toBe(`{"idempotency_key":"1",${record(1).slice(1)}`);
   });
 
@@ -42,10 +58,22 @@ describe('commands against a server', () => {
   });
 
   it('explain tells the story, and exits with 1 where there is none', async () => {
-    const { stdout, code } = await ask('explain', '--source', 'shop', '--type', 'order.placed', '--entity', 'user_1', '--key', '2');
+    const { stdout, code } = await ask(
+      'explain',
+      '--source',
+      'shop',
+      '--type',
+      'order.placed',
+      '--entity',
+      'user_1',
+      '--key',
+      '2',
+    );
     expect(code).toBe(0);
     expect(stdout).toContain('Then came 1 repeat.');
-    expect((await ask('explain', '--source', 'shop', '--type', 'order.placed', '--entity', 'user_1', '--key', '9')).code).toBe(1);
+    expect(
+      (await ask('explain', '--source', 'shop', '--type', 'order.placed', '--entity', 'user_1', '--key', '9')).code,
+    ).toBe(1);
   });
 
   it('verify agrees, and its digest does not change while nothing else does', async () => {
@@ -55,9 +83,14 @@ describe('commands against a server', () => {
   });
 
   it('prints only JSON with --json, and one clear line for an error', async () => {
-    for (const args of [['lag'], ['duplicates'], ['rejects'], ['verify']]) JSON.parse((await ask(...args, '--json')).stdout);
+    for (const args of [['lag'], ['duplicates'], ['rejects'], ['verify']])
+      JSON.parse((await ask(...args, '--json')).stdout);
     const wrong = await ask('lag', '--from', 'yesterday');
-    expect([wrong.code, wrong.stdout, wrong.stderr.trimEnd().split('\n')]).toEqual([1, '', [expect.stringContaining('REQUEST_INVALID')]]);
+    expect([wrong.code, wrong.stdout, wrong.stderr.trimEnd().split('\n')]).toEqual([
+      1,
+      '',
+      [expect.stringContaining('REQUEST_INVALID')],
+    ]);
   });
 
   it('E7, E19: a second server on the directory is refused and says who has it', async () => {
@@ -96,7 +129,11 @@ describe('pik.config.ts', () => {
     const denied = await pik(['lag', '--url', server.url], { PIK_API_KEY: key });
     expect(denied.stderr).toContain('FORBIDDEN');
     expect((await pik(['lag', '--url', server.url])).stderr).toContain('UNAUTHENTICATED');
-    const taken = await fetch(`${server.url}/ingest`, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: record(1) });
+    const taken = await fetch(`${server.url}/ingest`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: record(1),
+    });
     expect(taken.status).toBe(200);
     server.child.kill('SIGTERM');
     await server.ended;
@@ -116,14 +153,21 @@ describe('damage', () => {
     const server = await serve(dir);
     for (let i = 0; i < 5; i++) {
       const body = Array.from({ length: 400 }, (_, n) => record(n % 10)).join('\n');
-      await fetch(`${server.url}/ingest`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+      await fetch(`${server.url}/ingest`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body,
+      });
     }
     server.child.kill('SIGTERM');
     await server.ended;
     return dir;
   }
 
-  const packs = (dir: string) => readdirSync(join(dir, 'raw'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.gz')).map((file) => join(dir, 'raw', file));
+  const packs = (dir: string) =>
+    readdirSync(join(dir, 'raw'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.gz'))
+      .map((file) => join(dir, 'raw', file));
 
   it('X3: a corrupt pack is named by verify', async () => {
     const dir = await filled();
@@ -147,7 +191,10 @@ describe('damage', () => {
     const refused = await pik(['serve', '--port', '0', '--data', dir]);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/INDEX_CORRUPT.*pik rebuild/)]);
     const rebuilt = await pik(['rebuild', '--data', dir, '--json']);
-    expect([rebuilt.code, JSON.parse(rebuilt.stdout)]).toEqual([0, expect.objectContaining({ packs: 5, receipts: 2_000, differing: [], unrecorded: 0 })]);
+    expect([rebuilt.code, JSON.parse(rebuilt.stdout)]).toEqual([
+      0,
+      expect.objectContaining({ packs: 5, receipts: 2_000, differing: [], unrecorded: 0 }),
+    ]);
     const server = await serve(dir);
     expect((await pik(['verify', '--url', server.url])).stdout).toContain('Log and index agree.');
     server.child.kill('SIGTERM');
@@ -193,9 +240,19 @@ describe('a full disk', () => {
     try {
       const server = await serve(join(dir, 'data'));
       const send = async (n: number) => {
-        const body = JSON.stringify({ ...JSON.parse(record(1)), payload: { n, fill: Array.from({ length: 20_000 }, () => Math.random().toString(36)[2]).join('') } });
-        const response = await fetch(`${server.url}/ingest`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-        return { status: response.status, json: (await response.json()) as { code?: string; retryable?: boolean; status?: string } };
+        const body = JSON.stringify({
+          ...JSON.parse(record(1)),
+          payload: { n, fill: Array.from({ length: 20_000 }, () => Math.random().toString(36)[2]).join('') },
+        });
+        const response = await fetch(`${server.url}/ingest`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+        });
+        return {
+          status: response.status,
+          json: (await response.json()) as { code?: string; retryable?: boolean; status?: string },
+        };
       };
       const acknowledged: number[] = [];
       let full: Awaited<ReturnType<typeof send>> | null = null;
@@ -204,7 +261,10 @@ describe('a full disk', () => {
         if (answer.status === 200) acknowledged.push(n);
         else full = answer;
       }
-      expect(full).toMatchObject({ status: 503, json: { retryable: true, code: expect.stringMatching(/STORAGE_FULL|UNAVAILABLE/) } });
+      expect(full).toMatchObject({
+        status: 503,
+        json: { retryable: true, code: expect.stringMatching(/STORAGE_FULL|UNAVAILABLE/) },
+      });
       execFileSync('mount', ['-o', 'remount,size=32m', dir]);
       expect((await send(9_999)).json.status).toBe('ACCEPTED');
       for (const n of acknowledged.slice(0, 3)) expect((await send(n)).status).toBe(200);

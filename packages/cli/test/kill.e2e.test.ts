@@ -1,8 +1,7 @@
 import { openLocalBackend } from '@pik/handlers/local';
 import { expect, test } from 'vitest';
-
-import { expectInvariants, receivedText, snapshot } from '../../handlers/test/support/world.ts';
 import { createPipeline } from '../../handlers/src/create-pipeline.ts';
+import { expectInvariants, receivedText, snapshot } from '../../handlers/test/support/world.ts';
 import { serve, temporaryDir } from './served.ts';
 
 // The server is killed without warning while several clients send, started again over the same directory, and so on. Each
@@ -28,7 +27,13 @@ function makeRecords(): string[] {
     // One in four repeats an earlier event, one in sixteen cannot be read.
     if (i === 7 && sent % 2 === 0) return `{"source":"kill","broken":${sent}}`;
     const n = i % 4 === 3 ? Math.floor(sent / 2) : sent;
-    return JSON.stringify({ source: 'kill', event_type: 't', entity_id: `e${n % 50}`, event_time: '2025-12-28T00:00:00Z', payload: { n, fill: 'x'.repeat(100) } });
+    return JSON.stringify({
+      source: 'kill',
+      event_type: 't',
+      entity_id: `e${n % 50}`,
+      event_time: '2025-12-28T00:00:00Z',
+      payload: { n, fill: 'x'.repeat(100) },
+    });
   });
 }
 
@@ -36,7 +41,11 @@ async function load(url: string, answered: Answered[], isOver: () => boolean): P
   while (!isOver()) {
     const records = makeRecords();
     try {
-      const response = await fetch(`${url}/ingest`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: records.join('\n') });
+      const response = await fetch(`${url}/ingest`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: records.join('\n'),
+      });
       if (response.status !== 200) continue;
       const { results } = (await response.json()) as { results: Omit<Answered, 'text'>[] };
       for (const [i, result] of results.entries()) answered.push({ ...result, text: records[i] as string });
@@ -46,36 +55,37 @@ async function load(url: string, answered: Answered[], isOver: () => boolean): P
   }
 }
 
-test(
-  `G1, G21: after ${KILLS} kills under load every acknowledged receipt is there, receipts equal rows, and a second sweep changes nothing`,
-  async () => {
-    const dir = temporaryDir();
-    const answered: Answered[] = [];
-    let betweenPackAndIndex = 0;
-    for (let kill = 0; kill <= KILLS; kill++) {
-      const server = await serve(dir);
-      if (/"event":"sweep"/.test(server.stderr())) betweenPackAndIndex += 1;
-      let over = kill === KILLS;
-      const clients = Array.from({ length: CLIENTS }, () => load(server.url, answered, () => over));
-      if (!over) await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 60));
-      over = true;
-      server.child.kill(kill === KILLS ? 'SIGTERM' : 'SIGKILL');
-      await Promise.all([server.ended, ...clients]);
-    }
-    console.log(`${KILLS} kills, ${answered.length} receipts acknowledged, ${betweenPackAndIndex} kills hit between pack and index`);
-    expect(betweenPackAndIndex).toBeGreaterThan(0);
-    expect(answered.length).toBeGreaterThan(KILLS);
+test(`G1, G21: after ${KILLS} kills under load every acknowledged receipt is there, receipts equal rows, and a second sweep changes nothing`, async () => {
+  const dir = temporaryDir();
+  const answered: Answered[] = [];
+  let betweenPackAndIndex = 0;
+  for (let kill = 0; kill <= KILLS; kill++) {
+    const server = await serve(dir);
+    if (/"event":"sweep"/.test(server.stderr())) betweenPackAndIndex += 1;
+    let over = kill === KILLS;
+    const clients = Array.from({ length: CLIENTS }, () => load(server.url, answered, () => over));
+    if (!over) await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 60));
+    over = true;
+    server.child.kill(kill === KILLS ? 'SIGTERM' : 'SIGKILL');
+    await Promise.all([server.ended, ...clients]);
+  }
+  console.log(
+    `${KILLS} kills, ${answered.length} receipts acknowledged, ${betweenPackAndIndex} kills hit between pack and index`,
+  );
+  expect(betweenPackAndIndex).toBeGreaterThan(0);
+  expect(answered.length).toBeGreaterThan(KILLS);
 
-    const backend = await openLocalBackend({ dir });
-    const pipeline = createPipeline({ backend });
-    await expectInvariants(backend);
-    const before = await snapshot(backend);
-    expect(await pipeline.sweep({ minAgeMs: 0, lookBackMs: 86_400_000 })).toMatchObject({ packs_admitted: 0, packs_pending: 0 });
-    expect(await snapshot(backend)).toEqual(before);
-    const events = new Set(before.addresses.map(({ event_id }) => event_id));
-    for (const item of answered.filter((_, i) => i % 7 === 0)) expect(await receivedText(backend, item)).toBe(item.text);
-    for (const { event_id, status } of answered) if (status !== 'REJECTED') expect(events.has(event_id ?? '')).toBe(true);
-    await pipeline.close();
-  },
-  600_000,
-);
+  const backend = await openLocalBackend({ dir });
+  const pipeline = createPipeline({ backend });
+  await expectInvariants(backend);
+  const before = await snapshot(backend);
+  expect(await pipeline.sweep({ minAgeMs: 0, lookBackMs: 86_400_000 })).toMatchObject({
+    packs_admitted: 0,
+    packs_pending: 0,
+  });
+  expect(await snapshot(backend)).toEqual(before);
+  const events = new Set(before.addresses.map(({ event_id }) => event_id));
+  for (const item of answered.filter((_, i) => i % 7 === 0)) expect(await receivedText(backend, item)).toBe(item.text);
+  for (const { event_id, status } of answered) if (status !== 'REJECTED') expect(events.has(event_id ?? '')).toBe(true);
+  await pipeline.close();
+}, 600_000);

@@ -16,7 +16,10 @@ export interface Pik {
 
 /** Starts `pik` with arguments. */
 export function startPik(args: readonly string[], env: Record<string, string> = {}): Pik {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1', ...env } });
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {
@@ -25,12 +28,17 @@ export function startPik(args: readonly string[], env: Record<string, string> = 
   child.stderr.on('data', (chunk) => {
     stderr += String(chunk);
   });
-  const ended = new Promise<number | string>((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'lost')));
+  const ended = new Promise<number | string>((resolve) =>
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 'lost')),
+  );
   return { child, stdout: () => stdout, stderr: () => stderr, ended };
 }
 
 /** Runs `pik` to its end. */
-export async function pik(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | string; stdout: string; stderr: string }> {
+export async function pik(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | string; stdout: string; stderr: string }> {
   const started = startPik(args, env);
   started.child.stdin?.end();
   const code = await started.ended;

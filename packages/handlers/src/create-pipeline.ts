@@ -1,5 +1,5 @@
-import { duplicates } from './operations/duplicates.ts';
 import { createContext, type PipelineOptions } from './operations/context.ts';
+import { duplicates } from './operations/duplicates.ts';
 import { explainEvent } from './operations/explain-event.ts';
 import { createGate } from './operations/gate.ts';
 import { ingest } from './operations/ingest.ts';

@@ -5,5 +5,5 @@ export { rebuildIndex } from './operations/rebuild.ts';
 export type * from './pipeline.ts';
 export type * from './ports/backend.ts';
 export type * from './ports/rows.ts';
-export { silentTelemetry, type LogFields, type Telemetry } from './ports/telemetry.ts';
+export { type LogFields, silentTelemetry, type Telemetry } from './ports/telemetry.ts';
 export { createTelemetry } from './telemetry/create-telemetry.ts';

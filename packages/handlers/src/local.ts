@@ -1,2 +1,8 @@
-export { type LocalBackend, type LocalOptions, type LocalRebuild, openLocalBackend, openLocalRebuild } from './backends/local/open.ts';
+export {
+  type LocalBackend,
+  type LocalOptions,
+  type LocalRebuild,
+  openLocalBackend,
+  openLocalRebuild,
+} from './backends/local/open.ts';
 export type { AnsweredVerdicts } from './backends/local/verdict-journal.ts';

@@ -5,8 +5,8 @@ import type {
   IngestResult,
   LagReport,
   Receipt,
-  RejectPage,
   ReceiptAddress,
+  RejectPage,
   TimelinePage,
   VerifyPage,
 } from '@pik/schema';

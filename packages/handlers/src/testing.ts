@@ -1,5 +1,11 @@
 export { describeBackendContract, type OpenedBackend } from './testing/backend-contract.ts';
 export * from './testing/factories.ts';
-export { Crash, createFaultyBackend, type Fault, type FaultKind, type FaultyBackend } from './testing/faulty-backend.ts';
-export { createMemoryBackend, createMemoryRawLog, createTestClock, type TestClock } from './testing/memory-backend.ts';
+export {
+  Crash,
+  createFaultyBackend,
+  type Fault,
+  type FaultKind,
+  type FaultyBackend,
+} from './testing/faulty-backend.ts';
 export { describeHttpContract, type OpenedHttp } from './testing/http-contract.ts';
+export { createMemoryBackend, createMemoryRawLog, createTestClock, type TestClock } from './testing/memory-backend.ts';

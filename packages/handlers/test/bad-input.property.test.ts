@@ -1,80 +1,199 @@
-import { gzipSync } from 'node:zlib';
-import { ERRORS, STATUSES } from '@pik/schema';
+import {
+  ERRORS,
+  type ErrorCode,
+  ingestBatchSchema,
+  ingestResultSchema,
+  problemSchema,
+  REJECT_CODES,
+  ROUTES,
+} from '@pik/schema';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { createPipeline } from '../src/create-pipeline.ts';
 import { createApp } from '../src/http/app.ts';
+import type { Pipeline } from '../src/pipeline.ts';
 import { silentTelemetry } from '../src/ports/telemetry.ts';
 import { createMemoryBackend } from '../src/testing/memory-backend.ts';
+import { type BadRequest, badRequest } from './support/bad-input.ts';
 
-// Bodies that no well-meaning client sends, and valid ones with some bytes changed. Whatever comes, the answer is either
-// one with known statuses or a problem with a known code; never a 5xx, and never a changed prototype.
+// Whatever comes, the answer is one with known statuses or a problem with a known code; never a 5xx, and never a changed
+// prototype. What was kept is kept byte for byte, and in the end log and index agree on every receipt.
 
-const BODIES = 20_000;
+const BODIES = 24_000;
+const URLS = 6_000;
 
-const VALID = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T00:00:00Z","payload":{"a":[1,2,{"b":"c"}]}}';
-const awkward = fc.constantFrom<unknown>(
-  null, 0, -0, '', '\u0000', '\ud800', '__proto__', 1e308, true, [], {}, [[]], '2025-12-28', '2025-12-28T00:00:60Z', '9'.repeat(400), 'é'.repeat(300), '#', '../..', Number.MAX_SAFE_INTEGER,
-);
-const field = fc.constantFrom('source', 'event_type', 'entity_id', 'event_time', 'payload', 'idempotency_key', 'producer', 'identity', 'sent_at', 'received_at', 'specversion', 'data', '__proto__', 'constructor');
-const objects = fc.array(fc.tuple(field, fc.oneof(awkward, fc.jsonValue({ maxDepth: 3 }))), { maxLength: 9 }).map((entries) => {
-  const members = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value) ?? 'null'}`);
-  return `{${members.join(',')}}`;
-});
-const mutated = fc.array(fc.tuple(fc.nat(VALID.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }).map((changes) => {
-  const bytes = Buffer.from(VALID);
-  for (const [at, byte] of changes) bytes[at] = byte;
-  return bytes;
-});
-const texts = fc.oneof(
-  objects,
-  fc.array(objects, { maxLength: 4 }).map((items) => `[${items.join(',')}]`),
-  fc.array(objects, { maxLength: 4 }).map((items) => items.join('\n')),
-  fc.json(),
-  fc.string({ unit: 'binary', maxLength: 60 }),
-  fc.constantFrom('', ' ', '[', ']', '{', '[[', '[,]', '[1,]', '{"a"', '"', '\ufeff{}', `${'['.repeat(5_000)}`, '{"a":'.repeat(2_000), `${VALID}${VALID}`, VALID.replace('1', '1e999'), VALID.replace('"c"', '"\\ud800"'), VALID.replace('"a"', '"b"').replace('[1', '9007199254740993,"b":[1')),
-);
-const body: fc.Arbitrary<Uint8Array> = fc.oneof(
-  texts.map((text) => new Uint8Array(Buffer.from(text))),
-  texts.map((text) => new Uint8Array(Buffer.from(text, 'utf16le'))),
-  mutated.map((bytes) => new Uint8Array(bytes)),
-  fc.uint8Array({ maxLength: 60 }),
-);
-const type = fc.constantFrom('application/json', 'application/json', 'application/x-ndjson', 'application/cloudevents+json', 'application/cloudevents-batch+json', 'text/plain', 'application/json; charset=utf-16', 'garbage');
-const request = fc.record({
-  path: fc.constantFrom('/ingest', '/ingest', '/import', '/ingest?dry_run=true'),
-  body,
-  type,
-  encoding: fc.constantFrom('none', 'none', 'none', 'gzip', 'gzip-lie', 'br'),
-});
+const ORIGIN = 'http://pik.internal';
 
-test(`${BODIES} generated bodies get an answer or a problem with a known code, and never a 5xx`, async () => {
-  const prototype = Object.getOwnPropertyNames(Object.prototype).join();
+/** Every answer, by its code or status, so that a generator that lost its reach is noticed. */
+type Seen = Map<string, number>;
+
+const note = (seen: Seen, name: string, count = 1) => seen.set(name, (seen.get(name) ?? 0) + count);
+
+const prototypes = () =>
+  [Object, Array, String, Number, Function, Promise, Map]
+    .map(({ prototype }) => Object.getOwnPropertyDescriptors(prototype))
+    .map((all) => Object.keys(all).join());
+
+/** The problem of an answer, checked against the table of errors. */
+async function readProblem(response: Response) {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const problem = problemSchema.parse(await response.json());
+  expect(Object.keys(ERRORS)).toContain(problem.code);
+  expect(response.status).toBe(ERRORS[problem.code as ErrorCode].status);
+  return problem;
+}
+
+async function checkAnswer(
+  pipeline: Pipeline,
+  request: BadRequest,
+  { response, seen }: { response: Response; seen: Seen },
+): Promise<void> {
+  expect(response.status).toBeLessThan(500);
+  if (response.status !== 200) {
+    const { code, raw_key, line } = await readProblem(response);
+    note(seen, code);
+    if (raw_key === undefined) return;
+    note(seen, 'receipts');
+    const pack_id = /([^/]+)\.ndjson\.gz$/.exec(raw_key)?.[1] as string;
+    const { body } = await pipeline.receipt({ pack_id, line: line as number });
+    expect(Buffer.compare(body, request.body)).toBe(0);
+    return;
+  }
+  const answer = (await response.json()) as { results?: unknown };
+  const { results } =
+    'results' in answer ? ingestBatchSchema.parse(answer) : { results: [ingestResultSchema.parse(answer)] };
+  for (const { status, code, raw_key, line } of results) {
+    note(seen, status);
+    if (code !== undefined) note(seen, code);
+    if (raw_key !== null) note(seen, 'receipts');
+    expect(results[line]?.line).toBe(line);
+  }
+}
+
+async function countVerified(pipeline: Pipeline): Promise<number> {
+  let receipts = 0;
+  let cursor: string | null = null;
+  do {
+    const page = await pipeline.verify(cursor);
+    expect(page.faults).toEqual([]);
+    receipts += page.receipts;
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return receipts;
+}
+
+test(`${BODIES} bodies get an answer or a problem with a known code, never a 5xx, and what is kept is kept as it came`, async () => {
+  const before = prototypes();
   const pipeline = createPipeline({ backend: createMemoryBackend() });
-  const { fetch } = createApp({ pipeline, telemetry: silentTelemetry });
-  const seen = new Map<string, number>();
+  const app = createApp({ pipeline, telemetry: silentTelemetry });
+  const seen: Seen = new Map();
   await fc.assert(
-    fc.asyncProperty(request, async ({ path, body: bytes, type: contentType, encoding }) => {
-      const headers = new Headers({ 'content-type': contentType });
-      if (encoding !== 'none') headers.set('content-encoding', encoding === 'br' ? 'br' : 'gzip');
-      const sent = encoding === 'gzip' ? new Uint8Array(gzipSync(bytes)) : new Uint8Array(bytes);
-      const response = await fetch(new Request(`http://pik.internal${path}`, { method: 'POST', headers, body: sent }));
-      expect(response.status).toBeLessThan(500);
-      const answer = (await response.json()) as { code?: string; status: string; results?: { status: string }[] };
-      if (response.status === 200) {
-        for (const { status } of answer.results ?? [answer]) expect(STATUSES).toContain(status);
-      } else {
-        expect(response.headers.get('content-type')).toContain('application/problem+json');
-        expect(ERRORS).toHaveProperty(answer.code ?? '');
-      }
-      const outcome = answer.code ?? '200';
-      seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
+    fc.asyncProperty(badRequest, async (request) => {
+      const { path, type, encoding, wire } = request;
+      const headers = { 'content-type': type, ...(encoding === null ? {} : { 'content-encoding': encoding }) };
+      const response = await app.fetch(new Request(ORIGIN + path, { method: 'POST', headers, body: wire }));
+      await checkAnswer(pipeline, request, { response, seen });
     }),
     { numRuns: BODIES },
   );
-  expect(Object.getOwnPropertyNames(Object.prototype).join()).toBe(prototype);
-  // The generator is of use only as long as it reaches many different answers.
-  expect(seen.size).toBeGreaterThan(10);
+  expect(prototypes()).toEqual(before);
+  console.log(Object.fromEntries([...seen].sort((a, b) => a[1] - b[1])));
+  const reached = [
+    'ACCEPTED',
+    'DUPLICATE',
+    'CONFLICT',
+    'BODY_EMPTY',
+    'REQUEST_INVALID',
+    'EVENT_TOO_LARGE',
+    'TOO_MANY_EVENTS',
+  ];
+  const transport = ['MEDIA_TYPE_UNSUPPORTED', 'ENCODING_UNSUPPORTED', 'ENCODING_INVALID'];
+  expect([...seen.keys()]).toEqual(expect.arrayContaining([...reached, ...transport, ...Object.keys(REJECT_CODES)]));
+  expect(await countVerified(pipeline)).toBe(seen.get('receipts'));
+  await pipeline.close();
+}, 300_000);
+
+const text = fc.oneof(
+  fc.string({ maxLength: 20 }),
+  fc.string({ unit: 'binary', maxLength: 20 }).map((raw) => encodeURIComponent(raw.toWellFormed())),
+  fc.constantFrom(
+    '',
+    '%',
+    '%00',
+    '%ff',
+    '%ED%A0%80',
+    '%2F..%2F',
+    '__proto__',
+    'constructor',
+    '2025-12-28T00:00:00Z',
+    '2025-12-28',
+    '0',
+    '-1',
+    '1e9',
+    '999999999',
+    'true',
+    'source,day',
+    'x'.repeat(9_000),
+  ),
+);
+const names = [
+  'entity_id',
+  'source',
+  'event_type',
+  'key',
+  'event_time',
+  'start_time',
+  'end_time',
+  'as_of',
+  'limit',
+  'cursor',
+  'by',
+  'basis',
+  'include',
+  'include_imported',
+  'late_over_ms',
+];
+const query = fc.array(
+  fc.tuple(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...names) }, { weight: 1, arbitrary: text }), text),
+  { maxLength: 4 },
+);
+const path = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...Object.values(ROUTES).map((route) => route.path as string)), text)
+      .map(([pattern, part]) => pattern.replace(/:\w+/g, () => part || '0')),
+  },
+  { weight: 1, arbitrary: text.map((part) => `/${part}`) },
+);
+const method = fc.oneof(
+  { weight: 9, arbitrary: fc.constant('GET') },
+  { weight: 1, arbitrary: fc.constantFrom('POST', 'HEAD', 'OPTIONS', 'PUT', 'constructor', '__proto__') },
+);
+
+test(`${URLS} URLs get an answer or a problem with a known code, and never a 5xx`, async () => {
+  const before = prototypes();
+  const pipeline = createPipeline({ backend: createMemoryBackend() });
+  const app = createApp({ pipeline, telemetry: silentTelemetry });
+  const seen: Seen = new Map();
+  await fc.assert(
+    fc.asyncProperty(path, query, method, async (pathname, pairs, verb) => {
+      const search = pairs.map(([name, value]) => `${name}=${value}`).join('&');
+      const response = await app.fetch(
+        new Request(`${ORIGIN}${pathname.replace(/^\/+/, '/')}?${search}`, { method: verb }),
+      );
+      expect(response.status).toBeLessThan(500);
+      note(
+        seen,
+        response.status < 400 || verb === 'HEAD' ? String(response.status) : (await readProblem(response)).code,
+      );
+    }),
+    { numRuns: URLS },
+  );
+  expect(prototypes()).toEqual(before);
+  expect([...seen.keys()]).toEqual(
+    expect.arrayContaining(['200', '204', 'NOT_FOUND', 'METHOD_NOT_ALLOWED', 'REQUEST_INVALID', 'CURSOR_INVALID']),
+  );
   await pipeline.close();
 }, 300_000);

@@ -7,7 +7,15 @@ import type { IngestAnswer } from '../src/pipeline.ts';
 import type { Backend } from '../src/ports/backend.ts';
 import { createFaultyBackend, type Fault, type FaultyBackend } from '../src/testing/faulty-backend.ts';
 import { createMemoryBackend } from '../src/testing/memory-backend.ts';
-import { expectInvariants, recordText, receivedText, type SmallRecord, send, snapshot, start } from './support/world.ts';
+import {
+  expectInvariants,
+  receivedText,
+  recordText,
+  type SmallRecord,
+  send,
+  snapshot,
+  start,
+} from './support/world.ts';
 
 // Every port call of ingest and sweep can fail before or after its effect, be throttled, or be the last thing that the
 // process does. The client repeats the same bytes until it is answered, as the SDK does; a crashed process is started
@@ -23,7 +31,10 @@ const record = fc.record({
   broken: fc.boolean(),
 });
 const kinds = ['fail-before', 'fail-after', 'crash-before', 'crash-after', 'crash-inside', 'throttle'] as const;
-const fault: fc.Arbitrary<Fault> = fc.record({ call: fc.integer({ min: 1, max: 24 }), kind: fc.constantFrom(...kinds) });
+const fault: fc.Arbitrary<Fault> = fc.record({
+  call: fc.integer({ min: 1, max: 24 }),
+  kind: fc.constantFrom(...kinds),
+});
 
 interface Acknowledged {
   readonly record: SmallRecord;
@@ -42,14 +53,20 @@ function createProcess(durable: Backend, faults: readonly Fault[]) {
     async recover() {
       if (!backend.crashed) return;
       passed += backend.calls;
-      backend = createFaultyBackend(durable, faults.map(({ call, kind }) => ({ call: call - passed, kind })));
+      backend = createFaultyBackend(
+        durable,
+        faults.map(({ call, kind }) => ({ call: call - passed, kind })),
+      );
       await sweep(start(backend), SWEEP).catch(() => undefined);
       await this.recover();
     },
   };
 }
 
-async function sendUntilAnswered(process: ReturnType<typeof createProcess>, records: readonly SmallRecord[]): Promise<Acknowledged[]> {
+async function sendUntilAnswered(
+  process: ReturnType<typeof createProcess>,
+  records: readonly SmallRecord[],
+): Promise<Acknowledged[]> {
   const acknowledged: Acknowledged[] = [];
   for (;;) {
     try {

@@ -20,7 +20,13 @@ beforeEach(() => {
   pipeline = createPipeline({ backend: durable });
 });
 
-const base = { source: 'ios_app', event_type: 'purchase', entity_id: 'user_123', event_time: '2025-12-28T23:59:59Z', payload: { n: 1 } };
+const base = {
+  source: 'ios_app',
+  event_type: 'purchase',
+  entity_id: 'user_123',
+  event_time: '2025-12-28T23:59:59Z',
+  payload: { n: 1 },
+};
 
 function ingest(records: unknown, options: { to?: Pipeline; dryRun?: boolean; raw?: string } = {}) {
   const request: IngestRequest = {
@@ -44,24 +50,34 @@ async function story(eventId: string | null | undefined) {
 }
 
 describe('no data is lost', () => {
-  it.each(['fail-before', 'fail-after', 'crash-before', 'crash-after'] as FaultKind[])('D01: an append that goes wrong (%s) and is repeated loses nothing', async (kind) => {
-    const broken = createPipeline({ backend: createFaultyBackend(durable, [{ call: 2, kind }]) });
-    await expect(ingest(base, { to: broken })).rejects.toThrow();
-    await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 });
-    const again = await one(base);
-    expect(['ACCEPTED', 'DUPLICATE']).toContain(again?.status);
-    expect((await story(again?.event_id)).bytes).toMatchObject({ state: 'OK', body: JSON.stringify(base) });
-  });
+  it.each(['fail-before', 'fail-after', 'crash-before', 'crash-after'] as FaultKind[])(
+    'D01: an append that goes wrong (%s) and is repeated loses nothing',
+    async (kind) => {
+      const broken = createPipeline({ backend: createFaultyBackend(durable, [{ call: 2, kind }]) });
+      await expect(ingest(base, { to: broken })).rejects.toThrow();
+      await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 });
+      const again = await one(base);
+      expect(['ACCEPTED', 'DUPLICATE']).toContain(again?.status);
+      expect((await story(again?.event_id)).bytes).toMatchObject({ state: 'OK', body: JSON.stringify(base) });
+    },
+  );
 
   it('D02: an index write that fails and is never repeated by the client is made by the sweeper', async () => {
     const broken = createPipeline({ backend: createFaultyBackend(durable, [{ call: 3, kind: 'fail-before' }]) });
     await expect(ingest(base, { to: broken })).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
-    expect(await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 })).toMatchObject({ packs_admitted: 1, receipts_admitted: 1 });
+    expect(await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 })).toMatchObject({
+      packs_admitted: 1,
+      receipts_admitted: 1,
+    });
     expect((await one(base))?.status).toBe('DUPLICATE');
   });
 
   it('D03: a source of 900 characters is refused with its reason, and nothing claims its place', async () => {
-    expect(await one({ ...base, source: 's'.repeat(900) })).toMatchObject({ status: 'REJECTED', code: 'FIELD_TOO_LONG', path: '/source' });
+    expect(await one({ ...base, source: 's'.repeat(900) })).toMatchObject({
+      status: 'REJECTED',
+      code: 'FIELD_TOO_LONG',
+      path: '/source',
+    });
     expect((await one(base))?.status).toBe('ACCEPTED');
   });
 
@@ -71,8 +87,16 @@ describe('no data is lost', () => {
   });
 
   it('D13: two equal emits that are occurrences stay two; nanoseconds tell events apart; a match by content is called inferred', async () => {
-    const producer = (seq: number) => ({ identity: 'occurrence', producer: { id: '01890a5d-ac96-774b-bcce-b302099a8057', seq } });
-    const { results } = await ingest([{ ...base, ...producer(1) }, { ...base, ...producer(2) }, { ...base, event_time: '2025-12-28T23:59:59.000000456Z' }, { ...base, event_time: '2025-12-28T23:59:59.000000457Z' }]);
+    const producer = (seq: number) => ({
+      identity: 'occurrence',
+      producer: { id: '01890a5d-ac96-774b-bcce-b302099a8057', seq },
+    });
+    const { results } = await ingest([
+      { ...base, ...producer(1) },
+      { ...base, ...producer(2) },
+      { ...base, event_time: '2025-12-28T23:59:59.000000456Z' },
+      { ...base, event_time: '2025-12-28T23:59:59.000000457Z' },
+    ]);
     expect(results.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'ACCEPTED'));
     await one(base);
     expect(await one(base)).toMatchObject({ status: 'DUPLICATE', flags: ['INFERRED'] });
@@ -89,7 +113,13 @@ describe('no data is lost', () => {
 
   it('D15: a rejected record is stored with its reason and listed under its source', async () => {
     await one({ ...base, event_time: 'soon' });
-    const { rejects } = await pipeline.rejects({ fromMs: null, toMs: null, source: 'ios_app', limit: 10, cursor: null });
+    const { rejects } = await pipeline.rejects({
+      fromMs: null,
+      toMs: null,
+      source: 'ios_app',
+      limit: 10,
+      cursor: null,
+    });
     expect(rejects).toMatchObject([{ code: 'TIME_INVALID', path: '/event_time', source: 'ios_app' }]);
   });
 });
@@ -118,21 +148,44 @@ describe('no answer is wrong', () => {
     await one(base);
     clock.ms += 2 * DAY_MS;
     for (let i = 0; i < 3; i++) await one(base);
-    const { total } = await pipeline.lag({ fromMs: null, toMs: null, asOfMs: null, basis: 'event', by: ['source'], includeImported: false, groupsMax: 9, lateOverMs: 7_200_000 });
+    const { total } = await pipeline.lag({
+      fromMs: null,
+      toMs: null,
+      asOfMs: null,
+      basis: 'event',
+      by: ['source'],
+      includeImported: false,
+      groupsMax: 9,
+      lateOverMs: 7_200_000,
+    });
     expect(total).toMatchObject({ count: 1, max_ms: Date.UTC(2025, 11, 30) - Date.parse(base.event_time) });
   });
 
   it('D30, J11: no text of a caller is ever part of a storage key', async () => {
-    const evil = { ...base, source: 'evil/event_type=x', event_type: '../../etc', entity_id: 'a#b', idempotency_key: '=+%2F' };
+    const evil = {
+      ...base,
+      source: 'evil/event_type=x',
+      event_type: '../../etc',
+      entity_id: 'a#b',
+      idempotency_key: '=+%2F',
+    };
     const result = await one(evil);
     const packId = [...durable.packs.keys()].at(-1) ?? '';
     expect(result?.raw_key).toBe(packKey(packId));
-    expect(result?.raw_key).toMatch(/^raw\/v1\/stored_date=\d{4}-\d\d-\d\d\/stored_hour=\d\d\/[0-9a-f-]{36}\.ndjson\.gz$/);
+    expect(result?.raw_key).toMatch(
+      /^raw\/v1\/stored_date=\d{4}-\d\d-\d\d\/stored_hour=\d\d\/[0-9a-f-]{36}\.ndjson\.gz$/,
+    );
   });
 
-  it.each([[0], [''], [1], [null], [false], [{}]])('D31: %j is no idempotency key, and is not silently left out', async (key) => {
-    expect(await one({ ...base, idempotency_key: key })).toMatchObject({ status: 'REJECTED', path: '/idempotency_key' });
-  });
+  it.each([[0], [''], [1], [null], [false], [{}]])(
+    'D31: %j is no idempotency key, and is not silently left out',
+    async (key) => {
+      expect(await one({ ...base, idempotency_key: key })).toMatchObject({
+        status: 'REJECTED',
+        path: '/idempotency_key',
+      });
+    },
+  );
 
   it.each([
     [{ ...base, source: null }, '/source'],
@@ -152,7 +205,8 @@ describe('no answer is wrong', () => {
   });
 
   it('D34: the received bytes are kept as they are, and equal values in other spellings are one event', async () => {
-    const spelt = '{"source":"ios_app","event_type":"purchase","entity_id":"user_123","event_time":"2025-12-29T01:59:59+02:00",\n "payload":{"n" : 1.0}, "event_id":"mine"}';
+    const spelt =
+      '{"source":"ios_app","event_type":"purchase","entity_id":"user_123","event_time":"2025-12-29T01:59:59+02:00",\n "payload":{"n" : 1.0}, "event_id":"mine"}';
     const { results } = await ingest(null, { raw: spelt });
     const packId = [...durable.packs.keys()].at(-1) ?? '';
     expect(new TextDecoder().decode((await pipeline.receipt({ pack_id: packId, line: 0 })).body)).toBe(spelt);
@@ -160,13 +214,28 @@ describe('no answer is wrong', () => {
   });
 
   it('D34, J6: 2^53 + 1 is no repeat of 2^53; a number out of range and a lone surrogate are reasons, not silent changes', async () => {
-    const raw = (payload: string) => `{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T00:00:00Z","payload":{"n":${payload}}}`;
+    const raw = (payload: string) =>
+      `{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T00:00:00Z","payload":{"n":${payload}}}`;
     const statuses: unknown[] = [];
-    for (const payload of ['9007199254740992', '9007199254740993', '9007199254740993', '1e400', '"\\ud800"', '1,"n":1']) {
+    for (const payload of [
+      '9007199254740992',
+      '9007199254740993',
+      '9007199254740993',
+      '1e400',
+      '"\\ud800"',
+      '1,"n":1',
+    ]) {
       const { results } = await ingest(null, { raw: raw(payload) });
       statuses.push(results[0]?.code ?? results[0]?.status);
     }
-    expect(statuses).toEqual(['ACCEPTED', 'ACCEPTED', 'DUPLICATE', 'NUMBER_OUT_OF_RANGE', 'LONE_SURROGATE', 'JSON_DUPLICATE_KEY']);
+    expect(statuses).toEqual([
+      'ACCEPTED',
+      'ACCEPTED',
+      'DUPLICATE',
+      'NUMBER_OUT_OF_RANGE',
+      'LONE_SURROGATE',
+      'JSON_DUPLICATE_KEY',
+    ]);
   });
 
   it('D35: a repeat is recognised until its retention ends, and after it is a new event and told as such', async () => {
@@ -220,12 +289,15 @@ describe('the edges of the design', () => {
     clock.ms -= 3_600_000;
     const fresh = createPipeline({ backend: createFaultyBackend(durable, [{ call: 3, kind: 'crash-before' }]) });
     await expect(ingest({ ...base, payload: { n: 2 } }, { to: fresh })).rejects.toThrow();
-    expect(await createPipeline({ backend: durable }).sweep({ minAgeMs: 0, lookBackMs: 0 })).toMatchObject({ packs_admitted: 1 });
+    expect(await createPipeline({ backend: durable }).sweep({ minAgeMs: 0, lookBackMs: 0 })).toMatchObject({
+      packs_admitted: 1,
+    });
     expect(new Set(durable.packs.keys()).size).toBe(2);
   });
 
   it('J3: keys that steer prototypes are data', async () => {
-    const raw = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T00:00:00Z","payload":{"__proto__":{"polluted":1},"constructor":{"prototype":{}}},"__proto__":{"identity":"occurrence"}}';
+    const raw =
+      '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T00:00:00Z","payload":{"__proto__":{"polluted":1},"constructor":{"prototype":{}}},"__proto__":{"identity":"occurrence"}}';
     expect((await ingest(null, { raw })).results[0]?.status).toBe('ACCEPTED');
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
@@ -234,8 +306,20 @@ describe('the edges of the design', () => {
     await one(base);
     const collide: Backend = {
       ...durable,
-      index: { ...durable.index, admit: (rows, settle) => durable.index.admit(rows, (met) => settle(met.map((item) => (item.kind === 'present' ? { ...item, stored: { ...item.stored, entity_id: 'other' } } : item)))) },
+      index: {
+        ...durable.index,
+        admit: (rows, settle) =>
+          durable.index.admit(rows, (met) =>
+            settle(
+              met.map((item) =>
+                item.kind === 'present' ? { ...item, stored: { ...item.stored, entity_id: 'other' } } : item,
+              ),
+            ),
+          ),
+      },
     };
-    await expect(ingest(base, { to: createPipeline({ backend: collide }) })).rejects.toMatchObject({ code: 'IDENTITY_COLLISION' });
+    await expect(ingest(base, { to: createPipeline({ backend: collide }) })).rejects.toMatchObject({
+      code: 'IDENTITY_COLLISION',
+    });
   });
 });

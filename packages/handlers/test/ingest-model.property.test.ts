@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { createMemoryBackend } from '../src/testing/memory-backend.ts';
-import { expectInvariants, identityOf, receivedText, recordText, type SmallRecord, send, start } from './support/world.ts';
+import {
+  expectInvariants,
+  identityOf,
+  receivedText,
+  recordText,
+  type SmallRecord,
+  send,
+  start,
+} from './support/world.ts';
 
 // A reference model in a few lines: the first record of an identity is ACCEPTED, an equal one after it DUPLICATE, another
 // CONFLICT. Every request history must give exactly its outcomes, in order, within and across requests.
@@ -51,21 +59,25 @@ test('G2, I10, I12: any history of requests gets the outcomes of the reference m
 
 test('G4: of concurrent requests with the same events each event is ACCEPTED exactly once', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 2, max: 32 }), fc.array(record, { minLength: 1, maxLength: 4 }), async (senders, records) => {
-      const backend = createMemoryBackend();
-      const context = start(backend);
-      const answers = await Promise.all(Array.from({ length: senders }, () => send(context, records)));
-      const accepted = new Map<string, number>();
-      for (const { results } of answers) {
-        for (const { status, event_id } of results) {
-          if (status === 'ACCEPTED') accepted.set(event_id as string, (accepted.get(event_id as string) ?? 0) + 1);
+    fc.asyncProperty(
+      fc.integer({ min: 2, max: 32 }),
+      fc.array(record, { minLength: 1, maxLength: 4 }),
+      async (senders, records) => {
+        const backend = createMemoryBackend();
+        const context = start(backend);
+        const answers = await Promise.all(Array.from({ length: senders }, () => send(context, records)));
+        const accepted = new Map<string, number>();
+        for (const { results } of answers) {
+          for (const { status, event_id } of results) {
+            if (status === 'ACCEPTED') accepted.set(event_id as string, (accepted.get(event_id as string) ?? 0) + 1);
+          }
         }
-      }
-      expect(accepted.size).toBe(new Set(records.filter(({ broken }) => !broken).map(identityOf)).size);
-      expect([...accepted.values()].every((n) => n === 1)).toBe(true);
-      await expectInvariants(backend);
-      await backend.close();
-    }),
+        expect(accepted.size).toBe(new Set(records.filter(({ broken }) => !broken).map(identityOf)).size);
+        expect([...accepted.values()].every((n) => n === 1)).toBe(true);
+        await expectInvariants(backend);
+        await backend.close();
+      },
+    ),
     { numRuns: 60 },
   );
 });

@@ -12,9 +12,22 @@ import type { LagQuery, Pipeline } from '../src/pipeline.ts';
 // available, and CI fails if it is there and a test was skipped.
 
 const data = join(import.meta.dirname, '../../../../shared/data');
-const read = (file: string) => gunzipSync(readFileSync(join(data, file))).toString().trimEnd().split('\n');
+const read = (file: string) =>
+  gunzipSync(readFileSync(join(data, file)))
+    .toString()
+    .trimEnd()
+    .split('\n');
 
-const EVERYTHING: LagQuery = { fromMs: null, toMs: null, asOfMs: null, basis: 'event', by: ['event_type'], includeImported: true, groupsMax: 100, lateOverMs: 7_200_000 };
+const EVERYTHING: LagQuery = {
+  fromMs: null,
+  toMs: null,
+  asOfMs: null,
+  basis: 'event',
+  by: ['event_type'],
+  includeImported: true,
+  groupsMax: 100,
+  lateOverMs: 7_200_000,
+};
 
 describe.skipIf(!existsSync(data))('real events', () => {
   const dirs: string[] = [];
@@ -36,7 +49,15 @@ describe.skipIf(!existsSync(data))('real events', () => {
     const total: Record<string, number> = {};
     for (let i = 0; i < lines.length; i += 1_000) {
       const body = new TextEncoder().encode(lines.slice(i, i + 1_000).join('\n'));
-      const request = { body, format: 'ndjson', mode: 'import', receivedMs: Date.now(), requestId: 'data', principal: null, dryRun: false } as const;
+      const request = {
+        body,
+        format: 'ndjson',
+        mode: 'import',
+        receivedMs: Date.now(),
+        requestId: 'data',
+        principal: null,
+        dryRun: false,
+      } as const;
       const { counts } = await pipeline.ingest(request);
       for (const [status, n] of Object.entries(counts)) total[status] = (total[status] ?? 0) + n;
     }
@@ -75,7 +96,10 @@ describe.skipIf(!existsSync(data))('real events', () => {
       const lines = read('usgs/changes_2021-11-12_2023-06-30.ndjson.gz');
       firstPollMs = Date.parse((JSON.parse(lines[0] as string) as { received_at: string }).received_at);
       pipeline = await open();
-      counts = await send(pipeline, lines.map((line) => `{"idempotency_key":"${(JSON.parse(line) as { poll: number }).poll}",${line.slice(1)}`));
+      counts = await send(
+        pipeline,
+        lines.map((line) => `{"idempotency_key":"${(JSON.parse(line) as { poll: number }).poll}",${line.slice(1)}`),
+      );
     });
 
     it('61,350 receipts are as many events', () => {
@@ -87,13 +111,24 @@ describe.skipIf(!existsSync(data))('real events', () => {
       [6, 2_159],
       [12, 1_386],
     ])('of 26,601 reports after the first poll those over %i hours late are exactly %i', async (hours, late) => {
-      const query = { ...EVERYTHING, event_type: 'quake.reported', basis: 'received', fromMs: firstPollMs + 1, lateOverMs: hours * 3_600_000 } as const;
+      const query = {
+        ...EVERYTHING,
+        event_type: 'quake.reported',
+        basis: 'received',
+        fromMs: firstPollMs + 1,
+        lateOverMs: hours * 3_600_000,
+      } as const;
       const { total, partial } = await pipeline.lag(query);
       expect([total?.count, total?.late_count, partial]).toEqual([26_601, late, false]);
     });
 
     it('percentiles of their lag are within 1 %', async () => {
-      const { total } = await pipeline.lag({ ...EVERYTHING, event_type: 'quake.reported', basis: 'received', fromMs: firstPollMs + 1 });
+      const { total } = await pipeline.lag({
+        ...EVERYTHING,
+        event_type: 'quake.reported',
+        basis: 'received',
+        fromMs: firstPollMs + 1,
+      });
       const minutes = { p10_ms: 23.2, p50_ms: 59.7, p90_ms: 259.8, p95_ms: 756.4, p99_ms: 1_326.2 };
       for (const [name, expected] of Object.entries(minutes)) {
         const found = (total?.[name as keyof typeof minutes] ?? 0) / 60_000;
@@ -108,11 +143,25 @@ describe.skipIf(!existsSync(data))('real events', () => {
     const lines = rows.map((row) => {
       const [host, , time, method, url, response, bytes] = row.split('\t');
       const event_time = new Date(Number(time) * 1000).toISOString();
-      return JSON.stringify({ source: 'nasa', event_type: 'http.request', entity_id: host, event_time, received_at: event_time, payload: { method, url, response, bytes } });
+      return JSON.stringify({
+        source: 'nasa',
+        event_type: 'http.request',
+        entity_id: host,
+        event_time,
+        received_at: event_time,
+        payload: { method, url, response, bytes },
+      });
     });
     expect(await send(pipeline, lines)).toEqual({ ACCEPTED: 30_968, DUPLICATE: 1 });
     const last = lines.map((line) => JSON.parse(line) as { event_time: string; entity_id: string }).at(-1);
-    const page = await pipeline.timeline({ entity_id: last?.entity_id ?? '', start_time: null, end_time: null, asOfMs: null, limit: 1_000, cursor: null });
+    const page = await pipeline.timeline({
+      entity_id: last?.entity_id ?? '',
+      start_time: null,
+      end_time: null,
+      asOfMs: null,
+      limit: 1_000,
+      cursor: null,
+    });
     expect(page.events.at(-1)?.event_time).toBe('1995-08-01T18:52:01.000000000Z');
   });
 });

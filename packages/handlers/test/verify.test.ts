@@ -1,13 +1,13 @@
-import { DatabaseSync } from 'node:sqlite';
 import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { openLocalBackend } from '../src/backends/local/open.ts';
 import { createPipeline } from '../src/create-pipeline.ts';
 import type { Pipeline } from '../src/pipeline.ts';
-import { type SmallRecord, recordText } from './support/world.ts';
+import { recordText, type SmallRecord } from './support/world.ts';
 
 // G18. Each change is planted in a copy of its own, behind the back of the kit; verify must find it and name its place.
 
@@ -16,7 +16,14 @@ let pipeline: Pipeline;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'pik-verify-'));
   pipeline = createPipeline({ backend: await openLocalBackend({ dir }) });
-  const record = (entity: number, value: number, rest: Partial<SmallRecord> = {}): SmallRecord => ({ entity, key: null, minute: 0, value, broken: false, ...rest });
+  const record = (entity: number, value: number, rest: Partial<SmallRecord> = {}): SmallRecord => ({
+    entity,
+    key: null,
+    minute: 0,
+    value,
+    broken: false,
+    ...rest,
+  });
   await send([record(1, 1), record(1, 2, { key: 1 }), record(2, 1)]);
   await send([record(1, 1), record(1, 3, { key: 1 }), record(3, 1, { broken: true })]);
 });
@@ -27,7 +34,15 @@ afterEach(async () => {
 
 async function send(records: readonly SmallRecord[]): Promise<void> {
   const body = new TextEncoder().encode(records.map(recordText).join('\n'));
-  await pipeline.ingest({ body, format: 'ndjson', mode: 'live', receivedMs: Date.now(), requestId: 'r', principal: null, dryRun: false });
+  await pipeline.ingest({
+    body,
+    format: 'ndjson',
+    mode: 'live',
+    receivedMs: Date.now(),
+    requestId: 'r',
+    principal: null,
+    dryRun: false,
+  });
 }
 
 async function verifyAll(): Promise<{ codes: string[]; digest: string }> {
@@ -68,11 +83,23 @@ describe('verify', () => {
   });
 
   it.each([
-    ['the receive time of an event', 'UPDATE event SET received_ms = received_ms - 1 WHERE event_no = 1', 'EVENT_DIFFERS'],
+    [
+      'the receive time of an event',
+      'UPDATE event SET received_ms = received_ms - 1 WHERE event_no = 1',
+      'EVENT_DIFFERS',
+    ],
     ['the payload hash of an event', "UPDATE event SET payload_hash = x'00' WHERE event_no = 1", 'EVENT_DIFFERS'],
-    ['the place of an event', 'UPDATE event SET line = 2 WHERE event_no = 1', 'EVENT_MISSING|EVENT_DIFFERS|DELIVERY_MISSING'],
+    [
+      'the place of an event',
+      'UPDATE event SET line = 2 WHERE event_no = 1',
+      'EVENT_MISSING|EVENT_DIFFERS|DELIVERY_MISSING',
+    ],
     ['an event that is gone', 'DELETE FROM event WHERE event_no = 3', 'EVENT_MISSING'],
-    ['an event that was never received', "INSERT INTO event SELECT 99, x'01', series_no, entity_no, rule, idempotency_key, producer_no, producer_seq, event_ms, event_sub_ns, received_ms, sent_ms, flags, expires_ms, 77, pack_id, payload_hash FROM event WHERE event_no = 1", 'ROW_UNEXPECTED'],
+    [
+      'an event that was never received',
+      "INSERT INTO event SELECT 99, x'01', series_no, entity_no, rule, idempotency_key, producer_no, producer_seq, event_ms, event_sub_ns, received_ms, sent_ms, flags, expires_ms, 77, pack_id, payload_hash FROM event WHERE event_no = 1",
+      'ROW_UNEXPECTED',
+    ],
     ['a pointer that is gone', 'DELETE FROM pointer', 'POINTER_MISSING'],
     ['a delivery that is gone', 'DELETE FROM delivery WHERE rowid IN (SELECT 1) OR 1', 'DELIVERY_MISSING'],
     ['a delivery with another time', 'UPDATE delivery SET received_ms = received_ms + 1', 'DELIVERY_DIFFERS'],

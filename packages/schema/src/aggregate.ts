@@ -83,7 +83,10 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
   };
 }
 
-function foldInputs<State, Selected>(definition: AggregateDefinition<State, Selected>, inputs: Iterable<AggregateInput>): unknown {
+function foldInputs<State, Selected>(
+  definition: AggregateDefinition<State, Selected>,
+  inputs: Iterable<AggregateInput>,
+): unknown {
   let state = definition.initial();
   for (const input of inputs) {
     const selected = definition.select(input);
@@ -94,7 +97,9 @@ function foldInputs<State, Selected>(definition: AggregateDefinition<State, Sele
 
 function checkDefinition<State, Selected>(definition: AggregateDefinition<State, Selected>): void {
   const refuse = (field: string, rule: string) => {
-    throw new KitError('CONFIG_INVALID', `aggregate ${String(definition.metric)}: ${field} ${rule}`, { path: `/${field}` });
+    throw new KitError('CONFIG_INVALID', `aggregate ${String(definition.metric)}: ${field} ${rule}`, {
+      path: `/${field}`,
+    });
   };
   if (!METRIC.test(definition.metric)) refuse('metric', 'must be 1 to 64 of a-z, 0-9 and _, from a letter');
   if (!Number.isSafeInteger(definition.definition_version) || definition.definition_version < 1) {

@@ -38,7 +38,10 @@ const flag = z.pipe(
   z.transform((value) => value === 'true'),
 );
 const count = (max: number) =>
-  z.pipe(z.string().check(z.regex(/^[0-9]{1,9}$/)), z.pipe(z.transform(Number), z.int().check(z.minimum(1), z.maximum(max))));
+  z.pipe(
+    z.string().check(z.regex(/^[0-9]{1,9}$/)),
+    z.pipe(z.transform(Number), z.int().check(z.minimum(1), z.maximum(max))),
+  );
 const dimension = z.enum(['source', 'event_type', 'day', 'hour']);
 
 const series = {

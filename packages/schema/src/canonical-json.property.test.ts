@@ -26,8 +26,17 @@ describe('the canonical form', () => {
   });
 
   it('equals that of a second implementation', () => {
-    fc.assert(fc.property(json, (value) => void expect(canonicalize(value)).toBe(reference(value))), { numRuns: 3_000 });
-    fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => void expect(canonicalize([value])).toBe(reference([value]))), { numRuns: 3_000 });
+    fc.assert(
+      fc.property(json, (value) => void expect(canonicalize(value)).toBe(reference(value))),
+      { numRuns: 3_000 },
+    );
+    fc.assert(
+      fc.property(
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        (value) => void expect(canonicalize([value])).toBe(reference([value])),
+      ),
+      { numRuns: 3_000 },
+    );
   });
 
   it('means the same value, and does not depend on the order of keys', () => {

@@ -54,7 +54,8 @@ class Writer {
       case 'string':
         return quote(value, at);
       case 'number':
-        if (!Number.isFinite(value)) throw fault('NUMBER_OUT_OF_RANGE', 'a number is outside the range of a double', at);
+        if (!Number.isFinite(value))
+          throw fault('NUMBER_OUT_OF_RANGE', 'a number is outside the range of a double', at);
         return String(value);
       case 'boolean':
         return value ? 'true' : 'false';

@@ -37,7 +37,11 @@ type InputOf<Schema> = Schema extends { '~standard': { types?: infer Types } }
   : object;
 
 /** The payload that a catalog declares for an event type; any object or array where it declares none. */
-export type PayloadOf<C, T extends keyof C> = string extends keyof C ? object : C[T] extends { payload?: infer Schema } ? InputOf<Schema> : object;
+export type PayloadOf<C, T extends keyof C> = string extends keyof C
+  ? object
+  : C[T] extends { payload?: infer Schema }
+    ? InputOf<Schema>
+    : object;
 
 /** A catalog whose event types and payload schemas are known to the compiler. */
 export type DefinedCatalog<Schemas> = {
@@ -55,8 +59,10 @@ export type DefinedCatalog<Schemas> = {
 export function defineCatalog<Schemas>(catalog: DefinedCatalog<Schemas>): DefinedCatalog<Schemas> {
   for (const [name, entry] of Object.entries(catalog as Record<string, { identity?: unknown; payload?: unknown }>)) {
     const { identity, payload } = entry;
-    const known = identity === undefined || identity === 'content' || identity === 'occurrence' || typeof identity === 'function';
-    if (!known) throw new KitError('CONFIG_INVALID', `catalog ${name}: identity must be content, occurrence or a function`);
+    const known =
+      identity === undefined || identity === 'content' || identity === 'occurrence' || typeof identity === 'function';
+    if (!known)
+      throw new KitError('CONFIG_INVALID', `catalog ${name}: identity must be content, occurrence or a function`);
     if (payload !== undefined && typeof (payload as StandardSchema)['~standard']?.validate !== 'function') {
       throw new KitError('CONFIG_INVALID', `catalog ${name}: payload must be a Standard Schema`);
     }

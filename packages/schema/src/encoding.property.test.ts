@@ -29,14 +29,17 @@ it('base32hex comes back, and text order is byte order', () => {
       expect(decodeBase32Hex(encodeBase32Hex(a))).toEqual(a);
       if (a.length === b.length) {
         const order = Buffer.compare(a, b);
-        expect(Math.sign(encodeBase32Hex(a) < encodeBase32Hex(b) ? -1 : encodeBase32Hex(a) > encodeBase32Hex(b) ? 1 : 0)).toBe(order);
+        expect(
+          Math.sign(encodeBase32Hex(a) < encodeBase32Hex(b) ? -1 : encodeBase32Hex(a) > encodeBase32Hex(b) ? 1 : 0),
+        ).toBe(order);
       }
     }),
   );
 });
 
 it('base32hex refuses whatever no bytes encode to', () => {
-  for (const text of ['w', '0', '000', '000000', '0G', 'A0', '01', 'é0', '0 ']) expect(decodeBase32Hex(text)).toBeNull();
+  for (const text of ['w', '0', '000', '000000', '0G', 'A0', '01', 'é0', '0 '])
+    expect(decodeBase32Hex(text)).toBeNull();
   fc.assert(
     fc.property(fc.string({ maxLength: 50 }), (text) => {
       const decoded = decodeBase32Hex(text);

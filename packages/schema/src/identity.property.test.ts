@@ -2,13 +2,27 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import golden from '../vectors/identity.json' with { type: 'json' };
-import { deriveIdentity, type IdentityFields, parseEventId, payloadHash, positionAt, timelineBound } from './identity.ts';
+import {
+  deriveIdentity,
+  type IdentityFields,
+  parseEventId,
+  payloadHash,
+  positionAt,
+  timelineBound,
+} from './identity.ts';
 import { type Instant, parseTime } from './time.ts';
 
 const time = (text: string) => parseTime(text) as Instant;
-const id = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom('a', 'b', '|', '#', '/', '"', '\\', 'é', '\u{1f600}') });
+const id = fc.string({
+  minLength: 1,
+  maxLength: 8,
+  unit: fc.constantFrom('a', 'b', '|', '#', '/', '"', '\\', 'é', '\u{1f600}'),
+});
 const instant = fc
-  .record({ ms: fc.integer({ min: Date.parse('0001-01-01T00:00:00Z'), max: Date.parse('9999-12-31T00:00:00Z') }), ns: fc.integer({ min: 0, max: 999_999_999 }) })
+  .record({
+    ms: fc.integer({ min: Date.parse('0001-01-01T00:00:00Z'), max: Date.parse('9999-12-31T00:00:00Z') }),
+    ns: fc.integer({ min: 0, max: 999_999_999 }),
+  })
   .map(({ ms, ns }) => time(`${new Date(ms).toISOString().slice(0, 19)}.${String(ns).padStart(9, '0')}Z`));
 const fields: fc.Arbitrary<IdentityFields> = fc.record({
   source: id,
@@ -51,7 +65,10 @@ describe('identity', () => {
       fc.property(fields, instant, (a, other) => {
         const { event_id, position, rule } = deriveIdentity(a);
         expect(event_id).toMatch(/^[0-9a-v]{47}$/);
-        expect(parseEventId(event_id)).toMatchObject({ keyed: rule === 'key', event_time: rule === 'key' ? null : a.event_time.utc });
+        expect(parseEventId(event_id)).toMatchObject({
+          keyed: rule === 'key',
+          event_time: rule === 'key' ? null : a.event_time.utc,
+        });
         expect(parseEventId(position)?.event_time).toBe(a.event_time.utc);
         expect(positionAt(event_id, a.event_time)).toBe(position);
         const later = deriveIdentity({ ...a, event_time: other }).position;

@@ -135,7 +135,8 @@ export function timelineBound(entityId: string, time: { epoch_ms: number; sub_ms
 /** The timeline position of an event: its id with this time in it. For an unkeyed event's own time that is the id. */
 export function positionAt(eventId: string, time: { epoch_ms: number; sub_ms_ns: number }): string {
   const bytes = decodeBase32Hex(eventId);
-  if (bytes === null || bytes.length !== ID_BYTES) throw new KitError('REQUEST_INVALID', 'not an event id', { path: '/event_id' });
+  if (bytes === null || bytes.length !== ID_BYTES)
+    throw new KitError('REQUEST_INVALID', 'not an event id', { path: '/event_id' });
   writeTime(bytes, time);
   return encodeBase32Hex(bytes);
 }

@@ -3,6 +3,7 @@ export * from './api.ts';
 export * from './base32hex.ts';
 export * from './canonical-json.ts';
 export * from './catalog.ts';
+export * from './duration.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './identity.ts';

@@ -84,7 +84,9 @@ export const findingSchema = z.object({
   code: z.string(),
   /** One sentence for a person. */
   text: z.string(),
-  evidence: z.optional(z.array(z.object({ event_id: z.optional(z.string()), pack_id: z.optional(z.string()), line: z.optional(z.int()) }))),
+  evidence: z.optional(
+    z.array(z.object({ event_id: z.optional(z.string()), pack_id: z.optional(z.string()), line: z.optional(z.int()) })),
+  ),
 });
 
 /** One finding of an explanation. */

@@ -20,8 +20,7 @@ export interface Instant {
   readonly leap_second: boolean;
 }
 
-const SHAPE =
-  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
+const SHAPE = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
 
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
@@ -60,7 +59,7 @@ interface Fields {
 
 function isOnCalendar({ year, month, day, hour, minute, second }: Fields): boolean {
   if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return false;
-  const leapDay = month === 2 && (year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)) ? 1 : 0;
+  const leapDay = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 1 : 0;
   return day <= (DAYS[month - 1] as number) + leapDay;
 }
 
@@ -81,7 +80,9 @@ function daysFromCivil({ year, month, day }: { year: number; month: number; day:
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;
   const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+  return (
+    era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
+  );
 }
 
 /** Why `parseTime` refused a text, with a hint that a person can act on. */
@@ -100,7 +101,10 @@ export function timeFault(text: string): TimeFault {
   }
   const match = SHAPE.exec(text);
   if (match !== null && isOnCalendarText(match)) {
-    return { code: 'TIME_OUT_OF_RANGE', hint: 'the time lies outside the years 0001 to 9999 in UTC, or is no leap second' };
+    return {
+      code: 'TIME_OUT_OF_RANGE',
+      hint: 'the time lies outside the years 0001 to 9999 in UTC, or is no leap second',
+    };
   }
   if (match !== null) return { code: 'TIME_INVALID', hint: 'the date or the time of day does not exist' };
   if (/^-?\d+(\.\d+)?$/.test(text)) {
@@ -112,7 +116,14 @@ export function timeFault(text: string): TimeFault {
 }
 
 function isOnCalendarText(match: RegExpExecArray): boolean {
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const offsetExists = Number(match[9] ?? 0) <= 23 && Number(match[10] ?? 0) <= 59;
   return offsetExists && isOnCalendar({ year, month, day, hour, minute, second, nanos: 0, offset: 0 });
 }

@@ -33,7 +33,9 @@ function fixedWidth(time: string): string {
 function base32hex(bytes: Uint8Array): string {
   let bits = '';
   for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
-  return (bits.padEnd(Math.ceil(bits.length / 5) * 5, '0').match(/.{5}/g) ?? []).map((five) => Number.parseInt(five, 2).toString(32)).join('');
+  return (bits.padEnd(Math.ceil(bits.length / 5) * 5, '0').match(/.{5}/g) ?? [])
+    .map((five) => Number.parseInt(five, 2).toString(32))
+    .join('');
 }
 
 function eventId(fields: Fields) {
@@ -52,13 +54,28 @@ function eventId(fields: Fields) {
   return { fields, payload_hash, event_id: base32hex(bytes) };
 }
 
-const base: Fields = { source: 'ios_app', event_type: 'purchase', entity_id: 'user_123', event_time: '2025-12-28T23:59:59Z', payload: { any: 'json' } };
+const base: Fields = {
+  source: 'ios_app',
+  event_type: 'purchase',
+  entity_id: 'user_123',
+  event_time: '2025-12-28T23:59:59Z',
+  payload: { any: 'json' },
+};
 const producer = { id: '01890a5d-ac96-774b-bcce-b302099a8057', seq: 1 };
 const cases: Fields[] = [
   base,
   { ...base, payload: { any: 'other' } },
   { ...base, payload: [] },
-  { ...base, payload: { b: 1, a: [1, 2.5, -0, 1e21, 1e-7, 9007199254740992], 'é': 'ü\u2028"\\\n', '\ud83d\ude00': null, true: false } },
+  {
+    ...base,
+    payload: {
+      b: 1,
+      a: [1, 2.5, -0, 1e21, 1e-7, 9007199254740992],
+      é: 'ü\u2028"\\\n',
+      '\ud83d\ude00': null,
+      true: false,
+    },
+  },
   { ...base, event_time: '2025-12-29T01:59:59+02:00' },
   { ...base, event_time: '2025-12-28T23:59:59.000000001Z' },
   { ...base, event_time: '2025-12-28T23:59:59.123456789Z' },
@@ -93,11 +110,18 @@ const texts = [
   '{"":{"b":[],"a":{}},"__proto__":{"x":1},"constructor":null}',
   '[]',
 ];
-write('canonical.json', { vectors: texts.map((text) => ({ text, canonical: jcs(JSON.parse(text)), sha256: sha256(jcs(JSON.parse(text))).toString('hex') })) });
+write('canonical.json', {
+  vectors: texts.map((text) => ({
+    text,
+    canonical: jcs(JSON.parse(text)),
+    sha256: sha256(jcs(JSON.parse(text))).toString('hex'),
+  })),
+});
 
 function write(name: string, value: unknown): void {
   const file = new URL(name, import.meta.url);
   const text = `${JSON.stringify(value, null, 2)}\n`;
   if (!existsSync(file)) writeFileSync(file, text);
-  else if (readFileSync(file, 'utf8') !== text) console.error(`${name} would be different: golden vectors never change`);
+  else if (readFileSync(file, 'utf8') !== text)
+    console.error(`${name} would be different: golden vectors never change`);
 }

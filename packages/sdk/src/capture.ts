@@ -1,4 +1,13 @@
-import { type Catalog, type CatalogEntry, deriveIdentity, KitError, LIMITS, parseTime, payloadHash, type StandardSchema } from '@pik/schema';
+import {
+  type Catalog,
+  type CatalogEntry,
+  deriveIdentity,
+  KitError,
+  LIMITS,
+  parseTime,
+  payloadHash,
+  type StandardSchema,
+} from '@pik/schema';
 
 /** What goes with a payload. */
 export interface EmitOptions {
@@ -76,11 +85,13 @@ function entryOf(catalog: Catalog | undefined, eventType: string): CatalogEntry 
 }
 
 function checkPayload(schema: StandardSchema | undefined, payload: unknown, eventType: string): void {
-  if (typeof payload !== 'object' || payload === null) throw new KitError('PAYLOAD_INVALID', 'a payload is an object or an array');
+  if (typeof payload !== 'object' || payload === null)
+    throw new KitError('PAYLOAD_INVALID', 'a payload is an object or an array');
   if (schema === undefined) return;
   const result = schema['~standard'].validate(payload);
   if (result instanceof Promise) throw new KitError('PAYLOAD_INVALID', `the schema of ${eventType} is asynchronous`);
-  if (result.issues !== undefined) throw new KitError('PAYLOAD_INVALID', `${eventType}: ${result.issues[0]?.message ?? 'invalid'}`);
+  if (result.issues !== undefined)
+    throw new KitError('PAYLOAD_INVALID', `${eventType}: ${result.issues[0]?.message ?? 'invalid'}`);
 }
 
 function stringify(value: unknown): string {
@@ -128,7 +139,8 @@ function identityOf({ source, event_time, payloadText, ...fields }: Identifiable
   try {
     const time = parseTime(event_time);
     if (time === null || source === undefined || !fields.entity_id?.isWellFormed()) return null;
-    return deriveIdentity({ ...fields, source, event_time: time, payload_hash: payloadHash(JSON.parse(payloadText)) }).event_id;
+    return deriveIdentity({ ...fields, source, event_time: time, payload_hash: payloadHash(JSON.parse(payloadText)) })
+      .event_id;
   } catch {
     // Such as a lone surrogate: the backend says the reason.
     return null;

@@ -40,7 +40,8 @@ export function connect(options: ConnectionOptions): Call {
 
 function baseUrl({ url, fetch: own }: ConnectionOptions): string {
   if (url === undefined && own !== undefined) return IN_PROCESS_URL;
-  if (url === undefined || !URL.canParse(url)) throw new KitError('CONFIG_INVALID', 'url must be the URL of the kit', { path: '/url' });
+  if (url === undefined || !URL.canParse(url))
+    throw new KitError('CONFIG_INVALID', 'url must be the URL of the kit', { path: '/url' });
   return url.replace(/\/+$/, '');
 }
 
@@ -65,7 +66,10 @@ export async function answerError(response: Response): Promise<KitError> {
   const problem = await readProblem(response);
   if (problem !== null) {
     const detail = problem.detail ?? problem.title;
-    return new KitError(problem.code as ErrorCode, `${detail} (request ${problem.request_id})`, { ...wait, ...(problem.path === undefined ? {} : { path: problem.path }) });
+    return new KitError(problem.code as ErrorCode, `${detail} (request ${problem.request_id})`, {
+      ...wait,
+      ...(problem.path === undefined ? {} : { path: problem.path }),
+    });
   }
   const text = `an answer with status ${response.status} that is not the kit's`;
   return new KitError('ANSWER_NOT_OURS', text, wait);

@@ -6,7 +6,12 @@ import type { ErrorCode, IngestResult, Outcome } from '@pik/schema';
  */
 export type EmitResult =
   | (Omit<IngestResult, 'status'> & { readonly status: Outcome })
-  | { readonly status: 'UNDELIVERED'; readonly event_id: string | null; readonly code: ErrorCode; readonly detail: string };
+  | {
+      readonly status: 'UNDELIVERED';
+      readonly event_id: string | null;
+      readonly code: ErrorCode;
+      readonly detail: string;
+    };
 
 /** One emitted event. Ignoring it is safe and costs nothing. */
 export interface Emitted {

@@ -74,7 +74,10 @@ export type Reject = RejectPage['rejects'][number];
 
 /** Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`. */
 export interface Investigator {
-  timelinePage(selection: TimelineSelection & { cursor?: string | undefined }, options?: CallOptions): Promise<TimelinePage>;
+  timelinePage(
+    selection: TimelineSelection & { cursor?: string | undefined },
+    options?: CallOptions,
+  ): Promise<TimelinePage>;
   /** All events of the selection, page by page. */
   readTimeline(selection: TimelineSelection, options?: CallOptions): AsyncIterable<EventView>;
   /** All events of the selection with their received text, byte for byte. A stream cut short is an error, never an end. */
@@ -83,7 +86,10 @@ export interface Investigator {
   duplicates(selection?: ReportSelection, options?: CallOptions): Promise<DuplicatesReport>;
   explainEvent(event: EventSelection, options?: CallOptions & { as_of?: Time | undefined }): Promise<EventExplanation>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
-  getReceipt(address: { pack_id: string; line: number }, options?: CallOptions): Promise<{ receipt: Receipt; bytes: Uint8Array }>;
+  getReceipt(
+    address: { pack_id: string; line: number },
+    options?: CallOptions,
+  ): Promise<{ receipt: Receipt; bytes: Uint8Array }>;
   /** Holds log and index against each other; each page is a part of the walk, the last one has the root digest. */
   readVerification(options?: CallOptions): AsyncIterable<VerifyPage>;
 }
@@ -103,8 +109,13 @@ interface Asking {
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
   const timeoutMs = options.requestTimeoutMs ?? 60_000;
-  const asking: Asking = { call: connect(options), retry: createRetry({ deadlineMs: timeoutMs, attemptsMax: 4 }), timeoutMs };
-  const ask = <T>(route: RouteName, query: Query, call: CallOptions = {}) => getJson<T>(asking, route, { query, ...call });
+  const asking: Asking = {
+    call: connect(options),
+    retry: createRetry({ deadlineMs: timeoutMs, attemptsMax: 4 }),
+    timeoutMs,
+  };
+  const ask = <T>(route: RouteName, query: Query, call: CallOptions = {}) =>
+    getJson<T>(asking, route, { query, ...call });
   const timelinePage: Investigator['timelinePage'] = (selection, call) => ask('timeline', times(selection), call);
   return {
     timelinePage,
@@ -134,7 +145,9 @@ export function createInvestigator(options: InvestigatorOptions): Investigator {
   };
 }
 
-async function* readPages<T>(read: (cursor: string | undefined) => Promise<{ items: readonly T[]; next: string | null }>): AsyncGenerator<T> {
+async function* readPages<T>(
+  read: (cursor: string | undefined) => Promise<{ items: readonly T[]; next: string | null }>,
+): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
     const { items, next } = await read(cursor);
@@ -144,7 +157,9 @@ async function* readPages<T>(read: (cursor: string | undefined) => Promise<{ ite
 }
 
 function times(selection: object): Query {
-  return Object.fromEntries(Object.entries(selection).map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]));
+  return Object.fromEntries(
+    Object.entries(selection).map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]),
+  );
 }
 
 function reportQuery({ by, ...selection }: ReportSelection): Query {
@@ -165,7 +180,11 @@ function pathOf(route: RouteName, { params = {}, query = {} }: Question): string
 
 async function get(asking: Asking, path: string, options: CallOptions & { accept: string }): Promise<Response> {
   const { signal, accept } = options;
-  const response = await asking.call(path, { headers: { accept }, timeoutMs: asking.timeoutMs, ...(signal ? { signal } : {}) });
+  const response = await asking.call(path, {
+    headers: { accept },
+    timeoutMs: asking.timeoutMs,
+    ...(signal ? { signal } : {}),
+  });
   if (response.status !== 200) throw await answerError(response);
   return response;
 }
@@ -177,9 +196,12 @@ function getJson<T>(asking: Asking, route: RouteName, question: Question): Promi
     const value: unknown = await response.json().catch((cause: unknown) => {
       throw new KitError('ANSWER_NOT_OURS', undefined, { cause });
     });
-    const { response: schema } = ROUTES[route] as { response?: { safeParse(value: unknown): { success: boolean; error?: unknown } } };
+    const { response: schema } = ROUTES[route] as {
+      response?: { safeParse(value: unknown): { success: boolean; error?: unknown } };
+    };
     const parsed = schema?.safeParse(value);
-    if (parsed?.success === false) throw new KitError('ANSWER_NOT_OURS', `not an answer of ${ROUTES[route].path}`, { cause: parsed.error });
+    if (parsed?.success === false)
+      throw new KitError('ANSWER_NOT_OURS', `not an answer of ${ROUTES[route].path}`, { cause: parsed.error });
     return value as T;
   });
 }
@@ -187,15 +209,26 @@ function getJson<T>(asking: Asking, route: RouteName, question: Question): Promi
 async function getReceipt(asking: Asking, params: { pack_id: string; line: number }, options: CallOptions) {
   const receipt = await getJson<Receipt>(asking, 'receipt', { params: { ...params }, ...options });
   const bytes = await asking.retry(async () => {
-    const response = await get(asking, pathOf('receipt', { params: { ...params } }), { ...options, accept: 'application/octet-stream' });
+    const response = await get(asking, pathOf('receipt', { params: { ...params } }), {
+      ...options,
+      accept: 'application/octet-stream',
+    });
     return new Uint8Array(await response.arrayBuffer());
   });
   return { receipt, bytes };
 }
 
-type StreamLine = RawEvent & { end?: true; next_cursor?: string | null; error?: { code: 'RAW_MISSING' | 'RAW_CORRUPT'; detail: string } };
+type StreamLine = RawEvent & {
+  end?: true;
+  next_cursor?: string | null;
+  error?: { code: 'RAW_MISSING' | 'RAW_CORRUPT'; detail: string };
+};
 
-async function* readRawEvents(asking: Asking, selection: TimelineSelection, options: CallOptions): AsyncGenerator<RawEvent> {
+async function* readRawEvents(
+  asking: Asking,
+  selection: TimelineSelection,
+  options: CallOptions,
+): AsyncGenerator<RawEvent> {
   let cursor: string | null | undefined;
   do {
     const path = pathOf('timeline', { query: { ...times(selection), include: 'body', cursor: cursor ?? undefined } });
@@ -213,7 +246,9 @@ async function* readRawEvents(asking: Asking, selection: TimelineSelection, opti
 
 async function* readLines(response: Response): AsyncGenerator<string> {
   if (response.body === null) return;
-  const reader = response.body.pipeThrough(new TextDecoderStream('utf-8', { fatal: true, ignoreBOM: true })).getReader();
+  const reader = response.body
+    .pipeThrough(new TextDecoderStream('utf-8', { fatal: true, ignoreBOM: true }))
+    .getReader();
   let rest = '';
   try {
     for (;;) {

@@ -4,7 +4,7 @@ import { v7 } from 'uuid';
 import { type Captured, capture, type EmitOptions } from './capture.ts';
 import { type ConnectionOptions, connect } from './connection.ts';
 import { type Carrier, type Delivery, deliver } from './deliver.ts';
-import { createEmitted, type Emitted, type EmitResult, type Settleable } from './emitted.ts';
+import { createEmitted, type EmitResult, type Emitted, type Settleable } from './emitted.ts';
 import { createRetry } from './retry.ts';
 
 /** How a producer works. Every bound has a default; all sizes are of the events' JSON. */
@@ -130,13 +130,17 @@ class BatchingProducer<C> implements Producer<C> {
     this.#emitted += 1;
     if (this.#closed) return this.#refused('UNDELIVERED', new KitError('PRODUCER_CLOSED'));
     const { bufferCountMax, bufferBytesMax } = this.#settings;
-    if (this.#heldCount >= bufferCountMax || this.#heldBytes >= bufferBytesMax) return this.#refused('UNDELIVERED', new KitError('BUFFER_FULL'));
+    if (this.#heldCount >= bufferCountMax || this.#heldBytes >= bufferBytesMax)
+      return this.#refused('UNDELIVERED', new KitError('BUFFER_FULL'));
     let captured: Captured;
     try {
       const stamp = { producer_id: this.producer_id, seq: this.#seq + 1, source: this.#source, catalog: this.#catalog };
       captured = capture(eventType, payload, { options, stamp });
     } catch (error) {
-      return this.#refused('REJECTED', KitError.is(error) ? error : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause: error }));
+      return this.#refused(
+        'REJECTED',
+        KitError.is(error) ? error : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause: error }),
+      );
     }
     // Only events that leave take a number, so that the backend sees a gap only where something was lost.
     this.#seq += 1;
@@ -155,7 +159,9 @@ class BatchingProducer<C> implements Producer<C> {
     const target = this.#seq;
     this.#dispatch(true);
     const aborted = new Promise<never>((_, reject) => {
-      signal?.addEventListener('abort', () => reject(new KitError('ABORTED', undefined, { cause: signal.reason })), { once: true });
+      signal?.addEventListener('abort', () => reject(new KitError('ABORTED', undefined, { cause: signal.reason })), {
+        once: true,
+      });
     });
     const done = this.#until(() => {
       if (this.#isWaiting(target)) this.#dispatch(true);
@@ -193,7 +199,8 @@ class BatchingProducer<C> implements Producer<C> {
     this.#queueBytes += waiting.captured.bytes;
     this.#heldCount += 1;
     this.#heldBytes += waiting.captured.bytes;
-    if (this.#queue.length >= this.#settings.batchCountMax || this.#queueBytes >= this.#settings.batchBytesMax) this.#dispatch(false);
+    if (this.#queue.length >= this.#settings.batchCountMax || this.#queueBytes >= this.#settings.batchBytesMax)
+      this.#dispatch(false);
     else this.#arm();
   }
 
@@ -215,7 +222,8 @@ class BatchingProducer<C> implements Producer<C> {
   /** Sends what may go now: full batches, or everything when `all`. */
   #dispatch(all: boolean): void {
     while (this.#flights.size < this.#settings.requestsInFlightMax && this.#queue.length > 0) {
-      const full = this.#queue.length >= this.#settings.batchCountMax || this.#queueBytes >= this.#settings.batchBytesMax;
+      const full =
+        this.#queue.length >= this.#settings.batchCountMax || this.#queueBytes >= this.#settings.batchBytesMax;
       if (!all && !full) break;
       void this.#deliver(this.#takeBatch());
     }
@@ -237,7 +245,6 @@ class BatchingProducer<C> implements Producer<C> {
   async #deliver(batch: Waiting[]): Promise<void> {
     const firstSeq = batch[0]?.seq ?? 0;
     this.#flights.add(firstSeq);
-    const sentAt = new Date().toISOString();
     await this.#send(batch, new Date().toISOString()).catch((error: unknown) => {
       // Nothing there may throw; if it does, no event may be left without a result.
       const cause = KitError.is(error) ? error : new KitError('INTERNAL', String(error), { cause: error });
@@ -251,7 +258,11 @@ class BatchingProducer<C> implements Producer<C> {
   #send(batch: readonly Waiting[], sentAt: string): Promise<void> {
     const lines = batch.map(({ captured }) => `${captured.head},"sent_at":"${sentAt}"}`);
     const eventIds = batch.map(({ captured }) => captured.eventId());
-    return deliver(this.#carrier, { lines, eventIds, settle: (place, delivery) => this.#release(batch[place] as Waiting, delivery) });
+    return deliver(this.#carrier, {
+      lines,
+      eventIds,
+      settle: (place, delivery) => this.#release(batch[place] as Waiting, delivery),
+    });
   }
 
   readonly #released = new WeakSet<Waiting>();
@@ -261,7 +272,10 @@ class BatchingProducer<C> implements Producer<C> {
     this.#released.add(waiting);
     this.#heldCount -= 1;
     this.#heldBytes -= waiting.captured.bytes;
-    this.#settle(waiting.emitted, KitError.is(delivery) ? undelivered(waiting.emitted.event_id, delivery) : (delivery as EmitResult));
+    this.#settle(
+      waiting.emitted,
+      KitError.is(delivery) ? undelivered(waiting.emitted.event_id, delivery) : (delivery as EmitResult),
+    );
   }
 
   #settle(emitted: Settleable, result: EmitResult): void {

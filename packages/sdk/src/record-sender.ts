@@ -38,7 +38,17 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
       const results: IngestResult[] = new Array(lines.length);
       const failed: KitError[] = [];
       const eventIds = lines.map(() => null);
-      await deliver({ transport, retry }, { lines, eventIds, settle: (place, delivery) => (KitError.is(delivery) ? failed.push(delivery) : (results[place] = delivery)) });
+      await deliver(
+        { transport, retry },
+        {
+          lines,
+          eventIds,
+          settle(place, delivery) {
+            if (KitError.is(delivery)) failed.push(delivery);
+            else results[place] = delivery;
+          },
+        },
+      );
       if (failed[0] !== undefined) throw failed[0];
       return results;
     },

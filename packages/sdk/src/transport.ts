@@ -19,7 +19,11 @@ export interface TransportOptions {
 }
 
 /** Makes the bytes of a batch, compressed from a size on. */
-export async function toWire(lines: readonly string[], eventIds: readonly (string | null)[], gzipBytesMin: number): Promise<WireBatch> {
+export async function toWire(
+  lines: readonly string[],
+  eventIds: readonly (string | null)[],
+  gzipBytesMin: number,
+): Promise<WireBatch> {
   const plain = new TextEncoder().encode(lines.join('\n'));
   if (plain.length < gzipBytesMin) return { body: plain, gzip: false, eventIds };
   const stream = new Blob([plain]).stream().pipeThrough(new CompressionStream('gzip'));
@@ -35,7 +39,12 @@ export async function toWire(lines: readonly string[], eventIds: readonly (strin
 export async function sendBatch(options: TransportOptions, batch: WireBatch): Promise<IngestResult[]> {
   const headers: Record<string, string> = { 'content-type': 'application/x-ndjson' };
   if (batch.gzip) headers['content-encoding'] = 'gzip';
-  const response = await options.call(options.path, { method: 'POST', headers, body: batch.body, timeoutMs: options.requestTimeoutMs });
+  const response = await options.call(options.path, {
+    method: 'POST',
+    headers,
+    body: batch.body,
+    timeoutMs: options.requestTimeoutMs,
+  });
   if (response.status !== 200) throw await answerError(response);
   const results = await readResults(response);
   if (results === null || !isAbout(results, batch.eventIds)) throw new KitError('ANSWER_NOT_OURS');

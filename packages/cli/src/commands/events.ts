@@ -1,7 +1,7 @@
-import type { EventView } from '@pik/schema';
+import { durationText, type EventView } from '@pik/schema';
 
 import { type GlobalOptions, investigator } from '../session.ts';
-import { duration, table } from '../terminal.ts';
+import { table } from '../terminal.ts';
 
 /** Which events of an entity. */
 export interface EventsOptions extends GlobalOptions {
@@ -22,9 +22,20 @@ export async function events(options: EventsOptions): Promise<void> {
   const found: EventView[] = [];
   for await (const event of ask.readTimeline(selection)) found.push(event);
   if (found.length === 0) {
-    process.stdout.write('No events of this entity in this range. `pik explain --entity … --time …` says what is near.\n');
+    process.stdout.write(
+      'No events of this entity in this range. `pik explain --entity … --time …` says what is near.\n',
+    );
     return;
   }
-  const rows = found.map((e) => [e.event_time, e.event_type, e.source, duration(e.lag_ms), e.flags.join(' '), e.event_id]);
-  process.stdout.write(`${table(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${found.length} events\n`);
+  const rows = found.map((e) => [
+    e.event_time,
+    e.event_type,
+    e.source,
+    durationText(e.lag_ms),
+    e.flags.join(' '),
+    e.event_id,
+  ]);
+  process.stdout.write(
+    `${table(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${found.length} events\n`,
+  );
 }

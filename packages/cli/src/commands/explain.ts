@@ -1,8 +1,8 @@
-import { type EventExplanation, KitError } from '@pik/schema';
+import { durationText, type EventExplanation, KitError } from '@pik/schema';
 import type { EventSelection } from '@pik/sdk/investigator';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { duration, percent, printable, table } from '../terminal.ts';
+import { percent, printable, table } from '../terminal.ts';
 
 /** Which event: by id, by the fields of its key, or by entity and time. */
 export interface ExplainOptions extends GlobalOptions {
@@ -27,7 +27,10 @@ function selection(eventId: string | undefined, { source, type, entity, key, tim
   if (source !== undefined && type !== undefined && entity !== undefined && key !== undefined) {
     return { source, event_type: type, entity_id: entity, key };
   }
-  throw new KitError('REQUEST_INVALID', 'name an event: EVENT_ID, or --entity with --time, or --source, --type, --entity and --key');
+  throw new KitError(
+    'REQUEST_INVALID',
+    'name an event: EVENT_ID, or --entity with --time, or --source, --type, --entity and --key',
+  );
 }
 
 /** The story of an event for a person. */
@@ -39,16 +42,27 @@ export function explanationText(explanation: EventExplanation): string {
       ['event', event.event_id],
       ['outcome', `${explanation.outcome ?? ''}: ${explanation.rule ?? ''}`],
       ['happened', event.event_time],
-      ['received', `${event.received_at} (${duration(event.lag_ms)} later)`],
-      ['lateness', lateness === null ? 'nothing to compare with' : `later than ${percent(lateness.later_than_share)} of ${lateness.of_events} events of its series that day`],
+      ['received', `${event.received_at} (${durationText(event.lag_ms)} later)`],
+      [
+        'lateness',
+        lateness === null
+          ? 'nothing to compare with'
+          : `later than ${percent(lateness.later_than_share)} of ${lateness.of_events} events of its series that day`,
+      ],
       ['bytes', `${event.raw_key} line ${event.line}: ${bytes?.state ?? ''}`],
       ['flags', event.flags.join(' ') || 'none'],
     ];
     lines.push(table(['', ''], facts));
   }
-  if (bytes?.body !== undefined) lines.push(printable(bytes.body.length > 600 ? `${bytes.body.slice(0, 600)}…` : bytes.body));
+  if (bytes?.body !== undefined)
+    lines.push(printable(bytes.body.length > 600 ? `${bytes.body.slice(0, 600)}…` : bytes.body));
   if (deliveries.length > 0) {
-    const rows = deliveries.map((d) => [d.received_at, d.outcome, `${duration(d.after_first_ms)} after the first`, d.flags.join(' ')]);
+    const rows = deliveries.map((d) => [
+      d.received_at,
+      d.outcome,
+      `${durationText(d.after_first_ms)} after the first`,
+      d.flags.join(' '),
+    ]);
     lines.push('further receipts:', table(['received', 'outcome', '', 'flags'], rows));
   }
   for (const { code, text } of findings) lines.push(`• ${code}: ${printable(text)}`);

@@ -37,7 +37,11 @@ function emitRecord(producer: Producer, text: string, line: number): void {
   try {
     record = JSON.parse(text) as WireEvent;
   } catch (cause) {
-    throw new KitError('EVENT_NOT_SERIALIZABLE', `record ${line} is not JSON; \`pik import\` keeps such records as they are`, { cause });
+    throw new KitError(
+      'EVENT_NOT_SERIALIZABLE',
+      `record ${line} is not JSON; \`pik import\` keeps such records as they are`,
+      { cause },
+    );
   }
   const { event_type, payload, ...options } = record;
   producer.emit(event_type, payload, options);

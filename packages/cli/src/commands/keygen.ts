@@ -8,9 +8,14 @@ import { print } from '../session.ts';
 export function keygen(options: { name: string; scopes: string; json?: boolean }): void {
   const scopes = options.scopes.split(',') as Scope[];
   const unknown = scopes.find((scope) => !SCOPES.includes(scope));
-  if (unknown !== undefined) throw new KitError('REQUEST_INVALID', `there is no scope ${unknown}; there are ${SCOPES.join(', ')}`);
+  if (unknown !== undefined)
+    throw new KitError('REQUEST_INVALID', `there is no scope ${unknown}; there are ${SCOPES.join(', ')}`);
   const key = `pik_${randomBytes(32).toString('base64url')}`;
   const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes };
   const session = options.json === undefined ? { url: '' } : { url: '', json: options.json };
-  print(session, { key, ...entry }, () => `key, shown this once:\n  ${key}\nfor apiKeys in pik.config.ts:\n  ${JSON.stringify(entry)}`);
+  print(
+    session,
+    { key, ...entry },
+    () => `key, shown this once:\n  ${key}\nfor apiKeys in pik.config.ts:\n  ${JSON.stringify(entry)}`,
+  );
 }

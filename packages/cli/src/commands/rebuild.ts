@@ -24,11 +24,20 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
     const { differing, unreadable } = summary;
     const options = json === undefined ? { url: '' } : { url: '', json };
     print(options, { ...summary, old_index: aside }, () => {
-      const lines = [`The index was made again: ${grouped(summary.receipts)} receipts of ${grouped(summary.packs)} packs.`];
+      const lines = [
+        `The index was made again: ${grouped(summary.receipts)} receipts of ${grouped(summary.packs)} packs.`,
+      ];
       if (aside !== null) lines.push(`The old index is kept in ${aside}.`);
       if (summary.unrecorded > 0) lines.push(`Of ${summary.unrecorded} packs nothing says what was answered.`);
       if (differing.length === 0) lines.push('Every verdict that was recorded came out the same.');
-      else lines.push(`${differing.length} verdicts differ from what was answered:`, table(['pack', 'line', 'answered', 'now'], differing.slice(0, NAMED_MAX).map((d) => [d.pack_id, d.line, d.answered, d.now])));
+      else
+        lines.push(
+          `${differing.length} verdicts differ from what was answered:`,
+          table(
+            ['pack', 'line', 'answered', 'now'],
+            differing.slice(0, NAMED_MAX).map((d) => [d.pack_id, d.line, d.answered, d.now]),
+          ),
+        );
       for (const pack of unreadable) lines.push(`The pack ${pack} was answered once and cannot be read any more.`);
       return lines.join('\n');
     });

@@ -14,12 +14,25 @@ export interface RejectsOptions extends GlobalOptions {
 
 /** Lists rejected receipts and conflicts, the latest first. */
 export async function rejects(options: RejectsOptions): Promise<void> {
-  const selection = { start_time: options.from, end_time: options.to, source: options.source, event_type: options.type };
+  const selection = {
+    start_time: options.from,
+    end_time: options.to,
+    source: options.source,
+    event_type: options.type,
+  };
   const found: Reject[] = [];
   for await (const reject of investigator(options).readRejects(selection)) {
     found.push(reject);
     if (found.length >= Number(options.limit)) break;
   }
-  const rows = found.map((r) => [r.received_at, r.code, r.detail ?? '', `${r.source ?? '?'} ${r.event_type ?? '?'}`, `${r.pack_id}/${r.line}`]);
-  print(options, found, () => (found.length === 0 ? 'Nothing was rejected.' : table(['received', 'code', 'why', 'series', 'receipt'], rows)));
+  const rows = found.map((r) => [
+    r.received_at,
+    r.code,
+    r.detail ?? '',
+    `${r.source ?? '?'} ${r.event_type ?? '?'}`,
+    `${r.pack_id}/${r.line}`,
+  ]);
+  print(options, found, () =>
+    found.length === 0 ? 'Nothing was rejected.' : table(['received', 'code', 'why', 'series', 'receipt'], rows),
+  );
 }

@@ -1,8 +1,8 @@
-import type { DuplicatesReport, LagReport } from '@pik/schema';
+import { type DuplicatesReport, durationText, type LagReport } from '@pik/schema';
 import type { ReportSelection } from '@pik/sdk/investigator';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { type Cell, duration, percent, table } from '../terminal.ts';
+import { type Cell, percent, table } from '../terminal.ts';
 
 /** What a report covers, as options of a command. */
 export interface ReportOptions extends GlobalOptions {
@@ -51,16 +51,26 @@ export function lagText(report: LagReport): string {
   const row = (name: string, f: NonNullable<LagReport['total']>): Cell[] => [
     name,
     f.count,
-    duration(f.p50_ms),
-    duration(f.p90_ms),
-    duration(f.p99_ms),
-    duration(f.max_ms),
+    durationText(f.p50_ms),
+    durationText(f.p90_ms),
+    durationText(f.p99_ms),
+    durationText(f.max_ms),
     f.late_count,
     f.future_count,
     percent(f.delay_share),
   ];
   const rows = report.groups.slice(0, ROWS_MAX).map(({ group, figures }) => row(groupName(group), figures));
-  const head = ['', 'events', 'p50', 'p90', 'p99', 'max', `over ${duration(report.late_over_ms)}`, 'future', 'of all delay'];
+  const head = [
+    '',
+    'events',
+    'p50',
+    'p90',
+    'p99',
+    'max',
+    `over ${durationText(report.late_over_ms)}`,
+    'future',
+    'of all delay',
+  ];
   return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
 }
 
@@ -75,7 +85,7 @@ export function duplicatesText(report: DuplicatesReport): string {
     f.conflicts,
     f.entities,
     percent(f.repeat_share),
-    f.delay_p50_ms === null ? null : duration(f.delay_p50_ms),
+    f.delay_p50_ms === null ? null : durationText(f.delay_p50_ms),
   ];
   const rows = report.groups.slice(0, ROWS_MAX).map(({ group, figures }) => row(groupName(group), figures));
   const head = ['', 'receipts', 'events', 'duplicates', 'conflicts', 'entities', 'repeats', 'p50 after first'];
@@ -88,7 +98,10 @@ function groupName(group: Readonly<Record<string, string | undefined>>): string 
 
 function more(report: { groups: readonly unknown[]; notes: readonly string[] }): string[] {
   const hidden = report.groups.length - ROWS_MAX;
-  return [...(hidden > 0 ? [`and ${hidden} more groups (--json has all)`] : []), ...report.notes.map((note) => `note: ${note}`)];
+  return [
+    ...(hidden > 0 ? [`and ${hidden} more groups (--json has all)`] : []),
+    ...report.notes.map((note) => `note: ${note}`),
+  ];
 }
 
 function withImportHint(text: string, { range }: Pick<LagReport, 'range'>): string {

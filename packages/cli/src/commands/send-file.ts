@@ -48,7 +48,9 @@ export async function sendFile(file: string, options: SendFileOptions): Promise<
   } finally {
     progress.stop();
   }
-  print(options, { counts: totals.counts, rejected: totals.rejected }, () => summary(totals, performance.now() - startedMs));
+  print(options, { counts: totals.counts, rejected: totals.rejected }, () =>
+    summary(totals, performance.now() - startedMs),
+  );
   return (totals.counts.REJECTED ?? 0) === 0;
 }
 
@@ -100,8 +102,17 @@ function tally(totals: Totals, results: readonly IngestResult[], firstLine: numb
 
 function summary({ counts, rejected }: Totals, tookMs: number): string {
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-  const lines = [`${grouped(total)} records in ${(tookMs / 1000).toFixed(1)} s`, table(['outcome', 'records'], Object.entries(counts))];
-  if (rejected.length > 0) lines.push('first rejections:', table(['record', 'code', 'why'], rejected.map((r) => [r.line, r.code, printable(r.detail)])));
+  const lines = [
+    `${grouped(total)} records in ${(tookMs / 1000).toFixed(1)} s`,
+    table(['outcome', 'records'], Object.entries(counts)),
+  ];
+  if (rejected.length > 0)
+    lines.push(
+      'first rejections:',
+      table(
+        ['record', 'code', 'why'],
+        rejected.map((r) => [r.line, r.code, printable(r.detail)]),
+      ),
+    );
   return lines.join('\n');
 }
-

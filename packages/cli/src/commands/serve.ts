@@ -37,7 +37,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     dir,
     onWarning: (message, error) => telemetry.log('warn', 'backend', { message, error: String(error) }),
   });
-  const retention = config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
+  const retention =
+    config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
   const pipeline = createPipeline({ backend, telemetry, ...retention });
   await pipeline.sweep({ minAgeMs: 0, lookBackMs: MS_PER_DAY });
   const app = createApp({
@@ -59,7 +60,8 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 function portOf(text: string): number {
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new KitError('CONFIG_INVALID', `${text} is not a port`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new KitError('CONFIG_INVALID', `${text} is not a port`);
   return port;
 }
 
@@ -72,11 +74,15 @@ function checkBinding(host: string, { apiKeys }: PikConfig): void {
   );
 }
 
-function start(fetch: (request: Request) => Promise<Response>, at: { port: number; hostname: string }): Promise<Server> {
+function start(
+  fetch: (request: Request) => Promise<Response>,
+  at: { port: number; hostname: string },
+): Promise<Server> {
   return new Promise((done, fail) => {
     const server = listen({ fetch, ...at, overrideGlobalObjects: false }, () => done(server)) as Server;
     server.on('error', (cause: NodeJS.ErrnoException) => {
-      const text = cause.code === 'EADDRINUSE' ? `port ${at.port} is in use; choose another with --port` : cause.message;
+      const text =
+        cause.code === 'EADDRINUSE' ? `port ${at.port} is in use; choose another with --port` : cause.message;
       fail(new KitError('CONFIG_INVALID', text, { cause }));
     });
     // Above the minute after which load balancers drop idle connections: the server must not be the first to close.
@@ -91,7 +97,10 @@ function addressPort(server: Server): number {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-function sweepQuietly(pipeline: Pipeline, telemetry: { log(level: 'error', event: string, fields: object): void }): void {
+function sweepQuietly(
+  pipeline: Pipeline,
+  telemetry: { log(level: 'error', event: string, fields: object): void },
+): void {
   pipeline.sweep({ minAgeMs: SWEEP_MIN_AGE_MS, lookBackMs: 10 * 60_000 }).catch((error: unknown) => {
     telemetry.log('error', 'sweep_failed', { error: String(error) });
   });

@@ -33,7 +33,14 @@ function verificationText({ packs, receipts, counts, faults, digest }: Verificat
   const settled = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
   const lines = [`${grouped(packs)} packs with ${grouped(receipts)} receipts: ${settled.join(', ') || 'nothing'}`];
   if (faults.length === 0) lines.push('Log and index agree.');
-  else lines.push(`${faults.length} faults:`, table(['code', 'what', 'where'], faults.map((f) => [f.code, f.text, printable(placeOf(f))])));
+  else
+    lines.push(
+      `${faults.length} faults:`,
+      table(
+        ['code', 'what', 'where'],
+        faults.map((f) => [f.code, f.text, printable(placeOf(f))]),
+      ),
+    );
   if (withDigest) lines.push(`digest ${digest}`);
   return lines.join('\n');
 }

@@ -79,12 +79,20 @@ export function admitRecord(record: RawRecord, context: ArrivalContext): Arrival
     return rejected(record, context, new Fault('JSON_TOO_DEEP', null, `nested deeper than ${LIMITS.json_depth_max}`));
   }
   if (scan.members > LIMITS.json_members_max) {
-    return rejected(record, context, new Fault('JSON_TOO_MANY_MEMBERS', null, `more than ${LIMITS.json_members_max} members`));
+    return rejected(
+      record,
+      context,
+      new Fault('JSON_TOO_MANY_MEMBERS', null, `more than ${LIMITS.json_members_max} members`),
+    );
   }
   const value = parse(text);
   if (value instanceof Fault) return rejected(record, context, value);
   if (!isObject(value)) {
-    return rejected(record, context, new Fault('RECORD_NOT_OBJECT', null, `an event is an object, not ${typeName(value)}`));
+    return rejected(
+      record,
+      context,
+      new Fault('RECORD_NOT_OBJECT', null, `an event is an object, not ${typeName(value)}`),
+    );
   }
   return readEvent(record, { ...context, text, value, members: scan.members, inexact: scan.inexact_integers });
 }
@@ -205,7 +213,11 @@ function hashPayload(parsed: Parsed, name: string): HashedPayload | Fault {
   if (!Object.hasOwn(value, name)) return new Fault('FIELD_MISSING', `/${name}`, `${name} is required`);
   const payload = value[name];
   if (typeof payload !== 'object' || payload === null) {
-    return new Fault('PAYLOAD_NOT_CONTAINER', `/${name}`, `${name} must be an object or an array, not ${typeName(payload)}`);
+    return new Fault(
+      'PAYLOAD_NOT_CONTAINER',
+      `/${name}`,
+      `${name} must be an object or an array, not ${typeName(payload)}`,
+    );
   }
   let canonical: { text: string; members: number };
   try {

@@ -40,7 +40,8 @@ function bitIf(condition: boolean, flag: EventFlag): number {
 
 /** Compares the fields that the rule makes the identity of; the id alone is a hash and proves nothing. */
 function sameIdentity(a: EventRow, b: EventRow): boolean {
-  if (a.rule !== b.rule || a.source !== b.source || a.event_type !== b.event_type || a.entity_id !== b.entity_id) return false;
+  if (a.rule !== b.rule || a.source !== b.source || a.event_type !== b.event_type || a.entity_id !== b.entity_id)
+    return false;
   if (a.rule === 'key') return a.idempotency_key === b.idempotency_key;
   if (a.event_ms !== b.event_ms || a.event_sub_ns !== b.event_sub_ns) return false;
   if (a.rule === 'content') return a.payload_hash === b.payload_hash;

@@ -49,7 +49,8 @@ export function addReceipts(tallies: DuplicatesTallies, slice: SliceRow, entries
     addReceipt(tallies.total, entry);
     const group = tallies.groups.of(groupOf(slice, tallies.scope, entry));
     if (group !== null) addReceipt(group, entry);
-    if (entry.outcome !== 'ACCEPTED') tallies.repeats.set(entry.event_id, (tallies.repeats.get(entry.event_id) ?? 0) + 1);
+    if (entry.outcome !== 'ACCEPTED')
+      tallies.repeats.set(entry.event_id, (tallies.repeats.get(entry.event_id) ?? 0) + 1);
   }
 }
 

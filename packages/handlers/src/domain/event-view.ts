@@ -1,4 +1,12 @@
-import { type DeliveryView, type EventView, flagNames, formatEpochMs, formatInstant, packKey, type rejectViewSchema } from '@pik/schema';
+import {
+  type DeliveryView,
+  type EventView,
+  flagNames,
+  formatEpochMs,
+  formatInstant,
+  packKey,
+  type rejectViewSchema,
+} from '@pik/schema';
 
 import type { DeliveryRow, EventRow, FailureRow } from '../ports/rows.ts';
 

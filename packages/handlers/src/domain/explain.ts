@@ -1,4 +1,11 @@
-import { type EventExplanation, type Finding, formatEpochMs, type IdentityRule, packKey } from '@pik/schema';
+import {
+  durationText,
+  type EventExplanation,
+  type Finding,
+  formatEpochMs,
+  type IdentityRule,
+  packKey,
+} from '@pik/schema';
 
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import { deliveryView, eventView } from './event-view.ts';
@@ -76,11 +83,17 @@ function latenessOf(row: EventRow, lags: Histogram): EventExplanation['lateness'
 function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: EventExplanation['lateness']): string {
   const { source, event_type, entity_id, received_ms, event_ms } = row;
   const lag = received_ms - event_ms;
-  const when = lag >= 0 ? `${duration(lag)} after it happened` : `${duration(-lag)} before its own event time`;
-  const rank = lateness === null || lateness.of_events < 2 ? '' : `, later than ${percent(lateness.later_than_share)} of its series that day`;
+  const when = lag >= 0 ? `${durationText(lag)} after it happened` : `${durationText(-lag)} before its own event time`;
+  const rank =
+    lateness === null || lateness.of_events < 2
+      ? ''
+      : `, later than ${percent(lateness.later_than_share)} of its series that day`;
   const conflicts = deliveries.filter(({ outcome }) => outcome === 'CONFLICT').length;
   const repeats = deliveries.length - conflicts;
-  const more = [repeats > 0 ? plural(repeats, 'repeat') : '', conflicts > 0 ? plural(conflicts, 'conflict') : ''].filter(Boolean);
+  const more = [
+    repeats > 0 ? plural(repeats, 'repeat') : '',
+    conflicts > 0 ? plural(conflicts, 'conflict') : '',
+  ].filter(Boolean);
   const again = more.length === 0 ? 'It came once.' : `Then came ${more.join(' and ')}.`;
   return `${event_type} of ${entity_id} from ${source} was received ${when}${rank}. ${again}`;
 }
@@ -93,31 +106,12 @@ function percent(share: number): string {
   return `${Math.floor(share * 1000) / 10} %`;
 }
 
-/** A duration as a person says it, in its two largest units. */
-export function duration(ms: number): string {
-  if (ms < 1000) return `${ms} ms`;
-  const units: [string, number][] = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['min', 60_000],
-    ['s', 1000],
-  ];
-  const first = units.findIndex(([, size]) => ms >= size);
-  let rest = ms;
-  const parts: string[] = [];
-  for (const [unit, size] of units.slice(first, first + 2)) {
-    const n = Math.floor(rest / size);
-    if (n > 0) parts.push(`${n} ${unit}`);
-    rest -= n * size;
-  }
-  return parts.join(' ');
-}
-
 /** How a conflicting payload differs from the first, member by member at the top level. */
 export function conflictFinding(first: object, other: object, delivery: DeliveryRow): Finding {
   const names = new Set([...Object.keys(first), ...Object.keys(other)]);
   const differing = [...names].filter((name) => !sameMember(first, other, name)).sort();
-  const where = differing.length === 0 ? 'deeper inside' : `in ${differing.map((name) => JSON.stringify(name)).join(', ')}`;
+  const where =
+    differing.length === 0 ? 'deeper inside' : `in ${differing.map((name) => JSON.stringify(name)).join(', ')}`;
   const { pack_id, line } = delivery;
   return {
     code: 'CONFLICT',

@@ -24,7 +24,14 @@ const LINEAR_MAX = 1_000;
 
 /** A histogram of nothing. */
 export function createHistogram(): Histogram {
-  return { count: 0, sum: 0, delay: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, buckets: new Map() };
+  return {
+    count: 0,
+    sum: 0,
+    delay: 0,
+    min: Number.POSITIVE_INFINITY,
+    max: Number.NEGATIVE_INFINITY,
+    buckets: new Map(),
+  };
 }
 
 /** Counts one value. */

@@ -114,7 +114,11 @@ export function splitJsonArray(text: string): [start: number, end: number][] | n
   return null;
 }
 
-function closeList(text: string, spans: [number, number][], last: { span: [number, number] | null; end: number }): [number, number][] | null {
+function closeList(
+  text: string,
+  spans: [number, number][],
+  last: { span: [number, number] | null; end: number },
+): [number, number][] | null {
   if (trimmed(text, last.end + 1, text.length) !== null) return null;
   if (last.span !== null) spans.push(last.span);
   else if (spans.length > 0) return null;
@@ -145,7 +149,8 @@ export function memberText(text: string, name: string): string | null {
     } else if (code === COLON && depth === 1) {
       const end = valueEnd(text, i + 1);
       const span = trimmed(text, i + 1, end);
-      if (span !== null && JSON.parse(text.slice(keyStart, text.lastIndexOf('"', i) + 1)) === name) return text.slice(...span);
+      if (span !== null && JSON.parse(text.slice(keyStart, text.lastIndexOf('"', i) + 1)) === name)
+        return text.slice(...span);
       keyStart = -1;
       i = end - 1;
     } else if (code === OPEN_OBJECT) depth += 1;

@@ -2,7 +2,15 @@ import { type LagFigures, LIMITS } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
 import { createGroups, type Groups } from './groups.ts';
-import { addTo, countOver, createHistogram, decodeHistogram, type Histogram, mergeInto, quantile } from './histogram.ts';
+import {
+  addTo,
+  countOver,
+  createHistogram,
+  decodeHistogram,
+  type Histogram,
+  mergeInto,
+  quantile,
+} from './histogram.ts';
 import { coverageOf, groupOf, isInScope, type ReportScope } from './report-scope.ts';
 import type { SliceEntry } from './slice-codec.ts';
 

@@ -90,7 +90,11 @@ export function readTime(record: JsonObject, name: string): Instant | Fault {
   const value = Object.hasOwn(record, name) ? record[name] : undefined;
   if (value === undefined) return new Fault('FIELD_MISSING', `/${name}`, `${name} is required`);
   if (typeof value !== 'string') {
-    return new Fault('TIME_INVALID', `/${name}`, `${name} must be an RFC 3339 text with an offset, not ${typeName(value)}`);
+    return new Fault(
+      'TIME_INVALID',
+      `/${name}`,
+      `${name} must be an RFC 3339 text with an offset, not ${typeName(value)}`,
+    );
   }
   const instant = value.length <= LIMITS.time_chars_max ? parseTime(value) : null;
   if (instant !== null) return instant;
@@ -115,9 +119,11 @@ const UUID = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 export function readProducer(record: JsonObject): ProducerStamp | Fault | null {
   if (!Object.hasOwn(record, 'producer')) return null;
   const value = record.producer;
-  if (!isObject(value)) return new Fault('FIELD_INVALID', '/producer', `producer must be an object, not ${typeName(value)}`);
+  if (!isObject(value))
+    return new Fault('FIELD_INVALID', '/producer', `producer must be an object, not ${typeName(value)}`);
   const { id, seq } = value;
-  if (typeof id !== 'string' || !UUID.test(id)) return new Fault('FIELD_INVALID', '/producer/id', 'producer.id must be a UUID');
+  if (typeof id !== 'string' || !UUID.test(id))
+    return new Fault('FIELD_INVALID', '/producer/id', 'producer.id must be a UUID');
   if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) {
     return new Fault('FIELD_INVALID', '/producer/seq', 'producer.seq must be an integer from 1');
   }

@@ -20,7 +20,10 @@ export type Coverage = 'all' | 'none' | 'some';
 /** Whether a slice can be taken as a whole, left out, or must be read receipt by receipt. */
 export function coverageOf(slice: SliceRow, scope: ReportScope): Coverage {
   if (slice.imported && !scope.includeImported) return 'none';
-  const received = rangeCoverage([slice.received_min_ms, slice.received_max_ms + 1], [Number.NEGATIVE_INFINITY, scope.asOfMs + 1]);
+  const received = rangeCoverage(
+    [slice.received_min_ms, slice.received_max_ms + 1],
+    [Number.NEGATIVE_INFINITY, scope.asOfMs + 1],
+  );
   const dayMs = slice.event_day * MS_PER_DAY;
   const span: [number, number] =
     scope.basis === 'event' ? [dayMs, dayMs + MS_PER_DAY] : [slice.received_min_ms, slice.received_max_ms + 1];

@@ -2,7 +2,10 @@ import type { SequenceRow } from '../ports/rows.ts';
 import type { Arrival } from './admit.ts';
 
 /** Ranges of the sequence numbers that a request brought, per producer, whatever became of the receipts. */
-export function sequenceRows(arrivals: readonly Arrival[], pack: { pack_id: string; expires_ms: number }): SequenceRow[] {
+export function sequenceRows(
+  arrivals: readonly Arrival[],
+  pack: { pack_id: string; expires_ms: number },
+): SequenceRow[] {
   const seen = new Map<string, { numbers: number[]; received_ms: number }>();
   for (const { producer, received_ms } of arrivals) {
     if (producer === null) continue;
@@ -12,7 +15,13 @@ export function sequenceRows(arrivals: readonly Arrival[], pack: { pack_id: stri
   }
   const rows: SequenceRow[] = [];
   for (const [producer_id, { numbers, received_ms }] of seen) {
-    rows.push({ producer_id, pack_id: pack.pack_id, ranges: toRanges(numbers), received_ms, expires_ms: pack.expires_ms });
+    rows.push({
+      producer_id,
+      pack_id: pack.pack_id,
+      ranges: toRanges(numbers),
+      received_ms,
+      expires_ms: pack.expires_ms,
+    });
   }
   return rows;
 }

@@ -56,7 +56,11 @@ export function eventRows(arrivals: readonly Arrival[], pack: PackFacts): EventR
  * Everything that a request leaves behind, from what its inserts met. `met` goes with `rows`, row by row. Called again
  * for the same pack it gives the same rows, so that the sweeper may repeat what a crash cut short.
  */
-export function settle(arrivals: readonly Arrival[], rows: readonly EventRow[], options: { pack: PackFacts; met: readonly Insertion[] }): Settlement {
+export function settle(
+  arrivals: readonly Arrival[],
+  rows: readonly EventRow[],
+  options: { pack: PackFacts; met: readonly Insertion[] },
+): Settlement {
   const { pack, met } = options;
   const verdicts: (Verdict | null)[] = arrivals.map(() => null);
   for (let i = 0; i < rows.length; i++) {
@@ -95,7 +99,11 @@ function deliveryRows(rows: readonly EventRow[], verdicts: readonly (Verdict | n
   return deliveries;
 }
 
-function failureRows(arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[], pack: PackFacts): FailureRow[] {
+function failureRows(
+  arrivals: readonly Arrival[],
+  verdicts: readonly (Verdict | null)[],
+  pack: PackFacts,
+): FailureRow[] {
   const failures: FailureRow[] = [];
   for (let line = 0; line < arrivals.length; line++) {
     const arrival = arrivals[line] as Arrival;

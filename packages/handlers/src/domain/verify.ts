@@ -31,12 +31,25 @@ export function outcomeAt(pack: PackRow, line: number) {
 }
 
 /** Envelopes that do not say what their own bytes say. */
-export function envelopeFaults(packId: string, envelopes: readonly Envelope[], arrivals: readonly Arrival[]): VerifyFault[] {
+export function envelopeFaults(
+  packId: string,
+  envelopes: readonly Envelope[],
+  arrivals: readonly Arrival[],
+): VerifyFault[] {
   const faults: VerifyFault[] = [];
   for (const [line, envelope] of envelopes.entries()) {
-    const head = { requestId: envelope.request_id, principal: envelope.principal, toBase64: () => envelope.body_base64 ?? '' };
+    const head = {
+      requestId: envelope.request_id,
+      principal: envelope.principal,
+      toBase64: () => envelope.body_base64 ?? '',
+    };
     if (!sameValue(envelope, envelopeOf(arrivals[line] as Arrival, line, head))) {
-      faults.push(verifyFault('ENVELOPE_DIFFERS', 'The envelope does not agree with the bytes that it holds.', { pack_id: packId, line }));
+      faults.push(
+        verifyFault('ENVELOPE_DIFFERS', 'The envelope does not agree with the bytes that it holds.', {
+          pack_id: packId,
+          line,
+        }),
+      );
     }
   }
   return faults;
@@ -53,13 +66,19 @@ export interface IndexedLine {
 }
 
 /** Compares the rows of one line with what its bytes and its recorded outcome ask for. */
-export function lineFaults(line: { expected: EventRow | null; arrival: Arrival; outcome: string | undefined }, found: IndexedLine, place: Required<Pick<FaultPlace, 'pack_id' | 'line'>>): VerifyFault[] {
+export function lineFaults(
+  line: { expected: EventRow | null; arrival: Arrival; outcome: string | undefined },
+  found: IndexedLine,
+  place: Required<Pick<FaultPlace, 'pack_id' | 'line'>>,
+): VerifyFault[] {
   const { expected, arrival, outcome } = line;
   if (expected === null) return rejectFaults(arrival, outcome, { found, place });
   const at = { ...place, event_id: expected.event_id };
   if (outcome === 'ACCEPTED') {
     if (found.event === null) return [verifyFault('EVENT_MISSING', 'The index has no row of this accepted event.', at)];
-    return sameValue(found.event, expected) ? [] : [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+    return sameValue(found.event, expected)
+      ? []
+      : [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
   }
   if (outcome !== 'DUPLICATE' && outcome !== 'CONFLICT') {
     return [verifyFault('OUTCOME_DIFFERS', 'The PACK row calls a readable record rejected.', at)];
@@ -67,24 +86,37 @@ export function lineFaults(line: { expected: EventRow | null; arrival: Arrival; 
   return repeatFaults(expected, outcome, { found, at });
 }
 
-function rejectFaults(arrival: Arrival, outcome: string | undefined, options: { found: IndexedLine; place: FaultPlace }): VerifyFault[] {
+function rejectFaults(
+  arrival: Arrival,
+  outcome: string | undefined,
+  options: { found: IndexedLine; place: FaultPlace },
+): VerifyFault[] {
   const { found, place } = options;
-  if (outcome !== 'REJECTED') return [verifyFault('OUTCOME_DIFFERS', 'The PACK row does not call a broken record rejected.', place)];
-  if (found.failure === null) return [verifyFault('REJECT_MISSING', 'The index has no row of this rejected receipt.', place)];
+  if (outcome !== 'REJECTED')
+    return [verifyFault('OUTCOME_DIFFERS', 'The PACK row does not call a broken record rejected.', place)];
+  if (found.failure === null)
+    return [verifyFault('REJECT_MISSING', 'The index has no row of this rejected receipt.', place)];
   const { code, path, detail } = found.failure;
   const same = code === arrival.fault?.code && path === arrival.fault.path && detail === arrival.fault.detail;
   return same ? [] : [verifyFault('REJECT_DIFFERS', 'The REJECT row gives another reason than the bytes.', place)];
 }
 
-function repeatFaults(expected: EventRow, outcome: 'DUPLICATE' | 'CONFLICT', options: { found: IndexedLine; at: FaultPlace }): VerifyFault[] {
+function repeatFaults(
+  expected: EventRow,
+  outcome: 'DUPLICATE' | 'CONFLICT',
+  options: { found: IndexedLine; at: FaultPlace },
+): VerifyFault[] {
   const { found, at } = options;
-  if (found.event === null) return [verifyFault('EVENT_MISSING', 'The index has no row of the event that this receipt repeats.', at)];
+  if (found.event === null)
+    return [verifyFault('EVENT_MISSING', 'The index has no row of the event that this receipt repeats.', at)];
   const same = found.event.payload_hash === expected.payload_hash;
   if (same !== (outcome === 'DUPLICATE')) {
     return [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its payload says otherwise.`, at)];
   }
   if (found.delivery === null) {
-    return found.deliveriesFull ? [] : [verifyFault('DELIVERY_MISSING', 'The index has no row of this further receipt.', at)];
+    return found.deliveriesFull
+      ? []
+      : [verifyFault('DELIVERY_MISSING', 'The index has no row of this further receipt.', at)];
   }
   const { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash } = expected;
   const wanted = { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, outcome };
@@ -114,6 +146,9 @@ function plain(slice: SliceRow): Record<string, unknown> {
 /** Equal as JSON, whatever the order of the members; Infinity, which never expires, is its own value. */
 export function sameValue(a: object, b: object): boolean {
   const text = (value: object) =>
-    JSON.stringify(Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)), (_, item) => (item === Number.POSITIVE_INFINITY ? 'Infinity' : item));
+    JSON.stringify(
+      Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)),
+      (_, item) => (item === Number.POSITIVE_INFINITY ? 'Infinity' : item),
+    );
   return text(a) === text(b);
 }

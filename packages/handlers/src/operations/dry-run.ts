@@ -27,7 +27,8 @@ export async function rehearse(context: Context, arrivals: readonly Arrival[]): 
   const verdicts: (Verdict | null)[] = arrivals.map(() => null);
   for (const row of rows) {
     const there = stored.get(row.event_id) ?? null;
-    const met: Insertion = there === null ? { kind: 'inserted', replaced_expired: false } : { kind: 'present', stored: there };
+    const met: Insertion =
+      there === null ? { kind: 'inserted', replaced_expired: false } : { kind: 'present', stored: there };
     verdicts[row.line] = classify(row, met);
     if (there === null) stored.set(row.event_id, row);
   }

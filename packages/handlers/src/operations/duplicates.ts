@@ -16,7 +16,8 @@ export async function duplicates(context: Context, query: ReportQuery): Promise<
   for await (const slice of readSlices(context, slices, limits)) {
     if (coverageOf(slice, scope) !== 'none') days.add(slice.event_day);
   }
-  for await (const [slice, entries] of readDays(context, slices, { days, limits })) addReceipts(tallies, slice, entries);
+  for await (const [slice, entries] of readDays(context, slices, { days, limits }))
+    addReceipts(tallies, slice, entries);
   if (tallies.groups.full) limits.notes.push(`only ${query.groupsMax} groups are told apart; the total covers all`);
   return {
     range: rangeView(scope),

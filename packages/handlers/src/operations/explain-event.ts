@@ -1,4 +1,13 @@
-import { deriveIdentity, type EventExplanation, type Finding, KitError, LIMITS, MS_PER_DAY, MS_PER_HOUR, parseTime } from '@pik/schema';
+import {
+  deriveIdentity,
+  type EventExplanation,
+  type Finding,
+  KitError,
+  LIMITS,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  parseTime,
+} from '@pik/schema';
 
 import { type BytesCheck, conflictFinding, explainFound, explainMissing } from '../domain/explain.ts';
 import { createHistogram, decodeHistogram, mergeInto } from '../domain/histogram.ts';
@@ -15,10 +24,15 @@ import { timelineRows } from './timeline.ts';
 type PackReader = ReturnType<typeof createPackReader>;
 
 /** What happened to one event: its story with evidence, or why there is none. */
-export async function explainEvent(context: Context, query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation> {
+export async function explainEvent(
+  context: Context,
+  query: EventQuery,
+  options: { asOfMs: number | null },
+): Promise<EventExplanation> {
   const asOfMs = options.asOfMs ?? context.backend.clock.now();
   const { row, eventId, findings } = await findEvent(context, query, asOfMs);
-  if (row === null) return explainMissing(asOfMs, [...findings, ...(await missingFindings(context, query, { eventId, asOfMs }))]);
+  if (row === null)
+    return explainMissing(asOfMs, [...findings, ...(await missingFindings(context, query, { eventId, asOfMs }))]);
   if (row.received_ms > asOfMs) {
     const text = 'The event was received after the time asked about.';
     return explainMissing(asOfMs, [{ code: 'NOT_YET_RECEIVED', text, evidence: [{ event_id: row.event_id }] }]);
@@ -58,7 +72,11 @@ function keyedId(query: { source: string; event_type: string; entity_id: string;
 }
 
 /** The event of the entity nearest to a time, within an hour; the others are named. */
-async function findByTime(context: Context, query: { entity_id: string; event_time: string }, asOfMs: number): Promise<Found> {
+async function findByTime(
+  context: Context,
+  query: { entity_id: string; event_time: string },
+  asOfMs: number,
+): Promise<Found> {
   const at = parseTime(query.event_time);
   if (at === null) throw new KitError('REQUEST_INVALID', 'event_time is no time', { path: '/event_time' });
   const bound = (ms: number) => new Date(ms).toISOString();
@@ -82,13 +100,20 @@ async function findByTime(context: Context, query: { entity_id: string; event_ti
 async function checkBytes(read: PackReader, row: EventRow): Promise<{ bytes: BytesCheck; payload: object | null }> {
   try {
     const envelope = (await read(row.pack_id))[row.line];
-    if (envelope === undefined) return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, payload: null };
+    if (envelope === undefined)
+      return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, payload: null };
     const { event } = arrivalOf(envelope);
     const body = new TextDecoder().decode(envelopeBody(envelope));
     if (event?.event_id !== row.event_id || event.payload_hash !== row.payload_hash) {
-      return { bytes: { state: 'DIFFERS', text: 'The bytes in the log are not those that were indexed.', body }, payload: null };
+      return {
+        bytes: { state: 'DIFFERS', text: 'The bytes in the log are not those that were indexed.', body },
+        payload: null,
+      };
     }
-    return { bytes: { state: 'OK', text: 'Read again now: identity and payload hash agree.', body }, payload: event.payload };
+    return {
+      bytes: { state: 'OK', text: 'Read again now: identity and payload hash agree.', body },
+      payload: event.payload,
+    };
   } catch (error) {
     if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;
     const state = error.code === 'RAW_MISSING' ? 'MISSING' : 'CORRUPT';
@@ -96,7 +121,11 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<{ bytes: Byt
   }
 }
 
-async function conflictFindings(read: PackReader, first: object | null, deliveries: readonly DeliveryRow[]): Promise<Finding[]> {
+async function conflictFindings(
+  read: PackReader,
+  first: object | null,
+  deliveries: readonly DeliveryRow[],
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const delivery of deliveries) {
     if (delivery.outcome !== 'CONFLICT' || first === null) continue;

@@ -41,29 +41,57 @@ function timeOf(query: EventQuery, eventId: string | null): number | null {
 async function rejectedFinding(context: Context, query: EventQuery): Promise<Finding[]> {
   if (!('source' in query)) return [];
   const { source, event_type } = query;
-  const found = await context.backend.index.listFailures({ fromMs: 0, toMs: 2 ** 47, source, event_type, limit: NEIGHBOURS_MAX });
+  const found = await context.backend.index.listFailures({
+    fromMs: 0,
+    toMs: 2 ** 47,
+    source,
+    event_type,
+    limit: NEIGHBOURS_MAX,
+  });
   const rejects = found.items.filter(({ kind }) => kind === 'REJECT');
   if (rejects.length === 0) return [];
   const evidence = rejects.slice(0, NAMED_MAX).map(({ pack_id, line }) => ({ pack_id, line }));
   const reasons = [...new Set(rejects.map(({ code }: FailureRow) => code))].join(', ');
   const count = found.next === null ? `${rejects.length}` : `${rejects.length} or more`;
-  return [{ code: 'REJECTED_IN_SERIES', text: `${count} receipts of this source and type were rejected (${reasons}); it may be among them.`, evidence }];
+  return [
+    {
+      code: 'REJECTED_IN_SERIES',
+      text: `${count} receipts of this source and type were rejected (${reasons}); it may be among them.`,
+      evidence,
+    },
+  ];
 }
 
 function expiredFinding(context: Context, time: number | null): Finding[] {
   const horizon = context.backend.clock.now() - context.indexRetentionMs;
   if (time === null || time >= horizon) return [];
-  return [{ code: 'OUTSIDE_RETENTION', text: `Its event time lies before ${formatEpochMs(horizon)}, from where on the index remembers.` }];
+  return [
+    {
+      code: 'OUTSIDE_RETENTION',
+      text: `Its event time lies before ${formatEpochMs(horizon)}, from where on the index remembers.`,
+    },
+  ];
 }
 
 /** Events of the same entity within a day of the time: the id holds the entity's hash, so no name is needed. */
-async function neighboursOf(context: Context, query: EventQuery, target: Target & { time: number | null }): Promise<readonly EventRow[]> {
+async function neighboursOf(
+  context: Context,
+  query: EventQuery,
+  target: Target & { time: number | null },
+): Promise<readonly EventRow[]> {
   const { asOfMs, time, eventId } = target;
   const at = (ms: number) => new Date(ms).toISOString();
   if ('entity_id' in query) {
     const start_time = time === null ? null : at(time - MS_PER_DAY);
     const end_time = time === null ? null : at(time + MS_PER_DAY);
-    const page = await timelineRows(context, { entity_id: query.entity_id, start_time, end_time, asOfMs, limit: NEIGHBOURS_MAX, cursor: null });
+    const page = await timelineRows(context, {
+      entity_id: query.entity_id,
+      start_time,
+      end_time,
+      asOfMs,
+      limit: NEIGHBOURS_MAX,
+      cursor: null,
+    });
     return page.items;
   }
   if (eventId === null || time === null) return [];
@@ -73,10 +101,17 @@ async function neighboursOf(context: Context, query: EventQuery, target: Target 
 }
 
 function neighboursFinding(neighbours: readonly EventRow[], time: number | null): Finding {
-  const span = time === null ? 'at any time' : `between ${formatEpochMs(time - MS_PER_DAY)} and ${formatEpochMs(time + MS_PER_DAY)}`;
+  const span =
+    time === null
+      ? 'at any time'
+      : `between ${formatEpochMs(time - MS_PER_DAY)} and ${formatEpochMs(time + MS_PER_DAY)}`;
   const evidence = neighbours.slice(0, NAMED_MAX).map(({ event_id }) => ({ event_id }));
   const count = neighbours.length >= NEIGHBOURS_MAX ? `${NEIGHBOURS_MAX} or more` : `${neighbours.length}`;
-  return { code: 'NO_RECEIPT', text: `No receipt of it came; ${count} other events of the entity ${span} did.`, evidence };
+  return {
+    code: 'NO_RECEIPT',
+    text: `No receipt of it came; ${count} other events of the entity ${span} did.`,
+    evidence,
+  };
 }
 
 /** A gap in a producer's own count proves that something was made and never came. */
@@ -86,9 +121,14 @@ async function sequenceFindings(context: Context, neighbours: readonly EventRow[
   for (const producer of [...producers].slice(0, NAMED_MAX)) {
     const gaps = await missingNumbers(context, producer);
     if (gaps.length === 0) continue;
-    const named = gaps.slice(0, NAMED_MAX).map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`));
+    const named = gaps
+      .slice(0, NAMED_MAX)
+      .map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`));
     const more = gaps.length > NAMED_MAX ? ' and more' : '';
-    findings.push({ code: 'SEQUENCE_GAP', text: `Of producer ${producer} the numbers ${named.join(', ')}${more} never came.` });
+    findings.push({
+      code: 'SEQUENCE_GAP',
+      text: `Of producer ${producer} the numbers ${named.join(', ')}${more} never came.`,
+    });
   }
   return findings;
 }

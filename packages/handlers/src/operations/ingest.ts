@@ -43,7 +43,11 @@ async function readArrivals(records: readonly RawRecord[], request: IngestReques
 }
 
 /** Gives each arrival of a durable pack its outcome, and counts it. The sweeper and the rebuild come this way too. */
-export async function admitArrivals(context: Context, arrivals: readonly Arrival[], pack: PackFacts): Promise<Settlement> {
+export async function admitArrivals(
+  context: Context,
+  arrivals: readonly Arrival[],
+  pack: PackFacts,
+): Promise<Settlement> {
   const rows = eventRows(arrivals, pack);
   const settlement = await context.backend.index.admit(rows, (met) => settle(arrivals, rows, { pack, met }));
   count(context, arrivals, settlement.verdicts);
@@ -70,7 +74,11 @@ function lagOf({ received_ms, event }: Arrival): number {
   return event === null ? 0 : received_ms - event.event_time.epoch_ms;
 }
 
-function answer(arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[], pack: PackFacts | null): { results: IngestResult[]; counts: Partial<Record<Status, number>> } {
+function answer(
+  arrivals: readonly Arrival[],
+  verdicts: readonly (Verdict | null)[],
+  pack: PackFacts | null,
+): { results: IngestResult[]; counts: Partial<Record<Status, number>> } {
   const rawKey = pack === null ? null : packKey(pack.pack_id);
   const counts: Partial<Record<Status, number>> = {};
   const results = arrivals.map((arrival, line) => {

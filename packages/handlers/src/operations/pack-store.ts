@@ -1,5 +1,5 @@
-import { promisify } from 'node:util';
 import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
 import { KitError, LIMITS, packStoredMs } from '@pik/schema';
@@ -23,7 +23,11 @@ export interface PackRequest {
 }
 
 /** Writes the arrivals of a request as one pack; durable when it resolves. The id carries the time of storing. */
-export async function appendPack(context: Context, arrivals: readonly Arrival[], request: PackRequest): Promise<PackFacts> {
+export async function appendPack(
+  context: Context,
+  arrivals: readonly Arrival[],
+  request: PackRequest,
+): Promise<PackFacts> {
   const text = encodePack(arrivals, { ...request, toBase64 });
   // Level 1: the event loop waits for none of it, and higher levels cost four times the time for a tenth of the size.
   const bytes = await compress(text, { level: 1 });

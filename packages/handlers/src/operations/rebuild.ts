@@ -31,7 +31,10 @@ export interface RebuildOptions {
   readonly onProgress?: (packs: number) => void;
 }
 
-type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & { differing: DifferingVerdict[]; unreadable: string[] };
+type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & {
+  differing: DifferingVerdict[];
+  unreadable: string[];
+};
 
 /**
  * Fills an empty index from the log. Packs go in the order in which they were first admitted, which gives each receipt
@@ -48,11 +51,16 @@ export async function rebuildIndex(context: Context, options: RebuildOptions): P
   };
   for await (const { pack_id, outcomes } of options.answered) await admit(pack_id, outcomes);
   const everything = { fromMs: 0, toMs: 2 ** 47 };
-  for await (const packId of readPages((cursor) => context.backend.rawLog.list({ ...everything, cursor }))) await admit(packId, null);
+  for await (const packId of readPages((cursor) => context.backend.rawLog.list({ ...everything, cursor })))
+    await admit(packId, null);
   return totals;
 }
 
-async function admitOne(context: Context, totals: Totals, pack: { packId: string; answered: string | null }): Promise<void> {
+async function admitOne(
+  context: Context,
+  totals: Totals,
+  pack: { packId: string; answered: string | null },
+): Promise<void> {
   const { packId, answered } = pack;
   try {
     const outcomes = await admitPack(context, packId);

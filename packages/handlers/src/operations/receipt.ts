@@ -4,7 +4,10 @@ import type { Context } from './context.ts';
 import { envelopeBody, readPack } from './pack-store.ts';
 
 /** One receipt and its bytes as they were received. Throws `RECEIPT_UNKNOWN`, `RAW_CORRUPT`. */
-export async function readReceipt(context: Context, { pack_id, line }: ReceiptAddress): Promise<{ receipt: Receipt; body: Uint8Array }> {
+export async function readReceipt(
+  context: Context,
+  { pack_id, line }: ReceiptAddress,
+): Promise<{ receipt: Receipt; body: Uint8Array }> {
   const envelope = (await envelopes(context, pack_id))[line];
   if (envelope === undefined) throw new KitError('RECEIPT_UNKNOWN', `the pack ${pack_id} has no line ${line}`);
   return { receipt: { ...envelope, pack_id, raw_key: packKey(pack_id) }, body: envelopeBody(envelope) };
@@ -15,7 +18,8 @@ async function envelopes(context: Context, packId: string) {
   try {
     return await readPack(context, packId);
   } catch (error) {
-    if (!KitError.is(error) || error.code !== 'RAW_MISSING' || (await context.backend.index.getPack(packId)) !== null) throw error;
+    if (!KitError.is(error) || error.code !== 'RAW_MISSING' || (await context.backend.index.getPack(packId)) !== null)
+      throw error;
     throw new KitError('RECEIPT_UNKNOWN', `there is no pack ${packId}`);
   }
 }

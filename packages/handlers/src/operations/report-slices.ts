@@ -26,7 +26,11 @@ export function createReadLimits(): ReadLimits {
 }
 
 /** Slices of a report without their receipts, until the bound is met, which is noted. */
-export async function* readSlices(context: Context, { scope, ...series }: SliceScope, limits: ReadLimits): AsyncGenerator<SliceRow> {
+export async function* readSlices(
+  context: Context,
+  { scope, ...series }: SliceScope,
+  limits: ReadLimits,
+): AsyncGenerator<SliceRow> {
   const query = { ...eventDays(scope), ...series, withEntries: false };
   for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
     if (limits.slicesLeft-- <= 0) {

@@ -18,7 +18,10 @@ export async function timeline(context: Context, query: TimelineQuery): Promise<
 }
 
 /** The rows behind a page. Entities may share a hash prefix, so the page is filtered by the id itself. */
-export async function timelineRows(context: Context, query: TimelineQuery & { asOfMs: number }): Promise<Page<EventRow>> {
+export async function timelineRows(
+  context: Context,
+  query: TimelineQuery & { asOfMs: number },
+): Promise<Page<EventRow>> {
   const { entity_id, start_time, end_time, asOfMs, limit, cursor } = query;
   const page = await context.backend.index.listTimeline({
     from: timelineBound(entity_id, start_time === null ? FIRST : instant(start_time)),

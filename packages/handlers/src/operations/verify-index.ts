@@ -37,7 +37,15 @@ export async function verifyIndex(context: Context, place: VerifyPlace): Promise
   }
   const next = nextPlace(table, page.next);
   const { digest } = place;
-  return { part: `index ${table}`, packs: 0, receipts: 0, counts: {}, faults, digest, next: next === null ? null : { digest, index: next } };
+  return {
+    part: `index ${table}`,
+    packs: 0,
+    receipts: 0,
+    counts: {},
+    faults,
+    digest,
+    next: next === null ? null : { digest, index: next },
+  };
 }
 
 function nextPlace(table: IndexPlace['table'], cursor: string | null): IndexPlace | null {
@@ -47,27 +55,47 @@ function nextPlace(table: IndexPlace['table'], cursor: string | null): IndexPlac
 }
 
 function claimFault(claim: Claim, pack: PackRow | null): VerifyFault | null {
-  const place = { pack_id: claim.pack_id, ...(claim.line === null ? {} : { line: claim.line }), ...(claim.event_id === null ? {} : { event_id: claim.event_id }) };
-  if (pack === null) return verifyFault('ROW_WITHOUT_PACK', `${claim.what} names a pack that the index has no PACK row of.`, place);
+  const place = {
+    pack_id: claim.pack_id,
+    ...(claim.line === null ? {} : { line: claim.line }),
+    ...(claim.event_id === null ? {} : { event_id: claim.event_id }),
+  };
+  if (pack === null)
+    return verifyFault('ROW_WITHOUT_PACK', `${claim.what} names a pack that the index has no PACK row of.`, place);
   if (claim.line === null || claim.outcomes.includes(outcomeAt(pack, claim.line) ?? '')) return null;
   return verifyFault('ROW_UNEXPECTED', `${claim.what} names a receipt that has another outcome.`, place);
 }
 
-async function claims({ backend: { index } }: Context, table: IndexPlace['table'], cursor: string | null): Promise<Page<Claim>> {
+async function claims(
+  { backend: { index } }: Context,
+  table: IndexPlace['table'],
+  cursor: string | null,
+): Promise<Page<Claim>> {
   if (table === 'addresses') {
     return mapPage(await index.listAddresses(cursor), ({ kind, ...at }) =>
-      kind === 'EVENT' ? { ...at, outcomes: ['ACCEPTED'], what: 'An EVENT row' } : { ...at, outcomes: ['DUPLICATE', 'CONFLICT'], what: 'A DELIVERY row' },
+      kind === 'EVENT'
+        ? { ...at, outcomes: ['ACCEPTED'], what: 'An EVENT row' }
+        : { ...at, outcomes: ['DUPLICATE', 'CONFLICT'], what: 'A DELIVERY row' },
     );
   }
   if (table === 'failures') {
-    return mapPage(await index.listFailures({ fromMs: -EVER_MS, toMs: EVER_MS, limit: 1_000, cursor }), ({ kind, ...at }) => ({
-      ...at,
-      outcomes: kind === 'REJECT' ? ['REJECTED'] : kind === 'CONFLICT' ? ['CONFLICT'] : ['ACCEPTED'],
-      what: `A ${kind} row`,
-    }));
+    return mapPage(
+      await index.listFailures({ fromMs: -EVER_MS, toMs: EVER_MS, limit: 1_000, cursor }),
+      ({ kind, ...at }) => ({
+        ...at,
+        outcomes: kind === 'REJECT' ? ['REJECTED'] : kind === 'CONFLICT' ? ['CONFLICT'] : ['ACCEPTED'],
+        what: `A ${kind} row`,
+      }),
+    );
   }
   const query = { fromDay: -EVER_DAYS, toDay: EVER_DAYS, withEntries: false, cursor };
-  return mapPage(await index.listSlices(query), ({ pack_id }) => ({ pack_id, line: null, event_id: null, outcomes: [], what: 'A SLICE row' }));
+  return mapPage(await index.listSlices(query), ({ pack_id }) => ({
+    pack_id,
+    line: null,
+    event_id: null,
+    outcomes: [],
+    what: 'A SLICE row',
+  }));
 }
 
 function mapPage<T, U>(page: Page<T>, convert: (item: T) => U): Page<U> {

@@ -1,12 +1,32 @@
-import { floorToHour, formatEpochMs, KitError, LETTER_OUTCOMES, LIMITS, MS_PER_HOUR, OUTCOME_LETTERS, type OutcomeLetter, packStoredMs, positionAt } from '@pik/schema';
+import {
+  floorToHour,
+  formatEpochMs,
+  KitError,
+  LETTER_OUTCOMES,
+  LIMITS,
+  MS_PER_HOUR,
+  OUTCOME_LETTERS,
+  type OutcomeLetter,
+  packStoredMs,
+  positionAt,
+} from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
 import { eventRows, type PackFacts } from '../domain/settle.ts';
-import { envelopeFaults, type IndexedLine, lineFaults, nextDigest, outcomeAt, recordedVerdicts, type VerifyFault, verifyFault } from '../domain/verify.ts';
+import {
+  envelopeFaults,
+  type IndexedLine,
+  lineFaults,
+  nextDigest,
+  outcomeAt,
+  recordedVerdicts,
+  type VerifyFault,
+  verifyFault,
+} from '../domain/verify.ts';
 import type { EventRow, FailureRow, PackRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
-import { readPages } from './pages.ts';
 import { decodeBytes, packFacts, sha256Of } from './pack-store.ts';
+import { readPages } from './pages.ts';
 import { arrivalOf } from './sweep.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
 import { createSliceCheck, type SliceCheck } from './verify-slices.ts';
@@ -27,7 +47,13 @@ const EVER_MS = 2 ** 47;
 /** Compares the packs of one stored hour, or a part of them, with the index. */
 export async function verifyLog(context: Context, place: VerifyPlace): Promise<VerifyPart> {
   const ids = await nextPacks(context, place.log ?? { fromMs: 0, after: '' });
-  const check = { context, faults: [] as VerifyFault[], counts: {} as VerifyPart['counts'], receipts: 0, slices: createSliceCheck() };
+  const check = {
+    context,
+    faults: [] as VerifyFault[],
+    counts: {} as VerifyPart['counts'],
+    receipts: 0,
+    slices: createSliceCheck(),
+  };
   let { digest } = place;
   for (const packId of ids) {
     const pack = await context.backend.index.getPack(packId);
@@ -38,8 +64,18 @@ export async function verifyLog(context: Context, place: VerifyPlace): Promise<V
   const last = ids.at(-1);
   const part = last === undefined ? 'log' : formatEpochMs(floorToHour(packStoredMs(last))).slice(0, 13);
   const next: VerifyPlace =
-    last === undefined ? { digest, index: { table: 'addresses', cursor: null } } : { digest, log: { fromMs: packStoredMs(last), after: last } };
-  return { part, packs: ids.length, receipts: check.receipts, counts: check.counts, faults: check.faults, digest, next };
+    last === undefined
+      ? { digest, index: { table: 'addresses', cursor: null } }
+      : { digest, log: { fromMs: packStoredMs(last), after: last } };
+  return {
+    part,
+    packs: ids.length,
+    receipts: check.receipts,
+    counts: check.counts,
+    faults: check.faults,
+    digest,
+    next,
+  };
 }
 
 /** The next packs that the log or the index knows of, all of one stored hour. */
@@ -61,7 +97,10 @@ async function nextPacks({ backend }: Context, { fromMs, after }: LogPlace): Pro
 }
 
 /** Ids after a given one; reads on while pages hold none, since several packs may share a millisecond. */
-async function firstAfter(read: (cursor: string | null) => Promise<{ items: readonly string[]; next: string | null }>, after: string): Promise<string[]> {
+async function firstAfter(
+  read: (cursor: string | null) => Promise<{ items: readonly string[]; next: string | null }>,
+  after: string,
+): Promise<string[]> {
   let cursor: string | null = null;
   do {
     const page: { items: readonly string[]; next: string | null } = await read(cursor);
@@ -88,7 +127,9 @@ async function checkPack(check: Check, packId: string, pack: PackRow | null): Pr
     return;
   }
   if (pack !== null && (sha256Of(bytes) !== pack.sha256 || bytes.length !== pack.bytes)) {
-    faults.push(verifyFault('RAW_DIFFERS', 'The stored bytes are not those whose hash the index has.', { pack_id: packId }));
+    faults.push(
+      verifyFault('RAW_DIFFERS', 'The stored bytes are not those whose hash the index has.', { pack_id: packId }),
+    );
   }
   const read = await readArrivals(packId, bytes);
   if (read === null) {
@@ -111,28 +152,54 @@ async function readArrivals(packId: string, bytes: Uint8Array) {
   }
 }
 
-function factsOf(context: Context, packId: string, read: { bytes: Uint8Array; envelopes: readonly { request_id: string; principal: string | null; imported: boolean }[] }): PackFacts {
+function factsOf(
+  context: Context,
+  packId: string,
+  read: {
+    bytes: Uint8Array;
+    envelopes: readonly { request_id: string; principal: string | null; imported: boolean }[];
+  },
+): PackFacts {
   const first = read.envelopes[0];
-  const request = { requestId: first?.request_id ?? '', principal: first?.principal ?? null, imported: first?.imported ?? false };
+  const request = {
+    requestId: first?.request_id ?? '',
+    principal: first?.principal ?? null,
+    imported: first?.imported ?? false,
+  };
   return packFacts(context, { packId, bytes: read.bytes, ...request });
 }
 
 function notAdmitted(check: Check, packId: string, receipts: number): void {
   check.counts.PENDING = (check.counts.PENDING ?? 0) + receipts;
   if (check.context.backend.clock.now() - packStoredMs(packId) < IN_WORK_MS) return;
-  check.faults.push(verifyFault('NOT_ADMITTED', 'The receipts of this pack have no outcome yet; the next sweep admits them.', { pack_id: packId }));
+  check.faults.push(
+    verifyFault('NOT_ADMITTED', 'The receipts of this pack have no outcome yet; the next sweep admits them.', {
+      pack_id: packId,
+    }),
+  );
 }
 
-async function checkLines(check: Check, pack: PackRow, read: { arrivals: readonly Arrival[]; facts: PackFacts }): Promise<void> {
+async function checkLines(
+  check: Check,
+  pack: PackRow,
+  read: { arrivals: readonly Arrival[]; facts: PackFacts },
+): Promise<void> {
   const { context, faults, counts } = check;
   const { arrivals, facts } = read;
   const at = { pack_id: pack.pack_id };
   if (pack.outcomes.length !== arrivals.length) {
-    faults.push(verifyFault('OUTCOME_DIFFERS', `The PACK row has ${pack.outcomes.length} outcomes for ${arrivals.length} receipts.`, at));
+    faults.push(
+      verifyFault(
+        'OUTCOME_DIFFERS',
+        `The PACK row has ${pack.outcomes.length} outcomes for ${arrivals.length} receipts.`,
+        at,
+      ),
+    );
   }
   for (const letter of pack.outcomes) {
     const outcome = LETTER_OUTCOMES[letter as OutcomeLetter];
-    if (outcome === undefined) faults.push(verifyFault('OUTCOME_DIFFERS', 'The PACK row has an outcome that there is not.', at));
+    if (outcome === undefined)
+      faults.push(verifyFault('OUTCOME_DIFFERS', 'The PACK row has an outcome that there is not.', at));
     else counts[outcome] = (counts[outcome] ?? 0) + 1;
   }
   const expected = new Map(eventRows(arrivals, facts).map((row) => [row.line, row]));
@@ -144,9 +211,11 @@ async function checkLines(check: Check, pack: PackRow, read: { arrivals: readonl
     firsts.push(found.event);
     if (isPast(context, facts)) continue;
     faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, found, { ...at, line }));
-    if (row?.rule === 'key' && found.event !== null && outcomeAt(pack, line) === 'ACCEPTED') faults.push(...(await pointerFaults(context, row)));
+    if (row?.rule === 'key' && found.event !== null && outcomeAt(pack, line) === 'ACCEPTED')
+      faults.push(...(await pointerFaults(context, row)));
   }
-  if (!isPast(context, facts)) check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals });
+  if (!isPast(context, facts))
+    check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals });
 }
 
 /** After its retention an event may have been replaced by a new one, or be gone; the log alone speaks for it then. */
@@ -184,5 +253,7 @@ async function pointerFaults({ backend }: Context, row: EventRow): Promise<Verif
   const page = await backend.index.listTimeline({ from: row.position, to, asOfMs: row.received_ms, limit: 10 });
   if (page.items.some(({ event_id }) => event_id === row.event_id)) return [];
   const { pack_id, line, event_id } = row;
-  return [verifyFault('POINTER_MISSING', 'The event is not found at its place in the timeline.', { pack_id, line, event_id })];
+  return [
+    verifyFault('POINTER_MISSING', 'The event is not found at its place in the timeline.', { pack_id, line, event_id }),
+  ];
 }

@@ -11,7 +11,10 @@ import { sliceKey } from './report-slices.ts';
 
 /** Gathers the slices and sequences that packs ask for, then compares them with those of the index. */
 export interface SliceCheck {
-  expect(rows: readonly EventRow[], pack: { verdicts: readonly (Verdict | null)[]; facts: PackFacts; arrivals: readonly Arrival[] }): void;
+  expect(
+    rows: readonly EventRow[],
+    pack: { verdicts: readonly (Verdict | null)[]; facts: PackFacts; arrivals: readonly Arrival[] },
+  ): void;
   finish(context: Context): Promise<VerifyFault[]>;
 }
 
@@ -27,14 +30,22 @@ export function createSliceCheck(): SliceCheck {
       for (const slice of sliceRows(decided, verdicts, facts)) slices.set(sliceKey(slice), slice);
       sequences.push(...sequenceRows(arrivals, facts));
     },
-    finish: async (context) => [...(await sliceFaults(context, slices, packs)), ...(await sequenceFaults(context, sequences))],
+    finish: async (context) => [
+      ...(await sliceFaults(context, slices, packs)),
+      ...(await sequenceFaults(context, sequences)),
+    ],
   };
 }
 
-async function sliceFaults(context: Context, expected: Map<string, SliceRow>, packs: ReadonlySet<string>): Promise<VerifyFault[]> {
+async function sliceFaults(
+  context: Context,
+  expected: Map<string, SliceRow>,
+  packs: ReadonlySet<string>,
+): Promise<VerifyFault[]> {
   const faults: VerifyFault[] = [];
   const series = new Map<string, SliceRow>();
-  for (const slice of expected.values()) series.set(JSON.stringify([slice.event_day, slice.source, slice.event_type]), slice);
+  for (const slice of expected.values())
+    series.set(JSON.stringify([slice.event_day, slice.source, slice.event_type]), slice);
   for (const { event_day, source, event_type } of series.values()) {
     const query = { fromDay: event_day, toDay: event_day + 1, source, event_type, withEntries: true };
     for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
@@ -42,12 +53,20 @@ async function sliceFaults(context: Context, expected: Map<string, SliceRow>, pa
       const wanted = expected.get(sliceKey(slice));
       expected.delete(sliceKey(slice));
       if (wanted === undefined || !sameSlice(slice, wanted)) {
-        faults.push(verifyFault('SLICE_DIFFERS', 'A slice is not the one that its pack makes; reports may be wrong.', { pack_id: slice.pack_id }));
+        faults.push(
+          verifyFault('SLICE_DIFFERS', 'A slice is not the one that its pack makes; reports may be wrong.', {
+            pack_id: slice.pack_id,
+          }),
+        );
       }
     }
   }
   for (const slice of expected.values()) {
-    faults.push(verifyFault('SLICE_MISSING', 'A slice of this pack is not there; reports leave it out.', { pack_id: slice.pack_id }));
+    faults.push(
+      verifyFault('SLICE_MISSING', 'A slice of this pack is not there; reports leave it out.', {
+        pack_id: slice.pack_id,
+      }),
+    );
   }
   return faults;
 }
@@ -56,11 +75,16 @@ async function sequenceFaults(context: Context, expected: readonly SequenceRow[]
   const faults: VerifyFault[] = [];
   for (const producer of new Set(expected.map(({ producer_id }) => producer_id))) {
     const found = new Map<string, SequenceRow>();
-    for await (const row of readPages((cursor) => context.backend.index.listSequences(producer, cursor))) found.set(row.pack_id, row);
+    for await (const row of readPages((cursor) => context.backend.index.listSequences(producer, cursor)))
+      found.set(row.pack_id, row);
     for (const wanted of expected) {
       const row = found.get(wanted.pack_id);
       if (wanted.producer_id !== producer || (row !== undefined && sameValue(row, wanted))) continue;
-      faults.push(verifyFault('SEQUENCE_DIFFERS', `The sequence numbers of producer ${producer} are not those of the pack.`, { pack_id: wanted.pack_id }));
+      faults.push(
+        verifyFault('SEQUENCE_DIFFERS', `The sequence numbers of producer ${producer} are not those of the pack.`, {
+          pack_id: wanted.pack_id,
+        }),
+      );
     }
   }
   return faults;

@@ -1,8 +1,8 @@
 import { KitError, type VerifyPage } from '@pik/schema';
 
 import type { Context } from './context.ts';
-import { type LogPlace, verifyLog } from './verify-log.ts';
 import { type IndexPlace, verifyIndex } from './verify-index.ts';
+import { type LogPlace, verifyLog } from './verify-log.ts';
 
 /** Where the walk goes on, and the digest so far. */
 export interface VerifyPlace {
@@ -22,7 +22,8 @@ export interface VerifyPart extends Omit<VerifyPage, 'next_cursor'> {
  */
 export async function verify(context: Context, cursor: string | null): Promise<VerifyPage> {
   const place = cursor === null ? { digest: '', log: { fromMs: 0, after: '' } } : decodePlace(cursor);
-  const { next, ...page } = place.index === undefined ? await verifyLog(context, place) : await verifyIndex(context, place);
+  const { next, ...page } =
+    place.index === undefined ? await verifyLog(context, place) : await verifyIndex(context, place);
   return { ...page, next_cursor: next === null ? null : encodePlace(next) };
 }
 

@@ -1,6 +1,15 @@
 import type { ReceiptAddress } from '@pik/schema';
 
-import type { DeliveryRow, EventRow, FailureRow, Insertion, PackRow, RequestRows, SequenceRow, SliceRow } from './rows.ts';
+import type {
+  DeliveryRow,
+  EventRow,
+  FailureRow,
+  Insertion,
+  PackRow,
+  RequestRows,
+  SequenceRow,
+  SliceRow,
+} from './rows.ts';
 
 /** Milliseconds since the epoch, by the backend's own clock. */
 export interface Clock {
@@ -57,7 +66,9 @@ export interface EventIndex {
   /** All sequence rows of a producer. */
   listSequences(producerId: string, cursor?: string | null): Promise<Page<SequenceRow>>;
   /** Every EVENT and DELIVERY address, in storage order: what verify holds against the log. */
-  listAddresses(cursor?: string | null): Promise<Page<ReceiptAddress & { event_id: string; kind: 'EVENT' | 'DELIVERY' }>>;
+  listAddresses(
+    cursor?: string | null,
+  ): Promise<Page<ReceiptAddress & { event_id: string; kind: 'EVENT' | 'DELIVERY' }>>;
   /** A named time that operations remember between runs, such as how far the sweeper has come. */
   getMark(name: string): Promise<number | null>;
   setMark(name: string, value: number): Promise<void>;

@@ -6,7 +6,14 @@ import { createIds } from '../operations/ids.ts';
 import { readPages } from '../operations/pages.ts';
 import type { Backend, Page } from '../ports/backend.ts';
 import type { DeliveryRow, EventRow, Insertion } from '../ports/rows.ts';
-import { type EventSeed, makeEventRow, makeFailureRow, makePackRow, makeRequestRows, makeSliceRow } from './factories.ts';
+import {
+  type EventSeed,
+  makeEventRow,
+  makeFailureRow,
+  makePackRow,
+  makeRequestRows,
+  makeSliceRow,
+} from './factories.ts';
 import type { TestClock } from './memory-backend.ts';
 
 /** A backend under test. */
@@ -74,7 +81,11 @@ async function all<T>(read: (cursor: string | null) => Promise<Page<T>>): Promis
 }
 
 /** Inserts rows and tells what they met; each request is complete, as ingest leaves it. */
-async function admit(backend: Backend, rows: readonly EventRow[], rest: Parameters<typeof makeRequestRows>[0] = {}): Promise<readonly Insertion[]> {
+async function admit(
+  backend: Backend,
+  rows: readonly EventRow[],
+  rest: Parameters<typeof makeRequestRows>[0] = {},
+): Promise<readonly Insertion[]> {
   let met: readonly Insertion[] = [];
   await backend.index.admit(rows, (found) => {
     met = found;
@@ -85,12 +96,16 @@ async function admit(backend: Backend, rows: readonly EventRow[], rest: Paramete
 
 function rawLogContract(world: () => World, reopen: () => Promise<void>): void {
   it('G11: a pack comes back byte for byte, empty and large ones too, after a new start as well', async () => {
-    const packs = [0, 1, 3_000, 3_000_000].map((size) => [world().newId(), new Uint8Array(size).fill(size % 251)] as const);
+    const packs = [0, 1, 3_000, 3_000_000].map(
+      (size) => [world().newId(), new Uint8Array(size).fill(size % 251)] as const,
+    );
     for (const [id, bytes] of packs) await world().backend.rawLog.append(id, bytes);
-    for (const [id, bytes] of packs) expect(Buffer.compare((await world().backend.rawLog.read(id)) ?? new Uint8Array(9), bytes)).toBe(0);
+    for (const [id, bytes] of packs)
+      expect(Buffer.compare((await world().backend.rawLog.read(id)) ?? new Uint8Array(9), bytes)).toBe(0);
     await world().backend.close();
     await reopen();
-    for (const [id, bytes] of packs) expect(Buffer.compare((await world().backend.rawLog.read(id)) ?? new Uint8Array(9), bytes)).toBe(0);
+    for (const [id, bytes] of packs)
+      expect(Buffer.compare((await world().backend.rawLog.read(id)) ?? new Uint8Array(9), bytes)).toBe(0);
     expect(await world().backend.rawLog.read(world().newId())).toBeNull();
   });
 
@@ -184,14 +199,20 @@ function admitContract(world: () => World): void {
     const renewed = makeEventRow(newId(), { rule: 'key', event_ms: old.event_ms + 1 });
     expect(await admit(backend, [renewed])).toEqual([{ kind: 'inserted', replaced_expired: true }]);
     expect(await backend.index.getEvent(old.event_id)).toEqual(renewed);
-    const range = { from: timelineBound('entity', { epoch_ms: 0, sub_ms_ns: 0 }), to: positionAt(renewed.position, { epoch_ms: renewed.event_ms + 9, sub_ms_ns: 0 }) };
+    const range = {
+      from: timelineBound('entity', { epoch_ms: 0, sub_ms_ns: 0 }),
+      to: positionAt(renewed.position, { epoch_ms: renewed.event_ms + 9, sub_ms_ns: 0 }),
+    };
     const page = await backend.index.listTimeline({ ...range, asOfMs: Number.MAX_SAFE_INTEGER, limit: 9 });
     expect(page.items).toEqual([renewed]);
   });
 
   it('a request that fails to settle leaves nothing, and takes no other with it', async () => {
     const { backend, newId } = world();
-    const [good, bad] = [makeEventRow(newId(), { payload: 'good' }), makeEventRow(newId(), { payload: 'bad', entity: 'unseen' })];
+    const [good, bad] = [
+      makeEventRow(newId(), { payload: 'good' }),
+      makeEventRow(newId(), { payload: 'bad', entity: 'unseen' }),
+    ];
     const failing = backend.index.admit([bad], () => {
       throw new Error('no settlement');
     });
@@ -210,7 +231,15 @@ function admitContract(world: () => World): void {
       deliveries: [makeDelivery(row, newId())],
       failures: [makeFailureRow(pack_id, { line: 3 })],
       slices: [makeSliceRow(pack_id)],
-      sequences: [{ producer_id: row.producer_id ?? '', pack_id, ranges: [[1, 4]] as [number, number][], received_ms: 5, expires_ms: Number.POSITIVE_INFINITY }],
+      sequences: [
+        {
+          producer_id: row.producer_id ?? '',
+          pack_id,
+          ranges: [[1, 4]] as [number, number][],
+          received_ms: 5,
+          expires_ms: Number.POSITIVE_INFINITY,
+        },
+      ],
       pack: makePackRow(pack_id),
     };
     await admit(backend, [row], rest);
@@ -222,7 +251,19 @@ function admitContract(world: () => World): void {
 
 function makeDelivery(row: EventRow, packId: string, received_ms = row.received_ms + 1): DeliveryRow {
   const { event_id, event_ms, event_sub_ns, payload_hash, sent_ms, flags, expires_ms } = row;
-  return { event_id, pack_id: packId, line: 0, outcome: 'DUPLICATE', event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, flags, expires_ms };
+  return {
+    event_id,
+    pack_id: packId,
+    line: 0,
+    outcome: 'DUPLICATE',
+    event_ms,
+    event_sub_ns,
+    received_ms,
+    sent_ms,
+    payload_hash,
+    flags,
+    expires_ms,
+  };
 }
 
 async function dump({ index }: Backend, row: EventRow) {
@@ -247,7 +288,9 @@ function readContract(world: () => World): void {
     for (const delivery of deliveries) await admit(backend, [row], { deliveries: [delivery] });
     const found = await backend.index.getDeliveries(row.event_id);
     expect(found).toHaveLength(LIMITS.deliveries_per_event_max);
-    expect(found.map(({ received_ms }) => received_ms)).toEqual(found.map(({ received_ms }) => received_ms).toSorted((a, b) => a - b));
+    expect(found.map(({ received_ms }) => received_ms)).toEqual(
+      found.map(({ received_ms }) => received_ms).toSorted((a, b) => a - b),
+    );
     expect(deliveries).toContainEqual(found[0]);
   });
 
@@ -256,7 +299,17 @@ function readContract(world: () => World): void {
     const rows: EventRow[] = [];
     for (let i = 0; i < 30; i++) {
       const rule = (['key', 'content', 'occurrence'] as const)[i % 3] as 'key';
-      rows.push(makeEventRow(newId(), { rule, key: `k${i}`, payload: `${i}`, seq: i + 1, event_ms: (i * 7) % 30, event_sub_ns: i, entity: i % 5 === 0 ? 'other' : 'entity' }));
+      rows.push(
+        makeEventRow(newId(), {
+          rule,
+          key: `k${i}`,
+          payload: `${i}`,
+          seq: i + 1,
+          event_ms: (i * 7) % 30,
+          event_sub_ns: i,
+          entity: i % 5 === 0 ? 'other' : 'entity',
+        }),
+      );
     }
     for (const row of rows) await admit(backend, [row]);
     const at = (epoch_ms: number) => timelineBound('entity', { epoch_ms, sub_ms_ns: 0 });
@@ -270,8 +323,13 @@ function readContract(world: () => World): void {
 
   it('a timeline as of a time has the events received by then', async () => {
     const { backend, newId } = world();
-    for (let i = 0; i < 6; i++) await admit(backend, [makeEventRow(newId(), { payload: `${i}`, received_ms: 100 + i })]);
-    const range = { from: timelineBound('entity', { epoch_ms: 0, sub_ms_ns: 0 }), to: timelineBound('entity', { epoch_ms: 2 ** 45, sub_ms_ns: 0 }), limit: 100 };
+    for (let i = 0; i < 6; i++)
+      await admit(backend, [makeEventRow(newId(), { payload: `${i}`, received_ms: 100 + i })]);
+    const range = {
+      from: timelineBound('entity', { epoch_ms: 0, sub_ms_ns: 0 }),
+      to: timelineBound('entity', { epoch_ms: 2 ** 45, sub_ms_ns: 0 }),
+      limit: 100,
+    };
     const asOf = async (asOfMs: number) => (await backend.index.listTimeline({ ...range, asOfMs })).items.length;
     expect([await asOf(99), await asOf(102), await asOf(105)]).toEqual([0, 3, 6]);
   });
@@ -280,16 +338,28 @@ function readContract(world: () => World): void {
 function listContract(world: () => World): void {
   it('slices come by day and series, with their receipts only where asked', async () => {
     const { backend, newId } = world();
-    for (const [event_day, source] of [[10, 'a'], [10, 'b'], [11, 'a'], [12, 'a']] as const) {
+    for (const [event_day, source] of [
+      [10, 'a'],
+      [10, 'b'],
+      [11, 'a'],
+      [12, 'a'],
+    ] as const) {
       const packId = newId();
       await admit(backend, [], { slices: [makeSliceRow(packId, { event_day, source })], pack: makePackRow(packId) });
     }
-    const list = (query: object) => all((cursor) => backend.index.listSlices({ fromDay: 10, toDay: 12, withEntries: false, ...query, cursor }));
-    expect((await list({})).map(({ event_day, source }) => [event_day, source])).toEqual([[10, 'a'], [10, 'b'], [11, 'a']]);
+    const list = (query: object) =>
+      all((cursor) => backend.index.listSlices({ fromDay: 10, toDay: 12, withEntries: false, ...query, cursor }));
+    expect((await list({})).map(({ event_day, source }) => [event_day, source])).toEqual([
+      [10, 'a'],
+      [10, 'b'],
+      [11, 'a'],
+    ]);
     expect(await list({ source: 'b' })).toHaveLength(1);
     expect(await list({ source: 'a', event_type: 'none' })).toEqual([]);
     expect((await list({})).every(({ entries }) => entries.length === 0)).toBe(true);
-    expect((await list({ withEntries: true })).map(({ entries }) => [...entries])).toEqual(Array.from({ length: 3 }, () => [1, 2, 3]));
+    expect((await list({ withEntries: true })).map(({ entries }) => [...entries])).toEqual(
+      Array.from({ length: 3 }, () => [1, 2, 3]),
+    );
   });
 
   it('PACK rows come in order of id, in a half-open range of storage time', async () => {
@@ -303,16 +373,21 @@ function listContract(world: () => World): void {
     const end = opened.clock.ms;
     const list = (range: object) => all((cursor) => backend.index.listPacks({ ...FOREVER, ...range, cursor }));
     expect((await list({})).map(({ pack_id }) => pack_id)).toEqual(ids);
-    expect((await list({ fromMs: end - 3_000, toMs: end - 1_000 })).map(({ pack_id }) => pack_id)).toEqual(ids.slice(2, 4));
+    expect((await list({ fromMs: end - 3_000, toMs: end - 1_000 })).map(({ pack_id }) => pack_id)).toEqual(
+      ids.slice(2, 4),
+    );
     expect(await backend.index.getPack(ids[1] as string)).toEqual(makePackRow(ids[1] as string));
     expect(await backend.index.getPack(newId())).toBeNull();
   });
 
   it('failures come newest first, of one series where asked, page by page', async () => {
     const { backend, newId } = world();
-    const failures = Array.from({ length: 9 }, (_, i) => makeFailureRow(newId(), { received_ms: i, line: i, source: i % 2 === 0 ? 's' : null, event_type: 't' }));
+    const failures = Array.from({ length: 9 }, (_, i) =>
+      makeFailureRow(newId(), { received_ms: i, line: i, source: i % 2 === 0 ? 's' : null, event_type: 't' }),
+    );
     for (const failure of failures) await admit(backend, [], { failures: [failure] });
-    const list = (query: object) => all((cursor) => backend.index.listFailures({ fromMs: 2, toMs: 8, limit: 2, ...query, cursor }));
+    const list = (query: object) =>
+      all((cursor) => backend.index.listFailures({ fromMs: 2, toMs: 8, limit: 2, ...query, cursor }));
     expect(await list({})).toEqual(failures.slice(2, 8).toReversed());
     expect((await list({ source: 's' })).map(({ line }) => line)).toEqual([6, 4, 2]);
   });
@@ -322,7 +397,10 @@ function listContract(world: () => World): void {
     const rows = ['p1', 'p2', 'p1'].map((producer_id, i) => ({
       producer_id,
       pack_id: newId(),
-      ranges: [[i * 10 + 1, i * 10 + 5], [i * 10 + 7, i * 10 + 7]] as [number, number][],
+      ranges: [
+        [i * 10 + 1, i * 10 + 5],
+        [i * 10 + 7, i * 10 + 7],
+      ] as [number, number][],
       received_ms: i,
       expires_ms: Number.POSITIVE_INFINITY,
     }));
@@ -338,17 +416,33 @@ function listContract(world: () => World): void {
     for (const row of rows) await admit(backend, [row]);
     await admit(backend, [], { deliveries: [delivery] });
     const found = await all((cursor) => backend.index.listAddresses(cursor));
-    const address = (kind: string, { event_id, pack_id, line }: EventRow | DeliveryRow) => ({ kind, event_id, pack_id, line });
+    const address = (kind: string, { event_id, pack_id, line }: EventRow | DeliveryRow) => ({
+      kind,
+      event_id,
+      pack_id,
+      line,
+    });
     expect(found).toHaveLength(6);
-    expect(found).toEqual(expect.arrayContaining([...rows.map((row) => address('EVENT', row)), address('DELIVERY', delivery)]));
+    expect(found).toEqual(
+      expect.arrayContaining([...rows.map((row) => address('EVENT', row)), address('DELIVERY', delivery)]),
+    );
   });
 
   it('A10: a cursor that no listing gave is refused', async () => {
     const { index } = world().backend;
-    for (const cursor of ['', 'x', Buffer.from('[1]').toString('base64url'), Buffer.from('{"a":1}').toString('base64url')]) {
+    for (const cursor of [
+      '',
+      'x',
+      Buffer.from('[1]').toString('base64url'),
+      Buffer.from('{"a":1}').toString('base64url'),
+    ]) {
       await expect(index.listPacks({ ...FOREVER, cursor })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
-      await expect(index.listSlices({ fromDay: 0, toDay: 9, withEntries: false, cursor })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
-      await expect(index.listFailures({ ...FOREVER, limit: 5, cursor })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
+      await expect(index.listSlices({ fromDay: 0, toDay: 9, withEntries: false, cursor })).rejects.toMatchObject({
+        code: 'CURSOR_INVALID',
+      });
+      await expect(index.listFailures({ ...FOREVER, limit: 5, cursor })).rejects.toMatchObject({
+        code: 'CURSOR_INVALID',
+      });
       await expect(index.listAddresses(cursor)).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
     }
   });

@@ -23,7 +23,12 @@ const PRODUCER = '01890a5d-ac96-774b-bcce-b302099a8057';
 /** A row as ingest would make it, with a true identity. */
 export function makeEventRow(packId: string, seed: EventSeed = {}): EventRow {
   const { event_ms = Date.UTC(2025, 11, 28), event_sub_ns = 0, rule = 'content' } = seed;
-  const event_time: Instant = { utc: formatInstant(event_ms, event_sub_ns), epoch_ms: event_ms, sub_ms_ns: event_sub_ns, leap_second: false };
+  const event_time: Instant = {
+    utc: formatInstant(event_ms, event_sub_ns),
+    epoch_ms: event_ms,
+    sub_ms_ns: event_sub_ns,
+    leap_second: false,
+  };
   const { source = 'source', event_type = 'type', entity = 'entity', key = 'key', seq = 1 } = seed;
   const payload_hash = sha256Hex(seed.payload ?? 'payload');
   const identity = deriveIdentity({

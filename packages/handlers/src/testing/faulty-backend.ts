@@ -73,7 +73,8 @@ async function callPort({ state, faults, name, args, method }: PortCall): Promis
   if (state.crashed) throw new Crash('the process is gone');
   state.calls += 1;
   const kind = faults.find(({ call }) => call === state.calls)?.kind;
-  const unavailable = () => new KitError(name === 'append' || name === 'read' ? 'RAW_LOG_UNAVAILABLE' : 'INDEX_UNAVAILABLE');
+  const unavailable = () =>
+    new KitError(name === 'append' || name === 'read' ? 'RAW_LOG_UNAVAILABLE' : 'INDEX_UNAVAILABLE');
   const crash = () => {
     state.crashed = true;
     return new Crash(`crashed at ${name}`);
@@ -101,5 +102,7 @@ function onlyEvents(settle: Settle): Settle {
 async function throttled(method: PortCall['method'], args: unknown[]): Promise<unknown> {
   const [rows, settle] = args as [unknown[], Settle];
   const tried = rows.filter((_, i) => i % 2 === 0);
-  return method(tried, (met: unknown[]) => settle(rows.map((_, i) => (i % 2 === 0 ? met[i / 2] : { kind: 'throttled' }))));
+  return method(tried, (met: unknown[]) =>
+    settle(rows.map((_, i) => (i % 2 === 0 ? met[i / 2] : { kind: 'throttled' }))),
+  );
 }

@@ -22,7 +22,9 @@ export function createTestClock(ms = Date.UTC(2026, 0, 1)): TestClock {
 }
 
 /** A backend that forgets: the local index over a database in memory, and packs in a map. For fast tests. */
-export function createMemoryBackend(clock: Clock = createTestClock()): Backend & { readonly packs: Map<string, Uint8Array> } {
+export function createMemoryBackend(
+  clock: Clock = createTestClock(),
+): Backend & { readonly packs: Map<string, Uint8Array> } {
   const db = new DatabaseSync(':memory:');
   db.exec(SCHEMA);
   const packs = new Map<string, Uint8Array>();

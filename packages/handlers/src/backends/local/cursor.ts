@@ -17,7 +17,11 @@ export function decodeCursor<T extends CursorPart[]>(cursor: string | null | und
   if (cursor === null || cursor === undefined) return null;
   try {
     const parts = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown;
-    if (Array.isArray(parts) && parts.length === shape.length && parts.every((part, i) => typeof part === typeof shape[i])) {
+    if (
+      Array.isArray(parts) &&
+      parts.length === shape.length &&
+      parts.every((part, i) => typeof part === typeof shape[i])
+    ) {
       return parts as unknown as T;
     }
   } catch {

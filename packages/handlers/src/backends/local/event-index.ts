@@ -16,14 +16,19 @@ export interface LocalIndex extends EventIndex {
 }
 
 /** The port over one SQLite connection. Reads run at once, writes share commits. */
-export function createEventIndex(db: DatabaseSync, options: { clock: Clock; onCommitted: (packs: readonly PackRow[]) => void }): LocalIndex {
+export function createEventIndex(
+  db: DatabaseSync,
+  options: { clock: Clock; onCommitted: (packs: readonly PackRow[]) => void },
+): LocalIndex {
   const { clock, onCommitted } = options;
   const interning = createInterning(db);
   const keys = createKeyIndex(db);
   const writer = createWriter(db, keys, interning);
   const commits = createGroupCommit({ db, interning, keys, clock, onCommitted, writer });
   const probe = db.prepare('SELECT count(*) FROM mark');
-  const setMark = db.prepare('INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+  const setMark = db.prepare(
+    'INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  );
   const check = async <T>(read: () => T): Promise<T> => {
     try {
       return read();

@@ -93,7 +93,11 @@ function takeGroup(queue: Job[]): Job[] {
   return queue.splice(0, count);
 }
 
-function admitOne<T extends RequestRows>(parts: GroupCommitParts, rows: readonly EventRow[], settle: (met: readonly Insertion[]) => T): T {
+function admitOne<T extends RequestRows>(
+  parts: GroupCommitParts,
+  rows: readonly EventRow[],
+  settle: (met: readonly Insertion[]) => T,
+): T {
   const settled = settle(parts.writer.insertEvents(rows, parts.clock.now()));
   parts.writer.writeRest(settled);
   return settled;
@@ -124,7 +128,11 @@ function commitGroup(parts: GroupCommitParts, group: readonly Job[]): boolean {
   return true;
 }
 
-function runJob(parts: GroupCommitParts, job: Job, results: { done: Done[]; failed: { job: Job; error: unknown }[] }): void {
+function runJob(
+  parts: GroupCommitParts,
+  job: Job,
+  results: { done: Done[]; failed: { job: Job; error: unknown }[] },
+): void {
   parts.db.exec('SAVEPOINT request');
   try {
     const rows = job.run();

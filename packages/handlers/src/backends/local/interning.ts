@@ -33,10 +33,17 @@ interface InternTable {
   forget(): void;
 }
 
-function internTable(db: DatabaseSync, names: { table: string; number: string; columns: readonly string[] }): InternTable {
+function internTable(
+  db: DatabaseSync,
+  names: { table: string; number: string; columns: readonly string[] },
+): InternTable {
   const { table, number, columns } = names;
-  const find = db.prepare(`SELECT ${number} AS n FROM ${table} WHERE ${columns.map((name) => `${name} = ?`).join(' AND ')}`);
-  const insert = db.prepare(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
+  const find = db.prepare(
+    `SELECT ${number} AS n FROM ${table} WHERE ${columns.map((name) => `${name} = ?`).join(' AND ')}`,
+  );
+  const insert = db.prepare(
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+  );
   const known = new Map<string, number>();
   return {
     numberOf(key, values) {

@@ -80,9 +80,13 @@ function createDescent(db: DatabaseSync): Descent {
   const newest = db.prepare('SELECT max(event_no) AS n FROM event');
   const range = 'FROM young.recent_key WHERE event_id > :after AND event_no <= :boundary';
   const nth = db.prepare(`SELECT event_id AS id ${range} ORDER BY event_id LIMIT 1 OFFSET :skip`);
-  const copy = db.prepare(`INSERT INTO main.event_key SELECT event_id, event_no ${range} AND event_id <= :last ORDER BY event_id`);
+  const copy = db.prepare(
+    `INSERT INTO main.event_key SELECT event_id, event_no ${range} AND event_id <= :last ORDER BY event_id`,
+  );
   const drop = db.prepare(`DELETE ${range} AND event_id <= :last`);
-  const mark = db.prepare('INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+  const mark = db.prepare(
+    'INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  );
   const start = Buffer.alloc(0);
   const end = Buffer.alloc(30, 0xff);
   let boundary: number | null = null;

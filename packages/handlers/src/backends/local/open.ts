@@ -99,7 +99,10 @@ function prepare(dir: string): OwnerLock {
 function openBackend(options: LocalOptions, parts: { lock: OwnerLock; file: string; hasPacks: boolean }): LocalBackend {
   const { dir, clock = systemClock, onWarning = () => {} } = options;
   const db = openIndexFile(join(dir, parts.file), { hasPacks: parts.hasPacks });
-  const journal = parts.file === INDEX ? openVerdictJournal(dir, (error) => onWarning('the verdict journal cannot be written', error)) : null;
+  const journal =
+    parts.file === INDEX
+      ? openVerdictJournal(dir, (error) => onWarning('the verdict journal cannot be written', error))
+      : null;
   const index = createEventIndex(db, { clock, onCommitted: (packs) => journal?.append(packs, clock.now()) });
   return {
     dir,

@@ -26,7 +26,9 @@ export function takeOwnerLock(dir: string): OwnerLock {
   } catch (cause) {
     lock.close();
     if (!isBusy(cause)) throw new KitError('DATA_DIR_UNUSABLE', `${dir} cannot be locked`, { cause });
-    throw new KitError('DATA_DIR_LOCKED', `${dir} is in use by ${ownerOf(note)}; one data directory has one server`, { cause });
+    throw new KitError('DATA_DIR_LOCKED', `${dir} is in use by ${ownerOf(note)}; one data directory has one server`, {
+      cause,
+    });
   }
   writeFileSync(note, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`, { mode: 0o600 });
   return { release: () => lock.close() };

@@ -102,7 +102,10 @@ async function readPack(dir: string, packId: string): Promise<Uint8Array | null>
   }
 }
 
-async function listPacks(dir: string, range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>> {
+async function listPacks(
+  dir: string,
+  range: { fromMs: number; toMs: number; cursor?: string | null },
+): Promise<Page<string>> {
   const after = range.cursor ?? '';
   const fromMs = after === '' ? range.fromMs : Math.max(range.fromMs, packStoredMs(after));
   const items: string[] = [];

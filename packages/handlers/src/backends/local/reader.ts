@@ -4,14 +4,34 @@ import { encodeBase32Hex, isPackId, KitError, LIMITS, type ReceiptAddress } from
 
 import type { Clock, EventIndex, FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/backend.ts';
 import type { EventRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
-import { idBytes, packBytes, packText, type SqlRow, toDeliveryRow, toEventRow, toFailureRow, toPackRow, toSequenceRow, toSliceRow } from './codec.ts';
+import {
+  idBytes,
+  packBytes,
+  packText,
+  type SqlRow,
+  toDeliveryRow,
+  toEventRow,
+  toFailureRow,
+  toPackRow,
+  toSequenceRow,
+  toSliceRow,
+} from './codec.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from './cursor.ts';
 import { EVENT_COLUMNS, FIND_EVENT_NO } from './queries.ts';
 
 /** The questions of the port; each is one indexed query. */
 export type Reader = Pick<
   EventIndex,
-  'getEvent' | 'getDeliveries' | 'getPack' | 'listTimeline' | 'listSlices' | 'listPacks' | 'listFailures' | 'listSequences' | 'listAddresses' | 'getMark'
+  | 'getEvent'
+  | 'getDeliveries'
+  | 'getPack'
+  | 'listTimeline'
+  | 'listSlices'
+  | 'listPacks'
+  | 'listFailures'
+  | 'listSequences'
+  | 'listAddresses'
+  | 'getMark'
 >;
 
 /** Rows of one page where the caller names no limit. */
@@ -31,7 +51,9 @@ export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: ()
         return live(row) ? toEventRow(row) : null;
       }),
     getDeliveries: (eventId) =>
-      check(() => (one.deliveries.all(idBytes(eventId), LIMITS.deliveries_per_event_max) as SqlRow[]).map(toDeliveryRow)),
+      check(() =>
+        (one.deliveries.all(idBytes(eventId), LIMITS.deliveries_per_event_max) as SqlRow[]).map(toDeliveryRow),
+      ),
     getPack: (packId) =>
       check(() => {
         const row = one.pack.get(packBytes(packId)) as SqlRow | undefined;
@@ -56,14 +78,17 @@ function statements(db: DatabaseSync) {
     pack: db.prepare('SELECT * FROM pack WHERE pack_id = ?'),
     // The ids of unkeyed events are positions; keyed ones have time zero in their ids and a pointer at their time.
     timeline: db.prepare(
-      `SELECT at.position, ${EVENT_COLUMNS.replace('FROM event', `FROM (
+      `SELECT at.position, ${EVENT_COLUMNS.replace(
+        'FROM event',
+        `FROM (
          SELECT event_id AS position, event_no, 0 AS keyed FROM young.recent_key WHERE event_id >= :from AND event_id < :to
          UNION ALL
          SELECT event_id, event_no, 0 FROM main.event_key WHERE event_id >= :from AND event_id < :to
          UNION ALL
          SELECT position, event_no, 1 FROM pointer WHERE position >= :from AND position < :to
          ORDER BY position) AS at
-       CROSS JOIN event USING (event_no)`)}
+       CROSS JOIN event USING (event_no)`,
+      )}
        WHERE at.keyed = (rule = 0) AND received_ms <= :as_of AND (expires_ms IS NULL OR expires_ms > :now)
        ORDER BY at.position LIMIT :limit`,
     ),
@@ -72,7 +97,9 @@ function statements(db: DatabaseSync) {
       `SELECT sequence.*, producer.producer_id FROM sequence JOIN producer USING (producer_no)
        WHERE producer.producer_id = ? AND pack_id > ? ORDER BY pack_id LIMIT ?`,
     ),
-    eventAddresses: db.prepare('SELECT event_no, event_id, pack_id, line FROM event WHERE event_no > ? ORDER BY event_no LIMIT ?'),
+    eventAddresses: db.prepare(
+      'SELECT event_no, event_id, pack_id, line FROM event WHERE event_no > ? ORDER BY event_no LIMIT ?',
+    ),
     deliveryAddresses: db.prepare(
       `SELECT event_id, pack_id, line FROM delivery WHERE (event_id, pack_id, line) > (?, ?, ?)
        ORDER BY event_id, pack_id, line LIMIT ?`,
@@ -109,28 +136,42 @@ function cursorId(text: string): Uint8Array {
   }
 }
 
+/** Conditions on the series, and the values for them. */
+function seriesFilter(query: { source?: string | undefined; event_type?: string | undefined }): {
+  sql: string;
+  values: SQLInputValue[];
+} {
+  const wanted = Object.entries({ source: query.source, event_type: query.event_type });
+  const given = wanted.filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { sql: given.map(([name]) => `AND ${name} = ?`).join(' '), values: given.map(([, value]) => value) };
+}
+
 function listSlices(db: DatabaseSync, query: SliceQuery): Page<SliceRow> {
-  const [day, series, pack] = decodeCursor<[number, number, string]>(query.cursor, [0, 0, '']) ?? [query.fromDay, 0, NO_PACK];
+  const [day, series, pack] = decodeCursor<[number, number, string]>(query.cursor, [0, 0, '']) ?? [
+    query.fromDay,
+    0,
+    NO_PACK,
+  ];
   const columns = `event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay`;
-  const filters: string[] = [];
-  const values: SQLInputValue[] = [];
-  if (query.source !== undefined) filters.push('AND series.source = ?'), values.push(query.source);
-  if (query.event_type !== undefined) filters.push('AND series.event_type = ?'), values.push(query.event_type);
+  const filter = seriesFilter(query);
   const rows = db
     .prepare(
       `SELECT slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type
        FROM slice JOIN series USING (series_no)
-       WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?) ${filters.join(' ')}
+       WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?) ${filter.sql}
        ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
     )
-    .all(query.toDay, day, series, packBytes(cursorPack(pack)), ...values) as SqlRow[];
+    .all(query.toDay, day, series, packBytes(cursorPack(pack)), ...filter.values) as SqlRow[];
   return pageOf(rows, toSliceRow, {
     limit: PAGE_SLICES,
     place: (row) => [row.event_day as number, row.series_no as number, packText(row.pack_id as Uint8Array)],
   });
 }
 
-function listPacks(statement: StatementSync, range: { fromMs: number; toMs: number; cursor?: string | null }): Page<PackRow> {
+function listPacks(
+  statement: StatementSync,
+  range: { fromMs: number; toMs: number; cursor?: string | null },
+): Page<PackRow> {
   const after = decodeCursor<[string]>(range.cursor, ['']);
   const from = after === null ? timeBytes(range.fromMs) : packBytes(cursorPack(after[0]));
   const rows = statement.all(from, timeBytes(range.toMs), PAGE_ROWS) as SqlRow[];
@@ -150,17 +191,18 @@ function cursorPack(text: string): string {
 }
 
 function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<typeof toFailureRow>> {
-  const [received, pack, line] = decodeCursor<[number, string, number]>(query.cursor, [0, '', 0]) ?? [query.toMs, NO_PACK, 0];
-  const filters: string[] = [];
-  const values: SQLInputValue[] = [];
-  if (query.source !== undefined) filters.push('AND source = ?'), values.push(query.source);
-  if (query.event_type !== undefined) filters.push('AND event_type = ?'), values.push(query.event_type);
+  const [received, pack, line] = decodeCursor<[number, string, number]>(query.cursor, [0, '', 0]) ?? [
+    query.toMs,
+    NO_PACK,
+    0,
+  ];
+  const filter = seriesFilter(query);
   const rows = db
     .prepare(
-      `SELECT * FROM failure WHERE received_ms >= ? AND (received_ms, pack_id, line) < (?, ?, ?) ${filters.join(' ')}
+      `SELECT * FROM failure WHERE received_ms >= ? AND (received_ms, pack_id, line) < (?, ?, ?) ${filter.sql}
        ORDER BY received_ms DESC, pack_id DESC, line DESC LIMIT ?`,
     )
-    .all(query.fromMs, received, packBytes(cursorPack(pack)), line, ...values, query.limit) as SqlRow[];
+    .all(query.fromMs, received, packBytes(cursorPack(pack)), line, ...filter.values, query.limit) as SqlRow[];
   return pageOf(rows, toFailureRow, {
     limit: query.limit,
     place: (row) => [row.received_ms as number, packText(row.pack_id as Uint8Array), row.line as number],
@@ -177,14 +219,21 @@ type Address = ReceiptAddress & { event_id: string; kind: 'EVENT' | 'DELIVERY' }
 
 /** Events first, in the order in which they came; then deliveries by event. */
 function listAddresses(one: Statements, cursor?: string | null): Page<Address> {
-  const [kind, eventNo, eventId, packId, line] = decodeCursor<[string, number, string, string, number]>(cursor, ['', 0, '', '', 0]) ?? ['EVENT', 0, '', '', 0];
+  const [kind, eventNo, eventId, packId, line] = decodeCursor<[string, number, string, string, number]>(cursor, [
+    '',
+    0,
+    '',
+    '',
+    0,
+  ]) ?? ['EVENT', 0, '', '', 0];
   if (kind === 'EVENT') {
     const rows = one.eventAddresses.all(eventNo, PAGE_ROWS) as SqlRow[];
     const last = rows.at(-1);
     const next = last === undefined ? ['DELIVERY', 0, '', '', 0] : ['EVENT', last.event_no as number, '', '', 0];
     return { items: rows.map((row) => toAddress(row, 'EVENT')), next: encodeCursor(next) };
   }
-  const place = eventId === '' ? [Buffer.alloc(0), Buffer.alloc(0), 0] : [cursorId(eventId), packBytes(cursorPack(packId)), line];
+  const place =
+    eventId === '' ? [Buffer.alloc(0), Buffer.alloc(0), 0] : [cursorId(eventId), packBytes(cursorPack(packId)), line];
   const rows = one.deliveryAddresses.all(...(place as SQLInputValue[]), PAGE_ROWS) as SqlRow[];
   return pageOf(rows, (row) => toAddress(row, 'DELIVERY'), {
     limit: PAGE_ROWS,
@@ -200,7 +249,11 @@ function toAddress(row: SqlRow, kind: Address['kind']): Address {
   return { kind, event_id, pack_id: packText(row.pack_id as Uint8Array), line: row.line as number };
 }
 
-function pageOf<T>(rows: readonly SqlRow[], convert: (row: SqlRow) => T, options: { limit: number; place: (row: SqlRow) => CursorPart[] }): Page<T> {
+function pageOf<T>(
+  rows: readonly SqlRow[],
+  convert: (row: SqlRow) => T,
+  options: { limit: number; place: (row: SqlRow) => CursorPart[] },
+): Page<T> {
   const last = rows.length < options.limit ? undefined : rows.at(-1);
   return { items: rows.map(convert), next: last === undefined ? null : encodeCursor(options.place(last)) };
 }

@@ -31,7 +31,8 @@ export function isBusy(error: unknown): boolean {
 export function indexError(cause: unknown): KitError {
   if (KitError.is(cause)) return cause;
   const code = sqliteCode(cause);
-  if (code === CORRUPT || code === NOTADB) return new KitError('INDEX_CORRUPT', `the index is damaged; ${REPAIR}`, { cause });
+  if (code === CORRUPT || code === NOTADB)
+    return new KitError('INDEX_CORRUPT', `the index is damaged; ${REPAIR}`, { cause });
   if (code === FULL) return new KitError('STORAGE_FULL', 'the disk of the index is full', { cause });
   if (code === 0) throw cause;
   return new KitError('INDEX_UNAVAILABLE', `the index cannot be used (SQLite code ${code})`, { cause });
@@ -116,7 +117,9 @@ function assertDurable(db: DatabaseSync, path: string): void {
 }
 
 function createTables(db: DatabaseSync): void {
-  db.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  db.exec(
+    `BEGIN IMMEDIATE; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`,
+  );
 }
 
 function checkVersion(db: DatabaseSync): void {
@@ -124,8 +127,12 @@ function checkVersion(db: DatabaseSync): void {
   const version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
   if (id !== APPLICATION_ID) throw new KitError('INDEX_CORRUPT', `the index file is not one of the kit; ${REPAIR}`);
   if (version > SCHEMA_VERSION) {
-    throw new KitError('DATA_DIR_NEWER', `the index has version ${version}, this program knows ${SCHEMA_VERSION}; use the newer one`);
+    throw new KitError(
+      'DATA_DIR_NEWER',
+      `the index has version ${version}, this program knows ${SCHEMA_VERSION}; use the newer one`,
+    );
   }
   const check = db.prepare('PRAGMA main.quick_check(1)').get() as { quick_check: string };
-  if (check.quick_check !== 'ok') throw new KitError('INDEX_CORRUPT', `the index is damaged (${check.quick_check}); ${REPAIR}`);
+  if (check.quick_check !== 'ok')
+    throw new KitError('INDEX_CORRUPT', `the index is damaged (${check.quick_check}); ${REPAIR}`);
 }

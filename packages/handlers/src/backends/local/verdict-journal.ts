@@ -1,5 +1,4 @@
-import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { closeSync, createReadStream, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 

@@ -2,7 +2,16 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
 import { LIMITS } from '@pik/schema';
 
-import type { DeliveryRow, EventRow, FailureRow, Insertion, PackRow, RequestRows, SequenceRow, SliceRow } from '../../ports/rows.ts';
+import type {
+  DeliveryRow,
+  EventRow,
+  FailureRow,
+  Insertion,
+  PackRow,
+  RequestRows,
+  SequenceRow,
+  SliceRow,
+} from '../../ports/rows.ts';
 import { expiryValue, hexBytes, idBytes, packBytes, ruleNumber, type SqlRow, toEventRow } from './codec.ts';
 import type { Interning } from './interning.ts';
 import type { KeyIndex } from './key-index.ts';
@@ -37,8 +46,22 @@ export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Intern
 }
 
 const COLUMNS = [
-  'event_id', 'series_no', 'entity_no', 'rule', 'idempotency_key', 'producer_no', 'producer_seq', 'event_ms',
-  'event_sub_ns', 'received_ms', 'sent_ms', 'flags', 'expires_ms', 'line', 'pack_id', 'payload_hash',
+  'event_id',
+  'series_no',
+  'entity_no',
+  'rule',
+  'idempotency_key',
+  'producer_no',
+  'producer_seq',
+  'event_ms',
+  'event_sub_ns',
+  'received_ms',
+  'sent_ms',
+  'flags',
+  'expires_ms',
+  'line',
+  'pack_id',
+  'payload_hash',
 ];
 
 interface EventStatements {
@@ -81,7 +104,11 @@ function insertNew({ events, keys, interning }: WriterParts, row: EventRow, id: 
 }
 
 /** The row keeps its number, so that the key index need not change; what belonged to the expired event goes. */
-function replaceExpired(parts: WriterParts, row: EventRow, old: { id: Uint8Array; eventNo: number; stored: EventRow }): void {
+function replaceExpired(
+  parts: WriterParts,
+  row: EventRow,
+  old: { id: Uint8Array; eventNo: number; stored: EventRow },
+): void {
   const { events, interning } = parts;
   events.dropDeliveries.run(old.id);
   events.dropPointer.run(idBytes(old.stored.position));
@@ -124,11 +151,61 @@ function restStatements(db: DatabaseSync): RestStatements {
     db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
   return {
     countDeliveries: db.prepare('SELECT count(*) AS n FROM delivery WHERE event_id = ?'),
-    delivery: into('delivery', ['event_id', 'pack_id', 'line', 'outcome', 'event_ms', 'event_sub_ns', 'received_ms', 'sent_ms', 'flags', 'expires_ms', 'payload_hash']),
-    failure: into('failure', ['received_ms', 'pack_id', 'line', 'kind', 'stage', 'code', 'path', 'detail', 'source', 'event_type', 'event_id', 'expires_ms']),
-    slice: into('slice', ['event_day', 'series_no', 'pack_id', 'received_min_ms', 'received_max_ms', 'imported', 'accepted', 'duplicates', 'conflicts', 'expires_ms', 'lag', 'delay', 'entries']),
+    delivery: into('delivery', [
+      'event_id',
+      'pack_id',
+      'line',
+      'outcome',
+      'event_ms',
+      'event_sub_ns',
+      'received_ms',
+      'sent_ms',
+      'flags',
+      'expires_ms',
+      'payload_hash',
+    ]),
+    failure: into('failure', [
+      'received_ms',
+      'pack_id',
+      'line',
+      'kind',
+      'stage',
+      'code',
+      'path',
+      'detail',
+      'source',
+      'event_type',
+      'event_id',
+      'expires_ms',
+    ]),
+    slice: into('slice', [
+      'event_day',
+      'series_no',
+      'pack_id',
+      'received_min_ms',
+      'received_max_ms',
+      'imported',
+      'accepted',
+      'duplicates',
+      'conflicts',
+      'expires_ms',
+      'lag',
+      'delay',
+      'entries',
+    ]),
     sequence: into('sequence', ['producer_no', 'pack_id', 'received_ms', 'expires_ms', 'ranges']),
-    pack: into('pack', ['pack_id', 'sha256', 'bytes', 'request_id', 'principal', 'imported', 'received_min_ms', 'received_max_ms', 'expires_ms', 'outcomes']),
+    pack: into('pack', [
+      'pack_id',
+      'sha256',
+      'bytes',
+      'request_id',
+      'principal',
+      'imported',
+      'received_min_ms',
+      'received_max_ms',
+      'expires_ms',
+      'outcomes',
+    ]),
   };
 }
 
@@ -154,7 +231,20 @@ function writeDelivery(statements: RestStatements, row: DeliveryRow): void {
 function writeFailure(statement: StatementSync, row: FailureRow): void {
   const { received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id, expires_ms } = row;
   const id = packBytes(pack_id);
-  statement.run(received_ms, id, line, kind, stage, code, path, detail, source, event_type, event_id, expiryValue(expires_ms));
+  statement.run(
+    received_ms,
+    id,
+    line,
+    kind,
+    stage,
+    code,
+    path,
+    detail,
+    source,
+    event_type,
+    event_id,
+    expiryValue(expires_ms),
+  );
 }
 
 function writeSlice(statement: StatementSync, row: SliceRow, interning: Interning): void {
@@ -177,7 +267,13 @@ function writeSlice(statement: StatementSync, row: SliceRow, interning: Internin
 
 function writeSequence(statement: StatementSync, row: SequenceRow, interning: Interning): void {
   const producer = interning.producer(row.producer_id);
-  statement.run(producer, packBytes(row.pack_id), row.received_ms, expiryValue(row.expires_ms), JSON.stringify(row.ranges));
+  statement.run(
+    producer,
+    packBytes(row.pack_id),
+    row.received_ms,
+    expiryValue(row.expires_ms),
+    JSON.stringify(row.ranges),
+  );
 }
 
 function writePack(statement: StatementSync, row: PackRow): void {

@@ -1,0 +1,319 @@
+import { gzipSync } from 'node:zlib';
+
+import fc from 'fast-check';
+
+// Requests that no well-meaning client sends, and good ones with some bytes changed. Texts are put together from tokens
+// rather than printed from values: half of what breaks a reader of JSON has no value behind it.
+
+/** One request to ingest. */
+export interface BadRequest {
+  readonly path: string;
+  readonly type: string;
+  readonly encoding: string | null;
+  /** What is sent. */
+  readonly wire: Uint8Array<ArrayBuffer>;
+  /** What was meant: the bytes before compression. */
+  readonly body: Uint8Array;
+}
+
+const quoted = (text: string) => JSON.stringify(text);
+
+const numbers = fc.constantFrom(
+  ...['0', '-0', '1.0', '1E+2', '5e-324', '1e400', '-1e400', '1e-400', '9007199254740993', '-9223372036854775808'],
+  ...['9'.repeat(400), `0.${'1'.repeat(400)}`, '01', '+1', '.5', '1.', '-', '0x1', 'NaN', '-Infinity', '1_000'],
+);
+const strings = fc.constantFrom(
+  ...[
+    '""',
+    '" "',
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '"\\ud83d\\ude00"',
+    '"\\u0000"',
+    '"\\u001f"',
+    '"\u007f"',
+    '"\u2028"',
+  ],
+  ...['"\\x"', '"\\u12"', '"open', "'single'", '"tab\t"', '"\\/"', quoted('é'.repeat(300)), quoted('😀'.repeat(50))],
+  ...['"__proto__"', '"#/../..|\\\\"', '"%2F\\r\\n"', '"=cmd()"', '"<script>"', '"9".constructor'],
+);
+const times = fc.constantFrom(
+  ...[
+    '2025-12-28T23:59:60Z',
+    '2025-12-28T10:00:60Z',
+    '0000-01-01T00:00:00Z',
+    '0001-01-01T00:00:00+23:59',
+    '9999-12-31T23:59:59.999999999Z',
+  ],
+  ...[
+    '2025-12-28',
+    '2025-12-28T10:00:00',
+    '20251228T100000Z',
+    '2025-W52-7',
+    '+275760-09-13T00:00:00Z',
+    '2025-12-28T10:00:00.1234567891Z',
+  ],
+  ...[
+    '2025-02-30T00:00:00Z',
+    '2025-12-28t10:00:00z',
+    '2025-12-28T10:00:00-00:00',
+    '2025-12-28T24:00:00Z',
+    'now',
+    '9'.repeat(100),
+  ],
+);
+const words = fc.constantFrom(
+  'true',
+  'false',
+  'null',
+  'nul',
+  'undefined',
+  '{}',
+  '[]',
+  '[,]',
+  '{,}',
+  '{"a"}',
+  '{"a":}',
+  '/**/1',
+  '',
+);
+const names = fc.constantFrom(
+  ...[
+    'source',
+    'event_type',
+    'entity_id',
+    'event_time',
+    'payload',
+    'idempotency_key',
+    'producer',
+    'identity',
+    'sent_at',
+  ],
+  ...['received_at', 'traceparent', 'schema_version', 'specversion', 'id', 'type', 'subject', 'time', 'data'],
+  ...[
+    '__proto__',
+    'constructor',
+    'prototype',
+    'toString',
+    'hasOwnProperty',
+    'toJSON',
+    'then',
+    'length',
+    '',
+    '\ud800',
+    'a/b~c',
+  ],
+);
+
+const { value } = fc.letrec<{ value: string; list: string; object: string }>((tie) => ({
+  list: fc.array(tie('value'), { maxLength: 4 }).map((items) => `[${items.join()}]`),
+  object: fc.array(fc.tuple(names, tie('value')), { maxLength: 4 }).map(objectText),
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    numbers,
+    strings,
+    words,
+    times.map(quoted),
+    tie('list'),
+    tie('object'),
+  ),
+}));
+
+function objectText(members: readonly (readonly [name: string, text: string])[]): string {
+  return `{${members.map(([name, text]) => `${quoted(name)}:${text}`).join()}}`;
+}
+
+const good = fc
+  .record({ entity: fc.nat(20), n: fc.nat(3), key: fc.option(fc.nat(5)), cloud: fc.boolean() })
+  .map(({ entity, n, key, cloud }) => {
+    const base = { entity: quoted(`e${entity}`), time: '"2025-12-28T10:00:00Z"', payload: `{"n":${n}}` };
+    if (cloud) {
+      const fields = {
+        specversion: '"1.0"',
+        id: quoted(`k${key}`),
+        source: '"/s"',
+        type: '"t"',
+        subject: base.entity,
+        time: base.time,
+        data: base.payload,
+      };
+      return Object.entries(fields);
+    }
+    const fields = {
+      source: '"s"',
+      event_type: '"t"',
+      entity_id: base.entity,
+      event_time: base.time,
+      payload: base.payload,
+    };
+    return Object.entries(key === null ? fields : { ...fields, idempotency_key: quoted(`k${key}`) });
+  });
+
+/** A good record of which some members are replaced, dropped, repeated or added. */
+const spoiled = fc
+  .tuple(
+    good,
+    fc.array(
+      fc.tuple(fc.nat(), fc.constantFrom('replace', 'wrap', 'drop', 'repeat', 'add', 'time'), names, value, times),
+      {
+        maxLength: 2,
+      },
+    ),
+  )
+  .map(([fields, changes]) => {
+    const members = [...fields];
+    for (const [at, how, name, text, time] of changes) {
+      const i = at % (members.length || 1);
+      const member = members[i];
+      if (how === 'add' || member === undefined) members.push([name, text]);
+      else if (how === 'replace') members[i] = [member[0], text];
+      else if (how === 'wrap') members[i] = [member[0], `[${text}]`];
+      else if (how === 'repeat') members.push(member);
+      else if (how === 'drop') members.splice(i, 1);
+      else members[i] = [member[0], quoted(time)];
+    }
+    return objectText(members);
+  });
+
+const record = fc.oneof(
+  { weight: 2, arbitrary: good.map(objectText) },
+  { weight: 6, arbitrary: spoiled },
+  { weight: 1, arbitrary: value },
+);
+const separators = fc.constantFrom(',', ',', ' ,\n', '\n', '\n', '\r\n', '\n\n \n', '', ',,', '\u2028', '\u0000');
+
+/** Costly to make and to read, so rare. */
+const heavy = fc.constantFrom(
+  ...['[', '{"a":', '[[', '[{"a":'].map((open) => open.repeat(50_000)),
+  `{"payload":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
+  `{"payload":{${Array.from({ length: 10_001 }, (_, i) => `"k${i}":0`).join()}}}`,
+  `[${'[],'.repeat(20_000)}[]]`,
+  quoted('a'.repeat(300_000)),
+  '"'.repeat(100_001),
+  '\\'.repeat(100_000),
+  `"${'\\"'.repeat(50_000)}`,
+  '9'.repeat(100_000),
+  ' '.repeat(100_000),
+);
+
+const texts = fc.oneof(
+  { weight: 30, arbitrary: record },
+  {
+    weight: 10,
+    arbitrary: fc
+      .tuple(fc.array(record, { maxLength: 5 }), separators)
+      .map(([items, between]) => `[${items.join(between)}]`),
+  },
+  {
+    weight: 20,
+    arbitrary: fc.tuple(fc.array(record, { maxLength: 5 }), separators).map(([items, between]) => items.join(between)),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      '',
+      ' ',
+      '\n',
+      '[',
+      ']',
+      '{',
+      '}',
+      '[]',
+      '{}',
+      '[1] [2]',
+      '{}{}',
+      'null',
+      '\u0000',
+      '"',
+      '[,]',
+    ),
+  },
+  { weight: 2, arbitrary: fc.json() },
+  { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 80 }) },
+);
+
+type Change = readonly [how: 'set' | 'flip' | 'insert' | 'delete' | 'cut' | 'double', at: number, byte: number];
+
+const changes = fc.array(
+  fc.tuple(fc.constantFrom<Change[0]>('set', 'flip', 'insert', 'delete', 'cut', 'double'), fc.nat(), fc.nat(255)),
+  { maxLength: 3 },
+);
+
+function change(bytes: Buffer, [how, where, byte]: Change): Buffer {
+  const at = bytes.length === 0 ? 0 : where % bytes.length;
+  const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)];
+  if (how === 'cut') return before;
+  if (how === 'double') return Buffer.concat([bytes, after]);
+  if (how === 'insert') return Buffer.concat([before, Buffer.of(byte), after]);
+  const first = after[0];
+  if (first === undefined) return bytes;
+  if (how === 'delete') return Buffer.concat([before, after.subarray(1)]);
+  return Buffer.concat([before, Buffer.of(how === 'set' ? byte : first ^ (1 << (byte & 7))), after.subarray(1)]);
+}
+
+/** Byte sequences that no UTF-8 has: overlong, cut, a surrogate, beyond the last code point. */
+const notUtf8 = fc.constantFrom('c080', 'e282', 'eda080', 'f4908080', 'ff', '80').map((hex) => Buffer.from(hex, 'hex'));
+
+const bodies: fc.Arbitrary<Buffer> = fc.oneof(
+  { weight: 50, arbitrary: texts.map((text) => Buffer.from(text)) },
+  { weight: 30, arbitrary: fc.tuple(texts, changes).map(([text, list]) => list.reduce(change, Buffer.from(text))) },
+  { weight: 3, arbitrary: texts.map((text) => Buffer.from(`\ufeff${text}`)) },
+  { weight: 3, arbitrary: texts.map((text) => Buffer.from(text, 'utf16le')) },
+  { weight: 2, arbitrary: texts.map((text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16()) },
+  { weight: 2, arbitrary: texts.map((text) => Buffer.from(text, 'latin1')) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(texts, notUtf8)
+      .map(([text, bytes]) => Buffer.concat([Buffer.from(text.slice(0, -3)), bytes, Buffer.from(text.slice(-3))])),
+  },
+  { weight: 3, arbitrary: fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes)) },
+  { weight: 2, arbitrary: heavy.map((text) => Buffer.from(text)) },
+);
+
+const JSON_TYPES = [
+  'application/json',
+  'Application/JSON; charset="UTF-8"',
+  'application/cloudevents+json',
+  'application/cloudevents-batch+json',
+];
+const LINE_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+const OTHER_TYPES = [
+  'text/plain',
+  'application/json; charset=utf-16',
+  'multipart/form-data; boundary=x',
+  '__proto__',
+  ';',
+  ',',
+  'application/json, text/html',
+];
+const types = fc.oneof(
+  { weight: 20, arbitrary: fc.constantFrom(...JSON_TYPES) },
+  { weight: 20, arbitrary: fc.constantFrom(...LINE_TYPES) },
+  { weight: 1, arbitrary: fc.constantFrom(...OTHER_TYPES) },
+);
+const encodings = fc.oneof(
+  { weight: 30, arbitrary: fc.constant('none') },
+  { weight: 8, arbitrary: fc.constant('gzip') },
+  { weight: 3, arbitrary: fc.constantFrom('damaged gzip', 'a lie', 'br', 'gzip, gzip', 'constructor') },
+);
+const paths = fc.oneof(
+  { weight: 30, arbitrary: fc.constant('/ingest') },
+  { weight: 6, arbitrary: fc.constant('/import') },
+  { weight: 4, arbitrary: fc.constantFrom('/ingest?dry_run=true', '/import?dry_run=true') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('/ingest?dry_run=1', '/ingest?x', '/ingest?dry_run=%ff', '/ingest?__proto__=true'),
+  },
+);
+
+/** Bodies, content types, encodings and queries that belong together or do not. */
+export const badRequest: fc.Arbitrary<BadRequest> = fc
+  .record({ path: paths, body: bodies, type: types, encoding: encodings, damage: changes })
+  .map(({ path, body, type, encoding, damage }) => {
+    if (encoding === 'none') return { path, type, encoding: null, wire: new Uint8Array(body), body };
+    if (encoding === 'a lie') return { path, type, encoding: 'gzip', wire: new Uint8Array(body), body };
+    const packed = gzipSync(body, { level: 1 });
+    if (encoding !== 'damaged gzip') return { path, type, encoding, wire: new Uint8Array(packed), body };
+    return { path, type, encoding: 'gzip', wire: new Uint8Array(damage.reduce(change, packed)), body };
+  });
