@@ -20,7 +20,7 @@ import { type BadRequest, badRequest } from './support/bad-input.ts';
 // Whatever comes, the answer is one with known statuses or a problem with a known code; never a 5xx, and never a changed
 // prototype. What was kept is kept byte for byte, and in the end log and index agree on every receipt.
 
-const BODIES = 24_000;
+const BODIES = 20_000;
 const URLS = 6_000;
 
 const ORIGIN = 'http://pik.internal';

@@ -1,4 +1,5 @@
 import { KitError } from './errors.ts';
+import { formatEpochMs } from './time.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -24,6 +25,6 @@ export function packStoredMs(packId: string): number {
  * stored hour, for partition projection. No caller text is part of it.
  */
 export function packKey(packId: string): string {
-  const hour = new Date(packStoredMs(packId)).toISOString();
-  return `raw/v1/stored_date=${hour.slice(0, 10)}/stored_hour=${hour.slice(11, 13)}/${packId}.ndjson.gz`;
+  const stored = formatEpochMs(packStoredMs(packId));
+  return `raw/v1/stored_date=${stored.slice(0, 10)}/stored_hour=${stored.slice(11, 13)}/${packId}.ndjson.gz`;
 }

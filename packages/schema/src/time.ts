@@ -128,21 +128,27 @@ function isOnCalendarText(match: RegExpExecArray): boolean {
   return offsetExists && isOnCalendar({ year, month, day, hour, minute, second, nanos: 0, offset: 0 });
 }
 
-let cachedDay = Number.NaN;
-let cachedDate = '';
+/** Dates by day number: times that are written together mostly lie on a few days. */
+const dates = new Map<number, string>();
+const DATES_MAX = 1_000;
+
+function dateOf(day: number): string {
+  const known = dates.get(day);
+  if (known !== undefined) return known;
+  if (dates.size >= DATES_MAX) dates.clear();
+  const date = dayFromNumber(day);
+  dates.set(day, date);
+  return date;
+}
 
 /** The fixed-width text of a time given in milliseconds and nanoseconds beyond them. Years 0001 to 9999. */
 export function formatInstant(epochMs: number, subMsNs: number): string {
   const day = Math.floor(epochMs / MS_PER_DAY);
-  if (day !== cachedDay) {
-    cachedDate = dayFromNumber(day);
-    cachedDay = day;
-  }
   const ms = epochMs - day * MS_PER_DAY;
   const second = Math.floor(ms / 1000);
   const minute = Math.floor(second / 60);
   const clock = `${two(Math.floor(minute / 60))}:${two(minute % 60)}:${two(second % 60)}`;
-  return `${cachedDate}T${clock}.${three(ms % 1000)}${subMsNs === 0 ? '000000' : String(subMsNs).padStart(6, '0')}Z`;
+  return `${dateOf(day)}T${clock}.${three(ms % 1000)}${subMsNs === 0 ? '000000' : String(subMsNs).padStart(6, '0')}Z`;
 }
 
 /** The fixed-width text of whole milliseconds since the epoch. Years 0001 to 9999. */

@@ -49,30 +49,34 @@ function expiryOf(value: unknown): number {
   return value === null ? Number.POSITIVE_INFINITY : (value as number);
 }
 
-/** The EVENT row of a joined row of `event`, `series`, `entity` and `producer`. */
-export function toEventRow(row: SqlRow): EventRow {
-  const event_id = encodeBase32Hex(row.event_id as Uint8Array);
-  const rule = RULES[row.rule as number] as IdentityRule;
-  const time = { epoch_ms: row.event_ms as number, sub_ms_ns: row.event_sub_ns as number };
+/** The values of `EVENT_COLUMNS`. Rows come as lists: objects would cost more than the query. */
+export type EventValues = readonly unknown[];
+
+/** The EVENT row behind the values of `EVENT_COLUMNS`. */
+export function toEventRow(values: EventValues): EventRow {
+  const event_id = encodeBase32Hex(values[0] as Uint8Array);
+  const rule = RULES[values[4] as number] as IdentityRule;
+  const event_ms = values[8] as number;
+  const event_sub_ns = values[9] as number;
   return {
     event_id,
-    position: rule === 'key' ? positionAt(event_id, time) : event_id,
+    position: rule === 'key' ? positionAt(event_id, { epoch_ms: event_ms, sub_ms_ns: event_sub_ns }) : event_id,
     rule,
-    source: row.source as string,
-    event_type: row.event_type as string,
-    entity_id: row.entity_id as string,
-    idempotency_key: row.idempotency_key as string | null,
-    producer_id: row.producer_id as string | null,
-    producer_seq: row.producer_seq as number | null,
-    event_ms: row.event_ms as number,
-    event_sub_ns: row.event_sub_ns as number,
-    received_ms: row.received_ms as number,
-    sent_ms: row.sent_ms as number | null,
-    payload_hash: hexText(row.payload_hash as Uint8Array),
-    flags: row.flags as number,
-    expires_ms: expiryOf(row.expires_ms),
-    pack_id: packText(row.pack_id as Uint8Array),
-    line: row.line as number,
+    source: values[1] as string,
+    event_type: values[2] as string,
+    entity_id: values[3] as string,
+    idempotency_key: values[5] as string | null,
+    producer_id: values[6] as string | null,
+    producer_seq: values[7] as number | null,
+    event_ms,
+    event_sub_ns,
+    received_ms: values[10] as number,
+    sent_ms: values[11] as number | null,
+    payload_hash: hexText(values[12] as Uint8Array),
+    flags: values[13] as number,
+    expires_ms: expiryOf(values[14]),
+    pack_id: packText(values[15] as Uint8Array),
+    line: values[16] as number,
   };
 }
 

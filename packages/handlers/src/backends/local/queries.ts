@@ -1,7 +1,13 @@
-/** The columns and joins of a whole EVENT row. */
+import type { StatementSync } from 'node:sqlite';
+
+/** The columns of a whole EVENT row, in the order in which `toEventRow` takes them. */
 export const EVENT_COLUMNS = `
-  event.*, series.source, series.event_type, entity.entity_id, producer.producer_id
-  FROM event
+  event.event_id, series.source, series.event_type, entity.entity_id, rule, idempotency_key, producer.producer_id,
+  producer_seq, event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, flags, expires_ms, pack_id, line`;
+
+/** The tables behind `EVENT_COLUMNS`. */
+export const EVENT_TABLES = `
+  event
   JOIN series USING (series_no)
   JOIN entity USING (entity_no)
   LEFT JOIN producer USING (producer_no)`;
@@ -10,3 +16,9 @@ export const EVENT_COLUMNS = `
 export const FIND_EVENT_NO = `coalesce(
   (SELECT event_no FROM young.recent_key WHERE event_id = :id),
   (SELECT event_no FROM main.event_key WHERE event_id = :id))`;
+
+/** Makes a statement give its rows as lists of values. */
+export function asLists(statement: StatementSync): StatementSync {
+  statement.setReturnArrays(true);
+  return statement;
+}

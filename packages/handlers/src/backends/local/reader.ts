@@ -5,6 +5,7 @@ import { encodeBase32Hex, isPackId, KitError, LIMITS, type ReceiptAddress } from
 import type { Clock, EventIndex, FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/backend.ts';
 import type { EventRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import {
+  type EventValues,
   idBytes,
   packBytes,
   packText,
@@ -17,7 +18,7 @@ import {
   toSliceRow,
 } from './codec.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from './cursor.ts';
-import { EVENT_COLUMNS, FIND_EVENT_NO } from './queries.ts';
+import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
 
 /** The questions of the port; each is one indexed query. */
 export type Reader = Pick<
@@ -43,12 +44,12 @@ const NO_PACK = '00000000-0000-7000-8000-000000000000';
 /** A reader over prepared statements; `check` runs each read and tells its errors in the kit's words. */
 export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: () => T) => Promise<T>): Reader {
   const one = statements(db);
-  const live = (row: SqlRow | undefined): row is SqlRow => row !== undefined && isLive(row.expires_ms, clock.now());
   return {
     getEvent: (eventId) =>
       check(() => {
-        const row = one.event.get({ id: idBytes(eventId) }) as SqlRow | undefined;
-        return live(row) ? toEventRow(row) : null;
+        const values = one.event.get({ id: idBytes(eventId) }) as unknown as EventValues | undefined;
+        const row = values === undefined ? null : toEventRow(values);
+        return row !== null && row.expires_ms > clock.now() ? row : null;
       }),
     getDeliveries: (eventId) =>
       check(() =>
@@ -73,24 +74,23 @@ type Statements = ReturnType<typeof statements>;
 
 function statements(db: DatabaseSync) {
   return {
-    event: db.prepare(`SELECT ${EVENT_COLUMNS} WHERE event_no = ${FIND_EVENT_NO}`),
+    event: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ${FIND_EVENT_NO}`)),
     deliveries: db.prepare('SELECT * FROM delivery WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?'),
     pack: db.prepare('SELECT * FROM pack WHERE pack_id = ?'),
     // The ids of unkeyed events are positions; keyed ones have time zero in their ids and a pointer at their time.
-    timeline: db.prepare(
-      `SELECT at.position, ${EVENT_COLUMNS.replace(
-        'FROM event',
-        `FROM (
-         SELECT event_id AS position, event_no, 0 AS keyed FROM young.recent_key WHERE event_id >= :from AND event_id < :to
-         UNION ALL
-         SELECT event_id, event_no, 0 FROM main.event_key WHERE event_id >= :from AND event_id < :to
-         UNION ALL
-         SELECT position, event_no, 1 FROM pointer WHERE position >= :from AND position < :to
-         ORDER BY position) AS at
-       CROSS JOIN event USING (event_no)`,
-      )}
-       WHERE at.keyed = (rule = 0) AND received_ms <= :as_of AND (expires_ms IS NULL OR expires_ms > :now)
-       ORDER BY at.position LIMIT :limit`,
+    timeline: asLists(
+      db.prepare(
+        `SELECT ${EVENT_COLUMNS} FROM (
+           SELECT event_id AS position, event_no, 0 AS keyed FROM young.recent_key WHERE event_id >= :from AND event_id < :to
+           UNION ALL
+           SELECT event_id, event_no, 0 FROM main.event_key WHERE event_id >= :from AND event_id < :to
+           UNION ALL
+           SELECT position, event_no, 1 FROM pointer WHERE position >= :from AND position < :to
+           ORDER BY position) AS at
+         CROSS JOIN ${EVENT_TABLES.replace('JOIN series', 'USING (event_no) JOIN series')}
+         WHERE at.keyed = (rule = 0) AND received_ms <= :as_of AND (expires_ms IS NULL OR expires_ms > :now)
+         ORDER BY at.position LIMIT :limit`,
+      ),
     ),
     packs: db.prepare('SELECT * FROM pack WHERE pack_id > ? AND pack_id < ? ORDER BY pack_id LIMIT ?'),
     sequences: db.prepare(
@@ -108,10 +108,6 @@ function statements(db: DatabaseSync) {
   };
 }
 
-function isLive(expiresMs: unknown, nowMs: number): boolean {
-  return expiresMs === null || (expiresMs as number) > nowMs;
-}
-
 function listTimeline(statement: StatementSync, range: PositionRange, nowMs: number): Page<EventRow> {
   const after = decodeCursor<[string]>(range.cursor, ['']);
   if (after !== null && (after[0] < range.from || after[0] >= range.to)) throw new KitError('CURSOR_INVALID');
@@ -122,10 +118,10 @@ function listTimeline(statement: StatementSync, range: PositionRange, nowMs: num
     as_of: range.asOfMs,
     now: nowMs,
     limit: range.limit,
-  }) as SqlRow[];
-  const last = rows.length < range.limit ? undefined : rows.at(-1);
-  const next = last === undefined ? null : encodeCursor([encodeBase32Hex(last.position as Uint8Array)]);
-  return { items: rows.map(toEventRow), next };
+  }) as unknown as EventValues[];
+  const items = rows.map(toEventRow);
+  const last = items.length < range.limit ? undefined : items.at(-1);
+  return { items, next: last === undefined ? null : encodeCursor([last.position]) };
 }
 
 function cursorId(text: string): Uint8Array {

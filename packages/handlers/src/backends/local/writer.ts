@@ -12,10 +12,10 @@ import type {
   SequenceRow,
   SliceRow,
 } from '../../ports/rows.ts';
-import { expiryValue, hexBytes, idBytes, packBytes, ruleNumber, type SqlRow, toEventRow } from './codec.ts';
+import { type EventValues, expiryValue, hexBytes, idBytes, packBytes, ruleNumber, toEventRow } from './codec.ts';
 import type { Interning } from './interning.ts';
 import type { KeyIndex } from './key-index.ts';
-import { EVENT_COLUMNS } from './queries.ts';
+import { asLists, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 
 /** Writes the rows of one request; the caller holds the transaction. */
 export interface Writer {
@@ -77,7 +77,7 @@ function eventStatements(db: DatabaseSync): EventStatements {
   return {
     insert: db.prepare(`INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`),
     replace: db.prepare(`UPDATE event SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE event_no = ?`),
-    stored: db.prepare(`SELECT ${EVENT_COLUMNS} WHERE event.event_no = ?`),
+    stored: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event.event_no = ?`)),
     pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
     dropPointer: db.prepare('DELETE FROM pointer WHERE position = ?'),
     dropDeliveries: db.prepare('DELETE FROM delivery WHERE event_id = ?'),
@@ -91,7 +91,7 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
     insertNew(parts, row, id);
     return { kind: 'inserted', replaced_expired: false };
   }
-  const stored = toEventRow(parts.events.stored.get(eventNo) as SqlRow);
+  const stored = toEventRow(parts.events.stored.get(eventNo) as unknown as EventValues);
   if (stored.expires_ms > nowMs) return { kind: 'present', stored };
   replaceExpired(parts, row, { id, eventNo, stored });
   return { kind: 'inserted', replaced_expired: true };
