@@ -98,7 +98,6 @@ test(`${BODIES} bodies get an answer or a problem with a known code, never a 5xx
     { numRuns: BODIES },
   );
   expect(prototypes()).toEqual(before);
-  console.log(Object.fromEntries([...seen].sort((a, b) => a[1] - b[1])));
   const reached = [
     'ACCEPTED',
     'DUPLICATE',

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 import { KitError } from '@pik/schema';
@@ -56,8 +56,11 @@ export function openIndexFile(path: string, options: OpenOptions): DatabaseSync 
   if (!isNew) checkHeader(path);
   const db = connect(path);
   try {
-    if (isNew) createTables(db);
-    else checkVersion(db);
+    if (isNew) {
+      // For the owner alone; the log beside it takes the mode of the file.
+      chmodSync(path, 0o600);
+      createTables(db);
+    }    else checkVersion(db);
     return db;
   } catch (error) {
     db.close();
