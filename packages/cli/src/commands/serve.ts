@@ -79,7 +79,7 @@ function start(
   at: { port: number; hostname: string },
 ): Promise<Server> {
   return new Promise((done, fail) => {
-    const server = listen({ fetch, ...at, overrideGlobalObjects: false }, () => done(server)) as Server;
+    const server = listen({ fetch, ...at }, () => done(server)) as Server;
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const text =
         cause.code === 'EADDRINUSE' ? `port ${at.port} is in use; choose another with --port` : cause.message;
