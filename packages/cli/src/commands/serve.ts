@@ -32,7 +32,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const port = portOf(options.port);
   checkBinding(options.host, config);
   const dir = resolve(options.data);
-  const telemetry = createTelemetry({ write: (lines) => process.stderr.write(lines) });
+  const telemetry = createTelemetry({ write: writeLog });
   const backend = await openLocalBackend({
     dir,
     onWarning: (message, error) => telemetry.log('warn', 'backend', { message, error: String(error) }),
@@ -56,6 +56,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   clearInterval(timer);
   await stop(server);
   await pipeline.close();
+}
+
+/** Settles when the lines are taken, so that a reader who hangs fills the bounded queue and not the memory. */
+function writeLog(lines: string): Promise<void> {
+  return new Promise((done) => process.stderr.write(lines, () => done()));
 }
 
 function portOf(text: string): number {

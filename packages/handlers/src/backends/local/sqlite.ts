@@ -60,7 +60,7 @@ export function openIndexFile(path: string, options: OpenOptions): DatabaseSync 
       // For the owner alone; the log beside it takes the mode of the file.
       chmodSync(path, 0o600);
       createTables(db);
-    }    else checkVersion(db);
+    } else checkVersion(db);
     return db;
   } catch (error) {
     db.close();
