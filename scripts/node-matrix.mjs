@@ -14,7 +14,7 @@ const quick = [
   'vitest',
   'run',
   '--exclude',
-  '**/*.e2e.test.ts',
+  '**/kill.e2e.test.ts',
   '--exclude',
   '**/bad-input*',
   '--exclude',

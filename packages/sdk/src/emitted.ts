@@ -26,8 +26,8 @@ export interface Settleable extends Emitted {
   settle(result: EmitResult): void;
 }
 
-/** The promise is made only for those who ask. */
-export function createEmitted(eventId: () => string | null): Settleable {
+/** The promise is made only for those who ask; `onAsked` is told when one does before the event is settled. */
+export function createEmitted(eventId: () => string | null, onAsked: () => void = () => {}): Settleable {
   let settled: EmitResult | null = null;
   let promise: Promise<EmitResult> | null = null;
   let resolve: ((result: EmitResult) => void) | null = null;
@@ -37,6 +37,7 @@ export function createEmitted(eventId: () => string | null): Settleable {
     },
     get result() {
       if (settled !== null) return Promise.resolve(settled);
+      onAsked();
       promise ??= new Promise((done) => {
         resolve = done;
       });

@@ -113,6 +113,8 @@ class BatchingProducer<C> implements Producer<C> {
   /** The first sequence number of each batch under way. */
   readonly #flights = new Set<number>();
   #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Somebody waits for a result: the timer must then keep the process alive until it fires. */
+  #awaited = false;
   #closed = false;
   #changed: (() => void)[] = [];
 
@@ -144,7 +146,7 @@ class BatchingProducer<C> implements Producer<C> {
     }
     // Only events that leave take a number, so that the backend sees a gap only where something was lost.
     this.#seq += 1;
-    const emitted = createEmitted(captured.eventId);
+    const emitted = createEmitted(captured.eventId, () => this.#await());
     this.#hold({ seq: this.#seq, captured, emitted });
     return emitted;
   }
@@ -204,6 +206,11 @@ class BatchingProducer<C> implements Producer<C> {
     else this.#arm();
   }
 
+  #await(): void {
+    this.#awaited = true;
+    (this.#timer as { ref?: () => void } | null)?.ref?.();
+  }
+
   /** The timer must not keep a process alive that has nothing else to do; `close` is there for the rest. */
   #arm(): void {
     if (this.#timer !== null) return;
@@ -211,7 +218,7 @@ class BatchingProducer<C> implements Producer<C> {
       this.#timer = null;
       this.#dispatch(true);
     }, this.#settings.flushIntervalMs);
-    (this.#timer as { unref?: () => void }).unref?.();
+    if (!this.#awaited) (this.#timer as { unref?: () => void }).unref?.();
   }
 
   #isWaiting(target: number): boolean {
@@ -271,6 +278,7 @@ class BatchingProducer<C> implements Producer<C> {
     if (this.#released.has(waiting)) return;
     this.#released.add(waiting);
     this.#heldCount -= 1;
+    if (this.#heldCount === 0) this.#awaited = false;
     this.#heldBytes -= waiting.captured.bytes;
     this.#settle(
       waiting.emitted,
