@@ -61,7 +61,7 @@ const id = (bytesMax: number) => z.string().check(z.minLength(1), z.maxLength(by
 
 /**
  * An event as a producer sends it. Unknown fields beside these are kept in the raw log and ignored. The backend checks
- * the same rules by hand on its hot path (`handlers/domain/record-fields.ts`; a property test holds both together).
+ * these rules and more (bytes, control characters, times) by hand on its hot path, in `handlers/domain/record-fields.ts`.
  */
 export const wireEventSchema = z.looseObject({
   source: id(LIMITS.source_bytes_max),
