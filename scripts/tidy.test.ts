@@ -125,6 +125,10 @@ describe('layers', () => {
       for (const { from } of importsOf(file)) walk(from);
     };
     for (const entry of entries) walk(entry);
+    for (const file of sources) {
+      for (const [, from] of read(file).matchAll(/await import\('(\.[^']+)'\)/g))
+        walk(normalize(join(dirname(file), from as string)));
+    }
     const forTests = code.filter(isTest).flatMap((file) => importsOf(file).map(({ from }) => from));
     for (const file of forTests) walk(file);
     expect(sources.filter((file) => !reached.has(file))).toEqual([]);

@@ -5,11 +5,9 @@ import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { ingestFile } from './commands/ingest-file.ts';
 import { keygen } from './commands/keygen.ts';
-import { rebuild } from './commands/rebuild.ts';
 import { rejects } from './commands/rejects.ts';
 import { duplicates, lag } from './commands/reports.ts';
 import { sendFile } from './commands/send-file.ts';
-import { serve } from './commands/serve.ts';
 import { verify } from './commands/verify.ts';
 import { DEFAULT_URL } from './session.ts';
 import { printable } from './terminal.ts';
@@ -52,6 +50,7 @@ function createProgram(done: Done): Command {
   return program;
 }
 
+/** These two load the backend; a command that only asks a server starts without it. */
 function addServer(program: Command, done: Done): void {
   program
     .command('serve')
@@ -60,13 +59,13 @@ function addServer(program: Command, done: Done): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--data <dir>', 'data directory', '.pik')
     .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
-    .action((options) => serve(options));
+    .action(async (options) => (await import('./commands/serve.ts')).serve(options));
   program
     .command('rebuild')
     .description('make the index again from the raw log, with the server stopped')
     .option('--data <dir>', 'data directory', '.pik')
     .option('--json', 'machine output')
-    .action(async (options) => done(await rebuild(options)));
+    .action(async (options) => done(await (await import('./commands/rebuild.ts')).rebuild(options)));
   program
     .command('keygen')
     .description('make an API key')
