@@ -1,6 +1,7 @@
 import { canonicalize } from './canonical-json.ts';
 import { KitError } from './errors.ts';
 import { sha256Hex } from './sha256.ts';
+import { createWindows, type Windows } from './window.ts';
 
 /** What the events of one window are gathered by: one value per entity, per source, per source and type, or one for all. */
 export const GROUP_BYS = ['entity', 'source', 'source_type', 'all'] as const;
@@ -22,10 +23,14 @@ export interface AggregateInput<Payload = unknown> {
   readonly entity_id: string;
   readonly event_time: string;
   readonly received_at: string;
+  /** Null where the definition says `reads_payload: false`. */
   readonly payload: Payload;
 }
 
-/** What a metric is: which events count, and how they fold into a value. The functions must be pure. */
+/**
+ * What a metric is: which events count, and how they fold into a value. The functions must be pure; they are given the
+ * inputs in order of event time, then id.
+ */
 export interface AggregateDefinition<State, Selected = AggregateInput> {
   /** Its name: 1 to 64 of `a-z`, `0-9`, `_`, from a letter. */
   readonly metric: string;
@@ -37,12 +42,20 @@ export interface AggregateDefinition<State, Selected = AggregateInput> {
   readonly window: WindowGrain;
   /** IANA name, such as `UTC` or `America/New_York`. */
   readonly time_zone: string;
+  /** False where no payload is looked at: then no raw object has to be read. Default true. */
+  readonly reads_payload?: boolean | undefined;
   /** What of an event counts; `null` leaves it out. */
   readonly select: (input: AggregateInput) => Selected | null;
   readonly initial: () => State;
   readonly reduce: (state: State, selected: Selected) => State;
   /** The JSON value of the folded state. */
   readonly finish: (state: State) => unknown;
+}
+
+/** A value on its way: inputs are added in order of event time, then id. */
+export interface AggregateFold {
+  add(input: AggregateInput): void;
+  value(): unknown;
 }
 
 /** A checked definition with the hash that versions carry. */
@@ -53,8 +66,14 @@ export interface Aggregate {
   readonly unit: 'entity_id' | null;
   readonly window: WindowGrain;
   readonly time_zone: string;
+  readonly reads_payload: boolean;
   /** SHA-256 over the declared fields; equal hashes mean an equal definition. */
   readonly definition_hash: string;
+  /** SHA-256 over the text of the functions. A difference only warns: a bundler changes the text and not the meaning. */
+  readonly functions_hash: string;
+  readonly windows: Windows;
+  /** Starts a value. */
+  readonly begin: () => AggregateFold;
   /** The value of the given inputs, in the given order, as JSON. */
   readonly fold: (inputs: Iterable<AggregateInput>) => unknown;
 }
@@ -75,24 +94,33 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
     unit: definition.unit ?? null,
     window: definition.window,
     time_zone: definition.time_zone,
+    reads_payload: definition.reads_payload ?? true,
   };
+  const { select, initial, reduce, finish } = definition;
+  const begin = () => beginFold(definition);
   return {
     ...declared,
     definition_hash: sha256Hex(canonicalize(declared)),
-    fold: (inputs) => foldInputs(definition, inputs),
+    functions_hash: sha256Hex([select, initial, reduce, finish].map(String).join('\n')),
+    windows: createWindows(definition.window, definition.time_zone),
+    begin,
+    fold(inputs) {
+      const folding = begin();
+      for (const input of inputs) folding.add(input);
+      return folding.value();
+    },
   };
 }
 
-function foldInputs<State, Selected>(
-  definition: AggregateDefinition<State, Selected>,
-  inputs: Iterable<AggregateInput>,
-): unknown {
+function beginFold<State, Selected>(definition: AggregateDefinition<State, Selected>): AggregateFold {
   let state = definition.initial();
-  for (const input of inputs) {
-    const selected = definition.select(input);
-    if (selected !== null) state = definition.reduce(state, selected);
-  }
-  return definition.finish(state);
+  return {
+    add(input) {
+      const selected = definition.select(input);
+      if (selected !== null) state = definition.reduce(state, selected);
+    },
+    value: () => definition.finish(state),
+  };
 }
 
 function checkDefinition<State, Selected>(definition: AggregateDefinition<State, Selected>): void {
@@ -108,6 +136,7 @@ function checkDefinition<State, Selected>(definition: AggregateDefinition<State,
   if (!GROUP_BYS.includes(definition.group_by)) refuse('group_by', `must be one of ${GROUP_BYS.join(', ')}`);
   if (!WINDOW_GRAINS.includes(definition.window)) refuse('window', `must be one of ${WINDOW_GRAINS.join(', ')}`);
   if (!isTimeZone(definition.time_zone)) refuse('time_zone', 'must be an IANA time zone, such as UTC');
+  if (definition.unit !== undefined && definition.unit !== 'entity_id') refuse('unit', 'must be entity_id or absent');
   for (const name of ['select', 'initial', 'reduce', 'finish'] as const) {
     if (typeof definition[name] !== 'function') refuse(name, 'must be a function');
   }
@@ -121,6 +150,39 @@ function isTimeZone(name: string): boolean {
   }
 }
 
+/** The fields of an event that can decide whose value it belongs to. */
+export interface KeyFields {
+  readonly source: string;
+  readonly event_type: string;
+  readonly entity_id: string;
+}
+
+/**
+ * Whose value an event belongs to, as text: the entity id, the source, the JSON array of source and type (no separator
+ * can merge two of them), or `all`.
+ */
+export function aggregateKey(groupBy: GroupBy, event: KeyFields): string {
+  if (groupBy === 'entity') return event.entity_id;
+  if (groupBy === 'source') return event.source;
+  return groupBy === 'all' ? 'all' : JSON.stringify([event.source, event.event_type]);
+}
+
+/** The fields that a key stands for; null where the text is no key of this grouping. */
+export function parseAggregateKey(groupBy: GroupBy, key: string): Partial<KeyFields> | null {
+  if (groupBy === 'entity') return { entity_id: key };
+  if (groupBy === 'source') return { source: key };
+  if (groupBy === 'all') return key === 'all' ? {} : null;
+  try {
+    const parts = JSON.parse(key) as unknown;
+    if (!Array.isArray(parts) || parts.length !== 2) return null;
+    const [source, event_type] = parts as [unknown, unknown];
+    if (typeof source !== 'string' || typeof event_type !== 'string') return null;
+    return JSON.stringify(parts) === key ? { source, event_type } : null;
+  } catch {
+    return null;
+  }
+}
+
 /** How many events each entity had on each day in UTC. */
 export const dailyEventCount: Aggregate = defineAggregate({
   metric: 'daily_event_count',
@@ -128,6 +190,7 @@ export const dailyEventCount: Aggregate = defineAggregate({
   group_by: 'entity',
   window: 'day',
   time_zone: 'UTC',
+  reads_payload: false,
   select: (input) => input,
   initial: () => 0,
   reduce: (count: number) => count + 1,

@@ -1,7 +1,32 @@
 import * as z from 'zod/mini';
 
+import {
+  asOfQuerySchema,
+  computeQuerySchema,
+  duplicatesQuerySchema,
+  eventQuerySchema,
+  ingestQuerySchema,
+  lagQuerySchema,
+  pageQuerySchema,
+  rejectsQuerySchema,
+  selectionQuerySchema,
+  timelineQuerySchema,
+  verifyQuerySchema,
+  versionsQuerySchema,
+} from './api-queries.ts';
 import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.ts';
-import { LIMITS } from './limits.ts';
+import { computedSchema, metricListSchema, versionPageSchema } from './history.ts';
+import {
+  deadLetterPageSchema,
+  redriveAnswerSchema,
+  redriveBodySchema,
+  replayAnswerSchema,
+  replayBodySchema,
+  replayPageSchema,
+  replayPlanSchema,
+  replayViewSchema,
+  selectionPageSchema,
+} from './replay.ts';
 import {
   duplicatesReportSchema,
   eventExplanationSchema,
@@ -31,95 +56,6 @@ export interface Route {
   readonly response?: z.ZodMiniType;
 }
 
-const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
-const text = (bytesMax: number) => z.string().check(z.minLength(1), z.maxLength(bytesMax));
-const flag = z.pipe(
-  z.enum(['true', 'false']),
-  z.transform((value) => value === 'true'),
-);
-const count = (max: number) =>
-  z.pipe(
-    z.string().check(z.regex(/^[0-9]{1,9}$/)),
-    z.pipe(z.transform(Number), z.int().check(z.minimum(1), z.maximum(max))),
-  );
-const dimension = z.enum(['source', 'event_type', 'day', 'hour']);
-
-const series = {
-  source: z.optional(text(LIMITS.source_bytes_max)),
-  event_type: z.optional(text(LIMITS.event_type_bytes_max)),
-};
-
-const page = {
-  limit: z.optional(count(LIMITS.page_items_max)),
-  cursor: z.optional(text(2048)),
-};
-
-/** The half-open time range and the filters that every report takes; all optional. */
-const report = {
-  start_time: z.optional(time),
-  end_time: z.optional(time),
-  as_of: z.optional(time),
-  ...series,
-  /** Which time decides what lies in the range: the event's own (default) or that of its receipt. */
-  basis: z.optional(z.enum(['event', 'received'])),
-  /** Comma-separated: source, event_type, day, hour. */
-  by: z.optional(
-    z.pipe(
-      z.string(),
-      z.pipe(
-        z.transform((value: string) => value.split(',')),
-        z.array(dimension).check(z.minLength(1), z.maxLength(4)),
-      ),
-    ),
-  ),
-  include_imported: z.optional(flag),
-  limit: z.optional(count(LIMITS.report_groups_max)),
-};
-
-/** `GET /timeline`: the events of an entity in a half-open range of event time. */
-export const timelineQuerySchema = z.strictObject({
-  entity_id: text(LIMITS.entity_id_bytes_max),
-  start_time: z.optional(time),
-  end_time: z.optional(time),
-  as_of: z.optional(time),
-  /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line. */
-  include: z.optional(z.enum(['body'])),
-  ...page,
-});
-
-/** `GET /events`: one event by the fields of its key, or by entity and time. */
-export const eventQuerySchema = z.strictObject({
-  source: z.optional(text(LIMITS.source_bytes_max)),
-  event_type: z.optional(text(LIMITS.event_type_bytes_max)),
-  entity_id: text(LIMITS.entity_id_bytes_max),
-  key: z.optional(text(LIMITS.idempotency_key_bytes_max)),
-  event_time: z.optional(time),
-  as_of: z.optional(time),
-});
-
-/** `GET /reports/lag`. */
-export const lagQuerySchema = z.strictObject({
-  ...report,
-  /** Lag above which an arrival counts as late, in milliseconds; strictly above. Default two hours. */
-  late_over_ms: z.optional(count(999_999_999)),
-});
-
-/** `GET /reports/duplicates`. */
-export const duplicatesQuerySchema = z.strictObject(report);
-
-/** `GET /rejects`: rejected receipts and conflicts, newest day first. */
-export const rejectsQuerySchema = z.strictObject({
-  start_time: z.optional(time),
-  end_time: z.optional(time),
-  ...series,
-  ...page,
-});
-
-/** `GET /verify`: one hour of the log per call. */
-export const verifyQuerySchema = z.strictObject({ cursor: z.optional(text(2048)) });
-
-const asOfQuerySchema = z.strictObject({ as_of: z.optional(time) });
-const ingestQuerySchema = z.strictObject({ dry_run: z.optional(flag) });
 const ingestBodySchema = z.union([wireEventSchema, z.array(wireEventSchema)]);
 const ingestResponseSchema = z.union([ingestResultSchema, ingestBatchSchema]);
 
@@ -176,6 +112,83 @@ export const ROUTES = define({
     summary: 'The events of an entity in order of event time.',
     query: timelineQuerySchema,
     response: timelinePageSchema,
+  },
+  selection: {
+    method: 'GET',
+    path: '/selection',
+    scope: 'investigate',
+    summary: 'Events of a time range by source or type, in the order in which a replay walks them.',
+    query: selectionQuerySchema,
+    response: selectionPageSchema,
+  },
+  metricList: {
+    method: 'GET',
+    path: '/aggregates',
+    scope: 'investigate',
+    summary: 'The metrics that this server computes.',
+    response: metricListSchema,
+  },
+  compute: {
+    method: 'GET',
+    path: '/aggregates/compute',
+    scope: 'investigate',
+    summary: 'A value now, or as it was known at a receive time; folded without writing.',
+    query: computeQuerySchema,
+    response: computedSchema,
+  },
+  versions: {
+    method: 'GET',
+    path: '/aggregates/versions',
+    scope: 'investigate',
+    summary: 'The versions of a value, oldest first: what was known, and when.',
+    query: versionsQuerySchema,
+    response: versionPageSchema,
+  },
+  replay: {
+    method: 'POST',
+    path: '/replay',
+    scope: 'replay',
+    summary: 'Send past events again, or with dry_run say what that would change.',
+    body: replayBodySchema,
+    response: z.union([replayAnswerSchema, replayPlanSchema]),
+  },
+  replayCancel: {
+    method: 'POST',
+    path: '/replays/:replay_id/cancel',
+    scope: 'replay',
+    summary: 'Send nothing more of a replay; what it touched is still computed again.',
+    response: replayViewSchema,
+  },
+  replays: {
+    method: 'GET',
+    path: '/replays',
+    scope: 'investigate',
+    summary: 'Who replayed what, when and why; the latest first.',
+    query: pageQuerySchema,
+    response: replayPageSchema,
+  },
+  replayById: {
+    method: 'GET',
+    path: '/replays/:replay_id',
+    scope: 'investigate',
+    summary: 'One replay and how far it has come.',
+    response: replayViewSchema,
+  },
+  deadLetters: {
+    method: 'GET',
+    path: '/dead-letters',
+    scope: 'investigate',
+    summary: 'Messages that could not be processed, with the reason.',
+    query: pageQuerySchema,
+    response: deadLetterPageSchema,
+  },
+  redrive: {
+    method: 'POST',
+    path: '/dead-letters/redrive',
+    scope: 'replay',
+    summary: 'Put dead letters back into the queue.',
+    body: redriveBodySchema,
+    response: redriveAnswerSchema,
   },
   lag: {
     method: 'GET',

@@ -48,6 +48,12 @@ const REQUEST_CODES = {
   CURSOR_INVALID: final(400, 'The cursor is not one that this route gave.'),
   RECEIPT_UNKNOWN: final(404, 'There is no receipt at this address.'),
   EVENT_UNKNOWN: final(404, 'The index has no such event.'),
+  METRIC_UNKNOWN: final(404, 'The server was started without this metric.'),
+  REPLAY_UNKNOWN: final(404, 'There is no replay with this id.'),
+  REPLAY_EXISTS: final(409, 'A replay with this id was recorded with another selection.'),
+  REPLAY_CANCELLED: final(409, 'The replay was cancelled; it sends nothing more.'),
+  PLAN_STALE: final(409, 'The selection or a version has moved since the plan; nothing was sent.'),
+  WINDOW_TOO_LARGE: final(422, 'The window has more inputs than the limit; it is not computed in part.'),
   CLIENT_GONE: final(400, 'The client went away before its body had arrived.'),
 } as const satisfies Record<string, ErrorInfo>;
 
@@ -61,6 +67,17 @@ const BACKEND_CODES = {
   RAW_EXISTS: final(500, 'Another object is already stored under this raw key.'),
   RAW_MISSING: final(500, 'The index names a pack that the raw log does not have.'),
   RAW_CORRUPT: final(500, 'A pack of the raw log cannot be read, or differs from its recorded hash.'),
+  STORE_UNAVAILABLE: retry(503, 'The store of versions, replays and messages cannot be reached.'),
+  VERSION_CONTENDED: retry(503, 'Others kept appending versions of the same window; trying again is safe.'),
+  FILE_EXISTS: final(500, 'Another object is already stored under this key.'),
+  MANIFEST_MISSING: final(500, 'A version names a manifest that is not there.'),
+  MANIFEST_CORRUPT: final(500, 'A manifest cannot be read, or is not what its name says.'),
+  AGGREGATE_FAILED: final(500, 'A function of the aggregate threw, or its value is no JSON.'),
+  MESSAGE_INVALID: final(500, 'A message of the queue is not one of a replay.'),
+  MESSAGE_ABANDONED: final(
+    500,
+    'The message was taken again and again and never finished; its processing may end the process.',
+  ),
   IDENTITY_COLLISION: final(500, 'Two different identities have the same event id.'),
   INTERNAL: retry(500, 'The server failed in a way that it has no code for.'),
 } as const satisfies Record<string, ErrorInfo>;
@@ -80,6 +97,7 @@ const START_CODES = {
 const CLIENT_CODES = {
   NETWORK: retry(0, 'The backend could not be reached, or the connection broke.'),
   TIMEOUT: retry(0, 'No answer came within the time limit; the outcome is unknown.'),
+  NOT_PROCESSED: retry(0, 'The messages were not processed within the time limit; they are still in the queue.'),
   ABORTED: final(0, 'The caller aborted the call; what was sent may have arrived.'),
   ANSWER_NOT_OURS: retry(0, 'Something answered that is not the backend, or not about this request.'),
   BUFFER_FULL: retry(0, 'The buffer of the producer is full.'),

@@ -39,6 +39,24 @@ export const LIMITS = {
   report_events_max: 1_000_000,
   /** Groups of one report. */
   report_groups_max: 10_000,
+  /** Inputs of one window; a larger one is refused, never cut. */
+  window_inputs_max: 500_000,
+  /** UTF-8 bytes of an aggregate's value as JSON. */
+  aggregate_value_bytes_max: 64 * 1024,
+  /** Events of one call of a replay. */
+  replay_events_per_call_max: 100_000,
+  /** Events of one call of a replay when the caller names no limit. */
+  replay_events_per_call_default: 10_000,
+  /** Events that a replay can name by their ids. */
+  replay_event_ids_max: 1_000,
+  /** Events in one replay message. */
+  message_events_max: 100,
+  /** Bytes of one replay message; below the 256 KB that every SQS queue takes. */
+  message_bytes_max: 200 * 1024,
+  /** Deliveries of a message after which it becomes a dead letter. */
+  message_receives_max: 5,
+  /** Characters of the reason of a replay. */
+  reason_chars_max: 500,
 } as const;
 
 /** The name of a limit. */

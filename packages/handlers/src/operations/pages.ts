@@ -1,4 +1,4 @@
-import type { Page } from '../ports/backend.ts';
+import type { Page } from '../ports/queries.ts';
 
 /** All items of a paged listing, page by page: no more than one page is held. */
 export async function* readPages<T>(read: (cursor: string | null) => Promise<Page<T>>): AsyncGenerator<T> {

@@ -2,7 +2,7 @@ import { formatEpochMs, KitError, parseTime, type TimelinePage, timelineBound } 
 
 import { eventView } from '../domain/event-view.ts';
 import type { TimelineQuery } from '../pipeline.ts';
-import type { Page } from '../ports/backend.ts';
+import type { Page } from '../ports/queries.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 

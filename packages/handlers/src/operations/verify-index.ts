@@ -1,5 +1,5 @@
 import { outcomeAt, type VerifyFault, verifyFault } from '../domain/verify.ts';
-import type { Page } from '../ports/backend.ts';
+import type { Page } from '../ports/queries.ts';
 import type { PackRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';

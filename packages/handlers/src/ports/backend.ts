@@ -1,6 +1,19 @@
 import type { ReceiptAddress } from '@pik/schema';
 
 import type {
+  DeadLetterRow,
+  MessageFailure,
+  QueuedMessage,
+  ReplayPart,
+  ReplayRequestRow,
+  ReplayRow,
+  ReplayWindow,
+  VersionRow,
+  WindowDone,
+  WindowTarget,
+} from './history-rows.ts';
+import type { FailureQuery, Page, PositionRange, SliceQuery, VersionQuery } from './queries.ts';
+import type {
   DeliveryRow,
   EventRow,
   FailureRow,
@@ -16,18 +29,16 @@ export interface Clock {
   now(): number;
 }
 
-/** What a backend is: the log that keeps, the index that decides, and the clock that both go by. */
+/** What a backend is: the log that keeps, the index that decides, what replays leave behind, and the clock of them all. */
 export interface Backend {
   readonly rawLog: RawLog;
+  readonly files: FileStore;
   readonly index: EventIndex;
+  readonly aggregates: AggregateStore;
+  readonly replays: ReplayStore;
+  readonly queue: ReplayQueue;
   readonly clock: Clock;
   close(): Promise<void>;
-}
-
-/** A page of a listing; `next` is null after the last one. A page may be empty and still have a next. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly next: string | null;
 }
 
 /** The immutable log. A pack is written once and never changes; its key is `packKey(pack_id)`. */
@@ -36,8 +47,19 @@ export interface RawLog {
   append(packId: string, bytes: Uint8Array): Promise<void>;
   /** The bytes as they were appended, or null. */
   read(packId: string): Promise<Uint8Array | null>;
+  /** Whether there is such a pack; cheaper than reading it. */
+  has(packId: string): Promise<boolean>;
   /** Pack ids stored in `[fromMs, toMs)`, in id order. Complete for every pack whose append had returned. */
   list(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
+}
+
+/** Create-only files beside the log: manifests, and a copy of each version and replay record. Keys are the kit's own. */
+export interface FileStore {
+  /** Durable on return. The same bytes under the same key again are fine; others: `FILE_EXISTS`. */
+  put(key: string, bytes: Uint8Array): Promise<void>;
+  get(key: string): Promise<Uint8Array | null>;
+  /** Keys that start with a prefix which ends in `/`, in text order. */
+  list(prefix: string, cursor?: string | null): Promise<Page<string>>;
 }
 
 /** The index: one conditional insert per event decides; everything else can be read again from the log. */
@@ -52,6 +74,8 @@ export interface EventIndex {
   admit<T extends RequestRows>(rows: readonly EventRow[], settle: (met: readonly Insertion[]) => T): Promise<T>;
   /** The unexpired row of an event; read-after-write. */
   getEvent(eventId: string): Promise<EventRow | null>;
+  /** The same for many ids, in their order. */
+  getEvents(eventIds: readonly string[]): Promise<readonly (EventRow | null)[]>;
   /** The first `deliveries_per_event_max` further receipts of an event, oldest first. */
   getDeliveries(eventId: string): Promise<readonly DeliveryRow[]>;
   getPack(packId: string): Promise<PackRow | null>;
@@ -72,33 +96,52 @@ export interface EventIndex {
   /** A named time that operations remember between runs, such as how far the sweeper has come. */
   getMark(name: string): Promise<number | null>;
   setMark(name: string, value: number): Promise<void>;
+  /** Adds PROCESSING failures; those that are there already are left as they are. */
+  addFailures(rows: readonly FailureRow[]): Promise<void>;
 }
 
-/** A range of timeline positions, as of a receive time. */
-export interface PositionRange {
-  readonly from: string;
-  readonly to: string;
-  readonly asOfMs: number;
-  readonly limit: number;
-  readonly cursor?: string | null;
+/** Versions of values: appended by expected number, never changed. */
+export interface AggregateStore {
+  getLatest(target: WindowTarget): Promise<VersionRow | null>;
+  /** Appends unless a version with its number is there; gives the row that has the number then: ours or another's. */
+  append(row: VersionRow): Promise<VersionRow>;
+  /** In order of metric, key, window and number. */
+  listVersions(query: VersionQuery): Promise<Page<VersionRow>>;
 }
 
-/** Which slices to read. Without `withEntries` the packed receipts are left out, an empty array in their place. */
-export interface SliceQuery {
-  readonly fromDay: number;
-  readonly toDay: number;
-  readonly source?: string | undefined;
-  readonly event_type?: string | undefined;
-  readonly withEntries: boolean;
-  readonly cursor?: string | null;
+/** What replays are, and how far they have come. */
+export interface ReplayStore {
+  /** Records a replay unless one with its id is there; gives the one that is there then. */
+  create(row: ReplayRequestRow): Promise<ReplayRow>;
+  get(replayId: string): Promise<ReplayRow | null>;
+  /** The latest first. */
+  list(query: { limit: number; cursor?: string | null }): Promise<Page<ReplayRow>>;
+  getPart(replayId: string, cursor: string): Promise<ReplayPart | null>;
+  /** Adds a part once, to the sums too; a part without a next one ends a replay that was not cancelled. */
+  addPart(replayId: string, part: ReplayPart, nowMs: number): Promise<void>;
+  /** Ends a replay that runs; gives it as it is then, null if it is not there. */
+  cancel(replayId: string, nowMs: number): Promise<ReplayRow | null>;
+  /** Notes windows before the message that names them is sent; those that are noted stay as they are. */
+  addWindows(replayId: string, windows: readonly WindowTarget[]): Promise<void>;
+  getWindow(replayId: string, window: WindowTarget): Promise<ReplayWindow | null>;
+  setWindowResult(replayId: string, window: WindowTarget, done: WindowDone): Promise<void>;
+  countWindows(replayId: string): Promise<{ touched: number; done: number; changed: number }>;
 }
 
-/** Which failures to read. */
-export interface FailureQuery {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly source?: string | undefined;
-  readonly event_type?: string | undefined;
-  readonly limit: number;
-  readonly cursor?: string | null;
+/** The queue of replay messages: at least once, in no order that anything rests on. */
+export interface ReplayQueue {
+  /** Durable on return. A message whose id is already waiting is not added again. */
+  send(messages: readonly { message_id: string; body: string }[]): Promise<void>;
+  /** Takes messages away from others for a while; each that is not deleted by then comes back. */
+  receive(options: { max: number; visibilityMs: number }): Promise<readonly QueuedMessage[]>;
+  /** Keeps a message for longer; false when its receipt is worthless by now. */
+  extend(receipt: string, visibilityMs: number): Promise<boolean>;
+  /** Ends a message; a worthless receipt deletes nothing. */
+  delete(receipt: string): Promise<void>;
+  /** Gives a message back, to come again after a while, or once it came too often to the dead letters. */
+  fail(receipt: string, failure: MessageFailure): Promise<'RETRIED' | 'DEAD' | 'LOST'>;
+  /** Oldest first. */
+  listDead(query: { limit: number; cursor?: string | null }): Promise<Page<DeadLetterRow>>;
+  /** Puts dead letters back as if they had just been sent; without ids all of them. Gives how many. */
+  redrive(messageIds?: readonly string[]): Promise<number>;
 }

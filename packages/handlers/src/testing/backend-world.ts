@@ -1,5 +1,6 @@
 import { readPages } from '../operations/pages.ts';
-import type { Backend, Page } from '../ports/backend.ts';
+import type { Backend } from '../ports/backend.ts';
+import type { Page } from '../ports/queries.ts';
 import type { DeliveryRow, EventRow, Insertion } from '../ports/rows.ts';
 import type { OpenedBackend } from './backend-contract.ts';
 import { makeRequestRows } from './factories.ts';

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { type ErrorCode, KitError } from '@pik/schema';
 
 import type { Backend } from '../ports/backend.ts';
 import type { RequestRows } from '../ports/rows.ts';
@@ -34,23 +34,45 @@ export interface FaultyBackend extends Backend {
   readonly crashed: boolean;
 }
 
-const WRITES = new Set(['append', 'admit', 'setMark']);
+const WRITES = new Set([
+  'append',
+  'admit',
+  'setMark',
+  'addFailures',
+  'put',
+  'create',
+  'cancel',
+  'addPart',
+  'addWindows',
+  'setWindowResult',
+  'send',
+  'receive',
+  'extend',
+  'delete',
+  'fail',
+  'redrive',
+]);
 
 /** Wraps a backend; what got through to it before a crash is what is durable. */
 export function createFaultyBackend(inner: Backend, faults: readonly Fault[]): FaultyBackend {
   const state = { calls: 0, crashed: false };
-  const wrap = <T extends object>(port: T): T =>
+  const wrap = <T extends object>(port: T, unavailable: ErrorCode): T =>
     new Proxy(port, {
       get(target, name: string) {
         const method = target[name as keyof T];
         if (typeof method !== 'function') return method;
-        return (...args: unknown[]) => callPort({ state, faults, name, args, method: method.bind(target) });
+        return (...args: unknown[]) =>
+          callPort({ state, faults, name, args, unavailable, method: method.bind(target) });
       },
     });
   return {
     clock: inner.clock,
-    rawLog: wrap(inner.rawLog),
-    index: wrap(inner.index),
+    rawLog: wrap(inner.rawLog, 'RAW_LOG_UNAVAILABLE'),
+    files: wrap(inner.files, 'STORE_UNAVAILABLE'),
+    index: wrap(inner.index, 'INDEX_UNAVAILABLE'),
+    aggregates: wrap(inner.aggregates, 'STORE_UNAVAILABLE'),
+    replays: wrap(inner.replays, 'STORE_UNAVAILABLE'),
+    queue: wrap(inner.queue, 'STORE_UNAVAILABLE'),
     close: () => Promise.resolve(),
     get calls() {
       return state.calls;
@@ -66,15 +88,15 @@ interface PortCall {
   readonly faults: readonly Fault[];
   readonly name: string;
   readonly args: unknown[];
+  readonly unavailable: ErrorCode;
   readonly method: (...args: unknown[]) => Promise<unknown>;
 }
 
-async function callPort({ state, faults, name, args, method }: PortCall): Promise<unknown> {
+async function callPort({ state, faults, name, args, unavailable: code, method }: PortCall): Promise<unknown> {
   if (state.crashed) throw new Crash('the process is gone');
   state.calls += 1;
   const kind = faults.find(({ call }) => call === state.calls)?.kind;
-  const unavailable = () =>
-    new KitError(name === 'append' || name === 'read' ? 'RAW_LOG_UNAVAILABLE' : 'INDEX_UNAVAILABLE');
+  const unavailable = () => new KitError(code);
   const crash = () => {
     state.crashed = true;
     return new Crash(`crashed at ${name}`);

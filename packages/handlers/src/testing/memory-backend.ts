@@ -3,8 +3,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { KitError, packStoredMs } from '@pik/schema';
 
 import { createEventIndex } from '../backends/local/event-index.ts';
-import { SCHEMA } from '../backends/local/schema.ts';
-import type { Backend, Clock, RawLog } from '../ports/backend.ts';
+import { createHistory } from '../backends/local/history-file.ts';
+import { HISTORY_TABLES } from '../backends/local/history-schema.ts';
+import { INDEX_TABLES } from '../backends/local/schema.ts';
+import type { Backend, Clock, FileStore, RawLog } from '../ports/backend.ts';
 
 /** A clock that stands until it is told otherwise. */
 export interface TestClock extends Clock {
@@ -21,15 +23,54 @@ export function createTestClock(ms = Date.UTC(2026, 0, 1)): TestClock {
   };
 }
 
-/** A backend that forgets: the local index over a database in memory, and packs in a map. For fast tests. */
-export function createMemoryBackend(
-  clock: Clock = createTestClock(),
-): Backend & { readonly packs: Map<string, Uint8Array> } {
-  const db = new DatabaseSync(':memory:');
-  db.exec(SCHEMA);
+/** A backend whose packs and files a test may look at, and damage. */
+export interface MemoryBackend extends Backend {
+  readonly packs: Map<string, Uint8Array>;
+  readonly stored: Map<string, Uint8Array>;
+}
+
+/** A backend that forgets: the local tables in memory, packs and files in maps. For fast tests. */
+export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBackend {
   const packs = new Map<string, Uint8Array>();
-  const index = createEventIndex(db, { clock, onCommitted() {} });
-  return { clock, index, packs, rawLog: createMemoryRawLog(packs), close: () => index.close() };
+  const stored = new Map<string, Uint8Array>();
+  const index = createEventIndex(tables(INDEX_TABLES), { clock, onCommitted() {} });
+  const { close, ...history } = createHistory(tables(HISTORY_TABLES), clock);
+  return {
+    clock,
+    index,
+    ...history,
+    packs,
+    stored,
+    rawLog: createMemoryRawLog(packs),
+    files: createMemoryFiles(stored),
+    async close() {
+      await index.close();
+      await close();
+    },
+  };
+}
+
+function tables(sql: string): DatabaseSync {
+  const db = new DatabaseSync(':memory:');
+  db.exec(sql);
+  return db;
+}
+
+/** A file store over a map. */
+export function createMemoryFiles(stored: Map<string, Uint8Array>): FileStore {
+  return {
+    async put(key, bytes) {
+      const there = stored.get(key);
+      if (there !== undefined && Buffer.compare(there, bytes) !== 0) throw new KitError('FILE_EXISTS');
+      stored.set(key, bytes);
+    },
+    async get(key) {
+      return stored.get(key) ?? null;
+    },
+    async list(prefix) {
+      return { items: [...stored.keys()].filter((key) => key.startsWith(prefix)).sort(), next: null };
+    },
+  };
 }
 
 /** A raw log over a map, which the test may read, and damage. */
@@ -42,6 +83,9 @@ export function createMemoryRawLog(packs: Map<string, Uint8Array>): RawLog {
     },
     async read(packId) {
       return packs.get(packId) ?? null;
+    },
+    async has(packId) {
+      return packs.has(packId);
     },
     async list({ fromMs, toMs }) {
       const inRange = (packId: string) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs;

@@ -5,7 +5,8 @@ import { type Context, createContext } from '../../src/operations/context.ts';
 import { ingest } from '../../src/operations/ingest.ts';
 import { envelopeBody, readPack } from '../../src/operations/pack-store.ts';
 import type { IngestAnswer } from '../../src/pipeline.ts';
-import type { Backend, Page } from '../../src/ports/backend.ts';
+import type { Backend } from '../../src/ports/backend.ts';
+import type { Page } from '../../src/ports/queries.ts';
 
 /** One record of a small world, in which repeats and conflicts are frequent. */
 export interface SmallRecord {

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import type { Clock, EventIndex } from '../../ports/backend.ts';
-import type { PackRow } from '../../ports/rows.ts';
+import type { PackRow, RequestRows } from '../../ports/rows.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createInterning } from './interning.ts';
 import { createKeyIndex } from './key-index.ts';
@@ -24,7 +24,14 @@ export function createEventIndex(
   const interning = createInterning(db);
   const keys = createKeyIndex(db);
   const writer = createWriter(db, keys, interning);
-  const commits = createGroupCommit({ db, interning, keys, clock, onCommitted, writer });
+  const commits = createGroupCommit(db, {
+    beforeCommit: () => keys.compact(),
+    afterCommit: (results) => onCommitted(results.flatMap((rows) => (rows as RequestRows | undefined)?.pack ?? [])),
+    afterRollback() {
+      interning.forget();
+      keys.forget();
+    },
+  });
   const probe = db.prepare('SELECT count(*) FROM mark');
   const setMark = db.prepare(
     'INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
@@ -36,7 +43,10 @@ export function createEventIndex(
       throw indexError(error);
     }
   };
-  const writeMark = (name: string, value: number) => commits.write(() => setMark.run(name, value));
+  const writeMark = (name: string, value: number) =>
+    commits.run(() => {
+      setMark.run(name, value);
+    });
   return {
     ...createReader(db, clock, check),
     async ping() {
@@ -44,8 +54,17 @@ export function createEventIndex(
       // Only a write shows that writing works again.
       if (!commits.healthy) await writeMark('probed_ms', clock.now());
     },
-    admit: (rows, settle) => commits.admit(rows, settle),
+    admit: (rows, settle) =>
+      commits.run(() => {
+        const settled = settle(writer.insertEvents(rows, clock.now()));
+        writer.writeRest(settled);
+        return settled;
+      }, rows.length),
     setMark: writeMark,
+    addFailures: (rows) =>
+      commits.run(() => {
+        writer.writeFailures(rows);
+      }, rows.length),
     async close() {
       await commits.idle();
       db.close();

@@ -1,31 +1,28 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-import type { Clock } from '../../ports/backend.ts';
-import type { EventRow, Insertion, PackRow, RequestRows } from '../../ports/rows.ts';
-import type { Interning } from './interning.ts';
-import type { KeyIndex } from './key-index.ts';
-import { indexError } from './sqlite.ts';
-import type { Writer } from './writer.ts';
+import type { ErrorCode } from '@pik/schema';
 
-/** Event rows in one transaction: enough to share a sync among requests, few enough not to hold up the event loop. */
+import { indexError } from './sqlite.ts';
+
+/** Rows in one transaction: enough to share a sync among requests, few enough not to hold up the event loop. */
 const ROWS_PER_COMMIT = 1_500;
 
-/** What a group commit is made of. */
-export interface GroupCommitParts {
-  readonly db: DatabaseSync;
-  readonly writer: Writer;
-  readonly interning: Interning;
-  readonly keys: KeyIndex;
-  readonly clock: Clock;
-  /** Called after a commit and before its answers, with the PACK rows that it made durable. */
-  readonly onCommitted: (packs: readonly PackRow[]) => void;
+/** What else has to happen around the commits of a file. */
+export interface CommitHooks {
+  /** At the end of each transaction, as a part of it. */
+  readonly beforeCommit?: () => void;
+  /** After a commit and before its answers, with what each piece of work gave. */
+  readonly afterCommit?: (results: readonly unknown[]) => void;
+  /** What was remembered of rows that are gone must be forgotten. */
+  readonly afterRollback?: () => void;
+  /** The code of an error where the file is out of reach. Default `INDEX_UNAVAILABLE`. */
+  readonly unavailable?: ErrorCode;
 }
 
-/** Takes requests into shared transactions. */
+/** Takes pieces of work into shared transactions. */
 export interface GroupCommit {
-  admit<T extends RequestRows>(rows: readonly EventRow[], settle: (met: readonly Insertion[]) => T): Promise<T>;
-  /** Runs alone, in a transaction of its own, after those that wait. */
-  write(work: () => void): Promise<void>;
+  /** Resolves when what the work wrote is durable. `rows`: about how many rows it writes. */
+  run<T>(work: () => T, rows?: number): Promise<T>;
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
   /** False after a failed commit, until one succeeds. */
@@ -33,27 +30,26 @@ export interface GroupCommit {
 }
 
 interface Job {
-  readonly rows: readonly EventRow[];
-  readonly run: () => RequestRows | null;
+  readonly rows: number;
+  readonly work: () => unknown;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
 }
 
+interface Parts extends CommitHooks {
+  readonly db: DatabaseSync;
+}
+
 /**
- * Requests that wait at the same time share one commit, and so one sync of the disk. Each has a savepoint of its own: one
- * that fails takes no other with it. Nothing is resolved before the commit.
+ * Work that waits at the same time shares one commit, and so one sync of the disk. Each piece has a savepoint of its own:
+ * one that fails takes no other with it. Nothing is resolved before the commit.
  */
-export function createGroupCommit(parts: GroupCommitParts): GroupCommit {
+export function createGroupCommit(db: DatabaseSync, hooks: CommitHooks = {}): GroupCommit {
+  const parts: Parts = { db, ...hooks };
   const queue: Job[] = [];
   const idlers: (() => void)[] = [];
   let scheduled = false;
   let healthy = true;
-
-  const enqueue = <T>(rows: readonly EventRow[], run: () => RequestRows | null): Promise<T> =>
-    new Promise<T>((resolve, reject) => {
-      queue.push({ rows, run, resolve: resolve as Job['resolve'], reject });
-      schedule();
-    });
 
   const schedule = () => {
     if (scheduled) return;
@@ -70,11 +66,10 @@ export function createGroupCommit(parts: GroupCommitParts): GroupCommit {
   };
 
   return {
-    admit: (rows, settle) => enqueue(rows, () => admitOne(parts, rows, settle)),
-    write: (work) =>
-      enqueue([], () => {
-        work();
-        return null;
+    run: (work, rows = 0) =>
+      new Promise((resolve, reject) => {
+        queue.push({ rows, work, resolve: resolve as Job['resolve'], reject });
+        schedule();
       }),
     idle: () => (scheduled ? new Promise((resolve) => idlers.push(resolve)) : Promise.resolve()),
     get healthy() {
@@ -86,85 +81,65 @@ export function createGroupCommit(parts: GroupCommitParts): GroupCommit {
 function takeGroup(queue: Job[]): Job[] {
   let rows = 0;
   let count = 0;
-  while (count < queue.length && (count === 0 || rows + (queue[count] as Job).rows.length <= ROWS_PER_COMMIT)) {
-    rows += (queue[count] as Job).rows.length;
+  while (count < queue.length && (count === 0 || rows + (queue[count] as Job).rows <= ROWS_PER_COMMIT)) {
+    rows += (queue[count] as Job).rows;
     count += 1;
   }
   return queue.splice(0, count);
 }
 
-function admitOne<T extends RequestRows>(
-  parts: GroupCommitParts,
-  rows: readonly EventRow[],
-  settle: (met: readonly Insertion[]) => T,
-): T {
-  const settled = settle(parts.writer.insertEvents(rows, parts.clock.now()));
-  parts.writer.writeRest(settled);
-  return settled;
-}
-
 interface Done {
   readonly job: Job;
-  readonly rows: RequestRows | null;
+  readonly result: unknown;
 }
 
 /** True when the group was committed; its jobs are resolved or rejected either way. */
-function commitGroup(parts: GroupCommitParts, group: readonly Job[]): boolean {
+function commitGroup(parts: Parts, group: readonly Job[]): boolean {
   const done: Done[] = [];
   const failed: { job: Job; error: unknown }[] = [];
   try {
     parts.db.exec('BEGIN IMMEDIATE');
     for (const job of group) runJob(parts, job, { done, failed });
-    parts.keys.compact();
+    parts.beforeCommit?.();
     parts.db.exec('COMMIT');
   } catch (error) {
     undo(parts);
-    for (const job of group) rejectJob(job, error);
+    for (const job of group) rejectJob(parts, job, error);
     return false;
   }
-  parts.onCommitted(done.flatMap(({ rows }) => rows?.pack ?? []));
-  for (const { job, error } of failed) rejectJob(job, error);
-  for (const { job, rows } of done) job.resolve(rows as never);
+  parts.afterCommit?.(done.map(({ result }) => result));
+  for (const { job, error } of failed) rejectJob(parts, job, error);
+  for (const { job, result } of done) job.resolve(result as never);
   return true;
 }
 
-function runJob(
-  parts: GroupCommitParts,
-  job: Job,
-  results: { done: Done[]; failed: { job: Job; error: unknown }[] },
-): void {
-  parts.db.exec('SAVEPOINT request');
+function runJob(parts: Parts, job: Job, results: { done: Done[]; failed: { job: Job; error: unknown }[] }): void {
+  parts.db.exec('SAVEPOINT work');
   try {
-    const rows = job.run();
-    parts.db.exec('RELEASE request');
-    results.done.push({ job, rows });
+    const result = job.work();
+    parts.db.exec('RELEASE work');
+    results.done.push({ job, result });
   } catch (error) {
     // A full disk or an I/O error ends the transaction itself: then the whole group has failed.
     if (!parts.db.isTransaction) throw error;
-    parts.db.exec('ROLLBACK TO request; RELEASE request');
-    forget(parts);
+    parts.db.exec('ROLLBACK TO work; RELEASE work');
+    parts.afterRollback?.();
     results.failed.push({ job, error });
   }
 }
 
-function undo(parts: GroupCommitParts): void {
+function undo(parts: Parts): void {
   try {
     if (parts.db.isTransaction) parts.db.exec('ROLLBACK');
-    forget(parts);
+    parts.afterRollback?.();
   } catch {
     // The error that led here is the one to tell; the next BEGIN shows whether the file can be used again.
   }
 }
 
-/** What was remembered of rows that are gone. */
-function forget(parts: GroupCommitParts): void {
-  parts.interning.forget();
-  parts.keys.forget();
-}
-
-function rejectJob(job: Job, error: unknown): void {
+function rejectJob(parts: Parts, job: Job, error: unknown): void {
   try {
-    job.reject(indexError(error));
+    job.reject(indexError(error, parts.unavailable));
   } catch (other) {
     job.reject(other);
   }

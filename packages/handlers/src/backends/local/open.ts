@@ -4,10 +4,15 @@ import { join } from 'node:path';
 import { KitError } from '@pik/schema';
 
 import type { Backend, Clock } from '../../ports/backend.ts';
+import { syncFolder } from './create-only.ts';
 import { createEventIndex } from './event-index.ts';
+import { createFileStore } from './file-store.ts';
+import { createHistory, type History } from './history-file.ts';
+import { HISTORY_FORMAT, HISTORY_TABLES } from './history-schema.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
-import { createRawLog, syncFolder } from './raw-log.ts';
-import { openIndexFile } from './sqlite.ts';
+import { createRawLog } from './raw-log.ts';
+import { INDEX_FORMAT, INDEX_TABLES } from './schema.ts';
+import { openSqliteFile } from './sqlite.ts';
 import { type AnsweredVerdicts, openVerdictJournal, readVerdictJournal } from './verdict-journal.ts';
 
 /** How a data directory is opened. */
@@ -40,6 +45,8 @@ export interface LocalRebuild {
 const systemClock: Clock = { now: () => Date.now() };
 const INDEX = 'index.db';
 const NEW_INDEX = 'index.new.db';
+const HISTORY = 'history.db';
+const NEW_HISTORY = 'history.new.db';
 const SQLITE_FILES = ['', '-wal', '-shm'];
 
 /**
@@ -48,35 +55,49 @@ const SQLITE_FILES = ['', '-wal', '-shm'];
  * @throws KitError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, `DATA_DIR_NEWER`, `INDEX_CORRUPT`, `INDEX_MISSING`.
  */
 export async function openLocalBackend(options: LocalOptions): Promise<LocalBackend> {
-  const lock = prepare(options.dir);
+  const { dir, clock = systemClock } = options;
+  const lock = prepare(dir);
   try {
-    return openBackend(options, { lock, file: INDEX, hasPacks: hasPacks(options.dir) });
+    const history = openHistory({ dir, clock }, { file: HISTORY, expected: hasRecords(dir) });
+    try {
+      return openBackend(options, { lock, history, file: INDEX, expected: hasPacks(dir) });
+    } catch (error) {
+      await history.close();
+      throw error;
+    }
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-/** Opens a data directory to make its index again. Nothing of the old state is touched before `finish`. */
+/**
+ * Opens a data directory to make its index again, and the history of replays where it is lost or damaged; one that is
+ * whole stays, and with it the queue. Nothing of the old state is touched before `finish`.
+ */
 export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebuild> {
-  const { dir } = options;
+  const { dir, clock = systemClock } = options;
   const lock = prepare(dir);
-  removeIndex(dir, NEW_INDEX);
-  const backend = openBackend(options, { lock: { release() {} }, file: NEW_INDEX, hasPacks: false });
+  removeFile(dir, NEW_INDEX);
+  removeFile(dir, NEW_HISTORY);
+  const { history, replaced } = openOrReplaceHistory(dir, clock);
+  const backend = openBackend(options, { lock: { release() {} }, history, file: NEW_INDEX, expected: false });
   return {
     backend,
     answered: readVerdictJournal(dir),
     async finish() {
       await backend.close();
-      const aside = setAside(dir);
+      const aside = setAside(dir, replaced ? [INDEX, HISTORY] : [INDEX]);
       renameSync(join(dir, NEW_INDEX), join(dir, INDEX));
+      if (replaced) renameSync(join(dir, NEW_HISTORY), join(dir, HISTORY));
       await syncFolder(dir);
       lock.release();
       return aside;
     },
     async cancel() {
       await backend.close();
-      removeIndex(dir, NEW_INDEX);
+      removeFile(dir, NEW_INDEX);
+      removeFile(dir, NEW_HISTORY);
       lock.release();
     },
   };
@@ -96,11 +117,36 @@ function prepare(dir: string): OwnerLock {
   return lock;
 }
 
-function openBackend(options: LocalOptions, parts: { lock: OwnerLock; file: string; hasPacks: boolean }): LocalBackend {
+interface Place {
+  readonly dir: string;
+  readonly clock: Clock;
+}
+
+function openHistory({ dir, clock }: Place, { file, expected }: { file: string; expected: boolean }): History {
+  return createHistory(openSqliteFile(join(dir, file), { ...HISTORY_FORMAT, tables: HISTORY_TABLES, expected }), clock);
+}
+
+function openOrReplaceHistory(dir: string, clock: Clock): { history: History; replaced: boolean } {
+  try {
+    return { history: openHistory({ dir, clock }, { file: HISTORY, expected: true }), replaced: false };
+  } catch (error) {
+    if (!KitError.is(error) || (error.code !== 'INDEX_CORRUPT' && error.code !== 'INDEX_MISSING')) throw error;
+    return { history: openHistory({ dir, clock }, { file: NEW_HISTORY, expected: false }), replaced: true };
+  }
+}
+
+interface Parts {
+  readonly lock: OwnerLock;
+  readonly history: History;
+  readonly file: string;
+  readonly expected: boolean;
+}
+
+function openBackend(options: LocalOptions, { lock, history, file, expected }: Parts): LocalBackend {
   const { dir, clock = systemClock, onWarning = () => {} } = options;
-  const db = openIndexFile(join(dir, parts.file), { hasPacks: parts.hasPacks });
+  const db = openSqliteFile(join(dir, file), { ...INDEX_FORMAT, tables: INDEX_TABLES, expected });
   const journal =
-    parts.file === INDEX
+    file === INDEX
       ? openVerdictJournal(dir, (error) => onWarning('the verdict journal cannot be written', error))
       : null;
   const index = createEventIndex(db, { clock, onCommitted: (packs) => journal?.append(packs, clock.now()) });
@@ -109,10 +155,15 @@ function openBackend(options: LocalOptions, parts: { lock: OwnerLock; file: stri
     clock,
     index,
     rawLog: createRawLog(dir),
+    files: createFileStore(dir),
+    aggregates: history.aggregates,
+    replays: history.replays,
+    queue: history.queue,
     async close() {
       await index.close();
+      await history.close();
       journal?.close();
-      parts.lock.release();
+      lock.release();
     },
   };
 }
@@ -121,17 +172,22 @@ function hasPacks(dir: string): boolean {
   return readdirSync(join(dir, 'raw', 'v1')).length > 0;
 }
 
-/** Moves the old index out of the way; a crash before the rename leaves a missing index, which a start refuses. */
-function setAside(dir: string): string | null {
-  if (!SQLITE_FILES.some((suffix) => existsSync(join(dir, INDEX + suffix)))) return null;
+/** Manifests and records are made by replays alone, so with them there was a history. */
+function hasRecords(dir: string): boolean {
+  return ['records', 'manifests'].some((folder) => existsSync(join(dir, folder)));
+}
+
+/** Moves old files out of the way; a crash before the renames leaves a missing index, which a start refuses. */
+function setAside(dir: string, names: readonly string[]): string | null {
+  const files = names.flatMap((name) => SQLITE_FILES.map((suffix) => name + suffix));
+  const there = files.filter((file) => existsSync(join(dir, file)));
+  if (there.length === 0) return null;
   const aside = join(dir, `index.replaced-${new Date().toISOString().replaceAll(':', '-')}`);
   mkdirSync(aside, { mode: 0o700 });
-  for (const suffix of SQLITE_FILES) {
-    if (existsSync(join(dir, INDEX + suffix))) renameSync(join(dir, INDEX + suffix), join(aside, INDEX + suffix));
-  }
+  for (const file of there) renameSync(join(dir, file), join(aside, file));
   return aside;
 }
 
-function removeIndex(dir: string, file: string): void {
+function removeFile(dir: string, file: string): void {
   for (const suffix of SQLITE_FILES) rmSync(join(dir, file + suffix), { force: true });
 }

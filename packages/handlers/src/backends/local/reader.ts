@@ -2,7 +2,8 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
 import { encodeBase32Hex, isPackId, KitError, LIMITS, type ReceiptAddress } from '@pik/schema';
 
-import type { Clock, EventIndex, FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/backend.ts';
+import type { Clock, EventIndex } from '../../ports/backend.ts';
+import type { FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import {
   type EventValues,
@@ -24,6 +25,7 @@ import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.t
 export type Reader = Pick<
   EventIndex,
   | 'getEvent'
+  | 'getEvents'
   | 'getDeliveries'
   | 'getPack'
   | 'listTimeline'
@@ -44,12 +46,17 @@ const NO_PACK = '00000000-0000-7000-8000-000000000000';
 /** A reader over prepared statements; `check` runs each read and tells its errors in the kit's words. */
 export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: () => T) => Promise<T>): Reader {
   const one = statements(db);
+  const unexpired = (eventId: string, nowMs: number): EventRow | null => {
+    const values = one.event.get({ id: idBytes(eventId) }) as unknown as EventValues | undefined;
+    const row = values === undefined ? null : toEventRow(values);
+    return row !== null && row.expires_ms > nowMs ? row : null;
+  };
   return {
-    getEvent: (eventId) =>
+    getEvent: (eventId) => check(() => unexpired(eventId, clock.now())),
+    getEvents: (eventIds) =>
       check(() => {
-        const values = one.event.get({ id: idBytes(eventId) }) as unknown as EventValues | undefined;
-        const row = values === undefined ? null : toEventRow(values);
-        return row !== null && row.expires_ms > clock.now() ? row : null;
+        const now = clock.now();
+        return eventIds.map((eventId) => unexpired(eventId, now));
       }),
     getDeliveries: (eventId) =>
       check(() =>

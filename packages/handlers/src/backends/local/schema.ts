@@ -1,15 +1,12 @@
-/** Marks a file as the kit's index, so that no other SQLite file is ever taken for one. */
-export const APPLICATION_ID = 0x70696b31;
-
-/** Raised with every change of the tables; an older program refuses a file with a higher one. */
-export const SCHEMA_VERSION = 1;
+/** The format of `index.db`. */
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 1 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows go in
  * at the end of their table; `event_key`, which finds them by id, is filled in bulk (`key-index.ts`). Large blobs stand
  * last in their rows, so that reading the columns before them does not read their pages.
  */
-export const SCHEMA = `
+export const INDEX_TABLES = `
 CREATE TABLE series (
   series_no INTEGER PRIMARY KEY,
   source TEXT NOT NULL,

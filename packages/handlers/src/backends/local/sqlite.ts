@@ -1,9 +1,7 @@
 import { chmodSync, closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-import { KitError } from '@pik/schema';
-
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { type ErrorCode, KitError } from '@pik/schema';
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html) that mean something else than a programming error. */
 const BUSY = 5;
@@ -27,40 +25,45 @@ export function isBusy(error: unknown): boolean {
   return sqliteCode(error) === BUSY || sqliteCode(error) === LOCKED;
 }
 
-/** The kit's error behind an error of SQLite: damage, a full disk, or an index that is out of reach. */
-export function indexError(cause: unknown): KitError {
+/** The kit's error behind an error of SQLite: damage, a full disk, or a file that is out of reach. */
+export function indexError(cause: unknown, unavailable: ErrorCode = 'INDEX_UNAVAILABLE'): KitError {
   if (KitError.is(cause)) return cause;
   const code = sqliteCode(cause);
   if (code === CORRUPT || code === NOTADB)
     return new KitError('INDEX_CORRUPT', `the index is damaged; ${REPAIR}`, { cause });
   if (code === FULL) return new KitError('STORAGE_FULL', 'the disk of the index is full', { cause });
   if (code === 0) throw cause;
-  return new KitError('INDEX_UNAVAILABLE', `the index cannot be used (SQLite code ${code})`, { cause });
+  return new KitError(unavailable, `a file of the data directory cannot be used (SQLite code ${code})`, { cause });
 }
 
-/** How an index file is opened. */
-export interface OpenOptions {
-  /** The raw log already has packs, so a missing file means a lost index and not a first start. */
-  readonly hasPacks: boolean;
+/** What kind of file is opened, and how. */
+export interface FileFormat {
+  /** Marks the file as the kit's, so that no other SQLite file is ever taken for one. */
+  readonly applicationId: number;
+  /** Raised with every change of the tables; an older program refuses a file with a higher one. */
+  readonly version: number;
+  readonly tables: string;
+  /** What was made from it is already there, so a missing file means a loss and not a first start. */
+  readonly expected: boolean;
 }
 
 /**
- * Opens an index file, or makes a new one where there is none and no pack either.
+ * Opens a file, or makes a new one where there is none and none is expected.
  *
  * @throws KitError `INDEX_CORRUPT`, `INDEX_MISSING`, `DATA_DIR_NEWER`, `DATA_DIR_UNUSABLE`.
  */
-export function openIndexFile(path: string, options: OpenOptions): DatabaseSync {
+export function openSqliteFile(path: string, format: FileFormat): DatabaseSync {
   // A crash between making the first file and its tables leaves an empty one.
-  const isNew = !existsSync(path) || (!options.hasPacks && statSync(path).size === 0);
-  if (isNew && options.hasPacks) throw new KitError('INDEX_MISSING', `${path} is gone; ${REPAIR}`);
+  const isNew = !existsSync(path) || (!format.expected && statSync(path).size === 0);
+  if (isNew && format.expected) throw new KitError('INDEX_MISSING', `${path} is gone; ${REPAIR}`);
   if (!isNew) checkHeader(path);
   const db = connect(path);
   try {
     if (isNew) {
       // For the owner alone; the log beside it takes the mode of the file.
       chmodSync(path, 0o600);
-      createTables(db);
-    } else checkVersion(db);
+      createTables(db, format);
+    } else checkVersion(db, format);
     return db;
   } catch (error) {
     db.close();
@@ -119,20 +122,20 @@ function assertDurable(db: DatabaseSync, path: string): void {
   }
 }
 
-function createTables(db: DatabaseSync): void {
+function createTables(db: DatabaseSync, { tables, applicationId, version }: FileFormat): void {
   db.exec(
-    `BEGIN IMMEDIATE; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`,
+    `BEGIN IMMEDIATE; ${tables} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}; COMMIT`,
   );
 }
 
-function checkVersion(db: DatabaseSync): void {
+function checkVersion(db: DatabaseSync, format: FileFormat): void {
   const id = (db.prepare('PRAGMA application_id').get() as { application_id: number }).application_id;
   const version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
-  if (id !== APPLICATION_ID) throw new KitError('INDEX_CORRUPT', `the index file is not one of the kit; ${REPAIR}`);
-  if (version > SCHEMA_VERSION) {
+  if (id !== format.applicationId) throw new KitError('INDEX_CORRUPT', `the file is not one of the kit; ${REPAIR}`);
+  if (version > format.version) {
     throw new KitError(
       'DATA_DIR_NEWER',
-      `the index has version ${version}, this program knows ${SCHEMA_VERSION}; use the newer one`,
+      `the file has version ${version}, this program knows ${format.version}; use the newer one`,
     );
   }
   const check = db.prepare('PRAGMA main.quick_check(1)').get() as { quick_check: string };

@@ -21,6 +21,7 @@ import { asLists, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 export interface Writer {
   insertEvents(rows: readonly EventRow[], nowMs: number): Insertion[];
   writeRest(rows: RequestRows): void;
+  writeFailures(rows: readonly FailureRow[]): void;
 }
 
 interface WriterParts {
@@ -41,6 +42,9 @@ export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Intern
       for (const row of rows.slices) writeSlice(rest.slice, row, interning);
       for (const row of rows.sequences) writeSequence(rest.sequence, row, interning);
       if (rows.pack !== null) writePack(rest.pack, rows.pack);
+    },
+    writeFailures(rows) {
+      for (const row of rows) writeFailure(rest.failure, row);
     },
   };
 }
@@ -178,7 +182,7 @@ function restStatements(db: DatabaseSync): RestStatements {
       'event_id',
       'expires_ms',
     ]),
-    slice: into('slice', [
+    slice: sliceStatement(db, [
       'event_day',
       'series_no',
       'pack_id',
@@ -207,6 +211,17 @@ function restStatements(db: DatabaseSync): RestStatements {
       'outcomes',
     ]),
   };
+}
+
+/** A slice of a request of which some lines were pending is written again when more of them are decided. */
+function sliceStatement(db: DatabaseSync, columns: readonly string[]): StatementSync {
+  const changed = columns.slice(3).map((name) => `${name} = excluded.${name}`);
+  const receipts = (table: string) => `${table}.accepted + ${table}.duplicates + ${table}.conflicts`;
+  return db.prepare(
+    `INSERT INTO slice (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+     ON CONFLICT (event_day, series_no, pack_id) DO UPDATE SET ${changed.join(', ')}
+     WHERE ${receipts('excluded')} > ${receipts('slice')}`,
+  );
 }
 
 function writeDelivery(statements: RestStatements, row: DeliveryRow): void {

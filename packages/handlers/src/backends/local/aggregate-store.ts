@@ -1,0 +1,78 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+import type { AggregateStore } from '../../ports/backend.ts';
+import type { VersionRow, WindowTarget } from '../../ports/history-rows.ts';
+import type { Page, VersionQuery } from '../../ports/queries.ts';
+import type { SqlRow } from './codec.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import type { HistoryFile } from './history-file.ts';
+
+const COLUMNS = [
+  'metric',
+  'key',
+  'window_start_ms',
+  'version',
+  'window_end_ms',
+  'time_zone',
+  'time_zone_data',
+  'value_json',
+  'input_count',
+  'inputs_hash',
+  'definition_version',
+  'definition_hash',
+  'functions_hash',
+  'manifest_key',
+  'as_of_ms',
+  'unsettled',
+  'replay_id',
+  'computed_ms',
+  'computation_id',
+] as const satisfies readonly (keyof VersionRow)[];
+
+/** Versions in a table; the primary key is the condition of an append. */
+export function createAggregateStore({ db, read, write }: HistoryFile): AggregateStore {
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO version (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
+  );
+  const one = db.prepare('SELECT * FROM version WHERE metric = ? AND key = ? AND window_start_ms = ? AND version = ?');
+  const latest = db.prepare(
+    'SELECT * FROM version WHERE metric = ? AND key = ? AND window_start_ms = ? ORDER BY version DESC LIMIT 1',
+  );
+  return {
+    getLatest: ({ metric, key, window_start_ms }) =>
+      read(() => {
+        const row = latest.get(metric, key, window_start_ms) as SqlRow | undefined;
+        return row === undefined ? null : toVersionRow(row);
+      }),
+    append: (row) =>
+      write(() => {
+        insert.run(...COLUMNS.map((name) => (name === 'unsettled' ? Number(row[name]) : row[name])));
+        return toVersionRow(one.get(row.metric, row.key, row.window_start_ms, row.version) as SqlRow);
+      }),
+    listVersions: (query) => read(() => listVersions(db, query)),
+  };
+}
+
+type Place = [metric: string, key: string, window_start_ms: number, version: number];
+
+function listVersions(db: DatabaseSync, query: VersionQuery): Page<VersionRow> {
+  const names = (['metric', 'key', 'window_start_ms'] as const satisfies readonly (keyof WindowTarget)[]).filter(
+    (name) => query[name] !== undefined,
+  );
+  const after = decodeCursor<Place>(query.cursor, ['', '', 0, 0]) ?? ['', '', Number.MIN_SAFE_INTEGER, 0];
+  const rows = db
+    .prepare(
+      `SELECT * FROM version WHERE (metric, key, window_start_ms, version) > (?, ?, ?, ?)
+       ${names.map((name) => `AND ${name} = ?`).join(' ')}
+       ORDER BY metric, key, window_start_ms, version LIMIT ?`,
+    )
+    .all(...after, ...names.map((name) => query[name] as string | number), query.limit) as SqlRow[];
+  const items = rows.map(toVersionRow);
+  const last = items.length < query.limit ? undefined : items.at(-1);
+  const next = last && encodeCursor([last.metric, last.key, last.window_start_ms, last.version]);
+  return { items, next: next ?? null };
+}
+
+function toVersionRow(row: SqlRow): VersionRow {
+  return { ...(row as unknown as VersionRow), unsettled: row.unsettled === 1 };
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, type FileHandle, link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { type ErrorCode, KitError } from '@pik/schema';
+
+/** Files that are written once: whole or not there, durable when the write resolves. Keys are paths below a folder. */
+export interface CreateOnlyFiles {
+  /** The same bytes under the same key again are fine; others are refused. */
+  write(key: string, bytes: Uint8Array): Promise<void>;
+  read(key: string): Promise<Uint8Array | null>;
+  has(key: string): Promise<boolean>;
+}
+
+/** The codes of what can go wrong, so that the log and the files beside it tell their own errors. */
+export interface FileErrors {
+  readonly exists: ErrorCode;
+  readonly unavailable: ErrorCode;
+}
+
+/** A file is linked to its name after its fsync, and the folders that lead to it are synced too. */
+export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFiles {
+  const store: Store = { dir, knownFolders: new Set(), exists: errors.exists };
+  const guard = <T>(work: () => Promise<T>) => guarded(work, errors.unavailable);
+  return {
+    write: (key, bytes) => guard(() => write(store, key, bytes)),
+    read: (key) => guard(() => orNull(() => readFile(join(dir, key)))),
+    has: (key) => guard(async () => (await orNull(() => access(join(dir, key)).then(() => true))) ?? false),
+  };
+}
+
+interface Store {
+  readonly dir: string;
+  /** Folders that are known to be there and durable in their parents. */
+  readonly knownFolders: Set<string>;
+  readonly exists: ErrorCode;
+}
+
+async function write(store: Store, key: string, bytes: Uint8Array): Promise<void> {
+  const target = join(store.dir, key);
+  const folder = dirname(target);
+  if (!store.knownFolders.has(folder)) await makeFolder(store, folder);
+  const draft = join(store.dir, 'tmp', randomBytes(12).toString('hex'));
+  try {
+    await writeDurably(draft, bytes);
+    if (!(await linkNew(draft, target))) await expectSame(store, { target, key, bytes });
+  } finally {
+    await unlink(draft).catch(() => undefined);
+  }
+  await syncFolder(folder);
+}
+
+/** A failed fsync is final: the kernel may have dropped the pages, and a second one would "succeed". */
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    await writeAll(file, bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A write may take fewer bytes than it was given without calling that an error. */
+export async function writeAll(file: Pick<FileHandle, 'write'>, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset);
+    if (bytesWritten === 0) throw Object.assign(new Error('a write took no byte'), { code: 'ENOSPC' });
+    offset += bytesWritten;
+  }
+}
+
+/** False where the name is taken: `link` never replaces. */
+async function linkNew(draft: string, target: string): Promise<boolean> {
+  try {
+    await link(draft, target);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function expectSame(store: Store, file: { target: string; key: string; bytes: Uint8Array }): Promise<void> {
+  const stored = await readFile(file.target);
+  if (!stored.equals(file.bytes)) throw new KitError(store.exists, `other bytes are stored as ${file.key}`);
+}
+
+/** Makes a folder with all that lead to it, and syncs each parent, so that none is lost with the power. */
+async function makeFolder(store: Store, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (let at = folder; at !== store.dir; at = dirname(at)) await syncFolder(dirname(at));
+  store.knownFolders.add(folder);
+}
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** Runs work on files, and tells its errors in the kit's words. */
+export async function guarded<T>(work: () => Promise<T>, unavailable: ErrorCode): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (KitError.is(cause)) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === undefined) throw cause;
+    if (FULL.has(code)) throw new KitError('STORAGE_FULL', 'the disk is full', { cause });
+    throw new KitError(unavailable, `files of the data directory cannot be used (${code})`, { cause });
+  }
+}

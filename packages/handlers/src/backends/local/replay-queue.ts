@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+
+import { LIMITS } from '@pik/schema';
+
+import type { Clock, ReplayQueue } from '../../ports/backend.ts';
+import type { DeadLetterRow, QueuedMessage } from '../../ports/history-rows.ts';
+import type { SqlRow } from './codec.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import type { HistoryFile } from './history-file.ts';
+
+const ABANDONED = {
+  code: 'MESSAGE_ABANDONED',
+  detail: 'it was taken as often as a message may be, and neither finished nor given back',
+};
+
+/** A queue in a table. A message taken away carries the receipt of that delivery, so a late owner can do nothing to it. */
+export function createReplayQueue(file: HistoryFile, clock: Clock): ReplayQueue {
+  return { ...sending(file, clock), ...holding(file, clock), ...deadLetters(file, clock) };
+}
+
+function sending({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'send' | 'receive'> {
+  const insert = db.prepare(
+    'INSERT OR IGNORE INTO message (message_id, sent_ms, visible_ms, receives, body) VALUES (?, ?, ?, 0, ?)',
+  );
+  const visible = db.prepare(
+    `SELECT message_no, message_id, body, receives FROM message
+     WHERE visible_ms <= ? ORDER BY visible_ms, message_no LIMIT ?`,
+  );
+  const take = db.prepare(
+    'UPDATE message SET visible_ms = ?, receives = receives + 1, receipt = ? WHERE message_no = ?',
+  );
+  const abandon = db.prepare(
+    'UPDATE message SET visible_ms = NULL, receipt = NULL, died_ms = ?, code = ?, detail = ? WHERE message_no = ?',
+  );
+  return {
+    send: (messages) =>
+      write(() => {
+        const now = clock.now();
+        for (const { message_id, body } of messages) insert.run(message_id, now, now, body);
+      }),
+    receive: ({ max, visibilityMs }) =>
+      write(() => {
+        const now = clock.now();
+        const taken: QueuedMessage[] = [];
+        for (const row of visible.all(now, max) as SqlRow[]) {
+          const receives = (row.receives as number) + 1;
+          if (receives > LIMITS.message_receives_max) {
+            abandon.run(now, ABANDONED.code, ABANDONED.detail, row.message_no as number);
+            continue;
+          }
+          const receipt = randomUUID();
+          take.run(now + visibilityMs, receipt, row.message_no as number);
+          taken.push({ message_id: row.message_id as string, body: row.body as string, receipt, receives });
+        }
+        return taken;
+      }),
+  };
+}
+
+function holding({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'extend' | 'delete' | 'fail'> {
+  const extend = db.prepare('UPDATE message SET visible_ms = ? WHERE receipt = ? AND visible_ms IS NOT NULL');
+  const remove = db.prepare('DELETE FROM message WHERE receipt = ?');
+  const held = db.prepare('SELECT message_no, receives FROM message WHERE receipt = ?');
+  const giveBack = db.prepare(
+    'UPDATE message SET visible_ms = ?, receipt = NULL, code = ?, detail = ? WHERE message_no = ?',
+  );
+  const bury = db.prepare(
+    'UPDATE message SET visible_ms = NULL, receipt = NULL, died_ms = ?, code = ?, detail = ? WHERE message_no = ?',
+  );
+  return {
+    extend: (receipt, visibilityMs) => write(() => Number(extend.run(clock.now() + visibilityMs, receipt).changes) > 0),
+    delete: (receipt) =>
+      write(() => {
+        remove.run(receipt);
+      }),
+    fail: (receipt, { code, detail, delayMs }) =>
+      write(() => {
+        const row = held.get(receipt) as { message_no: number; receives: number } | undefined;
+        if (row === undefined) return 'LOST';
+        const dead = row.receives >= LIMITS.message_receives_max;
+        if (dead) bury.run(clock.now(), code, detail, row.message_no);
+        else giveBack.run(clock.now() + delayMs, code, detail, row.message_no);
+        return dead ? 'DEAD' : 'RETRIED';
+      }),
+  };
+}
+
+function deadLetters({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'listDead' | 'redrive'> {
+  const page = db.prepare(
+    `SELECT * FROM message WHERE died_ms IS NOT NULL AND (died_ms, message_no) > (?, ?)
+     ORDER BY died_ms, message_no LIMIT ?`,
+  );
+  const revive = (condition: string) =>
+    db.prepare(
+      `UPDATE message SET visible_ms = :now, sent_ms = :now, receives = 0, died_ms = NULL, code = NULL, detail = NULL
+       WHERE died_ms IS NOT NULL ${condition}`,
+    );
+  const one = revive('AND message_id = :id');
+  const every = revive('');
+  return {
+    listDead: ({ limit, cursor }) =>
+      read(() => {
+        const place = decodeCursor<[number, number]>(cursor, [0, 0]) ?? [Number.MIN_SAFE_INTEGER, 0];
+        const rows = page.all(...place, limit) as SqlRow[];
+        const last = rows.length < limit ? undefined : rows.at(-1);
+        const next = last && encodeCursor([last.died_ms as number, last.message_no as number]);
+        return { items: rows.map(toDeadLetter), next: next ?? null };
+      }),
+    redrive: (messageIds) =>
+      write(() => {
+        const now = clock.now();
+        if (messageIds === undefined) return Number(every.run({ now }).changes);
+        return messageIds.reduce((sum, id) => sum + Number(one.run({ now, id }).changes), 0);
+      }),
+  };
+}
+
+function toDeadLetter(row: SqlRow): DeadLetterRow {
+  return {
+    message_id: row.message_id as string,
+    body: row.body as string,
+    receives: row.receives as number,
+    code: row.code as string,
+    detail: row.detail as string,
+    sent_ms: row.sent_ms as number,
+    died_ms: row.died_ms as number,
+  };
+}

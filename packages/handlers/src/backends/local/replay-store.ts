@@ -1,0 +1,137 @@
+import type { ReplayStore } from '../../ports/backend.ts';
+import type { ReplayPart, ReplayRow, ReplayWindow, WindowTarget } from '../../ports/history-rows.ts';
+import type { SqlRow } from './codec.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import type { HistoryFile } from './history-file.ts';
+
+/** Replays, their parts and their windows in three tables. */
+export function createReplayStore(file: HistoryFile): ReplayStore {
+  return { ...records(file), ...parts(file), ...windows(file) };
+}
+
+function records({ db, read, write }: HistoryFile): Pick<ReplayStore, 'create' | 'get' | 'list' | 'cancel'> {
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO replay (replay_id, requested_ms, requested_by, request_id, reason, selection, as_of_ms,
+       events_per_call, status, scanned, sent, messages)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'RUNNING', 0, 0, 0)`,
+  );
+  const one = db.prepare('SELECT * FROM replay WHERE replay_id = ?');
+  const page = db.prepare('SELECT * FROM replay WHERE replay_id < ? ORDER BY replay_id DESC LIMIT ?');
+  const end = db.prepare(
+    "UPDATE replay SET status = 'CANCELLED', ended_ms = ? WHERE replay_id = ? AND status = 'RUNNING'",
+  );
+  const get = (replayId: string): ReplayRow | null => {
+    const row = one.get(replayId) as SqlRow | undefined;
+    return row === undefined ? null : toReplayRow(row);
+  };
+  return {
+    create: (row) =>
+      write(() => {
+        const { replay_id, requested_ms, requested_by, request_id, reason, selection, as_of_ms, limit } = row;
+        const text = JSON.stringify(selection);
+        insert.run(replay_id, requested_ms, requested_by, request_id, reason, text, as_of_ms, limit);
+        return get(replay_id) as ReplayRow;
+      }),
+    get: (replayId) => read(() => get(replayId)),
+    list: ({ limit, cursor }) =>
+      read(() => {
+        // Ids are UUIDv7, so their order is that of their making.
+        const [before] = decodeCursor<[string]>(cursor, ['']) ?? ['\uffff'];
+        const items = (page.all(before, limit) as SqlRow[]).map(toReplayRow);
+        const last = items.length < limit ? undefined : items.at(-1);
+        return { items, next: last === undefined ? null : encodeCursor([last.replay_id]) };
+      }),
+    cancel: (replayId, nowMs) =>
+      write(() => {
+        end.run(nowMs, replayId);
+        return get(replayId);
+      }),
+  };
+}
+
+function parts({ db, read, write }: HistoryFile): Pick<ReplayStore, 'getPart' | 'addPart'> {
+  const one = db.prepare(
+    'SELECT cursor, scanned, sent, messages, next_cursor FROM replay_part WHERE replay_id = ? AND cursor = ?',
+  );
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO replay_part (replay_id, cursor, scanned, sent, messages, next_cursor)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+  );
+  const sum = db.prepare(
+    `UPDATE replay SET scanned = scanned + ?, sent = sent + ?, messages = messages + ?, next_cursor = ?
+     WHERE replay_id = ?`,
+  );
+  const complete = db.prepare(
+    "UPDATE replay SET status = 'COMPLETE', ended_ms = ? WHERE replay_id = ? AND status = 'RUNNING'",
+  );
+  return {
+    getPart: (replayId, cursor) => read(() => (one.get(replayId, cursor) as ReplayPart | undefined) ?? null),
+    addPart: (replayId, part, nowMs) =>
+      write(() => {
+        const { cursor, scanned, sent, messages, next_cursor } = part;
+        const added = insert.run(replayId, cursor, scanned, sent, messages, next_cursor).changes;
+        if (Number(added) === 0) return;
+        sum.run(scanned, sent, messages, next_cursor, replayId);
+        if (next_cursor === null) complete.run(nowMs, replayId);
+      }),
+  };
+}
+
+type WindowMethods = Pick<ReplayStore, 'addWindows' | 'getWindow' | 'setWindowResult' | 'countWindows'>;
+
+function windows({ db, read, write }: HistoryFile): WindowMethods {
+  const insert = db.prepare(
+    'INSERT OR IGNORE INTO replay_window (replay_id, metric, key, window_start_ms) VALUES (?, ?, ?, ?)',
+  );
+  const one = db.prepare(
+    `SELECT metric, key, window_start_ms, result, version FROM replay_window
+     WHERE replay_id = ? AND metric = ? AND key = ? AND window_start_ms = ?`,
+  );
+  // A message may be older than the table: after the loss of the file its windows are noted when they are done.
+  const done = db.prepare(
+    `INSERT INTO replay_window (replay_id, metric, key, window_start_ms, result, version) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET result = excluded.result, version = excluded.version WHERE result IS NULL`,
+  );
+  const count = db.prepare(
+    `SELECT count(*) AS touched, count(result) AS done, count(*) FILTER (WHERE result = 'APPENDED') AS changed
+     FROM replay_window WHERE replay_id = ?`,
+  );
+  const values = (replayId: string, { metric, key, window_start_ms }: WindowTarget) =>
+    [replayId, metric, key, window_start_ms] as const;
+  return {
+    addWindows: (replayId, targets) =>
+      write(() => {
+        for (const target of targets) insert.run(...values(replayId, target));
+      }),
+    getWindow: (replayId, target) =>
+      read(() => (one.get(...values(replayId, target)) as ReplayWindow | undefined) ?? null),
+    setWindowResult: (replayId, target, { result, version }) =>
+      write(() => {
+        done.run(...values(replayId, target), result, version);
+      }),
+    countWindows: (replayId) =>
+      read(() => {
+        const { touched, done: finished, changed } = count.get(replayId) as Record<string, number>;
+        return { touched: touched as number, done: finished as number, changed: changed as number };
+      }),
+  };
+}
+
+function toReplayRow(row: SqlRow): ReplayRow {
+  return {
+    replay_id: row.replay_id as string,
+    requested_ms: row.requested_ms as number,
+    requested_by: row.requested_by as string | null,
+    request_id: row.request_id as string,
+    reason: row.reason as string | null,
+    selection: JSON.parse(row.selection as string) as ReplayRow['selection'],
+    as_of_ms: row.as_of_ms as number,
+    limit: row.events_per_call as number,
+    status: row.status as ReplayRow['status'],
+    scanned: row.scanned as number,
+    sent: row.sent as number,
+    messages: row.messages as number,
+    next_cursor: row.next_cursor as string | null,
+    ended_ms: row.ended_ms as number | null,
+  };
+}

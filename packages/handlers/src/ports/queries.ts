@@ -1,0 +1,42 @@
+import type { WindowTarget } from './history-rows.ts';
+
+/** A page of a listing; `next` is null after the last one. A page may be empty and still have a next. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+/** A range of timeline positions, as of a receive time. */
+export interface PositionRange {
+  readonly from: string;
+  readonly to: string;
+  readonly asOfMs: number;
+  readonly limit: number;
+  readonly cursor?: string | null;
+}
+
+/** Which slices to read. Without `withEntries` the packed receipts are left out, an empty array in their place. */
+export interface SliceQuery {
+  readonly fromDay: number;
+  readonly toDay: number;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  readonly withEntries: boolean;
+  readonly cursor?: string | null;
+}
+
+/** Which failures to read. */
+export interface FailureQuery {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  readonly limit: number;
+  readonly cursor?: string | null;
+}
+
+/** Which versions to read: of one window, of all windows of a metric and key, or without either all there are. */
+export interface VersionQuery extends Partial<WindowTarget> {
+  readonly limit: number;
+  readonly cursor?: string | null;
+}

@@ -1,0 +1,133 @@
+import * as z from 'zod/mini';
+
+import { LIMITS } from './limits.ts';
+
+const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
+const text = (bytesMax: number) => z.string().check(z.minLength(1), z.maxLength(bytesMax));
+const flag = z.pipe(
+  z.enum(['true', 'false']),
+  z.transform((value) => value === 'true'),
+);
+const count = (max: number) =>
+  z.pipe(
+    z.string().check(z.regex(/^[0-9]{1,9}$/)),
+    z.pipe(z.transform(Number), z.int().check(z.minimum(1), z.maximum(max))),
+  );
+const dimension = z.enum(['source', 'event_type', 'day', 'hour']);
+
+const series = {
+  source: z.optional(text(LIMITS.source_bytes_max)),
+  event_type: z.optional(text(LIMITS.event_type_bytes_max)),
+};
+
+const page = {
+  limit: z.optional(count(LIMITS.page_items_max)),
+  cursor: z.optional(text(2048)),
+};
+
+/** The half-open time range and the filters that every report takes; all optional. */
+const report = {
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  as_of: z.optional(time),
+  ...series,
+  /** Which time decides what lies in the range: the event's own (default) or that of its receipt. */
+  basis: z.optional(z.enum(['event', 'received'])),
+  /** Comma-separated: source, event_type, day, hour. */
+  by: z.optional(
+    z.pipe(
+      z.string(),
+      z.pipe(
+        z.transform((value: string) => value.split(',')),
+        z.array(dimension).check(z.minLength(1), z.maxLength(4)),
+      ),
+    ),
+  ),
+  include_imported: z.optional(flag),
+  limit: z.optional(count(LIMITS.report_groups_max)),
+};
+
+/** `GET /timeline`: the events of an entity in a half-open range of event time. */
+export const timelineQuerySchema = z.strictObject({
+  entity_id: text(LIMITS.entity_id_bytes_max),
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  as_of: z.optional(time),
+  /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line. */
+  include: z.optional(z.enum(['body'])),
+  ...page,
+});
+
+/** `GET /events`: one event by the fields of its key, or by entity and time. */
+export const eventQuerySchema = z.strictObject({
+  source: z.optional(text(LIMITS.source_bytes_max)),
+  event_type: z.optional(text(LIMITS.event_type_bytes_max)),
+  entity_id: text(LIMITS.entity_id_bytes_max),
+  key: z.optional(text(LIMITS.idempotency_key_bytes_max)),
+  event_time: z.optional(time),
+  as_of: z.optional(time),
+});
+
+/** `GET /reports/lag`. */
+export const lagQuerySchema = z.strictObject({
+  ...report,
+  /** Lag above which an arrival counts as late, in milliseconds; strictly above. Default two hours. */
+  late_over_ms: z.optional(count(999_999_999)),
+});
+
+/** `GET /reports/duplicates`. */
+export const duplicatesQuerySchema = z.strictObject(report);
+
+/** `GET /rejects`: rejected receipts and conflicts, newest day first. */
+export const rejectsQuerySchema = z.strictObject({
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  ...series,
+  ...page,
+});
+
+/** `GET /verify`: one hour of the log per call. */
+export const verifyQuerySchema = z.strictObject({ cursor: z.optional(text(2048)) });
+
+/** `GET /selection`: events by source, type or time alone, in the order in which a replay walks them. */
+export const selectionQuerySchema = z.strictObject({
+  ...series,
+  start_time: time,
+  end_time: time,
+  received_from: z.optional(time),
+  received_to: z.optional(time),
+  as_of: z.optional(time),
+  include: z.optional(z.enum(['body'])),
+  ...page,
+});
+
+const metric = text(64);
+/** Key texts are JSON arrays at most: two ids with quotes, escapes and a comma. */
+const key = text(2048);
+/** A time, or a date such as `2018-02-03` in the metric's own zone. */
+const windowStart = time;
+
+/** `GET /aggregates/compute`: a value folded now. */
+export const computeQuerySchema = z.strictObject({
+  metric,
+  key,
+  window_start: windowStart,
+  as_of: z.optional(time),
+});
+
+/** `GET /aggregates/versions`: the history of one value, or of all windows of a metric and key. */
+export const versionsQuerySchema = z.strictObject({
+  metric,
+  key,
+  window_start: z.optional(windowStart),
+  ...page,
+});
+
+/** `GET /replays` and `GET /dead-letters`. */
+export const pageQuerySchema = z.strictObject(page);
+
+/** A query of `as_of` alone. */
+export const asOfQuerySchema = z.strictObject({ as_of: z.optional(time) });
+
+/** `POST /ingest` and `POST /import`. */
+export const ingestQuerySchema = z.strictObject({ dry_run: z.optional(flag) });

@@ -1,0 +1,80 @@
+import * as z from 'zod/mini';
+
+import { GROUP_BYS, WINDOW_GRAINS } from './aggregate.ts';
+
+const target = {
+  metric: z.string(),
+  /** Whose value: an entity id, a source, the JSON array of source and type, or `all`. */
+  key: z.string(),
+  /** Half-open, `[window_start, window_end)`; fixed-width UTC. */
+  window_start: z.string(),
+  window_end: z.string(),
+  time_zone: z.string(),
+};
+
+/** A metric that a backend was started with. */
+export const metricSchema = z.object({
+  metric: z.string(),
+  definition_version: z.int(),
+  definition_hash: z.string(),
+  group_by: z.enum(GROUP_BYS),
+  unit: z.nullable(z.literal('entity_id')),
+  window: z.enum(WINDOW_GRAINS),
+  time_zone: z.string(),
+  reads_payload: z.boolean(),
+});
+
+/** The metrics that a backend was started with. */
+export const metricListSchema = z.object({ metrics: z.array(metricSchema) });
+
+/** A metric that a backend was started with. */
+export type MetricView = z.infer<typeof metricSchema>;
+
+/** What a value was computed from, and by which definition. */
+const computation = {
+  /** Any JSON value. */
+  value: z.unknown(),
+  input_count: z.int(),
+  /** SHA-256 of the RFC 8785 form of `[event_id, payload_hash, event_time, received_at]` of each input, in order. */
+  inputs_hash: z.string(),
+  definition_hash: z.string(),
+  /** Inputs received by then. */
+  as_of: z.string(),
+  /** True while something received by `as_of` may still be on its way into the index. */
+  unsettled: z.boolean(),
+};
+
+/** A value folded on demand; nothing was written. */
+export const computedSchema = z.object({ ...target, ...computation });
+
+/** A value folded on demand. */
+export type Computed = z.infer<typeof computedSchema>;
+
+/** One version of a value: what was known, and when. */
+export const versionSchema = z.object({
+  ...target,
+  ...computation,
+  /** 1, 2, 3 … per metric, key and window. */
+  version: z.int(),
+  previous_version: z.nullable(z.int()),
+  definition_version: z.int(),
+  /** The content-addressed list of the inputs. */
+  manifest_key: z.string(),
+  /** What asked for it. */
+  trigger: z.object({ kind: z.literal('replay'), replay_id: z.string() }),
+  computed_at: z.string(),
+  /** The version of the time-zone data that the window was cut by. */
+  time_zone_data: z.string(),
+});
+
+/** One version of a value. */
+export type AggregateVersion = z.infer<typeof versionSchema>;
+
+/** A page of versions, in order of window and number: oldest first. */
+export const versionPageSchema = z.object({
+  versions: z.array(versionSchema),
+  next_cursor: z.nullable(z.string()),
+});
+
+/** A page of versions. */
+export type VersionPage = z.infer<typeof versionPageSchema>;

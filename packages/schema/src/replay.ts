@@ -1,0 +1,251 @@
+import * as z from 'zod/mini';
+import { LIMITS } from './limits.ts';
+import { eventViewSchema } from './reports.ts';
+
+const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
+const text = (charsMax: number) => z.string().check(z.minLength(1), z.maxLength(charsMax));
+const uuid7 = z.string().check(z.regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/));
+
+/** Which past events: of an entity, of a source or type, or by their ids; half-open in event time. */
+const selection = {
+  entity_id: z.optional(text(LIMITS.entity_id_bytes_max)),
+  source: z.optional(text(LIMITS.source_bytes_max)),
+  event_type: z.optional(text(LIMITS.event_type_bytes_max)),
+  /** These events alone, in this order; without a time range. */
+  event_ids: z.optional(
+    z.array(z.string().check(z.length(47))).check(z.minLength(1), z.maxLength(LIMITS.replay_event_ids_max)),
+  ),
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  /** Only first received at or after this time, and before that one. */
+  received_from: z.optional(time),
+  received_to: z.optional(time),
+};
+
+/** `POST /replay`: a new replay, a dry run, or with `replay_id` and `cursor` the next part of one under way. */
+export const replayBodySchema = z.strictObject({
+  ...selection,
+  /** Events received by then. Default: when the replay is recorded. */
+  as_of: z.optional(time),
+  /** Events of one call. Default 10,000, at most 100,000. */
+  limit: z.optional(z.int().check(z.minimum(1), z.maximum(LIMITS.replay_events_per_call_max))),
+  /** Further receipts of each event go into the messages too; no aggregate changes by them. */
+  include_duplicates: z.optional(z.boolean()),
+  /** Read everything, send nothing, predict. */
+  dry_run: z.optional(z.boolean()),
+  /** Why; kept with who and when. */
+  reason: z.optional(text(LIMITS.reason_chars_max)),
+  /** A UUIDv7 made by the caller; the same id twice is one replay. */
+  replay_id: z.optional(uuid7),
+  cursor: z.optional(text(4096)),
+  /** The `plan_hash` of a dry run: nothing is sent if the selection or a version has moved since. */
+  plan_hash: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+});
+
+/** What `POST /replay` takes. */
+export type ReplayBody = z.infer<typeof replayBodySchema>;
+
+/** What a replay sends, as it was recorded before anything was sent. Times are fixed-width UTC. */
+export const replaySelectionSchema = z.object({
+  entity_id: z.nullable(z.string()),
+  source: z.nullable(z.string()),
+  event_type: z.nullable(z.string()),
+  event_ids: z.nullable(z.array(z.string())),
+  start_time: z.nullable(z.string()),
+  end_time: z.nullable(z.string()),
+  received_from: z.nullable(z.string()),
+  received_to: z.nullable(z.string()),
+  include_duplicates: z.boolean(),
+});
+
+/** What a replay sends. */
+export type ReplaySelection = z.infer<typeof replaySelectionSchema>;
+
+/** The answer to one call of a replay. Figures are those of this call; `GET /replays/:id` has the sums. */
+export const replayAnswerSchema = z.object({
+  replay_id: z.string(),
+  /** Events that the walk looked at. */
+  scanned: z.int(),
+  /** Events that were put into messages. */
+  sent: z.int(),
+  messages: z.int(),
+  complete: z.boolean(),
+  next_cursor: z.nullable(z.string()),
+  as_of: z.string(),
+  notes: z.array(z.string()),
+});
+
+/** The answer to one call of a replay. */
+export type ReplayAnswer = z.infer<typeof replayAnswerSchema>;
+
+/** A value of a window, now or after a replay. */
+const windowValue = z.object({
+  value: z.unknown(),
+  input_count: z.int(),
+  inputs_hash: z.string(),
+  definition_hash: z.string(),
+  as_of: z.string(),
+});
+
+/** A window that a replay would compute again. */
+export const plannedWindowSchema = z.object({
+  metric: z.string(),
+  key: z.string(),
+  window_start: z.string(),
+  window_end: z.string(),
+  /** The latest version; null without any. */
+  current: z.nullable(z.extend(windowValue, { version: z.int() })),
+  /** What would be computed; null where it cannot be, and `problem` says why. */
+  predicted: z.nullable(windowValue),
+  /** True where a version would be appended. */
+  changes: z.boolean(),
+  problem: z.nullable(z.object({ code: z.string(), detail: z.string() })),
+});
+
+/** A window that a replay would compute again. */
+export type PlannedWindow = z.infer<typeof plannedWindowSchema>;
+
+/** The answer to one call of a dry run; nothing was sent or recorded. */
+export const replayPlanSchema = z.object({
+  dry_run: z.literal(true),
+  scanned: z.int(),
+  /** Always 0. */
+  sent: z.int(),
+  /** Events that a replay would send. */
+  would_send: z.int(),
+  messages: z.int(),
+  /** Stored bytes of the packs that hold the events. */
+  raw_bytes: z.int(),
+  /** Events by the UTC date of their event time. */
+  days: z.array(z.object({ day: z.string(), events: z.int() })),
+  /** Events that every window they touch already contains in its latest version. */
+  already_processed: z.int(),
+  /** Objects of the raw log that are named by an event and not there. */
+  raw_missing: z.array(z.string()),
+  windows: z.array(plannedWindowSchema),
+  complete: z.boolean(),
+  next_cursor: z.nullable(z.string()),
+  as_of: z.string(),
+  unsettled: z.boolean(),
+  /** Over all calls of this dry run so far; the last one is what `plan_hash` takes, together with the same `limit`. */
+  plan_hash: z.string(),
+  notes: z.array(z.string()),
+});
+
+/** The answer to one call of a dry run. */
+export type ReplayPlanPage = z.infer<typeof replayPlanSchema>;
+
+/** How a replay stands. */
+export const REPLAY_STATUSES = ['RUNNING', 'COMPLETE', 'CANCELLED'] as const;
+
+/** One replay: who asked for what, when and why, and how far it has come. */
+export const replayViewSchema = z.object({
+  replay_id: z.string(),
+  /** RUNNING until its last part was sent; also when nobody asks for the next part. */
+  status: z.enum(REPLAY_STATUSES),
+  requested_at: z.string(),
+  /** The name of the API key, null without keys. */
+  requested_by: z.nullable(z.string()),
+  request_id: z.string(),
+  reason: z.nullable(z.string()),
+  selection: replaySelectionSchema,
+  as_of: z.string(),
+  limit: z.int(),
+  scanned: z.int(),
+  sent: z.int(),
+  messages: z.int(),
+  next_cursor: z.nullable(z.string()),
+  ended_at: z.nullable(z.string()),
+  /** Windows that its messages named, and how many of them were computed again since. */
+  windows: z.object({ touched: z.int(), done: z.int(), changed: z.int() }),
+});
+
+/** One replay. */
+export type ReplayView = z.infer<typeof replayViewSchema>;
+
+/** A page of replays, the latest first. Their windows are counted where one is asked for by its id. */
+export const replayPageSchema = z.object({
+  replays: z.array(z.omit(replayViewSchema, { windows: true })),
+  next_cursor: z.nullable(z.string()),
+});
+
+/** A page of replays. */
+export type ReplayPage = z.infer<typeof replayPageSchema>;
+
+/** A reference to one event, or to a further receipt of it: where it lies, never what it says. */
+export const messageEventSchema = z.object({
+  event_id: z.string(),
+  entity_id: z.string(),
+  source: z.string(),
+  event_type: z.string(),
+  event_time: z.string(),
+  payload_hash: z.string(),
+  raw_key: z.string(),
+  line: z.int(),
+  /** Present on a further receipt, sent where `include_duplicates` was asked for. */
+  outcome: z.optional(z.enum(['DUPLICATE', 'CONFLICT'])),
+});
+
+/** A reference to one event. */
+export type MessageEvent = z.infer<typeof messageEventSchema>;
+
+/** A window that a message asks to be computed again. */
+export const messageWindowSchema = z.object({ metric: z.string(), key: z.string(), window_start: z.string() });
+
+/** What lies in the queue. Other consumers may read it too. */
+export const replayMessageSchema = z.object({
+  kind: z.literal('replay'),
+  /** The same for every delivery of this message; made of replay, part and place. */
+  message_id: z.string(),
+  replay_id: z.string(),
+  as_of: z.string(),
+  events: z.array(messageEventSchema),
+  recompute: z.array(messageWindowSchema),
+});
+
+/** What lies in the queue. */
+export type ReplayMessage = z.infer<typeof replayMessageSchema>;
+
+/** A message that could not be processed, with the reason of its last failure. */
+export const deadLetterSchema = z.object({
+  message_id: z.string(),
+  /** Null where the message cannot be read. */
+  replay_id: z.nullable(z.string()),
+  code: z.string(),
+  detail: z.string(),
+  receives: z.int(),
+  sent_at: z.string(),
+  died_at: z.string(),
+  /** The message as it was sent. */
+  body: z.string(),
+});
+
+/** A message that could not be processed. */
+export type DeadLetter = z.infer<typeof deadLetterSchema>;
+
+/** A page of dead letters, oldest first. */
+export const deadLetterPageSchema = z.object({
+  dead_letters: z.array(deadLetterSchema),
+  next_cursor: z.nullable(z.string()),
+});
+
+/** A page of dead letters. */
+export type DeadLetterPage = z.infer<typeof deadLetterPageSchema>;
+
+/** `POST /dead-letters/redrive`: these, or without any all of them. */
+export const redriveBodySchema = z.strictObject({
+  message_ids: z.optional(z.array(text(200)).check(z.minLength(1), z.maxLength(LIMITS.page_items_max))),
+});
+
+/** How many messages went back into the queue. */
+export const redriveAnswerSchema = z.object({ redriven: z.int() });
+
+/** Events of a selection, in the order in which a replay walks them. */
+export const selectionPageSchema = z.object({
+  events: z.array(eventViewSchema),
+  as_of: z.string(),
+  next_cursor: z.nullable(z.string()),
+});
+
+/** Events of a selection. */
+export type SelectionPage = z.infer<typeof selectionPageSchema>;

@@ -1,0 +1,136 @@
+import type { WindowGrain } from './aggregate.ts';
+import { KitError } from './errors.ts';
+import { MS_PER_DAY, MS_PER_HOUR } from './time.ts';
+
+/** A half-open span of time, `[start_ms, end_ms)`, in milliseconds since the epoch. */
+export interface Window {
+  readonly start_ms: number;
+  readonly end_ms: number;
+}
+
+/** The windows of a metric: they lie side by side without gap or overlap, so every instant is in exactly one. */
+export interface Windows {
+  /** The window that holds an instant. */
+  at(epochMs: number): Window;
+}
+
+/** Windows remembered per metric; events that come together mostly lie in few of them. */
+const REMEMBERED = 512;
+
+/**
+ * Days or hours of a time zone. A day starts at the first instant of its date, so it has 23, 24 or 25 hours where clocks
+ * change, and a date that a zone left out has no window. An hour ends early where the zone's offset changes within it.
+ *
+ * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
+ */
+export function createWindows(grain: WindowGrain, timeZone: string): Windows {
+  const offsetAt = timeZone === 'UTC' ? () => 0 : offsets(timeZone);
+  const find = grain === 'day' ? dayAt : hourAt;
+  const known = new Map<number, Window[]>();
+  return {
+    at(epochMs) {
+      // No window is longer than 50 hours, and none that was found moves: a few per UTC day are remembered.
+      const bucket = Math.floor(epochMs / MS_PER_DAY);
+      const near = known.get(bucket);
+      const remembered = near?.find(({ start_ms, end_ms }) => epochMs >= start_ms && epochMs < end_ms);
+      if (remembered !== undefined) return remembered;
+      const window = find(epochMs, offsetAt);
+      if (near !== undefined) near.push(window);
+      else {
+        if (known.size >= REMEMBERED) known.clear();
+        known.set(bucket, [window]);
+      }
+      return window;
+    },
+  };
+}
+
+/** Milliseconds that local time is ahead of UTC at an instant. */
+type OffsetAt = (epochMs: number) => number;
+
+function dayAt(epochMs: number, offsetAt: OffsetAt): Window {
+  // Around a change of date lines the date may be two days off, so the right one is looked for.
+  let date = Math.floor((epochMs + offsetAt(epochMs)) / MS_PER_DAY);
+  while (firstInstantOf(date, offsetAt) > epochMs) date -= 1;
+  let next = date + 1;
+  while (firstInstantOf(next, offsetAt) <= epochMs) {
+    date = next;
+    next += 1;
+  }
+  return { start_ms: firstInstantOf(date, offsetAt), end_ms: firstInstantOf(next, offsetAt) };
+}
+
+/** The first instant whose local date is this one or, where a zone left the date out, a later one. */
+function firstInstantOf(date: number, offsetAt: OffsetAt): number {
+  const midnight = date * MS_PER_DAY;
+  // Offsets lie within a day; half a day apart no two changes are missed.
+  const candidates = new Set<number>();
+  for (let at = midnight - 2 * MS_PER_DAY; at <= midnight + 2 * MS_PER_DAY; at += MS_PER_DAY / 2)
+    candidates.add(offsetAt(at));
+  const instants = [...candidates].map((offset) => midnight - offset).sort((a, b) => a - b);
+  const exact = instants.find((instant) => instant + offsetAt(instant) === midnight);
+  if (exact !== undefined) return exact;
+  // Midnight was skipped: the day starts when the clock jumps past it.
+  const low = (instants[0] as number) - 1;
+  const high = instants.at(-1) as number;
+  return firstWhere({ low, high }, (instant) => instant + offsetAt(instant) >= midnight);
+}
+
+function hourAt(epochMs: number, offsetAt: OffsetAt): Window {
+  const offset = offsetAt(epochMs);
+  const start = Math.floor((epochMs + offset) / MS_PER_HOUR) * MS_PER_HOUR - offset;
+  const end = start + MS_PER_HOUR;
+  const same = (instant: number) => offsetAt(instant) === offset;
+  return {
+    start_ms: same(start) ? start : firstWhere({ low: start, high: epochMs }, same),
+    end_ms: same(end - 1) ? end : firstWhere({ low: epochMs, high: end }, (instant) => !same(instant)),
+  };
+}
+
+/** The first instant above `low` and up to `high` that passes; `low` does not, `high` does, and it changes once. */
+function firstWhere({ low, high }: { low: number; high: number }, passes: (instant: number) => boolean): number {
+  let below = low;
+  let above = high;
+  while (above - below > 1) {
+    const middle = Math.floor((below + above) / 2);
+    if (passes(middle)) above = middle;
+    else below = middle;
+  }
+  return above;
+}
+
+/** Offsets by the runtime's own time-zone data; asked once per quarter of an hour, since changes lie on such bounds. */
+function offsets(timeZone: string): OffsetAt {
+  const format = zoneFormat(timeZone);
+  const known = new Map<number, number>();
+  const quarter = MS_PER_HOUR / 4;
+  return (epochMs) => {
+    const bucket = Math.floor(epochMs / quarter);
+    const cached = known.get(bucket);
+    if (cached !== undefined) return cached;
+    const first = offsetOf(format, bucket * quarter);
+    // Local mean times of the past changed at odd minutes; within such a quarter nothing is remembered.
+    if (first !== offsetOf(format, (bucket + 1) * quarter - 1)) return offsetOf(format, epochMs);
+    if (known.size >= REMEMBERED * 8) known.clear();
+    known.set(bucket, first);
+    return first;
+  };
+}
+
+function zoneFormat(timeZone: string): Intl.DateTimeFormat {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
+  } catch (cause) {
+    throw new KitError('CONFIG_INVALID', `${timeZone} is not a time zone that this runtime knows`, { cause });
+  }
+}
+
+const OFFSET = /GMT(?:([+\u2212-])(\d{2}):(\d{2})(?::(\d{2}))?)?/;
+
+function offsetOf(format: Intl.DateTimeFormat, epochMs: number): number {
+  const match = OFFSET.exec(format.format(epochMs));
+  if (match?.[1] === undefined) return 0;
+  const [, sign, hours, minutes, seconds = '0'] = match;
+  const ms = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+  return sign === '+' ? ms : -ms;
+}
