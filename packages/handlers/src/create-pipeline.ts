@@ -1,15 +1,23 @@
+import { computeAggregate } from './operations/compute.ts';
 import { createContext, type PipelineOptions } from './operations/context.ts';
+import { listDeadLetters } from './operations/dead-letters.ts';
 import { duplicates } from './operations/duplicates.ts';
 import { explainEvent } from './operations/explain-event.ts';
 import { createGate } from './operations/gate.ts';
 import { ingest } from './operations/ingest.ts';
 import { lag } from './operations/lag.ts';
+import { planReplay } from './operations/plan.ts';
 import { rawEvents } from './operations/raw-events.ts';
 import { readReceipt } from './operations/receipt.ts';
 import { rejects } from './operations/rejects.ts';
+import { replay } from './operations/replay.ts';
+import { cancelReplay, getReplay, listReplays } from './operations/replay-records.ts';
+import { selectEvents, selectRawEvents } from './operations/select.ts';
 import { sweep } from './operations/sweep.ts';
 import { timeline } from './operations/timeline.ts';
 import { verify } from './operations/verify.ts';
+import { metrics, versions } from './operations/versions.ts';
+import { work } from './operations/work.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /**
@@ -23,6 +31,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const gate = createGate(INGESTS_AT_ONCE);
   return {
     ready: () => context.backend.index.ping(),
+    arriving(receivedMs) {
+      const name = Symbol('request');
+      context.inFlight.hold(name, receivedMs);
+      return () => context.inFlight.release(name);
+    },
     ingest: (request) => gate(() => ingest(context, request)),
     sweep: (sweepOptions) => sweep(context, sweepOptions),
     timeline: (query) => timeline(context, query),
@@ -33,6 +46,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     duplicates: (query) => duplicates(context, query),
     rejects: (query) => rejects(context, query),
     verify: (cursor) => verify(context, cursor),
+    selectEvents: (query) => selectEvents(context, query),
+    selectRawEvents: (query) => selectRawEvents(context, query),
+    metrics: () => metrics(context),
+    computeAggregate: (query) => computeAggregate(context, query),
+    versions: (query) => versions(context, query),
+    replay: (body, requester) => replay(context, body, requester),
+    planReplay: (body) => planReplay(context, body),
+    getReplay: (replayId) => getReplay(context, replayId),
+    listReplays: (query) => listReplays(context, query),
+    cancelReplay: (replayId) => cancelReplay(context, replayId),
+    listDeadLetters: (query) => listDeadLetters(context, query),
+    redrive: (messageIds) => context.backend.queue.redrive(messageIds),
+    work: (workOptions) => work(context, workOptions),
     close: () => context.backend.close(),
   };
 }

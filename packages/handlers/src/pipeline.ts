@@ -1,14 +1,24 @@
 import type {
+  Computed,
+  DeadLetterPage,
   DuplicatesReport,
   EventExplanation,
   IngestBatch,
   IngestResult,
   LagReport,
+  MetricView,
   Receipt,
   ReceiptAddress,
   RejectPage,
+  ReplayAnswer,
+  ReplayBody,
+  ReplayPage,
+  ReplayPlanPage,
+  ReplayView,
+  SelectionPage,
   TimelinePage,
   VerifyPage,
+  VersionPage,
 } from '@pik/schema';
 
 /** One ingest request, after transport: decompressed bytes, and what the transport knows of it. */
@@ -79,6 +89,55 @@ export interface RejectsQuery {
   readonly cursor: string | null;
 }
 
+/** A page of a listing that takes nothing else. */
+export interface PageQuery {
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** Events of a half-open time range by source or type. Times are fixed-width UTC. */
+export interface SelectionQuery extends PageQuery {
+  readonly source: string | null;
+  readonly event_type: string | null;
+  readonly start_time: string;
+  readonly end_time: string;
+  readonly received_from: string | null;
+  readonly received_to: string | null;
+  readonly asOfMs: number | null;
+}
+
+/** Which value to fold: `window_start` is a time, or a date in the metric's zone. */
+export interface ComputeQuery {
+  readonly metric: string;
+  readonly key: string;
+  readonly window_start: string;
+  readonly asOfMs: number | null;
+}
+
+/** The history of one value, or without a window of all windows of a metric and key. */
+export interface VersionsQuery extends PageQuery {
+  readonly metric: string;
+  readonly key: string;
+  readonly window_start: string | null;
+}
+
+/** Who asks for something that is recorded. */
+export interface Requester {
+  readonly principal: string | null;
+  readonly requestId: string;
+}
+
+/** How messages are taken from the queue. */
+export interface WorkOptions {
+  /** How long a message is kept from others; prolonged while it is in work. Default 60,000 ms. */
+  readonly visibilityMs?: number;
+  /** Wait before a failed message comes again, doubled with each failure and spread by chance. Default 1,000 ms. */
+  readonly retryDelayMs?: number;
+}
+
+/** What became of one message; `IDLE`: there was none. */
+export type WorkResult = 'IDLE' | 'DONE' | 'RETRIED' | 'DEAD' | 'LOST';
+
 /** What a sweep did. */
 export interface SweepSummary {
   readonly packs_listed: number;
@@ -94,6 +153,11 @@ export interface SweepSummary {
 export interface Pipeline {
   /** Rejects unless log and index answer. */
   ready(): Promise<void>;
+  /**
+   * Says that a request has arrived at this time, before its body is read: until the returned function is called, no
+   * answer as of a later time counts as settled.
+   */
+  arriving(receivedMs: number): () => void;
   ingest(request: IngestRequest): Promise<IngestAnswer>;
   /** Admits packs that a crash left without an outcome and that are older than `minAgeMs`. */
   sweep(options: { minAgeMs: number; lookBackMs: number }): Promise<SweepSummary>;
@@ -106,5 +170,22 @@ export interface Pipeline {
   duplicates(query: ReportQuery): Promise<DuplicatesReport>;
   rejects(query: RejectsQuery): Promise<RejectPage>;
   verify(cursor: string | null): Promise<VerifyPage>;
+  selectEvents(query: SelectionQuery): Promise<SelectionPage>;
+  /** The same as NDJSON lines, as `rawEvents` gives those of an entity. */
+  selectRawEvents(query: SelectionQuery): AsyncIterable<string>;
+  metrics(): MetricView[];
+  computeAggregate(query: ComputeQuery): Promise<Computed>;
+  versions(query: VersionsQuery): Promise<VersionPage>;
+  /** One part of a replay: recorded before it acts, idempotent by id and cursor. */
+  replay(body: ReplayBody, requester: Requester): Promise<ReplayAnswer>;
+  planReplay(body: ReplayBody): Promise<ReplayPlanPage>;
+  getReplay(replayId: string): Promise<ReplayView>;
+  listReplays(query: PageQuery): Promise<ReplayPage>;
+  cancelReplay(replayId: string): Promise<ReplayView>;
+  listDeadLetters(query: PageQuery): Promise<DeadLetterPage>;
+  /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
+  redrive(messageIds?: readonly string[]): Promise<number>;
+  /** Takes one message from the queue and processes it. */
+  work(options?: WorkOptions): Promise<WorkResult>;
   close(): Promise<void>;
 }

@@ -1,22 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openLocalBackend } from '../src/backends/local/open.ts';
-import { createPipeline } from '../src/create-pipeline.ts';
 import type { LagQuery, Pipeline } from '../src/pipeline.ts';
-
-// Real events with known answers; their README has the definitions. The folder lies beside a checkout where it is
-// available, and CI fails if it is there and a test was skipped.
-
-const data = join(import.meta.dirname, '../../../../shared/data');
-const read = (file: string) =>
-  gunzipSync(readFileSync(join(data, file)))
-    .toString()
-    .trimEnd()
-    .split('\n');
+import { changesKeyedByPoll, hasRealEvents, importLines, openPipeline, readLines } from './support/real-events.ts';
 
 const EVERYTHING: LagQuery = {
   fromMs: null,
@@ -29,39 +14,16 @@ const EVERYTHING: LagQuery = {
   lateOverMs: 7_200_000,
 };
 
-describe.skipIf(!existsSync(data))('real events', () => {
-  const dirs: string[] = [];
-  const pipelines: Pipeline[] = [];
+describe.skipIf(!hasRealEvents)('real events', () => {
+  const opened: { remove(): Promise<void> }[] = [];
   afterAll(async () => {
-    for (const pipeline of pipelines) await pipeline.close();
-    for (const dir of dirs) rmSync(dir, { recursive: true });
+    for (const { remove } of opened) await remove();
   });
 
   async function open(): Promise<Pipeline> {
-    const dir = mkdtempSync(join(tmpdir(), 'pik-data-'));
-    const pipeline = createPipeline({ backend: await openLocalBackend({ dir }) });
-    dirs.push(dir);
-    pipelines.push(pipeline);
-    return pipeline;
-  }
-
-  async function send(pipeline: Pipeline, lines: readonly string[]): Promise<Record<string, number>> {
-    const total: Record<string, number> = {};
-    for (let i = 0; i < lines.length; i += 1_000) {
-      const body = new TextEncoder().encode(lines.slice(i, i + 1_000).join('\n'));
-      const request = {
-        body,
-        format: 'ndjson',
-        mode: 'import',
-        receivedMs: Date.now(),
-        requestId: 'data',
-        principal: null,
-        dryRun: false,
-      } as const;
-      const { counts } = await pipeline.ingest(request);
-      for (const [status, n] of Object.entries(counts)) total[status] = (total[status] ?? 0) + n;
-    }
-    return total;
+    const one = await openPipeline();
+    opened.push(one);
+    return one.pipeline;
   }
 
   describe('usgs/rawpoll', () => {
@@ -69,7 +31,7 @@ describe.skipIf(!existsSync(data))('real events', () => {
     let counts: Record<string, number>;
     beforeAll(async () => {
       pipeline = await open();
-      counts = await send(pipeline, read('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
+      counts = await importLines(pipeline, readLines('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
     });
 
     it('5,702 receipts are 758 events and 4,944 repeats', () => {
@@ -93,13 +55,10 @@ describe.skipIf(!existsSync(data))('real events', () => {
     let counts: Record<string, number>;
     let firstPollMs: number;
     beforeAll(async () => {
-      const lines = read('usgs/changes_2021-11-12_2023-06-30.ndjson.gz');
+      const lines = changesKeyedByPoll();
       firstPollMs = Date.parse((JSON.parse(lines[0] as string) as { received_at: string }).received_at);
       pipeline = await open();
-      counts = await send(
-        pipeline,
-        lines.map((line) => `{"idempotency_key":"${(JSON.parse(line) as { poll: number }).poll}",${line.slice(1)}`),
-      );
+      counts = await importLines(pipeline, lines);
     });
 
     it('61,350 receipts are as many events', () => {
@@ -139,7 +98,7 @@ describe.skipIf(!existsSync(data))('real events', () => {
 
   it('small/nasa: one row comes twice, and the last request is of 14:52:01 -0400', async () => {
     const pipeline = await open();
-    const rows = read('small/nasa_1995-08-01.tsv.gz').slice(1);
+    const rows = readLines('small/nasa_1995-08-01.tsv.gz').slice(1);
     const lines = rows.map((row) => {
       const [host, , time, method, url, response, bytes] = row.split('\t');
       const event_time = new Date(Number(time) * 1000).toISOString();
@@ -152,7 +111,7 @@ describe.skipIf(!existsSync(data))('real events', () => {
         payload: { method, url, response, bytes },
       });
     });
-    expect(await send(pipeline, lines)).toEqual({ ACCEPTED: 30_968, DUPLICATE: 1 });
+    expect(await importLines(pipeline, lines)).toEqual({ ACCEPTED: 30_968, DUPLICATE: 1 });
     const last = lines.map((line) => JSON.parse(line) as { event_time: string; entity_id: string }).at(-1);
     const page = await pipeline.timeline({
       entity_id: last?.entity_id ?? '',

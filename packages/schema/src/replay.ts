@@ -20,6 +20,8 @@ const selection = {
   /** Only first received at or after this time, and before that one. */
   received_from: z.optional(time),
   received_to: z.optional(time),
+  /** Only windows of these metrics are computed again. Default: all. */
+  metrics: z.optional(z.array(text(64)).check(z.minLength(1), z.maxLength(100))),
 };
 
 /** `POST /replay`: a new replay, a dry run, or with `replay_id` and `cursor` the next part of one under way. */
@@ -55,6 +57,7 @@ export const replaySelectionSchema = z.object({
   end_time: z.nullable(z.string()),
   received_from: z.nullable(z.string()),
   received_to: z.nullable(z.string()),
+  metrics: z.nullable(z.array(z.string())),
   include_duplicates: z.boolean(),
 });
 

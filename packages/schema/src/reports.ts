@@ -115,6 +115,30 @@ export const eventExplanationSchema = z.object({
       body: z.optional(z.string()),
     }),
   ),
+  /** Which versions of which values have it among their inputs, oldest first per window. */
+  versions: z.array(
+    z.object({
+      metric: z.string(),
+      key: z.string(),
+      window_start: z.string(),
+      version: z.int(),
+      value: z.unknown(),
+      as_of: z.string(),
+      computed_at: z.string(),
+    }),
+  ),
+  /** Which replays covered it, the latest first. */
+  replays: z.array(
+    z.object({
+      replay_id: z.string(),
+      requested_at: z.string(),
+      requested_by: z.nullable(z.string()),
+      reason: z.nullable(z.string()),
+      status: z.enum(['RUNNING', 'COMPLETE', 'CANCELLED']),
+      /** YES for a complete replay; MAYBE where it ended or stands half-way, and the event may lie on either side. */
+      sent: z.enum(['YES', 'MAYBE']),
+    }),
+  ),
   findings: z.array(findingSchema),
 });
 
@@ -227,10 +251,11 @@ export type RejectPage = z.infer<typeof rejectPageSchema>;
 
 /** What one call of verify looked at, and what it found wrong. */
 export const verifyPageSchema = z.object({
-  /** The stored hour that was compared, or `index` for the pass over the index. */
+  /** The stored hour that was compared, or which pass over index, versions or replays it was. */
   part: z.string(),
   packs: z.int(),
   receipts: z.int(),
+  versions: z.int(),
   counts: z.partialRecord(z.enum(STATUSES), z.int()),
   faults: z.array(
     z.object({

@@ -29,6 +29,8 @@ export interface EventFacts {
   /** Lags of the first arrivals of its series on its event day. */
   readonly seriesLags: Histogram;
   readonly findings: readonly Finding[];
+  readonly versions: EventExplanation['versions'];
+  readonly replays: EventExplanation['replays'];
 }
 
 const RULES: Record<IdentityRule, string> = {
@@ -52,6 +54,8 @@ export function explainFound(facts: EventFacts): EventExplanation {
     deliveries: deliveries.map((delivery) => deliveryView(delivery, row)),
     deliveries_cut: facts.deliveriesCut,
     bytes: facts.bytes,
+    versions: facts.versions,
+    replays: facts.replays,
     findings: [...facts.findings],
   };
 }
@@ -69,6 +73,8 @@ export function explainMissing(asOfMs: number, findings: readonly Finding[]): Ev
     deliveries: [],
     deliveries_cut: false,
     bytes: null,
+    versions: [],
+    replays: [],
     findings: [...findings],
   };
 }

@@ -51,6 +51,11 @@ export function fieldNames(record: JsonObject): FieldNames {
   return Object.hasOwn(record, 'specversion') && !Object.hasOwn(record, 'event_type') ? CLOUD_EVENT_NAMES : KIT_NAMES;
 }
 
+/** The payload of a record that was accepted once. */
+export function payloadOf(record: JsonObject): unknown {
+  return record[fieldNames(record).payload];
+}
+
 const ID_BYTES_MAX = {
   source: LIMITS.source_bytes_max,
   event_type: LIMITS.event_type_bytes_max,

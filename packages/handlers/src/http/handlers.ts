@@ -1,11 +1,13 @@
 import { KitError, type RouteName } from '@pik/schema';
 
+import { compute, listMetrics, listVersions, select } from './aggregate-handlers.ts';
 import { json } from './answer.ts';
 import type { Handler } from './call.ts';
 import { explainByFields, explainById, readReceipt, readTimeline } from './event-handlers.ts';
 import { homePage } from './home.ts';
 import { ingestHandler } from './ingest-handler.ts';
 import { openApiText } from './openapi.ts';
+import { cancelReplay, getReplay, listDeadLetters, listReplays, redrive, startReplay } from './replay-handlers.ts';
 import { listRejects, reportDuplicates, reportLag, verifyHour } from './report-handlers.ts';
 
 /** What answers each route. A route of `ROUTES` without a handler, or a handler without a route, does not compile. */
@@ -17,6 +19,16 @@ export const HANDLERS: { readonly [N in RouteName]: Handler<N> } = {
   eventByKey: explainByFields,
   receipt: readReceipt,
   timeline: readTimeline,
+  selection: select,
+  metricList: listMetrics,
+  compute,
+  versions: listVersions,
+  replay: startReplay,
+  replayCancel: cancelReplay,
+  replays: listReplays,
+  replayById: getReplay,
+  deadLetters: listDeadLetters,
+  redrive,
   lag: reportLag,
   duplicates: reportDuplicates,
   rejects: listRejects,

@@ -13,14 +13,20 @@ type IngestRoute = Extract<RouteName, 'ingest' | 'import'>;
 /** Takes events in every form and encoding that `media-type.ts` names; each record gets a result of its own. */
 export function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute> {
   return async ({ pipeline }, call) => {
-    const { format, gzip } = bodyForm(call.request.headers);
-    const { bytes, wireBytes } = await readBody(call.request, { gzip });
-    call.notes.bytes_in = wireBytes;
     const { requestId, receivedMs, principal } = call;
-    const dryRun = call.query.dry_run ?? false;
-    const answer = await pipeline.ingest({ body: bytes, format, mode, receivedMs, requestId, principal, dryRun });
-    call.notes.counts = answer.counts;
-    return answerOf(answer, call);
+    // Its events count as received from now on, however long the body takes to arrive.
+    const done = pipeline.arriving(receivedMs);
+    try {
+      const { format, gzip } = bodyForm(call.request.headers);
+      const { bytes, wireBytes } = await readBody(call.request, { gzip });
+      call.notes.bytes_in = wireBytes;
+      const dryRun = call.query.dry_run ?? false;
+      const answer = await pipeline.ingest({ body: bytes, format, mode, receivedMs, requestId, principal, dryRun });
+      call.notes.counts = answer.counts;
+      return answerOf(answer, call);
+    } finally {
+      done();
+    }
   };
 }
 

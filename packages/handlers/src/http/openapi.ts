@@ -14,6 +14,7 @@ const OTHER_TYPES: { readonly [N in RouteName]?: readonly string[] } = {
   metrics: ['text/plain'],
   receipt: ['application/octet-stream'],
   timeline: ['application/x-ndjson'],
+  selection: ['application/x-ndjson'],
 };
 
 let text: string | null = null;
@@ -55,7 +56,7 @@ function operation(name: RouteName, route: Route): Json {
     // OpenAPI 3.1 lets a bearer scheme list the roles that a key needs.
     security: route.scope === null ? [] : [{ key: [route.scope] }],
     parameters: [...pathParameters(route), ...queryParameters(route)],
-    ...(route.body === undefined ? {} : { requestBody: requestBody(route.body) }),
+    ...(route.body === undefined ? {} : { requestBody: requestBody(name, route.body) }),
     responses: {
       200: { description: 'The answer.', content: answerContent(name, route) },
       default: { description: 'What went wrong.', content: { 'application/problem+json': { schema: PROBLEM } } },
@@ -83,8 +84,9 @@ function queryParameters({ query }: Route): Json[] {
   }));
 }
 
-function requestBody(body: NonNullable<Route['body']>): Json {
+function requestBody(name: RouteName, body: NonNullable<Route['body']>): Json {
   const schema = schemaOf(body, 'input');
+  if (name !== 'ingest' && name !== 'import') return { required: true, content: { 'application/json': { schema } } };
   const content = Object.entries(CONTENT_TYPES).map(([type, format]) => [
     type,
     format === 'ndjson' || type.includes('cloudevents') ? {} : { schema },

@@ -3,7 +3,7 @@ import { KitError, ROUTES, type Route, type RouteName } from '@pik/schema';
 import type { QueryOf } from './call.ts';
 
 /** What of zod's issues the answers use. */
-interface Issue {
+export interface Issue {
   readonly code?: string | undefined;
   readonly path: PropertyKey[];
   readonly keys?: readonly string[];
@@ -11,6 +11,7 @@ interface Issue {
   readonly minimum?: unknown;
   readonly maximum?: unknown;
   readonly origin?: string;
+  readonly expected?: string;
 }
 
 /**
@@ -69,15 +70,19 @@ function issueFault(issue: Issue, raw: Record<string, string>): KitError {
   return invalid(field, Object.hasOwn(raw, field) ? ruleOf(issue) : 'is required');
 }
 
-function ruleOf(issue: Issue): string {
+/** What a field must be, for a person. */
+export function ruleOf(issue: Issue): string {
   const text = issue.origin === 'string';
   switch (issue.code) {
     case 'invalid_value':
       return `must be one of ${issue.values?.join(', ')}`;
     case 'too_small':
-      return text ? 'is empty' : `must be at least ${issue.minimum}`;
+      return text || issue.origin === 'array' ? 'is empty' : `must be at least ${issue.minimum}`;
     case 'too_big':
+      if (issue.origin === 'array') return `has more than ${issue.maximum} entries`;
       return text ? `is longer than ${issue.maximum} characters` : `must be at most ${issue.maximum}`;
+    case 'invalid_format':
+      return 'has not the form that it must have';
     default:
       return 'must be a whole number of at most nine digits';
   }

@@ -1,17 +1,23 @@
-import { KitError } from '@pik/schema';
+import { type Aggregate, dailyEventCount, KitError } from '@pik/schema';
 
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
 import { createIds } from './ids.ts';
+import { createInFlight, type InFlight } from './in-flight.ts';
 
 /** What every operation is handed: the backend, where to tell what happened, and the few choices of the operator. */
 export interface Context {
   readonly backend: Backend;
   readonly telemetry: Telemetry;
-  /** Makes pack and request ids: UUIDv7 that never run backwards, even when the clock does. */
+  /** Makes pack, request and replay ids: UUIDv7 that never run backwards, even when the clock does. */
   readonly newId: () => string;
   /** How long a repeat is recognised, counted from storage; `Infinity`: for ever. The raw log must be kept longer. */
   readonly indexRetentionMs: number;
+  /** The metrics by their names. */
+  readonly aggregates: ReadonlyMap<string, Aggregate>;
+  /** How long after a time something received by then may still come into the index unseen by this process. */
+  readonly settleMs: number;
+  readonly inFlight: InFlight;
 }
 
 /** What a pipeline is made of. */
@@ -21,20 +27,60 @@ export interface PipelineOptions {
   readonly telemetry?: Telemetry;
   /** How long a repeat is recognised, in milliseconds from storage. Default: for ever. */
   readonly indexRetentionMs?: number;
+  /** The metrics, beside the built-in `daily_event_count`. */
+  readonly aggregates?: readonly Aggregate[];
+  /**
+   * Milliseconds after which an answer as of a time is final although other processes ingest too: the longest a request
+   * may take, plus the difference of their clocks. Default 0: this process alone ingests.
+   */
+  readonly settleMs?: number;
 }
 
 /**
  * The context of a pipeline's operations; for operations that are no part of the pipeline, such as a rebuild.
  *
- * @throws KitError `CONFIG_INVALID` for a retention that cannot be.
+ * @throws KitError `CONFIG_INVALID` for a retention that cannot be, or two metrics of one name.
  */
 export function createContext(options: PipelineOptions): Context {
-  const { indexRetentionMs = Number.POSITIVE_INFINITY } = options;
+  const { indexRetentionMs = Number.POSITIVE_INFINITY, settleMs = 0 } = options;
   if (!(indexRetentionMs > 0)) throw new KitError('CONFIG_INVALID', 'the retention of the index must be above 0');
+  if (!(settleMs >= 0)) throw new KitError('CONFIG_INVALID', 'settleMs must be 0 or more');
   return {
     backend: options.backend,
     telemetry: options.telemetry ?? silentTelemetry,
     newId: createIds(options.backend.clock),
     indexRetentionMs,
+    aggregates: byMetric([dailyEventCount, ...(options.aggregates ?? [])]),
+    settleMs,
+    inFlight: createInFlight(),
   };
+}
+
+function byMetric(aggregates: readonly Aggregate[]): Map<string, Aggregate> {
+  const found = new Map<string, Aggregate>();
+  for (const aggregate of aggregates) {
+    if (found.has(aggregate.metric)) {
+      throw new KitError('CONFIG_INVALID', `the metric ${aggregate.metric} is declared twice`, { path: '/aggregates' });
+    }
+    found.set(aggregate.metric, aggregate);
+  }
+  return found;
+}
+
+/** The metric of a name. Throws `METRIC_UNKNOWN`. */
+export function aggregateOf(context: Context, metric: string): Aggregate {
+  const aggregate = context.aggregates.get(metric);
+  if (aggregate !== undefined) return aggregate;
+  const known = [...context.aggregates.keys()].join(', ');
+  throw new KitError('METRIC_UNKNOWN', `there is no metric ${metric}; this server computes ${known}`);
+}
+
+/** True while something received by a time may still come into the index. */
+export function isUnsettled({ backend, inFlight, settleMs }: Context, asOfMs: number): boolean {
+  return backend.clock.now() - asOfMs <= settleMs || inFlight.oldestMs() <= asOfMs;
+}
+
+/** The metrics that a selection asks for; all where it names none. Throws `METRIC_UNKNOWN`. */
+export function aggregatesOf(context: Context, { metrics }: { metrics: readonly string[] | null }): Aggregate[] {
+  return metrics === null ? [...context.aggregates.values()] : metrics.map((metric) => aggregateOf(context, metric));
 }

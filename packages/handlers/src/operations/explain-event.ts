@@ -14,6 +14,7 @@ import { createHistogram, decodeHistogram, mergeInto } from '../domain/histogram
 import type { EventQuery } from '../pipeline.ts';
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
+import { eventHistory } from './explain-history.ts';
 import { missingFindings } from './explain-missing.ts';
 import { envelopeBody } from './pack-store.ts';
 import { readPages } from './pages.ts';
@@ -41,6 +42,7 @@ export async function explainEvent(
   const rows = await context.backend.index.getDeliveries(row.event_id);
   const deliveries = rows.filter(({ received_ms }) => received_ms <= asOfMs);
   const { bytes, payload } = await checkBytes(read, row);
+  const history = await eventHistory(context, row, asOfMs);
   return explainFound({
     row,
     asOfMs,
@@ -48,7 +50,9 @@ export async function explainEvent(
     deliveriesCut: rows.length >= LIMITS.deliveries_per_event_max,
     bytes,
     seriesLags: await seriesLags(context, row, asOfMs),
-    findings: [...findings, ...(await conflictFindings(read, payload, deliveries))],
+    versions: history.versions,
+    replays: history.replays,
+    findings: [...findings, ...(await conflictFindings(read, payload, deliveries)), ...history.findings],
   });
 }
 

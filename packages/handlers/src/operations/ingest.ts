@@ -28,6 +28,8 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
   // Asked before the append, so that retries during an outage of the index do not pile up packs.
   await context.backend.index.ping();
   const pack = await appendPack(context, arrivals, { ...request, imported: request.mode === 'import' });
+  // Until the sweeper comes, if this goes wrong: what is in the log and not in the index makes answers unsettled.
+  context.inFlight.hold(pack.pack_id, request.receivedMs);
   const { verdicts } = await admitArrivals(context, arrivals, pack);
   return { ...answer(arrivals, verdicts, pack), single, unreadable };
 }
@@ -50,6 +52,7 @@ export async function admitArrivals(
 ): Promise<Settlement> {
   const rows = eventRows(arrivals, pack);
   const settlement = await context.backend.index.admit(rows, (met) => settle(arrivals, rows, { pack, met }));
+  if (settlement.pack !== null) context.inFlight.release(pack.pack_id);
   count(context, arrivals, settlement.verdicts);
   return settlement;
 }

@@ -61,11 +61,24 @@ export async function readBytes(context: Context, packId: string): Promise<Uint8
   return bytes;
 }
 
+/** The text of a pack: one envelope per line. Throws `RAW_MISSING`, `RAW_CORRUPT`. */
+export async function packText(context: Context, packId: string): Promise<string> {
+  return inflate(packId, await readBytes(context, packId));
+}
+
 /** The receipts in the bytes of a pack. Throws `RAW_CORRUPT`. */
 export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<Envelope[]> {
+  const text = await inflate(packId, bytes);
   try {
-    const text = await decompress(bytes, { maxOutputLength: PACK_BYTES_MAX });
-    return decodePack(text.toString('utf8'));
+    return decodePack(text);
+  } catch (cause) {
+    throw new KitError('RAW_CORRUPT', `the pack ${packId} cannot be read`, { cause });
+  }
+}
+
+async function inflate(packId: string, bytes: Uint8Array): Promise<string> {
+  try {
+    return (await decompress(bytes, { maxOutputLength: PACK_BYTES_MAX })).toString('utf8');
   } catch (cause) {
     throw new KitError('RAW_CORRUPT', `the pack ${packId} cannot be read`, { cause });
   }

@@ -18,8 +18,17 @@ const PACKS_HELD = 8;
 export async function* rawEvents(context: Context, query: TimelineQuery): AsyncGenerator<string> {
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
   const page = await timelineRows(context, { ...query, asOfMs });
+  yield* rawLines(context, { rows: page.items, asOfMs, next: page.next });
+}
+
+/** The lines of a page of events. */
+export async function* rawLines(
+  context: Context,
+  page: { rows: readonly EventRow[]; asOfMs: number; next: string | null },
+): AsyncGenerator<string> {
+  const { rows, asOfMs, next } = page;
   const read = createPackReader(context);
-  for (const row of page.items) {
+  for (const row of rows) {
     let line: string;
     try {
       line = JSON.stringify({ ...eventView(row), body: await bodyOf(read, row) });
@@ -30,7 +39,7 @@ export async function* rawEvents(context: Context, query: TimelineQuery): AsyncG
     }
     yield `${line}\n`;
   }
-  yield `${JSON.stringify({ end: true, count: page.items.length, as_of: formatEpochMs(asOfMs), next_cursor: page.next })}\n`;
+  yield `${JSON.stringify({ end: true, count: rows.length, as_of: formatEpochMs(asOfMs), next_cursor: next })}\n`;
 }
 
 async function bodyOf(read: (packId: string) => Promise<Envelope[]>, row: EventRow): Promise<string> {

@@ -50,7 +50,11 @@ async function sweepRange(context: Context, range: { fromMs: number; toMs: numbe
 
 async function sweepPack(context: Context, packId: string, summary: Counts): Promise<void> {
   summary.packs_listed += 1;
-  if ((await context.backend.index.getPack(packId)) !== null) return;
+  if ((await context.backend.index.getPack(packId)) !== null) {
+    // Its admission may have got through although its answer was lost.
+    context.inFlight.release(packId);
+    return;
+  }
   try {
     const outcomes = await admitPack(context, packId);
     if (outcomes === null) {

@@ -6,9 +6,10 @@ import type { Page } from '../ports/queries.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 
-const FIRST = { epoch_ms: -62_135_596_800_000, sub_ms_ns: 0 };
+/** The first time that an event can have. */
+export const EVENT_TIME_START = { epoch_ms: -62_135_596_800_000, sub_ms_ns: 0 };
 /** One millisecond after the last time that an event can have: ranges are half-open. */
-const AFTER_LAST = { epoch_ms: 253_402_300_800_000, sub_ms_ns: 0 };
+export const EVENT_TIME_END = { epoch_ms: 253_402_300_800_000, sub_ms_ns: 0 };
 
 /** A page of an entity's events, in order of event time, as they were known at `asOfMs`. */
 export async function timeline(context: Context, query: TimelineQuery): Promise<TimelinePage> {
@@ -24,8 +25,8 @@ export async function timelineRows(
 ): Promise<Page<EventRow>> {
   const { entity_id, start_time, end_time, asOfMs, limit, cursor } = query;
   const page = await context.backend.index.listTimeline({
-    from: timelineBound(entity_id, start_time === null ? FIRST : instant(start_time)),
-    to: timelineBound(entity_id, end_time === null ? AFTER_LAST : instant(end_time)),
+    from: timelineBound(entity_id, start_time === null ? EVENT_TIME_START : instant(start_time)),
+    to: timelineBound(entity_id, end_time === null ? EVENT_TIME_END : instant(end_time)),
     asOfMs,
     limit,
     cursor,

@@ -41,6 +41,7 @@ export async function verifyIndex(context: Context, place: VerifyPlace): Promise
     part: `index ${table}`,
     packs: 0,
     receipts: 0,
+    versions: 0,
     counts: {},
     faults,
     digest,

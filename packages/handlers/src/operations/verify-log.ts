@@ -71,6 +71,7 @@ export async function verifyLog(context: Context, place: VerifyPlace): Promise<V
     part,
     packs: ids.length,
     receipts: check.receipts,
+    versions: 0,
     counts: check.counts,
     faults: check.faults,
     digest,

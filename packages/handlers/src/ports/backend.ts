@@ -125,6 +125,7 @@ export interface ReplayStore {
   addWindows(replayId: string, windows: readonly WindowTarget[]): Promise<void>;
   getWindow(replayId: string, window: WindowTarget): Promise<ReplayWindow | null>;
   setWindowResult(replayId: string, window: WindowTarget, done: WindowDone): Promise<void>;
+  listWindows(replayId: string, cursor?: string | null): Promise<Page<ReplayWindow>>;
   countWindows(replayId: string): Promise<{ touched: number; done: number; changed: number }>;
 }
 

@@ -41,6 +41,8 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       deliveries: [],
       deliveries_cut: false,
       bytes: null,
+      versions: [],
+      replays: [],
       findings: [],
     }),
     lag: async ({ lateOverMs }) => ({
@@ -58,11 +60,36 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       part: 'index',
       packs: 0,
       receipts: 0,
+      versions: 0,
       counts: {},
       faults: [],
       digest: '',
       next_cursor: null,
     }),
+    arriving: () => () => {},
+    selectEvents: async () => ({ events: [], as_of: '', next_cursor: null }),
+    selectRawEvents: () => endOfLines(),
+    metrics: () => [],
+    computeAggregate: async () => {
+      throw new KitError('METRIC_UNKNOWN');
+    },
+    versions: async () => ({ versions: [], next_cursor: null }),
+    replay: async () => {
+      throw new KitError('REPLAY_UNKNOWN');
+    },
+    planReplay: async () => {
+      throw new KitError('REQUEST_INVALID');
+    },
+    getReplay: async () => {
+      throw new KitError('REPLAY_UNKNOWN');
+    },
+    listReplays: async () => ({ replays: [], next_cursor: null }),
+    cancelReplay: async () => {
+      throw new KitError('REPLAY_UNKNOWN');
+    },
+    listDeadLetters: async () => ({ dead_letters: [], next_cursor: null }),
+    redrive: async () => 0,
+    work: async () => 'IDLE',
     close: async () => {},
     ...overrides,
   };

@@ -90,8 +90,13 @@ async function expectSame(store: Store, file: { target: string; key: string; byt
 /** Makes a folder with all that lead to it, and syncs each parent, so that none is lost with the power. */
 async function makeFolder(store: Store, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  for (let at = folder; at !== store.dir; at = dirname(at)) await syncFolder(dirname(at));
-  store.knownFolders.add(folder);
+  const made: string[] = [];
+  for (let at = folder; at !== store.dir && !store.knownFolders.has(at); at = dirname(at)) {
+    await syncFolder(dirname(at));
+    made.push(at);
+  }
+  // Known only when all that lead to them are durable too.
+  for (const path of made) store.knownFolders.add(path);
 }
 
 /** Makes the names in a folder durable. */

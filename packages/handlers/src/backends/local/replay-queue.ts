@@ -18,7 +18,7 @@ export function createReplayQueue(file: HistoryFile, clock: Clock): ReplayQueue 
   return { ...sending(file, clock), ...holding(file, clock), ...deadLetters(file, clock) };
 }
 
-function sending({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'send' | 'receive'> {
+function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'send' | 'receive'> {
   const insert = db.prepare(
     'INSERT OR IGNORE INTO message (message_id, sent_ms, visible_ms, receives, body) VALUES (?, ?, ?, 0, ?)',
   );
@@ -38,8 +38,10 @@ function sending({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 's
         const now = clock.now();
         for (const { message_id, body } of messages) insert.run(message_id, now, now, body);
       }),
-    receive: ({ max, visibilityMs }) =>
-      write(() => {
+    async receive({ max, visibilityMs }) {
+      // An empty queue is asked again and again, and must not cost a sync of the disk each time.
+      if ((await read(() => visible.get(clock.now(), 1))) === undefined) return [];
+      return write(() => {
         const now = clock.now();
         const taken: QueuedMessage[] = [];
         for (const row of visible.all(now, max) as SqlRow[]) {
@@ -53,7 +55,8 @@ function sending({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 's
           taken.push({ message_id: row.message_id as string, body: row.body as string, receipt, receives });
         }
         return taken;
-      }),
+      });
+    },
   };
 }
 

@@ -77,7 +77,9 @@ function parts({ db, read, write }: HistoryFile): Pick<ReplayStore, 'getPart' | 
   };
 }
 
-type WindowMethods = Pick<ReplayStore, 'addWindows' | 'getWindow' | 'setWindowResult' | 'countWindows'>;
+type WindowMethods = Pick<ReplayStore, 'addWindows' | 'getWindow' | 'setWindowResult' | 'listWindows' | 'countWindows'>;
+
+const PAGE_WINDOWS = 1_000;
 
 function windows({ db, read, write }: HistoryFile): WindowMethods {
   const insert = db.prepare(
@@ -91,6 +93,11 @@ function windows({ db, read, write }: HistoryFile): WindowMethods {
   const done = db.prepare(
     `INSERT INTO replay_window (replay_id, metric, key, window_start_ms, result, version) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET result = excluded.result, version = excluded.version WHERE result IS NULL`,
+  );
+  const page = db.prepare(
+    `SELECT metric, key, window_start_ms, result, version FROM replay_window
+     WHERE replay_id = ? AND (metric, key, window_start_ms) > (?, ?, ?)
+     ORDER BY metric, key, window_start_ms LIMIT ?`,
   );
   const count = db.prepare(
     `SELECT count(*) AS touched, count(result) AS done, count(*) FILTER (WHERE result = 'APPENDED') AS changed
@@ -108,6 +115,13 @@ function windows({ db, read, write }: HistoryFile): WindowMethods {
     setWindowResult: (replayId, target, { result, version }) =>
       write(() => {
         done.run(...values(replayId, target), result, version);
+      }),
+    listWindows: (replayId, cursor) =>
+      read(() => {
+        const place = decodeCursor<[string, string, number]>(cursor, ['', '', 0]) ?? ['', '', Number.MIN_SAFE_INTEGER];
+        const items = page.all(replayId, ...place, PAGE_WINDOWS) as unknown as ReplayWindow[];
+        const last = items.length < PAGE_WINDOWS ? undefined : items.at(-1);
+        return { items, next: last ? encodeCursor([last.metric, last.key, last.window_start_ms]) : null };
       }),
     countWindows: (replayId) =>
       read(() => {

@@ -1,0 +1,56 @@
+import { LIMITS } from '@pik/schema';
+
+import type { SelectionQuery } from '../pipeline.ts';
+import { json } from './answer.ts';
+import type { Handler, QueryOf } from './call.ts';
+import { ndjson } from './ndjson.ts';
+import { invalid } from './query.ts';
+import { readAsOf, readInstant } from './query-time.ts';
+
+/** `GET /aggregates`. */
+export const listMetrics: Handler<'metricList'> = ({ pipeline }) => json({ metrics: pipeline.metrics() });
+
+/** `GET /aggregates/compute`. */
+export const compute: Handler<'compute'> = async ({ pipeline }, { query }) => {
+  const { metric, key, window_start } = query;
+  return json(await pipeline.computeAggregate({ metric, key, window_start, asOfMs: readAsOf(query) }));
+};
+
+/** `GET /aggregates/versions`. */
+export const listVersions: Handler<'versions'> = async ({ pipeline }, { query }) =>
+  json(
+    await pipeline.versions({
+      metric: query.metric,
+      key: query.key,
+      window_start: query.window_start ?? null,
+      limit: query.limit ?? LIMITS.page_items_default,
+      cursor: query.cursor ?? null,
+    }),
+  );
+
+/** `GET /selection`. */
+export const select: Handler<'selection'> = async ({ pipeline }, { query }) => {
+  const selection = selectionQuery(query);
+  return query.include === 'body'
+    ? ndjson(pipeline.selectRawEvents(selection))
+    : json(await pipeline.selectEvents(selection));
+};
+
+function selectionQuery(query: QueryOf<'selection'>): SelectionQuery {
+  const utc = (field: 'start_time' | 'end_time' | 'received_from' | 'received_to') =>
+    readInstant(field, query[field])?.utc ?? null;
+  const start_time = utc('start_time') as string;
+  const end_time = utc('end_time') as string;
+  if (start_time >= end_time) throw invalid('start_time', 'must lie before end_time');
+  return {
+    source: query.source ?? null,
+    event_type: query.event_type ?? null,
+    start_time,
+    end_time,
+    received_from: utc('received_from'),
+    received_to: utc('received_to'),
+    asOfMs: readAsOf(query),
+    limit: query.limit ?? LIMITS.page_items_default,
+    cursor: query.cursor ?? null,
+  };
+}

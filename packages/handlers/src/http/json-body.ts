@@ -1,0 +1,44 @@
+import { KitError, ROUTES, type RouteName } from '@pik/schema';
+
+import { readBody } from './body.ts';
+import { bodyForm } from './media-type.ts';
+import { type Issue, invalid, ruleOf } from './query.ts';
+
+/** The routes that take one JSON object which is no event. */
+export type JsonRoute = 'replay' | 'redrive';
+
+/** The body of such a route after its schema. */
+export type JsonBodyOf<N extends JsonRoute> = (typeof ROUTES)[N]['body']['_zod']['output'];
+
+/**
+ * Reads and checks a JSON body. Unknown and malformed fields are faults, as in a query.
+ *
+ * @throws KitError `REQUEST_INVALID` with the path of the field, and what reading a body throws.
+ */
+export async function readJsonBody<N extends JsonRoute & RouteName>(
+  name: N,
+  request: Request,
+): Promise<{ body: JsonBodyOf<N>; wireBytes: number }> {
+  const { format, gzip } = bodyForm(request.headers);
+  if (format !== 'json') throw new KitError('MEDIA_TYPE_UNSUPPORTED', 'send application/json');
+  const { bytes, wireBytes } = await readBody(request, { gzip });
+  const value = parse(bytes);
+  const result = ROUTES[name].body.safeParse(value);
+  if (!result.success) throw issueFault(result.error.issues[0] as Issue);
+  return { body: result.data as JsonBodyOf<N>, wireBytes };
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new KitError('REQUEST_INVALID', 'the body is not JSON in UTF-8', { path: '' });
+  }
+}
+
+function issueFault(issue: Issue): KitError {
+  if (issue.code === 'unrecognized_keys') return invalid(issue.keys?.[0] ?? '', 'is not a field of this route');
+  const [field] = issue.path;
+  if (field === undefined) return new KitError('REQUEST_INVALID', 'the body must be a JSON object', { path: '' });
+  return invalid(String(field), issue.code === 'invalid_type' ? `must be ${issue.expected}` : ruleOf(issue));
+}

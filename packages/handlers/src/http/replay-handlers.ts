@@ -1,0 +1,47 @@
+import { isPackId, LIMITS } from '@pik/schema';
+
+import { json } from './answer.ts';
+import type { Call, Handler } from './call.ts';
+import { readJsonBody } from './json-body.ts';
+import { invalid } from './query.ts';
+
+/** `POST /replay`: a part of a replay, or of a dry run. */
+export const startReplay: Handler<'replay'> = async ({ pipeline }, call) => {
+  const { body, wireBytes } = await readJsonBody('replay', call.request);
+  call.notes.bytes_in = wireBytes;
+  if (body.dry_run === true) return json(await pipeline.planReplay(body));
+  return json(await pipeline.replay(body, call));
+};
+
+/** `POST /replays/:replay_id/cancel`. */
+export const cancelReplay: Handler<'replayCancel'> = async ({ pipeline }, { params }) =>
+  json(await pipeline.cancelReplay(replayId(params)));
+
+/** `GET /replays/:replay_id`. */
+export const getReplay: Handler<'replayById'> = async ({ pipeline }, { params }) =>
+  json(await pipeline.getReplay(replayId(params)));
+
+/** `GET /replays`. */
+export const listReplays: Handler<'replays'> = async ({ pipeline }, { query }) =>
+  json(await pipeline.listReplays(page(query)));
+
+/** `GET /dead-letters`. */
+export const listDeadLetters: Handler<'deadLetters'> = async ({ pipeline }, { query }) =>
+  json(await pipeline.listDeadLetters(page(query)));
+
+/** `POST /dead-letters/redrive`: a body that names messages, or `{}` for all of them. */
+export const redrive: Handler<'redrive'> = async ({ pipeline }, call) => {
+  const { body, wireBytes } = await readJsonBody('redrive', call.request);
+  call.notes.bytes_in = wireBytes;
+  return json({ redriven: await pipeline.redrive(body.message_ids) });
+};
+
+function page(query: { limit?: number | undefined; cursor?: string | undefined }) {
+  return { limit: query.limit ?? LIMITS.page_items_default, cursor: query.cursor ?? null };
+}
+
+/** Replay ids are UUIDv7, as pack ids are. */
+function replayId({ replay_id = '' }: Call<'replayById'>['params']): string {
+  if (!isPackId(replay_id)) throw invalid('replay_id', 'is not the id of a replay');
+  return replay_id;
+}

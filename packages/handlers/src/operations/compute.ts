@@ -1,0 +1,29 @@
+import { type Computed, formatEpochMs } from '@pik/schema';
+
+import type { ComputeQuery } from '../pipeline.ts';
+import { aggregateOf, type Context, isUnsettled } from './context.ts';
+import { foldWindow } from './fold-window.ts';
+import { inputsHash, windowInputs } from './window-inputs.ts';
+import { windowAt } from './window-start.ts';
+
+/** The value of a window now, or as it was known at a receive time: folded from its inputs, nothing is written. */
+export async function computeAggregate(context: Context, query: ComputeQuery): Promise<Computed> {
+  const aggregate = aggregateOf(context, query.metric);
+  const window = windowAt(aggregate, query.window_start);
+  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const unsettled = isUnsettled(context, asOfMs);
+  const inputs = await windowInputs(context, { aggregate, key: query.key, window, asOfMs });
+  return {
+    metric: aggregate.metric,
+    key: query.key,
+    window_start: formatEpochMs(window.start_ms),
+    window_end: formatEpochMs(window.end_ms),
+    time_zone: aggregate.time_zone,
+    value: JSON.parse(await foldWindow(context, aggregate, inputs)) as unknown,
+    input_count: inputs.length,
+    inputs_hash: await inputsHash(inputs),
+    definition_hash: aggregate.definition_hash,
+    as_of: formatEpochMs(asOfMs),
+    unsettled,
+  };
+}

@@ -1,0 +1,109 @@
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+
+import { KitError } from '@pik/schema';
+
+import {
+  chunkEnds,
+  type ManifestChunk,
+  type ManifestInput,
+  type ManifestRoot,
+  manifestLine,
+  parseManifestLines,
+} from '../domain/manifest.ts';
+import { listedInput, type WindowInput } from '../domain/window-input.ts';
+import type { Context } from './context.ts';
+import { sha256Of } from './pack-store.ts';
+
+const compress = promisify(gzip);
+const decompress = promisify(gunzip);
+
+/** A chunk of 20,000 inputs has some 4 MB of text. */
+const CHUNK_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Where manifests lie. The name of each object is the SHA-256 of its stored bytes. */
+export const MANIFEST_PREFIX = 'manifests/v1/';
+
+/**
+ * Writes the list of a version's inputs; gives the key of its one chunk or, where it has several, of the object that
+ * names them. Durable when it resolves; chunks that are there already are shared.
+ */
+export async function writeManifest(context: Context, inputs: readonly WindowInput[]): Promise<string> {
+  const chunks: ManifestChunk[] = [];
+  let start = 0;
+  for (const end of chunkEnds(inputs.map(({ event_id }) => event_id))) {
+    chunks.push(await writeChunk(context, inputs.slice(start, end)));
+    start = end;
+  }
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only.key;
+  const root: ManifestRoot = { manifest: 1, inputs: inputs.length, chunks };
+  return putNamed(context, Buffer.from(JSON.stringify(root)), 'json');
+}
+
+async function writeChunk(context: Context, inputs: readonly WindowInput[]): Promise<ManifestChunk> {
+  const lines = inputs.map((input) => {
+    const { pack_id, line } = input;
+    return manifestLine({ ...listedInput(input), pack_id, line });
+  });
+  const key = await putNamed(context, await compress(lines.join(''), { level: 1 }), 'ndjson.gz');
+  const [first] = inputs;
+  const place = first === undefined ? (['', ''] as const) : ([listedInput(first).event_time, first.event_id] as const);
+  return { key, inputs: inputs.length, first: place };
+}
+
+async function putNamed(context: Context, bytes: Uint8Array, ending: string): Promise<string> {
+  const name = sha256Of(bytes);
+  const key = `${MANIFEST_PREFIX}${name.slice(0, 2)}/${name}.${ending}`;
+  await context.backend.files.put(key, bytes);
+  return key;
+}
+
+/** The inputs of a manifest in order, chunk by chunk. Throws `MANIFEST_MISSING`, `MANIFEST_CORRUPT`. */
+export async function* readManifest(context: Context, key: string): AsyncGenerator<ManifestInput[]> {
+  for (const chunk of await manifestChunks(context, key)) yield readChunk(context, chunk.key);
+}
+
+/** Whether a manifest lists an event at its time: reads the one chunk in which it would be. */
+export async function manifestHas(
+  context: Context,
+  key: string,
+  event: { event_id: string; event_time: string },
+): Promise<boolean> {
+  const chunks = await manifestChunks(context, key);
+  const before = chunks.filter(({ first: [time, id] }) => {
+    return time < event.event_time || (time === event.event_time && id <= event.event_id);
+  });
+  const chunk = before.at(-1) ?? chunks[0];
+  if (chunk === undefined) return false;
+  return (await readChunk(context, chunk.key)).some(({ event_id }) => event_id === event.event_id);
+}
+
+async function manifestChunks(context: Context, key: string): Promise<readonly Pick<ManifestChunk, 'key' | 'first'>[]> {
+  if (!key.endsWith('.json')) return [{ key, first: ['', ''] }];
+  const bytes = await readNamed(context, key);
+  try {
+    return (JSON.parse(Buffer.from(bytes).toString('utf8')) as ManifestRoot).chunks;
+  } catch (cause) {
+    throw new KitError('MANIFEST_CORRUPT', `the manifest ${key} cannot be read`, { cause });
+  }
+}
+
+async function readChunk(context: Context, key: string): Promise<ManifestInput[]> {
+  const bytes = await readNamed(context, key);
+  try {
+    const text = await decompress(bytes, { maxOutputLength: CHUNK_BYTES_MAX });
+    return parseManifestLines(text.toString('utf8'));
+  } catch (cause) {
+    throw new KitError('MANIFEST_CORRUPT', `the manifest ${key} cannot be read`, { cause });
+  }
+}
+
+/** The bytes of an object whose name is their hash. */
+async function readNamed(context: Context, key: string): Promise<Uint8Array> {
+  const bytes = await context.backend.files.get(key);
+  if (bytes === null) throw new KitError('MANIFEST_MISSING', `the manifest ${key} is not there`);
+  if (!key.includes(`/${sha256Of(bytes)}.`))
+    throw new KitError('MANIFEST_CORRUPT', `the manifest ${key} is not what its name says`);
+  return bytes;
+}

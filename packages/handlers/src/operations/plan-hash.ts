@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+
+import type { ReplaySelection } from '@pik/schema';
+
+import { touchedWindows, windowName } from '../domain/replay-message.ts';
+import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
+import type { EventRow } from '../ports/rows.ts';
+import { aggregatesOf, type Context } from './context.ts';
+import { walk } from './walk.ts';
+
+/** A window that selected events touch, with its latest version. */
+export interface TouchedWindow {
+  readonly target: WindowTarget;
+  readonly latest: VersionRow | null;
+  /** The selected events that are inputs of it. */
+  readonly events: EventRow[];
+}
+
+/** The windows that events touch, each with its latest version, in the order in which they are met. */
+export async function touched(
+  context: Context,
+  selection: ReplaySelection,
+  rows: readonly EventRow[],
+): Promise<TouchedWindow[]> {
+  const found = new Map<string, TouchedWindow>();
+  const aggregates = aggregatesOf(context, selection);
+  for (const row of rows) {
+    for (const target of touchedWindows(aggregates, row)) {
+      const name = windowName(target);
+      let window = found.get(name);
+      if (window === undefined) {
+        window = { target, latest: await context.backend.aggregates.getLatest(target), events: [] };
+        found.set(name, window);
+      }
+      window.events.push(row);
+    }
+  }
+  return [...found.values()];
+}
+
+/** The hash of a plan after one more stretch of it: the events in order, and the number of each window's version. */
+export function nextPlanHash(hash: string, rows: readonly EventRow[], windows: readonly TouchedWindow[]): string {
+  const next = createHash('sha256').update(hash);
+  for (const { event_id, payload_hash } of rows) next.update(`\n${event_id} ${payload_hash}`);
+  for (const { target, latest } of windows) next.update(`\n${windowName(target)} ${latest?.version ?? 0}`);
+  return next.digest('hex');
+}
+
+/** The hash that a dry run of this selection would end with now. */
+export async function planHash(
+  context: Context,
+  request: { selection: ReplaySelection; asOfMs: number; limit: number },
+): Promise<string> {
+  let hash = '';
+  let cursor: string | null = null;
+  do {
+    const page = await walk(context, { ...request, cursor });
+    hash = nextPlanHash(hash, page.rows, await touched(context, request.selection, page.rows));
+    cursor = page.next;
+  } while (cursor !== null);
+  return hash;
+}

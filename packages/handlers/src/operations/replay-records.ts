@@ -1,0 +1,71 @@
+import { KitError, type ReplayPage, type ReplayView } from '@pik/schema';
+
+import { buildWindowMessages } from '../domain/replay-message.ts';
+import { replayEndKey, replayEndText, replayView, replayViewWithWindows } from '../domain/replay-view.ts';
+import type { ReplayRow, WindowTarget } from '../ports/history-rows.ts';
+import type { Context } from './context.ts';
+import { readPages } from './pages.ts';
+
+/** Windows that are held before a message with them is sent. */
+const WINDOWS_AT_ONCE = 1_000;
+
+/** One replay and how far it has come. Throws `REPLAY_UNKNOWN`. */
+export async function getReplay(context: Context, replayId: string): Promise<ReplayView> {
+  return viewOf(context, await context.backend.replays.get(replayId));
+}
+
+async function viewOf(context: Context, row: ReplayRow | null): Promise<ReplayView> {
+  if (row === null) throw new KitError('REPLAY_UNKNOWN');
+  return replayViewWithWindows(row, await context.backend.replays.countWindows(row.replay_id));
+}
+
+/** A page of replays, the latest first. */
+export async function listReplays(
+  context: Context,
+  page: { limit: number; cursor: string | null },
+): Promise<ReplayPage> {
+  const { items, next } = await context.backend.replays.list(page);
+  return { replays: items.map(replayView), next_cursor: next };
+}
+
+/**
+ * Ends a replay: nothing more of it is sent, within one batch of messages. Windows that were noted and whose message may
+ * never have been sent are named once more, so that each window that was touched is computed again. Safe to repeat.
+ */
+export async function cancelReplay(context: Context, replayId: string): Promise<ReplayView> {
+  const row = await context.backend.replays.cancel(replayId, context.backend.clock.now());
+  if (row?.status === 'CANCELLED') {
+    await sendOpenWindows(context, row);
+    await writeReplayEnd(context, replayId);
+  }
+  return viewOf(context, row);
+}
+
+async function sendOpenWindows(context: Context, row: ReplayRow): Promise<void> {
+  const { replays } = context.backend;
+  let open: WindowTarget[] = [];
+  let part = 0;
+  const flush = async () => {
+    if (open.length === 0) return;
+    const head = { replayId: row.replay_id, asOfMs: row.as_of_ms, part: `cancel${part}` };
+    await context.backend.queue.send(buildWindowMessages(open, head));
+    open = [];
+    part += 1;
+  };
+  for await (const { result, ...window } of readPages((cursor) => replays.listWindows(row.replay_id, cursor))) {
+    if (result !== null) continue;
+    open.push(window);
+    if (open.length === WINDOWS_AT_ONCE) await flush();
+  }
+  await flush();
+}
+
+/** Says beside the record how the replay ended: of a lost table this is the only witness. */
+export async function writeReplayEnd(context: Context, replayId: string): Promise<void> {
+  const record = await context.backend.replays.get(replayId);
+  if (record === null || record.ended_ms === null) return;
+  const key = replayEndKey(replayId);
+  // The sums of a cancelled replay may still grow by the part that was being sent.
+  if ((await context.backend.files.get(key)) !== null) return;
+  await context.backend.files.put(key, Buffer.from(replayEndText(record)));
+}

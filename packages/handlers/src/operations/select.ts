@@ -1,0 +1,31 @@
+import { formatEpochMs, type SelectionPage } from '@pik/schema';
+
+import { eventView } from '../domain/event-view.ts';
+import { EMPTY_SELECTION } from '../domain/selection.ts';
+import type { SelectionQuery } from '../pipeline.ts';
+import type { EventRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { rawLines } from './raw-events.ts';
+import { walk } from './walk.ts';
+
+/** A page of the events of a time range by source or type, in the order in which a replay walks them. */
+export async function selectEvents(context: Context, query: SelectionQuery): Promise<SelectionPage> {
+  const { rows, asOfMs, next } = await selectRows(context, query);
+  return { events: rows.map(eventView), as_of: formatEpochMs(asOfMs), next_cursor: next };
+}
+
+/** The same as NDJSON lines with their received text, as `rawEvents` gives those of an entity. */
+export async function* selectRawEvents(context: Context, query: SelectionQuery): AsyncGenerator<string> {
+  yield* rawLines(context, await selectRows(context, query));
+}
+
+async function selectRows(
+  context: Context,
+  query: SelectionQuery,
+): Promise<{ rows: readonly EventRow[]; asOfMs: number; next: string | null }> {
+  const { source, event_type, start_time, end_time, received_from, received_to, limit, cursor } = query;
+  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const selection = { ...EMPTY_SELECTION, source, event_type, start_time, end_time, received_from, received_to };
+  const { rows, next } = await walk(context, { selection, asOfMs, limit, cursor });
+  return { rows, asOfMs, next };
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+
+import { KitError, sha256Hex } from '@pik/schema';
+
+import { replayRecordKey, replayRecordText } from '../domain/replay-view.ts';
+import { type VerifyFault, verifyFault } from '../domain/verify.ts';
+import { parseVersionText, VERSION_PREFIX, versionFileKey, versionText } from '../domain/version-view.ts';
+import { hashedElement } from '../domain/window-input.ts';
+import type { VersionRow } from '../ports/history-rows.ts';
+import type { Page } from '../ports/queries.ts';
+import type { Context } from './context.ts';
+import { readManifest } from './manifest-store.ts';
+import type { VerifyPart, VerifyPlace } from './verify.ts';
+
+/** Where the walk along versions and replays goes on. */
+export interface HistoryPlace {
+  readonly part: 'versions' | 'version files' | 'replays';
+  readonly cursor: string | null;
+}
+
+const PARTS: readonly HistoryPlace['part'][] = ['versions', 'version files', 'replays'];
+const ROWS_PER_CALL = 100;
+
+/** Holds versions against their manifests and files, and replays against their files. */
+export async function verifyHistory(context: Context, place: VerifyPlace): Promise<VerifyPart> {
+  const { part, cursor } = place.history ?? { part: 'versions', cursor: null };
+  const faults: VerifyFault[] = [];
+  let digest = place.digest;
+  let versions = 0;
+  let next: string | null;
+  if (part === 'versions') {
+    const page = await context.backend.aggregates.listVersions({ limit: ROWS_PER_CALL, cursor });
+    for (const row of page.items) {
+      faults.push(...(await versionFaults(context, row)));
+      digest = sha256Hex(`${digest}\n${versionText(row)}`);
+    }
+    versions = page.items.length;
+    next = page.next;
+  } else {
+    const page = part === 'replays' ? await replayFaults(context, cursor) : await fileFaults(context, cursor);
+    faults.push(...page.items);
+    next = page.next;
+  }
+  const history = nextPlace(part, next);
+  return {
+    part,
+    packs: 0,
+    receipts: 0,
+    versions,
+    counts: {},
+    faults,
+    digest,
+    next: history === null ? null : { digest, history },
+  };
+}
+
+function nextPlace(part: HistoryPlace['part'], cursor: string | null): HistoryPlace | null {
+  if (cursor !== null) return { part, cursor };
+  const following = PARTS[PARTS.indexOf(part) + 1];
+  return following === undefined ? null : { part: following, cursor: null };
+}
+
+async function versionFaults(context: Context, row: VersionRow): Promise<VerifyFault[]> {
+  const what = `Version ${row.version} of ${row.metric}`;
+  const faults: VerifyFault[] = [];
+  const file = await context.backend.files.get(versionFileKey(row));
+  if (file === null) faults.push(verifyFault('VERSION_FILE_MISSING', `${what} has no file.`, {}));
+  else if (Buffer.from(file).toString('utf8') !== versionText(row))
+    faults.push(verifyFault('VERSION_DIFFERS', `${what} is not what its file says.`, {}));
+  try {
+    const { count, hash } = await manifestFigures(context, row.manifest_key);
+    if (count !== row.input_count || hash !== row.inputs_hash)
+      faults.push(verifyFault('MANIFEST_DIFFERS', `${what} has other inputs than its manifest lists.`, {}));
+  } catch (error) {
+    if (!KitError.is(error) || error.retryable) throw error;
+    faults.push(verifyFault(error.code, `${what}: ${error.message}.`, {}));
+  }
+  return faults;
+}
+
+/** The inputs hash again, from the manifest alone. */
+async function manifestFigures(context: Context, key: string): Promise<{ count: number; hash: string }> {
+  const hash = createHash('sha256').update('[');
+  let count = 0;
+  for await (const inputs of readManifest(context, key)) {
+    for (const input of inputs) hash.update((count++ === 0 ? '' : ',') + hashedElement(input));
+  }
+  return { count, hash: hash.update(']').digest('hex') };
+}
+
+/** Files of versions that no row stands for. */
+async function fileFaults(context: Context, cursor: string | null): Promise<Page<VerifyFault>> {
+  const page = await context.backend.files.list(VERSION_PREFIX, cursor);
+  const faults: VerifyFault[] = [];
+  for (const key of page.items) {
+    const bytes = await context.backend.files.get(key);
+    const row = bytes === null ? null : parseVersionText(Buffer.from(bytes).toString('utf8'));
+    if (row === null || versionFileKey(row) !== key) {
+      faults.push(verifyFault('VERSION_FILE_CORRUPT', `The file ${key} is not that of a version.`, {}));
+      continue;
+    }
+    const latest = await context.backend.aggregates.getLatest(row);
+    if (latest === null || latest.version < row.version) {
+      const text = `Version ${row.version} of ${row.metric} is a file and not a row.`;
+      faults.push(verifyFault('VERSION_ROW_MISSING', text, {}));
+    }
+  }
+  return { items: faults, next: page.next };
+}
+
+async function replayFaults(context: Context, cursor: string | null): Promise<Page<VerifyFault>> {
+  const page = await context.backend.replays.list({ limit: ROWS_PER_CALL, cursor });
+  const faults: VerifyFault[] = [];
+  for (const row of page.items) {
+    const bytes = await context.backend.files.get(replayRecordKey(row.replay_id));
+    const text = bytes === null ? null : Buffer.from(bytes).toString('utf8');
+    if (text === null) faults.push(verifyFault('REPLAY_FILE_MISSING', `The replay ${row.replay_id} has no file.`, {}));
+    else if (text !== replayRecordText(row))
+      faults.push(verifyFault('REPLAY_DIFFERS', `The replay ${row.replay_id} is not what its file says.`, {}));
+  }
+  return { items: faults, next: page.next };
+}

@@ -1,0 +1,24 @@
+import type { MetricView, VersionPage } from '@pik/schema';
+
+import { versionView } from '../domain/version-view.ts';
+import type { VersionsQuery } from '../pipeline.ts';
+import { aggregateOf, type Context } from './context.ts';
+import { windowAt } from './window-start.ts';
+
+/** A page of a value's versions, oldest first. A metric that is declared no more has its history still. */
+export async function versions(context: Context, query: VersionsQuery): Promise<VersionPage> {
+  const { metric, key, window_start, limit, cursor } = query;
+  const window =
+    window_start === null ? {} : { window_start_ms: windowAt(aggregateOf(context, metric), window_start).start_ms };
+  const page = await context.backend.aggregates.listVersions({ metric, key, ...window, limit, cursor });
+  if (page.items.length === 0 && cursor === null) aggregateOf(context, metric);
+  return { versions: page.items.map(versionView), next_cursor: page.next };
+}
+
+/** The metrics of this server. */
+export function metrics(context: Context): MetricView[] {
+  return [...context.aggregates.values()].map((aggregate) => {
+    const { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload } = aggregate;
+    return { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload };
+  });
+}

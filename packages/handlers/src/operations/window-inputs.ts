@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+
+import {
+  type Aggregate,
+  type KeyFields,
+  KitError,
+  LIMITS,
+  MS_PER_DAY,
+  parseAggregateKey,
+  timelineBound,
+  type Window,
+} from '@pik/schema';
+
+import { decodeEntries } from '../domain/slice-codec.ts';
+import { compareInputs, hashedElement, listedInput, type WindowInput } from '../domain/window-input.ts';
+import type { EventRow, SliceRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { readPages } from './pages.ts';
+
+/** Rows between two turns of the event loop: a few milliseconds of work. */
+const ROWS_PER_TURN = 5_000;
+
+/** A window of one key of an aggregate, as of a receive time. */
+export interface WindowQuestion {
+  readonly aggregate: Aggregate;
+  readonly key: string;
+  readonly window: Window;
+  readonly asOfMs: number;
+}
+
+/**
+ * All accepted events of a window that had been received by then, in order of event time and id. Reads the index alone.
+ *
+ * @throws KitError `WINDOW_TOO_LARGE`, `REQUEST_INVALID` for a key that this grouping does not have.
+ */
+export async function windowInputs(context: Context, question: WindowQuestion): Promise<WindowInput[]> {
+  const { aggregate, key } = question;
+  const fields = parseAggregateKey(aggregate.group_by, key);
+  if (fields === null)
+    throw new KitError('REQUEST_INVALID', `${aggregate.metric} has no key such as this`, { path: '/key' });
+  const inputs: WindowInput[] = [];
+  const add = (input: WindowInput) => {
+    inputs.push(input);
+    if (inputs.length > LIMITS.window_inputs_max) throw tooLarge(question);
+  };
+  if (fields.entity_id !== undefined) await fromTimeline(context, { ...question, entityId: fields.entity_id }, add);
+  else await fromSlices(context, { ...question, fields }, add);
+  return inputs.sort(compareInputs);
+}
+
+function tooLarge({ aggregate, window }: WindowQuestion): KitError {
+  const start = new Date(window.start_ms).toISOString();
+  return new KitError(
+    'WINDOW_TOO_LARGE',
+    `the window of ${aggregate.metric} from ${start} has more than ${LIMITS.window_inputs_max} inputs`,
+  );
+}
+
+type Add = (input: WindowInput) => void;
+
+async function fromTimeline(
+  context: Context,
+  { entityId, window, asOfMs }: WindowQuestion & { entityId: string },
+  add: Add,
+): Promise<void> {
+  const bound = (epoch_ms: number) => timelineBound(entityId, { epoch_ms, sub_ms_ns: 0 });
+  const range = { from: bound(window.start_ms), to: bound(window.end_ms), asOfMs, limit: LIMITS.page_items_max };
+  for await (const row of readPages((cursor) => context.backend.index.listTimeline({ ...range, cursor }))) {
+    // Entities may share a hash prefix.
+    if (row.entity_id === entityId) add(inputOf(row));
+  }
+}
+
+/** The EVENT row of an event as an input. */
+function inputOf(row: EventRow): WindowInput {
+  const { event_id, source, event_type, entity_id, event_ms, event_sub_ns, received_ms, payload_hash, pack_id, line } =
+    row;
+  return { event_id, source, event_type, entity_id, event_ms, event_sub_ns, received_ms, payload_hash, pack_id, line };
+}
+
+async function fromSlices(
+  context: Context,
+  { fields, window, asOfMs }: WindowQuestion & { fields: Partial<KeyFields> },
+  add: Add,
+): Promise<void> {
+  const { index, clock } = context.backend;
+  const query = {
+    fromDay: Math.floor(window.start_ms / MS_PER_DAY),
+    toDay: Math.floor((window.end_ms - 1) / MS_PER_DAY) + 1,
+    source: fields.source,
+    event_type: fields.event_type,
+    withEntries: true,
+  };
+  let rows = 0;
+  for await (const slice of readPages((cursor) => index.listSlices({ ...query, cursor }))) {
+    if (slice.accepted === 0 || slice.received_min_ms > asOfMs || slice.expires_ms <= clock.now()) continue;
+    addEntries(slice, { window, asOfMs }, add);
+    rows += slice.accepted;
+    if (rows < ROWS_PER_TURN) continue;
+    rows = 0;
+    await setImmediate();
+  }
+}
+
+function addEntries(slice: SliceRow, { window, asOfMs }: { window: Window; asOfMs: number }, add: Add): void {
+  const { source, event_type, pack_id } = slice;
+  for (const entry of decodeEntries(slice.entries)) {
+    const { outcome, event_ms, received_ms } = entry;
+    if (outcome !== 'ACCEPTED' || received_ms > asOfMs) continue;
+    if (event_ms < window.start_ms || event_ms >= window.end_ms) continue;
+    const { event_id, event_sub_ns, payload_hash, line } = entry;
+    add({
+      event_id,
+      source,
+      event_type,
+      entity_id: null,
+      event_ms,
+      event_sub_ns,
+      received_ms,
+      payload_hash,
+      pack_id,
+      line,
+    });
+  }
+}
+
+/** SHA-256 of the RFC 8785 form of the list of `[event_id, payload_hash, event_time, received_at]`, in order. */
+export async function inputsHash(inputs: readonly WindowInput[]): Promise<string> {
+  const hash = createHash('sha256').update('[');
+  for (let start = 0; start < inputs.length; start += ROWS_PER_TURN) {
+    const some = inputs.slice(start, start + ROWS_PER_TURN);
+    hash.update((start === 0 ? '' : ',') + some.map((input) => hashedElement(listedInput(input))).join(','));
+    await setImmediate();
+  }
+  return hash.update(']').digest('hex');
+}

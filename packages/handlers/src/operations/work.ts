@@ -1,0 +1,62 @@
+import { KitError, LIMITS } from '@pik/schema';
+
+import type { WorkOptions, WorkResult } from '../pipeline.ts';
+import type { QueuedMessage } from '../ports/history-rows.ts';
+import type { Context } from './context.ts';
+import { failureRow, processMessage } from './process.ts';
+
+const RETRY_DELAY_MS_MAX = 60_000;
+const DETAIL_CHARS_MAX = 1_000;
+
+/**
+ * Takes one message and processes it. One at a time, so that a message which ends the process takes no other with it: it
+ * comes back with its count raised, and after too many times lies with the dead letters. A message is deleted only when
+ * all that it asked for is durable; until then a crash makes it come again.
+ */
+export async function work(context: Context, options: WorkOptions = {}): Promise<WorkResult> {
+  const { visibilityMs = 60_000, retryDelayMs = 1_000 } = options;
+  const { index, queue } = context.backend;
+  // While a store is down a message would only use up its deliveries.
+  await index.ping();
+  const [message] = await queue.receive({ max: 1, visibilityMs });
+  if (message === undefined) return 'IDLE';
+  context.telemetry.count('ProcessorMessageCount', 1);
+  const heartbeat = setInterval(() => {
+    queue.extend(message.receipt, visibilityMs).catch(() => undefined);
+  }, visibilityMs / 3);
+  heartbeat.unref();
+  try {
+    await processMessage(context, message.body);
+    await queue.delete(message.receipt);
+    return 'DONE';
+  } catch (error) {
+    return await giveBack(context, message, { error, retryDelayMs });
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+async function giveBack(
+  context: Context,
+  message: QueuedMessage,
+  { error, retryDelayMs }: { error: unknown; retryDelayMs: number },
+): Promise<WorkResult> {
+  const failure = failureOf(error);
+  context.telemetry.count('ProcessorErrorCount', 1);
+  const { message_id, receives } = message;
+  context.telemetry.log('warn', 'message_failed', { message_id, receives, ...failure });
+  // Noted before the message dies, so that no crash can leave a dead letter that no report of failures shows.
+  if (receives >= LIMITS.message_receives_max) await noteFailure(context, message, failure);
+  const delayMs = Math.min(retryDelayMs * 2 ** (receives - 1), RETRY_DELAY_MS_MAX) * (0.5 + Math.random() / 2);
+  return context.backend.queue.fail(message.receipt, { ...failure, delayMs: Math.round(delayMs) });
+}
+
+async function noteFailure(context: Context, message: QueuedMessage, failure: { code: string; detail: string }) {
+  const row = failureRow(context, message, failure);
+  if (row !== null) await context.backend.index.addFailures([row]);
+}
+
+function failureOf(error: unknown): { code: string; detail: string } {
+  const detail = error instanceof Error ? error.message : String(error);
+  return { code: KitError.is(error) ? error.code : 'INTERNAL', detail: detail.slice(0, DETAIL_CHARS_MAX) };
+}
