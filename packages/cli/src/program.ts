@@ -1,11 +1,14 @@
 import { KitError } from '@pik/schema';
 import { Command, CommanderError } from 'commander';
 
+import { deadLetters } from './commands/dead-letters.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
+import { compute, history } from './commands/history.ts';
 import { ingestFile } from './commands/ingest-file.ts';
 import { keygen } from './commands/keygen.ts';
 import { rejects } from './commands/rejects.ts';
+import { replay, replays } from './commands/replay.ts';
 import { duplicates, lag } from './commands/reports.ts';
 import { sendFile } from './commands/send-file.ts';
 import { verify } from './commands/verify.ts';
@@ -47,6 +50,8 @@ function createProgram(done: Done): Command {
   addSending(program, done);
   addAnswers(program, done);
   addReports(program, done);
+  addReplays(program, done);
+  addValues(program);
   return program;
 }
 
@@ -59,6 +64,7 @@ function addServer(program: Command, done: Done): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--data <dir>', 'data directory', '.pik')
     .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
+    .option('--no-worker', 'leave the messages of replays in the queue')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options));
   program
     .command('rebuild')
@@ -140,4 +146,50 @@ function addReports(program: Command, done: Done): void {
   report('duplicates', 'what came more than once?').action(async (options) =>
     done(await duplicates(options).then(() => true)),
   );
+}
+
+/** An option that may be given several times. */
+const many = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
+
+function addReplays(program: Command, done: Done): void {
+  client(program, 'replay', 'send past events again, or with --dry-run say what that would change')
+    .option('--entity <id>', 'events of this entity')
+    .option('--source <source>')
+    .option('--type <type>')
+    .option('--event <id>', 'this event; may be given several times', many)
+    .option('--from <time>', 'first event time')
+    .option('--to <time>', 'first event time after the range')
+    .option('--received-from <time>', 'only first received at or after this time')
+    .option('--received-to <time>', 'only first received before this time')
+    .option('--metric <metric>', 'compute only this metric again; may be given several times', many)
+    .option('--as-of <time>', 'events received by then; default now')
+    .option('--limit <n>', 'events of one call')
+    .option('--include-duplicates', 'further receipts go into the messages too')
+    .option('--dry-run', 'read everything, send nothing, predict')
+    .option('--reason <text>', 'why; kept with who and when')
+    .option('--resume <replay-id>', 'go on with this replay')
+    .option('--cancel <replay-id>', 'send nothing more of this replay')
+    .option('--no-wait', 'do not wait until the windows are computed again')
+    .option('--timeout <seconds>', 'how long to wait for that', '60')
+    .action(async (options) => done(await replay(options)));
+  client(program, 'replays', 'who replayed what, when and why; the latest first')
+    .option('--limit <n>', 'how many', '50')
+    .action((options) => replays(options));
+  client(program, 'dead-letters', 'messages that could not be processed, with the reason')
+    .option('--redrive [message-id...]', 'put these, or without any all of them, back into the queue')
+    .action(async (options) => done(await deadLetters(options)));
+}
+
+function addValues(program: Command): void {
+  const value = (name: string, description: string) =>
+    client(program, name, description)
+      .requiredOption('--metric <metric>')
+      .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all');
+  value('history', 'the versions of a value, oldest first: what was known, and when')
+    .option('--window <start>', 'start of the window, or the date of a day')
+    .action((options) => history(options));
+  value('compute', 'a value now, or as it was known at a receive time; writes nothing')
+    .requiredOption('--window <start>', 'start of the window, or the date of a day')
+    .option('--as-of <time>', 'as it was known at this receive time')
+    .action((options) => compute(options));
 }

@@ -8,4 +8,11 @@ export {
   type FaultyBackend,
 } from './testing/faulty-backend.ts';
 export { describeHttpContract, type OpenedHttp } from './testing/http-contract.ts';
-export { createMemoryBackend, createMemoryRawLog, createTestClock, type TestClock } from './testing/memory-backend.ts';
+export {
+  createMemoryBackend,
+  createMemoryFiles,
+  createMemoryRawLog,
+  createTestClock,
+  type MemoryBackend,
+  type TestClock,
+} from './testing/memory-backend.ts';

@@ -1,76 +1,65 @@
 import {
+  type Aggregate,
+  type AggregateVersion,
+  type Computed,
+  type DeadLetter,
+  type DeadLetterPage,
   type DuplicatesReport,
+  EPOCH_MS_MAX,
+  EPOCH_MS_MIN,
   type EventExplanation,
   type EventView,
-  KitError,
   type LagReport,
+  type MetricView,
+  parseTime,
   type RawEvent,
   type Receipt,
   type RejectPage,
-  ROUTES,
-  type RouteName,
+  type ReplayPage,
+  type ReplayView,
+  type SelectionPage,
   type TimelinePage,
   type VerifyPage,
+  type VersionPage,
 } from '@pik/schema';
+import { v7 } from 'uuid';
 
-import { answerError, type Call, type ConnectionOptions, callError, connect } from './connection.ts';
-import { createRetry, type Retry } from './retry.ts';
+import {
+  type Asking,
+  ask,
+  type CallOptions,
+  createAsking,
+  type InvestigatorOptions,
+  readPages,
+  send,
+  type Time,
+  wire,
+} from './ask.ts';
+import { readRawEvents } from './raw-events.ts';
+import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
+import { makePlan, type ReplayPlan } from './replay-plan.ts';
+import type {
+  EventSelection,
+  RangeSelection,
+  RejectsSelection,
+  ReplayRequest,
+  ReportSelection,
+  TimelineSelection,
+  ValueSelection,
+} from './selections.ts';
+import { foldEvents, type Simulation } from './simulate.ts';
 
-/** A time: RFC 3339 with an offset, or a Date. */
-export type Time = string | Date;
-
-/** What every call takes. */
-export interface CallOptions {
-  /** Stops the waiting. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How an investigator asks. */
-export interface InvestigatorOptions extends ConnectionOptions {
-  /** Milliseconds for one answer. Default 60,000. */
-  readonly requestTimeoutMs?: number;
-}
-
-/** Which events of an entity: half-open in event time, as they were known at `as_of`. */
-export interface TimelineSelection {
-  readonly entity_id: string;
-  readonly start_time?: Time | undefined;
-  readonly end_time?: Time | undefined;
-  readonly as_of?: Time | undefined;
-  /** Events of one page. Default 500, at most 1,000. */
-  readonly limit?: number | undefined;
-}
-
-/** What a report covers; everything may be left out. */
-export interface ReportSelection {
-  readonly start_time?: Time | undefined;
-  readonly end_time?: Time | undefined;
-  readonly as_of?: Time | undefined;
-  readonly source?: string | undefined;
-  readonly event_type?: string | undefined;
-  /** Which time the range means. Default: the event's own. */
-  readonly basis?: 'event' | 'received' | undefined;
-  /** Default: source and event type. */
-  readonly by?: readonly ('source' | 'event_type' | 'day' | 'hour')[] | undefined;
-  readonly include_imported?: boolean | undefined;
-}
-
-/** Which event to explain. */
-export type EventSelection =
-  | string
-  | { readonly source: string; readonly event_type: string; readonly entity_id: string; readonly key: string }
-  | { readonly entity_id: string; readonly event_time: Time };
-
-/** Which rejected receipts: half-open in receive time. */
-export interface RejectsSelection {
-  readonly start_time?: Time | undefined;
-  readonly end_time?: Time | undefined;
-  readonly source?: string | undefined;
-  readonly event_type?: string | undefined;
-}
+export type { CallOptions, InvestigatorOptions, Time } from './ask.ts';
+export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './replay-handle.ts';
+export type { ReplayPlan } from './replay-plan.ts';
+export type * from './selections.ts';
+export type { SimulatedWindow, Simulation } from './simulate.ts';
 
 /** One rejected receipt or conflict. */
 export type Reject = RejectPage['rejects'][number];
+
+/** One replay as a listing has it: without its windows. */
+export type ListedReplay = ReplayPage['replays'][number];
 
 /** Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`. */
 export interface Investigator {
@@ -78,10 +67,10 @@ export interface Investigator {
     selection: TimelineSelection & { cursor?: string | undefined },
     options?: CallOptions,
   ): Promise<TimelinePage>;
-  /** All events of the selection, page by page. */
-  readTimeline(selection: TimelineSelection, options?: CallOptions): AsyncIterable<EventView>;
-  /** All events of the selection with their received text, byte for byte. A stream cut short is an error, never an end. */
-  readEvents(selection: TimelineSelection, options?: CallOptions): AsyncIterable<RawEvent>;
+  /** All events of the selection: an entity's in order of event time, others by event day and request. */
+  readTimeline(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<EventView>;
+  /** The same with their received text, byte for byte. A stream cut short is an error, never an end. */
+  readEvents(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<RawEvent>;
   lag(selection?: ReportSelection & { late_over_ms?: number | undefined }, options?: CallOptions): Promise<LagReport>;
   duplicates(selection?: ReportSelection, options?: CallOptions): Promise<DuplicatesReport>;
   explainEvent(event: EventSelection, options?: CallOptions & { as_of?: Time | undefined }): Promise<EventExplanation>;
@@ -92,14 +81,39 @@ export interface Investigator {
   ): Promise<{ receipt: Receipt; bytes: Uint8Array }>;
   /** Holds log and index against each other; each page is a part of the walk, the last one has the root digest. */
   readVerification(options?: CallOptions): AsyncIterable<VerifyPage>;
-}
-
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-
-interface Asking {
-  readonly call: Call;
-  readonly retry: Retry;
-  readonly timeoutMs: number;
+  /** The metrics that the backend computes. */
+  getMetrics(options?: CallOptions): Promise<MetricView[]>;
+  /** A value now, or as it was known at `as_of`; nothing is written. */
+  computeAggregate(selection: ValueSelection & { as_of?: Time | undefined }, options?: CallOptions): Promise<Computed>;
+  /** The versions of a value, oldest first; without `window_start` those of all windows, in their order. */
+  getAggregateHistory(
+    selection: Omit<ValueSelection, 'window_start'> & Partial<Pick<ValueSelection, 'window_start'>>,
+    options?: CallOptions,
+  ): AsyncIterable<AggregateVersion>;
+  /** What a replay would send and change: reads everything, sends and records nothing. */
+  planReplay(selection: ReplayRequest, options?: CallOptions): Promise<ReplayPlan>;
+  /** Starts to send past events again. The id is made here, so that no repeat of a call becomes a second replay. */
+  replay(selection: ReplayRequest, options?: ReplayDrive & { reason?: string | undefined }): ReplayHandle;
+  /** Goes on with a replay where it stands, whoever began it. Throws `REPLAY_UNKNOWN`, `REPLAY_CANCELLED`. */
+  resumeReplay(replayId: string, options?: ReplayDrive): Promise<ReplayHandle>;
+  getReplay(replayId: string, options?: CallOptions): Promise<ReplayView>;
+  /** Sends nothing more of a replay; windows that were touched are computed again all the same. Safe to repeat. */
+  cancelReplay(replayId: string, options?: CallOptions): Promise<ReplayView>;
+  /** All replays, the latest first. */
+  readReplays(options?: CallOptions): AsyncIterable<ListedReplay>;
+  /** Messages that could not be processed, oldest first. */
+  readDeadLetters(options?: CallOptions): AsyncIterable<DeadLetter>;
+  /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
+  redriveDeadLetters(messageIds?: readonly string[], options?: CallOptions): Promise<number>;
+  /**
+   * What a definition, for example a changed one, would give over stored raw events: folded here, with the backend's own
+   * windows and order. Writes nothing; holds the selected events in memory.
+   */
+  simulate(
+    aggregate: Aggregate,
+    selection: TimelineSelection | RangeSelection,
+    options?: CallOptions,
+  ): Promise<Simulation>;
 }
 
 /**
@@ -108,160 +122,141 @@ interface Asking {
  * @throws KitError `CONFIG_INVALID` without a usable URL.
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
-  const timeoutMs = options.requestTimeoutMs ?? 60_000;
-  const asking: Asking = {
-    call: connect(options),
-    retry: createRetry({ deadlineMs: timeoutMs, attemptsMax: 4 }),
-    timeoutMs,
-  };
-  const ask = <T>(route: RouteName, query: Query, call: CallOptions = {}) =>
-    getJson<T>(asking, route, { query, ...call });
-  const timelinePage: Investigator['timelinePage'] = (selection, call) => ask('timeline', times(selection), call);
+  const asking = createAsking(options);
+  return { ...eventQuestions(asking), ...reportQuestions(asking), ...valueQuestions(asking), ...replays(asking) };
+}
+
+type EventQuestions = Pick<
+  Investigator,
+  'timelinePage' | 'readTimeline' | 'readEvents' | 'explainEvent' | 'getReceipt' | 'readRejects'
+>;
+
+function eventQuestions(asking: Asking): EventQuestions {
+  const timelinePage: Investigator['timelinePage'] = (selection, call) =>
+    ask(asking, 'timeline', { query: wire(selection), ...call });
   return {
     timelinePage,
     readTimeline: (selection, call) =>
       readPages(async (cursor) => {
-        const page = await timelinePage({ ...selection, cursor }, call);
+        const query = { ...wire(selection), cursor };
+        const route = selection.entity_id === undefined ? 'selection' : 'timeline';
+        const page = await ask<SelectionPage>(asking, route, { query, ...call });
         return { items: page.events, next: page.next_cursor };
       }),
-    readEvents: (selection, call) => readRawEvents(asking, selection, call ?? {}),
-    lag: (selection = {}, call) => ask('lag', reportQuery(selection), call),
-    duplicates: (selection = {}, call) => ask('duplicates', reportQuery(selection), call),
+    readEvents: (selection, call) => rawEvents(asking, selection, call),
     explainEvent: (event, { as_of, ...call } = {}) => {
-      if (typeof event !== 'string') return ask('eventByKey', times({ ...event, as_of }), call);
-      return getJson(asking, 'event', { params: { event_id: event }, query: times({ as_of }), ...call });
+      if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, as_of }), ...call });
+      return ask(asking, 'event', { params: { event_id: event }, query: wire({ as_of }), ...call });
     },
     readRejects: (selection = {}, call) =>
       readPages(async (cursor) => {
-        const page = await ask<RejectPage>('rejects', { ...times(selection), cursor }, call);
+        const page = await ask<RejectPage>(asking, 'rejects', { query: { ...wire(selection), cursor }, ...call });
         return { items: page.rejects, next: page.next_cursor };
       }),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
-    readVerification: (call) =>
-      readPages(async (cursor) => {
-        const page = await ask<VerifyPage>('verify', { cursor }, call);
-        return { items: [page], next: page.next_cursor };
-      }),
   };
 }
 
-async function* readPages<T>(
-  read: (cursor: string | undefined) => Promise<{ items: readonly T[]; next: string | null }>,
-): AsyncGenerator<T> {
-  let cursor: string | undefined;
-  do {
-    const { items, next } = await read(cursor);
-    yield* items;
-    cursor = next ?? undefined;
-  } while (cursor !== undefined);
+function rawEvents(asking: Asking, selection: TimelineSelection | RangeSelection, call: CallOptions = {}) {
+  const route = selection.entity_id === undefined ? 'selection' : 'timeline';
+  return readRawEvents(asking, route, { query: wire(selection), ...call });
 }
 
-function times(selection: object): Query {
-  return Object.fromEntries(
-    Object.entries(selection).map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]),
-  );
-}
-
-function reportQuery({ by, ...selection }: ReportSelection): Query {
-  return { ...times(selection), by: by?.join(',') };
-}
-
-interface Question extends CallOptions {
-  readonly params?: Readonly<Record<string, string | number>>;
-  readonly query?: Query;
-}
-
-function pathOf(route: RouteName, { params = {}, query = {} }: Question): string {
-  const path = ROUTES[route].path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
-  return search.size === 0 ? path : `${path}?${search}`;
-}
-
-async function get(asking: Asking, path: string, options: CallOptions & { accept: string }): Promise<Response> {
-  const { signal, accept } = options;
-  const response = await asking.call(path, {
-    headers: { accept },
-    timeoutMs: asking.timeoutMs,
-    ...(signal ? { signal } : {}),
-  });
-  if (response.status !== 200) throw await answerError(response);
-  return response;
-}
-
-/** Asking again is always safe: nothing here changes anything. The answer is held against the route's own schema. */
-function getJson<T>(asking: Asking, route: RouteName, question: Question): Promise<T> {
-  return asking.retry(async () => {
-    const response = await get(asking, pathOf(route, question), { ...question, accept: 'application/json' });
-    const value: unknown = await response.json().catch((cause: unknown) => {
-      throw new KitError('ANSWER_NOT_OURS', undefined, { cause });
-    });
-    const { response: schema } = ROUTES[route] as {
-      response?: { safeParse(value: unknown): { success: boolean; error?: unknown } };
-    };
-    const parsed = schema?.safeParse(value);
-    if (parsed?.success === false)
-      throw new KitError('ANSWER_NOT_OURS', `not an answer of ${ROUTES[route].path}`, { cause: parsed.error });
-    return value as T;
-  });
-}
-
-async function getReceipt(asking: Asking, params: { pack_id: string; line: number }, options: CallOptions) {
-  const receipt = await getJson<Receipt>(asking, 'receipt', { params: { ...params }, ...options });
+async function getReceipt(asking: Asking, address: { pack_id: string; line: number }, options: CallOptions) {
+  const question = { params: { ...address }, ...options };
+  const receipt = await ask<Receipt>(asking, 'receipt', question);
   const bytes = await asking.retry(async () => {
-    const response = await get(asking, pathOf('receipt', { params: { ...params } }), {
-      ...options,
-      accept: 'application/octet-stream',
-    });
+    const response = await send(asking, 'receipt', { ...question, accept: 'application/octet-stream' });
     return new Uint8Array(await response.arrayBuffer());
   });
   return { receipt, bytes };
 }
 
-type StreamLine = RawEvent & {
-  end?: true;
-  next_cursor?: string | null;
-  error?: { code: 'RAW_MISSING' | 'RAW_CORRUPT'; detail: string };
-};
-
-async function* readRawEvents(
-  asking: Asking,
-  selection: TimelineSelection,
-  options: CallOptions,
-): AsyncGenerator<RawEvent> {
-  let cursor: string | null | undefined;
-  do {
-    const path = pathOf('timeline', { query: { ...times(selection), include: 'body', cursor: cursor ?? undefined } });
-    const response = await asking.retry(() => get(asking, path, { ...options, accept: 'application/x-ndjson' }));
-    cursor = undefined;
-    for await (const line of readLines(response)) {
-      const value = JSON.parse(line) as StreamLine;
-      if (value.error !== undefined) throw new KitError(value.error.code, value.error.detail);
-      if (value.end === true) cursor = value.next_cursor ?? null;
-      else yield value;
-    }
-    if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was cut short');
-  } while (cursor !== null);
+function reportQuestions(asking: Asking): Pick<Investigator, 'lag' | 'duplicates' | 'readVerification'> {
+  const query = ({ by, ...selection }: ReportSelection) => ({ ...wire(selection), by: by?.join(',') });
+  return {
+    lag: (selection = {}, call) => ask(asking, 'lag', { query: query(selection), ...call }),
+    duplicates: (selection = {}, call) => ask(asking, 'duplicates', { query: query(selection), ...call }),
+    readVerification: (call) =>
+      readPages(async (cursor) => {
+        const page = await ask<VerifyPage>(asking, 'verify', { query: { cursor }, ...call });
+        return { items: [page], next: page.next_cursor };
+      }),
+  };
 }
 
-async function* readLines(response: Response): AsyncGenerator<string> {
-  if (response.body === null) return;
-  const reader = response.body
-    .pipeThrough(new TextDecoderStream('utf-8', { fatal: true, ignoreBOM: true }))
-    .getReader();
-  let rest = '';
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      const lines = (rest + value).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-    }
-  } catch (cause) {
-    throw callError(cause, { aborted: false, timedOut: (cause as Error | null)?.name === 'TimeoutError' });
-  } finally {
-    // A caller who stops in the middle wants no more of it.
-    await reader.cancel().catch(() => undefined);
-  }
+type ValueQuestions = Pick<Investigator, 'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'simulate'>;
+
+function valueQuestions(asking: Asking): ValueQuestions {
+  return {
+    getMetrics: async (call) => (await ask<{ metrics: MetricView[] }>(asking, 'metricList', { ...call })).metrics,
+    computeAggregate: (selection, call) => ask(asking, 'compute', { query: wire(selection), ...call }),
+    getAggregateHistory: (selection, call) =>
+      readPages(async (cursor) => {
+        const page = await ask<VersionPage>(asking, 'versions', { query: { ...wire(selection), cursor }, ...call });
+        return { items: page.versions, next: page.next_cursor };
+      }),
+    simulate: (aggregate, selection, call) => {
+      const bound = (time: Time | undefined) => (time === undefined ? undefined : parseTime(wireTime(time))?.epoch_ms);
+      const startMs = bound(selection.start_time) ?? EPOCH_MS_MIN;
+      const endMs = bound(selection.end_time) ?? EPOCH_MS_MAX + 1;
+      return foldEvents(aggregate, rawEvents(asking, selection, call), { startMs, endMs });
+    },
+  };
+}
+
+function wireTime(time: Time): string {
+  return time instanceof Date ? time.toISOString() : time;
+}
+
+type Replays = Pick<
+  Investigator,
+  | 'planReplay'
+  | 'replay'
+  | 'resumeReplay'
+  | 'getReplay'
+  | 'cancelReplay'
+  | 'readReplays'
+  | 'readDeadLetters'
+  | 'redriveDeadLetters'
+>;
+
+function replays(asking: Asking): Replays {
+  const begin = (body: object, { reason, ...drive }: ReplayDrive & { reason?: string | undefined }) =>
+    driveReplay(asking, { replayId: v7(), body: { ...body, reason }, cursor: undefined }, drive);
+  const getReplay: Investigator['getReplay'] = (replayId, call) =>
+    ask(asking, 'replayById', { params: { replay_id: replayId }, ...call });
+  return {
+    getReplay,
+    replay: (selection, options = {}) => begin(wire(selection), options),
+    async planReplay(selection, options = {}) {
+      const body = wire(selection);
+      const facts = await makePlan(asking, body, options);
+      const { as_of, plan_hash } = facts;
+      return { ...facts, apply: (drive = {}) => begin({ ...body, as_of, plan_hash }, drive) };
+    },
+    async resumeReplay(replayId, options = {}) {
+      const { status, next_cursor, selection, limit, as_of } = await getReplay(replayId, options);
+      const given = Object.entries(selection).filter(([, value]) => value !== null);
+      const body = { ...Object.fromEntries(given), limit, as_of };
+      // A complete one is asked for its only or last part again, which is answered and not sent.
+      const cursor = status === 'COMPLETE' ? undefined : (next_cursor ?? undefined);
+      return driveReplay(asking, { replayId, body, cursor }, options);
+    },
+    cancelReplay: (replayId, call) => ask(asking, 'replayCancel', { params: { replay_id: replayId }, ...call }),
+    readReplays: (call) =>
+      readPages(async (cursor) => {
+        const page = await ask<ReplayPage>(asking, 'replays', { query: { cursor }, ...call });
+        return { items: page.replays, next: page.next_cursor };
+      }),
+    readDeadLetters: (call) =>
+      readPages(async (cursor) => {
+        const page = await ask<DeadLetterPage>(asking, 'deadLetters', { query: { cursor }, ...call });
+        return { items: page.dead_letters, next: page.next_cursor };
+      }),
+    async redriveDeadLetters(messageIds, call) {
+      const body = messageIds === undefined ? {} : { message_ids: [...messageIds] };
+      return (await ask<{ redriven: number }>(asking, 'redrive', { body, ...call })).redriven;
+    },
+  };
 }

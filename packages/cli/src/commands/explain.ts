@@ -65,6 +65,34 @@ export function explanationText(explanation: EventExplanation): string {
     ]);
     lines.push('further receipts:', table(['received', 'outcome', '', 'flags'], rows));
   }
+  lines.push(...historyLines(explanation));
   for (const { code, text } of findings) lines.push(`• ${code}: ${printable(text)}`);
   return lines.join('\n');
+}
+
+/** Which values it is an input of, and which replays sent it. */
+function historyLines({ versions, replays }: EventExplanation): string[] {
+  const lines: string[] = [];
+  if (versions.length > 0) {
+    const rows = versions.map((v) => [
+      v.metric,
+      v.key,
+      v.window_start.slice(0, 16),
+      v.version,
+      JSON.stringify(v.value),
+      v.as_of.slice(0, 19),
+    ]);
+    lines.push('an input of:', table(['metric', 'key', 'window', 'version', 'value', 'as of'], rows));
+  }
+  if (replays.length > 0) {
+    const rows = replays.map((r) => [
+      r.requested_at.slice(0, 19),
+      r.sent === 'YES' ? 'sent' : `perhaps sent, ${r.status}`,
+      r.requested_by ?? '',
+      r.reason ?? '',
+      r.replay_id,
+    ]);
+    lines.push('replayed:', table(['requested', '', 'by', 'why', 'replay'], rows));
+  }
+  return lines;
 }

@@ -1,4 +1,4 @@
-import { createContext, rebuildIndex } from '@pik/handlers';
+import { createContext, rebuildIndex, restoreHistory } from '@pik/handlers';
 import { openLocalRebuild } from '@pik/handlers/local';
 
 import { print } from '../session.ts';
@@ -19,11 +19,12 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
   try {
     const context = createContext({ backend: work.backend });
     const summary = await rebuildIndex(context, { answered: work.answered, onProgress: () => progress.add(1) });
+    const restored = await restoreHistory(context);
     const aside = await work.finish();
     progress.stop();
     const { differing, unreadable } = summary;
     const options = json === undefined ? { url: '' } : { url: '', json };
-    print(options, { ...summary, old_index: aside }, () => {
+    print(options, { ...summary, restored, old_index: aside }, () => {
       const lines = [
         `The index was made again: ${grouped(summary.receipts)} receipts of ${grouped(summary.packs)} packs.`,
       ];
@@ -38,10 +39,15 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
             differing.slice(0, NAMED_MAX).map((d) => [d.pack_id, d.line, d.answered, d.now]),
           ),
         );
+      if (restored.versions + restored.replays > 0)
+        lines.push(
+          `${grouped(restored.versions)} versions and ${grouped(restored.replays)} replays stand as their files say.`,
+        );
+      for (const file of restored.unreadable) lines.push(`The file ${file} cannot be read.`);
       for (const pack of unreadable) lines.push(`The pack ${pack} was answered once and cannot be read any more.`);
       return lines.join('\n');
     });
-    return differing.length === 0 && unreadable.length === 0;
+    return differing.length + unreadable.length + restored.unreadable.length === 0;
   } catch (error) {
     progress.stop();
     await work.cancel();

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 
 import { serve as listen } from '@hono/node-server';
-import { createApp, createPipeline, createTelemetry, type Pipeline } from '@pik/handlers';
+import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/handlers';
 import { openLocalBackend } from '@pik/handlers/local';
 import { KitError, MS_PER_DAY } from '@pik/schema';
 
@@ -15,6 +15,8 @@ export interface ServeOptions {
   readonly host: string;
   readonly data: string;
   readonly config?: string;
+  /** False: messages stay in the queue for other consumers. */
+  readonly worker: boolean;
 }
 
 /** Names under which a browser reaches this machine itself; with another Host header a page of a stranger is asking. */
@@ -39,7 +41,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   const retention =
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
-  const pipeline = createPipeline({ backend, telemetry, ...retention });
+  const { aggregates = [] } = config;
+  const pipeline = createPipeline({ backend, telemetry, aggregates, ...retention });
   await pipeline.sweep({ minAgeMs: 0, lookBackMs: MS_PER_DAY });
   const app = createApp({
     pipeline,
@@ -51,10 +54,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   const server = await start(app.fetch, { port, hostname: options.host });
   const timer = setInterval(() => sweepQuietly(pipeline, telemetry), SWEEP_INTERVAL_MS);
   timer.unref();
+  const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
   process.stdout.write(`pik serves ${dir} at http://${options.host}:${addressPort(server)} (ctrl-c stops it)\n`);
   await stopSignal();
   clearInterval(timer);
   await stop(server);
+  await worker?.stop();
   await pipeline.close();
 }
 

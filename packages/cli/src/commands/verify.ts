@@ -7,6 +7,7 @@ import { createProgress, grouped, printable, table } from '../terminal.ts';
 interface Verification {
   packs: number;
   receipts: number;
+  versions: number;
   counts: Record<string, number>;
   faults: VerifyPage['faults'];
   digest: string;
@@ -14,11 +15,12 @@ interface Verification {
 
 /** Holds log and index against each other; true when they agree. */
 export async function verify(options: GlobalOptions & { digest?: boolean }): Promise<boolean> {
-  const total: Verification = { packs: 0, receipts: 0, counts: {}, faults: [], digest: '' };
+  const total: Verification = { packs: 0, receipts: 0, versions: 0, counts: {}, faults: [], digest: '' };
   const progress = createProgress('verifying', 0);
   for await (const page of investigator(options).readVerification()) {
     total.packs += page.packs;
     total.receipts += page.receipts;
+    total.versions += page.versions;
     for (const [status, n] of Object.entries(page.counts)) total.counts[status] = (total.counts[status] ?? 0) + n;
     total.faults.push(...page.faults);
     total.digest = page.digest;
@@ -29,9 +31,13 @@ export async function verify(options: GlobalOptions & { digest?: boolean }): Pro
   return total.faults.length === 0;
 }
 
-function verificationText({ packs, receipts, counts, faults, digest }: Verification, withDigest: boolean): string {
+function verificationText(
+  { packs, receipts, versions, counts, faults, digest }: Verification,
+  withDigest: boolean,
+): string {
   const settled = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
   const lines = [`${grouped(packs)} packs with ${grouped(receipts)} receipts: ${settled.join(', ') || 'nothing'}`];
+  if (versions > 0) lines.push(`${grouped(versions)} versions of values, each with its manifest`);
   if (faults.length === 0) lines.push('Log and index agree.');
   else
     lines.push(

@@ -294,6 +294,7 @@ describe('what reaches the pipeline', () => {
     const { call, pipeline } = open({}, { now: () => 1_234 });
     const answer = await call('/import?dry_run=true', ingest('{}\n', { 'content-type': 'application/jsonl' }));
     expect(pipeline.calls).toEqual([
+      ['arriving', 1_234],
       [
         'ingest',
         {

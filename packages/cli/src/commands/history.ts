@@ -1,0 +1,50 @@
+import type { AggregateVersion } from '@pik/schema';
+
+import { type GlobalOptions, investigator, print } from '../session.ts';
+import { printable, table } from '../terminal.ts';
+
+/** Whose value. */
+export interface HistoryOptions extends GlobalOptions {
+  readonly metric: string;
+  readonly key: string;
+  readonly window?: string;
+}
+
+/** Lists the versions of a value, oldest first: what was known, and when. */
+export async function history(options: HistoryOptions): Promise<void> {
+  const { metric, key, window } = options;
+  const found: AggregateVersion[] = [];
+  for await (const version of investigator(options).getAggregateHistory({ metric, key, window_start: window }))
+    found.push(version);
+  print(options, found, () => {
+    if (found.length === 0) return 'No version yet: a replay of the window makes the first one.';
+    const rows = found.map((v) => [
+      v.window_start.slice(0, 16),
+      v.version,
+      printable(JSON.stringify(v.value)),
+      v.input_count,
+      v.as_of.slice(0, 19),
+      v.unsettled ? 'unsettled' : '',
+      v.inputs_hash.slice(0, 12),
+      v.trigger.replay_id,
+    ]);
+    return table(['window', 'version', 'value', 'inputs', 'as of', '', 'inputs hash', 'replay'], rows);
+  });
+}
+
+/** Which value, and as of when. */
+export interface ComputeOptions extends HistoryOptions {
+  readonly window: string;
+  readonly asOf?: string;
+}
+
+/** Folds a value now, or as it was known at a receive time. Writes nothing. */
+export async function compute(options: ComputeOptions): Promise<void> {
+  const { metric, key, window, asOf } = options;
+  const answer = await investigator(options).computeAggregate({ metric, key, window_start: window, as_of: asOf });
+  print(options, answer, () => {
+    const unsettled = answer.unsettled ? ', not settled yet' : '';
+    const span = `${answer.window_start.slice(0, 16)}Z to ${answer.window_end.slice(0, 16)}Z`;
+    return `${printable(JSON.stringify(answer.value))}\n${metric} of ${printable(key)}, ${span}, from ${answer.input_count} events received by ${answer.as_of}${unsettled}`;
+  });
+}

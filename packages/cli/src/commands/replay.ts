@@ -1,0 +1,157 @@
+import { durationText, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
+import type { Investigator, ListedReplay, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
+
+import { type GlobalOptions, investigator, print } from '../session.ts';
+import { createProgress, grouped, printable, table } from '../terminal.ts';
+
+/** Which past events to send again, or which replay to go on with or to end. */
+export interface ReplayOptions extends GlobalOptions {
+  readonly entity?: string;
+  readonly source?: string;
+  readonly type?: string;
+  readonly event?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly receivedFrom?: string;
+  readonly receivedTo?: string;
+  readonly metric?: readonly string[];
+  readonly asOf?: string;
+  readonly limit?: string;
+  readonly includeDuplicates?: boolean;
+  readonly dryRun?: boolean;
+  readonly reason?: string;
+  readonly resume?: string;
+  readonly cancel?: string;
+  readonly wait?: boolean;
+  readonly timeout: string;
+}
+
+/** Sends past events again, says what that would change, or goes on with or ends a replay. */
+export async function replay(options: ReplayOptions): Promise<boolean> {
+  const ask = investigator(options);
+  if (options.cancel !== undefined) return show(options, await ask.cancelReplay(options.cancel));
+  if (options.dryRun) return showPlan(options, await ask.planReplay(selection(options)));
+  const progress = createProgress('replaying', 0);
+  let shown = 0;
+  const onProgress = ({ sent }: { sent: number }) => {
+    progress.add(sent - shown);
+    shown = sent;
+  };
+  try {
+    const handle = await begin(ask, options, onProgress);
+    const { notes } = await handle.result();
+    progress.stop();
+    for (const note of notes) process.stderr.write(`${printable(note)}\n`);
+    const timeoutMs = Number(options.timeout) * 1000;
+    return show(options, options.wait === false ? await handle.status() : await handle.processed({ timeoutMs }));
+  } finally {
+    progress.stop();
+  }
+}
+
+async function begin(
+  ask: Investigator,
+  options: ReplayOptions,
+  onProgress: (progress: { sent: number }) => void,
+): Promise<ReplayHandle> {
+  if (options.resume !== undefined) return ask.resumeReplay(options.resume, { onProgress });
+  return ask.replay(selection(options), { reason: options.reason, onProgress });
+}
+
+function selection(options: ReplayOptions): ReplayRequest {
+  const { limit } = options;
+  if (limit !== undefined && !/^\d+$/.test(limit))
+    throw new KitError('REQUEST_INVALID', '--limit must be a whole number');
+  return {
+    entity_id: options.entity,
+    source: options.source,
+    event_type: options.type,
+    event_ids: options.event,
+    start_time: options.from,
+    end_time: options.to,
+    received_from: options.receivedFrom,
+    received_to: options.receivedTo,
+    metrics: options.metric,
+    as_of: options.asOf,
+    limit: limit === undefined ? undefined : Number(limit),
+    include_duplicates: options.includeDuplicates,
+  };
+}
+
+function show(options: ReplayOptions, view: ReplayView): boolean {
+  print(options, view, () => viewText(view));
+  return true;
+}
+
+function viewText(view: ReplayView): string {
+  const { touched, done, changed } = view.windows;
+  const lines = [
+    `Replay ${view.replay_id} is ${view.status}: ${grouped(view.sent)} events in ${grouped(view.messages)} messages, as of ${view.as_of}.`,
+    `${grouped(done)} of ${grouped(touched)} touched windows were computed again, ${grouped(changed)} of them changed.`,
+  ];
+  if (view.status === 'RUNNING') lines.push(`pik replay --resume ${view.replay_id} goes on with it.`);
+  return lines.join('\n');
+}
+
+/** Windows that are named one by one; the others are counted. */
+const WINDOWS_SHOWN = 40;
+
+function showPlan(options: ReplayOptions, plan: ReplayPlan): boolean {
+  const { apply: _, ...facts } = plan;
+  print(options, facts, () => planText(plan));
+  return plan.raw_missing.length === 0 && plan.windows.every(({ problem }) => problem === null);
+}
+
+function planText(plan: ReplayPlan): string {
+  const changing = plan.windows.filter(({ changes, problem }) => changes || problem !== null);
+  const lines = [
+    `Nothing was sent. A replay would send ${grouped(plan.would_send)} events in ${grouped(plan.messages)} messages, as of ${plan.as_of}.`,
+    `They lie on ${plan.days.length} days, in packs of ${grouped(plan.raw_bytes)} bytes; ${grouped(plan.already_processed)} of them are in every latest version already.`,
+  ];
+  if (plan.beyond_limit > 0)
+    lines.push(`One call alone would leave out ${grouped(plan.beyond_limit)} of them: the replay takes ${plan.calls}.`);
+  for (const key of plan.raw_missing) lines.push(`Missing in the raw log: ${key}`);
+  lines.push(
+    `${grouped(changing.length)} of ${grouped(plan.windows.length)} touched windows would change${changing.length === 0 ? '.' : ':'}`,
+  );
+  if (changing.length > 0)
+    lines.push(table(['metric', 'key', 'window', 'now', 'then', ''], changing.slice(0, WINDOWS_SHOWN).map(windowRow)));
+  if (changing.length > WINDOWS_SHOWN)
+    lines.push(`and ${grouped(changing.length - WINDOWS_SHOWN)} more; --json has all`);
+  for (const note of plan.notes) lines.push(printable(note));
+  return lines.join('\n');
+}
+
+function windowRow(window: PlannedWindow): string[] {
+  const { metric, key, window_start, current, predicted, problem } = window;
+  return [
+    metric,
+    key,
+    window_start.slice(0, 16),
+    current === null ? '–' : JSON.stringify(current.value),
+    predicted === null ? '–' : JSON.stringify(predicted.value),
+    problem === null ? '' : `${problem.code}: ${problem.detail}`,
+  ];
+}
+
+/** Lists replays, the latest first. */
+export async function replays(options: GlobalOptions & { limit: string }): Promise<void> {
+  const found: ListedReplay[] = [];
+  for await (const one of investigator(options).readReplays()) {
+    found.push(one);
+    if (found.length >= Number(options.limit)) break;
+  }
+  print(options, found, () => {
+    if (found.length === 0) return 'Nothing was replayed.';
+    const rows = found.map((r) => [
+      r.requested_at.slice(0, 19),
+      r.status,
+      r.sent,
+      r.requested_by ?? '',
+      r.reason ?? '',
+      r.ended_at === null ? '' : durationText(Date.parse(r.ended_at) - Date.parse(r.requested_at)),
+      r.replay_id,
+    ]);
+    return table(['requested', 'status', 'sent', 'by', 'why', 'took', 'replay'], rows);
+  });
+}

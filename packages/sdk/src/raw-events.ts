@@ -1,0 +1,53 @@
+import { KitError, type RawEvent } from '@pik/schema';
+
+import { type Asking, type CallOptions, type Query, send } from './ask.ts';
+import { callError } from './connection.ts';
+
+type StreamLine = RawEvent & {
+  end?: true;
+  next_cursor?: string | null;
+  error?: { code: 'RAW_MISSING' | 'RAW_CORRUPT'; detail: string };
+};
+
+/** Events with their received text, page by page. A stream that is cut short is an error, never an end. */
+export async function* readRawEvents(
+  asking: Asking,
+  route: 'timeline' | 'selection',
+  { query, ...options }: CallOptions & { query: Query },
+): AsyncGenerator<RawEvent> {
+  let cursor: string | null | undefined;
+  do {
+    const question = { ...options, query: { ...query, include: 'body', cursor: cursor ?? undefined } };
+    const response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }));
+    cursor = undefined;
+    for await (const line of readLines(response)) {
+      const value = JSON.parse(line) as StreamLine;
+      if (value.error !== undefined) throw new KitError(value.error.code, value.error.detail);
+      if (value.end === true) cursor = value.next_cursor ?? null;
+      else yield value;
+    }
+    if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was cut short');
+  } while (cursor !== null);
+}
+
+async function* readLines(response: Response): AsyncGenerator<string> {
+  if (response.body === null) return;
+  const reader = response.body
+    .pipeThrough(new TextDecoderStream('utf-8', { fatal: true, ignoreBOM: true }))
+    .getReader();
+  let rest = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const lines = (rest + value).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (cause) {
+    throw callError(cause, { aborted: false, timedOut: (cause as Error | null)?.name === 'TimeoutError' });
+  } finally {
+    // A caller who stops in the middle wants no more of it.
+    await reader.cancel().catch(() => undefined);
+  }
+}

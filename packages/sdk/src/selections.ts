@@ -1,0 +1,84 @@
+import type { Time } from './ask.ts';
+
+/** Which events of an entity: half-open in event time, as they were known at `as_of`. */
+export interface TimelineSelection {
+  readonly entity_id: string;
+  readonly start_time?: Time | undefined;
+  readonly end_time?: Time | undefined;
+  readonly as_of?: Time | undefined;
+  /** Events of one page. Default 500, at most 1,000. */
+  readonly limit?: number | undefined;
+}
+
+/** Which events of all entities: half-open in event time, of a source or type where they are named. */
+export interface RangeSelection {
+  readonly entity_id?: undefined;
+  readonly start_time: Time;
+  readonly end_time: Time;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  /** Only first received at or after this time, and before that one. */
+  readonly received_from?: Time | undefined;
+  readonly received_to?: Time | undefined;
+  readonly as_of?: Time | undefined;
+  /** Events of one page. Default 500, at most 1,000. */
+  readonly limit?: number | undefined;
+}
+
+/** Which past events a replay sends: of an entity, a source, a type or a time range, or named by their ids. */
+export interface ReplayRequest {
+  readonly entity_id?: string | undefined;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  /** At most 1,000; without a time range. */
+  readonly event_ids?: readonly string[] | undefined;
+  readonly start_time?: Time | undefined;
+  readonly end_time?: Time | undefined;
+  readonly received_from?: Time | undefined;
+  readonly received_to?: Time | undefined;
+  /** Only windows of these metrics are computed again. Default: all. */
+  readonly metrics?: readonly string[] | undefined;
+  /** Events received by then. Default: now. */
+  readonly as_of?: Time | undefined;
+  /** Events of one call. Default 10,000, at most 100,000. */
+  readonly limit?: number | undefined;
+  /** Further receipts go into the messages too; no aggregate changes by them. */
+  readonly include_duplicates?: boolean | undefined;
+}
+
+/** Whose value, and of which window. */
+export interface ValueSelection {
+  readonly metric: string;
+  /** An entity id, a source, the JSON array of source and type, or `all`: as the metric is grouped. */
+  readonly key: string;
+  /** The time at which the window starts, or for windows of a day their date in the metric's zone. */
+  readonly window_start: Time;
+}
+
+/** What a report covers; everything may be left out. */
+export interface ReportSelection {
+  readonly start_time?: Time | undefined;
+  readonly end_time?: Time | undefined;
+  readonly as_of?: Time | undefined;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  /** Which time the range means. Default: the event's own. */
+  readonly basis?: 'event' | 'received' | undefined;
+  /** Default: source and event type. */
+  readonly by?: readonly ('source' | 'event_type' | 'day' | 'hour')[] | undefined;
+  readonly include_imported?: boolean | undefined;
+}
+
+/** Which event to explain. */
+export type EventSelection =
+  | string
+  | { readonly source: string; readonly event_type: string; readonly entity_id: string; readonly key: string }
+  | { readonly entity_id: string; readonly event_time: Time };
+
+/** Which rejected receipts: half-open in receive time. */
+export interface RejectsSelection {
+  readonly start_time?: Time | undefined;
+  readonly end_time?: Time | undefined;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+}
