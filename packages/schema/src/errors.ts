@@ -72,7 +72,7 @@ const BACKEND_CODES = {
   FILE_EXISTS: final(500, 'Another object is already stored under this key.'),
   MANIFEST_MISSING: final(500, 'A version names a manifest that is not there.'),
   MANIFEST_CORRUPT: final(500, 'A manifest cannot be read, or is not what its name says.'),
-  AGGREGATE_FAILED: final(500, 'A function of the aggregate threw, or its value is no JSON.'),
+  AGGREGATE_FAILED: final(422, 'A function of the aggregate threw, or its value is no JSON.'),
   MESSAGE_INVALID: final(500, 'A message of the queue is not one of a replay.'),
   MESSAGE_ABANDONED: final(
     500,
