@@ -1,12 +1,14 @@
-import { KitError, LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
+import { LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import type { Context } from '../src/operations/context.ts';
 import { sweep } from '../src/operations/sweep.ts';
 import type { IngestAnswer } from '../src/pipeline.ts';
 import type { Backend } from '../src/ports/backend.ts';
-import { createFaultyBackend, type Fault, type FaultyBackend } from '../src/testing/faulty-backend.ts';
+import { createFaultyBackend, type Fault } from '../src/testing/faulty-backend.ts';
 import { createMemoryBackend } from '../src/testing/memory-backend.ts';
+import { type CrashingProcess, createProcess } from './support/crashing.ts';
 import {
   expectInvariants,
   receivedText,
@@ -41,44 +43,21 @@ interface Acknowledged {
   readonly result: IngestAnswer['results'][number];
 }
 
-/** A process that may die, over a backend that lasts. */
-function createProcess(durable: Backend, faults: readonly Fault[]) {
-  let backend: FaultyBackend = createFaultyBackend(durable, faults);
-  let passed = 0;
-  return {
-    get context() {
-      return start(backend);
-    },
-    /** After a crash: a new process, for which the faults that are left come at their later calls. */
-    async recover() {
-      if (!backend.crashed) return;
-      passed += backend.calls;
-      backend = createFaultyBackend(
-        durable,
-        faults.map(({ call, kind }) => ({ call: call - passed, kind })),
-      );
-      await sweep(start(backend), SWEEP).catch(() => undefined);
-      await this.recover();
-    },
-  };
+function createIngesting(durable: Backend, faults: readonly Fault[]): CrashingProcess<Context> {
+  return createProcess(durable, faults, { start, onStart: (context) => sweep(context, SWEEP) });
 }
 
 async function sendUntilAnswered(
-  process: ReturnType<typeof createProcess>,
+  process: CrashingProcess<Context>,
   records: readonly SmallRecord[],
 ): Promise<Acknowledged[]> {
   const acknowledged: Acknowledged[] = [];
   for (;;) {
-    try {
-      const { results } = await send(process.context, records);
-      for (const [i, result] of results.entries()) {
-        if (result.status !== 'PENDING') acknowledged.push({ record: records[i] as SmallRecord, result });
-      }
-      if (!results.some(({ status }) => status === 'PENDING')) return acknowledged;
-    } catch (error) {
-      if (KitError.is(error)) expect(error.retryable).toBe(true);
-      await process.recover();
+    const { results } = await process.untilDone((context) => send(context, records));
+    for (const [i, result] of results.entries()) {
+      if (result.status !== 'PENDING') acknowledged.push({ record: records[i] as SmallRecord, result });
     }
+    if (!results.some(({ status }) => status === 'PENDING')) return acknowledged;
   }
 }
 
@@ -89,7 +68,7 @@ test('G1, G20, G21, I1–I3, I13, D01, D02: after any faults and one sweep nothi
       fc.array(fault, { minLength: 1, maxLength: 4 }),
       async (requests, faults) => {
         const durable = createMemoryBackend();
-        const process = createProcess(durable, faults);
+        const process = createIngesting(durable, faults);
         const acknowledged: Acknowledged[] = [];
         for (const records of requests) acknowledged.push(...(await sendUntilAnswered(process, records)));
         await sweep(start(durable), SWEEP);

@@ -11,6 +11,7 @@ import {
   expectVersions,
   inputsOf,
   type LoggedEvent,
+  recordSends,
   type SmallEvent,
   type SmallWorld,
   sendEvents,
@@ -79,18 +80,6 @@ interface Run {
   pipeline: Pipeline;
 }
 
-/** Remembers what goes into the queue; everything else passes. */
-function recorded(backend: Backend, sent: Map<string, string>): Backend {
-  const queue: Backend['queue'] = {
-    ...backend.queue,
-    send(messages) {
-      for (const { message_id, body } of messages) sent.set(message_id, body);
-      return backend.queue.send(messages);
-    },
-  };
-  return { ...backend, queue };
-}
-
 async function execute(run: Run, command: Command): Promise<void> {
   const { clock } = run.world;
   // No two commands in one millisecond: what is received in the same one as a version is as of has no order.
@@ -129,7 +118,7 @@ async function execute(run: Run, command: Command): Promise<void> {
       );
       break;
     case 'restart':
-      run.pipeline = run.world.pipelineOver(recorded(run.world.backend, run.sent));
+      run.pipeline = run.world.pipelineOver(recordSends(run.world.backend, run.sent));
   }
 }
 
@@ -145,7 +134,7 @@ test('G13, G15, Q1, Q2, Q13, Q14: any history ends in versions that are pure fol
     fc.asyncProperty(fc.array(command, { minLength: 3, maxLength: 14 }), async (commands) => {
       const world = createSmallWorld();
       const sent = new Map<string, string>();
-      const run: Run = { world, replays: [], sent, pipeline: world.pipelineOver(recorded(world.backend, sent)) };
+      const run: Run = { world, replays: [], sent, pipeline: world.pipelineOver(recordSends(world.backend, sent)) };
       for (const one of commands) await execute(run, one);
       // Half of the replays that were left half-way are gone on with; the others stay as they are.
       for (const [i, replay] of run.replays.entries()) while (i % 2 === 0 && !replay.ended) await nextPart(run, replay);

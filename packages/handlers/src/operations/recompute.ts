@@ -43,7 +43,9 @@ export async function recompute(context: Context, target: WindowTarget, trigger:
     const inputs_hash = await inputsHash(inputs);
     if (isSame(latest, inputs, { inputs_hash, aggregate })) {
       if (latest !== null && latest.functions_hash !== aggregate.functions_hash) warnOfFunctions(context, aggregate);
-      return { result: 'UNCHANGED', version: latest?.version ?? null };
+      // What an earlier delivery of this replay appended counts as appended.
+      const ours = latest?.replay_id === trigger.replay_id;
+      return { result: ours ? 'APPENDED' : 'UNCHANGED', version: latest?.version ?? null };
     }
     const facts = { aggregate, target, window, trigger, latest, inputs, inputs_hash, unsettled, computationId };
     const row = await nextVersion(context, facts);

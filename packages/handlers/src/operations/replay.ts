@@ -30,7 +30,11 @@ export async function replay(context: Context, body: ReplayBody, requester: Requ
   const record = await openReplay(context, body, requester);
   const cursor = body.cursor ?? '';
   const known = await context.backend.replays.getPart(record.replay_id, cursor);
-  if (known !== null) return answer(record, known, []);
+  if (known !== null) {
+    // Its first answer may have been lost to a crash that came before the file of the end.
+    if (known.next_cursor === null) await writeReplayEnd(context, record.replay_id);
+    return answer(record, known, []);
+  }
   if (record.status === 'CANCELLED') throw new KitError('REPLAY_CANCELLED');
   if (cursor !== (record.next_cursor ?? '')) throw new KitError('CURSOR_INVALID');
   const page = await walk(context, {

@@ -108,6 +108,18 @@ export const WHOLE_RANGE = {
   end_time: new Date(DAY_START + 72 * HOUR_MS).toISOString(),
 };
 
+/** Remembers what goes into the queue, by the ids of the messages; everything else passes. */
+export function recordSends(backend: Backend, sent: Map<string, string>): Backend {
+  const queue: Backend['queue'] = {
+    ...backend.queue,
+    send(messages) {
+      for (const { message_id, body } of messages) sent.set(message_id, body);
+      return backend.queue.send(messages);
+    },
+  };
+  return { ...backend, queue };
+}
+
 /** An event as the raw log has it, with what it was decided to be. */
 export interface LoggedEvent {
   readonly event_id: string;
