@@ -3,6 +3,8 @@ export interface InFlight {
   /** Notes a receive time under a name; the name is free again after `release`. */
   hold(name: string | symbol, receivedMs: number): void;
   release(name: string | symbol): void;
+  /** Releases the packs that pass: names that are texts are those of packs. */
+  releasePacks(passes: (packId: string) => boolean): void;
   /** The oldest receive time that is noted; `Infinity` without any. */
   oldestMs(): number;
 }
@@ -16,6 +18,9 @@ export function createInFlight(): InFlight {
     },
     release(name) {
       held.delete(name);
+    },
+    releasePacks(passes) {
+      for (const name of held.keys()) if (typeof name === 'string' && passes(name)) held.delete(name);
     },
     oldestMs: () => Math.min(...held.values()),
   };

@@ -27,9 +27,10 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
   if (request.dryRun) return { ...answer(arrivals, await rehearse(context, arrivals), null), single, unreadable };
   // Asked before the append, so that retries during an outage of the index do not pile up packs.
   await context.backend.index.ping();
-  const pack = await appendPack(context, arrivals, { ...request, imported: request.mode === 'import' });
-  // Until the sweeper comes, if this goes wrong: what is in the log and not in the index makes answers unsettled.
-  context.inFlight.hold(pack.pack_id, request.receivedMs);
+  const packId = context.newId();
+  // Until the sweeper comes, if this goes wrong: what may be in the log and not in the index makes answers unsettled.
+  context.inFlight.hold(packId, request.receivedMs);
+  const pack = await appendPack(context, arrivals, { ...request, packId, imported: request.mode === 'import' });
   const { verdicts } = await admitArrivals(context, arrivals, pack);
   return { ...answer(arrivals, verdicts, pack), single, unreadable };
 }

@@ -1,4 +1,4 @@
-import { KitError, parseTime } from '@pik/schema';
+import { KitError, packStoredMs, parseTime } from '@pik/schema';
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
 import type { Envelope } from '../domain/pack-codec.ts';
@@ -32,7 +32,11 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
   const summary = { packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 };
   if (toMs <= fromMs) return summary;
   await sweepRange(context, { fromMs, toMs }, summary);
-  if (summary.packs_pending === 0) await index.setMark(SWEEP_MARK, toMs);
+  if (summary.packs_pending === 0) {
+    await index.setMark(SWEEP_MARK, toMs);
+    // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
+    context.inFlight.releasePacks((packId) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs);
+  }
   if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);
   return summary;
 }
