@@ -7,9 +7,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalBackend } from '../src/backends/local/open.ts';
 import { createPipeline } from '../src/create-pipeline.ts';
 import type { Pipeline } from '../src/pipeline.ts';
+import { workOff } from './support/replays.ts';
 import { recordText, type SmallRecord } from './support/world.ts';
 
 // G18. Each change is planted in a copy of its own, behind the back of the kit; verify must find it and name its place.
+
+/** The day of all records. */
+const WHOLE_DAY = { start_time: '2025-12-28T00:00:00Z', end_time: '2025-12-29T00:00:00Z' };
 
 let dir: string;
 let pipeline: Pipeline;
@@ -58,10 +62,10 @@ async function verifyAll(): Promise<{ codes: string[]; digest: string }> {
   return { codes, digest };
 }
 
-/** Changes the index as somebody with the file at hand could. */
-async function change(sql: string): Promise<void> {
+/** Changes a file as somebody with it at hand could. */
+async function change(sql: string, file = 'index.db'): Promise<void> {
   await pipeline.close();
-  const db = new DatabaseSync(join(dir, 'index.db'));
+  const db = new DatabaseSync(join(dir, file));
   db.exec(sql);
   db.close();
   pipeline = createPipeline({ backend: await openLocalBackend({ dir }) });
@@ -134,5 +138,75 @@ describe('verify', () => {
     const before = (await verifyAll()).digest;
     await send([{ entity: 9, key: null, minute: 0, value: 1, broken: false }]);
     expect((await verifyAll()).digest).not.toBe(before);
+  });
+});
+
+describe('verify of what replays leave behind', () => {
+  beforeEach(async () => {
+    await pipeline.replay(WHOLE_DAY, { principal: 'ana', requestId: 'r' });
+    await workOff(pipeline);
+    await send([{ entity: 1, key: null, minute: 2, value: 5, broken: false }]);
+    await pipeline.replay(WHOLE_DAY, { principal: 'ana', requestId: 'r' });
+    await workOff(pipeline);
+  });
+
+  it('finds nothing where nothing was changed', async () => {
+    expect((await verifyAll()).codes).toEqual([]);
+  });
+
+  it.each([
+    ['the value of a version', "UPDATE version SET value_json = '99' WHERE version = 1", 'VERSION_DIFFERS'],
+    ['the time that a version is as of', 'UPDATE version SET as_of_ms = as_of_ms - 1', 'VERSION_DIFFERS'],
+    ['who asked for a version', "UPDATE version SET replay_id = 'nobody'", 'VERSION_DIFFERS'],
+    ['a count of inputs', 'UPDATE version SET input_count = input_count + 1', 'MANIFEST_DIFFERS'],
+    ['a hash of inputs', "UPDATE version SET inputs_hash = 'x'", 'MANIFEST_DIFFERS'],
+    ['a latest version that is gone', 'DELETE FROM version WHERE version = 2', 'VERSION_ROW_MISSING'],
+    [
+      'an earlier version that is gone',
+      "DELETE FROM version WHERE version = 1 AND key = 'entity_1'",
+      'VERSION_ROW_MISSING',
+    ],
+    [
+      'a version that nobody computed',
+      "INSERT INTO version SELECT metric, 'nobody', window_start_ms, version, window_end_ms, time_zone, time_zone_data, value_json, input_count, inputs_hash, definition_version, definition_hash, functions_hash, manifest_key, as_of_ms, unsettled, replay_id, computed_ms, computation_id FROM version LIMIT 1",
+      'VERSION_FILE_MISSING',
+    ],
+    ['why a replay was asked for', "UPDATE replay SET reason = 'another'", 'REPLAY_DIFFERS'],
+    ['who asked for a replay', "UPDATE replay SET requested_by = 'bob'", 'REPLAY_DIFFERS'],
+    [
+      'a replay that is gone',
+      'DELETE FROM replay WHERE replay_id = (SELECT max(replay_id) FROM replay)',
+      'REPLAY_ROW_MISSING',
+    ],
+  ])('names %s', async (_, sql, code) => {
+    await change(sql, 'history.db');
+    expect((await verifyAll()).codes).toContain(code);
+  });
+
+  it.each([
+    ['a manifest that is gone', /^manifests.*gz$/, null, 'MANIFEST_MISSING'],
+    ['a manifest that was changed', /^manifests.*gz$/, 'x', 'MANIFEST_CORRUPT'],
+    ['a file of a version that is gone', /^manifests.v1.versions/, null, 'VERSION_FILE_MISSING'],
+    ['a file of a version that was changed', /^manifests.v1.versions/, '{}', 'VERSION_FILE_CORRUPT'],
+    ['a record of a replay that is gone', /^records.*replays/, null, 'REPLAY_FILE_MISSING'],
+    ['a record of a replay that was changed', /^records.*replays/, '{}', 'REPLAY_DIFFERS'],
+  ] as const)('names %s', async (_, folder, text, code) => {
+    const files = readdirSync(dir, { recursive: true, encoding: 'utf8' });
+    const [file = ''] = files.filter(
+      (name) => folder.test(name) && /\.(gz|json)$/.test(name) && !name.endsWith('.end.json'),
+    );
+    if (text === null) rmSync(join(dir, file));
+    else writeFileSync(join(dir, file), text);
+    expect((await verifyAll()).codes).toContain(code);
+  });
+
+  it('gives another digest when versions have moved', async () => {
+    const before = (await verifyAll()).digest;
+    expect((await verifyAll()).digest).toBe(before);
+    await send([{ entity: 1, key: null, minute: 3, value: 5, broken: false }]);
+    const between = (await verifyAll()).digest;
+    await pipeline.replay(WHOLE_DAY, { principal: null, requestId: 'r' });
+    await workOff(pipeline);
+    expect(new Set([before, between, (await verifyAll()).digest]).size).toBe(3);
   });
 });

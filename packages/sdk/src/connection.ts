@@ -31,6 +31,8 @@ export function connect(options: ConnectionOptions): Call {
     const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;
     const request = new Request(base + path, { ...init, headers, signal: stop, redirect: 'manual' });
     try {
+      // An app's own `fetch` need not look at the signal.
+      stop.throwIfAborted();
       return await send(request);
     } catch (cause) {
       throw callError(cause, { aborted: signal?.aborted ?? false, timedOut: timeout.aborted });

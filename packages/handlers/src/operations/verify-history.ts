@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 
 import { KitError, sha256Hex } from '@pik/schema';
 
-import { replayRecordKey, replayRecordText } from '../domain/replay-view.ts';
+import {
+  parseReplayEnd,
+  parseReplayRecord,
+  REPLAY_PREFIX,
+  replayRecordKey,
+  replayRecordText,
+} from '../domain/replay-view.ts';
 import { type VerifyFault, verifyFault } from '../domain/verify.ts';
 import { parseVersionText, VERSION_PREFIX, versionFileKey, versionText } from '../domain/version-view.ts';
 import { hashedElement } from '../domain/window-input.ts';
@@ -10,16 +17,19 @@ import type { VersionRow } from '../ports/history-rows.ts';
 import type { Page } from '../ports/queries.ts';
 import type { Context } from './context.ts';
 import { readManifest } from './manifest-store.ts';
+import { readPages } from './pages.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
 
 /** Where the walk along versions and replays goes on. */
 export interface HistoryPlace {
-  readonly part: 'versions' | 'version files' | 'replays';
+  readonly part: 'versions' | 'version files' | 'replays' | 'replay files';
   readonly cursor: string | null;
 }
 
-const PARTS: readonly HistoryPlace['part'][] = ['versions', 'version files', 'replays'];
+const PARTS: readonly HistoryPlace['part'][] = ['versions', 'version files', 'replays', 'replay files'];
 const ROWS_PER_CALL = 100;
+/** A row comes before its file; while processors work, the file may be a moment behind. */
+const FILE_DELAY_MS = 200;
 
 /** Holds versions against their manifests and files, and replays against their files. */
 export async function verifyHistory(context: Context, place: VerifyPlace): Promise<VerifyPart> {
@@ -37,7 +47,7 @@ export async function verifyHistory(context: Context, place: VerifyPlace): Promi
     versions = page.items.length;
     next = page.next;
   } else {
-    const page = part === 'replays' ? await replayFaults(context, cursor) : await fileFaults(context, cursor);
+    const page = await FILE_CHECKS[part](context, cursor);
     faults.push(...page.items);
     next = page.next;
   }
@@ -63,7 +73,7 @@ function nextPlace(part: HistoryPlace['part'], cursor: string | null): HistoryPl
 async function versionFaults(context: Context, row: VersionRow): Promise<VerifyFault[]> {
   const what = `Version ${row.version} of ${row.metric}`;
   const faults: VerifyFault[] = [];
-  const file = await context.backend.files.get(versionFileKey(row));
+  const file = await fileOf(context, versionFileKey(row));
   if (file === null) faults.push(verifyFault('VERSION_FILE_MISSING', `${what} has no file.`, {}));
   else if (Buffer.from(file).toString('utf8') !== versionText(row))
     faults.push(verifyFault('VERSION_DIFFERS', `${what} is not what its file says.`, {}));
@@ -99,8 +109,7 @@ async function fileFaults(context: Context, cursor: string | null): Promise<Page
       faults.push(verifyFault('VERSION_FILE_CORRUPT', `The file ${key} is not that of a version.`, {}));
       continue;
     }
-    const latest = await context.backend.aggregates.getLatest(row);
-    if (latest === null || latest.version < row.version) {
+    if (!(await hasVersion(context, row))) {
       const text = `Version ${row.version} of ${row.metric} is a file and not a row.`;
       faults.push(verifyFault('VERSION_ROW_MISSING', text, {}));
     }
@@ -108,15 +117,54 @@ async function fileFaults(context: Context, cursor: string | null): Promise<Page
   return { items: faults, next: page.next };
 }
 
+async function hasVersion({ backend: { aggregates } }: Context, row: VersionRow): Promise<boolean> {
+  const { metric, key, window_start_ms, version } = row;
+  if ((await aggregates.getLatest(row))?.version === version) return true;
+  const query = { metric, key, window_start_ms, limit: ROWS_PER_CALL };
+  for await (const known of readPages((cursor) => aggregates.listVersions({ ...query, cursor })))
+    if (known.version === version) return true;
+  return false;
+}
+
 async function replayFaults(context: Context, cursor: string | null): Promise<Page<VerifyFault>> {
   const page = await context.backend.replays.list({ limit: ROWS_PER_CALL, cursor });
   const faults: VerifyFault[] = [];
   for (const row of page.items) {
-    const bytes = await context.backend.files.get(replayRecordKey(row.replay_id));
+    const bytes = await fileOf(context, replayRecordKey(row.replay_id));
     const text = bytes === null ? null : Buffer.from(bytes).toString('utf8');
     if (text === null) faults.push(verifyFault('REPLAY_FILE_MISSING', `The replay ${row.replay_id} has no file.`, {}));
     else if (text !== replayRecordText(row))
       faults.push(verifyFault('REPLAY_DIFFERS', `The replay ${row.replay_id} is not what its file says.`, {}));
   }
   return { items: faults, next: page.next };
+}
+
+/** Records of replays that no row stands for. */
+async function replayFileFaults(context: Context, cursor: string | null): Promise<Page<VerifyFault>> {
+  const page = await context.backend.files.list(REPLAY_PREFIX, cursor);
+  const faults: VerifyFault[] = [];
+  for (const key of page.items) {
+    const bytes = await context.backend.files.get(key);
+    const text = Buffer.from(bytes ?? new Uint8Array()).toString('utf8');
+    const replayId = parseReplayRecord(text)?.replay_id;
+    if (parseReplayEnd(text) !== null) continue;
+    if (replayId === undefined || replayRecordKey(replayId) !== key)
+      faults.push(verifyFault('REPLAY_FILE_CORRUPT', `The file ${key} is not that of a replay.`, {}));
+    else if ((await context.backend.replays.get(replayId)) === null)
+      faults.push(verifyFault('REPLAY_ROW_MISSING', `The replay ${replayId} is a file and not a row.`, {}));
+  }
+  return { items: faults, next: page.next };
+}
+
+const FILE_CHECKS = {
+  'version files': fileFaults,
+  replays: replayFaults,
+  'replay files': replayFileFaults,
+} as const;
+
+async function fileOf({ backend: { files } }: Context, key: string): Promise<Uint8Array | null> {
+  const bytes = await files.get(key);
+  if (bytes !== null) return bytes;
+  await setTimeout(FILE_DELAY_MS);
+  return files.get(key);
 }
