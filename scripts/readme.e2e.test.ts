@@ -1,14 +1,16 @@
-// The lines that a newcomer copies from the README are run as they stand.
+// The lines that a newcomer copies from the README are run as they stand, in their order; its snippets are code that CI runs.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createInvestigator } from '@pik/sdk/investigator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+type Answer = Record<string, unknown>;
 
 const root = join(import.meta.dirname, '..');
-const block =
-  /<!-- A test runs these lines\. -->\n```sh\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ??
-  '';
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const block = /<!-- A test runs these lines\. -->\n```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
 const lines = block.trim().split('\n');
 const server = spawn(process.execPath, [
   join(root, 'packages/cli/dist/main.js'),
@@ -26,13 +28,51 @@ beforeAll(async () => {
 });
 afterAll(() => void server.kill());
 
-it('the README has curl lines', () => expect(lines.length).toBeGreaterThan(3));
+/** What the answer to a line must say, by the route that the line names. */
+const SENSIBLE: Record<string, (answer: Answer) => void | Promise<void>> = {
+  '/ingest': ({ status }) => expect(status).toBe('ACCEPTED'),
+  '/timeline': ({ events }) => expect(events).toHaveLength(1),
+  '/events': ({ found }) => expect(found).toBe(true),
+  '/reports/lag': ({ total }) => expect(total).toMatchObject({ count: 1 }),
+  '/reports/duplicates': ({ total }) => expect(total).toMatchObject({ receipts: 1, duplicates: 0 }),
+  '/aggregates/compute': (answer) => expect(answer).toMatchObject({ value: 1, input_count: 1 }),
+  '/replay': async (answer) => {
+    expect(answer).toMatchObject({ scanned: 1, sent: 1, messages: 1, complete: true, next_cursor: null });
+    // A person takes longer than the worker does to come to the next line.
+    const replay = await createInvestigator({ url: URL }).resumeReplay(answer.replay_id as string);
+    await replay.processed();
+  },
+  '/aggregates/versions': ({ versions }) => expect(versions).toMatchObject([{ version: 1, value: 1 }]),
+  '/replays': ({ replays }) => expect(replays).toMatchObject([{ status: 'COMPLETE', sent: 1 }]),
+};
 
-it.each(lines)('%s', (line) => {
+const routeOf = (line: string) => /\$URL(\/[a-z/]+)/.exec(line)?.[1] ?? '';
+
+it('every route that the README shows is held against what it must say', () =>
+  expect(lines.map(routeOf).sort()).toEqual(Object.keys(SENSIBLE).sort()));
+
+it('the replay of the earlier kit is among them as it was typed there', () =>
+  expect(lines).toContain(
+    `curl -X POST $URL/replay -H 'Content-Type: application/json' -d '{"entity_id":"user_123","start_time":"2025-12-28T00:00:00Z","end_time":"2025-12-29T00:00:00Z"}'`,
+  ));
+
+it.each(lines)('%s', async (line) => {
   const answer = JSON.parse(
     execFileSync('sh', ['-c', `${line} --silent --fail-with-body`], { encoding: 'utf8', env: { ...process.env, URL } }),
-  ) as Record<string, unknown>;
+  ) as Answer;
   expect(answer).not.toHaveProperty('code');
-  if (line.includes('/ingest')) expect(answer.status).toBe('ACCEPTED');
-  if (line.includes('/events')) expect(answer.found).toBe(true);
+  await SENSIBLE[routeOf(line)]?.(answer);
+});
+
+describe('snippets', () => {
+  const snippets = [...readme.matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(([, file, code]) => ({
+    file: file as string,
+    code: code as string,
+  }));
+
+  it('are there', () => expect(snippets.length).toBeGreaterThan(1));
+
+  it.each(snippets)('$file has the lines that the README shows', ({ file, code }) =>
+    expect(readFileSync(join(root, file), 'utf8')).toContain(code),
+  );
 });

@@ -1,25 +1,34 @@
-// Runs every example: those that need a server against a served kit in a temporary directory.
+// Runs every example: those that need a server against a served kit in a temporary directory, with the metric of
+// examples/earthquakes. Each must end well and say what it is there to show.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+const EXAMPLES = {
+  demo: [/2018-02-03 │ +112 │ +259 │ +147/, /version 2: 259 │ with it/],
+  embedded: [/outcomes: ACCEPTED, DUPLICATE, CONFLICT/],
+  producer: [/ACCEPTED/],
+  investigation: [/order\.placed of user_123 from checkout/],
+  earthquakes: [/computed: 112 then, 259 now/, /plan: 112 -> 259/, /version 2: 259/, /simulated.*16 of 259/],
+};
+
 const dir = mkdtempSync(join(tmpdir(), 'pik-examples-'));
-const server = spawn('node', ['packages/cli/dist/main.js', 'serve', '--port', '0', '--data', dir], {
-  stdio: ['ignore', 'pipe', 'ignore'],
-});
+const serve = ['serve', '--port', '0', '--data', dir, '--config', 'examples/earthquakes/pik.config.ts'];
+const server = spawn('node', ['packages/cli/dist/main.js', ...serve], { stdio: ['ignore', 'pipe', 'ignore'] });
 let passed = 0;
 let failed = 0;
 try {
   const PIK_URL = await listening();
-  for (const name of ['demo', 'embedded', 'producer', 'investigation']) {
+  for (const [name, shows] of Object.entries(EXAMPLES)) {
     const { status, stdout, stderr } = spawnSync('node', [`examples/${name}/src/main.ts`], {
       encoding: 'utf8',
-      env: { ...process.env, PIK_URL },
+      env: { ...process.env, PIK_URL, NO_COLOR: '1' },
     });
-    const ok = status === 0 && stdout.length > 0;
+    const missing = shows.filter((text) => !text.test(stdout));
+    const ok = status === 0 && missing.length === 0;
     console.log(`example ${name}: ${ok ? 'fine' : 'failed'}`);
-    if (!ok) console.error(stdout + stderr);
+    if (!ok) console.error(`${stdout}${stderr}exit code ${status}; not shown: ${missing.join(', ') || 'nothing'}`);
     if (ok) passed += 1;
     else failed += 1;
   }

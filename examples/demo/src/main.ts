@@ -1,15 +1,18 @@
-// The main job of the kit on real input: a week of earthquakes goes in, twice, and the first answers come out.
+// The main job of the kit on real input: a week of earthquakes goes in, twice, the first answers come out, and one day's
+// value is shown as it was known then and as it is known now.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { type Quake, readQuakes } from '@pik/example-earthquakes/quakes';
 import { createProducer } from '@pik/sdk';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 
-import { type Quake, readQuakes } from './quakes.ts';
-import { duration, heading, printTable, progressBar } from './render.ts';
+import { duration, grouped, heading, printFacts, printTable, progressBar, toSecond } from './render.ts';
 import { serveKit } from './server.ts';
+import { showWhatChanged } from './what-changed.ts';
 
 const { values } = parseArgs({ options: { limit: { type: 'string', default: '1707' } } });
 const limit = Number(values.limit);
@@ -23,10 +26,12 @@ process.on('exit', removeData);
 process.on('SIGINT', () => process.exit(130));
 
 const quakes = readQuakes(limit);
-const kit = await serveKit(dataDir);
+const config = fileURLToPath(import.meta.resolve('@pik/example-earthquakes/config'));
+const kit = await serveKit({ dataDir, config });
 console.log(`The kit runs at ${kit.url}, with its data in a temporary directory.`);
 try {
-  heading(`1. ${quakes.length.toLocaleString('en-US')} earthquakes go in, and then all of them a second time`);
+  heading(`1. ${grouped(quakes.length)} earthquakes go in, and then all of them a second time`);
+  console.log('They are a backfill: the time of the last revision stands in for the time of the arrival.');
   const first = await sendAll('first pass ', quakes, kit.url);
   const second = await sendAll('second pass', quakes, kit.url);
   const outcomes = ['ACCEPTED', 'DUPLICATE', 'CONFLICT', 'REJECTED', 'UNDELIVERED'];
@@ -38,11 +43,13 @@ try {
   const worst = await showLag(investigator);
   await showOne(investigator, worst);
   await showVerification(investigator);
+  await showWhatChanged(investigator);
 } finally {
   await kit.stop();
 }
 console.log('\nNext: `npm start` serves the kit on http://127.0.0.1:4600, README.md has the first curl lines,');
-console.log('and examples/producer and examples/investigation are twenty lines each.');
+console.log('examples/producer and examples/investigation are twenty lines each, and examples/earthquakes defines');
+console.log('the count of a day that was shown here.');
 
 /** A backfill: the last revision stands in for the receive time. */
 async function sendAll(label: string, events: readonly Quake[], url: string): Promise<Record<string, number>> {
@@ -81,26 +88,28 @@ async function showLag(investigator: Investigator): Promise<string> {
     figures.late_count,
     `${(figures.delay_share * 100).toFixed(1)} %`,
   ]);
-  printTable(['network', 'quakes', 'p50', 'p90', 'max', `over ${duration(report.late_over_ms)}`, 'of all delay'], rows);
+  printTable(
+    ['network', 'quakes', 'p50', 'p90', 'max', `over ${duration(report.late_over_ms)}`, 'of all delay'],
+    rows,
+    {
+      amounts: ['p50', 'p90', 'max', 'of all delay'],
+    },
+  );
   return report.worst[0]?.event_id ?? '';
 }
 
 async function showOne(investigator: Investigator, eventId: string): Promise<void> {
   heading('3. What happened to this one event? The latest of all');
-  const { event, summary, deliveries, bytes, lateness } = await investigator.explainEvent(eventId);
+  const { event, summary, deliveries, bytes } = await investigator.explainEvent(eventId);
   const { mag, place } = (JSON.parse(bytes?.body ?? '{}') as { payload: { mag: number; place: string } }).payload;
   console.log(summary);
-  printTable(
-    ['', ''],
-    [
-      ['quake', `magnitude ${mag}, ${place}`],
-      ['happened', event?.event_time ?? ''],
-      ['received', event?.received_at ?? ''],
-      ['later than', `${((lateness?.later_than_share ?? 0) * 100).toFixed(0)} % of the quakes of its network that day`],
-      ['further receipts', `${deliveries.length} (${deliveries.map(({ outcome }) => outcome).join(', ')})`],
-      ['bytes, read again now', `${bytes?.state}, in ${event?.raw_key.split('/').at(-1)} line ${event?.line}`],
-    ],
-  );
+  printFacts([
+    ['quake', `magnitude ${mag}, ${place}`],
+    ['happened', toSecond(event?.event_time ?? '')],
+    ['received', toSecond(event?.received_at ?? '')],
+    ['further receipts', `${deliveries.length} (${deliveries.map(({ outcome }) => outcome).join(', ')})`],
+    ['bytes read again', `${bytes?.state}, pack ${event?.pack_id}, line ${event?.line}`],
+  ]);
 }
 
 async function showVerification(investigator: Investigator): Promise<void> {
@@ -112,6 +121,6 @@ async function showVerification(investigator: Investigator): Promise<void> {
     faults += page.faults.length;
   }
   console.log(
-    `${receipts.toLocaleString('en-US')} receipts were read again from the log and held against the index: ${faults} faults.`,
+    `${grouped(receipts)} receipts were read again from the log and held against the index: ${faults} faults.`,
   );
 }

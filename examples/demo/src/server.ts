@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('main.js', import.meta.resolve('@pik/cli')));
 
 /** A kit that runs as a process of its own. */
 export interface ServedKit {
@@ -9,11 +10,9 @@ export interface ServedKit {
 }
 
 /** Starts `pik serve` on a free port. */
-export async function serveKit(dataDir: string): Promise<ServedKit> {
-  const main = join(dirname(createRequire(import.meta.url).resolve('@pik/cli')), 'main.js');
-  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--data', dataDir], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+export async function serveKit({ dataDir, config }: { dataDir: string; config: string }): Promise<ServedKit> {
+  const args = ['serve', '--port', '0', '--data', dataDir, '--config', config];
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
   return { url: await listening(child), stop: () => stop(child) };
 }
 

@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 
 /** One earthquake of the U.S. Geological Survey, as the package `vega-datasets` carries it. */
 export interface Quake {
@@ -19,9 +17,9 @@ export interface Quake {
 }
 
 /** A week of earthquakes, in the order in which their last revisions came. */
-export function readQuakes(limit: number): Quake[] {
+export function readQuakes(limit = Number.POSITIVE_INFINITY): Quake[] {
   // The package exports its code alone, so its data is found beside it.
-  const file = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data', 'earthquakes.json');
+  const file = new URL('../data/earthquakes.json', import.meta.resolve('vega-datasets'));
   const { features } = JSON.parse(readFileSync(file, 'utf8')) as { features: Quake[] };
   return features.toSorted((a, b) => a.properties.updated - b.properties.updated).slice(0, limit);
 }

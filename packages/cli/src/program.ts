@@ -35,9 +35,14 @@ export async function run(args: readonly string[]): Promise<number> {
 function errorText(error: unknown): string {
   if (!KitError.is(error))
     return `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
-  const hint = error.code === 'NETWORK' ? ' (is it running? `pik serve` starts one; --url names another)' : '';
-  return `${error.code}: ${error.message}${hint}`;
+  const hint = HINTS[error.code];
+  return `${error.code}: ${error.message}${hint === undefined ? '' : ` (${hint})`}`;
 }
+
+const HINTS: Readonly<Record<string, string>> = {
+  NETWORK: 'is it running? `pik serve` starts one; --url names another',
+  NOT_PROCESSED: 'does the server run with its worker? `pik dead-letters` lists what failed',
+};
 
 type Done = (ok: boolean | undefined) => void;
 
@@ -117,7 +122,7 @@ function addAnswers(program: Command, done: Done): void {
     .option('--time <time>', 'event time, with --entity')
     .option('--as-of <time>', 'as it was known at this receive time')
     .action(async (eventId, options) => done(await explain(eventId, options)));
-  client(program, 'rejects', 'rejected receipts and conflicts, the latest first')
+  client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first')
     .option('--from <time>', 'first receive time')
     .option('--to <time>', 'first receive time after the range')
     .option('--source <source>')
@@ -183,7 +188,7 @@ function addReplays(program: Command, done: Done): void {
 function addValues(program: Command): void {
   const value = (name: string, description: string) =>
     client(program, name, description)
-      .requiredOption('--metric <metric>')
+      .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
       .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all');
   value('history', 'the versions of a value, oldest first: what was known, and when')
     .option('--window <start>', 'start of the window, or the date of a day')

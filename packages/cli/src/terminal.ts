@@ -52,6 +52,24 @@ export function grouped(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
 }
 
+/** How many of what: `1 event`, `2,000 events`. */
+export function counted(count: number, word: string): string {
+  return `${grouped(count)} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** A fixed-width time without the zeros at its end: the same instant, so that it can be given back as it stands. */
+export function shortTime(time: string): string {
+  return time.replace(/\.(\d*?)0*Z$/, (_, kept: string) => (kept === '' ? 'Z' : `.${kept}Z`));
+}
+
+const VALUE_CHARS_MAX = 60;
+
+/** A value as JSON; a long one is cut, since a table is no place for it. */
+export function valueText(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
+}
+
 /** A share as a percentage. */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '@pik/schema';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { table } from '../terminal.ts';
+import { counted, shortTime, table } from '../terminal.ts';
 
 /** What to do with dead letters. */
 export interface DeadLettersOptions extends GlobalOptions {
@@ -14,14 +14,14 @@ export async function deadLetters(options: DeadLettersOptions): Promise<boolean>
   const ask = investigator(options);
   if (options.redrive !== undefined && options.redrive !== false) {
     const redriven = await ask.redriveDeadLetters(options.redrive === true ? undefined : options.redrive);
-    print(options, { redriven }, () => `${redriven} messages are back in the queue.`);
+    print(options, { redriven }, () => `Back in the queue: ${counted(redriven, 'message')}.`);
     return true;
   }
   const found: DeadLetter[] = [];
   for await (const letter of ask.readDeadLetters()) found.push(letter);
   print(options, found, () => {
     if (found.length === 0) return 'There are no dead letters.';
-    const rows = found.map((d) => [d.died_at.slice(0, 19), d.code, d.detail, d.receives, d.message_id]);
+    const rows = found.map((d) => [shortTime(d.died_at), d.code, d.detail, d.receives, d.message_id]);
     return table(['died', 'code', 'why', 'deliveries', 'message'], rows);
   });
   return found.length === 0;

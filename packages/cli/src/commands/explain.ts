@@ -2,7 +2,7 @@ import { durationText, type EventExplanation, KitError } from '@pik/schema';
 import type { EventSelection } from '@pik/sdk/investigator';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { percent, printable, table } from '../terminal.ts';
+import { percent, printable, shortTime, table, valueText } from '../terminal.ts';
 
 /** Which event: by id, by the fields of its key, or by entity and time. */
 export interface ExplainOptions extends GlobalOptions {
@@ -77,16 +77,16 @@ function historyLines({ versions, replays }: EventExplanation): string[] {
     const rows = versions.map((v) => [
       v.metric,
       v.key,
-      v.window_start.slice(0, 16),
+      shortTime(v.window_start),
       v.version,
-      JSON.stringify(v.value),
-      v.as_of.slice(0, 19),
+      valueText(v.value),
+      shortTime(v.as_of),
     ]);
     lines.push('an input of:', table(['metric', 'key', 'window', 'version', 'value', 'as of'], rows));
   }
   if (replays.length > 0) {
     const rows = replays.map((r) => [
-      r.requested_at.slice(0, 19),
+      shortTime(r.requested_at),
       r.sent === 'YES' ? 'sent' : `perhaps sent, ${r.status}`,
       r.requested_by ?? '',
       r.reason ?? '',

@@ -1,7 +1,7 @@
 import type { AggregateVersion } from '@pik/schema';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { printable, table } from '../terminal.ts';
+import { counted, printable, shortTime, table, valueText } from '../terminal.ts';
 
 /** Whose value. */
 export interface HistoryOptions extends GlobalOptions {
@@ -19,11 +19,11 @@ export async function history(options: HistoryOptions): Promise<void> {
   print(options, found, () => {
     if (found.length === 0) return 'No version yet: a replay of the window makes the first one.';
     const rows = found.map((v) => [
-      v.window_start.slice(0, 16),
+      shortTime(v.window_start),
       v.version,
-      printable(JSON.stringify(v.value)),
+      valueText(v.value),
       v.input_count,
-      v.as_of.slice(0, 19),
+      shortTime(v.as_of),
       v.unsettled ? 'unsettled' : '',
       v.inputs_hash.slice(0, 12),
       v.trigger.replay_id,
@@ -43,8 +43,12 @@ export async function compute(options: ComputeOptions): Promise<void> {
   const { metric, key, window, asOf } = options;
   const answer = await investigator(options).computeAggregate({ metric, key, window_start: window, as_of: asOf });
   print(options, answer, () => {
-    const unsettled = answer.unsettled ? ', not settled yet' : '';
-    const span = `${answer.window_start.slice(0, 16)}Z to ${answer.window_end.slice(0, 16)}Z`;
-    return `${printable(JSON.stringify(answer.value))}\n${metric} of ${printable(key)}, ${span}, from ${answer.input_count} events received by ${answer.as_of}${unsettled}`;
+    const span = `${shortTime(answer.window_start)} to ${shortTime(answer.window_end)}`;
+    const lines = [
+      printable(JSON.stringify(answer.value)),
+      `${metric} of ${printable(key)}, ${span}, from ${counted(answer.input_count, 'event')} received by ${shortTime(answer.as_of)}`,
+    ];
+    if (answer.unsettled) lines.push('unsettled: something received by then may still be on its way into the index');
+    return lines.join('\n');
   });
 }

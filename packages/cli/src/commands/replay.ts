@@ -2,7 +2,7 @@ import { durationText, KitError, type PlannedWindow, type ReplayView } from '@pi
 import type { Investigator, ListedReplay, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { createProgress, grouped, printable, table } from '../terminal.ts';
+import { counted, createProgress, grouped, printable, shortTime, table, valueText } from '../terminal.ts';
 
 /** Which past events to send again, or which replay to go on with or to end. */
 export interface ReplayOptions extends GlobalOptions {
@@ -86,8 +86,8 @@ function show(options: ReplayOptions, view: ReplayView): boolean {
 function viewText(view: ReplayView): string {
   const { touched, done, changed } = view.windows;
   const lines = [
-    `Replay ${view.replay_id} is ${view.status}: ${grouped(view.sent)} events in ${grouped(view.messages)} messages, as of ${view.as_of}.`,
-    `${grouped(done)} of ${grouped(touched)} touched windows were computed again, ${grouped(changed)} of them changed.`,
+    `Replay ${view.replay_id} is ${view.status}: ${counted(view.sent, 'event')} in ${counted(view.messages, 'message')}, as of ${shortTime(view.as_of)}.`,
+    `Windows touched: ${grouped(touched)}, computed again: ${grouped(done)}, with a new version: ${grouped(changed)}.`,
   ];
   if (view.status === 'RUNNING') lines.push(`pik replay --resume ${view.replay_id} goes on with it.`);
   return lines.join('\n');
@@ -103,21 +103,28 @@ function showPlan(options: ReplayOptions, plan: ReplayPlan): boolean {
 }
 
 function planText(plan: ReplayPlan): string {
-  const changing = plan.windows.filter(({ changes, problem }) => changes || problem !== null);
   const lines = [
-    `Nothing was sent. A replay would send ${grouped(plan.would_send)} events in ${grouped(plan.messages)} messages, as of ${plan.as_of}.`,
-    `They lie on ${plan.days.length} days, in packs of ${grouped(plan.raw_bytes)} bytes; ${grouped(plan.already_processed)} of them are in every latest version already.`,
+    `Nothing was sent. A replay would send ${counted(plan.would_send, 'event')} in ${counted(plan.messages, 'message')}, as of ${shortTime(plan.as_of)}.`,
   ];
+  if (plan.would_send > 0)
+    lines.push(
+      `They lie on ${counted(plan.days.length, 'day')}, in packs of ${grouped(plan.raw_bytes)} bytes; already in the latest versions: ${grouped(plan.already_processed)}.`,
+    );
   if (plan.beyond_limit > 0)
-    lines.push(`One call alone would leave out ${grouped(plan.beyond_limit)} of them: the replay takes ${plan.calls}.`);
+    lines.push(
+      `One call alone would leave out ${grouped(plan.beyond_limit)} of them: the replay takes ${counted(plan.calls, 'call')}.`,
+    );
   for (const key of plan.raw_missing) lines.push(`Missing in the raw log: ${key}`);
+  const told = plan.windows.filter(({ changes, problem }) => changes || problem !== null);
+  const failing = told.filter(({ problem }) => problem !== null).length;
   lines.push(
-    `${grouped(changing.length)} of ${grouped(plan.windows.length)} touched windows would change${changing.length === 0 ? '.' : ':'}`,
+    `Windows touched: ${grouped(plan.windows.length)}, that would change: ${grouped(told.length - failing)}, that cannot: ${grouped(failing)}.`,
   );
-  if (changing.length > 0)
-    lines.push(table(['metric', 'key', 'window', 'now', 'then', ''], changing.slice(0, WINDOWS_SHOWN).map(windowRow)));
-  if (changing.length > WINDOWS_SHOWN)
-    lines.push(`and ${grouped(changing.length - WINDOWS_SHOWN)} more; --json has all`);
+  if (told.length > 0)
+    lines.push(
+      table(['metric', 'key', 'window', 'current', 'predicted', ''], told.slice(0, WINDOWS_SHOWN).map(windowRow)),
+    );
+  if (told.length > WINDOWS_SHOWN) lines.push(`and ${grouped(told.length - WINDOWS_SHOWN)} more; --json has all`);
   for (const note of plan.notes) lines.push(printable(note));
   return lines.join('\n');
 }
@@ -127,9 +134,9 @@ function windowRow(window: PlannedWindow): string[] {
   return [
     metric,
     key,
-    window_start.slice(0, 16),
-    current === null ? '–' : JSON.stringify(current.value),
-    predicted === null ? '–' : JSON.stringify(predicted.value),
+    shortTime(window_start),
+    current === null ? '–' : valueText(current.value),
+    predicted === null ? '–' : valueText(predicted.value),
     problem === null ? '' : `${problem.code}: ${problem.detail}`,
   ];
 }
@@ -144,7 +151,7 @@ export async function replays(options: GlobalOptions & { limit: string }): Promi
   print(options, found, () => {
     if (found.length === 0) return 'Nothing was replayed.';
     const rows = found.map((r) => [
-      r.requested_at.slice(0, 19),
+      shortTime(r.requested_at),
       r.status,
       r.sent,
       r.requested_by ?? '',

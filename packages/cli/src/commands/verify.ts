@@ -1,7 +1,7 @@
 import type { VerifyPage } from '@pik/schema';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { createProgress, grouped, printable, table } from '../terminal.ts';
+import { counted, createProgress, grouped, printable, table } from '../terminal.ts';
 
 /** What a whole verification found. */
 interface Verification {
@@ -37,7 +37,7 @@ function verificationText(
 ): string {
   const settled = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
   const lines = [`${grouped(packs)} packs with ${grouped(receipts)} receipts: ${settled.join(', ') || 'nothing'}`];
-  if (versions > 0) lines.push(`${grouped(versions)} versions of values, each with its manifest`);
+  if (versions > 0) lines.push(`${counted(versions, 'version')} of values, held against manifests and files`);
   if (faults.length === 0) lines.push('Log and index agree.');
   else
     lines.push(

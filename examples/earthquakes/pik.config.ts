@@ -1,0 +1,20 @@
+import { defineConfig } from '@pik/cli';
+import { type AggregateInput, defineAggregate, entitiesWhere } from '@pik/schema';
+
+/** An earthquake is known by any change but a withdrawal. Other events, which a server may take too, are none. */
+export const isKnown = ({ event_type }: AggregateInput) =>
+  ['quake.reported', 'quake.revised', 'quake.reinstated'].includes(event_type);
+
+/** How many earthquakes of a day are known by their latest received change. */
+export const earthquakes = defineAggregate({
+  metric: 'earthquakes',
+  definition_version: 1,
+  group_by: 'all',
+  unit: 'entity_id',
+  window: 'day',
+  time_zone: 'UTC',
+  reads_payload: false,
+  ...entitiesWhere(isKnown),
+});
+
+export default defineConfig({ aggregates: [earthquakes] });
