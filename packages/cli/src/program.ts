@@ -33,6 +33,9 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /** One line that says what is wrong and, where there is one, the way out. */
 function errorText(error: unknown): string {
+  // SQLite is a part of Node; the commands that ask a server do without.
+  if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_BUILTIN_MODULE')
+    return `this command needs Node 22.18 or newer, and this is ${process.version}`;
   if (!KitError.is(error))
     return `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   const hint = HINTS[error.code];

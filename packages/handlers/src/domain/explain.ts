@@ -9,7 +9,7 @@ import {
 
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import { deliveryView, eventView } from './event-view.ts';
-import { countOver, type Histogram } from './histogram.ts';
+import { countFrom, type Histogram } from './histogram.ts';
 import { isObject } from './record-fields.ts';
 
 /** What the raw log says of a receipt that the index points to. */
@@ -82,8 +82,9 @@ export function explainMissing(asOfMs: number, findings: readonly Finding[]): Ev
 function latenessOf(row: EventRow, lags: Histogram): EventExplanation['lateness'] {
   const lag_ms = row.received_ms - row.event_ms;
   if (lags.count === 0) return null;
-  const notFaster = countOver(lags, lag_ms - 1).count;
-  return { lag_ms, later_than_share: Math.max(0, lags.count - notFaster) / lags.count, of_events: lags.count };
+  // Its own bucket counts as not faster: the event itself is in it.
+  const faster = lags.count - countFrom(lags, lag_ms);
+  return { lag_ms, later_than_share: faster / lags.count, of_events: lags.count };
 }
 
 function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: EventExplanation['lateness']): string {

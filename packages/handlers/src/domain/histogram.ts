@@ -144,6 +144,14 @@ export function countOver(histogram: Histogram, threshold: number): { count: num
   return { count, exact: isEdge(threshold) || !histogram.buckets.has(parted) };
 }
 
+/** How many values are at least as large as one of them, or share its bucket: never fewer than there are. */
+export function countFrom(histogram: Histogram, value: number): number {
+  const own = bucketOf(value);
+  let count = 0;
+  for (const [bucket, n] of histogram.buckets) if (bucket >= own) count += n;
+  return count;
+}
+
 /** True where a count over the threshold is always exact. */
 export function isEdge(threshold: number): boolean {
   return upperEdge(bucketOf(threshold)) === threshold;

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   addTo,
+  countFrom,
   countOver,
   createHistogram,
   decodeHistogram,
@@ -72,6 +73,19 @@ describe('a histogram', () => {
         },
       ),
       { numRuns: 2_000 },
+    );
+  });
+
+  it('no value is said to be larger than itself, or than more of the others than it is', () => {
+    fc.assert(
+      fc.property(fc.array(lag, { maxLength: 50 }), lag, (others, own) => {
+        const values = [...others, own];
+        const smaller = values.length - countFrom(histogramOf(values), own);
+        expect(smaller).toBeLessThanOrEqual(others.filter((value) => value < own).length);
+        expect(countFrom(histogramOf([...values, own + 86_400_000 + Math.abs(own)]), own)).toBe(
+          values.length - smaller + 1,
+        );
+      }),
     );
   });
 
