@@ -2,7 +2,7 @@ import { createContext, rebuildIndex, restoreHistory } from '@pik/handlers';
 import { openLocalRebuild } from '@pik/handlers/local';
 
 import { print } from '../session.ts';
-import { createProgress, grouped, table } from '../terminal.ts';
+import { counted, createProgress, grouped, table } from '../terminal.ts';
 
 /** Which directory. */
 export interface RebuildOptions {
@@ -24,7 +24,7 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
     progress.stop();
     const { differing, unreadable } = summary;
     const options = json === undefined ? { url: '' } : { url: '', json };
-    print(options, { ...summary, restored, old_index: aside }, () => {
+    print(options, { ...summary, restored, history_lost: work.historyLost, old_index: aside }, () => {
       const lines = [
         `The index was made again: ${grouped(summary.receipts)} receipts of ${grouped(summary.packs)} packs.`,
       ];
@@ -41,7 +41,11 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
         );
       if (restored.versions + restored.replays > 0)
         lines.push(
-          `${grouped(restored.versions)} versions and ${grouped(restored.replays)} replays stand as their files say.`,
+          `${counted(restored.versions, 'version')} and ${counted(restored.replays, 'replay')} stand as their files say.`,
+        );
+      if (work.historyLost)
+        lines.push(
+          'Messages that waited in the queue are lost: replay again what `pik replays` lists as not long done.',
         );
       for (const file of restored.unreadable) lines.push(`The file ${file} cannot be read.`);
       for (const pack of unreadable) lines.push(`The pack ${pack} was answered once and cannot be read any more.`);

@@ -34,6 +34,8 @@ export interface LocalBackend extends Backend {
 export interface LocalRebuild {
   /** The old raw log with a new, empty index. */
   readonly backend: LocalBackend;
+  /** True where versions and replays are made again too; the messages that waited in the queue are lost then. */
+  readonly historyLost: boolean;
   /** What was answered while the old index lived, in the order of its commits. */
   readonly answered: AsyncIterable<AnsweredVerdicts>;
   /** Puts the new index in the place of the old one, which is kept aside; the folder it went to, null if none was there. */
@@ -84,6 +86,7 @@ export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebu
   const backend = openBackend(options, { lock: { release() {} }, history, file: NEW_INDEX, expected: false });
   return {
     backend,
+    historyLost: replaced,
     answered: readVerdictJournal(dir),
     async finish() {
       await backend.close();
