@@ -243,11 +243,46 @@ describe('no value is wrong', () => {
   });
 });
 
+describe('as of a receive time', () => {
+  it.each(['daily_event_count', 'value_sum'])(
+    '%s counts of one import only what had been received by then',
+    async (metric) => {
+      const at = (i: number) => new Date(DAY_START + (30 + i) * 3_600_000).toISOString();
+      const records = [0, 1, 2].map((i) => ({
+        source: 's',
+        event_type: 't',
+        entity_id: 'e',
+        event_time: new Date(DAY_START + (10 + i) * 3_600_000).toISOString(),
+        received_at: at(i),
+        payload: { value: 1 },
+      }));
+      await pipeline.ingest({
+        body: new TextEncoder().encode(JSON.stringify(records)),
+        format: 'json',
+        mode: 'import',
+        receivedMs: world.clock.ms,
+        requestId: 'r',
+        principal: null,
+        dryRun: false,
+      });
+      const key = metric === 'value_sum' ? 'all' : 'e';
+      const values: unknown[] = [];
+      for (const asOf of [DAY_START, Date.parse(at(0)), Date.parse(at(1)) - 1, Date.parse(at(1)), world.clock.ms]) {
+        const { value } = await pipeline.computeAggregate({ metric, key, window_start: '2021-03-14', asOfMs: asOf });
+        values.push(value);
+      }
+      expect(values).toEqual([0, 1, 1, 2, 3]);
+    },
+  );
+});
+
 describe('nothing is unbounded or unsaid', () => {
   it('D52 to D56: 2,500 events are 25 messages, the answer says how many were sent, and no call may ask for more than the limit', async () => {
     await ingest(many(2_500));
     const answer = await pipeline.replay({ ...WHOLE_RANGE, source: 'source_1' }, TESTER);
     expect(answer).toMatchObject({ scanned: 2_500, sent: 2_500, messages: 25, complete: true });
+    // Each window is named once, in the first message with an event of it.
+    expect(messages().map(({ recompute }) => recompute.length)).toEqual([3, ...Array.from({ length: 24 }, () => 0)]);
     for (const body of sent.values()) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(LIMITS.message_bytes_max);
     expect(await pipeline.getReplay(answer.replay_id)).toMatchObject({ sent: 2_500, messages: 25, status: 'COMPLETE' });
   });
@@ -338,6 +373,18 @@ describe('nothing is unbounded or unsaid', () => {
     ]);
     const { touched, done } = (await pipeline.getReplay(replay_id)).windows;
     expect(done).toBe(touched);
+  });
+
+  it('Q19: windows that were noted and whose message was never sent are computed after a cancel', async () => {
+    await ingest(many(3));
+    const replay_id = '01890a5d-ac96-774b-bcce-b302099a8057';
+    const send = () => Promise.reject(new KitError('STORE_UNAVAILABLE'));
+    const silent = world.pipelineOver({ ...world.backend, queue: { ...world.backend.queue, send } });
+    await expect(silent.replay({ ...WHOLE_RANGE, replay_id }, TESTER)).rejects.toMatchObject({ retryable: true });
+    expect((await pipeline.cancelReplay(replay_id)).windows).toEqual({ touched: 3, done: 0, changed: 0 });
+    await workOff(pipeline);
+    expect((await pipeline.getReplay(replay_id)).windows).toEqual({ touched: 3, done: 3, changed: 3 });
+    expect(await historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' })).toMatchObject([{ value: 3 }]);
   });
 
   it('replays are listed with who, when and why, and page', async () => {
