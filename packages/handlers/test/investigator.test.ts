@@ -1,7 +1,7 @@
 import { aggregateKey, canonicalize, defineAggregate, maxOf, type ReplayMessage, sumOf } from '@pik/schema';
-import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createInvestigator, type Investigator } from '../../sdk/src/investigator.ts';
 
 import { createPipeline } from '../src/create-pipeline.ts';
 import { createApp } from '../src/http/app.ts';
