@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { openLocalBackend } from '@pik/handlers/local';
 import { dailyEventCount, type ReplayView } from '@pik/schema';
 import { createInvestigator } from '@pik/sdk/investigator';
-import { v7 } from 'uuid';
 import { describe, expect, it, test } from 'vitest';
 
 import { createPipeline } from '../../handlers/src/create-pipeline.ts';
+import { createIds } from '../../handlers/src/operations/ids.ts';
 import { allVersions, expectVersions } from '../../handlers/test/support/replay-world.ts';
 import { readAll } from '../../handlers/test/support/replays.ts';
 import { AGGREGATES } from './replay.pik.config.ts';
@@ -141,10 +141,11 @@ test(`G13, G15, G21: after ${KILLS} kills during replays and their processing, e
   await ingest(first.url, 0, EVENTS);
   await stop(first);
   const hits = { replay: 0, work: 0 };
+  const newId = createIds({ now: () => Date.now() });
   const ids: string[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
     const server = await serve(dir, CONFIG);
-    if (kill % 2 === 0) ids.push(v7());
+    if (kill % 2 === 0) ids.push(newId());
     const drive = Promise.all(ids.map((id) => driveReplay(server.url, id, hits)));
     await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 200));
     server.child.kill('SIGKILL');

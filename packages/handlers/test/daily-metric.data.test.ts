@@ -1,23 +1,14 @@
-import { defineAggregate, entitiesWhere, MS_PER_DAY } from '@pik/schema';
+import { MS_PER_DAY } from '@pik/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { earthquakes } from '../../../examples/earthquakes/pik.config.ts';
 import type { Pipeline } from '../src/pipeline.ts';
 import { changesKeyedByPoll, hasRealEvents, importLines, openPipeline, readLines } from './support/real-events.ts';
 import { readAll, workOff } from './support/replays.ts';
 
 // A day's metric is the number of earthquakes whose latest change known at a time is not a withdrawal. What was known at
-// the first good poll after each day, and what is known in the end, stand in a file that was made by other means.
-
-const earthquakes = defineAggregate({
-  metric: 'earthquakes',
-  definition_version: 1,
-  group_by: 'all',
-  unit: 'entity_id',
-  window: 'day',
-  time_zone: 'UTC',
-  reads_payload: false,
-  ...entitiesWhere(({ event_type }) => event_type !== 'quake.withdrawn'),
-});
+// the first good poll after each day, and what is known in the end, stand in a file that was made by other means. The
+// metric is that of the example.
 
 interface Day {
   readonly day: string;
