@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { SCOPES, type Scope } from '@pik/schema';
 
@@ -10,6 +11,9 @@ import { serve, temporaryDir } from './served.ts';
 /** The key that has exactly these scopes. */
 const keyOf = (scopes: readonly Scope[]) => `pik_${scopes.join('_')}`;
 
+/** As a server's own config would have them: the process does not share this one's modules. */
+const METRICS = join(import.meta.dirname, '../../handlers/src/testing/http-contract/contract-aggregates.ts');
+
 describeHttpContract('a served process', async () => {
   const dir = temporaryDir();
   const apiKeys = [[...SCOPES], ...SCOPES.map((scope) => [scope])].map((scopes) => ({
@@ -18,12 +22,18 @@ describeHttpContract('a served process', async () => {
     scopes,
   }));
   const config = join(dir, 'pik.config.ts');
-  writeFileSync(config, `export default { apiKeys: ${JSON.stringify(apiKeys)} };\n`);
+  writeFileSync(
+    config,
+    `import { CONTRACT_AGGREGATES as aggregates } from ${JSON.stringify(METRICS)};
+     export default { aggregates, apiKeys: ${JSON.stringify(apiKeys)} };\n`,
+  );
   const server = await serve(join(dir, 'data'), ['--config', config]);
   return {
     baseUrl: server.url,
     fetch: (request) => fetch(request),
     key: keyOf,
+    // Its worker takes the messages.
+    work: () => setTimeout(50),
     async close() {
       server.child.kill('SIGTERM');
       await server.ended;

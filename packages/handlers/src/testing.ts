@@ -7,6 +7,7 @@ export {
   type FaultKind,
   type FaultyBackend,
 } from './testing/faulty-backend.ts';
+export { CONTRACT_AGGREGATES } from './testing/http-contract/contract-aggregates.ts';
 export { describeHttpContract, type OpenedHttp } from './testing/http-contract.ts';
 export {
   createMemoryBackend,

@@ -41,14 +41,17 @@ function selectionQuery(query: QueryOf<'selection'>): SelectionQuery {
     readInstant(field, query[field])?.utc ?? null;
   const start_time = utc('start_time') as string;
   const end_time = utc('end_time') as string;
+  const [received_from, received_to] = [utc('received_from'), utc('received_to')];
   if (start_time >= end_time) throw invalid('start_time', 'must lie before end_time');
+  if (received_from !== null && received_to !== null && received_from >= received_to)
+    throw invalid('received_from', 'must lie before received_to');
   return {
     source: query.source ?? null,
     event_type: query.event_type ?? null,
     start_time,
     end_time,
-    received_from: utc('received_from'),
-    received_to: utc('received_to'),
+    received_from,
+    received_to,
     asOfMs: readAsOf(query),
     limit: query.limit ?? LIMITS.page_items_default,
     cursor: query.cursor ?? null,

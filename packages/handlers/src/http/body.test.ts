@@ -181,7 +181,7 @@ describe('content type and encoding', () => {
     ['application/cloudevents+json', 'json'],
     ['application/cloudevents-batch+json', 'json'],
   ])('reads %s', (type, format) => {
-    expect(form(type)).toEqual({ format, gzip: false });
+    expect(form(type)).toEqual({ type: type.toLowerCase().split(';')[0], format, gzip: false });
   });
 
   it.each([

@@ -19,12 +19,13 @@ export async function readJsonBody<N extends JsonRoute & RouteName>(
   name: N,
   request: Request,
 ): Promise<{ body: JsonBodyOf<N>; wireBytes: number }> {
-  const { format, gzip } = bodyForm(request.headers);
-  if (format !== 'json') throw new KitError('MEDIA_TYPE_UNSUPPORTED', 'send application/json');
+  const { type, gzip } = bodyForm(request.headers);
+  if (type !== 'application/json') throw new KitError('MEDIA_TYPE_UNSUPPORTED', 'send application/json');
   const { bytes, wireBytes } = await readBody(request, { gzip });
   const value = parse(bytes);
   const result = ROUTES[name].body.safeParse(value);
   if (!result.success) throw issueFault(result.error.issues[0] as Issue);
+  checkTexts(result.data as object);
   return { body: result.data as JsonBodyOf<N>, wireBytes };
 }
 
@@ -33,6 +34,15 @@ function parse(bytes: Uint8Array): unknown {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new KitError('REQUEST_INVALID', 'the body is not JSON in UTF-8', { path: '' });
+  }
+}
+
+/** Half a surrogate has no UTF-8: stored and compared it would be U+FFFD, and so ask for another id. */
+function checkTexts(body: object): void {
+  for (const [field, value] of Object.entries(body)) {
+    for (const text of Array.isArray(value) ? value : [value]) {
+      if (typeof text === 'string' && !text.isWellFormed()) throw invalid(field, 'has a surrogate without its pair');
+    }
   }
 }
 

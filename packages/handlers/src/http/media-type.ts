@@ -17,6 +17,8 @@ export const ENCODINGS = ['gzip', 'identity'] as const;
 
 /** How a request body is written. */
 export interface BodyForm {
+  /** The content type, without its parameters. */
+  readonly type: string;
   readonly format: IngestRequest['format'];
   readonly gzip: boolean;
 }
@@ -27,13 +29,15 @@ export interface BodyForm {
  * @throws KitError `MEDIA_TYPE_UNSUPPORTED`, `ENCODING_UNSUPPORTED`.
  */
 export function bodyForm(headers: Headers): BodyForm {
+  const type = readType(headers.get('content-type'));
   return {
-    format: readFormat(headers.get('content-type')),
+    type,
+    format: CONTENT_TYPES[type] as IngestRequest['format'],
     gzip: readEncoding(headers.get('content-encoding')) === 'gzip',
   };
 }
 
-function readFormat(header: string | null): IngestRequest['format'] {
+function readType(header: string | null): string {
   const [type = '', ...parameters] = (header ?? '').toLowerCase().split(';');
   const name = type.trim();
   if (!Object.hasOwn(CONTENT_TYPES, name)) throw unsupported(header === null ? 'there is no content-type' : null);
@@ -42,7 +46,7 @@ function readFormat(header: string | null): IngestRequest['format'] {
     if (key?.trim() !== 'charset') continue;
     if (!/^"?utf-?8"?$/.test(value.trim())) throw unsupported('the charset must be utf-8');
   }
-  return CONTENT_TYPES[name] as IngestRequest['format'];
+  return name;
 }
 
 function unsupported(why: string | null): KitError {

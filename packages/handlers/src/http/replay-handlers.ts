@@ -1,4 +1,4 @@
-import { isPackId, LIMITS } from '@pik/schema';
+import { isPackId, LIMITS, parseEventId } from '@pik/schema';
 
 import { json } from './answer.ts';
 import type { Call, Handler } from './call.ts';
@@ -9,6 +9,8 @@ import { invalid } from './query.ts';
 export const startReplay: Handler<'replay'> = async ({ pipeline }, call) => {
   const { body, wireBytes } = await readJsonBody('replay', call.request);
   call.notes.bytes_in = wireBytes;
+  if (body.event_ids?.some((id) => parseEventId(id) === null))
+    throw invalid('event_ids', 'has one that is not an event id');
   if (body.dry_run === true) return json(await pipeline.planReplay(body));
   return json(await pipeline.replay(body, call));
 };

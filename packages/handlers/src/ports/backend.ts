@@ -96,7 +96,7 @@ export interface EventIndex {
   /** A named time that operations remember between runs, such as how far the sweeper has come. */
   getMark(name: string): Promise<number | null>;
   setMark(name: string, value: number): Promise<void>;
-  /** Adds PROCESSING failures; those that are there already are left as they are. */
+  /** Adds PROCESSING failures; those that are there already (receipt, kind and time) are left as they are. */
   addFailures(rows: readonly FailureRow[]): Promise<void>;
 }
 
@@ -105,7 +105,7 @@ export interface AggregateStore {
   getLatest(target: WindowTarget): Promise<VersionRow | null>;
   /** Appends unless a version with its number is there; gives the row that has the number then: ours or another's. */
   append(row: VersionRow): Promise<VersionRow>;
-  /** In order of metric, key, window and number. */
+  /** In order of metric, key, window and number; texts by their UTF-8 bytes. */
   listVersions(query: VersionQuery): Promise<Page<VersionRow>>;
 }
 
@@ -114,7 +114,7 @@ export interface ReplayStore {
   /** Records a replay unless one with its id is there; gives the one that is there then. */
   create(row: ReplayRequestRow): Promise<ReplayRow>;
   get(replayId: string): Promise<ReplayRow | null>;
-  /** The latest first. */
+  /** The latest first, by the time in their ids. */
   list(query: { limit: number; cursor?: string | null }): Promise<Page<ReplayRow>>;
   getPart(replayId: string, cursor: string): Promise<ReplayPart | null>;
   /** Adds a part once, to the sums too; a part without a next one ends a replay that was not cancelled. */
@@ -131,9 +131,9 @@ export interface ReplayStore {
 
 /** The queue of replay messages: at least once, in no order that anything rests on. */
 export interface ReplayQueue {
-  /** Durable on return. A message whose id is already waiting is not added again. */
+  /** Durable on return: each message will be delivered. One whose id is already waiting may be kept once. */
   send(messages: readonly { message_id: string; body: string }[]): Promise<void>;
-  /** Takes messages away from others for a while; each that is not deleted by then comes back. */
+  /** Takes some away from others for a while; each not deleted by then comes back, in the end as a dead letter. */
   receive(options: { max: number; visibilityMs: number }): Promise<readonly QueuedMessage[]>;
   /** Keeps a message for longer; false when its receipt is worthless by now. */
   extend(receipt: string, visibilityMs: number): Promise<boolean>;
@@ -141,7 +141,7 @@ export interface ReplayQueue {
   delete(receipt: string): Promise<void>;
   /** Gives a message back, to come again after a while, or once it came too often to the dead letters. */
   fail(receipt: string, failure: MessageFailure): Promise<'RETRIED' | 'DEAD' | 'LOST'>;
-  /** Oldest first. */
+  /** In no order. A walk to the end has all that lay there when it began; one broken off may hide some for a while. */
   listDead(query: { limit: number; cursor?: string | null }): Promise<Page<DeadLetterRow>>;
   /** Puts dead letters back as if they had just been sent; without ids all of them. Gives how many. */
   redrive(messageIds?: readonly string[]): Promise<number>;

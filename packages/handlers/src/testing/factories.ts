@@ -1,5 +1,6 @@
 import { deriveIdentity, formatInstant, type IdentityRule, type Instant, sha256Hex } from '@pik/schema';
 
+import type { ReplayRequestRow, VersionRow } from '../ports/history-rows.ts';
 import type { EventRow, FailureRow, PackRow, RequestRows, SliceRow } from '../ports/rows.ts';
 
 /** What a test says of an event row; the rest is made up. */
@@ -119,6 +120,59 @@ export function makeSliceRow(packId: string, rest: Partial<SliceRow> = {}): Slic
     delay: Uint8Array.of(1, 0),
     entries: Uint8Array.of(1, 2, 3),
     expires_ms: Number.POSITIVE_INFINITY,
+    ...rest,
+  };
+}
+
+/** A VERSION row of made-up figures; its computation is its own unless told otherwise. */
+export function makeVersionRow(rest: Partial<VersionRow> = {}): VersionRow {
+  const { version = 1, window_start_ms = Date.UTC(2025, 11, 28) } = rest;
+  return {
+    metric: 'metric',
+    key: 'key',
+    window_start_ms,
+    window_end_ms: window_start_ms + 86_400_000,
+    time_zone: 'UTC',
+    time_zone_data: '2026a',
+    version,
+    value_json: String(version),
+    input_count: version,
+    inputs_hash: sha256Hex(`inputs ${version}`),
+    definition_version: 1,
+    definition_hash: sha256Hex('definition'),
+    functions_hash: sha256Hex('functions'),
+    manifest_key: 'manifests/v1/ab/abc.ndjson.gz',
+    as_of_ms: Date.UTC(2025, 11, 29) + version,
+    unsettled: false,
+    replay_id: '01890a5d-ac96-774b-bcce-b302099a8057',
+    computed_ms: Date.UTC(2025, 11, 29) + version,
+    computation_id: `computation of ${version}`,
+    ...rest,
+  };
+}
+
+/** A replay as it was asked for, of everything in a day. */
+export function makeReplayRow(replayId: string, rest: Partial<ReplayRequestRow> = {}): ReplayRequestRow {
+  return {
+    replay_id: replayId,
+    requested_ms: Date.UTC(2025, 11, 29),
+    requested_by: null,
+    request_id: '01890a5d-ac96-774b-bcce-b302099a8057',
+    reason: null,
+    selection: {
+      entity_id: null,
+      source: null,
+      event_type: null,
+      event_ids: null,
+      start_time: '2025-12-28T00:00:00.000000000Z',
+      end_time: '2025-12-29T00:00:00.000000000Z',
+      received_from: null,
+      received_to: null,
+      metrics: null,
+      include_duplicates: false,
+    },
+    as_of_ms: Date.UTC(2025, 11, 29),
+    limit: 10_000,
     ...rest,
   };
 }

@@ -1,19 +1,32 @@
 import { SCOPES, type Scope } from '@pik/schema';
 import { afterAll, beforeAll, describe } from 'vitest';
 
-import { answers } from './http-contract/answers.ts';
+import { aggregates } from './http-contract/aggregates.ts';
+import { agreement, answers } from './http-contract/answers.ts';
 import { type Asking, createAsk } from './http-contract/ask.ts';
+import { deadLetters } from './http-contract/dead-letters.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
+import { plans } from './http-contract/plans.ts';
+import { refusals } from './http-contract/refusals.ts';
+import { createReplayAsks } from './http-contract/replay-asks.ts';
+import { replays } from './http-contract/replays.ts';
 import { scopes } from './http-contract/scopes.ts';
+import { selection } from './http-contract/selection.ts';
 
-/** A kit under test, reached as its clients reach it. */
+/** A kit under test with the metrics of `CONTRACT_AGGREGATES` and nothing in it, reached as its clients reach it. */
 export interface OpenedHttp {
   /** An URL for the requests; its host need not exist. */
   readonly baseUrl: string;
   fetch(request: Request): Promise<Response>;
   /** A key with exactly these scopes: all of them, or one. */
   key(scopes: readonly Scope[]): string;
+  /**
+   * Lets the messages of replays be processed: does it, or waits a moment while a worker of the kit's own does. It need not
+   * come to an end with all of them; the tests ask on. Absent where no messages are taken: tests of what processing
+   * leaves behind are skipped then.
+   */
+  work?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,5 +46,13 @@ export function describeHttpContract(name: string, open: () => Promise<OpenedHtt
     limits(ask);
     answers(ask);
     scopes(ask, (wanted) => opened.key(wanted));
+    const asks = createReplayAsks(ask, () => opened.work?.bind(opened));
+    refusals(ask);
+    selection(asks);
+    aggregates(asks);
+    replays(asks);
+    plans(asks);
+    deadLetters(asks);
+    agreement(ask);
   });
 }

@@ -67,7 +67,8 @@ export function createMemoryFiles(stored: Map<string, Uint8Array>): FileStore {
     async get(key) {
       return stored.get(key) ?? null;
     },
-    async list(prefix) {
+    async list(prefix, cursor) {
+      if (cursor != null) throw new KitError('CURSOR_INVALID', 'a page of this store has all keys');
       return { items: [...stored.keys()].filter((key) => key.startsWith(prefix)).sort(), next: null };
     },
   };

@@ -194,21 +194,25 @@ function cursorPack(text: string): string {
 }
 
 function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<typeof toFailureRow>> {
-  const [received, pack, line] = decodeCursor<[number, string, number]>(query.cursor, [0, '', 0]) ?? [
+  const [received, pack, line, kind] = decodeCursor<[number, string, number, string]>(query.cursor, [0, '', 0, '']) ?? [
     query.toMs,
     NO_PACK,
     0,
+    '',
   ];
   const filter = seriesFilter(query);
   const rows = db
     .prepare(
-      `SELECT * FROM failure WHERE received_ms >= ? AND (received_ms, pack_id, line) < (?, ?, ?) ${filter.sql}
-       ORDER BY received_ms DESC, pack_id DESC, line DESC LIMIT ?`,
+      `SELECT * FROM failure WHERE received_ms >= ? AND (received_ms, pack_id, line, kind) < (?, ?, ?, ?) ${filter.sql}
+       ORDER BY received_ms DESC, pack_id DESC, line DESC, kind DESC LIMIT ?`,
     )
-    .all(query.fromMs, received, packBytes(cursorPack(pack)), line, ...filter.values, query.limit) as SqlRow[];
+    .all(query.fromMs, received, packBytes(cursorPack(pack)), line, kind, ...filter.values, query.limit) as SqlRow[];
   return pageOf(rows, toFailureRow, {
     limit: query.limit,
-    place: (row) => [row.received_ms as number, packText(row.pack_id as Uint8Array), row.line as number],
+    place: (row) => {
+      const { received_ms, pack_id, line: at, kind: of } = toFailureRow(row);
+      return [received_ms, pack_id, at, of];
+    },
   });
 }
 

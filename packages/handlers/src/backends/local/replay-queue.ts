@@ -19,8 +19,12 @@ export function createReplayQueue(file: HistoryFile, clock: Clock): ReplayQueue 
 }
 
 function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'send' | 'receive'> {
+  // One that waits is kept once. One that lies with the dead letters would never be delivered: it starts anew.
   const insert = db.prepare(
-    'INSERT OR IGNORE INTO message (message_id, sent_ms, visible_ms, receives, body) VALUES (?, ?, ?, 0, ?)',
+    `INSERT INTO message (message_id, sent_ms, visible_ms, receives, body) VALUES (?, ?, ?, 0, ?)
+     ON CONFLICT (message_id) DO UPDATE SET sent_ms = excluded.sent_ms, visible_ms = excluded.visible_ms, receives = 0,
+       died_ms = NULL, code = NULL, detail = NULL, body = excluded.body
+     WHERE died_ms IS NOT NULL`,
   );
   const visible = db.prepare(
     `SELECT message_no, message_id, body, receives FROM message

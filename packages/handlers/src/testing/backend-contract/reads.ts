@@ -1,12 +1,29 @@
 import { LIMITS, timelineBound } from '@pik/schema';
 import { expect, it } from 'vitest';
 
-import type { DeliveryRow, EventRow } from '../ports/rows.ts';
-import { admit, all, FOREVER, makeDelivery, type World } from './backend-world.ts';
-import { makeEventRow, makeFailureRow, makePackRow, makeSliceRow } from './factories.ts';
+import type { DeliveryRow, EventRow } from '../../ports/rows.ts';
+import { makeEventRow, makeFailureRow, makePackRow, makeSliceRow } from '../factories.ts';
+import { admit, all, FOREVER, makeDelivery, type World } from './world.ts';
 
 /** What is promised of an event, its further receipts and its timeline. */
 export function readContract(world: () => World): void {
+  it('many events are read at once, each in the place of its id, and null where none is known', async () => {
+    const { backend, newId, opened } = world();
+    const pack_id = newId();
+    // More than DynamoDB reads in one call.
+    const rows = Array.from({ length: 250 }, (_, line) =>
+      makeEventRow(pack_id, { line, payload: `${line}`, rule: line % 2 === 0 ? 'key' : 'content', key: `k${line}` }),
+    );
+    const expired = makeEventRow(newId(), { payload: 'expired', expires_ms: opened.clock.ms });
+    await admit(backend, [...rows, expired]);
+    const unknown = makeEventRow(newId(), { payload: 'never sent' });
+    const [first] = rows as [EventRow];
+    const wanted = [unknown, ...rows.toReversed(), expired, first, unknown, first];
+    const found = await backend.index.getEvents(wanted.map(({ event_id }) => event_id));
+    expect(found).toEqual(wanted.map((row) => (row === unknown || row === expired ? null : row)));
+    expect(await backend.index.getEvents([])).toEqual([]);
+  });
+
   it('the further receipts of an event come oldest first, as many as are kept', async () => {
     const { backend, newId } = world();
     const row = makeEventRow(newId());
