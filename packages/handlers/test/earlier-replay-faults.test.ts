@@ -243,39 +243,6 @@ describe('no value is wrong', () => {
   });
 });
 
-describe('as of a receive time', () => {
-  it.each(['daily_event_count', 'value_sum'])(
-    '%s counts of one import only what had been received by then',
-    async (metric) => {
-      const at = (i: number) => new Date(DAY_START + (30 + i) * 3_600_000).toISOString();
-      const records = [0, 1, 2].map((i) => ({
-        source: 's',
-        event_type: 't',
-        entity_id: 'e',
-        event_time: new Date(DAY_START + (10 + i) * 3_600_000).toISOString(),
-        received_at: at(i),
-        payload: { value: 1 },
-      }));
-      await pipeline.ingest({
-        body: new TextEncoder().encode(JSON.stringify(records)),
-        format: 'json',
-        mode: 'import',
-        receivedMs: world.clock.ms,
-        requestId: 'r',
-        principal: null,
-        dryRun: false,
-      });
-      const key = metric === 'value_sum' ? 'all' : 'e';
-      const values: unknown[] = [];
-      for (const asOf of [DAY_START, Date.parse(at(0)), Date.parse(at(1)) - 1, Date.parse(at(1)), world.clock.ms]) {
-        const { value } = await pipeline.computeAggregate({ metric, key, window_start: '2021-03-14', asOfMs: asOf });
-        values.push(value);
-      }
-      expect(values).toEqual([0, 1, 1, 2, 3]);
-    },
-  );
-});
-
 describe('nothing is unbounded or unsaid', () => {
   it('D52 to D56: 2,500 events are 25 messages, the answer says how many were sent, and no call may ask for more than the limit', async () => {
     await ingest(many(2_500));

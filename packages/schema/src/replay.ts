@@ -226,7 +226,7 @@ export const deadLetterSchema = z.object({
 /** A message that could not be processed. */
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
-/** A page of dead letters, oldest first. */
+/** A page of dead letters. */
 export const deadLetterPageSchema = z.object({
   dead_letters: z.array(deadLetterSchema),
   next_cursor: z.nullable(z.string()),

@@ -151,9 +151,9 @@ export function formatInstant(epochMs: number, subMsNs: number): string {
   return `${dateOf(day)}T${clock}.${three(ms % 1000)}${subMsNs === 0 ? '000000' : String(subMsNs).padStart(6, '0')}Z`;
 }
 
-/** The fixed-width text of whole milliseconds since the epoch. Years 0001 to 9999. */
+/** The fixed-width text of whole milliseconds since the epoch; beyond years 0001 to 9999 that of their first or last. */
 export function formatEpochMs(epochMs: number): string {
-  return formatInstant(epochMs, 0);
+  return formatInstant(Math.min(Math.max(epochMs, EPOCH_MS_MIN), EPOCH_MS_MAX), 0);
 }
 
 const two = (n: number): string => (n < 10 ? `0${n}` : `${n}`);

@@ -1,6 +1,6 @@
 import type { WindowGrain } from './aggregate.ts';
 import { KitError } from './errors.ts';
-import { MS_PER_DAY, MS_PER_HOUR } from './time.ts';
+import { EPOCH_MS_MIN, MS_PER_DAY, MS_PER_HOUR } from './time.ts';
 
 /** A half-open span of time, `[start_ms, end_ms)`, in milliseconds since the epoch. */
 export interface Window {
@@ -34,7 +34,9 @@ export function createWindows(grain: WindowGrain, timeZone: string): Windows {
       const near = known.get(bucket);
       const remembered = near?.find(({ start_ms, end_ms }) => epochMs >= start_ms && epochMs < end_ms);
       if (remembered !== undefined) return remembered;
-      const window = find(epochMs, offsetAt);
+      const { start_ms, end_ms } = find(epochMs, offsetAt);
+      // Before the first instant that has a text there is none, so no window starts there.
+      const window = { start_ms: Math.max(start_ms, EPOCH_MS_MIN), end_ms };
       if (near !== undefined) near.push(window);
       else {
         if (known.size >= REMEMBERED) known.clear();

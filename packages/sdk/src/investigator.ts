@@ -101,7 +101,7 @@ export interface Investigator {
   cancelReplay(replayId: string, options?: CallOptions): Promise<ReplayView>;
   /** All replays, the latest first. */
   readReplays(options?: CallOptions): AsyncIterable<ListedReplay>;
-  /** Messages that could not be processed, oldest first. */
+  /** Messages that could not be processed. */
   readDeadLetters(options?: CallOptions): AsyncIterable<DeadLetter>;
   /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
   redriveDeadLetters(messageIds?: readonly string[], options?: CallOptions): Promise<number>;

@@ -2,7 +2,7 @@ import { type DeadLetterPage, formatEpochMs } from '@pik/schema';
 
 import type { Context } from './context.ts';
 
-/** A page of dead letters, oldest first, each with the reason of its last failure and its body as it was sent. */
+/** A page of dead letters, each with the reason of its last failure and its body as it was sent. */
 export async function listDeadLetters(
   context: Context,
   page: { limit: number; cursor: string | null },

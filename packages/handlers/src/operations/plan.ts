@@ -1,4 +1,6 @@
 import {
+  EPOCH_MS_MAX,
+  EPOCH_MS_MIN,
   formatEpochMs,
   KitError,
   type PlannedWindow,
@@ -29,7 +31,7 @@ import { inputsHash, windowInputs } from './window-inputs.ts';
 export async function planReplay(context: Context, body: ReplayBody): Promise<ReplayPlanPage> {
   if (body.replay_id !== undefined || body.plan_hash !== undefined)
     throw new KitError('REQUEST_INVALID', 'a dry run has no replay_id and no plan_hash', { path: '/dry_run' });
-  const { selection, asOfMs: asked, limit } = readRequest(body);
+  const { selection, asOfMs: asked, limit } = readRequest(body, context.backend.clock.now());
   const place = body.cursor === undefined ? { cursor: null, hash: '', asOfMs: null } : decodePlace(body.cursor);
   // Later calls go on as of the time of the first.
   const asOfMs = asked ?? place.asOfMs ?? context.backend.clock.now();
@@ -167,8 +169,8 @@ function decodePlace(text: string): PlanPlace {
       string,
       number,
     ];
-    if (typeof cursor === 'string' && typeof hash === 'string' && Number.isSafeInteger(asOfMs))
-      return { cursor, hash, asOfMs };
+    const isTime = Number.isSafeInteger(asOfMs) && asOfMs >= EPOCH_MS_MIN && asOfMs <= EPOCH_MS_MAX;
+    if (typeof cursor === 'string' && typeof hash === 'string' && isTime) return { cursor, hash, asOfMs };
   } catch {
     // Told below, together with a cursor that is JSON of another form.
   }

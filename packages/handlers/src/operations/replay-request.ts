@@ -22,13 +22,16 @@ export interface ReplayRequest {
  *
  * @throws KitError `REQUEST_INVALID` naming the field.
  */
-export function readRequest(body: ReplayBody): ReplayRequest {
+export function readRequest(body: ReplayBody, nowMs: number): ReplayRequest {
   const start = readTime('start_time', body.start_time);
   const end = readTime('end_time', body.end_time);
   const received_from = readTime('received_from', body.received_from);
   const received_to = readTime('received_to', body.received_to);
   if (body.event_ids === undefined) checkRange(start, end);
   else checkIds(body);
+  const asOfMs = readTime('as_of', body.as_of)?.epoch_ms ?? null;
+  // No later as-of would get past a version of a time to come: one slip would stop a metric until then.
+  if (asOfMs !== null && asOfMs > nowMs + LIMITS.future_tolerance_ms) throw invalid('as_of', 'lies in the future');
   if (received_from !== null && received_to !== null && received_from.utc >= received_to.utc)
     throw invalid('received_from', 'must lie before received_to');
   return {
@@ -36,7 +39,7 @@ export function readRequest(body: ReplayBody): ReplayRequest {
       entity_id: body.entity_id ?? null,
       source: body.source ?? null,
       event_type: body.event_type ?? null,
-      event_ids: body.event_ids ?? null,
+      event_ids: body.event_ids === undefined ? null : [...new Set(body.event_ids)],
       start_time: start?.utc ?? null,
       end_time: end?.utc ?? null,
       received_from: received_from?.utc ?? null,
@@ -44,7 +47,7 @@ export function readRequest(body: ReplayBody): ReplayRequest {
       metrics: body.metrics === undefined ? null : [...new Set(body.metrics)].sort(),
       include_duplicates: body.include_duplicates ?? false,
     },
-    asOfMs: readTime('as_of', body.as_of)?.epoch_ms ?? null,
+    asOfMs,
     limit: body.limit ?? LIMITS.replay_events_per_call_default,
   };
 }

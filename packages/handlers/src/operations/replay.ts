@@ -33,7 +33,7 @@ export async function replay(context: Context, body: ReplayBody, requester: Requ
   if (known !== null) {
     // Its first answer may have been lost to a crash that came before the file of the end.
     if (known.next_cursor === null) await writeReplayEnd(context, record.replay_id);
-    return answer(record, known, []);
+    return answer(record, known, await notesAgain(context, record, known));
   }
   if (record.status === 'CANCELLED') throw new KitError('REPLAY_CANCELLED');
   if (cursor !== (record.next_cursor ?? '')) throw new KitError('CURSOR_INVALID');
@@ -57,15 +57,22 @@ export async function replay(context: Context, body: ReplayBody, requester: Requ
   return answer(record, part, page.notes);
 }
 
+/** What a part had to say: a walk that met nothing, or a few ids, is cheap to take again. */
+async function notesAgain(context: Context, record: ReplayRow, part: ReplayPart): Promise<readonly string[]> {
+  const { selection, as_of_ms: asOfMs, limit } = record;
+  if (part.scanned > 0 && selection.event_ids === null) return [];
+  return (await walk(context, { selection, asOfMs, limit, cursor: part.cursor || null })).notes;
+}
+
 /** The record of a replay: made by its first call, found by every other. */
 async function openReplay(context: Context, body: ReplayBody, requester: Requester): Promise<ReplayRow> {
   const { replays, clock } = context.backend;
   const stored = body.replay_id === undefined ? null : await replays.get(body.replay_id);
   if (stored === null && body.cursor !== undefined) throw new KitError('REPLAY_UNKNOWN');
-  if (stored !== null && hasSelection(body)) expectSame(stored, readRequest(body));
+  if (stored !== null && hasSelection(body)) expectSame(stored, readRequest(body, clock.now()));
   if (stored !== null && body.cursor === undefined) await putRecord(context, stored);
   if (stored !== null) return stored;
-  const request = readRequest(body);
+  const request = readRequest(body, clock.now());
   aggregatesOf(context, request.selection);
   const now = clock.now();
   const asOfMs = request.asOfMs ?? now;

@@ -27,7 +27,8 @@ function dayOf(aggregate: Aggregate, date: { text: string; noonMs: number }): Wi
   const format = new Intl.DateTimeFormat('sv-SE', { timeZone: aggregate.time_zone, dateStyle: 'short' });
   for (const offsetMs of [0, -2 * HALF_DAY_MS, 2 * HALF_DAY_MS]) {
     const window = aggregate.windows.at(date.noonMs + offsetMs);
-    if (format.format(window.start_ms) === date.text) return window;
+    // The runtime does not fill up years before 1000.
+    if (format.format(window.start_ms).padStart(10, '0') === date.text) return window;
   }
   throw invalid(`is a date that ${aggregate.time_zone} left out`);
 }
