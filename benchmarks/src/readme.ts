@@ -16,8 +16,17 @@ interface IngestResult {
 const root = join(import.meta.dirname, '../..');
 const result = JSON.parse(readFileSync(join(root, 'benchmarks/results/ingest.json'), 'utf8')) as IngestResult;
 const page = JSON.parse(readFileSync(join(root, 'benchmarks/results/timeline.json'), 'utf8')) as { median_ms: number };
+const replay = JSON.parse(readFileSync(join(root, 'benchmarks/results/replay.json'), 'utf8')) as {
+  windows: { inputs: number; metric: string; ms: number; unchanged_ms: number }[];
+  replay: { by_source_ms: number; by_entity_ms: number };
+  plan: { dry_run_ms: number; of_walk_and_compute: number };
+};
+const recomputed = (inputs: number) =>
+  ['all_count', 'all_sum', 'entity_count', 'entity_sum']
+    .map((name) => n(replay.windows.find((one) => one.inputs === inputs && one.metric === name)?.ms ?? 0))
+    .join(' / ');
 const n = (value: number) => value.toLocaleString('en-US');
-const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`.
+const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`.
 
 | What | Measured |
 |---|---|
@@ -25,7 +34,11 @@ const figures = `One machine, 2 cores, Node ${result.node}, load generator on th
 | Bare \`node:sqlite\` with the same rows, rows per commit and durability, in turn with it | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
 | Last tenth against the first tenth | ${result.last_tenth_of_first} |
 | Memory of the server (RSS), largest | ${n(result.rss_mb_max)} MB |
-| Timeline page of 500 events out of 1,000,000, over HTTP, median | ${page.median_ms} ms |`;
+| Timeline page of 500 events out of 1,000,000, over HTTP, median | ${page.median_ms} ms |
+| A window of 10,000 events computed again, from its message to the durable version: count over all / sum over all / count of an entity / sum of an entity | ${recomputed(10_000)} ms |
+| The same of 100,000 events | ${recomputed(100_000)} ms |
+| Replay of 100,000 events into the queue, by source / by entity | ${n(replay.replay.by_source_ms)} / ${n(replay.replay.by_entity_ms)} ms |
+| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |`;
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;

@@ -5,7 +5,6 @@ import {
   formatInstant,
   isPackId,
   LIMITS,
-  type MessageEvent,
   packKey,
   type ReplayMessage,
 } from '@pik/schema';
@@ -38,10 +37,8 @@ export interface WalkedEvent {
 /** The window of each metric that an event is an input of. */
 export function touchedWindows(aggregates: Iterable<Aggregate>, row: EventRow): WindowTarget[] {
   const targets: WindowTarget[] = [];
-  for (const aggregate of aggregates) {
-    const { metric, group_by, windows } = aggregate;
-    const key = aggregateKey(group_by, row);
-    targets.push({ metric, key, window_start_ms: windows.at(row.event_ms).start_ms });
+  for (const { metric, group_by, windows } of aggregates) {
+    targets.push({ metric, key: aggregateKey(group_by, row), window_start_ms: windows.at(row.event_ms).start_ms });
   }
   return targets;
 }
@@ -51,39 +48,72 @@ export function windowName({ metric, key, window_start_ms }: WindowTarget): stri
   return `${metric}\u0000${window_start_ms}\u0000${key}`;
 }
 
+/** Takes events one after the other and gives the messages that they fill. */
+export interface MessageBuilder {
+  /** The message that is full before this event, if one is. */
+  add(event: WalkedEvent): BuiltMessage | null;
+  /** The message that is left at the end, if one is. */
+  end(): BuiltMessage | null;
+}
+
 /**
  * Cuts events into messages, bounded in events and bytes. A window is named in the first message with an event of it: so
  * whatever part of the messages is ever sent, the windows of their events are named in them too.
  */
-export function buildMessages(
-  events: readonly WalkedEvent[],
-  aggregates: readonly Aggregate[],
-  head: MessageHead,
-): BuiltMessage[] {
-  const messages: BuiltMessage[] = [];
-  const named = new Set<string>();
+export function createMessageBuilder(aggregates: readonly Aggregate[], head: MessageHead): MessageBuilder {
+  const named = createNamedWindows(aggregates);
+  const texts = createReferenceTexts();
+  let number = 0;
   let draft = emptyDraft();
-  const flush = () => {
-    if (draft.events.length > 0 || draft.windows.length > 0) messages.push(finish(draft, head, messages.length));
+  const end = () => {
+    const message = draft.events.length === 0 ? null : finish(draft, head, number);
+    if (message !== null) number += 1;
     draft = emptyDraft();
+    return message;
   };
-  for (const { row, deliveries } of events) {
-    const fresh = touchedWindows(aggregates, row).filter((target) => !named.has(windowName(target)));
-    const references = [eventReference(row), ...deliveries.map((delivery) => deliveryReference(row, delivery))];
-    const texts = references.map((reference) => JSON.stringify(reference));
-    const windowTexts = fresh.map(windowText);
-    const bytes = utf8Bound(texts) + utf8Bound(windowTexts);
-    const full = draft.events.length + texts.length > LIMITS.message_events_max;
-    if (full || draft.bytes + bytes > LIMITS.message_bytes_max) flush();
-    for (const target of fresh) named.add(windowName(target));
-    draft.events.push(...texts);
-    draft.count += 1;
-    draft.windows.push(...fresh);
-    draft.windowTexts.push(...windowTexts);
-    draft.bytes += bytes;
-  }
-  flush();
-  return messages;
+  return {
+    add({ row, deliveries }) {
+      const fresh = named.take(row);
+      const events = [texts.event(row), ...deliveries.map((delivery) => texts.delivery(row, delivery))];
+      const windows = fresh.map(windowText);
+      let bytes = 0;
+      for (const text of events) bytes += utf8Bound(text, texts.isAscii(row));
+      for (const text of windows) bytes += utf8Bound(text, isAscii(text));
+      const full = draft.events.length + events.length > LIMITS.message_events_max;
+      const before = full || draft.bytes + bytes > LIMITS.message_bytes_max ? end() : null;
+      draft.events.push(...events);
+      draft.count += 1;
+      draft.windows.push(...fresh);
+      draft.windowTexts.push(...windows);
+      draft.bytes += bytes;
+      return before;
+    },
+    end,
+  };
+}
+
+/** The windows of each metric that were named already. */
+function createNamedWindows(aggregates: readonly Aggregate[]): { take(row: EventRow): WindowTarget[] } {
+  const named = aggregates.map((aggregate) => ({ aggregate, starts: new Map<number, Set<string>>() }));
+  return {
+    take(row) {
+      const fresh: WindowTarget[] = [];
+      for (const { aggregate, starts } of named) {
+        const { metric, group_by, windows } = aggregate;
+        const window_start_ms = windows.at(row.event_ms).start_ms;
+        const key = aggregateKey(group_by, row);
+        let keys = starts.get(window_start_ms);
+        if (keys === undefined) {
+          keys = new Set();
+          starts.set(window_start_ms, keys);
+        }
+        if (keys.has(key)) continue;
+        keys.add(key);
+        fresh.push({ metric, key, window_start_ms });
+      }
+      return fresh;
+    },
+  };
 }
 
 /** Messages that name windows alone: for what a cancelled replay had noted and not sent. */
@@ -128,11 +158,9 @@ function windowText({ metric, key, window_start_ms }: WindowTarget): string {
   return JSON.stringify({ metric, key, window_start: formatEpochMs(window_start_ms) });
 }
 
-/** A character takes at most three bytes per unit of UTF-16; exact where it is ASCII, as it mostly is. */
-function utf8Bound(texts: readonly string[]): number {
-  let bytes = 0;
-  for (const text of texts) bytes += (isAscii(text) ? text.length : text.length * 3) + 1;
-  return bytes;
+/** A character takes at most three bytes per unit of UTF-16; exact where it is ASCII, as it mostly is. With a comma. */
+function utf8Bound(text: string, ascii: boolean): number {
+  return (ascii ? text.length : text.length * 3) + 1;
 }
 
 function isAscii(text: string): boolean {
@@ -140,28 +168,44 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-function eventReference(row: EventRow): MessageEvent {
+/** References as JSON. */
+interface ReferenceTexts {
+  event(row: EventRow): string;
+  delivery(row: EventRow, delivery: DeliveryRow): string;
+  /** Whether the references to an event are ASCII: only what the caller wrote can be something else. */
+  isAscii(row: EventRow): boolean;
+}
+
+/**
+ * Writes each `MessageEvent` as JSON.stringify would. Only what the caller wrote can need escapes; it is mostly the same
+ * as in the event before, and so is the pack.
+ */
+function createReferenceTexts(): ReferenceTexts {
+  let known: { row: EventRow; text: string; ascii: boolean } | null = null;
+  let pack = { id: '', key: '' };
+  const ids = (row: EventRow) => {
+    if (known === null || !sameIds(known.row, row)) {
+      const { entity_id, source, event_type } = row;
+      const text = JSON.stringify({ entity_id, source, event_type }).slice(1, -1);
+      known = { row, text, ascii: isAscii(text) };
+    }
+    return known;
+  };
+  const place = (at: EventRow | DeliveryRow) => {
+    if (at.pack_id !== pack.id) pack = { id: at.pack_id, key: packKey(at.pack_id) };
+    const time = formatInstant(at.event_ms, at.event_sub_ns);
+    return `"event_time":"${time}","payload_hash":"${at.payload_hash}","raw_key":"${pack.key}","line":${at.line}`;
+  };
   return {
-    event_id: row.event_id,
-    entity_id: row.entity_id,
-    source: row.source,
-    event_type: row.event_type,
-    event_time: formatInstant(row.event_ms, row.event_sub_ns),
-    payload_hash: row.payload_hash,
-    raw_key: packKey(row.pack_id),
-    line: row.line,
+    event: (row) => `{"event_id":"${row.event_id}",${ids(row).text},${place(row)}}`,
+    delivery: (row, delivery) =>
+      `{"event_id":"${row.event_id}",${ids(row).text},${place(delivery)},"outcome":"${delivery.outcome}"}`,
+    isAscii: (row) => ids(row).ascii,
   };
 }
 
-function deliveryReference(row: EventRow, delivery: DeliveryRow): MessageEvent {
-  return {
-    ...eventReference(row),
-    event_time: formatInstant(delivery.event_ms, delivery.event_sub_ns),
-    payload_hash: delivery.payload_hash,
-    raw_key: packKey(delivery.pack_id),
-    line: delivery.line,
-    outcome: delivery.outcome,
-  };
+function sameIds(a: EventRow, b: EventRow): boolean {
+  return a.entity_id === b.entity_id && a.source === b.source && a.event_type === b.event_type;
 }
 
 /** The pack that a raw key names; null where it is no raw key. */

@@ -47,21 +47,32 @@ export function encodeEntries(entries: readonly SliceEntry[]): Uint8Array {
 
 /** Reads the packed form. Throws a RangeError where it is not one. */
 export function decodeEntries(bytes: Uint8Array): SliceEntry[] {
-  const input = new ByteReader(bytes);
+  const source: Source = { bytes, hex: hexText(bytes), input: new ByteReader(bytes) };
   const entries: SliceEntry[] = [];
-  if (input.uint() !== VERSION) throw new RangeError('a slice of an unknown version');
+  if (source.input.uint() !== VERSION) throw new RangeError('a slice of an unknown version');
   let last = { event_ms: 0, received_ms: 0, line: 0 };
-  while (!input.atEnd) {
-    last = decodeEntry(input, last);
+  while (!source.input.atEnd) {
+    last = decodeEntry(source, last);
     entries.push(last as SliceEntry);
   }
   return entries;
 }
 
-function decodeEntry(input: ByteReader, last: { event_ms: number; received_ms: number; line: number }): SliceEntry {
+interface Source {
+  readonly bytes: Uint8Array;
+  /** All of the bytes as one text, of which hashes are parts: texts that grow by a byte hold ten times their length. */
+  readonly hex: string;
+  readonly input: ByteReader;
+}
+
+function decodeEntry(
+  { bytes, hex, input }: Source,
+  last: { event_ms: number; received_ms: number; line: number },
+): SliceEntry {
   const bits = input.uint();
   const event_id = encodeBase32Hex(input.raw(ID_BYTES));
-  const payload_hash = input.hex(HASH_BYTES);
+  const hashStart = (input.raw(HASH_BYTES).byteOffset - bytes.byteOffset) * 2;
+  const payload_hash = hex.slice(hashStart, hashStart + HASH_BYTES * 2);
   const event_ms = last.event_ms + input.int();
   const event_sub_ns = input.uint();
   const received_ms = last.received_ms + input.int();
@@ -70,4 +81,16 @@ function decodeEntry(input: ByteReader, last: { event_ms: number; received_ms: n
   const first_received_ms = (bits & HAS_FIRST) === 0 ? null : received_ms + input.int();
   const outcome = OUTCOMES[bits & 3] as SliceEntry['outcome'];
   return { event_id, outcome, event_ms, event_sub_ns, received_ms, payload_hash, line, sent_ms, first_received_ms };
+}
+
+const HEX_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
+
+function hexText(bytes: Uint8Array): string {
+  const codes = new Uint8Array(bytes.length * 2);
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    codes[i * 2] = HEX_CODES[byte >> 4] as number;
+    codes[i * 2 + 1] = HEX_CODES[byte & 15] as number;
+  }
+  return new TextDecoder('latin1').decode(codes);
 }

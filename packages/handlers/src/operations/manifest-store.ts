@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
-import { KitError } from '@pik/schema';
+import { formatInstant, KitError } from '@pik/schema';
 
 import {
   chunkEnds,
@@ -13,6 +14,7 @@ import {
 } from '../domain/manifest.ts';
 import { listedInput, type WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
+import { createGate } from './gate.ts';
 import { sha256Of } from './pack-store.ts';
 
 const compress = promisify(gzip);
@@ -20,6 +22,15 @@ const decompress = promisify(gunzip);
 
 /** A chunk of 20,000 inputs has some 4 MB of text. */
 const CHUNK_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * What repeats in a line of 230 bytes stands in the lines before it: with 4 KB to look back, compressing takes two thirds
+ * of the time that it takes with 32 KB, and the result is smaller.
+ */
+const COMPRESSION = { level: 1, windowBits: 12 } as const;
+
+/** Chunks that are compressed and stored while the text of the next one is made. */
+const CHUNKS_AT_ONCE = 3;
 
 /** Where manifests lie. The name of each object is the SHA-256 of its stored bytes. */
 export const MANIFEST_PREFIX = 'manifests/v1/';
@@ -29,12 +40,17 @@ export const MANIFEST_PREFIX = 'manifests/v1/';
  * names them. Durable when it resolves; chunks that are there already are shared.
  */
 export async function writeManifest(context: Context, inputs: readonly WindowInput[]): Promise<string> {
-  const chunks: ManifestChunk[] = [];
+  const gate = createGate(CHUNKS_AT_ONCE);
   let start = 0;
-  for (const end of chunkEnds(inputs.map(({ event_id }) => event_id))) {
-    chunks.push(await writeChunk(context, inputs.slice(start, end)));
+  const writes = chunkEnds(inputs.map(({ event_id }) => event_id)).map((end) => {
+    const some = inputs.slice(start, end);
     start = end;
-  }
+    return gate(() => writeChunk(context, some));
+  });
+  // None is still at work when a failure is told.
+  const failed = (await Promise.allSettled(writes)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const chunks = await Promise.all(writes);
   const [only] = chunks;
   if (chunks.length === 1 && only !== undefined) return only.key;
   const root: ManifestRoot = { manifest: 1, inputs: inputs.length, chunks };
@@ -42,11 +58,12 @@ export async function writeManifest(context: Context, inputs: readonly WindowInp
 }
 
 async function writeChunk(context: Context, inputs: readonly WindowInput[]): Promise<ManifestChunk> {
+  await setImmediate();
   const lines = inputs.map((input) => {
     const { pack_id, line } = input;
     return manifestLine({ ...listedInput(input), pack_id, line });
   });
-  const key = await putNamed(context, await compress(lines.join(''), { level: 1 }), 'ndjson.gz');
+  const key = await putNamed(context, await compress(lines.join(''), COMPRESSION), 'ndjson.gz');
   const [first] = inputs;
   const place = first === undefined ? (['', ''] as const) : ([listedInput(first).event_time, first.event_id] as const);
   return { key, inputs: inputs.length, first: place };
@@ -59,9 +76,31 @@ async function putNamed(context: Context, bytes: Uint8Array, ending: string): Pr
   return key;
 }
 
-/** The inputs of a manifest in order, chunk by chunk. Throws `MANIFEST_MISSING`, `MANIFEST_CORRUPT`. */
-export async function* readManifest(context: Context, key: string): AsyncGenerator<ManifestInput[]> {
-  for (const chunk of await manifestChunks(context, key)) yield readChunk(context, chunk.key);
+/** Where an event stands in a manifest, as text whose order is that of manifests. */
+export function manifestPlace(event: { event_id: string; event_ms: number; event_sub_ns: number }): string {
+  return placeText([formatInstant(event.event_ms, event.event_sub_ns), event.event_id]);
+}
+
+function placeText([event_time, event_id]: ManifestChunk['first']): string {
+  return `${event_time} ${event_id}`;
+}
+
+/**
+ * The inputs of a manifest in order, chunk by chunk; with a range only the chunks in which inputs from its first to its
+ * last place can be. Throws `MANIFEST_MISSING`, `MANIFEST_CORRUPT`.
+ */
+export async function* readManifest(
+  context: Context,
+  key: string,
+  range?: { from: string; to: string },
+): AsyncGenerator<ManifestInput[]> {
+  const chunks = await manifestChunks(context, key);
+  for (const [i, chunk] of chunks.entries()) {
+    const next = chunks[i + 1];
+    if (range !== undefined && placeText(chunk.first) > range.to) return;
+    if (range !== undefined && next !== undefined && placeText(next.first) <= range.from) continue;
+    yield readChunk(context, chunk.key);
+  }
 }
 
 /** Whether a manifest lists an event at its time: reads the one chunk in which it would be. */

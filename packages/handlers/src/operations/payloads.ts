@@ -4,42 +4,66 @@ import type { Envelope } from '../domain/pack-codec.ts';
 import { payloadOf } from '../domain/record-fields.ts';
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
-import type { InputRest, ReadRest } from './fold-window.ts';
+import { aggregateInput, type InputRest, type ReadInputs } from './fold-window.ts';
 import { packText } from './pack-store.ts';
 
 /** Received bytes that are held at a time; inputs beyond are read in smaller groups. */
 const BODY_CHARS_MAX = 64 * 1024 * 1024;
 
+/** Packs that are held: the one in work, the one that is read meanwhile, and two for inputs of the next group. */
+const PACKS_HELD = 4;
+
 /**
  * Reads payloads out of the packs, each pack once per group of inputs. A line that is not the event it should be is an
  * error, never an empty payload.
  */
-export function createPayloadReader(context: Context): ReadRest {
+export function createPayloadReader(context: Context): ReadInputs {
+  const readLines = createPackReader(context);
   return async function read(inputs, take): Promise<void> {
-    const found = await readGroup(context, inputs);
+    const found = await readGroup(readLines, inputs);
     if (found === null) {
       const half = Math.ceil(inputs.length / 2);
       await read(inputs.slice(0, half), take);
       await read(inputs.slice(half), take);
       return;
     }
-    for (const [i, input] of inputs.entries()) take(input, found[i] as InputRest);
+    for (const [i, input] of inputs.entries()) take(aggregateInput(input, found[i] as InputRest));
+  };
+}
+
+type ReadLines = (packId: string) => Promise<readonly string[]>;
+
+/** Reads packs as lines; a few are held, for whoever asks ahead and for groups that share a pack. */
+function createPackReader(context: Context): ReadLines {
+  const held = new Map<string, Promise<readonly string[]>>();
+  return (packId) => {
+    const lines = held.get(packId) ?? packText(context, packId).then((text) => text.split('\n'));
+    // Told to whoever waits for it; who asks ahead may never come to that.
+    lines.catch(() => undefined);
+    held.delete(packId);
+    held.set(packId, lines);
+    for (const oldest of held.keys()) if (held.size > PACKS_HELD) held.delete(oldest);
+    return lines;
   };
 }
 
 /** The rest of each input, in their order; null where they are too large to be held together. */
-async function readGroup(context: Context, inputs: readonly WindowInput[]): Promise<InputRest[] | null> {
+async function readGroup(readLines: ReadLines, inputs: readonly WindowInput[]): Promise<InputRest[] | null> {
   const places = new Map<string, number[]>();
   for (const [i, { pack_id }] of inputs.entries()) {
     const known = places.get(pack_id);
     if (known === undefined) places.set(pack_id, [i]);
     else known.push(i);
   }
+  const packIds = [...places.keys()];
   const found: InputRest[] = new Array(inputs.length);
   let chars = 0;
-  for (const [packId, wanted] of places) {
-    const lines = (await packText(context, packId)).split('\n');
-    for (const i of wanted) {
+  for (const [n, packId] of packIds.entries()) {
+    const reading = readLines(packId);
+    const next = packIds[n + 1];
+    if (next !== undefined) readLines(next).catch(() => undefined);
+    const lines = await reading;
+    for (const i of places.get(packId) ?? []) {
       const input = inputs[i] as WindowInput;
       const text = lines[input.line] ?? '';
       chars += text.length;

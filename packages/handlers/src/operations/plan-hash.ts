@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 
 import type { ReplaySelection } from '@pik/schema';
 
@@ -16,6 +17,9 @@ export interface TouchedWindow {
   readonly events: EventRow[];
 }
 
+/** Rows between two turns of the event loop: a few milliseconds of work. */
+const ROWS_PER_TURN = 1_000;
+
 /** The windows that events touch, each with its latest version, in the order in which they are met. */
 export async function touched(
   context: Context,
@@ -24,7 +28,7 @@ export async function touched(
 ): Promise<TouchedWindow[]> {
   const found = new Map<string, TouchedWindow>();
   const aggregates = aggregatesOf(context, selection);
-  for (const row of rows) {
+  for (const [i, row] of rows.entries()) {
     for (const target of touchedWindows(aggregates, row)) {
       const name = windowName(target);
       let window = found.get(name);
@@ -34,15 +38,31 @@ export async function touched(
       }
       window.events.push(row);
     }
+    if ((i + 1) % ROWS_PER_TURN === 0) await setImmediate();
   }
   return [...found.values()];
 }
 
 /** The hash of a plan after one more stretch of it: the events in order, and the number of each window's version. */
-export function nextPlanHash(hash: string, rows: readonly EventRow[], windows: readonly TouchedWindow[]): string {
+export async function nextPlanHash(
+  hash: string,
+  rows: readonly EventRow[],
+  windows: readonly TouchedWindow[],
+): Promise<string> {
   const next = createHash('sha256').update(hash);
-  for (const { event_id, payload_hash } of rows) next.update(`\n${event_id} ${payload_hash}`);
-  for (const { target, latest } of windows) next.update(`\n${windowName(target)} ${latest?.version ?? 0}`);
+  const add = async <T>(items: readonly T[], text: (item: T) => string) => {
+    for (let start = 0; start < items.length; start += ROWS_PER_TURN) {
+      next.update(
+        items
+          .slice(start, start + ROWS_PER_TURN)
+          .map(text)
+          .join(''),
+      );
+      await setImmediate();
+    }
+  };
+  await add(rows, ({ event_id, payload_hash }) => `\n${event_id} ${payload_hash}`);
+  await add(windows, ({ target, latest }) => `\n${windowName(target)} ${latest?.version ?? 0}`);
   return next.digest('hex');
 }
 
@@ -55,7 +75,7 @@ export async function planHash(
   let cursor: string | null = null;
   do {
     const page = await walk(context, { ...request, cursor });
-    hash = nextPlanHash(hash, page.rows, await touched(context, request.selection, page.rows));
+    hash = await nextPlanHash(hash, page.rows, await touched(context, request.selection, page.rows));
     cursor = page.next;
   } while (cursor !== null);
   return hash;

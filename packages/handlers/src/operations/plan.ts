@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import {
   EPOCH_MS_MAX,
   EPOCH_MS_MIN,
@@ -7,20 +9,29 @@ import {
   packKey,
   type ReplayBody,
   type ReplayPlanPage,
+  type ReplaySelection,
   utcDay,
 } from '@pik/schema';
 
-import { buildMessages } from '../domain/replay-message.ts';
+import { createMessageBuilder } from '../domain/replay-message.ts';
 import type { VersionRow } from '../ports/history-rows.ts';
 import type { EventRow } from '../ports/rows.ts';
 import { aggregateOf, aggregatesOf, type Context, isUnsettled } from './context.ts';
-import { foldWindow } from './fold-window.ts';
-import { readManifest } from './manifest-store.ts';
+import { manifestPlace, readManifest } from './manifest-store.ts';
 import { nextPlanHash, type TouchedWindow, touched } from './plan-hash.ts';
-import { isSame, windowOf } from './recompute.ts';
+import { type Predictions, predictionsOf } from './predictions.ts';
+import { windowOf } from './recompute.ts';
 import { readRequest } from './replay-request.ts';
 import { walk } from './walk.ts';
-import { inputsHash, windowInputs } from './window-inputs.ts';
+
+/** Rows between two turns of the event loop: a few milliseconds of work. */
+const ROWS_PER_TURN = 1_000;
+/** Milliseconds after which windows that are predicted make way for other work. */
+const TURN_MS = 10;
+/** Events of a window for each of which so many inputs may be read before the whole list is the cheaper one. */
+const FEW = 20;
+/** Packs that are looked for at the same time. */
+const PACKS_AT_ONCE = 16;
 
 /**
  * One stretch of a dry run: everything is read and predicted, nothing is sent or recorded. The cursor carries the hash of
@@ -37,16 +48,15 @@ export async function planReplay(context: Context, body: ReplayBody): Promise<Re
   const asOfMs = asked ?? place.asOfMs ?? context.backend.clock.now();
   const page = await walk(context, { selection, asOfMs, limit, cursor: place.cursor });
   const windows = await touched(context, selection, page.rows);
-  const hash = nextPlanHash(place.hash, page.rows, windows);
-  const { planned, alreadyProcessed } = await predictAll(context, windows, { rows: page.rows, asOfMs });
-  const head = { replayId: '0'.repeat(36), asOfMs, part: 'first' };
-  const walked = page.rows.map((row) => ({ row, deliveries: [] }));
+  const hash = await nextPlanHash(place.hash, page.rows, windows);
+  const predictions = predictionsOf(context, { from: place.hash, to: hash, asOfMs });
+  const { planned, alreadyProcessed } = await predictAll(context, windows, { rows: page.rows, asOfMs, predictions });
   return {
     dry_run: true,
     scanned: page.scanned,
     sent: 0,
     would_send: page.rows.length,
-    messages: buildMessages(walked, aggregatesOf(context, selection), head).length,
+    messages: await countMessages(context, page.rows, selection),
     ...(await packFigures(context, page.rows)),
     days: days(page.rows),
     already_processed: alreadyProcessed,
@@ -60,22 +70,50 @@ export async function planReplay(context: Context, body: ReplayBody): Promise<Re
   };
 }
 
+/** How many messages a replay would make of these events. */
+async function countMessages(context: Context, rows: readonly EventRow[], selection: ReplaySelection): Promise<number> {
+  const head = { replayId: '0'.repeat(36), asOfMs: 0, part: 'first' };
+  const builder = createMessageBuilder(aggregatesOf(context, selection), head);
+  let messages = 0;
+  for (const [i, row] of rows.entries()) {
+    if (builder.add({ row, deliveries: [] }) !== null) messages += 1;
+    if ((i + 1) % ROWS_PER_TURN === 0) await setImmediate();
+  }
+  return builder.end() === null ? messages : messages + 1;
+}
+
+interface Stretch {
+  readonly rows: readonly EventRow[];
+  readonly asOfMs: number;
+  readonly predictions: Predictions;
+}
+
 async function predictAll(
   context: Context,
   windows: readonly TouchedWindow[],
-  { rows, asOfMs }: { rows: readonly EventRow[]; asOfMs: number },
+  stretch: Stretch,
 ): Promise<{ planned: PlannedWindow[]; alreadyProcessed: number }> {
   const planned: PlannedWindow[] = [];
   const unprocessed = new Set<string>();
+  let turnMs = performance.now();
   for (const window of windows) {
-    const plan = await predict(context, window, asOfMs);
+    const plan = await predict(context, window, stretch);
     planned.push(plan);
-    if (plan.changes || plan.problem !== null) await addUnprocessed(context, window, unprocessed);
+    if (plan.changes || plan.problem !== null)
+      await addUnprocessed(context, window, { predictions: stretch.predictions, unprocessed });
+    // Windows of few inputs are read in one go each, and there may be many of them.
+    if (performance.now() - turnMs < TURN_MS) continue;
+    await setImmediate();
+    turnMs = performance.now();
   }
-  return { planned, alreadyProcessed: rows.length - unprocessed.size };
+  return { planned, alreadyProcessed: stretch.rows.length - unprocessed.size };
 }
 
-async function predict(context: Context, { target, latest }: TouchedWindow, asOfMs: number): Promise<PlannedWindow> {
+async function predict(
+  context: Context,
+  { target, latest }: TouchedWindow,
+  { asOfMs, predictions }: Stretch,
+): Promise<PlannedWindow> {
   const aggregate = aggregateOf(context, target.metric);
   const window = windowOf(aggregate, target);
   const known = {
@@ -91,14 +129,12 @@ async function predict(context: Context, { target, latest }: TouchedWindow, asOf
     return { ...none, problem: { code: 'SUPERSEDED', detail } };
   }
   try {
-    const inputs = await windowInputs(context, { aggregate, key: target.key, window, asOfMs });
-    const inputs_hash = await inputsHash(inputs);
-    if (latest !== null && isSame(latest, inputs, { inputs_hash, aggregate }))
-      return { ...known, predicted: storedValue(latest), changes: false, problem: null };
-    const value = JSON.parse(await foldWindow(context, aggregate, inputs)) as unknown;
+    const { value_json, input_count, inputs_hash } = await predictions.get({ aggregate, target, window, latest });
+    if (value_json === null)
+      return { ...known, predicted: latest && storedValue(latest), changes: false, problem: null };
+    const value = JSON.parse(value_json) as unknown;
     const { definition_hash } = aggregate;
-    const as_of = formatEpochMs(asOfMs);
-    const predicted = { value, input_count: inputs.length, inputs_hash, definition_hash, as_of };
+    const predicted = { value, input_count, inputs_hash, definition_hash, as_of: formatEpochMs(asOfMs) };
     return { ...known, predicted, changes: true, problem: null };
   } catch (error) {
     if (!KitError.is(error) || error.retryable) throw error;
@@ -120,14 +156,29 @@ function storedValue(row: VersionRow) {
 async function addUnprocessed(
   context: Context,
   { latest, events }: TouchedWindow,
-  unprocessed: Set<string>,
+  { predictions, unprocessed }: { predictions: Predictions; unprocessed: Set<string> },
 ): Promise<void> {
-  const processed = new Set<string>();
-  if (latest !== null) {
-    for await (const chunk of readManifest(context, latest.manifest_key))
-      for (const { event_id } of chunk) processed.add(event_id);
-  }
+  const processed = latest === null ? new Set<string>() : await listedNear(context, { latest, events }, predictions);
   for (const { event_id } of events) if (!processed.has(event_id)) unprocessed.add(event_id);
+}
+
+/** The ids that a manifest lists, at least where the events lie: few events of a large window need few of its chunks. */
+async function listedNear(
+  context: Context,
+  { latest, events }: { latest: VersionRow; events: readonly EventRow[] },
+  predictions: Predictions,
+): Promise<ReadonlySet<string>> {
+  if (events.length * FEW >= latest.input_count) return predictions.listedIds(latest);
+  const range = { from: '\uffff', to: '' };
+  for (const event of events) {
+    const place = manifestPlace(event);
+    if (place < range.from) range.from = place;
+    if (place > range.to) range.to = place;
+  }
+  const ids = new Set<string>();
+  for await (const chunk of readManifest(context, latest.manifest_key, range))
+    for (const { event_id } of chunk) ids.add(event_id);
+  return ids;
 }
 
 async function packFigures(
@@ -136,9 +187,14 @@ async function packFigures(
 ): Promise<{ raw_bytes: number; raw_missing: string[] }> {
   const raw_missing: string[] = [];
   let raw_bytes = 0;
-  for (const packId of new Set(rows.map(({ pack_id }) => pack_id))) {
-    if (!(await context.backend.rawLog.has(packId))) raw_missing.push(packKey(packId));
-    raw_bytes += (await context.backend.index.getPack(packId))?.bytes ?? 0;
+  const packIds = [...new Set(rows.map(({ pack_id }) => pack_id))];
+  for (let start = 0; start < packIds.length; start += PACKS_AT_ONCE) {
+    const some = packIds.slice(start, start + PACKS_AT_ONCE);
+    const there = await Promise.all(some.map((packId) => context.backend.rawLog.has(packId)));
+    for (const [i, packId] of some.entries()) {
+      if (!there[i]) raw_missing.push(packKey(packId));
+      raw_bytes += (await context.backend.index.getPack(packId))?.bytes ?? 0;
+    }
   }
   return { raw_bytes, raw_missing };
 }

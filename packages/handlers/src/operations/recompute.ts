@@ -98,8 +98,11 @@ interface NextVersion {
 
 async function nextVersion(context: Context, next: NextVersion): Promise<VersionRow> {
   const { aggregate, target, window, trigger, latest, inputs, inputs_hash, unsettled } = next;
-  const value_json = await foldWindow(context, aggregate, inputs);
-  const manifest_key = await writeManifest(context, inputs);
+  // The manifest is packed by other threads meanwhile. Without a version that names it, it is a file that harms nobody.
+  const [value_json, manifest_key] = await Promise.all([
+    foldWindow(context, aggregate, inputs),
+    writeManifest(context, inputs),
+  ]);
   return {
     metric: target.metric,
     key: target.key,

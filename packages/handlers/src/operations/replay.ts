@@ -2,12 +2,12 @@ import { setImmediate } from 'node:timers/promises';
 
 import { formatEpochMs, KitError, LIMITS, type ReplayAnswer, type ReplayBody, sha256Hex } from '@pik/schema';
 
-import { type BuiltMessage, buildMessages, type WalkedEvent } from '../domain/replay-message.ts';
+import { type BuiltMessage, createMessageBuilder } from '../domain/replay-message.ts';
 import { replayRecordKey, replayRecordText } from '../domain/replay-view.ts';
 import { sameSelection } from '../domain/selection.ts';
 import type { Requester } from '../pipeline.ts';
 import type { ReplayPart, ReplayRow } from '../ports/history-rows.ts';
-import type { EventRow } from '../ports/rows.ts';
+import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import { aggregatesOf, type Context } from './context.ts';
 import { planHash } from './plan-hash.ts';
 import { writeReplayEnd } from './replay-records.ts';
@@ -16,6 +16,8 @@ import { type WalkPage, walk } from './walk.ts';
 
 /** Messages between two looks at whether the replay was cancelled; they share commits and round trips. */
 const MESSAGES_AT_ONCE = 20;
+/** Events that are put into messages, or whose further receipts are read, between two turns of the event loop. */
+const EVENTS_AT_ONCE = 1_000;
 /** Events whose further receipts are read at a time. */
 const DELIVERIES_AT_ONCE = 100;
 
@@ -114,10 +116,19 @@ async function partMessages(
   { page, cursor }: { page: WalkPage; cursor: string },
 ): Promise<BuiltMessage[]> {
   const head = { replayId: record.replay_id, asOfMs: record.as_of_ms, part: partName(cursor) };
-  const events = record.selection.include_duplicates
-    ? await withDeliveries(context, page.rows, record.as_of_ms)
-    : page.rows.map((row): WalkedEvent => ({ row, deliveries: [] }));
-  return buildMessages(events, aggregatesOf(context, record.selection), head);
+  const builder = createMessageBuilder(aggregatesOf(context, record.selection), head);
+  const messages: BuiltMessage[] = [];
+  for (let start = 0; start < page.rows.length; start += EVENTS_AT_ONCE) {
+    const rows = page.rows.slice(start, start + EVENTS_AT_ONCE);
+    const deliveries = record.selection.include_duplicates ? await deliveriesOf(context, rows, record.as_of_ms) : [];
+    for (const [i, row] of rows.entries()) {
+      const message = builder.add({ row, deliveries: deliveries[i] ?? [] });
+      if (message !== null) messages.push(message);
+    }
+    await setImmediate();
+  }
+  const last = builder.end();
+  return last === null ? messages : [...messages, last];
 }
 
 /** Cursors are long and opaque; their hash is as good a name. */
@@ -125,18 +136,15 @@ function partName(cursor: string): string {
   return cursor === '' ? 'first' : sha256Hex(cursor).slice(0, 16);
 }
 
-async function withDeliveries(context: Context, rows: readonly EventRow[], asOfMs: number): Promise<WalkedEvent[]> {
-  const events: WalkedEvent[] = [];
+/** The further receipts of each event by that time; together with the event they must fit into one message. */
+async function deliveriesOf(context: Context, rows: readonly EventRow[], asOfMs: number): Promise<DeliveryRow[][]> {
+  const found: DeliveryRow[][] = [];
   for (let start = 0; start < rows.length; start += DELIVERIES_AT_ONCE) {
     const some = rows.slice(start, start + DELIVERIES_AT_ONCE);
-    const found = await Promise.all(some.map((row) => context.backend.index.getDeliveries(row.event_id)));
-    for (const [i, row] of some.entries()) {
-      // Together with the event they must fit into one message.
-      const deliveries = (found[i] ?? []).filter(({ received_ms }) => received_ms <= asOfMs);
-      events.push({ row, deliveries: deliveries.slice(0, LIMITS.message_events_max - 1) });
-    }
+    for (const deliveries of await Promise.all(some.map((row) => context.backend.index.getDeliveries(row.event_id))))
+      found.push(deliveries.filter(({ received_ms }) => received_ms <= asOfMs).slice(0, LIMITS.message_events_max - 1));
   }
-  return events;
+  return found;
 }
 
 async function send(

@@ -1,8 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { KitError, LIMITS, MS_PER_DAY, parseTime, type ReplaySelection, timelineBound } from '@pik/schema';
+import {
+  type Instant,
+  KitError,
+  LIMITS,
+  MS_PER_DAY,
+  parseTime,
+  type ReplaySelection,
+  timelineBound,
+} from '@pik/schema';
 
-import { isInTime, isSelected } from '../domain/selection.ts';
+import { isSelected } from '../domain/selection.ts';
 import { decodeEntries, type SliceEntry } from '../domain/slice-codec.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -65,19 +73,23 @@ async function walkEntity(context: Context, query: WalkQuery & { entityId: strin
     to: timelineBound(entityId, instant(selection.end_time) ?? EVENT_TIME_END),
     asOfMs,
   };
+  // The bounds are the time range, to the nanosecond.
+  const rest = { ...selection, start_time: null, end_time: null };
   const rows: EventRow[] = [];
   let scanned = 0;
   let cursor = query.cursor;
-  do {
+  for (;;) {
     const page = await context.backend.index.listTimeline({
       ...bounds,
       limit: Math.min(LIMITS.page_items_max, limit - scanned),
       cursor,
     });
-    for (const row of page.items) if (isSelected(selection, asOfMs, row)) rows.push(row);
+    for (const row of page.items) if (isSelected(rest, asOfMs, row)) rows.push(row);
     scanned += page.items.length;
     cursor = page.next;
-  } while (cursor !== null && scanned < limit);
+    if (cursor === null || scanned >= limit) break;
+    await setImmediate();
+  }
   return { rows, scanned, next: cursor, notes: scanned === 0 ? await entityNotes(context, entityId) : [] };
 }
 
@@ -104,6 +116,7 @@ interface SlicePlace {
 /** A walk in work. */
 interface SliceWalk {
   readonly query: WalkQuery;
+  readonly isInTime: (entry: SliceEntry) => boolean;
   readonly found: Found[];
   /** Set until the slice of the cursor is reached. */
   resume: SlicePlace | null;
@@ -118,7 +131,8 @@ async function walkSlices(context: Context, query: WalkQuery): Promise<WalkPage>
   const { index, clock } = context.backend;
   const range = sliceRange(query.selection);
   const start = query.cursor === null ? null : decodePlace(query.cursor);
-  const state: SliceWalk = { query, found: [], resume: start?.slice == null ? null : start };
+  const resume = start?.slice == null ? null : start;
+  const state: SliceWalk = { query, isInTime: timeTest(query.selection), found: [], resume };
   let page = start?.page ?? null;
   for (;;) {
     const { items, next } = await index.listSlices({ ...range, cursor: page });
@@ -150,6 +164,15 @@ function sliceRange(selection: ReplaySelection) {
   };
 }
 
+/** `isInTime` of one selection for very many events: as numbers, whose order is that of the texts. */
+function timeTest({ start_time, end_time }: ReplaySelection): SliceWalk['isInTime'] {
+  const start = instant(start_time);
+  const end = instant(end_time);
+  const order = (event: SliceEntry, bound: Instant) =>
+    event.event_ms - bound.epoch_ms || event.event_sub_ns - bound.sub_ms_ns;
+  return (event) => (start === null || order(event, start) >= 0) && (end === null || order(event, end) < 0);
+}
+
 /** Adds what a slice has; gives after how many of its entries the limit was met, null if it was not. */
 function takeSlice(state: SliceWalk, slice: SliceRow, nowMs: number): number | null {
   const { query, found } = state;
@@ -163,7 +186,7 @@ function takeSlice(state: SliceWalk, slice: SliceRow, nowMs: number): number | n
   const entries = decodeEntries(slice.entries);
   for (let i = skip; i < entries.length; i++) {
     const entry = entries[i] as SliceEntry;
-    if (entry.outcome !== 'ACCEPTED' || entry.received_ms > query.asOfMs || !isInTime(query.selection, entry)) continue;
+    if (entry.outcome !== 'ACCEPTED' || entry.received_ms > query.asOfMs || !state.isInTime(entry)) continue;
     if (found.length === query.limit) return i;
     found.push({ entry, pack_id: slice.pack_id });
   }
@@ -172,6 +195,8 @@ function takeSlice(state: SliceWalk, slice: SliceRow, nowMs: number): number | n
 
 /** Slices say where an event lies; whose it is stands in its own row. */
 async function finishWalk(context: Context, { query, found }: SliceWalk, next: string | null): Promise<WalkPage> {
+  // An entry and its row have the same time.
+  const rest = { ...query.selection, start_time: null, end_time: null };
   const rows: EventRow[] = [];
   for (let start = 0; start < found.length; start += ROWS_AT_ONCE) {
     const some = found.slice(start, start + ROWS_AT_ONCE);
@@ -179,7 +204,7 @@ async function finishWalk(context: Context, { query, found }: SliceWalk, next: s
     for (const [i, row] of events.entries()) {
       // After its retention an id may have come anew, in another pack; then this entry is of the old event.
       if (row?.pack_id !== some[i]?.pack_id || row?.line !== some[i]?.entry.line) continue;
-      if (row !== null && isSelected(query.selection, query.asOfMs, row)) rows.push(row);
+      if (row !== null && isSelected(rest, query.asOfMs, row)) rows.push(row);
     }
     await setImmediate();
   }

@@ -8,12 +8,14 @@ import {
   LIMITS,
   MS_PER_DAY,
   parseAggregateKey,
+  sha256Hex,
   timelineBound,
   type Window,
 } from '@pik/schema';
 
 import { decodeEntries } from '../domain/slice-codec.ts';
 import { compareInputs, hashedElement, listedInput, type WindowInput } from '../domain/window-input.ts';
+import type { Page } from '../ports/queries.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
@@ -46,7 +48,13 @@ export async function windowInputs(context: Context, question: WindowQuestion): 
   };
   if (fields.entity_id !== undefined) await fromTimeline(context, { ...question, entityId: fields.entity_id }, add);
   else await fromSlices(context, { ...question, fields }, add);
-  return inputs.sort(compareInputs);
+  return isSorted(inputs) ? inputs : inputs.sort(compareInputs);
+}
+
+function isSorted(inputs: readonly WindowInput[]): boolean {
+  for (let i = 1; i < inputs.length; i++)
+    if (compareInputs(inputs[i - 1] as WindowInput, inputs[i] as WindowInput) > 0) return false;
+  return true;
 }
 
 function tooLarge({ aggregate, window }: WindowQuestion): KitError {
@@ -66,17 +74,15 @@ async function fromTimeline(
 ): Promise<void> {
   const bound = (epoch_ms: number) => timelineBound(entityId, { epoch_ms, sub_ms_ns: 0 });
   const range = { from: bound(window.start_ms), to: bound(window.end_ms), asOfMs, limit: LIMITS.page_items_max };
-  for await (const row of readPages((cursor) => context.backend.index.listTimeline({ ...range, cursor }))) {
+  let cursor: string | null = null;
+  for (;;) {
+    const { items, next }: Page<EventRow> = await context.backend.index.listTimeline({ ...range, cursor });
     // Entities may share a hash prefix.
-    if (row.entity_id === entityId) add(inputOf(row));
+    for (const row of items) if (row.entity_id === entityId) add(row);
+    if (next === null) return;
+    cursor = next;
+    await setImmediate();
   }
-}
-
-/** The EVENT row of an event as an input. */
-function inputOf(row: EventRow): WindowInput {
-  const { event_id, source, event_type, entity_id, event_ms, event_sub_ns, received_ms, payload_hash, pack_id, line } =
-    row;
-  return { event_id, source, event_type, entity_id, event_ms, event_sub_ns, received_ms, payload_hash, pack_id, line };
 }
 
 async function fromSlices(
@@ -127,11 +133,15 @@ function addEntries(slice: SliceRow, { window, asOfMs }: { window: Window; asOfM
 
 /** SHA-256 of the RFC 8785 form of the list of `[event_id, payload_hash, event_time, received_at]`, in order. */
 export async function inputsHash(inputs: readonly WindowInput[]): Promise<string> {
+  if (inputs.length <= ROWS_PER_TURN) return sha256Hex(`[${hashedList(inputs)}]`);
   const hash = createHash('sha256').update('[');
   for (let start = 0; start < inputs.length; start += ROWS_PER_TURN) {
-    const some = inputs.slice(start, start + ROWS_PER_TURN);
-    hash.update((start === 0 ? '' : ',') + some.map((input) => hashedElement(listedInput(input))).join(','));
+    hash.update((start === 0 ? '' : ',') + hashedList(inputs.slice(start, start + ROWS_PER_TURN)));
     await setImmediate();
   }
   return hash.update(']').digest('hex');
+}
+
+function hashedList(inputs: readonly WindowInput[]): string {
+  return inputs.map((input) => hashedElement(listedInput(input))).join(',');
 }
