@@ -1,0 +1,87 @@
+import type { OutboxRecord } from '../outbox-port.ts';
+import { readRange } from './files.ts';
+import type { Ledger, Page, Segment } from './ledger.ts';
+import { type Place, quarantine } from './quarantine.ts';
+import type { Reporter } from './reports.ts';
+import { scanRecords } from './scan.ts';
+
+interface ReaderParts {
+  readonly place: Place;
+  readonly ledger: Ledger;
+  readonly report: Reporter;
+}
+
+/** A stretch of a segment between two pages. */
+interface Stretch {
+  readonly segment: Segment;
+  readonly start: number;
+  readonly end: number;
+  /** Positions `[first, after)` are in it. */
+  readonly first: number;
+  readonly after: number;
+}
+
+/** Pending records with positions in `(after, through]`, page by page; what is settled meanwhile is left out. */
+export async function* readPending(
+  parts: ReaderParts,
+  { after, through }: { after: number; through: number },
+): AsyncGenerator<OutboxRecord> {
+  const { settled, segments } = parts.ledger;
+  for (const segment of [...segments]) {
+    for (const stretch of stretchesOf(segment)) {
+      if (stretch.first > through) return;
+      if (stretch.after <= after + 1 || settled.covers(stretch.first, stretch.after)) continue;
+      for (const record of await readStretch(parts, stretch)) {
+        const isWanted = record.position > after && record.position <= through;
+        if (isWanted && !settled.has(record.position)) yield record;
+      }
+    }
+  }
+}
+
+/** The pages that are durable now; later ones are for a later read. */
+function stretchesOf(segment: Segment): Stretch[] {
+  const { pages, end, readableBytes } = segment;
+  const durable = pages.filter(({ offset }) => offset < readableBytes);
+  return durable.map(({ position, offset }, i) => {
+    const next: Page = durable[i + 1] ?? { position: end, offset: readableBytes };
+    return { segment, start: offset, end: next.offset, first: position, after: next.position };
+  });
+}
+
+async function readStretch(parts: ReaderParts, stretch: Stretch): Promise<OutboxRecord[]> {
+  const { segment, start, end, first, after } = stretch;
+  const bytes = await readRange(parts.place.files, segment.path, { start, end });
+  // It was settled, and deleted, since the list was made.
+  if (bytes === null) return [];
+  const { records, damage } = scanRecords(bytes, 0, first);
+  const { settled } = parts.ledger;
+  let expected = first;
+  const lost: number[] = [];
+  for (const position of [...records.map((record) => record.position), after]) {
+    for (; expected < position; expected += 1) if (!settled.has(expected)) lost.push(expected);
+    expected = position + 1;
+  }
+  if (lost.length > 0) await noteDamage(parts, stretch, { bytes, lost, at: damage[0]?.start ?? 0 });
+  return records.map(({ position, start: from, end: to }) => ({ position, record: copy(bytes, from, to) }));
+}
+
+/** The disk has lost something since the outbox was opened: those records are settled, and said to be lost. */
+async function noteDamage(
+  { place, ledger, report }: ReaderParts,
+  { segment, start }: Stretch,
+  { bytes, lost, at }: { bytes: Buffer; lost: readonly number[]; at: number },
+): Promise<void> {
+  const copied = await quarantine(place, segment.path, { bytes: bytes.subarray(at), offset: start + at });
+  if (!copied.mayDelete) segment.keep = true;
+  for (const position of lost) ledger.settled.add(position, position + 1);
+  ledger.damagedCount += lost.length;
+  const positions = { first_position: lost[0] ?? null, last_position: lost.at(-1) ?? null };
+  const detail = `${lost.length} records can no longer be read`;
+  report({ kind: 'damaged', detail, file: segment.path, quarantine: copied.path, ...positions });
+}
+
+/** The caller keeps a record for long, and must not keep the page with it. */
+function copy(bytes: Buffer, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end);
+}
