@@ -70,7 +70,11 @@ export interface Outbox {
    */
   deadLetter(entry: OutboxRecord, reason: DeadLetterReason): Promise<KitError | null>;
 
-  /** What earlier processes left, oldest first, as far as it is still pending when its turn comes. */
+  /**
+   * What earlier processes left, oldest first, as far as it is still pending when its turn comes.
+   *
+   * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
+   */
   readRecovered(): AsyncIterable<OutboxRecord>;
 
   /**

@@ -30,14 +30,15 @@ export function cursorPath(dir: string): string {
   return join(dir, 'cursor');
 }
 
-/** What the file says: null if there is none, or it was never written; `damaged` if it was and cannot be read. */
+/** What the file says: null if there is none, or nothing was ever saved; `damaged` if something was and cannot be read. */
 export async function readCursor(files: Files, dir: string): Promise<Cursor | 'damaged' | null> {
   const bytes = await readRange(files, cursorPath(dir));
   if (bytes === null) return null;
   const slots = [decodeSlot(bytes.subarray(0, SLOT_BYTES)), decodeSlot(bytes.subarray(SLOT_BYTES))];
   const read = slots.filter((slot) => slot !== null && slot !== 'damaged');
   if (read.length > 0) return read.reduce((a, b) => (a.generation > b.generation ? a : b));
-  return slots.includes('damaged') ? 'damaged' : null;
+  // One alone is the first save, cut off.
+  return slots.every((slot) => slot === 'damaged') ? 'damaged' : null;
 }
 
 function encodeSlot(cursor: Cursor): Buffer {
@@ -73,21 +74,22 @@ export class CursorFile {
     this.#generation = generation;
   }
 
-  /** Opens the file, or makes it with all the space that it will take. */
+  /**
+   * Opens the file, or makes it with all the space that it will take. A slot that a killed process wrote is made durable
+   * before the other one is written over.
+   */
   async prepare(): Promise<number> {
     if (this.#fd !== null) return this.#fd;
     const path = cursorPath(this.#dir);
     const size = (await readRange(this.#files, path))?.length ?? null;
     const fd = await this.#files.open(path, size === null ? 'new' : 'existing');
     this.#fd = fd;
-    if (size === null || size < 2 * SLOT_BYTES) {
-      const start = size ?? 0;
-      await this.#guarded(async () => {
-        await writeAll(this.#files, fd, { bytes: Buffer.alloc(2 * SLOT_BYTES - start), position: start });
-        await this.#files.sync(fd);
-        await this.#files.syncDir(this.#dir);
-      });
-    }
+    await this.#guarded(async () => {
+      const missing = Math.max(0, 2 * SLOT_BYTES - (size ?? 0));
+      await writeAll(this.#files, fd, { bytes: Buffer.alloc(missing), position: size ?? 0 });
+      await this.#files.sync(fd);
+      await this.#files.syncDir(this.#dir);
+    });
     return fd;
   }
 

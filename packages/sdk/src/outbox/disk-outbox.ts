@@ -17,6 +17,8 @@ const UNWRITTEN_BYTES_MAX = 32 * 1024 * 1024;
 /** How an outbox works. */
 export interface DiskOutboxSettings extends WriterSettings {
   readonly quotaBytes: number;
+  /** Milliseconds after which an acknowledgement is on the disk. What a crash loses of it is sent again. */
+  readonly saveMs: number;
 }
 
 /** What an outbox is made of. */
@@ -55,10 +57,10 @@ export class DiskOutbox implements Outbox {
     this.#quotaBytes = settings.quotaBytes;
     this.#recoveredEnd = ledger.next;
     this.#recoveredCount = ledger.pendingCount;
-    this.#gatherer = new Gatherer({ alone: settings.fsync === 'each' });
+    this.#gatherer = new Gatherer({ alone: settings.fsync === 'each', bytesMax: settings.segmentBytesMax });
     const changed = () => this.#changed();
     this.#writer = new SegmentWriter({ ...parts, gatherer: this.#gatherer, changed }, settings);
-    this.#janitor = new Janitor({ ...parts, changed }, parts);
+    this.#janitor = new Janitor({ ...parts, changed }, { generation: parts.generation, saveMs: settings.saveMs });
   }
 
   /** Makes the first segment and begins to tidy up. A full disk is no reason not to start: what is there can be sent. */

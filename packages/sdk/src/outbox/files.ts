@@ -21,6 +21,8 @@ export interface Files {
   write(fd: number, bytes: Uint8Array, position: number): Promise<number>;
   /** Makes the content of a file durable. An error is final: a second call proves nothing. */
   sync(fd: number): Promise<void>;
+  /** Cuts a file off. */
+  truncate(fd: number, length: number): Promise<void>;
   close(fd: number): Promise<void>;
   size(path: string): Promise<number>;
   unlink(path: string): Promise<void>;
@@ -36,6 +38,7 @@ const read = promisify(fs.read);
 const write = promisify(fs.write);
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
+const ftruncate = promisify(fs.ftruncate);
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 
@@ -74,6 +77,7 @@ export const nodeFiles: Files = {
     return (await write(fd, bytes, 0, bytes.length, position)).bytesWritten;
   },
   sync: (fd) => fdatasync(fd),
+  truncate: (fd, length) => ftruncate(fd, length),
   close: (fd) => close(fd),
   async size(path) {
     return (await fs.promises.stat(path)).size;

@@ -39,15 +39,17 @@ const SPARE_SLABS = 4;
 
 /** Turns records into the bytes that are written, at once: nothing that the caller does later changes them. */
 export class Gatherer {
+  readonly #slabBytes: number;
   readonly #alone: boolean;
   readonly #spare: Buffer[] = [];
   #slabs: Slab[] = [];
   #bytes = 0;
   #count = 0;
 
-  /** `alone`: each record in a slab of its own. */
-  constructor({ alone }: { alone: boolean }) {
+  /** `alone`: each record in a slab of its own. Otherwise a slab has at most `bytesMax`, unless one record has more. */
+  constructor({ alone, bytesMax }: { alone: boolean; bytesMax: number }) {
     this.#alone = alone;
+    this.#slabBytes = alone ? 0 : Math.min(SLAB_BYTES, bytesMax);
   }
 
   /** Bytes that wait to be taken. */
@@ -109,14 +111,14 @@ export class Gatherer {
   /** Takes back the memory of slabs that nobody reads any more. */
   recycle(slabs: readonly Slab[]): void {
     for (const { buffer } of slabs)
-      if (buffer.length === SLAB_BYTES && this.#spare.length < SPARE_SLABS) this.#spare.push(buffer);
+      if (buffer.length === this.#slabBytes && this.#spare.length < SPARE_SLABS) this.#spare.push(buffer);
   }
 
   #slabFor(bytes: number, position: number): Slab {
     const last = this.#slabs.at(-1);
     if (last !== undefined && !this.#alone && last.buffer.length - last.length >= bytes) return last;
-    const size = this.#alone ? bytes : Math.max(bytes, SLAB_BYTES);
-    const spare = size === SLAB_BYTES ? this.#spare.pop() : undefined;
+    const size = Math.max(bytes, this.#slabBytes);
+    const spare = size === this.#slabBytes ? this.#spare.pop() : undefined;
     const buffer = spare ?? Buffer.allocUnsafeSlow(size);
     const slab: Slab = { buffer, length: 0, first: position, count: 0, fate: new Fate() };
     this.#slabs.push(slab);

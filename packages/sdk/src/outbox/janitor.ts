@@ -3,9 +3,6 @@ import type { Ledger, Segment } from './ledger.ts';
 import type { Place } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
 
-/** Milliseconds after which an acknowledgement is on the disk. What a crash loses of it is sent again. */
-const SAVE_MS = 1_000;
-
 /** What a janitor works with. */
 export interface JanitorParts {
   readonly place: Place;
@@ -19,12 +16,14 @@ export interface JanitorParts {
 export class Janitor {
   readonly #parts: JanitorParts;
   readonly #cursor: CursorFile;
+  readonly #saveMs: number;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running: Promise<void> | null = null;
   #again = false;
 
-  constructor(parts: JanitorParts, { generation }: { generation: number }) {
+  constructor(parts: JanitorParts, { generation, saveMs }: { generation: number; saveMs: number }) {
     this.#parts = parts;
+    this.#saveMs = saveMs;
     this.#cursor = new CursorFile(parts.place, { generation });
   }
 
@@ -39,7 +38,7 @@ export class Janitor {
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.hurry();
-    }, SAVE_MS);
+    }, this.#saveMs);
     this.#timer.unref();
   }
 

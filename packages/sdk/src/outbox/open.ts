@@ -36,6 +36,7 @@ const QUOTA_BYTES_MIN = 1024 * 1024;
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const SEGMENT_BYTES_MIN = 4 * 1024;
 const SEGMENTS_MIN = 8;
+const SAVE_MS = 1_000;
 
 /**
  * Opens the outbox in a directory, with what earlier processes left in it.
@@ -60,9 +61,9 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
 /** `openOutbox` over any files, and without taking the lock. */
 export async function openUnlocked(
   options: OutboxOptions,
-  { files, release }: { files: Files; release: () => Promise<void> },
+  { files, release, saveMs = SAVE_MS }: { files: Files; release: () => Promise<void>; saveMs?: number },
 ): Promise<Outbox> {
-  const settings = settingsOf(options);
+  const settings = { ...settingsOf(options), saveMs };
   const place = { files, dir: options.dir };
   const report = createReporter(options.onReport);
   try {

@@ -2,7 +2,7 @@ import type { OutboxRecord } from '../outbox-port.ts';
 import { readRange } from './files.ts';
 import type { Ledger, Page, Segment } from './ledger.ts';
 import { type Place, quarantine } from './quarantine.ts';
-import type { Reporter } from './reports.ts';
+import { diskError, type Reporter } from './reports.ts';
 import { scanRecords } from './scan.ts';
 
 interface ReaderParts {
@@ -21,7 +21,11 @@ interface Stretch {
   readonly after: number;
 }
 
-/** Pending records with positions in `(after, through]`, page by page; what is settled meanwhile is left out. */
+/**
+ * Pending records with positions in `(after, through]`, page by page; what is settled meanwhile is left out.
+ *
+ * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
+ */
 export async function* readPending(
   parts: ReaderParts,
   { after, through }: { after: number; through: number },
@@ -51,7 +55,9 @@ function stretchesOf(segment: Segment): Stretch[] {
 
 async function readStretch(parts: ReaderParts, stretch: Stretch): Promise<OutboxRecord[]> {
   const { segment, start, end, first, after } = stretch;
-  const bytes = await readRange(parts.place.files, segment.path, { start, end });
+  const bytes = await readRange(parts.place.files, segment.path, { start, end }).catch((cause: unknown) => {
+    throw diskError(cause, 'records could not be read');
+  });
   // It was settled, and deleted, since the list was made.
   if (bytes === null) return [];
   const { records, damage } = scanRecords(bytes, 0, first);

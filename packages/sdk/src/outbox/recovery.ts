@@ -1,7 +1,7 @@
 import { KitError } from '@pik/schema';
 
 import { type Cursor, cursorPath, readCursor } from './cursor.ts';
-import { readRange } from './files.ts';
+import { type Files, readRange } from './files.ts';
 import {
   decodeSegmentHeader,
   endOfRecordAt,
@@ -35,6 +35,7 @@ export async function recover(place: Place, report: Reporter): Promise<{ ledger:
   }
   const recovery = new Recovery(place, report, cursor);
   for (const base of bases) await recovery.readSegment(base);
+  await files.syncDir(dir);
   return { ledger: recovery.finish(), generation: cursor?.generation ?? 0 };
 }
 
@@ -68,6 +69,7 @@ class Recovery {
 
   async readSegment(base: number): Promise<void> {
     const path = segmentPath(this.#place.dir, base);
+    await makeDurable(this.#place.files, path);
     const bytes = (await readRange(this.#place.files, path)) ?? Buffer.alloc(0);
     const segment = newSegment({ path, base, bytes: bytes.length });
     this.#before(segment, decodeSegmentHeader(bytes) as SegmentHeader | null);
@@ -100,12 +102,12 @@ class Recovery {
     const isAhead = ledger.segments.length > 0 && ledger.next > dataEnd;
     if (isAhead) this.#ahead(dataEnd);
     else for (const [start, end] of this.#acknowledged.runs()) ledger.settled.add(start, end);
+    ledger.storedEnd = ledger.next;
     // The next segment must not take the name of one that is there without a record.
     if (ledger.segments.at(-1)?.base === ledger.next) {
       ledger.settled.add(ledger.next, ledger.next + 1);
       ledger.next += 1;
     }
-    ledger.storedEnd = ledger.next;
     ledger.fateEnd = ledger.next;
     return ledger;
   }
@@ -157,6 +159,16 @@ class Recovery {
     const first_position = hasPositions ? firstPosition : null;
     const last_position = hasPositions ? endPosition - 1 : null;
     this.#report({ kind: 'damaged', detail: `${where} are damaged`, first_position, last_position, ...about });
+  }
+}
+
+/** A killed process may have left what the disk does not have yet; what is told of must survive a power loss from now on. */
+async function makeDurable(files: Files, path: string): Promise<void> {
+  const fd = await files.open(path, 'existing');
+  try {
+    await files.sync(fd);
+  } finally {
+    await files.close(fd);
   }
 }
 

@@ -61,6 +61,8 @@ export class SegmentWriter {
   #syncTimer: ReturnType<typeof setTimeout> | null = null;
   /** Ends a pause in which records gather. */
   #endPause: (() => void) | null = null;
+  /** Somebody waits for a position below this: the timer must then keep the process alive until it fires. */
+  #awaitedEnd = 0;
   /** Somebody waits for everything that was appended before this position. */
   #urgentEnd = 0;
   readonly #failures = new Failures();
@@ -93,6 +95,8 @@ export class SegmentWriter {
     if (!(position >= 1 && position < ledger.next))
       return Promise.resolve(new KitError('OUTBOX_FAILED', `no record has position ${position}`));
     if (position < ledger.fateEnd) return Promise.resolve(this.#failures.of(position));
+    this.#awaitedEnd = Math.max(this.#awaitedEnd, position + 1);
+    this.#syncTimer?.ref();
     for (const slabs of [this.#unsynced, this.#flight, gatherer.peek()]) {
       const last = slabs.at(-1);
       if (last !== undefined && position < last.first + last.count) return slabOf(slabs, position).fate.promise;
@@ -143,8 +147,9 @@ export class SegmentWriter {
 
   async #run(): Promise<void> {
     const { gatherer } = this.#parts;
+    const bytesMax = Math.min(WRITE_BYTES_MAX, this.#settings.segmentBytesMax);
     while (gatherer.count > 0 || this.#syncDue) {
-      const slabs = gatherer.count > 0 ? gatherer.take(WRITE_BYTES_MAX) : [];
+      const slabs = gatherer.count > 0 ? gatherer.take(bytesMax) : [];
       await this.#store(slabs);
       await this.#pause();
     }
@@ -247,9 +252,11 @@ export class SegmentWriter {
     this.#flightBytes = 0;
     this.#active = null;
     if (active !== null) {
-      active.segment.sealed = true;
-      await this.#files.close(active.fd).catch(() => undefined);
-      const { segment } = active;
+      const { segment, fd } = active;
+      segment.sealed = true;
+      // A later process must not find in the kernel's memory what the disk does not have.
+      await this.#files.truncate(fd, segment.readableBytes).catch(() => undefined);
+      await this.#files.close(fd).catch(() => undefined);
       ledger.resize(segment, await this.#files.size(segment.path).catch(() => segment.bytes));
     }
     const first = slabs[0];
@@ -286,8 +293,8 @@ export class SegmentWriter {
       this.#syncDue = true;
       this.wake();
     }, this.#settings.fsyncIntervalMs);
-    // At the end of the process `writeRestSync` does it.
-    this.#syncTimer.unref();
+    // Otherwise the process may end before; `writeRestSync` then does it.
+    if (this.#awaitedEnd <= this.#parts.ledger.fateEnd) this.#syncTimer.unref();
   }
 
   #stopTimer(): void {
