@@ -43,12 +43,12 @@ export async function quarantine(
   }
 }
 
-/** Bytes of all copies. */
+/** Bytes of all copies; 0 where that cannot be told. */
 export async function quarantinedBytes({ files, dir }: Place): Promise<number> {
   const folder = quarantineDir(dir);
-  let bytes = 0;
-  for (const name of await files.list(folder)) bytes += await files.size(join(folder, name));
-  return bytes;
+  const names = await files.list(folder).catch(() => []);
+  const sizes = await Promise.all(names.map((name) => files.size(join(folder, name)).catch(() => 0)));
+  return sizes.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 async function copy(files: Files, path: string, bytes: Buffer): Promise<void> {

@@ -3,7 +3,7 @@ import { readRange } from './files.ts';
 import type { Ledger, Page, Segment } from './ledger.ts';
 import { type Place, quarantine } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
-import { scanRecords } from './scan.ts';
+import { type DamagedRange, scanRecords } from './scan.ts';
 
 interface ReaderParts {
   readonly place: Place;
@@ -61,29 +61,29 @@ async function readStretch(parts: ReaderParts, stretch: Stretch): Promise<Outbox
   // It was settled, and deleted, since the list was made.
   if (bytes === null) return [];
   const { records, damage } = scanRecords(bytes, 0, first);
-  const { settled } = parts.ledger;
-  let expected = first;
-  const lost: number[] = [];
-  for (const position of [...records.map((record) => record.position), after]) {
-    for (; expected < position; expected += 1) if (!settled.has(expected)) lost.push(expected);
-    expected = position + 1;
-  }
-  if (lost.length > 0) await noteDamage(parts, stretch, { bytes, lost, at: damage[0]?.start ?? 0 });
+  const seenEnd = damage.at(-1)?.endPosition === null ? after : (records.at(-1)?.position ?? first - 1) + 1;
+  const cut = { start: bytes.length, end: bytes.length, firstPosition: seenEnd, endPosition: null };
+  for (const range of seenEnd < after ? [...damage, cut] : damage)
+    await noteDamage(parts, { segment, offset: start, after }, { bytes, range });
   return records.map(({ position, start: from, end: to }) => ({ position, record: copy(bytes, from, to) }));
 }
 
-/** The disk has lost something since the outbox was opened: those records are settled, and said to be lost. */
+/** If the disk has lost something since the outbox was opened, those records are settled, and said to be lost. */
 async function noteDamage(
   { place, ledger, report }: ReaderParts,
-  { segment, start }: Stretch,
-  { bytes, lost, at }: { bytes: Buffer; lost: readonly number[]; at: number },
+  { segment, offset, after }: { segment: Segment; offset: number; after: number },
+  { bytes, range }: { bytes: Buffer; range: DamagedRange },
 ): Promise<void> {
-  const copied = await quarantine(place, segment.path, { bytes: bytes.subarray(at), offset: start + at });
+  const { firstPosition, start, end } = range;
+  const endPosition = range.endPosition ?? after;
+  if (ledger.settled.covers(firstPosition, endPosition)) return;
+  const copied = await quarantine(place, segment.path, { bytes: bytes.subarray(start, end), offset: offset + start });
   if (!copied.mayDelete) segment.keep = true;
-  for (const position of lost) ledger.settled.add(position, position + 1);
-  ledger.damagedCount += lost.length;
-  const positions = { first_position: lost[0] ?? null, last_position: lost.at(-1) ?? null };
-  const detail = `${lost.length} records can no longer be read`;
+  const before = ledger.settled.size;
+  ledger.settled.add(firstPosition, endPosition);
+  ledger.damagedCount += ledger.settled.size - before;
+  const positions = { first_position: firstPosition, last_position: endPosition - 1 };
+  const detail = `bytes ${offset + start} to ${offset + end - 1} of a segment can no longer be read`;
   report({ kind: 'damaged', detail, file: segment.path, quarantine: copied.path, ...positions });
 }
 

@@ -93,6 +93,8 @@ export class SimProcess implements Files {
     this.#end = resolve;
   });
   calls = 0;
+  /** What happens to calls by their names, until it is taken back. */
+  weather: (name: string) => Fault['kind'] | undefined = () => undefined;
   /** A failed fsync has dropped something that reads still see. */
   hasDropped = false;
   /** The names of all calls, in order. */
@@ -220,7 +222,7 @@ export class SimProcess implements Files {
     if (this.#isOver) return new Promise(() => undefined);
     this.calls += 1;
     this.log.push(name);
-    const kind = this.#faults.get(this.calls);
+    const kind = this.#faults.get(this.calls) ?? this.weather(name);
     // As real calls do, it comes back in a later turn; the process may be over by then.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#isOver) return new Promise(() => undefined);

@@ -48,8 +48,9 @@ export class World {
   }
 
   /** A new process; null when it did not come to open its outbox. */
-  async open(faults: readonly Fault[] = []): Promise<Outbox | null> {
+  async open(faults: readonly Fault[] = [], weather?: SimProcess['weather']): Promise<Outbox | null> {
     this.process = this.disk.start(faults);
+    if (weather !== undefined) this.process.weather = weather;
     const options = { dir: DIR, quotaBytes: 1024 * 1024, segmentBytesMax: 4096, ...this.#options };
     const onReport = (report: OutboxReport) => this.reports.push(report);
     const parts = { files: this.process, release: async () => undefined, saveMs: 1 };
