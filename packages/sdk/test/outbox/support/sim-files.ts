@@ -77,9 +77,6 @@ export class SimDisk {
   }
 }
 
-/** The process ended at this call. */
-export class Ended extends Error {}
-
 /** The calls of one process. After its end they never come back. */
 export class SimProcess implements Files {
   readonly #root: Folder;
