@@ -12,6 +12,9 @@ export interface JanitorParts {
   readonly changed: () => void;
 }
 
+/** Milliseconds that the first acknowledgements wait for others. */
+const FIRST_SAVE_MS = 20;
+
 /** Writes the cursor, and deletes the segments that it says are not needed any more: in this order, always. */
 export class Janitor {
   readonly #parts: JanitorParts;
@@ -20,6 +23,7 @@ export class Janitor {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running: Promise<void> | null = null;
   #again = false;
+  #savedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: JanitorParts, { generation, saveMs }: { generation: number; saveMs: number }) {
     this.#parts = parts;
@@ -32,13 +36,19 @@ export class Janitor {
     await this.#cursor.prepare().catch((error: unknown) => this.#failed(error));
   }
 
-  /** Something was settled. */
+  /**
+   * Something was settled. The first time it is saved soon, so that a process that ends again and again soon after its
+   * start gets on; then once in a while.
+   */
   touch(): void {
     if (this.#timer !== null) return;
+    const soonMs = Math.min(FIRST_SAVE_MS, this.#saveMs);
+    const waitMs = Math.max(soonMs, this.#savedAtMs + this.#saveMs - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = null;
+      this.#savedAtMs = performance.now();
       this.hurry();
-    }, this.#saveMs);
+    }, waitMs);
     this.#timer.unref();
   }
 

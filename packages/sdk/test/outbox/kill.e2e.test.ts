@@ -17,7 +17,8 @@ afterAll(removeFolders);
 /** What processes of one directory said: what is owed, and what may be there. */
 class Account {
   readonly #owed = new Set<string>();
-  readonly #settled = new Set<string>();
+  /** Of these none may come back. */
+  readonly #gone = new Set<string>();
   stored = 0;
   recovered = 0;
   torn = 0;
@@ -27,7 +28,10 @@ class Account {
       if (what === 'recovered') this.#recovered(about as string[]);
       else if (what === 'stored') this.#stored(about as string[]);
       else if (what === 'settled') this.#settle(about as string[]);
-      else if (what === 'report') this.#report((about as { kind: string }).kind);
+      else if (what === 'settled for good') {
+        this.#settle(about as string[]);
+        for (const id of about as string[]) this.#gone.add(id);
+      } else if (what === 'report') this.#report((about as { kind: string }).kind);
       else if (what !== 'appended' && what !== 'drained') expect({ what, about }).toBeNull();
     }
   }
@@ -36,6 +40,7 @@ class Account {
     const found = new Set(ids);
     expect([...this.#owed].filter((id) => !found.has(id))).toEqual([]);
     expect(found.size).toBe(ids.length);
+    expect(ids.filter((id) => this.#gone.has(id))).toEqual([]);
     this.recovered += ids.length;
     // Some that were settled are back, some that were never said to be stored are there: all are owed now.
     this.#owed.clear();
@@ -54,10 +59,7 @@ class Account {
   }
 
   #settle(ids: readonly string[]): void {
-    for (const id of ids) {
-      this.#owed.delete(id);
-      this.#settled.add(id);
-    }
+    for (const id of ids) this.#owed.delete(id);
   }
 }
 
@@ -75,6 +77,7 @@ async function killOver(dir: string, kills: number): Promise<Account> {
     const { said, signal, errors } = await ended;
     expect([signal, errors]).toEqual(['SIGKILL', '']);
     account.take(said);
+    if (kill % 10 === 9) account.take((await start(child, ['tidy', dir]).ended).said);
   }
   const last = start(child, ['exit', dir, 'last']);
   account.take((await last.ended).said);

@@ -76,6 +76,19 @@ async function bury(outbox: Outbox, pending: Map<string, number>): Promise<void>
   pending.delete(id);
 }
 
+/** Settles all but a few, and closes: nothing that was settled may come back. */
+async function tidy(): Promise<void> {
+  const outbox = await open();
+  const pending = await recover(outbox);
+  const settled = [...pending].slice(3);
+  outbox.acknowledge(settled.map(([, position]) => position));
+  await outbox.close();
+  say(
+    'settled for good',
+    settled.map(([id]) => id),
+  );
+}
+
 /** Appends without waiting, says so, and ends in the way that the task names. */
 async function end(how: string): Promise<void> {
   const outbox = await open();
@@ -128,6 +141,7 @@ async function workers(): Promise<void> {
 }
 
 if (task === 'load') await load();
+else if (task === 'tidy') await tidy();
 else if (task === 'workers') await workers();
 else if (task === 'hold' || task === 'block') await hold();
 else await end(task);

@@ -77,7 +77,7 @@ export function start(file: string, args: readonly string[]): Child {
   const waiting: { what: string; resolve: () => void }[] = [];
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
-    const at = line.indexOf(' ');
+    const at = line.search(/ (?=[[{"\d])/);
     const what = line.slice(0, at);
     // A line that was cut off by the end of the process was not said.
     try {
