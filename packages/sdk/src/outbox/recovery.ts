@@ -35,7 +35,6 @@ export async function recover(place: Place, report: Reporter): Promise<{ ledger:
   }
   const recovery = new Recovery(place, report, cursor);
   for (const base of bases) await recovery.readSegment(base);
-  await files.syncDir(dir);
   return { ledger: recovery.finish(), generation: cursor?.generation ?? 0 };
 }
 
