@@ -10,8 +10,8 @@ import { eventLine } from './rows.ts';
 
 const ROUNDS = 5;
 const RECORDS = { each: 3_000, batch: 300_000, interval: 300_000 } as const;
-/** Bursts that may be on their way to the disk: what a producer with 4 requests of 500 under way holds. */
-const BURSTS_IN_FLIGHT = 8;
+/** Bytes that may be on their way to the disk; with an fsync per interval that bounds the rate, so there may be more. */
+const IN_FLIGHT_BYTES = { each: 2_000_000, batch: 2_000_000, interval: 16_000_000 } as const;
 
 interface Case {
   readonly fsync: FsyncPolicy;
@@ -31,7 +31,7 @@ function recordsOf(bytes: number, count: number): string[] {
   return Array.from({ length: count }, (_, n) => eventLine(n).replace('"}}', `${rest}"}}`));
 }
 
-async function run({ fsync, burst }: Case, records: readonly string[]): Promise<Run> {
+async function run({ fsync, bytes, burst }: Case, records: readonly string[]): Promise<Run> {
   const dir = mkdtempSync(join(tmpdir(), 'pik-bench-'));
   const outbox = await openOutbox({ dir, fsync, fsyncIntervalMs: 100 });
   const storedMs: number[] = [];
@@ -39,7 +39,8 @@ async function run({ fsync, burst }: Case, records: readonly string[]): Promise<
   const cpu = process.cpuUsage();
   const started = performance.now();
   for (let at = 0; at < records.length; at += burst) {
-    while (flying.size >= BURSTS_IN_FLIGHT * (fsync === 'interval' ? 100 : 1)) await Promise.race(flying);
+    while (flying.size * burst * bytes >= IN_FLIGHT_BYTES[fsync]) await Promise.race(flying);
+    await outbox.ready();
     const sent = deliver(outbox, records.slice(at, at + burst), storedMs).finally(() => flying.delete(sent));
     flying.add(sent);
     await new Promise((resolve) => setImmediate(resolve));
