@@ -78,11 +78,11 @@ export class DiskOutbox implements Outbox {
       throw new KitError('DATA_DIR_LOCKED', `the outbox belongs to process ${this.#pid}; open one of your own`);
     const ledger = this.#ledger;
     const position = ledger.next;
-    const storedMs = Date.now();
+    const storedMs = Math.max(0, Date.now());
     try {
       this.#gatherer.add(record, { position, storedMs, room: this.#room() });
     } catch (error) {
-      if (KitError.is(error) && error.code === 'OUTBOX_FULL') this.#refuse(record.length);
+      if (KitError.is(error) && error.code === 'OUTBOX_FULL') this.#refuse(Buffer.byteLength(record));
       throw error;
     }
     ledger.next = position + 1;
@@ -120,6 +120,7 @@ export class DiskOutbox implements Outbox {
 
   async deadLetter(entry: OutboxRecord, reason: DeadLetterReason): Promise<KitError | null> {
     if (this.#ledger.settled.has(entry.position)) return null;
+    if (this.#closing !== null) return new KitError('OUTBOX_CLOSED');
     const failed = await this.#parts.letters.add(entry, reason);
     if (failed === null) this.acknowledge([entry.position]);
     return failed;

@@ -72,9 +72,7 @@ export class Gatherer {
     { position, storedMs, room }: { position: number; storedMs: number; room: number },
   ): void {
     if (record.length > LIMITS.event_bytes_max) throw tooLarge();
-    // A UTF-16 unit takes at most three bytes.
-    const most = RECORD_HEADER_BYTES + (typeof record === 'string' ? record.length * 3 : record.length);
-    const slab = this.#slabFor(most, position);
+    const slab = this.#slabFor(RECORD_HEADER_BYTES + this.#mostBytesOf(record), position);
     const start = slab.length + RECORD_HEADER_BYTES;
     const length = put(record, slab.buffer, start);
     const refused = refusalOf(length, room);
@@ -112,6 +110,11 @@ export class Gatherer {
   recycle(slabs: readonly Slab[]): void {
     for (const { buffer } of slabs)
       if (buffer.length === this.#slabBytes && this.#spare.length < SPARE_SLABS) this.#spare.push(buffer);
+  }
+
+  /** A UTF-16 unit takes at most three bytes; they are counted only where the slab is for this record alone. */
+  #mostBytesOf(record: string | Uint8Array): number {
+    return typeof record === 'string' && !this.#alone ? record.length * 3 : Buffer.byteLength(record);
   }
 
   #slabFor(bytes: number, position: number): Slab {

@@ -23,6 +23,7 @@ export class Janitor {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running: Promise<void> | null = null;
   #again = false;
+  #isClosed = false;
   #savedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: JanitorParts, { generation, saveMs }: { generation: number; saveMs: number }) {
@@ -41,7 +42,7 @@ export class Janitor {
    * start gets on; then once in a while.
    */
   touch(): void {
-    if (this.#timer !== null) return;
+    if (this.#timer !== null || this.#isClosed) return;
     const soonMs = Math.min(FIRST_SAVE_MS, this.#saveMs);
     const waitMs = Math.max(soonMs, this.#savedAtMs + this.#saveMs - performance.now());
     this.#timer = setTimeout(() => {
@@ -54,13 +55,15 @@ export class Janitor {
 
   /** Space is wanted. */
   hurry(): void {
+    if (this.#isClosed) return;
     this.#again = true;
     this.#running ??= this.#run();
   }
 
-  /** Saves and deletes what can be, a last time. */
+  /** Saves and deletes what can be, a last time: afterwards the directory may belong to another process. */
   async close(): Promise<void> {
     this.hurry();
+    this.#isClosed = true;
     await this.#running;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#cursor.close().catch(() => undefined);

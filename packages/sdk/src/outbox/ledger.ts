@@ -51,6 +51,9 @@ export function baseOf(name: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
+/** So many times are gathered before those of settled records are dropped. */
+const TIMES_MAX = 1_000;
+
 /** What an outbox knows in memory: which positions are settled, and which files hold the others. */
 export class Ledger {
   /** Positions that need not be sent: acknowledged, dead, damaged, never stored. */
@@ -100,17 +103,18 @@ export class Ledger {
   /** Remembers when a position was appended, once a second. */
   noteTime(position: number, storedMs: number): void {
     const last = this.#times.at(-1);
-    if (last === undefined || Math.abs(storedMs - last.storedMs) >= 1_000) this.#times.push({ position, storedMs });
+    if (last !== undefined && Math.abs(storedMs - last.storedMs) < 1_000) return;
+    if (this.#times.length % TIMES_MAX === TIMES_MAX - 1) this.oldestStoredMs();
+    this.#times.push({ position, storedMs });
   }
 
   /** When the oldest pending record was appended, to the second; null when nothing is pending. */
   oldestStoredMs(): number | null {
-    if (this.pendingCount === 0) return null;
     const oldest = this.lowWater;
     let passed = this.#times.findIndex(({ position }) => position > oldest);
     if (passed === -1) passed = this.#times.length;
     if (passed > 1) this.#times.splice(0, passed - 1);
-    return this.#times[0]?.storedMs ?? null;
+    return this.pendingCount === 0 ? null : (this.#times[0]?.storedMs ?? null);
   }
 
   /** Segments without a pending record. The newest stays while there are others: it says how far positions went. */

@@ -248,8 +248,8 @@ export class SegmentWriter {
     const slabs = [...this.#unsynced, ...this.#flight];
     const active = this.#active;
     this.#unsynced = [];
-    this.#flight = [];
-    this.#flightBytes = 0;
+    // Until their fate is known, whoever asks must find them.
+    this.#flight = slabs;
     this.#active = null;
     if (active !== null) {
       const { segment, fd } = active;
@@ -259,6 +259,8 @@ export class SegmentWriter {
       await this.#files.close(fd).catch(() => undefined);
       ledger.resize(segment, await this.#files.size(segment.path).catch(() => segment.bytes));
     }
+    this.#flight = [];
+    this.#flightBytes = 0;
     const first = slabs[0];
     const last = slabs.at(-1);
     if (first === undefined || last === undefined) return;

@@ -49,6 +49,46 @@ test('E3: what a failed fsync dropped is told as not stored, no second fsync cal
   await world.end('kill');
 });
 
+test('E3: whoever asks for the fate of records while their failure is being dealt with is told of it', async () => {
+  const world = new World({ segmentBytesMax: 100_000 });
+  await world.open();
+  await turns(50);
+  const asked: Promise<unknown>[] = [];
+  let lost = 0;
+  world.process.weather = (name) => {
+    if (name === 'truncate') {
+      // Another one waits behind it, and will be stored.
+      world.append(100);
+      asked.push(world.outbox?.stored(lost) ?? Promise.resolve());
+    }
+    return name === 'sync' && asked.length === 0 ? 'full' : undefined;
+  };
+  lost = world.append(100).position;
+  await world.outbox?.flush();
+  await world.outbox?.flush();
+  expect(await Promise.all(asked)).toMatchObject([{ code: 'OUTBOX_FAILED' }]);
+  await world.end('kill');
+});
+
+test('a closed outbox writes nothing any more, whatever it is told', async () => {
+  const world = new World();
+  const outbox = await world.open();
+  const listed = world.append(100);
+  await outbox?.close();
+  const calls = world.process.calls;
+  outbox?.acknowledge([listed.position]);
+  const entry = { position: listed.position, record: Buffer.from(listed.text) };
+  // It is settled in memory by now.
+  expect(await outbox?.deadLetter(entry, { code: 'X', detail: '' })).toBeNull();
+  expect(await outbox?.deadLetter({ ...entry, position: 99 }, { code: 'X', detail: '' })).toMatchObject({
+    code: 'OUTBOX_CLOSED',
+  });
+  await outbox?.ready();
+  await outbox?.flush();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(world.process.calls).toBe(calls);
+});
+
 test('O4: a slot of the cursor that a killed process did not sync is durable before the other one is written over', async () => {
   const world = new World({ random: tornEachTime() });
   await world.open();
