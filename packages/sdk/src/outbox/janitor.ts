@@ -42,7 +42,7 @@ export class Janitor {
    * start gets on; then once in a while.
    */
   touch(): void {
-    if (this.#timer !== null || this.#isClosed) return;
+    if (this.#timer !== null) return;
     const soonMs = Math.min(FIRST_SAVE_MS, this.#saveMs);
     const waitMs = Math.max(soonMs, this.#savedAtMs + this.#saveMs - performance.now());
     this.#timer = setTimeout(() => {

@@ -126,6 +126,19 @@ test('O4, O5: a segment that is gone without having been acknowledged is said to
   expect(stats.damaged_count).toBe(gone.length);
 });
 
+test('O4: the first acknowledgements are saved soon, so that a process that is killed again and again gets on', async () => {
+  const box = sandbox();
+  const outbox = await openOver(box);
+  for (let n = 0; n < 5; n += 1) outbox.append('{}');
+  await outbox.flush();
+  outbox.acknowledge(to(3));
+  const saved = () => box.read('cursor').includes('"low_water":4');
+  while (!saved()) await new Promise((resolve) => setTimeout(resolve, 5));
+  // The process ends here.
+  expect((await reopened(box.copy())).positions).toEqual([4, 5]);
+  await outbox.close();
+});
+
 test('a cursor with more runs than fit forgets the later ones, and no segment that it forgets is deleted', async () => {
   const box = sandbox();
   const outbox = await openOver(box, { segmentBytesMax: 4096 });
