@@ -58,8 +58,13 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
   { layer: 'schema', files: /^packages\/schema\/src\//, may: /^(packages\/schema\/src\/|zod\/mini$)/ },
   {
     layer: 'sdk',
-    files: /^packages\/sdk\/src\//,
-    may: /^(packages\/sdk\/src\/|@pik\/schema$|@smithy\/util-retry$|uuid$)/,
+    files: /^packages\/sdk\/src\/(?!outbox(\/|\.ts))/,
+    may: /^(packages\/sdk\/src\/(?!outbox(\/|\.ts))|@pik\/schema$|@smithy\/util-retry$|uuid$)/,
+  },
+  {
+    layer: 'sdk/outbox',
+    files: /^packages\/sdk\/src\/outbox(\/|\.ts)/,
+    may: /^(packages\/sdk\/src\/outbox(\/|-port\.ts|\.ts)|@pik\/schema$|node:)/,
   },
   {
     layer: 'domain',
@@ -117,7 +122,7 @@ describe('layers', () => {
   });
 
   it('every source file is reached from an entry point', () => {
-    const entries = sources.filter((file) => /src\/(index|local|testing|investigator|main)\.ts$/.test(file));
+    const entries = sources.filter((file) => /src\/(index|local|testing|investigator|outbox|main)\.ts$/.test(file));
     const reached = new Set<string>();
     const walk = (file: string) => {
       if (reached.has(file) || !sources.includes(file)) return;

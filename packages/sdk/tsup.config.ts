@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/investigator.ts'],
+  entry: ['src/index.ts', 'src/investigator.ts', 'src/outbox.ts'],
   format: ['esm', 'cjs'],
   dts: true,
   target: 'node20',

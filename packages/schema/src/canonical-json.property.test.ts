@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import golden from '../vectors/canonical.json' with { type: 'json' };
-import { canonicalize, canonicalizeCounted, countMembers } from './canonical-json.ts';
+import { canonicalize, canonicalizeCounted, canonicalizeLive, countMembers } from './canonical-json.ts';
 import { sha256Hex } from './sha256.ts';
 
 // G12. Three ways of being wrong are covered: another text than a second implementation gives, a text that does not mean
@@ -52,6 +52,69 @@ describe('the canonical form', () => {
   it('counts each member once', () => {
     fc.assert(fc.property(json, (value) => void expect(canonicalizeCounted(value).members).toBe(countMembers(value))));
     expect(countMembers({ a: { b: 1 }, c: [{ d: 2 }, 3] })).toBe(4);
+  });
+});
+
+/** A value of a program: JSON with what programs have beside it. */
+const live = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    json,
+    fc.constantFrom(
+      undefined,
+      () => 1,
+      Symbol('s'),
+      -0,
+      new Date(0),
+      new Number(7),
+      new String('s'),
+      Object.create(null),
+    ),
+    fc.date({ noInvalidDate: true }),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(fc.string({ maxLength: 3, unit: 'grapheme' }), tie('value'), { maxKeys: 5 }),
+    tie('value').map((inner) => ({ toJSON: () => inner })),
+    tie('value').map((inner) => Object.assign(Object.create({ inherited: 1 }), { inner })),
+  ),
+})).value;
+
+describe('J20: the canonical form of a value of a program', () => {
+  it('says what JSON.stringify says', () => {
+    fc.assert(
+      fc.property(live, (value) => {
+        const text = JSON.stringify(value);
+        // What has no JSON text at all, such as undefined alone, is no payload either.
+        fc.pre(text !== undefined && !/\\ud[89a-f]/.test(text));
+        expect(canonicalizeLive(value)).toBe(reference(JSON.parse(text)));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('is written alike by the fast and by the careful writer', () => {
+    const careful = (value: unknown) => canonicalizeLive(Object.assign(Object.create({}), { value }));
+    fc.assert(fc.property(json, (value) => void expect(careful(value)).toBe(canonicalize({ value }))));
+  });
+
+  it('does not depend on which objects were written before', () => {
+    for (let n = 0; n < 3_000; n++) {
+      const value = { a: 1, [`k${n % 1_500}`]: n, [`j${n}`]: [], b: {} };
+      expect(canonicalizeLive(value)).toBe(reference(value));
+    }
+  });
+
+  it.each([
+    [{ a: [1, Number.NaN] }, 'NUMBER_OUT_OF_RANGE', '/a/1'],
+    [{ a: new Map([[1, 2]]) }, 'EVENT_NOT_SERIALIZABLE', '/a'],
+    [{ a: { b: new Set([1]) } }, 'EVENT_NOT_SERIALIZABLE', '/a/b'],
+    [{ a: new Error('e') }, 'EVENT_NOT_SERIALIZABLE', '/a'],
+    [{ a: new Uint8Array(3) }, 'EVENT_NOT_SERIALIZABLE', '/a'],
+    [{ a: Promise.resolve(1) }, 'EVENT_NOT_SERIALIZABLE', '/a'],
+    [{ a: new Date(Number.NaN) }, 'EVENT_NOT_SERIALIZABLE', '/a'],
+    [{ a: 1n }, 'EVENT_NOT_SERIALIZABLE', '/a'],
+    [{ a: { toJSON: () => '\ud800' } }, 'LONE_SURROGATE', '/a'],
+  ])('is refused with its place where JSON.stringify would change it without a word: %o', (value, code, path) => {
+    expect(() => canonicalizeLive(value)).toThrow(expect.objectContaining({ code, path }));
   });
 });
 

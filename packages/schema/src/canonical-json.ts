@@ -1,3 +1,4 @@
+import { writeFast } from './canonical-fast.ts';
 import { KitError } from './errors.ts';
 
 /** Far above what ingest admits; only keeps a cyclic object from exhausting the stack. */
@@ -17,13 +18,29 @@ export interface CountedCanonical {
  *   JSON pointer of the fault.
  */
 export function canonicalize(value: unknown): string {
-  return new Writer().write(value, null);
+  return canonicalizeCounted(value).text;
 }
 
 /** As `canonicalize`; also counts the object members, which ingest compares with those in the text. */
 export function canonicalizeCounted(value: unknown): CountedCanonical {
-  const writer = new Writer();
-  const text = writer.write(value, null);
+  return writeFast(value, false) ?? writeCarefully(value, false);
+}
+
+/**
+ * The RFC 8785 form of a value of a program, read as `JSON.stringify` reads it: `toJSON` is called (a Date becomes its
+ * ISO text), members that are undefined, functions or symbols are left out, in arrays they are null. What
+ * `JSON.stringify` would change without a word is refused: NaN, infinities, a lone surrogate, a bigint, an invalid Date,
+ * a Map, a Set, an Error and other objects whose content is not in their members.
+ *
+ * @throws KitError as `canonicalize`; and whatever a getter or a `toJSON` of the value throws.
+ */
+export function canonicalizeLive(value: unknown): string {
+  return (writeFast(value, true) ?? writeCarefully(value, true)).text;
+}
+
+function writeCarefully(value: unknown, live: boolean): CountedCanonical {
+  const writer = new Writer(live);
+  const text = writer.write(writer.read(value, null), null);
   return { text, members: writer.members };
 }
 
@@ -45,9 +62,20 @@ interface Step {
   readonly key: string | number;
 }
 
+/** Writes what the fast writer leaves, and knows where each fault lies. */
 class Writer {
   members = 0;
+  readonly #live: boolean;
   #depth = 0;
+
+  constructor(live: boolean) {
+    this.#live = live;
+  }
+
+  /** The value that stands for one of a program. */
+  read(value: unknown, at: Step | null): unknown {
+    return this.#live ? liveValue(value, at) : value;
+  }
 
   write(value: unknown, at: Step | null): string {
     switch (typeof value) {
@@ -77,31 +105,52 @@ class Writer {
     let text = '[';
     for (let i = 0; i < items.length; i++) {
       if (i > 0) text += ',';
-      text += this.write(items[i], { parent: at, key: i });
+      const step = { parent: at, key: i };
+      const item = this.read(items[i], step);
+      text += this.#live && isAbsent(item) ? 'null' : this.write(item, step);
     }
     return `${text}]`;
   }
 
   #object(value: Record<string, unknown>, at: Step | null): string {
-    const keys = Object.keys(value);
-    if (!isSorted(keys)) keys.sort();
-    this.members += keys.length;
-    let text = '{';
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] as string;
+    let text = '';
+    for (const key of Object.keys(value).sort()) {
       const step = { parent: at, key };
-      text += `${i > 0 ? ',' : ''}${quote(key, step)}:${this.write(value[key], step)}`;
+      const member = this.read(value[key], step);
+      if (this.#live && isAbsent(member)) continue;
+      text += `${text === '' ? '{' : ','}${quote(key, step)}:${this.write(member, step)}`;
+      this.members += 1;
     }
-    return `${text}}`;
+    return text === '' ? '{}' : `${text}}`;
   }
 }
 
-/** Most producers send their keys in one order; asking is cheaper than sorting. */
-function isSorted(keys: readonly string[]): boolean {
-  for (let i = 1; i < keys.length; i++) {
-    if ((keys[i - 1] as string) > (keys[i] as string)) return false;
-  }
-  return true;
+/** What `JSON.stringify` leaves out of objects. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === 'function' || typeof value === 'symbol';
+}
+
+/** The value that stands for one of a program in JSON. */
+function liveValue(value: unknown, at: Step | null): unknown {
+  const isObject = typeof value === 'object' && value !== null;
+  if (!isObject && typeof value !== 'bigint') return value;
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON !== 'function') return isObject ? plainValue(value, at) : value;
+  if (value instanceof Date && Number.isNaN(value.getTime()))
+    throw fault('EVENT_NOT_SERIALIZABLE', 'an invalid Date has no JSON form', at);
+  return plainValue(toJSON.call(value, String(at?.key ?? '')), at);
+}
+
+/** Objects whose content is not in their members, so that JSON would have none of it. By name: they may be of another realm. */
+const OPAQUE = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Error', 'RegExp', 'Promise', 'ArrayBuffer']);
+
+function plainValue(value: unknown, at: Step | null): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  if (kind === 'Number' || kind === 'String' || kind === 'Boolean') return value.valueOf();
+  if (OPAQUE.has(kind) || ArrayBuffer.isView(value))
+    throw fault('EVENT_NOT_SERIALIZABLE', `a value of type ${kind} has no JSON form`, at);
+  return value;
 }
 
 function quote(text: string, at: Step | null): string {

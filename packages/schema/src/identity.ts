@@ -1,7 +1,7 @@
 import { decodeBase32Hex, encodeBase32Hex } from './base32hex.ts';
 import { canonicalize } from './canonical-json.ts';
 import { KitError } from './errors.ts';
-import { sha256Bytes, sha256Hex } from './sha256.ts';
+import { sha256Bytes, sha256Hex, writeSha256 } from './sha256.ts';
 import { EPOCH_MS_MAX, EPOCH_MS_MIN, formatInstant, type Instant, MS_PER_DAY } from './time.ts';
 
 /** What makes two receipts one event: the producer's key, the producer's own count, or the content. */
@@ -31,6 +31,9 @@ export interface Identity {
 const ENTITY_BYTES = 8;
 const TIME_BYTES = 9;
 const ID_BYTES = 29;
+const DIGEST = { at: ENTITY_BYTES + TIME_BYTES, length: ID_BYTES - ENTITY_BYTES - TIME_BYTES };
+/** Ids are derived one at a time, each in a microsecond: a new array for each would cost as much as a hash. */
+const scratch = new Uint8Array(ID_BYTES);
 /** Milliseconds from 0000-01-01 to 1970-01-01: with them, the year 0001 and all after lie above zero. */
 const MS_BIAS = 719_528 * MS_PER_DAY;
 const TWO_24 = 2 ** 24;
@@ -42,15 +45,13 @@ const NS_PER_MS = 1_000_000;
  */
 export function deriveIdentity(fields: IdentityFields): Identity {
   const rule = identityRule(fields);
-  const bytes = new Uint8Array(ID_BYTES);
-  bytes.set(entityPrefix(fields.entity_id));
-  bytes.set(digestOf(rule, fields).subarray(0, ID_BYTES - ENTITY_BYTES - TIME_BYTES), ENTITY_BYTES + TIME_BYTES);
-  const unkeyed = rule !== 'key';
-  if (unkeyed) writeTime(bytes, fields.event_time);
-  const event_id = encodeBase32Hex(bytes);
-  if (unkeyed) return { event_id, rule, position: event_id };
-  writeTime(bytes, fields.event_time);
-  return { event_id, rule, position: encodeBase32Hex(bytes) };
+  scratch.set(entityPrefix(fields.entity_id));
+  writeSha256(scratch, identityText(rule, fields), DIGEST);
+  writeTime(scratch, fields.event_time);
+  const position = encodeBase32Hex(scratch);
+  if (rule !== 'key') return { event_id: position, rule, position };
+  scratch.fill(0, ENTITY_BYTES, ENTITY_BYTES + TIME_BYTES);
+  return { event_id: encodeBase32Hex(scratch), rule, position };
 }
 
 /** Which rule the fields ask for: a key before all, then `occurrence` where it is said, else content. */
@@ -59,14 +60,13 @@ export function identityRule(fields: Pick<IdentityFields, 'idempotency_key' | 'i
   return fields.identity === 'occurrence' ? 'occurrence' : 'content';
 }
 
-function digestOf(rule: IdentityRule, fields: IdentityFields): Uint8Array {
+/** What the digest is over: the RFC 8785 form of an array of strings and one safe integer is what JSON.stringify gives. */
+function identityText(rule: IdentityRule, fields: IdentityFields): string {
   const { source, event_type, entity_id, event_time } = fields;
   const head = ['pik1', rule, source, event_type, entity_id];
-  if (rule === 'key') return sha256Bytes(JSON.stringify([...head, fields.idempotency_key]));
-  if (rule === 'content') return sha256Bytes(JSON.stringify([...head, event_time.utc, fields.payload_hash]));
-  const { producer } = fields;
-  // JSON.stringify of well-formed strings and safe integers is their RFC 8785 form.
-  return sha256Bytes(JSON.stringify([...head, producer?.id, producer?.seq, event_time.utc]));
+  if (rule === 'key') return JSON.stringify([...head, fields.idempotency_key]);
+  if (rule === 'content') return JSON.stringify([...head, event_time.utc, fields.payload_hash]);
+  return JSON.stringify([...head, fields.producer?.id, fields.producer?.seq, event_time.utc]);
 }
 
 let cachedEntity = '';

@@ -9,6 +9,7 @@ export * from './duration.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './history.ts';
+export * from './host.ts';
 export * from './identity.ts';
 export * from './limits.ts';
 export * from './metrics.ts';

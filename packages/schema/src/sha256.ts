@@ -1,30 +1,54 @@
-type NativeHash = (algorithm: string, data: string | Uint8Array, encoding: 'hex' | 'buffer') => string | Uint8Array;
+import { hostModule } from './host.ts';
 
-/** Node, Deno and Bun offer their own hashing without an import, so that this file loads anywhere. */
-function findNativeHash(): NativeHash | null {
-  const host = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
-  const crypto = host?.getBuiltinModule?.('node:crypto') as { hash?: NativeHash } | undefined;
-  return typeof crypto?.hash === 'function' ? crypto.hash : null;
+type Binary = string | Uint8Array;
+
+interface NodeCrypto {
+  readonly hash?: (algorithm: string, data: Binary, encoding: 'hex' | 'latin1') => string;
+}
+
+/** The host's own hashing, where it has one that does what its name says. */
+function findNativeHash(): NodeCrypto['hash'] | null {
+  const hash = hostModule<NodeCrypto>('node:crypto')?.hash;
+  if (typeof hash !== 'function') return null;
+  try {
+    return hash('sha256', '\u00e9', 'latin1').length === 32 && hash('sha256', '', 'hex').startsWith('e3b0c442')
+      ? hash
+      : null;
+  } catch {
+    return null;
+  }
 }
 
 const nativeHash = findNativeHash();
 const encoder = new TextEncoder();
 
 /** SHA-256 as 64 hexadecimal digits; a string is hashed as UTF-8. */
-export function sha256Hex(data: string | Uint8Array): string {
-  if (nativeHash !== null) return nativeHash('sha256', data, 'hex') as string;
+export function sha256Hex(data: Binary): string {
+  if (nativeHash) return nativeHash('sha256', data, 'hex');
   let hex = '';
   for (const byte of sha256Js(toBytes(data))) hex += byte.toString(16).padStart(2, '0');
   return hex;
 }
 
 /** SHA-256 as 32 bytes; a string is hashed as UTF-8. */
-export function sha256Bytes(data: string | Uint8Array): Uint8Array {
-  if (nativeHash !== null) return nativeHash('sha256', data, 'buffer') as Uint8Array;
-  return sha256Js(toBytes(data));
+export function sha256Bytes(data: Binary): Uint8Array {
+  if (!nativeHash) return sha256Js(toBytes(data));
+  const bytes = new Uint8Array(32);
+  writeSha256(bytes, data, { at: 0, length: 32 });
+  return bytes;
 }
 
-function toBytes(data: string | Uint8Array): Uint8Array {
+/** Writes the first bytes of a SHA-256 into others: the host hands out a text for half the cost of an array. */
+export function writeSha256(into: Uint8Array, data: Binary, { at, length }: { at: number; length: number }): void {
+  if (!nativeHash) {
+    into.set(sha256Js(toBytes(data)).subarray(0, length), at);
+    return;
+  }
+  const digest = nativeHash('sha256', data, 'latin1');
+  for (let i = 0; i < length; i++) into[at + i] = digest.charCodeAt(i);
+}
+
+function toBytes(data: Binary): Uint8Array {
   return typeof data === 'string' ? encoder.encode(data) : data;
 }
 

@@ -1,6 +1,6 @@
 import { KitError, ROUTES, type RouteName } from '@pik/schema';
 
-import { answerError, type Call, type ConnectionOptions, connect } from './connection.ts';
+import { type Call, type ConnectionOptions, connect, responseError } from './connection.ts';
 import { createRetry, type Retry } from './retry.ts';
 
 /** What every call takes. */
@@ -63,7 +63,7 @@ export async function send(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal ? { signal } : {}),
   });
-  if (response.status !== 200) throw await answerError(response);
+  if (response.status !== 200) throw await responseError(response);
   return response;
 }
 

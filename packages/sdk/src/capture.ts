@@ -1,13 +1,17 @@
 import {
-  type Catalog,
   type CatalogEntry,
+  canonicalizeLive,
   deriveIdentity,
+  type Instant,
   KitError,
   LIMITS,
   parseTime,
-  payloadHash,
   type StandardSchema,
+  sha256Hex,
 } from '@pik/schema';
+
+import type { Series } from './series.ts';
+import { activeTraceparent } from './trace.ts';
 
 /** What goes with a payload. */
 export interface EmitOptions {
@@ -20,137 +24,184 @@ export interface EmitOptions {
   readonly source?: string | undefined;
   /** The claimed receive time; needed by a backfill, ignored otherwise. */
   readonly received_at?: string | Date | undefined;
-  /** W3C trace context. */
+  /** W3C trace context. Default: that of the active span, where OpenTelemetry is in use. */
   readonly traceparent?: string | undefined;
   readonly schema_version?: string | number | undefined;
 }
 
-/** One event as it was at `emit`: nothing the caller does later changes it. */
-export interface Captured {
-  /** The record as JSON, without its last brace, so that `sent_at` can be added once, before the first attempt. */
-  readonly head: string;
-  readonly bytes: number;
-  /** The identity by its own fields; null where the backend will reject the event. */
-  eventId(): string | null;
+/** Who emits, and as its how-manieth. */
+export interface Stamp {
+  readonly id: string;
+  readonly seq: number;
 }
 
-/** What the producer adds to every event. */
-export interface Stamp {
-  readonly producer_id: string;
-  readonly seq: number;
-  readonly source: string | undefined;
-  readonly catalog: Catalog | undefined;
+/** What `emit` was given. */
+export interface Given {
+  readonly payload: unknown;
+  readonly options: EmitOptions;
+  /** Null for a record that is not one of the producer's count. */
+  readonly stamp: Stamp | null;
+}
+
+const NOT_A_CONTAINER = 'a payload is an object or an array';
+/** Room for what is not measured: names of fields, times, the producer and its number. */
+const FRAME_CHARS = 200;
+
+/** One event as it was at `emit`: nothing the caller does later changes it. */
+export class Captured {
+  /** Characters of the record, rounded up: its bytes, unless it has text outside ASCII. */
+  readonly chars: number;
+  readonly #series: Series;
+  readonly #entityId: string;
+  readonly #time: EventTime;
+  readonly #payload: string;
+  readonly #rest: string;
+  readonly #key: string | undefined;
+  readonly #occurrence: boolean;
+  readonly #stamp: Stamp | null;
+
+  /**
+   * @throws KitError `PAYLOAD_INVALID`, `EVENT_NOT_SERIALIZABLE`, `EVENT_TOO_LARGE`, `FIELD_INVALID`, and those of
+   *   `canonicalizeLive`; and whatever the caller's own code throws that is run here. `emit` makes a result of it.
+   */
+  constructor(series: Series, { payload, options, stamp }: Given) {
+    const { entry } = series;
+    checkPayload(entry?.payload, payload, series.event_type);
+    const key = options.idempotency_key ?? keyOf(entry, payload);
+    this.#series = series;
+    this.#entityId = textOf(options.entity_id, 'entity_id');
+    this.#time = options.event_time === undefined ? EventTime.now() : EventTime.of(options.event_time, 'event_time');
+    this.#payload = canonicalizeLive(payload);
+    // A toJSON of its own may have made a text or a number of it.
+    if (!/^[[{]/.test(this.#payload)) throw new KitError('PAYLOAD_INVALID', NOT_A_CONTAINER);
+    this.#key = key === undefined ? undefined : textOf(key, 'idempotency_key');
+    this.#occurrence = key === undefined && isOccurrence(entry, options);
+    this.#rest = restOf(options, this.#key, this.#occurrence);
+    this.#stamp = stamp;
+    this.chars = series.head.length + this.#entityId.length + this.#payload.length + this.#rest.length + FRAME_CHARS;
+    if (this.chars * 3 > LIMITS.event_bytes_max) this.#checkSize();
+  }
+
+  /** The record as it goes over the wire; the same bytes for the same time of sending. */
+  record(sentAt: string): string {
+    const stamp = this.#stamp === null ? '' : `,"producer":{"id":"${this.#stamp.id}","seq":${this.#stamp.seq}}`;
+    return `${this.#series.head}${JSON.stringify(this.#entityId)},"event_time":${this.#time.json},"payload":${this.#payload}${this.#rest}${stamp},"sent_at":"${sentAt}"}`;
+  }
+
+  /** The identity by the event's own fields; null where the backend will reject it. */
+  eventId(): string | null {
+    const { source, event_type } = this.#series;
+    const event_time = this.#time.instant;
+    if (event_time === null || !this.#entityId.isWellFormed()) return null;
+    return deriveIdentity({
+      source,
+      event_type,
+      entity_id: this.#entityId,
+      event_time,
+      idempotency_key: this.#key,
+      identity: this.#occurrence ? 'occurrence' : undefined,
+      producer: this.#stamp ?? undefined,
+      payload_hash: this.#key === undefined && !this.#occurrence ? sha256Hex(this.#payload) : '',
+    }).event_id;
+  }
+
+  #checkSize(): void {
+    const bytes = encoder.encode(this.record(new Date(0).toISOString())).length;
+    if (bytes > LIMITS.event_bytes_max)
+      throw new KitError('EVENT_TOO_LARGE', `${bytes} bytes; at most ${LIMITS.event_bytes_max}`);
+  }
 }
 
 const encoder = new TextEncoder();
 
-/**
- * Takes an event at once. Throws KitError `EVENT_NOT_DECLARED`, `PAYLOAD_INVALID`, `EVENT_NOT_SERIALIZABLE`,
- * `EVENT_TOO_LARGE`; `emit` makes a result of it.
- */
-export function capture(eventType: string, payload: unknown, given: { options: EmitOptions; stamp: Stamp }): Captured {
-  const { options, stamp } = given;
-  const entry = entryOf(stamp.catalog, eventType);
-  checkPayload(entry?.payload, payload, eventType);
-  const payloadText = stringify(payload);
-  const key = options.idempotency_key ?? keyOf(entry, payload);
-  const rule = key !== undefined ? 'key' : ruleOf(entry, options);
-  const fields = {
-    source: options.source ?? stamp.source,
-    event_type: eventType,
-    entity_id: options.entity_id,
-    event_time: timeText(options.event_time) ?? new Date().toISOString(),
-  };
-  const rest = {
-    idempotency_key: key,
-    identity: rule === 'occurrence' ? rule : undefined,
-    producer: { id: stamp.producer_id, seq: stamp.seq },
-    received_at: timeText(options.received_at),
-    traceparent: options.traceparent,
-    schema_version: options.schema_version,
-  };
-  const head = `${stringify(fields).slice(0, -1)},"payload":${payloadText},${stringify(rest).slice(1, -1)}`;
-  const bytes = head.length * 3 < LIMITS.event_bytes_max ? head.length : encoder.encode(head).length;
-  if (bytes + SENT_AT_BYTES > LIMITS.event_bytes_max) throw new KitError('EVENT_TOO_LARGE');
-  return { head, bytes, eventId: once(() => identityOf({ ...fields, ...rest, payloadText })) };
-}
+/** A time as the caller gave it, and the instant that it names. */
+class EventTime {
+  static #nowMs = Number.NaN;
+  static #now: EventTime;
 
-/** Room for `,"sent_at":"…"}`. */
-const SENT_AT_BYTES = 48;
+  readonly json: string;
+  readonly #text: string;
+  #instant: Instant | null | undefined;
 
-function entryOf(catalog: Catalog | undefined, eventType: string): CatalogEntry | undefined {
-  if (catalog === undefined) return undefined;
-  if (!Object.hasOwn(catalog, eventType)) throw new KitError('EVENT_NOT_DECLARED', `the catalog has no ${eventType}`);
-  return catalog[eventType];
+  private constructor(text: string, json: string) {
+    this.#text = text;
+    this.json = json;
+  }
+
+  /** Events of one millisecond share one. */
+  static now(): EventTime {
+    const ms = Date.now();
+    if (ms !== EventTime.#nowMs) {
+      EventTime.#now = EventTime.of(new Date(ms), '');
+      EventTime.#nowMs = ms;
+    }
+    return EventTime.#now;
+  }
+
+  static of(time: string | Date, name: string): EventTime {
+    if (typeof time === 'string') return new EventTime(time, JSON.stringify(time));
+    if (!(time instanceof Date) || Number.isNaN(time.getTime()))
+      throw new KitError('FIELD_INVALID', `${name} must be an RFC 3339 text or a valid Date`, { path: `/${name}` });
+    const text = time.toISOString();
+    return new EventTime(text, `"${text}"`);
+  }
+
+  get instant(): Instant | null {
+    if (this.#instant === undefined) this.#instant = parseTime(this.#text);
+    return this.#instant;
+  }
 }
 
 function checkPayload(schema: StandardSchema | undefined, payload: unknown, eventType: string): void {
-  if (typeof payload !== 'object' || payload === null)
-    throw new KitError('PAYLOAD_INVALID', 'a payload is an object or an array');
+  if (typeof payload !== 'object' || payload === null) throw new KitError('PAYLOAD_INVALID', NOT_A_CONTAINER);
   if (schema === undefined) return;
-  const result = schema['~standard'].validate(payload);
-  if (result instanceof Promise) throw new KitError('PAYLOAD_INVALID', `the schema of ${eventType} is asynchronous`);
+  const result = ofTheCatalog('schema', () => schema['~standard'].validate(payload));
+  if (result instanceof Promise) {
+    // Its outcome comes too late to matter, and must not end the process.
+    result.catch(() => {});
+    throw new KitError('PAYLOAD_INVALID', `the schema of ${eventType} is asynchronous`);
+  }
   if (result.issues !== undefined)
     throw new KitError('PAYLOAD_INVALID', `${eventType}: ${result.issues[0]?.message ?? 'invalid'}`);
 }
 
-function stringify(value: unknown): string {
-  try {
-    const text = JSON.stringify(value);
-    if (typeof text === 'string') return text;
-  } catch (cause) {
-    throw new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });
-  }
-  throw new KitError('EVENT_NOT_SERIALIZABLE');
-}
-
 function keyOf(entry: CatalogEntry | undefined, payload: unknown): string | undefined {
   if (typeof entry?.identity !== 'function') return undefined;
+  const key: unknown = ofTheCatalog('identity function', () =>
+    (entry.identity as (payload: never) => unknown)(payload as never),
+  );
+  if (typeof key === 'string') return key;
+  throw new KitError('PAYLOAD_INVALID', `the identity function of the catalog gave a ${typeof key}, not a key`);
+}
+
+/** Runs what the catalog brought; where that throws, the payload is not what it was made for. */
+function ofTheCatalog<T>(what: string, run: () => T): T {
   try {
-    return entry.identity(payload as never);
+    return run();
   } catch (cause) {
-    throw new KitError('PAYLOAD_INVALID', 'the identity function of the catalog failed', { cause });
+    throw new KitError('PAYLOAD_INVALID', `the ${what} of the catalog failed`, { cause });
   }
 }
 
-function ruleOf(entry: CatalogEntry | undefined, options: EmitOptions): 'content' | 'occurrence' {
-  if (entry?.identity === 'content' || entry?.identity === 'occurrence') return entry.identity;
-  return options.event_time === undefined ? 'occurrence' : 'content';
+function isOccurrence(entry: CatalogEntry | undefined, options: EmitOptions): boolean {
+  if (entry?.identity === 'content' || entry?.identity === 'occurrence') return entry.identity === 'occurrence';
+  return options.event_time === undefined;
 }
 
-function timeText(time: string | Date | undefined): string | undefined {
-  if (!(time instanceof Date)) return time;
-  if (Number.isNaN(time.getTime())) throw new KitError('EVENT_NOT_SERIALIZABLE', 'an invalid Date');
-  return time.toISOString();
+function textOf(value: unknown, name: string): string {
+  if (typeof value === 'string') return value;
+  throw new KitError('FIELD_INVALID', `${name} must be a string, not a ${typeof value}`, { path: `/${name}` });
 }
 
-interface Identifiable {
-  readonly source: string | undefined;
-  readonly event_type: string;
-  readonly entity_id: string;
-  readonly event_time: string;
-  readonly payloadText: string;
-  readonly idempotency_key: string | undefined;
-  readonly identity: 'occurrence' | undefined;
-  readonly producer: { readonly id: string; readonly seq: number };
-}
-
-function identityOf({ source, event_time, payloadText, ...fields }: Identifiable): string | null {
-  try {
-    const time = parseTime(event_time);
-    if (time === null || source === undefined || !fields.entity_id?.isWellFormed()) return null;
-    return deriveIdentity({ ...fields, source, event_time: time, payload_hash: payloadHash(JSON.parse(payloadText)) })
-      .event_id;
-  } catch {
-    // Such as a lone surrogate: the backend says the reason.
-    return null;
-  }
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | null = null;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
+/** The fields that only some events have, each with a comma before it. */
+function restOf(options: EmitOptions, key: string | undefined, occurrence: boolean): string {
+  const { received_at, schema_version, traceparent = activeTraceparent() } = options;
+  let rest = occurrence ? ',"identity":"occurrence"' : '';
+  if (key !== undefined) rest += `,"idempotency_key":${JSON.stringify(key)}`;
+  if (received_at !== undefined) rest += `,"received_at":${EventTime.of(received_at, 'received_at').json}`;
+  if (traceparent !== undefined) rest += `,"traceparent":${JSON.stringify(textOf(traceparent, 'traceparent'))}`;
+  if (schema_version === undefined) return rest;
+  if (typeof schema_version === 'string') return `${rest},"schema_version":${JSON.stringify(schema_version)}`;
+  if (Number.isSafeInteger(schema_version)) return `${rest},"schema_version":${schema_version}`;
+  throw new KitError('FIELD_INVALID', 'schema_version must be a string or an integer', { path: '/schema_version' });
 }

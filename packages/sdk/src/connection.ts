@@ -13,6 +13,19 @@ export interface ConnectionOptions {
 /** One call to the backend, with a time limit. */
 export type Call = (path: string, init: RequestInit & { timeoutMs: number }) => Promise<Response>;
 
+/** How a producer reaches the backend: the connection's own parts, for a way other than `fetch`. */
+export interface Target {
+  readonly base: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Where the backend is, and what every request to it carries. Throws KitError `CONFIG_INVALID` without a usable URL. */
+export function targetOf(options: ConnectionOptions): Target {
+  const headers: Record<string, string> = {};
+  if (options.apiKey !== undefined) headers.authorization = `Bearer ${options.apiKey}`;
+  return { base: baseUrl(options), headers };
+}
+
 /** A name that stands for this process; it never reaches a network. */
 const IN_PROCESS_URL = 'http://pik.internal';
 
@@ -22,11 +35,11 @@ const IN_PROCESS_URL = 'http://pik.internal';
  * @throws KitError `CONFIG_INVALID` without a usable URL.
  */
 export function connect(options: ConnectionOptions): Call {
-  const base = baseUrl(options);
+  const { base, headers: own } = targetOf(options);
   const send = options.fetch ?? ((request: Request) => fetch(request));
   return async (path, { timeoutMs, signal, ...init }) => {
     const headers = new Headers(init.headers);
-    if (options.apiKey !== undefined) headers.set('authorization', `Bearer ${options.apiKey}`);
+    for (const [name, value] of Object.entries(own)) headers.set(name, value);
     const timeout = AbortSignal.timeout(timeoutMs);
     const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;
     const request = new Request(base + path, { ...init, headers, signal: stop, redirect: 'manual' });
@@ -61,11 +74,33 @@ function reason(cause: unknown): string {
   return inner?.code ?? inner?.message ?? String(cause);
 }
 
+/** An answer that is no success, whatever way it came. */
+export interface FailedAnswer {
+  readonly status: number;
+  readonly header: (name: string) => string | null;
+  readonly text: string;
+}
+
+/** The error that a response which is no success stands for; reads its body. */
+export async function responseError(response: Response): Promise<KitError> {
+  const text = await response.text().catch(() => '');
+  return answerError({ status: response.status, header: (name) => response.headers.get(name), text });
+}
+
+/** What a status means from whoever gives it: proxies refuse keys, sizes and rates too. */
+const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  413: 'BODY_TOO_LARGE',
+  429: 'RATE_LIMITED',
+};
+
 /** The error that an answer which is no success stands for: the backend's own code, or one that fits the status. */
-export async function answerError(response: Response): Promise<KitError> {
-  const retryAfterMs = retryAfter(response.headers.get('retry-after'));
+export function answerError(answer: FailedAnswer): KitError {
+  const { status, header } = answer;
+  const retryAfterMs = retryAfter(header('retry-after'));
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-  const problem = await readProblem(response);
+  const problem = readProblem(answer);
   if (problem !== null) {
     const detail = problem.detail ?? problem.title;
     return new KitError(problem.code as ErrorCode, `${detail} (request ${problem.request_id})`, {
@@ -73,14 +108,14 @@ export async function answerError(response: Response): Promise<KitError> {
       ...(problem.path === undefined ? {} : { path: problem.path }),
     });
   }
-  const text = `an answer with status ${response.status} that is not the kit's`;
-  return new KitError('ANSWER_NOT_OURS', text, wait);
+  const text = `an answer with status ${status} that is not the kit's`;
+  return new KitError(STATUS_CODES[status] ?? 'ANSWER_NOT_OURS', text, wait);
 }
 
-async function readProblem(response: Response): Promise<Problem | null> {
-  if (!(response.headers.get('content-type') ?? '').startsWith('application/problem+json')) return null;
+function readProblem({ header, text }: FailedAnswer): Problem | null {
+  if (!(header('content-type') ?? '').startsWith('application/problem+json')) return null;
   try {
-    const problem = (await response.json()) as Problem;
+    const problem = JSON.parse(text) as Problem;
     return typeof problem.code === 'string' && Object.hasOwn(ERRORS, problem.code) ? problem : null;
   } catch {
     return null;

@@ -1,15 +1,21 @@
 import { type IngestResult, KitError } from '@pik/schema';
 
-import type { Retry } from './retry.ts';
-import { sendBatch, type TransportOptions, toWire } from './transport.ts';
+import { type Gate, isRefusedKey } from './gate.ts';
+import type { Log } from './log.ts';
+import type { Attempts } from './retry.ts';
+import type { Timers } from './timers.ts';
+import { type Results, sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
 
 /** A result that the backend gave, or why there is none. */
 export type Delivery = IngestResult | KitError;
 
-/** Records on their way: their texts, their ids where known, and who is told what became of each. */
+/** Records on their way: their text, their ids where known, and who is told what became of each. */
 export interface Shipment {
-  readonly lines: readonly string[];
+  /** The records of some places as NDJSON; the same bytes of a record whenever it is asked for. */
+  readonly textOf: (places: readonly number[]) => string;
   readonly eventIds: readonly (string | null)[];
+  /** When records that were refused for a passing reason are given up, by the clock of the carrier's timers. */
+  readonly deadlineMs: number;
   /** Called once per record, by its place. */
   readonly settle: (place: number, delivery: Delivery) => void;
 }
@@ -17,52 +23,132 @@ export interface Shipment {
 /** The way to the backend. */
 export interface Carrier {
   readonly transport: TransportOptions;
-  readonly retry: Retry;
+  readonly timers: Timers;
+  readonly gate: Gate;
+  readonly attempts: () => Attempts;
+  readonly log: Log;
 }
 
 const TOO_LARGE = new Set(['BODY_TOO_LARGE', 'TOO_MANY_EVENTS', 'EVENT_TOO_LARGE']);
+/** The body did not arrive as it was sent; the same bytes may do better. */
+const BROKEN_ON_THE_WAY = new Set(['CLIENT_GONE', 'ENCODING_INVALID', 'BODY_EMPTY']);
 
 /**
- * Sends records until each has its result or the retries are used up. A repeat sends the same bytes; records that are
- * PENDING are sent again without the others; what is too large together goes in halves.
+ * Sends records until each has its result or is given up. A repeat sends the same bytes; records that are PENDING, or that
+ * the answer does not name, are sent again without the others; what is too large together goes in halves.
  */
-export async function deliver(carrier: Carrier, shipment: Shipment): Promise<void> {
-  const places = shipment.lines.map((_, place) => place);
-  await deliverPlaces(carrier, shipment, places);
+export function deliver(carrier: Carrier, shipment: Shipment): Promise<void> {
+  return new Course(carrier, shipment).run(shipment.eventIds.map((_, place) => place));
 }
 
-async function deliverPlaces(carrier: Carrier, shipment: Shipment, places: readonly number[]): Promise<void> {
-  const { lines, eventIds, settle } = shipment;
-  const { transport, retry } = carrier;
-  const wire = await toWire(pick(lines, places), pick(eventIds, places), transport.gzipBytesMin);
-  let results: IngestResult[];
-  try {
-    results = await retry(async () => {
-      const answer = await sendBatch(transport, wire);
-      if (answer.every(({ status }) => status === 'PENDING')) throw new KitError('PENDING');
-      return answer;
+/** The attempts at the records of some places. */
+class Course {
+  readonly #carrier: Carrier;
+  readonly #shipment: Shipment;
+
+  constructor(carrier: Carrier, shipment: Shipment) {
+    this.#carrier = carrier;
+    this.#shipment = shipment;
+  }
+
+  async run(places: readonly number[]): Promise<void> {
+    const { gate, attempts } = this.#carrier;
+    const course = attempts();
+    let open = places;
+    let wire: WireBatch | null = null;
+    for (;;) {
+      const refusal = await gate.pass(this.#shipment.deadlineMs);
+      if (refusal !== null) return this.#giveUp(open, refusal);
+      wire ??= await this.#wire(open);
+      const answer = await this.#attempt(wire);
+      let error: KitError;
+      if (KitError.is(answer)) {
+        error = answer;
+        if (TOO_LARGE.has(error.code)) return this.#split(open, error);
+      } else {
+        const left = this.#settle(open, answer);
+        if (left.length < open.length) {
+          course.succeeded();
+          wire = null;
+        }
+        if (left.length === 0) return;
+        open = left;
+        error = new KitError('PENDING');
+      }
+      if (!(await this.#mayRepeat(error, course))) return this.#giveUp(open, error);
+    }
+  }
+
+  #wire(places: readonly number[]): Promise<WireBatch> {
+    const { textOf, eventIds } = this.#shipment;
+    const ids = places.length === eventIds.length ? eventIds : places.map((place) => eventIds[place] as string | null);
+    return toWire(textOf(places), ids, this.#carrier.transport.gzipBytesMin);
+  }
+
+  async #attempt(wire: WireBatch): Promise<Results | KitError> {
+    const { transport, gate, log } = this.#carrier;
+    const about = { level: 'debug', count: wire.eventIds.length, bytes: wire.body.length } as const;
+    try {
+      const results = await sendBatch(transport, wire, gate.stopped);
+      gate.succeeded();
+      log({ ...about, event: 'sent' });
+      return results;
+    } catch (error) {
+      if (!KitError.is(error)) throw error;
+      log({ ...about, event: 'failed', code: error.code, detail: error.message });
+      if (isPassing(error) || isRefusedKey(error)) gate.failed(error);
+      else gate.succeeded();
+      return error;
+    }
+  }
+
+  /** Tells each record its outcome; gives the places that have none yet. */
+  #settle(places: readonly number[], results: Results): number[] {
+    const left: number[] = [];
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i] as number;
+      const result = results[i];
+      if (result == null || result.status === 'PENDING') left.push(place);
+      else this.#shipment.settle(place, result);
+    }
+    return left;
+  }
+
+  /** Waits as long as the failure asks for; false where nothing further will be tried. */
+  async #mayRepeat(error: KitError, course: Attempts): Promise<boolean> {
+    const { gate, timers } = this.#carrier;
+    if (gate.stopped.aborted) return false;
+    if (gate.state === 'PAUSED') return true;
+    const leftMs = this.#shipment.deadlineMs - timers.now();
+    if (!isPassing(error) || leftMs <= 0) return false;
+    const next = await course.failed(error);
+    if (next === null) return false;
+    await timers.wait(Math.min(next.delayMs, leftMs), gate.stopped);
+    return true;
+  }
+
+  /** What is too large alone is too large for ever. */
+  async #split(places: readonly number[], error: KitError): Promise<void> {
+    if (places.length === 1) return this.#giveUp(places, new KitError('EVENT_TOO_LARGE', error.message));
+    this.#carrier.log({ level: 'debug', event: 'split', count: places.length, code: error.code });
+    const half = Math.ceil(places.length / 2);
+    await this.run(places.slice(0, half));
+    await this.run(places.slice(half));
+  }
+
+  #giveUp(places: readonly number[], error: KitError): void {
+    this.#carrier.log({
+      level: 'warn',
+      event: 'given_up',
+      count: places.length,
+      code: error.code,
+      detail: error.message,
     });
-  } catch (error) {
-    if (!KitError.is(error)) throw error;
-    if (TOO_LARGE.has(error.code) && places.length > 1) return deliverHalves(carrier, shipment, places);
-    for (const place of places) settle(place, error);
-    return;
+    for (const place of places) this.#shipment.settle(place, error);
   }
-  const pending: number[] = [];
-  for (const [i, result] of results.entries()) {
-    const place = places[i] as number;
-    if (result.status === 'PENDING') pending.push(place);
-    else settle(place, result);
-  }
-  if (pending.length > 0) await deliverPlaces(carrier, shipment, pending);
 }
 
-async function deliverHalves(carrier: Carrier, shipment: Shipment, places: readonly number[]): Promise<void> {
-  const half = Math.ceil(places.length / 2);
-  await deliverPlaces(carrier, shipment, places.slice(0, half));
-  await deliverPlaces(carrier, shipment, places.slice(half));
-}
-
-function pick<T>(items: readonly T[], places: readonly number[]): T[] {
-  return places.map((place) => items[place] as T);
+/** Whether the same bytes may be taken later. */
+function isPassing(error: KitError): boolean {
+  return error.retryable || BROKEN_ON_THE_WAY.has(error.code);
 }

@@ -9,6 +9,17 @@ export {
 } from '@pik/schema';
 export type { EmitOptions } from './capture.ts';
 export type { ConnectionOptions } from './connection.ts';
-export type { EmitResult, Emitted } from './emitted.ts';
-export { createProducer, type Producer, type ProducerOptions, type ProducerStats } from './producer.ts';
+export { type CloseOnExitOptions, closeOnExit } from './exit.ts';
+export type { GateState } from './gate.ts';
+export type { Log, LogEntry } from './log.ts';
+export {
+  createProducer,
+  type Producer,
+  type ProducerOptions,
+  type ProducerStats,
+  type WaitOptions,
+} from './producer.ts';
 export { createRecordSender, type RecordSender, type RecordSenderOptions } from './record-sender.ts';
+export { PRODUCER_REPORT, type ReportContent } from './report.ts';
+export type { EmitResult, Emitted } from './sent.ts';
+export type { Overflow, ProducerLimits } from './settings.ts';

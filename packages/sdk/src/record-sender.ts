@@ -1,8 +1,11 @@
 import { type IngestResult, KitError } from '@pik/schema';
 
-import { type ConnectionOptions, connect } from './connection.ts';
-import { deliver } from './deliver.ts';
-import { createRetry } from './retry.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { type Carrier, deliver } from './deliver.ts';
+import { Gate } from './gate.ts';
+import { openPost } from './post.ts';
+import { createAttempts } from './retry.ts';
+import { Timers } from './timers.ts';
 
 /** How records are sent as they are. */
 export interface RecordSenderOptions extends ConnectionOptions {
@@ -31,24 +34,29 @@ export interface RecordSender {
 export function createRecordSender(options: RecordSenderOptions): RecordSender {
   const { backfill = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;
   const path = backfill ? ('/import' as const) : ('/ingest' as const);
-  const transport = { call: connect(options), path, requestTimeoutMs, gzipBytesMin: 1_024 };
-  const retry = createRetry({ deadlineMs, attemptsMax: 20 });
+  const timers = new Timers();
+  timers.hold();
+  const log = () => {};
+  const carrier: Carrier = {
+    transport: { post: openPost(options), path, requestTimeoutMs, gzipBytesMin: 1_024 },
+    timers,
+    gate: new Gate({ timers, pauses: false, log }),
+    attempts: createAttempts(Number.POSITIVE_INFINITY),
+    log,
+  };
   return {
     async send(lines) {
       const results: IngestResult[] = new Array(lines.length);
       const failed: KitError[] = [];
-      const eventIds = lines.map(() => null);
-      await deliver(
-        { transport, retry },
-        {
-          lines,
-          eventIds,
-          settle(place, delivery) {
-            if (KitError.is(delivery)) failed.push(delivery);
-            else results[place] = delivery;
-          },
+      await deliver(carrier, {
+        textOf: (places) => places.map((place) => lines[place]).join('\n'),
+        eventIds: lines.map(() => null),
+        deadlineMs: timers.now() + deadlineMs,
+        settle(place, delivery) {
+          if (KitError.is(delivery)) failed.push(delivery);
+          else results[place] = delivery;
         },
-      );
+      });
       if (failed[0] !== undefined) throw failed[0];
       return results;
     },

@@ -1,0 +1,286 @@
+import { type Catalog, KitError, type PayloadOf } from '@pik/schema';
+import { v7 } from 'uuid';
+
+import { Accounts } from './accounts.ts';
+import { Captured, type EmitOptions } from './capture.ts';
+import { type Carrier, type Delivery, deliver } from './deliver.ts';
+import { Gate } from './gate.ts';
+import { consoleLog, guardedLog } from './log.ts';
+import { openPost } from './post.ts';
+import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer.ts';
+import { type Batch, Queue } from './queue.ts';
+import { ReportSent } from './report.ts';
+import { createAttempts } from './retry.ts';
+import { type EmitResult, type Emitted, rejected, Sent, undelivered } from './sent.ts';
+import { SeriesCache } from './series.ts';
+import { type Settings, settingsOf } from './settings.ts';
+import { Timers } from './timers.ts';
+import { Waiters } from './waiters.ts';
+
+/** Those who wait for `ready` find room from this part of the bounds on; the rest is for bursts of those who do not. */
+const READY_PART = 8;
+/** How often a producer that closes tries to say so. */
+const CLOSING_REPORTS_MAX = 4;
+
+/** Events that were captured wait in a queue, leave it as batches, and have their result when their batch has its answer. */
+export class BatchingProducer<C> implements Producer<C> {
+  readonly producer_id = v7();
+  readonly #settings: Settings;
+  readonly #timers = new Timers();
+  readonly #waiters = new Waiters();
+  readonly #accounts: Accounts;
+  readonly #carrier: Carrier;
+  readonly #queue: Queue;
+  readonly #series: SeriesCache;
+  readonly #flights = new Set<Batch>();
+  #seq = 0;
+  #heldCount = 0;
+  #heldChars = 0;
+  /** Events up to this number do not wait for company. */
+  #flushSeq = 0;
+  #isDue = false;
+  #callOffTimer: (() => void) | null = null;
+  #isAwaited = false;
+  #closing: Promise<void> | null = null;
+  #closedMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: ProducerOptions<C>) {
+    const settings = settingsOf(options);
+    const log = guardedLog(options.log ?? consoleLog());
+    const { requestTimeoutMs, gzipBytesMin } = settings;
+    const path = options.backfill === true ? ('/import' as const) : ('/ingest' as const);
+    this.#settings = settings;
+    this.#accounts = new Accounts(options.onResult);
+    this.#series = new SeriesCache(options.source, options.catalog as Catalog | undefined);
+    this.#queue = new Queue(settings, () => this.#timers.now());
+    this.#carrier = {
+      transport: { post: openPost(options), path, requestTimeoutMs, gzipBytesMin },
+      timers: this.#timers,
+      gate: new Gate({ timers: this.#timers, pauses: true, onRefused: () => this.#waiters.notify(), log }),
+      attempts: createAttempts(settings.attemptsMax),
+      log,
+    };
+  }
+
+  emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T>, options: EmitOptions): Emitted {
+    this.#accounts.countEmit();
+    if (this.#isClosed) return this.#refuse(undelivered(null, new KitError('PRODUCER_CLOSED')));
+    const isFull = this.#isFull(1);
+    if (isFull && this.#settings.overflow !== 'drop-oldest') return this.#refuseForRoom();
+    let captured: Captured;
+    try {
+      const series = this.#series.get(options.source, eventType);
+      captured = new Captured(series, { payload, options, stamp: { id: this.producer_id, seq: this.#seq + 1 } });
+    } catch (cause) {
+      const error = KitError.is(cause) ? cause : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });
+      return this.#refuse(rejected(error));
+    }
+    if (isFull && !this.#dropOldest()) return this.#refuseForRoom();
+    this.#seq += 1;
+    const sent = new Sent(this, captured, this.#seq);
+    this.#hold(sent, captured.chars);
+    return sent;
+  }
+
+  async ready(): Promise<void> {
+    if (this.#settings.overflow !== 'wait' || !this.#isFull(READY_PART)) return;
+    await this.#held(() => this.#waiters.until(() => this.#isClosed || !this.#isFull(READY_PART)));
+  }
+
+  async flush({ signal }: WaitOptions = {}): Promise<void> {
+    const { gate } = this.#carrier;
+    const { refusals } = gate;
+    const target = this.#seq;
+    this.#flushSeq = Math.max(this.#flushSeq, target);
+    this.#report();
+    if (gate.state === 'PAUSED') gate.hurry();
+    this.#dispatch();
+    const isOver = () => signal?.aborted === true || gate.refusals > refusals || this.#firstPending() > target;
+    await this.#held(() => this.#waiters.until(isOver, signal));
+    if (this.#firstPending() > target) return;
+    if (signal?.aborted) throw new KitError('ABORTED', undefined, { cause: signal.reason });
+    throw gate.closedBy ?? new KitError('INTERNAL');
+  }
+
+  close({ signal }: WaitOptions = {}): Promise<void> {
+    if (this.#closing === null) {
+      this.#closedMs = this.#timers.now();
+      this.#closing = this.#held(() => this.#close());
+      this.#waiters.notify();
+    }
+    const stop = () => this.#carrier.gate.stop(new KitError('ABORTED', undefined, { cause: signal?.reason }));
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+    return this.#closing.finally(() => signal?.removeEventListener('abort', stop));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  stats(): ProducerStats {
+    return { ...this.#accounts.counts, pending: this.#heldCount, state: this.#carrier.gate.state };
+  }
+
+  /** Somebody waits for a result: until all is settled, the timers keep the process alive. */
+  onAwaited(): void {
+    if (this.#isAwaited || this.#heldCount === 0) return;
+    this.#isAwaited = true;
+    this.#timers.hold();
+  }
+
+  /** Whether so much of the bounds is taken. */
+  #isFull(part: number): boolean {
+    const { bufferCountMax, bufferBytesMax } = this.#settings;
+    return this.#heldCount * part >= bufferCountMax || this.#heldChars * part >= bufferBytesMax;
+  }
+
+  #refuse(result: EmitResult): Emitted {
+    const sent = new Sent(this, null, 0);
+    this.#accounts.settle(sent, result, result.status === 'REJECTED' ? 'rejected' : 'undelivered');
+    return sent;
+  }
+
+  /** It takes a number all the same: the backend then learns that there was an event. */
+  #refuseForRoom(): Emitted {
+    this.#seq += 1;
+    this.#accounts.gaps.add('dropped', this.#seq);
+    const error = new KitError('BUFFER_FULL');
+    this.#carrier.log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
+    return this.#refuse(undelivered(null, error));
+  }
+
+  #dropOldest(): boolean {
+    const sent = this.#queue.dropOldest();
+    if (sent === null) return false;
+    const { captured } = sent;
+    const error = new KitError('DROPPED');
+    this.#accounts.drop(sent, error);
+    if (sent instanceof ReportSent) return this.#dropOldest();
+    this.#unhold(captured?.chars ?? 0);
+    this.#carrier.log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
+    return true;
+  }
+
+  #hold(sent: Sent, chars: number): void {
+    this.#heldCount += 1;
+    this.#heldChars += chars;
+    if (this.#queue.push(sent)) this.#dispatch();
+    else this.#arm();
+  }
+
+  #unhold(chars: number): void {
+    this.#heldCount -= 1;
+    this.#heldChars -= chars;
+    if (this.#heldCount > 0 || !this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.#timers.release();
+  }
+
+  /** The timer must not keep a process alive that has nothing else to do; `close` is there for the rest. */
+  #arm(): void {
+    this.#callOffTimer ??= this.#timers.after(this.#settings.flushIntervalMs, () => {
+      this.#callOffTimer = null;
+      this.#isDue = true;
+      this.#dispatch();
+    });
+  }
+
+  /** Sends what may go now: full batches, and others where their time has come. */
+  #dispatch(): void {
+    const { requestsInFlightMax } = this.#settings;
+    while (this.#flights.size < requestsInFlightMax && !this.#queue.isEmpty) {
+      const goes = this.#queue.hasFullBatch || this.#isDue || this.#queue.firstSeq <= this.#flushSeq;
+      const batch = goes ? this.#queue.take() : null;
+      if (batch === null) break;
+      void this.#fly(batch);
+    }
+    if (this.#queue.isEmpty) this.#isDue = false;
+    else this.#arm();
+  }
+
+  async #fly(batch: Batch): Promise<void> {
+    this.#flights.add(batch);
+    const { sents } = batch;
+    const sentAt = new Date().toISOString();
+    const shipment = {
+      textOf: (places: readonly number[]) => places.map((place) => sents[place]?.captured?.record(sentAt)).join('\n'),
+      eventIds: sents.map((sent) => sent.event_id),
+      deadlineMs: Math.min(batch.cutMs, this.#closedMs) + this.#settings.deadlineMs,
+      settle: (place: number, delivery: Delivery) => this.#release(sents[place] as Sent, delivery),
+    };
+    await deliver(this.#carrier, shipment).catch((cause: unknown) => {
+      // Nothing there may throw; if it does, no event may be left without a result.
+      const error = KitError.is(cause) ? cause : new KitError('INTERNAL', String(cause), { cause });
+      for (const sent of sents) this.#release(sent, error);
+    });
+    this.#flights.delete(batch);
+    // After events, so that a report that nobody takes is not followed by the next one for ever.
+    const hadEvents = sents.some(({ seq }) => seq > 0);
+    if (hadEvents && !this.#isClosed && this.#carrier.gate.state === 'FLOWING') this.#report();
+    this.#dispatch();
+    this.#waiters.notify();
+  }
+
+  #release(sent: Sent, delivery: Delivery): void {
+    if (sent.isSettled) return;
+    const chars = sent.captured?.chars ?? 0;
+    this.#accounts.release(sent, delivery);
+    if (!(sent instanceof ReportSent)) this.#unhold(chars);
+  }
+
+  /** Queues a report where there is something to say. */
+  #report(): void {
+    const closed = this.#isClosed;
+    if (this.#seq === 0 || !this.#accounts.owesReport(closed)) return;
+    const content = { ...this.#accounts.gaps.take(), last_seq: this.#seq, closed };
+    this.#queue.push(new ReportSent(this, this.#series.lastSource, content));
+  }
+
+  async #close(): Promise<void> {
+    const { gate } = this.#carrier;
+    this.#flushSeq = Number.POSITIVE_INFINITY;
+    // What is given up meanwhile, or was not taken, is said again in a further report.
+    for (let left = CLOSING_REPORTS_MAX; left > 0 && !gate.stopped.aborted; left--) {
+      this.#report();
+      await this.#drain();
+    }
+    gate.stop(new KitError('PRODUCER_CLOSED'));
+  }
+
+  /** Resolves when nothing is left; a key that is refused once more is reason enough to give up. */
+  async #drain(): Promise<void> {
+    const { gate } = this.#carrier;
+    const { refusals } = gate;
+    if (gate.state === 'PAUSED') gate.hurry();
+    this.#dispatch();
+    await this.#waiters.until(() => this.#isIdle || gate.refusals > refusals);
+    if (!this.#isIdle && gate.closedBy !== null) gate.stop(gate.closedBy);
+    await this.#waiters.until(() => this.#isIdle);
+  }
+
+  get #isClosed(): boolean {
+    return this.#closedMs !== Number.POSITIVE_INFINITY;
+  }
+
+  get #isIdle(): boolean {
+    return this.#queue.isEmpty && this.#flights.size === 0;
+  }
+
+  /** The smallest number among those without a result; a report counts as 0. */
+  #firstPending(): number {
+    let first = this.#queue.firstSeq;
+    for (const batch of this.#flights) first = Math.min(first, batch.firstSeq);
+    return first;
+  }
+
+  /** While somebody waits, the timers keep the process alive. */
+  async #held(work: () => Promise<void>): Promise<void> {
+    this.#timers.hold();
+    try {
+      await work();
+    } finally {
+      this.#timers.release();
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { hostModule } from '@pik/schema';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What is used of `node:zlib`. */
+interface NodeZlib {
+  gzip(data: Uint8Array, options: object, done: (error: Error | null, zipped: Bytes) => void): void;
+}
+
+/** The lowest level: events repeat each other so much that higher ones save little and take twice as long. */
+const LEVEL = 1;
+
+/** Compresses off this thread; null where the host cannot. */
+export type Gzip = (data: Bytes) => Promise<Bytes>;
+
+/** The host's own compression at its fastest level; on other hosts than Node the platform's stream, which has no level. */
+export function findGzip(): Gzip | null {
+  const zlib = hostModule<NodeZlib>('node:zlib');
+  if (typeof zlib?.gzip === 'function') return nativeGzip(zlib);
+  if (typeof CompressionStream === 'undefined') return null;
+  return async (data) => {
+    const stream = new Blob([data]).stream().pipeThrough(new CompressionStream('gzip'));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  };
+}
+
+function nativeGzip(zlib: NodeZlib): Gzip {
+  return (data) =>
+    new Promise((resolve, reject) => {
+      zlib.gzip(data, { level: LEVEL }, (error, zipped) => (error === null ? resolve(zipped) : reject(error)));
+    });
+}

@@ -1,0 +1,4 @@
+export { type OutboxOptions, openOutbox } from './outbox/open.ts';
+export type { OutboxReport } from './outbox/reports.ts';
+export type { FsyncPolicy } from './outbox/segment-writer.ts';
+export type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from './outbox-port.ts';

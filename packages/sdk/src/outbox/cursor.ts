@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+
+import { KitError } from '@pik/schema';
+
+import { crc32 } from './crc32.ts';
+import { type Files, readRange, writeAll } from './files.ts';
+import { FORMAT_VERSION } from './format.ts';
+import type { Ledger } from './ledger.ts';
+import type { Place } from './quarantine.ts';
+
+/** What was acknowledged, as it is on the disk. */
+export interface Cursor {
+  readonly generation: number;
+  /** Everything below is settled. */
+  readonly low_water: number;
+  /** What else is settled: runs `[start, end)`, ascending. */
+  readonly acknowledged: readonly (readonly [number, number])[];
+  /** Every position below was durable, or settled. */
+  readonly stored_end: number;
+}
+
+/**
+ * Two slots, written in turn, so that a write that is cut off leaves the other one. They are there from the start: saving
+ * takes no new space, so that a full disk can drain.
+ */
+const SLOT_BYTES = 4_096;
+
+/** The cursor's file. */
+export function cursorPath(dir: string): string {
+  return join(dir, 'cursor');
+}
+
+/** What the file says: null if there is none, or nothing was ever saved; `damaged` if something was and cannot be read. */
+export async function readCursor(files: Files, dir: string): Promise<Cursor | 'damaged' | null> {
+  const bytes = await readRange(files, cursorPath(dir));
+  if (bytes === null) return null;
+  const slots = [decodeSlot(bytes.subarray(0, SLOT_BYTES)), decodeSlot(bytes.subarray(SLOT_BYTES))];
+  const read = slots.filter((slot) => slot !== null && slot !== 'damaged');
+  if (read.length > 0) return read.reduce((a, b) => (a.generation > b.generation ? a : b));
+  // One alone is the first save, cut off.
+  return slots.every((slot) => slot === 'damaged') ? 'damaged' : null;
+}
+
+function encodeSlot(cursor: Cursor): Buffer {
+  const checked = `${FORMAT_VERSION} ${JSON.stringify(cursor)}`;
+  return Buffer.from(`PIKCURSR ${checksum(checked)} ${checked}\n`, 'latin1');
+}
+
+function decodeSlot(slot: Buffer): Cursor | 'damaged' | null {
+  if (slot.every((byte) => byte === 0)) return null;
+  const match = /^PIKCURSR ([0-9a-f]{8}) ((\d+) ([^\n]*))\n/.exec(slot.toString('latin1'));
+  if (match === null || checksum(match[2] as string) !== match[1]) return 'damaged';
+  if (Number(match[3]) !== FORMAT_VERSION)
+    throw new KitError('DATA_DIR_NEWER', `the outbox has a cursor of format ${match[3]}; this version reads 1`);
+  return JSON.parse(match[4] as string) as Cursor;
+}
+
+function checksum(text: string): string {
+  const bytes = Buffer.from(text, 'latin1');
+  return crc32(bytes, 0, bytes.length).toString(16).padStart(8, '0');
+}
+
+/** The cursor of an open outbox. */
+export class CursorFile {
+  readonly #files: Files;
+  readonly #dir: string;
+  #fd: number | null = null;
+  #generation: number;
+  #saved = '';
+
+  constructor({ files, dir }: Place, { generation }: { generation: number }) {
+    this.#files = files;
+    this.#dir = dir;
+    this.#generation = generation;
+  }
+
+  /**
+   * Opens the file, or makes it with all the space that it will take. A slot that a killed process wrote is made durable
+   * before the other one is written over.
+   */
+  async prepare(): Promise<number> {
+    if (this.#fd !== null) return this.#fd;
+    const path = cursorPath(this.#dir);
+    const size = (await readRange(this.#files, path))?.length ?? null;
+    const fd = await this.#files.open(path, size === null ? 'new' : 'existing');
+    this.#fd = fd;
+    await this.#guarded(async () => {
+      const missing = Math.max(0, 2 * SLOT_BYTES - (size ?? 0));
+      await writeAll(this.#files, fd, { bytes: Buffer.alloc(missing), position: size ?? 0 });
+      await this.#files.sync(fd);
+      await this.#files.syncDir(this.#dir);
+    });
+    return fd;
+  }
+
+  /**
+   * Makes what the ledger knows durable, as far as it fits. Gives the position up to which it did. Claims nothing about
+   * records that are not durable yet: the cursor never goes ahead of the data.
+   */
+  async save({ settled, storedEnd, lowWater }: Ledger): Promise<number> {
+    const acknowledged: [number, number][] = [];
+    const stored_end = storedEnd;
+    const cursor = {
+      generation: this.#generation + 1,
+      low_water: Math.min(lowWater, storedEnd),
+      acknowledged,
+      stored_end,
+    };
+    let through = stored_end;
+    let bytes = encodeSlot(cursor);
+    for (const [start, end] of settled.runs(storedEnd)) {
+      if (start < cursor.low_water) continue;
+      acknowledged.push([start, end]);
+      const longer = encodeSlot(cursor);
+      if (longer.length > SLOT_BYTES) {
+        acknowledged.pop();
+        through = start;
+        break;
+      }
+      bytes = longer;
+    }
+    const said = JSON.stringify({ ...cursor, generation: 0 });
+    if (said !== this.#saved) await this.#write(bytes);
+    this.#saved = said;
+    return through;
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = null;
+    if (fd !== null) await this.#files.close(fd);
+  }
+
+  /** The other slot is the last one that is known to be good, so the turn passes only when this one is. */
+  async #write(bytes: Buffer): Promise<void> {
+    const fd = await this.prepare();
+    const position = ((this.#generation + 1) % 2) * SLOT_BYTES;
+    await this.#guarded(async () => {
+      await writeAll(this.#files, fd, { bytes, position });
+      await this.#files.sync(fd);
+    });
+    this.#generation += 1;
+  }
+
+  /** After a failure the file is opened anew: what was written through a descriptor that failed to sync is not trusted. */
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      await this.close().catch(() => undefined);
+      throw error;
+    }
+  }
+}

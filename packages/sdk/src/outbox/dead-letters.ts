@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+
+import type { KitError } from '@pik/schema';
+
+import type { DeadLetterReason, OutboxRecord } from '../outbox-port.ts';
+import { writeAll } from './files.ts';
+import type { Place } from './quarantine.ts';
+import { diskError, type Reporter } from './reports.ts';
+
+const CHUNK_BYTES = 64 * 1024;
+const DETAIL_CHARS_MAX = 1_000;
+const LINE_FEED = 0x0a;
+
+interface Letter {
+  readonly line: string;
+  readonly resolve: (outcome: KitError | null) => void;
+}
+
+/** The file of records that the backend will never take: one JSON line each, appended and synced, never rewritten. */
+export class DeadLetters {
+  readonly #place: Place;
+  readonly #path: string;
+  #fd: number | null = null;
+  #bytes = 0;
+  #count = 0;
+  /** The last line has no end: the next letter starts a new one. */
+  #isTorn = false;
+  #waiting: Letter[] = [];
+  #running: Promise<void> | null = null;
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.#path = join(place.dir, 'dead-letters.ndjson');
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Opens the file, if there is one, and counts its lines. */
+  async start(report: Reporter): Promise<void> {
+    const fd = await this.#place.files.open(this.#path, 'existing').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    if (fd === null) return;
+    this.#fd = fd;
+    await this.#countLines(fd);
+    if (this.#isTorn) {
+      const detail = 'the last dead letter was cut off; its record is still pending';
+      report({ kind: 'dead_letter_torn', detail, file: this.#path });
+    }
+  }
+
+  /** Resolves with null when the letter is durable, or with why it is not. Letters that wait together share an fsync. */
+  add({ position, record }: OutboxRecord, { code, detail }: DeadLetterReason): Promise<KitError | null> {
+    const head = { dead_at: new Date().toISOString(), position, code, detail: detail.slice(0, DETAIL_CHARS_MAX) };
+    const line = `${JSON.stringify({ ...head, ...bodyOf(record) })}\n`;
+    return new Promise((resolve) => {
+      this.#waiting.push({ line, resolve });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#running;
+    const fd = this.#fd;
+    this.#fd = null;
+    if (fd !== null) await this.#place.files.close(fd).catch(() => undefined);
+  }
+
+  async #countLines(fd: number): Promise<void> {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    let last = LINE_FEED;
+    for (;;) {
+      const length = await this.#place.files.read(fd, chunk, this.#bytes);
+      if (length === 0) break;
+      this.#bytes += length;
+      this.#count += linesOf(chunk.subarray(0, length));
+      last = chunk[length - 1] as number;
+    }
+    this.#isTorn = last !== LINE_FEED;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const letters = this.#waiting.splice(0);
+      const outcome = await this.#write(letters).catch((cause: unknown) => this.#failed(cause));
+      for (const { resolve } of letters) resolve(outcome);
+    }
+    this.#running = null;
+  }
+
+  async #write(letters: readonly Letter[]): Promise<null> {
+    const { files } = this.#place;
+    const fd = await this.#open();
+    const text = letters.map(({ line }) => line).join('');
+    const bytes = Buffer.from(this.#isTorn ? `\n${text}` : text);
+    await writeAll(files, fd, { bytes, position: this.#bytes });
+    await files.sync(fd);
+    this.#isTorn = false;
+    this.#bytes += bytes.length;
+    this.#count += letters.length;
+    return null;
+  }
+
+  async #open(): Promise<number> {
+    const { files, dir } = this.#place;
+    if (this.#fd !== null) return this.#fd;
+    const isNew = this.#bytes === 0;
+    this.#fd = await files.open(this.#path, isNew ? 'new' : 'existing');
+    if (isNew) await files.syncDir(dir);
+    return this.#fd;
+  }
+
+  /** What was written before the failure is there, or not, or in part: the next letter goes behind it, on a new line. */
+  async #failed(cause: unknown): Promise<KitError> {
+    const { files } = this.#place;
+    const fd = this.#fd;
+    this.#fd = null;
+    if (fd !== null) await files.close(fd).catch(() => undefined);
+    this.#bytes = await files.size(this.#path).catch(() => this.#bytes);
+    this.#isTorn = this.#bytes > 0;
+    return diskError(cause, 'a dead letter could not be stored');
+  }
+}
+
+/** The record as text, or in base64 where it is none, so that its bytes are there either way. */
+function bodyOf(record: Uint8Array): { record: string } | { record_base64: string } {
+  try {
+    return { record: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(record) };
+  } catch {
+    return { record_base64: Buffer.from(record).toString('base64') };
+  }
+}
+
+function linesOf(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1)) count += 1;
+  return count;
+}

@@ -1,0 +1,219 @@
+import { KitError, LIMITS } from '@pik/schema';
+
+import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from '../outbox-port.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { RECORD_HEADER_BYTES } from './format.ts';
+import { Gatherer } from './gather.ts';
+import { Janitor } from './janitor.ts';
+import type { Ledger } from './ledger.ts';
+import type { Place } from './quarantine.ts';
+import { readPending } from './reader.ts';
+import { diskError, type Reporter } from './reports.ts';
+import { SegmentWriter, type WriterSettings } from './segment-writer.ts';
+
+/** Bytes that may wait for the disk. Beyond it `append` refuses, so that a disk that hangs does not fill the memory. */
+const UNWRITTEN_BYTES_MAX = 32 * 1024 * 1024;
+
+/** How an outbox works. */
+export interface DiskOutboxSettings extends WriterSettings {
+  readonly quotaBytes: number;
+  /** Milliseconds after which an acknowledgement is on the disk. What a crash loses of it is sent again. */
+  readonly saveMs: number;
+}
+
+/** What an outbox is made of. */
+export interface DiskOutboxParts {
+  readonly place: Place;
+  readonly report: Reporter;
+  readonly ledger: Ledger;
+  /** Of the cursor that was read. */
+  readonly generation: number;
+  readonly letters: DeadLetters;
+  /** Gives the directory free. */
+  readonly release: () => Promise<void>;
+}
+
+/** An outbox in a directory. */
+export class DiskOutbox implements Outbox {
+  readonly #parts: DiskOutboxParts;
+  readonly #ledger: Ledger;
+  readonly #quotaBytes: number;
+  readonly #gatherer: Gatherer;
+  readonly #writer: SegmentWriter;
+  readonly #janitor: Janitor;
+  readonly #recoveredEnd: number;
+  readonly #recoveredCount: number;
+  readonly #pid = process.pid;
+  /** Bytes for which there was no room. */
+  #refusedBytes = 0;
+  #waiting: (() => void)[] = [];
+  #closing: Promise<void> | null = null;
+  readonly #onExit = () => this.#exit();
+
+  constructor(parts: DiskOutboxParts, settings: DiskOutboxSettings) {
+    const { ledger } = parts;
+    this.#parts = parts;
+    this.#ledger = ledger;
+    this.#quotaBytes = settings.quotaBytes;
+    this.#recoveredEnd = ledger.next;
+    this.#recoveredCount = ledger.pendingCount;
+    this.#gatherer = new Gatherer({ alone: settings.fsync === 'each', bytesMax: settings.segmentBytesMax });
+    const changed = () => this.#changed();
+    this.#writer = new SegmentWriter({ ...parts, gatherer: this.#gatherer, changed }, settings);
+    this.#janitor = new Janitor({ ...parts, changed }, { generation: parts.generation, saveMs: settings.saveMs });
+  }
+
+  /** Makes the first segment and begins to tidy up. A full disk is no reason not to start: what is there can be sent. */
+  async start(): Promise<void> {
+    await this.#janitor.start();
+    await this.#writer.start().catch(() => undefined);
+    process.on('exit', this.#onExit);
+    this.#changed();
+    this.#janitor.hurry();
+  }
+
+  append(record: string | Uint8Array): number {
+    if (this.#closing !== null) throw new KitError('OUTBOX_CLOSED');
+    if (process.pid !== this.#pid)
+      throw new KitError('DATA_DIR_LOCKED', `the outbox belongs to process ${this.#pid}; open one of your own`);
+    const ledger = this.#ledger;
+    const position = ledger.next;
+    const storedMs = Math.max(0, Date.now());
+    try {
+      this.#gatherer.add(record, { position, storedMs, room: this.#room() });
+    } catch (error) {
+      if (KitError.is(error) && error.code === 'OUTBOX_FULL') this.#refuse(Buffer.byteLength(record));
+      throw error;
+    }
+    ledger.next = position + 1;
+    ledger.noteTime(position, storedMs);
+    this.#writer.wake();
+    return position;
+  }
+
+  stored(position: number): Promise<KitError | null> {
+    return this.#writer.stored(position);
+  }
+
+  async ready(): Promise<void> {
+    while (!this.#hasRoom()) {
+      this.#janitor.hurry();
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  acknowledge(positions: Iterable<number>): void {
+    const { settled, next } = this.#ledger;
+    let start = 0;
+    let end = 0;
+    for (const position of positions) {
+      if (!Number.isSafeInteger(position) || position < 1 || position >= next) continue;
+      if (position !== end) {
+        settled.add(start, end);
+        start = position;
+      }
+      end = position + 1;
+    }
+    settled.add(start, end);
+    this.#settledSome();
+  }
+
+  async deadLetter(entry: OutboxRecord, reason: DeadLetterReason): Promise<KitError | null> {
+    if (this.#ledger.settled.has(entry.position)) return null;
+    if (this.#closing !== null) return new KitError('OUTBOX_CLOSED');
+    const failed = await this.#parts.letters.add(entry, reason);
+    if (failed === null) this.acknowledge([entry.position]);
+    return failed;
+  }
+
+  readRecovered(): AsyncIterable<OutboxRecord> {
+    return this.readPending({ through: this.#recoveredEnd - 1 });
+  }
+
+  readPending({ after = 0, through = this.#ledger.storedEnd - 1 } = {}): AsyncIterable<OutboxRecord> {
+    return readPending(this.#parts, { after, through });
+  }
+
+  stats(): OutboxStats {
+    const ledger = this.#ledger;
+    const oldestMs = ledger.oldestStoredMs();
+    return {
+      pending_count: ledger.pendingCount,
+      unsynced_count: ledger.next - ledger.fateEnd,
+      used_bytes: this.#usedBytes(),
+      quota_bytes: this.#quotaBytes,
+      oldest_stored_at: oldestMs === null ? null : new Date(oldestMs).toISOString(),
+      recovered_count: this.#recoveredCount,
+      dead_count: this.#parts.letters.count,
+      damaged_count: ledger.damagedCount,
+    };
+  }
+
+  flush(): Promise<void> {
+    return this.#writer.flush();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.close();
+    await this.#parts.letters.close();
+    await this.#janitor.close();
+    process.off('exit', this.#onExit);
+    await this.#parts.release();
+    this.#changed();
+  }
+
+  /** The last chance of what waits. */
+  #exit(): void {
+    try {
+      this.#writer.writeRestSync();
+    } catch (cause) {
+      const detail = diskError(cause, 'the process ends, and not everything could be stored').message;
+      this.#parts.report({ kind: 'write_failed', detail, file: this.#parts.place.dir });
+    }
+  }
+
+  #unwrittenBytes(): number {
+    return this.#gatherer.bytes + this.#writer.flightBytes;
+  }
+
+  #usedBytes(): number {
+    return this.#ledger.fileBytes + this.#parts.letters.bytes + this.#unwrittenBytes();
+  }
+
+  #room(): number {
+    return Math.min(this.#quotaBytes - this.#usedBytes(), UNWRITTEN_BYTES_MAX - this.#unwrittenBytes());
+  }
+
+  /** Room for what was refused, and for any usual event: whoever waits for room must not be refused after it. */
+  #hasRoom(): boolean {
+    if (this.#closing !== null) return true;
+    const usual = Math.min(LIMITS.event_bytes_max, this.#quotaBytes >> 4);
+    return this.#room() >= Math.max(this.#refusedBytes, usual) + RECORD_HEADER_BYTES;
+  }
+
+  #refuse(bytes: number): void {
+    this.#refusedBytes = Math.max(this.#refusedBytes, bytes);
+    this.#janitor.hurry();
+  }
+
+  #settledSome(): void {
+    const isPressed = this.#waiting.length > 0 || this.#refusedBytes > 0;
+    if (isPressed && this.#ledger.deletable().length > 0) this.#janitor.hurry();
+    else this.#janitor.touch();
+  }
+
+  #changed(): void {
+    if (!this.#hasRoom()) return;
+    this.#refusedBytes = 0;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,93 @@
+import type { OutboxRecord } from '../outbox-port.ts';
+import { readRange } from './files.ts';
+import type { Ledger, Page, Segment } from './ledger.ts';
+import { type Place, quarantine } from './quarantine.ts';
+import { diskError, type Reporter } from './reports.ts';
+import { type DamagedRange, scanRecords } from './scan.ts';
+
+interface ReaderParts {
+  readonly place: Place;
+  readonly ledger: Ledger;
+  readonly report: Reporter;
+}
+
+/** A stretch of a segment between two pages. */
+interface Stretch {
+  readonly segment: Segment;
+  readonly start: number;
+  readonly end: number;
+  /** Positions `[first, after)` are in it. */
+  readonly first: number;
+  readonly after: number;
+}
+
+/**
+ * Pending records with positions in `(after, through]`, page by page; what is settled meanwhile is left out.
+ *
+ * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
+ */
+export async function* readPending(
+  parts: ReaderParts,
+  { after, through }: { after: number; through: number },
+): AsyncGenerator<OutboxRecord> {
+  const { settled, segments } = parts.ledger;
+  for (const segment of [...segments]) {
+    for (const stretch of stretchesOf(segment)) {
+      if (stretch.first > through) return;
+      if (stretch.after <= after + 1 || settled.covers(stretch.first, stretch.after)) continue;
+      for (const record of await readStretch(parts, stretch)) {
+        const isWanted = record.position > after && record.position <= through;
+        if (isWanted && !settled.has(record.position)) yield record;
+      }
+    }
+  }
+}
+
+/** The pages that are durable now; later ones are for a later read. */
+function stretchesOf(segment: Segment): Stretch[] {
+  const { pages, end, readableBytes } = segment;
+  const durable = pages.filter(({ offset }) => offset < readableBytes);
+  return durable.map(({ position, offset }, i) => {
+    const next: Page = durable[i + 1] ?? { position: end, offset: readableBytes };
+    return { segment, start: offset, end: next.offset, first: position, after: next.position };
+  });
+}
+
+async function readStretch(parts: ReaderParts, stretch: Stretch): Promise<OutboxRecord[]> {
+  const { segment, start, end, first, after } = stretch;
+  const bytes = await readRange(parts.place.files, segment.path, { start, end }).catch((cause: unknown) => {
+    throw diskError(cause, 'records could not be read');
+  });
+  // It was settled, and deleted, since the list was made.
+  if (bytes === null) return [];
+  const { records, damage } = scanRecords(bytes, 0, first);
+  const seenEnd = damage.at(-1)?.endPosition === null ? after : (records.at(-1)?.position ?? first - 1) + 1;
+  const cut = { start: bytes.length, end: bytes.length, firstPosition: seenEnd, endPosition: null };
+  for (const range of seenEnd < after ? [...damage, cut] : damage)
+    await noteDamage(parts, { segment, offset: start, after }, { bytes, range });
+  return records.map(({ position, start: from, end: to }) => ({ position, record: copy(bytes, from, to) }));
+}
+
+/** If the disk has lost something since the outbox was opened, those records are settled, and said to be lost. */
+async function noteDamage(
+  { place, ledger, report }: ReaderParts,
+  { segment, offset, after }: { segment: Segment; offset: number; after: number },
+  { bytes, range }: { bytes: Buffer; range: DamagedRange },
+): Promise<void> {
+  const { firstPosition, start, end } = range;
+  const endPosition = range.endPosition ?? after;
+  if (ledger.settled.covers(firstPosition, endPosition)) return;
+  const copied = await quarantine(place, segment.path, { bytes: bytes.subarray(start, end), offset: offset + start });
+  if (!copied.mayDelete) segment.keep = true;
+  const before = ledger.settled.size;
+  ledger.settled.add(firstPosition, endPosition);
+  ledger.damagedCount += ledger.settled.size - before;
+  const positions = { first_position: firstPosition, last_position: endPosition - 1 };
+  const detail = `bytes ${offset + start} to ${offset + end - 1} of a segment can no longer be read`;
+  report({ kind: 'damaged', detail, file: segment.path, quarantine: copied.path, ...positions });
+}
+
+/** The caller keeps a record for long, and must not keep the page with it. */
+function copy(bytes: Buffer, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end);
+}

@@ -1,0 +1,44 @@
+import { type FoundRecord, findMarker, readRecordAt } from './format.ts';
+
+/** Bytes `[start, end)` that are no record. */
+export interface DamagedRange {
+  readonly start: number;
+  readonly end: number;
+  /** The positions `[firstPosition, endPosition)` were there; null at the tail, where no record follows. */
+  readonly firstPosition: number;
+  readonly endPosition: number | null;
+}
+
+/** What a stretch of a segment holds. */
+export interface Scan {
+  readonly records: readonly FoundRecord[];
+  readonly damage: readonly DamagedRange[];
+}
+
+/**
+ * Reads records from `bytes[from, …)`. Positions must rise, from `minPosition` on. What is no record is skipped up to the next one, however far that is: nothing after it is lost, and nothing is glued to it.
+ */
+export function scanRecords(bytes: Buffer, from: number, minPosition: number): Scan {
+  const records: FoundRecord[] = [];
+  const damage: DamagedRange[] = [];
+  let min = minPosition;
+  const recordAt = (at: number): FoundRecord | null => {
+    const record = readRecordAt(bytes, at);
+    return record !== null && record.position >= min ? record : null;
+  };
+  for (let at = from; at < bytes.length; ) {
+    const record = recordAt(at);
+    if (record !== null) {
+      records.push(record);
+      min = record.position + 1;
+      at = record.end;
+      continue;
+    }
+    let next = findMarker(bytes, at + 1);
+    while (next !== -1 && recordAt(next) === null) next = findMarker(bytes, next + 1);
+    const end = next === -1 ? bytes.length : next;
+    damage.push({ start: at, end, firstPosition: min, endPosition: recordAt(next)?.position ?? null });
+    at = end;
+  }
+  return { records, damage };
+}

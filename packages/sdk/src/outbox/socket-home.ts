@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A folder in which processes that want the same thing listen, each on a socket of its own name. */
+export interface SocketHome {
+  readonly dir: string;
+  address(name: string): string;
+  list(): Promise<readonly string[]>;
+  close(): void;
+}
+
+/** What every kernel takes as the path of a socket. */
+const ADDRESS_BYTES_MAX = 100;
+
+/** Names are no longer than this. */
+const NAME_BYTES_MAX = 24;
+
+/** The folder itself. On Linux one with a long path is reached through its descriptor. */
+export function homeIn(dir: string): SocketHome {
+  const isLong = Buffer.byteLength(dir) + 1 + NAME_BYTES_MAX > ADDRESS_BYTES_MAX;
+  const fd = isLong && process.platform === 'linux' ? openSync(dir, 'r') : null;
+  return {
+    dir,
+    address: (name) => (fd === null ? join(dir, name) : `/proc/self/fd/${fd}/${name}`),
+    list: () => readdir(dir),
+    close: () => {
+      if (fd !== null) closeSync(fd);
+    },
+  };
+}
+
+/**
+ * A folder for temporary files, for file systems that have no sockets: it is the same one for all processes of this
+ * machine (or container) that name the same directory.
+ */
+export async function homeFor(dir: string): Promise<SocketHome> {
+  const { dev, ino } = await stat(dir, { bigint: true });
+  const name = createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 16);
+  const home = join(tmpdir(), `pik-outbox-${name}`);
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  return homeIn(home);
+}
+
+/** Windows has one space of names for pipes, and gives each to one process at a time. */
+export async function pipeHome(dir: string): Promise<SocketHome> {
+  const { dev, ino } = await stat(dir, { bigint: true });
+  return { dir, address: () => `\\\\.\\pipe\\pik-outbox-${dev}-${ino}`, list: async () => [], close: () => undefined };
+}
+
+/** Listens without keeping the process alive; whoever connects is sent away. */
+export async function listen(address: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    // A worker of a cluster would share the socket of another.
+    server.listen({ path: address, exclusive: true }, () => resolve());
+  });
+  server.on('error', () => undefined);
+  server.unref();
+  return server;
+}
+
+/** Whether somebody listens there. In doubt yes: only a refusal, or no such socket, says that nobody does. */
+export function isListening(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(address);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+    });
+  });
+}

@@ -1,0 +1,99 @@
+import { hostModule, KitError } from '@pik/schema';
+
+import { type ConnectionOptions, callError, targetOf } from './connection.ts';
+import type { Answer, Post, Posting } from './post.ts';
+import { unrefTimeout } from './timers.ts';
+
+/** What is used of `node:http` and `node:https`. */
+interface NodeHttp {
+  readonly Agent: new (options: object) => object;
+  request(url: string, options: object, answered: (message: Message) => void): ClientRequest;
+}
+
+interface Message {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  setEncoding(encoding: 'utf8'): void;
+  on(event: 'data', listener: (chunk: string) => void): void;
+  on(event: 'end', listener: () => void): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+}
+
+interface ClientRequest {
+  on(event: 'error', listener: (error: Error) => void): void;
+  destroy(): void;
+  end(body: Uint8Array): void;
+}
+
+interface Host {
+  readonly Deno?: unknown;
+  readonly process?: { readonly versions?: Record<string, string>; readonly env?: Record<string, string> };
+}
+
+/** Characters of an answer; that of a batch at its limits has a fifth of it. */
+const ANSWER_CHARS_MAX = 8_000_000;
+
+/** Posts over `node:http` or `node:https` with connections that stay open; null on other hosts than Node. */
+export function nodePost(options: ConnectionOptions): Post | null {
+  const { base, headers } = targetOf(options);
+  const { process, Deno } = globalThis as Host;
+  const isNode = process?.versions?.node !== undefined && process.versions.bun === undefined && Deno === undefined;
+  const http = isNode ? hostModule<NodeHttp>(base.startsWith('https:') ? 'node:https' : 'node:http') : null;
+  if (http === null) return null;
+  // As `fetch` does: a proxy named by the environment is used where Node was told to.
+  const proxy = process?.env?.NODE_USE_ENV_PROXY === '1' ? { proxyEnv: process.env } : {};
+  const agent = new http.Agent({ keepAlive: true, ...proxy });
+  return (path, posting) =>
+    new Promise((settle, fail) => post(http, { url: base + path, agent, headers, posting, settle, fail }));
+}
+
+interface Exchange {
+  readonly url: string;
+  readonly agent: object;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly posting: Posting;
+  readonly settle: (answer: Answer) => void;
+  readonly fail: (error: KitError) => void;
+}
+
+function post(http: NodeHttp, exchange: Exchange): void {
+  const { url, agent, posting } = exchange;
+  const { body, signal, timeoutMs } = posting;
+  if (signal.aborted) {
+    exchange.fail(callError(signal.reason, { aborted: true, timedOut: false }));
+    return;
+  }
+  const headers = { ...posting.headers, ...exchange.headers, 'content-length': String(body.length) };
+  const end = (cause: unknown, timedOut = false) => {
+    callOff();
+    signal.removeEventListener('abort', abort);
+    request.destroy();
+    exchange.fail(callError(cause, { aborted: signal.aborted, timedOut }));
+  };
+  const abort = () => end(signal.reason);
+  const request = http.request(url, { method: 'POST', agent, headers }, (message) => {
+    read(message, end, (answer) => {
+      callOff();
+      signal.removeEventListener('abort', abort);
+      exchange.settle(answer);
+    });
+  });
+  const callOff = unrefTimeout(timeoutMs, () => end(undefined, true));
+  request.on('error', end);
+  signal.addEventListener('abort', abort);
+  request.end(body);
+}
+
+function read(message: Message, fail: (cause: unknown) => void, settle: (answer: Answer) => void): void {
+  let text = '';
+  message.setEncoding('utf8');
+  message.on('error', fail);
+  message.on('data', (chunk) => {
+    text += chunk;
+    if (text.length > ANSWER_CHARS_MAX) fail(new KitError('ANSWER_NOT_OURS', 'the answer is longer than any of ours'));
+  });
+  message.on('end', () => {
+    const header = (name: string) => String(message.headers[name] ?? '') || null;
+    settle({ status: message.statusCode, header, text });
+  });
+}

@@ -1,0 +1,63 @@
+import { type ConnectionOptions, callError, type FailedAnswer, targetOf } from './connection.ts';
+import { nodePost } from './post-node.ts';
+import { unrefTimeout } from './timers.ts';
+
+/** A body on its way, and how long its answer may take. */
+export interface Posting {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds until the whole answer must be there. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** An answer, read to its end. */
+export type Answer = FailedAnswer;
+
+/** Posts a body once. Throws KitError `NETWORK`, `TIMEOUT` or `ABORTED`. */
+export type Post = (path: string, posting: Posting) => Promise<Answer>;
+
+/**
+ * The way of a producer's batches: `node:http` on Node, where it takes a third of the time that `fetch` does; `fetch`
+ * elsewhere, and wherever the caller brings one.
+ *
+ * @throws KitError `CONFIG_INVALID` without a usable URL.
+ */
+export function openPost(options: ConnectionOptions): Post {
+  return (options.fetch === undefined ? nodePost(options) : null) ?? fetchPost(options);
+}
+
+function fetchPost(options: ConnectionOptions): Post {
+  const { base, headers: own } = targetOf(options);
+  const send = options.fetch ?? ((request: Request) => fetch(request));
+  const exchange = async (request: Request): Promise<Answer> => {
+    const response = await send(request);
+    return { status: response.status, header: (name) => response.headers.get(name), text: await response.text() };
+  };
+  return async (path, { body, headers, timeoutMs, signal }) => {
+    if (signal.aborted) throw callError(signal.reason, { aborted: true, timedOut: false });
+    const ended = new AbortController();
+    const abort = () => ended.abort(signal.reason);
+    const callOff = unrefTimeout(timeoutMs, () => ended.abort());
+    signal.addEventListener('abort', abort);
+    const init = { method: 'POST', body, headers: { ...headers, ...own }, redirect: 'manual' } as const;
+    try {
+      // Not every fetch heeds its signal, and none may hold up a batch for ever.
+      return await Promise.race([
+        exchange(new Request(base + path, { ...init, signal: ended.signal })),
+        aborted(ended.signal),
+      ]);
+    } catch (cause) {
+      throw callError(cause, { aborted: signal.aborted, timedOut: ended.signal.aborted });
+    } finally {
+      callOff();
+      signal.removeEventListener('abort', abort);
+    }
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+  });
+}

@@ -1,0 +1,78 @@
+import type { Sent } from './sent.ts';
+
+/** Events that go in one request. */
+export class Batch {
+  readonly sents: Sent[] = [];
+  chars = 0;
+  /** When the last of them came, by the clock of the timers; known once the batch is cut. */
+  cutMs = Number.POSITIVE_INFINITY;
+
+  get firstSeq(): number {
+    return this.sents[0]?.seq ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+/** How large a batch becomes. */
+export interface BatchLimits {
+  readonly batchCountMax: number;
+  readonly batchBytesMax: number;
+}
+
+/** Events that wait, cut into batches as they come. */
+export class Queue {
+  readonly #limits: BatchLimits;
+  readonly #now: () => number;
+  readonly #full: Batch[] = [];
+  #open = new Batch();
+
+  constructor(limits: BatchLimits, now: () => number) {
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  get isEmpty(): boolean {
+    return this.#open.sents.length === 0 && this.#full.length === 0;
+  }
+
+  get hasFullBatch(): boolean {
+    return this.#full.length > 0;
+  }
+
+  /** The number of the event that waits longest. */
+  get firstSeq(): number {
+    return (this.#full[0] ?? this.#open).firstSeq;
+  }
+
+  /** Takes an event; true where it filled a batch. */
+  push(sent: Sent): boolean {
+    const { batchCountMax, batchBytesMax } = this.#limits;
+    const chars = sent.captured?.chars ?? 0;
+    if (this.#open.sents.length > 0 && this.#open.chars + chars > batchBytesMax) this.#cut();
+    this.#open.sents.push(sent);
+    this.#open.chars += chars;
+    if (this.#open.sents.length >= batchCountMax || this.#open.chars >= batchBytesMax) this.#cut();
+    return this.#full.length > 0;
+  }
+
+  /** The oldest full batch, or what there is of one. */
+  take(): Batch | null {
+    if (this.#full.length === 0 && this.#open.sents.length > 0) this.#cut();
+    return this.#full.shift() ?? null;
+  }
+
+  /** Gives up the event that waits longest. */
+  dropOldest(): Sent | null {
+    const batch = this.#full[0] ?? this.#open;
+    const sent = batch.sents.shift() ?? null;
+    if (sent === null) return null;
+    batch.chars -= sent.captured?.chars ?? 0;
+    if (batch.sents.length === 0 && batch !== this.#open) this.#full.shift();
+    return sent;
+  }
+
+  #cut(): void {
+    this.#open.cutMs = this.#now();
+    this.#full.push(this.#open);
+    this.#open = new Batch();
+  }
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { bundleChild, folder, removeFolders, type Said, start } from './support/children.ts';
+
+// Processes that append and settle as fast as they can are killed at any moment, their start included, and started again
+// over the same directory. When the kills happen is left to chance. What a process said before it died is what must hold.
+
+const KILLS = 1_000;
+const DIRECTORIES = 4;
+
+let child = '';
+beforeAll(async () => {
+  child = await bundleChild();
+});
+afterAll(removeFolders);
+
+/** What processes of one directory said: what is owed, and what may be there. */
+class Account {
+  readonly #owed = new Set<string>();
+  /** Of these none may come back. */
+  readonly #gone = new Set<string>();
+  stored = 0;
+  recovered = 0;
+  torn = 0;
+
+  take(said: readonly Said[]): void {
+    for (const { what, about } of said) {
+      if (what === 'recovered') this.#recovered(about as string[]);
+      else if (what === 'stored') this.#stored(about as string[]);
+      else if (what === 'settled') this.#settle(about as string[]);
+      else if (what === 'settled for good') {
+        this.#settle(about as string[]);
+        for (const id of about as string[]) this.#gone.add(id);
+      } else if (what === 'report') this.#report((about as { kind: string }).kind);
+      else if (what !== 'appended' && what !== 'drained') expect({ what, about }).toBeNull();
+    }
+  }
+
+  #recovered(ids: readonly string[]): void {
+    const found = new Set(ids);
+    expect([...this.#owed].filter((id) => !found.has(id))).toEqual([]);
+    expect(found.size).toBe(ids.length);
+    expect(ids.filter((id) => this.#gone.has(id))).toEqual([]);
+    this.recovered += ids.length;
+    // Some that were settled are back, some that were never said to be stored are there: all are owed now.
+    this.#owed.clear();
+    for (const id of ids) this.#owed.add(id);
+  }
+
+  /** A kill cuts a write off now and then, between two pages of memory; nothing else may happen. */
+  #report(kind: string): void {
+    expect(kind).toBe('torn_tail');
+    this.torn += 1;
+  }
+
+  #stored(ids: readonly string[]): void {
+    this.stored += ids.length;
+    for (const id of ids) this.#owed.add(id);
+  }
+
+  #settle(ids: readonly string[]): void {
+    for (const id of ids) this.#owed.delete(id);
+  }
+}
+
+async function killOver(dir: string, kills: number): Promise<Account> {
+  const account = new Account();
+  for (let kill = 0; kill < kills; kill += 1) {
+    const { process, heard, ended } = start(child, ['load', dir, `k${kill}`]);
+    // One in eight is killed while it starts.
+    if (kill % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 40));
+    else {
+      await heard(kill % 2 === 0 ? 'recovered' : 'stored');
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 12));
+    }
+    process.kill('SIGKILL');
+    const { said, signal, errors } = await ended;
+    expect([signal, errors]).toEqual(['SIGKILL', '']);
+    account.take(said);
+    if (kill % 10 === 9) account.take((await start(child, ['tidy', dir]).ended).said);
+  }
+  const last = start(child, ['exit', dir, 'last']);
+  account.take((await last.ended).said);
+  return account;
+}
+
+test(`O3, G7: after ${KILLS} kills under load nothing that was stored is lost, nothing is damaged, and no lock is in the way`, async () => {
+  const dirs = Array.from({ length: DIRECTORIES }, folder);
+  const accounts = await Promise.all(dirs.map((dir) => killOver(dir, KILLS / DIRECTORIES)));
+  const sum = (name: 'stored' | 'recovered' | 'torn') => accounts.reduce((total, account) => total + account[name], 0);
+  console.log(
+    `${KILLS} kills: ${sum('stored')} records stored, ${sum('recovered')} recovered, ${sum('torn')} torn tails`,
+  );
+  expect(sum('stored')).toBeGreaterThan(KILLS);
+  expect(sum('recovered')).toBeGreaterThan(KILLS);
+}, 900_000);
+
+for (const how of ['exit', 'throw', 'reject', 'SIGTERM', 'SIGINT', 'drain']) {
+  test(`O9: a process that ends by ${how} loses nothing that it appended, waited for or not`, async () => {
+    const dir = folder();
+    const appended = new Set<string>();
+    for (let round = 0; round < 8; round += 1) {
+      const { said } = await start(child, [how, dir, `r${round}`]).ended;
+      const recovered = said.find(({ what }) => what === 'recovered')?.about as string[];
+      expect(new Set(recovered)).toEqual(appended);
+      for (const { what, about } of said) {
+        if (what === 'appended') for (const id of about as string[]) appended.add(id);
+        if (what === 'drained') expect(about).toBe(0);
+      }
+      expect(appended.size).toBe(100 * (round + 1));
+    }
+  });
+}

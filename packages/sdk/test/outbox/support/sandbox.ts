@@ -1,0 +1,65 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { nodeFiles } from '../../../src/outbox/files.ts';
+import { type OutboxOptions, openUnlocked } from '../../../src/outbox/open.ts';
+import type { OutboxReport } from '../../../src/outbox/reports.ts';
+import type { Outbox } from '../../../src/outbox-port.ts';
+
+/** A folder on the real disk for one test. */
+export interface Sandbox {
+  readonly dir: string;
+  read(name: string): Buffer;
+  write(name: string, bytes: Uint8Array): void;
+  list(): string[];
+  /** The same files in another folder. */
+  copy(): Sandbox;
+  remove(): void;
+}
+
+/** An empty folder that goes with the test. */
+export function sandbox(): Sandbox {
+  const dir = mkdtempSync(join(tmpdir(), 'pik-outbox-'));
+  const remove = () => rmSync(dir, { recursive: true, force: true });
+  onTestFinished(remove);
+  return {
+    dir,
+    read: (name) => readFileSync(join(dir, name)),
+    write: (name, bytes) => writeFileSync(join(dir, name), bytes),
+    list: () => readdirSync(dir).sort(),
+    copy() {
+      const other = sandbox();
+      cpSync(dir, other.dir, { recursive: true });
+      return other;
+    },
+    remove,
+  };
+}
+
+/** The machine's files, without the wait for the disk: these tests are about what is written, not whether it lasts. */
+const files = { ...nodeFiles, sync: async () => undefined, syncDir: async () => undefined };
+
+/** An outbox over it, without a lock, that saves its cursor when it is closed or needs space. Whatever it reports fails the test, unless the test listens. */
+export function openOver(box: Sandbox, options: Partial<OutboxOptions> = {}): Promise<Outbox> {
+  const onReport = (report: OutboxReport) => {
+    throw new Error(report.detail);
+  };
+  const parts = { files, release: async () => undefined, saveMs: 60_000 };
+  return openUnlocked({ quotaBytes: 1024 * 1024, onReport, ...options, dir: box.dir }, parts);
+}
+
+/** What is pending, in order. */
+export async function pending(outbox: Outbox): Promise<{ position: number; bytes: Buffer; text: string }[]> {
+  const found = [];
+  for await (const { position, record } of outbox.readPending()) {
+    const bytes = Buffer.from(record);
+    found.push({ position, bytes, text: bytes.toString() });
+  }
+  return found;
+}
+
+/** The content of a file that a report names. */
+export function fileOf(path: string | null): Buffer {
+  return readFileSync(path as string);
+}

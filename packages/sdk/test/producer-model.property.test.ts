@@ -1,0 +1,228 @@
+// A producer against a backend that answers in every way there is, in virtual time. What is asserted holds whatever was
+// answered: each event has one result, the counters add up at every moment, nothing is called acknowledged that the
+// backend does not keep, the backend keeps no event twice under different bytes, and each number from 1 to the last is at
+// the backend, or was reported as given up.
+import { createProducer, type EmitResult, type ProducerOptions } from '@pik/sdk';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import {
+  problem,
+  type ReceivedRequest,
+  reportsOf,
+  type ScriptedBackend,
+  scriptedBackend,
+} from './support/scripted-backend.ts';
+
+const json = (value: unknown) => Response.json(value);
+
+/** Every way of answering, by name. */
+const WAYS: Record<string, (request: ReceivedRequest, backend: ScriptedBackend) => Response | Promise<Response>> = {
+  accept: ({ lines }, backend) => backend.accept(lines),
+  'an answer that is lost': ({ lines }, backend) => {
+    backend.accept(lines);
+    throw new TypeError('socket closed');
+  },
+  'an answer that is cut short': ({ lines }, backend) => {
+    backend.accept(lines);
+    return new Response('{"results":[{"event_id"');
+  },
+  'no connection': () => {
+    throw new TypeError('connect ECONNREFUSED');
+  },
+  'no answer': ({ signal }) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+  'a page of a portal': () => new Response('<html>', { headers: { 'content-type': 'text/html' } }),
+  'other JSON': () => json({ ok: true }),
+  nothing: () => new Response(''),
+  'results of another batch': ({ lines }) =>
+    json({ results: lines.map((_, line) => ({ event_id: 'x'.repeat(47), status: 'ACCEPTED', line })) }),
+  'results of some, by id': ({ lines }, backend) =>
+    json({
+      results: backend
+        .resultsOf(lines)
+        .filter((_, i) => i % 2 === 0)
+        .reverse(),
+    }),
+  'results of some in their place': ({ lines }, backend) =>
+    json({
+      results: backend.resultsOf(lines).map((result, i) => (i % 2 === 0 ? result : { ...result, event_id: 'y' })),
+    }),
+  'more results than records': ({ lines }, backend) =>
+    json({ results: [...backend.resultsOf(lines), { event_id: 'z', status: 'ACCEPTED' }] }),
+  'a status of the future': ({ lines }, backend) =>
+    json({
+      results: backend
+        .resultsOf(lines)
+        .map((result, i) => (i % 3 === 0 ? { ...result, status: 'QUARANTINED' } : result)),
+    }),
+  'pending, all of it': ({ lines }, backend) =>
+    json({ results: backend.resultsOf(lines).map((result) => ({ ...result, status: 'PENDING' })) }),
+  'pending, some of it': ({ lines }, backend) =>
+    json({
+      results: backend.resultsOf(lines).map((result, i) => (i % 2 === 0 ? { ...result, status: 'PENDING' } : result)),
+    }),
+  rejected: ({ lines }) =>
+    json({ results: lines.map((_, line) => ({ event_id: null, status: 'REJECTED', code: 'TIME_INVALID', line })) }),
+  'too large together': ({ lines }, backend) =>
+    lines.length > 1 ? problem(413, 'BODY_TOO_LARGE') : backend.accept(lines),
+  'too large alone': () => new Response('<html>413</html>', { status: 413 }),
+  'too many requests': () => new Response('', { status: 429, headers: { 'retry-after': '3' } }),
+  'refused key': () => problem(401, 'UNAUTHENTICATED'),
+  'refused by a proxy': () => new Response('<html>', { status: 403 }),
+  'a final error': () => problem(422, 'REQUEST_INVALID'),
+  'a body that broke on the way': () => problem(400, 'ENCODING_INVALID'),
+  'an index that is down': () => problem(503, 'INDEX_UNAVAILABLE', { 'retry-after': '1' }),
+  'a bad gateway': () => new Response('<html>502</html>', { status: 502 }),
+  'a redirect': () => new Response('', { status: 302, headers: { location: 'http://elsewhere' } }),
+};
+
+const step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('emit' as const), count: fc.integer({ min: 1, max: 9 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 1, 10, 200, 3_000, 40_000) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('emit with a key' as const), key: fc.constantFrom('a', 'b') }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'flush' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'emit what is no event' as const }) },
+);
+
+const options = fc.record({
+  overflow: fc.constantFrom('wait' as const, 'undelivered' as const, 'drop-oldest' as const),
+  batchCountMax: fc.integer({ min: 1, max: 8 }),
+  bufferCountMax: fc.integer({ min: 1, max: 25 }),
+  requestsInFlightMax: fc.integer({ min: 1, max: 3 }),
+  attemptsMax: fc.constantFrom(1, 2, 5, 1_000),
+});
+
+const plan = fc.record({
+  options,
+  ways: fc.array(fc.constantFrom(...Object.keys(WAYS)), { maxLength: 12 }),
+  // What every request after the planned ones gets: mostly the backend recovers, sometimes it never does.
+  last: fc.oneof(
+    { weight: 5, arbitrary: fc.constant('accept') },
+    { weight: 1, arbitrary: fc.constantFrom(...Object.keys(WAYS)) },
+  ),
+  steps: fc.array(step, { minLength: 1, maxLength: 15 }),
+});
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** Runs virtual time until the promise is settled; fails where it never is. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let isOver = false;
+  const settled = promise.finally(() => {
+    isOver = true;
+  });
+  settled.catch(() => {});
+  for (let at = 0; at < ms && !isOver; at += 500) await vi.advanceTimersByTimeAsync(500);
+  if (!isOver) throw new Error('it did not end in time');
+  return settled;
+}
+
+class World {
+  readonly backend: ScriptedBackend;
+  readonly producer;
+  readonly results: EmitResult[] = [];
+  readonly emitted: { event_id: string | null; result: Promise<EmitResult> }[] = [];
+
+  constructor(ways: readonly string[], last: string, options: Partial<ProducerOptions>) {
+    this.backend = scriptedBackend((request, backend) => {
+      const way = WAYS[ways[request.attempt - 1] ?? last];
+      if (way === undefined) throw new Error('no such way');
+      return way(request, backend);
+    });
+    this.producer = createProducer({
+      fetch: this.backend.fetch,
+      source: 's',
+      gzipBytesMin: 1_000_000_000,
+      log: () => {},
+      onResult: (result) => this.results.push(result),
+      ...options,
+    });
+  }
+
+  emit(payload: object = { n: this.emitted.length }, idempotency_key?: string): void {
+    this.emitted.push(this.producer.emit('t', payload, { entity_id: 'e', idempotency_key }));
+  }
+
+  /** G8, at any moment. */
+  check(): void {
+    const { emitted, acked, rejected, undelivered, dropped, pending } = this.producer.stats();
+    expect(emitted).toBe(acked + rejected + undelivered + dropped + pending);
+    expect(emitted).toBe(this.emitted.length);
+    expect(this.results).toHaveLength(emitted - pending);
+  }
+}
+
+async function act(world: World, given: typeof step extends fc.Arbitrary<infer T> ? T : never): Promise<void> {
+  if (given.do === 'emit') for (let i = 0; i < given.count; i++) world.emit();
+  else if (given.do === 'wait') await vi.advanceTimersByTimeAsync(given.ms);
+  else if (given.do === 'flush') void world.producer.flush().catch(() => {});
+  else if (given.do === 'emit with a key') world.emit({}, given.key);
+  else world.emit({ n: 1n });
+  world.check();
+}
+
+describe('a producer', () => {
+  it('G6, G8, G9, H11, O14, O15, O16, O17, I14: accounts for every event, whatever it is answered', async () => {
+    await fc.assert(
+      fc.asyncProperty(plan, async ({ options, ways, last, steps }) => {
+        const world = new World(ways, last, options);
+        for (const given of steps) await act(world, given);
+        await within(600_000, world.producer.close());
+        world.check();
+        expect(world.producer.stats().pending).toBe(0);
+        const results = await Promise.all(world.emitted.map(({ result }) => result));
+        checkResults(world, results);
+        checkBytes(world);
+        // A key that is refused while the producer closes ends all attempts, those to report included.
+        if (last === 'accept' && !ways.some((way) => way.startsWith('refused'))) checkNumbers(world);
+      }),
+      { numRuns: 600 },
+    );
+  });
+});
+
+/** What is acknowledged is kept under the id that the producer knew before. */
+function checkResults({ backend, emitted, producer }: World, results: readonly EmitResult[]): void {
+  const acked = results.flatMap(({ status }, i) =>
+    ['ACCEPTED', 'DUPLICATE', 'CONFLICT'].includes(status) ? [emitted[i]?.event_id as string] : [],
+  );
+  expect(acked.filter((id) => !backend.kept.has(id))).toEqual([]);
+  expect(acked.length).toBe(producer.stats().acked);
+  for (const result of results) if (result.status === 'UNDELIVERED') expect(result.code).toBeTypeOf('string');
+}
+
+/** A repeat has the same bytes. */
+function checkBytes({ backend }: World): void {
+  const texts = new Map<number, string>();
+  for (const { lines, texts: received } of backend.requests) {
+    for (const [i, line] of lines.entries()) {
+      if (line.producer === undefined) continue;
+      const { seq } = line.producer;
+      expect(received[i]).toBe(texts.get(seq) ?? received[i]);
+      texts.set(seq, received[i] as string);
+    }
+  }
+}
+
+/** Each number is at the backend, or was reported; the last one is known. */
+function checkNumbers({ backend, emitted, producer }: World): void {
+  const reports = reportsOf(backend.requests).map(({ payload }) => payload);
+  // Reports may overtake each other.
+  const last = reports.find(({ closed }) => closed === true) as { last_seq: number } | undefined;
+  const numbered = emitted.length - producer.stats().rejected;
+  if (last === undefined) {
+    expect(numbered).toBeLessThanOrEqual(0);
+    return;
+  }
+  const seen = new Set<number>(backend.requests.flatMap(({ lines }) => lines.map((line) => line.producer?.seq ?? 0)));
+  for (const { dropped, undelivered } of reports as Record<string, [number, number][]>[]) {
+    for (const [from, to] of [...(dropped ?? []), ...(undelivered ?? [])]) for (let n = from; n <= to; n++) seen.add(n);
+  }
+  const missing = Array.from({ length: last.last_seq }, (_, i) => i + 1).filter((n) => !seen.has(n));
+  expect(missing).toEqual([]);
+}

@@ -1,0 +1,566 @@
+import { createProducer, type EmitResult, type LogEntry, type ProducerOptions } from '@pik/sdk';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import {
+  eventsOf,
+  problem,
+  type ReceivedRequest,
+  reportsOf,
+  type ScriptedBackend,
+  scriptedBackend,
+} from './support/scripted-backend.ts';
+
+type Script = (request: ReceivedRequest, backend: ScriptedBackend) => Response | Promise<Response>;
+
+function world(script?: Script, options: Partial<ProducerOptions> = {}) {
+  const backend = scriptedBackend(script);
+  const entries: LogEntry[] = [];
+  const log = (entry: LogEntry) => entries.push(entry);
+  const producer = createProducer({ fetch: backend.fetch, source: 's', flushIntervalMs: 5, log, ...options });
+  const emit = (payload: object = {}) => producer.emit('t', payload, { entity_id: 'e' });
+  return { backend, producer, emit, entries, requests: backend.requests };
+}
+
+const accept: Script = ({ lines }, backend) => backend.accept(lines);
+const statuses = (results: readonly EmitResult[]) => results.map(({ status }) => status);
+const seqsOf = (requests: readonly ReceivedRequest[]) =>
+  eventsOf(requests).map(({ producer }) => (producer as { seq: number }).seq);
+
+afterEach(() => void vi.useRealTimers());
+
+describe('emit', () => {
+  it('J21: captures the payload at once', async () => {
+    const { producer, emit, requests } = world();
+    const payload = { list: [1], at: new Date(0) };
+    emit(payload);
+    payload.list.push(2);
+    payload.at.setTime(1);
+    await producer.close();
+    expect(requests[0]?.lines[0]?.payload).toEqual({ list: [1], at: '1970-01-01T00:00:00.000Z' });
+  });
+
+  it('J20: refuses what it cannot capture as a result, never as an exception', async () => {
+    const { producer, emit } = world();
+    const cyclic: Record<string, unknown> = {};
+    cyclic.self = cyclic;
+    const throwing = {
+      get n() {
+        throw new Error('getter');
+      },
+    };
+    const payloads: [unknown, string][] = [
+      [cyclic, 'JSON_TOO_DEEP'],
+      [{ n: 1n }, 'EVENT_NOT_SERIALIZABLE'],
+      [{ n: Number.NaN }, 'NUMBER_OUT_OF_RANGE'],
+      [{ n: new Map() }, 'EVENT_NOT_SERIALIZABLE'],
+      [{ n: '\ud800' }, 'LONE_SURROGATE'],
+      [throwing, 'EVENT_NOT_SERIALIZABLE'],
+      ['text', 'PAYLOAD_INVALID'],
+      [new Date(), 'PAYLOAD_INVALID'],
+      [null, 'PAYLOAD_INVALID'],
+      [{ fill: 'x'.repeat(300_000) }, 'EVENT_TOO_LARGE'],
+    ];
+    for (const [payload, code] of payloads)
+      expect(await emit(payload as object).result).toMatchObject({ status: 'REJECTED', code });
+    const options: unknown[] = [
+      undefined,
+      {},
+      { entity_id: 7 },
+      { entity_id: 'e', event_time: new Date(Number.NaN) },
+      { entity_id: 'e', idempotency_key: 5 },
+      { entity_id: 'e', schema_version: {} },
+      { entity_id: 'e', source: 9 },
+    ];
+    for (const given of options)
+      expect(await producer.emit('t', {}, given as { entity_id: string }).result).toMatchObject({ status: 'REJECTED' });
+    await producer.close();
+    expect(producer.stats()).toMatchObject({ emitted: 17, rejected: 17, pending: 0 });
+  });
+
+  it('gives the id before anything is sent, and the backend derives the same', async () => {
+    const { producer, backend } = world();
+    const emitted = [
+      producer.emit('t', { b: 1, a: [2] }, { entity_id: 'é', event_time: '2025-12-28T23:59:59.5+01:00' }),
+      producer.emit('t', { b: 1 }, { entity_id: 'e', event_time: new Date(5) }),
+      producer.emit('t', { b: 1 }, { entity_id: 'e', idempotency_key: 'k' }),
+      producer.emit('t', { b: 1 }, { entity_id: 'e' }),
+    ];
+    const ids = emitted.map(({ event_id }) => event_id);
+    await producer.close();
+    expect(ids.filter((id) => !backend.kept.has(id as string))).toEqual([]);
+    expect(statuses(await Promise.all(emitted.map(({ result }) => result)))).toEqual(Array(4).fill('ACCEPTED'));
+  });
+
+  it('sends what goes with a payload', async () => {
+    const { producer, requests } = world();
+    const fields = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, schema_version: 3, source: 'other' };
+    producer.emit('t', {}, { entity_id: 'e', idempotency_key: 'k"', ...fields });
+    await producer.close();
+    expect(requests[0]?.lines[0]).toMatchObject({
+      ...fields,
+      event_type: 't',
+      idempotency_key: 'k"',
+      producer: { id: producer.producer_id, seq: 1 },
+    });
+    expect(requests[0]?.lines[0]).toHaveProperty('sent_at');
+  });
+
+  it('has a result for those who ask late, and the same for all who ask', async () => {
+    const { producer, emit } = world();
+    const sent = emit();
+    const early = sent.result;
+    await producer.close();
+    expect(await sent.result).toBe(await early);
+  });
+});
+
+describe('a batch', () => {
+  it('G6, I14: has the same bytes after a lost answer', async () => {
+    const { producer, emit, requests } = world((request, backend) => {
+      const answer = backend.accept(request.lines);
+      if (request.attempt < 3) throw new TypeError('socket closed');
+      return answer;
+    });
+    emit({ a: 1 });
+    emit({ a: 2 });
+    await producer.close();
+    expect(requests).toHaveLength(3);
+    expect(new Set(requests.map(({ texts }) => texts.join('\n'))).size).toBe(1);
+    expect(producer.stats()).toMatchObject({ acked: 2, undelivered: 0 });
+  });
+
+  it('G9: is numbered from 1 without a gap, and in the order of emit', async () => {
+    const { producer, emit, requests } = world(accept, { batchCountMax: 7, requestsInFlightMax: 3 });
+    for (let n = 0; n < 50; n++) emit({ n });
+    await producer.close();
+    expect(seqsOf(requests).sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+    for (const { lines } of requests) {
+      const seqs = lines.flatMap((line) => line.producer?.seq ?? []);
+      expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+    }
+  });
+
+  it('is cut by count, by bytes, and by time', async () => {
+    const { producer, emit, requests } = world(accept, {
+      batchCountMax: 3,
+      batchBytesMax: 2_000,
+      requestsInFlightMax: 9,
+    });
+    for (let n = 0; n < 7; n++) emit({ n });
+    await vi.waitFor(() => expect(requests.map(({ lines }) => lines.length)).toEqual([3, 3, 1]));
+    for (let n = 0; n < 3; n++) emit({ fill: 'x'.repeat(1_000) });
+    await producer.flush();
+    expect(requests.slice(3).map(({ lines }) => lines.length)).toEqual([1, 1, 1]);
+    await producer.close();
+  });
+
+  it('is gzipped from a size on', async () => {
+    const { producer, emit, requests } = world();
+    emit({ fill: 'x'.repeat(100) });
+    await producer.flush();
+    emit({ fill: 'x'.repeat(100_000) });
+    await producer.flush();
+    expect(requests[0]?.bytes).toBeGreaterThan(100);
+    expect(requests[1]?.bytes).toBeLessThan(5_000);
+    await producer.close();
+  });
+
+  it('sends again only what is PENDING', async () => {
+    const { producer, emit, requests } = world(({ lines, attempt }, backend) => {
+      const results = backend.resultsOf(lines);
+      if (attempt === 1) for (const result of results.slice(1)) result.status = 'PENDING';
+      return Response.json({ results });
+    });
+    for (let n = 0; n < 3; n++) emit({ n });
+    await producer.flush();
+    expect(requests.map(({ lines }) => lines.length)).toEqual([3, 2]);
+    expect(producer.stats().acked).toBe(3);
+    await producer.close();
+  });
+
+  it('O15: goes in halves where it is too large, and only what is too large alone is rejected', async () => {
+    const { producer, emit, requests } = world(({ lines }, backend) =>
+      lines.length > 1 || JSON.stringify(lines).includes('large')
+        ? new Response('<html>too large', { status: 413 })
+        : backend.accept(lines),
+    );
+    const results = ['a', 'large', 'b', 'c'].map((name) => emit({ name }).result);
+    await producer.close();
+    const all = await Promise.all(results);
+    expect(statuses(all)).toEqual(['ACCEPTED', 'REJECTED', 'ACCEPTED', 'ACCEPTED']);
+    expect(all[1]).toMatchObject({ code: 'EVENT_TOO_LARGE' });
+    expect(reportsOf(requests).flatMap(({ payload }) => payload.dropped)).toContainEqual([2, 2]);
+  });
+
+  it('goes beside others, as many as are allowed', async () => {
+    let underWay = 0;
+    let most = 0;
+    const { producer, emit } = world(
+      async ({ lines }, backend) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        underWay -= 1;
+        return backend.accept(lines);
+      },
+      { batchCountMax: 1, requestsInFlightMax: 4 },
+    );
+    for (let n = 0; n < 20; n++) emit({ n });
+    await producer.close();
+    expect(most).toBe(4);
+  });
+});
+
+describe('at the bound', () => {
+  const never: Script = () => new Promise(() => {});
+  const bounded = (overflow: 'wait' | 'undelivered' | 'drop-oldest', script: Script = never) =>
+    world(script, { overflow, bufferCountMax: 16, batchCountMax: 4, requestsInFlightMax: 1 });
+
+  it('O21: `wait` holds back those who await it, at an eighth of the bound, and refuses those who do not', async () => {
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { producer, emit } = bounded('wait', async ({ lines }, backend) => {
+      await opened;
+      return backend.accept(lines);
+    });
+    emit();
+    await producer.ready();
+    emit();
+    let isReady = false;
+    const ready = producer.ready().then(() => {
+      isReady = true;
+    });
+    for (let n = 2; n < 16; n++) emit();
+    const refused = emit();
+    expect(await refused.result).toMatchObject({ status: 'UNDELIVERED', code: 'BUFFER_FULL' });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isReady).toBe(false);
+    open();
+    await ready;
+    await producer.close();
+    expect(producer.stats()).toMatchObject({ emitted: 17, acked: 16, undelivered: 1 });
+  });
+
+  it('O21: `undelivered` says so at once, and `ready` holds nobody back', async () => {
+    const { producer, emit } = bounded('undelivered');
+    const sent = Array.from({ length: 20 }, () => emit());
+    await producer.ready();
+    expect(producer.stats()).toMatchObject({ emitted: 20, undelivered: 4, pending: 16 });
+    expect(await sent[19]?.result).toMatchObject({ code: 'BUFFER_FULL' });
+    await producer.close({ signal: AbortSignal.timeout(20) });
+    expect(producer.stats()).toMatchObject({ undelivered: 20, pending: 0 });
+  });
+
+  it('O21: `drop-oldest` gives up what has waited longest, never what is under way, and reports it', async () => {
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { producer, emit, requests } = bounded('drop-oldest', async ({ lines }, backend) => {
+      await opened;
+      return backend.accept(lines);
+    });
+    const sent = Array.from({ length: 21 }, (_, n) => emit({ n }));
+    expect(producer.stats()).toMatchObject({ emitted: 21, dropped: 5, pending: 16 });
+    expect(await sent[4]?.result).toMatchObject({
+      status: 'UNDELIVERED',
+      code: 'DROPPED',
+      event_id: sent[4]?.event_id,
+    });
+    open();
+    await producer.close();
+    expect(seqsOf(requests)).toEqual([1, 2, 3, 4, ...Array.from({ length: 12 }, (_, i) => i + 10)]);
+    expect(reportsOf(requests).flatMap(({ payload }) => payload.dropped)).toEqual([[5, 9]]);
+  });
+
+  it('is counted in bytes too', async () => {
+    const { producer, emit } = world(never, { bufferBytesMax: 10_000, overflow: 'undelivered' });
+    for (let n = 0; n < 100; n++) emit({ fill: 'x'.repeat(1_000) });
+    expect(producer.stats().pending).toBeLessThan(10);
+    await producer.close({ signal: AbortSignal.abort() });
+    expect(producer.stats()).toMatchObject({ undelivered: 100, pending: 0 });
+  });
+});
+
+describe('a report', () => {
+  it('tells the last number on close, in an event of its own that is not one of the count', async () => {
+    const { producer, emit, requests } = world();
+    for (let n = 0; n < 3; n++) emit({ n });
+    await producer.close();
+    expect(reportsOf(requests)).toEqual([
+      expect.objectContaining({
+        source: 's',
+        entity_id: producer.producer_id,
+        payload: { closed: true, dropped: [], last_seq: 3, undelivered: [] },
+      }),
+    ]);
+    expect(reportsOf(requests)[0]).not.toHaveProperty('producer');
+    expect(producer.stats()).toMatchObject({ emitted: 3, acked: 3 });
+  });
+
+  it('is not made by a producer that emitted nothing', async () => {
+    const { producer, requests } = world();
+    await producer.close();
+    expect(requests).toEqual([]);
+  });
+
+  it('tells what was given up as soon as the backend takes events again', async () => {
+    const { producer, emit, requests } = world(
+      ({ attempt, lines }, backend) => (attempt <= 2 ? problem(503, 'INDEX_UNAVAILABLE') : backend.accept(lines)),
+      { attemptsMax: 2, requestsInFlightMax: 1 },
+    );
+    const lost = emit();
+    expect(await lost.result).toMatchObject({ status: 'UNDELIVERED', code: 'INDEX_UNAVAILABLE' });
+    emit();
+    await vi.waitFor(() =>
+      expect(reportsOf(requests)[0]?.payload).toEqual({
+        closed: false,
+        dropped: [],
+        last_seq: 2,
+        undelivered: [[1, 1]],
+      }),
+    );
+    await producer.close();
+  });
+});
+
+describe('a backend that fails', () => {
+  it('O14: a refused key pauses and keeps, flush tells, and what was kept goes when the key is taken', async () => {
+    let isRefused = true;
+    const { producer, emit, entries } = world(({ lines }, backend) =>
+      isRefused ? problem(401, 'UNAUTHENTICATED') : backend.accept(lines),
+    );
+    const { result } = emit();
+    await expect(producer.flush()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(producer.flush()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(producer.stats()).toMatchObject({ pending: 1, undelivered: 0, state: 'PAUSED' });
+    expect(entries).toContainEqual(expect.objectContaining({ level: 'warn', event: 'paused' }));
+    isRefused = false;
+    await producer.flush();
+    expect(await result).toMatchObject({ status: 'ACCEPTED' });
+    expect(entries).toContainEqual(expect.objectContaining({ event: 'resumed' }));
+    await producer.close();
+  });
+
+  it('O14: a pause does not use up the time of the events', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    let isRefused = true;
+    const { producer, emit } = world(({ lines }, backend) =>
+      isRefused ? new Response('', { status: 403 }) : backend.accept(lines),
+    );
+    const { result } = emit();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(producer.stats()).toMatchObject({ pending: 1, state: 'PAUSED' });
+    isRefused = false;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await result).toMatchObject({ status: 'ACCEPTED' });
+  });
+
+  it('H9, H10: is tried by one request at a time, ever less often', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    const { producer, emit, requests } = world(() => problem(503, 'INDEX_UNAVAILABLE'), {
+      batchCountMax: 1,
+      requestsInFlightMax: 8,
+      deadlineMs: 3_600_000,
+    });
+    for (let n = 0; n < 100; n++) emit({ n });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(producer.stats()).toMatchObject({ state: 'WAITING', pending: 100 });
+    const first = requests.length;
+    await vi.advanceTimersByTimeAsync(600_000);
+    // Full jitter under 20 seconds: 60 attempts in ten minutes on the average, against 8 requests that retry by themselves.
+    expect(requests.length - first).toBeLessThan(150);
+    expect(requests.length - first).toBeGreaterThan(10);
+  });
+
+  it('H10: is left alone for as long as it asks, by all requests', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    const attemptsMs: number[] = [];
+    const { producer, emit } = world(
+      ({ lines, attempt }, backend) => {
+        attemptsMs.push(performance.now());
+        return attempt === 1
+          ? new Response('', { status: 429, headers: { 'retry-after': '30' } })
+          : backend.accept(lines);
+      },
+      { batchCountMax: 1, requestsInFlightMax: 4 },
+    );
+    emit();
+    await vi.advanceTimersByTimeAsync(100);
+    for (let n = 0; n < 10; n++) emit();
+    await vi.advanceTimersByTimeAsync(60_000);
+    const [first = 0, second = 0] = attemptsMs;
+    expect(second - first).toBeGreaterThanOrEqual(30_000);
+    expect(producer.stats()).toMatchObject({ acked: 11, pending: 0 });
+  });
+
+  it('gives no event up before its deadline, and none later than that', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    const { producer, emit } = world(() => problem(503, 'INDEX_UNAVAILABLE'), { deadlineMs: 60_000, batchCountMax: 1 });
+    for (let n = 0; n < 100; n++) emit();
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(producer.stats()).toMatchObject({ undelivered: 0, pending: 100 });
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(producer.stats()).toMatchObject({ undelivered: 100, pending: 0 });
+  });
+
+  it('a slow backend is no reason to give up, however long the queue', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    const { producer, emit } = world(
+      async ({ lines }, backend) => {
+        await new Promise((resolve) => setTimeout(resolve, 5_000));
+        return backend.accept(lines);
+      },
+      { deadlineMs: 10_000, batchCountMax: 1, requestsInFlightMax: 1 },
+    );
+    for (let n = 0; n < 20; n++) emit();
+    await vi.advanceTimersByTimeAsync(200_000);
+    expect(producer.stats()).toMatchObject({ acked: 20, undelivered: 0 });
+  });
+
+  it('O10, L3: time in which the process was frozen or blocked gives no event up', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now());
+    const { producer, emit } = world(({ lines, attempt }, backend) => {
+      if (attempt < 3) throw new TypeError('socket closed');
+      return backend.accept(lines);
+    });
+    emit();
+    await vi.advanceTimersByTimeAsync(1);
+    // Ten hours later by every clock, and no timer has run.
+    vi.setSystemTime(Date.now() + 36_000_000);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(producer.stats()).toMatchObject({ acked: 1, undelivered: 0 });
+    clock.mockRestore();
+  });
+
+  it('O11: a wall clock that is set back or forward moves no wait', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    const { producer, emit } = world(({ lines, attempt }, backend) =>
+      attempt < 4 ? problem(503, 'INDEX_UNAVAILABLE') : backend.accept(lines),
+    );
+    emit();
+    await vi.advanceTimersByTimeAsync(10);
+    vi.setSystemTime(0);
+    await vi.advanceTimersByTimeAsync(100);
+    vi.setSystemTime(4_000_000_000_000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(producer.stats()).toMatchObject({ acked: 1, pending: 0 });
+  });
+});
+
+describe('the end', () => {
+  it('flush waits for what was emitted before, and stops waiting when told to', async () => {
+    const { producer, emit } = world(async ({ lines }, backend) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return backend.accept(lines);
+    });
+    const { result } = emit();
+    await expect(producer.flush({ signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(producer.flush({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
+    await producer.flush();
+    expect((await result).status).toBe('ACCEPTED');
+    await producer.close();
+  });
+
+  it('close sends what waits, and refuses what comes later', async () => {
+    const { producer, emit } = world();
+    const sent = emit();
+    const closed = producer.close();
+    const late = emit();
+    await closed;
+    await producer.close();
+    expect(await sent.result).toMatchObject({ status: 'ACCEPTED' });
+    expect(await late.result).toMatchObject({ status: 'UNDELIVERED', code: 'PRODUCER_CLOSED' });
+  });
+
+  it('close ends within the deadline where the backend stays away, and at once where it is told to', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    const refused: Script = () => {
+      throw new TypeError('connect ECONNREFUSED');
+    };
+    const { producer, emit } = world(refused, { deadlineMs: 20_000, batchCountMax: 1 });
+    for (let n = 0; n < 50; n++) emit();
+    const closed = vi.fn();
+    void producer.close().then(closed);
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(closed).toHaveBeenCalled();
+    expect(producer.stats()).toMatchObject({ undelivered: 50, pending: 0 });
+
+    const other = world(refused);
+    other.emit();
+    const stop = new AbortController();
+    const stopped = other.producer.close({ signal: stop.signal });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(other.producer.stats().pending).toBe(1);
+    stop.abort();
+    await stopped;
+    expect(other.producer.stats()).toMatchObject({ undelivered: 1, pending: 0 });
+  });
+
+  it('a refused key ends close after one more attempt', async () => {
+    const { producer, emit, requests } = world(() => problem(403, 'FORBIDDEN'));
+    const sent = emit();
+    await producer.close();
+    expect(await sent.result).toMatchObject({ status: 'UNDELIVERED', code: 'FORBIDDEN' });
+    expect(requests.length).toBeLessThanOrEqual(2);
+  });
+
+  it('`await using` closes', async () => {
+    const { backend } = world();
+    {
+      await using producer = createProducer({ fetch: backend.fetch, source: 's' });
+      producer.emit('t', {}, { entity_id: 'e' });
+    }
+    expect(backend.kept.size).toBe(2);
+  });
+});
+
+describe('hooks', () => {
+  it('are told every result, and what they throw costs nothing', async () => {
+    const seen: string[] = [];
+    const { producer, emit } = world(accept, {
+      onResult: (result, { event_id }) => {
+        seen.push(`${result.status} ${event_id === result.event_id}`);
+        throw new Error('faulty hook');
+      },
+      log: () => {
+        throw new Error('faulty log');
+      },
+    });
+    emit();
+    emit({ n: 1n });
+    await producer.close();
+    expect(seen.sort()).toEqual(['ACCEPTED true', 'REJECTED true']);
+    expect(producer.stats()).toMatchObject({ acked: 1, rejected: 1 });
+  });
+
+  it('without a log, what is lost is printed, and not for each event', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const { producer, emit } = world(() => new Promise(() => {}), {
+      bufferCountMax: 1,
+      overflow: 'undelivered',
+      log: undefined,
+    });
+    for (let n = 0; n < 10; n++) emit();
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0]?.[0]).toContain('BUFFER_FULL');
+    await producer.close({ signal: AbortSignal.abort() });
+    warn.mockRestore();
+  });
+
+  it('refuses options that cannot be used', () => {
+    const bad: object[] = [
+      {},
+      { url: 'no url' },
+      { url: 'http://x', batchCountMax: 0 },
+      { url: 'http://x', batchCountMax: 5_001 },
+      { url: 'http://x', bufferBytesMax: 1.5 },
+      { url: 'http://x', overflow: 'explode' },
+    ];
+    for (const options of bad)
+      expect(() => createProducer(options)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  });
+});
