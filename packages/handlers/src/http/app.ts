@@ -135,10 +135,10 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   const { request, requestId, receivedMs, route, notes } = visit;
   checkHost(request, server.allowedHosts);
   if (route === null) return withoutRoute(request, allowedMethods(visit.match));
+  const principal = await server.authenticate(request, ROUTES[route].scope);
+  visit.principal = principal;
   const handler = server.handlers[route] as Handler<RouteName, never> | undefined;
   if (handler === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
-  const principal = server.authenticate(request, ROUTES[route].scope);
-  visit.principal = principal;
   const query = parseQuery(route, request.url);
   return handler(server.services, {
     request,
