@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
-import { KitError, LIMITS, packStoredMs } from '@pik/schema';
+import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
-import { decodePack, type Envelope, encodePack } from '../domain/pack-codec.ts';
+import { decodePack, encodePack } from '../domain/pack-codec.ts';
 import type { PackFacts } from '../domain/settle.ts';
 import type { Context } from './context.ts';
 

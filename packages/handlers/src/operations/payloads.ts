@@ -1,6 +1,5 @@
-import { KitError } from '@pik/schema';
+import { type Envelope, KitError } from '@pik/schema';
 
-import type { Envelope } from '../domain/pack-codec.ts';
 import { payloadOf } from '../domain/record-fields.ts';
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';

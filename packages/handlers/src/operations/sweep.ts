@@ -1,7 +1,6 @@
-import { KitError, parseTime } from '@pik/schema';
+import { type Envelope, KitError, parseTime } from '@pik/schema';
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
-import type { Envelope } from '../domain/pack-codec.ts';
 import type { SweepSummary } from '../pipeline.ts';
 import type { Context } from './context.ts';
 import { admitArrivals } from './ingest.ts';
