@@ -14,7 +14,12 @@ const alias = Object.entries(compilerOptions.paths).map(([name, [file]]) => ({
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ['packages/*/{src,test}/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/*/src/**/*.test.ts'],
+    include: [
+      'packages/*/{src,test}/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'examples/*/src/**/*.test.ts',
+      'deploy/test/**/*.test.ts',
+    ],
     typecheck: { enabled: false },
     pool: 'forks',
     maxWorkers: 2,

@@ -4,6 +4,7 @@ import { toResponse } from '../http/answer.ts';
 import { createAppOf } from '../http/app.ts';
 import type { Handlers } from '../http/call.ts';
 import { problem } from '../http/problem.ts';
+import { readSecret } from './aws-secret.ts';
 import { CALLER_SETTINGS, createCallers } from './callers.ts';
 import { type HttpEvent, toRequest } from './http-event.ts';
 import { type HttpResult, toResult } from './http-result.ts';
@@ -40,7 +41,7 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
   const clock = () => now.call(kit.context.backend.clock);
   const authenticate = await createCallers({
     settings: kit.settings,
-    readSecret: setup.readSecret,
+    readSecret: setup.readSecret ?? readSecret,
     now: clock,
     eventOf,
   });

@@ -10,8 +10,8 @@ export interface Setup {
   readonly variables: Variables;
   /** Opens the stores that the settings name. */
   readonly openBackend: (settings: Partial<Settings>) => Promise<Backend>;
-  /** The text of the secret with this ARN. */
-  readonly readSecret: (arn: string) => Promise<string>;
+  /** The text of the secret with this ARN. Default: as Secrets Manager has it. */
+  readonly readSecret?: (arn: string) => Promise<string>;
   /** The operator's metrics, beside the built-in one. */
   readonly aggregates?: readonly Aggregate[];
 }

@@ -66,6 +66,7 @@ async function take(): Promise<QueueEvent> {
       receiptHandle: receipt,
       body,
       attributes: { ApproximateReceiveCount: String(receives) },
+      messageAttributes: {},
     })),
   };
 }
