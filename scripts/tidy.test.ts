@@ -84,6 +84,11 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
     may: /^(packages\/handlers\/src\/(backends\/local|ports)\/|@pik\/schema$|node:)/,
   },
   {
+    layer: 'backends/aws',
+    files: /^packages\/handlers\/src\/backends\/aws\//,
+    may: /^(packages\/handlers\/src\/(backends\/aws|ports)\/|@pik\/schema$|@aws-sdk\/client-(s3|dynamodb|sqs)$|node:(crypto|timers\/promises)$)/,
+  },
+  {
     layer: 'http',
     files: /^packages\/handlers\/src\/http\//,
     may: /^(packages\/handlers\/src\/(http|ports)\/|@pik\/schema$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
@@ -124,7 +129,7 @@ describe('layers', () => {
 
   it('every source file is reached from an entry point', () => {
     const entries = sources.filter((file) =>
-      /src\/(index|local|testing|investigator|main)\.ts$|src\/lambda\/(ingest|replay|investigate|processor|sweeper)\.ts$/.test(
+      /src\/(index|aws|local|testing|testing-aws|investigator|main)\.ts$|src\/lambda\/(ingest|replay|investigate|processor|sweeper)\.ts$/.test(
         file,
       ),
     );
