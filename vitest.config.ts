@@ -20,6 +20,8 @@ export default defineConfig({
       'examples/*/src/**/*.test.ts',
       'deploy/test/**/*.test.ts',
     ],
+    // They need an emulator: `npm run test:aws`.
+    exclude: ['**/node_modules/**', '**/dist/**', '**/*.aws.test.ts'],
     typecheck: { enabled: false },
     pool: 'forks',
     maxWorkers: 2,

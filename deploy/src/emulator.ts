@@ -45,6 +45,8 @@ export interface CreateOptions {
   /** Starts every name, so that several worlds fit into one emulator: lower-case letters, digits and dashes. */
   readonly prefix: string;
   readonly parameters?: Deployment['parameters'];
+  /** Puts the bucket's policy in place too. Default false: moto takes a denial without looking at its conditions. */
+  readonly bucketPolicy?: boolean;
 }
 
 /**
@@ -67,7 +69,7 @@ export async function createResources(clients: EmulatorClients, options: CreateO
   names.set('RawBucket', nameOf('RawBucket'));
   arns.set('RawBucket', `arn:aws:s3:::${nameOf('RawBucket')}`);
   await createBucket(clients.s3, nameOf('RawBucket'), propertiesOf(resolved(), 'RawBucket'));
-  await applyPolicy(clients.s3, propertiesOf(resolved(), 'RawBucketPolicy'));
+  if (options.bucketPolicy === true) await applyPolicy(clients.s3, propertiesOf(resolved(), 'RawBucketPolicy'));
   for (const id of ['DeadLetterQueue', 'ReplayQueue']) {
     const { url, arn } = await createQueue(clients.sqs, nameOf(id), propertiesOf(resolved(), id));
     names.set(id, url);
