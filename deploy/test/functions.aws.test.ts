@@ -12,7 +12,9 @@ beforeAll(() => {
 });
 afterAll(() => captured.stop());
 
-describeHttpContract('the functions behind the API, over S3, DynamoDB and SQS', async () => {
+async function open() {
   const { gateway, close } = await openStack();
   return { baseUrl: 'https://api.test', fetch: gateway.fetch, key: keyOf, close };
-});
+}
+
+describeHttpContract('the functions behind the API, over S3, DynamoDB and SQS', open, { manyRecords: false });

@@ -7,7 +7,7 @@ export {
   type FaultKind,
   type FaultyBackend,
 } from './testing/faulty-backend.ts';
-export { describeHttpContract, type OpenedHttp } from './testing/http-contract.ts';
+export { describeHttpContract, type HttpContractOptions, type OpenedHttp } from './testing/http-contract.ts';
 export {
   createMemoryBackend,
   createMemoryFiles,
