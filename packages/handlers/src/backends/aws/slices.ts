@@ -80,5 +80,5 @@ function joinParts(slice: Item, parts: ReadonlyMap<string, Uint8Array>): Uint8Ar
     found.push(bytes);
   }
   const [only] = found;
-  return found.length === 1 && only !== undefined ? only : Buffer.concat(found);
+  return found.length === 1 && only !== undefined ? only : Uint8Array.from(Buffer.concat(found));
 }

@@ -33,12 +33,15 @@ export type AwsFaultKind =
   /** The process ends after it. */
   | 'crash-after';
 
-/** Which requests go wrong, counted from 1 over all services, and how. */
+/** Which requests go wrong, and how. */
 export interface AwsFault {
+  /** The first of them, counted from 1 over all services. */
   readonly call: number;
   readonly kind: AwsFaultKind;
   /** So many requests from there on. Default 1. */
   readonly times?: number;
+  /** Of these only such requests. Default: all. */
+  readonly where?: (request: Pick<AwsCall, 'request' | 'input'>) => boolean;
 }
 
 /** One request that was sent. */
@@ -127,13 +130,63 @@ interface World {
 /** The clients of one process: real ones, with `send` in the hands of the fakes. */
 function clientsOf(world: World): AwsClients {
   const own = world.processes;
+  const gone = () => world.processes !== own;
+  const clientOf = <S extends AwsCall['service']>(service: S): AwsClients[S] => {
+    const send: Send = (command, options) =>
+      mockedSend(service)(command, { [TO]: { world, service, gone }, ...options });
+    return Object.create(mockedClients().clients[service], { send: { value: send } });
+  };
+  return { s3: clientOf('s3'), dynamodb: clientOf('dynamodb'), sqs: clientOf('sqs') };
+}
+
+type Send = (command: SentCommand, options?: Options) => Promise<object>;
+
+interface Options {
+  readonly [TO]?: Address;
+  readonly abortSignal?: AbortSignal;
+}
+
+/** Says, beside a request, whose it is. */
+const TO = Symbol('to');
+
+interface Address {
+  readonly world: World;
+  readonly service: AwsCall['service'];
+  /** True once another process was started. */
+  readonly gone: () => boolean;
+}
+
+interface Mocked {
+  readonly clients: AwsClients;
+  readonly mocks: readonly { resetHistory(): unknown }[];
+  sent: number;
+}
+
+let mocked: Mocked | null = null;
+/** Requests after which the mocks forget what they were asked; the fakes keep their own account. */
+const REMEMBERED = 1_000;
+
+/** One set of mocked clients for all fakes: each mock is kept until the process ends. */
+function mockedClients(): Mocked {
+  if (mocked !== null) return mocked;
   const clients = createAwsClients({ region: 'us-east-1', credentials: { accessKeyId: 'x', secretAccessKey: 'x' } });
-  for (const [service, client] of Object.entries(clients) as [AwsCall['service'], never][]) {
-    const send = (command: SentCommand, options?: { abortSignal?: AbortSignal }) =>
-      answer(world, { service, command, signal: options?.abortSignal, gone: () => world.processes !== own });
-    mockClient(client).send.callsFake(send as never);
-  }
-  return clients;
+  const mocks = Object.values(clients).map((client) => {
+    const mock = mockClient(client as never);
+    const send: Send = (command, options) =>
+      answer({ ...(options?.[TO] as Address), command, signal: options?.abortSignal });
+    mock.send.callsFake(send as never);
+    return mock;
+  });
+  mocked = { clients, mocks, sent: 0 };
+  return mocked;
+}
+
+function mockedSend(service: AwsCall['service']): Send {
+  const shared = mockedClients();
+  const client = shared.clients[service];
+  shared.sent += 1;
+  if (shared.sent % REMEMBERED === 0) for (const mock of shared.mocks) mock.resetHistory();
+  return client.send.bind(client) as unknown as Send;
 }
 
 interface SentCommand {
@@ -141,26 +194,27 @@ interface SentCommand {
   readonly constructor: { readonly name: string };
 }
 
-interface Sent {
-  readonly service: AwsCall['service'];
+interface Sent extends Address {
   readonly command: SentCommand;
   readonly signal: AbortSignal | undefined;
-  /** True once another process was started. */
-  readonly gone: () => boolean;
 }
 
-async function answer(world: World, { service, command, signal, gone }: Sent): Promise<object> {
+async function answer({ world, service, command, signal, gone }: Sent): Promise<object> {
   await null;
   if (world.crashed || gone()) throw new Crash('the process is gone');
   if (signal?.aborted === true) throw Object.assign(new Error('aborted'), { name: 'AbortError' });
   const { name } = command.constructor;
   const units = { read: 0, write: 0 };
-  world.calls.push({ service, request: name.replace(/Command$/, ''), input: command.input, units });
-  const call = { world, service, name, input: command.input, units, signal };
+  const sent = { service, request: name.replace(/Command$/, ''), input: command.input, units };
+  world.calls.push(sent);
   world.counted += 1;
-  const { counted } = world;
-  const fault = world.faults.find(({ call: first, times = 1 }) => counted >= first && counted < first + times);
+  const fault = world.faults.find((planned) => strikes(planned, world.counted, sent));
+  const call = { world, service, name, input: command.input, units, signal };
   return fault === undefined ? handle(call) : goWrong(call, fault.kind);
+}
+
+function strikes({ call, times = 1, where }: AwsFault, counted: number, sent: AwsCall): boolean {
+  return counted >= call && counted < call + times && (where === undefined || where(sent));
 }
 
 interface Call {
