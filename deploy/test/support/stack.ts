@@ -4,11 +4,12 @@ import type { Aggregate } from '@pik/schema';
 import { type AwsClients, createAwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
 import { openAwsBackend } from '../../../packages/handlers/src/backends/aws/open.ts';
 import type { Setup } from '../../../packages/handlers/src/lambda/kit.ts';
-import { open as openProcessor, type QueueRecord } from '../../../packages/handlers/src/lambda/processor.ts';
+import { open as openProcessor } from '../../../packages/handlers/src/lambda/processor.ts';
 import type { Backend } from '../../../packages/handlers/src/ports/backend.ts';
 import { setupOver } from '../../../packages/handlers/test/support/functions.ts';
 import { type Gateway, invocation, openGateway } from '../../../packages/handlers/test/support/gateway.ts';
 import { type CreatedResources, createResources } from '../../src/emulator.ts';
+import { recordOf } from './records.ts';
 
 /** A stack on an emulator: the template's resources, the functions before them, and what calls those. */
 export interface Stack {
@@ -55,20 +56,7 @@ async function drain({ sqs }: AwsClients, setup: Setup, QueueUrl: string): Promi
       }),
     );
     if (Messages.length === 0) return messages;
-    const records = Messages.map(
-      (message): QueueRecord => ({
-        messageId: message.MessageId ?? '',
-        receiptHandle: message.ReceiptHandle ?? '',
-        body: message.Body ?? '',
-        attributes: message.Attributes ?? {},
-        messageAttributes: Object.fromEntries(
-          Object.entries(message.MessageAttributes ?? {}).map(([name, { StringValue }]) => [
-            name,
-            { stringValue: StringValue },
-          ]),
-        ),
-      }),
-    );
+    const records = Messages.map(recordOf);
     const { batchItemFailures } = await processor({ Records: records }, invocation('processor'));
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
     // What the mapping does with the others.
