@@ -11,7 +11,7 @@ process.env.AWS_ACCESS_KEY_ID ??= 'emulator';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'emulator';
 
 /** An emulator on the same machine answers one request after the other. */
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 900_000;
 
 const { include: _, exclude: __, ...test } = base.test ?? {};
 export default mergeConfig(

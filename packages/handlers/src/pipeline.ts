@@ -147,6 +147,16 @@ export type ProcessResult = 'DONE' | 'RETRIED' | 'DEAD' | 'LOST';
 /** What became of one message; `IDLE`: there was none. */
 export type WorkResult = 'IDLE' | ProcessResult;
 
+/** Which packs a sweep looks at. */
+export interface SweepOptions {
+  /** Younger packs may still be in work: the longest time a request can take, plus a minute. */
+  readonly minAgeMs: number;
+  /** How far before the last sweep's end to look again, for packs whose append took long or whose clock differed. */
+  readonly lookBackMs: number;
+  /** Asked before each pack: true ends the sweep there, and the next one goes on. */
+  readonly stop?: () => boolean;
+}
+
 /** What a sweep did. */
 export interface SweepSummary {
   readonly packs_listed: number;
@@ -218,7 +228,7 @@ export interface ProcessPipeline {
 /** What admits what a crash left behind. */
 export interface SweepPipeline {
   /** Admits packs without an outcome that are older than `minAgeMs`. */
-  sweep(options: { minAgeMs: number; lookBackMs: number }): Promise<SweepSummary>;
+  sweep(options: SweepOptions): Promise<SweepSummary>;
 }
 
 /** The whole kit behind one object: what the HTTP app or a test calls. */

@@ -1,4 +1,4 @@
-import { KitError, LIMITS } from '@pik/schema';
+import { KitError, LIMITS, packStoredMs } from '@pik/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { QueueEvent, QueueFunction } from '../../src/lambda/processor.ts';
@@ -175,6 +175,37 @@ describe('Q5: the processor', () => {
 });
 
 describe('G21: the sweeper', () => {
+  it('L1: ends before its time does, and goes on from there in its next run', async () => {
+    const gateway = await openGateway(setupOver(backend), { now: () => clock.ms });
+    for (let n = 0; n < 6; n++) {
+      await gateway.fetch(post('/ingest', { ...event(28), payload: { n } }));
+      clock.ms += 100_000;
+    }
+    // Two packs to a page, and time for three of them in each run.
+    const packs = [...backend.packs.keys()].sort();
+    const list = async ({ fromMs, toMs, cursor }: { fromMs: number; toMs: number; cursor?: string | null }) => {
+      const ids = packs.filter((id) => packStoredMs(id) >= fromMs && packStoredMs(id) < toMs && id > (cursor ?? ''));
+      return { items: ids.slice(0, 2), next: ids.length > 2 ? (ids[1] as string) : null };
+    };
+    const asked: string[] = [];
+    const getPack = (packId: string) => {
+      asked.push(packId);
+      return backend.index.getPack(packId);
+    };
+    const paged = { ...backend, rawLog: { ...backend.rawLog, list }, index: { ...backend.index, getPack } };
+    const runOnce = async () => {
+      const sweeper = await openSweeper(setupOver(paged));
+      let left = 3;
+      await sweeper({}, { ...invocation('sweeper'), getRemainingTimeInMillis: () => (left-- > 0 ? 60_000 : 0) });
+    };
+    await runOnce();
+    expect(asked).toEqual(packs.slice(0, 3));
+    // The second page was not done; what comes after the first is looked at again, less the look back.
+    expect(await backend.index.getMark('swept_until_ms')).toBe(packStoredMs(packs[1] as string));
+    for (let run = 2; run <= 4; run++) await runOnce();
+    expect(asked).toEqual([0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5].map((n) => packs[n]));
+  });
+
   it('admits what a crash left behind, once it is older than any request can be', async () => {
     // After the ping and the append.
     const dying = createFaultyBackend(backend, [{ call: 3, kind: 'crash-before' }]);
