@@ -1,4 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -35,6 +37,8 @@ function pattern(expected: string): RegExp {
 
 interface Deployed {
   readonly url: string;
+  /** What the functions told the daemon of X-Ray. */
+  readonly traces: readonly string[];
   readonly key: string;
   close(): Promise<void>;
 }
@@ -56,8 +60,13 @@ async function deployOnEmulator(): Promise<Deployed> {
   const clients = createAwsClients({ requestMs: 30_000 });
   const resources = await createResources(clients, { prefix: `pik-deployed-${process.pid}-${Date.now()}` });
   const secret = await firstKey();
+  const daemon = createSocket('udp4');
+  const traces: string[] = [];
+  daemon.on('message', (message) => traces.push(message.toString()));
+  daemon.bind(0, '127.0.0.1');
+  await once(daemon, 'listening');
   const server = spawn(process.execPath, [join(import.meta.dirname, 'support/serve-bundles.ts')], {
-    env: { ...process.env, ...variables(resources, secret.arn) },
+    env: { ...process.env, ...variables(resources, secret.arn), ...tracing(daemon.address().port) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await new Promise<string>((resolve, reject) => {
@@ -69,13 +78,33 @@ async function deployOnEmulator(): Promise<Deployed> {
   });
   return {
     url,
+    traces,
     key: secret.key,
     async close() {
+      daemon.close();
       server.removeAllListeners('exit');
       server.kill('SIGKILL');
       await resources.remove();
       for (const client of Object.values(clients)) client.destroy();
     },
+  };
+}
+
+const TRACE_ID = '1-5759e988-bd862e3fe1be46a994272793';
+
+/** What the daemon is told of one call. */
+interface Segment {
+  readonly name: string;
+  readonly trace_id: string;
+}
+
+/** What the runtime of Lambda sets for a request whose trace is kept. */
+function tracing(port: number): Record<string, string> {
+  return {
+    LAMBDA_TASK_ROOT: dir,
+    AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+    AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${port}`,
+    _X_AMZN_TRACE_ID: `Root=${TRACE_ID};Parent=53995c3f42cd8ad8;Sampled=1`,
   };
 }
 
@@ -127,6 +156,13 @@ describe('a deployment', () => {
       expect([command, status, stderr]).toEqual([command, 0, expect.any(String)]);
       expect(output).toMatch(pattern(expected));
     }
+  });
+
+  it('D62: traces what the functions ask of S3, DynamoDB and SQS', async () => {
+    const segments = () => deployed.traces.map((trace) => JSON.parse(trace.slice(trace.indexOf('\n'))) as Segment);
+    const names = () => new Set(segments().map(({ name }) => name));
+    await expect.poll(names, { timeout: 10_000 }).toEqual(new Set(['S3', 'DynamoDB', 'SQS']));
+    expect(new Set(segments().map(({ trace_id }) => trace_id))).toEqual(new Set([TRACE_ID]));
   });
 
   it('takes the SDK with the first key, and nobody without one', async () => {
