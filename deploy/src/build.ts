@@ -1,6 +1,6 @@
 // Bundles each function alone, minified, with the operator's metrics where it computes any: `npm run build`, or with a
 // config that lies elsewhere `node deploy/src/build.ts --config FILE`. What the template's CodeUri name is made here.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -99,13 +99,16 @@ export async function buildFunctions(options: { outDir: string; configFile: stri
   const { outDir, configFile } = options;
   const config = configFile === null ? {} : await loadConfig(configFile);
   for (const note of notes(config)) console.log(`note: ${note}`);
-  rmSync(outDir, { recursive: true, force: true });
-  mkdirSync(outDir, { recursive: true });
+  // Beside it first: what is there is deployable until all of the new is.
+  const fresh = `${outDir}.${process.pid}`;
+  mkdirSync(fresh, { recursive: true });
   const bundles: Bundle[] = [];
   for (const [name, computes] of Object.entries(FUNCTIONS))
-    bundles.push(await bundle(name, { outDir, configFile: computes ? configFile : null }));
+    bundles.push(await bundle(name, { outDir: fresh, configFile: computes ? configFile : null }));
   const metrics = ['daily_event_count', ...(config.aggregates ?? []).map(({ metric }) => metric)];
-  writeFileSync(join(outDir, 'built.json'), `${JSON.stringify({ metrics, bundles }, null, 2)}\n`);
+  writeFileSync(join(fresh, 'built.json'), `${JSON.stringify({ metrics, bundles }, null, 2)}\n`);
+  rmSync(outDir, { recursive: true, force: true });
+  renameSync(fresh, outDir);
   console.log(`metrics: ${metrics.join(', ')}`);
   for (const { name, bytes } of bundles) console.log(`${name.padEnd(12)} ${(bytes / 1024).toFixed(0).padStart(4)} KB`);
   return bundles;
