@@ -129,7 +129,7 @@ describe('layers', () => {
 
   it('every source file is reached from an entry point', () => {
     const entries = sources.filter((file) =>
-      /src\/(index|aws|local|testing|testing-aws|investigator|main)\.ts$|src\/lambda\/(aws|ingest|replay|investigate|processor|sweeper)\.ts$/.test(
+      /src\/(index|aws|local|testing|testing-aws|investigator|main)\.ts$|src\/lambda\/(aws|aws-stores|ingest|replay|investigate|processor|sweeper)\.ts$/.test(
         file,
       ),
     );

@@ -11,8 +11,19 @@ import { loadConfig, type PikConfig } from '../../packages/cli/src/config.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const LAMBDA = join(ROOT, 'packages/handlers/src/lambda');
 
-/** The functions, and whether they compute values of metrics. */
-const FUNCTIONS = { ingest: false, sweeper: false, replay: true, processor: true, investigate: true } as const;
+/** A function: whether it has to do with messages, and whether it computes values of metrics. */
+interface Kind {
+  readonly setup: 'aws' | 'aws-stores';
+  readonly computes: boolean;
+}
+
+const FUNCTIONS: Readonly<Record<string, Kind>> = {
+  ingest: { setup: 'aws-stores', computes: false },
+  sweeper: { setup: 'aws-stores', computes: false },
+  replay: { setup: 'aws', computes: true },
+  processor: { setup: 'aws', computes: true },
+  investigate: { setup: 'aws-stores', computes: true },
+};
 
 /** A function as it was bundled. */
 interface Bundle {
@@ -45,23 +56,22 @@ function stub(name: string, filter: RegExp, module: { contents: string; resolveD
   };
 }
 
-function entry(name: string, configFile: string | null): string {
+function entry(name: string, { setup }: Kind, configFile: string | null): string {
   const from = (file: string) => JSON.stringify(file);
-  const setup = configFile === null ? '{}' : 'config';
-  return `import { awsSetup } from ${from(join(LAMBDA, 'aws.ts'))};
+  return `import { awsSetup } from ${from(join(LAMBDA, `${setup}.ts`))};
 import { open } from ${from(join(LAMBDA, `${name}.ts`))};
 ${configFile === null ? '' : `import config from ${from(configFile)};`}
-const { aggregates = [] } = ${setup};
+const { aggregates = [] } = ${configFile === null ? '{}' : 'config'};
 export const handler = await open(awsSetup({ variables: process.env, aggregates }));`;
 }
 
 async function bundle(
   name: string,
-  { outDir, configFile }: { outDir: string; configFile: string | null },
+  { kind, outDir, configFile }: { kind: Kind; outDir: string; configFile: string | null },
 ): Promise<Bundle> {
   const outfile = join(outDir, name, 'index.mjs');
   const { metafile } = await build({
-    stdin: { contents: entry(name, configFile), resolveDir: ROOT, sourcefile: `${name}.js` },
+    stdin: { contents: entry(name, kind, configFile), resolveDir: ROOT, sourcefile: `${name}.js` },
     outfile,
     bundle: true,
     minify: true,
@@ -103,8 +113,8 @@ export async function buildFunctions(options: { outDir: string; configFile: stri
   const fresh = `${outDir}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   const bundles: Bundle[] = [];
-  for (const [name, computes] of Object.entries(FUNCTIONS))
-    bundles.push(await bundle(name, { outDir: fresh, configFile: computes ? configFile : null }));
+  for (const [name, kind] of Object.entries(FUNCTIONS))
+    bundles.push(await bundle(name, { kind, outDir: fresh, configFile: kind.computes ? configFile : null }));
   const metrics = ['daily_event_count', ...(config.aggregates ?? []).map(({ metric }) => metric)];
   writeFileSync(join(fresh, 'built.json'), `${JSON.stringify({ metrics, bundles }, null, 2)}\n`);
   rmSync(outDir, { recursive: true, force: true });

@@ -55,11 +55,12 @@ describe('D61: every CodeUri of the template', () => {
       secrets: text(name).includes('GetSecretValue'),
       metrics: text(name).includes('daily_event_count'),
       openapi: text(name).includes('3.1.0'),
+      queue: text(name).includes('SendMessageBatch'),
     });
-    expect(has('Ingest')).toMatchObject({ app: true, secrets: true, openapi: false });
-    expect(has('Sweeper')).toMatchObject({ app: false, secrets: false, openapi: false });
-    expect(has('Processor')).toMatchObject({ app: false, secrets: false, metrics: true, openapi: false });
-    expect(has('Investigate')).toMatchObject({ app: true, secrets: true, metrics: true, openapi: true });
+    expect(has('Ingest')).toMatchObject({ app: true, secrets: true, openapi: false, queue: false });
+    expect(has('Sweeper')).toMatchObject({ app: false, secrets: false, openapi: false, queue: false });
+    expect(has('Processor')).toMatchObject({ app: false, secrets: false, metrics: true, openapi: false, queue: true });
+    expect(has('Investigate')).toMatchObject({ app: true, secrets: true, metrics: true, openapi: true, queue: false });
   });
 });
 
