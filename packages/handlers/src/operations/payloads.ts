@@ -1,22 +1,24 @@
-import { KitError } from '@pik/schema';
+import { type Envelope, KitError } from '@pik/schema';
 
-import type { Envelope } from '../domain/pack-codec.ts';
 import { payloadOf } from '../domain/record-fields.ts';
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
 import type { InputRest, ReadRest } from './fold-window.ts';
-import { packText } from './pack-store.ts';
+import { packText, readBytes } from './pack-store.ts';
 
 /** Received bytes that are held at a time; inputs beyond are read in smaller groups. */
 const BODY_CHARS_MAX = 64 * 1024 * 1024;
+/** Stored bytes of packs that are held for the groups to come; a pack beyond is read again. */
+const STORED_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * Reads payloads out of the packs, each pack once per group of inputs. A line that is not the event it should be is an
- * error, never an empty payload.
+ * Reads payloads out of the packs, each pack once for all groups of inputs, as long as what is stored of them is not too
+ * much to be held. A line that is not the event it should be is an error, never an empty payload.
  */
 export function createPayloadReader(context: Context): ReadRest {
+  const readText = createTextReader(context);
   return async function read(inputs, take): Promise<void> {
-    const found = await readGroup(context, inputs);
+    const found = await readGroup(readText, inputs);
     if (found === null) {
       const half = Math.ceil(inputs.length / 2);
       await read(inputs.slice(0, half), take);
@@ -27,8 +29,24 @@ export function createPayloadReader(context: Context): ReadRest {
   };
 }
 
+type ReadText = (packId: string) => Promise<string>;
+
+/** Holds packs as they are stored, compressed: an input of any time may lie in any of them. */
+function createTextReader(context: Context): ReadText {
+  const held = new Map<string, Uint8Array>();
+  let heldBytes = 0;
+  return async (packId) => {
+    const bytes = held.get(packId) ?? (await readBytes(context, packId));
+    if (!held.has(packId) && heldBytes + bytes.length <= STORED_BYTES_MAX) {
+      held.set(packId, bytes);
+      heldBytes += bytes.length;
+    }
+    return packText(packId, bytes);
+  };
+}
+
 /** The rest of each input, in their order; null where they are too large to be held together. */
-async function readGroup(context: Context, inputs: readonly WindowInput[]): Promise<InputRest[] | null> {
+async function readGroup(readText: ReadText, inputs: readonly WindowInput[]): Promise<InputRest[] | null> {
   const places = new Map<string, number[]>();
   for (const [i, { pack_id }] of inputs.entries()) {
     const known = places.get(pack_id);
@@ -38,7 +56,7 @@ async function readGroup(context: Context, inputs: readonly WindowInput[]): Prom
   const found: InputRest[] = new Array(inputs.length);
   let chars = 0;
   for (const [packId, wanted] of places) {
-    const lines = (await packText(context, packId)).split('\n');
+    const lines = (await readText(packId)).split('\n');
     for (const i of wanted) {
       const input = inputs[i] as WindowInput;
       const text = lines[input.line] ?? '';

@@ -39,7 +39,7 @@ export async function planReplay(context: Context, body: ReplayBody): Promise<Re
   const windows = await touched(context, selection, page.rows);
   const hash = nextPlanHash(place.hash, page.rows, windows);
   const { planned, alreadyProcessed } = await predictAll(context, windows, { rows: page.rows, asOfMs });
-  const head = { replayId: '0'.repeat(36), asOfMs, part: 'first' };
+  const head = { replayId: '0'.repeat(36), requestId: '0'.repeat(36), asOfMs, part: 'first' };
   const walked = page.rows.map((row) => ({ row, deliveries: [] }));
   return {
     dry_run: true,

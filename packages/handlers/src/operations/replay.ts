@@ -113,7 +113,8 @@ async function partMessages(
   record: ReplayRow,
   { page, cursor }: { page: WalkPage; cursor: string },
 ): Promise<BuiltMessage[]> {
-  const head = { replayId: record.replay_id, asOfMs: record.as_of_ms, part: partName(cursor) };
+  const { replay_id: replayId, request_id: requestId, as_of_ms: asOfMs } = record;
+  const head = { replayId, requestId, asOfMs, part: partName(cursor) };
   const events = record.selection.include_duplicates
     ? await withDeliveries(context, page.rows, record.as_of_ms)
     : page.rows.map((row): WalkedEvent => ({ row, deliveries: [] }));
