@@ -7,7 +7,8 @@ function describeContract(name: string, habits: (aws: FakeAws) => void): void {
     const clock = createTestClock();
     const aws = createFakeAws({ clock });
     habits(aws);
-    return { backend: aws.open(), clock, reopen: async () => aws.open() };
+    // The services go by the clock themselves, and the queue counts in whole seconds.
+    return { backend: aws.open(), clock, reopen: async () => aws.open(), settle: async () => {} };
   });
 }
 
