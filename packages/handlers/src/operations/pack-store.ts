@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
-import { KitError, LIMITS, packStoredMs } from '@pik/schema';
+import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
-import { decodePack, type Envelope, encodePack } from '../domain/pack-codec.ts';
+import { decodePack, encodePack } from '../domain/pack-codec.ts';
 import type { PackFacts } from '../domain/settle.ts';
 import type { Context } from './context.ts';
 
@@ -60,14 +60,9 @@ export async function readBytes(context: Context, packId: string): Promise<Uint8
   return bytes;
 }
 
-/** The text of a pack: one envelope per line. Throws `RAW_MISSING`, `RAW_CORRUPT`. */
-export async function packText(context: Context, packId: string): Promise<string> {
-  return inflate(packId, await readBytes(context, packId));
-}
-
 /** The receipts in the bytes of a pack. Throws `RAW_CORRUPT`. */
 export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<Envelope[]> {
-  const text = await inflate(packId, bytes);
+  const text = await packText(packId, bytes);
   try {
     return decodePack(text);
   } catch (cause) {
@@ -75,7 +70,8 @@ export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<En
   }
 }
 
-async function inflate(packId: string, bytes: Uint8Array): Promise<string> {
+/** The text in the bytes of a pack: one envelope per line. Throws `RAW_CORRUPT`. */
+export async function packText(packId: string, bytes: Uint8Array): Promise<string> {
   try {
     return (await decompress(bytes, { maxOutputLength: PACK_BYTES_MAX })).toString('utf8');
   } catch (cause) {
