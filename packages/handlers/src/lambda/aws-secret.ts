@@ -3,7 +3,8 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 /** The text of the secret with this ARN. Asked for once in minutes, so no connection is kept. */
 export async function readSecret(arn: string): Promise<string> {
   const client = new SecretsManagerClient({
-    maxAttempts: 3,
+    // Together below the ten seconds in which a function must have started.
+    maxAttempts: 2,
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
   });
   try {

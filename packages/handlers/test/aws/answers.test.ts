@@ -150,6 +150,47 @@ describe('DynamoDB', () => {
     expect(aws.calls).toHaveLength(sent);
   });
 
+  it('a request that is mostly a repeat looks up what it has not tried; what is new in it is still decided by its write', async () => {
+    const rows = Array.from({ length: 100 }, (_, i) => makeEventRow(PACK, { payload: `${i}`, line: i }));
+    await admit(rows);
+    const again = rows.map((row) => ({ ...row, pack_id: OTHER }));
+    const fresh = Array.from({ length: 5 }, (_, i) => makeEventRow(OTHER, { payload: `new ${i}`, line: 100 + i }));
+    const before = aws.calls.length;
+    const met = await admit([...again, ...fresh]);
+    expect(met.slice(0, 100)).toEqual(rows.map((stored) => ({ kind: 'present', stored })));
+    expect(met.slice(100).map(({ kind }) => kind)).toEqual(fresh.map(() => 'inserted'));
+    const sent = aws.calls.slice(before).map(({ request }) => request);
+    expect(sent.filter((request) => request === 'BatchGetItem')).toHaveLength(1);
+    expect(sent.filter((request) => request === 'PutItem')).toHaveLength(8 + 5);
+  });
+
+  it('G5: a look-up takes nothing for there that has ended', async () => {
+    const ended = (i: number) => i % 5 === 1;
+    const rows = Array.from({ length: 40 }, (_, i) =>
+      makeEventRow(PACK, { payload: `${i}`, line: i, expires_ms: clock.ms + (ended(i) ? 1_000 : 9_000) }),
+    );
+    await admit(rows);
+    clock.ms += 1_000;
+    const again = rows.map((row) => ({ ...row, pack_id: OTHER, expires_ms: clock.ms + 9_000 }));
+    const before = aws.calls.length;
+    expect(await admit(again)).toEqual(
+      rows.map((stored, i) => (ended(i) ? { kind: 'inserted', replaced_expired: true } : { kind: 'present', stored })),
+    );
+    expect(aws.calls.slice(before).map(({ request }) => request)).toContain('BatchGetItem');
+  });
+
+  it.each(['throttle', 'hang-before'] as const)(
+    'D1: while the table does not read, a repeat is decided by its writes (%s)',
+    async (kind) => {
+      const rows = Array.from({ length: 40 }, (_, i) => makeEventRow(PACK, { payload: `${i}`, line: i }));
+      await admit(rows);
+      aws.plan([{ ...ALWAYS, kind, where: ({ request }) => request === 'BatchGetItem' }]);
+      expect(await admit(rows.map((row) => ({ ...row, pack_id: OTHER })))).toEqual(
+        rows.map((stored) => ({ kind: 'present', stored })),
+      );
+    },
+  );
+
   it('D16: keys that a batch leaves out are asked for again, to an end', async () => {
     const rows = Array.from({ length: 150 }, (_, i) => makeEventRow(PACK, { payload: `${i}`, line: i }));
     await admit(rows);

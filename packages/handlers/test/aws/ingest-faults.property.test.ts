@@ -114,7 +114,7 @@ async function expectTruthful(backend: Backend): Promise<void> {
       if (entity_id === undefined) continue;
       const value = payload.value as number;
       const entity = Number(entity_id.slice(-1));
-      const key = idempotency_key === undefined ? null : 1;
+      const key = idempotency_key === undefined ? null : Number(idempotency_key.slice(1));
       const name = identityOf({ entity, key, minute: key === null ? 0 : 1, value, broken: false });
       const receipts = byIdentity.get(name) ?? [];
       byIdentity.set(name, [...receipts, { outcome: LETTER_OUTCOMES[letter as OutcomeLetter], text }]);
@@ -161,6 +161,35 @@ it.each(KINDS)(
     expect(clean.requests.length).toBeGreaterThan(25);
     for (const at of struckAt) {
       const struck = await runUnder(REQUESTS, [{ call: at + 1, kind }]);
+      await expectSound(struck).catch((error: unknown) => {
+        throw new Error(`after ${kind} at request ${at + 1}, ${clean.requests[at]}`, { cause: error });
+      });
+    }
+  },
+  120_000,
+);
+
+// A request that is mostly a repeat looks its events up before it writes: keyed and by content, a conflict and a new one.
+const STORM: readonly SmallRecord[] = Array.from({ length: 20 }, (_, i) =>
+  i % 2 === 0 ? content(1 + (i % 3), i) : { ...keyed(1 + (i % 3), 1), key: i },
+);
+const STORM_AGAIN = [
+  ...STORM.slice(0, 18),
+  { ...(STORM[19] as SmallRecord), value: 7 },
+  content(2, 99),
+  content(2, 99),
+];
+
+it.each(['fail-before', 'fail-after', 'hang-before', 'throttle', 'partial', 'crash-after'] as const)(
+  'G2, G4, I3, D16: every request of a storm of repeats goes wrong in turn (%s)',
+  async (kind) => {
+    const clean = await runUnder([STORM, STORM_AGAIN], []);
+    await expectSound(clean);
+    expect(clean.requests).toContain('BatchGetItem');
+    const from = clean.requests.lastIndexOf('PutObject');
+    for (let at = from; at < clean.requests.length; at++) {
+      if (!applies(kind, clean.requests[at] as string)) continue;
+      const struck = await runUnder([STORM, STORM_AGAIN], [{ call: at + 1, kind }]);
       await expectSound(struck).catch((error: unknown) => {
         throw new Error(`after ${kind} at request ${at + 1}, ${clean.requests[at]}`, { cause: error });
       });

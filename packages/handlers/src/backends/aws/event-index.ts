@@ -47,7 +47,9 @@ export function createEventIndex(parts: IndexParts): EventIndex {
     admit: (rows, settle) =>
       write(async (deadline) => {
         const nowMs = clock.now();
-        const met = await calls.share(deadline, GATE_SHARE, (gate) => insertEvents(table, gate, { rows, nowMs }));
+        const met = await calls.share(deadline, GATE_SHARE, (gate) =>
+          insertEvents(table, gate, { rows, nowMs, calls }),
+        );
         const settled = settle(met);
         await writeRest(writer, deadline, { settled, rows, met });
         return settled;
