@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { deadLetters } from './commands/dead-letters.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
+import { explainChange } from './commands/explain-change.ts';
 import { compute, history } from './commands/history.ts';
 import { ingestFile } from './commands/ingest-file.ts';
 import { keygen } from './commands/keygen.ts';
@@ -116,7 +117,8 @@ function addAnswers(program: Command, done: Done): void {
     .option('--to <time>', 'first event time after the range')
     .option('--as-of <time>', 'as it was known at this receive time')
     .action((options) => events(options));
-  client(program, 'explain', 'what happened to one event')
+  const explaining = client(program, 'explain', 'what happened to one event; `explain change`: why a value changed')
+    .enablePositionalOptions()
     .argument('[event-id]')
     .option('--source <source>')
     .option('--type <type>')
@@ -125,6 +127,14 @@ function addAnswers(program: Command, done: Done): void {
     .option('--time <time>', 'event time, with --entity')
     .option('--as-of <time>', 'as it was known at this receive time')
     .action(async (eventId, options) => done(await explain(eventId, options)));
+  client(explaining, 'change', 'why a value changed: between versions, receive times, or until now')
+    .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
+    .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all')
+    .requiredOption('--window <start>', 'start of the window, or the date of a day')
+    .option('--from <side>', 'number of a version, receive time, or now; default: the version before the latest')
+    .option('--to <side>', 'the same; default: the latest version, with --from now')
+    .option('--limit <n>', 'events, and units, that are listed', '20')
+    .action((options) => explainChange(options));
   client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first')
     .option('--from <time>', 'first receive time')
     .option('--to <time>', 'first receive time after the range')

@@ -2,6 +2,7 @@ import { computeAggregate } from './operations/compute.ts';
 import { createContext, type PipelineOptions } from './operations/context.ts';
 import { listDeadLetters } from './operations/dead-letters.ts';
 import { duplicates } from './operations/duplicates.ts';
+import { explainChange } from './operations/explain-change.ts';
 import { explainEvent } from './operations/explain-event.ts';
 import { createGate } from './operations/gate.ts';
 import { ingest } from './operations/ingest.ts';
@@ -51,6 +52,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     metrics: () => metrics(context),
     computeAggregate: (query) => computeAggregate(context, query),
     versions: (query) => versions(context, query),
+    explainChange: (query) => explainChange(context, query),
     replay: (body, requester) => replay(context, body, requester),
     planReplay: (body) => planReplay(context, body),
     getReplay: (replayId) => getReplay(context, replayId),

@@ -1,4 +1,5 @@
 import type {
+  ChangeExplanation,
   Computed,
   DeadLetterPage,
   DuplicatesReport,
@@ -114,6 +115,23 @@ export interface ComputeQuery {
   readonly asOfMs: number | null;
 }
 
+/** One of the two values of a change: a version, what had been received by a time, or what there is now. */
+export type ChangeSideQuery =
+  | { readonly kind: 'VERSION'; readonly version: number }
+  | { readonly kind: 'AS_OF'; readonly asOfMs: number }
+  | { readonly kind: 'NOW' };
+
+/** Which change to explain; without sides that from the version before to the latest one. */
+export interface ChangeQuery {
+  readonly metric: string;
+  readonly key: string;
+  readonly window_start: string;
+  readonly from: ChangeSideQuery | null;
+  readonly to: ChangeSideQuery | null;
+  /** Events, and units, that are listed at most. */
+  readonly limit: number;
+}
+
 /** The history of one value, or without a window of all windows of a metric and key. */
 export interface VersionsQuery extends PageQuery {
   readonly metric: string;
@@ -176,6 +194,7 @@ export interface Pipeline {
   metrics(): MetricView[];
   computeAggregate(query: ComputeQuery): Promise<Computed>;
   versions(query: VersionsQuery): Promise<VersionPage>;
+  explainChange(query: ChangeQuery): Promise<ChangeExplanation>;
   /** One part of a replay: recorded before it acts, idempotent by id and cursor. */
   replay(body: ReplayBody, requester: Requester): Promise<ReplayAnswer>;
   planReplay(body: ReplayBody): Promise<ReplayPlanPage>;

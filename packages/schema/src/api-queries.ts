@@ -123,6 +123,19 @@ export const versionsQuerySchema = z.strictObject({
   ...page,
 });
 
+/** `GET /aggregates/explain`: why a value changed. */
+export const changeQuerySchema = z.strictObject({
+  metric,
+  key,
+  window_start: windowStart,
+  /** The number of a version, a receive time, or `now`. Without both: the last two versions. */
+  from: z.optional(time),
+  /** The same; where only `from` is given, `now`. */
+  to: z.optional(time),
+  /** Events, and units, that are listed. */
+  limit: page.limit,
+});
+
 /** `GET /replays` and `GET /dead-letters`. */
 export const pageQuerySchema = z.strictObject(page);
 

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 
 import {
   asOfQuerySchema,
+  changeQuerySchema,
   computeQuerySchema,
   duplicatesQuerySchema,
   eventQuerySchema,
@@ -14,6 +15,7 @@ import {
   verifyQuerySchema,
   versionsQuerySchema,
 } from './api-queries.ts';
+import { changeExplanationSchema } from './change.ts';
 import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.ts';
 import { computedSchema, metricListSchema, versionPageSchema } from './history.ts';
 import {
@@ -143,6 +145,14 @@ export const ROUTES = define({
     summary: 'The versions of a value, oldest first: what was known, and when.',
     query: versionsQuerySchema,
     response: versionPageSchema,
+  },
+  explainChange: {
+    method: 'GET',
+    path: '/aggregates/explain',
+    scope: 'investigate',
+    summary: 'Why a value changed: between two versions, two receive times, or until now.',
+    query: changeQuerySchema,
+    response: changeExplanationSchema,
   },
   replay: {
     method: 'POST',

@@ -55,6 +55,22 @@ export const LIMITS = {
   message_bytes_max: 200 * 1024,
   /** Deliveries of a message after which it becomes a dead letter. */
   message_receives_max: 5,
+  /** Classes that can share a change by exact Shapley. */
+  change_classes_max: 6,
+  /** Folds of one explained change: one for each set of classes. */
+  change_folds_max: 64,
+  /** Events, and units, of one explained change when the caller names no limit; at most `page_items_max`. */
+  change_items_default: 100,
+  /** Inputs whose payloads one explained change looks at for the fields that they share. */
+  change_payloads_max: 10_000,
+  /** Payload fields that one class of a change is broken down by. */
+  change_fields_max: 10,
+  /** Payload fields of one event that are looked at for that. */
+  change_fields_looked_at_max: 32,
+  /** Different values of a payload field above which a change is not broken down by it. */
+  change_field_values_max: 20,
+  /** Events that are named for one unit of a change. */
+  change_unit_events_max: 20,
   /** Characters of the reason of a replay. */
   reason_chars_max: 500,
 } as const;

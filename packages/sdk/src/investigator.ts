@@ -1,6 +1,7 @@
 import {
   type Aggregate,
   type AggregateVersion,
+  type ChangeExplanation,
   type Computed,
   type DeadLetter,
   type DeadLetterPage,
@@ -39,6 +40,7 @@ import { readRawEvents } from './raw-events.ts';
 import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
 import { makePlan, type ReplayPlan } from './replay-plan.ts';
 import type {
+  ChangeSelection,
   EventSelection,
   RangeSelection,
   RejectsSelection,
@@ -90,6 +92,11 @@ export interface Investigator {
     selection: Omit<ValueSelection, 'window_start'> & Partial<Pick<ValueSelection, 'window_start'>>,
     options?: CallOptions,
   ): AsyncIterable<AggregateVersion>;
+  /**
+   * Why a value changed, between versions, receive times, or until now: classes with their parts, the events behind them,
+   * one sentence. Says whether the parts are exact, and what could not be known. Throws `VERSION_UNKNOWN`.
+   */
+  explainChange(change: ChangeSelection, options?: CallOptions): Promise<ChangeExplanation>;
   /** What a replay would send and change: reads everything, sends and records nothing. */
   planReplay(selection: ReplayRequest, options?: CallOptions): Promise<ReplayPlan>;
   /** Starts to send past events again. The id is made here, so that no repeat of a call becomes a second replay. */
@@ -185,7 +192,10 @@ function reportQuestions(asking: Asking): Pick<Investigator, 'lag' | 'duplicates
   };
 }
 
-type ValueQuestions = Pick<Investigator, 'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'simulate'>;
+type ValueQuestions = Pick<
+  Investigator,
+  'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'explainChange' | 'simulate'
+>;
 
 function valueQuestions(asking: Asking): ValueQuestions {
   return {
@@ -196,6 +206,7 @@ function valueQuestions(asking: Asking): ValueQuestions {
         const page = await ask<VersionPage>(asking, 'versions', { query: { ...wire(selection), cursor }, ...call });
         return { items: page.versions, next: page.next_cursor };
       }),
+    explainChange: (change, call) => ask(asking, 'explainChange', { query: wire(change), ...call }),
     simulate: (aggregate, selection, call) => {
       const bound = (time: Time | undefined) => (time === undefined ? undefined : parseTime(wireTime(time))?.epoch_ms);
       const startMs = bound(selection.start_time) ?? EPOCH_MS_MIN;

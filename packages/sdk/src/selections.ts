@@ -82,3 +82,13 @@ export interface RejectsSelection {
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
 }
+
+/** Which change of a value to explain. Without sides: from the version before the latest to the latest. */
+export interface ChangeSelection extends ValueSelection {
+  /** The number of a version, a receive time, or `now`. */
+  readonly from?: number | Time | undefined;
+  /** The same. Where only `from` is given: `now`. */
+  readonly to?: number | Time | undefined;
+  /** Events, and units, that are listed. Default 100, at most 1,000. */
+  readonly limit?: number | undefined;
+}

@@ -3,6 +3,7 @@ import { KitError, type RouteName } from '@pik/schema';
 import { compute, listMetrics, listVersions, select } from './aggregate-handlers.ts';
 import { json } from './answer.ts';
 import type { Handler } from './call.ts';
+import { explainChange } from './change-handlers.ts';
 import { explainByFields, explainById, readReceipt, readTimeline } from './event-handlers.ts';
 import { homePage } from './home.ts';
 import { ingestHandler } from './ingest-handler.ts';
@@ -23,6 +24,7 @@ export const HANDLERS: { readonly [N in RouteName]: Handler<N> } = {
   metricList: listMetrics,
   compute,
   versions: listVersions,
+  explainChange,
   replay: startReplay,
   replayCancel: cancelReplay,
   replays: listReplays,

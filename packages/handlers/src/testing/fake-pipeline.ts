@@ -74,6 +74,9 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       throw new KitError('METRIC_UNKNOWN');
     },
     versions: async () => ({ versions: [], next_cursor: null }),
+    explainChange: async () => {
+      throw new KitError('VERSION_UNKNOWN');
+    },
     replay: async () => {
       throw new KitError('REPLAY_UNKNOWN');
     },

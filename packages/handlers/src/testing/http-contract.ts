@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 
 import { answers } from './http-contract/answers.ts';
 import { type Asking, createAsk } from './http-contract/ask.ts';
+import { changes } from './http-contract/changes.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
 import { scopes } from './http-contract/scopes.ts';
@@ -32,6 +33,7 @@ export function describeHttpContract(name: string, open: () => Promise<OpenedHtt
     ingestOutcomes(ask);
     limits(ask);
     answers(ask);
+    changes(ask);
     scopes(ask, (wanted) => opened.key(wanted));
   });
 }

@@ -16,6 +16,7 @@ const CALLS: Record<RouteName, { path: string; body?: string }> = {
   metricList: { path: '/aggregates' },
   compute: { path: '/aggregates/compute?metric=daily_event_count&key=x&window_start=2025-12-28' },
   versions: { path: '/aggregates/versions?metric=daily_event_count&key=x' },
+  explainChange: { path: '/aggregates/explain?metric=daily_event_count&key=x&window_start=2025-12-28&from=1&to=now' },
   replay: { path: '/replay', body: '{}' },
   replayCancel: { path: '/replays/01890a5d-ac96-774b-bcce-b302099a8057/cancel' },
   replays: { path: '/replays' },
