@@ -1,15 +1,20 @@
 import type {
   ChangeExplanation,
+  CompletenessReport,
   Computed,
   DeadLetterPage,
   DuplicatesReport,
   EventExplanation,
+  FailuresReport,
+  GapsReport,
   IngestBatch,
   IngestResult,
   LagReport,
   MetricView,
   Receipt,
   ReceiptAddress,
+  ReingestAnswer,
+  ReingestBody,
   RejectPage,
   ReplayAnswer,
   ReplayBody,
@@ -62,6 +67,30 @@ export interface ReportQuery {
 /** A lag report; `lateOverMs` counts arrivals strictly later than that. */
 export interface LagQuery extends ReportQuery {
   readonly lateOverMs: number;
+}
+
+/** A failures report; the range is of receive times. */
+export interface FailuresQuery extends Omit<ReportQuery, 'basis' | 'includeImported'> {
+  readonly baselineFromMs: number | null;
+}
+
+/** A gap report, of series, of one entity, or of a metric's versions. */
+export interface GapsQuery extends Omit<ReportQuery, 'by' | 'groupsMax'> {
+  readonly by: readonly ('source' | 'event_type')[];
+  readonly entity_id?: string | undefined;
+  readonly metric?: string | undefined;
+  readonly key?: string | undefined;
+  readonly grain: 'minute' | 'hour' | 'day';
+  readonly timeZone: string;
+  /** The interval that the caller declares; null: it is learned. */
+  readonly cadenceMs: number | null;
+  readonly gapsMax: number;
+}
+
+/** A completeness report, by event day. */
+export interface CompletenessQuery extends Omit<ReportQuery, 'by' | 'basis'> {
+  readonly by: readonly ('source' | 'event_type')[];
+  readonly closedAfterMs: number;
 }
 
 /** A page of an entity's events. Bounds are RFC 3339 texts that were checked, or null. */
@@ -186,7 +215,12 @@ export interface Pipeline {
   explainEvent(query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation>;
   lag(query: LagQuery): Promise<LagReport>;
   duplicates(query: ReportQuery): Promise<DuplicatesReport>;
+  completeness(query: CompletenessQuery): Promise<CompletenessReport>;
+  failures(query: FailuresQuery): Promise<FailuresReport>;
+  gaps(query: GapsQuery): Promise<GapsReport>;
   rejects(query: RejectsQuery): Promise<RejectPage>;
+  /** Rejected receipts as new ones, as they are or mended. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`. */
+  reingest(body: ReingestBody, requester: Requester & { readonly receivedMs: number }): Promise<ReingestAnswer>;
   verify(cursor: string | null): Promise<VerifyPage>;
   selectEvents(query: SelectionQuery): Promise<SelectionPage>;
   /** The same as NDJSON lines, as `rawEvents` gives those of an entity. */

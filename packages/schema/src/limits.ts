@@ -39,6 +39,24 @@ export const LIMITS = {
   report_events_max: 1_000_000,
   /** Groups of one report. */
   report_groups_max: 10_000,
+  /** Receipts whose times one report looks at, in packed form, before it says `partial`. */
+  report_scanned_receipts_max: 5_000_000,
+  /** Windows with events that one gap report holds, of all series together, before it says `partial`; also the windows of one series. */
+  report_windows_max: 500_000,
+  /** Gaps of one report. */
+  report_gaps_max: 10_000,
+  /** Gaps of one report whose causes and neighbours are looked up. */
+  report_gap_causes_max: 200,
+  /** Windows of a metric that one gap report compares with their versions. */
+  report_gap_versions_max: 1_000,
+  /** Failures that one report reads before it says `partial`. */
+  report_failures_max: 1_000_000,
+  /** Events that one report names as the worst. */
+  report_worst_events_max: 5_000,
+  /** Requests of one producer whose sequence numbers are put together before its numbers are said to be too many. */
+  producer_packs_max: 100_000,
+  /** Rejected receipts of one call that sends them again. */
+  reingest_receipts_max: 1_000,
   /** Inputs of one window; a larger one is refused, never cut. */
   window_inputs_max: 500_000,
   /** UTF-8 bytes of an aggregate's value as JSON. */

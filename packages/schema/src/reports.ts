@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 
 import { EVENT_FLAGS, OUTCOMES, STATUSES } from './event.ts';
+import { groupSchema as group, rangeSchema as range } from './report-range.ts';
 
 const flags = z.array(z.enum(EVENT_FLAGS));
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
@@ -51,6 +52,8 @@ export const receiptSchema = z.object({
   entity_id: z.nullable(z.string()),
   event_time: z.nullable(z.string()),
   payload_hash: z.nullable(z.string()),
+  /** The rejected receipt that was sent again as this one. */
+  reingest_of: z.optional(z.object({ pack_id: z.string(), line: z.int() })),
   /** The received text; absent where the bytes are not UTF-8. */
   body: z.optional(z.string()),
   /** The received bytes in base64, where they are not UTF-8. */
@@ -144,21 +147,6 @@ export const eventExplanationSchema = z.object({
 
 /** The story of one event, or why there is none. */
 export type EventExplanation = z.infer<typeof eventExplanationSchema>;
-
-const group = z.object({
-  source: z.optional(z.string()),
-  event_type: z.optional(z.string()),
-  day: z.optional(z.string()),
-  hour: z.optional(z.string()),
-});
-
-const range = z.object({
-  start_time: z.nullable(z.string()),
-  end_time: z.nullable(z.string()),
-  as_of: z.string(),
-  basis: z.enum(['event', 'received']),
-  include_imported: z.boolean(),
-});
 
 /** Figures of the lag of first arrivals. Percentiles are within 1 %; counts and extremes are exact. */
 export const lagFiguresSchema = z.object({

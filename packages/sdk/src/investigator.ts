@@ -5,12 +5,10 @@ import {
   type Computed,
   type DeadLetter,
   type DeadLetterPage,
-  type DuplicatesReport,
   EPOCH_MS_MAX,
   EPOCH_MS_MIN,
   type EventExplanation,
   type EventView,
-  type LagReport,
   type MetricView,
   parseTime,
   type RawEvent,
@@ -39,13 +37,13 @@ import {
 import { readRawEvents } from './raw-events.ts';
 import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
 import { makePlan, type ReplayPlan } from './replay-plan.ts';
+import { type ReportQuestions, reportQuestions } from './report-questions.ts';
 import type {
   ChangeSelection,
   EventSelection,
   RangeSelection,
   RejectsSelection,
   ReplayRequest,
-  ReportSelection,
   TimelineSelection,
   ValueSelection,
 } from './selections.ts';
@@ -54,6 +52,7 @@ import { foldEvents, type Simulation } from './simulate.ts';
 export type { CallOptions, InvestigatorOptions, Time } from './ask.ts';
 export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './replay-handle.ts';
 export type { ReplayPlan } from './replay-plan.ts';
+export type { LagSelection, ReportQuestions } from './report-questions.ts';
 export type * from './selections.ts';
 export type { SimulatedWindow, Simulation } from './simulate.ts';
 
@@ -64,7 +63,7 @@ export type Reject = RejectPage['rejects'][number];
 export type ListedReplay = ReplayPage['replays'][number];
 
 /** Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`. */
-export interface Investigator {
+export interface Investigator extends ReportQuestions {
   timelinePage(
     selection: TimelineSelection & { cursor?: string | undefined },
     options?: CallOptions,
@@ -73,8 +72,6 @@ export interface Investigator {
   readTimeline(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<EventView>;
   /** The same with their received text, byte for byte. A stream cut short is an error, never an end. */
   readEvents(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<RawEvent>;
-  lag(selection?: ReportSelection & { late_over_ms?: number | undefined }, options?: CallOptions): Promise<LagReport>;
-  duplicates(selection?: ReportSelection, options?: CallOptions): Promise<DuplicatesReport>;
   explainEvent(event: EventSelection, options?: CallOptions & { as_of?: Time | undefined }): Promise<EventExplanation>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
   getReceipt(
@@ -130,7 +127,13 @@ export interface Investigator {
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
   const asking = createAsking(options);
-  return { ...eventQuestions(asking), ...reportQuestions(asking), ...valueQuestions(asking), ...replays(asking) };
+  return {
+    ...eventQuestions(asking),
+    ...reportQuestions(asking),
+    ...verification(asking),
+    ...valueQuestions(asking),
+    ...replays(asking),
+  };
 }
 
 type EventQuestions = Pick<
@@ -179,11 +182,8 @@ async function getReceipt(asking: Asking, address: { pack_id: string; line: numb
   return { receipt, bytes };
 }
 
-function reportQuestions(asking: Asking): Pick<Investigator, 'lag' | 'duplicates' | 'readVerification'> {
-  const query = ({ by, ...selection }: ReportSelection) => ({ ...wire(selection), by: by?.join(',') });
+function verification(asking: Asking): Pick<Investigator, 'readVerification'> {
   return {
-    lag: (selection = {}, call) => ask(asking, 'lag', { query: query(selection), ...call }),
-    duplicates: (selection = {}, call) => ask(asking, 'duplicates', { query: query(selection), ...call }),
     readVerification: (call) =>
       readPages(async (cursor) => {
         const page = await ask<VerifyPage>(asking, 'verify', { query: { cursor }, ...call });

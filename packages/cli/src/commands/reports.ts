@@ -1,23 +1,8 @@
 import { type DuplicatesReport, durationText, type LagReport } from '@pik/schema';
-import type { ReportSelection } from '@pik/sdk/investigator';
 
-import { type GlobalOptions, investigator, print } from '../session.ts';
+import { investigator, print } from '../session.ts';
 import { type Cell, percent, table } from '../terminal.ts';
-
-/** What a report covers, as options of a command. */
-export interface ReportOptions extends GlobalOptions {
-  readonly from?: string;
-  readonly to?: string;
-  readonly asOf?: string;
-  readonly source?: string;
-  readonly type?: string;
-  readonly basis?: 'event' | 'received';
-  readonly by?: string;
-  readonly includeImported?: boolean;
-}
-
-/** Groups shown to a person; `--json` has all. */
-const ROWS_MAX = 40;
+import { groupName, more, type ReportOptions, ROWS_MAX, selection } from './report-options.ts';
 
 /** Where is data delayed? */
 export async function lag(options: ReportOptions & { lateOverMs?: string }): Promise<void> {
@@ -30,19 +15,6 @@ export async function lag(options: ReportOptions & { lateOverMs?: string }): Pro
 export async function duplicates(options: ReportOptions): Promise<void> {
   const report = await investigator(options).duplicates(selection(options));
   print(options, report, () => duplicatesText(report));
-}
-
-function selection(options: ReportOptions): ReportSelection {
-  return {
-    start_time: options.from,
-    end_time: options.to,
-    as_of: options.asOf,
-    source: options.source,
-    event_type: options.type,
-    basis: options.basis,
-    by: options.by?.split(',') as ReportSelection['by'],
-    include_imported: options.includeImported,
-  };
 }
 
 /** A lag report for a person. */
@@ -90,18 +62,6 @@ export function duplicatesText(report: DuplicatesReport): string {
   const rows = report.groups.slice(0, ROWS_MAX).map(({ group, figures }) => row(groupName(group), figures));
   const head = ['', 'receipts', 'events', 'duplicates', 'conflicts', 'entities', 'repeats', 'p50 after first'];
   return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
-}
-
-function groupName(group: Readonly<Record<string, string | undefined>>): string {
-  return Object.values(group).join(' ');
-}
-
-function more(report: { groups: readonly unknown[]; notes: readonly string[] }): string[] {
-  const hidden = report.groups.length - ROWS_MAX;
-  return [
-    ...(hidden > 0 ? [`and ${hidden} more groups (--json has all)`] : []),
-    ...report.notes.map((note) => `note: ${note}`),
-  ];
 }
 
 function withImportHint(text: string, { range }: Pick<LagReport, 'range'>): string {

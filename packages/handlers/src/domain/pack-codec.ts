@@ -1,4 +1,4 @@
-import { formatEpochMs } from '@pik/schema';
+import { formatEpochMs, type ReceiptAddress } from '@pik/schema';
 
 import type { Arrival } from './admit.ts';
 
@@ -16,6 +16,8 @@ export interface Envelope {
   readonly entity_id: string | null;
   readonly event_time: string | null;
   readonly payload_hash: string | null;
+  /** The rejected receipt that was sent again as this one. Absent from all others. */
+  readonly reingest_of?: ReceiptAddress;
   /** The received text, where it is UTF-8. */
   readonly body?: string;
   /** The received bytes, where they are not. */
@@ -45,6 +47,7 @@ export function envelopeOf(arrival: Arrival, line: number, head: PackHead): Enve
     entity_id: event === null ? null : event.entity_id,
     event_time: event === null ? null : event.event_time.utc,
     payload_hash: event === null ? null : event.payload_hash,
+    ...(arrival.reingest_of === undefined ? {} : { reingest_of: arrival.reingest_of }),
   };
   return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
 }

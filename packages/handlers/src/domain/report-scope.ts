@@ -67,10 +67,15 @@ export function groupOf(slice: SliceRow, scope: ReportScope, entry?: SliceEntry)
   for (const dimension of scope.by) {
     if (dimension === 'source') name.source = slice.source;
     else if (dimension === 'event_type') name.event_type = slice.event_type;
-    else if (dimension === 'day') name.day = dayFromNumber(Math.floor(timeMs / MS_PER_DAY));
-    else name.hour = `${formatEpochMs(timeMs).slice(0, 13)}:00Z`;
+    else name[dimension] = timeGroup(dimension, timeMs);
   }
   return name;
+}
+
+/** The day or hour of a time in UTC, as groups are named by it. */
+export function timeGroup(dimension: 'day' | 'hour', timeMs: number): string {
+  if (dimension === 'day') return dayFromNumber(Math.floor(timeMs / MS_PER_DAY));
+  return `${formatEpochMs(timeMs).slice(0, 13)}:00Z`;
 }
 
 /** The days of event time that can hold what the scope covers. */

@@ -9,7 +9,16 @@ import { homePage } from './home.ts';
 import { ingestHandler } from './ingest-handler.ts';
 import { openApiText } from './openapi.ts';
 import { cancelReplay, getReplay, listDeadLetters, listReplays, redrive, startReplay } from './replay-handlers.ts';
-import { listRejects, reportDuplicates, reportLag, verifyHour } from './report-handlers.ts';
+import {
+  listRejects,
+  reingestRejects,
+  reportCompleteness,
+  reportDuplicates,
+  reportFailures,
+  reportGaps,
+  reportLag,
+  verifyHour,
+} from './report-handlers.ts';
 
 /** What answers each route. A route of `ROUTES` without a handler, or a handler without a route, does not compile. */
 export const HANDLERS: { readonly [N in RouteName]: Handler<N> } = {
@@ -33,7 +42,11 @@ export const HANDLERS: { readonly [N in RouteName]: Handler<N> } = {
   redrive,
   lag: reportLag,
   duplicates: reportDuplicates,
+  completeness: reportCompleteness,
+  failures: reportFailures,
+  gaps: reportGaps,
   rejects: listRejects,
+  reingest: reingestRejects,
   verify: verifyHour,
   healthz: async ({ pipeline }) => {
     await pipeline.ready();

@@ -18,11 +18,17 @@ export interface ReadLimits {
   readonly notes: string[];
   slicesLeft: number;
   eventsLeft: number;
+  scansLeft: number;
 }
 
 /** The bounds of one report. */
 export function createReadLimits(): ReadLimits {
-  return { notes: [], slicesLeft: LIMITS.report_slices_max, eventsLeft: LIMITS.report_events_max };
+  return {
+    notes: [],
+    slicesLeft: LIMITS.report_slices_max,
+    eventsLeft: LIMITS.report_events_max,
+    scansLeft: LIMITS.report_scanned_receipts_max,
+  };
 }
 
 /** Slices of a report without their receipts, until the bound is met, which is noted. */
@@ -58,6 +64,24 @@ export async function* readDays(
       }
       yield [slice, entries];
     }
+  }
+}
+
+/** Slices of a span of event days with their packed receipts, for a walk over these, until the bound is met. */
+export async function* scanSlices(
+  context: Context,
+  series: Omit<SliceScope, 'scope'>,
+  options: { fromDay: number; toDay: number; limits: ReadLimits },
+): AsyncGenerator<SliceRow> {
+  const { fromDay, toDay, limits } = options;
+  const query = { fromDay, toDay, ...series, withEntries: true };
+  for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
+    limits.scansLeft -= slice.accepted + slice.duplicates + slice.conflicts;
+    if (limits.scansLeft < 0) {
+      note(limits, `only ${LIMITS.report_scanned_receipts_max} receipts of the range were looked at`);
+      return;
+    }
+    yield slice;
   }
 }
 

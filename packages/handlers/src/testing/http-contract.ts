@@ -6,6 +6,7 @@ import { type Asking, createAsk } from './http-contract/ask.ts';
 import { changes } from './http-contract/changes.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
+import { reports } from './http-contract/reports.ts';
 import { scopes } from './http-contract/scopes.ts';
 
 /** A kit under test, reached as its clients reach it. */
@@ -33,6 +34,7 @@ export function describeHttpContract(name: string, open: () => Promise<OpenedHtt
     ingestOutcomes(ask);
     limits(ask);
     answers(ask);
+    reports(ask);
     changes(ask);
     scopes(ask, (wanted) => opened.key(wanted));
   });
