@@ -168,6 +168,7 @@ function addReports(program: Command, done: Done): void {
     .option(...BASIS)
     .option(...IMPORTED)
     .option('--late-over-ms <ms>', 'count arrivals later than this')
+    .option('--worst <n>', 'events named as the worst', '10')
     .action((options) => lag(options));
   report(program, 'duplicates', 'what came more than once?')
     .option(...BASIS)

@@ -67,6 +67,8 @@ export interface ReportQuery {
 /** A lag report; `lateOverMs` counts arrivals strictly later than that. */
 export interface LagQuery extends ReportQuery {
   readonly lateOverMs: number;
+  /** Events named as the worst. Default ten. */
+  readonly worstMax?: number | undefined;
 }
 
 /** A failures report; the range is of receive times. */
@@ -101,6 +103,12 @@ export interface TimelineQuery {
   readonly asOfMs: number | null;
   readonly limit: number;
   readonly cursor: string | null;
+}
+
+/** What a stream of raw events has beside them. */
+export interface RawOptions {
+  /** Their further receipts too, at most `deliveries_per_event_max` of each. */
+  readonly deliveries: boolean;
 }
 
 /** Which event to explain: by id, by the fields of its key, or by entity and time. */
@@ -210,7 +218,7 @@ export interface Pipeline {
   sweep(options: { minAgeMs: number; lookBackMs: number }): Promise<SweepSummary>;
   timeline(query: TimelineQuery): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
-  rawEvents(query: TimelineQuery): AsyncIterable<string>;
+  rawEvents(query: TimelineQuery, options?: RawOptions): AsyncIterable<string>;
   receipt(address: ReceiptAddress): Promise<{ receipt: Receipt; body: Uint8Array }>;
   explainEvent(query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation>;
   lag(query: LagQuery): Promise<LagReport>;
@@ -224,7 +232,7 @@ export interface Pipeline {
   verify(cursor: string | null): Promise<VerifyPage>;
   selectEvents(query: SelectionQuery): Promise<SelectionPage>;
   /** The same as NDJSON lines, as `rawEvents` gives those of an entity. */
-  selectRawEvents(query: SelectionQuery): AsyncIterable<string>;
+  selectRawEvents(query: SelectionQuery, options?: RawOptions): AsyncIterable<string>;
   metrics(): MetricView[];
   computeAggregate(query: ComputeQuery): Promise<Computed>;
   versions(query: VersionsQuery): Promise<VersionPage>;

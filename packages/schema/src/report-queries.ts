@@ -43,6 +43,8 @@ export const lagQuerySchema = z.strictObject({
   ...report,
   /** Lag above which an arrival counts as late, in milliseconds; strictly above. Default two hours. */
   late_over_ms: z.optional(count(999_999_999)),
+  /** Events named as the worst. Default ten. */
+  worst: z.optional(count(LIMITS.report_worst_events_max)),
 });
 
 /** `GET /reports/duplicates`. */

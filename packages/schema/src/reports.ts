@@ -63,9 +63,6 @@ export const receiptSchema = z.object({
 /** One receipt as the raw log holds it. */
 export type Receipt = z.infer<typeof receiptSchema>;
 
-/** An event with its received text, as `readEvents` gives it. */
-export type RawEvent = EventView & { readonly body: string };
-
 /** A further receipt of an event. */
 export const deliveryViewSchema = z.object({
   outcome: z.enum(['DUPLICATE', 'CONFLICT']),
@@ -81,6 +78,14 @@ export const deliveryViewSchema = z.object({
 
 /** A further receipt of an event. */
 export type DeliveryView = z.infer<typeof deliveryViewSchema>;
+
+/** An event with its received text, and where they were asked for its further receipts with theirs. */
+export type RawEvent = EventView & {
+  readonly body: string;
+  readonly deliveries?: readonly (DeliveryView & { readonly body: string })[];
+  /** True where there may be more of them than are kept one by one. */
+  readonly deliveries_cut?: boolean;
+};
 
 /** One finding that speaks for or against something, in the order in which they were looked at. */
 export const findingSchema = z.object({
@@ -168,12 +173,39 @@ export const lagFiguresSchema = z.object({
 /** Figures of the lag of first arrivals. */
 export type LagFigures = z.infer<typeof lagFiguresSchema>;
 
+const lagPart = z.nullable(
+  z.object({ count: z.int(), p50_ms: z.number(), p95_ms: z.number(), max_ms: z.number(), mean_ms: z.number() }),
+);
+
+/** What only the receipts themselves tell of lag. */
+export const lagDetailsSchema = z.object({
+  /** First arrivals that an earlier request had passed: it brought a later event of the same series, or of any. */
+  out_of_order: z.object({ series: z.int(), over_all: z.int() }),
+  /** From the event to its sending, where events carry `sent_at`; null where none does. */
+  produce: lagPart,
+  /** From the sending to the receipt. */
+  transport: lagPart,
+});
+
+/** What only the receipts themselves tell of lag. */
+export type LagDetails = z.infer<typeof lagDetailsSchema>;
+
 /** Where is data delayed? Groups ranked by their share of the total delay. */
 export const lagReportSchema = z.object({
   range,
   late_over_ms: z.number(),
   total: z.nullable(lagFiguresSchema),
-  groups: z.array(z.object({ group, figures: lagFiguresSchema })),
+  /** Null where the range has more receipts than are looked at one by one; `notes` says so. */
+  details: z.nullable(lagDetailsSchema),
+  groups: z.array(
+    z.object({
+      group,
+      figures: lagFiguresSchema,
+      details: z.nullable(lagDetailsSchema),
+      /** TIME_ZONE_FAULT or CLOCK_AHEAD. */
+      findings: z.array(findingSchema),
+    }),
+  ),
   worst: z.array(eventViewSchema),
   /** True when a bound was met and the figures do not cover the whole range; `notes` says which. */
   partial: z.boolean(),
@@ -206,8 +238,21 @@ export const duplicatesReportSchema = z.object({
   range,
   total: z.nullable(duplicatesFiguresSchema),
   groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
-  /** The events with most repeats. */
-  worst: z.array(z.object({ event_id: z.string(), repeats: z.int() })),
+  /** Hours of receipt in which repeats were far more frequent than is usual of the series; from the first to the last repeat. */
+  storms: z.array(
+    z.object({
+      source: z.string(),
+      event_type: z.string(),
+      start_time: z.string(),
+      end_time: z.string(),
+      receipts: z.int(),
+      repeats: z.int(),
+      share: z.number(),
+      usual_share: z.number(),
+    }),
+  ),
+  /** The events with most repeats; `event` is null where its retention has ended. */
+  worst: z.array(z.object({ event_id: z.string(), repeats: z.int(), event: z.nullable(eventViewSchema) })),
   partial: z.boolean(),
   notes: z.array(z.string()),
 });

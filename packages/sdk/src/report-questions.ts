@@ -32,6 +32,8 @@ export interface ReportQuestions {
 export type LagSelection = ReportSelection & {
   /** Arrivals strictly later than this count as late, in milliseconds. Default two hours. */
   readonly late_over_ms?: number | undefined;
+  /** Events named as the worst. Default ten, at most 5,000. */
+  readonly worst?: number | undefined;
 };
 
 /** The questions over a connection. */

@@ -1,13 +1,17 @@
 import { type DuplicatesReport, durationText, type LagReport } from '@pik/schema';
 
 import { investigator, print } from '../session.ts';
-import { type Cell, percent, table } from '../terminal.ts';
+import { type Cell, grouped, percent, printable, shortTime, table } from '../terminal.ts';
 import { groupName, more, type ReportOptions, ROWS_MAX, selection } from './report-options.ts';
 
 /** Where is data delayed? */
-export async function lag(options: ReportOptions & { lateOverMs?: string }): Promise<void> {
+export async function lag(options: ReportOptions & { lateOverMs?: string; worst?: string }): Promise<void> {
   const late_over_ms = options.lateOverMs === undefined ? undefined : Number(options.lateOverMs);
-  const report = await investigator(options).lag({ ...selection(options), late_over_ms });
+  const report = await investigator(options).lag({
+    ...selection(options),
+    late_over_ms,
+    worst: options.worst === undefined ? undefined : Number(options.worst),
+  });
   print(options, report, () => lagText(report));
 }
 
@@ -43,7 +47,31 @@ export function lagText(report: LagReport): string {
     'future',
     'of all delay',
   ];
-  return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
+  return [table(head, [...rows, row('all', report.total)]), ...lagLines(report), ...more(report)].join('\n');
+}
+
+/** What the histograms do not hold, and what is wrong with clocks. */
+function lagLines({ details, groups, worst }: LagReport): string[] {
+  const lines: string[] = [];
+  if (details !== null) {
+    const { series, over_all } = details.out_of_order;
+    lines.push(`out of order: ${grouped(series)} within their series, ${grouped(over_all)} over all`);
+    const part = (name: string, one: typeof details.produce) =>
+      one === null ? [] : [`${name}: p50 ${durationText(one.p50_ms)}, p95 ${durationText(one.p95_ms)}`];
+    lines.push(
+      ...part('from event to sending', details.produce),
+      ...part('from sending to receipt', details.transport),
+    );
+  }
+  for (const { group, findings } of groups)
+    for (const { code, text } of findings) lines.push(`• ${code} ${printable(groupName(group))}: ${text}`);
+  if (worst.length > 0) {
+    const rows = worst
+      .slice(0, 10)
+      .map((e) => [durationText(e.lag_ms), `${e.source} ${e.event_type}`, e.entity_id, e.event_id]);
+    lines.push('the latest of all:', table(['lag', 'series', 'entity', 'event'], rows));
+  }
+  return lines;
 }
 
 /** A duplicates report for a person. */
@@ -61,7 +89,11 @@ export function duplicatesText(report: DuplicatesReport): string {
   ];
   const rows = report.groups.slice(0, ROWS_MAX).map(({ group, figures }) => row(groupName(group), figures));
   const head = ['', 'receipts', 'events', 'duplicates', 'conflicts', 'entities', 'repeats', 'p50 after first'];
-  return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
+  const storms = report.storms.map(
+    (s) =>
+      `storm: ${printable(`${s.source} ${s.event_type}`)}, ${shortTime(s.start_time)} to ${shortTime(s.end_time)}: ${grouped(s.repeats)} repeats, ${percent(s.share)} where ${percent(s.usual_share)} is usual`,
+  );
+  return [table(head, [...rows, row('all', report.total)]), ...storms, ...more(report)].join('\n');
 }
 
 function withImportHint(text: string, { range }: Pick<LagReport, 'range'>): string {

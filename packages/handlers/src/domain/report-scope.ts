@@ -46,7 +46,7 @@ function isOneGroup(slice: SliceRow, { by, basis }: ReportScope): boolean {
 }
 
 /** Whether one receipt of a slice lies in the scope. */
-export function isInScope(entry: SliceEntry, scope: ReportScope): boolean {
+export function isInScope(entry: Pick<SliceEntry, 'event_ms' | 'received_ms'>, scope: ReportScope): boolean {
   const time = scope.basis === 'event' ? entry.event_ms : entry.received_ms;
   return time >= scope.fromMs && time < scope.toMs && entry.received_ms <= scope.asOfMs;
 }
@@ -60,7 +60,11 @@ export interface GroupName {
 }
 
 /** The group of a slice, or of one receipt in it at its own time. */
-export function groupOf(slice: SliceRow, scope: ReportScope, entry?: SliceEntry): GroupName {
+export function groupOf(
+  slice: SliceRow,
+  scope: ReportScope,
+  entry?: Pick<SliceEntry, 'event_ms' | 'received_ms'>,
+): GroupName {
   const name: GroupName = {};
   const wholeMs = scope.basis === 'event' ? slice.event_day * MS_PER_DAY : slice.received_min_ms;
   const timeMs = entry === undefined ? wholeMs : scope.basis === 'event' ? entry.event_ms : entry.received_ms;

@@ -15,7 +15,13 @@ const BY_DEFAULT: ReportQuery['by'] = ['source', 'event_type'];
 
 /** `GET /reports/lag`. */
 export const reportLag: Handler<'lag'> = async ({ pipeline }, { query }) =>
-  json(await pipeline.lag({ ...reportQuery(query), lateOverMs: query.late_over_ms ?? LATE_OVER_MS_DEFAULT }));
+  json(
+    await pipeline.lag({
+      ...reportQuery(query),
+      lateOverMs: query.late_over_ms ?? LATE_OVER_MS_DEFAULT,
+      worstMax: query.worst,
+    }),
+  );
 
 /** `GET /reports/duplicates`. */
 export const reportDuplicates: Handler<'duplicates'> = async ({ pipeline }, { query }) =>

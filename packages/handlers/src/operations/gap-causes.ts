@@ -25,7 +25,7 @@ const REJECTS_MAX = 1_000;
 /** The gaps with the events beside them and their causes, found along the chain from producer to index. */
 export async function explainGaps(context: Context, query: GapsQuery, gaps: FoundGaps): Promise<Gap[]> {
   const looked = gaps.found.slice(0, LIMITS.report_gap_causes_max);
-  const neighbours = await findNeighbours(context, query, looked, gaps.question.asOfMs);
+  const neighbours = await findNeighbours(context, query, { gaps: looked, asOfMs: gaps.question.asOfMs });
   const losses = new Map<string, Promise<ProducerLoss | null>>();
   const lossOf = (producer: string) => {
     const known = losses.get(producer) ?? producerLoss(context, producer, gaps.question.asOfMs);

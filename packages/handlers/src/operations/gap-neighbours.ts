@@ -29,8 +29,7 @@ interface Wanted {
 export async function findNeighbours(
   context: Context,
   query: GapsQuery,
-  gaps: readonly GapInterval[],
-  asOfMs: number,
+  { gaps, asOfMs }: { gaps: readonly GapInterval[]; asOfMs: number },
 ): Promise<Neighbours[]> {
   const wanted = gaps.map(({ series, lastGood, firstGood }) => ({
     last: wantedOf(JSON.stringify(series), lastGood, 'last'),

@@ -1,6 +1,7 @@
 import { LIMITS } from '@pik/schema';
 
 import { eventDays, type ReportScope } from '../domain/report-scope.ts';
+import { toRanges } from '../domain/sequences.ts';
 import { decodeEntries, type SliceEntry } from '../domain/slice-codec.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -82,6 +83,19 @@ export async function* scanSlices(
       return;
     }
     yield slice;
+  }
+}
+
+/** The same for single days; days that lie side by side are read in one go. */
+export async function* scanDays(
+  context: Context,
+  { source, event_type }: Omit<SliceScope, 'scope'>,
+  options: { days: Iterable<number>; limits: ReadLimits },
+): AsyncGenerator<SliceRow> {
+  const { limits } = options;
+  for (const [fromDay, last] of toRanges([...options.days])) {
+    if (limits.scansLeft < 0) return;
+    yield* scanSlices(context, { source, event_type }, { fromDay, toDay: last + 1, limits });
   }
 }
 
