@@ -1,137 +1,26 @@
-import {
-  type Aggregate,
-  type AggregateInput,
-  type ChangeExplanation,
-  changeExplanationSchema,
-  countOf,
-  defineAggregate,
-  entitiesWhere,
-  maxOf,
-  sumOf,
-} from '@pik/schema';
+import { type AggregateInput, defineAggregate, sumOf } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
 import { createPipeline } from '../src/create-pipeline.ts';
-import type { ChangeQuery, Pipeline } from '../src/pipeline.ts';
 import {
-  createMemoryBackend,
-  createTestClock,
-  type MemoryBackend,
-  type TestClock,
-} from '../src/testing/memory-backend.ts';
-import { workOff } from './support/replays.ts';
+  AGGREGATES,
+  active,
+  base,
+  codes,
+  createWorld,
+  DAY,
+  explain,
+  HOUR_MS,
+  mixed,
+  NOW,
+  partsOf,
+  send,
+  value,
+  version,
+  versionSide,
+} from './support/change-world.ts';
 
-// Why a value changed, between versions, receive times and now; each class made by what really causes it, each loss by
-// taking something away.
-
-const HOUR_MS = 3_600_000;
-const DAY = Date.UTC(2026, 0, 1);
-const WINDOW = { window_start: '2026-01-01' } as const;
-const value = ({ payload }: AggregateInput) => (payload as { value: number }).value;
-const base = { definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' } as const;
-
-const sum = defineAggregate({ ...base, metric: 'sum', ...sumOf(value) });
-const best = defineAggregate({ ...base, metric: 'best', ...maxOf(value) });
-const active = defineAggregate({
-  ...base,
-  metric: 'active',
-  unit: 'entity_id',
-  reads_payload: false,
-  ...entitiesWhere(({ event_type }) => event_type !== 'off'),
-});
-const count = defineAggregate({ ...base, metric: 'count', reads_payload: false, ...countOf() });
-const AGGREGATES = [sum, best, active, count];
-
-interface World {
-  readonly clock: TestClock;
-  readonly backend: MemoryBackend;
-  pipeline: Pipeline;
-  restart(aggregates: readonly Aggregate[]): void;
-}
-
-function createWorld(options: { indexRetentionMs?: number } = {}): World {
-  const clock = createTestClock(DAY + 6 * HOUR_MS);
-  const backend = createMemoryBackend(clock);
-  const start = (aggregates: readonly Aggregate[]) => createPipeline({ backend, aggregates, ...options });
-  const world: World = {
-    clock,
-    backend,
-    pipeline: start(AGGREGATES),
-    restart(aggregates) {
-      world.pipeline = start(aggregates);
-    },
-  };
-  return world;
-}
-
-interface Sent {
-  readonly entity?: string;
-  readonly source?: string;
-  readonly type?: string;
-  readonly hour?: number;
-  readonly value?: number;
-  readonly received?: number;
-  readonly fields?: object;
-}
-
-/** Sends events of the day in one request at the time of the clock; with `received` as an import. Gives their ids. */
-async function send(world: World, events: readonly Sent[]): Promise<string[]> {
-  const imported = events.some(({ received }) => received !== undefined);
-  const records = events.map(
-    ({ entity = 'e', source = 's', type = 't', hour = 1, value: own = 1, received, fields }) => ({
-      ...{ source, event_type: type, entity_id: entity, payload: { value: own, ...fields } },
-      event_time: new Date(DAY + hour * HOUR_MS).toISOString(),
-      ...(received === undefined ? {} : { received_at: new Date(received).toISOString() }),
-    }),
-  );
-  const { results } = await world.pipeline.ingest({
-    ...{ body: new TextEncoder().encode(JSON.stringify(records)), format: 'json', mode: imported ? 'import' : 'live' },
-    ...{ receivedMs: world.clock.now(), requestId: 'r', principal: null, dryRun: false },
-  });
-  world.clock.ms += 1_000;
-  return results.map(({ event_id, status }) => {
-    expect(status).toBe('ACCEPTED');
-    return event_id as string;
-  });
-}
-
-/** Makes the next version of each metric of the day. */
-async function version(world: World, metrics?: string[]): Promise<void> {
-  const range = { start_time: '2025-12-31T00:00:00Z', end_time: '2026-01-03T00:00:00Z' };
-  await world.pipeline.replay({ ...range, ...(metrics ? { metrics } : {}) }, { principal: null, requestId: 'r' });
-  world.clock.ms += 1_000;
-  await workOff(world.pipeline);
-  world.clock.ms += 1_000;
-}
-
-async function explain(world: World, metric: string, query: Partial<ChangeQuery> = {}): Promise<ChangeExplanation> {
-  const asked = { metric, key: 'all', ...WINDOW, from: null, to: null, limit: 100, ...query };
-  const change = await world.pipeline.explainChange(asked);
-  expect(changeExplanationSchema.parse(change)).toEqual(change);
-  if (change.exact && change.delta !== null) {
-    const parts = change.classes.map(({ contribution }) => contribution ?? Number.NaN);
-    expect(parts.reduce((total, part) => total + part, 0)).toBe(change.delta);
-  }
-  return change;
-}
-
-const partsOf = ({ classes }: ChangeExplanation) =>
-  Object.fromEntries(classes.map((part) => [part.class, part.contribution]));
-const versionSide = (number: number) => ({ kind: 'VERSION', version: number }) as const;
-const NOW = { kind: 'NOW' } as const;
-const codes = ({ notes }: ChangeExplanation) => notes.map(({ code }) => code);
-
-/** A first version while the day is open, then one input of each class that ingest can make. */
-async function mixed(world: World): Promise<void> {
-  await send(world, [{ value: 10, hour: 1 }]);
-  await version(world);
-  world.clock.ms = DAY + 9 * HOUR_MS;
-  await send(world, [{ value: 20, hour: 2 }]);
-  world.clock.ms = DAY + 30 * HOUR_MS;
-  await send(world, [{ value: 40, hour: 3, source: 'ios_app' }]);
-  await send(world, [{ value: 80, hour: 4, received: DAY + 5 * HOUR_MS }]);
-  await version(world);
-}
+// Why a value changed, between versions, receive times and now; each class made by what really causes it.
 
 describe('the class of an input', () => {
   it('is LATE, ON_TIME or IMPORTED by when it was received, when the window ended, and when it was stored', async () => {
@@ -384,56 +273,5 @@ describe('a change', () => {
     const change = await explain(world, 'best', { from, to: NOW });
     expect(change).toMatchObject({ delta: null, exact: false, before: { value: null }, after: { value: 5 } });
     expect(change.classes).toMatchObject([{ class: 'LATE', came: 1, contribution: null }]);
-  });
-});
-
-describe('what is gone', () => {
-  it('a manifest whose list the index still has, by its hash, is replaced by that and noted', async () => {
-    const world = createWorld();
-    await mixed(world);
-    world.backend.stored.clear();
-    const change = await explain(world, 'count');
-    // The second list is proved by its hash; the first lacks the import, which claims an earlier receive time.
-    expect(change).toMatchObject({ exact: false, delta: 3, classes: [], events_total: 0 });
-    expect(change.why_not_exact).toContain('not known any more');
-    expect(codes(change)).toEqual(['MANIFEST_MISSING', 'MANIFEST_MISSING']);
-    const other = createWorld();
-    await send(other, [{}]);
-    await version(other);
-    other.clock.ms = DAY + 30 * HOUR_MS;
-    await send(other, [{ hour: 2 }]);
-    await version(other);
-    other.backend.stored.clear();
-    const mended = await explain(other, 'count');
-    expect([mended.exact, partsOf(mended)]).toEqual([true, { LATE: 1 }]);
-    expect(mended.notes.map(({ text }) => text).join()).toContain('same hash');
-  });
-
-  it('bytes: classes and counts are told, parts are not', async () => {
-    const world = createWorld();
-    await mixed(world);
-    world.backend.packs.clear();
-    const change = await explain(world, 'sum');
-    expect(change).toMatchObject({ exact: false, delta: 140, events_total: 3 });
-    expect(change.why_not_exact).toContain('raw log has no pack');
-    expect(change.classes.map(({ came }) => came)).toEqual([1, 1, 1]);
-    expect(codes(change)).toContain('RAW_MISSING');
-    // What needs no payload is as exact as before.
-    expect(partsOf(await explain(world, 'count'))).toEqual({ LATE: 1, ON_TIME: 1, IMPORTED: 1 });
-  });
-
-  it('a version that is not there is an error with its own code', async () => {
-    const world = createWorld();
-    await send(world, [{}]);
-    await expect(explain(world, 'sum')).rejects.toMatchObject({ code: 'VERSION_UNKNOWN' });
-    await version(world);
-    await expect(explain(world, 'sum')).rejects.toMatchObject({ code: 'VERSION_UNKNOWN' });
-    await expect(explain(world, 'sum', { from: versionSide(2), to: NOW })).rejects.toMatchObject({
-      code: 'VERSION_UNKNOWN',
-    });
-    await expect(explain(world, 'sum', { from: NOW, to: versionSide(1) })).rejects.toMatchObject({
-      code: 'REQUEST_INVALID',
-      path: '/from',
-    });
   });
 });

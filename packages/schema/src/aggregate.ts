@@ -120,6 +120,14 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
   };
 }
 
+/** The same metric by the calendar of another time zone. Throws KitError `CONFIG_INVALID` for a zone that is none. */
+export function inTimeZone(aggregate: Aggregate, timeZone: string): Aggregate {
+  const windows = createWindows(aggregate.window, timeZone);
+  const { metric, definition_version, group_by, unit, window, reads_payload } = aggregate;
+  const declared = { metric, definition_version, group_by, unit, window, time_zone: timeZone, reads_payload };
+  return { ...aggregate, ...declared, definition_hash: sha256Hex(canonicalize(declared)), windows };
+}
+
 function beginFold<State, Selected>(definition: AggregateDefinition<State, Selected>): AggregateFold {
   let state = definition.initial();
   return {

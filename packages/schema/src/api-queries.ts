@@ -9,8 +9,8 @@ export const timelineQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
   as_of: z.optional(time),
-  /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line. */
-  include: z.optional(z.enum(['body'])),
+  /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line; `deliveries` with their further receipts. */
+  include: z.optional(z.enum(['body', 'deliveries'])),
   ...page,
 });
 
@@ -35,7 +35,7 @@ export const selectionQuerySchema = z.strictObject({
   received_from: z.optional(time),
   received_to: z.optional(time),
   as_of: z.optional(time),
-  include: z.optional(z.enum(['body'])),
+  include: z.optional(z.enum(['body', 'deliveries'])),
   ...page,
 });
 

@@ -147,3 +147,17 @@ export function mainClass({ parts, differences }: UnitShare): ChangeClass {
   const [largest] = [...parts].sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   return largest?.[0] ?? differences[0]?.class ?? 'UNEXPLAINED';
 }
+
+const VALUE_CHARS_MAX = 64;
+
+/** The short plain values at the top of a payload, as text: what inputs may have in common. */
+export function plainFields(payload: unknown): Record<string, string> {
+  const found: Record<string, string> = {};
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return found;
+  for (const [name, value] of Object.entries(payload).slice(0, LIMITS.change_fields_looked_at_max)) {
+    if (typeof value === 'object' && value !== null) continue;
+    const text = String(value);
+    if (text.length <= VALUE_CHARS_MAX) found[name] = text;
+  }
+  return found;
+}

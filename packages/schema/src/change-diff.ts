@@ -1,7 +1,7 @@
 import type { ChangeClass, ChangeSide } from './change.ts';
 import { KitError } from './errors.ts';
 import { packStoredMs } from './pack.ts';
-import { formatEpochMs, parseTime } from './time.ts';
+import { formatEpochMs } from './time.ts';
 
 /** One input as the list of a value's inputs has it. Times are fixed-width UTC. */
 export interface ListedInput {
@@ -120,5 +120,10 @@ export function storedAt({ pack_id }: ListedInput): string {
 
 /** Received time minus event time in milliseconds, signed. */
 export function lagOf({ event_time, received_at }: ListedInput): number {
-  return (parseTime(received_at)?.epoch_ms ?? 0) - (parseTime(event_time)?.epoch_ms ?? 0);
+  return epochMs(received_at) - epochMs(event_time);
+}
+
+/** Whole milliseconds of a fixed-width time; far quicker than reading any form. */
+function epochMs(text: string): number {
+  return Date.parse(`${text.slice(0, 23)}Z`);
 }

@@ -9,6 +9,8 @@ import {
   EPOCH_MS_MIN,
   type EventExplanation,
   type EventView,
+  formatEpochMs,
+  LIMITS,
   type MetricView,
   parseTime,
   type RawEvent,
@@ -34,7 +36,7 @@ import {
   type Time,
   wire,
 } from './ask.ts';
-import { readRawEvents } from './raw-events.ts';
+import { type RawCallOptions, readRawEvents } from './raw-events.ts';
 import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
 import { makePlan, type ReplayPlan } from './replay-plan.ts';
 import { type ReportQuestions, reportQuestions } from './report-questions.ts';
@@ -48,19 +50,30 @@ import type {
   ValueSelection,
 } from './selections.ts';
 import { foldEvents, type Simulation } from './simulate.ts';
+import type { WhatIf } from './what-if.ts';
 
 export type { CallOptions, InvestigatorOptions, Time } from './ask.ts';
+export type { RawCallOptions } from './raw-events.ts';
 export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './replay-handle.ts';
 export type { ReplayPlan } from './replay-plan.ts';
 export type { LagSelection, ReportQuestions } from './report-questions.ts';
 export type * from './selections.ts';
 export type { SimulatedWindow, Simulation } from './simulate.ts';
+export type { WhatIf } from './what-if.ts';
 
 /** One rejected receipt or conflict. */
 export type Reject = RejectPage['rejects'][number];
 
 /** One replay as a listing has it: without its windows. */
 export type ListedReplay = ReplayPage['replays'][number];
+
+/** How a simulation is made. */
+export interface SimulateOptions extends CallOptions {
+  /** What is tried; without it the events are only folded. */
+  readonly whatIf?: WhatIf | undefined;
+  /** Events, and units, that each change lists. Default 100. */
+  readonly limit?: number | undefined;
+}
 
 /** Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`. */
 export interface Investigator extends ReportQuestions {
@@ -71,7 +84,7 @@ export interface Investigator extends ReportQuestions {
   /** All events of the selection: an entity's in order of event time, others by event day and request. */
   readTimeline(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<EventView>;
   /** The same with their received text, byte for byte. A stream cut short is an error, never an end. */
-  readEvents(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<RawEvent>;
+  readEvents(selection: TimelineSelection | RangeSelection, options?: RawCallOptions): AsyncIterable<RawEvent>;
   explainEvent(event: EventSelection, options?: CallOptions & { as_of?: Time | undefined }): Promise<EventExplanation>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
   getReceipt(
@@ -111,12 +124,13 @@ export interface Investigator extends ReportQuestions {
   redriveDeadLetters(messageIds?: readonly string[], options?: CallOptions): Promise<number>;
   /**
    * What a definition, for example a changed one, would give over stored raw events: folded here, with the backend's own
-   * windows and order. Writes nothing; holds the selected events in memory.
+   * windows and order. Writes nothing; holds the selected events in memory. With `whatIf` it tries another identity rule,
+   * choice among conflicting receipts, lateness cut-off, definition or time zone, and explains each window that would change.
    */
   simulate(
     aggregate: Aggregate,
     selection: TimelineSelection | RangeSelection,
-    options?: CallOptions,
+    options?: SimulateOptions,
   ): Promise<Simulation>;
 }
 
@@ -167,7 +181,7 @@ function eventQuestions(asking: Asking): EventQuestions {
   };
 }
 
-function rawEvents(asking: Asking, selection: TimelineSelection | RangeSelection, call: CallOptions = {}) {
+function rawEvents(asking: Asking, selection: TimelineSelection | RangeSelection, call: RawCallOptions = {}) {
   const route = selection.entity_id === undefined ? 'selection' : 'timeline';
   return readRawEvents(asking, route, { query: wire(selection), ...call });
 }
@@ -207,11 +221,16 @@ function valueQuestions(asking: Asking): ValueQuestions {
         return { items: page.versions, next: page.next_cursor };
       }),
     explainChange: (change, call) => ask(asking, 'explainChange', { query: wire(change), ...call }),
-    simulate: (aggregate, selection, call) => {
+    simulate: (aggregate, selection, call = {}) => {
       const bound = (time: Time | undefined) => (time === undefined ? undefined : parseTime(wireTime(time))?.epoch_ms);
       const startMs = bound(selection.start_time) ?? EPOCH_MS_MIN;
       const endMs = bound(selection.end_time) ?? EPOCH_MS_MAX + 1;
-      return foldEvents(aggregate, rawEvents(asking, selection, call), { startMs, endMs });
+      const { whatIf, limit = LIMITS.change_items_default, ...options } = call;
+      const asOf = formatEpochMs(bound(selection.as_of) ?? Date.now());
+      const deliveries = whatIf?.identity !== undefined || whatIf?.conflict !== undefined;
+      const events = rawEvents(asking, selection, { ...options, deliveries });
+      const trial = whatIf === undefined ? null : { whatIf, limit };
+      return foldEvents(aggregate, events, { range: { startMs, endMs, asOf }, trial });
     },
   };
 }

@@ -7,6 +7,7 @@ import {
   LIMITS,
   type ListedInput,
   packStoredMs,
+  plainFields,
 } from '@pik/schema';
 
 import type { EventRow } from '../ports/rows.ts';
@@ -102,18 +103,4 @@ function placesByPack(inputs: readonly SidedInput[], facts: readonly InputFacts[
 
 function withPacked(facts: InputFacts, { source, event_type, entity_id, imported, payload }: PackedRest): InputFacts {
   return { source, event_type, entity_id, imported, present: facts.present, fields: plainFields(payload) };
-}
-
-const VALUE_CHARS_MAX = 64;
-
-/** The short plain values at the top of a payload: what inputs may have in common. */
-function plainFields(payload: unknown): Record<string, string> {
-  const found: Record<string, string> = {};
-  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return found;
-  for (const [name, value] of Object.entries(payload).slice(0, LIMITS.change_fields_looked_at_max)) {
-    if (typeof value === 'object' && value !== null) continue;
-    const text = String(value);
-    if (text.length <= VALUE_CHARS_MAX) found[name] = text;
-  }
-  return found;
 }
