@@ -56,6 +56,8 @@ function createProgram(done: Done): Command {
   const program = new Command('pik')
     .description('A black box for event pipelines: keep every event, investigate it later.')
     .showHelpAfterError('(--help shows how)')
+    // Else `explain` would take the options of `explain change` for its own.
+    .enablePositionalOptions()
     .exitOverride();
   addServer(program, done);
   addSending(program, done);
@@ -120,7 +122,6 @@ function addAnswers(program: Command, done: Done): void {
     .option('--as-of <time>', 'as it was known at this receive time')
     .action((options) => events(options));
   const explaining = client(program, 'explain', 'what happened to one event; `explain change`: why a value changed')
-    .enablePositionalOptions()
     .argument('[event-id]')
     .option('--source <source>')
     .option('--type <type>')

@@ -122,7 +122,8 @@ function sideNotes({ before, after }: Loaded, aggregate: Aggregate | null): Find
     notes.push({ code: 'FUNCTIONS_CHANGED', text });
   }
   for (const { view } of [before, after]) {
-    if (!view.unsettled) continue;
+    // Now is never settled: saying so each time would say nothing.
+    if (!view.unsettled || view.kind === 'NOW') continue;
     const text = `When the value as of ${view.as_of} was folded, something received by then may still have been on its way.`;
     notes.push({ code: 'UNSETTLED', text });
   }
