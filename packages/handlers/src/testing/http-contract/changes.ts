@@ -67,6 +67,33 @@ export function changes(ask: Asking): void {
     expect(change.notes.map(({ code }) => code)).toContain('EVENTS_CUT');
   });
 
+  it('gives raw events with their further receipts, on both routes, when asked for', async () => {
+    const entity_id = `contract_change_${unique()}`;
+    const keyed = (value: number) => event({ entity_id, source: entity_id, idempotency_key: 'k', payload: { value } });
+    for (const value of [1, 2, 1]) await ask('/ingest', { body: text(keyed(value)) });
+    const range = `start_time=${DAY}T00:00:00Z&end_time=2025-12-29T00:00:00Z&source=${entity_id}`;
+    for (const path of [`/timeline?entity_id=${entity_id}`, `/selection?${range}`]) {
+      const { text: lines } = await ask(`${path}&include=deliveries`);
+      const [raw, end] = lines
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(end).toMatchObject({ end: true, count: 1 });
+      expect(JSON.parse(raw.body).payload).toEqual({ value: 1 });
+      expect(raw.deliveries_cut).toBe(false);
+      const further = raw.deliveries.map((one: { outcome: string; body: string }) => [
+        one.outcome,
+        JSON.parse(one.body).payload,
+      ]);
+      expect(further).toEqual([
+        ['CONFLICT', { value: 2 }],
+        ['DUPLICATE', { value: 1 }],
+      ]);
+      const { text: plain } = await ask(`${path}&include=body`);
+      expect(JSON.parse(plain.split('\n')[0] ?? '')).not.toHaveProperty('deliveries');
+    }
+  });
+
   it('refuses sides that are none, in the wrong order, or not there', async () => {
     const entity_id = `contract_change_${unique()}`;
     const { as_of } = await twoThenThree(entity_id);
