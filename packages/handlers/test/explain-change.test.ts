@@ -79,6 +79,22 @@ describe('the class of an input', () => {
     expect(units.units?.items).toMatchObject([{ unit: 'old', kind: 'WENT', class: 'EXPIRED', before: 1, after: 0 }]);
   });
 
+  it('is EXPIRED and LATE where an event expired and came again: another receipt is another input', async () => {
+    const world = createWorld({ indexRetentionMs: 48 * HOUR_MS });
+    const [first] = await send(world, [{ value: 1 }]);
+    world.clock.ms = DAY + 40 * HOUR_MS;
+    await version(world);
+    world.clock.ms = DAY + 60 * HOUR_MS;
+    const [again] = await send(world, [{ value: 1 }]);
+    expect(again).toBe(first);
+    const change = await explain(world, 'sum', { from: versionSide(1), to: NOW });
+    expect([change.delta, change.exact, partsOf(change)]).toEqual([0, true, { EXPIRED: -1, LATE: 1 }]);
+    expect(change.events.map(({ event_id, side }) => [event_id, side])).toEqual([
+      [first, 'WENT'],
+      [first, 'CAME'],
+    ]);
+  });
+
   it('is UNEXPLAINED where it went and nothing stored says why', async () => {
     const world = createWorld();
     await send(world, [{ value: 1 }, { value: 2, hour: 2 }]);
@@ -174,9 +190,11 @@ describe('a change', () => {
     });
     world.restart([doubled]);
     await version(world, ['sum']);
+    // Equal hashes are equal lists: neither bytes nor manifests are needed.
     world.backend.packs.clear();
+    world.backend.stored.clear();
     const change = await explain(world, 'sum');
-    expect([change.exact, change.delta, partsOf(change)]).toEqual([true, 3, { DEFINITION: 3 }]);
+    expect([change.exact, change.delta, partsOf(change), codes(change)]).toEqual([true, 3, { DEFINITION: 3 }, []]);
     expect(change.sentence).toContain('+3 by the new definition');
   });
 
@@ -253,6 +271,27 @@ describe('a change', () => {
     const unknown = await explain(world, 'sum');
     expect([unknown.exact, unknown.delta, partsOf(unknown)]).toEqual([false, 13, { LATE: null }]);
     expect(codes(unknown)).toContain('FUNCTIONS_CHANGED');
+  });
+
+  it('between versions of two definitions that are both gone is not told by a third', async () => {
+    const world = createWorld();
+    const times = (definition_version: number) =>
+      defineAggregate({
+        ...base,
+        metric: 'sum',
+        definition_version,
+        ...sumOf((input) => value(input) * definition_version),
+      });
+    await send(world, [{ value: 3 }]);
+    await version(world, ['sum']);
+    world.clock.ms = DAY + 30 * HOUR_MS;
+    await send(world, [{ value: 5, hour: 2 }]);
+    world.restart([times(2)]);
+    await version(world, ['sum']);
+    world.restart([times(3)]);
+    const change = await explain(world, 'sum');
+    expect([change.exact, change.delta, partsOf(change)]).toEqual([false, 13, { LATE: null }]);
+    expect(change.why_not_exact).toContain('has not the definition');
   });
 
   it('where nothing changed says so', async () => {

@@ -284,18 +284,19 @@ function settled({ sides, method, parts, base, units, contributions }: Found): A
   const delta = deltaOf(sides);
   const before = sides.before.value as number;
   if (delta === null) return unknown(method, NO_DELTA);
-  const all = new Map(parts);
-  if (base !== undefined && base !== before) all.set('DEFINITION', base - before);
-  const sum = plainSum([...all.values()]);
-  const size = Math.max(1, Math.abs(before), Math.abs(delta), ...[...all.values()].map(Math.abs));
+  const defined = base === undefined ? 0 : base - before;
+  const sum = defined + plainSum([...parts.values()]);
+  const size = Math.max(1, Math.abs(before), Math.abs(delta), ...[defined, ...parts.values()].map(Math.abs));
   if (Math.abs(sum - delta) > ROUNDING * size) {
     return unknown(method, `the parts sum to ${sum} and the values differ by ${delta}: ${MISFIT[method]}`);
   }
-  const names = [...all.keys()];
-  const balanced = balanceParts([...all.values()], delta);
+  // What the definition did is the difference of two values: no rounding of the others goes to it.
+  const balanced = balanceParts([...parts.values()], delta - defined);
+  const all = new Map([...parts.keys()].map((name, i) => [name, balanced[i] as number]));
+  if (defined !== 0) all.set('DEFINITION', defined);
   return {
     method,
-    parts: new Map(names.map((name, i) => [name, balanced[i] as number])),
+    parts: all,
     units: units ?? null,
     contributions: contributions ?? new Map(),
     why_not: null,
