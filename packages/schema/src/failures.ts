@@ -22,7 +22,7 @@ export const failureGroupSchema = z.object({
   receipts: z.int(),
   /** Share of the group's receipts that failed so, 0 to 1. */
   share: z.number(),
-  /** What the share is at least, with 97.5 % confidence (Wilson): the rank. */
+  /** What the share is at least, five standard deviations sure (Wilson): the rank. */
   share_low: z.number(),
   first_seen: z.string(),
   last_seen: z.string(),

@@ -3,6 +3,7 @@ import type { DuplicatesFigures } from '@pik/schema';
 import type { SliceRow } from '../ports/rows.ts';
 import { createGroups, type Groups } from './groups.ts';
 import { addTo, createHistogram, type Histogram, quantile } from './histogram.ts';
+import { createNumberIndex, createPlaceSet, type NumberIndex, type PlaceSet } from './number-index.ts';
 import { coverageOf, groupOf, isInScope, type ReportScope } from './report-scope.ts';
 import { entityAt, idAt, type ScannedEntry, scanEntries } from './slice-codec.ts';
 import { addToHour, createReceiptHours, hoursOf, type ReceiptHours, stormsOf } from './storms.ts';
@@ -11,8 +12,8 @@ interface DuplicatesTally {
   events: number;
   duplicates: number;
   conflicts: number;
-  /** The first 52 bits of the hash that all ids of an entity start with: two of a million entities share them once in 10,000 times. */
-  readonly entities: Set<number>;
+  /** Places of entities in the report's index. */
+  readonly entities: PlaceSet;
   readonly delay: Histogram;
 }
 
@@ -24,6 +25,8 @@ export interface DuplicatesTallies {
   /** Repeats per event; only of events that have any. */
   readonly repeats: Map<string, number>;
   readonly hours: ReceiptHours;
+  /** By the first 52 bits of the hash that all ids of an entity start with: of a million two share them once in 10,000 times. */
+  readonly entities: NumberIndex;
 }
 
 const WORST_EVENTS = 10;
@@ -32,7 +35,7 @@ const createTally = (): DuplicatesTally => ({
   events: 0,
   duplicates: 0,
   conflicts: 0,
-  entities: new Set(),
+  entities: createPlaceSet(),
   delay: createHistogram(),
 });
 
@@ -44,6 +47,7 @@ export function createDuplicatesTallies(scope: ReportScope, groupsMax: number): 
     groups: createGroups(createTally, groupsMax),
     repeats: new Map(),
     hours: createReceiptHours(),
+    entities: createNumberIndex(),
   };
 }
 
@@ -57,7 +61,7 @@ export function addReceipts(tallies: DuplicatesTallies, slice: SliceRow): void {
   scanEntries(slice.entries, (entry) => {
     if (coverage !== 'all' && !isInScope(entry, scope)) return;
     const group = coverage === 'all' ? whole : groups.of(groupOf(slice, scope, entry));
-    const entity = entityAt(slice.entries, entry.idAt);
+    const entity = tallies.entities.placeOf(entityAt(slice.entries, entry.idAt));
     addReceipt(total, entry, entity);
     if (group !== null) addReceipt(group, entry, entity);
     const isRepeat = entry.outcome !== 'ACCEPTED';

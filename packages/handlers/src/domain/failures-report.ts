@@ -6,6 +6,12 @@ import { type GroupName, groupOf, type ReportScope, timeGroup } from './report-s
 import type { SliceEntry } from './slice-codec.ts';
 import { wilsonLower } from './statistics.ts';
 
+/**
+ * How sure the rank of a rate is, in standard deviations. With the usual 1.96 a series with one receipt, which failed, would
+ * rank above one with 500 failures of 10,000.
+ */
+export const RANK_Z = 5;
+
 /** Receipts shown of each group of equal failures. */
 const SAMPLES = 5;
 
@@ -141,7 +147,7 @@ function groupView(
     count,
     receipts,
     share: count / receipts,
-    share_low: wilsonLower(count, receipts),
+    share_low: wilsonLower(count, receipts, RANK_Z),
     first_seen: formatEpochMs(tally.firstMs),
     last_seen: formatEpochMs(tally.lastMs),
     is_new: before === null ? null : !before.has(baseline),

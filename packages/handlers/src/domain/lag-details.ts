@@ -1,8 +1,9 @@
 import type { LagDetails } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
+import { type Column, createColumn } from './column.ts';
 import { createGroups, type Groups } from './groups.ts';
-import { addTo, createHistogram, type Histogram, quantile } from './histogram.ts';
+import { addTo, createHistogram, type Histogram, mergeInto, quantile } from './histogram.ts';
 import type { GroupName, ReportScope } from './report-scope.ts';
 import { idAt, type ScannedEntry } from './slice-codec.ts';
 
@@ -22,12 +23,13 @@ export interface WorstEvent {
 
 /** What only the receipts themselves tell of lag, in the making. */
 export interface DetailTallies {
-  readonly total: DetailTally;
+  /** What belongs to no group, since there are too many of them. */
+  readonly rest: DetailTally;
   readonly groups: Groups<DetailTally>;
   readonly worst: WorstEvent[];
   readonly worstMax: number;
   /** First arrivals, column by column: when received, when happened, of which series and group. */
-  readonly arrivals: { received: number[]; event: number[]; series: number[]; group: number[] };
+  readonly arrivals: { received: Column; event: Column; series: Column; group: Column };
   readonly seriesNo: Map<string, number>;
 }
 
@@ -41,11 +43,11 @@ export function createDetailTallies(options: { groupsMax: number; worstMax: numb
     lowest: null,
   });
   return {
-    total: create(),
+    rest: create(),
     groups: createGroups(create, options.groupsMax),
     worst: [],
     worstMax: options.worstMax,
-    arrivals: { received: [], event: [], series: [], group: [] },
+    arrivals: { received: createColumn(), event: createColumn(), series: createColumn(), group: createColumn() },
     seriesNo: new Map(),
   };
 }
@@ -72,10 +74,9 @@ export function addDetail(
   arrivals.series.push(series);
   arrivals.group.push(group?.no ?? 0);
   if (sent_ms !== null) {
-    for (const tally of group === null ? [tallies.total] : [tallies.total, group]) {
-      addTo(tally.produce, sent_ms - event_ms);
-      addTo(tally.transport, received_ms - sent_ms);
-    }
+    const tally = group ?? tallies.rest;
+    addTo(tally.produce, sent_ms - event_ms);
+    addTo(tally.transport, received_ms - sent_ms);
   }
   if (group !== null && (group.lowest === null || lag < group.lowest.lag)) {
     const event_id = idAt(slice.entries, entry.idAt);
@@ -107,13 +108,14 @@ export function lagDetails(tallies: DetailTallies): {
   total: LagDetails;
   of(name: GroupName): { details: LagDetails; lowest: DetailTally['lowest'] } | null;
 } {
-  const { arrivals } = tallies;
-  const inSeries = outOfOrder(arrivals.received, arrivals.event, arrivals.series);
-  const overAll = outOfOrder(arrivals.received, arrivals.event, null);
+  const [received, event] = [tallies.arrivals.received.values(), tallies.arrivals.event.values()];
+  const groups = tallies.arrivals.group.values();
+  const inSeries = outOfOrder(received, event, tallies.arrivals.series.values());
+  const overAll = outOfOrder(received, event, null);
   const counts = new Map<number, { series: number; over_all: number }>();
   const sum = { series: 0, over_all: 0 };
-  for (let i = 0; i < arrivals.group.length; i++) {
-    const no = arrivals.group[i] as number;
+  for (let i = 0; i < groups.length; i++) {
+    const no = groups[i] as number;
     let count = counts.get(no);
     if (count === undefined) {
       count = { series: 0, over_all: 0 };
@@ -131,13 +133,23 @@ export function lagDetails(tallies: DetailTallies): {
   });
   const byName = new Map(tallies.groups.entries().map(([name, tally]) => [JSON.stringify(name), tally]));
   return {
-    total: view(tallies.total, sum),
+    total: view(totalOf(tallies), sum),
     of(name) {
       const tally = byName.get(JSON.stringify(name));
       if (tally === undefined) return null;
       return { details: view(tally, counts.get(tally.no) ?? { series: 0, over_all: 0 }), lowest: tally.lowest };
     },
   };
+}
+
+/** All groups together, and what belongs to none. */
+function totalOf({ rest, groups }: DetailTallies): DetailTally {
+  const total: DetailTally = { no: 0, produce: createHistogram(), transport: createHistogram(), lowest: null };
+  for (const tally of [rest, ...groups.entries().map(([, one]) => one)]) {
+    mergeInto(total.produce, tally.produce);
+    mergeInto(total.transport, tally.transport);
+  }
+  return total;
 }
 
 function partOf(histogram: Histogram): LagDetails['produce'] {
@@ -156,21 +168,25 @@ function partOf(histogram: Histogram): LagDetails['produce'] {
  * Receipts of one receive time are one request: their order means nothing.
  */
 export function outOfOrder(
-  received: readonly number[],
-  event: readonly number[],
-  series: readonly number[] | null,
+  received: ArrayLike<number>,
+  event: ArrayLike<number>,
+  series: ArrayLike<number> | null,
 ): Uint8Array {
   const requests: Map<number, number>[] = [];
-  for (let i = 0; i < received.length; i++) {
+  // Receipts of one request mostly follow each other, so its place is looked up once for all of them.
+  for (let i = 0; i < received.length; ) {
     const no = series === null ? 0 : (series[i] as number);
+    const at = received[i] as number;
+    let latestMs = Number.NEGATIVE_INFINITY;
+    for (; received[i] === at && (series === null || series[i] === no); i++)
+      latestMs = Math.max(latestMs, event[i] as number);
     let latest = requests[no];
     if (latest === undefined) {
       latest = new Map();
       requests[no] = latest;
     }
-    const at = received[i] as number;
     const known = latest.get(at);
-    if (known === undefined || (event[i] as number) > known) latest.set(at, event[i] as number);
+    if (known === undefined || latestMs > known) latest.set(at, latestMs);
   }
   for (const latest of requests) {
     if (latest === undefined) continue;
@@ -182,10 +198,15 @@ export function outOfOrder(
       before = Math.max(before, own);
     }
   }
-  return Uint8Array.from(received, (at, i) => {
-    const latest = requests[series === null ? 0 : (series[i] as number)] as Map<number, number>;
-    return (event[i] as number) < (latest.get(at) as number) ? 1 : 0;
-  });
+  const found = new Uint8Array(received.length);
+  for (let i = 0; i < received.length; ) {
+    const no = series === null ? 0 : (series[i] as number);
+    const at = received[i] as number;
+    const before = requests[no]?.get(at) as number;
+    for (; received[i] === at && (series === null || series[i] === no); i++)
+      if ((event[i] as number) < before) found[i] = 1;
+  }
+  return found;
 }
 
 /** The tally of a group; null where there are too many. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { clockFault } from './clock-faults.ts';
 import { addTo, createHistogram } from './histogram.ts';
 import { outOfOrder } from './lag-details.ts';
+import { createNumberIndex, createPlaceSet } from './number-index.ts';
 import { decodeEntries, encodeEntries, entityAt, idAt, type SliceEntry, scanEntries } from './slice-codec.ts';
 import { addToHour, createReceiptHours, hoursOf, stormsOf } from './storms.ts';
 
@@ -26,6 +27,26 @@ it('out of order is what a naive count finds: an earlier request brought a later
       expect([...outOfOrder(received, event, null)]).toEqual(naive(false));
     }),
     { numRuns: 500 },
+  );
+});
+
+it('numbers are told apart as by a Set, and have the place at which they first came', () => {
+  const value = fc.oneof(
+    fc.integer({ min: 0, max: 20 }),
+    fc.maxSafeNat(),
+    fc.nat({ max: 40 }).map((n) => n * 2 ** 40),
+  );
+  fc.assert(
+    fc.property(fc.array(value, { maxLength: 3_000 }), fc.nat({ max: 3 }), (values, skip) => {
+      const index = createNumberIndex();
+      const set = createPlaceSet();
+      const places = values.map((one) => index.placeOf(one));
+      const first = [...new Set(values)];
+      expect(places).toEqual(values.map((one) => first.indexOf(one)));
+      for (const place of places.slice(skip)) set.add(place);
+      expect([index.size, set.size]).toEqual([first.length, new Set(values.slice(skip)).size]);
+    }),
+    { numRuns: 50 },
   );
 });
 

@@ -1,6 +1,6 @@
 import { LIMITS } from '@pik/schema';
 
-import { eventDays, type ReportScope } from '../domain/report-scope.ts';
+import { coverageOf, eventDays, type ReportScope } from '../domain/report-scope.ts';
 import { toRanges } from '../domain/sequences.ts';
 import { decodeEntries, type SliceEntry } from '../domain/slice-codec.ts';
 import type { SliceRow } from '../ports/rows.ts';
@@ -86,17 +86,37 @@ export async function* scanSlices(
   }
 }
 
-/** The same for single days; days that lie side by side are read in one go. */
-export async function* scanDays(
+/** All slices of a report, each once: with its receipts until the bound on these is met, then without, which is noted. */
+export async function* readWithReceipts(
   context: Context,
-  { source, event_type }: Omit<SliceScope, 'scope'>,
-  options: { days: Iterable<number>; limits: ReadLimits },
+  { scope, ...series }: SliceScope,
+  limits: ReadLimits,
 ): AsyncGenerator<SliceRow> {
-  const { limits } = options;
-  for (const [fromDay, last] of toRanges([...options.days])) {
-    if (limits.scansLeft < 0) return;
-    yield* scanSlices(context, { source, event_type }, { fromDay, toDay: last + 1, limits });
+  // By receive time any day may hold some of it: the days that do are looked for first, without their receipts.
+  const spans = scope.basis === 'event' ? [eventDays(scope)] : await daysInScope(context, { scope, ...series }, limits);
+  for (const { fromDay, toDay } of spans) {
+    const page = (cursor: string | null) =>
+      context.backend.index.listSlices({ fromDay, toDay, ...series, withEntries: limits.scansLeft > 0, cursor });
+    for await (const slice of readPages(page)) {
+      if (coverageOf(slice, scope) === 'none') continue;
+      if (limits.slicesLeft-- <= 0) {
+        note(limits, `only the first ${LIMITS.report_slices_max} slices of the range were read`);
+        return;
+      }
+      limits.scansLeft -= slice.accepted + slice.duplicates + slice.conflicts;
+      if (slice.entries.length === 0)
+        note(limits, `only ${LIMITS.report_scanned_receipts_max} receipts of the range were looked at one by one`);
+      yield slice;
+    }
   }
+}
+
+async function daysInScope(context: Context, slices: SliceScope, limits: ReadLimits) {
+  const days = new Set<number>();
+  for await (const slice of readSlices(context, slices, { ...limits, notes: limits.notes })) {
+    if (coverageOf(slice, slices.scope) !== 'none') days.add(slice.event_day);
+  }
+  return toRanges([...days]).map(([fromDay, last]) => ({ fromDay, toDay: last + 1 }));
 }
 
 function note(limits: ReadLimits, text: string): void {
