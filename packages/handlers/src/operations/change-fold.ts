@@ -14,8 +14,8 @@ import {
 import type { Context } from './context.ts';
 import { createPayloadReader, type PackedRest } from './payloads.ts';
 
-/** Inputs that are held with their payloads at a time. */
-const INPUTS_AT_ONCE = 5_000;
+/** Inputs that are held with their payloads at a time; the reader of packs has a bound of its own on their bytes. */
+const INPUTS_AT_ONCE = 50_000;
 /** EVENT rows that are asked for at a time. */
 const ROWS_AT_ONCE = 500;
 
