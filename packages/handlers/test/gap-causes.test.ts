@@ -126,6 +126,16 @@ describe('the cause of a gap', () => {
     expect(await theGap({ asOfMs })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
   });
 
+  it('numbers that came after the time asked about had not come then', async () => {
+    await run(async (hour) => void reading(hour));
+    const asOfMs = clock.ms;
+    clock.ms += HOUR;
+    // Some other event of the producer had the number, so nothing of this series was lost.
+    await send([reading(5, { event_type: 'meter.checked', producer: { id: PRODUCER, seq: 101 } })]);
+    expect(await theGap({ asOfMs })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
+    expect(await theGap()).toMatchObject({ cause: 'NOT_RECEIVED' });
+  });
+
   it('SOURCE_WIDE: the other series of the source was silent too; where it was not, it says nothing', async () => {
     await run(async () => {});
     const other = (hours: readonly number[]) =>
