@@ -52,7 +52,7 @@ export function gapsText(report: GapsReport): string {
         gap.findings[0]?.text ?? '',
       ]);
     lines.push(table(['from', 'to', 'series', '', report.grain, 'events', 'cause', 'why'], rows));
-  } else lines.push('No window is missing.');
+  } else lines.push(isJudged(report) ? 'No window is missing.' : 'No series of this range can be judged.');
   const hidden = report.gaps.length - ROWS_MAX;
   if (hidden > 0) lines.push(`and ${hidden} more gaps (--json has all)`);
   for (const { series, model, text, silence } of report.series.slice(0, ROWS_MAX)) {
@@ -62,6 +62,10 @@ export function gapsText(report: GapsReport): string {
   const judged = report.series.filter(({ model }) => model !== 'TOO_LITTLE_HISTORY').length;
   lines.push(`${counted(judged, 'series').replace(/ss$/, 's')} judged by ${report.grain}s of ${report.time_zone}.`);
   return [...lines, ...report.notes.map((note) => `note: ${note}`)].join('\n');
+}
+
+function isJudged({ series }: GapsReport): boolean {
+  return series.some(({ model }) => model !== 'TOO_LITTLE_HISTORY');
 }
 
 /** How complete each event day is. */

@@ -140,6 +140,17 @@ export function reports(ask: Asking): void {
       );
     });
 
+    it('G18: log and index agree on receipts that were sent again', async () => {
+      const faults: Json[] = [];
+      let cursor = '';
+      do {
+        const { json } = await ask(`/verify${cursor && `?cursor=${cursor}`}`);
+        faults.push(...json.faults);
+        cursor = json.next_cursor ?? '';
+      } while (cursor !== '');
+      expect(faults).toEqual([]);
+    });
+
     it('without a mended text the same bytes are read again, and what cannot be sent again is refused whole', async () => {
       const [original, , , accepted] = rejected;
       const pack_id = receiptPath(original).split('/')[2] as string;
