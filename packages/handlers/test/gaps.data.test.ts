@@ -110,7 +110,7 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
           return `{"idempotency_key":"${version}.${i}",${line.slice(1)}`;
         }),
       );
-    }, 120_000);
+    }, 300_000);
     const DAYS = { ...HOURS, grain: 'day', timeZone: 'America/New_York' } as const;
 
     it.each([['source'], ['source', 'event_type']] as const)(
