@@ -9,6 +9,8 @@ interface NodeZlib {
 
 /** The lowest level: events repeat each other so much that higher ones save little and take twice as long. */
 const LEVEL = 1;
+/** Room for a batch in one piece: each further piece costs a turn of the thread pool. */
+const CHUNK_BYTES = 128 * 1024;
 
 /** Compresses off this thread; null where the host cannot. */
 export type Gzip = (data: Bytes) => Promise<Bytes>;
@@ -27,6 +29,8 @@ export function findGzip(): Gzip | null {
 function nativeGzip(zlib: NodeZlib): Gzip {
   return (data) =>
     new Promise((resolve, reject) => {
-      zlib.gzip(data, { level: LEVEL }, (error, zipped) => (error === null ? resolve(zipped) : reject(error)));
+      zlib.gzip(data, { level: LEVEL, chunkSize: CHUNK_BYTES }, (error, zipped) =>
+        error === null ? resolve(zipped) : reject(error),
+      );
     });
 }

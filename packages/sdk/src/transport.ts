@@ -20,18 +20,52 @@ export interface TransportOptions {
   readonly gzipBytesMin: number;
 }
 
-const encoder = new TextEncoder();
 const gzip = findGzip();
 
-/** Makes the bytes of a batch out of its NDJSON, compressed from a size on. */
+/** Makes the bytes of a batch out of its records: NDJSON, compressed from a size on. */
 export async function toWire(
-  text: string,
+  records: Records,
   eventIds: readonly (string | null)[],
   gzipBytesMin: number,
 ): Promise<WireBatch> {
-  const body = encoder.encode(text);
-  if (body.length < gzipBytesMin || gzip === null) return { body, gzip: false, eventIds };
-  return { body: await gzip(body), gzip: true, eventIds };
+  const plain = encode(records);
+  const isLarge = gzip !== null && plain.length >= gzipBytesMin;
+  const body = isLarge ? await gzip(plain) : plain.slice();
+  if (plain.buffer.byteLength <= SPACE_BYTES_MAX) spaces.push(new Uint8Array(plain.buffer));
+  return { body, gzip: isLarge, eventIds };
+}
+
+/** Records by their number in the batch; the same text whenever it is asked for. */
+export interface Records {
+  readonly count: number;
+  readonly recordAt: (number: number) => string;
+}
+
+const encoder = new TextEncoder();
+const NEWLINE = 0x0a;
+/** Used again by batch after batch: fresh memory of this size costs more than what is done with it. */
+const spaces: Uint8Array<ArrayBuffer>[] = [];
+const SPACE_BYTES_MAX = 4_000_000;
+const SPACE_BYTES_MIN = 64_000;
+
+/** One record after the other: a text of them all would be made only to be copied. */
+function encode({ count, recordAt }: Records): Uint8Array<ArrayBuffer> {
+  let space = spaces.pop() ?? new Uint8Array(SPACE_BYTES_MIN);
+  let length = 0;
+  for (let i = 0; i < count; i++) {
+    const record = recordAt(i);
+    // A character is at most three bytes.
+    if (space.length - length <= record.length * 3) space = grown(space, length + record.length * 3 + 1);
+    length += encoder.encodeInto(record, space.subarray(length)).written;
+    if (i < count - 1) space[length++] = NEWLINE;
+  }
+  return space.subarray(0, length);
+}
+
+function grown(space: Uint8Array<ArrayBuffer>, bytesMin: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(bytesMin, space.length * 2));
+  larger.set(space);
+  return larger;
 }
 
 /** What an answer says of a batch: for each record, in order, its result, or null where the answer does not name it. */
