@@ -14,7 +14,14 @@ const alias = Object.entries(compilerOptions.paths).map(([name, [file]]) => ({
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ['packages/*/{src,test}/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/*/src/**/*.test.ts'],
+    include: [
+      'packages/*/{src,test}/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'examples/*/src/**/*.test.ts',
+      'deploy/test/**/*.test.ts',
+    ],
+    // They need an emulator: `npm run test:aws`.
+    exclude: ['**/node_modules/**', '**/dist/**', '**/*.aws.test.ts'],
     typecheck: { enabled: false },
     pool: 'forks',
     maxWorkers: 2,

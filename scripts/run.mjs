@@ -12,6 +12,7 @@ const TARGETS = {
   demo: ['node', 'examples/demo/src/main.ts'],
   start: ['node', 'packages/cli/dist/main.js', 'serve'],
   test: ['vitest', 'run'],
+  'test:aws': ['vitest', 'run', '--config', 'vitest.aws.config.ts'],
   verify: ['node', 'scripts/verify.mjs'],
 };
 

@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/local.ts', 'src/testing.ts'],
+  entry: ['src/index.ts', 'src/aws.ts', 'src/local.ts', 'src/testing.ts', 'src/testing-aws.ts'],
   format: ['esm'],
   dts: true,
   target: 'node22',

@@ -1,5 +1,5 @@
 export { createPipeline } from './create-pipeline.ts';
-export { createApp } from './http/app.ts';
+export { createApp } from './http/create-app.ts';
 export { type Context, createContext, type PipelineOptions } from './operations/context.ts';
 export { rebuildIndex } from './operations/rebuild.ts';
 export { type RestoreSummary, restoreHistory } from './operations/restore-history.ts';

@@ -21,6 +21,8 @@ import type {
   VersionPage,
 } from '@pik/schema';
 
+import type { QueuedMessage } from './ports/history-rows.ts';
+
 /** One ingest request, after transport: decompressed bytes, and what the transport knows of it. */
 export interface IngestRequest {
   readonly body: Uint8Array;
@@ -127,16 +129,33 @@ export interface Requester {
   readonly requestId: string;
 }
 
-/** How messages are taken from the queue. */
-export interface WorkOptions {
-  /** How long a message is kept from others; prolonged while it is in work. Default 60,000 ms. */
-  readonly visibilityMs?: number;
+/** What becomes of a message that fails. */
+export interface ProcessOptions {
   /** Wait before a failed message comes again, doubled with each failure and spread by chance. Default 1,000 ms. */
   readonly retryDelayMs?: number;
 }
 
+/** How messages are taken from the queue. */
+export interface WorkOptions extends ProcessOptions {
+  /** How long a message is kept from others; prolonged while it is in work. Default 60,000 ms. */
+  readonly visibilityMs?: number;
+}
+
+/** What became of one message; `LOST`: its receipt is worthless by now, and another delivery of it is on its way. */
+export type ProcessResult = 'DONE' | 'RETRIED' | 'DEAD' | 'LOST';
+
 /** What became of one message; `IDLE`: there was none. */
-export type WorkResult = 'IDLE' | 'DONE' | 'RETRIED' | 'DEAD' | 'LOST';
+export type WorkResult = 'IDLE' | ProcessResult;
+
+/** Which packs a sweep looks at. */
+export interface SweepOptions {
+  /** Younger packs may still be in work: the longest time a request can take, plus a minute. */
+  readonly minAgeMs: number;
+  /** How far before the last sweep's end to look again, for packs whose append took long or whose clock differed. */
+  readonly lookBackMs: number;
+  /** Asked before each pack: true ends the sweep there, and the next one goes on. */
+  readonly stop?: () => boolean;
+}
 
 /** What a sweep did. */
 export interface SweepSummary {
@@ -149,18 +168,20 @@ export interface SweepSummary {
   readonly packs_pending: number;
 }
 
-/** The whole kit behind one object: what the HTTP app, a Lambda entry or a test calls. */
-export interface Pipeline {
-  /** Rejects unless log and index answer. */
-  ready(): Promise<void>;
+/** What keeps and admits events. */
+export interface IngestPipeline {
   /**
    * Says that a request has arrived at this time, before its body is read: until the returned function is called, no
    * answer as of a later time counts as settled.
    */
   arriving(receivedMs: number): () => void;
   ingest(request: IngestRequest): Promise<IngestAnswer>;
-  /** Admits packs that a crash left without an outcome and that are older than `minAgeMs`. */
-  sweep(options: { minAgeMs: number; lookBackMs: number }): Promise<SweepSummary>;
+}
+
+/** What answers questions, and writes nothing. */
+export interface InvestigatePipeline {
+  /** Rejects unless log and index answer. */
+  ready(): Promise<void>;
   timeline(query: TimelineQuery): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
   rawEvents(query: TimelineQuery): AsyncIterable<string>;
@@ -176,16 +197,41 @@ export interface Pipeline {
   metrics(): MetricView[];
   computeAggregate(query: ComputeQuery): Promise<Computed>;
   versions(query: VersionsQuery): Promise<VersionPage>;
+  getReplay(replayId: string): Promise<ReplayView>;
+  listReplays(query: PageQuery): Promise<ReplayPage>;
+}
+
+/** What sends past events again, and looks after the messages that could not be processed. */
+export interface ReplayPipeline {
   /** One part of a replay: recorded before it acts, idempotent by id and cursor. */
   replay(body: ReplayBody, requester: Requester): Promise<ReplayAnswer>;
   planReplay(body: ReplayBody): Promise<ReplayPlanPage>;
-  getReplay(replayId: string): Promise<ReplayView>;
-  listReplays(query: PageQuery): Promise<ReplayPage>;
   cancelReplay(replayId: string): Promise<ReplayView>;
   listDeadLetters(query: PageQuery): Promise<DeadLetterPage>;
   /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
   redrive(messageIds?: readonly string[]): Promise<number>;
+}
+
+/** What processes messages. */
+export interface ProcessPipeline {
+  /** Rejects unless log and index answer. */
+  ready(): Promise<void>;
   /** Takes one message from the queue and processes it. */
   work(options?: WorkOptions): Promise<WorkResult>;
+  /**
+   * Processes a message that the caller took from the queue, and deletes itself when this gives `DONE`. Rejects where a
+   * failed message could not even be given back: it must not be deleted then.
+   */
+  process(message: QueuedMessage, options?: ProcessOptions): Promise<ProcessResult>;
+}
+
+/** What admits what a crash left behind. */
+export interface SweepPipeline {
+  /** Admits packs without an outcome that are older than `minAgeMs`. */
+  sweep(options: SweepOptions): Promise<SweepSummary>;
+}
+
+/** The whole kit behind one object: what the HTTP app or a test calls. */
+export interface Pipeline extends IngestPipeline, InvestigatePipeline, ReplayPipeline, ProcessPipeline, SweepPipeline {
   close(): Promise<void>;
 }

@@ -8,7 +8,7 @@ export {
   type FaultyBackend,
 } from './testing/faulty-backend.ts';
 export { CONTRACT_AGGREGATES } from './testing/http-contract/contract-aggregates.ts';
-export { describeHttpContract, type OpenedHttp } from './testing/http-contract.ts';
+export { describeHttpContract, type HttpContractOptions, type OpenedHttp } from './testing/http-contract.ts';
 export {
   createMemoryBackend,
   createMemoryFiles,

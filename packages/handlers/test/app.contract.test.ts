@@ -7,7 +7,7 @@ import { SCOPES, type Scope } from '@pik/schema';
 
 import { openLocalBackend } from '../src/backends/local/open.ts';
 import { createPipeline } from '../src/create-pipeline.ts';
-import { createApp } from '../src/http/app.ts';
+import { createApp } from '../src/http/create-app.ts';
 import { createTelemetry } from '../src/telemetry/create-telemetry.ts';
 import { CONTRACT_AGGREGATES } from '../src/testing/http-contract/contract-aggregates.ts';
 import { describeHttpContract } from '../src/testing/http-contract.ts';

@@ -11,7 +11,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { createPipeline } from '../src/create-pipeline.ts';
-import { createApp } from '../src/http/app.ts';
+import { createApp } from '../src/http/create-app.ts';
 import type { Pipeline } from '../src/pipeline.ts';
 import { silentTelemetry } from '../src/ports/telemetry.ts';
 import { createMemoryBackend } from '../src/testing/memory-backend.ts';

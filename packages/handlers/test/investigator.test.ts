@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createInvestigator, type Investigator } from '../../sdk/src/investigator.ts';
 
 import { createPipeline } from '../src/create-pipeline.ts';
-import { createApp } from '../src/http/app.ts';
+import { createApp } from '../src/http/create-app.ts';
 import type { Pipeline } from '../src/pipeline.ts';
 import { silentTelemetry } from '../src/ports/telemetry.ts';
 import { createMemoryBackend, type MemoryBackend } from '../src/testing/memory-backend.ts';

@@ -55,6 +55,7 @@ const REQUEST_CODES = {
   REPLAY_CANCELLED: final(409, 'The replay was cancelled; it sends nothing more.'),
   PLAN_STALE: final(409, 'The selection or a version has moved since the plan; nothing was sent.'),
   WINDOW_TOO_LARGE: final(422, 'The window has more inputs than the limit; it is not computed in part.'),
+  ANSWER_TOO_LARGE: final(422, 'The answer is larger than this deployment can send; ask for fewer items at once.'),
   CLIENT_GONE: final(400, 'The client went away before its body had arrived.'),
 } as const satisfies Record<string, ErrorInfo>;
 
@@ -64,6 +65,7 @@ const BACKEND_CODES = {
   RAW_LOG_UNAVAILABLE: retry(503, 'The raw log cannot be written or read; nothing was acknowledged.'),
   STORAGE_FULL: retry(503, 'The storage is full; nothing was acknowledged.'),
   PENDING: retry(503, 'The bytes are durable but not yet admitted; sending them again is safe.'),
+  KEYS_UNAVAILABLE: retry(503, 'The API keys cannot be read, so nobody is let in; nothing was acknowledged.'),
   SHUTTING_DOWN: retry(503, 'The server is stopping.'),
   RAW_EXISTS: final(500, 'Another object is already stored under this raw key.'),
   RAW_MISSING: final(500, 'The index names a pack that the raw log does not have.'),

@@ -201,6 +201,8 @@ export const replayMessageSchema = z.object({
   /** The same for every delivery of this message; made of replay, part and place. */
   message_id: z.string(),
   replay_id: z.string(),
+  /** The request that recorded the replay; absent from messages of earlier releases. */
+  request_id: z.optional(z.string()),
   as_of: z.string(),
   events: z.array(messageEventSchema),
   recompute: z.array(messageWindowSchema),

@@ -1,4 +1,4 @@
-import { KitError, type RawEvent } from '@pik/schema';
+import { KitError, LIMITS, type RawEvent } from '@pik/schema';
 
 import { type Asking, type CallOptions, type Query, send } from './ask.ts';
 import { callError } from './connection.ts';
@@ -9,16 +9,26 @@ type StreamLine = RawEvent & {
   error?: { code: 'RAW_MISSING' | 'RAW_CORRUPT'; detail: string };
 };
 
-/** Events with their received text, page by page. A stream that is cut short is an error, never an end. */
+/**
+ * Events with their received text, page by page. A stream that is cut short is an error, never an end. Where a page is
+ * larger than the deployment can answer, smaller ones are asked for from there on.
+ */
 export async function* readRawEvents(
   asking: Asking,
   route: 'timeline' | 'selection',
   { query, ...options }: CallOptions & { query: Query },
 ): AsyncGenerator<RawEvent> {
   let cursor: string | null | undefined;
+  let limit = query.limit;
   do {
-    const question = { ...options, query: { ...query, include: 'body', cursor: cursor ?? undefined } };
-    const response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }));
+    const question = { ...options, query: { ...query, limit, include: 'body', cursor: cursor ?? undefined } };
+    let response: Response;
+    try {
+      response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }));
+    } catch (error) {
+      limit = smallerPage(error, limit);
+      continue;
+    }
     cursor = undefined;
     for await (const line of readLines(response)) {
       const value = JSON.parse(line) as StreamLine;
@@ -28,6 +38,13 @@ export async function* readRawEvents(
     }
     if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was cut short');
   } while (cursor !== null);
+}
+
+/** Half of a page that was too large to be answered. Throws every other error on. */
+function smallerPage(error: unknown, limit: Query[string]): number {
+  const asked = Number(limit ?? LIMITS.page_items_default);
+  if (!KitError.is(error) || error.code !== 'ANSWER_TOO_LARGE' || !(asked > 1)) throw error;
+  return Math.floor(asked / 2);
 }
 
 async function* readLines(response: Response): AsyncGenerator<string> {

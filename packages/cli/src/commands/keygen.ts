@@ -12,10 +12,13 @@ export function keygen(options: { name: string; scopes: string; json?: boolean }
     throw new KitError('REQUEST_INVALID', `there is no scope ${unknown}; there are ${SCOPES.join(', ')}`);
   const key = `pik_${randomBytes(32).toString('base64url')}`;
   const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes };
+  // As the deployed stack takes it, beside the others in its parameter ApiKeys.
+  const parameter = `${entry.name}:${scopes.join('+')}:${entry.key_sha256}`;
   const session = options.json === undefined ? { url: '' } : { url: '', json: options.json };
   print(
     session,
     { key, ...entry },
-    () => `key, shown this once:\n  ${key}\nfor apiKeys in pik.config.ts:\n  ${JSON.stringify(entry)}`,
+    () =>
+      `key, shown this once:\n  ${key}\nfor apiKeys in pik.config.ts:\n  ${JSON.stringify(entry)}\nfor ApiKeys of a stack:\n  ${parameter}`,
   );
 }

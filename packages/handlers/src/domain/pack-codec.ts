@@ -1,26 +1,6 @@
-import { formatEpochMs } from '@pik/schema';
+import { type Envelope, formatEpochMs } from '@pik/schema';
 
 import type { Arrival } from './admit.ts';
-
-/** One line of a pack: a receipt with what was known before its outcome, and its text exactly as received. */
-export interface Envelope {
-  readonly received_at: string;
-  readonly request_id: string;
-  readonly line: number;
-  readonly principal: string | null;
-  readonly imported: boolean;
-  readonly event_id: string | null;
-  readonly reject_code: string | null;
-  readonly source: string | null;
-  readonly event_type: string | null;
-  readonly entity_id: string | null;
-  readonly event_time: string | null;
-  readonly payload_hash: string | null;
-  /** The received text, where it is UTF-8. */
-  readonly body?: string;
-  /** The received bytes, where they are not. */
-  readonly body_base64?: string;
-}
 
 /** What all lines of a pack share. */
 export interface PackHead {

@@ -161,8 +161,13 @@ export function typeName(value: unknown): string {
   return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-/** The fault behind an error of the canonical form, under the payload's own path. */
+/** A path is made of the record's own names, and is listed with every rejection. */
+const PATH_CHARS_MAX = 500;
+
+/** The fault behind an error of the canonical form, under the payload's own path; a very long one is cut. */
 export function canonicalFault(error: unknown, payloadName: string): Fault {
   if (!KitError.is(error)) throw error;
-  return new Fault(error.code as RejectCode, `/${payloadName}${error.path ?? ''}`, error.message);
+  const path = `/${payloadName}${error.path ?? ''}`;
+  const listed = path.length > PATH_CHARS_MAX ? `${path.slice(0, PATH_CHARS_MAX).toWellFormed()}…` : path;
+  return new Fault(error.code as RejectCode, listed, error.message);
 }

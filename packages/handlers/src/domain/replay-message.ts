@@ -15,6 +15,8 @@ import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 /** What the messages of one part of a replay share. */
 export interface MessageHead {
   readonly replayId: string;
+  /** The request that recorded the replay: by it a line of the processor is found from one of the API. */
+  readonly requestId: string;
   readonly asOfMs: number;
   /** Tells the messages of this part from those of another. */
   readonly part: string;
@@ -141,12 +143,13 @@ function emptyDraft(): Draft {
   return { events: [], windows: [], windowTexts: [], count: 0, bytes: 512 };
 }
 
-function finish(draft: Draft, { replayId, asOfMs, part }: MessageHead, number: number): BuiltMessage {
+function finish(draft: Draft, { replayId, requestId, asOfMs, part }: MessageHead, number: number): BuiltMessage {
   const message_id = `${replayId}.${part}.${number}`;
   const known: Omit<ReplayMessage, 'events' | 'recompute'> = {
     kind: 'replay',
     message_id,
     replay_id: replayId,
+    request_id: requestId,
     as_of: formatEpochMs(asOfMs),
   };
   // The parts are JSON already; making them twice would cost more than the walk.

@@ -1,9 +1,9 @@
-import { LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
+import { type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
 
 import type { DeliveryRow, EventRow, FailureRow, PackRow, SliceRow } from '../ports/rows.ts';
 import type { Arrival } from './admit.ts';
 import type { Verdict } from './classify.ts';
-import { type Envelope, envelopeOf } from './pack-codec.ts';
+import { envelopeOf } from './pack-codec.ts';
 
 /** One thing that is not as it was written. */
 export type VerifyFault = VerifyPage['faults'][number];

@@ -1,6 +1,6 @@
 import { LIMITS } from '@pik/schema';
 
-import type { SelectionQuery } from '../pipeline.ts';
+import type { InvestigatePipeline, SelectionQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
 import { ndjson } from './ndjson.ts';
@@ -8,16 +8,17 @@ import { invalid } from './query.ts';
 import { readAsOf, readInstant } from './query-time.ts';
 
 /** `GET /aggregates`. */
-export const listMetrics: Handler<'metricList'> = ({ pipeline }) => json({ metrics: pipeline.metrics() });
+export const listMetrics: Handler<'metricList', InvestigatePipeline> = ({ pipeline }) =>
+  json({ metrics: pipeline.metrics() });
 
 /** `GET /aggregates/compute`. */
-export const compute: Handler<'compute'> = async ({ pipeline }, { query }) => {
+export const compute: Handler<'compute', InvestigatePipeline> = async ({ pipeline }, { query }) => {
   const { metric, key, window_start } = query;
   return json(await pipeline.computeAggregate({ metric, key, window_start, asOfMs: readAsOf(query) }));
 };
 
 /** `GET /aggregates/versions`. */
-export const listVersions: Handler<'versions'> = async ({ pipeline }, { query }) =>
+export const listVersions: Handler<'versions', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(
     await pipeline.versions({
       metric: query.metric,
@@ -29,7 +30,7 @@ export const listVersions: Handler<'versions'> = async ({ pipeline }, { query })
   );
 
 /** `GET /selection`. */
-export const select: Handler<'selection'> = async ({ pipeline }, { query }) => {
+export const select: Handler<'selection', InvestigatePipeline> = async ({ pipeline }, { query }) => {
   const selection = selectionQuery(query);
   return query.include === 'body'
     ? ndjson(pipeline.selectRawEvents(selection))

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import type { Pipeline } from '../pipeline.ts';
 import type { LogFields, Telemetry } from '../ports/telemetry.ts';
 import { createFakePipeline } from '../testing/fake-pipeline.ts';
-import { type AppOptions, createApp } from './app.ts';
+import type { AppOptions } from './app.ts';
+import { createApp } from './create-app.ts';
 
 const PACK = '0199b2a0-0000-7000-8000-000000000000';
 const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

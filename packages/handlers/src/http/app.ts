@@ -6,23 +6,24 @@ import type { Pipeline } from '../pipeline.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { toResponse } from './answer.ts';
 import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
-import type { Answer, Handler, Notes, Services } from './call.ts';
-import { HANDLERS } from './handlers.ts';
+import type { Answer, Handler, Handlers, Notes, Services } from './call.ts';
 import { checkHost } from './hosts.ts';
 import { faultOf, problem } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { logFailure, logRequest } from './request-log.ts';
 
 /** What an app is made of. */
-export interface AppOptions {
-  readonly pipeline: Pipeline;
+export interface AppOptions<P = Pipeline> {
+  readonly pipeline: P;
   readonly telemetry: Telemetry;
   /** Without keys every scope is open: bind such a server to loopback only. */
   readonly apiKeys?: readonly ApiKey[] | undefined;
+  /** Who may pass, in place of keys: for deployments in front of which somebody else asks who is calling. */
+  readonly authenticate?: Authenticate | undefined;
   /** Host names, without ports, under which the app may be called. Default: any, for callers in the same process. */
   readonly allowedHosts?: readonly string[] | undefined;
   /** Milliseconds since the epoch: when a request arrived. Default: the system's clock. */
-  readonly now?: (() => number) | undefined;
+  readonly now?: ((request: Request) => number) | undefined;
   /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
   readonly metricsText?: (() => Promise<string>) | undefined;
 }
@@ -34,26 +35,29 @@ export interface App {
 }
 
 interface Server {
-  readonly services: Services;
+  readonly services: Services<never>;
+  readonly handlers: Handlers<never>;
   readonly telemetry: Telemetry;
   readonly authenticate: Authenticate;
   readonly allowedHosts: readonly string[] | undefined;
-  readonly now: () => number;
+  readonly now: (request: Request) => number;
 }
 
 /** The routes of one path by method. A Map, since any word may come as a method, `constructor` too. */
 type Methods = ReadonlyMap<string, RouteName>;
 
 /**
- * Makes the app over a pipeline.
+ * Makes an app that answers the routes for which there are handlers, over a pipeline or the part of one that they need.
+ * It knows the methods of all the others, and answers `NOT_FOUND` where it is asked for one.
  *
  * @throws KitError `CONFIG_INVALID` for keys that cannot be used.
  */
-export function createApp(options: AppOptions): App {
+export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): App {
   const server: Server = {
-    services: { pipeline: options.pipeline, metricsText: options.metricsText ?? null },
+    services: { pipeline: options.pipeline as never, metricsText: options.metricsText ?? null },
+    handlers: handlers as Handlers<never>,
     telemetry: options.telemetry,
-    authenticate: createAuthenticate(options.apiKeys),
+    authenticate: options.authenticate ?? createAuthenticate(options.apiKeys),
     allowedHosts: options.allowedHosts,
     now: options.now ?? Date.now,
   };
@@ -116,7 +120,7 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
   const visit: Visit = {
     request,
     requestId: v7(),
-    receivedMs: server.now(),
+    receivedMs: server.now(request),
     route: match.methods.get(request.method) ?? null,
     match,
     notes: { bytes_in: 0 },
@@ -131,10 +135,11 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   const { request, requestId, receivedMs, route, notes } = visit;
   checkHost(request, server.allowedHosts);
   if (route === null) return withoutRoute(request, allowedMethods(visit.match));
-  const principal = server.authenticate(request, ROUTES[route].scope);
+  const principal = await server.authenticate(request, ROUTES[route].scope);
   visit.principal = principal;
+  const handler = server.handlers[route] as Handler<RouteName, never> | undefined;
+  if (handler === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
   const query = parseQuery(route, request.url);
-  const handler = HANDLERS[route] as Handler<RouteName>;
   return handler(server.services, {
     request,
     requestId,

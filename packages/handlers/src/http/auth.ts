@@ -12,7 +12,7 @@ export interface ApiKey {
 }
 
 /** Who may pass: the name of the key, or null where no key is asked for. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
-export type Authenticate = (request: Request, scope: Scope | null) => string | null;
+export type Authenticate = (request: Request, scope: Scope | null) => string | null | Promise<string | null>;
 
 /**
  * Makes the gate of an app. Without keys it is open: such a server must be reachable by its own machine only.

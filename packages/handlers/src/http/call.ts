@@ -2,9 +2,9 @@ import type { ROUTES, RouteName, Status } from '@pik/schema';
 
 import type { Pipeline } from '../pipeline.ts';
 
-/** What the handlers call. */
-export interface Services {
-  readonly pipeline: Pipeline;
+/** What the handlers call: a whole pipeline, or the part that they need. */
+export interface Services<P = Pipeline> {
+  readonly pipeline: P;
   /** The metrics in the Prometheus text format, where this process keeps any. */
   readonly metricsText: (() => Promise<string>) | null;
 }
@@ -46,4 +46,10 @@ export interface Answer {
 }
 
 /** What answers one route. */
-export type Handler<N extends RouteName> = (services: Services, call: Call<N>) => Answer | Promise<Answer>;
+export type Handler<N extends RouteName, P = Pipeline> = (
+  services: Services<P>,
+  call: Call<N>,
+) => Answer | Promise<Answer>;
+
+/** What answers some routes. */
+export type Handlers<P = Pipeline> = { readonly [N in RouteName]?: Handler<N, P> };

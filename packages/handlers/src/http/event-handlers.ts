@@ -1,6 +1,6 @@
 import { isPackId, LIMITS, parseEventId, type ReceiptAddress } from '@pik/schema';
 
-import type { EventQuery, TimelineQuery } from '../pipeline.ts';
+import type { EventQuery, InvestigatePipeline, TimelineQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
 import { ndjson } from './ndjson.ts';
@@ -8,14 +8,14 @@ import { invalid } from './query.ts';
 import { checkRange, readAsOf, readInstant } from './query-time.ts';
 
 /** `GET /events/:event_id`. */
-export const explainById: Handler<'event'> = async ({ pipeline }, { params, query }) => {
+export const explainById: Handler<'event', InvestigatePipeline> = async ({ pipeline }, { params, query }) => {
   const event_id = params.event_id ?? '';
   if (parseEventId(event_id) === null) throw invalid('event_id', 'is not an event id: those have 47 of 0-9 and a-v');
   return json(await pipeline.explainEvent({ event_id }, { asOfMs: readAsOf(query) }));
 };
 
 /** `GET /events`. */
-export const explainByFields: Handler<'eventByKey'> = async ({ pipeline }, { query }) =>
+export const explainByFields: Handler<'eventByKey', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(await pipeline.explainEvent(eventQuery(query), { asOfMs: readAsOf(query) }));
 
 function eventQuery({ source, event_type, entity_id, key, event_time }: QueryOf<'eventByKey'>): EventQuery {
@@ -33,7 +33,7 @@ function eventQuery({ source, event_type, entity_id, key, event_time }: QueryOf<
 }
 
 /** `GET /receipts/:pack_id/:line`: bytes of a stranger, so never as a type that a browser would render. */
-export const readReceipt: Handler<'receipt'> = async ({ pipeline }, { params, request }) => {
+export const readReceipt: Handler<'receipt', InvestigatePipeline> = async ({ pipeline }, { params, request }) => {
   const address = receiptAddress(params);
   const { receipt, body } = await pipeline.receipt(address);
   const headers = { vary: 'accept' };
@@ -58,7 +58,7 @@ function wantsJson(accept: string | null): boolean {
 }
 
 /** `GET /timeline`. */
-export const readTimeline: Handler<'timeline'> = async ({ pipeline }, { query }) => {
+export const readTimeline: Handler<'timeline', InvestigatePipeline> = async ({ pipeline }, { query }) => {
   const page: TimelineQuery = {
     entity_id: query.entity_id,
     ...checkRange(query),

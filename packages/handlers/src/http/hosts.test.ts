@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { silentTelemetry } from '../ports/telemetry.ts';
 import { createFakePipeline } from '../testing/fake-pipeline.ts';
-import { createApp } from './app.ts';
+import { createApp } from './create-app.ts';
 import { LOOPBACK_HOSTS } from './hosts.ts';
 
 describe('the host check', () => {

@@ -1,9 +1,9 @@
 import { ERRORS, type ErrorCode, type IngestResult, type RouteName } from '@pik/schema';
 
-import type { IngestAnswer, IngestRequest } from '../pipeline.ts';
+import type { IngestAnswer, IngestPipeline, IngestRequest } from '../pipeline.ts';
 import { json } from './answer.ts';
 import { readBody } from './body.ts';
-import type { Answer, Call, Handler } from './call.ts';
+import type { Answer, Call, Handler, Handlers } from './call.ts';
 import { bodyForm } from './media-type.ts';
 import { problem } from './problem.ts';
 
@@ -11,7 +11,7 @@ import { problem } from './problem.ts';
 type IngestRoute = Extract<RouteName, 'ingest' | 'import'>;
 
 /** Takes events in every form and encoding that `media-type.ts` names; each record gets a result of its own. */
-export function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute> {
+function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, IngestPipeline> {
   return async ({ pipeline }, call) => {
     const { requestId, receivedMs, principal } = call;
     // Its events count as received from now on, however long the body takes to arrive.
@@ -29,6 +29,12 @@ export function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute>
     }
   };
 }
+
+/** What answers the routes that write events. */
+export const INGEST_HANDLERS = {
+  ingest: ingestHandler('live'),
+  import: ingestHandler('import'),
+} satisfies Handlers<IngestPipeline>;
 
 function answerOf({ results, counts, single }: IngestAnswer, call: Call<IngestRoute>): Answer {
   const [only] = results;

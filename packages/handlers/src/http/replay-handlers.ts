@@ -1,12 +1,13 @@
 import { isPackId, LIMITS, parseEventId } from '@pik/schema';
 
+import type { InvestigatePipeline, ReplayPipeline } from '../pipeline.ts';
 import { json } from './answer.ts';
-import type { Call, Handler } from './call.ts';
+import type { Call, Handler, Handlers } from './call.ts';
 import { readJsonBody } from './json-body.ts';
 import { invalid } from './query.ts';
 
 /** `POST /replay`: a part of a replay, or of a dry run. */
-export const startReplay: Handler<'replay'> = async ({ pipeline }, call) => {
+const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline }, call) => {
   const { body, wireBytes } = await readJsonBody('replay', call.request);
   call.notes.bytes_in = wireBytes;
   if (body.event_ids?.some((id) => parseEventId(id) === null))
@@ -16,27 +17,30 @@ export const startReplay: Handler<'replay'> = async ({ pipeline }, call) => {
 };
 
 /** `POST /replays/:replay_id/cancel`. */
-export const cancelReplay: Handler<'replayCancel'> = async ({ pipeline }, { params }) =>
+const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline }, { params }) =>
   json(await pipeline.cancelReplay(replayId(params)));
 
 /** `GET /replays/:replay_id`. */
-export const getReplay: Handler<'replayById'> = async ({ pipeline }, { params }) =>
+export const getReplay: Handler<'replayById', InvestigatePipeline> = async ({ pipeline }, { params }) =>
   json(await pipeline.getReplay(replayId(params)));
 
 /** `GET /replays`. */
-export const listReplays: Handler<'replays'> = async ({ pipeline }, { query }) =>
+export const listReplays: Handler<'replays', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(await pipeline.listReplays(page(query)));
 
 /** `GET /dead-letters`. */
-export const listDeadLetters: Handler<'deadLetters'> = async ({ pipeline }, { query }) =>
+const deadLetters: Handler<'deadLetters', ReplayPipeline> = async ({ pipeline }, { query }) =>
   json(await pipeline.listDeadLetters(page(query)));
 
 /** `POST /dead-letters/redrive`: a body that names messages, or `{}` for all of them. */
-export const redrive: Handler<'redrive'> = async ({ pipeline }, call) => {
+const redrive: Handler<'redrive', ReplayPipeline> = async ({ pipeline }, call) => {
   const { body, wireBytes } = await readJsonBody('redrive', call.request);
   call.notes.bytes_in = wireBytes;
   return json({ redriven: await pipeline.redrive(body.message_ids) });
 };
+
+/** What answers the routes that send messages, or look after those that could not be processed. */
+export const REPLAY_HANDLERS = { replay, replayCancel, deadLetters, redrive } satisfies Handlers<ReplayPipeline>;
 
 function page(query: { limit?: number | undefined; cursor?: string | undefined }) {
   return { limit: query.limit ?? LIMITS.page_items_default, cursor: query.cursor ?? null };

@@ -1,6 +1,6 @@
 import { LIMITS } from '@pik/schema';
 
-import type { ReportQuery } from '../pipeline.ts';
+import type { InvestigatePipeline, ReportQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
 import { readAsOf, readRangeMs } from './query-time.ts';
@@ -12,11 +12,11 @@ const LATE_OVER_MS_DEFAULT = 2 * 60 * 60 * 1000;
 const BY_DEFAULT: ReportQuery['by'] = ['source', 'event_type'];
 
 /** `GET /reports/lag`. */
-export const reportLag: Handler<'lag'> = async ({ pipeline }, { query }) =>
+export const reportLag: Handler<'lag', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(await pipeline.lag({ ...reportQuery(query), lateOverMs: query.late_over_ms ?? LATE_OVER_MS_DEFAULT }));
 
 /** `GET /reports/duplicates`. */
-export const reportDuplicates: Handler<'duplicates'> = async ({ pipeline }, { query }) =>
+export const reportDuplicates: Handler<'duplicates', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(await pipeline.duplicates(reportQuery(query)));
 
 function reportQuery(query: QueryOf<'duplicates'>): ReportQuery {
@@ -33,7 +33,7 @@ function reportQuery(query: QueryOf<'duplicates'>): ReportQuery {
 }
 
 /** `GET /rejects`. */
-export const listRejects: Handler<'rejects'> = async ({ pipeline }, { query }) =>
+export const listRejects: Handler<'rejects', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(
     await pipeline.rejects({
       ...readRangeMs(query),
@@ -45,5 +45,5 @@ export const listRejects: Handler<'rejects'> = async ({ pipeline }, { query }) =
   );
 
 /** `GET /verify`. */
-export const verifyHour: Handler<'verify'> = async ({ pipeline }, { query }) =>
+export const verifyHour: Handler<'verify', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(await pipeline.verify(query.cursor ?? null));

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
-import { KitError, LIMITS, packStoredMs } from '@pik/schema';
+import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
-import { decodePack, type Envelope, encodePack } from '../domain/pack-codec.ts';
+import { decodePack, encodePack } from '../domain/pack-codec.ts';
 import type { PackFacts } from '../domain/settle.ts';
 import type { Context } from './context.ts';
 
@@ -48,6 +48,11 @@ export function packFacts(context: Context, pack: PackRequest & { packId: string
   };
 }
 
+/** True for a pack whose rows have ended: the index may have them still, or not, and the log alone speaks for it. */
+export function isPast(context: Context, packId: string): boolean {
+  return packStoredMs(packId) + context.indexRetentionMs <= context.backend.clock.now();
+}
+
 /** The receipts of a pack. Throws `RAW_MISSING`, or `RAW_CORRUPT` where the object is not what was once written. */
 export async function readPack(context: Context, packId: string): Promise<Envelope[]> {
   return decodeBytes(packId, await readBytes(context, packId));
@@ -60,14 +65,9 @@ export async function readBytes(context: Context, packId: string): Promise<Uint8
   return bytes;
 }
 
-/** The text of a pack: one envelope per line. Throws `RAW_MISSING`, `RAW_CORRUPT`. */
-export async function packText(context: Context, packId: string): Promise<string> {
-  return inflate(packId, await readBytes(context, packId));
-}
-
 /** The receipts in the bytes of a pack. Throws `RAW_CORRUPT`. */
 export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<Envelope[]> {
-  const text = await inflate(packId, bytes);
+  const text = await packText(packId, bytes);
   try {
     return decodePack(text);
   } catch (cause) {
@@ -75,7 +75,8 @@ export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<En
   }
 }
 
-async function inflate(packId: string, bytes: Uint8Array): Promise<string> {
+/** The text in the bytes of a pack: one envelope per line. Throws `RAW_CORRUPT`. */
+export async function packText(packId: string, bytes: Uint8Array): Promise<string> {
   try {
     return (await decompress(bytes, { maxOutputLength: PACK_BYTES_MAX })).toString('utf8');
   } catch (cause) {

@@ -1,21 +1,22 @@
-import { KitError } from '@pik/schema';
+import { type Envelope, KitError } from '@pik/schema';
 
-import type { Envelope } from '../domain/pack-codec.ts';
 import { payloadOf } from '../domain/record-fields.ts';
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
 import { aggregateInput, type InputRest, type ReadInputs } from './fold-window.ts';
-import { packText } from './pack-store.ts';
+import { packText, readBytes } from './pack-store.ts';
 
 /** Received bytes that are held at a time; inputs beyond are read in smaller groups. */
 const BODY_CHARS_MAX = 64 * 1024 * 1024;
+/** Stored bytes of packs that are held for the groups to come; a pack beyond is read again. */
+const STORED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Packs that are held: the one in work, the one that is read meanwhile, and two for inputs of the next group. */
 const PACKS_HELD = 4;
 
 /**
- * Reads payloads out of the packs, each pack once per group of inputs. A line that is not the event it should be is an
- * error, never an empty payload.
+ * Reads payloads out of the packs, each pack once for all groups of inputs, as long as what is stored of them is not too
+ * much to be held. A line that is not the event it should be is an error, never an empty payload.
  */
 export function createPayloadReader(context: Context): ReadInputs {
   const readLines = createPackReader(context);
@@ -36,14 +37,31 @@ type ReadLines = (packId: string) => Promise<readonly string[]>;
 /** Reads packs as lines; a few are held, for whoever asks ahead and for groups that share a pack. */
 function createPackReader(context: Context): ReadLines {
   const held = new Map<string, Promise<readonly string[]>>();
+  const readText = createTextReader(context);
   return (packId) => {
-    const lines = held.get(packId) ?? packText(context, packId).then((text) => text.split('\n'));
+    const lines = held.get(packId) ?? readText(packId).then((text) => text.split('\n'));
     // Told to whoever waits for it; who asks ahead may never come to that.
     lines.catch(() => undefined);
     held.delete(packId);
     held.set(packId, lines);
     for (const oldest of held.keys()) if (held.size > PACKS_HELD) held.delete(oldest);
     return lines;
+  };
+}
+
+type ReadText = (packId: string) => Promise<string>;
+
+/** Holds packs as they are stored, compressed: an input of any time may lie in any of them. */
+function createTextReader(context: Context): ReadText {
+  const held = new Map<string, Uint8Array>();
+  let heldBytes = 0;
+  return async (packId) => {
+    const bytes = held.get(packId) ?? (await readBytes(context, packId));
+    if (!held.has(packId) && heldBytes + bytes.length <= STORED_BYTES_MAX) {
+      held.set(packId, bytes);
+      heldBytes += bytes.length;
+    }
+    return packText(packId, bytes);
   };
 }
 

@@ -72,7 +72,7 @@ export async function planReplay(context: Context, body: ReplayBody): Promise<Re
 
 /** How many messages a replay would make of these events. */
 async function countMessages(context: Context, rows: readonly EventRow[], selection: ReplaySelection): Promise<number> {
-  const head = { replayId: '0'.repeat(36), asOfMs: 0, part: 'first' };
+  const head = { replayId: '0'.repeat(36), requestId: '0'.repeat(36), asOfMs: 0, part: 'first' };
   const builder = createMessageBuilder(aggregatesOf(context, selection), head);
   let messages = 0;
   for (const [i, row] of rows.entries()) {

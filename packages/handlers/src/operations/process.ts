@@ -13,10 +13,11 @@ const WINDOWS_AT_ONCE = 8;
 /**
  * Processes one message: every window that it names is computed again, unless that is done for its replay already. One
  * that fails keeps no other back; the message fails with the first of the reasons then, and comes again for the rest.
+ * Gives how many windows it names.
  *
  * @throws KitError `MESSAGE_INVALID`, or what `recompute` throws.
  */
-export async function processMessage(context: Context, body: string): Promise<void> {
+export async function processMessage(context: Context, body: string): Promise<number> {
   const message = readMessage(body);
   const asOf = parseTime(message.as_of);
   if (asOf === null) throw new KitError('MESSAGE_INVALID', 'as_of is no time', { path: '/as_of' });
@@ -25,6 +26,7 @@ export async function processMessage(context: Context, body: string): Promise<vo
   const work = message.recompute.map((window) => gate(async () => processWindow(context, targetOf(window), trigger)));
   const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+  return message.recompute.length;
 }
 
 function targetOf({ metric, key, window_start }: ReplayMessage['recompute'][number]): WindowTarget {
@@ -43,6 +45,16 @@ async function processWindow(
   if (noted !== null && noted.result !== null) return;
   const done = await recompute(context, target, trigger);
   await replays.setWindowResult(trigger.replay_id, target, done);
+}
+
+/** Which replay a message is of, and which request recorded that; null where it cannot be read. For log lines. */
+export function originOf(body: string): { replay_id: string | null; request_id: string | null } {
+  try {
+    const { replay_id, request_id = null } = readMessage(body);
+    return { replay_id, request_id };
+  } catch {
+    return { replay_id: null, request_id: null };
+  }
 }
 
 /** The message of a body. Throws `MESSAGE_INVALID`. */

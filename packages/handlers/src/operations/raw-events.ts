@@ -1,7 +1,6 @@
-import { formatEpochMs, KitError } from '@pik/schema';
+import { type Envelope, formatEpochMs, KitError } from '@pik/schema';
 
 import { eventView } from '../domain/event-view.ts';
-import type { Envelope } from '../domain/pack-codec.ts';
 import type { TimelineQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';

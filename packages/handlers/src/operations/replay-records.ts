@@ -47,7 +47,8 @@ async function sendOpenWindows(context: Context, row: ReplayRow): Promise<void> 
   let part = 0;
   const flush = async () => {
     if (open.length === 0) return;
-    const head = { replayId: row.replay_id, asOfMs: row.as_of_ms, part: `cancel${part}` };
+    const { replay_id: replayId, request_id: requestId, as_of_ms: asOfMs } = row;
+    const head = { replayId, requestId, asOfMs, part: `cancel${part}` };
     await context.backend.queue.send(buildWindowMessages(open, head));
     open = [];
     part += 1;

@@ -115,7 +115,8 @@ async function partMessages(
   record: ReplayRow,
   { page, cursor }: { page: WalkPage; cursor: string },
 ): Promise<BuiltMessage[]> {
-  const head = { replayId: record.replay_id, asOfMs: record.as_of_ms, part: partName(cursor) };
+  const { replay_id: replayId, request_id: requestId, as_of_ms: asOfMs } = record;
+  const head = { replayId, requestId, asOfMs, part: partName(cursor) };
   const builder = createMessageBuilder(aggregatesOf(context, record.selection), head);
   const messages: BuiltMessage[] = [];
   for (let start = 0; start < page.rows.length; start += EVENTS_AT_ONCE) {

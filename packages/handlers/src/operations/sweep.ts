@@ -1,41 +1,40 @@
-import { KitError, packStoredMs, parseTime } from '@pik/schema';
+import { type Envelope, KitError, packStoredMs, parseTime } from '@pik/schema';
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
-import type { Envelope } from '../domain/pack-codec.ts';
-import type { SweepSummary } from '../pipeline.ts';
+import type { SweepOptions, SweepSummary } from '../pipeline.ts';
+import type { Page } from '../ports/queries.ts';
 import type { Context } from './context.ts';
 import { admitArrivals } from './ingest.ts';
 import { decodeBytes, envelopeBody, packFacts, readBytes } from './pack-store.ts';
-
-/** Which packs a sweep looks at. */
-export interface SweepOptions {
-  /** Younger packs may still be in work: the longest time a request can take, plus a minute. */
-  readonly minAgeMs: number;
-  /** How far before the last sweep's end to look again, for packs whose append took long or whose clock differed. */
-  readonly lookBackMs: number;
-}
 
 /** The name of the mark before which every pack is known to be settled. */
 export const SWEEP_MARK = 'swept_until_ms';
 
 /**
  * Admits packs that a crash left without a PACK row, line by line, with the receive time in their envelopes.
- * Idempotent: it may run twice, at the same time, or be cut short anywhere.
+ * Idempotent: it may run twice, at the same time, or be cut short anywhere; the next one goes on from the last page of
+ * packs that was settled whole.
  */
 export async function sweep(context: Context, options: SweepOptions): Promise<SweepSummary> {
   const { index, clock } = context.backend;
   const now = clock.now();
   const mark = await index.getMark(SWEEP_MARK);
-  // A clock that was set back writes packs before the mark; the mark follows it.
-  const fromMs = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
+  // A clock that was set back writes packs before the mark; the mark follows it. What is older than the index keeps has
+  // ended, admitted or not.
+  const since = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
+  const fromMs = Math.max(since, now - context.indexRetentionMs + 1);
   const toMs = now - options.minAgeMs + 1;
   const summary = { packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 };
   if (toMs <= fromMs) return summary;
-  await sweepRange(context, { fromMs, toMs }, summary);
-  if (summary.packs_pending === 0) {
-    await index.setMark(SWEEP_MARK, toMs);
+  const settled = async (ms: number) => {
+    if (summary.packs_pending === 0) await index.setMark(SWEEP_MARK, ms);
+  };
+  const isOver = () => options.stop?.() === true;
+  if (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled })) {
+    await settled(toMs);
     // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
-    context.inFlight.releasePacks((packId) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs);
+    const isSwept = (packId: string) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs;
+    if (summary.packs_pending === 0) context.inFlight.releasePacks(isSwept);
   }
   if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);
   return summary;
@@ -43,13 +42,31 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
 
 type Counts = { -readonly [K in keyof SweepSummary]: SweepSummary[K] };
 
-async function sweepRange(context: Context, range: { fromMs: number; toMs: number }, summary: Counts): Promise<void> {
+interface Sweep {
+  readonly summary: Counts;
+  readonly isOver: () => boolean;
+  /** Notes that every pack stored before this time is settled. */
+  readonly settled: (ms: number) => Promise<void>;
+}
+
+/** True where it came to the end of the range. */
+async function sweepRange(
+  context: Context,
+  range: { fromMs: number; toMs: number },
+  { summary, isOver, settled }: Sweep,
+): Promise<boolean> {
   let cursor: string | null = null;
-  do {
-    const page = await context.backend.rawLog.list({ ...range, cursor });
-    for (const packId of page.items) await sweepPack(context, packId, summary);
+  for (;;) {
+    const page: Page<string> = await context.backend.rawLog.list({ ...range, cursor });
+    for (const packId of page.items) {
+      if (isOver()) return false;
+      await sweepPack(context, packId, summary);
+    }
+    const last = page.items.at(-1);
     cursor = page.next;
-  } while (cursor !== null);
+    if (cursor === null) return true;
+    if (last !== undefined) await settled(packStoredMs(last));
+  }
 }
 
 async function sweepPack(context: Context, packId: string, summary: Counts): Promise<void> {

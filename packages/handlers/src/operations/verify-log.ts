@@ -25,7 +25,7 @@ import {
 } from '../domain/verify.ts';
 import type { EventRow, FailureRow, PackRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
-import { decodeBytes, packFacts, sha256Of } from './pack-store.ts';
+import { decodeBytes, isPast, packFacts, sha256Of } from './pack-store.ts';
 import { readPages } from './pages.ts';
 import { arrivalOf } from './sweep.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
@@ -122,11 +122,12 @@ interface Check {
 
 async function checkPack(check: Check, packId: string, pack: PackRow | null): Promise<void> {
   const { context, faults } = check;
-  const bytes = await context.backend.rawLog.read(packId);
-  if (bytes === null) {
-    faults.push(verifyFault('RAW_MISSING', 'The index has this pack, the log has not.', { pack_id: packId }));
+  const stored = await readStored(context, packId);
+  if ('fault' in stored) {
+    faults.push(stored.fault);
     return;
   }
+  const { bytes } = stored;
   if (pack !== null && (sha256Of(bytes) !== pack.sha256 || bytes.length !== pack.bytes)) {
     faults.push(
       verifyFault('RAW_DIFFERS', 'The stored bytes are not those whose hash the index has.', { pack_id: packId }),
@@ -141,6 +142,22 @@ async function checkPack(check: Check, packId: string, pack: PackRow | null): Pr
   faults.push(...envelopeFaults(packId, read.envelopes, read.arrivals));
   if (pack === null) notAdmitted(check, packId, read.arrivals.length);
   else await checkLines(check, pack, { arrivals: read.arrivals, facts: factsOf(context, packId, { bytes, ...read }) });
+}
+
+/** The stored bytes; a store that finds them damaged by itself says so with an error. */
+async function readStored(
+  { backend }: Context,
+  packId: string,
+): Promise<{ bytes: Uint8Array } | { fault: VerifyFault }> {
+  const at = { pack_id: packId };
+  try {
+    const bytes = await backend.rawLog.read(packId);
+    if (bytes !== null) return { bytes };
+    return { fault: verifyFault('RAW_MISSING', 'The index has this pack, the log has not.', at) };
+  } catch (error) {
+    if (!KitError.is(error) || error.code !== 'RAW_CORRUPT') throw error;
+    return { fault: verifyFault('RAW_CORRUPT', `The pack cannot be read: ${error.message}.`, at) };
+  }
 }
 
 async function readArrivals(packId: string, bytes: Uint8Array) {
@@ -171,6 +188,7 @@ function factsOf(
 }
 
 function notAdmitted(check: Check, packId: string, receipts: number): void {
+  if (isPast(check.context, packId)) return;
   check.counts.PENDING = (check.counts.PENDING ?? 0) + receipts;
   if (check.context.backend.clock.now() - packStoredMs(packId) < IN_WORK_MS) return;
   check.faults.push(
@@ -210,18 +228,14 @@ async function checkLines(
     const row = expected.get(line) ?? null;
     const found = row === null ? rejectedLine(failures, line) : await indexedLine(context, row);
     firsts.push(found.event);
-    if (isPast(context, facts)) continue;
+    // After its retention an event may have been replaced by a new one, or be gone.
+    if (isPast(context, pack.pack_id)) continue;
     faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, found, { ...at, line }));
     if (row?.rule === 'key' && found.event !== null && outcomeAt(pack, line) === 'ACCEPTED')
       faults.push(...(await pointerFaults(context, row)));
   }
-  if (!isPast(context, facts))
+  if (!isPast(context, pack.pack_id))
     check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals });
-}
-
-/** After its retention an event may have been replaced by a new one, or be gone; the log alone speaks for it then. */
-function isPast(context: Context, facts: PackFacts): boolean {
-  return facts.expires_ms <= context.backend.clock.now();
 }
 
 /** The REJECT rows of a pack by line; read once, since all receipts of a live request share one receive time. */

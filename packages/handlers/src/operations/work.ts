@@ -1,9 +1,9 @@
 import { KitError, LIMITS } from '@pik/schema';
 
-import type { WorkOptions, WorkResult } from '../pipeline.ts';
+import type { ProcessOptions, ProcessResult, WorkOptions, WorkResult } from '../pipeline.ts';
 import type { QueuedMessage } from '../ports/history-rows.ts';
 import type { Context } from './context.ts';
-import { failureRow, processMessage } from './process.ts';
+import { failureRow, originOf, processMessage } from './process.ts';
 
 const RETRY_DELAY_MS_MAX = 60_000;
 const DETAIL_CHARS_MAX = 1_000;
@@ -14,37 +14,63 @@ const DETAIL_CHARS_MAX = 1_000;
  * all that it asked for is durable; until then a crash makes it come again.
  */
 export async function work(context: Context, options: WorkOptions = {}): Promise<WorkResult> {
-  const { visibilityMs = 60_000, retryDelayMs = 1_000 } = options;
+  const { visibilityMs = 60_000, ...attempt } = options;
   const { index, queue } = context.backend;
   // While a store is down a message would only use up its deliveries.
   await index.ping();
   const [message] = await queue.receive({ max: 1, visibilityMs });
   if (message === undefined) return 'IDLE';
-  context.telemetry.count('ProcessorMessageCount', 1);
   const heartbeat = setInterval(() => {
     queue.extend(message.receipt, visibilityMs).catch(() => undefined);
   }, visibilityMs / 3);
   heartbeat.unref();
   try {
-    await processMessage(context, message.body);
-    await queue.delete(message.receipt);
-    return 'DONE';
-  } catch (error) {
-    return await giveBack(context, message, { error, retryDelayMs });
+    return await processTaken(context, message, { ...attempt, finish: () => queue.delete(message.receipt) });
   } finally {
     clearInterval(heartbeat);
   }
+}
+
+/**
+ * Processes a message that somebody else took from the queue, and will delete when this gives `DONE`. One that fails is
+ * given back or goes to the dead letters, as in `work`. Rejects only where not even that was possible: it comes again.
+ */
+export async function processTaken(
+  context: Context,
+  message: QueuedMessage,
+  options: ProcessOptions & { finish?: () => Promise<void> } = {},
+): Promise<ProcessResult> {
+  const { retryDelayMs = 1_000, finish = async () => undefined } = options;
+  const startedMs = performance.now();
+  context.telemetry.count('ProcessorMessageCount', 1);
+  try {
+    const windows = await processMessage(context, message.body);
+    await finish();
+    logMessage(context, message, { windows, result: 'DONE', startedMs });
+    return 'DONE';
+  } catch (error) {
+    return await giveBack(context, message, { error, retryDelayMs });
+  }
+}
+
+function logMessage(
+  context: Context,
+  { message_id, receives, body }: QueuedMessage,
+  { startedMs, ...done }: { windows: number; result: 'DONE'; startedMs: number },
+): void {
+  const duration_ms = Math.round((performance.now() - startedMs) * 1000) / 1000;
+  context.telemetry.log('info', 'message', { message_id, receives, ...originOf(body), ...done, duration_ms });
 }
 
 async function giveBack(
   context: Context,
   message: QueuedMessage,
   { error, retryDelayMs }: { error: unknown; retryDelayMs: number },
-): Promise<WorkResult> {
+): Promise<ProcessResult> {
   const failure = failureOf(error);
   context.telemetry.count('ProcessorErrorCount', 1);
-  const { message_id, receives } = message;
-  context.telemetry.log('warn', 'message_failed', { message_id, receives, ...failure });
+  const { message_id, receives, body } = message;
+  context.telemetry.log('warn', 'message_failed', { message_id, receives, ...originOf(body), ...failure });
   // Noted before the message dies, so that no crash can leave a dead letter that no report of failures shows.
   if (receives >= LIMITS.message_receives_max) await noteFailure(context, message, failure);
   const delayMs = Math.min(retryDelayMs * 2 ** (receives - 1), RETRY_DELAY_MS_MAX) * (0.5 + Math.random() / 2);

@@ -90,6 +90,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     listDeadLetters: async () => ({ dead_letters: [], next_cursor: null }),
     redrive: async () => 0,
     work: async () => 'IDLE',
+    process: async () => 'DONE',
     close: async () => {},
     ...overrides,
   };

@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import type { AggregateStore } from '../../ports/backend.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { VersionRow, WindowTarget } from '../../ports/history-rows.ts';
 import type { Page, VersionQuery } from '../../ports/queries.ts';
 import type { SqlRow } from './codec.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { HistoryFile } from './history-file.ts';
 
 const COLUMNS = [

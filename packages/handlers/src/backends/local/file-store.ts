@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { FileStore } from '../../ports/backend.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page } from '../../ports/queries.ts';
 import { createOnlyFiles, guarded } from './create-only.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 
 const LIST_ITEMS = 1_000;
 const UNAVAILABLE = 'STORE_UNAVAILABLE';

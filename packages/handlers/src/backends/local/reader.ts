@@ -3,6 +3,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { encodeBase32Hex, isPackId, KitError, LIMITS, type ReceiptAddress } from '@pik/schema';
 
 import type { Clock, EventIndex } from '../../ports/backend.ts';
+import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import {
@@ -18,7 +19,6 @@ import {
   toSequenceRow,
   toSliceRow,
 } from './codec.ts';
-import { type CursorPart, decodeCursor, encodeCursor } from './cursor.ts';
 import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
 
 /** The questions of the port; each is one indexed query. */

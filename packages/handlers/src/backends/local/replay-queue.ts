@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { LIMITS } from '@pik/schema';
 
 import type { Clock, ReplayQueue } from '../../ports/backend.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { DeadLetterRow, QueuedMessage } from '../../ports/history-rows.ts';
 import type { SqlRow } from './codec.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { HistoryFile } from './history-file.ts';
 
 const ABANDONED = {

@@ -1,7 +1,7 @@
 import type { ReplayStore } from '../../ports/backend.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { ReplayPart, ReplayRow, ReplayWindow, WindowTarget } from '../../ports/history-rows.ts';
 import type { SqlRow } from './codec.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { HistoryFile } from './history-file.ts';
 
 /** Replays, their parts and their windows in three tables. */

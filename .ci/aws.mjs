@@ -1,0 +1,59 @@
+// Runs `npm run test:aws` against an emulator: the one that AWS_ENDPOINT_URL names, else moto_server on a free port of its
+// own where that is on the path. Without either it says so; that is no failure.
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const START_MS_MAX = 60_000;
+
+process.exit(await run());
+
+async function run() {
+  if (process.env.AWS_ENDPOINT_URL !== undefined) return testAws(process.env.AWS_ENDPOINT_URL);
+  if (spawnSync('moto_server', ['--help'], { stdio: 'ignore' }).status !== 0) {
+    console.log('test:aws skipped: there is no moto_server on the path, and AWS_ENDPOINT_URL names no emulator');
+    return 0;
+  }
+  // Every request is a line of its log, which nobody reads.
+  const server = spawn('moto_server', ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  try {
+    const url = await listening(server);
+    console.log(`moto_server listens at ${url}, process ${server.pid}`);
+    return await testAws(url);
+  } catch (error) {
+    console.log(String(error));
+    return 1;
+  } finally {
+    server.kill('SIGTERM');
+  }
+}
+
+/** The address that the server says it listens at. */
+function listening(server) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('moto_server did not start in time')), START_MS_MAX);
+    let text = '';
+    server.on('exit', (code) => reject(new Error(`moto_server ended with ${code}: ${text}`)));
+    server.stderr.on('data', (chunk) => {
+      if (text === null) return;
+      text += chunk;
+      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0];
+      if (url === undefined) return;
+      clearTimeout(timer);
+      text = null;
+      resolve(url);
+    });
+  });
+}
+
+function testAws(url) {
+  return new Promise((resolve) => {
+    const env = { ...process.env, AWS_ENDPOINT_URL: url };
+    const child = spawn('npm', ['run', 'test:aws', '--', ...process.argv.slice(2)], {
+      cwd: root,
+      env,
+      stdio: 'inherit',
+    });
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}

@@ -1,0 +1,121 @@
+// What a million events cost on AWS: requests and write units are counted in the requests that the kit sends to services
+// in memory; processor time and log bytes are measured on the built ingest function, beside a stub. Prices are those of
+// us-east-1, on demand, without the free tier. Run `npm run build` first, then `node benchmarks/src/aws-costs.ts`; writes
+// results/aws-costs.json and the table of the backend's README.
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type Counts, countIngest, type Identity } from '../../packages/handlers/test/aws/counts.ts';
+import { serveStub } from './aws-stub.ts';
+
+const PER_REQUEST = 100;
+const MILLION = 1_000_000;
+const IDENTITIES: readonly Identity[] = ['content', 'keyed', 'duplicates'];
+const TARGETS: Readonly<Record<Identity, number>> = { content: 1, keyed: 1.6, duplicates: 1.4 };
+
+/** Dollars, November 2026. */
+const PRICES = {
+  http_api_per_million: 1,
+  lambda_per_million: 0.2,
+  lambda_arm64_per_gb_s: 0.000_013_333_4,
+  dynamodb_write_units_per_million: 0.625,
+  dynamodb_read_units_per_million: 0.125,
+  s3_puts_per_thousand: 0.005,
+  logs_per_gb: 0.5,
+} as const;
+
+/** As the template sets it; a function has one whole processor from 1,769 MB on. */
+const MEMORY_MB = 1_024;
+const WHOLE_CPU_MB = 1_769;
+/** Time in which a request computes nothing: it waits for one PUT to S3 and the first and last write to DynamoDB. */
+const WAIT_MS = 40;
+/** The line of the access log, which API Gateway writes. */
+const ACCESS_LOG_BYTES = 450;
+
+interface Measured {
+  readonly cpu_ms: number;
+  readonly log_bytes: number;
+}
+
+const VARIABLES = {
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'x',
+  AWS_SECRET_ACCESS_KEY: 'x',
+  POWERTOOLS_SERVICE_NAME: 'kit',
+  PIK_BUCKET: 'kit-raw',
+  PIK_INDEX_TABLE: 'kit-index',
+  PIK_RAW_RETENTION_DAYS: '400',
+  PIK_SETTLE_MS: '35000',
+  PIK_AUTHENTICATION: 'IAM',
+  PIK_FIRST_KEY_SECRET: '',
+  PIK_API_KEYS: '',
+};
+
+async function measure(identity: Identity): Promise<Measured> {
+  const stub = await serveStub();
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'aws-cpu.ts'), identity], {
+    env: { PATH: process.env.PATH, AWS_ENDPOINT_URL: stub.url, ...VARIABLES },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  for await (const chunk of child.stdout) output += chunk;
+  await stub.close();
+  return JSON.parse(output) as Measured;
+}
+
+function dollars({ requests, puts, units, readUnits, events }: Counts, { cpu_ms, log_bytes }: Measured) {
+  const times = MILLION / events;
+  const durationS = (cpu_ms * (WHOLE_CPU_MB / MEMORY_MB) + WAIT_MS) / 1000;
+  const gbS = requests * times * durationS * (MEMORY_MB / 1024);
+  const writeUnits = Object.values(units).reduce((sum, n) => sum + n, 0);
+  const parts = {
+    api: ((requests * times) / MILLION) * PRICES.http_api_per_million,
+    lambda: gbS * PRICES.lambda_arm64_per_gb_s + ((requests * times) / MILLION) * PRICES.lambda_per_million,
+    dynamodb:
+      ((writeUnits * times) / MILLION) * PRICES.dynamodb_write_units_per_million +
+      ((readUnits * times) / MILLION) * PRICES.dynamodb_read_units_per_million,
+    s3: ((puts * times) / 1000) * PRICES.s3_puts_per_thousand,
+    logs: ((requests * times * (log_bytes + ACCESS_LOG_BYTES)) / 1e9) * PRICES.logs_per_gb,
+  };
+  return { ...parts, sum: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+const rows = [];
+for (const identity of IDENTITIES) {
+  const counts = await countIngest(identity, { events: 10_000, perRequest: PER_REQUEST });
+  const measured = await measure(identity);
+  rows.push({ identity, target: TARGETS[identity], counts, measured, dollars: dollars(counts, measured) });
+}
+const result = {
+  date: new Date().toISOString().slice(0, 10),
+  node: process.version,
+  memory_mb: MEMORY_MB,
+  wait_ms: WAIT_MS,
+  prices: PRICES,
+  rows,
+};
+writeFileSync(join(import.meta.dirname, '../results/aws-costs.json'), `${JSON.stringify(result, null, 2)}\n`);
+
+const unitsText = ({ units }: Counts) =>
+  Object.entries(units)
+    .sort(([, a], [, b]) => b - a)
+    .map(([kind, n]) => `${Math.round(n / 10)} ${kind}`)
+    .join(', ');
+const cents = (value: number) => value.toFixed(3);
+const table = `Counted and measured on ${result.date} by \`node benchmarks/src/aws-costs.ts\`, in dollars per million events of some 300 bytes, in
+requests of ${PER_REQUEST}; us-east-1, on demand, without the free tier. Included: HTTP API, Lambda (arm64, ${MEMORY_MB} MB), DynamoDB, PUTs to S3,
+logs with the access log. Not included: what is stored, transfer, metrics and alarms, traces, authentication's own calls.
+
+| Events | API | Lambda | DynamoDB | S3 | Logs | Sum | At most |
+|---|---|---|---|---|---|---|---|
+${rows.map(({ identity, target, dollars: d }) => `| ${identity} | ${[d.api, d.lambda, d.dynamodb, d.s3, d.logs, d.sum].map(cents).join(' | ')} | ${target.toFixed(2)} |`).join('\n')}
+| an earlier kit, one event a request | 3.50 | 0.40 | 1.88 | 5.00 | 0.69 | 11.46 | |
+
+| Per 1,000 events | PUTs to S3 | read units | write units | processor time per request |
+|---|---|---|---|---|
+${rows.map(({ identity, counts, measured }) => `| ${identity} | ${counts.puts / 10} | ${counts.readUnits / 10} | ${unitsText(counts)} | ${measured.cpu_ms.toFixed(0)} ms |`).join('\n')}`;
+const readme = join(import.meta.dirname, '../../packages/handlers/src/backends/aws/README.md');
+const marked = /(<!-- costs[^>]*-->\n)[\s\S]*?(<!-- \/costs -->)/;
+writeFileSync(readme, readFileSync(readme, 'utf8').replace(marked, `$1${table}\n$2`));
+console.log(table);

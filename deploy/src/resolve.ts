@@ -1,0 +1,118 @@
+import type { Resource, Template, Value } from './template.ts';
+
+/** What stands for values that only a deployment knows. */
+export interface Deployment {
+  /** Values of parameters; those that are left out have their default. */
+  readonly parameters?: Readonly<Record<string, string | number>>;
+  /** The value of `Ref` of a resource. Default: its logical id. */
+  readonly ref?: (id: string) => string;
+  /** The value of `GetAtt` of a resource. Default: an ARN with its logical id. */
+  readonly attribute?: (id: string, name: string) => string;
+}
+
+/** The account and region of a resolved template. */
+export const ACCOUNT = '123456789012';
+export const REGION = 'eu-central-1';
+
+const PSEUDO: Readonly<Record<string, string>> = {
+  'AWS::StackName': 'kit',
+  'AWS::Region': REGION,
+  'AWS::AccountId': ACCOUNT,
+  'AWS::Partition': 'aws',
+};
+
+/** Stands for what `AWS::NoValue` leaves out. */
+const NOTHING = Symbol('AWS::NoValue');
+
+/** The resources that a deployment with these parameters has, with every function of CloudFormation carried out. */
+export function resolveTemplate(template: Template, deployment: Deployment = {}): Record<string, Resource> {
+  const context = { template, deployment };
+  const resources: Record<string, Resource> = {};
+  for (const [id, resource] of Object.entries(template.Resources)) {
+    if (resource.Condition !== undefined && !holds(context, resource.Condition)) continue;
+    const properties = merged(globalsOf(template, resource), resource.Properties);
+    resources[id] = { ...resource, Properties: resolve(context, properties) };
+  }
+  return resources;
+}
+
+interface Context {
+  readonly template: Template;
+  readonly deployment: Deployment;
+}
+
+/** As SAM merges what functions share: maps field by field, all else by the resource's own. */
+function globalsOf(template: Template, { Type }: Resource): Value {
+  return Type === 'AWS::Serverless::Function' ? template.Globals.Function : {};
+}
+
+function merged(shared: Value, own: Value): Value {
+  if (!isMap(shared) || !isMap(own)) return own === undefined ? shared : own;
+  const names = new Set([...Object.keys(shared), ...Object.keys(own)]);
+  return Object.fromEntries([...names].map((name) => [name, merged(shared[name], own[name])]));
+}
+
+function isMap(value: Value): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && functionOf(value) === null;
+}
+
+function functionOf(value: Value): string | null {
+  const [name, ...others] = typeof value === 'object' && value !== null ? Object.keys(value) : [];
+  return others.length === 0 && name !== undefined && (name === 'Ref' || name.startsWith('Fn::')) ? name : null;
+}
+
+function resolve(context: Context, value: Value): Value {
+  if (Array.isArray(value)) return value.map((item) => resolve(context, item)).filter((item) => item !== NOTHING);
+  if (typeof value !== 'object' || value === null) return value;
+  const name = functionOf(value);
+  if (name !== null) return call(context, name, value[name]);
+  const fields = Object.entries(value).map(([field, inner]) => [field, resolve(context, inner)] as const);
+  return Object.fromEntries(fields.filter(([, inner]) => inner !== NOTHING));
+}
+
+function call(context: Context, name: string, argument: Value): Value {
+  switch (name) {
+    case 'Ref':
+      return reference(context, argument);
+    case 'Fn::GetAtt':
+      return attribute(context, argument[0], argument.slice(1).join('.'));
+    case 'Fn::Sub':
+      return substitute(context, argument);
+    case 'Fn::If':
+      return resolve(context, argument[holds(context, argument[0]) ? 1 : 2]);
+    default:
+      throw new Error(`${name} is not understood`);
+  }
+}
+
+function reference({ template, deployment }: Context, name: string): Value {
+  if (name === 'AWS::NoValue') return NOTHING;
+  if (name in PSEUDO) return PSEUDO[name];
+  const parameter = template.Parameters[name];
+  if (parameter !== undefined) return deployment.parameters?.[name] ?? parameter.Default;
+  if (template.Resources[name] === undefined) throw new Error(`there is nothing called ${name}`);
+  return deployment.ref?.(name) ?? name;
+}
+
+function attribute({ template, deployment }: Context, id: string, name: string): string {
+  if (template.Resources[id] === undefined) throw new Error(`there is nothing called ${id}`);
+  return deployment.attribute?.(id, name) ?? (name === 'Arn' ? `arn:aws:${id}` : `${id}.${name}`);
+}
+
+function substitute(context: Context, text: string): string {
+  return text.replace(/\$\{(!?)([^}]+)\}/g, (_, literal: string, name: string) => {
+    if (literal !== '') return `\${${name}}`;
+    const [id = '', ...rest] = name.split('.');
+    return rest.length === 0 ? String(reference(context, id)) : attribute(context, id, rest.join('.'));
+  });
+}
+
+function holds(context: Context, condition: string | Value): boolean {
+  const rule = typeof condition === 'string' ? context.template.Conditions[condition] : condition;
+  if ('Fn::Equals' in rule) {
+    const [left, right] = rule['Fn::Equals'].map((side: Value) => resolve(context, side));
+    return String(left) === String(right);
+  }
+  if ('Fn::Not' in rule) return !holds(context, rule['Fn::Not'][0]);
+  throw new Error(`the condition ${JSON.stringify(rule)} is not understood`);
+}

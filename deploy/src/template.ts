@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type CollectionTag, parse, Scalar, type ScalarTag } from 'yaml';
+
+/** The template that is deployed. */
+export const TEMPLATE = join(import.meta.dirname, '../template.yaml');
+
+/** A value of a template: what JSON has, with CloudFormation's functions as objects of one field. */
+// biome-ignore lint/suspicious/noExplicitAny: resources of every service lie in it
+export type Value = any;
+
+/** One resource as the template declares it. */
+export interface Resource {
+  readonly Type: string;
+  readonly Properties: Record<string, Value>;
+  readonly Condition?: string;
+  readonly DeletionPolicy?: string;
+  readonly UpdateReplacePolicy?: string;
+  readonly Metadata?: Value;
+}
+
+/** A parameter as the template declares it. */
+export interface Parameter {
+  readonly Type: string;
+  readonly Default?: string | number;
+  readonly Description?: string;
+  readonly AllowedValues?: readonly (string | number)[];
+  readonly AllowedPattern?: string;
+  readonly MinValue?: number;
+  readonly MaxValue?: number;
+}
+
+/** A template, with short forms of functions written out. */
+export interface Template {
+  readonly Parameters: Record<string, Parameter>;
+  readonly Conditions: Record<string, Value>;
+  readonly Globals: Value;
+  readonly Resources: Record<string, Resource>;
+  readonly Outputs: Record<string, { Value: Value; Condition?: string; Description?: string }>;
+}
+
+/** A name that CloudFormation's `Sub` puts a value in place of. */
+export function placeholder(name: string): string {
+  return `\${${name}}`;
+}
+
+const FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'And', 'Or', 'Join', 'Condition'] as const;
+
+function longName(name: string): string {
+  return name === 'Ref' || name === 'Condition' ? name : `Fn::${name}`;
+}
+
+function longValue(name: string, value: Value): Value {
+  return { [longName(name)]: name === 'GetAtt' && typeof value === 'string' ? value.split('.') : value };
+}
+
+const customTags = FUNCTIONS.flatMap((name): (ScalarTag | CollectionTag)[] => [
+  { tag: `!${name}`, resolve: (text: string) => longValue(name, text) },
+  {
+    tag: `!${name}`,
+    collection: 'seq',
+    resolve: (node) => new Scalar(longValue(name, node.toJSON())),
+  },
+]);
+
+/** Reads a template as it is written. */
+export function readTemplate(file = TEMPLATE): Template {
+  return parse(readFileSync(file, 'utf8'), { customTags }) as Template;
+}

@@ -1,0 +1,24 @@
+import { afterAll } from 'vitest';
+
+import { createAwsClients } from '../../packages/handlers/src/backends/aws/clients.ts';
+import { openAwsBackend } from '../../packages/handlers/src/backends/aws/open.ts';
+import { describeBackendContract } from '../../packages/handlers/src/testing/backend-contract.ts';
+import { createTestClock } from '../../packages/handlers/src/testing/memory-backend.ts';
+import { createResources } from '../src/emulator.ts';
+
+// G22: the contract of a backend over an emulator, each test on resources made from the template's own definitions.
+
+const clients = createAwsClients({ requestMs: 30_000 });
+afterAll(() => {
+  for (const client of Object.values(clients)) client.destroy();
+});
+
+let made = 0;
+
+describeBackendContract('the AWS backend over S3, DynamoDB and SQS', async () => {
+  made += 1;
+  const clock = createTestClock();
+  const resources = await createResources(clients, { prefix: `pik-contract-${process.pid}-${Date.now()}-${made}` });
+  const open = () => openAwsBackend({ ...resources, clients, clock, callMs: 120_000 });
+  return { backend: open(), clock, reopen: async () => open() };
+});

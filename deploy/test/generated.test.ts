@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+
+import { ENVELOPE_COLUMNS, packKey, packStoredMs } from '@pik/schema';
+import { describe, expect, it } from 'vitest';
+
+import { admitRecord } from '../../packages/handlers/src/domain/admit.ts';
+import { decodePack, encodePack } from '../../packages/handlers/src/domain/pack-codec.ts';
+import { readQuestions } from '../src/athena.ts';
+import { withGenerated } from '../src/generate.ts';
+import { placeholder, TEMPLATE } from '../src/template.ts';
+import { deploy } from './support/cloud.ts';
+
+// What the template says of the raw log is what the code writes there.
+
+const resources = deploy();
+const table = resources.Receipts?.Properties.TableInput;
+
+/** A pack with a receipt of each kind: read, not read, and not even text. */
+function packText(): string {
+  const text = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T10:00:00Z","payload":{}}';
+  const records = [{ text }, { text: '{}' }, { bytes: Uint8Array.of(0xff, 0xfe) }];
+  const arrivals = records.map((record) => admitRecord(record, { receivedMs: 0, imported: false }));
+  const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+  return encodePack(arrivals, { requestId: 'r', principal: null, toBase64 });
+}
+
+describe('generated parts of the template', () => {
+  it('are in step with schema and questions; `npm run generate -w deploy` puts them there', () => {
+    const text = readFileSync(TEMPLATE, 'utf8');
+    expect(withGenerated(text)).toBe(text);
+    expect(text.match(/# generated: /g)).toHaveLength(3);
+  });
+
+  it('the columns are the fields of an envelope, in its order and of its types', () => {
+    const columns = table.StorageDescriptor.Columns as { Name: string; Type: string }[];
+    const envelopes = decodePack(packText());
+    for (const envelope of envelopes) {
+      const fields = Object.keys(envelope);
+      expect(columns.map(({ Name }) => Name).filter((name) => fields.includes(name))).toEqual(fields);
+      for (const { Name, Type } of columns) {
+        const value = envelope[Name as keyof typeof envelope] ?? null;
+        const js = { string: 'string', int: 'number', boolean: 'boolean' }[Type];
+        if (value !== null) expect([Name, typeof value]).toEqual([Name, js]);
+      }
+    }
+    const filled = new Set(
+      envelopes.flatMap((envelope) =>
+        Object.entries(envelope)
+          .filter(([, value]) => value !== null)
+          .map(([name]) => name),
+      ),
+    );
+    filled.add('principal');
+    expect([...filled].sort()).toEqual(Object.keys(ENVELOPE_COLUMNS).sort());
+  });
+
+  it('the projection finds the folder of every pack, whatever its hour', () => {
+    const location = table.Parameters['storage.location.template'] as string;
+    expect(table.PartitionKeys.map(({ Name }: { Name: string }) => Name)).toEqual(['stored_date', 'stored_hour']);
+    for (const packId of [
+      '01942f4c-8c00-7000-8000-000000000000',
+      '019b76db-9260-7000-8000-00cc586f2b39',
+      '019b7700-0000-7fff-bfff-ffffffffffff',
+    ]) {
+      const stored = new Date(packStoredMs(packId)).toISOString();
+      const hour = Number(stored.slice(11, 13));
+      const digits = Number(table.Parameters['projection.stored_hour.digits']);
+      const [first, last] = table.Parameters['projection.stored_hour.range'].split(',').map(Number);
+      expect(hour >= first && hour <= last).toBe(true);
+      expect(stored.slice(0, 10) >= table.Parameters['projection.stored_date.range'].split(',')[0]).toBe(true);
+      const folder = location
+        .replace(placeholder('stored_date'), stored.slice(0, 10))
+        .replace(placeholder('stored_hour'), String(hour).padStart(digits, '0'));
+      expect(`s3://RawBucket/${packKey(packId)}`).toBe(`${folder}${packId}.ndjson.gz`);
+      expect(folder.startsWith(table.StorageDescriptor.Location)).toBe(true);
+    }
+  });
+
+  it('the questions are about lag, missing windows, duplicates and late events, and say what they answer', () => {
+    const questions = readQuestions();
+    expect(questions.map(({ name }) => name)).toEqual(['duplicates', 'lag', 'late-events', 'missing-windows']);
+    for (const { description, sql } of questions) {
+      expect(description).toContain('?');
+      // A question without a bound on partitions would read the whole log.
+      expect(sql).toContain('stored_date >=');
+    }
+  });
+});

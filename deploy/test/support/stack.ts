@@ -1,0 +1,67 @@
+import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import type { Aggregate } from '@pik/schema';
+
+import { type AwsClients, createAwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
+import { openAwsBackend } from '../../../packages/handlers/src/backends/aws/open.ts';
+import type { Setup } from '../../../packages/handlers/src/lambda/kit.ts';
+import { open as openProcessor } from '../../../packages/handlers/src/lambda/processor.ts';
+import type { Backend } from '../../../packages/handlers/src/ports/backend.ts';
+import { setupOver } from '../../../packages/handlers/test/support/functions.ts';
+import { type Gateway, invocation, openGateway } from '../../../packages/handlers/test/support/gateway.ts';
+import { type CreatedResources, createResources } from '../../src/emulator.ts';
+import { recordOf } from './records.ts';
+
+/** A stack on an emulator: the template's resources, the functions before them, and what calls those. */
+export interface Stack {
+  readonly backend: Backend;
+  readonly resources: CreatedResources;
+  readonly gateway: Gateway;
+  /** Hands messages over as the event source mapping does, until there are none; gives how many. */
+  drain(): Promise<number>;
+  close(): Promise<void>;
+}
+
+let made = 0;
+
+/** Creates the resources that the template declares, and opens the functions over them. */
+export async function openStack(options: { aggregates?: readonly Aggregate[] } = {}): Promise<Stack> {
+  made += 1;
+  // An emulator answers slower than the cloud when the machine has other things to do.
+  const clients = createAwsClients({ requestMs: 30_000 });
+  const resources = await createResources(clients, { prefix: `pik-${process.pid}-${Date.now()}-${made}` });
+  const backend = openAwsBackend({ ...resources, clients, callMs: 120_000 });
+  const setup = setupOver(backend, options);
+  return {
+    backend,
+    resources,
+    gateway: await openGateway(setup),
+    drain: () => drain(clients, setup, resources.queueUrl),
+    async close() {
+      await resources.remove();
+      for (const client of Object.values(clients)) client.destroy();
+    },
+  };
+}
+
+async function drain({ sqs }: AwsClients, setup: Setup, QueueUrl: string): Promise<number> {
+  const processor = await openProcessor(setup);
+  let messages = 0;
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        MessageAttributeNames: ['All'],
+        MessageSystemAttributeNames: ['All'],
+      }),
+    );
+    if (Messages.length === 0) return messages;
+    const records = Messages.map(recordOf);
+    const { batchItemFailures } = await processor({ Records: records }, invocation('processor'));
+    const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+    // What the mapping does with the others.
+    for (const { messageId, receiptHandle } of records)
+      if (!failed.has(messageId)) await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receiptHandle }));
+    messages += records.length;
+  }
+}

@@ -1,0 +1,228 @@
+import { LIMITS } from '@pik/schema';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { open as openProcessor, type QueueRecord } from '../../packages/handlers/src/lambda/processor.ts';
+import { open as openSweeper } from '../../packages/handlers/src/lambda/sweeper.ts';
+import { type AwsCall, createFakeAws } from '../../packages/handlers/src/testing/aws/fake-aws.ts';
+import { describeHttpContract } from '../../packages/handlers/src/testing/http-contract.ts';
+import { createTestClock } from '../../packages/handlers/src/testing/memory-backend.ts';
+import { captureLines, keyOf, setupOver } from '../../packages/handlers/test/support/functions.ts';
+import {
+  type FunctionName as Behind,
+  type Gateway,
+  invocation,
+  openGateway,
+} from '../../packages/handlers/test/support/gateway.ts';
+import { AGGREGATES } from '../../packages/handlers/test/support/replay-world.ts';
+import { accessesOf } from './support/calls.ts';
+import { deploy, FUNCTIONS, type FunctionName } from './support/cloud.ts';
+import { isAllowed, list, statementsOf } from './support/iam.ts';
+
+// G24: what the functions really send, over the whole HTTP contract and a life with crashes and lost answers, is what their
+// roles allow; and what the roles allow is really sent.
+
+const resources = deploy();
+const clock = createTestClock();
+const aws = createFakeAws({ clock });
+const sent = new Map<FunctionName, AwsCall[]>(FUNCTIONS.map((name) => [name, []]));
+
+/** Runs one function alone and notes its requests as those of that function. */
+async function as<T>(name: FunctionName, run: () => Promise<T>): Promise<T> {
+  const before = aws.calls.length;
+  try {
+    return await run();
+  } finally {
+    sent.get(name)?.push(...aws.calls.slice(before));
+  }
+}
+
+const NAMES: Record<Behind, FunctionName> = { ingest: 'Ingest', replay: 'Replay', investigate: 'Investigate' };
+/** One process; after a crash there is another. */
+let backend = aws.open();
+const setup = () => setupOver(backend, { aggregates: AGGREGATES });
+
+async function openNoted(): Promise<Gateway> {
+  const gateway = await openGateway(setup(), { now: () => clock.ms });
+  for (const [name, run] of Object.entries(gateway.functions) as [Behind, Gateway['functions'][Behind]][])
+    (gateway.functions as Record<Behind, unknown>)[name] = (...call: Parameters<typeof run>) =>
+      as(NAMES[name], () => run(...call));
+  return gateway;
+}
+
+let captured: ReturnType<typeof captureLines>;
+beforeAll(() => {
+  captured = captureLines();
+});
+afterAll(() => captured.stop());
+
+async function open() {
+  const { fetch } = await openNoted();
+  return { baseUrl: 'https://api.test', fetch, key: keyOf, close: async () => undefined };
+}
+
+describeHttpContract('the functions behind the API, over services in memory', open, { manyRecords: false });
+
+describe('a life of the functions', () => {
+  const key = keyOf(['ingest', 'import', 'investigate', 'replay']);
+  let gateway: Gateway;
+  const ask = async (path: string, body?: unknown) => {
+    const headers = {
+      authorization: `Bearer ${key}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const init = body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) };
+    return gateway.fetch(new Request(`https://api.test${path}`, init));
+  };
+  const event = (n: number, rest: object = {}) => ({
+    source: 's',
+    event_type: 't',
+    entity_id: 'life',
+    event_time: `2025-12-28T10:00:${String(n % 60).padStart(2, '0')}Z`,
+    payload: { value: n },
+    ...rest,
+  });
+  const RANGE = { start_time: '2025-12-01T00:00:00Z', end_time: '2026-01-01T00:00:00Z' };
+
+  /** Hands every message over, as the mapping would, and lets it delete what is done. */
+  async function process(): Promise<void> {
+    const processor = await openProcessor(setup());
+    for (;;) {
+      const messages = await backend.queue.receive({ max: 10, visibilityMs: 60_000 });
+      if (messages.length === 0) return;
+      for (const { message_id, receipt, body, receives } of messages) {
+        const record: QueueRecord = {
+          messageId: `sqs-${message_id}`,
+          receiptHandle: receipt,
+          body,
+          attributes: { ApproximateReceiveCount: String(receives), SentTimestamp: String(clock.ms) },
+          messageAttributes: { message_id: { stringValue: message_id } },
+        };
+        const { batchItemFailures } = await as('Processor', () =>
+          processor({ Records: [record] }, invocation('processor')),
+        );
+        if (batchItemFailures.length === 0) await backend.queue.delete(receipt);
+      }
+      clock.ms += 120_000;
+    }
+  }
+
+  it('goes through crashes, lost answers, replays, poison and repair', async () => {
+    gateway = await openNoted();
+    // An answer of S3 that is lost is met again as 412, one of DynamoDB as a failed condition.
+    for (const call of [1, 2, 3, 4]) {
+      aws.plan([{ call, kind: 'fail-after' }]);
+      expect((await ask('/ingest', [event(call), event(call), event(9, { idempotency_key: 'k' }), {}])).status).toBe(
+        200,
+      );
+    }
+    aws.plan([]);
+    await ask('/ingest?dry_run=true', [event(1), event(50)]);
+    await ask('/import', [event(3, { received_at: '2025-12-29T00:00:00Z' })]);
+    const { replay_id } = (await (
+      await ask('/replay', { entity_id: 'life', ...RANGE, include_duplicates: true })
+    ).json()) as { replay_id: string };
+    await ask('/replay', { source: 's', ...RANGE });
+    await ask('/replay', { entity_id: 'life', ...RANGE, dry_run: true });
+    await process();
+    await ask('/ingest', [event(20, { event_time: '2025-12-28T11:00:00Z' })]);
+    clock.ms += 60_000;
+    await ask('/replay', { entity_id: 'life', ...RANGE, dry_run: true });
+    await ask('/replay', { entity_id: 'life', ...RANGE });
+    aws.plan([{ call: 12, kind: 'fail-after' }]);
+    await process();
+    aws.plan([]);
+    await ask('/replay', { entity_id: 'life', ...RANGE, dry_run: true });
+    const { events } = (await (await ask('/timeline?entity_id=life')).json()) as { events: { event_id: string }[] };
+    // Of a metric that nobody computes any more: it dies, and is listed among the failures of its event's series.
+    const orphan = {
+      kind: 'replay',
+      message_id: 'orphan',
+      replay_id,
+      as_of: '2026-01-01T00:00:00Z',
+      events: events.slice(0, 1),
+      recompute: [{ metric: 'unknown', key: 'x', window_start: '2025-12-28T00:00:00Z' }],
+    };
+    await backend.queue.send([
+      { message_id: 'poison', body: '{}' },
+      { message_id: 'orphan', body: JSON.stringify(orphan) },
+    ]);
+    for (let receives = 0; receives <= LIMITS.message_receives_max; receives++) await process();
+    await ask('/dead-letters');
+    await ask('/dead-letters/redrive', { message_ids: ['poison'] });
+    await ask(`/replays/${replay_id}/cancel`, {});
+    for (const path of [
+      '/replays',
+      `/replays/${replay_id}`,
+      '/reports/lag',
+      '/reports/duplicates',
+      '/rejects',
+      '/healthz',
+      '/aggregates',
+    ])
+      expect([path, (await ask(path)).status]).toEqual([path, 200]);
+    const value = `metric=daily_event_count&key=life&window_start=${encodeURIComponent('2025-12-28')}`;
+    for (const path of [
+      `/aggregates/compute?${value}`,
+      `/aggregates/versions?${value}`,
+      '/timeline?entity_id=life&include=body',
+      `/selection?${new URLSearchParams({ ...RANGE, source: 's', include: 'body' })}`,
+    ])
+      expect([path, (await ask(path)).status]).toEqual([path, 200]);
+    for (const { event_id } of events) expect((await ask(`/events/${event_id}`)).status).toBe(200);
+    let cursor: string | null = '';
+    while (cursor !== null)
+      cursor = ((await (await ask(`/verify${cursor && `?cursor=${cursor}`}`)).json()) as { next_cursor: string | null })
+        .next_cursor;
+  });
+
+  it('the sweeper comes after a crash', async () => {
+    gateway = await openNoted();
+    aws.plan([{ call: 3, kind: 'crash-before' }]);
+    await ask('/ingest', [event(30), event(30), event(31, { idempotency_key: 'k2' })]);
+    aws.plan([]);
+    backend = aws.open();
+    clock.ms += 200_000;
+    const sweeper = await openSweeper(setup());
+    const summary = await as('Sweeper', () => sweeper({}, invocation('sweeper')));
+    expect(summary).toMatchObject({ packs_admitted: 1, packs_unreadable: 0 });
+  });
+});
+
+describe('G24', () => {
+  it.each(FUNCTIONS)('%s sends nothing that its role does not allow', (name) => {
+    const statements = statementsOf(resources[`${name}Role`]);
+    const refused = (sent.get(name) ?? []).flatMap(accessesOf).filter((access) => !isAllowed(statements, access));
+    const told = new Set(refused.map(({ action, resource }) => `${action} on ${resource}`));
+    expect([...told]).toEqual([]);
+    expect(sent.get(name)?.length).toBeGreaterThan(0);
+  });
+
+  /** What is not sent to a store, or only in ways that no memory can show. */
+  const UNSEEN = new Set([
+    // Without it S3 answers 403 for what is not there, to the functions that ask whether something is.
+    's3:ListBucket',
+    'logs:CreateLogStream',
+    'logs:PutLogEvents',
+    'xray:PutTraceSegments',
+    'xray:PutTelemetryRecords',
+    'secretsmanager:GetSecretValue',
+    // The mapping uses them in the function's name.
+    'sqs:GetQueueAttributes',
+    'sqs:ReceiveMessage on ReplayQueue',
+    'sqs:DeleteMessage on ReplayQueue',
+  ]);
+
+  it.each(FUNCTIONS)('%s is allowed nothing that it never sends', (name) => {
+    const accesses = (sent.get(name) ?? []).flatMap(accessesOf);
+    const unused: string[] = [];
+    for (const statement of statementsOf(resources[`${name}Role`]))
+      for (const action of list(statement.Action))
+        for (const resource of list(statement.Resource)) {
+          const short = `${action} on ${resource.replace(/^.*[:/](?=[^:/]+(\/[a-z]+\/\*)?$)/, '')}`;
+          if (UNSEEN.has(action) || UNSEEN.has(short)) continue;
+          const one = [{ ...statement, Action: action, Resource: resource }];
+          if (!accesses.some((access) => isAllowed(one, access))) unused.push(short);
+        }
+    expect(unused).toEqual([]);
+  });
+});

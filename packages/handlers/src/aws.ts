@@ -1,0 +1,5 @@
+export { type AwsClientOptions, type AwsClients, createAwsClients } from './backends/aws/clients.ts';
+export type { LambdaSqsRecord } from './backends/aws/messages.ts';
+export { type AwsBackend, type AwsOptions, openAwsBackend } from './backends/aws/open.ts';
+export type { AwsReplayQueue } from './backends/aws/replay-queue.ts';
+export type { Timing } from './backends/aws/timing.ts';

@@ -1,0 +1,133 @@
+import { KitError } from '@pik/schema';
+
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
+import type { Page } from '../../ports/queries.ts';
+import type { Deadline } from './calls.ts';
+import type { Directory } from './directory.ts';
+import { type DayKind, type DayShard, dayPartition } from './keys.ts';
+import { inParallel } from './parallel.ts';
+import { mergedPage } from './shards.ts';
+import type { Table } from './table.ts';
+import { dayText, type Item, readDayText, readText } from './values.ts';
+
+/** Rows of a range of days: which days, which rows of each, in which order. */
+export interface DaysQuery {
+  readonly fromDay: number;
+  /** The first day that is not asked for. */
+  readonly toDay: number;
+  readonly cursor: string | null | undefined;
+  readonly limit: number;
+  readonly descending?: boolean;
+  /** Bounds of the sort key, both included. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** Days that are asked at a time once they turn out to hold little. */
+const DAYS_AT_ONCE_MAX = 8;
+/** Days that one call looks through before it gives what it has. */
+const DAYS_PER_CALL = 200;
+/** The days that can be named by their fixed-width digits. */
+const FIRST_DAY = -40_000_000;
+const LAST_DAY = 40_000_000;
+
+/** The entry of the directory for a day and shard. */
+export function directoryEntry({ day, shard }: DayShard): string {
+  return `${dayText(day)}#${shard}`;
+}
+
+interface Place {
+  readonly day: number;
+  /** Within the day; null at its start. */
+  readonly sk: string | null;
+}
+
+/**
+ * A page of the rows of one kind, day by day, in order of their sort keys within a day. The page may hold fewer rows than
+ * asked for, or none, and still have a next.
+ */
+export async function listDays<T>(
+  { table, directory, kind }: { table: Table; directory: Directory; kind: DayKind },
+  deadline: Deadline,
+  { query, read }: { query: DaysQuery; read: (row: Item, day: number) => T | null },
+): Promise<Page<T>> {
+  const start = startOf(query);
+  const days = await daysOf(directory, deadline, { query, start });
+  const items: T[] = [];
+  let atOnce = 1;
+  for (let at = 0; at < days.found.length; atOnce = Math.min(DAYS_AT_ONCE_MAX, atOnce * 2)) {
+    const some = days.found.slice(at, at + atOnce);
+    const pages = await inParallel(some, ({ day, shards }) => {
+      const partitions = shards.map((shard) => dayPartition(kind, { day, shard }));
+      const beyond = day === start?.day ? start.sk : null;
+      return mergedPage(table, deadline, { ...rowsOf(query), partitions, beyond });
+    });
+    for (const [i, page] of pages.entries()) {
+      const { day } = some[i] as Day;
+      let last = '';
+      for (const row of page.rows) {
+        if (items.length >= query.limit) return { items, next: cursorAt(day, last) };
+        const item = read(row, day);
+        if (item !== null) items.push(item);
+        last = readText(row, 'sk');
+      }
+      if (page.reached !== null) return { items, next: cursorAt(day, page.reached) };
+    }
+    at += some.length;
+  }
+  return { items, next: days.next === null ? null : cursorAt(days.next, '') };
+}
+
+function cursorAt(day: number, sk: string): string {
+  return encodeCursor([dayText(day), sk]);
+}
+
+function rowsOf({ limit, descending = false, from, to }: DaysQuery) {
+  return {
+    limit,
+    descending,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  };
+}
+
+/** Where the page starts: null at the start of the range. */
+function startOf({ cursor }: DaysQuery): Place | null {
+  const place = decodeCursor<[string, string]>(cursor, ['', '']);
+  if (place === null) return null;
+  const [day, sk] = place;
+  if (!/^\d{8}$/.test(day)) throw new KitError('CURSOR_INVALID');
+  return { day: readDayText(day), sk: sk === '' ? null : sk };
+}
+
+interface Day {
+  readonly day: number;
+  readonly shards: readonly number[];
+}
+
+/** The next days of the range that have rows, in the order in which they are read, and the day after them, if any. */
+async function daysOf(
+  directory: Directory,
+  deadline: Deadline,
+  { query, start }: { query: DaysQuery; start: Place | null },
+): Promise<{ found: Day[]; next: number | null }> {
+  const { descending = false } = query;
+  const fromDay = Math.max(FIRST_DAY, query.fromDay, descending || start === null ? FIRST_DAY : start.day);
+  const toDay = Math.min(LAST_DAY, query.toDay, descending && start !== null ? start.day + 1 : LAST_DAY);
+  if (fromDay >= toDay) return { found: [], next: null };
+  const range = { from: dayText(fromDay), below: dayText(toDay), descending };
+  const days = new Map<number, number[]>();
+  let beyond: string | null = null;
+  do {
+    const page: Awaited<ReturnType<Directory['list']>> = await directory.list(deadline, { ...range, beyond });
+    for (const entry of page.entries) {
+      const [digits = '', shard = ''] = entry.split('#');
+      const day = readDayText(digits);
+      days.set(day, [...(days.get(day) ?? []), Number(shard)]);
+    }
+    beyond = page.next;
+    // One day more than is looked through, so that the last of those is known with all its shards.
+  } while (beyond !== null && days.size <= DAYS_PER_CALL);
+  const found = [...days].map(([day, shards]) => ({ day, shards }));
+  return { found: found.slice(0, DAYS_PER_CALL), next: found[DAYS_PER_CALL]?.day ?? null };
+}

@@ -1,0 +1,93 @@
+import type { ReplayQueue } from '../../ports/backend.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
+import type { DeadLetterRow } from '../../ports/history-rows.ts';
+import type { Page } from '../../ports/queries.ts';
+import type { Deadline } from './calls.ts';
+import { readDeadLetter, stamped, type TakenMessage } from './messages.ts';
+import type { QueueParts } from './replay-queue.ts';
+
+/** Hides messages that are looked at; by then a call has long ended. */
+const LOOKING_MS = 30_000;
+/** Dead letters that one call looks at: a queue can only be read by taking from it. */
+const LOOKED_AT_MAX = 5_000;
+
+/** The dead letters as a list, and the way back for them. */
+export function createDeadLetters(parts: QueueParts): Pick<ReplayQueue, 'listDead' | 'redrive'> {
+  const { calls } = parts;
+  return {
+    listDead: (query) => calls.run((deadline) => listDead(parts, deadline, query)),
+    redrive: (messageIds) => calls.run((deadline) => redrive(parts, deadline, messageIds)),
+  };
+}
+
+/** Takes what is there for a while, and gives it back when `work` is done with it. */
+async function whileTaken<T>(
+  { deadLetterQueue }: QueueParts,
+  deadline: Deadline,
+  work: (taken: TakenMessage[]) => Promise<T>,
+): Promise<T> {
+  const taken = new Map<string, TakenMessage>();
+  try {
+    for (;;) {
+      const some = await deadLetterQueue.receive(deadline, { max: 10, visibilityMs: LOOKING_MS });
+      for (const message of some) taken.set(message.receipt, message);
+      if (some.length === 0 || taken.size >= LOOKED_AT_MAX) break;
+    }
+    return await work([...taken.values()]);
+  } finally {
+    // Where this fails they are back by themselves a little later.
+    await deadLetterQueue.release(deadline, [...taken.keys()]).catch(() => undefined);
+  }
+}
+
+async function listDead(
+  parts: QueueParts,
+  deadline: Deadline,
+  { limit, cursor }: { limit: number; cursor?: string | null },
+): Promise<Page<DeadLetterRow>> {
+  const [diedMs, id] = decodeCursor<[number, string]>(cursor, [0, '']) ?? [Number.NEGATIVE_INFINITY, ''];
+  return whileTaken(parts, deadline, async (taken) => {
+    const rows = [...byId(taken)].map(([, copies]) => told(copies));
+    rows.sort((a, b) => a.died_ms - b.died_ms || (a.message_id < b.message_id ? -1 : 1));
+    const rest = rows.filter((row) => row.died_ms > diedMs || (row.died_ms === diedMs && row.message_id > id));
+    const items = rest.slice(0, limit);
+    const last = items.at(-1);
+    const next =
+      items.length < rest.length && last !== undefined ? encodeCursor([last.died_ms, last.message_id]) : null;
+    return { items, next };
+  });
+}
+
+/** The copies of each message: it may have been moved twice, by this kit and by SQS. */
+function byId(taken: readonly TakenMessage[]): Map<string, TakenMessage[]> {
+  const found = new Map<string, TakenMessage[]>();
+  for (const message of taken) found.set(message.message_id, [...(found.get(message.message_id) ?? []), message]);
+  return found;
+}
+
+/** Of several copies the one that says why. */
+function told(copies: readonly TakenMessage[]): DeadLetterRow {
+  const copy = copies.find(({ attributes }) => attributes.code !== undefined) ?? copies[0];
+  return readDeadLetter(copy as TakenMessage);
+}
+
+/** Each is sent before it is deleted: a crash in between leaves it in both queues, never in none. */
+async function redrive(
+  parts: QueueParts,
+  deadline: Deadline,
+  messageIds: readonly string[] | undefined,
+): Promise<number> {
+  const { queue, deadLetterQueue, clock } = parts;
+  if (messageIds?.length === 0) return 0;
+  const wanted = messageIds === undefined ? null : new Set(messageIds);
+  return whileTaken(parts, deadline, async (taken) => {
+    const chosen = [...byId(taken)].filter(([id]) => wanted === null || wanted.has(id));
+    const messages = chosen.map(([message_id, [first]]) => ({ message_id, body: first?.body ?? '' }));
+    await queue.send(deadline, stamped(messages, clock.now()));
+    await deadLetterQueue.deleteMany(
+      deadline,
+      chosen.flatMap(([, copies]) => copies.map(({ receipt }) => receipt)),
+    );
+    return chosen.length;
+  });
+}

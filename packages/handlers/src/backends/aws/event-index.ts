@@ -1,0 +1,118 @@
+import type { Clock, EventIndex } from '../../ports/backend.ts';
+import type { EventRow, FailureRow, Insertion, RequestRows } from '../../ports/rows.ts';
+import type { Calls, Deadline } from './calls.ts';
+import { directoryEntry } from './days.ts';
+import { createDeliveryWriter, type DeliveryWriter } from './deliveries.ts';
+import { createDirectory, type Directory } from './directory.ts';
+import { absentOrExpired, insertEvents } from './gate.ts';
+import { createHealth } from './health.ts';
+import { createIndexReader } from './index-reader.ts';
+import { failureItem, packItem, sequenceItem } from './index-rows.ts';
+import { type DayKind, dayOf, packPlace, shardOf } from './keys.ts';
+import { inParallel } from './parallel.ts';
+import { writeSlice } from './slices.ts';
+import { keyItem, type Table } from './table.ts';
+import type { Timing } from './timing.ts';
+import { number, readNumber } from './values.ts';
+
+/** What the index is made of. */
+export interface IndexParts {
+  readonly table: Table;
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly timing: Timing;
+}
+
+/** The directories of the days that have rows, by kind. */
+export type DayDirectories = Readonly<Record<DayKind, Directory>>;
+
+/** Of the time of an admission, the part in which events may be inserted; the rest is for the rows after them. */
+const GATE_SHARE = 0.6;
+
+/** The port over one table. */
+export function createEventIndex(parts: IndexParts): EventIndex {
+  const { table, calls, clock } = parts;
+  const directories = {
+    S: createDirectory(table, { name: 'S#days', clock }),
+    P: createDirectory(table, { name: 'P#days', clock }),
+    F: createDirectory(table, { name: 'F#days', clock }),
+  };
+  const writer: Writer = { table, clock, directories, deliveries: createDeliveryWriter(table) };
+  const health = createHealth(table, parts);
+  const write = <T>(work: (deadline: Deadline) => Promise<T>) => health.watch(() => calls.run(work));
+  const markKey = (name: string) => ({ pk: 'M#marks', sk: `#${name}` });
+  return {
+    ...createIndexReader(parts, directories),
+    ping: () => health.ping(),
+    admit: (rows, settle) =>
+      write(async (deadline) => {
+        const nowMs = clock.now();
+        const met = await calls.share(deadline, GATE_SHARE, (gate) =>
+          insertEvents(table, gate, { rows, nowMs, calls }),
+        );
+        const settled = settle(met);
+        await writeRest(writer, deadline, { settled, rows, met });
+        return settled;
+      }),
+    getMark: (name) =>
+      calls.run(async (deadline) => {
+        const row = await table.get(deadline, markKey(name));
+        return row === null ? null : readNumber(row, 'v');
+      }),
+    setMark: (name, value) =>
+      write(async (deadline) => {
+        await table.put(deadline, { ...keyItem(markKey(name)), v: number(value) });
+      }),
+    addFailures: (rows) => write((deadline) => writeFailures(writer, deadline, rows)),
+  };
+}
+
+interface Writer {
+  readonly table: Table;
+  readonly clock: Clock;
+  readonly directories: DayDirectories;
+  readonly deliveries: DeliveryWriter;
+}
+
+interface Settled {
+  readonly settled: RequestRows;
+  readonly rows: readonly EventRow[];
+  readonly met: readonly Insertion[];
+}
+
+/** Everything but the PACK row in any order, and that row last: once it is there, all of its request is. */
+async function writeRest(writer: Writer, deadline: Deadline, { settled, rows, met }: Settled): Promise<void> {
+  const { table, directories, clock } = writer;
+  const { pack } = settled;
+  await allOf([
+    writer.deliveries.write(deadline, settled.deliveries, { rows, met }),
+    writeFailures(writer, deadline, settled.failures),
+    inParallel(settled.slices, async (row) => {
+      await directories.S.note(deadline, directoryEntry({ day: row.event_day, shard: shardOf(row.pack_id) }));
+      await writeSlice(table, deadline, row);
+    }),
+    inParallel(settled.sequences, (row) => table.put(deadline, sequenceItem(row), absentOrExpired(clock.now()))),
+    pack === null ? null : directories.P.note(deadline, directoryEntry(packPlace(pack.pack_id))),
+  ]);
+  if (pack !== null) await table.put(deadline, packItem(pack), absentOrExpired(clock.now()));
+}
+
+/** Rows that are there already stay as they are. */
+async function writeFailures(
+  { table, directories, clock }: Writer,
+  deadline: Deadline,
+  rows: readonly FailureRow[],
+): Promise<void> {
+  await inParallel(rows, async (row) => {
+    const place = { day: dayOf(row.received_ms), shard: shardOf(row.pack_id) };
+    await directories.F.note(deadline, directoryEntry(place));
+    await table.put(deadline, failureItem(row), absentOrExpired(clock.now()));
+  });
+}
+
+/** Waits for all of them, so that none is under way when the call ends; then rejects with the first error. */
+async function allOf(work: readonly (Promise<unknown> | null)[]): Promise<void> {
+  const ended = await Promise.allSettled(work);
+  const fault = ended.find((one) => one.status === 'rejected');
+  if (fault !== undefined) throw fault.reason;
+}

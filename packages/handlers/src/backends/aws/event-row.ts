@@ -1,0 +1,87 @@
+import { type IdentityRule, positionAt } from '@pik/schema';
+
+import type { EventRow } from '../../ports/rows.ts';
+import { packBytes, readPackId } from './index-rows.ts';
+import { eventIdOf, eventKey } from './keys.ts';
+import { type Key, keyItem } from './table.ts';
+import {
+  expiry,
+  hex,
+  type Item,
+  number,
+  present,
+  readExpiry,
+  readHex,
+  readNumber,
+  readNumberOrNull,
+  readText,
+  readTextOrNull,
+  text,
+} from './values.ts';
+
+const RULES: readonly IdentityRule[] = ['key', 'content', 'occurrence'];
+
+/** An EVENT row. With ids of the largest size it stays below 1 KB, which is one write unit (a test measures it). */
+export function eventItem(row: EventRow): Item {
+  return {
+    ...keyItem(eventKey(row.event_id)),
+    s: text(row.source),
+    t: text(row.event_type),
+    n: text(row.entity_id),
+    r: number(RULES.indexOf(row.rule)),
+    ...present({ k: row.idempotency_key, d: row.producer_id, q: row.producer_seq, m: row.sent_ms }),
+    e: number(row.event_ms),
+    u: number(row.event_sub_ns),
+    c: number(row.received_ms),
+    h: hex(row.payload_hash),
+    f: number(row.flags),
+    p: packBytes(row.pack_id),
+    l: number(row.line),
+    ...expiry(row.expires_ms),
+  };
+}
+
+/** The EVENT row of an item. */
+export function readEvent(item: Item): EventRow {
+  const event_id = eventIdOf({ pk: readText(item, 'pk'), sk: readText(item, 'sk') });
+  const rule = RULES[readNumber(item, 'r')] as IdentityRule;
+  const event_ms = readNumber(item, 'e');
+  const event_sub_ns = readNumber(item, 'u');
+  return {
+    event_id,
+    position: rule === 'key' ? positionAt(event_id, { epoch_ms: event_ms, sub_ms_ns: event_sub_ns }) : event_id,
+    rule,
+    source: readText(item, 's'),
+    event_type: readText(item, 't'),
+    entity_id: readText(item, 'n'),
+    idempotency_key: readTextOrNull(item, 'k'),
+    producer_id: readTextOrNull(item, 'd'),
+    producer_seq: readNumberOrNull(item, 'q'),
+    event_ms,
+    event_sub_ns,
+    received_ms: readNumber(item, 'c'),
+    sent_ms: readNumberOrNull(item, 'm'),
+    payload_hash: readHex(item, 'h'),
+    flags: readNumber(item, 'f'),
+    pack_id: readPackId(item),
+    line: readNumber(item, 'l'),
+    expires_ms: readExpiry(item),
+  };
+}
+
+/** The TIME row of a keyed event: where it lies on its entity's timeline, and the event that is there. */
+export function timeItem(row: EventRow): Item {
+  const { expires_ms } = row;
+  // Only the event's own row says when it ends; the pointer is deleted some time after.
+  return {
+    ...keyItem(eventKey(row.position)),
+    i: text(eventKey(row.event_id).sk),
+    ...expiry(Number.POSITIVE_INFINITY, expires_ms),
+  };
+}
+
+/** The key of the event that a TIME row points to; null for a row that is an event itself. */
+export function readPointer(item: Item): Key | null {
+  const sk = readTextOrNull(item, 'i');
+  return sk === null ? null : { pk: readText(item, 'pk'), sk };
+}

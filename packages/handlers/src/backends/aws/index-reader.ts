@@ -1,0 +1,288 @@
+import { KitError, LIMITS } from '@pik/schema';
+import type { EventIndex } from '../../ports/backend.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
+import type { FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/queries.ts';
+import type { DeliveryRow, EventRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
+import type { Deadline } from './calls.ts';
+import { listDays } from './days.ts';
+import type { DayDirectories, IndexParts } from './event-index.ts';
+import { readEvent, readPointer } from './event-row.ts';
+import {
+  readDelivery,
+  readFailure,
+  readPack,
+  readPackId,
+  readReceipt,
+  readSequence,
+  readSlice,
+  sequencePartition,
+} from './index-rows.ts';
+import { dayOf, dayPartition, deliveryPartition, eventIdOf, eventKey, packPlace } from './keys.ts';
+import { readEntries } from './slices.ts';
+import type { Key, Table } from './table.ts';
+import { type Item, isUnexpired, keyText, readText, readTextOrNull, timeText } from './values.ts';
+
+/** The questions of the port. */
+type Reader = Pick<
+  EventIndex,
+  | 'getEvent'
+  | 'getEvents'
+  | 'getDeliveries'
+  | 'getPack'
+  | 'listTimeline'
+  | 'listSlices'
+  | 'listPacks'
+  | 'listFailures'
+  | 'listSequences'
+  | 'listAddresses'
+>;
+
+/** Rows of one page where the caller names no limit. */
+const PAGE_ROWS = 1_000;
+/** Slices may bring their receipts, so a page of them has fewer. */
+const PAGE_SLICES = 200;
+/** Requests that one page of a timeline is filled with, where most of what they find is left out. */
+const QUERIES_PER_PAGE = 20;
+
+/** What every read goes by. Rows that have ended are not there, whether or not they were deleted yet. */
+interface Reading {
+  readonly table: Table;
+  readonly deadline: Deadline;
+  readonly nowMs: number;
+}
+
+/** The reads of the port; each is consistent. */
+export function createIndexReader(
+  { table, calls, clock }: Pick<IndexParts, 'table' | 'calls' | 'clock'>,
+  directories: DayDirectories,
+): Reader {
+  const read = <T>(work: (reading: Reading) => Promise<T>) =>
+    calls.run((deadline) => work({ table, deadline, nowMs: clock.now() }));
+  return {
+    getEvent: (eventId) => read(async (at) => (await eventsOf(at, [eventKey(eventId)]))[0] ?? null),
+    getEvents: (eventIds) => read((at) => eventsOf(at, eventIds.map(eventKey))),
+    getDeliveries: (eventId) => read((at) => getDeliveries(at, eventId)),
+    getPack: (packId) =>
+      read(async ({ deadline, nowMs }) => {
+        const row = await table.get(deadline, { pk: dayPartition('P', packPlace(packId)), sk: packId });
+        return row !== null && isUnexpired(row, nowMs) ? readPack(row) : null;
+      }),
+    listTimeline: (range) => read((at) => listTimeline(at, range)),
+    listSlices: (query) => read((at) => listSlices(at, directories, query)),
+    listPacks: (range) => read((at) => listPacks(at, directories, range)),
+    listFailures: (query) => read((at) => listFailures(at, directories, query)),
+    listSequences: (producerId, cursor) => read((at) => listSequences(at, producerId, cursor)),
+    listAddresses: (cursor) => read((at) => listAddresses(at, cursor)),
+  };
+}
+
+/** The unexpired events of keys, in their order; one request for one, a batch for several. */
+async function eventsOf({ table, deadline, nowMs }: Reading, keys: readonly Key[]): Promise<(EventRow | null)[]> {
+  const [only] = keys;
+  const distinct = new Map(keys.map((key) => [eventIdOf(key), key]));
+  const single = keys.length === 1 && only !== undefined;
+  const items = single ? [await table.get(deadline, only)] : await table.getMany(deadline, [...distinct.values()]);
+  const found = new Map<string, EventRow>();
+  for (const item of items) {
+    if (item === null || !isUnexpired(item, nowMs)) continue;
+    const row = readEvent(item);
+    found.set(row.event_id, row);
+  }
+  return keys.map((key) => found.get(eventIdOf(key)) ?? null);
+}
+
+async function getDeliveries({ table, deadline, nowMs }: Reading, eventId: string): Promise<DeliveryRow[]> {
+  const found: DeliveryRow[] = [];
+  const limit = LIMITS.deliveries_per_event_max;
+  let beyond: string | null = null;
+  do {
+    const page = await table.query(deadline, { pk: deliveryPartition(eventId), beyond, limit });
+    for (const item of page.rows) {
+      const row = readDelivery(item, nowMs);
+      if (row !== null) found.push(row);
+    }
+    beyond = page.reached;
+  } while (beyond !== null && found.length < limit);
+  return found.slice(0, limit);
+}
+
+async function listTimeline(at: Reading, range: PositionRange): Promise<Page<EventRow>> {
+  const { pk, sk: from } = eventKey(range.from);
+  const to = eventKey(range.to);
+  if (to.pk !== pk) throw new KitError('REQUEST_INVALID', 'a timeline is that of one entity');
+  let beyond = timelineCursor(range);
+  const items: EventRow[] = [];
+  for (let queries = 0; queries < QUERIES_PER_PAGE; queries++) {
+    const limit = range.limit - items.length;
+    const page = await at.table.query(at.deadline, { pk, from, to: to.sk, beyond, limit });
+    // The end of the range is no part of it.
+    items.push(
+      ...(await eventsAt(
+        at,
+        page.rows.filter((row) => readText(row, 'sk') < to.sk),
+        range.asOfMs,
+      )),
+    );
+    beyond = page.reached;
+    if (beyond === null) return { items, next: null };
+    if (items.length >= range.limit) break;
+  }
+  return { items, next: beyond === null ? null : encodeCursor([eventIdOf({ pk, sk: beyond })]) };
+}
+
+function timelineCursor({ cursor, from, to }: PositionRange): string | null {
+  const place = decodeCursor<[string]>(cursor, ['']);
+  if (place === null) return null;
+  const [position] = place;
+  if (position.length !== from.length || position < from || position >= to) throw new KitError('CURSOR_INVALID');
+  return eventKey(position).sk;
+}
+
+/** The events of rows of a timeline, in their order: rows that are events, and events that TIME rows point to. */
+async function eventsAt(at: Reading, rows: readonly Item[], asOfMs: number): Promise<EventRow[]> {
+  const pointers = rows.map(readPointer);
+  const pointed = await eventsOf(
+    at,
+    pointers.filter((key) => key !== null),
+  );
+  const events: EventRow[] = [];
+  let next = 0;
+  for (const [i, row] of rows.entries()) {
+    const place = eventIdOf({ pk: readText(row, 'pk'), sk: readText(row, 'sk') });
+    const event = pointers[i] === null ? readEvent(row) : (pointed[next++] ?? null);
+    // A pointer may be left from an event that had the id before, at another time.
+    if (event === null || event.position !== place) continue;
+    if (event.received_ms <= asOfMs && event.expires_ms > at.nowMs) events.push(event);
+  }
+  return events;
+}
+
+async function listSlices(
+  { table, deadline, nowMs }: Reading,
+  { S: directory }: DayDirectories,
+  { cursor, fromDay, toDay, source, event_type, withEntries }: SliceQuery,
+): Promise<Page<SliceRow>> {
+  const found: { item: Item; day: number }[] = [];
+  const prefix =
+    source === undefined ? null : `${keyText(source)}#${event_type === undefined ? '' : `${keyText(event_type)}#`}`;
+  const { next } = await listDays({ table, directory, kind: 'S' }, deadline, {
+    query: {
+      fromDay,
+      toDay,
+      cursor,
+      limit: PAGE_SLICES,
+      ...(prefix === null ? {} : { from: prefix, to: `${prefix}~` }),
+    },
+    read(item, day) {
+      const wanted = isUnexpired(item, nowMs) && (event_type === undefined || readText(item, 't') === event_type);
+      if (wanted) found.push({ item, day });
+      return wanted ? item : null;
+    },
+  });
+  const entries = withEntries ? await entriesOf({ table, deadline }, found) : null;
+  const items = found.map(({ item, day }, i) => readSlice(item, day, entries?.[i] ?? new Uint8Array(0)));
+  return { items, next };
+}
+
+/** The packed receipts of slices, in their order, read day by day. */
+async function entriesOf(
+  { table, deadline }: Pick<Reading, 'table' | 'deadline'>,
+  found: readonly { item: Item; day: number }[],
+): Promise<Uint8Array[]> {
+  const byDay = new Map<number, Item[]>();
+  for (const { item, day } of found) {
+    const slices = byDay.get(day);
+    if (slices === undefined) byDay.set(day, [item]);
+    else slices.push(item);
+  }
+  const entries: Uint8Array[] = [];
+  for (const [day, slices] of byDay) entries.push(...(await readEntries(table, deadline, { slices, day })));
+  return entries;
+}
+
+async function listPacks(
+  { table, deadline, nowMs }: Reading,
+  { P: directory }: DayDirectories,
+  { fromMs, toMs, cursor }: { fromMs: number; toMs: number; cursor?: string | null },
+): Promise<Page<PackRow>> {
+  return listDays({ table, directory, kind: 'P' }, deadline, {
+    query: {
+      fromDay: dayOf(fromMs),
+      toDay: dayOf(toMs - 1) + 1,
+      cursor,
+      limit: PAGE_ROWS,
+      from: packBound(fromMs),
+      to: packBound(toMs),
+    },
+    read: (item) => (isUnexpired(item, nowMs) ? readPack(item) : null),
+  });
+}
+
+/** Below every pack id of that millisecond and above all before: the first twelve digits of a UUIDv7 are its time. */
+function packBound(ms: number): string {
+  const digits = Math.min(Math.max(0, Math.ceil(ms)), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8)}`;
+}
+
+async function listFailures(
+  { table, deadline, nowMs }: Reading,
+  { F: directory }: DayDirectories,
+  query: FailureQuery,
+): Promise<Page<FailureRow>> {
+  const { fromMs, toMs, source, event_type, limit, cursor } = query;
+  return listDays({ table, directory, kind: 'F' }, deadline, {
+    query: {
+      fromDay: dayOf(fromMs),
+      toDay: dayOf(toMs - 1) + 1,
+      cursor,
+      limit,
+      descending: true,
+      from: timeText(fromMs),
+      to: timeText(toMs),
+    },
+    read(item) {
+      const wanted =
+        isUnexpired(item, nowMs) &&
+        (source === undefined || readTextOrNull(item, 's') === source) &&
+        (event_type === undefined || readTextOrNull(item, 't') === event_type);
+      return wanted ? readFailure(item) : null;
+    },
+  });
+}
+
+async function listSequences(
+  { table, deadline, nowMs }: Reading,
+  producerId: string,
+  cursor?: string | null,
+): Promise<Page<SequenceRow>> {
+  const [beyond] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+  const page = await table.query(deadline, { pk: sequencePartition(producerId), beyond, limit: PAGE_ROWS });
+  const items = page.rows.filter((row) => isUnexpired(row, nowMs)).map((row) => readSequence(row, producerId));
+  return { items, next: page.reached === null ? null : encodeCursor([page.reached]) };
+}
+
+type Address = Awaited<ReturnType<EventIndex['listAddresses']>>['items'][number];
+
+/** A scan of the whole table: who asks for every row there is has no key. */
+async function listAddresses({ table, deadline, nowMs }: Reading, cursor?: string | null): Promise<Page<Address>> {
+  const place = decodeCursor<[string, string]>(cursor, ['', '']);
+  const after = place === null ? null : { pk: place[0], sk: place[1] };
+  const { rows, next } = await table.scan(deadline, after, ['p', 'l', 'x', 'y']);
+  const items = rows.map((row) => addressOf(row, nowMs)).filter((address) => address !== null);
+  return { items, next: next === null ? null : encodeCursor([next.pk, next.sk]) };
+}
+
+function addressOf(row: Item, nowMs: number): Address | null {
+  const pk = readText(row, 'pk');
+  if (pk.startsWith('D#')) {
+    if (Number(row.y?.N ?? row.x?.N ?? Number.POSITIVE_INFINITY) <= nowMs) return null;
+    const { pack_id, line } = readReceipt(row);
+    return { kind: 'DELIVERY', event_id: pk.slice(2), pack_id, line };
+  }
+  // Of the rows of an entity's partition only events lie in a pack themselves.
+  if (!pk.startsWith('E#') || row.p === undefined || !isUnexpired(row, nowMs)) return null;
+  const event_id = eventIdOf({ pk, sk: readText(row, 'sk') });
+  return { kind: 'EVENT', event_id, pack_id: readPackId(row), line: Number(row.l?.N) };
+}

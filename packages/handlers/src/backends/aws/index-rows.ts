@@ -1,0 +1,198 @@
+import type { DeliveryRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
+import { dayOf, dayPartition, deliveryKey, packPlace, receiptText, shardOf, sliceText } from './keys.ts';
+import { keyItem } from './table.ts';
+import {
+  binary,
+  expiry,
+  hex,
+  type Item,
+  keyText,
+  number,
+  present,
+  readBytes,
+  readExpiry,
+  readHex,
+  readNumber,
+  readNumberOrNull,
+  readText,
+  readTextOrNull,
+  readTimeText,
+  text,
+} from './values.ts';
+
+/** A pack id as the 16 bytes that it is, in the attribute `p`. */
+export function packBytes(packId: string) {
+  return hex(packId.replaceAll('-', ''));
+}
+
+/** The pack id of the attribute `p`. */
+export function readPackId(item: Item): string {
+  return readHex(item, 'p').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** A DELIVERY row; worthless once the event that it met has ended, for then the id may belong to a new one. */
+export function deliveryItem(row: DeliveryRow, firstExpiresMs: number): Item {
+  const { event_ms, event_sub_ns, sent_ms, expires_ms } = row;
+  const endsMs = Math.min(expires_ms, firstExpiresMs);
+  return {
+    ...keyItem(deliveryKey(row)),
+    o: text(row.outcome),
+    h: hex(row.payload_hash),
+    f: number(row.flags),
+    ...present({ e: event_ms, u: event_sub_ns, m: sent_ms, y: endsMs === expires_ms ? null : endsMs }),
+    ...expiry(expires_ms, endsMs),
+  };
+}
+
+/** The DELIVERY row of an item; null once it is worthless. */
+export function readDelivery(item: Item, nowMs: number): DeliveryRow | null {
+  const endsMs = readNumberOrNull(item, 'y') ?? readExpiry(item);
+  if (endsMs <= nowMs) return null;
+  return {
+    ...readReceipt(item),
+    event_id: readText(item, 'pk').slice(2),
+    outcome: readText(item, 'o') as DeliveryRow['outcome'],
+    event_ms: readNumber(item, 'e'),
+    event_sub_ns: readNumber(item, 'u'),
+    sent_ms: readNumberOrNull(item, 'm'),
+    payload_hash: readHex(item, 'h'),
+    flags: readNumber(item, 'f'),
+    expires_ms: readExpiry(item),
+  };
+}
+
+/** What a sort key says that was made by `receiptText`. */
+export function readReceipt(item: Item): { received_ms: number; pack_id: string; line: number } {
+  const [time = '', pack_id = '', line = ''] = readText(item, 'sk').split('#');
+  return { received_ms: readTimeText(time), pack_id, line: Number(line) };
+}
+
+/** A FAILURE row, among those of the day it was received. */
+export function failureItem(row: FailureRow): Item {
+  const { stage, code, path, detail, source, event_type, event_id } = row;
+  const place = { day: dayOf(row.received_ms), shard: shardOf(row.pack_id) };
+  return {
+    ...keyItem({ pk: dayPartition('F', place), sk: `${receiptText(row)}#${row.kind}` }),
+    ...present({ g: stage, c: code, a: path, d: detail, s: source, t: event_type, i: event_id }),
+    ...expiry(row.expires_ms),
+  };
+}
+
+/** The FAILURE row of an item. */
+export function readFailure(item: Item): FailureRow {
+  return {
+    ...readReceipt(item),
+    kind: readText(item, 'sk').split('#')[3] as FailureRow['kind'],
+    stage: readText(item, 'g'),
+    code: readText(item, 'c'),
+    path: readTextOrNull(item, 'a'),
+    detail: readTextOrNull(item, 'd'),
+    source: readTextOrNull(item, 's'),
+    event_type: readTextOrNull(item, 't'),
+    event_id: readTextOrNull(item, 'i'),
+    expires_ms: readExpiry(item),
+  };
+}
+
+/** How many receipts a slice counts: of two writes of one slice the one with more is the later. */
+export function receiptsOf(row: SliceRow): number {
+  return row.accepted + row.duplicates + row.conflicts;
+}
+
+/** A SLICE row without its receipts, which lie in rows of their own, so that reports need not read them. */
+export function sliceItem(row: SliceRow, parts: number): Item {
+  return {
+    ...keyItem({ pk: dayPartition('S', { day: row.event_day, shard: shardOf(row.pack_id) }), sk: sliceText(row) }),
+    s: text(row.source),
+    t: text(row.event_type),
+    n: number(receiptsOf(row)),
+    a: number(row.accepted),
+    d: number(row.duplicates),
+    o: number(row.conflicts),
+    b: number(row.received_min_ms),
+    c: number(row.received_max_ms),
+    i: number(row.imported ? 1 : 0),
+    g: binary(row.lag),
+    y: binary(row.delay),
+    z: number(parts),
+    ...expiry(row.expires_ms),
+  };
+}
+
+/** The SLICE row of an item of a day. */
+export function readSlice(item: Item, event_day: number, entries: Uint8Array): SliceRow {
+  return {
+    pack_id: readText(item, 'sk').split('#')[2] ?? '',
+    source: readText(item, 's'),
+    event_type: readText(item, 't'),
+    event_day,
+    received_min_ms: readNumber(item, 'b'),
+    received_max_ms: readNumber(item, 'c'),
+    imported: readNumber(item, 'i') === 1,
+    accepted: readNumber(item, 'a'),
+    duplicates: readNumber(item, 'd'),
+    conflicts: readNumber(item, 'o'),
+    lag: readBytes(item, 'g'),
+    delay: readBytes(item, 'y'),
+    entries,
+    expires_ms: readExpiry(item),
+  };
+}
+
+/** A SEQUENCE row. */
+export function sequenceItem(row: SequenceRow): Item {
+  return {
+    ...keyItem({ pk: sequencePartition(row.producer_id), sk: row.pack_id }),
+    v: text(JSON.stringify(row.ranges)),
+    c: number(row.received_ms),
+    ...expiry(row.expires_ms),
+  };
+}
+
+/** The SEQUENCE row of an item. */
+export function readSequence(item: Item, producer_id: string): SequenceRow {
+  return {
+    producer_id,
+    pack_id: readText(item, 'sk'),
+    ranges: JSON.parse(readText(item, 'v')) as [number, number][],
+    received_ms: readNumber(item, 'c'),
+    expires_ms: readExpiry(item),
+  };
+}
+
+/** The partition of a producer's sequence rows. */
+export function sequencePartition(producerId: string): string {
+  return `Q#${keyText(producerId)}`;
+}
+
+/** A PACK row. */
+export function packItem(row: PackRow): Item {
+  return {
+    ...keyItem({ pk: dayPartition('P', packPlace(row.pack_id)), sk: row.pack_id }),
+    h: hex(row.sha256),
+    b: number(row.bytes),
+    o: text(row.outcomes),
+    q: text(row.request_id),
+    ...present({ u: row.principal }),
+    i: number(row.imported ? 1 : 0),
+    c: number(row.received_min_ms),
+    d: number(row.received_max_ms),
+    ...expiry(row.expires_ms),
+  };
+}
+
+/** The PACK row of an item. */
+export function readPack(item: Item): PackRow {
+  return {
+    pack_id: readText(item, 'sk'),
+    sha256: readHex(item, 'h'),
+    bytes: readNumber(item, 'b'),
+    outcomes: readText(item, 'o'),
+    request_id: readText(item, 'q'),
+    principal: readTextOrNull(item, 'u'),
+    imported: readNumber(item, 'i') === 1,
+    received_min_ms: readNumber(item, 'c'),
+    received_max_ms: readNumber(item, 'd'),
+    expires_ms: readExpiry(item),
+  };
+}

@@ -1,0 +1,149 @@
+import { hash } from 'node:crypto';
+
+import {
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { type ErrorCode, KitError } from '@pik/schema';
+
+import type { Calls, Deadline } from './calls.ts';
+import { DamagedBytes, statusOf } from './failures.ts';
+
+/** Objects that are written once. */
+export interface Objects {
+  /** The same bytes under the same key again are fine; others are refused. */
+  putOnce(key: string, bytes: Uint8Array): Promise<void>;
+  get(key: string): Promise<Uint8Array | null>;
+  has(key: string): Promise<boolean>;
+  /** Keys of a prefix above one of them, in text order; `more` is false at the end of all. */
+  list(prefix: string, after: string): Promise<{ keys: string[]; more: boolean }>;
+}
+
+/** The codes of what can go wrong, so that the log and the files beside it tell their own errors. */
+export interface ObjectErrors {
+  readonly exists: ErrorCode;
+  readonly corrupt: ErrorCode;
+}
+
+interface Store {
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly calls: Calls;
+  readonly errors: ObjectErrors;
+}
+
+/** The write-once objects of a bucket. */
+export function createObjects(store: Store): Objects {
+  const { calls } = store;
+  return {
+    putOnce: (key, bytes) => calls.run((deadline) => putOnce(store, deadline, { key, bytes })),
+    get: (key) => calls.run((deadline) => getChecked(store, deadline, key)),
+    has: (key) => calls.run(async (deadline) => (await head(store, deadline, key)) !== null),
+    list: (prefix, after) => calls.run((deadline) => list(store, deadline, { prefix, after })),
+  };
+}
+
+interface Named {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
+async function putOnce(store: Store, deadline: Deadline, { key, bytes }: Named): Promise<void> {
+  const { client, bucket, calls, errors } = store;
+  const sha256 = sha256Of(bytes);
+  // The checksum travels along, so that S3 refuses bytes that the way has changed, and keeps it for every later read.
+  const command = new PutObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    Body: bytes,
+    ContentLength: bytes.length,
+    ChecksumSHA256: sha256,
+    IfNoneMatch: '*',
+  });
+  try {
+    await calls.send(deadline, (options) => client.send(command, options));
+  } catch (error) {
+    if (statusOf(error) !== 412) throw error;
+    // Something is there: an earlier attempt of ours whose answer was lost, or something else.
+    if (!(await holds(store, deadline, { key, sha256 })))
+      throw new KitError(errors.exists, `other bytes are stored as ${key}`, { cause: error });
+  }
+}
+
+/** Whether the object that is there has these bytes: by the checksum that S3 keeps, or by its bytes where it keeps none. */
+async function holds(store: Store, deadline: Deadline, { key, sha256 }: { key: string; sha256: string }) {
+  const known = await head(store, deadline, key);
+  if (known === null) throw new DamagedBytes(`${key} is there and cannot be found`);
+  if (known.sha256 !== null) return known.sha256 === sha256;
+  const bytes = await getChecked(store, deadline, key);
+  return bytes !== null && sha256Of(bytes) === sha256;
+}
+
+async function head({ client, bucket, calls }: Store, deadline: Deadline, key: string) {
+  const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' });
+  try {
+    const answer = await calls.send(deadline, (options) => client.send(command, options));
+    return { sha256: wholeChecksum(answer.ChecksumSHA256) };
+  } catch (error) {
+    // Without the right to list, S3 answers 403 for what is not there: that says nothing, and is thrown.
+    if (statusOf(error) === 404) return null;
+    throw error;
+  }
+}
+
+async function getChecked({ client, bucket, calls, errors }: Store, deadline: Deadline, key: string) {
+  const command = new GetObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' });
+  try {
+    return await calls.send(deadline, async (options) => wholeBody(await client.send(command, options), key));
+  } catch (error) {
+    if ((error as Error).name === 'NoSuchKey') return null;
+    if (error instanceof DamagedBytes) throw new KitError(errors.corrupt, error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** The body, if it has the length and the checksum that S3 says it has; never a part of it. */
+async function wholeBody(answer: GetObjectCommandOutput, key: string): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array(0);
+  } catch (cause) {
+    throw new DamagedBytes(`${key} could not be read to its end`, { cause });
+  }
+  if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length)
+    throw new DamagedBytes(`${key} came with ${bytes.length} of ${answer.ContentLength} bytes`);
+  const sha256 = wholeChecksum(answer.ChecksumSHA256);
+  if (sha256 !== null && sha256 !== sha256Of(bytes)) throw new DamagedBytes(`${key} is not what was stored`);
+  return bytes;
+}
+
+/** The checksum of a whole object; one with a dash is of the parts that it was uploaded in. */
+function wholeChecksum(checksum: string | undefined): string | null {
+  return checksum === undefined || checksum.includes('-') ? null : checksum;
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'base64');
+}
+
+async function list(
+  { client, bucket, calls }: Store,
+  deadline: Deadline,
+  { prefix, after }: { prefix: string; after: string },
+): Promise<{ keys: string[]; more: boolean }> {
+  let token: string | undefined;
+  for (;;) {
+    const start = after === '' ? {} : { StartAfter: after };
+    const place = token === undefined ? start : { ContinuationToken: token };
+    const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ...place });
+    const answer = await calls.send(deadline, (options) => client.send(command, options));
+    const keys = (answer.Contents ?? []).map(({ Key }) => Key ?? '');
+    token = answer.IsTruncated === true ? answer.NextContinuationToken : undefined;
+    // A page without a key names no place to go on from.
+    if (keys.length > 0 || token === undefined) return { keys, more: token !== undefined };
+  }
+}

@@ -1,0 +1,46 @@
+import type { Backend } from '../../ports/backend.ts';
+import { createCalls } from './calls.ts';
+import { type AwsClients, createAwsClients } from './clients.ts';
+import { type AwsStoresOptions, CALL_MS, openAwsStores, systemClock } from './open-stores.ts';
+import { createQueueRequests } from './queue-requests.ts';
+import { type AwsReplayQueue, createReplayQueue } from './replay-queue.ts';
+import { systemTiming } from './timing.ts';
+
+/** The resources of one deployment, and what the backend goes by. */
+export interface AwsOptions extends AwsStoresOptions {
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  /** Default: new ones, which `close` ends. */
+  readonly clients?: AwsClients;
+  /**
+   * How long asking an empty queue waits for a message, in milliseconds, in steps of a second. One that waits asks all
+   * servers of the queue, one that does not may find nothing although there is something. Default 1,000.
+   */
+  readonly receiveWaitMs?: number;
+}
+
+/** The kit's backend on S3, DynamoDB and SQS. */
+export interface AwsBackend extends Backend {
+  readonly queue: AwsReplayQueue;
+}
+
+/** Opens a backend over resources that are there. Sends nothing. */
+export function openAwsBackend(options: AwsOptions): AwsBackend {
+  const { clock = systemClock, timing = systemTiming, callMs = CALL_MS, receiveWaitMs = 1_000 } = options;
+  const clients = options.clients ?? createAwsClients();
+  const calls = createCalls({ timing, callMs, unavailable: 'STORE_UNAVAILABLE' });
+  const queueOf = (url: string) => createQueueRequests({ client: clients.sqs, url, calls, receiveWaitMs });
+  return {
+    ...openAwsStores(options, clients),
+    queue: createReplayQueue({
+      queue: queueOf(options.queueUrl),
+      deadLetterQueue: queueOf(options.deadLetterQueueUrl),
+      calls,
+      clock,
+    }),
+    async close() {
+      if (options.clients !== undefined) return;
+      for (const own of Object.values(clients)) own.destroy();
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/** Requests that one port call has under way at a time; the clients have sockets for as many. */
+export const REQUESTS_AT_ONCE = 50;
+
+/** Runs work on each item, so many at a time, and gives the results in their order. Rejects with the first error. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+  atOnce = REQUESTS_AT_ONCE,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  let failed = false;
+  const worker = async () => {
+    while (next < items.length && !failed) {
+      const at = next++;
+      try {
+        results[at] = await work(items[at] as T);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const workers = Array.from({ length: Math.min(atOnce, items.length) }, worker);
+  // Nothing may be under way any more when the call ends: what a late request did would belong to no call.
+  const ended = await Promise.allSettled(workers);
+  const fault = ended.find((one) => one.status === 'rejected');
+  if (fault !== undefined) throw fault.reason;
+  return results;
+}

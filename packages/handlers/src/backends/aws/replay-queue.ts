@@ -1,0 +1,121 @@
+import { LIMITS } from '@pik/schema';
+
+import type { Clock, ReplayQueue } from '../../ports/backend.ts';
+import type { MessageFailure, QueuedMessage } from '../../ports/history-rows.ts';
+import type { Calls, Deadline } from './calls.ts';
+import { createDeadLetters } from './dead-letters.ts';
+import { attributeText, type LambdaSqsRecord, readLambdaRecord, stamped, type TakenMessage } from './messages.ts';
+import type { QueueRequests } from './queue-requests.ts';
+
+/** The queue, and the way in for messages that Lambda took from it. */
+export interface AwsReplayQueue extends ReplayQueue {
+  /** Takes over a message of an SQS event, so that it can be failed, extended and deleted by its receipt. */
+  adopt(record: LambdaSqsRecord): QueuedMessage;
+}
+
+/** What the queue is made of. */
+export interface QueueParts {
+  readonly queue: QueueRequests;
+  readonly deadLetterQueue: QueueRequests;
+  readonly calls: Calls;
+  readonly clock: Clock;
+}
+
+/** Messages whose contents are remembered until they are given back: far more than one process has in work. */
+const HELD_MAX = 1_000;
+/** Hides a message that is about to be moved to the dead letters. */
+const MOVING_MS = 60_000;
+
+/**
+ * A standard queue: a message may come twice, and one whose id waits already is added again. What a message says is
+ * remembered while this process has it in work, since SQS tells it by its receipt alone.
+ */
+export function createReplayQueue(parts: QueueParts): AwsReplayQueue {
+  const { queue, calls, clock } = parts;
+  const held = new Map<string, TakenMessage>();
+  const spent = new Set<string>();
+  const end = (receipt: string) => {
+    held.delete(receipt);
+    spent.add(receipt);
+    if (spent.size > HELD_MAX) spent.delete(spent.values().next().value as string);
+  };
+  const hold = (message: TakenMessage): QueuedMessage => {
+    // A later delivery makes the receipts of all earlier ones worthless.
+    for (const { sqs_id, receipt } of held.values())
+      if (sqs_id === message.sqs_id && receipt !== message.receipt) end(receipt);
+    held.set(message.receipt, message);
+    if (held.size > HELD_MAX) held.delete(held.keys().next().value as string);
+    const { message_id, body, receipt, receives } = message;
+    return { message_id, body, receipt, receives };
+  };
+  return {
+    send: (messages) => calls.run((deadline) => queue.send(deadline, stamped(messages, clock.now()))),
+    receive: (options) =>
+      calls.run(async (deadline) => {
+        const messages: QueuedMessage[] = [];
+        for (const message of await queue.receive(deadline, options)) {
+          // SQS moves such a message itself, unless the queue was made without the policy that says so.
+          if (message.receives > LIMITS.message_receives_max) await bury(parts, deadline, { message });
+          else messages.push(hold(message));
+        }
+        return messages;
+      }),
+    adopt: (record) => hold(readLambdaRecord(record)),
+    async extend(receipt, visibilityMs) {
+      // One that was given back would hide the message from whoever it is meant for now.
+      if (spent.has(receipt)) return false;
+      return calls.run((deadline) => queue.setVisibility(deadline, receipt, visibilityMs));
+    },
+    async delete(receipt) {
+      if (spent.has(receipt)) return;
+      await calls.run(async (deadline) => {
+        await queue.delete(deadline, receipt);
+        end(receipt);
+      });
+    },
+    async fail(receipt, failure) {
+      if (spent.has(receipt)) return 'LOST';
+      return calls.run(async (deadline) => {
+        const outcome = await fail(parts, deadline, { receipt, message: held.get(receipt), failure });
+        end(receipt);
+        return outcome;
+      });
+    },
+    ...createDeadLetters(parts),
+  };
+}
+
+interface Failing {
+  readonly receipt: string;
+  /** Undefined where this process does not have it in work. */
+  readonly message: TakenMessage | undefined;
+  readonly failure: MessageFailure;
+}
+
+async function fail(
+  parts: QueueParts,
+  deadline: Deadline,
+  { receipt, message, failure }: Failing,
+): Promise<'RETRIED' | 'DEAD' | 'LOST'> {
+  const { queue } = parts;
+  const dead = message !== undefined && message.receives >= LIMITS.message_receives_max;
+  // A receipt that cannot hide its message any more is worthless: somebody else may be at work on it.
+  if (!(await queue.setVisibility(deadline, receipt, dead ? MOVING_MS : failure.delayMs))) return 'LOST';
+  if (!dead) return 'RETRIED';
+  await bury(parts, deadline, { message, failure });
+  return 'DEAD';
+}
+
+/** Into the dead-letter queue first, then out of this one: a crash in between leaves two messages, never none. */
+async function bury(
+  { queue, deadLetterQueue, clock }: QueueParts,
+  deadline: Deadline,
+  { message, failure }: { message: TakenMessage; failure?: MessageFailure },
+): Promise<void> {
+  const { message_id, body, receives, sent_ms, receipt } = message;
+  const reason = failure && { code: failure.code, detail: attributeText(failure.detail) };
+  await deadLetterQueue.send(deadline, [
+    { message_id, body, attributes: { ...reason, receives, sent_ms, died_ms: clock.now() } },
+  ]);
+  await queue.delete(deadline, receipt);
+}

@@ -1,0 +1,84 @@
+import { KitError } from '@pik/schema';
+
+import type { SliceRow } from '../../ports/rows.ts';
+import type { Deadline } from './calls.ts';
+import { receiptsOf, sliceItem } from './index-rows.ts';
+import { dayPartition, shardOf, sliceText } from './keys.ts';
+import { inParallel } from './parallel.ts';
+import { keyItem, type Table } from './table.ts';
+import { binary, expiry, type Item, number, readBytes, readNumber, readText } from './values.ts';
+
+/** Bytes of packed receipts in one row: a row holds at most 400 KB. 5,000 receipts take at most two. */
+const PART_BYTES_MAX = 350_000;
+
+/**
+ * Writes a slice: its packed receipts first, then the row that counts them. A slice of a request of which some lines were
+ * pending is written again with more receipts; these are new rows, so that whoever reads meanwhile finds the receipts that
+ * the counts are about. Of two writes the one with fewer receipts changes nothing.
+ */
+export async function writeSlice(table: Table, deadline: Deadline, row: SliceRow): Promise<void> {
+  const parts = partsOf(row);
+  await inParallel(parts, async (part) => {
+    await table.put(deadline, part);
+  });
+  await table.put(deadline, sliceItem(row, parts.length), {
+    expression: 'attribute_not_exists(pk) OR n < :n',
+    values: { ':n': number(receiptsOf(row)) },
+  });
+}
+
+function partsOf(row: SliceRow): Item[] {
+  const pk = dayPartition('N', { day: row.event_day, shard: shardOf(row.pack_id) });
+  const parts: Item[] = [];
+  for (let start = 0; start < row.entries.length; start += PART_BYTES_MAX) {
+    parts.push({
+      ...keyItem({ pk, sk: partText(sliceText(row), receiptsOf(row), parts.length) }),
+      v: binary(row.entries.subarray(start, start + PART_BYTES_MAX)),
+      ...expiry(Number.POSITIVE_INFINITY, row.expires_ms),
+    });
+  }
+  return parts;
+}
+
+/** The sort key of a part: it follows that of its slice. */
+function partText(slice: string, receipts: number, part: number): string {
+  return `${slice}#${String(receipts).padStart(5, '0')}#${part}`;
+}
+
+/** Reads the packed receipts of slices of one day, in the order of the slices. */
+export async function readEntries(
+  table: Table,
+  deadline: Deadline,
+  { slices, day }: { slices: readonly Item[]; day: number },
+): Promise<Uint8Array[]> {
+  const byShard = new Map<number, Item[]>();
+  for (const slice of slices) {
+    const shard = shardOf(readText(slice, 'sk'));
+    byShard.set(shard, [...(byShard.get(shard) ?? []), slice]);
+  }
+  const parts = new Map<string, Uint8Array>();
+  await inParallel([...byShard], async ([shard, some]) => {
+    const pk = dayPartition('N', { day, shard });
+    const from = readText(some[0] as Item, 'sk');
+    const to = `${readText(some.at(-1) as Item, 'sk')}#~`;
+    let beyond: string | null = null;
+    do {
+      const page = await table.query(deadline, { pk, from, to, beyond });
+      for (const row of page.rows) parts.set(readText(row, 'sk'), readBytes(row, 'v'));
+      beyond = page.reached;
+    } while (beyond !== null);
+  });
+  return slices.map((slice) => joinParts(slice, parts));
+}
+
+function joinParts(slice: Item, parts: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const found: Uint8Array[] = [];
+  for (let part = 0; part < readNumber(slice, 'z'); part++) {
+    const bytes = parts.get(partText(readText(slice, 'sk'), readNumber(slice, 'n'), part));
+    // They were durable before the row that counts them.
+    if (bytes === undefined) throw new KitError('INDEX_UNAVAILABLE', 'the receipts of a slice are not there');
+    found.push(bytes);
+  }
+  const [only] = found;
+  return found.length === 1 && only !== undefined ? only : Uint8Array.from(Buffer.concat(found));
+}

@@ -1,0 +1,11 @@
+import { type App, type AppOptions, createAppOf } from './app.ts';
+import { HANDLERS } from './handlers.ts';
+
+/**
+ * Makes the app over a pipeline.
+ *
+ * @throws KitError `CONFIG_INVALID` for keys that cannot be used.
+ */
+export function createApp(options: AppOptions): App {
+  return createAppOf(HANDLERS, options);
+}

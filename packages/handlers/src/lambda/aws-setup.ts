@@ -1,0 +1,27 @@
+import { Tracer } from '@aws-lambda-powertools/tracer';
+import type { Aggregate } from '@pik/schema';
+
+import type { AwsStoresOptions } from '../backends/aws/open-stores.ts';
+import type { Settings, Variables } from './environment.ts';
+
+/** What a bundle brings along. */
+export interface AwsSetupOptions {
+  readonly variables: Variables;
+  readonly aggregates?: readonly Aggregate[];
+}
+
+/** Stands for a table that a function has no business with; its role forbids every call anyway. */
+const NONE = 'none';
+
+/** The stores that the settings name. */
+export function named(settings: Partial<Settings>): AwsStoresOptions {
+  const { bucket = NONE, indexTable = NONE, aggregatesTable = NONE, replaysTable = NONE } = settings;
+  return { bucket, indexTable, aggregatesTable, replaysTable };
+}
+
+/** The same clients, with each of their requests in the trace of the invocation. */
+export function traced<T extends object>({ service = NONE }: Partial<Settings>, clients: T): T {
+  const tracer = new Tracer({ serviceName: service, captureHTTPsRequests: false });
+  for (const client of Object.values(clients)) tracer.captureAWSv3Client(client);
+  return clients;
+}

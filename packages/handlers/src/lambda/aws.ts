@@ -1,0 +1,16 @@
+import { createAwsClients } from '../backends/aws/clients.ts';
+import { openAwsBackend } from '../backends/aws/open.ts';
+import { type AwsSetupOptions, named, traced } from './aws-setup.ts';
+import type { Setup } from './kit.ts';
+
+/** What a function that sends or takes messages is opened with in the cloud. */
+export function awsSetup(options: AwsSetupOptions): Setup {
+  return {
+    ...options,
+    async openBackend(settings) {
+      const { queueUrl = '', deadLetterQueueUrl = '' } = settings;
+      const clients = traced(settings, createAwsClients());
+      return openAwsBackend({ ...named(settings), queueUrl, deadLetterQueueUrl, clients });
+    },
+  };
+}

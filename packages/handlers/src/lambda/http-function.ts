@@ -1,0 +1,87 @@
+import { v7 } from 'uuid';
+
+import { toResponse } from '../http/answer.ts';
+import { createAppOf } from '../http/app.ts';
+import type { Handlers } from '../http/call.ts';
+import { problem } from '../http/problem.ts';
+import { readSecret } from './aws-secret.ts';
+import { CALLER_SETTINGS, createCallers } from './callers.ts';
+import { type HttpEvent, toRequest } from './http-event.ts';
+import { type HttpResult, toResult } from './http-result.ts';
+import { invoke, type Kit, type Setup } from './kit.ts';
+import type { Invocation } from './telemetry.ts';
+
+/** A function behind the API. */
+export type HttpFunction = (event: HttpEvent, invocation: Invocation) => Promise<HttpResult>;
+
+/** The settings of every function behind the API. */
+export const HTTP_SETTINGS = CALLER_SETTINGS;
+
+/** A clock of the API that is ahead of this one, or an event that claims to be old, moves no receive time further. */
+const API_WAIT_MS_MAX = 60_000;
+
+/** What a function behind the API is made of. */
+export interface HttpFunctionOptions<P> {
+  readonly setup: Setup;
+  readonly kit: Kit<(typeof HTTP_SETTINGS)[number]>;
+  readonly handlers: Handlers<P>;
+  readonly pipeline: P;
+}
+
+/**
+ * The function that answers these routes: an app over the part of a pipeline that they need, an event in, a result out.
+ *
+ * @throws KitError as `createCallers` does.
+ */
+export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Promise<HttpFunction> {
+  const { setup, kit, handlers, pipeline } = options;
+  const events = new WeakMap<Request, HttpEvent>();
+  const eventOf = (request: Request) => events.get(request);
+  const { now } = kit.context.backend.clock;
+  const clock = () => now.call(kit.context.backend.clock);
+  const authenticate = await createCallers({
+    settings: kit.settings,
+    readSecret: setup.readSecret ?? readSecret,
+    now: clock,
+    eventOf,
+  });
+  const arrived = (request: Request) => clock() - waitedMs(eventOf(request), clock());
+  const app = createAppOf(handlers, { pipeline, telemetry: kit.telemetry, authenticate, now: arrived });
+  const answer = async (event: HttpEvent) => {
+    let request: Request;
+    try {
+      request = toRequest(event);
+    } catch {
+      return ownAnswer('REQUEST_INVALID', { requestId: v7(), method: 'GET' });
+    }
+    events.set(request, event);
+    const response = await app.fetch(request);
+    const result = await toResult(response, { gzip: acceptsGzip(request) });
+    if (result !== null) return result;
+    const requestId = response.headers.get('x-request-id') ?? v7();
+    kit.telemetry.log('warn', 'answer_too_large', { request_id: requestId });
+    return ownAnswer('ANSWER_TOO_LARGE', { requestId, method: request.method });
+  };
+  return (event, invocation) => {
+    const api_wait_ms = waitedMs(event, clock());
+    const fields = { api_request_id: event.requestContext.requestId, api_wait_ms };
+    return invoke(kit, invocation, { fields, run: () => answer(event) });
+  };
+}
+
+/** How long a request waited between the API and this line: cold starts and throttling show here. */
+function waitedMs(event: HttpEvent | undefined, nowMs: number): number {
+  const waited = nowMs - (event?.requestContext.timeEpoch ?? nowMs);
+  return waited >= 0 && waited <= API_WAIT_MS_MAX ? waited : 0;
+}
+
+function acceptsGzip(request: Request): boolean {
+  return /\bgzip\b(?!\s*;\s*q=0(\.0+)?\s*(,|$))/.test(request.headers.get('accept-encoding') ?? '');
+}
+
+async function ownAnswer(
+  code: 'REQUEST_INVALID' | 'ANSWER_TOO_LARGE',
+  call: { requestId: string; method: string },
+): Promise<HttpResult> {
+  return (await toResult(toResponse(problem({ code }, call), call), { gzip: false })) as HttpResult;
+}

@@ -1,0 +1,73 @@
+import type { ProcessPipeline } from '../pipeline.ts';
+import { processPipeline } from '../pipeline-parts.ts';
+import type { ReplayQueue } from '../ports/backend.ts';
+import type { QueuedMessage } from '../ports/history-rows.ts';
+import { invoke, openKit, type Setup } from './kit.ts';
+import type { Invocation } from './telemetry.ts';
+
+/** A message as the event source mapping hands it over. */
+export interface QueueRecord {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string | undefined>>;
+  readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string | undefined } | undefined>>;
+}
+
+/** Messages as the event source mapping hands them over. */
+export interface QueueEvent {
+  readonly Records: readonly QueueRecord[];
+}
+
+/** A queue that can take over a message which the mapping took from it. */
+interface AdoptingQueue extends ReplayQueue {
+  adopt(record: QueueRecord): QueuedMessage;
+}
+
+/** Which messages of the event are not done; the mapping deletes the others, and all of them where it gets nothing. */
+export interface QueueResult {
+  readonly batchItemFailures: { readonly itemIdentifier: string }[];
+}
+
+/** The function that processes the messages of replays. */
+export type QueueFunction = (event: QueueEvent, invocation: Invocation) => Promise<QueueResult>;
+
+/** Below this no further message of a batch is begun: one that is cut off in the middle only uses up its deliveries. */
+const REMAINING_MS_MIN = 30_000;
+
+/** The function behind the queue. Throws as `openKit` does. */
+export async function open(setup: Setup): Promise<QueueFunction> {
+  const kit = await openKit(setup, ['aggregatesTable', 'replaysTable', 'queueUrl', 'deadLetterQueueUrl']);
+  const pipeline = processPipeline(kit.context);
+  const { queue } = kit.context.backend;
+  const run = async ({ Records }: QueueEvent, invocation: Invocation): Promise<QueueResult> => {
+    // While a store is down the whole batch comes again, and the mapping slows down.
+    await pipeline.ready();
+    const batchItemFailures: QueueResult['batchItemFailures'] = [];
+    for (const record of Records) {
+      const inTime = invocation.getRemainingTimeInMillis() >= REMAINING_MS_MIN;
+      if (!(inTime && (await isEnded(pipeline, messageOf(queue, record)))))
+        batchItemFailures.push({ itemIdentifier: record.messageId });
+    }
+    return { batchItemFailures };
+  };
+  return (event, invocation) => invoke(kit, invocation, { run: () => run(event, invocation) });
+}
+
+/** The message of a record; only a queue of AWS knows how bodies and ids are written there. */
+function messageOf(queue: ReplayQueue, record: QueueRecord): QueuedMessage {
+  if ('adopt' in queue) return (queue as AdoptingQueue).adopt(record);
+  const { messageId: message_id, receiptHandle: receipt, body, attributes } = record;
+  return { message_id, receipt, body, receives: Number(attributes.ApproximateReceiveCount) };
+}
+
+/** Whether the mapping may delete a message: it is done, or lies with the dead letters. */
+async function isEnded(pipeline: ProcessPipeline, message: QueuedMessage): Promise<boolean> {
+  try {
+    const result = await pipeline.process(message);
+    return result === 'DONE' || result === 'DEAD';
+  } catch {
+    // It could not even be given back, and comes again by itself.
+    return false;
+  }
+}

@@ -1,0 +1,94 @@
+import { computeAggregate } from './operations/compute.ts';
+import type { Context } from './operations/context.ts';
+import { listDeadLetters } from './operations/dead-letters.ts';
+import { duplicates } from './operations/duplicates.ts';
+import { explainEvent } from './operations/explain-event.ts';
+import { createGate } from './operations/gate.ts';
+import { ingest } from './operations/ingest.ts';
+import { lag } from './operations/lag.ts';
+import { planReplay } from './operations/plan.ts';
+import { rawEvents } from './operations/raw-events.ts';
+import { readReceipt } from './operations/receipt.ts';
+import { rejects } from './operations/rejects.ts';
+import { replay } from './operations/replay.ts';
+import { cancelReplay, getReplay, listReplays } from './operations/replay-records.ts';
+import { selectEvents, selectRawEvents } from './operations/select.ts';
+import { sweep } from './operations/sweep.ts';
+import { timeline } from './operations/timeline.ts';
+import { verify } from './operations/verify.ts';
+import { metrics, versions } from './operations/versions.ts';
+import { processTaken, work } from './operations/work.ts';
+import type {
+  IngestPipeline,
+  InvestigatePipeline,
+  ProcessPipeline,
+  ReplayPipeline,
+  SweepPipeline,
+} from './pipeline.ts';
+
+// A pipeline in parts, so that a process which does one thing carries the code of that alone.
+
+/**
+ * A waiting request is its bytes; one in work is several times that in objects. Enough to keep disk and processor busy.
+ */
+const INGESTS_AT_ONCE = 4;
+
+/** The part of a pipeline that keeps and admits events. */
+export function ingestPipeline(context: Context): IngestPipeline {
+  const gate = createGate(INGESTS_AT_ONCE);
+  return {
+    arriving(receivedMs) {
+      const name = Symbol('request');
+      context.inFlight.hold(name, receivedMs);
+      return () => context.inFlight.release(name);
+    },
+    ingest: (request) => gate(() => ingest(context, request)),
+  };
+}
+
+/** The part of a pipeline that answers questions. */
+export function investigatePipeline(context: Context): InvestigatePipeline {
+  return {
+    ready: () => context.backend.index.ping(),
+    timeline: (query) => timeline(context, query),
+    rawEvents: (query) => rawEvents(context, query),
+    receipt: (address) => readReceipt(context, address),
+    explainEvent: (query, { asOfMs }) => explainEvent(context, query, { asOfMs }),
+    lag: (query) => lag(context, query),
+    duplicates: (query) => duplicates(context, query),
+    rejects: (query) => rejects(context, query),
+    verify: (cursor) => verify(context, cursor),
+    selectEvents: (query) => selectEvents(context, query),
+    selectRawEvents: (query) => selectRawEvents(context, query),
+    metrics: () => metrics(context),
+    computeAggregate: (query) => computeAggregate(context, query),
+    versions: (query) => versions(context, query),
+    getReplay: (replayId) => getReplay(context, replayId),
+    listReplays: (query) => listReplays(context, query),
+  };
+}
+
+/** The part of a pipeline that sends past events again. */
+export function replayPipeline(context: Context): ReplayPipeline {
+  return {
+    replay: (body, requester) => replay(context, body, requester),
+    planReplay: (body) => planReplay(context, body),
+    cancelReplay: (replayId) => cancelReplay(context, replayId),
+    listDeadLetters: (query) => listDeadLetters(context, query),
+    redrive: (messageIds) => context.backend.queue.redrive(messageIds),
+  };
+}
+
+/** The part of a pipeline that processes messages. */
+export function processPipeline(context: Context): ProcessPipeline {
+  return {
+    ready: () => context.backend.index.ping(),
+    work: (options) => work(context, options),
+    process: (message, options) => processTaken(context, message, options),
+  };
+}
+
+/** The part of a pipeline that admits what a crash left behind. */
+export function sweepPipeline(context: Context): SweepPipeline {
+  return { sweep: (options) => sweep(context, options) };
+}

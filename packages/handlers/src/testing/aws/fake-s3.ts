@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+
+import type {
+  GetObjectCommandInput,
+  HeadObjectCommandInput,
+  ListObjectsV2CommandInput,
+  PutObjectCommandInput,
+} from '@aws-sdk/client-s3';
+
+import { serviceError } from './service-error.ts';
+
+/** S3 in memory: one bucket whose policy lets nobody write what is there already. */
+export interface FakeS3 {
+  readonly objects: Map<string, Uint8Array>;
+  readonly habits: {
+    /** Keys of one page of a listing at most. */
+    pageKeys: number;
+    /** Before a page with keys comes one without any, and with a token to go on from. */
+    emptyPages: boolean;
+    /** Whether S3 keeps the checksums that objects came with. */
+    keepsChecksums: boolean;
+  };
+  handle(command: string, input: object): object;
+  /** A download that breaks off, or comes with a bit that is not as it was stored. */
+  handleDamaged(command: string, input: object, how: 'short' | 'flipped'): object | null;
+}
+
+/** An empty bucket. */
+export function createFakeS3(bucket: string): FakeS3 {
+  const objects = new Map<string, Uint8Array>();
+  const habits = { pageKeys: 1_000, emptyPages: false, keepsChecksums: true };
+  const world = { objects, habits, passed: new Set<string>() };
+  return {
+    objects,
+    habits,
+    handle(command, input) {
+      if ((input as { Bucket?: string }).Bucket !== bucket) throw serviceError('NoSuchBucket', 404);
+      if (command === 'PutObjectCommand') return put(world, input as PutObjectCommandInput);
+      if (command === 'GetObjectCommand') return get(world, input as GetObjectCommandInput);
+      if (command === 'HeadObjectCommand') return head(world, input as HeadObjectCommandInput);
+      if (command === 'ListObjectsV2Command') return list(world, input as ListObjectsV2CommandInput);
+      throw new Error(`the fake of S3 does not know ${command}`);
+    },
+    handleDamaged(command, input, how) {
+      if (command !== 'GetObjectCommand') return null;
+      return get(world, input as GetObjectCommandInput, (bytes) => damaged(bytes, how));
+    },
+  };
+}
+
+interface World {
+  readonly objects: Map<string, Uint8Array>;
+  readonly habits: FakeS3['habits'];
+  readonly passed: Set<string>;
+}
+
+function put(
+  { objects }: World,
+  { Key = '', Body, IfNoneMatch, ChecksumSHA256, ContentLength }: PutObjectCommandInput,
+): object {
+  // The bucket's policy: who does not ask that nothing is there may not write.
+  if (IfNoneMatch !== '*') throw serviceError('AccessDenied', 403);
+  const bytes = Body as Uint8Array;
+  if (ContentLength !== bytes.length || ChecksumSHA256 !== sha256(bytes)) throw serviceError('BadDigest', 400);
+  if (objects.has(Key)) throw serviceError('PreconditionFailed', 412);
+  objects.set(Key, Uint8Array.from(bytes));
+  return {};
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64');
+}
+
+function facts({ habits }: World, bytes: Uint8Array, mode: string | undefined) {
+  const checksum = habits.keepsChecksums && mode === 'ENABLED' ? { ChecksumSHA256: sha256(bytes) } : {};
+  return { ContentLength: bytes.length, ...checksum };
+}
+
+function get(
+  world: World,
+  { Key = '', ChecksumMode }: GetObjectCommandInput,
+  change = (bytes: Uint8Array) => bytes,
+): object {
+  const bytes = world.objects.get(Key);
+  if (bytes === undefined) throw serviceError('NoSuchKey', 404);
+  const Body = { transformToByteArray: async () => change(Uint8Array.from(bytes)) };
+  return { Body, ...facts(world, bytes, ChecksumMode) };
+}
+
+function damaged(bytes: Uint8Array, how: 'short' | 'flipped'): Uint8Array {
+  if (how === 'short' || bytes.length === 0) return bytes.slice(0, -1);
+  const at = bytes.length >> 1;
+  bytes[at] = (bytes[at] as number) ^ 1;
+  return bytes;
+}
+
+function head(world: World, { Key = '', ChecksumMode }: HeadObjectCommandInput): object {
+  const bytes = world.objects.get(Key);
+  if (bytes === undefined) throw serviceError('NotFound', 404);
+  return facts(world, bytes, ChecksumMode);
+}
+
+function list(world: World, input: ListObjectsV2CommandInput): object {
+  const { Prefix = '', StartAfter = '', ContinuationToken = StartAfter } = input;
+  const { objects, habits } = world;
+  const keys = [...objects.keys()]
+    .filter((key) => key.startsWith(Prefix) && compare(key, ContinuationToken) > 0)
+    .sort(compare);
+  const passed = world.passed.delete(keys[0] ?? '');
+  const empty = habits.emptyPages && keys.length > 0 && !passed;
+  if (empty) world.passed.add(keys[0] ?? '');
+  const given = empty ? [] : keys.slice(0, habits.pageKeys);
+  const more = given.length < keys.length;
+  return {
+    ...(given.length === 0 ? {} : { Contents: given.map((Key) => ({ Key })) }),
+    IsTruncated: more,
+    ...(more ? { NextContinuationToken: given.at(-1) ?? ContinuationToken } : {}),
+  };
+}
+
+/** S3 lists in order of UTF-8. */
+function compare(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,37 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+
+import type { FakeItem } from './expressions.ts';
+
+/** Bytes of a row as DynamoDB counts them for its units: names and values, without what it adds for storage. */
+export function itemBytes(item: FakeItem): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(item)) bytes += Buffer.byteLength(name) + valueBytes(value);
+  return bytes;
+}
+
+function valueBytes(value: AttributeValue): number {
+  if (value.S !== undefined) return Buffer.byteLength(value.S);
+  if (value.B !== undefined) return value.B.length;
+  if (value.N !== undefined) return numberBytes(value.N);
+  if (value.BOOL !== undefined || value.NULL !== undefined) return 1;
+  throw new Error('an attribute of a type that no row of the kit has');
+}
+
+/** One byte per two significant digits and one more, and one for the sign. */
+function numberBytes(text: string): number {
+  const digits = text
+    .replace(/^-/, '')
+    .replace(/^0+|\./g, '')
+    .replace(/0+$/, '');
+  return Math.ceil(digits.length / 2) + 1 + (text.startsWith('-') ? 1 : 0);
+}
+
+/** Write units of rows of so many bytes: one per started KB, at least one. */
+export function writeUnits(...bytes: number[]): number {
+  return Math.max(1, Math.ceil(Math.max(0, ...bytes) / 1024));
+}
+
+/** Read units of so many bytes: one per started 4 KB, at least one; half of it where the read need not be consistent. */
+export function readUnits(bytes: number, consistent: boolean): number {
+  return Math.max(1, Math.ceil(bytes / 4096)) * (consistent ? 1 : 0.5);
+}

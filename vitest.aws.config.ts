@@ -1,0 +1,26 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+
+import base from './vitest.config.ts';
+
+// Tests against whatever AWS_ENDPOINT_URL names: resources are created there from the template's own definitions.
+if (process.env.AWS_ENDPOINT_URL === undefined) {
+  throw new Error('AWS_ENDPOINT_URL must name an emulator, such as the address at which moto_server listens');
+}
+process.env.AWS_REGION ??= 'eu-central-1';
+process.env.AWS_ACCESS_KEY_ID ??= 'emulator';
+process.env.AWS_SECRET_ACCESS_KEY ??= 'emulator';
+
+/** An emulator on the same machine answers one request after the other. */
+const PATIENCE_MS = 900_000;
+
+const { include: _, exclude: __, ...test } = base.test ?? {};
+export default mergeConfig(
+  { ...base, test },
+  defineConfig({
+    test: {
+      include: ['packages/*/{src,test}/**/*.aws.test.ts', 'deploy/test/**/*.aws.test.ts'],
+      testTimeout: PATIENCE_MS,
+      hookTimeout: PATIENCE_MS,
+    },
+  }),
+);
