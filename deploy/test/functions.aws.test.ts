@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 
+import { CONTRACT_AGGREGATES } from '../../packages/handlers/src/testing/http-contract/contract-aggregates.ts';
 import { describeHttpContract } from '../../packages/handlers/src/testing/http-contract.ts';
 import { captureLines, keyOf } from '../../packages/handlers/test/support/functions.ts';
 import { openStack } from './support/stack.ts';
@@ -13,8 +14,16 @@ beforeAll(() => {
 afterAll(() => captured.stop());
 
 async function open() {
-  const { gateway, close } = await openStack();
-  return { baseUrl: 'https://api.test', fetch: gateway.fetch, key: keyOf, close };
+  const { gateway, drain, close } = await openStack({ aggregates: CONTRACT_AGGREGATES, settleMs: 0 });
+  return {
+    baseUrl: 'https://api.test',
+    fetch: gateway.fetch,
+    key: keyOf,
+    async work() {
+      await drain();
+    },
+    close,
+  };
 }
 
 describeHttpContract('the functions behind the API, over S3, DynamoDB and SQS', open, { manyRecords: false });

@@ -1,11 +1,11 @@
-import { LIMITS } from '@pik/schema';
+import { countOf, defineAggregate, LIMITS } from '@pik/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { open as openProcessor, type QueueRecord } from '../../packages/handlers/src/lambda/processor.ts';
+import { open as openProcessor } from '../../packages/handlers/src/lambda/processor.ts';
 import { open as openSweeper } from '../../packages/handlers/src/lambda/sweeper.ts';
 import { type AwsCall, createFakeAws } from '../../packages/handlers/src/testing/aws/fake-aws.ts';
+import { CONTRACT_AGGREGATES } from '../../packages/handlers/src/testing/http-contract/contract-aggregates.ts';
 import { describeHttpContract } from '../../packages/handlers/src/testing/http-contract.ts';
-import { createTestClock } from '../../packages/handlers/src/testing/memory-backend.ts';
 import { captureLines, keyOf, setupOver } from '../../packages/handlers/test/support/functions.ts';
 import {
   type FunctionName as Behind,
@@ -13,7 +13,7 @@ import {
   invocation,
   openGateway,
 } from '../../packages/handlers/test/support/gateway.ts';
-import { AGGREGATES } from '../../packages/handlers/test/support/replay-world.ts';
+import { createMovingClock, handOver } from '../../packages/handlers/test/support/mapping.ts';
 import { accessesOf } from './support/calls.ts';
 import { deploy, FUNCTIONS, type FunctionName } from './support/cloud.ts';
 import { isAllowed, list, statementsOf } from './support/iam.ts';
@@ -22,7 +22,7 @@ import { isAllowed, list, statementsOf } from './support/iam.ts';
 // roles allow; and what the roles allow is really sent.
 
 const resources = deploy();
-const clock = createTestClock();
+const clock = createMovingClock();
 const aws = createFakeAws({ clock });
 const sent = new Map<FunctionName, AwsCall[]>(FUNCTIONS.map((name) => [name, []]));
 
@@ -36,13 +36,25 @@ async function as<T>(name: FunctionName, run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Looks at entities alone, which only the rows of events name. */
+const ordersOfLife = defineAggregate({
+  metric: 'orders_of_life',
+  definition_version: 1,
+  group_by: 'source_type',
+  window: 'day',
+  time_zone: 'UTC',
+  reads_payload: false,
+  ...countOf(({ entity_id }) => entity_id === 'life'),
+});
+
 const NAMES: Record<Behind, FunctionName> = { ingest: 'Ingest', replay: 'Replay', investigate: 'Investigate' };
 /** One process; after a crash there is another. */
 let backend = aws.open();
-const setup = () => setupOver(backend, { aggregates: AGGREGATES });
+let aggregates = CONTRACT_AGGREGATES;
+const setup = () => setupOver(backend, { aggregates, settleMs: 0 });
 
 async function openNoted(): Promise<Gateway> {
-  const gateway = await openGateway(setup(), { now: () => clock.ms });
+  const gateway = await openGateway(setup(), { now: () => clock.now() });
   for (const [name, run] of Object.entries(gateway.functions) as [Behind, Gateway['functions'][Behind]][])
     (gateway.functions as Record<Behind, unknown>)[name] = (...call: Parameters<typeof run>) =>
       as(NAMES[name], () => run(...call));
@@ -55,14 +67,31 @@ beforeAll(() => {
 });
 afterAll(() => captured.stop());
 
+/** Hands every message over, as the mapping would, and lets it delete what is done; gives how many there were. */
+async function work(): Promise<number> {
+  const processor = await openProcessor(setup());
+  return handOver({ queue: backend.queue, clock }, (...call) => as('Processor', () => processor(...call)));
+}
+
 async function open() {
   const { fetch } = await openNoted();
-  return { baseUrl: 'https://api.test', fetch, key: keyOf, close: async () => undefined };
+  return {
+    baseUrl: 'https://api.test',
+    fetch,
+    key: keyOf,
+    async work() {
+      await work();
+    },
+    close: async () => undefined,
+  };
 }
 
 describeHttpContract('the functions behind the API, over services in memory', open, { manyRecords: false });
 
 describe('a life of the functions', () => {
+  beforeAll(() => {
+    aggregates = [...CONTRACT_AGGREGATES, ordersOfLife];
+  });
   const key = keyOf(['ingest', 'import', 'investigate', 'replay']);
   let gateway: Gateway;
   const ask = async (path: string, body?: unknown) => {
@@ -83,29 +112,6 @@ describe('a life of the functions', () => {
   });
   const RANGE = { start_time: '2025-12-01T00:00:00Z', end_time: '2026-01-01T00:00:00Z' };
 
-  /** Hands every message over, as the mapping would, and lets it delete what is done. */
-  async function process(): Promise<void> {
-    const processor = await openProcessor(setup());
-    for (;;) {
-      const messages = await backend.queue.receive({ max: 10, visibilityMs: 60_000 });
-      if (messages.length === 0) return;
-      for (const { message_id, receipt, body, receives } of messages) {
-        const record: QueueRecord = {
-          messageId: `sqs-${message_id}`,
-          receiptHandle: receipt,
-          body,
-          attributes: { ApproximateReceiveCount: String(receives), SentTimestamp: String(clock.ms) },
-          messageAttributes: { message_id: { stringValue: message_id } },
-        };
-        const { batchItemFailures } = await as('Processor', () =>
-          processor({ Records: [record] }, invocation('processor')),
-        );
-        if (batchItemFailures.length === 0) await backend.queue.delete(receipt);
-      }
-      clock.ms += 120_000;
-    }
-  }
-
   it('goes through crashes, lost answers, replays, poison and repair', async () => {
     gateway = await openNoted();
     // An answer of S3 that is lost is met again as 412, one of DynamoDB as a failed condition.
@@ -123,13 +129,13 @@ describe('a life of the functions', () => {
     ).json()) as { replay_id: string };
     await ask('/replay', { source: 's', ...RANGE });
     await ask('/replay', { entity_id: 'life', ...RANGE, dry_run: true });
-    await process();
+    await work();
     await ask('/ingest', [event(20, { event_time: '2025-12-28T11:00:00Z' })]);
-    clock.ms += 60_000;
+    clock.pass(60_000);
     await ask('/replay', { entity_id: 'life', ...RANGE, dry_run: true });
     await ask('/replay', { entity_id: 'life', ...RANGE });
     aws.plan([{ call: 12, kind: 'fail-after' }]);
-    await process();
+    await work();
     aws.plan([]);
     await ask('/replay', { entity_id: 'life', ...RANGE, dry_run: true });
     const { events } = (await (await ask('/timeline?entity_id=life')).json()) as { events: { event_id: string }[] };
@@ -146,7 +152,7 @@ describe('a life of the functions', () => {
       { message_id: 'poison', body: '{}' },
       { message_id: 'orphan', body: JSON.stringify(orphan) },
     ]);
-    for (let receives = 0; receives <= LIMITS.message_receives_max; receives++) await process();
+    for (let receives = 0; receives <= LIMITS.message_receives_max; receives++) await work();
     await ask('/dead-letters');
     await ask('/dead-letters/redrive', { message_ids: ['poison'] });
     await ask(`/replays/${replay_id}/cancel`, {});
@@ -181,7 +187,7 @@ describe('a life of the functions', () => {
     await ask('/ingest', [event(30), event(30), event(31, { idempotency_key: 'k2' })]);
     aws.plan([]);
     backend = aws.open();
-    clock.ms += 200_000;
+    clock.pass(200_000);
     const sweeper = await openSweeper(setup());
     const summary = await as('Sweeper', () => sweeper({}, invocation('sweeper')));
     expect(summary).toMatchObject({ packs_admitted: 1, packs_unreadable: 0 });

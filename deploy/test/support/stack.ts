@@ -1,12 +1,11 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
-import type { Aggregate } from '@pik/schema';
 
 import { type AwsClients, createAwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
 import { openAwsBackend } from '../../../packages/handlers/src/backends/aws/open.ts';
 import type { Setup } from '../../../packages/handlers/src/lambda/kit.ts';
 import { open as openProcessor } from '../../../packages/handlers/src/lambda/processor.ts';
 import type { Backend } from '../../../packages/handlers/src/ports/backend.ts';
-import { setupOver } from '../../../packages/handlers/test/support/functions.ts';
+import { type SetupOptions, setupOver } from '../../../packages/handlers/test/support/functions.ts';
 import { type Gateway, invocation, openGateway } from '../../../packages/handlers/test/support/gateway.ts';
 import { type CreatedResources, createResources } from '../../src/emulator.ts';
 import { recordOf } from './records.ts';
@@ -24,7 +23,7 @@ export interface Stack {
 let made = 0;
 
 /** Creates the resources that the template declares, and opens the functions over them. */
-export async function openStack(options: { aggregates?: readonly Aggregate[] } = {}): Promise<Stack> {
+export async function openStack(options: SetupOptions = {}): Promise<Stack> {
   made += 1;
   // An emulator answers slower than the cloud when the machine has other things to do.
   const clients = createAwsClients({ requestMs: 30_000 });

@@ -99,10 +99,13 @@ interface NextVersion {
 async function nextVersion(context: Context, next: NextVersion): Promise<VersionRow> {
   const { aggregate, target, window, trigger, latest, inputs, inputs_hash, unsettled } = next;
   // The manifest is packed by other threads meanwhile. Without a version that names it, it is a file that harms nobody.
-  const [value_json, manifest_key] = await Promise.all([
+  const [folded, written] = await Promise.allSettled([
     foldWindow(context, aggregate, inputs),
     writeManifest(context, inputs),
   ]);
+  // Both have ended: a function that answered with one still under way would be frozen in the middle of it.
+  if (folded.status === 'rejected') throw folded.reason;
+  if (written.status === 'rejected') throw written.reason;
   return {
     metric: target.metric,
     key: target.key,
@@ -111,13 +114,13 @@ async function nextVersion(context: Context, next: NextVersion): Promise<Version
     time_zone: aggregate.time_zone,
     time_zone_data: process.versions.tz ?? 'unknown',
     version: (latest?.version ?? 0) + 1,
-    value_json,
+    value_json: folded.value,
     input_count: inputs.length,
     inputs_hash,
     definition_version: aggregate.definition_version,
     definition_hash: aggregate.definition_hash,
     functions_hash: aggregate.functions_hash,
-    manifest_key,
+    manifest_key: written.value,
     as_of_ms: trigger.as_of_ms,
     unsettled,
     replay_id: trigger.replay_id,

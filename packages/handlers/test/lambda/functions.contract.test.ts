@@ -1,9 +1,12 @@
 import { afterAll, beforeAll } from 'vitest';
 
+import { open as openProcessor } from '../../src/lambda/processor.ts';
+import { CONTRACT_AGGREGATES } from '../../src/testing/http-contract/contract-aggregates.ts';
 import { describeHttpContract } from '../../src/testing/http-contract.ts';
 import { createMemoryBackend } from '../../src/testing/memory-backend.ts';
 import { captureLines, keyOf, setupOver } from '../support/functions.ts';
 import { openGateway } from '../support/gateway.ts';
+import { createMovingClock, handOver } from '../support/mapping.ts';
 
 // The functions behind the API answer as the served process does: event in, result out, within the limits of both.
 
@@ -14,7 +17,18 @@ beforeAll(() => {
 afterAll(() => captured.stop());
 
 describeHttpContract('the functions behind the API, over a backend in memory', async () => {
-  const backend = createMemoryBackend({ now: Date.now });
-  const gateway = await openGateway(setupOver(backend));
-  return { baseUrl: 'https://api.test', fetch: gateway.fetch, key: keyOf, close: () => backend.close() };
+  const clock = createMovingClock();
+  const backend = { ...createMemoryBackend(clock), clock };
+  const setup = setupOver(backend, { aggregates: CONTRACT_AGGREGATES, settleMs: 0 });
+  const gateway = await openGateway(setup, { now: () => clock.now() });
+  const processor = await openProcessor(setup);
+  return {
+    baseUrl: 'https://api.test',
+    fetch: gateway.fetch,
+    key: keyOf,
+    async work() {
+      await handOver(backend, processor);
+    },
+    close: () => backend.close(),
+  };
 });

@@ -27,13 +27,21 @@ export const VARIABLES = {
 };
 
 /** What functions over this backend are opened with. */
-export function setupOver(backend: Backend, options: { aggregates?: readonly Aggregate[] } = {}): Setup {
+export function setupOver(backend: Backend, { aggregates, settleMs }: SetupOptions = {}): Setup {
+  const settle = settleMs === undefined ? {} : { PIK_SETTLE_MS: String(settleMs) };
   return {
-    variables: VARIABLES,
+    variables: { ...VARIABLES, ...settle },
     openBackend: async () => backend,
     readSecret: async () => keyOf([...SCOPES]),
-    ...options,
+    ...(aggregates === undefined ? {} : { aggregates }),
   };
+}
+
+/** What a test's functions do differently. */
+export interface SetupOptions {
+  readonly aggregates?: readonly Aggregate[];
+  /** Default: as in the template. 0 where no other process ingests, and nobody wants to wait. */
+  readonly settleMs?: number;
 }
 
 /** Keeps the lines that functions write, which go to the process's own output. */
