@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 import { afterAll } from 'vitest';
 
 import { createAwsClients } from '../../packages/handlers/src/backends/aws/clients.ts';
@@ -19,6 +21,8 @@ describeBackendContract('the AWS backend over S3, DynamoDB and SQS', async () =>
   made += 1;
   const clock = createTestClock();
   const resources = await createResources(clients, { prefix: `pik-contract-${process.pid}-${Date.now()}-${made}` });
-  const open = () => openAwsBackend({ ...resources, clients, clock, callMs: 120_000 });
-  return { backend: open(), clock, reopen: async () => open() };
+  const open = () => openAwsBackend({ ...resources, clients, clock, callMs: 120_000, receiveWaitMs: 0 });
+  // The queue of an emulator goes by the time of its machine.
+  const settle = (passedMs: number) => setTimeout(passedMs);
+  return { backend: open(), clock, reopen: async () => open(), settle };
 });
