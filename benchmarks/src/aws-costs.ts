@@ -1,7 +1,7 @@
 // What a million events cost on AWS: requests and write units are counted in the requests that the kit sends to services
 // in memory; processor time and log bytes are measured on the built ingest function, beside a stub. Prices are those of
 // us-east-1, on demand, without the free tier. Run `npm run build` first, then `node benchmarks/src/aws-costs.ts`; writes
-// results/aws-costs.json and the table of the backend's README.
+// results/aws-costs.json and the tables of the READMEs of backend and deployment.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -103,19 +103,23 @@ const unitsText = ({ units }: Counts) =>
     .map(([kind, n]) => `${Math.round(n / 10)} ${kind}`)
     .join(', ');
 const cents = (value: number) => value.toFixed(3);
-const table = `Counted and measured on ${result.date} by \`node benchmarks/src/aws-costs.ts\`, in dollars per million events of some 300 bytes, in
+const dollarsTable = `Counted and measured on ${result.date} by \`node benchmarks/src/aws-costs.ts\`, in dollars per million events of some 300 bytes, in
 requests of ${PER_REQUEST}; us-east-1, on demand, without the free tier. Included: HTTP API, Lambda (arm64, ${MEMORY_MB} MB), DynamoDB, PUTs to S3,
 logs with the access log. Not included: what is stored, transfer, metrics and alarms, traces, authentication's own calls.
 
 | Events | API | Lambda | DynamoDB | S3 | Logs | Sum | At most |
 |---|---|---|---|---|---|---|---|
 ${rows.map(({ identity, target, dollars: d }) => `| ${identity} | ${[d.api, d.lambda, d.dynamodb, d.s3, d.logs, d.sum].map(cents).join(' | ')} | ${target.toFixed(2)} |`).join('\n')}
-| an earlier kit, one event a request | 3.50 | 0.40 | 1.88 | 5.00 | 0.69 | 11.46 | |
-
-| Per 1,000 events | PUTs to S3 | read units | write units | processor time per request |
+| an earlier kit, one event a request | 3.50 | 0.40 | 1.88 | 5.00 | 0.69 | 11.46 | |`;
+const countsTable = `| Per 1,000 events | PUTs to S3 | read units | write units | processor time per request |
 |---|---|---|---|---|
 ${rows.map(({ identity, counts, measured }) => `| ${identity} | ${counts.puts / 10} | ${counts.readUnits / 10} | ${unitsText(counts)} | ${measured.cpu_ms.toFixed(0)} ms |`).join('\n')}`;
-const readme = join(import.meta.dirname, '../../packages/handlers/src/backends/aws/README.md');
+
 const marked = /(<!-- costs[^>]*-->\n)[\s\S]*?(<!-- \/costs -->)/;
-writeFileSync(readme, readFileSync(readme, 'utf8').replace(marked, `$1${table}\n$2`));
-console.log(table);
+function put(path: string, text: string): void {
+  const readme = join(import.meta.dirname, '../..', path);
+  writeFileSync(readme, readFileSync(readme, 'utf8').replace(marked, `$1${text}\n$2`));
+}
+put('packages/handlers/src/backends/aws/README.md', `${dollarsTable}\n\n${countsTable}`);
+put('deploy/README.md', `\n${dollarsTable}\n`);
+console.log(`${dollarsTable}\n\n${countsTable}`);

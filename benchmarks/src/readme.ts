@@ -14,13 +14,17 @@ interface IngestResult {
 }
 
 const root = join(import.meta.dirname, '../..');
-const result = JSON.parse(readFileSync(join(root, 'benchmarks/results/ingest.json'), 'utf8')) as IngestResult;
-const page = JSON.parse(readFileSync(join(root, 'benchmarks/results/timeline.json'), 'utf8')) as { median_ms: number };
-const replay = JSON.parse(readFileSync(join(root, 'benchmarks/results/replay.json'), 'utf8')) as {
+const read = <T>(name: string) => JSON.parse(readFileSync(join(root, `benchmarks/results/${name}.json`), 'utf8')) as T;
+const result = read<IngestResult>('ingest');
+const page = read<{ median_ms: number }>('timeline');
+const replay = read<{
   windows: { inputs: number; metric: string; ms: number; unchanged_ms: number }[];
   replay: { by_source_ms: number; by_entity_ms: number };
   plan: { dry_run_ms: number; of_walk_and_compute: number };
-};
+}>('replay');
+const costs = read<{ rows: { dollars: { sum: number } }[] }>('aws-costs');
+const starts = read<{ functions: { import_ms_p50: number }[] }>('cold-start');
+const cloud = read<{ of_bare: number }>('aws-ingest');
 const recomputed = (inputs: number) =>
   ['all_count', 'all_sum', 'entity_count', 'entity_sum']
     .map((name) => n(replay.windows.find((one) => one.inputs === inputs && one.metric === name)?.ms ?? 0))
@@ -38,7 +42,10 @@ const figures = `One machine, 2 cores, Node ${result.node}, load generator on th
 | A window of 10,000 events computed again, from its message to the durable version: count over all / sum over all / count of an entity / sum of an entity | ${recomputed(10_000)} ms |
 | The same of 100,000 events | ${recomputed(100_000)} ms |
 | Replay of 100,000 events into the queue, by source / by entity | ${n(replay.replay.by_source_ms)} / ${n(replay.replay.by_entity_ms)} ms |
-| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |`;
+| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |
+| On AWS, a million events in requests of 100: content identity / with keys / all repeats (\`aws-costs.ts\`) | ${costs.rows.map(({ dollars }) => `$${dollars.sum.toFixed(2)}`).join(' / ')} |
+| Cold start: the slowest function's bundle imports in (\`cold-start.ts\`) | ${Math.max(...starts.functions.map(({ import_ms_p50 }) => import_ms_p50))} ms |
+| Ingest through the function over an emulator, against bare SDK calls that write the same (\`aws-ingest.ts\`) | ${cloud.of_bare} of it |`;
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
