@@ -118,7 +118,10 @@ ${rows.map(({ identity, counts, measured }) => `| ${identity} | ${counts.puts / 
 const marked = /(<!-- costs[^>]*-->\n)[\s\S]*?(<!-- \/costs -->)/;
 function put(path: string, text: string): void {
   const readme = join(import.meta.dirname, '../..', path);
-  writeFileSync(readme, readFileSync(readme, 'utf8').replace(marked, `$1${text}\n$2`));
+  writeFileSync(
+    readme,
+    readFileSync(readme, 'utf8').replace(marked, (_, start, end) => `${start}${text}\n${end}`),
+  );
 }
 put('packages/handlers/src/backends/aws/README.md', `${dollarsTable}\n\n${countsTable}`);
 put('deploy/README.md', `\n${dollarsTable}\n`);

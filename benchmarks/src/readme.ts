@@ -49,4 +49,7 @@ const figures = `One machine, 2 cores, Node ${result.node}, load generator on th
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
-writeFileSync(file, readFileSync(file, 'utf8').replace(marked, `$1${figures}\n$2`));
+writeFileSync(
+  file,
+  readFileSync(file, 'utf8').replace(marked, (_, start, end) => `${start}${figures}\n${end}`),
+);
