@@ -24,15 +24,16 @@ interface Claim {
 const TABLES: readonly IndexPlace['table'][] = ['addresses', 'failures', 'slices'];
 const EVER_MS = 2 ** 47;
 const EVER_DAYS = 4_000_000;
+/** PACK rows that the index is asked for at a time. */
+const PACKS_AT_ONCE = 32;
 
 /** Compares one page of the index's rows with the packs that they name: a row that was planted or moved is found here. */
 export async function verifyIndex(context: Context, place: VerifyPlace): Promise<VerifyPart> {
   const { table, cursor } = place.index ?? { table: 'addresses', cursor: null };
   const page = await claims(context, table, cursor);
-  const packs = new Map<string, PackRow | null>();
+  const packs = await packsOf(context, page.items);
   const faults: VerifyFault[] = [];
   for (const claim of page.items) {
-    if (!packs.has(claim.pack_id)) packs.set(claim.pack_id, await context.backend.index.getPack(claim.pack_id));
     const pack = packs.get(claim.pack_id) ?? null;
     // A row may outlast the PACK row of its receipt, as that of a failure which came later.
     const fault = pack === null && isPast(context, claim.pack_id) ? null : claimFault(claim, pack);
@@ -50,6 +51,18 @@ export async function verifyIndex(context: Context, place: VerifyPlace): Promise
     digest,
     next: next === null ? null : { digest, index: next },
   };
+}
+
+/** The PACK rows that claims name, each read once. */
+async function packsOf(context: Context, claims: readonly Claim[]): Promise<Map<string, PackRow | null>> {
+  const ids = [...new Set(claims.map(({ pack_id }) => pack_id))];
+  const found = new Map<string, PackRow | null>();
+  for (let start = 0; start < ids.length; start += PACKS_AT_ONCE) {
+    const some = ids.slice(start, start + PACKS_AT_ONCE);
+    const rows = await Promise.all(some.map((id) => context.backend.index.getPack(id)));
+    for (const [i, id] of some.entries()) found.set(id, rows[i] ?? null);
+  }
+  return found;
 }
 
 function nextPlace(table: IndexPlace['table'], cursor: string | null): IndexPlace | null {

@@ -97,6 +97,9 @@ async function nextPacks({ backend }: Context, { fromMs, after }: LogPlace): Pro
   return sorted.filter((id) => packStoredMs(id) < hourEnd);
 }
 
+/** Receipts that the index is asked about at a time. */
+const LINES_AT_ONCE = 100;
+
 /** Ids after a given one; reads on while pages hold none, since several packs may share a millisecond. */
 async function firstAfter(
   read: (cursor: string | null) => Promise<{ items: readonly string[]; next: string | null }>,
@@ -224,15 +227,22 @@ async function checkLines(
   const expected = new Map(eventRows(arrivals, facts).map((row) => [row.line, row]));
   const failures = await failuresOf(context, pack);
   const firsts: (EventRow | null)[] = [];
-  for (const [line, arrival] of arrivals.entries()) {
-    const row = expected.get(line) ?? null;
-    const found = row === null ? rejectedLine(failures, line) : await indexedLine(context, row);
-    firsts.push(found.event);
-    // After its retention an event may have been replaced by a new one, or be gone.
-    if (isPast(context, pack.pack_id)) continue;
-    faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, found, { ...at, line }));
-    if (row?.rule === 'key' && found.event !== null && outcomeAt(pack, line) === 'ACCEPTED')
-      faults.push(...(await pointerFaults(context, row)));
+  for (let start = 0; start < arrivals.length; start += LINES_AT_ONCE) {
+    const some = arrivals.slice(start, start + LINES_AT_ONCE).map((arrival, i) => ({ arrival, line: start + i }));
+    const found = await indexedLines(
+      context,
+      some.map(({ line }) => expected.get(line) ?? null),
+    );
+    for (const [i, { arrival, line }] of some.entries()) {
+      const indexed = found[i] ?? rejectedLine(failures, line);
+      firsts.push(indexed.event);
+      // After its retention an event may have been replaced by a new one, or be gone.
+      if (isPast(context, pack.pack_id)) continue;
+      const row = expected.get(line) ?? null;
+      faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, indexed, { ...at, line }));
+      if (row?.rule === 'key' && indexed.event !== null && outcomeAt(pack, line) === 'ACCEPTED')
+        faults.push(...(await pointerFaults(context, row)));
+    }
   }
   if (!isPast(context, pack.pack_id))
     check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals });
@@ -253,13 +263,24 @@ function rejectedLine(failures: ReadonlyMap<number, FailureRow>, line: number): 
   return { event: null, delivery: null, deliveriesFull: false, failure: failures.get(line) ?? null };
 }
 
-async function indexedLine({ backend: { index } }: Context, row: EventRow): Promise<IndexedLine> {
-  const here = (at: { pack_id: string; line: number }) => at.pack_id === row.pack_id && at.line === row.line;
-  const event = await index.getEvent(row.event_id);
-  if (event !== null && here(event)) return { event, delivery: null, deliveriesFull: false, failure: null };
-  const deliveries = await index.getDeliveries(row.event_id);
-  const deliveriesFull = deliveries.length >= LIMITS.deliveries_per_event_max;
-  return { event, delivery: deliveries.find(here) ?? null, deliveriesFull, failure: null };
+/** What the index has of each receipt, and null for one that it should not have. */
+async function indexedLines(
+  { backend: { index } }: Context,
+  rows: readonly (EventRow | null)[],
+): Promise<(IndexedLine | null)[]> {
+  const wanted = rows.filter((row) => row !== null);
+  const events = await index.getEvents(wanted.map(({ event_id }) => event_id));
+  const read = wanted.map(async (row, i): Promise<IndexedLine> => {
+    const here = (at: { pack_id: string; line: number }) => at.pack_id === row.pack_id && at.line === row.line;
+    const event = events[i] ?? null;
+    if (event !== null && here(event)) return { event, delivery: null, deliveriesFull: false, failure: null };
+    const deliveries = await index.getDeliveries(row.event_id);
+    const deliveriesFull = deliveries.length >= LIMITS.deliveries_per_event_max;
+    return { event, delivery: deliveries.find(here) ?? null, deliveriesFull, failure: null };
+  });
+  const found = await Promise.all(read);
+  let next = 0;
+  return rows.map((row) => (row === null ? null : (found[next++] ?? null)));
 }
 
 /** A keyed event is found along its entity's time only through its pointer. */
