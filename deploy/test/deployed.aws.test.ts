@@ -1,18 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-import { CreateSecretCommand, GetRandomPasswordCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { createProducer } from '@pik/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createAwsClients } from '../../packages/handlers/src/backends/aws/clients.ts';
-import { type CreatedResources, createResources } from '../src/emulator.ts';
-import { resolveTemplate } from '../src/resolve.ts';
-import { FUNCTIONS, template } from './support/cloud.ts';
+import { buildFunctions } from '../src/build.ts';
+import { type Deployed, deployOnEmulator, TRACE_ID } from './support/deployed.ts';
 
 // What `npm run build` made, in a process of its own, with the variables of the template and the first key from Secrets
 // Manager, all over an emulator: the commands of the README do what it says.
@@ -35,12 +30,10 @@ function pattern(expected: string): RegExp {
   return new RegExp(`^${literal.join('[\\s\\S]*?')}$`);
 }
 
-interface Deployed {
-  readonly url: string;
-  /** What the functions told the daemon of X-Ray. */
-  readonly traces: readonly string[];
-  readonly key: string;
-  close(): Promise<void>;
+/** What the daemon is told of one call. */
+interface Segment {
+  readonly name: string;
+  readonly trace_id: string;
 }
 
 let deployed: Deployed;
@@ -55,82 +48,16 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-/** Makes the resources and the key as the template has them, and serves the bundles with its variables. */
-async function deployOnEmulator(): Promise<Deployed> {
-  const clients = createAwsClients({ requestMs: 30_000 });
-  const resources = await createResources(clients, { prefix: `pik-deployed-${process.pid}-${Date.now()}` });
-  const secret = await firstKey();
-  const daemon = createSocket('udp4');
-  const traces: string[] = [];
-  daemon.on('message', (message) => traces.push(message.toString()));
-  daemon.bind(0, '127.0.0.1');
-  await once(daemon, 'listening');
-  const server = spawn(process.execPath, [join(import.meta.dirname, 'support/serve-bundles.ts')], {
-    env: { ...process.env, ...variables(resources, secret.arn), ...tracing(daemon.address().port) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    server.on('exit', (code) => reject(new Error(`the functions ended with ${code}`)));
-    server.stdout.on('data', (chunk: Buffer) => {
-      const found = /^listening (http:\S+)$/m.exec(chunk.toString())?.[1];
-      if (found !== undefined) resolve(found);
-    });
-  });
-  return {
-    url,
-    traces,
-    key: secret.key,
-    async close() {
-      daemon.close();
-      server.removeAllListeners('exit');
-      server.kill('SIGKILL');
-      await resources.remove();
-      for (const client of Object.values(clients)) client.destroy();
-    },
-  };
-}
-
-const TRACE_ID = '1-5759e988-bd862e3fe1be46a994272793';
-
-/** What the daemon is told of one call. */
-interface Segment {
-  readonly name: string;
-  readonly trace_id: string;
-}
-
-/** What the runtime of Lambda sets for a request whose trace is kept. */
-function tracing(port: number): Record<string, string> {
-  return {
-    LAMBDA_TASK_ROOT: dir,
-    AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
-    AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${port}`,
-    _X_AMZN_TRACE_ID: `Root=${TRACE_ID};Parent=53995c3f42cd8ad8;Sampled=1`,
-  };
-}
-
-async function firstKey(): Promise<{ arn: string; key: string }> {
-  const client = new SecretsManagerClient({});
-  const { GenerateSecretString } = template.Resources.FirstApiKey?.Properties ?? {};
-  const { RandomPassword = '' } = await client.send(new GetRandomPasswordCommand(GenerateSecretString));
-  const created = { Name: `pik-${process.pid}-${Date.now()}`, SecretString: RandomPassword };
-  const { ARN = '' } = await client.send(new CreateSecretCommand(created));
-  client.destroy();
-  return { arn: ARN, key: RandomPassword };
-}
-
-/** The variables of all functions: where two have the same one, it has the same value. */
-function variables(resources: CreatedResources, secretArn: string): Record<string, string> {
-  const names: Readonly<Record<string, string>> = {
-    RawBucket: resources.bucket,
-    IndexTable: resources.indexTable,
-    AggregatesTable: resources.aggregatesTable,
-    ReplaysTable: resources.replaysTable,
-    ReplayQueue: resources.queueUrl,
-    DeadLetterQueue: resources.deadLetterQueueUrl,
-    FirstApiKey: secretArn,
-  };
-  const resolved = resolveTemplate(template, { ref: (id) => names[id] ?? id });
-  return Object.assign({}, ...FUNCTIONS.map((name) => resolved[`${name}Function`]?.Properties.Environment.Variables));
+/** What a demo prints, without what differs each time: ids, places, today's times, the width of its columns. */
+function comparable(output: string): string {
+  const today = new Date().toISOString().slice(0, 10);
+  return output
+    .replace(/^The kit runs at .*$/m, '')
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'ID')
+    .replace(/line \d+/g, 'line N')
+    .replaceAll(new RegExp(`${today}T[0-9:]+Z`, 'g'), 'NOW')
+    .replace(/─+/g, '─')
+    .replace(/ +/g, ' ');
 }
 
 function sh(command: string) {
@@ -172,5 +99,26 @@ describe('a deployment', () => {
     await producer.close();
     for (const headers of [new Headers(), new Headers({ authorization: 'Bearer pik_wrong' })])
       expect((await fetch(`${deployed.url}/reports/lag`, { headers })).status).toBe(401);
+  });
+});
+
+describe('a deployment with metrics of its own', () => {
+  it('the demo prints there what it prints over a kit on one machine', { timeout: 600_000 }, async () => {
+    const bundles = join(dir, 'earthquakes');
+    await buildFunctions({ outDir: bundles, configFile: join(ROOT, 'examples/earthquakes/pik.config.ts') });
+    const { url, key, close } = await deployOnEmulator(bundles);
+    try {
+      const demo = (args: readonly string[]) =>
+        spawnSync(process.execPath, [join(ROOT, 'examples/demo/src/main.ts'), '--limit', '250', ...args], {
+          encoding: 'utf8',
+          env: { ...process.env, PIK_API_KEY: key },
+        });
+      const [here, there] = [demo([]), demo(['--url', url])];
+      expect([here.status, here.stderr, there.status, there.stderr]).toEqual([0, '', 0, '']);
+      expect(here.stdout).toMatch(/1 window has a new version/);
+      expect(comparable(there.stdout)).toBe(comparable(here.stdout));
+    } finally {
+      await close();
+    }
   });
 });

@@ -1,5 +1,6 @@
 // Stands for API Gateway and the event source mapping: serves the bundles of the functions as they were built, over
 // whatever AWS_ENDPOINT_URL names. Everything else comes from the environment, as the template sets it.
+//   node serve-bundles.ts [DIRECTORY OF THE BUNDLES]
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import type { QueueFunction } from '../../../packages/handlers/src/lambda/proces
 import { invocation, routeOf, toEvent, toResponse } from '../../../packages/handlers/test/support/api-gateway.ts';
 import { recordOf } from './records.ts';
 
-const DIST = join(import.meta.dirname, '../../dist');
+const DIST = process.argv[2] ?? join(import.meta.dirname, '../../dist');
 const QueueUrl = process.env.PIK_QUEUE_URL ?? '';
 const POLL_MS = 200;
 

@@ -14,7 +14,7 @@ import { duration, grouped, heading, printFacts, printTable, progressBar, toSeco
 import { serveKit } from './server.ts';
 import { showWhatChanged } from './what-changed.ts';
 
-const { values } = parseArgs({ options: { limit: { type: 'string', default: '1707' } } });
+const { values } = parseArgs({ options: { limit: { type: 'string', default: '1707' }, url: { type: 'string' } } });
 const limit = Number(values.limit);
 if (!Number.isInteger(limit) || limit < 1) {
   console.error('--limit must be a whole number from 1');
@@ -27,19 +27,22 @@ process.on('SIGINT', () => process.exit(130));
 
 const quakes = readQuakes(limit);
 const config = fileURLToPath(import.meta.resolve('@pik/example-earthquakes/config'));
-const kit = await serveKit({ dataDir, config });
-console.log(`The kit runs at ${kit.url}, with its data in a temporary directory.`);
+// A kit elsewhere must be empty and have the metric of examples/earthquakes.
+const kit =
+  values.url === undefined ? await serveKit({ dataDir, config }) : { url: values.url, stop: async () => undefined };
+const connection = { url: kit.url, apiKey: process.env.PIK_API_KEY };
+console.log(`The kit runs at ${kit.url}${values.url === undefined ? ', with its data in a temporary directory' : ''}.`);
 try {
   heading(`1. ${grouped(quakes.length)} earthquakes go in, and then all of them a second time`);
   console.log('They are a backfill: the time of the last revision stands in for the time of the arrival.');
-  const first = await sendAll('first pass ', quakes, kit.url);
-  const second = await sendAll('second pass', quakes, kit.url);
+  const first = await sendAll('first pass ', quakes);
+  const second = await sendAll('second pass', quakes);
   const outcomes = ['ACCEPTED', 'DUPLICATE', 'CONFLICT', 'REJECTED', 'UNDELIVERED'];
   printTable(
     ['outcome', 'first pass', 'second pass'],
     outcomes.map((name) => [name, first[name] ?? 0, second[name] ?? 0]),
   );
-  const investigator = createInvestigator({ url: kit.url });
+  const investigator = createInvestigator(connection);
   const worst = await showLag(investigator);
   await showOne(investigator, worst);
   await showVerification(investigator);
@@ -52,11 +55,11 @@ console.log('examples/producer and examples/investigation are twenty lines each,
 console.log('the count of a day that was shown here.');
 
 /** A backfill: the last revision stands in for the receive time. */
-async function sendAll(label: string, events: readonly Quake[], url: string): Promise<Record<string, number>> {
+async function sendAll(label: string, events: readonly Quake[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const bar = progressBar(label, events.length);
   const producer = createProducer({
-    url,
+    ...connection,
     backfill: true,
     onResult: ({ status }) => {
       counts[status] = (counts[status] ?? 0) + 1;
@@ -123,4 +126,5 @@ async function showVerification(investigator: Investigator): Promise<void> {
   console.log(
     `${grouped(receipts)} receipts were read again from the log and held against the index: ${faults} faults.`,
   );
+  console.log('Two of them are reports: each producer says at its end how many events it numbered.');
 }

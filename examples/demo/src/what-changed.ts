@@ -31,7 +31,7 @@ export async function showWhatChanged(investigator: Investigator): Promise<void>
 /** Counts each day twice; gives the day that changed most, null where none did. */
 async function showDays(investigator: Investigator): Promise<DayCount | null> {
   heading('5. How many earthquakes were there each day? That depends on when you ask');
-  const { groups } = await investigator.lag({ include_imported: true, by: ['day'] });
+  const { groups } = await investigator.lag({ include_imported: true, event_type: 'quake.reported', by: ['day'] });
   const days = groups.flatMap(({ group }) => group.day ?? []).sort();
   const counts = await Promise.all(days.map((day) => countDay(investigator, day)));
   printTable(
