@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { bundleChild, folder, removeFolders, type Said, start } from './support/children.ts';
+import { bundleChild, folder, type Said, start, tidyUp } from './support/children.ts';
 
 // Processes that append and settle as fast as they can are killed at any moment, their start included, and started again
 // over the same directory. When the kills happen is left to chance. What a process said before it died is what must hold.
@@ -12,7 +12,7 @@ let child = '';
 beforeAll(async () => {
   child = await bundleChild();
 });
-afterAll(removeFolders);
+afterAll(tidyUp);
 
 /** What processes of one directory said: what is owed, and what may be there. */
 class Account {

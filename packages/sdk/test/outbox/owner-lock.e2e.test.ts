@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { takeOwnerLock } from '../../src/outbox/owner-lock.ts';
 import { openOutbox } from '../../src/outbox.ts';
-import { bundleChild, type Child, folder, removeFolders, start } from './support/children.ts';
+import { bundleChild, type Child, folder, start, tidyUp } from './support/children.ts';
 
 let file = '';
 beforeAll(async () => {
   file = await bundleChild();
 });
-afterAll(removeFolders);
+afterAll(tidyUp);
 
 const locks = (dir: string) => readdirSync(dir).filter((name) => name.startsWith('lock-'));
 const quiet = { onReport: () => undefined };

@@ -7,7 +7,7 @@ import { build } from 'tsup';
 
 const root = resolve(import.meta.dirname, '../../../../..');
 
-/** A folder that is left to `removeFolders`. */
+/** Folders that are left to `tidyUp`. */
 const folders: string[] = [];
 
 /** An empty folder. */
@@ -17,8 +17,12 @@ export function folder(): string {
   return dir;
 }
 
-/** Removes all that were made. */
-export function removeFolders(): void {
+/** Children that have not ended. */
+const running = new Set<ChildProcess>();
+
+/** Ends what a failed test left running, and removes all folders that were made. */
+export function tidyUp(): void {
+  for (const child of running) child.kill('SIGKILL');
   for (const dir of folders.splice(0)) rmSync(dir, { recursive: true, force: true });
 }
 
@@ -69,6 +73,8 @@ export interface Child {
 /** Starts a child. */
 export function start(file: string, args: readonly string[]): Child {
   const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.on('exit', () => running.delete(child));
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
     errors += chunk.toString();
