@@ -88,15 +88,14 @@ export class BatchingProducer<C> implements Producer<C> {
 
   async flush({ signal }: WaitOptions = {}): Promise<void> {
     const { gate } = this.#carrier;
-    const { refusals } = gate;
     const target = this.#seq;
     this.#flushSeq = Math.max(this.#flushSeq, target);
     this.#report();
-    if (gate.state === 'PAUSED') gate.hurry();
-    this.#dispatch();
-    const isOver = () => signal?.aborted === true || gate.refusals > refusals || this.#firstPending() > target;
-    await this.#held(() => this.#waiters.until(isOver, signal));
-    if (this.#firstPending() > target) return;
+    const isOver = () => this.#firstPending() > target;
+    await this.#held(async () => {
+      while (!isOver() && !signal?.aborted && (await this.#settledOrRefused(isOver, signal)));
+    });
+    if (isOver()) return;
     if (signal?.aborted) throw new KitError('ABORTED', undefined, { cause: signal.reason });
     throw gate.closedBy ?? new KitError('INTERNAL');
   }
@@ -256,12 +255,24 @@ export class BatchingProducer<C> implements Producer<C> {
   /** Resolves when nothing is left; a key that is refused once more is reason enough to give up. */
   async #drain(): Promise<void> {
     const { gate } = this.#carrier;
+    const isIdle = () => this.#isIdle;
+    while (!isIdle() && !gate.stopped.aborted) {
+      if (!(await this.#settledOrRefused(isIdle))) gate.stop(gate.closedBy ?? new KitError('INTERNAL'));
+    }
+    await this.#waiters.until(isIdle);
+  }
+
+  /**
+   * Sends what may go, and waits until it is over, the signal aborts or the key is refused. False where it is refused still:
+   * another request of the same moment may have been taken since.
+   */
+  async #settledOrRefused(isOver: () => boolean, signal?: AbortSignal): Promise<boolean> {
+    const { gate } = this.#carrier;
     const { refusals } = gate;
     if (gate.state === 'PAUSED') gate.hurry();
     this.#dispatch();
-    await this.#waiters.until(() => this.#isIdle || gate.refusals > refusals);
-    if (!this.#isIdle && gate.closedBy !== null) gate.stop(gate.closedBy);
-    await this.#waiters.until(() => this.#isIdle);
+    await this.#waiters.until(() => isOver() || signal?.aborted === true || gate.refusals > refusals, signal);
+    return isOver() || signal?.aborted === true || gate.state !== 'PAUSED';
   }
 
   get #isClosed(): boolean {

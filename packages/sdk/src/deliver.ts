@@ -119,7 +119,7 @@ class Course {
   async #mayRepeat(error: KitError, course: Attempts): Promise<boolean> {
     const { gate, timers } = this.#carrier;
     if (gate.stopped.aborted) return false;
-    if (gate.state === 'PAUSED') return true;
+    if (gate.keeps(error)) return true;
     const leftMs = this.#shipment.deadlineMs - timers.now();
     if (!isPassing(error) || leftMs <= 0) return false;
     const next = await course.failed(error);

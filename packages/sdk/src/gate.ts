@@ -82,10 +82,15 @@ export class Gate {
     this.#notify();
   }
 
+  /** Whether what failed so is kept, however often and long: another request may have ended the pause already. */
+  keeps(error: KitError): boolean {
+    return this.#options.pauses && (isRefusedKey(error) || this.state === 'PAUSED');
+  }
+
   /** An attempt failed for a reason that may pass; or the key was refused. Only a success ends a pause. */
   failed(error: KitError): void {
     this.#failures += 1;
-    if (this.#options.pauses && (isRefusedKey(error) || this.state === 'PAUSED')) {
+    if (this.keeps(error)) {
       this.refusals += 1;
       this.#close('PAUSED', error);
       this.#options.onRefused?.();

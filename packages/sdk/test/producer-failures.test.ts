@@ -1,7 +1,7 @@
 import { createProducer } from '@pik/sdk';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { accept, type Script, world } from './support/producer-world.ts';
+import { accept, type Script, statuses, world } from './support/producer-world.ts';
 import { problem } from './support/scripted-backend.ts';
 
 afterEach(() => void vi.useRealTimers());
@@ -142,6 +142,18 @@ describe('the end', () => {
     await expect(producer.flush({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
     await producer.flush();
     expect((await result).status).toBe('ACCEPTED');
+    await producer.close();
+  });
+
+  it('O14: a key that is refused and taken in one moment is refused no more: flush waits on', async () => {
+    const answers = [new Response('<html>', { status: 403 })];
+    const { producer, emit } = world(({ lines }, backend) => answers.pop() ?? backend.accept(lines), {
+      batchCountMax: 1,
+      requestsInFlightMax: 2,
+    });
+    const results = [emit({ n: 1 }), emit({ n: 2 })].map(({ result }) => result);
+    await producer.flush();
+    expect(statuses(await Promise.all(results))).toEqual(['ACCEPTED', 'ACCEPTED']);
     await producer.close();
   });
 
