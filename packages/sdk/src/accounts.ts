@@ -23,7 +23,7 @@ export class Accounts {
     this.#onResult = onResult;
   }
 
-  get counts(): Omit<ProducerStats, 'pending' | 'state'> {
+  get counts(): Omit<ProducerStats, 'pending' | 'backlog' | 'state'> {
     return this.#counts;
   }
 

@@ -66,7 +66,8 @@ export class Captured {
   readonly #entityId: string;
   /** As the caller wrote it; or milliseconds, of which the instant is made when it is needed. */
   #time: string | number | Instant;
-  readonly #payload: string;
+  #payload: string;
+  #fixed: string | null = null;
   readonly #rest: string;
   readonly #key: string | undefined;
   readonly #occurrence: boolean;
@@ -94,9 +95,23 @@ export class Captured {
 
   /** The record as it goes over the wire, with its number among the producer's; 0 for one that is not counted. */
   record(seq: number, frame: Frame): string {
-    const head = this.#series.head + JSON.stringify(this.#entityId) + EVENT_TIME + timeJson(this.#time) + PAYLOAD;
+    if (this.#fixed !== null) return this.#fixed;
+    const head = this.#head();
     if (seq === 0) return head + this.#payload + this.#rest + frame.uncounted;
     return head + this.#payload + this.#rest + frame.producer + seq + frame.end;
+  }
+
+  /** Makes the record now: from here on it is the same under every frame. The payload is then a part of its text. */
+  fix(seq: number, frame: Frame): string {
+    const text = this.record(seq, frame);
+    this.#fixed = text;
+    const start = this.#head().length;
+    this.#payload = text.slice(start, start + this.#payload.length);
+    return text;
+  }
+
+  #head(): string {
+    return this.#series.head + JSON.stringify(this.#entityId) + EVENT_TIME + timeJson(this.#time) + PAYLOAD;
   }
 
   /** The identity by the event's own fields; null where the backend will reject it. */

@@ -11,8 +11,8 @@ export type Delivery = IngestResult | KitError;
 
 /** Records on their way: their texts, their ids where known, and who is told what became of each. */
 export interface Shipment {
-  /** The record at a place; the same text whenever it is asked for. */
-  readonly recordAt: (place: number) => string;
+  /** The record at a place; the same text or bytes whenever it is asked for. */
+  readonly recordAt: (place: number) => string | Uint8Array;
   readonly eventIds: readonly (string | null)[];
   /** When records that were refused for a passing reason are given up, by the clock of the carrier's timers. */
   readonly deadlineMs: number;

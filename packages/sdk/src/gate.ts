@@ -12,8 +12,8 @@ export interface GateOptions {
   readonly timers: Timers;
   /** Whether a refused key pauses, and all is kept; otherwise it is a failure like any other that is final. */
   readonly pauses: boolean;
-  /** Told each time that the key is refused, or nothing better is heard after that. */
-  readonly onRefused?: () => void;
+  /** Told each time that an attempt closes it, or fails behind it. */
+  readonly onClosed?: () => void;
   readonly log: Log;
 }
 
@@ -93,7 +93,6 @@ export class Gate {
     if (this.keeps(error)) {
       this.refusals += 1;
       this.#close('PAUSED', error);
-      this.#options.onRefused?.();
     } else if (this.state !== 'FLOWING' || this.#failures >= FAILURES_MAX || error.retryAfterMs !== undefined)
       this.#close('WAITING', error);
   }
@@ -127,6 +126,7 @@ export class Gate {
     this.state = state;
     this.#probing = false;
     this.#notify();
+    this.#options.onClosed?.();
   }
 
   #change(ms: number): Promise<void> {

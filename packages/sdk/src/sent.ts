@@ -1,4 +1,4 @@
-import type { ErrorCode, IngestResult, KitError, Outcome } from '@pik/schema';
+import { type ErrorCode, type IngestResult, KitError, type Outcome } from '@pik/schema';
 
 import type { Captured, Frame, Stamp } from './capture.ts';
 
@@ -21,12 +21,20 @@ export interface Emitted {
   readonly event_id: string | null;
   /** Never rejects. */
   readonly result: Promise<EmitResult>;
+  /**
+   * Resolves with null when the outbox has the event on its disk (fsynced), or with the reason why it has not:
+   * `OUTBOX_FULL`, `OUTBOX_FAILED`, `CONFIG_INVALID` without an outbox, or that for which the event was refused. Never
+   * rejects; costs nothing for those who do not ask.
+   */
+  readonly stored: Promise<KitError | null>;
 }
 
 /** Whose event it is, told when somebody waits for a result that is not there yet. */
 export interface Owner {
   readonly producer_id: string;
   onAwaited(): void;
+  /** What the outbox says of a position. */
+  stored(position: number): Promise<KitError | null>;
 }
 
 /** An emitted event, from `emit` to its result. */
@@ -35,6 +43,8 @@ export class Sent implements Emitted, Stamp {
   captured: Captured | null;
   /** Its number among the producer's; 0 for what takes none. */
   readonly seq: number;
+  /** Where the outbox keeps it, or why it does not; null where there is none. */
+  storage: number | KitError | null = null;
   readonly #owner: Owner;
   #eventId: string | null | undefined = undefined;
   #result: EmitResult | null = null;
@@ -71,6 +81,11 @@ export class Sent implements Emitted, Stamp {
       this.#owner.onAwaited();
     }
     return this.#promise;
+  }
+
+  get stored(): Promise<KitError | null> {
+    if (typeof this.storage === 'number') return this.#owner.stored(this.storage);
+    return Promise.resolve(this.storage ?? new KitError('CONFIG_INVALID', 'the producer has no outbox'));
   }
 
   get isSettled(): boolean {

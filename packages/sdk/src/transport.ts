@@ -36,10 +36,10 @@ export async function toWire(
   return { body, gzip: isLarge, eventIds };
 }
 
-/** Records by their number in the batch; the same text whenever it is asked for. */
+/** Records by their number in the batch; the same text or bytes whenever it is asked for. */
 export interface Records {
   readonly count: number;
-  readonly recordAt: (number: number) => string;
+  readonly recordAt: (number: number) => string | Uint8Array;
 }
 
 const encoder = new TextEncoder();
@@ -60,7 +60,11 @@ function newSpace(bytes: number): Space {
   return HostBuffer?.allocUnsafeSlow(bytes) ?? new Uint8Array(bytes);
 }
 
-function writeText(space: Space, text: string, offset: number): number {
+function writeRecord(space: Space, text: string | Uint8Array, offset: number): number {
+  if (typeof text !== 'string') {
+    space.set(text, offset);
+    return text.length;
+  }
   if (space.utf8Write !== undefined) return space.utf8Write(text, offset);
   return encoder.encodeInto(text, space.subarray(offset)).written;
 }
@@ -72,8 +76,9 @@ function encode({ count, recordAt }: Records): { space: Space; length: number } 
   for (let i = 0; i < count; i++) {
     const record = recordAt(i);
     // A character is at most three bytes.
-    if (space.length - length <= record.length * 3) space = grown(space, length + record.length * 3 + 1);
-    length += writeText(space, record, length);
+    const bytesMax = typeof record === 'string' ? record.length * 3 : record.length;
+    if (space.length - length <= bytesMax) space = grown(space, length + bytesMax + 1);
+    length += writeRecord(space, record, length);
     if (i < count - 1) space[length++] = NEWLINE;
   }
   return { space, length };
