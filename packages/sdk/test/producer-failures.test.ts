@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { accept, type Script, statuses, world } from './support/producer-world.ts';
 import { problem } from './support/scripted-backend.ts';
+import { useVirtualTime } from './support/virtual-time.ts';
 
 afterEach(() => void vi.useRealTimers());
 
@@ -25,7 +26,7 @@ describe('a backend that fails', () => {
   });
 
   it('O14: a pause does not use up the time of the events', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    useVirtualTime();
     let isRefused = true;
     const { producer, emit } = world(({ lines }, backend) =>
       isRefused ? new Response('', { status: 403 }) : backend.accept(lines),
@@ -39,7 +40,7 @@ describe('a backend that fails', () => {
   });
 
   it('H9, H10: is tried by one request at a time, ever less often', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    useVirtualTime();
     const { producer, emit, requests } = world(() => problem(503, 'INDEX_UNAVAILABLE'), {
       batchCountMax: 1,
       requestsInFlightMax: 8,
@@ -56,7 +57,7 @@ describe('a backend that fails', () => {
   });
 
   it('H10: is left alone for as long as it asks, by all requests', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    useVirtualTime();
     const attemptsMs: number[] = [];
     const { producer, emit } = world(
       ({ lines, attempt }, backend) => {
@@ -77,7 +78,7 @@ describe('a backend that fails', () => {
   });
 
   it('gives no event up before its deadline, and none later than that', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    useVirtualTime();
     const { producer, emit } = world(() => problem(503, 'INDEX_UNAVAILABLE'), { deadlineMs: 60_000, batchCountMax: 1 });
     for (let n = 0; n < 100; n++) emit();
     await vi.advanceTimersByTimeAsync(59_000);
@@ -87,7 +88,7 @@ describe('a backend that fails', () => {
   });
 
   it('a slow backend is no reason to give up, however long the queue', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    useVirtualTime();
     const { producer, emit } = world(
       async ({ lines }, backend) => {
         await new Promise((resolve) => setTimeout(resolve, 5_000));
@@ -117,7 +118,7 @@ describe('a backend that fails', () => {
   });
 
   it('O11: a wall clock that is set back or forward moves no wait', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    useVirtualTime();
     const { producer, emit } = world(({ lines, attempt }, backend) =>
       attempt < 4 ? problem(503, 'INDEX_UNAVAILABLE') : backend.accept(lines),
     );
@@ -169,7 +170,7 @@ describe('the end', () => {
   });
 
   it('close ends within the deadline where the backend stays away, and at once where it is told to', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    useVirtualTime();
     const refused: Script = () => {
       throw new TypeError('connect ECONNREFUSED');
     };

@@ -7,7 +7,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { reportsOf, type ScriptedBackend, scriptedBackend } from './support/scripted-backend.ts';
-import { WAYS, within } from './support/ways.ts';
+import { useVirtualTime, within } from './support/virtual-time.ts';
+import { WAYS } from './support/ways.ts';
 
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('emit' as const), count: fc.integer({ min: 1, max: 9 }) }) },
@@ -51,7 +52,7 @@ const REFUSED_AND_TAKEN: typeof plan extends fc.Arbitrary<infer T> ? T : never =
   ],
 };
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
+beforeEach(useVirtualTime);
 afterEach(() => void vi.useRealTimers());
 
 class World {

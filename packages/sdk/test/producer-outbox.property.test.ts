@@ -11,7 +11,8 @@ import type { Outbox } from '../src/outbox-port.ts';
 import { randomFrom } from './outbox/support/checks.ts';
 import { type Ending, SimDisk, type SimProcess } from './outbox/support/sim-files.ts';
 import { idOf, type ReceivedRequest, type ScriptedBackend, scriptedBackend } from './support/scripted-backend.ts';
-import { WAYS, within } from './support/ways.ts';
+import { pass, useVirtualTime, within } from './support/virtual-time.ts';
+import { WAYS } from './support/ways.ts';
 
 const DIR = '/data/outbox';
 
@@ -48,7 +49,7 @@ const plan = fc.record({
   lives: fc.array(life, { minLength: 1, maxLength: 4 }),
 });
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
+beforeEach(useVirtualTime);
 afterEach(() => void vi.useRealTimers());
 // Each outbox that is killed leaves its listener behind.
 process.setMaxListeners(0);
@@ -128,7 +129,7 @@ class Process {
   async live({ steps, ending }: Life): Promise<void> {
     for (const given of steps) {
       if (given.do === 'emit') for (let i = 0; i < given.count; i++) this.#emit();
-      else if (given.do === 'wait') await vi.advanceTimersByTimeAsync(given.ms);
+      else if (given.do === 'wait') await pass(given.ms, 1_000);
       else if (given.do === 'flush') void this.producer.flush().catch(() => {});
       else await within(60_000, this.outbox.flush());
       this.check();
@@ -178,7 +179,7 @@ describe('a producer with an outbox', () => {
         const world = new World(given);
         for (const one of given.lives) await (await world.open(one.ways, one.last)).live(one);
         const last = await world.open([], 'accept');
-        for (let i = 0; i < 200 && last.outbox.stats().pending_count > 0; i++) await vi.advanceTimersByTimeAsync(500);
+        for (let i = 0; i < 200 && last.outbox.stats().pending_count > 0; i++) await pass(500);
         last.check();
         expect(last.outbox.stats().pending_count).toBe(0);
         await last.end('close');

@@ -1,5 +1,3 @@
-import { vi } from 'vitest';
-
 import { problem, type ReceivedRequest, type ScriptedBackend } from './scripted-backend.ts';
 
 const json = (value: unknown) => Response.json(value);
@@ -67,15 +65,3 @@ export const WAYS: Record<
   'a bad gateway': () => new Response('<html>502</html>', { status: 502 }),
   'a redirect': () => new Response('', { status: 302, headers: { location: 'http://elsewhere' } }),
 };
-
-/** Runs virtual time until the promise is settled; fails where it never is. */
-export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let isOver = false;
-  const settled = promise.finally(() => {
-    isOver = true;
-  });
-  settled.catch(() => {});
-  for (let at = 0; at < ms && !isOver; at += 500) await vi.advanceTimersByTimeAsync(500);
-  if (!isOver) throw new Error('it did not end in time');
-  return settled;
-}
