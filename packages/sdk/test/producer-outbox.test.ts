@@ -98,7 +98,9 @@ describe('what the backend has', () => {
 describe('what the backend does not take', () => {
   it('O14: a refused key loses nothing: what was given up at the end goes at the next start, with the same bytes', async () => {
     const { start, backend } = outboxWorld();
-    const first = await start({ script: refuse });
+    // Only a flush syncs such an outbox in this time.
+    const outboxOptions = { fsync: 'interval', fsyncIntervalMs: 3_600_000 } as const;
+    const first = await start({ script: refuse, outboxOptions });
     const results = Array.from({ length: 5 }, (_, n) => first.emit({ n }).result);
     await expect(within(60_000, first.producer.flush())).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(first.outbox.stats()).toMatchObject({ pending_count: 5, unsynced_count: 0 });

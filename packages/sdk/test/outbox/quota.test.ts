@@ -48,6 +48,16 @@ test('O6, O12: at the quota append refuses with a code, what is there stays and 
   expect(bytesOf(box)).toBeLessThanOrEqual(QUOTA + 8192);
 });
 
+test('O6: what is acknowledged before it is written frees its space all the same, for those who wait for it', async () => {
+  const outbox = await openOver(sandbox());
+  const positions = fill(outbox, 'x'.repeat(1_000));
+  outbox.acknowledge(positions);
+  await outbox.ready();
+  expect(outbox.stats()).toMatchObject({ pending_count: 0 });
+  expect(fill(outbox, 'x'.repeat(1_000)).length).toBeGreaterThan(100);
+  await outbox.close();
+});
+
 test('O12: what waits for days comes back oldest first, and its age is told', async () => {
   const box = sandbox();
   for (let day = 0; day < 3; day += 1) {
