@@ -16,6 +16,7 @@ const LONG = [
   'bad-input',
   'crash.property',
   'model.property',
+  'outbox.property',
   'plan.property',
   'tidy',
   'data.test',
