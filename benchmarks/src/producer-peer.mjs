@@ -5,7 +5,7 @@ import { createProducer, defineCatalog } from '@pik/sdk';
 
 const catalog = defineCatalog({ 'payment.captured': { identity: 'content' } });
 
-export async function create({ url, batch, defaults }) {
+export async function create({ url, batch, defaults, outbox }) {
   let results = 0;
   let acked = 0;
   const onResult = ({ status }) => {
@@ -13,7 +13,7 @@ export async function create({ url, batch, defaults }) {
     if (status === 'ACCEPTED' || status === 'DUPLICATE') acked += 1;
   };
   const settings = defaults ? {} : { batchCountMax: batch };
-  const producer = createProducer({ url, catalog, source: 'checkout-api', onResult, ...settings });
+  const producer = createProducer({ url, catalog, source: 'checkout-api', onResult, outbox, ...settings });
   return {
     send(event) {
       producer.emit(event.step, event, { entity_id: 'u1' });
