@@ -2,7 +2,7 @@ import { createProducer, type LogEntry, type ProducerOptions } from '@pik/sdk';
 
 import { type OutboxOptions, openUnlocked } from '../../src/outbox/open.ts';
 import { SimDisk } from '../outbox/support/sim-files.ts';
-import type { Script } from './producer-world.ts';
+import { countInTheEnd, type Script } from './producer-world.ts';
 import { scriptedBackend } from './scripted-backend.ts';
 import { useVirtualTime, within } from './virtual-time.ts';
 
@@ -47,6 +47,7 @@ export function outboxWorld() {
       ...given.options,
       outbox,
     });
+    countInTheEnd(producer);
     const emit = (payload: object = {}) => producer.emit('t', payload, { entity_id: 'e' });
     return { files, outbox, producer, emit };
   }
