@@ -12,7 +12,7 @@ if (harness === '') throw new Error('usage: node benchmarks/src/producer.ts HARN
 const ROUNDS = Number(roundsGiven);
 const BATCH = 500;
 const BUSY_MAX = 0.12;
-const LOOKS_MAX = 40;
+const LOOKS_MAX = 8;
 
 const OURS = join(import.meta.dirname, 'producer-peer.mjs');
 const OURS_OUTBOX = join(import.meta.dirname, 'producer-peer-outbox.mjs');
