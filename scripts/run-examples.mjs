@@ -9,6 +9,7 @@ const EXAMPLES = {
   demo: [/2018-02-03 │ +112 │ +259 │ +147/, /version 2: 259 │ with it/],
   embedded: [/outcomes: ACCEPTED, DUPLICATE, CONFLICT/],
   producer: [/ACCEPTED/],
+  lambda: [/call 3: ACCEPTED, acked 3, pending 0/, /retry of the first call: DUPLICATE, acked 4, pending 0/],
   investigation: [/order\.placed of user_123 from checkout/],
   earthquakes: [/computed: 112 then, 259 now/, /plan: 112 -> 259/, /version 2: 259/, /simulated.*16 of 259/],
 };

@@ -7,8 +7,10 @@ const steps = [
   ['dead code', 'knip', []],
   ...['schema', 'sdk', 'handlers', 'cli'].map((name) => [`publint ${name}`, 'publint', [`packages/${name}`]]),
   ['types of the packages', 'node', ['scripts/attw.mjs']],
+  ['size of the bundles', 'size-limit', []],
   ['tests', 'vitest', ['run']],
   ['examples', 'node', ['scripts/run-examples.mjs']],
+  ['one suite on every runtime', 'node', ['scripts/runtimes.mjs']],
   ['other versions of Node', 'node', ['scripts/node-matrix.mjs']],
 ];
 

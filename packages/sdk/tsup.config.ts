@@ -1,9 +1,14 @@
 import { defineConfig } from 'tsup';
 
-export default defineConfig({
-  entry: ['src/index.ts', 'src/investigator.ts', 'src/outbox.ts'],
-  format: ['esm', 'cjs'],
-  dts: true,
-  target: 'node20',
-  clean: true,
-});
+const shared = { dts: true, target: 'node20', splitting: true, removeNodeProtocol: false } as const;
+
+export default defineConfig([
+  {
+    ...shared,
+    entry: ['src/index.ts', 'src/investigator.ts', 'src/outbox.ts', 'src/testing.ts'],
+    format: ['esm', 'cjs'],
+    clean: true,
+  },
+  // vitest itself is an ES module only.
+  { ...shared, entry: ['src/vitest.ts'], format: ['esm'] },
+]);

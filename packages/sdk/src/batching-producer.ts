@@ -2,25 +2,30 @@ import { type Catalog, KitError, type PayloadOf } from '@pik/schema';
 import { v7 } from 'uuid';
 
 import { Accounts } from './accounts.ts';
-import { Captured, type EmitOptions } from './capture.ts';
+import type { BacklogStats } from './backlog.ts';
+import { Captured, type EmitOptions, frameOf } from './capture.ts';
 import { type Carrier, type Delivery, deliver } from './deliver.ts';
 import { Gate } from './gate.ts';
+import { Keeper } from './keeper.ts';
 import { consoleLog, guardedLog } from './log.ts';
+import type { Outbox } from './outbox-port.ts';
 import { openPost } from './post.ts';
 import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer.ts';
 import { type Batch, Queue } from './queue.ts';
 import { ReportSent } from './report.ts';
 import { createAttempts } from './retry.ts';
-import { type EmitResult, type Emitted, rejected, Sent, undelivered } from './sent.ts';
+import { type Emitted, rejected, Sent, undelivered } from './sent.ts';
 import { SeriesCache } from './series.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Timers } from './timers.ts';
 import { Waiters } from './waiters.ts';
 
-/** Those who wait for `ready` find room from this part of the bounds on; the rest is for bursts of those who do not. */
-const READY_PART = 8;
+/** Those who wait for `ready` find room while fewer events are there than so many batches beyond those under way. */
+const READY_BATCHES = 2;
 /** How often a producer that closes tries to say so. */
 const CLOSING_REPORTS_MAX = 4;
+
+const NO_BACKLOG: BacklogStats = { taken: 0, acked: 0, rejected: 0, undelivered: 0, pending: 0 };
 
 /** Events that were captured wait in a queue, leave it as batches, and have their result when their batch has its answer. */
 export class BatchingProducer<C> implements Producer<C> {
@@ -33,6 +38,7 @@ export class BatchingProducer<C> implements Producer<C> {
   readonly #queue: Queue;
   readonly #series: SeriesCache;
   readonly #flights = new Set<Batch>();
+  readonly #keeper: Keeper | null;
   #seq = 0;
   #heldCount = 0;
   #heldChars = 0;
@@ -56,48 +62,54 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#carrier = {
       transport: { post: openPost(options), path, requestTimeoutMs, gzipBytesMin },
       timers: this.#timers,
-      gate: new Gate({ timers: this.#timers, pauses: true, onRefused: () => this.#waiters.notify(), log }),
+      gate: new Gate({ timers: this.#timers, pauses: true, onClosed: () => this.#waiters.notify(), log }),
       attempts: createAttempts(settings.attemptsMax),
       log,
     };
+    this.#keeper = options.outbox === undefined ? null : this.#keeperOf(options.outbox);
   }
 
   emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T>, options: EmitOptions): Emitted {
     this.#accounts.countEmit();
-    if (this.#isClosed) return this.#refuse(undelivered(null, new KitError('PRODUCER_CLOSED')));
-    const isFull = this.#isFull(1);
-    if (isFull && this.#settings.overflow !== 'drop-oldest') return this.#refuseForRoom();
+    if (this.#isClosed) return this.#refuse(new KitError('PRODUCER_CLOSED'), 'undelivered');
+    const isFull = this.#isFull;
+    const isDropping = this.#settings.overflow === 'drop-oldest';
+    if (isFull && !isDropping && this.#keeper === null) return this.#refuseForRoom();
     let captured: Captured;
     try {
-      const series = this.#series.get(options.source, eventType);
-      captured = new Captured(series, { payload, options, stamp: { id: this.producer_id, seq: this.#seq + 1 } });
+      captured = new Captured(this.#series.get(options.source, eventType), payload, options);
     } catch (cause) {
       const error = KitError.is(cause) ? cause : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });
-      return this.#refuse(rejected(error));
+      return this.#refuse(error, 'rejected');
     }
-    if (isFull && !this.#dropOldest()) return this.#refuseForRoom();
+    if (isFull && isDropping && !this.#dropOldest()) return this.#refuseForRoom();
+    const sent = new Sent(this, captured, this.#seq + 1);
+    const refused = this.#keep(sent, captured);
+    if (refused !== null) return refused;
     this.#seq += 1;
-    const sent = new Sent(this, captured, this.#seq);
+    if (isFull && !isDropping) return this.#spill(sent);
     this.#hold(sent, captured.chars);
     return sent;
   }
 
   async ready(): Promise<void> {
-    if (this.#settings.overflow !== 'wait' || !this.#isFull(READY_PART)) return;
-    await this.#held(() => this.#waiters.until(() => this.#isClosed || !this.#isFull(READY_PART)));
+    if (this.#settings.overflow !== 'wait') return;
+    if (!this.#hasRoom) await this.#held(() => this.#waiters.until(() => this.#isClosed || this.#hasRoom));
+    await this.#keeper?.ready();
   }
 
   async flush({ signal }: WaitOptions = {}): Promise<void> {
     const { gate } = this.#carrier;
-    const { refusals } = gate;
     const target = this.#seq;
     this.#flushSeq = Math.max(this.#flushSeq, target);
     this.#report();
-    if (gate.state === 'PAUSED') gate.hurry();
-    this.#dispatch();
-    const isOver = () => signal?.aborted === true || gate.refusals > refusals || this.#firstPending() > target;
-    await this.#held(() => this.#waiters.until(isOver, signal));
-    if (this.#firstPending() > target) return;
+    const stored = this.#keeper?.flush();
+    const isOver = () => this.#firstPending() > target;
+    await this.#held(async () => {
+      while (!isOver() && !signal?.aborted && (await this.#settledOrRefused(isOver, signal)));
+    });
+    if (!signal?.aborted) await stored;
+    if (isOver()) return;
     if (signal?.aborted) throw new KitError('ABORTED', undefined, { cause: signal.reason });
     throw gate.closedBy ?? new KitError('INTERNAL');
   }
@@ -119,7 +131,12 @@ export class BatchingProducer<C> implements Producer<C> {
   }
 
   stats(): ProducerStats {
-    return { ...this.#accounts.counts, pending: this.#heldCount, state: this.#carrier.gate.state };
+    const backlog = this.#keeper?.backlog.stats ?? NO_BACKLOG;
+    return { ...this.#accounts.counts, pending: this.#heldCount, backlog, state: this.#carrier.gate.state };
+  }
+
+  stored(position: number): Promise<KitError | null> {
+    return this.#keeper?.stored(position) ?? Promise.resolve(new KitError('INTERNAL'));
   }
 
   /** Somebody waits for a result: until all is settled, the timers keep the process alive. */
@@ -129,25 +146,53 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#timers.hold();
   }
 
-  /** Whether so much of the bounds is taken. */
-  #isFull(part: number): boolean {
+  get #isFull(): boolean {
     const { bufferCountMax, bufferBytesMax } = this.#settings;
-    return this.#heldCount * part >= bufferCountMax || this.#heldChars * part >= bufferBytesMax;
+    return this.#heldCount >= bufferCountMax || this.#heldChars >= bufferBytesMax;
   }
 
-  #refuse(result: EmitResult): Emitted {
+  /** What the requests need to be kept busy is there already, so that those who wait for room cost no speed. */
+  get #hasRoom(): boolean {
+    const { batchCountMax, batchBytesMax, requestsInFlightMax } = this.#settings;
+    const batches = requestsInFlightMax + READY_BATCHES;
+    return !this.#isFull && this.#heldCount < batches * batchCountMax && this.#heldChars < batches * batchBytesMax;
+  }
+
+  #refuse(error: KitError, counter: 'rejected' | 'undelivered'): Emitted {
     const sent = new Sent(this, null, 0);
-    this.#accounts.settle(sent, result, result.status === 'REJECTED' ? 'rejected' : 'undelivered');
+    sent.storage = error;
+    this.#accounts.settle(sent, counter === 'rejected' ? rejected(error) : undelivered(null, error), counter);
     return sent;
   }
 
   /** It takes a number all the same: the backend then learns that there was an event. */
-  #refuseForRoom(): Emitted {
+  #refuseForRoom(error: KitError = new KitError('BUFFER_FULL')): Emitted {
     this.#seq += 1;
     this.#accounts.gaps.add('dropped', this.#seq);
-    const error = new KitError('BUFFER_FULL');
     this.#carrier.log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
-    return this.#refuse(undelivered(null, error));
+    return this.#refuse(error, 'undelivered');
+  }
+
+  /** Hands an event to the outbox; gives the refused event where it goes no further. */
+  #keep(sent: Sent, captured: Captured): Emitted | null {
+    const error = this.#keeper?.keep(sent, captured) ?? null;
+    if (error === null) return null;
+    if (error.code === 'EVENT_TOO_LARGE') return this.#refuse(error, 'rejected');
+    if (error.code !== 'OUTBOX_FULL' || this.#settings.overflow !== 'drop-oldest') return this.#refuseForRoom(error);
+    // Its space comes free later: until then the newest wait in memory alone.
+    this.#dropOldest();
+    return null;
+  }
+
+  /** The outbox has it, but there is no room to wait for its result. */
+  #spill(sent: Sent): Emitted {
+    const error = new KitError(
+      'BUFFER_FULL',
+      'The buffer of the producer is full; the outbox keeps the event, and sends it.',
+    );
+    this.#accounts.settle(sent, undelivered(sent.event_id, error), 'undelivered');
+    this.#keeper?.backlog.owe();
+    return sent;
   }
 
   #dropOldest(): boolean {
@@ -158,6 +203,7 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#accounts.drop(sent, error);
     if (sent instanceof ReportSent) return this.#dropOldest();
     this.#unhold(captured?.chars ?? 0);
+    this.#keeper?.forget(sent);
     this.#carrier.log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
     return true;
   }
@@ -202,19 +248,28 @@ export class BatchingProducer<C> implements Producer<C> {
   async #fly(batch: Batch): Promise<void> {
     this.#flights.add(batch);
     const { sents } = batch;
-    const sentAt = new Date().toISOString();
+    const frame = frameOf(this.producer_id, new Date().toISOString());
+    const settlement = this.#keeper?.settlement();
+    const settle = (sent: Sent, delivery: Delivery) => {
+      const { storage: position } = sent;
+      if (typeof position === 'number' && !sent.isSettled)
+        settlement?.note({ position, record: sent.record(frame) }, delivery);
+      this.#release(sent, delivery);
+    };
     const shipment = {
-      textOf: (places: readonly number[]) => places.map((place) => sents[place]?.captured?.record(sentAt)).join('\n'),
+      recordAt: (place: number) => (sents[place] as Sent).record(frame),
       eventIds: sents.map((sent) => sent.event_id),
       deadlineMs: Math.min(batch.cutMs, this.#closedMs) + this.#settings.deadlineMs,
-      settle: (place: number, delivery: Delivery) => this.#release(sents[place] as Sent, delivery),
+      settle: (place: number, delivery: Delivery) => settle(sents[place] as Sent, delivery),
     };
     await deliver(this.#carrier, shipment).catch((cause: unknown) => {
       // Nothing there may throw; if it does, no event may be left without a result.
       const error = KitError.is(cause) ? cause : new KitError('INTERNAL', String(cause), { cause });
-      for (const sent of sents) this.#release(sent, error);
+      for (const sent of sents) settle(sent, error);
     });
+    if (settlement !== undefined) await settlement.end();
     this.#flights.delete(batch);
+    if (settlement !== undefined && settlement.keptCount > 0) this.#keeper?.backlog.owe();
     // After events, so that a report that nobody takes is not followed by the next one for ever.
     const hadEvents = sents.some(({ seq }) => seq > 0);
     if (hadEvents && !this.#isClosed && this.#carrier.gate.state === 'FLOWING') this.#report();
@@ -240,23 +295,47 @@ export class BatchingProducer<C> implements Producer<C> {
   async #close(): Promise<void> {
     const { gate } = this.#carrier;
     this.#flushSeq = Number.POSITIVE_INFINITY;
+    this.#keeper?.backlog.close();
     // What is given up meanwhile, or was not taken, is said again in a further report.
     for (let left = CLOSING_REPORTS_MAX; left > 0 && !gate.stopped.aborted; left--) {
       this.#report();
       await this.#drain();
     }
+    await this.#endBacklog();
     gate.stop(new KitError('PRODUCER_CLOSED'));
+    await this.#keeper?.close();
+  }
+
+  /** What is under way of the backlog goes on while the backend takes it; what is left is safe where it is. */
+  async #endBacklog(): Promise<void> {
+    const { gate } = this.#carrier;
+    const isOver = () => this.#keeper?.backlog.isIdle ?? true;
+    await this.#waiters.until(() => isOver() || gate.closedBy !== null || gate.stopped.aborted);
+    if (!isOver()) gate.stop(gate.closedBy ?? new KitError('PRODUCER_CLOSED'));
+    await this.#waiters.until(isOver);
   }
 
   /** Resolves when nothing is left; a key that is refused once more is reason enough to give up. */
   async #drain(): Promise<void> {
     const { gate } = this.#carrier;
+    const isIdle = () => this.#isIdle;
+    while (!isIdle() && !gate.stopped.aborted) {
+      if (!(await this.#settledOrRefused(isIdle))) gate.stop(gate.closedBy ?? new KitError('INTERNAL'));
+    }
+    await this.#waiters.until(isIdle);
+  }
+
+  /**
+   * Sends what may go, and waits until it is over, the signal aborts or the key is refused. False where it is refused still:
+   * another request of the same moment may have been taken since.
+   */
+  async #settledOrRefused(isOver: () => boolean, signal?: AbortSignal): Promise<boolean> {
+    const { gate } = this.#carrier;
     const { refusals } = gate;
     if (gate.state === 'PAUSED') gate.hurry();
     this.#dispatch();
-    await this.#waiters.until(() => this.#isIdle || gate.refusals > refusals);
-    if (!this.#isIdle && gate.closedBy !== null) gate.stop(gate.closedBy);
-    await this.#waiters.until(() => this.#isIdle);
+    await this.#waiters.until(() => isOver() || signal?.aborted === true || gate.refusals > refusals, signal);
+    return isOver() || signal?.aborted === true || gate.state !== 'PAUSED';
   }
 
   get #isClosed(): boolean {
@@ -265,6 +344,23 @@ export class BatchingProducer<C> implements Producer<C> {
 
   get #isIdle(): boolean {
     return this.#queue.isEmpty && this.#flights.size === 0;
+  }
+
+  #keeperOf(outbox: Outbox): Keeper {
+    return new Keeper(this.producer_id, {
+      outbox,
+      carrier: this.#carrier,
+      limits: this.#settings,
+      firstHeld: () => this.#firstHeld(),
+      onIdle: () => this.#waiters.notify(),
+    });
+  }
+
+  /** The lowest position in the outbox among those without a result. */
+  #firstHeld(): number {
+    let first = this.#queue.firstPosition;
+    for (const batch of this.#flights) first = Math.min(first, batch.firstPosition);
+    return first;
   }
 
   /** The smallest number among those without a result; a report counts as 0. */

@@ -12,8 +12,8 @@ export interface GateOptions {
   readonly timers: Timers;
   /** Whether a refused key pauses, and all is kept; otherwise it is a failure like any other that is final. */
   readonly pauses: boolean;
-  /** Told each time that the key is refused, or nothing better is heard after that. */
-  readonly onRefused?: () => void;
+  /** Told each time that an attempt closes it, or fails behind it. */
+  readonly onClosed?: () => void;
   readonly log: Log;
 }
 
@@ -21,6 +21,8 @@ export interface GateOptions {
 const FAILURES_MAX = 5;
 /** Bounds, in milliseconds, of the first wait behind the closed gate; each further one doubles them. */
 const WAIT_MS = { WAITING: 250, PAUSED: 1_000 };
+/** Bounds of the longest wait: one request at a time is no burden for a backend that comes back. */
+const WAIT_MS_MAX = { WAITING: 10_000, PAUSED: 30_000 };
 /** Milliseconds after which one who waits looks again, so that the awake clock goes on. */
 const LOOK_MS_MAX = 10_000;
 
@@ -80,13 +82,17 @@ export class Gate {
     this.#notify();
   }
 
+  /** Whether what failed so is kept, however often and long: another request may have ended the pause already. */
+  keeps(error: KitError): boolean {
+    return this.#options.pauses && (isRefusedKey(error) || this.state === 'PAUSED');
+  }
+
   /** An attempt failed for a reason that may pass; or the key was refused. Only a success ends a pause. */
   failed(error: KitError): void {
     this.#failures += 1;
-    if (this.#options.pauses && (isRefusedKey(error) || this.state === 'PAUSED')) {
+    if (this.keeps(error)) {
       this.refusals += 1;
       this.#close('PAUSED', error);
-      this.#options.onRefused?.();
     } else if (this.state !== 'FLOWING' || this.#failures >= FAILURES_MAX || error.retryAfterMs !== undefined)
       this.#close('WAITING', error);
   }
@@ -108,7 +114,7 @@ export class Gate {
     // Requests that were under way when the gate closed fail one after the other; the first of them said it all.
     const isNews = this.state === 'FLOWING' || this.#probing || this.state !== state;
     if (isNews) {
-      const jitterMs = fullJitterMs(WAIT_MS[state], this.#closings);
+      const jitterMs = fullJitterMs(WAIT_MS[state], this.#closings, WAIT_MS_MAX[state]);
       const waitMs = (error.retryAfterMs ?? 0) + jitterMs;
       this.#opensMs = performance.now() + waitMs;
       this.#closings += 1;
@@ -120,6 +126,7 @@ export class Gate {
     this.state = state;
     this.#probing = false;
     this.#notify();
+    this.#options.onClosed?.();
   }
 
   #change(ms: number): Promise<void> {

@@ -7,6 +7,7 @@ export {
   type PayloadOf,
   type StandardSchema,
 } from '@pik/schema';
+export type { BacklogStats } from './backlog.ts';
 export type { EmitOptions } from './capture.ts';
 export type { ConnectionOptions } from './connection.ts';
 export { type CloseOnExitOptions, closeOnExit } from './exit.ts';

@@ -7,9 +7,20 @@ export interface LogEntry {
   /**
    * `sent` a batch has its answer; `failed` an attempt did not get one; `split` a batch was too large; `waiting` the
    * backend fails; `paused` it refuses the key; `resumed` all is well again; `given_up` events are undelivered; `dropped`
-   * the buffer was full.
+   * the buffer or the outbox was full; `dead_letter` the outbox has put away a record that will never be taken;
+   * `outbox_failed` the outbox could not do its work.
    */
-  readonly event: 'sent' | 'failed' | 'split' | 'waiting' | 'paused' | 'resumed' | 'given_up' | 'dropped';
+  readonly event:
+    | 'sent'
+    | 'failed'
+    | 'split'
+    | 'waiting'
+    | 'paused'
+    | 'resumed'
+    | 'given_up'
+    | 'dropped'
+    | 'dead_letter'
+    | 'outbox_failed';
   /** Events that it is about. */
   readonly count?: number;
   readonly bytes?: number;

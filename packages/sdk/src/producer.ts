@@ -1,10 +1,12 @@
 import type { Catalog, PayloadOf } from '@pik/schema';
 
+import type { BacklogStats } from './backlog.ts';
 import { BatchingProducer } from './batching-producer.ts';
 import type { EmitOptions } from './capture.ts';
 import type { ConnectionOptions } from './connection.ts';
 import type { GateState } from './gate.ts';
 import type { Log } from './log.ts';
+import type { Outbox } from './outbox-port.ts';
 import type { EmitResult, Emitted } from './sent.ts';
 import type { Overflow, ProducerLimits } from './settings.ts';
 
@@ -16,10 +18,19 @@ export interface ProducerOptions<C = Catalog> extends ConnectionOptions, Produce
   readonly catalog?: C;
   /**
    * What happens where `bufferCountMax` or `bufferBytesMax` is reached. `wait`: `ready()` holds back those who await it
-   * from an eighth of the bounds on; an emit beyond the bounds is UNDELIVERED with `BUFFER_FULL`. `undelivered`: the same
+   * while more events are there than fill two batches beyond those under way, so that they never meet the bound; an emit
+   * beyond it is UNDELIVERED with `BUFFER_FULL`. `undelivered`: the same
    * without holding anybody back. `drop-oldest`: the event that waits longest is given up with `DROPPED`. Default `wait`.
+   * Where it is the outbox that is full, the code is `OUTBOX_FULL`; with `drop-oldest` the new event then waits in memory
+   * alone, since space on the disk comes free later.
    */
   readonly overflow?: Overflow;
+  /**
+   * Keeps every event until the backend has it: an outbox that is open, such as `await openOutbox({ dir })` of
+   * `@pik/sdk/outbox`. What it holds of earlier processes is sent beside the new events. It belongs to this producer alone,
+   * which closes it.
+   */
+  readonly outbox?: Outbox;
   /** Sends to `/import`: each emit carries its own `received_at`. Default false. */
   readonly backfill?: boolean;
   /** Told of every result. What it throws is dropped. */
@@ -40,6 +51,8 @@ export interface ProducerStats {
   readonly dropped: number;
   /** Waiting or under way. */
   readonly pending: number;
+  /** What the outbox sends apart from these: left by earlier processes, or given up before. Zeros without an outbox. */
+  readonly backlog: BacklogStats;
   /** Whether the backend takes events: `FLOWING`; `WAITING` for it to work again; `PAUSED` because it refuses the key. */
   readonly state: GateState;
 }
@@ -56,17 +69,18 @@ export interface Producer<C = Catalog> {
   readonly producer_id: string;
   /** Takes an event. Never throws because of it and never waits; the payload is captured at once. */
   emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T>, options: EmitOptions): Emitted;
-  /** Resolves when there is room in the buffer: backpressure for those who await it before each emit. */
+  /** Resolves when there is room in the buffer and the outbox: backpressure for those who await it before each emit. */
   ready(): Promise<void>;
   /**
    * Resolves when everything emitted before has its result, at the latest `deadlineMs` after its emit while the backend
    * fails. Rejects with KitError `UNAUTHENTICATED` or `FORBIDDEN` where the backend refuses the key (the events are kept),
-   * and with `ABORTED` when the signal aborts; that unsends nothing.
+   * and with `ABORTED` when the signal aborts; that unsends nothing. By then the outbox has all of them on its disk, or has
+   * said why not (`stored`).
    */
   flush(options?: WaitOptions): Promise<void>;
   /**
    * Flushes; never rejects. What cannot be delivered, or has no result when the signal aborts, is UNDELIVERED. Later emits
-   * are UNDELIVERED with `PRODUCER_CLOSED`.
+   * are UNDELIVERED with `PRODUCER_CLOSED`. Closes the outbox last; what is in it then goes at the next start.
    */
   close(options?: WaitOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

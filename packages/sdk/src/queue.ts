@@ -10,6 +10,12 @@ export class Batch {
   get firstSeq(): number {
     return this.sents[0]?.seq ?? Number.POSITIVE_INFINITY;
   }
+
+  /** The lowest position in the outbox of any of them. */
+  get firstPosition(): number {
+    const kept = this.sents.find(({ storage }) => typeof storage === 'number');
+    return (kept?.storage as number | undefined) ?? Number.POSITIVE_INFINITY;
+  }
 }
 
 /** How large a batch becomes. */
@@ -41,6 +47,11 @@ export class Queue {
   /** The number of the event that waits longest. */
   get firstSeq(): number {
     return (this.#full[0] ?? this.#open).firstSeq;
+  }
+
+  /** The lowest position in the outbox of those that wait. */
+  get firstPosition(): number {
+    return Math.min(this.#open.firstPosition, ...this.#full.map(({ firstPosition }) => firstPosition));
   }
 
   /** Takes an event; true where it filled a batch. */

@@ -206,13 +206,23 @@ export class DiskOutbox implements Outbox {
   }
 
   #settledSome(): void {
+    if (!this.#tidyUp()) this.#janitor.touch();
+  }
+
+  /** Deletes what is spent, where somebody wants its space; false where there is no hurry. */
+  #tidyUp(): boolean {
     const isPressed = this.#waiting.length > 0 || this.#refusedBytes > 0;
-    if (isPressed && this.#ledger.deletable().length > 0) this.#janitor.hurry();
-    else this.#janitor.touch();
+    if (!isPressed || this.#ledger.deletable().length === 0) return false;
+    this.#janitor.hurry();
+    return true;
   }
 
   #changed(): void {
-    if (!this.#hasRoom()) return;
+    if (!this.#hasRoom()) {
+      // What was settled before it was written is spent only now.
+      this.#tidyUp();
+      return;
+    }
     this.#refusedBytes = 0;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }

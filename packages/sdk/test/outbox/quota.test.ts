@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { KitError, LIMITS } from '@pik/schema';
 import { expect, test } from 'vitest';
 
+import type { Outbox } from '../../src/outbox-port.ts';
 import { openOver, pending, type Sandbox, sandbox } from './support/sandbox.ts';
 import { turn, World } from './support/world.ts';
 
@@ -47,6 +48,17 @@ test('O6, O12: at the quota append refuses with a code, what is there stays and 
   await outbox.close();
   expect(bytesOf(box)).toBeLessThanOrEqual(QUOTA + 8192);
 });
+
+test('O6: what is acknowledged before it is written frees its space all the same, for those who wait for it', async () => {
+  const world = new World();
+  const outbox = (await world.open()) as Outbox;
+  const positions = fill(outbox, 'x'.repeat(1_000));
+  outbox.acknowledge(positions);
+  // The acknowledgement is saved while most of the records still wait for the disk.
+  await outbox.ready();
+  expect(fill(outbox, 'x'.repeat(1_000)).length).toBeGreaterThan(0);
+  await outbox.close();
+}, 20_000);
 
 test('O12: what waits for days comes back oldest first, and its age is told', async () => {
   const box = sandbox();

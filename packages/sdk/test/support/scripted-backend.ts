@@ -50,6 +50,8 @@ export interface ScriptedBackend {
     lines: readonly Line[],
   ): { event_id: string | null; status: string; line: number; [name: string]: unknown }[];
   accept(lines: readonly Line[]): Response;
+  /** Reads a request and notes it. */
+  read(request: Request): Promise<ReceivedRequest>;
   /** Handed to a producer in place of the platform's `fetch`. */
   fetch(request: Request): Promise<Response>;
 }
@@ -76,7 +78,7 @@ export function scriptedBackend(
     kept,
     resultsOf,
     accept: (lines: readonly Line[]) => Response.json({ results: resultsOf(lines), counts: {} }),
-    async fetch(request) {
+    async read(request) {
       const bytes = new Uint8Array(await request.arrayBuffer());
       const isGzip = request.headers.get('content-encoding') === 'gzip';
       const texts = Buffer.from(isGzip ? gunzipSync(bytes) : bytes)
@@ -91,6 +93,10 @@ export function scriptedBackend(
         signal: request.signal,
       };
       requests.push(received);
+      return received;
+    },
+    async fetch(request) {
+      const received = await backend.read(request);
       return script === undefined ? backend.accept(received.lines) : script(received, backend);
     },
   };

@@ -102,6 +102,10 @@ export class SimProcess implements Files {
     this.#faults = new Map(faults.map(({ call, kind }) => [call, kind]));
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Nothing of what this process still does has an effect. */
   end(): void {
     this.#isOver = true;

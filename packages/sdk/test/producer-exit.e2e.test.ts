@@ -1,0 +1,89 @@
+// How a producer ends with its process, in real processes: each emits a hundred events that nothing has sent yet, and ends.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { bundleChild, type Ended, folder, start, tidyUp } from './outbox/support/children.ts';
+import { type ServedSink, serveSink } from './support/served-sink.ts';
+
+let child = '';
+beforeAll(async () => {
+  child = await bundleChild(join(import.meta.dirname, 'support/producer-child.ts'));
+});
+afterAll(tidyUp);
+
+const saidOf = ({ said }: Ended, what: string) => said.find((one) => one.what === what)?.about;
+const missing = (ended: Ended, { backend }: ServedSink) =>
+  (saidOf(ended, 'emitted') as string[]).filter((id) => !backend.kept.has(id));
+
+/** Starts a process that waits, and ends it by a signal. */
+async function endBy(signal: NodeJS.Signals, args: readonly string[]): Promise<Ended> {
+  const { process, heard, ended } = start(child, args);
+  await heard('waiting');
+  process.kill(signal);
+  return ended;
+}
+
+describe('O9: with closeOnExit and no outbox', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const task of ['serve', 'flushing']) {
+      it(`${signal} while it is ${task === 'serve' ? 'idle' : 'flushing'} sends everything, and the process ends by it`, async () => {
+        const sink = await serveSink();
+        const ended = await endBy(signal, [task, sink.url]);
+        expect([ended.signal, ended.errors]).toEqual([signal, '']);
+        expect(missing(ended, sink)).toEqual([]);
+        await sink.close();
+      });
+    }
+  }
+
+  it('a signal while the backend stays away ends the process within the grace', async () => {
+    const sink = await serveSink(() => new Promise(() => {}));
+    const ended = await endBy('SIGTERM', ['serve', sink.url]);
+    expect(ended.signal).toBe('SIGTERM');
+    await sink.close();
+  });
+
+  it('a process with nothing left to do sends everything before it ends', async () => {
+    const sink = await serveSink();
+    const ended = await start(child, ['idle', sink.url]).ended;
+    expect([ended.code, ended.errors]).toEqual([0, '']);
+    expect(missing(ended, sink)).toEqual([]);
+    expect(saidOf(ended, 'counted')).toMatchObject({ emitted: 100, acked: 100, pending: 0 });
+    await sink.close();
+  });
+
+  it('process.exit leaves no time: what is lost is counted, and is why there is an outbox', async () => {
+    const sink = await serveSink();
+    const ended = await start(child, ['exit', sink.url]).ended;
+    expect(ended.code).toBe(3);
+    expect(saidOf(ended, 'counted')).toMatchObject({ emitted: 100, acked: 0, pending: 100 });
+    await sink.close();
+  });
+});
+
+describe('O9: with an outbox', () => {
+  for (const how of ['exit', 'throw']) {
+    it(`a process that ends by ${how} loses nothing: the next one sends it`, async () => {
+      const sink = await serveSink();
+      const dir = folder();
+      const ended = await start(child, [how, sink.url, dir]).ended;
+      expect(ended.code).toBe(how === 'exit' ? 3 : 1);
+      const next = await start(child, ['drain', sink.url, dir]).ended;
+      expect(next).toMatchObject({ code: 0, errors: '' });
+      expect(missing(ended, sink)).toEqual([]);
+      await sink.close();
+    });
+  }
+
+  it('a signal while the backend stays away leaves everything to the next process', async () => {
+    const silent = await serveSink(() => new Promise(() => {}));
+    const dir = folder();
+    const ended = await endBy('SIGTERM', ['flushing', silent.url, dir]);
+    expect(ended.signal).toBe('SIGTERM');
+    await silent.close();
+    const sink = await serveSink();
+    await start(child, ['drain', sink.url, dir]).ended;
+    expect(missing(ended, sink)).toEqual([]);
+    await sink.close();
+  });
+});

