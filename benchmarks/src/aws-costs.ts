@@ -46,9 +46,14 @@ const VARIABLES = {
   PIK_BUCKET: 'kit-raw',
   PIK_INDEX_TABLE: 'kit-index',
   PIK_RAW_RETENTION_DAYS: '400',
-  PIK_SETTLE_MS: '35000',
+  PIK_SETTLE_MS: '50000',
+  PIK_RETRY_DELAY_MS: '60000',
   PIK_AUTHENTICATION: 'IAM',
   PIK_FIRST_KEY_SECRET: '',
+  // As the runtime sets them for a request whose trace is not kept, which most are.
+  LAMBDA_TASK_ROOT: '/var/task',
+  AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+  _X_AMZN_TRACE_ID: 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0',
   PIK_API_KEYS: '',
 };
 

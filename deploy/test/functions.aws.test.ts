@@ -14,7 +14,11 @@ beforeAll(() => {
 afterAll(() => captured.stop());
 
 async function open() {
-  const { gateway, drain, close } = await openStack({ aggregates: CONTRACT_AGGREGATES, settleMs: 0 });
+  const { gateway, drain, close } = await openStack({
+    aggregates: CONTRACT_AGGREGATES,
+    settleMs: 0,
+    retryDelayMs: 1_000,
+  });
   return {
     baseUrl: 'https://api.test',
     fetch: gateway.fetch,

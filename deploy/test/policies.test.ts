@@ -32,6 +32,7 @@ const GOLDEN: Record<FunctionName, Record<string, readonly string[]>> = {
     's3:GetObject': objects('raw'),
     'dynamodb:PutItem': [index],
     'dynamodb:GetItem': [index],
+    'dynamodb:BatchGetItem': [index],
     ...key,
   },
   Sweeper: {
@@ -39,6 +40,7 @@ const GOLDEN: Record<FunctionName, Record<string, readonly string[]>> = {
     's3:ListBucket': [bucket],
     'dynamodb:PutItem': [index],
     'dynamodb:GetItem': [index],
+    'dynamodb:BatchGetItem': [index],
   },
   Replay: {
     'dynamodb:GetItem': [index, replays],

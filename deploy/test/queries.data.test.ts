@@ -22,6 +22,23 @@ const TRINO = [
 ];
 const TYPES = { string: 'VARCHAR', int: 'INTEGER', boolean: 'BOOLEAN' } as const;
 
+/** Of a series of its own: two events a few hours apart, and between them clocks that are decades off. */
+const WRONG_CLOCKS = [
+  '2022-02-03T10:30:00Z',
+  '1970-01-01T00:00:00Z',
+  '2090-01-01T00:00:00Z',
+  '2022-02-03T13:30:00Z',
+].map((event_time, n) =>
+  JSON.stringify({
+    source: 'wrong clocks',
+    event_type: 'tick',
+    entity_id: 'e',
+    event_time,
+    received_at: '2022-02-03T14:00:00Z',
+    payload: { n },
+  }),
+);
+
 type Row = Record<string, string | number | boolean | null>;
 
 describe.skipIf(!hasRealEvents)('the raw log in SQL: usgs/rawpoll', () => {
@@ -117,9 +134,19 @@ describe.skipIf(!hasRealEvents)('the raw log in SQL: usgs/rawpoll', () => {
       const life = Array.from({ length: last - first + 1 }, (_, i) => first + i);
       return life.filter((hour) => !hours.has(hour)).map((hour) => `${source} ${hour}`);
     });
-    const told = rows.map(({ source, hour_start }) => `${source} ${Number(hour_start) / HOUR}`);
+    const told = rows
+      .filter(({ source }) => source !== 'wrong clocks')
+      .map(({ source, hour_start }) => `${source} ${Number(hour_start) / HOUR}`);
     expect(told.sort()).toEqual(missing.sort());
     expect(missing.length).toBeGreaterThan(0);
+  });
+
+  it('missing windows: clocks that are decades off take no series out of the answer', async () => {
+    await importLines(pipeline, WRONG_CLOCKS);
+    const rows = (await ask('missing-windows')).filter(({ source }) => source === 'wrong clocks');
+    const hours = rows.map(({ hour_start }) => new Date(Number(hour_start)).toISOString().slice(0, 13));
+    expect(hours.slice(-2)).toEqual(['2022-02-03T11', '2022-02-03T12']);
+    expect(hours).toHaveLength(9_997);
   });
 });
 

@@ -1,7 +1,9 @@
 import { LIMITS, ROUTES, type RouteName } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
-
+import { SECRET_MS_MAX } from '../../packages/handlers/src/lambda/aws-secret.ts';
+import { PORT_CALL_MS } from '../../packages/handlers/src/lambda/aws-setup.ts';
 import { readSettings, type SettingName } from '../../packages/handlers/src/lambda/environment.ts';
+import { API_WAIT_MS_MAX } from '../../packages/handlers/src/lambda/http-function.ts';
 import { open as openIngest } from '../../packages/handlers/src/lambda/ingest.ts';
 import { open as openInvestigate } from '../../packages/handlers/src/lambda/investigate.ts';
 import type { Setup } from '../../packages/handlers/src/lambda/kit.ts';
@@ -231,9 +233,15 @@ describe('the functions', () => {
       );
   });
 
+  it('L1: the port calls of an ingest and a look for the first key end before the function does', () => {
+    const [ping, append, admit] = [PORT_CALL_MS, PORT_CALL_MS, PORT_CALL_MS];
+    expect(SECRET_MS_MAX + ping + append + admit).toBeLessThan(functionProperties('Ingest').Timeout * 1_000 - 1_000);
+  });
+
   it('G16: an answer is called final only when nothing that was received before can still be in work', () => {
     const { settleMs } = readSettings(variablesOf('Ingest'), ['settleMs']);
-    expect(settleMs).toBeGreaterThanOrEqual(functionProperties('Ingest').Timeout * 1_000 + 5_000);
+    const inWorkMs = API_WAIT_MS_MAX + functionProperties('Ingest').Timeout * 1_000;
+    expect(settleMs).toBeGreaterThanOrEqual(inWorkMs + 5_000);
   });
 
   it('security 7: none can be called from outside but through the API, the queue and the schedule', () => {
@@ -298,6 +306,11 @@ describe('the API', () => {
     );
     expect(DefaultRouteSettings).toMatchObject({ ThrottlingRateLimit: 7, ThrottlingBurstLimit: 9 });
     expect(AccessLogSettings.DestinationArn).toBe(arnOf('ApiLog'));
+    // As API Gateway fills it in: `messageString` and its kin come with quotes of their own.
+    const line = AccessLogSettings.Format.replace(/\$context\.([A-Za-z.]+)/g, (_: string, name: string) =>
+      name.endsWith('String') ? '"Forbidden"' : 'Forbidden',
+    );
+    expect(JSON.parse(line)).toMatchObject({ error: 'Forbidden', status: 'Forbidden' });
     expect(JSON.parse(AccessLogSettings.Format)).toMatchObject({
       api_request_id: '$context.requestId',
       lambda_request_id: '$context.integration.requestId',

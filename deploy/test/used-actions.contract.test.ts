@@ -51,7 +51,7 @@ const NAMES: Record<Behind, FunctionName> = { ingest: 'Ingest', replay: 'Replay'
 /** One process; after a crash there is another. */
 let backend = aws.open();
 let aggregates = CONTRACT_AGGREGATES;
-const setup = () => setupOver(backend, { aggregates, settleMs: 0 });
+const setup = () => setupOver(backend, { aggregates, settleMs: 0, retryDelayMs: 1_000 });
 
 async function openNoted(): Promise<Gateway> {
   const gateway = await openGateway(setup(), { now: () => clock.now() });
@@ -122,6 +122,10 @@ describe('a life of the functions', () => {
       );
     }
     aws.plan([]);
+    // Enough repeats in one request that they are looked up together.
+    const many = Array.from({ length: 20 }, (_, n) => event(n, { event_time: `2025-12-28T12:00:${n + 10}Z` }));
+    for (const outcome of ['ACCEPTED', 'DUPLICATE'])
+      expect(await (await ask('/ingest', many)).json()).toMatchObject({ counts: { [outcome]: many.length } });
     await ask('/ingest?dry_run=true', [event(1), event(50)]);
     await ask('/import', [event(3, { received_at: '2025-12-29T00:00:00Z' })]);
     const { replay_id } = (await (
@@ -185,6 +189,21 @@ describe('a life of the functions', () => {
     gateway = await openNoted();
     aws.plan([{ call: 3, kind: 'crash-before' }]);
     await ask('/ingest', [event(30), event(30), event(31, { idempotency_key: 'k2' })]);
+    aws.plan([]);
+    backend = aws.open();
+    clock.pass(200_000);
+    const sweeper = await openSweeper(setup());
+    const summary = await as('Sweeper', () => sweeper({}, invocation('sweeper')));
+    expect(summary).toMatchObject({ packs_admitted: 1, packs_unreadable: 0 });
+  });
+
+  it('the sweeper comes after a crash that left most of the rows there', async () => {
+    gateway = await openNoted();
+    aws.plan([{ call: 22, kind: 'crash-before' }]);
+    await ask(
+      '/ingest',
+      Array.from({ length: 24 }, (_, n) => event(n, { event_time: `2025-12-28T13:00:${n + 10}Z` })),
+    );
     aws.plan([]);
     backend = aws.open();
     clock.pass(200_000);

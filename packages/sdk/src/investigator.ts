@@ -256,7 +256,12 @@ function replays(asking: Asking): Replays {
       }),
     async redriveDeadLetters(messageIds, call) {
       const body = messageIds === undefined ? {} : { message_ids: [...messageIds] };
-      return (await ask<{ redriven: number }>(asking, 'redrive', { body, ...call })).redriven;
+      // A backend may put back as many as fit into one call.
+      for (let sum = 0; ; ) {
+        const { redriven } = await ask<{ redriven: number }>(asking, 'redrive', { body, ...call });
+        sum += redriven;
+        if (redriven === 0) return sum;
+      }
     },
   };
 }

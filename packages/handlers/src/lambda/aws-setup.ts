@@ -13,10 +13,16 @@ export interface AwsSetupOptions {
 /** Stands for a table that a function has no business with; its role forbids every call anyway. */
 const NONE = 'none';
 
+/**
+ * The longest that one port call may take, in milliseconds: the three of an ingest, one after the other, and a look for the
+ * first key end before the function does, so that it is always the kit that answers.
+ */
+export const PORT_CALL_MS = 7_000;
+
 /** The stores that the settings name. */
 export function named(settings: Partial<Settings>): AwsStoresOptions {
   const { bucket = NONE, indexTable = NONE, aggregatesTable = NONE, replaysTable = NONE } = settings;
-  return { bucket, indexTable, aggregatesTable, replaysTable };
+  return { bucket, indexTable, aggregatesTable, replaysTable, callMs: PORT_CALL_MS };
 }
 
 /** The same clients, with each of their requests in the trace of the invocation. */

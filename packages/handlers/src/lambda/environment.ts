@@ -66,6 +66,7 @@ const SETTINGS = {
   /** In milliseconds; `Infinity` where the raw log is kept for ever. */
   indexRetentionMs: ['PIK_RAW_RETENTION_DAYS', indexRetention],
   settleMs: ['PIK_SETTLE_MS', milliseconds],
+  retryDelayMs: ['PIK_RETRY_DELAY_MS', milliseconds],
   authentication: ['PIK_AUTHENTICATION', authentication],
   /** Empty where IAM says who may call. */
   firstKeySecret: ['PIK_FIRST_KEY_SECRET', secretArn],

@@ -17,8 +17,11 @@ export type HttpFunction = (event: HttpEvent, invocation: Invocation) => Promise
 /** The settings of every function behind the API. */
 export const HTTP_SETTINGS = CALLER_SETTINGS;
 
-/** A clock of the API that is ahead of this one, or an event that claims to be old, moves no receive time further. */
-const API_WAIT_MS_MAX = 60_000;
+/**
+ * The furthest that a receive time may lie before the start of the function: a cold start, and what clocks differ by. A
+ * request that says that it waited longer was received when the function began; `settleMs` counts on it.
+ */
+export const API_WAIT_MS_MAX = 15_000;
 
 /** What a function behind the API is made of. */
 export interface HttpFunctionOptions<P> {

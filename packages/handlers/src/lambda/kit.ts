@@ -19,6 +19,9 @@ export interface Setup {
 /** Settings that every function has. */
 export const BASE_SETTINGS = ['service', 'bucket', 'indexTable', 'indexRetentionMs', 'settleMs'] as const;
 
+/** Their windows, at one write each, and their messages fit into a request of the API, with several metrics too. */
+const REPLAY_EVENTS_MAX = 2_000;
+
 /** What a function is composed of, once it has started. */
 export interface Kit<N extends SettingName> {
   readonly settings: Settings<N | (typeof BASE_SETTINGS)[number]>;
@@ -40,7 +43,14 @@ export async function openKit<N extends SettingName>(setup: Setup, names: readon
   return {
     settings,
     telemetry,
-    context: createContext({ backend, telemetry, aggregates, indexRetentionMs, settleMs }),
+    context: createContext({
+      backend,
+      telemetry,
+      aggregates,
+      indexRetentionMs,
+      settleMs,
+      replayEventsMax: REPLAY_EVENTS_MAX,
+    }),
   };
 }
 

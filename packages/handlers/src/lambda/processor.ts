@@ -1,4 +1,4 @@
-import type { ProcessPipeline } from '../pipeline.ts';
+import type { ProcessOptions, ProcessPipeline } from '../pipeline.ts';
 import { processPipeline } from '../pipeline-parts.ts';
 import type { ReplayQueue } from '../ports/backend.ts';
 import type { QueuedMessage } from '../ports/history-rows.ts';
@@ -35,9 +35,11 @@ export type QueueFunction = (event: QueueEvent, invocation: Invocation) => Promi
 /** Below this no further message of a batch is begun: one that is cut off in the middle only uses up its deliveries. */
 const REMAINING_MS_MIN = 30_000;
 
+const SETTINGS = ['aggregatesTable', 'replaysTable', 'queueUrl', 'deadLetterQueueUrl', 'retryDelayMs'] as const;
+
 /** The function behind the queue. Throws as `openKit` does. */
 export async function open(setup: Setup): Promise<QueueFunction> {
-  const kit = await openKit(setup, ['aggregatesTable', 'replaysTable', 'queueUrl', 'deadLetterQueueUrl']);
+  const kit = await openKit(setup, SETTINGS);
   const pipeline = processPipeline(kit.context);
   const { queue } = kit.context.backend;
   const run = async ({ Records }: QueueEvent, invocation: Invocation): Promise<QueueResult> => {
@@ -46,7 +48,7 @@ export async function open(setup: Setup): Promise<QueueFunction> {
     const batchItemFailures: QueueResult['batchItemFailures'] = [];
     for (const record of Records) {
       const inTime = invocation.getRemainingTimeInMillis() >= REMAINING_MS_MIN;
-      if (!(inTime && (await isEnded(pipeline, messageOf(queue, record)))))
+      if (!(inTime && (await isEnded(pipeline, messageOf(queue, record), kit.settings))))
         batchItemFailures.push({ itemIdentifier: record.messageId });
     }
     return { batchItemFailures };
@@ -62,9 +64,9 @@ function messageOf(queue: ReplayQueue, record: QueueRecord): QueuedMessage {
 }
 
 /** Whether the mapping may delete a message: it is done, or lies with the dead letters. */
-async function isEnded(pipeline: ProcessPipeline, message: QueuedMessage): Promise<boolean> {
+async function isEnded(pipeline: ProcessPipeline, message: QueuedMessage, options: ProcessOptions): Promise<boolean> {
   try {
-    const result = await pipeline.process(message);
+    const result = await pipeline.process(message, options);
     return result === 'DONE' || result === 'DEAD';
   } catch {
     // It could not even be given back, and comes again by itself.

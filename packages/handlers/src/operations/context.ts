@@ -1,4 +1,4 @@
-import { type Aggregate, dailyEventCount, KitError } from '@pik/schema';
+import { type Aggregate, dailyEventCount, KitError, LIMITS } from '@pik/schema';
 
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
@@ -17,6 +17,8 @@ export interface Context {
   readonly aggregates: ReadonlyMap<string, Aggregate>;
   /** How long after a time something received by then may still come into the index unseen by this process. */
   readonly settleMs: number;
+  /** The most events that one call of a replay or a dry run walks over, whatever it asks for. */
+  readonly replayEventsMax: number;
   readonly inFlight: InFlight;
 }
 
@@ -34,6 +36,8 @@ export interface PipelineOptions {
    * may take, plus the difference of their clocks. Default 0: this process alone ingests.
    */
   readonly settleMs?: number;
+  /** The most events that one call of a replay or a dry run walks over, whatever it asks for. Default: as the limits say. */
+  readonly replayEventsMax?: number;
 }
 
 /**
@@ -43,6 +47,7 @@ export interface PipelineOptions {
  */
 export function createContext(options: PipelineOptions): Context {
   const { indexRetentionMs = Number.POSITIVE_INFINITY, settleMs = 0 } = options;
+  const { replayEventsMax = LIMITS.replay_events_per_call_max } = options;
   if (!(indexRetentionMs > 0)) throw new KitError('CONFIG_INVALID', 'the retention of the index must be above 0');
   if (!(settleMs >= 0)) throw new KitError('CONFIG_INVALID', 'settleMs must be 0 or more');
   return {
@@ -52,6 +57,7 @@ export function createContext(options: PipelineOptions): Context {
     indexRetentionMs,
     aggregates: byMetric([dailyEventCount, ...(options.aggregates ?? [])]),
     settleMs,
+    replayEventsMax,
     inFlight: createInFlight(),
   };
 }

@@ -42,7 +42,7 @@ const PACKS_AT_ONCE = 16;
 export async function planReplay(context: Context, body: ReplayBody): Promise<ReplayPlanPage> {
   if (body.replay_id !== undefined || body.plan_hash !== undefined)
     throw new KitError('REQUEST_INVALID', 'a dry run has no replay_id and no plan_hash', { path: '/dry_run' });
-  const { selection, asOfMs: asked, limit } = readRequest(body, context.backend.clock.now());
+  const { selection, asOfMs: asked, limit } = readRequest(context, body);
   const place = body.cursor === undefined ? { cursor: null, hash: '', asOfMs: null } : decodePlace(body.cursor);
   // Later calls go on as of the time of the first.
   const asOfMs = asked ?? place.asOfMs ?? context.backend.clock.now();

@@ -9,6 +9,8 @@ import {
   timeFault,
 } from '@pik/schema';
 
+import type { Context } from './context.ts';
+
 /** What a replay or a dry run was asked for, checked. */
 export interface ReplayRequest {
   readonly selection: ReplaySelection;
@@ -22,7 +24,8 @@ export interface ReplayRequest {
  *
  * @throws KitError `REQUEST_INVALID` naming the field.
  */
-export function readRequest(body: ReplayBody, nowMs: number): ReplayRequest {
+export function readRequest({ backend, replayEventsMax }: Context, body: ReplayBody): ReplayRequest {
+  const nowMs = backend.clock.now();
   const start = readTime('start_time', body.start_time);
   const end = readTime('end_time', body.end_time);
   const received_from = readTime('received_from', body.received_from);
@@ -48,7 +51,7 @@ export function readRequest(body: ReplayBody, nowMs: number): ReplayRequest {
       include_duplicates: body.include_duplicates ?? false,
     },
     asOfMs,
-    limit: body.limit ?? LIMITS.replay_events_per_call_default,
+    limit: Math.min(body.limit ?? LIMITS.replay_events_per_call_default, replayEventsMax),
   };
 }
 

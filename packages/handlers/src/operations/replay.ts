@@ -71,10 +71,10 @@ async function openReplay(context: Context, body: ReplayBody, requester: Request
   const { replays, clock } = context.backend;
   const stored = body.replay_id === undefined ? null : await replays.get(body.replay_id);
   if (stored === null && body.cursor !== undefined) throw new KitError('REPLAY_UNKNOWN');
-  if (stored !== null && hasSelection(body)) expectSame(stored, readRequest(body, clock.now()));
+  if (stored !== null && hasSelection(body)) expectSame(stored, readRequest(context, body));
   if (stored !== null && body.cursor === undefined) await putRecord(context, stored);
   if (stored !== null) return stored;
-  const request = readRequest(body, clock.now());
+  const request = readRequest(context, body);
   aggregatesOf(context, request.selection);
   const now = clock.now();
   const asOfMs = request.asOfMs ?? now;

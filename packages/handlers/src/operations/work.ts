@@ -5,7 +5,7 @@ import type { QueuedMessage } from '../ports/history-rows.ts';
 import type { Context } from './context.ts';
 import { failureRow, originOf, processMessage } from './process.ts';
 
-const RETRY_DELAY_MS_MAX = 60_000;
+const RETRY_DELAY_MS_MAX = 600_000;
 const DETAIL_CHARS_MAX = 1_000;
 
 /**

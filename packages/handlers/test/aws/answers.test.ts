@@ -150,6 +150,19 @@ describe('DynamoDB', () => {
     expect(aws.calls).toHaveLength(sent);
   });
 
+  it('G2: a look-up that the table refuses decides nothing by itself: the writes do', async () => {
+    const rows = Array.from({ length: 20 }, (_, line) => makeEventRow(PACK, { line }));
+    await admit(rows);
+    aws.plan([{ ...ALWAYS, kind: 'deny', where: ({ request }) => request === 'BatchGetItem' }]);
+    const met = await admit(rows.map((row) => ({ ...row, pack_id: OTHER })));
+    expect(met.map(({ kind }) => kind)).toEqual(rows.map(() => 'present'));
+  });
+
+  it('D12: a single write that meets a transaction on its row is sent again', async () => {
+    aws.plan([{ call: 1, kind: 'conflict' }]);
+    expect(await admit([makeEventRow(PACK)])).toMatchObject([{ kind: 'inserted' }]);
+  });
+
   it('a request that is mostly a repeat looks up what it has not tried; what is new in it is still decided by its write', async () => {
     const rows = Array.from({ length: 100 }, (_, i) => makeEventRow(PACK, { payload: `${i}`, line: i }));
     await admit(rows);
@@ -303,6 +316,24 @@ describe('SQS', () => {
     expect(await backend.queue.redrive()).toBe(1);
     expect((await backend.queue.listDead({ limit: 5 })).items).toEqual([]);
     expect(await backend.queue.receive({ max: 10, visibilityMs: 1_000 })).toHaveLength(1);
+  });
+
+  it('Q10: a redrive that is cut off leaves ten messages in both queues at most, and the next goes on from there', async () => {
+    const dead = aws.sqs.queues.get('https://sqs.test/pik-dead') ?? [];
+    const live = aws.sqs.queues.get('https://sqs.test/pik-replay') ?? [];
+    await backend.queue.send(messages(45));
+    dead.push(...live.splice(0));
+    aws.plan([{ call: 8, kind: 'crash-before' }]);
+    await expect(backend.queue.redrive()).rejects.toThrow('crashed');
+    aws.plan([]);
+    backend = aws.open();
+    expect(live.length).toBeGreaterThan(10);
+    expect(live.length + dead.length).toBeLessThanOrEqual(45 + 10);
+    clock.ms += 30_000;
+    while ((await backend.queue.redrive()) > 0);
+    expect(dead).toEqual([]);
+    expect(new Set(live.map(({ body }) => body)).size).toBe(45);
+    expect(live.length).toBeLessThanOrEqual(45 + 10);
   });
 
   it('a message that Lambda took from the queue is failed, and buried, as one taken here', async () => {

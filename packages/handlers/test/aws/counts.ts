@@ -45,7 +45,7 @@ export function startCounting(): {
 } {
   const clock = createTestClock(START + 3_600_000);
   const aws = createFakeAws({ clock });
-  const pipeline = createPipeline({ backend: aws.open(), settleMs: 35_000 });
+  const pipeline = createPipeline({ backend: aws.open(), settleMs: 50_000 });
   const send = async (events: readonly object[]) => {
     clock.ms += 1;
     await pipeline.ingest({

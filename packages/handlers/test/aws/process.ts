@@ -21,6 +21,8 @@ export const KINDS = [
 const WRITES = /^(Put|Update|Transact|Send|Receive|Change|Delete)/;
 const BATCHES = /^(BatchGetItem|SendMessageBatch|ChangeMessageVisibilityBatch|DeleteMessageBatch|GetObject)$/;
 
+const CONFLICTS = /^(PutObject|TransactWriteItems|UpdateItem|PutItem)$/;
+
 /** Whether a kind of fault is, for a request, another one than those of the other kinds. */
 export function applies(kind: AwsFault['kind'], request: string): boolean {
   // A process that ends before a request ended after the one before it.
@@ -28,7 +30,7 @@ export function applies(kind: AwsFault['kind'], request: string): boolean {
   if (kind === 'fail-after' || kind === 'hang-after') return WRITES.test(request);
   if (kind === 'partial') return BATCHES.test(request);
   if (kind === 'damage') return request === 'GetObject';
-  return kind !== 'conflict' || request === 'PutObject' || request === 'TransactWriteItems';
+  return kind !== 'conflict' || CONFLICTS.test(request);
 }
 
 /** A process that may die, over services that last. */

@@ -19,7 +19,7 @@ afterAll(() => captured.stop());
 describeHttpContract('the functions behind the API, over a backend in memory', async () => {
   const clock = createMovingClock();
   const backend = { ...createMemoryBackend(clock), clock };
-  const setup = setupOver(backend, { aggregates: CONTRACT_AGGREGATES, settleMs: 0 });
+  const setup = setupOver(backend, { aggregates: CONTRACT_AGGREGATES, settleMs: 0, retryDelayMs: 1_000 });
   const gateway = await openGateway(setup, { now: () => clock.now() });
   const processor = await openProcessor(setup);
   return {

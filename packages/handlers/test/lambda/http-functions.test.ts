@@ -46,6 +46,27 @@ function post(path: string, body: unknown, key: string | null = keyOf([...SCOPES
 const get = (path: string, headers: Record<string, string> = {}) =>
   new Request(`https://api.test${path}`, { headers: { authorization: `Bearer ${keyOf([...SCOPES])}`, ...headers } });
 
+describe('L1: a replay', () => {
+  it('comes in parts that fit into a request, however many events it asks for at once', async () => {
+    const gateway = await open();
+    const LINES = 2_100;
+    const events = Array.from({ length: LINES }, (_, n) => event(n));
+    expect((await gateway.fetch(post('/ingest', events))).status).toBe(200);
+    clock.ms += 60_000;
+    const range = { start_time: '2025-12-28T00:00:00Z', end_time: '2025-12-29T00:00:00Z', limit: 100_000 };
+    const ask = async (body: object) =>
+      (await (await gateway.fetch(post('/replay', body))).json()) as Record<string, unknown>;
+    const first = await ask({ entity_id: 'e', ...range });
+    expect(first).toMatchObject({ sent: 2_000, complete: false });
+    const rest = await ask({ replay_id: first.replay_id, cursor: first.next_cursor });
+    expect(rest).toMatchObject({ sent: LINES - 2_000, complete: true });
+    expect(await ask({ entity_id: 'e', ...range, dry_run: true })).toMatchObject({
+      would_send: 2_000,
+      complete: false,
+    });
+  });
+});
+
 describe('L9: an answer larger than a function can give', () => {
   const big = (n: number) =>
     event({ n, fill: Array.from({ length: 9_000 }, (_, i) => `${n}-${i * 7919}`).join() }, { entity_id: 'big' });

@@ -20,17 +20,19 @@ export const VARIABLES = {
   PIK_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/123456789012/kit-replay',
   PIK_DEAD_LETTER_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/123456789012/kit-dead',
   PIK_RAW_RETENTION_DAYS: '400',
-  PIK_SETTLE_MS: '35000',
+  PIK_SETTLE_MS: '50000',
+  PIK_RETRY_DELAY_MS: '60000',
   PIK_AUTHENTICATION: 'API_KEYS',
   PIK_FIRST_KEY_SECRET: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:kit-AbCdEf',
   PIK_API_KEYS: SCOPES.map((scope) => `${scope}:${scope}:${hashOf(keyOf([scope]))}`).join(','),
 };
 
 /** What functions over this backend are opened with. */
-export function setupOver(backend: Backend, { aggregates, settleMs }: SetupOptions = {}): Setup {
+export function setupOver(backend: Backend, { aggregates, settleMs, retryDelayMs }: SetupOptions = {}): Setup {
   const settle = settleMs === undefined ? {} : { PIK_SETTLE_MS: String(settleMs) };
+  const retry = retryDelayMs === undefined ? {} : { PIK_RETRY_DELAY_MS: String(retryDelayMs) };
   return {
-    variables: { ...VARIABLES, ...settle },
+    variables: { ...VARIABLES, ...settle, ...retry },
     openBackend: async () => backend,
     readSecret: async () => keyOf([...SCOPES]),
     ...(aggregates === undefined ? {} : { aggregates }),
@@ -42,6 +44,8 @@ export interface SetupOptions {
   readonly aggregates?: readonly Aggregate[];
   /** Default: as in the template. 0 where no other process ingests, and nobody wants to wait. */
   readonly settleMs?: number;
+  /** Default: as in the template. */
+  readonly retryDelayMs?: number;
 }
 
 /** Keeps the lines that functions write, which go to the process's own output. */

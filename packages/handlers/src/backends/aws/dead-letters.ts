@@ -20,23 +20,25 @@ export function createDeadLetters(parts: QueueParts): Pick<ReplayQueue, 'listDea
   };
 }
 
-/** Takes what is there for a while, and gives it back when `work` is done with it. */
-async function whileTaken<T>(
+/** Takes what is there, ten at a time, for at most half of the time; gives back in the end what `visit` returns. */
+async function whileTaken(
   { deadLetterQueue }: QueueParts,
   deadline: Deadline,
-  work: (taken: TakenMessage[]) => Promise<T>,
-): Promise<T> {
-  const taken = new Map<string, TakenMessage>();
+  visit: (some: readonly TakenMessage[]) => Promise<readonly TakenMessage[]>,
+): Promise<void> {
+  const halfMs = deadline.leftMs() / 2;
+  const held: TakenMessage[] = [];
   try {
-    for (;;) {
+    for (let looked = 0; looked < LOOKED_AT_MAX && deadline.leftMs() > halfMs; ) {
       const some = await deadLetterQueue.receive(deadline, { max: 10, visibilityMs: LOOKING_MS });
-      for (const message of some) taken.set(message.receipt, message);
-      if (some.length === 0 || taken.size >= LOOKED_AT_MAX) break;
+      if (some.length === 0) break;
+      looked += some.length;
+      held.push(...(await visit(some)));
     }
-    return await work([...taken.values()]);
   } finally {
     // Where this fails they are back by themselves a little later.
-    await deadLetterQueue.release(deadline, [...taken.keys()]).catch(() => undefined);
+    const receipts = held.map(({ receipt }) => receipt);
+    await deadLetterQueue.release(deadline, receipts).catch(() => undefined);
   }
 }
 
@@ -46,16 +48,18 @@ async function listDead(
   { limit, cursor }: { limit: number; cursor?: string | null },
 ): Promise<Page<DeadLetterRow>> {
   const [diedMs, id] = decodeCursor<[number, string]>(cursor, [0, '']) ?? [Number.NEGATIVE_INFINITY, ''];
-  return whileTaken(parts, deadline, async (taken) => {
-    const rows = [...byId(taken)].map(([, copies]) => told(copies));
-    rows.sort((a, b) => a.died_ms - b.died_ms || (a.message_id < b.message_id ? -1 : 1));
-    const rest = rows.filter((row) => row.died_ms > diedMs || (row.died_ms === diedMs && row.message_id > id));
-    const items = rest.slice(0, limit);
-    const last = items.at(-1);
-    const next =
-      items.length < rest.length && last !== undefined ? encodeCursor([last.died_ms, last.message_id]) : null;
-    return { items, next };
+  const taken: TakenMessage[] = [];
+  await whileTaken(parts, deadline, async (some) => {
+    taken.push(...some);
+    return some;
   });
+  const rows = [...byId(taken)].map(([, copies]) => told(copies));
+  rows.sort((a, b) => a.died_ms - b.died_ms || (a.message_id < b.message_id ? -1 : 1));
+  const rest = rows.filter((row) => row.died_ms > diedMs || (row.died_ms === diedMs && row.message_id > id));
+  const items = rest.slice(0, limit);
+  const last = items.at(-1);
+  const next = items.length < rest.length && last !== undefined ? encodeCursor([last.died_ms, last.message_id]) : null;
+  return { items, next };
 }
 
 /** The copies of each message: it may have been moved twice, by this kit and by SQS. */
@@ -71,7 +75,10 @@ function told(copies: readonly TakenMessage[]): DeadLetterRow {
   return readDeadLetter(copy as TakenMessage);
 }
 
-/** Each is sent before it is deleted: a crash in between leaves it in both queues, never in none. */
+/**
+ * Ten at a time, each sent before it is deleted: a crash in between leaves ten in both queues, and none in neither. Ends
+ * when half of the time is used, with the number of those that are back by then; whoever wants all asks until it is 0.
+ */
 async function redrive(
   parts: QueueParts,
   deadline: Deadline,
@@ -80,14 +87,16 @@ async function redrive(
   const { queue, deadLetterQueue, clock } = parts;
   if (messageIds?.length === 0) return 0;
   const wanted = messageIds === undefined ? null : new Set(messageIds);
-  return whileTaken(parts, deadline, async (taken) => {
-    const chosen = [...byId(taken)].filter(([id]) => wanted === null || wanted.has(id));
-    const messages = chosen.map(([message_id, [first]]) => ({ message_id, body: first?.body ?? '' }));
+  const done = new Set<string>();
+  await whileTaken(parts, deadline, async (some) => {
+    const chosen = some.filter(({ message_id }) => wanted === null || wanted.has(message_id));
+    const fresh = [...byId(chosen)].filter(([id]) => !done.has(id));
+    const messages = fresh.map(([message_id, [first]]) => ({ message_id, body: first?.body ?? '' }));
     await queue.send(deadline, stamped(messages, clock.now()));
-    await deadLetterQueue.deleteMany(
-      deadline,
-      chosen.flatMap(([, copies]) => copies.map(({ receipt }) => receipt)),
-    );
-    return chosen.length;
+    const receipts = chosen.map(({ receipt }) => receipt);
+    await deadLetterQueue.deleteMany(deadline, receipts);
+    for (const [id] of fresh) done.add(id);
+    return some.filter((message) => !chosen.includes(message));
   });
+  return done.size;
 }

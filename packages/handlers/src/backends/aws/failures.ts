@@ -30,6 +30,8 @@ const THROTTLED = new Set([
   'Throttling',
   'ThrottlingException',
   'TooManyRequests',
+  // A transaction was under way on the row, such as that which adds a part to a replay.
+  'TransactionConflictException',
   'TooManyRequestsException',
 ]);
 

@@ -96,8 +96,8 @@ async function lookUp(gate: Gate, rows: readonly EventRow[]): Promise<Map<string
       found.set(row.event_id, row);
     }
   } catch (error) {
-    const failure = failureOf(error);
-    if (failure !== 'throttled' && failure !== 'transient') throw error;
+    // One that the store refuses is no reason to decide nothing: the writes are other requests.
+    if (failureOf(error) === null) throw error;
   }
   return found;
 }

@@ -26,6 +26,8 @@ export type AwsFaultKind =
   | 'partial'
   /** Something else is under way on the same key; nothing happened. */
   | 'conflict'
+  /** The role does not allow it; nothing happened. */
+  | 'deny'
   /** A download comes with a flipped bit. Of other requests, as `fail-before`. */
   | 'damage'
   /** The process ends before it. */
@@ -259,6 +261,11 @@ async function goWrong(call: Call, kind: AwsFaultKind): Promise<object> {
       return (call.service === 's3' ? world.s3.handleDamaged(call.name, call.input, 'flipped') : null) ?? unavailable();
     case 'conflict':
       throw conflictOf(call);
+    case 'deny':
+      throw serviceError(
+        call.service === 's3' ? 'AccessDenied' : 'AccessDeniedException',
+        call.service === 's3' ? 403 : 400,
+      );
     case 'fail-before':
       return unavailable();
   }
@@ -297,5 +304,8 @@ function conflictOf({ service, name }: Call): Error {
   if (name === 'PutObjectCommand') return serviceError('ConditionalRequestConflict', 409);
   const reasons = { CancellationReasons: [{ Code: 'None' }, { Code: 'TransactionConflict' }] };
   if (name === 'TransactWriteItemsCommand') return serviceError('TransactionCanceledException', 400, reasons);
+  // A single write meets a transaction on its row under a name of its own.
+  if (name === 'UpdateItemCommand' || name === 'PutItemCommand')
+    return serviceError('TransactionConflictException', 400);
   return THROTTLES[service]();
 }
