@@ -9,7 +9,8 @@ import { createProducer } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 
 const require = createRequire(import.meta.url);
-for (const name of ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator'])
+const NAMES = ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator', '@pik/sdk/outbox', '@pik/sdk/testing'];
+for (const name of NAMES)
   assert.ok(require(name), `${name} can be required`);
 
 const { vectors } = JSON.parse(

@@ -1,14 +1,16 @@
-// The producer beside its peers, in one run: `node benchmarks/src/producer.ts HARNESS [rounds]`, where HARNESS is a copy of the
-// shared harness with its packages installed. Each round runs every peer once, in turns forwards and backwards, on one core,
-// with the sink on the other. Then the faults at default settings. Writes results/producer.json.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+// The producer beside its peers, in one run: `node benchmarks/src/producer.ts HARNESS [rounds] [node]`, where HARNESS is a copy
+// of the shared harness with its packages installed. Each round runs every peer once, in turns forwards and backwards, on one
+// core, with the sink on the other; with another version of Node where its program is named. Then, with this one, the faults
+// at default settings. Writes results/producer.json, by version.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
-const [harness = '', roundsGiven = '5'] = process.argv.slice(2);
+const [harness = '', roundsGiven = '5', otherNode] = process.argv.slice(2);
 if (harness === '') throw new Error('usage: node benchmarks/src/producer.ts HARNESS [rounds]');
+const NODE = otherNode ?? process.execPath;
 const ROUNDS = Number(roundsGiven);
 const BATCH = 500;
 const BUSY_MAX = 0.12;
@@ -112,7 +114,7 @@ function freePort(): Promise<number> {
 
 /** Runs a script of the harness on the producer's core; its last line is JSON. */
 async function runScript(args: readonly (string | number)[]): Promise<Record<string, number>> {
-  const child = spawn('taskset', ['-c', '0', process.execPath, '--max-old-space-size=6144', ...args.map(String)], {
+  const child = spawn('taskset', ['-c', '0', NODE, '--max-old-space-size=6144', ...args.map(String)], {
     cwd: harness,
     env: { ...process.env, NODE_ENV: 'production' },
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -238,7 +240,9 @@ const sink = await Sink.start();
 const speeds = [];
 for (const scenario of SCENARIOS) speeds.push(await runScenario(sink, scenario));
 const faults = [];
-for (const name of Object.keys(FAULTS)) faults.push(await runFault(sink, name));
+if (otherNode === undefined) for (const name of Object.keys(FAULTS)) faults.push(await runFault(sink, name));
 sink.stop();
 const file = join(import.meta.dirname, '../results/producer.json');
-writeFileSync(file, `${JSON.stringify({ node: process.version, rounds: ROUNDS, speeds, faults }, null, 2)}\n`);
+const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+const version = execFileSync(NODE, ['--version'], { encoding: 'utf8' }).trim();
+writeFileSync(file, `${JSON.stringify({ ...known, [version]: { rounds: ROUNDS, speeds, faults } }, null, 2)}\n`);
