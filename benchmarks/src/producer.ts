@@ -1,7 +1,7 @@
 // The producer beside its peers, in one run: `node benchmarks/src/producer.ts HARNESS [rounds] [node]`, where HARNESS is a copy
 // of the shared harness with its packages installed. Each round runs every peer once, in turns forwards and backwards, on one
 // core, with the sink on the other; with another version of Node where its program is named. Then, with this one, the faults
-// at default settings. Writes results/producer.json, by version.
+// at default settings; with 0 rounds these alone. Writes results/producer.json, by version.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -15,6 +15,7 @@ const ROUNDS = Number(roundsGiven);
 const BATCH = 500;
 const BUSY_MAX = 0.12;
 const LOOKS_MAX = 8;
+const TRIES_MAX = 4;
 
 const OURS = join(import.meta.dirname, 'producer-peer.mjs');
 const OURS_OUTBOX = join(import.meta.dirname, 'producer-peer-outbox.mjs');
@@ -149,6 +150,14 @@ async function quiet(): Promise<number> {
   return busy;
 }
 
+/** A run that others were in the way of is made again, a few times. */
+async function runQuietly(sink: Sink, peer: string, scenario: Scenario): Promise<Run> {
+  for (let tries = 1; ; tries += 1) {
+    const run = await runOnce(sink, peer, scenario);
+    if (tries === TRIES_MAX || Math.max(run.busy_before, await busyShare()) <= BUSY_MAX) return run;
+  }
+}
+
 async function runOnce(sink: Sink, peer: string, { size, count, latencyMs }: Scenario): Promise<Run> {
   await sink.configure({ latencyMs });
   const busy = await quiet();
@@ -171,7 +180,7 @@ async function runScenario(sink: Sink, scenario: Scenario) {
   const runs = new Map<string, Run[]>(scenario.peers.map((peer) => [peer, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const peer of round % 2 === 0 ? scenario.peers : scenario.peers.toReversed())
-      runs.get(peer)?.push(await runOnce(sink, peer, scenario));
+      runs.get(peer)?.push(await runQuietly(sink, peer, scenario));
   }
   const rows = [...runs].map(([peer, all]) => {
     const of = (name: keyof Run, digits = 0) => Number(median(all.map((run) => run[name])).toFixed(digits));
@@ -238,11 +247,16 @@ function median(values: readonly number[]): number {
 
 const sink = await Sink.start();
 const speeds = [];
-for (const scenario of SCENARIOS) speeds.push(await runScenario(sink, scenario));
+for (const scenario of ROUNDS > 0 ? SCENARIOS : []) speeds.push(await runScenario(sink, scenario));
 const faults = [];
 if (otherNode === undefined) for (const name of Object.keys(FAULTS)) faults.push(await runFault(sink, name));
 sink.stop();
 const file = join(import.meta.dirname, '../results/producer.json');
-const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, object>) : {};
+// What was not measured this time stays as it was.
+const measured = {
+  ...(speeds.length > 0 ? { rounds: ROUNDS, speeds } : {}),
+  ...(faults.length > 0 ? { faults } : {}),
+};
 const version = execFileSync(NODE, ['--version'], { encoding: 'utf8' }).trim();
-writeFileSync(file, `${JSON.stringify({ ...known, [version]: { rounds: ROUNDS, speeds, faults } }, null, 2)}\n`);
+writeFileSync(file, `${JSON.stringify({ ...known, [version]: { ...known[version], ...measured } }, null, 2)}\n`);
