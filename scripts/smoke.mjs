@@ -10,8 +10,7 @@ import { createInvestigator } from '@pik/sdk/investigator';
 
 const require = createRequire(import.meta.url);
 const NAMES = ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator', '@pik/sdk/outbox', '@pik/sdk/testing'];
-for (const name of NAMES)
-  assert.ok(require(name), `${name} can be required`);
+for (const name of NAMES) assert.ok(require(name), `${name} can be required`);
 
 const { vectors } = JSON.parse(
   readFileSync(new URL('../packages/schema/vectors/identity.json', import.meta.url), 'utf8'),

@@ -245,18 +245,24 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-const sink = await Sink.start();
-const speeds = [];
-for (const scenario of ROUNDS > 0 ? SCENARIOS : []) speeds.push(await runScenario(sink, scenario));
-const faults = [];
-if (otherNode === undefined) for (const name of Object.keys(FAULTS)) faults.push(await runFault(sink, name));
-sink.stop();
 const file = join(import.meta.dirname, '../results/producer.json');
-const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, object>) : {};
-// What was not measured this time stays as it was.
-const measured = {
-  ...(speeds.length > 0 ? { rounds: ROUNDS, speeds } : {}),
-  ...(faults.length > 0 ? { faults } : {}),
-};
 const version = execFileSync(NODE, ['--version'], { encoding: 'utf8' }).trim();
-writeFileSync(file, `${JSON.stringify({ ...known, [version]: { ...known[version], ...measured } }, null, 2)}\n`);
+
+/** What was not measured this time stays as it was. */
+function save(measured: object): void {
+  const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, object>) : {};
+  writeFileSync(file, `${JSON.stringify({ ...known, [version]: { ...known[version], ...measured } }, null, 2)}\n`);
+}
+
+const sink = await Sink.start();
+const speeds: unknown[] = [];
+for (const scenario of ROUNDS > 0 ? SCENARIOS : []) {
+  speeds.push(await runScenario(sink, scenario));
+  save({ rounds: ROUNDS, speeds });
+}
+const faults: unknown[] = [];
+for (const name of otherNode === undefined ? Object.keys(FAULTS) : []) {
+  faults.push(await runFault(sink, name));
+  save({ faults });
+}
+sink.stop();
