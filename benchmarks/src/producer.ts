@@ -15,7 +15,7 @@ const ROUNDS = Number(roundsGiven);
 const BATCH = 500;
 const BUSY_MAX = 0.12;
 const LOOKS_MAX = 8;
-const TRIES_MAX = 4;
+const TRIES_MAX = 2;
 
 const OURS = join(import.meta.dirname, 'producer-peer.mjs');
 const OURS_OUTBOX = join(import.meta.dirname, 'producer-peer-outbox.mjs');

@@ -25,8 +25,30 @@ const recomputed = (inputs: number) =>
   ['all_count', 'all_sum', 'entity_count', 'entity_sum']
     .map((name) => n(replay.windows.find((one) => one.inputs === inputs && one.metric === name)?.ms ?? 0))
     .join(' / ');
+interface ProducerRow {
+  readonly producer: string;
+  readonly per_s: number;
+  readonly cpu_us: number;
+  readonly emit_p50_us: number;
+}
+interface ProducerResult {
+  readonly speeds: { readonly rows: readonly ProducerRow[]; readonly ratios: Readonly<Record<string, number>> }[];
+  readonly faults: { readonly fault: string; readonly lost: number; readonly doubled: number }[];
+}
+const producers = JSON.parse(readFileSync(join(root, 'benchmarks/results/producer.json'), 'utf8')) as Record<
+  string,
+  ProducerResult
+>;
+const { speeds, faults } = producers[result.node] as ProducerResult;
+/** A producer of the benchmark: what one event costs it. */
+const cost = (name: string) => {
+  const row = speeds[0]?.rows.find(({ producer }) => producer === name);
+  return `${row?.cpu_us} µs`;
+};
+const reached = faults.filter(({ fault }) => fault !== 'no backend');
+const sum = (name: 'lost' | 'doubled') => reached.reduce((total, fault) => total + fault[name], 0);
 const n = (value: number) => value.toLocaleString('en-US');
-const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`.
+const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`.
 
 | What | Measured |
 |---|---|
@@ -38,7 +60,10 @@ const figures = `One machine, 2 cores, Node ${result.node}, load generator on th
 | A window of 10,000 events computed again, from its message to the durable version: count over all / sum over all / count of an entity / sum of an entity | ${recomputed(10_000)} ms |
 | The same of 100,000 events | ${recomputed(100_000)} ms |
 | Replay of 100,000 events into the queue, by source / by entity | ${n(replay.replay.by_source_ms)} / ${n(replay.replay.by_entity_ms)} ms |
-| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |`;
+| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |
+| CPU that a producer takes for an event of 200 bytes with its identity (two SHA-256), gzip and a result: in memory / with an outbox, fsynced | ${cost('ours')} / ${cost('ours, with outbox')} |
+| OpenTelemetry's log exporter over JSON, without any of these / a bare loop that derives one SHA-256 over canonical JSON and posts | ${cost('otel-logs-json')} / ${cost('bare-sha256-fast')} |
+| A producer at default settings in ${reached.length} faults of its backend: events lost / doubled | ${sum('lost')} / ${sum('doubled')} |`;
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
