@@ -9,8 +9,8 @@ import { createProducer } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 
 const require = createRequire(import.meta.url);
-for (const name of ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator'])
-  assert.ok(require(name), `${name} can be required`);
+const NAMES = ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator', '@pik/sdk/outbox', '@pik/sdk/testing'];
+for (const name of NAMES) assert.ok(require(name), `${name} can be required`);
 
 const { vectors } = JSON.parse(
   readFileSync(new URL('../packages/schema/vectors/identity.json', import.meta.url), 'utf8'),

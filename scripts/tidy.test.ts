@@ -161,6 +161,13 @@ describe('layers', () => {
   });
 });
 
+describe('dependencies', () => {
+  it('the sdk brings two packages besides our own schema', () => {
+    const { dependencies } = JSON.parse(read('packages/sdk/package.json')) as { dependencies: object };
+    expect(Object.keys(dependencies).sort()).toEqual(['@pik/schema', '@smithy/util-retry', 'uuid']);
+  });
+});
+
 describe('sizes', () => {
   it(`no file has more than ${FILE_LINES_MAX} lines`, () => {
     expect(code.filter((file) => read(file).split('\n').length - 1 > FILE_LINES_MAX)).toEqual([]);

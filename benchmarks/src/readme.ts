@@ -29,8 +29,30 @@ const recomputed = (inputs: number) =>
   ['all_count', 'all_sum', 'entity_count', 'entity_sum']
     .map((name) => n(replay.windows.find((one) => one.inputs === inputs && one.metric === name)?.ms ?? 0))
     .join(' / ');
+interface ProducerRow {
+  readonly producer: string;
+  readonly per_s: number;
+  readonly cpu_us: number;
+  readonly emit_p50_us: number;
+}
+interface ProducerResult {
+  readonly speeds: { readonly rows: readonly ProducerRow[]; readonly ratios: Readonly<Record<string, number>> }[];
+  readonly faults: { readonly fault: string; readonly lost: number; readonly doubled: number }[];
+}
+const producers = JSON.parse(readFileSync(join(root, 'benchmarks/results/producer.json'), 'utf8')) as Record<
+  string,
+  ProducerResult
+>;
+const { speeds, faults } = producers[result.node] as ProducerResult;
+/** A producer of the benchmark: what one event costs it. */
+const cost = (name: string) => {
+  const row = speeds[0]?.rows.find(({ producer }) => producer === name);
+  return `${row?.cpu_us} µs`;
+};
+const reached = faults.filter(({ fault }) => fault !== 'no backend');
+const sum = (name: 'lost' | 'doubled') => reached.reduce((total, fault) => total + fault[name], 0);
 const n = (value: number) => value.toLocaleString('en-US');
-const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`.
+const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`.
 
 | What | Measured |
 |---|---|
@@ -45,7 +67,10 @@ const figures = `One machine, 2 cores, Node ${result.node}, load generator on th
 | Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |
 | On AWS, a million events in requests of 100: content identity / with keys / all repeats (\`aws-costs.ts\`) | ${costs.rows.map(({ dollars }) => `$${dollars.sum.toFixed(2)}`).join(' / ')} |
 | Cold start: the slowest function's bundle imports in (\`cold-start.ts\`) | ${Math.max(...starts.functions.map(({ import_ms_p50 }) => import_ms_p50))} ms |
-| Ingest through the function over an emulator, against bare SDK calls that write the same (\`aws-ingest.ts\`) | ${cloud.of_bare} of it |`;
+| Ingest through the function over an emulator, against bare SDK calls that write the same (\`aws-ingest.ts\`) | ${cloud.of_bare} of it |
+| CPU that a producer takes for an event of 200 bytes with its identity (two SHA-256), gzip and a result: in memory / with an outbox, fsynced | ${cost('ours')} / ${cost('ours, with outbox')} |
+| OpenTelemetry's log exporter over JSON, without any of these / a bare loop that derives one SHA-256 over canonical JSON and posts | ${cost('otel-logs-json')} / ${cost('bare-sha256-fast')} |
+| A producer at default settings in ${reached.length} faults of its backend: events lost / doubled | ${sum('lost')} / ${sum('doubled')} |`;
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;

@@ -95,7 +95,8 @@ export class BatchingProducer<C> implements Producer<C> {
   async ready(): Promise<void> {
     if (this.#settings.overflow !== 'wait') return;
     if (!this.#hasRoom) await this.#held(() => this.#waiters.until(() => this.#isClosed || this.#hasRoom));
-    await this.#keeper?.ready();
+    const keeper = this.#keeper;
+    if (keeper !== null) await this.#held(() => keeper.ready());
   }
 
   async flush({ signal }: WaitOptions = {}): Promise<void> {

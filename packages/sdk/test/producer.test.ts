@@ -262,6 +262,17 @@ describe('at the bound', () => {
   });
 });
 
+it('O18: two producers of one moment and one state of Math.random have different ids, and so have their events', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  const [one, other] = [world(), world()];
+  expect(one.producer.producer_id).not.toBe(other.producer.producer_id);
+  expect(one.emit().event_id).not.toBe(other.emit().event_id);
+  random.mockRestore();
+  vi.useRealTimers();
+  await Promise.all([one.producer.close(), other.producer.close()]);
+});
+
 describe('a report', () => {
   it('tells the last number on close, in an event of its own that is not one of the count', async () => {
     const { producer, emit, requests } = world();
