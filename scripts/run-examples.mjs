@@ -10,6 +10,10 @@ const EXAMPLES = {
   embedded: [/outcomes: ACCEPTED, DUPLICATE, CONFLICT/],
   producer: [/ACCEPTED/],
   investigation: [/order\.placed of user_123 from checkout/],
+  'daily-tables': [
+    /3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT, 4 REJECTED|4 REJECTED, 3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT/,
+    /TIME_INVALID at \/event_time, event_time: not RFC 3339/,
+  ],
   earthquakes: [/computed: 112 then, 259 now/, /plan: 112 -> 259/, /version 2: 259/, /simulated.*16 of 259/],
 };
 

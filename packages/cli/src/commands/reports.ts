@@ -1,28 +1,17 @@
 import { type DuplicatesReport, durationText, type LagReport } from '@pik/schema';
-import type { ReportSelection } from '@pik/sdk/investigator';
 
-import { type GlobalOptions, investigator, print } from '../session.ts';
-import { type Cell, percent, table } from '../terminal.ts';
-
-/** What a report covers, as options of a command. */
-export interface ReportOptions extends GlobalOptions {
-  readonly from?: string;
-  readonly to?: string;
-  readonly asOf?: string;
-  readonly source?: string;
-  readonly type?: string;
-  readonly basis?: 'event' | 'received';
-  readonly by?: string;
-  readonly includeImported?: boolean;
-}
-
-/** Groups shown to a person; `--json` has all. */
-const ROWS_MAX = 40;
+import { investigator, print } from '../session.ts';
+import { type Cell, grouped, percent, printable, shortTime, table } from '../terminal.ts';
+import { groupName, more, type ReportOptions, ROWS_MAX, selection } from './report-options.ts';
 
 /** Where is data delayed? */
-export async function lag(options: ReportOptions & { lateOverMs?: string }): Promise<void> {
+export async function lag(options: ReportOptions & { lateOverMs?: string; worst?: string }): Promise<void> {
   const late_over_ms = options.lateOverMs === undefined ? undefined : Number(options.lateOverMs);
-  const report = await investigator(options).lag({ ...selection(options), late_over_ms });
+  const report = await investigator(options).lag({
+    ...selection(options),
+    late_over_ms,
+    worst: options.worst === undefined ? undefined : Number(options.worst),
+  });
   print(options, report, () => lagText(report));
 }
 
@@ -30,19 +19,6 @@ export async function lag(options: ReportOptions & { lateOverMs?: string }): Pro
 export async function duplicates(options: ReportOptions): Promise<void> {
   const report = await investigator(options).duplicates(selection(options));
   print(options, report, () => duplicatesText(report));
-}
-
-function selection(options: ReportOptions): ReportSelection {
-  return {
-    start_time: options.from,
-    end_time: options.to,
-    as_of: options.asOf,
-    source: options.source,
-    event_type: options.type,
-    basis: options.basis,
-    by: options.by?.split(',') as ReportSelection['by'],
-    include_imported: options.includeImported,
-  };
 }
 
 /** A lag report for a person. */
@@ -71,7 +47,31 @@ export function lagText(report: LagReport): string {
     'future',
     'of all delay',
   ];
-  return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
+  return [table(head, [...rows, row('all', report.total)]), ...lagLines(report), ...more(report)].join('\n');
+}
+
+/** What the histograms do not hold, and what is wrong with clocks. */
+function lagLines({ details, groups, worst }: LagReport): string[] {
+  const lines: string[] = [];
+  if (details !== null) {
+    const { series, over_all } = details.out_of_order;
+    lines.push(`out of order: ${grouped(series)} within their series, ${grouped(over_all)} over all`);
+    const part = (name: string, one: typeof details.produce) =>
+      one === null ? [] : [`${name}: p50 ${durationText(one.p50_ms)}, p95 ${durationText(one.p95_ms)}`];
+    lines.push(
+      ...part('from event to sending', details.produce),
+      ...part('from sending to receipt', details.transport),
+    );
+  }
+  for (const { group, findings } of groups)
+    for (const { code, text } of findings) lines.push(`• ${code} ${printable(groupName(group))}: ${text}`);
+  if (worst.length > 0) {
+    const rows = worst
+      .slice(0, 10)
+      .map((e) => [durationText(e.lag_ms), `${e.source} ${e.event_type}`, e.entity_id, e.event_id]);
+    lines.push('the latest of all:', table(['lag', 'series', 'entity', 'event'], rows));
+  }
+  return lines;
 }
 
 /** A duplicates report for a person. */
@@ -89,19 +89,11 @@ export function duplicatesText(report: DuplicatesReport): string {
   ];
   const rows = report.groups.slice(0, ROWS_MAX).map(({ group, figures }) => row(groupName(group), figures));
   const head = ['', 'receipts', 'events', 'duplicates', 'conflicts', 'entities', 'repeats', 'p50 after first'];
-  return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
-}
-
-function groupName(group: Readonly<Record<string, string | undefined>>): string {
-  return Object.values(group).join(' ');
-}
-
-function more(report: { groups: readonly unknown[]; notes: readonly string[] }): string[] {
-  const hidden = report.groups.length - ROWS_MAX;
-  return [
-    ...(hidden > 0 ? [`and ${hidden} more groups (--json has all)`] : []),
-    ...report.notes.map((note) => `note: ${note}`),
-  ];
+  const storms = report.storms.map(
+    (s) =>
+      `storm: ${printable(`${s.source} ${s.event_type}`)}, ${shortTime(s.start_time)} to ${shortTime(s.end_time)}: ${grouped(s.repeats)} repeats, ${percent(s.share)} where ${percent(s.usual_share)} is usual`,
+  );
+  return [table(head, [...rows, row('all', report.total)]), ...storms, ...more(report)].join('\n');
 }
 
 function withImportHint(text: string, { range }: Pick<LagReport, 'range'>): string {

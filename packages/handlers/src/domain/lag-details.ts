@@ -1,0 +1,221 @@
+import type { LagDetails } from '@pik/schema';
+
+import type { SliceRow } from '../ports/rows.ts';
+import { type Column, createColumn } from './column.ts';
+import { createGroups, type Groups } from './groups.ts';
+import { addTo, createHistogram, type Histogram, mergeInto, quantile } from './histogram.ts';
+import type { GroupName, ReportScope } from './report-scope.ts';
+import { idAt, type ScannedEntry } from './slice-codec.ts';
+
+interface DetailTally {
+  /** Its number among the groups. */
+  readonly no: number;
+  readonly produce: Histogram;
+  readonly transport: Histogram;
+  lowest: { lag: number; event_id: string; pack_id: string; line: number } | null;
+}
+
+/** An event with a large lag. */
+export interface WorstEvent {
+  readonly lag: number;
+  readonly event_id: string;
+}
+
+/** What only the receipts themselves tell of lag, in the making. */
+export interface DetailTallies {
+  /** What belongs to no group, since there are too many of them. */
+  readonly rest: DetailTally;
+  readonly groups: Groups<DetailTally>;
+  readonly worst: WorstEvent[];
+  readonly worstMax: number;
+  /** First arrivals, column by column: when received, when happened, of which series and group. */
+  readonly arrivals: { received: Column; event: Column; series: Column; group: Column };
+  readonly seriesNo: Map<string, number>;
+}
+
+/** Empty details. */
+export function createDetailTallies(options: { groupsMax: number; worstMax: number }): DetailTallies {
+  let made = 0;
+  const create = (): DetailTally => ({
+    no: made++,
+    produce: createHistogram(),
+    transport: createHistogram(),
+    lowest: null,
+  });
+  return {
+    rest: create(),
+    groups: createGroups(create, options.groupsMax),
+    worst: [],
+    worstMax: options.worstMax,
+    arrivals: { received: createColumn(), event: createColumn(), series: createColumn(), group: createColumn() },
+    seriesNo: new Map(),
+  };
+}
+
+/** The number of a slice's series. */
+export function seriesNoOf({ seriesNo }: DetailTallies, { source, event_type }: SliceRow): number {
+  const key = JSON.stringify([source, event_type]);
+  const known = seriesNo.get(key) ?? seriesNo.size;
+  seriesNo.set(key, known);
+  return known;
+}
+
+/** Adds a first arrival that lies in the scope to its group; null where there are too many groups. */
+export function addDetail(
+  tallies: DetailTallies,
+  entry: ScannedEntry,
+  { slice, series, group }: { slice: SliceRow; series: number; group: DetailTally | null },
+): void {
+  const { received_ms, event_ms, sent_ms } = entry;
+  const lag = received_ms - event_ms;
+  const { arrivals } = tallies;
+  arrivals.received.push(received_ms);
+  arrivals.event.push(event_ms);
+  arrivals.series.push(series);
+  arrivals.group.push(group?.no ?? 0);
+  if (sent_ms !== null) {
+    const tally = group ?? tallies.rest;
+    addTo(tally.produce, sent_ms - event_ms);
+    addTo(tally.transport, received_ms - sent_ms);
+  }
+  if (group !== null && (group.lowest === null || lag < group.lowest.lag)) {
+    const event_id = idAt(slice.entries, entry.idAt);
+    group.lowest = { lag, event_id, pack_id: slice.pack_id, line: entry.line };
+  }
+  offerWorst(tallies, lag, () => idAt(slice.entries, entry.idAt));
+}
+
+/** Sorted and cut now and then, so that each event costs one comparison. */
+function offerWorst({ worst, worstMax }: DetailTallies, lag: number, eventId: () => string): void {
+  if (worst.length >= worstMax && lag <= (worst[worstMax - 1] as WorstEvent).lag) return;
+  worst.push({ lag, event_id: eventId() });
+  if (worst.length >= 2 * worstMax + 100) cutWorst({ worst, worstMax });
+}
+
+function cutWorst({ worst, worstMax }: Pick<DetailTallies, 'worst' | 'worstMax'>): void {
+  worst.sort((a, b) => b.lag - a.lag || (a.event_id < b.event_id ? -1 : 1));
+  worst.length = Math.min(worst.length, worstMax);
+}
+
+/** The events with the largest lag, the largest first. */
+export function worstOf(tallies: DetailTallies): readonly WorstEvent[] {
+  cutWorst(tallies);
+  return tallies.worst;
+}
+
+/** The details of all events and of each group. */
+export function lagDetails(tallies: DetailTallies): {
+  total: LagDetails;
+  of(name: GroupName): { details: LagDetails; lowest: DetailTally['lowest'] } | null;
+} {
+  const [received, event] = [tallies.arrivals.received.values(), tallies.arrivals.event.values()];
+  const groups = tallies.arrivals.group.values();
+  const inSeries = outOfOrder(received, event, tallies.arrivals.series.values());
+  const overAll = outOfOrder(received, event, null);
+  const counts = new Map<number, { series: number; over_all: number }>();
+  const sum = { series: 0, over_all: 0 };
+  for (let i = 0; i < groups.length; i++) {
+    const no = groups[i] as number;
+    let count = counts.get(no);
+    if (count === undefined) {
+      count = { series: 0, over_all: 0 };
+      counts.set(no, count);
+    }
+    count.series += inSeries[i] as number;
+    count.over_all += overAll[i] as number;
+    sum.series += inSeries[i] as number;
+    sum.over_all += overAll[i] as number;
+  }
+  const view = (tally: DetailTally, out_of_order: { series: number; over_all: number }): LagDetails => ({
+    out_of_order,
+    produce: partOf(tally.produce),
+    transport: partOf(tally.transport),
+  });
+  const byName = new Map(tallies.groups.entries().map(([name, tally]) => [JSON.stringify(name), tally]));
+  return {
+    total: view(totalOf(tallies), sum),
+    of(name) {
+      const tally = byName.get(JSON.stringify(name));
+      if (tally === undefined) return null;
+      return { details: view(tally, counts.get(tally.no) ?? { series: 0, over_all: 0 }), lowest: tally.lowest };
+    },
+  };
+}
+
+/** All groups together, and what belongs to none. */
+function totalOf({ rest, groups }: DetailTallies): DetailTally {
+  const total: DetailTally = { no: 0, produce: createHistogram(), transport: createHistogram(), lowest: null };
+  for (const tally of [rest, ...groups.entries().map(([, one]) => one)]) {
+    mergeInto(total.produce, tally.produce);
+    mergeInto(total.transport, tally.transport);
+  }
+  return total;
+}
+
+function partOf(histogram: Histogram): LagDetails['produce'] {
+  if (histogram.count === 0) return null;
+  return {
+    count: histogram.count,
+    p50_ms: quantile(histogram, 0.5),
+    p95_ms: quantile(histogram, 0.95),
+    max_ms: histogram.max,
+    mean_ms: histogram.sum / histogram.count,
+  };
+}
+
+/**
+ * For each arrival 1 where an earlier request brought a later event, of the same series or without series of any, else 0.
+ * Receipts of one receive time are one request: their order means nothing.
+ */
+export function outOfOrder(
+  received: ArrayLike<number>,
+  event: ArrayLike<number>,
+  series: ArrayLike<number> | null,
+): Uint8Array {
+  const requests: Map<number, number>[] = [];
+  // Receipts of one request mostly follow each other, so its place is looked up once for all of them.
+  for (let i = 0; i < received.length; ) {
+    const no = series === null ? 0 : (series[i] as number);
+    const at = received[i] as number;
+    let latestMs = Number.NEGATIVE_INFINITY;
+    for (; received[i] === at && (series === null || series[i] === no); i++)
+      latestMs = Math.max(latestMs, event[i] as number);
+    let latest = requests[no];
+    if (latest === undefined) {
+      latest = new Map();
+      requests[no] = latest;
+    }
+    const known = latest.get(at);
+    if (known === undefined || latestMs > known) latest.set(at, latestMs);
+  }
+  for (const latest of requests) {
+    if (latest === undefined) continue;
+    let before = Number.NEGATIVE_INFINITY;
+    for (const at of Float64Array.from(latest.keys()).sort()) {
+      const own = latest.get(at) as number;
+      // From here on the map says what had come before each request.
+      latest.set(at, before);
+      before = Math.max(before, own);
+    }
+  }
+  const found = new Uint8Array(received.length);
+  for (let i = 0; i < received.length; ) {
+    const no = series === null ? 0 : (series[i] as number);
+    const at = received[i] as number;
+    const before = requests[no]?.get(at) as number;
+    for (; received[i] === at && (series === null || series[i] === no); i++)
+      if ((event[i] as number) < before) found[i] = 1;
+  }
+  return found;
+}
+
+/** The tally of a group; null where there are too many. */
+export function detailGroup(tallies: DetailTallies, name: GroupName): DetailTally | null {
+  return tallies.groups.of(name);
+}
+
+/** Whether a scanned receipt is a first arrival in the scope. */
+export function isFirstInScope(entry: ScannedEntry, { basis, fromMs, toMs, asOfMs }: ReportScope): boolean {
+  const time = basis === 'event' ? entry.event_ms : entry.received_ms;
+  return entry.outcome === 'ACCEPTED' && time >= fromMs && time < toMs && entry.received_ms <= asOfMs;
+}
