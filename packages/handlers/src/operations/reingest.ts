@@ -1,4 +1,4 @@
-import { isPackId, KitError, LIMITS, type ReingestAnswer, type ReingestBody } from '@pik/schema';
+import { type Envelope, isPackId, KitError, LIMITS, type ReingestAnswer, type ReingestBody } from '@pik/schema';
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
 import { fitsUtf8 } from '../domain/record-split.ts';
@@ -20,7 +20,7 @@ export async function reingest(
   requester: Requester & { readonly receivedMs: number },
 ): Promise<ReingestAnswer> {
   const { receivedMs } = requester;
-  const read = createPackReader(context);
+  const read = createKnownReader(context);
   const arrivals: Arrival[] = [];
   for (const [i, { pack_id, line, body }] of receipts.entries()) {
     const path = `/receipts/${i}`;
@@ -42,17 +42,29 @@ function addressOf({ pack_id, line }: { pack_id: string; line: number }) {
   return { pack_id, line };
 }
 
+type ReadKnown = (packId: string) => Promise<readonly Envelope[] | null>;
+
+/**
+ * Reads the packs that the index knows; null for others. The log is not asked whether there is one: who may not list a
+ * bucket is told nothing of what is not there.
+ */
+function createKnownReader(context: Context): ReadKnown {
+  const read = createPackReader(context);
+  const known = new Map<string, boolean>();
+  return async (packId) => {
+    if (!known.has(packId)) known.set(packId, (await context.backend.index.getPack(packId)) !== null);
+    return known.get(packId) === true ? read(packId) : null;
+  };
+}
+
 async function rejectedAt(
-  { read, path }: { read: ReturnType<typeof createPackReader>; path: string },
+  { read, path }: { read: ReadKnown; path: string },
   packId: string,
   line: number,
-) {
+): Promise<Envelope> {
   if (!isPackId(packId)) throw new KitError('REQUEST_INVALID', 'pack_id is not the id of a pack', { path });
-  const pack = await read(packId).catch((error: unknown) => {
-    if (KitError.is(error) && error.code === 'RAW_MISSING')
-      throw new KitError('RECEIPT_UNKNOWN', `there is no pack ${packId}`, { path });
-    throw error;
-  });
+  const pack = await read(packId);
+  if (pack === null) throw new KitError('RECEIPT_UNKNOWN', `there is no pack ${packId}`, { path });
   const envelope = pack[line];
   if (envelope === undefined) throw new KitError('RECEIPT_UNKNOWN', `the pack ${packId} has no line ${line}`, { path });
   if (envelope.reject_code === null)
