@@ -106,9 +106,14 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
     types: /^packages\/handlers\/src\/pipeline\.ts$/,
   },
   {
+    layer: 'render',
+    files: /^packages\/render\/src\//,
+    may: /^(packages\/render\/src\/|@pik\/(schema|sdk\/investigator)$|@observablehq\/plot$|linkedom$|cli-table3$|picocolors$)/,
+  },
+  {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|handlers)|commander$|jiti$|cli-table3$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|render|handlers)|commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];
 
@@ -134,7 +139,7 @@ describe('layers', () => {
 
   it('every source file is reached from an entry point', () => {
     const entries = sources.filter((file) =>
-      /src\/(index|aws|local|testing|testing-aws|investigator|outbox|main)\.ts$|src\/lambda\/(aws|aws-stores|ingest|replay|investigate|processor|sweeper)\.ts$/.test(
+      /src\/(index|aws|local|testing|testing-aws|investigator|outbox|main|pictures|notebook)\.ts$|src\/lambda\/(aws|aws-stores|ingest|replay|investigate|processor|sweeper)\.ts$/.test(
         file,
       ),
     );

@@ -1,6 +1,6 @@
+import { printable } from '@pik/render';
 import { KitError } from '@pik/schema';
 import { Command, CommanderError } from 'commander';
-
 import { deadLetters } from './commands/dead-letters.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
@@ -16,7 +16,6 @@ import { duplicates, lag } from './commands/reports.ts';
 import { sendFile } from './commands/send-file.ts';
 import { verify } from './commands/verify.ts';
 import { DEFAULT_URL } from './session.ts';
-import { printable } from './terminal.ts';
 
 /** Runs the command that the arguments name; gives the exit code: 0, 1 for a negative answer or an error, 2 for wrong usage. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -129,6 +128,7 @@ function addAnswers(program: Command, done: Done): void {
     .option('--key <key>', 'idempotency key, with --source, --type and --entity')
     .option('--time <time>', 'event time, with --entity')
     .option('--as-of <time>', 'as it was known at this receive time')
+    .option(...HTML)
     .action(async (eventId, options) => done(await explain(eventId, options)));
   client(explaining, 'change', 'why a value changed: between versions, receive times, or until now')
     .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
@@ -137,6 +137,8 @@ function addAnswers(program: Command, done: Done): void {
     .option('--from <side>', 'number of a version, receive time, or now; default: the version before the latest')
     .option('--to <side>', 'the same; default: the latest version, with --from now')
     .option('--limit <n>', 'events, and units, that are listed', '20')
+    .option(...SVG)
+    .option(...HTML)
     .action((options) => explainChange(options));
   client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first')
     .option('--from <time>', 'first receive time')
@@ -150,6 +152,9 @@ function addAnswers(program: Command, done: Done): void {
     .action(async (options) => done(await verify(options)));
 }
 
+const SVG = ['--svg <file>', 'write the picture of the answer to this file'] as const;
+const HTML = ['--html <file>', 'write the answer with its pictures to this file, which stands alone'] as const;
+
 /** A report: what most of them take. */
 function report(program: Command, name: string, description: string): Command {
   return client(program, name, description)
@@ -158,7 +163,9 @@ function report(program: Command, name: string, description: string): Command {
     .option('--as-of <time>', 'as it was known at this receive time')
     .option('--source <source>')
     .option('--type <type>')
-    .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated');
+    .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
+    .option(...SVG)
+    .option(...HTML);
 }
 
 const BASIS = ['--basis <basis>', 'which time the range means: event or received'] as const;

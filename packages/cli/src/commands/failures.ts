@@ -1,41 +1,15 @@
 import { readFileSync } from 'node:fs';
-
-import { type FailuresReport, KitError, type ReingestAnswer } from '@pik/schema';
-
+import { failuresView, printable, tableText } from '@pik/render';
+import { KitError, type ReingestAnswer } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { percent, printable, shortTime, table } from '../terminal.ts';
-import { groupName, more, type ReportOptions, ROWS_MAX, selection } from './report-options.ts';
+import { show } from '../show.ts';
+import { type ReportOptions, selection } from './report-options.ts';
 
 /** What fails, ranked by the surest rate. */
 export async function failures(options: ReportOptions & { baselineFrom?: string }): Promise<void> {
   const { basis, include_imported, ...rest } = selection(options);
   const report = await investigator(options).failures({ ...rest, baseline_from: options.baselineFrom });
-  print(options, report, () => failuresText(report));
-}
-
-/** A failures report for a person. */
-export function failuresText(report: FailuresReport): string {
-  if (report.groups.length === 0) return ['Nothing failed in this range.', ...more(report)].join('\n');
-  const rows = report.groups
-    .slice(0, ROWS_MAX)
-    .map((one) => [
-      groupName(one.group) || 'unknown series',
-      `${one.code}${one.path === null ? '' : ` at ${one.path}`}`,
-      one.detail ?? '',
-      one.count,
-      one.receipts,
-      `≥ ${percent(one.share_low)}`,
-      one.is_new === true ? 'new' : '',
-      shortTime(one.last_seen),
-      sampleOf(one),
-    ]);
-  const head = ['', 'what', 'why', 'failures', 'of receipts', 'rate', '', 'last', 'sample'];
-  return [table(head, rows), ...more(report)].join('\n');
-}
-
-function sampleOf({ samples }: FailuresReport['groups'][number]): string {
-  const [first] = samples;
-  return first === undefined ? '' : `${first.pack_id}/${first.line}`;
+  await show(options, report, failuresView);
 }
 
 /** Sends rejected receipts again; true when none of them was rejected again. */
@@ -64,5 +38,5 @@ function reingestText({ results }: ReingestAnswer): string {
     result.status,
     result.event_id ?? printable(result.detail ?? ''),
   ]);
-  return table(['original', 'now', ''], rows);
+  return tableText(['original', 'now', ''], rows);
 }

@@ -1,9 +1,9 @@
 import type { ReportSelection } from '@pik/sdk/investigator';
 
-import type { GlobalOptions } from '../session.ts';
+import type { ShowOptions } from '../show.ts';
 
 /** What a report covers, as options of a command. */
-export interface ReportOptions extends GlobalOptions {
+export interface ReportOptions extends ShowOptions {
   readonly from?: string;
   readonly to?: string;
   readonly asOf?: string;
@@ -13,9 +13,6 @@ export interface ReportOptions extends GlobalOptions {
   readonly by?: string;
   readonly includeImported?: boolean;
 }
-
-/** Groups shown to a person; `--json` has all. */
-export const ROWS_MAX = 40;
 
 /** The selection that the options name. */
 export function selection(options: ReportOptions): ReportSelection {
@@ -29,18 +26,4 @@ export function selection(options: ReportOptions): ReportSelection {
     by: options.by?.split(',') as ReportSelection['by'],
     include_imported: options.includeImported,
   };
-}
-
-/** A group for a person. */
-export function groupName(group: Readonly<Record<string, string | undefined>>): string {
-  return Object.values(group).join(' ');
-}
-
-/** What the table does not show. */
-export function more(report: { groups: readonly unknown[]; notes: readonly string[] }): string[] {
-  const hidden = report.groups.length - ROWS_MAX;
-  return [
-    ...(hidden > 0 ? [`and ${hidden} more groups (--json has all)`] : []),
-    ...report.notes.map((note) => `note: ${note}`),
-  ];
 }
