@@ -14,6 +14,10 @@ const EXAMPLES = {
     /3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT, 4 REJECTED|4 REJECTED, 3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT/,
     /TIME_INVALID at \/event_time, event_time: not RFC 3339/,
   ],
+  notebooks: [
+    /a-metric-changed\.ipynb with deno run: 7 cells, all as stored/,
+    /a-window-is-missing\.ipynb with deno run: 8 cells, all as stored/,
+  ],
   earthquakes: [/computed: 112 then, 259 now/, /plan: 112 -> 259/, /version 2: 259/, /simulated.*16 of 259/],
 };
 

@@ -26,6 +26,7 @@ const UNBROKEN_CHARS_MAX = 48;
 
 function styleOf(text: string, right: boolean): string {
   const styles = [
+    'padding:.2em .6em',
     ...(right ? ['text-align:right'] : ['text-align:left']),
     ...(text.length <= UNBROKEN_CHARS_MAX ? ['white-space:nowrap'] : []),
   ];
@@ -34,7 +35,7 @@ function styleOf(text: string, right: boolean): string {
 
 const STYLE = `body{font:14px/1.4 system-ui,"Segoe UI","DejaVu Sans",sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
-th,td{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}
+th,td{border-bottom:1px solid #ddd;vertical-align:top}
 thead th{border-bottom:2px solid #999}figure{margin:1rem 0;overflow-x:auto}figure svg{max-width:none}footer{color:#666;margin-top:2rem}`;
 
 /**

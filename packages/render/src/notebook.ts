@@ -5,6 +5,7 @@ import {
   type Simulation,
 } from '@pik/sdk/investigator';
 
+import { counted } from './format.ts';
 import { viewHtml } from './html.ts';
 import { chartSvg } from './pictures.ts';
 import { viewText } from './text.ts';
@@ -89,7 +90,9 @@ function simulationView({ windows, changes, events }: Simulation): View {
   return {
     title: 'What would it be?',
     blocks: [
-      text(`${windows.length} windows over ${events} events; ${changes.length} would change. Nothing was written.`),
+      text(
+        `${counted(windows.length, 'window')} over ${counted(events, 'event')}; ${changes.length} would change. Nothing was written.`,
+      ),
       table(['key', 'window', 'value', 'inputs', ''], rows),
       ...told.flatMap(({ blocks }) => blocks),
     ],

@@ -118,8 +118,9 @@ function rowNames(names: readonly string[]): string[] {
   });
 }
 
+/** Room beside the rows; at least as much as a slanted time below them needs. */
 function marginOf(names: readonly string[]): number {
-  return 20 + Math.max(0, ...names.map(({ length }) => length)) * CHAR_PX;
+  return Math.max(72, 20 + Math.max(0, ...names.map(({ length }) => length)) * CHAR_PX);
 }
 
 /** About so many of the values, evenly, for an axis that has no room for all. */
@@ -216,7 +217,7 @@ function curves({ title, ages_ms, lines }: Curves): string {
 function calendar({ title, across, down, cells }: Calendar): string {
   const side = Math.max(3, Math.min(16, Math.floor(700 / across.length)));
   const tall = down.length === 60 ? 7 : Math.max(9, side);
-  const marginLeft = 48;
+  const marginLeft = 72;
   const keys = Object.entries(STATE_COLOURS).map(([name, colour]) => ({ name, colour }));
   const labels = down.length > 24 ? some(down, 6) : down.length > 7 ? some(down, 8) : [...down];
   return draw(title, keys, {
