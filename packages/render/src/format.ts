@@ -1,8 +1,13 @@
-/** Text of callers may hold sequences that steer a terminal, or turn its reading direction: they are shown, not obeyed. */
+/**
+ * Text of callers may hold sequences that steer a terminal, or turn its reading direction, or what no XML may hold: they are
+ * shown, not obeyed.
+ */
 export function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  return text
+    .toWellFormed()
+    .replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g, (char) => {
+      return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    });
 }
 
 /** A cell: numbers are set to the right and grouped; null is nothing. */

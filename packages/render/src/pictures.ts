@@ -78,7 +78,10 @@ function draw(title: string, keys: readonly Key[], options: Options): string {
   svg.setAttribute('style', STYLE);
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', printable(title));
+  // Text of callers is in text nodes alone: what writes the picture out does not make attributes safe for XML.
+  const name = document.createElementNS('http://www.w3.org/2000/svg', 'title');
+  name.textContent = printable(title);
+  svg.prepend(name);
   const write = (text: string, at: { x: number; y: number; weight?: string }) => {
     const node = document.createElementNS('http://www.w3.org/2000/svg', 'text');
     node.setAttribute('x', String(at.x));
