@@ -2,6 +2,7 @@ import { COMPLETENESS_MARKS_MS, type CompletenessReport, dayFromNumber, formatEp
 
 import type { SliceRow } from '../ports/rows.ts';
 import { sliceSeries } from './gap-cells.ts';
+import { compareNames } from './groups.ts';
 import { addTo, countOver, createHistogram, type Histogram, quantile } from './histogram.ts';
 import type { ReportScope } from './report-scope.ts';
 import { scanEntries } from './slice-codec.ts';
@@ -89,10 +90,9 @@ export function completenessFigures(
   closedAfterMs: number,
 ): Pick<CompletenessReport, 'curves' | 'days'> {
   const nowMs = scope.asOfMs;
-  const bySeries = Map.groupBy(
-    [...days.values()].filter(({ arrivals }) => arrivals.count > 0),
-    ({ series }) => JSON.stringify(series),
-  );
+  const known = [...days.values()].filter(({ arrivals }) => arrivals.count > 0);
+  known.sort((a, b) => compareNames(a.series, b.series));
+  const bySeries = Map.groupBy(known, ({ series }) => JSON.stringify(series));
   const curves: CompletenessReport['curves'] = [];
   const views: Day[] = [];
   for (const all of bySeries.values()) {

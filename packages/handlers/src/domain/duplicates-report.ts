@@ -1,7 +1,7 @@
 import type { DuplicatesFigures } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
-import { createGroups, type Groups } from './groups.ts';
+import { compareNames, createGroups, type Groups } from './groups.ts';
 import { addTo, createHistogram, type Histogram, quantile } from './histogram.ts';
 import { createNumberIndex, createPlaceSet, type NumberIndex, type PlaceSet } from './number-index.ts';
 import { coverageOf, groupOf, isInScope, type ReportScope } from './report-scope.ts';
@@ -83,7 +83,8 @@ function addReceipt(tally: DuplicatesTally, entry: ScannedEntry, entity: number)
 /** The figures of all, null without any receipt, those of each group, most repeats first, storms, and the worst events. */
 export function duplicatesFigures({ total, groups, repeats, hours }: DuplicatesTallies) {
   const ranked = groups.entries().map(([group, tally]) => ({ group, figures: figuresOf(tally) }));
-  ranked.sort((a, b) => b.figures.duplicates + b.figures.conflicts - (a.figures.duplicates + a.figures.conflicts));
+  const repeatsOf = ({ figures }: (typeof ranked)[number]) => figures.duplicates + figures.conflicts;
+  ranked.sort((a, b) => repeatsOf(b) - repeatsOf(a) || compareNames(a.group, b.group));
   const worst = [...repeats].map(([event_id, n]) => ({ event_id, repeats: n }));
   worst.sort((a, b) => b.repeats - a.repeats || (a.event_id < b.event_id ? -1 : 1));
   const figures = figuresOf(total);

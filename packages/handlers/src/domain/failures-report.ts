@@ -1,7 +1,7 @@
 import { type FailureGroup, formatEpochMs, packKey, sha256Hex } from '@pik/schema';
 
 import type { FailureRow, SliceRow } from '../ports/rows.ts';
-import { createGroups, type Groups } from './groups.ts';
+import { compareNames, createGroups, type Groups } from './groups.ts';
 import { type GroupName, groupOf, type ReportScope, timeGroup } from './report-scope.ts';
 import type { SliceEntry } from './slice-codec.ts';
 import { wilsonLower } from './statistics.ts';
@@ -122,7 +122,7 @@ export function failureGroups(tallies: FailureTallies): FailureGroup[] {
     const known = isNamed(name, tallies.scope) ? receipts.get(JSON.stringify(name)) : tallies.total;
     return groupView(tallies, { name, tally, receipts: Math.max(known ?? 0, tally.count) });
   });
-  return rows.sort((a, b) => b.share_low - a.share_low || b.count - a.count);
+  return rows.sort((a, b) => b.share_low - a.share_low || b.count - a.count || compareNames(a.group, b.group));
 }
 
 /** Whether it is known whose receipts failed. */

@@ -21,13 +21,20 @@ export interface WorstEvent {
   readonly event_id: string;
 }
 
+/** The events with the largest lag so far, and some more. */
+interface WorstEvents {
+  readonly found: WorstEvent[];
+  readonly max: number;
+  /** Below this lag an event is not among them; known once as many were found. */
+  floor: number;
+}
+
 /** What only the receipts themselves tell of lag, in the making. */
 export interface DetailTallies {
   /** What belongs to no group, since there are too many of them. */
   readonly rest: DetailTally;
   readonly groups: Groups<DetailTally>;
-  readonly worst: WorstEvent[];
-  readonly worstMax: number;
+  readonly worst: WorstEvents;
   /** First arrivals, column by column: when received, when happened, of which series and group. */
   readonly arrivals: { received: Column; event: Column; series: Column; group: Column };
   readonly seriesNo: Map<string, number>;
@@ -45,8 +52,7 @@ export function createDetailTallies(options: { groupsMax: number; worstMax: numb
   return {
     rest: create(),
     groups: createGroups(create, options.groupsMax),
-    worst: [],
-    worstMax: options.worstMax,
+    worst: { found: [], max: options.worstMax, floor: Number.NEGATIVE_INFINITY },
     arrivals: { received: createColumn(), event: createColumn(), series: createColumn(), group: createColumn() },
     seriesNo: new Map(),
   };
@@ -78,29 +84,32 @@ export function addDetail(
     addTo(tally.produce, sent_ms - event_ms);
     addTo(tally.transport, received_ms - sent_ms);
   }
-  if (group !== null && (group.lowest === null || lag < group.lowest.lag)) {
+  if (group !== null && (group.lowest === null || lag <= group.lowest.lag)) {
     const event_id = idAt(slice.entries, entry.idAt);
-    group.lowest = { lag, event_id, pack_id: slice.pack_id, line: entry.line };
+    if (group.lowest === null || lag < group.lowest.lag || event_id < group.lowest.event_id)
+      group.lowest = { lag, event_id, pack_id: slice.pack_id, line: entry.line };
   }
-  offerWorst(tallies, lag, () => idAt(slice.entries, entry.idAt));
+  offerWorst(tallies.worst, lag, () => idAt(slice.entries, entry.idAt));
 }
 
 /** Sorted and cut now and then, so that each event costs one comparison. */
-function offerWorst({ worst, worstMax }: DetailTallies, lag: number, eventId: () => string): void {
-  if (worst.length >= worstMax && lag <= (worst[worstMax - 1] as WorstEvent).lag) return;
-  worst.push({ lag, event_id: eventId() });
-  if (worst.length >= 2 * worstMax + 100) cutWorst({ worst, worstMax });
+function offerWorst(worst: WorstEvents, lag: number, eventId: () => string): void {
+  if (lag < worst.floor) return;
+  worst.found.push({ lag, event_id: eventId() });
+  if (worst.found.length >= 2 * worst.max + 100) cutWorst(worst);
 }
 
-function cutWorst({ worst, worstMax }: Pick<DetailTallies, 'worst' | 'worstMax'>): void {
-  worst.sort((a, b) => b.lag - a.lag || (a.event_id < b.event_id ? -1 : 1));
-  worst.length = Math.min(worst.length, worstMax);
+function cutWorst(worst: WorstEvents): void {
+  const { found, max } = worst;
+  found.sort((a, b) => b.lag - a.lag || (a.event_id < b.event_id ? -1 : 1));
+  found.length = Math.min(found.length, max);
+  if (found.length === max) worst.floor = found.at(-1)?.lag ?? Number.POSITIVE_INFINITY;
 }
 
 /** The events with the largest lag, the largest first. */
-export function worstOf(tallies: DetailTallies): readonly WorstEvent[] {
-  cutWorst(tallies);
-  return tallies.worst;
+export function worstOf(tallies: Pick<DetailTallies, 'worst'>): readonly WorstEvent[] {
+  cutWorst(tallies.worst);
+  return tallies.worst.found;
 }
 
 /** The details of all events and of each group. */

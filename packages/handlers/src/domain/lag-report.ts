@@ -2,7 +2,7 @@ import { type LagFigures, LIMITS } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
 import { clockFault } from './clock-faults.ts';
-import { createGroups, type Groups } from './groups.ts';
+import { compareNames, createGroups, type Groups } from './groups.ts';
 import {
   addTo,
   countOver,
@@ -89,7 +89,10 @@ export function lagFigures(tallies: LagTallies) {
     figures: figuresOf(tally, total),
     fault: clockFault({ lags: tally.histogram, floors: tally.floors }),
   }));
-  ranked.sort((a, b) => b.figures.delay_share - a.figures.delay_share || b.figures.count - a.figures.count);
+  ranked.sort((a, b) => {
+    const [left, right] = [a.figures, b.figures];
+    return right.delay_share - left.delay_share || right.count - left.count || compareNames(a.group, b.group);
+  });
   return { total: total.histogram.count === 0 ? null : figuresOf(total, total), groups: ranked };
 }
 

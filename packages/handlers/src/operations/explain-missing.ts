@@ -6,6 +6,7 @@ import type { EventRow, FailureRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { repeatFindings } from './explain-repeats.ts';
 import { envelopeBody } from './pack-store.ts';
+import { readFirst } from './pages.ts';
 import { producerLoss } from './producer-numbers.ts';
 import { createPackReader } from './raw-events.ts';
 import { timelineRows } from './timeline.ts';
@@ -53,7 +54,8 @@ function timeOf(query: EventQuery, eventId: string | null): number | null {
 async function rejectedFindings(context: Context, query: EventQuery, { asOfMs }: Target): Promise<Finding[]> {
   if (!('entity_id' in query)) return [];
   const series = 'source' in query ? { source: query.source, event_type: query.event_type } : {};
-  const found = await context.backend.index.listFailures({ fromMs: 0, toMs: asOfMs + 1, ...series, limit: BODIES_MAX });
+  const failures = { fromMs: 0, toMs: asOfMs + 1, ...series, limit: BODIES_MAX };
+  const found = await readFirst((cursor) => context.backend.index.listFailures({ ...failures, cursor }), BODIES_MAX);
   const rejects = found.items.filter(({ kind }) => kind === 'REJECT');
   const named = await namingEntity(context, rejects, query.entity_id);
   if (named.length > 0) {
@@ -61,7 +63,7 @@ async function rejectedFindings(context: Context, query: EventQuery, { asOfMs }:
     return [{ code: 'REJECTED', text, evidence: addresses(named) }];
   }
   if (!('source' in query) || rejects.length === 0) return [];
-  const count = found.next === null ? `${rejects.length}` : `${rejects.length} or more`;
+  const count = found.more ? `${rejects.length} or more` : `${rejects.length}`;
   const text = `${count} receipts of this source and type were rejected (${codesOf(rejects)}), and none of those looked at names the entity.`;
   return [{ code: 'REJECTED_IN_SERIES', text, evidence: addresses(rejects) }];
 }
@@ -104,13 +106,13 @@ async function neighboursOf(context: Context, query: EventQuery, target: Target)
   if ('entity_id' in query) {
     const start_time = time === null ? null : at(time - MS_PER_DAY);
     const end_time = time === null ? null : at(time + MS_PER_DAY);
-    const range = { entity_id: query.entity_id, start_time, end_time, asOfMs, limit: NEIGHBOURS_MAX, cursor: null };
-    return (await timelineRows(context, range)).items;
+    const range = { entity_id: query.entity_id, start_time, end_time, asOfMs, limit: NEIGHBOURS_MAX };
+    return (await readFirst((cursor) => timelineRows(context, { ...range, cursor }), NEIGHBOURS_MAX)).items;
   }
   if (eventId === null || time === null) return [];
   const bound = (ms: number) => positionAt(eventId, { epoch_ms: ms, sub_ms_ns: 0 });
   const range = { from: bound(time - MS_PER_DAY), to: bound(time + MS_PER_DAY), asOfMs, limit: NEIGHBOURS_MAX };
-  return (await context.backend.index.listTimeline(range)).items;
+  return (await readFirst((cursor) => context.backend.index.listTimeline({ ...range, cursor }), NEIGHBOURS_MAX)).items;
 }
 
 function neighboursFinding(neighbours: readonly EventRow[], time: number | null): Finding {

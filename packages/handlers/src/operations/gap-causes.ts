@@ -6,6 +6,7 @@ import type { GapsQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { findNeighbours, type Neighbours } from './gap-neighbours.ts';
+import { readFirst } from './pages.ts';
 import { type ProducerLoss, producerLoss } from './producer-numbers.ts';
 
 type Cause = NonNullable<Gap['cause']>;
@@ -109,17 +110,12 @@ async function rejectedCause(
   const { source = query.source, event_type = query.event_type } = gap.series;
   if (source === undefined && event_type === undefined) return null;
   const toMs = Math.min(gap.end_ms + Math.ceil(gap.usualLagMs), gaps.question.asOfMs + 1);
-  const page = await context.backend.index.listFailures({
-    fromMs: gap.start_ms,
-    toMs,
-    source,
-    event_type,
-    limit: REJECTS_MAX,
-  });
+  const failures = { fromMs: gap.start_ms, toMs, source, event_type, limit: REJECTS_MAX };
+  const page = await readFirst((cursor) => context.backend.index.listFailures({ ...failures, cursor }), REJECTS_MAX);
   const rejects = page.items.filter(({ kind }) => kind === 'REJECT');
   if (rejects.length === 0) return null;
   const codes = [...new Set(rejects.map(({ code }) => code))].join(', ');
-  const count = page.next === null ? `${rejects.length}` : `${rejects.length} or more`;
+  const count = page.more ? `${rejects.length} or more` : `${rejects.length}`;
   return {
     code: 'REJECTED',
     text: `${count} receipts of this series were refused (${codes}) when its events should have come.`,

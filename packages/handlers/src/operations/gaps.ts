@@ -25,6 +25,7 @@ import {
   seriesView,
   testsOf,
 } from '../domain/gaps.ts';
+import { compareNames } from '../domain/groups.ts';
 import { addTo } from '../domain/histogram.ts';
 import type { GapsQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
@@ -53,6 +54,7 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
   if (cells.full) limits.notes.push(`only ${LIMITS.report_windows_max} windows with events were held`);
   const series = modelAll(cells, question, { query, limits });
   const asked = series.filter(({ cells: { series } }) => isAskedFor(series, query));
+  asked.sort((a, b) => compareNames(a.cells.series, b.cells.series));
   const tests = testsOf(asked, question);
   const found: GapInterval[] = [];
   for (const one of asked) {
