@@ -14,6 +14,7 @@ const EXAMPLES = {
     /3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT, 4 REJECTED|4 REJECTED, 3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT/,
     /TIME_INVALID at \/event_time, event_time: not RFC 3339/,
   ],
+  orders: [/by attempt: .*2: \+/, /found: 5 orders were counted twice, \d+ cents too much, all by release 2\.4\.0/],
   notebooks: [
     /a-metric-changed\.ipynb with deno run: 7 cells, all as stored/,
     /a-window-is-missing\.ipynb with deno run: 8 cells, all as stored/,

@@ -131,5 +131,14 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
       const report = await pipeline.gaps({ ...DAYS, asOfMs, source: 'nychealth' });
       expect(report.gaps.filter(({ state }) => state !== 'PENDING')).toEqual([]);
     });
+
+    it('nor is it a fault of a clock: the lag of days is told, and nothing is found wrong', async () => {
+      const { groups, total } = await pipeline.lag({
+        ...{ fromMs: null, toMs: null, asOfMs: null, basis: 'event', includeImported: true },
+        ...{ by: ['source', 'event_type'], groupsMax: 100, lateOverMs: 7_200_000 },
+      });
+      expect(total?.p10_ms).toBeGreaterThan(2 * 86_400_000);
+      expect(groups.flatMap(({ findings }) => findings)).toEqual([]);
+    });
   });
 });

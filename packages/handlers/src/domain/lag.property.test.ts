@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import type { SliceRow } from '../ports/rows.ts';
 import { clockFault } from './clock-faults.ts';
 import { addTo, createHistogram } from './histogram.ts';
-import { outOfOrder } from './lag-details.ts';
+import { addDetail, createDetailTallies, outOfOrder, worstOf } from './lag-details.ts';
 import { createNumberIndex, createPlaceSet } from './number-index.ts';
 import { decodeEntries, encodeEntries, entityAt, idAt, type SliceEntry, scanEntries } from './slice-codec.ts';
 import { addToHour, createReceiptHours, hoursOf, stormsOf } from './storms.ts';
@@ -78,6 +79,33 @@ it('a walk over packed receipts sees what unpacking them gives', () => {
           if (a.event_id.slice(0, 11) === b.event_id.slice(0, 11)) expect(entities[i]).toBe(entities[j]);
       }
     }),
+  );
+});
+
+it('the worst events are those with the largest lag, in whatever order they come; of equal ones those with the first ids', () => {
+  const lag = fc.oneof(fc.integer({ min: -50, max: 50 }), fc.integer({ min: -1_000_000, max: 1_000_000 }));
+  fc.assert(
+    fc.property(fc.array(lag, { maxLength: 400 }), fc.integer({ min: 1, max: 12 }), (lags, worstMax) => {
+      const entries = lags.map((one, line) => ({
+        event_id: `${line.toString(32).padStart(46, '0')}0`,
+        outcome: 'ACCEPTED' as const,
+        event_ms: 10_000_000 - one,
+        event_sub_ns: 0,
+        received_ms: 10_000_000,
+        payload_hash: '0'.repeat(64),
+        line,
+        sent_ms: null,
+        first_received_ms: null,
+      }));
+      const bytes = encodeEntries(entries);
+      const slice = { entries: bytes } as SliceRow;
+      const tallies = createDetailTallies({ groupsMax: 1, worstMax });
+      scanEntries(bytes, (entry) => addDetail(tallies, entry, { slice, series: 0, group: null }));
+      const sorted = lags.map((one, i) => ({ lag: one, event_id: entries[i]?.event_id ?? '' }));
+      sorted.sort((a, b) => b.lag - a.lag || (a.event_id < b.event_id ? -1 : 1));
+      expect(worstOf(tallies)).toEqual(sorted.slice(0, worstMax));
+    }),
+    { numRuns: 200 },
   );
 });
 
