@@ -221,7 +221,7 @@ describe('documentation', () => {
   });
 
   it('every test file that the guarantees name exists', () => {
-    const named = [...read('docs/guarantees.md').matchAll(/`((?:handlers|schema|sdk|cli)\/[^`]+\.ts)`/g)].map(
+    const named = [...read('docs/guarantees.md').matchAll(/`((?:handlers|schema|sdk|render|cli)\/[^`]+\.ts)`/g)].map(
       ([, file]) => `packages/${file}`,
     );
     expect(named.length).toBeGreaterThan(5);

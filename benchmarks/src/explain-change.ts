@@ -108,13 +108,17 @@ for (const count of SIZES) {
   for (const aggregate of AGGREGATES) {
     const sides = makeSides(aggregate, count);
     const times: number[] = [];
+    const cpu: number[] = [];
     let change = explain(aggregate, sides);
     const heapBefore = process.memoryUsage().heapUsed;
     let heapMost = heapBefore;
     for (let run = 0; run < RUNS; run++) {
       const started = performance.now();
+      const cpuStarted = process.cpuUsage();
       change = explain(aggregate, sides);
       times.push(performance.now() - started);
+      const { user, system } = process.cpuUsage(cpuStarted);
+      cpu.push((user + system) / 1_000);
       heapMost = Math.max(heapMost, process.memoryUsage().heapUsed);
     }
     if (!change.exact) throw new Error(`${aggregate.metric}: ${change.why_not_exact}`);
@@ -126,6 +130,8 @@ for (const count of SIZES) {
       classes: change.classes.length,
       median_ms: Number((median ?? 0).toFixed(1)),
       min_ms: Number((min ?? 0).toFixed(1)),
+      // Of all threads, that of the collector too.
+      cpu_median_ms: Number((cpu.toSorted((a, b) => a - b)[3] ?? 0).toFixed(1)),
       answer_kb: Math.round(JSON.stringify(change).length / 1024),
       heap_growth_mb: Math.round((heapMost - heapBefore) / 2 ** 20),
     });

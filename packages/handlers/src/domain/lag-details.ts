@@ -1,7 +1,7 @@
 import type { LagDetails } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
-import { type Column, createColumn } from './column.ts';
+import { type Arrivals, createArrivals, type OutOfOrder } from './arrivals.ts';
 import { createGroups, type Groups } from './groups.ts';
 import { addTo, createHistogram, type Histogram, mergeInto, quantile } from './histogram.ts';
 import type { GroupName, ReportScope } from './report-scope.ts';
@@ -35,8 +35,7 @@ export interface DetailTallies {
   readonly rest: DetailTally;
   readonly groups: Groups<DetailTally>;
   readonly worst: WorstEvents;
-  /** First arrivals, column by column: when received, when happened, of which series and group. */
-  readonly arrivals: { received: Column; event: Column; series: Column; group: Column };
+  readonly arrivals: Arrivals;
   readonly seriesNo: Map<string, number>;
 }
 
@@ -53,7 +52,7 @@ export function createDetailTallies(options: { groupsMax: number; worstMax: numb
     rest: create(),
     groups: createGroups(create, options.groupsMax),
     worst: { found: [], max: options.worstMax, floor: Number.NEGATIVE_INFINITY },
-    arrivals: { received: createColumn(), event: createColumn(), series: createColumn(), group: createColumn() },
+    arrivals: createArrivals(),
     seriesNo: new Map(),
   };
 }
@@ -74,11 +73,7 @@ export function addDetail(
 ): void {
   const { received_ms, event_ms, sent_ms } = entry;
   const lag = received_ms - event_ms;
-  const { arrivals } = tallies;
-  arrivals.received.push(received_ms);
-  arrivals.event.push(event_ms);
-  arrivals.series.push(series);
-  arrivals.group.push(group?.no ?? 0);
+  tallies.arrivals.add(entry, { series, group: group?.no ?? 0 });
   if (sent_ms !== null) {
     const tally = group ?? tallies.rest;
     addTo(tally.produce, sent_ms - event_ms);
@@ -117,25 +112,13 @@ export function lagDetails(tallies: DetailTallies): {
   total: LagDetails;
   of(name: GroupName): { details: LagDetails; lowest: DetailTally['lowest'] } | null;
 } {
-  const [received, event] = [tallies.arrivals.received.values(), tallies.arrivals.event.values()];
-  const groups = tallies.arrivals.group.values();
-  const inSeries = outOfOrder(received, event, tallies.arrivals.series.values());
-  const overAll = outOfOrder(received, event, null);
-  const counts = new Map<number, { series: number; over_all: number }>();
-  const sum = { series: 0, over_all: 0 };
-  for (let i = 0; i < groups.length; i++) {
-    const no = groups[i] as number;
-    let count = counts.get(no);
-    if (count === undefined) {
-      count = { series: 0, over_all: 0 };
-      counts.set(no, count);
-    }
-    count.series += inSeries[i] as number;
-    count.over_all += overAll[i] as number;
-    sum.series += inSeries[i] as number;
-    sum.over_all += overAll[i] as number;
+  const counts = tallies.arrivals.outOfOrder();
+  const sum: OutOfOrder = { series: 0, over_all: 0 };
+  for (const { series, over_all } of counts.values()) {
+    sum.series += series;
+    sum.over_all += over_all;
   }
-  const view = (tally: DetailTally, out_of_order: { series: number; over_all: number }): LagDetails => ({
+  const view = (tally: DetailTally, out_of_order: OutOfOrder): LagDetails => ({
     out_of_order,
     produce: partOf(tally.produce),
     transport: partOf(tally.transport),
@@ -170,52 +153,6 @@ function partOf(histogram: Histogram): LagDetails['produce'] {
     max_ms: histogram.max,
     mean_ms: histogram.sum / histogram.count,
   };
-}
-
-/**
- * For each arrival 1 where an earlier request brought a later event, of the same series or without series of any, else 0.
- * Receipts of one receive time are one request: their order means nothing.
- */
-export function outOfOrder(
-  received: ArrayLike<number>,
-  event: ArrayLike<number>,
-  series: ArrayLike<number> | null,
-): Uint8Array {
-  const requests: Map<number, number>[] = [];
-  // Receipts of one request mostly follow each other, so its place is looked up once for all of them.
-  for (let i = 0; i < received.length; ) {
-    const no = series === null ? 0 : (series[i] as number);
-    const at = received[i] as number;
-    let latestMs = Number.NEGATIVE_INFINITY;
-    for (; received[i] === at && (series === null || series[i] === no); i++)
-      latestMs = Math.max(latestMs, event[i] as number);
-    let latest = requests[no];
-    if (latest === undefined) {
-      latest = new Map();
-      requests[no] = latest;
-    }
-    const known = latest.get(at);
-    if (known === undefined || latestMs > known) latest.set(at, latestMs);
-  }
-  for (const latest of requests) {
-    if (latest === undefined) continue;
-    let before = Number.NEGATIVE_INFINITY;
-    for (const at of Float64Array.from(latest.keys()).sort()) {
-      const own = latest.get(at) as number;
-      // From here on the map says what had come before each request.
-      latest.set(at, before);
-      before = Math.max(before, own);
-    }
-  }
-  const found = new Uint8Array(received.length);
-  for (let i = 0; i < received.length; ) {
-    const no = series === null ? 0 : (series[i] as number);
-    const at = received[i] as number;
-    const before = requests[no]?.get(at) as number;
-    for (; received[i] === at && (series === null || series[i] === no); i++)
-      if ((event[i] as number) < before) found[i] = 1;
-  }
-  return found;
 }
 
 /** The tally of a group; null where there are too many. */

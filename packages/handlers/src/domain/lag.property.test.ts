@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { SliceRow } from '../ports/rows.ts';
+import { createArrivals } from './arrivals.ts';
 import { clockFault } from './clock-faults.ts';
 import { addTo, createHistogram } from './histogram.ts';
-import { addDetail, createDetailTallies, outOfOrder, worstOf } from './lag-details.ts';
+import { addDetail, createDetailTallies, worstOf } from './lag-details.ts';
 import { createNumberIndex, createPlaceSet } from './number-index.ts';
 import { decodeEntries, encodeEntries, entityAt, idAt, type SliceEntry, scanEntries } from './slice-codec.ts';
 import { addToHour, createReceiptHours, hoursOf, stormsOf } from './storms.ts';
@@ -16,16 +17,22 @@ it('out of order is what a naive count finds: an earlier request brought a later
     received: fc.integer({ min: 0, max: 12 }),
     event: fc.integer({ min: -5, max: 15 }),
     series: fc.integer({ min: 0, max: 2 }),
+    group: fc.integer({ min: 0, max: 1 }),
   });
   fc.assert(
     fc.property(fc.array(arrival, { maxLength: 40 }), (all) => {
-      const [received, event, series] = [all.map((a) => a.received), all.map((a) => a.event), all.map((a) => a.series)];
-      const naive = (same: boolean) =>
-        all.map((a) =>
-          all.some((b) => b.received < a.received && b.event > a.event && (!same || b.series === a.series)) ? 1 : 0,
-        );
-      expect([...outOfOrder(received, event, series)]).toEqual(naive(true));
-      expect([...outOfOrder(received, event, null)]).toEqual(naive(false));
+      const arrivals = createArrivals();
+      for (const { received, event, series, group } of all)
+        arrivals.add({ received_ms: received, event_ms: event }, { series, group });
+      const naive = (of: number, same: boolean) =>
+        all.filter(
+          (a) =>
+            a.group === of &&
+            all.some((b) => b.received < a.received && b.event > a.event && (!same || b.series === a.series)),
+        ).length;
+      const found = arrivals.outOfOrder();
+      for (const group of new Set(all.map((a) => a.group)))
+        expect(found.get(group)).toEqual({ series: naive(group, true), over_all: naive(group, false) });
     }),
     { numRuns: 500 },
   );

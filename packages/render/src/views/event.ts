@@ -31,7 +31,7 @@ function factBlocks({ event, outcome, rule, lateness, bytes }: EventExplanation)
   const later =
     lateness === null
       ? 'nothing to compare with'
-      : `later than ${percent(lateness.later_than_share)} of ${lateness.of_events} events of its series that day`;
+      : `later than ${percent(floored(lateness.later_than_share))} of ${lateness.of_events} events of its series that day`;
   const facts: [string, string][] = [
     ['event', event.event_id],
     ['outcome', `${outcome ?? ''}: ${rule ?? ''}`],
@@ -42,6 +42,11 @@ function factBlocks({ event, outcome, rule, lateness, bytes }: EventExplanation)
     ['flags', event.flags.join(' ') || 'none'],
   ];
   return [table(['', ''], facts)];
+}
+
+/** Never more than it is: an event that is not later than all others is not said to be. */
+function floored(share: number): number {
+  return Math.floor(share * 1_000) / 1_000;
 }
 
 /** Which values it is an input of, and which replays sent it. */
