@@ -137,6 +137,7 @@ function addAnswers(program: Command, done: Done): void {
     .option('--from <side>', 'number of a version, receive time, or now; default: the version before the latest')
     .option('--to <side>', 'the same; default: the latest version, with --from now')
     .option('--limit <n>', 'events, and units, that are listed', '20')
+    .option('--cursor <cursor>', 'next_cursor of the answer before (--json): its next events and units')
     .option(...SVG)
     .option(...HTML)
     .action((options) => explainChange(options));

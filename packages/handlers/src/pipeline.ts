@@ -169,6 +169,7 @@ export interface ChangeQuery {
   readonly to: ChangeSideQuery | null;
   /** Events, and units, that are listed at most. */
   readonly limit: number;
+  readonly cursor?: string | null;
 }
 
 /** The history of one value, or without a window of all windows of a metric and key. */

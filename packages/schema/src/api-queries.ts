@@ -70,8 +70,8 @@ export const changeQuerySchema = z.strictObject({
   from: z.optional(time),
   /** The same; where only `from` is given, `now`. */
   to: z.optional(time),
-  /** Events, and units, that are listed. */
-  limit: page.limit,
+  /** Events, and units, that are listed, and where they go on. */
+  ...page,
 });
 
 /** `GET /replays` and `GET /dead-letters`. */

@@ -15,17 +15,20 @@ export interface ExplainedChange {
   /** In order of event time and id. */
   readonly differences: readonly Difference[];
   readonly attributed: Attributed;
-  /** Events, and units, that the answer lists at most. */
+  /** Events, and units, that the answer lists at most, from a place in their order on. Default 0. */
   readonly limit: number;
+  readonly offset?: number;
+  /** The cursor of a later place; without it there are no further pages. */
+  readonly cursorAt?: (offset: number) => string;
   readonly notes: readonly Finding[];
 }
 
 /** The answer of an attributed change. */
 export function explainedChange(change: ExplainedChange): ChangeExplanation {
-  const { metric, key, sides, differences, attributed, limit } = change;
+  const { metric, key, sides, differences, attributed } = change;
   const { before, after } = sides;
   const classes = classParts(differences, attributed);
-  const units = attributed.units === null ? null : unitsOf(attributed.units, limit);
+  const units = attributed.units === null ? null : unitsOf(attributed.units, change);
   const facts = { metric, key, sides, attributed, classes, delta: deltaOf(sides) };
   return {
     metric,
@@ -41,11 +44,22 @@ export function explainedChange(change: ExplainedChange): ChangeExplanation {
     why_not_exact: attributed.why_not,
     classes,
     units,
-    events: eventsOf(change, limit),
+    events: eventsOf(change),
     events_total: differences.length,
+    next_cursor: nextCursor(change, units?.total ?? 0),
     waterfall: waterfall(facts),
     notes: [...change.notes, ...cutNotes(change, units)],
   };
+}
+
+function nextCursor({ differences, limit, offset = 0, cursorAt }: ExplainedChange, units: number): string | null {
+  const next = offset + limit;
+  return cursorAt !== undefined && Math.max(differences.length, units) > next ? cursorAt(next) : null;
+}
+
+/** What of a list the answer has. */
+function pageOf<T>(items: readonly T[], { limit, offset = 0 }: Pick<ExplainedChange, 'limit' | 'offset'>): T[] {
+  return items.slice(offset, offset + limit);
 }
 
 function cutNotes({ differences, limit }: ExplainedChange, units: ChangeExplanation['units']): Finding[] {
@@ -73,7 +87,7 @@ function waterfall({ sides, attributed, classes, delta }: Parameters<typeof chan
   ];
 }
 
-function unitsOf(shares: readonly UnitShare[], limit: number): NonNullable<ChangeExplanation['units']> {
+function unitsOf(shares: readonly UnitShare[], page: ExplainedChange): NonNullable<ChangeExplanation['units']> {
   const counts = { CAME: 0, CAME_BACK: 0, WENT: 0, CHANGED: 0 };
   const changed: ChangeUnit[] = [];
   for (const share of shares) {
@@ -83,7 +97,7 @@ function unitsOf(shares: readonly UnitShare[], limit: number): NonNullable<Chang
   }
   changed.sort(byContribution);
   const unchanged = shares.length - changed.length;
-  return { counts, unchanged, items: changed.slice(0, limit), total: changed.length };
+  return { counts, unchanged, items: pageOf(changed, page), total: changed.length };
 }
 
 function unitView(share: UnitShare, kind: ChangeUnit['kind']): ChangeUnit {
@@ -108,7 +122,8 @@ function byContribution(a: ChangeUnit, b: ChangeUnit): number {
   return a.unit < b.unit ? -1 : 1;
 }
 
-function eventsOf({ differences, attributed }: ExplainedChange, limit: number): ChangeEvent[] {
+function eventsOf(change: ExplainedChange): ChangeEvent[] {
+  const { differences, attributed } = change;
   const weights = differenceWeights(differences, attributed);
   const weight = (difference: Difference) => Math.abs(weights.get(difference) ?? 0);
   const ranked = differences.toSorted((a, b) => {
@@ -117,7 +132,7 @@ function eventsOf({ differences, attributed }: ExplainedChange, limit: number): 
     if (a.input.received_at !== b.input.received_at) return a.input.received_at < b.input.received_at ? -1 : 1;
     return a.input.event_id < b.input.event_id ? -1 : 1;
   });
-  return ranked.slice(0, limit).map((difference) => eventView(difference, attributed, weights));
+  return pageOf(ranked, change).map((difference) => eventView(difference, attributed, weights));
 }
 
 function eventView(

@@ -174,6 +174,8 @@ export const changeExplanationSchema = z.object({
   events: z.array(changeEventSchema),
   /** Inputs that only one side has; more than `events` where those are cut. */
   events_total: z.int(),
+  /** Where the next events and units go on, with all else as it is here; null after the last of both. */
+  next_cursor: z.nullable(z.string()),
   /** From before to after, class by class; `value` is what is reached, null where parts are not known. */
   waterfall: z.array(
     z.object({ step: z.enum(['BEFORE', ...CHANGE_CLASSES, 'AFTER']), contribution: part, value: part }),

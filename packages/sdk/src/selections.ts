@@ -124,4 +124,6 @@ export interface ChangeSelection extends ValueSelection {
   readonly to?: number | Time | undefined;
   /** Events, and units, that are listed. Default 100, at most 1,000. */
   readonly limit?: number | undefined;
+  /** `next_cursor` of the page before: the same answer with the next events and units. */
+  readonly cursor?: string | undefined;
 }

@@ -12,14 +12,15 @@ export interface ExplainChangeOptions extends ShowOptions {
   readonly from?: string;
   readonly to?: string;
   readonly limit: string;
+  readonly cursor?: string;
 }
 
 /** Tells why a value changed. */
 export async function explainChange(options: ExplainChangeOptions): Promise<void> {
-  const { metric, key, window, from, to } = options;
+  const { metric, key, window, from, to, cursor } = options;
   const rowsMax = Number(options.limit);
   // A picture shows what became of all units.
   const limit = draws(options) ? Math.max(rowsMax, LIMITS.page_items_max) : rowsMax;
-  const change = await investigator(options).explainChange({ metric, key, window_start: window, from, to, limit });
+  const change = await investigator(options).explainChange({ metric, key, window_start: window, from, to, limit, cursor });
   await show({ ...options, rowsMax }, change, changeView);
 }

@@ -20,6 +20,7 @@ export const explainChange: Handler<'explainChange', InvestigatePipeline> = asyn
       from,
       to: from === null ? null : (to ?? { kind: 'NOW' }),
       limit: query.limit ?? LIMITS.change_items_default,
+      cursor: query.cursor ?? null,
     }),
   );
 };

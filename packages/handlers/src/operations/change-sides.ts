@@ -45,15 +45,15 @@ export function changeTarget(context: Context, { metric, key, window_start }: Ch
   return { metric, key, window_start_ms: start, aggregate };
 }
 
-/** Loads both sides. Throws `VERSION_UNKNOWN`, and `REQUEST_INVALID` where the first is as of a later time. */
+/** Loads both sides; `nowMs` is what now is. Throws `VERSION_UNKNOWN`, and `REQUEST_INVALID` where the first is as of a later time. */
 export async function loadSides(
   context: Context,
   target: ChangeTarget,
-  { from, to }: Pick<ChangeQuery, 'from' | 'to'>,
+  { from, to, nowMs }: Pick<ChangeQuery, 'from' | 'to'> & { readonly nowMs: number },
 ): Promise<{ before: LoadedSide; after: LoadedSide }> {
   const [first, second] = from === null || to === null ? await lastTwo(context, target) : [from, to];
-  const before = await loadSide(context, target, first);
-  const after = await loadSide(context, target, second);
+  const before = await loadSide(context, target, { side: first, nowMs });
+  const after = await loadSide(context, target, { side: second, nowMs });
   if (before.view.as_of > after.view.as_of)
     throw new KitError('REQUEST_INVALID', `from is as of ${before.view.as_of}, later than to`, { path: '/from' });
   return { before, after };
@@ -72,9 +72,13 @@ async function lastTwo(context: Context, target: ChangeTarget): Promise<[ChangeS
   ];
 }
 
-function loadSide(context: Context, target: ChangeTarget, side: ChangeSideQuery): Promise<LoadedSide> {
+function loadSide(
+  context: Context,
+  target: ChangeTarget,
+  { side, nowMs }: { side: ChangeSideQuery; nowMs: number },
+): Promise<LoadedSide> {
   if (side.kind === 'VERSION') return versionSide(context, target, side.version);
-  const asOfMs = side.kind === 'NOW' ? context.backend.clock.now() : side.asOfMs;
+  const asOfMs = side.kind === 'NOW' ? nowMs : side.asOfMs;
   return foldedSide(context, target, { kind: side.kind, asOfMs });
 }
 

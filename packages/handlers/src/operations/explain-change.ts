@@ -9,6 +9,7 @@ import {
   type Difference,
   explainedChange,
   type Finding,
+  KitError,
   type ListedInput,
   parseTime,
   unattributed,
@@ -16,6 +17,7 @@ import {
 } from '@pik/schema';
 
 import type { ChangeQuery } from '../pipeline.ts';
+import { decodeCursor, encodeCursor } from '../ports/cursor.ts';
 import { inputFacts, type SidedInput } from './change-facts.ts';
 import { attribute, type FoldedInput } from './change-fold.ts';
 import { changeTarget, type LoadedSide, loadSides } from './change-sides.ts';
@@ -25,12 +27,17 @@ import type { Context } from './context.ts';
  * Why a value changed: the two lists of inputs are walked side by side, each difference gets its class from stored facts,
  * and the change is shared between the classes. Writes nothing.
  *
- * @throws KitError `VERSION_UNKNOWN`, `METRIC_UNKNOWN`, `REQUEST_INVALID`; for sides that are folded what `compute` throws.
+ * @throws KitError `VERSION_UNKNOWN`, `METRIC_UNKNOWN`, `REQUEST_INVALID`, `CURSOR_INVALID` for one of another change; for sides that are folded what `compute` throws.
  */
 export async function explainChange(context: Context, query: ChangeQuery): Promise<ChangeExplanation> {
   const target = changeTarget(context, query);
-  const loaded = await loadSides(context, target, query);
+  const place = decodeCursor<[number, number, string]>(query.cursor, [0, 0, '']);
+  const [offset, nowMs, hashes] = place ?? [0, context.backend.clock.now(), null];
+  const loaded = await loadSides(context, target, { ...query, nowMs });
   const sides = { before: loaded.before.view, after: loaded.after.view };
+  const own = `${sides.before.inputs_hash} ${sides.after.inputs_hash}`;
+  // A later page is of the same change as the first, or of none.
+  if (hashes !== null && hashes !== own) throw new KitError('CURSOR_INVALID');
   const notes: Finding[] = [];
   const lists = await loadLists(loaded, notes);
   const differences = lists === null ? [] : await findDifferences(context, { lists, sides, notes });
@@ -40,7 +47,8 @@ export async function explainChange(context: Context, query: ChangeQuery): Promi
       : await attributeChange(context, { loaded, sides, aggregate: target.aggregate, lists, differences });
   notes.push(...sideNotes(loaded, target.aggregate));
   const { metric, key, limit } = query;
-  return explainedChange({ metric, key, sides, differences, attributed, limit, notes });
+  const cursorAt = (next: number) => encodeCursor([next, nowMs, own]);
+  return explainedChange({ metric, key, sides, differences, attributed, limit, offset, cursorAt, notes });
 }
 
 interface Loaded {

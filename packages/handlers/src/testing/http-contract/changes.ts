@@ -67,6 +67,24 @@ export function changes(ask: Asking): void {
     expect(change.notes.map(({ code }) => code)).toContain('EVENTS_CUT');
   });
 
+  it('has further pages with the other events, of the same change though more has come since', async () => {
+    const entity_id = `contract_change_${unique()}`;
+    const { as_of, later } = await twoThenThree(entity_id);
+    const first = await explain(entity_id, { from: as_of, limit: '2' });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await send(entity_id, [6]);
+    const second = await explain(entity_id, { from: as_of, limit: '2', cursor: first.next_cursor ?? '' });
+    const { events, units, next_cursor, notes, after, ...rest } = second;
+    // The time that was now is long past by then, and has settled.
+    const { unsettled, ...value } = after;
+    expect(first).toMatchObject({ ...rest, after: value });
+    expect([...first.events, ...events].map(({ event_id }) => event_id).sort()).toEqual(later.sort());
+    expect(next_cursor).toBeNull();
+    const of = async (fields: Record<string, string>) => (await refusal(entity_id, fields))[1];
+    expect(await of({ from: as_of, cursor: 'nonsense' })).toBe('CURSOR_INVALID');
+    expect(await of({ from: as_of, to: as_of, cursor: first.next_cursor ?? '' })).toBe('CURSOR_INVALID');
+  });
+
   it('gives raw events with their further receipts, on both routes, when asked for', async () => {
     const entity_id = `contract_change_${unique()}`;
     const keyed = (value: number) => event({ entity_id, source: entity_id, idempotency_key: 'k', payload: { value } });
