@@ -8,6 +8,7 @@ const checks = [
   ['sdk', 'node16', '--exclude-entrypoints', 'vitest'],
   ['sdk', 'esm-only', '--entrypoints', 'vitest'],
   ['handlers', 'esm-only'],
+  ['render', 'esm-only'],
   ['cli', 'esm-only'],
 ];
 let failed = false;

@@ -11,6 +11,15 @@ const EXAMPLES = {
   producer: [/ACCEPTED/],
   lambda: [/call 3: ACCEPTED, acked 3, pending 0/, /retry of the first call: DUPLICATE, acked 4, pending 0/],
   investigation: [/order\.placed of user_123 from checkout/],
+  'daily-tables': [
+    /3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT, 4 REJECTED|4 REJECTED, 3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT/,
+    /TIME_INVALID at \/event_time, event_time: not RFC 3339/,
+  ],
+  orders: [/by attempt: .*2: \+/, /found: 5 orders were counted twice, \d+ cents too much, all by release 2\.4\.0/],
+  notebooks: [
+    /a-metric-changed\.ipynb with deno run: 7 cells, all as stored/,
+    /a-window-is-missing\.ipynb with deno run: 8 cells, all as stored/,
+  ],
   earthquakes: [/computed: 112 then, 259 now/, /plan: 112 -> 259/, /version 2: 259/, /simulated.*16 of 259/],
 };
 

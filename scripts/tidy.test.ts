@@ -111,14 +111,22 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
     types: /^packages\/handlers\/src\/pipeline\.ts$/,
   },
   {
+    layer: 'render',
+    files: /^packages\/render\/src\//,
+    may: /^(packages\/render\/src\/|@pik\/(schema|sdk\/investigator)$|@observablehq\/plot$|linkedom$|cli-table3$|picocolors$)/,
+  },
+  {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|handlers)|commander$|jiti$|cli-table3$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|render|handlers)|commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];
 
 /** What a package exports or a program starts with, by its place under `src`. */
-const ENTRIES = ['index', 'aws', 'local', 'testing', 'testing-aws', 'investigator', 'outbox', 'vitest', 'main'];
+const ENTRIES = [
+  ...['index', 'aws', 'local', 'testing', 'testing-aws', 'investigator', 'outbox', 'vitest'],
+  ...['main', 'pictures', 'notebook'],
+];
 const LAMBDA_ENTRIES = ['aws', 'aws-stores', 'ingest', 'replay', 'investigate', 'processor', 'sweeper'];
 
 describe('layers', () => {
@@ -229,7 +237,7 @@ describe('documentation', () => {
   });
 
   it('every test file that the guarantees name exists', () => {
-    const named = [...read('docs/guarantees.md').matchAll(/`((?:handlers|schema|sdk|cli)\/[^`]+\.ts)`/g)].map(
+    const named = [...read('docs/guarantees.md').matchAll(/`((?:handlers|schema|sdk|render|cli)\/[^`]+\.ts)`/g)].map(
       ([, file]) => `packages/${file}`,
     );
     expect(named.length).toBeGreaterThan(5);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ENVELOPE_COLUMNS, packKey, packStoredMs } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
-import { admitRecord } from '../../packages/handlers/src/domain/admit.ts';
+import { type Arrival, admitRecord } from '../../packages/handlers/src/domain/admit.ts';
 import { decodePack, encodePack } from '../../packages/handlers/src/domain/pack-codec.ts';
 import { readQuestions } from '../src/athena.ts';
 import { withGenerated } from '../src/generate.ts';
@@ -15,11 +15,13 @@ import { deploy } from './support/cloud.ts';
 const resources = deploy();
 const table = resources.Receipts?.Properties.TableInput;
 
-/** A pack with a receipt of each kind: read, not read, and not even text. */
+/** A pack with a receipt of each kind: read, not read, not even text, and sent again. */
 function packText(): string {
   const text = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T10:00:00Z","payload":{}}';
   const records = [{ text }, { text: '{}' }, { bytes: Uint8Array.of(0xff, 0xfe) }];
-  const arrivals = records.map((record) => admitRecord(record, { receivedMs: 0, imported: false }));
+  const arrivals: Arrival[] = records.map((record) => admitRecord(record, { receivedMs: 0, imported: false }));
+  const again = admitRecord({ text }, { receivedMs: 0, imported: false });
+  arrivals.push({ ...again, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
   const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   return encodePack(arrivals, { requestId: 'r', principal: null, toBase64 });
 }
@@ -39,7 +41,9 @@ describe('generated parts of the template', () => {
       expect(columns.map(({ Name }) => Name).filter((name) => fields.includes(name))).toEqual(fields);
       for (const { Name, Type } of columns) {
         const value = envelope[Name as keyof typeof envelope] ?? null;
-        const js = { string: 'string', int: 'number', boolean: 'boolean' }[Type];
+        const js = Type.startsWith('struct<')
+          ? 'object'
+          : { string: 'string', int: 'number', boolean: 'boolean' }[Type];
         if (value !== null) expect([Name, typeof value]).toEqual([Name, js]);
       }
     }

@@ -20,7 +20,12 @@ const TRINO = [
   'CREATE MACRO approx_percentile(x, p) AS quantile_cont(x, p)',
   'CREATE MACRO sequence(a, b, step) AS generate_series(a, b, step)',
 ];
-const TYPES = { string: 'VARCHAR', int: 'INTEGER', boolean: 'BOOLEAN' } as const;
+const TYPES = {
+  string: 'VARCHAR',
+  int: 'INTEGER',
+  boolean: 'BOOLEAN',
+  'struct<pack_id:string,line:int>': 'STRUCT(pack_id VARCHAR, line INTEGER)',
+} as const;
 
 /** Of a series of its own: two events a few hours apart, and between them clocks that are decades off. */
 const WRONG_CLOCKS = [

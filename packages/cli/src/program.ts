@@ -1,9 +1,12 @@
+import { printable } from '@pik/render';
 import { KitError } from '@pik/schema';
 import { Command, CommanderError } from 'commander';
-
 import { deadLetters } from './commands/dead-letters.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
+import { explainChange } from './commands/explain-change.ts';
+import { failures, reingest } from './commands/failures.ts';
+import { completeness, gaps } from './commands/gaps.ts';
 import { compute, history } from './commands/history.ts';
 import { ingestFile } from './commands/ingest-file.ts';
 import { keygen } from './commands/keygen.ts';
@@ -13,7 +16,6 @@ import { duplicates, lag } from './commands/reports.ts';
 import { sendFile } from './commands/send-file.ts';
 import { verify } from './commands/verify.ts';
 import { DEFAULT_URL } from './session.ts';
-import { printable } from './terminal.ts';
 
 /** Runs the command that the arguments name; gives the exit code: 0, 1 for a negative answer or an error, 2 for wrong usage. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -53,6 +55,8 @@ function createProgram(done: Done): Command {
   const program = new Command('pik')
     .description('A black box for event pipelines: keep every event, investigate it later.')
     .showHelpAfterError('(--help shows how)')
+    // Else `explain` would take the options of `explain change` for its own.
+    .enablePositionalOptions()
     .exitOverride();
   addServer(program, done);
   addSending(program, done);
@@ -116,7 +120,7 @@ function addAnswers(program: Command, done: Done): void {
     .option('--to <time>', 'first event time after the range')
     .option('--as-of <time>', 'as it was known at this receive time')
     .action((options) => events(options));
-  client(program, 'explain', 'what happened to one event')
+  const explaining = client(program, 'explain', 'what happened to one event; `explain change`: why a value changed')
     .argument('[event-id]')
     .option('--source <source>')
     .option('--type <type>')
@@ -124,7 +128,19 @@ function addAnswers(program: Command, done: Done): void {
     .option('--key <key>', 'idempotency key, with --source, --type and --entity')
     .option('--time <time>', 'event time, with --entity')
     .option('--as-of <time>', 'as it was known at this receive time')
+    .option(...HTML)
     .action(async (eventId, options) => done(await explain(eventId, options)));
+  client(explaining, 'change', 'why a value changed: between versions, receive times, or until now')
+    .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
+    .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all')
+    .requiredOption('--window <start>', 'start of the window, or the date of a day')
+    .option('--from <side>', 'number of a version, receive time, or now; default: the version before the latest')
+    .option('--to <side>', 'the same; default: the latest version, with --from now')
+    .option('--limit <n>', 'events, and units, that are listed', '20')
+    .option('--cursor <cursor>', 'next_cursor of the answer before (--json): its next events and units')
+    .option(...SVG)
+    .option(...HTML)
+    .action((options) => explainChange(options));
   client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first')
     .option('--from <time>', 'first receive time')
     .option('--to <time>', 'first receive time after the range')
@@ -137,23 +153,56 @@ function addAnswers(program: Command, done: Done): void {
     .action(async (options) => done(await verify(options)));
 }
 
+const SVG = ['--svg <file>', 'write the picture of the answer to this file'] as const;
+const HTML = ['--html <file>', 'write the answer with its pictures to this file, which stands alone'] as const;
+
+/** A report: what most of them take. */
+function report(program: Command, name: string, description: string): Command {
+  return client(program, name, description)
+    .option('--from <time>', 'start of the range')
+    .option('--to <time>', 'end of the range, not part of it')
+    .option('--as-of <time>', 'as it was known at this receive time')
+    .option('--source <source>')
+    .option('--type <type>')
+    .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
+    .option(...SVG)
+    .option(...HTML);
+}
+
+const BASIS = ['--basis <basis>', 'which time the range means: event or received'] as const;
+const IMPORTED = ['--include-imported', 'count backfilled events too'] as const;
+
 function addReports(program: Command, done: Done): void {
-  const report = (name: string, description: string) =>
-    client(program, name, description)
-      .option('--from <time>', 'start of the range')
-      .option('--to <time>', 'end of the range, not part of it')
-      .option('--as-of <time>', 'as it was known at this receive time')
-      .option('--source <source>')
-      .option('--type <type>')
-      .option('--basis <basis>', 'which time the range means: event or received')
-      .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
-      .option('--include-imported', 'count backfilled events too');
-  report('lag', 'where is data delayed?')
+  report(program, 'lag', 'where is data delayed?')
+    .option(...BASIS)
+    .option(...IMPORTED)
     .option('--late-over-ms <ms>', 'count arrivals later than this')
-    .action(async (options) => done(await lag(options).then(() => true)));
-  report('duplicates', 'what came more than once?').action(async (options) =>
-    done(await duplicates(options).then(() => true)),
-  );
+    .option('--worst <n>', 'events named as the worst', '10')
+    .action((options) => lag(options));
+  report(program, 'duplicates', 'what came more than once?')
+    .option(...BASIS)
+    .option(...IMPORTED)
+    .action((options) => duplicates(options));
+  report(program, 'failures', 'which source or event type fails most? The range is of receive times')
+    .option('--baseline-from <time>', 'failures are new that do not occur from here to --from')
+    .action((options) => failures(options));
+  report(program, 'gaps', 'which days or windows are missing, and why?')
+    .option(...BASIS)
+    .option(...IMPORTED)
+    .option('--grain <grain>', 'minute, hour or day', 'hour')
+    .option('--time-zone <zone>', 'of the calendar, such as America/New_York', 'UTC')
+    .option('--cadence-ms <ms>', 'how often the series comes; learned where it is not said')
+    .option('--entity <id>', 'the events of this entity as the series')
+    .option('--metric <metric>', 'windows of this metric that a version lacks events of, with --key, --from and --to')
+    .option('--key <key>', 'whose value, with --metric')
+    .action(async (options) => done(await gaps(options)));
+  report(program, 'completeness', 'how complete is each event day, and when will an open one be?')
+    .option(...IMPORTED)
+    .action((options) => completeness(options));
+  client(program, 'reingest', 'send rejected receipts again after a fix; each keeps a link to its original')
+    .argument('<receipt...>', 'PACK/LINE, as pik rejects lists them')
+    .option('--body <file>', 'the mended record, - for standard input; with one receipt')
+    .action(async (receipts, options) => done(await reingest(receipts, options)));
 }
 
 /** An option that may be given several times. */

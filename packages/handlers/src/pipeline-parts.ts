@@ -1,14 +1,19 @@
+import { completeness } from './operations/completeness.ts';
 import { computeAggregate } from './operations/compute.ts';
 import type { Context } from './operations/context.ts';
 import { listDeadLetters } from './operations/dead-letters.ts';
 import { duplicates } from './operations/duplicates.ts';
+import { explainChange } from './operations/explain-change.ts';
 import { explainEvent } from './operations/explain-event.ts';
+import { failures } from './operations/failures.ts';
+import { gaps } from './operations/gaps.ts';
 import { createGate } from './operations/gate.ts';
 import { ingest } from './operations/ingest.ts';
 import { lag } from './operations/lag.ts';
 import { planReplay } from './operations/plan.ts';
 import { rawEvents } from './operations/raw-events.ts';
 import { readReceipt } from './operations/receipt.ts';
+import { reingest } from './operations/reingest.ts';
 import { rejects } from './operations/rejects.ts';
 import { replay } from './operations/replay.ts';
 import { cancelReplay, getReplay, listReplays } from './operations/replay-records.ts';
@@ -43,6 +48,7 @@ export function ingestPipeline(context: Context): IngestPipeline {
       return () => context.inFlight.release(name);
     },
     ingest: (request) => gate(() => ingest(context, request)),
+    reingest: (body, requester) => gate(() => reingest(context, body, requester)),
   };
 }
 
@@ -51,18 +57,22 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
   return {
     ready: () => context.backend.index.ping(),
     timeline: (query) => timeline(context, query),
-    rawEvents: (query) => rawEvents(context, query),
+    rawEvents: (query, options) => rawEvents(context, query, options),
     receipt: (address) => readReceipt(context, address),
     explainEvent: (query, { asOfMs }) => explainEvent(context, query, { asOfMs }),
     lag: (query) => lag(context, query),
     duplicates: (query) => duplicates(context, query),
+    completeness: (query) => completeness(context, query),
+    failures: (query) => failures(context, query),
+    gaps: (query) => gaps(context, query),
     rejects: (query) => rejects(context, query),
     verify: (cursor) => verify(context, cursor),
     selectEvents: (query) => selectEvents(context, query),
-    selectRawEvents: (query) => selectRawEvents(context, query),
+    selectRawEvents: (query, options) => selectRawEvents(context, query, options),
     metrics: () => metrics(context),
     computeAggregate: (query) => computeAggregate(context, query),
     versions: (query) => versions(context, query),
+    explainChange: (query) => explainChange(context, query),
     getReplay: (replayId) => getReplay(context, replayId),
     listReplays: (query) => listReplays(context, query),
   };

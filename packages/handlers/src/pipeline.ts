@@ -1,14 +1,20 @@
 import type {
+  ChangeExplanation,
+  CompletenessReport,
   Computed,
   DeadLetterPage,
   DuplicatesReport,
   EventExplanation,
+  FailuresReport,
+  GapsReport,
   IngestBatch,
   IngestResult,
   LagReport,
   MetricView,
   Receipt,
   ReceiptAddress,
+  ReingestAnswer,
+  ReingestBody,
   RejectPage,
   ReplayAnswer,
   ReplayBody,
@@ -63,6 +69,32 @@ export interface ReportQuery {
 /** A lag report; `lateOverMs` counts arrivals strictly later than that. */
 export interface LagQuery extends ReportQuery {
   readonly lateOverMs: number;
+  /** Events named as the worst. Default ten. */
+  readonly worstMax?: number | undefined;
+}
+
+/** A failures report; the range is of receive times. */
+export interface FailuresQuery extends Omit<ReportQuery, 'basis' | 'includeImported'> {
+  readonly baselineFromMs: number | null;
+}
+
+/** A gap report, of series, of one entity, or of a metric's versions. */
+export interface GapsQuery extends Omit<ReportQuery, 'by' | 'groupsMax'> {
+  readonly by: readonly ('source' | 'event_type')[];
+  readonly entity_id?: string | undefined;
+  readonly metric?: string | undefined;
+  readonly key?: string | undefined;
+  readonly grain: 'minute' | 'hour' | 'day';
+  readonly timeZone: string;
+  /** The interval that the caller declares; null: it is learned. */
+  readonly cadenceMs: number | null;
+  readonly gapsMax: number;
+}
+
+/** A completeness report, by event day. */
+export interface CompletenessQuery extends Omit<ReportQuery, 'by' | 'basis'> {
+  readonly by: readonly ('source' | 'event_type')[];
+  readonly closedAfterMs: number;
 }
 
 /** A page of an entity's events. Bounds are RFC 3339 texts that were checked, or null. */
@@ -73,6 +105,12 @@ export interface TimelineQuery {
   readonly asOfMs: number | null;
   readonly limit: number;
   readonly cursor: string | null;
+}
+
+/** What a stream of raw events has beside them. */
+export interface RawOptions {
+  /** Their further receipts too, at most `deliveries_per_event_max` of each. */
+  readonly deliveries: boolean;
 }
 
 /** Which event to explain: by id, by the fields of its key, or by entity and time. */
@@ -114,6 +152,24 @@ export interface ComputeQuery {
   readonly key: string;
   readonly window_start: string;
   readonly asOfMs: number | null;
+}
+
+/** One of the two values of a change: a version, what had been received by a time, or what there is now. */
+export type ChangeSideQuery =
+  | { readonly kind: 'VERSION'; readonly version: number }
+  | { readonly kind: 'AS_OF'; readonly asOfMs: number }
+  | { readonly kind: 'NOW' };
+
+/** Which change to explain; without sides that from the version before to the latest one. */
+export interface ChangeQuery {
+  readonly metric: string;
+  readonly key: string;
+  readonly window_start: string;
+  readonly from: ChangeSideQuery | null;
+  readonly to: ChangeSideQuery | null;
+  /** Events, and units, that are listed at most. */
+  readonly limit: number;
+  readonly cursor?: string | null;
 }
 
 /** The history of one value, or without a window of all windows of a metric and key. */
@@ -176,6 +232,8 @@ export interface IngestPipeline {
    */
   arriving(receivedMs: number): () => void;
   ingest(request: IngestRequest): Promise<IngestAnswer>;
+  /** Rejected receipts as new ones, as they are or mended. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`. */
+  reingest(body: ReingestBody, requester: Requester & { readonly receivedMs: number }): Promise<ReingestAnswer>;
 }
 
 /** What answers questions, and writes nothing. */
@@ -184,19 +242,23 @@ export interface InvestigatePipeline {
   ready(): Promise<void>;
   timeline(query: TimelineQuery): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
-  rawEvents(query: TimelineQuery): AsyncIterable<string>;
+  rawEvents(query: TimelineQuery, options?: RawOptions): AsyncIterable<string>;
   receipt(address: ReceiptAddress): Promise<{ receipt: Receipt; body: Uint8Array }>;
   explainEvent(query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation>;
   lag(query: LagQuery): Promise<LagReport>;
   duplicates(query: ReportQuery): Promise<DuplicatesReport>;
+  completeness(query: CompletenessQuery): Promise<CompletenessReport>;
+  failures(query: FailuresQuery): Promise<FailuresReport>;
+  gaps(query: GapsQuery): Promise<GapsReport>;
   rejects(query: RejectsQuery): Promise<RejectPage>;
   verify(cursor: string | null): Promise<VerifyPage>;
   selectEvents(query: SelectionQuery): Promise<SelectionPage>;
   /** The same as NDJSON lines, as `rawEvents` gives those of an entity. */
-  selectRawEvents(query: SelectionQuery): AsyncIterable<string>;
+  selectRawEvents(query: SelectionQuery, options?: RawOptions): AsyncIterable<string>;
   metrics(): MetricView[];
   computeAggregate(query: ComputeQuery): Promise<Computed>;
   versions(query: VersionsQuery): Promise<VersionPage>;
+  explainChange(query: ChangeQuery): Promise<ChangeExplanation>;
   getReplay(replayId: string): Promise<ReplayView>;
   listReplays(query: PageQuery): Promise<ReplayPage>;
 }

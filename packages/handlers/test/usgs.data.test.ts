@@ -50,6 +50,33 @@ describe.skipIf(!hasRealEvents)('real events', () => {
     });
   });
 
+  describe('usgs/rawpoll, a stale delivery', () => {
+    it('stands out: 28 first arrivals of one request are 400 hours late, the next one is not 24', async () => {
+      const pipeline = await open();
+      await importLines(pipeline, readLines('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
+      const query = {
+        ...EVERYTHING,
+        basis: 'received',
+        by: ['hour'],
+        lateOverMs: 400 * 3_600_000,
+        worstMax: 29,
+      } as const;
+      const { total, groups, worst } = await pipeline.lag(query);
+      expect(total?.late_count).toBe(28);
+      expect(groups[0]).toMatchObject({ group: { hour: '2022-02-03T13:00Z' }, figures: { late_count: 28 } });
+      expect(groups[0]?.figures.delay_share).toBeGreaterThan(0.5);
+      const received = worst.map(({ received_at, lag_ms }) => [received_at.slice(0, 19), lag_ms >= 400 * 3_600_000]);
+      expect(received.slice(0, 28)).toEqual(Array(28).fill(['2022-02-03T13:09:06', true]));
+      expect(worst[28]?.lag_ms).toBeLessThan(24 * 3_600_000);
+    });
+
+    it('repeats are the rule there, and no storm', async () => {
+      const pipeline = await open();
+      await importLines(pipeline, readLines('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
+      expect((await pipeline.duplicates({ ...EVERYTHING, by: ['source'] })).storms).toEqual([]);
+    });
+  });
+
   describe('usgs/changes, keyed by poll', () => {
     let pipeline: Pipeline;
     let counts: Record<string, number>;
@@ -59,7 +86,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       firstPollMs = Date.parse((JSON.parse(lines[0] as string) as { received_at: string }).received_at);
       pipeline = await open();
       counts = await importLines(pipeline, lines);
-    });
+    }, 300_000);
 
     it('61,350 receipts are as many events', () => {
       expect(counts).toEqual({ ACCEPTED: 61_350 });
@@ -79,6 +106,37 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       } as const;
       const { total, partial } = await pipeline.lag(query);
       expect([total?.count, total?.late_count, partial]).toEqual([26_601, late, false]);
+    });
+
+    it('the 2,159 over six hours late are those of the truth table, event by event', async () => {
+      const { worst } = await pipeline.lag({
+        ...EVERYTHING,
+        event_type: 'quake.reported',
+        basis: 'received',
+        fromMs: firstPollMs + 1,
+        worstMax: 2_159,
+      });
+      const key = (source: string | undefined, entity: string | undefined, time = '', received = '') =>
+        [entity, source, new Date(time).toISOString(), new Date(received).toISOString()].join(',');
+      const truth = readLines('usgs/late_over_6h.csv')
+        .slice(1)
+        .map((line) => {
+          const [entity, source, time, received] = line.split(',');
+          return key(source, entity, time, received);
+        });
+      const found = worst.map((e) => key(e.source, e.entity_id, e.event_time, e.received_at));
+      expect(found.sort()).toEqual(truth.sort());
+      expect(worst.at(-1)?.lag_ms).toBeGreaterThan(6 * 3_600_000);
+    });
+
+    it('5,785 of 26,637 reports are out of order over all sources, 3,259 within their series', async () => {
+      const { total, details } = await pipeline.lag({ ...EVERYTHING, event_type: 'quake.reported' });
+      expect([total?.count, details?.out_of_order]).toEqual([26_637, { series: 3_259, over_all: 5_785 }]);
+    });
+
+    it('no clock is said to be wrong', async () => {
+      const { groups } = await pipeline.lag({ ...EVERYTHING, event_type: 'quake.reported', by: ['source'] });
+      expect(groups.flatMap(({ group, findings }) => (findings.length === 0 ? [] : [[group, findings]]))).toEqual([]);
     });
 
     it('percentiles of their lag are within 1 %', async () => {

@@ -4,7 +4,7 @@ import { canonicalize } from './canonical-json.ts';
 /** The folding part of a definition, to be spread into `defineAggregate`. */
 export type Folding<State, Selected> = Pick<
   AggregateDefinition<State, Selected>,
-  'select' | 'initial' | 'reduce' | 'finish'
+  'select' | 'initial' | 'reduce' | 'finish' | 'additive'
 >;
 
 /** Reads a number from an event; null leaves the event out. What is not a finite number leaves it out too. */
@@ -13,6 +13,7 @@ export type NumberOf = (input: AggregateInput) => number | null | undefined;
 /** How many events pass; without a test, how many there are. */
 export function countOf(passes: (input: AggregateInput) => boolean = () => true): Folding<number, true> {
   return {
+    additive: true,
     select: (input) => (passes(input) ? true : null),
     initial: () => 0,
     reduce: (count) => count + 1,
@@ -23,6 +24,7 @@ export function countOf(passes: (input: AggregateInput) => boolean = () => true)
 /** The sum of a number per event, compensated (Neumaier 1974), so that many small terms are not lost beside large ones. */
 export function sumOf(number: NumberOf): Folding<{ sum: number; lost: number }, number> {
   return {
+    additive: true,
     select: (input) => finite(number(input)),
     initial: () => ({ sum: 0, lost: 0 }),
     reduce: ({ sum, lost }, term) => {

@@ -39,6 +39,11 @@ export interface AggregateDefinition<State, Selected = AggregateInput> {
   readonly group_by: GroupBy;
   /** Declares that the value is a plain sum over these units, so that a change is attributable unit by unit. */
   readonly unit?: 'entity_id' | undefined;
+  /**
+   * Declares that the value of several inputs is the sum of their values one by one, so that a change is attributable input
+   * by input. `countOf` and `sumOf` declare it themselves. Says something of the functions, so it is no part of the hash.
+   */
+  readonly additive?: boolean | undefined;
   readonly window: WindowGrain;
   /** IANA name, such as `UTC` or `America/New_York`. */
   readonly time_zone: string;
@@ -64,6 +69,8 @@ export interface Aggregate {
   readonly definition_version: number;
   readonly group_by: GroupBy;
   readonly unit: 'entity_id' | null;
+  /** True where the value of several inputs is the sum of their values one by one. */
+  readonly additive: boolean;
   readonly window: WindowGrain;
   readonly time_zone: string;
   readonly reads_payload: boolean;
@@ -100,6 +107,7 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
   const begin = () => beginFold(definition);
   return {
     ...declared,
+    additive: definition.additive ?? false,
     definition_hash: sha256Hex(canonicalize(declared)),
     functions_hash: sha256Hex([select, initial, reduce, finish].map(String).join('\n')),
     windows: createWindows(definition.window, definition.time_zone),
@@ -110,6 +118,14 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
       return folding.value();
     },
   };
+}
+
+/** The same metric by the calendar of another time zone. Throws KitError `CONFIG_INVALID` for a zone that is none. */
+export function inTimeZone(aggregate: Aggregate, timeZone: string): Aggregate {
+  const windows = createWindows(aggregate.window, timeZone);
+  const { metric, definition_version, group_by, unit, window, reads_payload } = aggregate;
+  const declared = { metric, definition_version, group_by, unit, window, time_zone: timeZone, reads_payload };
+  return { ...aggregate, ...declared, definition_hash: sha256Hex(canonicalize(declared)), windows };
 }
 
 function beginFold<State, Selected>(definition: AggregateDefinition<State, Selected>): AggregateFold {

@@ -1,51 +1,7 @@
 import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
-
-const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
-const text = (bytesMax: number) => z.string().check(z.minLength(1), z.maxLength(bytesMax));
-const flag = z.pipe(
-  z.enum(['true', 'false']),
-  z.transform((value) => value === 'true'),
-);
-const count = (max: number) =>
-  z.pipe(
-    z.string().check(z.regex(/^[0-9]{1,9}$/)),
-    z.pipe(z.transform(Number), z.int().check(z.minimum(1), z.maximum(max))),
-  );
-const dimension = z.enum(['source', 'event_type', 'day', 'hour']);
-
-const series = {
-  source: z.optional(text(LIMITS.source_bytes_max)),
-  event_type: z.optional(text(LIMITS.event_type_bytes_max)),
-};
-
-const page = {
-  limit: z.optional(count(LIMITS.page_items_max)),
-  cursor: z.optional(text(2048)),
-};
-
-/** The half-open time range and the filters that every report takes; all optional. */
-const report = {
-  start_time: z.optional(time),
-  end_time: z.optional(time),
-  as_of: z.optional(time),
-  ...series,
-  /** Which time decides what lies in the range: the event's own (default) or that of its receipt. */
-  basis: z.optional(z.enum(['event', 'received'])),
-  /** Comma-separated: source, event_type, day, hour. */
-  by: z.optional(
-    z.pipe(
-      z.string(),
-      z.pipe(
-        z.transform((value: string) => value.split(',')),
-        z.array(dimension).check(z.minLength(1), z.maxLength(4)),
-      ),
-    ),
-  ),
-  include_imported: z.optional(flag),
-  limit: z.optional(count(LIMITS.report_groups_max)),
-};
+import { flag, page, series, text, time } from './query-fields.ts';
 
 /** `GET /timeline`: the events of an entity in a half-open range of event time. */
 export const timelineQuerySchema = z.strictObject({
@@ -53,8 +9,8 @@ export const timelineQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
   as_of: z.optional(time),
-  /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line. */
-  include: z.optional(z.enum(['body'])),
+  /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line; `deliveries` with their further receipts. */
+  include: z.optional(z.enum(['body', 'deliveries'])),
   ...page,
 });
 
@@ -68,24 +24,6 @@ export const eventQuerySchema = z.strictObject({
   as_of: z.optional(time),
 });
 
-/** `GET /reports/lag`. */
-export const lagQuerySchema = z.strictObject({
-  ...report,
-  /** Lag above which an arrival counts as late, in milliseconds; strictly above. Default two hours. */
-  late_over_ms: z.optional(count(999_999_999)),
-});
-
-/** `GET /reports/duplicates`. */
-export const duplicatesQuerySchema = z.strictObject(report);
-
-/** `GET /rejects`: rejected receipts and conflicts, newest day first. */
-export const rejectsQuerySchema = z.strictObject({
-  start_time: z.optional(time),
-  end_time: z.optional(time),
-  ...series,
-  ...page,
-});
-
 /** `GET /verify`: one hour of the log per call. */
 export const verifyQuerySchema = z.strictObject({ cursor: z.optional(text(2048)) });
 
@@ -97,7 +35,7 @@ export const selectionQuerySchema = z.strictObject({
   received_from: z.optional(time),
   received_to: z.optional(time),
   as_of: z.optional(time),
-  include: z.optional(z.enum(['body'])),
+  include: z.optional(z.enum(['body', 'deliveries'])),
   ...page,
 });
 
@@ -120,6 +58,19 @@ export const versionsQuerySchema = z.strictObject({
   metric,
   key,
   window_start: z.optional(windowStart),
+  ...page,
+});
+
+/** `GET /aggregates/explain`: why a value changed. */
+export const changeQuerySchema = z.strictObject({
+  metric,
+  key,
+  window_start: windowStart,
+  /** The number of a version, a receive time, or `now`. Without both: the last two versions. */
+  from: z.optional(time),
+  /** The same; where only `from` is given, `now`. */
+  to: z.optional(time),
+  /** Events, and units, that are listed, and where they go on. */
   ...page,
 });
 

@@ -2,18 +2,17 @@ import * as z from 'zod/mini';
 
 import {
   asOfQuerySchema,
+  changeQuerySchema,
   computeQuerySchema,
-  duplicatesQuerySchema,
   eventQuerySchema,
   ingestQuerySchema,
-  lagQuerySchema,
   pageQuerySchema,
-  rejectsQuerySchema,
   selectionQuerySchema,
   timelineQuerySchema,
   verifyQuerySchema,
   versionsQuerySchema,
 } from './api-queries.ts';
+import { changeExplanationSchema } from './change.ts';
 import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.ts';
 import { computedSchema, metricListSchema, versionPageSchema } from './history.ts';
 import {
@@ -27,15 +26,8 @@ import {
   replayViewSchema,
   selectionPageSchema,
 } from './replay.ts';
-import {
-  duplicatesReportSchema,
-  eventExplanationSchema,
-  lagReportSchema,
-  receiptSchema,
-  rejectPageSchema,
-  timelinePageSchema,
-  verifyPageSchema,
-} from './reports.ts';
+import { REPORT_ROUTES } from './report-routes.ts';
+import { eventExplanationSchema, receiptSchema, timelinePageSchema, verifyPageSchema } from './reports.ts';
 
 /** What an API key may do. A key with `ingest` can read nothing; one with `investigate` can write nothing. */
 export const SCOPES = ['ingest', 'import', 'investigate', 'replay'] as const;
@@ -144,6 +136,14 @@ export const ROUTES = define({
     query: versionsQuerySchema,
     response: versionPageSchema,
   },
+  explainChange: {
+    method: 'GET',
+    path: '/aggregates/explain',
+    scope: 'investigate',
+    summary: 'Why a value changed: between two versions, two receive times, or until now.',
+    query: changeQuerySchema,
+    response: changeExplanationSchema,
+  },
   replay: {
     method: 'POST',
     path: '/replay',
@@ -190,30 +190,7 @@ export const ROUTES = define({
     body: redriveBodySchema,
     response: redriveAnswerSchema,
   },
-  lag: {
-    method: 'GET',
-    path: '/reports/lag',
-    scope: 'investigate',
-    summary: 'Where is data delayed?',
-    query: lagQuerySchema,
-    response: lagReportSchema,
-  },
-  duplicates: {
-    method: 'GET',
-    path: '/reports/duplicates',
-    scope: 'investigate',
-    summary: 'What came more than once?',
-    query: duplicatesQuerySchema,
-    response: duplicatesReportSchema,
-  },
-  rejects: {
-    method: 'GET',
-    path: '/rejects',
-    scope: 'investigate',
-    summary: 'Rejected receipts and conflicts, with the address of their bytes.',
-    query: rejectsQuerySchema,
-    response: rejectPageSchema,
-  },
+  ...REPORT_ROUTES,
   verify: {
     method: 'GET',
     path: '/verify',

@@ -50,6 +50,7 @@ const REQUEST_CODES = {
   RECEIPT_UNKNOWN: final(404, 'There is no receipt at this address.'),
   EVENT_UNKNOWN: final(404, 'The index has no such event.'),
   METRIC_UNKNOWN: final(404, 'The server was started without this metric.'),
+  VERSION_UNKNOWN: final(404, 'The value has no such version.'),
   REPLAY_UNKNOWN: final(404, 'There is no replay with this id.'),
   REPLAY_EXISTS: final(409, 'A replay with this id was recorded with another selection.'),
   REPLAY_CANCELLED: final(409, 'The replay was cancelled; it sends nothing more.'),

@@ -39,6 +39,24 @@ export const LIMITS = {
   report_events_max: 1_000_000,
   /** Groups of one report. */
   report_groups_max: 10_000,
+  /** Receipts whose times one report looks at, in packed form, before it says `partial`. */
+  report_scanned_receipts_max: 5_000_000,
+  /** Windows with events that one gap report holds, of all series together, before it says `partial`; also the windows of one series. */
+  report_windows_max: 500_000,
+  /** Gaps of one report. */
+  report_gaps_max: 10_000,
+  /** Gaps of one report whose causes and neighbours are looked up. */
+  report_gap_causes_max: 200,
+  /** Windows of a metric that one gap report compares with their versions. */
+  report_gap_versions_max: 1_000,
+  /** Failures that one report reads before it says `partial`. */
+  report_failures_max: 1_000_000,
+  /** Events that one report names as the worst. */
+  report_worst_events_max: 5_000,
+  /** Requests of one producer whose sequence numbers are put together before its numbers are said to be too many. */
+  producer_packs_max: 100_000,
+  /** Rejected receipts of one call that sends them again. */
+  reingest_receipts_max: 1_000,
   /** Inputs of one window; a larger one is refused, never cut. */
   window_inputs_max: 500_000,
   /** UTF-8 bytes of an aggregate's value as JSON. */
@@ -55,6 +73,22 @@ export const LIMITS = {
   message_bytes_max: 200 * 1024,
   /** Deliveries of a message after which it becomes a dead letter. */
   message_receives_max: 5,
+  /** Classes that can share a change by exact Shapley. */
+  change_classes_max: 6,
+  /** Folds of one explained change: one for each set of classes. */
+  change_folds_max: 64,
+  /** Events, and units, of one explained change when the caller names no limit; at most `page_items_max`. */
+  change_items_default: 100,
+  /** Inputs whose payloads one explained change looks at for the fields that they share. */
+  change_payloads_max: 10_000,
+  /** Payload fields that one class of a change is broken down by. */
+  change_fields_max: 10,
+  /** Payload fields of one event that are looked at for that. */
+  change_fields_looked_at_max: 32,
+  /** Different values of a payload field above which a change is not broken down by it. */
+  change_field_values_max: 20,
+  /** Events that are named for one unit of a change. */
+  change_unit_events_max: 20,
   /** Characters of the reason of a replay. */
   reason_chars_max: 500,
 } as const;

@@ -58,6 +58,8 @@ export interface Envelope {
   readonly entity_id: string | null;
   readonly event_time: string | null;
   readonly payload_hash: string | null;
+  /** The rejected receipt that was sent again as this one. Absent from all others. */
+  readonly reingest_of?: ReceiptAddress;
   /** The received text, where it is UTF-8. */
   readonly body?: string;
   /** The received bytes, where they are not. */
@@ -66,7 +68,7 @@ export interface Envelope {
 
 /** A field of an envelope as a column of a table over the raw log. */
 export interface EnvelopeColumn {
-  readonly type: 'string' | 'int' | 'boolean';
+  readonly type: 'string' | 'int' | 'boolean' | 'struct<pack_id:string,line:int>';
   readonly comment: string;
 }
 
@@ -84,6 +86,10 @@ export const ENVELOPE_COLUMNS = {
   entity_id: { type: 'string', comment: 'whose event it is' },
   event_time: { type: 'string', comment: 'when it happened, UTC with nine digits' },
   payload_hash: { type: 'string', comment: 'SHA-256 of the canonical payload' },
+  reingest_of: {
+    type: 'struct<pack_id:string,line:int>',
+    comment: 'the rejected receipt that was sent again as this one; null for all others',
+  },
   body: { type: 'string', comment: 'the text exactly as received' },
   body_base64: { type: 'string', comment: 'the bytes exactly as received, where they are no UTF-8' },
 } as const satisfies Record<keyof Envelope, EnvelopeColumn>;

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 
 import { EVENT_FLAGS, OUTCOMES, STATUSES } from './event.ts';
+import { groupSchema as group, rangeSchema as range } from './report-range.ts';
 
 const flags = z.array(z.enum(EVENT_FLAGS));
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
@@ -51,6 +52,8 @@ export const receiptSchema = z.object({
   entity_id: z.nullable(z.string()),
   event_time: z.nullable(z.string()),
   payload_hash: z.nullable(z.string()),
+  /** The rejected receipt that was sent again as this one. */
+  reingest_of: z.optional(z.object({ pack_id: z.string(), line: z.int() })),
   /** The received text; absent where the bytes are not UTF-8. */
   body: z.optional(z.string()),
   /** The received bytes in base64, where they are not UTF-8. */
@@ -59,9 +62,6 @@ export const receiptSchema = z.object({
 
 /** One receipt as the raw log holds it. */
 export type Receipt = z.infer<typeof receiptSchema>;
-
-/** An event with its received text, as `readEvents` gives it. */
-export type RawEvent = EventView & { readonly body: string };
 
 /** A further receipt of an event. */
 export const deliveryViewSchema = z.object({
@@ -78,6 +78,14 @@ export const deliveryViewSchema = z.object({
 
 /** A further receipt of an event. */
 export type DeliveryView = z.infer<typeof deliveryViewSchema>;
+
+/** An event with its received text, and where they were asked for its further receipts with theirs. */
+export type RawEvent = EventView & {
+  readonly body: string;
+  readonly deliveries?: readonly (DeliveryView & { readonly body: string })[];
+  /** True where there may be more of them than are kept one by one. */
+  readonly deliveries_cut?: boolean;
+};
 
 /** One finding that speaks for or against something, in the order in which they were looked at. */
 export const findingSchema = z.object({
@@ -145,21 +153,6 @@ export const eventExplanationSchema = z.object({
 /** The story of one event, or why there is none. */
 export type EventExplanation = z.infer<typeof eventExplanationSchema>;
 
-const group = z.object({
-  source: z.optional(z.string()),
-  event_type: z.optional(z.string()),
-  day: z.optional(z.string()),
-  hour: z.optional(z.string()),
-});
-
-const range = z.object({
-  start_time: z.nullable(z.string()),
-  end_time: z.nullable(z.string()),
-  as_of: z.string(),
-  basis: z.enum(['event', 'received']),
-  include_imported: z.boolean(),
-});
-
 /** Figures of the lag of first arrivals. Percentiles are within 1 %; counts and extremes are exact. */
 export const lagFiguresSchema = z.object({
   count: z.int(),
@@ -180,12 +173,39 @@ export const lagFiguresSchema = z.object({
 /** Figures of the lag of first arrivals. */
 export type LagFigures = z.infer<typeof lagFiguresSchema>;
 
+const lagPart = z.nullable(
+  z.object({ count: z.int(), p50_ms: z.number(), p95_ms: z.number(), max_ms: z.number(), mean_ms: z.number() }),
+);
+
+/** What only the receipts themselves tell of lag. */
+export const lagDetailsSchema = z.object({
+  /** First arrivals that an earlier request had passed: it brought a later event of the same series, or of any. */
+  out_of_order: z.object({ series: z.int(), over_all: z.int() }),
+  /** From the event to its sending, where events carry `sent_at`; null where none does. */
+  produce: lagPart,
+  /** From the sending to the receipt. */
+  transport: lagPart,
+});
+
+/** What only the receipts themselves tell of lag. */
+export type LagDetails = z.infer<typeof lagDetailsSchema>;
+
 /** Where is data delayed? Groups ranked by their share of the total delay. */
 export const lagReportSchema = z.object({
   range,
   late_over_ms: z.number(),
   total: z.nullable(lagFiguresSchema),
-  groups: z.array(z.object({ group, figures: lagFiguresSchema })),
+  /** Null where the range has more receipts than are looked at one by one; `notes` says so. */
+  details: z.nullable(lagDetailsSchema),
+  groups: z.array(
+    z.object({
+      group,
+      figures: lagFiguresSchema,
+      details: z.nullable(lagDetailsSchema),
+      /** TIME_ZONE_FAULT or CLOCK_AHEAD. */
+      findings: z.array(findingSchema),
+    }),
+  ),
   worst: z.array(eventViewSchema),
   /** True when a bound was met and the figures do not cover the whole range; `notes` says which. */
   partial: z.boolean(),
@@ -218,8 +238,21 @@ export const duplicatesReportSchema = z.object({
   range,
   total: z.nullable(duplicatesFiguresSchema),
   groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
-  /** The events with most repeats. */
-  worst: z.array(z.object({ event_id: z.string(), repeats: z.int() })),
+  /** Hours of receipt in which repeats were far more frequent than is usual of the series; from the first to the last repeat. */
+  storms: z.array(
+    z.object({
+      source: z.string(),
+      event_type: z.string(),
+      start_time: z.string(),
+      end_time: z.string(),
+      receipts: z.int(),
+      repeats: z.int(),
+      share: z.number(),
+      usual_share: z.number(),
+    }),
+  ),
+  /** The events with most repeats; `event` is null where its retention has ended. */
+  worst: z.array(z.object({ event_id: z.string(), repeats: z.int(), event: z.nullable(eventViewSchema) })),
   partial: z.boolean(),
   notes: z.array(z.string()),
 });

@@ -1,15 +1,16 @@
 import {
   type Aggregate,
   type AggregateVersion,
+  type ChangeExplanation,
   type Computed,
   type DeadLetter,
   type DeadLetterPage,
-  type DuplicatesReport,
   EPOCH_MS_MAX,
   EPOCH_MS_MIN,
   type EventExplanation,
   type EventView,
-  type LagReport,
+  formatEpochMs,
+  LIMITS,
   type MetricView,
   parseTime,
   type RawEvent,
@@ -35,25 +36,30 @@ import {
   type Time,
   wire,
 } from './ask.ts';
-import { readRawEvents } from './raw-events.ts';
+import { type RawCallOptions, readRawEvents } from './raw-events.ts';
 import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
 import { makePlan, type ReplayPlan } from './replay-plan.ts';
+import { type ReportQuestions, reportQuestions } from './report-questions.ts';
 import type {
+  ChangeSelection,
   EventSelection,
   RangeSelection,
   RejectsSelection,
   ReplayRequest,
-  ReportSelection,
   TimelineSelection,
   ValueSelection,
 } from './selections.ts';
 import { foldEvents, type Simulation } from './simulate.ts';
+import type { WhatIf } from './what-if.ts';
 
 export type { CallOptions, InvestigatorOptions, Time } from './ask.ts';
+export type { RawCallOptions } from './raw-events.ts';
 export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './replay-handle.ts';
 export type { ReplayPlan } from './replay-plan.ts';
+export type { LagSelection, ReportQuestions } from './report-questions.ts';
 export type * from './selections.ts';
 export type { SimulatedWindow, Simulation } from './simulate.ts';
+export type { WhatIf } from './what-if.ts';
 
 /** One rejected receipt or conflict. */
 export type Reject = RejectPage['rejects'][number];
@@ -61,8 +67,16 @@ export type Reject = RejectPage['rejects'][number];
 /** One replay as a listing has it: without its windows. */
 export type ListedReplay = ReplayPage['replays'][number];
 
+/** How a simulation is made. */
+export interface SimulateOptions extends CallOptions {
+  /** What is tried; without it the events are only folded. */
+  readonly whatIf?: WhatIf | undefined;
+  /** Events, and units, that each change lists. Default 100. */
+  readonly limit?: number | undefined;
+}
+
 /** Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`. */
-export interface Investigator {
+export interface Investigator extends ReportQuestions {
   timelinePage(
     selection: TimelineSelection & { cursor?: string | undefined },
     options?: CallOptions,
@@ -70,9 +84,7 @@ export interface Investigator {
   /** All events of the selection: an entity's in order of event time, others by event day and request. */
   readTimeline(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<EventView>;
   /** The same with their received text, byte for byte. A stream cut short is an error, never an end. */
-  readEvents(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<RawEvent>;
-  lag(selection?: ReportSelection & { late_over_ms?: number | undefined }, options?: CallOptions): Promise<LagReport>;
-  duplicates(selection?: ReportSelection, options?: CallOptions): Promise<DuplicatesReport>;
+  readEvents(selection: TimelineSelection | RangeSelection, options?: RawCallOptions): AsyncIterable<RawEvent>;
   explainEvent(event: EventSelection, options?: CallOptions & { as_of?: Time | undefined }): Promise<EventExplanation>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
   getReceipt(
@@ -90,6 +102,11 @@ export interface Investigator {
     selection: Omit<ValueSelection, 'window_start'> & Partial<Pick<ValueSelection, 'window_start'>>,
     options?: CallOptions,
   ): AsyncIterable<AggregateVersion>;
+  /**
+   * Why a value changed, between versions, receive times, or until now: classes with their parts, the events behind them,
+   * one sentence. Says whether the parts are exact, and what could not be known. Throws `VERSION_UNKNOWN`.
+   */
+  explainChange(change: ChangeSelection, options?: CallOptions): Promise<ChangeExplanation>;
   /** What a replay would send and change: reads everything, sends and records nothing. */
   planReplay(selection: ReplayRequest, options?: CallOptions): Promise<ReplayPlan>;
   /** Starts to send past events again. The id is made here, so that no repeat of a call becomes a second replay. */
@@ -107,12 +124,13 @@ export interface Investigator {
   redriveDeadLetters(messageIds?: readonly string[], options?: CallOptions): Promise<number>;
   /**
    * What a definition, for example a changed one, would give over stored raw events: folded here, with the backend's own
-   * windows and order. Writes nothing; holds the selected events in memory.
+   * windows and order. Writes nothing; holds the selected events in memory. With `whatIf` it tries another identity rule,
+   * choice among conflicting receipts, lateness cut-off, definition or time zone, and explains each window that would change.
    */
   simulate(
     aggregate: Aggregate,
     selection: TimelineSelection | RangeSelection,
-    options?: CallOptions,
+    options?: SimulateOptions,
   ): Promise<Simulation>;
 }
 
@@ -123,7 +141,13 @@ export interface Investigator {
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
   const asking = createAsking(options);
-  return { ...eventQuestions(asking), ...reportQuestions(asking), ...valueQuestions(asking), ...replays(asking) };
+  return {
+    ...eventQuestions(asking),
+    ...reportQuestions(asking),
+    ...verification(asking),
+    ...valueQuestions(asking),
+    ...replays(asking),
+  };
 }
 
 type EventQuestions = Pick<
@@ -157,7 +181,7 @@ function eventQuestions(asking: Asking): EventQuestions {
   };
 }
 
-function rawEvents(asking: Asking, selection: TimelineSelection | RangeSelection, call: CallOptions = {}) {
+function rawEvents(asking: Asking, selection: TimelineSelection | RangeSelection, call: RawCallOptions = {}) {
   const route = selection.entity_id === undefined ? 'selection' : 'timeline';
   return readRawEvents(asking, route, { query: wire(selection), ...call });
 }
@@ -172,11 +196,8 @@ async function getReceipt(asking: Asking, address: { pack_id: string; line: numb
   return { receipt, bytes };
 }
 
-function reportQuestions(asking: Asking): Pick<Investigator, 'lag' | 'duplicates' | 'readVerification'> {
-  const query = ({ by, ...selection }: ReportSelection) => ({ ...wire(selection), by: by?.join(',') });
+function verification(asking: Asking): Pick<Investigator, 'readVerification'> {
   return {
-    lag: (selection = {}, call) => ask(asking, 'lag', { query: query(selection), ...call }),
-    duplicates: (selection = {}, call) => ask(asking, 'duplicates', { query: query(selection), ...call }),
     readVerification: (call) =>
       readPages(async (cursor) => {
         const page = await ask<VerifyPage>(asking, 'verify', { query: { cursor }, ...call });
@@ -185,7 +206,10 @@ function reportQuestions(asking: Asking): Pick<Investigator, 'lag' | 'duplicates
   };
 }
 
-type ValueQuestions = Pick<Investigator, 'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'simulate'>;
+type ValueQuestions = Pick<
+  Investigator,
+  'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'explainChange' | 'simulate'
+>;
 
 function valueQuestions(asking: Asking): ValueQuestions {
   return {
@@ -196,11 +220,17 @@ function valueQuestions(asking: Asking): ValueQuestions {
         const page = await ask<VersionPage>(asking, 'versions', { query: { ...wire(selection), cursor }, ...call });
         return { items: page.versions, next: page.next_cursor };
       }),
-    simulate: (aggregate, selection, call) => {
+    explainChange: (change, call) => ask(asking, 'explainChange', { query: wire(change), ...call }),
+    simulate: (aggregate, selection, call = {}) => {
       const bound = (time: Time | undefined) => (time === undefined ? undefined : parseTime(wireTime(time))?.epoch_ms);
       const startMs = bound(selection.start_time) ?? EPOCH_MS_MIN;
       const endMs = bound(selection.end_time) ?? EPOCH_MS_MAX + 1;
-      return foldEvents(aggregate, rawEvents(asking, selection, call), { startMs, endMs });
+      const { whatIf, limit = LIMITS.change_items_default, ...options } = call;
+      const asOf = formatEpochMs(bound(selection.as_of) ?? Date.now());
+      const deliveries = whatIf?.identity !== undefined || whatIf?.conflict !== undefined;
+      const events = rawEvents(asking, selection, { ...options, deliveries });
+      const trial = whatIf === undefined ? null : { whatIf, limit };
+      return foldEvents(aggregate, events, { range: { startMs, endMs, asOf }, trial });
     },
   };
 }

@@ -3,6 +3,12 @@ import { KitError, LIMITS, type RawEvent } from '@pik/schema';
 import { type Asking, type CallOptions, type Query, send } from './ask.ts';
 import { callError } from './connection.ts';
 
+/** How raw events are read. */
+export interface RawCallOptions extends CallOptions {
+  /** Their further receipts too, with their text: at most 100 of each event. */
+  readonly deliveries?: boolean | undefined;
+}
+
 type StreamLine = RawEvent & {
   end?: true;
   next_cursor?: string | null;
@@ -16,12 +22,13 @@ type StreamLine = RawEvent & {
 export async function* readRawEvents(
   asking: Asking,
   route: 'timeline' | 'selection',
-  { query, ...options }: CallOptions & { query: Query },
+  { query, deliveries, ...options }: RawCallOptions & { query: Query },
 ): AsyncGenerator<RawEvent> {
   let cursor: string | null | undefined;
   let limit = query.limit;
+  const include = deliveries === true ? 'deliveries' : 'body';
   do {
-    const question = { ...options, query: { ...query, limit, include: 'body', cursor: cursor ?? undefined } };
+    const question = { ...options, query: { ...query, limit, include, cursor: cursor ?? undefined } };
     let response: Response;
     try {
       response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }));

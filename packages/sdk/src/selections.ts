@@ -69,6 +69,39 @@ export interface ReportSelection {
   readonly include_imported?: boolean | undefined;
 }
 
+/** Which failures; the range is of receive times. */
+export interface FailuresSelection extends Omit<ReportSelection, 'basis' | 'include_imported'> {
+  /** Where the time before the range starts that failures are new against. Default: as long before as the range is. */
+  readonly baseline_from?: Time | undefined;
+}
+
+/** Which series are looked through for gaps, and by which calendar. */
+export interface GapsSelection extends Omit<ReportSelection, 'by'> {
+  /** Default: source and event type. */
+  readonly by?: readonly ('source' | 'event_type')[] | undefined;
+  /** One entity's events as the series. */
+  readonly entity_id?: string | undefined;
+  /** Windows of this metric and key that have events which no version holds; the range must be given. */
+  readonly metric?: string | undefined;
+  readonly key?: string | undefined;
+  /** Default: an hour. */
+  readonly grain?: 'minute' | 'hour' | 'day' | undefined;
+  /** Default: UTC. */
+  readonly time_zone?: string | undefined;
+  /** How often the series comes, in milliseconds, at most the grain. Without it that is learned. */
+  readonly cadence_ms?: number | undefined;
+  /** Gaps of the answer. Default and at most 10,000. */
+  readonly limit?: number | undefined;
+}
+
+/** Which event days; those that lie whole in the range. */
+export interface CompletenessSelection extends Omit<ReportSelection, 'by' | 'basis'> {
+  /** Default: nothing, all events of a day together. */
+  readonly by?: readonly ('source' | 'event_type')[] | undefined;
+  /** How long after its end a day counts as finally known, in milliseconds. Default: seven days. */
+  readonly closed_after_ms?: number | undefined;
+}
+
 /** Which event to explain. */
 export type EventSelection =
   | string
@@ -81,4 +114,16 @@ export interface RejectsSelection {
   readonly end_time?: Time | undefined;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
+}
+
+/** Which change of a value to explain. Without sides: from the version before the latest to the latest. */
+export interface ChangeSelection extends ValueSelection {
+  /** The number of a version, a receive time, or `now`. */
+  readonly from?: number | Time | undefined;
+  /** The same. Where only `from` is given: `now`. */
+  readonly to?: number | Time | undefined;
+  /** Events, and units, that are listed. Default 100, at most 1,000. */
+  readonly limit?: number | undefined;
+  /** `next_cursor` of the page before: the same answer with the next events and units. */
+  readonly cursor?: string | undefined;
 }

@@ -1,11 +1,14 @@
 import {
   type Aggregate,
-  type AggregateInput,
   aggregateKey,
+  type ChangeExplanation,
+  compareListed,
   formatEpochMs,
-  parseTime,
   type RawEvent,
 } from '@pik/schema';
+
+import { explainSimulated, type GatheredWindow } from './simulated-change.ts';
+import { epochMs, receiptsOf, type SimulatedInput, triedDefinition, tryInputs, type WhatIf } from './what-if.ts';
 
 /** A value that a definition gives over stored events. Nothing was written. */
 export interface SimulatedWindow {
@@ -21,70 +24,80 @@ export interface SimulatedWindow {
 
 /** What a definition gives over a selection. */
 export interface Simulation {
-  /** In order of key, then window. */
+  /** In order of key, then window; of what was tried, where something was. */
   readonly windows: readonly SimulatedWindow[];
   readonly events: number;
+  /** Why each window differs from what it is without what was tried; empty where nothing was tried. */
+  readonly changes: readonly ChangeExplanation[];
 }
 
-interface Gathered {
-  readonly key: string;
-  readonly start_ms: number;
-  readonly end_ms: number;
-  readonly inputs: AggregateInput[];
+/** Over what, and as of when, a simulation is made. */
+export interface SimulationRange {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Fixed-width UTC. */
+  readonly asOf: string;
+}
+
+/** What is tried, and how many events and units each change lists. */
+export interface Trial {
+  readonly whatIf: WhatIf;
+  readonly limit: number;
 }
 
 /** Folds raw events in this process: the same windows, order and functions as the processor's. Holds all of them. */
 export async function foldEvents(
   aggregate: Aggregate,
   events: AsyncIterable<RawEvent>,
-  range: { startMs: number; endMs: number },
+  { range, trial }: { range: SimulationRange; trial: Trial | null },
 ): Promise<Simulation> {
-  const gathered = new Map<string, Gathered>();
-  let count = 0;
+  const received: [SimulatedInput, ...SimulatedInput[]][] = [];
+  let cut = 0;
   for await (const event of events) {
-    count += 1;
-    const input = inputOf(event);
-    const key = aggregateKey(aggregate.group_by, input);
-    const window = aggregate.windows.at(parseTime(input.event_time)?.epoch_ms ?? 0);
-    const name = JSON.stringify([key, window.start_ms]);
-    const known = gathered.get(name);
-    if (known === undefined) gathered.set(name, { key, ...window, inputs: [input] });
-    else known.inputs.push(input);
+    received.push(receiptsOf(event));
+    if (event.deliveries_cut === true) cut += 1;
   }
-  const windows = [...gathered.values()].sort((a, b) =>
-    a.key < b.key ? -1 : a.key > b.key ? 1 : a.start_ms - b.start_ms,
-  );
-  const whole = ({ start_ms, end_ms }: Gathered) => range.startMs <= start_ms && end_ms <= range.endMs;
+  const tried = triedDefinition(aggregate, trial?.whatIf ?? {});
+  const { before, after, causes } = tryInputs(received, tried, trial?.whatIf ?? {});
+  const windows = gather(tried, after);
+  const whole = ({ start_ms, end_ms }: GatheredWindow) => range.startMs <= start_ms && end_ms <= range.endMs;
+  const changes =
+    trial === null
+      ? []
+      : explainSimulated(
+          { aggregate, tried, causes, range, cut, limit: trial.limit },
+          { before: gather(aggregate, before), after: windows },
+        );
   return {
-    windows: windows.map((window) => ({ ...simulated(aggregate, window), whole: whole(window) })),
-    events: count,
+    windows: windows.map((window) => ({ ...simulated(tried, window), whole: whole(window) })),
+    events: received.length,
+    changes,
   };
 }
 
-function simulated(aggregate: Aggregate, { key, start_ms, end_ms, inputs }: Gathered): Omit<SimulatedWindow, 'whole'> {
+/** The inputs by key and window, in order of key, then window. */
+function gather(aggregate: Aggregate, inputs: readonly SimulatedInput[]): GatheredWindow[] {
+  const gathered = new Map<string, GatheredWindow & { inputs: SimulatedInput[] }>();
+  for (const one of inputs) {
+    const key = aggregateKey(aggregate.group_by, one.input);
+    const window = aggregate.windows.at(epochMs(one.event_time));
+    const name = JSON.stringify([key, window.start_ms]);
+    const known = gathered.get(name);
+    if (known === undefined) gathered.set(name, { key, ...window, inputs: [one] });
+    else known.inputs.push(one);
+  }
+  for (const { inputs: own } of gathered.values()) own.sort(compareListed);
+  return [...gathered.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start_ms - b.start_ms));
+}
+
+function simulated(aggregate: Aggregate, window: GatheredWindow): Omit<SimulatedWindow, 'whole'> {
+  const { key, start_ms, end_ms, inputs } = window;
   return {
     metric: aggregate.metric,
     key,
     window_start: formatEpochMs(start_ms),
     window_end: formatEpochMs(end_ms),
-    value: aggregate.fold(inputs.sort(inOrder)),
+    value: aggregate.fold(inputs.map(({ input }) => input)),
     input_count: inputs.length,
   };
-}
-
-/** Order of event time, then id; fixed-width texts. */
-function inOrder(a: AggregateInput, b: AggregateInput): number {
-  const [one, other] = [a.event_time + a.event_id, b.event_time + b.event_id];
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-
-function inputOf({ body, ...event }: RawEvent): AggregateInput {
-  const { event_id, source, event_type, entity_id, event_time, received_at } = event;
-  return { event_id, source, event_type, entity_id, event_time, received_at, payload: payloadOf(body) };
-}
-
-/** The payload of a received text: under the kit's own name, or under that of CloudEvents. */
-function payloadOf(body: string): unknown {
-  const record = JSON.parse(body) as Record<string, unknown>;
-  return Object.hasOwn(record, 'specversion') && !Object.hasOwn(record, 'event_type') ? record.data : record.payload;
 }

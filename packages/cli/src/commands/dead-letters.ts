@@ -1,7 +1,6 @@
+import { counted, shortTime, tableText } from '@pik/render';
 import type { DeadLetter } from '@pik/schema';
-
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { counted, shortTime, table } from '../terminal.ts';
 
 /** What to do with dead letters. */
 export interface DeadLettersOptions extends GlobalOptions {
@@ -22,7 +21,7 @@ export async function deadLetters(options: DeadLettersOptions): Promise<boolean>
   print(options, found, () => {
     if (found.length === 0) return 'There are no dead letters.';
     const rows = found.map((d) => [shortTime(d.died_at), d.code, d.detail, d.receives, d.message_id]);
-    return table(['died', 'code', 'why', 'deliveries', 'message'], rows);
+    return tableText(['died', 'code', 'why', 'deliveries', 'message'], rows);
   });
   return found.length === 0;
 }

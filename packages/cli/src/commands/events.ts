@@ -1,7 +1,6 @@
+import { tableText } from '@pik/render';
 import { durationText, type EventView } from '@pik/schema';
-
 import { type GlobalOptions, investigator } from '../session.ts';
-import { table } from '../terminal.ts';
 
 /** Which events of an entity. */
 export interface EventsOptions extends GlobalOptions {
@@ -36,6 +35,6 @@ export async function events(options: EventsOptions): Promise<void> {
     e.event_id,
   ]);
   process.stdout.write(
-    `${table(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${found.length} events\n`,
+    `${tableText(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${found.length} events\n`,
   );
 }

@@ -1,7 +1,6 @@
+import { counted, printable, shortTime, tableText, valueText } from '@pik/render';
 import type { AggregateVersion } from '@pik/schema';
-
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { counted, printable, shortTime, table, valueText } from '../terminal.ts';
 
 /** Whose value. */
 export interface HistoryOptions extends GlobalOptions {
@@ -28,7 +27,7 @@ export async function history(options: HistoryOptions): Promise<void> {
       v.inputs_hash.slice(0, 12),
       v.trigger.replay_id,
     ]);
-    return table(['window', 'version', 'value', 'inputs', 'as of', '', 'inputs hash', 'replay'], rows);
+    return tableText(['window', 'version', 'value', 'inputs', 'as of', '', 'inputs hash', 'replay'], rows);
   });
 }
 

@@ -1,9 +1,9 @@
+import { tableText } from '@pik/render';
 import { KitError, type WireEvent } from '@pik/schema';
 import { createProducer, type EmitResult, type Producer } from '@pik/sdk';
-
 import { openLines } from '../read-lines.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
-import { createProgress, table } from '../terminal.ts';
+import { createProgress } from '../terminal.ts';
 
 /** Sends the events of a file through the producer, as a service would; true when every one of them was taken. */
 export async function ingestFile(file: string, options: GlobalOptions): Promise<boolean> {
@@ -28,7 +28,7 @@ export async function ingestFile(file: string, options: GlobalOptions): Promise<
   } finally {
     progress.stop();
   }
-  print(options, { counts, ...producer.stats() }, () => table(['result', 'events'], Object.entries(counts)));
+  print(options, { counts, ...producer.stats() }, () => tableText(['result', 'events'], Object.entries(counts)));
   return !('REJECTED' in counts) && !('UNDELIVERED' in counts);
 }
 

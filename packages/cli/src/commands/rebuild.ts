@@ -1,8 +1,8 @@
 import { createContext, rebuildIndex, restoreHistory } from '@pik/handlers';
 import { openLocalRebuild } from '@pik/handlers/local';
-
+import { counted, grouped, tableText } from '@pik/render';
 import { print } from '../session.ts';
-import { counted, createProgress, grouped, table } from '../terminal.ts';
+import { createProgress } from '../terminal.ts';
 
 /** Which directory. */
 export interface RebuildOptions {
@@ -34,7 +34,7 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
       else
         lines.push(
           `${differing.length} verdicts differ from what was answered:`,
-          table(
+          tableText(
             ['pack', 'line', 'answered', 'now'],
             differing.slice(0, NAMED_MAX).map((d) => [d.pack_id, d.line, d.answered, d.now]),
           ),

@@ -1,7 +1,6 @@
+import { tableText } from '@pik/render';
 import type { Reject } from '@pik/sdk/investigator';
-
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { table } from '../terminal.ts';
 
 /** Which rejected receipts. */
 export interface RejectsOptions extends GlobalOptions {
@@ -33,6 +32,6 @@ export async function rejects(options: RejectsOptions): Promise<void> {
     `${r.pack_id}/${r.line}`,
   ]);
   print(options, found, () =>
-    found.length === 0 ? 'Nothing was rejected.' : table(['received', 'code', 'why', 'series', 'receipt'], rows),
+    found.length === 0 ? 'Nothing was rejected.' : tableText(['received', 'code', 'why', 'series', 'receipt'], rows),
   );
 }

@@ -1,8 +1,8 @@
+import { counted, grouped, printable, shortTime, tableText, valueText } from '@pik/render';
 import { durationText, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
 import type { Investigator, ListedReplay, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
-
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { counted, createProgress, grouped, printable, shortTime, table, valueText } from '../terminal.ts';
+import { createProgress } from '../terminal.ts';
 
 /** Which past events to send again, or which replay to go on with or to end. */
 export interface ReplayOptions extends GlobalOptions {
@@ -122,7 +122,7 @@ function planText(plan: ReplayPlan): string {
   );
   if (told.length > 0)
     lines.push(
-      table(['metric', 'key', 'window', 'current', 'predicted', ''], told.slice(0, WINDOWS_SHOWN).map(windowRow)),
+      tableText(['metric', 'key', 'window', 'current', 'predicted', ''], told.slice(0, WINDOWS_SHOWN).map(windowRow)),
     );
   if (told.length > WINDOWS_SHOWN) lines.push(`and ${grouped(told.length - WINDOWS_SHOWN)} more; --json has all`);
   for (const note of plan.notes) lines.push(printable(note));
@@ -159,6 +159,6 @@ export async function replays(options: GlobalOptions & { limit: string }): Promi
       r.ended_at === null ? '' : durationText(Date.parse(r.ended_at) - Date.parse(r.requested_at)),
       r.replay_id,
     ]);
-    return table(['requested', 'status', 'sent', 'by', 'why', 'took', 'replay'], rows);
+    return tableText(['requested', 'status', 'sent', 'by', 'why', 'took', 'replay'], rows);
   });
 }

@@ -1,109 +1,33 @@
-import { type DuplicatesReport, durationText, type LagReport } from '@pik/schema';
+import { duplicatesView, lagView } from '@pik/render';
 import type { ReportSelection } from '@pik/sdk/investigator';
 
-import { type GlobalOptions, investigator, print } from '../session.ts';
-import { type Cell, percent, table } from '../terminal.ts';
+import { investigator } from '../session.ts';
+import { draws, show } from '../show.ts';
+import { type ReportOptions, selection } from './report-options.ts';
 
-/** What a report covers, as options of a command. */
-export interface ReportOptions extends GlobalOptions {
-  readonly from?: string;
-  readonly to?: string;
-  readonly asOf?: string;
-  readonly source?: string;
-  readonly type?: string;
-  readonly basis?: 'event' | 'received';
-  readonly by?: string;
-  readonly includeImported?: boolean;
+/** Where is data delayed? A picture is a heat map by source and time, unless other groups are asked for. */
+export async function lag(options: ReportOptions & { lateOverMs?: string; worst?: string }): Promise<void> {
+  const late_over_ms = options.lateOverMs === undefined ? undefined : Number(options.lateOverMs);
+  const asked = selection(options);
+  const report = await investigator(options).lag({
+    ...asked,
+    ...(draws(options) && asked.by === undefined ? { by: ['source', grainOf(options)] } : {}),
+    late_over_ms,
+    worst: options.worst === undefined ? undefined : Number(options.worst),
+  });
+  await show(options, report, lagView);
 }
 
-/** Groups shown to a person; `--json` has all. */
-const ROWS_MAX = 40;
+/** Hours of up to so many days are told apart in a picture. */
+const HOURS_DAYS_MAX = 14;
 
-/** Where is data delayed? */
-export async function lag(options: ReportOptions & { lateOverMs?: string }): Promise<void> {
-  const late_over_ms = options.lateOverMs === undefined ? undefined : Number(options.lateOverMs);
-  const report = await investigator(options).lag({ ...selection(options), late_over_ms });
-  print(options, report, () => lagText(report));
+function grainOf({ from, to }: ReportOptions): NonNullable<ReportSelection['by']>[number] {
+  const days = from === undefined || to === undefined ? Number.NaN : (Date.parse(to) - Date.parse(from)) / 86_400_000;
+  return days <= HOURS_DAYS_MAX ? 'hour' : 'day';
 }
 
 /** What came more than once? */
 export async function duplicates(options: ReportOptions): Promise<void> {
   const report = await investigator(options).duplicates(selection(options));
-  print(options, report, () => duplicatesText(report));
-}
-
-function selection(options: ReportOptions): ReportSelection {
-  return {
-    start_time: options.from,
-    end_time: options.to,
-    as_of: options.asOf,
-    source: options.source,
-    event_type: options.type,
-    basis: options.basis,
-    by: options.by?.split(',') as ReportSelection['by'],
-    include_imported: options.includeImported,
-  };
-}
-
-/** A lag report for a person. */
-export function lagText(report: LagReport): string {
-  if (report.total === null) return withImportHint('No first arrivals in this range.', report);
-  const row = (name: string, f: NonNullable<LagReport['total']>): Cell[] => [
-    name,
-    f.count,
-    durationText(f.p50_ms),
-    durationText(f.p90_ms),
-    durationText(f.p99_ms),
-    durationText(f.max_ms),
-    f.late_count,
-    f.future_count,
-    percent(f.delay_share),
-  ];
-  const rows = report.groups.slice(0, ROWS_MAX).map(({ group, figures }) => row(groupName(group), figures));
-  const head = [
-    '',
-    'events',
-    'p50',
-    'p90',
-    'p99',
-    'max',
-    `over ${durationText(report.late_over_ms)}`,
-    'future',
-    'of all delay',
-  ];
-  return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
-}
-
-/** A duplicates report for a person. */
-export function duplicatesText(report: DuplicatesReport): string {
-  if (report.total === null) return withImportHint('No receipts in this range.', report);
-  const row = (name: string, f: NonNullable<DuplicatesReport['total']>): Cell[] => [
-    name,
-    f.receipts,
-    f.events,
-    f.duplicates,
-    f.conflicts,
-    f.entities,
-    percent(f.repeat_share),
-    f.delay_p50_ms === null ? null : durationText(f.delay_p50_ms),
-  ];
-  const rows = report.groups.slice(0, ROWS_MAX).map(({ group, figures }) => row(groupName(group), figures));
-  const head = ['', 'receipts', 'events', 'duplicates', 'conflicts', 'entities', 'repeats', 'p50 after first'];
-  return [table(head, [...rows, row('all', report.total)]), ...more(report)].join('\n');
-}
-
-function groupName(group: Readonly<Record<string, string | undefined>>): string {
-  return Object.values(group).join(' ');
-}
-
-function more(report: { groups: readonly unknown[]; notes: readonly string[] }): string[] {
-  const hidden = report.groups.length - ROWS_MAX;
-  return [
-    ...(hidden > 0 ? [`and ${hidden} more groups (--json has all)`] : []),
-    ...report.notes.map((note) => `note: ${note}`),
-  ];
-}
-
-function withImportHint(text: string, { range }: Pick<LagReport, 'range'>): string {
-  return range.include_imported ? text : `${text} Imported events count only with --include-imported.`;
+  await show(options, report, duplicatesView);
 }

@@ -1,9 +1,9 @@
+import { grouped, printable, tableText } from '@pik/render';
 import { type IngestResult, KitError } from '@pik/schema';
 import { createRecordSender } from '@pik/sdk';
-
 import { openLines } from '../read-lines.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
-import { createProgress, grouped, printable, table } from '../terminal.ts';
+import { createProgress } from '../terminal.ts';
 
 /** How a file is sent. */
 export interface SendFileOptions extends GlobalOptions {
@@ -104,12 +104,12 @@ function summary({ counts, rejected }: Totals, tookMs: number): string {
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   const lines = [
     `${grouped(total)} records in ${(tookMs / 1000).toFixed(1)} s`,
-    table(['outcome', 'records'], Object.entries(counts)),
+    tableText(['outcome', 'records'], Object.entries(counts)),
   ];
   if (rejected.length > 0)
     lines.push(
       'first rejections:',
-      table(
+      tableText(
         ['record', 'code', 'why'],
         rejected.map((r) => [r.line, r.code, printable(r.detail)]),
       ),

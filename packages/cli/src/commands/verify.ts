@@ -1,7 +1,7 @@
+import { counted, grouped, printable, tableText } from '@pik/render';
 import type { VerifyPage } from '@pik/schema';
-
 import { type GlobalOptions, investigator, print } from '../session.ts';
-import { counted, createProgress, grouped, printable, table } from '../terminal.ts';
+import { createProgress } from '../terminal.ts';
 
 /** What a whole verification found. */
 interface Verification {
@@ -42,7 +42,7 @@ function verificationText(
   else
     lines.push(
       `${faults.length} faults:`,
-      table(
+      tableText(
         ['code', 'what', 'where'],
         faults.map((f) => [f.code, f.text, printable(placeOf(f))]),
       ),

@@ -6,6 +6,7 @@ import {
   type IdentityRule,
   type Instant,
   LIMITS,
+  type ReceiptAddress,
   sha256Hex,
   textHash,
 } from '@pik/schema';
@@ -56,6 +57,8 @@ export interface Arrival {
   readonly source: string | null;
   readonly event_type: string | null;
   readonly producer: ProducerStamp | null;
+  /** The rejected receipt that was sent again as this one. */
+  readonly reingest_of?: ReceiptAddress;
 }
 
 /** What does not lie in the bytes: when the request came, and whether records claim a receive time of their own. */

@@ -81,6 +81,17 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
+  /** How many bytes were read. */
+  get position(): number {
+    return this.#at;
+  }
+
+  /** Passes over bytes that nobody asked for. */
+  skip(length: number): void {
+    if (this.#at + length > this.#bytes.length) throw new RangeError('the bytes end too early');
+    this.#at += length;
+  }
+
   raw(length: number): Uint8Array {
     if (this.#at + length > this.#bytes.length) throw new RangeError('the bytes end too early');
     this.#at += length;

@@ -34,13 +34,13 @@ export function createHistogram(): Histogram {
   };
 }
 
-/** Counts one value. */
-export function addTo(histogram: Histogram, value: number): void {
+/** Counts a value, or as many equal ones. */
+export function addTo(histogram: Histogram, value: number, count = 1): void {
   const bucket = bucketOf(value);
-  histogram.buckets.set(bucket, (histogram.buckets.get(bucket) ?? 0) + 1);
-  histogram.count += 1;
-  histogram.sum += value;
-  if (value > 0) histogram.delay += value;
+  histogram.buckets.set(bucket, (histogram.buckets.get(bucket) ?? 0) + count);
+  histogram.count += count;
+  histogram.sum += value * count;
+  if (value > 0) histogram.delay += value * count;
   if (value < histogram.min) histogram.min = value;
   if (value > histogram.max) histogram.max = value;
 }

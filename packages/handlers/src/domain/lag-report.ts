@@ -1,7 +1,8 @@
 import { type LagFigures, LIMITS } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
-import { createGroups, type Groups } from './groups.ts';
+import { clockFault } from './clock-faults.ts';
+import { compareNames, createGroups, type Groups } from './groups.ts';
 import {
   addTo,
   countOver,
@@ -11,14 +12,16 @@ import {
   mergeInto,
   quantile,
 } from './histogram.ts';
-import { coverageOf, groupOf, isInScope, type ReportScope } from './report-scope.ts';
-import type { SliceEntry } from './slice-codec.ts';
+import { coverageOf, groupOf, type ReportScope } from './report-scope.ts';
+import type { ScannedEntry } from './slice-codec.ts';
 
 /** What is gathered of one group. */
 interface LagTally {
   readonly histogram: Histogram;
   late: number;
   future: number;
+  /** The lowest lag of each event day. */
+  readonly floors: Map<number, number>;
 }
 
 /** A lag report in the making. */
@@ -32,7 +35,7 @@ export interface LagTallies {
 /** Lags of at most this are in the future beyond tolerance: whole milliseconds, strictly below. */
 const NOT_FUTURE_FROM = -LIMITS.future_tolerance_ms;
 
-const createTally = (): LagTally => ({ histogram: createHistogram(), late: 0, future: 0 });
+const createTally = (): LagTally => ({ histogram: createHistogram(), late: 0, future: 0, floors: new Map() });
 
 /** An empty lag report. */
 export function createLagTallies(scope: ReportScope, lateOverMs: number, groupsMax: number): LagTallies {
@@ -56,29 +59,40 @@ export function addSlice(tallies: LagTallies, slice: SliceRow): boolean {
     mergeInto(tally.histogram, histogram);
     tally.late += late.count;
     tally.future += histogram.count - notFuture.count;
+    lowerFloor(tally, slice.event_day, histogram.min);
   }
   return true;
 }
 
-/** Adds the first arrivals among a slice's receipts, each by itself. */
-export function addEntries(tallies: LagTallies, slice: SliceRow, entries: readonly SliceEntry[]): void {
-  for (const entry of entries) {
-    if (entry.outcome !== 'ACCEPTED' || !isInScope(entry, tallies.scope)) continue;
-    const lag = entry.received_ms - entry.event_ms;
-    for (const tally of [tallies.total, tallies.groups.of(groupOf(slice, tallies.scope, entry))]) {
-      if (tally === null) continue;
-      addTo(tally.histogram, lag);
-      if (lag > tallies.lateOverMs) tally.late += 1;
-      if (lag < NOT_FUTURE_FROM) tally.future += 1;
-    }
+/** Adds a first arrival that lies in the scope, by itself. */
+export function addArrival(tallies: LagTallies, slice: SliceRow, entry: ScannedEntry): void {
+  const lag = entry.received_ms - entry.event_ms;
+  for (const tally of [tallies.total, tallies.groups.of(groupOf(slice, tallies.scope, entry))]) {
+    if (tally === null) continue;
+    addTo(tally.histogram, lag);
+    if (lag > tallies.lateOverMs) tally.late += 1;
+    if (lag < NOT_FUTURE_FROM) tally.future += 1;
+    lowerFloor(tally, slice.event_day, lag);
   }
+}
+
+function lowerFloor({ floors }: LagTally, day: number, lag: number): void {
+  const known = floors.get(day);
+  if (known === undefined || lag < known) floors.set(day, lag);
 }
 
 /** The figures of all, null without any event, and those of each group: the largest share of the delay first. */
 export function lagFigures(tallies: LagTallies) {
   const { total, groups } = tallies;
-  const ranked = groups.entries().map(([group, tally]) => ({ group, figures: figuresOf(tally, total) }));
-  ranked.sort((a, b) => b.figures.delay_share - a.figures.delay_share || b.figures.count - a.figures.count);
+  const ranked = groups.entries().map(([group, tally]) => ({
+    group,
+    figures: figuresOf(tally, total),
+    fault: clockFault({ lags: tally.histogram, floors: tally.floors }),
+  }));
+  ranked.sort((a, b) => {
+    const [left, right] = [a.figures, b.figures];
+    return right.delay_share - left.delay_share || right.count - left.count || compareNames(a.group, b.group);
+  });
   return { total: total.histogram.count === 0 ? null : figuresOf(total, total), groups: ranked };
 }
 

@@ -46,7 +46,7 @@ function isOneGroup(slice: SliceRow, { by, basis }: ReportScope): boolean {
 }
 
 /** Whether one receipt of a slice lies in the scope. */
-export function isInScope(entry: SliceEntry, scope: ReportScope): boolean {
+export function isInScope(entry: Pick<SliceEntry, 'event_ms' | 'received_ms'>, scope: ReportScope): boolean {
   const time = scope.basis === 'event' ? entry.event_ms : entry.received_ms;
   return time >= scope.fromMs && time < scope.toMs && entry.received_ms <= scope.asOfMs;
 }
@@ -60,17 +60,26 @@ export interface GroupName {
 }
 
 /** The group of a slice, or of one receipt in it at its own time. */
-export function groupOf(slice: SliceRow, scope: ReportScope, entry?: SliceEntry): GroupName {
+export function groupOf(
+  slice: SliceRow,
+  scope: ReportScope,
+  entry?: Pick<SliceEntry, 'event_ms' | 'received_ms'>,
+): GroupName {
   const name: GroupName = {};
   const wholeMs = scope.basis === 'event' ? slice.event_day * MS_PER_DAY : slice.received_min_ms;
   const timeMs = entry === undefined ? wholeMs : scope.basis === 'event' ? entry.event_ms : entry.received_ms;
   for (const dimension of scope.by) {
     if (dimension === 'source') name.source = slice.source;
     else if (dimension === 'event_type') name.event_type = slice.event_type;
-    else if (dimension === 'day') name.day = dayFromNumber(Math.floor(timeMs / MS_PER_DAY));
-    else name.hour = `${formatEpochMs(timeMs).slice(0, 13)}:00Z`;
+    else name[dimension] = timeGroup(dimension, timeMs);
   }
   return name;
+}
+
+/** The day or hour of a time in UTC, as groups are named by it. */
+export function timeGroup(dimension: 'day' | 'hour', timeMs: number): string {
+  if (dimension === 'day') return dayFromNumber(Math.floor(timeMs / MS_PER_DAY));
+  return `${formatEpochMs(timeMs).slice(0, 13)}:00Z`;
 }
 
 /** The days of event time that can hold what the scope covers. */

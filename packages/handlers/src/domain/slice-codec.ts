@@ -94,3 +94,58 @@ function hexText(bytes: Uint8Array): string {
   }
   return new TextDecoder('latin1').decode(codes);
 }
+
+/** What of a receipt is read in a walk over many; one object that the next receipt overwrites. */
+export interface ScannedEntry {
+  outcome: SliceEntry['outcome'];
+  event_ms: number;
+  received_ms: number;
+  line: number;
+  sent_ms: number | null;
+  first_received_ms: number | null;
+  /** Where its id lies in the bytes, for `idAt` and `entityAt`. */
+  idAt: number;
+}
+
+/**
+ * Walks over the packed form without making texts of ids and hashes: some ten times faster than `decodeEntries`. Throws
+ * a RangeError where the bytes are not of that form.
+ */
+export function scanEntries(bytes: Uint8Array, visit: (entry: ScannedEntry) => void): void {
+  const input = new ByteReader(bytes);
+  if (input.uint() !== VERSION) throw new RangeError('a slice of an unknown version');
+  const entry: ScannedEntry = {
+    outcome: 'ACCEPTED',
+    event_ms: 0,
+    received_ms: 0,
+    line: 0,
+    sent_ms: null,
+    first_received_ms: null,
+    idAt: 0,
+  };
+  while (!input.atEnd) {
+    const bits = input.uint();
+    entry.idAt = input.position;
+    input.skip(ID_BYTES + HASH_BYTES);
+    entry.event_ms += input.int();
+    input.uint();
+    entry.received_ms += input.int();
+    entry.line += input.uint();
+    entry.sent_ms = (bits & HAS_SENT) === 0 ? null : entry.received_ms + input.int();
+    entry.first_received_ms = (bits & HAS_FIRST) === 0 ? null : entry.received_ms + input.int();
+    entry.outcome = OUTCOMES[bits & 3] as SliceEntry['outcome'];
+    visit(entry);
+  }
+}
+
+/** The id of a scanned receipt. */
+export function idAt(bytes: Uint8Array, at: number): string {
+  return encodeBase32Hex(bytes.subarray(at, at + ID_BYTES));
+}
+
+/** The first 52 of the 64 bits that all ids of an entity share, as a number: cheap to count by. */
+export function entityAt(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (let i = 0; i < 6; i++) value = value * 256 + (bytes[at + i] as number);
+  return value * 16 + ((bytes[at + 6] as number) >> 4);
+}

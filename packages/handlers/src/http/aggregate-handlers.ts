@@ -32,9 +32,9 @@ export const listVersions: Handler<'versions', InvestigatePipeline> = async ({ p
 /** `GET /selection`. */
 export const select: Handler<'selection', InvestigatePipeline> = async ({ pipeline }, { query }) => {
   const selection = selectionQuery(query);
-  return query.include === 'body'
-    ? ndjson(pipeline.selectRawEvents(selection))
-    : json(await pipeline.selectEvents(selection));
+  const { include } = query;
+  if (include === undefined) return json(await pipeline.selectEvents(selection));
+  return ndjson(pipeline.selectRawEvents(selection, { deliveries: include === 'deliveries' }));
 };
 
 function selectionQuery(query: QueryOf<'selection'>): SelectionQuery {

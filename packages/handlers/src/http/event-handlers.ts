@@ -66,5 +66,7 @@ export const readTimeline: Handler<'timeline', InvestigatePipeline> = async ({ p
     limit: query.limit ?? LIMITS.page_items_default,
     cursor: query.cursor ?? null,
   };
-  return query.include === 'body' ? ndjson(pipeline.rawEvents(page)) : json(await pipeline.timeline(page));
+  const { include } = query;
+  if (include === undefined) return json(await pipeline.timeline(page));
+  return ndjson(pipeline.rawEvents(page, { deliveries: include === 'deliveries' }));
 };

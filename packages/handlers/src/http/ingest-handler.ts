@@ -4,6 +4,7 @@ import type { IngestAnswer, IngestPipeline, IngestRequest } from '../pipeline.ts
 import { json } from './answer.ts';
 import { readBody } from './body.ts';
 import type { Answer, Call, Handler, Handlers } from './call.ts';
+import { readJsonBody } from './json-body.ts';
 import { bodyForm } from './media-type.ts';
 import { problem } from './problem.ts';
 
@@ -30,10 +31,23 @@ function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, Ingest
   };
 }
 
+/** `POST /rejects/reingest`: what was rejected comes in again, so it arrives as any request of events does. */
+const reingest: Handler<'reingest', IngestPipeline> = async ({ pipeline }, call) => {
+  const done = pipeline.arriving(call.receivedMs);
+  try {
+    const { body, wireBytes } = await readJsonBody('reingest', call.request);
+    call.notes.bytes_in = wireBytes;
+    return json(await pipeline.reingest(body, call));
+  } finally {
+    done();
+  }
+};
+
 /** What answers the routes that write events. */
 export const INGEST_HANDLERS = {
   ingest: ingestHandler('live'),
   import: ingestHandler('import'),
+  reingest,
 } satisfies Handlers<IngestPipeline>;
 
 function answerOf({ results, counts, single }: IngestAnswer, call: Call<IngestRoute>): Answer {

@@ -4,11 +4,20 @@ import type { InvestigatePipeline } from '../pipeline.ts';
 import { compute, listMetrics, listVersions, select } from './aggregate-handlers.ts';
 import { json } from './answer.ts';
 import type { Handlers } from './call.ts';
+import { explainChange } from './change-handlers.ts';
 import { explainByFields, explainById, readReceipt, readTimeline } from './event-handlers.ts';
 import { homePage } from './home.ts';
 import { openApiText } from './openapi.ts';
 import { getReplay, listReplays } from './replay-handlers.ts';
-import { listRejects, reportDuplicates, reportLag, verifyHour } from './report-handlers.ts';
+import {
+  listRejects,
+  reportCompleteness,
+  reportDuplicates,
+  reportFailures,
+  reportGaps,
+  reportLag,
+  verifyHour,
+} from './report-handlers.ts';
 
 /** What answers the routes that write nothing. */
 export const INVESTIGATE_HANDLERS = {
@@ -21,10 +30,14 @@ export const INVESTIGATE_HANDLERS = {
   metricList: listMetrics,
   compute,
   versions: listVersions,
+  explainChange,
   replays: listReplays,
   replayById: getReplay,
   lag: reportLag,
   duplicates: reportDuplicates,
+  completeness: reportCompleteness,
+  failures: reportFailures,
+  gaps: reportGaps,
   rejects: listRejects,
   verify: verifyHour,
   healthz: async ({ pipeline }) => {

@@ -5,7 +5,7 @@ import { bodyForm } from './media-type.ts';
 import { type Issue, invalid, ruleOf } from './query.ts';
 
 /** The routes that take one JSON object which is no event. */
-export type JsonRoute = 'replay' | 'redrive';
+export type JsonRoute = 'replay' | 'redrive' | 'reingest';
 
 /** The body of such a route after its schema. */
 export type JsonBodyOf<N extends JsonRoute> = (typeof ROUTES)[N]['body']['_zod']['output'];

@@ -1,9 +1,10 @@
-import { LIMITS } from '@pik/schema';
+import { createWindows, KitError, LIMITS } from '@pik/schema';
 
-import type { InvestigatePipeline, ReportQuery } from '../pipeline.ts';
+import type { GapsQuery, InvestigatePipeline, ReportQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
-import { readAsOf, readRangeMs } from './query-time.ts';
+import { invalid } from './query.ts';
+import { readAsOf, readInstant, readRangeMs } from './query-time.ts';
 
 /** "Late" unless the caller says otherwise. */
 const LATE_OVER_MS_DEFAULT = 2 * 60 * 60 * 1000;
@@ -13,13 +14,19 @@ const BY_DEFAULT: ReportQuery['by'] = ['source', 'event_type'];
 
 /** `GET /reports/lag`. */
 export const reportLag: Handler<'lag', InvestigatePipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.lag({ ...reportQuery(query), lateOverMs: query.late_over_ms ?? LATE_OVER_MS_DEFAULT }));
+  json(
+    await pipeline.lag({
+      ...reportQuery(query),
+      lateOverMs: query.late_over_ms ?? LATE_OVER_MS_DEFAULT,
+      worstMax: query.worst,
+    }),
+  );
 
 /** `GET /reports/duplicates`. */
 export const reportDuplicates: Handler<'duplicates', InvestigatePipeline> = async ({ pipeline }, { query }) =>
   json(await pipeline.duplicates(reportQuery(query)));
 
-function reportQuery(query: QueryOf<'duplicates'>): ReportQuery {
+function reportQuery(query: Partial<QueryOf<'duplicates'>>): ReportQuery {
   return {
     ...readRangeMs(query),
     asOfMs: readAsOf(query),
@@ -30,6 +37,76 @@ function reportQuery(query: QueryOf<'duplicates'>): ReportQuery {
     includeImported: query.include_imported ?? false,
     groupsMax: query.limit ?? LIMITS.report_groups_max,
   };
+}
+
+/** A day counts as finally known a week after its end, unless the caller says otherwise. */
+const CLOSED_AFTER_MS_DEFAULT = 7 * 24 * 60 * 60 * 1000;
+
+/** `GET /reports/completeness`. */
+export const reportCompleteness: Handler<'completeness', InvestigatePipeline> = async ({ pipeline }, { query }) =>
+  json(
+    await pipeline.completeness({
+      ...readRangeMs(query),
+      asOfMs: readAsOf(query),
+      source: query.source,
+      event_type: query.event_type,
+      by: query.by ?? [],
+      includeImported: query.include_imported ?? false,
+      groupsMax: query.limit ?? LIMITS.report_groups_max,
+      closedAfterMs: query.closed_after_ms ?? CLOSED_AFTER_MS_DEFAULT,
+    }),
+  );
+
+/** `GET /reports/failures`. */
+export const reportFailures: Handler<'failures', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+  const baseline = readInstant('baseline_from', query.baseline_from);
+  const range = readRangeMs(query);
+  if (baseline !== null && (range.fromMs === null || baseline.epoch_ms >= range.fromMs))
+    throw invalid('baseline_from', 'must lie before start_time, which is required with it');
+  const { basis, includeImported, ...report } = reportQuery(query);
+  return json(await pipeline.failures({ ...report, baselineFromMs: baseline?.epoch_ms ?? null }));
+};
+
+/** `GET /reports/gaps`. */
+export const reportGaps: Handler<'gaps', InvestigatePipeline> = async ({ pipeline }, { query }) =>
+  json(await pipeline.gaps(gapsQuery(query)));
+
+const GRAIN_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+
+function gapsQuery(query: QueryOf<'gaps'>): GapsQuery {
+  const { grain = 'hour', time_zone = 'UTC', cadence_ms } = query;
+  if (cadence_ms !== undefined && cadence_ms > GRAIN_MS[grain]) throw invalid('cadence_ms', 'is longer than the grain');
+  checkZone(time_zone);
+  if (query.metric !== undefined) {
+    if (query.key === undefined) throw invalid('key', 'is required together with metric');
+    if (query.start_time === undefined || query.end_time === undefined)
+      throw invalid('start_time', 'and end_time are required together with metric');
+  } else if (query.key !== undefined) throw invalid('key', 'is used together with metric only');
+  return {
+    ...readRangeMs(query),
+    asOfMs: readAsOf(query),
+    source: query.source,
+    event_type: query.event_type,
+    entity_id: query.entity_id,
+    metric: query.metric,
+    key: query.key,
+    basis: query.basis ?? 'event',
+    by: query.by ?? ['source', 'event_type'],
+    includeImported: query.include_imported ?? false,
+    grain,
+    timeZone: time_zone,
+    cadenceMs: cadence_ms ?? null,
+    gapsMax: query.limit ?? LIMITS.report_gaps_max,
+  };
+}
+
+function checkZone(timeZone: string): void {
+  try {
+    createWindows('day', timeZone);
+  } catch (error) {
+    if (KitError.is(error)) throw invalid('time_zone', 'is not a time zone that this server knows');
+    throw error;
+  }
 }
 
 /** `GET /rejects`. */

@@ -7,6 +7,7 @@ import {
   MS_PER_DAY,
   MS_PER_HOUR,
   parseTime,
+  type ReceiptAddress,
 } from '@pik/schema';
 
 import { type BytesCheck, conflictFinding, explainFound, explainMissing } from '../domain/explain.ts';
@@ -41,7 +42,7 @@ export async function explainEvent(
   const read = createPackReader(context);
   const rows = await context.backend.index.getDeliveries(row.event_id);
   const deliveries = rows.filter(({ received_ms }) => received_ms <= asOfMs);
-  const { bytes, payload } = await checkBytes(read, row);
+  const { bytes, payload, original = null } = await checkBytes(read, row);
   const history = await eventHistory(context, row, asOfMs);
   return explainFound({
     row,
@@ -52,7 +53,12 @@ export async function explainEvent(
     seriesLags: await seriesLags(context, row, asOfMs),
     versions: history.versions,
     replays: history.replays,
-    findings: [...findings, ...(await conflictFindings(read, payload, deliveries)), ...history.findings],
+    findings: [
+      ...findings,
+      ...sentAgain(original),
+      ...(await conflictFindings(read, payload, deliveries)),
+      ...history.findings,
+    ],
   });
 }
 
@@ -100,8 +106,22 @@ async function findByTime(
   return { row: nearest, eventId: nearest.event_id, findings: [{ code: 'NEAREST_OF_SEVERAL', text, evidence }] };
 }
 
+interface Checked {
+  readonly bytes: BytesCheck;
+  readonly payload: object | null;
+  /** The rejected receipt that was sent again as this one. */
+  readonly original?: ReceiptAddress | null;
+}
+
+function sentAgain(original: ReceiptAddress | null): Finding[] {
+  if (original === null) return [];
+  const { pack_id, line } = original;
+  const text = 'Its first receipt is a rejected one that was sent again after a fix; the original is kept.';
+  return [{ code: 'SENT_AGAIN', text, evidence: [{ pack_id, line }] }];
+}
+
 /** Reads the bytes again and derives the event from them anew: they are still the event, or it is said how they differ. */
-async function checkBytes(read: PackReader, row: EventRow): Promise<{ bytes: BytesCheck; payload: object | null }> {
+async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
   try {
     const envelope = (await read(row.pack_id))[row.line];
     if (envelope === undefined)
@@ -117,6 +137,7 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<{ bytes: Byt
     return {
       bytes: { state: 'OK', text: 'Read again now: identity and payload hash agree.', body },
       payload: event.payload,
+      original: envelope.reingest_of ?? null,
     };
   } catch (error) {
     if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;

@@ -21,7 +21,7 @@ export async function foldWindow(
   aggregate: Aggregate,
   inputs: readonly WindowInput[],
 ): Promise<string> {
-  if (aggregate.reads_payload) return fold(aggregate, inputs, createPayloadReader(context));
+  if (aggregate.reads_payload) return fold(aggregate, inputs, withPayload(context));
   return (await foldUnnamed(aggregate, inputs)) ?? fold(aggregate, inputs, withoutPayload(context));
 }
 
@@ -101,6 +101,11 @@ function unnamedInput(input: WindowInput, ask: () => never): AggregateInput {
     received_at: formatEpochMs(input.received_ms),
     payload: null,
   };
+}
+
+function withPayload(context: Context): ReadInputs {
+  const read = createPayloadReader(context);
+  return (inputs, take) => read(inputs, (input, rest) => take(aggregateInput(input, rest)));
 }
 
 /** Slices do not name entities: where an entry does not say it, the event's own row does. */

@@ -25,6 +25,15 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
   const { single, unreadable } = split;
   if (arrivals.length === 0) return { results: [], counts: {}, single, unreadable };
   if (request.dryRun) return { ...answer(arrivals, await rehearse(context, arrivals), null), single, unreadable };
+  return { ...(await keepAndAdmit(context, arrivals, request)), single, unreadable };
+}
+
+/** Makes arrivals durable as one pack, and gives each its outcome: the one way into log and index. */
+export async function keepAndAdmit(
+  context: Context,
+  arrivals: readonly Arrival[],
+  request: Pick<IngestRequest, 'mode' | 'receivedMs' | 'requestId' | 'principal'>,
+): Promise<{ results: IngestResult[]; counts: Partial<Record<Status, number>> }> {
   // Asked before the append, so that retries during an outage of the index do not pile up packs.
   await context.backend.index.ping();
   const packId = context.newId();
@@ -32,7 +41,7 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
   context.inFlight.hold(packId, request.receivedMs);
   const pack = await appendPack(context, arrivals, { ...request, packId, imported: request.mode === 'import' });
   const { verdicts } = await admitArrivals(context, arrivals, pack);
-  return { ...answer(arrivals, verdicts, pack), single, unreadable };
+  return answer(arrivals, verdicts, pack);
 }
 
 async function readArrivals(records: readonly RawRecord[], request: IngestRequest): Promise<Arrival[]> {

@@ -3,7 +3,7 @@ import { type Envelope, KitError } from '@pik/schema';
 import { payloadOf } from '../domain/record-fields.ts';
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
-import { aggregateInput, type InputRest, type ReadInputs } from './fold-window.ts';
+import type { InputRest } from './fold-window.ts';
 import { packText, readBytes } from './pack-store.ts';
 
 /** Received bytes that are held at a time; inputs beyond are read in smaller groups. */
@@ -14,11 +14,27 @@ const STORED_BYTES_MAX = 64 * 1024 * 1024;
 /** Packs that are held: the one in work, the one that is read meanwhile, and two for inputs of the next group. */
 const PACKS_HELD = 4;
 
+/** Which event a receipt must be, and where it lies. */
+export type PackedInput = Pick<WindowInput, 'event_id' | 'payload_hash' | 'pack_id' | 'line'>;
+
+/** What a pack has of an input. */
+export interface PackedRest extends InputRest {
+  readonly source: string;
+  readonly event_type: string;
+  readonly imported: boolean;
+}
+
+/** Hands over each input with what its pack has of it, in order. */
+export type ReadPacked = <T extends PackedInput>(
+  inputs: readonly T[],
+  take: (input: T, rest: PackedRest) => void,
+) => Promise<void>;
+
 /**
  * Reads payloads out of the packs, each pack once for all groups of inputs, as long as what is stored of them is not too
  * much to be held. A line that is not the event it should be is an error, never an empty payload.
  */
-export function createPayloadReader(context: Context): ReadInputs {
+export function createPayloadReader(context: Context): ReadPacked {
   const readLines = createPackReader(context);
   return async function read(inputs, take): Promise<void> {
     const found = await readGroup(readLines, inputs);
@@ -28,7 +44,7 @@ export function createPayloadReader(context: Context): ReadInputs {
       await read(inputs.slice(half), take);
       return;
     }
-    for (const [i, input] of inputs.entries()) take(aggregateInput(input, found[i] as InputRest));
+    for (const [i, input] of inputs.entries()) take(input, found[i] as PackedRest);
   };
 }
 
@@ -66,7 +82,7 @@ function createTextReader(context: Context): ReadText {
 }
 
 /** The rest of each input, in their order; null where they are too large to be held together. */
-async function readGroup(readLines: ReadLines, inputs: readonly WindowInput[]): Promise<InputRest[] | null> {
+async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): Promise<PackedRest[] | null> {
   const places = new Map<string, number[]>();
   for (const [i, { pack_id }] of inputs.entries()) {
     const known = places.get(pack_id);
@@ -74,7 +90,7 @@ async function readGroup(readLines: ReadLines, inputs: readonly WindowInput[]): 
     else known.push(i);
   }
   const packIds = [...places.keys()];
-  const found: InputRest[] = new Array(inputs.length);
+  const found: PackedRest[] = new Array(inputs.length);
   let chars = 0;
   for (const [n, packId] of packIds.entries()) {
     const reading = readLines(packId);
@@ -82,7 +98,7 @@ async function readGroup(readLines: ReadLines, inputs: readonly WindowInput[]): 
     if (next !== undefined) readLines(next).catch(() => undefined);
     const lines = await reading;
     for (const i of places.get(packId) ?? []) {
-      const input = inputs[i] as WindowInput;
+      const input = inputs[i] as PackedInput;
       const text = lines[input.line] ?? '';
       chars += text.length;
       if (chars > BODY_CHARS_MAX && inputs.length > 1) return null;
@@ -92,16 +108,17 @@ async function readGroup(readLines: ReadLines, inputs: readonly WindowInput[]): 
   return found;
 }
 
-function restOf(input: WindowInput, text: string): InputRest {
+function restOf(input: PackedInput, text: string): PackedRest {
   const envelope = parse<Envelope>(text);
-  const { event_id, payload_hash, entity_id, body } = envelope ?? {};
-  if (event_id !== input.event_id || payload_hash !== input.payload_hash || !entity_id || body === undefined) {
+  const { event_id, payload_hash, entity_id, source, event_type, imported, body } = envelope ?? {};
+  const isEvent = event_id === input.event_id && payload_hash === input.payload_hash;
+  if (!isEvent || !entity_id || !source || !event_type || imported === undefined || body === undefined) {
     const place = `line ${input.line} of the pack ${input.pack_id}`;
     throw new KitError('RAW_CORRUPT', `${place} is not the event ${input.event_id}`);
   }
   const record = parse<Record<string, unknown>>(body);
   if (record === null) throw new KitError('RAW_CORRUPT', `the body of the event ${input.event_id} is not JSON`);
-  return { entity_id, payload: payloadOf(record) };
+  return { entity_id, source, event_type, imported, payload: payloadOf(record) };
 }
 
 function parse<T>(text: string): T | null {

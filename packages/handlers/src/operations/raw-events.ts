@@ -1,7 +1,7 @@
-import { type Envelope, formatEpochMs, KitError } from '@pik/schema';
+import { type Envelope, formatEpochMs, KitError, LIMITS, type RawEvent, type ReceiptAddress } from '@pik/schema';
 
-import { eventView } from '../domain/event-view.ts';
-import type { TimelineQuery } from '../pipeline.ts';
+import { deliveryView, eventView } from '../domain/event-view.ts';
+import type { RawOptions, TimelineQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { envelopeBody, readPack } from './pack-store.ts';
@@ -14,23 +14,25 @@ const PACKS_HELD = 8;
  * NDJSON lines: an event with its received text each, then `{"end":true,"count":n,"next_cursor":…}`. Where bytes are
  * missing or damaged the stream ends with an `{"error":…}` line: never with an empty payload, never as if complete.
  */
-export async function* rawEvents(context: Context, query: TimelineQuery): AsyncGenerator<string> {
+export async function* rawEvents(context: Context, query: TimelineQuery, options?: RawOptions): AsyncGenerator<string> {
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
   const page = await timelineRows(context, { ...query, asOfMs });
-  yield* rawLines(context, { rows: page.items, asOfMs, next: page.next });
+  yield* rawLines(context, { rows: page.items, asOfMs, next: page.next }, options);
 }
 
 /** The lines of a page of events. */
 export async function* rawLines(
   context: Context,
   page: { rows: readonly EventRow[]; asOfMs: number; next: string | null },
+  { deliveries }: RawOptions = { deliveries: false },
 ): AsyncGenerator<string> {
   const { rows, asOfMs, next } = page;
   const read = createPackReader(context);
   for (const row of rows) {
     let line: string;
     try {
-      line = JSON.stringify({ ...eventView(row), body: await bodyOf(read, row) });
+      const further = deliveries ? await deliveriesOf(context, { row, asOfMs, read }) : {};
+      line = JSON.stringify({ ...eventView(row), body: await bodyOf(read, row), ...further });
     } catch (error) {
       if (!KitError.is(error)) throw error;
       yield `${JSON.stringify({ error: { code: error.code, detail: error.message, event_id: row.event_id } })}\n`;
@@ -41,7 +43,23 @@ export async function* rawLines(
   yield `${JSON.stringify({ end: true, count: rows.length, as_of: formatEpochMs(asOfMs), next_cursor: next })}\n`;
 }
 
-async function bodyOf(read: (packId: string) => Promise<Envelope[]>, row: EventRow): Promise<string> {
+type ReadPack = (packId: string) => Promise<Envelope[]>;
+
+/** The further receipts of an event by then, with their received text. */
+async function deliveriesOf(
+  context: Context,
+  { row, asOfMs, read }: { row: EventRow; asOfMs: number; read: ReadPack },
+): Promise<Pick<RawEvent, 'deliveries' | 'deliveries_cut'>> {
+  const rows = await context.backend.index.getDeliveries(row.event_id);
+  const deliveries: NonNullable<RawEvent['deliveries']>[number][] = [];
+  for (const further of rows) {
+    if (further.received_ms > asOfMs) continue;
+    deliveries.push({ ...deliveryView(further, row), body: await bodyOf(read, further) });
+  }
+  return { deliveries, deliveries_cut: rows.length >= LIMITS.deliveries_per_event_max };
+}
+
+async function bodyOf(read: ReadPack, row: ReceiptAddress & { event_id: string }): Promise<string> {
   const envelope = (await read(row.pack_id))[row.line];
   if (envelope?.event_id !== row.event_id) {
     throw new KitError('RAW_CORRUPT', `line ${row.line} of the pack ${row.pack_id} is not this event`);

@@ -1,6 +1,7 @@
 import { LIMITS } from '@pik/schema';
 
-import { eventDays, type ReportScope } from '../domain/report-scope.ts';
+import { coverageOf, eventDays, type ReportScope } from '../domain/report-scope.ts';
+import { toRanges } from '../domain/sequences.ts';
 import { decodeEntries, type SliceEntry } from '../domain/slice-codec.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -18,11 +19,17 @@ export interface ReadLimits {
   readonly notes: string[];
   slicesLeft: number;
   eventsLeft: number;
+  scansLeft: number;
 }
 
 /** The bounds of one report. */
 export function createReadLimits(): ReadLimits {
-  return { notes: [], slicesLeft: LIMITS.report_slices_max, eventsLeft: LIMITS.report_events_max };
+  return {
+    notes: [],
+    slicesLeft: LIMITS.report_slices_max,
+    eventsLeft: LIMITS.report_events_max,
+    scansLeft: LIMITS.report_scanned_receipts_max,
+  };
 }
 
 /** Slices of a report without their receipts, until the bound is met, which is noted. */
@@ -59,6 +66,57 @@ export async function* readDays(
       yield [slice, entries];
     }
   }
+}
+
+/** Slices of a span of event days with their packed receipts, for a walk over these, until the bound is met. */
+export async function* scanSlices(
+  context: Context,
+  series: Omit<SliceScope, 'scope'>,
+  options: { fromDay: number; toDay: number; limits: ReadLimits },
+): AsyncGenerator<SliceRow> {
+  const { fromDay, toDay, limits } = options;
+  const query = { fromDay, toDay, ...series, withEntries: true };
+  for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
+    limits.scansLeft -= slice.accepted + slice.duplicates + slice.conflicts;
+    if (limits.scansLeft < 0) {
+      note(limits, `only ${LIMITS.report_scanned_receipts_max} receipts of the range were looked at`);
+      return;
+    }
+    yield slice;
+  }
+}
+
+/** All slices of a report, each once: with its receipts until the bound on these is met, then without, which is noted. */
+export async function* readWithReceipts(
+  context: Context,
+  { scope, ...series }: SliceScope,
+  limits: ReadLimits,
+): AsyncGenerator<SliceRow> {
+  // By receive time any day may hold some of it: the days that do are looked for first, without their receipts.
+  const spans = scope.basis === 'event' ? [eventDays(scope)] : await daysInScope(context, { scope, ...series }, limits);
+  for (const { fromDay, toDay } of spans) {
+    const page = (cursor: string | null) =>
+      context.backend.index.listSlices({ fromDay, toDay, ...series, withEntries: limits.scansLeft > 0, cursor });
+    for await (const slice of readPages(page)) {
+      if (coverageOf(slice, scope) === 'none') continue;
+      if (limits.slicesLeft-- <= 0) {
+        note(limits, `only the first ${LIMITS.report_slices_max} slices of the range were read`);
+        return;
+      }
+      limits.scansLeft -= slice.accepted + slice.duplicates + slice.conflicts;
+      if (slice.entries.length === 0)
+        note(limits, `only ${LIMITS.report_scanned_receipts_max} receipts of the range were looked at one by one`);
+      yield slice;
+    }
+  }
+}
+
+async function daysInScope(context: Context, slices: SliceScope, limits: ReadLimits) {
+  const days = new Set<number>();
+  for await (const slice of readSlices(context, slices, { ...limits, notes: limits.notes })) {
+    if (coverageOf(slice, slices.scope) !== 'none') days.add(slice.event_day);
+  }
+  return toRanges([...days]).map(([fromDay, last]) => ({ fromDay, toDay: last + 1 }));
 }
 
 function note(limits: ReadLimits, text: string): void {

@@ -2,7 +2,7 @@ import { formatEpochMs, type SelectionPage } from '@pik/schema';
 
 import { eventView } from '../domain/event-view.ts';
 import { EMPTY_SELECTION } from '../domain/selection.ts';
-import type { SelectionQuery } from '../pipeline.ts';
+import type { RawOptions, SelectionQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { rawLines } from './raw-events.ts';
@@ -15,8 +15,12 @@ export async function selectEvents(context: Context, query: SelectionQuery): Pro
 }
 
 /** The same as NDJSON lines with their received text, as `rawEvents` gives those of an entity. */
-export async function* selectRawEvents(context: Context, query: SelectionQuery): AsyncGenerator<string> {
-  yield* rawLines(context, await selectRows(context, query));
+export async function* selectRawEvents(
+  context: Context,
+  query: SelectionQuery,
+  options?: RawOptions,
+): AsyncGenerator<string> {
+  yield* rawLines(context, await selectRows(context, query), options);
 }
 
 async function selectRows(

@@ -109,5 +109,7 @@ export function arrivalOf(envelope: Envelope): Arrival {
   const received = parseTime(envelope.received_at);
   if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
   const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
-  return admitRecord(record, { receivedMs: received.epoch_ms, imported: envelope.imported });
+  const arrival = admitRecord(record, { receivedMs: received.epoch_ms, imported: envelope.imported });
+  const { reingest_of } = envelope;
+  return reingest_of === undefined ? arrival : { ...arrival, reingest_of };
 }

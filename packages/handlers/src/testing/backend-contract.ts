@@ -6,6 +6,7 @@ import { admitContract } from './backend-contract/admit.ts';
 import { deadLetterContract } from './backend-contract/dead-letters.ts';
 import { failureContract } from './backend-contract/failures.ts';
 import { fileContract } from './backend-contract/files.ts';
+import { investigationContract } from './backend-contract/investigations.ts';
 import { queueContract } from './backend-contract/queue.ts';
 import { rawLogContract } from './backend-contract/raw-log.ts';
 import { listContract, readContract } from './backend-contract/reads.ts';
@@ -38,6 +39,7 @@ const PORTS: Readonly<Record<string, readonly ((world: () => World) => void)[]>>
   'aggregate store': [versionContract],
   'replay store': [replayContract, windowContract],
   'replay queue': [queueContract, deadLetterContract],
+  'all of them together': [investigationContract],
 };
 
 /**

@@ -49,13 +49,51 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       range: RANGE,
       late_over_ms: lateOverMs,
       total: null,
+      details: null,
       groups: [],
       worst: [],
       partial: false,
       notes: [],
     }),
-    duplicates: async () => ({ range: RANGE, total: null, groups: [], worst: [], partial: false, notes: [] }),
+    duplicates: async () => ({
+      range: RANGE,
+      total: null,
+      groups: [],
+      storms: [],
+      worst: [],
+      partial: false,
+      notes: [],
+    }),
+    completeness: async ({ closedAfterMs }) => ({
+      range: RANGE,
+      closed_after_ms: closedAfterMs,
+      curves: [],
+      days: [],
+      partial: false,
+      notes: [],
+    }),
+    failures: async () => ({
+      range: { ...RANGE, basis: 'received' },
+      baseline: null,
+      receipts: 0,
+      failures: 0,
+      groups: [],
+      partial: false,
+      notes: [],
+    }),
+    gaps: async ({ grain, timeZone, cadenceMs }) => ({
+      range: RANGE,
+      grain,
+      time_zone: timeZone,
+      cadence_ms: cadenceMs,
+      false_alarms: { alpha: 0, tests: 0, correction: 'bonferroni' },
+      series: [],
+      gaps: [],
+      partial: false,
+      notes: [],
+    }),
     rejects: async () => ({ rejects: [], next_cursor: null }),
+    reingest: async () => ({ results: [] }),
     verify: async () => ({
       part: 'index',
       packs: 0,
@@ -74,6 +112,9 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       throw new KitError('METRIC_UNKNOWN');
     },
     versions: async () => ({ versions: [], next_cursor: null }),
+    explainChange: async () => {
+      throw new KitError('VERSION_UNKNOWN');
+    },
     replay: async () => {
       throw new KitError('REPLAY_UNKNOWN');
     },

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { aggregates } from './http-contract/aggregates.ts';
 import { agreement, answers } from './http-contract/answers.ts';
 import { type Asking, createAsk } from './http-contract/ask.ts';
+import { changes } from './http-contract/changes.ts';
 import { deadLetters } from './http-contract/dead-letters.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
@@ -11,6 +12,7 @@ import { plans } from './http-contract/plans.ts';
 import { refusals } from './http-contract/refusals.ts';
 import { createReplayAsks } from './http-contract/replay-asks.ts';
 import { replays } from './http-contract/replays.ts';
+import { reports } from './http-contract/reports.ts';
 import { scopes } from './http-contract/scopes.ts';
 import { selection } from './http-contract/selection.ts';
 
@@ -58,6 +60,8 @@ export function describeHttpContract(
     ingestOutcomes(ask);
     limits(ask, { manyRecords });
     answers(ask);
+    reports(ask);
+    changes(ask);
     scopes(ask, (wanted) => opened.key(wanted));
     const asks = createReplayAsks(ask, () => opened.work?.bind(opened));
     refusals(ask);

@@ -2,7 +2,7 @@ import { EPOCH_MS_MAX, EPOCH_MS_MIN, formatInstant, parseTime } from '@pik/schem
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { counted, shortTime, valueText } from './terminal.ts';
+import { counted, shortTime, valueText } from './format.ts';
 
 it('a time as it is printed can be given back: it is the same instant', () => {
   const ms = fc.integer({ min: EPOCH_MS_MIN, max: EPOCH_MS_MAX });

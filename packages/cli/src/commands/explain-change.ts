@@ -1,0 +1,34 @@
+import { changeView } from '@pik/render';
+import { LIMITS } from '@pik/schema';
+
+import { investigator } from '../session.ts';
+import { draws, type ShowOptions, show } from '../show.ts';
+
+/** Which change, as options of the command. */
+export interface ExplainChangeOptions extends ShowOptions {
+  readonly metric: string;
+  readonly key: string;
+  readonly window: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit: string;
+  readonly cursor?: string;
+}
+
+/** Tells why a value changed. */
+export async function explainChange(options: ExplainChangeOptions): Promise<void> {
+  const { metric, key, window, from, to, cursor } = options;
+  const rowsMax = Number(options.limit);
+  // A picture shows what became of all units.
+  const limit = draws(options) ? Math.max(rowsMax, LIMITS.page_items_max) : rowsMax;
+  const change = await investigator(options).explainChange({
+    metric,
+    key,
+    window_start: window,
+    from,
+    to,
+    limit,
+    cursor,
+  });
+  await show({ ...options, rowsMax }, change, changeView);
+}

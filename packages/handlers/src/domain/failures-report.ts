@@ -1,0 +1,162 @@
+import { type FailureGroup, formatEpochMs, packKey, sha256Hex } from '@pik/schema';
+
+import type { FailureRow, SliceRow } from '../ports/rows.ts';
+import { compareNames, createGroups, type Groups } from './groups.ts';
+import { type GroupName, groupOf, type ReportScope, timeGroup } from './report-scope.ts';
+import type { SliceEntry } from './slice-codec.ts';
+import { wilsonLower } from './statistics.ts';
+
+/**
+ * How sure the rank of a rate is, in standard deviations. With the usual 1.96 a series with one receipt, which failed, would
+ * rank above one with 500 failures of 10,000.
+ */
+export const RANK_Z = 5;
+
+/** Receipts shown of each group of equal failures. */
+const SAMPLES = 5;
+
+interface FailureTally {
+  readonly row: FailureRow;
+  count: number;
+  firstMs: number;
+  lastMs: number;
+  readonly samples: FailureRow[];
+}
+
+/** A failures report in the making. */
+export interface FailureTallies {
+  readonly scope: ReportScope;
+  readonly found: Map<string, { name: GroupName; tally: FailureTally }>;
+  /** Receipts by group: what failures are a share of. */
+  readonly receipts: Groups<{ count: number }>;
+  total: number;
+  failures: number;
+  /** Fingerprints with their groups that the time before had too; null without such a time. */
+  readonly before: Set<string> | null;
+}
+
+/** An empty failures report. `scope` is by receive time. */
+export function createFailureTallies(
+  scope: ReportScope,
+  options: { groupsMax: number; baseline: boolean },
+): FailureTallies {
+  return {
+    scope,
+    found: new Map(),
+    receipts: createGroups(() => ({ count: 0 }), options.groupsMax),
+    total: 0,
+    failures: 0,
+    before: options.baseline ? new Set() : null,
+  };
+}
+
+/** What makes two failures one: where it failed, why, and at which field. */
+export function fingerprintOf({ stage, code, path }: Pick<FailureRow, 'stage' | 'code' | 'path'>): string {
+  return sha256Hex(JSON.stringify([stage, code, path])).slice(0, 16);
+}
+
+/** The group of a failure: dimensions that could not be read are left out. */
+function failureGroup(row: FailureRow, { by }: ReportScope): GroupName {
+  const name: GroupName = {};
+  for (const dimension of by) {
+    if (dimension === 'source' || dimension === 'event_type') {
+      if (row[dimension] !== null) name[dimension] = row[dimension];
+    } else name[dimension] = timeGroup(dimension, row.received_ms);
+  }
+  return name;
+}
+
+const keyOf = (row: FailureRow, name: GroupName) => `${fingerprintOf(row)} ${JSON.stringify(name)}`;
+
+/** Adds a failure of the range; they come the latest first. False where it makes a group beyond `groupsMax`. */
+export function addFailure(tallies: FailureTallies, row: FailureRow, groupsMax: number): boolean {
+  tallies.failures += 1;
+  const name = failureGroup(row, tallies.scope);
+  // A conflict is a receipt of a slice already; a processing failure is of a receipt that was counted when it came.
+  if (row.kind === 'REJECT') addReceipts(tallies, name, 1);
+  const key = keyOf(row, name);
+  const known = tallies.found.get(key)?.tally;
+  if (known === undefined) {
+    if (tallies.found.size >= groupsMax) return false;
+    const tally = { row, count: 1, firstMs: row.received_ms, lastMs: row.received_ms, samples: [row] };
+    tallies.found.set(key, { name, tally });
+    return true;
+  }
+  known.count += 1;
+  known.firstMs = Math.min(known.firstMs, row.received_ms);
+  known.lastMs = Math.max(known.lastMs, row.received_ms);
+  if (known.samples.length < SAMPLES) known.samples.push(row);
+  return true;
+}
+
+/** Adds a failure of the time before the range: equal ones in the range are not new. */
+export function addBaseline(tallies: FailureTallies, row: FailureRow): void {
+  // A day or an hour of the range was not there before; what counts is whether the series failed so.
+  tallies.before?.add(keyOf(row, failureGroup(row, withoutTime(tallies.scope))));
+}
+
+function withoutTime(scope: ReportScope): ReportScope {
+  return { ...scope, by: scope.by.filter((dimension) => dimension === 'source' || dimension === 'event_type') };
+}
+
+/** Adds the receipts of a slice that counts as a whole. */
+export function addSliceReceipts(tallies: FailureTallies, slice: SliceRow): void {
+  addReceipts(tallies, groupOf(slice, tallies.scope), slice.accepted + slice.duplicates + slice.conflicts);
+}
+
+/** Adds one receipt of a slice of which only a part counts. */
+export function addEntryReceipt(tallies: FailureTallies, slice: SliceRow, entry: SliceEntry): void {
+  addReceipts(tallies, groupOf(slice, tallies.scope, entry), 1);
+}
+
+function addReceipts(tallies: FailureTallies, name: GroupName, count: number): void {
+  tallies.total += count;
+  const group = tallies.receipts.of(name);
+  if (group !== null) group.count += count;
+}
+
+/** Equal failures as rows, the surest rate first. */
+export function failureGroups(tallies: FailureTallies): FailureGroup[] {
+  const receipts = new Map(tallies.receipts.entries().map(([name, { count }]) => [JSON.stringify(name), count]));
+  const rows = [...tallies.found.values()].map(({ name, tally }) => {
+    const known = isNamed(name, tallies.scope) ? receipts.get(JSON.stringify(name)) : tallies.total;
+    return groupView(tallies, { name, tally, receipts: Math.max(known ?? 0, tally.count) });
+  });
+  return rows.sort((a, b) => b.share_low - a.share_low || b.count - a.count || compareNames(a.group, b.group));
+}
+
+/** Whether it is known whose receipts failed. */
+function isNamed(name: GroupName, { by }: ReportScope): boolean {
+  return by.every((dimension) => name[dimension] !== undefined);
+}
+
+function groupView(
+  { scope, before }: FailureTallies,
+  { name, tally, receipts }: { name: GroupName; tally: FailureTally; receipts: number },
+): FailureGroup {
+  const { row, count, samples } = tally;
+  const baseline = keyOf(row, failureGroup(row, withoutTime(scope)));
+  return {
+    fingerprint: fingerprintOf(row),
+    kind: row.kind,
+    stage: row.stage,
+    code: row.code,
+    path: row.path,
+    detail: row.detail,
+    group: name,
+    count,
+    receipts,
+    share: count / receipts,
+    share_low: wilsonLower(count, receipts, RANK_Z),
+    first_seen: formatEpochMs(tally.firstMs),
+    last_seen: formatEpochMs(tally.lastMs),
+    is_new: before === null ? null : !before.has(baseline),
+    samples: samples.map(({ pack_id, line, received_ms, event_id }) => ({
+      pack_id,
+      line,
+      raw_key: packKey(pack_id),
+      received_at: formatEpochMs(received_ms),
+      event_id,
+    })),
+  };
+}

@@ -1,0 +1,167 @@
+import type { LagDetails } from '@pik/schema';
+
+import type { SliceRow } from '../ports/rows.ts';
+import { type Arrivals, createArrivals, type OutOfOrder } from './arrivals.ts';
+import { createGroups, type Groups } from './groups.ts';
+import { addTo, createHistogram, type Histogram, mergeInto, quantile } from './histogram.ts';
+import type { GroupName, ReportScope } from './report-scope.ts';
+import { idAt, type ScannedEntry } from './slice-codec.ts';
+
+interface DetailTally {
+  /** Its number among the groups. */
+  readonly no: number;
+  readonly produce: Histogram;
+  readonly transport: Histogram;
+  lowest: { lag: number; event_id: string; pack_id: string; line: number } | null;
+}
+
+/** An event with a large lag. */
+export interface WorstEvent {
+  readonly lag: number;
+  readonly event_id: string;
+}
+
+/** The events with the largest lag so far, and some more. */
+interface WorstEvents {
+  readonly found: WorstEvent[];
+  readonly max: number;
+  /** Below this lag an event is not among them; known once as many were found. */
+  floor: number;
+}
+
+/** What only the receipts themselves tell of lag, in the making. */
+export interface DetailTallies {
+  /** What belongs to no group, since there are too many of them. */
+  readonly rest: DetailTally;
+  readonly groups: Groups<DetailTally>;
+  readonly worst: WorstEvents;
+  readonly arrivals: Arrivals;
+  readonly seriesNo: Map<string, number>;
+}
+
+/** Empty details. */
+export function createDetailTallies(options: { groupsMax: number; worstMax: number }): DetailTallies {
+  let made = 0;
+  const create = (): DetailTally => ({
+    no: made++,
+    produce: createHistogram(),
+    transport: createHistogram(),
+    lowest: null,
+  });
+  return {
+    rest: create(),
+    groups: createGroups(create, options.groupsMax),
+    worst: { found: [], max: options.worstMax, floor: Number.NEGATIVE_INFINITY },
+    arrivals: createArrivals(),
+    seriesNo: new Map(),
+  };
+}
+
+/** The number of a slice's series. */
+export function seriesNoOf({ seriesNo }: DetailTallies, { source, event_type }: SliceRow): number {
+  const key = JSON.stringify([source, event_type]);
+  const known = seriesNo.get(key) ?? seriesNo.size;
+  seriesNo.set(key, known);
+  return known;
+}
+
+/** Adds a first arrival that lies in the scope to its group; null where there are too many groups. */
+export function addDetail(
+  tallies: DetailTallies,
+  entry: ScannedEntry,
+  { slice, series, group }: { slice: SliceRow; series: number; group: DetailTally | null },
+): void {
+  const { received_ms, event_ms, sent_ms } = entry;
+  const lag = received_ms - event_ms;
+  tallies.arrivals.add(entry, { series, group: group?.no ?? 0 });
+  if (sent_ms !== null) {
+    const tally = group ?? tallies.rest;
+    addTo(tally.produce, sent_ms - event_ms);
+    addTo(tally.transport, received_ms - sent_ms);
+  }
+  if (group !== null && (group.lowest === null || lag <= group.lowest.lag)) {
+    const event_id = idAt(slice.entries, entry.idAt);
+    if (group.lowest === null || lag < group.lowest.lag || event_id < group.lowest.event_id)
+      group.lowest = { lag, event_id, pack_id: slice.pack_id, line: entry.line };
+  }
+  offerWorst(tallies.worst, lag, () => idAt(slice.entries, entry.idAt));
+}
+
+/** Sorted and cut now and then, so that each event costs one comparison. */
+function offerWorst(worst: WorstEvents, lag: number, eventId: () => string): void {
+  if (lag < worst.floor) return;
+  worst.found.push({ lag, event_id: eventId() });
+  if (worst.found.length >= 2 * worst.max + 100) cutWorst(worst);
+}
+
+function cutWorst(worst: WorstEvents): void {
+  const { found, max } = worst;
+  found.sort((a, b) => b.lag - a.lag || (a.event_id < b.event_id ? -1 : 1));
+  found.length = Math.min(found.length, max);
+  if (found.length === max) worst.floor = found.at(-1)?.lag ?? Number.POSITIVE_INFINITY;
+}
+
+/** The events with the largest lag, the largest first. */
+export function worstOf(tallies: Pick<DetailTallies, 'worst'>): readonly WorstEvent[] {
+  cutWorst(tallies.worst);
+  return tallies.worst.found;
+}
+
+/** The details of all events and of each group. */
+export function lagDetails(tallies: DetailTallies): {
+  total: LagDetails;
+  of(name: GroupName): { details: LagDetails; lowest: DetailTally['lowest'] } | null;
+} {
+  const counts = tallies.arrivals.outOfOrder();
+  const sum: OutOfOrder = { series: 0, over_all: 0 };
+  for (const { series, over_all } of counts.values()) {
+    sum.series += series;
+    sum.over_all += over_all;
+  }
+  const view = (tally: DetailTally, out_of_order: OutOfOrder): LagDetails => ({
+    out_of_order,
+    produce: partOf(tally.produce),
+    transport: partOf(tally.transport),
+  });
+  const byName = new Map(tallies.groups.entries().map(([name, tally]) => [JSON.stringify(name), tally]));
+  return {
+    total: view(totalOf(tallies), sum),
+    of(name) {
+      const tally = byName.get(JSON.stringify(name));
+      if (tally === undefined) return null;
+      return { details: view(tally, counts.get(tally.no) ?? { series: 0, over_all: 0 }), lowest: tally.lowest };
+    },
+  };
+}
+
+/** All groups together, and what belongs to none. */
+function totalOf({ rest, groups }: DetailTallies): DetailTally {
+  const total: DetailTally = { no: 0, produce: createHistogram(), transport: createHistogram(), lowest: null };
+  for (const tally of [rest, ...groups.entries().map(([, one]) => one)]) {
+    mergeInto(total.produce, tally.produce);
+    mergeInto(total.transport, tally.transport);
+  }
+  return total;
+}
+
+function partOf(histogram: Histogram): LagDetails['produce'] {
+  if (histogram.count === 0) return null;
+  return {
+    count: histogram.count,
+    p50_ms: quantile(histogram, 0.5),
+    p95_ms: quantile(histogram, 0.95),
+    max_ms: histogram.max,
+    mean_ms: histogram.sum / histogram.count,
+  };
+}
+
+/** The tally of a group; null where there are too many. */
+export function detailGroup(tallies: DetailTallies, name: GroupName): DetailTally | null {
+  return tallies.groups.of(name);
+}
+
+/** Whether a scanned receipt is a first arrival in the scope. */
+export function isFirstInScope(entry: ScannedEntry, { basis, fromMs, toMs, asOfMs }: ReportScope): boolean {
+  const time = basis === 'event' ? entry.event_ms : entry.received_ms;
+  return entry.outcome === 'ACCEPTED' && time >= fromMs && time < toMs && entry.received_ms <= asOfMs;
+}

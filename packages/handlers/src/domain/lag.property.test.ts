@@ -1,0 +1,254 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import type { SliceRow } from '../ports/rows.ts';
+import { createArrivals } from './arrivals.ts';
+import { clockFault } from './clock-faults.ts';
+import { addTo, createHistogram } from './histogram.ts';
+import { addDetail, createDetailTallies, worstOf } from './lag-details.ts';
+import { createNumberIndex, createPlaceSet } from './number-index.ts';
+import { decodeEntries, encodeEntries, entityAt, idAt, type SliceEntry, scanEntries } from './slice-codec.ts';
+import { addToHour, createReceiptHours, hoursOf, stormsOf } from './storms.ts';
+
+const HOUR = 3_600_000;
+
+it('out of order is what a naive count finds: an earlier request brought a later event', () => {
+  const arrival = fc.record({
+    received: fc.integer({ min: 0, max: 12 }),
+    event: fc.integer({ min: -5, max: 15 }),
+    series: fc.integer({ min: 0, max: 2 }),
+    group: fc.integer({ min: 0, max: 1 }),
+  });
+  fc.assert(
+    fc.property(fc.array(arrival, { maxLength: 40 }), (all) => {
+      const arrivals = createArrivals();
+      for (const { received, event, series, group } of all)
+        arrivals.add({ received_ms: received, event_ms: event }, { series, group });
+      const naive = (of: number, same: boolean) =>
+        all.filter(
+          (a) =>
+            a.group === of &&
+            all.some((b) => b.received < a.received && b.event > a.event && (!same || b.series === a.series)),
+        ).length;
+      const found = arrivals.outOfOrder();
+      for (const group of new Set(all.map((a) => a.group)))
+        expect(found.get(group)).toEqual({ series: naive(group, true), over_all: naive(group, false) });
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it('numbers are told apart as by a Set, and have the place at which they first came', () => {
+  const value = fc.oneof(
+    fc.integer({ min: 0, max: 20 }),
+    fc.maxSafeNat(),
+    fc.nat({ max: 40 }).map((n) => n * 2 ** 40),
+  );
+  fc.assert(
+    fc.property(fc.array(value, { maxLength: 3_000 }), fc.nat({ max: 3 }), (values, skip) => {
+      const index = createNumberIndex();
+      const set = createPlaceSet();
+      const places = values.map((one) => index.placeOf(one));
+      const first = [...new Set(values)];
+      expect(places).toEqual(values.map((one) => first.indexOf(one)));
+      for (const place of places.slice(skip)) set.add(place);
+      expect([index.size, set.size]).toEqual([first.length, new Set(values.slice(skip)).size]);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+it('a walk over packed receipts sees what unpacking them gives', () => {
+  const entry = fc.record({
+    event_id: fc.stringMatching(/^[0-9a-v]{46}0$/),
+    outcome: fc.constantFrom<SliceEntry['outcome']>('ACCEPTED', 'DUPLICATE', 'CONFLICT'),
+    event_ms: fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 }),
+    event_sub_ns: fc.integer({ min: 0, max: 999_999 }),
+    received_ms: fc.integer({ min: 0, max: 2 ** 45 }),
+    payload_hash: fc.stringMatching(/^[0-9a-f]{64}$/),
+    sent_ms: fc.option(fc.integer({ min: 0, max: 2 ** 45 })),
+    first_received_ms: fc.option(fc.integer({ min: 0, max: 2 ** 45 })),
+  });
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 12 }), (list) => {
+      const bytes = encodeEntries(list.map((item, i) => ({ ...item, line: i * 2 })));
+      const seen: unknown[] = [];
+      const entities: number[] = [];
+      scanEntries(bytes, ({ idAt: at, ...fields }) => {
+        seen.push({ ...fields, event_id: idAt(bytes, at) });
+        entities.push(entityAt(bytes, at));
+      });
+      const unpacked = decodeEntries(bytes);
+      expect(seen).toEqual(unpacked.map(({ payload_hash, event_sub_ns, ...rest }) => rest));
+      for (const [i, a] of unpacked.entries()) {
+        // 52 bits are ten whole characters and two bits of the next.
+        for (const [j, b] of unpacked.entries())
+          if (a.event_id.slice(0, 11) === b.event_id.slice(0, 11)) expect(entities[i]).toBe(entities[j]);
+      }
+    }),
+  );
+});
+
+it('the worst events are those with the largest lag, in whatever order they come; of equal ones those with the first ids', () => {
+  const lag = fc.oneof(fc.integer({ min: -50, max: 50 }), fc.integer({ min: -1_000_000, max: 1_000_000 }));
+  fc.assert(
+    fc.property(fc.array(lag, { maxLength: 400 }), fc.integer({ min: 1, max: 12 }), (lags, worstMax) => {
+      const entries = lags.map((one, line) => ({
+        event_id: `${line.toString(32).padStart(46, '0')}0`,
+        outcome: 'ACCEPTED' as const,
+        event_ms: 10_000_000 - one,
+        event_sub_ns: 0,
+        received_ms: 10_000_000,
+        payload_hash: '0'.repeat(64),
+        line,
+        sent_ms: null,
+        first_received_ms: null,
+      }));
+      const bytes = encodeEntries(entries);
+      const slice = { entries: bytes } as SliceRow;
+      const tallies = createDetailTallies({ groupsMax: 1, worstMax });
+      scanEntries(bytes, (entry) => addDetail(tallies, entry, { slice, series: 0, group: null }));
+      const sorted = lags.map((one, i) => ({ lag: one, event_id: entries[i]?.event_id ?? '' }));
+      sorted.sort((a, b) => b.lag - a.lag || (a.event_id < b.event_id ? -1 : 1));
+      expect(worstOf(tallies)).toEqual(sorted.slice(0, worstMax));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+/** Facts of a group whose events take `wayMs` more than `offMs(day)`. */
+function facts(days: number, offMs: (day: number) => number, wayMs: (i: number) => number) {
+  const lags = createHistogram();
+  const floors = new Map<number, number>();
+  for (let day = 0; day < days; day++) {
+    for (let i = 0; i < 30; i++) {
+      const lag = offMs(day) + wayMs(i);
+      addTo(lags, lag);
+      floors.set(20_000 + day, Math.min(floors.get(20_000 + day) ?? Number.POSITIVE_INFINITY, lag));
+    }
+  }
+  return { lags, floors };
+}
+
+describe('clock faults', () => {
+  it('a zone is seen by a floor at whole hours, in both directions, and by its step', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 14 }).chain((h) => fc.constantFrom(h, -h)),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 0, max: 200_000 }),
+        (hours, days, way) => {
+          const found = clockFault(
+            facts(
+              days,
+              () => hours * HOUR,
+              (i) => way + i * 1_000,
+            ),
+          );
+          expect(found?.code).toBe('TIME_ZONE_FAULT');
+          expect(found?.text).toContain(`${hours < 0 ? '−' : '+'}${Math.abs(hours)} h`);
+        },
+      ),
+    );
+    const stepped = clockFault(
+      facts(
+        20,
+        (day) => (day < 10 ? 5 : 4) * HOUR,
+        (i) => i * 60_000,
+      ),
+    );
+    expect(stepped?.text).toMatch(/\+5 h from 2024-10-04 on, \+4 h from 2024-10-14 on.*steps by whole hours/);
+  });
+
+  it('a negative floor that is no zone is a clock that is ahead', () => {
+    const found = clockFault(
+      facts(
+        20,
+        () => -95_000,
+        (i) => i * 500,
+      ),
+    );
+    expect(found).toMatchObject({ code: 'CLOCK_AHEAD', text: expect.stringContaining('on most days') });
+  });
+
+  it('delays are no clock faults, however long: their floors lie anywhere', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 6, max: 60 }),
+        fc.infiniteStream(fc.integer({ min: 0, max: 72 * HOUR })),
+        (days, stream) => {
+          const offs = Array.from({ length: days }, () => stream.next().value as number);
+          // By chance a floor may lie at whole hours; on four days of five it does so once in 10^4 runs of six days.
+          fc.pre(offs.filter((off) => Math.abs(off - Math.round(off / HOUR) * HOUR) <= 300_000).length < 0.8 * days);
+          expect(
+            clockFault(
+              facts(
+                days,
+                (day) => offs[day] as number,
+                (i) => i * 1_000,
+              ),
+            ),
+          ).toBeNull();
+        },
+      ),
+    );
+    expect(
+      clockFault(
+        facts(
+          30,
+          () => 0,
+          (i) => i * 10 * 60_000,
+        ),
+      ),
+    ).toBeNull();
+    expect(
+      clockFault(
+        facts(
+          30,
+          () => 3 * 24 * HOUR,
+          () => 0,
+        ),
+      ),
+    ).toBeNull();
+    expect(clockFault({ lags: createHistogram(), floors: new Map() })).toBeNull();
+  });
+});
+
+/** Receipts of one series by the hour: how many, and which share of them repeats. */
+function receipts(hours: number, at: (hour: number) => { n: number; share: number }) {
+  const all = createReceiptHours();
+  const series = hoursOf(all, { source: 's', event_type: 't' });
+  for (let hour = 0; hour < hours; hour++) {
+    const { n, share } = at(hour);
+    for (let i = 0; i < n; i++)
+      addToHour(all, series, { receivedMs: hour * HOUR + i * 1_000, isRepeat: i < Math.round(n * share) });
+  }
+  return all;
+}
+
+describe('storms', () => {
+  it('are named with their first and last repeat, adjacent hours as one', () => {
+    const storms = stormsOf(receipts(100, (hour) => ({ n: 200, share: hour >= 40 && hour < 43 ? 0.6 : 0.02 })));
+    expect(storms).toMatchObject([
+      {
+        source: 's',
+        start_time: '1970-01-02T16:00:00.000000000Z',
+        end_time: '1970-01-02T18:01:59.000000000Z',
+        receipts: 600,
+        repeats: 360,
+        share: 0.6,
+      },
+    ]);
+    expect(storms[0]?.usual_share).toBeCloseTo(0.02, 2);
+  });
+
+  it('a share that is usual is none, however high, and few repeats are none', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1, max: 300 }), (share, n) => {
+        expect(stormsOf(receipts(48, () => ({ n, share })))).toEqual([]);
+      }),
+    );
+    expect(stormsOf(receipts(48, (hour) => ({ n: 19, share: hour === 20 ? 1 : 0 })))).toEqual([]);
+    expect(stormsOf(receipts(6, (hour) => ({ n: 200, share: hour === 3 ? 1 : 0 })))).toEqual([]);
+  });
+});

@@ -1,0 +1,38 @@
+import { type CompletenessReport, LIMITS } from '@pik/schema';
+
+import {
+  addScannedDay,
+  addWholeDay,
+  completenessFigures,
+  createCompletenessTallies,
+} from '../domain/completeness-report.ts';
+import { rangeView, scopeOf } from '../domain/report-scope.ts';
+import type { CompletenessQuery } from '../pipeline.ts';
+import type { Context } from './context.ts';
+import { createReadLimits, readSlices, scanSlices, sliceKey } from './report-slices.ts';
+
+/** When the events of each day arrived, and what that says of days that are still open. By slices wherever these tell it. */
+export async function completeness(context: Context, query: CompletenessQuery): Promise<CompletenessReport> {
+  const scope = scopeOf({ ...query, by: [], basis: 'event' }, context.backend.clock.now());
+  const tallies = createCompletenessTallies(scope, { by: query.by, daysMax: query.groupsMax });
+  const limits = createReadLimits();
+  const series = { source: query.source, event_type: query.event_type };
+  const parted = new Map<string, number>();
+  for await (const slice of readSlices(context, { scope, ...series }, limits)) {
+    if (!addWholeDay(tallies, slice)) parted.set(sliceKey(slice), slice.event_day);
+  }
+  for (const fromDay of new Set([...parted.values()].sort((a, b) => a - b))) {
+    for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1, limits })) {
+      if (parted.has(sliceKey(slice))) addScannedDay(tallies, slice);
+    }
+  }
+  if (tallies.full)
+    limits.notes.push(`only ${query.groupsMax} days of series were held; at most ${LIMITS.report_groups_max}`);
+  return {
+    range: rangeView(scope),
+    closed_after_ms: query.closedAfterMs,
+    ...completenessFigures(tallies, query.closedAfterMs),
+    partial: limits.notes.length > 0,
+    notes: limits.notes,
+  };
+}

@@ -1,0 +1,95 @@
+import { type FailuresReport, formatEpochMs, LIMITS } from '@pik/schema';
+
+import {
+  addBaseline,
+  addEntryReceipt,
+  addFailure,
+  addSliceReceipts,
+  createFailureTallies,
+  type FailureTallies,
+  failureGroups,
+} from '../domain/failures-report.ts';
+import { coverageOf, isInScope, rangeView, scopeOf } from '../domain/report-scope.ts';
+import type { FailuresQuery } from '../pipeline.ts';
+import type { FailureRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { readPages } from './pages.ts';
+import { createReadLimits, type ReadLimits, readDays, readSlices, type SliceScope, sliceKey } from './report-slices.ts';
+
+/** Before and after every receive time. */
+const EVER_MS = 2 ** 47;
+
+/** What fails, of which series, how surely, and whether that is new. Failures come from their own rows, rates from slices. */
+export async function failures(context: Context, query: FailuresQuery): Promise<FailuresReport> {
+  // Failures include those of backfills, and so do the receipts that they are a share of.
+  const scope = scopeOf({ ...query, basis: 'received', includeImported: true }, context.backend.clock.now());
+  const baseline = baselineOf(query);
+  const tallies = createFailureTallies(scope, { groupsMax: query.groupsMax, baseline: baseline !== null });
+  const limits = createReadLimits();
+  const series = { source: query.source, event_type: query.event_type };
+  const reading = { series, asOfMs: scope.asOfMs, limits };
+  let cut = false;
+  await readFailures(context, { ...reading, fromMs: query.fromMs ?? -EVER_MS, toMs: query.toMs ?? EVER_MS }, (row) => {
+    cut = !addFailure(tallies, row, query.groupsMax) || cut;
+  });
+  if (baseline !== null) await readFailures(context, { ...reading, ...baseline }, (row) => addBaseline(tallies, row));
+  await countReceipts(context, tallies, { slices: { scope, ...series }, limits });
+  if (cut || tallies.receipts.full) limits.notes.push(`only ${query.groupsMax} groups are told apart`);
+  return {
+    range: rangeView(scope),
+    baseline: baseline && { start_time: formatEpochMs(baseline.fromMs), end_time: formatEpochMs(baseline.toMs) },
+    receipts: tallies.total,
+    failures: tallies.failures,
+    groups: failureGroups(tallies),
+    partial: limits.notes.length > 0,
+    notes: limits.notes,
+  };
+}
+
+/** As long as the range, just before it, unless the caller says where it starts. */
+function baselineOf({ fromMs, toMs, asOfMs, baselineFromMs }: FailuresQuery): { fromMs: number; toMs: number } | null {
+  if (fromMs === null) return null;
+  if (baselineFromMs !== null) return { fromMs: baselineFromMs, toMs: fromMs };
+  const end = toMs ?? asOfMs;
+  return end === null || end <= fromMs ? null : { fromMs: fromMs - (end - fromMs), toMs: fromMs };
+}
+
+interface Reading {
+  readonly series: Omit<SliceScope, 'scope'>;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly asOfMs: number;
+  readonly limits: ReadLimits;
+}
+
+async function readFailures(context: Context, reading: Reading, add: (row: FailureRow) => void): Promise<void> {
+  const { series, fromMs, toMs, asOfMs, limits } = reading;
+  const query = { fromMs, toMs: Math.min(toMs, asOfMs + 1), ...series, limit: LIMITS.page_items_max };
+  if (query.toMs <= fromMs) return;
+  let left: number = LIMITS.report_failures_max;
+  for await (const row of readPages((cursor) => context.backend.index.listFailures({ ...query, cursor }))) {
+    if (left-- === 0) {
+      limits.notes.push(`only the latest ${LIMITS.report_failures_max} failures were read`);
+      return;
+    }
+    add(row);
+  }
+}
+
+async function countReceipts(
+  context: Context,
+  tallies: FailureTallies,
+  { slices, limits }: { slices: SliceScope; limits: ReadLimits },
+): Promise<void> {
+  const parted = new Map<string, number>();
+  for await (const slice of readSlices(context, slices, limits)) {
+    const coverage = coverageOf(slice, slices.scope);
+    if (coverage === 'all') addSliceReceipts(tallies, slice);
+    else if (coverage === 'some') parted.set(sliceKey(slice), slice.event_day);
+  }
+  const days = new Set([...parted.values()].sort((a, b) => a - b));
+  for await (const [slice, entries] of readDays(context, slices, { days, limits })) {
+    if (!parted.has(sliceKey(slice))) continue;
+    for (const entry of entries) if (isInScope(entry, slices.scope)) addEntryReceipt(tallies, slice, entry);
+  }
+}

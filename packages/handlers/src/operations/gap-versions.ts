@@ -1,0 +1,144 @@
+import { setImmediate } from 'node:timers/promises';
+
+import {
+  type Aggregate,
+  createWindows,
+  formatEpochMs,
+  type Gap,
+  type GapsReport,
+  KitError,
+  LIMITS,
+  type Window,
+} from '@pik/schema';
+
+import type { WindowInput } from '../domain/window-input.ts';
+import type { GapsQuery } from '../pipeline.ts';
+import type { VersionRow } from '../ports/history-rows.ts';
+import { aggregateOf, type Context } from './context.ts';
+import { readPages } from './pages.ts';
+import { windowInputs } from './window-inputs.ts';
+
+/**
+ * Windows of a metric whose events are there, while the latest version lacks some of them or there is none: UNPROCESSED.
+ * The range must be given; windows that are still open, or whose version is of this very moment, are as they are.
+ */
+export async function versionGaps(context: Context, query: GapsQuery): Promise<GapsReport> {
+  const { metric = '', key, fromMs, toMs } = query;
+  const aggregate = aggregateOf(context, metric);
+  if (key === undefined)
+    throw new KitError('REQUEST_INVALID', 'key is required together with metric', { path: '/key' });
+  if (fromMs === null || toMs === null)
+    throw new KitError('REQUEST_INVALID', 'a metric takes a range with both ends', { path: '/start_time' });
+  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const found = await compareWindows(context, { aggregate, key, fromMs, toMs: Math.min(toMs, asOfMs + 1), asOfMs });
+  const [start_time, end_time] = [formatEpochMs(fromMs), formatEpochMs(toMs)];
+  return {
+    range: { start_time, end_time, as_of: formatEpochMs(asOfMs), basis: 'event', include_imported: true },
+    grain: aggregate.window,
+    time_zone: aggregate.time_zone,
+    cadence_ms: null,
+    false_alarms: { alpha: 0, tests: 0, correction: 'bonferroni' },
+    series: [
+      {
+        series: { metric, key },
+        model: 'VERSIONS',
+        text: 'versions: each window with events should have one that holds all of them',
+        windows: found.windows,
+        empty: found.empty,
+        first_time: start_time,
+        last_time: end_time,
+        usual_lag_ms: 0,
+        silence: null,
+      },
+    ],
+    gaps: found.gaps,
+    partial: found.notes.length > 0,
+    notes: found.notes,
+  };
+}
+
+interface Compared {
+  readonly gaps: Gap[];
+  readonly notes: string[];
+  windows: number;
+  empty: number;
+}
+
+async function compareWindows(
+  context: Context,
+  question: { aggregate: Aggregate; key: string; fromMs: number; toMs: number; asOfMs: number },
+): Promise<Compared> {
+  const { aggregate, key, asOfMs, fromMs, toMs } = question;
+  const latest = await latestVersions(context, { metric: aggregate.metric, key, asOfMs });
+  const windows = createWindows(aggregate.window, aggregate.time_zone);
+  const compared: Compared = { gaps: [], notes: [], windows: 0, empty: 0 };
+  for (let window = windows.at(fromMs); window.start_ms < toMs; window = windows.at(window.end_ms)) {
+    if (compared.windows === LIMITS.report_gap_versions_max) {
+      compared.notes.push(`only the first ${LIMITS.report_gap_versions_max} windows were compared with their versions`);
+      break;
+    }
+    compared.windows += 1;
+    const inputs = await windowInputs(context, { aggregate, key, window, asOfMs });
+    if (inputs.length === 0) compared.empty += 1;
+    const gap = gapOf(inputs, latest.get(window.start_ms), { window, series: { metric: aggregate.metric, key } });
+    if (gap !== null) addGap(compared.gaps, gap);
+    await setImmediate();
+  }
+  return compared;
+}
+
+function gapOf(
+  inputs: readonly WindowInput[],
+  known: VersionRow | undefined,
+  { window, series }: { window: Window; series: Gap['series'] },
+): Gap | null {
+  const missed = known === undefined ? inputs : inputs.filter(({ received_ms }) => received_ms > known.as_of_ms);
+  if (missed.length === 0) return null;
+  const evidence = missed.slice(0, 5).map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
+  const what =
+    known === undefined ? 'it has no version' : `version ${known.version} is as of ${formatEpochMs(known.as_of_ms)}`;
+  const text = `${missed.length} of ${inputs.length} events of the window from ${formatEpochMs(window.start_ms)} are in the index and in no version: ${what}. A replay computes it.`;
+  return {
+    series,
+    state: known === undefined ? 'MISSING' : 'PARTIAL',
+    start_time: formatEpochMs(window.start_ms),
+    end_time: formatEpochMs(window.end_ms),
+    windows: 1,
+    count: inputs.length - missed.length,
+    expected: inputs.length,
+    cause: 'UNPROCESSED',
+    findings: [{ code: 'UNPROCESSED', text, evidence }],
+    last_good: null,
+    first_good: null,
+  };
+}
+
+/** Adjacent windows of one state are one gap, with the findings of each. */
+function addGap(gaps: Gap[], gap: Gap): void {
+  const before = gaps.at(-1);
+  if (before?.end_time !== gap.start_time || before.state !== gap.state) {
+    gaps.push(gap);
+    return;
+  }
+  gaps[gaps.length - 1] = {
+    ...before,
+    end_time: gap.end_time,
+    windows: before.windows + 1,
+    count: before.count + gap.count,
+    expected: (before.expected ?? 0) + (gap.expected ?? 0),
+    findings: [...before.findings, ...gap.findings],
+  };
+}
+
+async function latestVersions(
+  context: Context,
+  { metric, key, asOfMs }: { metric: string; key: string; asOfMs: number },
+): Promise<Map<number, VersionRow>> {
+  const latest = new Map<number, VersionRow>();
+  const query = { metric, key, limit: LIMITS.page_items_max };
+  for await (const row of readPages((cursor) => context.backend.aggregates.listVersions({ ...query, cursor }))) {
+    // In order of their numbers: the last one that was there then stays.
+    if (row.computed_ms <= asOfMs) latest.set(row.window_start_ms, row);
+  }
+  return latest;
+}

@@ -1,0 +1,76 @@
+import { type Envelope, isPackId, KitError, LIMITS, type ReingestAnswer, type ReingestBody } from '@pik/schema';
+
+import { type Arrival, admitRecord } from '../domain/admit.ts';
+import { fitsUtf8 } from '../domain/record-split.ts';
+import type { Requester } from '../pipeline.ts';
+import type { Context } from './context.ts';
+import { keepAndAdmit } from './ingest.ts';
+import { envelopeBody } from './pack-store.ts';
+import { createPackReader } from './raw-events.ts';
+
+/**
+ * Rejected receipts sent again: with their text mended, or as they are, where the rules have changed. They are receipts of
+ * their own, received now, each with the address of its original in its envelope. Sent twice they are repeats.
+ *
+ * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for one that was not rejected, or that came through an import.
+ */
+export async function reingest(
+  context: Context,
+  { receipts }: ReingestBody,
+  requester: Requester & { readonly receivedMs: number },
+): Promise<ReingestAnswer> {
+  const { receivedMs } = requester;
+  const read = createKnownReader(context);
+  const arrivals: Arrival[] = [];
+  for (const [i, { pack_id, line, body }] of receipts.entries()) {
+    const path = `/receipts/${i}`;
+    const original = await rejectedAt({ read, path }, pack_id, line);
+    if (body !== undefined && !fitsUtf8(body, LIMITS.event_bytes_max))
+      throw new KitError('EVENT_TOO_LARGE', `the record has more than ${LIMITS.event_bytes_max} bytes`, { path });
+    const mended = body ?? original.body;
+    const record = mended === undefined ? { bytes: envelopeBody(original) } : { text: mended };
+    const arrival = admitRecord(record, { receivedMs, imported: false });
+    arrivals.push({ ...arrival, reingest_of: { pack_id, line } });
+  }
+  const { results } = await keepAndAdmit(context, arrivals, { mode: 'live', ...requester });
+  return {
+    results: results.map((result, i) => ({ original: addressOf(receipts[i] as (typeof receipts)[0]), result })),
+  };
+}
+
+function addressOf({ pack_id, line }: { pack_id: string; line: number }) {
+  return { pack_id, line };
+}
+
+type ReadKnown = (packId: string) => Promise<readonly Envelope[] | null>;
+
+/**
+ * Reads the packs that the index knows; null for others. The log is not asked whether there is one: who may not list a
+ * bucket is told nothing of what is not there.
+ */
+function createKnownReader(context: Context): ReadKnown {
+  const read = createPackReader(context);
+  const known = new Map<string, boolean>();
+  return async (packId) => {
+    if (!known.has(packId)) known.set(packId, (await context.backend.index.getPack(packId)) !== null);
+    return known.get(packId) === true ? read(packId) : null;
+  };
+}
+
+async function rejectedAt(
+  { read, path }: { read: ReadKnown; path: string },
+  packId: string,
+  line: number,
+): Promise<Envelope> {
+  if (!isPackId(packId)) throw new KitError('REQUEST_INVALID', 'pack_id is not the id of a pack', { path });
+  const pack = await read(packId);
+  if (pack === null) throw new KitError('RECEIPT_UNKNOWN', `there is no pack ${packId}`, { path });
+  const envelope = pack[line];
+  if (envelope === undefined) throw new KitError('RECEIPT_UNKNOWN', `the pack ${packId} has no line ${line}`, { path });
+  if (envelope.reject_code === null)
+    throw new KitError('REQUEST_INVALID', `line ${line} of the pack ${packId} was not rejected`, { path });
+  // Sent again here it would lose the receive time that it claims, which no key of this scope may claim.
+  if (envelope.imported)
+    throw new KitError('REQUEST_INVALID', 'the receipt came through an import; import the mended record', { path });
+  return envelope;
+}

@@ -1,0 +1,167 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { type Asking, event, type Json, receiptPath, text, unique } from './ask.ts';
+
+const HOUR = 3_600_000;
+/** A Monday whose hours no other test of the suite uses. */
+const START = Date.UTC(2024, 0, 1);
+const at = (hour: number, ms = 0) => new Date(START + hour * HOUR + ms).toISOString();
+
+/** Reports, and what is done about rejects. */
+export function reports(ask: Asking): void {
+  const source = `reports_${unique()}`;
+  const send = (events: readonly Json[]) => ask('/ingest', { body: text(events) });
+  const regular = (hour: number, rest: Json = {}) =>
+    event({ source, event_type: 'meter.read', entity_id: 'meter', event_time: at(hour, 60_000), ...rest });
+
+  describe('gaps', () => {
+    const range = `source=${source}&start_time=${at(0)}&end_time=${at(240)}`;
+    beforeAll(async () => {
+      const hours = Array.from({ length: 240 }, (_, hour) => hour).filter((hour) => hour !== 100 && hour !== 101);
+      await send(hours.map((hour) => regular(hour)));
+      await send(hours.map((hour) => regular(hour, { event_type: 'meter.ping' })));
+    });
+
+    it('names the windows of a calendar that are empty, merged, with the events beside them and the cause', async () => {
+      const { json } = await ask(`/reports/gaps?${range}`);
+      expect(json.partial).toBe(false);
+      expect(json.series.map(({ model }: Json) => model)).toEqual(['REGULAR', 'REGULAR']);
+      const found = json.gaps.find(({ series }: Json) => series.event_type === 'meter.read');
+      expect(found).toMatchObject({
+        state: 'MISSING',
+        start_time: at(100).replace('.000Z', '.000000000Z'),
+        end_time: at(102).replace('.000Z', '.000000000Z'),
+        windows: 2,
+        cause: 'SOURCE_WIDE',
+        last_good: { time: at(99, 60_000).replace('.000Z', '.000000000Z') },
+        first_good: { time: at(102, 60_000).replace('.000Z', '.000000000Z') },
+      });
+      const { json: good } = await ask(`/events/${found.last_good.event_id}`);
+      expect(good.event).toMatchObject({ source, pack_id: found.last_good.pack_id, line: found.last_good.line });
+      expect(json.gaps).toHaveLength(2);
+      expect(json.false_alarms).toMatchObject({ correction: 'bonferroni' });
+    });
+
+    it('takes a declared cadence, one entity, and a zone; nothing is a gap before the first or after the last event', async () => {
+      const wide = `source=${source}&start_time=${at(-500)}&end_time=${at(900)}`;
+      for (const more of ['&cadence_ms=3600000', '&cadence_ms=3600000&time_zone=America/New_York']) {
+        const { json } = await ask(`/reports/gaps?${wide}&event_type=meter.read${more}`);
+        expect(json.gaps.map(({ windows }: Json) => windows)).toEqual([2]);
+        expect(json.series[0].silence).toMatchObject({ windows: 660, longest: true });
+      }
+      const { json } = await ask(`/reports/gaps?entity_id=meter&event_type=meter.read&${wide}`);
+      expect(json.gaps.map(({ windows, series }: Json) => [windows, series])).toEqual([[2, { entity_id: 'meter' }]]);
+    });
+
+    it('as of a time before anything came, there is no series and no gap', async () => {
+      const { json } = await ask(`/reports/gaps?${range}&as_of=2000-01-01T00:00:00Z`);
+      expect([json.series, json.gaps]).toEqual([[], []]);
+    });
+
+    it('compares the versions of a metric with the events that are there', async () => {
+      const metric = `metric=daily_event_count&key=meter&start_time=${at(0)}&end_time=${at(48)}`;
+      const { json } = await ask(`/reports/gaps?${metric}`);
+      expect(json.gaps).toMatchObject([{ state: 'MISSING', windows: 2, cause: 'UNPROCESSED', expected: 96 }]);
+      expect(json.gaps[0].findings[0].evidence[0].event_id).toMatch(/^[0-9a-v]{47}$/);
+    });
+
+    it.each([
+      '/reports/gaps?grain=week',
+      '/reports/gaps?time_zone=Mars/Base',
+      '/reports/gaps?grain=hour&cadence_ms=7200000',
+      '/reports/gaps?by=day',
+      '/reports/gaps?metric=daily_event_count',
+      '/reports/gaps?key=x',
+      '/reports/failures?baseline_from=2024-01-01T00:00:00Z',
+      '/reports/completeness?by=hour',
+    ])('D38: refuses %s with the field that is at fault', async (path) => {
+      const { status, json } = await ask(path);
+      expect([status, json.code]).toEqual([422, 'REQUEST_INVALID']);
+      expect(json.path).toMatch(/^\//);
+    });
+  });
+
+  it('completeness: a day that is long past is closed, and all of it came after its end', async () => {
+    const { json } = await ask(`/reports/completeness?source=${source}&start_time=${at(0)}&end_time=${at(24)}`);
+    expect(json.days).toMatchObject([{ day: '2024-01-01', events: 48, state: 'CLOSED', forecast: null }]);
+    expect(json.days[0].arrived[0]).toEqual({ after_ms: 0, share: 0 });
+  });
+
+  describe('failures', () => {
+    const failing = `failing_${unique()}`;
+    const bad = (rest: Json = {}) => event({ source: failing, event_type: 'bad', event_time: '2024-01-01', ...rest });
+    let rejected: Json[];
+    beforeAll(async () => {
+      const good = Array.from({ length: 6 }, () => event({ source: failing, event_type: 'bad' }));
+      rejected = (await send([bad(), bad(), bad({ entity_id: '' }), ...good])).json.results;
+    });
+
+    it('equal ones are one row with count, share, lower bound and receipts that read back byte for byte', async () => {
+      const { json } = await ask(`/reports/failures?source=${failing}`);
+      expect(json).toMatchObject({ receipts: 9, failures: 3, baseline: null, partial: false });
+      expect(json.groups).toMatchObject([
+        { code: 'TIME_WITHOUT_OFFSET', path: '/event_time', stage: 'admit', count: 2, receipts: 9, is_new: null },
+        { code: 'FIELD_INVALID', path: '/entity_id', count: 1, receipts: 9 },
+      ]);
+      const [first] = json.groups;
+      expect(first.share).toBeCloseTo(2 / 9);
+      expect(first.share_low).toBeLessThan(first.share);
+      expect(first.fingerprint).not.toBe(json.groups[1].fingerprint);
+      const sample = await ask(`/receipts/${first.samples[0].pack_id}/${first.samples[0].line}`, {
+        accept: 'application/octet-stream',
+      });
+      expect(JSON.parse(sample.text)).toMatchObject({ source: failing, event_time: '2024-01-01' });
+    });
+
+    it('what the time before the range had not is new', async () => {
+      const soon = new Date(Date.now() + 60_000).toISOString();
+      const before = new Date(Date.now() - 3_600_000).toISOString();
+      const { json } = await ask(`/reports/failures?source=${failing}&start_time=${before}&end_time=${soon}`);
+      expect(json.groups.map(({ is_new }: Json) => is_new)).toEqual([true, true]);
+      expect(json.baseline.end_time.slice(0, 19)).toBe(before.slice(0, 19));
+    });
+
+    it('a mended receipt is a new one that names its original; sent twice it is a repeat', async () => {
+      const [original] = rejected;
+      const pack_id = receiptPath(original).split('/')[2] as string;
+      const mended = text(bad({ event_time: '2024-01-01T00:00:00Z' }));
+      const again = () =>
+        ask('/rejects/reingest', { body: text({ receipts: [{ pack_id, line: original.line, body: mended }] }) });
+      const { json } = await again();
+      expect(json.results).toMatchObject([
+        { original: { pack_id, line: original.line }, result: { status: 'ACCEPTED', event_id: expect.any(String) } },
+      ]);
+      const kept = await ask(receiptPath(json.results[0].result), { accept: 'application/json' });
+      expect(kept.json).toMatchObject({ reingest_of: { pack_id, line: original.line }, body: mended, imported: false });
+      expect((await again()).json.results[0].result.status).toBe('DUPLICATE');
+      const story = (await ask(`/events/${json.results[0].result.event_id}`)).json;
+      expect(story.findings).toContainEqual(
+        expect.objectContaining({ code: 'SENT_AGAIN', evidence: [{ pack_id, line: original.line }] }),
+      );
+    });
+
+    it('G18: log and index agree on receipts that were sent again', async () => {
+      const faults: Json[] = [];
+      let cursor = '';
+      do {
+        const { json } = await ask(`/verify${cursor && `?cursor=${cursor}`}`);
+        faults.push(...json.faults);
+        cursor = json.next_cursor ?? '';
+      } while (cursor !== '');
+      expect(faults).toEqual([]);
+    });
+
+    it('without a mended text the same bytes are read again, and what cannot be sent again is refused whole', async () => {
+      const [original, , , accepted] = rejected;
+      const pack_id = receiptPath(original).split('/')[2] as string;
+      const same = await ask('/rejects/reingest', { body: text({ receipts: [{ pack_id, line: original.line }] }) });
+      expect(same.json.results[0].result).toMatchObject({ status: 'REJECTED', code: 'TIME_WITHOUT_OFFSET' });
+      const refuse = async (receipt: Json) =>
+        (await ask('/rejects/reingest', { body: text({ receipts: [receipt] }) })).json.code;
+      expect(await refuse({ pack_id, line: accepted.line })).toBe('REQUEST_INVALID');
+      expect(await refuse({ pack_id, line: 999 })).toBe('RECEIPT_UNKNOWN');
+      expect(await refuse({ pack_id: '01890a5d-ac96-774b-bcce-b302099a8057', line: 0 })).toBe('RECEIPT_UNKNOWN');
+      expect(await refuse({ pack_id: 'x', line: 0 })).toBe('REQUEST_INVALID');
+    });
+  });
+}

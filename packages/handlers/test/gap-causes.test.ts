@@ -1,0 +1,198 @@
+import { dailyEventCount } from '@pik/schema';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createPipeline } from '../src/create-pipeline.ts';
+import type { GapsQuery, Pipeline } from '../src/pipeline.ts';
+import { createMemoryBackend, createTestClock, type TestClock } from '../src/testing/memory-backend.ts';
+
+// One meter that is read once an hour, as it is received in real time, and what may have become of the hour that is missing.
+
+const HOUR = 3_600_000;
+const START = Date.UTC(2026, 0, 5);
+const PRODUCER = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+const HOURS: GapsQuery = {
+  fromMs: START,
+  toMs: START + 240 * HOUR,
+  asOfMs: null,
+  basis: 'event',
+  by: ['source', 'event_type'],
+  includeImported: false,
+  grain: 'hour',
+  timeZone: 'UTC',
+  cadenceMs: null,
+  gapsMax: 100,
+};
+
+let clock: TestClock;
+let pipeline: Pipeline;
+beforeEach(() => {
+  clock = createTestClock(START);
+  pipeline = createPipeline({ backend: createMemoryBackend(clock) });
+});
+afterEach(() => pipeline.close());
+
+async function send(records: readonly object[], mode: 'live' | 'import' = 'live') {
+  const body = new TextEncoder().encode(records.map((record) => JSON.stringify(record)).join('\n'));
+  const request = {
+    format: 'ndjson',
+    mode,
+    receivedMs: clock.now(),
+    requestId: 'r',
+    principal: null,
+    dryRun: false,
+  } as const;
+  return pipeline.ingest({ body, ...request });
+}
+
+let seq = 0;
+const reading = (hour: number, rest: object = {}) => ({
+  source: 'plant',
+  event_type: 'meter.read',
+  entity_id: 'meter',
+  event_time: new Date(START + hour * HOUR + 60_000).toISOString(),
+  payload: { hour },
+  producer: { id: PRODUCER, seq: ++seq },
+  ...rest,
+});
+
+/** Sends a reading each hour, two minutes after it was taken; `instead` says what happens in hour 100. */
+async function run(instead: (hour: number) => Promise<unknown>): Promise<void> {
+  seq = 0;
+  for (let hour = 0; hour < 240; hour++) {
+    clock.ms = START + hour * HOUR + 180_000;
+    if (hour === 100) await instead(hour);
+    else await send([reading(hour)]);
+  }
+  clock.ms = START + 241 * HOUR;
+}
+
+async function theGap(query: Partial<GapsQuery> = {}) {
+  const { gaps } = await pipeline.gaps({ ...HOURS, ...query });
+  const own = gaps.filter(({ series }) => series.event_type === 'meter.read');
+  expect(own).toHaveLength(1);
+  expect(own[0]).toMatchObject({ windows: 1, start_time: '2026-01-09T04:00:00.000000000Z' });
+  return own[0];
+}
+
+describe('the cause of a gap', () => {
+  it('NOT_RECEIVED: nothing says more', async () => {
+    await run(async () => {});
+    expect(await theGap()).toMatchObject({ state: 'MISSING', cause: 'NOT_RECEIVED' });
+  });
+
+  it('REJECTED: its receipts were refused, and are named', async () => {
+    await run((hour) => send([reading(hour, { event_time: 'yesterday' })]));
+    const found = await theGap();
+    expect(found).toMatchObject({ cause: 'REJECTED' });
+    const [first] = found?.findings[0]?.evidence ?? [];
+    const { receipt } = await pipeline.receipt({ pack_id: first?.pack_id ?? '', line: first?.line ?? -1 });
+    expect(receipt.reject_code).toBe('TIME_INVALID');
+  });
+
+  it('LATE: as of a time before it came; and by a backfill that is not counted', async () => {
+    await run(async () => {});
+    clock.ms += HOUR;
+    await send([reading(100)]);
+    expect(await theGap({ asOfMs: clock.ms - 1 })).toMatchObject({ cause: 'LATE' });
+    expect((await pipeline.gaps(HOURS)).gaps).toEqual([]);
+  });
+
+  it('LATE: by a backfill that is not counted, and no gap where it is', async () => {
+    await run(async () => {});
+    await send([reading(100, { received_at: '2026-01-09T04:05:00Z' })], 'import');
+    expect(await theGap()).toMatchObject({ cause: 'LATE' });
+    expect((await pipeline.gaps({ ...HOURS, includeImported: true })).gaps).toEqual([]);
+  });
+
+  it('LOST_IN_TRANSIT: the producer made it, did not report it as dropped, and it never came', async () => {
+    await run(async (hour) => void reading(hour));
+    const found = await theGap();
+    expect(found).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
+    expect(found?.findings[0]?.text).toContain('numbers 101');
+    expect(found?.last_good?.event_id).toBe(found?.findings[0]?.evidence?.[0]?.event_id);
+  });
+
+  it('what the producer reports as dropped is no loss in transit', async () => {
+    await run(async (hour) => void reading(hour));
+    await send([report({ dropped: [[101, 101]], last_seq: 240 })]);
+    expect(await theGap()).toMatchObject({ cause: 'NOT_RECEIVED' });
+  });
+
+  it('a report that was not there yet at the time asked about excuses nothing', async () => {
+    await run(async (hour) => void reading(hour));
+    const asOfMs = clock.ms;
+    clock.ms += HOUR;
+    await send([report({ dropped: [[101, 101]], last_seq: 240 })]);
+    expect(await theGap({ asOfMs })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
+  });
+
+  it('numbers that came after the time asked about had not come then', async () => {
+    await run(async (hour) => void reading(hour));
+    const asOfMs = clock.ms;
+    clock.ms += HOUR;
+    // Some other event of the producer had the number, so nothing of this series was lost.
+    await send([reading(5, { event_type: 'meter.checked', producer: { id: PRODUCER, seq: 101 } })]);
+    expect(await theGap({ asOfMs })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
+    expect(await theGap()).toMatchObject({ cause: 'NOT_RECEIVED' });
+  });
+
+  it('SOURCE_WIDE: the other series of the source was silent too; where it was not, it says nothing', async () => {
+    await run(async () => {});
+    const other = (hours: readonly number[]) =>
+      send(hours.map((hour) => reading(hour, { event_type: 'meter.ping', producer: undefined })));
+    await other(Array.from({ length: 240 }, (_, hour) => hour).filter((hour) => hour !== 100));
+    expect(await theGap()).toMatchObject({ cause: 'SOURCE_WIDE' });
+    await other([100]);
+    expect(await theGap()).toMatchObject({ cause: 'NOT_RECEIVED' });
+  });
+
+  it('PENDING: a window younger than the usual lag has no cause yet; later it is missing', async () => {
+    seq = 0;
+    // One reading in forty comes a day late, so that long is usual; the reading of hour 230 never comes.
+    const isLate = (hour: number) => hour % 40 === 20;
+    for (let hour = 0; hour < 270; hour++) {
+      clock.ms = START + hour * HOUR + 180_000;
+      if (!isLate(hour) && hour !== 230) await send([reading(hour)]);
+      if (hour >= 24 && isLate(hour - 24)) await send([reading(hour - 24)]);
+    }
+    const early = await pipeline.gaps({ ...HOURS, asOfMs: START + 235 * HOUR });
+    expect(early.gaps.map(({ state, cause, start_time }) => [state, cause, start_time.slice(8, 13)])).toEqual([
+      ['PENDING', null, '14T04'],
+      ['PENDING', null, '14T14'],
+    ]);
+    const { gaps } = await pipeline.gaps({ ...HOURS, asOfMs: START + 260 * HOUR });
+    expect(gaps).toMatchObject([{ state: 'MISSING', start_time: '2026-01-14T14:00:00.000000000Z' }]);
+  });
+
+  it('UNPROCESSED: the events are there, and a version lacks them', async () => {
+    await run((hour) => send([reading(hour)]));
+    const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', toMs: START + 48 * HOUR };
+    expect((await pipeline.gaps(query)).gaps).toMatchObject([
+      { state: 'MISSING', windows: 2, cause: 'UNPROCESSED', expected: 48 },
+    ]);
+    await pipeline.replay(
+      {
+        entity_id: 'meter',
+        start_time: '2026-01-05T00:00:00Z',
+        end_time: '2026-01-07T00:00:00Z',
+        replay_id: '01890a5d-ac96-774b-bcce-b302099a8050',
+      },
+      { principal: null, requestId: 'r' },
+    );
+    while ((await pipeline.work()) !== 'IDLE');
+    expect((await pipeline.gaps(query)).gaps).toEqual([]);
+    clock.ms += HOUR;
+    await send([reading(30, { payload: { more: true } })]);
+    expect((await pipeline.gaps(query)).gaps).toMatchObject([
+      { state: 'PARTIAL', windows: 1, count: 24, expected: 25, start_time: '2026-01-06T00:00:00.000000000Z' },
+    ]);
+  });
+});
+
+const report = (payload: object) => ({
+  source: 'plant',
+  event_type: 'pik.producer.report',
+  entity_id: PRODUCER,
+  event_time: new Date(clock.now()).toISOString(),
+  payload,
+});

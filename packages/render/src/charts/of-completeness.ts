@@ -1,0 +1,28 @@
+import { COMPLETENESS_MARKS_MS, type CompletenessReport } from '@pik/schema';
+
+import { groupName } from '../format.ts';
+import type { Chart, Curves } from './chart.ts';
+
+/** Closed days that are drawn behind their median. */
+const DAYS_MAX = 60;
+
+/** How much of a day is there at each age: closed days, their median, and the days that are still open. */
+export function arrivalCurves({ curves, days }: CompletenessReport): Chart[] {
+  const single = new Set(days.map(({ series }) => groupName(series))).size < 2;
+  const lines: Curves['lines'][number][] = [];
+  if (single) {
+    for (const { day, arrived } of days.filter(({ state }) => state === 'CLOSED').slice(-DAYS_MAX))
+      lines.push({ name: day, role: 'closed', shares: arrived.map(({ share }) => share) });
+    // Its shares are of what is known so far; held against its forecast it is the share of what is to come.
+    for (const { day, state, arrived, forecast } of days) {
+      if (state !== 'OPEN' || forecast === null) continue;
+      const shares = arrived.map(({ share }) => (share === null ? null : share * forecast.share));
+      lines.push({ name: day, role: 'open', shares });
+    }
+  }
+  for (const { series, median } of curves)
+    lines.push({ name: groupName(series) || 'median', role: 'median', shares: median.map(({ share }) => share) });
+  if (lines.length === 0) return [];
+  const title = 'Share of a day that has arrived, by time after its end';
+  return [{ kind: 'curves', title, ages_ms: COMPLETENESS_MARKS_MS, lines }];
+}

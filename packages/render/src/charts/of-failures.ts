@@ -1,0 +1,17 @@
+import type { FailuresReport } from '@pik/schema';
+
+import { grouped, groupName, percent } from '../format.ts';
+import { failureName } from '../views/failures.ts';
+import type { Chart } from './chart.ts';
+
+const BARS_MAX = 20;
+
+/** The rate of each failure: what it is at least, and what was seen beyond that. */
+export function barsOfFailures({ groups }: FailuresReport): Chart[] {
+  const rows = groups.slice(0, BARS_MAX).map((one) => ({
+    name: `${groupName(one.group) || 'unknown series'}: ${failureName(one)}`,
+    values: [one.share_low * 100, Math.max(0, one.share - one.share_low) * 100],
+    label: `${grouped(one.count)} of ${grouped(one.receipts)}, at least ${percent(one.share_low)}`,
+  }));
+  return [{ kind: 'bars', title: 'Rate of failures, in percent of receipts', parts: ['sure', 'seen'], rows }];
+}

@@ -1,0 +1,95 @@
+import { createWindows, type GapsReport, MS_PER_DAY, MS_PER_HOUR, parseTime, type Window } from '@pik/schema';
+
+import { groupName } from '../format.ts';
+import type { Calendar, Chart } from './chart.ts';
+
+/** Series that are drawn, those with most missing windows first. */
+const SERIES_MAX = 6;
+/** Days, weeks or hours that a picture has room for. */
+const ACROSS_MAX = 750;
+
+type Grain = GapsReport['grain'];
+type Gap = GapsReport['gaps'][number];
+
+/** One calendar for each series with gaps. */
+export function gapCalendars(report: GapsReport): Chart[] {
+  const bySeries = new Map<string, Gap[]>();
+  for (const gap of report.gaps) {
+    const name = groupName(gap.series);
+    bySeries.set(name, [...(bySeries.get(name) ?? []), gap]);
+  }
+  const count = (gaps: readonly Gap[]) => gaps.reduce((sum, { windows }) => sum + windows, 0);
+  const worst = [...bySeries].sort(([, a], [, b]) => count(b) - count(a)).slice(0, SERIES_MAX);
+  return worst.map(([name, gaps]) => calendar(report, { name, gaps, windows: count(gaps) }));
+}
+
+function calendar(
+  report: GapsReport,
+  { name, gaps, windows }: { name: string; gaps: readonly Gap[]; windows: number },
+): Calendar {
+  const { grain, time_zone } = report;
+  const place = createPlaces(grain, time_zone);
+  const life = report.series.find(({ series }) => groupName(series) === name);
+  const first = (time: string) => parseTime(time)?.epoch_ms ?? 0;
+  const ends = gaps.flatMap(({ start_time, end_time }) => [first(start_time), first(end_time) - 1]);
+  const [gapsFrom, gapsTo] = [Math.min(...ends), Math.max(...ends)];
+  const whole = acrossOf(place, grain, [
+    Math.min(gapsFrom, first(life?.first_time ?? '') || gapsFrom),
+    Math.max(gapsTo, first(life?.last_time ?? '') || gapsTo),
+  ]);
+  // Of a long life the part with gaps in it, and of that the end.
+  const narrow = whole.length > ACROSS_MAX ? acrossOf(place, grain, [gapsFrom, gapsTo]) : whole;
+  const across = narrow.slice(-ACROSS_MAX);
+  const columns = new Map(across.map((name, column) => [name, column]));
+  const cells: Calendar['cells'][number][] = [];
+  for (const { start_time, end_time, state } of gaps)
+    for (const ms of windowStarts(grain, time_zone, [first(start_time), first(end_time)])) {
+      const at = place(ms);
+      const column = columns.get(at.across);
+      if (column !== undefined) cells.push({ across: column, down: at.down, state });
+    }
+  const cut = narrow.length > across.length ? `; the last ${across.length} of ${narrow.length}` : '';
+  const title = `${name}: ${windows} ${grain}s of ${time_zone}${cut}`;
+  return { kind: 'calendar', title, across, down: DOWN[grain], cells };
+}
+
+const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i).padStart(2, '0'));
+const DOWN: Readonly<Record<Grain, readonly string[]>> = { minute: numbers(60), hour: numbers(24), day: WEEKDAYS };
+/** Half of what is across, or less, so that no day is stepped over where clocks change. */
+const STEP_MS: Readonly<Record<Grain, number>> = { minute: MS_PER_HOUR / 2, hour: MS_PER_DAY / 2, day: MS_PER_DAY / 2 };
+
+type Places = (ms: number) => { across: string; down: number };
+
+/** Where a time lies in the calendar of a zone. */
+function createPlaces(grain: Grain, timeZone: string): Places {
+  const format = new Intl.DateTimeFormat('sv-SE', {
+    timeZone,
+    dateStyle: 'short',
+    timeStyle: 'short',
+  });
+  return (ms) => {
+    const [date = '', time = ''] = format.format(ms).split(' ');
+    if (grain === 'hour') return { across: date, down: Number(time.slice(0, 2)) };
+    if (grain === 'minute') return { across: `${date} ${time.slice(0, 2)}h`, down: Number(time.slice(3, 5)) };
+    const dayMs = Date.parse(`${date}T00:00:00Z`);
+    const weekday = (new Date(dayMs).getUTCDay() + 6) % 7;
+    return { across: new Date(dayMs - weekday * MS_PER_DAY).toISOString().slice(0, 10), down: weekday };
+  };
+}
+
+function acrossOf(place: Places, grain: Grain, [fromMs, toMs]: readonly [number, number]): string[] {
+  const found = new Set<string>();
+  for (let ms = fromMs; ms < toMs; ms += STEP_MS[grain]) found.add(place(ms).across);
+  found.add(place(toMs).across);
+  return [...found];
+}
+
+function* windowStarts(grain: Grain, timeZone: string, [fromMs, toMs]: readonly [number, number]): Generator<number> {
+  if (grain === 'minute') {
+    for (let ms = fromMs; ms < toMs; ms += 60_000) yield ms;
+    return;
+  }
+  const windows = createWindows(grain, timeZone);
+  for (let at: Window = windows.at(fromMs); at.start_ms < toMs; at = windows.at(at.end_ms)) yield at.start_ms;
+}

@@ -1,0 +1,63 @@
+/**
+ * Text of callers may hold sequences that steer a terminal, or turn its reading direction, or what no XML may hold: they are
+ * shown, not obeyed.
+ */
+export function printable(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g, (char) => {
+      return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    });
+}
+
+/** A cell: numbers are set to the right and grouped; null is nothing. */
+export type Cell = string | number | null;
+
+/** What is written in a cell. */
+export function cellText(cell: Cell): string {
+  if (cell === null) return '–';
+  return typeof cell === 'number' ? grouped(cell) : printable(cell);
+}
+
+/** Which columns hold no text, so that they are set to the right. */
+export function numericColumns(head: readonly string[], rows: readonly (readonly Cell[])[]): boolean[] {
+  return head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] !== 'string'));
+}
+
+/** 1234567 as `1,234,567`. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
+}
+
+/** How many of what: `1 event`, `2,000 events`. */
+export function counted(count: number, word: string): string {
+  return `${grouped(count)} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** A fixed-width time without the zeros at its end: the same instant, so that it can be given back as it stands. */
+export function shortTime(time: string): string {
+  return time.replace(/\.(\d*?)0*Z$/, (_, kept: string) => (kept === '' ? 'Z' : `.${kept}Z`));
+}
+
+const VALUE_CHARS_MAX = 60;
+
+/** A value as JSON; a long one is cut, since a table is no place for it. */
+export function valueText(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
+}
+
+/** A share as a percentage. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+/** A number with its sign, as `+3` or `−3`. */
+export function signed(value: number): string {
+  return value < 0 ? `−${grouped(-value)}` : `+${grouped(value)}`;
+}
+
+/** A group for a person. */
+export function groupName(group: Readonly<Record<string, string | undefined>>): string {
+  return Object.values(group).join(' ');
+}

@@ -1,0 +1,63 @@
+import { cellText, numericColumns, printable } from './format.ts';
+import type { View } from './view.ts';
+
+/** Text as HTML: no character of it is markup, or steers the direction of reading. */
+export function escapeHtml(text: string): string {
+  return printable(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+/** An answer as HTML, to stand inside a page: pictures first, then text and tables, all of it escaped. */
+export function viewHtml({ blocks }: View, svgs: readonly string[] = []): string {
+  const pictures = svgs.map((svg) => `<figure>${svg}</figure>`);
+  const rest = blocks.map((block) => {
+    if (block.kind === 'text') return `<p>${escapeHtml(block.text)}</p>`;
+    const right = numericColumns(block.head, block.rows);
+    const cell = (tag: 'th' | 'td', text: string, column: number) =>
+      `<${tag}${styleOf(text, right[column] === true)}>${escapeHtml(text)}</${tag}>`;
+    const head = `<tr>${block.head.map((name, i) => cell('th', name, i)).join('')}</tr>`;
+    const rows = block.rows.map((row) => `<tr>${row.map((one, i) => cell('td', cellText(one), i)).join('')}</tr>`);
+    return `<table><thead>${head}</thead><tbody>${rows.join('')}</tbody></table>`;
+  });
+  return `<div class="pik">${[...pictures, ...rest].join('\n')}</div>`;
+}
+
+/** Longer texts are broken into lines; times, ids and amounts are not. */
+const UNBROKEN_CHARS_MAX = 48;
+
+function styleOf(text: string, right: boolean): string {
+  const styles = [
+    'padding:.2em .6em',
+    ...(right ? ['text-align:right'] : ['text-align:left']),
+    ...(text.length <= UNBROKEN_CHARS_MAX ? ['white-space:nowrap'] : []),
+  ];
+  return ` style="${styles.join(';')}"`;
+}
+
+const STYLE = `body{font:14px/1.4 system-ui,"Segoe UI","DejaVu Sans",sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}
+table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
+th,td{border-bottom:1px solid #ddd;vertical-align:top}
+thead th{border-bottom:2px solid #999}figure{margin:1rem 0;overflow-x:auto}figure svg{max-width:none}footer{color:#666;margin-top:2rem}`;
+
+/**
+ * A report that stands alone: one file without script and without reference to anything outside, which its own policy
+ * forbids as well.
+ */
+export function pageHtml(view: View, { svgs, footer }: { svgs: readonly string[]; footer: string }): string {
+  const title = escapeHtml(view.title);
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>${title}</h1>
+${viewHtml(view, svgs)}
+<footer>${escapeHtml(footer)}</footer>
+</body>
+</html>
+`;
+}

@@ -1,0 +1,11 @@
+export { type Cell, counted, grouped, groupName, percent, printable, shortTime, valueText } from './format.ts';
+export { pageHtml, viewHtml } from './html.ts';
+export { tableText, viewText } from './text.ts';
+export type { View, ViewOptions } from './view.ts';
+export { changeView } from './views/change.ts';
+export { completenessView } from './views/completeness.ts';
+export { duplicatesView } from './views/duplicates.ts';
+export { eventView } from './views/event.ts';
+export { failuresView } from './views/failures.ts';
+export { gapsView } from './views/gaps.ts';
+export { lagView } from './views/lag.ts';

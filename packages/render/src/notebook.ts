@@ -1,0 +1,101 @@
+import {
+  createInvestigator,
+  type Investigator,
+  type InvestigatorOptions,
+  type Simulation,
+} from '@pik/sdk/investigator';
+
+import { counted } from './format.ts';
+import { viewHtml } from './html.ts';
+import { chartSvg } from './pictures.ts';
+import { viewText } from './text.ts';
+import { table, text, type View, type ViewOptions } from './view.ts';
+import { changeView } from './views/change.ts';
+import { completenessView } from './views/completeness.ts';
+import { duplicatesView } from './views/duplicates.ts';
+import { eventView } from './views/event.ts';
+import { failuresView } from './views/failures.ts';
+import { gapsView } from './views/gaps.ts';
+import { lagView } from './views/lag.ts';
+
+/** What Deno's Jupyter kernel asks a result for: its forms by media type. */
+export const DISPLAY = Symbol.for('Jupyter.display');
+
+/** A result that a notebook can show. */
+export interface Displayed {
+  /** Escaped HTML, the first picture as SVG where there is one, and plain text for everything else. */
+  [DISPLAY](): Readonly<Record<string, string>>;
+}
+
+const OPTIONS: ViewOptions = { rowsMax: 40, whole: 'the result itself has all' };
+
+/**
+ * An investigator for notebooks: the same answers, each of which shows itself as the last value of a cell. JSON, fields and
+ * comparison of an answer stay as they are.
+ *
+ * @throws KitError `CONFIG_INVALID` without a usable URL.
+ */
+export function createNotebook(options: InvestigatorOptions): Investigator {
+  const asking = createInvestigator(options);
+  return {
+    ...asking,
+    lag: shown(asking.lag, (report) => lagView(report, OPTIONS)),
+    duplicates: shown(asking.duplicates, (report) => duplicatesView(report, OPTIONS)),
+    completeness: shown(asking.completeness, (report) => completenessView(report, OPTIONS)),
+    failures: shown(asking.failures, (report) => failuresView(report, OPTIONS)),
+    gaps: shown(asking.gaps, (report) => gapsView(report, OPTIONS)),
+    explainChange: shown(asking.explainChange, (change) => changeView(change, OPTIONS)),
+    explainEvent: shown(asking.explainEvent, eventView),
+    simulate: shown(asking.simulate, simulationView),
+  };
+}
+
+/** The same question, whose answer can be shown. */
+function shown<A extends unknown[], T extends object>(
+  ask: (...args: A) => Promise<T>,
+  view: (answer: T) => View,
+): (...args: A) => Promise<T> {
+  return async (...args) => displayed(await ask(...args), view);
+}
+
+/** Gives a value a way to show itself, which no listing of its fields has. */
+export function displayed<T extends object>(value: T, view: (value: T) => View): T & Displayed {
+  const forms = () => {
+    const made = view(value);
+    const svgs = made.charts.map(chartSvg);
+    const [first] = svgs;
+    return {
+      'text/plain': viewText(made),
+      'text/html': viewHtml(made, svgs),
+      ...(first === undefined ? {} : { 'image/svg+xml': first }),
+    };
+  };
+  return Object.defineProperty(value, DISPLAY, { value: forms }) as T & Displayed;
+}
+
+/** Changes that are shown one by one; the result has all. */
+const CHANGES_MAX = 3;
+
+function simulationView({ windows, changes, events }: Simulation): View {
+  const rows = windows
+    .slice(0, OPTIONS.rowsMax)
+    .map(({ key, window_start, value, input_count, whole }) => [
+      key,
+      window_start.slice(0, 19),
+      JSON.stringify(value),
+      input_count,
+      whole ? '' : 'cut by the range',
+    ]);
+  const told = changes.slice(0, CHANGES_MAX).map((change) => changeView(change, OPTIONS));
+  return {
+    title: 'What would it be?',
+    blocks: [
+      text(
+        `${counted(windows.length, 'window')} over ${counted(events, 'event')}; ${changes.length} would change. Nothing was written.`,
+      ),
+      table(['key', 'window', 'value', 'inputs', ''], rows),
+      ...told.flatMap(({ blocks }) => blocks),
+    ],
+    charts: told.flatMap(({ charts }) => charts),
+  };
+}

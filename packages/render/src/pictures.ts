@@ -1,0 +1,304 @@
+import * as Plot from '@observablehq/plot';
+import { durationText } from '@pik/schema';
+import { parseHTML } from 'linkedom';
+
+import {
+  type Bars,
+  type Calendar,
+  type Chart,
+  type Curves,
+  DELAY_NAMES,
+  delayLevel,
+  type HeatMap,
+  type Waterfall,
+} from './charts/chart.ts';
+import { grouped, percent, printable, signed } from './format.ts';
+
+export type { Chart } from './charts/chart.ts';
+
+/** Yellow to red; what lies ahead of time is violet. */
+const DELAY_COLOURS = [
+  '#7b3294',
+  '#ffffcc',
+  '#ffeda0',
+  '#fed976',
+  '#feb24c',
+  '#fd8d3c',
+  '#fc4e2a',
+  '#e31a1c',
+  '#800026',
+];
+const STATE_COLOURS = { MISSING: '#c0392b', PARTIAL: '#f39c12', PENDING: '#7f8c8d' } as const;
+const PART_COLOURS = ['#4c78a8', '#f58518', '#c0392b'];
+const [CAME, WENT, WHOLE] = ['#2e8b57', '#c0392b', '#4c78a8'];
+const STYLE = 'font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size: 12px; background: white;';
+
+/** Characters of a name beside a row; the rest is cut. */
+const NAME_CHARS_MAX = 40;
+const CHAR_PX = 6.6;
+const WIDTH_PX = 760;
+
+/** The picture as SVG that stands alone: no script, no reference to anything outside. Texts of callers are escaped. */
+export function chartSvg(chart: Chart): string {
+  switch (chart.kind) {
+    case 'heat-map':
+      return heatMap(chart);
+    case 'curves':
+      return curves(chart);
+    case 'calendar':
+      return calendar(chart);
+    case 'waterfall':
+      return waterfall(chart);
+    default:
+      return bars(chart);
+  }
+}
+
+interface Key {
+  readonly name: string;
+  readonly colour: string;
+}
+
+/** Room for title and key above a plot. */
+const HEAD_PX = 46;
+
+type Options = NonNullable<Parameters<typeof Plot.plot>[0]>;
+
+/** Draws with Plot, and writes title and key above it. */
+function draw(title: string, keys: readonly Key[], options: Options): string {
+  const { document } = parseHTML('<!DOCTYPE html><html><body></body></html>');
+  const { width = WIDTH_PX, marginTop = 10, height = 300 } = options;
+  const svg = Plot.plot({
+    ...options,
+    document,
+    width,
+    height: height + HEAD_PX,
+    marginTop: marginTop + HEAD_PX,
+  });
+  svg.setAttribute('style', STYLE);
+  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+  svg.setAttribute('role', 'img');
+  // Text of callers is in text nodes alone: what writes the picture out does not make attributes safe for XML.
+  const name = document.createElementNS('http://www.w3.org/2000/svg', 'title');
+  name.textContent = printable(title);
+  svg.prepend(name);
+  const write = (text: string, at: { x: number; y: number; weight?: string }) => {
+    const node = document.createElementNS('http://www.w3.org/2000/svg', 'text');
+    node.setAttribute('x', String(at.x));
+    node.setAttribute('y', String(at.y));
+    node.setAttribute('fill', '#222');
+    node.setAttribute('text-anchor', 'start');
+    if (at.weight !== undefined) node.setAttribute('font-weight', at.weight);
+    node.textContent = printable(text);
+    svg.append(node);
+  };
+  write(title, { x: 8, y: 18, weight: 'bold' });
+  let x = 8;
+  for (const { name, colour } of keys) {
+    const box = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+    for (const [field, value] of Object.entries({ x, y: 28, width: 10, height: 10, fill: colour, stroke: '#999' }))
+      box.setAttribute(field, String(value));
+    svg.append(box);
+    write(name, { x: x + 14, y: 37 });
+    x += 14 + name.length * CHAR_PX + 14;
+  }
+  return svg.outerHTML;
+}
+
+function cut(name: string): string {
+  const text = printable(name);
+  return text.length > NAME_CHARS_MAX ? `${text.slice(0, NAME_CHARS_MAX - 1)}…` : text;
+}
+
+/** Names as they are written, each different: Plot puts rows of one name together. */
+function rowNames(names: readonly string[]): string[] {
+  const seen = new Map<string, number>();
+  return names.map((name) => {
+    const short = cut(name);
+    const times = (seen.get(short) ?? 0) + 1;
+    seen.set(short, times);
+    return times === 1 ? short : `${short} (${times})`;
+  });
+}
+
+/** Room beside the rows; at least as much as a slanted time below them needs. */
+function marginOf(names: readonly string[]): number {
+  return Math.max(72, 20 + Math.max(0, ...names.map(({ length }) => length)) * CHAR_PX);
+}
+
+/** About so many of the values, evenly, for an axis that has no room for all. */
+function some(values: readonly string[], count: number): string[] {
+  const step = Math.max(1, Math.ceil(values.length / count));
+  return values.filter((_, i) => i % step === 0);
+}
+
+function heatMap({ title, rows, columns, cells }: HeatMap): string {
+  const names = rowNames(rows);
+  const marginLeft = marginOf(names);
+  const width = Math.max(WIDTH_PX, marginLeft + 20 + columns.length * 4);
+  const keys = DELAY_NAMES.map((name, level) => ({ name, colour: DELAY_COLOURS[level] ?? '' }));
+  return draw(title, keys, {
+    width,
+    height: 102 + rows.length * 20,
+    marginLeft,
+    marginBottom: 92,
+    x: { domain: columns, label: null, ticks: some(columns, 16), tickRotate: -40, padding: 0 },
+    y: { domain: names, label: null, padding: 0.08 },
+    marks: [
+      Plot.frame({ fill: '#f4f4f4', stroke: null }),
+      Plot.cell(cells, {
+        x: ({ column }) => columns[column],
+        y: ({ row }) => names[row],
+        fill: ({ p90_ms }) => DELAY_COLOURS[delayLevel(p90_ms)],
+        title: ({ row, column, p90_ms }) => `${names[row]}, ${columns[column]}: ${durationText(p90_ms)}`,
+      }),
+    ],
+    color: { type: 'identity' },
+  });
+}
+
+const LINE_COLOURS = { closed: '#c9d3dd', open: '#f58518', median: '#1f4e79' } as const;
+
+function curves({ title, ages_ms, lines }: Curves): string {
+  const points = lines.flatMap(({ name, role, shares }, line) =>
+    shares.flatMap((share, i) =>
+      share === null ? [] : [{ line, name: cut(name), role, age: ages_ms[i] ?? 0, share }],
+    ),
+  );
+  const many = lines.filter(({ role }) => role === 'median').length > 1;
+  const last = points.filter((point, i) => points[i + 1]?.line !== point.line);
+  // Days of which nearly all is there lie on one line; their names would too.
+  const named = last.filter(({ role, share }) => (role === 'open' ? share < 0.995 : role === 'median' && many));
+  const lowest = points.reduce((low, { share }) => Math.min(low, share), 1);
+  const keys: Key[] = [
+    { name: 'closed days', colour: LINE_COLOURS.closed },
+    { name: 'open days, by their forecast', colour: LINE_COLOURS.open },
+    { name: 'median of closed days', colour: LINE_COLOURS.median },
+  ];
+  return draw(title, keys, {
+    height: 320,
+    marginLeft: 50,
+    marginRight: many ? 200 : 90,
+    marginBottom: 40,
+    x: {
+      type: 'sqrt',
+      ticks: [...ages_ms],
+      tickFormat: (ms: number) => (ms === 0 ? '0' : durationText(ms)),
+      label: 'after the end of the day',
+    },
+    y: {
+      domain: [Math.floor(lowest * 10) / 10, 1],
+      tickFormat: (share: number) => `${Math.round(share * 100)} %`,
+      label: null,
+      grid: true,
+    },
+    marks: [
+      Plot.line(points, {
+        x: 'age',
+        y: 'share',
+        z: 'line',
+        stroke: ({ role }) => LINE_COLOURS[role as keyof typeof LINE_COLOURS],
+        strokeWidth: ({ role }) => (role === 'closed' ? 1 : 2.5),
+        title: ({ name, age, share }) => `${name}, ${durationText(age)}: ${percent(share)}`,
+      }),
+      Plot.dot(
+        points.filter(({ role }) => role === 'open'),
+        { x: 'age', y: 'share', fill: LINE_COLOURS.open, r: 3 },
+      ),
+      Plot.text(named, {
+        x: 'age',
+        y: 'share',
+        text: 'name',
+        textAnchor: 'start',
+        dx: 6,
+      }),
+    ],
+    color: { type: 'identity' },
+  });
+}
+
+function calendar({ title, across, down, cells }: Calendar): string {
+  const side = Math.max(3, Math.min(16, Math.floor(700 / across.length)));
+  const tall = down.length === 60 ? 7 : Math.max(9, side);
+  const marginLeft = 72;
+  const keys = Object.entries(STATE_COLOURS).map(([name, colour]) => ({ name, colour }));
+  const labels = down.length > 24 ? some(down, 6) : down.length > 7 ? some(down, 8) : [...down];
+  return draw(title, keys, {
+    width: Math.max(WIDTH_PX / 2 + 100, marginLeft + 30 + across.length * side),
+    height: 102 + down.length * tall,
+    marginLeft,
+    marginBottom: 92,
+    x: { domain: across, label: null, ticks: some(across, 16), tickRotate: -40, padding: side < 6 ? 0 : 0.08 },
+    y: { domain: down, label: null, ticks: labels, padding: 0.08 },
+    marks: [
+      Plot.frame({ fill: '#eef3ee', stroke: null }),
+      Plot.cell(cells, {
+        x: (cell) => across[cell.across],
+        y: (cell) => down[cell.down],
+        fill: ({ state }) => STATE_COLOURS[state as keyof typeof STATE_COLOURS],
+        title: (cell) => `${across[cell.across]} ${down[cell.down]}: ${cell.state}`,
+      }),
+    ],
+    color: { type: 'identity' },
+  });
+}
+
+function waterfall({ title, steps }: Waterfall): string {
+  const names = rowNames(steps.map(({ name }) => name));
+  const rows = steps.map((step, i) => ({ ...step, row: names[i] as string, next: names[i + 1] }));
+  const colourOf = ({ whole, from, to }: Waterfall['steps'][number]) => (whole ? WHOLE : to < from ? WENT : CAME);
+  const keys = [
+    { name: 'value', colour: WHOLE },
+    { name: 'more', colour: CAME },
+    { name: 'less', colour: WENT },
+  ].map(({ name, colour }) => ({ name, colour: colour ?? '' }));
+  const base = Math.min(...steps.map(({ from }) => from), ...steps.map(({ to }) => to));
+  return draw(title, keys, {
+    height: 60 + steps.length * 34,
+    marginLeft: marginOf(names),
+    marginRight: 70,
+    marginBottom: 40,
+    x: { label: null, grid: true, zero: base === 0, nice: true },
+    y: { domain: names, label: null, padding: 0.25 },
+    marks: [
+      Plot.barX(rows, { x1: 'from', x2: 'to', y: 'row', fill: colourOf }),
+      Plot.text(rows, {
+        x: ({ from, to }) => Math.max(from, to),
+        y: 'row',
+        text: ({ from, to, whole }) => (whole ? grouped(to) : signed(to - from)),
+        textAnchor: 'start',
+        dx: 6,
+      }),
+    ],
+    color: { type: 'identity' },
+  });
+}
+
+function bars({ title, parts, rows }: Bars): string {
+  const names = rowNames(rows.map(({ name }) => name));
+  const pieces = rows.flatMap(({ values }, row) => {
+    let reached = 0;
+    return values.map((value, part) => {
+      const from = reached;
+      reached += value;
+      return { row: names[row] as string, from, to: reached, colour: PART_COLOURS[part] ?? '' };
+    });
+  });
+  const ends = rows.map(({ values, label }, row) => {
+    return { row: names[row] as string, to: values.reduce((sum, value) => sum + value, 0), label: cut(label) };
+  });
+  const keys = parts.length < 2 ? [] : parts.map((name, part) => ({ name, colour: PART_COLOURS[part] ?? '' }));
+  return draw(title, keys, {
+    height: 50 + rows.length * 24,
+    marginLeft: marginOf(names),
+    marginRight: 30 + Math.max(0, ...ends.map(({ label }) => label.length)) * CHAR_PX,
+    marginBottom: 40,
+    x: { label: null, grid: true },
+    y: { domain: names, label: null, padding: 0.2 },
+    marks: [
+      Plot.barX(pieces, { x1: 'from', x2: 'to', y: 'row', fill: 'colour' }),
+      Plot.text(ends, { x: 'to', y: 'row', text: 'label', textAnchor: 'start', dx: 6 }),
+    ],
+    color: { type: 'identity' },
+  });
+}

@@ -1,0 +1,169 @@
+import type { DuplicatesReport, LagReport } from '@pik/schema';
+import fc from 'fast-check';
+import { parseHTML } from 'linkedom';
+import { describe, expect, it } from 'vitest';
+
+import { pageHtml, viewHtml } from './html.ts';
+import { chartSvg } from './pictures.ts';
+import { viewText } from './text.ts';
+import type { View } from './view.ts';
+import { duplicatesView } from './views/duplicates.ts';
+import { lagView } from './views/lag.ts';
+
+// What callers wrote never becomes markup, steers a terminal, or goes lost; whatever the form.
+
+const ALL = { rowsMax: 1_000, whole: 'there is more' };
+
+const figures = {
+  count: 3,
+  min_ms: 0,
+  p10_ms: 1_000,
+  p50_ms: 60_000,
+  p90_ms: 7_200_000,
+  p95_ms: 7_200_000,
+  p99_ms: 7_200_000,
+  max_ms: 90_000_000,
+  mean_ms: 60_000,
+  late_count: 1,
+  future_count: 0,
+  delay_share: 0.5,
+};
+const range = {
+  start_time: null,
+  end_time: null,
+  as_of: '2022-01-01T00:00:00.000000000Z',
+  basis: 'event',
+  include_imported: true,
+} as const;
+
+function lagOf(names: readonly string[], time: Partial<{ hour: string; day: string }>): LagReport {
+  return {
+    range,
+    late_over_ms: 7_200_000,
+    total: figures,
+    details: null,
+    groups: names.map((source) => ({ group: { source, ...time }, figures, details: null, findings: [] })),
+    worst: [],
+    partial: false,
+    notes: [],
+  };
+}
+
+const HOSTILE = [
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  ']]></svg><script>1</script>',
+  '&amp;<!--',
+  "' onload='x",
+  '\u202egnp.exe',
+  'line\u2028line',
+  '日本 🌋',
+];
+const name = fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }));
+const names = fc.uniqueArray(name, { minLength: 1, maxLength: 8 });
+const hour = { hour: '2022-01-01T05:00Z' };
+
+const XML_TOKEN =
+  /<(\/?)([A-Za-z]+)((?:\s+[\w:-]+="(?:[^"<&]|&(?:quot|amp|lt|gt|apos|#\d+);)*")*)\s*(\/?)>|(?:[^<&]|&(?:quot|amp|lt|gt|apos|#\d+);)+/y;
+
+/** A picture on its own is XML, which forgives nothing. */
+function expectWellFormed(svg: string): void {
+  expect(svg).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u202e\u2028\ufffe\uffff]|\]\]>/);
+  const open: string[] = [];
+  let at = 0;
+  while (at < svg.length) {
+    XML_TOKEN.lastIndex = at;
+    const token = XML_TOKEN.exec(svg);
+    if (token === null) throw new Error(`not XML: ${svg.slice(at, at + 80)}`);
+    at = XML_TOKEN.lastIndex;
+    const [, end, tag, , empty] = token;
+    if (tag === undefined) continue;
+    if (end === '/') expect(open.pop()).toBe(tag);
+    else if (empty !== '/') open.push(tag);
+  }
+  expect(open).toEqual([]);
+}
+
+function views(all: readonly string[]): View[] {
+  return [lagView(lagOf(all, hour), ALL), lagView(lagOf(all, {}), ALL)];
+}
+
+describe('security: texts of callers', () => {
+  it('are text in a picture, whatever they hold', () => {
+    fc.assert(
+      fc.property(names, (all) => {
+        for (const { charts } of views(all))
+          for (const svg of charts.map(chartSvg)) {
+            const { document } = parseHTML(`<!DOCTYPE html><body>${svg}</body>`);
+            expect(document.querySelectorAll('body > *')).toHaveLength(1);
+            expect(document.querySelectorAll('script, img, foreignObject, a, image, use')).toHaveLength(0);
+            for (const node of document.querySelectorAll('svg *'))
+              for (const { name: attribute } of node.attributes) expect(attribute).not.toMatch(/^on|href/);
+            expectWellFormed(svg);
+          }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are text in a table of HTML, and can be read there as they are printed', () => {
+    fc.assert(
+      fc.property(names, (all) => {
+        const [view] = views(all) as [View];
+        const { document } = parseHTML(`<!DOCTYPE html><body>${viewHtml(view)}</body>`);
+        const tags = new Set([...document.querySelectorAll('body *')].map(({ localName }) => localName));
+        expect([...tags].filter((tag) => !/^(div|p|table|thead|tbody|tr|th|td)$/.test(tag))).toEqual([]);
+        const cells = [...document.querySelectorAll('tbody td:first-child')].map(({ textContent }) => textContent);
+        expect(cells).toHaveLength(all.length + 1);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('steer no terminal', () => {
+    fc.assert(
+      fc.property(names, (all) => {
+        for (const view of views(all))
+          expect(viewText(view)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('a report', () => {
+  it('stands alone: no script, nothing from outside, and a policy that says so', () => {
+    const view = lagView(lagOf(HOSTILE, hour), ALL);
+    const page = pageHtml(view, { svgs: view.charts.map(chartSvg), footer: 'made by a test' });
+    const { document } = parseHTML(page);
+    expect(document.querySelectorAll('script, link, iframe, object, embed')).toHaveLength(0);
+    expect(document.querySelectorAll('[src], [href]')).toHaveLength(0);
+    expect(page).not.toMatch(/url\(|@import/);
+    expect(document.querySelector('meta[http-equiv="Content-Security-Policy"]')?.getAttribute('content')).toBe(
+      "default-src 'none'; style-src 'unsafe-inline'",
+    );
+    expect(document.querySelectorAll('svg')).toHaveLength(1);
+  });
+
+  it('says what its tables leave out', () => {
+    const many = Array.from({ length: 12 }, (_, i) => `s${i}`);
+    expect(viewText(lagView(lagOf(many, {}), { rowsMax: 5, whole: 'there is more' }))).toContain(
+      'and 7 more groups (there is more)',
+    );
+  });
+
+  it('of nothing says so, and that imported events were left out', () => {
+    const none = { ...lagOf([], {}), total: null, range: { ...range, include_imported: false } };
+    expect(viewText(lagView(none, ALL))).toContain('Imported events count only with --include-imported.');
+    const repeats: DuplicatesReport = {
+      range,
+      total: null,
+      groups: [],
+      storms: [],
+      worst: [],
+      partial: false,
+      notes: [],
+    };
+    expect(viewText(duplicatesView(repeats, ALL))).toBe('No receipts in this range.');
+  });
+});

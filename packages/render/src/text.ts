@@ -1,0 +1,42 @@
+import Table from 'cli-table3';
+import pc from 'picocolors';
+
+import { drawing } from './charts/drawing.ts';
+import { type Cell, cellText, numericColumns, printable } from './format.ts';
+import type { View } from './view.ts';
+
+/** A table for a person, as text; bold and coloured on a terminal alone. */
+export function tableText(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const made = new Table({
+    head: head.map((name) => pc.bold(name)),
+    colAligns: numericColumns(head, rows).map((right) => (right ? 'right' : 'left')),
+    style: { head: [], border: [], compact: true },
+    chars: {
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: ' ',
+      'left-mid': '',
+      mid: '─',
+      'mid-mid': '─',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+    },
+  });
+  for (const row of rows) made.push(row.map(cellText));
+  return made.toString();
+}
+
+/** An answer as text: what the command line prints. Pictures are drawn with characters, at most this many in a line. */
+export function viewText({ blocks, charts }: View, { columns = 100 }: { columns?: number } = {}): string {
+  const lines = blocks.map((block) =>
+    block.kind === 'table' ? tableText(block.head, block.rows) : printable(block.text),
+  );
+  return [...lines, ...charts.map((chart) => drawing(chart, columns))].filter((part) => part !== '').join('\n');
+}

@@ -1,0 +1,54 @@
+import type { Chart } from './charts/chart.ts';
+import type { Cell } from './format.ts';
+
+/** A line for a person. */
+export interface TextBlock {
+  readonly kind: 'text';
+  readonly text: string;
+}
+
+/** A table. */
+export interface TableBlock {
+  readonly kind: 'table';
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** A part of an answer as it is shown. */
+export type Block = TextBlock | TableBlock;
+
+/** An answer as it is shown, whatever shows it. Texts are as they came: whoever writes them out makes them harmless. */
+export interface View {
+  readonly title: string;
+  readonly blocks: readonly Block[];
+  /** What can be drawn of it. */
+  readonly charts: readonly Chart[];
+}
+
+/** How much of an answer is shown. */
+export interface ViewOptions {
+  /** Rows of a table at most. */
+  readonly rowsMax: number;
+  /** Where all of it is: ends a line such as "and 3 more groups". */
+  readonly whole: string;
+}
+
+/** A line. */
+export function text(line: string): TextBlock {
+  return { kind: 'text', text: line };
+}
+
+/** A table. */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): TableBlock {
+  return { kind: 'table', head, rows };
+}
+
+/** What a table leaves out, as a line; nothing where it has all. */
+export function hiddenLine(count: number, word: string, { rowsMax, whole }: ViewOptions): TextBlock[] {
+  return count > rowsMax ? [text(`and ${count - rowsMax} more ${word} (${whole})`)] : [];
+}
+
+/** The notes of a report, as lines. */
+export function noteLines(notes: readonly string[]): TextBlock[] {
+  return notes.map((note) => text(`note: ${note}`));
+}

@@ -1,0 +1,89 @@
+import { type ChangeClassPart, type ChangeExplanation, durationText } from '@pik/schema';
+
+import { waterfall } from '../charts/of-change.ts';
+import { type Cell, counted, shortTime, signed, valueText } from '../format.ts';
+import { type Block, hiddenLine, table, text, type View, type ViewOptions } from '../view.ts';
+
+/** Why a value changed: the sentence, then classes, what they have in common, units and events. */
+export function changeView(change: ChangeExplanation, options: ViewOptions): View {
+  const { before, after, exact, why_not_exact, notes, metric, key, window_start } = change;
+  const blocks: Block[] = [
+    text(change.sentence),
+    table(['', 'value', 'inputs', 'as of', 'definition'], [sideRow('before', before), sideRow('after', after)]),
+    ...(change.classes.length > 0 ? [text('why:'), classTable(change)] : []),
+    text(exact ? 'the parts are exact' : `not exact: ${why_not_exact ?? ''}`),
+    ...change.classes.flatMap(dimensionLines),
+    ...unitBlocks(change, options),
+    ...eventBlocks(change, options),
+    ...notes.map(({ code, text: said }) => text(`• ${code}: ${said}`)),
+  ];
+  return {
+    title: `Why did ${metric} of ${key} on ${shortTime(window_start)} change?`,
+    blocks,
+    charts: waterfall(change),
+  };
+}
+
+function sideRow(name: string, side: ChangeExplanation['before']): Cell[] {
+  const what = side.version === null ? side.kind.toLowerCase().replace('_', ' ') : `version ${side.version}`;
+  const definition = `${side.definition_version} ${side.definition_hash.slice(0, 8)}`;
+  return [`${name}: ${what}`, valueText(side.value), side.input_count, shortTime(side.as_of), definition];
+}
+
+function classTable({ classes, waterfall: steps }: ChangeExplanation): Block {
+  const reached = new Map(steps.map(({ step, value }) => [step as string, value]));
+  const rows = steps.flatMap(({ step }) => {
+    const part = classes.find((found) => found.class === step);
+    if (part === undefined) return [];
+    const { contribution, came, went } = part;
+    return [[step, contribution, reached.get(step) ?? null, came, went, lagText(part)] as Cell[]];
+  });
+  return table(['class', 'part', 'reached', 'came', 'went', 'lag'], rows);
+}
+
+function lagText({ lag_min_ms, lag_max_ms }: ChangeClassPart): string {
+  if (lag_min_ms === null || lag_max_ms === null) return '';
+  const [from, to] = [durationText(lag_min_ms), durationText(lag_max_ms)];
+  return from === to ? to : `${from} to ${to}`;
+}
+
+/** Fields and values that are shown; the answer has more. */
+const FIELDS_MAX = 4;
+const VALUES_MAX = 4;
+
+function dimensionLines({ class: name, dimensions }: ChangeClassPart): Block[] {
+  return dimensions.slice(0, FIELDS_MAX).map(({ field, values, more }) => {
+    const shown = values.slice(0, VALUES_MAX).map(({ value, inputs, contribution }) => {
+      return `${value} ${contribution === null ? counted(inputs, 'input') : signed(contribution)}`;
+    });
+    const rest = values.length - shown.length + more;
+    return text(`${name} by ${field}: ${shown.join(', ')}${rest > 0 ? `, and ${rest} more` : ''}`);
+  });
+}
+
+function unitBlocks({ units }: ChangeExplanation, options: ViewOptions): Block[] {
+  if (units === null || units.items.length === 0) return [];
+  const rows = units.items
+    .slice(0, options.rowsMax)
+    .map((item) => [item.unit, item.kind, item.class, item.before, item.after, item.event_ids[0] ?? '', item.events]);
+  const head = ['unit', '', 'class', 'before', 'after', 'first event', 'events'];
+  return [text('units that changed:'), table(head, rows), ...hiddenLine(units.items.length, 'units', options)];
+}
+
+function eventBlocks({ events }: ChangeExplanation, options: ViewOptions): Block[] {
+  if (events.length === 0) return [];
+  const rows = events
+    .slice(0, options.rowsMax)
+    .map((event) => [
+      event.side,
+      event.class,
+      event.source ?? '?',
+      event.event_type ?? '?',
+      event.entity_id ?? '?',
+      shortTime(event.received_at),
+      durationText(event.lag_ms),
+      event.contribution,
+      event.event_id,
+    ]);
+  return [text('events:'), table(['', 'class', 'source', 'type', 'entity', 'received', 'lag', 'part', 'event'], rows)];
+}

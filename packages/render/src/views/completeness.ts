@@ -1,0 +1,39 @@
+import { type CompletenessReport, durationText } from '@pik/schema';
+
+import { arrivalCurves } from '../charts/of-completeness.ts';
+import { groupName, percent, shortTime } from '../format.ts';
+import { noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+
+/** How complete each event day is, the latest last. */
+export function completenessView(report: CompletenessReport, { rowsMax, whole }: ViewOptions): View {
+  const title = 'How complete is each day?';
+  const { days, notes } = report;
+  if (days.length === 0) return { title, blocks: [text('No event day lies in this range.')], charts: [] };
+  const marks = days[0]?.arrived ?? [];
+  const head = [
+    'day',
+    'series',
+    'events',
+    ...marks.map(({ after_ms }) => (after_ms === 0 ? 'at its end' : `+${durationText(after_ms)}`)),
+    'forecast',
+  ];
+  const rows = days
+    .slice(-rowsMax)
+    .map((day) => [
+      day.day,
+      groupName(day.series) || 'all',
+      day.events,
+      ...day.arrived.map(({ share }) => (share === null ? '' : percent(share))),
+      forecastText(day),
+    ]);
+  const hidden = days.length - rowsMax;
+  const more = hidden > 0 ? [text(`and ${hidden} earlier days (${whole})`)] : [];
+  return { title, blocks: [table(head, rows), ...more, ...noteLines(notes)], charts: arrivalCurves(report) };
+}
+
+function forecastText({ state, forecast }: CompletenessReport['days'][number]): string {
+  if (state === 'CLOSED') return '';
+  if (forecast === null) return 'too few closed days';
+  const until = forecast.full_at === null ? '' : `, 99 % at ${shortTime(forecast.full_at)}`;
+  return `${percent(forecast.share)} there, about ${forecast.events ?? '?'} in the end${until}`;
+}

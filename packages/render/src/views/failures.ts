@@ -1,0 +1,38 @@
+import type { FailuresReport } from '@pik/schema';
+
+import { barsOfFailures } from '../charts/of-failures.ts';
+import { groupName, percent, shortTime } from '../format.ts';
+import { hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+
+/** Which source or event type fails most, ranked by the surest rate. */
+export function failuresView(report: FailuresReport, options: ViewOptions): View {
+  const title = 'Which source or event type fails most?';
+  const { groups, notes } = report;
+  const more = [...hiddenLine(groups.length, 'groups', options), ...noteLines(notes)];
+  if (groups.length === 0) return { title, blocks: [text('Nothing failed in this range.'), ...more], charts: [] };
+  const rows = groups
+    .slice(0, options.rowsMax)
+    .map((one) => [
+      groupName(one.group) || 'unknown series',
+      failureName(one),
+      one.detail ?? '',
+      one.count,
+      one.receipts,
+      `≥ ${percent(one.share_low)}`,
+      one.is_new === true ? 'new' : '',
+      shortTime(one.last_seen),
+      sampleOf(one),
+    ]);
+  const head = ['', 'what', 'why', 'failures', 'of receipts', 'rate', '', 'last', 'sample'];
+  return { title, blocks: [table(head, rows), ...more], charts: barsOfFailures(report) };
+}
+
+/** The code of a failure, and where in the record it lies. */
+export function failureName({ code, path }: FailuresReport['groups'][number]): string {
+  return `${code}${path === null ? '' : ` at ${path}`}`;
+}
+
+function sampleOf({ samples }: FailuresReport['groups'][number]): string {
+  const [first] = samples;
+  return first === undefined ? '' : `${first.pack_id}/${first.line}`;
+}

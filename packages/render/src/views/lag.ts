@@ -1,0 +1,62 @@
+import { durationText, type LagReport } from '@pik/schema';
+
+import { barsOfLag, heatMap } from '../charts/of-lag.ts';
+import { type Cell, grouped, groupName, percent } from '../format.ts';
+import { type Block, hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+
+/** Where data is delayed. */
+export function lagView(report: LagReport, options: ViewOptions): View {
+  const title = 'Where is data delayed?';
+  const { total, groups, notes } = report;
+  if (total === null) return { title, blocks: [nothing('No first arrivals in this range.', report)], charts: [] };
+  const row = (name: string, f: NonNullable<LagReport['total']>): Cell[] => [
+    name,
+    f.count,
+    durationText(f.p50_ms),
+    durationText(f.p90_ms),
+    durationText(f.p99_ms),
+    durationText(f.max_ms),
+    f.late_count,
+    f.future_count,
+    percent(f.delay_share),
+  ];
+  const rows = groups.slice(0, options.rowsMax).map(({ group, figures }) => row(groupName(group), figures));
+  const late = `over ${durationText(report.late_over_ms)}`;
+  const head = ['', 'events', 'p50', 'p90', 'p99', 'max', late, 'future', 'of all delay'];
+  const blocks = [
+    table(head, [...rows, row('all', total)]),
+    ...details(report),
+    ...hiddenLine(groups.length, 'groups', options),
+    ...noteLines(notes),
+  ];
+  return { title, blocks, charts: heatMap(report) ?? barsOfLag(report) };
+}
+
+/** What the histograms do not hold, and what is wrong with clocks. */
+function details({ details: whole, groups, worst }: LagReport): Block[] {
+  const blocks: Block[] = [];
+  if (whole !== null) {
+    const { series, over_all } = whole.out_of_order;
+    blocks.push(text(`out of order: ${grouped(series)} within their series, ${grouped(over_all)} over all`));
+    for (const [name, part] of [
+      ['from event to sending', whole.produce],
+      ['from sending to receipt', whole.transport],
+    ] as const)
+      if (part !== null)
+        blocks.push(text(`${name}: p50 ${durationText(part.p50_ms)}, p95 ${durationText(part.p95_ms)}`));
+  }
+  for (const { group, findings } of groups)
+    for (const finding of findings) blocks.push(text(`• ${finding.code} ${groupName(group)}: ${finding.text}`));
+  if (worst.length > 0) {
+    const rows = worst
+      .slice(0, 10)
+      .map((e) => [durationText(e.lag_ms), `${e.source} ${e.event_type}`, e.entity_id, e.event_id]);
+    blocks.push(text('the latest of all:'), table(['lag', 'series', 'entity', 'event'], rows));
+  }
+  return blocks;
+}
+
+/** That there is nothing, and what may be the reason. */
+export function nothing(sentence: string, { range }: Pick<LagReport, 'range'>): Block {
+  return text(range.include_imported ? sentence : `${sentence} Imported events count only with --include-imported.`);
+}

@@ -1,0 +1,163 @@
+import { CHANGE_CLASSES, type ChangeClass, type ChangeClassPart } from './change.ts';
+import type { Attributed, UnitShare } from './change-attribution.ts';
+import { type Difference, lagOf } from './change-diff.ts';
+import { LIMITS } from './limits.ts';
+
+/**
+ * What single inputs carry of a change, as far as that is known: each its own part, or for units the part of the unit and
+ * class on the latest received of its inputs there. Empty where only whole classes are known.
+ */
+export function differenceWeights(
+  differences: readonly Difference[],
+  { units, parts, contributions }: Attributed,
+): ReadonlyMap<Difference, number> {
+  if (contributions.size > 0) return contributions;
+  const weights = new Map<Difference, number>();
+  for (const { parts: own, differences: inputs } of units ?? []) {
+    for (const [name, part] of own) {
+      const latest = latestOf(inputs.filter((difference) => difference.class === name));
+      if (latest !== undefined) weights.set(latest, part);
+    }
+  }
+  if (units !== null) return weights;
+  for (const [name, part] of parts) {
+    const [only, another] = differences.filter((difference) => difference.class === name);
+    if (only !== undefined && another === undefined) weights.set(only, part);
+  }
+  return weights;
+}
+
+function latestOf(inputs: readonly Difference[]): Difference | undefined {
+  return inputs.reduce<Difference | undefined>((latest, difference) => {
+    return latest === undefined || difference.input.received_at >= latest.input.received_at ? difference : latest;
+  }, undefined);
+}
+
+/** The classes of a change with what is in them, the largest part first. */
+export function classParts(differences: readonly Difference[], attributed: Attributed): ChangeClassPart[] {
+  const weights = differenceWeights(differences, attributed);
+  const found = CHANGE_CLASSES.flatMap((name): ChangeClassPart[] => {
+    const inputs = differences.filter((difference) => difference.class === name);
+    const part = attributed.parts.get(name);
+    if (inputs.length === 0 && part === undefined) return [];
+    return [classPart({ name, inputs, part: part ?? null, weights: isCovered(inputs, attributed) ? weights : null })];
+  });
+  return found.sort((a, b) => Math.abs(b.contribution ?? 0) - Math.abs(a.contribution ?? 0) || size(b) - size(a));
+}
+
+function size({ came, went }: ChangeClassPart): number {
+  return came + went;
+}
+
+/** Whether the part of a class can be broken down to its inputs. */
+function isCovered(inputs: readonly Difference[], { units, contributions }: Attributed): boolean {
+  return units !== null || contributions.size > 0 || inputs.length === 1;
+}
+
+interface ClassInputs {
+  readonly name: ChangeClass;
+  readonly inputs: readonly Difference[];
+  readonly part: number | null;
+  readonly weights: ReadonlyMap<Difference, number> | null;
+}
+
+function classPart({ name, inputs, part, weights }: ClassInputs): ChangeClassPart {
+  let [low, high, came] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const { input, side } of inputs) {
+    const lag = lagOf(input);
+    low = Math.min(low, lag);
+    high = Math.max(high, lag);
+    if (side === 'CAME') came += 1;
+  }
+  const known = inputs.length > 0;
+  return {
+    class: name,
+    contribution: part,
+    came,
+    went: inputs.length - came,
+    lag_min_ms: known ? low : null,
+    lag_max_ms: known ? high : null,
+    dimensions: dimensionsOf(inputs, weights),
+  };
+}
+
+type Dimension = ChangeClassPart['dimensions'][number];
+type Weights = ReadonlyMap<Difference, number> | null;
+
+function dimensionsOf(inputs: readonly Difference[], weights: Weights): Dimension[] {
+  const own = (['source', 'event_type'] as const).map((field) => {
+    return dimension(
+      { field, read: ({ facts }) => facts[field] ?? undefined, max: Number.POSITIVE_INFINITY },
+      inputs,
+      weights,
+    );
+  });
+  const names = new Set<string>();
+  for (const { facts } of inputs) for (const name of Object.keys(facts.fields ?? {})) names.add(name);
+  const fields = [...names].map((name) => {
+    const read = ({ facts }: Difference) => facts.fields?.[name];
+    return dimension({ field: `payload.${name}`, read, max: LIMITS.change_field_values_max }, inputs, weights);
+  });
+  const ranked = fields.filter((found) => found !== null).sort((a, b) => topOf(b) - topOf(a));
+  return [...own.filter((found) => found !== null), ...ranked.slice(0, LIMITS.change_fields_max)];
+}
+
+function topOf({ values }: Dimension): number {
+  const [first] = values;
+  return first === undefined ? 0 : Math.abs(first.contribution ?? first.inputs);
+}
+
+interface DimensionField {
+  readonly field: string;
+  readonly read: (difference: Difference) => string | undefined;
+  /** Different values above which it tells nothing. */
+  readonly max: number;
+}
+
+/** The inputs by the values of one field; null where none has it, or it has more values than help. */
+function dimension(
+  { field, read, max }: DimensionField,
+  inputs: readonly Difference[],
+  weights: Weights,
+): Dimension | null {
+  const found = new Map<string, { inputs: number; contribution: number }>();
+  for (const difference of inputs) {
+    const value = read(difference);
+    if (value === undefined) continue;
+    const known = found.get(value);
+    const part = weights?.get(difference) ?? 0;
+    if (known === undefined) found.set(value, { inputs: 1, contribution: part });
+    else {
+      known.inputs += 1;
+      known.contribution += part;
+    }
+    if (found.size > max) return null;
+  }
+  if (found.size === 0) return null;
+  const values = [...found].map(([value, { inputs: count, contribution }]) => {
+    return { value, inputs: count, contribution: weights === null ? null : contribution };
+  });
+  values.sort((a, b) => Math.abs(b.contribution ?? 0) - Math.abs(a.contribution ?? 0) || b.inputs - a.inputs);
+  const shown = values.slice(0, LIMITS.change_field_values_max);
+  return { field, values: shown, more: values.length - shown.length };
+}
+
+/** The class that has the largest part of a unit's change. */
+export function mainClass({ parts, differences }: UnitShare): ChangeClass {
+  const [largest] = [...parts].sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+  return largest?.[0] ?? differences[0]?.class ?? 'UNEXPLAINED';
+}
+
+const VALUE_CHARS_MAX = 64;
+
+/** The short plain values at the top of a payload, as text: what inputs may have in common. */
+export function plainFields(payload: unknown): Record<string, string> {
+  const found: Record<string, string> = {};
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return found;
+  for (const [name, value] of Object.entries(payload).slice(0, LIMITS.change_fields_looked_at_max)) {
+    if (typeof value === 'object' && value !== null) continue;
+    const text = String(value);
+    if (text.length <= VALUE_CHARS_MAX) found[name] = text;
+  }
+  return found;
+}

@@ -1,0 +1,163 @@
+import type { ChangeEvent, ChangeExplanation, ChangeUnit } from './change.ts';
+import { type Attributed, deltaOf, type UnitShare } from './change-attribution.ts';
+import { classParts, differenceWeights, mainClass } from './change-classes.ts';
+import { type ChangeSides, type Difference, lagOf, storedAt } from './change-diff.ts';
+import { changeSentence } from './change-sentence.ts';
+import { LIMITS } from './limits.ts';
+import { packKey } from './pack.ts';
+import type { Finding } from './reports.ts';
+
+/** A change that was told apart and attributed. */
+export interface ExplainedChange {
+  readonly metric: string;
+  readonly key: string;
+  readonly sides: ChangeSides;
+  /** In order of event time and id. */
+  readonly differences: readonly Difference[];
+  readonly attributed: Attributed;
+  /** Events, and units, that the answer lists at most, from a place in their order on. Default 0. */
+  readonly limit: number;
+  readonly offset?: number;
+  /** The cursor of a later place; without it there are no further pages. */
+  readonly cursorAt?: (offset: number) => string;
+  readonly notes: readonly Finding[];
+}
+
+/** The answer of an attributed change. */
+export function explainedChange(change: ExplainedChange): ChangeExplanation {
+  const { metric, key, sides, differences, attributed } = change;
+  const { before, after } = sides;
+  const classes = classParts(differences, attributed);
+  const units = attributed.units === null ? null : unitsOf(attributed.units, change);
+  const facts = { metric, key, sides, attributed, classes, delta: deltaOf(sides) };
+  return {
+    metric,
+    key,
+    window_start: after.window_start,
+    window_end: after.window_end,
+    before,
+    after,
+    delta: facts.delta,
+    sentence: changeSentence(facts),
+    attribution: attributed.method,
+    exact: attributed.why_not === null,
+    why_not_exact: attributed.why_not,
+    classes,
+    units,
+    events: eventsOf(change),
+    events_total: differences.length,
+    next_cursor: nextCursor(change, units?.total ?? 0),
+    waterfall: waterfall(facts),
+    notes: [...change.notes, ...cutNotes(change, units)],
+  };
+}
+
+function nextCursor({ differences, limit, offset = 0, cursorAt }: ExplainedChange, units: number): string | null {
+  const next = offset + limit;
+  return cursorAt !== undefined && Math.max(differences.length, units) > next ? cursorAt(next) : null;
+}
+
+/** What of a list the answer has. */
+function pageOf<T>(items: readonly T[], { limit, offset = 0 }: Pick<ExplainedChange, 'limit' | 'offset'>): T[] {
+  return items.slice(offset, offset + limit);
+}
+
+function cutNotes({ differences, limit }: ExplainedChange, units: ChangeExplanation['units']): Finding[] {
+  const notes: Finding[] = [];
+  if (differences.length > limit)
+    notes.push({ code: 'EVENTS_CUT', text: `Of ${differences.length} inputs that differ ${limit} are listed.` });
+  if (units !== null && units.total > limit)
+    notes.push({ code: 'UNITS_CUT', text: `Of ${units.total} units that changed ${limit} are listed.` });
+  return notes;
+}
+
+function waterfall({ sides, attributed, classes, delta }: Parameters<typeof changeSentence>[0]) {
+  const [before, after] = [sides.before.value, sides.after.value].map((v) => (typeof v === 'number' ? v : null));
+  // What a definition did comes first: the other parts are those under the later one.
+  const order = classes.toSorted((a, b) => Number(b.class === 'DEFINITION') - Number(a.class === 'DEFINITION'));
+  let reached = attributed.why_not === null && delta !== null ? (before ?? null) : null;
+  const steps: ChangeExplanation['waterfall'] = order.map(({ class: step, contribution }) => {
+    reached = reached === null || contribution === null ? null : reached + contribution;
+    return { step, contribution, value: reached };
+  });
+  return [
+    { step: 'BEFORE' as const, contribution: null, value: before ?? null },
+    ...steps,
+    { step: 'AFTER' as const, contribution: null, value: after ?? null },
+  ];
+}
+
+function unitsOf(shares: readonly UnitShare[], page: ExplainedChange): NonNullable<ChangeExplanation['units']> {
+  const counts = { CAME: 0, CAME_BACK: 0, WENT: 0, CHANGED: 0 };
+  const changed: ChangeUnit[] = [];
+  for (const share of shares) {
+    if (share.kind === null) continue;
+    counts[share.kind] += 1;
+    changed.push(unitView(share, share.kind));
+  }
+  changed.sort(byContribution);
+  const unchanged = shares.length - changed.length;
+  return { counts, unchanged, items: pageOf(changed, page), total: changed.length };
+}
+
+function unitView(share: UnitShare, kind: ChangeUnit['kind']): ChangeUnit {
+  const { unit, before, after, differences } = share;
+  const ids = [...new Set(differences.map(({ input }) => input.event_id))];
+  return {
+    unit,
+    kind,
+    class: mainClass(share),
+    before,
+    after,
+    contribution: after - before,
+    event_ids: ids.slice(0, LIMITS.change_unit_events_max),
+    events: ids.length,
+  };
+}
+
+function byContribution(a: ChangeUnit, b: ChangeUnit): number {
+  const size = Math.abs(b.contribution) - Math.abs(a.contribution);
+  if (size !== 0) return size;
+  if (a.kind !== b.kind) return a.kind < b.kind ? -1 : 1;
+  return a.unit < b.unit ? -1 : 1;
+}
+
+function eventsOf(change: ExplainedChange): ChangeEvent[] {
+  const { differences, attributed } = change;
+  const weights = differenceWeights(differences, attributed);
+  const weight = (difference: Difference) => Math.abs(weights.get(difference) ?? 0);
+  const ranked = differences.toSorted((a, b) => {
+    const size = weight(b) - weight(a);
+    if (size !== 0) return size;
+    if (a.input.received_at !== b.input.received_at) return a.input.received_at < b.input.received_at ? -1 : 1;
+    return a.input.event_id < b.input.event_id ? -1 : 1;
+  });
+  return pageOf(ranked, change).map((difference) => eventView(difference, attributed, weights));
+}
+
+function eventView(
+  difference: Difference,
+  { method }: Attributed,
+  weights: ReadonlyMap<Difference, number>,
+): ChangeEvent {
+  const { side, input, facts } = difference;
+  const { event_id, event_time, received_at, pack_id, line } = input;
+  return {
+    event_id,
+    side,
+    class: difference.class,
+    source: facts.source,
+    event_type: facts.event_type,
+    entity_id: facts.entity_id,
+    imported: facts.imported,
+    event_time,
+    received_at,
+    stored_at: storedAt(input),
+    lag_ms: lagOf(input),
+    // A unit's part belongs to all of its events together.
+    contribution: method === 'UNIT' ? null : (weights.get(difference) ?? null),
+    pack_id,
+    line,
+    raw_key: packKey(pack_id),
+  };
+}

@@ -1,0 +1,131 @@
+import type { ChangeClass, ChangeClassPart, UnitKind } from './change.ts';
+import type { Attributed } from './change-attribution.ts';
+import { mainClass } from './change-classes.ts';
+import type { ChangeSides } from './change-diff.ts';
+import { durationText } from './duration.ts';
+import { MS_PER_HOUR, parseTime } from './time.ts';
+
+/** What the sentence is made of. */
+export interface SentenceFacts {
+  readonly metric: string;
+  readonly key: string;
+  readonly sides: ChangeSides;
+  readonly attributed: Attributed;
+  readonly classes: readonly ChangeClassPart[];
+  readonly delta: number | null;
+}
+
+/** The change in one sentence. */
+export function changeSentence(facts: SentenceFacts): string {
+  const { metric, key, sides, attributed, classes, delta } = facts;
+  const whose = key === 'all' ? metric : `${metric} of ${key}`;
+  const head = `${whose} on ${windowText(sides)}: ${valueText(sides.before.value)} → ${valueText(sides.after.value)}`;
+  const change = delta === null ? '' : ` (${signed(delta)})`;
+  if (classes.length === 0) return `${head}${change}: ${sameText(facts)}.`;
+  const parts = attributed.units === null ? [] : unitPhrases(attributed);
+  const told = new Set(attributed.units === null ? [] : classes.filter(isOfUnits).map((part) => part.class));
+  const rest = classes.filter((part) => !told.has(part.class)).map(classPhrase);
+  const phrases = [...parts, ...rest];
+  if (phrases.length === 0) phrases.push(`${counted(differing(classes), 'input')} differ and no unit's share did`);
+  const lag = attributed.units === null ? '' : lagText(classes.filter(isOfUnits));
+  return `${head}${change}: ${listText(phrases)}${lag}.`;
+}
+
+function isOfUnits({ came, went, class: name }: ChangeClassPart): boolean {
+  return came + went > 0 && name !== 'DEFINITION';
+}
+
+function sameText({ sides, attributed }: SentenceFacts): string {
+  if (attributed.why_not !== null) return attributed.why_not;
+  return sides.before.input_count === sides.after.input_count ? 'nothing differs' : 'the inputs are not known';
+}
+
+function differing(classes: readonly ChangeClassPart[]): number {
+  return classes.reduce((sum, { came, went }) => sum + came + went, 0);
+}
+
+const UNIT_WORDS: Readonly<Record<UnitKind, string>> = {
+  CAME: 'came',
+  CAME_BACK: 'came back',
+  WENT: 'went',
+  CHANGED: 'changed',
+};
+
+const CLASS_WORDS: Readonly<Record<ChangeClass, string>> = {
+  LATE: 'late',
+  ON_TIME: 'while the window was open',
+  NEWLY_PROCESSED: 'received in time but missed',
+  IMPORTED: 'by an import',
+  EXPIRED: 'by expiry',
+  CORRECTED: 'by other receipts of conflicts',
+  DUPLICATE_REMOVED: 'by the other identity rule',
+  UNEXPLAINED: 'for no stored reason',
+  DEFINITION: 'by the new definition',
+};
+
+/** How many units came, came back, went and changed, class by class; the most first. */
+function unitPhrases({ units }: Attributed): string[] {
+  const counts = new Map<string, number>();
+  for (const share of units ?? []) {
+    if (share.kind === null) continue;
+    const name = mainClass(share);
+    // What came back or went was told about in time before: only of a first report it matters that it was late.
+    const how = name === 'LATE' && share.kind !== 'CAME' ? '' : ` ${CLASS_WORDS[name]}`;
+    const words = `${UNIT_WORDS[share.kind]}${how}`;
+    counts.set(words, (counts.get(words) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a).map(([words, count]) => `${number(count)} ${words}`);
+}
+
+function classPhrase(part: ChangeClassPart): string {
+  const { class: name, contribution, dimensions } = part;
+  const inputs = part.came + part.went;
+  const amount = contribution === null ? counted(inputs, 'input') : signed(contribution);
+  const source = dimensions.find(({ field }) => field === 'source');
+  const [first, ...others] = source?.values ?? [];
+  const share = first === undefined ? 0 : first.inputs / inputs;
+  const from = first === undefined || share < 0.5 ? '' : ` ${others.length === 0 ? '' : 'mostly '}from ${first.value}`;
+  return `${amount} ${CLASS_WORDS[name]}${from}${name === 'DEFINITION' ? '' : lagText([part])}`;
+}
+
+function lagText(classes: readonly ChangeClassPart[]): string {
+  const low = Math.min(...classes.map(({ lag_min_ms }) => lag_min_ms ?? Number.POSITIVE_INFINITY));
+  const high = Math.max(...classes.map(({ lag_max_ms }) => lag_max_ms ?? Number.NEGATIVE_INFINITY));
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return '';
+  const [from, to] = [durationText(low), durationText(high)];
+  return from === to ? `, ${to} after the event` : `, ${from} to ${to} after the event`;
+}
+
+/** A day by its date in its own zone, a shorter window by its start. */
+function windowText({ after: { window_start, window_end, time_zone } }: ChangeSides): string {
+  const start = parseTime(window_start)?.epoch_ms ?? 0;
+  const end = parseTime(window_end)?.epoch_ms ?? 0;
+  if (end - start <= 2 * MS_PER_HOUR) return `${window_start.slice(0, 16)}Z`;
+  return new Intl.DateTimeFormat('sv-SE', { timeZone: time_zone, dateStyle: 'short' }).format(start);
+}
+
+function listText(parts: readonly string[]): string {
+  const last = parts.at(-1) ?? '';
+  if (parts.length < 2) return last;
+  return parts.length === 2 ? `${parts[0]} and ${last}` : `${parts.slice(0, -1).join('; ')}; and ${last}`;
+}
+
+const VALUE_CHARS_MAX = 60;
+
+function valueText(value: unknown): string {
+  if (typeof value === 'number') return number(value);
+  const text = JSON.stringify(value) ?? 'null';
+  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 6 });
+}
+
+function signed(value: number): string {
+  return value < 0 ? `−${number(-value)}` : `+${number(value)}`;
+}
+
+function counted(count: number, word: string): string {
+  return `${number(count)} ${word}${count === 1 ? '' : 's'}`;
+}

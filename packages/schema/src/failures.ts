@@ -1,0 +1,78 @@
+import * as z from 'zod/mini';
+import { ingestResultSchema } from './event.ts';
+import { LIMITS } from './limits.ts';
+import { groupSchema, rangeSchema } from './report-range.ts';
+
+const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
+
+/** Equal failures of one group. */
+export const failureGroupSchema = z.object({
+  /** Stands for stage, code and path; the same in every report. */
+  fingerprint: z.string(),
+  kind: z.enum(['REJECT', 'CONFLICT', 'PROCESSING']),
+  stage: z.string(),
+  code: z.string(),
+  path: z.nullable(z.string()),
+  /** The reason as the last of them was told it. */
+  detail: z.nullable(z.string()),
+  /** Where it cannot be read whose receipts failed, source and type are left out, and they are held against all receipts. */
+  group: groupSchema,
+  count: z.int(),
+  /** Receipts of the group in the range, whatever became of them. */
+  receipts: z.int(),
+  /** Share of the group's receipts that failed so, 0 to 1. */
+  share: z.number(),
+  /** What the share is at least, five standard deviations sure (Wilson): the rank. */
+  share_low: z.number(),
+  first_seen: z.string(),
+  last_seen: z.string(),
+  /** True where the baseline has none like it; null without a baseline. */
+  is_new: z.nullable(z.boolean()),
+  /** Receipts to look at, the latest first; for PROCESSING those that a message named. */
+  samples: z.array(z.object({ ...address, received_at: z.string(), event_id: z.nullable(z.string()) })),
+});
+
+/** Equal failures of one group. */
+export type FailureGroup = z.infer<typeof failureGroupSchema>;
+
+/** Which source or event type fails most? The range is of receive times. */
+export const failuresReportSchema = z.object({
+  range: rangeSchema,
+  /** What `is_new` is held against: as long as the range and just before it, unless asked otherwise. */
+  baseline: z.nullable(z.object({ start_time: z.string(), end_time: z.string() })),
+  receipts: z.int(),
+  failures: z.int(),
+  groups: z.array(failureGroupSchema),
+  partial: z.boolean(),
+  notes: z.array(z.string()),
+});
+
+/** Which source or event type fails most? */
+export type FailuresReport = z.infer<typeof failuresReportSchema>;
+
+/** `POST /rejects/reingest`: rejected receipts that are sent again, as they are or with their text mended. */
+export const reingestBodySchema = z.strictObject({
+  receipts: z
+    .array(
+      z.strictObject({
+        pack_id: z.string(),
+        line: z.int().check(z.minimum(0)),
+        /** The mended record. Without it the received bytes are read again, by the rules of today. */
+        body: z.optional(z.string().check(z.minLength(1), z.maxLength(LIMITS.event_bytes_max))),
+      }),
+    )
+    .check(z.minLength(1), z.maxLength(LIMITS.reingest_receipts_max)),
+});
+
+/** What `POST /rejects/reingest` takes. */
+export type ReingestBody = z.infer<typeof reingestBodySchema>;
+
+/** One result per receipt, in order, with the receipt that it was made from. */
+export const reingestAnswerSchema = z.object({
+  results: z.array(
+    z.object({ original: z.object({ pack_id: z.string(), line: z.int() }), result: ingestResultSchema }),
+  ),
+});
+
+/** What became of receipts that were sent again. */
+export type ReingestAnswer = z.infer<typeof reingestAnswerSchema>;

@@ -1,0 +1,109 @@
+import * as z from 'zod/mini';
+
+import { GAP_GRAINS } from './gaps.ts';
+import { LIMITS } from './limits.ts';
+import { count, flag, page, series, text, time } from './query-fields.ts';
+
+const dimension = z.enum(['source', 'event_type', 'day', 'hour']);
+
+const seriesDimensions = z.optional(
+  z.pipe(
+    z.string(),
+    z.pipe(
+      z.transform((value: string) => value.split(',')),
+      z.array(z.enum(['source', 'event_type'])).check(z.minLength(1), z.maxLength(2)),
+    ),
+  ),
+);
+
+/** The half-open time range and the filters that every report takes; all optional. */
+const report = {
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  as_of: z.optional(time),
+  ...series,
+  /** Which time decides what lies in the range: the event's own (default) or that of its receipt. */
+  basis: z.optional(z.enum(['event', 'received'])),
+  /** Comma-separated: source, event_type, day, hour. */
+  by: z.optional(
+    z.pipe(
+      z.string(),
+      z.pipe(
+        z.transform((value: string) => value.split(',')),
+        z.array(dimension).check(z.minLength(1), z.maxLength(4)),
+      ),
+    ),
+  ),
+  include_imported: z.optional(flag),
+  limit: z.optional(count(LIMITS.report_groups_max)),
+};
+
+/** `GET /reports/lag`. */
+export const lagQuerySchema = z.strictObject({
+  ...report,
+  /** Lag above which an arrival counts as late, in milliseconds; strictly above. Default two hours. */
+  late_over_ms: z.optional(count(999_999_999)),
+  /** Events named as the worst. Default ten. */
+  worst: z.optional(count(LIMITS.report_worst_events_max)),
+});
+
+/** `GET /reports/duplicates`. */
+export const duplicatesQuerySchema = z.strictObject(report);
+
+/** `GET /rejects`: rejected receipts and conflicts, newest day first. */
+export const rejectsQuerySchema = z.strictObject({
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  ...series,
+  ...page,
+});
+
+/** `GET /reports/failures`: the range is of receive times. */
+export const failuresQuerySchema = z.strictObject({
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  as_of: z.optional(time),
+  ...series,
+  by: report.by,
+  /** Where the time before the range starts, against which a failure is new. Default: as long before as the range is. */
+  baseline_from: z.optional(time),
+  limit: report.limit,
+});
+
+/** `GET /reports/gaps`. */
+export const gapsQuerySchema = z.strictObject({
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  as_of: z.optional(time),
+  ...series,
+  /** One entity's events as the series. */
+  entity_id: z.optional(text(LIMITS.entity_id_bytes_max)),
+  /** Windows of this metric and key that have events and no version with all of them; the range is required then. */
+  metric: z.optional(text(64)),
+  key: z.optional(text(2048)),
+  basis: report.basis,
+  /** How long a window is. Default: an hour. */
+  grain: z.optional(z.enum(GAP_GRAINS)),
+  /** The zone of the calendar, such as `America/New_York`. Default: UTC. */
+  time_zone: z.optional(text(64)),
+  /** How often the series comes, in milliseconds, at most the grain. Without it that is learned. */
+  cadence_ms: z.optional(count(86_400_000)),
+  /** What tells series apart. Default: source and event type. */
+  by: seriesDimensions,
+  include_imported: report.include_imported,
+  limit: z.optional(count(LIMITS.report_gaps_max)),
+});
+
+/** `GET /reports/completeness`. */
+export const completenessQuerySchema = z.strictObject({
+  start_time: z.optional(time),
+  end_time: z.optional(time),
+  as_of: z.optional(time),
+  ...series,
+  /** What tells series apart. Default: nothing, all events of a day together. */
+  by: seriesDimensions,
+  include_imported: report.include_imported,
+  /** How long after its end a day counts as finally known, in milliseconds. Default: seven days. */
+  closed_after_ms: z.optional(count(999_999_999)),
+  limit: report.limit,
+});
