@@ -2,15 +2,15 @@ import { setTimeout } from 'node:timers/promises';
 
 import { afterAll } from 'vitest';
 
-import { createAwsClients } from '../../packages/handlers/src/backends/aws/clients.ts';
 import { openAwsBackend } from '../../packages/handlers/src/backends/aws/open.ts';
 import { describeBackendContract } from '../../packages/handlers/src/testing/backend-contract.ts';
 import { createTestClock } from '../../packages/handlers/src/testing/memory-backend.ts';
 import { createResources } from '../src/emulator.ts';
+import { createEmulatorClients } from './support/emulator-clients.ts';
 
 // G22: the contract of a backend over an emulator, each test on resources made from the template's own definitions.
 
-const clients = createAwsClients({ requestMs: 30_000 });
+const clients = createEmulatorClients();
 afterAll(() => {
   for (const client of Object.values(clients)) client.destroy();
 });

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 
 import { CreateSecretCommand, GetRandomPasswordCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 
-import { createAwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
 import { type CreatedResources, createResources } from '../../src/emulator.ts';
 import { resolveTemplate } from '../../src/resolve.ts';
 import { FUNCTIONS, template } from './cloud.ts';
+import { createEmulatorClients } from './emulator-clients.ts';
 
 /** The functions as they were built, served over an emulator. */
 export interface Deployed {
@@ -27,7 +27,7 @@ let made = 0;
 /** Makes the resources and the key as the template has them, and serves bundles with its variables: those of the build, or others. */
 export async function deployOnEmulator(bundles?: string): Promise<Deployed> {
   made += 1;
-  const clients = createAwsClients({ requestMs: 30_000 });
+  const clients = createEmulatorClients();
   const prefix = `pik-deployed-${process.pid}-${Date.now()}-${made}`;
   const resources = await createResources(clients, { prefix });
   const secret = await firstKey(prefix);

@@ -1,6 +1,6 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 
-import { type AwsClients, createAwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
+import type { AwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
 import { openAwsBackend } from '../../../packages/handlers/src/backends/aws/open.ts';
 import type { Setup } from '../../../packages/handlers/src/lambda/kit.ts';
 import { open as openProcessor } from '../../../packages/handlers/src/lambda/processor.ts';
@@ -8,6 +8,7 @@ import type { Backend } from '../../../packages/handlers/src/ports/backend.ts';
 import { type SetupOptions, setupOver } from '../../../packages/handlers/test/support/functions.ts';
 import { type Gateway, invocation, openGateway } from '../../../packages/handlers/test/support/gateway.ts';
 import { type CreatedResources, createResources } from '../../src/emulator.ts';
+import { createEmulatorClients } from './emulator-clients.ts';
 import { recordOf } from './records.ts';
 
 /** A stack on an emulator: the template's resources, the functions before them, and what calls those. */
@@ -25,8 +26,7 @@ let made = 0;
 /** Creates the resources that the template declares, and opens the functions over them. */
 export async function openStack(options: SetupOptions = {}): Promise<Stack> {
   made += 1;
-  // An emulator answers slower than the cloud when the machine has other things to do.
-  const clients = createAwsClients({ requestMs: 30_000 });
+  const clients = createEmulatorClients();
   const resources = await createResources(clients, { prefix: `pik-${process.pid}-${Date.now()}-${made}` });
   const backend = openAwsBackend({ ...resources, clients, callMs: 120_000 });
   const setup = setupOver(backend, options);

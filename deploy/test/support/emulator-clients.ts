@@ -1,0 +1,44 @@
+import { TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
+
+import { type AwsClients, createAwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
+
+/**
+ * Clients of an emulator, which answers slower than the cloud when the machine has other things to do. moto undoes a
+ * transaction that failed by putting back the whole table as it was before, with whatever others wrote meanwhile: a
+ * transaction is sent here while nothing else is under way.
+ */
+export function createEmulatorClients(): AwsClients {
+  const clients = createAwsClients({ requestMs: 30_000 });
+  const dynamodb = clients.dynamodb as unknown as Sender;
+  const send = dynamodb.send.bind(dynamodb);
+  const turns = createTurns();
+  dynamodb.send = (command, ...rest) => {
+    const turn = command instanceof TransactWriteItemsCommand ? turns.alone : turns.together;
+    return turn(() => send(command, ...rest));
+  };
+  return clients;
+}
+
+interface Sender {
+  send(command: unknown, ...rest: unknown[]): Promise<unknown>;
+}
+type Turn = (work: () => Promise<unknown>) => Promise<unknown>;
+
+/** Work that may go on together, and work before and after which everything else has ended. */
+function createTurns(): { readonly together: Turn; readonly alone: Turn } {
+  let last: Promise<unknown> = Promise.resolve();
+  const under = new Set<Promise<unknown>>();
+  return {
+    together(work) {
+      const done = last.then(work);
+      const ended = done.catch(() => undefined).finally(() => under.delete(ended));
+      under.add(ended);
+      return done;
+    },
+    alone(work) {
+      const done = Promise.all([last, ...under]).then(work);
+      last = done.catch(() => undefined);
+      return done;
+    },
+  };
+}
