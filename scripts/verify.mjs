@@ -5,7 +5,7 @@ const steps = [
   ['format and lint', 'biome', ['ci', '.']],
   ['types', 'tsc', ['-p', 'tsconfig.json', '--noEmit']],
   ['dead code', 'knip', []],
-  ...['schema', 'sdk', 'handlers', 'cli'].map((name) => [`publint ${name}`, 'publint', [`packages/${name}`]]),
+  ...['schema', 'sdk', 'handlers', 'render', 'cli'].map((name) => [`publint ${name}`, 'publint', [`packages/${name}`]]),
   ['types of the packages', 'node', ['scripts/attw.mjs']],
   ['tests', 'vitest', ['run']],
   ['examples', 'node', ['scripts/run-examples.mjs']],

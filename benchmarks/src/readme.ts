@@ -21,12 +21,31 @@ const replay = JSON.parse(readFileSync(join(root, 'benchmarks/results/replay.jso
   replay: { by_source_ms: number; by_entity_ms: number };
   plan: { dry_run_ms: number; of_walk_and_compute: number };
 };
+interface Answered {
+  median_ms: number;
+  cpu_ms: number;
+}
+type Question = 'lag' | 'duplicates' | 'gaps' | 'explain_event';
+const reports = JSON.parse(readFileSync(join(root, 'benchmarks/results/reports.json'), 'utf8')) as {
+  sizes: ({ events: number } & Record<Question, Answered>)[];
+};
+const change = JSON.parse(readFileSync(join(root, 'benchmarks/results/explain-change.json'), 'utf8')) as {
+  results: { metric: string; inputs_each_side: number; median_ms: number; cpu_median_ms: number }[];
+};
+const answered = (question: Question) =>
+  reports.sizes.map((size) => `${n(size[question].cpu_ms)} (${n(size[question].median_ms)})`).join(' / ');
+const changed = (count: number) =>
+  ['additive', 'unit', 'shapley']
+    .map((name) => change.results.find((one) => one.metric === name && one.inputs_each_side === count))
+    .map((one) => n(one?.cpu_median_ms ?? 0))
+    .join(' / ');
 const recomputed = (inputs: number) =>
   ['all_count', 'all_sum', 'entity_count', 'entity_sum']
     .map((name) => n(replay.windows.find((one) => one.inputs === inputs && one.metric === name)?.ms ?? 0))
     .join(' / ');
 const n = (value: number) => value.toLocaleString('en-US');
-const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`.
+const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`reports.ts\`,
+\`explain-change.ts\`.
 
 | What | Measured |
 |---|---|
@@ -38,7 +57,13 @@ const figures = `One machine, 2 cores, Node ${result.node}, load generator on th
 | A window of 10,000 events computed again, from its message to the durable version: count over all / sum over all / count of an entity / sum of an entity | ${recomputed(10_000)} ms |
 | The same of 100,000 events | ${recomputed(100_000)} ms |
 | Replay of 100,000 events into the queue, by source / by entity | ${n(replay.replay.by_source_ms)} / ${n(replay.replay.by_entity_ms)} ms |
-| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |`;
+| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |
+| Lag over 30 days by source and type, out of 10,000 / 100,000 / 1,000,000 events: processor time of the server, (median by the clock while the machine was busy) | ${answered('lag')} ms |
+| Duplicates, the same | ${answered('duplicates')} ms |
+| Gaps by the hour, the same | ${answered('gaps')} ms |
+| The story of one event, the same | ${answered('explain_event')} ms |
+| Why a value changed, 100,000 inputs on each side, once loaded: additive / by unit / by Shapley, processor time | ${changed(100_000)} ms |
+| The same of 10,000 | ${changed(10_000)} ms |`;
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
