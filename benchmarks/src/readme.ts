@@ -25,6 +25,22 @@ const replay = read<{
 const costs = read<{ rows: { dollars: { sum: number } }[] }>('aws-costs');
 const starts = read<{ functions: { import_ms_p50: number }[] }>('cold-start');
 const cloud = read<{ of_bare: number }>('aws-ingest');
+interface Answered {
+  median_ms: number;
+  cpu_ms: number;
+}
+type Question = 'lag' | 'duplicates' | 'gaps' | 'explain_event';
+const reports = read<{ sizes: ({ events: number } & Record<Question, Answered>)[] }>('reports');
+const change = read<{
+  results: { metric: string; inputs_each_side: number; median_ms: number; cpu_median_ms: number }[];
+}>('explain-change');
+const answered = (question: Question) =>
+  reports.sizes.map((size) => `${n(size[question].cpu_ms)} (${n(size[question].median_ms)})`).join(' / ');
+const changed = (count: number) =>
+  ['additive', 'unit', 'shapley']
+    .map((name) => change.results.find((one) => one.metric === name && one.inputs_each_side === count))
+    .map((one) => n(one?.cpu_median_ms ?? 0))
+    .join(' / ');
 const recomputed = (inputs: number) =>
   ['all_count', 'all_sum', 'entity_count', 'entity_sum']
     .map((name) => n(replay.windows.find((one) => one.inputs === inputs && one.metric === name)?.ms ?? 0))
@@ -39,10 +55,7 @@ interface ProducerResult {
   readonly speeds: { readonly rows: readonly ProducerRow[]; readonly ratios: Readonly<Record<string, number>> }[];
   readonly faults: { readonly fault: string; readonly lost: number; readonly doubled: number }[];
 }
-const producers = JSON.parse(readFileSync(join(root, 'benchmarks/results/producer.json'), 'utf8')) as Record<
-  string,
-  ProducerResult
->;
+const producers = read<Record<string, ProducerResult>>('producer');
 const { speeds, faults } = producers[result.node] as ProducerResult;
 /** A producer of the benchmark: what one event costs it. */
 const cost = (name: string) => {
@@ -52,7 +65,8 @@ const cost = (name: string) => {
 const reached = faults.filter(({ fault }) => fault !== 'no backend');
 const sum = (name: 'lost' | 'doubled') => reached.reduce((total, fault) => total + fault[name], 0);
 const n = (value: number) => value.toLocaleString('en-US');
-const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`.
+const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`, \`reports.ts\`,
+\`explain-change.ts\`.
 
 | What | Measured |
 |---|---|
@@ -70,7 +84,13 @@ const figures = `One machine, 2 cores, Node ${result.node}, load generator on th
 | Ingest through the function over an emulator, against bare SDK calls that write the same (\`aws-ingest.ts\`) | ${cloud.of_bare} of it |
 | CPU that a producer takes for an event of 200 bytes with its identity (two SHA-256), gzip and a result: in memory / with an outbox, fsynced | ${cost('ours')} / ${cost('ours, with outbox')} |
 | OpenTelemetry's log exporter over JSON, without any of these / a bare loop that derives one SHA-256 over canonical JSON and posts | ${cost('otel-logs-json')} / ${cost('bare-sha256-fast')} |
-| A producer at default settings in ${reached.length} faults of its backend: events lost / doubled | ${sum('lost')} / ${sum('doubled')} |`;
+| A producer at default settings in ${reached.length} faults of its backend: events lost / doubled | ${sum('lost')} / ${sum('doubled')} |
+| Lag over 30 days by source and type, out of 10,000 / 100,000 / 1,000,000 events: processor time of the server, (median by the clock while the machine was busy) | ${answered('lag')} ms |
+| Duplicates, the same | ${answered('duplicates')} ms |
+| Gaps by the hour, the same | ${answered('gaps')} ms |
+| The story of one event, the same | ${answered('explain_event')} ms |
+| Why a value changed, 100,000 inputs on each side, once loaded: additive / by unit / by Shapley, processor time | ${changed(100_000)} ms |
+| The same of 10,000 | ${changed(10_000)} ms |`;
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
