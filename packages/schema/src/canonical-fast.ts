@@ -1,19 +1,20 @@
-/** What the fast writer cannot write: the careful one then says why, or writes it after all. */
+/** What is not for the fast writer: the careful one then says why, or writes it after all. */
 class Unusual extends Error {}
-const UNUSUAL = new Unusual('not for the fast writer');
+const UNUSUAL = new Unusual();
 
-/** The keys of objects that were seen before, in their order, with what is written for them in the canonical order. */
+/** The keys of objects that were seen before, in their own order and in the canonical one. */
 interface Shape {
   readonly keys: readonly string[];
   readonly sorted: readonly string[];
-  /** `"key":`, without the comma. */
-  readonly quoted: readonly string[];
+  /** The engine keeps members in the order in which they come; keys that look like numbers, and `__proto__`, it does not. */
+  readonly keepsOrder: boolean;
 }
 
 /** Shapes by their first key. Bounded, so that objects with keys of their own each time cost time and not memory. */
 const shapes = new Map<string, Shape[]>();
 let shapeCount = 0;
 const SHAPES_MAX = 1_000;
+const SHAPES_OF_KEY_MAX = 16;
 const KEYS_MAX = 64;
 const KEY_CHARS_MAX = 64;
 /** Above what ingest admits, and far below what the stack holds. */
@@ -21,60 +22,76 @@ const DEPTH_MAX = 200;
 
 let members = 0;
 
-/** The canonical text and its object members, or null where the value has anything that asks for a closer look. */
+/**
+ * The canonical text and its object members, or null where the value has anything that asks for a closer look. The
+ * engine's own JSON.stringify writes a copy whose keys stand in their order: that takes a third of the time, and a fifth
+ * of the garbage, of writing it piece by piece.
+ */
 export function writeFast(value: unknown, live: boolean): { text: string; members: number } | null {
   members = 0;
   try {
-    return { text: write(value, live, 0), members };
+    const text = JSON.stringify(arrange(value, live, 0));
+    // Lone surrogates, and texts that only look like them.
+    if (text === undefined || text.includes('\\ud')) return null;
+    return { text, members };
   } catch (error) {
     if (error === UNUSUAL) return null;
     throw error;
   }
 }
 
-function write(value: unknown, live: boolean, depth: number): string {
+function arrange(value: unknown, live: boolean, depth: number): unknown {
   switch (typeof value) {
-    case 'string':
-      return quoteFast(value);
     case 'number':
       if (!Number.isFinite(value)) throw UNUSUAL;
-      return `${value}`;
-    case 'boolean':
-      return value ? 'true' : 'false';
+      return value;
     case 'object':
-      if (value === null) return 'null';
+      if (value === null) return null;
       if (depth === DEPTH_MAX) throw UNUSUAL;
-      return Array.isArray(value) ? writeArray(value, live, depth) : writeObject(value as never, live, depth);
+      return Array.isArray(value) ? arrangeArray(value, live, depth + 1) : arrangeObject(value, live, depth + 1);
+    case 'string':
+    case 'boolean':
+      return value;
+    case 'undefined':
+      if (live) return value;
+      throw UNUSUAL;
     default:
       throw UNUSUAL;
   }
 }
 
-function writeArray(items: readonly unknown[], live: boolean, depth: number): string {
+/** Arrays are copied only where something in them is. */
+function arrangeArray(items: readonly unknown[], live: boolean, depth: number): unknown {
   if (live && Object.getPrototypeOf(items) !== Array.prototype) throw UNUSUAL;
-  if (items.length === 0) return '[]';
-  let text = `[${write(items[0], live, depth + 1)}`;
-  for (let i = 1; i < items.length; i++) text += `,${write(items[i], live, depth + 1)}`;
-  return `${text}]`;
+  let copy: unknown[] | null = null;
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    const arranged = arrange(item, live, depth);
+    if (arranged === item) continue;
+    copy ??= items.slice();
+    copy[i] = arranged;
+  }
+  return copy ?? items;
 }
 
-function writeObject(value: Record<string, unknown>, live: boolean, depth: number): string {
+function arrangeObject(value: object, live: boolean, depth: number): unknown {
   if (live) {
     const prototype = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) throw UNUSUAL;
   }
-  const { sorted, quoted } = shapeOf(value);
-  let text = '';
+  const { sorted, keepsOrder } = shapeOf(value);
+  if (!keepsOrder) throw UNUSUAL;
+  const copy: Record<string, unknown> = {};
   for (let i = 0; i < sorted.length; i++) {
-    const member = value[sorted[i] as string];
-    if (member === undefined && live) continue;
-    text += `${text === '' ? '{' : ','}${quoted[i]}${write(member, live, depth + 1)}`;
-    members += 1;
+    const key = sorted[i] as string;
+    const member = (value as Record<string, unknown>)[key];
+    copy[key] = typeof member === 'string' || typeof member === 'boolean' ? member : arrange(member, live, depth);
   }
-  return text === '' ? '{}' : `${text}}`;
+  members += sorted.length;
+  return copy;
 }
 
-/** Sorting and quoting keys costs more than all else; events of one type have the same keys in the same order. */
+/** Sorting costs more than all else; events of one type have the same keys in the same order. */
 function shapeOf(value: object): Shape {
   const keys = Object.keys(value);
   const known = shapes.get(keys[0] ?? '');
@@ -91,27 +108,14 @@ function isSame(known: readonly string[], keys: readonly string[]): boolean {
 }
 
 function remember(keys: readonly string[], known: Shape[] | undefined): Shape {
-  const sorted = keys.toSorted();
-  const shape = { keys, sorted, quoted: sorted.map((key) => `${quoteFast(key)}:`) };
+  const keepsOrder = !keys.some((key) => key === '__proto__' || /^\d+$/.test(key));
+  const shape = { keys, sorted: keys.toSorted(), keepsOrder };
   if (keys.length > KEYS_MAX || keys.some((key) => key.length > KEY_CHARS_MAX)) return shape;
-  if (shapeCount === SHAPES_MAX) {
-    shapes.clear();
-    shapeCount = 0;
-  }
-  shapeCount += 1;
-  if (known === undefined || shapeCount === 1) shapes.set(keys[0] ?? '', [shape]);
-  else if (known.length < 16) known.push(shape);
-  else known[shapeCount % 16] = shape;
+  const isFull = shapeCount === SHAPES_MAX;
+  if (isFull) shapes.clear();
+  shapeCount = isFull ? 1 : shapeCount + 1;
+  if (known === undefined || isFull) shapes.set(keys[0] ?? '', [shape]);
+  else if (known.length < SHAPES_OF_KEY_MAX) known.push(shape);
+  else known[shapeCount % SHAPES_OF_KEY_MAX] = shape;
   return shape;
-}
-
-/** What JSON escapes, and surrogates, which may lack their pair. */
-const ESCAPED = /[\u0000-\u001f"\\\ud800-\udfff]/;
-/** From this length on the call into the engine costs less than looking at each character. */
-const SHORT = 64;
-
-function quoteFast(text: string): string {
-  if (text.length < SHORT && !ESCAPED.test(text)) return `"${text}"`;
-  if (!text.isWellFormed()) throw UNUSUAL;
-  return JSON.stringify(text);
 }

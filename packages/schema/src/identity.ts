@@ -1,7 +1,7 @@
 import { decodeBase32Hex, encodeBase32Hex } from './base32hex.ts';
 import { canonicalize } from './canonical-json.ts';
 import { KitError } from './errors.ts';
-import { sha256Bytes, sha256Hex, writeSha256 } from './sha256.ts';
+import { sha256Hex, writeSha256 } from './sha256.ts';
 import { EPOCH_MS_MAX, EPOCH_MS_MIN, formatInstant, type Instant, MS_PER_DAY } from './time.ts';
 
 /** What makes two receipts one event: the producer's key, the producer's own count, or the content. */
@@ -31,6 +31,7 @@ export interface Identity {
 const ENTITY_BYTES = 8;
 const TIME_BYTES = 9;
 const ID_BYTES = 29;
+const ENTITY = { at: 0, length: ENTITY_BYTES };
 const DIGEST = { at: ENTITY_BYTES + TIME_BYTES, length: ID_BYTES - ENTITY_BYTES - TIME_BYTES };
 /** Ids are derived one at a time, each in a microsecond: a new array for each would cost as much as a hash. */
 const scratch = new Uint8Array(ID_BYTES);
@@ -45,7 +46,7 @@ const NS_PER_MS = 1_000_000;
  */
 export function deriveIdentity(fields: IdentityFields): Identity {
   const rule = identityRule(fields);
-  scratch.set(entityPrefix(fields.entity_id));
+  writeEntity(scratch, fields.entity_id);
   writeSha256(scratch, identityText(rule, fields), DIGEST);
   writeTime(scratch, fields.event_time);
   const position = encodeBase32Hex(scratch);
@@ -60,25 +61,48 @@ export function identityRule(fields: Pick<IdentityFields, 'idempotency_key' | 'i
   return fields.identity === 'occurrence' ? 'occurrence' : 'content';
 }
 
-/** What the digest is over: the RFC 8785 form of an array of strings and one safe integer is what JSON.stringify gives. */
+/** What the digest is over, of an entity that was written last: the RFC 8785 form of an array of strings and one safe integer is what JSON.stringify gives. */
 function identityText(rule: IdentityRule, fields: IdentityFields): string {
-  const { source, event_type, entity_id, event_time } = fields;
-  const head = ['pik1', rule, source, event_type, entity_id];
-  if (rule === 'key') return JSON.stringify([...head, fields.idempotency_key]);
-  if (rule === 'content') return JSON.stringify([...head, event_time.utc, fields.payload_hash]);
-  return JSON.stringify([...head, fields.producer?.id, fields.producer?.seq, event_time.utc]);
+  const { event_time } = fields;
+  const head = `${seriesText(rule, fields)},${cachedEntityText}`;
+  if (rule === 'key') return `${head},${JSON.stringify(fields.idempotency_key ?? null)}]`;
+  if (rule === 'content') return `${head},"${event_time.utc}","${fields.payload_hash}"]`;
+  const { id = null, seq = null } = fields.producer ?? {};
+  return `${head},${JSON.stringify(id)},${seq},"${event_time.utc}"]`;
 }
 
-let cachedEntity = '';
-let cachedPrefix: Uint8Array = sha256Bytes('').subarray(0, ENTITY_BYTES);
+/** The texts of series, by type; one source for each of them is the rule. */
+const seriesTexts = new Map<string, { rule: IdentityRule; source: string; text: string }>();
+const SERIES_MAX = 1_000;
+
+function seriesText(rule: IdentityRule, { source, event_type }: IdentityFields): string {
+  const known = seriesTexts.get(event_type);
+  if (known !== undefined && known.source === source && known.rule === rule) return known.text;
+  const text = JSON.stringify(['pik1', rule, source, event_type]).slice(0, -1);
+  if (seriesTexts.size === SERIES_MAX) seriesTexts.clear();
+  seriesTexts.set(event_type, { rule, source, text });
+  return text;
+}
+
+const entityBytes = new Uint8Array(ENTITY_BYTES);
+let cachedEntity: string | null = null;
+let cachedEntityText = '';
 
 /** The first 8 bytes of SHA-256 of an entity id: what all of its events' ids start with. */
-export function entityPrefix(entityId: string): Uint8Array {
+function writeEntity(bytes: Uint8Array, entityId: string): void {
   if (entityId !== cachedEntity) {
-    cachedPrefix = sha256Bytes(entityId).subarray(0, ENTITY_BYTES);
+    writeSha256(entityBytes, entityId, ENTITY);
     cachedEntity = entityId;
+    cachedEntityText = JSON.stringify(entityId);
   }
-  return cachedPrefix;
+  for (let i = 0; i < ENTITY_BYTES; i++) bytes[i] = entityBytes[i] as number;
+}
+
+/** The first 8 bytes of SHA-256 of an entity id, as an array of the caller's own. */
+export function entityPrefix(entityId: string): Uint8Array {
+  const prefix = new Uint8Array(ENTITY_BYTES);
+  writeEntity(prefix, entityId);
+  return prefix;
 }
 
 /**
@@ -87,18 +111,20 @@ export function entityPrefix(entityId: string): Uint8Array {
  */
 function writeTime(bytes: Uint8Array, time: { epoch_ms: number; sub_ms_ns: number }): void {
   const ms = time.epoch_ms + MS_BIAS;
-  const low = (ms % TWO_24) * NS_PER_MS + time.sub_ms_ns;
-  const high = Math.floor(ms / TWO_24) * NS_PER_MS + Math.floor(low / TWO_24);
-  writeUint(bytes, high, { start: ENTITY_BYTES, length: 6 });
-  writeUint(bytes, low % TWO_24, { start: ENTITY_BYTES + 6, length: 3 });
+  const highMs = Math.floor(ms / TWO_24);
+  const low = (ms - highMs * TWO_24) * NS_PER_MS + time.sub_ms_ns;
+  const carry = Math.floor(low / TWO_24);
+  const high = highMs * NS_PER_MS + carry;
+  const top = Math.floor(high / TWO_24);
+  writeUint24(bytes, ENTITY_BYTES, top);
+  writeUint24(bytes, ENTITY_BYTES + 3, high - top * TWO_24);
+  writeUint24(bytes, ENTITY_BYTES + 6, low - carry * TWO_24);
 }
 
-function writeUint(bytes: Uint8Array, value: number, at: { start: number; length: number }): void {
-  let rest = value;
-  for (let i = at.start + at.length - 1; i >= at.start; i--) {
-    bytes[i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
+function writeUint24(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 16;
+  bytes[at + 1] = (value >>> 8) & 255;
+  bytes[at + 2] = value & 255;
 }
 
 /** What an event id says by itself. */
@@ -127,7 +153,7 @@ export function parseEventId(eventId: string): ParsedEventId | null {
 /** The smallest position of an entity at a time: positions in `[bound(from), bound(to))` are its half-open time range. */
 export function timelineBound(entityId: string, time: { epoch_ms: number; sub_ms_ns: number }): string {
   const bytes = new Uint8Array(ID_BYTES);
-  bytes.set(entityPrefix(entityId));
+  writeEntity(bytes, entityId);
   writeTime(bytes, time);
   return encodeBase32Hex(bytes);
 }

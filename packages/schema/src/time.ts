@@ -143,13 +143,27 @@ function dateOf(day: number): string {
 
 /** The fixed-width text of a time given in milliseconds and nanoseconds beyond them. Years 0001 to 9999. */
 export function formatInstant(epochMs: number, subMsNs: number): string {
-  const day = Math.floor(epochMs / MS_PER_DAY);
-  const ms = epochMs - day * MS_PER_DAY;
-  const second = Math.floor(ms / 1000);
-  const minute = Math.floor(second / 60);
-  const clock = `${two(Math.floor(minute / 60))}:${two(minute % 60)}:${two(second % 60)}`;
-  return `${dateOf(day)}T${clock}.${three(ms % 1000)}${subMsNs === 0 ? '000000' : String(subMsNs).padStart(6, '0')}Z`;
+  const second = Math.floor(epochMs / 1000);
+  if (second !== lastSecond) {
+    lastSecondText = secondText(second);
+    lastSecond = second;
+  }
+  const nanos = subMsNs === 0 ? '000000Z' : `${String(subMsNs).padStart(6, '0')}Z`;
+  return `${lastSecondText}${three(epochMs - second * 1000)}${nanos}`;
 }
+
+/** Events come in the order of their times, so that one second serves many. */
+let lastSecond = Number.NaN;
+let lastSecondText = '';
+
+function secondText(epochSecond: number): string {
+  const day = Math.floor(epochSecond / SECONDS_PER_DAY);
+  const second = epochSecond - day * SECONDS_PER_DAY;
+  const minute = Math.floor(second / 60);
+  return `${dateOf(day)}T${two(Math.floor(minute / 60))}:${two(minute % 60)}:${two(second % 60)}.`;
+}
+
+const SECONDS_PER_DAY = 86_400;
 
 /** The fixed-width text of whole milliseconds since the epoch; beyond years 0001 to 9999 that of their first or last. */
 export function formatEpochMs(epochMs: number): string {

@@ -39,7 +39,7 @@ export class Accounts {
   /** An event that was on its way has its outcome, or never will. */
   release(sent: Sent, delivery: Delivery): void {
     if (sent instanceof ReportSent) this.#releaseReport(sent, delivery);
-    else if (!KitError.is(delivery))
+    else if ('status' in delivery)
       this.settle(sent, delivery as EmitResult, delivery.status === 'REJECTED' ? 'rejected' : 'acked');
     else if (delivery.code === 'EVENT_TOO_LARGE') {
       this.gaps.add('dropped', sent.seq);

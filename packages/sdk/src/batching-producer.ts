@@ -2,7 +2,7 @@ import { type Catalog, KitError, type PayloadOf } from '@pik/schema';
 import { v7 } from 'uuid';
 
 import { Accounts } from './accounts.ts';
-import { Captured, type EmitOptions } from './capture.ts';
+import { Captured, type EmitOptions, frameOf } from './capture.ts';
 import { type Carrier, type Delivery, deliver } from './deliver.ts';
 import { Gate } from './gate.ts';
 import { consoleLog, guardedLog } from './log.ts';
@@ -17,8 +17,8 @@ import { type Settings, settingsOf } from './settings.ts';
 import { Timers } from './timers.ts';
 import { Waiters } from './waiters.ts';
 
-/** Those who wait for `ready` find room from this part of the bounds on; the rest is for bursts of those who do not. */
-const READY_PART = 8;
+/** Those who wait for `ready` find room while fewer events are there than so many batches beyond those under way. */
+const READY_BATCHES = 2;
 /** How often a producer that closes tries to say so. */
 const CLOSING_REPORTS_MAX = 4;
 
@@ -65,12 +65,11 @@ export class BatchingProducer<C> implements Producer<C> {
   emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T>, options: EmitOptions): Emitted {
     this.#accounts.countEmit();
     if (this.#isClosed) return this.#refuse(undelivered(null, new KitError('PRODUCER_CLOSED')));
-    const isFull = this.#isFull(1);
+    const isFull = this.#isFull;
     if (isFull && this.#settings.overflow !== 'drop-oldest') return this.#refuseForRoom();
     let captured: Captured;
     try {
-      const series = this.#series.get(options.source, eventType);
-      captured = new Captured(series, { payload, options, stamp: { id: this.producer_id, seq: this.#seq + 1 } });
+      captured = new Captured(this.#series.get(options.source, eventType), payload, options);
     } catch (cause) {
       const error = KitError.is(cause) ? cause : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });
       return this.#refuse(rejected(error));
@@ -83,8 +82,8 @@ export class BatchingProducer<C> implements Producer<C> {
   }
 
   async ready(): Promise<void> {
-    if (this.#settings.overflow !== 'wait' || !this.#isFull(READY_PART)) return;
-    await this.#held(() => this.#waiters.until(() => this.#isClosed || !this.#isFull(READY_PART)));
+    if (this.#settings.overflow !== 'wait' || this.#hasRoom) return;
+    await this.#held(() => this.#waiters.until(() => this.#isClosed || this.#hasRoom));
   }
 
   async flush({ signal }: WaitOptions = {}): Promise<void> {
@@ -129,10 +128,16 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#timers.hold();
   }
 
-  /** Whether so much of the bounds is taken. */
-  #isFull(part: number): boolean {
+  get #isFull(): boolean {
     const { bufferCountMax, bufferBytesMax } = this.#settings;
-    return this.#heldCount * part >= bufferCountMax || this.#heldChars * part >= bufferBytesMax;
+    return this.#heldCount >= bufferCountMax || this.#heldChars >= bufferBytesMax;
+  }
+
+  /** What the requests need to be kept busy is there already, so that those who wait for room cost no speed. */
+  get #hasRoom(): boolean {
+    const { batchCountMax, batchBytesMax, requestsInFlightMax } = this.#settings;
+    const batches = requestsInFlightMax + READY_BATCHES;
+    return !this.#isFull && this.#heldCount < batches * batchCountMax && this.#heldChars < batches * batchBytesMax;
   }
 
   #refuse(result: EmitResult): Emitted {
@@ -202,9 +207,9 @@ export class BatchingProducer<C> implements Producer<C> {
   async #fly(batch: Batch): Promise<void> {
     this.#flights.add(batch);
     const { sents } = batch;
-    const sentAt = new Date().toISOString();
+    const frame = frameOf(this.producer_id, new Date().toISOString());
     const shipment = {
-      textOf: (places: readonly number[]) => places.map((place) => sents[place]?.captured?.record(sentAt)).join('\n'),
+      recordAt: (place: number) => (sents[place] as Sent).record(frame),
       eventIds: sents.map((sent) => sent.event_id),
       deadlineMs: Math.min(batch.cutMs, this.#closedMs) + this.#settings.deadlineMs,
       settle: (place: number, delivery: Delivery) => this.#release(sents[place] as Sent, delivery),

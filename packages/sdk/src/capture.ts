@@ -2,6 +2,9 @@ import {
   type CatalogEntry,
   canonicalizeLive,
   deriveIdentity,
+  EPOCH_MS_MAX,
+  EPOCH_MS_MIN,
+  formatEpochMs,
   type Instant,
   KitError,
   LIMITS,
@@ -35,12 +38,20 @@ export interface Stamp {
   readonly seq: number;
 }
 
-/** What `emit` was given. */
-export interface Given {
-  readonly payload: unknown;
-  readonly options: EmitOptions;
-  /** Null for a record that is not one of the producer's count. */
-  readonly stamp: Stamp | null;
+/** What the records of one sending share, made once for all of them. */
+export interface Frame {
+  /** Up to the number of the event. */
+  readonly producer: string;
+  /** From behind the number on. */
+  readonly end: string;
+  /** The whole, for a record that is not one of the producer's count. */
+  readonly uncounted: string;
+}
+
+/** The frame of records that a producer sends at a time of its clock. */
+export function frameOf(producerId: string, sentAt: string): Frame {
+  const sent = `"sent_at":"${sentAt}"}`;
+  return { producer: `,"producer":{"id":"${producerId}","seq":`, end: `},${sent}`, uncounted: `,${sent}` };
 }
 
 const NOT_A_CONTAINER = 'a payload is an object or an array';
@@ -53,46 +64,46 @@ export class Captured {
   readonly chars: number;
   readonly #series: Series;
   readonly #entityId: string;
-  readonly #time: EventTime;
+  /** As the caller wrote it; or milliseconds, of which the instant is made when it is needed. */
+  #time: string | number | Instant;
   readonly #payload: string;
   readonly #rest: string;
   readonly #key: string | undefined;
   readonly #occurrence: boolean;
-  readonly #stamp: Stamp | null;
 
   /**
    * @throws KitError `PAYLOAD_INVALID`, `EVENT_NOT_SERIALIZABLE`, `EVENT_TOO_LARGE`, `FIELD_INVALID`, and those of
    *   `canonicalizeLive`; and whatever the caller's own code throws that is run here. `emit` makes a result of it.
    */
-  constructor(series: Series, { payload, options, stamp }: Given) {
+  constructor(series: Series, payload: unknown, options: EmitOptions) {
     const { entry } = series;
     checkPayload(entry?.payload, payload, series.event_type);
     const key = options.idempotency_key ?? keyOf(entry, payload);
     this.#series = series;
     this.#entityId = textOf(options.entity_id, 'entity_id');
-    this.#time = options.event_time === undefined ? EventTime.now() : EventTime.of(options.event_time, 'event_time');
+    this.#time = options.event_time === undefined ? now() : timeOf(options.event_time, 'event_time');
     this.#payload = canonicalizeLive(payload);
     // A toJSON of its own may have made a text or a number of it.
-    if (!/^[[{]/.test(this.#payload)) throw new KitError('PAYLOAD_INVALID', NOT_A_CONTAINER);
+    if (!isContainer(this.#payload)) throw new KitError('PAYLOAD_INVALID', NOT_A_CONTAINER);
     this.#key = key === undefined ? undefined : textOf(key, 'idempotency_key');
     this.#occurrence = key === undefined && isOccurrence(entry, options);
     this.#rest = restOf(options, this.#key, this.#occurrence);
-    this.#stamp = stamp;
     this.chars = series.head.length + this.#entityId.length + this.#payload.length + this.#rest.length + FRAME_CHARS;
     if (this.chars * 3 > LIMITS.event_bytes_max) this.#checkSize();
   }
 
-  /** The record as it goes over the wire; the same bytes for the same time of sending. */
-  record(sentAt: string): string {
-    const stamp = this.#stamp === null ? '' : `,"producer":{"id":"${this.#stamp.id}","seq":${this.#stamp.seq}}`;
-    return `${this.#series.head}${JSON.stringify(this.#entityId)},"event_time":${this.#time.json},"payload":${this.#payload}${this.#rest}${stamp},"sent_at":"${sentAt}"}`;
+  /** The record as it goes over the wire, with its number among the producer's; 0 for one that is not counted. */
+  record(seq: number, frame: Frame): string {
+    const head = this.#series.head + JSON.stringify(this.#entityId) + EVENT_TIME + timeJson(this.#time) + PAYLOAD;
+    if (seq === 0) return head + this.#payload + this.#rest + frame.uncounted;
+    return head + this.#payload + this.#rest + frame.producer + seq + frame.end;
   }
 
   /** The identity by the event's own fields; null where the backend will reject it. */
-  eventId(): string | null {
-    const { source, event_type } = this.#series;
-    const event_time = this.#time.instant;
+  eventId(producer: Stamp | null): string | null {
+    const event_time = this.#instant();
     if (event_time === null || !this.#entityId.isWellFormed()) return null;
+    const { source, event_type } = this.#series;
     return deriveIdentity({
       source,
       event_type,
@@ -100,61 +111,69 @@ export class Captured {
       event_time,
       idempotency_key: this.#key,
       identity: this.#occurrence ? 'occurrence' : undefined,
-      producer: this.#stamp ?? undefined,
+      producer: producer ?? undefined,
       payload_hash: this.#key === undefined && !this.#occurrence ? sha256Hex(this.#payload) : '',
     }).event_id;
   }
 
+  #instant(): Instant | null {
+    if (typeof this.#time === 'string') return parseTime(this.#time);
+    if (typeof this.#time === 'number') this.#time = instantOf(this.#time);
+    return this.#time;
+  }
+
   #checkSize(): void {
-    const bytes = encoder.encode(this.record(new Date(0).toISOString())).length;
+    const bytes = encoder.encode(this.record(0, NO_FRAME)).length + FRAME_CHARS;
     if (bytes > LIMITS.event_bytes_max)
       throw new KitError('EVENT_TOO_LARGE', `${bytes} bytes; at most ${LIMITS.event_bytes_max}`);
   }
 }
 
 const encoder = new TextEncoder();
+const EVENT_TIME = ',"event_time":';
+const PAYLOAD = ',"payload":';
+const NO_FRAME: Frame = { producer: '', end: '', uncounted: '' };
 
-/** A time as the caller gave it, and the instant that it names. */
-class EventTime {
-  static #nowMs = Number.NaN;
-  static #now: EventTime;
+let lastNow: Instant | null = null;
 
-  readonly json: string;
-  readonly #text: string;
-  #instant: Instant | null | undefined;
-
-  private constructor(text: string, json: string) {
-    this.#text = text;
-    this.json = json;
-  }
-
-  /** Events of one millisecond share one. */
-  static now(): EventTime {
-    const ms = Date.now();
-    if (ms !== EventTime.#nowMs) {
-      EventTime.#now = EventTime.of(new Date(ms), '');
-      EventTime.#nowMs = ms;
-    }
-    return EventTime.#now;
-  }
-
-  static of(time: string | Date, name: string): EventTime {
-    if (typeof time === 'string') return new EventTime(time, JSON.stringify(time));
-    if (!(time instanceof Date) || Number.isNaN(time.getTime()))
-      throw new KitError('FIELD_INVALID', `${name} must be an RFC 3339 text or a valid Date`, { path: `/${name}` });
-    const text = time.toISOString();
-    return new EventTime(text, `"${text}"`);
-  }
-
-  get instant(): Instant | null {
-    if (this.#instant === undefined) this.#instant = parseTime(this.#text);
-    return this.#instant;
-  }
+/** Events of one millisecond share one. */
+function now(): Instant {
+  const ms = Date.now();
+  if (lastNow?.epoch_ms !== ms) lastNow = instantOf(ms);
+  return lastNow;
 }
+
+function instantOf(epoch_ms: number): Instant {
+  return { utc: formatEpochMs(epoch_ms), epoch_ms, sub_ms_ns: 0, leap_second: false };
+}
+
+function timeOf(time: string | Date, name: string): string | number {
+  if (typeof time === 'string') return time;
+  const ms = time instanceof Date ? time.getTime() : Number.NaN;
+  if (Number.isNaN(ms))
+    throw new KitError('FIELD_INVALID', `${name} must be an RFC 3339 text or a valid Date`, { path: `/${name}` });
+  return ms >= EPOCH_MS_MIN && ms <= EPOCH_MS_MAX ? ms : (time as Date).toISOString();
+}
+
+function timeJson(time: string | number | Instant): string {
+  if (typeof time === 'string') return JSON.stringify(time);
+  return typeof time === 'number' ? `"${formatEpochMs(time)}"` : `"${time.utc}"`;
+}
+
+function isContainer(json: string): boolean {
+  const first = json.charCodeAt(0);
+  return first === OBJECT || first === ARRAY;
+}
+
+const OBJECT = '{'.charCodeAt(0);
+const ARRAY = '['.charCodeAt(0);
 
 function checkPayload(schema: StandardSchema | undefined, payload: unknown, eventType: string): void {
   if (typeof payload !== 'object' || payload === null) throw new KitError('PAYLOAD_INVALID', NOT_A_CONTAINER);
-  if (schema === undefined) return;
+  if (schema !== undefined) validate(schema, payload, eventType);
+}
+
+function validate(schema: StandardSchema, payload: object, eventType: string): void {
   const result = ofTheCatalog('schema', () => schema['~standard'].validate(payload));
   if (result instanceof Promise) {
     // Its outcome comes too late to matter, and must not end the process.
@@ -198,7 +217,7 @@ function restOf(options: EmitOptions, key: string | undefined, occurrence: boole
   const { received_at, schema_version, traceparent = activeTraceparent() } = options;
   let rest = occurrence ? ',"identity":"occurrence"' : '';
   if (key !== undefined) rest += `,"idempotency_key":${JSON.stringify(key)}`;
-  if (received_at !== undefined) rest += `,"received_at":${EventTime.of(received_at, 'received_at').json}`;
+  if (received_at !== undefined) rest += `,"received_at":${timeJson(timeOf(received_at, 'received_at'))}`;
   if (traceparent !== undefined) rest += `,"traceparent":${JSON.stringify(textOf(traceparent, 'traceparent'))}`;
   if (schema_version === undefined) return rest;
   if (typeof schema_version === 'string') return `${rest},"schema_version":${JSON.stringify(schema_version)}`;

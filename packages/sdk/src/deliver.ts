@@ -9,10 +9,10 @@ import { type Results, sendBatch, type TransportOptions, toWire, type WireBatch 
 /** A result that the backend gave, or why there is none. */
 export type Delivery = IngestResult | KitError;
 
-/** Records on their way: their text, their ids where known, and who is told what became of each. */
+/** Records on their way: their texts, their ids where known, and who is told what became of each. */
 export interface Shipment {
-  /** The records of some places as NDJSON; the same bytes of a record whenever it is asked for. */
-  readonly textOf: (places: readonly number[]) => string;
+  /** The record at a place; the same text whenever it is asked for. */
+  readonly recordAt: (place: number) => string;
   readonly eventIds: readonly (string | null)[];
   /** When records that were refused for a passing reason are given up, by the clock of the carrier's timers. */
   readonly deadlineMs: number;
@@ -80,9 +80,10 @@ class Course {
   }
 
   #wire(places: readonly number[]): Promise<WireBatch> {
-    const { textOf, eventIds } = this.#shipment;
+    const { recordAt, eventIds } = this.#shipment;
     const ids = places.length === eventIds.length ? eventIds : places.map((place) => eventIds[place] as string | null);
-    return toWire(textOf(places), ids, this.#carrier.transport.gzipBytesMin);
+    const records = { count: places.length, recordAt: (i: number) => recordAt(places[i] as number) };
+    return toWire(records, ids, this.#carrier.transport.gzipBytesMin);
   }
 
   async #attempt(wire: WireBatch): Promise<Results | KitError> {
@@ -123,7 +124,8 @@ class Course {
     if (!isPassing(error) || leftMs <= 0) return false;
     const next = await course.failed(error);
     if (next === null) return false;
-    await timers.wait(Math.min(next.delayMs, leftMs), gate.stopped);
+    // Behind a closed gate it is the gate that says when.
+    if (gate.state === 'FLOWING') await timers.wait(Math.min(next.delayMs, leftMs), gate.stopped);
     return true;
   }
 

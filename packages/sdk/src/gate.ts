@@ -21,6 +21,8 @@ export interface GateOptions {
 const FAILURES_MAX = 5;
 /** Bounds, in milliseconds, of the first wait behind the closed gate; each further one doubles them. */
 const WAIT_MS = { WAITING: 250, PAUSED: 1_000 };
+/** Bounds of the longest wait: one request at a time is no burden for a backend that comes back. */
+const WAIT_MS_MAX = { WAITING: 10_000, PAUSED: 30_000 };
 /** Milliseconds after which one who waits looks again, so that the awake clock goes on. */
 const LOOK_MS_MAX = 10_000;
 
@@ -108,7 +110,7 @@ export class Gate {
     // Requests that were under way when the gate closed fail one after the other; the first of them said it all.
     const isNews = this.state === 'FLOWING' || this.#probing || this.state !== state;
     if (isNews) {
-      const jitterMs = fullJitterMs(WAIT_MS[state], this.#closings);
+      const jitterMs = fullJitterMs(WAIT_MS[state], this.#closings, WAIT_MS_MAX[state]);
       const waitMs = (error.retryAfterMs ?? 0) + jitterMs;
       this.#opensMs = performance.now() + waitMs;
       this.#closings += 1;

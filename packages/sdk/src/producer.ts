@@ -16,7 +16,8 @@ export interface ProducerOptions<C = Catalog> extends ConnectionOptions, Produce
   readonly catalog?: C;
   /**
    * What happens where `bufferCountMax` or `bufferBytesMax` is reached. `wait`: `ready()` holds back those who await it
-   * from an eighth of the bounds on; an emit beyond the bounds is UNDELIVERED with `BUFFER_FULL`. `undelivered`: the same
+   * while more events are there than fill two batches beyond those under way, so that they never meet the bound; an emit
+   * beyond it is UNDELIVERED with `BUFFER_FULL`. `undelivered`: the same
    * without holding anybody back. `drop-oldest`: the event that waits longest is given up with `DROPPED`. Default `wait`.
    */
   readonly overflow?: Overflow;

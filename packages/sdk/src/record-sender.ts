@@ -49,7 +49,7 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
       const results: IngestResult[] = new Array(lines.length);
       const failed: KitError[] = [];
       await deliver(carrier, {
-        textOf: (places) => places.map((place) => lines[place]).join('\n'),
+        recordAt: (place) => lines[place] as string,
         eventIds: lines.map(() => null),
         deadlineMs: timers.now() + deadlineMs,
         settle(place, delivery) {

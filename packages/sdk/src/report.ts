@@ -1,6 +1,6 @@
 import { Captured } from './capture.ts';
 import type { Gaps } from './gaps.ts';
-import { type Awaiting, Sent } from './sent.ts';
+import { type Owner, Sent } from './sent.ts';
 import { seriesOf } from './series.ts';
 
 /** The reserved type of the event in which a producer tells of itself; see docs/decisions. */
@@ -14,24 +14,15 @@ export interface ReportContent extends Gaps {
   readonly closed: boolean;
 }
 
-/** Whose report it is. */
-export interface Reporter extends Awaiting {
-  readonly producer_id: string;
-}
-
 /** A report on its way: an event of its own identity, which is not one of the producer's count. */
 export class ReportSent extends Sent {
   readonly content: ReportContent;
 
-  constructor(reporter: Reporter, source: string, content: ReportContent) {
+  constructor(reporter: Owner, source: string, content: ReportContent) {
     const now = new Date();
     // A backfill asks for a receive time of each record; elsewhere it is not read.
     const options = { entity_id: reporter.producer_id, event_time: now, received_at: now };
-    const captured = new Captured(seriesOf(source, PRODUCER_REPORT, undefined), {
-      payload: content,
-      options,
-      stamp: null,
-    });
+    const captured = new Captured(seriesOf(source, PRODUCER_REPORT, undefined), content, options);
     super(reporter, captured, 0);
     this.content = content;
   }

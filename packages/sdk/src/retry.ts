@@ -25,8 +25,8 @@ export interface Attempts {
 }
 
 /** Draws a wait with full jitter: anything from nothing to the bound of this attempt, counted from 0. */
-export function fullJitterMs(baseMs: number, attempt: number): number {
-  return Math.random() * Math.min(baseMs * 2 ** attempt, DELAY_MS_MAX);
+export function fullJitterMs(baseMs: number, attempt: number, mostMs: number = DELAY_MS_MAX): number {
+  return Math.random() * Math.min(baseMs * 2 ** attempt, mostMs);
 }
 
 /** Bounds of the first wait, in milliseconds. */

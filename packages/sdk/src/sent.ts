@@ -1,6 +1,6 @@
 import type { ErrorCode, IngestResult, KitError, Outcome } from '@pik/schema';
 
-import type { Captured } from './capture.ts';
+import type { Captured, Frame, Stamp } from './capture.ts';
 
 /**
  * What became of one emit. ACCEPTED, DUPLICATE and CONFLICT: the bytes are durable. REJECTED: kept by the backend with a
@@ -23,32 +23,43 @@ export interface Emitted {
   readonly result: Promise<EmitResult>;
 }
 
-/** Told when somebody waits for a result that is not there yet. */
-export interface Awaiting {
+/** Whose event it is, told when somebody waits for a result that is not there yet. */
+export interface Owner {
+  readonly producer_id: string;
   onAwaited(): void;
 }
 
 /** An emitted event, from `emit` to its result. */
-export class Sent implements Emitted {
+export class Sent implements Emitted, Stamp {
   /** What was emitted; null once there is a result, so that a kept handle keeps no payload. */
   captured: Captured | null;
   /** Its number among the producer's; 0 for what takes none. */
   readonly seq: number;
-  readonly #owner: Awaiting;
+  readonly #owner: Owner;
   #eventId: string | null | undefined = undefined;
   #result: EmitResult | null = null;
   #promise: Promise<EmitResult> | null = null;
   #resolve: ((result: EmitResult) => void) | null = null;
 
-  constructor(owner: Awaiting, captured: Captured | null, seq: number) {
+  constructor(owner: Owner, captured: Captured | null, seq: number) {
     this.#owner = owner;
     this.captured = captured;
     this.seq = seq;
   }
 
+  /** Of the producer. */
+  get id(): string {
+    return this.#owner.producer_id;
+  }
+
   get event_id(): string | null {
-    if (this.#eventId === undefined) this.#eventId = this.captured?.eventId() ?? null;
+    if (this.#eventId === undefined) this.#eventId = this.captured?.eventId(this.#stamp) ?? null;
     return this.#eventId;
+  }
+
+  /** The record as it goes over the wire; nothing once there is a result. */
+  record(frame: Frame): string {
+    return this.captured === null ? '' : this.captured.record(this.seq, frame);
   }
 
   get result(): Promise<EmitResult> {
@@ -64,6 +75,10 @@ export class Sent implements Emitted {
 
   get isSettled(): boolean {
     return this.#result !== null;
+  }
+
+  get #stamp(): Stamp | null {
+    return this.seq === 0 ? null : this;
   }
 
   settle(result: EmitResult): void {

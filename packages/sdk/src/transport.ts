@@ -20,18 +20,69 @@ export interface TransportOptions {
   readonly gzipBytesMin: number;
 }
 
-const encoder = new TextEncoder();
 const gzip = findGzip();
 
-/** Makes the bytes of a batch out of its NDJSON, compressed from a size on. */
+/** Makes the bytes of a batch out of its records: NDJSON, compressed from a size on. */
 export async function toWire(
-  text: string,
+  records: Records,
   eventIds: readonly (string | null)[],
   gzipBytesMin: number,
 ): Promise<WireBatch> {
-  const body = encoder.encode(text);
-  if (body.length < gzipBytesMin || gzip === null) return { body, gzip: false, eventIds };
-  return { body: await gzip(body), gzip: true, eventIds };
+  const { space, length } = encode(records);
+  const plain = space.subarray(0, length);
+  const isLarge = gzip !== null && length >= gzipBytesMin;
+  const body = isLarge ? await gzip(plain) : new Uint8Array(plain);
+  if (space.length <= SPACE_BYTES_MAX) spaces.push(space);
+  return { body, gzip: isLarge, eventIds };
+}
+
+/** Records by their number in the batch; the same text whenever it is asked for. */
+export interface Records {
+  readonly count: number;
+  readonly recordAt: (number: number) => string;
+}
+
+const encoder = new TextEncoder();
+const NEWLINE = 0x0a;
+/** Used again by batch after batch: fresh memory of this size costs more than what is done with it. */
+const spaces: Space[] = [];
+const SPACE_BYTES_MAX = 4_000_000;
+const SPACE_BYTES_MIN = 64_000;
+
+/** Node's own bytes take a text without a view of themselves for each. */
+interface Space extends Uint8Array<ArrayBuffer> {
+  utf8Write?(text: string, offset: number): number;
+}
+
+const { Buffer: HostBuffer } = globalThis as { Buffer?: { allocUnsafeSlow(length: number): Space } };
+
+function newSpace(bytes: number): Space {
+  return HostBuffer?.allocUnsafeSlow(bytes) ?? new Uint8Array(bytes);
+}
+
+function writeText(space: Space, text: string, offset: number): number {
+  if (space.utf8Write !== undefined) return space.utf8Write(text, offset);
+  return encoder.encodeInto(text, space.subarray(offset)).written;
+}
+
+/** One record after the other: a text of them all would be made only to be copied. */
+function encode({ count, recordAt }: Records): { space: Space; length: number } {
+  let space = spaces.pop() ?? newSpace(SPACE_BYTES_MIN);
+  let length = 0;
+  for (let i = 0; i < count; i++) {
+    const record = recordAt(i);
+    // A character is at most three bytes.
+    if (space.length - length <= record.length * 3) space = grown(space, length + record.length * 3 + 1);
+    length += writeText(space, record, length);
+    if (i < count - 1) space[length++] = NEWLINE;
+  }
+  return { space, length };
+}
+
+function grown(space: Space, bytesMin: number): Space {
+  const larger = newSpace(Math.max(bytesMin, space.length * 2));
+  larger.set(space);
+  return larger;
 }
 
 /** What an answer says of a batch: for each record, in order, its result, or null where the answer does not name it. */

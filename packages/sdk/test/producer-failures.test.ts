@@ -50,9 +50,9 @@ describe('a backend that fails', () => {
     expect(producer.stats()).toMatchObject({ state: 'WAITING', pending: 100 });
     const first = requests.length;
     await vi.advanceTimersByTimeAsync(600_000);
-    // Full jitter under 20 seconds: 60 attempts in ten minutes on the average, against 8 requests that retry by themselves.
-    expect(requests.length - first).toBeLessThan(150);
-    expect(requests.length - first).toBeGreaterThan(10);
+    // Full jitter under 10 seconds: 120 attempts in ten minutes on the average, against 8 requests that retry by themselves.
+    expect(requests.length - first).toBeLessThan(240);
+    expect(requests.length - first).toBeGreaterThan(30);
   });
 
   it('H10: is left alone for as long as it asks, by all requests', async () => {

@@ -193,7 +193,7 @@ describe('at the bound', () => {
   const bounded = (overflow: 'wait' | 'undelivered' | 'drop-oldest', script: Script = never) =>
     world(script, { overflow, bufferCountMax: 16, batchCountMax: 4, requestsInFlightMax: 1 });
 
-  it('O21: `wait` holds back those who await it, at an eighth of the bound, and refuses those who do not', async () => {
+  it('O21: `wait` holds back those who await it well before the bound, and refuses those who do not', async () => {
     let open = () => {};
     const opened = new Promise<void>((resolve) => {
       open = resolve;
@@ -202,14 +202,15 @@ describe('at the bound', () => {
       await opened;
       return backend.accept(lines);
     });
-    emit();
+    // Three batches of four: one under way, two beside it.
+    for (let n = 0; n < 11; n++) emit();
     await producer.ready();
     emit();
     let isReady = false;
     const ready = producer.ready().then(() => {
       isReady = true;
     });
-    for (let n = 2; n < 16; n++) emit();
+    for (let n = 12; n < 16; n++) emit();
     const refused = emit();
     expect(await refused.result).toMatchObject({ status: 'UNDELIVERED', code: 'BUFFER_FULL' });
     await new Promise((resolve) => setTimeout(resolve, 20));
