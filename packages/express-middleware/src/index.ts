@@ -78,5 +78,6 @@ const express: Framework<Request, Response> = {
   requestId: (request) => (request as { id?: unknown }).id,
   url: (request) => request.originalUrl,
   body: (request) => request.body,
+  responseHeaders: (response) => response.getHeaders(),
   clientIp: (request) => request.ip,
 };

@@ -78,5 +78,7 @@ const fastify: Framework<FastifyRequest, FastifyReply> = {
   requestId: (request) => request.id,
   url: (request) => request.originalUrl,
   body: (request) => request.body,
+  // Those of the raw response are empty: Fastify hands them over in one piece.
+  responseHeaders: (reply) => ({ ...reply.raw.getHeaders(), ...reply.getHeaders() }),
   clientIp: (request) => request.ip,
 };

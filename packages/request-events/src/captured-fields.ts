@@ -1,15 +1,15 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 
 import type { Captured } from './options.ts';
 import type { RequestPayload } from './payload.ts';
 import { PlainCopy } from './plain-copy.ts';
-import type { Redaction } from './redaction.ts';
+import { REDACTED, type Redaction } from './redaction.ts';
 import type { ResponseBody } from './response-body.ts';
 
 /** A request and its response, as far as fields are taken from them. */
 export interface Exchange {
   readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
+  readonly responseHeaders: NodeJS.Dict<unknown>;
   readonly url: string;
   readonly body: unknown;
   readonly clientIp: string | undefined;
@@ -20,26 +20,26 @@ type Fields = Partial<Pick<RequestPayload, 'client_ip'>> & { [name: string]: unk
 
 /** The further fields that are wanted of a request, each bounded and redacted. */
 export function capturedFields(wanted: Captured, exchange: Exchange, redaction: Redaction): object {
-  const { incoming, outgoing } = exchange;
+  const { incoming, responseHeaders } = exchange;
   const fields: Fields = {};
   const put = (name: string, value: unknown) => {
     if (value === undefined || value === null) return;
     const places = redaction.below(redaction.root, name);
     fields[name] = redaction.isSecret(name, places)
-      ? undefined
+      ? REDACTED
       : new PlainCopy(redaction, wanted.bytesMax).value(value, places);
   };
   if (wanted.clientIp) put('client_ip', exchange.clientIp);
   if (wanted.query) put('query', queryOf(exchange.url, wanted.bytesMax));
   if (wanted.requestHeaders !== null) put('request_headers', pick(incoming.headers, wanted.requestHeaders));
-  if (wanted.responseHeaders !== null) put('response_headers', pick(outgoing.getHeaders(), wanted.responseHeaders));
+  if (wanted.responseHeaders !== null) put('response_headers', pick(responseHeaders, wanted.responseHeaders));
   if (wanted.requestBody) put('request_body', containerOrNull(exchange.body));
-  if (wanted.responseBody) put('response_body', jsonOf(exchange.responseBody, outgoing));
+  if (wanted.responseBody) put('response_body', jsonOf(exchange.responseBody, responseHeaders));
   return fields;
 }
 
 /** Headers whose names are secrets are redacted by the copy, like all else. */
-function pick(headers: IncomingHttpHeaders | NodeJS.Dict<unknown>, names: readonly string[] | 'all'): object {
+function pick(headers: NodeJS.Dict<unknown>, names: readonly string[] | 'all'): object {
   if (names === 'all') return headers;
   return Object.fromEntries(names.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]));
 }
@@ -61,10 +61,10 @@ function containerOrNull(value: unknown): object | null {
 }
 
 /** What cannot be read as JSON cannot be redacted by name, and stays here. */
-function jsonOf(body: ResponseBody | null, outgoing: ServerResponse): object | null {
-  const type = String(outgoing.getHeader('content-type') ?? '');
+function jsonOf(body: ResponseBody | null, headers: NodeJS.Dict<unknown>): object | null {
+  const type = String(headers['content-type'] ?? '');
   if (body?.isWhole !== true || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) return null;
-  if (outgoing.hasHeader('content-encoding')) return null;
+  if (headers['content-encoding'] !== undefined) return null;
   try {
     return containerOrNull(JSON.parse(body.text()));
   } catch {

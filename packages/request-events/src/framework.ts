@@ -12,6 +12,8 @@ export interface Framework<Request, Response> {
   url(request: Request): string;
   /** The body as it was parsed. */
   body(request: Request): unknown;
+  /** The headers that went out with the response. */
+  responseHeaders(response: Response): NodeJS.Dict<unknown>;
   /** The client's address, behind those proxies that the framework was told to trust. */
   clientIp(request: Request): string | undefined;
 }

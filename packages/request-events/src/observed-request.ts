@@ -78,7 +78,8 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     this.incoming = framework.rawRequest(request);
     this.outgoing = framework.rawResponse(response);
     this.#trace = activeTrace();
-    this.#bytesBeforeUpgrade = (this.incoming as { upgrade?: boolean }).upgrade === true ? bytesWritten(this.outgoing) : -1;
+    this.#bytesBeforeUpgrade =
+      (this.incoming as { upgrade?: boolean }).upgrade === true ? bytesWritten(this.outgoing) : -1;
     this.responseBody = settings.captured.responseBody ? new ResponseBody(settings.captured.bytesMax) : null;
     const outgoing = this.outgoing as unknown as ObservedResponse;
     this.write = outgoing.write;

@@ -161,12 +161,17 @@ export class Recorder<C, Request, Response> {
     return mapped ?? copyOf(payload);
   }
 
-  #fields({ request, incoming, outgoing, responseBody }: ObservedRequest<C, Request, Response>): object {
+  #fields({ request, response, incoming, responseBody }: ObservedRequest<C, Request, Response>): object {
     const { framework, settings } = this;
-    const url = framework.url(request);
-    const exchange = { incoming, outgoing, url, body: framework.body(request), responseBody };
-    const clientIp = framework.clientIp(request);
-    return capturedFields(settings.captured, { ...exchange, clientIp }, settings.redaction);
+    // Some parsers give an object where there was no body.
+    const body = requestBytes(incoming) === 0 ? undefined : framework.body(request);
+    const responseHeaders = framework.responseHeaders(response);
+    const exchange = { incoming, responseHeaders, url: framework.url(request), body, responseBody };
+    return capturedFields(
+      settings.captured,
+      { ...exchange, clientIp: framework.clientIp(request) },
+      settings.redaction,
+    );
   }
 }
 

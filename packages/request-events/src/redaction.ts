@@ -30,7 +30,7 @@ const SECRET_NAMES = new Set(['auth', 'pwd', 'pass', 'sig', 'key', 'code', 'otp'
 const BEARER = /\b(bearer|basic)\s{1,4}[\w.~+/=-]+/gi;
 const JWT = /\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?/g;
 const USER_OF_URL = /(:\/\/)[^/?#@\s]{1,256}@/g;
-const QUERY_PAIR = /([?&;#])([^=&;#?\s]{1,64})=([^&;#\s]*)/g;
+const QUERY_PAIR = /(^|[?&;#,\s])([^=&;#?\s]{1,64})=([^&;#\s]*)/g;
 const JSON_PAIR = /"([^"\\]{1,64})"(\s{0,4}:\s{0,4})"(?:[^"\\]|\\.)*"?/g;
 /** URLs within queries of URLs are looked into so often. */
 const NESTED_MAX = 3;
