@@ -59,8 +59,11 @@ export interface ExpressEvents extends RequestHandler {
  * @throws KitError `CONFIG_INVALID` for options that cannot be used.
  */
 export function createExpressEvents<const C = RegisteredCatalog>(options: ExpressEventsOptions<C>): ExpressEvents {
-  const recorder = new Recorder<C, Request, Response>(express, options);
+  let outer: AppLike | undefined;
+  const route = (request: Request) => patternOf(request, outer);
+  const recorder = new Recorder<C, Request, Response>({ ...express, route }, options);
   const middleware: RequestHandler = (request, response, next) => {
+    outer = request.app as unknown as AppLike;
     const events = recorder.observe(request, response);
     if (events !== null) request.pik = events as unknown as RequestEvents<RegisteredCatalog>;
     next();
@@ -68,16 +71,18 @@ export function createExpressEvents<const C = RegisteredCatalog>(options: Expres
   return Object.assign(middleware, { stats: () => recorder.stats() });
 }
 
-const express: Framework<Request, Response> = {
+const express: Omit<Framework<Request, Response>, 'route'> = {
   rawRequest: (request) => request,
   rawResponse: (response) => response,
-  route(request) {
-    const route = request.route as RouteLike | undefined;
-    return route === undefined ? null : routePattern(request.app as unknown as AppLike, route, request.originalUrl);
-  },
   requestId: (request) => (request as { id?: unknown }).id,
   url: (request) => request.originalUrl,
   body: (request) => request.body,
   responseHeaders: (response) => response.getHeaders(),
   clientIp: (request) => request.ip,
 };
+
+function patternOf(request: Request, outer: AppLike | undefined): string | null {
+  const route = request.route as RouteLike | undefined;
+  if (route === undefined) return null;
+  return routePattern({ app: request.app as unknown as AppLike, outer }, route, request.originalUrl);
+}

@@ -12,6 +12,14 @@ export interface AppLike extends RouterLike {
   readonly use?: unknown;
 }
 
+/** Where a request is looked for. */
+export interface Apps {
+  /** The application that answered. */
+  readonly app: AppLike | undefined;
+  /** The one in which the middleware saw requests first. */
+  readonly outer: AppLike | undefined;
+}
+
 /** A route: one for each path that was declared. */
 export interface RouteLike {
   readonly path: unknown;
@@ -44,47 +52,68 @@ interface Mount {
   readonly pattern: string;
 }
 
+/** Where in an application a route was found. */
 interface Place {
+  readonly app: AppLike | undefined;
+  readonly searches: number;
   readonly chains: readonly Chain[];
   readonly mounts: Mount[];
 }
 
 const DEPTH_MAX = 16;
 const MOUNTS_MAX = 16;
+const SEARCHES_MAX = 16;
 /** In place of what cannot be found out: never the path as it came, which may hold ids of people. */
 const UNKNOWN = '*';
 
 const KINDS = ['0123456789', 'abcdef', 'ABCDEF', 'ghijklmnopqrstuvwxyz', 'GHIJKLMNOPQRSTUVWXYZ'];
 
-const places = new WeakMap<RouteLike, Place>();
+const places = new WeakMap<RouteLike, readonly Place[]>();
 
 /**
  * The pattern of a route under all its mounts, such as `/shops/:shop/orders/:id`. Express knows the pattern of the route
  * itself, and of its mounts only what of the path they took; after an error not even that. So the routers are searched for
  * the route, once, and what of a mount's path was a parameter is found by asking its layer again.
  */
-export function routePattern(app: AppLike | undefined, route: RouteLike, url: string): string {
+export function routePattern({ app: inner, outer }: Apps, route: RouteLike, url: string): string {
+  // An application that a router mounts knows of no parent.
+  const app = inner?.parent === undefined && outer !== undefined && isIn(outer, route) ? outer : inner;
   const place = placeOf(app, route);
   const own = ownPattern(route);
   const [chain] = place.chains;
-  const isPlain = app?.parent === undefined && place.chains.length === 1 && chain?.length === 1;
+  const isPlain =
+    (app === outer || outer === undefined) &&
+    app?.parent === undefined &&
+    place.chains.length === 1 &&
+    chain?.length === 1;
   if (isPlain) return own;
   const path = pathOf(url);
+  const isStrange = outer !== undefined && topOf(app) !== topOf(outer);
+  if (isStrange) return joined(`/${UNKNOWN}`, own);
   const base = mountOfApp(app, path.split('/'));
   if (chain === undefined) return joined(`${base}/${UNKNOWN}`, own);
   const rest = path.split('/').slice(base.split('/').length);
   return joined(base + mountOf(place, `/${rest.join('/')}`), own);
 }
 
+function topOf(app: AppLike | undefined): AppLike | undefined {
+  return app?.parent === undefined ? app : topOf(app.parent);
+}
+
+function isIn(app: AppLike, route: RouteLike): boolean {
+  return placeOf(app, route).chains.length > 0;
+}
+
 function placeOf(app: AppLike | undefined, route: RouteLike): Place {
   const known = places.get(route);
-  if (known !== undefined) return known;
+  const place = known?.find((one) => one.app === app);
+  if (place !== undefined && (place.chains.length > 0 || place.searches === SEARCHES_MAX)) return place;
   const chains: Chain[] = [];
   collect(routerOf(app), { route, above: [], chains });
-  const place = { chains, mounts: [] };
-  // A route that is not found may be in a router that is mounted later.
-  if (chains.length > 0) places.set(route, place);
-  return place;
+  // A route that is not found may be in a router that is mounted later; and a search costs too much to go on for ever.
+  const found = { app, chains, mounts: [], searches: (place?.searches ?? 0) + 1 };
+  places.set(route, [found, ...(known ?? []).filter((one) => one !== place)]);
+  return found;
 }
 
 interface Search {
@@ -162,27 +191,24 @@ function matchOf(layer: LayerLike, path: string): Match | null {
 function patternOf(layer: LayerLike, match: Match): string {
   if (typeof match.pattern === 'string') return match.pattern.replace(/\/$/, '');
   const steps = match.path.split('/');
-  return steps.map((step, at) => stepPattern(layer, match.params, { steps, at }) ?? step).join('/');
-}
-
-interface Spot {
-  readonly steps: readonly string[];
-  readonly at: number;
+  const found = steps.map((_, at) => variableStep(layer, steps, at));
+  // A parameter that takes certain values alone; one that was found already stands elsewhere.
+  const left = Object.keys(match.params).filter((name) => !found.includes(`:${name}`));
+  return steps.map((step, at) => found[at] ?? nameOf(match.params, left, step) ?? step).join('/');
 }
 
 /** A step that the layer takes with other letters and digits in it as well is none that it was declared with. */
-function stepPattern(layer: LayerLike, params: Params, { steps, at }: Spot): string | null {
+function variableStep(layer: LayerLike, steps: readonly string[], at: number): string | null {
   const step = steps[at] as string;
   const other = rotated(step);
   if (other === step) return null;
   const path = steps.with(at, other).join('/');
   const match = matchOf(layer, path);
-  if (match?.path === path) return nameOf(match.params, other) ?? UNKNOWN;
-  return nameOf(params, step);
+  return match?.path === path ? (nameOf(match.params, Object.keys(match.params), other) ?? UNKNOWN) : null;
 }
 
-function nameOf(params: Params, step: string): string | null {
-  const name = Object.keys(params).find((key) => params[key] === decoded(step));
+function nameOf(params: Params, names: readonly string[], step: string): string | null {
+  const name = names.find((key) => params[key] === decoded(step));
   if (name === undefined) return null;
   return /^\d+$/.test(name) ? UNKNOWN : `:${name}`;
 }
