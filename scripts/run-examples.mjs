@@ -10,6 +10,8 @@ const EXAMPLES = {
   embedded: [/outcomes: ACCEPTED, DUPLICATE, CONFLICT/],
   producer: [/ACCEPTED/],
   investigation: [/order\.placed of user_123 from checkout/],
+  'express-orders': [/twice: order\.paid, 12 of 36 receipts/, /late: order\.shipped, 12 of 24 events/],
+  'fastify-orders': [/twice: order\.paid, 12 of 36 receipts/, /late: order\.shipped, 12 of 24 events/],
   earthquakes: [/computed: 112 then, 259 now/, /plan: 112 -> 259/, /version 2: 259/, /simulated.*16 of 259/],
 };
 
