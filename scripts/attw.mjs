@@ -1,7 +1,15 @@
 // Whether the types of each package arrive, in every way of importing it that it offers.
 import { spawnSync } from 'node:child_process';
 
-const packages = { schema: 'node16', sdk: 'node16', handlers: 'esm-only', cli: 'esm-only' };
+const packages = {
+  schema: 'node16',
+  sdk: 'node16',
+  'request-events': 'node16',
+  'express-middleware': 'node16',
+  'fastify-plugin': 'node16',
+  handlers: 'esm-only',
+  cli: 'esm-only',
+};
 let failed = false;
 for (const [name, profile] of Object.entries(packages)) {
   // node10 is left out: it does not know of subpaths, and ended with Node 12.

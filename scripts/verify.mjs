@@ -3,9 +3,13 @@ import { spawnSync } from 'node:child_process';
 
 const steps = [
   ['format and lint', 'biome', ['ci', '.']],
-  ['types', 'tsc', ['-p', 'tsconfig.json', '--noEmit']],
+  ['types', 'node', ['scripts/typecheck.mjs']],
   ['dead code', 'knip', []],
-  ...['schema', 'sdk', 'handlers', 'cli'].map((name) => [`publint ${name}`, 'publint', [`packages/${name}`]]),
+  ...['schema', 'sdk', 'request-events', 'express-middleware', 'fastify-plugin', 'handlers', 'cli'].map((name) => [
+    `publint ${name}`,
+    'publint',
+    [`packages/${name}`],
+  ]),
   ['types of the packages', 'node', ['scripts/attw.mjs']],
   ['tests', 'vitest', ['run']],
   ['examples', 'node', ['scripts/run-examples.mjs']],

@@ -1,6 +1,9 @@
 // What a request costs with the middleware beside its peers, in the shared harness (mwpair.mjs: the bare server and the one
 // with the middleware in turn, CPU time per request). The harness is the folder named by HARNESS, installed; it is copied,
-// taught our middleware and our answers, and run as it is. Writes results/middleware.json.
+// taught our middleware and our answers, and run twice: as it is, and with a library loaded into every server, the bare one
+// too. Loading almost any library slows each request of a server by some 5 µs (seen with zod alone, on Node 24.21: the engine
+// then leaves a fast path in process.nextTick), which the harness would put down to the first middleware that comes with one.
+// Writes results/middleware.json.
 //   HARNESS=… node benchmarks/src/middleware.mjs [variants=a,b] [rounds=3] [pairs=8] [burst=1] [repeats=1]
 // `repeats`: how often a burst is taken again that other work on the machine disturbed.
 import { spawnSync } from 'node:child_process';
@@ -24,28 +27,38 @@ const repository = resolve(import.meta.dirname, '..', '..');
 const options = Object.fromEntries(process.argv.slice(2).map((text) => text.split('=')));
 const { rounds = 3, pairs = 8, burst = 1, repeats = 1, variants = VARIANTS.join(',') } = options;
 
-const harness = taught(process.env.HARNESS);
-const rows = [];
-try {
-  for (let round = 0; round < rounds; round++) {
-    // Forwards and backwards, so that no variant always follows the same one.
-    const order = round % 2 === 0 ? variants.split(',') : variants.split(',').toReversed();
-    const args = ['-c', '1', process.execPath, 'mwpair.mjs', `variants=${order}`, `pairs=${pairs}`, `burst=${burst}`];
-    const out = join(harness, `round-${round}.jsonl`);
-    const { status } = spawnSync('taskset', [...args, `out=${out}`], { cwd: harness, stdio: 'inherit' });
-    if (status !== 0) throw new Error('the harness failed');
-    for (const line of readFileSync(out, 'utf8').trim().split('\n')) rows.push({ round, ...JSON.parse(line) });
-  }
-} finally {
-  rmSync(harness, { recursive: true, force: true });
-}
-const result = summary(rows);
+const result = {
+  node: process.version,
+  cpu: cpus()[0]?.model,
+  settings: { rounds: Number(rounds), pairs: Number(pairs), burst_s: Number(burst), connections: 50 },
+  as_it_is: run(false),
+  with_a_library_loaded: run(true),
+};
 console.log(JSON.stringify(result, null, 2));
 if (options.variants === undefined)
   writeFileSync(join(repository, 'benchmarks/results/middleware.json'), `${JSON.stringify(result, null, 2)}\n`);
 
+function run(isLoaded) {
+  const harness = taught(process.env.HARNESS, isLoaded);
+  const rows = [];
+  try {
+    for (let round = 0; round < rounds; round++) {
+      // Forwards and backwards, so that no variant always follows the same one.
+      const order = round % 2 === 0 ? variants.split(',') : variants.split(',').toReversed();
+      const args = ['-c', '1', process.execPath, 'mwpair.mjs', `variants=${order}`, `pairs=${pairs}`, `burst=${burst}`];
+      const out = join(harness, `round-${round}.jsonl`);
+      const { status } = spawnSync('taskset', [...args, `out=${out}`], { cwd: harness, stdio: 'inherit' });
+      if (status !== 0) throw new Error('the harness failed');
+      for (const line of readFileSync(out, 'utf8').trim().split('\n')) rows.push({ round, ...JSON.parse(line) });
+    }
+  } finally {
+    rmSync(harness, { recursive: true, force: true });
+  }
+  return summary(rows);
+}
+
 /** A copy of the harness whose server knows our middleware, and whose sink answers as the backend does. */
-function taught(folder) {
+function taught(folder, isLoaded) {
   if (folder === undefined || !existsSync(join(folder, 'node_modules')))
     throw new Error('HARNESS must name the installed harness');
   const copy = mkdtempSync(join(tmpdir(), 'pik-mw-'));
@@ -66,7 +79,8 @@ function taught(folder) {
     .replace("  if (v === 'morgan')", () => `  ${express}  if (v === 'morgan')`)
     .replace("  if (v === 'hook-only')", () => `  ${fastify}  if (v === 'hook-only')`);
   if (!patched.includes(express) || !patched.includes(fastify)) throw new Error('the harness has changed');
-  writeFileSync(join(copy, 'mwserver.mjs'), patched);
+  const library = isLoaded ? `import '${import.meta.resolve('zod')}';\n` : '';
+  writeFileSync(join(copy, 'mwserver.mjs'), library + patched);
   return copy;
 }
 
@@ -94,9 +108,6 @@ function summary(all) {
     return over === undefined || under === undefined ? null : Number((over / under).toFixed(2));
   };
   return {
-    node: process.version,
-    cpu: cpus()[0]?.model,
-    settings: { rounds: Number(rounds), pairs: Number(pairs), burst_s: Number(burst), connections: 50 },
     ratios: {
       express_to_pino_http: ratio('express-pik', 'express-pino-http'),
       express_to_minimal_id: ratio('express-pik', 'express-minimal-id'),

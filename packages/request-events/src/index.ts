@@ -1,6 +1,6 @@
 export type { Framework } from './framework.ts';
 export type { RequestEmitOptions, RequestEvents } from './observed-request.ts';
-export type { CaptureOptions, RequestEventsOptions } from './options.ts';
+export type { CaptureOptions, HasHttpRequest, RequestEventsOptions } from './options.ts';
 export {
   type Completion,
   HTTP_REQUEST,

@@ -1,6 +1,6 @@
 import { type Catalog, KitError, type Producer } from '@pik/sdk';
 
-import type { RequestPayload } from './payload.ts';
+import type { HTTP_REQUEST, RequestPayload } from './payload.ts';
 import { Redaction } from './redaction.ts';
 
 /** Further fields of the payload. All are off by default, bounded, and redacted. */
@@ -21,10 +21,15 @@ export interface CaptureOptions {
   readonly bytesMax?: number;
 }
 
+/** Something that no producer has, where its catalog lacks the event of requests: every one would be rejected. */
+export type HasHttpRequest<C> = typeof HTTP_REQUEST extends keyof C
+  ? unknown
+  : { readonly catalog: 'must have http.request: ...httpRequestCatalog' };
+
 /** What becomes of requests. Callbacks run after the response; what they throw costs what they were asked for, and is counted. */
 export interface RequestEventsOptions<C, Request, Response> {
   /** Sends the events; it stays the caller's to close. With a catalog, that must have `http.request`. */
-  readonly producer: Producer<C>;
+  readonly producer: Producer<C> & HasHttpRequest<C>;
   /** The entity of a request's events. Default, and where it gives none: the route. */
   readonly entity?: (request: Request, response: Response) => string | undefined;
   /** The request's id. Default: the framework's, the `x-request-id` header, or one of our own. */
