@@ -70,7 +70,7 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
     layer: 'request-events',
     files: /^packages\/request-events\/src\//,
     may: /^(packages\/request-events\/src\/|@pik\/(sdk|schema)$|node:crypto$)/,
-    types: /^node:http$/,
+    types: /^node:(http|net)$/,
   },
   {
     layer: 'express-middleware',

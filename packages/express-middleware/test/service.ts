@@ -3,7 +3,7 @@ import http from 'node:http';
 
 import type { Express, Request, Response, Router } from 'express';
 
-import type { Service, ServiceOptions } from '../../request-events/test/support/service.ts';
+import { HUGE, type Service, type ServiceOptions } from '../../request-events/test/support/service.ts';
 import { createExpressEvents } from '../src/index.ts';
 
 /** What both versions of Express have. */
@@ -47,6 +47,7 @@ function declare(app: Express, { gate }: ServiceOptions): void {
   });
   app.get('/rejects', (_, __, next) => void Promise.reject(new Error('rejected')).catch(next));
   app.get('/teapot', (_, response) => void response.status(418).send('short and stout'));
+  app.get('/huge', (_, response) => void response.end(Buffer.alloc(HUGE)));
   app.get('/held', async (_, response) => {
     await gate.hold('held');
     response.json({});

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 
 import fastify, { type FastifyInstance } from 'fastify';
 
-import type { Service, ServiceOptions } from '../../request-events/test/support/service.ts';
+import { HUGE, type Service, type ServiceOptions } from '../../request-events/test/support/service.ts';
 import { createFastifyEvents } from '../src/index.ts';
 
 /** The service of the shared suite, on Fastify. */
@@ -49,6 +49,7 @@ function declare(app: FastifyInstance, { gate }: ServiceOptions): void {
   });
   app.get('/rejects', async () => Promise.reject(new Error('rejected')));
   app.get('/teapot', (_, reply) => reply.code(418).send('short and stout'));
+  app.get('/huge', async () => Buffer.alloc(HUGE));
   app.get('/held', async () => {
     await gate.hold('held');
     return {};

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { Socket } from 'node:net';
+
 import type { EmitOptions, Emitted, PayloadOf } from '@pik/sdk';
 
 import type { Completion } from './payload.ts';
@@ -69,6 +71,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   #trace: TraceContext | null;
   #requestId: string | null = null;
   #isSettled = false;
+  #queued: Set<Observed> | null = null;
 
   constructor(recorder: Recorder<C, Request, Response>, request: Request, response: Response) {
     const { framework, settings } = recorder;
@@ -90,6 +93,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     outgoing.end = endObserved;
     this.outgoing.on('finish', onFinish);
     this.outgoing.on('close', onClose);
+    if (this.outgoing.socket === null) this.#queued = queueOf(this.incoming.socket).add(this);
   }
 
   get request_id(): string {
@@ -131,8 +135,23 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   settle(completion: Completion): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
+    this.#queued?.delete(this);
     this.#recorder.record(this, completion);
   }
+}
+
+/** Responses that wait for others on their connection. Where that is cut, nobody tells them. */
+const queues = new WeakMap<object, Set<Observed>>();
+
+function queueOf(socket: Socket): Set<Observed> {
+  const known = queues.get(socket);
+  if (known !== undefined) return known;
+  const queue = new Set<Observed>();
+  queues.set(socket, queue);
+  socket.once('close', () => {
+    for (const observed of queue) observed.settle('aborted');
+  });
+  return queue;
 }
 
 function bytesWritten({ socket }: ServerResponse): number {

@@ -3,8 +3,16 @@ import http from 'node:http';
 
 import { afterEach, expect, it } from 'vitest';
 
-import type { Options, StartService, World } from '../support/service.ts';
-import { connect, get, world as open, until } from '../support/service.ts';
+import {
+  connect,
+  get,
+  HUGE,
+  type Options,
+  world as open,
+  type StartService,
+  until,
+  type World,
+} from '../support/service.ts';
 
 /** One event for each request, whatever becomes of it. */
 export function describeRequests(start: StartService): void {
@@ -158,6 +166,28 @@ export function describeRequests(start: StartService): void {
     const seen = await requests(3);
     expect(seen.map(({ route }) => route)).toEqual(['/stream', '/hello/:id', '/stream']);
     expect(seen[0]?.bytes).toBe(seen[2]?.bytes);
+  });
+
+  it('requests that were sent ahead and never had their turn are aborted, each once', async () => {
+    const { port, gate, service, requests } = await opened();
+    const socket = await connect(port);
+    socket.write('GET /held HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(12));
+    await until(() => gate.entered.length === 12);
+    socket.destroy();
+    const seen = await requests(12);
+    expect(seen.map(({ completion }) => completion)).toEqual(Array(12).fill('aborted'));
+    gate.open();
+    expect(await requests(12)).toHaveLength(12);
+    expect(service.stats()).toMatchObject({ open: 0, emitted: 12 });
+  });
+
+  it('H2: a connection cut after the service has said all, and before all has gone, is aborted', async () => {
+    const { port, requests } = await opened();
+    const socket = await connect(port);
+    socket.write('GET /huge HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    expect(await requests(1)).toMatchObject([{ route: '/huge', completion: 'aborted', status: 200, bytes: HUGE }]);
   });
 
   it('an upgrade that the service answers goes through untouched', async () => {

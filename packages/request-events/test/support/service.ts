@@ -131,6 +131,9 @@ export async function get({
   return { status: response.statusCode ?? 0, headers: response.headers, text };
 }
 
+/** Bytes of a response that no connection takes at once. */
+export const HUGE = 64 * 1024 * 1024;
+
 /** A bare connection, for what no client would send. */
 export async function connect(port: number): Promise<net.Socket> {
   const socket = net.connect(port, '127.0.0.1');
