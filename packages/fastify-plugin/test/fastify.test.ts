@@ -106,7 +106,7 @@ it('a WebSocket that the route took over is one request with status 101, once it
   app.register(events);
   app.register(async (scope) => {
     scope.get('/echo', { websocket: true }, (socket) => {
-      socket.on('message', (text) => socket.send(String(text)));
+      socket.on('message', (text: Buffer) => socket.send(String(text)));
     });
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
