@@ -65,14 +65,17 @@ it.each(lines)('%s', async (line) => {
 });
 
 describe('snippets', () => {
-  const snippets = [...readme.matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(([, file, code]) => ({
-    file: file as string,
-    code: code as string,
-  }));
+  const guide = readFileSync(join(root, 'docs/middleware.md'), 'utf8');
+  const snippets = [...`${readme}\n${guide}`.matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(
+    ([, file, code]) => ({
+      file: file as string,
+      code: code as string,
+    }),
+  );
 
   it('are there', () => expect(snippets.length).toBeGreaterThan(1));
 
-  it.each(snippets)('$file has the lines that the README shows', ({ file, code }) =>
+  it.each(snippets)('$file has the lines that the README and the guide show', ({ file, code }) =>
     expect(readFileSync(join(root, file), 'utf8')).toContain(code),
   );
 });
