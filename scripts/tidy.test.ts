@@ -69,8 +69,8 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
   {
     layer: 'request-events',
     files: /^packages\/request-events\/src\//,
-    may: /^(packages\/request-events\/src\/|@pik\/(sdk|schema)$|node:crypto$)/,
-    types: /^node:(http|net)$/,
+    may: /^(packages\/request-events\/src\/|@pik\/(sdk|schema)$|node:(crypto|net)$)/,
+    types: /^node:http$/,
   },
   {
     layer: 'express-middleware',

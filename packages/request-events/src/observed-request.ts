@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 
 import type { EmitOptions, Emitted, PayloadOf } from '@pik/sdk';
 
@@ -62,12 +62,15 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   readonly write: Call;
   readonly end: Call;
   readonly responseBody: ResponseBody | null;
+  /** Known once it is settled. */
+  durationMs = 0;
   /** Bytes of the body that were written. */
   bytes = 0;
   /** What is written from now on was counted: some responses write their last chunk by `write` themselves. */
   isEnding = false;
   readonly #recorder: Recorder<C, Request, Response>;
   readonly #bytesBeforeUpgrade: number;
+  readonly #hasConnection: boolean;
   #trace: TraceContext | null;
   #requestId: string | null = null;
   #isSettled = false;
@@ -93,6 +96,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     outgoing.end = endObserved;
     this.outgoing.on('finish', onFinish);
     this.outgoing.on('close', onClose);
+    this.#hasConnection = this.incoming.socket instanceof Socket;
     if (this.outgoing.socket === null) this.#queued = queueOf(this.incoming.socket).add(this);
   }
 
@@ -136,7 +140,10 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#queued?.delete(this);
-    this.#recorder.record(this, completion);
+    this.durationMs = performance.now() - this.startedMs;
+    // Where there is no connection, as in tests, nothing says that there will be another turn before all is closed.
+    if (completion === 'finished' && this.#hasConnection) this.#recorder.recordLater(this);
+    else this.#recorder.record(this, completion);
   }
 }
 

@@ -37,6 +37,7 @@ export class Recorder<C, Request, Response> {
   readonly framework: Framework<Request, Response>;
   readonly settings: Settings<C, Request, Response>;
   readonly #callbacks: Callbacks;
+  #finished: ObservedRequest<C, Request, Response>[] = [];
   readonly #counts = { requests: 0, open: 0, emitted: 0, skipped: 0, sampled_out: 0, failed: 0 };
 
   /** @throws KitError `CONFIG_INVALID` for options that cannot be used. */
@@ -81,6 +82,20 @@ export class Recorder<C, Request, Response> {
     return given ?? entityIdOfRoute(route ?? UNMATCHED);
   }
 
+  /**
+   * As `record`, for one that finished, with all others of this turn of the event loop: first everybody has their response.
+   * Done in a row it also costs half of what it costs in between. The turn ends before a server can be closed.
+   */
+  recordLater(observed: ObservedRequest<C, Request, Response>): void {
+    if (this.#finished.push(observed) === 1) setImmediate(this.#recordFinished);
+  }
+
+  readonly #recordFinished = () => {
+    const finished = this.#finished;
+    this.#finished = [];
+    for (const observed of finished) this.record(observed, 'finished');
+  };
+
   /** A request has ended: makes its event, where one is wanted. Never throws. */
   record(observed: ObservedRequest<C, Request, Response>, completion: Completion): void {
     this.#counts.open -= 1;
@@ -113,7 +128,7 @@ export class Recorder<C, Request, Response> {
     return {
       bytes: hasBody(method, status) ? observed.bytes : 0,
       completion: isUpgraded ? 'finished' : completion,
-      duration_ms: Math.round((performance.now() - observed.startedMs) * 1_000) / 1_000,
+      duration_ms: Math.round(observed.durationMs * 1_000) / 1_000,
       method,
       request_bytes: requestBytes(incoming),
       request_id: observed.request_id,
