@@ -7,6 +7,9 @@ const checks = [
   // vitest is an ES module only, and so is what adds to it.
   ['sdk', 'node16', '--exclude-entrypoints', 'vitest'],
   ['sdk', 'esm-only', '--entrypoints', 'vitest'],
+  ['request-events', 'node16'],
+  ['express-middleware', 'node16'],
+  ['fastify-plugin', 'node16'],
   ['handlers', 'esm-only'],
   ['render', 'esm-only'],
   ['cli', 'esm-only'],

@@ -1,4 +1,4 @@
-// The tests on Node 22, and what was built of schema and sdk on Node 20; Node 24 is what everything else runs on.
+// The tests on Node 22, and what was built of schema, sdk and middleware on Node 20; Node 24 is what everything else runs on.
 import { spawnSync } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 
@@ -27,6 +27,7 @@ const left = [...LONG.map((name) => `**/*${name}*`), '**/deploy/test/**', '**/te
 const quick = ['vitest', 'run', ...left.flatMap((glob) => ['--exclude', glob])];
 run('22', quick);
 run('20', ['node', 'scripts/smoke.mjs']);
+run('20', ['node', 'scripts/smoke-middleware.mjs']);
 
 function run(major, [command, ...args]) {
   const node = nodeOf(major);

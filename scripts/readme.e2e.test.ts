@@ -35,6 +35,9 @@ const SENSIBLE: Record<string, (answer: Answer) => void | Promise<void>> = {
   '/events': ({ found }) => expect(found).toBe(true),
   '/reports/lag': ({ total }) => expect(total).toMatchObject({ count: 1 }),
   '/reports/duplicates': ({ total }) => expect(total).toMatchObject({ receipts: 1, duplicates: 0 }),
+  '/reports/gaps': (answer) =>
+    expect(answer).toMatchObject({ gaps: [], series: [{ model: 'TOO_LITTLE_HISTORY', silence: { longest: true } }] }),
+  '/reports/failures': (answer) => expect(answer).toMatchObject({ receipts: 1, failures: 0, groups: [] }),
   '/aggregates/compute': (answer) => expect(answer).toMatchObject({ value: 1, input_count: 1 }),
   '/replay': async (answer) => {
     expect(answer).toMatchObject({ scanned: 1, sent: 1, messages: 1, complete: true, next_cursor: null });
@@ -65,14 +68,17 @@ it.each(lines)('%s', async (line) => {
 });
 
 describe('snippets', () => {
-  const snippets = [...readme.matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(([, file, code]) => ({
-    file: file as string,
-    code: code as string,
-  }));
+  const guide = readFileSync(join(root, 'docs/middleware.md'), 'utf8');
+  const snippets = [...`${readme}\n${guide}`.matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(
+    ([, file, code]) => ({
+      file: file as string,
+      code: code as string,
+    }),
+  );
 
   it('are there', () => expect(snippets.length).toBeGreaterThan(1));
 
-  it.each(snippets)('$file has the lines that the README shows', ({ file, code }) =>
+  it.each(snippets)('$file has the lines that the README and the guide show', ({ file, code }) =>
     expect(readFileSync(join(root, file), 'utf8')).toContain(code),
   );
 });

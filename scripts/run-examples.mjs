@@ -15,11 +15,16 @@ const EXAMPLES = {
     /3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT, 4 REJECTED|4 REJECTED, 3 ACCEPTED, 1 DUPLICATE, 1 CONFLICT/,
     /TIME_INVALID at \/event_time, event_time: not RFC 3339/,
   ],
-  orders: [/by attempt: .*2: \+/, /found: 5 orders were counted twice, \d+ cents too much, all by release 2\.4\.0/],
+  'bad-release': [
+    /by attempt: .*2: \+/,
+    /found: 5 orders were counted twice, \d+ cents too much, all by release 2\.4\.0/,
+  ],
   notebooks: [
     /a-metric-changed\.ipynb with deno run: 7 cells, all as stored/,
     /a-window-is-missing\.ipynb with deno run: 8 cells, all as stored/,
   ],
+  'express-orders': [/twice: order\.paid, 12 of 36 receipts/, /late: order\.shipped, 12 of 24 events/],
+  'fastify-orders': [/twice: order\.paid, 12 of 36 receipts/, /late: order\.shipped, 12 of 24 events/],
   earthquakes: [/computed: 112 then, 259 now/, /plan: 112 -> 259/, /version 2: 259/, /simulated.*16 of 259/],
 };
 

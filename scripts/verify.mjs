@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 
 const steps = [
   ['format and lint', 'biome', ['ci', '.']],
-  ['types', 'tsc', ['-p', 'tsconfig.json', '--noEmit']],
+  ['types', 'node', ['scripts/typecheck.mjs']],
   ['dead code', 'knip', []],
-  ...['schema', 'sdk', 'handlers', 'render', 'cli'].map((name) => [`publint ${name}`, 'publint', [`packages/${name}`]]),
+  ...['schema', 'sdk', 'request-events', 'express-middleware', 'fastify-plugin', 'handlers', 'render', 'cli'].map(
+    (name) => [`publint ${name}`, 'publint', [`packages/${name}`]],
+  ),
   ['types of the packages', 'node', ['scripts/attw.mjs']],
   ['size of the bundles', 'size-limit', []],
   ['tests', 'vitest', ['run']],

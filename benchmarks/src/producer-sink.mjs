@@ -38,6 +38,7 @@ function answer(text) {
 }
 
 const HEAD = /^\{"source":"([^"]*)","event_type":"([^"]*)","entity_id":"([^"]*)","event_time":"([^"]*)","payload":/;
+const OCCURRENCE = /,"identity":"occurrence".*,"producer":\{"id":"([^"]*)","seq":(\d+)\}/;
 let last = { text: '', instant: null };
 
 /** The fields are read off the text, so that the sink is never what is measured: the payload is canonical already. */
@@ -45,6 +46,12 @@ function eventId(line) {
   const [head, source, event_type, entity_id, time] = HEAD.exec(line);
   const end = Math.max(line.lastIndexOf(',"producer":'), line.lastIndexOf(',"received_at":'));
   if (time !== last.text) last = { text: time, instant: parseTime(time) };
+  const event = { source, event_type, entity_id, event_time: last.instant };
+  const stamp = OCCURRENCE.exec(line);
+  if (stamp !== null) {
+    const producer = { id: stamp[1], seq: Number(stamp[2]) };
+    return deriveIdentity({ ...event, identity: 'occurrence', producer, payload_hash: '' }).event_id;
+  }
   const payload_hash = sha256Hex(line.slice(head.length, end));
-  return deriveIdentity({ source, event_type, entity_id, event_time: last.instant, payload_hash }).event_id;
+  return deriveIdentity({ ...event, payload_hash }).event_id;
 }

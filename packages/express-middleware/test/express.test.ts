@@ -1,0 +1,89 @@
+// What only Express has: other middleware that writes into the response, files, an id that somebody else gave.
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+
+import { createProducer } from '@pik/sdk';
+import express, { type Express, type RequestHandler } from 'express';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { get, until } from '../../request-events/test/support/service.ts';
+import { eventsOf, scriptedBackend } from '../../sdk/test/support/scripted-backend.ts';
+import { createExpressEvents } from '../src/index.ts';
+
+const require = createRequire(import.meta.url);
+const compression = require('compression') as () => RequestHandler;
+const versions = { 'Express 4': require('express4') as typeof express, 'Express 5': express };
+
+for (const [name, module] of Object.entries(versions))
+  describe(name, () => {
+    const closing: (() => unknown)[] = [];
+    afterEach(async () => {
+      for (const close of closing.splice(0)) await close();
+    });
+
+    async function serve(declare: (app: Express, events: RequestHandler) => void) {
+      const backend = scriptedBackend();
+      const producer = createProducer({ fetch: backend.fetch, source: 'shop', flushIntervalMs: 1 });
+      const app = module();
+      declare(app, createExpressEvents({ producer }));
+      const server = app.listen(0, '127.0.0.1');
+      await until(() => server.listening);
+      closing.push(
+        () => server.close().closeAllConnections(),
+        () => producer.close(),
+      );
+      const payloads = async (count: number) => {
+        await until(() => eventsOf(backend.requests).length >= count);
+        await producer.flush();
+        return eventsOf(backend.requests).map(({ payload }) => payload);
+      };
+      return { port: (server.address() as AddressInfo).port, payloads };
+    }
+
+    it('bytes are those that were sent: after compression where that comes behind, before it where it comes first', async () => {
+      const text = 'x'.repeat(50_000);
+      const send: RequestHandler = (_, response) => void response.type('text').send(text);
+      const { port, payloads } = await serve((app, events) => {
+        app.get('/small', events, compression(), send);
+        app.get('/large', compression(), events, send);
+      });
+      const headers = { 'accept-encoding': 'gzip' };
+      await get({ port, path: '/small', headers });
+      await get({ port, path: '/large', headers });
+      const [small, large] = await payloads(2);
+      expect(small?.bytes).toBeLessThan(1_000);
+      expect(small?.bytes).toBeGreaterThan(0);
+      expect(large?.bytes).toBe(text.length);
+    });
+
+    it('a file has its bytes and no route of its own', async () => {
+      const { port, payloads } = await serve((app, events) => app.use(events, express.static(import.meta.dirname)));
+      const { text } = await get({ port, path: '/express.test.ts' });
+      expect(await payloads(1)).toMatchObject([{ route: null, status: 200, bytes: Buffer.byteLength(text) }]);
+    });
+
+    it('the request id is the one that other middleware gave, before or after', async () => {
+      const giveId: RequestHandler = (request, _, next) => {
+        Object.assign(request, { id: 'given' });
+        next();
+      };
+      const { port, payloads } = await serve((app, events) => {
+        app.get('/before', giveId, events, (_, response) => void response.end());
+        app.get('/after', events, giveId, (_, response) => void response.end());
+      });
+      for (const path of ['/before', '/after']) await get({ port, path, headers: { 'x-request-id': 'other' } });
+      expect((await payloads(2)).map(({ request_id }) => request_id)).toEqual(['given', 'given']);
+    });
+
+    it('an error that Express answers itself has its event', async () => {
+      const { port, payloads } = await serve((app, events) => {
+        app.set('env', 'test');
+        app.use(events);
+        app.get('/fails', () => {
+          throw Object.assign(new Error('no'), { status: 422 });
+        });
+      });
+      await get({ port, path: '/fails' });
+      expect(await payloads(1)).toMatchObject([{ route: '/fails', status: 422 }]);
+    });
+  });

@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import http from 'node:http';
+
+import type { Express, Request, Response, Router } from 'express';
+
+import { HUGE, type Service, type ServiceOptions } from '../../request-events/test/support/service.ts';
+import { createExpressEvents } from '../src/index.ts';
+
+/** What both versions of Express have. */
+interface ExpressModule {
+  (): Express;
+  Router(): Router;
+  json(): ReturnType<typeof import('express').json>;
+  text(): ReturnType<typeof import('express').text>;
+}
+
+/** The service of the shared suite, on either version of Express. */
+export async function startExpress(express: ExpressModule, options: ServiceOptions): Promise<Service> {
+  const app = express();
+  if (options.trustProxy) app.set('trust proxy', true);
+  const events = createExpressEvents(options.events);
+  app.use(events, express.json(), express.text());
+  declare(app, options);
+  app.use('/shops/:shop/orders', orders(express));
+  app.get('/twice', events, (_, response) => void response.json({}));
+  // Silent, or the default one would print to the console.
+  app.use((error: unknown, _: Request, response: Response, next: (error: unknown) => void) => {
+    if (response.headersSent) next(error);
+    else response.status(500).json({ failed: true });
+  });
+  const server = http.createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, stats: events.stats, close: () => closed(server) };
+}
+
+function declare(app: Express, { gate }: ServiceOptions): void {
+  app.get('/hello/:id', (request, response) => void response.json({ hello: request.params.id }));
+  app.get('/stream', (_, response) => {
+    response.write('one ');
+    response.write(Buffer.from('zwei '));
+    setImmediate(() => response.end('74726f6973', 'hex'));
+  });
+  app.get('/not-modified', (_, response) => void response.set('etag', '"tag"').send('content'));
+  app.get('/empty', (_, response) => void response.status(204).end());
+  app.get('/throws', () => {
+    throw new Error('thrown');
+  });
+  app.get('/rejects', (_, __, next) => void Promise.reject(new Error('rejected')).catch(next));
+  app.get('/teapot', (_, response) => void response.status(418).send('short and stout'));
+  app.get('/huge', (_, response) => void response.end(Buffer.alloc(HUGE)));
+  app.get('/held', async (_, response) => {
+    await gate.hold('held');
+    response.json({});
+  });
+  app.get('/half', async (_, response) => {
+    response.write('half');
+    await gate.hold('half');
+    response.end('whole');
+  });
+  app.post('/echo', (request, response) => void response.cookie('session', 'setbyservice').json(request.body));
+  app.post('/echo-text', (request, response) => void response.send(request.body));
+  declareEmitting(app, { gate });
+}
+
+function declareEmitting(app: Express, { gate }: Pick<ServiceOptions, 'gate'>): void {
+  app.get('/emit', (request, response) => {
+    request.pik.emit('order.placed', { order_id: 'o-1' });
+    response.json({ emitted: true });
+  });
+  app.get('/emit-own', (request, response) => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const own = { entity_id: 'order_1', idempotency_key: 'k-1', traceparent };
+    request.pik.emit('order.placed', { order_id: 'o-1' }, own);
+    response.json({});
+  });
+  app.get('/emit-later', (request, response) => {
+    void gate.hold('later').then(() => request.pik.emit('order.shipped', { order_id: 'o-1' }));
+    response.json({});
+  });
+  app.get('/emit-broken', (request, response) => {
+    request.pik.emit('order.placed', { order_id: 1n });
+    response.json({});
+  });
+}
+
+function orders(express: ExpressModule): Router {
+  const router = express.Router();
+  const inner = express.Router();
+  router.get('/', (_, response) => void response.json([]));
+  inner.get('/', (_, response) => void response.json({}));
+  inner.get('/throws', () => {
+    throw new Error('thrown');
+  });
+  router.use('/:order', inner);
+  return router;
+}
+
+async function closed(server: http.Server): Promise<void> {
+  server.close().closeAllConnections();
+  if (server.listening) await once(server, 'close');
+}

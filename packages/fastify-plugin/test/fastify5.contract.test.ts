@@ -1,0 +1,4 @@
+import { describeRequestEvents } from '../../request-events/test/contract/contract.ts';
+import { startFastify } from './service.ts';
+
+describeRequestEvents('Fastify 5', startFastify);

@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http';
+
+import type { Captured } from './options.ts';
+import type { RequestPayload } from './payload.ts';
+import { PlainCopy } from './plain-copy.ts';
+import { REDACTED, type Redaction } from './redaction.ts';
+import type { ResponseBody } from './response-body.ts';
+
+/** A request and its response, as far as fields are taken from them. */
+export interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly responseHeaders: NodeJS.Dict<unknown>;
+  readonly url: string;
+  readonly body: unknown;
+  readonly clientIp: string | undefined;
+  readonly responseBody: ResponseBody | null;
+}
+
+type Fields = Partial<Pick<RequestPayload, 'client_ip'>> & { [name: string]: unknown };
+
+/** The further fields that are wanted of a request, each bounded and redacted. */
+export function capturedFields(wanted: Captured, exchange: Exchange, redaction: Redaction): object {
+  const { incoming, responseHeaders } = exchange;
+  const fields: Fields = {};
+  const put = (name: string, value: unknown) => {
+    if (value === undefined || value === null) return;
+    const places = redaction.below(redaction.root, name);
+    fields[name] = redaction.isSecret(name, places)
+      ? REDACTED
+      : new PlainCopy(redaction, wanted.bytesMax).value(value, places);
+  };
+  if (wanted.clientIp) put('client_ip', exchange.clientIp);
+  if (wanted.query) put('query', queryOf(exchange.url, wanted.bytesMax));
+  if (wanted.requestHeaders !== null) put('request_headers', pick(incoming.headers, wanted.requestHeaders));
+  if (wanted.responseHeaders !== null) put('response_headers', pick(responseHeaders, wanted.responseHeaders));
+  if (wanted.requestBody) put('request_body', containerOrNull(exchange.body));
+  if (wanted.responseBody) put('response_body', jsonOf(exchange.responseBody, responseHeaders));
+  return fields;
+}
+
+/** Headers whose names are secrets are redacted by the copy, like all else. */
+function pick(headers: NodeJS.Dict<unknown>, names: readonly string[] | 'all'): object {
+  if (names === 'all') return headers;
+  return Object.fromEntries(names.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]));
+}
+
+function queryOf(url: string, bytesMax: number): object | null {
+  const at = url.indexOf('?');
+  if (at < 0) return null;
+  const query = new Map<string, string | string[]>();
+  for (const [name, value] of new URLSearchParams(url.slice(at + 1, at + 1 + bytesMax))) {
+    const known = query.get(name);
+    query.set(name, known === undefined ? value : [...[known].flat(), value]);
+  }
+  return Object.fromEntries(query);
+}
+
+/** Texts and bytes may hold a secret in a form that nobody here knows; members have names. */
+function containerOrNull(value: unknown): object | null {
+  return typeof value === 'object' && !ArrayBuffer.isView(value) ? value : null;
+}
+
+/** What cannot be read as JSON cannot be redacted by name, and stays here. */
+function jsonOf(body: ResponseBody | null, headers: NodeJS.Dict<unknown>): object | null {
+  const type = String(headers['content-type'] ?? '');
+  if (body?.isWhole !== true || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) return null;
+  if (headers['content-encoding'] !== undefined) return null;
+  try {
+    return containerOrNull(JSON.parse(body.text()));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,187 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { Socket } from 'node:net';
+
+import type { EmitOptions, Emitted, PayloadOf } from '@pik/sdk';
+
+import type { Completion } from './payload.ts';
+import type { Recorder } from './recorder.ts';
+import { encodingOf, ResponseBody } from './response-body.ts';
+import { activeTrace, continueTrace, type TraceContext } from './trace.ts';
+
+/** What goes with the payload of an event that belongs to a request. */
+export type RequestEmitOptions = Omit<EmitOptions, 'entity_id'> & Partial<Pick<EmitOptions, 'entity_id'>>;
+
+/** What a request carries as `req.pik`. */
+export interface RequestEvents<C> {
+  /** The same that `http.request` has. */
+  readonly request_id: string;
+  /** 32 hex digits. */
+  readonly trace_id: string;
+  /** W3C trace context of this request, for requests that it leads to. */
+  readonly traceparent: string;
+  /**
+   * Emits an event that belongs to the request: with its trace, and of its entity unless the options name another. As the
+   * producer's `emit`, it never throws because of the event and never waits.
+   */
+  emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T>, options?: RequestEmitOptions): Emitted;
+}
+
+/** One for all copies of this package in a process, so that a request is never counted twice. */
+const OBSERVED = Symbol.for('@pik/request-events observed');
+
+type Call = (...args: unknown[]) => unknown;
+
+interface Observed {
+  readonly write: Call;
+  readonly end: Call;
+  isEnding: boolean;
+  add(chunk: unknown, encoding: unknown): void;
+  settle(completion: Completion): void;
+}
+
+/** A response, as far as it is looked at and changed here. */
+interface ObservedResponse extends Omit<ServerResponse, 'write' | 'end'> {
+  [OBSERVED]?: Observed;
+  write: Call;
+  end: Call;
+}
+
+/** Whether events of this response are made already. */
+export function isObserved(response: ServerResponse): boolean {
+  return (response as unknown as ObservedResponse)[OBSERVED] !== undefined;
+}
+
+/** A request from the moment that the middleware sees it. */
+export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, Observed {
+  readonly request: Request;
+  readonly response: Response;
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly startedMs = performance.now();
+  readonly write: Call;
+  readonly end: Call;
+  readonly responseBody: ResponseBody | null;
+  /** Known once it is settled. */
+  durationMs = 0;
+  /** Bytes of the body that were written. */
+  bytes = 0;
+  /** What is written from now on was counted: some responses write their last chunk by `write` themselves. */
+  isEnding = false;
+  readonly #recorder: Recorder<C, Request, Response>;
+  readonly #bytesBeforeUpgrade: number;
+  readonly #hasConnection: boolean;
+  #trace: TraceContext | null;
+  #requestId: string | null = null;
+  #isSettled = false;
+  #queued: Set<Observed> | null = null;
+
+  constructor(recorder: Recorder<C, Request, Response>, request: Request, response: Response) {
+    const { framework, settings } = recorder;
+    this.#recorder = recorder;
+    this.request = request;
+    this.response = response;
+    this.incoming = framework.rawRequest(request);
+    this.outgoing = framework.rawResponse(response);
+    this.#trace = activeTrace();
+    this.#bytesBeforeUpgrade =
+      (this.incoming as { upgrade?: boolean }).upgrade === true ? bytesWritten(this.outgoing) : -1;
+    this.responseBody = settings.captured.responseBody ? new ResponseBody(settings.captured.bytesMax) : null;
+    const outgoing = this.outgoing as unknown as ObservedResponse;
+    this.write = outgoing.write;
+    this.end = outgoing.end;
+    // The same functions for all responses: one closure for each would cost as much as all else here.
+    outgoing[OBSERVED] = this;
+    outgoing.write = writeObserved;
+    outgoing.end = endObserved;
+    this.outgoing.on('finish', onFinish);
+    this.outgoing.on('close', onClose);
+    this.#hasConnection = this.incoming.socket instanceof Socket;
+    if (this.outgoing.socket === null) this.#queued = queueOf(this.incoming.socket).add(this);
+  }
+
+  get request_id(): string {
+    this.#requestId ??= this.#recorder.requestIdOf(this.request, this.incoming);
+    return this.#requestId;
+  }
+
+  get trace_id(): string {
+    return this.#traceContext.trace_id;
+  }
+
+  get traceparent(): string {
+    return this.#traceContext.traceparent;
+  }
+
+  emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T>, options: RequestEmitOptions = {}): Emitted {
+    const entity_id = options.entity_id ?? this.#recorder.entityOf(this);
+    const traceparent = options.traceparent ?? this.traceparent;
+    return this.#recorder.settings.producer.emit(eventType, payload, { ...options, entity_id, traceparent });
+  }
+
+  /** The connection was handed over to another protocol, by an answer that went past the response. */
+  get isUpgraded(): boolean {
+    const before = this.#bytesBeforeUpgrade;
+    return before >= 0 && !this.outgoing.headersSent && bytesWritten(this.outgoing) > before;
+  }
+
+  get #traceContext(): TraceContext {
+    this.#trace ??= continueTrace(this.incoming.headers.traceparent);
+    return this.#trace;
+  }
+
+  add(chunk: unknown, encoding: unknown): void {
+    if (typeof chunk === 'string') this.bytes += Buffer.byteLength(chunk, encodingOf(encoding));
+    else if (chunk instanceof Uint8Array) this.bytes += chunk.byteLength;
+    this.responseBody?.add(chunk, encoding);
+  }
+
+  settle(completion: Completion): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#queued?.delete(this);
+    this.durationMs = performance.now() - this.startedMs;
+    // Where there is no connection, as in tests, nothing says that there will be another turn before all is closed.
+    if (completion === 'finished' && this.#hasConnection) this.#recorder.recordLater(this);
+    else this.#recorder.record(this, completion);
+  }
+}
+
+/** Responses that wait for others on their connection. Where that is cut, nobody tells them. */
+const queues = new WeakMap<object, Set<Observed>>();
+
+function queueOf(socket: Socket): Set<Observed> {
+  const known = queues.get(socket);
+  if (known !== undefined) return known;
+  const queue = new Set<Observed>();
+  queues.set(socket, queue);
+  socket.once('close', () => {
+    for (const observed of queue) observed.settle('aborted');
+  });
+  return queue;
+}
+
+function bytesWritten({ socket }: ServerResponse): number {
+  return socket?.bytesWritten ?? 0;
+}
+
+function writeObserved(this: ObservedResponse, ...args: unknown[]): unknown {
+  const observed = this[OBSERVED] as Observed;
+  if (!observed.isEnding) observed.add(args[0], args[1]);
+  return observed.write.apply(this, args);
+}
+
+function endObserved(this: ObservedResponse, ...args: unknown[]): unknown {
+  const observed = this[OBSERVED] as Observed;
+  if (!observed.isEnding) observed.add(args[0], args[1]);
+  observed.isEnding = true;
+  return observed.end.apply(this, args);
+}
+
+function onFinish(this: ServerResponse): void {
+  (this as unknown as ObservedResponse)[OBSERVED]?.settle('finished');
+}
+
+function onClose(this: ServerResponse): void {
+  (this as unknown as ObservedResponse)[OBSERVED]?.settle(this.writableFinished ? 'finished' : 'aborted');
+}

@@ -1,0 +1,22 @@
+import { describe } from 'vitest';
+
+import type { StartService } from '../support/service.ts';
+import { describeCallbacks } from './callbacks.ts';
+import { describeDomainEvents } from './domain-events.ts';
+import { describeRedaction } from './redaction.ts';
+import { describeRequests } from './requests.ts';
+import { describeTroubledBackend } from './troubled-backend.ts';
+
+/**
+ * What the middleware of every framework must do, whatever that is: one suite, and one service of the same routes for each
+ * framework. Sockets and processes are real; only the backend is in memory.
+ */
+export function describeRequestEvents(name: string, start: StartService): void {
+  describe(name, () => {
+    describe('requests', () => describeRequests(start));
+    describe('events of a route', () => describeDomainEvents(start));
+    describe('callbacks', () => describeCallbacks(start));
+    describe('redaction', () => describeRedaction(start));
+    describe('a backend in trouble', () => describeTroubledBackend(start));
+  });
+}

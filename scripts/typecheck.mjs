@@ -1,0 +1,20 @@
+// The types of everything: of the sources as one program, and of what says for itself which catalog it has, one by one, as the
+// services of others would. The type tests see what is built, so build first.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const PROJECTS = [
+  'tsconfig.json',
+  'examples/express-orders',
+  'examples/fastify-orders',
+  'packages/express-middleware/test/types',
+  'packages/fastify-plugin/test/types',
+];
+let failed = false;
+for (const project of PROJECTS) {
+  const { status } = spawnSync('tsc', ['-p', project, '--noEmit'], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) console.error(`types of ${project}: failed`);
+  failed ||= status !== 0;
+}
+process.exit(failed ? 1 : 0);
