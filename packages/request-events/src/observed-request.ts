@@ -116,7 +116,13 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T>, options: RequestEmitOptions = {}): Emitted {
     const entity_id = options.entity_id ?? this.#recorder.entityOf(this);
     const traceparent = options.traceparent ?? this.traceparent;
-    return this.#recorder.settings.producer.emit(eventType, payload, { ...options, entity_id, traceparent });
+    const request_id = options.request_id ?? this.request_id;
+    return this.#recorder.settings.producer.emit(eventType, payload, {
+      ...options,
+      entity_id,
+      request_id,
+      traceparent,
+    });
   }
 
   /** The connection was handed over to another protocol, by an answer that went past the response. */

@@ -30,6 +30,8 @@ export interface EmitOptions {
   /** W3C trace context. Default: that of the active span, where OpenTelemetry is in use. */
   readonly traceparent?: string | undefined;
   readonly schema_version?: string | number | undefined;
+  /** The request that led to it. Stands beside the payload, where no identity and no hash depends on it. */
+  readonly request_id?: string | undefined;
 }
 
 /** Who emits, and as its how-manieth. */
@@ -229,10 +231,11 @@ function textOf(value: unknown, name: string): string {
 
 /** The fields that only some events have, each with a comma before it. */
 function restOf(options: EmitOptions, key: string | undefined, occurrence: boolean): string {
-  const { received_at, schema_version, traceparent = activeTraceparent() } = options;
+  const { received_at, request_id, schema_version, traceparent = activeTraceparent() } = options;
   let rest = occurrence ? ',"identity":"occurrence"' : '';
   if (key !== undefined) rest += `,"idempotency_key":${JSON.stringify(key)}`;
   if (received_at !== undefined) rest += `,"received_at":${timeJson(timeOf(received_at, 'received_at'))}`;
+  if (request_id !== undefined) rest += `,"request_id":${JSON.stringify(textOf(request_id, 'request_id'))}`;
   if (traceparent !== undefined) rest += `,"traceparent":${JSON.stringify(textOf(traceparent, 'traceparent'))}`;
   if (schema_version === undefined) return rest;
   if (typeof schema_version === 'string') return `${rest},"schema_version":${JSON.stringify(schema_version)}`;
