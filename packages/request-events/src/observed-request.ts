@@ -147,7 +147,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   }
 }
 
-/** Responses that wait for others on their connection. Where that is cut, nobody tells them. */
+/** Responses that wait for others on their connection. Where that is cut, Node tells them only since version 24. */
 const queues = new WeakMap<object, Set<Observed>>();
 
 function queueOf(socket: Socket): Set<Observed> {
