@@ -148,12 +148,14 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     this.#queued?.delete(this);
     this.durationMs = performance.now() - this.startedMs;
     // Where there is no connection, as in tests, nothing says that there will be another turn before all is closed.
-    if (completion === 'finished' && this.#hasConnection) this.#recorder.recordLater(this);
-    else this.#recorder.record(this, completion);
+    // Before Node 24 a response finishes on a connection that has failed, too.
+    const hasFailed = this.#hasConnection && this.incoming.socket.errored !== null;
+    if (completion === 'finished' && this.#hasConnection && !hasFailed) this.#recorder.recordLater(this);
+    else this.#recorder.record(this, hasFailed ? 'aborted' : completion);
   }
 }
 
-/** Responses that wait for others on their connection. Where that is cut, nobody tells them. */
+/** Responses that wait for others on their connection. Where that is cut, Node tells them only since version 24. */
 const queues = new WeakMap<object, Set<Observed>>();
 
 function queueOf(socket: Socket): Set<Observed> {
@@ -189,5 +191,6 @@ function onFinish(this: ServerResponse): void {
 }
 
 function onClose(this: ServerResponse): void {
-  (this as unknown as ObservedResponse)[OBSERVED]?.settle(this.writableFinished ? 'finished' : 'aborted');
+  // What had finished was settled before.
+  (this as unknown as ObservedResponse)[OBSERVED]?.settle('aborted');
 }

@@ -84,7 +84,7 @@ export class Recorder<C, Request, Response> {
 
   /**
    * As `record`, for one that finished, with all others of this turn of the event loop: first everybody has their response.
-   * Done in a row it also costs half of what it costs in between. The turn ends before a server can be closed.
+   * Done in a row it also costs less than in between. The turn ends before a server can be closed.
    */
   recordLater(observed: ObservedRequest<C, Request, Response>): void {
     if (this.#finished.push(observed) === 1) setImmediate(this.#recordFinished);

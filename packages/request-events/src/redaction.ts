@@ -96,7 +96,7 @@ export class Redaction {
   clean(text: string, nested = 0): string {
     return text
       .replace(USER_OF_URL, `$1${REDACTED}@`)
-      .replace(QUERY_PAIR, (pair, sign: string, name: string, value: string) =>
+      .replace(QUERY_PAIR, (pair, ...[sign, name = '', value = '']: string[]) =>
         this.#isSecretName(name) || this.#hidesSecret(value, nested) ? `${sign}${name}=${REDACTED}` : pair,
       )
       .replace(JSON_PAIR, (pair, name: string, colon: string) =>

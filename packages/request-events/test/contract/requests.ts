@@ -72,7 +72,11 @@ export function describeRequests(start: StartService): void {
   it('H5: HEAD has no body, whatever the route would have written', async () => {
     const { get: ask, requests } = await opened();
     await ask('/hello/1', { method: 'HEAD' });
-    expect(await requests(1)).toMatchObject([{ method: 'HEAD', bytes: 0, status: 200, route: '/hello/:id' }]);
+    await ask('/stream', { method: 'HEAD' });
+    expect(await requests(2)).toMatchObject([
+      { method: 'HEAD', bytes: 0, status: 200, route: '/hello/:id' },
+      { method: 'HEAD', bytes: 0, status: 200, route: '/stream' },
+    ]);
   });
 
   it('H5: 304 and 204 have no body', async () => {
