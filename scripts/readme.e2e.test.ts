@@ -35,6 +35,8 @@ const SENSIBLE: Record<string, (answer: Answer) => void | Promise<void>> = {
   '/events': ({ found }) => expect(found).toBe(true),
   '/reports/lag': ({ total }) => expect(total).toMatchObject({ count: 1 }),
   '/reports/duplicates': ({ total }) => expect(total).toMatchObject({ receipts: 1, duplicates: 0 }),
+  '/reports/gaps': ({ gaps, series }) => expect([gaps, series]).toMatchObject([[], [{ model: 'TOO_LITTLE_HISTORY' }]]),
+  '/reports/failures': ({ receipts, failures }) => expect([receipts, failures]).toEqual([1, 0]),
   '/aggregates/compute': (answer) => expect(answer).toMatchObject({ value: 1, input_count: 1 }),
   '/replay': async (answer) => {
     expect(answer).toMatchObject({ scanned: 1, sent: 1, messages: 1, complete: true, next_cursor: null });
