@@ -22,6 +22,9 @@ const config = join(ROOT, '../earthquakes/pik.config.ts');
 const pik = fileURLToPath(new URL('main.js', import.meta.resolve('@pik/cli')));
 const deno = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'bin.cjs');
 
+/** Runs in which a cell may lose its value before it counts as having none. */
+const RUNS_MAX = 3;
+
 let failed = 0;
 const hasJupyter = spawnSync('jupyter-nbconvert', ['--version']).status === 0;
 for (const name of readdirSync(ROOT).filter((file) => file.endsWith('.ipynb'))) {
@@ -81,9 +84,6 @@ function runWithDeno(notebook: Notebook, url: string): CellOutput[] {
   if (status !== 0) throw new Error(`deno ended with ${status}: ${stderr}${stdout}`);
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as CellOutput[];
 }
-
-/** Runs in which a cell may lose its value before it counts as having none. */
-const RUNS_MAX = 3;
 
 /**
  * The outputs by Deno's kernel. On a busy machine it says that it is idle before it hands a value over, and that is then
