@@ -286,8 +286,9 @@ async function indexedLines(
 /** A keyed event is found along its entity's time only through its pointer. */
 async function pointerFaults({ backend }: Context, row: EventRow): Promise<VerifyFault[]> {
   const to = positionAt(row.event_id, { epoch_ms: row.event_ms, sub_ms_ns: row.event_sub_ns + 1 });
-  const page = await backend.index.listTimeline({ from: row.position, to, asOfMs: row.received_ms, limit: 10 });
-  if (page.items.some(({ event_id }) => event_id === row.event_id)) return [];
+  const range = { from: row.position, to, asOfMs: row.received_ms, limit: 10 };
+  for await (const found of readPages((cursor) => backend.index.listTimeline({ ...range, cursor })))
+    if (found.event_id === row.event_id) return [];
   const { pack_id, line, event_id } = row;
   return [
     verifyFault('POINTER_MISSING', 'The event is not found at its place in the timeline.', { pack_id, line, event_id }),

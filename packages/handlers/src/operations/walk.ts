@@ -14,6 +14,7 @@ import { isSelected } from '../domain/selection.ts';
 import { decodeEntries, type SliceEntry } from '../domain/slice-codec.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
+import { readFirst } from './pages.ts';
 import { sliceKey } from './report-slices.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from './timeline.ts';
 
@@ -95,12 +96,13 @@ async function walkEntity(context: Context, query: WalkQuery & { entityId: strin
 
 /** An entity without events there is told from one that the index has never seen. */
 async function entityNotes(context: Context, entityId: string): Promise<string[]> {
-  const { items } = await context.backend.index.listTimeline({
+  const range = {
     from: timelineBound(entityId, EVENT_TIME_START),
     to: timelineBound(entityId, EVENT_TIME_END),
     asOfMs: Number.MAX_SAFE_INTEGER,
     limit: 1,
-  });
+  };
+  const { items } = await readFirst((cursor) => context.backend.index.listTimeline({ ...range, cursor }), 1);
   return items.length > 0
     ? ['the entity has events, but none of them in this selection']
     : ['the index has no event of this entity'];
