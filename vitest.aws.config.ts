@@ -18,6 +18,7 @@ export default mergeConfig(
   { ...base, test },
   defineConfig({
     test: {
+      setupFiles: ['deploy/test/support/own-emulator.ts'],
       include: ['packages/*/{src,test}/**/*.aws.test.ts', 'deploy/test/**/*.aws.test.ts'],
       testTimeout: PATIENCE_MS,
       hookTimeout: PATIENCE_MS,
