@@ -1,9 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-
 import { formatInstant, KitError } from '@pik/schema';
-
 import {
   chunkEnds,
   type ManifestChunk,
@@ -13,6 +11,7 @@ import {
   parseManifestLines,
 } from '../domain/manifest.ts';
 import { listedInput, type WindowInput } from '../domain/window-input.ts';
+import { allEnded } from '../ports/all-ended.ts';
 import type { Context } from './context.ts';
 import { createGate } from './gate.ts';
 import { sha256Of } from './pack-store.ts';
@@ -47,10 +46,7 @@ export async function writeManifest(context: Context, inputs: readonly WindowInp
     start = end;
     return gate(() => writeChunk(context, some));
   });
-  // None is still at work when a failure is told.
-  const failed = (await Promise.allSettled(writes)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  const chunks = await Promise.all(writes);
+  const chunks = await allEnded(writes);
   const [only] = chunks;
   if (chunks.length === 1 && only !== undefined) return only.key;
   const root: ManifestRoot = { manifest: 1, inputs: inputs.length, chunks };

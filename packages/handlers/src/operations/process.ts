@@ -1,6 +1,6 @@
 import { KitError, parseTime, type ReplayMessage, replayMessageSchema } from '@pik/schema';
-
 import { parsePackKey } from '../domain/replay-message.ts';
+import { allEnded } from '../ports/all-ended.ts';
 import type { QueuedMessage, WindowTarget } from '../ports/history-rows.ts';
 import type { FailureRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -24,8 +24,7 @@ export async function processMessage(context: Context, body: string): Promise<nu
   const trigger = { replay_id: message.replay_id, as_of_ms: asOf.epoch_ms };
   const gate = createGate(WINDOWS_AT_ONCE);
   const work = message.recompute.map((window) => gate(async () => processWindow(context, targetOf(window), trigger)));
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  await allEnded(work);
   return message.recompute.length;
 }
 

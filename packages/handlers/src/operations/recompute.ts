@@ -1,7 +1,7 @@
 import { type Aggregate, KitError, type Window } from '@pik/schema';
-
 import { versionFileKey, versionText } from '../domain/version-view.ts';
 import type { WindowInput } from '../domain/window-input.ts';
+import { allEnded } from '../ports/all-ended.ts';
 import type { VersionRow, WindowDone, WindowTarget } from '../ports/history-rows.ts';
 import { aggregateOf, type Context, isUnsettled } from './context.ts';
 import { foldWindow } from './fold-window.ts';
@@ -99,13 +99,11 @@ interface NextVersion {
 async function nextVersion(context: Context, next: NextVersion): Promise<VersionRow> {
   const { aggregate, target, window, trigger, latest, inputs, inputs_hash, unsettled } = next;
   // The manifest is packed by other threads meanwhile. Without a version that names it, it is a file that harms nobody.
-  const [folded, written] = await Promise.allSettled([
+  // Both have ended: a function that answered with one still under way would be frozen in the middle of it.
+  const [value_json, manifest_key] = await allEnded([
     foldWindow(context, aggregate, inputs),
     writeManifest(context, inputs),
-  ]);
-  // Both have ended: a function that answered with one still under way would be frozen in the middle of it.
-  if (folded.status === 'rejected') throw folded.reason;
-  if (written.status === 'rejected') throw written.reason;
+  ] as const);
   return {
     metric: target.metric,
     key: target.key,
@@ -114,13 +112,13 @@ async function nextVersion(context: Context, next: NextVersion): Promise<Version
     time_zone: aggregate.time_zone,
     time_zone_data: process.versions.tz ?? 'unknown',
     version: (latest?.version ?? 0) + 1,
-    value_json: folded.value,
+    value_json,
     input_count: inputs.length,
     inputs_hash,
     definition_version: aggregate.definition_version,
     definition_hash: aggregate.definition_hash,
     functions_hash: aggregate.functions_hash,
-    manifest_key: written.value,
+    manifest_key,
     as_of_ms: trigger.as_of_ms,
     unsettled,
     replay_id: trigger.replay_id,

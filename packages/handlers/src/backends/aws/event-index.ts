@@ -1,3 +1,4 @@
+import { allEnded } from '../../ports/all-ended.ts';
 import type { Clock, EventIndex } from '../../ports/backend.ts';
 import type { EventRow, FailureRow, Insertion, RequestRows } from '../../ports/rows.ts';
 import type { Calls, Deadline } from './calls.ts';
@@ -84,7 +85,7 @@ interface Settled {
 async function writeRest(writer: Writer, deadline: Deadline, { settled, rows, met }: Settled): Promise<void> {
   const { table, directories, clock } = writer;
   const { pack } = settled;
-  await allOf([
+  await allEnded([
     writer.deliveries.write(deadline, settled.deliveries, { rows, met }),
     writeFailures(writer, deadline, settled.failures),
     inParallel(settled.slices, async (row) => {
@@ -108,11 +109,4 @@ async function writeFailures(
     await directories.F.note(deadline, directoryEntry(place));
     await table.put(deadline, failureItem(row), absentOrExpired(clock.now()));
   });
-}
-
-/** Waits for all of them, so that none is under way when the call ends; then rejects with the first error. */
-async function allOf(work: readonly (Promise<unknown> | null)[]): Promise<void> {
-  const ended = await Promise.allSettled(work);
-  const fault = ended.find((one) => one.status === 'rejected');
-  if (fault !== undefined) throw fault.reason;
 }

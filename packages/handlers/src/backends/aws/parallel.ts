@@ -1,3 +1,5 @@
+import { allEnded } from '../../ports/all-ended.ts';
+
 /** Requests that one port call has under way at a time; the clients have sockets for as many. */
 export const REQUESTS_AT_ONCE = 50;
 
@@ -22,9 +24,6 @@ export async function inParallel<T, R>(
     }
   };
   const workers = Array.from({ length: Math.min(atOnce, items.length) }, worker);
-  // Nothing may be under way any more when the call ends: what a late request did would belong to no call.
-  const ended = await Promise.allSettled(workers);
-  const fault = ended.find((one) => one.status === 'rejected');
-  if (fault !== undefined) throw fault.reason;
+  await allEnded(workers);
   return results;
 }

@@ -1,7 +1,7 @@
 import { LIMITS, METRICS, ROUTES } from '@pik/schema';
 import { beforeAll, expect, it } from 'vitest';
 
-import { type Asking, event, type Json, parse, text } from './ask.ts';
+import { type Asking, event, faultsOf, type Json, parse, text } from './ask.ts';
 
 /** What an investigator is answered. */
 export function answers(ask: Asking): void {
@@ -122,14 +122,7 @@ export function answers(ask: Asking): void {
 /** Holds the kit to itself, after all that the other tests did. */
 export function agreement(ask: Asking): void {
   it('G18: log, index, versions and replays agree after all of this', async () => {
-    const faults: Json[] = [];
-    let cursor = '';
-    do {
-      const { json } = await ask(`/verify${cursor && `?cursor=${cursor}`}`);
-      faults.push(...json.faults);
-      cursor = json.next_cursor ?? '';
-    } while (cursor !== '');
-    expect(faults).toEqual([]);
+    expect(await faultsOf(ask)).toEqual([]);
     expect((await ask('/verify?cursor=x')).json.code).toBe('CURSOR_INVALID');
   });
 }

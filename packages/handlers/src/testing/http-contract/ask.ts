@@ -115,3 +115,15 @@ export const text = (value: unknown): string => JSON.stringify(value);
 export function receiptPath({ raw_key, line }: { raw_key: string; line: number }): string {
   return `/receipts/${/([^/]+)\.ndjson\.gz$/.exec(raw_key)?.[1]}/${line}`;
 }
+
+/** Every fault that `GET /verify` finds, over all its parts. */
+export async function faultsOf(ask: Asking): Promise<Json[]> {
+  const faults: Json[] = [];
+  let cursor = '';
+  do {
+    const { json } = await ask(`/verify${cursor && `?cursor=${cursor}`}`);
+    faults.push(...json.faults);
+    cursor = json.next_cursor ?? '';
+  } while (cursor !== '');
+  return faults;
+}

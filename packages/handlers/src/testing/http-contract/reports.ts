@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { type Asking, event, type Json, receiptPath, text, unique } from './ask.ts';
+import { type Asking, event, faultsOf, type Json, receiptPath, text, unique } from './ask.ts';
 
 const HOUR = 3_600_000;
 /** A Monday whose hours no other test of the suite uses. */
@@ -141,14 +141,7 @@ export function reports(ask: Asking): void {
     });
 
     it('G18: log and index agree on receipts that were sent again', async () => {
-      const faults: Json[] = [];
-      let cursor = '';
-      do {
-        const { json } = await ask(`/verify${cursor && `?cursor=${cursor}`}`);
-        faults.push(...json.faults);
-        cursor = json.next_cursor ?? '';
-      } while (cursor !== '');
-      expect(faults).toEqual([]);
+      expect(await faultsOf(ask)).toEqual([]);
     });
 
     it('without a mended text the same bytes are read again, and what cannot be sent again is refused whole', async () => {
