@@ -23,6 +23,8 @@ export default defineConfig({
     // They need an emulator: `npm run test:aws`.
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.aws.test.ts'],
     typecheck: { enabled: false },
+    // What a build server's environment says of colours decides no test.
+    env: { NO_COLOR: '1' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -85,7 +85,8 @@ describe('--svg and --html', () => {
   });
 
   it('draws with characters too: in colour on a terminal, and nowhere else', async () => {
-    const plain = await ask('gaps', RANGE, { NO_COLOR: '' });
+    // A build server is no terminal either.
+    const plain = await ask('gaps', RANGE, { NO_COLOR: '', CI: 'true' });
     expect(plain.stdout).toContain(' 2025-12-11 ··········███···········');
     expect(plain.stdout).not.toContain('\u001b');
     // What a terminal would be given.

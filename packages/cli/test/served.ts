@@ -16,9 +16,11 @@ export interface Pik {
 
 /** Starts `pik` with arguments. */
 export function startPik(args: readonly string[], env: Record<string, string> = {}): Pik {
+  // Node itself warns on standard error where both are set.
+  const { FORCE_COLOR: _, ...inherited } = process.env;
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', ...env },
+    env: { ...inherited, NO_COLOR: '1', ...env },
   });
   let stdout = '';
   let stderr = '';

@@ -1,14 +1,13 @@
 import Table from 'cli-table3';
-import pc from 'picocolors';
-
 import { drawing } from './charts/drawing.ts';
+import { bold } from './colours.ts';
 import { type Cell, cellText, numericColumns, printable } from './format.ts';
 import type { View } from './view.ts';
 
 /** A table for a person, as text; bold and coloured on a terminal alone. */
 export function tableText(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const made = new Table({
-    head: head.map((name) => pc.bold(name)),
+    head: head.map((name) => bold(name)),
     colAligns: numericColumns(head, rows).map((right) => (right ? 'right' : 'left')),
     style: { head: [], border: [], compact: true },
     chars: {

@@ -1,6 +1,6 @@
 import { durationText } from '@pik/schema';
-import pc from 'picocolors';
 
+import { bold, cyan, dim, green, magenta, red, yellow } from '../colours.ts';
 import { grouped, percent, printable, signed } from '../format.ts';
 import {
   type Calendar,
@@ -27,7 +27,7 @@ export function drawing(chart: Chart, columns: number): string {
     calendar: () => calendar(chart as Calendar),
     waterfall: () => waterfall(chart as Waterfall, columns),
   }[chart.kind]();
-  return [pc.bold(printable(chart.title)), ...lines].join('\n');
+  return [bold(printable(chart.title)), ...lines].join('\n');
 }
 
 function names(all: readonly string[]): string[] {
@@ -39,7 +39,7 @@ function names(all: readonly string[]): string[] {
   return shown.map((name) => ` ${name.padEnd(width)} `);
 }
 
-const LEVEL_COLOURS = [pc.magenta, pc.green, pc.green, pc.green, pc.yellow, pc.yellow, pc.red, pc.red, pc.red];
+const LEVEL_COLOURS = [magenta, green, green, green, yellow, yellow, red, red, red];
 const LEVEL_MARKS = `v${STEPS}`;
 
 function heatMap({ rows, columns, cells }: HeatMap, width: number): string[] {
@@ -51,7 +51,7 @@ function heatMap({ rows, columns, cells }: HeatMap, width: number): string[] {
     const level = delayLevel(p90_ms);
     const line = marks[row];
     if (line !== undefined && column >= skipped)
-      line[column - skipped] = (LEVEL_COLOURS[level] ?? pc.red)(LEVEL_MARKS[level] ?? '█');
+      line[column - skipped] = (LEVEL_COLOURS[level] ?? red)(LEVEL_MARKS[level] ?? '█');
   }
   const key = DELAY_NAMES.map((name, level) => `${LEVEL_MARKS[level]} ${name}`).join('  ');
   const ends = `${columns[skipped] ?? ''} to ${columns.at(-1) ?? ''}`;
@@ -65,7 +65,7 @@ function curves({ ages_ms, lines }: Curves): string[] {
     const marks = shares.map((share) => (share === null ? ' ' : STEPS[Math.min(7, Math.floor(share * 8))])).join('');
     const last = shares.findLast((share) => share !== null);
     const said = last == null ? '' : ` ${percent(last)}`;
-    return `${labels[i]}${role === 'open' ? pc.yellow(marks) : marks}${said}`;
+    return `${labels[i]}${role === 'open' ? yellow(marks) : marks}${said}`;
   });
   return [
     ...drawn,
@@ -74,7 +74,7 @@ function curves({ ages_ms, lines }: Curves): string[] {
 }
 
 const STATE_MARKS: Readonly<Record<WindowState, string>> = { MISSING: '█', PARTIAL: '▒', PENDING: '?' };
-const STATE_COLOURS = { MISSING: pc.red, PARTIAL: pc.yellow, PENDING: pc.dim } as const;
+const STATE_COLOURS = { MISSING: red, PARTIAL: yellow, PENDING: dim } as const;
 
 /** Only the lines in which something is missing. */
 function calendar({ across, down, cells }: Calendar): string[] {
@@ -99,7 +99,7 @@ function waterfall({ steps }: Waterfall, width: number): string[] {
   return steps.map(({ from, to, whole }, i) => {
     const [start, end] = [at(Math.min(from, to)), at(Math.max(from, to))];
     const bar = `${' '.repeat(start)}${'█'.repeat(Math.max(1, end - start))}`.padEnd(room + 1);
-    const colour = whole ? pc.cyan : to < from ? pc.red : pc.green;
+    const colour = whole ? cyan : to < from ? red : green;
     return `${labels[i]}${colour(bar)} ${whole ? grouped(to) : signed(to - from)}`;
   });
 }
