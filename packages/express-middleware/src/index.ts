@@ -1,5 +1,6 @@
 import {
   type Framework,
+  observeResponsesOf,
   Recorder,
   type RequestEvents,
   type RequestEventsOptions,
@@ -63,7 +64,7 @@ export function createExpressEvents<const C = RegisteredCatalog>(options: Expres
   const route = (request: Request) => patternOf(request, outer);
   const recorder = new Recorder<C, Request, Response>({ ...express, route }, options);
   const middleware: RequestHandler = (request, response, next) => {
-    outer = request.app as unknown as AppLike;
+    outer = appOf(request, outer);
     const events = recorder.observe(request, response);
     if (events !== null) request.pik = events as unknown as RequestEvents<RegisteredCatalog>;
     next();
@@ -80,6 +81,12 @@ const express: Omit<Framework<Request, Response>, 'route'> = {
   responseHeaders: (response) => response.getHeaders(),
   clientIp: (request) => request.ip,
 };
+
+function appOf(request: Request, known: AppLike | undefined): AppLike | undefined {
+  const app = request.app as unknown as AppLike | undefined;
+  if (app !== known && app?.response !== undefined) observeResponsesOf(app.response);
+  return app;
+}
 
 function patternOf(request: Request, outer: AppLike | undefined): string | null {
   const route = request.route as RouteLike | undefined;

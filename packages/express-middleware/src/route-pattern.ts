@@ -10,6 +10,8 @@ export interface AppLike extends RouterLike {
   readonly router?: RouterLike;
   readonly _router?: RouterLike;
   readonly use?: unknown;
+  /** What its responses inherit from. */
+  readonly response?: object;
 }
 
 /** Where a request is looked for. */

@@ -11,4 +11,5 @@ function coloured(): boolean {
   return process.stdout.isTTY === true && TERM !== 'dumb';
 }
 
+/** Writers of coloured text, or of plain text where none is wanted. */
 export const { bold, dim, red, green, yellow, magenta, cyan } = pc.createColors(coloured());

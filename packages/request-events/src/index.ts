@@ -10,3 +10,4 @@ export {
 } from './payload.ts';
 export { Recorder, type RequestEventsStats } from './recorder.ts';
 export { REDACTED } from './redaction.ts';
+export { observeResponsesOf } from './response-writes.ts';

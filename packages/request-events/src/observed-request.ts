@@ -7,6 +7,7 @@ import type { EmitOptions, Emitted, PayloadOf } from '@pik/sdk';
 import type { Completion } from './payload.ts';
 import type { Recorder } from './recorder.ts';
 import { encodingOf, ResponseBody } from './response-body.ts';
+import { type Observed, observedOf, observeResponse } from './response-writes.ts';
 import { activeTrace, continueTrace, type TraceContext } from './trace.ts';
 
 /** What goes with the payload of an event that belongs to a request. */
@@ -27,31 +28,6 @@ export interface RequestEvents<C> {
   emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T>, options?: RequestEmitOptions): Emitted;
 }
 
-/** One for all copies of this package in a process, so that a request is never counted twice. */
-const OBSERVED = Symbol.for('@pik/request-events observed');
-
-type Call = (...args: unknown[]) => unknown;
-
-interface Observed {
-  readonly write: Call;
-  readonly end: Call;
-  isEnding: boolean;
-  add(chunk: unknown, encoding: unknown): void;
-  settle(completion: Completion): void;
-}
-
-/** A response, as far as it is looked at and changed here. */
-interface ObservedResponse extends Omit<ServerResponse, 'write' | 'end'> {
-  [OBSERVED]?: Observed;
-  write: Call;
-  end: Call;
-}
-
-/** Whether events of this response are made already. */
-export function isObserved(response: ServerResponse): boolean {
-  return (response as unknown as ObservedResponse)[OBSERVED] !== undefined;
-}
-
 /** A request from the moment that the middleware sees it. */
 export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, Observed {
   readonly request: Request;
@@ -59,15 +35,11 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly startedMs = performance.now();
-  readonly write: Call;
-  readonly end: Call;
   readonly responseBody: ResponseBody | null;
   /** Known once it is settled. */
   durationMs = 0;
   /** Bytes of the body that were written. */
   bytes = 0;
-  /** What is written from now on was counted: some responses write their last chunk by `write` themselves. */
-  isEnding = false;
   readonly #recorder: Recorder<C, Request, Response>;
   readonly #bytesBeforeUpgrade: number;
   readonly #hasConnection: boolean;
@@ -87,13 +59,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     this.#bytesBeforeUpgrade =
       (this.incoming as { upgrade?: boolean }).upgrade === true ? bytesWritten(this.outgoing) : -1;
     this.responseBody = settings.captured.responseBody ? new ResponseBody(settings.captured.bytesMax) : null;
-    const outgoing = this.outgoing as unknown as ObservedResponse;
-    this.write = outgoing.write;
-    this.end = outgoing.end;
-    // The same functions for all responses: one closure for each would cost as much as all else here.
-    outgoing[OBSERVED] = this;
-    outgoing.write = writeObserved;
-    outgoing.end = endObserved;
+    observeResponse(this.outgoing, this);
     this.outgoing.on('finish', onFinish);
     this.outgoing.on('close', onClose);
     this.#hasConnection = this.incoming.socket instanceof Socket;
@@ -173,24 +139,11 @@ function bytesWritten({ socket }: ServerResponse): number {
   return socket?.bytesWritten ?? 0;
 }
 
-function writeObserved(this: ObservedResponse, ...args: unknown[]): unknown {
-  const observed = this[OBSERVED] as Observed;
-  if (!observed.isEnding) observed.add(args[0], args[1]);
-  return observed.write.apply(this, args);
-}
-
-function endObserved(this: ObservedResponse, ...args: unknown[]): unknown {
-  const observed = this[OBSERVED] as Observed;
-  if (!observed.isEnding) observed.add(args[0], args[1]);
-  observed.isEnding = true;
-  return observed.end.apply(this, args);
-}
-
 function onFinish(this: ServerResponse): void {
-  (this as unknown as ObservedResponse)[OBSERVED]?.settle('finished');
+  observedOf(this)?.settle('finished');
 }
 
 function onClose(this: ServerResponse): void {
   // What had finished was settled before.
-  (this as unknown as ObservedResponse)[OBSERVED]?.settle('aborted');
+  observedOf(this)?.settle('aborted');
 }

@@ -6,11 +6,12 @@ import { Callbacks } from './callbacks.ts';
 import { capturedFields } from './captured-fields.ts';
 import { entityIdOfRoute, isEntityId } from './entity-id.ts';
 import type { Framework } from './framework.ts';
-import { isObserved, ObservedRequest, type RequestEvents } from './observed-request.ts';
+import { ObservedRequest, type RequestEvents } from './observed-request.ts';
 import { isRate, type RequestEventsOptions, type Settings, settingsOf } from './options.ts';
 import { type Completion, HTTP_REQUEST, type RequestPayload, UNMATCHED } from './payload.ts';
 import { PlainCopy } from './plain-copy.ts';
 import { nextRequestId, requestIdFrom } from './request-id.ts';
+import { observedOf } from './response-writes.ts';
 import { isSampled } from './sampling.ts';
 
 /** Counters. requests = open + emitted + skipped + sampled_out + failed, always. */
@@ -50,7 +51,7 @@ export class Recorder<C, Request, Response> {
   /** Looks at a request from now on; null where something does already. Never throws. */
   observe(request: Request, response: Response): RequestEvents<C> | null {
     try {
-      if (isObserved(this.framework.rawResponse(response))) return null;
+      if (observedOf(this.framework.rawResponse(response)) !== undefined) return null;
       const observed = new ObservedRequest(this, request, response);
       this.#counts.requests += 1;
       this.#counts.open += 1;

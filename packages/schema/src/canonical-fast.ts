@@ -8,6 +8,8 @@ interface Shape {
   readonly sorted: readonly string[];
   /** The engine keeps members in the order in which they come; keys that look like numbers, and `__proto__`, it does not. */
   readonly keepsOrder: boolean;
+  /** Has the members of a copy in their order, so that none has to be made to grow; null where it is not worth it. */
+  readonly template: Readonly<Record<string, unknown>> | null;
 }
 
 /** Shapes by their first key. Bounded, so that objects with keys of their own each time cost time and not memory. */
@@ -79,9 +81,9 @@ function arrangeObject(value: object, live: boolean, depth: number): unknown {
     const prototype = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) throw UNUSUAL;
   }
-  const { sorted, keepsOrder } = shapeOf(value);
+  const { sorted, keepsOrder, template } = shapeOf(value);
   if (!keepsOrder) throw UNUSUAL;
-  const copy: Record<string, unknown> = {};
+  const copy: Record<string, unknown> = { ...template };
   for (let i = 0; i < sorted.length; i++) {
     const key = sorted[i] as string;
     const member = (value as Record<string, unknown>)[key];
@@ -109,8 +111,10 @@ function isSame(known: readonly string[], keys: readonly string[]): boolean {
 
 function remember(keys: readonly string[], known: Shape[] | undefined): Shape {
   const keepsOrder = !keys.some((key) => key === '__proto__' || /^\d+$/.test(key));
-  const shape = { keys, sorted: keys.toSorted(), keepsOrder };
-  if (keys.length > KEYS_MAX || keys.some((key) => key.length > KEY_CHARS_MAX)) return shape;
+  const sorted = keys.toSorted();
+  if (keys.length > KEYS_MAX || keys.some((key) => key.length > KEY_CHARS_MAX))
+    return { keys, sorted, keepsOrder, template: null };
+  const shape = { keys, sorted, keepsOrder, template: keepsOrder ? templateOf(sorted) : null };
   const isFull = shapeCount === SHAPES_MAX;
   if (isFull) shapes.clear();
   shapeCount = isFull ? 1 : shapeCount + 1;
@@ -118,4 +122,11 @@ function remember(keys: readonly string[], known: Shape[] | undefined): Shape {
   else if (known.length < SHAPES_OF_KEY_MAX) known.push(shape);
   else known[shapeCount % SHAPES_OF_KEY_MAX] = shape;
   return shape;
+}
+
+/** Each member has held values of several kinds: the engine then expects any, and no copy has to be remade for one. */
+function templateOf(keys: readonly string[]): Record<string, unknown> {
+  const template: Record<string, unknown> = {};
+  for (const value of [0, 0.5, '', {}, null]) for (const key of keys) template[key] = value;
+  return template;
 }

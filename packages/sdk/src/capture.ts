@@ -66,8 +66,8 @@ export class Captured {
   readonly chars: number;
   readonly #series: Series;
   readonly #entityId: string;
-  /** As the caller wrote it; or milliseconds, of which the instant is made when it is needed. */
-  #time: string | number | Instant;
+  /** As the caller wrote it; or milliseconds, of which the moment is made when it is needed. */
+  #time: string | number | Moment;
   #payload: string;
   #fixed: string | null = null;
   readonly #rest: string;
@@ -113,7 +113,9 @@ export class Captured {
   }
 
   #head(): string {
-    return this.#series.head + JSON.stringify(this.#entityId) + EVENT_TIME + timeJson(this.#time) + PAYLOAD;
+    const time = this.#time;
+    const text = typeof time === 'object' ? time.text : timeText(time);
+    return this.#series.head + JSON.stringify(this.#entityId) + text;
   }
 
   /** The identity by the event's own fields; null where the backend will reject it. */
@@ -135,8 +137,8 @@ export class Captured {
 
   #instant(): Instant | null {
     if (typeof this.#time === 'string') return parseTime(this.#time);
-    if (typeof this.#time === 'number') this.#time = instantOf(this.#time);
-    return this.#time;
+    if (typeof this.#time === 'number') this.#time = momentOf(this.#time);
+    return this.#time.instant;
   }
 
   #checkSize(): void {
@@ -147,21 +149,30 @@ export class Captured {
 }
 
 const encoder = new TextEncoder();
-const EVENT_TIME = ',"event_time":';
-const PAYLOAD = ',"payload":';
 const NO_FRAME: Frame = { producer: '', end: '', uncounted: '' };
 
-let lastNow: Instant | null = null;
-
-/** Events of one millisecond share one. */
-function now(): Instant {
-  const ms = Date.now();
-  if (lastNow?.epoch_ms !== ms) lastNow = instantOf(ms);
-  return lastNow;
+/** An instant, and what stands of it in a record between the entity and the payload. */
+interface Moment {
+  readonly instant: Instant;
+  readonly text: string;
 }
 
-function instantOf(epoch_ms: number): Instant {
-  return { utc: formatEpochMs(epoch_ms), epoch_ms, sub_ms_ns: 0, leap_second: false };
+let lastNow: Moment | null = null;
+
+/** Events of one millisecond share one. */
+function now(): Moment {
+  const ms = Date.now();
+  if (lastNow?.instant.epoch_ms !== ms) lastNow = momentOf(ms);
+  return lastNow as Moment;
+}
+
+function momentOf(epoch_ms: number): Moment {
+  const instant = { utc: formatEpochMs(epoch_ms), epoch_ms, sub_ms_ns: 0, leap_second: false };
+  return { instant, text: timeText(epoch_ms) };
+}
+
+function timeText(time: string | number): string {
+  return `,"event_time":${timeJson(time)},"payload":`;
 }
 
 function timeOf(time: string | Date, name: string): string | number {
@@ -172,9 +183,8 @@ function timeOf(time: string | Date, name: string): string | number {
   return ms >= EPOCH_MS_MIN && ms <= EPOCH_MS_MAX ? ms : (time as Date).toISOString();
 }
 
-function timeJson(time: string | number | Instant): string {
-  if (typeof time === 'string') return JSON.stringify(time);
-  return typeof time === 'number' ? `"${formatEpochMs(time)}"` : `"${time.utc}"`;
+function timeJson(time: string | number): string {
+  return typeof time === 'string' ? JSON.stringify(time) : `"${formatEpochMs(time)}"`;
 }
 
 function isContainer(json: string): boolean {

@@ -2,9 +2,10 @@ import { type IngestResult, KitError } from '@pik/schema';
 
 import { type Gate, isRefusedKey } from './gate.ts';
 import type { Log } from './log.ts';
+import type { Results } from './results.ts';
 import type { Attempts } from './retry.ts';
 import type { Timers } from './timers.ts';
-import { type Results, sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
+import { sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
 
 /** A result that the backend gave, or why there is none. */
 export type Delivery = IngestResult | KitError;

@@ -13,8 +13,7 @@ interface NodeHttp {
 interface Message {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  setEncoding(encoding: 'utf8'): void;
-  on(event: 'data', listener: (chunk: string) => void): void;
+  on(event: 'data', listener: (chunk: Uint8Array) => void): void;
   on(event: 'end', listener: () => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
 }
@@ -30,8 +29,8 @@ interface Host {
   readonly process?: { readonly versions?: Record<string, string>; readonly env?: Record<string, string> };
 }
 
-/** Characters of an answer; that of a batch at its limits has a fifth of it. */
-const ANSWER_CHARS_MAX = 8_000_000;
+/** Of an answer; that of a batch at its limits has a fifth of it. */
+const ANSWER_BYTES_MAX = 8_000_000;
 
 /** Posts over `node:http` or `node:https` with connections that stay open; null on other hosts than Node. */
 export function nodePost(options: ConnectionOptions): Post | null {
@@ -85,15 +84,31 @@ function post(http: NodeHttp, exchange: Exchange): void {
 }
 
 function read(message: Message, fail: (cause: unknown) => void, settle: (answer: Answer) => void): void {
-  let text = '';
-  message.setEncoding('utf8');
+  const chunks: Uint8Array[] = [];
+  let length = 0;
   message.on('error', fail);
   message.on('data', (chunk) => {
-    text += chunk;
-    if (text.length > ANSWER_CHARS_MAX) fail(new KitError('ANSWER_NOT_OURS', 'the answer is longer than any of ours'));
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > ANSWER_BYTES_MAX) fail(new KitError('ANSWER_NOT_OURS', 'the answer is longer than any of ours'));
   });
   message.on('end', () => {
     const header = (name: string) => String(message.headers[name] ?? '') || null;
-    settle({ status: message.statusCode, header, text });
+    settle({ status: message.statusCode, header, text: textOf(chunks, length) });
   });
 }
+
+/** Decoded at once: pieces of text would be put together only to be copied. */
+function textOf(chunks: readonly Uint8Array[], length: number): string {
+  const [first] = chunks;
+  if (chunks.length === 1 && first !== undefined) return decoder.decode(first);
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return decoder.decode(bytes);
+}
+
+const decoder = new TextDecoder();

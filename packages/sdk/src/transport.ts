@@ -1,8 +1,9 @@
-import { type IngestBatch, type IngestResult, KitError, STATUSES } from '@pik/schema';
+import { KitError } from '@pik/schema';
 
 import { answerError } from './connection.ts';
 import { findGzip } from './gzip.ts';
-import type { Answer, Post } from './post.ts';
+import type { Post } from './post.ts';
+import { type Results, readResults } from './results.ts';
 
 /** A batch as it goes over the wire: the same bytes at every attempt. */
 export interface WireBatch {
@@ -43,7 +44,7 @@ export interface Records {
 }
 
 const encoder = new TextEncoder();
-const NEWLINE = 0x0a;
+const NEWLINE = '\n';
 /** Used again by batch after batch: fresh memory of this size costs more than what is done with it. */
 const spaces: Space[] = [];
 const SPACE_BYTES_MAX = 4_000_000;
@@ -69,18 +70,33 @@ function writeRecord(space: Space, text: string | Uint8Array, offset: number): n
   return encoder.encodeInto(text, space.subarray(offset)).written;
 }
 
-/** One record after the other: a text of them all would be made only to be copied. */
+/** Texts are written together up to about so many characters: each call costs, and so does a text of them all. */
+const TOGETHER_CHARS = 8_000;
+
 function encode({ count, recordAt }: Records): { space: Space; length: number } {
   let space = spaces.pop() ?? newSpace(SPACE_BYTES_MIN);
   let length = 0;
-  for (let i = 0; i < count; i++) {
-    const record = recordAt(i);
+  let text = '';
+  const write = (record: string | Uint8Array) => {
     // A character is at most three bytes.
     const bytesMax = typeof record === 'string' ? record.length * 3 : record.length;
     if (space.length - length <= bytesMax) space = grown(space, length + bytesMax + 1);
     length += writeRecord(space, record, length);
-    if (i < count - 1) space[length++] = NEWLINE;
+  };
+  for (let i = 0; i < count; i++) {
+    const record = recordAt(i);
+    if (typeof record === 'string') text += record;
+    else {
+      write(text);
+      write(record);
+      text = '';
+    }
+    if (i < count - 1) text += NEWLINE;
+    if (text.length < TOGETHER_CHARS) continue;
+    write(text);
+    text = '';
   }
+  write(text);
   return { space, length };
 }
 
@@ -89,9 +105,6 @@ function grown(space: Space, bytesMin: number): Space {
   larger.set(space);
   return larger;
 }
-
-/** What an answer says of a batch: for each record, in order, its result, or null where the answer does not name it. */
-export type Results = readonly (IngestResult | null)[];
 
 /**
  * Sends a batch once. Only an answer of the kit that names a record says anything of it: a proxy's 200 acknowledges
@@ -105,45 +118,7 @@ export async function sendBatch(options: TransportOptions, batch: WireBatch, sig
   const { requestTimeoutMs: timeoutMs } = options;
   const answer = await options.post(options.path, { headers, body: batch.body, timeoutMs, signal });
   if (answer.status !== 200) throw answerError(answer);
-  const results = readResults(answer);
-  const named = results === null ? [] : nameRecords(results, batch.eventIds);
-  if (!named.some((result) => result !== null)) throw new KitError('ANSWER_NOT_OURS');
-  return named;
-}
-
-function readResults({ text }: Answer): readonly unknown[] | null {
-  try {
-    const answer = JSON.parse(text) as Partial<IngestBatch> | null;
-    return Array.isArray(answer?.results) ? answer.results : null;
-  } catch {
-    return null;
-  }
-}
-
-/** By order where the answer has one result for each record, and by id where it has not. */
-function nameRecords(results: readonly unknown[], eventIds: readonly (string | null)[]): (IngestResult | null)[] {
-  if (results.length === eventIds.length) {
-    return eventIds.map((eventId, i) => {
-      const result = asResult(results[i]);
-      return result !== null && isAbout(result, eventId) ? result : null;
-    });
-  }
-  const byId = new Map<string, IngestResult[]>();
-  for (const item of results) {
-    const result = asResult(item);
-    if (result?.event_id == null) continue;
-    byId.set(result.event_id, [...(byId.get(result.event_id) ?? []), result]);
-  }
-  return eventIds.map((eventId) => (eventId === null ? null : (byId.get(eventId)?.shift() ?? null)));
-}
-
-/** A rejected record has no id in the answer; one that has none here is known by its place alone. */
-function isAbout(result: IngestResult, eventId: string | null): boolean {
-  return result.status === 'REJECTED' || eventId === null || result.event_id === eventId;
-}
-
-/** A status that this version does not know is no outcome yet: the record is sent again, which is safe. */
-function asResult(value: unknown): IngestResult | null {
-  const result = value as IngestResult | null | undefined;
-  return STATUSES.includes(result?.status as never) ? (result as IngestResult) : null;
+  const results = readResults(answer.text, batch.eventIds);
+  if (!results.some((result) => result !== null)) throw new KitError('ANSWER_NOT_OURS');
+  return results;
 }

@@ -1,0 +1,69 @@
+import { STATUSES } from '@pik/schema';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { readResults } from './results.ts';
+
+const eventId = fc.string({
+  unit: fc.constantFrom(...'0123456789abcdefghijklmnopqrstuv'),
+  minLength: 47,
+  maxLength: 47,
+});
+const whole = fc.oneof(fc.nat(50), fc.integer({ min: -9_999, max: 9_999 }), fc.maxSafeInteger());
+const rawKey = fc.oneof(fc.constant('raw/v1/a.ndjson.gz'), fc.constantFrom('raw/v1/b.ndjson.gz', 'a"b', '\\', '', 'é'));
+const usual = fc.record({ lag_ms: whole, raw_key: rawKey, line: whole });
+const more = fc.oneof(
+  { weight: 8, arbitrary: fc.constant({}) },
+  { weight: 1, arbitrary: fc.record({ status: fc.constantFrom(...STATUSES, 'NEW_ONE') }) },
+  { weight: 1, arbitrary: fc.record({ event_id: fc.constantFrom(null, 'other') }) },
+  { weight: 1, arbitrary: fc.record({ flags: fc.constant(['LATE']) }) },
+  { weight: 1, arbitrary: fc.record({ lag_ms: fc.constantFrom(0.5, 1e21, null) }) },
+);
+const answer = fc.array(fc.tuple(eventId, usual, more), { maxLength: 8 }).map((records) => ({
+  ids: records.map(([id]) => id),
+  text: JSON.stringify({
+    results: records.map(([event_id, one, other]) => ({ event_id, status: 'ACCEPTED', ...one, ...other })),
+    counts: {},
+  }),
+}));
+
+/** A blank before it leaves an answer as it is, and is none that our backend writes: the parser reads it. */
+const parsed = (text: string, ids: readonly (string | null)[]) => readResults(` ${text}`, ids);
+
+describe('an answer to a batch', () => {
+  it('H11: is read in place as the parser reads it', () => {
+    fc.assert(
+      fc.property(answer, ({ ids, text }) => {
+        expect(readResults(text, ids)).toEqual(parsed(text, ids));
+      }),
+    );
+  });
+
+  it('H11: is read alike when some of it was changed, cut or doubled on the way, and when other records were sent', () => {
+    const change = fc.record({
+      at: fc.nat(),
+      to: fc.constantFrom('', '0', '-', '9', ',', ']', '}', '"', ' ', '{', 'é'),
+    });
+    const ids = fc.array(fc.oneof(eventId, fc.constant(null)), { maxLength: 2 });
+    fc.assert(
+      fc.property(answer, fc.array(change, { maxLength: 3 }), ids, (given, changes, others) => {
+        let { text } = given;
+        for (const { at, to } of changes)
+          text = text.slice(0, at % text.length) + to + text.slice((at % text.length) + 1);
+        for (const sent of [given.ids, [...given.ids, ...others], others, given.ids.slice(1)])
+          expect(readResults(text, sent)).toEqual(parsed(text, sent));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('names a record by its id and no other', () => {
+    const id = '0'.repeat(47);
+    const of = (event_id: string) =>
+      JSON.stringify({ results: [{ event_id, status: 'ACCEPTED', lag_ms: 1, raw_key: 'k', line: 0 }], counts: {} });
+    expect(readResults(of(id), [id])).toEqual([{ event_id: id, status: 'ACCEPTED', lag_ms: 1, raw_key: 'k', line: 0 }]);
+    expect(readResults(of('1'.repeat(47)), [id])).toEqual([null]);
+    expect(readResults(of(id), [id, id])).toEqual([expect.anything(), null]);
+    expect(readResults('<html>', [id])).toEqual([]);
+  });
+});
