@@ -21,6 +21,7 @@ export * from './host.ts';
 export * from './identity.ts';
 export * from './limits.ts';
 export * from './metrics.ts';
+export * from './outcome.ts';
 export * from './pack.ts';
 export * from './replay.ts';
 export * from './report-queries.ts';

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 
-import { EVENT_FLAGS, OUTCOMES, STATUSES } from './event.ts';
+import { EVENT_FLAGS } from './event.ts';
+import { OUTCOMES, STATUSES } from './outcome.ts';
 import { groupSchema as group, rangeSchema as range } from './report-range.ts';
 
 const flags = z.array(z.enum(EVENT_FLAGS));
