@@ -6,7 +6,7 @@
 // - `in_turn_library_loaded`: the same with a library (zod) loaded into every server, the bare one too. Loading almost anything
 //   slows each request of a small server by some 5 µs (Node 24.21: the engine leaves a fast path in process.nextTick, seen with zod
 //   alone), which is put down to the first middleware that brings some code. Services have loaded more than that anyway.
-// Writes results/middleware.json.
+// Writes results/middleware.json, by version of Node: that which runs this runs the servers.
 //   HARNESS=… node benchmarks/src/middleware.mjs [variants=a,b] [pairs=8] [turns=12] [burst=1] [repeats=1]
 // `repeats`: how often a burst of a pair is taken again that other work on the machine disturbed. `pairs=0` leaves them out.
 import { spawnSync } from 'node:child_process';
@@ -34,7 +34,6 @@ const { pairs = 8, turns = 12, burst = 1, repeats = 1 } = options;
 const variants = options.variants?.split(',') ?? VARIANTS;
 
 const result = {
-  node: process.version,
   cpu: cpus()[0]?.model,
   load_average_before: loadavg()[0],
   settings: { pairs: Number(pairs), turns: Number(turns), burst_s: Number(burst), connections: 50 },
@@ -43,8 +42,13 @@ const result = {
   ...(Number(pairs) > 0 ? { pairs: withRatios(inPairs()) } : {}),
 };
 console.log(JSON.stringify(result, null, 2));
-if (options.variants === undefined)
-  writeFileSync(join(repository, 'benchmarks/results/middleware.json'), `${JSON.stringify(result, null, 2)}\n`);
+if (options.variants === undefined) save(result);
+
+function save(measured) {
+  const file = join(repository, 'benchmarks/results/middleware.json');
+  const known = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, `${JSON.stringify({ ...known, [process.version]: measured }, null, 2)}\n`);
+}
 
 async function inTurn(isLoaded) {
   const harness = taughtHarness(process.env.HARNESS, { isLoaded });

@@ -88,7 +88,7 @@ export class BatchingProducer<C> implements Producer<C> {
     if (refused !== null) return refused;
     this.#seq += 1;
     if (isFull && !isDropping) return this.#spill(sent);
-    this.#hold(sent, captured.chars);
+    this.#hold(sent);
     return sent;
   }
 
@@ -199,19 +199,18 @@ export class BatchingProducer<C> implements Producer<C> {
   #dropOldest(): boolean {
     const sent = this.#queue.dropOldest();
     if (sent === null) return false;
-    const { captured } = sent;
     const error = new KitError('DROPPED');
     this.#accounts.drop(sent, error);
     if (sent instanceof ReportSent) return this.#dropOldest();
-    this.#unhold(captured?.chars ?? 0);
+    this.#unhold(sent.chars);
     this.#keeper?.forget(sent);
     this.#carrier.log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
     return true;
   }
 
-  #hold(sent: Sent, chars: number): void {
+  #hold(sent: Sent): void {
     this.#heldCount += 1;
-    this.#heldChars += chars;
+    this.#heldChars += sent.chars;
     if (this.#queue.push(sent)) this.#dispatch();
     else this.#arm();
   }
@@ -262,6 +261,8 @@ export class BatchingProducer<C> implements Producer<C> {
       eventIds: sents.map((sent) => sent.event_id),
       deadlineMs: Math.min(batch.cutMs, this.#closedMs) + this.#settings.deadlineMs,
       settle: (place: number, delivery: Delivery) => settle(sents[place] as Sent, delivery),
+      // A dead letter of an outbox needs its record once more.
+      packed: settlement === undefined ? () => sents.forEach(forget) : undefined,
     };
     await deliver(this.#carrier, shipment).catch((cause: unknown) => {
       // Nothing there may throw; if it does, no event may be left without a result.
@@ -280,9 +281,8 @@ export class BatchingProducer<C> implements Producer<C> {
 
   #release(sent: Sent, delivery: Delivery): void {
     if (sent.isSettled) return;
-    const chars = sent.captured?.chars ?? 0;
     this.#accounts.release(sent, delivery);
-    if (!(sent instanceof ReportSent)) this.#unhold(chars);
+    if (!(sent instanceof ReportSent)) this.#unhold(sent.chars);
   }
 
   /** Queues a report where there is something to say. */
@@ -380,4 +380,8 @@ export class BatchingProducer<C> implements Producer<C> {
       this.#timers.release();
     }
   }
+}
+
+function forget(sent: Sent): void {
+  sent.captured = null;
 }

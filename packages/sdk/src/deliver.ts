@@ -5,7 +5,7 @@ import type { Log } from './log.ts';
 import type { Results } from './results.ts';
 import type { Attempts } from './retry.ts';
 import type { Timers } from './timers.ts';
-import { sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
+import { fromWire, sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
 
 /** A result that the backend gave, or why there is none. */
 export type Delivery = IngestResult | KitError;
@@ -19,6 +19,8 @@ export interface Shipment {
   readonly deadlineMs: number;
   /** Called once per record, by its place. */
   readonly settle: (place: number, delivery: Delivery) => void;
+  /** Called once all records are in the bytes of a request. From then on they are not asked for, and need not be kept. */
+  readonly packed?: (() => void) | undefined;
 }
 
 /** The way to the backend. */
@@ -46,6 +48,9 @@ export function deliver(carrier: Carrier, shipment: Shipment): Promise<void> {
 class Course {
   readonly #carrier: Carrier;
   readonly #shipment: Shipment;
+  /** All records as they were packed first, where nobody else keeps them. */
+  #packed: WireBatch | null = null;
+  #unpacked: Promise<Uint8Array[]> | null = null;
 
   constructor(carrier: Carrier, shipment: Shipment) {
     this.#carrier = carrier;
@@ -80,11 +85,24 @@ class Course {
     }
   }
 
-  #wire(places: readonly number[]): Promise<WireBatch> {
-    const { recordAt, eventIds } = this.#shipment;
+  async #wire(places: readonly number[]): Promise<WireBatch> {
+    const { eventIds, packed } = this.#shipment;
     const ids = places.length === eventIds.length ? eventIds : places.map((place) => eventIds[place] as string | null);
-    const records = { count: places.length, recordAt: (i: number) => recordAt(places[i] as number) };
-    return toWire(records, ids, this.#carrier.transport.gzipBytesMin);
+    const record = await this.#records();
+    const records = { count: places.length, recordAt: (i: number) => record(places[i] as number) };
+    const wire = await toWire(records, ids, this.#carrier.transport.gzipBytesMin);
+    if (packed !== undefined && this.#packed === null) {
+      this.#packed = wire;
+      packed();
+    }
+    return wire;
+  }
+
+  async #records(): Promise<Shipment['recordAt']> {
+    if (this.#packed === null) return this.#shipment.recordAt;
+    this.#unpacked ??= fromWire(this.#packed);
+    const records = await this.#unpacked;
+    return (place) => records[place] as Uint8Array;
   }
 
   async #attempt(wire: WireBatch): Promise<Results | KitError> {

@@ -57,7 +57,7 @@ export class Queue {
   /** Takes an event; true where it filled a batch. */
   push(sent: Sent): boolean {
     const { batchCountMax, batchBytesMax } = this.#limits;
-    const chars = sent.captured?.chars ?? 0;
+    const { chars } = sent;
     if (this.#open.sents.length > 0 && this.#open.chars + chars > batchBytesMax) this.#cut();
     this.#open.sents.push(sent);
     this.#open.chars += chars;
@@ -76,7 +76,7 @@ export class Queue {
     const batch = this.#full[0] ?? this.#open;
     const sent = batch.sents.shift() ?? null;
     if (sent === null) return null;
-    batch.chars -= sent.captured?.chars ?? 0;
+    batch.chars -= sent.chars;
     if (batch.sents.length === 0 && batch !== this.#open) this.#full.shift();
     return sent;
   }

@@ -39,8 +39,10 @@ export interface Owner {
 
 /** An emitted event, from `emit` to its result. */
 export class Sent implements Emitted, Stamp {
-  /** What was emitted; null once there is a result, so that a kept handle keeps no payload. */
+  /** What was emitted; null once it is in the bytes of a request or has its result, so that a kept handle keeps no payload. */
   captured: Captured | null;
+  /** Characters of its record, rounded up. */
+  readonly chars: number;
   /** Its number among the producer's; 0 for what takes none. */
   readonly seq: number;
   /** Where the outbox keeps it, or why it does not; null where there is none. */
@@ -54,6 +56,7 @@ export class Sent implements Emitted, Stamp {
   constructor(owner: Owner, captured: Captured | null, seq: number) {
     this.#owner = owner;
     this.captured = captured;
+    this.chars = captured?.chars ?? 0;
     this.seq = seq;
   }
 
@@ -67,7 +70,7 @@ export class Sent implements Emitted, Stamp {
     return this.#eventId;
   }
 
-  /** The record as it goes over the wire; nothing once there is a result. */
+  /** The record as it goes over the wire; nothing once that is not kept here. */
   record(frame: Frame): string {
     return this.captured === null ? '' : this.captured.record(this.seq, frame);
   }

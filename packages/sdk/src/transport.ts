@@ -1,7 +1,6 @@
 import { KitError } from '@pik/schema';
-
+import { findCompression } from './compression.ts';
 import { answerError } from './connection.ts';
-import { findGzip } from './gzip.ts';
 import type { Post } from './post.ts';
 import { type Results, readResults } from './results.ts';
 
@@ -21,7 +20,7 @@ export interface TransportOptions {
   readonly gzipBytesMin: number;
 }
 
-const gzip = findGzip();
+const compression = findCompression();
 
 /** Makes the bytes of a batch out of its records: NDJSON, compressed from a size on. */
 export async function toWire(
@@ -31,10 +30,24 @@ export async function toWire(
 ): Promise<WireBatch> {
   const { space, length } = encode(records);
   const plain = space.subarray(0, length);
-  const isLarge = gzip !== null && length >= gzipBytesMin;
-  const body = isLarge ? await gzip(plain) : new Uint8Array(plain);
+  const gzip = length >= gzipBytesMin ? compression?.gzip : undefined;
+  const body = gzip === undefined ? new Uint8Array(plain) : await gzip(plain);
   if (space.length <= SPACE_BYTES_MAX) spaces.push(space);
-  return { body, gzip: isLarge, eventIds };
+  return { body, gzip: gzip !== undefined, eventIds };
+}
+
+/** The records of a batch, byte for byte, out of its bytes. */
+export async function fromWire({ body, gzip }: WireBatch): Promise<Uint8Array[]> {
+  const plain = gzip ? await compression?.gunzip(body) : body;
+  const records: Uint8Array[] = [];
+  if (plain === undefined) return records;
+  let start = 0;
+  for (let end = 0; end <= plain.length; end++) {
+    if (end < plain.length && plain[end] !== NEWLINE_BYTE) continue;
+    records.push(plain.subarray(start, end));
+    start = end + 1;
+  }
+  return records;
 }
 
 /** Records by their number in the batch; the same text or bytes whenever it is asked for. */
@@ -45,6 +58,7 @@ export interface Records {
 
 const encoder = new TextEncoder();
 const NEWLINE = '\n';
+const NEWLINE_BYTE = 0x0a;
 /** Used again by batch after batch: fresh memory of this size costs more than what is done with it. */
 const spaces: Space[] = [];
 const SPACE_BYTES_MAX = 4_000_000;

@@ -5,6 +5,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** What is used of `node:zlib`. */
 interface NodeZlib {
   gzipSync(data: Uint8Array, options: object): Bytes;
+  gunzipSync(data: Uint8Array): Bytes;
   gzip(data: Uint8Array, options: object, done: (error: Error | null, zipped: Bytes) => void): void;
 }
 
@@ -16,21 +17,31 @@ const CHUNK_BYTES = 32 * 1024;
 /** Up to this size compressing takes less time than handing the work to another thread and coming back: a third of a millisecond. */
 const SYNC_BYTES_MAX = 256 * 1024;
 
-/** Compresses, what is large off this thread; null where the host cannot. */
-export type Gzip = (data: Bytes) => Promise<Bytes> | Bytes;
+/** Compresses, what is large off this thread, and gives back what was compressed. */
+export interface Compression {
+  readonly gzip: (data: Bytes) => Promise<Bytes> | Bytes;
+  readonly gunzip: (data: Bytes) => Promise<Bytes> | Bytes;
+}
 
-/** The host's own compression at its fastest level; on other hosts than Node the platform's stream, which has no level. */
-export function findGzip(): Gzip | null {
+/**
+ * The host's own compression at its fastest level; on other hosts than Node the platform's stream, which has no level. Null
+ * where the host cannot.
+ */
+export function findCompression(): Compression | null {
   const zlib = hostModule<NodeZlib>('node:zlib');
-  if (typeof zlib?.gzip === 'function') return nativeGzip(zlib);
+  if (typeof zlib?.gzip === 'function') return { gzip: nativeGzip(zlib), gunzip: (data) => zlib.gunzipSync(data) };
   if (typeof CompressionStream === 'undefined') return null;
-  return async (data) => {
-    const stream = new Blob([data]).stream().pipeThrough(new CompressionStream('gzip'));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+  return {
+    gzip: (data) => through(data, new CompressionStream('gzip')),
+    gunzip: (data) => through(data, new DecompressionStream('gzip')),
   };
 }
 
-function nativeGzip(zlib: NodeZlib): Gzip {
+async function through(data: Bytes, stream: CompressionStream | DecompressionStream): Promise<Bytes> {
+  return new Uint8Array(await new Response(new Blob([data]).stream().pipeThrough(stream)).arrayBuffer());
+}
+
+function nativeGzip(zlib: NodeZlib): Compression['gzip'] {
   const options = { level: LEVEL, chunkSize: CHUNK_BYTES };
   return (data) => {
     if (data.length <= SYNC_BYTES_MAX) return zlib.gzipSync(data, options);
