@@ -27,7 +27,11 @@ export interface Displayed {
   [DISPLAY](): Readonly<Record<string, string>>;
 }
 
-const OPTIONS: ViewOptions = { rowsMax: 40, whole: 'the result itself has all' };
+const OPTIONS: ViewOptions = {
+  rowsMax: 40,
+  whole: 'the result itself has all',
+  next: () => 'ask again with its next_cursor as cursor',
+};
 
 /**
  * An investigator for notebooks: the same answers, each of which shows itself as the last value of a cell. JSON, fields and

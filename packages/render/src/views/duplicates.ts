@@ -1,8 +1,8 @@
 import { type DuplicatesReport, durationText } from '@pik/schema';
 
 import { barsOfDuplicates } from '../charts/of-duplicates.ts';
-import { type Cell, grouped, groupName, percent, shortTime } from '../format.ts';
-import { hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { type Cell, counted, grouped, groupName, percent, shortTime } from '../format.ts';
+import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 import { nothing } from './lag.ts';
 
 /** What came more than once. */
@@ -26,9 +26,33 @@ export function duplicatesView(report: DuplicatesReport, options: ViewOptions): 
     table(head, [...rows, row('all', total)]),
     ...storms.map((storm) => text(stormLine(storm))),
     ...hiddenLine(groups.length, 'groups', options),
+    ...repeatedBlocks(report, options),
+    ...nextLine(report.next_cursor, pagedText(report), options),
     ...noteLines(notes),
   ];
   return { title, blocks, charts: barsOfDuplicates(report) };
+}
+
+/** The events that came most often. */
+function repeatedBlocks({ worst }: DuplicatesReport, options: ViewOptions): Block[] {
+  if (worst.length === 0) return [];
+  const rows = worst
+    .slice(0, options.rowsMax)
+    .map(({ event_id, repeats, event }) => [
+      repeats,
+      event === null ? 'its time in the index has ended' : `${event.source} ${event.event_type}`,
+      event?.entity_id ?? '',
+      event_id,
+    ]);
+  return [
+    text('repeated most often:'),
+    table(['repeats', 'series', 'entity', 'event'], rows),
+    ...hiddenLine(worst.length, 'events', options),
+  ];
+}
+
+function pagedText({ groups_total, worst_total }: DuplicatesReport): string {
+  return `${counted(groups_total, 'group')} and ${counted(worst_total, 'repeated event')}`;
 }
 
 function stormLine(storm: DuplicatesReport['storms'][number]): string {

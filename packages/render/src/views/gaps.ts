@@ -2,7 +2,7 @@ import type { GapsReport } from '@pik/schema';
 
 import { gapCalendars } from '../charts/of-gaps.ts';
 import { counted, groupName, shortTime } from '../format.ts';
-import { type Block, hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** Which days or windows are missing, and why. */
 export function gapsView(report: GapsReport, options: ViewOptions): View {
@@ -22,7 +22,7 @@ export function gapsView(report: GapsReport, options: ViewOptions): View {
 }
 
 function gapBlocks(
-  { gaps, grain }: GapsReport,
+  { gaps, grain, gaps_total, next_cursor }: GapsReport,
   { judged, options }: { judged: number; options: ViewOptions },
 ): Block[] {
   if (gaps.length === 0) return [text(judged > 0 ? 'No window is missing.' : 'No series of this range can be judged.')];
@@ -41,6 +41,7 @@ function gapBlocks(
   return [
     table(['from', 'to', 'series', '', `${grain}s`, 'events', 'cause', 'why'], rows),
     ...hiddenLine(gaps.length, 'gaps', options),
+    ...nextLine(next_cursor, counted(gaps_total, 'gap'), options),
   ];
 }
 
