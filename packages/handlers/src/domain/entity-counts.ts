@@ -57,9 +57,10 @@ export function createEntityCounts(heldMax = HELD_PAIRS_MAX): EntityCounts {
     },
     of: (tally) => counts[tally] ?? 0,
     next() {
+      const heldLittle = size * 2 <= heldMax;
       tallies.fill(EMPTY);
       size = 0;
-      return span.next();
+      return span.next(heldLittle);
     },
   };
 }

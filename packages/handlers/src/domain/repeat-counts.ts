@@ -44,8 +44,9 @@ export function createRepeatCounts({ topMax, after = null, heldMax = HELD_MAX }:
     next() {
       total += table.size;
       table.visit((count, ids, at) => top.offer(count, () => idAt(ids, at)));
+      const heldLittle = table.size * 2 <= heldMax;
       table.keep(() => false);
-      return span.next();
+      return span.next(heldLittle);
     },
     get total() {
       return total;

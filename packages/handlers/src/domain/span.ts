@@ -9,8 +9,8 @@ export interface Span {
   has(hash: number): boolean;
   /** Makes it an eighth shorter, at its end: what no longer lies in it must be let go. False where it is of one hash alone. */
   narrow(): boolean;
-  /** Goes on behind its end, with as much as it had. False, and empty for ever, where that was the end of all. */
-  next(): boolean;
+  /** Goes on behind its end: where it held little with a wider one. False, and empty for ever, where that was the end of all. */
+  next(heldLittle: boolean): boolean;
 }
 
 /** All hashes. */
@@ -23,8 +23,9 @@ export function createSpan(): Span {
       to = Math.max(from + 1, from + Math.floor(((to - from) / 8) * 7));
       return true;
     },
-    next() {
-      const width = to - from;
+    next(heldLittle) {
+      // The same width will do where hashes lie evenly. Where many lay close together, it must not stay as narrow as that.
+      const width = (to - from) * (heldLittle ? 8 : 1);
       from = to;
       to = Math.min(END, from + width);
       return from < END;
