@@ -32,8 +32,11 @@ export interface OutOfOrder {
   over_all: number;
 }
 
-/** Numbers that are held at a time, 32 MB: one for each arrival and six for each run of them. */
-const HELD_MAX = 4_000_000;
+/**
+ * Numbers that are held at a time, at most 67 MB: one for each arrival and six for each run of them. A million arrivals take
+ * one walk, however they came.
+ */
+const HELD_MAX = 7_200_000;
 
 /** What the requests so far have brought: the latest event of each series, and of all. */
 interface Reached {

@@ -34,7 +34,7 @@ export interface DuplicatesTallies {
 /** How much of it is told and held. */
 export interface DuplicatesOptions extends RepeatOptions {
   readonly groupsMax: number;
-  /** Pairs of entity and group that are held at a time. Default a million. */
+  /** Pairs of entity and group that are held at a time. Default two million: 50 MB. */
   readonly heldPairsMax?: number;
 }
 

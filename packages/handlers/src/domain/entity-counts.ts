@@ -9,15 +9,15 @@ export interface EntityCounts {
   next(): boolean;
 }
 
-/** Pairs of entity and tally that are held at a time: 25 MB. Whoever has more of them takes more walks. */
-export const HELD_PAIRS_MAX = 1_000_000;
+/** Pairs of entity and tally that are held at a time: 50 MB. A million receipts of one group each take one walk. */
+const HELD_MAX = 2_000_000;
 
 const EMPTY = -1;
 /** Slots above which it grows when half of them are taken. */
 const SLOTS_MIN = 1_024;
 
 /** No entities yet. */
-export function createEntityCounts(heldMax = HELD_PAIRS_MAX): EntityCounts {
+export function createEntityCounts(heldMax = HELD_MAX): EntityCounts {
   const span = createSpan();
   const counts: number[] = [];
   let entities = new Float64Array(SLOTS_MIN);
