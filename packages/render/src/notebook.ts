@@ -1,3 +1,4 @@
+import { counted } from '@pik/schema';
 import {
   createInvestigator,
   type Investigator,
@@ -5,7 +6,6 @@ import {
   type Simulation,
 } from '@pik/sdk/investigator';
 
-import { counted } from './format.ts';
 import { viewHtml } from './html.ts';
 import { chartSvg } from './pictures.ts';
 import { viewText } from './text.ts';

@@ -151,6 +151,7 @@ describe('a report', () => {
   it('says what its tables leave out', () => {
     const many = Array.from({ length: 12 }, (_, i) => `s${i}`);
     expect(viewText(lagView(lagOf(many, {}), { ...ALL, rowsMax: 5 }))).toContain('and 7 more groups (there is more)');
+    expect(viewText(lagView(lagOf(many, {}), { ...ALL, rowsMax: 11 }))).toContain('and 1 more group (');
     expect(viewText(lagView(lagOf(many, {}), ALL))).not.toContain('a page of');
     const page = { ...lagOf(many, {}), groups_total: 1_300, next_cursor: 'eyJ' };
     expect(viewText(lagView(page, ALL))).toContain('a page of 1,300 groups; the next one: --cursor eyJ');

@@ -1,3 +1,4 @@
+import { counted } from '@pik/schema';
 import type { Chart } from './charts/chart.ts';
 import type { Cell } from './format.ts';
 
@@ -45,9 +46,9 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   return { kind: 'table', head, rows };
 }
 
-/** What a table leaves out, as a line; nothing where it has all. */
+/** What a table leaves out, as a line; nothing where it has all. `word` is of one of them. */
 export function hiddenLine(count: number, word: string, { rowsMax, whole }: ViewOptions): TextBlock[] {
-  return count > rowsMax ? [text(`and ${count - rowsMax} more ${word} (${whole})`)] : [];
+  return count > rowsMax ? [text(`and ${counted(count - rowsMax, `more ${word}`)} (${whole})`)] : [];
 }
 
 /** That an answer is a page of more, as a line; nothing where the next page is none. */

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import {
   type Aggregate,
+  counted,
   createWindows,
   formatEpochMs,
   type Gap,
@@ -104,7 +105,7 @@ function gapOf(
   const evidence = missed.slice(0, 5).map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
   const what =
     known === undefined ? 'it has no version' : `version ${known.version} is as of ${formatEpochMs(known.as_of_ms)}`;
-  const text = `${missed.length} of ${inputs.length} events of the window from ${formatEpochMs(window.start_ms)} are in the index and in no version: ${what}. A replay computes it.`;
+  const text = `In the index and in no version: ${missed.length} of ${counted(inputs.length, 'event')} of the window from ${formatEpochMs(window.start_ms)}; ${what}. A replay computes it.`;
   return {
     series,
     state: known === undefined ? 'MISSING' : 'PARTIAL',

@@ -1,4 +1,4 @@
-import { type EventView, type LagReport, LIMITS } from '@pik/schema';
+import { counted, type EventView, type LagReport, LIMITS } from '@pik/schema';
 
 import { eventView } from '../domain/event-view.ts';
 import {
@@ -50,7 +50,8 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
   const isWhole = limits.scansLeft >= 0;
   // Beyond the bound the order is not told, so it need not be found.
   if (isWhole) await countOrder(context, tallies, { details, slices });
-  if (unread > 0) limits.notes.push(`of ${unread} slices only a part counts, and they are left out of the figures`);
+  if (unread > 0)
+    limits.notes.push(`left out of the figures, since only a part of them counts: ${counted(unread, 'slice')}`);
   if (tallies.groups.full) limits.notes.push(GROUPS_FULL);
   return {
     range: rangeView(scope),

@@ -1,7 +1,7 @@
-import { type CompletenessReport, durationText } from '@pik/schema';
+import { type CompletenessReport, counted, durationText } from '@pik/schema';
 
 import { arrivalCurves } from '../charts/of-completeness.ts';
-import { counted, groupName, percent, shortTime } from '../format.ts';
+import { groupName, percent, shortTime } from '../format.ts';
 import { nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** How complete each event day is, the latest last. */

@@ -1,7 +1,7 @@
-import { type DuplicatesReport, durationText } from '@pik/schema';
+import { counted, type DuplicatesReport, durationText } from '@pik/schema';
 
 import { barsOfDuplicates } from '../charts/of-duplicates.ts';
-import { type Cell, counted, grouped, groupName, percent, shortTime } from '../format.ts';
+import { type Cell, groupName, percent, shortTime } from '../format.ts';
 import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 import { nothing } from './lag.ts';
 
@@ -25,7 +25,7 @@ export function duplicatesView(report: DuplicatesReport, options: ViewOptions): 
   const blocks = [
     table(head, [...rows, row('all', total)]),
     ...storms.map((storm) => text(stormLine(storm))),
-    ...hiddenLine(groups.length, 'groups', options),
+    ...hiddenLine(groups.length, 'group', options),
     ...repeatedBlocks(report, options),
     ...nextLine(report.next_cursor, pagedText(report), options),
     ...noteLines(notes),
@@ -47,7 +47,7 @@ function repeatedBlocks({ worst }: DuplicatesReport, options: ViewOptions): Bloc
   return [
     text('repeated most often:'),
     table(['repeats', 'series', 'entity', 'event'], rows),
-    ...hiddenLine(worst.length, 'events', options),
+    ...hiddenLine(worst.length, 'event', options),
   ];
 }
 
@@ -59,5 +59,5 @@ function stormLine(storm: DuplicatesReport['storms'][number]): string {
   const { source, event_type, start_time, end_time, repeats, share, usual_share } = storm;
   const when = `${shortTime(start_time)} to ${shortTime(end_time)}`;
   const usual = `${percent(share)} where ${percent(usual_share)} is usual`;
-  return `storm: ${source} ${event_type}, ${when}: ${grouped(repeats)} repeats, ${usual}`;
+  return `storm: ${source} ${event_type}, ${when}: ${counted(repeats, 'repeat')}, ${usual}`;
 }

@@ -1,7 +1,8 @@
 import type { FailuresReport } from '@pik/schema';
+import { counted } from '@pik/schema';
 
 import { barsOfFailures } from '../charts/of-failures.ts';
-import { counted, groupName, percent, shortTime } from '../format.ts';
+import { groupName, percent, shortTime } from '../format.ts';
 import { hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** Which source or event type fails most, ranked by the surest rate. */
@@ -9,7 +10,7 @@ export function failuresView(report: FailuresReport, options: ViewOptions): View
   const title = 'Which source or event type fails most?';
   const { groups, notes } = report;
   const more = [
-    ...hiddenLine(groups.length, 'groups', options),
+    ...hiddenLine(groups.length, 'group', options),
     ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
     ...noteLines(notes),
   ];
