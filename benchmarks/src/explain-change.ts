@@ -93,9 +93,9 @@ function explain(aggregate: Aggregate, { before, after, sides }: ReturnType<type
     differences.push({ ...known, class: classifyInput(known, sides) });
   });
   const attribution = createAttribution({ sides, aggregate, differences, redefined: false });
-  const byInput = new Map(differences.map((difference) => [difference.input, difference]));
+  let met = 0;
   walkInputs<Input>(before, after, (listed, where) => {
-    if (where !== 'BOTH') attribution.add(listed.input, byInput.get(listed) as Difference);
+    if (where !== 'BOTH') attribution.add(listed.input, differences[met++] as Difference);
     else if (attribution.wantsCommon && attribution.wants(listed.event_id)) attribution.add(listed.input, null);
   });
   const attributed = attribution.finish();

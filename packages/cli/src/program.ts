@@ -165,6 +165,8 @@ function report(program: Command, name: string, description: string): Command {
     .option('--source <source>')
     .option('--type <type>')
     .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
+    .option('--limit <n>', 'groups, days or gaps of one page')
+    .option('--cursor <cursor>', 'the next page, as the one before says; with the same other options')
     .option(...SVG)
     .option(...HTML);
 }
@@ -182,6 +184,7 @@ function addReports(program: Command, done: Done): void {
   report(program, 'duplicates', 'what came more than once?')
     .option(...BASIS)
     .option(...IMPORTED)
+    .option('--worst <n>', 'repeated events of one page', '10')
     .action((options) => duplicates(options));
   report(program, 'failures', 'which source or event type fails most? The range is of receive times')
     .option('--baseline-from <time>', 'failures are new that do not occur from here to --from')

@@ -11,7 +11,7 @@ export interface ShowOptions extends GlobalOptions {
   /** A file for the whole answer with its pictures. */
   readonly html?: string;
   /** Rows of a table on the terminal. Default 40. */
-  readonly rowsMax?: number;
+  readonly rowsMax?: number | undefined;
 }
 
 /** Whether an answer is drawn for a file. */
@@ -20,9 +20,9 @@ export function draws({ svg, html }: ShowOptions): boolean {
 }
 
 /** What a person is shown on the terminal. */
-const ROWS: ViewOptions = { rowsMax: 40, whole: '--json has all' };
+const ROWS: ViewOptions = { rowsMax: 40, whole: '--json has all', next: (cursor) => `--cursor ${cursor}` };
 /** A file has room for more. */
-const FILE_ROWS: ViewOptions = { rowsMax: 1_000, whole: 'pik --json has all' };
+const FILE_ROWS: ViewOptions = { ...ROWS, rowsMax: 1_000, whole: 'pik --json has all' };
 
 /** Prints an answer: as JSON for machines, else as text; and writes it to the files that were named. */
 export async function show<T>(

@@ -51,6 +51,19 @@ describe('commands against a server', () => {
     expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ emitted: 3, acked: 3, pending: 0 })]);
   });
 
+  it('a report that is cut says how its next page is had, which has the rest', async () => {
+    const page = ['duplicates', '--include-imported', '--type', 'order.placed', '--worst', '2'];
+    const first = (await ask(...page)).stdout;
+    expect(first).toContain('a page of 1 group and 3 repeated events; the next one: --cursor ');
+    const [, cursor = ''] = / --cursor (\S+)/.exec(first) ?? [];
+    const second = (await ask(...page, '--cursor', cursor)).stdout;
+    expect(second).not.toContain('a page of');
+    const ids = (text: string) => [...text.matchAll(/[0-9a-v]{47}/g)].map(([id]) => id);
+    expect([ids(first).length, new Set([...ids(first), ...ids(second)]).size]).toEqual([2, 3]);
+    const other = await ask('lag', '--cursor', cursor);
+    expect([other.code, other.stderr]).toEqual([1, expect.stringContaining('CURSOR_INVALID')]);
+  });
+
   it('lag counts imports only when asked', async () => {
     // The producer's own report is an event too, of another type.
     const series = ['--source', 'shop', '--type', 'order.placed'];

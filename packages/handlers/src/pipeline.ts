@@ -63,13 +63,21 @@ export interface ReportQuery {
   readonly basis: 'event' | 'received';
   readonly by: readonly ('source' | 'event_type' | 'day' | 'hour')[];
   readonly includeImported: boolean;
+  /** Groups, or days, of one page. */
   readonly groupsMax: number;
+  readonly cursor?: string | null;
 }
 
 /** A lag report; `lateOverMs` counts arrivals strictly later than that. */
 export interface LagQuery extends ReportQuery {
   readonly lateOverMs: number;
   /** Events named as the worst. Default ten. */
+  readonly worstMax?: number | undefined;
+}
+
+/** A duplicates report; repeated events have pages beside those of the groups. */
+export interface DuplicatesQuery extends ReportQuery {
+  /** Repeated events of one page. Default ten. */
   readonly worstMax?: number | undefined;
 }
 
@@ -88,6 +96,7 @@ export interface GapsQuery extends Omit<ReportQuery, 'by' | 'groupsMax'> {
   readonly timeZone: string;
   /** The interval that the caller declares; null: it is learned. */
   readonly cadenceMs: number | null;
+  /** Gaps of one page. */
   readonly gapsMax: number;
 }
 
@@ -246,7 +255,7 @@ export interface InvestigatePipeline {
   receipt(address: ReceiptAddress): Promise<{ receipt: Receipt; body: Uint8Array }>;
   explainEvent(query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation>;
   lag(query: LagQuery): Promise<LagReport>;
-  duplicates(query: ReportQuery): Promise<DuplicatesReport>;
+  duplicates(query: DuplicatesQuery): Promise<DuplicatesReport>;
   completeness(query: CompletenessQuery): Promise<CompletenessReport>;
   failures(query: FailuresQuery): Promise<FailuresReport>;
   gaps(query: GapsQuery): Promise<GapsReport>;

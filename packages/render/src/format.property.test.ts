@@ -1,8 +1,8 @@
-import { EPOCH_MS_MAX, EPOCH_MS_MIN, formatInstant, parseTime } from '@pik/schema';
+import { counted, EPOCH_MS_MAX, EPOCH_MS_MIN, formatInstant, parseTime } from '@pik/schema';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { counted, shortTime, valueText } from './format.ts';
+import { shortTime, valueText } from './format.ts';
 
 it('a time as it is printed can be given back: it is the same instant', () => {
   const ms = fc.integer({ min: EPOCH_MS_MIN, max: EPOCH_MS_MAX });

@@ -29,11 +29,6 @@ export function grouped(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
 }
 
-/** How many of what: `1 event`, `2,000 events`. */
-export function counted(count: number, word: string): string {
-  return `${grouped(count)} ${word}${count === 1 ? '' : 's'}`;
-}
-
 /** A fixed-width time without the zeros at its end: the same instant, so that it can be given back as it stands. */
 export function shortTime(time: string): string {
   return time.replace(/\.(\d*?)0*Z$/, (_, kept: string) => (kept === '' ? 'Z' : `.${kept}Z`));

@@ -1,4 +1,4 @@
-export { type Cell, counted, grouped, groupName, percent, printable, shortTime, valueText } from './format.ts';
+export { type Cell, grouped, groupName, percent, printable, shortTime, valueText } from './format.ts';
 export { pageHtml, viewHtml } from './html.ts';
 export { tableText, viewText } from './text.ts';
 export type { View, ViewOptions } from './view.ts';

@@ -1,3 +1,4 @@
+import { counted } from '@pik/schema';
 import {
   createInvestigator,
   type Investigator,
@@ -5,7 +6,6 @@ import {
   type Simulation,
 } from '@pik/sdk/investigator';
 
-import { counted } from './format.ts';
 import { viewHtml } from './html.ts';
 import { chartSvg } from './pictures.ts';
 import { viewText } from './text.ts';
@@ -27,7 +27,11 @@ export interface Displayed {
   [DISPLAY](): Readonly<Record<string, string>>;
 }
 
-const OPTIONS: ViewOptions = { rowsMax: 40, whole: 'the result itself has all' };
+const OPTIONS: ViewOptions = {
+  rowsMax: 40,
+  whole: 'the result itself has all',
+  next: () => 'ask again with its next_cursor as cursor',
+};
 
 /**
  * An investigator for notebooks: the same answers, each of which shows itself as the last value of a cell. JSON, fields and

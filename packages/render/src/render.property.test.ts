@@ -12,7 +12,8 @@ import { lagView } from './views/lag.ts';
 
 // What callers wrote never becomes markup, steers a terminal, or goes lost; whatever the form.
 
-const ALL = { rowsMax: 1_000, whole: 'there is more' };
+const next = (cursor: string) => `--cursor ${cursor}`;
+const ALL = { rowsMax: 1_000, whole: 'there is more', next };
 
 const figures = {
   count: 3,
@@ -43,7 +44,9 @@ function lagOf(names: readonly string[], time: Partial<{ hour: string; day: stri
     total: figures,
     details: null,
     groups: names.map((source) => ({ group: { source, ...time }, figures, details: null, findings: [] })),
+    groups_total: names.length,
     worst: [],
+    next_cursor: null,
     partial: false,
     notes: [],
   };
@@ -147,9 +150,11 @@ describe('a report', () => {
 
   it('says what its tables leave out', () => {
     const many = Array.from({ length: 12 }, (_, i) => `s${i}`);
-    expect(viewText(lagView(lagOf(many, {}), { rowsMax: 5, whole: 'there is more' }))).toContain(
-      'and 7 more groups (there is more)',
-    );
+    expect(viewText(lagView(lagOf(many, {}), { ...ALL, rowsMax: 5 }))).toContain('and 7 more groups (there is more)');
+    expect(viewText(lagView(lagOf(many, {}), { ...ALL, rowsMax: 11 }))).toContain('and 1 more group (');
+    expect(viewText(lagView(lagOf(many, {}), ALL))).not.toContain('a page of');
+    const page = { ...lagOf(many, {}), groups_total: 1_300, next_cursor: 'eyJ' };
+    expect(viewText(lagView(page, ALL))).toContain('a page of 1,300 groups; the next one: --cursor eyJ');
   });
 
   it('of nothing says so, and that imported events were left out', () => {
@@ -159,8 +164,11 @@ describe('a report', () => {
       range,
       total: null,
       groups: [],
+      groups_total: 0,
       storms: [],
       worst: [],
+      worst_total: 0,
+      next_cursor: null,
       partial: false,
       notes: [],
     };

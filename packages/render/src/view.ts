@@ -1,3 +1,4 @@
+import { counted } from '@pik/schema';
 import type { Chart } from './charts/chart.ts';
 import type { Cell } from './format.ts';
 
@@ -31,6 +32,8 @@ export interface ViewOptions {
   readonly rowsMax: number;
   /** Where all of it is: ends a line such as "and 3 more groups". */
   readonly whole: string;
+  /** How a cursor is given back: ends a line that says that an answer is a page. */
+  readonly next: (cursor: string) => string;
 }
 
 /** A line. */
@@ -43,9 +46,14 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   return { kind: 'table', head, rows };
 }
 
-/** What a table leaves out, as a line; nothing where it has all. */
+/** What a table leaves out, as a line; nothing where it has all. `word` is of one of them. */
 export function hiddenLine(count: number, word: string, { rowsMax, whole }: ViewOptions): TextBlock[] {
-  return count > rowsMax ? [text(`and ${count - rowsMax} more ${word} (${whole})`)] : [];
+  return count > rowsMax ? [text(`and ${counted(count - rowsMax, `more ${word}`)} (${whole})`)] : [];
+}
+
+/** That an answer is a page of more, as a line; nothing where the next page is none. */
+export function nextLine(next_cursor: string | null, of: string, { next }: ViewOptions): TextBlock[] {
+  return next_cursor === null ? [] : [text(`a page of ${of}; the next one: ${next(next_cursor)}`)];
 }
 
 /** The notes of a report, as lines. */

@@ -34,15 +34,28 @@ function latestOf(inputs: readonly Difference[]): Difference | undefined {
 }
 
 /** The classes of a change with what is in them, the largest part first. */
-export function classParts(differences: readonly Difference[], attributed: Attributed): ChangeClassPart[] {
-  const weights = differenceWeights(differences, attributed);
+export function classParts(
+  differences: readonly Difference[],
+  { attributed, weights }: { attributed: Attributed; weights: ReadonlyMap<Difference, number> },
+): ChangeClassPart[] {
+  const byClass = groupedByClass(differences);
   const found = CHANGE_CLASSES.flatMap((name): ChangeClassPart[] => {
-    const inputs = differences.filter((difference) => difference.class === name);
+    const inputs = byClass.get(name) ?? [];
     const part = attributed.parts.get(name);
     if (inputs.length === 0 && part === undefined) return [];
     return [classPart({ name, inputs, part: part ?? null, weights: isCovered(inputs, attributed) ? weights : null })];
   });
   return found.sort((a, b) => Math.abs(b.contribution ?? 0) - Math.abs(a.contribution ?? 0) || size(b) - size(a));
+}
+
+function groupedByClass(differences: readonly Difference[]): ReadonlyMap<ChangeClass, Difference[]> {
+  const byClass = new Map<ChangeClass, Difference[]>();
+  for (const difference of differences) {
+    const known = byClass.get(difference.class);
+    if (known === undefined) byClass.set(difference.class, [difference]);
+    else known.push(difference);
+  }
+  return byClass;
 }
 
 function size({ came, went }: ChangeClassPart): number {
@@ -82,9 +95,12 @@ function classPart({ name, inputs, part, weights }: ClassInputs): ChangeClassPar
 }
 
 type Dimension = ChangeClassPart['dimensions'][number];
-type Weights = ReadonlyMap<Difference, number> | null;
+/** The part of each input, in their order; null where it is not known. */
+type Weights = Float64Array | null;
 
-function dimensionsOf(inputs: readonly Difference[], weights: Weights): Dimension[] {
+function dimensionsOf(inputs: readonly Difference[], known: ReadonlyMap<Difference, number> | null): Dimension[] {
+  // Looked up once: in a large map that costs more than all the rest.
+  const weights = known && Float64Array.from(inputs, (difference) => known.get(difference) ?? 0);
   const own = (['source', 'event_type'] as const).map((field) => {
     return dimension(
       { field, read: ({ facts }) => facts[field] ?? undefined, max: Number.POSITIVE_INFINITY },
@@ -121,11 +137,11 @@ function dimension(
   weights: Weights,
 ): Dimension | null {
   const found = new Map<string, { inputs: number; contribution: number }>();
-  for (const difference of inputs) {
+  for (const [i, difference] of inputs.entries()) {
     const value = read(difference);
     if (value === undefined) continue;
     const known = found.get(value);
-    const part = weights?.get(difference) ?? 0;
+    const part = weights?.[i] ?? 0;
     if (known === undefined) found.set(value, { inputs: 1, contribution: part });
     else {
       known.inputs += 1;

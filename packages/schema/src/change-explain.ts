@@ -1,8 +1,9 @@
 import type { ChangeEvent, ChangeExplanation, ChangeUnit } from './change.ts';
 import { type Attributed, deltaOf, type UnitShare } from './change-attribution.ts';
 import { classParts, differenceWeights, mainClass } from './change-classes.ts';
-import { type ChangeSides, type Difference, lagOf, storedAt } from './change-diff.ts';
+import { type ChangeSides, compareListed, type Difference, lagOf, storedAt } from './change-diff.ts';
 import { changeSentence } from './change-sentence.ts';
+import { firstSorted } from './first-sorted.ts';
 import { LIMITS } from './limits.ts';
 import { packKey } from './pack.ts';
 import type { Finding } from './reports.ts';
@@ -27,7 +28,8 @@ export interface ExplainedChange {
 export function explainedChange(change: ExplainedChange): ChangeExplanation {
   const { metric, key, sides, differences, attributed } = change;
   const { before, after } = sides;
-  const classes = classParts(differences, attributed);
+  const weights = differenceWeights(differences, attributed);
+  const classes = classParts(differences, { attributed, weights });
   const units = attributed.units === null ? null : unitsOf(attributed.units, change);
   const facts = { metric, key, sides, attributed, classes, delta: deltaOf(sides) };
   return {
@@ -44,7 +46,7 @@ export function explainedChange(change: ExplainedChange): ChangeExplanation {
     why_not_exact: attributed.why_not,
     classes,
     units,
-    events: eventsOf(change),
+    events: eventsOf(change, weights),
     events_total: differences.length,
     next_cursor: nextCursor(change, units?.total ?? 0),
     waterfall: waterfall(facts),
@@ -57,9 +59,13 @@ function nextCursor({ differences, limit, offset = 0, cursorAt }: ExplainedChang
   return cursorAt !== undefined && Math.max(differences.length, units) > next ? cursorAt(next) : null;
 }
 
-/** What of a list the answer has. */
-function pageOf<T>(items: readonly T[], { limit, offset = 0 }: Pick<ExplainedChange, 'limit' | 'offset'>): T[] {
-  return items.slice(offset, offset + limit);
+/** What of a list in this order the answer has. */
+function pageOf<T>(
+  items: readonly T[],
+  { limit, offset = 0 }: Pick<ExplainedChange, 'limit' | 'offset'>,
+  compare: (a: T, b: T) => number,
+): T[] {
+  return firstSorted(items, offset + limit, compare).slice(offset);
 }
 
 function cutNotes({ differences, limit }: ExplainedChange, units: ChangeExplanation['units']): Finding[] {
@@ -89,19 +95,20 @@ function waterfall({ sides, attributed, classes, delta }: Parameters<typeof chan
 
 function unitsOf(shares: readonly UnitShare[], page: ExplainedChange): NonNullable<ChangeExplanation['units']> {
   const counts = { CAME: 0, CAME_BACK: 0, WENT: 0, CHANGED: 0 };
-  const changed: ChangeUnit[] = [];
-  for (const share of shares) {
-    if (share.kind === null) continue;
-    counts[share.kind] += 1;
-    changed.push(unitView(share, share.kind));
-  }
-  changed.sort(byContribution);
+  const changed = shares.filter(isChanged);
+  for (const { kind } of changed) counts[kind] += 1;
   const unchanged = shares.length - changed.length;
-  return { counts, unchanged, items: pageOf(changed, page), total: changed.length };
+  return { counts, unchanged, items: pageOf(changed, page, byContribution).map(unitView), total: changed.length };
 }
 
-function unitView(share: UnitShare, kind: ChangeUnit['kind']): ChangeUnit {
-  const { unit, before, after, differences } = share;
+type ChangedUnit = UnitShare & { readonly kind: ChangeUnit['kind'] };
+
+function isChanged(share: UnitShare): share is ChangedUnit {
+  return share.kind !== null;
+}
+
+function unitView(share: ChangedUnit): ChangeUnit {
+  const { unit, kind, before, after, differences } = share;
   const ids = [...new Set(differences.map(({ input }) => input.event_id))];
   return {
     unit,
@@ -115,24 +122,24 @@ function unitView(share: UnitShare, kind: ChangeUnit['kind']): ChangeUnit {
   };
 }
 
-function byContribution(a: ChangeUnit, b: ChangeUnit): number {
-  const size = Math.abs(b.contribution) - Math.abs(a.contribution);
+function byContribution(a: ChangedUnit, b: ChangedUnit): number {
+  const size = Math.abs(b.after - b.before) - Math.abs(a.after - a.before);
   if (size !== 0) return size;
   if (a.kind !== b.kind) return a.kind < b.kind ? -1 : 1;
   return a.unit < b.unit ? -1 : 1;
 }
 
-function eventsOf(change: ExplainedChange): ChangeEvent[] {
+function eventsOf(change: ExplainedChange, weights: ReadonlyMap<Difference, number>): ChangeEvent[] {
   const { differences, attributed } = change;
-  const weights = differenceWeights(differences, attributed);
   const weight = (difference: Difference) => Math.abs(weights.get(difference) ?? 0);
-  const ranked = differences.toSorted((a, b) => {
+  const order = (a: Difference, b: Difference) => {
     const size = weight(b) - weight(a);
     if (size !== 0) return size;
     if (a.input.received_at !== b.input.received_at) return a.input.received_at < b.input.received_at ? -1 : 1;
-    return a.input.event_id < b.input.event_id ? -1 : 1;
-  });
-  return pageOf(ranked, change).map((difference) => eventView(difference, attributed, weights));
+    if (a.input.event_id !== b.input.event_id) return a.input.event_id < b.input.event_id ? -1 : 1;
+    return compareListed(a.input, b.input);
+  };
+  return pageOf(differences, change, order).map((difference) => eventView(difference, attributed, weights));
 }
 
 function eventView(

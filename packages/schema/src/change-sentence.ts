@@ -2,6 +2,7 @@ import type { ChangeClass, ChangeClassPart, UnitKind } from './change.ts';
 import type { Attributed } from './change-attribution.ts';
 import { mainClass } from './change-classes.ts';
 import type { ChangeSides } from './change-diff.ts';
+import { counted } from './counted.ts';
 import { durationText } from './duration.ts';
 import { MS_PER_HOUR, parseTime } from './time.ts';
 
@@ -26,7 +27,10 @@ export function changeSentence(facts: SentenceFacts): string {
   const told = new Set(attributed.units === null ? [] : classes.filter(isOfUnits).map((part) => part.class));
   const rest = classes.filter((part) => !told.has(part.class)).map(classPhrase);
   const phrases = [...parts, ...rest];
-  if (phrases.length === 0) phrases.push(`${counted(differing(classes), 'input')} differ and no unit's share did`);
+  if (phrases.length === 0)
+    phrases.push(
+      counted(differing(classes), "input differs and no unit's share does", "inputs differ and no unit's share does"),
+    );
   const lag = attributed.units === null ? '' : lagText(classes.filter(isOfUnits));
   return `${head}${change}: ${listText(phrases)}${lag}.`;
 }
@@ -124,8 +128,4 @@ function number(value: number): string {
 
 function signed(value: number): string {
   return value < 0 ? `−${number(-value)}` : `+${number(value)}`;
-}
-
-function counted(count: number, word: string): string {
-  return `${number(count)} ${word}${count === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { rangeSchema } from './report-range.ts';
+import { nextCursorSchema, rangeSchema } from './report-range.ts';
 
 /** Milliseconds after the end of a day at which it is said how much of it had arrived. */
 export const COMPLETENESS_MARKS_MS = [0, 1, 6, 12, 24, 48, 168].map((hours) => hours * 3_600_000);
@@ -33,7 +33,7 @@ const dayOfSeries = z.object({
   ),
 });
 
-/** How complete is each event day, and when will an open one be? Days are of UTC. */
+/** How complete is each event day, and when will an open one be? Days are of UTC. One page of them, series by series; the curves are of all. */
 export const completenessReportSchema = z.object({
   range: rangeSchema,
   closed_after_ms: z.number(),
@@ -42,6 +42,9 @@ export const completenessReportSchema = z.object({
     z.object({ series, days: z.int(), median: z.array(z.object({ after_ms: z.number(), share: z.number() })) }),
   ),
   days: z.array(dayOfSeries),
+  /** Days of series that there are; more than `days` where those are a page. */
+  days_total: z.int(),
+  next_cursor: nextCursorSchema,
   partial: z.boolean(),
   notes: z.array(z.string()),
 });

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { ingestResultSchema } from './event.ts';
 import { LIMITS } from './limits.ts';
-import { groupSchema, rangeSchema } from './report-range.ts';
+import { groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
 
@@ -35,7 +35,7 @@ export const failureGroupSchema = z.object({
 /** Equal failures of one group. */
 export type FailureGroup = z.infer<typeof failureGroupSchema>;
 
-/** Which source or event type fails most? The range is of receive times. */
+/** Which source or event type fails most? The range is of receive times. One page of the groups; all else is of the whole range. */
 export const failuresReportSchema = z.object({
   range: rangeSchema,
   /** What `is_new` is held against: as long as the range and just before it, unless asked otherwise. */
@@ -43,6 +43,9 @@ export const failuresReportSchema = z.object({
   receipts: z.int(),
   failures: z.int(),
   groups: z.array(failureGroupSchema),
+  /** Groups that there are; more than `groups` where those are a page. */
+  groups_total: z.int(),
+  next_cursor: nextCursorSchema,
   partial: z.boolean(),
   notes: z.array(z.string()),
 });

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
-import { rangeSchema } from './report-range.ts';
+import { nextCursorSchema, rangeSchema } from './report-range.ts';
 import { findingSchema } from './reports.ts';
 
 /** How long the windows of a gap report are. */
@@ -32,7 +32,7 @@ const series = z.object({
 });
 
 const neighbour = z.object({
-  /** Null where more gaps were found than are looked into. */
+  /** Null where the page has more gaps than are looked into. */
   event_id: z.nullable(z.string()),
   time: z.string(),
   pack_id: z.nullable(z.string()),
@@ -51,7 +51,7 @@ export const gapSchema = z.object({
   count: z.int(),
   /** Events that such windows have together, where that is known. */
   expected: z.nullable(z.number()),
-  /** Null for PENDING, and where more gaps were found than are looked into. */
+  /** Null for PENDING, and where the page has more gaps than are looked into. */
   cause: z.nullable(z.enum(GAP_CAUSES)),
   /** What speaks for the cause, then what was found beside it. */
   findings: z.array(findingSchema),
@@ -62,7 +62,7 @@ export const gapSchema = z.object({
 /** Adjacent windows of a series in which events are missing. */
 export type Gap = z.infer<typeof gapSchema>;
 
-/** Which days or windows are missing? */
+/** Which days or windows are missing? One page of the gaps, in order of time, then series; all else is of the whole range. */
 export const gapsReportSchema = z.object({
   range: rangeSchema,
   grain: z.enum(GAP_GRAINS),
@@ -88,6 +88,9 @@ export const gapsReportSchema = z.object({
     }),
   ),
   gaps: z.array(gapSchema),
+  /** Gaps that were found; more than `gaps` where those are a page. */
+  gaps_total: z.int(),
+  next_cursor: nextCursorSchema,
   partial: z.boolean(),
   notes: z.array(z.string()),
 });

@@ -11,6 +11,7 @@ export { plainFields } from './change-classes.ts';
 export * from './change-diff.ts';
 export * from './change-explain.ts';
 export * from './completeness.ts';
+export * from './counted.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export * from './event.ts';

@@ -37,21 +37,21 @@ export const LIMITS = {
   report_slices_max: 2_000_000,
   /** Events that one report reads one by one (where a slice straddles a bound) before it says `partial`. */
   report_events_max: 1_000_000,
-  /** Groups of one report. */
+  /** Groups that one report tells apart before it says `partial`, and days of series; also those of one page. */
   report_groups_max: 10_000,
   /** Receipts whose times one report looks at, in packed form, before it says `partial`. */
   report_scanned_receipts_max: 5_000_000,
   /** Windows with events that one gap report holds, of all series together, before it says `partial`; also the windows of one series. */
   report_windows_max: 500_000,
-  /** Gaps of one report. */
+  /** Gaps of one page of a report. */
   report_gaps_max: 10_000,
-  /** Gaps of one report whose causes and neighbours are looked up. */
+  /** Gaps of one page whose causes and neighbours are looked up. */
   report_gap_causes_max: 200,
   /** Windows of a metric that one gap report compares with their versions. */
   report_gap_versions_max: 1_000,
   /** Failures that one report reads before it says `partial`. */
   report_failures_max: 1_000_000,
-  /** Events that one report names as the worst. */
+  /** Events that one report names as the worst; repeated events of one page. */
   report_worst_events_max: 5_000,
   /** Requests of one producer whose sequence numbers are put together before its numbers are said to be too many. */
   producer_packs_max: 100_000,

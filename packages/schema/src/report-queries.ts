@@ -35,7 +35,10 @@ const report = {
     ),
   ),
   include_imported: z.optional(flag),
+  /** Groups of one page. Default and at most 10,000. */
   limit: z.optional(count(LIMITS.report_groups_max)),
+  /** `next_cursor` of the page before. */
+  cursor: page.cursor,
 };
 
 /** `GET /reports/lag`. */
@@ -48,7 +51,11 @@ export const lagQuerySchema = z.strictObject({
 });
 
 /** `GET /reports/duplicates`. */
-export const duplicatesQuerySchema = z.strictObject(report);
+export const duplicatesQuerySchema = z.strictObject({
+  ...report,
+  /** Repeated events of one page. Default ten. */
+  worst: z.optional(count(LIMITS.report_worst_events_max)),
+});
 
 /** `GET /rejects`: rejected receipts and conflicts, newest day first. */
 export const rejectsQuerySchema = z.strictObject({
@@ -68,6 +75,7 @@ export const failuresQuerySchema = z.strictObject({
   /** Where the time before the range starts, against which a failure is new. Default: as long before as the range is. */
   baseline_from: z.optional(time),
   limit: report.limit,
+  cursor: page.cursor,
 });
 
 /** `GET /reports/gaps`. */
@@ -91,7 +99,9 @@ export const gapsQuerySchema = z.strictObject({
   /** What tells series apart. Default: source and event type. */
   by: seriesDimensions,
   include_imported: report.include_imported,
+  /** Gaps of one page. Default and at most 10,000. */
   limit: z.optional(count(LIMITS.report_gaps_max)),
+  cursor: page.cursor,
 });
 
 /** `GET /reports/completeness`. */
@@ -105,5 +115,7 @@ export const completenessQuerySchema = z.strictObject({
   include_imported: report.include_imported,
   /** How long after its end a day counts as finally known, in milliseconds. Default: seven days. */
   closed_after_ms: z.optional(count(999_999_999)),
+  /** Days of one page. Default and at most 10,000. */
   limit: report.limit,
+  cursor: page.cursor,
 });

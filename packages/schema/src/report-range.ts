@@ -16,3 +16,6 @@ export const groupSchema = z.object({
   day: z.optional(z.string()),
   hour: z.optional(z.string()),
 });
+
+/** Where the next page of a report goes on, with all else as it is here; null after the last one. */
+export const nextCursorSchema = z.nullable(z.string());

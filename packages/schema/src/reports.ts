@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 
 import { EVENT_FLAGS } from './event.ts';
 import { OUTCOMES, STATUSES } from './outcome.ts';
-import { groupSchema as group, rangeSchema as range } from './report-range.ts';
+import { groupSchema as group, nextCursorSchema as nextCursor, rangeSchema as range } from './report-range.ts';
 
 const flags = z.array(z.enum(EVENT_FLAGS));
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
@@ -191,7 +191,7 @@ export const lagDetailsSchema = z.object({
 /** What only the receipts themselves tell of lag. */
 export type LagDetails = z.infer<typeof lagDetailsSchema>;
 
-/** Where is data delayed? Groups ranked by their share of the total delay. */
+/** Where is data delayed? Groups ranked by their share of the total delay, one page of them; all else is of the whole range. */
 export const lagReportSchema = z.object({
   range,
   late_over_ms: z.number(),
@@ -207,7 +207,10 @@ export const lagReportSchema = z.object({
       findings: z.array(findingSchema),
     }),
   ),
+  /** Groups that there are; more than `groups` where those are a page. */
+  groups_total: z.int(),
   worst: z.array(eventViewSchema),
+  next_cursor: nextCursor,
   /** True when a bound was met and the figures do not cover the whole range; `notes` says which. */
   partial: z.boolean(),
   notes: z.array(z.string()),
@@ -234,11 +237,16 @@ export const duplicatesFiguresSchema = z.object({
 /** Figures of repeated receipts. */
 export type DuplicatesFigures = z.infer<typeof duplicatesFiguresSchema>;
 
-/** What came more than once? Groups ranked by the number of repeats. */
+/**
+ * What came more than once? Groups ranked by the number of repeats, and the events with most of them: one page of both;
+ * all else is of the whole range.
+ */
 export const duplicatesReportSchema = z.object({
   range,
   total: z.nullable(duplicatesFiguresSchema),
   groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
+  /** Groups that there are; more than `groups` where those are a page. */
+  groups_total: z.int(),
   /** Hours of receipt in which repeats were far more frequent than is usual of the series; from the first to the last repeat. */
   storms: z.array(
     z.object({
@@ -252,8 +260,12 @@ export const duplicatesReportSchema = z.object({
       usual_share: z.number(),
     }),
   ),
-  /** The events with most repeats; `event` is null where its retention has ended. */
+  /** The events with most repeats, then by id; `event` is null where its retention has ended. */
   worst: z.array(z.object({ event_id: z.string(), repeats: z.int(), event: z.nullable(eventViewSchema) })),
+  /** Events that were repeated; more than `worst` where those are a page. */
+  worst_total: z.int(),
+  /** Where the next groups and events go on; null after the last of both. */
+  next_cursor: nextCursor,
   partial: z.boolean(),
   notes: z.array(z.string()),
 });

@@ -56,7 +56,7 @@ export type { CallOptions, InvestigatorOptions, Time } from './ask.ts';
 export type { RawCallOptions } from './raw-events.ts';
 export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './replay-handle.ts';
 export type { ReplayPlan } from './replay-plan.ts';
-export type { LagSelection, ReportQuestions } from './report-questions.ts';
+export type { DuplicatesSelection, LagSelection, ReportQuestions } from './report-questions.ts';
 export type * from './selections.ts';
 export type { SimulatedWindow, Simulation } from './simulate.ts';
 export type { WhatIf } from './what-if.ts';

@@ -1,4 +1,4 @@
-import { KitError, type ReplayAnswer, type ReplayView } from '@pik/schema';
+import { counted, KitError, type ReplayAnswer, type ReplayView } from '@pik/schema';
 
 import { type Asking, ask, type CallOptions } from './ask.ts';
 
@@ -67,7 +67,7 @@ export function driveReplay(
         if (view.windows.done >= view.windows.touched) return view;
         if (performance.now() > endMs) {
           const { touched, done } = view.windows;
-          throw new KitError('NOT_PROCESSED', `${done} of ${touched} windows were computed again so far`);
+          throw new KitError('NOT_PROCESSED', `computed again so far: ${done} of ${counted(touched, 'window')}`);
         }
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }

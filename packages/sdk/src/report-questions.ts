@@ -11,10 +11,14 @@ import type {
 import { type Asking, ask, type CallOptions, type Query, wire } from './ask.ts';
 import type { CompletenessSelection, FailuresSelection, GapsSelection, ReportSelection } from './selections.ts';
 
-/** What an investigator is asked about many events at once. */
+/**
+ * What an investigator is asked about many events at once. An answer is one page of the report's list (groups, gaps, days, and
+ * of duplicates the repeated events too) and has all else whole; its `next_cursor` leads to the next one. A report throws
+ * `CURSOR_INVALID` for a cursor of another selection, and where its list is not what it was on the page before.
+ */
 export interface ReportQuestions {
   lag(selection?: LagSelection, options?: CallOptions): Promise<LagReport>;
-  duplicates(selection?: ReportSelection, options?: CallOptions): Promise<DuplicatesReport>;
+  duplicates(selection?: DuplicatesSelection, options?: CallOptions): Promise<DuplicatesReport>;
   /** What fails, of which series, ranked by the surest rate; the range is of receive times. */
   failures(selection?: FailuresSelection, options?: CallOptions): Promise<FailuresReport>;
   /** Which windows of a calendar are missing, each with its cause. */
@@ -33,6 +37,12 @@ export type LagSelection = ReportSelection & {
   /** Arrivals strictly later than this count as late, in milliseconds. Default two hours. */
   readonly late_over_ms?: number | undefined;
   /** Events named as the worst. Default ten, at most 5,000. */
+  readonly worst?: number | undefined;
+};
+
+/** A duplicates report's selection. */
+export type DuplicatesSelection = ReportSelection & {
+  /** Repeated events of one page. Default ten, at most 5,000. */
   readonly worst?: number | undefined;
 };
 

@@ -67,6 +67,10 @@ export interface ReportSelection {
   /** Default: source and event type. */
   readonly by?: readonly ('source' | 'event_type' | 'day' | 'hour')[] | undefined;
   readonly include_imported?: boolean | undefined;
+  /** Groups of one page, or what else the report lists. Default and at most 10,000. */
+  readonly limit?: number | undefined;
+  /** `next_cursor` of the page before: the same answer with what comes next, as of the same time. */
+  readonly cursor?: string | undefined;
 }
 
 /** Which failures; the range is of receive times. */
@@ -90,8 +94,6 @@ export interface GapsSelection extends Omit<ReportSelection, 'by'> {
   readonly time_zone?: string | undefined;
   /** How often the series comes, in milliseconds, at most the grain. Without it that is learned. */
   readonly cadence_ms?: number | undefined;
-  /** Gaps of the answer. Default and at most 10,000. */
-  readonly limit?: number | undefined;
 }
 
 /** Which event days; those that lie whole in the range. */

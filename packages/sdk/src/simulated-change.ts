@@ -4,6 +4,7 @@ import {
   type ChangeExplanation,
   type ChangeSide,
   type ChangeSides,
+  counted,
   createAttribution,
   type Difference,
   explainedChange,
@@ -111,7 +112,7 @@ function notesOf({ range, cut }: Tried, windows: readonly GatheredWindow[]): Fin
   if (windows.some(({ start_ms, end_ms }) => start_ms < range.startMs || end_ms > range.endMs))
     notes.push({ code: 'WINDOW_CUT', text: 'The selected range cuts the window, so that it may lack inputs.' });
   if (cut > 0) {
-    const text = `Of ${cut} events there may be more receipts than are kept one by one.`;
+    const text = `Of ${counted(cut, 'event')} there may be more receipts than are kept one by one.`;
     notes.push({ code: 'DELIVERIES_CUT', text });
   }
   return notes;

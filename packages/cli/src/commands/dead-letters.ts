@@ -1,5 +1,6 @@
-import { counted, shortTime, tableText } from '@pik/render';
+import { shortTime, tableText } from '@pik/render';
 import type { DeadLetter } from '@pik/schema';
+import { counted } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 
 /** What to do with dead letters. */

@@ -1,5 +1,5 @@
 import { tableText } from '@pik/render';
-import { durationText, type EventView } from '@pik/schema';
+import { counted, durationText, type EventView } from '@pik/schema';
 import { type GlobalOptions, investigator } from '../session.ts';
 
 /** Which events of an entity. */
@@ -35,6 +35,6 @@ export async function events(options: EventsOptions): Promise<void> {
     e.event_id,
   ]);
   process.stdout.write(
-    `${tableText(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${found.length} events\n`,
+    `${tableText(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${counted(found.length, 'event')}\n`,
   );
 }

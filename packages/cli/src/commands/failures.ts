@@ -3,13 +3,13 @@ import { failuresView, printable, tableText } from '@pik/render';
 import { KitError, type ReingestAnswer } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { show } from '../show.ts';
-import { type ReportOptions, selection } from './report-options.ts';
+import { type ReportOptions, selection, shownRows } from './report-options.ts';
 
 /** What fails, ranked by the surest rate. */
 export async function failures(options: ReportOptions & { baselineFrom?: string }): Promise<void> {
   const { basis, include_imported, ...rest } = selection(options);
   const report = await investigator(options).failures({ ...rest, baseline_from: options.baselineFrom });
-  await show(options, report, failuresView);
+  await show(shownRows(options), report, failuresView);
 }
 
 /** Sends rejected receipts again; true when none of them was rejected again. */

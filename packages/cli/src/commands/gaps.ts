@@ -2,7 +2,7 @@ import { completenessView, gapsView } from '@pik/render';
 import type { GapsSelection } from '@pik/sdk/investigator';
 import { investigator } from '../session.ts';
 import { show } from '../show.ts';
-import { type ReportOptions, selection } from './report-options.ts';
+import { numberOf, type ReportOptions, selection, shownRows } from './report-options.ts';
 
 /** Which windows, by which calendar. */
 export interface GapsOptions extends ReportOptions {
@@ -23,9 +23,9 @@ export async function gaps(options: GapsOptions): Promise<boolean> {
     key: options.key,
     grain: options.grain,
     time_zone: options.timeZone,
-    cadence_ms: options.cadenceMs === undefined ? undefined : Number(options.cadenceMs),
+    cadence_ms: numberOf(options.cadenceMs),
   });
-  await show(options, report, gapsView);
+  await show(shownRows(options), report, gapsView);
   return report.gaps.every(({ state }) => state === 'PENDING');
 }
 
@@ -38,5 +38,5 @@ function seriesSelection(options: ReportOptions) {
 export async function completeness(options: ReportOptions): Promise<void> {
   const { basis, ...rest } = seriesSelection(options);
   const report = await investigator(options).completeness(rest);
-  await show(options, report, completenessView);
+  await show(shownRows(options), report, completenessView);
 }

@@ -1,5 +1,6 @@
-import { counted, printable, shortTime, tableText, valueText } from '@pik/render';
+import { printable, shortTime, tableText, valueText } from '@pik/render';
 import type { AggregateVersion } from '@pik/schema';
+import { counted } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 
 /** Whose value. */

@@ -1,6 +1,7 @@
 import { createContext, rebuildIndex, restoreHistory } from '@pik/handlers';
 import { openLocalRebuild } from '@pik/handlers/local';
-import { counted, grouped, tableText } from '@pik/render';
+import { tableText } from '@pik/render';
+import { counted } from '@pik/schema';
 import { print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 
@@ -26,14 +27,15 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
     const options = json === undefined ? { url: '' } : { url: '', json };
     print(options, { ...summary, restored, history_lost: work.historyLost, old_index: aside }, () => {
       const lines = [
-        `The index was made again: ${grouped(summary.receipts)} receipts of ${grouped(summary.packs)} packs.`,
+        `The index was made again: ${counted(summary.receipts, 'receipt')} of ${counted(summary.packs, 'pack')}.`,
       ];
       if (aside !== null) lines.push(`The old index is kept in ${aside}.`);
-      if (summary.unrecorded > 0) lines.push(`Of ${summary.unrecorded} packs nothing says what was answered.`);
+      if (summary.unrecorded > 0)
+        lines.push(`Of ${counted(summary.unrecorded, 'pack')} nothing says what was answered.`);
       if (differing.length === 0) lines.push('Every verdict that was recorded came out the same.');
       else
         lines.push(
-          `${differing.length} verdicts differ from what was answered:`,
+          `${counted(differing.length, 'verdict differs', 'verdicts differ')} from what was answered:`,
           tableText(
             ['pack', 'line', 'answered', 'now'],
             differing.slice(0, NAMED_MAX).map((d) => [d.pack_id, d.line, d.answered, d.now]),
@@ -41,7 +43,7 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
         );
       if (restored.versions + restored.replays > 0)
         lines.push(
-          `${counted(restored.versions, 'version')} and ${counted(restored.replays, 'replay')} stand as their files say.`,
+          `Made again from their files: ${counted(restored.versions, 'version')} and ${counted(restored.replays, 'replay')}.`,
         );
       if (work.historyLost)
         lines.push(

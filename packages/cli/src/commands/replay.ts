@@ -1,5 +1,5 @@
-import { counted, grouped, printable, shortTime, tableText, valueText } from '@pik/render';
-import { durationText, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
+import { grouped, printable, shortTime, tableText, valueText } from '@pik/render';
+import { counted, durationText, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
 import type { Investigator, ListedReplay, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';

@@ -12,6 +12,8 @@ export interface ReportOptions extends ShowOptions {
   readonly basis?: 'event' | 'received';
   readonly by?: string;
   readonly includeImported?: boolean;
+  readonly limit?: string;
+  readonly cursor?: string;
 }
 
 /** The selection that the options name. */
@@ -25,5 +27,17 @@ export function selection(options: ReportOptions): ReportSelection {
     basis: options.basis,
     by: options.by?.split(',') as ReportSelection['by'],
     include_imported: options.includeImported,
+    limit: numberOf(options.limit),
+    cursor: options.cursor,
   };
+}
+
+/** The number that an option names; the server says what is wrong with one that is none. */
+export function numberOf(option: string | undefined): number | undefined {
+  return option === undefined ? undefined : Number(option);
+}
+
+/** As many rows are shown as were asked for. */
+export function shownRows(options: ReportOptions): ReportOptions {
+  return { ...options, rowsMax: numberOf(options.limit) };
 }

@@ -3,19 +3,18 @@ import type { ReportSelection } from '@pik/sdk/investigator';
 
 import { investigator } from '../session.ts';
 import { draws, show } from '../show.ts';
-import { type ReportOptions, selection } from './report-options.ts';
+import { numberOf, type ReportOptions, selection, shownRows } from './report-options.ts';
 
 /** Where is data delayed? A picture is a heat map by source and time, unless other groups are asked for. */
 export async function lag(options: ReportOptions & { lateOverMs?: string; worst?: string }): Promise<void> {
-  const late_over_ms = options.lateOverMs === undefined ? undefined : Number(options.lateOverMs);
   const asked = selection(options);
   const report = await investigator(options).lag({
     ...asked,
     ...(draws(options) && asked.by === undefined ? { by: ['source', grainOf(options)] } : {}),
-    late_over_ms,
-    worst: options.worst === undefined ? undefined : Number(options.worst),
+    late_over_ms: numberOf(options.lateOverMs),
+    worst: numberOf(options.worst),
   });
-  await show(options, report, lagView);
+  await show(shownRows(options), report, lagView);
 }
 
 /** Hours of up to so many days are told apart in a picture. */
@@ -27,7 +26,7 @@ function grainOf({ from, to }: ReportOptions): NonNullable<ReportSelection['by']
 }
 
 /** What came more than once? */
-export async function duplicates(options: ReportOptions): Promise<void> {
-  const report = await investigator(options).duplicates(selection(options));
-  await show(options, report, duplicatesView);
+export async function duplicates(options: ReportOptions & { worst?: string }): Promise<void> {
+  const report = await investigator(options).duplicates({ ...selection(options), worst: numberOf(options.worst) });
+  await show(shownRows(options), report, duplicatesView);
 }

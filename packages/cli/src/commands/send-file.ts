@@ -1,5 +1,5 @@
-import { grouped, printable, tableText } from '@pik/render';
-import { type IngestResult, KitError } from '@pik/schema';
+import { printable, tableText } from '@pik/render';
+import { counted, type IngestResult, KitError } from '@pik/schema';
 import { createRecordSender } from '@pik/sdk';
 import { openLines } from '../read-lines.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
@@ -103,7 +103,7 @@ function tally(totals: Totals, results: readonly IngestResult[], firstLine: numb
 function summary({ counts, rejected }: Totals, tookMs: number): string {
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   const lines = [
-    `${grouped(total)} records in ${(tookMs / 1000).toFixed(1)} s`,
+    `${counted(total, 'record')} in ${(tookMs / 1000).toFixed(1)} s`,
     tableText(['outcome', 'records'], Object.entries(counts)),
   ];
   if (rejected.length > 0)

@@ -1,5 +1,6 @@
-import { counted, grouped, printable, tableText } from '@pik/render';
+import { grouped, printable, tableText } from '@pik/render';
 import type { VerifyPage } from '@pik/schema';
+import { counted } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 
@@ -36,12 +37,12 @@ function verificationText(
   withDigest: boolean,
 ): string {
   const settled = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
-  const lines = [`${grouped(packs)} packs with ${grouped(receipts)} receipts: ${settled.join(', ') || 'nothing'}`];
+  const lines = [`${counted(packs, 'pack')} with ${counted(receipts, 'receipt')}: ${settled.join(', ') || 'nothing'}`];
   if (versions > 0) lines.push(`${counted(versions, 'version')} of values, held against manifests and files`);
   if (faults.length === 0) lines.push('Log and index agree.');
   else
     lines.push(
-      `${faults.length} faults:`,
+      `${counted(faults.length, 'fault')}:`,
       tableText(
         ['code', 'what', 'where'],
         faults.map((f) => [f.code, f.text, printable(placeOf(f))]),

@@ -1,4 +1,4 @@
-import { createColumn } from './column.ts';
+import { createRuns, type Runs } from './runs.ts';
 
 /** What is told of an arrival: when it was received, when it happened. */
 export interface Arrival {
@@ -13,12 +13,16 @@ export interface ArrivalPlace {
 }
 
 /**
- * First arrivals in the order of the walk. Those that follow each other with one receive time, series and group, as a
- * request leaves them, are one run: an arrival then takes the eight bytes of its event time.
+ * First arrivals in the order of the walk, counted in that of their receipt. Only so many are held as fit: those that were
+ * received first, and the later ones in further walks.
  */
 export interface Arrivals {
   add(arrival: Arrival, place: ArrivalPlace): void;
-  /** How many of each group an earlier request had passed, by the number of the group. */
+  /** Whether this walk is for anything of what was received from the first to the last of these times. */
+  wants(firstMs: number, lastMs: number): boolean;
+  /** To be called after each walk over all arrivals; true where another one is needed. */
+  next(): boolean;
+  /** How many of each group an earlier request had passed, by the number of the group. Known after the last walk. */
   outOfOrder(): ReadonlyMap<number, OutOfOrder>;
 }
 
@@ -28,106 +32,88 @@ export interface OutOfOrder {
   over_all: number;
 }
 
-interface Run extends ArrivalPlace {
-  readonly received: number;
-  /** Earliest and latest event. */
-  min: number;
-  max: number;
-  /** The place after its last arrival. */
-  end: number;
+/**
+ * Numbers that are held at a time, at most 67 MB: one for each arrival and six for each run of them. A million arrivals take
+ * one walk, however they came.
+ */
+const HELD_MAX = 7_200_000;
+
+/** What the requests so far have brought: the latest event of each series, and of all. */
+interface Reached {
+  readonly bySeries: Map<number, number>;
+  overAll: number;
 }
 
-/** No arrivals yet. */
-export function createArrivals(): Arrivals {
-  const events = createColumn();
-  const columns = {
-    received: createColumn(),
-    series: createColumn(),
-    group: createColumn(),
-    min: createColumn(),
-    max: createColumn(),
-    end: createColumn(),
-  };
-  let run: Run | null = null;
-  let count = 0;
-  const closeRun = () => {
-    if (run === null) return;
-    for (const [name, column] of Object.entries(columns)) column.push(run[name as keyof Run]);
-    run = null;
-  };
-  return {
-    add({ received_ms, event_ms }, { series, group }) {
-      if (run === null || run.received !== received_ms || run.series !== series || run.group !== group) {
-        closeRun();
-        run = { received: received_ms, series, group, min: event_ms, max: event_ms, end: count };
-      }
-      events.push(event_ms);
-      count += 1;
-      run.end = count;
-      if (event_ms < run.min) run.min = event_ms;
-      if (event_ms > run.max) run.max = event_ms;
-    },
-    outOfOrder() {
-      closeRun();
-      const values = Object.entries(columns).map(([name, column]) => [name, column.values()]);
-      return counted(events.values(), Object.fromEntries(values) as Runs);
-    },
-  };
-}
-
-type Runs = Readonly<Record<keyof Run, Float64Array>>;
-
-function counted(events: Float64Array, runs: Runs): Map<number, OutOfOrder> {
+/** No arrivals yet. What was received in one millisecond is held together, however much it is. */
+export function createArrivals(heldMax = HELD_MAX): Arrivals {
   const counts = new Map<number, OutOfOrder>();
-  const [inSeries, overAll] = [latestBefore(runs, runs.series), latestBefore(runs, null)];
-  for (let run = 0; run < runs.end.length; run++) {
-    const group = runs.group[run] as number;
-    let count = counts.get(group);
-    if (count === undefined) {
-      count = { series: 0, over_all: 0 };
-      counts.set(group, count);
-    }
-    count.series += countBelow(events, runs, { run, limit: inSeries[run] as number });
-    count.over_all += countBelow(events, runs, { run, limit: overAll[run] as number });
-  }
-  return counts;
-}
-
-/** For each run the latest event that an earlier request had brought. Receipts of one receive time are one request. */
-function latestBefore({ received, max }: Runs, series: Float64Array | null): Float64Array {
-  const requests = new Map<number, Map<number, number>>();
-  const ofSeries = (run: number): Map<number, number> => {
-    const no = series === null ? 0 : (series[run] as number);
-    let latest = requests.get(no);
-    if (latest === undefined) {
-      latest = new Map();
-      requests.set(no, latest);
-    }
-    return latest;
+  const reached: Reached = { bySeries: new Map(), overAll: Number.NEGATIVE_INFINITY };
+  const runs = createRuns();
+  // Half-open: what is received before it was counted, what is received after it is left for another walk.
+  let [fromMs, toMs] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let allowed = heldMax;
+  return {
+    add(arrival, place) {
+      if (arrival.received_ms < fromMs || arrival.received_ms >= toMs) return;
+      runs.add(arrival, place);
+      while (runs.held > allowed) {
+        const droppedFromMs = runs.dropLatest();
+        // Where nothing can be dropped, it is tried again only when there is twice as much.
+        if (droppedFromMs === null) allowed = runs.held * 2;
+        else toMs = droppedFromMs;
+      }
+    },
+    wants: (firstMs, lastMs) => lastMs >= fromMs && firstMs < toMs,
+    next() {
+      countRuns(runs.columns(), reached, counts);
+      runs.clear();
+      [fromMs, toMs] = [toMs, Number.POSITIVE_INFINITY];
+      allowed = heldMax;
+      return fromMs < Number.POSITIVE_INFINITY;
+    },
+    outOfOrder: () => counts,
   };
-  for (let run = 0; run < received.length; run++) {
-    const latest = ofSeries(run);
-    const [at, own] = [received[run] as number, max[run] as number];
-    const known = latest.get(at);
-    if (known === undefined || own > known) latest.set(at, own);
-  }
-  for (const latest of requests.values()) {
-    let before = Number.NEGATIVE_INFINITY;
-    for (const at of Float64Array.from(latest.keys()).sort()) {
-      const own = latest.get(at) as number;
-      // From here on the map says what had come before each request.
-      latest.set(at, before);
-      before = Math.max(before, own);
-    }
-  }
-  return received.map((at, run) => ofSeries(run).get(at) as number);
 }
 
-function countBelow(
-  events: Float64Array,
-  { min, max, end }: Runs,
-  { run, limit }: { run: number; limit: number },
-): number {
+/** Counts the runs in the order of their receipt. Those of one receive time are one request, and none of it passes another. */
+function countRuns(runs: Runs, reached: Reached, counts: Map<number, OutOfOrder>): void {
+  const { received, series, group, max } = runs;
+  const order = orderOf(received);
+  for (let start = 0; start < order.length; ) {
+    const at = received[order[start] as number];
+    let end = start;
+    for (; end < order.length && received[order[end] as number] === at; end++) {
+      const run = order[end] as number;
+      const count = countOf(counts, group[run] as number);
+      const passed = reached.bySeries.get(series[run] as number) ?? Number.NEGATIVE_INFINITY;
+      count.series += countBelow(runs, run, passed);
+      count.over_all += countBelow(runs, run, reached.overAll);
+    }
+    for (; start < end; start++) {
+      const run = order[start] as number;
+      const [no, latest] = [series[run] as number, max[run] as number];
+      reached.bySeries.set(no, Math.max(reached.bySeries.get(no) ?? latest, latest));
+      reached.overAll = Math.max(reached.overAll, latest);
+    }
+  }
+}
+
+function orderOf(received: Float64Array): Uint32Array {
+  const order = Uint32Array.from(received, (_, run) => run);
+  // Most backends have them nearly in order, and sorting costs more than all else here.
+  if (received.every((at, run) => run === 0 || (received[run - 1] as number) <= at)) return order;
+  return order.sort((a, b) => (received[a] as number) - (received[b] as number));
+}
+
+function countOf(counts: Map<number, OutOfOrder>, group: number): OutOfOrder {
+  const known = counts.get(group);
+  if (known !== undefined) return known;
+  const made = { series: 0, over_all: 0 };
+  counts.set(group, made);
+  return made;
+}
+
+function countBelow({ events, min, max, end }: Runs, run: number, limit: number): number {
   const [from, to] = [run === 0 ? 0 : (end[run - 1] as number), end[run] as number];
   // Mostly a request passed all of another, or none of it.
   if ((min[run] as number) >= limit) return 0;

@@ -1,4 +1,4 @@
-import { dayFromNumber, durationText, type Finding, MS_PER_HOUR } from '@pik/schema';
+import { counted, dayFromNumber, durationText, type Finding, MS_PER_HOUR } from '@pik/schema';
 
 import { type Histogram, quantile } from './histogram.ts';
 import { rankOf } from './statistics.ts';
@@ -63,7 +63,7 @@ function zoneText(off: readonly OffDay[], days: number): string {
   for (const one of off) if (steps.at(-1)?.hours !== one.hours) steps.push(one);
   const named = steps.slice(0, 4).map(({ day, hours }) => `${signed(hours ?? 0)} from ${dayFromNumber(day)} on`);
   const stepped = steps.length > 1 ? ' It steps by whole hours, as zones do when clocks change.' : '';
-  return `On ${off.length} of ${days} days the lowest lag lies at whole hours (${named.join(', ')}${steps.length > 4 ? ', …' : ''}): its times are those of another zone than they say.${stepped}`;
+  return `On ${off.length} of ${counted(days, 'day')} the lowest lag lies at whole hours (${named.join(', ')}${steps.length > 4 ? ', …' : ''}): its times are those of another zone than they say.${stepped}`;
 }
 
 const signed = (hours: number) => `${hours < 0 ? '−' : '+'}${Math.abs(hours)} h`;

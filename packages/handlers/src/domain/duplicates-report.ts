@@ -1,102 +1,127 @@
 import type { DuplicatesFigures } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
+import { createEntityCounts, type EntityCounts } from './entity-counts.ts';
 import { compareNames, createGroups, type Groups } from './groups.ts';
 import { addTo, createHistogram, type Histogram, quantile } from './histogram.ts';
-import { createNumberIndex, createPlaceSet, type NumberIndex, type PlaceSet } from './number-index.ts';
+import { createRepeatCounts, type RepeatCounts, type RepeatOptions } from './repeat-counts.ts';
 import { coverageOf, groupOf, isInScope, type ReportScope } from './report-scope.ts';
-import { entityAt, idAt, type ScannedEntry, scanEntries } from './slice-codec.ts';
+import { hash52At, type ScannedEntry, scanEntries } from './slice-codec.ts';
 import { addToHour, createReceiptHours, hoursOf, type ReceiptHours, stormsOf } from './storms.ts';
 
 interface DuplicatesTally {
+  /** Its number among the tallies. */
+  readonly no: number;
   events: number;
   duplicates: number;
   conflicts: number;
-  /** Places of entities in the report's index. */
-  readonly entities: PlaceSet;
   readonly delay: Histogram;
 }
 
-/** A duplicates report in the making. */
+/** A duplicates report in the making: one walk over all receipts, and more of them while `nextWalk` says so. */
 export interface DuplicatesTallies {
   readonly scope: ReportScope;
   readonly total: DuplicatesTally;
   readonly groups: Groups<DuplicatesTally>;
-  /** Repeats per event; only of events that have any. */
-  readonly repeats: Map<string, number>;
   readonly hours: ReceiptHours;
+  readonly repeats: RepeatCounts;
   /** By the first 52 bits of the hash that all ids of an entity start with: of a million two share them once in 10,000 times. */
-  readonly entities: NumberIndex;
+  readonly entities: EntityCounts;
+  /** What is still counted in this walk. */
+  walk: { receipts: boolean; repeats: boolean; entities: boolean };
 }
 
-const WORST_EVENTS = 10;
-
-const createTally = (): DuplicatesTally => ({
-  events: 0,
-  duplicates: 0,
-  conflicts: 0,
-  entities: createPlaceSet(),
-  delay: createHistogram(),
-});
+/** How much of it is told and held. */
+export interface DuplicatesOptions extends RepeatOptions {
+  readonly groupsMax: number;
+  /** Pairs of entity and group that are held at a time. Default two million: 50 MB. */
+  readonly heldPairsMax?: number;
+}
 
 /** An empty duplicates report. */
-export function createDuplicatesTallies(scope: ReportScope, groupsMax: number): DuplicatesTallies {
+export function createDuplicatesTallies(scope: ReportScope, options: DuplicatesOptions): DuplicatesTallies {
+  let made = 0;
+  const create = (): DuplicatesTally => ({
+    no: made++,
+    events: 0,
+    duplicates: 0,
+    conflicts: 0,
+    delay: createHistogram(),
+  });
   return {
     scope,
-    total: createTally(),
-    groups: createGroups(createTally, groupsMax),
-    repeats: new Map(),
+    total: create(),
+    groups: createGroups(create, options.groupsMax),
     hours: createReceiptHours(),
-    entities: createNumberIndex(),
+    repeats: createRepeatCounts(options),
+    entities: createEntityCounts(options.heldPairsMax),
+    walk: { receipts: true, repeats: true, entities: true },
   };
+}
+
+/** Ends a walk over all receipts. True where another is needed, since more events or entities were met than are held. */
+export function nextWalk(tallies: DuplicatesTallies): boolean {
+  const { walk, repeats, entities } = tallies;
+  tallies.walk = {
+    receipts: false,
+    repeats: walk.repeats && repeats.next(),
+    entities: walk.entities && entities.next(),
+  };
+  return tallies.walk.repeats || tallies.walk.entities;
 }
 
 /** Adds the receipts of a slice that lie in the scope. */
 export function addReceipts(tallies: DuplicatesTallies, slice: SliceRow): void {
-  const { scope, total, groups } = tallies;
+  const { scope, total, groups, walk, repeats, entities } = tallies;
   const coverage = coverageOf(slice, scope);
   if (coverage === 'none') return;
+  if (!walk.receipts && !walk.entities && slice.duplicates + slice.conflicts === 0) return;
   const whole = coverage === 'all' ? groups.of(groupOf(slice, scope)) : null;
   const hours = hoursOf(tallies.hours, slice);
   scanEntries(slice.entries, (entry) => {
     if (coverage !== 'all' && !isInScope(entry, scope)) return;
     const group = coverage === 'all' ? whole : groups.of(groupOf(slice, scope, entry));
-    const entity = tallies.entities.placeOf(entityAt(slice.entries, entry.idAt));
-    addReceipt(total, entry, entity);
-    if (group !== null) addReceipt(group, entry, entity);
     const isRepeat = entry.outcome !== 'ACCEPTED';
-    addToHour(tallies.hours, hours, { receivedMs: entry.received_ms, isRepeat });
-    if (!isRepeat) return;
-    const eventId = idAt(slice.entries, entry.idAt);
-    tallies.repeats.set(eventId, (tallies.repeats.get(eventId) ?? 0) + 1);
+    if (walk.receipts) {
+      addReceipt(total, entry);
+      if (group !== null) addReceipt(group, entry);
+      addToHour(tallies.hours, hours, { receivedMs: entry.received_ms, isRepeat });
+    }
+    if (walk.entities) {
+      const entity = hash52At(slice.entries, entry.idAt);
+      entities.add(entity, total.no);
+      if (group !== null) entities.add(entity, group.no);
+    }
+    if (walk.repeats && isRepeat) repeats.add(slice.entries, entry.idAt);
   });
 }
 
-function addReceipt(tally: DuplicatesTally, entry: ScannedEntry, entity: number): void {
+function addReceipt(tally: DuplicatesTally, entry: ScannedEntry): void {
   if (entry.outcome === 'ACCEPTED') tally.events += 1;
   else if (entry.outcome === 'DUPLICATE') tally.duplicates += 1;
   else tally.conflicts += 1;
-  tally.entities.add(entity);
   if (entry.first_received_ms !== null) addTo(tally.delay, entry.received_ms - entry.first_received_ms);
 }
 
 /** The figures of all, null without any receipt, those of each group, most repeats first, storms, and the worst events. */
-export function duplicatesFigures({ total, groups, repeats, hours }: DuplicatesTallies) {
-  const ranked = groups.entries().map(([group, tally]) => ({ group, figures: figuresOf(tally) }));
+export function duplicatesFigures({ total, groups, repeats, hours, entities }: DuplicatesTallies) {
+  const ranked = groups.entries().map(([group, tally]) => ({ group, figures: figuresOf(tally, entities) }));
   const repeatsOf = ({ figures }: (typeof ranked)[number]) => figures.duplicates + figures.conflicts;
   ranked.sort((a, b) => repeatsOf(b) - repeatsOf(a) || compareNames(a.group, b.group));
-  const worst = [...repeats].map(([event_id, n]) => ({ event_id, repeats: n }));
-  worst.sort((a, b) => b.repeats - a.repeats || (a.event_id < b.event_id ? -1 : 1));
-  const figures = figuresOf(total);
+  const figures = figuresOf(total, entities);
   return {
     total: figures.receipts === 0 ? null : figures,
     groups: ranked,
     storms: stormsOf(hours),
-    worst: worst.slice(0, WORST_EVENTS),
+    worst: repeats.top(),
+    worst_total: repeats.total,
   };
 }
 
-function figuresOf({ events, duplicates, conflicts, entities, delay }: DuplicatesTally): DuplicatesFigures {
+function figuresOf(
+  { no, events, duplicates, conflicts, delay }: DuplicatesTally,
+  entities: EntityCounts,
+): DuplicatesFigures {
   const receipts = events + duplicates + conflicts;
   const at = (q: number) => (delay.count === 0 ? null : quantile(delay, q));
   return {
@@ -104,7 +129,7 @@ function figuresOf({ events, duplicates, conflicts, entities, delay }: Duplicate
     events,
     duplicates,
     conflicts,
-    entities: entities.size,
+    entities: entities.of(no),
     repeat_share: receipts === 0 ? 0 : (duplicates + conflicts) / receipts,
     delay_p50_ms: at(0.5),
     delay_p95_ms: at(0.95),

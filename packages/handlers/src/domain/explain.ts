@@ -1,4 +1,5 @@
 import {
+  counted,
   durationText,
   type EventExplanation,
   type Finding,
@@ -98,15 +99,11 @@ function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: 
   const conflicts = deliveries.filter(({ outcome }) => outcome === 'CONFLICT').length;
   const repeats = deliveries.length - conflicts;
   const more = [
-    repeats > 0 ? plural(repeats, 'repeat') : '',
-    conflicts > 0 ? plural(conflicts, 'conflict') : '',
+    repeats > 0 ? counted(repeats, 'repeat') : '',
+    conflicts > 0 ? counted(conflicts, 'conflict') : '',
   ].filter(Boolean);
   const again = more.length === 0 ? 'It came once.' : `Then came ${more.join(' and ')}.`;
   return `${event_type} of ${entity_id} from ${source} was received ${when}${rank}. ${again}`;
-}
-
-function plural(n: number, word: string): string {
-  return `${n} ${word}${n === 1 ? '' : 's'}`;
 }
 
 function percent(share: number): string {

@@ -122,7 +122,12 @@ export function failureGroups(tallies: FailureTallies): FailureGroup[] {
     const known = isNamed(name, tallies.scope) ? receipts.get(JSON.stringify(name)) : tallies.total;
     return groupView(tallies, { name, tally, receipts: Math.max(known ?? 0, tally.count) });
   });
-  return rows.sort((a, b) => b.share_low - a.share_low || b.count - a.count || compareNames(a.group, b.group));
+  return rows.sort(
+    (a, b) =>
+      b.share_low - a.share_low ||
+      b.count - a.count ||
+      compareNames([a.group, a.fingerprint], [b.group, b.fingerprint]),
+  );
 }
 
 /** Whether it is known whose receipts failed. */

@@ -6,6 +6,7 @@ import { createGroups, type Groups } from './groups.ts';
 import { addTo, createHistogram, type Histogram, mergeInto, quantile } from './histogram.ts';
 import type { GroupName, ReportScope } from './report-scope.ts';
 import { idAt, type ScannedEntry } from './slice-codec.ts';
+import { createTopRanked, type TopRanked } from './top-ranked.ts';
 
 interface DetailTally {
   /** Its number among the groups. */
@@ -15,26 +16,13 @@ interface DetailTally {
   lowest: { lag: number; event_id: string; pack_id: string; line: number } | null;
 }
 
-/** An event with a large lag. */
-export interface WorstEvent {
-  readonly lag: number;
-  readonly event_id: string;
-}
-
-/** The events with the largest lag so far, and some more. */
-interface WorstEvents {
-  readonly found: WorstEvent[];
-  readonly max: number;
-  /** Below this lag an event is not among them; known once as many were found. */
-  floor: number;
-}
-
 /** What only the receipts themselves tell of lag, in the making. */
 export interface DetailTallies {
   /** What belongs to no group, since there are too many of them. */
   readonly rest: DetailTally;
   readonly groups: Groups<DetailTally>;
-  readonly worst: WorstEvents;
+  /** The events with the largest lag. */
+  readonly worst: TopRanked;
   readonly arrivals: Arrivals;
   readonly seriesNo: Map<string, number>;
 }
@@ -51,7 +39,7 @@ export function createDetailTallies(options: { groupsMax: number; worstMax: numb
   return {
     rest: create(),
     groups: createGroups(create, options.groupsMax),
-    worst: { found: [], max: options.worstMax, floor: Number.NEGATIVE_INFINITY },
+    worst: createTopRanked(options.worstMax),
     arrivals: createArrivals(),
     seriesNo: new Map(),
   };
@@ -84,27 +72,7 @@ export function addDetail(
     if (group.lowest === null || lag < group.lowest.lag || event_id < group.lowest.event_id)
       group.lowest = { lag, event_id, pack_id: slice.pack_id, line: entry.line };
   }
-  offerWorst(tallies.worst, lag, () => idAt(slice.entries, entry.idAt));
-}
-
-/** Sorted and cut now and then, so that each event costs one comparison. */
-function offerWorst(worst: WorstEvents, lag: number, eventId: () => string): void {
-  if (lag < worst.floor) return;
-  worst.found.push({ lag, event_id: eventId() });
-  if (worst.found.length >= 2 * worst.max + 100) cutWorst(worst);
-}
-
-function cutWorst(worst: WorstEvents): void {
-  const { found, max } = worst;
-  found.sort((a, b) => b.lag - a.lag || (a.event_id < b.event_id ? -1 : 1));
-  found.length = Math.min(found.length, max);
-  if (found.length === max) worst.floor = found.at(-1)?.lag ?? Number.POSITIVE_INFINITY;
-}
-
-/** The events with the largest lag, the largest first. */
-export function worstOf(tallies: Pick<DetailTallies, 'worst'>): readonly WorstEvent[] {
-  cutWorst(tallies.worst);
-  return tallies.worst.found;
+  tallies.worst.offer(lag, () => idAt(slice.entries, entry.idAt));
 }
 
 /** The details of all events and of each group. */

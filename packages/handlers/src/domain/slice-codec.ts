@@ -17,7 +17,8 @@ export interface SliceEntry {
 }
 
 const VERSION = 1;
-const ID_BYTES = 29;
+/** Bytes of an event id. */
+export const ID_BYTES = 29;
 const HASH_BYTES = 32;
 const OUTCOMES: readonly SliceEntry['outcome'][] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
 const HAS_SENT = 4;
@@ -103,7 +104,7 @@ export interface ScannedEntry {
   line: number;
   sent_ms: number | null;
   first_received_ms: number | null;
-  /** Where its id lies in the bytes, for `idAt` and `entityAt`. */
+  /** Where its id lies in the bytes, for `idAt` and `hash52At`. */
   idAt: number;
 }
 
@@ -143,8 +144,8 @@ export function idAt(bytes: Uint8Array, at: number): string {
   return encodeBase32Hex(bytes.subarray(at, at + ID_BYTES));
 }
 
-/** The first 52 of the 64 bits that all ids of an entity share, as a number: cheap to count by. */
-export function entityAt(bytes: Uint8Array, at: number): number {
+/** 52 bits as a number, which is cheap to count by. At the start of an id: of the 64 that all ids of an entity share. */
+export function hash52At(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let i = 0; i < 6; i++) value = value * 256 + (bytes[at + i] as number);
   return value * 16 + ((bytes[at + 6] as number) >> 4);

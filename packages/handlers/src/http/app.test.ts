@@ -324,6 +324,7 @@ describe('what reaches the pipeline', () => {
         by: ['source', 'event_type'],
         includeImported: false,
         groupsMax: 10_000,
+        cursor: null,
         lateOverMs: 7_200_000,
       },
     ]);

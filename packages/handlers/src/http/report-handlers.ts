@@ -24,7 +24,7 @@ export const reportLag: Handler<'lag', InvestigatePipeline> = async ({ pipeline 
 
 /** `GET /reports/duplicates`. */
 export const reportDuplicates: Handler<'duplicates', InvestigatePipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.duplicates(reportQuery(query)));
+  json(await pipeline.duplicates({ ...reportQuery(query), worstMax: query.worst }));
 
 function reportQuery(query: Partial<QueryOf<'duplicates'>>): ReportQuery {
   return {
@@ -36,6 +36,7 @@ function reportQuery(query: Partial<QueryOf<'duplicates'>>): ReportQuery {
     by: query.by ?? BY_DEFAULT,
     includeImported: query.include_imported ?? false,
     groupsMax: query.limit ?? LIMITS.report_groups_max,
+    cursor: query.cursor ?? null,
   };
 }
 
@@ -53,6 +54,7 @@ export const reportCompleteness: Handler<'completeness', InvestigatePipeline> = 
       by: query.by ?? [],
       includeImported: query.include_imported ?? false,
       groupsMax: query.limit ?? LIMITS.report_groups_max,
+      cursor: query.cursor ?? null,
       closedAfterMs: query.closed_after_ms ?? CLOSED_AFTER_MS_DEFAULT,
     }),
   );
@@ -97,6 +99,7 @@ function gapsQuery(query: QueryOf<'gaps'>): GapsQuery {
     timeZone: time_zone,
     cadenceMs: cadence_ms ?? null,
     gapsMax: query.limit ?? LIMITS.report_gaps_max,
+    cursor: query.cursor ?? null,
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  counted,
   type Difference,
   type Finding,
   flagBit,
@@ -82,7 +83,8 @@ async function addPacked(context: Context, { inputs, facts, notes }: Packed): Pr
     }
   }
   const gone = facts.filter(({ entity_id }) => entity_id === null).length;
-  if (gone > 0) notes.push({ code: 'EVENTS_GONE', text: `Of ${gone} inputs neither index nor log has the event.` });
+  if (gone > 0)
+    notes.push({ code: 'EVENTS_GONE', text: `Of ${counted(gone, 'input')} neither index nor log has the event.` });
   if (inputs.length > LIMITS.change_payloads_max) {
     const text = `Payload fields are those of the first ${LIMITS.change_payloads_max} of ${inputs.length} inputs.`;
     notes.push({ code: 'PAYLOADS_CUT', text });

@@ -9,12 +9,20 @@ import {
 import { rangeView, scopeOf } from '../domain/report-scope.ts';
 import type { CompletenessQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
+import { openReportPage } from './report-page.ts';
 import { createReadLimits, readSlices, scanSlices, sliceKey } from './report-slices.ts';
 
-/** When the events of each day arrived, and what that says of days that are still open. By slices wherever these tell it. */
+/**
+ * When the events of each day arrived, and what that says of days that are still open. By slices wherever these tell it.
+ * Pages are of the days, series by series.
+ *
+ * @throws KitError `CURSOR_INVALID`.
+ */
 export async function completeness(context: Context, query: CompletenessQuery): Promise<CompletenessReport> {
-  const scope = scopeOf({ ...query, by: [], basis: 'event' }, context.backend.clock.now());
-  const tallies = createCompletenessTallies(scope, { by: query.by, daysMax: query.groupsMax });
+  const { cursor, groupsMax, ...question } = query;
+  const page = openReportPage(context, cursor, { report: 'completeness', ...question });
+  const scope = scopeOf({ ...query, by: [], basis: 'event' }, page.nowMs);
+  const tallies = createCompletenessTallies(scope, { by: query.by, daysMax: LIMITS.report_groups_max });
   const limits = createReadLimits();
   const series = { source: query.source, event_type: query.event_type };
   const parted = new Map<string, number>();
@@ -26,12 +34,16 @@ export async function completeness(context: Context, query: CompletenessQuery): 
       if (parted.has(sliceKey(slice))) addScannedDay(tallies, slice);
     }
   }
-  if (tallies.full)
-    limits.notes.push(`only ${query.groupsMax} days of series were held; at most ${LIMITS.report_groups_max}`);
+  if (tallies.full) limits.notes.push(`only ${LIMITS.report_groups_max} days of series were held`);
+  const { curves, days } = completenessFigures(tallies, query.closedAfterMs);
+  const { items, next_cursor } = page.cut(days, { itemsMax: groupsMax, nameOf: ({ series: of, day }) => [of, day] });
   return {
     range: rangeView(scope),
     closed_after_ms: query.closedAfterMs,
-    ...completenessFigures(tallies, query.closedAfterMs),
+    curves,
+    days: items,
+    days_total: days.length,
+    next_cursor,
     partial: limits.notes.length > 0,
     notes: limits.notes,
   };

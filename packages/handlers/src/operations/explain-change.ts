@@ -110,9 +110,10 @@ async function attributeChange(context: Context, asked: Attributing): Promise<At
   const redefined = before.view.definition_hash !== definition_hash || before.functions_hash !== functions_hash;
   const attribution = createAttribution({ sides, aggregate, differences, redefined });
   const inputs: FoldedInput[] = [];
-  const byInput = new Map(differences.map((difference) => [difference.input, difference]));
+  // The walk meets those that differ in the order in which it met them before.
+  let met = 0;
   walkInputs(lists.before, lists.after, (input, side) => {
-    if (side !== 'BOTH') inputs.push({ input, difference: byInput.get(input) as Difference });
+    if (side !== 'BOTH') inputs.push({ input, difference: differences[met++] as Difference });
     else if (attribution.wantsCommon && attribution.wants(input.event_id)) inputs.push({ input, difference: null });
   });
   const wanted = attribution.method === 'WHOLE' ? [] : inputs;

@@ -1,4 +1,4 @@
-import { type Finding, formatEpochMs, MS_PER_DAY, parseEventId, parseTime, positionAt } from '@pik/schema';
+import { counted, type Finding, formatEpochMs, MS_PER_DAY, parseEventId, parseTime, positionAt } from '@pik/schema';
 
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
 import type { EventQuery } from '../pipeline.ts';
@@ -59,12 +59,12 @@ async function rejectedFindings(context: Context, query: EventQuery, { asOfMs }:
   const rejects = found.items.filter(({ kind }) => kind === 'REJECT');
   const named = await namingEntity(context, rejects, query.entity_id);
   if (named.length > 0) {
-    const text = `${named.length} receipts that name this entity were rejected (${codesOf(named)}); it may be among them.`;
+    const text = `${counted(named.length, 'receipt that names this entity was', 'receipts that name this entity were')} rejected (${codesOf(named)}); it may be among them.`;
     return [{ code: 'REJECTED', text, evidence: addresses(named) }];
   }
   if (!('source' in query) || rejects.length === 0) return [];
-  const count = found.more ? `${rejects.length} or more` : `${rejects.length}`;
-  const text = `${count} receipts of this source and type were rejected (${codesOf(rejects)}), and none of those looked at names the entity.`;
+  const count = counted(rejects.length, 'receipt of this source and type was', 'receipts of this source and type were');
+  const text = `${found.more ? 'at least ' : ''}${count} rejected (${codesOf(rejects)}), and none of those looked at names the entity.`;
   return [{ code: 'REJECTED_IN_SERIES', text, evidence: addresses(rejects) }];
 }
 
@@ -121,10 +121,10 @@ function neighboursFinding(neighbours: readonly EventRow[], time: number | null)
       ? 'at any time'
       : `between ${formatEpochMs(time - MS_PER_DAY)} and ${formatEpochMs(time + MS_PER_DAY)}`;
   const evidence = neighbours.slice(0, NAMED_MAX).map(({ event_id }) => ({ event_id }));
-  const count = neighbours.length >= NEIGHBOURS_MAX ? `${NEIGHBOURS_MAX} or more` : `${neighbours.length}`;
+  const atLeast = neighbours.length >= NEIGHBOURS_MAX ? 'at least ' : '';
   return {
     code: 'NO_RECEIPT',
-    text: `No receipt of it came; ${count} other events of the entity ${span} did.`,
+    text: `No receipt of it came; ${atLeast}${counted(neighbours.length, 'other event')} of the entity ${span} did.`,
     evidence,
   };
 }
@@ -150,7 +150,7 @@ async function sequenceFindings(
     const where = near ? ' between its events before and after that time' : '';
     findings.push({
       code: 'SEQUENCE_GAP',
-      text: `Sequence numbers ${rangesText(numbers)} of producer ${producer}${where} are missing: ${rangesCount(numbers)} events were made, not reported as dropped, and never came.`,
+      text: `Sequence numbers ${rangesText(numbers)} of producer ${producer}${where} are missing: ${counted(rangesCount(numbers), 'event was', 'events were')} made, not reported as dropped, and never came.`,
       evidence: [
         ...[before, after].flatMap((row) => (row === null ? [] : [{ event_id: row.event_id }])),
         ...loss.reports,

@@ -14,33 +14,56 @@ import type { FailuresQuery } from '../pipeline.ts';
 import type { FailureRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
-import { createReadLimits, type ReadLimits, readDays, readSlices, type SliceScope, sliceKey } from './report-slices.ts';
+import { openReportPage } from './report-page.ts';
+import {
+  createReadLimits,
+  GROUPS_FULL,
+  type ReadLimits,
+  readDays,
+  readSlices,
+  type SliceScope,
+  sliceKey,
+} from './report-slices.ts';
 
 /** Before and after every receive time. */
 const EVER_MS = 2 ** 47;
 
-/** What fails, of which series, how surely, and whether that is new. Failures come from their own rows, rates from slices. */
+/**
+ * What fails, of which series, how surely, and whether that is new. Failures come from their own rows, rates from slices.
+ * Pages are of the ranked groups.
+ *
+ * @throws KitError `CURSOR_INVALID`.
+ */
 export async function failures(context: Context, query: FailuresQuery): Promise<FailuresReport> {
+  const { cursor, groupsMax, ...question } = query;
+  const page = openReportPage(context, cursor, { report: 'failures', ...question });
   // Failures include those of backfills, and so do the receipts that they are a share of.
-  const scope = scopeOf({ ...query, basis: 'received', includeImported: true }, context.backend.clock.now());
+  const scope = scopeOf({ ...query, basis: 'received', includeImported: true }, page.nowMs);
   const baseline = baselineOf(query);
-  const tallies = createFailureTallies(scope, { groupsMax: query.groupsMax, baseline: baseline !== null });
+  const tallies = createFailureTallies(scope, { groupsMax: LIMITS.report_groups_max, baseline: baseline !== null });
   const limits = createReadLimits();
   const series = { source: query.source, event_type: query.event_type };
   const reading = { series, asOfMs: scope.asOfMs, limits };
   let cut = false;
   await readFailures(context, { ...reading, fromMs: query.fromMs ?? -EVER_MS, toMs: query.toMs ?? EVER_MS }, (row) => {
-    cut = !addFailure(tallies, row, query.groupsMax) || cut;
+    cut = !addFailure(tallies, row, LIMITS.report_groups_max) || cut;
   });
   if (baseline !== null) await readFailures(context, { ...reading, ...baseline }, (row) => addBaseline(tallies, row));
   await countReceipts(context, tallies, { slices: { scope, ...series }, limits });
-  if (cut || tallies.receipts.full) limits.notes.push(`only ${query.groupsMax} groups are told apart`);
+  if (cut || tallies.receipts.full) limits.notes.push(GROUPS_FULL);
+  const groups = failureGroups(tallies);
+  const { items, next_cursor } = page.cut(groups, {
+    itemsMax: groupsMax,
+    nameOf: ({ fingerprint, group }) => [fingerprint, group],
+  });
   return {
     range: rangeView(scope),
     baseline: baseline && { start_time: formatEpochMs(baseline.fromMs), end_time: formatEpochMs(baseline.toMs) },
     receipts: tallies.total,
     failures: tallies.failures,
-    groups: failureGroups(tallies),
+    groups: items,
+    groups_total: groups.length,
+    next_cursor,
     partial: limits.notes.length > 0,
     notes: limits.notes,
   };

@@ -1,4 +1,4 @@
-import { durationText, type Finding, formatEpochMs, type Gap, LIMITS } from '@pik/schema';
+import { counted, durationText, type Finding, formatEpochMs, type Gap, LIMITS } from '@pik/schema';
 
 import type { GapInterval, GapQuestion, ModelledSeries } from '../domain/gaps.ts';
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
@@ -115,17 +115,23 @@ async function rejectedCause(
   const rejects = page.items.filter(({ kind }) => kind === 'REJECT');
   if (rejects.length === 0) return null;
   const codes = [...new Set(rejects.map(({ code }) => code))].join(', ');
-  const count = page.more ? `${rejects.length} or more` : `${rejects.length}`;
+  const were = [
+    `receipt of this series was refused (${codes})`,
+    `receipts of this series were refused (${codes})`,
+  ] as const;
   return {
     code: 'REJECTED',
-    text: `${count} receipts of this series were refused (${codes}) when its events should have come.`,
+    text: `${page.more ? 'at least ' : ''}${counted(rejects.length, ...were)} when its events should have come.`,
     evidence: rejects.slice(0, EVIDENCE_MAX).map(({ pack_id, line }) => ({ pack_id, line })),
   };
 }
 
 function lateCause({ later }: GapInterval): CauseFinding | null {
   if (later === 0) return null;
-  return { code: 'LATE', text: `${later} events of these windows came after the time asked about, or by a backfill.` };
+  return {
+    code: 'LATE',
+    text: `${counted(later, 'event')} of these windows came after the time asked about, or by a backfill.`,
+  };
 }
 
 /** The producers of the events beside the gap: which of their numbers lie between, and never came. */
@@ -146,7 +152,7 @@ async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf
       .map((row) => ({ event_id: row?.event_id as string }));
     causes.push({
       code: 'LOST_IN_TRANSIT',
-      text: `Producer ${producer} made ${rangesCount(lost)} events in this time that it did not report as dropped and that never came (numbers ${rangesText(lost)}). It proves a loss of the producer, whichever of its series they belong to.`,
+      text: `Producer ${producer} made ${counted(rangesCount(lost), 'event')} in this time without reporting a drop, and nothing of that came (numbers ${rangesText(lost)}). It proves a loss of the producer, whichever of its series they belong to.`,
       evidence: [...evidence, ...loss.reports.slice(0, EVIDENCE_MAX)],
     });
   }

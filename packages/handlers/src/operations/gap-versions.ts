@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import {
   type Aggregate,
+  counted,
   createWindows,
   formatEpochMs,
   type Gap,
@@ -16,21 +17,26 @@ import type { GapsQuery } from '../pipeline.ts';
 import type { VersionRow } from '../ports/history-rows.ts';
 import { aggregateOf, type Context } from './context.ts';
 import { readPages } from './pages.ts';
+import type { ReportPage } from './report-page.ts';
 import { windowInputs } from './window-inputs.ts';
 
 /**
  * Windows of a metric whose events are there, while the latest version lacks some of them or there is none: UNPROCESSED.
  * The range must be given; windows that are still open, or whose version is of this very moment, are as they are.
  */
-export async function versionGaps(context: Context, query: GapsQuery): Promise<GapsReport> {
+export async function versionGaps(context: Context, query: GapsQuery, page: ReportPage): Promise<GapsReport> {
   const { metric = '', key, fromMs, toMs } = query;
   const aggregate = aggregateOf(context, metric);
   if (key === undefined)
     throw new KitError('REQUEST_INVALID', 'key is required together with metric', { path: '/key' });
   if (fromMs === null || toMs === null)
     throw new KitError('REQUEST_INVALID', 'a metric takes a range with both ends', { path: '/start_time' });
-  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const asOfMs = query.asOfMs ?? page.nowMs;
   const found = await compareWindows(context, { aggregate, key, fromMs, toMs: Math.min(toMs, asOfMs + 1), asOfMs });
+  const { items, next_cursor } = page.cut(found.gaps, {
+    itemsMax: query.gapsMax,
+    nameOf: ({ state, start_time: from, end_time: to }) => [state, from, to],
+  });
   const [start_time, end_time] = [formatEpochMs(fromMs), formatEpochMs(toMs)];
   return {
     range: { start_time, end_time, as_of: formatEpochMs(asOfMs), basis: 'event', include_imported: true },
@@ -51,7 +57,9 @@ export async function versionGaps(context: Context, query: GapsQuery): Promise<G
         silence: null,
       },
     ],
-    gaps: found.gaps,
+    gaps: items,
+    gaps_total: found.gaps.length,
+    next_cursor,
     partial: found.notes.length > 0,
     notes: found.notes,
   };
@@ -97,7 +105,7 @@ function gapOf(
   const evidence = missed.slice(0, 5).map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
   const what =
     known === undefined ? 'it has no version' : `version ${known.version} is as of ${formatEpochMs(known.as_of_ms)}`;
-  const text = `${missed.length} of ${inputs.length} events of the window from ${formatEpochMs(window.start_ms)} are in the index and in no version: ${what}. A replay computes it.`;
+  const text = `In the index and in no version: ${missed.length} of ${counted(inputs.length, 'event')} of the window from ${formatEpochMs(window.start_ms)}; ${what}. A replay computes it.`;
   return {
     series,
     state: known === undefined ? 'MISSING' : 'PARTIAL',

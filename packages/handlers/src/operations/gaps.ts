@@ -32,6 +32,7 @@ import type { Context } from './context.ts';
 import { explainGaps } from './gap-causes.ts';
 import { versionGaps } from './gap-versions.ts';
 import { readPages } from './pages.ts';
+import { openReportPage } from './report-page.ts';
 import { createReadLimits, type ReadLimits, readSlices, scanSlices } from './report-slices.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from './timeline.ts';
 
@@ -42,10 +43,17 @@ const HISTORY_MS: Readonly<Record<Grain, number>> = {
   day: 366 * MS_PER_DAY,
 };
 
-/** Which windows are missing, by a calendar and not by the events that are there; and why. */
+/**
+ * Which windows are missing, by a calendar and not by the events that are there; and why. Pages are of the gaps; causes are
+ * looked up for those of the page alone.
+ *
+ * @throws KitError `CURSOR_INVALID`, and what `versionGaps` throws.
+ */
 export async function gaps(context: Context, query: GapsQuery): Promise<GapsReport> {
-  if (query.metric !== undefined) return versionGaps(context, query);
-  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const { cursor, gapsMax, ...asked } = query;
+  const page = openReportPage(context, cursor, { report: 'gaps', ...asked });
+  if (query.metric !== undefined) return versionGaps(context, query, page);
+  const asOfMs = query.asOfMs ?? page.nowMs;
   const question = questionOf(query, asOfMs);
   const limits = createReadLimits();
   const cells = createGapCells(scopeOf(query, question));
@@ -53,19 +61,20 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
   else await readEntity(context, { ...query, entity_id: query.entity_id }, { cells, limits });
   if (cells.full) limits.notes.push(`only ${LIMITS.report_windows_max} windows with events were held`);
   const series = modelAll(cells, question, { query, limits });
-  const asked = series.filter(({ cells: { series } }) => isAskedFor(series, query));
-  asked.sort((a, b) => compareNames(a.cells.series, b.cells.series));
-  const tests = testsOf(asked, question);
+  const judged = series.filter(({ cells: { series } }) => isAskedFor(series, query));
+  judged.sort((a, b) => compareNames(a.cells.series, b.cells.series));
+  const tests = testsOf(judged, question);
   const found: GapInterval[] = [];
-  for (const one of asked) {
+  for (const one of judged) {
     found.push(...gapsOf(one, question, tests));
     await setImmediate();
   }
+  // Stable: those of one start stay in the order of their series.
   found.sort((a, b) => a.start_ms - b.start_ms);
-  if (found.length > query.gapsMax) {
-    limits.notes.push(`${found.length} gaps were found, of which the first ${query.gapsMax} are given`);
-    found.length = query.gapsMax;
-  }
+  const { items, next_cursor } = page.cut(found, {
+    itemsMax: gapsMax,
+    nameOf: ({ series: of, state, start_ms, end_ms }) => [of, state, start_ms, end_ms],
+  });
   return {
     range: {
       start_time: textOf(question.fromMs),
@@ -78,8 +87,10 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
     time_zone: query.timeZone,
     cadence_ms: query.cadenceMs,
     false_alarms: { alpha: FALSE_ALARMS_ALPHA, tests, correction: 'bonferroni' },
-    series: asked.map((one) => seriesView(one, question)),
-    gaps: await explained(context, query, { found, series, question, limits }),
+    series: judged.map((one) => seriesView(one, question)),
+    gaps: await explained(context, query, { found: items, series, question, limits }),
+    gaps_total: found.length,
+    next_cursor,
     partial: limits.notes.length > 0,
     notes: limits.notes,
   };
@@ -214,7 +225,7 @@ function isAskedFor({ event_type }: GapSeries, query: GapsQuery): boolean {
 
 async function explained(context: Context, query: GapsQuery, { limits, ...gapsFound }: Found): Promise<Gap[]> {
   if (gapsFound.found.length > LIMITS.report_gap_causes_max) {
-    limits.notes.push(`causes were looked up for the first ${LIMITS.report_gap_causes_max} gaps only`);
+    limits.notes.push(`causes were looked up for the first ${LIMITS.report_gap_causes_max} gaps of this page only`);
   }
   return explainGaps(context, query, gapsFound);
 }

@@ -1,4 +1,4 @@
-import type { EventView, LagReport } from '@pik/schema';
+import { counted, type EventView, type LagReport, LIMITS } from '@pik/schema';
 
 import { eventView } from '../domain/event-view.ts';
 import {
@@ -9,7 +9,6 @@ import {
   isFirstInScope,
   lagDetails,
   seriesNoOf,
-  worstOf,
 } from '../domain/lag-details.ts';
 import { addArrival, addSlice, createLagTallies, type LagTallies, lagFigures } from '../domain/lag-report.ts';
 import { coverageOf, groupOf, rangeView, scopeOf } from '../domain/report-scope.ts';
@@ -17,7 +16,8 @@ import { scanEntries } from '../domain/slice-codec.ts';
 import type { LagQuery } from '../pipeline.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
-import { createReadLimits, readWithReceipts } from './report-slices.ts';
+import { openReportPage, type ReportPage } from './report-page.ts';
+import { createReadLimits, GROUPS_FULL, readWithReceipts, type SliceScope } from './report-slices.ts';
 
 /** Events named as the worst unless the caller says otherwise. */
 const WORST_EVENTS = 10;
@@ -25,13 +25,20 @@ const WORST_EVENTS = 10;
 /**
  * Where is data delayed? Figures come from histograms wherever a slice counts as a whole. What histograms do not hold comes
  * from the packed receipts, up to a bound: order, the parts of the lag, the worst events, and slices of which only a part
- * counts.
+ * counts. A page of groups has the figures of all events, and the worst of them, like every other page.
+ *
+ * @throws KitError `CURSOR_INVALID`.
  */
 export async function lag(context: Context, query: LagQuery): Promise<LagReport> {
-  const scope = scopeOf(query, context.backend.clock.now());
+  const { cursor, groupsMax, ...question } = query;
+  const page = openReportPage(context, cursor, { report: 'lag', ...question });
+  const scope = scopeOf(query, page.nowMs);
   const slices = { scope, source: query.source, event_type: query.event_type };
-  const tallies = createLagTallies(scope, query.lateOverMs, query.groupsMax);
-  const details = createDetailTallies({ groupsMax: query.groupsMax, worstMax: query.worstMax ?? WORST_EVENTS });
+  const tallies = createLagTallies(scope, query.lateOverMs, LIMITS.report_groups_max);
+  const details = createDetailTallies({
+    groupsMax: LIMITS.report_groups_max,
+    worstMax: query.worstMax ?? WORST_EVENTS,
+  });
   const limits = createReadLimits();
   let unread = 0;
   for await (const slice of readWithReceipts(context, slices, limits)) {
@@ -41,12 +48,15 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
     else addReceipts(tallies, details, { slice, isParted });
   }
   const isWhole = limits.scansLeft >= 0;
-  if (unread > 0) limits.notes.push(`of ${unread} slices only a part counts, and they are left out of the figures`);
-  if (tallies.groups.full) limits.notes.push(`only ${query.groupsMax} groups are told apart; the total covers all`);
+  // Beyond the bound the order is not told, so it need not be found.
+  if (isWhole) await countOrder(context, tallies, { details, slices });
+  if (unread > 0)
+    limits.notes.push(`left out of the figures, since only a part of them counts: ${counted(unread, 'slice')}`);
+  if (tallies.groups.full) limits.notes.push(GROUPS_FULL);
   return {
     range: rangeView(scope),
     late_over_ms: query.lateOverMs,
-    ...figures(tallies, details, isWhole),
+    ...figures({ tallies, details, isWhole }, page, groupsMax),
     worst: await worstEvents(context, details),
     partial: limits.notes.length > 0,
     notes: limits.notes,
@@ -70,13 +80,47 @@ function addReceipts(
   });
 }
 
-function figures(tallies: LagTallies, details: DetailTallies, isWhole: boolean) {
+/** What is held to find the order is bounded: of very many arrivals only those received first are counted in one walk. */
+async function countOrder(
+  context: Context,
+  tallies: LagTallies,
+  { details, slices }: { details: DetailTallies; slices: SliceScope },
+): Promise<void> {
+  while (details.arrivals.next()) {
+    for await (const slice of readWithReceipts(context, slices, createReadLimits())) {
+      const isDue = details.arrivals.wants(slice.received_min_ms, slice.received_max_ms);
+      if (isDue && slice.accepted > 0 && slice.entries.length > 0) addOrder(tallies, details, slice);
+    }
+  }
+}
+
+function addOrder({ scope }: LagTallies, details: DetailTallies, slice: SliceRow): void {
+  const series = seriesNoOf(details, slice);
+  const isAll = coverageOf(slice, scope) === 'all';
+  const whole = isAll ? detailGroup(details, groupOf(slice, scope)) : null;
+  scanEntries(slice.entries, (entry) => {
+    if (!isFirstInScope(entry, scope)) return;
+    const group = isAll ? whole : detailGroup(details, groupOf(slice, scope, entry));
+    details.arrivals.add(entry, { series, group: group?.no ?? 0 });
+  });
+}
+
+interface Gathered {
+  readonly tallies: LagTallies;
+  readonly details: DetailTallies;
+  readonly isWhole: boolean;
+}
+
+function figures({ tallies, details, isWhole }: Gathered, page: ReportPage, groupsMax: number) {
   const { total, groups } = lagFigures(tallies);
   const known = lagDetails(details);
+  const { items, next_cursor } = page.cut(groups, { itemsMax: groupsMax, nameOf: ({ group }) => group });
   return {
     total,
     details: isWhole && total !== null ? known.total : null,
-    groups: groups.map(({ group, figures: own, fault }) => {
+    groups_total: groups.length,
+    next_cursor,
+    groups: items.map(({ group, figures: own, fault }) => {
       const found = known.of(group);
       const lowest = found?.lowest;
       const evidence = lowest ? [{ event_id: lowest.event_id, pack_id: lowest.pack_id, line: lowest.line }] : [];
@@ -91,6 +135,6 @@ function figures(tallies: LagTallies, details: DetailTallies, isWhole: boolean) 
 }
 
 async function worstEvents(context: Context, details: DetailTallies): Promise<EventView[]> {
-  const rows = await context.backend.index.getEvents(worstOf(details).map(({ event_id }) => event_id));
+  const rows = await context.backend.index.getEvents(details.worst.items().map(({ id }) => id));
   return rows.flatMap((row) => (row === null ? [] : [eventView(row)]));
 }

@@ -14,6 +14,9 @@ export interface SliceScope {
   readonly event_type?: string | undefined;
 }
 
+/** Said where a report met more groups than it tells apart. */
+export const GROUPS_FULL = `only ${LIMITS.report_groups_max} groups are told apart; the total covers all`;
+
 /** What a report could not read. */
 export interface ReadLimits {
   readonly notes: string[];

@@ -1,4 +1,5 @@
 import {
+  counted,
   floorToHour,
   formatEpochMs,
   KitError,
@@ -213,7 +214,7 @@ async function checkLines(
     faults.push(
       verifyFault(
         'OUTCOME_DIFFERS',
-        `The PACK row has ${pack.outcomes.length} outcomes for ${arrivals.length} receipts.`,
+        `The PACK row has ${counted(pack.outcomes.length, 'outcome')} for ${counted(arrivals.length, 'receipt')}.`,
         at,
       ),
     );

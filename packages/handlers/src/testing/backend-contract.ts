@@ -11,6 +11,7 @@ import { queueContract } from './backend-contract/queue.ts';
 import { rawLogContract } from './backend-contract/raw-log.ts';
 import { listContract, readContract } from './backend-contract/reads.ts';
 import { replayContract } from './backend-contract/replays.ts';
+import { reportPagesContract } from './backend-contract/report-pages.ts';
 import { versionContract } from './backend-contract/versions.ts';
 import { windowContract } from './backend-contract/windows.ts';
 import { admit, type World } from './backend-contract/world.ts';
@@ -39,7 +40,7 @@ const PORTS: Readonly<Record<string, readonly ((world: () => World) => void)[]>>
   'aggregate store': [versionContract],
   'replay store': [replayContract, windowContract],
   'replay queue': [queueContract, deadLetterContract],
-  'all of them together': [investigationContract],
+  'all of them together': [investigationContract, reportPagesContract],
 };
 
 /**

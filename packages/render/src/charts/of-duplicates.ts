@@ -1,6 +1,7 @@
 import type { DuplicatesReport } from '@pik/schema';
+import { counted } from '@pik/schema';
 
-import { grouped, groupName } from '../format.ts';
+import { groupName } from '../format.ts';
 import type { Chart } from './chart.ts';
 
 const BARS_MAX = 20;
@@ -10,7 +11,7 @@ export function barsOfDuplicates({ groups }: DuplicatesReport): Chart[] {
   if (groups.length === 0) return [];
   const rows = groups.slice(0, BARS_MAX).map(({ group, figures }) => {
     const { events, duplicates, conflicts } = figures;
-    const told = [`${grouped(duplicates)} repeats`, ...(conflicts > 0 ? [`${grouped(conflicts)} conflicts`] : [])];
+    const told = [counted(duplicates, 'repeat'), ...(conflicts > 0 ? [counted(conflicts, 'conflict')] : [])];
     return { name: groupName(group) || 'all', values: [events, duplicates, conflicts], label: told.join(', ') };
   });
   return [{ kind: 'bars', title: 'Receipts by what they were', parts: ['events', 'repeats', 'conflicts'], rows }];

@@ -1,7 +1,7 @@
-import { type ChangeClassPart, type ChangeExplanation, durationText } from '@pik/schema';
+import { type ChangeClassPart, type ChangeExplanation, counted, durationText } from '@pik/schema';
 
 import { waterfall } from '../charts/of-change.ts';
-import { type Cell, counted, shortTime, signed, valueText } from '../format.ts';
+import { type Cell, shortTime, signed, valueText } from '../format.ts';
 import { type Block, hiddenLine, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** Why a value changed: the sentence, then classes, what they have in common, units and events. */
@@ -67,7 +67,7 @@ function unitBlocks({ units }: ChangeExplanation, options: ViewOptions): Block[]
     .slice(0, options.rowsMax)
     .map((item) => [item.unit, item.kind, item.class, item.before, item.after, item.event_ids[0] ?? '', item.events]);
   const head = ['unit', '', 'class', 'before', 'after', 'first event', 'events'];
-  return [text('units that changed:'), table(head, rows), ...hiddenLine(units.items.length, 'units', options)];
+  return [text('units that changed:'), table(head, rows), ...hiddenLine(units.items.length, 'unit', options)];
 }
 
 function eventBlocks({ events }: ChangeExplanation, options: ViewOptions): Block[] {

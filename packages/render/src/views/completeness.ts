@@ -1,12 +1,13 @@
-import { type CompletenessReport, durationText } from '@pik/schema';
+import { type CompletenessReport, counted, durationText } from '@pik/schema';
 
 import { arrivalCurves } from '../charts/of-completeness.ts';
 import { groupName, percent, shortTime } from '../format.ts';
-import { noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** How complete each event day is, the latest last. */
-export function completenessView(report: CompletenessReport, { rowsMax, whole }: ViewOptions): View {
+export function completenessView(report: CompletenessReport, options: ViewOptions): View {
   const title = 'How complete is each day?';
+  const { rowsMax, whole } = options;
   const { days, notes } = report;
   if (days.length === 0) return { title, blocks: [text('No event day lies in this range.')], charts: [] };
   const marks = days[0]?.arrived ?? [];
@@ -27,7 +28,10 @@ export function completenessView(report: CompletenessReport, { rowsMax, whole }:
       forecastText(day),
     ]);
   const hidden = days.length - rowsMax;
-  const more = hidden > 0 ? [text(`and ${hidden} earlier days (${whole})`)] : [];
+  const more = [
+    ...(hidden > 0 ? [text(`and ${counted(hidden, 'earlier day')} (${whole})`)] : []),
+    ...nextLine(report.next_cursor, counted(report.days_total, 'day'), options),
+  ];
   return { title, blocks: [table(head, rows), ...more, ...noteLines(notes)], charts: arrivalCurves(report) };
 }
 

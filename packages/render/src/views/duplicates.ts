@@ -1,8 +1,8 @@
-import { type DuplicatesReport, durationText } from '@pik/schema';
+import { counted, type DuplicatesReport, durationText } from '@pik/schema';
 
 import { barsOfDuplicates } from '../charts/of-duplicates.ts';
-import { type Cell, grouped, groupName, percent, shortTime } from '../format.ts';
-import { hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { type Cell, groupName, percent, shortTime } from '../format.ts';
+import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 import { nothing } from './lag.ts';
 
 /** What came more than once. */
@@ -25,15 +25,39 @@ export function duplicatesView(report: DuplicatesReport, options: ViewOptions): 
   const blocks = [
     table(head, [...rows, row('all', total)]),
     ...storms.map((storm) => text(stormLine(storm))),
-    ...hiddenLine(groups.length, 'groups', options),
+    ...hiddenLine(groups.length, 'group', options),
+    ...repeatedBlocks(report, options),
+    ...nextLine(report.next_cursor, pagedText(report), options),
     ...noteLines(notes),
   ];
   return { title, blocks, charts: barsOfDuplicates(report) };
+}
+
+/** The events that came most often. */
+function repeatedBlocks({ worst }: DuplicatesReport, options: ViewOptions): Block[] {
+  if (worst.length === 0) return [];
+  const rows = worst
+    .slice(0, options.rowsMax)
+    .map(({ event_id, repeats, event }) => [
+      repeats,
+      event === null ? 'its time in the index has ended' : `${event.source} ${event.event_type}`,
+      event?.entity_id ?? '',
+      event_id,
+    ]);
+  return [
+    text('repeated most often:'),
+    table(['repeats', 'series', 'entity', 'event'], rows),
+    ...hiddenLine(worst.length, 'event', options),
+  ];
+}
+
+function pagedText({ groups_total, worst_total }: DuplicatesReport): string {
+  return `${counted(groups_total, 'group')} and ${counted(worst_total, 'repeated event')}`;
 }
 
 function stormLine(storm: DuplicatesReport['storms'][number]): string {
   const { source, event_type, start_time, end_time, repeats, share, usual_share } = storm;
   const when = `${shortTime(start_time)} to ${shortTime(end_time)}`;
   const usual = `${percent(share)} where ${percent(usual_share)} is usual`;
-  return `storm: ${source} ${event_type}, ${when}: ${grouped(repeats)} repeats, ${usual}`;
+  return `storm: ${source} ${event_type}, ${when}: ${counted(repeats, 'repeat')}, ${usual}`;
 }

@@ -1,4 +1,4 @@
-import { durationText, type EventExplanation } from '@pik/schema';
+import { counted, durationText, type EventExplanation } from '@pik/schema';
 
 import { percent, shortTime, valueText } from '../format.ts';
 import { type Block, table, text, type View } from '../view.ts';
@@ -31,7 +31,7 @@ function factBlocks({ event, outcome, rule, lateness, bytes }: EventExplanation)
   const later =
     lateness === null
       ? 'nothing to compare with'
-      : `later than ${percent(floored(lateness.later_than_share))} of ${lateness.of_events} events of its series that day`;
+      : `later than ${percent(floored(lateness.later_than_share))} of ${counted(lateness.of_events, 'event')} of its series that day`;
   const facts: [string, string][] = [
     ['event', event.event_id],
     ['outcome', `${outcome ?? ''}: ${rule ?? ''}`],

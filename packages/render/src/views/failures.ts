@@ -1,14 +1,19 @@
 import type { FailuresReport } from '@pik/schema';
+import { counted } from '@pik/schema';
 
 import { barsOfFailures } from '../charts/of-failures.ts';
 import { groupName, percent, shortTime } from '../format.ts';
-import { hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** Which source or event type fails most, ranked by the surest rate. */
 export function failuresView(report: FailuresReport, options: ViewOptions): View {
   const title = 'Which source or event type fails most?';
   const { groups, notes } = report;
-  const more = [...hiddenLine(groups.length, 'groups', options), ...noteLines(notes)];
+  const more = [
+    ...hiddenLine(groups.length, 'group', options),
+    ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
+    ...noteLines(notes),
+  ];
   if (groups.length === 0) return { title, blocks: [text('Nothing failed in this range.'), ...more], charts: [] };
   const rows = groups
     .slice(0, options.rowsMax)

@@ -1,8 +1,9 @@
 import type { GapsReport } from '@pik/schema';
+import { counted } from '@pik/schema';
 
 import { gapCalendars } from '../charts/of-gaps.ts';
-import { counted, groupName, shortTime } from '../format.ts';
-import { type Block, hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { groupName, shortTime } from '../format.ts';
+import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** Which days or windows are missing, and why. */
 export function gapsView(report: GapsReport, options: ViewOptions): View {
@@ -11,7 +12,7 @@ export function gapsView(report: GapsReport, options: ViewOptions): View {
   const blocks: Block[] = [
     ...gapBlocks(report, { judged, options }),
     ...series.slice(0, options.rowsMax).flatMap(seriesLines),
-    text(`${counted(judged, 'series').replace(/ss$/, 's')} judged by ${grain}s of ${time_zone}.`),
+    text(`${counted(judged, 'series', 'series')} judged by ${grain}s of ${time_zone}.`),
     ...noteLines(notes),
   ];
   return {
@@ -22,7 +23,7 @@ export function gapsView(report: GapsReport, options: ViewOptions): View {
 }
 
 function gapBlocks(
-  { gaps, grain }: GapsReport,
+  { gaps, grain, gaps_total, next_cursor }: GapsReport,
   { judged, options }: { judged: number; options: ViewOptions },
 ): Block[] {
   if (gaps.length === 0) return [text(judged > 0 ? 'No window is missing.' : 'No series of this range can be judged.')];
@@ -40,7 +41,8 @@ function gapBlocks(
     ]);
   return [
     table(['from', 'to', 'series', '', `${grain}s`, 'events', 'cause', 'why'], rows),
-    ...hiddenLine(gaps.length, 'gaps', options),
+    ...hiddenLine(gaps.length, 'gap', options),
+    ...nextLine(next_cursor, counted(gaps_total, 'gap'), options),
   ];
 }
 

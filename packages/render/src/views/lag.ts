@@ -1,8 +1,8 @@
-import { durationText, type LagReport } from '@pik/schema';
+import { counted, durationText, type LagReport } from '@pik/schema';
 
 import { barsOfLag, heatMap } from '../charts/of-lag.ts';
 import { type Cell, grouped, groupName, percent } from '../format.ts';
-import { type Block, hiddenLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 
 /** Where data is delayed. */
 export function lagView(report: LagReport, options: ViewOptions): View {
@@ -26,7 +26,8 @@ export function lagView(report: LagReport, options: ViewOptions): View {
   const blocks = [
     table(head, [...rows, row('all', total)]),
     ...details(report),
-    ...hiddenLine(groups.length, 'groups', options),
+    ...hiddenLine(groups.length, 'group', options),
+    ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
     ...noteLines(notes),
   ];
   return { title, blocks, charts: heatMap(report) ?? barsOfLag(report) };

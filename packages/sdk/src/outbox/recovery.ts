@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { counted, KitError } from '@pik/schema';
 
 import { type Cursor, cursorPath, readCursor } from './cursor.ts';
 import { type Files, readRange } from './files.ts';
@@ -129,7 +129,7 @@ class Recovery {
   #lost(start: number, end: number, file: string): void {
     for (const [first, after] of missingRuns(this.#acknowledged, start, end)) {
       this.#ledger.damagedCount += after - first;
-      const detail = `${after - first} stored records are gone`;
+      const detail = counted(after - first, 'stored record is gone', 'stored records are gone');
       this.#report({ kind: 'missing', detail, file, first_position: first, last_position: after - 1 });
     }
   }

@@ -7,7 +7,7 @@ import {
   SendMessageBatchCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { KitError } from '@pik/schema';
+import { counted, KitError } from '@pik/schema';
 
 import type { Calls, Deadline } from './calls.ts';
 import { entryBytes, type OutMessage, readMessage, type TakenMessage, toEntry } from './messages.ts';
@@ -118,7 +118,7 @@ async function sendAll(at: At, deadline: Deadline, messages: readonly OutMessage
     for (const group of grouped(open)) left.push(...(await sendGroup(at, deadline, group)));
     open = left;
     if (open.length > 0 && !(await at.calls.pause(deadline, attempts)))
-      throw new KitError('STORE_UNAVAILABLE', `the queue did not take ${open.length} messages`);
+      throw new KitError('STORE_UNAVAILABLE', `the queue did not take ${counted(open.length, 'message')}`);
   }
 }
 

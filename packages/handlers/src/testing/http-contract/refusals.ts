@@ -85,6 +85,7 @@ const REDRIVES: readonly [body: Json, path: string][] = [
 
 const COMPUTE = '/aggregates/compute?metric=daily_event_count&key=x&window_start=2025-12-28';
 const VERSIONS = '/aggregates/versions?metric=daily_event_count&key=x';
+const REPORTS = ['lag', 'duplicates', 'failures', 'gaps', 'completeness'].map((name) => `/reports/${name}?source=none`);
 const SELECTION = '/selection?start_time=2025-12-28T00:00:00Z&end_time=2025-12-29T00:00:00Z';
 
 /** Paths that are refused, each with the parameter that is at fault. */
@@ -224,7 +225,7 @@ export function refusals(ask: Asking): void {
   it('A10: refuses a cursor that the route did not give', async () => {
     const other = Buffer.from('["x","y",1]').toString('base64url');
     for (const cursor of ['x', other, Buffer.from('{}').toString('base64url')]) {
-      for (const path of [VERSIONS, SELECTION, '/replays?', '/dead-letters?']) {
+      for (const path of [VERSIONS, SELECTION, '/replays?', '/dead-letters?', ...REPORTS]) {
         const { status, json } = await ask(`${path}&cursor=${cursor}`.replace('?&', '?'));
         expect([path, cursor, status, json.code]).toEqual([path, cursor, 400, 'CURSOR_INVALID']);
       }
@@ -238,7 +239,7 @@ export function refusals(ask: Asking): void {
   it('A10: a cursor with a character changed leads somewhere or nowhere, and never to a failure of the server', async () => {
     const of = fresh();
     const record = (n: number) => event({ ...of, event_time: `2025-12-28T10:00:0${n}Z` });
-    await ask('/ingest', { body: text([1, 2, 3].map(record)) });
+    await ask('/ingest', { body: text([...[1, 2, 3].map(record), { ...record(4), event_type: 'another' }]) });
     const selection = { ...DAY, entity_id: of.entity_id, limit: 1 };
     for (let i = 0; i < 2; i++) await ask('/replay', { body: text(selection) });
     const dryRun = (by: object) => (cursor?: string) =>
@@ -250,6 +251,7 @@ export function refusals(ask: Asking): void {
     const walks = [
       listing(SELECTION),
       listing('/replays'),
+      listing(`/reports/lag?source=${of.source}`),
       dryRun({ entity_id: of.entity_id }),
       dryRun({ source: of.source }),
     ];

@@ -14,6 +14,14 @@ export function reports(ask: Asking): void {
   const regular = (hour: number, rest: Json = {}) =>
     event({ source, event_type: 'meter.read', entity_id: 'meter', event_time: at(hour, 60_000), ...rest });
 
+  /** Resolves once what comes is received after this time: a server may stamp it somewhat before it answers questions as of then. */
+  const receivedAfter = async (time: string) => {
+    for (let hour = 0; ; hour++) {
+      const { json } = await ask('/ingest', { body: text(event({ source: `probe_${source}`, event_time: at(hour) })) });
+      if (START + hour * HOUR + json.lag_ms > Date.parse(time)) return;
+    }
+  };
+
   describe('gaps', () => {
     const range = `source=${source}&start_time=${at(0)}&end_time=${at(240)}`;
     beforeAll(async () => {
@@ -85,6 +93,28 @@ export function reports(ask: Asking): void {
     const { json } = await ask(`/reports/completeness?source=${source}&start_time=${at(0)}&end_time=${at(24)}`);
     expect(json.days).toMatchObject([{ day: '2024-01-01', events: 48, state: 'CLOSED', forecast: null }]);
     expect(json.days[0].arrived[0]).toEqual({ after_ms: 0, share: 0 });
+  });
+
+  it('A10: a report has further pages, as of the time of the first one, and its cursor is of it alone', async () => {
+    const paged = `pages_${unique()}`;
+    const record = (n: number) => event({ source: paged, event_type: `type_${n}`, event_time: at(n) });
+    await send([record(1), record(1), record(2), record(2), record(3)]);
+    const path = (name: string, cursor: string) =>
+      `/reports/${name}?source=${paged}&limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`;
+    const { json: whole } = await ask(`/reports/lag?source=${paged}`);
+    expect([whole.groups.length, whole.groups_total, whole.next_cursor]).toEqual([3, 3, null]);
+    const { json: first } = await ask(path('lag', ''));
+    await receivedAfter(first.range.as_of);
+    await send([record(4), event({ source: paged, event_type: 'type_1', event_time: at(-500) })]);
+    const { json: second } = await ask(path('lag', first.next_cursor));
+    expect([...first.groups, ...second.groups]).toEqual(whole.groups);
+    const { groups, next_cursor, ...rest } = second;
+    expect(first).toMatchObject(rest);
+    expect(next_cursor).toBeNull();
+    for (const name of ['lag', 'duplicates', 'completeness', 'failures', 'gaps']) {
+      const foreign = await ask(`${path(name, first.next_cursor)}&as_of=2030-01-01T00:00:00Z`);
+      expect([name, foreign.status, foreign.json.code]).toEqual([name, 400, 'CURSOR_INVALID']);
+    }
   });
 
   describe('failures', () => {

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+
+import { EPOCH_MS_MAX, EPOCH_MS_MIN, KitError } from '@pik/schema';
+
+import type { Ranked } from '../domain/top-ranked.ts';
+import { decodeCursor, encodeCursor } from '../ports/cursor.ts';
+import type { Context } from './context.ts';
+
+/** What pages before this one had. */
+export interface PagePlace {
+  /** Items of the ranked list. */
+  readonly offset: number;
+  /** The last of the events, where a report has pages of events too; null before the first. */
+  readonly after: Ranked | null;
+}
+
+/** One page of a report: the whole is found again as it was on the first page, and a part of its list is given. */
+export interface ReportPage extends PagePlace {
+  /** What was now on the first page: later receipts are on none. */
+  readonly nowMs: number;
+  /**
+   * The cursor of the page after this one, null where `next` is. `names` are those of the whole list in its order: they are
+   * held against those of the first page, so that no item is on two pages or on none. Figures may still grow while the time
+   * of the first page has not settled.
+   *
+   * @throws KitError `CURSOR_INVALID` where they are others: rows have expired, or what was received by then is admitted only now.
+   */
+  cursorAt(next: PagePlace | null, names: () => readonly unknown[]): string | null;
+  /** A page of the one list that a report has, at most so many items long, and the cursor of the next. Throws as `cursorAt`. */
+  cut<T>(
+    items: readonly T[],
+    options: { itemsMax: number; nameOf: (item: T) => unknown },
+  ): { items: T[]; next_cursor: string | null };
+}
+
+/**
+ * The page that a cursor names, the first one without it. `question` is all that was asked beside the size of a page.
+ *
+ * @throws KitError `CURSOR_INVALID` for a cursor of another question.
+ */
+export function openReportPage(context: Context, cursor: string | null | undefined, question: object): ReportPage {
+  const asked = digestOf(askedOf(question));
+  const { nowMs, list, ...place } = startOf(cursor, asked) ?? { ...FIRST, nowMs: context.backend.clock.now() };
+  const cursorAt: ReportPage['cursorAt'] = (next, names) => {
+    if (next === null && list === undefined) return null;
+    const found = digestOf(names());
+    if (list !== undefined && list !== found) throw new KitError('CURSOR_INVALID', ANOTHER_LIST);
+    return next === null ? null : encodeCursor([asked, found, nowMs, next.offset, ...rankParts(next.after)]);
+  };
+  return {
+    ...place,
+    nowMs,
+    cursorAt,
+    cut(items, { itemsMax, nameOf }) {
+      const end = place.offset + itemsMax;
+      const next = end < items.length ? { offset: end, after: null } : null;
+      return { items: items.slice(place.offset, end), next_cursor: cursorAt(next, () => items.map(nameOf)) };
+    },
+  };
+}
+
+const ANOTHER_LIST =
+  'what the report lists is not what it was on the page before: begin again, with an as_of of some minutes ago';
+
+interface Start extends PagePlace {
+  readonly nowMs: number;
+  /** The digest of the names on the first page; undefined on that page itself. */
+  readonly list?: string;
+}
+
+const FIRST: PagePlace = { offset: 0, after: null };
+
+function askedOf(question: object): [string, unknown][] {
+  const asked = Object.entries(question).filter(([, value]) => value !== undefined);
+  return asked.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function startOf(cursor: string | null | undefined, asked: string): Start | null {
+  const parts = decodeCursor<[string, string, number, number, number, string]>(cursor, ['', '', 0, 0, 0, '']);
+  if (parts === null) return null;
+  const [question, list, nowMs, offset, rank, id] = parts;
+  const isTime = Number.isSafeInteger(nowMs) && nowMs >= EPOCH_MS_MIN && nowMs <= EPOCH_MS_MAX;
+  if (question !== asked || !isTime || !Number.isSafeInteger(offset) || offset < 0)
+    throw new KitError('CURSOR_INVALID');
+  return { offset, after: id === '' ? null : { rank, id }, nowMs, list };
+}
+
+const rankParts = (after: Ranked | null): [number, string] => (after === null ? [0, ''] : [after.rank, after.id]);
+
+/** 96 bits: what is told apart are questions and lists of one report, not what somebody has made to look alike. */
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 16);
+}
