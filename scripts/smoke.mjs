@@ -9,7 +9,14 @@ import { createProducer } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 
 const require = createRequire(import.meta.url);
-const NAMES = ['@pik/schema', '@pik/sdk', '@pik/sdk/investigator', '@pik/sdk/outbox', '@pik/sdk/testing'];
+const NAMES = [
+  '@pik/schema',
+  '@pik/schema/events',
+  '@pik/sdk',
+  '@pik/sdk/investigator',
+  '@pik/sdk/outbox',
+  '@pik/sdk/testing',
+];
 for (const name of NAMES) assert.ok(require(name), `${name} can be required`);
 
 const { vectors } = JSON.parse(

@@ -59,22 +59,22 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
   {
     layer: 'sdk',
     files: /^packages\/sdk\/src\/(?!outbox(\/|\.ts)|testing(\/|\.ts)|vitest\.ts)/,
-    may: /^(packages\/sdk\/src\/(?!outbox(\/|\.ts)|testing(\/|\.ts)|vitest\.ts)|@pik\/schema$|@smithy\/util-retry$|uuid$)/,
+    may: /^(packages\/sdk\/src\/(?!outbox(\/|\.ts)|testing(\/|\.ts)|vitest\.ts)|@pik\/schema(\/events)?$|@smithy\/util-retry$|uuid$)/,
   },
   {
     layer: 'sdk/outbox',
     files: /^packages\/sdk\/src\/outbox(\/|\.ts)/,
-    may: /^(packages\/sdk\/src\/outbox(\/|-port\.ts|\.ts)|@pik\/schema$|node:)/,
+    may: /^(packages\/sdk\/src\/outbox(\/|-port\.ts|\.ts)|@pik\/schema\/events$|node:)/,
   },
   {
     layer: 'sdk/testing',
     files: /^packages\/sdk\/src\/(testing(\/|\.ts)|vitest\.ts)/,
-    may: /^(packages\/sdk\/src\/(?!outbox(\/|\.ts))|@pik\/schema$|vitest$)/,
+    may: /^(packages\/sdk\/src\/(?!outbox(\/|\.ts))|@pik\/schema\/events$|vitest$)/,
   },
   {
     layer: 'request-events',
     files: /^packages\/request-events\/src\//,
-    may: /^(packages\/request-events\/src\/|@pik\/(sdk|schema)$|node:(crypto|net)$)/,
+    may: /^(packages\/request-events\/src\/|@pik\/(sdk|schema\/events)$|node:(crypto|net)$)/,
     types: /^node:http$/,
   },
   {
@@ -142,7 +142,7 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
 
 /** What a package exports or a program starts with, by its place under `src`. */
 const ENTRIES = [
-  ...['index', 'aws', 'local', 'testing', 'testing-aws', 'investigator', 'outbox', 'vitest'],
+  ...['index', 'events', 'aws', 'local', 'testing', 'testing-aws', 'investigator', 'outbox', 'vitest'],
   ...['main', 'pictures', 'notebook'],
 ];
 const LAMBDA_ENTRIES = ['aws', 'aws-stores', 'ingest', 'replay', 'investigate', 'processor', 'sweeper'];
@@ -188,6 +188,21 @@ describe('layers', () => {
 });
 
 describe('dependencies', () => {
+  it('what a producer loads has no schema library, nor the schemas of all questions', () => {
+    const loaded = new Set<string>();
+    const load = (file: string) => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      for (const { from, typeOnly } of file.endsWith('.ts') ? importsOf(file) : []) if (!typeOnly) load(from);
+    };
+    for (const entry of ['index', 'outbox', 'testing']) load(`packages/sdk/src/${entry}.ts`);
+    for (const entry of ['request-events', 'express-middleware', 'fastify-plugin'])
+      load(`packages/${entry}/src/index.ts`);
+    expect(loaded).toContain('@pik/schema/events');
+    load('packages/schema/src/events.ts');
+    expect([...loaded].filter((name) => name === '@pik/schema' || name.startsWith('zod'))).toEqual([]);
+  });
+
   it('the sdk brings two packages besides our own schema', () => {
     const { dependencies } = JSON.parse(read('packages/sdk/package.json')) as { dependencies: object };
     expect(Object.keys(dependencies).sort()).toEqual(['@pik/schema', '@smithy/util-retry', 'uuid']);

@@ -1,6 +1,7 @@
-import { defineConfig } from 'tsup';
+import { defineConfig, type Options } from 'tsup';
 
-const shared = { target: 'node20' } as const;
+const entries = ['src/index.ts', 'src/events.ts'];
+const shared: Options = { target: 'node20', splitting: true, dts: { entry: entries } };
 
 export default defineConfig([
   // A file for each of ours, so that bundlers leave out what is not used: a producer needs none of the questions.
@@ -8,10 +9,8 @@ export default defineConfig([
     ...shared,
     entry: ['src/*.ts', '!src/*.test.ts'],
     format: ['esm'],
-    splitting: true,
     treeshake: { moduleSideEffects: false },
-    dts: { entry: 'src/index.ts' },
     clean: true,
   },
-  { ...shared, entry: ['src/index.ts'], format: ['cjs'], dts: true },
+  { ...shared, entry: entries, format: ['cjs'] },
 ]);

@@ -1,4 +1,4 @@
-import { LIMITS } from '@pik/schema';
+import { LIMITS } from '@pik/schema/events';
 
 /** One byte each, and no character that the backend refuses: what routes are made of. */
 const PLAIN = /^[\x21-\x7e]+$/;

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 import { type Carrier, type Delivery, deliver } from './deliver.ts';
 import type { Outbox, OutboxRecord } from './outbox-port.ts';

@@ -1,4 +1,4 @@
-import { type Catalog, KitError, type PayloadOf } from '@pik/schema';
+import { type Catalog, KitError, type PayloadOf } from '@pik/schema/events';
 import { v7 } from 'uuid';
 
 import { Accounts } from './accounts.ts';

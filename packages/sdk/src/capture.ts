@@ -11,7 +11,7 @@ import {
   parseTime,
   type StandardSchema,
   sha256Hex,
-} from '@pik/schema';
+} from '@pik/schema/events';
 
 import type { Series } from './series.ts';
 import { activeTraceparent } from './trace.ts';

@@ -1,4 +1,4 @@
-import { hostModule } from '@pik/schema';
+import { hostModule } from '@pik/schema/events';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode, KitError, type Problem } from '@pik/schema';
+import { ERRORS, type ErrorCode, KitError, type Problem } from '@pik/schema/events';
 
 /** Where the backend is. */
 export interface ConnectionOptions {

@@ -1,4 +1,4 @@
-import { type IngestResult, KitError } from '@pik/schema';
+import { type IngestResult, KitError } from '@pik/schema/events';
 
 import { type Gate, isRefusedKey } from './gate.ts';
 import type { Log } from './log.ts';

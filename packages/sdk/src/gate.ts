@@ -1,4 +1,4 @@
-import { ERRORS, KitError } from '@pik/schema';
+import { ERRORS, KitError } from '@pik/schema/events';
 
 import type { Log } from './log.ts';
 import { fullJitterMs } from './retry.ts';

@@ -6,7 +6,7 @@ export {
   KitError,
   type PayloadOf,
   type StandardSchema,
-} from '@pik/schema';
+} from '@pik/schema/events';
 export type { BacklogStats } from './backlog.ts';
 export type { EmitOptions } from './capture.ts';
 export type { ConnectionOptions } from './connection.ts';

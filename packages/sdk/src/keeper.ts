@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 import { Backlog, type BacklogParts } from './backlog.ts';
 import { type Captured, type Frame, frameOf } from './capture.ts';

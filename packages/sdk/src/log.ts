@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@pik/schema';
+import type { ErrorCode } from '@pik/schema/events';
 
 /** What a producer tells of its own work. */
 export interface LogEntry {

@@ -1,4 +1,4 @@
-import type { KitError } from '@pik/schema';
+import type { KitError } from '@pik/schema/events';
 
 /** A record that an outbox holds: the bytes that are sent, and where they are kept. */
 export interface OutboxRecord {

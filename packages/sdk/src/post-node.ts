@@ -1,4 +1,4 @@
-import { hostModule, KitError } from '@pik/schema';
+import { hostModule, KitError } from '@pik/schema/events';
 
 import { type ConnectionOptions, callError, targetOf } from './connection.ts';
 import type { Answer, Post, Posting } from './post.ts';

@@ -1,4 +1,4 @@
-import type { Catalog, PayloadOf } from '@pik/schema';
+import type { Catalog, PayloadOf } from '@pik/schema/events';
 
 import type { BacklogStats } from './backlog.ts';
 import { BatchingProducer } from './batching-producer.ts';

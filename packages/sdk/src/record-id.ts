@@ -1,4 +1,4 @@
-import { deriveIdentity, type IdentityFields, parseTime, payloadHash } from '@pik/schema';
+import { deriveIdentity, type IdentityFields, parseTime, payloadHash } from '@pik/schema/events';
 
 type Fields = Omit<IdentityFields, 'event_time' | 'payload_hash'> & {
   readonly event_time: string;

@@ -1,4 +1,4 @@
-import { type IngestResult, KitError } from '@pik/schema';
+import { type IngestResult, KitError } from '@pik/schema/events';
 
 import type { ConnectionOptions } from './connection.ts';
 import { type Carrier, deliver } from './deliver.ts';

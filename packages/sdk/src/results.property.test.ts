@@ -1,4 +1,4 @@
-import { STATUSES } from '@pik/schema';
+import { STATUSES } from '@pik/schema/events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 

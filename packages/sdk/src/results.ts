@@ -1,4 +1,4 @@
-import { type IngestBatch, type IngestResult, STATUSES } from '@pik/schema';
+import { type IngestBatch, type IngestResult, STATUSES } from '@pik/schema/events';
 
 /** What an answer says of a batch: for each record, in order, its result, or null where the answer does not name it. */
 export type Results = readonly (IngestResult | null)[];

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 import { StandardRetryStrategy } from '@smithy/util-retry';
 
 import { Timers } from './timers.ts';

@@ -1,4 +1,4 @@
-import { type ErrorCode, type IngestResult, KitError, type Outcome } from '@pik/schema';
+import { type ErrorCode, type IngestResult, KitError, type Outcome } from '@pik/schema/events';
 
 import type { Captured, Frame, Stamp } from './capture.ts';
 

@@ -1,4 +1,4 @@
-import { type Catalog, type CatalogEntry, KitError } from '@pik/schema';
+import { type Catalog, type CatalogEntry, KitError } from '@pik/schema/events';
 
 /** What all events of one source and type have in common. */
 export interface Series {

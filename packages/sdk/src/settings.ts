@@ -1,4 +1,4 @@
-import { type ErrorCode, KitError, LIMITS } from '@pik/schema';
+import { type ErrorCode, KitError, LIMITS } from '@pik/schema/events';
 
 /** What happens to an event for which there is no room. */
 export type Overflow = 'wait' | 'undelivered' | 'drop-oldest';

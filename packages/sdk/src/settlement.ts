@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 import type { Delivery } from './deliver.ts';
 import type { Log } from './log.ts';

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 import { findCompression } from './compression.ts';
 import { answerError } from './connection.ts';
 import type { Post } from './post.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 import { crc32 } from './crc32.ts';
 import { type Files, readRange, writeAll } from './files.ts';

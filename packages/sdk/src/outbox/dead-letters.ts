@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { KitError } from '@pik/schema';
+import type { KitError } from '@pik/schema/events';
 
 import type { DeadLetterReason, OutboxRecord } from '../outbox-port.ts';
 import { writeAll } from './files.ts';

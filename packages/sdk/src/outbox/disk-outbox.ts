@@ -1,4 +1,4 @@
-import { KitError, LIMITS } from '@pik/schema';
+import { KitError, LIMITS } from '@pik/schema/events';
 
 import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from '../outbox-port.ts';
 import type { DeadLetters } from './dead-letters.ts';

@@ -1,4 +1,4 @@
-import { KitError, LIMITS } from '@pik/schema';
+import { KitError, LIMITS } from '@pik/schema/events';
 
 import { RECORD_HEADER_BYTES, sealRecord } from './format.ts';
 

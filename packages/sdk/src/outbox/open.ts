@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 import type { Outbox } from '../outbox-port.ts';
 import { DeadLetters } from './dead-letters.ts';

@@ -4,7 +4,7 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 import { homeFor, homeIn, isListening, listen, pipeHome, type SocketHome } from './socket-home.ts';
 

@@ -1,4 +1,4 @@
-import { counted, KitError } from '@pik/schema';
+import { counted, KitError } from '@pik/schema/events';
 
 import { type Cursor, cursorPath, readCursor } from './cursor.ts';
 import { type Files, readRange } from './files.ts';

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 /** Something that an outbox found or that failed, and that somebody should know of. */
 export interface OutboxReport {

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { KitError } from '@pik/schema/events';
 
 import { type Files, writeAll, writeAllSync } from './files.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format.ts';

@@ -1,4 +1,4 @@
-import { type Catalog, canonicalizeLive, type ErrorCode, type PayloadOf } from '@pik/schema';
+import { type Catalog, canonicalizeLive, type ErrorCode, type PayloadOf } from '@pik/schema/events';
 
 import type { EmitOptions } from '../capture.ts';
 import { createProducer, type Producer, type ProducerStats, type WaitOptions } from '../producer.ts';

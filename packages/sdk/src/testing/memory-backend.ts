@@ -1,4 +1,4 @@
-import type { Outcome } from '@pik/schema';
+import type { Outcome } from '@pik/schema/events';
 
 import { recordId } from '../record-id.ts';
 

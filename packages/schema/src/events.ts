@@ -1,0 +1,14 @@
+// What an event is, for those who send some: its catalog, identity, canonical form, limits and errors. No schema library is
+// loaded for it, which would take a producer longer to start than all else.
+export type { Problem } from './api.ts';
+export { canonicalizeLive } from './canonical-json.ts';
+export * from './catalog.ts';
+export { counted } from './counted.ts';
+export * from './errors.ts';
+export type { IngestBatch, IngestResult } from './event.ts';
+export { hostModule } from './host.ts';
+export { deriveIdentity, type IdentityFields, payloadHash } from './identity.ts';
+export * from './limits.ts';
+export * from './outcome.ts';
+export { sha256Hex } from './sha256.ts';
+export { EPOCH_MS_MAX, EPOCH_MS_MIN, formatEpochMs, type Instant, parseTime } from './time.ts';
