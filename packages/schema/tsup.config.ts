@@ -10,7 +10,6 @@ export default defineConfig([
     entry: ['src/*.ts', '!src/*.test.ts'],
     format: ['esm'],
     treeshake: { moduleSideEffects: false },
-    clean: true,
   },
   { ...shared, entry: entries, format: ['cjs'] },
 ]);

@@ -7,7 +7,6 @@ export default defineConfig([
     ...shared,
     entry: ['src/index.ts', 'src/investigator.ts', 'src/outbox.ts', 'src/testing.ts'],
     format: ['esm', 'cjs'],
-    clean: true,
   },
   // vitest itself is an ES module only.
   { ...shared, entry: ['src/vitest.ts'], format: ['esm'] },

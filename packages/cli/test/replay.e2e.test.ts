@@ -226,7 +226,7 @@ describe('rebuild', () => {
     expect([rebuilt.code, rebuilt.stdout]).toEqual([
       0,
       expect.stringMatching(
-        new RegExp(`${before.length} versions and 1 replay stand[\\s\\S]*waited in the queue are lost`),
+        new RegExp(`${before.length} versions and 1 replay\\.[\\s\\S]*waited in the queue are lost`),
       ),
     ]);
     expect(await valuesOf(dir)).toEqual(before);
