@@ -41,7 +41,7 @@ export async function bundleChild(entry = join(import.meta.dirname, 'child.ts'))
     outExtension: () => ({ js: '.mjs' }),
     esbuildOptions(options) {
       options.alias = {
-        '@pik/schema': join(root, 'packages/schema/src/index.ts'),
+        '@pik/schema/events': join(root, 'packages/schema/src/events.ts'),
         '@pik/sdk/outbox': join(root, 'packages/sdk/src/outbox.ts'),
         '@pik/sdk': join(root, 'packages/sdk/src/index.ts'),
       };
