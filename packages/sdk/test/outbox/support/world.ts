@@ -27,6 +27,8 @@ process.setMaxListeners(0);
 export class World {
   readonly disk: SimDisk;
   readonly list: Listed[] = [];
+  /** What was once in the list. */
+  readonly former = new Map<string, Listed>();
   readonly reports: OutboxReport[] = [];
   readonly dead: string[] = [];
   readonly #options: Partial<OutboxOptions>;
@@ -116,8 +118,8 @@ export class World {
 
   /** After a start: the list goes on from what is there. */
   adopt(recovered: ReadonlyMap<number, string>): void {
-    const positions = new Map([...recovered].map(([position, text]) => [text, position]));
-    const kept = this.list.filter(({ text }) => positions.has(text));
+    for (const listed of this.list) this.former.set(listed.text, listed);
+    const kept = [...recovered.values()].map((text) => this.former.get(text) as Listed);
     for (const listed of kept) {
       if (!this.hasDropped) listed.fate = 'stored';
       listed.isSettled = false;
