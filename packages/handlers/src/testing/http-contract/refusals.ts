@@ -257,11 +257,10 @@ export function refusals(ask: Asking): void {
     ];
     for (const walk of walks) {
       const cursor: string = (await walk()).json.next_cursor;
-      for (let at = 0; at < cursor.length; at += Math.ceil(cursor.length / 40)) {
-        for (const other of ['A', '9', '_']) {
-          const { status, json } = await walk(cursor.slice(0, at) + other + cursor.slice(at + 1));
-          if (status !== 200) expect([status, json.code]).toEqual([400, 'CURSOR_INVALID']);
-        }
+      for (let place = 0; place < 45; place++) {
+        const at = Math.floor((place * cursor.length) / 45);
+        const { status, json } = await walk(cursor.slice(0, at) + 'A9_'.charAt(place % 3) + cursor.slice(at + 1));
+        if (status !== 200) expect([status, json.code]).toEqual([400, 'CURSOR_INVALID']);
       }
     }
   });
