@@ -114,7 +114,7 @@ export class Captured {
 
   #head(): string {
     const time = this.#time;
-    const text = typeof time === 'object' ? time.text : timeText(time);
+    const text = typeof time === 'object' ? time.text : timeText(timeJson(time));
     return this.#series.head + JSON.stringify(this.#entityId) + text;
   }
 
@@ -167,12 +167,12 @@ function now(): Moment {
 }
 
 function momentOf(epoch_ms: number): Moment {
-  const instant = { utc: formatEpochMs(epoch_ms), epoch_ms, sub_ms_ns: 0, leap_second: false };
-  return { instant, text: timeText(epoch_ms) };
+  const utc = formatEpochMs(epoch_ms);
+  return { instant: { utc, epoch_ms, sub_ms_ns: 0, leap_second: false }, text: timeText(`"${utc}"`) };
 }
 
-function timeText(time: string | number): string {
-  return `,"event_time":${timeJson(time)},"payload":`;
+function timeText(json: string): string {
+  return `,"event_time":${json},"payload":`;
 }
 
 function timeOf(time: string | Date, name: string): string | number {
