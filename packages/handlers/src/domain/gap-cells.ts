@@ -155,6 +155,13 @@ export function addInstant(
   if (timeMs > series.lastMs) series.lastMs = timeMs;
 }
 
+/** How many events a series has in the windows that start in a half-open span: empty windows are not walked. */
+export function eventsBetween({ cells }: SeriesCells, fromMs: number, toMs: number): number {
+  let events = 0;
+  for (const [start, { count }] of cells) if (start >= fromMs && start < toMs) events += count;
+  return events;
+}
+
 /** A window of a series and what came too late for it. */
 export interface SeriesWindow extends CountedWindow {
   readonly later: number;

@@ -1,5 +1,6 @@
 import { counted, durationText, type Finding, formatEpochMs, type Gap, LIMITS } from '@pik/schema';
 
+import { eventsBetween } from '../domain/gap-cells.ts';
 import type { GapInterval, GapQuestion, ModelledSeries } from '../domain/gaps.ts';
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
 import type { GapsQuery } from '../pipeline.ts';
@@ -171,9 +172,7 @@ function sourceCause(gap: GapInterval, all: readonly ModelledSeries[]): CauseFin
       cells.lastMs >= gap.end_ms,
   );
   if (others.length === 0) return null;
-  const silent = others.every(({ windows }) =>
-    windows.every(({ start_ms, count }) => start_ms < gap.start_ms || start_ms >= gap.end_ms || count === 0),
-  );
+  const silent = others.every(({ cells }) => eventsBetween(cells, gap.start_ms, gap.end_ms) === 0);
   if (!silent) return null;
   const text = `All ${others.length + 1} series of ${source} that were alive then were silent.`;
   return { code: 'SOURCE_WIDE', text };
