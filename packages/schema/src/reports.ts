@@ -93,6 +93,9 @@ export const findingSchema = z.object({
   code: z.string(),
   /** One sentence for a person. */
   text: z.string(),
+  /** The first and last event day (UTC) that it covers, where it covers only some. */
+  first_day: z.optional(z.string()),
+  last_day: z.optional(z.string()),
   evidence: z.optional(
     z.array(z.object({ event_id: z.optional(z.string()), pack_id: z.optional(z.string()), line: z.optional(z.int()) })),
   ),
@@ -203,7 +206,7 @@ export const lagReportSchema = z.object({
       group,
       figures: lagFiguresSchema,
       details: z.nullable(lagDetailsSchema),
-      /** TIME_ZONE_FAULT or CLOCK_AHEAD. */
+      /** TIME_ZONE_FAULT, CLOCK_AHEAD, FUTURE_EVENTS, EXTREME_TIMES. */
       findings: z.array(findingSchema),
     }),
   ),

@@ -1,69 +1,83 @@
-import { counted, dayFromNumber, durationText, type Finding, MS_PER_HOUR } from '@pik/schema';
+import { counted, durationText, type Finding, MS_PER_DAY } from '@pik/schema';
 
-import { type Histogram, quantile } from './histogram.ts';
-import { rankOf } from './statistics.ts';
+import type { DayLags } from './day-lags.ts';
+import { countOver, type Histogram, quantile, sumBetween } from './histogram.ts';
+import { wilsonLower } from './statistics.ts';
+import { zoneFaults, zoneFinding } from './zone-faults.ts';
 
-/** What a clock fault is seen in: the lags of a group, and the lowest of each event day. */
+/** What clock faults are seen in: the lags of a group, and the same by event day. */
 export interface ClockFacts {
   readonly lags: Histogram;
-  readonly floors: ReadonlyMap<number, number>;
+  readonly days: DayLags;
 }
 
-/** How far from whole hours a floor may lie: what is sent at once takes less than this to arrive. */
-const NEAR_MS = 5 * 60_000;
-/** Zones lie up to 14 hours from UTC. */
-const ZONE_HOURS_MAX = 14;
-/** Below this a negative lag is the reading of two good clocks. */
-const AHEAD_MS = 1_000;
-const DAYS_MIN = 5;
-const DAYS_SHARE = 0.8;
-const EVENTS_MIN = 20;
+/** A finding about clocks, and which end of the lags shows it. */
+export interface ClockFinding extends Finding {
+  readonly shownBy: 'lowest' | 'highest';
+}
+
+/** Above this a negative lag is the reading of two good clocks. */
+const AHEAD_MS = -1_000;
+/** A clock that is ahead is ahead for a share of the events: at least this, with 97.5 % confidence, and three events. */
+const AHEAD_SHARE_MIN = 0.01;
+const AHEAD_EVENTS_MIN = 3;
+/** One clock is ahead by one amount; planned events lie in the future by many. */
+const ONE_AMOUNT_MS = 5 * 60_000;
+/** Lags this far beyond those of nearly all others are not delays of the same way. */
+const EXTREME_TIMES = 10;
+const EXTREME_MS_MIN = 30 * MS_PER_DAY;
 
 /**
- * A fault of clocks behind the lags of a group, or null. Its lowest lag is what the way takes when nothing delays it, so it
- * lies near zero. Where it lies whole hours off, day after day, the times are of another zone than they say; where it is
- * negative, the producer's clock is ahead.
+ * Faults of clocks behind the lags of a group. `TIME_ZONE_FAULT`: for days on end the quickest events come whole hours off.
+ * `CLOCK_AHEAD`: a share of the events comes before its own time, all by much the same. `FUTURE_EVENTS`: the same, by many
+ * amounts, as planned events do. `EXTREME_TIMES`: single events lie far beyond all others.
  */
-export function clockFault({ lags, floors }: ClockFacts): Finding | null {
-  if (lags.count === 0) return null;
-  const days = [...floors].sort((a, b) => a[0] - b[0]).map(([day, floor]) => ({ day, floor, hours: hoursOf(floor) }));
-  const off = days.filter(({ hours }) => hours !== null && hours !== 0);
-  if (isZoneFault(lags, days.length, off)) return { code: 'TIME_ZONE_FAULT', text: zoneText(off, days.length) };
-  if (lags.min >= -AHEAD_MS) return null;
-  const usual = rankOf(
-    days.map(({ floor }) => floor).sort((a, b) => a - b),
-    0.5,
-  );
-  const often = usual < -AHEAD_MS ? 'on most days' : 'on some days';
-  const text = `The lowest lag is −${durationText(-lags.min)}, and below zero ${often}: the clock of the producer is ahead, by that much at least.`;
-  return { code: 'CLOCK_AHEAD', text };
+export function clockFindings({ lags, days }: ClockFacts): ClockFinding[] {
+  if (lags.count === 0) return [];
+  const found: ClockFinding[] = [];
+  const byDay = days.days();
+  const faults = zoneFaults(byDay);
+  if (faults.length > 0) found.push({ ...zoneFinding(faults, byDay), shownBy: 'lowest' });
+  // A zone that lies ahead makes events come before their time, and is no second fault.
+  const ahead = faults.some(({ halves }) => halves < 0) ? null : aheadOf(lags);
+  if (ahead !== null) found.push(ahead);
+  return [...found, ...extremes(lags)];
 }
 
-/** The whole hours that a floor lies at; null where it lies at none. */
-function hoursOf(floor: number): number | null {
-  const hours = Math.round(floor / MS_PER_HOUR);
-  const near = Math.abs(floor - hours * MS_PER_HOUR) <= NEAR_MS;
-  return near && Math.abs(hours) <= ZONE_HOURS_MAX ? hours + 0 : null;
+function aheadOf(lags: Histogram): ClockFinding | null {
+  const ahead = lags.count - countOver(lags, AHEAD_MS).count;
+  const atLeast = wilsonLower(ahead, lags.count);
+  if (ahead < AHEAD_EVENTS_MIN || atLeast < AHEAD_SHARE_MIN) return null;
+  // Negative lags come first: a share of them is a share of all that is smaller by their part.
+  const early = (q: number) => -quantile(lags, (q * ahead) / lags.count);
+  const [most, usual, least] = [early(0.1), early(0.5), early(0.9)];
+  const share = `${ahead.toLocaleString('en-US')} of ${counted(lags.count, 'event')} (at least ${percentText(atLeast)} by chance alone)`;
+  if (most - least > Math.max(ONE_AMOUNT_MS, usual)) {
+    const text = `${share} came before their own time, most of them by ${durationText(least)} to ${durationText(most)}: planned events, or clocks that are ahead by different amounts.`;
+    return { code: 'FUTURE_EVENTS', text, shownBy: 'lowest' };
+  }
+  const text = `${share} came before their own time, by ${durationText(usual)} in the median: the clock of the producer is ahead, by that much at least.`;
+  return { code: 'CLOCK_AHEAD', text, shownBy: 'lowest' };
 }
 
-interface OffDay {
-  readonly day: number;
-  readonly hours: number | null;
-}
+const percentText = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-/** Over many days whole hours are no chance. On a few days they are where most events lie close to the floor. */
-function isZoneFault(lags: Histogram, days: number, off: readonly OffDay[]): boolean {
-  if (off.length < DAYS_SHARE * days) return false;
-  if (days >= DAYS_MIN) return true;
-  return lags.count >= EVENTS_MIN && quantile(lags, 0.5) - lags.min <= NEAR_MS;
+/** At each end the few events that lie ten times as far as 99 of 100 do, and at least 30 days. */
+function extremes(lags: Histogram): ClockFinding[] {
+  const high = Math.max(EXTREME_MS_MIN, EXTREME_TIMES * quantile(lags, 0.99));
+  const low = Math.min(-EXTREME_MS_MIN, EXTREME_TIMES * quantile(lags, 0.01));
+  const inside = sumBetween(lags, low, high);
+  const late = countOver(lags, high).count;
+  const mean = inside.sum / inside.count;
+  const ends = [
+    { count: late, farthest: lags.max, side: 'before', shownBy: 'highest' },
+    { count: lags.count - inside.count - late, farthest: -lags.min, side: 'after', shownBy: 'lowest' },
+  ] as const;
+  return ends
+    .filter(({ count }) => count > 0)
+    .map(({ count, farthest, side, shownBy }) => {
+      const lie = count === 1 ? 'lies' : 'lie';
+      const text = `${count.toLocaleString('en-US')} of ${counted(lags.count, 'event')} ${lie} up to ${durationText(farthest)} ${side} the receipt, far beyond all others: clocks that were wrong, or events of long ago or far ahead. Without such events the mean lag is ${durationText(mean)}.`;
+      return { code: 'EXTREME_TIMES', text, shownBy };
+    });
 }
-
-function zoneText(off: readonly OffDay[], days: number): string {
-  const steps: OffDay[] = [];
-  for (const one of off) if (steps.at(-1)?.hours !== one.hours) steps.push(one);
-  const named = steps.slice(0, 4).map(({ day, hours }) => `${signed(hours ?? 0)} from ${dayFromNumber(day)} on`);
-  const stepped = steps.length > 1 ? ' It steps by whole hours, as zones do when clocks change.' : '';
-  return `On ${off.length} of ${counted(days, 'day')} the lowest lag lies at whole hours (${named.join(', ')}${steps.length > 4 ? ', …' : ''}): its times are those of another zone than they say.${stepped}`;
-}
-
-const signed = (hours: number) => `${hours < 0 ? '−' : '+'}${Math.abs(hours)} h`;

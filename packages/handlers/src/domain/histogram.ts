@@ -113,6 +113,11 @@ function edgeAt(bucket: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
+/** A value of a bucket that is within half a percent of all values in it, and never outside the histogram's extremes. */
+export function bucketMiddle(bucket: number, { min, max }: Pick<Histogram, 'min' | 'max'>): number {
+  return Math.min(max, Math.max(min, middleOf(bucket)));
+}
+
 /** The middle of a bucket, which is within half a percent of all values in it. */
 function middleOf(bucket: number): number {
   if (bucket >= -LINEAR_MAX && bucket <= LINEAR_MAX) return bucket;
@@ -131,7 +136,7 @@ export function quantile(histogram: Histogram, q: number): number {
   let seen = 0;
   for (const bucket of [...histogram.buckets.keys()].sort((a, b) => a - b)) {
     seen += histogram.buckets.get(bucket) ?? 0;
-    if (seen >= rank) return Math.min(histogram.max, Math.max(histogram.min, middleOf(bucket)));
+    if (seen >= rank) return bucketMiddle(bucket, histogram);
   }
   return histogram.max;
 }
@@ -142,6 +147,19 @@ export function countOver(histogram: Histogram, threshold: number): { count: num
   let count = 0;
   for (const [bucket, n] of histogram.buckets) if (bucket > parted) count += n;
   return { count, exact: isEdge(threshold) || !histogram.buckets.has(parted) };
+}
+
+/** Count and sum of the values in the buckets from that of `low` to that of `high`; the sum is within half a percent. */
+export function sumBetween(histogram: Histogram, low: number, high: number): { count: number; sum: number } {
+  const [from, to] = [bucketOf(low), bucketOf(high)];
+  let count = 0;
+  let sum = 0;
+  for (const [bucket, n] of histogram.buckets) {
+    if (bucket < from || bucket > to) continue;
+    count += n;
+    sum += n * bucketMiddle(bucket, histogram);
+  }
+  return { count, sum };
 }
 
 /** How many values are at least as large as one of them, or share its bucket: never fewer than there are. */

@@ -13,7 +13,16 @@ interface DetailTally {
   readonly no: number;
   readonly produce: Histogram;
   readonly transport: Histogram;
-  lowest: { lag: number; event_id: string; pack_id: string; line: number } | null;
+  lowest: Extreme | null;
+  highest: Extreme | null;
+}
+
+/** The event at one end of a group's lags. */
+interface Extreme {
+  readonly lag: number;
+  readonly event_id: string;
+  readonly pack_id: string;
+  readonly line: number;
 }
 
 /** What only the receipts themselves tell of lag, in the making. */
@@ -35,6 +44,7 @@ export function createDetailTallies(options: { groupsMax: number; worstMax: numb
     produce: createHistogram(),
     transport: createHistogram(),
     lowest: null,
+    highest: null,
   });
   return {
     rest: create(),
@@ -67,18 +77,23 @@ export function addDetail(
     addTo(tally.produce, sent_ms - event_ms);
     addTo(tally.transport, received_ms - sent_ms);
   }
-  if (group !== null && (group.lowest === null || lag <= group.lowest.lag)) {
-    const event_id = idAt(slice.entries, entry.idAt);
-    if (group.lowest === null || lag < group.lowest.lag || event_id < group.lowest.event_id)
-      group.lowest = { lag, event_id, pack_id: slice.pack_id, line: entry.line };
+  if (group !== null) {
+    const at = () => ({ lag, event_id: idAt(slice.entries, entry.idAt), pack_id: slice.pack_id, line: entry.line });
+    if (group.lowest === null || lag <= group.lowest.lag) group.lowest = firstOf(group.lowest, at());
+    if (group.highest === null || lag >= group.highest.lag) group.highest = firstOf(group.highest, at());
   }
   tallies.worst.offer(lag, () => idAt(slice.entries, entry.idAt));
+}
+
+/** The later one replaces the known one unless their lags are equal: then the smaller id is named, whatever came first. */
+function firstOf(known: Extreme | null, other: Extreme): Extreme {
+  return known !== null && known.lag === other.lag && known.event_id <= other.event_id ? known : other;
 }
 
 /** The details of all events and of each group. */
 export function lagDetails(tallies: DetailTallies): {
   total: LagDetails;
-  of(name: GroupName): { details: LagDetails; lowest: DetailTally['lowest'] } | null;
+  of(name: GroupName): { details: LagDetails; lowest: Extreme | null; highest: Extreme | null } | null;
 } {
   const counts = tallies.arrivals.outOfOrder();
   const sum: OutOfOrder = { series: 0, over_all: 0 };
@@ -97,14 +112,21 @@ export function lagDetails(tallies: DetailTallies): {
     of(name) {
       const tally = byName.get(JSON.stringify(name));
       if (tally === undefined) return null;
-      return { details: view(tally, counts.get(tally.no) ?? { series: 0, over_all: 0 }), lowest: tally.lowest };
+      const { lowest, highest } = tally;
+      return { details: view(tally, counts.get(tally.no) ?? { series: 0, over_all: 0 }), lowest, highest };
     },
   };
 }
 
 /** All groups together, and what belongs to none. */
 function totalOf({ rest, groups }: DetailTallies): DetailTally {
-  const total: DetailTally = { no: 0, produce: createHistogram(), transport: createHistogram(), lowest: null };
+  const total: DetailTally = {
+    no: 0,
+    produce: createHistogram(),
+    transport: createHistogram(),
+    lowest: null,
+    highest: null,
+  };
   for (const tally of [rest, ...groups.entries().map(([, one]) => one)]) {
     mergeInto(total.produce, tally.produce);
     mergeInto(total.transport, tally.transport);

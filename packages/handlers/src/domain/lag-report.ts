@@ -1,7 +1,8 @@
 import { type LagFigures, LIMITS } from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
-import { clockFault } from './clock-faults.ts';
+import type { ClockFacts } from './clock-faults.ts';
+import { DayLags } from './day-lags.ts';
 import { compareNames, createGroups, type Groups } from './groups.ts';
 import {
   addTo,
@@ -20,8 +21,12 @@ interface LagTally {
   readonly histogram: Histogram;
   late: number;
   future: number;
-  /** The lowest lag of each event day. */
-  readonly floors: Map<number, number>;
+}
+
+/** What is gathered of one group beside that. */
+interface GroupTally extends LagTally {
+  /** Lags by event day, which show faults of clocks. */
+  readonly days: DayLags;
 }
 
 /** A lag report in the making. */
@@ -29,17 +34,18 @@ export interface LagTallies {
   readonly scope: ReportScope;
   readonly lateOverMs: number;
   readonly total: LagTally;
-  readonly groups: Groups<LagTally>;
+  readonly groups: Groups<GroupTally>;
 }
 
 /** Lags of at most this are in the future beyond tolerance: whole milliseconds, strictly below. */
 const NOT_FUTURE_FROM = -LIMITS.future_tolerance_ms;
 
-const createTally = (): LagTally => ({ histogram: createHistogram(), late: 0, future: 0, floors: new Map() });
+const createTally = (): LagTally => ({ histogram: createHistogram(), late: 0, future: 0 });
+const createGroupTally = (): GroupTally => ({ ...createTally(), days: new DayLags() });
 
 /** An empty lag report. */
 export function createLagTallies(scope: ReportScope, lateOverMs: number, groupsMax: number): LagTallies {
-  return { scope, lateOverMs, total: createTally(), groups: createGroups(createTally, groupsMax) };
+  return { scope, lateOverMs, total: createTally(), groups: createGroups(createGroupTally, groupsMax) };
 }
 
 /**
@@ -54,31 +60,28 @@ export function addSlice(tallies: LagTallies, slice: SliceRow): boolean {
   const late = countOver(histogram, tallies.lateOverMs);
   const notFuture = countOver(histogram, NOT_FUTURE_FROM - 1);
   if (!late.exact || !notFuture.exact) return false;
-  for (const tally of [tallies.total, tallies.groups.of(groupOf(slice, tallies.scope))]) {
+  const group = tallies.groups.of(groupOf(slice, tallies.scope));
+  for (const tally of [tallies.total, group]) {
     if (tally === null) continue;
     mergeInto(tally.histogram, histogram);
     tally.late += late.count;
     tally.future += histogram.count - notFuture.count;
-    lowerFloor(tally, slice.event_day, histogram.min);
   }
+  group?.days.addHistogram(slice.event_day, histogram);
   return true;
 }
 
 /** Adds a first arrival that lies in the scope, by itself. */
 export function addArrival(tallies: LagTallies, slice: SliceRow, entry: ScannedEntry): void {
   const lag = entry.received_ms - entry.event_ms;
-  for (const tally of [tallies.total, tallies.groups.of(groupOf(slice, tallies.scope, entry))]) {
+  const group = tallies.groups.of(groupOf(slice, tallies.scope, entry));
+  for (const tally of [tallies.total, group]) {
     if (tally === null) continue;
     addTo(tally.histogram, lag);
     if (lag > tallies.lateOverMs) tally.late += 1;
     if (lag < NOT_FUTURE_FROM) tally.future += 1;
-    lowerFloor(tally, slice.event_day, lag);
   }
-}
-
-function lowerFloor({ floors }: LagTally, day: number, lag: number): void {
-  const known = floors.get(day);
-  if (known === undefined || lag < known) floors.set(day, lag);
+  group?.days.add(slice.event_day, lag);
 }
 
 /** The figures of all, null without any event, and those of each group: the largest share of the delay first. */
@@ -87,7 +90,7 @@ export function lagFigures(tallies: LagTallies) {
   const ranked = groups.entries().map(([group, tally]) => ({
     group,
     figures: figuresOf(tally, total),
-    fault: clockFault({ lags: tally.histogram, floors: tally.floors }),
+    clocks: { lags: tally.histogram, days: tally.days } satisfies ClockFacts,
   }));
   ranked.sort((a, b) => {
     const [left, right] = [a.figures, b.figures];

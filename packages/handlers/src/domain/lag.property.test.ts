@@ -3,8 +3,6 @@ import { describe, expect, it } from 'vitest';
 
 import type { SliceRow } from '../ports/rows.ts';
 import { createArrivals } from './arrivals.ts';
-import { clockFault } from './clock-faults.ts';
-import { addTo, createHistogram } from './histogram.ts';
 import { addDetail, createDetailTallies } from './lag-details.ts';
 import { decodeEntries, encodeEntries, hash52At, idAt, type SliceEntry, scanEntries } from './slice-codec.ts';
 import { addToHour, createReceiptHours, hoursOf, stormsOf } from './storms.ts';
@@ -100,104 +98,6 @@ it('the worst events are those with the largest lag, in whatever order they come
     }),
     { numRuns: 200 },
   );
-});
-
-/** Facts of a group whose events take `wayMs` more than `offMs(day)`. */
-function facts(days: number, offMs: (day: number) => number, wayMs: (i: number) => number) {
-  const lags = createHistogram();
-  const floors = new Map<number, number>();
-  for (let day = 0; day < days; day++) {
-    for (let i = 0; i < 30; i++) {
-      const lag = offMs(day) + wayMs(i);
-      addTo(lags, lag);
-      floors.set(20_000 + day, Math.min(floors.get(20_000 + day) ?? Number.POSITIVE_INFINITY, lag));
-    }
-  }
-  return { lags, floors };
-}
-
-describe('clock faults', () => {
-  it('a zone is seen by a floor at whole hours, in both directions, and by its step', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 14 }).chain((h) => fc.constantFrom(h, -h)),
-        fc.integer({ min: 1, max: 40 }),
-        fc.integer({ min: 0, max: 200_000 }),
-        (hours, days, way) => {
-          const found = clockFault(
-            facts(
-              days,
-              () => hours * HOUR,
-              (i) => way + i * 1_000,
-            ),
-          );
-          expect(found?.code).toBe('TIME_ZONE_FAULT');
-          expect(found?.text).toContain(`${hours < 0 ? '−' : '+'}${Math.abs(hours)} h`);
-        },
-      ),
-    );
-    const stepped = clockFault(
-      facts(
-        20,
-        (day) => (day < 10 ? 5 : 4) * HOUR,
-        (i) => i * 60_000,
-      ),
-    );
-    expect(stepped?.text).toMatch(/\+5 h from 2024-10-04 on, \+4 h from 2024-10-14 on.*steps by whole hours/);
-  });
-
-  it('a negative floor that is no zone is a clock that is ahead', () => {
-    const found = clockFault(
-      facts(
-        20,
-        () => -95_000,
-        (i) => i * 500,
-      ),
-    );
-    expect(found).toMatchObject({ code: 'CLOCK_AHEAD', text: expect.stringContaining('on most days') });
-  });
-
-  it('delays are no clock faults, however long: their floors lie anywhere', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 6, max: 60 }),
-        fc.infiniteStream(fc.integer({ min: 0, max: 72 * HOUR })),
-        (days, stream) => {
-          const offs = Array.from({ length: days }, () => stream.next().value as number);
-          // By chance a floor may lie at whole hours; on four days of five it does so once in 10^4 runs of six days.
-          fc.pre(offs.filter((off) => Math.abs(off - Math.round(off / HOUR) * HOUR) <= 300_000).length < 0.8 * days);
-          expect(
-            clockFault(
-              facts(
-                days,
-                (day) => offs[day] as number,
-                (i) => i * 1_000,
-              ),
-            ),
-          ).toBeNull();
-        },
-      ),
-    );
-    expect(
-      clockFault(
-        facts(
-          30,
-          () => 0,
-          (i) => i * 10 * 60_000,
-        ),
-      ),
-    ).toBeNull();
-    expect(
-      clockFault(
-        facts(
-          30,
-          () => 3 * 24 * HOUR,
-          () => 0,
-        ),
-      ),
-    ).toBeNull();
-    expect(clockFault({ lags: createHistogram(), floors: new Map() })).toBeNull();
-  });
 });
 
 /** Receipts of one series by the hour: how many, and which share of them repeats. */

@@ -1,5 +1,6 @@
 import { counted, type EventView, type LagReport, LIMITS } from '@pik/schema';
 
+import { clockFindings } from '../domain/clock-faults.ts';
 import { eventView } from '../domain/event-view.ts';
 import {
   addDetail,
@@ -120,15 +121,16 @@ function figures({ tallies, details, isWhole }: Gathered, page: ReportPage, grou
     details: isWhole && total !== null ? known.total : null,
     groups_total: groups.length,
     next_cursor,
-    groups: items.map(({ group, figures: own, fault }) => {
+    groups: items.map(({ group, figures: own, clocks }) => {
       const found = known.of(group);
-      const lowest = found?.lowest;
-      const evidence = lowest ? [{ event_id: lowest.event_id, pack_id: lowest.pack_id, line: lowest.line }] : [];
       return {
         group,
         figures: own,
         details: isWhole ? (found?.details ?? null) : null,
-        findings: fault === null ? [] : [{ ...fault, evidence }],
+        findings: clockFindings(clocks).map(({ shownBy, ...finding }) => {
+          const at = found?.[shownBy];
+          return { ...finding, evidence: at ? [{ event_id: at.event_id, pack_id: at.pack_id, line: at.line }] : [] };
+        }),
       };
     }),
   };

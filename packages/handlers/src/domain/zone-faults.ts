@@ -1,0 +1,143 @@
+import { counted, dayFromNumber, type Finding } from '@pik/schema';
+
+import { type LagDay, pooled, STEP_MINUTES, stepAt } from './day-lags.ts';
+
+// A time that carries the wrong zone is off by whole hours, so that the lag of everything is. The quickest events of a day
+// show it: their lag, the floor of the day, lies at those hours and a few minutes, day after day, until somebody mends it.
+// A floor is the lag at the lowest twentieth of a day, so that one planned event, or one clock, does not move it.
+
+/** Zones lie up to 14 hours from UTC. */
+const ZONE_HOURS_MAX = 14;
+/** The zones of half hours lie this far from UTC at least: those of India, Iran, Australia, Newfoundland. */
+const HALF_ZONE_HALVES_MIN = 5;
+/** From five minutes below the hour to 25 above it: what the way takes, and clocks that differ a little. */
+const BELOW_STEPS = 1;
+const NEAR_STEPS = 6;
+const HOUR_STEPS = 60 / STEP_MINUTES;
+const FLOOR_SHARE = 0.05;
+/** In a longer stretch of days the hours are no chance. Where the group has no more days, its lags must be narrow. */
+const DAYS_MIN = 5;
+const DAYS_SHARE = 0.8;
+const EVENTS_MIN = 20;
+/** So many days of a few events each count as much as `EVENTS_MIN` events. */
+const SPARSE_DAYS_MIN = 8;
+/** At most this share may be quicker than the fault allows: others that share the group, and single clocks. */
+const QUICKER_SHARE_MAX = 0.02;
+/** Half of the events lie within this of the floor. Where the wait is longer, the floor is that of a batch, not of a way. */
+const NARROW_STEPS = 90 / STEP_MINUTES;
+const VERY_NARROW_STEPS = 1;
+/** Days whose floor lies near zero, beside which half an hour is a step and not a delay. */
+const GOOD_DAYS_MIN = 3;
+
+/** A stretch of event days with times of another zone. */
+export interface ZoneFault {
+  /** Half hours that the lag is off, signed. */
+  readonly halves: number;
+  readonly days: readonly LagDay[];
+}
+
+/** Stretches of event days on which times are those of another zone than they say, in order of time. */
+export function zoneFaults(days: readonly LagDay[]): ZoneFault[] {
+  const floors = days.map((day) => stepAt(day.steps, day.events, FLOOR_SHARE));
+  const goodDays = floors.filter((floor) => halvesAt(floor, 0)).length;
+  const faults: ZoneFault[] = [];
+  for (const halves of candidates(floors)) {
+    if (halves % 2 !== 0 && goodDays < GOOD_DAYS_MIN) continue;
+    for (const [from, to] of runsOf(floors, halves)) {
+      const fault = { halves, days: days.slice(from, to) };
+      if (isFault(fault, { floors: floors.slice(from, to), isShort: days.length < DAYS_MIN })) faults.push(fault);
+    }
+  }
+  return faults.sort((a, b) => firstDay(a) - firstDay(b));
+}
+
+/** The stretches as one finding. At least one stretch is given, and all days of the group. */
+export function zoneFinding(faults: readonly ZoneFault[], days: readonly LagDay[]): Finding {
+  return {
+    code: 'TIME_ZONE_FAULT',
+    text: textOf(faults, days),
+    first_day: dayFromNumber(firstDay(faults[0] as ZoneFault)),
+    last_day: dayFromNumber(lastDay(faults.at(-1) as ZoneFault)),
+  };
+}
+
+const firstDay = ({ days }: ZoneFault) => (days[0] as LagDay).day;
+const lastDay = ({ days }: ZoneFault) => (days.at(-1) as LagDay).day;
+
+/** Whether a floor lies at so many half hours and a little. */
+function halvesAt(floor: number, halves: number): boolean {
+  const above = floor - (halves * HOUR_STEPS) / 2 + BELOW_STEPS;
+  return above >= 0 && above < NEAR_STEPS;
+}
+
+/** The zones, in half hours, at which some floor lies. */
+function candidates(floors: readonly number[]): number[] {
+  const found = new Set<number>();
+  for (const floor of floors) {
+    const halves = Math.floor((floor + BELOW_STEPS) / (HOUR_STEPS / 2));
+    const isZone = halves % 2 === 0 ? halves !== 0 : Math.abs(halves) >= HALF_ZONE_HALVES_MIN;
+    if (isZone && Math.abs(halves) <= 2 * ZONE_HOURS_MAX) found.add(halves);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+/** Longest stretches in which at least four of five days lie at these hours, first and last one included. */
+function runsOf(floors: readonly number[], halves: number): [from: number, to: number][] {
+  const runs: [number, number][] = [];
+  const miss = DAYS_SHARE / (1 - DAYS_SHARE);
+  for (let from = 0; from < floors.length; from++) {
+    if (!halvesAt(floors[from] as number, halves)) continue;
+    let score = 0;
+    let best = 0;
+    let to = from + 1;
+    for (let at = from; at < floors.length && score >= 0; at++) {
+      score += halvesAt(floors[at] as number, halves) ? 1 : -miss;
+      if (score >= best) [best, to] = [score, at + 1];
+    }
+    runs.push([from, to]);
+    from = to - 1;
+  }
+  return runs;
+}
+
+function isFault(
+  { halves, days }: ZoneFault,
+  { floors, isShort }: { floors: readonly number[]; isShort: boolean },
+): boolean {
+  const { events, steps } = pooled(days);
+  const lowest = (halves * HOUR_STEPS) / 2 - BELOW_STEPS;
+  const quicker = steps.reduce((sum, [step, count]) => (step < lowest ? sum + count : sum), 0);
+  if (quicker > QUICKER_SHARE_MAX * events) return false;
+  const width = stepAt(steps, events, 0.5) - stepAt(steps, events, FLOOR_SHARE);
+  const onHours = floors.filter((floor) => halvesAt(floor, halves)).length;
+  if (isShort) return events >= EVENTS_MIN && width <= VERY_NARROW_STEPS;
+  if (onHours < DAYS_MIN) return false;
+  if (events < EVENTS_MIN && !(onHours >= SPARSE_DAYS_MIN && width <= VERY_NARROW_STEPS)) return false;
+  return width <= NARROW_STEPS;
+}
+
+const TOLD_MAX = 4;
+
+function textOf(faults: readonly ZoneFault[], days: readonly LagDay[]): string {
+  const lastOfAll = (days.at(-1) as LagDay).day;
+  const stretches = faults.slice(0, TOLD_MAX).map((fault) => {
+    const until = lastDay(fault) === lastOfAll ? 'on' : `to ${dayFromNumber(lastDay(fault))}`;
+    return `${hoursText(fault.halves)} from ${dayFromNumber(firstDay(fault))} ${until}`;
+  });
+  const more = faults.length > TOLD_MAX ? `, and ${faults.length - TOLD_MAX} more` : '';
+  const faultyDays = faults.reduce((sum, fault) => sum + fault.days.length, 0);
+  const where = `On ${faultyDays} of ${counted(days.length, 'event day')} the quickest events come whole hours off (${stretches.join(', ')}${more})`;
+  const sides = new Set(faults.map(({ halves }) => halves));
+  if (sides.size > 1)
+    return `${where}: their times are those of another zone than they say. The step is that of a zone when clocks change.`;
+  if (faultyDays < days.length)
+    return `${where}, and not on the others: their times are those of another zone than they say.`;
+  const held = (faults[0] as ZoneFault).halves > 0 ? ', or every event is held back that long' : '';
+  return `${where}: their times are those of another zone than they say${held}.`;
+}
+
+function hoursText(halves: number): string {
+  const whole = Math.floor(Math.abs(halves) / 2);
+  const half = halves % 2 === 0 ? '' : ' 30 min';
+  return `${halves < 0 ? '−' : '+'}${whole} h${half}`;
+}
