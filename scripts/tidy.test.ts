@@ -74,7 +74,7 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
   {
     layer: 'request-events',
     files: /^packages\/request-events\/src\//,
-    may: /^(packages\/request-events\/src\/|@pik\/(sdk|schema\/events)$|node:(crypto|net)$)/,
+    may: /^(packages\/request-events\/src\/|@pik\/(sdk|schema\/events)$|node:(async_hooks|crypto|net)$)/,
     types: /^node:http$/,
   },
   {
@@ -164,6 +164,23 @@ describe('layers', () => {
     const wrong = sources.filter(
       (file) => file.startsWith(`${H}domain/`) && impure.test(read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
     );
+    expect(wrong).toEqual([]);
+  });
+
+  it('what runs inside of a service starts timers in one place alone, outside of every async context', () => {
+    const inServices = /^packages\/(schema|sdk|request-events|express-middleware|fastify-plugin)\/src\//;
+    const OWN_TIMERS = 'packages/schema/src/own-timers.ts';
+    const names = new Set(['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'nextTick']);
+    const wrong: string[] = [];
+    for (const file of sources.filter((name) => inServices.test(name) && name !== OWN_TIMERS)) {
+      for (const { from } of importsOf(file)) if (/^(node:)?timers/.test(from)) wrong.push(`${file} imports ${from}`);
+      const visit = (node: ts.Node) => {
+        const isType = ts.isTypeQueryNode(node.parent ?? node);
+        if (ts.isIdentifier(node) && names.has(node.text) && !isType) wrong.push(`${file} uses ${node.text}`);
+        ts.forEachChild(node, visit);
+      };
+      visit(parse(file));
+    }
     expect(wrong).toEqual([]);
   });
 

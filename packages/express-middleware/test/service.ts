@@ -20,6 +20,8 @@ export async function startExpress(express: ExpressModule, options: ServiceOptio
   if (options.trustProxy) app.set('trust proxy', true);
   const events = createExpressEvents(options.events);
   app.use(events, express.json(), express.text());
+  const { store } = options;
+  if (store !== undefined) app.use((request, _, next) => store.run(String(request.headers['x-tenant']), () => next()));
   declare(app, options);
   app.use('/shops/:shop/orders', orders(express));
   app.get('/twice', events, (_, response) => void response.json({}));
@@ -51,6 +53,14 @@ function declare(app: Express, { gate }: ServiceOptions): void {
   app.get('/held', async (_, response) => {
     await gate.hold('held');
     response.json({});
+  });
+  app.get('/shared', async (_, response) => {
+    await gate.shared();
+    response.json({});
+  });
+  app.get('/told', (_, response) => {
+    response.write('half');
+    gate.onOpen('told', () => response.end('whole'));
   });
   app.get('/half', async (_, response) => {
     response.write('half');

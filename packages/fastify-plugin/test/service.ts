@@ -14,6 +14,9 @@ export async function startFastify(options: ServiceOptions): Promise<Service> {
   });
   const events = createFastifyEvents(options.events);
   app.register(events);
+  const { store } = options;
+  if (store !== undefined)
+    app.addHook('onRequest', ({ headers }, _, done) => store.run(String(headers['x-tenant']), done));
   app.register(async (scope) => declare(scope, options));
   app.register(async (scope) => declareEmitting(scope, options));
   app.register(
@@ -53,6 +56,15 @@ function declare(app: FastifyInstance, { gate }: ServiceOptions): void {
   app.get('/held', async () => {
     await gate.hold('held');
     return {};
+  });
+  app.get('/shared', async () => {
+    await gate.shared();
+    return {};
+  });
+  app.get('/told', (_, reply) => {
+    reply.hijack();
+    reply.raw.write('half');
+    gate.onOpen('told', () => reply.raw.end('whole'));
   });
   app.get('/half', async (_, reply) => {
     reply.hijack();

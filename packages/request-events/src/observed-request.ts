@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { Socket } from 'node:net';
 
+import { type CallerContext, callerContext } from '@pik/schema/events';
 import type { EmitOptions, Emitted, PayloadOf } from '@pik/sdk';
 
 import type { Completion } from './payload.ts';
@@ -36,6 +37,8 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   readonly outgoing: ServerResponse;
   readonly startedMs = performance.now();
   readonly responseBody: ResponseBody | null;
+  /** Of who began the response; until then, of who passed the request on. */
+  context: CallerContext = callerContext();
   /** Known once it is settled. */
   durationMs = 0;
   /** Bytes of the body that were written. */
@@ -46,6 +49,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   #trace: TraceContext | null;
   #requestId: string | null = null;
   #isSettled = false;
+  #hasBegun = false;
   #queued: Set<Observed> | null = null;
 
   constructor(recorder: Recorder<C, Request, Response>, request: Request, response: Response) {
@@ -103,6 +107,10 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   }
 
   add(chunk: unknown, encoding: unknown): void {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.context = callerContext();
+    }
     if (typeof chunk === 'string') this.bytes += Buffer.byteLength(chunk, encodingOf(encoding));
     else if (chunk instanceof Uint8Array) this.bytes += chunk.byteLength;
     this.responseBody?.add(chunk, encoding);

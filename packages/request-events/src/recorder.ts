@@ -1,5 +1,7 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 
+import { provideAsyncResource, setOwnImmediate } from '@pik/schema/events';
 import type { Catalog, Producer } from '@pik/sdk';
 
 import { Callbacks } from './callbacks.ts';
@@ -43,6 +45,7 @@ export class Recorder<C, Request, Response> {
 
   /** @throws KitError `CONFIG_INVALID` for options that cannot be used. */
   constructor(framework: Framework<Request, Response>, options: RequestEventsOptions<C, Request, Response>) {
+    provideAsyncResource(AsyncResource);
     this.framework = framework;
     this.settings = settingsOf(options);
     this.#callbacks = new Callbacks(options.onCallbackError);
@@ -88,7 +91,7 @@ export class Recorder<C, Request, Response> {
    * Done in a row it also costs less than in between. The turn ends before a server can be closed.
    */
   recordLater(observed: ObservedRequest<C, Request, Response>): void {
-    if (this.#finished.push(observed) === 1) setImmediate(this.#recordFinished);
+    if (this.#finished.push(observed) === 1) setOwnImmediate(this.#recordFinished);
   }
 
   readonly #recordFinished = () => {
@@ -97,8 +100,15 @@ export class Recorder<C, Request, Response> {
     for (const observed of finished) this.record(observed, 'finished');
   };
 
-  /** A request has ended: makes its event, where one is wanted. Never throws. */
+  /**
+   * A request has ended: makes its event, where one is wanted. What the caller brought runs in the request's async context,
+   * whoever ended it. Never throws.
+   */
   record(observed: ObservedRequest<C, Request, Response>, completion: Completion): void {
+    observed.context.runInAsyncScope(this.#record, this, observed, completion);
+  }
+
+  #record(observed: ObservedRequest<C, Request, Response>, completion: Completion): void {
     this.#counts.open -= 1;
     try {
       if (this.#isSkipped(observed)) this.#counts.skipped += 1;

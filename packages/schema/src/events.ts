@@ -1,6 +1,14 @@
 // What an event is, for those who send some: its catalog, identity, canonical form, limits and errors. No schema library is
 // loaded for it, which would take a producer longer to start than all else.
 export type { Problem } from './api.ts';
+export {
+  type AsyncResourceClass,
+  type CallerContext,
+  callerContext,
+  provideAsyncResource,
+  runOutside,
+  runOwnWork,
+} from './async-context.ts';
 export { canonicalizeLive } from './canonical-json.ts';
 export * from './catalog.ts';
 export { counted } from './counted.ts';
@@ -10,5 +18,6 @@ export { hostModule } from './host.ts';
 export { deriveIdentity, type IdentityFields, payloadHash } from './identity.ts';
 export * from './limits.ts';
 export * from './outcome.ts';
+export { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 export { sha256Hex } from './sha256.ts';
 export { EPOCH_MS_MAX, EPOCH_MS_MIN, formatEpochMs, type Instant, parseTime } from './time.ts';

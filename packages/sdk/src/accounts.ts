@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema/events';
+import { callerContext, KitError } from '@pik/schema/events';
 
 import type { Delivery } from './deliver.ts';
 import { GapLedger } from './gaps.ts';
@@ -31,6 +31,11 @@ export class Accounts {
     this.#counts.emitted += 1;
   }
 
+  /** The hook is told of this event's result in the async context of its emit, whichever batch brings it. */
+  noteCaller(sent: Sent): void {
+    if (this.#onResult !== undefined) sent.caller = callerContext();
+  }
+
   /** Whether the backend is still to learn something: numbers that it will not see, or that no more will come. */
   owesReport(closed: boolean): boolean {
     return !this.gaps.isEmpty || (closed && !this.#isClosedReported);
@@ -59,9 +64,12 @@ export class Accounts {
 
   settle(sent: Sent, result: EmitResult, counter: Counter): void {
     this.#counts[counter] += 1;
+    const { caller } = sent;
     sent.settle(result);
+    if (this.#onResult === undefined) return;
     try {
-      this.#onResult?.(result, sent);
+      if (caller === null) this.#onResult(result, sent);
+      else caller.runInAsyncScope(this.#onResult, undefined, result, sent);
     } catch {
       // A faulty hook must not cost an event its result.
     }

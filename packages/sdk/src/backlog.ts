@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema/events';
+import { KitError, runOwnWork } from '@pik/schema/events';
 
 import { type Carrier, type Delivery, deliver } from './deliver.ts';
 import type { Outbox, OutboxRecord } from './outbox-port.ts';
@@ -61,7 +61,7 @@ export class Backlog {
 
   /** Sends what earlier processes left. */
   start(): void {
-    void this.#round(this.#parts.outbox.readRecovered());
+    void runOwnWork(() => this.#round(this.#parts.outbox.readRecovered()));
   }
 
   /** Records of emits were given up and stay in the outbox; they are tried again later. */

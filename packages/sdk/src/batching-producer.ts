@@ -1,4 +1,4 @@
-import { type Catalog, KitError, type PayloadOf } from '@pik/schema/events';
+import { type Catalog, KitError, type PayloadOf, runOutside, runOwnWork } from '@pik/schema/events';
 import { v7 } from 'uuid';
 
 import { Accounts } from './accounts.ts';
@@ -7,7 +7,7 @@ import { Captured, type EmitOptions, frameOf } from './capture.ts';
 import { type Carrier, type Delivery, deliver } from './deliver.ts';
 import { Gate } from './gate.ts';
 import { Keeper } from './keeper.ts';
-import { consoleLog, guardedLog } from './log.ts';
+import { consoleLog, guardedLog, type Log } from './log.ts';
 import type { Outbox } from './outbox-port.ts';
 import { openPost } from './post.ts';
 import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer.ts';
@@ -31,6 +31,8 @@ const NO_BACKLOG: BacklogStats = { taken: 0, acked: 0, rejected: 0, undelivered:
 export class BatchingProducer<C> implements Producer<C> {
   readonly producer_id = v7();
   readonly #settings: Settings;
+  /** For what is said within a call of `emit`: it runs in the caller's async context, that of the carrier in none. */
+  readonly #log: Log;
   readonly #timers = new Timers();
   readonly #waiters = new Waiters();
   readonly #accounts: Accounts;
@@ -52,7 +54,8 @@ export class BatchingProducer<C> implements Producer<C> {
 
   constructor(options: ProducerOptions<C>) {
     const settings = settingsOf(options);
-    const log = guardedLog(options.log ?? consoleLog());
+    this.#log = guardedLog(options.log ?? consoleLog());
+    const log: Log = (entry) => runOutside(() => this.#log(entry));
     const { requestTimeoutMs, gzipBytesMin } = settings;
     const path = options.backfill === true ? ('/import' as const) : ('/ingest' as const);
     this.#settings = settings;
@@ -84,6 +87,7 @@ export class BatchingProducer<C> implements Producer<C> {
     }
     if (isFull && isDropping && !this.#dropOldest()) return this.#refuseForRoom();
     const sent = new Sent(this, captured, this.#seq + 1);
+    this.#accounts.noteCaller(sent);
     const refused = this.#keep(sent, captured);
     if (refused !== null) return refused;
     this.#seq += 1;
@@ -118,7 +122,7 @@ export class BatchingProducer<C> implements Producer<C> {
   close({ signal }: WaitOptions = {}): Promise<void> {
     if (this.#closing === null) {
       this.#closedMs = this.#timers.now();
-      this.#closing = this.#held(() => this.#close());
+      this.#closing = runOwnWork(() => this.#held(() => this.#close()));
       this.#waiters.notify();
     }
     const stop = () => this.#carrier.gate.stop(new KitError('ABORTED', undefined, { cause: signal?.reason }));
@@ -170,7 +174,7 @@ export class BatchingProducer<C> implements Producer<C> {
   #refuseForRoom(error: KitError = new KitError('BUFFER_FULL')): Emitted {
     this.#seq += 1;
     this.#accounts.gaps.add('dropped', this.#seq);
-    this.#carrier.log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
+    this.#log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
     return this.#refuse(error, 'undelivered');
   }
 
@@ -204,7 +208,7 @@ export class BatchingProducer<C> implements Producer<C> {
     if (sent instanceof ReportSent) return this.#dropOldest();
     this.#unhold(sent.chars);
     this.#keeper?.forget(sent);
-    this.#carrier.log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
+    this.#log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
     return true;
   }
 
@@ -239,7 +243,7 @@ export class BatchingProducer<C> implements Producer<C> {
       const goes = this.#queue.hasFullBatch || this.#isDue || this.#queue.firstSeq <= this.#flushSeq;
       const batch = goes ? this.#queue.take() : null;
       if (batch === null) break;
-      void this.#fly(batch);
+      void runOwnWork(() => this.#fly(batch));
     }
     if (this.#queue.isEmpty) this.#isDue = false;
     else this.#arm();

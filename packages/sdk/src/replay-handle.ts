@@ -1,4 +1,5 @@
 import { counted, KitError, type ReplayAnswer, type ReplayView } from '@pik/schema';
+import { setOwnTimeout } from '@pik/schema/events';
 
 import { type Asking, ask, type CallOptions } from './ask.ts';
 
@@ -69,7 +70,7 @@ export function driveReplay(
           const { touched, done } = view.windows;
           throw new KitError('NOT_PROCESSED', `computed again so far: ${done} of ${counted(touched, 'window')}`);
         }
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+        await new Promise<void>((resolve) => void setOwnTimeout(resolve, POLL_MS));
       }
     },
   };

@@ -1,4 +1,4 @@
-import { type ErrorCode, type IngestResult, KitError, type Outcome } from '@pik/schema/events';
+import { type CallerContext, type ErrorCode, type IngestResult, KitError, type Outcome } from '@pik/schema/events';
 
 import type { Captured, Frame, Stamp } from './capture.ts';
 
@@ -47,6 +47,8 @@ export class Sent implements Emitted, Stamp {
   readonly seq: number;
   /** Where the outbox keeps it, or why it does not; null where there is none. */
   storage: number | KitError | null = null;
+  /** Where somebody is told of the result: in whose async context. */
+  caller: CallerContext | null = null;
   readonly #owner: Owner;
   #eventId: string | null | undefined = undefined;
   #result: EmitResult | null = null;
@@ -102,6 +104,7 @@ export class Sent implements Emitted, Stamp {
   settle(result: EmitResult): void {
     this.#result = result;
     this.captured = null;
+    this.caller = null;
     this.#resolve?.(result);
   }
 }

@@ -1,3 +1,5 @@
+import { setOwnTimeout } from '@pik/schema/events';
+
 /** The longest that a timer can wait; a longer one would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** What the awake clock counts at most between two looks at it; all waits are looked at more often. */
@@ -6,7 +8,7 @@ const STEP_MS_MAX = 30_000;
 type Handle = ReturnType<typeof setTimeout> & { ref?(): void; unref?(): void };
 
 /**
- * The timers and the clock of one producer. Timers keep the process alive only while somebody waits for what they lead
+ * The timers and the clock of one producer. Timers run outside of every caller's async context, and keep the process alive only while somebody waits for what they lead
  * to. The clock counts milliseconds in which the process was awake: one that was frozen for an hour, or whose event loop
  * was blocked, has not used up the time of its events.
  */
@@ -26,7 +28,7 @@ export class Timers {
 
   /** Runs something once, later; the function that it returns calls it off. */
   after(ms: number, run: () => void): () => void {
-    const handle: Handle = setTimeout(
+    const handle: Handle = setOwnTimeout(
       () => {
         this.#live.delete(handle);
         run();
@@ -78,7 +80,7 @@ export class Timers {
 
 /** A timer that never keeps the process alive; the function that it returns calls it off. */
 export function unrefTimeout(ms: number, run: () => void): () => void {
-  const timer = setTimeout(run, ms);
+  const timer = setOwnTimeout(run, ms);
   (timer as { unref?(): void }).unref?.();
   return () => clearTimeout(timer);
 }

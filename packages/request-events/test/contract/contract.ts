@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 
 import type { StartService } from '../support/service.ts';
 import { describeCallbacks } from './callbacks.ts';
+import { describeContexts } from './contexts.ts';
 import { describeDomainEvents } from './domain-events.ts';
 import { describeRedaction } from './redaction.ts';
 import { describeRequests } from './requests.ts';
@@ -16,6 +17,7 @@ export function describeRequestEvents(name: string, start: StartService): void {
     describe('requests', () => describeRequests(start));
     describe('events of a route', () => describeDomainEvents(start));
     describe('callbacks', () => describeCallbacks(start));
+    describe('contexts', () => describeContexts(start));
     describe('redaction', () => describeRedaction(start));
     describe('a backend in trouble', () => describeTroubledBackend(start));
   });

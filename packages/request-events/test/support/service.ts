@@ -1,3 +1,4 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import http, { type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,6 +19,8 @@ export interface ServiceOptions {
   readonly trustProxy?: boolean;
   /** Called by routes that tell when they have begun, and wait to be told to go on. */
   readonly gate: Gate;
+  /** What a request names as its tenant is in here, for all that come after the middleware under test. */
+  readonly store?: AsyncLocalStorage<string> | undefined;
 }
 
 /** A service that listens. */
@@ -34,10 +37,27 @@ export type StartService = (options: ServiceOptions) => Promise<Service>;
 export class Gate {
   readonly entered: string[] = [];
   #waiting: (() => void)[] = [];
+  #shared: Promise<void> | null = null;
 
   hold(name: string): Promise<void> {
+    return new Promise((resolve) => this.onOpen(name, resolve));
+  }
+
+  /** As `hold`, for what goes on within the call that opens. */
+  onOpen(name: string, go: () => void): void {
     this.entered.push(name);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#waiting.push(go);
+  }
+
+  /** One wait for all that come meanwhile, as of a query that they share. */
+  shared(): Promise<void> {
+    this.#shared ??= new Promise((resolve) => {
+      setTimeout(() => {
+        this.#shared = null;
+        resolve();
+      }, 5);
+    });
+    return this.#shared;
   }
 
   open(): void {
@@ -72,7 +92,8 @@ export async function world(
   {
     trustProxy = false,
     producer: producerOptions = {},
-  }: { trustProxy?: boolean; producer?: Partial<ProducerOptions> } = {},
+    store,
+  }: { trustProxy?: boolean; producer?: Partial<ProducerOptions>; store?: AsyncLocalStorage<string> } = {},
 ): Promise<World> {
   const backend = scriptedBackend();
   const producer = createProducer({
@@ -85,7 +106,7 @@ export async function world(
   const gate = new Gate();
   const callbackErrors: string[] = [];
   const onCallbackError = (_: unknown, name: string) => callbackErrors.push(name);
-  const service = await start({ events: { producer, onCallbackError, ...options }, trustProxy, gate });
+  const service = await start({ events: { producer, onCallbackError, ...options }, trustProxy, gate, store });
   const { port } = service.server.address() as AddressInfo;
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const events = async (count: number) => {

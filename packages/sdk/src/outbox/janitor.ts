@@ -1,3 +1,5 @@
+import { runOwnWork, setOwnTimeout } from '@pik/schema/events';
+
 import { CursorFile } from './cursor.ts';
 import type { Ledger, Segment } from './ledger.ts';
 import type { Place } from './quarantine.ts';
@@ -45,7 +47,7 @@ export class Janitor {
     if (this.#timer !== null) return;
     const soonMs = Math.min(FIRST_SAVE_MS, this.#saveMs);
     const waitMs = Math.max(soonMs, this.#savedAtMs + this.#saveMs - performance.now());
-    this.#timer = setTimeout(() => {
+    this.#timer = setOwnTimeout(() => {
       this.#timer = null;
       this.#savedAtMs = performance.now();
       this.hurry();
@@ -57,7 +59,7 @@ export class Janitor {
   hurry(): void {
     if (this.#isClosed) return;
     this.#again = true;
-    this.#running ??= this.#run();
+    this.#running ??= runOwnWork(() => this.#run());
   }
 
   /** Saves and deletes what can be, a last time: afterwards the directory may belong to another process. */

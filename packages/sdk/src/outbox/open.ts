@@ -1,6 +1,7 @@
+import { AsyncResource } from 'node:async_hooks';
 import { resolve } from 'node:path';
 
-import { KitError } from '@pik/schema/events';
+import { KitError, provideAsyncResource, runOwnWork } from '@pik/schema/events';
 
 import type { Outbox } from '../outbox-port.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -44,7 +45,12 @@ const SAVE_MS = 1_000;
  * @throws KitError `DATA_DIR_LOCKED` while another process (or another outbox of this one) has it, `DATA_DIR_NEWER` where a
  * newer version wrote there (nothing is changed then), `DATA_DIR_UNUSABLE`, `CONFIG_INVALID`.
  */
-export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
+export function openOutbox(options: OutboxOptions): Promise<Outbox> {
+  provideAsyncResource(AsyncResource);
+  return runOwnWork(() => open(options));
+}
+
+async function open(options: OutboxOptions): Promise<Outbox> {
   const dir = resolve(options.dir);
   await nodeFiles.makeDir(dir).catch((cause: unknown) => {
     throw unusable(dir, cause);

@@ -2,9 +2,8 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { chmod, realpath, unlink } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 
-import { KitError } from '@pik/schema/events';
+import { KitError, setOwnTimeout } from '@pik/schema/events';
 
 import { homeFor, homeIn, isListening, listen, pipeHome, type SocketHome } from './socket-home.ts';
 
@@ -86,6 +85,10 @@ async function release(home: SocketHome, server: Server): Promise<void> {
 /** Removes the socket's name too. */
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => void setOwnTimeout(resolve, ms));
 }
 
 function nullIfTaken(error: unknown): null {

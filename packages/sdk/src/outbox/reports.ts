@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema/events';
+import { KitError, runOutside } from '@pik/schema/events';
 
 /** Something that an outbox found or that failed, and that somebody should know of. */
 export interface OutboxReport {
@@ -42,7 +42,7 @@ export function createReporter(onReport: ((report: OutboxReport) => void) | unde
       return;
     }
     try {
-      onReport(report);
+      runOutside(() => onReport(report));
     } catch {
       // A faulty handler must not cost a record its place.
     }

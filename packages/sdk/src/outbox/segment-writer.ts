@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema/events';
+import { KitError, runOwnWork, setOwnImmediate, setOwnTimeout } from '@pik/schema/events';
 
 import { type Files, writeAll, writeAllSync } from './files.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format.ts';
@@ -86,7 +86,10 @@ export class SegmentWriter {
 
   /** There is something to write. Everything appended in the same turn of the event loop goes together. */
   wake(): void {
-    this.#running ??= new Promise((resolve) => setImmediate(resolve)).then(() => this.#run());
+    this.#running ??= runOwnWork(async () => {
+      await new Promise<void>((resolve) => setOwnImmediate(resolve));
+      await this.#run();
+    });
   }
 
   /** What became of a position; see `Outbox.stored`. */
@@ -279,7 +282,7 @@ export class SegmentWriter {
     const isWorthIt = this.#settings.fsync === 'each' || gatherer.bytes >= WORTH_A_SYNC_BYTES;
     if (isWorthIt && !this.#hasFailed) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#hasFailed ? FAILED_PAUSE_MS : GATHER_MS);
+      const timer = setOwnTimeout(resolve, this.#hasFailed ? FAILED_PAUSE_MS : GATHER_MS);
       this.#endPause = () => {
         clearTimeout(timer);
         resolve();
@@ -290,7 +293,7 @@ export class SegmentWriter {
 
   #armTimer(): void {
     if (this.#syncTimer !== null) return;
-    this.#syncTimer = setTimeout(() => {
+    this.#syncTimer = setOwnTimeout(() => {
       this.#syncTimer = null;
       this.#syncDue = true;
       this.wake();

@@ -1,0 +1,78 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { callerContext, provideAsyncResource, runOutside, runOwnWork } from './async-context.ts';
+import { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
+
+const store = new AsyncLocalStorage<string>();
+const seenIn = (start: (told: () => void) => void) =>
+  new Promise<string | undefined>((resolve) => start(() => resolve(store.getStore())));
+
+afterEach(() => {
+  vi.resetModules();
+  vi.unstubAllGlobals();
+});
+
+describe('a context of a caller', () => {
+  it('is run in again, by whoever calls, with its arguments, its result and its exception', () => {
+    const context = store.run('mine', callerContext);
+    store.run('another', () => {
+      expect(context.runInAsyncScope((a: number, b: number) => [store.getStore(), a + b], undefined, 1, 2)).toEqual([
+        'mine',
+        3,
+      ]);
+      expect(() =>
+        context.runInAsyncScope(() => {
+          throw new Error('own');
+        }, undefined),
+      ).toThrow('own');
+      expect(store.getStore()).toBe('another');
+    });
+  });
+
+  it('has nothing in it outside, and own timers start there', async () => {
+    await store.run('request', async () => {
+      expect(runOutside(() => store.getStore())).toBeUndefined();
+      expect(runOwnWork(() => store.getStore())).toBeUndefined();
+      expect(await seenIn((told) => setOwnTimeout(told, 0))).toBeUndefined();
+      expect(await seenIn(setOwnImmediate)).toBeUndefined();
+      expect(store.getStore()).toBe('request');
+    });
+  });
+
+  it('outside is nobody’s, even where the module is loaded within a request', async () => {
+    vi.resetModules();
+    const fresh = await store.run('first request', () => import('./async-context.ts'));
+    expect(fresh.runOutside).not.toBe(runOutside);
+    expect(fresh.runOutside(() => store.getStore())).toBeUndefined();
+    expect(store.run('later request', () => fresh.runOutside(() => store.getStore()))).toBeUndefined();
+  });
+
+  it('is no concern of a host without async contexts, and works where the module is handed over later', async () => {
+    vi.resetModules();
+    vi.stubGlobal('process', { ...process, getBuiltinModule: undefined });
+    const bare = await import('./async-context.ts');
+    const direct = store.run('mine', bare.callerContext);
+    store.run('another', () => {
+      expect(direct.runInAsyncScope(() => store.getStore(), undefined)).toBe('another');
+      expect(bare.runOwnWork(() => store.getStore())).toBe('another');
+    });
+    const { AsyncResource } = await import('node:async_hooks');
+    store.run('another', () => {
+      bare.provideAsyncResource(AsyncResource);
+      expect(bare.runOwnWork(() => store.getStore())).toBeUndefined();
+    });
+  });
+
+  it('keeps the way it has, whatever is handed over', () => {
+    provideAsyncResource(
+      class {
+        runInAsyncScope(): never {
+          throw new Error('never used');
+        }
+      },
+    );
+    expect(store.run('mine', () => runOutside(() => store.getStore()))).toBeUndefined();
+  });
+});
