@@ -2,6 +2,7 @@
 // of the server of scripts/runtimes.mjs, which fails in the ways that its paths name.
 import * as schema from '@pik/schema';
 import { createProducer, defineCatalog } from '@pik/sdk';
+import { createInvestigator } from '@pik/sdk/investigator';
 
 /** Runs everything; gives the names of what held. Throws what did not. */
 export async function runSuite({ sink, vectors }) {
@@ -112,6 +113,26 @@ const CHECKS = {
     equal((await producer.emit('t', {}, to).result).status, 'UNDELIVERED');
     equal(path, '/ingest');
     await closed(producer, { undelivered: 1 });
+  },
+
+  async 'a reader that is aborted says so at once, and gives nothing more'() {
+    const line = '{"event_id":"x","body":"{}"}\n';
+    // A body that goes on for ever and heeds no signal.
+    const body = () =>
+      new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode(line.repeat(9))) });
+    const { readEvents } = createInvestigator({ fetch: async () => new Response(body()) });
+    const ways = { 3: (stop) => stop.abort(), 9: (stop) => setTimeout(() => stop.abort(), 5) };
+    for (const [last, abort] of Object.entries(ways)) {
+      const stop = new AbortController();
+      let given = 0;
+      const read = async () => {
+        for await (const _ of readEvents({ entity_id: 'e' }, { signal: stop.signal }))
+          if (++given === Number(last)) abort(stop);
+        return 'the end';
+      };
+      equal(await read().catch(({ code, retryable }) => `${code} ${retryable}`), 'ABORTED false');
+      equal(given, Number(last));
+    }
   },
 };
 

@@ -37,7 +37,7 @@ const OPTIONS: ViewOptions = {
  * An investigator for notebooks: the same answers, each of which shows itself as the last value of a cell. JSON, fields and
  * comparison of an answer stay as they are.
  *
- * @throws KitError `CONFIG_INVALID` without a usable URL.
+ * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
 export function createNotebook(options: InvestigatorOptions): Investigator {
   const asking = createInvestigator(options);

@@ -100,6 +100,7 @@ const START_CODES = {
 /** Errors that only a client sees. */
 const CLIENT_CODES = {
   NETWORK: retry(0, 'The backend could not be reached, or the connection broke.'),
+  SEND_FAILED: final(0, 'A request could not be made, for a fault in this process; nothing of it was sent.'),
   TIMEOUT: retry(0, 'No answer came within the time limit; the outcome is unknown.'),
   NOT_PROCESSED: retry(0, 'The messages were not processed within the time limit; they are still in the queue.'),
   ABORTED: final(0, 'The caller aborted the call; what was sent may have arrived.'),

@@ -21,3 +21,4 @@ export * from './outcome.ts';
 export { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 export { sha256Hex } from './sha256.ts';
 export { EPOCH_MS_MAX, EPOCH_MS_MIN, formatEpochMs, type Instant, parseTime } from './time.ts';
+export { withoutCredentials } from './without-credentials.ts';

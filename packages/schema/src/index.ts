@@ -31,3 +31,4 @@ export * from './sha256.ts';
 export * from './shapley.ts';
 export * from './time.ts';
 export * from './window.ts';
+export * from './without-credentials.ts';

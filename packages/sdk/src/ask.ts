@@ -1,11 +1,21 @@
 import { KitError, ROUTES, type RouteName } from '@pik/schema';
 
-import { type Call, type ConnectionOptions, connect, responseError } from './connection.ts';
+import {
+  type Call,
+  type ConnectionOptions,
+  callError,
+  connect,
+  refuseAborted,
+  responseError,
+  unlessAborted,
+} from './connection.ts';
 import { createRetry, type Retry } from './retry.ts';
 
 /** What every call takes. */
 export interface CallOptions {
-  /** Stops the waiting; what was sent may have arrived. */
+  /**
+   * Stops the waiting at once, with KitError `ABORTED`: no reader gives anything after it. What was sent may have arrived.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +43,7 @@ export interface Question extends CallOptions {
   readonly body?: object;
 }
 
-/** Opens the way. Throws KitError `CONFIG_INVALID` without a usable URL. */
+/** Opens the way. Throws KitError `CONFIG_INVALID` for a URL or key that cannot be used. */
 export function createAsking(options: InvestigatorOptions): Asking {
   const timeoutMs = options.requestTimeoutMs ?? 60_000;
   return { call: connect(options), retry: createRetry({ deadlineMs: timeoutMs, attemptsMax: 4 }), timeoutMs };
@@ -72,11 +82,10 @@ export async function send(
  * held against the route's own schema.
  */
 export function ask<T>(asking: Asking, route: RouteName, question: Question = {}): Promise<T> {
+  const { signal } = question;
   return asking.retry(async () => {
     const response = await send(asking, route, { ...question, accept: 'application/json' });
-    const value: unknown = await response.json().catch((cause: unknown) => {
-      throw new KitError('ANSWER_NOT_OURS', undefined, { cause });
-    });
+    const value: unknown = await readBody(() => response.json(), signal);
     const { response: schema } = ROUTES[route] as {
       response?: { safeParse(value: unknown): { success: boolean; error?: unknown } };
     };
@@ -84,17 +93,33 @@ export function ask<T>(asking: Asking, route: RouteName, question: Question = {}
     if (parsed?.success === false)
       throw new KitError('ANSWER_NOT_OURS', `not an answer of ${ROUTES[route].path}`, { cause: parsed.error });
     return value as T;
-  });
+  }, signal);
+}
+
+/** Reads of a body; where it breaks off, whoever ended it is named. */
+export async function readBody<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await unlessAborted(signal, read);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw new KitError('ANSWER_NOT_OURS', undefined, { cause });
+    const timedOut = (cause as Error | null)?.name === 'TimeoutError';
+    throw callError(cause, { aborted: signal?.aborted ?? false, timedOut });
+  }
 }
 
 /** All items of a paged answer, page by page. */
 export async function* readPages<T>(
   read: (cursor: string | undefined) => Promise<{ items: readonly T[]; next: string | null }>,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
     const { items, next } = await read(cursor);
-    yield* items;
+    for (const item of items) {
+      refuseAborted(signal);
+      yield item;
+    }
+    refuseAborted(signal);
     cursor = next ?? undefined;
   } while (cursor !== undefined);
 }

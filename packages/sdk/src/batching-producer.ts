@@ -269,11 +269,13 @@ export class BatchingProducer<C> implements Producer<C> {
       packed: settlement === undefined ? () => sents.forEach(forget) : undefined,
     };
     await deliver(this.#carrier, shipment).catch((cause: unknown) => {
-      // Nothing there may throw; if it does, no event may be left without a result.
+      // Nothing there may throw; if it does, no event may be left without a result, and not in silence.
       const error = KitError.is(cause) ? cause : new KitError('INTERNAL', String(cause), { cause });
+      const { code, message: detail } = error;
+      this.#carrier.log({ level: 'warn', event: 'given_up', count: sents.length, code, detail });
       for (const sent of sents) settle(sent, error);
     });
-    if (settlement !== undefined) await settlement.end();
+    await settlement?.end();
     this.#flights.delete(batch);
     if (settlement !== undefined && settlement.keptCount > 0) this.#keeper?.backlog.owe();
     // After events, so that a report that nobody takes is not followed by the next one for ever.

@@ -1,11 +1,14 @@
-import { ERRORS, type ErrorCode, KitError, type Problem } from '@pik/schema/events';
+import { ERRORS, type ErrorCode, KitError, type Problem, withoutCredentials } from '@pik/schema/events';
 
 /** Where the backend is. */
 export interface ConnectionOptions {
-  /** Base URL of the kit, such as `http://127.0.0.1:4600`. Not needed where `fetch` leads to an app in this process. */
-  readonly url?: string;
-  /** Sent as `Authorization: Bearer …`. Default: none. */
-  readonly apiKey?: string;
+  /**
+   * Base URL of the kit, such as `http://127.0.0.1:4600`, with the path prefix under which it is served, if any; no query and
+   * no credentials. Not needed where `fetch` leads to an app in this process.
+   */
+  readonly url?: string | undefined;
+  /** Sent as `Authorization: Bearer …`; white space around it, as a mounted file leaves it, is ignored. Default: none. */
+  readonly apiKey?: string | undefined;
   /** Default: the platform's. Handing an app's own `fetch` runs the kit inside this process, without a socket. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
@@ -19,11 +22,43 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Where the backend is, and what every request to it carries. Throws KitError `CONFIG_INVALID` without a usable URL. */
-export function targetOf(options: ConnectionOptions): Target {
-  const headers: Record<string, string> = {};
-  if (options.apiKey !== undefined) headers.authorization = `Bearer ${options.apiKey}`;
-  return { base: baseUrl(options), headers };
+/**
+ * Where the backend is, and what every request to it carries. The one place that judges `url` and `apiKey`, for producer,
+ * investigator and command line. Its errors quote neither: a key may be in either.
+ *
+ * @throws KitError `CONFIG_INVALID` with the path `/url` or `/apiKey`.
+ */
+export function targetOf({ url, apiKey, fetch: own }: ConnectionOptions): Target {
+  const base = url === undefined && own !== undefined ? IN_PROCESS_URL : baseOf(url);
+  return { base, headers: apiKey === undefined ? {} : { authorization: `Bearer ${keyOf(apiKey)}` } };
+}
+
+function baseOf(url: unknown): string {
+  const text = textOf(url);
+  if (!/^https?:\/\/\S+$/i.test(text) || !URL.canParse(text))
+    throw invalid('url', 'must be the URL of the kit, such as https://kit.example.com');
+  const { origin, pathname, username, password } = new URL(text);
+  if (username + password !== '') throw invalid('url', 'must not carry a user or password; a key goes into apiKey');
+  if (/[?#]/.test(text)) throw invalid('url', 'must have no query and no fragment');
+  if (/\/(ingest|import)\/*$/.test(pathname)) throw invalid('url', 'must end before the path of a route');
+  return origin + pathname.replace(/\/+$/, '');
+}
+
+function keyOf(apiKey: unknown): string {
+  const key = textOf(apiKey);
+  if (key === '') throw invalid('apiKey', 'is empty; leave it out to send none');
+  const place = key.search(/[^!-~]/) + 1;
+  if (place > 0)
+    throw invalid('apiKey', `has a character that no header can carry, at place ${place} of ${key.length}`);
+  return key;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value.trim() : '';
+}
+
+function invalid(name: string, what: string): KitError {
+  return new KitError('CONFIG_INVALID', `${name} ${what}`, { path: `/${name}` });
 }
 
 /** A name that stands for this process; it never reaches a network. */
@@ -38,26 +73,46 @@ export function connect(options: ConnectionOptions): Call {
   const { base, headers: own } = targetOf(options);
   const send = options.fetch ?? ((request: Request) => fetch(request));
   return async (path, { timeoutMs, signal, ...init }) => {
-    const headers = new Headers(init.headers);
-    for (const [name, value] of Object.entries(own)) headers.set(name, value);
     const timeout = AbortSignal.timeout(timeoutMs);
     const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;
-    const request = new Request(base + path, { ...init, headers, signal: stop, redirect: 'manual' });
+    const request = requestTo(base + path, { ...init, headers: { ...init.headers, ...own }, signal: stop });
     try {
       // An app's own `fetch` need not look at the signal.
-      stop.throwIfAborted();
-      return await send(request);
+      return await unlessAborted(stop, () => send(request));
     } catch (cause) {
       throw callError(cause, { aborted: signal?.aborted ?? false, timedOut: timeout.aborted });
     }
   };
 }
 
-function baseUrl({ url, fetch: own }: ConnectionOptions): string {
-  if (url === undefined && own !== undefined) return IN_PROCESS_URL;
-  if (url === undefined || !URL.canParse(url))
-    throw new KitError('CONFIG_INVALID', 'url must be the URL of the kit', { path: '/url' });
-  return url.replace(/\/+$/, '');
+/** A request. What the platform refuses of it is a fault of this process, and no news of the network. */
+export function requestTo(url: string, init: RequestInit): Request {
+  try {
+    return new Request(url, { ...init, redirect: 'manual' });
+  } catch (cause) {
+    throw sendError(cause);
+  }
+}
+
+/** Does work until the signal aborts, and then no longer waits for it: not every `fetch` and stream heeds its signal. */
+export async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (signal === undefined) return work();
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort);
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** @throws KitError `ABORTED` once the caller's signal has aborted. */
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw callError(signal.reason, { aborted: true, timedOut: false });
 }
 
 /** A broken call in the kit's words. */
@@ -65,7 +120,21 @@ export function callError(cause: unknown, state: { aborted: boolean; timedOut: b
   if (KitError.is(cause)) return cause;
   if (state.aborted) return new KitError('ABORTED', undefined, { cause });
   if (state.timedOut) return new KitError('TIMEOUT', undefined, { cause });
-  return new KitError('NETWORK', `The backend could not be reached: ${reason(cause)}`, { cause });
+  return failure('NETWORK', 'The backend could not be reached', cause);
+}
+
+/** The error for which no request could be made, in the kit's words. */
+export function sendError(cause: unknown): KitError {
+  return KitError.is(cause) ? cause : failure('SEND_FAILED', 'The request could not be made', cause);
+}
+
+/** A cause that names a URL with credentials, as those of proxies do, is described without them and not passed on. */
+function failure(code: ErrorCode, what: string, cause: unknown): KitError {
+  const isSafe = [cause, (cause as Error | null)?.cause].every((error) => {
+    const text = error instanceof Error ? `${error.message} ${error.stack}` : String(error);
+    return withoutCredentials(text) === text;
+  });
+  return new KitError(code, `${what}: ${withoutCredentials(reason(cause))}`, isSafe ? { cause } : {});
 }
 
 /** `fetch` hides the cause, such as ECONNREFUSED, one level below. */

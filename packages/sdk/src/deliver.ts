@@ -1,7 +1,8 @@
 import { type IngestResult, KitError } from '@pik/schema/events';
 
-import { type Gate, isRefusedKey } from './gate.ts';
-import type { Log } from './log.ts';
+import { sendError } from './connection.ts';
+import { type Gate, needsMending } from './gate.ts';
+import type { Log, LogEntry } from './log.ts';
 import type { Results } from './results.ts';
 import type { Attempts } from './retry.ts';
 import type { Timers } from './timers.ts';
@@ -65,8 +66,10 @@ class Course {
     for (;;) {
       const refusal = await gate.pass(this.#shipment.deadlineMs);
       if (refusal !== null) return this.#giveUp(open, refusal);
-      wire ??= await this.#wire(open);
-      const answer = await this.#attempt(wire);
+      const answer = await this.#attempt(async () => {
+        wire ??= await this.#wire(open);
+        return wire;
+      });
       let error: KitError;
       if (KitError.is(answer)) {
         error = answer;
@@ -105,18 +108,21 @@ class Course {
     return (place) => records[place] as Uint8Array;
   }
 
-  async #attempt(wire: WireBatch): Promise<Results | KitError> {
+  /** Whatever goes wrong takes one road: an error that is none of the kit's must neither be silent nor cost an event. */
+  async #attempt(pack: () => Promise<WireBatch>): Promise<Results | KitError> {
     const { transport, gate, log } = this.#carrier;
-    const about = { level: 'debug', count: wire.eventIds.length, bytes: wire.body.length } as const;
+    let about: Pick<LogEntry, 'count' | 'bytes'> = {};
     try {
+      const wire = await pack();
+      about = { count: wire.eventIds.length, bytes: wire.body.length };
       const results = await sendBatch(transport, wire, gate.stopped);
       gate.succeeded();
-      log({ ...about, event: 'sent' });
+      log({ level: 'debug', event: 'sent', ...about });
       return results;
-    } catch (error) {
-      if (!KitError.is(error)) throw error;
-      log({ ...about, event: 'failed', code: error.code, detail: error.message });
-      if (isPassing(error) || isRefusedKey(error)) gate.failed(error);
+    } catch (cause) {
+      const error = sendError(cause);
+      log({ level: 'debug', event: 'failed', ...about, code: error.code, detail: error.message });
+      if (isPassing(error) || needsMending(error)) gate.failed(error);
       else gate.succeeded();
       return error;
     }

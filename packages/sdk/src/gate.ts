@@ -4,7 +4,10 @@ import type { Log } from './log.ts';
 import { fullJitterMs } from './retry.ts';
 import type { Timers } from './timers.ts';
 
-/** `FLOWING`; `WAITING` while the backend fails, with one attempt at a time; `PAUSED` while it refuses the key. */
+/**
+ * `FLOWING`; `WAITING` while the backend fails, with one attempt at a time; `PAUSED` while it refuses the key, or while no
+ * request can be made in this process.
+ */
 export type GateState = 'FLOWING' | 'WAITING' | 'PAUSED';
 
 /** How a gate works. */
@@ -84,7 +87,7 @@ export class Gate {
 
   /** Whether what failed so is kept, however often and long: another request may have ended the pause already. */
   keeps(error: KitError): boolean {
-    return this.#options.pauses && (isRefusedKey(error) || this.state === 'PAUSED');
+    return this.#options.pauses && (needsMending(error) || this.state === 'PAUSED');
   }
 
   /** An attempt failed for a reason that may pass; or the key was refused. Only a success ends a pause. */
@@ -145,7 +148,7 @@ export class Gate {
   }
 }
 
-/** The backend, or something before it, does not take the key. */
-export function isRefusedKey({ code }: KitError): boolean {
-  return ERRORS[code].status === 401 || ERRORS[code].status === 403;
+/** Somebody has to mend something first: the backend, or a proxy, refuses the key, or no request can be made here. */
+export function needsMending({ code }: KitError): boolean {
+  return ERRORS[code].status === 401 || ERRORS[code].status === 403 || code === 'SEND_FAILED';
 }

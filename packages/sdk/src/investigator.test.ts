@@ -20,6 +20,10 @@ describe('an investigator', () => {
     await expect(drain(answering(event).readEvents({ entity_id: 'e' }))).rejects.toMatchObject({
       code: 'ANSWER_NOT_OURS',
     });
+    for (const garbage of ['\n', '<html>\n', `${event}{"end"\n`])
+      await expect(drain(answering(garbage).readEvents({ entity_id: 'e' }))).rejects.toMatchObject({
+        code: 'ANSWER_NOT_OURS',
+      });
     await expect(
       drain(answering(`${event}{"error":{"code":"RAW_MISSING","detail":"gone"}}\n`).readEvents({ entity_id: 'e' })),
     ).rejects.toMatchObject({ code: 'RAW_MISSING' });

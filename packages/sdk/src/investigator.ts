@@ -31,6 +31,7 @@ import {
   type CallOptions,
   createAsking,
   type InvestigatorOptions,
+  readBody,
   readPages,
   send,
   type Time,
@@ -75,7 +76,10 @@ export interface SimulateOptions extends CallOptions {
   readonly limit?: number | undefined;
 }
 
-/** Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`. */
+/**
+ * Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`; and
+ * `ABORTED`, at once, where the caller's signal aborts.
+ */
 export interface Investigator extends ReportQuestions {
   timelinePage(
     selection: TimelineSelection & { cursor?: string | undefined },
@@ -137,7 +141,7 @@ export interface Investigator extends ReportQuestions {
 /**
  * Makes an investigator.
  *
- * @throws KitError `CONFIG_INVALID` without a usable URL.
+ * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
   const asking = createAsking(options);
@@ -166,7 +170,7 @@ function eventQuestions(asking: Asking): EventQuestions {
         const route = selection.entity_id === undefined ? 'selection' : 'timeline';
         const page = await ask<SelectionPage>(asking, route, { query, ...call });
         return { items: page.events, next: page.next_cursor };
-      }),
+      }, call?.signal),
     readEvents: (selection, call) => rawEvents(asking, selection, call),
     explainEvent: (event, { as_of, ...call } = {}) => {
       if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, as_of }), ...call });
@@ -176,7 +180,7 @@ function eventQuestions(asking: Asking): EventQuestions {
       readPages(async (cursor) => {
         const page = await ask<RejectPage>(asking, 'rejects', { query: { ...wire(selection), cursor }, ...call });
         return { items: page.rejects, next: page.next_cursor };
-      }),
+      }, call?.signal),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
   };
 }
@@ -189,10 +193,11 @@ function rawEvents(asking: Asking, selection: TimelineSelection | RangeSelection
 async function getReceipt(asking: Asking, address: { pack_id: string; line: number }, options: CallOptions) {
   const question = { params: { ...address }, ...options };
   const receipt = await ask<Receipt>(asking, 'receipt', question);
+  const { signal } = options;
   const bytes = await asking.retry(async () => {
     const response = await send(asking, 'receipt', { ...question, accept: 'application/octet-stream' });
-    return new Uint8Array(await response.arrayBuffer());
-  });
+    return new Uint8Array(await readBody(() => response.arrayBuffer(), signal));
+  }, signal);
   return { receipt, bytes };
 }
 
@@ -202,7 +207,7 @@ function verification(asking: Asking): Pick<Investigator, 'readVerification'> {
       readPages(async (cursor) => {
         const page = await ask<VerifyPage>(asking, 'verify', { query: { cursor }, ...call });
         return { items: [page], next: page.next_cursor };
-      }),
+      }, call?.signal),
   };
 }
 
@@ -219,7 +224,7 @@ function valueQuestions(asking: Asking): ValueQuestions {
       readPages(async (cursor) => {
         const page = await ask<VersionPage>(asking, 'versions', { query: { ...wire(selection), cursor }, ...call });
         return { items: page.versions, next: page.next_cursor };
-      }),
+      }, call?.signal),
     explainChange: (change, call) => ask(asking, 'explainChange', { query: wire(change), ...call }),
     simulate: (aggregate, selection, call = {}) => {
       const bound = (time: Time | undefined) => (time === undefined ? undefined : parseTime(wireTime(time))?.epoch_ms);
@@ -278,12 +283,12 @@ function replays(asking: Asking): Replays {
       readPages(async (cursor) => {
         const page = await ask<ReplayPage>(asking, 'replays', { query: { cursor }, ...call });
         return { items: page.replays, next: page.next_cursor };
-      }),
+      }, call?.signal),
     readDeadLetters: (call) =>
       readPages(async (cursor) => {
         const page = await ask<DeadLetterPage>(asking, 'deadLetters', { query: { cursor }, ...call });
         return { items: page.dead_letters, next: page.next_cursor };
-      }),
+      }, call?.signal),
     async redriveDeadLetters(messageIds, call) {
       const body = messageIds === undefined ? {} : { message_ids: [...messageIds] };
       // A backend may put back as many as fit into one call.

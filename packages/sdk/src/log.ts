@@ -6,9 +6,9 @@ export interface LogEntry {
   readonly level: 'debug' | 'info' | 'warn';
   /**
    * `sent` a batch has its answer; `failed` an attempt did not get one; `split` a batch was too large; `waiting` the
-   * backend fails; `paused` it refuses the key; `resumed` all is well again; `given_up` events are undelivered; `dropped`
-   * the buffer or the outbox was full; `dead_letter` the outbox has put away a record that will never be taken;
-   * `outbox_failed` the outbox could not do its work.
+   * backend fails; `paused` it refuses the key, or no request can be made (`SEND_FAILED`): everything is kept; `resumed`
+   * all is well again; `given_up` events are undelivered; `dropped` the buffer or the outbox was full; `dead_letter` the
+   * outbox has put away a record that will never be taken; `outbox_failed` the outbox could not do its work.
    */
   readonly event:
     | 'sent'

@@ -7,6 +7,8 @@ import { unrefTimeout } from './timers.ts';
 /** What is used of `node:http` and `node:https`. */
 interface NodeHttp {
   readonly Agent: new (options: object) => object;
+  /** Since Node 22.21 and 24.5 it has the proxies that Node was told to use, by whatever flag, variable or call. */
+  readonly globalAgent?: { readonly options?: { readonly proxyEnv?: object } };
   request(url: string, options: object, answered: (message: Message) => void): ClientRequest;
 }
 
@@ -26,7 +28,7 @@ interface ClientRequest {
 
 interface Host {
   readonly Deno?: unknown;
-  readonly process?: { readonly versions?: Record<string, string>; readonly env?: Record<string, string> };
+  readonly process?: { readonly versions?: Record<string, string> };
 }
 
 /** Of an answer; that of a batch at its limits has a fifth of it. */
@@ -39,11 +41,23 @@ export function nodePost(options: ConnectionOptions): Post | null {
   const isNode = process?.versions?.node !== undefined && process.versions.bun === undefined && Deno === undefined;
   const http = isNode ? hostModule<NodeHttp>(base.startsWith('https:') ? 'node:https' : 'node:http') : null;
   if (http === null) return null;
-  // As `fetch` does: a proxy named by the environment is used where Node was told to.
-  const proxy = process?.env?.NODE_USE_ENV_PROXY === '1' ? { proxyEnv: process.env } : {};
-  const agent = new http.Agent({ keepAlive: true, ...proxy });
+  const agentNow = agentOf(http);
   return (path, posting) =>
-    new Promise((settle, fail) => post(http, { url: base + path, agent, headers, posting, settle, fail }));
+    new Promise((settle, fail) => post(http, { url: base + path, agent: agentNow(), headers, posting, settle, fail }));
+}
+
+/** An agent that goes the way of Node's own: through the proxies that it uses now, so that `fetch` goes no other way. */
+function agentOf(http: NodeHttp): () => object {
+  let agent: object | null = null;
+  let madeFor: object | undefined;
+  return () => {
+    const proxyEnv = http.globalAgent?.options?.proxyEnv;
+    if (agent === null || proxyEnv !== madeFor) {
+      agent = new http.Agent({ keepAlive: true, ...(proxyEnv && { proxyEnv }) });
+      madeFor = proxyEnv;
+    }
+    return agent;
+  };
 }
 
 interface Exchange {

@@ -1,4 +1,11 @@
-import { type ConnectionOptions, callError, type FailedAnswer, targetOf } from './connection.ts';
+import {
+  type ConnectionOptions,
+  callError,
+  type FailedAnswer,
+  requestTo,
+  targetOf,
+  unlessAborted,
+} from './connection.ts';
 import { nodePost } from './post-node.ts';
 import { unrefTimeout } from './timers.ts';
 
@@ -14,14 +21,14 @@ export interface Posting {
 /** An answer, read to its end. */
 export type Answer = FailedAnswer;
 
-/** Posts a body once. Throws KitError `NETWORK`, `TIMEOUT` or `ABORTED`. */
+/** Posts a body once. Throws KitError `NETWORK`, `TIMEOUT`, `ABORTED` or `SEND_FAILED`. */
 export type Post = (path: string, posting: Posting) => Promise<Answer>;
 
 /**
  * The way of a producer's batches: `node:http` on Node, where it takes a third of the time that `fetch` does; `fetch`
  * elsewhere, and wherever the caller brings one.
  *
- * @throws KitError `CONFIG_INVALID` without a usable URL.
+ * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
 export function openPost(options: ConnectionOptions): Post {
   return (options.fetch === undefined ? nodePost(options) : null) ?? fetchPost(options);
@@ -40,13 +47,10 @@ function fetchPost(options: ConnectionOptions): Post {
     const abort = () => ended.abort(signal.reason);
     const callOff = unrefTimeout(timeoutMs, () => ended.abort());
     signal.addEventListener('abort', abort);
-    const init = { method: 'POST', body, headers: { ...headers, ...own }, redirect: 'manual' } as const;
+    const init = { method: 'POST', body, headers: { ...headers, ...own }, signal: ended.signal };
     try {
       // Not every fetch heeds its signal, and none may hold up a batch for ever.
-      return await Promise.race([
-        exchange(new Request(base + path, { ...init, signal: ended.signal })),
-        aborted(ended.signal),
-      ]);
+      return await unlessAborted(ended.signal, () => exchange(requestTo(base + path, init)));
     } catch (cause) {
       throw callError(cause, { aborted: signal.aborted, timedOut: ended.signal.aborted });
     } finally {
@@ -54,10 +58,4 @@ function fetchPost(options: ConnectionOptions): Post {
       signal.removeEventListener('abort', abort);
     }
   };
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error));
-  });
 }

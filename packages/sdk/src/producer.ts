@@ -53,7 +53,10 @@ export interface ProducerStats {
   readonly pending: number;
   /** What the outbox sends apart from these: left by earlier processes, or given up before. Zeros without an outbox. */
   readonly backlog: BacklogStats;
-  /** Whether the backend takes events: `FLOWING`; `WAITING` for it to work again; `PAUSED` because it refuses the key. */
+  /**
+   * Whether the backend takes events: `FLOWING`; `WAITING` for it to work again; `PAUSED` because it refuses the key, or no
+   * request can be made.
+   */
   readonly state: GateState;
 }
 
@@ -73,9 +76,9 @@ export interface Producer<C = Catalog> {
   ready(): Promise<void>;
   /**
    * Resolves when everything emitted before has its result, at the latest `deadlineMs` after its emit while the backend
-   * fails. Rejects with KitError `UNAUTHENTICATED` or `FORBIDDEN` where the backend refuses the key (the events are kept),
-   * and with `ABORTED` when the signal aborts; that unsends nothing. By then the outbox has all of them on its disk, or has
-   * said why not (`stored`).
+   * fails. Rejects with KitError `UNAUTHENTICATED` or `FORBIDDEN` where the backend refuses the key, and with `SEND_FAILED`
+   * where no request can be made (in both cases the events are kept); rejects with `ABORTED` when the signal aborts, which
+   * unsends nothing. By then the outbox has all of them on its disk, or has said why not (`stored`).
    */
   flush(options?: WaitOptions): Promise<void>;
   /**

@@ -1,7 +1,7 @@
 import { KitError, LIMITS, type RawEvent } from '@pik/schema';
 
-import { type Asking, type CallOptions, type Query, send } from './ask.ts';
-import { callError } from './connection.ts';
+import { type Asking, type CallOptions, type Query, readBody, send } from './ask.ts';
+import { refuseAborted } from './connection.ts';
 
 /** How raw events are read. */
 export interface RawCallOptions extends CallOptions {
@@ -24,6 +24,7 @@ export async function* readRawEvents(
   route: 'timeline' | 'selection',
   { query, deliveries, ...options }: RawCallOptions & { query: Query },
 ): AsyncGenerator<RawEvent> {
+  const { signal } = options;
   let cursor: string | null | undefined;
   let limit = query.limit;
   const include = deliveries === true ? 'deliveries' : 'body';
@@ -31,20 +32,30 @@ export async function* readRawEvents(
     const question = { ...options, query: { ...query, limit, include, cursor: cursor ?? undefined } };
     let response: Response;
     try {
-      response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }));
+      response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }), signal);
     } catch (error) {
       limit = smallerPage(error, limit);
       continue;
     }
     cursor = undefined;
-    for await (const line of readLines(response)) {
-      const value = JSON.parse(line) as StreamLine;
+    for await (const line of readLines(response, signal)) {
+      refuseAborted(signal);
+      const value = parseLine(line);
       if (value.error !== undefined) throw new KitError(value.error.code, value.error.detail);
       if (value.end === true) cursor = value.next_cursor ?? null;
       else yield value;
     }
+    refuseAborted(signal);
     if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was cut short');
   } while (cursor !== null);
+}
+
+function parseLine(line: string): StreamLine {
+  try {
+    return JSON.parse(line) as StreamLine;
+  } catch (cause) {
+    throw new KitError('ANSWER_NOT_OURS', 'a line of the stream of events is not JSON', { cause });
+  }
 }
 
 /** Half of a page that was too large to be answered. Throws every other error on. */
@@ -54,7 +65,7 @@ function smallerPage(error: unknown, limit: Query[string]): number {
   return Math.floor(asked / 2);
 }
 
-async function* readLines(response: Response): AsyncGenerator<string> {
+async function* readLines(response: Response, signal: AbortSignal | undefined): AsyncGenerator<string> {
   if (response.body === null) return;
   const reader = response.body
     .pipeThrough(new TextDecoderStream('utf-8', { fatal: true, ignoreBOM: true }))
@@ -62,16 +73,14 @@ async function* readLines(response: Response): AsyncGenerator<string> {
   let rest = '';
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await readBody(() => reader.read(), signal);
       if (done) break;
       const lines = (rest + value).split('\n');
       rest = lines.pop() ?? '';
       yield* lines;
     }
-  } catch (cause) {
-    throw callError(cause, { aborted: false, timedOut: (cause as Error | null)?.name === 'TimeoutError' });
   } finally {
-    // A caller who stops in the middle wants no more of it.
-    await reader.cancel().catch(() => undefined);
+    // A caller who stops in the middle wants no more of it, and need not wait until that is over.
+    void reader.cancel().catch(() => undefined);
   }
 }

@@ -29,7 +29,7 @@ export interface RecordSender {
 /**
  * Makes a sender of whole records, for imports and files; `createProducer` is the way for events as they happen.
  *
- * @throws KitError `CONFIG_INVALID` without a usable URL.
+ * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
 export function createRecordSender(options: RecordSenderOptions): RecordSender {
   const { backfill = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;

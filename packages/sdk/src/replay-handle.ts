@@ -2,6 +2,7 @@ import { counted, KitError, type ReplayAnswer, type ReplayView } from '@pik/sche
 import { setOwnTimeout } from '@pik/schema/events';
 
 import { type Asking, ask, type CallOptions } from './ask.ts';
+import { refuseAborted, unlessAborted } from './connection.ts';
 
 /** How far a replay has come, summed over its calls by this process. */
 export interface ReplayProgress {
@@ -61,7 +62,8 @@ export function driveReplay(
     cancel: (options = {}) => ask(asking, 'replayCancel', { params, ...options }),
     status,
     async processed({ timeoutMs = 60_000, ...options } = {}) {
-      await walked;
+      const { signal } = options;
+      await orAborted(signal, walked);
       const endMs = performance.now() + timeoutMs;
       for (;;) {
         const view = await status(options);
@@ -70,10 +72,21 @@ export function driveReplay(
           const { touched, done } = view.windows;
           throw new KitError('NOT_PROCESSED', `computed again so far: ${done} of ${counted(touched, 'window')}`);
         }
-        await new Promise<void>((resolve) => void setOwnTimeout(resolve, POLL_MS));
+        const pause = new Promise<void>((resolve) => void setOwnTimeout(resolve, POLL_MS));
+        await orAborted(signal, pause);
       }
     },
   };
+}
+
+/** Waits for what may take long, until the signal aborts. */
+async function orAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  try {
+    return await unlessAborted(signal, () => work);
+  } catch (cause) {
+    refuseAborted(signal);
+    throw cause;
+  }
 }
 
 async function walk(
@@ -91,6 +104,7 @@ async function walk(
     sum.sent += answer.sent;
     sum.messages += answer.messages;
     notes.push(...answer.notes);
+    refuseAborted(signal);
     onProgress?.({ ...sum });
     if (answer.next_cursor === null) return { ...sum, as_of: answer.as_of, notes };
     cursor = answer.next_cursor;

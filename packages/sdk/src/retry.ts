@@ -68,15 +68,15 @@ export interface RetryLimits {
   readonly attemptsMax: number;
 }
 
-/** Repeats work while its errors are retryable. */
-export type Retry = <T>(work: () => Promise<T>) => Promise<T>;
+/** Repeats work while its errors are retryable. The signal ends a wait between two attempts; the next attempt sees to the rest. */
+export type Retry = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 /** For calls that somebody waits for: a used up budget, or a wait beyond the deadline, ends them with their error. */
 export function createRetry({ deadlineMs, attemptsMax }: RetryLimits): Retry {
   const begin = createAttempts(attemptsMax);
   const timers = new Timers();
   timers.hold();
-  return async (work) => {
+  return async (work, signal) => {
     const startedMs = performance.now();
     const attempts = begin();
     for (;;) {
@@ -90,7 +90,7 @@ export function createRetry({ deadlineMs, attemptsMax }: RetryLimits): Retry {
         if (next === null || next.overBudget) throw error;
         const waitMs = Math.max(next.delayMs, error.retryAfterMs ?? 0);
         if (performance.now() - startedMs + waitMs >= deadlineMs) throw error;
-        await timers.wait(waitMs, undefined);
+        await timers.wait(waitMs, signal);
       }
     }
   };
