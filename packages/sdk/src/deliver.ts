@@ -147,7 +147,7 @@ class Course {
     if (gate.keeps(error)) return true;
     const leftMs = this.#shipment.deadlineMs - timers.now();
     if (!isPassing(error) || leftMs <= 0) return false;
-    const next = await course.failed(error);
+    const next = course.failed(error);
     if (next === null) return false;
     // Behind a closed gate it is the gate that says when.
     if (gate.state === 'FLOWING') await timers.wait(Math.min(next.delayMs, leftMs), gate.stopped);

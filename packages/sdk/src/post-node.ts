@@ -34,16 +34,34 @@ interface Host {
 /** Of an answer; that of a batch at its limits has a fifth of it. */
 const ANSWER_BYTES_MAX = 8_000_000;
 
-/** Posts over `node:http` or `node:https` with connections that stay open; null on other hosts than Node. */
-export function nodePost(options: ConnectionOptions): Post | null {
+/**
+ * Posts over `node:http` or `node:https` with connections that stay open; null on other hosts than Node. A producer goes the
+ * way of `fetch`, and so of an investigator: through the proxies of Node's agents, or by a dispatcher that somebody has set.
+ */
+export function nodePost(options: ConnectionOptions, byFetch: Post): Post | null {
   const { base, headers } = targetOf(options);
   const { process, Deno } = globalThis as Host;
   const isNode = process?.versions?.node !== undefined && process.versions.bun === undefined && Deno === undefined;
   const http = isNode ? hostModule<NodeHttp>(base.startsWith('https:') ? 'node:https' : 'node:http') : null;
   if (http === null) return null;
   const agentNow = agentOf(http);
-  return (path, posting) =>
-    new Promise((settle, fail) => post(http, { url: base + path, agent: agentNow(), headers, posting, settle, fail }));
+  return (path, posting) => {
+    if (isRerouted(http)) return byFetch(path, posting);
+    const about = { url: base + path, agent: agentNow(), headers, posting };
+    return new Promise((settle, fail) => post(http, { ...about, settle, fail }));
+  };
+}
+
+/** Where `fetch` of Node keeps what `setGlobalDispatcher` of undici sets. */
+const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
+
+/** Whether `fetch` has a dispatcher other than Node's own, such as a proxy or a mock. */
+function isRerouted(http: NodeHttp): boolean {
+  const own = ['Agent', http.globalAgent?.options?.proxyEnv && 'EnvHttpProxyAgent'];
+  return DISPATCHERS.some((symbol) => {
+    const dispatcher = (globalThis as { [name: symbol]: object | undefined })[symbol];
+    return dispatcher !== undefined && !own.includes(dispatcher.constructor.name);
+  });
 }
 
 /** An agent that goes the way of Node's own: through the proxies that it uses now, so that `fetch` goes no other way. */

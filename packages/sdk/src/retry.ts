@@ -1,5 +1,4 @@
 import { KitError } from '@pik/schema/events';
-import { StandardRetryStrategy } from '@smithy/util-retry';
 
 import { Timers } from './timers.ts';
 
@@ -20,7 +19,7 @@ export interface NextAttempt {
 /** The attempts at one piece of work. */
 export interface Attempts {
   /** What may come after this failure; null when the number of attempts is used up. */
-  failed(error: KitError): Promise<NextAttempt | null>;
+  failed(error: KitError): NextAttempt | null;
   succeeded(): void;
 }
 
@@ -31,31 +30,30 @@ export function fullJitterMs(baseMs: number, attempt: number, mostMs: number = D
 
 /** Bounds of the first wait, in milliseconds. */
 const BASE_MS = { TRANSIENT: 50, THROTTLING: 1_000 };
-
-/** A strategy's own timers cannot be called off, so the waiting is left to the caller. */
-const WITHOUT_WAITING = { setDelayBase: () => {}, computeNextBackoffDelay: () => 0 };
+/** What all work of one client may spend on repeats, what one costs, and what a success at the first attempt brings in. */
+const BUDGET = { MOST: 500, TRANSIENT: 14, THROTTLING: 5, SUCCESS: 1 };
 
 /**
- * Attempts under a budget that all work of one client shares, so that a dead backend is not hammered: that of the retry
- * strategy of the AWS SDKs.
+ * Attempts under a budget that all work of one client shares, so that a dead backend is not hammered: by the figures of the
+ * standard retry mode of the AWS SDKs. A success pays back what the repeat before it cost.
  */
 export function createAttempts(attemptsMax: number): () => Attempts {
-  const strategy = new StandardRetryStrategy({ maxAttempts: Number.POSITIVE_INFINITY, backoff: WITHOUT_WAITING });
+  let budget = BUDGET.MOST;
   return () => {
-    let token = strategy.acquireInitialRetryToken('pik');
     let made = 0;
+    let paid: number | null = null;
     return {
-      async failed({ code }) {
+      failed({ code }) {
         made += 1;
         if (made >= attemptsMax) return null;
-        const errorType = THROTTLED.has(code) ? 'THROTTLING' : 'TRANSIENT';
-        const next = await strategy.refreshRetryTokenForRetry(await token, { errorType }).catch(() => null);
-        if (next === null) return { delayMs: fullJitterMs(DELAY_MS_MAX, 0), overBudget: true };
-        token = Promise.resolve(next);
-        return { delayMs: fullJitterMs(BASE_MS[errorType], made - 1), overBudget: false };
+        const kind = THROTTLED.has(code) ? 'THROTTLING' : 'TRANSIENT';
+        if (budget < BUDGET[kind]) return { delayMs: fullJitterMs(DELAY_MS_MAX, 0), overBudget: true };
+        paid = BUDGET[kind];
+        budget -= paid;
+        return { delayMs: fullJitterMs(BASE_MS[kind], made - 1), overBudget: false };
       },
       succeeded() {
-        void token.then((last) => strategy.recordSuccess(last));
+        budget = Math.min(BUDGET.MOST, budget + (paid ?? BUDGET.SUCCESS));
       },
     };
   };
@@ -68,7 +66,7 @@ export interface RetryLimits {
   readonly attemptsMax: number;
 }
 
-/** Repeats work while its errors are retryable. The signal ends a wait between two attempts; the next attempt sees to the rest. */
+/** Repeats work while its errors are retryable. The signal ends a wait; it is for the work to refuse the next attempt. */
 export type Retry = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 /** For calls that somebody waits for: a used up budget, or a wait beyond the deadline, ends them with their error. */
@@ -86,7 +84,7 @@ export function createRetry({ deadlineMs, attemptsMax }: RetryLimits): Retry {
         return result;
       } catch (error) {
         if (!KitError.is(error) || !error.retryable) throw error;
-        const next = await attempts.failed(error);
+        const next = attempts.failed(error);
         if (next === null || next.overBudget) throw error;
         const waitMs = Math.max(next.delayMs, error.retryAfterMs ?? 0);
         if (performance.now() - startedMs + waitMs >= deadlineMs) throw error;

@@ -42,6 +42,8 @@ export async function bundleChild(entry = join(import.meta.dirname, 'child.ts'))
     esbuildOptions(options) {
       options.alias = {
         '@pik/schema/events': join(root, 'packages/schema/src/events.ts'),
+        '@pik/schema': join(root, 'packages/schema/src/index.ts'),
+        '@pik/sdk/investigator': join(root, 'packages/sdk/src/investigator.ts'),
         '@pik/sdk/outbox': join(root, 'packages/sdk/src/outbox.ts'),
         '@pik/sdk': join(root, 'packages/sdk/src/index.ts'),
       };
@@ -74,9 +76,16 @@ export interface Child {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts a child. */
-export function start(file: string, args: readonly string[]): Child {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a child, with flags for Node and variables of its environment. */
+export function start(
+  file: string,
+  args: readonly string[],
+  { flags = [], env = {} }: { flags?: readonly string[]; env?: Record<string, string | undefined> } = {},
+): Child {
+  const child = spawn(process.execPath, [...flags, file, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   running.add(child);
   child.on('exit', () => running.delete(child));
   let errors = '';

@@ -1,0 +1,133 @@
+// Producer and investigator go one way: that of Node's own `fetch`. Each case is a process that was told so by a flag, a variable
+// or a call, with a forward proxy on this machine that alone knows the host of the kit.
+import { writeFileSync } from 'node:fs';
+import http, { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { bundleChild, folder, start, tidyUp } from './outbox/support/children.ts';
+import { certify } from './support/certificate.ts';
+import { close, type ForwardProxy, listen, startProxy } from './support/proxy.ts';
+import { scriptedBackend } from './support/scripted-backend.ts';
+
+const KIT = 'http://kit.corp:8080';
+const isAble = process.allowedNodeEnvironmentFlags.has('--use-env-proxy');
+const NAMES = ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [name, name.toUpperCase()]);
+const CLEAN = Object.fromEntries([...NAMES, 'NODE_USE_ENV_PROXY', 'NODE_OPTIONS'].map((name) => [name, undefined]));
+
+let child = '';
+let ca = '';
+let proxy: ForwardProxy;
+let tlsProxy: ForwardProxy;
+const certified = certify('kit.corp');
+const kit = createServer(answer);
+const tlsKit = createTlsServer(certified, answer);
+const portOf = (server: typeof kit) => (server.address() as AddressInfo).port;
+beforeAll(async () => {
+  child = await bundleChild(join(import.meta.dirname, 'support/network-child.ts'));
+  ca = join(folder(), 'ca.pem');
+  writeFileSync(ca, certified.cert);
+  await Promise.all([listen(kit), listen(tlsKit)]);
+  proxy = await startProxy({ port: portOf(kit) });
+  tlsProxy = await startProxy({ port: portOf(tlsKit) });
+});
+afterAll(async () => {
+  await Promise.all([proxy.close(), tlsProxy.close(), close(kit), close(tlsKit)]);
+  tidyUp();
+});
+
+async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  response.setHeader('content-type', 'application/json');
+  if (message.method === 'GET') return void response.end('{"metrics":[]}');
+  const request = new Request(KIT, { method: 'POST', body: Buffer.concat(chunks), headers: message.headers as never });
+  response.end(await (await scriptedBackend().fetch(request)).text());
+}
+
+/** How producer and investigator fare in a process that is told where to go, and what they show. */
+async function fare(url: string, told: { way?: string; flags?: string[]; env?: Record<string, string> } = {}) {
+  const { way = 'as told', flags = [], env = {} } = told;
+  const { said, errors } = await start(child, [way, url], { flags, env: { ...CLEAN, ...env } }).ended;
+  const about = (what: string) => said.find((one) => one.what === what)?.about;
+  expect(about('fared'), errors).toBeDefined();
+  return { ...(about('fared') as { producer: string; investigator: string }), shown: `${about('shown')}${errors}` };
+}
+
+const both = { producer: 'ACCEPTED', investigator: 'ANSWERED' };
+const neither = { producer: 'UNDELIVERED', investigator: 'NETWORK' };
+const byEnv = (env: Record<string, string>) => ({ env: { NODE_USE_ENV_PROXY: '1', ...env } });
+
+describe.runIf(isAble)('through a proxy', () => {
+  it.each([
+    ['a variable', () => ({ env: { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy.url } })],
+    ['a variable in small letters', () => ({ env: { NODE_USE_ENV_PROXY: '1', http_proxy: proxy.url } })],
+    ['a flag', () => ({ flags: ['--use-env-proxy'], env: { HTTP_PROXY: proxy.url } })],
+    ['NODE_OPTIONS', () => ({ env: { NODE_OPTIONS: '--use-env-proxy', HTTP_PROXY: proxy.url } })],
+  ])('both go as %s says', async (_, told) => {
+    const { length } = proxy.seen;
+    expect(await fare(KIT, told())).toMatchObject(both);
+    const seen = proxy.seen.slice(length).map(({ method, target }) => `${method} ${target}`);
+    expect(seen.some((one) => /^(POST|CONNECT) .*kit\.corp/.test(one))).toBe(true);
+  });
+
+  it.runIf('setGlobalProxyFromEnv' in http)('both go as a call at run time says', async () => {
+    expect(await fare(KIT, { way: 'at run time', env: { WAY: proxy.url } })).toMatchObject(both);
+  });
+
+  it('neither goes through one that Node was not told to use', async () => {
+    const { length } = proxy.seen;
+    expect(await fare(KIT, { env: { HTTP_PROXY: proxy.url } })).toMatchObject(neither);
+    expect(proxy.seen.length).toBe(length);
+  });
+
+  it('neither goes through it to a host that NO_PROXY names', async () => {
+    const { length } = proxy.seen;
+    const env = { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1,kit.corp' };
+    expect(await fare(`http://127.0.0.1:${portOf(kit)}`, byEnv(env))).toMatchObject(both);
+    expect(await fare(KIT, byEnv(env))).toMatchObject(neither);
+    expect(proxy.seen.length).toBe(length);
+  });
+
+  it('both give its user and password, and show neither', async () => {
+    const strict = await startProxy({ port: portOf(kit), credentials: 'joe:hunter2' });
+    for (const [password, fared] of [['hunter2', both] as const, ['wrong-hunter2', null] as const]) {
+      const HTTP_PROXY = strict.url.replace('//', `//joe:${password}@`);
+      const { shown, ...how } = await fare(KIT, byEnv({ HTTP_PROXY }));
+      if (fared === null) expect(how).not.toMatchObject({ producer: 'ACCEPTED' });
+      else expect(how).toMatchObject(fared);
+      expect(shown).not.toContain('hunter2');
+      const tunnel = await fare('https://kit.corp:8443', byEnv({ HTTPS_PROXY: HTTP_PROXY }));
+      expect(tunnel.shown).not.toContain('hunter2');
+    }
+    await strict.close();
+  });
+
+  it('shows no password of a proxy that cannot be reached, or is none', async () => {
+    for (const HTTP_PROXY of ['http://joe:hunter2@127.0.0.1:1', 'http://joe:hunter2@no.such.host.test'])
+      for (const url of [KIT, KIT.replace('http', 'https')]) {
+        const { shown, ...how } = await fare(url, byEnv({ HTTP_PROXY, HTTPS_PROXY: HTTP_PROXY }));
+        expect(how).toMatchObject({ producer: 'UNDELIVERED' });
+        expect(shown).not.toContain('hunter2');
+      }
+  });
+
+  it('both go to https by a tunnel, and trust an authority of the company', async () => {
+    const tunnel = byEnv({ HTTPS_PROXY: tlsProxy.url, NODE_EXTRA_CA_CERTS: ca });
+    expect(await fare('https://kit.corp:8443', tunnel)).toMatchObject(both);
+    expect(tlsProxy.seen).toContainEqual(expect.objectContaining({ method: 'CONNECT', target: 'kit.corp:8443' }));
+  });
+});
+
+it('both trust the authorities that Node was told of, and no other', async () => {
+  const url = `https://127.0.0.1:${portOf(tlsKit as typeof kit)}`;
+  expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: ca } })).toMatchObject(both);
+  expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: '' } })).toMatchObject(neither);
+});
+
+it('both go by a dispatcher that somebody has set for fetch', async () => {
+  const env = { WAY: `http://127.0.0.1:${portOf(kit)}` };
+  expect(await fare(KIT, { way: 'dispatcher', env })).toMatchObject(both);
+});
