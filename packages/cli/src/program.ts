@@ -16,6 +16,7 @@ import { duplicates, lag } from './commands/reports.ts';
 import { sendFile } from './commands/send-file.ts';
 import { verify } from './commands/verify.ts';
 import { DEFAULT_URL } from './session.ts';
+import { inFlags, withRange, withZone } from './times.ts';
 
 /** Runs the command that the arguments name; gives the exit code: 0, 1 for a negative answer or an error, 2 for wrong usage. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -28,7 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    process.stderr.write(`pik: ${printable(errorText(error))}\n`);
+    process.stderr.write(`pik: ${printable(inFlags(errorText(error), args))}\n`);
     return 1;
   }
 }
@@ -114,13 +115,18 @@ function addSending(program: Command, done: Done): void {
 }
 
 function addAnswers(program: Command, done: Done): void {
-  client(program, 'events', 'the events of an entity, in order of event time')
-    .requiredOption('--entity <id>', 'whose events')
-    .option('--from <time>', 'first event time')
-    .option('--to <time>', 'first event time after the range')
+  withRange(
+    client(program, 'events', 'the events of an entity, in order of event time').requiredOption(
+      '--entity <id>',
+      'whose events',
+    ),
+    { from: 'first event time', to: 'first event time after the range' },
+  )
     .option('--as-of <time>', 'as it was known at this receive time')
     .action((options) => events(options));
-  const explaining = client(program, 'explain', 'what happened to one event; `explain change`: why a value changed')
+  const explaining = withZone(
+    client(program, 'explain', 'what happened to one event; `explain change`: why a value changed'),
+  )
     .argument('[event-id]')
     .option('--source <source>')
     .option('--type <type>')
@@ -130,7 +136,7 @@ function addAnswers(program: Command, done: Done): void {
     .option('--as-of <time>', 'as it was known at this receive time')
     .option(...HTML)
     .action(async (eventId, options) => done(await explain(eventId, options)));
-  client(explaining, 'change', 'why a value changed: between versions, receive times, or until now')
+  withZone(client(explaining, 'change', 'why a value changed: between versions, receive times, or until now'))
     .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
     .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all')
     .requiredOption('--window <start>', 'start of the window, or the date of a day')
@@ -141,9 +147,10 @@ function addAnswers(program: Command, done: Done): void {
     .option(...SVG)
     .option(...HTML)
     .action((options) => explainChange(options));
-  client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first')
-    .option('--from <time>', 'first receive time')
-    .option('--to <time>', 'first receive time after the range')
+  withRange(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
+    from: 'first receive time',
+    to: 'first receive time after the range',
+  })
     .option('--source <source>')
     .option('--type <type>')
     .option('--limit <n>', 'how many', '50')
@@ -158,9 +165,10 @@ const HTML = ['--html <file>', 'write the answer with its pictures to this file,
 
 /** A report: what most of them take. */
 function report(program: Command, name: string, description: string): Command {
-  return client(program, name, description)
-    .option('--from <time>', 'start of the range')
-    .option('--to <time>', 'end of the range, not part of it')
+  return withRange(client(program, name, description), {
+    from: 'start of the range',
+    to: 'end of the range, not part of it',
+  })
     .option('--as-of <time>', 'as it was known at this receive time')
     .option('--source <source>')
     .option('--type <type>')
@@ -193,7 +201,6 @@ function addReports(program: Command, done: Done): void {
     .option(...BASIS)
     .option(...IMPORTED)
     .option('--grain <grain>', 'minute, hour or day', 'hour')
-    .option('--time-zone <zone>', 'of the calendar, such as America/New_York', 'UTC')
     .option('--cadence-ms <ms>', 'how often the series comes; learned where it is not said')
     .option('--entity <id>', 'the events of this entity as the series')
     .option('--metric <metric>', 'windows of this metric that a version lacks events of, with --key, --from and --to')
@@ -212,13 +219,14 @@ function addReports(program: Command, done: Done): void {
 const many = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
 function addReplays(program: Command, done: Done): void {
-  client(program, 'replay', 'send past events again, or with --dry-run say what that would change')
+  withRange(client(program, 'replay', 'send past events again, or with --dry-run say what that would change'), {
+    from: 'first event time',
+    to: 'first event time after the range',
+  })
     .option('--entity <id>', 'events of this entity')
     .option('--source <source>')
     .option('--type <type>')
     .option('--event <id>', 'this event; may be given several times', many)
-    .option('--from <time>', 'first event time')
-    .option('--to <time>', 'first event time after the range')
     .option('--received-from <time>', 'only first received at or after this time')
     .option('--received-to <time>', 'only first received before this time')
     .option('--metric <metric>', 'compute only this metric again; may be given several times', many)
@@ -248,7 +256,7 @@ function addValues(program: Command): void {
   value('history', 'the versions of a value, oldest first: what was known, and when')
     .option('--window <start>', 'start of the window, or the date of a day')
     .action((options) => history(options));
-  value('compute', 'a value now, or as it was known at a receive time; writes nothing')
+  withZone(value('compute', 'a value now, or as it was known at a receive time; writes nothing'))
     .requiredOption('--window <start>', 'start of the window, or the date of a day')
     .option('--as-of <time>', 'as it was known at this receive time')
     .action((options) => compute(options));

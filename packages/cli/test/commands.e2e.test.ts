@@ -100,11 +100,11 @@ describe('commands against a server', () => {
   it('prints only JSON with --json, and one clear line for an error', async () => {
     for (const args of [['lag'], ['duplicates'], ['rejects'], ['verify']])
       JSON.parse((await ask(...args, '--json')).stdout);
-    const wrong = await ask('lag', '--from', 'yesterday');
+    const wrong = await ask('lag', '--from', 'tomorrow');
     expect([wrong.code, wrong.stdout, wrong.stderr.trimEnd().split('\n')]).toEqual([
       1,
       '',
-      [expect.stringContaining('REQUEST_INVALID')],
+      [expect.stringContaining('REQUEST_INVALID: --from cannot be read')],
     ]);
   });
 

@@ -17,6 +17,7 @@ import { reingest } from './operations/reingest.ts';
 import { rejects } from './operations/rejects.ts';
 import { replay } from './operations/replay.ts';
 import { cancelReplay, getReplay, listReplays } from './operations/replay-records.ts';
+import { nowOf } from './operations/report-page.ts';
 import { selectEvents, selectRawEvents } from './operations/select.ts';
 import { sweep } from './operations/sweep.ts';
 import { timeline } from './operations/timeline.ts';
@@ -56,6 +57,7 @@ export function ingestPipeline(context: Context): IngestPipeline {
 export function investigatePipeline(context: Context): InvestigatePipeline {
   return {
     ready: () => context.backend.index.ping(),
+    nowOf: (reportCursor) => nowOf(context, reportCursor),
     timeline: (query) => timeline(context, query),
     rawEvents: (query, options) => rawEvents(context, query, options),
     receipt: (address) => readReceipt(context, address),

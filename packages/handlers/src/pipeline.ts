@@ -58,6 +58,8 @@ export interface ReportQuery {
   readonly fromMs: number | null;
   readonly toMs: number | null;
   readonly asOfMs: number | null;
+  /** The zone of days and hours. Default: UTC. */
+  readonly timeZone?: string | undefined;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
   readonly basis: 'event' | 'received';
@@ -249,6 +251,11 @@ export interface IngestPipeline {
 export interface InvestigatePipeline {
   /** Rejects unless log and index answer. */
   ready(): Promise<void>;
+  /**
+   * Now, by the backend's clock; with the cursor of a report, the time of its first page. What a relative time counts from.
+   * Throws `CURSOR_INVALID`.
+   */
+  nowOf(reportCursor: string | null): number;
   timeline(query: TimelineQuery): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
   rawEvents(query: TimelineQuery, options?: RawOptions): AsyncIterable<string>;

@@ -35,6 +35,7 @@ const range = {
   as_of: '2022-01-01T00:00:00.000000000Z',
   basis: 'event',
   include_imported: true,
+  time_zone: 'UTC',
 } as const;
 
 function lagOf(names: readonly string[], time: Partial<{ hour: string; day: string }>): LagReport {
@@ -157,9 +158,11 @@ describe('a report', () => {
     expect(viewText(lagView(page, ALL))).toContain('a page of 1,300 groups; the next one: --cursor eyJ');
   });
 
-  it('of nothing says so, and that imported events were left out', () => {
-    const none = { ...lagOf([], {}), total: null, range: { ...range, include_imported: false } };
-    expect(viewText(lagView(none, ALL))).toContain('Imported events count only with --include-imported.');
+  it('of nothing says so, and which filter left nothing', () => {
+    const none = { ...lagOf([], {}), total: null, empty: 'No event has the source a; there are b.' };
+    expect(viewText(lagView(none, ALL))).toBe(
+      'No first arrivals in this range. No event has the source a; there are b.',
+    );
     const repeats: DuplicatesReport = {
       range,
       total: null,

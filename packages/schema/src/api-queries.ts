@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
-import { flag, page, series, text, time } from './query-fields.ts';
+import { flag, page, series, text, time, zone } from './query-fields.ts';
 
 /** `GET /timeline`: the events of an entity in a half-open range of event time. */
 export const timelineQuerySchema = z.strictObject({
@@ -9,6 +9,7 @@ export const timelineQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
   as_of: z.optional(time),
+  time_zone: zone,
   /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line; `deliveries` with their further receipts. */
   include: z.optional(z.enum(['body', 'deliveries'])),
   ...page,
@@ -22,6 +23,7 @@ export const eventQuerySchema = z.strictObject({
   key: z.optional(text(LIMITS.idempotency_key_bytes_max)),
   event_time: z.optional(time),
   as_of: z.optional(time),
+  time_zone: zone,
 });
 
 /** `GET /verify`: one hour of the log per call. */
@@ -35,6 +37,7 @@ export const selectionQuerySchema = z.strictObject({
   received_from: z.optional(time),
   received_to: z.optional(time),
   as_of: z.optional(time),
+  time_zone: zone,
   include: z.optional(z.enum(['body', 'deliveries'])),
   ...page,
 });
@@ -51,6 +54,7 @@ export const computeQuerySchema = z.strictObject({
   key,
   window_start: windowStart,
   as_of: z.optional(time),
+  time_zone: zone,
 });
 
 /** `GET /aggregates/versions`: the history of one value, or of all windows of a metric and key. */
@@ -70,6 +74,7 @@ export const changeQuerySchema = z.strictObject({
   from: z.optional(time),
   /** The same; where only `from` is given, `now`. */
   to: z.optional(time),
+  time_zone: zone,
   /** Events, and units, that are listed, and where they go on. */
   ...page,
 });
@@ -78,7 +83,7 @@ export const changeQuerySchema = z.strictObject({
 export const pageQuerySchema = z.strictObject(page);
 
 /** A query of `as_of` alone. */
-export const asOfQuerySchema = z.strictObject({ as_of: z.optional(time) });
+export const asOfQuerySchema = z.strictObject({ as_of: z.optional(time), time_zone: zone });
 
 /** `POST /ingest` and `POST /import`. */
 export const ingestQuerySchema = z.strictObject({ dry_run: z.optional(flag) });

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { nextCursorSchema, rangeSchema } from './report-range.ts';
+import { emptySchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 
 /** Milliseconds after the end of a day at which it is said how much of it had arrived. */
 export const COMPLETENESS_MARKS_MS = [0, 1, 6, 12, 24, 48, 168].map((hours) => hours * 3_600_000);
@@ -33,9 +33,10 @@ const dayOfSeries = z.object({
   ),
 });
 
-/** How complete is each event day, and when will an open one be? Days are of UTC. One page of them, series by series; the curves are of all. */
+/** How complete is each event day, and when will an open one be? Days are those of the report's zone. One page of them, series by series; the curves are of all. */
 export const completenessReportSchema = z.object({
   range: rangeSchema,
+  empty: emptySchema,
   closed_after_ms: z.number(),
   /** Of each series: over all closed days, the median share at each age. */
   curves: z.array(

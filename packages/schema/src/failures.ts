@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { ingestResultSchema } from './event.ts';
 import { LIMITS } from './limits.ts';
-import { groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
+import { emptySchema, groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
 
@@ -38,6 +38,7 @@ export type FailureGroup = z.infer<typeof failureGroupSchema>;
 /** Which source or event type fails most? The range is of receive times. One page of the groups; all else is of the whole range. */
 export const failuresReportSchema = z.object({
   range: rangeSchema,
+  empty: emptySchema,
   /** What `is_new` is held against: as long as the range and just before it, unless asked otherwise. */
   baseline: z.nullable(z.object({ start_time: z.string(), end_time: z.string() })),
   receipts: z.int(),

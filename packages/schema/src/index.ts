@@ -22,6 +22,7 @@ export * from './host.ts';
 export * from './identity.ts';
 export * from './limits.ts';
 export * from './metrics.ts';
+export * from './moment.ts';
 export * from './outcome.ts';
 export * from './pack.ts';
 export * from './replay.ts';

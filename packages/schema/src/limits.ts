@@ -33,6 +33,8 @@ export const LIMITS = {
   page_items_max: 1_000,
   /** Items of one page when the caller names no limit. */
   page_items_default: 500,
+  /** Slices that are looked at to find which filter left an answer empty. */
+  empty_answer_slices_max: 20_000,
   /** Slices that one report reads before it says `partial`. */
   report_slices_max: 2_000_000,
   /** Events that one report reads one by one (where a slice straddles a bound) before it says `partial`. */

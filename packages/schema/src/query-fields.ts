@@ -2,8 +2,10 @@ import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
 
-/** A time as text; whether it is one is said with a hint by who reads it. */
+/** A time as text, in any form of `parseMoment`; the reader says what is wrong with another. */
 export const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
+/** The zone of dates, `today` and `yesterday`, such as `America/New_York`. Default: UTC. */
+export const zone = z.optional(z.string().check(z.minLength(1), z.maxLength(64)));
 /** A text that is not empty. */
 export const text = (bytesMax: number) => z.string().check(z.minLength(1), z.maxLength(bytesMax));
 /** `true` or `false`. */

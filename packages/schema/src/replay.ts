@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { LIMITS } from './limits.ts';
+import { emptySchema } from './report-range.ts';
 import { eventViewSchema } from './reports.ts';
 
 const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
@@ -248,6 +249,7 @@ export const redriveAnswerSchema = z.object({ redriven: z.int() });
 /** Events of a selection, in the order in which a replay walks them. */
 export const selectionPageSchema = z.object({
   events: z.array(eventViewSchema),
+  empty: emptySchema,
   as_of: z.string(),
   next_cursor: z.nullable(z.string()),
 });

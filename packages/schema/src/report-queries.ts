@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 
 import { GAP_GRAINS } from './gaps.ts';
 import { LIMITS } from './limits.ts';
-import { count, flag, page, series, text, time } from './query-fields.ts';
+import { count, flag, page, series, text, time, zone } from './query-fields.ts';
 
 const dimension = z.enum(['source', 'event_type', 'day', 'hour']);
 
@@ -21,6 +21,8 @@ const report = {
   start_time: z.optional(time),
   end_time: z.optional(time),
   as_of: z.optional(time),
+  /** The zone of dates, days and hours, such as `America/New_York`. Default: UTC. */
+  time_zone: zone,
   ...series,
   /** Which time decides what lies in the range: the event's own (default) or that of its receipt. */
   basis: z.optional(z.enum(['event', 'received'])),
@@ -61,6 +63,7 @@ export const duplicatesQuerySchema = z.strictObject({
 export const rejectsQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
+  time_zone: zone,
   ...series,
   ...page,
 });
@@ -70,6 +73,7 @@ export const failuresQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
   as_of: z.optional(time),
+  time_zone: zone,
   ...series,
   by: report.by,
   /** Where the time before the range starts, against which a failure is new. Default: as long before as the range is. */
@@ -93,7 +97,7 @@ export const gapsQuerySchema = z.strictObject({
   /** How long a window is. Default: an hour. */
   grain: z.optional(z.enum(GAP_GRAINS)),
   /** The zone of the calendar, such as `America/New_York`. Default: UTC. */
-  time_zone: z.optional(text(64)),
+  time_zone: zone,
   /** How often the series comes, in milliseconds, at most the grain. Without it that is learned. */
   cadence_ms: z.optional(count(86_400_000)),
   /** What tells series apart. Default: source and event type. */
@@ -109,6 +113,8 @@ export const completenessQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
   as_of: z.optional(time),
+  /** The zone of the days, such as `America/New_York`. Default: UTC. */
+  time_zone: zone,
   ...series,
   /** What tells series apart. Default: nothing, all events of a day together. */
   by: seriesDimensions,

@@ -7,15 +7,23 @@ export const rangeSchema = z.object({
   as_of: z.string(),
   basis: z.enum(['event', 'received']),
   include_imported: z.boolean(),
+  /** The zone of days and hours. */
+  time_zone: z.string(),
 });
 
-/** The group that figures are of; only the dimensions that were asked for. */
+/**
+ * The group that figures are of; only the dimensions that were asked for. `day` is a date in the report's zone, `hour` the
+ * instant in UTC at which an hour of that zone starts.
+ */
 export const groupSchema = z.object({
   source: z.optional(z.string()),
   event_type: z.optional(z.string()),
   day: z.optional(z.string()),
   hour: z.optional(z.string()),
 });
+
+/** Which filter left the answer without anything, in one sentence; absent where there is something. */
+export const emptySchema = z.optional(z.string());
 
 /** Where the next page of a report goes on, with all else as it is here; null after the last one. */
 export const nextCursorSchema = z.nullable(z.string());

@@ -2,7 +2,12 @@ import * as z from 'zod/mini';
 
 import { EVENT_FLAGS } from './event.ts';
 import { OUTCOMES, STATUSES } from './outcome.ts';
-import { groupSchema as group, nextCursorSchema as nextCursor, rangeSchema as range } from './report-range.ts';
+import {
+  emptySchema as empty,
+  groupSchema as group,
+  nextCursorSchema as nextCursor,
+  rangeSchema as range,
+} from './report-range.ts';
 
 const flags = z.array(z.enum(EVENT_FLAGS));
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
@@ -32,6 +37,7 @@ export type EventView = z.infer<typeof eventViewSchema>;
 /** One page of an entity's events, in order of event time, then id. */
 export const timelinePageSchema = z.object({
   events: z.array(eventViewSchema),
+  empty,
   as_of: z.string(),
   next_cursor: z.nullable(z.string()),
 });
@@ -197,6 +203,7 @@ export type LagDetails = z.infer<typeof lagDetailsSchema>;
 /** Where is data delayed? Groups ranked by their share of the total delay, one page of them; all else is of the whole range. */
 export const lagReportSchema = z.object({
   range,
+  empty,
   late_over_ms: z.number(),
   total: z.nullable(lagFiguresSchema),
   /** Null where the range has more receipts than are looked at one by one; `notes` says so. */
@@ -246,6 +253,7 @@ export type DuplicatesFigures = z.infer<typeof duplicatesFiguresSchema>;
  */
 export const duplicatesReportSchema = z.object({
   range,
+  empty,
   total: z.nullable(duplicatesFiguresSchema),
   groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
   /** Groups that there are; more than `groups` where those are a page. */

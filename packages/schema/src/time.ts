@@ -99,6 +99,9 @@ export function timeFault(text: string): TimeFault {
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) {
     return { code: 'TIME_WITHOUT_OFFSET', hint: 'a date names no instant; write for example 2025-12-28T00:00:00Z' };
   }
+  if (/[T ]\d{2}:\d{2}:\d{2}(\.\d+)? \d{2}:?\d{2}$/.test(text)) {
+    return { code: 'TIME_INVALID', hint: 'a space stands before the offset: in a URL write + as %2B' };
+  }
   const match = SHAPE.exec(text);
   if (match !== null && isOnCalendarText(match)) {
     return {

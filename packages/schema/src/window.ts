@@ -1,6 +1,6 @@
 import type { WindowGrain } from './aggregate.ts';
 import { KitError } from './errors.ts';
-import { EPOCH_MS_MIN, MS_PER_DAY, MS_PER_HOUR } from './time.ts';
+import { EPOCH_MS_MIN, MS_PER_DAY, MS_PER_HOUR, parseTime } from './time.ts';
 
 /** A half-open span of time, `[start_ms, end_ms)`, in milliseconds since the epoch. */
 export interface Window {
@@ -45,6 +45,37 @@ export function createWindows(grain: WindowGrain, timeZone: string): Windows {
       return window;
     },
   };
+}
+
+const DATE_FORMATS = new Map<string, Intl.DateTimeFormat>();
+
+/** The date of an instant in a zone, such as `2025-12-28`. */
+export function dateIn(timeZone: string, epochMs: number): string {
+  let format = DATE_FORMATS.get(timeZone);
+  if (format === undefined) {
+    if (DATE_FORMATS.size >= REMEMBERED) DATE_FORMATS.clear();
+    format = zoneFormat(timeZone, { dateStyle: 'short' });
+    DATE_FORMATS.set(timeZone, format);
+  }
+  // The runtime does not fill up years before 1000.
+  return format.format(epochMs).padStart(10, '0');
+}
+
+/**
+ * The day of a date such as `2025-12-28` in a zone; null where there is no such date, or the zone left it out.
+ *
+ * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
+ */
+export function windowOfDate(date: string, timeZone: string): Window | null {
+  const noon = parseTime(`${date}T12:00:00Z`);
+  if (noon === null) return null;
+  const windows = createWindows('day', timeZone);
+  // Noon in UTC lies on the date, or on the one before or after it, by the zone.
+  for (const offsetMs of [0, -MS_PER_DAY, MS_PER_DAY]) {
+    const window = windows.at(noon.epoch_ms + offsetMs);
+    if (dateIn(timeZone, window.start_ms) === date) return window;
+  }
+  return null;
 }
 
 /** Milliseconds that local time is ahead of UTC at an instant. */
@@ -103,7 +134,7 @@ function firstWhere({ low, high }: { low: number; high: number }, passes: (insta
 
 /** Offsets by the runtime's own time-zone data; asked once per quarter of an hour, since changes lie on such bounds. */
 function offsets(timeZone: string): OffsetAt {
-  const format = zoneFormat(timeZone);
+  const format = zoneFormat(timeZone, { timeZoneName: 'longOffset' }, 'en-US');
   const known = new Map<number, number>();
   const quarter = MS_PER_HOUR / 4;
   return (epochMs) => {
@@ -119,9 +150,9 @@ function offsets(timeZone: string): OffsetAt {
   };
 }
 
-function zoneFormat(timeZone: string): Intl.DateTimeFormat {
+function zoneFormat(timeZone: string, options: object, locale = 'sv-SE'): Intl.DateTimeFormat {
   try {
-    return new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone });
   } catch (cause) {
     throw new KitError('CONFIG_INVALID', `${timeZone} is not a time zone that this runtime knows`, { cause });
   }

@@ -89,7 +89,10 @@ export interface Investigator extends ReportQuestions {
   readTimeline(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<EventView>;
   /** The same with their received text, byte for byte. A stream cut short is an error, never an end. */
   readEvents(selection: TimelineSelection | RangeSelection, options?: RawCallOptions): AsyncIterable<RawEvent>;
-  explainEvent(event: EventSelection, options?: CallOptions & { as_of?: Time | undefined }): Promise<EventExplanation>;
+  explainEvent(
+    event: EventSelection,
+    options?: CallOptions & { as_of?: Time | undefined; time_zone?: string | undefined },
+  ): Promise<EventExplanation>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
   getReceipt(
     address: { pack_id: string; line: number },
@@ -100,7 +103,10 @@ export interface Investigator extends ReportQuestions {
   /** The metrics that the backend computes. */
   getMetrics(options?: CallOptions): Promise<MetricView[]>;
   /** A value now, or as it was known at `as_of`; nothing is written. */
-  computeAggregate(selection: ValueSelection & { as_of?: Time | undefined }, options?: CallOptions): Promise<Computed>;
+  computeAggregate(
+    selection: ValueSelection & { as_of?: Time | undefined; time_zone?: string | undefined },
+    options?: CallOptions,
+  ): Promise<Computed>;
   /** The versions of a value, oldest first; without `window_start` those of all windows, in their order. */
   getAggregateHistory(
     selection: Omit<ValueSelection, 'window_start'> & Partial<Pick<ValueSelection, 'window_start'>>,
@@ -172,9 +178,10 @@ function eventQuestions(asking: Asking): EventQuestions {
         return { items: page.events, next: page.next_cursor };
       }, call?.signal),
     readEvents: (selection, call) => rawEvents(asking, selection, call),
-    explainEvent: (event, { as_of, ...call } = {}) => {
-      if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, as_of }), ...call });
-      return ask(asking, 'event', { params: { event_id: event }, query: wire({ as_of }), ...call });
+    explainEvent: (event, { as_of, time_zone, ...call } = {}) => {
+      const at = { as_of, time_zone };
+      if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, ...at }), ...call });
+      return ask(asking, 'event', { params: { event_id: event }, query: wire(at), ...call });
     },
     readRejects: (selection = {}, call) =>
       readPages(async (cursor) => {

@@ -2,6 +2,8 @@ import type { Time } from './ask.ts';
 
 /** Which events of an entity: half-open in event time, as they were known at `as_of`. */
 export interface TimelineSelection {
+  /** The zone of dates, `today` and `yesterday`. Default: UTC. */
+  readonly time_zone?: string | undefined;
   readonly entity_id: string;
   readonly start_time?: Time | undefined;
   readonly end_time?: Time | undefined;
@@ -12,6 +14,8 @@ export interface TimelineSelection {
 
 /** Which events of all entities: half-open in event time, of a source or type where they are named. */
 export interface RangeSelection {
+  /** The zone of dates, `today` and `yesterday`. Default: UTC. */
+  readonly time_zone?: string | undefined;
   readonly entity_id?: undefined;
   readonly start_time: Time;
   readonly end_time: Time;
@@ -60,6 +64,8 @@ export interface ReportSelection {
   readonly start_time?: Time | undefined;
   readonly end_time?: Time | undefined;
   readonly as_of?: Time | undefined;
+  /** The zone of dates, days and hours, such as `America/New_York`. Default: UTC. */
+  readonly time_zone?: string | undefined;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
   /** Which time the range means. Default: the event's own. */
@@ -90,8 +96,6 @@ export interface GapsSelection extends Omit<ReportSelection, 'by'> {
   readonly key?: string | undefined;
   /** Default: an hour. */
   readonly grain?: 'minute' | 'hour' | 'day' | undefined;
-  /** Default: UTC. */
-  readonly time_zone?: string | undefined;
   /** How often the series comes, in milliseconds, at most the grain. Without it that is learned. */
   readonly cadence_ms?: number | undefined;
 }
@@ -112,6 +116,8 @@ export type EventSelection =
 
 /** Which rejected receipts: half-open in receive time. */
 export interface RejectsSelection {
+  /** The zone of dates, `today` and `yesterday`. Default: UTC. */
+  readonly time_zone?: string | undefined;
   readonly start_time?: Time | undefined;
   readonly end_time?: Time | undefined;
   readonly source?: string | undefined;
@@ -120,6 +126,8 @@ export interface RejectsSelection {
 
 /** Which change of a value to explain. Without sides: from the version before the latest to the latest. */
 export interface ChangeSelection extends ValueSelection {
+  /** The zone of dates, `today` and `yesterday`. Default: UTC. */
+  readonly time_zone?: string | undefined;
   /** The number of a version, a receive time, or `now`. */
   readonly from?: number | Time | undefined;
   /** The same. Where only `from` is given: `now`. */

@@ -1,18 +1,23 @@
-import { tableText } from '@pik/render';
+import { printable, tableText } from '@pik/render';
 import { counted, durationText, type EventView } from '@pik/schema';
 import { type GlobalOptions, investigator } from '../session.ts';
+import { type RangeOptions, startOf } from '../times.ts';
 
 /** Which events of an entity. */
-export interface EventsOptions extends GlobalOptions {
+export interface EventsOptions extends GlobalOptions, RangeOptions {
   readonly entity: string;
-  readonly from?: string;
-  readonly to?: string;
   readonly asOf?: string;
 }
 
 /** Lists the events of an entity; with `--json` as NDJSON with their received text. */
 export async function events(options: EventsOptions): Promise<void> {
-  const selection = { entity_id: options.entity, start_time: options.from, end_time: options.to, as_of: options.asOf };
+  const selection = {
+    entity_id: options.entity,
+    start_time: startOf(options),
+    end_time: options.to,
+    as_of: options.asOf,
+    time_zone: options.timeZone,
+  };
   const ask = investigator(options);
   if (options.json) {
     for await (const event of ask.readEvents(selection)) process.stdout.write(`${JSON.stringify(event)}\n`);
@@ -21,9 +26,8 @@ export async function events(options: EventsOptions): Promise<void> {
   const found: EventView[] = [];
   for await (const event of ask.readTimeline(selection)) found.push(event);
   if (found.length === 0) {
-    process.stdout.write(
-      'No events of this entity in this range. `pik explain --entity … --time …` says what is near.\n',
-    );
+    const { empty = '' } = await ask.timelinePage({ ...selection, limit: 1 });
+    process.stdout.write(`No events. ${printable(empty)} \`pik explain --entity … --time …\` says what is near.\n`);
     return;
   }
   const rows = found.map((e) => [

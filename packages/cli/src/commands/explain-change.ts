@@ -11,13 +11,14 @@ export interface ExplainChangeOptions extends ShowOptions {
   readonly window: string;
   readonly from?: string;
   readonly to?: string;
+  readonly timeZone?: string;
   readonly limit: string;
   readonly cursor?: string;
 }
 
 /** Tells why a value changed. */
 export async function explainChange(options: ExplainChangeOptions): Promise<void> {
-  const { metric, key, window, from, to, cursor } = options;
+  const { metric, key, window, from, to, timeZone, cursor } = options;
   const rowsMax = Number(options.limit);
   // A picture shows what became of all units.
   const limit = draws(options) ? Math.max(rowsMax, LIMITS.page_items_max) : rowsMax;
@@ -27,6 +28,7 @@ export async function explainChange(options: ExplainChangeOptions): Promise<void
     window_start: window,
     from,
     to,
+    time_zone: timeZone,
     limit,
     cursor,
   });

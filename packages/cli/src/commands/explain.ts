@@ -13,11 +13,15 @@ export interface ExplainOptions extends ShowOptions {
   readonly key?: string;
   readonly time?: string;
   readonly asOf?: string;
+  readonly timeZone?: string;
 }
 
 /** Tells what happened to one event. True when there is such an event. */
 export async function explain(eventId: string | undefined, options: ExplainOptions): Promise<boolean> {
-  const explanation = await investigator(options).explainEvent(selection(eventId, options), { as_of: options.asOf });
+  const explanation = await investigator(options).explainEvent(selection(eventId, options), {
+    as_of: options.asOf,
+    time_zone: options.timeZone,
+  });
   await show(options, explanation, eventView);
   return explanation.found;
 }

@@ -10,7 +10,6 @@ export interface GapsOptions extends ReportOptions {
   readonly metric?: string;
   readonly key?: string;
   readonly grain?: 'minute' | 'hour' | 'day';
-  readonly timeZone?: string;
   readonly cadenceMs?: string;
 }
 
@@ -22,7 +21,6 @@ export async function gaps(options: GapsOptions): Promise<boolean> {
     metric: options.metric,
     key: options.key,
     grain: options.grain,
-    time_zone: options.timeZone,
     cadence_ms: numberOf(options.cadenceMs),
   });
   await show(shownRows(options), report, gapsView);

@@ -36,12 +36,19 @@ export async function history(options: HistoryOptions): Promise<void> {
 export interface ComputeOptions extends HistoryOptions {
   readonly window: string;
   readonly asOf?: string;
+  readonly timeZone?: string;
 }
 
 /** Folds a value now, or as it was known at a receive time. Writes nothing. */
 export async function compute(options: ComputeOptions): Promise<void> {
-  const { metric, key, window, asOf } = options;
-  const answer = await investigator(options).computeAggregate({ metric, key, window_start: window, as_of: asOf });
+  const { metric, key, window, asOf, timeZone } = options;
+  const answer = await investigator(options).computeAggregate({
+    metric,
+    key,
+    window_start: window,
+    as_of: asOf,
+    time_zone: timeZone,
+  });
   print(options, answer, () => {
     const span = `${shortTime(answer.window_start)} to ${shortTime(answer.window_end)}`;
     const lines = [

@@ -1,11 +1,10 @@
 import { tableText } from '@pik/render';
 import type { Reject } from '@pik/sdk/investigator';
 import { type GlobalOptions, investigator, print } from '../session.ts';
+import { type RangeOptions, startOf } from '../times.ts';
 
 /** Which rejected receipts. */
-export interface RejectsOptions extends GlobalOptions {
-  readonly from?: string;
-  readonly to?: string;
+export interface RejectsOptions extends GlobalOptions, RangeOptions {
   readonly source?: string;
   readonly type?: string;
   readonly limit: string;
@@ -14,8 +13,9 @@ export interface RejectsOptions extends GlobalOptions {
 /** Lists rejected receipts and conflicts, the latest first. */
 export async function rejects(options: RejectsOptions): Promise<void> {
   const selection = {
-    start_time: options.from,
+    start_time: startOf(options),
     end_time: options.to,
+    time_zone: options.timeZone,
     source: options.source,
     event_type: options.type,
   };

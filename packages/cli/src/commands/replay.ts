@@ -3,15 +3,14 @@ import { counted, durationText, KitError, type PlannedWindow, type ReplayView } 
 import type { Investigator, ListedReplay, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
+import { absolute, type RangeOptions, startOf } from '../times.ts';
 
 /** Which past events to send again, or which replay to go on with or to end. */
-export interface ReplayOptions extends GlobalOptions {
+export interface ReplayOptions extends GlobalOptions, RangeOptions {
   readonly entity?: string;
   readonly source?: string;
   readonly type?: string;
   readonly event?: readonly string[];
-  readonly from?: string;
-  readonly to?: string;
   readonly receivedFrom?: string;
   readonly receivedTo?: string;
   readonly metric?: readonly string[];
@@ -67,12 +66,13 @@ function selection(options: ReplayOptions): ReplayRequest {
     source: options.source,
     event_type: options.type,
     event_ids: options.event,
-    start_time: options.from,
-    end_time: options.to,
-    received_from: options.receivedFrom,
-    received_to: options.receivedTo,
+    // A replay records its range as it is sent, so that it means the same for ever.
+    start_time: absolute('--from', startOf(options), options),
+    end_time: absolute('--to', options.to, options),
+    received_from: absolute('--received-from', options.receivedFrom, options),
+    received_to: absolute('--received-to', options.receivedTo, options),
     metrics: options.metric,
-    as_of: options.asOf,
+    as_of: absolute('--as-of', options.asOf, options),
     limit: limit === undefined ? undefined : Number(limit),
     include_duplicates: options.includeDuplicates,
   };

@@ -1,11 +1,10 @@
 import type { ReportSelection } from '@pik/sdk/investigator';
 
 import type { ShowOptions } from '../show.ts';
+import { type RangeOptions, startOf } from '../times.ts';
 
 /** What a report covers, as options of a command. */
-export interface ReportOptions extends ShowOptions {
-  readonly from?: string;
-  readonly to?: string;
+export interface ReportOptions extends ShowOptions, RangeOptions {
   readonly asOf?: string;
   readonly source?: string;
   readonly type?: string;
@@ -19,9 +18,10 @@ export interface ReportOptions extends ShowOptions {
 /** The selection that the options name. */
 export function selection(options: ReportOptions): ReportSelection {
   return {
-    start_time: options.from,
+    start_time: startOf(options),
     end_time: options.to,
     as_of: options.asOf,
+    time_zone: options.timeZone,
     source: options.source,
     event_type: options.type,
     basis: options.basis,

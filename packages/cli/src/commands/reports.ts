@@ -3,6 +3,7 @@ import type { ReportSelection } from '@pik/sdk/investigator';
 
 import { investigator } from '../session.ts';
 import { draws, show } from '../show.ts';
+import { absolute, startOf } from '../times.ts';
 import { numberOf, type ReportOptions, selection, shownRows } from './report-options.ts';
 
 /** Where is data delayed? A picture is a heat map by source and time, unless other groups are asked for. */
@@ -20,8 +21,9 @@ export async function lag(options: ReportOptions & { lateOverMs?: string; worst?
 /** Hours of up to so many days are told apart in a picture. */
 const HOURS_DAYS_MAX = 14;
 
-function grainOf({ from, to }: ReportOptions): NonNullable<ReportSelection['by']>[number] {
-  const days = from === undefined || to === undefined ? Number.NaN : (Date.parse(to) - Date.parse(from)) / 86_400_000;
+function grainOf(options: ReportOptions): NonNullable<ReportSelection['by']>[number] {
+  const ms = (text: string | undefined) => Date.parse(absolute('--from', text, options) ?? '');
+  const days = (ms(options.to ?? 'now') - ms(startOf(options))) / 86_400_000;
   return days <= HOURS_DAYS_MAX ? 'hour' : 'day';
 }
 

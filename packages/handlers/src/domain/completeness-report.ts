@@ -1,10 +1,17 @@
-import { COMPLETENESS_MARKS_MS, type CompletenessReport, dayFromNumber, formatEpochMs, MS_PER_DAY } from '@pik/schema';
+import {
+  COMPLETENESS_MARKS_MS,
+  type CompletenessReport,
+  dateIn,
+  formatEpochMs,
+  MS_PER_DAY,
+  type Window,
+} from '@pik/schema';
 
 import type { SliceRow } from '../ports/rows.ts';
 import { sliceSeries } from './gap-cells.ts';
 import { compareNames } from './groups.ts';
 import { addTo, countOver, createHistogram, type Histogram, quantile } from './histogram.ts';
-import type { ReportScope } from './report-scope.ts';
+import { type ReportScope, windowsOf } from './report-scope.ts';
 import { scanEntries } from './slice-codec.ts';
 import { rankOf } from './statistics.ts';
 
@@ -14,10 +21,10 @@ type Day = CompletenessReport['days'][number];
 /** Closed days that a forecast rests on at least. */
 const CLOSED_DAYS_MIN = 5;
 
-/** When the events of one day came, as milliseconds after the end of the day. */
+/** When the events of one day of the report's zone came, as milliseconds after the end of the day. */
 interface DayArrivals {
   readonly series: Series;
-  readonly day: number;
+  readonly day: Window;
   readonly arrivals: Histogram;
 }
 
@@ -38,43 +45,46 @@ export function createCompletenessTallies(
   return { scope, ...options, days: new Map(), full: false };
 }
 
-/** Adds a slice whose receipts all came at one time. False where they must be looked at one by one. */
+/** Adds a slice whose receipts all came at one time, for one day. False where they must be looked at one by one. */
 export function addWholeDay(tallies: CompletenessTallies, slice: SliceRow): boolean {
   const { scope } = tallies;
-  if (slice.accepted === 0 || slice.received_min_ms > scope.asOfMs || !isDayInScope(slice, scope)) return true;
-  if (slice.received_min_ms !== slice.received_max_ms) return false;
-  const day = dayOf(tallies, slice);
-  if (day !== null) addTo(day.arrivals, slice.received_min_ms - endOf(slice.event_day), slice.accepted);
+  if (slice.accepted === 0 || slice.received_min_ms > scope.asOfMs) return true;
+  if (slice.imported && !scope.includeImported) return true;
+  const startMs = slice.event_day * MS_PER_DAY;
+  const [first, last] = [dayAt(scope, startMs), dayAt(scope, startMs + MS_PER_DAY - 1)];
+  if (!isInRange(first, scope) && !isInRange(last, scope)) return true;
+  if (first.start_ms !== last.start_ms || slice.received_min_ms !== slice.received_max_ms) return false;
+  const day = dayOf(tallies, slice, first);
+  if (day !== null) addTo(day.arrivals, slice.received_min_ms - first.end_ms, slice.accepted);
   return true;
 }
 
 /** Adds the first arrivals among the receipts of a slice. */
 export function addScannedDay(tallies: CompletenessTallies, slice: SliceRow): void {
-  const day = dayOf(tallies, slice);
-  if (day === null) return;
-  scanEntries(slice.entries, ({ outcome, received_ms }) => {
-    if (outcome === 'ACCEPTED' && received_ms <= tallies.scope.asOfMs)
-      addTo(day.arrivals, received_ms - endOf(slice.event_day));
+  const { scope } = tallies;
+  scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
+    if (outcome !== 'ACCEPTED' || received_ms > scope.asOfMs) return;
+    const window = dayAt(scope, event_ms);
+    const day = isInRange(window, scope) ? dayOf(tallies, slice, window) : null;
+    if (day !== null) addTo(day.arrivals, received_ms - window.end_ms);
   });
 }
 
-const endOf = (day: number) => (day + 1) * MS_PER_DAY;
+const dayAt = ({ timeZone = 'UTC' }: ReportScope, ms: number) => windowsOf('day', timeZone).at(ms);
 
 /** Days count whole: one that lies only partly in the range does not. */
-function isDayInScope({ event_day, imported }: SliceRow, { fromMs, toMs, includeImported }: ReportScope): boolean {
-  return event_day * MS_PER_DAY >= fromMs && endOf(event_day) <= toMs && (!imported || includeImported);
-}
+const isInRange = (day: Window, { fromMs, toMs }: ReportScope) => day.start_ms >= fromMs && day.end_ms <= toMs;
 
-function dayOf(tallies: CompletenessTallies, slice: SliceRow): DayArrivals | null {
+function dayOf(tallies: CompletenessTallies, slice: SliceRow, day: Window): DayArrivals | null {
   const series = sliceSeries(slice, tallies.by);
-  const key = JSON.stringify([series, slice.event_day]);
+  const key = JSON.stringify([series, day.start_ms]);
   const known = tallies.days.get(key);
   if (known !== undefined) return known;
   if (tallies.days.size >= tallies.daysMax) {
     tallies.full = true;
     return null;
   }
-  const made = { series, day: slice.event_day, arrivals: createHistogram() };
+  const made = { series, day, arrivals: createHistogram() };
   tallies.days.set(key, made);
   return made;
 }
@@ -96,10 +106,11 @@ export function completenessFigures(
   const curves: CompletenessReport['curves'] = [];
   const views: Day[] = [];
   for (const all of bySeries.values()) {
-    const closed = all.filter(({ day }) => nowMs - endOf(day) >= closedAfterMs);
+    const closed = all.filter(({ day }) => nowMs - day.end_ms >= closedAfterMs);
     const { series } = all[0] as DayArrivals;
     if (closed.length > 0) curves.push({ series, days: closed.length, median: medianCurve(closed) });
-    for (const day of all.toSorted((a, b) => a.day - b.day)) views.push(dayView(day, closed, nowMs));
+    for (const day of all.toSorted((a, b) => a.day.start_ms - b.day.start_ms))
+      views.push({ ...dayView(day, closed, nowMs), day: dateIn(scope.timeZone ?? 'UTC', day.day.start_ms) });
   }
   return { curves, days: views };
 }
@@ -111,12 +122,11 @@ function medianCurve(closed: readonly DayArrivals[]) {
   });
 }
 
-function dayView(day: DayArrivals, closed: readonly DayArrivals[], nowMs: number): Day {
-  const ageMs = nowMs - endOf(day.day);
+function dayView(day: DayArrivals, closed: readonly DayArrivals[], nowMs: number): Omit<Day, 'day'> {
+  const ageMs = nowMs - day.day.end_ms;
   const isClosed = closed.includes(day);
   return {
     series: day.series,
-    day: dayFromNumber(day.day),
     events: day.arrivals.count,
     state: isClosed ? 'CLOSED' : 'OPEN',
     arrived: COMPLETENESS_MARKS_MS.map((after_ms) => ({
@@ -136,7 +146,7 @@ function forecastOf(
   const shares = closed.map((one) => shareAt(one, ageMs)).sort((a, b) => a - b);
   const share = rankOf(shares, 0.5);
   const full = closed.map((one) => quantile(one.arrivals, 0.99)).sort((a, b) => a - b);
-  const fullAt = endOf(day) + Math.round(rankOf(full, 0.5));
+  const fullAt = day.end_ms + Math.round(rankOf(full, 0.5));
   return {
     share,
     share_low: rankOf(shares, 0.25),

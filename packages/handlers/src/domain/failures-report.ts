@@ -56,12 +56,12 @@ export function fingerprintOf({ stage, code, path }: Pick<FailureRow, 'stage' | 
 }
 
 /** The group of a failure: dimensions that could not be read are left out. */
-function failureGroup(row: FailureRow, { by }: ReportScope): GroupName {
+function failureGroup(row: FailureRow, { by, timeZone }: ReportScope): GroupName {
   const name: GroupName = {};
   for (const dimension of by) {
     if (dimension === 'source' || dimension === 'event_type') {
       if (row[dimension] !== null) name[dimension] = row[dimension];
-    } else name[dimension] = timeGroup(dimension, row.received_ms);
+    } else name[dimension] = timeGroup(dimension, row.received_ms, timeZone);
   }
   return name;
 }

@@ -1,4 +1,4 @@
-import { dayFromNumber, formatEpochMs, MS_PER_DAY, MS_PER_HOUR } from '@pik/schema';
+import { createWindows, dateIn, formatEpochMs, MS_PER_DAY, MS_PER_HOUR, type Windows } from '@pik/schema';
 
 import type { ReportQuery } from '../pipeline.ts';
 import type { SliceRow } from '../ports/rows.ts';
@@ -12,6 +12,8 @@ export interface ReportScope {
   readonly basis: 'event' | 'received';
   readonly by: ReportQuery['by'];
   readonly includeImported: boolean;
+  /** The zone of days and hours. Default: UTC. */
+  readonly timeZone?: string | undefined;
 }
 
 /** How much of a slice lies in the scope of a report. */
@@ -37,12 +39,13 @@ function rangeCoverage([start, end]: [number, number], [from, to]: [number, numb
   return start >= from && end <= to ? 'all' : 'some';
 }
 
-/** A slice has one event day, but may hold several hours, and several receive days when it was imported. */
-function isOneGroup(slice: SliceRow, { by, basis }: ReportScope): boolean {
-  if (by.includes('hour') && basis === 'event') return false;
-  const grain = by.includes('hour') ? MS_PER_HOUR : by.includes('day') ? MS_PER_DAY : null;
-  if (grain === null || basis === 'event') return true;
-  return Math.floor(slice.received_min_ms / grain) === Math.floor(slice.received_max_ms / grain);
+/** A slice has one event day of UTC, but may hold several hours and days of a zone, and several receive days when it was imported. */
+function isOneGroup(slice: SliceRow, { by, basis, timeZone = 'UTC' }: ReportScope): boolean {
+  const grain = by.includes('hour') ? 'hour' : by.includes('day') ? 'day' : null;
+  if (grain === null) return true;
+  if (basis === 'event') return grain === 'day' && timeZone === 'UTC';
+  const windows = windowsOf(grain, timeZone);
+  return windows.at(slice.received_min_ms).start_ms === windows.at(slice.received_max_ms).start_ms;
 }
 
 /** Whether one receipt of a slice lies in the scope. */
@@ -71,15 +74,56 @@ export function groupOf(
   for (const dimension of scope.by) {
     if (dimension === 'source') name.source = slice.source;
     else if (dimension === 'event_type') name.event_type = slice.event_type;
-    else name[dimension] = timeGroup(dimension, timeMs);
+    else name[dimension] = timeGroup(dimension, timeMs, scope.timeZone);
   }
   return name;
 }
 
-/** The day or hour of a time in UTC, as groups are named by it. */
-export function timeGroup(dimension: 'day' | 'hour', timeMs: number): string {
-  if (dimension === 'day') return dayFromNumber(Math.floor(timeMs / MS_PER_DAY));
-  return `${formatEpochMs(timeMs).slice(0, 13)}:00Z`;
+/** The day or hour of a time in a zone, as groups are named by it: a date, or the time at which the hour starts. */
+export function timeGroup(dimension: 'day' | 'hour', timeMs: number, timeZone = 'UTC'): string {
+  const { start_ms } = windowsOf(dimension, timeZone).at(timeMs);
+  const known = names.get(start_ms);
+  if (known !== undefined && known.dimension === dimension && known.timeZone === timeZone) return known.name;
+  const name = dimension === 'day' ? dateIn(timeZone, start_ms) : hourName(start_ms);
+  if (names.size >= NAMES_MAX) names.clear();
+  names.set(start_ms, { dimension, timeZone, name });
+  return name;
+}
+
+/** The instant in UTC: where clocks are set back an hour's local time comes twice. */
+const hourName = (startMs: number) => `${formatEpochMs(startMs).slice(0, 16)}Z`;
+
+/** Names by the start of their window: receipts that are read together lie in few of them. */
+const names = new Map<number, { dimension: 'day' | 'hour'; timeZone: string; name: string }>();
+const NAMES_MAX = 1_000;
+
+const HOURS_OF_UTC = fixedWindows(MS_PER_HOUR);
+const DAYS_OF_UTC = fixedWindows(MS_PER_DAY);
+
+function fixedWindows(length: number): Windows {
+  return {
+    at(epochMs) {
+      const start_ms = Math.floor(epochMs / length) * length;
+      return { start_ms, end_ms: start_ms + length };
+    },
+  };
+}
+
+/** Windows by zone; those that were asked for last. */
+const zones = new Map<string, Windows>();
+const ZONES_MAX = 50;
+
+/** The days or hours of a zone. */
+export function windowsOf(grain: 'day' | 'hour', timeZone: string): Windows {
+  if (timeZone === 'UTC') return grain === 'day' ? DAYS_OF_UTC : HOURS_OF_UTC;
+  const key = `${grain} ${timeZone}`;
+  let windows = zones.get(key);
+  if (windows === undefined) {
+    windows = createWindows(grain, timeZone);
+    if (zones.size >= ZONES_MAX) zones.clear();
+    zones.set(key, windows);
+  }
+  return windows;
 }
 
 /** The days of event time that can hold what the scope covers. */
@@ -100,6 +144,7 @@ export function scopeOf(query: ReportQuery, nowMs: number): ReportScope {
     basis: query.basis,
     by: query.by,
     includeImported: query.includeImported,
+    timeZone: query.timeZone,
   };
 }
 
@@ -112,5 +157,6 @@ export function rangeView(scope: ReportScope) {
     as_of: formatEpochMs(scope.asOfMs),
     basis: scope.basis,
     include_imported: scope.includeImported,
+    time_zone: scope.timeZone ?? 'UTC',
   };
 }

@@ -1,11 +1,11 @@
-import { LIMITS } from '@pik/schema';
+import { LIMITS, type MomentBase } from '@pik/schema';
 
 import type { InvestigatePipeline, SelectionQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
 import { ndjson } from './ndjson.ts';
 import { invalid } from './query.ts';
-import { readAsOf, readInstant } from './query-time.ts';
+import { momentBase, readAsOf, readInstant } from './query-time.ts';
 
 /** `GET /aggregates`. */
 export const listMetrics: Handler<'metricList', InvestigatePipeline> = ({ pipeline }) =>
@@ -14,7 +14,14 @@ export const listMetrics: Handler<'metricList', InvestigatePipeline> = ({ pipeli
 /** `GET /aggregates/compute`. */
 export const compute: Handler<'compute', InvestigatePipeline> = async ({ pipeline }, { query }) => {
   const { metric, key, window_start } = query;
-  return json(await pipeline.computeAggregate({ metric, key, window_start, asOfMs: readAsOf(query) }));
+  return json(
+    await pipeline.computeAggregate({
+      metric,
+      key,
+      window_start,
+      asOfMs: readAsOf(query, momentBase(pipeline, query)),
+    }),
+  );
 };
 
 /** `GET /aggregates/versions`. */
@@ -31,15 +38,15 @@ export const listVersions: Handler<'versions', InvestigatePipeline> = async ({ p
 
 /** `GET /selection`. */
 export const select: Handler<'selection', InvestigatePipeline> = async ({ pipeline }, { query }) => {
-  const selection = selectionQuery(query);
+  const selection = selectionQuery(query, momentBase(pipeline, query));
   const { include } = query;
   if (include === undefined) return json(await pipeline.selectEvents(selection));
   return ndjson(pipeline.selectRawEvents(selection, { deliveries: include === 'deliveries' }));
 };
 
-function selectionQuery(query: QueryOf<'selection'>): SelectionQuery {
+function selectionQuery(query: QueryOf<'selection'>, base: MomentBase): SelectionQuery {
   const utc = (field: 'start_time' | 'end_time' | 'received_from' | 'received_to') =>
-    readInstant(field, query[field])?.utc ?? null;
+    readInstant(field, query[field], base)?.utc ?? null;
   const start_time = utc('start_time') as string;
   const end_time = utc('end_time') as string;
   const [received_from, received_to] = [utc('received_from'), utc('received_to')];
@@ -53,7 +60,7 @@ function selectionQuery(query: QueryOf<'selection'>): SelectionQuery {
     end_time,
     received_from,
     received_to,
-    asOfMs: readAsOf(query),
+    asOfMs: readAsOf(query, base),
     limit: query.limit ?? LIMITS.page_items_default,
     cursor: query.cursor ?? null,
   };

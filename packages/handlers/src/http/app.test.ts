@@ -318,6 +318,7 @@ describe('what reaches the pipeline', () => {
         fromMs: null,
         toMs: null,
         asOfMs: null,
+        timeZone: 'UTC',
         source: undefined,
         event_type: undefined,
         basis: 'event',
@@ -343,7 +344,7 @@ describe('what reaches the pipeline', () => {
     const time = '2025-12-28T00:00:00Z';
     expect(await argument(`/events?entity_id=a&event_time=${time}`)).toEqual([
       'explainEvent',
-      { entity_id: 'a', event_time: time },
+      { entity_id: 'a', event_time: '2025-12-28T00:00:00.000000000Z' },
     ]);
     expect(await argument('/events?source=s&event_type=t&entity_id=a&key=k')).toEqual([
       'explainEvent',
@@ -356,7 +357,7 @@ describe('what reaches the pipeline', () => {
       '/events?entity_id=a&key=k&source=s': '/event_type',
       [`/events?entity_id=a&key=k&source=s&event_type=t&event_time=${time}`]: '/event_time',
       [`/events?entity_id=a&source=s&event_time=${time}`]: '/source',
-      '/events?entity_id=a&event_time=yesterday': '/event_time',
+      '/events?entity_id=a&event_time=tomorrow': '/event_time',
       '/events/abc': '/event_id',
       [`/receipts/${PACK}/-1`]: '/line',
       '/receipts/abc/0': '/pack_id',

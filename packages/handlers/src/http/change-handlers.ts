@@ -1,16 +1,17 @@
-import { LIMITS } from '@pik/schema';
+import { LIMITS, type MomentBase } from '@pik/schema';
 
 import type { ChangeSideQuery, InvestigatePipeline } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler } from './call.ts';
 import { invalid } from './query.ts';
-import { readInstant } from './query-time.ts';
+import { momentBase, readInstant } from './query-time.ts';
 
 /** `GET /aggregates/explain`. */
 export const explainChange: Handler<'explainChange', InvestigatePipeline> = async ({ pipeline }, { query }) => {
   const { metric, key, window_start } = query;
-  const from = readSide('from', query.from);
-  const to = readSide('to', query.to);
+  const base = momentBase(pipeline, query);
+  const from = readSide(['from', query.from], base);
+  const to = readSide(['to', query.to], base);
   if (from === null && to !== null) throw invalid('from', 'is required with to');
   return json(
     await pipeline.explainChange({
@@ -28,12 +29,12 @@ export const explainChange: Handler<'explainChange', InvestigatePipeline> = asyn
 const VERSION = /^[0-9]{1,9}$/;
 
 /** A version by its number, `now`, or a receive time. */
-function readSide(field: 'from' | 'to', text: string | undefined): ChangeSideQuery | null {
+function readSide([field, text]: ['from' | 'to', string | undefined], base: MomentBase): ChangeSideQuery | null {
   if (text === undefined) return null;
   if (text === 'now') return { kind: 'NOW' };
   if (VERSION.test(text)) {
     if (Number(text) < 1) throw invalid(field, 'must be a version from 1, a receive time, or now');
     return { kind: 'VERSION', version: Number(text) };
   }
-  return { kind: 'AS_OF', asOfMs: readInstant(field, text)?.epoch_ms as number };
+  return { kind: 'AS_OF', asOfMs: readInstant(field, text, base)?.epoch_ms as number };
 }

@@ -1,24 +1,27 @@
-import { isPackId, LIMITS, parseEventId, type ReceiptAddress } from '@pik/schema';
+import { isPackId, LIMITS, type MomentBase, parseEventId, type ReceiptAddress } from '@pik/schema';
 
 import type { EventQuery, InvestigatePipeline, TimelineQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
 import { ndjson } from './ndjson.ts';
 import { invalid } from './query.ts';
-import { checkRange, readAsOf, readInstant } from './query-time.ts';
+import { momentBase, readAsOf, readInstant, readRange } from './query-time.ts';
 
 /** `GET /events/:event_id`. */
 export const explainById: Handler<'event', InvestigatePipeline> = async ({ pipeline }, { params, query }) => {
   const event_id = params.event_id ?? '';
   if (parseEventId(event_id) === null) throw invalid('event_id', 'is not an event id: those have 47 of 0-9 and a-v');
-  return json(await pipeline.explainEvent({ event_id }, { asOfMs: readAsOf(query) }));
+  return json(await pipeline.explainEvent({ event_id }, { asOfMs: readAsOf(query, momentBase(pipeline, query)) }));
 };
 
 /** `GET /events`. */
-export const explainByFields: Handler<'eventByKey', InvestigatePipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.explainEvent(eventQuery(query), { asOfMs: readAsOf(query) }));
+export const explainByFields: Handler<'eventByKey', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+  const base = momentBase(pipeline, query);
+  return json(await pipeline.explainEvent(eventQuery(query, base), { asOfMs: readAsOf(query, base) }));
+};
 
-function eventQuery({ source, event_type, entity_id, key, event_time }: QueryOf<'eventByKey'>): EventQuery {
+function eventQuery(query: QueryOf<'eventByKey'>, base: MomentBase): EventQuery {
+  const { source, event_type, entity_id, key, event_time } = query;
   if (key !== undefined) {
     if (event_time !== undefined) throw invalid('event_time', 'cannot be given together with key');
     if (source === undefined) throw invalid('source', 'is required together with key');
@@ -28,8 +31,7 @@ function eventQuery({ source, event_type, entity_id, key, event_time }: QueryOf<
   if (event_time === undefined) throw invalid('event_time', 'is required unless key is given');
   if (source !== undefined) throw invalid('source', 'is used together with key only');
   if (event_type !== undefined) throw invalid('event_type', 'is used together with key only');
-  readInstant('event_time', event_time);
-  return { entity_id, event_time };
+  return { entity_id, event_time: readInstant('event_time', event_time, base)?.utc as string };
 }
 
 /** `GET /receipts/:pack_id/:line`: bytes of a stranger, so never as a type that a browser would render. */
@@ -59,10 +61,11 @@ function wantsJson(accept: string | null): boolean {
 
 /** `GET /timeline`. */
 export const readTimeline: Handler<'timeline', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+  const base = momentBase(pipeline, query);
   const page: TimelineQuery = {
     entity_id: query.entity_id,
-    ...checkRange(query),
-    asOfMs: readAsOf(query),
+    ...readRange(query, base),
+    asOfMs: readAsOf(query, base),
     limit: query.limit ?? LIMITS.page_items_default,
     cursor: query.cursor ?? null,
   };

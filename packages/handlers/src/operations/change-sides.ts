@@ -41,7 +41,9 @@ export function changeTarget(context: Context, { metric, key, window_start }: Ch
   // A version keeps the window that it was computed for, wherever those of the metric begin now.
   const time = parseTime(window_start);
   const whole = time !== null && time.sub_ms_ns === 0;
-  const start = whole ? time.epoch_ms : windowAt(aggregateOf(context, metric), window_start).start_ms;
+  const start = whole
+    ? time.epoch_ms
+    : windowAt(aggregateOf(context, metric), window_start, context.backend.clock).start_ms;
   return { metric, key, window_start_ms: start, aggregate };
 }
 

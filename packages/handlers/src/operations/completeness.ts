@@ -11,6 +11,7 @@ import type { CompletenessQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
 import { openReportPage } from './report-page.ts';
 import { createReadLimits, readSlices, scanSlices, sliceKey } from './report-slices.ts';
+import { whyEmpty } from './why-empty.ts';
 
 /**
  * When the events of each day arrived, and what that says of days that are still open. By slices wherever these tell it.
@@ -39,6 +40,7 @@ export async function completeness(context: Context, query: CompletenessQuery): 
   const { items, next_cursor } = page.cut(days, { itemsMax: groupsMax, nameOf: ({ series: of, day }) => [of, day] });
   return {
     range: rangeView(scope),
+    ...(days.length === 0 ? { empty: await whyEmpty(context, { scope, ...series }) } : {}),
     closed_after_ms: query.closedAfterMs,
     curves,
     days: items,

@@ -9,7 +9,7 @@ import { windowAt } from './window-start.ts';
 /** The value of a window now, or as it was known at a receive time: folded from its inputs, nothing is written. */
 export async function computeAggregate(context: Context, query: ComputeQuery): Promise<Computed> {
   const aggregate = aggregateOf(context, query.metric);
-  const window = windowAt(aggregate, query.window_start);
+  const window = windowAt(aggregate, query.window_start, context.backend.clock);
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
   const unsettled = isUnsettled(context, asOfMs);
   const inputs = await windowInputs(context, { aggregate, key: query.key, window, asOfMs });

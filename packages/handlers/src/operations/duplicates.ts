@@ -14,6 +14,7 @@ import type { DuplicatesQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
 import { openReportPage } from './report-page.ts';
 import { createReadLimits, GROUPS_FULL, type ReadLimits, readWithReceipts, type SliceScope } from './report-slices.ts';
+import { whyEmpty } from './why-empty.ts';
 
 /** Repeated events of one page unless the caller says otherwise. */
 const WORST_EVENTS = 10;
@@ -48,6 +49,7 @@ export async function duplicates(context: Context, query: DuplicatesQuery): Prom
   const next = isLast ? null : { offset: end, after: worst.at(-1) ?? page.after };
   return {
     range: rangeView(scope),
+    ...(figures.total === null ? { empty: await whyEmpty(context, slices) } : {}),
     ...figures,
     groups: groups.slice(page.offset, end),
     groups_total: groups.length,

@@ -24,6 +24,7 @@ import {
   type SliceScope,
   sliceKey,
 } from './report-slices.ts';
+import { whyEmpty } from './why-empty.ts';
 
 /** Before and after every receive time. */
 const EVER_MS = 2 ** 47;
@@ -58,6 +59,7 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
   });
   return {
     range: rangeView(scope),
+    ...(tallies.total === 0 && tallies.failures === 0 ? { empty: await whyEmpty(context, { scope, ...series }) } : {}),
     baseline: baseline && { start_time: formatEpochMs(baseline.fromMs), end_time: formatEpochMs(baseline.toMs) },
     receipts: tallies.total,
     failures: tallies.failures,

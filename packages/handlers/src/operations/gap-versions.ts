@@ -39,7 +39,14 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
   });
   const [start_time, end_time] = [formatEpochMs(fromMs), formatEpochMs(toMs)];
   return {
-    range: { start_time, end_time, as_of: formatEpochMs(asOfMs), basis: 'event', include_imported: true },
+    range: {
+      start_time,
+      end_time,
+      as_of: formatEpochMs(asOfMs),
+      basis: 'event',
+      include_imported: true,
+      time_zone: query.timeZone,
+    },
     grain: aggregate.window,
     time_zone: aggregate.time_zone,
     cadence_ms: null,

@@ -27,6 +27,7 @@ import {
 } from '../domain/gaps.ts';
 import { compareNames } from '../domain/groups.ts';
 import { addTo } from '../domain/histogram.ts';
+import type { ReportScope } from '../domain/report-scope.ts';
 import type { GapsQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
 import { explainGaps } from './gap-causes.ts';
@@ -35,6 +36,7 @@ import { readPages } from './pages.ts';
 import { openReportPage } from './report-page.ts';
 import { createReadLimits, type ReadLimits, readSlices, scanSlices } from './report-slices.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from './timeline.ts';
+import { whyEmpty } from './why-empty.ts';
 
 /** How far before and after the range a series is read, to learn what is usual and where its life begins and ends. */
 const HISTORY_MS: Readonly<Record<Grain, number>> = {
@@ -82,7 +84,11 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
       as_of: formatEpochMs(asOfMs),
       basis: query.basis,
       include_imported: query.includeImported,
+      time_zone: query.timeZone,
     },
+    ...(judged.length === 0 && query.entity_id === undefined
+      ? { empty: await whyEmpty(context, { scope: emptyScope(query, question), ...seriesOfQuery(query) }) }
+      : {}),
     grain: query.grain,
     time_zone: query.timeZone,
     cadence_ms: query.cadenceMs,
@@ -97,6 +103,12 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
 }
 
 const textOf = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
+
+const seriesOfQuery = ({ source, event_type }: GapsQuery) => ({ source, event_type });
+
+function emptyScope({ includeImported }: GapsQuery, { fromMs, toMs, asOfMs, basis }: GapQuestion): ReportScope {
+  return { fromMs, toMs, asOfMs, basis, by: [], includeImported };
+}
 
 function questionOf(query: GapsQuery, asOfMs: number): GapQuestion {
   return {

@@ -19,6 +19,7 @@ import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { openReportPage, type ReportPage } from './report-page.ts';
 import { createReadLimits, GROUPS_FULL, readWithReceipts, type SliceScope } from './report-slices.ts';
+import { whyEmpty } from './why-empty.ts';
 
 /** Events named as the worst unless the caller says otherwise. */
 const WORST_EVENTS = 10;
@@ -54,10 +55,12 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
   if (unread > 0)
     limits.notes.push(`left out of the figures, since only a part of them counts: ${counted(unread, 'slice')}`);
   if (tallies.groups.full) limits.notes.push(GROUPS_FULL);
+  const found = figures({ tallies, details, isWhole }, page, groupsMax);
   return {
     range: rangeView(scope),
+    ...(found.total === null ? { empty: await whyEmpty(context, slices) } : {}),
     late_over_ms: query.lateOverMs,
-    ...figures({ tallies, details, isWhole }, page, groupsMax),
+    ...found,
     worst: await worstEvents(context, details),
     partial: limits.notes.length > 0,
     notes: limits.notes,

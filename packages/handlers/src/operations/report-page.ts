@@ -59,6 +59,11 @@ export function openReportPage(context: Context, cursor: string | null | undefin
   };
 }
 
+/** Now, or with a cursor the time of its first page. Whose question it is of is looked at where it is answered. */
+export function nowOf(context: Context, cursor: string | null): number {
+  return partsOf(cursor)?.[2] ?? context.backend.clock.now();
+}
+
 const ANOTHER_LIST =
   'what the report lists is not what it was on the page before: begin again, with an as_of of some minutes ago';
 
@@ -76,13 +81,22 @@ function askedOf(question: object): [string, unknown][] {
 }
 
 function startOf(cursor: string | null | undefined, asked: string): Start | null {
-  const parts = decodeCursor<[string, string, number, number, number, string]>(cursor, ['', '', 0, 0, 0, '']);
+  const parts = partsOf(cursor);
   if (parts === null) return null;
   const [question, list, nowMs, offset, rank, id] = parts;
-  const isTime = Number.isSafeInteger(nowMs) && nowMs >= EPOCH_MS_MIN && nowMs <= EPOCH_MS_MAX;
-  if (question !== asked || !isTime || !Number.isSafeInteger(offset) || offset < 0)
-    throw new KitError('CURSOR_INVALID');
+  if (question !== asked || !Number.isSafeInteger(offset) || offset < 0) throw new KitError('CURSOR_INVALID');
   return { offset, after: id === '' ? null : { rank, id }, nowMs, list };
+}
+
+type CursorParts = [question: string, list: string, nowMs: number, offset: number, rank: number, id: string];
+
+function partsOf(cursor: string | null | undefined): CursorParts | null {
+  const parts = decodeCursor<CursorParts>(cursor, ['', '', 0, 0, 0, '']);
+  if (parts === null) return null;
+  const [, , nowMs] = parts;
+  if (!Number.isSafeInteger(nowMs) || nowMs < EPOCH_MS_MIN || nowMs > EPOCH_MS_MAX)
+    throw new KitError('CURSOR_INVALID');
+  return parts;
 }
 
 const rankParts = (after: Ranked | null): [number, string] => (after === null ? [0, ''] : [after.rank, after.id]);

@@ -1,17 +1,39 @@
-import { formatEpochMs, type SelectionPage } from '@pik/schema';
+import { formatEpochMs, type Instant, parseTime, type SelectionPage } from '@pik/schema';
 
 import { eventView } from '../domain/event-view.ts';
+import type { ReportScope } from '../domain/report-scope.ts';
 import { EMPTY_SELECTION } from '../domain/selection.ts';
 import type { RawOptions, SelectionQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { rawLines } from './raw-events.ts';
 import { walk } from './walk.ts';
+import { whyEmpty } from './why-empty.ts';
 
 /** A page of the events of a time range by source or type, in the order in which a replay walks them. */
 export async function selectEvents(context: Context, query: SelectionQuery): Promise<SelectionPage> {
   const { rows, asOfMs, next } = await selectRows(context, query);
-  return { events: rows.map(eventView), as_of: formatEpochMs(asOfMs), next_cursor: next };
+  const isEmpty = rows.length === 0 && next === null && query.cursor === null;
+  return {
+    events: rows.map(eventView),
+    ...(isEmpty ? { empty: await whyNoneSelected(context, query, asOfMs) } : {}),
+    as_of: formatEpochMs(asOfMs),
+    next_cursor: next,
+  };
+}
+
+/** A selection takes imported events too. Receive times are looked at last, since they only narrow what the rest leaves. */
+async function whyNoneSelected(context: Context, query: SelectionQuery, asOfMs: number): Promise<string> {
+  const ms = (text: string) => (parseTime(text) as Instant).epoch_ms;
+  const scope: ReportScope = {
+    fromMs: ms(query.start_time),
+    toMs: ms(query.end_time),
+    asOfMs,
+    basis: 'event',
+    by: [],
+    includeImported: true,
+  };
+  return whyEmpty(context, { scope, source: query.source ?? undefined, event_type: query.event_type ?? undefined });
 }
 
 /** The same as NDJSON lines with their received text, as `rawEvents` gives those of an entity. */

@@ -5,6 +5,7 @@ import type { TimelineQuery } from '../pipeline.ts';
 import type { Page } from '../ports/queries.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
+import { readFirst } from './pages.ts';
 
 /** The first time that an event can have. */
 export const EVENT_TIME_START = { epoch_ms: -62_135_596_800_000, sub_ms_ns: 0 };
@@ -15,7 +16,13 @@ export const EVENT_TIME_END = { epoch_ms: 253_402_300_800_000, sub_ms_ns: 0 };
 export async function timeline(context: Context, query: TimelineQuery): Promise<TimelinePage> {
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
   const page = await timelineRows(context, { ...query, asOfMs });
-  return { events: page.items.map(eventView), as_of: formatEpochMs(asOfMs), next_cursor: page.next };
+  const isEmpty = page.items.length === 0 && page.next === null && query.cursor === null;
+  return {
+    events: page.items.map(eventView),
+    ...(isEmpty ? { empty: await whyNoEvents(context, { ...query, asOfMs }) } : {}),
+    as_of: formatEpochMs(asOfMs),
+    next_cursor: page.next,
+  };
 }
 
 /** The rows behind a page. Entities may share a hash prefix, so the page is filtered by the id itself. */
@@ -38,4 +45,21 @@ function instant(text: string): { epoch_ms: number; sub_ms_ns: number } {
   const time = parseTime(text);
   if (time === null) throw new KitError('REQUEST_INVALID', 'a bound is no time');
   return time;
+}
+
+/** Which bound left the timeline of an entity without events, in one sentence. */
+async function whyNoEvents(context: Context, query: TimelineQuery & { asOfMs: number }): Promise<string> {
+  const { entity_id, start_time, end_time, asOfMs } = query;
+  const firstBy = async (timeMs: number) => {
+    const ever = { entity_id, start_time: null, end_time: null, asOfMs: timeMs, limit: 1 };
+    return (await readFirst((cursor) => timelineRows(context, { ...ever, cursor }), 1)).items[0];
+  };
+  const known = await firstBy(asOfMs);
+  if (known !== undefined) {
+    const range = `${start_time === null ? '' : ` from ${start_time}`}${end_time === null ? '' : ` to ${end_time}`}`;
+    return `The entity has events, the first at ${formatEpochMs(known.event_ms)}, and none in the range${range}.`;
+  }
+  const later = await firstBy(Number.MAX_SAFE_INTEGER);
+  if (later === undefined) return 'No event of this entity is known.';
+  return `No event of the entity had been received by ${formatEpochMs(asOfMs)}; one of ${formatEpochMs(later.event_ms)} came at ${formatEpochMs(later.received_ms)}.`;
 }

@@ -9,7 +9,9 @@ import { windowAt } from './window-start.ts';
 export async function versions(context: Context, query: VersionsQuery): Promise<VersionPage> {
   const { metric, key, window_start, limit, cursor } = query;
   const window =
-    window_start === null ? {} : { window_start_ms: windowAt(aggregateOf(context, metric), window_start).start_ms };
+    window_start === null
+      ? {}
+      : { window_start_ms: windowAt(aggregateOf(context, metric), window_start, context.backend.clock).start_ms };
   const page = await context.backend.aggregates.listVersions({ metric, key, ...window, limit, cursor });
   if (page.items.length === 0 && cursor === null) aggregateOf(context, metric);
   return { versions: page.items.map(versionView), next_cursor: page.next };

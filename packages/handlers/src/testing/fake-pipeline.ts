@@ -10,7 +10,14 @@ export interface FakePipeline extends Pipeline {
   readonly calls: [name: string, argument: unknown][];
 }
 
-const RANGE = { start_time: null, end_time: null, as_of: '', basis: 'event', include_imported: false } as const;
+const RANGE = {
+  start_time: null,
+  end_time: null,
+  as_of: '',
+  basis: 'event',
+  include_imported: false,
+  time_zone: 'UTC',
+} as const;
 
 /** For tests of what stands before a pipeline. `overrides` replace single methods. */
 export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipeline {
@@ -25,6 +32,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       packs_unreadable: 0,
       packs_pending: 0,
     }),
+    nowOf: () => Date.now(),
     timeline: async () => ({ events: [], as_of: '', next_cursor: null }),
     rawEvents: () => endOfLines(),
     receipt: async () => {
@@ -155,7 +163,8 @@ function recorded(pipeline: Pipeline, calls: FakePipeline['calls']): Pipeline {
       const method = Reflect.get(target, name, receiver);
       if (typeof method !== 'function') return method;
       return (...args: unknown[]) => {
-        calls.push([String(name), args[0]]);
+        // What time it is, nobody asks for its own sake.
+        if (name !== 'nowOf') calls.push([String(name), args[0]]);
         return method(...args);
       };
     },

@@ -3,13 +3,14 @@ import { type CompletenessReport, counted, durationText } from '@pik/schema';
 import { arrivalCurves } from '../charts/of-completeness.ts';
 import { groupName, percent, shortTime } from '../format.ts';
 import { nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { nothing } from './lag.ts';
 
 /** How complete each event day is, the latest last. */
 export function completenessView(report: CompletenessReport, options: ViewOptions): View {
   const title = 'How complete is each day?';
   const { rowsMax, whole } = options;
   const { days, notes } = report;
-  if (days.length === 0) return { title, blocks: [text('No event day lies in this range.')], charts: [] };
+  if (days.length === 0) return { title, blocks: [nothing('No event day lies in this range.', report)], charts: [] };
   const marks = days[0]?.arrived ?? [];
   const head = [
     'day',

@@ -3,7 +3,8 @@ import { counted } from '@pik/schema';
 
 import { barsOfFailures } from '../charts/of-failures.ts';
 import { groupName, percent, shortTime } from '../format.ts';
-import { hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { hiddenLine, nextLine, noteLines, table, type View, type ViewOptions } from '../view.ts';
+import { nothing } from './lag.ts';
 
 /** Which source or event type fails most, ranked by the surest rate. */
 export function failuresView(report: FailuresReport, options: ViewOptions): View {
@@ -14,7 +15,8 @@ export function failuresView(report: FailuresReport, options: ViewOptions): View
     ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
     ...noteLines(notes),
   ];
-  if (groups.length === 0) return { title, blocks: [text('Nothing failed in this range.'), ...more], charts: [] };
+  if (groups.length === 0)
+    return { title, blocks: [nothing('Nothing failed in this range.', report), ...more], charts: [] };
   const rows = groups
     .slice(0, options.rowsMax)
     .map((one) => [

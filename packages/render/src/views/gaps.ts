@@ -4,6 +4,7 @@ import { counted } from '@pik/schema';
 import { gapCalendars } from '../charts/of-gaps.ts';
 import { groupName, shortTime } from '../format.ts';
 import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import { nothing } from './lag.ts';
 
 /** Which days or windows are missing, and why. */
 export function gapsView(report: GapsReport, options: ViewOptions): View {
@@ -22,11 +23,10 @@ export function gapsView(report: GapsReport, options: ViewOptions): View {
   };
 }
 
-function gapBlocks(
-  { gaps, grain, gaps_total, next_cursor }: GapsReport,
-  { judged, options }: { judged: number; options: ViewOptions },
-): Block[] {
-  if (gaps.length === 0) return [text(judged > 0 ? 'No window is missing.' : 'No series of this range can be judged.')];
+function gapBlocks(report: GapsReport, { judged, options }: { judged: number; options: ViewOptions }): Block[] {
+  const { gaps, grain, gaps_total, next_cursor } = report;
+  if (gaps.length === 0)
+    return [judged > 0 ? text('No window is missing.') : nothing('No series of this range can be judged.', report)];
   const rows = gaps
     .slice(0, options.rowsMax)
     .map((gap) => [

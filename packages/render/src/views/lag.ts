@@ -57,7 +57,7 @@ function details({ details: whole, groups, worst }: LagReport): Block[] {
   return blocks;
 }
 
-/** That there is nothing, and what may be the reason. */
-export function nothing(sentence: string, { range }: Pick<LagReport, 'range'>): Block {
-  return text(range.include_imported ? sentence : `${sentence} Imported events count only with --include-imported.`);
+/** That there is nothing, and which filter is the reason. */
+export function nothing(sentence: string, { empty }: Pick<LagReport, 'empty'>): Block {
+  return text(empty === undefined ? sentence : `${sentence} ${empty}`);
 }

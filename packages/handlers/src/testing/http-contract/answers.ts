@@ -75,7 +75,7 @@ export function answers(ask: Asking): void {
     `/timeline?entity_id=${ENTITY}&limit=-5`,
     `/timeline?entity_id=${ENTITY}&limit=abc`,
     `/timeline?entity_id=${ENTITY}&limit=${LIMITS.page_items_max + 1}`,
-    `/timeline?entity_id=${ENTITY}&start_time=2025-12-28`,
+    `/timeline?entity_id=${ENTITY}&start_time=2025-12-32`,
     `/timeline?entity_id=${ENTITY}&start_time=2025-12-28T00:00:00`,
     `/timeline?entity_id=${ENTITY}&start_time=2025-12-29T00:00:00Z&end_time=2025-12-28T00:00:00Z`,
     `/timeline?entity_id=${ENTITY}&unknown=1`,

@@ -120,8 +120,8 @@ export function changes(ask: Asking): void {
     expect(await refusal(entity_id, { from: 'now', to: as_of })).toEqual([422, 'REQUEST_INVALID', '/from']);
     expect(await refusal(entity_id, { to: 'now' })).toEqual([422, 'REQUEST_INVALID', '/from']);
     expect(await refusal(entity_id, { from: '0' })).toEqual([422, 'REQUEST_INVALID', '/from']);
-    expect(await refusal(entity_id, { from: 'yesterday' })).toEqual([422, 'REQUEST_INVALID', '/from']);
-    expect(await refusal(entity_id, { from: as_of, to: '2025-12-28' })).toEqual([422, 'REQUEST_INVALID', '/to']);
+    expect(await refusal(entity_id, { from: 'tomorrow' })).toEqual([422, 'REQUEST_INVALID', '/from']);
+    expect(await refusal(entity_id, { from: as_of, to: '2025-12-32' })).toEqual([422, 'REQUEST_INVALID', '/to']);
     expect(await refusal(entity_id, { from: as_of, limit: '1001' })).toEqual([422, 'REQUEST_INVALID', '/limit']);
     expect(await refusal(entity_id, { from: as_of, window_start: '2025-12-28T01:00:00Z' })).toEqual([
       422,

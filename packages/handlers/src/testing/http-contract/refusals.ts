@@ -106,7 +106,7 @@ const PATHS: readonly [path: string, field: string][] = [
     '/unknown',
   ]),
   ...['start_time', 'end_time', 'received_from', 'received_to', 'as_of'].flatMap((field) =>
-    ['2025-12-28', '2025-12-28T00:00:00', 'x', ''].map((time): [string, string] => [
+    ['2025-12-32', '2025-12-28T00:00:00', 'x', ''].map((time): [string, string] => [
       `/selection?${new URLSearchParams({ ...DAY, [field]: time })}`,
       `/${field}`,
     ]),
@@ -125,7 +125,7 @@ const PATHS: readonly [path: string, field: string][] = [
   ['/aggregates/compute?metric=daily_event_count&key=x', '/window_start'],
   ['/aggregates/compute?metric=daily_event_count&key=&window_start=2025-12-28', '/key'],
   [`${COMPUTE}&as_of=2025-12-28T00:00:00`, '/as_of'],
-  [`${COMPUTE}&as_of=2025-12-28`, '/as_of'],
+  [`${COMPUTE}&as_of=2025-12-32`, '/as_of'],
   ...['T00:00:00', 'T01:00:00Z', 'T00:00:00.000000001Z', 'x'].flatMap((rest): [string, string][] => [
     [`${COMPUTE}${rest}`, '/window_start'],
     [`${VERSIONS}&window_start=2025-12-28${rest}`, '/window_start'],

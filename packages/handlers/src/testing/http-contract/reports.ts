@@ -61,6 +61,30 @@ export function reports(ask: Asking): void {
       expect(json.gaps.map(({ windows, series }: Json) => [windows, series])).toEqual([[2, { entity_id: 'meter' }]]);
     });
 
+    it('counts a relative range from its first page, so that later pages are of the same question', async () => {
+      const path = `/reports/lag?source=${source}&start_time=9000d&time_zone=Asia/Tokyo&limit=1`;
+      const seen: string[] = [];
+      let cursor = '';
+      do {
+        await receivedAfter(new Date(0).toISOString());
+        const { status, json } = await ask(`${path}${cursor}`);
+        expect([status, json.groups_total, json.range.time_zone]).toEqual([200, 2, 'Asia/Tokyo']);
+        seen.push(...json.groups.map(({ group }: Json) => group.event_type));
+        cursor = json.next_cursor === null ? '' : `&cursor=${json.next_cursor}`;
+      } while (cursor !== '');
+      expect(seen.toSorted()).toEqual(['meter.ping', 'meter.read']);
+    });
+
+    it('says which filter left an answer empty', async () => {
+      const { json } = await ask(`/reports/lag?source=${source}_never`);
+      expect(json).toMatchObject({
+        total: null,
+        empty: expect.stringContaining(`No event has the source ${source}_never`),
+      });
+      const { json: timeline } = await ask(`/timeline?entity_id=${source}_nobody`);
+      expect(timeline).toMatchObject({ events: [], empty: 'No event of this entity is known.' });
+    });
+
     it('as of a time before anything came, there is no series and no gap', async () => {
       const { json } = await ask(`/reports/gaps?${range}&as_of=2000-01-01T00:00:00Z`);
       expect([json.series, json.gaps]).toEqual([[], []]);
