@@ -1,7 +1,7 @@
 import { completeness } from './operations/completeness.ts';
 import { computeAggregate } from './operations/compute.ts';
 import type { Context } from './operations/context.ts';
-import { listDeadLetters } from './operations/dead-letters.ts';
+import { listDeadLetters, redrive } from './operations/dead-letters.ts';
 import { duplicates } from './operations/duplicates.ts';
 import { explainChange } from './operations/explain-change.ts';
 import { explainEvent } from './operations/explain-event.ts';
@@ -87,7 +87,7 @@ export function replayPipeline(context: Context): ReplayPipeline {
     planReplay: (body) => planReplay(context, body),
     cancelReplay: (replayId) => cancelReplay(context, replayId),
     listDeadLetters: (query) => listDeadLetters(context, query),
-    redrive: (messageIds) => context.backend.queue.redrive(messageIds),
+    redrive: (messageIds) => redrive(context, messageIds),
   };
 }
 

@@ -348,9 +348,9 @@ describe('nothing is unbounded or unsaid', () => {
     const send = () => Promise.reject(new KitError('STORE_UNAVAILABLE'));
     const silent = world.pipelineOver({ ...world.backend, queue: { ...world.backend.queue, send } });
     await expect(silent.replay({ ...WHOLE_RANGE, replay_id }, TESTER)).rejects.toMatchObject({ retryable: true });
-    expect((await pipeline.cancelReplay(replay_id)).windows).toEqual({ touched: 3, done: 0, changed: 0 });
+    expect((await pipeline.cancelReplay(replay_id)).windows).toEqual({ touched: 3, done: 0, changed: 0, failed: 0 });
     await workOff(pipeline);
-    expect((await pipeline.getReplay(replay_id)).windows).toEqual({ touched: 3, done: 3, changed: 3 });
+    expect((await pipeline.getReplay(replay_id)).windows).toEqual({ touched: 3, done: 3, changed: 3, failed: 0 });
     expect(await historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' })).toMatchObject([{ value: 3 }]);
   });
 

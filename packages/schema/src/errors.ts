@@ -76,7 +76,7 @@ const BACKEND_CODES = {
   FILE_EXISTS: final(500, 'Another object is already stored under this key.'),
   MANIFEST_MISSING: final(500, 'A version names a manifest that is not there.'),
   MANIFEST_CORRUPT: final(500, 'A manifest cannot be read, or is not what its name says.'),
-  AGGREGATE_FAILED: final(422, 'A function of the aggregate threw, or its value is no JSON.'),
+  AGGREGATE_FAILED: final(422, 'A function of the aggregate threw, or its value is not JSON.'),
   MESSAGE_INVALID: final(500, 'A message of the queue is not one of a replay.'),
   MESSAGE_ABANDONED: final(
     500,
@@ -102,6 +102,7 @@ const CLIENT_CODES = {
   NETWORK: retry(0, 'The backend could not be reached, or the connection broke.'),
   SEND_FAILED: final(0, 'A request could not be made, for a fault in this process; nothing of it was sent.'),
   TIMEOUT: retry(0, 'No answer came within the time limit; the outcome is unknown.'),
+  WINDOWS_FAILED: final(0, 'Windows of the replay could not be computed; their messages are dead letters.'),
   NOT_PROCESSED: retry(0, 'The messages were not processed within the time limit; they are still in the queue.'),
   ABORTED: final(0, 'The caller aborted the call; what was sent may have arrived.'),
   ANSWER_NOT_OURS: retry(0, 'Something answered that is not the backend, or not about this request.'),

@@ -5,9 +5,12 @@ import { emptySchema, groupSchema, nextCursorSchema, rangeSchema } from './repor
 
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
 
+/** A window that could not be computed. */
+export const failedWindowSchema = z.object({ metric: z.string(), key: z.string(), window_start: z.string() });
+
 /** Equal failures of one group. */
 export const failureGroupSchema = z.object({
-  /** Stands for stage, code and path; the same in every report. */
+  /** Stands for stage, code and path, for PROCESSING also for the metric; the same in every report. */
   fingerprint: z.string(),
   kind: z.enum(['REJECT', 'CONFLICT', 'PROCESSING']),
   stage: z.string(),
@@ -28,8 +31,10 @@ export const failureGroupSchema = z.object({
   last_seen: z.string(),
   /** True where the baseline has none like it; null without a baseline. */
   is_new: z.nullable(z.boolean()),
-  /** Receipts to look at, the latest first; for PROCESSING those that a message named. */
+  /** Receipts to look at, the latest first; for PROCESSING those of the events at fault. */
   samples: z.array(z.object({ ...address, received_at: z.string(), event_id: z.nullable(z.string()) })),
+  /** For PROCESSING: windows that could not be computed, the latest failure first, each with the event at fault, if one is. */
+  windows: z.array(z.extend(failedWindowSchema, { event_id: z.nullable(z.string()) })),
 });
 
 /** Equal failures of one group. */

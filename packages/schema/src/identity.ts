@@ -105,6 +105,13 @@ export function entityPrefix(entityId: string): Uint8Array {
   return prefix;
 }
 
+/** The first 8 bytes of SHA-256 of an entity id as 16 hexadecimal digits: what event ids hold of it. */
+export function entityHash(entityId: string): string {
+  let hash = '';
+  for (const byte of entityPrefix(entityId)) hash += byte.toString(16).padStart(2, '0');
+  return hash;
+}
+
 /**
  * Nanoseconds since 0000-01-01T00:00:00Z in nine bytes, big-endian; never zero for a real time. Split into two numbers
  * of at most 46 bits, since BigInt would cost more than the hashes.

@@ -69,6 +69,8 @@ export const LIMITS = {
   replay_events_per_call_default: 10_000,
   /** Events that a replay can name by their ids. */
   replay_event_ids_max: 1_000,
+  /** Failed windows that the answer about one replay names; all are counted. */
+  replay_failures_listed_max: 20,
   /** Events in one replay message. */
   message_events_max: 100,
   /** Bytes of one replay message; below the 256 KB that every SQS queue takes. */

@@ -161,7 +161,25 @@ export const replayViewSchema = z.object({
   next_cursor: z.nullable(z.string()),
   ended_at: z.nullable(z.string()),
   /** Windows that its messages named, and how many of them were computed again since. */
-  windows: z.object({ touched: z.int(), done: z.int(), changed: z.int() }),
+  windows: z.object({
+    touched: z.int(),
+    done: z.int(),
+    changed: z.int(),
+    /** Left open by a message that is a dead letter now. */
+    failed: z.int(),
+  }),
+  /** Some of the failed windows, each with the reason and the event at fault, if a single one is. */
+  failures: z.array(
+    z.object({
+      metric: z.string(),
+      key: z.string(),
+      window_start: z.string(),
+      code: z.string(),
+      detail: z.string(),
+      event_id: z.nullable(z.string()),
+      failed_at: z.string(),
+    }),
+  ),
 });
 
 /** One replay. */
@@ -169,7 +187,7 @@ export type ReplayView = z.infer<typeof replayViewSchema>;
 
 /** A page of replays, the latest first. Their windows are counted where one is asked for by its id. */
 export const replayPageSchema = z.object({
-  replays: z.array(z.omit(replayViewSchema, { windows: true })),
+  replays: z.array(z.omit(replayViewSchema, { windows: true, failures: true })),
   next_cursor: z.nullable(z.string()),
 });
 

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 
 import { EVENT_FLAGS } from './event.ts';
+import { failedWindowSchema } from './failures.ts';
 import { OUTCOMES, STATUSES } from './outcome.ts';
 import {
   emptySchema as empty,
@@ -292,7 +293,10 @@ export const rejectViewSchema = z.object({
   detail: z.nullable(z.string()),
   source: z.nullable(z.string()),
   event_type: z.nullable(z.string()),
+  /** For PROCESSING the event at fault; null where no single one is. */
   event_id: z.nullable(z.string()),
+  /** For PROCESSING the window that could not be computed. */
+  window: z.nullable(failedWindowSchema),
   received_at: z.string(),
   ...address,
 });

@@ -1,4 +1,4 @@
-import { counted, KitError, type ReplayAnswer, type ReplayView } from '@pik/schema';
+import { counted, type DeadLetterPage, KitError, LIMITS, type ReplayAnswer, type ReplayView } from '@pik/schema';
 import { setOwnTimeout } from '@pik/schema/events';
 
 import { type Asking, ask, type CallOptions } from './ask.ts';
@@ -31,8 +31,9 @@ export interface ReplayHandle {
   /** The record, and how many of the windows that it touched were computed again by now. */
   status(options?: CallOptions): Promise<ReplayView>;
   /**
-   * Waits until every touched window is computed again. Throws KitError `NOT_PROCESSED` when `timeoutMs` (default
-   * 60,000) have passed: is a worker running, or are there dead letters?
+   * Waits until every touched window is computed again. Throws KitError `WINDOWS_FAILED` as soon as all that is left open
+   * lies with the dead letters (`status()` then names the windows and why), and `NOT_PROCESSED` when `timeoutMs` (default
+   * 60,000) have passed: is a worker running?
    */
   processed(options?: CallOptions & { timeoutMs?: number | undefined }): Promise<ReplayView>;
 }
@@ -68,10 +69,8 @@ export function driveReplay(
       for (;;) {
         const view = await status(options);
         if (view.windows.done >= view.windows.touched) return view;
-        if (performance.now() > endMs) {
-          const { touched, done } = view.windows;
-          throw new KitError('NOT_PROCESSED', `computed again so far: ${done} of ${counted(touched, 'window')}`);
-        }
+        if (view.windows.done + view.windows.failed >= view.windows.touched) throw windowsFailed(view);
+        if (performance.now() > endMs) throw await notProcessed(asking, view, options);
         const pause = new Promise<void>((resolve) => void setOwnTimeout(resolve, POLL_MS));
         await orAborted(signal, pause);
       }
@@ -87,6 +86,25 @@ async function orAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): 
     refuseAborted(signal);
     throw cause;
   }
+}
+
+function windowsFailed({ windows: { failed, touched }, failures: [first] }: ReplayView): KitError {
+  const reason = first === undefined ? '' : `: ${first.code}: ${first.detail}`;
+  const text = `${failed} of ${counted(touched, 'window')} could not be computed${reason}`;
+  return new KitError('WINDOWS_FAILED', text);
+}
+
+/** A message that ended its process lies with the dead letters too, and nobody was left to note it with its windows. */
+async function notProcessed(asking: Asking, view: ReplayView, { signal }: CallOptions): Promise<KitError> {
+  const { touched, done } = view.windows;
+  const query = { limit: LIMITS.page_items_max };
+  const dead = await ask<DeadLetterPage>(asking, 'deadLetters', { query, signal }).then(
+    ({ dead_letters }) => dead_letters.filter(({ replay_id }) => replay_id === view.replay_id),
+    () => [],
+  );
+  refuseAborted(signal);
+  const why = dead.map(({ code, detail }) => `; ${counted(dead.length, 'dead letter')}: ${code}: ${detail}`)[0] ?? '';
+  return new KitError('NOT_PROCESSED', `computed again so far: ${done} of ${counted(touched, 'window')}${why}`);
 }
 
 async function walk(

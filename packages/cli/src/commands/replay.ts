@@ -42,9 +42,19 @@ export async function replay(options: ReplayOptions): Promise<boolean> {
     progress.stop();
     for (const note of notes) process.stderr.write(`${printable(note)}\n`);
     const timeoutMs = Number(options.timeout) * 1000;
-    return show(options, options.wait === false ? await handle.status() : await handle.processed({ timeoutMs }));
+    return show(options, options.wait === false ? await handle.status() : await processed(handle, timeoutMs));
   } finally {
     progress.stop();
+  }
+}
+
+/** The replay when all of its windows are computed, or those that are not lie with the dead letters. */
+async function processed(handle: ReplayHandle, timeoutMs: number): Promise<ReplayView> {
+  try {
+    return await handle.processed({ timeoutMs });
+  } catch (error) {
+    if (!KitError.is(error) || error.code !== 'WINDOWS_FAILED') throw error;
+    return handle.status();
   }
 }
 
@@ -80,7 +90,7 @@ function selection(options: ReplayOptions): ReplayRequest {
 
 function show(options: ReplayOptions, view: ReplayView): boolean {
   print(options, view, () => viewText(view));
-  return true;
+  return view.windows.failed === 0;
 }
 
 function viewText(view: ReplayView): string {
@@ -89,8 +99,20 @@ function viewText(view: ReplayView): string {
     `Replay ${view.replay_id} is ${view.status}: ${counted(view.sent, 'event')} in ${counted(view.messages, 'message')}, as of ${shortTime(view.as_of)}.`,
     `Windows touched: ${grouped(touched)}, computed again: ${grouped(done)}, with a new version: ${grouped(changed)}.`,
   ];
+  lines.push(...failureLines(view));
   if (view.status === 'RUNNING') lines.push(`pik replay --resume ${view.replay_id} goes on with it.`);
   return lines.join('\n');
+}
+
+function failureLines({ windows: { failed }, failures }: ReplayView): string[] {
+  if (failed === 0) return [];
+  const it = failed === 1 ? 'it' : 'them';
+  return [
+    `Could not be computed: ${counted(failed, 'window')}.`,
+    ...failures.map(({ code, detail }) => printable(`  ${code}: ${detail}`)),
+    ...(failures.length < failed ? [`  and ${grouped(failed - failures.length)} more`] : []),
+    `Mend what is wrong with ${it}, then put the dead letters back: pik dead-letters --redrive`,
+  ];
 }
 
 /** Windows that are named one by one; the others are counted. */

@@ -56,6 +56,7 @@ export interface Arrival {
   /** Known for rejected records too, where the record says them. */
   readonly source: string | null;
   readonly event_type: string | null;
+  readonly entity_id: string | null;
   readonly producer: ProducerStamp | null;
   /** The rejected receipt that was sent again as this one. */
   readonly reingest_of?: ReceiptAddress;
@@ -127,6 +128,7 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
   const names = fieldNames(value);
   const source = readId(value, names, 'source');
   const eventType = readId(value, names, 'event_type');
+  const entityId = readId(value, names, 'entity_id');
   const producer = readProducer(value);
   const received = parsed.imported ? readTime(value, 'received_at') : null;
   const known = {
@@ -135,6 +137,7 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
     received_ms: received === null || received instanceof Fault ? parsed.receivedMs : received.epoch_ms,
     source: source instanceof Fault ? null : source,
     event_type: eventType instanceof Fault ? null : eventType,
+    entity_id: entityId instanceof Fault ? null : entityId,
     producer: producer instanceof Fault ? null : producer,
   };
   const reject = (fault: Fault): Arrival => ({ ...known, event: null, fault });
@@ -142,21 +145,22 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
   if (eventType instanceof Fault) return reject(eventType);
   if (received instanceof Fault) return reject(received);
   if (producer instanceof Fault) return reject(producer);
-  const event = readFields(parsed, names, { source, event_type: eventType, producer, received_ms: known.received_ms });
+  if (entityId instanceof Fault) return reject(entityId);
+  const ids = { source, event_type: eventType, entity_id: entityId };
+  const event = readFields(parsed, names, { ...ids, producer, received_ms: known.received_ms });
   return event instanceof Fault ? reject(event) : { ...known, event, fault: null };
 }
 
 interface Known {
   readonly source: string;
   readonly event_type: string;
+  readonly entity_id: string;
   readonly producer: ProducerStamp | null;
   readonly received_ms: number;
 }
 
 function readFields(parsed: Parsed, names: FieldNames, known: Known): EventFields | Fault {
   const { value } = parsed;
-  const entityId = readId(value, names, 'entity_id');
-  if (entityId instanceof Fault) return entityId;
   const eventTime = readTime(value, names.event_time);
   if (eventTime instanceof Fault) return eventTime;
   const key = Object.hasOwn(value, names.idempotency_key) ? readId(value, names, 'idempotency_key') : null;
@@ -174,7 +178,7 @@ function readFields(parsed: Parsed, names: FieldNames, known: Known): EventField
   const identity = deriveIdentity({
     source: known.source,
     event_type: known.event_type,
-    entity_id: entityId,
+    entity_id: known.entity_id,
     event_time: eventTime,
     payload_hash: hashed.payload_hash,
     idempotency_key: key ?? undefined,
@@ -187,7 +191,7 @@ function readFields(parsed: Parsed, names: FieldNames, known: Known): EventField
     rule: identity.rule,
     source: known.source,
     event_type: known.event_type,
-    entity_id: entityId,
+    entity_id: known.entity_id,
     idempotency_key: key,
     producer: known.producer,
     event_time: eventTime,
@@ -261,6 +265,7 @@ function rejected(record: RawRecord, context: ArrivalContext, fault: Fault): Arr
     fault,
     source: null,
     event_type: null,
+    entity_id: null,
     producer: null,
   };
 }

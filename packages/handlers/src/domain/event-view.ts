@@ -58,9 +58,16 @@ export function rejectView(row: FailureRow): (typeof rejectViewSchema)['_zod']['
     source: row.source,
     event_type: row.event_type,
     event_id: row.event_id,
+    window: failedWindow(row),
     received_at: formatEpochMs(row.received_ms),
     pack_id: row.pack_id,
     line: row.line,
     raw_key: packKey(row.pack_id),
   };
+}
+
+/** The window that could not be computed; null for other kinds of failures. */
+export function failedWindow({ window }: FailureRow): { metric: string; key: string; window_start: string } | null {
+  if (window === null) return null;
+  return { metric: window.metric, key: window.key, window_start: formatEpochMs(window.window_start_ms) };
 }

@@ -1,6 +1,7 @@
 import { type FailureGroup, formatEpochMs, packKey, sha256Hex } from '@pik/schema';
 
 import type { FailureRow, SliceRow } from '../ports/rows.ts';
+import { failedWindow } from './event-view.ts';
 import { compareNames, createGroups, type Groups } from './groups.ts';
 import { type GroupName, groupOf, type ReportScope, timeGroup } from './report-scope.ts';
 import type { SliceEntry } from './slice-codec.ts';
@@ -50,9 +51,15 @@ export function createFailureTallies(
   };
 }
 
-/** What makes two failures one: where it failed, why, and at which field. */
-export function fingerprintOf({ stage, code, path }: Pick<FailureRow, 'stage' | 'code' | 'path'>): string {
-  return sha256Hex(JSON.stringify([stage, code, path])).slice(0, 16);
+/** What makes two failures one: where it failed, why, and at which field; of windows also the metric. */
+export function fingerprintOf({
+  stage,
+  code,
+  path,
+  window,
+}: Pick<FailureRow, 'stage' | 'code' | 'path' | 'window'>): string {
+  const named = window === null ? [stage, code, path] : [stage, code, path, window.metric];
+  return sha256Hex(JSON.stringify(named)).slice(0, 16);
 }
 
 /** The group of a failure: dimensions that could not be read are left out. */
@@ -135,6 +142,11 @@ function isNamed(name: GroupName, { by }: ReportScope): boolean {
   return by.every((dimension) => name[dimension] !== undefined);
 }
 
+/** Where no event is at fault, a receipt would put the blame on one. */
+function isSample({ kind, event_id }: FailureRow): boolean {
+  return kind !== 'PROCESSING' || event_id !== null;
+}
+
 function groupView(
   { scope, before }: FailureTallies,
   { name, tally, receipts }: { name: GroupName; tally: FailureTally; receipts: number },
@@ -156,12 +168,16 @@ function groupView(
     first_seen: formatEpochMs(tally.firstMs),
     last_seen: formatEpochMs(tally.lastMs),
     is_new: before === null ? null : !before.has(baseline),
-    samples: samples.map(({ pack_id, line, received_ms, event_id }) => ({
+    samples: samples.filter(isSample).map(({ pack_id, line, received_ms, event_id }) => ({
       pack_id,
       line,
       raw_key: packKey(pack_id),
       received_at: formatEpochMs(received_ms),
       event_id,
     })),
+    windows: samples.flatMap((one) => {
+      const window = failedWindow(one);
+      return window === null ? [] : [{ ...window, event_id: one.event_id }];
+    }),
   };
 }

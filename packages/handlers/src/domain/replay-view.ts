@@ -1,6 +1,6 @@
 import { formatEpochMs, type ReplayPage, type ReplayView } from '@pik/schema';
 
-import type { ReplayRequestRow, ReplayRow } from '../ports/history-rows.ts';
+import type { FailedWindow, ReplayRequestRow, ReplayRow } from '../ports/history-rows.ts';
 
 /** A replay as investigators see it, without its windows. */
 export function replayView(row: ReplayRow): ReplayPage['replays'][number] {
@@ -22,9 +22,17 @@ export function replayView(row: ReplayRow): ReplayPage['replays'][number] {
   };
 }
 
-/** The same with its windows. */
-export function replayViewWithWindows(row: ReplayRow, windows: ReplayView['windows']): ReplayView {
-  return { ...replayView(row), windows };
+/** The same with its windows, and with those whose message is a dead letter. */
+export function replayViewWithWindows(
+  row: ReplayRow,
+  windows: ReplayView['windows'],
+  failed: readonly FailedWindow[],
+): ReplayView {
+  const failures = failed.map(({ metric, key, window_start_ms, failure: { code, detail, event_id, failed_ms } }) => {
+    const window_start = formatEpochMs(window_start_ms);
+    return { metric, key, window_start, code, detail, event_id, failed_at: formatEpochMs(failed_ms) };
+  });
+  return { ...replayView(row), windows, failures };
 }
 
 /** Where the files of replays lie. */

@@ -1,4 +1,4 @@
-import { OUTCOME_LETTERS } from '@pik/schema';
+import { entityHash, OUTCOME_LETTERS } from '@pik/schema';
 
 import type { DeliveryRow, EventRow, FailureRow, Insertion, PackRow, RequestRows } from '../ports/rows.ts';
 import type { Arrival } from './admit.ts';
@@ -112,12 +112,15 @@ function failureRows(
       line,
       source: arrival.source,
       event_type: arrival.event_type,
+      entity_hash: null,
+      window: null,
       received_ms: arrival.received_ms,
       expires_ms: pack.expires_ms,
     };
     if (arrival.fault !== null) {
       const { code, path, detail } = arrival.fault;
-      failures.push({ ...common, kind: 'REJECT', stage: 'admit', code, path, detail, event_id: null });
+      const entity_hash = arrival.entity_id === null ? null : entityHash(arrival.entity_id);
+      failures.push({ ...common, kind: 'REJECT', stage: 'admit', code, path, detail, event_id: null, entity_hash });
     } else if (verdicts[line]?.status === 'CONFLICT') {
       const detail = 'the same key came with another payload';
       const event_id = arrival.event?.event_id ?? null;

@@ -13,6 +13,7 @@ import {
 
 import type { Context } from './context.ts';
 import { createPayloadReader, type PackedRest } from './payloads.ts';
+import { thrownText } from './window-error.ts';
 
 /** Inputs that are held with their payloads at a time; the reader of packs has a bound of its own on their bytes. */
 const INPUTS_AT_ONCE = 50_000;
@@ -31,13 +32,16 @@ export async function attribute(
   { aggregate, attribution }: { aggregate: Aggregate; attribution: Attribution },
   inputs: readonly FoldedInput[],
 ): Promise<Attributed> {
+  let eventId: string | null = null;
   try {
     for (let start = 0; start < inputs.length; start += INPUTS_AT_ONCE) {
       await readInputs(
         context,
         { aggregate, some: inputs.slice(start, start + INPUTS_AT_ONCE) },
         (input, difference) => {
+          eventId = input.event_id;
           attribution.add(input, difference);
+          eventId = null;
         },
       );
       await setImmediate();
@@ -48,8 +52,8 @@ export async function attribute(
       if (error.code === 'RAW_MISSING' || error.code === 'RAW_CORRUPT') return unattributed(error.message);
       throw error;
     }
-    const text = error instanceof Error ? error.message : String(error);
-    return unattributed(`a function of ${aggregate.metric} threw: ${text.slice(0, 300)}`);
+    const where = eventId === null ? '' : ` at the event ${eventId}`;
+    return unattributed(`a function of ${aggregate.metric} threw${where}: ${thrownText(error)}`);
   }
 }
 

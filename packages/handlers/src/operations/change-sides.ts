@@ -171,12 +171,13 @@ async function foldedSide(
   const aggregate = aggregateOf(context, target.metric);
   const window = windowOf(aggregate, target);
   const unsettled = isUnsettled(context, asOfMs);
-  const inputs = await windowInputs(context, { aggregate, key: target.key, window, asOfMs });
+  const named = { aggregate, key: target.key, window };
+  const inputs = await windowInputs(context, { ...named, asOfMs });
   const { definition_version, definition_hash, functions_hash, time_zone } = aggregate;
   const view: ChangeSide = {
     kind,
     version: null,
-    value: JSON.parse(await foldWindow(context, aggregate, inputs)) as unknown,
+    value: JSON.parse(await foldWindow(context, named, inputs)) as unknown,
     input_count: inputs.length,
     inputs_hash: await inputsHash(inputs),
     definition_version,

@@ -12,14 +12,15 @@ export async function computeAggregate(context: Context, query: ComputeQuery): P
   const window = windowAt(aggregate, query.window_start, context.backend.clock);
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
   const unsettled = isUnsettled(context, asOfMs);
-  const inputs = await windowInputs(context, { aggregate, key: query.key, window, asOfMs });
+  const named = { aggregate, key: query.key, window };
+  const inputs = await windowInputs(context, { ...named, asOfMs });
   return {
     metric: aggregate.metric,
     key: query.key,
     window_start: formatEpochMs(window.start_ms),
     window_end: formatEpochMs(window.end_ms),
     time_zone: aggregate.time_zone,
-    value: JSON.parse(await foldWindow(context, aggregate, inputs)) as unknown,
+    value: JSON.parse(await foldWindow(context, named, inputs)) as unknown,
     input_count: inputs.length,
     inputs_hash: await inputsHash(inputs),
     definition_hash: aggregate.definition_hash,

@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { type Aggregate, type AggregateInput, formatEpochMs, formatInstant, KitError, LIMITS } from '@pik/schema';
+import { type AggregateInput, formatEpochMs, formatInstant, KitError, LIMITS } from '@pik/schema';
 
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
 import { createPayloadReader } from './payloads.ts';
+import { type FaultyInput, InputError, type NamedWindow, thrownText, WindowError } from './window-error.ts';
 
 /** Inputs that are held with their payloads at a time: those of one group read each pack once. */
 const INPUTS_AT_ONCE = 25_000;
@@ -13,30 +14,31 @@ const ROWS_AT_ONCE = 1_000;
 
 /**
  * The value of a window's inputs, as JSON. Payloads come from the raw log, and only for aggregates that look at them.
+ * An error names the window, and the event at which a function threw or whose bytes cannot be read.
  *
- * @throws KitError `RAW_MISSING`, `RAW_CORRUPT`, `AGGREGATE_FAILED` where a function throws or the value is no JSON.
+ * @throws KitError `RAW_MISSING`, `RAW_CORRUPT`, `AGGREGATE_FAILED` where a function throws or the value is not JSON.
  */
 export async function foldWindow(
   context: Context,
-  aggregate: Aggregate,
+  named: NamedWindow,
   inputs: readonly WindowInput[],
 ): Promise<string> {
-  if (aggregate.reads_payload) return fold(aggregate, inputs, withPayload(context));
-  return (await foldUnnamed(aggregate, inputs)) ?? fold(aggregate, inputs, withoutPayload(context));
+  if (named.aggregate.reads_payload) return fold(named, inputs, withPayload(context));
+  return (await foldUnnamed(named, inputs)) ?? fold(named, inputs, withoutPayload(context));
 }
 
 /**
  * Slices do not name entities, and few values depend on them; to read the rows that do takes longer than all the rest. So
  * the first try is without: null where a function asks for an entity, and then its error is of no account.
  */
-async function foldUnnamed(aggregate: Aggregate, inputs: readonly WindowInput[]): Promise<string | null> {
+async function foldUnnamed(named: NamedWindow, inputs: readonly WindowInput[]): Promise<string | null> {
   let asked = false;
   const ask = (): never => {
     asked = true;
     throw new KitError('INTERNAL', 'the entity of this input is not known yet');
   };
   try {
-    const value = await fold(aggregate, inputs, async (some, take) => {
+    const value = await fold(named, inputs, async (some, take) => {
       for (const input of some) {
         const { entity_id } = input;
         take(entity_id === null ? unnamedInput(input, ask) : aggregateInput(input, { entity_id, payload: null }));
@@ -49,18 +51,41 @@ async function foldUnnamed(aggregate: Aggregate, inputs: readonly WindowInput[])
   }
 }
 
-async function fold(aggregate: Aggregate, inputs: readonly WindowInput[], read: ReadInputs): Promise<string> {
-  const folding = own(aggregate, () => aggregate.begin());
-  for (let start = 0; start < inputs.length; start += INPUTS_AT_ONCE) {
-    if (start > 0) await setImmediate();
-    await read(inputs.slice(start, start + INPUTS_AT_ONCE), (input) => {
-      own(aggregate, () => folding.add(input));
-    });
+async function fold(named: NamedWindow, inputs: readonly WindowInput[], read: ReadInputs): Promise<string> {
+  const sample = inputs[0] ?? null;
+  const folding = own({ named, sample }, 'initial', () => named.aggregate.begin());
+  try {
+    for (let start = 0; start < inputs.length; start += INPUTS_AT_ONCE) {
+      if (start > 0) await setImmediate();
+      let at = start;
+      await read(inputs.slice(start, start + INPUTS_AT_ONCE), (input) => {
+        // They are handed over in their order.
+        const place = at++;
+        try {
+          folding.add(input);
+        } catch (cause) {
+          throw functionThrew(named, inputs[place] as WindowInput, cause);
+        }
+      });
+    }
+  } catch (error) {
+    throw error instanceof InputError ? unreadable(named, error) : error;
   }
   return valueText(
-    aggregate,
-    own(aggregate, () => folding.value()),
+    { named, sample },
+    own({ named, sample }, 'finish', () => folding.value()),
   );
+}
+
+function functionThrew(named: NamedWindow, input: WindowInput, cause: unknown): WindowError {
+  const thrown = thrownText(cause);
+  const reason = `a function threw at the event ${input.event_id} of ${input.source} ${input.event_type}: ${thrown}`;
+  const logged = `a function threw: ${thrown}`;
+  return new WindowError(named, { code: 'AGGREGATE_FAILED', reason, logged, input }, { cause });
+}
+
+function unreadable(named: NamedWindow, { code, message: reason, input, cause }: InputError): WindowError {
+  return new WindowError(named, { code, reason, logged: code, input }, { cause });
 }
 
 /** What an input has beside its index entry. */
@@ -127,25 +152,27 @@ function withoutPayload({ backend: { index } }: Context): ReadInputs {
   };
 }
 
-/** Runs a function of the operator's: what it throws is told as its own failure. */
-function own<T>(aggregate: Aggregate, work: () => T): T {
+interface Folded {
+  readonly named: NamedWindow;
+  readonly sample: FaultyInput | null;
+}
+
+/** Runs a function of the operator's that no single input is handed to. */
+function own<T>({ named, sample }: Folded, name: 'initial' | 'finish', work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    throw new KitError('AGGREGATE_FAILED', `a function of ${aggregate.metric} threw: ${text.slice(0, 300)}`, { cause });
+    const reason = `${name} threw ${thrownText(cause)}`;
+    throw new WindowError(named, { code: 'AGGREGATE_FAILED', reason, sample }, { cause });
   }
 }
 
-function valueText(aggregate: Aggregate, value: unknown): string {
-  const text = own(aggregate, () => JSON.stringify(value)) as string | undefined;
+function valueText({ named, sample }: Folded, value: unknown): string {
+  const failed = (reason: string) => new WindowError(named, { code: 'AGGREGATE_FAILED', reason, sample });
+  const text = own({ named, sample }, 'finish', () => JSON.stringify(value)) as string | undefined;
   if (text === undefined || (typeof value === 'number' && !Number.isFinite(value)))
-    throw new KitError('AGGREGATE_FAILED', `the value of ${aggregate.metric} is no JSON`);
-  if (Buffer.byteLength(text) > LIMITS.aggregate_value_bytes_max) {
-    throw new KitError(
-      'AGGREGATE_FAILED',
-      `the value of ${aggregate.metric} has more than ${LIMITS.aggregate_value_bytes_max} bytes`,
-    );
-  }
+    throw failed('the value is not JSON');
+  if (Buffer.byteLength(text) > LIMITS.aggregate_value_bytes_max)
+    throw failed(`the value has more than ${LIMITS.aggregate_value_bytes_max} bytes`);
   return text;
 }

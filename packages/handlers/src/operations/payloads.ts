@@ -5,6 +5,7 @@ import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
 import type { InputRest } from './fold-window.ts';
 import { packText, readBytes } from './pack-store.ts';
+import { atInput } from './window-error.ts';
 
 /** Received bytes that are held at a time; inputs beyond are read in smaller groups. */
 const BODY_CHARS_MAX = 64 * 1024 * 1024;
@@ -96,8 +97,11 @@ async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): 
     const reading = readLines(packId);
     const next = packIds[n + 1];
     if (next !== undefined) readLines(next).catch(() => undefined);
-    const lines = await reading;
-    for (const i of places.get(packId) ?? []) {
+    const ofPack = places.get(packId) ?? [];
+    const lines = await reading.catch((error: unknown) => {
+      throw atInput(error, inputs[ofPack[0] as number] as PackedInput);
+    });
+    for (const i of ofPack) {
       const input = inputs[i] as PackedInput;
       const text = lines[input.line] ?? '';
       chars += text.length;
@@ -114,10 +118,11 @@ function restOf(input: PackedInput, text: string): PackedRest {
   const isEvent = event_id === input.event_id && payload_hash === input.payload_hash;
   if (!isEvent || !entity_id || !source || !event_type || imported === undefined || body === undefined) {
     const place = `line ${input.line} of the pack ${input.pack_id}`;
-    throw new KitError('RAW_CORRUPT', `${place} is not the event ${input.event_id}`);
+    throw atInput(new KitError('RAW_CORRUPT', `${place} is not the event ${input.event_id}`), input);
   }
   const record = parse<Record<string, unknown>>(body);
-  if (record === null) throw new KitError('RAW_CORRUPT', `the body of the event ${input.event_id} is not JSON`);
+  if (record === null)
+    throw atInput(new KitError('RAW_CORRUPT', `the body of the event ${input.event_id} is not JSON`), input);
   return { entity_id, source, event_type, imported, payload: payloadOf(record) };
 }
 

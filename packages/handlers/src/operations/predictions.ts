@@ -121,10 +121,11 @@ async function predict(
   asOfMs: number,
 ): Promise<Prediction | KitError> {
   try {
-    const inputs = await windowInputs(context, { aggregate, key: target.key, window, asOfMs });
+    const named = { aggregate, key: target.key, window };
+    const inputs = await windowInputs(context, { ...named, asOfMs });
     const inputs_hash = await inputsHash(inputs);
     const same = latest !== null && isSame(latest, inputs, { inputs_hash, aggregate });
-    const value_json = same ? null : await foldWindow(context, aggregate, inputs);
+    const value_json = same ? null : await foldWindow(context, named, inputs);
     return { inputs_hash, input_count: inputs.length, value_json };
   } catch (error) {
     if (!KitError.is(error) || error.retryable) throw error;

@@ -1,8 +1,6 @@
 import { KitError, parseTime, type ReplayMessage, replayMessageSchema } from '@pik/schema';
-import { parsePackKey } from '../domain/replay-message.ts';
 import { allEnded } from '../ports/all-ended.ts';
-import type { QueuedMessage, WindowTarget } from '../ports/history-rows.ts';
-import type { FailureRow } from '../ports/rows.ts';
+import type { WindowTarget } from '../ports/history-rows.ts';
 import type { Context } from './context.ts';
 import { createGate } from './gate.ts';
 import { recompute } from './recompute.ts';
@@ -10,27 +8,52 @@ import { recompute } from './recompute.ts';
 /** Enough small windows at once to share commits, few enough large ones to hold their inputs. */
 const WINDOWS_AT_ONCE = 8;
 
+/** A window that a message left open, and why. */
+export interface OpenWindow {
+  readonly target: WindowTarget;
+  readonly error: unknown;
+}
+
+/** Some windows of a message could not be computed; all others are. */
+export class WindowsFailed extends Error {
+  override readonly name = 'WindowsFailed';
+  readonly windows: readonly OpenWindow[];
+
+  constructor(windows: readonly OpenWindow[]) {
+    super(`${windows.length} windows failed`);
+    this.windows = windows;
+  }
+}
+
 /**
  * Processes one message: every window that it names is computed again, unless that is done for its replay already. One
- * that fails keeps no other back; the message fails with the first of the reasons then, and comes again for the rest.
- * Gives how many windows it names.
+ * that fails keeps no other back; the message fails then, and comes again for the rest. Gives how many windows it names.
  *
- * @throws KitError `MESSAGE_INVALID`, or what `recompute` throws.
+ * @throws KitError `MESSAGE_INVALID`; `WindowsFailed` with what `recompute` threw for each window that is left open.
  */
 export async function processMessage(context: Context, body: string): Promise<number> {
   const message = readMessage(body);
   const asOf = parseTime(message.as_of);
-  if (asOf === null) throw new KitError('MESSAGE_INVALID', 'as_of is no time', { path: '/as_of' });
+  if (asOf === null) throw new KitError('MESSAGE_INVALID', 'as_of is not a valid time', { path: '/as_of' });
   const trigger = { replay_id: message.replay_id, as_of_ms: asOf.epoch_ms };
+  const targets = message.recompute.map(targetOf);
   const gate = createGate(WINDOWS_AT_ONCE);
-  const work = message.recompute.map((window) => gate(async () => processWindow(context, targetOf(window), trigger)));
-  await allEnded(work);
-  return message.recompute.length;
+  const open: OpenWindow[] = [];
+  await allEnded(
+    targets.map((target) =>
+      gate(async () => {
+        await processWindow(context, target, trigger).catch((error: unknown) => open.push({ target, error }));
+      }),
+    ),
+  );
+  if (open.length === 0) return targets.length;
+  throw new WindowsFailed(open.toSorted((a, b) => targets.indexOf(a.target) - targets.indexOf(b.target)));
 }
 
-function targetOf({ metric, key, window_start }: ReplayMessage['recompute'][number]): WindowTarget {
+/** The window that a message names. Throws `MESSAGE_INVALID`. */
+export function targetOf({ metric, key, window_start }: ReplayMessage['recompute'][number]): WindowTarget {
   const start = parseTime(window_start);
-  if (start === null) throw new KitError('MESSAGE_INVALID', 'window_start is no time', { path: '/recompute' });
+  if (start === null) throw new KitError('MESSAGE_INVALID', 'window_start is not a valid time', { path: '/recompute' });
   return { metric, key, window_start_ms: start.epoch_ms };
 }
 
@@ -57,7 +80,7 @@ export function originOf(body: string): { replay_id: string | null; request_id: 
 }
 
 /** The message of a body. Throws `MESSAGE_INVALID`. */
-function readMessage(body: string): ReplayMessage {
+export function readMessage(body: string): ReplayMessage {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -67,36 +90,5 @@ function readMessage(body: string): ReplayMessage {
   const parsed = replayMessageSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new KitError('MESSAGE_INVALID', `the message is none of a replay: ${issue?.path.join('/')} ${issue?.message}`);
-}
-
-/** The failure of a message as it is listed among the failures of its first event's series; null where none is named. */
-export function failureRow(
-  context: Context,
-  message: QueuedMessage,
-  error: { code: string; detail: string },
-): FailureRow | null {
-  let first: ReplayMessage['events'][number] | undefined;
-  try {
-    first = readMessage(message.body).events[0];
-  } catch {
-    return null;
-  }
-  const packId = first === undefined ? null : parsePackKey(first.raw_key);
-  if (first === undefined || packId === null) return null;
-  const now = context.backend.clock.now();
-  return {
-    kind: 'PROCESSING',
-    stage: 'process',
-    code: error.code,
-    path: null,
-    detail: error.detail,
-    source: first.source,
-    event_type: first.event_type,
-    event_id: first.event_id,
-    pack_id: packId,
-    line: first.line,
-    received_ms: now,
-    expires_ms: now + context.indexRetentionMs,
-  };
+  throw new KitError('MESSAGE_INVALID', `not a replay message: ${issue?.path.join('/')} ${issue?.message}`);
 }

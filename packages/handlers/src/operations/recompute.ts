@@ -101,7 +101,7 @@ async function nextVersion(context: Context, next: NextVersion): Promise<Version
   // The manifest is packed by other threads meanwhile. Without a version that names it, it is a file that harms nobody.
   // Both have ended: a function that answered with one still under way would be frozen in the middle of it.
   const [value_json, manifest_key] = await allEnded([
-    foldWindow(context, aggregate, inputs),
+    foldWindow(context, { aggregate, key: target.key, window }, inputs),
     writeManifest(context, inputs),
   ] as const);
   return {

@@ -1,4 +1,4 @@
-import { KitError, type ReplayPage, type ReplayView } from '@pik/schema';
+import { KitError, LIMITS, type ReplayPage, type ReplayView } from '@pik/schema';
 
 import { buildWindowMessages } from '../domain/replay-message.ts';
 import { replayEndKey, replayEndText, replayView, replayViewWithWindows } from '../domain/replay-view.ts';
@@ -16,7 +16,11 @@ export async function getReplay(context: Context, replayId: string): Promise<Rep
 
 async function viewOf(context: Context, row: ReplayRow | null): Promise<ReplayView> {
   if (row === null) throw new KitError('REPLAY_UNKNOWN');
-  return replayViewWithWindows(row, await context.backend.replays.countWindows(row.replay_id));
+  const { replays } = context.backend;
+  const windows = await replays.countWindows(row.replay_id);
+  const listedMax = LIMITS.replay_failures_listed_max;
+  const failed = windows.failed === 0 ? [] : await replays.listFailedWindows(row.replay_id, listedMax);
+  return replayViewWithWindows(row, windows, failed);
 }
 
 /** A page of replays, the latest first. */
@@ -44,18 +48,24 @@ export async function cancelReplay(context: Context, replayId: string): Promise<
 async function sendOpenWindows(context: Context, row: ReplayRow): Promise<void> {
   const { replays } = context.backend;
   let open: WindowTarget[] = [];
+  let failed = false;
   let part = 0;
   const flush = async () => {
     if (open.length === 0) return;
     const { replay_id: replayId, request_id: requestId, as_of_ms: asOfMs } = row;
     const head = { replayId, requestId, asOfMs, part: `cancel${part}` };
+    // Those whose message is a dead letter have one on its way again.
+    if (failed) await replays.addWindows(row.replay_id, open);
     await context.backend.queue.send(buildWindowMessages(open, head));
     open = [];
+    failed = false;
     part += 1;
   };
-  for await (const { result, ...window } of readPages((cursor) => replays.listWindows(row.replay_id, cursor))) {
-    if (result !== null) continue;
-    open.push(window);
+  for await (const window of readPages((cursor) => replays.listWindows(row.replay_id, cursor))) {
+    if (window.result !== null) continue;
+    const { metric, key, window_start_ms } = window;
+    open.push({ metric, key, window_start_ms });
+    if (window.failure !== null) failed = true;
     if (open.length === WINDOWS_AT_ONCE) await flush();
   }
   await flush();

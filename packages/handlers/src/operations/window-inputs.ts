@@ -19,6 +19,7 @@ import type { Page } from '../ports/queries.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
+import { WindowError } from './window-error.ts';
 
 /** Rows between two turns of the event loop: a few milliseconds of work. */
 const ROWS_PER_TURN = 5_000;
@@ -57,12 +58,9 @@ function isSorted(inputs: readonly WindowInput[]): boolean {
   return true;
 }
 
-function tooLarge({ aggregate, window }: WindowQuestion): KitError {
-  const start = new Date(window.start_ms).toISOString();
-  return new KitError(
-    'WINDOW_TOO_LARGE',
-    `the window of ${aggregate.metric} from ${start} has more than ${LIMITS.window_inputs_max} inputs`,
-  );
+function tooLarge(question: WindowQuestion): WindowError {
+  const reason = `it has more than ${LIMITS.window_inputs_max} inputs`;
+  return new WindowError(question, { code: 'WINDOW_TOO_LARGE', reason });
 }
 
 type Add = (input: WindowInput) => void;

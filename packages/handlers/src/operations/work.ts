@@ -1,12 +1,12 @@
-import { KitError, LIMITS } from '@pik/schema';
+import { LIMITS } from '@pik/schema';
 
 import type { ProcessOptions, ProcessResult, WorkOptions, WorkResult } from '../pipeline.ts';
 import type { QueuedMessage } from '../ports/history-rows.ts';
 import type { Context } from './context.ts';
-import { failureRow, originOf, processMessage } from './process.ts';
+import { loggedFailure, messageFailure, notedFailures } from './message-failure.ts';
+import { originOf, processMessage } from './process.ts';
 
 const RETRY_DELAY_MS_MAX = 600_000;
-const DETAIL_CHARS_MAX = 1_000;
 
 /**
  * Takes one message and processes it. One at a time, so that a message which ends the process takes no other with it: it
@@ -67,22 +67,21 @@ async function giveBack(
   message: QueuedMessage,
   { error, retryDelayMs }: { error: unknown; retryDelayMs: number },
 ): Promise<ProcessResult> {
-  const failure = failureOf(error);
+  const failure = messageFailure(error);
   context.telemetry.count('ProcessorErrorCount', 1);
   const { message_id, receives, body } = message;
-  context.telemetry.log('warn', 'message_failed', { message_id, receives, ...originOf(body), ...failure });
+  context.telemetry.log('warn', 'message_failed', { message_id, receives, ...originOf(body), ...loggedFailure(error) });
   // Noted before the message dies, so that no crash can leave a dead letter that no report of failures shows.
-  if (receives >= LIMITS.message_receives_max) await noteFailure(context, message, failure);
+  if (receives >= LIMITS.message_receives_max) await noteFailures(context, body, error);
   const delayMs = Math.min(retryDelayMs * 2 ** (receives - 1), RETRY_DELAY_MS_MAX) * (0.5 + Math.random() / 2);
   return context.backend.queue.fail(message.receipt, { ...failure, delayMs: Math.round(delayMs) });
 }
 
-async function noteFailure(context: Context, message: QueuedMessage, failure: { code: string; detail: string }) {
-  const row = failureRow(context, message, failure);
-  if (row !== null) await context.backend.index.addFailures([row]);
-}
-
-function failureOf(error: unknown): { code: string; detail: string } {
-  const detail = error instanceof Error ? error.message : String(error);
-  return { code: KitError.is(error) ? error.code : 'INTERNAL', detail: detail.slice(0, DETAIL_CHARS_MAX) };
+/** The windows last: whoever waits for them finds the reason in the report of failures. */
+async function noteFailures(context: Context, body: string, error: unknown): Promise<void> {
+  const noted = notedFailures(context, body, error);
+  if (noted === null) return;
+  const { replay_id, rows, windows } = noted;
+  await context.backend.index.addFailures(rows);
+  await context.backend.replays.setWindowFailures(replay_id, windows);
 }

@@ -7,12 +7,11 @@ import type {
   ReplayPart,
   ReplayRequestRow,
   ReplayRow,
-  ReplayWindow,
   VersionRow,
-  WindowDone,
   WindowTarget,
 } from './history-rows.ts';
 import type { FailureQuery, Page, PositionRange, SliceQuery, VersionQuery } from './queries.ts';
+import type { ReplayWindows } from './replay-windows.ts';
 import type {
   DeliveryRow,
   EventRow,
@@ -96,7 +95,7 @@ export interface EventIndex {
   /** A named time that operations remember between runs, such as how far the sweeper has come. */
   getMark(name: string): Promise<number | null>;
   setMark(name: string, value: number): Promise<void>;
-  /** Adds PROCESSING failures; those that are there already (receipt, kind and time) are left as they are. */
+  /** Adds PROCESSING failures; those that are there already (receipt, kind, window and time) are left as they are. */
   addFailures(rows: readonly FailureRow[]): Promise<void>;
 }
 
@@ -110,7 +109,7 @@ export interface AggregateStore {
 }
 
 /** What replays are, and how far they have come. */
-export interface ReplayStore {
+export interface ReplayStore extends ReplayWindows {
   /** Records a replay unless one with its id is there; gives the one that is there then. */
   create(row: ReplayRequestRow): Promise<ReplayRow>;
   get(replayId: string): Promise<ReplayRow | null>;
@@ -121,12 +120,6 @@ export interface ReplayStore {
   addPart(replayId: string, part: ReplayPart, nowMs: number): Promise<void>;
   /** Ends a replay that runs; gives it as it is then, null if it is not there. */
   cancel(replayId: string, nowMs: number): Promise<ReplayRow | null>;
-  /** Notes windows before the message that names them is sent; those that are noted stay as they are. */
-  addWindows(replayId: string, windows: readonly WindowTarget[]): Promise<void>;
-  getWindow(replayId: string, window: WindowTarget): Promise<ReplayWindow | null>;
-  setWindowResult(replayId: string, window: WindowTarget, done: WindowDone): Promise<void>;
-  listWindows(replayId: string, cursor?: string | null): Promise<Page<ReplayWindow>>;
-  countWindows(replayId: string): Promise<{ touched: number; done: number; changed: number }>;
 }
 
 /** The queue of replay messages: at least once, in no order that anything rests on. */

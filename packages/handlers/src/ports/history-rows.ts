@@ -79,10 +79,35 @@ export interface WindowDone {
   readonly version: number | null;
 }
 
+/** Why a window could not be computed in the last delivery of its message, which is a dead letter now. */
+export interface WindowFailure {
+  readonly code: string;
+  readonly detail: string;
+  /** The event at fault; null where no single one is. */
+  readonly event_id: string | null;
+  readonly failed_ms: number;
+}
+
 /** A window that a replay named. */
 export interface ReplayWindow extends WindowTarget {
   readonly result: WindowResult | null;
   readonly version: number | null;
+  /** Null while a message for it is on its way, and once there is a result. */
+  readonly failure: WindowFailure | null;
+}
+
+/** A window whose message is a dead letter. */
+export interface FailedWindow extends WindowTarget {
+  readonly failure: WindowFailure;
+}
+
+/** How the windows of a replay stand. */
+export interface WindowCounts {
+  readonly touched: number;
+  readonly done: number;
+  readonly changed: number;
+  /** Open, and their message is a dead letter. */
+  readonly failed: number;
 }
 
 /** A message in the queue as a consumer holds it. */

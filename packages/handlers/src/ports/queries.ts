@@ -31,6 +31,8 @@ export interface FailureQuery {
   readonly toMs: number;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
+  /** Only rejected receipts that name the entity of this hash. */
+  readonly entity_hash?: string | undefined;
   readonly limit: number;
   readonly cursor?: string | null;
 }

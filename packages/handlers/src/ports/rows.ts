@@ -1,5 +1,7 @@
 import type { IdentityRule, ReceiptAddress } from '@pik/schema';
 
+import type { WindowTarget } from './history-rows.ts';
+
 /** The first receipt of an event: gate, index and address in one row. Never updated by a repeat. Times in ms. */
 export interface EventRow extends ReceiptAddress {
   readonly event_id: string;
@@ -43,7 +45,10 @@ export interface DeliveryRow extends ReceiptAddress {
   readonly expires_ms: number;
 }
 
-/** A rejected receipt, a conflict, or a failed processing, listed by the day it was received. */
+/**
+ * A rejected receipt, a conflict, or a window that could not be computed, listed by the day it was received. The address
+ * of a failed window is that of the event at fault, or of any input where no single one is.
+ */
 export interface FailureRow extends ReceiptAddress {
   readonly kind: 'REJECT' | 'CONFLICT' | 'PROCESSING';
   readonly stage: string;
@@ -53,6 +58,10 @@ export interface FailureRow extends ReceiptAddress {
   readonly source: string | null;
   readonly event_type: string | null;
   readonly event_id: string | null;
+  /** `entityHash` of the entity that a rejected record names; null for other kinds, and where none can be read. */
+  readonly entity_hash: string | null;
+  /** The window that could not be computed; null for other kinds. */
+  readonly window: WindowTarget | null;
   readonly received_ms: number;
   readonly expires_ms: number;
 }

@@ -97,6 +97,8 @@ export function makeFailureRow(packId: string, rest: Partial<FailureRow> = {}): 
     source: null,
     event_type: null,
     event_id: null,
+    entity_hash: null,
+    window: null,
     received_ms: 0,
     expires_ms: Number.POSITIVE_INFINITY,
     ...rest,

@@ -45,6 +45,7 @@ const WRITES = new Set([
   'addPart',
   'addWindows',
   'setWindowResult',
+  'setWindowFailures',
   'send',
   'receive',
   'extend',

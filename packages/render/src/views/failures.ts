@@ -39,7 +39,10 @@ export function failureName({ code, path }: FailuresReport['groups'][number]): s
   return `${code}${path === null ? '' : ` at ${path}`}`;
 }
 
-function sampleOf({ samples }: FailuresReport['groups'][number]): string {
+/** A receipt to look at; of a failed window without one at fault, the window. */
+function sampleOf({ samples, windows }: FailuresReport['groups'][number]): string {
   const [first] = samples;
-  return first === undefined ? '' : `${first.pack_id}/${first.line}`;
+  const [window] = windows;
+  if (first !== undefined) return `${first.pack_id}/${first.line}`;
+  return window === undefined ? '' : `${window.metric} ${window.key} ${shortTime(window.window_start)}`;
 }

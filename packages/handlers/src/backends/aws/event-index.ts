@@ -8,7 +8,7 @@ import { createDirectory, type Directory } from './directory.ts';
 import { absentOrExpired, insertEvents } from './gate.ts';
 import { createHealth } from './health.ts';
 import { createIndexReader } from './index-reader.ts';
-import { failureItem, packItem, sequenceItem } from './index-rows.ts';
+import { entityFailureItem, failureItem, packItem, sequenceItem } from './index-rows.ts';
 import { type DayKind, dayOf, packPlace, shardOf } from './keys.ts';
 import { inParallel } from './parallel.ts';
 import { writeSlice } from './slices.ts';
@@ -108,5 +108,7 @@ async function writeFailures(
     const place = { day: dayOf(row.received_ms), shard: shardOf(row.pack_id) };
     await directories.F.note(deadline, directoryEntry(place));
     await table.put(deadline, failureItem(row), absentOrExpired(clock.now()));
+    const ofEntity = entityFailureItem(row);
+    if (ofEntity !== null) await table.put(deadline, ofEntity, absentOrExpired(clock.now()));
   });
 }

@@ -8,6 +8,7 @@ import { listDays } from './days.ts';
 import type { DayDirectories, IndexParts } from './event-index.ts';
 import { readEvent, readPointer } from './event-row.ts';
 import {
+  entityFailures,
   readDelivery,
   readFailure,
   readPack,
@@ -232,6 +233,15 @@ async function listFailures(
   query: FailureQuery,
 ): Promise<Page<FailureRow>> {
   const { fromMs, toMs, source, event_type, limit, cursor } = query;
+  const read = (item: Item) => {
+    const wanted =
+      isUnexpired(item, nowMs) &&
+      (source === undefined || readTextOrNull(item, 's') === source) &&
+      (event_type === undefined || readTextOrNull(item, 't') === event_type);
+    return wanted ? readFailure(item) : null;
+  };
+  if (query.entity_hash !== undefined)
+    return listEntityFailures({ table, deadline }, query.entity_hash, { query, read });
   return listDays({ table, directory, kind: 'F' }, deadline, {
     query: {
       fromDay: dayOf(fromMs),
@@ -242,14 +252,22 @@ async function listFailures(
       from: timeText(fromMs),
       to: timeText(toMs),
     },
-    read(item) {
-      const wanted =
-        isUnexpired(item, nowMs) &&
-        (source === undefined || readTextOrNull(item, 's') === source) &&
-        (event_type === undefined || readTextOrNull(item, 't') === event_type);
-      return wanted ? readFailure(item) : null;
-    },
+    read,
   });
+}
+
+/** The rejected receipts of one entity lie in a partition of their own. */
+async function listEntityFailures(
+  { table, deadline }: Pick<Reading, 'table' | 'deadline'>,
+  entityHash: string,
+  { query, read }: { query: FailureQuery; read: (item: Item) => FailureRow | null },
+): Promise<Page<FailureRow>> {
+  const [beyond] = decodeCursor<[string]>(query.cursor, ['']) ?? [null];
+  const { limit } = query;
+  const range = { from: timeText(query.fromMs), to: timeText(query.toMs), beyond, descending: true, limit };
+  const page = await table.query(deadline, { pk: entityFailures(entityHash), ...range });
+  const items = page.rows.map(read).filter((row) => row !== null);
+  return { items, next: page.reached === null ? null : encodeCursor([page.reached]) };
 }
 
 async function listSequences(

@@ -1,3 +1,6 @@
+import { hash } from 'node:crypto';
+
+import type { WindowTarget } from '../../ports/history-rows.ts';
 import type { DeliveryRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import { dayOf, dayPartition, deliveryKey, packPlace, receiptText, shardOf, sliceText } from './keys.ts';
 import { keyItem } from './table.ts';
@@ -69,13 +72,45 @@ export function readReceipt(item: Item): { received_ms: number; pack_id: string;
 
 /** A FAILURE row, among those of the day it was received. */
 export function failureItem(row: FailureRow): Item {
-  const { stage, code, path, detail, source, event_type, event_id } = row;
   const place = { day: dayOf(row.received_ms), shard: shardOf(row.pack_id) };
+  return { ...keyItem({ pk: dayPartition('F', place), sk: failureText(row) }), ...failureFields(row) };
+}
+
+/** The same among the rejected receipts of its entity; null where it names none. */
+export function entityFailureItem(row: FailureRow): Item | null {
+  if (row.entity_hash === null) return null;
+  return { ...keyItem({ pk: entityFailures(row.entity_hash), sk: failureText(row) }), ...failureFields(row) };
+}
+
+/** The partition of the rejected receipts of an entity. */
+export function entityFailures(entityHash: string): string {
+  return `R#${entityHash}`;
+}
+
+/** By receipt and kind; of the windows that fail at one event each has a row. */
+function failureText(row: FailureRow): string {
+  const window = row.window === null ? '' : `#${hash('sha256', windowText(row.window)).slice(0, 16)}`;
+  return `${receiptText(row)}#${row.kind}${window}`;
+}
+
+function windowText({ metric, key, window_start_ms }: WindowTarget): string {
+  return JSON.stringify([metric, key, window_start_ms]);
+}
+
+function failureFields(row: FailureRow): Item {
+  const { stage, code, path, detail, source, event_type, event_id, entity_hash, window } = row;
+  const w = window === null ? null : windowText(window);
   return {
-    ...keyItem({ pk: dayPartition('F', place), sk: `${receiptText(row)}#${row.kind}` }),
-    ...present({ g: stage, c: code, a: path, d: detail, s: source, t: event_type, i: event_id }),
+    ...present({ g: stage, c: code, a: path, d: detail, s: source, t: event_type, i: event_id, e: entity_hash, w }),
     ...expiry(row.expires_ms),
   };
+}
+
+function readWindow(item: Item): FailureRow['window'] {
+  const stored = readTextOrNull(item, 'w');
+  if (stored === null) return null;
+  const [metric, key, window_start_ms] = JSON.parse(stored) as [string, string, number];
+  return { metric, key, window_start_ms };
 }
 
 /** The FAILURE row of an item. */
@@ -90,6 +125,8 @@ export function readFailure(item: Item): FailureRow {
     source: readTextOrNull(item, 's'),
     event_type: readTextOrNull(item, 't'),
     event_id: readTextOrNull(item, 'i'),
+    entity_hash: readTextOrNull(item, 'e'),
+    window: readWindow(item),
     expires_ms: readExpiry(item),
   };
 }

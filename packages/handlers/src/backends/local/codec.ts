@@ -97,6 +97,17 @@ export function toDeliveryRow(row: SqlRow): DeliveryRow {
   };
 }
 
+/** A failed window as the column of `failure` holds it; empty where there is none. */
+export function windowColumn(window: FailureRow['window']): string {
+  return window === null ? '' : JSON.stringify([window.metric, window.key, window.window_start_ms]);
+}
+
+function windowOf(column: string): FailureRow['window'] {
+  if (column === '') return null;
+  const [metric, key, window_start_ms] = JSON.parse(column) as [string, string, number];
+  return { metric, key, window_start_ms };
+}
+
 /** The FAILURE row of a row of `failure`. */
 export function toFailureRow(row: SqlRow): FailureRow {
   return {
@@ -108,6 +119,8 @@ export function toFailureRow(row: SqlRow): FailureRow {
     source: row.source as string | null,
     event_type: row.event_type as string | null,
     event_id: row.event_id as string | null,
+    entity_hash: row.entity_hash as string | null,
+    window: windowOf(row.window as string),
     received_ms: row.received_ms as number,
     expires_ms: expiryOf(row.expires_ms),
     pack_id: packText(row.pack_id as Uint8Array),

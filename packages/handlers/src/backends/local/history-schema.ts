@@ -1,5 +1,5 @@
 /** The format of `history.db`. */
-export const HISTORY_FORMAT = { applicationId: 0x70696b32, version: 1 } as const;
+export const HISTORY_FORMAT = { applicationId: 0x70696b32, version: 2 } as const;
 
 /**
  * What replays leave behind: versions, replays, and the queue. A file of its own, so that a lost index takes no message
@@ -64,6 +64,8 @@ CREATE TABLE replay_window (
   window_start_ms INTEGER NOT NULL,
   result TEXT,
   version INTEGER,
+  -- Why it was left open, as JSON; null while a message for it is on its way.
+  failure TEXT,
   PRIMARY KEY (replay_id, metric, key, window_start_ms)
 ) STRICT, WITHOUT ROWID;
 
@@ -84,3 +86,6 @@ CREATE TABLE message (
 CREATE INDEX message_visible ON message (visible_ms, message_no) WHERE visible_ms IS NOT NULL;
 CREATE INDEX message_died ON message (died_ms, message_no) WHERE died_ms IS NOT NULL;
 `;
+
+/** What takes the tables of each version to the next. */
+export const HISTORY_UPGRADES: readonly string[] = ['ALTER TABLE replay_window ADD COLUMN failure TEXT;'];

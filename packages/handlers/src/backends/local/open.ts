@@ -8,10 +8,10 @@ import { syncFolder } from './create-only.ts';
 import { createEventIndex } from './event-index.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory, type History } from './history-file.ts';
-import { HISTORY_FORMAT, HISTORY_TABLES } from './history-schema.ts';
+import { HISTORY_FORMAT, HISTORY_TABLES, HISTORY_UPGRADES } from './history-schema.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
-import { INDEX_FORMAT, INDEX_TABLES } from './schema.ts';
+import { INDEX_FORMAT, INDEX_TABLES, INDEX_UPGRADES } from './schema.ts';
 import { openSqliteFile } from './sqlite.ts';
 import { type AnsweredVerdicts, openVerdictJournal, readVerdictJournal } from './verdict-journal.ts';
 
@@ -126,7 +126,8 @@ interface Place {
 }
 
 function openHistory({ dir, clock }: Place, { file, expected }: { file: string; expected: boolean }): History {
-  return createHistory(openSqliteFile(join(dir, file), { ...HISTORY_FORMAT, tables: HISTORY_TABLES, expected }), clock);
+  const format = { ...HISTORY_FORMAT, tables: HISTORY_TABLES, upgrades: HISTORY_UPGRADES, expected };
+  return createHistory(openSqliteFile(join(dir, file), format), clock);
 }
 
 function openOrReplaceHistory(dir: string, clock: Clock): { history: History; replaced: boolean } {
@@ -147,7 +148,8 @@ interface Parts {
 
 function openBackend(options: LocalOptions, { lock, history, file, expected }: Parts): LocalBackend {
   const { dir, clock = systemClock, onWarning = () => {} } = options;
-  const db = openSqliteFile(join(dir, file), { ...INDEX_FORMAT, tables: INDEX_TABLES, expected });
+  const format = { ...INDEX_FORMAT, tables: INDEX_TABLES, upgrades: INDEX_UPGRADES, expected };
+  const db = openSqliteFile(join(dir, file), format);
   const journal =
     file === INDEX
       ? openVerdictJournal(dir, (error) => onWarning('the verdict journal cannot be written', error))

@@ -190,12 +190,13 @@ function cursorId(text: string): Uint8Array {
   }
 }
 
-/** Conditions on the series, and the values for them. */
-function seriesFilter(query: { source?: string | undefined; event_type?: string | undefined }): {
+/** Conditions on series and entity, and the values for them. */
+function seriesFilter(query: Partial<Pick<FailureQuery, 'source' | 'event_type' | 'entity_hash'>>): {
   sql: string;
   values: SQLInputValue[];
 } {
-  const wanted = Object.entries({ source: query.source, event_type: query.event_type });
+  const { source, event_type, entity_hash } = query;
+  const wanted = Object.entries({ source, event_type, entity_hash });
   const given = wanted.filter((entry): entry is [string, string] => entry[1] !== undefined);
   return { sql: given.map(([name]) => `AND ${name} = ?`).join(' '), values: given.map(([, value]) => value) };
 }
@@ -245,24 +246,22 @@ function cursorPack(text: string): string {
 }
 
 function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<typeof toFailureRow>> {
-  const [received, pack, line, kind] = decodeCursor<[number, string, number, string]>(query.cursor, [0, '', 0, '']) ?? [
-    query.toMs,
-    NO_PACK,
-    0,
-    '',
-  ];
+  const start: [number, string, number, string, string] = [query.toMs, NO_PACK, 0, '', ''];
+  const [received, pack, ...rest] =
+    decodeCursor<[number, string, number, string, string]>(query.cursor, [0, '', 0, '', '']) ?? start;
   const filter = seriesFilter(query);
   const rows = db
     .prepare(
-      `SELECT * FROM failure WHERE received_ms >= ? AND (received_ms, pack_id, line, kind) < (?, ?, ?, ?) ${filter.sql}
-       ORDER BY received_ms DESC, pack_id DESC, line DESC, kind DESC LIMIT ?`,
+      `SELECT * FROM failure
+       WHERE received_ms >= ? AND (received_ms, pack_id, line, kind, window) < (?, ?, ?, ?, ?) ${filter.sql}
+       ORDER BY received_ms DESC, pack_id DESC, line DESC, kind DESC, window DESC LIMIT ?`,
     )
-    .all(query.fromMs, received, packBytes(cursorPack(pack)), line, kind, ...filter.values, query.limit) as SqlRow[];
+    .all(query.fromMs, received, packBytes(cursorPack(pack)), ...rest, ...filter.values, query.limit) as SqlRow[];
   return pageOf(rows, toFailureRow, {
     limit: query.limit,
     place: (row) => {
-      const { received_ms, pack_id, line: at, kind: of } = toFailureRow(row);
-      return [received_ms, pack_id, at, of];
+      const { received_ms, pack_id, line, kind } = toFailureRow(row);
+      return [received_ms, pack_id, line, kind, row.window as string];
     },
   });
 }

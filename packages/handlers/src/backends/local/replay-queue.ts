@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
-import { LIMITS } from '@pik/schema';
+import { LIMITS, type ReplayMessage } from '@pik/schema';
 
 import type { Clock, ReplayQueue } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
-import type { DeadLetterRow, QueuedMessage } from '../../ports/history-rows.ts';
+import type { DeadLetterRow, QueuedMessage, WindowTarget } from '../../ports/history-rows.ts';
 import type { SqlRow } from './codec.ts';
 import type { HistoryFile } from './history-file.ts';
+import { FAIL_WINDOW } from './replay-store.ts';
 
 const ABANDONED = {
   code: 'MESSAGE_ABANDONED',
@@ -36,6 +37,12 @@ function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQue
   const abandon = db.prepare(
     'UPDATE message SET visible_ms = NULL, receipt = NULL, died_ms = ?, code = ?, detail = ? WHERE message_no = ?',
   );
+  const fail = db.prepare(FAIL_WINDOW);
+  const noteAbandoned = (body: string, failed_ms: number) => {
+    const failure = JSON.stringify({ ...ABANDONED, event_id: null, failed_ms });
+    for (const [replayId, { metric, key, window_start_ms }] of windowsNamed(body))
+      fail.run(replayId, metric, key, window_start_ms, failure);
+  };
   return {
     send: (messages) =>
       write(() => {
@@ -52,6 +59,7 @@ function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQue
           const receives = (row.receives as number) + 1;
           if (receives > LIMITS.message_receives_max) {
             abandon.run(now, ABANDONED.code, ABANDONED.detail, row.message_no as number);
+            noteAbandoned(row.body as string, now);
             continue;
           }
           const receipt = randomUUID();
@@ -62,6 +70,18 @@ function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQue
       });
     },
   };
+}
+
+/** The windows that a message names; none where it cannot be read. */
+function windowsNamed(body: string): [replayId: string, window: WindowTarget][] {
+  try {
+    const { replay_id, recompute } = JSON.parse(body) as ReplayMessage;
+    return recompute.map(({ metric, key, window_start }) => {
+      return [replay_id, { metric, key, window_start_ms: Date.parse(window_start) }];
+    });
+  } catch {
+    return [];
+  }
 }
 
 function holding({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'extend' | 'delete' | 'fail'> {

@@ -1,6 +1,14 @@
 import type { ReplayStore } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
-import type { ReplayPart, ReplayRow, ReplayWindow, WindowTarget } from '../../ports/history-rows.ts';
+import type {
+  FailedWindow,
+  ReplayPart,
+  ReplayRow,
+  ReplayWindow,
+  WindowCounts,
+  WindowTarget,
+} from '../../ports/history-rows.ts';
+import type { ReplayWindows } from '../../ports/replay-windows.ts';
 import type { SqlRow } from './codec.ts';
 import type { HistoryFile } from './history-file.ts';
 
@@ -77,57 +85,109 @@ function parts({ db, read, write }: HistoryFile): Pick<ReplayStore, 'getPart' | 
   };
 }
 
-type WindowMethods = Pick<ReplayStore, 'addWindows' | 'getWindow' | 'setWindowResult' | 'listWindows' | 'countWindows'>;
-
 const PAGE_WINDOWS = 1_000;
 
-function windows({ db, read, write }: HistoryFile): WindowMethods {
+function windows(file: HistoryFile): ReplayWindows {
+  return { ...windowWrites(file), ...windowReads(file) };
+}
+
+const WINDOW_COLUMNS = 'metric, key, window_start_ms, result, version, failure';
+
+function windowWrites({
+  db,
+  write,
+}: HistoryFile): Pick<ReplayWindows, 'addWindows' | 'setWindowResult' | 'setWindowFailures'> {
   const insert = db.prepare(
-    'INSERT OR IGNORE INTO replay_window (replay_id, metric, key, window_start_ms) VALUES (?, ?, ?, ?)',
-  );
-  const one = db.prepare(
-    `SELECT metric, key, window_start_ms, result, version FROM replay_window
-     WHERE replay_id = ? AND metric = ? AND key = ? AND window_start_ms = ?`,
+    `INSERT INTO replay_window (replay_id, metric, key, window_start_ms) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET failure = NULL WHERE failure IS NOT NULL`,
   );
   // A message may be older than the table: after the loss of the file its windows are noted when they are done.
   const done = db.prepare(
     `INSERT INTO replay_window (replay_id, metric, key, window_start_ms, result, version) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET result = excluded.result, version = excluded.version WHERE result IS NULL`,
+     ON CONFLICT DO UPDATE SET result = excluded.result, version = excluded.version, failure = NULL
+     WHERE result IS NULL`,
+  );
+  const failed = db.prepare(FAIL_WINDOW);
+  return {
+    addWindows: (replayId, targets) =>
+      write(() => {
+        for (const target of targets) insert.run(...windowPlace(replayId, target));
+      }),
+    setWindowResult: (replayId, target, { result, version }) =>
+      write(() => {
+        done.run(...windowPlace(replayId, target), result, version);
+      }),
+    setWindowFailures: (replayId, targets) =>
+      write(() => {
+        for (const target of targets) failed.run(...windowPlace(replayId, target), JSON.stringify(target.failure));
+      }),
+  };
+}
+
+/** Notes why a window was left open, unless it has a result. */
+export const FAIL_WINDOW = `INSERT INTO replay_window (replay_id, metric, key, window_start_ms, failure) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET failure = excluded.failure WHERE result IS NULL`;
+
+function windowPlace(replayId: string, { metric, key, window_start_ms }: WindowTarget) {
+  return [replayId, metric, key, window_start_ms] as const;
+}
+
+function windowReads({
+  db,
+  read,
+}: HistoryFile): Pick<ReplayWindows, 'getWindow' | 'listWindows' | 'countWindows' | 'listFailedWindows'> {
+  const one = db.prepare(
+    `SELECT ${WINDOW_COLUMNS} FROM replay_window
+     WHERE replay_id = ? AND metric = ? AND key = ? AND window_start_ms = ?`,
   );
   const page = db.prepare(
-    `SELECT metric, key, window_start_ms, result, version FROM replay_window
+    `SELECT ${WINDOW_COLUMNS} FROM replay_window
      WHERE replay_id = ? AND (metric, key, window_start_ms) > (?, ?, ?)
      ORDER BY metric, key, window_start_ms LIMIT ?`,
   );
   const count = db.prepare(
-    `SELECT count(*) AS touched, count(result) AS done, count(*) FILTER (WHERE result = 'APPENDED') AS changed
+    `SELECT count(*) AS touched, count(result) AS done, count(*) FILTER (WHERE result = 'APPENDED') AS changed,
+       count(failure) AS failed
      FROM replay_window WHERE replay_id = ?`,
   );
-  const values = (replayId: string, { metric, key, window_start_ms }: WindowTarget) =>
-    [replayId, metric, key, window_start_ms] as const;
+  const failed = db.prepare(
+    `SELECT ${WINDOW_COLUMNS} FROM replay_window WHERE replay_id = ? AND failure IS NOT NULL
+     ORDER BY metric, key, window_start_ms LIMIT ?`,
+  );
   return {
-    addWindows: (replayId, targets) =>
-      write(() => {
-        for (const target of targets) insert.run(...values(replayId, target));
-      }),
     getWindow: (replayId, target) =>
-      read(() => (one.get(...values(replayId, target)) as ReplayWindow | undefined) ?? null),
-    setWindowResult: (replayId, target, { result, version }) =>
-      write(() => {
-        done.run(...values(replayId, target), result, version);
+      read(() => {
+        const row = one.get(...windowPlace(replayId, target)) as SqlRow | undefined;
+        return row === undefined ? null : toReplayWindow(row);
       }),
     listWindows: (replayId, cursor) =>
       read(() => {
         const place = decodeCursor<[string, string, number]>(cursor, ['', '', 0]) ?? ['', '', Number.MIN_SAFE_INTEGER];
-        const items = page.all(replayId, ...place, PAGE_WINDOWS) as unknown as ReplayWindow[];
+        const items = (page.all(replayId, ...place, PAGE_WINDOWS) as SqlRow[]).map(toReplayWindow);
         const last = items.length < PAGE_WINDOWS ? undefined : items.at(-1);
         return { items, next: last ? encodeCursor([last.metric, last.key, last.window_start_ms]) : null };
       }),
-    countWindows: (replayId) =>
-      read(() => {
-        const { touched, done: finished, changed } = count.get(replayId) as Record<string, number>;
-        return { touched: touched as number, done: finished as number, changed: changed as number };
-      }),
+    countWindows: (replayId) => read(() => ({ ...(count.get(replayId) as unknown as WindowCounts) })),
+    listFailedWindows: (replayId, limit) =>
+      read(() =>
+        (failed.all(replayId, limit) as SqlRow[])
+          .map(toReplayWindow)
+          .flatMap(({ metric, key, window_start_ms, failure }): FailedWindow[] =>
+            failure === null ? [] : [{ metric, key, window_start_ms, failure }],
+          ),
+      ),
+  };
+}
+
+function toReplayWindow(row: SqlRow): ReplayWindow {
+  const failure = row.failure as string | null;
+  return {
+    metric: row.metric as string,
+    key: row.key as string,
+    window_start_ms: row.window_start_ms as number,
+    result: row.result as ReplayWindow['result'],
+    version: row.version as number | null,
+    failure: failure === null ? null : (JSON.parse(failure) as ReplayWindow['failure']),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 1 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 2 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows go in
@@ -72,8 +72,13 @@ CREATE TABLE failure (
   event_type TEXT,
   event_id TEXT,
   expires_ms INTEGER,
-  PRIMARY KEY (received_ms, pack_id, line, kind)
+  entity_hash TEXT,
+  -- A failed window as a JSON array of metric, key and start; empty for other kinds.
+  window TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (received_ms, pack_id, line, kind, window)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX failure_entity ON failure (entity_hash, received_ms) WHERE entity_hash IS NOT NULL;
 
 CREATE TABLE slice (
   slice_no INTEGER PRIMARY KEY,
@@ -117,3 +122,31 @@ CREATE TABLE pack (
 
 CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
+
+/** What takes the tables of each version to the next: the first element those of version 1 to version 2, and so on. */
+export const INDEX_UPGRADES: readonly string[] = [
+  `
+ALTER TABLE failure RENAME TO failure_1;
+CREATE TABLE failure (
+  received_ms INTEGER NOT NULL,
+  pack_id BLOB NOT NULL,
+  line INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  stage TEXT NOT NULL,
+  code TEXT NOT NULL,
+  path TEXT,
+  detail TEXT,
+  source TEXT,
+  event_type TEXT,
+  event_id TEXT,
+  expires_ms INTEGER,
+  entity_hash TEXT,
+  window TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (received_ms, pack_id, line, kind, window)
+) STRICT, WITHOUT ROWID;
+INSERT INTO failure (received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id, expires_ms)
+  SELECT received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id, expires_ms FROM failure_1;
+DROP TABLE failure_1;
+CREATE INDEX failure_entity ON failure (entity_hash, received_ms) WHERE entity_hash IS NOT NULL;
+`,
+];

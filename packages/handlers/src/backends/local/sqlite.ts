@@ -43,6 +43,8 @@ export interface FileFormat {
   /** Raised with every change of the tables; an older program refuses a file with a higher one. */
   readonly version: number;
   readonly tables: string;
+  /** The statements that take a file from version 1 to 2, from 2 to 3, and so on. */
+  readonly upgrades: readonly string[];
   /** What was made from it is already there, so a missing file means a loss and not a first start. */
   readonly expected: boolean;
 }
@@ -141,4 +143,17 @@ function checkVersion(db: DatabaseSync, format: FileFormat): void {
   const check = db.prepare('PRAGMA main.quick_check(1)').get() as { quick_check: string };
   if (check.quick_check !== 'ok')
     throw new KitError('INDEX_CORRUPT', `the index is damaged (${check.quick_check}); ${REPAIR}`);
+  upgrade(db, format, version);
+}
+
+/** One transaction per version: a crash leaves the file at one of them, and the next start goes on from there. */
+function upgrade(db: DatabaseSync, { upgrades, version: latest }: FileFormat, version: number): void {
+  for (let at = version; at < latest; at++) {
+    try {
+      db.exec(`BEGIN IMMEDIATE; ${upgrades[at - 1] ?? ''} PRAGMA user_version = ${at + 1}; COMMIT`);
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
 }

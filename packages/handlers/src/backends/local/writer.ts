@@ -12,7 +12,16 @@ import type {
   SequenceRow,
   SliceRow,
 } from '../../ports/rows.ts';
-import { type EventValues, expiryValue, hexBytes, idBytes, packBytes, ruleNumber, toEventRow } from './codec.ts';
+import {
+  type EventValues,
+  expiryValue,
+  hexBytes,
+  idBytes,
+  packBytes,
+  ruleNumber,
+  toEventRow,
+  windowColumn,
+} from './codec.ts';
 import type { Interning } from './interning.ts';
 import type { KeyIndex } from './key-index.ts';
 import { asLists, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
@@ -181,6 +190,8 @@ function restStatements(db: DatabaseSync): RestStatements {
       'event_type',
       'event_id',
       'expires_ms',
+      'entity_hash',
+      'window',
     ]),
     slice: sliceStatement(db, [
       'event_day',
@@ -245,6 +256,7 @@ function writeDelivery(statements: RestStatements, row: DeliveryRow): void {
 
 function writeFailure(statement: StatementSync, row: FailureRow): void {
   const { received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id, expires_ms } = row;
+  const { entity_hash, window } = row;
   const id = packBytes(pack_id);
   statement.run(
     received_ms,
@@ -259,6 +271,8 @@ function writeFailure(statement: StatementSync, row: FailureRow): void {
     event_type,
     event_id,
     expiryValue(expires_ms),
+    entity_hash,
+    windowColumn(window),
   );
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import type { WindowDone, WindowResult, WindowTarget } from '../../ports/history-rows.ts';
+import type { FailedWindow, WindowDone, WindowFailure, WindowResult, WindowTarget } from '../../ports/history-rows.ts';
 import { makeReplayRow } from '../factories.ts';
 import { all, FOREIGN_CURSORS, ODD_TEXTS, type World } from './world.ts';
 
@@ -14,7 +14,7 @@ const target = (rest: Partial<WindowTarget> = {}): WindowTarget => ({
   window_start_ms: 0,
   ...rest,
 });
-const open = { result: null, version: null };
+const open = { result: null, version: null, failure: null };
 const name = ({ metric, key, window_start_ms }: WindowTarget) => JSON.stringify([metric, key, window_start_ms]);
 const byName = (a: WindowTarget, b: WindowTarget) => (name(a) < name(b) ? -1 : 1);
 
@@ -47,9 +47,9 @@ export function windowContract(world: () => World): void {
     );
     for (const window of windows) expect(await reopened.getWindow(one, window)).toEqual({ ...window, ...open });
     expect(await reopened.getWindow(other, windows[0] as WindowTarget)).toBeNull();
-    expect(await reopened.countWindows(one)).toEqual({ touched: windows.length, done: 0, changed: 0 });
-    expect(await reopened.countWindows(other)).toEqual({ touched: 1, done: 0, changed: 0 });
-    expect(await reopened.countWindows(world().newId())).toEqual({ touched: 0, done: 0, changed: 0 });
+    expect(await reopened.countWindows(one)).toEqual({ touched: windows.length, done: 0, changed: 0, failed: 0 });
+    expect(await reopened.countWindows(other)).toEqual({ touched: 1, done: 0, changed: 0, failed: 0 });
+    expect(await reopened.countWindows(world().newId())).toEqual({ touched: 0, done: 0, changed: 0, failed: 0 });
   });
 
   it('D21, Q1: of the results of a window the first stands, also where windows are noted again after it', async () => {
@@ -64,7 +64,7 @@ export function windowContract(world: () => World): void {
           await replays.setWindowResult(replayId, target(), result);
           await replays.addWindows(replayId, [target()]);
         }
-        const stands = { ...target(), ...told[0] };
+        const stands = { ...target(), ...told[0], failure: null };
         expect(await replays.getWindow(replayId, target())).toEqual(stands);
         expect(await list(replayId)).toEqual([stands]);
       }),
@@ -79,8 +79,8 @@ export function windowContract(world: () => World): void {
     const told = Array.from({ length: 8 }, (_, i) => ({ result: 'APPENDED' as const, version: i + 1 }));
     await Promise.all(told.map((result) => replays.setWindowResult(replayId, target(), result)));
     const stands = await replays.getWindow(replayId, target());
-    expect(told.map((result) => ({ ...target(), ...result }))).toContainEqual(stands);
-    expect(await replays.countWindows(replayId)).toEqual({ touched: 1, done: 1, changed: 1 });
+    expect(told.map((result) => ({ ...target(), ...result, failure: null }))).toContainEqual(stands);
+    expect(await replays.countWindows(replayId)).toEqual({ touched: 1, done: 1, changed: 1, failed: 0 });
   });
 
   it('windows are counted by what became of them: only an appended version is a change', async () => {
@@ -96,6 +96,7 @@ export function windowContract(world: () => World): void {
           touched: outcomes.length,
           done: outcomes.filter((outcome) => outcome !== null).length,
           changed: outcomes.filter((outcome) => outcome?.result === 'APPENDED').length,
+          failed: 0,
         });
       }),
       { numRuns: 20 },
@@ -114,9 +115,51 @@ export function windowContract(world: () => World): void {
     const found = await list(one);
     expect(found.map(name).toSorted()).toEqual(windows.map(name).toSorted());
     expect(found.filter(({ result }) => result !== null)).toEqual([
-      { ...windows[1_234], result: 'APPENDED', version: 2 },
+      { ...windows[1_234], result: 'APPENDED', version: 2, failure: null },
     ]);
-    expect(await replays.countWindows(one)).toEqual({ touched: MANY, done: 1, changed: 1 });
+    expect(await replays.countWindows(one)).toEqual({ touched: MANY, done: 1, changed: 1, failed: 0 });
+  });
+
+  it('G14: a window that a dead letter leaves open is counted and named, until a message for it is on its way or it is done', async () => {
+    const { replays } = world().backend;
+    const [one, other] = [await start(), await start()];
+    const windows = ODD_TEXTS.map((key, i) => target({ key, window_start_ms: 0 - i }));
+    const failed = (window: WindowTarget, rest: Partial<WindowFailure> = {}): FailedWindow => {
+      const detail = `${window.key} threw`;
+      return { ...window, failure: { code: 'CODE', detail, event_id: null, failed_ms: 7, ...rest } };
+    };
+    await replays.addWindows(one, windows);
+    await replays.addWindows(other, windows);
+    await replays.setWindowFailures(
+      one,
+      windows.map((window, i) => failed(window, { event_id: i % 2 === 0 ? null : `event ${i}` })),
+    );
+    await replays.setWindowFailures(one, []);
+    const [first, second, third, ...rest] = windows as [WindowTarget, WindowTarget, WindowTarget, ...WindowTarget[]];
+    // Again, by a later delivery; the reason is that of the last one.
+    await replays.setWindowFailures(one, [failed(third, { detail: 'the last reason' })]);
+    await replays.setWindowResult(one, first, { result: 'APPENDED', version: 3 });
+    await replays.setWindowFailures(one, [failed(first)]);
+    await replays.addWindows(one, [first, second]);
+    const { replays: reopened } = await world().reopen();
+    const listed = await reopened.listFailedWindows(one, 1_000);
+    expect(listed.toSorted(byName)).toEqual(
+      [
+        failed(third, { detail: 'the last reason' }),
+        ...rest.map((window, i) => failed(window, { event_id: i % 2 === 0 ? `event ${i + 3}` : null })),
+      ].toSorted(byName),
+    );
+    expect(await reopened.listFailedWindows(one, 2)).toHaveLength(2);
+    expect(await reopened.getWindow(one, third)).toMatchObject({ failure: { detail: 'the last reason' } });
+    expect(await reopened.getWindow(one, second)).toEqual({ ...second, ...open });
+    expect(await reopened.getWindow(one, first)).toEqual({ ...first, result: 'APPENDED', version: 3, failure: null });
+    const touched = windows.length;
+    expect(await reopened.countWindows(one)).toEqual({ touched, done: 1, changed: 1, failed: touched - 2 });
+    expect(await reopened.countWindows(other)).toEqual({ touched, done: 0, changed: 0, failed: 0 });
+    // A message may be older than the table: then its windows are noted when they fail.
+    const late = await start();
+    await reopened.setWindowFailures(late, [failed(first)]);
+    expect(await list(late)).toEqual([{ ...first, ...open, ...failed(first) }]);
   });
 
   it('A10: a cursor that no listing gave is refused', async () => {

@@ -37,14 +37,34 @@ export function deadLetters({ ask, get, replay, view, until }: ReplayAsks): void
       expect(JSON.parse(letter.body)).toMatchObject({ kind: 'replay', message_id: letter.message_id });
       expect(JSON.parse(letter.body).events).toHaveLength(3);
       // The windows of its other metrics were computed all the same.
-      expect(await view(letter.replay_id)).toMatchObject({ windows: { touched: 3, done: 2, changed: 2 } });
+      const { windows, failures } = await view(letter.replay_id);
+      expect(windows).toEqual({ touched: 3, done: 2, changed: 2, failed: 1 });
+      const broken_id = JSON.parse(letter.body).events[2].event_id;
+      expect(failures).toMatchObject([{ metric: 'contract_fragile', event_id: broken_id, detail: letter.detail }]);
+      expect(letter.detail).toContain(`contract_fragile, key ${failures[0]?.key}, window 2025-12-28: `);
+      expect(letter.detail).toContain(broken_id);
     }
     const failures = (await get('rejects', `/rejects?source=${poison.source}`)).rejects;
-    expect(failures).toMatchObject([{ kind: 'PROCESSING', code: 'AGGREGATE_FAILED', event_type: 'thing.happened' }]);
+    const window = {
+      metric: 'contract_fragile',
+      key: poison.entity_id,
+      window_start: '2025-12-28T05:00:00.000000000Z',
+    };
+    const [failure] = failures;
+    expect(failures).toMatchObject([
+      { kind: 'PROCESSING', code: 'AGGREGATE_FAILED', event_type: 'thing.happened', window },
+    ]);
+    // The address is that of the event at fault, not of the first of the message.
+    const receipt = await ask(`/receipts/${failure.pack_id}/${failure.line}`, { accept: 'application/octet-stream' });
+    expect(JSON.parse(receipt.text)).toMatchObject(broken);
+    const report = await get('failures', `/reports/failures?source=${poison.source}`);
+    expect(report.groups).toMatchObject([{ count: 1, windows: [{ ...window, event_id: failure.event_id }] }]);
     const [one, two] = letters.map(({ message_id }): string => message_id);
     expect(await redrive({ message_ids: [one, 'none', one] })).toBe(1);
     expect((await list()).map(({ message_id }) => message_id)).toEqual([two]);
     expect(await redrive({})).toBe(1);
     expect(await list()).toEqual([]);
+    for (const { replay_id } of sent)
+      expect(await view(replay_id)).toMatchObject({ windows: { done: 2, failed: 0 }, failures: [] });
   });
 }

@@ -84,7 +84,7 @@ function predictions({ ask, get, plan, replay, processed }: ReplayAsks): void {
     const planned = await plan(selection);
     const { replay_id } = await replay({ ...selection, as_of: planned.as_of, plan_hash: planned.plan_hash });
     const { windows } = await processed(replay_id, skip);
-    expect(windows).toEqual({ touched: 3, done: 3, changed: 3 });
+    expect(windows).toEqual({ touched: 3, done: 3, changed: 3, failed: 0 });
     for (const { metric, key, window_start, predicted } of planned.windows) {
       const query = new URLSearchParams({ metric, key, window_start });
       const { versions } = await get('versions', `/aggregates/versions?${query}`);
@@ -96,7 +96,7 @@ function predictions({ ask, get, plan, replay, processed }: ReplayAsks): void {
       expect([changes, current?.version, predicted?.value]).toEqual([false, 1, current?.value]);
     }
     const again = await replay(selection);
-    expect((await processed(again.replay_id, skip)).windows).toEqual({ touched: 3, done: 3, changed: 0 });
+    expect((await processed(again.replay_id, skip)).windows).toEqual({ touched: 3, done: 3, changed: 0, failed: 0 });
     await send(ask, series(of, 1, '2025-12-28T10:30:00Z'));
     const late = await plan(selection);
     expect(late).toMatchObject({ would_send: 5, already_processed: 4 });

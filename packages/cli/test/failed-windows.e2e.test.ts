@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+
+import type { DeadLetter, FailuresReport, ReplayView } from '@pik/schema';
+import { expect, it } from 'vitest';
+
+import { pik, serve, temporaryDir } from './served.ts';
+
+// A payload that a metric cannot read, as somebody at a terminal meets it.
+
+const CONFIG = ['--config', join(import.meta.dirname, 'strides.pik.config.ts')];
+const RANGE = ['--from', '2025-12-27T00:00:00Z', '--to', '2025-12-28T00:00:00Z'];
+
+async function ingest(url: string, events: readonly object[]): Promise<void> {
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const body = events.map((event) => JSON.stringify(event)).join('\n');
+  expect((await fetch(`${url}/ingest`, { method: 'POST', headers, body })).status).toBe(200);
+}
+
+const walked = (source: string, entity_id: string, steps: unknown) => ({
+  source,
+  event_type: 'walked',
+  entity_id,
+  event_time: '2025-12-27T10:00:00Z',
+  payload: { steps },
+});
+
+it('pik replay ends with the reason and a negative status when what is open lies with the dead letters; each command names window and event', async () => {
+  const server = await serve(temporaryDir(), CONFIG);
+  const url = ['--url', server.url];
+  await ingest(server.url, [
+    walked('watch', 'anna', [{ count: 4 }]),
+    walked('watch', 'ben', [{ count: 6 }]),
+    walked('phone', 'carla', null),
+  ]);
+  const replay = ['replay', ...RANGE, '--metric', 'strides', '--reason', 'a test', '--timeout', '3600', ...url];
+  const { code, stdout } = await pik(replay);
+  expect([code, stdout]).toEqual([1, expect.stringMatching(/touched: 3, computed again: 2, with a new version: 2/)]);
+  const named =
+    /AGGREGATE_FAILED: strides, key carla, window 2025-12-27: a function threw at the event (\w{47}) of phone/;
+  expect(stdout).toMatch(named);
+  expect(stdout).toMatch(/dead-letters --redrive/);
+  const event_id = named.exec(stdout)?.[1];
+  const letters = await pik(['dead-letters', '--json', ...url]);
+  const [letter] = JSON.parse(letters.stdout) as DeadLetter[];
+  expect(letter?.detail).toContain(event_id);
+  const { groups } = JSON.parse((await pik(['failures', '--json', ...url])).stdout) as FailuresReport;
+  expect(groups).toMatchObject([{ group: { source: 'phone' }, count: 1, windows: [{ key: 'carla', event_id }] }]);
+  expect((await pik(['failures', ...url])).stdout).toMatch(/phone.*strides, key carla/);
+  expect((await pik(['rejects', ...url])).stdout).toMatch(/strides, key carla.*phone walked/);
+  const computed = await pik(['compute', '--metric', 'strides', '--key', 'carla', '--window', '2025-12-27', ...url]);
+  expect(computed.stderr).toContain(event_id);
+  // What is found once is found again at once, by whoever asks for the replay later.
+  const resumed = await pik(['replay', '--resume', letter?.replay_id ?? '', '--timeout', '3600', '--json', ...url]);
+  const view = JSON.parse(resumed.stdout) as ReplayView;
+  expect([resumed.code, view.windows.failed, view.failures[0]?.event_id]).toEqual([1, 1, event_id]);
+  server.child.kill('SIGTERM');
+  await server.ended;
+}, 120_000);
