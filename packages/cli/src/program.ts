@@ -15,6 +15,8 @@ import { replay, replays } from './commands/replay.ts';
 import { duplicates, lag } from './commands/reports.ts';
 import { sendFile } from './commands/send-file.ts';
 import { verify } from './commands/verify.ts';
+import { foreignErrorText } from './foreign-error.ts';
+import { withoutSecrets } from './secrets.ts';
 import { DEFAULT_URL } from './session.ts';
 import { inFlags, withRange, withZone } from './times.ts';
 
@@ -29,7 +31,8 @@ export async function run(args: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    process.stderr.write(`pik: ${printable(inFlags(errorText(error), args))}\n`);
+    process.stderr.write(`pik: ${printable(withoutSecrets(inFlags(errorText(error), args)))}
+`);
     return 1;
   }
 }
@@ -39,8 +42,7 @@ function errorText(error: unknown): string {
   // SQLite is a part of Node; the commands that ask a server do without.
   if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_BUILTIN_MODULE')
     return `this command needs Node 22.18 or newer, and this is ${process.version}`;
-  if (!KitError.is(error))
-    return `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  if (!KitError.is(error)) return foreignErrorText(error);
   const hint = HINTS[error.code];
   return `${error.code}: ${error.message}${hint === undefined ? '' : ` (${hint})`}`;
 }
@@ -52,12 +54,14 @@ const HINTS: Readonly<Record<string, string>> = {
 
 type Done = (ok: boolean | undefined) => void;
 
-function createProgram(done: Done): Command {
+/** The program, without running it. */
+export function createProgram(done: Done): Command {
   const program = new Command('pik')
     .description('A black box for event pipelines: keep every event, investigate it later.')
     .showHelpAfterError('(--help shows how)')
     // Else `explain` would take the options of `explain change` for its own.
     .enablePositionalOptions()
+    .configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) })
     .exitOverride();
   addServer(program, done);
   addSending(program, done);
@@ -96,12 +100,15 @@ function addServer(program: Command, done: Done): void {
 
 /** A command that talks to a server. */
 function client(program: Command, name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('--url <url>', 'where the kit is served (PIK_URL)', process.env.PIK_URL ?? DEFAULT_URL)
-    .option('--api-key <key>', 'API key (PIK_API_KEY)', process.env.PIK_API_KEY)
-    .option('--json', 'machine output on standard output, nothing else there');
+  return (
+    program
+      .command(name)
+      .description(description)
+      // No defaults here: help shows a default, and an environment has credentials.
+      .option('--url <url>', `where the kit is served; default PIK_URL of the environment, else ${DEFAULT_URL}`)
+      .option('--api-key <key>', 'API key; default PIK_API_KEY of the environment')
+      .option('--json', 'machine output on standard output, nothing else there')
+  );
 }
 
 function addSending(program: Command, done: Done): void {

@@ -14,7 +14,7 @@ export function keygen(options: { name: string; scopes: string; json?: boolean }
   const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes };
   // As the deployed stack takes it, beside the others in its parameter ApiKeys.
   const parameter = `${entry.name}:${scopes.join('+')}:${entry.key_sha256}`;
-  const session = options.json === undefined ? { url: '' } : { url: '', json: options.json };
+  const session = options.json === undefined ? {} : { json: options.json };
   print(
     session,
     { key, ...entry },

@@ -1,0 +1,26 @@
+/** What the operating system says of a file, in words. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EEXIST: 'it exists already',
+  EISDIR: 'it is a folder',
+  EMFILE: 'too many files are open',
+  ENAMETOOLONG: 'the name is too long',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is not a folder',
+  EPERM: 'the operation is not permitted',
+  EROFS: 'the file system is read-only',
+};
+
+/** One line about an error that is none of the kit. Where in the program it came up is for those who look for that. */
+export function foreignErrorText(error: unknown): string {
+  if (!(error instanceof Error)) return `unexpected: ${String(error)}`;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (typeof code === 'string' && typeof syscall === 'string') {
+    const what = SYSTEM_ERRORS[code];
+    return `${path === undefined ? syscall : path}: ${what === undefined ? code : `${what} (${code})`}`;
+  }
+  if (code?.startsWith('Z_')) return `what was read is not whole gzip: ${error.message} (${code})`;
+  if (process.env.PIK_DEBUG === '1') return `unexpected: ${error.stack ?? error.message}`;
+  return `unexpected: ${error.message} (PIK_DEBUG=1 says where)`;
+}

@@ -1,0 +1,27 @@
+import { withoutCredentials } from '@pik/schema';
+
+/** Shorter ones would blank out words. */
+const SECRET_CHARS_MIN = 6;
+
+/**
+ * A message without credentials: the keys that this process was given, whatever has the form of one of ours, users, passwords and
+ * queries in URLs, and the value of an option that is written with `=`, which may be a key behind a misspelt name.
+ */
+export function withoutSecrets(text: string): string {
+  let shown = withoutCredentials(text);
+  for (const secret of givenKeys()) shown = shown.replaceAll(secret, '…');
+  return shown
+    .replace(/[^\s'":]+:[^\s'"]+@(?=\S)/g, '…@')
+    .replace(/\bpik_[\w-]{16,}/g, 'pik_…')
+    .replace(/(\bhttps?:[^\s?#]*[?#])\S+/gi, '$1…')
+    .replace(/(--?[\w-]+=)[^'\s]+/g, '$1…');
+}
+
+function givenKeys(): string[] {
+  const { argv, env } = process;
+  const given = argv.flatMap((arg, i) => {
+    if (arg === '--api-key') return argv[i + 1] ?? [];
+    return arg.startsWith('--api-key=') ? arg.slice('--api-key='.length) : [];
+  });
+  return [...given, env.PIK_API_KEY ?? ''].map((key) => key.trim()).filter(({ length }) => length >= SECRET_CHARS_MIN);
+}
