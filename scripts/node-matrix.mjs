@@ -1,4 +1,5 @@
-// The tests on Node 22, and what was built of schema, sdk and middleware on Node 20; Node 24 is what everything else runs on.
+// The lowest versions that `engines` name: all tests on Node 22.18, and on Node 20.0 what was built of schema, sdk and middleware,
+// which Node 22.0 has to load too, the last to tell ES modules from CommonJS. Node 24 is what everything else runs on.
 import { spawnSync } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 
@@ -15,12 +16,12 @@ const LONG = ['kill.e2e', 'replay.e2e', 'property.test', 'data.test', 'tidy'];
 // What is deployed runs on Node 24 alone.
 const left = [...LONG.map((name) => `**/*${name}*`), '**/deploy/test/**', '**/test/aws/**', '**/test/lambda/**'];
 const quick = ['vitest', 'run', ...left.flatMap((glob) => ['--exclude', glob])];
-run('22', quick);
-run('20', ['node', 'scripts/smoke.mjs']);
-run('20', ['node', 'scripts/smoke-middleware.mjs']);
+run('22.18.0', quick);
+for (const version of ['20.0.0', '22.0.0'])
+  for (const script of ['smoke', 'smoke-middleware', 'smoke-loads']) run(version, ['node', `scripts/${script}.mjs`]);
 
-function run(major, [command, ...args]) {
-  const node = nodeOf(major);
+function run(version, [command, ...args]) {
+  const node = nodeOf(version);
   if (node === null) process.exit(1);
   const bin = dirname(node);
   // `node` must be this version, and the tools are scripts that ask the PATH for `node`.
@@ -28,5 +29,5 @@ function run(major, [command, ...args]) {
   const program = command === 'node' ? args : [join(root, 'node_modules', command, `${command}.mjs`), ...args];
   const { status } = spawnSync(node, program, { cwd: root, env, stdio: 'inherit' });
   if (status !== 0) process.exit(1);
-  console.log(`Node ${major}: fine`);
+  console.log(`Node ${version}: fine`);
 }

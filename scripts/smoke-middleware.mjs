@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 
 import { createExpressEvents } from '@pik/express-middleware';
@@ -11,7 +11,7 @@ import { createFastifyEvents } from '@pik/fastify-plugin';
 import { createProducer } from '@pik/sdk';
 
 const require = createRequire(import.meta.url);
-const inPackage = (name) => createRequire(join(import.meta.dirname, '..', 'packages', name, 'package.json'));
+const inPackage = (name) => createRequire(fileURLToPath(new URL(`../packages/${name}/package.json`, import.meta.url)));
 const express4 = inPackage('express-middleware')('express4');
 const express5 = inPackage('express-middleware')('express');
 const { fastify } = inPackage('fastify-plugin')('fastify');
@@ -54,7 +54,8 @@ async function onExpress(express, events) {
   const server = app.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const close = async () => {
-    server.close().closeAllConnections();
+    server.close();
+    server.closeAllConnections();
     await once(server, 'close');
   };
   return { port: server.address().port, close };

@@ -255,6 +255,29 @@ describe('sizes', () => {
   });
 });
 
+describe('options', () => {
+  it('each that may be left out may be undefined too, for callers with `exactOptionalPropertyTypes`', () => {
+    const isOptions = /(Options|Limits|Config|Drive)$|^(CatalogEntry|DefinedCatalog)$/;
+    const mayBeUndefined = (type: ts.TypeNode) =>
+      type.kind === ts.SyntaxKind.UnknownKeyword ||
+      (ts.isUnionTypeNode(type) && type.types.some(({ kind }) => kind === ts.SyntaxKind.UndefinedKeyword));
+    const wrong: string[] = [];
+    for (const file of sources.filter((name) => !/^packages\/cli\/src\/(?!config)|\/testing\/aws\//.test(name))) {
+      for (const statement of parse(file).statements) {
+        if (!ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement)) continue;
+        if (!isOptions.test(statement.name.text)) continue;
+        const visit = (node: ts.Node) => {
+          if (ts.isPropertySignature(node) && node.questionToken && node.type && !mayBeUndefined(node.type))
+            wrong.push(`${file}: ${statement.name.text}.${node.name.getText()}`);
+          ts.forEachChild(node, visit);
+        };
+        visit(statement);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe('documentation', () => {
   it('every export of a source file has a doc comment', () => {
     const wrong: string[] = [];

@@ -1,5 +1,5 @@
 // The types of everything: of the sources as one program, and of what says for itself which catalog it has, one by one, as the
-// services of others would. The type tests see what is built, so build first.
+// services of others would, two of them with settings of their own. The type tests see what is built, so build first.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -10,6 +10,8 @@ const PROJECTS = [
   'examples/fastify-orders',
   'packages/express-middleware/test/types',
   'packages/fastify-plugin/test/types',
+  'scripts/types/exact',
+  'scripts/types/node10',
 ];
 let failed = false;
 for (const project of PROJECTS) {

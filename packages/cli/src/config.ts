@@ -16,13 +16,13 @@ export interface ApiKeyConfig {
 /** What `pik.config.ts` declares. */
 export interface PikConfig {
   /** Event types, shared with the producers. */
-  readonly catalog?: Catalog;
+  readonly catalog?: Catalog | undefined;
   /** Metrics, made by `defineAggregate`. */
-  readonly aggregates?: readonly Aggregate[];
+  readonly aggregates?: readonly Aggregate[] | undefined;
   /** Without keys the server listens on loopback only, and every caller may do everything. */
-  readonly apiKeys?: readonly ApiKeyConfig[];
+  readonly apiKeys?: readonly ApiKeyConfig[] | undefined;
   /** Days for which a repeat is recognised. Default: for ever. Keep the raw log some days longer. */
-  readonly indexRetentionDays?: number;
+  readonly indexRetentionDays?: number | undefined;
 }
 
 /** Gives a config its types; it is checked when it is loaded. */

@@ -4,11 +4,11 @@ import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 /** Options that every command takes. */
 export interface GlobalOptions {
   /** Default: PIK_URL, else `DEFAULT_URL`. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** Default: PIK_API_KEY, else none. */
-  readonly apiKey?: string;
+  readonly apiKey?: string | undefined;
   /** Machine output: JSON on standard output, nothing else there. */
-  readonly json?: boolean;
+  readonly json?: boolean | undefined;
 }
 
 /** Where the server is unless it is said. */

@@ -7,9 +7,9 @@ import { type GlobalOptions, print } from './session.ts';
 /** Where else than on the terminal an answer goes. */
 export interface ShowOptions extends GlobalOptions {
   /** A file for its first picture. */
-  readonly svg?: string;
+  readonly svg?: string | undefined;
   /** A file for the whole answer with its pictures. */
-  readonly html?: string;
+  readonly html?: string | undefined;
   /** Rows of a table on the terminal. Default 40. */
   readonly rowsMax?: number | undefined;
 }

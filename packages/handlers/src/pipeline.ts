@@ -199,13 +199,13 @@ export interface Requester {
 /** What becomes of a message that fails. */
 export interface ProcessOptions {
   /** Wait before a failed message comes again, doubled with each failure and spread by chance. Default 1,000 ms. */
-  readonly retryDelayMs?: number;
+  readonly retryDelayMs?: number | undefined;
 }
 
 /** How messages are taken from the queue. */
 export interface WorkOptions extends ProcessOptions {
   /** How long a message is kept from others; prolonged while it is in work. Default 60,000 ms. */
-  readonly visibilityMs?: number;
+  readonly visibilityMs?: number | undefined;
 }
 
 /** What became of one message; `LOST`: its receipt is worthless by now, and another delivery of it is on its way. */
@@ -221,7 +221,7 @@ export interface SweepOptions {
   /** How far before the last sweep's end to look again, for packs whose append took long or whose clock differed. */
   readonly lookBackMs: number;
   /** Asked before each pack: true ends the sweep there, and the next one goes on. */
-  readonly stop?: () => boolean;
+  readonly stop?: (() => boolean) | undefined;
 }
 
 /** What a sweep did. */

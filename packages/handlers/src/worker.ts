@@ -5,7 +5,7 @@ import type { Telemetry } from './ports/telemetry.ts';
 export interface WorkerOptions extends WorkOptions {
   readonly telemetry: Telemetry;
   /** Wait before an empty queue is looked at again. Default 100 ms. */
-  readonly idleMs?: number;
+  readonly idleMs?: number | undefined;
 }
 
 /** Processes the messages of the queue, one after the other, until it is stopped. */

@@ -12,7 +12,10 @@ import { type Observed, observedOf, observeResponse } from './response-writes.ts
 import { activeTrace, continueTrace, type TraceContext } from './trace.ts';
 
 /** What goes with the payload of an event that belongs to a request. */
-export type RequestEmitOptions = Omit<EmitOptions, 'entity_id'> & Partial<Pick<EmitOptions, 'entity_id'>>;
+export interface RequestEmitOptions extends Omit<EmitOptions, 'entity_id'> {
+  /** Default: that of the request. */
+  readonly entity_id?: string | undefined;
+}
 
 /** What a request carries as `req.pik`. */
 export interface RequestEvents<C> {

@@ -6,19 +6,19 @@ import { Redaction } from './redaction.ts';
 /** Further fields of the payload. All are off by default, bounded, and redacted. */
 export interface CaptureOptions {
   /** True: all headers. Names: these alone. */
-  readonly requestHeaders?: boolean | readonly string[];
+  readonly requestHeaders?: boolean | readonly string[] | undefined;
   /** True: all headers. Names: these alone. */
-  readonly responseHeaders?: boolean | readonly string[];
+  readonly responseHeaders?: boolean | readonly string[] | undefined;
   /** The parameters of the URL's query. */
-  readonly query?: boolean;
+  readonly query?: boolean | undefined;
   /** The request's body as the service has parsed it, where that is an object or an array. */
-  readonly requestBody?: boolean;
+  readonly requestBody?: boolean | undefined;
   /** The response's body, where it is JSON, not compressed, and within `bytesMax`. */
-  readonly responseBody?: boolean;
+  readonly responseBody?: boolean | undefined;
   /** The client's address, by the framework's own rules about proxies. */
-  readonly clientIp?: boolean;
+  readonly clientIp?: boolean | undefined;
   /** The size of each of these fields at most, in bytes. Default 4,096; at most 32,768. */
-  readonly bytesMax?: number;
+  readonly bytesMax?: number | undefined;
 }
 
 /** Something that no producer has, where its catalog lacks the event of requests: every one would be rejected. */
@@ -31,28 +31,28 @@ export interface RequestEventsOptions<C, Request, Response> {
   /** Sends the events; it stays the caller's to close. With a catalog, that must have `http.request`. */
   readonly producer: Producer<C> & HasHttpRequest<C>;
   /** The entity of a request's events. Default, and where it gives none: the route. */
-  readonly entity?: (request: Request, response: Response) => string | undefined;
+  readonly entity?: ((request: Request, response: Response) => string | undefined) | undefined;
   /** The request's id. Default: the framework's, the `x-request-id` header, or one of our own. */
-  readonly requestId?: (request: Request) => string | undefined;
+  readonly requestId?: ((request: Request) => string | undefined) | undefined;
   /** True: no `http.request` for this one. `req.pik` is there all the same. */
-  readonly skip?: (request: Request, response: Response) => boolean;
+  readonly skip?: ((request: Request, response: Response) => boolean) | undefined;
   /**
    * The share of traces whose requests are kept, from 0 to 1. Default 1. It is decided by the trace id, so that a trace is
    * whole over all services of one rate. Events by `req.pik.emit` are always kept.
    */
-  readonly sample?: number | ((request: Request, response: Response) => number);
+  readonly sample?: number | ((request: Request, response: Response) => number) | undefined;
   /** The payload to send in place of the one it is given. What it adds is bounded and redacted like all else. */
-  readonly map?: (payload: RequestPayload, request: Request, response: Response) => object;
+  readonly map?: ((payload: RequestPayload, request: Request, response: Response) => object) | undefined;
   /**
    * Paths whose values are taken out: `query.email`, `request_body.lines.*.price`, `**.email` for a name at any depth. Beside
    * them names that speak of credentials, and texts that look like them, are taken out always.
    */
-  readonly redact?: readonly string[];
+  readonly redact?: readonly string[] | undefined;
   /** Names that would be taken out by default and may leave, as they are written. */
-  readonly reveal?: readonly string[];
-  readonly capture?: CaptureOptions;
+  readonly reveal?: readonly string[] | undefined;
+  readonly capture?: CaptureOptions | undefined;
   /** Told of what a callback threw. */
-  readonly onCallbackError?: (error: unknown, callback: string) => void;
+  readonly onCallbackError?: ((error: unknown, callback: string) => void) | undefined;
 }
 
 /** Options as they are in force. */

@@ -18,12 +18,12 @@ export type StandardResult =
 /** What one event type is: the form of its payload, and which identity the producer gives it. */
 export interface CatalogEntry<Payload = never> {
   /** Checked at `emit`. Without it any object or array will do. */
-  readonly payload?: StandardSchema<Payload>;
+  readonly payload?: StandardSchema<Payload> | undefined;
   /**
    * `content`: equal content is one event. `occurrence`: every emit is an event of its own. A function: the key of the
    * event, which makes repeats one event. Default: content where an event time is passed, else occurrence.
    */
-  readonly identity?: 'content' | 'occurrence' | ((payload: Payload) => string);
+  readonly identity?: 'content' | 'occurrence' | ((payload: Payload) => string) | undefined;
 }
 
 /** Event types by name, so that no name can be declared twice. Shared by producers and investigators. */
@@ -46,8 +46,8 @@ export type PayloadOf<C, T extends keyof C> = string extends keyof C
 /** A catalog whose event types and payload schemas are known to the compiler. */
 export type DefinedCatalog<Schemas> = {
   readonly [T in keyof Schemas]: {
-    readonly payload?: Schemas[T];
-    readonly identity?: 'content' | 'occurrence' | ((payload: InputOf<Schemas[T]>) => string);
+    readonly payload?: Schemas[T] | undefined;
+    readonly identity?: 'content' | 'occurrence' | ((payload: InputOf<Schemas[T]>) => string) | undefined;
   };
 };
 

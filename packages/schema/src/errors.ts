@@ -168,6 +168,6 @@ export class KitError extends Error {
 /** What a `KitError` can carry besides code and message. */
 export interface KitErrorOptions {
   readonly cause?: unknown;
-  readonly path?: string;
-  readonly retryAfterMs?: number;
+  readonly path?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
 }

@@ -21,4 +21,5 @@ export * from './outcome.ts';
 export { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 export { sha256Hex } from './sha256.ts';
 export { EPOCH_MS_MAX, EPOCH_MS_MIN, formatEpochMs, type Instant, parseTime } from './time.ts';
+export { utf8Bytes, utf8Text } from './utf8.ts';
 export { withoutCredentials } from './without-credentials.ts';

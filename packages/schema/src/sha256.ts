@@ -1,4 +1,5 @@
 import { hostModule } from './host.ts';
+import { utf8Bytes } from './utf8.ts';
 
 type Binary = string | Uint8Array;
 
@@ -20,7 +21,6 @@ function findNativeHash(): NodeCrypto['hash'] | null {
 }
 
 const nativeHash = findNativeHash();
-const encoder = new TextEncoder();
 
 /** SHA-256 as 64 hexadecimal digits; a string is hashed as UTF-8. */
 export function sha256Hex(data: Binary): string {
@@ -49,7 +49,7 @@ export function writeSha256(into: Uint8Array, data: Binary, { at, length }: { at
 }
 
 function toBytes(data: Binary): Uint8Array {
-  return typeof data === 'string' ? encoder.encode(data) : data;
+  return typeof data === 'string' ? utf8Bytes(data) : data;
 }
 
 /** The first 32 bits of the fractional parts of the roots of the first primes, as FIPS 180-4 defines the constants. */

@@ -22,7 +22,7 @@ export interface CallOptions {
 /** How an investigator asks. */
 export interface InvestigatorOptions extends ConnectionOptions {
   /** Milliseconds for one answer. Default 60,000. */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
 }
 
 /** The way to the backend, with retries. */

@@ -9,7 +9,7 @@ import { Gate } from './gate.ts';
 import { Keeper } from './keeper.ts';
 import { consoleLog, guardedLog, type Log } from './log.ts';
 import type { Outbox } from './outbox-port.ts';
-import { openPost } from './post.ts';
+import { openPost, type Post } from './post.ts';
 import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer.ts';
 import { type Batch, Queue } from './queue.ts';
 import { ReportSent } from './report.ts';
@@ -52,7 +52,8 @@ export class BatchingProducer<C> implements Producer<C> {
   #closing: Promise<void> | null = null;
   #closedMs = Number.POSITIVE_INFINITY;
 
-  constructor(options: ProducerOptions<C>) {
+  /** @param post The way of its batches, for one that has no backend of its own. */
+  constructor(options: ProducerOptions<C>, post: Post = openPost(options)) {
     const settings = settingsOf(options);
     this.#log = guardedLog(options.log ?? consoleLog());
     const log: Log = (entry) => runOutside(() => this.#log(entry));
@@ -63,7 +64,7 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#series = new SeriesCache(options.source, options.catalog as Catalog | undefined);
     this.#queue = new Queue(settings, () => this.#timers.now());
     this.#carrier = {
-      transport: { post: openPost(options), path, requestTimeoutMs, gzipBytesMin },
+      transport: { post, path, requestTimeoutMs, gzipBytesMin },
       timers: this.#timers,
       gate: new Gate({ timers: this.#timers, pauses: true, onClosed: () => this.#waiters.notify(), log }),
       attempts: createAttempts(settings.attemptsMax),

@@ -11,6 +11,7 @@ import {
   parseTime,
   type StandardSchema,
   sha256Hex,
+  utf8Bytes,
 } from '@pik/schema/events';
 
 import type { Series } from './series.ts';
@@ -142,13 +143,12 @@ export class Captured {
   }
 
   #checkSize(): void {
-    const bytes = encoder.encode(this.record(0, NO_FRAME)).length + FRAME_CHARS;
+    const bytes = utf8Bytes(this.record(0, NO_FRAME)).length + FRAME_CHARS;
     if (bytes > LIMITS.event_bytes_max)
       throw new KitError('EVENT_TOO_LARGE', `${bytes} bytes; at most ${LIMITS.event_bytes_max}`);
   }
 }
 
-const encoder = new TextEncoder();
 const NO_FRAME: Frame = { producer: '', end: '', uncounted: '' };
 
 /** An instant, and what stands of it in a record between the entity and the payload. */

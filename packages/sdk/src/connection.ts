@@ -10,7 +10,7 @@ export interface ConnectionOptions {
   /** Sent as `Authorization: Bearer …`; white space around it, as a mounted file leaves it, is ignored. Default: none. */
   readonly apiKey?: string | undefined;
   /** Default: the platform's. Handing an app's own `fetch` runs the kit inside this process, without a socket. */
-  readonly fetch?: (request: Request) => Promise<Response>;
+  readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
 }
 
 /** One call to the backend, with a time limit. */
@@ -61,6 +61,17 @@ function invalid(name: string, what: string): KitError {
   return new KitError('CONFIG_INVALID', `${name} ${what}`, { path: `/${name}` });
 }
 
+/**
+ * What sends a request: the caller's own, or the platform's at the time of the call, which others may have replaced by then.
+ *
+ * @throws KitError `CONFIG_INVALID` where there is none, as in Jest's jsdom.
+ */
+export function sendOf(options: ConnectionOptions): (request: Request) => Promise<Response> {
+  if (options.fetch === undefined && typeof fetch !== 'function')
+    throw invalid('fetch', 'is missing in this environment; pass one as the option `fetch`');
+  return options.fetch ?? ((request) => fetch(request));
+}
+
 /** A name that stands for this process; it never reaches a network. */
 const IN_PROCESS_URL = 'http://pik.internal';
 
@@ -71,7 +82,7 @@ const IN_PROCESS_URL = 'http://pik.internal';
  */
 export function connect(options: ConnectionOptions): Call {
   const { base, headers: own } = targetOf(options);
-  const send = options.fetch ?? ((request: Request) => fetch(request));
+  const send = sendOf(options);
   return async (path, { timeoutMs, signal, ...init }) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;

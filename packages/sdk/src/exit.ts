@@ -3,9 +3,9 @@ import type { Producer } from './producer.ts';
 /** How a producer ends with its process. */
 export interface CloseOnExitOptions {
   /** Signals on which it closes. Default `SIGTERM` and `SIGINT`. */
-  readonly signals?: readonly string[];
+  readonly signals?: readonly string[] | undefined;
   /** Milliseconds that closing may take after a signal; what is left then is UNDELIVERED. Default 10,000. */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }
 
 /** What is used of the process of Node, Deno and Bun. */

@@ -16,7 +16,7 @@ export interface GateOptions {
   /** Whether a refused key pauses, and all is kept; otherwise it is a failure like any other that is final. */
   readonly pauses: boolean;
   /** Told each time that an attempt closes it, or fails behind it. */
-  readonly onClosed?: () => void;
+  readonly onClosed?: (() => void) | undefined;
   readonly log: Log;
 }
 

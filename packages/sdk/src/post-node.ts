@@ -1,4 +1,4 @@
-import { hostModule, KitError } from '@pik/schema/events';
+import { hostModule, KitError, utf8Text } from '@pik/schema/events';
 
 import { type ConnectionOptions, callError, targetOf } from './connection.ts';
 import type { Answer, Post, Posting } from './post.ts';
@@ -133,14 +133,12 @@ function read(message: Message, fail: (cause: unknown) => void, settle: (answer:
 /** Decoded at once: pieces of text would be put together only to be copied. */
 function textOf(chunks: readonly Uint8Array[], length: number): string {
   const [first] = chunks;
-  if (chunks.length === 1 && first !== undefined) return decoder.decode(first);
+  if (chunks.length === 1 && first !== undefined) return utf8Text(first);
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  return decoder.decode(bytes);
+  return utf8Text(bytes);
 }
-
-const decoder = new TextDecoder();

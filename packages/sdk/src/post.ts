@@ -3,6 +3,7 @@ import {
   callError,
   type FailedAnswer,
   requestTo,
+  sendOf,
   targetOf,
   unlessAborted,
 } from './connection.ts';
@@ -37,7 +38,7 @@ export function openPost(options: ConnectionOptions): Post {
 
 function fetchPost(options: ConnectionOptions): Post {
   const { base, headers: own } = targetOf(options);
-  const send = options.fetch ?? ((request: Request) => fetch(request));
+  const send = sendOf(options);
   const exchange = async (request: Request): Promise<Answer> => {
     const response = await send(request);
     return { status: response.status, header: (name) => response.headers.get(name), text: await response.text() };

@@ -13,9 +13,9 @@ import type { Overflow, ProducerLimits } from './settings.ts';
 /** How a producer works. All sizes are of the events' JSON, counted in characters. */
 export interface ProducerOptions<C = Catalog> extends ConnectionOptions, ProducerLimits {
   /** Source of events that name none. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** Declares event types: names, payloads and identities are then checked, at compile time too. */
-  readonly catalog?: C;
+  readonly catalog?: C | undefined;
   /**
    * What happens where `bufferCountMax` or `bufferBytesMax` is reached. `wait`: `ready()` holds back those who await it
    * while more events are there than fill two batches beyond those under way, so that they never meet the bound; an emit
@@ -24,19 +24,19 @@ export interface ProducerOptions<C = Catalog> extends ConnectionOptions, Produce
    * Where it is the outbox that is full, the code is `OUTBOX_FULL`; with `drop-oldest` the new event then waits in memory
    * alone, since space on the disk comes free later.
    */
-  readonly overflow?: Overflow;
+  readonly overflow?: Overflow | undefined;
   /**
    * Keeps every event until the backend has it: an outbox that is open, such as `await openOutbox({ dir })` of
    * `@pik/sdk/outbox`. What it holds of earlier processes is sent beside the new events. It belongs to this producer alone,
    * which closes it.
    */
-  readonly outbox?: Outbox;
+  readonly outbox?: Outbox | undefined;
   /** Sends to `/import`: each emit carries its own `received_at`. Default false. */
-  readonly backfill?: boolean;
+  readonly backfill?: boolean | undefined;
   /** Told of every result. What it throws is dropped. */
-  readonly onResult?: (result: EmitResult, emitted: Emitted) => void;
+  readonly onResult?: ((result: EmitResult, emitted: Emitted) => void) | undefined;
   /** Told of the producer's own work, for a debug log. Default: warnings on the console. */
-  readonly log?: Log;
+  readonly log?: Log | undefined;
 }
 
 /** Counters. emitted = acked + rejected + undelivered + dropped + pending, always. */

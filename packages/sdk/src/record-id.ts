@@ -1,16 +1,14 @@
-import { deriveIdentity, type IdentityFields, parseTime, payloadHash } from '@pik/schema/events';
+import { deriveIdentity, type IdentityFields, parseTime, payloadHash, utf8Text } from '@pik/schema/events';
 
 type Fields = Omit<IdentityFields, 'event_time' | 'payload_hash'> & {
   readonly event_time: string;
   readonly payload: object;
 };
 
-const decoder = new TextDecoder();
-
 /** The identity that the backend derives from a record's bytes; null where they give none. */
 export function recordId(record: Uint8Array): string | null {
   try {
-    const { event_time, payload, ...fields } = JSON.parse(decoder.decode(record)) as Fields;
+    const { event_time, payload, ...fields } = JSON.parse(utf8Text(record)) as Fields;
     const instant = parseTime(event_time);
     if (instant === null) return null;
     return deriveIdentity({ ...fields, event_time: instant, payload_hash: payloadHash(payload) }).event_id;

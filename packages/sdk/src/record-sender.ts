@@ -10,11 +10,11 @@ import { Timers } from './timers.ts';
 /** How records are sent as they are. */
 export interface RecordSenderOptions extends ConnectionOptions {
   /** Sends to `/import`: each record carries its own `received_at`. Default false. */
-  readonly backfill?: boolean;
+  readonly backfill?: boolean | undefined;
   /** Milliseconds for one attempt. Default 30,000. */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds from the first attempt of a batch after which it is given up. Default 60,000. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
 }
 
 /** Sends records that already have their wire form, such as the lines of a file. */

@@ -6,28 +6,28 @@ export type Overflow = 'wait' | 'undelivered' | 'drop-oldest';
 /** The bounds of a producer. Each has a default. */
 export interface ProducerLimits {
   /** Events in one request. Default 500, at most 5,000. */
-  readonly batchCountMax?: number;
+  readonly batchCountMax?: number | undefined;
   /** Bytes in one request before compression. Default 1,000,000, at most 16,000,000. */
-  readonly batchBytesMax?: number;
+  readonly batchBytesMax?: number | undefined;
   /** Milliseconds that an event waits for company. Default 200. */
-  readonly flushIntervalMs?: number;
+  readonly flushIntervalMs?: number | undefined;
   /** Events that may wait or be under way. Default 100,000. */
-  readonly bufferCountMax?: number;
+  readonly bufferCountMax?: number | undefined;
   /** Bytes of the events that may wait or be under way. Default 64 MiB. */
-  readonly bufferBytesMax?: number;
+  readonly bufferBytesMax?: number | undefined;
   /** Requests under way at a time. Default 8. */
-  readonly requestsInFlightMax?: number;
+  readonly requestsInFlightMax?: number | undefined;
   /** Milliseconds for one attempt. Default 10,000. */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /**
    * Milliseconds from `emit` after which an event that cannot be delivered is given up; while the backend takes events
    * none is, however long it waits. Time in which the process is frozen does not count. Default 120,000.
    */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /** Attempts at one batch. Default: as many as the deadline leaves room for. */
-  readonly attemptsMax?: number;
+  readonly attemptsMax?: number | undefined;
   /** Batches from this size on are gzipped. Default 1,024 bytes. */
-  readonly gzipBytesMin?: number;
+  readonly gzipBytesMin?: number | undefined;
 }
 
 /** The bounds in force. */

@@ -1,10 +1,8 @@
-import { KitError } from '@pik/schema/events';
+import { KitError, utf8Bytes } from '@pik/schema/events';
 
 import type { Delivery } from './deliver.ts';
 import type { Log } from './log.ts';
 import type { Outbox } from './outbox-port.ts';
-
-const encoder = new TextEncoder();
 
 /** What became of a record, as far as its outbox is concerned. */
 export type Fate = 'acked' | 'rejected' | 'undelivered';
@@ -53,7 +51,7 @@ export class Settlement {
   }
 
   async #bury({ position, record }: Kept, { code, message: detail }: KitError): Promise<void> {
-    const bytes = typeof record === 'string' ? encoder.encode(record) : record;
+    const bytes = typeof record === 'string' ? utf8Bytes(record) : record;
     const failed = await this.#outbox.deadLetter({ position, record: bytes }, { code, detail });
     if (failed === null) this.#log({ level: 'warn', event: 'dead_letter', count: 1, code, detail });
     else this.#log({ level: 'warn', event: 'outbox_failed', code: failed.code, detail: failed.message });

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema/events';
+import { KitError, utf8Bytes } from '@pik/schema/events';
 import { findCompression } from './compression.ts';
 import { answerError } from './connection.ts';
 import type { Post } from './post.ts';
@@ -56,7 +56,6 @@ export interface Records {
   readonly recordAt: (number: number) => string | Uint8Array;
 }
 
-const encoder = new TextEncoder();
 const NEWLINE = '\n';
 const NEWLINE_BYTE = 0x0a;
 /** Used again by batch after batch: fresh memory of this size costs more than what is done with it. */
@@ -81,7 +80,9 @@ function writeRecord(space: Space, text: string | Uint8Array, offset: number): n
     return text.length;
   }
   if (space.utf8Write !== undefined) return space.utf8Write(text, offset);
-  return encoder.encodeInto(text, space.subarray(offset)).written;
+  const bytes = utf8Bytes(text);
+  space.set(bytes, offset);
+  return bytes.length;
 }
 
 /** Texts are written together up to about so many characters: each call costs, and so does a text of them all. */

@@ -35,7 +35,7 @@ export interface DuplicatesTallies {
 export interface DuplicatesOptions extends RepeatOptions {
   readonly groupsMax: number;
   /** Pairs of entity and group that are held at a time. Default two million: 50 MB. */
-  readonly heldPairsMax?: number;
+  readonly heldPairsMax?: number | undefined;
 }
 
 /** An empty duplicates report. */

@@ -18,9 +18,9 @@ export interface RepeatCounts {
 export interface RepeatOptions {
   readonly topMax: number;
   /** Only those that come after it, by repeats and id. */
-  readonly after?: Ranked | null;
+  readonly after?: Ranked | null | undefined;
   /** Events that are held at a time. Default a million: 41 MB. Whoever has more of them takes more walks. */
-  readonly heldMax?: number;
+  readonly heldMax?: number | undefined;
 }
 
 /** Where in an id the part lies that is different for each event, however many an entity has at one time. */

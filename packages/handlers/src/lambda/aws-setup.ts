@@ -7,7 +7,7 @@ import type { Settings, Variables } from './environment.ts';
 /** What a bundle brings along. */
 export interface AwsSetupOptions {
   readonly variables: Variables;
-  readonly aggregates?: readonly Aggregate[];
+  readonly aggregates?: readonly Aggregate[] | undefined;
 }
 
 /** Stands for a table that a function has no business with; its role forbids every call anyway. */

@@ -26,18 +26,18 @@ export interface Context {
 export interface PipelineOptions {
   readonly backend: Backend;
   /** Where counts and log lines go. Default: nowhere. */
-  readonly telemetry?: Telemetry;
+  readonly telemetry?: Telemetry | undefined;
   /** How long a repeat is recognised, in milliseconds from storage. Default: for ever. */
-  readonly indexRetentionMs?: number;
+  readonly indexRetentionMs?: number | undefined;
   /** The metrics, beside the built-in `daily_event_count`. */
-  readonly aggregates?: readonly Aggregate[];
+  readonly aggregates?: readonly Aggregate[] | undefined;
   /**
    * Milliseconds after which an answer as of a time is final although other processes ingest too: the longest a request
    * may take, plus the difference of their clocks. Default 0: this process alone ingests.
    */
-  readonly settleMs?: number;
+  readonly settleMs?: number | undefined;
   /** The most events that one call of a replay or a dry run walks over, whatever it asks for. Default: as the limits say. */
-  readonly replayEventsMax?: number;
+  readonly replayEventsMax?: number | undefined;
 }
 
 /**

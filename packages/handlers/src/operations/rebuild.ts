@@ -28,7 +28,7 @@ export interface RebuildOptions {
   /** What was answered, in the order of the commits; the first line of a pack counts. */
   readonly answered: AsyncIterable<{ pack_id: string; outcomes: string }>;
   /** Called after each pack. */
-  readonly onProgress?: (packs: number) => void;
+  readonly onProgress?: ((packs: number) => void) | undefined;
 }
 
 type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & {

@@ -11,9 +11,9 @@ export interface TelemetryOptions {
    */
   readonly write: (lines: string) => unknown;
   /** Lines that may wait for a slow `write`; further ones are dropped and counted. Default 10,000. */
-  readonly waitingLinesMax?: number;
+  readonly waitingLinesMax?: number | undefined;
   /** Milliseconds since the epoch, for the time of a line. Default: the system's clock. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /** Log lines and metrics of one process. */

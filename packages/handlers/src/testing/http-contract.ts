@@ -38,7 +38,7 @@ export interface HttpContractOptions {
    * False where each row costs a round trip to something slow, such as an emulator: requests of as many records as the
    * limit allows are left out; one of more is still refused. Default true.
    */
-  readonly manyRecords?: boolean;
+  readonly manyRecords?: boolean | undefined;
 }
 
 /** What the HTTP surface does, as tests; the app, a served process and every deployment pass them unchanged. */

@@ -18,18 +18,18 @@ export interface OutboxOptions {
   /** A directory of its own, on a local disk; made, for its owner alone, if it is missing. One process at a time. */
   readonly dir: string;
   /** Bytes that all files together may take. Default 512 MiB, at least 1 MiB. */
-  readonly quotaBytes?: number;
+  readonly quotaBytes?: number | undefined;
   /**
    * When records are synced. `each`: every record has a write and an fsync of its own. `batch` (default): what gathers
    * during one fsync shares the next. `interval`: one fsync per interval. In each, `stored` tells of the fsync.
    */
-  readonly fsync?: FsyncPolicy;
+  readonly fsync?: FsyncPolicy | undefined;
   /** Milliseconds from a write to its fsync with `interval`. Default 1,000. */
-  readonly fsyncIntervalMs?: number;
+  readonly fsyncIntervalMs?: number | undefined;
   /** Bytes of one segment, about; space comes free by whole segments. Default 16 MiB, at most an eighth of the quota. */
-  readonly segmentBytesMax?: number;
+  readonly segmentBytesMax?: number | undefined;
   /** Told of damage that was found and of calls that failed. Default: a warning of the process. */
-  readonly onReport?: (report: OutboxReport) => void;
+  readonly onReport?: ((report: OutboxReport) => void) | undefined;
 }
 
 const QUOTA_BYTES = 512 * 1024 * 1024;

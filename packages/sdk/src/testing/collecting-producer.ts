@@ -1,7 +1,8 @@
 import { type Catalog, canonicalizeLive, type ErrorCode, type PayloadOf } from '@pik/schema/events';
 
+import { BatchingProducer } from '../batching-producer.ts';
 import type { EmitOptions } from '../capture.ts';
-import { createProducer, type Producer, type ProducerStats, type WaitOptions } from '../producer.ts';
+import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from '../producer.ts';
 import type { EmitResult, Emitted } from '../sent.ts';
 import { type Answers, memoryBackend } from './memory-backend.ts';
 
@@ -26,18 +27,18 @@ export interface RefusedEvent {
 /** How a collecting producer works. */
 export interface CollectingOptions<C = Catalog> {
   /** As the real producer's: names, payloads and identities are checked by it. */
-  readonly catalog?: C;
+  readonly catalog?: C | undefined;
   /** Source of events that name none. Default `test`. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** As the real producer's: each emit carries its own `received_at`. Default false. */
-  readonly backfill?: boolean;
+  readonly backfill?: boolean | undefined;
   /**
    * What becomes of an event, to test what the caller does with results. Default: as a backend that is empty at the start,
    * with ACCEPTED, DUPLICATE and CONFLICT by identity.
    */
-  readonly answer?: Answers;
+  readonly answer?: Answers | undefined;
   /** Told of every result. */
-  readonly onResult?: (result: EmitResult, emitted: Emitted) => void;
+  readonly onResult?: ((result: EmitResult, emitted: Emitted) => void) | undefined;
 }
 
 /** A producer for tests: takes events as the real one does, and keeps them in memory instead of sending them. */
@@ -68,10 +69,9 @@ class Collector<C> implements CollectingProducer<C> {
 
   constructor({ source = 'test', answer, onResult, ...options }: CollectingOptions<C>) {
     this.#source = source;
-    this.#producer = createProducer<C>({
+    const own: ProducerOptions<C> = {
       ...options,
       source,
-      fetch: memoryBackend(answer),
       // One event a request: each has the answer that was asked for it.
       batchCountMax: 1,
       flushIntervalMs: 0,
@@ -80,7 +80,9 @@ class Collector<C> implements CollectingProducer<C> {
         this.#refusal = result;
         onResult?.(result, emitted);
       },
-    });
+      gzipBytesMin: Number.MAX_SAFE_INTEGER,
+    };
+    this.#producer = new BatchingProducer<C>(own, memoryBackend(answer));
   }
 
   get producer_id(): string {

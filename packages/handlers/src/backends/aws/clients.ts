@@ -6,14 +6,14 @@ import { REQUESTS_AT_ONCE } from './parallel.ts';
 
 /** Where the services are, and how long they may take. Region and credentials come from the environment unless given. */
 export interface AwsClientOptions {
-  readonly region?: string;
+  readonly region?: string | undefined;
   /** One address for all services, as of an emulator. Default: `AWS_ENDPOINT_URL` and its kin, or the region's own. */
-  readonly endpoint?: string;
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly endpoint?: string | undefined;
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
   /** The longest that a connection may take. Default 1,000 ms. */
-  readonly connectMs?: number;
+  readonly connectMs?: number | undefined;
   /** The longest from a request to the head of its answer. Default 3,000 ms. */
-  readonly requestMs?: number;
+  readonly requestMs?: number | undefined;
 }
 
 /** The clients of the three services. */

@@ -18,11 +18,11 @@ export interface AwsStoresOptions {
   readonly aggregatesTable: string;
   readonly replaysTable: string;
   /** Default: the clock of the machine. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** The longest that one port call may take, retries included, in milliseconds. Default 10,000. */
-  readonly callMs?: number;
+  readonly callMs?: number | undefined;
   /** How waiting happens. Default: as the machine's time goes; a test may bring a time of its own. */
-  readonly timing?: Timing;
+  readonly timing?: Timing | undefined;
 }
 
 /** A backend without its queue: what a process needs that sends no messages and takes none. */

@@ -11,12 +11,12 @@ export interface AwsOptions extends AwsStoresOptions {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   /** Default: new ones, which `close` ends. */
-  readonly clients?: AwsClients;
+  readonly clients?: AwsClients | undefined;
   /**
    * How long asking an empty queue waits for a message, in milliseconds, in steps of a second. One that waits asks all
    * servers of the queue, one that does not may find nothing although there is something. Default 1,000.
    */
-  readonly receiveWaitMs?: number;
+  readonly receiveWaitMs?: number | undefined;
 }
 
 /** The kit's backend on S3, DynamoDB and SQS. */

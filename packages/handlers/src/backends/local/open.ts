@@ -20,9 +20,9 @@ export interface LocalOptions {
   /** The directory; made if it is not there. One process owns it at a time. */
   readonly dir: string;
   /** Default: the clock of the machine. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Told of what went wrong without failing any request. Default: nobody. */
-  readonly onWarning?: (message: string, error: unknown) => void;
+  readonly onWarning?: ((message: string, error: unknown) => void) | undefined;
 }
 
 /** The kit's backend on one machine: files for the raw log, SQLite for the index. */
