@@ -31,24 +31,29 @@ function calendar(
   const place = createPlaces(grain, time_zone);
   const life = report.series.find(({ series }) => groupName(series) === name);
   const first = (time: string) => parseTime(time)?.epoch_ms ?? 0;
-  const ends = gaps.flatMap(({ start_time, end_time }) => [first(start_time), first(end_time) - 1]);
-  const [gapsFrom, gapsTo] = [Math.min(...ends), Math.max(...ends)];
-  const whole = acrossOf(place, grain, [
+  const [gapsFrom, gapsTo] = gaps.reduce(
+    ([low, high], { start_time, end_time }) => [Math.min(low, first(start_time)), Math.max(high, first(end_time) - 1)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
+  const whole = [
     Math.min(gapsFrom, first(life?.first_time ?? '') || gapsFrom),
     Math.max(gapsTo, first(life?.last_time ?? '') || gapsTo),
-  ]);
-  // Of a long life the part with gaps in it, and of that the end.
-  const narrow = whole.length > ACROSS_MAX ? acrossOf(place, grain, [gapsFrom, gapsTo]) : whole;
-  const across = narrow.slice(-ACROSS_MAX);
+  ] as const;
+  const columnsIn = ([from, to]: readonly [number, number]) => Math.floor((to - from) / ACROSS_MS[grain]) + 1;
+  // Of a long life the part with gaps in it, and of that the end: no more is walked than is drawn.
+  const [fromMs, toMs] = columnsIn(whole) > ACROSS_MAX ? ([gapsFrom, gapsTo] as const) : whole;
+  const drawnFrom = Math.max(fromMs, toMs - ACROSS_MAX * ACROSS_MS[grain]);
+  const across = acrossOf(place, grain, [drawnFrom, toMs]).slice(-ACROSS_MAX);
   const columns = new Map(across.map((name, column) => [name, column]));
   const cells: Calendar['cells'][number][] = [];
   for (const { start_time, end_time, state } of gaps)
-    for (const ms of windowStarts(grain, time_zone, [first(start_time), first(end_time)])) {
+    for (const ms of windowStarts(grain, time_zone, [Math.max(first(start_time), drawnFrom), first(end_time)])) {
       const at = place(ms);
       const column = columns.get(at.across);
       if (column !== undefined) cells.push({ across: column, down: at.down, state });
     }
-  const cut = narrow.length > across.length ? `; the last ${across.length} of ${narrow.length}` : '';
+  const all = columnsIn([fromMs, toMs]);
+  const cut = all > across.length && drawnFrom > fromMs ? `; the last ${across.length} of ${all}` : '';
   const title = `${name}: ${windows} ${grain}s of ${time_zone}${cut}`;
   return { kind: 'calendar', title, across, down: DOWN[grain], cells };
 }
@@ -56,6 +61,8 @@ function calendar(
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i).padStart(2, '0'));
 const DOWN: Readonly<Record<Grain, readonly string[]>> = { minute: numbers(60), hour: numbers(24), day: WEEKDAYS };
+/** How long a column is, where no clocks change. */
+const ACROSS_MS: Readonly<Record<Grain, number>> = { minute: MS_PER_HOUR, hour: MS_PER_DAY, day: 7 * MS_PER_DAY };
 /** Half of what is across, or less, so that no day is stepped over where clocks change. */
 const STEP_MS: Readonly<Record<Grain, number>> = { minute: MS_PER_HOUR / 2, hour: MS_PER_DAY / 2, day: MS_PER_DAY / 2 };
 

@@ -9,7 +9,7 @@ import { nothing } from './lag.ts';
 /** Which days or windows are missing, and why. */
 export function gapsView(report: GapsReport, options: ViewOptions): View {
   const { gaps, series, grain, time_zone, notes } = report;
-  const judged = series.filter(({ model }) => model !== 'TOO_LITTLE_HISTORY').length;
+  const judged = series.filter(({ model }) => model !== 'CANNOT_BE_JUDGED').length;
   const blocks: Block[] = [
     ...gapBlocks(report, { judged, options }),
     ...series.slice(0, options.rowsMax).flatMap(seriesLines),
@@ -33,11 +33,11 @@ function gapBlocks(report: GapsReport, { judged, options }: { judged: number; op
       shortTime(gap.start_time),
       shortTime(gap.end_time),
       groupName(gap.series),
-      gap.state,
+      gap.kind ?? gap.state,
       gap.windows,
       gap.count,
       gap.cause ?? '',
-      gap.findings[0]?.text ?? '',
+      gap.findings[0]?.text ?? gap.text,
     ]);
   return [
     table(['from', 'to', 'series', '', `${grain}s`, 'events', 'cause', 'why'], rows),
@@ -46,9 +46,16 @@ function gapBlocks(report: GapsReport, { judged, options }: { judged: number; op
   ];
 }
 
-function seriesLines({ series, model, text: said, silence }: GapsReport['series'][number]): Block[] {
+/** Each series that is not judged, or of which there is something to say beside its gaps. */
+function seriesLines({ series, model, text: said, blind_ms, silence, apart }: GapsReport['series'][number]): Block[] {
+  const name = groupName(series);
   const lines: Block[] = [];
-  if (model === 'TOO_LITTLE_HISTORY') lines.push(text(`${groupName(series)}: ${said}`));
-  if (silence !== null) lines.push(text(`${groupName(series)}: ${silence.text}`));
+  // What could not be seen is part of the answer: for a clock too, whose skips alone are named.
+  if (model === 'CANNOT_BE_JUDGED' || blind_ms !== null) lines.push(text(`${name}: ${said}`));
+  if (silence !== null) lines.push(text(`${name}: ${silence.text}`));
+  for (const { text: lies, first_time, examples } of apart)
+    lines.push(
+      text(`${name}: ${lies}, ${shortTime(first_time)}${examples.length > 0 ? ` (${examples.join(', ')})` : ''}`),
+    );
   return lines;
 }
