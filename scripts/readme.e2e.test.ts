@@ -36,7 +36,10 @@ const SENSIBLE: Record<string, (answer: Answer) => void | Promise<void>> = {
   '/reports/lag': ({ total }) => expect(total).toMatchObject({ count: 1 }),
   '/reports/duplicates': ({ total }) => expect(total).toMatchObject({ receipts: 1, duplicates: 0 }),
   '/reports/gaps': (answer) =>
-    expect(answer).toMatchObject({ gaps: [], series: [{ model: 'TOO_LITTLE_HISTORY', silence: { longest: true } }] }),
+    expect(answer).toMatchObject({
+      gaps: [],
+      series: [{ model: 'CANNOT_BE_JUDGED', reason: 'TOO_LITTLE_HISTORY', silence: { longest: true } }],
+    }),
   '/reports/failures': (answer) => expect(answer).toMatchObject({ receipts: 1, failures: 0, groups: [] }),
   '/aggregates/compute': (answer) => expect(answer).toMatchObject({ value: 1, input_count: 1 }),
   '/replay': async (answer) => {

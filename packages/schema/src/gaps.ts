@@ -23,6 +23,24 @@ export const GAP_CAUSES = [
   'UNPROCESSED',
 ] as const;
 
+/** What is claimed of windows that are missing by a learned cadence. */
+export const GAP_KINDS = ['OUTAGE', 'SKIP'] as const;
+
+/** How a series is judged; VERSIONS are those of a metric. */
+export const GAP_MODELS = ['DECLARED', 'CLOCK', 'INTERVAL', 'CHANCE', 'CANNOT_BE_JUDGED', 'VERSIONS'] as const;
+
+/** Why a series cannot be judged. */
+export const UNJUDGED_REASONS = [
+  /** It takes 20 windows, 8 of them with deliveries; 12 due times where it keeps an interval of its own. */
+  'TOO_LITTLE_HISTORY',
+  /** The range lies in a silence that is longer than the history that is read. */
+  'LIFE_BROKEN',
+  /** No silence as short as the range can be told from chance. */
+  'TOO_IRREGULAR',
+  /** Every window is younger than the usual lag. */
+  'STILL_ARRIVING',
+] as const;
+
 const series = z.object({
   source: z.optional(z.string()),
   event_type: z.optional(z.string()),
@@ -44,8 +62,16 @@ export const gapSchema = z.object({
   series,
   /** MISSING: none came; PARTIAL: too few; PENDING: too early to say. */
   state: z.enum(['MISSING', 'PARTIAL', 'PENDING']),
+  /**
+   * What MISSING claims. SKIP: by the clock of the series something was due, and none came. OUTAGE: the silence is too long
+   * even for a series that skips and clusters as this one does. Null for other states, and where the interval was declared.
+   */
+  kind: z.nullable(z.enum(GAP_KINDS)),
+  /** One sentence: what speaks for it. */
+  text: z.string(),
   start_time: z.string(),
   end_time: z.string(),
+  /** Windows in which something was due; nights and weekends inside an outage may not be. */
   windows: z.int(),
   /** Events that came in it. */
   count: z.int(),
@@ -69,15 +95,32 @@ export const gapsReportSchema = z.object({
   grain: z.enum(GAP_GRAINS),
   time_zone: z.string(),
   cadence_ms: z.nullable(z.number()),
-  /** Over all series and windows of this report, the probability that counting names any window by chance is at most alpha. */
-  false_alarms: z.object({ alpha: z.number(), tests: z.int(), correction: z.literal('bonferroni') }),
+  /**
+   * The probability that the report names any OUTAGE or PARTIAL by chance is at most `alpha`; `spent` is what its tests use
+   * of that, shared by the series that are judged. SKIP is a fact about a clock, and no test.
+   */
+  false_alarms: z.object({
+    alpha: z.number(),
+    spent: z.number(),
+    covers: z.literal('OUTAGE and PARTIAL'),
+    judged: z.int(),
+  }),
   series: z.array(
     z.object({
       series,
-      /** How it was judged; TOO_LITTLE_HISTORY: it was not. */
-      model: z.enum(['DECLARED', 'REGULAR', 'INTERVAL', 'COUNTING', 'TOO_LITTLE_HISTORY', 'VERSIONS']),
-      /** One sentence: what was expected of it. */
+      /** How it was judged. */
+      model: z.enum(GAP_MODELS),
+      /** Why it was not judged; null where it was. */
+      reason: z.nullable(z.enum(UNJUDGED_REASONS)),
+      /** One sentence: what was expected of it, and what could not be seen. */
       text: z.string(),
+      /** What was learned of when it delivers: `a clock, every hour, skips 5 %`. */
+      expects: z.nullable(z.string()),
+      /** Shorter silences cannot be told from chance; null where none can, or none needs to. */
+      blind_ms: z.nullable(z.number()),
+      /** Of a clock: how many due times there were, and in how many none came; outages left out. */
+      skipped: z.nullable(z.object({ due: z.int(), empty: z.int() })),
+      /** Windows of the range within its life, and those of them without events. */
       windows: z.int(),
       empty: z.int(),
       first_time: z.string(),
@@ -85,7 +128,30 @@ export const gapsReportSchema = z.object({
       /** 99 % of its events come within this many milliseconds; younger windows are PENDING. */
       usual_lag_ms: z.number(),
       /** What comes after its last event is no gap: that it failed cannot be told from that it ended. */
-      silence: z.nullable(z.object({ since: z.string(), windows: z.int(), longest: z.boolean(), text: z.string() })),
+      silence: z.nullable(
+        z.object({
+          since: z.string(),
+          windows: z.int(),
+          /** Whether it is the longest of all. */
+          longest: z.boolean(),
+          /** Whether it is an OUTAGE by its length; null where that cannot be judged. */
+          longer_than_chance: z.nullable(z.boolean()),
+          /** Deliveries that its clock has had due since; null without a clock. */
+          overdue: z.nullable(z.int()),
+          text: z.string(),
+        }),
+      ),
+      /** Events that lie further from the others than the history that is read: a wrong clock, or another life. */
+      apart: z.array(
+        z.object({
+          events: z.int(),
+          first_time: z.string(),
+          last_time: z.string(),
+          text: z.string(),
+          /** Ids of some of them, the first ones. */
+          examples: z.array(z.string()),
+        }),
+      ),
     }),
   ),
   gaps: z.array(gapSchema),

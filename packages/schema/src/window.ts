@@ -24,7 +24,7 @@ const REMEMBERED = 512;
  * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
  */
 export function createWindows(grain: WindowGrain, timeZone: string): Windows {
-  const offsetAt = timeZone === 'UTC' ? () => 0 : offsets(timeZone);
+  const offsetAt = zoneOffsets(timeZone);
   const find = grain === 'day' ? dayAt : hourAt;
   const known = new Map<number, Window[]>();
   return {
@@ -76,6 +76,15 @@ export function windowOfDate(date: string, timeZone: string): Window | null {
     if (dateIn(timeZone, window.start_ms) === date) return window;
   }
   return null;
+}
+
+/**
+ * How far the local time of a zone is ahead of UTC, in milliseconds, by the runtime's own time-zone data.
+ *
+ * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
+ */
+export function zoneOffsets(timeZone: string): (epochMs: number) => number {
+  return timeZone === 'UTC' ? () => 0 : offsets(timeZone);
 }
 
 /** Milliseconds that local time is ahead of UTC at an instant. */

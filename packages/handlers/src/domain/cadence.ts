@@ -1,217 +1,270 @@
-import { dispersionOf, rankOf, tailAtMost } from './statistics.ts';
+import { dueCells, isClock, movedSilences } from './clock.ts';
+import { type Counts, type Silences, silencesOf } from './counts.ts';
+import { isSaturated, type PartialTest, partialWindows } from './partial.ts';
+import { type Learning, learnProfile, liveWindows, type Profile } from './profile.ts';
+import { type TestedSilences, testSilences } from './silences.ts';
+import type { Steps } from './steps.ts';
 
-/** A window of a series within its life, and what came in it. */
-export interface CountedWindow {
-  readonly start_ms: number;
-  readonly end_ms: number;
-  /** Windows of one slot are alike, such as all Mondays from 9 to 10. */
-  readonly slot: number;
-  readonly count: number;
-  /** Different instants among them, at most `INSTANTS_MAX`: what came at once came in one delivery. */
-  readonly instants: number;
+// When a series should deliver, learned from its own deliveries. Two claims are kept apart. SKIP: by the series' own clock a
+// delivery was due in this window and none came; a fact about a clock. OUTAGE: this silence is too long even for a series
+// that skips and clusters as this one does; bounded by chance.
+
+/** Over all series and windows of a report, the probability that any OUTAGE is named by chance. */
+export const ALPHA_OUTAGE = 0.003;
+/** The same for PARTIAL. */
+export const ALPHA_PARTIAL = 0.002;
+
+/** Windows of a life, below which nothing can be said. */
+export const WINDOWS_MIN = 20;
+/** Windows of a life with deliveries, below which nothing can be said. */
+export const DELIVERING_MIN = 8;
+
+const PASSES = 3;
+/** The most surprising silences that are left do not shape what is usual, if they are few. */
+const SET_ASIDE = 4;
+const SET_ASIDE_SHARE = 0.1;
+/** Windows of an outage that are named: nights and weekends in it carry less than this of its most surprising one. */
+const NAMED_SHARE = 0.1;
+/** From another calendar only where that predicts this much better, as a log-likelihood. */
+const CALENDAR_MARGIN = 3;
+
+/** What is asked of a life. */
+export interface CadenceQuestion {
+  /** The windows that are asked about, half-open. */
+  readonly range: readonly [number, number];
+  /** Lives that are judged in the report: they share its false alarms. */
+  readonly judged: number;
+  readonly windowsMin?: number;
 }
 
-/** Instants of one window that are told apart; more than that come densely enough to be counted. */
-export const INSTANTS_MAX = 16;
-
-/**
- * What is expected of a series. DECLARED: the caller says it. REGULAR: hardly a window is empty, by the clock and not by
- * chance, so each empty one is missing. INTERVAL: it comes by the clock, but not in every window. COUNTING: so many in
- * that hour of the week, by chance.
- */
-export type CadenceModel = 'DECLARED' | 'REGULAR' | 'INTERVAL' | 'COUNTING' | 'TOO_LITTLE_HISTORY';
-
-/** What a window was found to be. `expected` is how many events such a window has, where that is known. */
-export interface Judged {
-  readonly state: 'FINE' | 'MISSING' | 'PARTIAL';
-  readonly expected: number | null;
+/** What was found of a life. */
+export interface Verdict {
+  readonly profile: Profile;
+  readonly silences: Silences;
+  /** Windows of each cell but for outages and the silence at the end. */
+  readonly live: Float64Array;
+  /** 1 for each silence that is an outage: of the range, and those before it that left what is usual. */
+  readonly outages: Uint8Array;
+  readonly outagesAsked: Uint8Array;
+  /** 1 for each silence that only moved a delivery over a bound; no window of it is missing. */
+  readonly moved: Uint8Array;
+  /** Windows of the range with too few deliveries, as indices into `Counts.at`. */
+  readonly partial: readonly number[];
+  /** Whether the silence at the end is longer than chance. */
+  readonly openIsOutage: boolean;
+  /** 1 for each cell in which a delivery is due; null where the series keeps no clock. */
+  readonly due: Uint8Array | null;
+  /** A silence of this surprise is an outage. */
+  readonly threshold: number;
 }
 
-const FINE: Judged = { state: 'FINE', expected: null };
-const WINDOWS_MIN = 20;
-const NON_EMPTY_MIN = 8;
-const DAYS_MIN = 14;
-const NON_EMPTY_SHARE = 0.99;
-/** Below this the number of deliveries per window varies too little to be chance. */
-const DISPERSION_REGULAR = 0.5;
-const SATURATED_SHARE = 0.05;
-
-/** How a series is to be judged, from its whole life as far as it was read. */
-export function modelOf(windows: readonly CountedWindow[]): CadenceModel {
-  const full = windows.filter(({ count }) => count > 0);
-  if (windows.length < WINDOWS_MIN || full.length < NON_EMPTY_MIN) return 'TOO_LITTLE_HISTORY';
-  if (isRegular(windows, full)) return 'REGULAR';
-  if (isByInterval(windows, full)) return 'INTERVAL';
-  const days = ((windows.at(-1)?.end_ms ?? 0) - (windows[0]?.start_ms ?? 0)) / 86_400_000;
-  return days < DAYS_MIN ? 'TOO_LITTLE_HISTORY' : 'COUNTING';
+/** Judges the windows of a life. It must have `WINDOWS_MIN` windows, and deliveries in `DELIVERING_MIN` of them. */
+export function* judgeLife(counts: Counts, question: CadenceQuestion): Steps<Verdict> {
+  const silences = silencesOf(counts);
+  const { profile, flagged, tested } = yield* findOutages(counts, silences, question);
+  const excluded = withOpen(flagged, silences);
+  const clock = { counts, silences, profile, excluded };
+  const live = liveWindows(profile.layout, clock);
+  const enough = live.reduce((sum, n) => sum + n, 0) >= (question.windowsMin ?? WINDOWS_MIN);
+  const due = enough ? yield* dueCells(clock, live) : null;
+  const moved =
+    due === null ? new Uint8Array(silences.count) : movedSilences({ ...clock, excluded: tested.outages }, due);
+  const few = { counts, profile, live, range: question.range, alpha: ALPHA_PARTIAL / question.judged };
+  const partial = yield* partialWindows(isSaturated(counts) ? yield* byEvents(few, clock) : few);
+  return {
+    profile,
+    silences,
+    live,
+    outages: flagged.map((flag, j) => flag | (tested.outages[j] as number)),
+    outagesAsked: tested.outages,
+    moved,
+    partial,
+    openIsOutage: silences.isOpen && tested.outages[silences.count - 1] === 1,
+    due,
+    threshold: tested.threshold,
+  };
 }
 
-/** An outage counts once, however long: it must not make the next one usual, nor stay unseen for its length. */
-function isRegular(windows: readonly CountedWindow[], full: readonly CountedWindow[]): boolean {
-  const outages = windows.filter(({ count }, i) => count === 0 && windows[i - 1]?.count !== 0).length;
-  if (full.length / (full.length + outages) < NON_EMPTY_SHARE) return false;
-  const saturated = full.filter(({ instants }) => instants >= INSTANTS_MAX).length;
-  if (saturated > SATURATED_SHARE * full.length) return false;
-  return dispersionOf(full.map(({ instants }) => instants)) <= DISPERSION_REGULAR;
+/** Events in the place of deliveries. */
+function* byEvents(
+  test: PartialTest,
+  { silences, excluded }: Pick<Learning, 'silences' | 'excluded'>,
+): Steps<PartialTest> {
+  const counts = { ...test.counts, deliveries: test.counts.rows };
+  const profile = yield* bestCalendar({ counts, silences, excluded });
+  return { ...test, counts, profile, live: liveWindows(profile.layout, { counts, silences, excluded }) };
 }
 
-function distancesOf(full: readonly CountedWindow[]): number[] {
-  return full.slice(1).map(({ start_ms }, i) => start_ms - (full[i] as CountedWindow).start_ms);
-}
-
-/** Distances that hardly vary, and that are longer than a window: shorter ones are told by counts. */
-function isByInterval(windows: readonly CountedWindow[], full: readonly CountedWindow[]): boolean {
-  const sorted = distancesOf(full).sort((a, b) => a - b);
-  const median = rankOf(sorted, 0.5);
-  const [first] = windows as [CountedWindow];
-  if (median < 2 * (first.end_ms - first.start_ms)) return false;
-  return rankOf(sorted, 0.9) - rankOf(sorted, 0.1) <= 0.5 * median;
-}
-
-/** How the windows of a counting series are judged: at most `alpha` for each that anything is said of it by chance. */
-export interface CountingTest {
-  readonly alpha: number;
-}
-
-/** Judges each window of a series, in order. `declaredMs` is the interval that a DECLARED series keeps. */
-export function judge(
-  windows: readonly CountedWindow[],
-  model: CadenceModel,
-  options: CountingTest & { declaredMs: number | null },
-): Judged[] {
-  switch (model) {
-    case 'DECLARED':
-      return windows.map((window) => declared(window, options.declaredMs ?? 0));
-    case 'REGULAR':
-      return regular(windows);
-    case 'INTERVAL':
-      return byInterval(windows);
-    case 'COUNTING':
-      return counting(windows, options);
-    default:
-      return windows.map(() => FINE);
+/** Outages leave what is usual, which may show further ones: up to three passes. */
+function* findOutages(
+  counts: Counts,
+  silences: Silences,
+  { range, judged }: CadenceQuestion,
+): Steps<{ profile: Profile; flagged: Uint8Array; tested: TestedSilences }> {
+  let flagged = new Uint8Array(silences.count);
+  const learning = { counts, silences, excluded: withOpen(flagged, silences) };
+  let profile = yield* bestCalendar(learning);
+  const turns = profile.turns;
+  for (let pass = 1; ; pass++) {
+    const excluded = setAside(profile, { counts, silences, flagged });
+    profile = { ...(yield* learnProfile({ counts, silences, turns, excluded })), turns };
+    const clock = yield* isClock({ counts, silences, profile, excluded }, profile.live);
+    const test = { flagged: withOpen(flagged, silences), range, alpha: ALPHA_OUTAGE / judged, isClock: clock };
+    const tested = yield* testSilences(counts, silences, { ...test, profile });
+    const next = flagged.map((flag, j) => flag | (tested.outages[j] as number));
+    for (const j of tested.outer) next[j] = 1;
+    if (pass === PASSES || next.every((flag, j) => flag === flagged[j])) return { profile, flagged, tested };
+    flagged = next;
   }
 }
 
-/** Of a declared interval one event may fall on the other side of a bound. */
-function declared({ start_ms, end_ms, count }: CountedWindow, declaredMs: number): Judged {
-  const expected = Math.max(1, Math.floor((end_ms - start_ms) / declaredMs));
-  if (count === 0) return { state: 'MISSING', expected };
-  return { state: count < expected - 1 ? 'PARTIAL' : 'FINE', expected };
+type ByCalendar = Profile & { readonly turns: number };
+
+/** A job that is run by one calendar, as UTC, may be looked at by another. */
+function* bestCalendar(learning: Omit<Learning, 'turns'>): Steps<ByCalendar> {
+  let best: ByCalendar | null = null;
+  for (const turns of learning.counts.turns.keys()) {
+    const profile = yield* learnProfile({ ...learning, turns });
+    if (best === null || profile.score > best.score + CALENDAR_MARGIN) best = { ...profile, turns };
+  }
+  return best as ByCalendar;
+}
+
+function withOpen(flagged: Uint8Array, { isOpen, count }: Silences): Uint8Array {
+  const excluded = flagged.slice();
+  if (isOpen) excluded[count - 1] = 1;
+  return excluded;
+}
+
+function setAside(
+  profile: Profile,
+  { counts, silences, flagged }: { counts: Counts; silences: Silences; flagged: Uint8Array },
+): Uint8Array {
+  const excluded = withOpen(flagged, silences);
+  const sums = profile.layout.sums(profile.surprise);
+  const closed = silences.count - (silences.isOpen ? 1 : 0);
+  const most: { j: number; surprise: number }[] = [];
+  for (let j = 0; j < closed; j++) {
+    if (flagged[j] === 1) continue;
+    const surprise = sums(silences.to[j] as number) - sums(silences.from[j] as number);
+    if (most.length === SET_ASIDE && surprise <= (most.at(-1)?.surprise ?? 0)) continue;
+    most.push({ j, surprise });
+    most.sort((a, b) => b.surprise - a.surprise || a.j - b.j);
+    most.length = Math.min(most.length, SET_ASIDE);
+  }
+  let room = SET_ASIDE_SHARE * counts.windows;
+  for (const { j } of most) {
+    const length = (silences.to[j] as number) - (silences.from[j] as number);
+    if (length > room) continue;
+    excluded[j] = 1;
+    room -= length;
+  }
+  return excluded;
+}
+
+/** Windows from `from` up to `to` that are missing; `named` of them were due, by clock or by what is usual. */
+export interface NamedWindows {
+  readonly kind: 'OUTAGE' | 'SKIP';
+  readonly from: number;
+  readonly to: number;
+  readonly named: number;
+  /** The window with deliveries before the silence, as an index into `Counts.at`. */
+  readonly after: number;
 }
 
 /**
- * Several empty windows in a row are missing. A single one is less sure: it is missing where at least 99 % of all other
- * windows are not empty, so that after a long outage, or of a series that now and then skips, it is not named.
+ * The missing windows of a range that lies in the one that was asked about, in order. An outage is one stretch; the nights
+ * and weekends at its ends do not belong to it. Of the silence at the end nothing is named: it may be no end.
  */
-function regular(windows: readonly CountedWindow[]): Judged[] {
-  const empty = windows.filter(({ count }) => count === 0).length;
-  const isSure = windows.length - empty >= NON_EMPTY_SHARE * (windows.length - 1);
-  const isEmpty = (i: number) => windows[i]?.count === 0;
-  return windows.map((_, i) => {
-    const missing = isEmpty(i) && (isSure || isEmpty(i - 1) || isEmpty(i + 1));
-    return missing ? { state: 'MISSING', expected: null } : FINE;
+export function namedWindows(verdict: Verdict, [low, high]: readonly [number, number]): NamedWindows[] {
+  const { silences, outagesAsked, due, moved } = verdict;
+  const named: NamedWindows[] = [];
+  const closed = silences.count - (silences.isOpen ? 1 : 0);
+  for (let j = 0; j < closed; j++) {
+    const span = [Math.max(silences.from[j] as number, low), Math.min(silences.to[j] as number, high)] as const;
+    if (span[0] >= span[1]) continue;
+    if (outagesAsked[j] === 1) named.push(...outageOf(verdict, j, span));
+    else if (due !== null && moved[j] !== 1) named.push(...skipsOf(verdict, j, span));
+  }
+  return named;
+}
+
+function outageOf(
+  { profile: { layout, surprise }, silences }: Verdict,
+  j: number,
+  [low, high]: readonly [number, number],
+): NamedWindows[] {
+  let most = 0;
+  layout.walk(silences.from[j] as number, silences.to[j] as number, (_, cell) => {
+    most = Math.max(most, surprise[cell] as number);
   });
+  let [from, to, named] = [low, low, 0];
+  layout.walk(low, high, (window, cell) => {
+    if ((surprise[cell] as number) < NAMED_SHARE * most) return;
+    if (named === 0) from = window;
+    to = window + 1;
+    named += 1;
+  });
+  return named === 0 ? [] : [{ kind: 'OUTAGE', from, to, named, after: silences.after[j] as number }];
 }
 
-/** A gap is longer than three times the median and half as long again as all but one in a thousand of the others. */
-function byInterval(windows: readonly CountedWindow[]): Judged[] {
-  const full = windows.filter(({ count }) => count > 0);
-  const distances = distancesOf(full);
-  const sorted = distances.toSorted((a, b) => a - b);
-  const median = rankOf(sorted, 0.5);
-  const judged: Judged[] = windows.map(() => FINE);
-  const place = new Map(windows.map(({ start_ms }, i) => [start_ms, i]));
-  for (const [i, distance] of distances.entries()) {
-    // The rank among all others: those from its own place on stand one further.
-    const rank = Math.max(0, Math.ceil(0.999 * (sorted.length - 1)) - 1);
-    const others = sorted[(sorted[rank] as number) < distance ? rank : rank + 1] ?? distance;
-    if (distance <= Math.max(3 * median, 1.5 * others)) continue;
-    const from = (place.get((full[i] as CountedWindow).start_ms) ?? 0) + 1;
-    const to = place.get((full[i + 1] as CountedWindow).start_ms) ?? 0;
-    for (let w = from; w < to; w++) judged[w] = { state: 'MISSING', expected: null };
-  }
-  return judged;
-}
-
-/** Twice: what the first pass finds missing does not count as usual in the second. */
-function counting(windows: readonly CountedWindow[], test: CountingTest): Judged[] {
-  const first = judgeCounts(windows, learnSlots(windows, null), test);
-  return judgeCounts(windows, learnSlots(windows, first), test);
-}
-
-interface Slots {
-  readonly bySlot: ReadonlyMap<number, { sum: number; windows: number }>;
-  /** At least 1: how much more the counts vary than chance would have it. */
-  readonly dispersion: number;
-  readonly leftOut: readonly boolean[];
-}
-
-function learnSlots(windows: readonly CountedWindow[], judged: readonly Judged[] | null): Slots {
-  const bySlot = new Map<number, { sum: number; windows: number }>();
-  const leftOut = windows.map((_, i) => judged?.[i]?.state === 'MISSING');
-  const used = windows.filter((_, i) => !leftOut[i]);
-  for (const { slot, count } of used) {
-    const known = bySlot.get(slot) ?? { sum: 0, windows: 0 };
-    bySlot.set(slot, { sum: known.sum + count, windows: known.windows + 1 });
-  }
-  let squares = 0;
-  for (const { slot, count } of used) {
-    const { sum, windows: n } = bySlot.get(slot) as { sum: number; windows: number };
-    if (sum > 0) squares += (count - sum / n) ** 2 / (sum / n);
-  }
-  return { bySlot, dispersion: Math.max(1, squares / Math.max(1, used.length - bySlot.size)), leftOut };
-}
-
-function judgeCounts(windows: readonly CountedWindow[], slots: Slots, { alpha }: CountingTest): Judged[] {
-  const judged: Judged[] = [];
-  for (let i = 0; i < windows.length; ) {
-    let end = i;
-    while (end < windows.length && windows[end]?.count === 0) end += 1;
-    if (end === i) {
-      judged.push(judgeCount(windows, i, { slots, alpha }));
-      i += 1;
-      continue;
+function skipsOf(
+  { profile, silences, due }: Verdict,
+  j: number,
+  [low, high]: readonly [number, number],
+): NamedWindows[] {
+  const skips: NamedWindows[] = [];
+  let [from, to] = [low, low];
+  const add = () => {
+    if (to > from) skips.push({ kind: 'SKIP', from, to, named: to - from, after: silences.after[j] as number });
+  };
+  profile.layout.walk(low, high, (window, cell) => {
+    if (due?.[cell] !== 1) return;
+    if (to !== window) {
+      add();
+      from = window;
     }
-    const state = emptyRunTail(windows, [i, end], slots) <= alpha ? 'MISSING' : 'FINE';
-    for (; i < end; i++) judged.push({ state, expected: expectedOf(windows[i] as CountedWindow, slots) });
-  }
-  return judged;
+    to = window + 1;
+  });
+  add();
+  return skips;
 }
 
-function judgeCount(
-  windows: readonly CountedWindow[],
-  i: number,
-  { slots, alpha }: { slots: Slots; alpha: number },
-): Judged {
-  const window = windows[i] as CountedWindow;
-  const expected = expectedOf(window, slots);
-  if (expected === null || window.count >= expected) return { state: 'FINE', expected };
-  const { sum, windows: n } = slots.bySlot.get(window.slot) as { sum: number; windows: number };
-  const others = { sum: (sum - window.count) / slots.dispersion, windows: n - 1 };
-  const tail = tailAtMost(Math.ceil(window.count / slots.dispersion), others);
-  return { state: tail <= alpha ? 'PARTIAL' : 'FINE', expected };
+/**
+ * The shortest silence that would be named an outage, in windows, where it begins at a usual time: half of the deliveries
+ * are followed by times at which it takes as long or less. Infinite where no silence is.
+ */
+export function blindWindows({ profile, threshold }: Verdict): number {
+  const { layout, surprise, mean } = profile;
+  const { cycle, blocks } = layout;
+  const base = (blocks - 1) * cycle;
+  const at = (slot: number) => surprise[base + (slot % cycle)] as number;
+  let round = 0;
+  for (let slot = 0; slot < cycle; slot++) round += at(slot);
+  if (!Number.isFinite(threshold) || round <= 0) return Number.POSITIVE_INFINITY;
+  const rounds = Math.floor(threshold / round);
+  const lengths: { length: number; weight: number }[] = [];
+  // After its first window: how many more until the surprise is reached. Two ends that both only move on.
+  let [end, sum] = [1, 0];
+  for (let slot = 0; slot < cycle; slot++) {
+    if (slot > 0) sum -= at(slot);
+    if (end <= slot) [end, sum] = [slot + 1, 0];
+    while (rounds * round + sum < threshold && end <= slot + cycle) sum += at(end++);
+    const weight = mean[base + ((slot + cycle - 1) % cycle)] as number;
+    lengths.push({ length: rounds * cycle + Math.max(1, end - slot), weight });
+  }
+  lengths.sort((a, b) => a.length - b.length);
+  const half = lengths.reduce((all, { weight }) => all + weight, 0) / 2;
+  let passed = 0;
+  for (const { length, weight } of lengths) {
+    passed += weight;
+    if (passed >= half) return length;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
-function expectedOf({ slot }: CountedWindow, { bySlot }: Slots): number | null {
-  const known = bySlot.get(slot);
-  return known === undefined ? null : known.sum / known.windows;
-}
-
-/** How probable it is that all windows of a run are empty; each is held against the like windows outside the run. */
-function emptyRunTail(windows: readonly CountedWindow[], [from, to]: [number, number], slots: Slots): number {
-  const inRun = new Map<number, { all: number; used: number }>();
-  for (let i = from; i < to; i++) {
-    const { slot } = windows[i] as CountedWindow;
-    const known = inRun.get(slot) ?? { all: 0, used: 0 };
-    inRun.set(slot, { all: known.all + 1, used: known.used + (slots.leftOut[i] ? 0 : 1) });
-  }
-  let log = 0;
-  for (const [slot, { all, used }] of inRun) {
-    const known = slots.bySlot.get(slot);
-    const others = (known?.windows ?? 0) - used;
-    if (known === undefined || others <= 0) continue;
-    log += (known.sum / slots.dispersion) * Math.log(others / (others + all));
-  }
-  return Math.exp(log);
+/** How many deliveries are usual over a span of windows. */
+export function usualDeliveries({ profile }: Verdict): (from: number, to: number) => number {
+  const sums = profile.layout.sums(profile.mean);
+  return (from, to) => sums(to) - sums(from);
 }

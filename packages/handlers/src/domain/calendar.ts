@@ -1,4 +1,4 @@
-import { createWindows, MS_PER_DAY, MS_PER_HOUR, type Window } from '@pik/schema';
+import { createWindows, MS_PER_DAY, MS_PER_HOUR, type Window, zoneOffsets } from '@pik/schema';
 
 /** How long a window is. */
 export type Grain = 'minute' | 'hour' | 'day';
@@ -6,12 +6,17 @@ export type Grain = 'minute' | 'hour' | 'day';
 /** Windows of a calendar: side by side, every instant in exactly one, whether anything happened in it or not. */
 export interface Calendar {
   readonly grain: Grain;
+  readonly timeZone: string;
   at(epochMs: number): Window;
-  /** Which windows are alike: the hour of the week in the zone, or for days the day of the week. */
-  slotOf(window: Window): number;
+  /** Milliseconds that its zone is ahead of UTC. */
+  offsetAt(epochMs: number): number;
+  /** The first instants of a span, without its start, at which the zone's offset is another than before. */
+  changesBetween(fromMs: number, toMs: number): number[];
 }
 
 const MS_PER_MINUTE = 60_000;
+/** No zone changes its offset twice in so short a time. */
+const CHANGES_APART_MS = 7 * MS_PER_DAY;
 
 /** The nominal length of a window; days and hours in which clocks change are longer or shorter. */
 export const GRAIN_MS: Readonly<Record<Grain, number>> = {
@@ -22,16 +27,13 @@ export const GRAIN_MS: Readonly<Record<Grain, number>> = {
 
 /** The calendar of a zone. Throws `CONFIG_INVALID` for a zone that the runtime does not know. */
 export function createCalendar(grain: Grain, timeZone: string): Calendar {
-  const days = createWindows('day', timeZone);
-  const weekday = weekdays(timeZone);
+  const offsetAt = zoneOffsets(timeZone);
   return {
     grain,
+    timeZone,
     at: windowsOf(grain, timeZone),
-    slotOf({ start_ms }) {
-      const day = days.at(start_ms);
-      const date = weekday(day.start_ms);
-      return grain === 'day' ? date : date * 24 + hourOf(day, start_ms);
-    },
+    offsetAt,
+    changesBetween: timeZone === 'UTC' ? () => [] : changesOf(offsetAt),
   };
 }
 
@@ -48,25 +50,32 @@ function windowsOf(grain: Grain, timeZone: string): Calendar['at'] {
   return (ms) => windows.at(ms);
 }
 
-/** On a day of 23 or 25 hours the hours before noon are counted from its start, those after it from its end. */
-function hourOf({ start_ms, end_ms }: Window, at: number): number {
-  const fromStart = Math.floor((at - start_ms) / MS_PER_HOUR);
-  if (fromStart < 12) return fromStart;
-  return Math.max(12, 24 - Math.ceil((end_ms - at) / MS_PER_HOUR));
-}
-
-const NAMES = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
-
-/** The day of the week by the start of a day, 0 for Monday. */
-function weekdays(timeZone: string): (startMs: number) => number {
-  // 1970-01-01 was a Thursday.
-  if (timeZone === 'UTC') return (startMs) => (((startMs / MS_PER_DAY + 3) % 7) + 7) % 7;
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, weekday: 'short' });
-  const known = new Map<number, number>();
-  return (startMs) => {
-    const found = known.get(startMs) ?? NAMES.indexOf(format.format(startMs));
-    known.set(startMs, found);
-    return found;
+/** Looked for once per week, since the series of a report mostly live at the same time. */
+function changesOf(offsetAt: Calendar['offsetAt']): Calendar['changesBetween'] {
+  const known = new Map<number, number | null>();
+  const changeIn = (week: number): number | null => {
+    const found = known.get(week);
+    if (found !== undefined) return found;
+    let low = week * CHANGES_APART_MS;
+    let high = low + CHANGES_APART_MS;
+    const before = offsetAt(low);
+    if (offsetAt(high) === before) high = Number.NaN;
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (offsetAt(middle) === before) low = middle;
+      else high = middle;
+    }
+    const change = Number.isNaN(high) ? null : high;
+    known.set(week, change);
+    return change;
+  };
+  return (fromMs, toMs) => {
+    const changes: number[] = [];
+    for (let week = Math.floor(fromMs / CHANGES_APART_MS); week * CHANGES_APART_MS <= toMs; week++) {
+      const change = changeIn(week);
+      if (change !== null && change > fromMs && change <= toMs) changes.push(change);
+    }
+    return changes;
   };
 }
 

@@ -1,8 +1,6 @@
 import type { SliceRow } from '../ports/rows.ts';
-import type { CountedWindow } from './cadence.ts';
-import { INSTANTS_MAX } from './cadence.ts';
-import { type Calendar, windowsBetween } from './calendar.ts';
-import { createHistogram, decodeHistogram, type Histogram, mergeInto } from './histogram.ts';
+import type { Calendar } from './calendar.ts';
+import { addTo, createHistogram, type Histogram } from './histogram.ts';
 import { type ScannedEntry, scanEntries } from './slice-codec.ts';
 
 /** The series that a gap report tells apart. */
@@ -12,11 +10,11 @@ export interface GapSeries {
   entity_id?: string;
 }
 
-/** What a gap report reads: its range with the history around it. */
+/** What a gap report reads: its range with the history before it. */
 export interface GapScope {
   readonly calendar: Calendar;
   readonly basis: 'event' | 'received';
-  /** Half-open, with the history before and after the range that was asked for. */
+  /** Half-open, with the history before the range that was asked for. Nothing after the range is read. */
   readonly readFromMs: number;
   readonly readToMs: number;
   readonly asOfMs: number;
@@ -26,11 +24,19 @@ export interface GapScope {
   readonly cellsMax: number;
 }
 
-interface Cell {
+/** A window of a series that has events. */
+export interface Cell {
+  readonly start_ms: number;
   count: number;
   /** Events of the window that came after `asOfMs`, or by a backfill that is not counted. */
   later: number;
-  instants: number[];
+  /** Minutes with an event: what came at once came in one delivery. */
+  deliveries: number;
+  /** Its first and its last event. */
+  firstMs: number;
+  lastMs: number;
+  /** Bits of the minutes since the start; null while there is one. */
+  minutes: Uint32Array | null;
 }
 
 /** The windows of one series that have events, by their starts. */
@@ -101,31 +107,28 @@ export function addScanned(all: GapCells, slice: SliceRow): number {
   const { basis, asOfMs, includeImported, readFromMs, readToMs, by } = all.scope;
   const series = seriesOf(all, sliceSeries(slice, by));
   const counted = !slice.imported || includeImported;
-  if (basis === 'event' && counted && slice.accepted > 0) {
-    mergeInto(series.lag, decodeHistogram(slice.lag));
-    noteReceived(series, slice.received_min_ms);
-    noteReceived(series, slice.received_max_ms);
-  }
   let read = 0;
-  scanEntries(slice.entries, (entry: ScannedEntry) => {
+  scanEntries(slice.entries, ({ outcome, event_ms, received_ms }: ScannedEntry) => {
     read += 1;
-    const { outcome, event_ms, received_ms } = entry;
     const timeMs = basis === 'event' ? event_ms : received_ms;
     // A window that has not begun cannot be judged: an event of the future says nothing about those before it.
     if (timeMs < readFromMs || timeMs >= readToMs || timeMs > asOfMs) return;
     if (basis === 'received') {
       if (counted) addInstant(all, series, { timeMs, count: 1 });
     } else if (outcome === 'ACCEPTED') {
-      addInstant(all, series, { timeMs, count: 1, later: !counted || received_ms > asOfMs });
+      const later = !counted || received_ms > asOfMs;
+      if (!later) addLag(series, received_ms - event_ms, received_ms);
+      addInstant(all, series, { timeMs, count: 1, later });
     }
   });
   return read;
 }
 
-/** Widens the span in which the events behind `lag` were received. */
-export function noteReceived({ received }: SeriesCells, ms: number): void {
-  received.fromMs = Math.min(received.fromMs, ms);
-  received.toMs = Math.max(received.toMs, ms);
+/** Adds how long an event took, and widens the span in which those behind `lag` were received. */
+export function addLag({ lag, received }: SeriesCells, lagMs: number, receivedMs: number): void {
+  addTo(lag, lagMs);
+  if (receivedMs < received.fromMs) received.fromMs = receivedMs;
+  if (receivedMs > received.toMs) received.toMs = receivedMs;
 }
 
 /** Adds events of one instant to the window that holds it. */
@@ -134,25 +137,60 @@ export function addInstant(
   series: SeriesCells,
   { timeMs, count, later = false }: { timeMs: number; count: number; later?: boolean },
 ): void {
-  const start = all.scope.calendar.at(timeMs).start_ms;
-  let cell = series.cells.get(start);
+  const { start_ms, end_ms } = all.scope.calendar.at(timeMs);
+  let cell = series.cells.get(start_ms);
   if (cell === undefined) {
     if (all.cells >= all.scope.cellsMax) {
       all.full = true;
       return;
     }
     all.cells += 1;
-    cell = { count: 0, later: 0, instants: [] };
-    series.cells.set(start, cell);
+    cell = { start_ms, count: 0, later: 0, deliveries: 0, firstMs: 0, lastMs: 0, minutes: null };
+    series.cells.set(start_ms, cell);
   }
   if (later) {
     cell.later += count;
     return;
   }
   cell.count += count;
-  if (cell.instants.length < INSTANTS_MAX && !cell.instants.includes(timeMs)) cell.instants.push(timeMs);
+  addMinute(cell, timeMs, end_ms);
   if (timeMs < series.firstMs) series.firstMs = timeMs;
   if (timeMs > series.lastMs) series.lastMs = timeMs;
+}
+
+const MS_PER_MINUTE = 60_000;
+
+function addMinute(cell: Cell, timeMs: number, endMs: number): void {
+  const minute = minuteIn(cell, timeMs);
+  if (cell.deliveries === 0) {
+    cell.deliveries = 1;
+    cell.firstMs = timeMs;
+    cell.lastMs = timeMs;
+    return;
+  }
+  const known = minuteIn(cell, cell.firstMs);
+  if (timeMs < cell.firstMs) cell.firstMs = timeMs;
+  if (timeMs > cell.lastMs) cell.lastMs = timeMs;
+  if (cell.minutes === null) {
+    if (minute === known) return;
+    const minutes = Math.ceil((endMs - cell.start_ms) / MS_PER_MINUTE);
+    cell.minutes = new Uint32Array(Math.ceil(minutes / 32));
+    setBit(cell.minutes, known);
+  }
+  if (setBit(cell.minutes, minute)) cell.deliveries += 1;
+}
+
+function minuteIn({ start_ms }: Cell, timeMs: number): number {
+  return Math.floor((timeMs - start_ms) / MS_PER_MINUTE);
+}
+
+/** False where it was set. */
+function setBit(bits: Uint32Array, at: number): boolean {
+  const word = at >> 5;
+  const bit = 1 << (at & 31);
+  const known = bits[word] as number;
+  bits[word] = known | bit;
+  return (known & bit) === 0;
 }
 
 /** How many events a series has in the windows that start in a half-open span: empty windows are not walked. */
@@ -160,37 +198,4 @@ export function eventsBetween({ cells }: SeriesCells, fromMs: number, toMs: numb
   let events = 0;
   for (const [start, { count }] of cells) if (start >= fromMs && start < toMs) events += count;
   return events;
-}
-
-/** A window of a series and what came too late for it. */
-export interface SeriesWindow extends CountedWindow {
-  readonly later: number;
-}
-
-/**
- * All windows of a series' life, empty ones too, from the one of its first event to that of its last; where they are more
- * than `windowsMax`, the last of them.
- */
-export function windowsOf(
-  { cells, firstMs, lastMs }: SeriesCells,
-  calendar: Calendar,
-  options: { windowsMax: number; grainMs: number },
-): { windows: SeriesWindow[]; cut: boolean } {
-  const { windowsMax, grainMs } = options;
-  const cut = (lastMs - firstMs) / grainMs > windowsMax;
-  const windows: SeriesWindow[] = [];
-  const from = cut ? lastMs - windowsMax * grainMs : firstMs;
-  for (const window of windowsBetween(calendar, from, lastMs)) {
-    const cell = cells.get(window.start_ms);
-    const { start_ms, end_ms } = window;
-    windows.push({
-      start_ms,
-      end_ms,
-      slot: calendar.slotOf(window),
-      count: cell?.count ?? 0,
-      instants: cell?.instants.length ?? 0,
-      later: cell?.later ?? 0,
-    });
-  }
-  return { windows, cut };
 }

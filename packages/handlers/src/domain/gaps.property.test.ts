@@ -1,13 +1,12 @@
-import { createWindows } from '@pik/schema';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { type CountedWindow, judge, modelOf } from './cadence.ts';
 import { createCalendar, type Grain, windowsBetween } from './calendar.ts';
 import { RANK_Z } from './failures-report.ts';
-import { FALSE_ALARMS_ALPHA } from './gaps.ts';
 import { lostRanges, type SequenceRange } from './producer-loss.ts';
-import { dispersionOf, rankOf, tailAtMost, wilsonLower } from './statistics.ts';
+import { createRuler } from './ruler.ts';
+import { SLOT_SCHEMES } from './slots.ts';
+import { medianOf, quantileOf, rankOf, wilsonLower } from './statistics.ts';
 
 const HOUR = 3_600_000;
 const ZONES = ['UTC', 'America/New_York', 'Europe/Berlin', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'Pacific/Auckland'];
@@ -54,21 +53,35 @@ describe('calendar windows', () => {
     );
   });
 
-  it('are alike when their weekday and hour agree, but for the day on which clocks change', () => {
+  it('have numbers that follow each other, and slots by the wall clock, over every change of clocks', () => {
     fc.assert(
       fc.property(
-        fc.constantFrom(...ZONES.filter((zone) => zone !== 'Australia/Lord_Howe')),
+        fc.constantFrom(...ZONES),
+        fc.constantFrom<Grain>('minute', 'hour', 'day'),
         fc.integer({ min: Date.UTC(2024, 0, 1), max: Date.UTC(2026, 0, 1) }),
-        (timeZone, ms) => {
-          const calendar = createCalendar('hour', timeZone);
-          const day = createWindows('day', timeZone).at(ms);
-          fc.pre(day.end_ms - day.start_ms === 24 * HOUR);
-          const [, , , hour, , weekday] = wallClock(ms, timeZone);
+        (timeZone, grain, fromMs) => {
+          const calendar = createCalendar(grain, timeZone);
+          // A year of days, half a year of hours, the minutes around a change: all have one in them.
+          const [change = fromMs] = calendar.changesBetween(fromMs, fromMs + 220 * 24 * HOUR);
+          const from = grain === 'minute' ? change - 90 * 60_000 : grain === 'hour' ? change - 48 * HOUR : fromMs;
+          const windows = [
+            ...windowsBetween(calendar, from, from + { minute: 3, hour: 96, day: 366 * 24 }[grain] * HOUR),
+          ];
+          const ruler = createRuler(calendar, from, (windows.at(-1)?.end_ms ?? 0) + 24 * HOUR);
+          const { cycle } = SLOT_SCHEMES[grain];
           const names = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
-          expect(calendar.slotOf(calendar.at(ms))).toBe(names.indexOf(weekday as string) * 24 + Number(hour));
+          for (const [i, { start_ms, end_ms }] of windows.entries()) {
+            expect([ruler.startOf(i), ruler.indexOf(start_ms), ruler.indexOf(end_ms - 1)]).toEqual([start_ms, i, i]);
+            const turn = ruler.turns[0]?.findLast(({ from: first }) => first <= i);
+            const slot = (((i + (turn?.phase ?? 0)) % cycle) + cycle) % cycle;
+            const [, , , hour, minute, weekday] = wallClock(end_ms - 1, timeZone);
+            const day = names.indexOf(weekday as string);
+            const of = { minute: Number(hour) * 60 + Number(minute), hour: day * 24 + Number(hour), day };
+            expect(slot).toBe(of[grain]);
+          }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 40 },
     );
   });
 });
@@ -90,24 +103,6 @@ describe('statistics', () => {
     expect(wilsonLower(0, 0)).toBe(0);
   });
 
-  it('the predictive tail grows to 1, and is that of a Poisson count where the history is long', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 60 }), (rate, count) => {
-        const tail = tailAtMost(count, { sum: rate * 1e7, windows: 1e7 });
-        let poisson = 0;
-        for (let k = 0, term = Math.exp(-rate); k <= count; k++, term *= rate / k) poisson += term;
-        expect(Math.abs(tail - poisson)).toBeLessThan(1e-4);
-        expect(tailAtMost(count + 1, { sum: rate * 4, windows: 4 })).toBeGreaterThanOrEqual(
-          tailAtMost(count, { sum: rate * 4, windows: 4 }),
-        );
-        // Little history, wide prediction.
-        if (count === 0) expect(tailAtMost(0, { sum: rate * 4, windows: 4 })).toBeGreaterThan(tail);
-      }),
-    );
-    expect(tailAtMost(5_000, { sum: 100 * 52, windows: 52 })).toBeCloseTo(1, 6);
-    expect(tailAtMost(3, { sum: 0, windows: 9 })).toBe(1);
-  });
-
   it('ranks are nearest ranks', () => {
     expect([rankOf([1, 2, 3, 4], 0.5), rankOf([1, 2, 3, 4], 1), rankOf([1], 0), rankOf([], 0.5)]).toEqual([
       2,
@@ -115,153 +110,8 @@ describe('statistics', () => {
       1,
       Number.NaN,
     ]);
-    expect(dispersionOf([3, 3, 3])).toBe(0);
-  });
-});
-
-/** A source of chance that gives the same numbers for the same seed (Marsaglia's xorshift). */
-function chance(seed: number): () => number {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
-function poisson(rate: number, random: () => number): number {
-  // By the time between events: exact for any rate.
-  let count = 0;
-  let at = -Math.log(1 - random());
-  while (at <= rate) {
-    count += 1;
-    at -= Math.log(1 - random());
-  }
-  return count;
-}
-
-/** Hourly windows of some weeks with these counts. */
-function hourly(weeks: number, countAt: (hour: number) => number): CountedWindow[] {
-  return Array.from({ length: weeks * 168 }, (_, hour) => {
-    const count = countAt(hour);
-    return { start_ms: hour * HOUR, end_ms: (hour + 1) * HOUR, slot: hour % 168, count, instants: Math.min(16, count) };
-  });
-}
-
-/** Busy by day, quiet by night, as most series are. */
-const daily = (rate: number) => (hour: number) => rate * (0.1 + 0.9 * Math.sin(((hour % 24) / 24) * Math.PI) ** 2);
-
-describe('false alarms', () => {
-  it('of chance streams are bounded over all series of a run: hardly one run in a hundred names a window', () => {
-    const RUNS = 60;
-    const SERIES = 6;
-    let alarmed = 0;
-    let judged = 0;
-    for (let run = 0; run < RUNS; run++) {
-      const random = chance(run * 7_919 + 1);
-      const series = Array.from({ length: SERIES }, (_, i) =>
-        hourly(8, (hour) => poisson(daily(2 + i * 8)(hour), random)),
-      );
-      const tests = SERIES * 8 * 168;
-      const options = { alpha: FALSE_ALARMS_ALPHA / tests, declaredMs: null };
-      for (const windows of series) {
-        expect(modelOf(windows)).toBe('COUNTING');
-        const named = judge(windows, 'COUNTING', options).filter(({ state }) => state !== 'FINE').length;
-        judged += windows.length;
-        if (named > 0) alarmed += 1;
-      }
-    }
-    expect(judged).toBe(RUNS * tests());
-    // 0.6 expected at most; more than 4 would be no chance (p < 0.001).
-    expect(alarmed).toBeLessThanOrEqual(4);
-    function tests() {
-      return SERIES * 8 * 168;
-    }
-  });
-
-  it('of streams that come in bursts are none: what varies more than chance is expected to', () => {
-    for (let seed = 1; seed <= 30; seed++) {
-      const random = chance(seed * 104_729);
-      const windows = hourly(8, (hour) => poisson(daily(20)(hour) * -Math.log(1 - random()), random));
-      const options = { alpha: FALSE_ALARMS_ALPHA / windows.length, declaredMs: null };
-      expect(judge(windows, 'COUNTING', options).filter(({ state }) => state !== 'FINE')).toEqual([]);
-    }
-  });
-
-  it('of streams by the clock are at most one window in a hundred, and only such as are empty', () => {
-    for (let seed = 1; seed <= 30; seed++) {
-      const random = chance(seed * 15_485_863);
-      const [period, jitter, phase] = [0.5 + random() * 5, random() * 0.3, random()];
-      const counts = new Map<number, number>();
-      for (let n = 0; n * period < 8 * 168; n++) {
-        const hour = Math.floor((n + phase + (random() - 0.5) * jitter) * period);
-        counts.set(hour, (counts.get(hour) ?? 0) + 1);
-      }
-      const all = hourly(8, (hour) => counts.get(hour) ?? 0);
-      const first = all.findIndex(({ count }) => count > 0);
-      const windows = all.slice(first, all.findLastIndex(({ count }) => count > 0) + 1);
-      const options = { alpha: FALSE_ALARMS_ALPHA / windows.length, declaredMs: null };
-      const named = judge(windows, modelOf(windows), options).flatMap(({ state }, i) => (state === 'FINE' ? [] : [i]));
-      expect(named.length).toBeLessThanOrEqual(windows.length / 100);
-      expect(named.filter((i) => windows[i]?.count !== 0)).toEqual([]);
-    }
-  });
-});
-
-describe('what is missing is found', () => {
-  it.each([
-    [40, 1],
-    [4, 24],
-    [1, 72],
-  ])('an outage in a chance stream of %i an hour, %i hours long', (rate, hours) => {
-    const random = chance(rate * 31);
-    const start = 4 * 168 + 60;
-    const windows = hourly(8, (hour) =>
-      hour >= start && hour < start + hours ? 0 : poisson(daily(rate)(hour), random),
-    );
-    const options = { alpha: FALSE_ALARMS_ALPHA / windows.length, declaredMs: null };
-    const named = judge(windows, modelOf(windows), options);
-    for (let hour = start; hour < start + hours; hour++) expect(named[hour]?.state).toBe('MISSING');
-    // The windows beside it may be empty by chance and then belong to the silence; none elsewhere is named.
-    const elsewhere = named.filter(
-      ({ state }, hour) => state !== 'FINE' && (hour < start - 12 || hour >= start + hours + 12),
-    );
-    expect(elsewhere).toEqual([]);
-  });
-
-  it('half of the events of an hour in a dense stream are PARTIAL', () => {
-    const random = chance(77);
-    const windows = hourly(8, (hour) => poisson(hour === 900 ? 100 : 200, random));
-    const options = { alpha: FALSE_ALARMS_ALPHA / windows.length, declaredMs: null };
-    const named = judge(windows, 'COUNTING', options).flatMap(({ state }, hour) =>
-      state === 'FINE' ? [] : [[hour, state]],
-    );
-    expect(named).toEqual([[900, 'PARTIAL']]);
-  });
-
-  it('two outages by the clock do not hide each other, and a daily job that stays away is found at hours too', () => {
-    const daily = hourly(20, (hour) =>
-      hour % 24 === 3 && ![70, 71, 72].includes(Math.floor(hour / 24)) ? 1 : 0,
-    ).slice(3);
-    expect(modelOf(daily)).toBe('INTERVAL');
-    const missing = judge(daily, 'INTERVAL', { alpha: 0, declaredMs: null }).flatMap(({ state }, i) =>
-      state === 'MISSING' ? [i] : [],
-    );
-    expect([missing.length, missing[0], missing.at(-1)]).toEqual([95, 69 * 24 + 1, 73 * 24 - 1]);
-    const polls = hourly(8, (hour) => (hour % 500 > 490 && hour < 1_200 ? 0 : 1));
-    expect(modelOf(polls)).toBe('REGULAR');
-    const hours = judge(polls, 'REGULAR', { alpha: 0, declaredMs: null }).filter(
-      ({ state }) => state === 'MISSING',
-    ).length;
-    expect(hours).toBe(polls.filter(({ count }) => count === 0).length);
-  });
-
-  it('too little history is said so, and then nothing is named', () => {
-    const few = hourly(1, (hour) => (hour < 19 ? 5 : 0)).slice(0, 19);
-    expect(modelOf(few)).toBe('TOO_LITTLE_HISTORY');
-    const random = chance(5);
-    expect(modelOf(hourly(1, () => poisson(3, random)))).toBe('TOO_LITTLE_HISTORY');
+    expect([medianOf(Float64Array.of(3, 1, 2)), medianOf(Float64Array.of(4, 1, 2, 3))]).toEqual([2, 2.5]);
+    expect([quantileOf(Float64Array.of(0, 10), 0.9), quantileOf(new Float64Array(0), 0.5)]).toEqual([9, Number.NaN]);
   });
 });
 

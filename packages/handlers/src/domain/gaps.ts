@@ -1,12 +1,21 @@
-import { durationText, formatEpochMs, type GapsReport } from '@pik/schema';
+import { MS_PER_DAY } from '@pik/schema';
 
-import { type CadenceModel, type CountedWindow, type Judged, judge, modelOf } from './cadence.ts';
-import { GRAIN_MS, type Grain } from './calendar.ts';
-import type { GapSeries, SeriesCells, SeriesWindow } from './gap-cells.ts';
+import type { Calendar, Grain } from './calendar.ts';
+import { declaredGaps } from './declared.ts';
+import type { GapSeries, SeriesCells } from './gap-cells.ts';
+import { outageText, partialText, skipText } from './gap-texts.ts';
 import { quantile } from './histogram.ts';
+import { type JudgedLife, judgeWindows, type LifeQuestion, type LifeWindows, numberWindows } from './judged-life.ts';
+import { laterIn, placeOf } from './later.ts';
+import { isOutlier, type Life, livesOf, mainLife } from './lives.ts';
+import type { Steps } from './steps.ts';
 
-/** The probability, over all series and windows of one report, that counting names any window by chance. */
-export const FALSE_ALARMS_ALPHA = 0.01;
+/** How far before the range a series is read to learn what is usual. A silence longer than that parts two lives. */
+export const HISTORY_MS: Readonly<Record<Grain, number>> = {
+  minute: 14 * MS_PER_DAY,
+  hour: 182 * MS_PER_DAY,
+  day: 366 * MS_PER_DAY,
+};
 
 /** Events that were received in less than this share of the time in which they happened were loaded at once. */
 const LOAD_SHARE = 0.1;
@@ -18,144 +27,186 @@ export interface GapQuestion {
   readonly toMs: number;
   readonly asOfMs: number;
   readonly basis: 'event' | 'received';
-  readonly grain: Grain;
+  readonly calendar: Calendar;
   readonly declaredMs: number | null;
 }
 
-/** A series with its windows, and how it is judged. */
-export interface ModelledSeries {
-  readonly cells: SeriesCells;
-  readonly windows: readonly SeriesWindow[];
-  readonly model: CadenceModel;
-  readonly usualLagMs: number;
+/** A window that has events. */
+export interface GoodWindow {
+  readonly start_ms: number;
+  readonly end_ms: number;
 }
 
 /** Adjacent windows in which events are missing. Good windows beside it are null where there are none. */
 export interface GapInterval {
   readonly series: GapSeries;
   readonly state: 'MISSING' | 'PARTIAL' | 'PENDING';
+  /** What MISSING claims; null for other states and declared cadences. */
+  readonly kind: 'OUTAGE' | 'SKIP' | null;
+  readonly text: string;
   readonly start_ms: number;
   readonly end_ms: number;
+  /** Windows of it in which something was due. */
   readonly windows: number;
   readonly count: number;
   readonly later: number;
   readonly expected: number | null;
   readonly usualLagMs: number;
-  readonly lastGood: CountedWindow | null;
-  readonly firstGood: CountedWindow | null;
+  readonly lastGood: GoodWindow | null;
+  readonly firstGood: GoodWindow | null;
 }
 
-/** What is expected of a series, learned from its whole life as far as it was read. */
-export function modelSeries(
-  cells: SeriesCells,
-  windows: readonly SeriesWindow[],
-  { basis, declaredMs }: GapQuestion,
-): ModelledSeries {
-  const model = declaredMs === null ? modelOf(windows) : 'DECLARED';
-  return { cells, windows, model, usualLagMs: basis === 'received' ? 0 : usualLagOf(cells) };
+/** A series with its lives: what is judged, and what lies apart. */
+export interface ModelledSeries {
+  /** Of the lives that are no outliers are its first and last event. */
+  readonly cells: SeriesCells;
+  readonly usualLagMs: number;
+  readonly lives: readonly Life[];
+  readonly main: Life;
+  /** Lives that are no outliers, as far as they reach into the range. */
+  readonly numbered: readonly LifeWindows[];
+}
+
+/** Finds the lives of a series; null for one without an event that counts: it has no life in which something could be missing. */
+export function* modelSeries(cells: SeriesCells, question: GapQuestion): Steps<ModelledSeries | null> {
+  const { calendar, basis } = question;
+  const historyMs = HISTORY_MS[calendar.grain];
+  const lives = yield* livesOf(cells, historyMs);
+  const main = mainLife(lives);
+  if (main === null) return null;
+  const usualLagMs = basis === 'received' ? 0 : usualLagOf(cells, main);
+  const living = lives.filter((life) => !isOutlier(life, main));
+  const numbered: LifeWindows[] = [];
+  for (const life of living) numbered.push(yield* numberWindows(life, lifeQuestion(question, usualLagMs)));
+  const [first, last] = [living[0] as Life, living.at(-1) as Life];
+  return { cells: { ...cells, firstMs: first.firstMs, lastMs: last.lastMs }, usualLagMs, lives, main, numbered };
+}
+
+function lifeQuestion({ fromMs, toMs, asOfMs, calendar }: GapQuestion, usualLagMs: number): LifeQuestion {
+  const endMs = Math.min(toMs, asOfMs + 1);
+  const settledMs = asOfMs + 1 - Math.ceil(usualLagMs);
+  return { calendar, fromMs, toMs, endMs, settledMs, historyMs: HISTORY_MS[calendar.grain] };
 }
 
 /** What was loaded at once, long after it happened, has the lag of the load: it says nothing of how late events usually are. */
-function usualLagOf({ lag, received, firstMs, lastMs }: SeriesCells): number {
+function usualLagOf({ lag, received }: SeriesCells, { firstMs, lastMs }: Life): number {
   const isLoad = received.toMs - received.fromMs < LOAD_SHARE * (lastMs - firstMs);
   return isLoad ? 0 : Math.max(0, quantile(lag, 0.99));
 }
 
-const isAsked = ({ start_ms }: CountedWindow, { fromMs, toMs }: GapQuestion) => start_ms >= fromMs && start_ms < toMs;
-
-/** How many windows are held against chance: by so many alpha is divided (Bonferroni), so that it holds for all together. */
-export function testsOf(series: readonly ModelledSeries[], question: GapQuestion): number {
-  const counting = series.filter(({ model }) => model === 'COUNTING');
-  return counting.reduce((sum, { windows }) => sum + windows.filter((window) => isAsked(window, question)).length, 0);
+/** How many lives of a report are judged: they share its false alarms. */
+export function judgedLives(series: readonly ModelledSeries[], { declaredMs }: GapQuestion): number {
+  if (declaredMs !== null) return 0;
+  return series.reduce((sum, { numbered }) => sum + numbered.filter(({ canBeJudged }) => canBeJudged).length, 0);
 }
 
-/** The gaps of a series within the range, in order, adjacent windows of one state as one. */
-export function gapsOf(series: ModelledSeries, question: GapQuestion, tests: number): GapInterval[] {
-  const { windows, model, usualLagMs } = series;
-  const { declaredMs, asOfMs } = question;
-  const judged = judge(windows, model, { alpha: FALSE_ALARMS_ALPHA / Math.max(1, tests), declaredMs });
-  const stateAt = (i: number): GapInterval['state'] | 'FINE' => {
-    const { state } = judged[i] as Judged;
-    const young = (windows[i] as SeriesWindow).end_ms + usualLagMs > asOfMs;
-    return state !== 'FINE' && young ? 'PENDING' : state;
-  };
+/** What was found of a series. */
+export interface SeriesFindings {
+  readonly series: ModelledSeries;
+  readonly gaps: readonly GapInterval[];
+  readonly judged: readonly JudgedLife[];
+}
+
+/** The gaps of a series within the range, in order. `judged` is `judgedLives` of the report. */
+export function* findGaps(series: ModelledSeries, question: GapQuestion, judged: number): Steps<SeriesFindings> {
+  if (question.declaredMs !== null)
+    return { series, gaps: yield* declaredGaps(series, question, question.declaredMs), judged: [] };
+  const later = laterIn(series.cells);
   const gaps: GapInterval[] = [];
-  for (let i = 0; i < windows.length; ) {
-    const state = stateAt(i);
-    let end = i + 1;
-    if (state === 'FINE' || !isAsked(windows[i] as SeriesWindow, question)) {
-      i = end;
-      continue;
+  const lives: JudgedLife[] = [];
+  for (const windows of series.numbered) {
+    if (!windows.canBeJudged) continue;
+    const life = yield* judgeWindows(windows, { calendar: question.calendar, judged });
+    lives.push(life);
+    const found = [...missingIntervals(life, series), ...partialIntervals(life, series)];
+    found.sort((a, b) => a.start_ms - b.start_ms);
+    for (const gap of found) gaps.push({ ...gap, later: later(gap.start_ms, gap.end_ms) });
+    yield;
+  }
+  return { series, gaps, judged: lives };
+}
+
+/** What lies in the young part of the range is pending: its events may still come. */
+function missingIntervals(life: JudgedLife, series: ModelledSeries): GapInterval[] {
+  const { range, young, ruler } = life;
+  const goodBeside = goodWindows(life);
+  const settled = Math.max(range[0], Math.min(young, range[1]));
+  const rows = life.life.events / life.life.cells.reduce((sum, { deliveries }) => sum + deliveries, 0);
+  const intervalOf = (state: 'MISSING' | 'PENDING', part: readonly [number, number]): GapInterval[] =>
+    life.missing(part).map(({ kind, from, to, windows, usual }) => ({
+      series: series.cells.series,
+      state,
+      kind: state === 'PENDING' ? null : kind,
+      text: kind === 'OUTAGE' ? outageText(life, { from, to }) : skipText(life, windows),
+      start_ms: ruler.startOf(from),
+      end_ms: ruler.startOf(to),
+      windows,
+      count: 0,
+      later: 0,
+      expected: Math.round(usual * rows * 100) / 100,
+      usualLagMs: series.usualLagMs,
+      ...goodBeside(from, to),
+    }));
+  return [
+    ...(settled > range[0] ? intervalOf('MISSING', [range[0], settled]) : []),
+    ...(settled < range[1] ? intervalOf('PENDING', [settled, range[1]]) : []),
+  ];
+}
+
+function partialIntervals(life: JudgedLife, series: ModelledSeries): GapInterval[] {
+  const { verdict, ruler, young, at } = life;
+  const goodBeside = goodWindows(life);
+  const { cells } = life.life;
+  const rows = life.life.events / cells.reduce((sum, { deliveries }) => sum + deliveries, 0);
+  const gaps: GapInterval[] = [];
+  for (let p = 0; p < verdict.partial.length; ) {
+    const first = verdict.partial[p] as number;
+    const isYoung = (i: number) => (at[i] as number) >= young;
+    let last = first;
+    for (p += 1; p < verdict.partial.length; p++) {
+      const next = verdict.partial[p] as number;
+      if ((at[next] as number) !== (at[last] as number) + 1 || isYoung(next) !== isYoung(first)) break;
+      last = next;
     }
-    while (end < windows.length && stateAt(end) === state && isAsked(windows[end] as SeriesWindow, question)) end += 1;
-    gaps.push(intervalOf(series, judged, { from: i, to: end, state }));
-    i = end;
+    const [from, to] = [at[first] as number, (at[last] as number) + 1];
+    const count = cells.slice(first, last + 1).reduce((sum, cell) => sum + cell.count, 0);
+    const expected = usualIn(life, first, last) * rows;
+    gaps.push({
+      series: series.cells.series,
+      state: isYoung(first) ? 'PENDING' : 'PARTIAL',
+      kind: null,
+      text: partialText(count, expected),
+      start_ms: ruler.startOf(from),
+      end_ms: ruler.startOf(to),
+      windows: to - from,
+      count,
+      later: 0,
+      expected: Math.round(expected * 100) / 100,
+      usualLagMs: series.usualLagMs,
+      ...goodBeside(from, to),
+    });
   }
   return gaps;
 }
 
-function intervalOf(
-  { cells, windows, usualLagMs }: ModelledSeries,
-  judged: readonly Judged[],
-  { from, to, state }: { from: number; to: number; state: GapInterval['state'] },
-): GapInterval {
-  const inside = windows.slice(from, to);
-  const isGood = (i: number) => judged[i]?.state === 'FINE' && (windows[i] as SeriesWindow).count > 0;
-  let before = from - 1;
-  while (before >= 0 && !isGood(before)) before -= 1;
-  let after = to;
-  while (after < windows.length && !isGood(after)) after += 1;
-  const expected = judged.slice(from, to).map((one) => one.expected);
-  return {
-    series: cells.series,
-    state,
-    start_ms: (windows[from] as SeriesWindow).start_ms,
-    end_ms: (windows[to - 1] as SeriesWindow).end_ms,
-    windows: to - from,
-    count: inside.reduce((sum, { count }) => sum + count, 0),
-    later: inside.reduce((sum, { later }) => sum + later, 0),
-    expected: expected.includes(null) ? null : expected.reduce<number>((sum, one) => sum + (one ?? 0), 0),
-    usualLagMs,
-    lastGood: windows[before] ?? null,
-    firstGood: windows[after] ?? null,
-  };
+function usualIn({ verdict: { profile } }: JudgedLife, first: number, last: number): number {
+  let usual = 0;
+  for (let i = first; i <= last; i++) usual += profile.mean[profile.cells[i] as number] as number;
+  return usual;
 }
 
-const TEXTS: Record<CadenceModel, string> = {
-  DECLARED: 'declared: the caller says how often it comes',
-  REGULAR: 'regular: it comes by the clock and hardly a window is empty, so each empty one is missing',
-  INTERVAL: 'at intervals: missing where it stays away far longer than ever else',
-  COUNTING: 'counting: missing or partial where so few are improbable for that hour of the week',
-  TOO_LITTLE_HISTORY: 'too little history: nothing can be said of its windows',
-};
-
-/** A series as the report lists it. */
-export function seriesView(series: ModelledSeries, question: GapQuestion): GapsReport['series'][number] {
-  const { cells, windows, model, usualLagMs } = series;
-  const asked = windows.filter((window) => isAsked(window, question));
-  return {
-    series: cells.series,
-    model,
-    text: TEXTS[model],
-    windows: asked.length,
-    empty: asked.filter(({ count }) => count === 0).length,
-    first_time: formatEpochMs(cells.firstMs),
-    last_time: formatEpochMs(cells.lastMs),
-    usual_lag_ms: usualLagMs,
-    silence: silenceOf(series, question),
+/** The windows with events before and after a gap that are not partial themselves. */
+function goodWindows({ at, life, ruler, verdict }: JudgedLife) {
+  const partial = new Set(verdict.partial);
+  const good = (i: number): GoodWindow | null => {
+    const cell = life.cells[i];
+    return cell === undefined ? null : { start_ms: cell.start_ms, end_ms: ruler.startOf((at[i] as number) + 1) };
   };
-}
-
-/** What lies between the last event and the end of the range, where that is at least one window. */
-function silenceOf({ cells, windows }: ModelledSeries, { toMs, asOfMs, grain }: GapQuestion) {
-  const last = windows.at(-1);
-  if (last === undefined) return null;
-  const missed = Math.floor((Math.min(toMs, asOfMs) - last.end_ms) / GRAIN_MS[grain]);
-  if (missed < 1) return null;
-  const silentMs = Math.min(toMs, asOfMs) - cells.lastMs;
-  const full = windows.filter(({ count }) => count > 0);
-  const before = full.slice(1).reduce((max, { start_ms }, i) => Math.max(max, start_ms - (full[i]?.end_ms ?? 0)), 0);
-  const longest = silentMs > before;
-  const text = `silent for ${durationText(silentMs)} since its last event, ${longest ? 'longer' : 'no longer'} than it was before; whether it ended or fails, its events do not say`;
-  return { since: formatEpochMs(cells.lastMs), windows: missed, longest, text };
+  return (from: number, to: number) => {
+    let before = placeOf(at, from) - 1;
+    while (partial.has(before)) before -= 1;
+    let after = placeOf(at, to);
+    while (partial.has(after)) after += 1;
+    return { lastGood: good(before), firstGood: good(after) };
+  };
 }

@@ -11,40 +11,21 @@ export function wilsonLower(hits: number, tries: number, z = 1.96): number {
   return Math.max(0, (centre - half) / (1 + z2));
 }
 
-/** What was counted in like windows before. */
-export interface CountHistory {
-  /** Events of all those windows together, divided by the dispersion. */
-  readonly sum: number;
-  readonly windows: number;
-}
-
-/**
- * How probable it is to count at most so many in the next like window, where the rate is known from those windows alone:
- * the negative binomial predictive distribution of a Poisson count under a gamma posterior. With few windows it is wide,
- * so that a short history raises no alarm that a longer one would not. 1 without any history.
- */
-export function tailAtMost(count: number, { sum, windows }: CountHistory): number {
-  if (windows <= 0 || sum <= 0) return 1;
-  const logMore = -Math.log(windows + 1);
-  let log = sum * Math.log(windows / (windows + 1));
-  let total = log;
-  for (let k = 1; k <= count; k++) {
-    log += Math.log((k - 1 + sum) / k) + logMore;
-    const high = Math.max(total, log);
-    total = high + Math.log(Math.exp(total - high) + Math.exp(log - high));
-  }
-  return Math.min(1, Math.exp(total));
-}
-
 /** The value at rank ⌈q · n⌉ of sorted values; NaN of none. */
 export function rankOf(sorted: readonly number[], q: number): number {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** Variance over mean: about 1 where events come by chance, near 0 where they come by the clock. NaN of fewer than two. */
-export function dispersionOf(values: readonly number[]): number {
-  if (values.length < 2) return Number.NaN;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return squares / (values.length - 1) / mean;
+/** The quantile of values, with values between two of them interpolated; NaN of none. */
+export function quantileOf(values: Float64Array, q: number): number {
+  const sorted = values.slice().sort();
+  const place = q * (sorted.length - 1);
+  const low = Math.floor(place);
+  const [below, above] = [sorted[low] ?? Number.NaN, sorted[Math.min(low + 1, sorted.length - 1)] ?? Number.NaN];
+  return below + (above - below) * (place - low);
+}
+
+/** The middle value, or the mean of the two in the middle; NaN of none. */
+export function medianOf(values: Float64Array): number {
+  return quantileOf(values, 0.5);
 }

@@ -63,6 +63,8 @@ function gapView(
   return {
     series: gap.series,
     state: gap.state,
+    kind: gap.kind,
+    text: gap.text,
     start_time: formatEpochMs(gap.start_ms),
     end_time: formatEpochMs(gap.end_ms),
     windows: gap.windows,

@@ -1,8 +1,7 @@
 import { LIMITS, MS_PER_DAY, timelineBound } from '@pik/schema';
 
-import type { CountedWindow } from '../domain/cadence.ts';
 import { sliceSeries } from '../domain/gap-cells.ts';
-import type { GapInterval } from '../domain/gaps.ts';
+import type { GapInterval, GoodWindow } from '../domain/gaps.ts';
 import { idAt, type ScannedEntry, scanEntries } from '../domain/slice-codec.ts';
 import type { GapsQuery } from '../pipeline.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
@@ -20,7 +19,7 @@ export interface Neighbours {
 /** A search for the event of a window that lies nearest to a gap. */
 interface Wanted {
   readonly series: string;
-  readonly window: CountedWindow;
+  readonly window: GoodWindow;
   readonly side: 'last' | 'first';
   found: { event_id: string; time: number } | null;
 }
@@ -29,7 +28,7 @@ interface Wanted {
 export async function findNeighbours(
   context: Context,
   query: GapsQuery,
-  { gaps, asOfMs }: { gaps: readonly GapInterval[]; asOfMs: number },
+  { gaps, asOfMs }: { gaps: readonly Pick<GapInterval, 'series' | 'lastGood' | 'firstGood'>[]; asOfMs: number },
 ): Promise<Neighbours[]> {
   const wanted = gaps.map(({ series, lastGood, firstGood }) => ({
     last: wantedOf(JSON.stringify(series), lastGood, 'last'),
@@ -45,7 +44,7 @@ export async function findNeighbours(
   return wanted.map(({ last, first }) => ({ last: rowOf(last), first: rowOf(first) }));
 }
 
-function wantedOf(series: string, window: CountedWindow | null, side: Wanted['side']): Wanted | null {
+function wantedOf(series: string, window: GoodWindow | null, side: Wanted['side']): Wanted | null {
   return window === null ? null : { series, window, side, found: null };
 }
 
@@ -88,7 +87,7 @@ function offerEntries(
   });
 }
 
-function touches(slice: SliceRow, { start_ms, end_ms }: CountedWindow, basis: GapsQuery['basis']): boolean {
+function touches(slice: SliceRow, { start_ms, end_ms }: GoodWindow, basis: GapsQuery['basis']): boolean {
   const dayMs = slice.event_day * MS_PER_DAY;
   const [from, to] =
     basis === 'event' ? [dayMs, dayMs + MS_PER_DAY] : [slice.received_min_ms, slice.received_max_ms + 1];

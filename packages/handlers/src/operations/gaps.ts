@@ -2,35 +2,36 @@ import { setImmediate } from 'node:timers/promises';
 
 import { formatEpochMs, type Gap, type GapsReport, LIMITS, MS_PER_DAY, timelineBound } from '@pik/schema';
 
-import { createCalendar, GRAIN_MS, type Grain } from '../domain/calendar.ts';
+import { ALPHA_OUTAGE, ALPHA_PARTIAL } from '../domain/cadence.ts';
+import { createCalendar } from '../domain/calendar.ts';
 import {
   addInstant,
+  addLag,
   addScanned,
   addWhole,
   createGapCells,
   type GapCells,
   type GapScope,
   type GapSeries,
-  noteReceived,
   seriesOf,
-  windowsOf,
 } from '../domain/gap-cells.ts';
+import { type SeriesView, seriesView } from '../domain/gap-series.ts';
 import {
-  FALSE_ALARMS_ALPHA,
+  findGaps,
   type GapInterval,
   type GapQuestion,
-  gapsOf,
+  HISTORY_MS,
+  judgedLives,
   type ModelledSeries,
   modelSeries,
-  seriesView,
-  testsOf,
 } from '../domain/gaps.ts';
 import { compareNames } from '../domain/groups.ts';
-import { addTo } from '../domain/histogram.ts';
 import type { ReportScope } from '../domain/report-scope.ts';
+import type { Steps } from '../domain/steps.ts';
 import type { GapsQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
 import { explainGaps } from './gap-causes.ts';
+import { findNeighbours } from './gap-neighbours.ts';
 import { versionGaps } from './gap-versions.ts';
 import { readPages } from './pages.ts';
 import { openReportPage } from './report-page.ts';
@@ -38,12 +39,12 @@ import { createReadLimits, type ReadLimits, readSlices, scanSlices } from './rep
 import { EVENT_TIME_END, EVENT_TIME_START } from './timeline.ts';
 import { whyEmpty } from './why-empty.ts';
 
-/** How far before and after the range a series is read, to learn what is usual and where its life begins and ends. */
-const HISTORY_MS: Readonly<Record<Grain, number>> = {
-  minute: 14 * MS_PER_DAY,
-  hour: 56 * MS_PER_DAY,
-  day: 366 * MS_PER_DAY,
-};
+/** Work is put aside after so many milliseconds, so that other requests are answered meanwhile. */
+const SLICE_MS = 8;
+/** Series whose events that lie apart are looked up. */
+const APART_MAX = 20;
+/** Probability that a report names anything by chance: more than its tests spend, as a reserve for what models do not hold. */
+const FALSE_ALARMS_ALPHA = 0.01;
 
 /**
  * Which windows are missing, by a calendar and not by the events that are there; and why. Pages are of the gaps; causes are
@@ -62,14 +63,17 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
   if (query.entity_id === undefined) await readCells(context, query, { cells, limits });
   else await readEntity(context, { ...query, entity_id: query.entity_id }, { cells, limits });
   if (cells.full) limits.notes.push(`only ${LIMITS.report_windows_max} windows with events were held`);
-  const series = modelAll(cells, question, { query, limits });
-  const judged = series.filter(({ cells: { series } }) => isAskedFor(series, query));
-  judged.sort((a, b) => compareNames(a.cells.series, b.cells.series));
-  const tests = testsOf(judged, question);
+  const series = await modelAll(cells, question);
+  const told = series.filter(({ cells: { series } }) => isAskedFor(series, query));
+  told.sort((a, b) => compareNames(a.cells.series, b.cells.series));
+  const judged = judgedLives(told, question);
   const found: GapInterval[] = [];
-  for (const one of judged) {
-    found.push(...gapsOf(one, question, tests));
-    await setImmediate();
+  const views: SeriesView[] = [];
+  for (const one of told) {
+    // What was learned of a series is dropped with it: its windows are never held together with those of another.
+    const findings = await inTurns(findGaps(one, question, judged));
+    for (const gap of findings.gaps) found.push(gap);
+    views.push(seriesView(findings, question));
   }
   // Stable: those of one start stay in the order of their series.
   found.sort((a, b) => a.start_ms - b.start_ms);
@@ -86,14 +90,19 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
       include_imported: query.includeImported,
       time_zone: query.timeZone,
     },
-    ...(judged.length === 0 && query.entity_id === undefined
+    ...(told.length === 0 && query.entity_id === undefined
       ? { empty: await whyEmpty(context, { scope: emptyScope(query, question), ...seriesOfQuery(query) }) }
       : {}),
     grain: query.grain,
     time_zone: query.timeZone,
     cadence_ms: query.cadenceMs,
-    false_alarms: { alpha: FALSE_ALARMS_ALPHA, tests, correction: 'bonferroni' },
-    series: judged.map((one) => seriesView(one, question)),
+    false_alarms: {
+      alpha: FALSE_ALARMS_ALPHA,
+      spent: judged === 0 ? 0 : ALPHA_OUTAGE + ALPHA_PARTIAL,
+      covers: 'OUTAGE and PARTIAL',
+      judged,
+    },
+    series: await withExamples(context, query, { views, question }),
     gaps: await explained(context, query, { found: items, series, question, limits }),
     gaps_total: found.length,
     next_cursor,
@@ -116,17 +125,18 @@ function questionOf(query: GapsQuery, asOfMs: number): GapQuestion {
     toMs: query.toMs ?? Number.POSITIVE_INFINITY,
     asOfMs,
     basis: query.basis,
-    grain: query.grain,
+    calendar: createCalendar(query.grain, query.timeZone),
     declaredMs: query.cadenceMs,
   };
 }
 
-function scopeOf(query: GapsQuery, { fromMs, toMs, asOfMs }: GapQuestion): GapScope {
+/** Nothing after the range or the as-of is read: asked again later, the answer is the same. */
+function scopeOf(query: GapsQuery, { fromMs, toMs, asOfMs, calendar }: GapQuestion): GapScope {
   return {
-    calendar: createCalendar(query.grain, query.timeZone),
+    calendar,
     basis: query.basis,
     readFromMs: fromMs - HISTORY_MS[query.grain],
-    readToMs: toMs + HISTORY_MS[query.grain],
+    readToMs: Math.min(toMs, asOfMs + 1),
     asOfMs,
     includeImported: query.includeImported,
     by: query.by,
@@ -197,30 +207,54 @@ async function readEntity(
     const timeMs = byEvent ? row.event_ms : row.received_ms;
     if (timeMs < scope.readFromMs || timeMs >= scope.readToMs || timeMs > scope.asOfMs) continue;
     const later = row.received_ms > scope.asOfMs || ((row.flags & 1) === 1 && !scope.includeImported);
-    if (!later) {
-      addTo(series.lag, row.received_ms - row.event_ms);
-      noteReceived(series, row.received_ms);
-    }
+    if (!later) addLag(series, row.received_ms - row.event_ms, row.received_ms);
     addInstant(cells, series, { timeMs, count: 1, later });
   }
 }
 
-function modelAll(
-  cells: GapCells,
-  question: GapQuestion,
-  { query, limits }: { query: GapsQuery; limits: ReadLimits },
-): ModelledSeries[] {
-  const { calendar } = cells.scope;
-  const options = { windowsMax: LIMITS.report_windows_max, grainMs: GRAIN_MS[query.grain] };
+async function modelAll(cells: GapCells, question: GapQuestion): Promise<ModelledSeries[]> {
   const models: ModelledSeries[] = [];
   for (const one of cells.series.values()) {
-    // Without an event that counts, a series has no life in which something could be missing.
-    if (one.firstMs > one.lastMs) continue;
-    const { windows, cut } = windowsOf(one, calendar, options);
-    if (cut) limits.notes.push(`only the last ${LIMITS.report_windows_max} windows of a series were looked at`);
-    models.push(modelSeries(one, windows, question));
+    const model = await inTurns(modelSeries(one, question));
+    if (model !== null) models.push(model);
   }
   return models;
+}
+
+/** Runs a computation to its end, and lets others have their turn in between. */
+async function inTurns<T>(steps: Steps<T>): Promise<T> {
+  let since = performance.now();
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (performance.now() - since < SLICE_MS) continue;
+    await setImmediate();
+    since = performance.now();
+  }
+}
+
+/** The series with ids of some of the events that lie apart. */
+async function withExamples(
+  context: Context,
+  query: GapsQuery,
+  { views, question }: { views: readonly SeriesView[]; question: GapQuestion },
+): Promise<GapsReport['series']> {
+  const looked = views
+    .flatMap(({ view: { series }, apart }) => apart.map(({ window }) => ({ series, window })))
+    .slice(0, APART_MAX);
+  const gaps = looked.map(({ series, window }) => ({ series, lastGood: window, firstGood: window }));
+  const neighbours = gaps.length === 0 ? [] : await findNeighbours(context, query, { gaps, asOfMs: question.asOfMs });
+  const ids = new Map(
+    looked.map(({ window }, i) => {
+      const beside = neighbours[i];
+      const found = [beside?.first?.event_id, beside?.last?.event_id].filter((id) => id !== undefined);
+      return [window, [...new Set(found)]] as const;
+    }),
+  );
+  return views.map(({ view, apart }) => ({
+    ...view,
+    apart: apart.map(({ view: life, window }) => ({ ...life, examples: [...(ids.get(window) ?? [])] })),
+  }));
 }
 
 interface Found {

@@ -103,7 +103,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       grain,
       time_zone: timeZone,
       cadence_ms: cadenceMs,
-      false_alarms: { alpha: 0, tests: 0, correction: 'bonferroni' },
+      false_alarms: { alpha: 0, spent: 0, covers: 'OUTAGE and PARTIAL', judged: 0 },
       series: [],
       gaps: [],
       gaps_total: 0,

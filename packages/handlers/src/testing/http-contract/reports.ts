@@ -33,10 +33,13 @@ export function reports(ask: Asking): void {
     it('names the windows of a calendar that are empty, merged, with the events beside them and the cause', async () => {
       const { json } = await ask(`/reports/gaps?${range}`);
       expect(json.partial).toBe(false);
-      expect(json.series.map(({ model }: Json) => model)).toEqual(['REGULAR', 'REGULAR']);
+      expect(json.series.map(({ model }: Json) => model)).toEqual(['CLOCK', 'CLOCK']);
+      expect(json.series[0]).toMatchObject({ reason: null, expects: expect.stringMatching(/^a clock, every hour/) });
       const found = json.gaps.find(({ series }: Json) => series.event_type === 'meter.read');
       expect(found).toMatchObject({
         state: 'MISSING',
+        kind: expect.stringMatching(/^(SKIP|OUTAGE)$/),
+        text: expect.any(String),
         start_time: at(100).replace('.000Z', '.000000000Z'),
         end_time: at(102).replace('.000Z', '.000000000Z'),
         windows: 2,
@@ -47,7 +50,7 @@ export function reports(ask: Asking): void {
       const { json: good } = await ask(`/events/${found.last_good.event_id}`);
       expect(good.event).toMatchObject({ source, pack_id: found.last_good.pack_id, line: found.last_good.line });
       expect(json.gaps).toHaveLength(2);
-      expect(json.false_alarms).toMatchObject({ correction: 'bonferroni' });
+      expect(json.false_alarms).toEqual({ alpha: 0.01, spent: 0.005, covers: 'OUTAGE and PARTIAL', judged: 2 });
     });
 
     it('takes a declared cadence, one entity, and a zone; nothing is a gap before the first or after the last event', async () => {

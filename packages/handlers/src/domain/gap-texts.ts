@@ -1,0 +1,91 @@
+import { counted, durationText, formatEpochMs } from '@pik/schema';
+
+import { GRAIN_MS, type Grain } from './calendar.ts';
+import type { JudgedLife } from './judged-life.ts';
+
+// The sentences of a gap report.
+
+/** A time to the minute, as in a sentence. */
+const timeText = (ms: number) => `${formatEpochMs(ms).slice(0, 16).replace('T', ' ')}Z`;
+
+/** A share as a percentage, with a digit more where it is small or nearly all. */
+export function percentText(share: number): string {
+  const percent = share * 100;
+  return `${percent < 10 || percent > 99 ? Math.round(percent * 10) / 10 : Math.round(percent)} %`;
+}
+
+/** An outage, beside the silences that were usual before. */
+export function outageText(life: JudgedLife, { from, to }: { from: number; to: number }): string {
+  const { count, longestMs } = otherSilences(life);
+  const span = `Silent from ${timeText(life.ruler.startOf(from))} to ${timeText(life.ruler.startOf(to))}, somewhere between the last and the first good event.`;
+  const usual =
+    count === 0
+      ? 'The series had no other silence'
+      : `The longest of ${counted(count, 'other silence')} lasted ${durationText(longestMs)}`;
+  return `${span} ${usual}; by its own rhythm at most 1 report in 100 names such a silence by chance.`;
+}
+
+/** The silences of a life that are no outages. */
+function otherSilences({ verdict, life }: JudgedLife) {
+  const { silences, outages } = verdict;
+  const closed = silences.count - (silences.isOpen ? 1 : 0);
+  let [count, longestMs] = [0, 0];
+  for (let j = 0; j < closed; j++) {
+    if (outages[j] === 1) continue;
+    const after = silences.after[j] as number;
+    count += 1;
+    longestMs = Math.max(longestMs, (life.cells[after + 1]?.firstMs ?? 0) - (life.cells[after]?.lastMs ?? 0));
+  }
+  return { count, longestMs };
+}
+
+/** Windows that a clock skipped. */
+export function skipText({ verdict, ticks }: JudgedLife, windows: number): string {
+  const { due, empty } = dueWindows(verdict);
+  const share = percentText(due === 0 ? 0 : 1 - empty / due);
+  const what = ticks === null ? counted(windows, 'window') : 'time';
+  return `By the clock of the series something was due in ${ticks === null && windows === 1 ? 'this window' : ticks === null ? `these ${what}` : 'this time'} and none came: it delivers ${share} of the times.`;
+}
+
+/** How often a clock was due in its life, and how often nothing came; outages and the silence at the end left out. */
+export function dueWindows({ profile, live, due }: JudgedLife['verdict']): { due: number; empty: number } {
+  let all = 0;
+  let full = 0;
+  for (const [cell, isDue] of (due ?? []).entries()) if (isDue === 1) all += live[cell] as number;
+  for (const cell of profile.cells) if (due?.[cell] === 1) full += 1;
+  return { due: all, empty: Math.max(0, all - full) };
+}
+
+/** Far fewer events than usual. */
+export function partialText(count: number, expected: number): string {
+  return `Only ${counted(count, 'event')} where ${Math.round(expected).toLocaleString('en-US')} are usual.`;
+}
+
+/** A gap by a declared interval. */
+export function declaredText(declaredMs: number, { count, expected }: { count: number; expected: number }): string {
+  const came = count === 0 ? 'none came' : `${counted(count, 'event')} came`;
+  return `Every ${durationText(declaredMs)} one is declared: ${expected.toLocaleString('en-US')} expected, ${came}.`;
+}
+
+/** What was learned of when a series delivers. */
+export function expectsText({ verdict, ticks, at, windows, life, interval }: JudgedLife, grain: Grain): string {
+  const { profile, due } = verdict;
+  const skips = (share: number) => (share > 0 ? `, skips ${percentText(share)}` : '');
+  if (ticks !== null && interval !== null) {
+    const share = 1 - ticks.counts.at.length / ticks.counts.windows;
+    return `an interval of its own, ${durationText(interval * GRAIN_MS[grain])}${skips(share)}`;
+  }
+  if (due !== null) {
+    const { due: all, empty } = dueWindows(verdict);
+    const { cycle, blocks } = profile.layout;
+    const slots = due.slice((blocks - 1) * cycle).reduce((sum, one) => sum + one, 0);
+    const of = { hour: 'hours of the week', day: 'days of the week', minute: 'minutes of the day' }[grain];
+    const when = slots === cycle ? `every ${grain}` : `in ${slots} of ${cycle} ${of}`;
+    return `a clock, ${when}${skips(all === 0 ? 0 : empty / all)}`;
+  }
+  const deliveries = life.cells.reduce((sum, cell) => sum + cell.deliveries, 0);
+  const rate = deliveries / Math.max(1, Math.min(windows, (at.at(-1) as number) + 1));
+  const digits = rate < 10 ? Number(rate.toPrecision(2)) : Math.round(rate);
+  const clustered = profile.dispersion > 1.2 ? `, clustered ${Math.round(profile.dispersion * 10) / 10}×` : '';
+  return `chance arrivals, ${digits.toLocaleString('en-US')} deliveries per ${grain}${clustered}`;
+}

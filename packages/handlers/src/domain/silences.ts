@@ -1,0 +1,180 @@
+import type { Counts, Silences } from './counts.ts';
+import type { Profile } from './profile.ts';
+import { inPieces, type Steps } from './steps.ts';
+import { learnTails, sortedOf, type TailOver, withGuards } from './tail.ts';
+
+// Which silences are too long even for a series that skips and clusters as this one does.
+
+/** Steps of the golden ratio spread evenly: silences of equal length are told apart without random numbers. */
+const GOLDEN = 0.6180339887498949;
+/** Rarer than any report could ask for. */
+const SURPRISE_MAX = 1e12;
+
+/** What is asked of the silences of a series. */
+export interface SilenceTest {
+  /** 1 for each silence that does not teach: one found before, or the open one. */
+  readonly flagged: Uint8Array;
+  /** The windows that are asked about, half-open. */
+  readonly range: readonly [number, number];
+  /** At most so probable is it that any silence of the range is named by chance. */
+  readonly alpha: number;
+  readonly isClock: boolean;
+}
+
+/** The silences that were found. */
+export interface TestedSilences {
+  /** 1 for each silence of the range that is an outage. */
+  readonly outages: Uint8Array;
+  /** Silences, of all of the life, that must not teach. */
+  readonly outer: readonly number[];
+  /** A silence of this surprise is an outage. */
+  readonly threshold: number;
+}
+
+/** The surprise of each silence after its first empty window. */
+export function surprisesOf({ layout, surprise }: Profile, { from, to, count }: Silences): Float64Array {
+  const sums = layout.sums(surprise);
+  const surprises = new Float64Array(count);
+  for (let j = 0; j < count; j++) surprises[j] = sums(to[j] as number) - sums((from[j] as number) + 1);
+  return surprises;
+}
+
+/** Tests the silences of a life, of which those before the range teach and are told from outages too. */
+export function* testSilences(
+  counts: Counts,
+  silences: Silences,
+  { profile, ...test }: SilenceTest & { profile: Profile },
+): Steps<TestedSilences> {
+  const surprises = surprisesOf(profile, silences);
+  yield;
+  const used = yield* usedSilences(counts, silences, { profile, surprises, flagged: test.flagged });
+  const sorted = yield* sortedOf(used.values);
+  const tails = yield* learnTails(used.values, sorted, test.isClock);
+  const begin = beginnings(counts, { profile, silences, ...test });
+  const tested = { counts, used, tails, surprises, alpha: test.alpha };
+  const outer = outwardIn(sorted, { ...tested, expected: begin.all });
+  const censored = used.values.length === 0 ? 0 : Math.max(outer.length, 1);
+  const [low, high] = test.range;
+  const share = (high - low) / counts.windows;
+  const expected = Math.max(begin.asked, Math.max(0, used.values.length - censored) * share);
+  const probability = probabilityOf(tails, censored);
+  const threshold = leastSurprise((y) => expected * probability(y) <= test.alpha);
+  const outages = new Uint8Array(silences.count);
+  for (let j = 0; j < silences.count; j++) {
+    if ((silences.to[j] as number) <= low || (silences.from[j] as number) >= high) continue;
+    const surprise = surprises[j] as number;
+    const isNear = Math.abs(surprise - threshold) <= 1e-6 * threshold;
+    if (isNear ? expected * probability(surprise) <= test.alpha : surprise > threshold) outages[j] = 1;
+  }
+  return { outages, outer, threshold };
+}
+
+interface UsedSilences {
+  /** Surprise of each, with a part of the step that ended it: exactly exponential where arrivals are independent. */
+  readonly values: Float64Array;
+  /** Which silence each is. */
+  readonly which: Int32Array;
+}
+
+function* usedSilences(
+  { windows }: Counts,
+  { from, to, count }: Silences,
+  { profile, surprises, flagged }: { profile: Profile; surprises: Float64Array; flagged: Uint8Array },
+): Steps<UsedSilences> {
+  const values = new Float64Array(count);
+  const which = new Int32Array(count);
+  let n = 0;
+  yield* inPieces(count, (first, last) => {
+    for (let j = first; j < last; j++) {
+      const end = to[j] as number;
+      if (end >= windows || flagged[j] === 1 || (from[j] as number) === 0) continue;
+      const h = Math.max(profile.surprise[profile.layout.cellAt(end)] as number, 1e-12);
+      const part = ((j + 1) * GOLDEN) % 1;
+      values[n] = (surprises[j] as number) - Math.log1p(part * Math.expm1(-Math.min(h, 700)));
+      which[n] = j;
+      n += 1;
+    }
+  });
+  return { values: values.slice(0, n), which: which.slice(0, n) };
+}
+
+/** How many silences are expected to begin, in all of the life and in the range: one where a window after a full one is empty. */
+function beginnings(
+  { at, windows }: Counts,
+  { profile, silences, flagged, range }: SilenceTest & { profile: Profile; silences: Silences },
+): { all: number; asked: number } {
+  const { layout, surprise } = profile;
+  let [all, asked] = [0, 0];
+  let j = 0;
+  const add = (window: number) => {
+    if (window >= windows) return;
+    const probability = Math.exp(-(surprise[layout.cellAt(window)] as number));
+    while (j < silences.count && (silences.to[j] as number) <= window) j += 1;
+    const isOut = j < silences.count && flagged[j] === 1 && (silences.from[j] as number) <= window;
+    if (!isOut) all += probability;
+    if (window >= range[0] && window < range[1]) asked += probability;
+  };
+  add(0);
+  for (let i = 0; i < at.length; i++) add((at[i] as number) + 1);
+  return { all, asked };
+}
+
+function probabilityOf(tails: readonly TailOver[], censored: number): (surprise: number) => number {
+  const over = tails.map(({ threshold, share, tail }) => {
+    const survival = tail.fit(withGuards(censored, tail.size));
+    return (y: number) => share * (y > threshold ? survival(y - threshold) : 1);
+  });
+  return (y) => over.reduce((most, probability) => Math.max(most, probability(y)), 0);
+}
+
+interface Outward {
+  readonly used: UsedSilences;
+  readonly tails: readonly TailOver[];
+  readonly surprises: Float64Array;
+  readonly alpha: number;
+  readonly expected: number;
+}
+
+/** The largest silences that are outages: as many as hold where each of them, and some guards, are taken out of the tail. */
+function outwardIn(sorted: Float64Array, { used, tails, surprises, alpha, expected }: Outward): number[] {
+  const n = sorted.length;
+  const most = Math.min(n, Math.max(0, ...tails.map(({ tail }) => tail.outer)));
+  const largest = largestOf(used.values, sorted[n - most] ?? 0, most);
+  for (let j = most; j > 0; j--) {
+    const surprise = surprises[used.which[largest[most - j] as number] as number] as number;
+    const begin = Math.max(expected, n - j);
+    // A bound that costs less: no survival is below it.
+    const isFar = tails.every(
+      ({ threshold, share, tail }) =>
+        begin * share * Math.exp((-2 * Math.max(0, surprise - threshold)) / tail.mean) > alpha,
+    );
+    if (isFar) continue;
+    if (begin * probabilityOf(tails, j)(surprise) <= alpha)
+      return largest.slice(most - j).map((at) => used.which[at] as number);
+  }
+  return [];
+}
+
+/** The places of the `count` largest values, ascending by value, then place. */
+function largestOf(values: Float64Array, least: number, count: number): number[] {
+  const places: number[] = [];
+  for (let i = 0; i < values.length; i++) if ((values[i] as number) >= least) places.push(i);
+  places.sort((a, b) => (values[a] as number) - (values[b] as number) || a - b);
+  return places.slice(places.length - count);
+}
+
+function leastSurprise(isOutage: (surprise: number) => boolean): number {
+  if (isOutage(0)) return 0;
+  let high = 1;
+  while (!isOutage(high)) {
+    if (high > SURPRISE_MAX) return Number.POSITIVE_INFINITY;
+    high *= 2;
+  }
+  let low = high / 2;
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (isOutage(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
