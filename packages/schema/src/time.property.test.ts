@@ -87,6 +87,29 @@ describe('a time', () => {
     expect(timeFault(text)).toMatchObject({ code, hint: expect.stringMatching(/\w{3}/) });
   });
 
+  it.each([
+    ['2026-03-04T05:06:07+0100', '2026-03-04T05:06:07+01:00'],
+    ['2026-03-04T05:06:07-03', '2026-03-04T05:06:07-03:00'],
+    ['2026-03-04T05:06:07,25Z', '2026-03-04T05:06:07.25Z'],
+    ['2026-03-04T05:06Z', '2026-03-04T05:06:00Z'],
+    ['2026-03-04T05:06+02:00[Europe/Paris]', '2026-03-04T05:06:00+02:00'],
+    ['2026-03-04 05:06:07 +0530', '2026-03-04T05:06:07+05:30'],
+    ['2026-03-04 05:06:07,5 UTC', '2026-03-04T05:06:07.5Z'],
+  ])('of %s, which is a slip of form, the hint says how to write it: %s', (text, written) => {
+    expect(parseTime(text)).toBeNull();
+    expect(timeFault(text)).toMatchObject({ code: 'TIME_INVALID', hint: expect.stringMatching(/^\w/) });
+    expect(timeFault(text).hint.endsWith(`: ${written}`)).toBe(true);
+    expect(parseTime(written)).not.toBeNull();
+  });
+
+  it('with a zone in brackets and no offset names no instant', () => {
+    expect(timeFault('2026-03-04T05:06:07[Asia/Kolkata]')).toMatchObject({ code: 'TIME_WITHOUT_OFFSET' });
+    expect(timeFault('2026-13-04T05:06Z')).toMatchObject({
+      code: 'TIME_INVALID',
+      hint: expect.stringContaining('not exist'),
+    });
+  });
+
   it('has a day and an hour, before 1970 too', () => {
     expect(dayFromNumber(dayNumber(-1))).toBe('1969-12-31');
     expect(floorToHour(-1)).toBe(-3_600_000);

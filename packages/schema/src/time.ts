@@ -91,8 +91,33 @@ export interface TimeFault {
   readonly hint: string;
 }
 
-/** Why `parseTime` refused this text. */
+/** What other writers of times do otherwise, how RFC 3339 has it, and what to do about it. In the order of the text's end. */
+const REPAIRS: readonly (readonly [pattern: RegExp, replacement: string, advice: string])[] = [
+  [/\[[^\]]*\]$/, '', 'leave out the time zone in brackets'],
+  [/ ?(?:UTC|GMT)$/i, 'Z', 'write Z for UTC'],
+  [/^(\d{4}-\d{2}-\d{2}) +(?=\d)/, '$1T', 'write T between date and time'],
+  [/ (?=[+-][\d:]{2,5}$)/, '', 'write no space before the offset'],
+  [/([Tt].*[+-]\d{2})(\d{2})$/, '$1:$2', 'write a colon in the offset'],
+  [/([Tt].*[+-]\d{2})$/, '$1:00', 'write the minutes of the offset too'],
+  [/(:\d{2}),(\d)/, '$1.$2', 'write a point before the fraction of a second'],
+  [/^(.{10}[Tt]\d{2}:\d{2})(?=[Zz+-])/, '$1:00', 'write the seconds too'],
+];
+
+/** Why `parseTime` refused this text. Where a slip of form is all that is wrong, the hint says how to write the time. */
 export function timeFault(text: string): TimeFault {
+  let repaired = text;
+  const advice = REPAIRS.flatMap(([pattern, replacement, said]) => {
+    const before = repaired;
+    repaired = repaired.replace(pattern, replacement);
+    return repaired === before ? [] : [said];
+  });
+  if (advice.length === 0) return formFault(text);
+  if (parseTime(repaired) !== null) return { code: 'TIME_INVALID', hint: `${advice.join(', ')}: ${repaired}` };
+  const { code, hint } = formFault(repaired);
+  return { code, hint: code === 'TIME_INVALID' ? hint : `${hint} (and ${advice.join(', ')})` };
+}
+
+function formFault(text: string): TimeFault {
   if (/^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/.test(text)) {
     return { code: 'TIME_WITHOUT_OFFSET', hint: 'the time has no offset; append Z or one such as +02:00' };
   }
@@ -114,7 +139,6 @@ export function timeFault(text: string): TimeFault {
     return { code: 'TIME_INVALID', hint: 'a number names no unit; write RFC 3339, for example 2025-12-28T23:59:59Z' };
   }
   if (/\.\d{10,}/.test(text)) return { code: 'TIME_INVALID', hint: 'more than nine digits of a second' };
-  if (/^\d{4}-\d{2}-\d{2} /.test(text)) return { code: 'TIME_INVALID', hint: 'write T between date and time' };
   return { code: 'TIME_INVALID', hint: 'not RFC 3339, for example 2025-12-28T23:59:59Z' };
 }
 
