@@ -56,22 +56,27 @@ function stub(name: string, filter: RegExp, module: { contents: string; resolveD
   };
 }
 
-function entry(name: string, { setup }: Kind, configFile: string | null): string {
+interface Entry {
+  readonly kind: Kind;
+  readonly configFile: string | null;
+  /** As JSON: what receives events need not load the config for it, with its metrics and schemas. */
+  readonly volatile: string;
+}
+
+function entry(name: string, { kind: { setup }, configFile, volatile }: Entry): string {
   const from = (file: string) => JSON.stringify(file);
   return `import { awsSetup } from ${from(join(LAMBDA, `${setup}.ts`))};
 import { open } from ${from(join(LAMBDA, `${name}.ts`))};
 ${configFile === null ? '' : `import config from ${from(configFile)};`}
 const { aggregates = [] } = ${configFile === null ? '{}' : 'config'};
-export const handler = await open(awsSetup({ variables: process.env, aggregates }));`;
+const volatile = ${volatile};
+export const handler = await open(awsSetup({ variables: process.env, aggregates, volatile }));`;
 }
 
-async function bundle(
-  name: string,
-  { kind, outDir, configFile }: { kind: Kind; outDir: string; configFile: string | null },
-): Promise<Bundle> {
+async function bundle(name: string, { outDir, ...parts }: Entry & { outDir: string }): Promise<Bundle> {
   const outfile = join(outDir, name, 'index.mjs');
   const { metafile } = await build({
-    stdin: { contents: entry(name, kind, configFile), resolveDir: ROOT, sourcefile: `${name}.js` },
+    stdin: { contents: entry(name, parts), resolveDir: ROOT, sourcefile: `${name}.js` },
     outfile,
     bundle: true,
     minify: true,
@@ -108,13 +113,14 @@ function notes({ apiKeys, indexRetentionDays }: PikConfig): string[] {
 export async function buildFunctions(options: { outDir: string; configFile: string | null }): Promise<Bundle[]> {
   const { outDir, configFile } = options;
   const config = configFile === null ? {} : await loadConfig(configFile);
+  const volatile = JSON.stringify(config.volatile ?? []);
   for (const note of notes(config)) console.log(`note: ${note}`);
   // Beside it first: what is there is deployable until all of the new is.
   const fresh = `${outDir}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   const bundles: Bundle[] = [];
   for (const [name, kind] of Object.entries(FUNCTIONS))
-    bundles.push(await bundle(name, { kind, outDir: fresh, configFile: kind.computes ? configFile : null }));
+    bundles.push(await bundle(name, { kind, outDir: fresh, configFile: kind.computes ? configFile : null, volatile }));
   const metrics = ['daily_event_count', ...(config.aggregates ?? []).map(({ metric }) => metric)];
   writeFileSync(join(fresh, 'built.json'), `${JSON.stringify({ metrics, bundles }, null, 2)}\n`);
   rmSync(outDir, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 
 import { CONTRACT_AGGREGATES } from '../../packages/handlers/src/testing/http-contract/contract-aggregates.ts';
+import { CONTRACT_VOLATILE } from '../../packages/handlers/src/testing/http-contract/contract-volatile.ts';
 import { describeHttpContract } from '../../packages/handlers/src/testing/http-contract.ts';
 import { captureLines, keyOf } from '../../packages/handlers/test/support/functions.ts';
 import { openStack } from './support/stack.ts';
@@ -16,6 +17,7 @@ afterAll(() => captured.stop());
 async function open() {
   const { gateway, drain, close } = await openStack({
     aggregates: CONTRACT_AGGREGATES,
+    volatile: CONTRACT_VOLATILE,
     settleMs: 0,
     retryDelayMs: 1_000,
   });

@@ -19,9 +19,12 @@ const table = resources.Receipts?.Properties.TableInput;
 function packText(): string {
   const text = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T10:00:00Z","payload":{}}';
   const records = [{ text }, { text: '{}' }, { bytes: Uint8Array.of(0xff, 0xfe) }];
-  const arrivals: Arrival[] = records.map((record) => admitRecord(record, { receivedMs: 0, imported: false }));
-  const again = admitRecord({ text }, { receivedMs: 0, imported: false });
-  arrivals.push({ ...again, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
+  const arrivals: Arrival[] = records.map((record) =>
+    admitRecord(record, { receivedMs: 0, imported: false, volatileOf: () => null }),
+  );
+  const again = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+  const volatile = { version: 1, paths: ['/a'] };
+  arrivals.push({ ...again, volatile, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
   const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   return encodePack(arrivals, { requestId: 'r', principal: null, toBase64 });
 }

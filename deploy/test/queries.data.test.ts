@@ -25,6 +25,7 @@ const TYPES = {
   int: 'INTEGER',
   boolean: 'BOOLEAN',
   'struct<pack_id:string,line:int>': 'STRUCT(pack_id VARCHAR, line INTEGER)',
+  'struct<version:int,paths:array<string>>': 'STRUCT(version INTEGER, paths VARCHAR[])',
 } as const;
 
 /** Of a series of its own: two events a few hours apart, and between them clocks that are decades off. */

@@ -5,6 +5,7 @@ import { open as openProcessor } from '../../packages/handlers/src/lambda/proces
 import { open as openSweeper } from '../../packages/handlers/src/lambda/sweeper.ts';
 import { type AwsCall, createFakeAws } from '../../packages/handlers/src/testing/aws/fake-aws.ts';
 import { CONTRACT_AGGREGATES } from '../../packages/handlers/src/testing/http-contract/contract-aggregates.ts';
+import { CONTRACT_VOLATILE } from '../../packages/handlers/src/testing/http-contract/contract-volatile.ts';
 import { describeHttpContract } from '../../packages/handlers/src/testing/http-contract.ts';
 import { captureLines, keyOf, setupOver } from '../../packages/handlers/test/support/functions.ts';
 import {
@@ -51,7 +52,7 @@ const NAMES: Record<Behind, FunctionName> = { ingest: 'Ingest', replay: 'Replay'
 /** One process; after a crash there is another. */
 let backend = aws.open();
 let aggregates = CONTRACT_AGGREGATES;
-const setup = () => setupOver(backend, { aggregates, settleMs: 0, retryDelayMs: 1_000 });
+const setup = () => setupOver(backend, { aggregates, volatile: CONTRACT_VOLATILE, settleMs: 0, retryDelayMs: 1_000 });
 
 async function openNoted(): Promise<Gateway> {
   const gateway = await openGateway(setup(), { now: () => clock.now() });

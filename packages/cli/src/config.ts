@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-import { type Aggregate, type Catalog, KitError, SCOPES, type Scope } from '@pik/schema';
+import {
+  type Aggregate,
+  type Catalog,
+  KitError,
+  SCOPES,
+  type Scope,
+  type VolatileDeclaration,
+  volatileRules,
+} from '@pik/schema';
 import { createJiti } from 'jiti';
 
 /** An API key as a server knows it: by its hash alone. `pik keygen` makes one. */
@@ -19,6 +27,11 @@ export interface PikConfig {
   readonly catalog?: Catalog | undefined;
   /** Metrics, made by `defineAggregate`. */
   readonly aggregates?: readonly Aggregate[] | undefined;
+  /**
+   * Members of payloads that are not content, by source and type: identity and conflicts leave them out. Each receipt keeps
+   * what was declared when it came.
+   */
+  readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /** Without keys the server listens on loopback only, and every caller may do everything. */
   readonly apiKeys?: readonly ApiKeyConfig[] | undefined;
   /** Days for which a repeat is recognised. Default: for ever. Keep the raw log some days longer. */
@@ -60,6 +73,7 @@ const CHECKS: Record<keyof PikConfig, Check> = {
     Array.isArray(value) && value.every((item) => isObject(item) && typeof item.definition_hash === 'string')
       ? null
       : 'must be a list of aggregates, each made by defineAggregate',
+  volatile: volatileFault,
   apiKeys: (value) => (Array.isArray(value) ? firstFault(value.map(apiKeyFault)) : 'must be a list'),
   indexRetentionDays: (value) => (typeof value === 'number' && value > 0 ? null : 'must be a number of days above 0'),
 };
@@ -73,6 +87,17 @@ export function checkConfig(value: unknown): PikConfig {
     if (fault !== null) throw new KitError('CONFIG_INVALID', `${name} ${fault}`, { path: `/${name}` });
   }
   return value as PikConfig;
+}
+
+function volatileFault(value: unknown): string | null {
+  if (!Array.isArray(value)) return 'must be a list of declarations';
+  try {
+    volatileRules(value);
+    return null;
+  } catch (error) {
+    if (!KitError.is(error)) throw error;
+    return `cannot be used: ${error.message}`;
+  }
 }
 
 function apiKeyFault(key: unknown, i: number): string | null {

@@ -12,7 +12,7 @@ import { serve, temporaryDir } from './served.ts';
 const keyOf = (scopes: readonly Scope[]) => `pik_${scopes.join('_')}`;
 
 /** As a server's own config would have them: the process does not share this one's modules. */
-const METRICS = join(import.meta.dirname, '../../handlers/src/testing/http-contract/contract-aggregates.ts');
+const CONTRACT = join(import.meta.dirname, '../../handlers/src/testing/http-contract');
 
 describeHttpContract('a served process', async () => {
   const dir = temporaryDir();
@@ -24,8 +24,9 @@ describeHttpContract('a served process', async () => {
   const config = join(dir, 'pik.config.ts');
   writeFileSync(
     config,
-    `import { CONTRACT_AGGREGATES as aggregates } from ${JSON.stringify(METRICS)};
-     export default { aggregates, apiKeys: ${JSON.stringify(apiKeys)} };\n`,
+    `import { CONTRACT_AGGREGATES as aggregates } from ${JSON.stringify(join(CONTRACT, 'contract-aggregates.ts'))};
+     import { CONTRACT_VOLATILE as volatile } from ${JSON.stringify(join(CONTRACT, 'contract-volatile.ts'))};
+     export default { aggregates, volatile, apiKeys: ${JSON.stringify(apiKeys)} };\n`,
   );
   const server = await serve(join(dir, 'data'), ['--config', config]);
   return {

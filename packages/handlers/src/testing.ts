@@ -8,6 +8,7 @@ export {
   type FaultyBackend,
 } from './testing/faulty-backend.ts';
 export { CONTRACT_AGGREGATES } from './testing/http-contract/contract-aggregates.ts';
+export { CONTRACT_VOLATILE } from './testing/http-contract/contract-volatile.ts';
 export { describeHttpContract, type HttpContractOptions, type OpenedHttp } from './testing/http-contract.ts';
 export {
   createMemoryBackend,

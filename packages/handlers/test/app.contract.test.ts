@@ -10,6 +10,7 @@ import { createPipeline } from '../src/create-pipeline.ts';
 import { createApp } from '../src/http/create-app.ts';
 import { createTelemetry } from '../src/telemetry/create-telemetry.ts';
 import { CONTRACT_AGGREGATES } from '../src/testing/http-contract/contract-aggregates.ts';
+import { CONTRACT_VOLATILE } from '../src/testing/http-contract/contract-volatile.ts';
 import { describeHttpContract } from '../src/testing/http-contract.ts';
 
 /** The key that has exactly these scopes. */
@@ -19,7 +20,7 @@ describeHttpContract('the app over files and SQLite', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'pik-http-'));
   const telemetry = createTelemetry({ write() {} });
   const backend = await openLocalBackend({ dir });
-  const pipeline = createPipeline({ backend, telemetry, aggregates: CONTRACT_AGGREGATES });
+  const pipeline = createPipeline({ backend, telemetry, aggregates: CONTRACT_AGGREGATES, volatile: CONTRACT_VOLATILE });
   const apiKeys = [[...SCOPES], ...SCOPES.map((scope) => [scope])].map((scopes) => ({
     name: scopes.join('.'),
     key_sha256: createHash('sha256').update(keyOf(scopes)).digest('hex'),

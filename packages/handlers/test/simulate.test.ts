@@ -213,4 +213,28 @@ describe('a simulation', () => {
       { numRuns: 40 },
     );
   });
+
+  it('of volatile members merges what differs in nothing else: events by content, and conflicts into repeats', async () => {
+    const { send, ask } = createWorld();
+    await send([{ value: 1, order: 'a' }]);
+    await send([{ value: 1, order: 'b' }]);
+    await send([{ value: 2, order: 'c' }]);
+    await send([{ value: 3, key: 'k', order: 'd' }]);
+    expect(await send([{ value: 3, key: 'k', order: 'e' }])).toEqual(['CONFLICT']);
+    const question = { ...RANGE, entity_id: 'e' };
+    const volatile = [{ source: 's', event_type: 't', paths: ['/order'] }];
+    const tried = await ask.simulate(count, question, { whatIf: { volatile } });
+    expect(tried.windows).toMatchObject([{ value: 3, input_count: 3 }]);
+    expect(partsOf(tried)).toEqual([{ DUPLICATE_REMOVED: -1 }]);
+    const last = { conflict: 'last' } as const;
+    expect(partsOf(await ask.simulate(sum, question, { whatIf: { ...last, volatile } }))).toEqual([
+      { DUPLICATE_REMOVED: -1 },
+    ]);
+    const byContent = await ask.simulate(count, question, { whatIf: { identity: 'content', volatile } });
+    expect(byContent.windows).toMatchObject([{ value: 3 }]);
+    const elsewhere = await ask.simulate(count, question, {
+      whatIf: { volatile: [{ ...volatile[0], source: 'x' }] as never },
+    });
+    expect(elsewhere.changes).toEqual([]);
+  });
 });

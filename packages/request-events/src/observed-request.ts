@@ -29,7 +29,11 @@ export interface RequestEvents<C> {
    * Emits an event that belongs to the request: with its trace, and of its entity unless the options name another. As the
    * producer's `emit`, it never throws because of the event and never waits.
    */
-  emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T>, options?: RequestEmitOptions): Emitted;
+  emit<T extends keyof C & string>(
+    event_type: T,
+    payload: PayloadOf<C, T> | null,
+    options?: RequestEmitOptions,
+  ): Emitted;
 }
 
 /** A request from the moment that the middleware sees it. */
@@ -86,7 +90,11 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     return this.#traceContext.traceparent;
   }
 
-  emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T>, options: RequestEmitOptions = {}): Emitted {
+  emit<T extends keyof C & string>(
+    eventType: T,
+    payload: PayloadOf<C, T> | null,
+    options: RequestEmitOptions = {},
+  ): Emitted {
     const entity_id = options.entity_id ?? this.#recorder.entityOf(this);
     const traceparent = options.traceparent ?? this.traceparent;
     const request_id = options.request_id ?? this.request_id;

@@ -1,5 +1,6 @@
 import { canonicalize } from './canonical-json.ts';
 import { KitError } from './errors.ts';
+import { type DeclaredLatestBy, declaredLatestBy, type LatestBy } from './latest-by.ts';
 import { sha256Hex } from './sha256.ts';
 import { createWindows, type Windows } from './window.ts';
 
@@ -23,8 +24,10 @@ export interface AggregateInput<Payload = unknown> {
   readonly entity_id: string;
   readonly event_time: string;
   readonly received_at: string;
-  /** Null where the definition says `reads_payload: false`. */
+  /** Null where the definition says `reads_payload: false`, and for a deletion. */
   readonly payload: Payload;
+  /** True for a deletion: an event whose payload is null. Known without reading payloads. */
+  readonly deleted?: boolean | undefined;
 }
 
 /**
@@ -49,6 +52,8 @@ export interface AggregateDefinition<State, Selected = AggregateInput> {
   readonly time_zone: string;
   /** False where no payload is looked at: then no raw object has to be read. Default true. */
   readonly reads_payload?: boolean | undefined;
+  /** Which state of an entity is the latest; `lastOf` and `entitiesWhere` declare it themselves where they are told. */
+  readonly latest_by?: LatestBy | DeclaredLatestBy | undefined;
   /** What of an event counts; `null` leaves it out. */
   readonly select: (input: AggregateInput) => Selected | null;
   readonly initial: () => State;
@@ -74,6 +79,8 @@ export interface Aggregate {
   readonly window: WindowGrain;
   readonly time_zone: string;
   readonly reads_payload: boolean;
+  /** Part of the hash where it is given. */
+  readonly latest_by?: DeclaredLatestBy | undefined;
   /** SHA-256 over the declared fields; equal hashes mean an equal definition. */
   readonly definition_hash: string;
   /** SHA-256 over the text of the functions. A difference only warns: a bundler changes the text and not the meaning. */
@@ -102,6 +109,7 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
     window: definition.window,
     time_zone: definition.time_zone,
     reads_payload: definition.reads_payload ?? true,
+    ...(definition.latest_by === undefined ? {} : { latest_by: declaredLatestBy(definition.latest_by) }),
   };
   const { select, initial, reduce, finish } = definition;
   const begin = () => beginFold(definition);
@@ -123,8 +131,18 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
 /** The same metric by the calendar of another time zone. Throws KitError `CONFIG_INVALID` for a zone that is none. */
 export function inTimeZone(aggregate: Aggregate, timeZone: string): Aggregate {
   const windows = createWindows(aggregate.window, timeZone);
-  const { metric, definition_version, group_by, unit, window, reads_payload } = aggregate;
-  const declared = { metric, definition_version, group_by, unit, window, time_zone: timeZone, reads_payload };
+  const { metric, definition_version, group_by, unit, window, reads_payload, latest_by } = aggregate;
+  const latest = latest_by === undefined ? {} : { latest_by };
+  const declared = {
+    metric,
+    definition_version,
+    group_by,
+    unit,
+    window,
+    time_zone: timeZone,
+    reads_payload,
+    ...latest,
+  };
   return { ...aggregate, ...declared, definition_hash: sha256Hex(canonicalize(declared)), windows };
 }
 
@@ -153,6 +171,8 @@ function checkDefinition<State, Selected>(definition: AggregateDefinition<State,
   if (!WINDOW_GRAINS.includes(definition.window)) refuse('window', `must be one of ${WINDOW_GRAINS.join(', ')}`);
   if (!isTimeZone(definition.time_zone)) refuse('time_zone', 'must be an IANA time zone, such as UTC');
   if (definition.unit !== undefined && definition.unit !== 'entity_id') refuse('unit', 'must be entity_id or absent');
+  if (typeof definition.latest_by === 'object' && definition.reads_payload === false)
+    refuse('latest_by', 'names a version in the payload, which reads_payload: false does not read');
   for (const name of ['select', 'initial', 'reduce', 'finish'] as const) {
     if (typeof definition[name] !== 'function') refuse(name, 'must be a function');
   }

@@ -14,7 +14,7 @@ export const EVENT_FLAGS = [
   'FUTURE',
   /** Its event time was a leap second and is kept as the last nanosecond of the minute. */
   'LEAP_SECOND',
-  /** Its payload has an integer that a double does not hold; the payload hash is over the received bytes. */
+  /** Its payload has an integer that a double does not hold; the payload hash is over the received digits. */
   'INEXACT_INTEGER',
   /** The repeat was recognised by content, not by a key that the producer gave. */
   'INFERRED',
@@ -22,6 +22,14 @@ export const EVENT_FLAGS = [
   'TIME_DIFFERS',
   /** The same identity had been here before, and its retention had ended. */
   'AFTER_EXPIRY',
+  /** Its payload has a number with a point or an exponent that a double does not hold; hashed as with INEXACT_INTEGER. */
+  'INEXACT_DECIMAL',
+  /** The record has members that are not fields of an event: kept in the log, and otherwise ignored. */
+  'UNKNOWN_FIELD',
+  /** Its payload has members that are declared volatile; the payload hash leaves them out. */
+  'VOLATILE',
+  /** Its payload is null: it says that the entity was deleted. */
+  'TOMBSTONE',
 ] as const;
 
 /** The name of one flag. */
@@ -49,7 +57,8 @@ export const wireEventSchema = z.looseObject({
   entity_id: id(LIMITS.entity_id_bytes_max),
   /** RFC 3339 with an offset, up to nanoseconds. */
   event_time: z.string(),
-  payload: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]),
+  /** Null says that the entity was deleted (a tombstone). */
+  payload: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown()), z.null()]),
   /** The producer's own stable key of this event. A repeat with the same key is the same event. */
   idempotency_key: z.optional(id(LIMITS.idempotency_key_bytes_max)),
   /** Says that every emit is an event of its own, told apart by `producer`. */
@@ -63,6 +72,8 @@ export const wireEventSchema = z.looseObject({
   schema_version: z.optional(z.union([z.string(), z.int()])),
   /** The claimed receive time of a backfilled event; read by `POST /import` alone. */
   received_at: z.optional(z.string()),
+  /** The request that led to it. */
+  request_id: z.optional(z.string()),
 });
 
 /** An event as a producer sends it. */
@@ -87,6 +98,8 @@ export const ingestResultSchema = z.object({
   /** Where in the record the fault lies, as a JSON pointer. */
   path: z.optional(z.string()),
   detail: z.optional(z.string()),
+  /** What to look at in a record that was taken: members that are not fields of an event, and which may be meant. */
+  hint: z.optional(z.string()),
   retryable: z.optional(z.boolean()),
 });
 

@@ -14,6 +14,7 @@ export * from './catalog.ts';
 export { counted } from './counted.ts';
 export * from './errors.ts';
 export type { IngestBatch, IngestResult } from './event.ts';
+export { nearestName } from './event-fields.ts';
 export { hostModule } from './host.ts';
 export { deriveIdentity, type IdentityFields, payloadHash } from './identity.ts';
 export * from './limits.ts';
@@ -22,4 +23,11 @@ export { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 export { sha256Hex } from './sha256.ts';
 export { EPOCH_MS_MAX, EPOCH_MS_MIN, formatEpochMs, type Instant, parseTime } from './time.ts';
 export { utf8Bytes, utf8Text } from './utf8.ts';
+export {
+  type VolatileDeclaration,
+  type VolatileMembers,
+  type VolatileOf,
+  volatileRules,
+  withoutVolatile,
+} from './volatile.ts';
 export { withoutCredentials } from './without-credentials.ts';

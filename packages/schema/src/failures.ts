@@ -40,6 +40,27 @@ export const failureGroupSchema = z.object({
 /** Equal failures of one group. */
 export type FailureGroup = z.infer<typeof failureGroupSchema>;
 
+/** Receipts that were taken and need a look all the same: no failure, and in no rate. */
+export const failureWarningSchema = z.object({
+  /** `UNKNOWN_FIELD`: records with members that are not fields of an event. */
+  code: z.string(),
+  /** The members, as JSON pointers with spaces between them. */
+  path: z.nullable(z.string()),
+  /** What they are, and which fields may be meant. */
+  detail: z.nullable(z.string()),
+  source: z.nullable(z.string()),
+  event_type: z.nullable(z.string()),
+  /** How many were received in the range, repeats included. */
+  receipts: z.int(),
+  first_seen: z.string(),
+  last_seen: z.string(),
+  /** One of the latest. */
+  sample: z.object({ ...address, event_id: z.nullable(z.string()) }),
+});
+
+/** Receipts that were taken and need a look all the same. */
+export type FailureWarning = z.infer<typeof failureWarningSchema>;
+
 /** Which source or event type fails most? The range is of receive times. One page of the groups; all else is of the whole range. */
 export const failuresReportSchema = z.object({
   range: rangeSchema,
@@ -51,6 +72,8 @@ export const failuresReportSchema = z.object({
   groups: z.array(failureGroupSchema),
   /** Groups that there are; more than `groups` where those are a page. */
   groups_total: z.int(),
+  /** What is not a failure and should be looked at, those of the most receipts first; the same on every page. */
+  warnings: z.array(failureWarningSchema),
   next_cursor: nextCursorSchema,
   partial: z.boolean(),
   notes: z.array(z.string()),

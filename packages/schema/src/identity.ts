@@ -179,6 +179,9 @@ export function payloadHash(payload: unknown): string {
   return sha256Hex(canonicalize(payload));
 }
 
+/** The hash of every deletion: of the payload `null`. */
+export const TOMBSTONE_HASH = payloadHash(null);
+
 /** SHA-256 over a received text, for payloads with integers that a double does not hold. */
 export function textHash(text: string): string {
   return sha256Hex(text);

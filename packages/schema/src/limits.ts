@@ -23,6 +23,12 @@ export const LIMITS = {
   entity_id_bytes_max: 200,
   /** UTF-8 bytes of `idempotency_key`. */
   idempotency_key_bytes_max: 200,
+  /** Paths of one declaration of volatile members; they are kept with each receipt. */
+  volatile_paths_max: 16,
+  /** Characters of one such path. */
+  volatile_path_chars_max: 200,
+  /** Different sets of unknown members of one request that are listed as warnings; receipts with further ones only carry the flag. */
+  unknown_field_warnings_max: 20,
   /** Characters of a time as text. */
   time_chars_max: 64,
   /** Milliseconds by which an event time may lie after its receipt before the event is flagged FUTURE. */
@@ -53,6 +59,8 @@ export const LIMITS = {
   report_gap_versions_max: 1_000,
   /** Failures that one report reads before it says `partial`. */
   report_failures_max: 1_000_000,
+  /** Warnings that one failures report tells apart before it says `partial`. */
+  report_warnings_max: 100,
   /** Events that one report names as the worst; repeated events of one page. */
   report_worst_events_max: 5_000,
   /** Requests of one producer whose sequence numbers are put together before its numbers are said to be too many. */

@@ -1,5 +1,6 @@
 import { KitError } from './errors.ts';
 import { formatEpochMs } from './time.ts';
+import type { VolatileMembers } from './volatile.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -60,6 +61,8 @@ export interface Envelope {
   readonly payload_hash: string | null;
   /** The rejected receipt that was sent again as this one. Absent from all others. */
   readonly reingest_of?: ReceiptAddress;
+  /** Which members of the payload its hash leaves out, by the declaration of the time. Absent where there was none. */
+  readonly volatile?: VolatileMembers;
   /** The received text, where it is UTF-8. */
   readonly body?: string;
   /** The received bytes, where they are not. */
@@ -68,7 +71,12 @@ export interface Envelope {
 
 /** A field of an envelope as a column of a table over the raw log. */
 export interface EnvelopeColumn {
-  readonly type: 'string' | 'int' | 'boolean' | 'struct<pack_id:string,line:int>';
+  readonly type:
+    | 'string'
+    | 'int'
+    | 'boolean'
+    | 'struct<pack_id:string,line:int>'
+    | 'struct<version:int,paths:array<string>>';
   readonly comment: string;
 }
 
@@ -85,10 +93,14 @@ export const ENVELOPE_COLUMNS = {
   event_type: { type: 'string', comment: 'null where it could not be read' },
   entity_id: { type: 'string', comment: 'whose event it is' },
   event_time: { type: 'string', comment: 'when it happened, UTC with nine digits' },
-  payload_hash: { type: 'string', comment: 'SHA-256 of the canonical payload' },
+  payload_hash: { type: 'string', comment: 'SHA-256 of the canonical payload, without its volatile members' },
   reingest_of: {
     type: 'struct<pack_id:string,line:int>',
     comment: 'the rejected receipt that was sent again as this one; null for all others',
+  },
+  volatile: {
+    type: 'struct<version:int,paths:array<string>>',
+    comment: 'the members of the payload that its hash leaves out; null where none were declared',
   },
   body: { type: 'string', comment: 'the text exactly as received' },
   body_base64: { type: 'string', comment: 'the bytes exactly as received, where they are no UTF-8' },

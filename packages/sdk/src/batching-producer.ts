@@ -18,6 +18,7 @@ import { type Emitted, rejected, Sent, undelivered } from './sent.ts';
 import { SeriesCache } from './series.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Timers } from './timers.ts';
+import { UnknownOptions } from './unknown-options.ts';
 import { Waiters } from './waiters.ts';
 
 /** Those who wait for `ready` find room while fewer events are there than so many batches beyond those under way. */
@@ -25,6 +26,7 @@ const READY_BATCHES = 2;
 /** How often a producer that closes tries to say so. */
 const CLOSING_REPORTS_MAX = 4;
 
+const NO_OPTIONS = {} as EmitOptions;
 const NO_BACKLOG: BacklogStats = { taken: 0, acked: 0, rejected: 0, undelivered: 0, pending: 0 };
 
 /** Events that were captured wait in a queue, leave it as batches, and have their result when their batch has its answer. */
@@ -41,6 +43,7 @@ export class BatchingProducer<C> implements Producer<C> {
   readonly #series: SeriesCache;
   readonly #flights = new Set<Batch>();
   readonly #keeper: Keeper | null;
+  readonly #unknown: UnknownOptions;
   #seq = 0;
   #heldCount = 0;
   #heldChars = 0;
@@ -60,8 +63,9 @@ export class BatchingProducer<C> implements Producer<C> {
     const { requestTimeoutMs, gzipBytesMin } = settings;
     const path = options.backfill === true ? ('/import' as const) : ('/ingest' as const);
     this.#settings = settings;
+    this.#unknown = new UnknownOptions(log);
     this.#accounts = new Accounts(options.onResult);
-    this.#series = new SeriesCache(options.source, options.catalog as Catalog | undefined);
+    this.#series = new SeriesCache({ ...options, catalog: options.catalog as Catalog | undefined });
     this.#queue = new Queue(settings, () => this.#timers.now());
     this.#carrier = {
       transport: { post, path, requestTimeoutMs, gzipBytesMin },
@@ -73,7 +77,8 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#keeper = options.outbox === undefined ? null : this.#keeperOf(options.outbox);
   }
 
-  emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T>, options: EmitOptions): Emitted {
+  /** Who has no types may leave the options out, and is told what is missing. */
+  emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T> | null, options = NO_OPTIONS): Emitted {
     this.#accounts.countEmit();
     if (this.#isClosed) return this.#refuse(new KitError('PRODUCER_CLOSED'), 'undelivered');
     const isFull = this.#isFull;
@@ -81,6 +86,7 @@ export class BatchingProducer<C> implements Producer<C> {
     if (isFull && !isDropping && this.#keeper === null) return this.#refuseForRoom();
     let captured: Captured;
     try {
+      this.#unknown.check(options);
       captured = new Captured(this.#series.get(options.source, eventType), payload, options);
     } catch (cause) {
       const error = KitError.is(cause) ? cause : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });

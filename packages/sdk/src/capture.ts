@@ -12,9 +12,10 @@ import {
   type StandardSchema,
   sha256Hex,
   utf8Bytes,
+  withoutVolatile,
 } from '@pik/schema/events';
 
-import type { Series } from './series.ts';
+import { kindOf, type Series } from './series.ts';
 import { activeTraceparent } from './trace.ts';
 
 /** What goes with a payload. */
@@ -57,7 +58,8 @@ export function frameOf(producerId: string, sentAt: string): Frame {
   return { producer: `,"producer":{"id":"${producerId}","seq":`, end: `},${sent}`, uncounted: `,${sent}` };
 }
 
-const NOT_A_CONTAINER = 'a payload is an object or an array';
+const NOT_A_PAYLOAD = 'a payload is an object or an array, or null for a deletion';
+const NULL = 'null';
 /** Room for what is not measured: names of fields, times, the producer and its number. */
 const FRAME_CHARS = 200;
 
@@ -81,14 +83,15 @@ export class Captured {
    */
   constructor(series: Series, payload: unknown, options: EmitOptions) {
     const { entry } = series;
-    checkPayload(entry?.payload, payload, series.event_type);
-    const key = options.idempotency_key ?? keyOf(entry, payload);
     this.#series = series;
-    this.#entityId = textOf(options.entity_id, 'entity_id');
+    this.#entityId = requiredText(options.entity_id, 'entity_id');
+    checkPayload(entry?.payload, payload, series.event_type);
+    // A deletion has nothing that a key could be made of.
+    const key = options.idempotency_key ?? (payload === null ? undefined : keyOf(entry, payload));
     this.#time = options.event_time === undefined ? now() : timeOf(options.event_time, 'event_time');
     this.#payload = canonicalizeLive(payload);
     // A toJSON of its own may have made a text or a number of it.
-    if (!isContainer(this.#payload)) throw new KitError('PAYLOAD_INVALID', NOT_A_CONTAINER);
+    if (!isContainer(this.#payload) && payload !== null) throw new KitError('PAYLOAD_INVALID', NOT_A_PAYLOAD);
     this.#key = key === undefined ? undefined : textOf(key, 'idempotency_key');
     this.#occurrence = key === undefined && isOccurrence(entry, options);
     this.#rest = restOf(options, this.#key, this.#occurrence);
@@ -132,8 +135,14 @@ export class Captured {
       idempotency_key: this.#key,
       identity: this.#occurrence ? 'occurrence' : undefined,
       producer: producer ?? undefined,
-      payload_hash: this.#key === undefined && !this.#occurrence ? sha256Hex(this.#payload) : '',
+      payload_hash: this.#key === undefined && !this.#occurrence ? this.#payloadHash() : '',
     }).event_id;
+  }
+
+  #payloadHash(): string {
+    const { volatile } = this.#series;
+    if (volatile === null || this.#payload === NULL) return sha256Hex(this.#payload);
+    return sha256Hex(canonicalizeLive(withoutVolatile(JSON.parse(this.#payload), volatile)));
   }
 
   #instant(): Instant | null {
@@ -196,8 +205,9 @@ const OBJECT = '{'.charCodeAt(0);
 const ARRAY = '['.charCodeAt(0);
 
 function checkPayload(schema: StandardSchema | undefined, payload: unknown, eventType: string): void {
-  if (typeof payload !== 'object' || payload === null) throw new KitError('PAYLOAD_INVALID', NOT_A_CONTAINER);
-  if (schema !== undefined) validate(schema, payload, eventType);
+  if (payload === undefined) throw new KitError('FIELD_MISSING', 'payload is required', { path: '/payload' });
+  if (typeof payload !== 'object') throw new KitError('PAYLOAD_INVALID', NOT_A_PAYLOAD);
+  if (schema !== undefined && payload !== null) validate(schema, payload, eventType);
 }
 
 function validate(schema: StandardSchema, payload: object, eventType: string): void {
@@ -234,9 +244,14 @@ function isOccurrence(entry: CatalogEntry | undefined, options: EmitOptions): bo
   return options.event_time === undefined;
 }
 
+function requiredText(value: unknown, name: string): string {
+  if (value === undefined) throw new KitError('FIELD_MISSING', `${name} is required`, { path: `/${name}` });
+  return textOf(value, name);
+}
+
 function textOf(value: unknown, name: string): string {
   if (typeof value === 'string') return value;
-  throw new KitError('FIELD_INVALID', `${name} must be a string, not a ${typeof value}`, { path: `/${name}` });
+  throw new KitError('FIELD_INVALID', `${name} must be a string, not ${kindOf(value)}`, { path: `/${name}` });
 }
 
 /** The fields that only some events have, each with a comma before it. */

@@ -1,4 +1,4 @@
-import type { Catalog, PayloadOf } from '@pik/schema/events';
+import type { Catalog, PayloadOf, VolatileDeclaration } from '@pik/schema/events';
 
 import type { BacklogStats } from './backlog.ts';
 import { BatchingProducer } from './batching-producer.ts';
@@ -31,6 +31,12 @@ export interface ProducerOptions<C = Catalog> extends ConnectionOptions, Produce
    * which closes it.
    */
   readonly outbox?: Outbox | undefined;
+  /**
+   * Members of payloads that are not content, as the backend's config declares them: the `event_id` of an event with content
+   * identity is then known before it is sent. It changes nothing of what is sent, and without it every result still names
+   * the id that the backend gave. Default: none.
+   */
+  readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /** Sends to `/import`: each emit carries its own `received_at`. Default false. */
   readonly backfill?: boolean | undefined;
   /** Told of every result. What it throws is dropped. */
@@ -70,8 +76,11 @@ export interface WaitOptions {
 export interface Producer<C = Catalog> {
   /** The id of this instance; its events are counted from 1. */
   readonly producer_id: string;
-  /** Takes an event. Never throws because of it and never waits; the payload is captured at once. */
-  emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T>, options: EmitOptions): Emitted;
+  /**
+   * Takes an event. Never throws because of it and never waits; the payload is captured at once. Null says that the entity
+   * was deleted: no schema of the catalog is asked about it, and its key is the one that is passed, if any.
+   */
+  emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T> | null, options: EmitOptions): Emitted;
   /** Resolves when there is room in the buffer and the outbox: backpressure for those who await it before each emit. */
   ready(): Promise<void>;
   /**

@@ -22,7 +22,7 @@ export class ReportSent extends Sent {
     const now = new Date();
     // A backfill asks for a receive time of each record; elsewhere it is not read.
     const options = { entity_id: reporter.producer_id, event_time: now, received_at: now };
-    const captured = new Captured(seriesOf(source, PRODUCER_REPORT, undefined), content, options);
+    const captured = new Captured(seriesOf(source, PRODUCER_REPORT), content, options);
     super(reporter, captured, 0);
     this.content = content;
   }

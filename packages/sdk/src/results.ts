@@ -98,9 +98,13 @@ function nameRecords(results: readonly unknown[], eventIds: EventIds): Results {
   return eventIds.map((eventId) => (eventId === null ? null : (byId.get(eventId)?.shift() ?? null)));
 }
 
-/** A rejected record has no id in the answer; one that has none here is known by its place alone. */
+/**
+ * A rejected record has no id in the answer; one that has none here is known by its place alone. So is one whose payload has
+ * volatile members, which a producer that was not told of them takes for content.
+ */
 function isAbout(result: IngestResult, eventId: string | null): boolean {
-  return result.status === 'REJECTED' || eventId === null || result.event_id === eventId;
+  if (result.status === 'REJECTED' || eventId === null || result.event_id === eventId) return true;
+  return Array.isArray(result.flags) && result.flags.includes('VOLATILE');
 }
 
 /** A status that this version does not know is no outcome yet: the record is sent again, which is safe. */

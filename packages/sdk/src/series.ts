@@ -1,18 +1,39 @@
-import { type Catalog, type CatalogEntry, KitError } from '@pik/schema/events';
+import {
+  type Catalog,
+  type CatalogEntry,
+  KitError,
+  type VolatileDeclaration,
+  type VolatileMembers,
+  type VolatileOf,
+  volatileRules,
+} from '@pik/schema/events';
 
 /** What all events of one source and type have in common. */
 export interface Series {
   readonly source: string;
   readonly event_type: string;
   readonly entry: CatalogEntry | undefined;
+  /** Which members of its payloads are not content. */
+  readonly volatile: VolatileMembers | null;
   /** The record up to the entity's id. */
   readonly head: string;
 }
 
 /** Declares what events of a source and type start with. */
-export function seriesOf(source: string, event_type: string, entry: CatalogEntry | undefined): Series {
+export function seriesOf(
+  source: string,
+  event_type: string,
+  { entry, volatile = null }: { entry?: CatalogEntry | undefined; volatile?: VolatileMembers | null } = {},
+): Series {
   const head = `${JSON.stringify({ source, event_type }).slice(0, -1)},"entity_id":`;
-  return { source, event_type, entry, head };
+  return { source, event_type, entry, volatile, head };
+}
+
+/** What a producer says of all series. */
+interface SeriesOptions {
+  readonly source?: string | undefined;
+  readonly catalog: Catalog | undefined;
+  readonly volatile?: readonly VolatileDeclaration[] | undefined;
 }
 
 /** Most events are of few series, whose texts are made once. */
@@ -20,12 +41,14 @@ export class SeriesCache {
   lastSource: string;
   readonly #source: string | undefined;
   readonly #catalog: Catalog | undefined;
+  readonly #volatileOf: VolatileOf;
   readonly #known = new Map<string, Map<string, Series>>();
   #count = 0;
 
-  constructor(source: string | undefined, catalog: Catalog | undefined) {
+  constructor({ source, catalog, volatile = [] }: SeriesOptions) {
     this.#source = source;
     this.#catalog = catalog;
+    this.#volatileOf = volatileRules(volatile);
     this.lastSource = source ?? '';
   }
 
@@ -38,8 +61,10 @@ export class SeriesCache {
 
   #declare(source: string | undefined, eventType: string): Series {
     if (source === undefined) throw new KitError('FIELD_MISSING', 'source is required', { path: '/source' });
-    if (typeof source !== 'string' || typeof eventType !== 'string')
-      throw new KitError('FIELD_INVALID', 'source and event_type must be strings');
+    if (eventType === undefined) throw new KitError('FIELD_MISSING', 'event_type is required', { path: '/event_type' });
+    for (const [name, value] of Object.entries({ source, event_type: eventType }))
+      if (typeof value !== 'string')
+        throw new KitError('FIELD_INVALID', `${name} must be a string, not ${kindOf(value)}`, { path: `/${name}` });
     const isDeclared = this.#catalog === undefined || Object.hasOwn(this.#catalog, eventType);
     if (!isDeclared) throw new KitError('EVENT_NOT_DECLARED', `the catalog has no ${eventType}`);
     if (this.#count === SERIES_MAX) {
@@ -47,7 +72,8 @@ export class SeriesCache {
       this.#count = 0;
     }
     this.#count += 1;
-    const series = seriesOf(source, eventType, this.#catalog?.[eventType]);
+    const volatile = this.#volatileOf(source, eventType);
+    const series = seriesOf(source, eventType, { entry: this.#catalog?.[eventType], volatile });
     const ofSource = this.#known.get(source) ?? new Map<string, Series>();
     this.#known.set(source, ofSource.set(eventType, series));
     this.lastSource = this.#source ?? source;
@@ -57,3 +83,10 @@ export class SeriesCache {
 
 /** Callers may make up names without end. */
 const SERIES_MAX = 1_000;
+
+/** What a person calls the type of a value. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

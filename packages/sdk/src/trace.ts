@@ -12,8 +12,17 @@ interface SpanContext {
 const API = Symbol.for('opentelemetry.js.api.1');
 const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
 
-/** The W3C trace context of the active span; undefined where there is none, or no OpenTelemetry. */
+/** The W3C trace context of the active span; undefined where there is none, or no OpenTelemetry, or where that fails. */
 export function activeTraceparent(): string | undefined {
+  try {
+    return spanTraceparent();
+  } catch {
+    // A fault of a tracer must not cost an event.
+    return undefined;
+  }
+}
+
+function spanTraceparent(): string | undefined {
   const api = (globalThis as { [API]?: OpenTelemetry })[API];
   if (api?.context === undefined) return undefined;
   const span = api.context.active().getValue(SPAN) as { spanContext(): SpanContext } | undefined;

@@ -3,12 +3,17 @@ import {
   type AggregateInput,
   type ChangeClass,
   canonicalize,
+  type IdentityRule,
   type InputFacts,
   inTimeZone,
   type ListedInput,
   parseTime,
+  payloadHash,
   plainFields,
   type RawEvent,
+  type VolatileDeclaration,
+  volatileRules,
+  withoutVolatile,
 } from '@pik/schema';
 
 /** What is tried over stored events. Each part may be given; they are applied in this order. */
@@ -18,6 +23,11 @@ export interface WhatIf {
    * source, type and entity are added to. Default: as they were admitted.
    */
   readonly identity?: 'content' | ((receipt: AggregateInput) => string) | undefined;
+  /**
+   * Members of payloads that would not be content, by source and type: events with content identity that differ in nothing
+   * else would be one, and receipts that conflict in nothing else repeats.
+   */
+  readonly volatile?: readonly Pick<VolatileDeclaration, 'source' | 'event_type' | 'paths'>[] | undefined;
   /** Which of an event's receipts counts where their payloads differ: the `first` (default), or the `last` received. */
   readonly conflict?: 'first' | 'last' | undefined;
   /** Leaves out what was received more than this many milliseconds after the end of its window. */
@@ -31,6 +41,7 @@ export interface WhatIf {
 /** One receipt that may be an input. */
 export interface SimulatedInput extends ListedInput {
   readonly input: AggregateInput;
+  readonly identity: IdentityRule;
   readonly facts: InputFacts;
 }
 
@@ -65,13 +76,13 @@ type ReceiptFields = Pick<
 >;
 
 function simulatedInput(event: RawEvent, receipt: ReceiptFields): SimulatedInput {
-  const { event_id, source, event_type, entity_id } = event;
+  const { event_id, source, event_type, entity_id, identity } = event;
   const { event_time, received_at, payload_hash, flags, pack_id, line, body } = receipt;
   const payload = payloadOf(body);
   const imported = flags.includes('IMPORTED');
   return {
-    ...{ event_id, payload_hash, event_time, received_at, pack_id, line },
-    input: { event_id, source, event_type, entity_id, event_time, received_at, payload },
+    ...{ event_id, payload_hash, event_time, received_at, pack_id, line, identity },
+    input: { event_id, source, event_type, entity_id, event_time, received_at, payload, deleted: payload === null },
     facts: { source, event_type, entity_id, imported, present: true, fields: plainFields(payload) },
   };
 }
@@ -90,26 +101,49 @@ export function tryInputs(
 ): TriedInputs {
   const causes = new Map<string, ChangeClass>();
   const before = events.map(([first]) => first);
-  const groups = whatIf.identity === undefined ? events : regroup(events.flat(), whatIf.identity);
+  const contentOf = contentHashes(whatIf);
+  const isRegrouped = whatIf.identity !== undefined || whatIf.volatile !== undefined;
+  const groups = isRegrouped ? regroup(events.flat(), whatIf.identity, contentOf) : events;
   const chosen = groups.map(([first]) => first);
-  if (whatIf.identity !== undefined) {
+  if (isRegrouped) {
     const [was, is] = [new Set(before), new Set(chosen)];
     for (const one of before) if (!is.has(one)) causes.set(addressOf(one), 'DUPLICATE_REMOVED');
     for (const one of chosen) if (!was.has(one)) causes.set(addressOf(one), 'DUPLICATE_REMOVED');
   }
-  const corrected = whatIf.conflict === 'last' ? groups.map((group) => lastOf(group, causes)) : chosen;
+  const corrected = whatIf.conflict === 'last' ? groups.map((group) => lastOf(group, { causes, contentOf })) : chosen;
   const after = corrected.filter((one) => !isCutOff(one, tried, { whatIf, causes }));
   return { before, after, causes };
 }
 
 type Group = readonly [SimulatedInput, ...SimulatedInput[]];
 
-function regroup(receipts: readonly SimulatedInput[], identity: NonNullable<WhatIf['identity']>): Group[] {
+/** The hash of what is content of a payload, by a declaration that is tried; without one as it was admitted. */
+function contentHashes({ volatile }: WhatIf): (one: SimulatedInput) => string {
+  if (volatile === undefined) return ({ payload_hash }) => payload_hash;
+  // What is tried has no version yet.
+  const volatileOf = volatileRules(volatile.map((declaration) => ({ ...declaration, version: 1 })));
+  const hashes = new Map<SimulatedInput, string>();
+  return (one) => {
+    const known = hashes.get(one);
+    if (known !== undefined) return known;
+    const { source, event_type, payload } = one.input;
+    const content = withoutVolatile(payload, volatileOf(source, event_type));
+    const hash = content === payload ? one.payload_hash : payloadHash(content);
+    hashes.set(one, hash);
+    return hash;
+  };
+}
+
+function regroup(
+  receipts: readonly SimulatedInput[],
+  identity: WhatIf['identity'],
+  contentOf: (one: SimulatedInput) => string,
+): Group[] {
   const groups = new Map<string, [SimulatedInput, ...SimulatedInput[]]>();
   // Ids of packs never run backwards: their order is that in which receipts were stored.
   for (const one of receipts.toSorted(inOrderOfStorage)) {
     const { source, event_type, entity_id } = one.input;
-    const own = identity === 'content' ? [one.event_time, one.payload_hash] : [identity(one.input)];
+    const own = identityOf(one, identity, contentOf);
     const name = canonicalize([source, event_type, entity_id, ...own]);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [one]);
@@ -118,16 +152,30 @@ function regroup(receipts: readonly SimulatedInput[], identity: NonNullable<What
   return [...groups.values()];
 }
 
+/** By what a receipt is one event with others: by the rule that is tried, else by the one that it came with. */
+function identityOf(
+  one: SimulatedInput,
+  identity: WhatIf['identity'],
+  contentOf: (one: SimulatedInput) => string,
+): readonly string[] {
+  if (typeof identity === 'function') return ['key', identity(one.input)];
+  const isByContent = identity === 'content' || one.identity === 'content';
+  return isByContent ? ['content', one.event_time, contentOf(one)] : ['event', one.event_id];
+}
+
 function inOrderOfStorage(a: ListedInput, b: ListedInput): number {
   if (a.pack_id !== b.pack_id) return a.pack_id < b.pack_id ? -1 : 1;
   return a.line - b.line;
 }
 
 /** The receipt that was received last; the first where that one says the same. */
-function lastOf(group: Group, causes: Map<string, ChangeClass>): SimulatedInput {
+function lastOf(
+  group: Group,
+  { causes, contentOf }: { causes: Map<string, ChangeClass>; contentOf: (one: SimulatedInput) => string },
+): SimulatedInput {
   const [first] = group;
   const last = group.reduce((latest, one) => (one.received_at >= latest.received_at ? one : latest));
-  if (last.payload_hash === first.payload_hash && last.event_time === first.event_time) return first;
+  if (contentOf(last) === contentOf(first) && last.event_time === first.event_time) return first;
   causes.set(addressOf(first), 'CORRECTED');
   causes.set(addressOf(last), 'CORRECTED');
   return last;

@@ -128,6 +128,21 @@ describe('traceparent', () => {
   });
 });
 
+describe('a tracer that fails', () => {
+  it('costs no event its result', async () => {
+    const broken = new FixedContext();
+    broken.active = () => {
+      throw new Error('tracer');
+    };
+    context.setGlobalContextManager(broken);
+    onTestFinished(() => context.disable());
+    const { producer, emit } = world();
+    const { result } = emit({ n: 1 });
+    await producer.close();
+    expect(await result).toMatchObject({ status: 'ACCEPTED' });
+  });
+});
+
 describe('the debug log', () => {
   it('tells of each sending, with counts and bytes, and of nothing that is in a payload', async () => {
     const entries: LogEntry[] = [];

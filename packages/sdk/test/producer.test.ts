@@ -1,7 +1,9 @@
+import { createProducer, defineCatalog } from '@pik/sdk';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 
-import { accept, type Script, seqsOf, statuses, world } from './support/producer-world.ts';
-import { problem, reportsOf } from './support/scripted-backend.ts';
+import { accept, countInTheEnd, type Script, seqsOf, statuses, world } from './support/producer-world.ts';
+import { eventsOf, idOf, problem, reportsOf, scriptedBackend } from './support/scripted-backend.ts';
 
 afterEach(() => void vi.useRealTimers());
 
@@ -34,24 +36,101 @@ describe('emit', () => {
       [throwing, 'EVENT_NOT_SERIALIZABLE'],
       ['text', 'PAYLOAD_INVALID'],
       [new Date(), 'PAYLOAD_INVALID'],
-      [null, 'PAYLOAD_INVALID'],
+      [7, 'PAYLOAD_INVALID'],
       [{ fill: 'x'.repeat(300_000) }, 'EVENT_TOO_LARGE'],
     ];
     for (const [payload, code] of payloads)
       expect(await emit(payload as object).result).toMatchObject({ status: 'REJECTED', code });
-    const options: unknown[] = [
-      undefined,
-      {},
-      { entity_id: 7 },
-      { entity_id: 'e', event_time: new Date(Number.NaN) },
-      { entity_id: 'e', idempotency_key: 5 },
-      { entity_id: 'e', schema_version: {} },
-      { entity_id: 'e', source: 9 },
+    const options: [unknown, string, string][] = [
+      [undefined, 'FIELD_MISSING', '/entity_id'],
+      [{}, 'FIELD_MISSING', '/entity_id'],
+      ['user_1', 'FIELD_MISSING', '/entity_id'],
+      [{ entity_id: 7 }, 'FIELD_INVALID', '/entity_id'],
+      [{ entity_id: null }, 'FIELD_INVALID', '/entity_id'],
+      [{ entity_id: 'e', event_time: new Date(Number.NaN) }, 'FIELD_INVALID', '/event_time'],
+      [{ entity_id: 'e', idempotency_key: 5 }, 'FIELD_INVALID', '/idempotency_key'],
+      [{ entity_id: 'e', schema_version: {} }, 'FIELD_INVALID', '/schema_version'],
+      [{ entity_id: 'e', source: 9 }, 'FIELD_INVALID', '/source'],
     ];
-    for (const given of options)
-      expect(await producer.emit('t', {}, given as { entity_id: string }).result).toMatchObject({ status: 'REJECTED' });
+    const emitOf = (type: unknown, given: unknown) => producer.emit(type as string, {}, given as { entity_id: string });
+    for (const [given, code, path] of options)
+      expect(await emitOf('t', given).result).toMatchObject({ status: 'REJECTED', code, path });
+    const none = producer.emit('t', undefined as never, { entity_id: 'e' });
+    expect(await none.result).toMatchObject({ code: 'FIELD_MISSING', path: '/payload' });
+    expect(await emitOf(undefined, { entity_id: 'e' }).result).toMatchObject({
+      code: 'FIELD_MISSING',
+      path: '/event_type',
+    });
+    expect(await emitOf(7, { entity_id: 'e' }).result).toMatchObject({ code: 'FIELD_INVALID', path: '/event_type' });
     await producer.close();
-    expect(producer.stats()).toMatchObject({ emitted: 17, rejected: 17, pending: 0 });
+    expect(producer.stats()).toMatchObject({ emitted: 22, rejected: 22, pending: 0 });
+  });
+
+  it('takes null for a deletion, which no schema and no key function of the catalog is asked about', async () => {
+    const asked: unknown[] = [];
+    const backend = scriptedBackend();
+    const catalog = defineCatalog({
+      kept: {
+        payload: z.object({ id: z.string() }),
+        identity: ({ id }) => {
+          asked.push(id);
+          return id;
+        },
+      },
+      state: { identity: 'content' },
+    });
+    const producer = createProducer({ catalog, source: 's', fetch: backend.fetch });
+    countInTheEnd(producer);
+    const at = { entity_id: 'e', event_time: '2026-01-30T10:00:00Z' };
+    const deleted = producer.emit('state', null, at);
+    const ids = [deleted.event_id, producer.emit('kept', null, { ...at, idempotency_key: 'k' }).event_id];
+    await producer.close();
+    expect(eventsOf(backend.requests).map(({ payload }) => payload)).toEqual([null, null]);
+    expect(ids.filter((id) => !backend.kept.has(id as string))).toEqual([]);
+    expect(asked).toEqual([]);
+  });
+
+  it('says of an option that nothing reads what it may stand for, once', async () => {
+    const { producer, entries } = world();
+    const options = { entity_id: 'e', idempotncy_key: 'k' };
+    for (let n = 0; n < 3; n++) producer.emit('t', { n }, options);
+    producer.emit('t', {}, { ...options, colour: 'red' } as typeof options);
+    await producer.close();
+    const warned = entries.filter(({ event }) => event === 'unknown_option');
+    expect(warned.map(({ detail }) => detail)).toEqual([
+      expect.stringContaining('did you mean idempotency_key?'),
+      expect.stringContaining('colour is not an option'),
+    ]);
+  });
+
+  it('knows the id of an event with volatile members where it was told of them, and takes the answer where not', async () => {
+    const declared = { source: 's', event_type: 't', version: 1, paths: ['/attempt'] };
+    const answer: Script = ({ lines }) => {
+      const results = lines.map((line, i) => {
+        const { attempt, ...payload } = line.payload;
+        const flags = attempt === undefined ? {} : { flags: ['VOLATILE'] };
+        return {
+          event_id: idOf({ ...line, payload }),
+          status: 'ACCEPTED',
+          lag_ms: 0,
+          raw_key: 'raw',
+          line: i,
+          ...flags,
+        };
+      });
+      return Response.json({ results, counts: {} });
+    };
+    for (const volatile of [[declared], []]) {
+      const { producer } = world(answer, { volatile });
+      const at = { entity_id: 'e', event_time: '2026-01-30T10:00:00Z' };
+      const [first, again] = [1, 2].map((attempt) => producer.emit('t', { id: 7, attempt }, at));
+      const results = await Promise.all([first?.result, again?.result]);
+      await producer.close();
+      expect(results.map((result) => result?.status)).toEqual(['ACCEPTED', 'ACCEPTED']);
+      expect(results[0]?.event_id).toBe(results[1]?.event_id);
+      expect(first?.event_id === results[0]?.event_id).toBe(volatile.length > 0);
+      expect(first?.event_id === again?.event_id).toBe(volatile.length > 0);
+    }
   });
 
   it('gives the id before anything is sent, and the backend derives the same', async () => {

@@ -45,6 +45,10 @@ producer.emit('page.viewed', { path: '/' });
 producer.emit('page.viewed', { path: '/' }, {});
 // @ts-expect-error a payload that is no object
 producer.emit('anything.else', 'text', to);
+// Null is a deletion, whatever the payload is otherwise.
+producer.emit('order.placed', null, to);
+// @ts-expect-error a mistyped option, which nothing would read
+producer.emit('anything.else', {}, { entity_id: 'user_123', idempotncy_key: 'k' });
 // @ts-expect-error an identity that is none
 defineCatalog({ t: { identity: 'sometimes' } });
 // @ts-expect-error an identity function over a field that the payload does not have

@@ -41,8 +41,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   const retention =
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
-  const { aggregates = [] } = config;
-  const pipeline = createPipeline({ backend, telemetry, aggregates, ...retention });
+  const { aggregates = [], volatile = [] } = config;
+  const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, ...retention });
   await pipeline.sweep({ minAgeMs: 0, lookBackMs: MS_PER_DAY });
   const app = createApp({
     pipeline,

@@ -1,25 +1,22 @@
 import {
-  canonicalizeCounted,
-  countMembers,
   deriveIdentity,
   flagBit,
   type IdentityRule,
   type Instant,
   LIMITS,
   type ReceiptAddress,
-  sha256Hex,
-  textHash,
+  type VolatileMembers,
+  type VolatileOf,
 } from '@pik/schema';
 
-import { memberText, scanJson } from './json-scan.ts';
+import { bareWord, memberText, scanJson } from './json-scan.ts';
+import { hashPayload, type ScannedRecord } from './payload-hash.ts';
 import {
-  canonicalFault,
   checkOptionalFields,
   Fault,
   type FieldNames,
   fieldNames,
   isObject,
-  type JsonObject,
   type ProducerStamp,
   readId,
   readOptionalTime,
@@ -42,8 +39,11 @@ export interface EventFields {
   readonly event_time: Instant;
   readonly sent_ms: number | null;
   readonly payload_hash: string;
-  readonly payload: object;
+  /** Null for a tombstone. */
+  readonly payload: object | null;
   readonly flags: number;
+  /** Members of the record that are not fields of an event. */
+  readonly unknown: readonly string[];
 }
 
 /** One record with all that its bytes say: an event, or a fault together with what could still be read. */
@@ -60,12 +60,16 @@ export interface Arrival {
   readonly producer: ProducerStamp | null;
   /** The rejected receipt that was sent again as this one. */
   readonly reingest_of?: ReceiptAddress;
+  /** Which members of its payload are not content; kept for rejected records too, so that a mended one is read alike. */
+  readonly volatile?: VolatileMembers | undefined;
 }
 
 /** What does not lie in the bytes: when the request came, and whether records claim a receive time of their own. */
 export interface ArrivalContext {
   readonly receivedMs: number;
   readonly imported: boolean;
+  /** Which members are not content: as declared when the record was received. */
+  readonly volatileOf: VolatileOf;
 }
 
 /**
@@ -98,15 +102,10 @@ export function admitRecord(record: RawRecord, context: ArrivalContext): Arrival
       new Fault('RECORD_NOT_OBJECT', null, `an event is an object, not ${typeName(value)}`),
     );
   }
-  return readEvent(record, { ...context, text, value, members: scan.members, inexact: scan.inexact_integers });
+  return readEvent(record, { ...context, text, value, scan });
 }
 
-interface Parsed extends ArrivalContext {
-  readonly text: string;
-  readonly value: JsonObject;
-  readonly members: number;
-  readonly inexact: boolean;
-}
+type Parsed = ArrivalContext & ScannedRecord;
 
 function parse(text: string): unknown {
   try {
@@ -119,9 +118,22 @@ function parse(text: string): unknown {
 /** V8's message quotes the input; a text of ours with the place is enough and leaks nothing into logs. */
 function syntaxHint(text: string, error: unknown): string {
   if (text.trim() === '') return 'the record is empty';
+  const bare = bareWord(text);
+  if (bare !== null) return `not JSON at character ${bare.at}: ${BARE_WORD_HINTS[bare.word]}`;
   const place = /position (\d+)/.exec(String(error));
   return place === null ? 'not JSON, or cut short' : `not JSON at character ${place[1]}`;
 }
+
+const NOT_A_NUMBER = 'JSON has no NaN and no Infinity; write null, or leave the member out';
+
+const BARE_WORD_HINTS: Readonly<Record<string, string>> = {
+  NaN: NOT_A_NUMBER,
+  Infinity: NOT_A_NUMBER,
+  None: 'write null for None',
+  True: 'write true for True',
+  False: 'write false for False',
+  undefined: 'JSON has no undefined; write null, or leave the member out',
+};
 
 function readEvent(record: RawRecord, parsed: Parsed): Arrival {
   const { value } = parsed;
@@ -131,6 +143,8 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
   const entityId = readId(value, names, 'entity_id');
   const producer = readProducer(value);
   const received = parsed.imported ? readTime(value, 'received_at') : null;
+  const isNamed = typeof source === 'string' && typeof eventType === 'string';
+  const volatile = isNamed ? parsed.volatileOf(source, eventType) : null;
   const known = {
     record,
     imported: parsed.imported,
@@ -139,6 +153,7 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
     event_type: eventType instanceof Fault ? null : eventType,
     entity_id: entityId instanceof Fault ? null : entityId,
     producer: producer instanceof Fault ? null : producer,
+    volatile: volatile ?? undefined,
   };
   const reject = (fault: Fault): Arrival => ({ ...known, event: null, fault });
   if (source instanceof Fault) return reject(source);
@@ -147,7 +162,8 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
   if (producer instanceof Fault) return reject(producer);
   if (entityId instanceof Fault) return reject(entityId);
   const ids = { source, event_type: eventType, entity_id: entityId };
-  const event = readFields(parsed, names, { ...ids, producer, received_ms: known.received_ms });
+  const { received_ms } = known;
+  const event = readFields(parsed, names, { ...ids, producer, received_ms, volatile });
   return event instanceof Fault ? reject(event) : { ...known, event, fault: null };
 }
 
@@ -157,6 +173,7 @@ interface Known {
   readonly entity_id: string;
   readonly producer: ProducerStamp | null;
   readonly received_ms: number;
+  readonly volatile: VolatileMembers | null;
 }
 
 function readFields(parsed: Parsed, names: FieldNames, known: Known): EventFields | Fault {
@@ -167,13 +184,13 @@ function readFields(parsed: Parsed, names: FieldNames, known: Known): EventField
   if (key instanceof Fault) return key;
   const sent = readOptionalTime(value, 'sent_at');
   if (sent instanceof Fault) return sent;
-  const optional = checkOptionalFields(value);
+  const optional = checkOptionalFields(value) ?? inexactField(parsed);
   if (optional !== null) return optional;
   const occurrence = key === null && value.identity === 'occurrence' && Object.hasOwn(value, 'identity');
   if (occurrence && known.producer === null) {
     return new Fault('FIELD_MISSING', '/producer', 'identity "occurrence" needs producer.id and producer.seq');
   }
-  const hashed = hashPayload(parsed, names.payload);
+  const hashed = hashPayload(parsed, names, known.volatile);
   if (hashed instanceof Fault) return hashed;
   const identity = deriveIdentity({
     source: known.source,
@@ -185,6 +202,7 @@ function readFields(parsed: Parsed, names: FieldNames, known: Known): EventField
     producer: known.producer ?? undefined,
     identity: occurrence ? 'occurrence' : undefined,
   });
+  const { unknown } = hashed;
   return {
     event_id: identity.event_id,
     position: identity.position,
@@ -198,8 +216,22 @@ function readFields(parsed: Parsed, names: FieldNames, known: Known): EventField
     sent_ms: sent === null ? null : sent.epoch_ms,
     payload_hash: hashed.payload_hash,
     payload: hashed.payload,
-    flags: flagsOf(parsed, eventTime, known.received_ms) | hashed.flags,
+    flags: flagsOf(parsed, eventTime, known.received_ms) | hashed.flags | (unknown.length > 0 ? UNKNOWN_FIELD : 0),
+    unknown,
   };
+}
+
+const UNKNOWN_FIELD = flagBit('UNKNOWN_FIELD');
+
+/** A whole number beside the payload must be whole in its text too: 1.00000000000000001 reads as 1. */
+function inexactField({ text, scan }: Parsed): Fault | null {
+  if (!scan.inexact_integers && !scan.inexact_decimals) return null;
+  for (const name of ['producer', 'schema_version']) {
+    const { inexact_integers, inexact_decimals } = scanJson(memberText(text, name) ?? '', LIMITS.json_depth_max);
+    if (inexact_integers || inexact_decimals)
+      return new Fault('FIELD_INVALID', `/${name}`, `${name} has a number that is not an integer`);
+  }
+  return null;
 }
 
 function flagsOf(parsed: Parsed, eventTime: Instant, receivedMs: number): number {
@@ -207,53 +239,6 @@ function flagsOf(parsed: Parsed, eventTime: Instant, receivedMs: number): number
   if (eventTime.epoch_ms > receivedMs + LIMITS.future_tolerance_ms) flags |= flagBit('FUTURE');
   if (eventTime.leap_second) flags |= flagBit('LEAP_SECOND');
   return flags;
-}
-
-interface HashedPayload {
-  readonly payload: object;
-  readonly payload_hash: string;
-  readonly flags: number;
-}
-
-function hashPayload(parsed: Parsed, name: string): HashedPayload | Fault {
-  const { value } = parsed;
-  if (!Object.hasOwn(value, name)) return new Fault('FIELD_MISSING', `/${name}`, `${name} is required`);
-  const payload = value[name];
-  if (typeof payload !== 'object' || payload === null) {
-    return new Fault(
-      'PAYLOAD_NOT_CONTAINER',
-      `/${name}`,
-      `${name} must be an object or an array, not ${typeName(payload)}`,
-    );
-  }
-  let canonical: { text: string; members: number };
-  try {
-    canonical = canonicalizeCounted(payload);
-  } catch (error) {
-    return canonicalFault(error, name);
-  }
-  if (canonical.members + membersBeside(value, name) !== parsed.members) {
-    return new Fault('JSON_DUPLICATE_KEY', null, 'an object of the record has the same key twice');
-  }
-  const received = parsed.inexact ? memberText(parsed.text, name) : null;
-  if (received !== null && scanJson(received, LIMITS.json_depth_max).inexact_integers) {
-    return { payload, payload_hash: textHash(received), flags: flagBit('INEXACT_INTEGER') };
-  }
-  return { payload, payload_hash: sha256Hex(canonical.text), flags: 0 };
-}
-
-/**
- * Members of the record outside the payload. JSON.parse keeps the last of two equal keys, so fewer members after
- * parsing than colons in the text means that one was lost.
- */
-function membersBeside(value: JsonObject, payloadName: string): number {
-  let members = 0;
-  for (const key of Object.keys(value)) {
-    members += 1;
-    const member = value[key];
-    if (key !== payloadName && typeof member === 'object' && member !== null) members += countMembers(member);
-  }
-  return members;
 }
 
 function rejected(record: RawRecord, context: ArrivalContext, fault: Fault): Arrival {

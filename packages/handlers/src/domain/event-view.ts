@@ -8,7 +8,7 @@ import {
   type rejectViewSchema,
 } from '@pik/schema';
 
-import type { DeliveryRow, EventRow, FailureRow } from '../ports/rows.ts';
+import type { DeliveryRow, EventRow, FailedKind, FailureRow } from '../ports/rows.ts';
 
 /** An EVENT row as investigators see it. */
 export function eventView(row: EventRow): EventView {
@@ -51,7 +51,8 @@ export function deliveryView(row: DeliveryRow, first: EventRow): DeliveryView {
 /** A FAILURE row as investigators see it. */
 export function rejectView(row: FailureRow): (typeof rejectViewSchema)['_zod']['output'] {
   return {
-    kind: row.kind,
+    // Warnings are only listed for those who ask for them.
+    kind: row.kind as FailedKind,
     code: row.code,
     path: row.path,
     detail: row.detail,

@@ -5,13 +5,11 @@ import {
   type Finding,
   formatEpochMs,
   type IdentityRule,
-  packKey,
 } from '@pik/schema';
 
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import { deliveryView, eventView } from './event-view.ts';
 import { countFrom, type Histogram } from './histogram.ts';
-import { isObject } from './record-fields.ts';
 
 /** What the raw log says of a receipt that the index points to. */
 export interface BytesCheck {
@@ -108,23 +106,4 @@ function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: 
 
 function percent(share: number): string {
   return `${Math.floor(share * 1000) / 10} %`;
-}
-
-/** How a conflicting payload differs from the first, member by member at the top level. */
-export function conflictFinding(first: object, other: object, delivery: DeliveryRow): Finding {
-  const names = new Set([...Object.keys(first), ...Object.keys(other)]);
-  const differing = [...names].filter((name) => !sameMember(first, other, name)).sort();
-  const where =
-    differing.length === 0 ? 'deeper inside' : `in ${differing.map((name) => JSON.stringify(name)).join(', ')}`;
-  const { pack_id, line } = delivery;
-  return {
-    code: 'CONFLICT',
-    text: `The receipt of ${formatEpochMs(delivery.received_ms)} has the same key and another payload; it differs ${where}. Both are kept: this one in ${packKey(pack_id)}, line ${line}.`,
-    evidence: [{ event_id: delivery.event_id, pack_id, line }],
-  };
-}
-
-function sameMember(a: object, b: object, name: string): boolean {
-  const of = (value: object) => (Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined);
-  return JSON.stringify(of(a)) === JSON.stringify(of(b)) && isObject(a) === isObject(b);
 }

@@ -1,6 +1,6 @@
-import { type FailureGroup, formatEpochMs, packKey, sha256Hex } from '@pik/schema';
+import { type FailureGroup, type FailureWarning, formatEpochMs, packKey, sha256Hex } from '@pik/schema';
 
-import type { FailureRow, SliceRow } from '../ports/rows.ts';
+import type { FailedKind, FailureRow, SliceRow } from '../ports/rows.ts';
 import { failedWindow } from './event-view.ts';
 import { compareNames, createGroups, type Groups } from './groups.ts';
 import { type GroupName, groupOf, type ReportScope, timeGroup } from './report-scope.ts';
@@ -122,6 +122,44 @@ function addReceipts(tallies: FailureTallies, name: GroupName, count: number): v
   if (group !== null) group.count += count;
 }
 
+/** Warnings of the range by what they say and whose they are; they come the latest first. */
+export type WarningTallies = Map<
+  string,
+  { readonly row: FailureRow; receipts: number; firstMs: number; lastMs: number }
+>;
+
+/** Adds a warning. False where it makes a group beyond `groupsMax`. */
+export function addWarning(warnings: WarningTallies, row: FailureRow, groupsMax: number): boolean {
+  const { receipts = 1, received_ms } = row;
+  const key = JSON.stringify([row.code, row.path, row.source, row.event_type]);
+  const known = warnings.get(key);
+  if (known === undefined) {
+    if (warnings.size >= groupsMax) return false;
+    warnings.set(key, { row, receipts, firstMs: received_ms, lastMs: received_ms });
+    return true;
+  }
+  known.receipts += receipts;
+  known.firstMs = Math.min(known.firstMs, received_ms);
+  known.lastMs = Math.max(known.lastMs, received_ms);
+  return true;
+}
+
+/** Warnings as rows, those of the most receipts first. */
+export function warningViews(warnings: WarningTallies): FailureWarning[] {
+  const sorted = [...warnings].sort(([a, one], [b, other]) => other.receipts - one.receipts || (a < b ? -1 : 1));
+  return sorted.map(([, { row, receipts, firstMs, lastMs }]) => ({
+    code: row.code,
+    path: row.path,
+    detail: row.detail,
+    source: row.source,
+    event_type: row.event_type,
+    receipts,
+    first_seen: formatEpochMs(firstMs),
+    last_seen: formatEpochMs(lastMs),
+    sample: { pack_id: row.pack_id, line: row.line, raw_key: packKey(row.pack_id), event_id: row.event_id },
+  }));
+}
+
 /** Equal failures as rows, the surest rate first. */
 export function failureGroups(tallies: FailureTallies): FailureGroup[] {
   const receipts = new Map(tallies.receipts.entries().map(([name, { count }]) => [JSON.stringify(name), count]));
@@ -155,7 +193,8 @@ function groupView(
   const baseline = keyOf(row, failureGroup(row, withoutTime(scope)));
   return {
     fingerprint: fingerprintOf(row),
-    kind: row.kind,
+    // Warnings have a list of their own.
+    kind: row.kind as FailedKind,
     stage: row.stage,
     code: row.code,
     path: row.path,

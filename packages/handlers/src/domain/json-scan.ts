@@ -1,11 +1,15 @@
+import { isExactNumber, mayBeInexact } from './exact-number.ts';
+
 /** What one pass over JSON text tells before it is parsed. */
 export interface JsonScan {
   /** Deepest nesting of objects and arrays; counting stops once it is beyond the bound. */
   readonly depth: number;
   /** Object members at all depths: the colons outside strings. */
   readonly members: number;
-  /** Some integer would come out of a double as another integer. */
+  /** Some integer would come out of a double as another number. */
   readonly inexact_integers: boolean;
+  /** Some number with a point or an exponent would come out of a double as another number. */
+  readonly inexact_decimals: boolean;
 }
 
 const QUOTE = 0x22;
@@ -18,9 +22,6 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const MINUS = 0x2d;
 
-/** Every integer of at most 15 digits is exact in a double. */
-const EXACT_DIGITS = 15;
-
 /**
  * One linear pass, no recursion, no allocation: nesting must be known before the text is parsed, since a parser accepts
  * depths on which everything after it dies. Text that is not JSON gives some numbers, never an error.
@@ -29,7 +30,8 @@ export function scanJson(text: string, depthMax: number): JsonScan {
   let depth = 0;
   let deepest = 0;
   let members = 0;
-  let inexact = false;
+  let inexactIntegers = false;
+  let inexactDecimals = false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === QUOTE) i = stringEnd(text, i);
@@ -41,11 +43,14 @@ export function scanJson(text: string, depthMax: number): JsonScan {
     } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth -= 1;
     else if (code === MINUS || isDigit(code)) {
       const end = numberEnd(text, i);
-      if (end - i > EXACT_DIGITS && !inexact) inexact = isInexactInteger(text.slice(i, end));
+      if (mayBeInexact(text, i, end) && !isExactNumber(text.slice(i, end))) {
+        if (isInteger(text, i, end)) inexactIntegers = true;
+        else inexactDecimals = true;
+      }
       i = end - 1;
     }
   }
-  return { depth: deepest, members, inexact_integers: inexact };
+  return { depth: deepest, members, inexact_integers: inexactIntegers, inexact_decimals: inexactDecimals };
 }
 
 /** The index of the closing quote of the string that opens at `start`, or the end of the text. */
@@ -76,17 +81,13 @@ function isNumberPart(code: number): boolean {
   return isDigit(code) || code === 0x2e || code === 0x2b || code === MINUS || code === 0x65 || code === 0x45;
 }
 
-/** True where the integer that a double prints is another one than the token says, such as 9007199254740993. */
-function isInexactInteger(token: string): boolean {
-  if (!/^-?\d+$/.test(token)) return false;
-  const value = Number(token);
-  if (!Number.isFinite(value)) return false;
-  // What RFC 8785 prints, as an integer; from 1e21 on it has an exponent.
-  const printed = String(value);
-  const [mantissa, exponent] = printed.split('e+') as [string, string | undefined];
-  if (exponent === undefined) return BigInt(printed) !== BigInt(token);
-  const [whole, decimals = ''] = mantissa.split('.') as [string, string | undefined];
-  return BigInt(whole + decimals + '0'.repeat(Number(exponent) - decimals.length)) !== BigInt(token);
+/** True where a number's token has neither a point nor an exponent. */
+export function isInteger(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i);
+    if (!isDigit(code) && code !== MINUS) return false;
+  }
+  return true;
 }
 
 /**
@@ -156,6 +157,28 @@ export function memberText(text: string, name: string): string | null {
     } else if (code === OPEN_OBJECT) depth += 1;
   }
   return null;
+}
+
+/** A word outside strings that other writers put where JSON has none, such as `NaN`; null without one. */
+export function bareWord(text: string): { readonly word: string; readonly at: number } | null {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) === QUOTE) {
+      i = stringEnd(text, i);
+      continue;
+    }
+    let end = i;
+    while (isLetter(text.charCodeAt(end))) end += 1;
+    const word = text.slice(i, end);
+    if (BARE_WORDS.has(word)) return { word, at: i };
+    if (end > i) i = end - 1;
+  }
+  return null;
+}
+
+const BARE_WORDS: ReadonlySet<string> = new Set(['NaN', 'Infinity', 'None', 'True', 'False', 'undefined']);
+
+function isLetter(code: number): boolean {
+  return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
 }
 
 /** The index of the comma or brace that ends the value which starts at `start`. */

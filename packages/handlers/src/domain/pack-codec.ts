@@ -26,6 +26,7 @@ export function envelopeOf(arrival: Arrival, line: number, head: PackHead): Enve
     event_time: event === null ? null : event.event_time.utc,
     payload_hash: event === null ? null : event.payload_hash,
     ...(arrival.reingest_of === undefined ? {} : { reingest_of: arrival.reingest_of }),
+    ...(arrival.volatile === undefined ? {} : { volatile: arrival.volatile }),
   };
   return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
 }

@@ -1,4 +1,13 @@
-import { type Instant, KitError, LIMITS, parseTime, type RejectCode, timeFault } from '@pik/schema';
+import {
+  type Instant,
+  isEventField,
+  KitError,
+  LIMITS,
+  nearestName,
+  parseTime,
+  type RejectCode,
+  timeFault,
+} from '@pik/schema';
 
 import { fitsUtf8 } from './record-split.ts';
 
@@ -26,6 +35,8 @@ export interface FieldNames {
   readonly event_time: string;
   readonly payload: string;
   readonly idempotency_key: string;
+  /** Whether other members may stand beside them, as extension attributes of a CloudEvent do. */
+  readonly isExtensible: boolean;
 }
 
 const KIT_NAMES: FieldNames = {
@@ -35,6 +46,7 @@ const KIT_NAMES: FieldNames = {
   event_time: 'event_time',
   payload: 'payload',
   idempotency_key: 'idempotency_key',
+  isExtensible: false,
 };
 
 const CLOUD_EVENT_NAMES: FieldNames = {
@@ -44,11 +56,20 @@ const CLOUD_EVENT_NAMES: FieldNames = {
   event_time: 'time',
   payload: 'data',
   idempotency_key: 'id',
+  isExtensible: true,
 };
 
 /** Told from the record alone, so that the log can be read again without the request's content type. */
 export function fieldNames(record: JsonObject): FieldNames {
   return Object.hasOwn(record, 'specversion') && !Object.hasOwn(record, 'event_type') ? CLOUD_EVENT_NAMES : KIT_NAMES;
+}
+
+/** The fault of a field that is missing, with the member that may stand for it: one with nearly its name. */
+export function missingFault(record: JsonObject, name: string): Fault {
+  const unknown = Object.keys(record).filter((member) => !isEventField(member));
+  const nearest = nearestName(name, unknown);
+  const hint = nearest === null ? '' : `; the record has ${JSON.stringify(nearest)}`;
+  return new Fault('FIELD_MISSING', `/${name}`, `${name} is required${hint}`);
 }
 
 /** The payload of a record that was accepted once. */
@@ -73,7 +94,7 @@ export function readId(record: JsonObject, names: FieldNames, field: keyof typeo
     const code = detail.startsWith('longer') ? 'FIELD_TOO_LONG' : 'FIELD_INVALID';
     return new Fault(code, `/${name}`, `${name} is ${detail}`);
   }
-  if (value === undefined) return new Fault('FIELD_MISSING', `/${name}`, `${name} is required`);
+  if (value === undefined) return missingFault(record, name);
   return new Fault('FIELD_INVALID', `/${name}`, `${name} must be a string, not ${typeName(value)}`);
 }
 
@@ -93,7 +114,7 @@ function idFault(value: string, bytesMax: number): string | null {
 /** A required time, or why it cannot be one. */
 export function readTime(record: JsonObject, name: string): Instant | Fault {
   const value = Object.hasOwn(record, name) ? record[name] : undefined;
-  if (value === undefined) return new Fault('FIELD_MISSING', `/${name}`, `${name} is required`);
+  if (value === undefined) return missingFault(record, name);
   if (typeof value !== 'string') {
     return new Fault(
       'TIME_INVALID',

@@ -1,4 +1,4 @@
-import { ERRORS, flagNames, formatEpochMs, type IngestResult } from '@pik/schema';
+import { ERRORS, flagNames, formatEpochMs, type IngestResult, unknownFieldsHint } from '@pik/schema';
 
 import type { Arrival } from './admit.ts';
 import type { Verdict } from './classify.ts';
@@ -25,6 +25,7 @@ export function verdictResult(arrival: Arrival, verdict: Verdict | null, stored:
   const result: IngestResult = { event_id: event.event_id, status: verdict.status, lag_ms, ...at };
   if (verdict.first !== null) result.first_received_at = formatEpochMs(verdict.first.received_ms);
   if (verdict.flags !== 0) result.flags = flagNames(verdict.flags);
+  if (event.unknown.length > 0) result.hint = unknownFieldsHint(event.unknown);
   if (verdict.status === 'PENDING') {
     result.code = 'PENDING';
     result.detail = ERRORS.PENDING.title;

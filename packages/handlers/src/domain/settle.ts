@@ -5,6 +5,7 @@ import type { Arrival } from './admit.ts';
 import { classify, type Verdict } from './classify.ts';
 import { sequenceRows } from './sequences.ts';
 import { sliceRows } from './slices.ts';
+import { warningRows } from './warnings.ts';
 
 /** What all rows of one request share. */
 export interface PackFacts {
@@ -70,7 +71,7 @@ export function settle(
   return {
     verdicts,
     deliveries: deliveryRows(rows, verdicts),
-    failures: failureRows(arrivals, verdicts, pack),
+    failures: [...failureRows(arrivals, verdicts, pack), ...warningRows(arrivals, pack)],
     slices: sliceRows(rows, verdicts, pack),
     sequences: sequenceRows(arrivals, pack),
     pack: packRow(arrivals, verdicts, pack),

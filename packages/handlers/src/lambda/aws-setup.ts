@@ -1,5 +1,5 @@
 import { Tracer } from '@aws-lambda-powertools/tracer';
-import type { Aggregate } from '@pik/schema';
+import type { Aggregate, VolatileDeclaration } from '@pik/schema';
 
 import type { AwsStoresOptions } from '../backends/aws/open-stores.ts';
 import type { Settings, Variables } from './environment.ts';
@@ -8,6 +8,7 @@ import type { Settings, Variables } from './environment.ts';
 export interface AwsSetupOptions {
   readonly variables: Variables;
   readonly aggregates?: readonly Aggregate[] | undefined;
+  readonly volatile?: readonly VolatileDeclaration[] | undefined;
 }
 
 /** Stands for a table that a function has no business with; its role forbids every call anyway. */

@@ -1,4 +1,4 @@
-import type { Aggregate } from '@pik/schema';
+import type { Aggregate, VolatileDeclaration } from '@pik/schema';
 
 import { type Context, createContext } from '../operations/context.ts';
 import type { Backend } from '../ports/backend.ts';
@@ -14,6 +14,8 @@ export interface Setup {
   readonly readSecret?: (arn: string) => Promise<string>;
   /** The operator's metrics, beside the built-in one. */
   readonly aggregates?: readonly Aggregate[];
+  /** Members of payloads that are not content. */
+  readonly volatile?: readonly VolatileDeclaration[] | undefined;
 }
 
 /** Settings that every function has. */
@@ -39,7 +41,7 @@ export async function openKit<N extends SettingName>(setup: Setup, names: readon
   const telemetry = createFunctionTelemetry(settings);
   const { indexRetentionMs, settleMs } = settings;
   const backend = await setup.openBackend(settings as Partial<Settings>);
-  const { aggregates = [] } = setup;
+  const { aggregates = [], volatile = [] } = setup;
   return {
     settings,
     telemetry,
@@ -47,6 +49,7 @@ export async function openKit<N extends SettingName>(setup: Setup, names: readon
       backend,
       telemetry,
       aggregates,
+      volatile,
       indexRetentionMs,
       settleMs,
       replayEventsMax: REPLAY_EVENTS_MAX,

@@ -8,6 +8,7 @@ import {
   type Difference,
   KitError,
   type ListedInput,
+  TOMBSTONE_HASH,
   unattributed,
 } from '@pik/schema';
 
@@ -75,8 +76,9 @@ async function readInputs(
     rests[place] = { source, event_type, entity_id, payload: aggregate.reads_payload ? payload : null };
   });
   for (const [place, { input, difference }] of some.entries()) {
-    const { event_id, event_time, received_at } = input;
-    take({ event_id, event_time, received_at, ...(rests[place] as Rest) }, difference);
+    const { event_id, event_time, received_at, payload_hash } = input;
+    const deleted = payload_hash === TOMBSTONE_HASH;
+    take({ event_id, event_time, received_at, ...(rests[place] as Rest), deleted }, difference);
   }
 }
 

@@ -1,4 +1,12 @@
-import { type Aggregate, dailyEventCount, KitError, LIMITS } from '@pik/schema';
+import {
+  type Aggregate,
+  dailyEventCount,
+  KitError,
+  LIMITS,
+  type VolatileDeclaration,
+  type VolatileOf,
+  volatileRules,
+} from '@pik/schema';
 
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
@@ -15,6 +23,8 @@ export interface Context {
   readonly indexRetentionMs: number;
   /** The metrics by their names. */
   readonly aggregates: ReadonlyMap<string, Aggregate>;
+  /** Which members of payloads are not content, of what is received from now on. */
+  readonly volatileOf: VolatileOf;
   /** How long after a time something received by then may still come into the index unseen by this process. */
   readonly settleMs: number;
   /** The most events that one call of a replay or a dry run walks over, whatever it asks for. */
@@ -32,6 +42,11 @@ export interface PipelineOptions {
   /** The metrics, beside the built-in `daily_event_count`. */
   readonly aggregates?: readonly Aggregate[] | undefined;
   /**
+   * Members of payloads that are not content, such as the number of a delivery's attempt. Each receipt keeps what was
+   * declared when it came, so that it is always read the same way. Default: none.
+   */
+  readonly volatile?: readonly VolatileDeclaration[] | undefined;
+  /**
    * Milliseconds after which an answer as of a time is final although other processes ingest too: the longest a request
    * may take, plus the difference of their clocks. Default 0: this process alone ingests.
    */
@@ -43,7 +58,8 @@ export interface PipelineOptions {
 /**
  * The context of a pipeline's operations; for operations that are no part of the pipeline, such as a rebuild.
  *
- * @throws KitError `CONFIG_INVALID` for a retention that cannot be, or two metrics of one name.
+ * @throws KitError `CONFIG_INVALID` for a retention that cannot be, two metrics of one name, or a declaration of volatile
+ *   members that cannot be used.
  */
 export function createContext(options: PipelineOptions): Context {
   const { indexRetentionMs = Number.POSITIVE_INFINITY, settleMs = 0 } = options;
@@ -56,6 +72,7 @@ export function createContext(options: PipelineOptions): Context {
     newId: createIds(options.backend.clock),
     indexRetentionMs,
     aggregates: byMetric([dailyEventCount, ...(options.aggregates ?? [])]),
+    volatileOf: volatileRules(options.volatile ?? []),
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),

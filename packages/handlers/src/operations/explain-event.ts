@@ -2,6 +2,7 @@ import {
   deriveIdentity,
   type EventExplanation,
   type Finding,
+  flagBit,
   KitError,
   LIMITS,
   MS_PER_DAY,
@@ -10,7 +11,9 @@ import {
   type ReceiptAddress,
 } from '@pik/schema';
 
-import { type BytesCheck, conflictFinding, explainFound, explainMissing } from '../domain/explain.ts';
+import type { Arrival } from '../domain/admit.ts';
+import { type BytesCheck, explainFound, explainMissing } from '../domain/explain.ts';
+import { conflictFinding, volatileFindings } from '../domain/explain-payloads.ts';
 import { createHistogram, decodeHistogram, mergeInto } from '../domain/histogram.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
@@ -42,7 +45,7 @@ export async function explainEvent(
   const read = createPackReader(context);
   const rows = await context.backend.index.getDeliveries(row.event_id);
   const deliveries = rows.filter(({ received_ms }) => received_ms <= asOfMs);
-  const { bytes, payload, original = null } = await checkBytes(read, row);
+  const { bytes, first, original = null } = await checkBytes(read, row);
   const history = await eventHistory(context, row, asOfMs);
   return explainFound({
     row,
@@ -56,7 +59,7 @@ export async function explainEvent(
     findings: [
       ...findings,
       ...sentAgain(original),
-      ...(await conflictFindings(read, payload, deliveries)),
+      ...(await payloadFindings(read, first, deliveries)),
       ...history.findings,
     ],
   });
@@ -108,7 +111,8 @@ async function findByTime(
 
 interface Checked {
   readonly bytes: BytesCheck;
-  readonly payload: object | null;
+  /** The first receipt, read again; null where its bytes are not what they were. */
+  readonly first: Arrival | null;
   /** The rejected receipt that was sent again as this one. */
   readonly original?: ReceiptAddress | null;
 }
@@ -124,44 +128,55 @@ function sentAgain(original: ReceiptAddress | null): Finding[] {
 async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
   try {
     const envelope = (await read(row.pack_id))[row.line];
-    if (envelope === undefined)
-      return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, payload: null };
-    const { event } = arrivalOf(envelope);
+    if (envelope === undefined) return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, first: null };
+    const first = arrivalOf(envelope);
+    const { event } = first;
     const body = new TextDecoder().decode(envelopeBody(envelope));
     if (event?.event_id !== row.event_id || event.payload_hash !== row.payload_hash) {
       return {
         bytes: { state: 'DIFFERS', text: 'The bytes in the log are not those that were indexed.', body },
-        payload: null,
+        first: null,
       };
     }
     return {
       bytes: { state: 'OK', text: 'Read again now: identity and payload hash agree.', body },
-      payload: event.payload,
+      first,
       original: envelope.reingest_of ?? null,
     };
   } catch (error) {
     if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;
     const state = error.code === 'RAW_MISSING' ? 'MISSING' : 'CORRUPT';
-    return { bytes: { state, text: error.message }, payload: null };
+    return { bytes: { state, text: error.message }, first: null };
   }
 }
 
-async function conflictFindings(
+/** How the payloads of further receipts differ from the first: all that is said of conflicts, and of repeats together. */
+async function payloadFindings(
   read: PackReader,
-  first: object | null,
+  first: Arrival | null,
   deliveries: readonly DeliveryRow[],
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const repeats: Arrival[] = [];
+  const rows: DeliveryRow[] = [];
   for (const delivery of deliveries) {
-    if (delivery.outcome !== 'CONFLICT' || first === null) continue;
+    const isConflict = delivery.outcome === 'CONFLICT';
+    // Only volatile members can differ in a repeat, in the first receipt or in this one.
+    const mayDiffer = isConflict || first?.volatile !== undefined || (delivery.flags & flagBit('VOLATILE')) !== 0;
+    if (first === null || first.event === null || !mayDiffer) continue;
     const envelope = await read(delivery.pack_id).then(
       (pack) => pack[delivery.line],
       () => undefined,
     );
-    const event = envelope === undefined ? null : arrivalOf(envelope).event;
-    if (event !== null) findings.push(conflictFinding(first, event.payload, delivery));
+    const again = envelope === undefined ? null : arrivalOf(envelope);
+    if (again === null || again.event === null) continue;
+    if (isConflict) findings.push(conflictFinding(first, again, delivery));
+    else {
+      repeats.push(again);
+      rows.push(delivery);
+    }
   }
-  return findings;
+  return first === null ? findings : [...findings, ...volatileFindings(first, repeats, rows)];
 }
 
 /** The lags that the event is held against: first arrivals of its series with its event day, known by then. */

@@ -5,13 +5,17 @@ import {
   addEntryReceipt,
   addFailure,
   addSliceReceipts,
+  addWarning,
   createFailureTallies,
   type FailureTallies,
   failureGroups,
+  type WarningTallies,
+  warningViews,
 } from '../domain/failures-report.ts';
 import { coverageOf, isInScope, rangeView, scopeOf } from '../domain/report-scope.ts';
 import type { FailuresQuery } from '../pipeline.ts';
-import type { FailureRow } from '../ports/rows.ts';
+import { FAILURES_AND_WARNINGS } from '../ports/queries.ts';
+import type { FailureKind, FailureRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
 import { openReportPage } from './report-page.ts';
@@ -45,9 +49,15 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
   const limits = createReadLimits();
   const series = { source: query.source, event_type: query.event_type };
   const reading = { series, asOfMs: scope.asOfMs, limits };
+  const warnings: WarningTallies = new Map();
   let cut = false;
-  await readFailures(context, { ...reading, fromMs: query.fromMs ?? -EVER_MS, toMs: query.toMs ?? EVER_MS }, (row) => {
-    cut = !addFailure(tallies, row, LIMITS.report_groups_max) || cut;
+  const range = { fromMs: query.fromMs ?? -EVER_MS, toMs: query.toMs ?? EVER_MS, kinds: FAILURES_AND_WARNINGS };
+  await readFailures(context, { ...reading, ...range }, (row) => {
+    const isTaken =
+      row.kind === 'WARNING'
+        ? addWarning(warnings, row, LIMITS.report_warnings_max)
+        : addFailure(tallies, row, LIMITS.report_groups_max);
+    cut = !isTaken || cut;
   });
   if (baseline !== null) await readFailures(context, { ...reading, ...baseline }, (row) => addBaseline(tallies, row));
   await countReceipts(context, tallies, { slices: { scope, ...series }, limits });
@@ -65,6 +75,7 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
     failures: tallies.failures,
     groups: items,
     groups_total: groups.length,
+    warnings: warningViews(warnings),
     next_cursor,
     partial: limits.notes.length > 0,
     notes: limits.notes,
@@ -85,11 +96,12 @@ interface Reading {
   readonly toMs: number;
   readonly asOfMs: number;
   readonly limits: ReadLimits;
+  readonly kinds?: readonly FailureKind[];
 }
 
 async function readFailures(context: Context, reading: Reading, add: (row: FailureRow) => void): Promise<void> {
-  const { series, fromMs, toMs, asOfMs, limits } = reading;
-  const query = { fromMs, toMs: Math.min(toMs, asOfMs + 1), ...series, limit: LIMITS.page_items_max };
+  const { series, fromMs, toMs, asOfMs, limits, kinds } = reading;
+  const query = { fromMs, toMs: Math.min(toMs, asOfMs + 1), ...series, kinds, limit: LIMITS.page_items_max };
   if (query.toMs <= fromMs) return;
   let left: number = LIMITS.report_failures_max;
   for await (const row of readPages((cursor) => context.backend.index.listFailures({ ...query, cursor }))) {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { type AggregateInput, formatEpochMs, formatInstant, KitError, LIMITS } from '@pik/schema';
+import { type AggregateInput, formatEpochMs, formatInstant, KitError, LIMITS, TOMBSTONE_HASH } from '@pik/schema';
 
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
@@ -107,6 +107,7 @@ export function aggregateInput(input: WindowInput, { entity_id, payload }: Input
     event_time: formatInstant(input.event_ms, input.event_sub_ns),
     received_at: formatEpochMs(input.received_ms),
     payload,
+    deleted: input.payload_hash === TOMBSTONE_HASH,
   };
 }
 
@@ -125,6 +126,7 @@ function unnamedInput(input: WindowInput, ask: () => never): AggregateInput {
     event_time: formatInstant(input.event_ms, input.event_sub_ns),
     received_at: formatEpochMs(input.received_ms),
     payload: null,
+    deleted: input.payload_hash === TOMBSTONE_HASH,
   };
 }
 

@@ -21,7 +21,7 @@ const RECORDS_PER_TURN = 250;
  */
 export async function ingest(context: Context, request: IngestRequest): Promise<IngestAnswer> {
   const split = splitBody(request.body, request.format);
-  const arrivals = await readArrivals(split.records, request);
+  const arrivals = await readArrivals(context, split.records, request);
   const { single, unreadable } = split;
   if (arrivals.length === 0) return { results: [], counts: {}, single, unreadable };
   if (request.dryRun) return { ...answer(arrivals, await rehearse(context, arrivals), null), single, unreadable };
@@ -44,8 +44,12 @@ export async function keepAndAdmit(
   return answer(arrivals, verdicts, pack);
 }
 
-async function readArrivals(records: readonly RawRecord[], request: IngestRequest): Promise<Arrival[]> {
-  const context = { receivedMs: request.receivedMs, imported: request.mode === 'import' };
+async function readArrivals(
+  { volatileOf }: Context,
+  records: readonly RawRecord[],
+  request: IngestRequest,
+): Promise<Arrival[]> {
+  const context = { receivedMs: request.receivedMs, imported: request.mode === 'import', volatileOf };
   const arrivals: Arrival[] = [];
   for (const record of records) {
     arrivals.push(admitRecord(record, context));

@@ -1,4 +1,12 @@
-import { type Envelope, isPackId, KitError, LIMITS, type ReingestAnswer, type ReingestBody } from '@pik/schema';
+import {
+  type Envelope,
+  isPackId,
+  KitError,
+  LIMITS,
+  type ReingestAnswer,
+  type ReingestBody,
+  type VolatileOf,
+} from '@pik/schema';
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
 import { fitsUtf8 } from '../domain/record-split.ts';
@@ -29,13 +37,29 @@ export async function reingest(
       throw new KitError('EVENT_TOO_LARGE', `the record has more than ${LIMITS.event_bytes_max} bytes`, { path });
     const mended = body ?? original.body;
     const record = mended === undefined ? { bytes: envelopeBody(original) } : { text: mended };
-    const arrival = admitRecord(record, { receivedMs, imported: false });
+    const arrival = admitRecord(record, {
+      receivedMs,
+      imported: false,
+      volatileOf: volatileOfOriginal(context, original),
+    });
     arrivals.push({ ...arrival, reingest_of: { pack_id, line } });
   }
   const { results } = await keepAndAdmit(context, arrivals, { mode: 'live', ...requester });
   return {
     results: results.map((result, i) => ({ original: addressOf(receipts[i] as (typeof receipts)[0]), result })),
   };
+}
+
+/**
+ * A mended record is read by the declaration under which its original came, so that it meets what came with it. Where the
+ * original did not say its source and type, or has others now, today's declaration holds.
+ */
+function volatileOfOriginal(context: Context, original: Envelope): VolatileOf {
+  const { volatile = null } = original;
+  return (source, event_type) =>
+    source === original.source && event_type === original.event_type
+      ? volatile
+      : context.volatileOf(source, event_type);
 }
 
 function addressOf({ pack_id, line }: { pack_id: string; line: number }) {

@@ -1,4 +1,4 @@
-import { type Envelope, KitError, packStoredMs, parseTime } from '@pik/schema';
+import { type Envelope, KitError, membersFault, packStoredMs, parseTime } from '@pik/schema';
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
 import type { SweepOptions, SweepSummary } from '../pipeline.ts';
@@ -109,7 +109,10 @@ export function arrivalOf(envelope: Envelope): Arrival {
   const received = parseTime(envelope.received_at);
   if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
   const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
-  const arrival = admitRecord(record, { receivedMs: received.epoch_ms, imported: envelope.imported });
-  const { reingest_of } = envelope;
+  const { imported, reingest_of, volatile = null } = envelope;
+  if (volatile !== null && membersFault(volatile) !== null)
+    throw new KitError('RAW_CORRUPT', 'a receipt has volatile members that are no paths');
+  // By the declaration of the time when it was received, whatever the config says now.
+  const arrival = admitRecord(record, { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile });
   return reingest_of === undefined ? arrival : { ...arrival, reingest_of };
 }

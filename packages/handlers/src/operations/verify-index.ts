@@ -1,6 +1,6 @@
 import { outcomeAt, type VerifyFault, verifyFault } from '../domain/verify.ts';
-import type { Page } from '../ports/queries.ts';
-import type { PackRow } from '../ports/rows.ts';
+import { FAILURES_AND_WARNINGS, type Page } from '../ports/queries.ts';
+import type { FailureKind, PackRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { isPast } from './pack-store.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
@@ -83,6 +83,14 @@ function claimFault(claim: Claim, pack: PackRow | null): VerifyFault | null {
   return verifyFault('ROW_UNEXPECTED', `${claim.what} names a receipt that has another outcome.`, place);
 }
 
+/** The outcomes that a receipt may have which a failure or warning names. */
+const OUTCOMES_OF: Readonly<Record<FailureKind, readonly string[]>> = {
+  REJECT: ['REJECTED'],
+  CONFLICT: ['CONFLICT'],
+  PROCESSING: ['ACCEPTED'],
+  WARNING: ['ACCEPTED', 'DUPLICATE', 'CONFLICT'],
+};
+
 async function claims(
   { backend: { index } }: Context,
   table: IndexPlace['table'],
@@ -97,10 +105,10 @@ async function claims(
   }
   if (table === 'failures') {
     return mapPage(
-      await index.listFailures({ fromMs: -EVER_MS, toMs: EVER_MS, limit: 1_000, cursor }),
+      await index.listFailures({ fromMs: -EVER_MS, toMs: EVER_MS, kinds: FAILURES_AND_WARNINGS, limit: 1_000, cursor }),
       ({ kind, ...at }) => ({
         ...at,
-        outcomes: kind === 'REJECT' ? ['REJECTED'] : kind === 'CONFLICT' ? ['CONFLICT'] : ['ACCEPTED'],
+        outcomes: OUTCOMES_OF[kind],
         what: `A ${kind} row`,
       }),
     );

@@ -84,7 +84,7 @@ export interface EventIndex {
   listSlices(query: SliceQuery): Promise<Page<SliceRow>>;
   /** PACK rows stored in `[fromMs, toMs)`, in id order. */
   listPacks(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<PackRow>>;
-  /** Failures received in `[fromMs, toMs)`, newest first. */
+  /** Failures received in `[fromMs, toMs)`, newest first; warnings only where the query names them. */
   listFailures(query: FailureQuery): Promise<Page<FailureRow>>;
   /** All sequence rows of a producer. */
   listSequences(producerId: string, cursor?: string | null): Promise<Page<SequenceRow>>;

@@ -1,4 +1,5 @@
 import type { WindowTarget } from './history-rows.ts';
+import type { FailureKind } from './rows.ts';
 
 /** A page of a listing; `next` is null after the last one. A page may be empty and still have a next. */
 export interface Page<T> {
@@ -33,9 +34,17 @@ export interface FailureQuery {
   readonly event_type?: string | undefined;
   /** Only rejected receipts that name the entity of this hash. */
   readonly entity_hash?: string | undefined;
+  /** Default: all but warnings. */
+  readonly kinds?: readonly FailureKind[] | undefined;
   readonly limit: number;
   readonly cursor?: string | null;
 }
+
+/** The kinds of failures that are listed where a query names none. */
+export const FAILURES: readonly FailureKind[] = ['REJECT', 'CONFLICT', 'PROCESSING'];
+
+/** All kinds. */
+export const FAILURES_AND_WARNINGS: readonly FailureKind[] = [...FAILURES, 'WARNING'];
 
 /** Which versions to read: of one window, of all windows of a metric and key, or without either all there are. */
 export interface VersionQuery extends Partial<WindowTarget> {

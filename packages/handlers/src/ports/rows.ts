@@ -45,12 +45,20 @@ export interface DeliveryRow extends ReceiptAddress {
   readonly expires_ms: number;
 }
 
+/** What failed. */
+export type FailedKind = 'REJECT' | 'CONFLICT' | 'PROCESSING';
+
+/** What is listed of receipts that need a look. A `WARNING` is no failure: its receipts were taken. */
+export type FailureKind = FailedKind | 'WARNING';
+
 /**
- * A rejected receipt, a conflict, or a window that could not be computed, listed by the day it was received. The address
- * of a failed window is that of the event at fault, or of any input where no single one is.
+ * A rejected receipt, a conflict, a window that could not be computed, or a warning, listed by the day it was received. The
+ * address of a failed window is that of the event at fault, or of any input where no single one is.
  */
 export interface FailureRow extends ReceiptAddress {
-  readonly kind: 'REJECT' | 'CONFLICT' | 'PROCESSING';
+  readonly kind: FailureKind;
+  /** Receipts of its request that a warning stands for, of which it names the first; absent: one. */
+  readonly receipts?: number;
   readonly stage: string;
   readonly code: string;
   readonly path: string | null;

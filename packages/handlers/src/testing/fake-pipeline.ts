@@ -94,6 +94,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       failures: 0,
       groups: [],
       groups_total: 0,
+      warnings: [],
       next_cursor: null,
       partial: false,
       notes: [],

@@ -5,6 +5,7 @@ import { aggregates } from './http-contract/aggregates.ts';
 import { agreement, answers } from './http-contract/answers.ts';
 import { type Asking, createAsk } from './http-contract/ask.ts';
 import { changes } from './http-contract/changes.ts';
+import { content } from './http-contract/content.ts';
 import { deadLetters } from './http-contract/dead-letters.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
@@ -16,7 +17,7 @@ import { reports } from './http-contract/reports.ts';
 import { scopes } from './http-contract/scopes.ts';
 import { selection } from './http-contract/selection.ts';
 
-/** A kit under test with the metrics of `CONTRACT_AGGREGATES` and nothing in it, reached as its clients reach it. */
+/** A kit under test with `CONTRACT_AGGREGATES`, `CONTRACT_VOLATILE` and nothing in it, reached as its clients reach it. */
 export interface OpenedHttp {
   /** An URL for the requests; its host need not exist. */
   readonly baseUrl: string;
@@ -58,6 +59,7 @@ export function describeHttpContract(
     const ask: Asking = (path, options) => asking(path, options);
     ingestForms(ask);
     ingestOutcomes(ask);
+    content(ask);
     limits(ask, { manyRecords });
     answers(ask);
     reports(ask);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { type Aggregate, SCOPES, type Scope } from '@pik/schema';
+import { type Aggregate, SCOPES, type Scope, type VolatileDeclaration } from '@pik/schema';
 
 import type { Setup } from '../../src/lambda/kit.ts';
 import type { Backend } from '../../src/ports/backend.ts';
@@ -28,7 +28,8 @@ export const VARIABLES = {
 };
 
 /** What functions over this backend are opened with. */
-export function setupOver(backend: Backend, { aggregates, settleMs, retryDelayMs }: SetupOptions = {}): Setup {
+export function setupOver(backend: Backend, options: SetupOptions = {}): Setup {
+  const { aggregates, volatile, settleMs, retryDelayMs } = options;
   const settle = settleMs === undefined ? {} : { PIK_SETTLE_MS: String(settleMs) };
   const retry = retryDelayMs === undefined ? {} : { PIK_RETRY_DELAY_MS: String(retryDelayMs) };
   return {
@@ -36,12 +37,14 @@ export function setupOver(backend: Backend, { aggregates, settleMs, retryDelayMs
     openBackend: async () => backend,
     readSecret: async () => keyOf([...SCOPES]),
     ...(aggregates === undefined ? {} : { aggregates }),
+    ...(volatile === undefined ? {} : { volatile }),
   };
 }
 
 /** What a test's functions do differently. */
 export interface SetupOptions {
   readonly aggregates?: readonly Aggregate[];
+  readonly volatile?: readonly VolatileDeclaration[];
   /** Default: as in the template. 0 where no other process ingests, and nobody wants to wait. */
   readonly settleMs?: number;
   /** Default: as in the template. */

@@ -3,7 +3,7 @@ import { counted } from '@pik/schema';
 
 import { barsOfFailures } from '../charts/of-failures.ts';
 import { groupName, percent, shortTime } from '../format.ts';
-import { hiddenLine, nextLine, noteLines, table, type View, type ViewOptions } from '../view.ts';
+import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 import { nothing } from './lag.ts';
 
 /** Which source or event type fails most, ranked by the surest rate. */
@@ -15,8 +15,9 @@ export function failuresView(report: FailuresReport, options: ViewOptions): View
     ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
     ...noteLines(notes),
   ];
+  const warned = warningBlocks(report, options);
   if (groups.length === 0)
-    return { title, blocks: [nothing('Nothing failed in this range.', report), ...more], charts: [] };
+    return { title, blocks: [nothing('Nothing failed in this range.', report), ...more, ...warned], charts: [] };
   const rows = groups
     .slice(0, options.rowsMax)
     .map((one) => [
@@ -31,7 +32,27 @@ export function failuresView(report: FailuresReport, options: ViewOptions): View
       sampleOf(one),
     ]);
   const head = ['', 'what', 'why', 'failures', 'of receipts', 'rate', '', 'last', 'sample'];
-  return { title, blocks: [table(head, rows), ...more], charts: barsOfFailures(report) };
+  return { title, blocks: [table(head, rows), ...more, ...warned], charts: barsOfFailures(report) };
+}
+
+/** What was taken and needs a look all the same; in no rate. */
+function warningBlocks({ warnings }: FailuresReport, options: ViewOptions): Block[] {
+  if (warnings.length === 0) return [];
+  const rows = warnings
+    .slice(0, options.rowsMax)
+    .map(({ source, event_type, code, detail, receipts, last_seen, sample }) => [
+      [source, event_type].filter(Boolean).join(' '),
+      code,
+      detail ?? '',
+      receipts,
+      shortTime(last_seen),
+      `${sample.pack_id}/${sample.line}`,
+    ]);
+  return [
+    text('Warnings (these receipts were taken, and count as no failure):'),
+    table(['', 'what', 'why', 'receipts', 'last', 'sample'], rows),
+    ...hiddenLine(warnings.length, 'warning', options),
+  ];
 }
 
 /** The code of a failure, and where in the record it lies. */

@@ -102,7 +102,7 @@ class Collector<C> implements CollectingProducer<C> {
     this.#refused = [];
   }
 
-  emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T>, options: EmitOptions): Emitted {
+  emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T> | null, options: EmitOptions): Emitted {
     this.#refusal = null;
     const sent = this.#producer.emit(event_type, payload, options);
     const refusal = this.#refusal as EmitResult | null;

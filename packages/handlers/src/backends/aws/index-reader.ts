@@ -1,7 +1,7 @@
 import { KitError, LIMITS } from '@pik/schema';
 import type { EventIndex } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
-import type { FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/queries.ts';
+import { FAILURES, type FailureQuery, type Page, type PositionRange, type SliceQuery } from '../../ports/queries.ts';
 import type { DeliveryRow, EventRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
 import { listDays } from './days.ts';
@@ -232,13 +232,14 @@ async function listFailures(
   { F: directory }: DayDirectories,
   query: FailureQuery,
 ): Promise<Page<FailureRow>> {
-  const { fromMs, toMs, source, event_type, limit, cursor } = query;
+  const { fromMs, toMs, source, event_type, limit, cursor, kinds = FAILURES } = query;
   const read = (item: Item) => {
     const wanted =
       isUnexpired(item, nowMs) &&
       (source === undefined || readTextOrNull(item, 's') === source) &&
       (event_type === undefined || readTextOrNull(item, 't') === event_type);
-    return wanted ? readFailure(item) : null;
+    const row = wanted ? readFailure(item) : null;
+    return row !== null && kinds.includes(row.kind) ? row : null;
   };
   if (query.entity_hash !== undefined)
     return listEntityFailures({ table, deadline }, query.entity_hash, { query, read });

@@ -102,6 +102,7 @@ function failureFields(row: FailureRow): Item {
   const w = window === null ? null : windowText(window);
   return {
     ...present({ g: stage, c: code, a: path, d: detail, s: source, t: event_type, i: event_id, e: entity_hash, w }),
+    ...(row.receipts === undefined ? {} : { n: number(row.receipts) }),
     ...expiry(row.expires_ms),
   };
 }
@@ -118,6 +119,7 @@ export function readFailure(item: Item): FailureRow {
   return {
     ...readReceipt(item),
     kind: readText(item, 'sk').split('#')[3] as FailureRow['kind'],
+    ...(item.n === undefined ? {} : { receipts: Number(item.n.N) }),
     stage: readText(item, 'g'),
     code: readText(item, 'c'),
     path: readTextOrNull(item, 'a'),

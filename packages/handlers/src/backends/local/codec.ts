@@ -112,6 +112,7 @@ function windowOf(column: string): FailureRow['window'] {
 export function toFailureRow(row: SqlRow): FailureRow {
   return {
     kind: row.kind as FailureRow['kind'],
+    ...(row.receipts === null ? {} : { receipts: row.receipts as number }),
     stage: row.stage as string,
     code: row.code as string,
     path: row.path as string | null,

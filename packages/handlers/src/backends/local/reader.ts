@@ -4,7 +4,7 @@ import { encodeBase32Hex, isPackId, KitError, LIMITS, type ReceiptAddress } from
 
 import type { Clock, EventIndex } from '../../ports/backend.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
-import type { FailureQuery, Page, PositionRange, SliceQuery } from '../../ports/queries.ts';
+import { FAILURES, type FailureQuery, type Page, type PositionRange, type SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
 import {
   type EventValues,
@@ -250,13 +250,23 @@ function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<ty
   const [received, pack, ...rest] =
     decodeCursor<[number, string, number, string, string]>(query.cursor, [0, '', 0, '', '']) ?? start;
   const filter = seriesFilter(query);
+  const { kinds = FAILURES } = query;
   const rows = db
     .prepare(
       `SELECT * FROM failure
        WHERE received_ms >= ? AND (received_ms, pack_id, line, kind, window) < (?, ?, ?, ?, ?) ${filter.sql}
+       AND kind IN (${kinds.map(() => '?').join(', ')})
        ORDER BY received_ms DESC, pack_id DESC, line DESC, kind DESC, window DESC LIMIT ?`,
     )
-    .all(query.fromMs, received, packBytes(cursorPack(pack)), ...rest, ...filter.values, query.limit) as SqlRow[];
+    .all(
+      query.fromMs,
+      received,
+      packBytes(cursorPack(pack)),
+      ...rest,
+      ...filter.values,
+      ...kinds,
+      query.limit,
+    ) as SqlRow[];
   return pageOf(rows, toFailureRow, {
     limit: query.limit,
     place: (row) => {

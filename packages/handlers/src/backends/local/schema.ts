@@ -1,5 +1,5 @@
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 2 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 3 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows go in
@@ -75,6 +75,7 @@ CREATE TABLE failure (
   entity_hash TEXT,
   -- A failed window as a JSON array of metric, key and start; empty for other kinds.
   window TEXT NOT NULL DEFAULT '',
+  receipts INTEGER,
   PRIMARY KEY (received_ms, pack_id, line, kind, window)
 ) STRICT, WITHOUT ROWID;
 
@@ -149,4 +150,5 @@ INSERT INTO failure (received_ms, pack_id, line, kind, stage, code, path, detail
 DROP TABLE failure_1;
 CREATE INDEX failure_entity ON failure (entity_hash, received_ms) WHERE entity_hash IS NOT NULL;
 `,
+  'ALTER TABLE failure ADD COLUMN receipts INTEGER;',
 ];

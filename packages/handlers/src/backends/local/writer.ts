@@ -192,6 +192,7 @@ function restStatements(db: DatabaseSync): RestStatements {
       'expires_ms',
       'entity_hash',
       'window',
+      'receipts',
     ]),
     slice: sliceStatement(db, [
       'event_day',
@@ -256,7 +257,7 @@ function writeDelivery(statements: RestStatements, row: DeliveryRow): void {
 
 function writeFailure(statement: StatementSync, row: FailureRow): void {
   const { received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id, expires_ms } = row;
-  const { entity_hash, window } = row;
+  const { entity_hash, window, receipts } = row;
   const id = packBytes(pack_id);
   statement.run(
     received_ms,
@@ -273,6 +274,7 @@ function writeFailure(statement: StatementSync, row: FailureRow): void {
     expiryValue(expires_ms),
     entity_hash,
     windowColumn(window),
+    receipts ?? null,
   );
 }
 

@@ -1,0 +1,169 @@
+import { flagNames, payloadHash, type VolatileMembers } from '@pik/schema';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { type Arrival, admitRecord } from './admit.ts';
+
+const HEAD = '"source":"s","event_type":"t","entity_id":"e","event_time":"2026-01-30T10:00:00Z"';
+
+function admit(payload: string, options: { rest?: string; volatile?: VolatileMembers | null } = {}): Arrival {
+  const { rest = '', volatile = null } = options;
+  const text = `{${HEAD},"payload":${payload}${rest}}`;
+  return admitRecord({ text }, { receivedMs: Date.UTC(2026, 0, 30, 11), imported: false, volatileOf: () => volatile });
+}
+
+const hash = (payload: string, volatile?: VolatileMembers) =>
+  admit(payload, { volatile: volatile ?? null }).event?.payload_hash;
+const flags = (arrival: Arrival) => flagNames(arrival.event?.flags ?? 0);
+
+describe('J6: digits that a double does not keep', () => {
+  it.each([
+    ['{"amount":2.000000000000000001}', '{"amount":2.000000000000000002}', 'INEXACT_DECIMAL'],
+    ['{"amount":0.3}', '{"amount":0.299999999999999988}', 'INEXACT_DECIMAL'],
+    ['{"amount":[0]}', '{"amount":[1e-400]}', 'INEXACT_DECIMAL'],
+    ['{"amount":9007199254740992}', '{"amount":9007199254740993.0}', 'INEXACT_DECIMAL'],
+    ['{"id":9007199254740992}', '{"id":9007199254740993}', 'INEXACT_INTEGER'],
+  ])('make %s and %s two events, and the second says so', (one, other, flag) => {
+    expect(hash(one)).not.toBe(hash(other));
+    expect(admit(one).event?.event_id).not.toBe(admit(other).event?.event_id);
+    expect(flags(admit(other))).toEqual([flag]);
+  });
+
+  it('are the only reason for another hash than that of the value', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.object(), fc.array(fc.jsonValue())), (value) => {
+        const text = JSON.stringify(value);
+        const arrival = admit(text);
+        if (arrival.event === null) return;
+        expect(arrival.event.payload_hash).toBe(payloadHash(JSON.parse(text)));
+        expect(flags(arrival)).toEqual([]);
+      }),
+    );
+    for (const [written, plain] of [
+      ['{"a":1.0}', '{"a":1}'],
+      ['{"a":1.50}', '{"a":1.5}'],
+      ['{"a":1e2}', '{"a":100}'],
+      ['{"a":-0}', '{"a":0}'],
+      ['{"a":1E-7}', '{"a":0.0000001}'],
+    ] as const)
+      expect(hash(written)).toBe(hash(plain));
+  });
+
+  it('are refused in a number that must be whole', () => {
+    const producer = ',"producer":{"id":"01890a5d-ac96-774b-bcce-b302099a8057","seq":1.00000000000000000001}';
+    expect(admit('{}', { rest: producer }).fault).toMatchObject({ code: 'FIELD_INVALID', path: '/producer' });
+    const version = ',"schema_version":1.00000000000000000001';
+    expect(admit('{}', { rest: version }).fault).toMatchObject({ code: 'FIELD_INVALID', path: '/schema_version' });
+  });
+});
+
+describe('a tombstone', () => {
+  it('is a payload that is null, and a missing payload is still a fault', () => {
+    const arrival = admit('null');
+    expect(arrival.event).toMatchObject({ payload: null, payload_hash: payloadHash(null) });
+    expect(flags(arrival)).toEqual(['TOMBSTONE']);
+    const text = `{${HEAD}}`;
+    const missing = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+    expect(missing.fault).toMatchObject({ code: 'FIELD_MISSING', path: '/payload' });
+    for (const scalar of ['0', '""', 'false']) expect(admit(scalar).fault?.code).toBe('PAYLOAD_NOT_CONTAINER');
+  });
+});
+
+describe('volatile members', () => {
+  const volatile = { version: 3, paths: ['/attempt', '/meta/sent', '/items/*/seen'] };
+  const name = fc.constantFrom('attempt', 'meta', 'items', 'sent', 'seen', 'order', 'a/b');
+  const content = fc.dictionary(
+    name,
+    fc.oneof(fc.integer(), fc.dictionary(name, fc.integer()), fc.array(fc.dictionary(name, fc.integer()))),
+  );
+
+  /** A reference of its own: the payload without the three paths. */
+  function reduced(value: Record<string, unknown>): unknown {
+    const copy = structuredClone(value) as Record<string, Record<string, unknown>>;
+    delete copy.attempt;
+    if (!Array.isArray(copy.meta) && typeof copy.meta === 'object') delete copy.meta.sent;
+    if (Array.isArray(copy.items)) for (const item of copy.items) delete item.seen;
+    return copy;
+  }
+
+  it('are left out of the hash and of nothing else, whatever the payload is', () => {
+    fc.assert(
+      fc.property(content, (value) => {
+        const text = JSON.stringify(value);
+        const arrival = admit(text, { volatile });
+        expect(arrival.event?.payload_hash).toBe(payloadHash(reduced(JSON.parse(text))));
+        expect(arrival.event?.payload).toEqual(JSON.parse(text));
+        expect(arrival.volatile).toEqual(volatile);
+        const isReduced = payloadHash(reduced(JSON.parse(text))) !== payloadHash(JSON.parse(text));
+        expect(flags(arrival)).toEqual(isReduced ? ['VOLATILE'] : []);
+      }),
+    );
+  });
+
+  it('do not lose the digits of the others, and their own digits count for nothing', () => {
+    const exact = (attempt: string) => hash(`{"order":1,"attempt":${attempt}}`, volatile);
+    expect(exact('1.00000000000000000001')).toBe(exact('2'));
+    expect(flags(admit('{"order":1,"attempt":1.00000000000000000001}', { volatile }))).toEqual(['VOLATILE']);
+    const digits = (order: string, attempt: string) => hash(`{"order":${order}, "attempt":${attempt}}`, volatile);
+    expect(digits('2.000000000000000001', '1')).toBe(digits('2.000000000000000001', '2'));
+    expect(digits('2.000000000000000001', '1')).not.toBe(digits('2.000000000000000002', '1'));
+    expect(digits('9007199254740993', '1')).not.toBe(digits('9007199254740992', '1'));
+    expect(flags(admit('{"order":2.000000000000000001,"attempt":1}', { volatile }))).toEqual([
+      'INEXACT_DECIMAL',
+      'VOLATILE',
+    ]);
+    // Where nothing is left out, the hash is the one that it has without a declaration.
+    expect(hash('{"order":2.000000000000000001}', volatile)).toBe(hash('{"order":2.000000000000000001}'));
+  });
+});
+
+describe('members that are not fields of an event', () => {
+  it('are taken, flagged and named with what may be meant', () => {
+    const arrival = admit('{}', { rest: ',"idempotncy_key":"k","colour":"red"' });
+    expect(arrival.event?.unknown).toEqual(['idempotncy_key', 'colour']);
+    expect(flags(arrival)).toEqual(['UNKNOWN_FIELD']);
+  });
+
+  it('are none of a CloudEvent, whose others are its extension attributes', () => {
+    const text =
+      '{"specversion":"1.0","id":"1","source":"s","type":"t","subject":"e","time":"2026-01-30T10:00:00Z","data":{},"partitionkey":"p"}';
+    const arrival = admitRecord(
+      { text },
+      { receivedMs: Date.UTC(2026, 0, 31), imported: false, volatileOf: () => null },
+    );
+    expect(arrival.event?.unknown).toEqual([]);
+    expect(flags(arrival)).toEqual([]);
+  });
+
+  it('say which field is missing for them', () => {
+    const text = '{"source":"s","event_type":"t","entityId":"e","event_time":"2026-01-30T10:00:00Z","payload":{}}';
+    const { fault } = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+    expect(fault).toMatchObject({
+      code: 'FIELD_MISSING',
+      path: '/entity_id',
+      detail: expect.stringContaining('entityId'),
+    });
+  });
+});
+
+describe('a record that is not JSON', () => {
+  it.each([
+    ['{"a":NaN}', 'NaN'],
+    ['{"a":-Infinity}', 'Infinity'],
+    ['{"a":None}', 'null'],
+    ['{"a":True}', 'true'],
+    ['{"a":[undefined]}', 'undefined'],
+  ])('%s says what to write', (text, word) => {
+    const { fault } = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+    expect(fault).toMatchObject({ code: 'JSON_SYNTAX', detail: expect.stringContaining(word) });
+    expect(fault?.detail).toMatch(/character \d/);
+  });
+
+  it('is not blamed on a word inside a string', () => {
+    const { fault } = admitRecord(
+      { text: '{"a":"NaN \\" None",}' },
+      { receivedMs: 0, imported: false, volatileOf: () => null },
+    );
+    expect(fault?.detail).not.toMatch(/NaN|None/);
+  });
+});

@@ -1,0 +1,83 @@
+/** The fields of an event beside its payload's own: what a record may have at its top. */
+export const EVENT_FIELDS = [
+  'source',
+  'event_type',
+  'entity_id',
+  'event_time',
+  'payload',
+  'idempotency_key',
+  'identity',
+  'producer',
+  'sent_at',
+  'traceparent',
+  'schema_version',
+  'received_at',
+  'request_id',
+] as const;
+
+const KNOWN: ReadonlySet<string> = new Set(EVENT_FIELDS);
+
+/** True for the name of a field of an event. */
+export function isEventField(name: string): boolean {
+  return KNOWN.has(name);
+}
+
+/** A name that is longer than this is none that anybody mistyped. */
+const NAME_CHARS_MAX = 40;
+
+/**
+ * The name among some that a mistyped one stands for: equal but for case and separators, or at most two letters away and
+ * not more than a third of them. Null where there is none.
+ */
+export function nearestName(name: string, names: readonly string[]): string | null {
+  if (name.length > NAME_CHARS_MAX) return null;
+  const plain = plainName(name);
+  let nearest: string | null = null;
+  let least = Math.min(2, Math.floor(plain.length / 3)) + 1;
+  for (const candidate of names) {
+    const distance = editDistance(plain, plainName(candidate));
+    if (distance >= least) continue;
+    nearest = candidate;
+    least = distance;
+  }
+  return nearest;
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
+}
+
+/** Letters that are missing, surplus, wrong, or changed with their neighbour (optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    const above = rows[i - 1] as number[];
+    for (let j = 1; j <= b.length; j++) {
+      const wrong = (above[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let best = Math.min((above[j] as number) + 1, (row[j - 1] as number) + 1, wrong);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) best = Math.min(best, (rows[i - 2]?.[j - 2] as number) + 1);
+      row.push(best);
+    }
+    rows.push(row);
+  }
+  return (rows[a.length] as number[])[b.length] as number;
+}
+
+/** Names that a hint gives, and letters of each. */
+const HINT_NAMES_MAX = 3;
+
+/** What to say of members that are not fields: which are meant, where that can be guessed. */
+export function unknownFieldsHint(unknown: readonly string[], fields: readonly string[] = EVENT_FIELDS): string {
+  const said = unknown.slice(0, HINT_NAMES_MAX).map((name) => {
+    const nearest = nearestName(name, fields);
+    const shown = JSON.stringify(
+      name.length > NAME_CHARS_MAX ? `${name.slice(0, NAME_CHARS_MAX).toWellFormed()}…` : name,
+    );
+    return nearest === null ? shown : `${shown} (did you mean ${nearest}?)`;
+  });
+  const more = unknown.length > HINT_NAMES_MAX ? ` and ${unknown.length - HINT_NAMES_MAX} more` : '';
+  const [verb, what] = unknown.length === 1 ? ['is', 'a field'] : ['are', 'fields'];
+  return `${said.join(', ')}${more} ${verb} not ${what} of an event: kept in the raw log, and otherwise ignored`;
+}

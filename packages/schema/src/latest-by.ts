@@ -1,0 +1,103 @@
+import type { AggregateInput } from './aggregate.ts';
+import { KitError } from './errors.ts';
+import { parsePointer, readPointer } from './json-pointer.ts';
+
+/** A version of a state: a number, or a text; of an event without one nothing. */
+export type StateVersion = string | number | bigint | null | undefined;
+
+/**
+ * Which of several states is the latest: the one that was `received` last, the one with the latest `event_time`, or the one
+ * with the highest version, by a JSON pointer into the payload or by a function.
+ */
+export type LatestBy =
+  | 'received'
+  | 'event_time'
+  | { readonly version: string }
+  | ((input: AggregateInput) => StateVersion);
+
+/** How the latest state is found. */
+export interface LatestOptions {
+  /**
+   * Default `received`: a correction replaces what it corrects, and so does an old state that was sent again late. For states
+   * take `event_time`, or better a version that their source counts: an older one then loses whenever it comes. Of equal
+   * versions the later event time counts, then the later receipt. An event without a version loses against any with one.
+   */
+  readonly by?: LatestBy | undefined;
+}
+
+/** What of a choice is part of a definition: a function by the word alone, as other functions are. */
+export type DeclaredLatestBy = Exclude<LatestBy, (input: AggregateInput) => StateVersion> | 'function';
+
+/** What a definition keeps of a choice. */
+export function declaredLatestBy(by: LatestBy | DeclaredLatestBy): DeclaredLatestBy {
+  if (typeof by === 'function') return 'function';
+  return typeof by === 'string' ? by : { version: by.version };
+}
+
+/** Where an event stands among the states of its entity. */
+export interface StateRank {
+  readonly version: number | bigint | string | null;
+  readonly event_time: string;
+  readonly received_at: string;
+}
+
+/** Ranks events, and says whether one replaces another. */
+export interface StateOrder {
+  rank(input: AggregateInput): StateRank;
+  /** Given in order of event time, then id: of equal ones the later given replaces the earlier. */
+  replaces(next: StateRank, known: StateRank): boolean;
+}
+
+/** @throws KitError `CONFIG_INVALID` for a choice that is none. */
+export function stateOrder(by: LatestBy = 'received'): StateOrder {
+  const versionOf = versionReader(by);
+  return {
+    rank: (input) => ({
+      version: versionOf === null ? null : versionOf(input),
+      event_time: input.event_time,
+      received_at: input.received_at,
+    }),
+    replaces(next, known) {
+      if (by === 'received') return next.received_at >= known.received_at;
+      const versions = compareVersions(next.version, known.version);
+      if (versions !== 0) return versions > 0;
+      if (next.event_time !== known.event_time) return next.event_time > known.event_time;
+      return next.received_at >= known.received_at;
+    },
+  };
+}
+
+function versionReader(by: LatestBy): ((input: AggregateInput) => StateRank['version']) | null {
+  if (by === 'received' || by === 'event_time') return null;
+  if (typeof by === 'function') return (input) => versionKey(by(input));
+  const steps = typeof by?.version === 'string' ? parsePointer(by.version) : null;
+  if (steps === null || steps.length === 0)
+    throw new KitError('CONFIG_INVALID', 'by must be received, event_time, a function, or { version: "/path" }', {
+      path: '/by',
+    });
+  return ({ payload }) => versionKey(readPointer(payload, steps));
+}
+
+/** Longer runs of digits are texts: nobody counts that far. */
+const DIGITS_MAX = 100;
+
+/** Numbers, and texts of digits alone, are compared as numbers of any size. */
+function versionKey(value: unknown): StateRank['version'] {
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value !== 'string') return null;
+  return value.length <= DIGITS_MAX && /^\d+$/.test(value) ? BigInt(value) : value;
+}
+
+/** Nothing, then numbers, then texts by their UTF-16 code units. */
+function compareVersions(a: StateRank['version'], b: StateRank['version']): number {
+  const [kindA, kindB] = [kindOf(a), kindOf(b)];
+  if (kindA !== kindB) return kindA - kindB;
+  if (a === null || b === null) return 0;
+  // A number and a bigint are compared by their exact values.
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function kindOf(version: StateRank['version']): number {
+  return version === null ? 0 : typeof version === 'string' ? 2 : 1;
+}
