@@ -115,6 +115,8 @@ const CLIENT_CODES = {
   EVENT_NOT_DECLARED: final(0, 'The catalog does not declare this event type.'),
   EVENT_NOT_SERIALIZABLE: final(0, 'The event has no JSON form.'),
   PAYLOAD_INVALID: final(0, 'The payload does not fit the schema of its event type.'),
+  FILE_INVALID: final(0, 'The file is not there, or not in a form that is read; nothing of it was sent.'),
+  FILE_DAMAGED: final(0, 'The file cannot be read to its end.'),
 } as const satisfies Record<string, ErrorInfo>;
 
 /** Every code of the kit, with what it means; docs/errors.md lists the same (a test compares them). */

@@ -6,7 +6,7 @@ import type { Log, LogEntry } from './log.ts';
 import type { Results } from './results.ts';
 import type { Attempts } from './retry.ts';
 import type { Timers } from './timers.ts';
-import { fromWire, sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
+import { type Framing, fromWire, sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
 
 /** A result that the backend gave, or why there is none. */
 export type Delivery = IngestResult | KitError;
@@ -16,6 +16,8 @@ export interface Shipment {
   /** The record at a place; the same text or bytes whenever it is asked for. */
   readonly recordAt: (place: number) => string | Uint8Array;
   readonly eventIds: readonly (string | null)[];
+  /** Default: by lines. */
+  readonly framing?: Framing | undefined;
   /** When records that were refused for a passing reason are given up, by the clock of the carrier's timers. */
   readonly deadlineMs: number;
   /** Called once per record, by its place. */
@@ -89,10 +91,10 @@ class Course {
   }
 
   async #wire(places: readonly number[]): Promise<WireBatch> {
-    const { eventIds, packed } = this.#shipment;
+    const { eventIds, framing, packed } = this.#shipment;
     const ids = places.length === eventIds.length ? eventIds : places.map((place) => eventIds[place] as string | null);
     const record = await this.#records();
-    const records = { count: places.length, recordAt: (i: number) => record(places[i] as number) };
+    const records = { count: places.length, framing, recordAt: (i: number) => record(places[i] as number) };
     const wire = await toWire(records, ids, this.#carrier.transport.gzipBytesMin);
     if (packed !== undefined && this.#packed === null) {
       this.#packed = wire;

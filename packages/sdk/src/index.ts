@@ -20,7 +20,13 @@ export {
   type ProducerStats,
   type WaitOptions,
 } from './producer.ts';
-export { createRecordSender, type RecordSender, type RecordSenderOptions } from './record-sender.ts';
+export {
+  createRecordSender,
+  type RecordOutcome,
+  type RecordSender,
+  type RecordSenderOptions,
+  type SendOptions,
+} from './record-sender.ts';
 export { PRODUCER_REPORT, type ReportContent } from './report.ts';
 export type { EmitResult, Emitted } from './sent.ts';
 export type { Overflow, ProducerLimits } from './settings.ts';

@@ -1,4 +1,4 @@
-import { type IngestResult, KitError } from '@pik/schema/events';
+import type { IngestResult, KitError } from '@pik/schema/events';
 
 import type { ConnectionOptions } from './connection.ts';
 import { type Carrier, deliver } from './deliver.ts';
@@ -17,13 +17,23 @@ export interface RecordSenderOptions extends ConnectionOptions {
   readonly deadlineMs?: number | undefined;
 }
 
+/** What became of one record: the backend's result, or the error for which it has none. */
+export type RecordOutcome = IngestResult | KitError;
+
 /** Sends records that already have their wire form, such as the lines of a file. */
 export interface RecordSender {
   /**
-   * Sends JSON texts byte for byte, as one batch; gives one result per record, in order. Throws the first KitError of a
-   * record that got none.
+   * Sends JSON texts, or their bytes, byte for byte as one batch; gives one outcome per record, in order, and never
+   * throws because of a record. Where one spans lines the batch goes as a JSON array, and all of them must be whole JSON
+   * values in UTF-8; otherwise a record may be any line.
    */
-  send(records: readonly string[]): Promise<IngestResult[]>;
+  send(records: readonly (string | Uint8Array)[], options?: SendOptions): Promise<RecordOutcome[]>;
+}
+
+/** How one batch is sent. */
+export interface SendOptions {
+  /** Milliseconds from the first attempt after which it is given up. Default: the sender's. */
+  readonly deadlineMs?: number;
 }
 
 /**
@@ -45,20 +55,22 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
     log,
   };
   return {
-    async send(lines) {
-      const results: IngestResult[] = new Array(lines.length);
-      const failed: KitError[] = [];
+    async send(records, { deadlineMs: givenUpMs = deadlineMs } = {}) {
+      const outcomes: RecordOutcome[] = new Array(records.length);
       await deliver(carrier, {
-        recordAt: (place) => lines[place] as string,
-        eventIds: lines.map(() => null),
-        deadlineMs: timers.now() + deadlineMs,
+        recordAt: (place) => records[place] as string | Uint8Array,
+        eventIds: records.map(() => null),
+        framing: records.some(spansLines) ? 'array' : 'lines',
+        deadlineMs: timers.now() + givenUpMs,
         settle(place, delivery) {
-          if (KitError.is(delivery)) failed.push(delivery);
-          else results[place] = delivery;
+          outcomes[place] = delivery;
         },
       });
-      if (failed[0] !== undefined) throw failed[0];
-      return results;
+      return outcomes;
     },
   };
+}
+
+function spansLines(record: string | Uint8Array): boolean {
+  return typeof record === 'string' ? record.includes('\n') : record.includes(0x0a);
 }

@@ -8,9 +8,13 @@ import { type Results, readResults } from './results.ts';
 export interface WireBatch {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly gzip: boolean;
+  readonly framing: Framing;
   /** The id of each record, in order; null where it could not be derived. */
   readonly eventIds: readonly (string | null)[];
 }
+
+/** How records stand in the body: each on a line of its own, or, where a record spans lines, as elements of one array. */
+export type Framing = 'lines' | 'array';
 
 /** How batches are sent. */
 export interface TransportOptions {
@@ -22,7 +26,7 @@ export interface TransportOptions {
 
 const compression = findCompression();
 
-/** Makes the bytes of a batch out of its records: NDJSON, compressed from a size on. */
+/** Makes the bytes of a batch out of its records: NDJSON or an array, compressed from a size on. */
 export async function toWire(
   records: Records,
   eventIds: readonly (string | null)[],
@@ -33,10 +37,10 @@ export async function toWire(
   const gzip = length >= gzipBytesMin ? compression?.gzip : undefined;
   const body = gzip === undefined ? new Uint8Array(plain) : await gzip(plain);
   if (space.length <= SPACE_BYTES_MAX) spaces.push(space);
-  return { body, gzip: gzip !== undefined, eventIds };
+  return { body, gzip: gzip !== undefined, framing: records.framing ?? 'lines', eventIds };
 }
 
-/** The records of a batch, byte for byte, out of its bytes. */
+/** The records of a batch that was framed by lines, byte for byte, out of its bytes. */
 export async function fromWire({ body, gzip }: WireBatch): Promise<Uint8Array[]> {
   const plain = gzip ? await compression?.gunzip(body) : body;
   const records: Uint8Array[] = [];
@@ -53,10 +57,14 @@ export async function fromWire({ body, gzip }: WireBatch): Promise<Uint8Array[]>
 /** Records by their number in the batch; the same text or bytes whenever it is asked for. */
 export interface Records {
   readonly count: number;
+  /** Default: by lines. */
+  readonly framing?: Framing | undefined;
   readonly recordAt: (number: number) => string | Uint8Array;
 }
 
-const NEWLINE = '\n';
+/** What stands before the first record, between two, and behind the last. */
+const LINES = ['', '\n', ''] as const;
+const ARRAY = ['[', ',', ']'] as const;
 const NEWLINE_BYTE = 0x0a;
 /** Used again by batch after batch: fresh memory of this size costs more than what is done with it. */
 const spaces: Space[] = [];
@@ -88,10 +96,11 @@ function writeRecord(space: Space, text: string | Uint8Array, offset: number): n
 /** Texts are written together up to about so many characters: each call costs, and so does a text of them all. */
 const TOGETHER_CHARS = 8_000;
 
-function encode({ count, recordAt }: Records): { space: Space; length: number } {
+function encode({ count, recordAt, framing }: Records): { space: Space; length: number } {
+  const [start, between, end] = framing === 'array' ? ARRAY : LINES;
   let space = spaces.pop() ?? newSpace(SPACE_BYTES_MIN);
   let length = 0;
-  let text = '';
+  let text = start;
   const write = (record: string | Uint8Array) => {
     // A character is at most three bytes.
     const bytesMax = typeof record === 'string' ? record.length * 3 : record.length;
@@ -106,12 +115,12 @@ function encode({ count, recordAt }: Records): { space: Space; length: number } 
       write(record);
       text = '';
     }
-    if (i < count - 1) text += NEWLINE;
+    if (i < count - 1) text += between;
     if (text.length < TOGETHER_CHARS) continue;
     write(text);
     text = '';
   }
-  write(text);
+  write(text + end);
   return { space, length };
 }
 
@@ -128,7 +137,8 @@ function grown(space: Space, bytesMin: number): Space {
  * @throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ABORTED`, `ANSWER_NOT_OURS`.
  */
 export async function sendBatch(options: TransportOptions, batch: WireBatch, signal: AbortSignal): Promise<Results> {
-  const headers: Record<string, string> = { 'content-type': 'application/x-ndjson', accept: 'application/json' };
+  const type = batch.framing === 'array' ? 'application/json' : 'application/x-ndjson';
+  const headers: Record<string, string> = { 'content-type': type, accept: 'application/json' };
   if (batch.gzip) headers['content-encoding'] = 'gzip';
   const { requestTimeoutMs: timeoutMs } = options;
   const answer = await options.post(options.path, { headers, body: batch.body, timeoutMs, signal });
