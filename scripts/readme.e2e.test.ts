@@ -11,7 +11,7 @@ type Answer = Record<string, unknown>;
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const block = /<!-- A test runs these lines\. -->\n```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
-const lines = block.trim().split('\n');
+const [address, ...lines] = block.trim().split('\n');
 const server = spawn(process.execPath, [
   join(root, 'packages/cli/dist/main.js'),
   'serve',
@@ -53,6 +53,11 @@ const SENSIBLE: Record<string, (answer: Answer) => void | Promise<void>> = {
 };
 
 const routeOf = (line: string) => /\$URL(\/[a-z/]+)/.exec(line)?.[1] ?? '';
+
+it('the lines begin with the address at which `npm start` serves', () => {
+  expect(address).toBe('URL=http://127.0.0.1:4600');
+  expect(readme).toContain(`npm start        serves the kit on ${address?.slice('URL='.length)}\n`);
+});
 
 it('every route that the README shows is held against what it must say', () =>
   expect(lines.map(routeOf).sort()).toEqual(Object.keys(SENSIBLE).sort()));
