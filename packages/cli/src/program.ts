@@ -1,39 +1,40 @@
 import { printable } from '@pik/render';
 import { KitError } from '@pik/schema';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { deadLetters } from './commands/dead-letters.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { explainChange } from './commands/explain-change.ts';
-import { failures, reingest } from './commands/failures.ts';
+import { failures } from './commands/failures.ts';
 import { completeness, gaps } from './commands/gaps.ts';
 import { compute, history } from './commands/history.ts';
-import { ingestFile } from './commands/ingest-file.ts';
 import { keygen } from './commands/keygen.ts';
+import { reingest } from './commands/reingest.ts';
 import { rejects } from './commands/rejects.ts';
 import { replay, replays } from './commands/replay.ts';
 import { duplicates, lag } from './commands/reports.ts';
 import { sendFile } from './commands/send-file.ts';
 import { verify } from './commands/verify.ts';
+import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
+import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { withoutSecrets } from './secrets.ts';
 import { DEFAULT_URL } from './session.ts';
 import { inFlags, withRange, withZone } from './times.ts';
 
-/** Runs the command that the arguments name; gives the exit code: 0, 1 for a negative answer or an error, 2 for wrong usage. */
+/** Runs the command that the arguments name; gives its exit status, one of `EXIT`. */
 export async function run(args: readonly string[]): Promise<number> {
-  let code = 0;
+  guardOutput();
+  let code: number = EXIT.yes;
   const program = createProgram((ok) => {
-    code = ok === false ? 1 : 0;
+    code = ok === false ? EXIT.no : EXIT.yes;
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    process.stderr.write(`pik: ${printable(withoutSecrets(inFlags(errorText(error), args)))}
-`);
-    return 1;
+    if (!(error instanceof CommanderError)) writeErr(`pik: ${printable(withoutSecrets(inFlags(errorText(error), args)))}\n`);
+    return exitOf(error);
   }
 }
 
@@ -54,21 +55,36 @@ const HINTS: Readonly<Record<string, string>> = {
 
 type Done = (ok: boolean | undefined) => void;
 
-/** The program, without running it. */
+const WORKING = new Set(['serve', 'rebuild', 'ingest', 'import', 'reingest', 'replay']);
+
+function changesSomething(command: Command): boolean {
+  return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
+}
+
+/** An option that is a whole number; what reads it takes it as text. */
+function wholeNumber(value: string): string {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It must be a whole number of at most nine digits.');
+  return value;
+}
+
+/** All commands; `done` gets what each of them answers. */
 export function createProgram(done: Done): Command {
   const program = new Command('pik')
     .description('A black box for event pipelines: keep every event, investigate it later.')
     .showHelpAfterError('(--help shows how)')
     // Else `explain` would take the options of `explain change` for its own.
     .enablePositionalOptions()
-    .configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) })
+    .configureOutput({ writeOut, writeErr, outputError: (text, write) => write(withoutSecrets(text)) })
+    .hook('preAction', (_, command) => {
+      if (changesSomething(command)) keepWorking();
+    })
     .exitOverride();
   addServer(program, done);
   addSending(program, done);
   addAnswers(program, done);
   addReports(program, done);
   addReplays(program, done);
-  addValues(program);
+  addValues(program, done);
   return program;
 }
 
@@ -111,13 +127,15 @@ function client(program: Command, name: string, description: string): Command {
   );
 }
 
+const FILE = 'NDJSON, a JSON array or JSON objects one after another, as gzip or plain; - for standard input';
+
 function addSending(program: Command, done: Done): void {
-  client(program, 'ingest', 'send the events of a file through the producer')
-    .argument('<file>', 'FILE.ndjson, FILE.ndjson.gz, or - for standard input')
-    .action(async (file, options) => done(await ingestFile(file, options)));
+  client(program, 'ingest', "send a file's events as they are, received now; one without a time happens now")
+    .argument('<file>', FILE)
+    .action(async (file, options) => done(await sendFile(file, { ...options, backfill: false })));
   client(program, 'import', "backfill: send a file's records as they are, each with its own received_at")
-    .argument('<file>', 'FILE.ndjson, FILE.ndjson.gz, or - for standard input')
-    .option('--key <field>', 'field whose value becomes the idempotency key')
+    .argument('<file>', FILE)
+    .option('--key <field>', 'field whose value, as it is written, becomes the idempotency key')
     .action(async (file, options) => done(await sendFile(file, { ...options, backfill: true })));
 }
 
@@ -130,7 +148,7 @@ function addAnswers(program: Command, done: Done): void {
     { from: 'first event time', to: 'first event time after the range' },
   )
     .option('--as-of <time>', 'as it was known at this receive time')
-    .action((options) => events(options));
+    .action(async (options) => done(await events(options)));
   const explaining = withZone(
     client(program, 'explain', 'what happened to one event; `explain change`: why a value changed'),
   )
@@ -160,8 +178,8 @@ function addAnswers(program: Command, done: Done): void {
   })
     .option('--source <source>')
     .option('--type <type>')
-    .option('--limit <n>', 'how many', '50')
-    .action((options) => rejects(options));
+    .option('--limit <n>', 'how many', wholeNumber, '50')
+    .action(async (options) => done(await rejects(options)));
   client(program, 'verify', 'receipts = outcomes, bytes = hashes, rows = what the bytes make')
     .option('--digest', 'print the root to keep elsewhere')
     .action(async (options) => done(await verify(options)));
@@ -203,7 +221,7 @@ function addReports(program: Command, done: Done): void {
     .action((options) => duplicates(options));
   report(program, 'failures', 'which source or event type fails most? The range is of receive times')
     .option('--baseline-from <time>', 'failures are new that do not occur from here to --from')
-    .action((options) => failures(options));
+    .action(async (options) => done(await failures(options)));
   report(program, 'gaps', 'which days or windows are missing, and why?')
     .option(...BASIS)
     .option(...IMPORTED)
@@ -238,31 +256,31 @@ function addReplays(program: Command, done: Done): void {
     .option('--received-to <time>', 'only first received before this time')
     .option('--metric <metric>', 'compute only this metric again; may be given several times', many)
     .option('--as-of <time>', 'events received by then; default now')
-    .option('--limit <n>', 'events of one call')
+    .option('--limit <n>', 'events of one call', wholeNumber)
     .option('--include-duplicates', 'further receipts go into the messages too')
     .option('--dry-run', 'read everything, send nothing, predict')
     .option('--reason <text>', 'why; kept with who and when')
     .option('--resume <replay-id>', 'go on with this replay')
     .option('--cancel <replay-id>', 'send nothing more of this replay')
     .option('--no-wait', 'do not wait until the windows are computed again')
-    .option('--timeout <seconds>', 'how long to wait for that', '60')
+    .option('--timeout <seconds>', 'how long to wait for that', wholeNumber, '60')
     .action(async (options) => done(await replay(options)));
   client(program, 'replays', 'who replayed what, when and why; the latest first')
-    .option('--limit <n>', 'how many', '50')
+    .option('--limit <n>', 'how many', wholeNumber, '50')
     .action((options) => replays(options));
   client(program, 'dead-letters', 'messages that could not be processed, with the reason')
     .option('--redrive [message-id...]', 'put these, or without any all of them, back into the queue')
     .action(async (options) => done(await deadLetters(options)));
 }
 
-function addValues(program: Command): void {
+function addValues(program: Command, done: Done): void {
   const value = (name: string, description: string) =>
     client(program, name, description)
       .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
       .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all');
   value('history', 'the versions of a value, oldest first: what was known, and when')
     .option('--window <start>', 'start of the window, or the date of a day')
-    .action((options) => history(options));
+    .action(async (options) => done(await history(options)));
   withZone(value('compute', 'a value now, or as it was known at a receive time; writes nothing'))
     .requiredOption('--window <start>', 'start of the window, or the date of a day')
     .option('--as-of <time>', 'as it was known at this receive time')

@@ -1,6 +1,8 @@
 import { KitError } from '@pik/schema';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 
+import { writeOut } from './output.ts';
+
 /** Options that every command takes. */
 export interface GlobalOptions {
   /** Default: PIK_URL, else `DEFAULT_URL`. */
@@ -45,5 +47,5 @@ export function investigator(options: GlobalOptions): Investigator {
 
 /** Prints an answer: as JSON for machines, else as the given text. */
 export function print(options: GlobalOptions, value: unknown, text: () => string): void {
-  process.stdout.write(options.json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
+  writeOut(options.json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
 }

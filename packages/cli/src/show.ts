@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 
 import { type View, type ViewOptions, viewText } from '@pik/render';
 
+import { outputColumns, writeErr } from './output.ts';
 import { type GlobalOptions, print } from './session.ts';
 
 /** Where else than on the terminal an answer goes. */
@@ -30,7 +31,7 @@ export async function show<T>(
   answer: T,
   view: (answer: T, options: ViewOptions) => View,
 ): Promise<void> {
-  const columns = process.stdout.isTTY ? process.stdout.columns : undefined;
+  const columns = outputColumns();
   const { rowsMax = ROWS.rowsMax } = options;
   print(options, answer, () => viewText(view(answer, { ...ROWS, rowsMax }), columns === undefined ? {} : { columns }));
   if (draws(options)) await writeFiles(options, view(answer, FILE_ROWS));
@@ -47,9 +48,9 @@ async function writeFiles({ svg, html }: ShowOptions, view: View): Promise<void>
 
 function writeFile(file: string, text: string | null): void {
   if (text === null) {
-    process.stderr.write(`there is nothing to draw; ${file} was not written\n`);
+    writeErr(`there is nothing to draw; ${file} was not written\n`);
     return;
   }
   writeFileSync(file, text);
-  process.stderr.write(`written: ${file}\n`);
+  writeErr(`written: ${file}\n`);
 }

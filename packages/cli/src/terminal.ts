@@ -2,6 +2,8 @@ import type { SingleBar } from 'cli-progress';
 import cliProgress from 'cli-progress';
 import pc from 'picocolors';
 
+import { progressStream } from './output.ts';
+
 /** Progress of long work. */
 export interface Progress {
   add(count: number): void;
@@ -10,11 +12,12 @@ export interface Progress {
 
 /** A bar on the terminal while a person is looking; otherwise nothing. */
 export function createProgress(label: string, total: number): Progress {
-  if (!process.stderr.isTTY) return { add() {}, stop() {} };
+  const stream = progressStream();
+  if (stream === null) return { add() {}, stop() {} };
   const bar: SingleBar = new cliProgress.SingleBar(
     {
       format: ` ${label.padEnd(16)} ${pc.cyan('{bar}')} {percentage} % | {value} of {total} | {duration_formatted}`,
-      stream: process.stderr,
+      stream,
       hideCursor: true,
     },
     cliProgress.Presets.shades_classic,

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from './served.ts';
+import { type Pik, pik, serve, startPik, temporaryDir } from './served.ts';
 
 const record = (n: number) =>
   JSON.stringify({
@@ -46,9 +46,17 @@ describe('commands against a server', () => {
     expect(events[0].body).toBe(`{"idempotency_key":"1",${record(1).slice(1)}`);
   });
 
-  it('ingest goes through the producer, from standard input too', async () => {
+  it('ingest sends the same records as new ones, from standard input too', async () => {
     const { code, stdout } = await ask('ingest', file, '--json');
     expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ emitted: 3, acked: 3, pending: 0 })]);
+    const piped = startPik(['ingest', '-', '--json', '--url', server.url]);
+    const line = record(4).replace('user_1', 'user_2').replace('placed', 'piped');
+    piped.child.stdin?.write(`${line}\n${line}\n`);
+    // What has come is sent while more may come.
+    const seen = ['events', '--entity', 'user_2', '--json'];
+    await vi.waitFor(async () => expect((await ask(...seen)).code).toBe(0), { timeout: 50_000 });
+    piped.child.stdin?.end();
+    expect([await piped.ended, JSON.parse(piped.stdout()).counts]).toEqual([0, { ACCEPTED: 1, DUPLICATE: 1 }]);
   });
 
   it('a report that is cut says how its next page is had, which has the rest', async () => {
@@ -61,7 +69,7 @@ describe('commands against a server', () => {
     const ids = (text: string) => [...text.matchAll(/[0-9a-v]{47}/g)].map(([id]) => id);
     expect([ids(first).length, new Set([...ids(first), ...ids(second)]).size]).toEqual([2, 3]);
     const other = await ask('lag', '--cursor', cursor);
-    expect([other.code, other.stderr]).toEqual([1, expect.stringContaining('CURSOR_INVALID')]);
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('CURSOR_INVALID')]);
   });
 
   it('lag counts imports only when asked', async () => {
@@ -102,7 +110,7 @@ describe('commands against a server', () => {
       JSON.parse((await ask(...args, '--json')).stdout);
     const wrong = await ask('lag', '--from', 'tomorrow');
     expect([wrong.code, wrong.stdout, wrong.stderr.trimEnd().split('\n')]).toEqual([
-      1,
+      2,
       '',
       [expect.stringContaining('REQUEST_INVALID: --from cannot be read')],
     ]);
@@ -110,7 +118,7 @@ describe('commands against a server', () => {
 
   it('E7, E19: a second server on the directory is refused and says who has it', async () => {
     const second = await pik(['serve', '--port', '0', '--data', join(dir, 'data')]);
-    expect(second.code).toBe(1);
+    expect(second.code).toBe(3);
     expect(second.stderr).toMatch(/DATA_DIR_LOCKED.*process \d+/);
   });
 });
@@ -123,12 +131,12 @@ describe('wrong use', () => {
 
   it('an unreachable server is told with the way to start one', async () => {
     const { code, stderr } = await pik(['verify', '--url', 'http://127.0.0.1:9', '--json']);
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/NETWORK.*pik serve/)]);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/NETWORK.*pik serve/)]);
   }, 60_000);
 
   it('without keys no address but loopback is bound', async () => {
     const { code, stderr } = await pik(['serve', '--host', '0.0.0.0', '--data', temporaryDir()]);
-    expect([code, stderr]).toEqual([1, expect.stringContaining('BIND_REFUSED')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('BIND_REFUSED')]);
   });
 });
 
@@ -204,7 +212,7 @@ describe('damage', () => {
     const dir = await filled();
     truncateSync(join(dir, 'index.db'), Math.floor(statSync(join(dir, 'index.db')).size / 2));
     const refused = await pik(['serve', '--port', '0', '--data', dir]);
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/INDEX_CORRUPT.*pik rebuild/)]);
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringMatching(/INDEX_CORRUPT.*pik rebuild/)]);
     const rebuilt = await pik(['rebuild', '--data', dir, '--json']);
     expect([rebuilt.code, JSON.parse(rebuilt.stdout)]).toEqual([
       0,

@@ -1,5 +1,6 @@
 import { printable, tableText } from '@pik/render';
 import { counted, durationText, type EventView } from '@pik/schema';
+import { writeOut } from '../output.ts';
 import { type GlobalOptions, investigator } from '../session.ts';
 import { type RangeOptions, startOf } from '../times.ts';
 
@@ -9,8 +10,8 @@ export interface EventsOptions extends GlobalOptions, RangeOptions {
   readonly asOf?: string;
 }
 
-/** Lists the events of an entity; with `--json` as NDJSON with their received text. */
-export async function events(options: EventsOptions): Promise<void> {
+/** Lists the events of an entity; with `--json` as NDJSON with their received text. True when there are any. */
+export async function events(options: EventsOptions): Promise<boolean> {
   const selection = {
     entity_id: options.entity,
     start_time: startOf(options),
@@ -20,15 +21,19 @@ export async function events(options: EventsOptions): Promise<void> {
   };
   const ask = investigator(options);
   if (options.json) {
-    for await (const event of ask.readEvents(selection)) process.stdout.write(`${JSON.stringify(event)}\n`);
-    return;
+    let count = 0;
+    for await (const event of ask.readEvents(selection)) {
+      writeOut(`${JSON.stringify(event)}\n`);
+      count += 1;
+    }
+    return count > 0;
   }
   const found: EventView[] = [];
   for await (const event of ask.readTimeline(selection)) found.push(event);
   if (found.length === 0) {
     const { empty = '' } = await ask.timelinePage({ ...selection, limit: 1 });
-    process.stdout.write(`No events. ${printable(empty)} \`pik explain --entity … --time …\` says what is near.\n`);
-    return;
+    writeOut(`No events. ${printable(empty)} \`pik explain --entity … --time …\` says what is near.\n`);
+    return false;
   }
   const rows = found.map((e) => [
     e.event_time,
@@ -38,7 +43,8 @@ export async function events(options: EventsOptions): Promise<void> {
     e.flags.join(' '),
     e.event_id,
   ]);
-  process.stdout.write(
+  writeOut(
     `${tableText(['event time', 'type', 'source', 'lag', 'flags', 'event id'], rows)}\n${counted(found.length, 'event')}\n`,
   );
+  return true;
 }

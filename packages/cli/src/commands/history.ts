@@ -10,8 +10,8 @@ export interface HistoryOptions extends GlobalOptions {
   readonly window?: string;
 }
 
-/** Lists the versions of a value, oldest first: what was known, and when. */
-export async function history(options: HistoryOptions): Promise<void> {
+/** Lists the versions of a value, oldest first: what was known, and when. True when there are any. */
+export async function history(options: HistoryOptions): Promise<boolean> {
   const { metric, key, window } = options;
   const found: AggregateVersion[] = [];
   for await (const version of investigator(options).getAggregateHistory({ metric, key, window_start: window }))
@@ -30,6 +30,7 @@ export async function history(options: HistoryOptions): Promise<void> {
     ]);
     return tableText(['window', 'version', 'value', 'inputs', 'as of', '', 'inputs hash', 'replay'], rows);
   });
+  return found.length > 0;
 }
 
 /** Which value, and as of when. */

@@ -10,8 +10,8 @@ export interface RejectsOptions extends GlobalOptions, RangeOptions {
   readonly limit: string;
 }
 
-/** Lists rejected receipts and conflicts, the latest first. */
-export async function rejects(options: RejectsOptions): Promise<void> {
+/** Lists rejected receipts and conflicts, the latest first. True when there are none. */
+export async function rejects(options: RejectsOptions): Promise<boolean> {
   const selection = {
     start_time: startOf(options),
     end_time: options.to,
@@ -34,4 +34,5 @@ export async function rejects(options: RejectsOptions): Promise<void> {
   print(options, found, () =>
     found.length === 0 ? 'Nothing was rejected.' : tableText(['received', 'code', 'why', 'series', 'receipt'], rows),
   );
+  return found.length === 0;
 }

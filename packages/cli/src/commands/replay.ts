@@ -1,6 +1,7 @@
 import { grouped, printable, shortTime, tableText, valueText } from '@pik/render';
 import { counted, durationText, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
 import type { Investigator, ListedReplay, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
+import { writeErr } from '../output.ts';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 import { absolute, type RangeOptions, startOf } from '../times.ts';
@@ -40,7 +41,7 @@ export async function replay(options: ReplayOptions): Promise<boolean> {
     const handle = await begin(ask, options, onProgress);
     const { notes } = await handle.result();
     progress.stop();
-    for (const note of notes) process.stderr.write(`${printable(note)}\n`);
+    for (const note of notes) writeErr(`${printable(note)}\n`);
     const timeoutMs = Number(options.timeout) * 1000;
     return show(options, options.wait === false ? await handle.status() : await processed(handle, timeoutMs));
   } finally {

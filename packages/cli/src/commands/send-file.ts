@@ -1,7 +1,15 @@
-import { printable, tableText } from '@pik/render';
-import { counted, type IngestResult, KitError } from '@pik/schema';
-import { createRecordSender } from '@pik/sdk';
-import { openLines } from '../read-lines.ts';
+import { printable } from '@pik/render';
+import { counted, KitError } from '@pik/schema';
+import { createRecordSender, type RecordSender } from '@pik/sdk';
+
+import { batches, type Entry, type Prepare } from '../files/batches.ts';
+import { createCompletion } from '../files/complete-record.ts';
+import { withKey } from '../files/key-field.ts';
+import { KeySurvey } from '../files/key-survey.ts';
+import { nothingSent, openRecords, type RecordFile } from '../files/record-file.ts';
+import { sendBatch } from '../files/send-batch.ts';
+import { type Stop, Totals, totalsText } from '../files/totals.ts';
+import { writeErr } from '../output.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 
@@ -12,107 +20,131 @@ export interface SendFileOptions extends GlobalOptions {
   readonly backfill: boolean;
 }
 
-const BATCH_RECORDS = 500;
-const BATCH_CHARS = 1_000_000;
-const BATCHES_IN_FLIGHT = 4;
-const NAMED_REJECTS = 10;
+/** Until something was answered: a server that was never started is not waited for as long as one that is away. */
+const FIRST_DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
-interface Totals {
-  readonly counts: Record<string, number>;
-  readonly rejected: { line: number; code: string; detail: string }[];
-}
-
-/** Sends the records of a file as they are; true when every one of them was taken. */
+/**
+ * Sends the records of a file as they stand there, one batch after another, so that the order of the file is the order in
+ * which they are admitted. True when every one of them was taken.
+ *
+ * @throws KitError `FILE_INVALID` with nothing sent; whatever cut the work short, behind the totals.
+ */
 export async function sendFile(file: string, options: SendFileOptions): Promise<boolean> {
-  const sender = createRecordSender({ ...connection(options), backfill: options.backfill });
-  const source = openLines(file);
-  const progress = createProgress(options.backfill ? 'importing' : 'sending', source.bytes);
-  const totals: Totals = { counts: {}, rejected: [] };
+  const { key, backfill } = options;
+  const complete = createCompletion();
+  const prepare: Prepare =
+    key !== undefined ? (bytes) => withKey(bytes, key) : (bytes) => (backfill ? { bytes } : { bytes: complete(bytes) });
   const startedMs = performance.now();
-  const flights = new Set<Promise<void>>();
-  let reported = 0;
-  const report = () => {
-    progress.add(source.bytesRead() - reported);
-    reported = source.bytesRead();
-  };
+  const source = await openChecked(file, options);
+  const totals = new Totals(source);
+  const sender = createRecordSender({ ...connection(options), backfill, deadlineMs: DEADLINE_MS });
+  const progress = createProgress(backfill ? 'importing' : 'sending', source.size);
   try {
-    for await (const batch of batches(source.lines, options.key)) {
-      const flight = sender.send(batch.records).then((results) => tally(totals, results, batch.firstLine));
-      const tracked = flight.finally(() => flights.delete(tracked)).then(report);
-      flights.add(tracked);
-      // An error surfaces at the race or at the end; until then it must not count as unhandled.
-      tracked.catch(() => undefined);
-      if (flights.size >= BATCHES_IN_FLIGHT) await Promise.race(flights);
-    }
-    await Promise.all(flights);
+    await sendAll({ source, prepare, sender, totals, key, onBytes: (count) => progress.add(count) });
   } finally {
     progress.stop();
   }
-  print(options, { counts: totals.counts, rejected: totals.rejected }, () =>
-    summary(totals, performance.now() - startedMs),
-  );
-  return (totals.counts.REJECTED ?? 0) === 0;
+  print(options, totalsJson(source, totals, options), () => totalsText(totals, performance.now() - startedMs));
+  if (totals.stop !== null) throw cutShort(source, totals);
+  return totals.allFine;
 }
 
-interface Batch {
-  readonly firstLine: number;
-  readonly records: string[];
-}
-
-async function* batches(lines: AsyncIterable<string>, key: string | undefined): AsyncGenerator<Batch> {
-  let batch: Batch = { firstLine: 1, records: [] };
-  let chars = 0;
-  let line = 0;
-  for await (const text of lines) {
-    line += 1;
-    batch.records.push(key === undefined ? text : withKey(text, { field: key, line }));
-    chars += text.length;
-    if (batch.records.length < BATCH_RECORDS && chars < BATCH_CHARS) continue;
-    yield batch;
-    batch = { firstLine: line + 1, records: [] };
-    chars = 0;
-  }
-  if (batch.records.length > 0) yield batch;
-}
-
-/** Adds the key in front; every byte of the record itself stays as it is. */
-export function withKey(text: string, { field, line }: { field: string; line: number }): string {
-  let record: unknown;
+/**
+ * Opens a file. Where it can be read twice it is read through before anything is sent, as far as there is something to find
+ * out: whether all of it can be unpacked, whether its array has an end, and whether the field of a key is everywhere.
+ */
+async function openChecked(file: string, { key }: SendFileOptions): Promise<RecordFile> {
+  const source = await openRecords(file);
+  if (!source.repeatable || (!source.gzip && source.form === 'lines' && key === undefined)) return source;
+  const progress = createProgress('checking', source.size);
+  const survey = key === undefined ? null : new KeySurvey(source, key);
+  let reported = 0;
   try {
-    record = JSON.parse(text);
-  } catch {
-    // The backend keeps it and says why it cannot be read.
-    return text;
-  }
-  const value = (record as Record<string, unknown> | null)?.[field];
-  if ((typeof value !== 'string' && typeof value !== 'number') || value === '') {
-    throw new KitError('CONFIG_INVALID', `record ${line} has no field ${field} to take as key`);
-  }
-  return `{"idempotency_key":${JSON.stringify(String(value))},${text.slice(text.indexOf('{') + 1)}`;
-}
-
-function tally(totals: Totals, results: readonly IngestResult[], firstLine: number): void {
-  for (const [i, { status, code, detail }] of results.entries()) {
-    totals.counts[status] = (totals.counts[status] ?? 0) + 1;
-    if (status === 'REJECTED' && totals.rejected.length < NAMED_REJECTS) {
-      totals.rejected.push({ line: firstLine + i, code: code ?? '', detail: detail ?? '' });
+    for await (const records of source.records) {
+      for (const record of records) survey?.add(record);
+      progress.add(source.bytesRead() - reported);
+      reported = source.bytesRead();
     }
+  } catch (error) {
+    throw nothingSent(error, source);
+  } finally {
+    progress.stop();
   }
+  say(survey?.end() ?? null);
+  return openRecords(file);
 }
 
-function summary({ counts, rejected }: Totals, tookMs: number): string {
-  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-  const lines = [
-    `${counted(total, 'record')} in ${(tookMs / 1000).toFixed(1)} s`,
-    tableText(['outcome', 'records'], Object.entries(counts)),
-  ];
-  if (rejected.length > 0)
-    lines.push(
-      'first rejections:',
-      tableText(
-        ['record', 'code', 'why'],
-        rejected.map((r) => [r.line, r.code, printable(r.detail)]),
-      ),
-    );
-  return lines.join('\n');
+function say(note: string | null): void {
+  if (note !== null) writeErr(`${printable(note)}\n`);
+}
+
+interface Sending {
+  readonly source: RecordFile;
+  readonly prepare: Prepare;
+  readonly sender: RecordSender;
+  readonly totals: Totals;
+  readonly key: string | undefined;
+  readonly onBytes: (count: number) => void;
+}
+
+/** While one batch is on its way the next one is read; it goes when the one before has its outcomes. */
+async function sendAll({ source, prepare, sender, totals, key, onBytes }: Sending): Promise<void> {
+  let sending = Promise.resolve();
+  let reported = 0;
+  const send = async (batch: readonly Entry[]) => {
+    const deadlineMs = totals.records === 0 ? FIRST_DEADLINE_MS : DEADLINE_MS;
+    totals.add(batch, await sendBatch(sender, batch, { deadlineMs }));
+    onBytes(source.bytesRead() - reported);
+    reported = source.bytesRead();
+  };
+  let isFirst = true;
+  try {
+    for await (const batch of batches(source, prepare)) {
+      await sending;
+      if (totals.stop !== null) return;
+      if (isFirst && key !== undefined && !source.repeatable) surveyBatch(source, batch, key);
+      isFirst = false;
+      sending = send(batch);
+      // Awaited in the next round; until then its error must not count as unhandled.
+      sending.catch(() => undefined);
+    }
+  } catch (error) {
+    await sending;
+    if (isFirst || !KitError.is(error)) throw error;
+    totals.stop ??= { error, place: null };
+  } finally {
+    source.close();
+  }
+  await sending;
+}
+
+/** Of what can be read only once, the first records say whether the field of the key is there. */
+function surveyBatch(source: RecordFile, batch: readonly Entry[], key: string): void {
+  const survey = new KeySurvey(source, key);
+  for (const { record } of batch) survey.add(record);
+  say(survey.end());
+}
+
+function cutShort({ name }: RecordFile, totals: Totals): KitError {
+  const { error, place } = totals.stop as Stop;
+  const before = `${counted(totals.taken, 'record')} before that ${totals.taken === 1 ? 'was' : 'were'} taken`;
+  const again = totals.taken === 0 ? '' : '; run it again to go on: what was taken counts as a repeat';
+  return new KitError(error.code, `${place ?? name}: ${error.message}; ${before}${again}`, { cause: error });
+}
+
+function totalsJson(source: RecordFile, totals: Totals, { backfill }: SendFileOptions): object {
+  const { records, taken, counts, stop } = totals;
+  return {
+    file: source.name,
+    form: source.form,
+    records,
+    // As a producer counts its events.
+    ...(backfill ? {} : { emitted: records + totals.open, acked: taken, pending: totals.open }),
+    counts,
+    rejected: totals.namedAs('REJECTED'),
+    conflicts: totals.namedAs('CONFLICT'),
+    not_taken: totals.namedAs('NOT_SENT', 'UNDELIVERED'),
+    stopped: stop === null ? null : { place: stop.place, code: stop.error.code, detail: stop.error.message },
+  };
 }

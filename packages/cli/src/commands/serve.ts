@@ -8,6 +8,7 @@ import { openLocalBackend } from '@pik/handlers/local';
 import { KitError, MS_PER_DAY } from '@pik/schema';
 
 import { loadConfig, type PikConfig } from '../config.ts';
+import { writeErrSettled, writeOut } from '../output.ts';
 
 /** How the server runs. */
 export interface ServeOptions {
@@ -34,7 +35,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const port = portOf(options.port);
   checkBinding(options.host, config);
   const dir = resolve(options.data);
-  const telemetry = createTelemetry({ write: writeLog });
+  const telemetry = createTelemetry({ write: writeErrSettled });
   const backend = await openLocalBackend({
     dir,
     onWarning: (message, error) => telemetry.log('warn', 'backend', { message, error: String(error) }),
@@ -55,17 +56,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   const timer = setInterval(() => sweepQuietly(pipeline, telemetry), SWEEP_INTERVAL_MS);
   timer.unref();
   const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
-  process.stdout.write(`pik serves ${dir} at http://${options.host}:${addressPort(server)} (ctrl-c stops it)\n`);
+  writeOut(`pik serves ${dir} at http://${options.host}:${addressPort(server)} (ctrl-c stops it)\n`);
   await stopSignal();
   clearInterval(timer);
   await stop(server);
   await worker?.stop();
   await pipeline.close();
-}
-
-/** Settles when the lines are taken, so that a reader who hangs fills the bounded queue and not the memory. */
-function writeLog(lines: string): Promise<void> {
-  return new Promise((done) => process.stderr.write(lines, () => done()));
 }
 
 function portOf(text: string): number {

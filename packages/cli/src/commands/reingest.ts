@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { printable, tableText } from '@pik/render';
+import { KitError, type ReingestAnswer } from '@pik/schema';
+import { type GlobalOptions, investigator, print } from '../session.ts';
+
+/** Sends rejected receipts again; true when none of them was rejected again. */
+export async function reingest(
+  receipts: readonly string[],
+  options: GlobalOptions & { body?: string },
+): Promise<boolean> {
+  if (options.body !== undefined && receipts.length !== 1)
+    throw new KitError('REQUEST_INVALID', '--body goes with exactly one receipt');
+  const body = options.body === undefined ? undefined : readBody(options.body);
+  const answer = await investigator(options).reingest(receipts.map((receipt) => ({ ...addressOf(receipt), body })));
+  print(options, answer, () => reingestText(answer));
+  return answer.results.every(({ result }) => result.status !== 'REJECTED');
+}
+
+/** The text of a mended record. Bytes that are not UTF-8 cannot be sent so. */
+function readBody(file: string): string {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file === '-' ? 0 : file);
+  } catch (cause) {
+    throw new KitError('FILE_INVALID', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new KitError('FILE_INVALID', `${file} is not UTF-8`, { cause });
+  }
+}
+
+function addressOf(receipt: string): { pack_id: string; line: number } {
+  const match = /^([0-9a-f-]{36})\/(\d{1,9})$/.exec(receipt);
+  if (match === null)
+    throw new KitError('REQUEST_INVALID', `${receipt} is no receipt: write PACK/LINE, as pik rejects does`);
+  return { pack_id: match[1] as string, line: Number(match[2]) };
+}
+
+function reingestText({ results }: ReingestAnswer): string {
+  const rows = results.map(({ original, result }) => [
+    `${original.pack_id}/${original.line}`,
+    result.status,
+    result.event_id ?? printable(result.detail ?? ''),
+  ]);
+  return tableText(['original', 'now', ''], rows);
+}

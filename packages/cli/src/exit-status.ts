@@ -1,0 +1,82 @@
+import { type ErrorCode, KitError } from '@pik/schema';
+import { CommanderError } from 'commander';
+
+/** The exit statuses of every command. */
+export const EXIT = {
+  /** The answer is yes, or there is nothing to object to. */
+  yes: 0,
+  /** A negative answer: the command did its work, and what it found is bad news. */
+  no: 1,
+  /** Wrong usage: an option, an argument or a file that cannot be used. Nothing was done. */
+  usage: 2,
+  /** The question could not be asked, or the work was cut short. */
+  failed: 3,
+} as const;
+
+/** What 0 and 1 mean of each command; null where it never gives a negative answer. `docs/cli.md` has the same table. */
+export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; readonly no: string | null }>> = {
+  serve: { yes: 'it was told to stop, and has stopped', no: null },
+  rebuild: {
+    yes: 'every verdict is the one that was answered',
+    no: 'a verdict differs, or a pack or file cannot be read',
+  },
+  keygen: { yes: 'the key is made', no: null },
+  ingest: {
+    yes: 'every record was taken, as new or as a repeat',
+    no: 'a record was rejected, in conflict, or not sent',
+  },
+  import: {
+    yes: 'every record was taken, as new or as a repeat',
+    no: 'a record was rejected, in conflict, or not sent',
+  },
+  events: { yes: 'the entity has events in the range', no: 'it has none' },
+  explain: { yes: 'there is such an event', no: 'there is none' },
+  'explain change': { yes: 'the change is explained', no: 'the value has no such version' },
+  rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
+  verify: { yes: 'log and index agree', no: 'there are faults' },
+  lag: { yes: 'the report', no: null },
+  duplicates: { yes: 'the report', no: null },
+  failures: { yes: 'nothing failed', no: 'there are failures' },
+  gaps: { yes: 'nothing is missing', no: 'there are gaps' },
+  completeness: { yes: 'the report', no: null },
+  reingest: {
+    yes: 'every receipt is taken now',
+    no: 'a receipt is refused still, in conflict, or left as it is; or there is none to send again',
+  },
+  replay: {
+    yes: 'the events are sent, and their windows computed',
+    no: 'a window cannot be computed, or a pack is missing',
+  },
+  replays: { yes: 'the list', no: null },
+  'dead-letters': { yes: 'there are none, or they are back in the queue', no: 'there are dead letters' },
+  history: { yes: 'the value has versions', no: 'it has none' },
+  compute: { yes: 'the value', no: null },
+};
+
+const USAGE: ReadonlySet<ErrorCode> = new Set([
+  'BIND_REFUSED',
+  'CONFIG_INVALID',
+  'CURSOR_INVALID',
+  'FILE_INVALID',
+  'METRIC_UNKNOWN',
+  'REQUEST_INVALID',
+]);
+
+/** The kit has answered, and its answer is that there is no such thing, or that it will not be done. */
+const NEGATIVE: ReadonlySet<ErrorCode> = new Set([
+  'EVENT_UNKNOWN',
+  'PLAN_STALE',
+  'RECEIPT_UNKNOWN',
+  'REPLAY_CANCELLED',
+  'REPLAY_EXISTS',
+  'REPLAY_UNKNOWN',
+  'VERSION_UNKNOWN',
+]);
+
+/** The exit status of a command that ended with an error. */
+export function exitOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.yes : EXIT.usage;
+  if (!KitError.is(error)) return EXIT.failed;
+  if (USAGE.has(error.code)) return EXIT.usage;
+  return NEGATIVE.has(error.code) ? EXIT.no : EXIT.failed;
+}

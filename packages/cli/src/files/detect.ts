@@ -1,0 +1,173 @@
+import { KitError } from '@pik/schema';
+
+import type { ByteSource } from './byte-source.ts';
+import { foreignForm } from './foreign-forms.ts';
+import { isJson, isObjectText, syntaxFault } from './json-text.ts';
+import { lineRecords } from './line-records.ts';
+import type { FileRecord } from './record.ts';
+import { type ValueForm, ValueScanner } from './value-records.ts';
+
+/** How the records of a file follow each other. */
+export type FileForm = 'lines' | ValueForm;
+
+/** What a file is, and how many bytes stand before its first record: a byte order mark. */
+export interface Detected {
+  readonly form: FileForm;
+  readonly start: number;
+}
+
+/** Bytes that are looked at before a file in which no record was found is refused. */
+const SAMPLE_BYTES = 1024 * 1024;
+/** The same where what began has not ended yet. */
+const OPEN_SAMPLE_BYTES = 16 * 1024 * 1024;
+
+const OPEN_LIST = 0x5b;
+const OPEN_OBJECT = 0x7b;
+
+/**
+ * Finds out what a file is, before anything of it is sent.
+ *
+ * @throws KitError `FILE_INVALID` with the fault of its first line, where no record can be read.
+ */
+export async function detect(source: ByteSource, name: string): Promise<Detected> {
+  for (;;) {
+    const start = markLength(source.sample);
+    const form = await judge(source, { name, start });
+    if (form !== null) return { form, start };
+    await source.more();
+  }
+}
+
+/** The length of the byte order mark of UTF-8, which readers of JSON may ignore. */
+function markLength([a, b, c]: Uint8Array): number {
+  return a === 0xef && b === 0xbb && c === 0xbf ? 3 : 0;
+}
+
+/** Null where more of the file has to be looked at. */
+async function judge(source: ByteSource, { name, start }: { name: string; start: number }): Promise<FileForm | null> {
+  const sample = source.sample.subarray(start);
+  const { atEnd } = source;
+  const first = sample.find((byte) => byte > 0x20);
+  if (first === undefined) return atEnd ? 'lines' : null;
+  const foreign = foreignForm(source.sample);
+  if (foreign !== null) throw new KitError('FILE_INVALID', `${name} ${foreign}; nothing of it was sent`);
+  const found = await (first === OPEN_LIST ? arrayForm(sample, atEnd) : objectForm(sample, { atEnd, first }));
+  if (found !== null) return found;
+  const enough = first === OPEN_LIST || first === OPEN_OBJECT ? OPEN_SAMPLE_BYTES : SAMPLE_BYTES;
+  if (!atEnd && sample.length < enough) return null;
+  if (!atEnd && isOpen(sample, first))
+    return first === OPEN_LIST ? 'array' : sample.includes(0x0a) ? 'values' : 'lines';
+  throw await refusal(sample, { name, atEnd, first });
+}
+
+async function arrayForm(sample: Uint8Array, atEnd: boolean): Promise<FileForm | null> {
+  const { records, fault } = new ValueScanner('array').scan(sample);
+  if (records.some(isRecord)) return 'array';
+  const end = sample.indexOf(0x0a);
+  const isEmpty = fault === null && records.length === 0 && atEnd && /^\s*(\[\s*\]\s*)+$/.test(textOf(sample));
+  if (isEmpty) return 'array';
+  // A list on a line of its own is no event, but others may stand on the lines behind it.
+  const isLine = end !== -1 && isJson(textOf(sample.subarray(0, end)));
+  return isLine ? lineForm(sample, atEnd) : null;
+}
+
+/**
+ * Values that follow each other are told from lines by the first of them: it does not end with its line. A line that
+ * cannot be read does not matter where another can: over HTTP, too, it takes no other with it.
+ */
+async function objectForm(
+  sample: Uint8Array,
+  { atEnd, first }: { atEnd: boolean; first: number },
+): Promise<FileForm | null> {
+  if (first === OPEN_OBJECT) {
+    const [value] = new ValueScanner('values').scan(sample).records;
+    // A value that goes on may have lines inside that look like records.
+    if (value === undefined && !atEnd && sample.length < SAMPLE_BYTES) return null;
+    if (value !== undefined && isRecord(value)) {
+      if (value.bytes?.includes(0x0a)) return 'values';
+      const behind = restOfLine(sample, value);
+      if (behind === null && !atEnd) return null;
+      if (behind?.startsWith('{')) return 'values';
+    }
+  }
+  return lineForm(sample, atEnd);
+}
+
+async function lineForm(sample: Uint8Array, atEnd: boolean): Promise<FileForm | null> {
+  for await (const records of lineRecords(completeLines(sample, atEnd))) if (records.some(isRecord)) return 'lines';
+  return null;
+}
+
+/** What follows the first value on its line; null where the sample ends before the line does. */
+function restOfLine(sample: Uint8Array, value: FileRecord): string | null {
+  const begin = sample.indexOf(OPEN_OBJECT) + value.size;
+  const end = sample.indexOf(0x0a, begin);
+  const rest = textOf(sample.subarray(begin, end === -1 ? sample.length : end)).trim();
+  return rest === '' && end === -1 ? null : rest;
+}
+
+async function* completeLines(sample: Uint8Array, atEnd: boolean): AsyncGenerator<Uint8Array> {
+  yield atEnd ? sample : sample.subarray(0, sample.lastIndexOf(0x0a) + 1);
+}
+
+function isRecord({ bytes }: FileRecord): boolean {
+  return bytes !== null && isObjectText(textOf(bytes));
+}
+
+/** Whether the first record goes on beyond all that was looked at: it is too large, and the others may be well. */
+function isOpen(sample: Uint8Array, first: number): boolean {
+  if (first !== OPEN_LIST && first !== OPEN_OBJECT) return false;
+  return new ValueScanner(first === OPEN_LIST ? 'array' : 'values').scan(sample).records.length === 0;
+}
+
+/** Bytes as characters of their own: enough to read structure, whatever the encoding of the texts inside is. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+async function refusal(
+  sample: Uint8Array,
+  { name, atEnd, first }: { name: string; atEnd: boolean; first: number },
+): Promise<KitError> {
+  const place = (line: number) => `${name}:${line}`;
+  const end = '; nothing was sent';
+  if (first === OPEN_LIST) {
+    const scanner = new ValueScanner('array');
+    const { records, fault } = scanner.scan(sample);
+    const [record] = records;
+    if (record?.bytes != null)
+      return new KitError('FILE_INVALID', `${place(record.line)}: ${syntaxFault(textOf(record.bytes))}${end}`);
+    const broken = fault ?? (atEnd ? scanner.end().fault : null) ?? 'has no record that can be read';
+    return new KitError('FILE_INVALID', `${name} ${broken}${end}`);
+  }
+  for await (const [record] of lineRecords(completeLines(sample, true)))
+    return new KitError('FILE_INVALID', `${place(record?.line ?? 1)}: ${lineFault(record, sample)}${end}`);
+  return new KitError('FILE_INVALID', `${name} has no record that can be read${end}`);
+}
+
+function lineFault(record: FileRecord | undefined, sample: Uint8Array): string {
+  const text = record?.bytes == null ? '' : textOf(record.bytes);
+  const columns = csvColumns(text, sample);
+  if (columns === null) return syntaxFault(text);
+  return `looks like CSV (${columns}), and records are read as JSON: make each row an object with source, event_type, entity_id, event_time and payload on a line of its own`;
+}
+
+const COLUMNS_NAMED = 6;
+
+/** The columns that a first line names, where the file may be CSV. */
+function csvColumns(text: string, sample: Uint8Array): string | null {
+  if (/^\s*[{[]/.test(text)) return null;
+  const separator = [',', ';', '\t', '|'].find((one) => text.includes(one));
+  if (separator === undefined) return null;
+  const columns = Buffer.from(sample.subarray(0, sample.indexOf(0x0a) + 1 || sample.length))
+    .toString('utf8')
+    .trim()
+    .split(separator);
+  const named = columns.slice(0, COLUMNS_NAMED).map((column) =>
+    column
+      .trim()
+      .replace(/^"(.*)"$/, '$1')
+      .slice(0, 40),
+  );
+  return `columns ${named.join(', ')}${columns.length > COLUMNS_NAMED ? ', …' : ''}`;
+}

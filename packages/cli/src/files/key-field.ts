@@ -1,0 +1,72 @@
+import type { ErrorCode } from '@pik/schema';
+
+import { type Member, membersOf } from './json-text.ts';
+
+/** Why a record is not sent. */
+export interface RecordFault {
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+/** A record as it is sent, or why it is not. */
+export type Prepared = { readonly bytes: Uint8Array } | RecordFault;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text of a record; null where it is not UTF-8. */
+export function recordText(bytes: Uint8Array): string | null {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Gives a record the value of its field as idempotency key: the characters that stand in the file, so that no digit of a
+ * number is lost. All other bytes stay as they are. What the backend will reject whatever its key is goes as it stands.
+ */
+export function withKey(bytes: Uint8Array, field: string): Prepared {
+  const text = recordText(bytes);
+  const members = text === null ? null : membersOf(text);
+  if (text === null || members === null || isRepeated(members)) return { bytes };
+  const value = members.find(({ name }) => name === field);
+  if (value === undefined) return { code: 'FIELD_MISSING', detail: `it has no field ${field} to take as key` };
+  const own = members.find(({ name }) => name === ownKeyName(members));
+  if (own === value) return { bytes };
+  if (own !== undefined)
+    return { code: 'FIELD_INVALID', detail: `it brings a key of its own, ${cut(own.text)}, beside the field ${field}` };
+  const key = keyText(value.text);
+  if (key === null)
+    return { code: 'FIELD_INVALID', detail: `its field ${field} is ${kindOf(value.text)}, which is not a key` };
+  return { bytes: Buffer.from(`{"idempotency_key":${key},${text.slice(text.indexOf('{') + 1)}`) };
+}
+
+/** The member that is a record's key: CloudEvents have another name for it. */
+function ownKeyName(members: readonly Member[]): string {
+  const has = (name: string) => members.some((member) => member.name === name);
+  return has('specversion') && !has('event_type') ? 'id' : 'idempotency_key';
+}
+
+function isRepeated(members: readonly Member[]): boolean {
+  return new Set(members.map(({ name }) => name)).size < members.length;
+}
+
+/** A JSON string of the same characters; null for a value that cannot be a key. */
+function keyText(value: string): string | null {
+  if (value.startsWith('"')) return value === '""' ? null : value;
+  return /^[-\d]/.test(value) ? `"${value}"` : null;
+}
+
+const SHOWN_CHARS = 60;
+
+function cut(text: string): string {
+  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS).toWellFormed()}…` : text;
+}
+
+function kindOf(value: string): string {
+  if (value === '""') return 'an empty text';
+  if (value.startsWith('{')) return 'an object';
+  if (value.startsWith('[')) return 'a list';
+  return value;
+}

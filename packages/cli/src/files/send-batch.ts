@@ -1,0 +1,79 @@
+import { ERRORS, type IngestResult, KitError } from '@pik/schema';
+import type { RecordOutcome, RecordSender } from '@pik/sdk';
+
+import type { Entry } from './batches.ts';
+import type { RecordFault } from './key-field.ts';
+
+/** What became of a record of a file: the backend's result, why it was not sent, or why nothing is known of it. */
+export type EntryOutcome = IngestResult | NotTaken | KitError;
+
+/** A record that is in nobody's way: it was not sent, or it alone failed. */
+export interface NotTaken extends RecordFault {
+  readonly status: 'NOT_SENT' | 'UNDELIVERED';
+}
+
+/** Milliseconds for which a part of a batch that failed as a whole is tried again. */
+const PART_DEADLINE_MS = 5_000;
+/** Records in a row that fail alone before it is the backend that fails. */
+const FAILING_RECORDS_MAX = 3;
+
+/**
+ * Sends a batch; gives an outcome for each of its entries, in order. Where the whole batch fails for a reason that may lie
+ * in one record, its halves are sent apart, and so on: one record that fails stops no other.
+ */
+export async function sendBatch(
+  sender: RecordSender,
+  entries: readonly Entry[],
+  options?: { deadlineMs: number },
+): Promise<EntryOutcome[]> {
+  const bodies: Uint8Array[] = [];
+  for (const { sent } of entries) if ('bytes' in sent) bodies.push(sent.bytes);
+  const outcomes: PartOutcome[] = bodies.length === 0 ? [] : await sender.send(bodies, options);
+  if (outcomes.length > 1 && outcomes.every(mayBeOneRecord)) await isolate(sender, bodies, outcomes);
+  let next = 0;
+  return entries.map(({ sent }) => ('bytes' in sent ? ofRecord(outcomes[next++]) : { status: 'NOT_SENT', ...sent }));
+}
+
+type PartOutcome = RecordOutcome | NotTaken;
+
+function ofRecord(outcome: PartOutcome | undefined): EntryOutcome {
+  if (outcome === undefined) throw new KitError('INTERNAL', 'a record was left without an outcome');
+  if (!KitError.is(outcome) || outcome.code !== 'EVENT_TOO_LARGE') return outcome;
+  return { status: 'NOT_SENT', code: outcome.code, detail: outcome.message };
+}
+
+/** The backend is there and takes the key, but cannot answer these records. */
+function mayBeOneRecord(outcome: PartOutcome): outcome is KitError {
+  if (!KitError.is(outcome) || outcome.code === 'EVENT_TOO_LARGE') return false;
+  const { status } = ERRORS[outcome.code];
+  return status === 400 || status === 422 || status === 500;
+}
+
+async function isolate(sender: RecordSender, bodies: readonly Uint8Array[], outcomes: PartOutcome[]): Promise<void> {
+  const middle = Math.ceil(bodies.length / 2);
+  const parts: (readonly [start: number, end: number])[] = [
+    [0, middle],
+    [middle, bodies.length],
+  ];
+  let failing = 0;
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+    const [start, end] = part;
+    const found: PartOutcome[] = await sender.send(bodies.slice(start, end), { deadlineMs: PART_DEADLINE_MS });
+    const [first] = found;
+    if (first !== undefined && found.every(mayBeOneRecord)) {
+      const half = Math.ceil((start + end) / 2);
+      if (end - start > 1) parts.unshift([start, half], [half, end]);
+      else if (++failing >= FAILING_RECORDS_MAX) return;
+      else outcomes[start] = alone(first as KitError);
+      continue;
+    }
+    failing = 0;
+    outcomes.splice(start, found.length, ...found);
+    // The way to the backend is broken: the others would only fail in turn.
+    if (found.some((outcome) => KitError.is(outcome) && outcome.code !== 'EVENT_TOO_LARGE')) return;
+  }
+}
+
+function alone({ code, message }: KitError): NotTaken {
+  return { status: 'UNDELIVERED', code, detail: message };
+}

@@ -1,0 +1,110 @@
+import { printable, tableText } from '@pik/render';
+import { counted, KitError } from '@pik/schema';
+
+import type { Entry } from './batches.ts';
+import { placeOf, type RecordFile } from './record-file.ts';
+import type { EntryOutcome } from './send-batch.ts';
+
+/** A record that was not taken as a new event or a repeat. */
+export interface Named {
+  readonly status: string;
+  /** `FILE:LINE`, or `FILE:LINE:COLUMN` where a line may have several records. */
+  readonly place: string;
+  readonly line: number;
+  readonly code: string;
+  readonly detail: string;
+  /** Where the kept receipt of a record lies; null where there is none. */
+  readonly receipt: string | null;
+}
+
+/** Where the work ended before the file did. */
+export interface Stop {
+  readonly error: KitError;
+  /** The first record without an outcome; null where the file ended it. */
+  readonly place: string | null;
+}
+
+/** Of each outcome as many records are named; all are counted. */
+const NAMED_MAX = 10;
+const TAKEN = new Set(['ACCEPTED', 'DUPLICATE', 'CONFLICT']);
+const FINE = new Set(['ACCEPTED', 'DUPLICATE']);
+
+/** What became of the records of a file. */
+export class Totals {
+  readonly counts: Record<string, number> = {};
+  readonly named: Named[] = [];
+  stop: Stop | null = null;
+  /** Records that were sent, and of which nothing is known. */
+  open = 0;
+  readonly #source: RecordFile;
+
+  constructor(source: RecordFile) {
+    this.#source = source;
+  }
+
+  /** Counts the outcomes of a batch, in the order of the file; from the first on that has none, the work ends. */
+  add(entries: readonly Entry[], outcomes: readonly EntryOutcome[]): void {
+    for (const [i, { record }] of entries.entries()) {
+      const outcome = outcomes[i] as EntryOutcome;
+      const place = placeOf(this.#source, record);
+      if (KitError.is(outcome)) {
+        this.stop ??= { error: outcome, place };
+        this.open += 1;
+        continue;
+      }
+      const { status, code = '', detail = '' } = outcome;
+      const before = this.counts[status] ?? 0;
+      this.counts[status] = before + 1;
+      if (FINE.has(status) || before >= NAMED_MAX) continue;
+      const why = status === 'CONFLICT' ? `the key of ${outcomeId(outcome)}, with another payload` : detail;
+      this.named.push({ status, place, line: record.line, code, detail: why, receipt: receiptOf(outcome) });
+    }
+  }
+
+  /** Records with an outcome. */
+  get records(): number {
+    return Object.values(this.counts).reduce((sum, n) => sum + n, 0);
+  }
+
+  /** Records that the backend has as an event. */
+  get taken(): number {
+    return [...TAKEN].reduce((sum, status) => sum + (this.counts[status] ?? 0), 0);
+  }
+
+  get allFine(): boolean {
+    return Object.keys(this.counts).every((status) => FINE.has(status));
+  }
+
+  namedAs(...statuses: string[]): Omit<Named, 'status'>[] {
+    return this.named.filter(({ status }) => statuses.includes(status)).map(({ status, ...rest }) => rest);
+  }
+}
+
+function outcomeId(outcome: EntryOutcome): string {
+  return 'event_id' in outcome && outcome.event_id !== null ? outcome.event_id : 'another event';
+}
+
+function receiptOf(outcome: EntryOutcome): string | null {
+  if (!('raw_key' in outcome) || outcome.raw_key === null) return null;
+  const pack = /([^/]+)\.ndjson\.gz$/.exec(outcome.raw_key)?.[1];
+  return pack === undefined ? null : `${pack}/${outcome.line}`;
+}
+
+/** The totals for a person. */
+export function totalsText(totals: Totals, tookMs: number): string {
+  const lines = [`${counted(totals.records, 'record')} in ${(tookMs / 1000).toFixed(1)} s`];
+  if (totals.records > 0) lines.push(tableText(['outcome', 'records'], Object.entries(totals.counts)));
+  for (const [heading, ...statuses] of HEADINGS) {
+    const named = totals.named.filter(({ status }) => statuses.includes(status));
+    if (named.length === 0) continue;
+    const rows = named.map(({ place, code, detail }) => [printable(place), code, printable(detail)]);
+    lines.push(`${heading}:`, tableText(['record', 'code', 'why'], rows));
+  }
+  return lines.join('\n');
+}
+
+const HEADINGS: readonly (readonly [heading: string, ...statuses: string[]])[] = [
+  ['first rejections', 'REJECTED'],
+  ['first records that were not taken', 'NOT_SENT', 'UNDELIVERED'],
+  ['first conflicts', 'CONFLICT'],
+];

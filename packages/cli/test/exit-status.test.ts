@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineAggregate, ERRORS, type ErrorCode, KitError } from '@pik/schema';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { EXIT, EXIT_MEANINGS, exitOf } from '../src/exit-status.ts';
+import { createProgram } from '../src/program.ts';
+import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+
+const DAY = '2026-02-01';
+const metric = ['--metric', 'daily_event_count', '--key', 'parcel-1'];
+const window = ['--window', DAY];
+const selected = ['--entity', 'parcel-1', '--from', `${DAY}T00:00:00Z`, '--to', '2026-02-02T00:00:00Z'];
+
+const good = fileOf(eventText());
+const bad = fileOf(`${eventText()}\n{"source":"depot"}\n`);
+
+/** A command with its arguments, for each answer that it can give. */
+interface Cases {
+  readonly yes: readonly string[] | null;
+  readonly no: readonly string[] | null;
+  /** Arguments that cannot be used, beside an unknown option. */
+  readonly usage?: readonly string[];
+}
+
+/** `yes` is asked of a kit with one event and nothing wrong, `no` of one with rejects, conflicts, gaps and dead letters. */
+const CASES: Record<string, Cases> = {
+  // Their good ends, and those of `rebuild`, are those of processes: commands.e2e.test.ts.
+  serve: { yes: null, no: null, usage: ['--port', 'x'] },
+  rebuild: { yes: null, no: null },
+  keygen: { yes: ['--name', 'shop'], no: null, usage: ['--name', 'shop', '--scopes', 'everything'] },
+  ingest: { yes: [good], no: [bad], usage: ['/nowhere.ndjson'] },
+  import: { yes: [good], no: [bad], usage: [fileOf('a,b\n')] },
+  events: { yes: ['--entity', 'parcel-1'], no: ['--entity', 'nobody'], usage: ['--entity', 'x', '--from', 'soon'] },
+  explain: {
+    yes: ['--entity', 'parcel-1', '--time', '2026-02-01T08:00:00Z'],
+    no: ['--entity', 'nobody', '--time', '2026-02-01T08:00:00Z'],
+    usage: ['--entity', 'parcel-1'],
+  },
+  'explain change': {
+    yes: [...metric, ...window, '--from', '2026-02-01T07:00:00Z', '--to', 'now'],
+    no: ['--metric', 'daily_event_count', '--key', 'nobody', ...window],
+    usage: ['--metric', 'no_such_metric', '--key', 'x', ...window],
+  },
+  rejects: { yes: [], no: [], usage: ['--limit', 'many'] },
+  verify: { yes: [], no: [] },
+  lag: { yes: [], no: null, usage: ['--from', 'soon'] },
+  duplicates: { yes: [], no: null, usage: ['--from', 'soon'] },
+  failures: { yes: [], no: [], usage: ['--from', 'soon'] },
+  gaps: { yes: [], no: ['--include-imported', '--grain', 'hour', '--source', 'meter'], usage: ['--grain', 'year'] },
+  completeness: { yes: [], no: null, usage: ['--from', 'soon'] },
+  reingest: { yes: null, no: null, usage: ['not-a-receipt'] },
+  replay: {
+    yes: [...selected, '--reason', 'a test'],
+    no: [...selected, '--dry-run'],
+    usage: ['--timeout', 'long'],
+  },
+  replays: { yes: [], no: null, usage: ['--limit', 'many'] },
+  'dead-letters': { yes: [], no: [] },
+  history: { yes: metric, no: ['--metric', 'daily_event_count', '--key', 'nobody'] },
+  compute: { yes: [...metric, ...window], no: null, usage: ['--metric', 'no_such_metric', '--key', 'x', ...window] },
+};
+
+const OFFLINE = new Set(['serve', 'rebuild', 'keygen']);
+const commands = Object.keys(CASES);
+const asking = commands.filter((command) => !OFFLINE.has(command));
+
+let well: Kit;
+let ill: Kit;
+const run = async (kit: Kit, command: string, args: readonly string[]) =>
+  (await runPik(...command.split(' '), ...args, ...(OFFLINE.has(command) ? [] : ['--url', kit.url]))).code;
+
+beforeAll(async () => {
+  const broken = defineAggregate({
+    metric: 'broken',
+    definition_version: 1,
+    group_by: 'entity',
+    window: 'day',
+    time_zone: 'UTC',
+    select: () => 1,
+    initial: () => 0,
+    reduce: () => {
+      throw new Error('it never works');
+    },
+    finish: (state: number) => state,
+  });
+  [well, ill] = [await openKit(), await openKit({ aggregates: [broken] })];
+  await run(well, 'import', [good]);
+  await run(well, 'replay', CASES.replay?.yes ?? []);
+  const conflict = [1, 2].map((n) => eventText({ idempotency_key: 'k', payload: { n } })).join('\n');
+  const hours = Array.from({ length: 240 }, (_, n) => new Date(Date.UTC(2026, 1, 1) + n * 3_600_000).toISOString());
+  const meter = hours
+    .filter((_, n) => n < 200 || n > 208)
+    .map((time) => eventText({ source: 'meter', entity_id: 'm-1', event_time: time, received_at: time }));
+  await run(ill, 'import', [bad]);
+  await run(ill, 'import', [fileOf(conflict)]);
+  await run(ill, 'import', [fileOf(meter.join('\n'))]);
+  await run(ill, 'replay', [...(CASES.replay?.yes ?? []), '--no-wait']);
+  await vi.waitFor(async () => expect(await run(ill, 'dead-letters', [])).toBe(EXIT.no), { timeout: 50_000 });
+  const [pack = ''] = ill.backend.packs.keys();
+  const bytes = Uint8Array.from(ill.backend.packs.get(pack) ?? []);
+  bytes[9] = (bytes[9] ?? 0) ^ 1;
+  ill.backend.packs.set(pack, bytes);
+});
+afterAll(async () => {
+  await well.close();
+  await ill.close();
+});
+
+describe('exit statuses', () => {
+  it('of every command stand in one table, which docs/cli.md shows', () => {
+    const { commands: known } = createProgram(() => {});
+    const names = known.flatMap((one) => [one.name(), ...one.commands.map((sub) => `${one.name()} ${sub.name()}`)]);
+    expect(names.sort()).toEqual(Object.keys(EXIT_MEANINGS).sort());
+    expect(commands.sort()).toEqual(Object.keys(EXIT_MEANINGS).sort());
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/cli.md'), 'utf8');
+    const rows = [...page.matchAll(/^\| `([a-z -]+)` \| (.+) \| (.+) \|$/gm)].map(([, name, yes, no]) => [
+      name,
+      { yes, no: no === '–' ? null : no },
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(EXIT_MEANINGS);
+  });
+
+  it.each(commands)('%s: 2 for an option that it does not have', async (command) => {
+    expect(await run(well, command, ['--no-such-option'])).toBe(EXIT.usage);
+  });
+
+  it.each(commands.filter((command) => CASES[command]?.usage !== undefined))(
+    '%s: 2 for what it cannot use',
+    async (command) => {
+      expect(await run(well, command, CASES[command]?.usage ?? [])).toBe(EXIT.usage);
+    },
+  );
+
+  it.each(commands.filter((command) => CASES[command]?.yes != null))('%s: 0', async (command) => {
+    expect(await run(well, command, CASES[command]?.yes ?? [])).toBe(EXIT.yes);
+  });
+
+  it.each(commands.filter((command) => CASES[command]?.no != null))('%s: 1 for a negative answer', async (command) => {
+    expect(EXIT_MEANINGS[command]?.no).not.toBeNull();
+    expect(await run(ill, command, CASES[command]?.no ?? [])).toBe(EXIT.no);
+  });
+
+  it.each(asking)('%s: 3 where the kit cannot be asked', async (command) => {
+    well.intercept = () => Response.json({ nobody: 'knows' }, { status: 403 });
+    try {
+      const args = CASES[command]?.yes ?? ['00000000-0000-7000-8000-000000000000/0'];
+      expect(await run(well, command, args)).toBe(EXIT.failed);
+    } finally {
+      well.intercept = () => null;
+    }
+  });
+
+  it('reingest: 0 for what is taken now, 1 for what is refused still', async () => {
+    const text = '{"source":"depot"}';
+    const sent = await fetch(`${ill.url}/ingest`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: text,
+    });
+    const { results } = (await sent.json()) as { results: { raw_key: string; line: number }[] };
+    const receipt = `${/([^/]+)\.ndjson/.exec(results[0]?.raw_key ?? '')?.[1]}/0`;
+    expect(await run(ill, 'reingest', [receipt])).toBe(EXIT.no);
+    expect(await run(ill, 'reingest', [receipt, '--body', good])).toBe(EXIT.yes);
+    expect(await run(ill, 'reingest', [receipt, '--body', '/nowhere'])).toBe(EXIT.usage);
+  });
+
+  it('of an error: what cannot be used is 2, what the kit says no to is 1, all others are 3', () => {
+    const of = (status: number) =>
+      (Object.keys(ERRORS) as ErrorCode[]).filter((code) => exitOf(new KitError(code)) === status).sort();
+    expect(of(EXIT.usage)).toEqual([
+      'BIND_REFUSED',
+      'CONFIG_INVALID',
+      'CURSOR_INVALID',
+      'FILE_INVALID',
+      'METRIC_UNKNOWN',
+      'REQUEST_INVALID',
+    ]);
+    expect(of(EXIT.no).length + of(EXIT.usage).length + of(EXIT.failed).length).toBe(Object.keys(ERRORS).length);
+    expect(exitOf(new Error('of nobody'))).toBe(EXIT.failed);
+  });
+});

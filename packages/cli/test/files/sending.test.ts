@@ -1,0 +1,195 @@
+import { gzipSync } from 'node:zlib';
+import { LIMITS } from '@pik/schema';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { eventText, fileOf, type Kit, openKit, printing, receiptsOf, runPik } from '../support/kit.ts';
+
+let kit: Kit;
+beforeEach(async () => {
+  kit = await openKit();
+});
+afterEach(() => kit.close());
+
+const send = async (command: 'import' | 'ingest', file: string, ...options: string[]) => {
+  const ran = await runPik(command, file, '--url', kit.url, '--json', ...options);
+  return { ...ran, json: ran.stdout === '' ? null : JSON.parse(ran.stdout) };
+};
+const keys = () => receiptsOf(kit.backend).map(({ body }) => JSON.parse(body).idempotency_key);
+const numbered = (count: number) => Array.from({ length: count }, (_, n) => eventText({ entity_id: `p-${n}`, n }));
+const problem = (status: number, code: string) => {
+  const body = { type: '', title: '', status, code, request_id: 'r', retryable: true };
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } });
+};
+const places = (named: { place: string; code: string }[]) =>
+  named.map(({ place, code }) => `${place.replace(/^.*\//, '')} ${code}`);
+
+describe('one record that cannot be taken stops no other', () => {
+  it('too large ones are counted and named by their line; a second run finds the others there', async () => {
+    const lines = numbered(1_500);
+    lines[700] = eventText({ payload: { fill: 'x'.repeat(LIMITS.event_bytes_max) } });
+    lines[1_200] = '{"source":"depot"}';
+    const file = fileOf(lines.join('\n'));
+    const name = file.replace(/^.*\//, '');
+    const first = await send('import', file);
+    expect([first.code, first.json.counts]).toEqual([1, { ACCEPTED: 1_498, NOT_SENT: 1, REJECTED: 1 }]);
+    expect(places(first.json.not_taken)).toEqual([`${name}:701 EVENT_TOO_LARGE`]);
+    expect(places(first.json.rejected)).toEqual([`${name}:1201 FIELD_MISSING`]);
+    const again = await send('import', file);
+    expect([again.code, again.json.counts]).toEqual([1, { DUPLICATE: 1_498, NOT_SENT: 1, REJECTED: 1 }]);
+    const shown = await runPik('import', file, '--url', kit.url);
+    expect(shown.stdout).toMatch(/first records that were not taken:[\s\S]*:701 +EVENT_TOO_LARGE/);
+  });
+
+  it('a record that makes the backend fail is left alone, and the others go in', async () => {
+    kit.intercept = async (request) => {
+      if (request.method !== 'POST') return null;
+      const body = Buffer.from(await request.clone().arrayBuffer());
+      const { gunzipSync } = await import('node:zlib');
+      const text = (request.headers.get('content-encoding') === 'gzip' ? gunzipSync(body) : body).toString();
+      return text.includes('"p-5"') ? problem(500, 'IDENTITY_COLLISION') : null;
+    };
+    const file = fileOf(numbered(40).join('\n'));
+    const { code, json } = await send('import', file);
+    expect([code, json.counts]).toEqual([1, { ACCEPTED: 39, UNDELIVERED: 1 }]);
+    expect(places(json.not_taken)).toEqual([`${file.replace(/^.*\//, '')}:6 IDENTITY_COLLISION`]);
+  });
+
+  it('what a backend finds too large on its own is named, whatever its limit is', async () => {
+    kit.intercept = async (request) => {
+      const body = Buffer.from(await request.clone().arrayBuffer());
+      return body.includes('"p-2"') ? problem(413, 'BODY_TOO_LARGE') : null;
+    };
+    const { code, json } = await send('import', fileOf(numbered(4).join('\n')));
+    expect([code, json.counts]).toEqual([1, { ACCEPTED: 3, NOT_SENT: 1 }]);
+  });
+
+  it('the first rejections are the first ones, in the order of the file', async () => {
+    const lines = numbered(3_000).map((line, n) => (n % 7 === 3 ? `{"n":${n}}` : line));
+    const { json } = await send('import', fileOf(lines.join('\n')));
+    expect(json.rejected.map(({ line }: { line: number }) => line)).toEqual(
+      Array.from({ length: 10 }, (_, i) => 4 + 7 * i),
+    );
+  });
+
+  it('conflicts are named, and are a negative answer', async () => {
+    const lines = [1, 2].map((n) => eventText({ idempotency_key: 'k', payload: { n } }));
+    const { code, json } = await send('import', fileOf(lines.join('\n')));
+    expect([code, json.counts, json.conflicts]).toEqual([
+      1,
+      { ACCEPTED: 1, CONFLICT: 1 },
+      [expect.objectContaining({ line: 2, receipt: expect.stringMatching(/\/1$/) })],
+    ]);
+  });
+});
+
+describe('what is cut short says where, and how much was taken', () => {
+  it('a backend that refuses the key half-way', async () => {
+    let requests = 0;
+    kit.intercept = () => (++requests > 1 ? problem(401, 'UNAUTHENTICATED') : null);
+    const file = fileOf(numbered(2_500).join('\n'));
+    const { code, json, stderr } = await send('import', file);
+    expect([code, json.counts, json.stopped.code]).toEqual([3, { ACCEPTED: 1_000 }, 'UNAUTHENTICATED']);
+    expect(stderr).toMatch(/:1001: .*1,000 records before that were taken; run it again to go on/);
+    kit.intercept = () => null;
+    expect((await send('import', file)).json.counts).toEqual({ DUPLICATE: 1_000, ACCEPTED: 1_500 });
+  });
+
+  it('a file that turns out to be damaged sends nothing', async () => {
+    const whole = gzipSync(Array.from({ length: 40_000 }, (_, n) => eventText({ n: Math.sin(n) })).join('\n'));
+    const { code, json, stderr } = await send('import', fileOf(whole.subarray(0, -100)));
+    expect([code, json, kit.backend.packs.size]).toEqual([3, null, 0]);
+    expect(stderr).toMatch(/FILE_DAMAGED: .*ends early.*0 records were taken, nothing was sent.*gzip -dc/);
+    const array = await send('import', fileOf(`[${numbered(3_000).join(',')}`));
+    expect([array.code, array.json, kit.backend.packs.size]).toEqual([3, null, 0]);
+  });
+
+  it('a file of another form is wrong usage, and sends nothing', async () => {
+    const { code, stdout, stderr } = await send('import', fileOf('id,name\n1,x\n'));
+    expect([code, stdout, kit.backend.packs.size]).toEqual([2, '', 0]);
+    expect(stderr).toMatch(/^pik: FILE_INVALID: .*:1: looks like CSV/);
+  });
+});
+
+describe('--key', () => {
+  it('takes the characters of the value, so that no digit of a long number is lost', async () => {
+    const ids = ['1541815603606036480', '1541815603606036481', '-0', '1.50', '1e3', '"caf\\u00e9 \\"x\\""', '"9"'];
+    const lines = ids.map((id) => `{ "id" : ${id} ,${eventText().slice(1)}`);
+    const { code, json } = await send('import', fileOf(lines.join('\n')), '--key', 'id');
+    expect([code, json.counts]).toEqual([0, { ACCEPTED: ids.length }]);
+    expect(keys()).toEqual(ids.map((id) => (id.startsWith('"') ? JSON.parse(id) : id)));
+    expect(receiptsOf(kit.backend)[0]?.body).toBe(`{"idempotency_key":"${ids[0]}",${lines[0]?.slice(1)}`);
+  });
+
+  it('a record that lacks the field, or brings a key of its own, is not sent; that is said before any other is', async () => {
+    const lines = numbered(1_500);
+    lines[3] = eventText({ idempotency_key: 'own', n: 3 });
+    lines[1_400] = eventText();
+    lines[1_410] = eventText({ n: { deep: 1 } });
+    lines[1_420] = eventText({ n: '' });
+    lines[1_430] = 'not JSON';
+    const file = fileOf(lines.join('\n'));
+    let saidBefore: string | null = null;
+    kit.intercept = () => {
+      saidBefore ??= printing.stderr;
+      return null;
+    };
+    const { code, json, stderr } = await send('import', file, '--key', 'n');
+    expect([code, json.counts, saidBefore]).toEqual([1, { ACCEPTED: 1_495, NOT_SENT: 4, REJECTED: 1 }, stderr]);
+    expect(json.not_taken.map(({ line, code: why }: { line: number; code: string }) => [line, why])).toEqual([
+      [4, 'FIELD_INVALID'],
+      [1_401, 'FIELD_MISSING'],
+      [1_411, 'FIELD_INVALID'],
+      [1_421, 'FIELD_INVALID'],
+    ]);
+    expect(stderr).toMatch(/^--key n: 4 of 1,500 records will not be sent; the first is .*:4: it brings a key/);
+  });
+
+  it('is refused where no record can have it, with nothing sent', async () => {
+    for (const lines of [numbered(5), numbered(5).map((line) => line.replace('"n":', '"idempotency_key":"a","n":'))]) {
+      const key = lines[0]?.includes('idempotency_key') ? 'n' : 'nothing';
+      const { code, stderr } = await send('import', fileOf(lines.join('\n')), '--key', key);
+      expect([code, kit.backend.packs.size]).toEqual([2, 0]);
+      expect(stderr).toMatch(/FILE_INVALID: .*:1: --key .* nothing was sent/);
+    }
+  });
+
+  it('that is the key already changes nothing: idempotency_key, and the id of a CloudEvent', async () => {
+    const own = eventText({ idempotency_key: 'k-1' });
+    const { payload, event_type, ...rest } = JSON.parse(eventText());
+    const cloud = JSON.stringify({
+      ...rest,
+      specversion: '1.0',
+      id: 'c-1',
+      type: event_type,
+      subject: 's',
+      data: payload,
+      time: rest.event_time,
+    });
+    await send('import', fileOf(own), '--key', 'idempotency_key');
+    await send('import', fileOf(cloud), '--key', 'id');
+    expect(receiptsOf(kit.backend)).toMatchObject([
+      { body: own, reject_code: null },
+      { body: cloud, reject_code: null },
+    ]);
+  });
+
+  it('leaves a record whose field is there twice as it is: the backend rejects it', async () => {
+    const twice = `{"n":1,${eventText({ n: 2 }).slice(1)}`;
+    await send('import', fileOf(`${numbered(2)[1]}\n${twice}`), '--key', 'n');
+    expect(receiptsOf(kit.backend)[1]).toMatchObject({ body: twice, reject_code: 'JSON_DUPLICATE_KEY' });
+  });
+});
+
+describe('ingest', () => {
+  it('sends records as they are; one that says no time happens now and is an event of its own', async () => {
+    const { event_time, ...timeless } = JSON.parse(eventText({ payload: { id: 1 } }));
+    const text = JSON.stringify(timeless).replace('"id":1', '"id":9007199254740993');
+    const lines = [eventText(), text, text, text.replace('{', '{"idempotency_key":"k",')];
+    const { code, json } = await send('ingest', fileOf(lines.join('\n')));
+    expect([code, json.counts, json.acked]).toEqual([0, { ACCEPTED: 4 }, 4]);
+    const bodies = receiptsOf(kit.backend).map(({ body }) => body);
+    expect(bodies[0]).toBe(lines[0]);
+    for (const body of bodies.slice(1)) expect(body).toContain('"payload":{"id":9007199254740993}}');
+    expect(bodies.slice(1).map((body) => JSON.parse(body).producer?.seq)).toEqual([1, 2, undefined]);
+  });
+});

@@ -1,0 +1,111 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { serve } from '@hono/node-server';
+import { createApp, createPipeline, silentTelemetry, startWorker } from '@pik/handlers';
+import { createMemoryBackend, type MemoryBackend } from '@pik/handlers/testing';
+import type { Aggregate, Envelope } from '@pik/schema';
+import { vi } from 'vitest';
+
+import { run } from '../../src/program.ts';
+
+/** A kit that is served from this process, over a socket. */
+export interface Kit {
+  readonly url: string;
+  readonly backend: MemoryBackend;
+  /** Asks for each request before the kit sees it; what it gives is the answer. */
+  intercept: (request: Request) => Response | Promise<Response | null> | null;
+  close(): Promise<void>;
+}
+
+/** Serves a kit that forgets. */
+export async function openKit({ aggregates = [] }: { aggregates?: readonly Aggregate[] } = {}): Promise<Kit> {
+  const backend = createMemoryBackend({ now: () => Date.now() });
+  const pipeline = createPipeline({ backend, aggregates });
+  const app = createApp({ pipeline, telemetry: silentTelemetry });
+  const fetch = async (request: Request) => (await kit.intercept(request)) ?? app.fetch(request);
+  const server = await new Promise<Server>((done) => {
+    const listening = serve({ fetch, port: 0, hostname: '127.0.0.1' }, () => done(listening as Server)) as Server;
+  });
+  const worker = startWorker(pipeline, { telemetry: silentTelemetry, retryDelayMs: 0, idleMs: 5 });
+  const address = server.address() as { port: number };
+  const kit: Kit = {
+    url: `http://127.0.0.1:${address.port}`,
+    backend,
+    intercept: () => null,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+      await worker.stop();
+      await pipeline.close();
+    },
+  };
+  return kit;
+}
+
+/** What a command printed, and its exit status. */
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What the command that runs has printed so far. */
+export const printing = { stdout: '', stderr: '' };
+
+/** Runs `pik` with these arguments in this process. */
+export async function runPik(...args: readonly string[]): Promise<Ran> {
+  Object.assign(printing, { stdout: '', stderr: '' });
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      printing[name] += String(chunk);
+      return true;
+    }),
+  );
+  try {
+    return { code: await run(args), ...printing };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+const dir = mkdtempSync(join(tmpdir(), 'pik-files-'));
+let files = 0;
+
+/** Writes a file of its own and gives its path. */
+export function fileOf(content: string | Uint8Array, name = 'events.ndjson'): string {
+  files += 1;
+  const path = join(dir, `${files}-${name}`);
+  writeFileSync(path, content);
+  return path;
+}
+
+/** A record that is taken, with these fields beside or in place of its own. */
+export function eventText(fields: object = {}): string {
+  return JSON.stringify({
+    source: 'depot',
+    event_type: 'parcel.scanned',
+    entity_id: 'parcel-1',
+    event_time: '2026-02-01T08:00:00Z',
+    received_at: '2026-02-01T08:00:30Z',
+    payload: { belt: 4 },
+    ...fields,
+  });
+}
+
+/** What the raw log holds of each receipt, in the order in which they came. */
+export function receiptsOf({ packs }: MemoryBackend) {
+  return [...packs.keys()].sort().flatMap((packId) =>
+    gunzipSync(packs.get(packId) as Uint8Array)
+      .toString('utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => {
+        const { body, body_base64, event_id, reject_code, imported } = JSON.parse(line) as Envelope;
+        const bytes = body === undefined ? Buffer.from(body_base64 ?? '', 'base64') : Buffer.from(body);
+        return { body: bytes.toString('latin1'), event_id, reject_code, imported };
+      }),
+  );
+}
