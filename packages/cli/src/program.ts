@@ -33,19 +33,23 @@ export async function run(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (!(error instanceof CommanderError)) writeErr(`pik: ${printable(withoutSecrets(inFlags(errorText(error), args)))}\n`);
+    if (!(error instanceof CommanderError))
+      writeErr(`pik: ${printable(withoutSecrets(errorText(error, args)))}
+`);
     return exitOf(error);
   }
 }
 
 /** One line that says what is wrong and, where there is one, the way out. */
-function errorText(error: unknown): string {
+function errorText(error: unknown, args: readonly string[]): string {
   // SQLite is a part of Node; the commands that ask a server do without.
   if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_BUILTIN_MODULE')
     return `this command needs Node 22.18 or newer, and this is ${process.version}`;
   if (!KitError.is(error)) return foreignErrorText(error);
   const hint = HINTS[error.code];
-  return `${error.code}: ${error.message}${hint === undefined ? '' : ` (${hint})`}`;
+  const text = `${error.code}: ${error.message}${hint === undefined ? '' : ` (${hint})`}`;
+  // Other errors name the fields of records.
+  return error.code === 'REQUEST_INVALID' ? inFlags(text, args) : text;
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -87,7 +87,7 @@ describe('pik replay', () => {
 
   it.each([
     [['replay'], /REQUEST_INVALID/],
-    [['replay', '--entity', 'e', '--from', 'soon', '--to', RANGE.end_time], /start_time/],
+    [['replay', '--entity', 'e', '--from', 'soon', '--to', RANGE.end_time], /--from cannot be read/],
     [['replay', '--cancel', '01890a5d-ac96-774b-bcce-b302099a8057'], /REPLAY_UNKNOWN/],
     [['replay', '--resume', 'x'], /replay_id/],
     [['history', '--metric', 'unknown', '--key', 'k'], /METRIC_UNKNOWN.*daily_event_count/],
