@@ -33,7 +33,7 @@ export interface RecordSender {
 /** How one batch is sent. */
 export interface SendOptions {
   /** Milliseconds from the first attempt after which it is given up. Default: the sender's. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
 }
 
 /**
