@@ -91,5 +91,7 @@ function appOf(request: Request, known: AppLike | undefined): AppLike | undefine
 function patternOf(request: Request, outer: AppLike | undefined): string | null {
   const route = request.route as RouteLike | undefined;
   if (route === undefined) return null;
-  return routePattern({ app: request.app as unknown as AppLike, outer }, route, request.originalUrl);
+  const pattern = routePattern({ app: request.app as unknown as AppLike, outer }, route, request.originalUrl);
+  // As express-ws declares the route of a WebSocket.
+  return 'ws' in request ? (pattern?.replace(/\/\.websocket$/, '') ?? null) : pattern;
 }

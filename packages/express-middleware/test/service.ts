@@ -10,8 +10,9 @@ import { createExpressEvents } from '../src/index.ts';
 interface ExpressModule {
   (): Express;
   Router(): Router;
-  json(): ReturnType<typeof import('express').json>;
+  json(options?: { type: string | string[] }): ReturnType<typeof import('express').json>;
   text(): ReturnType<typeof import('express').text>;
+  urlencoded(options: { extended: boolean }): ReturnType<typeof import('express').urlencoded>;
 }
 
 /** The service of the shared suite, on either version of Express. */
@@ -19,7 +20,12 @@ export async function startExpress(express: ExpressModule, options: ServiceOptio
   const app = express();
   if (options.trustProxy) app.set('trust proxy', true);
   const events = createExpressEvents(options.events);
-  app.use(events, express.json(), express.text());
+  app.use(events, express.json({ type: ['json', '+json'] }), express.text(), express.urlencoded({ extended: true }));
+  app.use(express.json({ type: 'multipart/form-data' }), (request, _, next) => {
+    // As multer does: fields are texts, files stand elsewhere or as bytes.
+    if (request.body?.photo !== undefined) request.body.photo = Buffer.from(request.body.photo.file);
+    next();
+  });
   const { store } = options;
   if (store !== undefined) app.use((request, _, next) => store.run(String(request.headers['x-tenant']), () => next()));
   declare(app, options);
@@ -61,6 +67,16 @@ function declare(app: Express, { gate }: ServiceOptions): void {
   app.get('/told', (_, response) => {
     response.write('half');
     gate.onOpen('told', () => response.end('whole'));
+  });
+  app.get('/cut', (_, response) => void response.destroy());
+  app.get('/cut-half', (_, response) => {
+    response.write('half');
+    gate.onOpen('cut-half', () => response.destroy());
+  });
+  app.get('/sse', (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: 1\n\n');
+    gate.onOpen('sse', () => response.end('data: 2\n\n'));
   });
   app.get('/half', async (_, response) => {
     response.write('half');

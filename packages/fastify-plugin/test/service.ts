@@ -11,9 +11,11 @@ export async function startFastify(options: ServiceOptions): Promise<Service> {
     trustProxy: options.trustProxy ?? false,
     forceCloseConnections: true,
     requestIdHeader: 'x-request-id',
-  });
+    ...(options.http2 ? ({ http2: true } as object) : {}),
+  }) as unknown as FastifyInstance;
   const events = createFastifyEvents(options.events);
   app.register(events);
+  parse(app);
   const { store } = options;
   if (store !== undefined)
     app.addHook('onRequest', ({ headers }, _, done) => store.run(String(headers['x-tenant']), done));
@@ -31,6 +33,25 @@ export async function startFastify(options: ServiceOptions): Promise<Service> {
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
   return { server: app.server, stats: events.stats, close: () => app.close() };
+}
+
+/** Stands for the parsers of forms: that of multipart attaches parts that know each other, as `@fastify/multipart` does. */
+function parse(app: FastifyInstance): void {
+  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (_, text, done) =>
+    done(null, JSON.parse(String(text))),
+  );
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, text, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(String(text)))),
+  );
+  app.addContentTypeParser('multipart/form-data', { parseAs: 'string' }, (_, text, done) => {
+    const fields: Record<string, object> = {};
+    for (const [fieldname, value] of Object.entries(JSON.parse(String(text)) as object)) {
+      const isFile = typeof value === 'object';
+      const part = isFile ? { type: 'file', file: new PassThrough() } : { type: 'field', value };
+      fields[fieldname] = { ...part, fieldname, fields, toJSON: () => fieldname };
+    }
+    done(null, fields);
+  });
 }
 
 function declare(app: FastifyInstance, { gate }: ServiceOptions): void {
@@ -65,6 +86,21 @@ function declare(app: FastifyInstance, { gate }: ServiceOptions): void {
     reply.hijack();
     reply.raw.write('half');
     gate.onOpen('told', () => reply.raw.end('whole'));
+  });
+  app.get('/cut', (_, reply) => {
+    reply.hijack();
+    reply.raw.destroy();
+  });
+  app.get('/cut-half', (_, reply) => {
+    reply.hijack();
+    reply.raw.write('half');
+    gate.onOpen('cut-half', () => reply.raw.destroy());
+  });
+  app.get('/sse', (_, reply) => {
+    reply.hijack();
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream' });
+    reply.raw.write('data: 1\n\n');
+    gate.onOpen('sse', () => reply.raw.end('data: 2\n\n'));
   });
   app.get('/half', async (_, reply) => {
     reply.hijack();

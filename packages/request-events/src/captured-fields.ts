@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
+import { formFields } from './form-fields.ts';
 import type { Captured } from './options.ts';
 import type { RequestPayload } from './payload.ts';
 import { PlainCopy } from './plain-copy.ts';
@@ -16,6 +17,9 @@ export interface Exchange {
   readonly responseBody: ResponseBody | null;
 }
 
+const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
+const FORM_TYPE = /^(?:application\/x-www-form-urlencoded|multipart\/form-data)\b/i;
+
 type Fields = Partial<Pick<RequestPayload, 'client_ip'>> & { [name: string]: unknown };
 
 /** The further fields that are wanted of a request, each bounded and redacted. */
@@ -31,11 +35,28 @@ export function capturedFields(wanted: Captured, exchange: Exchange, redaction: 
   };
   if (wanted.clientIp) put('client_ip', exchange.clientIp);
   if (wanted.query) put('query', queryOf(exchange.url, wanted.bytesMax));
-  if (wanted.requestHeaders !== null) put('request_headers', pick(incoming.headers, wanted.requestHeaders));
+  if (wanted.requestHeaders !== null) put('request_headers', pick(headersOf(incoming), wanted.requestHeaders));
   if (wanted.responseHeaders !== null) put('response_headers', pick(responseHeaders, wanted.responseHeaders));
-  if (wanted.requestBody) put('request_body', containerOrNull(exchange.body));
+  put('request_body', requestBodyOf(wanted, exchange));
   if (wanted.responseBody) put('response_body', jsonOf(exchange.responseBody, responseHeaders));
   return fields;
+}
+
+/** Those of HTTP/1: what HTTP/2 has besides says the path, which never leaves, and what other fields say. */
+function headersOf({ headers }: IncomingMessage): NodeJS.Dict<unknown> {
+  const names = Object.keys(headers).filter((name) => !name.startsWith(':'));
+  const authority = headers[':authority'];
+  const host = authority === undefined || headers.host !== undefined ? {} : { host: authority };
+  return { ...host, ...Object.fromEntries(names.map((name) => [name, headers[name]])) };
+}
+
+/** As the service has parsed it, where its type says that it has fields with names. */
+function requestBodyOf(wanted: Captured, { incoming, body }: Exchange): object | null {
+  const type = incoming.headers['content-type'] ?? '';
+  const fields = containerOrNull(body);
+  if (fields === null) return null;
+  if (wanted.requestBody && JSON_TYPE.test(type)) return fields;
+  return wanted.forms && FORM_TYPE.test(type) ? formFields(fields) : null;
 }
 
 /** Headers whose names are secrets are redacted by the copy, like all else. */
@@ -63,7 +84,7 @@ function containerOrNull(value: unknown): object | null {
 /** What cannot be read as JSON cannot be redacted by name, and stays here. */
 function jsonOf(body: ResponseBody | null, headers: NodeJS.Dict<unknown>): object | null {
   const type = String(headers['content-type'] ?? '');
-  if (body?.isWhole !== true || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) return null;
+  if (body?.isWhole !== true || !JSON_TYPE.test(type)) return null;
   if (headers['content-encoding'] !== undefined) return null;
   try {
     return containerOrNull(JSON.parse(body.text()));

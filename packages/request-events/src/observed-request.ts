@@ -10,6 +10,8 @@ import type { Recorder } from './recorder.ts';
 import { encodingOf, ResponseBody } from './response-body.ts';
 import { type Observed, observedOf, observeResponse } from './response-writes.ts';
 import { activeTrace, continueTrace, type TraceContext } from './trace.ts';
+import { completionOf, type Http2Stream, streamOf } from './transport.ts';
+import { UpgradeAnswer } from './upgrade-answer.ts';
 
 /** What goes with the payload of an event that belongs to a request. */
 export interface RequestEmitOptions extends Omit<EmitOptions, 'entity_id'> {
@@ -44,6 +46,8 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   readonly outgoing: ServerResponse;
   readonly startedMs = performance.now();
   readonly responseBody: ResponseBody | null;
+  /** Asked for at once: a connection that is gone has none. */
+  readonly clientIp: string | undefined;
   /** Of who began the response; until then, of who passed the request on. */
   context: CallerContext = callerContext();
   /** Known once it is settled. */
@@ -51,7 +55,8 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   /** Bytes of the body that were written. */
   bytes = 0;
   readonly #recorder: Recorder<C, Request, Response>;
-  readonly #bytesBeforeUpgrade: number;
+  readonly #upgrade: UpgradeAnswer | null;
+  readonly #stream: Http2Stream | null;
   readonly #hasConnection: boolean;
   #trace: TraceContext | null;
   #requestId: string | null = null;
@@ -67,14 +72,15 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     this.incoming = framework.rawRequest(request);
     this.outgoing = framework.rawResponse(response);
     this.#trace = activeTrace();
-    this.#bytesBeforeUpgrade =
-      (this.incoming as { upgrade?: boolean }).upgrade === true ? bytesWritten(this.outgoing) : -1;
+    this.#stream = streamOf(this.incoming);
+    this.#upgrade = upgradeOf(this.incoming, this.outgoing);
+    this.clientIp = settings.captured.clientIp ? recorder.clientIpOf(request) : undefined;
     this.responseBody = settings.captured.responseBody ? new ResponseBody(settings.captured.bytesMax) : null;
     observeResponse(this.outgoing, this);
     this.outgoing.on('finish', onFinish);
     this.outgoing.on('close', onClose);
-    this.#hasConnection = this.incoming.socket instanceof Socket;
-    if (this.outgoing.socket === null) this.#queued = queueOf(this.incoming.socket).add(this);
+    this.#hasConnection = this.#stream !== null || this.incoming.socket instanceof Socket;
+    if (this.#stream === null && this.outgoing.socket === null) this.#queued = queueOf(this.incoming.socket).add(this);
   }
 
   get request_id(): string {
@@ -106,10 +112,9 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     });
   }
 
-  /** The connection was handed over to another protocol, by an answer that went past the response. */
-  get isUpgraded(): boolean {
-    const before = this.#bytesBeforeUpgrade;
-    return before >= 0 && !this.outgoing.headersSent && bytesWritten(this.outgoing) > before;
+  /** The status of an answer that went past the response, as one does that hands the connection to another protocol. */
+  get upgradeStatus(): number | null {
+    return this.outgoing.headersSent ? null : (this.#upgrade?.status ?? null);
   }
 
   get #traceContext(): TraceContext {
@@ -133,10 +138,16 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     this.#queued?.delete(this);
     this.durationMs = performance.now() - this.startedMs;
     // Where there is no connection, as in tests, nothing says that there will be another turn before all is closed.
+    const isFinished = this.#isFinished(completion);
+    if (isFinished && this.#hasConnection) this.#recorder.recordLater(this);
+    else this.#recorder.record(this, isFinished ? 'finished' : 'aborted');
+  }
+
+  #isFinished(completion: Completion): boolean {
+    if (completion === 'aborted') return false;
+    if (this.#stream !== null) return completionOf(this.#stream, this.outgoing) === 'finished';
     // Before Node 24 a response finishes on a connection that has failed, too.
-    const hasFailed = this.#hasConnection && this.incoming.socket.errored !== null;
-    if (completion === 'finished' && this.#hasConnection && !hasFailed) this.#recorder.recordLater(this);
-    else this.#recorder.record(this, hasFailed ? 'aborted' : completion);
+    return !this.#hasConnection || this.incoming.socket.errored === null;
   }
 }
 
@@ -154,8 +165,9 @@ function queueOf(socket: Socket): Set<Observed> {
   return queue;
 }
 
-function bytesWritten({ socket }: ServerResponse): number {
-  return socket?.bytesWritten ?? 0;
+function upgradeOf(incoming: IncomingMessage, outgoing: ServerResponse): UpgradeAnswer | null {
+  const { socket, upgrade } = incoming as { socket: Socket; upgrade?: boolean };
+  return upgrade === true && socket instanceof Socket ? new UpgradeAnswer(socket, outgoing.socket === null) : null;
 }
 
 function onFinish(this: ServerResponse): void {

@@ -11,8 +11,10 @@ export interface CaptureOptions {
   readonly responseHeaders?: boolean | readonly string[] | undefined;
   /** The parameters of the URL's query. */
   readonly query?: boolean | undefined;
-  /** The request's body as the service has parsed it, where that is an object or an array. */
+  /** The request's body as the service has parsed it, where its type is JSON and it is an object or an array. */
   readonly requestBody?: boolean | undefined;
+  /** The fields of forms (URL-encoded and multipart) as the service has parsed them, as `request_body`; files are cut. */
+  readonly forms?: boolean | undefined;
   /** The response's body, where it is JSON, not compressed, and within `bytesMax`. */
   readonly responseBody?: boolean | undefined;
   /** The client's address, by the framework's own rules about proxies. */
@@ -67,6 +69,7 @@ export interface Captured {
   readonly responseHeaders: readonly string[] | 'all' | null;
   readonly query: boolean;
   readonly requestBody: boolean;
+  readonly forms: boolean;
   readonly responseBody: boolean;
   readonly clientIp: boolean;
   readonly bytesMax: number;
@@ -108,6 +111,7 @@ function capturedOf(capture: CaptureOptions): Captured {
     responseHeaders: headersOf(capture.responseHeaders),
     query: capture.query === true,
     requestBody: capture.requestBody === true,
+    forms: capture.forms === true,
     responseBody: capture.responseBody === true,
     clientIp: capture.clientIp === true,
   };

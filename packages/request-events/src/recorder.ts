@@ -15,6 +15,7 @@ import { PlainCopy } from './plain-copy.ts';
 import { nextRequestId, requestIdFrom } from './request-id.ts';
 import { observedOf } from './response-writes.ts';
 import { isSampled } from './sampling.ts';
+import { requestBytes } from './transport.ts';
 
 /** Counters. requests = open + emitted + skipped + sampled_out + failed, always. */
 export interface RequestEventsStats {
@@ -78,6 +79,11 @@ export class Recorder<C, Request, Response> {
     return requestIdFrom(known) ?? nextRequestId();
   }
 
+  /** The client's address, while there is a connection. A rule about proxies is the caller's own, and may throw. */
+  clientIpOf(request: Request): string | undefined {
+    return this.#callbacks.ask('clientIp', isText, () => this.framework.clientIp(request));
+  }
+
   /** The entity of the events of a request, as far as it is known now. */
   entityOf(observed: ObservedRequest<C, Request, Response>, route = this.#routeOf(observed.request)): string {
     const { entity } = this.settings;
@@ -133,12 +139,12 @@ export class Recorder<C, Request, Response> {
 
   /** The members stand in canonical order: then nobody has to sort them. */
   #payloadOf(observed: ObservedRequest<C, Request, Response>, completion: Completion): RequestPayload {
-    const { incoming, outgoing, isUpgraded } = observed;
+    const { incoming, outgoing, upgradeStatus } = observed;
     const method = incoming.method ?? 'GET';
-    const status = isUpgraded ? SWITCHING_PROTOCOLS : outgoing.headersSent ? outgoing.statusCode : null;
+    const status = outgoing.headersSent ? outgoing.statusCode : upgradeStatus;
     return {
       bytes: hasBody(method, status) ? observed.bytes : 0,
-      completion: isUpgraded ? 'finished' : completion,
+      completion: upgradeStatus === null ? completion : 'finished',
       duration_ms: Math.round(observed.durationMs * 1_000) / 1_000,
       method,
       request_bytes: requestBytes(incoming),
@@ -187,21 +193,17 @@ export class Recorder<C, Request, Response> {
     return mapped ?? copyOf(payload);
   }
 
-  #fields({ request, response, incoming, responseBody }: ObservedRequest<C, Request, Response>): object {
+  #fields(observed: ObservedRequest<C, Request, Response>): object {
+    const { request, response, incoming, responseBody, clientIp } = observed;
     const { framework, settings } = this;
     // Some parsers give an object where there was no body.
     const body = requestBytes(incoming) === 0 ? undefined : framework.body(request);
     const responseHeaders = framework.responseHeaders(response);
-    const exchange = { incoming, responseHeaders, url: framework.url(request), body, responseBody };
-    return capturedFields(
-      settings.captured,
-      { ...exchange, clientIp: framework.clientIp(request) },
-      settings.redaction,
-    );
+    const exchange = { incoming, responseHeaders, url: framework.url(request), body, clientIp, responseBody };
+    return capturedFields(settings.captured, exchange, settings.redaction);
   }
 }
 
-const SWITCHING_PROTOCOLS = 101;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 
@@ -209,10 +211,8 @@ function hasBody(method: string, status: number | null): boolean {
   return method !== 'HEAD' && status !== NO_CONTENT && status !== NOT_MODIFIED;
 }
 
-function requestBytes({ headers }: IncomingMessage): number | null {
-  const length = headers['content-length'];
-  if (length !== undefined) return Number.isSafeInteger(Number(length)) ? Number(length) : null;
-  return headers['transfer-encoding'] === undefined ? 0 : null;
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 function isBoolean(value: unknown): value is boolean {

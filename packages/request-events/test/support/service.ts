@@ -21,6 +21,8 @@ export interface ServiceOptions {
   readonly gate: Gate;
   /** What a request names as its tenant is in here, for all that come after the middleware under test. */
   readonly store?: AsyncLocalStorage<string> | undefined;
+  /** Serves HTTP/2, without TLS. */
+  readonly http2?: boolean | undefined;
 }
 
 /** A service that listens. */
@@ -92,8 +94,8 @@ export async function world(
   {
     trustProxy = false,
     producer: producerOptions = {},
-    store,
-  }: { trustProxy?: boolean; producer?: Partial<ProducerOptions>; store?: AsyncLocalStorage<string> } = {},
+    ...more
+  }: Partial<Pick<ServiceOptions, 'trustProxy' | 'store' | 'http2'>> & { producer?: Partial<ProducerOptions> } = {},
 ): Promise<World> {
   const backend = scriptedBackend();
   const producer = createProducer({
@@ -106,7 +108,7 @@ export async function world(
   const gate = new Gate();
   const callbackErrors: string[] = [];
   const onCallbackError = (_: unknown, name: string) => callbackErrors.push(name);
-  const service = await start({ events: { producer, onCallbackError, ...options }, trustProxy, gate, store });
+  const service = await start({ events: { producer, onCallbackError, ...options }, trustProxy, gate, ...more });
   const { port } = service.server.address() as AddressInfo;
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const events = async (count: number) => {
