@@ -11,6 +11,7 @@ import { createGate } from './operations/gate.ts';
 import { ingest } from './operations/ingest.ts';
 import { lag } from './operations/lag.ts';
 import { planReplay } from './operations/plan.ts';
+import { askedContext } from './operations/question.ts';
 import { rawEvents } from './operations/raw-events.ts';
 import { readReceipt } from './operations/receipt.ts';
 import { reingest } from './operations/reingest.ts';
@@ -28,6 +29,7 @@ import type {
   IngestPipeline,
   InvestigatePipeline,
   ProcessPipeline,
+  QuestionOptions,
   ReplayPipeline,
   SweepPipeline,
 } from './pipeline.ts';
@@ -53,30 +55,36 @@ export function ingestPipeline(context: Context): IngestPipeline {
   };
 }
 
-/** The part of a pipeline that answers questions. */
+/** The part of a pipeline that answers questions: each in a context of its own, whose budget begins when it is asked. */
 export function investigatePipeline(context: Context): InvestigatePipeline {
+  const cut = <Q, A>(answer: (asked: Context, query: Q) => A) => {
+    return (query: Q, options?: QuestionOptions) => answer(askedContext(context, options), query);
+  };
+  const whole = <Q, A>(answer: (asked: Context, query: Q) => A) => {
+    return (query: Q, options?: QuestionOptions) => answer(askedContext(context, { ...options, whole: true }), query);
+  };
   return {
     ready: () => context.backend.index.ping(),
     nowOf: (reportCursor) => nowOf(context, reportCursor),
-    timeline: (query) => timeline(context, query),
-    rawEvents: (query, options) => rawEvents(context, query, options),
-    receipt: (address) => readReceipt(context, address),
-    explainEvent: (query, { asOfMs }) => explainEvent(context, query, { asOfMs }),
-    lag: (query) => lag(context, query),
-    duplicates: (query) => duplicates(context, query),
-    completeness: (query) => completeness(context, query),
-    failures: (query) => failures(context, query),
-    gaps: (query) => gaps(context, query),
-    rejects: (query) => rejects(context, query),
-    verify: (cursor) => verify(context, cursor),
-    selectEvents: (query) => selectEvents(context, query),
-    selectRawEvents: (query, options) => selectRawEvents(context, query, options),
+    timeline: cut(timeline),
+    rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
+    receipt: whole(readReceipt),
+    explainEvent: (query, options) => explainEvent(askedContext(context, options), query, options),
+    lag: cut(lag),
+    duplicates: cut(duplicates),
+    completeness: cut(completeness),
+    failures: cut(failures),
+    gaps: cut(gaps),
+    rejects: cut(rejects),
+    verify: cut(verify),
+    selectEvents: cut(selectEvents),
+    selectRawEvents: (query, options) => selectRawEvents(askedContext(context, options), query, options),
     metrics: () => metrics(context),
-    computeAggregate: (query) => computeAggregate(context, query),
-    versions: (query) => versions(context, query),
-    explainChange: (query) => explainChange(context, query),
-    getReplay: (replayId) => getReplay(context, replayId),
-    listReplays: (query) => listReplays(context, query),
+    computeAggregate: whole(computeAggregate),
+    versions: cut(versions),
+    explainChange: whole(explainChange),
+    getReplay: whole(getReplay),
+    listReplays: cut(listReplays),
   };
 }
 
@@ -84,9 +92,9 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
 export function replayPipeline(context: Context): ReplayPipeline {
   return {
     replay: (body, requester) => replay(context, body, requester),
-    planReplay: (body) => planReplay(context, body),
+    planReplay: (body, options) => planReplay(askedContext(context, options), body),
     cancelReplay: (replayId) => cancelReplay(context, replayId),
-    listDeadLetters: (query) => listDeadLetters(context, query),
+    listDeadLetters: (query, options) => listDeadLetters(askedContext(context, options), query),
     redrive: (messageIds) => redrive(context, messageIds),
   };
 }

@@ -247,7 +247,18 @@ export interface IngestPipeline {
   reingest(body: ReingestBody, requester: Requester & { readonly receivedMs: number }): Promise<ReingestAnswer>;
 }
 
-/** What answers questions, and writes nothing. */
+/** Who waits for an answer, and for how long. */
+export interface QuestionOptions {
+  /** Aborted when nobody waits any more: the work ends, and the call rejects with `CLIENT_GONE`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds after which the answer is cut; never more than the pipeline's own. */
+  readonly timeMs?: number | undefined;
+}
+
+/**
+ * What answers questions, and writes nothing. An answer that would take too long is `partial`, covers the first part of what
+ * was asked for, and has a cursor that goes on; what cannot be cut rejects with `BUDGET_EXCEEDED`.
+ */
 export interface InvestigatePipeline {
   /** Rejects unless log and index answer. */
   ready(): Promise<void>;
@@ -256,36 +267,36 @@ export interface InvestigatePipeline {
    * Throws `CURSOR_INVALID`.
    */
   nowOf(reportCursor: string | null): number;
-  timeline(query: TimelineQuery): Promise<TimelinePage>;
+  timeline(query: TimelineQuery, options?: QuestionOptions): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
-  rawEvents(query: TimelineQuery, options?: RawOptions): AsyncIterable<string>;
-  receipt(address: ReceiptAddress): Promise<{ receipt: Receipt; body: Uint8Array }>;
-  explainEvent(query: EventQuery, options: { asOfMs: number | null }): Promise<EventExplanation>;
-  lag(query: LagQuery): Promise<LagReport>;
-  duplicates(query: DuplicatesQuery): Promise<DuplicatesReport>;
-  completeness(query: CompletenessQuery): Promise<CompletenessReport>;
-  failures(query: FailuresQuery): Promise<FailuresReport>;
-  gaps(query: GapsQuery): Promise<GapsReport>;
-  rejects(query: RejectsQuery): Promise<RejectPage>;
-  verify(cursor: string | null): Promise<VerifyPage>;
-  selectEvents(query: SelectionQuery): Promise<SelectionPage>;
+  rawEvents(query: TimelineQuery, options?: Partial<RawOptions> & QuestionOptions): AsyncIterable<string>;
+  receipt(address: ReceiptAddress, options?: QuestionOptions): Promise<{ receipt: Receipt; body: Uint8Array }>;
+  explainEvent(query: EventQuery, options: QuestionOptions & { asOfMs: number | null }): Promise<EventExplanation>;
+  lag(query: LagQuery, options?: QuestionOptions): Promise<LagReport>;
+  duplicates(query: DuplicatesQuery, options?: QuestionOptions): Promise<DuplicatesReport>;
+  completeness(query: CompletenessQuery, options?: QuestionOptions): Promise<CompletenessReport>;
+  failures(query: FailuresQuery, options?: QuestionOptions): Promise<FailuresReport>;
+  gaps(query: GapsQuery, options?: QuestionOptions): Promise<GapsReport>;
+  rejects(query: RejectsQuery, options?: QuestionOptions): Promise<RejectPage>;
+  verify(cursor: string | null, options?: QuestionOptions): Promise<VerifyPage>;
+  selectEvents(query: SelectionQuery, options?: QuestionOptions): Promise<SelectionPage>;
   /** The same as NDJSON lines, as `rawEvents` gives those of an entity. */
-  selectRawEvents(query: SelectionQuery, options?: RawOptions): AsyncIterable<string>;
+  selectRawEvents(query: SelectionQuery, options?: Partial<RawOptions> & QuestionOptions): AsyncIterable<string>;
   metrics(): MetricView[];
-  computeAggregate(query: ComputeQuery): Promise<Computed>;
-  versions(query: VersionsQuery): Promise<VersionPage>;
-  explainChange(query: ChangeQuery): Promise<ChangeExplanation>;
-  getReplay(replayId: string): Promise<ReplayView>;
-  listReplays(query: PageQuery): Promise<ReplayPage>;
+  computeAggregate(query: ComputeQuery, options?: QuestionOptions): Promise<Computed>;
+  versions(query: VersionsQuery, options?: QuestionOptions): Promise<VersionPage>;
+  explainChange(query: ChangeQuery, options?: QuestionOptions): Promise<ChangeExplanation>;
+  getReplay(replayId: string, options?: QuestionOptions): Promise<ReplayView>;
+  listReplays(query: PageQuery, options?: QuestionOptions): Promise<ReplayPage>;
 }
 
 /** What sends past events again, and looks after the messages that could not be processed. */
 export interface ReplayPipeline {
   /** One part of a replay: recorded before it acts, idempotent by id and cursor. */
   replay(body: ReplayBody, requester: Requester): Promise<ReplayAnswer>;
-  planReplay(body: ReplayBody): Promise<ReplayPlanPage>;
+  planReplay(body: ReplayBody, options?: QuestionOptions): Promise<ReplayPlanPage>;
   cancelReplay(replayId: string): Promise<ReplayView>;
-  listDeadLetters(query: PageQuery): Promise<DeadLetterPage>;
+  listDeadLetters(query: PageQuery, options?: QuestionOptions): Promise<DeadLetterPage>;
   /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
   redrive(messageIds?: readonly string[]): Promise<number>;
 }

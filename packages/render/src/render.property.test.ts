@@ -41,6 +41,7 @@ const range = {
 function lagOf(names: readonly string[], time: Partial<{ hour: string; day: string }>): LagReport {
   return {
     range,
+    covered: null,
     late_over_ms: 7_200_000,
     total: figures,
     details: null,
@@ -165,6 +166,7 @@ describe('a report', () => {
     );
     const repeats: DuplicatesReport = {
       range,
+      covered: null,
       total: null,
       groups: [],
       groups_total: 0,

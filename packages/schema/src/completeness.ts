@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { emptySchema, nextCursorSchema, rangeSchema } from './report-range.ts';
+import { coveredSchema, emptySchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 
 /** Milliseconds after the end of a day at which it is said how much of it had arrived. */
 export const COMPLETENESS_MARKS_MS = [0, 1, 6, 12, 24, 48, 168].map((hours) => hours * 3_600_000);
@@ -37,6 +37,7 @@ const dayOfSeries = z.object({
 export const completenessReportSchema = z.object({
   range: rangeSchema,
   empty: emptySchema,
+  covered: coveredSchema,
   closed_after_ms: z.number(),
   /** Of each series: over all closed days, the median share at each age. */
   curves: z.array(

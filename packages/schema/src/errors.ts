@@ -57,7 +57,8 @@ const REQUEST_CODES = {
   PLAN_STALE: final(409, 'The selection or a version has moved since the plan; nothing was sent.'),
   WINDOW_TOO_LARGE: final(422, 'The window has more inputs than the limit; it is not computed in part.'),
   ANSWER_TOO_LARGE: final(422, 'The answer is larger than this deployment can send; ask for fewer items at once.'),
-  CLIENT_GONE: final(400, 'The client went away before its body had arrived.'),
+  BUDGET_EXCEEDED: final(422, 'The question takes more than one answer may, and cannot be answered in part.'),
+  CLIENT_GONE: final(400, 'The client went away before its request or its answer was complete.'),
 } as const satisfies Record<string, ErrorInfo>;
 
 /** Errors of the backend. A store that is down is an error here, never a false ACCEPTED. */

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { ingestResultSchema } from './event.ts';
 import { LIMITS } from './limits.ts';
-import { emptySchema, groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
+import { coveredSchema, emptySchema, groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
 
@@ -65,6 +65,9 @@ export type FailureWarning = z.infer<typeof failureWarningSchema>;
 export const failuresReportSchema = z.object({
   range: rangeSchema,
   empty: emptySchema,
+  covered: coveredSchema,
+  /** The same of `receipts`: where these take several answers, shares are of all receipts only once they are added up. */
+  receipts_covered: coveredSchema,
   /** What `is_new` is held against: as long as the range and just before it, unless asked otherwise. */
   baseline: z.nullable(z.object({ start_time: z.string(), end_time: z.string() })),
   receipts: z.int(),

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
-import { emptySchema, nextCursorSchema, rangeSchema } from './report-range.ts';
+import { coveredSchema, emptySchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 import { findingSchema } from './reports.ts';
 
 /** How long the windows of a gap report are. */
@@ -88,10 +88,11 @@ export const gapSchema = z.object({
 /** Adjacent windows of a series in which events are missing. */
 export type Gap = z.infer<typeof gapSchema>;
 
-/** Which days or windows are missing? One page of the gaps, in order of time, then series; all else is of the whole range. */
+/** Which days or windows are missing? One page of the gaps, in order of time, then series; all else is of all that is covered. */
 export const gapsReportSchema = z.object({
   range: rangeSchema,
   empty: emptySchema,
+  covered: coveredSchema,
   grain: z.enum(GAP_GRAINS),
   time_zone: z.string(),
   cadence_ms: z.nullable(z.number()),

@@ -30,6 +30,7 @@ export * from './outcome.ts';
 export * from './pack.ts';
 export * from './replay.ts';
 export * from './report-queries.ts';
+export type { Covered } from './report-range.ts';
 export * from './reports.ts';
 export * from './sha256.ts';
 export * from './shapley.ts';

@@ -41,14 +41,20 @@ export const LIMITS = {
   page_items_default: 500,
   /** Slices that are looked at to find which filter left an answer empty. */
   empty_answer_slices_max: 20_000,
-  /** Slices that one report reads before it says `partial`. */
-  report_slices_max: 2_000_000,
-  /** Events that one report reads one by one (where a slice straddles a bound) before it says `partial`. */
-  report_events_max: 1_000_000,
+  /** Milliseconds after which an answer is cut: it is `partial` then, and its cursor goes on. */
+  question_ms_max: 25_000,
+  /** The same behind the API of AWS, which waits for 29 seconds. */
+  question_aws_ms_max: 22_000,
+  /** Milliseconds after which a question gives way to other work. */
+  question_turn_ms_max: 10,
+  /** Rows and receipts that one question reads before its answer is cut. */
+  question_read_max: 5_000_000,
+  /** Stored bytes that one question reads before its answer is cut. */
+  question_bytes_max: 2 * 1024 * 1024 * 1024,
+  /** Windows, groups and units that one question holds before its answer is cut. */
+  question_made_max: 1_000_000,
   /** Groups that one report tells apart before it says `partial`, and days of series; also those of one page. */
   report_groups_max: 10_000,
-  /** Receipts whose times one report looks at, in packed form, before it says `partial`. */
-  report_scanned_receipts_max: 5_000_000,
   /** Windows with events that one gap report holds, of all series together, before it says `partial`; also the windows of one series. */
   report_windows_max: 500_000,
   /** Gaps of one page of a report. */
@@ -57,8 +63,6 @@ export const LIMITS = {
   report_gap_causes_max: 200,
   /** Windows of a metric that one gap report compares with their versions. */
   report_gap_versions_max: 1_000,
-  /** Failures that one report reads before it says `partial`. */
-  report_failures_max: 1_000_000,
   /** Warnings that one failures report tells apart before it says `partial`. */
   report_warnings_max: 100,
   /** Events that one report names as the worst; repeated events of one page. */

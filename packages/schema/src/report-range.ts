@@ -12,6 +12,24 @@ export const rangeSchema = z.object({
 });
 
 /**
+ * What an answer covers of its range, null where that is all of it. One that would take too long covers the first part in order
+ * of event time, or of receipt where `basis` says so, and its `next_cursor` leads to the rest: counts of the answers add up,
+ * percentiles do not.
+ */
+export const coveredSchema = z.nullable(
+  z.object({
+    basis: z.enum(['event', 'received']),
+    start_time: z.nullable(z.string()),
+    end_time: z.nullable(z.string()),
+    /** Event days beside these times of which the answer has a part, and the one before or after it the other. */
+    divided_days: z.array(z.string()),
+  }),
+);
+
+/** What an answer covers of its range. */
+export type Covered = z.infer<typeof coveredSchema>;
+
+/**
  * The group that figures are of; only the dimensions that were asked for. `day` is a date in the report's zone, `hour` the
  * instant in UTC at which an hour of that zone starts.
  */
@@ -25,5 +43,5 @@ export const groupSchema = z.object({
 /** Which filter left the answer without anything, in one sentence; absent where there is something. */
 export const emptySchema = z.optional(z.string());
 
-/** Where the next page of a report goes on, with all else as it is here; null after the last one. */
+/** Where the next page of a report goes on: in its list with all else as it is here, then in the range; null after the last one. */
 export const nextCursorSchema = z.nullable(z.string());

@@ -4,6 +4,7 @@ import { EVENT_FLAGS } from './event.ts';
 import { failedWindowSchema } from './failures.ts';
 import { OUTCOMES, STATUSES } from './outcome.ts';
 import {
+  coveredSchema,
   emptySchema as empty,
   groupSchema as group,
   nextCursorSchema as nextCursor,
@@ -201,13 +202,14 @@ export const lagDetailsSchema = z.object({
 /** What only the receipts themselves tell of lag. */
 export type LagDetails = z.infer<typeof lagDetailsSchema>;
 
-/** Where is data delayed? Groups ranked by their share of the total delay, one page of them; all else is of the whole range. */
+/** Where is data delayed? Groups ranked by their share of the total delay, one page of them; all else is of all that is covered. */
 export const lagReportSchema = z.object({
   range,
   empty,
+  covered: coveredSchema,
   late_over_ms: z.number(),
   total: z.nullable(lagFiguresSchema),
-  /** Null where the range has more receipts than are looked at one by one; `notes` says so. */
+  /** Null where they take longer than the answer may; `notes` says so. */
   details: z.nullable(lagDetailsSchema),
   groups: z.array(
     z.object({
@@ -222,7 +224,7 @@ export const lagReportSchema = z.object({
   groups_total: z.int(),
   worst: z.array(eventViewSchema),
   next_cursor: nextCursor,
-  /** True when a bound was met and the figures do not cover the whole range; `notes` says which. */
+  /** True where the answer is not all that was asked for: `covered` says of which part it is, `notes` why. */
   partial: z.boolean(),
   notes: z.array(z.string()),
 });
@@ -250,11 +252,12 @@ export type DuplicatesFigures = z.infer<typeof duplicatesFiguresSchema>;
 
 /**
  * What came more than once? Groups ranked by the number of repeats, and the events with most of them: one page of both;
- * all else is of the whole range.
+ * all else is of all that is covered.
  */
 export const duplicatesReportSchema = z.object({
   range,
   empty,
+  covered: coveredSchema,
   total: z.nullable(duplicatesFiguresSchema),
   groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
   /** Groups that there are; more than `groups` where those are a page. */

@@ -20,6 +20,8 @@ export interface Arrivals {
   add(arrival: Arrival, place: ArrivalPlace): void;
   /** Whether this walk is for anything of what was received from the first to the last of these times. */
   wants(firstMs: number, lastMs: number): boolean;
+  /** Whether this walk holds too little to be the last. */
+  readonly needsMore: boolean;
   /** To be called after each walk over all arrivals; true where another one is needed. */
   next(): boolean;
   /** How many of each group an earlier request had passed, by the number of the group. Known after the last walk. */
@@ -64,6 +66,9 @@ export function createArrivals(heldMax = HELD_MAX): Arrivals {
       }
     },
     wants: (firstMs, lastMs) => lastMs >= fromMs && firstMs < toMs,
+    get needsMore() {
+      return toMs < Number.POSITIVE_INFINITY;
+    },
     next() {
       countRuns(runs.columns(), reached, counts);
       runs.clear();

@@ -33,16 +33,14 @@ export interface CompletenessTallies {
   readonly scope: ReportScope;
   readonly by: readonly ('source' | 'event_type')[];
   readonly days: Map<string, DayArrivals>;
-  readonly daysMax: number;
-  full: boolean;
 }
 
-/** An empty completeness report, of at most so many days of series. */
+/** An empty completeness report; whoever adds to it bounds its days. */
 export function createCompletenessTallies(
   scope: ReportScope,
-  options: { by: readonly ('source' | 'event_type')[]; daysMax: number },
+  by: readonly ('source' | 'event_type')[],
 ): CompletenessTallies {
-  return { scope, ...options, days: new Map(), full: false };
+  return { scope, by, days: new Map() };
 }
 
 /** Adds a slice whose receipts all came at one time, for one day. False where they must be looked at one by one. */
@@ -55,7 +53,7 @@ export function addWholeDay(tallies: CompletenessTallies, slice: SliceRow): bool
   if (!isInRange(first, scope) && !isInRange(last, scope)) return true;
   if (first.start_ms !== last.start_ms || slice.received_min_ms !== slice.received_max_ms) return false;
   const day = dayOf(tallies, slice, first);
-  if (day !== null) addTo(day.arrivals, slice.received_min_ms - first.end_ms, slice.accepted);
+  addTo(day.arrivals, slice.received_min_ms - first.end_ms, slice.accepted);
   return true;
 }
 
@@ -65,8 +63,7 @@ export function addScannedDay(tallies: CompletenessTallies, slice: SliceRow): vo
   scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
     if (outcome !== 'ACCEPTED' || received_ms > scope.asOfMs) return;
     const window = dayAt(scope, event_ms);
-    const day = isInRange(window, scope) ? dayOf(tallies, slice, window) : null;
-    if (day !== null) addTo(day.arrivals, received_ms - window.end_ms);
+    if (isInRange(window, scope)) addTo(dayOf(tallies, slice, window).arrivals, received_ms - window.end_ms);
   });
 }
 
@@ -75,15 +72,11 @@ const dayAt = ({ timeZone = 'UTC' }: ReportScope, ms: number) => windowsOf('day'
 /** Days count whole: one that lies only partly in the range does not. */
 const isInRange = (day: Window, { fromMs, toMs }: ReportScope) => day.start_ms >= fromMs && day.end_ms <= toMs;
 
-function dayOf(tallies: CompletenessTallies, slice: SliceRow, day: Window): DayArrivals | null {
+function dayOf(tallies: CompletenessTallies, slice: SliceRow, day: Window): DayArrivals {
   const series = sliceSeries(slice, tallies.by);
   const key = JSON.stringify([series, day.start_ms]);
   const known = tallies.days.get(key);
   if (known !== undefined) return known;
-  if (tallies.days.size >= tallies.daysMax) {
-    tallies.full = true;
-    return null;
-  }
   const made = { series, day, arrivals: createHistogram() };
   tallies.days.set(key, made);
   return made;

@@ -59,6 +59,11 @@ export function createDuplicatesTallies(scope: ReportScope, options: DuplicatesO
   };
 }
 
+/** How many walks over all receipts it takes, by what the first one has met so far. */
+export function walksNeeded({ repeats, entities }: DuplicatesTallies): number {
+  return Math.max(repeats.walks, entities.walks);
+}
+
 /** Ends a walk over all receipts. True where another is needed, since more events or entities were met than are held. */
 export function nextWalk(tallies: DuplicatesTallies): boolean {
   const { walk, repeats, entities } = tallies;

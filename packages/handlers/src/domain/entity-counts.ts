@@ -5,6 +5,8 @@ export interface EntityCounts {
   /** Notes an entity of a tally, which are numbered from 0. */
   add(entity: number, tally: number): void;
   of(tally: number): number;
+  /** How many walks it takes by what the first one has met so far. */
+  readonly walks: number;
   /** To be called after each walk over all receipts; true where another one is needed. */
   next(): boolean;
 }
@@ -56,6 +58,9 @@ export function createEntityCounts(heldMax = HELD_MAX): EntityCounts {
       if (size * 2 >= tallies.length) rebuild(tallies.length * 2);
     },
     of: (tally) => counts[tally] ?? 0,
+    get walks() {
+      return span.walks;
+    },
     next() {
       const heldLittle = size * 2 <= heldMax;
       tallies.fill(EMPTY);

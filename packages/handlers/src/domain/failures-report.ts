@@ -17,11 +17,11 @@ export const RANK_Z = 5;
 const SAMPLES = 5;
 
 interface FailureTally {
-  readonly row: FailureRow;
   count: number;
   firstMs: number;
   lastMs: number;
-  readonly samples: FailureRow[];
+  /** The latest of them, that first. */
+  readonly samples: [FailureRow, ...FailureRow[]];
 }
 
 /** A failures report in the making. */
@@ -75,7 +75,7 @@ function failureGroup(row: FailureRow, { by, timeZone }: ReportScope): GroupName
 
 const keyOf = (row: FailureRow, name: GroupName) => `${fingerprintOf(row)} ${JSON.stringify(name)}`;
 
-/** Adds a failure of the range; they come the latest first. False where it makes a group beyond `groupsMax`. */
+/** Adds a failure of the range. False where it makes a group beyond `groupsMax`. */
 export function addFailure(tallies: FailureTallies, row: FailureRow, groupsMax: number): boolean {
   tallies.failures += 1;
   const name = failureGroup(row, tallies.scope);
@@ -85,15 +85,28 @@ export function addFailure(tallies: FailureTallies, row: FailureRow, groupsMax: 
   const known = tallies.found.get(key)?.tally;
   if (known === undefined) {
     if (tallies.found.size >= groupsMax) return false;
-    const tally = { row, count: 1, firstMs: row.received_ms, lastMs: row.received_ms, samples: [row] };
-    tallies.found.set(key, { name, tally });
+    const { received_ms } = row;
+    tallies.found.set(key, { name, tally: { count: 1, firstMs: received_ms, lastMs: received_ms, samples: [row] } });
     return true;
   }
   known.count += 1;
   known.firstMs = Math.min(known.firstMs, row.received_ms);
   known.lastMs = Math.max(known.lastMs, row.received_ms);
-  if (known.samples.length < SAMPLES) known.samples.push(row);
+  addSample(known.samples, row);
   return true;
+}
+
+function addSample(samples: FailureRow[], row: FailureRow): void {
+  const place = samples.findIndex((sample) => compareLatest(row, sample) < 0);
+  if (place === -1) samples.push(row);
+  else samples.splice(place, 0, row);
+  if (samples.length > SAMPLES) samples.pop();
+}
+
+function compareLatest(a: FailureRow, b: FailureRow): number {
+  if (a.received_ms !== b.received_ms) return b.received_ms - a.received_ms;
+  if (a.pack_id !== b.pack_id) return a.pack_id > b.pack_id ? -1 : 1;
+  return b.line - a.line;
 }
 
 /** Adds a failure of the time before the range: equal ones in the range are not new. */
@@ -122,11 +135,8 @@ function addReceipts(tallies: FailureTallies, name: GroupName, count: number): v
   if (group !== null) group.count += count;
 }
 
-/** Warnings of the range by what they say and whose they are; they come the latest first. */
-export type WarningTallies = Map<
-  string,
-  { readonly row: FailureRow; receipts: number; firstMs: number; lastMs: number }
->;
+/** Warnings of the range by what they say and whose they are, each with the latest of them. */
+export type WarningTallies = Map<string, { row: FailureRow; receipts: number; firstMs: number; lastMs: number }>;
 
 /** Adds a warning. False where it makes a group beyond `groupsMax`. */
 export function addWarning(warnings: WarningTallies, row: FailureRow, groupsMax: number): boolean {
@@ -139,6 +149,8 @@ export function addWarning(warnings: WarningTallies, row: FailureRow, groupsMax:
     return true;
   }
   known.receipts += receipts;
+  // The latest is the one that is shown.
+  if (received_ms >= known.lastMs) known.row = row;
   known.firstMs = Math.min(known.firstMs, received_ms);
   known.lastMs = Math.max(known.lastMs, received_ms);
   return true;
@@ -189,7 +201,8 @@ function groupView(
   { scope, before }: FailureTallies,
   { name, tally, receipts }: { name: GroupName; tally: FailureTally; receipts: number },
 ): FailureGroup {
-  const { row, count, samples } = tally;
+  const { count, samples } = tally;
+  const [row] = samples;
   const baseline = keyOf(row, failureGroup(row, withoutTime(scope)));
   return {
     fingerprint: fingerprintOf(row),

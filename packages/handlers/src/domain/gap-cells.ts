@@ -124,6 +124,20 @@ export function addScanned(all: GapCells, slice: SliceRow): number {
   return read;
 }
 
+/** Lets go of what happened from a time on: a day that was read only in part. */
+export function dropFrom(all: GapCells, fromMs: number): void {
+  const start = all.scope.calendar.at(fromMs).start_ms;
+  for (const [key, series] of all.series) {
+    series.lastMs = Number.NEGATIVE_INFINITY;
+    for (const cell of series.cells.values()) {
+      if (cell.start_ms < start) {
+        if (cell.count > 0) series.lastMs = Math.max(series.lastMs, cell.lastMs);
+      } else if (series.cells.delete(cell.start_ms)) all.cells -= 1;
+    }
+    if (series.cells.size === 0) all.series.delete(key);
+  }
+}
+
 /** Adds how long an event took, and widens the span in which those behind `lag` were received. */
 export function addLag({ lag, received }: SeriesCells, lagMs: number, receivedMs: number): void {
   addTo(lag, lagMs);

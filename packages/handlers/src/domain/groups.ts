@@ -4,6 +4,7 @@ import type { GroupName } from './report-scope.ts';
 export interface Groups<T> {
   of(name: GroupName): T | null;
   readonly full: boolean;
+  readonly size: number;
   entries(): [GroupName, T][];
 }
 
@@ -32,6 +33,9 @@ export function createGroups<T>(create: () => T, groupsMax: number): Groups<T> {
     },
     get full() {
       return full;
+    },
+    get size() {
+      return groups.size;
     },
     entries: () => [...groups.values()],
   };

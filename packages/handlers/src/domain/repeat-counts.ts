@@ -6,6 +6,8 @@ import { createTopRanked, type Ranked } from './top-ranked.ts';
 export interface RepeatCounts {
   /** Notes a repeat of the event whose id lies there. */
   add(bytes: Uint8Array, at: number): void;
+  /** How many walks it takes by what the first one has met so far. */
+  readonly walks: number;
   /** To be called after each walk over all receipts; true where another one is needed. */
   next(): boolean;
   /** Events with a repeat. Known after the last walk, as all of this. */
@@ -40,6 +42,9 @@ export function createRepeatCounts({ topMax, after = null, heldMax = HELD_MAX }:
       table.add(bytes, at);
       while (table.size > heldMax && span.narrow())
         table.keep((ids, idStart) => span.has(hash52At(ids, idStart + DIGEST_AT)));
+    },
+    get walks() {
+      return span.walks;
     },
     next() {
       total += table.size;

@@ -7,6 +7,8 @@ const END = 2 ** 52;
  */
 export interface Span {
   has(hash: number): boolean;
+  /** How many spans of this width there are: the walks that all hashes take. */
+  readonly walks: number;
   /** Makes it an eighth shorter, at its end: what no longer lies in it must be let go. False where it is of one hash alone. */
   narrow(): boolean;
   /** Goes on behind its end: where it held little with a wider one. False, and empty for ever, where that was the end of all. */
@@ -18,6 +20,9 @@ export function createSpan(): Span {
   let [from, to] = [0, END];
   return {
     has: (hash) => hash >= from && hash < to,
+    get walks() {
+      return Math.ceil(END / (to - from));
+    },
     narrow() {
       if (to - from <= 1) return false;
       to = Math.max(from + 1, from + Math.floor(((to - from) / 8) * 7));

@@ -12,36 +12,42 @@ export const listMetrics: Handler<'metricList', InvestigatePipeline> = ({ pipeli
   json({ metrics: pipeline.metrics() });
 
 /** `GET /aggregates/compute`. */
-export const compute: Handler<'compute', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+export const compute: Handler<'compute', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
   const { metric, key, window_start } = query;
   return json(
-    await pipeline.computeAggregate({
-      metric,
-      key,
-      window_start,
-      asOfMs: readAsOf(query, momentBase(pipeline, query)),
-    }),
+    await pipeline.computeAggregate(
+      {
+        metric,
+        key,
+        window_start,
+        asOfMs: readAsOf(query, momentBase(pipeline, query)),
+      },
+      asking(),
+    ),
   );
 };
 
 /** `GET /aggregates/versions`. */
-export const listVersions: Handler<'versions', InvestigatePipeline> = async ({ pipeline }, { query }) =>
+export const listVersions: Handler<'versions', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
   json(
-    await pipeline.versions({
-      metric: query.metric,
-      key: query.key,
-      window_start: query.window_start ?? null,
-      limit: query.limit ?? LIMITS.page_items_default,
-      cursor: query.cursor ?? null,
-    }),
+    await pipeline.versions(
+      {
+        metric: query.metric,
+        key: query.key,
+        window_start: query.window_start ?? null,
+        limit: query.limit ?? LIMITS.page_items_default,
+        cursor: query.cursor ?? null,
+      },
+      asking(),
+    ),
   );
 
 /** `GET /selection`. */
-export const select: Handler<'selection', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+export const select: Handler<'selection', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
   const selection = selectionQuery(query, momentBase(pipeline, query));
   const { include } = query;
-  if (include === undefined) return json(await pipeline.selectEvents(selection));
-  return ndjson(pipeline.selectRawEvents(selection, { deliveries: include === 'deliveries' }));
+  if (include === undefined) return json(await pipeline.selectEvents(selection, asking()));
+  return ndjson(pipeline.selectRawEvents(selection, { ...asking(), deliveries: include === 'deliveries' }));
 };
 
 function selectionQuery(query: QueryOf<'selection'>, base: MomentBase): SelectionQuery {

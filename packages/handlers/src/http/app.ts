@@ -2,7 +2,7 @@ import { KitError, ROUTES, type Route, type RouteName } from '@pik/schema';
 import { Hono } from 'hono';
 import { v7 } from 'uuid';
 
-import type { Pipeline } from '../pipeline.ts';
+import type { Pipeline, QuestionOptions } from '../pipeline.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { toResponse } from './answer.ts';
 import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
@@ -24,6 +24,8 @@ export interface AppOptions<P = Pipeline> {
   readonly allowedHosts?: readonly string[] | undefined;
   /** Milliseconds since the epoch: when a request arrived. Default: the system's clock. */
   readonly now?: ((request: Request) => number) | undefined;
+  /** Who waits for the answer to a request, and for how long. Default: the request's own signal, and as long as the pipeline says. */
+  readonly asking?: ((request: Request) => QuestionOptions) | undefined;
   /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
   readonly metricsText?: (() => Promise<string>) | undefined;
 }
@@ -41,6 +43,7 @@ interface Server {
   readonly authenticate: Authenticate;
   readonly allowedHosts: readonly string[] | undefined;
   readonly now: (request: Request) => number;
+  readonly asking: (request: Request) => QuestionOptions;
 }
 
 /** The routes of one path by method. A Map, since any word may come as a method, `constructor` too. */
@@ -60,6 +63,7 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
     authenticate: options.authenticate ?? createAuthenticate(options.apiKeys),
     allowedHosts: options.allowedHosts,
     now: options.now ?? Date.now,
+    asking: options.asking ?? (({ signal }) => ({ signal })),
   };
   const hono = new Hono();
   for (const [path, methods] of routesByPath()) {
@@ -148,6 +152,8 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
     params: visit.match.params,
     query,
     notes,
+    // Asked for by questions alone: a server makes a signal when it is looked at.
+    asking: () => server.asking(request),
   });
 }
 

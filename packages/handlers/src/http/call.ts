@@ -1,6 +1,6 @@
 import type { ROUTES, RouteName, Status } from '@pik/schema';
 
-import type { Pipeline } from '../pipeline.ts';
+import type { Pipeline, QuestionOptions } from '../pipeline.ts';
 
 /** What the handlers call: a whole pipeline, or the part that they need. */
 export interface Services<P = Pipeline> {
@@ -27,6 +27,8 @@ export interface Call<N extends RouteName> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: QueryOf<N>;
   readonly notes: Notes;
+  /** Who waits for the answer, and for how long. */
+  readonly asking: () => QuestionOptions;
 }
 
 /** What a handler adds to the log line of its request. */

@@ -7,22 +7,25 @@ import { invalid } from './query.ts';
 import { momentBase, readInstant } from './query-time.ts';
 
 /** `GET /aggregates/explain`. */
-export const explainChange: Handler<'explainChange', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+export const explainChange: Handler<'explainChange', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
   const { metric, key, window_start } = query;
   const base = momentBase(pipeline, query);
   const from = readSide(['from', query.from], base);
   const to = readSide(['to', query.to], base);
   if (from === null && to !== null) throw invalid('from', 'is required with to');
   return json(
-    await pipeline.explainChange({
-      metric,
-      key,
-      window_start,
-      from,
-      to: from === null ? null : (to ?? { kind: 'NOW' }),
-      limit: query.limit ?? LIMITS.change_items_default,
-      cursor: query.cursor ?? null,
-    }),
+    await pipeline.explainChange(
+      {
+        metric,
+        key,
+        window_start,
+        from,
+        to: from === null ? null : (to ?? { kind: 'NOW' }),
+        limit: query.limit ?? LIMITS.change_items_default,
+        cursor: query.cursor ?? null,
+      },
+      asking(),
+    ),
   );
 };
 

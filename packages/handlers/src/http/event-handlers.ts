@@ -8,16 +8,18 @@ import { invalid } from './query.ts';
 import { momentBase, readAsOf, readInstant, readRange } from './query-time.ts';
 
 /** `GET /events/:event_id`. */
-export const explainById: Handler<'event', InvestigatePipeline> = async ({ pipeline }, { params, query }) => {
+export const explainById: Handler<'event', InvestigatePipeline> = async ({ pipeline }, { params, query, asking }) => {
   const event_id = params.event_id ?? '';
   if (parseEventId(event_id) === null) throw invalid('event_id', 'is not an event id: those have 47 of 0-9 and a-v');
-  return json(await pipeline.explainEvent({ event_id }, { asOfMs: readAsOf(query, momentBase(pipeline, query)) }));
+  return json(
+    await pipeline.explainEvent({ event_id }, { ...asking(), asOfMs: readAsOf(query, momentBase(pipeline, query)) }),
+  );
 };
 
 /** `GET /events`. */
-export const explainByFields: Handler<'eventByKey', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+export const explainByFields: Handler<'eventByKey', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
   const base = momentBase(pipeline, query);
-  return json(await pipeline.explainEvent(eventQuery(query, base), { asOfMs: readAsOf(query, base) }));
+  return json(await pipeline.explainEvent(eventQuery(query, base), { ...asking(), asOfMs: readAsOf(query, base) }));
 };
 
 function eventQuery(query: QueryOf<'eventByKey'>, base: MomentBase): EventQuery {
@@ -35,9 +37,12 @@ function eventQuery(query: QueryOf<'eventByKey'>, base: MomentBase): EventQuery 
 }
 
 /** `GET /receipts/:pack_id/:line`: bytes of a stranger, so never as a type that a browser would render. */
-export const readReceipt: Handler<'receipt', InvestigatePipeline> = async ({ pipeline }, { params, request }) => {
+export const readReceipt: Handler<'receipt', InvestigatePipeline> = async (
+  { pipeline },
+  { params, request, asking },
+) => {
   const address = receiptAddress(params);
-  const { receipt, body } = await pipeline.receipt(address);
+  const { receipt, body } = await pipeline.receipt(address, asking());
   const headers = { vary: 'accept' };
   if (wantsJson(request.headers.get('accept'))) return { ...json(receipt), headers };
   const filename = `receipt-${address.pack_id}-${address.line}.bin`;
@@ -60,7 +65,7 @@ function wantsJson(accept: string | null): boolean {
 }
 
 /** `GET /timeline`. */
-export const readTimeline: Handler<'timeline', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+export const readTimeline: Handler<'timeline', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
   const base = momentBase(pipeline, query);
   const page: TimelineQuery = {
     entity_id: query.entity_id,
@@ -70,6 +75,6 @@ export const readTimeline: Handler<'timeline', InvestigatePipeline> = async ({ p
     cursor: query.cursor ?? null,
   };
   const { include } = query;
-  if (include === undefined) return json(await pipeline.timeline(page));
-  return ndjson(pipeline.rawEvents(page, { deliveries: include === 'deliveries' }));
+  if (include === undefined) return json(await pipeline.timeline(page, asking()));
+  return ndjson(pipeline.rawEvents(page, { ...asking(), deliveries: include === 'deliveries' }));
 };

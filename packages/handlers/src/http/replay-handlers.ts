@@ -12,7 +12,7 @@ const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline }, call) => 
   call.notes.bytes_in = wireBytes;
   if (body.event_ids?.some((id) => parseEventId(id) === null))
     throw invalid('event_ids', 'has one that is not an event id');
-  if (body.dry_run === true) return json(await pipeline.planReplay(body));
+  if (body.dry_run === true) return json(await pipeline.planReplay(body, call.asking()));
   return json(await pipeline.replay(body, call));
 };
 
@@ -21,16 +21,16 @@ const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline 
   json(await pipeline.cancelReplay(replayId(params)));
 
 /** `GET /replays/:replay_id`. */
-export const getReplay: Handler<'replayById', InvestigatePipeline> = async ({ pipeline }, { params }) =>
-  json(await pipeline.getReplay(replayId(params)));
+export const getReplay: Handler<'replayById', InvestigatePipeline> = async ({ pipeline }, { params, asking }) =>
+  json(await pipeline.getReplay(replayId(params), asking()));
 
 /** `GET /replays`. */
-export const listReplays: Handler<'replays', InvestigatePipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.listReplays(page(query)));
+export const listReplays: Handler<'replays', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
+  json(await pipeline.listReplays(page(query), asking()));
 
 /** `GET /dead-letters`. */
-const deadLetters: Handler<'deadLetters', ReplayPipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.listDeadLetters(page(query)));
+const deadLetters: Handler<'deadLetters', ReplayPipeline> = async ({ pipeline }, { query, asking }) =>
+  json(await pipeline.listDeadLetters(page(query), asking()));
 
 /** `POST /dead-letters/redrive`: a body that names messages, or `{}` for all of them. */
 const redrive: Handler<'redrive', ReplayPipeline> = async ({ pipeline }, call) => {

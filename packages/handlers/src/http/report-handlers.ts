@@ -13,18 +13,21 @@ const LATE_OVER_MS_DEFAULT = 2 * 60 * 60 * 1000;
 const BY_DEFAULT: ReportQuery['by'] = ['source', 'event_type'];
 
 /** `GET /reports/lag`. */
-export const reportLag: Handler<'lag', InvestigatePipeline> = async ({ pipeline }, { query }) =>
+export const reportLag: Handler<'lag', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
   json(
-    await pipeline.lag({
-      ...reportQuery(pipeline, query),
-      lateOverMs: query.late_over_ms ?? LATE_OVER_MS_DEFAULT,
-      worstMax: query.worst,
-    }),
+    await pipeline.lag(
+      {
+        ...reportQuery(pipeline, query),
+        lateOverMs: query.late_over_ms ?? LATE_OVER_MS_DEFAULT,
+        worstMax: query.worst,
+      },
+      asking(),
+    ),
   );
 
 /** `GET /reports/duplicates`. */
-export const reportDuplicates: Handler<'duplicates', InvestigatePipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.duplicates({ ...reportQuery(pipeline, query), worstMax: query.worst }));
+export const reportDuplicates: Handler<'duplicates', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
+  json(await pipeline.duplicates({ ...reportQuery(pipeline, query), worstMax: query.worst }, asking()));
 
 function reportQuery(pipeline: InvestigatePipeline, query: Partial<QueryOf<'duplicates'>>): ReportQuery {
   const base = momentBase(pipeline, query, query.cursor);
@@ -46,38 +49,44 @@ function reportQuery(pipeline: InvestigatePipeline, query: Partial<QueryOf<'dupl
 const CLOSED_AFTER_MS_DEFAULT = 7 * 24 * 60 * 60 * 1000;
 
 /** `GET /reports/completeness`. */
-export const reportCompleteness: Handler<'completeness', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+export const reportCompleteness: Handler<'completeness', InvestigatePipeline> = async (
+  { pipeline },
+  { query, asking },
+) => {
   const base = momentBase(pipeline, query, query.cursor);
   return json(
-    await pipeline.completeness({
-      ...readRangeMs(query, base),
-      asOfMs: readAsOf(query, base),
-      timeZone: base.timeZone,
-      source: query.source,
-      event_type: query.event_type,
-      by: query.by ?? [],
-      includeImported: query.include_imported ?? false,
-      groupsMax: query.limit ?? LIMITS.report_groups_max,
-      cursor: query.cursor ?? null,
-      closedAfterMs: query.closed_after_ms ?? CLOSED_AFTER_MS_DEFAULT,
-    }),
+    await pipeline.completeness(
+      {
+        ...readRangeMs(query, base),
+        asOfMs: readAsOf(query, base),
+        timeZone: base.timeZone,
+        source: query.source,
+        event_type: query.event_type,
+        by: query.by ?? [],
+        includeImported: query.include_imported ?? false,
+        groupsMax: query.limit ?? LIMITS.report_groups_max,
+        cursor: query.cursor ?? null,
+        closedAfterMs: query.closed_after_ms ?? CLOSED_AFTER_MS_DEFAULT,
+      },
+      asking(),
+    ),
   );
 };
 
 /** `GET /reports/failures`. */
-export const reportFailures: Handler<'failures', InvestigatePipeline> = async ({ pipeline }, { query }) => {
+export const reportFailures: Handler<'failures', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
   const base = momentBase(pipeline, query, query.cursor);
   const baseline = readInstant('baseline_from', query.baseline_from, base);
   const range = readRangeMs(query, base);
   if (baseline !== null && (range.fromMs === null || baseline.epoch_ms >= range.fromMs))
     throw invalid('baseline_from', 'must lie before start_time, which is required with it');
   const { basis, includeImported, ...report } = reportQuery(pipeline, query);
-  return json(await pipeline.failures({ ...report, baselineFromMs: baseline?.epoch_ms ?? null }));
+  return json(await pipeline.failures({ ...report, baselineFromMs: baseline?.epoch_ms ?? null }, asking()));
 };
 
 /** `GET /reports/gaps`. */
-export const reportGaps: Handler<'gaps', InvestigatePipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.gaps(gapsQuery(query, momentBase(pipeline, query, query.cursor))));
+export const reportGaps: Handler<'gaps', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
+  json(await pipeline.gaps(gapsQuery(query, momentBase(pipeline, query, query.cursor)), asking()));
 
 const GRAIN_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
@@ -109,17 +118,20 @@ function gapsQuery(query: QueryOf<'gaps'>, base: MomentBase): GapsQuery {
 }
 
 /** `GET /rejects`. */
-export const listRejects: Handler<'rejects', InvestigatePipeline> = async ({ pipeline }, { query }) =>
+export const listRejects: Handler<'rejects', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
   json(
-    await pipeline.rejects({
-      ...readRangeMs(query, momentBase(pipeline, query)),
-      source: query.source,
-      event_type: query.event_type,
-      limit: query.limit ?? LIMITS.page_items_default,
-      cursor: query.cursor ?? null,
-    }),
+    await pipeline.rejects(
+      {
+        ...readRangeMs(query, momentBase(pipeline, query)),
+        source: query.source,
+        event_type: query.event_type,
+        limit: query.limit ?? LIMITS.page_items_default,
+        cursor: query.cursor ?? null,
+      },
+      asking(),
+    ),
   );
 
 /** `GET /verify`. */
-export const verifyHour: Handler<'verify', InvestigatePipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.verify(query.cursor ?? null));
+export const verifyHour: Handler<'verify', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
+  json(await pipeline.verify(query.cursor ?? null, asking()));

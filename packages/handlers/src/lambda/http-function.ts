@@ -1,9 +1,11 @@
+import { KitError, LIMITS } from '@pik/schema';
 import { v7 } from 'uuid';
 
 import { toResponse } from '../http/answer.ts';
 import { createAppOf } from '../http/app.ts';
 import type { Handlers } from '../http/call.ts';
 import { problem } from '../http/problem.ts';
+import type { QuestionOptions } from '../pipeline.ts';
 import { readSecret } from './aws-secret.ts';
 import { CALLER_SETTINGS, createCallers } from './callers.ts';
 import { type HttpEvent, toRequest } from './http-event.ts';
@@ -23,6 +25,11 @@ export const HTTP_SETTINGS = CALLER_SETTINGS;
  */
 export const API_WAIT_MS_MAX = 15_000;
 
+/** What of the function's time is left for an answer once its question was cut: to find the rows of what it names, and to send it. */
+const ANSWER_MS = 5_000;
+/** Before its end the function must have said that it could not answer. */
+const LAST_MS = 1_000;
+
 /** What a function behind the API is made of. */
 export interface HttpFunctionOptions<P> {
   readonly setup: Setup;
@@ -40,6 +47,7 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
   const { setup, kit, handlers, pipeline } = options;
   const events = new WeakMap<Request, HttpEvent>();
   const eventOf = (request: Request) => events.get(request);
+  const asked = new WeakMap<Request, QuestionOptions>();
   const { now } = kit.context.backend.clock;
   const clock = () => now.call(kit.context.backend.clock);
   const authenticate = await createCallers({
@@ -49,8 +57,9 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
     eventOf,
   });
   const arrived = (request: Request) => clock() - waitedMs(eventOf(request), clock());
-  const app = createAppOf(handlers, { pipeline, telemetry: kit.telemetry, authenticate, now: arrived });
-  const answer = async (event: HttpEvent) => {
+  const asking = (request: Request) => asked.get(request) ?? {};
+  const app = createAppOf(handlers, { pipeline, telemetry: kit.telemetry, authenticate, now: arrived, asking });
+  const answer = async (event: HttpEvent, question: QuestionOptions) => {
     let request: Request;
     try {
       request = toRequest(event);
@@ -58,6 +67,7 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
       return ownAnswer('REQUEST_INVALID', { requestId: v7(), method: 'GET' });
     }
     events.set(request, event);
+    asked.set(request, question);
     const response = await app.fetch(request);
     const result = await toResult(response, { gzip: acceptsGzip(request) });
     if (result !== null) return result;
@@ -68,9 +78,25 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
   return (event, invocation) => {
     const api_wait_ms = waitedMs(event, clock());
     const fields = { api_request_id: event.requestContext.requestId, api_wait_ms };
-    return invoke(kit, invocation, { fields, run: () => answer(event) });
+    const run = () => withTimeLeft(invocation, (question) => answer(event, question));
+    return invoke(kit, invocation, { fields, run });
   };
 }
+
+/** A question is cut while there is time to answer, and ends with an error before the function is ended without a word. */
+async function withTimeLeft<T>(invocation: Invocation, work: (question: QuestionOptions) => Promise<T>): Promise<T> {
+  const leftMs = invocation.getRemainingTimeInMillis();
+  const timeMs = Math.max(1, Math.min(LIMITS.question_aws_ms_max, leftMs - ANSWER_MS));
+  const end = new AbortController();
+  const timer = setTimeout(() => end.abort(new KitError('BUDGET_EXCEEDED', TOO_LONG)), Math.max(1, leftMs - LAST_MS));
+  try {
+    return await work({ signal: end.signal, timeMs });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const TOO_LONG = 'the question takes longer than a function may; ask for a smaller window or range, or for one source';
 
 /** How long a request waited between the API and this line: cold starts and throttling show here. */
 function waitedMs(event: HttpEvent | undefined, nowMs: number): number {

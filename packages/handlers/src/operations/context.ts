@@ -10,6 +10,7 @@ import {
 
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
+import { type Budget, type BudgetLimits, endlessBudget } from './budget.ts';
 import { createIds } from './ids.ts';
 import { createInFlight, type InFlight } from './in-flight.ts';
 
@@ -30,6 +31,10 @@ export interface Context {
   /** The most events that one call of a replay or a dry run walks over, whatever it asks for. */
   readonly replayEventsMax: number;
   readonly inFlight: InFlight;
+  /** What a question may take, where the limits are not to hold. */
+  readonly questions: BudgetLimits;
+  /** What this question may take; endless for work that is no question. */
+  readonly budget: Budget;
 }
 
 /** What a pipeline is made of. */
@@ -53,6 +58,8 @@ export interface PipelineOptions {
   readonly settleMs?: number | undefined;
   /** The most events that one call of a replay or a dry run walks over, whatever it asks for. Default: as the limits say. */
   readonly replayEventsMax?: number | undefined;
+  /** What one question may take. Default: as the limits say. */
+  readonly questions?: BudgetLimits | undefined;
 }
 
 /**
@@ -65,6 +72,9 @@ export function createContext(options: PipelineOptions): Context {
   const { indexRetentionMs = Number.POSITIVE_INFINITY, settleMs = 0 } = options;
   const { replayEventsMax = LIMITS.replay_events_per_call_max } = options;
   if (!(indexRetentionMs > 0)) throw new KitError('CONFIG_INVALID', 'the retention of the index must be above 0');
+  for (const [name, bound] of Object.entries(options.questions ?? {})) {
+    if (bound !== undefined && !(bound > 0)) throw new KitError('CONFIG_INVALID', `questions.${name} must be above 0`);
+  }
   if (!(settleMs >= 0)) throw new KitError('CONFIG_INVALID', 'settleMs must be 0 or more');
   return {
     backend: options.backend,
@@ -76,6 +86,8 @@ export function createContext(options: PipelineOptions): Context {
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),
+    questions: options.questions ?? {},
+    budget: endlessBudget(),
   };
 }
 

@@ -3,7 +3,7 @@ import { counted, type Finding, formatEpochMs, MS_PER_DAY, MS_PER_HOUR, timeline
 import { idAt, scanEntries } from '../domain/slice-codec.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
-import { createReadLimits, scanSlices } from './report-slices.ts';
+import { scanSlices } from './report-slices.ts';
 
 /** The characters of an id that are its entity's hash alone: 60 of its 64 bits. */
 const ENTITY_CHARS = 12;
@@ -27,7 +27,7 @@ export async function repeatFindings(
   };
   const series = 'source' in query ? { source: query.source, event_type: query.event_type } : {};
   const found: Record<'CONFLICT' | 'DUPLICATE', Receipt[]> = { CONFLICT: [], DUPLICATE: [] };
-  for await (const slice of scanSlices(context, series, { ...days, limits: createReadLimits() })) {
+  for await (const slice of scanSlices(context, series, days)) {
     if (slice.duplicates + slice.conflicts === 0) continue;
     scanEntries(slice.entries, ({ outcome, event_ms, received_ms, line, idAt: at }) => {
       if (outcome === 'ACCEPTED' || received_ms > asOfMs || Math.abs(event_ms - time) > MS_PER_HOUR) return;

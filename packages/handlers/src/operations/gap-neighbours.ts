@@ -7,7 +7,7 @@ import type { GapsQuery } from '../pipeline.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
-import { createReadLimits, readSlices, scanSlices } from './report-slices.ts';
+import { readSlices, scanSlices } from './report-slices.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from './timeline.ts';
 
 /** The last event before a gap and the first one after it, where there are any. */
@@ -61,11 +61,10 @@ interface Search {
 }
 
 async function searchSlices(context: Context, query: GapsQuery, { open, asOfMs }: Search): Promise<void> {
-  const limits = createReadLimits();
   const bySeries = Map.groupBy(open, ({ series }) => series);
   const series = { source: query.source, event_type: query.event_type };
   for (const fromDay of await daysOf(context, query, { open, asOfMs })) {
-    for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1, limits })) {
+    for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1 })) {
       const some = bySeries.get(JSON.stringify(sliceSeries(slice, query.by)));
       if (some === undefined || (slice.imported && !query.includeImported)) continue;
       const near = some.filter(({ window }) => touches(slice, window, query.basis));
@@ -114,7 +113,7 @@ async function daysOf(context: Context, query: GapsQuery, { open, asOfMs }: Sear
   } as const;
   const windows = [...new Map(open.map(({ window }) => [window.start_ms, window])).values()];
   const slices = { scope, source: query.source, event_type: query.event_type };
-  for await (const slice of readSlices(context, slices, createReadLimits())) {
+  for await (const slice of readSlices(context, slices)) {
     if (!days.has(slice.event_day) && windows.some((window) => touches(slice, window, 'received')))
       days.add(slice.event_day);
   }

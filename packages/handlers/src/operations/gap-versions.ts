@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import {
   type Aggregate,
+  type Covered,
   counted,
   createWindows,
   formatEpochMs,
@@ -18,11 +19,13 @@ import type { VersionRow } from '../ports/history-rows.ts';
 import { aggregateOf, type Context } from './context.ts';
 import { readPages } from './pages.ts';
 import type { ReportPage } from './report-page.ts';
+import { readCursorParts } from './report-part.ts';
 import { windowInputs } from './window-inputs.ts';
 
 /**
  * Windows of a metric whose events are there, while the latest version lacks some of them or there is none: UNPROCESSED.
- * The range must be given; windows that are still open, or whose version is of this very moment, are as they are.
+ * The range must be given; windows that are still open, or whose version is of this very moment, are as they are. So many
+ * windows are compared in one answer, or as many as its budget allows.
  */
 export async function versionGaps(context: Context, query: GapsQuery, page: ReportPage): Promise<GapsReport> {
   const { metric = '', key, fromMs, toMs } = query;
@@ -32,11 +35,18 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
   if (fromMs === null || toMs === null)
     throw new KitError('REQUEST_INVALID', 'a metric takes a range with both ends', { path: '/start_time' });
   const asOfMs = query.asOfMs ?? page.nowMs;
-  const found = await compareWindows(context, { aggregate, key, fromMs, toMs: Math.min(toMs, asOfMs + 1), asOfMs });
-  const { items, next_cursor } = page.cut(found.gaps, {
-    itemsMax: query.gapsMax,
-    nameOf: ({ state, start_time: from, end_time: to }) => [state, from, to],
-  });
+  const part = partOf(page, { fromMs, toMs: Math.min(toMs, asOfMs + 1) });
+  const found = await compareWindows(context, { aggregate, key, ...part, asOfMs });
+  const { untilMs } = found;
+  const end = page.offset + query.gapsMax;
+  const next_cursor = page.cursorAt(
+    end < found.gaps.length ? { offset: end, after: null } : null,
+    () => found.gaps.map(({ state, start_time: from, end_time: to }) => [state, from, to]),
+    {
+      same: JSON.stringify([part.fromMs, untilMs]),
+      next: untilMs === null ? null : JSON.stringify([untilMs, null]),
+    },
+  );
   const [start_time, end_time] = [formatEpochMs(fromMs), formatEpochMs(toMs)];
   return {
     range: {
@@ -47,6 +57,7 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
       include_imported: true,
       time_zone: query.timeZone,
     },
+    covered: part.fromMs === fromMs && untilMs === null ? null : coveredOf(part.fromMs, untilMs ?? toMs),
     grain: aggregate.window,
     time_zone: aggregate.time_zone,
     cadence_ms: null,
@@ -69,7 +80,7 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
         apart: [],
       },
     ],
-    gaps: items,
+    gaps: found.gaps.slice(page.offset, end),
     gaps_total: found.gaps.length,
     next_cursor,
     partial: found.notes.length > 0,
@@ -77,24 +88,48 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
   };
 }
 
+/** The windows that an answer compares: from when, up to when where an earlier page of it has found that out, and the end of all. */
+interface VersionsPart {
+  readonly fromMs: number;
+  readonly untilMs: number | null;
+  readonly toMs: number;
+}
+
+function partOf({ extra }: ReportPage, { fromMs, toMs }: { fromMs: number; toMs: number }): VersionsPart {
+  if (extra === '') return { fromMs, untilMs: null, toMs };
+  const [from, until] = readCursorParts(extra);
+  const isTime = (value: unknown) =>
+    Number.isSafeInteger(value) && (value as number) >= fromMs && (value as number) <= toMs;
+  if (!isTime(from) || (until !== null && !isTime(until))) throw new KitError('CURSOR_INVALID');
+  return { fromMs: from as number, untilMs: until as number | null, toMs };
+}
+
+function coveredOf(fromMs: number, toMs: number): Covered {
+  return { basis: 'event', start_time: formatEpochMs(fromMs), end_time: formatEpochMs(toMs), divided_days: [] };
+}
+
 interface Compared {
   readonly gaps: Gap[];
   readonly notes: string[];
+  /** Where the next answer goes on; null where this one has the last window. */
+  untilMs: number | null;
   windows: number;
   empty: number;
 }
 
 async function compareWindows(
   context: Context,
-  question: { aggregate: Aggregate; key: string; fromMs: number; toMs: number; asOfMs: number },
+  question: VersionsPart & { aggregate: Aggregate; key: string; asOfMs: number },
 ): Promise<Compared> {
-  const { aggregate, key, asOfMs, fromMs, toMs } = question;
+  const { aggregate, key, asOfMs, fromMs, untilMs, toMs } = question;
   const latest = await latestVersions(context, { metric: aggregate.metric, key, asOfMs });
   const windows = createWindows(aggregate.window, aggregate.time_zone);
-  const compared: Compared = { gaps: [], notes: [], windows: 0, empty: 0 };
+  const compared: Compared = { gaps: [], notes: [], untilMs: null, windows: 0, empty: 0 };
   for (let window = windows.at(fromMs); window.start_ms < toMs; window = windows.at(window.end_ms)) {
-    if (compared.windows === LIMITS.report_gap_versions_max) {
-      compared.notes.push(`only the first ${LIMITS.report_gap_versions_max} windows were compared with their versions`);
+    if (untilMs === null ? isEnough(context, compared) : window.start_ms >= untilMs) {
+      compared.untilMs = window.start_ms;
+      const until = formatEpochMs(window.start_ms);
+      compared.notes.push(`the windows before ${until} were compared with their versions; the next page goes on`);
       break;
     }
     compared.windows += 1;
@@ -105,6 +140,10 @@ async function compareWindows(
     await setImmediate();
   }
   return compared;
+}
+
+function isEnough({ budget }: Context, { windows }: Compared): boolean {
+  return windows > 0 && (windows >= LIMITS.report_gap_versions_max || budget.spent() !== null);
 }
 
 function gapOf(

@@ -1,4 +1,4 @@
-import { counted, type EventView, type LagReport, LIMITS } from '@pik/schema';
+import { type EventView, type LagReport, LIMITS } from '@pik/schema';
 
 import { clockFindings } from '../domain/clock-faults.ts';
 import { eventView } from '../domain/event-view.ts';
@@ -18,16 +18,18 @@ import type { LagQuery } from '../pipeline.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { openReportPage, type ReportPage } from './report-page.ts';
-import { createReadLimits, GROUPS_FULL, readWithReceipts, type SliceScope } from './report-slices.ts';
+import { coveredView, partNotes } from './report-part.ts';
+import { GROUPS_FULL, type PartReading, readWithReceipts, type SliceScope } from './report-slices.ts';
 import { whyEmpty } from './why-empty.ts';
 
 /** Events named as the worst unless the caller says otherwise. */
 const WORST_EVENTS = 10;
+/** Walks that are planned for once it is known that one is not enough: the others are mostly shorter. */
+const WALKS = 3;
 
 /**
  * Where is data delayed? Figures come from histograms wherever a slice counts as a whole. What histograms do not hold comes
- * from the packed receipts, up to a bound: order, the parts of the lag, the worst events, and slices of which only a part
- * counts. A page of groups has the figures of all events, and the worst of them, like every other page.
+ * from the packed receipts: order, the parts of the lag, the worst events, and slices of which only a part counts. A page of groups has the figures of all events, and the worst of them, like every other page.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
@@ -36,34 +38,36 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
   const page = openReportPage(context, cursor, { report: 'lag', ...question });
   const scope = scopeOf(query, page.nowMs);
   const slices = { scope, source: query.source, event_type: query.event_type };
-  const tallies = createLagTallies(scope, query.lateOverMs, LIMITS.report_groups_max);
+  // The part of the range ends once there are as many groups as one answer has.
+  const tallies = createLagTallies(scope, query.lateOverMs, LIMITS.report_groups_max * 2);
   const details = createDetailTallies({
-    groupsMax: LIMITS.report_groups_max,
+    groupsMax: LIMITS.report_groups_max * 2,
     worstMax: query.worstMax ?? WORST_EVENTS,
   });
-  const limits = createReadLimits();
-  let unread = 0;
-  for await (const slice of readWithReceipts(context, slices, limits)) {
+  const reading: PartReading = {
+    part: page.part,
+    isFull: () => tallies.groups.size >= LIMITS.report_groups_max,
+    walks: () => (details.arrivals.needsMore ? WALKS : 1),
+  };
+  for await (const slice of readWithReceipts(context, slices, reading)) {
     if (slice.accepted === 0) continue;
-    const isParted = !addSlice(tallies, slice);
-    if (slice.entries.length === 0) unread += isParted ? 1 : 0;
-    else addReceipts(tallies, details, { slice, isParted });
+    addReceipts(tallies, details, { slice, isParted: !addSlice(tallies, slice) });
   }
-  const isWhole = limits.scansLeft >= 0;
-  // Beyond the bound the order is not told, so it need not be found.
-  if (isWhole) await countOrder(context, tallies, { details, slices });
-  if (unread > 0)
-    limits.notes.push(`left out of the figures, since only a part of them counts: ${counted(unread, 'slice')}`);
-  if (tallies.groups.full) limits.notes.push(GROUPS_FULL);
-  const found = figures({ tallies, details, isWhole }, page, groupsMax);
+  const isOrdered = await countOrder(context, tallies, { details, slices, reading });
+  const notes = partNotes(page.part);
+  if (!isOrdered) notes.push('the order of the arrivals, and with it the details, takes longer than one answer may');
+  if (tallies.groups.full) notes.push(GROUPS_FULL);
+  const covered = coveredView(page.part, scope);
+  const found = figures({ tallies, details, isOrdered }, page, groupsMax);
   return {
     range: rangeView(scope),
-    ...(found.total === null ? { empty: await whyEmpty(context, slices) } : {}),
+    covered,
+    ...(found.total === null && covered === null ? { empty: await whyEmpty(context, slices) } : {}),
     late_over_ms: query.lateOverMs,
     ...found,
     worst: await worstEvents(context, details),
-    partial: limits.notes.length > 0,
-    notes: limits.notes,
+    partial: notes.length > 0,
+    notes,
   };
 }
 
@@ -84,18 +88,23 @@ function addReceipts(
   });
 }
 
-/** What is held to find the order is bounded: of very many arrivals only those received first are counted in one walk. */
+/**
+ * What is held to find the order is bounded: of very many arrivals only those received first are counted in one walk. False
+ * where the budget ends before the last walk.
+ */
 async function countOrder(
   context: Context,
   tallies: LagTallies,
-  { details, slices }: { details: DetailTallies; slices: SliceScope },
-): Promise<void> {
+  { details, slices, reading }: { details: DetailTallies; slices: SliceScope; reading: PartReading },
+): Promise<boolean> {
   while (details.arrivals.next()) {
-    for await (const slice of readWithReceipts(context, slices, createReadLimits())) {
+    for await (const slice of readWithReceipts(context, slices, reading)) {
+      if (context.budget.spent() !== null) return false;
       const isDue = details.arrivals.wants(slice.received_min_ms, slice.received_max_ms);
       if (isDue && slice.accepted > 0 && slice.entries.length > 0) addOrder(tallies, details, slice);
     }
   }
+  return true;
 }
 
 function addOrder({ scope }: LagTallies, details: DetailTallies, slice: SliceRow): void {
@@ -112,16 +121,16 @@ function addOrder({ scope }: LagTallies, details: DetailTallies, slice: SliceRow
 interface Gathered {
   readonly tallies: LagTallies;
   readonly details: DetailTallies;
-  readonly isWhole: boolean;
+  readonly isOrdered: boolean;
 }
 
-function figures({ tallies, details, isWhole }: Gathered, page: ReportPage, groupsMax: number) {
+function figures({ tallies, details, isOrdered }: Gathered, page: ReportPage, groupsMax: number) {
   const { total, groups } = lagFigures(tallies);
   const known = lagDetails(details);
   const { items, next_cursor } = page.cut(groups, { itemsMax: groupsMax, nameOf: ({ group }) => group });
   return {
     total,
-    details: isWhole && total !== null ? known.total : null,
+    details: isOrdered && total !== null ? known.total : null,
     groups_total: groups.length,
     next_cursor,
     groups: items.map(({ group, figures: own, clocks }) => {
@@ -129,7 +138,7 @@ function figures({ tallies, details, isWhole }: Gathered, page: ReportPage, grou
       return {
         group,
         figures: own,
-        details: isWhole ? (found?.details ?? null) : null,
+        details: isOrdered ? (found?.details ?? null) : null,
         findings: clockFindings(clocks).map(({ shownBy, ...finding }) => {
           const at = found?.[shownBy];
           return { ...finding, evidence: at ? [{ event_id: at.event_id, pack_id: at.pack_id, line: at.line }] : [] };

@@ -1,11 +1,18 @@
 import type { Page } from '../ports/queries.ts';
+import type { Budget } from './budget.ts';
 
-/** All items of a paged listing, page by page: no more than one page is held. */
-export async function* readPages<T>(read: (cursor: string | null) => Promise<Page<T>>): AsyncGenerator<T> {
+/** All items of a paged listing, page by page: no more than one page is held, and no page holds up other work for long. */
+export async function* readPages<T>(
+  read: (cursor: string | null) => Promise<Page<T>>,
+  budget?: Budget,
+): AsyncGenerator<T> {
   let cursor: string | null = null;
   do {
     const page: Page<T> = await read(cursor);
-    yield* page.items;
+    for (const item of page.items) {
+      if (budget?.isDue() === true) await budget.turn();
+      yield item;
+    }
     cursor = page.next;
   } while (cursor !== null);
 }

@@ -4,6 +4,7 @@ import { windowName } from '../domain/replay-message.ts';
 import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import { type Context, isUnsettled } from './context.ts';
 import { foldWindow } from './fold-window.ts';
+import type { InFlight } from './in-flight.ts';
 import { readManifest } from './manifest-store.ts';
 import { isSame } from './recompute.ts';
 import { inputsHash, windowInputs } from './window-inputs.ts';
@@ -49,8 +50,11 @@ interface Memory {
   chars: number;
 }
 
-/** What was predicted by the earlier calls of the dry runs under way, by the place where each goes on. */
-const remembered = new WeakMap<Context, Map<string, Memory>>();
+/**
+ * What was predicted by the earlier calls of the dry runs under way, by the place where each goes on; of each pipeline, which
+ * is known by what it has in flight: each call has a context of its own.
+ */
+const remembered = new WeakMap<InFlight, Map<string, Memory>>();
 
 /**
  * A window of many events is met by many calls of one dry run, and would be computed from all of its inputs each time.
@@ -63,8 +67,8 @@ export function predictionsOf(
   context: Context,
   { from, to, asOfMs }: { from: string; to: string; asOfMs: number },
 ): Predictions {
-  const places = remembered.get(context) ?? new Map<string, Memory>();
-  remembered.set(context, places);
+  const places = remembered.get(context.inFlight) ?? new Map<string, Memory>();
+  remembered.set(context.inFlight, places);
   const earlier = from === '' ? undefined : places.get(placeName(from, asOfMs));
   const memory = earlier ?? { windows: new Map(), chars: 0, listed: new Map(), ids: 0 };
   places.delete(placeName(to, asOfMs));

@@ -14,7 +14,11 @@ const PACKS_HELD = 8;
  * NDJSON lines: an event with its received text each, then `{"end":true,"count":n,"next_cursor":…}`. Where bytes are
  * missing or damaged the stream ends with an `{"error":…}` line: never with an empty payload, never as if complete.
  */
-export async function* rawEvents(context: Context, query: TimelineQuery, options?: RawOptions): AsyncGenerator<string> {
+export async function* rawEvents(
+  context: Context,
+  query: TimelineQuery,
+  options?: Partial<RawOptions>,
+): AsyncGenerator<string> {
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
   const page = await timelineRows(context, { ...query, asOfMs });
   yield* rawLines(context, { rows: page.items, asOfMs, next: page.next }, options);
@@ -24,7 +28,7 @@ export async function* rawEvents(context: Context, query: TimelineQuery, options
 export async function* rawLines(
   context: Context,
   page: { rows: readonly EventRow[]; asOfMs: number; next: string | null },
-  { deliveries }: RawOptions = { deliveries: false },
+  { deliveries = false }: Partial<RawOptions> = {},
 ): AsyncGenerator<string> {
   const { rows, asOfMs, next } = page;
   const read = createPackReader(context);

@@ -5,6 +5,7 @@ import { EPOCH_MS_MAX, EPOCH_MS_MIN, KitError } from '@pik/schema';
 import type { Ranked } from '../domain/top-ranked.ts';
 import { decodeCursor, encodeCursor } from '../ports/cursor.ts';
 import type { Context } from './context.ts';
+import { decodePart, encodePart, openPart, type ReportPart } from './report-part.ts';
 
 /** What pages before this one had. */
 export interface PagePlace {
@@ -14,23 +15,37 @@ export interface PagePlace {
   readonly after: Ranked | null;
 }
 
-/** One page of a report: the whole is found again as it was on the first page, and a part of its list is given. */
+/**
+ * One page of a report: what it covers is found again as it was on the first page, and a part of its list is given. Where the
+ * budget ends before the range, the pages of one part of it come first, then those of the next.
+ */
 export interface ReportPage extends PagePlace {
   /** What was now on the first page: later receipts are on none. */
   readonly nowMs: number;
+  /** The part of the range that is to be covered; where it ends is known once it was read. */
+  readonly part: ReportPart;
+  /** What else a report has to know of the part, as it gave it to `cursorAt`; empty at the start. */
+  readonly extra: string;
   /**
-   * The cursor of the page after this one, null where `next` is. `names` are those of the whole list in its order: they are
+   * The cursor of the page after this one: with `next` of the same part, without it of the next part, null after the last.
+   * `names` are those of the whole list in its order: they are
    * held against those of the first page, so that no item is on two pages or on none. Figures may still grow while the time
    * of the first page has not settled.
    *
    * @throws KitError `CURSOR_INVALID` where they are others: rows have expired, or what was received by then is admitted only now.
    */
-  cursorAt(next: PagePlace | null, names: () => readonly unknown[]): string | null;
+  cursorAt(next: PagePlace | null, names: () => readonly unknown[], extra?: PartExtra): string | null;
   /** A page of the one list that a report has, at most so many items long, and the cursor of the next. Throws as `cursorAt`. */
   cut<T>(
     items: readonly T[],
     options: { itemsMax: number; nameOf: (item: T) => unknown },
   ): { items: T[]; next_cursor: string | null };
+}
+
+/** What a report has to know of this part on its further pages, and of the next part; null where there is none. */
+export interface PartExtra {
+  readonly same: string;
+  readonly next: string | null;
 }
 
 /**
@@ -40,16 +55,22 @@ export interface ReportPage extends PagePlace {
  */
 export function openReportPage(context: Context, cursor: string | null | undefined, question: object): ReportPage {
   const asked = digestOf(askedOf(question));
-  const { nowMs, list, ...place } = startOf(cursor, asked) ?? { ...FIRST, nowMs: context.backend.clock.now() };
-  const cursorAt: ReportPage['cursorAt'] = (next, names) => {
-    if (next === null && list === undefined) return null;
-    const found = digestOf(names());
+  const first: Start = { ...FIRST, nowMs: context.backend.clock.now(), part: openPart(), extra: '' };
+  const { nowMs, list, part, extra, ...place } = startOf(cursor, asked) ?? first;
+  const cursorAt: ReportPage['cursorAt'] = (next, names, { same, next: after } = extraOf(part)) => {
+    // To name a list costs something, and nothing is compared with that of a first page that has all of it.
+    const found = next === null && list === undefined ? '' : digestOf(names());
     if (list !== undefined && list !== found) throw new KitError('CURSOR_INVALID', ANOTHER_LIST);
-    return next === null ? null : encodeCursor([asked, found, nowMs, next.offset, ...rankParts(next.after)]);
+    if (next !== null)
+      return encodeCursor([asked, found, nowMs, next.offset, ...rankParts(next.after), encodePart(part), same]);
+    const rest = encodePart({ from: part.until ?? null, until: undefined });
+    return after === null ? null : encodeCursor([asked, '', nowMs, 0, ...rankParts(null), rest, after]);
   };
   return {
     ...place,
     nowMs,
+    part,
+    extra,
     cursorAt,
     cut(items, { itemsMax, nameOf }) {
       const end = place.offset + itemsMax;
@@ -64,13 +85,20 @@ export function nowOf(context: Context, cursor: string | null): number {
   return partsOf(cursor)?.[2] ?? context.backend.clock.now();
 }
 
+/** Of most reports the place where the part ends says all. */
+function extraOf({ until }: ReportPart): PartExtra {
+  return { same: '', next: until == null ? null : '' };
+}
+
 const ANOTHER_LIST =
   'what the report lists is not what it was on the page before: begin again, with an as_of of some minutes ago';
 
 interface Start extends PagePlace {
   readonly nowMs: number;
-  /** The digest of the names on the first page; undefined on that page itself. */
-  readonly list?: string;
+  readonly part: ReportPart;
+  readonly extra: string;
+  /** The digest of the names on the first page of the part; undefined on that page itself. */
+  readonly list?: string | undefined;
 }
 
 const FIRST: PagePlace = { offset: 0, after: null };
@@ -83,15 +111,25 @@ function askedOf(question: object): [string, unknown][] {
 function startOf(cursor: string | null | undefined, asked: string): Start | null {
   const parts = partsOf(cursor);
   if (parts === null) return null;
-  const [question, list, nowMs, offset, rank, id] = parts;
+  const [question, list, nowMs, offset, rank, id, part, extra] = parts;
   if (question !== asked || !Number.isSafeInteger(offset) || offset < 0) throw new KitError('CURSOR_INVALID');
-  return { offset, after: id === '' ? null : { rank, id }, nowMs, list };
+  const after = id === '' ? null : { rank, id };
+  return { offset, after, nowMs, list: list === '' ? undefined : list, part: decodePart(part), extra };
 }
 
-type CursorParts = [question: string, list: string, nowMs: number, offset: number, rank: number, id: string];
+type CursorParts = [
+  question: string,
+  list: string,
+  nowMs: number,
+  offset: number,
+  rank: number,
+  id: string,
+  part: string,
+  extra: string,
+];
 
 function partsOf(cursor: string | null | undefined): CursorParts | null {
-  const parts = decodeCursor<CursorParts>(cursor, ['', '', 0, 0, 0, '']);
+  const parts = decodeCursor<CursorParts>(cursor, ['', '', 0, 0, 0, '', '', '']);
   if (parts === null) return null;
   const [, , nowMs] = parts;
   if (!Number.isSafeInteger(nowMs) || nowMs < EPOCH_MS_MIN || nowMs > EPOCH_MS_MAX)

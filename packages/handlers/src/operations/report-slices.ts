@@ -1,11 +1,12 @@
 import { LIMITS } from '@pik/schema';
 
 import { coverageOf, eventDays, type ReportScope } from '../domain/report-scope.ts';
-import { toRanges } from '../domain/sequences.ts';
-import { decodeEntries, type SliceEntry } from '../domain/slice-codec.ts';
+import type { SliceQuery } from '../ports/queries.ts';
 import type { SliceRow } from '../ports/rows.ts';
+import type { Spent } from './budget.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
+import { createDayMeter, endPart, endsNow, type PartBounds, type ReportPart, type SlicePlace } from './report-part.ts';
 
 /** Which slices a report reads. */
 export interface SliceScope {
@@ -14,116 +15,157 @@ export interface SliceScope {
   readonly event_type?: string | undefined;
 }
 
-/** Said where a report met more groups than it tells apart. */
-export const GROUPS_FULL = `only ${LIMITS.report_groups_max} groups are told apart; the total covers all`;
+/** Said where a single page of slices had more groups than are told apart. */
+export const GROUPS_FULL = `only ${LIMITS.report_groups_max * 2} groups are told apart; the total covers all`;
 
-/** What a report could not read. */
-export interface ReadLimits {
-  readonly notes: string[];
-  slicesLeft: number;
-  eventsLeft: number;
-  scansLeft: number;
+/** A part to be read, and what bounds it beside the budget. */
+export interface PartReading extends Omit<PartBounds, 'budget'> {
+  readonly part: ReportPart;
 }
 
-/** The bounds of one report. */
-export function createReadLimits(): ReadLimits {
-  return {
-    notes: [],
-    slicesLeft: LIMITS.report_slices_max,
-    eventsLeft: LIMITS.report_events_max,
-    scansLeft: LIMITS.report_scanned_receipts_max,
-  };
-}
+type Slices = Omit<SliceQuery, 'cursor' | 'until'>;
 
-/** Slices of a report without their receipts, until the bound is met, which is noted. */
-export async function* readSlices(
+/**
+ * The slices of a part, in order of event day. Where it is not yet known where the part ends, it does before a day for which
+ * the budget seems too small; a day that is too much by itself is divided between two pages of slices.
+ */
+export async function* readPart(
   context: Context,
-  { scope, ...series }: SliceScope,
-  limits: ReadLimits,
+  query: Slices,
+  { part, ...bounds }: PartReading,
 ): AsyncGenerator<SliceRow> {
-  const query = { ...eventDays(scope), ...series, withEntries: false };
-  for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
-    if (limits.slicesLeft-- <= 0) {
-      note(limits, `only the first ${LIMITS.report_slices_max} slices of the range were read`);
-      return;
-    }
-    yield slice;
-  }
-}
-
-/** Slices of some event days with their receipts, until the bound is met, which is noted. */
-export async function* readDays(
-  context: Context,
-  series: Omit<SliceScope, 'scope'>,
-  options: { days: Iterable<number>; limits: ReadLimits },
-): AsyncGenerator<[SliceRow, SliceEntry[]]> {
-  for (const fromDay of options.days) {
-    const query = { fromDay, toDay: fromDay + 1, ...series, withEntries: true };
-    for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
-      const entries = decodeEntries(slice.entries);
-      options.limits.eventsLeft -= entries.length;
-      if (options.limits.eventsLeft < 0) {
-        note(options.limits, `only ${LIMITS.report_events_max} receipts were read one by one`);
-        return;
+  const { backend, budget } = context;
+  const known = { budget, ...bounds };
+  const meter = createDayMeter(known);
+  const range = rangeOf(query, part);
+  let cursor = part.from?.cursor ?? null;
+  let day: number | null = null;
+  for (;;) {
+    const page = await backend.index.listSlices({ ...range, cursor });
+    for (const slice of page.items) {
+      if (slice.event_day !== day) {
+        const why = day === null || part.until !== undefined ? null : meter.next();
+        if (why !== null) return endPart(part, { day: slice.event_day, cursor: null }, why);
+        day = slice.event_day;
       }
-      yield [slice, entries];
+      if (budget.isDue()) await budget.turn();
+      yield slice;
     }
+    if (page.next === null) return endPart(part, null, null);
+    const why: Spent | null = day === null || part.until !== undefined ? null : endsNow(known);
+    // Whatever was read counts: the next part goes on behind it, so each has at least one page.
+    if (day !== null && why !== null) return endPart(part, { day, cursor: page.next }, why);
+    cursor = page.next;
   }
 }
 
-/** Slices of a span of event days with their packed receipts, for a walk over these, until the bound is met. */
-export async function* scanSlices(
-  context: Context,
-  series: Omit<SliceScope, 'scope'>,
-  options: { fromDay: number; toDay: number; limits: ReadLimits },
-): AsyncGenerator<SliceRow> {
-  const { fromDay, toDay, limits } = options;
-  const query = { fromDay, toDay, ...series, withEntries: true };
-  for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
-    limits.scansLeft -= slice.accepted + slice.duplicates + slice.conflicts;
-    if (limits.scansLeft < 0) {
-      note(limits, `only ${LIMITS.report_scanned_receipts_max} receipts of the range were looked at`);
-      return;
-    }
-    yield slice;
-  }
+/** The days of a query that lie in a part, and how far into the last of them. */
+function rangeOf(query: Slices, { from, until }: ReportPart): Slices & { until?: string } {
+  const fromDay = from === null ? query.fromDay : Math.max(query.fromDay, from.day);
+  if (until == null) return { ...query, fromDay };
+  if (until.cursor === null) return { ...query, fromDay, toDay: Math.min(query.toDay, until.day) };
+  return { ...query, fromDay, toDay: Math.min(query.toDay, until.day + 1), until: until.cursor };
 }
 
-/** All slices of a report, each once: with its receipts until the bound on these is met, then without, which is noted. */
+/** The slices of a part, each once, with their receipts. */
 export async function* readWithReceipts(
   context: Context,
   { scope, ...series }: SliceScope,
-  limits: ReadLimits,
+  reading: PartReading,
 ): AsyncGenerator<SliceRow> {
-  // By receive time any day may hold some of it: the days that do are looked for first, without their receipts.
-  const spans = scope.basis === 'event' ? [eventDays(scope)] : await daysInScope(context, { scope, ...series }, limits);
-  for (const { fromDay, toDay } of spans) {
-    const page = (cursor: string | null) =>
-      context.backend.index.listSlices({ fromDay, toDay, ...series, withEntries: limits.scansLeft > 0, cursor });
-    for await (const slice of readPages(page)) {
-      if (coverageOf(slice, scope) === 'none') continue;
-      if (limits.slicesLeft-- <= 0) {
-        note(limits, `only the first ${LIMITS.report_slices_max} slices of the range were read`);
-        return;
-      }
-      limits.scansLeft -= slice.accepted + slice.duplicates + slice.conflicts;
-      if (slice.entries.length === 0)
-        note(limits, `only ${LIMITS.report_scanned_receipts_max} receipts of the range were looked at one by one`);
-      yield slice;
+  if (scope.basis === 'event') {
+    yield* inScope(readPart(context, { ...eventDays(scope), ...series, withEntries: true }, reading), scope);
+    return;
+  }
+  // By receive time any day may hold some of it: its slices are looked at first, without their receipts.
+  const { part } = reading;
+  let readTo = Number.NEGATIVE_INFINITY;
+  const bare = readPart(context, { ...eventDays(scope), ...series, withEntries: false }, reading);
+  for await (const day of daysInScope(bare, scope)) {
+    if (day < readTo) continue;
+    readTo = day + 1;
+    yield* inScope(readDays(context, { fromDay: day, toDay: readTo, ...series }, part), scope);
+  }
+}
+
+async function* inScope(slices: AsyncIterable<SliceRow>, scope: ReportScope): AsyncGenerator<SliceRow> {
+  for await (const slice of slices) if (coverageOf(slice, scope) !== 'none') yield slice;
+}
+
+/** Each day of which something is in the scope, once all of its slices were met. */
+async function* daysInScope(slices: AsyncIterable<SliceRow>, scope: ReportScope): AsyncGenerator<number> {
+  let day: number | null = null;
+  for await (const slice of slices) {
+    if (day !== null && slice.event_day !== day) {
+      yield day;
+      day = null;
     }
+    if (coverageOf(slice, scope) !== 'none') day = slice.event_day;
   }
+  if (day !== null) yield day;
 }
 
-async function daysInScope(context: Context, slices: SliceScope, limits: ReadLimits) {
-  const days = new Set<number>();
-  for await (const slice of readSlices(context, slices, { ...limits, notes: limits.notes })) {
-    if (coverageOf(slice, slices.scope) !== 'none') days.add(slice.event_day);
-  }
-  return toRanges([...days]).map(([fromDay, last]) => ({ fromDay, toDay: last + 1 }));
+/** The slices of some days with their receipts, as far as they lie in a part. */
+function readDays(context: Context, days: Omit<Slices, 'withEntries'>, part: ReportPart): AsyncGenerator<SliceRow> {
+  const until = part.until ?? null;
+  const from = part.from !== null && part.from.day >= days.fromDay ? part.from : null;
+  return readPart(
+    context,
+    { ...days, withEntries: true },
+    { part: { from, until: isWithin(until, days) ? until : null, why: null } },
+  );
 }
 
-function note(limits: ReadLimits, text: string): void {
-  if (!limits.notes.includes(text)) limits.notes.push(text);
+function isWithin(place: SlicePlace | null, { toDay }: { toDay: number }): boolean {
+  return place !== null && place.day < toDay;
+}
+
+/** What a report does with the slices of a part. */
+export interface SliceTaker {
+  /** Takes a slice without its receipts; false where these are needed. */
+  whole(slice: SliceRow): boolean;
+  /** Takes one that `whole` did not, with its receipts. */
+  scanned(slice: SliceRow): void;
+}
+
+/** Hands over the slices of a part without their receipts and, day by day, those with them that need it. */
+export async function takeSlices(
+  context: Context,
+  { slices: { scope, ...series }, ...reading }: PartReading & { readonly slices: SliceScope },
+  take: SliceTaker,
+): Promise<void> {
+  const { part } = reading;
+  const scan = async (day: number, keys: ReadonlySet<string>) => {
+    for await (const slice of readDays(context, { fromDay: day, toDay: day + 1, ...series }, part))
+      if (keys.has(sliceKey(slice))) take.scanned(slice);
+  };
+  let day = 0;
+  let keys = new Set<string>();
+  for await (const slice of readPart(context, { ...eventDays(scope), ...series, withEntries: false }, reading)) {
+    if (keys.size > 0 && day !== slice.event_day) {
+      await scan(day, keys);
+      keys = new Set();
+    }
+    day = slice.event_day;
+    if (!take.whole(slice)) keys.add(sliceKey(slice));
+  }
+  if (keys.size > 0) await scan(day, keys);
+}
+
+/** Slices of some event days without their receipts. */
+export function readSlices(context: Context, { scope, ...series }: SliceScope): AsyncGenerator<SliceRow> {
+  const query = { ...eventDays(scope), ...series, withEntries: false };
+  return readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }), context.budget);
+}
+
+/** Slices of a span of event days with their packed receipts, for a walk over these. */
+export function scanSlices(
+  context: Context,
+  series: Omit<SliceScope, 'scope'>,
+  { fromDay, toDay }: { fromDay: number; toDay: number },
+): AsyncGenerator<SliceRow> {
+  const query = { fromDay, toDay, ...series, withEntries: true };
+  return readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }), context.budget);
 }
 
 /** Tells two slices apart: one request, one series, one event day. */

@@ -40,7 +40,7 @@ async function whyNoneSelected(context: Context, query: SelectionQuery, asOfMs: 
 export async function* selectRawEvents(
   context: Context,
   query: SelectionQuery,
-  options?: RawOptions,
+  options?: Partial<RawOptions>,
 ): AsyncGenerator<string> {
   yield* rawLines(context, await selectRows(context, query), options);
 }

@@ -80,11 +80,11 @@ export interface EventIndex {
   getPack(packId: string): Promise<PackRow | null>;
   /** Unexpired events with `from <= position < to` received by `asOfMs`, in text order of position. */
   listTimeline(range: PositionRange): Promise<Page<EventRow>>;
-  /** Slices with `fromDay <= event_day < toDay`, of one series if named. */
+  /** Slices with `fromDay <= event_day < toDay` in order of the day, of one series if named. */
   listSlices(query: SliceQuery): Promise<Page<SliceRow>>;
   /** PACK rows stored in `[fromMs, toMs)`, in id order. */
   listPacks(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<PackRow>>;
-  /** Failures received in `[fromMs, toMs)`, newest first; warnings only where the query names them. */
+  /** Failures received in `[fromMs, toMs)`, newest first unless asked for the oldest; warnings only where the query names them. */
   listFailures(query: FailureQuery): Promise<Page<FailureRow>>;
   /** All sequence rows of a producer. */
   listSequences(producerId: string, cursor?: string | null): Promise<Page<SequenceRow>>;

@@ -24,10 +24,14 @@ export interface SliceQuery {
   readonly event_type?: string | undefined;
   readonly withEntries: boolean;
   readonly cursor?: string | null;
+  /** The `next` of a page of this listing: what comes after that place is left out, whatever came in meanwhile. */
+  readonly until?: string | undefined;
 }
 
-/** Which failures to read. */
+/** Which failures to read, and in which order. */
 export interface FailureQuery {
+  /** Default: the latest received first. */
+  readonly oldestFirst?: boolean;
   readonly fromMs: number;
   readonly toMs: number;
   readonly source?: string | undefined;

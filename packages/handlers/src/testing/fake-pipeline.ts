@@ -55,6 +55,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     }),
     lag: async ({ lateOverMs }) => ({
       range: RANGE,
+      covered: null,
       late_over_ms: lateOverMs,
       total: null,
       details: null,
@@ -67,6 +68,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     }),
     duplicates: async () => ({
       range: RANGE,
+      covered: null,
       total: null,
       groups: [],
       groups_total: 0,
@@ -79,6 +81,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     }),
     completeness: async ({ closedAfterMs }) => ({
       range: RANGE,
+      covered: null,
       closed_after_ms: closedAfterMs,
       curves: [],
       days: [],
@@ -89,6 +92,8 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     }),
     failures: async () => ({
       range: { ...RANGE, basis: 'received' },
+      covered: null,
+      receipts_covered: null,
       baseline: null,
       receipts: 0,
       failures: 0,
@@ -101,6 +106,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     }),
     gaps: async ({ grain, timeZone, cadenceMs }) => ({
       range: RANGE,
+      covered: null,
       grain,
       time_zone: timeZone,
       cadence_ms: cadenceMs,

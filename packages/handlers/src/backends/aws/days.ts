@@ -18,6 +18,8 @@ export interface DaysQuery {
   readonly cursor: string | null | undefined;
   readonly limit: number;
   readonly descending?: boolean;
+  /** The `next` of a page: what comes after that place is left out. Of a listing that is not descending. */
+  readonly until?: string | undefined;
   /** Bounds of the sort key, both included. */
   readonly from?: string;
   readonly to?: string;
@@ -51,8 +53,9 @@ export async function listDays<T>(
   deadline: Deadline,
   { query, read }: { query: DaysQuery; read: (row: Item, day: number) => T | null },
 ): Promise<Page<T>> {
-  const start = startOf(query);
-  const days = await daysOf(directory, deadline, { query, start });
+  const start = placeOf(query.cursor);
+  const end = placeOf(query.until);
+  const days = await daysOf(directory, deadline, { query, start, end });
   const items: T[] = [];
   let atOnce = 1;
   for (let at = 0; at < days.found.length; atOnce = Math.min(DAYS_AT_ONCE_MAX, atOnce * 2)) {
@@ -66,6 +69,7 @@ export async function listDays<T>(
       const { day } = some[i] as Day;
       let last = '';
       for (const row of page.rows) {
+        if (isBehind(end, { day, sk: readText(row, 'sk') })) return { items, next: null };
         if (items.length >= query.limit) return { items, next: cursorAt(day, last) };
         const item = read(row, day);
         if (item !== null) items.push(item);
@@ -91,8 +95,13 @@ function rowsOf({ limit, descending = false, from, to }: DaysQuery) {
   };
 }
 
-/** Where the page starts: null at the start of the range. */
-function startOf({ cursor }: DaysQuery): Place | null {
+/** Whether a row comes after the last place that is asked for. */
+function isBehind(end: Place | null, { day, sk }: { day: number; sk: string }): boolean {
+  return end !== null && (day > end.day || (day === end.day && sk > (end.sk ?? '')));
+}
+
+/** The place of a cursor; null at the start of the range. */
+function placeOf(cursor: string | null | undefined): Place | null {
   const place = decodeCursor<[string, string]>(cursor, ['', '']);
   if (place === null) return null;
   const [day, sk] = place;
@@ -109,11 +118,16 @@ interface Day {
 async function daysOf(
   directory: Directory,
   deadline: Deadline,
-  { query, start }: { query: DaysQuery; start: Place | null },
+  { query, start, end }: { query: DaysQuery; start: Place | null; end: Place | null },
 ): Promise<{ found: Day[]; next: number | null }> {
   const { descending = false } = query;
   const fromDay = Math.max(FIRST_DAY, query.fromDay, descending || start === null ? FIRST_DAY : start.day);
-  const toDay = Math.min(LAST_DAY, query.toDay, descending && start !== null ? start.day + 1 : LAST_DAY);
+  const toDay = Math.min(
+    LAST_DAY,
+    query.toDay,
+    descending && start !== null ? start.day + 1 : LAST_DAY,
+    end === null ? LAST_DAY : end.day + 1,
+  );
   if (fromDay >= toDay) return { found: [], next: null };
   const range = { from: dayText(fromDay), below: dayText(toDay), descending };
   const days = new Map<number, number[]>();

@@ -161,7 +161,7 @@ async function eventsAt(at: Reading, rows: readonly Item[], asOfMs: number): Pro
 async function listSlices(
   { table, deadline, nowMs }: Reading,
   { S: directory }: DayDirectories,
-  { cursor, fromDay, toDay, source, event_type, withEntries }: SliceQuery,
+  { cursor, until, fromDay, toDay, source, event_type, withEntries }: SliceQuery,
 ): Promise<Page<SliceRow>> {
   const found: { item: Item; day: number }[] = [];
   const prefix =
@@ -171,6 +171,7 @@ async function listSlices(
       fromDay,
       toDay,
       cursor,
+      until,
       limit: PAGE_SLICES,
       ...(prefix === null ? {} : { from: prefix, to: `${prefix}~` }),
     },
@@ -232,7 +233,7 @@ async function listFailures(
   { F: directory }: DayDirectories,
   query: FailureQuery,
 ): Promise<Page<FailureRow>> {
-  const { fromMs, toMs, source, event_type, limit, cursor, kinds = FAILURES } = query;
+  const { fromMs, toMs, source, event_type, limit, cursor, oldestFirst = false, kinds = FAILURES } = query;
   const read = (item: Item) => {
     const wanted =
       isUnexpired(item, nowMs) &&
@@ -249,7 +250,7 @@ async function listFailures(
       toDay: dayOf(toMs - 1) + 1,
       cursor,
       limit,
-      descending: true,
+      descending: !oldestFirst,
       from: timeText(fromMs),
       to: timeText(toMs),
     },
@@ -265,7 +266,13 @@ async function listEntityFailures(
 ): Promise<Page<FailureRow>> {
   const [beyond] = decodeCursor<[string]>(query.cursor, ['']) ?? [null];
   const { limit } = query;
-  const range = { from: timeText(query.fromMs), to: timeText(query.toMs), beyond, descending: true, limit };
+  const range = {
+    from: timeText(query.fromMs),
+    to: timeText(query.toMs),
+    beyond,
+    descending: query.oldestFirst !== true,
+    limit,
+  };
   const page = await table.query(deadline, { pk: entityFailures(entityHash), ...range });
   const items = page.rows.map(read).filter((row) => row !== null);
   return { items, next: page.reached === null ? null : encodeCursor([page.reached]) };

@@ -41,6 +41,8 @@ export type Reader = Pick<
 const PAGE_ROWS = 1_000;
 /** Slices hold many receipts each, so a page of them has fewer. */
 const PAGE_SLICES = 200;
+/** Bytes of packed receipts above which a page ends. */
+const PAGE_BYTES = 1024 * 1024;
 /** Events that are asked for together and may have come together. */
 const NEIGHBOURS = 64;
 /** Rows that are read for each event that is asked for before it is cheaper to find them one by one. */
@@ -201,24 +203,39 @@ function seriesFilter(query: Partial<Pick<FailureQuery, 'source' | 'event_type' 
   return { sql: given.map(([name]) => `AND ${name} = ?`).join(' '), values: given.map(([, value]) => value) };
 }
 
+type SlicePlace = [day: number, series_no: number, pack: string];
+
+function slicePlace(cursor: string | null | undefined): SlicePlace | null {
+  return decodeCursor<SlicePlace>(cursor, [0, 0, '']);
+}
+
 function listSlices(db: DatabaseSync, query: SliceQuery): Page<SliceRow> {
-  const [day, series, pack] = decodeCursor<[number, number, string]>(query.cursor, [0, 0, '']) ?? [
-    query.fromDay,
-    0,
-    NO_PACK,
-  ];
+  const [day, series, pack] = slicePlace(query.cursor) ?? [query.fromDay, 0, NO_PACK];
+  const [lastDay, lastSeries, lastPack] = slicePlace(query.until) ?? [query.toDay, 0, NO_PACK];
   const columns = `event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay`;
   const filter = seriesFilter(query);
-  const rows = db
-    .prepare(
-      `SELECT slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type
-       FROM slice JOIN series USING (series_no)
-       WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?) ${filter.sql}
-       ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
-    )
-    .all(query.toDay, day, series, packBytes(cursorPack(pack)), ...filter.values) as SqlRow[];
+  const statement = db.prepare(
+    `SELECT slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type
+     FROM slice JOIN series USING (series_no)
+     WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?)
+       AND (event_day, series_no, pack_id) <= (?, ?, ?) ${filter.sql}
+     ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
+  );
+  const rows: SqlRow[] = [];
+  let bytes = 0;
+  // Slices are of any size: a page of large ones has fewer, so that none takes long to read.
+  for (const row of statement.iterate(
+    query.toDay,
+    ...[day, series, packBytes(cursorPack(pack))],
+    ...[lastDay, lastSeries, packBytes(cursorPack(lastPack))],
+    ...filter.values,
+  ) as Iterable<SqlRow>) {
+    rows.push(row);
+    bytes += query.withEntries ? (row.entries as Uint8Array).length : 0;
+    if (bytes >= PAGE_BYTES) break;
+  }
   return pageOf(rows, toSliceRow, {
-    limit: PAGE_SLICES,
+    limit: bytes >= PAGE_BYTES ? rows.length : PAGE_SLICES,
     place: (row) => [row.event_day as number, row.series_no as number, packText(row.pack_id as Uint8Array)],
   });
 }
@@ -246,23 +263,23 @@ function cursorPack(text: string): string {
 }
 
 function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<typeof toFailureRow>> {
-  const start: [number, string, number, string, string] = [query.toMs, NO_PACK, 0, '', ''];
+  const { oldestFirst = false, fromMs, toMs } = query;
+  const start: [number, string, number, string, string] = [oldestFirst ? fromMs : toMs, NO_PACK, 0, '', ''];
   const [received, pack, ...rest] =
     decodeCursor<[number, string, number, string, string]>(query.cursor, [0, '', 0, '', '']) ?? start;
   const filter = seriesFilter(query);
   const { kinds = FAILURES } = query;
+  const [order, beyond, bound] = oldestFirst ? ['ASC', '>', 'received_ms < ?'] : ['DESC', '<', 'received_ms >= ?'];
   const rows = db
     .prepare(
       `SELECT * FROM failure
-       WHERE received_ms >= ? AND (received_ms, pack_id, line, kind, window) < (?, ?, ?, ?, ?) ${filter.sql}
+       WHERE ${bound} AND (received_ms, pack_id, line, kind, window) ${beyond} (?, ?, ?, ?, ?) ${filter.sql}
        AND kind IN (${kinds.map(() => '?').join(', ')})
-       ORDER BY received_ms DESC, pack_id DESC, line DESC, kind DESC, window DESC LIMIT ?`,
+       ORDER BY received_ms ${order}, pack_id ${order}, line ${order}, kind ${order}, window ${order} LIMIT ?`,
     )
     .all(
-      query.fromMs,
-      received,
-      packBytes(cursorPack(pack)),
-      ...rest,
+      oldestFirst ? toMs : fromMs,
+      ...[received, packBytes(cursorPack(pack)), ...rest],
       ...filter.values,
       ...kinds,
       query.limit,

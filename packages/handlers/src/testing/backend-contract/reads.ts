@@ -107,6 +107,42 @@ export function listContract(world: () => World): void {
     );
   });
 
+  it('slices up to the place where a page ended are those of the pages so far, whatever comes in before it', async () => {
+    const { backend, newId } = world();
+    const add = async (count: number) => {
+      // More than one page of bytes, and days that pages do not end with.
+      const slices = Array.from({ length: count }, (_, i) =>
+        makeSliceRow(newId(), {
+          event_day: 10 + (i % 3),
+          source: `s${i % 5}`,
+          entries: new Uint8Array(60_000).fill(1),
+        }),
+      );
+      await admit(backend, [], { slices });
+      return new Set(slices.map(({ pack_id }) => pack_id));
+    };
+    const known = await add(40);
+    const query = { fromDay: 10, toDay: 13, withEntries: true };
+    const pages: { ids: string[]; next: string | null }[] = [];
+    for (let cursor: string | null = null; pages.length === 0 || cursor !== null; ) {
+      const { items, next } = await backend.index.listSlices({ ...query, cursor });
+      pages.push({ ids: items.map(({ pack_id }) => pack_id), next });
+      cursor = next;
+    }
+    const so: string[] = [];
+    await add(10);
+    const looked = new Set([0, Math.floor(pages.length / 2), pages.length - 2]);
+    for (const [i, { ids, next }] of pages.entries()) {
+      so.push(...ids);
+      if (next === null || !looked.has(i)) continue;
+      const found = await all((cursor) => backend.index.listSlices({ ...query, until: next, cursor }));
+      const old = found.map(({ pack_id }) => pack_id).filter((id) => known.has(id));
+      expect(old).toEqual(so);
+      const rest = await all((cursor) => backend.index.listSlices({ ...query, cursor: cursor ?? next }));
+      expect(found.length + rest.length).toBe(50);
+    }
+  });
+
   it('PACK rows come in order of id, in a half-open range of storage time', async () => {
     const { backend, newId, opened } = world();
     const ids: string[] = [];
@@ -125,7 +161,7 @@ export function listContract(world: () => World): void {
     expect(await backend.index.getPack(newId())).toBeNull();
   });
 
-  it('failures come newest first, of one series where asked, page by page', async () => {
+  it('failures come newest first, or oldest first, of one series where asked, page by page', async () => {
     const { backend, newId } = world();
     const failures = Array.from({ length: 9 }, (_, i) =>
       makeFailureRow(newId(), { received_ms: i, line: i, source: i % 2 === 0 ? 's' : null, event_type: 't' }),
@@ -135,6 +171,8 @@ export function listContract(world: () => World): void {
       all((cursor) => backend.index.listFailures({ fromMs: 2, toMs: 8, limit: 2, ...query, cursor }));
     expect(await list({})).toEqual(failures.slice(2, 8).toReversed());
     expect((await list({ source: 's' })).map(({ line }) => line)).toEqual([6, 4, 2]);
+    expect(await list({ oldestFirst: true })).toEqual(failures.slice(2, 8));
+    expect((await list({ source: 's', oldestFirst: true })).map(({ line }) => line)).toEqual([2, 4, 6]);
   });
 
   it('a producer has all its sequence rows and no other', async () => {
