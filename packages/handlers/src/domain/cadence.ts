@@ -68,7 +68,7 @@ export function* judgeLife(counts: Counts, question: CadenceQuestion): Steps<Ver
   const enough = live.reduce((sum, n) => sum + n, 0) >= (question.windowsMin ?? WINDOWS_MIN);
   const due = enough ? yield* dueCells(clock, live) : null;
   const moved =
-    due === null ? new Uint8Array(silences.count) : movedSilences({ ...clock, excluded: tested.outages }, due);
+    due === null ? new Uint8Array(silences.count) : yield* movedSilences({ ...clock, excluded: tested.outages }, due);
   const few = { counts, profile, live, range: question.range, alpha: ALPHA_PARTIAL / question.judged };
   const partial = yield* partialWindows(isSaturated(counts) ? yield* byEvents(few, clock) : few);
   return {

@@ -1,7 +1,8 @@
 import type { Counts, Silences } from './counts.ts';
 import type { Profile } from './profile.ts';
-import { medianOf } from './statistics.ts';
+import { medianOfSorted } from './statistics.ts';
 import { inPieces, type Steps } from './steps.ts';
+import { sortedOf } from './tail.ts';
 
 // Whether a series keeps a clock: then each empty window in which something was due is a fact, at any rate of skips. Chance
 // arrivals must hardly ever be taken for one.
@@ -134,9 +135,12 @@ function* balance({ counts, silences, profile, excluded }: ClockQuestion): Steps
 }
 
 /** 1 for each silence in which a delivery came late rather than never, where that is the habit of a clock. */
-export function movedSilences({ counts, silences, profile, excluded }: ClockQuestion, due: Uint8Array): Uint8Array {
+export function* movedSilences(
+  { counts, silences, profile, excluded }: ClockQuestion,
+  due: Uint8Array,
+): Steps<Uint8Array> {
   const dueTo = profile.layout.sums(Float64Array.from(due));
-  const hasMoved = counts.places === null ? movedByCount(counts, profile) : movedByPlace(counts, counts.places);
+  const hasMoved = counts.places === null ? movedByCount(counts, profile) : yield* movedByPlace(counts, counts.places);
   const moved = new Uint8Array(silences.count);
   let windows = 0;
   for (let j = 0; j < silences.count; j++) {
@@ -150,10 +154,11 @@ export function movedSilences({ counts, silences, profile, excluded }: ClockQues
 
 type HasMoved = (silences: Silences, j: number) => boolean;
 
-function movedByPlace({ at }: Counts, { first, last }: NonNullable<Counts['places']>): HasMoved {
+function* movedByPlace({ at }: Counts, { first, last }: NonNullable<Counts['places']>): Steps<HasMoved> {
   const apart = (i: number) =>
     (at[i + 1] as number) + (first[i + 1] as number) - (at[i] as number) - (last[i] as number);
-  const usual = medianOf(Float64Array.from({ length: Math.max(0, at.length - 1) }, (_, i) => apart(i)));
+  const distances = Float64Array.from({ length: Math.max(0, at.length - 1) }, (_, i) => apart(i));
+  const usual = medianOfSorted(yield* sortedOf(distances));
   return ({ after }, j) => {
     const i = after[j] as number;
     return i + 1 < at.length && apart(i) < MOVED_INTERVALS * usual;

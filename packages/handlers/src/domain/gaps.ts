@@ -74,12 +74,18 @@ export function* modelSeries(cells: SeriesCells, question: GapQuestion): Steps<M
   const lives = yield* livesOf(cells, historyMs);
   const main = mainLife(lives);
   if (main === null) return null;
-  const usualLagMs = basis === 'received' ? 0 : usualLagOf(cells, main);
   const living = lives.filter((life) => !isOutlier(life, main));
+  const [firstMs, lastMs] = [(living[0] as Life).firstMs, (living.at(-1) as Life).lastMs];
+  const usualLagMs = basis === 'received' ? 0 : usualLagOf(cells, lastMs - firstMs);
   const numbered: LifeWindows[] = [];
   for (const life of living) numbered.push(yield* numberWindows(life, lifeQuestion(question, usualLagMs)));
-  const [first, last] = [living[0] as Life, living.at(-1) as Life];
-  return { cells: { ...cells, firstMs: first.firstMs, lastMs: last.lastMs }, usualLagMs, lives, main, numbered };
+  return {
+    cells: { ...cells, firstMs, lastMs },
+    usualLagMs,
+    lives,
+    main,
+    numbered,
+  };
 }
 
 function lifeQuestion({ fromMs, toMs, asOfMs, calendar }: GapQuestion, usualLagMs: number): LifeQuestion {
@@ -89,8 +95,8 @@ function lifeQuestion({ fromMs, toMs, asOfMs, calendar }: GapQuestion, usualLagM
 }
 
 /** What was loaded at once, long after it happened, has the lag of the load: it says nothing of how late events usually are. */
-function usualLagOf({ lag, received }: SeriesCells, { firstMs, lastMs }: Life): number {
-  const isLoad = received.toMs - received.fromMs < LOAD_SHARE * (lastMs - firstMs);
+function usualLagOf({ lag, received }: SeriesCells, livedMs: number): number {
+  const isLoad = received.toMs - received.fromMs < LOAD_SHARE * livedMs;
   return isLoad ? 0 : Math.max(0, quantile(lag, 0.99));
 }
 

@@ -135,7 +135,7 @@ export function* judgeWindows(
         windows: due,
         usual: usual(from, to),
       }));
-    return { ...windows, verdict, ticks: null, blind: blindWindows(verdict), missing };
+    return { ...windows, verdict, ticks: null, blind: withinLife(blindWindows(verdict), windows), missing };
   }
   const ticks = ticksOf(counts, interval);
   const inTicks = ([from, to]: readonly [number, number]) => [placeOf(ticks.at, from), placeOf(ticks.at, to)] as const;
@@ -147,7 +147,18 @@ export function* judgeWindows(
       const end = Math.min(part[1], ticks.at[to] ?? windows.windows);
       return { kind, from: start, to: end, windows: end - start, usual: named };
     });
-  return { ...windows, verdict, ticks, blind: Math.round(blindWindows(verdict) * interval), missing };
+  return {
+    ...windows,
+    verdict,
+    ticks,
+    blind: withinLife(Math.round(blindWindows(verdict) * interval), windows),
+    missing,
+  };
+}
+
+/** A silence that would have to be longer than all that is known of a series is none that could be seen. */
+function withinLife(blind: number, { windows }: LifeWindows): number {
+  return blind <= windows ? blind : Number.POSITIVE_INFINITY;
 }
 
 function countsOf({ life, ruler, at, windows }: LifeWindows, { grain }: Calendar): Counts {

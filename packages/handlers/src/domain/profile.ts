@@ -1,7 +1,7 @@
 import type { Counts, Silences } from './counts.ts';
 import { Layout } from './layout.ts';
 import type { SlotKeys } from './slots.ts';
-import { medianOf } from './statistics.ts';
+import { medianOfSorted } from './statistics.ts';
 import { inPieces, type Steps } from './steps.ts';
 
 // What is usual of a series: how many deliveries its windows have by the hour of the day and the week, how these vary, and
@@ -256,7 +256,7 @@ function levelBlocks({ counts, silences, excluded }: Learning, { layout, mean }:
     ratios[block] = (ratios[block] as number) / (expectedIn(block) + BLOCK_PRIOR);
   const levels = ratios.map((_, block) => {
     const from = Math.max(0, Math.min(block - 2, blocks - BLOCKS_ROUND));
-    return medianOf(ratios.slice(from, from + BLOCKS_ROUND));
+    return medianOfSorted(ratios.slice(from, from + BLOCKS_ROUND).sort());
   });
   return levels.every((level) => level === 1) ? null : { bounds, levels };
 }

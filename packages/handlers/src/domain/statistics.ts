@@ -16,16 +16,15 @@ export function rankOf(sorted: readonly number[], q: number): number {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** The quantile of values, with values between two of them interpolated; NaN of none. */
-export function quantileOf(values: Float64Array, q: number): number {
-  const sorted = values.slice().sort();
+/** The quantile of sorted values, with values between two of them interpolated; NaN of none. */
+export function quantileOfSorted(sorted: Float64Array, q: number): number {
   const place = q * (sorted.length - 1);
   const low = Math.floor(place);
   const [below, above] = [sorted[low] ?? Number.NaN, sorted[Math.min(low + 1, sorted.length - 1)] ?? Number.NaN];
   return below + (above - below) * (place - low);
 }
 
-/** The middle value, or the mean of the two in the middle; NaN of none. */
-export function medianOf(values: Float64Array): number {
-  return quantileOf(values, 0.5);
+/** The middle one of sorted values, or the mean of the two in the middle; NaN of none. */
+export function medianOfSorted(sorted: Float64Array): number {
+  return quantileOfSorted(sorted, 0.5);
 }

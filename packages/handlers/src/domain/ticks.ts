@@ -1,6 +1,6 @@
 import type { Counts } from './counts.ts';
 import { uniformScheme } from './slots.ts';
-import { quantileOf } from './statistics.ts';
+import { quantileOfSorted } from './statistics.ts';
 import type { Steps } from './steps.ts';
 import { sortedOf } from './tail.ts';
 
@@ -68,7 +68,7 @@ export function ticksOf({ at, rows, windows, scheme }: Counts, interval: number)
     scheme: uniformScheme(Math.max(1, halfToEven(scheme.windowsPerDay / interval))),
     turns: [[{ from: 0, phase: 0 }]],
   };
-  const deviation = Math.ceil(quantileOf(deviations, DEVIATION_SHARE));
+  const deviation = Math.ceil(quantileOfSorted(deviations.sort(), DEVIATION_SHARE));
   return { interval, deviation, at: Float64Array.from(places), counts };
 }
 

@@ -104,12 +104,13 @@ export function hawkes(background: number, branching: number, tau: number): Proc
   };
 }
 
-/** Independent distances; the first half of the time is left to run in. */
+/** Independent distances; the first half of the time is left to run in. Times without any arrival are drawn again. */
 export function renewal(distance: (random: Random) => number): Process {
   return (random, windows) => {
     const times: number[] = [];
-    for (let at = -windows / 2 + distance(random) * random(); at < windows; at += distance(random))
-      if (at >= 0) times.push(at);
+    while (times.length === 0)
+      for (let at = -windows / 2 + distance(random) * random(); at < windows; at += distance(random))
+        if (at >= 0) times.push(at);
     return inMinutes(times, windows);
   };
 }
