@@ -9,10 +9,15 @@ const shop = openShop();
 const server = createShopApp(shop).listen(0, '127.0.0.1');
 await once(server, 'listening');
 const { port } = server.address() as AddressInfo;
-runUntilStopped(shop, {
-  port,
-  close: async () => {
-    server.close().closeAllConnections();
-    await once(server, 'close');
-  },
-});
+runUntilStopped(shop, { port, close });
+
+/** Takes no new connections, and lets requests under way finish; those that hang are cut off after 20 seconds. */
+async function close(): Promise<void> {
+  server.close();
+  // A connection that is kept open has nothing under way once its request is answered.
+  const idle = setInterval(() => server.closeIdleConnections(), 200);
+  const hanging = setTimeout(() => server.closeAllConnections(), 20_000);
+  await once(server, 'close');
+  clearInterval(idle);
+  clearTimeout(hanging);
+}

@@ -13,6 +13,8 @@ export interface Shop {
 
 /** How often release 2 looks for shipments to tell of. */
 const TELL_INTERVAL_MS = 60_000;
+/** How long the last events may take. */
+const CLOSE_MS = 5_000;
 
 /** The shop that the environment describes: ORDERS_DB, PIK_URL, SOURCE, RELEASE. */
 export function openShop(): Shop {
@@ -22,16 +24,18 @@ export function openShop(): Shop {
   return { store, producer, release: Number(RELEASE ?? 1) };
 }
 
-/** Says where the service listens, and ends it in order on SIGTERM: requests first, then events, then the database. */
+/** Says where the service listens, and ends it in order on a signal: requests first, then events, then the database. */
 export function runUntilStopped(shop: Shop, { port, close }: { port: number; close: () => Promise<unknown> }): void {
   const timer = setInterval(() => tellOfShipments(shop), TELL_INTERVAL_MS);
-  process.once('SIGTERM', async () => {
+  const stop = async () => {
     clearInterval(timer);
     await close();
     tellOfShipments(shop);
-    await shop.producer.close();
+    // Behind the requests, so that nothing is refused that they still emit.
+    await shop.producer.close({ signal: AbortSignal.timeout(CLOSE_MS) });
     shop.store[Symbol.dispose]();
-  });
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, stop);
   console.log(`http://127.0.0.1:${port}`);
 }
 

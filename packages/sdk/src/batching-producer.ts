@@ -11,7 +11,7 @@ import { consoleLog, guardedLog, type Log } from './log.ts';
 import type { Outbox } from './outbox-port.ts';
 import { openPost, type Post } from './post.ts';
 import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer.ts';
-import { type Batch, Queue } from './queue.ts';
+import { type Batch, eventsOf, firstOf, Queue } from './queue.ts';
 import { ReportSent } from './report.ts';
 import { createAttempts } from './retry.ts';
 import { type Emitted, rejected, Sent, undelivered } from './sent.ts';
@@ -80,8 +80,8 @@ export class BatchingProducer<C> implements Producer<C> {
   /** Who has no types may leave the options out, and is told what is missing. */
   emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T> | null, options = NO_OPTIONS): Emitted {
     this.#accounts.countEmit();
-    if (this.#isClosed) return this.#refuse(new KitError('PRODUCER_CLOSED'), 'undelivered');
-    const isFull = this.#isFull;
+    if (this.#isClosed && this.#keeper === null) return this.#refuseClosed();
+    const isFull = this.#isFull && !this.#isClosed;
     const isDropping = this.#settings.overflow === 'drop-oldest';
     if (isFull && !isDropping && this.#keeper === null) return this.#refuseForRoom();
     let captured: Captured;
@@ -98,7 +98,7 @@ export class BatchingProducer<C> implements Producer<C> {
     const refused = this.#keep(sent, captured);
     if (refused !== null) return refused;
     this.#seq += 1;
-    if (isFull && !isDropping) return this.#spill(sent);
+    if (this.#isClosed || (isFull && !isDropping)) return this.#spill(sent);
     this.#hold(sent);
     return sent;
   }
@@ -116,7 +116,7 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#flushSeq = Math.max(this.#flushSeq, target);
     this.#report();
     const stored = this.#keeper?.flush();
-    const isOver = () => this.#firstPending() > target;
+    const isOver = () => firstOf('firstSeq', this.#queue, this.#flights) > target;
     await this.#held(async () => {
       while (!isOver() && !signal?.aborted && (await this.#settledOrRefused(isOver, signal)));
     });
@@ -190,18 +190,29 @@ export class BatchingProducer<C> implements Producer<C> {
     const error = this.#keeper?.keep(sent, captured) ?? null;
     if (error === null) return null;
     if (error.code === 'EVENT_TOO_LARGE') return this.#refuse(error, 'rejected');
+    if (this.#isClosed) return this.#refuseClosed();
     if (error.code !== 'OUTBOX_FULL' || this.#settings.overflow !== 'drop-oldest') return this.#refuseForRoom(error);
     // Its space comes free later: until then the newest wait in memory alone.
     this.#dropOldest();
     return null;
   }
 
-  /** The outbox has it, but there is no room to wait for its result. */
+  /** Too late, and with no outbox to keep it. */
+  #refuseClosed(): Emitted {
+    const error = new KitError('PRODUCER_CLOSED');
+    this.#log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
+    return this.#refuse(error, 'undelivered');
+  }
+
+  /** The outbox has it, but nobody waits for its result: there is no room, or the producer is closed. */
   #spill(sent: Sent): Emitted {
-    const error = new KitError(
-      'BUFFER_FULL',
-      'The buffer of the producer is full; the outbox keeps the event, and sends it.',
-    );
+    const [code, why] = this.#isClosed
+      ? ([
+          'PRODUCER_CLOSED',
+          'The producer was closed; the outbox keeps the event, and the next start sends it.',
+        ] as const)
+      : (['BUFFER_FULL', 'The buffer of the producer is full; the outbox keeps the event, and sends it.'] as const);
+    const error = new KitError(code, why);
     this.#accounts.settle(sent, undelivered(sent.event_id, error), 'undelivered');
     this.#keeper?.backlog.owe();
     return sent;
@@ -310,23 +321,20 @@ export class BatchingProducer<C> implements Producer<C> {
     const { gate } = this.#carrier;
     this.#flushSeq = Number.POSITIVE_INFINITY;
     this.#keeper?.backlog.close();
+    void this.#keeper?.leave({
+      held: () => eventsOf([...this.#flights, ...this.#queue.batches]),
+      taken: () => this.#accounts.counts.acked,
+      waiters: this.#waiters,
+    });
     // What is given up meanwhile, or was not taken, is said again in a further report.
     for (let left = CLOSING_REPORTS_MAX; left > 0 && !gate.stopped.aborted; left--) {
       this.#report();
       await this.#drain();
     }
-    await this.#endBacklog();
+    await this.#keeper?.endBacklog(this.#waiters);
     gate.stop(new KitError('PRODUCER_CLOSED'));
+    this.#waiters.notify();
     await this.#keeper?.close();
-  }
-
-  /** What is under way of the backlog goes on while the backend takes it; what is left is safe where it is. */
-  async #endBacklog(): Promise<void> {
-    const { gate } = this.#carrier;
-    const isOver = () => this.#keeper?.backlog.isIdle ?? true;
-    await this.#waiters.until(() => isOver() || gate.closedBy !== null || gate.stopped.aborted);
-    if (!isOver()) gate.stop(gate.closedBy ?? new KitError('PRODUCER_CLOSED'));
-    await this.#waiters.until(isOver);
   }
 
   /** Resolves when nothing is left; a key that is refused once more is reason enough to give up. */
@@ -365,23 +373,9 @@ export class BatchingProducer<C> implements Producer<C> {
       outbox,
       carrier: this.#carrier,
       limits: this.#settings,
-      firstHeld: () => this.#firstHeld(),
+      firstHeld: () => firstOf('firstPosition', this.#queue, this.#flights),
       onIdle: () => this.#waiters.notify(),
     });
-  }
-
-  /** The lowest position in the outbox among those without a result. */
-  #firstHeld(): number {
-    let first = this.#queue.firstPosition;
-    for (const batch of this.#flights) first = Math.min(first, batch.firstPosition);
-    return first;
-  }
-
-  /** The smallest number among those without a result; a report counts as 0. */
-  #firstPending(): number {
-    let first = this.#queue.firstSeq;
-    for (const batch of this.#flights) first = Math.min(first, batch.firstSeq);
-    return first;
   }
 
   /** While somebody waits, the timers keep the process alive. */

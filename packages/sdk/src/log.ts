@@ -7,9 +7,10 @@ export interface LogEntry {
   /**
    * `sent` a batch has its answer; `failed` an attempt did not get one; `split` a batch was too large; `waiting` the
    * backend fails; `paused` it refuses the key, or no request can be made (`SEND_FAILED`): everything is kept; `resumed`
-   * all is well again; `given_up` events are undelivered; `dropped` the buffer or the outbox was full; `dead_letter` the
-   * outbox has put away a record that will never be taken; `outbox_failed` the outbox could not do its work;
-   * `unknown_option` an emit has an option that nothing reads.
+   * all is well again; `given_up` events are undelivered; `dropped` the buffer or the outbox was full, or the producer
+   * closed; `dead_letter` the outbox has put away a record that will never be taken; `outbox_failed` the outbox could not
+   * do its work; `left` a closed producer leaves events in the outbox to the next start; `unknown_option` an emit has an
+   * option that nothing reads.
    */
   readonly event:
     | 'sent'
@@ -22,6 +23,7 @@ export interface LogEntry {
     | 'dropped'
     | 'dead_letter'
     | 'outbox_failed'
+    | 'left'
     | 'unknown_option';
   /** Events that it is about. */
   readonly count?: number;

@@ -54,6 +54,11 @@ export class Queue {
     return Math.min(this.#open.firstPosition, ...this.#full.map(({ firstPosition }) => firstPosition));
   }
 
+  /** Those that wait, oldest first. */
+  get batches(): readonly Batch[] {
+    return [...this.#full, this.#open];
+  }
+
   /** Takes an event; true where it filled a batch. */
   push(sent: Sent): boolean {
     const { batchCountMax, batchBytesMax } = this.#limits;
@@ -86,4 +91,16 @@ export class Queue {
     this.#full.push(this.#open);
     this.#open = new Batch();
   }
+}
+
+/** The events of batches, without what the producer tells of itself. */
+export function eventsOf(batches: readonly Batch[]): Sent[] {
+  return batches.flatMap(({ sents }) => sents.filter(({ seq }) => seq > 0));
+}
+
+/** The smallest number, or position in the outbox, among those that wait or are under way. A report counts as 0. */
+export function firstOf(name: 'firstSeq' | 'firstPosition', queue: Queue, flights: Iterable<Batch>): number {
+  let first = queue[name];
+  for (const batch of flights) first = Math.min(first, batch[name]);
+  return first;
 }

@@ -75,6 +75,17 @@ describe('O9: with an outbox', () => {
     });
   }
 
+  it('a batch job ends by itself once its events are stored, while nobody listens at the backend', async () => {
+    const dir = folder();
+    const ended = await start(child, ['idle', 'http://127.0.0.1:1', dir]).ended;
+    expect([ended.code, ended.errors]).toEqual([0, '']);
+    expect(saidOf(ended, 'counted')).toMatchObject({ emitted: 100, undelivered: 100, pending: 0 });
+    const sink = await serveSink();
+    await start(child, ['drain', sink.url, dir]).ended;
+    expect(missing(ended, sink)).toEqual([]);
+    await sink.close();
+  }, 30_000);
+
   it('a signal while the backend stays away leaves everything to the next process', async () => {
     const silent = await serveSink(() => new Promise(() => {}));
     const dir = folder();

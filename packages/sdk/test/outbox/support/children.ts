@@ -72,6 +72,8 @@ export interface Child {
   readonly process: ChildProcess;
   /** Resolves when the child has said something of this kind, or has ended. */
   heard(what: string): Promise<void>;
+  /** What it has said so far. */
+  said(): readonly Said[];
   /** Resolves with all it said, and how it ended, when it has. */
   readonly ended: Promise<Ended>;
 }
@@ -117,6 +119,7 @@ export function start(
   });
   return {
     process: child,
+    said: () => said,
     heard: (what) => new Promise((done) => waiting.push({ what, resolve: done })),
     ended,
   };
