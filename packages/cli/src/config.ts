@@ -34,6 +34,11 @@ export interface PikConfig {
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /** Without keys the server listens on loopback only, and every caller may do everything. */
   readonly apiKeys?: readonly ApiKeyConfig[] | undefined;
+  /**
+   * Proxies that are believed when they name the client (`X-Forwarded-For`), for the request log: addresses, networks such
+   * as `10.0.0.0/8`, or `loopback`. Default: none, the client is who opened the connection.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
   /** Days for which a repeat is recognised. Default: for ever. Keep the raw log some days longer. */
   readonly indexRetentionDays?: number | undefined;
 }
@@ -75,6 +80,8 @@ const CHECKS: Record<keyof PikConfig, Check> = {
       : 'must be a list of aggregates, each made by defineAggregate',
   volatile: volatileFault,
   apiKeys: (value) => (Array.isArray(value) ? firstFault(value.map(apiKeyFault)) : 'must be a list'),
+  trustedProxies: (value) =>
+    Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? null : 'must be a list of addresses',
   indexRetentionDays: (value) => (typeof value === 'number' && value > 0 ? null : 'must be a number of days above 0'),
 };
 

@@ -1,4 +1,4 @@
-// The one place where a command writes to standard output and standard error.
+// The one place where a command writes to standard output and standard error; the log of a server has a writer of its own.
 
 /** Whether the command does more than answer: then a reader who went away ends nothing. */
 let isWorking = false;
@@ -40,13 +40,6 @@ export function writeOut(text: string): void {
 /** Writes to standard error. */
 export function writeErr(text: string): void {
   process.stderr.write(text);
-}
-
-/** Writes to standard error; settles when the text is taken, or lost with its reader. */
-export function writeErrSettled(text: string): Promise<void> {
-  return new Promise((done) => {
-    process.stderr.write(text, () => done());
-  });
 }
 
 /** Where progress is drawn: null unless a person is looking. */

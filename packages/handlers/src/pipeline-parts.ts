@@ -55,6 +55,11 @@ export function ingestPipeline(context: Context): IngestPipeline {
   };
 }
 
+async function ready({ backend }: Context): Promise<void> {
+  await backend.index.ping();
+  await backend.rawLog.ready();
+}
+
 /** The part of a pipeline that answers questions: each in a context of its own, whose budget begins when it is asked. */
 export function investigatePipeline(context: Context): InvestigatePipeline {
   const cut = <Q, A>(answer: (asked: Context, query: Q) => A) => {
@@ -64,7 +69,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     return (query: Q, options?: QuestionOptions) => answer(askedContext(context, { ...options, whole: true }), query);
   };
   return {
-    ready: () => context.backend.index.ping(),
+    ready: () => ready(context),
     nowOf: (reportCursor) => nowOf(context, reportCursor),
     timeline: cut(timeline),
     rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
@@ -102,7 +107,7 @@ export function replayPipeline(context: Context): ReplayPipeline {
 /** The part of a pipeline that processes messages. */
 export function processPipeline(context: Context): ProcessPipeline {
   return {
-    ready: () => context.backend.index.ping(),
+    ready: () => ready(context),
     work: (options) => work(context, options),
     process: (message, options) => processTaken(context, message, options),
   };

@@ -260,7 +260,7 @@ export interface QuestionOptions {
  * was asked for, and has a cursor that goes on; what cannot be cut rejects with `BUDGET_EXCEEDED`.
  */
 export interface InvestigatePipeline {
-  /** Rejects unless log and index answer. */
+  /** Rejects, with the reason, while the index does not answer or the log takes no pack. */
   ready(): Promise<void>;
   /**
    * Now, by the backend's clock; with the cursor of a report, the time of its first page. What a relative time counts from.
@@ -303,7 +303,7 @@ export interface ReplayPipeline {
 
 /** What processes messages. */
 export interface ProcessPipeline {
-  /** Rejects unless log and index answer. */
+  /** Rejects, with the reason, while the index does not answer or the log takes no pack. */
   ready(): Promise<void>;
   /** Takes one message from the queue and processes it. */
   work(options?: WorkOptions): Promise<WorkResult>;

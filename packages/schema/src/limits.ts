@@ -39,6 +39,8 @@ export const LIMITS = {
   page_items_max: 1_000,
   /** Items of one page when the caller names no limit. */
   page_items_default: 500,
+  /** Room that a data directory keeps on its disk, so that a server can start and be read although the disk is full. */
+  start_reserve_bytes: 1_048_576,
   /** Slices that are looked at to find which filter left an answer empty. */
   empty_answer_slices_max: 20_000,
   /** Milliseconds after which an answer is cut: it is `partial` then, and its cursor goes on. */

@@ -13,6 +13,7 @@ export const METRICS = {
   ProcessorMessageCount: { unit: 'Count', help: 'Messages that the processor took.' },
   ProcessorErrorCount: { unit: 'Count', help: 'Messages that the processor failed on.' },
   AggregateVersionCount: { unit: 'Count', help: 'Aggregate versions that were appended.' },
+  LogLinesLostCount: { unit: 'Count', help: 'Log lines that nobody took: their reader hung or went away.' },
 } as const satisfies Record<string, { unit: 'Count' | 'Milliseconds'; help: string }>;
 
 /** The name of a metric. */

@@ -2,13 +2,15 @@ import type { Server } from 'node:http';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 
-import { serve as listen } from '@hono/node-server';
+import { type HttpBindings, serve as listen } from '@hono/node-server';
 import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/handlers';
 import { openLocalBackend } from '@pik/handlers/local';
 import { KitError, MS_PER_DAY } from '@pik/schema';
 
+import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../addresses.ts';
 import { loadConfig, type PikConfig } from '../config.ts';
-import { writeErrSettled, writeOut } from '../output.ts';
+import { createLogWriter } from '../log-writer.ts';
+import { writeOut } from '../output.ts';
 
 /** How the server runs. */
 export interface ServeOptions {
@@ -21,21 +23,30 @@ export interface ServeOptions {
 }
 
 /** Names under which a browser reaches this machine itself; with another Host header a page of a stranger is asking. */
-const LOOPBACK = ['localhost', '127.0.0.1', '::1', '[::1]'];
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 const SWEEP_INTERVAL_MS = 30_000;
 /** Longer than any request may take, plus a minute. */
 const SWEEP_MIN_AGE_MS = 120_000;
 const GRACE_MS = 10_000;
+/** After its grace time the server closes its files, for which this is plenty; then the process ends whatever hangs. */
+const CLOSE_MS = 10_000;
+/** How long the last lines of the log may take at the end. */
+const LAST_LINES_MS = 500;
 
-/** Serves the kit until it is told to stop. */
+/**
+ * Serves the kit until SIGINT, SIGTERM or SIGHUP: then it takes no new requests, finishes those under way, and closes its
+ * files. A second signal ends it at once.
+ */
 export async function serve(options: ServeOptions): Promise<void> {
   // Requests leave short-lived objects in bulk: a young generation that grows freely would hold hundreds of megabytes.
   setFlagsFromString('--semi-space-growth-factor=1');
   const config = await loadConfig(options.config);
   const port = portOf(options.port);
-  checkBinding(options.host, config);
+  const address = listenAddress(options.host);
+  checkBinding(address, config);
+  const trusted = config.trustedProxies === undefined ? null : proxyList(config.trustedProxies);
   const dir = resolve(options.data);
-  const telemetry = createTelemetry({ write: writeErrSettled });
+  const telemetry = createTelemetry({ write: createLogWriter() });
   const backend = await openLocalBackend({
     dir,
     onWarning: (message, error) => telemetry.log('warn', 'backend', { message, error: String(error) }),
@@ -44,24 +55,43 @@ export async function serve(options: ServeOptions): Promise<void> {
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
   const { aggregates = [], volatile = [] } = config;
   const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, ...retention });
-  await pipeline.sweep({ minAgeMs: 0, lookBackMs: MS_PER_DAY });
+  await sweepAtStart(pipeline, telemetry);
   const app = createApp({
     pipeline,
     telemetry,
     apiKeys: config.apiKeys,
-    allowedHosts: config.apiKeys === undefined ? LOOPBACK : undefined,
+    allowedHosts: config.apiKeys === undefined ? [...LOOPBACK_NAMES, address.urlHost] : undefined,
     metricsText: () => telemetry.metricsText(),
   });
-  const server = await start(app.fetch, { port, hostname: options.host });
+  const serveRequest = (request: Request, { incoming }: HttpBindings) => {
+    const forwarded = request.headers.get('x-forwarded-for');
+    return app.fetch(request, { client: clientAddress(incoming.socket.remoteAddress, forwarded, trusted) });
+  };
+  const server = await start(serveRequest, { port, hostname: address.host });
   const timer = setInterval(() => sweepQuietly(pipeline, telemetry), SWEEP_INTERVAL_MS);
   timer.unref();
   const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
-  writeOut(`pik serves ${dir} at http://${options.host}:${addressPort(server)} (ctrl-c stops it)\n`);
-  await stopSignal();
+  // Before anybody is told where the server is, who may then tell it to stop.
+  const stopped = stopSignal();
+  writeOut(`pik serves ${dir} at http://${address.urlHost}:${addressPort(server)} (ctrl-c stops it)\n`);
+  await stopped;
+  setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
   clearInterval(timer);
   await stop(server);
   await worker?.stop();
   await pipeline.close();
+  // Lines that nobody reads would keep the process, which has nothing left to do.
+  setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
+}
+
+/** What a crash left behind; on a full disk it is left for a later sweep, and what is stored can be read meanwhile. */
+async function sweepAtStart(pipeline: Pipeline, telemetry: Log): Promise<void> {
+  try {
+    await pipeline.sweep({ minAgeMs: 0, lookBackMs: MS_PER_DAY });
+  } catch (error) {
+    if (!KitError.is(error) || error.code !== 'STORAGE_FULL') throw error;
+    telemetry.log('error', 'sweep_failed', { error: String(error) });
+  }
 }
 
 function portOf(text: string): number {
@@ -72,8 +102,8 @@ function portOf(text: string): number {
 }
 
 /** Whoever can reach a server without keys can read and write everything. */
-function checkBinding(host: string, { apiKeys }: PikConfig): void {
-  if (LOOPBACK.includes(host) || (apiKeys !== undefined && apiKeys.length > 0)) return;
+function checkBinding({ host, isLoopback }: ListenAddress, { apiKeys }: PikConfig): void {
+  if (isLoopback || (apiKeys !== undefined && apiKeys.length > 0)) return;
   throw new KitError(
     'BIND_REFUSED',
     `without API keys the server listens on loopback only, not on ${host}; declare apiKeys in pik.config.ts (pik keygen makes one) and pass --config`,
@@ -81,16 +111,12 @@ function checkBinding(host: string, { apiKeys }: PikConfig): void {
 }
 
 function start(
-  fetch: (request: Request) => Promise<Response>,
+  fetch: (request: Request, bindings: HttpBindings) => Promise<Response>,
   at: { port: number; hostname: string },
 ): Promise<Server> {
   return new Promise((done, fail) => {
-    const server = listen({ fetch, ...at }, () => done(server)) as Server;
-    server.on('error', (cause: NodeJS.ErrnoException) => {
-      const text =
-        cause.code === 'EADDRINUSE' ? `port ${at.port} is in use; choose another with --port` : cause.message;
-      fail(new KitError('CONFIG_INVALID', text, { cause }));
-    });
+    const server = listen({ fetch, ...at } as Parameters<typeof listen>[0], () => done(server)) as Server;
+    server.on('error', (cause: NodeJS.ErrnoException) => fail(listenFault(cause, at)));
     // Above the minute after which load balancers drop idle connections: the server must not be the first to close.
     server.keepAliveTimeout = 75_000;
     server.headersTimeout = 20_000;
@@ -98,30 +124,46 @@ function start(
   });
 }
 
+function listenFault(cause: NodeJS.ErrnoException, { port, hostname }: { port: number; hostname: string }): KitError {
+  const texts: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${port} is in use; choose another with --port`,
+    EACCES: `port ${port} may not be listened on by this user; choose one above 1023 with --port`,
+    EADDRNOTAVAIL: `${hostname} is no address of this machine; choose another with --host`,
+    ENOTFOUND: `the host name ${hostname} has no address; choose another with --host`,
+    EAI_AGAIN: `the host name ${hostname} cannot be resolved; choose another with --host`,
+  };
+  return new KitError('CONFIG_INVALID', texts[cause.code ?? ''] ?? cause.message, { cause });
+}
+
 function addressPort(server: Server): number {
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-function sweepQuietly(
-  pipeline: Pipeline,
-  telemetry: { log(level: 'error', event: string, fields: object): void },
-): void {
+interface Log {
+  log(level: 'error', event: string, fields: object): void;
+}
+
+function sweepQuietly(pipeline: Pipeline, telemetry: Log): void {
   pipeline.sweep({ minAgeMs: SWEEP_MIN_AGE_MS, lookBackMs: 10 * 60_000 }).catch((error: unknown) => {
     telemetry.log('error', 'sweep_failed', { error: String(error) });
   });
 }
 
+/** Signals that stop the server, each with the exit status that it has by itself. SIGHUP: the terminal has ended. */
+const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
 /** Resolves at the first signal; a second one ends the process at once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    const onSignal = () => {
-      process.on('SIGINT', () => process.exit(130));
-      process.on('SIGTERM', () => process.exit(143));
-      resolve();
-    };
-    process.once('SIGINT', onSignal);
-    process.once('SIGTERM', onSignal);
+    let stopping = false;
+    for (const [signal, status] of Object.entries(STOP_SIGNALS)) {
+      process.on(signal, () => {
+        if (stopping) process.exit(status);
+        stopping = true;
+        resolve();
+      });
+    }
   });
 }
 

@@ -32,8 +32,11 @@ export interface AppOptions<P = Pipeline> {
 
 /** The whole HTTP surface behind one function, the same in a server, in a Lambda function and inside a process. */
 export interface App {
-  /** Never rejects: what goes wrong is an answer. */
-  fetch(request: Request): Promise<Response>;
+  /**
+   * Never rejects: what goes wrong is an answer. A `client` in `about` is the caller's address, for the log; what a server
+   * hands over beside it is left alone.
+   */
+  fetch(request: Request, about?: object): Promise<Response>;
 }
 
 interface Server {
@@ -67,23 +70,25 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
   };
   const hono = new Hono();
   for (const [path, methods] of routesByPath()) {
-    hono.all(path, (c) => serve(server, c.req.raw, { methods, params: c.req.param() }));
+    hono.all(path, (c) => serve(server, c.req.raw, { methods, params: c.req.param(), client: clientOf(c.env) }));
   }
-  hono.notFound((c) => serve(server, c.req.raw, { methods: new Map(), params: {} }));
+  hono.notFound((c) => serve(server, c.req.raw, { methods: new Map(), params: {}, client: clientOf(c.env) }));
   // Hono would print the error and answer in plain text.
   hono.onError((error) => {
     throw error;
   });
   return {
-    async fetch(request) {
+    async fetch(request, about) {
       try {
-        return await hono.fetch(request);
+        return await hono.fetch(request, about);
       } catch {
         return lastResort(request);
       }
     },
   };
 }
+
+const clientOf = (about: unknown) => (about as { readonly client?: string | null } | undefined)?.client ?? null;
 
 /** Only where the telemetry breaks its promise never to throw. */
 function lastResort({ method }: Request): Response {
@@ -106,6 +111,7 @@ function routesByPath(): Map<string, Methods> {
 interface Match {
   readonly methods: Methods;
   readonly params: Readonly<Record<string, string>>;
+  readonly client: string | null;
 }
 
 /** One request on its way, with what the log line and a problem need to know. */
@@ -131,7 +137,12 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
     principal: null,
   };
   const answer = await answerVisit(server, visit).catch((error: unknown) => failed(server, visit, error));
-  logRequest(server.telemetry, { ...visit, status: answer.status, durationMs: performance.now() - startedMs });
+  logRequest(server.telemetry, {
+    ...visit,
+    client: match.client,
+    status: answer.status,
+    durationMs: performance.now() - startedMs,
+  });
   return toResponse(answer, { requestId: visit.requestId, method: request.method });
 }
 

@@ -10,7 +10,7 @@ export function homePage(): string {
 <head><meta charset="utf-8"><title>Pipeline Investigation Kit</title></head>
 <body>
 <h1>Pipeline Investigation Kit</h1>
-<p>A black box for event pipelines. The same surface as <a href="/openapi.json">OpenAPI</a>.</p>
+<p>A black box for event pipelines. The same surface as <a href="openapi.json">OpenAPI</a>.</p>
 <table>
 <thead><tr><th>Route</th><th>Scope</th><th>What it does</th></tr></thead>
 <tbody>

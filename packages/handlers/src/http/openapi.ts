@@ -39,6 +39,8 @@ export function openApi(): Json {
       version: '1',
       description: 'Keeps every event as received, decides on it once, answers about it later.',
     },
+    // Beside the document itself, whatever prefix a proxy put before it.
+    servers: [{ url: '.' }],
     paths,
     components: {
       schemas: { Problem: schemaOf(problemSchema, 'output') },

@@ -12,12 +12,14 @@ export interface Served {
   readonly status: number;
   readonly durationMs: number;
   readonly principal: string | null;
+  /** The address of the caller, null where it is not known. */
+  readonly client: string | null;
   readonly notes: Notes;
 }
 
 /** One line per request. Never a payload, a query value or a key; of the caller's own words only a short request id. */
 export function logRequest(telemetry: Telemetry, served: Served): void {
-  const { request, requestId, route, status, durationMs, principal, notes } = served;
+  const { request, requestId, route, status, durationMs, principal, client, notes } = served;
   telemetry.log('info', 'request', {
     request_id: requestId,
     route,
@@ -25,6 +27,7 @@ export function logRequest(telemetry: Telemetry, served: Served): void {
     status,
     duration_ms: Math.round(durationMs * 1000) / 1000,
     principal,
+    client: client ?? undefined,
     ...notes,
     caller_request_id: callerRequestId(request.headers.get('x-request-id')),
   });

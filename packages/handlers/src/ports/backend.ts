@@ -48,6 +48,8 @@ export interface RawLog {
   read(packId: string): Promise<Uint8Array | null>;
   /** Whether there is such a pack; cheaper than reading it. */
   has(packId: string): Promise<boolean>;
+  /** Rejects while no pack can be written, as `append` would: `STORAGE_FULL`, `RAW_LOG_UNAVAILABLE`. Where only a write tells, resolves. */
+  ready(): Promise<void>;
   /** Pack ids stored in `[fromMs, toMs)`, in id order. Complete for every pack whose append had returned. */
   list(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
 }

@@ -30,6 +30,7 @@ export function createTelemetry(options: TelemetryOptions): ProcessTelemetry {
   const metrics = createMetrics();
   const sink = createLineSink(options.write, {
     waitingLinesMax: options.waitingLinesMax ?? WAITING_LINES_MAX,
+    onLost: (count) => metrics.LogLinesLostCount.add(count),
     droppedLine: (count) => logLine({ nowMs: now(), level: 'warn', event: 'log_lines_dropped' }, { count }),
   });
   return {

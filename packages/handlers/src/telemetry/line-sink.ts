@@ -3,6 +3,8 @@ export interface LineSinkOptions {
   readonly waitingLinesMax: number;
   /** The line that tells, once lines flow again, how many were dropped. */
   readonly droppedLine: (count: number) => string;
+  /** Told of lines that were dropped, or that the writer did not take. */
+  readonly onLost?: ((count: number) => void) | undefined;
 }
 
 /** Takes lines and never waits. */
@@ -19,14 +21,19 @@ export function createLineSink(write: (lines: string) => unknown, options: LineS
   let dropped = 0;
   let waiting: string[] = [];
 
-  const send = (lines: string): void => {
+  const lost = (count: number): void => options.onLost?.(count);
+  const send = (lines: string, count: number): void => {
     try {
       const result = write(lines);
       if (!isThenable(result)) return;
       busy = true;
-      result.then(settled, settled);
+      result.then(settled, () => {
+        lost(count);
+        settled();
+      });
     } catch {
       // A log that cannot be written must not take down what it logs.
+      lost(count);
     }
   };
   const settled = (): void => {
@@ -34,13 +41,16 @@ export function createLineSink(write: (lines: string) => unknown, options: LineS
     const lines = dropped === 0 ? waiting : [...waiting, options.droppedLine(dropped)];
     waiting = [];
     dropped = 0;
-    if (lines.length > 0) send(lines.join(''));
+    if (lines.length > 0) send(lines.join(''), lines.length);
   };
   return {
     push(line) {
-      if (!busy) send(line);
+      if (!busy) send(line, 1);
       else if (waiting.length < options.waitingLinesMax) waiting.push(line);
-      else dropped += 1;
+      else {
+        dropped += 1;
+        lost(1);
+      }
     },
   };
 }

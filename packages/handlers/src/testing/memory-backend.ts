@@ -88,6 +88,7 @@ export function createMemoryRawLog(packs: Map<string, Uint8Array>): RawLog {
     async has(packId) {
       return packs.has(packId);
     },
+    async ready() {},
     async list({ fromMs, toMs }) {
       const inRange = (packId: string) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs;
       return { items: [...packs.keys()].filter(inRange).sort(), next: null };

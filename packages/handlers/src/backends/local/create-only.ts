@@ -11,6 +11,8 @@ export interface CreateOnlyFiles {
   write(key: string, bytes: Uint8Array): Promise<void>;
   read(key: string): Promise<Uint8Array | null>;
   has(key: string): Promise<boolean>;
+  /** Rejects while a write fails, with the reason. Writes a little itself, as much as the write that failed last. */
+  ready(): Promise<void>;
 }
 
 /** The codes of what can go wrong, so that the log and the files beside it tell their own errors. */
@@ -23,8 +25,19 @@ export interface FileErrors {
 export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFiles {
   const store: Store = { dir, knownFolders: new Set(), exists: errors.exists };
   const guard = <T>(work: () => Promise<T>) => guarded(work, errors.unavailable);
+  /** Bytes of the write that failed last; 0 where the last one got through. */
+  let failedBytes = 0;
   return {
-    write: (key, bytes) => guard(() => write(store, key, bytes)),
+    async write(key, bytes) {
+      try {
+        await guard(() => write(store, key, bytes));
+        failedBytes = 0;
+      } catch (error) {
+        if (KitError.is(error) && error.retryable) failedBytes = bytes.length;
+        throw error;
+      }
+    },
+    ready: () => guard(() => probe(store, Math.max(PROBE_BYTES, failedBytes))),
     read: (key) => guard(() => orNull(() => readFile(join(dir, key)))),
     has: (key) => guard(async () => (await orNull(() => access(join(dir, key)).then(() => true))) ?? false),
   };
@@ -49,6 +62,18 @@ async function write(store: Store, key: string, bytes: Uint8Array): Promise<void
     await unlink(draft).catch(() => undefined);
   }
   await syncFolder(folder);
+}
+
+/** Less than a page is free on no disk that takes a pack. */
+const PROBE_BYTES = 4_096;
+
+async function probe({ dir }: Store, bytes: number): Promise<void> {
+  const draft = join(dir, 'tmp', randomBytes(12).toString('hex'));
+  try {
+    await writeDurably(draft, randomBytes(bytes));
+  } finally {
+    await unlink(draft).catch(() => undefined);
+  }
 }
 
 /** A failed fsync is final: the kernel may have dropped the pages, and a second one would "succeed". */

@@ -5,6 +5,7 @@ import { KitError } from '@pik/schema';
 
 import type { Backend, Clock } from '../../ports/backend.ts';
 import { syncFolder } from './create-only.ts';
+import { dirFault } from './dir-fault.ts';
 import { createEventIndex } from './event-index.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory, type History } from './history-file.ts';
@@ -13,6 +14,7 @@ import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
 import { INDEX_FORMAT, INDEX_TABLES, INDEX_UPGRADES } from './schema.ts';
 import { openSqliteFile } from './sqlite.ts';
+import { releaseReserve, takeReserve } from './start-reserve.ts';
 import { type AnsweredVerdicts, openVerdictJournal, readVerdictJournal } from './verdict-journal.ts';
 
 /** How a data directory is opened. */
@@ -54,9 +56,24 @@ const SQLITE_FILES = ['', '-wal', '-shm'];
 /**
  * Opens a data directory.
  *
- * @throws KitError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, `DATA_DIR_NEWER`, `INDEX_CORRUPT`, `INDEX_MISSING`.
+ * A full disk is opened for reading: `rawLog.ready` says so, and nothing is taken in until there is room.
+ *
+ * @throws KitError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, `DATA_DIR_NEWER`, `STORAGE_FULL`, `INDEX_CORRUPT`, `INDEX_MISSING`.
  */
 export async function openLocalBackend(options: LocalOptions): Promise<LocalBackend> {
+  const { dir, onWarning = () => {} } = options;
+  try {
+    const backend = await openAtOnce(options);
+    takeReserve(dir);
+    return backend;
+  } catch (error) {
+    if (!KitError.is(error) || error.code !== 'STORAGE_FULL' || !releaseReserve(dir)) throw error;
+    onWarning('the disk is full: what is stored can be read, and nothing can be taken in', error);
+    return await openAtOnce(options);
+  }
+}
+
+async function openAtOnce(options: LocalOptions): Promise<LocalBackend> {
   const { dir, clock = systemClock } = options;
   const lock = prepare(dir);
   try {
@@ -112,12 +129,17 @@ function prepare(dir: string): OwnerLock {
     mkdirSync(join(dir, 'tmp'), { recursive: true, mode: 0o700 });
     mkdirSync(join(dir, 'raw', 'v1'), { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new KitError('DATA_DIR_UNUSABLE', `${dir} cannot be created or written`, { cause });
+    throw dirFault(dir, cause);
   }
   const lock = takeOwnerLock(dir);
-  // Drafts of packs that were never linked to their names: nobody was told anything about them.
-  for (const draft of readdirSync(join(dir, 'tmp'))) rmSync(join(dir, 'tmp', draft), { force: true });
-  return lock;
+  try {
+    // Drafts of packs that were never linked to their names: nobody was told anything about them.
+    for (const draft of readdirSync(join(dir, 'tmp'))) rmSync(join(dir, 'tmp', draft), { force: true });
+    return lock;
+  } catch (cause) {
+    lock.release();
+    throw dirFault(dir, cause);
+  }
 }
 
 interface Place {

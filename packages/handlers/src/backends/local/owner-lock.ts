@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { KitError } from '@pik/schema';
 
+import { dirFault } from './dir-fault.ts';
 import { isBusy } from './sqlite.ts';
 
 /** The right to be the only process that writes to a data directory. */
@@ -19,19 +20,31 @@ export interface OwnerLock {
  * @throws KitError `DATA_DIR_LOCKED` naming the process that has it.
  */
 export function takeOwnerLock(dir: string): OwnerLock {
-  const lock = new DatabaseSync(join(dir, 'owner.lock'), { timeout: 0 });
+  const lock = openLock(dir);
   const note = join(dir, 'owner.json');
   try {
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (cause) {
     lock.close();
-    if (!isBusy(cause)) throw new KitError('DATA_DIR_UNUSABLE', `${dir} cannot be locked`, { cause });
+    if (!isBusy(cause)) throw dirFault(dir, cause);
     throw new KitError('DATA_DIR_LOCKED', `${dir} is in use by ${ownerOf(note)}; one data directory has one server`, {
       cause,
     });
   }
-  writeFileSync(note, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`, { mode: 0o600 });
+  try {
+    writeFileSync(note, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`, { mode: 0o600 });
+  } catch {
+    // The note is for people; on a full disk it stays away, and the lock holds all the same.
+  }
   return { release: () => lock.close() };
+}
+
+function openLock(dir: string): DatabaseSync {
+  try {
+    return new DatabaseSync(join(dir, 'owner.lock'), { timeout: 0 });
+  } catch (cause) {
+    throw dirFault(dir, cause);
+  }
 }
 
 /** Only for the message: the note is not the lock, and may be of a process long gone. */

@@ -19,6 +19,7 @@ export function createRawLog(dir: string): RawLog {
     append: (packId, bytes) => files.write(packKey(packId), bytes),
     read: (packId) => files.read(packKey(packId)),
     has: (packId) => files.has(packKey(packId)),
+    ready: () => files.ready(),
     list: (range) => guarded(() => listPacks(dir, range), UNAVAILABLE),
   };
 }

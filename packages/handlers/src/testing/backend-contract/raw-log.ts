@@ -26,6 +26,14 @@ export function rawLogContract(world: () => World): void {
     expect([...((await backend.rawLog.read(id)) ?? [])]).toEqual([1, 2]);
   });
 
+  it('is ready while it takes packs, and being asked leaves nothing in it', async () => {
+    const { backend } = world();
+    const list = () => all((cursor) => backend.rawLog.list({ ...FOREVER, cursor }));
+    const before = await list();
+    await backend.rawLog.ready();
+    expect(await list()).toEqual(before);
+  });
+
   it('R11: a listing has every pack of its half-open time range, in order', async () => {
     const { backend, newId, opened } = world();
     const ids: string[] = [];

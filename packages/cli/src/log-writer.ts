@@ -1,0 +1,41 @@
+import { fstatSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+
+/** Writes lines and says when they are taken. Rejects where nobody takes them any more. */
+export type WriteLines = (lines: string) => Promise<void>;
+
+/**
+ * Writes to standard error without ever holding the process up. Node writes to a pipe synchronously, so that a reader who
+ * hangs would stop the whole server; this opens the pipe once more, for writing that waits. A reader that is gone costs the
+ * lines alone.
+ */
+export function createLogWriter(stream: Writable = standardError()): WriteLines {
+  let gone: Error | null = null;
+  // Without a listener the error of a closed pipe would end the process.
+  stream.on('error', (error: Error) => {
+    gone = error;
+  });
+  return (lines) =>
+    new Promise((done, fail) => {
+      if (gone !== null) return fail(gone);
+      stream.write(lines, (error) => (error ? fail(error) : done()));
+    });
+}
+
+const STDERR = 2;
+
+function standardError(): Writable {
+  try {
+    const file = fstatSync(STDERR);
+    if (file.isFIFO() || file.isSocket()) {
+      const socket = new Socket({ fd: STDERR, readable: false, writable: true });
+      // The server decides when the process ends, not lines that nobody reads.
+      socket.unref();
+      return socket;
+    }
+  } catch {
+    // Standard error was closed before the start; Node's own stream then takes the lines and drops them.
+  }
+  return process.stderr;
+}

@@ -1,0 +1,38 @@
+import { KitError } from '@pik/schema';
+
+/** Primary result codes of SQLite for a file that may not be written or opened. */
+const SQLITE_READONLY = 8;
+const SQLITE_CANTOPEN = 14;
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** What is wrong with a data directory and what to do, by the error code of the operating system. */
+const REASONS: Readonly<Record<string, string>> = {
+  EROFS: 'lies on a read-only file system; mount it for writing, or choose another directory with --data',
+  EACCES: 'may not be written by this user; start as its owner, or change the owner',
+  EPERM: 'may not be written by this user; start as its owner, or change the owner',
+  ENOTDIR: 'is not a directory, or a part of its path is a file',
+  EEXIST: 'is a file, not a directory',
+  ENOENT: 'cannot be reached: a part of its path is missing or a dangling link',
+  ELOOP: 'cannot be reached: its path is a circle of links',
+  ENAMETOOLONG: 'has a path that is too long',
+  EMFILE: 'cannot be opened: this process has too many open files (ulimit -n)',
+  ENFILE: 'cannot be opened: the machine has too many open files',
+  EIO: 'cannot be read or written: the device reports an input/output error',
+};
+
+/** The error of a data directory that cannot be used, in one sentence: full, read-only, foreign, or no directory. */
+export function dirFault(dir: string, cause: unknown): KitError {
+  if (KitError.is(cause)) return cause;
+  const { code = '', errcode } = (cause ?? {}) as { code?: string; errcode?: unknown };
+  if (FULL.has(code)) return new KitError('STORAGE_FULL', `the disk of ${dir} is full`, { cause });
+  const primary = typeof errcode === 'number' ? errcode & 0xff : 0;
+  const reason = primary === SQLITE_READONLY || primary === SQLITE_CANTOPEN ? REASONS.EACCES : REASONS[code];
+  return new KitError(
+    'DATA_DIR_UNUSABLE',
+    `${dir} ${reason ?? `cannot be used (${code === '' ? String(cause) : code})`}`,
+    {
+      cause,
+    },
+  );
+}
