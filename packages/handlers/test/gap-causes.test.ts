@@ -189,6 +189,148 @@ describe('the cause of a gap', () => {
   });
 });
 
+/** Several sources, each with as many events an hour; `quiet` says which are silent from hour 100 to 105. */
+async function runSources(
+  perHour: Readonly<Record<string, number>>,
+  quiet: readonly string[],
+  meanwhile: () => Promise<unknown> = async () => undefined,
+): Promise<void> {
+  for (let hour = 0; hour < 240; hour++) {
+    clock.ms = START + hour * HOUR + HOUR - 1;
+    const isQuiet = hour >= 100 && hour < 105;
+    const records = Object.entries(perHour).flatMap(([source, count]) => {
+      const times = Array.from({ length: count }, (_, i) => START + hour * HOUR + i * 1_000);
+      if (isQuiet && quiet.includes(source)) return [];
+      return times.map((ms) => ({
+        source,
+        event_type: 'beat',
+        entity_id: 'e',
+        event_time: new Date(ms).toISOString(),
+        payload: {},
+      }));
+    });
+    if (hour === 102) await meanwhile();
+    if (records.length > 0) await send(records);
+  }
+  clock.ms = START + 241 * HOUR;
+}
+
+const refused = (source: string, count: number, rest: object = {}) =>
+  send(
+    Array.from({ length: count }, (_, i) => ({
+      source,
+      event_type: 'beat',
+      entity_id: 'e',
+      event_time: 'yesterday',
+      payload: { i },
+      ...rest,
+    })),
+  );
+
+/** The causes of the one gap of a source, with the number of missing events that each explains. */
+async function sharesOf(source: string, query: Partial<GapsQuery> = {}) {
+  const { gaps } = await pipeline.gaps({ ...HOURS, by: ['source'], ...query });
+  const own = gaps.filter(({ series }) => (series.source ?? query.source) === source);
+  expect(own).toHaveLength(1);
+  expect(own[0]).toMatchObject({ windows: 5, cause: own[0]?.findings[0]?.code });
+  return own[0]?.findings.map(({ code, explains }) => [code, explains?.by_this, explains?.missing]);
+}
+
+const ALL = { a: 8, b: 8, c: 8 };
+
+describe('the causes of a gap', () => {
+  it('ALL_SILENT: no other source brought anything either; a receipt or two refused explain as many events and no more', async () => {
+    await runSources(ALL, ['a', 'b', 'c'], () => refused('a', 2));
+    expect(await sharesOf('a')).toEqual([
+      ['ALL_SILENT', 38, 40],
+      ['REJECTED', 2, 40],
+    ]);
+    expect(await sharesOf('b')).toEqual([['ALL_SILENT', 40, 40]]);
+    // Asked about one source alone, the others are looked at all the same, by both kinds of time.
+    for (const query of [{ source: 'a' }, { source: 'a', basis: 'received' }] as const)
+      expect((await sharesOf('a', query))?.[0]).toEqual(['ALL_SILENT', 38, 40]);
+    const { gaps } = await pipeline.gaps({ ...HOURS, by: ['source'], basis: 'received' });
+    expect(gaps.map(({ cause }) => cause)).toEqual(['ALL_SILENT', 'ALL_SILENT', 'ALL_SILENT']);
+  });
+
+  it('one other source that brought something, or too little of others to miss any, says nothing', async () => {
+    await runSources(ALL, ['a', 'b']);
+    expect(await sharesOf('a')).toEqual([['NOT_RECEIVED', 40, 40]]);
+    expect(await sharesOf('a', { source: 'a' })).toEqual([['NOT_RECEIVED', 40, 40]]);
+  });
+
+  it('a source that is alone is no witness of itself', async () => {
+    await runSources({ a: 8 }, ['a']);
+    expect(await sharesOf('a')).toEqual([['NOT_RECEIVED', 40, 40]]);
+  });
+
+  it('refused receipts that are as many as what is missing explain all of it', async () => {
+    await runSources(ALL, ['a'], () => refused('a', 50));
+    expect(await sharesOf('a')).toEqual([['REJECTED', 40, 40]]);
+  });
+
+  it('what explains more comes first, and what nothing explains is counted too', async () => {
+    await runSources(ALL, ['a'], async () => {
+      await refused('a', 3);
+      const late = Array.from({ length: 30 }, (_, i) => ({
+        source: 'a',
+        event_type: 'beat',
+        entity_id: 'e',
+        event_time: new Date(START + 101 * HOUR + i).toISOString(),
+        payload: {},
+        received_at: new Date(START + 300 * HOUR).toISOString(),
+      }));
+      await send(late, 'import');
+    });
+    expect(await sharesOf('a')).toEqual([
+      ['LATE', 30, 40],
+      ['NOT_RECEIVED', 7, 40],
+      ['REJECTED', 3, 40],
+    ]);
+  });
+
+  it('conflicts and other failures of that time crowd out no refused receipt', async () => {
+    await runSources(ALL, ['a'], async () => {
+      await refused('a', 40);
+      for (let part = 0; part < 3; part++)
+        await send(
+          Array.from({ length: 500 }, (_, i) => ({
+            source: 'c',
+            event_type: 'beat',
+            entity_id: 'e',
+            event_time: new Date(START + 102 * HOUR).toISOString(),
+            idempotency_key: 'one',
+            payload: { part, i },
+          })),
+        );
+    });
+    expect(await sharesOf('a')).toEqual([['REJECTED', 40, 40]]);
+  });
+
+  it('receipts that nobody can read are told beside the causes, since some may be of the series', async () => {
+    await runSources(ALL, ['a'], () => refused('', 5));
+    expect(await sharesOf('a')).toEqual([
+      ['NOT_RECEIVED', 40, 40],
+      ['REJECTED_UNREADABLE', undefined, undefined],
+    ]);
+  });
+
+  it('SOURCE_WIDE and ALL_SILENT: the wider one is told', async () => {
+    await runSources(ALL, ['a', 'b', 'c']);
+    expect(await sharesOf('a', { by: ['source', 'event_type'] })).toEqual([['ALL_SILENT', 40, 40]]);
+  });
+
+  it('UNPROCESSED: each window has its share of what the versions lack', async () => {
+    await run((hour) => send([reading(hour)]));
+    const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', toMs: START + 48 * HOUR };
+    const { gaps } = await pipeline.gaps(query);
+    expect(gaps[0]?.findings.map(({ explains }) => explains)).toEqual([
+      { missing: 48, by_this: 24, share: 0.5 },
+      { missing: 48, by_this: 24, share: 0.5 },
+    ]);
+  });
+});
+
 const report = (payload: object) => ({
   source: 'plant',
   event_type: 'pik.producer.report',

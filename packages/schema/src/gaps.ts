@@ -7,7 +7,7 @@ import { findingSchema } from './reports.ts';
 /** How long the windows of a gap report are. */
 export const GAP_GRAINS = ['minute', 'hour', 'day'] as const;
 
-/** Why a window has no events, or too few. The first of them that is found is the cause. */
+/** Why a window has no events, or too few. A gap may have several, each with its share; of equal shares in this order. */
 export const GAP_CAUSES = [
   /** Receipts of the series were refused when they should have come. */
   'REJECTED',
@@ -15,6 +15,8 @@ export const GAP_CAUSES = [
   'LATE',
   /** A producer made events then that it did not report as dropped, and that never came. */
   'LOST_IN_TRANSIT',
+  /** No other source brought anything either: the kit, the network or the clock. */
+  'ALL_SILENT',
   /** All series of the source were silent. */
   'SOURCE_WIDE',
   /** Nothing says more than that nothing came. */
@@ -57,6 +59,24 @@ const neighbour = z.object({
   line: z.nullable(z.int()),
 });
 
+/** What was found about a gap. */
+export const gapFindingSchema = z.extend(findingSchema, {
+  /** Absent where it is not known how many of the missing events it accounts for. */
+  explains: z.optional(
+    z.object({
+      /** Events that the gap lacks: what such windows usually have, less what came. */
+      missing: z.number(),
+      /** How many of them this accounts for. */
+      by_this: z.number(),
+      /** The same as a share, 0 to 1. */
+      share: z.number(),
+    }),
+  ),
+});
+
+/** What was found about a gap. */
+export type GapFinding = z.infer<typeof gapFindingSchema>;
+
 /** Adjacent windows of a series in which events are missing. */
 export const gapSchema = z.object({
   series,
@@ -77,10 +97,10 @@ export const gapSchema = z.object({
   count: z.int(),
   /** Events that such windows have together, where that is known. */
   expected: z.nullable(z.number()),
-  /** Null for PENDING, and where the page has more gaps than are looked into. */
+  /** What explains most of it. Null for PENDING, and where the page has more gaps than are looked into. */
   cause: z.nullable(z.enum(GAP_CAUSES)),
-  /** What speaks for the cause, then what was found beside it. */
-  findings: z.array(findingSchema),
+  /** The causes, that which explains most first, then what was found beside them. */
+  findings: z.array(gapFindingSchema),
   last_good: z.nullable(neighbour),
   first_good: z.nullable(neighbour),
 });

@@ -83,6 +83,12 @@ export const LIMITS = {
   replay_events_per_call_default: 10_000,
   /** Events that a replay can name by their ids. */
   replay_event_ids_max: 1_000,
+  /** Rejected receipts around a time that are gone through for those in which no entity can be read. */
+  explain_rejects_listed_max: 10_000,
+  /** Rejected receipts whose bytes are searched for an entity. */
+  explain_rejects_read_max: 200,
+  /** Rejected receipts that are counted for one gap. */
+  report_gap_rejects_max: 10_000,
   /** Failed windows that the answer about one replay names; all are counted. */
   replay_failures_listed_max: 20,
   /** Events in one replay message. */

@@ -20,11 +20,11 @@ import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { eventHistory } from './explain-history.ts';
 import { missingFindings } from './explain-missing.ts';
+import { rowsNear } from './nearest-rows.ts';
 import { envelopeBody } from './pack-store.ts';
 import { readPages } from './pages.ts';
 import { createPackReader } from './raw-events.ts';
 import { arrivalOf } from './sweep.ts';
-import { timelineRows } from './timeline.ts';
 
 type PackReader = ReturnType<typeof createPackReader>;
 
@@ -92,20 +92,19 @@ async function findByTime(
 ): Promise<Found> {
   const at = parseTime(query.event_time);
   if (at === null) throw new KitError('REQUEST_INVALID', 'event_time is no time', { path: '/event_time' });
-  const bound = (ms: number) => new Date(ms).toISOString();
-  const page = await timelineRows(context, {
-    entity_id: query.entity_id,
-    start_time: bound(at.epoch_ms - MS_PER_HOUR),
-    end_time: bound(at.epoch_ms + MS_PER_HOUR + 1),
+  const { rows, more } = await rowsNear(context, {
+    entity: { entity_id: query.entity_id },
+    time: at.epoch_ms,
+    withinMs: MS_PER_HOUR,
     asOfMs,
-    limit: LIMITS.page_items_max,
-    cursor: null,
+    max: LIMITS.page_items_max,
   });
   const distance = (row: EventRow) => Math.abs(row.event_ms - at.epoch_ms);
-  const [nearest, ...others] = page.items.toSorted((a, b) => distance(a) - distance(b));
+  const [nearest, ...others] = rows.toSorted((a, b) => distance(a) - distance(b));
   if (nearest === undefined || others.length === 0) return { row: nearest ?? null, eventId: null, findings: [] };
   const evidence = others.slice(0, 10).map(({ event_id }) => ({ event_id }));
-  const text = `${others.length} more of this entity lie within an hour of that time; this is the nearest.`;
+  const count = `${more ? 'At least ' : ''}${others.length} more of this entity`;
+  const text = `${count} ${others.length === 1 ? 'lies' : 'lie'} within an hour of that time; this is the nearest.`;
   return { row: nearest, eventId: nearest.event_id, findings: [{ code: 'NEAREST_OF_SEVERAL', text, evidence }] };
 }
 

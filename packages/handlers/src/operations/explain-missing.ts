@@ -1,14 +1,24 @@
-import { counted, type Finding, formatEpochMs, MS_PER_DAY, parseEventId, parseTime, positionAt } from '@pik/schema';
+import {
+  counted,
+  type Finding,
+  formatEpochMs,
+  formatInstant,
+  LIMITS,
+  MS_PER_DAY,
+  parseEventId,
+  parseTime,
+} from '@pik/schema';
 
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
+import { formOf, otherSpellings, spellingDifferences } from '../domain/spellings.ts';
 import type { EventQuery } from '../pipeline.ts';
-import type { EventRow, FailureRow } from '../ports/rows.ts';
+import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
+import { searchRefused } from './explain-refused.ts';
 import { repeatFindings } from './explain-repeats.ts';
-import { envelopeBody } from './pack-store.ts';
+import { type NearRows, rowsNear } from './nearest-rows.ts';
 import { readFirst } from './pages.ts';
 import { producerLoss } from './producer-numbers.ts';
-import { createPackReader } from './raw-events.ts';
 import { timelineRows } from './timeline.ts';
 
 /** What is looked for. */
@@ -21,10 +31,8 @@ interface Target {
 
 const NEIGHBOURS_MAX = 100;
 const NAMED_MAX = 5;
-/** Refused receipts whose bytes are searched for the entity. */
-const BODIES_MAX = 200;
 
-/** Why an event is not there, in order of how much it would explain. Each finding says what was looked at. */
+/** Why an event is not there, in order of how much it would explain. The last one says what was searched and what was not. */
 export async function missingFindings(
   context: Context,
   query: EventQuery,
@@ -35,12 +43,22 @@ export async function missingFindings(
   }
   const target = { eventId, asOfMs, time: timeOf(query, eventId) };
   const neighbours = await neighboursOf(context, query, target);
+  const refused = await searchRefused(context, { query, ...target });
+  const repeats = await repeatFindings(context, query, target);
+  const numbers = await sequenceFindings(context, neighbours.rows, target);
+  const similar = 'entity_id' in query ? await similarEntities(context, query.entity_id, target) : [];
   return [
-    ...(await rejectedFindings(context, query, target)),
-    ...(await repeatFindings(context, query, target)),
+    ...refused.findings,
+    ...repeats,
+    ...similar,
     ...expiredFinding(context, target.time),
-    ...(await sequenceFindings(context, neighbours, target)),
-    neighboursFinding(neighbours, target.time),
+    ...numbers.findings,
+    noReceipt(neighbours, {
+      time: target.time,
+      named: refused.named,
+      searched: refused.searched,
+      notSearched: [...refused.notSearched, ...numbers.notSearched],
+    }),
   ];
 }
 
@@ -48,44 +66,6 @@ function timeOf(query: EventQuery, eventId: string | null): number | null {
   if ('event_time' in query) return parseTime(query.event_time)?.epoch_ms ?? null;
   const text = eventId === null ? null : (parseEventId(eventId)?.event_time ?? null);
   return text === null ? null : (parseTime(text)?.epoch_ms ?? null);
-}
-
-/** Refused receipts that name the entity are the surest; after them those of the series, where it is known. */
-async function rejectedFindings(context: Context, query: EventQuery, { asOfMs }: Target): Promise<Finding[]> {
-  if (!('entity_id' in query)) return [];
-  const series = 'source' in query ? { source: query.source, event_type: query.event_type } : {};
-  const failures = { fromMs: 0, toMs: asOfMs + 1, ...series, limit: BODIES_MAX };
-  const found = await readFirst((cursor) => context.backend.index.listFailures({ ...failures, cursor }), BODIES_MAX);
-  const rejects = found.items.filter(({ kind }) => kind === 'REJECT');
-  const named = await namingEntity(context, rejects, query.entity_id);
-  if (named.length > 0) {
-    const text = `${counted(named.length, 'receipt that names this entity was', 'receipts that name this entity were')} rejected (${codesOf(named)}); it may be among them.`;
-    return [{ code: 'REJECTED', text, evidence: addresses(named) }];
-  }
-  if (!('source' in query) || rejects.length === 0) return [];
-  const count = counted(rejects.length, 'receipt of this source and type was', 'receipts of this source and type were');
-  const text = `${found.more ? 'at least ' : ''}${count} rejected (${codesOf(rejects)}), and none of those looked at names the entity.`;
-  return [{ code: 'REJECTED_IN_SERIES', text, evidence: addresses(rejects) }];
-}
-
-const codesOf = (rows: readonly FailureRow[]) => [...new Set(rows.map(({ code }) => code))].join(', ');
-const addresses = (rows: readonly FailureRow[]) =>
-  rows.slice(0, NAMED_MAX).map(({ pack_id, line }) => ({ pack_id, line }));
-
-async function namingEntity(context: Context, rejects: readonly FailureRow[], entityId: string): Promise<FailureRow[]> {
-  const read = createPackReader(context);
-  // As JSON writes it, so that quotes and escapes in the id are found too.
-  const needle = JSON.stringify(entityId);
-  const named: FailureRow[] = [];
-  for (const row of rejects) {
-    // Bytes that are gone cannot name anybody; verify says that they are gone.
-    const envelope = await read(row.pack_id).then(
-      (pack) => pack[row.line],
-      () => undefined,
-    );
-    if (envelope !== undefined && new TextDecoder().decode(envelopeBody(envelope)).includes(needle)) named.push(row);
-  }
-  return named;
 }
 
 function expiredFinding(context: Context, time: number | null): Finding[] {
@@ -100,33 +80,84 @@ function expiredFinding(context: Context, time: number | null): Finding[] {
 }
 
 /** Events of the same entity within a day of the time: the id holds the entity's hash, so no name is needed. */
-async function neighboursOf(context: Context, query: EventQuery, target: Target): Promise<readonly EventRow[]> {
-  const { asOfMs, time, eventId } = target;
-  const at = (ms: number) => new Date(ms).toISOString();
-  if ('entity_id' in query) {
-    const start_time = time === null ? null : at(time - MS_PER_DAY);
-    const end_time = time === null ? null : at(time + MS_PER_DAY);
-    const range = { entity_id: query.entity_id, start_time, end_time, asOfMs, limit: NEIGHBOURS_MAX };
-    return (await readFirst((cursor) => timelineRows(context, { ...range, cursor }), NEIGHBOURS_MAX)).items;
-  }
-  if (eventId === null || time === null) return [];
-  const bound = (ms: number) => positionAt(eventId, { epoch_ms: ms, sub_ms_ns: 0 });
-  const range = { from: bound(time - MS_PER_DAY), to: bound(time + MS_PER_DAY), asOfMs, limit: NEIGHBOURS_MAX };
-  return (await readFirst((cursor) => context.backend.index.listTimeline({ ...range, cursor }), NEIGHBOURS_MAX)).items;
+async function neighboursOf(context: Context, query: EventQuery, { asOfMs, time, eventId }: Target): Promise<NearRows> {
+  const entity =
+    'entity_id' in query ? { entity_id: query.entity_id } : eventId === null ? null : { event_id: eventId };
+  if (entity !== null && time !== null)
+    return rowsNear(context, { entity, time, withinMs: MS_PER_DAY, asOfMs, max: NEIGHBOURS_MAX });
+  if (!('entity_id' in query)) return { rows: [], more: false };
+  const range = { entity_id: query.entity_id, start_time: null, end_time: null, asOfMs, limit: NEIGHBOURS_MAX };
+  const { items, more } = await readFirst((cursor) => timelineRows(context, { ...range, cursor }), NEIGHBOURS_MAX);
+  return { rows: items, more };
 }
 
-function neighboursFinding(neighbours: readonly EventRow[], time: number | null): Finding {
+interface Searched {
+  readonly time: number | null;
+  /** True where a rejected receipt names the entity. */
+  readonly named: boolean;
+  readonly searched: readonly string[];
+  readonly notSearched: readonly string[];
+}
+
+/** What was searched without finding it, so that nobody takes more from the answer than that. */
+function noReceipt({ rows, more }: NearRows, { time, named, searched, notSearched }: Searched): Finding {
   const span =
     time === null
       ? 'at any time'
       : `between ${formatEpochMs(time - MS_PER_DAY)} and ${formatEpochMs(time + MS_PER_DAY)}`;
-  const evidence = neighbours.slice(0, NAMED_MAX).map(({ event_id }) => ({ event_id }));
-  const atLeast = neighbours.length >= NEIGHBOURS_MAX ? 'at least ' : '';
-  return {
-    code: 'NO_RECEIPT',
-    text: `No receipt of it came; ${atLeast}${counted(neighbours.length, 'other event')} of the entity ${span} did.`,
-    evidence,
-  };
+  const evidence = rows.slice(0, NAMED_MAX).map(({ event_id }) => ({ event_id }));
+  const none = named ? 'No receipt of it was accepted' : 'No receipt of it was found';
+  const others = `${more ? 'at least ' : ''}${counted(rows.length, 'other event')} of the entity ${span}`;
+  const sentences = [
+    `${none}; there ${rows.length === 1 ? 'is' : 'are'} ${others}.`,
+    `Searched: ${['the events of the entity', ...searched].join('; ')}.`,
+    ...(notSearched.length === 0 ? [] : [`Not searched: ${notSearched.join('; ')}.`]),
+  ];
+  return { code: 'NO_RECEIPT', text: sentences.join(' '), evidence };
+}
+
+/** An entity of which only the spelling differs, such as an id that another program wrote in another Unicode form. */
+async function similarEntities(context: Context, entityId: string, { asOfMs, time }: Target): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const spellings = otherSpellings(entityId);
+  for (let start = 0; start < spellings.length; start += SPELLINGS_AT_ONCE) {
+    const some = spellings.slice(start, start + SPELLINGS_AT_ONCE);
+    const found = await Promise.all(some.map((spelling) => anyEvent(context, spelling, { asOfMs, time })));
+    for (const [i, row] of found.entries()) if (row !== null) findings.push(similar(entityId, some[i] as string, row));
+  }
+  return findings;
+}
+
+const SPELLINGS_AT_ONCE = 20;
+
+/** An event of an entity, within a day of the time if there is one. */
+async function anyEvent(
+  context: Context,
+  entity_id: string,
+  { asOfMs, time }: Pick<Target, 'asOfMs' | 'time'>,
+): Promise<EventRow | null> {
+  const at = (ms: number) => formatEpochMs(ms);
+  const range = { entity_id, asOfMs, limit: 1 };
+  const read = async (start_time: string | null, end_time: string | null) =>
+    (await readFirst((cursor) => timelineRows(context, { ...range, start_time, end_time, cursor }), 1)).items[0] ??
+    null;
+  const any = await read(null, null);
+  if (any === null || time === null) return any;
+  return (await read(at(time - MS_PER_DAY), at(time + MS_PER_DAY))) ?? any;
+}
+
+function similar(asked: string, found: string, row: EventRow): Finding {
+  const differences = spellingDifferences(asked, found).join(' and ');
+  const forms = [found, asked].map(formOf);
+  const named =
+    forms[0] !== forms[1] && forms[0] !== null ? ` (${forms[0]}; the one asked about is ${forms[1] ?? 'mixed'})` : '';
+  const text = `There are events of ${JSON.stringify(found)}, an id that differs from the one asked about only in ${differences}${named}; one happened at ${formatInstant(row.event_ms, row.event_sub_ns)}.`;
+  return { code: 'SIMILAR_ENTITY', text, evidence: [{ event_id: row.event_id }] };
+}
+
+interface NumbersSearch {
+  readonly findings: readonly Finding[];
+  readonly notSearched: readonly string[];
 }
 
 /** A gap in a producer's own count proves that something was made and never came; between its neighbours it may be this one. */
@@ -134,14 +165,21 @@ async function sequenceFindings(
   context: Context,
   neighbours: readonly EventRow[],
   { asOfMs, time }: Target,
-): Promise<Finding[]> {
+): Promise<NumbersSearch> {
   const findings: Finding[] = [];
+  const notSearched: string[] = [];
   const byProducer = Map.groupBy(
     neighbours.filter(({ producer_id }) => producer_id !== null),
     ({ producer_id }) => producer_id as string,
   );
+  const left = byProducer.size - NAMED_MAX;
+  if (left > 0) notSearched.push(`the sequence numbers of ${counted(left, 'further producer')}`);
   for (const [producer, rows] of [...byProducer].slice(0, NAMED_MAX)) {
     const loss = await producerLoss(context, producer, asOfMs);
+    if (loss === null)
+      notSearched.push(
+        `the sequence numbers of producer ${producer}, which sent more than ${LIMITS.producer_packs_max} requests`,
+      );
     if (loss === null || loss.lost.length === 0) continue;
     const { before, after } = besideTime(rows, time);
     const between = lostBetween(loss.lost, before?.producer_seq ?? null, after?.producer_seq ?? null);
@@ -157,7 +195,7 @@ async function sequenceFindings(
       ],
     });
   }
-  return findings;
+  return { findings, notSearched };
 }
 
 /** The last event before a time and the first after it. */

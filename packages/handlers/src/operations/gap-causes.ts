@@ -1,17 +1,26 @@
-import { counted, durationText, type Finding, formatEpochMs, type Gap, LIMITS } from '@pik/schema';
+import { counted, durationText, formatEpochMs, GAP_CAUSES, type Gap, type GapFinding, LIMITS } from '@pik/schema';
 
 import { eventsBetween } from '../domain/gap-cells.ts';
 import type { GapInterval, GapQuestion, ModelledSeries } from '../domain/gaps.ts';
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
 import type { GapsQuery } from '../pipeline.ts';
-import type { EventRow } from '../ports/rows.ts';
+import type { EventRow, FailureRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { findNeighbours, type Neighbours } from './gap-neighbours.ts';
-import { readFirst } from './pages.ts';
+import { type AskOthers, askOthers } from './gap-silence.ts';
+import { readPages } from './pages.ts';
 import { type ProducerLoss, producerLoss } from './producer-numbers.ts';
 
 type Cause = NonNullable<Gap['cause']>;
-type CauseFinding = Finding & { code: Cause };
+
+/** Something that was found, and of how many missing events it says where they are. */
+interface FoundCause {
+  readonly code: Cause;
+  readonly text: string;
+  readonly evidence?: GapFinding['evidence'];
+  /** Null for what holds of all that nothing else explains, such as that a whole source was silent. */
+  readonly explains: number | null;
+}
 
 /** What is looked along for the causes of gaps. */
 export interface FoundGaps {
@@ -21,13 +30,14 @@ export interface FoundGaps {
 }
 
 const EVIDENCE_MAX = 5;
-/** Refused receipts that are counted for one gap. */
-const REJECTS_MAX = 1_000;
+/** Other sources must usually bring that many events in such a time for their silence to say anything. */
+const USUAL_MIN = 1;
 
 /** The gaps with the events beside them and their causes, found along the chain from producer to index. */
 export async function explainGaps(context: Context, query: GapsQuery, gaps: FoundGaps): Promise<Gap[]> {
   const looked = gaps.found.slice(0, LIMITS.report_gap_causes_max);
   const neighbours = await findNeighbours(context, query, { gaps: looked, asOfMs: gaps.question.asOfMs });
+  const others = await askOthers(context, query, { ...gaps, gaps: looked });
   const losses = new Map<string, Promise<ProducerLoss | null>>();
   const lossOf = (producer: string) => {
     const known = losses.get(producer) ?? producerLoss(context, producer, gaps.question.asOfMs);
@@ -39,7 +49,7 @@ export async function explainGaps(context: Context, query: GapsQuery, gaps: Foun
     const beside = neighbours[i] ?? null;
     const findings =
       i < looked.length && gap.state !== 'PENDING'
-        ? await causesOf(context, gap, { query, gaps, beside, lossOf })
+        ? await causesOf(context, gap, { query, gaps, beside, lossOf, others })
         : pendingFinding(gap);
     views.push(gapView(gap, beside, { findings, basis: query.basis }));
   }
@@ -49,7 +59,7 @@ export async function explainGaps(context: Context, query: GapsQuery, gaps: Foun
 function gapView(
   gap: GapInterval,
   beside: Neighbours | null,
-  { findings, basis }: { findings: readonly Finding[]; basis: GapsQuery['basis'] },
+  { findings, basis }: { findings: readonly GapFinding[]; basis: GapsQuery['basis'] },
 ): Gap {
   const cause = gap.state === 'PENDING' ? null : ((findings[0]?.code as Cause | undefined) ?? null);
   const place = (row: EventRow | null | undefined, window: GapInterval['lastGood']) => {
@@ -77,7 +87,7 @@ function gapView(
   };
 }
 
-function pendingFinding({ state, usualLagMs }: GapInterval): Finding[] {
+function pendingFinding({ state, usualLagMs }: GapInterval): GapFinding[] {
   if (state !== 'PENDING') return [];
   const text = `Too early to say: 99 % of this series come within ${durationText(usualLagMs)}, and these windows are younger.`;
   return [{ code: 'PENDING', text }];
@@ -88,20 +98,62 @@ interface Looking {
   readonly gaps: FoundGaps;
   readonly beside: Neighbours | null;
   readonly lossOf: (producer: string) => Promise<ProducerLoss | null>;
+  readonly others: AskOthers;
 }
 
-/** In the order of `GAP_CAUSES`; the last one holds where no other does. */
-async function causesOf(context: Context, gap: GapInterval, looking: Looking): Promise<CauseFinding[]> {
-  const found = [
-    await rejectedCause(context, gap, looking),
-    lateCause(gap),
-    ...(await lostCauses(gap, looking)),
-    sourceCause(gap, looking.gaps.series),
-  ].filter((cause) => cause !== null);
-  if (found.length > 0) return found;
+/**
+ * The causes by how much of the gap each explains. Receipts that were refused, came late or were lost are counted one by
+ * one; what they leave is explained by the silence of everything, or of the source, or by nothing.
+ */
+async function causesOf(context: Context, gap: GapInterval, looking: Looking): Promise<GapFinding[]> {
+  const missing = missingOf(gap, looking.gaps.series);
+  const { cause: rejected, unread } = await rejectedCause(context, gap, looking);
+  const sure = [rejected, lateCause(gap), ...(await lostCauses(gap, looking))].filter((cause) => cause !== null);
+  const known = sure.reduce((sum, { explains }) => sum + (explains ?? 0), 0);
+  const left = Math.max(0, missing - known);
+  const silent = silentCause(gap, looking) ?? sourceCause(gap, looking.gaps.series);
+  const rest = silent ?? (left > 0 || sure.length === 0 ? notReceived(gap, left) : null);
+  const found = rest === null ? sure : [...sure, rest];
+  const views = found.map((cause) => findingOf(cause, { missing, left }));
+  const place = ({ code }: GapFinding) => GAP_CAUSES.indexOf(code as Cause);
+  views.sort((a, b) => (b.explains?.share ?? 0) - (a.explains?.share ?? 0) || place(a) - place(b));
+  return unread === null ? views : [...views, unread];
+}
+
+function findingOf(
+  { code, text, evidence, explains }: FoundCause,
+  { missing, left }: { missing: number; left: number },
+): GapFinding {
+  const by_this = Math.min(missing, explains ?? left);
+  const share = missing === 0 ? 0 : by_this / missing;
+  return { code, text, ...(evidence && { evidence }), explains: { missing, by_this, share } };
+}
+
+/** How many events a gap lacks; where the model does not count, as many as the series brings in such a time on average. */
+function missingOf(gap: GapInterval, all: readonly ModelledSeries[]): number {
+  if (gap.expected !== null) return Math.max(1, Math.round(gap.expected - gap.count));
+  const own = JSON.stringify(gap.series);
+  const cells = all.find((one) => JSON.stringify(one.cells.series) === own)?.cells;
+  if (cells === undefined) return 1;
+  const lengthMs = gap.end_ms - gap.start_ms;
+  const events = eventsBetween(cells, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY) - gap.count;
+  const usual = (events / Math.max(lengthMs, cells.lastMs - cells.firstMs - lengthMs)) * lengthMs;
+  return Math.max(1, Math.round(usual - gap.count));
+}
+
+function notReceived(gap: GapInterval, left: number): FoundCause {
   const text = `No receipt of it came between ${formatEpochMs(gap.start_ms)} and ${formatEpochMs(gap.end_ms)}, and nothing says that one was made.`;
-  const less = `Only ${gap.count} came where ${Math.round(gap.expected ?? 0)} are usual, and nothing says that more were made.`;
-  return [{ code: 'NOT_RECEIVED', text: gap.state === 'PARTIAL' ? less : text }];
+  const less = `Only ${gap.count} came where ${Math.round(gap.expected ?? gap.count + left)} are usual, and nothing says that more were made.`;
+  return { code: 'NOT_RECEIVED', text: gap.state === 'PARTIAL' ? less : text, explains: null };
+}
+
+/** Where no other source brought anything either it is the kit or the network, whichever series one looks at. */
+function silentCause(gap: GapInterval, { others }: Looking): FoundCause | null {
+  const found = gap.state === 'MISSING' ? others(gap) : null;
+  if (found === null || found.sources === 0 || found.came > 0 || found.usual < USUAL_MIN) return null;
+  const series = counted(found.series, 'other series', 'other series');
+  const text = `Everything was silent: no event of the ${series} of ${counted(found.sources, 'other source')} came either, where ${Math.round(found.usual)} are usual. It was the kit, the network or the clock, not one source.`;
+  return { code: 'ALL_SILENT', text, explains: null };
 }
 
 /** Refused receipts have a receive time only, so they are looked for in the windows and for the usual lag after them. */
@@ -109,40 +161,79 @@ async function rejectedCause(
   context: Context,
   gap: GapInterval,
   { query, gaps }: Looking,
-): Promise<CauseFinding | null> {
+): Promise<{ cause: FoundCause | null; unread: GapFinding | null }> {
   const { source = query.source, event_type = query.event_type } = gap.series;
-  if (source === undefined && event_type === undefined) return null;
+  if (source === undefined && event_type === undefined) return { cause: null, unread: null };
   const toMs = Math.min(gap.end_ms + Math.ceil(gap.usualLagMs), gaps.question.asOfMs + 1);
-  const failures = { fromMs: gap.start_ms, toMs, source, event_type, limit: REJECTS_MAX };
-  const page = await readFirst((cursor) => context.backend.index.listFailures({ ...failures, cursor }), REJECTS_MAX);
-  const rejects = page.items.filter(({ kind }) => kind === 'REJECT');
-  if (rejects.length === 0) return null;
-  const codes = [...new Set(rejects.map(({ code }) => code))].join(', ');
+  const range = { fromMs: gap.start_ms, toMs };
+  const own = await countRejects(context, { ...range, source, event_type });
+  const all = own.more ? own : await countRejects(context, range);
+  const unread = all.rows.filter((row) => row.source === null || row.event_type === null);
+  return { cause: rejected(own), unread: own.more ? null : unreadFinding(unread, all.more) };
+}
+
+interface Rejects {
+  readonly rows: readonly FailureRow[];
+  readonly more: boolean;
+}
+
+async function countRejects(
+  context: Context,
+  query: { fromMs: number; toMs: number; source?: string | undefined; event_type?: string | undefined },
+): Promise<Rejects> {
+  const rows: FailureRow[] = [];
+  if (query.toMs <= query.fromMs) return { rows, more: false };
+  const asked = { ...query, limit: LIMITS.page_items_max };
+  let left: number = LIMITS.report_gap_rejects_max;
+  for await (const row of readPages((cursor) => context.backend.index.listFailures({ ...asked, cursor }))) {
+    if (left-- === 0) return { rows, more: true };
+    if (row.kind === 'REJECT') rows.push(row);
+  }
+  return { rows, more: false };
+}
+
+function rejected({ rows, more }: Rejects): FoundCause | null {
+  if (rows.length === 0) return null;
+  const codes = codesOf(rows);
   const were = [
     `receipt of this series was refused (${codes})`,
     `receipts of this series were refused (${codes})`,
   ] as const;
   return {
     code: 'REJECTED',
-    text: `${page.more ? 'at least ' : ''}${counted(rejects.length, ...were)} when its events should have come.`,
-    evidence: rejects.slice(0, EVIDENCE_MAX).map(({ pack_id, line }) => ({ pack_id, line })),
+    text: `${more ? 'at least ' : ''}${counted(rows.length, ...were)} when its events should have come.`,
+    evidence: evidenceOf(rows),
+    explains: rows.length,
   };
 }
 
-function lateCause({ later }: GapInterval): CauseFinding | null {
+/** Receipts that nobody can read may be of any series: they explain nothing surely, and are no reason to say that none came. */
+function unreadFinding(rows: readonly FailureRow[], more: boolean): GapFinding | null {
+  if (rows.length === 0) return null;
+  const were = ['receipt whose series cannot be read was', 'receipts whose series cannot be read were'] as const;
+  const text = `${more ? 'at least ' : ''}${counted(rows.length, ...were)} refused (${codesOf(rows)}) in that time; events of this series may be among them.`;
+  return { code: 'REJECTED_UNREADABLE', text, evidence: evidenceOf(rows) };
+}
+
+const codesOf = (rows: readonly FailureRow[]) => [...new Set(rows.map(({ code }) => code))].join(', ');
+const evidenceOf = (rows: readonly FailureRow[]) =>
+  rows.slice(0, EVIDENCE_MAX).map(({ pack_id, line }) => ({ pack_id, line }));
+
+function lateCause({ later }: GapInterval): FoundCause | null {
   if (later === 0) return null;
   return {
     code: 'LATE',
     text: `${counted(later, 'event')} of these windows came after the time asked about, or by a backfill.`,
+    explains: later,
   };
 }
 
 /** The producers of the events beside the gap: which of their numbers lie between, and never came. */
-async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf }: Looking): Promise<CauseFinding[]> {
+async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf }: Looking): Promise<FoundCause[]> {
   if (beside === null || lastGood === null || firstGood === null) return [];
   const { last, first } = beside;
   const producers = new Set([last?.producer_id, first?.producer_id].filter((id) => id != null));
-  const causes: CauseFinding[] = [];
+  const causes: FoundCause[] = [];
   for (const producer of producers) {
     const loss = await lossOf(producer);
     if (loss === null) continue;
@@ -157,13 +248,14 @@ async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf
       code: 'LOST_IN_TRANSIT',
       text: `Producer ${producer} made ${counted(rangesCount(lost), 'event')} in this time without reporting a drop, and nothing of that came (numbers ${rangesText(lost)}). It proves a loss of the producer, whichever of its series they belong to.`,
       evidence: [...evidence, ...loss.reports.slice(0, EVIDENCE_MAX)],
+      explains: rangesCount(lost),
     });
   }
   return causes;
 }
 
 /** Only where the source has other series that were alive then: one silent series alone says nothing of its source. */
-function sourceCause(gap: GapInterval, all: readonly ModelledSeries[]): CauseFinding | null {
+function sourceCause(gap: GapInterval, all: readonly ModelledSeries[]): FoundCause | null {
   const { source, event_type } = gap.series;
   if (gap.state !== 'MISSING' || source === undefined || event_type === undefined) return null;
   const others = all.filter(
@@ -177,5 +269,5 @@ function sourceCause(gap: GapInterval, all: readonly ModelledSeries[]): CauseFin
   const silent = others.every(({ cells }) => eventsBetween(cells, gap.start_ms, gap.end_ms) === 0);
   if (!silent) return null;
   const text = `All ${others.length + 1} series of ${source} that were alive then were silent.`;
-  return { code: 'SOURCE_WIDE', text };
+  return { code: 'SOURCE_WIDE', text, explains: null };
 }

@@ -7,6 +7,7 @@ import {
   createWindows,
   formatEpochMs,
   type Gap,
+  type GapFinding,
   type GapsReport,
   KitError,
   LIMITS,
@@ -168,10 +169,14 @@ function gapOf(
     count: inputs.length - missed.length,
     expected: inputs.length,
     cause: 'UNPROCESSED',
-    findings: [{ code: 'UNPROCESSED', text, evidence }],
+    findings: [{ code: 'UNPROCESSED', text, evidence, explains: explained(missed.length, missed.length) }],
     last_good: null,
     first_good: null,
   };
+}
+
+function explained(missing: number, by_this: number): NonNullable<GapFinding['explains']> {
+  return { missing, by_this, share: by_this / missing };
 }
 
 /** Adjacent windows of one state are one gap, with the findings of each. */
@@ -181,13 +186,17 @@ function addGap(gaps: Gap[], gap: Gap): void {
     gaps.push(gap);
     return;
   }
+  const missing = (before.expected ?? 0) - before.count + (gap.expected ?? 0) - gap.count;
+  const findings = [...before.findings, ...gap.findings].map((finding) => {
+    return { ...finding, explains: explained(missing, finding.explains?.by_this ?? 0) };
+  });
   gaps[gaps.length - 1] = {
     ...before,
     end_time: gap.end_time,
     windows: before.windows + 1,
     count: before.count + gap.count,
     expected: (before.expected ?? 0) + (gap.expected ?? 0),
-    findings: [...before.findings, ...gap.findings],
+    findings,
   };
 }
 

@@ -2,7 +2,7 @@ import type { GapsReport } from '@pik/schema';
 import { counted } from '@pik/schema';
 
 import { gapCalendars } from '../charts/of-gaps.ts';
-import { groupName, shortTime } from '../format.ts';
+import { groupName, percent, shortTime } from '../format.ts';
 import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
 import { nothing } from './lag.ts';
 
@@ -36,7 +36,7 @@ function gapBlocks(report: GapsReport, { judged, options }: { judged: number; op
       gap.kind ?? gap.state,
       gap.windows,
       gap.count,
-      gap.cause ?? '',
+      causesText(gap),
       gap.findings[0]?.text ?? gap.text,
     ]);
   return [
@@ -44,6 +44,15 @@ function gapBlocks(report: GapsReport, { judged, options }: { judged: number; op
     ...hiddenLine(gaps.length, 'gap', options),
     ...nextLine(next_cursor, counted(gaps_total, 'gap'), options),
   ];
+}
+
+/** What explains the gap, that which explains most first; the shares where there are several. */
+function causesText({ cause, findings }: GapsReport['gaps'][number]): string {
+  const causes = findings.filter(({ explains }) => explains !== undefined && explains.share > 0);
+  if (causes.length < 2) return cause ?? '';
+  // Windows of a metric have the same cause each.
+  if (causes.every(({ code }) => code === cause)) return cause ?? '';
+  return causes.map(({ code, explains }) => `${code} ${percent(explains?.share ?? 0)}`).join(', ');
 }
 
 /** Each series that is not judged, or of which there is something to say beside its gaps. */

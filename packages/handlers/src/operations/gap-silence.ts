@@ -1,0 +1,155 @@
+import { MS_PER_DAY } from '@pik/schema';
+
+import { eventsBetween } from '../domain/gap-cells.ts';
+import type { GapInterval, GapQuestion, ModelledSeries } from '../domain/gaps.ts';
+import { scanEntries } from '../domain/slice-codec.ts';
+import type { GapsQuery } from '../pipeline.ts';
+import type { SliceRow } from '../ports/rows.ts';
+import type { Context } from './context.ts';
+import { createReadLimits, type ReadLimits, readSlices, scanSlices } from './report-slices.ts';
+
+/** What the series of other sources did in the time of a gap, of those that had events before it and after it. */
+export interface OtherSources {
+  readonly series: number;
+  readonly sources: number;
+  /** Events of theirs in the gap. */
+  readonly came: number;
+  /** How many such a time usually brings. */
+  readonly usual: number;
+}
+
+/** Tells what all other sources did during a gap; null where that was not found out. */
+export type AskOthers = (gap: GapInterval) => OtherSources | null;
+
+/** How far before and after a gap other sources are looked at, where the report itself has not read them. */
+const MARGIN_MS = MS_PER_DAY;
+/** Times are gathered by quarters of an hour, which every zone's hours begin at, or by minutes for a report of minutes. */
+const BUCKET_MS = { minute: 60_000, hour: 900_000, day: 900_000 } as const;
+
+/**
+ * Whether everything was silent tells the kit or the network from one source. A report over all series has them at hand;
+ * for one of a single source, type or entity the others are read, around its gaps alone.
+ */
+export async function askOthers(
+  context: Context,
+  query: GapsQuery,
+  {
+    gaps,
+    series,
+    question,
+  }: { gaps: readonly GapInterval[]; series: readonly ModelledSeries[]; question: GapQuestion },
+): Promise<AskOthers> {
+  const isWhole = query.source === undefined && query.event_type === undefined && query.entity_id === undefined;
+  if (isWhole) return (gap) => othersAmong(gap, series);
+  const missing = gaps.filter(({ state }) => state === 'MISSING');
+  if (missing.length === 0) return () => null;
+  const counts = await readOthers(context, query, { gaps: missing, asOfMs: question.asOfMs });
+  return counts === null ? () => null : (gap) => othersIn(counts, gap, query);
+}
+
+function isOther(own: { source?: string | undefined }, other: { source?: string | undefined }): boolean {
+  return own.source === undefined || other.source !== own.source;
+}
+
+function othersAmong(gap: GapInterval, series: readonly ModelledSeries[]): OtherSources {
+  const own = JSON.stringify(gap.series);
+  const others = series.filter(({ cells }) => {
+    const alive = cells.firstMs < gap.start_ms && cells.lastMs >= gap.end_ms;
+    return alive && isOther(gap.series, cells.series) && JSON.stringify(cells.series) !== own;
+  });
+  const lengthMs = gap.end_ms - gap.start_ms;
+  let [came, usual] = [0, 0];
+  for (const { cells } of others) {
+    const inside = eventsBetween(cells, gap.start_ms, gap.end_ms);
+    const all = eventsBetween(cells, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    came += inside;
+    usual += ((all - inside) / Math.max(1, cells.lastMs - cells.firstMs - lengthMs)) * lengthMs;
+  }
+  const sources = new Set(others.map(({ cells }) => cells.series.source)).size;
+  return { series: others.length, sources, came, usual };
+}
+
+interface Buckets {
+  readonly source: string;
+  readonly counts: Map<number, number>;
+}
+
+type OtherCounts = ReadonlyMap<string, Buckets>;
+
+async function readOthers(
+  context: Context,
+  query: GapsQuery,
+  { gaps, asOfMs }: { gaps: readonly GapInterval[]; asOfMs: number },
+): Promise<OtherCounts | null> {
+  const limits = createReadLimits();
+  const found = new Map<string, Buckets>();
+  const bucketMs = BUCKET_MS[query.grain];
+  const add = (slice: SliceRow, timeMs: number, count: number) => {
+    if (timeMs > asOfMs || slice.source === query.source) return;
+    const name = JSON.stringify([slice.source, slice.event_type]);
+    const known = found.get(name) ?? { source: slice.source, counts: new Map() };
+    found.set(name, known);
+    const bucket = Math.floor(timeMs / bucketMs) * bucketMs;
+    known.counts.set(bucket, (known.counts.get(bucket) ?? 0) + count);
+  };
+  const fromMs = Math.min(...gaps.map(marginFrom));
+  const toMs = Math.max(...gaps.map(marginTo));
+  const reading = { includeImported: query.includeImported, fromMs, toMs, asOfMs, limits };
+  await (query.basis === 'received' ? readReceived : readEvents)(context, reading, add);
+  return limits.notes.length > 0 ? null : found;
+}
+
+const marginFrom = ({ start_ms, end_ms }: GapInterval) => start_ms - Math.max(MARGIN_MS, end_ms - start_ms);
+const marginTo = ({ start_ms, end_ms }: GapInterval) => end_ms + Math.max(MARGIN_MS, end_ms - start_ms);
+
+interface Reading {
+  readonly includeImported: boolean;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly asOfMs: number;
+  readonly limits: ReadLimits;
+}
+
+type Add = (slice: SliceRow, timeMs: number, count: number) => void;
+
+async function readReceived(context: Context, { limits, ...range }: Reading, add: Add): Promise<void> {
+  const scope = { ...range, basis: 'received', by: [] } as const;
+  for await (const slice of readSlices(context, { scope }, limits)) {
+    if (slice.imported && !range.includeImported) continue;
+    // The receipts of an import have many times: somewhere between the first and the last of them.
+    add(slice, slice.received_min_ms, 1);
+    add(slice, slice.received_max_ms, slice.accepted + slice.duplicates + slice.conflicts - 1);
+  }
+}
+
+async function readEvents(context: Context, reading: Reading, add: Add): Promise<void> {
+  const { includeImported, fromMs, toMs, asOfMs, limits } = reading;
+  const days = { fromDay: Math.floor(fromMs / MS_PER_DAY), toDay: Math.ceil(toMs / MS_PER_DAY), limits };
+  for await (const slice of scanSlices(context, {}, days)) {
+    if (slice.imported && !includeImported) continue;
+    scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
+      if (outcome === 'ACCEPTED' && received_ms <= asOfMs) add(slice, event_ms, 1);
+    });
+  }
+}
+
+function othersIn(counts: OtherCounts, gap: GapInterval, query: GapsQuery): OtherSources {
+  const { start_ms, end_ms } = gap;
+  const [fromMs, toMs] = [marginFrom(gap), marginTo(gap)];
+  const sources = new Set<string>();
+  let [series, came, usual] = [0, 0, 0];
+  for (const { source, counts: buckets } of counts.values()) {
+    if (!isOther({ source: gap.series.source ?? query.source }, { source })) continue;
+    const seen = { before: 0, inside: 0, after: 0 };
+    for (const [at, count] of buckets) {
+      if (at < fromMs || at >= toMs) continue;
+      seen[at < start_ms ? 'before' : at < end_ms ? 'inside' : 'after'] += count;
+    }
+    if (seen.before === 0 || seen.after === 0) continue;
+    sources.add(source);
+    series += 1;
+    came += seen.inside;
+    usual += ((seen.before + seen.after) / (toMs - fromMs - (end_ms - start_ms))) * (end_ms - start_ms);
+  }
+  return { series, sources: sources.size, came, usual };
+}
