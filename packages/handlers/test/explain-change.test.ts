@@ -300,7 +300,7 @@ describe('a change', () => {
     await version(world);
     const change = await explain(world, 'sum', { from: versionSide(1), to: NOW });
     expect(change).toMatchObject({ delta: 0, exact: true, classes: [], events_total: 0 });
-    expect(change.sentence).toBe('sum on 2026-01-01: 3 → 3 (+0): nothing differs.');
+    expect(change.sentence).toBe('sum on 2026-01-01: 3, unchanged: the inputs are the same.');
   });
 
   it('of a value that is no number has counts and events, and no parts', async () => {

@@ -259,6 +259,21 @@ describe('the causes of a gap', () => {
     expect(await sharesOf('a', { source: 'a' })).toEqual([['NOT_RECEIVED', 40, 40]]);
   });
 
+  it('receipts of others that one import brought for the whole time are seen in it', async () => {
+    await runSources({ a: 8 }, ['a']);
+    const others = Array.from({ length: 480 }, (_, i) => ({
+      source: 'b',
+      event_type: 'beat',
+      entity_id: 'e',
+      event_time: new Date(START).toISOString(),
+      payload: { i },
+      received_at: new Date(START + i * (HOUR / 2)).toISOString(),
+    }));
+    await send(others, 'import');
+    const query = { basis: 'received', includeImported: true, source: 'a' } as const;
+    expect(await sharesOf('a', query)).toEqual([['NOT_RECEIVED', 40, 40]]);
+  });
+
   it('a source that is alone is no witness of itself', async () => {
     await runSources({ a: 8 }, ['a']);
     expect(await sharesOf('a')).toEqual([['NOT_RECEIVED', 40, 40]]);

@@ -5,7 +5,7 @@ import { type LatestOptions, type StateRank, stateOrder } from './latest-by.ts';
 /** The folding part of a definition, to be spread into `defineAggregate`. */
 export type Folding<State, Selected> = Pick<
   AggregateDefinition<State, Selected>,
-  'select' | 'initial' | 'reduce' | 'finish' | 'additive' | 'latest_by'
+  'select' | 'initial' | 'reduce' | 'finish' | 'additive' | 'decided_by_one' | 'latest_by'
 >;
 
 /**
@@ -52,6 +52,7 @@ export function maxOf(number: NumberOf): Folding<number | null, number> {
 
 function extreme(number: NumberOf, better: (a: number, b: number) => boolean): Folding<number | null, number> {
   return {
+    decided_by_one: true,
     select: (input) => (input.deleted === true ? null : finite(number(input))),
     initial: () => null,
     reduce: (best, value) => (best === null || better(value, best) ? value : best),
@@ -74,6 +75,7 @@ export function lastOf<T>(
 ): Folding<Ranked<T | null> | null, Ranked<T | null>> {
   const { rank, replaces } = stateOrder(by);
   return {
+    decided_by_one: true,
     ...(by === undefined ? {} : { latest_by: by }),
     select: (input) => {
       const read = input.deleted === true ? null : value(input);

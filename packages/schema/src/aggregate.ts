@@ -42,6 +42,16 @@ export interface AggregateDefinition<State, Selected = AggregateInput> {
   readonly group_by: GroupBy;
   /** Declares that the value is a plain sum over these units, so that a change is attributable unit by unit. */
   readonly unit?: 'entity_id' | undefined;
+  /** Only events of these sources count; others are never read. Default: all. Part of the hash where it is given. */
+  readonly sources?: readonly string[] | null | undefined;
+  /** Only events of these types count. Default: all. Part of the hash where it is given. */
+  readonly event_types?: readonly string[] | null | undefined;
+  /**
+   * Declares that the value is that of one input: of the one at which `reduce` last gave another state than it was handed.
+   * That input is named where a change is explained. `maxOf`, `minOf` and `lastOf` declare it themselves. Says something of
+   * the functions, so it is no part of the hash.
+   */
+  readonly decided_by_one?: boolean | undefined;
   /**
    * Declares that the value of several inputs is the sum of their values one by one, so that a change is attributable input
    * by input. `countOf` and `sumOf` declare it themselves. Says something of the functions, so it is no part of the hash.
@@ -64,8 +74,11 @@ export interface AggregateDefinition<State, Selected = AggregateInput> {
 
 /** A value on its way: inputs are added in order of event time, then id. */
 export interface AggregateFold {
+  /** An input that does not count, such as one of another source, is left out. */
   add(input: AggregateInput): void;
   value(): unknown;
+  /** The input so far that decides the value; absent where the definition does not declare that one does. */
+  decider?(): AggregateInput | null;
 }
 
 /** A checked definition with the hash that versions carry. */
@@ -76,6 +89,12 @@ export interface Aggregate {
   readonly unit: 'entity_id' | null;
   /** True where the value of several inputs is the sum of their values one by one. */
   readonly additive: boolean;
+  /** True where the value is that of one input. */
+  readonly decided_by_one: boolean;
+  /** The sources whose events count, in text order; null: all. */
+  readonly sources: readonly string[] | null;
+  /** The types that count, in text order; null: all. */
+  readonly event_types: readonly string[] | null;
   readonly window: WindowGrain;
   readonly time_zone: string;
   readonly reads_payload: boolean;
@@ -111,12 +130,15 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
     reads_payload: definition.reads_payload ?? true,
     ...(definition.latest_by === undefined ? {} : { latest_by: declaredLatestBy(definition.latest_by) }),
   };
+  const scope = { sources: listOf(definition.sources), event_types: listOf(definition.event_types) };
   const { select, initial, reduce, finish } = definition;
-  const begin = () => beginFold(definition);
+  const begin = () => beginFold(definition, scope);
   return {
     ...declared,
+    ...scope,
     additive: definition.additive ?? false,
-    definition_hash: sha256Hex(canonicalize(declared)),
+    decided_by_one: definition.decided_by_one ?? false,
+    definition_hash: hashOf(declared, scope),
     functions_hash: sha256Hex([select, initial, reduce, finish].map(String).join('\n')),
     windows: createWindows(definition.window, definition.time_zone),
     begin,
@@ -126,6 +148,25 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
       return folding.value();
     },
   };
+}
+
+/** In text order, each once: what is declared in another order is the same. */
+function listOf(names: readonly string[] | null | undefined): readonly string[] | null {
+  return names == null ? null : [...new Set(names)].sort();
+}
+
+type Scope = Pick<Aggregate, 'sources' | 'event_types'>;
+
+/** Where no sources and types are declared, the hash is that of the time before they could be. */
+function hashOf(declared: object, { sources, event_types }: Scope): string {
+  const scope = { ...(sources !== null && { sources }), ...(event_types !== null && { event_types }) };
+  return sha256Hex(canonicalize({ ...declared, ...scope }));
+}
+
+/** Whether an event can be an input of a metric: whether it is of the sources and types that count. */
+export function countsEvent(scope: Scope, event: Pick<KeyFields, 'source' | 'event_type'>): boolean {
+  const { sources, event_types } = scope;
+  return (sources?.includes(event.source) ?? true) && (event_types?.includes(event.event_type) ?? true);
 }
 
 /** The same metric by the calendar of another time zone. Throws KitError `CONFIG_INVALID` for a zone that is none. */
@@ -143,17 +184,24 @@ export function inTimeZone(aggregate: Aggregate, timeZone: string): Aggregate {
     reads_payload,
     ...latest,
   };
-  return { ...aggregate, ...declared, definition_hash: sha256Hex(canonicalize(declared)), windows };
+  return { ...aggregate, ...declared, definition_hash: hashOf(declared, aggregate), windows };
 }
 
-function beginFold<State, Selected>(definition: AggregateDefinition<State, Selected>): AggregateFold {
+function beginFold<State, Selected>(definition: AggregateDefinition<State, Selected>, scope: Scope): AggregateFold {
   let state = definition.initial();
+  let decider: AggregateInput | null = null;
+  const isScoped = scope.sources !== null || scope.event_types !== null;
   return {
     add(input) {
+      if (isScoped && !countsEvent(scope, input)) return;
       const selected = definition.select(input);
-      if (selected !== null) state = definition.reduce(state, selected);
+      if (selected === null) return;
+      const next = definition.reduce(state, selected);
+      if (next !== state) decider = input;
+      state = next;
     },
     value: () => definition.finish(state),
+    ...(definition.decided_by_one === true && { decider: () => decider }),
   };
 }
 
@@ -173,9 +221,17 @@ function checkDefinition<State, Selected>(definition: AggregateDefinition<State,
   if (definition.unit !== undefined && definition.unit !== 'entity_id') refuse('unit', 'must be entity_id or absent');
   if (typeof definition.latest_by === 'object' && definition.reads_payload === false)
     refuse('latest_by', 'names a version in the payload, which reads_payload: false does not read');
+  for (const name of ['sources', 'event_types'] as const) {
+    const rule = 'must be absent or a list of at least one non-empty text';
+    if (definition[name] != null && !isNameList(definition[name])) refuse(name, rule);
+  }
   for (const name of ['select', 'initial', 'reduce', 'finish'] as const) {
     if (typeof definition[name] !== 'function') refuse(name, 'must be a function');
   }
+}
+
+function isNameList(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string' && name !== '');
 }
 
 function isTimeZone(name: string): boolean {

@@ -1,5 +1,6 @@
 import type { Aggregate, AggregateFold, AggregateInput } from './aggregate.ts';
 import type { AttributionMethod, ChangeClass, UnitKind } from './change.ts';
+import { type Deciders, withDeciders } from './change-deciders.ts';
 import type { ChangeSides, Difference } from './change-diff.ts';
 import { KitError } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -24,6 +25,8 @@ export interface Attributed {
   readonly units: readonly UnitShare[] | null;
   /** The parts of single inputs, where those are known one by one. */
   readonly contributions: ReadonlyMap<Difference, number>;
+  /** Which input decides the value on each side; null where the definition does not say that one does. */
+  readonly deciders: Deciders | null;
   /** Null where the parts are exact. */
   readonly why_not: string | null;
 }
@@ -54,6 +57,12 @@ export interface ChangeQuestion {
 
 /** Starts the attribution that a definition allows: by unit, by input, else by exact Shapley over the classes present. */
 export function createAttribution(question: ChangeQuestion): Attribution {
+  const { aggregate, sides } = question;
+  const attribution = attributionOf(question);
+  return aggregate.decided_by_one ? withDeciders(attribution, aggregate, sides) : attribution;
+}
+
+function attributionOf(question: ChangeQuestion): Attribution {
   const { aggregate, redefined, differences } = question;
   const players = classesOf(differences);
   if (players.length === 0 || players.length > LIMITS.change_classes_max) return whole(question);
@@ -261,7 +270,7 @@ export function unattributed(why_not: string): Attributed {
 }
 
 function unknown(method: AttributionMethod, why_not: string): Attributed {
-  return { method, parts: new Map(), units: null, contributions: new Map(), why_not };
+  return { method, parts: new Map(), units: null, contributions: new Map(), deciders: null, why_not };
 }
 
 interface Found {
@@ -299,6 +308,7 @@ function settled({ sides, method, parts, base, units, contributions }: Found): A
     parts: all,
     units: units ?? null,
     contributions: contributions ?? new Map(),
+    deciders: null,
     why_not: null,
   };
 }

@@ -86,7 +86,14 @@ describe('a unit’s part', () => {
     });
     const parts = new Map<ChangeClass, number>([['LATE', 1]]);
     const unit = { unit: 'e', kind: 'CAME' as const, before: 0, after: 1, parts, differences };
-    const attributed = { method: 'UNIT' as const, parts, units: [unit], contributions: new Map(), why_not: null };
+    const attributed = {
+      method: 'UNIT' as const,
+      parts,
+      units: [unit],
+      contributions: new Map(),
+      deciders: null,
+      why_not: null,
+    };
     const weights = differenceWeights(differences, attributed);
     expect([...weights].map(([{ facts }, part]) => [facts.source, part])).toEqual([['s1', 1]]);
   });

@@ -1,5 +1,6 @@
 import { CHANGE_CLASSES, type ChangeClass, type ChangeClassPart } from './change.ts';
 import type { Attributed, UnitShare } from './change-attribution.ts';
+import { changingInputs } from './change-deciders.ts';
 import { type Difference, lagOf } from './change-diff.ts';
 import { LIMITS } from './limits.ts';
 
@@ -39,11 +40,13 @@ export function classParts(
   { attributed, weights }: { attributed: Attributed; weights: ReadonlyMap<Difference, number> },
 ): ChangeClassPart[] {
   const byClass = groupedByClass(differences);
+  const changing = changingInputs(attributed);
   const found = CHANGE_CLASSES.flatMap((name): ChangeClassPart[] => {
     const inputs = byClass.get(name) ?? [];
     const part = attributed.parts.get(name);
     if (inputs.length === 0 && part === undefined) return [];
-    return [classPart({ name, inputs, part: part ?? null, weights: isCovered(inputs, attributed) ? weights : null })];
+    const known = isCovered(inputs, attributed) ? weights : null;
+    return [classPart({ name, inputs, part: part ?? null, weights: known, changing })];
   });
   return found.sort((a, b) => Math.abs(b.contribution ?? 0) - Math.abs(a.contribution ?? 0) || size(b) - size(a));
 }
@@ -72,24 +75,30 @@ interface ClassInputs {
   readonly inputs: readonly Difference[];
   readonly part: number | null;
   readonly weights: ReadonlyMap<Difference, number> | null;
+  /** The inputs of all classes that changed the value; null where that is not known. */
+  readonly changing: ReadonlySet<Difference> | null;
 }
 
-function classPart({ name, inputs, part, weights }: ClassInputs): ChangeClassPart {
-  let [low, high, came] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
-  for (const { input, side } of inputs) {
+function lagsOf(inputs: readonly Difference[]): { lag_min_ms: number | null; lag_max_ms: number | null } {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { input } of inputs) {
     const lag = lagOf(input);
     low = Math.min(low, lag);
     high = Math.max(high, lag);
-    if (side === 'CAME') came += 1;
   }
-  const known = inputs.length > 0;
+  return inputs.length === 0 ? { lag_min_ms: null, lag_max_ms: null } : { lag_min_ms: low, lag_max_ms: high };
+}
+
+function classPart({ name, inputs, part, weights, changing }: ClassInputs): ChangeClassPart {
+  const came = inputs.reduce((sum, { side }) => (side === 'CAME' ? sum + 1 : sum), 0);
+  const own = changing === null ? null : inputs.filter((difference) => changing.has(difference));
   return {
     class: name,
     contribution: part,
     came,
     went: inputs.length - came,
-    lag_min_ms: known ? low : null,
-    lag_max_ms: known ? high : null,
+    ...lagsOf(inputs),
+    changing: own === null ? null : { inputs: own.length, ...lagsOf(own) },
     dimensions: dimensionsOf(inputs, weights),
   };
 }

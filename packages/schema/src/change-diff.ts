@@ -106,7 +106,10 @@ export function classifyInput(
   if (facts.imported === null) return 'UNEXPLAINED';
   const computed = before.computed_at;
   // What was stored in the very millisecond of the computation cannot have been among the inputs read before it.
-  return facts.imported && computed !== null && storedAt(input) >= computed ? 'IMPORTED' : 'NEWLY_PROCESSED';
+  if (facts.imported && computed !== null && storedAt(input) >= computed) return 'IMPORTED';
+  // A settled side missed nothing that was there: what it has not did not count under its definition.
+  const redefined = before.definition_hash !== after.definition_hash && !before.unsettled;
+  return redefined ? 'DEFINITION' : 'NEWLY_PROCESSED';
 }
 
 function isOutside({ event_time }: ListedInput, { window_start, window_end }: ChangeSide): boolean {
@@ -119,7 +122,7 @@ export function storedAt({ pack_id }: ListedInput): string {
 }
 
 /** Received time minus event time in milliseconds, signed. */
-export function lagOf({ event_time, received_at }: ListedInput): number {
+export function lagOf({ event_time, received_at }: Pick<ListedInput, 'event_time' | 'received_at'>): number {
   return epochMs(received_at) - epochMs(event_time);
 }
 

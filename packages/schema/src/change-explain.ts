@@ -1,6 +1,7 @@
-import type { ChangeEvent, ChangeExplanation, ChangeUnit } from './change.ts';
+import type { ChangeEvent, ChangeExplanation, ChangeUnit, DecidingEvent } from './change.ts';
 import { type Attributed, deltaOf, type UnitShare } from './change-attribution.ts';
 import { classParts, differenceWeights, mainClass } from './change-classes.ts';
+import type { Decider } from './change-deciders.ts';
 import { type ChangeSides, compareListed, type Difference, lagOf, storedAt } from './change-diff.ts';
 import { changeSentence } from './change-sentence.ts';
 import { firstSorted } from './first-sorted.ts';
@@ -46,12 +47,24 @@ export function explainedChange(change: ExplainedChange): ChangeExplanation {
     why_not_exact: attributed.why_not,
     classes,
     units,
+    decided_by: decidedBy(attributed),
     events: eventsOf(change, weights),
     events_total: differences.length,
     next_cursor: nextCursor(change, units?.total ?? 0),
     waterfall: waterfall(facts),
     notes: [...change.notes, ...cutNotes(change, units)],
   };
+}
+
+function decidedBy({ deciders }: Attributed): ChangeExplanation['decided_by'] {
+  if (deciders === null) return null;
+  return { before: decidingEvent(deciders.before), after: decidingEvent(deciders.after) };
+}
+
+function decidingEvent(decider: Decider | null): DecidingEvent | null {
+  if (decider === null) return null;
+  const { input, difference } = decider;
+  return { ...input, side: difference?.side ?? 'BOTH', class: difference?.class ?? null, lag_ms: lagOf(input) };
 }
 
 function nextCursor({ differences, limit, offset = 0, cursorAt }: ExplainedChange, units: number): string | null {

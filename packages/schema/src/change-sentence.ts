@@ -18,21 +18,51 @@ export interface SentenceFacts {
 
 /** The change in one sentence. */
 export function changeSentence(facts: SentenceFacts): string {
-  const { metric, key, sides, attributed, classes, delta } = facts;
+  const { sides, classes, delta } = facts;
+  const head = headText(facts);
+  if (classes.length === 0) return `${head}: ${sameText(facts)}.`;
+  if (JSON.stringify(sides.before.value) === JSON.stringify(sides.after.value) && isUnmoved(classes))
+    return `${head}: ${inputsText(classes)}, and ${differing(classes) === 1 ? 'it changes' : 'they change'} nothing.`;
+  const change = delta === null || delta === 0 ? '' : ` (${signed(delta)})`;
+  return `${head}${change}: ${partsText(facts)}.`;
+}
+
+function headText({ metric, key, sides }: SentenceFacts): string {
   const whose = key === 'all' ? metric : `${metric} of ${key}`;
-  const head = `${whose} on ${windowText(sides)}: ${valueText(sides.before.value)} → ${valueText(sides.after.value)}`;
-  const change = delta === null ? '' : ` (${signed(delta)})`;
-  if (classes.length === 0) return `${head}${change}: ${sameText(facts)}.`;
+  const [before, after] = [valueText(sides.before.value), valueText(sides.after.value)];
+  const name = `${whose} on ${windowText(sides)}`;
+  if (JSON.stringify(sides.before.value) === JSON.stringify(sides.after.value)) return `${name}: ${after}, unchanged`;
+  if (sides.before.input_count === 0 && sides.before.value === null) return `${name}: ${after}, the first value`;
+  return `${name}: ${before} → ${after}`;
+}
+
+/** True where no class has a part of its own; parts that cancel out are told. */
+function isUnmoved(classes: readonly ChangeClassPart[]): boolean {
+  return classes.every(({ contribution }) => contribution === 0 || contribution === null) && differing(classes) > 0;
+}
+
+/** How many inputs came and went, class by class. */
+function inputsText(classes: readonly ChangeClassPart[]): string {
+  const parts = classes.flatMap(({ class: name, came, went }) => [
+    ...(came > 0 ? [`${counted(came, 'input')} came ${CLASS_WORDS[name]}`] : []),
+    ...(went > 0 ? [`${counted(went, 'input')} went ${CLASS_WORDS[name]}`] : []),
+  ]);
+  return listText(parts);
+}
+
+function partsText({ attributed, classes }: SentenceFacts): string {
   const parts = attributed.units === null ? [] : unitPhrases(attributed);
   const told = new Set(attributed.units === null ? [] : classes.filter(isOfUnits).map((part) => part.class));
-  const rest = classes.filter((part) => !told.has(part.class)).map(classPhrase);
-  const phrases = [...parts, ...rest];
+  const others = classes.filter((part) => !told.has(part.class));
+  // A class without a part is told only where there is nothing else to tell.
+  const moving = others.filter(({ contribution }) => contribution !== 0);
+  const phrases = [...parts, ...(moving.length + parts.length > 0 ? moving : others).map(classPhrase)];
   if (phrases.length === 0)
     phrases.push(
       counted(differing(classes), "input differs and no unit's share does", "inputs differ and no unit's share does"),
     );
   const lag = attributed.units === null ? '' : lagText(classes.filter(isOfUnits));
-  return `${head}${change}: ${listText(phrases)}${lag}.`;
+  return `${listText(phrases)}${lag}`;
 }
 
 function isOfUnits({ came, went, class: name }: ChangeClassPart): boolean {
@@ -41,7 +71,7 @@ function isOfUnits({ came, went, class: name }: ChangeClassPart): boolean {
 
 function sameText({ sides, attributed }: SentenceFacts): string {
   if (attributed.why_not !== null) return attributed.why_not;
-  return sides.before.input_count === sides.after.input_count ? 'nothing differs' : 'the inputs are not known';
+  return sides.before.input_count === sides.after.input_count ? 'the inputs are the same' : 'the inputs are not known';
 }
 
 function differing(classes: readonly ChangeClassPart[]): number {
@@ -92,9 +122,11 @@ function classPhrase(part: ChangeClassPart): string {
   return `${amount} ${CLASS_WORDS[name]}${from}${name === 'DEFINITION' ? '' : lagText([part])}`;
 }
 
+/** The lags of the inputs that changed the value; of all where it is not known which did. */
 function lagText(classes: readonly ChangeClassPart[]): string {
-  const low = Math.min(...classes.map(({ lag_min_ms }) => lag_min_ms ?? Number.POSITIVE_INFINITY));
-  const high = Math.max(...classes.map(({ lag_max_ms }) => lag_max_ms ?? Number.NEGATIVE_INFINITY));
+  const lags = classes.map((part) => part.changing ?? part);
+  const low = Math.min(...lags.map(({ lag_min_ms }) => lag_min_ms ?? Number.POSITIVE_INFINITY));
+  const high = Math.max(...lags.map(({ lag_max_ms }) => lag_max_ms ?? Number.NEGATIVE_INFINITY));
   if (!Number.isFinite(low) || !Number.isFinite(high)) return '';
   const [from, to] = [durationText(low), durationText(high)];
   return from === to ? `, ${to} after the event` : `, ${from} to ${to} after the event`;

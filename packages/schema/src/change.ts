@@ -91,6 +91,10 @@ export const changeClassSchema = z.object({
   /** Smallest and largest lag of its inputs in milliseconds, signed; null without inputs. */
   lag_min_ms: z.nullable(z.number()),
   lag_max_ms: z.nullable(z.number()),
+  /** Those of its inputs that changed the value, with their lags; null where that is not known one by one. */
+  changing: z.nullable(
+    z.object({ inputs: z.int(), lag_min_ms: z.nullable(z.number()), lag_max_ms: z.nullable(z.number()) }),
+  ),
   /** Largest parts first: source and type, then fields of payloads. */
   dimensions: z.array(dimension),
 });
@@ -140,6 +144,24 @@ export const changeEventSchema = z.object({
 /** One input that only one side has. */
 export type ChangeEvent = z.infer<typeof changeEventSchema>;
 
+/** The one event that gives the value of a side. */
+export const decidingEventSchema = z.object({
+  event_id: z.string(),
+  /** Whether the other side has it too. */
+  side: z.enum(['BOTH', 'CAME', 'WENT']),
+  /** Why the other side has it not; null where it has. */
+  class: z.nullable(z.enum(CHANGE_CLASSES)),
+  source: z.string(),
+  event_type: z.string(),
+  entity_id: z.string(),
+  event_time: z.string(),
+  received_at: z.string(),
+  lag_ms: z.number(),
+});
+
+/** The one event that gives the value of a side. */
+export type DecidingEvent = z.infer<typeof decidingEventSchema>;
+
 /** Why a value changed: one object that every face renders alike. All times are fixed-width UTC. */
 export const changeExplanationSchema = z.object({
   metric: z.string(),
@@ -170,6 +192,11 @@ export const changeExplanationSchema = z.object({
       total: z.int(),
     }),
   ),
+  /**
+   * For a metric whose value is that of one event, such as a maximum or what was received last: which event decides it on
+   * each side, null where none does or it is not known. Null for any other metric.
+   */
+  decided_by: z.nullable(z.object({ before: z.nullable(decidingEventSchema), after: z.nullable(decidingEventSchema) })),
   /** Largest parts first, then in order of receipt. */
   events: z.array(changeEventSchema),
   /** Inputs that only one side has; more than `events` where those are cut. */

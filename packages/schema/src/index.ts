@@ -8,6 +8,7 @@ export * from './catalog.ts';
 export * from './change.ts';
 export * from './change-attribution.ts';
 export { plainFields } from './change-classes.ts';
+export * from './change-deciders.ts';
 export * from './change-diff.ts';
 export * from './change-explain.ts';
 export * from './completeness.ts';

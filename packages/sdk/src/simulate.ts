@@ -3,6 +3,7 @@ import {
   aggregateKey,
   type ChangeExplanation,
   compareListed,
+  countsEvent,
   formatEpochMs,
   type RawEvent,
 } from '@pik/schema';
@@ -79,6 +80,7 @@ export async function foldEvents(
 function gather(aggregate: Aggregate, inputs: readonly SimulatedInput[]): GatheredWindow[] {
   const gathered = new Map<string, GatheredWindow & { inputs: SimulatedInput[] }>();
   for (const one of inputs) {
+    if (!countsEvent(aggregate, one.input)) continue;
     const key = aggregateKey(aggregate.group_by, one.input);
     const window = aggregate.windows.at(epochMs(one.event_time));
     const name = JSON.stringify([key, window.start_ms]);

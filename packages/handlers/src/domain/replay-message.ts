@@ -1,6 +1,7 @@
 import {
   type Aggregate,
   aggregateKey,
+  countsEvent,
   formatEpochMs,
   formatInstant,
   isPackId,
@@ -39,7 +40,9 @@ export interface WalkedEvent {
 /** The window of each metric that an event is an input of. */
 export function touchedWindows(aggregates: Iterable<Aggregate>, row: EventRow): WindowTarget[] {
   const targets: WindowTarget[] = [];
-  for (const { metric, group_by, windows } of aggregates) {
+  for (const aggregate of aggregates) {
+    if (!countsEvent(aggregate, row)) continue;
+    const { metric, group_by, windows } = aggregate;
     targets.push({ metric, key: aggregateKey(group_by, row), window_start_ms: windows.at(row.event_ms).start_ms });
   }
   return targets;
@@ -101,6 +104,7 @@ function createNamedWindows(aggregates: readonly Aggregate[]): { take(row: Event
     take(row) {
       const fresh: WindowTarget[] = [];
       for (const { aggregate, starts } of named) {
+        if (!countsEvent(aggregate, row)) continue;
         const { metric, group_by, windows } = aggregate;
         const window_start_ms = windows.at(row.event_ms).start_ms;
         const key = aggregateKey(group_by, row);

@@ -65,7 +65,7 @@ async function lastTwo(context: Context, target: ChangeTarget): Promise<[ChangeS
   const { version = 0 } = (await context.backend.aggregates.getLatest(target)) ?? {};
   if (version === 0) aggregateOf(context, target.metric);
   if (version < 2) {
-    const text = version === 0 ? 'has no version yet' : 'has one version, and no other to hold it against';
+    const text = version === 0 ? 'has no version yet' : 'has only one version, so there is nothing to compare it with';
     throw new KitError('VERSION_UNKNOWN', `the value ${text}; name two sides: versions, receive times, or now`);
   }
   return [

@@ -116,7 +116,8 @@ async function attributeChange(context: Context, asked: Attributing): Promise<At
     if (side !== 'BOTH') inputs.push({ input, difference: differences[met++] as Difference });
     else if (attribution.wantsCommon && attribution.wants(input.event_id)) inputs.push({ input, difference: null });
   });
-  const wanted = attribution.method === 'WHOLE' ? [] : inputs;
+  // One class has the whole of the change: nothing has to be read, unless the event is looked for that decides the value.
+  const wanted = attribution.method === 'WHOLE' && !attribution.wantsCommon ? [] : inputs;
   return attribute(context, { aggregate, attribution }, wanted);
 }
 

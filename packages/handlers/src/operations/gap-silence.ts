@@ -1,6 +1,5 @@
 import { MS_PER_DAY } from '@pik/schema';
 
-import { eventsBetween } from '../domain/gap-cells.ts';
 import type { GapInterval, GapQuestion, ModelledSeries } from '../domain/gaps.ts';
 import { scanEntries } from '../domain/slice-codec.ts';
 import type { GapsQuery } from '../pipeline.ts';
@@ -40,7 +39,10 @@ export async function askOthers(
   }: { gaps: readonly GapInterval[]; series: readonly ModelledSeries[]; question: GapQuestion },
 ): Promise<AskOthers> {
   const isWhole = query.source === undefined && query.event_type === undefined && query.entity_id === undefined;
-  if (isWhole) return (gap) => othersAmong(gap, series);
+  if (isWhole) {
+    const counted = series.map(countSeries);
+    return (gap) => (gap.state === 'MISSING' ? othersAmong(gap, counted) : null);
+  }
   const missing = gaps.filter(({ state }) => state === 'MISSING');
   if (missing.length === 0) return () => null;
   const counts = await readOthers(context, query, { gaps: missing, asOfMs: question.asOfMs });
@@ -51,22 +53,51 @@ function isOther(own: { source?: string | undefined }, other: { source?: string 
   return own.source === undefined || other.source !== own.source;
 }
 
-function othersAmong(gap: GapInterval, series: readonly ModelledSeries[]): OtherSources {
+interface CountedSeries {
+  readonly modelled: ModelledSeries;
+  readonly name: string;
+  /** Starts of its windows with events, in order, and how many events there are before each of them and after the last. */
+  readonly starts: Float64Array;
+  readonly before: Float64Array;
+}
+
+/** Counted once, so that each of many gaps costs two look-ups a series. */
+function countSeries(modelled: ModelledSeries): CountedSeries {
+  const { series, cells } = modelled.cells;
+  const starts = Float64Array.from(cells.keys()).sort();
+  const before = new Float64Array(starts.length + 1);
+  for (const [i, start] of starts.entries()) before[i + 1] = (before[i] as number) + (cells.get(start)?.count ?? 0);
+  return { modelled, name: JSON.stringify(series), starts, before };
+}
+
+/** Events of windows that start before a time. */
+function eventsBefore({ starts, before }: CountedSeries, ms: number): number {
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] as number) < ms) low = middle + 1;
+    else high = middle;
+  }
+  return before[low] as number;
+}
+
+function othersAmong(gap: GapInterval, series: readonly CountedSeries[]): OtherSources {
   const own = JSON.stringify(gap.series);
-  const others = series.filter(({ cells }) => {
-    const alive = cells.firstMs < gap.start_ms && cells.lastMs >= gap.end_ms;
-    return alive && isOther(gap.series, cells.series) && JSON.stringify(cells.series) !== own;
-  });
   const lengthMs = gap.end_ms - gap.start_ms;
-  let [came, usual] = [0, 0];
-  for (const { cells } of others) {
-    const inside = eventsBetween(cells, gap.start_ms, gap.end_ms);
-    const all = eventsBetween(cells, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+  const sources = new Set<string | undefined>();
+  let [alive, came, usual] = [0, 0, 0];
+  for (const one of series) {
+    const { cells } = one.modelled;
+    if (cells.firstMs >= gap.start_ms || cells.lastMs < gap.end_ms) continue;
+    if (one.name === own || !isOther(gap.series, cells.series)) continue;
+    const inside = eventsBefore(one, gap.end_ms) - eventsBefore(one, gap.start_ms);
+    const all = one.before.at(-1) as number;
+    sources.add(cells.series.source);
+    alive += 1;
     came += inside;
     usual += ((all - inside) / Math.max(1, cells.lastMs - cells.firstMs - lengthMs)) * lengthMs;
   }
-  const sources = new Set(others.map(({ cells }) => cells.series.source)).size;
-  return { series: others.length, sources, came, usual };
+  return { series: alive, sources: sources.size, came, usual };
 }
 
 interface Buckets {
@@ -114,11 +145,18 @@ type Add = (slice: SliceRow, timeMs: number, count: number) => void;
 
 async function readReceived(context: Context, { limits, ...range }: Reading, add: Add): Promise<void> {
   const scope = { ...range, basis: 'received', by: [] } as const;
+  const parted = new Set<number>();
   for await (const slice of readSlices(context, { scope }, limits)) {
     if (slice.imported && !range.includeImported) continue;
-    // The receipts of an import have many times: somewhere between the first and the last of them.
-    add(slice, slice.received_min_ms, 1);
-    add(slice, slice.received_max_ms, slice.accepted + slice.duplicates + slice.conflicts - 1);
+    if (slice.received_min_ms !== slice.received_max_ms) parted.add(slice.event_day);
+    else add(slice, slice.received_min_ms, slice.accepted + slice.duplicates + slice.conflicts);
+  }
+  // The receipts of an import claim times of their own, before, in and after a gap.
+  for (const fromDay of [...parted].sort((x, y) => x - y)) {
+    for await (const slice of scanSlices(context, {}, { fromDay, toDay: fromDay + 1, limits })) {
+      if (slice.received_min_ms === slice.received_max_ms || (slice.imported && !range.includeImported)) continue;
+      scanEntries(slice.entries, ({ received_ms }) => add(slice, received_ms, 1));
+    }
   }
 }
 

@@ -1,4 +1,12 @@
-import { aggregateKey, formatEpochMs, KitError, parseAggregateKey, parseTime, type ReplayMessage } from '@pik/schema';
+import {
+  aggregateKey,
+  countsEvent,
+  formatEpochMs,
+  KitError,
+  parseAggregateKey,
+  parseTime,
+  type ReplayMessage,
+} from '@pik/schema';
 
 import { parsePackKey } from '../domain/replay-message.ts';
 import type { FailedWindow, WindowTarget } from '../ports/history-rows.ts';
@@ -114,6 +122,7 @@ function eventOf(
     const time = parseTime(event.event_time);
     const pack_id = parsePackKey(event.raw_key);
     if (aggregate === undefined || time === null || pack_id === null) continue;
+    if (!countsEvent(aggregate, event)) continue;
     const isIn = aggregate.windows.at(time.epoch_ms).start_ms === window_start_ms;
     if (isIn && aggregateKey(aggregate.group_by, event) === key) return { pack_id, line: event.line };
   }

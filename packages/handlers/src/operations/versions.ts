@@ -21,6 +21,11 @@ export async function versions(context: Context, query: VersionsQuery): Promise<
 export function metrics(context: Context): MetricView[] {
   return [...context.aggregates.values()].map((aggregate) => {
     const { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload } = aggregate;
-    return { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload };
+    const known = { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload };
+    return { ...known, sources: copied(aggregate.sources), event_types: copied(aggregate.event_types) };
   });
+}
+
+function copied(names: readonly string[] | null): string[] | null {
+  return names === null ? null : [...names];
 }

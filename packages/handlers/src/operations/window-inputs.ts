@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import {
   type Aggregate,
+  countsEvent,
   type KeyFields,
   KitError,
   LIMITS,
@@ -44,6 +45,7 @@ export async function windowInputs(context: Context, question: WindowQuestion): 
     throw new KitError('REQUEST_INVALID', `${aggregate.metric} has no key such as this`, { path: '/key' });
   const inputs: WindowInput[] = [];
   const add = (input: WindowInput) => {
+    if (!countsEvent(aggregate, input)) return;
     inputs.push(input);
     if (inputs.length > LIMITS.window_inputs_max) throw tooLarge(question);
   };
@@ -85,25 +87,45 @@ async function fromTimeline(
 
 async function fromSlices(
   context: Context,
-  { fields, window, asOfMs }: WindowQuestion & { fields: Partial<KeyFields> },
+  { aggregate, fields, window, asOfMs }: WindowQuestion & { fields: Partial<KeyFields> },
   add: Add,
 ): Promise<void> {
-  const { index, clock } = context.backend;
-  const query = {
-    fromDay: Math.floor(window.start_ms / MS_PER_DAY),
-    toDay: Math.floor((window.end_ms - 1) / MS_PER_DAY) + 1,
-    source: fields.source,
-    event_type: fields.event_type,
-    withEntries: true,
-  };
+  const { clock } = context.backend;
   let rows = 0;
-  for await (const slice of readPages((cursor) => index.listSlices({ ...query, cursor }))) {
+  for await (const slice of windowSlices(context, { aggregate, fields, window })) {
+    if (!countsEvent(aggregate, slice)) continue;
     if (slice.accepted === 0 || slice.received_min_ms > asOfMs || slice.expires_ms <= clock.now()) continue;
     addEntries(slice, { window, asOfMs }, add);
     rows += slice.accepted;
     if (rows < ROWS_PER_TURN) continue;
     rows = 0;
     await setImmediate();
+  }
+}
+
+/** A metric of more sources than that reads the slices of all, and leaves out those of others. */
+const SOURCES_APART_MAX = 20;
+
+/** The slices with receipts of a window's days, of the sources and types that count as far as the index can tell them apart. */
+async function* windowSlices(
+  { backend: { index } }: Context,
+  { aggregate, fields, window }: Pick<WindowQuestion, 'aggregate' | 'window'> & { fields: Partial<KeyFields> },
+): AsyncGenerator<SliceRow> {
+  const [onlyType, ...otherTypes] = aggregate.event_types ?? [];
+  const event_type = fields.event_type ?? (otherTypes.length === 0 ? onlyType : undefined);
+  const declared = aggregate.sources ?? [];
+  const apart = declared.length > 0 && declared.length <= SOURCES_APART_MAX;
+  const sources = fields.source !== undefined ? [fields.source] : apart ? declared : [undefined];
+  for (const source of sources) {
+    if (source !== undefined && aggregate.sources !== null && !aggregate.sources.includes(source)) continue;
+    const query = {
+      fromDay: Math.floor(window.start_ms / MS_PER_DAY),
+      toDay: Math.floor((window.end_ms - 1) / MS_PER_DAY) + 1,
+      source,
+      event_type,
+      withEntries: true,
+    };
+    yield* readPages((cursor) => index.listSlices({ ...query, cursor }));
   }
 }
 

@@ -13,6 +13,7 @@ export function changeView(change: ChangeExplanation, options: ViewOptions): Vie
     ...(change.classes.length > 0 ? [text('why:'), classTable(change)] : []),
     text(exact ? 'the parts are exact' : `not exact: ${why_not_exact ?? ''}`),
     ...change.classes.flatMap(dimensionLines),
+    ...deciderBlocks(change),
     ...unitBlocks(change, options),
     ...eventBlocks(change, options),
     ...notes.map(({ code, text: said }) => text(`• ${code}: ${said}`)),
@@ -41,7 +42,9 @@ function classTable({ classes, waterfall: steps }: ChangeExplanation): Block {
   return table(['class', 'part', 'reached', 'came', 'went', 'lag'], rows);
 }
 
-function lagText({ lag_min_ms, lag_max_ms }: ChangeClassPart): string {
+/** Of the inputs that changed the value, where it is known which did. */
+function lagText(part: ChangeClassPart): string {
+  const { lag_min_ms, lag_max_ms } = part.changing ?? part;
   if (lag_min_ms === null || lag_max_ms === null) return '';
   const [from, to] = [durationText(lag_min_ms), durationText(lag_max_ms)];
   return from === to ? to : `${from} to ${to}`;
@@ -59,6 +62,20 @@ function dimensionLines({ class: name, dimensions }: ChangeClassPart): Block[] {
     const rest = values.length - shown.length + more;
     return text(`${name} by ${field}: ${shown.join(', ')}${rest > 0 ? `, and ${rest} more` : ''}`);
   });
+}
+
+/** The one event that decides a maximum, a minimum or what came last, before and after. */
+function deciderBlocks({ decided_by }: ChangeExplanation): Block[] {
+  if (decided_by === null) return [];
+  const rows = (['before', 'after'] as const).flatMap((name): Cell[][] => {
+    const event = decided_by[name];
+    if (event === null) return [];
+    const { side, class: why, source, event_type, entity_id, received_at, lag_ms, event_id } = event;
+    const what = side === 'BOTH' ? 'still there' : `${side.toLowerCase()}: ${why ?? ''}`;
+    return [[name, source, event_type, entity_id, shortTime(received_at), durationText(lag_ms), what, event_id]];
+  });
+  if (rows.length === 0) return [];
+  return [text('decided by:'), table(['', 'source', 'type', 'entity', 'received', 'lag', '', 'event'], rows)];
 }
 
 function unitBlocks({ units }: ChangeExplanation, options: ViewOptions): Block[] {
