@@ -176,6 +176,10 @@ describe('the declared sources and types', () => {
       exact: true,
       classes: [{ class: 'DEFINITION', contribution: -2, went: 2 }],
     });
+    // What an event was an input of then is told of it still.
+    const gone = change.events[0]?.event_id as string;
+    const { versions } = await after.explainEvent({ event_id: gone }, { asOfMs: null });
+    expect(versions).toMatchObject([{ metric: 'scoped', version: 1, value: 3 }]);
     // And the other way round: what counts now was not missed before.
     await after.replay({ ...WHOLE_RANGE, metrics: ['scoped'] }, TESTER);
     // Settled, so that it is known to have missed nothing.

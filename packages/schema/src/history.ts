@@ -22,9 +22,9 @@ export const metricSchema = z.object({
   window: z.enum(WINDOW_GRAINS),
   time_zone: z.string(),
   reads_payload: z.boolean(),
-  /** Sources and types whose events count; null: all. */
-  sources: z.nullable(z.array(z.string())),
-  event_types: z.nullable(z.array(z.string())),
+  /** Sources and types whose events count; absent: all. */
+  sources: z.optional(z.array(z.string())),
+  event_types: z.optional(z.array(z.string())),
 });
 
 /** The metrics that a backend was started with. */

@@ -39,13 +39,17 @@ export interface WalkedEvent {
 
 /** The window of each metric that an event is an input of. */
 export function touchedWindows(aggregates: Iterable<Aggregate>, row: EventRow): WindowTarget[] {
-  const targets: WindowTarget[] = [];
-  for (const aggregate of aggregates) {
-    if (!countsEvent(aggregate, row)) continue;
-    const { metric, group_by, windows } = aggregate;
-    targets.push({ metric, key: aggregateKey(group_by, row), window_start_ms: windows.at(row.event_ms).start_ms });
-  }
-  return targets;
+  return windowsAround(
+    [...aggregates].filter((aggregate) => countsEvent(aggregate, row)),
+    row,
+  );
+}
+
+/** The window of each metric that an event lies in, also of one that does not count it now: an earlier version may have. */
+export function windowsAround(aggregates: readonly Aggregate[], row: EventRow): WindowTarget[] {
+  return aggregates.map(({ metric, group_by, windows }) => {
+    return { metric, key: aggregateKey(group_by, row), window_start_ms: windows.at(row.event_ms).start_ms };
+  });
 }
 
 /** One name per window: ids are free of control characters, so the separator cannot be part of one. */

@@ -1,6 +1,6 @@
 import { type EventExplanation, type Finding, formatEpochMs, formatInstant, KitError } from '@pik/schema';
 
-import { touchedWindows } from '../domain/replay-message.ts';
+import { windowsAround } from '../domain/replay-message.ts';
 import { isSelected } from '../domain/selection.ts';
 import type { ReplayRow, VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import type { EventRow } from '../ports/rows.ts';
@@ -23,7 +23,7 @@ export interface EventHistory {
 export async function eventHistory(context: Context, row: EventRow, asOfMs: number): Promise<EventHistory> {
   const findings: Finding[] = [];
   const versions: EventExplanation['versions'] = [];
-  for (const target of touchedWindows(context.aggregates.values(), row))
+  for (const target of windowsAround([...context.aggregates.values()], row))
     versions.push(...(await versionsWith(context, { target, row, asOfMs }, findings)));
   return { versions, replays: await replaysOf(context, { row, asOfMs }, findings), findings };
 }

@@ -68,7 +68,7 @@ async function namedByHash(
       (cursor) => context.backend.index.listFailures({ ...asked, cursor }),
       COUNTED_MAX,
     );
-    return { items: items.filter((row) => isOfSeries(row, query)), more };
+    return { items: items.filter((row) => row.kind === 'REJECT' && isOfSeries(row, query)), more };
   };
   const near = time === null ? null : await read(around(time, asOfMs));
   const isNear = near !== null && near.items.length > 0;

@@ -22,10 +22,11 @@ export function metrics(context: Context): MetricView[] {
   return [...context.aggregates.values()].map((aggregate) => {
     const { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload } = aggregate;
     const known = { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload };
-    return { ...known, sources: copied(aggregate.sources), event_types: copied(aggregate.event_types) };
+    const { sources, event_types } = aggregate;
+    return {
+      ...known,
+      ...(sources !== null && { sources: [...sources] }),
+      ...(event_types !== null && { event_types: [...event_types] }),
+    };
   });
-}
-
-function copied(names: readonly string[] | null): string[] | null {
-  return names === null ? null : [...names];
 }
