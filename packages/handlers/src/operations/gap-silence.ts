@@ -5,7 +5,7 @@ import { scanEntries } from '../domain/slice-codec.ts';
 import type { GapsQuery } from '../pipeline.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
-import { createReadLimits, type ReadLimits, readSlices, scanSlices } from './report-slices.ts';
+import { readSlices, scanSlices } from './report-slices.ts';
 
 /** What the series of other sources did in the time of a gap, of those that had events before it and after it. */
 export interface OtherSources {
@@ -112,7 +112,6 @@ async function readOthers(
   query: GapsQuery,
   { gaps, asOfMs }: { gaps: readonly GapInterval[]; asOfMs: number },
 ): Promise<OtherCounts | null> {
-  const limits = createReadLimits();
   const found = new Map<string, Buckets>();
   const bucketMs = BUCKET_MS[query.grain];
   const add = (slice: SliceRow, timeMs: number, count: number) => {
@@ -125,9 +124,10 @@ async function readOthers(
   };
   const fromMs = Math.min(...gaps.map(marginFrom));
   const toMs = Math.max(...gaps.map(marginTo));
-  const reading = { includeImported: query.includeImported, fromMs, toMs, asOfMs, limits };
+  const reading = { includeImported: query.includeImported, fromMs, toMs, asOfMs };
   await (query.basis === 'received' ? readReceived : readEvents)(context, reading, add);
-  return limits.notes.length > 0 ? null : found;
+  // What was not read to the end proves no silence.
+  return context.budget.spent() === null ? found : null;
 }
 
 const marginFrom = ({ start_ms, end_ms }: GapInterval) => start_ms - Math.max(MARGIN_MS, end_ms - start_ms);
@@ -138,22 +138,23 @@ interface Reading {
   readonly fromMs: number;
   readonly toMs: number;
   readonly asOfMs: number;
-  readonly limits: ReadLimits;
 }
 
 type Add = (slice: SliceRow, timeMs: number, count: number) => void;
 
-async function readReceived(context: Context, { limits, ...range }: Reading, add: Add): Promise<void> {
+async function readReceived(context: Context, range: Reading, add: Add): Promise<void> {
   const scope = { ...range, basis: 'received', by: [] } as const;
   const parted = new Set<number>();
-  for await (const slice of readSlices(context, { scope }, limits)) {
+  for await (const slice of readSlices(context, { scope })) {
+    if (context.budget.spent() !== null) return;
     if (slice.imported && !range.includeImported) continue;
     if (slice.received_min_ms !== slice.received_max_ms) parted.add(slice.event_day);
     else add(slice, slice.received_min_ms, slice.accepted + slice.duplicates + slice.conflicts);
   }
   // The receipts of an import claim times of their own, before, in and after a gap.
   for (const fromDay of [...parted].sort((x, y) => x - y)) {
-    for await (const slice of scanSlices(context, {}, { fromDay, toDay: fromDay + 1, limits })) {
+    for await (const slice of scanSlices(context, {}, { fromDay, toDay: fromDay + 1 })) {
+      if (context.budget.spent() !== null) return;
       if (slice.received_min_ms === slice.received_max_ms || (slice.imported && !range.includeImported)) continue;
       scanEntries(slice.entries, ({ received_ms }) => add(slice, received_ms, 1));
     }
@@ -161,9 +162,10 @@ async function readReceived(context: Context, { limits, ...range }: Reading, add
 }
 
 async function readEvents(context: Context, reading: Reading, add: Add): Promise<void> {
-  const { includeImported, fromMs, toMs, asOfMs, limits } = reading;
-  const days = { fromDay: Math.floor(fromMs / MS_PER_DAY), toDay: Math.ceil(toMs / MS_PER_DAY), limits };
+  const { includeImported, fromMs, toMs, asOfMs } = reading;
+  const days = { fromDay: Math.floor(fromMs / MS_PER_DAY), toDay: Math.ceil(toMs / MS_PER_DAY) };
   for await (const slice of scanSlices(context, {}, days)) {
+    if (context.budget.spent() !== null) return;
     if (slice.imported && !includeImported) continue;
     scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
       if (outcome === 'ACCEPTED' && received_ms <= asOfMs) add(slice, event_ms, 1);
