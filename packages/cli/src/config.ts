@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-
 import {
   type Aggregate,
   type Catalog,
@@ -10,7 +7,8 @@ import {
   type VolatileDeclaration,
   volatileRules,
 } from '@pik/schema';
-import { createJiti } from 'jiti';
+
+import { loadModule } from './load-module.ts';
 
 /** An API key as a server knows it: by its hash alone. `pik keygen` makes one. */
 export interface ApiKeyConfig {
@@ -55,19 +53,7 @@ export function defineConfig(config: PikConfig): PikConfig {
  */
 export async function loadConfig(file: string | undefined): Promise<PikConfig> {
   if (file === undefined) return {};
-  const path = resolve(file);
-  if (!existsSync(path)) throw new KitError('CONFIG_INVALID', `there is no file ${file}`);
-  let loaded: unknown;
-  try {
-    loaded = await createJiti(import.meta.url).import(path, { default: true });
-  } catch (cause) {
-    throw new KitError(
-      'CONFIG_INVALID',
-      `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
-  }
-  return checkConfig(loaded);
+  return checkConfig(await loadModule(file));
 }
 
 type Check = (value: unknown) => string | null;

@@ -180,6 +180,7 @@ function addAnswers(program: Command, done: Done): void {
     from: 'first receive time',
     to: 'first receive time after the range',
   })
+    .option('--code <code>', 'only those with this code')
     .option('--source <source>')
     .option('--type <type>')
     .option('--limit <n>', 'how many', wholeNumber, '50')
@@ -238,9 +239,20 @@ function addReports(program: Command, done: Done): void {
   report(program, 'completeness', 'how complete is each event day, and when will an open one be?')
     .option(...IMPORTED)
     .action((options) => completeness(options));
-  client(program, 'reingest', 'send rejected receipts again after a fix; each keeps a link to its original')
-    .argument('<receipt...>', 'PACK/LINE, as pik rejects lists them')
+  withRange(
+    client(program, 'reingest', 'send rejected receipts again after a fix; each keeps a link to its original'),
+    {
+      from: 'first receive time of the rejected receipts',
+      to: 'first receive time after the range',
+    },
+  )
+    .argument('[receipt...]', 'PACK/LINE, as pik rejects lists them; without any, all that the options select')
     .option('--body <file>', 'the mended record, - for standard input; with one receipt')
+    .option('--code <code>', 'all rejected with this code')
+    .option('--source <source>')
+    .option('--type <type>')
+    .option('--map <file>', 'a module whose default export mends each: (text, receipt) => the mended record')
+    .option('--dry-run', 'say what would become of them, with examples; send nothing')
     .action(async (receipts, options) => done(await reingest(receipts, options)));
 }
 

@@ -15,7 +15,7 @@ import { askedContext } from './operations/question.ts';
 import { rawEvents } from './operations/raw-events.ts';
 import { readReceipt } from './operations/receipt.ts';
 import { reingest } from './operations/reingest.ts';
-import { rejects } from './operations/rejects.ts';
+import { rejectedReceipts, rejects } from './operations/rejects.ts';
 import { replay } from './operations/replay.ts';
 import { cancelReplay, getReplay, listReplays } from './operations/replay-records.ts';
 import { nowOf } from './operations/report-page.ts';
@@ -81,6 +81,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     failures: cut(failures),
     gaps: cut(gaps),
     rejects: cut(rejects),
+    rejectedReceipts: (query, options) => rejectedReceipts(askedContext(context, options), query),
     verify: cut(verify),
     selectEvents: cut(selectEvents),
     selectRawEvents: (query, options) => selectRawEvents(askedContext(context, options), query, options),

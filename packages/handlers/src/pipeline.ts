@@ -134,10 +134,17 @@ export type EventQuery =
 export interface RejectsQuery {
   readonly fromMs: number | null;
   readonly toMs: number | null;
+  readonly code?: string | undefined;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
   readonly limit: number;
   readonly cursor: string | null;
+}
+
+/** Who sends rejected receipts again, when, and whether it is only tried. */
+export interface ReingestRequester extends Requester {
+  readonly receivedMs: number;
+  readonly dryRun?: boolean | undefined;
 }
 
 /** A page of a listing that takes nothing else. */
@@ -244,7 +251,7 @@ export interface IngestPipeline {
   arriving(receivedMs: number): () => void;
   ingest(request: IngestRequest): Promise<IngestAnswer>;
   /** Rejected receipts as new ones, as they are or mended. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`. */
-  reingest(body: ReingestBody, requester: Requester & { readonly receivedMs: number }): Promise<ReingestAnswer>;
+  reingest(body: ReingestBody, requester: ReingestRequester): Promise<ReingestAnswer>;
 }
 
 /** Who waits for an answer, and for how long. */
@@ -278,6 +285,8 @@ export interface InvestigatePipeline {
   failures(query: FailuresQuery, options?: QuestionOptions): Promise<FailuresReport>;
   gaps(query: GapsQuery, options?: QuestionOptions): Promise<GapsReport>;
   rejects(query: RejectsQuery, options?: QuestionOptions): Promise<RejectPage>;
+  /** Rejections alone, as NDJSON lines with what was received, and a last line as that of `rawEvents`. */
+  rejectedReceipts(query: RejectsQuery, options?: QuestionOptions): AsyncIterable<string>;
   verify(cursor: string | null, options?: QuestionOptions): Promise<VerifyPage>;
   selectEvents(query: SelectionQuery, options?: QuestionOptions): Promise<SelectionPage>;
   /** The same as NDJSON lines, as `rawEvents` gives those of an entity. */

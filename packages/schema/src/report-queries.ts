@@ -64,6 +64,10 @@ export const rejectsQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
   time_zone: zone,
+  /** Only those with this code. */
+  code: z.optional(text(64)),
+  /** `body` streams them as NDJSON with their received text, closed by an `{"end":true}` line. */
+  include: z.optional(z.enum(['body'])),
   ...series,
   ...page,
 });

@@ -1,3 +1,4 @@
+import { ingestQuerySchema } from './api-queries.ts';
 import { completenessReportSchema } from './completeness.ts';
 import { failuresReportSchema, reingestAnswerSchema, reingestBodySchema } from './failures.ts';
 import { gapsReportSchema } from './gaps.ts';
@@ -66,6 +67,7 @@ export const REPORT_ROUTES = {
     path: '/rejects/reingest',
     scope: 'ingest',
     summary: 'Send rejected receipts again after a fix; each keeps a link to the original.',
+    query: ingestQuerySchema,
     body: reingestBodySchema,
     response: reingestAnswerSchema,
   },

@@ -313,6 +313,16 @@ export const rejectPageSchema = z.object({
 /** One page of rejected receipts and conflicts. */
 export type RejectPage = z.infer<typeof rejectPageSchema>;
 
+/** A rejected receipt or a conflict, with what was received. */
+export interface RejectedReceipt extends z.infer<typeof rejectViewSchema> {
+  /** True where it came through an import; what mends it goes there too. */
+  readonly imported: boolean;
+  /** The received text, where it is UTF-8. */
+  readonly body?: string;
+  /** The received bytes, where they are not. */
+  readonly body_base64?: string;
+}
+
 /** What one call of verify looked at, and what it found wrong. */
 export const verifyPageSchema = z.object({
   /** The stored hour that was compared, or which pass over index, versions or replays it was. */

@@ -15,6 +15,7 @@ import {
   parseTime,
   type RawEvent,
   type Receipt,
+  type RejectedReceipt,
   type RejectPage,
   type ReplayPage,
   type ReplayView,
@@ -37,7 +38,7 @@ import {
   type Time,
   wire,
 } from './ask.ts';
-import { type RawCallOptions, readRawEvents } from './raw-events.ts';
+import { type RawCallOptions, readRawEvents, readRejectedReceipts } from './raw-events.ts';
 import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
 import { makePlan, type ReplayPlan } from './replay-plan.ts';
 import { type ReportQuestions, reportQuestions } from './report-questions.ts';
@@ -94,6 +95,8 @@ export interface Investigator extends ReportQuestions {
     options?: CallOptions & { as_of?: Time | undefined; time_zone?: string | undefined },
   ): Promise<EventExplanation>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
+  /** The same with what was received. A stream cut short is an error, never an end. */
+  readRejectedReceipts(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<RejectedReceipt>;
   getReceipt(
     address: { pack_id: string; line: number },
     options?: CallOptions,
@@ -162,7 +165,13 @@ export function createInvestigator(options: InvestigatorOptions): Investigator {
 
 type EventQuestions = Pick<
   Investigator,
-  'timelinePage' | 'readTimeline' | 'readEvents' | 'explainEvent' | 'getReceipt' | 'readRejects'
+  | 'timelinePage'
+  | 'readTimeline'
+  | 'readEvents'
+  | 'explainEvent'
+  | 'getReceipt'
+  | 'readRejects'
+  | 'readRejectedReceipts'
 >;
 
 function eventQuestions(asking: Asking): EventQuestions {
@@ -188,6 +197,8 @@ function eventQuestions(asking: Asking): EventQuestions {
         const page = await ask<RejectPage>(asking, 'rejects', { query: { ...wire(selection), cursor }, ...call });
         return { items: page.rejects, next: page.next_cursor };
       }, call?.signal),
+    readRejectedReceipts: (selection = {}, call) =>
+      readRejectedReceipts(asking, { query: { limit: LIMITS.page_items_max, ...wire(selection) }, ...call }),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
   };
 }

@@ -1,4 +1,4 @@
-import { KitError, LIMITS, type RawEvent } from '@pik/schema';
+import { KitError, LIMITS, type RawEvent, type RejectedReceipt } from '@pik/schema';
 
 import { type Asking, type CallOptions, type Query, readBody, send } from './ask.ts';
 import { refuseAborted } from './connection.ts';
@@ -9,27 +9,45 @@ export interface RawCallOptions extends CallOptions {
   readonly deliveries?: boolean | undefined;
 }
 
-type StreamLine = RawEvent & {
-  end?: true;
-  next_cursor?: string | null;
-  error?: { code: 'RAW_MISSING' | 'RAW_CORRUPT'; detail: string };
-};
+/** The last line of a stream, or the line that breaks it off. */
+interface StreamLine {
+  readonly end?: true;
+  readonly next_cursor?: string | null;
+  readonly error?: { readonly code: 'RAW_MISSING' | 'RAW_CORRUPT'; readonly detail: string };
+}
 
-/**
- * Events with their received text, page by page. A stream that is cut short is an error, never an end. Where a page is
- * larger than the deployment can answer, smaller ones are asked for from there on.
- */
-export async function* readRawEvents(
+/** Events with their received text, page by page. */
+export function readRawEvents(
   asking: Asking,
   route: 'timeline' | 'selection',
   { query, deliveries, ...options }: RawCallOptions & { query: Query },
 ): AsyncGenerator<RawEvent> {
+  const include = deliveries === true ? 'deliveries' : 'body';
+  return readStream(asking, route, { ...options, query: { ...query, include } });
+}
+
+/** Rejected receipts with what was received, page by page. */
+export function readRejectedReceipts(
+  asking: Asking,
+  { query, ...options }: CallOptions & { query: Query },
+): AsyncGenerator<RejectedReceipt> {
+  return readStream(asking, 'rejects', { ...options, query: { ...query, include: 'body' } });
+}
+
+/**
+ * What a route streams, page by page. A stream that is cut short is an error, never an end. Where a page is larger than the
+ * deployment can answer, smaller ones are asked for from there on.
+ */
+async function* readStream<T>(
+  asking: Asking,
+  route: 'timeline' | 'selection' | 'rejects',
+  { query, ...options }: CallOptions & { query: Query },
+): AsyncGenerator<T> {
   const { signal } = options;
   let cursor: string | null | undefined;
   let limit = query.limit;
-  const include = deliveries === true ? 'deliveries' : 'body';
   do {
-    const question = { ...options, query: { ...query, limit, include, cursor: cursor ?? undefined } };
+    const question = { ...options, query: { ...query, limit, cursor: cursor ?? undefined } };
     let response: Response;
     try {
       response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }), signal);
@@ -43,7 +61,7 @@ export async function* readRawEvents(
       const value = parseLine(line);
       if (value.error !== undefined) throw new KitError(value.error.code, value.error.detail);
       if (value.end === true) cursor = value.next_cursor ?? null;
-      else yield value;
+      else yield value as T;
     }
     refuseAborted(signal);
     if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was cut short');

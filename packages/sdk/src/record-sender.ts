@@ -11,6 +11,8 @@ import { Timers } from './timers.ts';
 export interface RecordSenderOptions extends ConnectionOptions {
   /** Sends to `/import`: each record carries its own `received_at`. Default false. */
   readonly backfill?: boolean | undefined;
+  /** Asks what would become of each record now, and sends nothing. Default false. */
+  readonly dryRun?: boolean | undefined;
   /** Milliseconds for one attempt. Default 30,000. */
   readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds from the first attempt of a batch after which it is given up. Default 60,000. */
@@ -42,8 +44,9 @@ export interface SendOptions {
  * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
 export function createRecordSender(options: RecordSenderOptions): RecordSender {
-  const { backfill = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;
-  const path = backfill ? ('/import' as const) : ('/ingest' as const);
+  const { backfill = false, dryRun = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;
+  const route = backfill ? ('/import' as const) : ('/ingest' as const);
+  const path = dryRun ? (`${route}?dry_run=true` as const) : route;
   const timers = new Timers();
   timers.hold();
   const log = () => {};

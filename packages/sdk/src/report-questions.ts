@@ -27,9 +27,13 @@ export interface ReportQuestions {
   completeness(selection?: CompletenessSelection, options?: CallOptions): Promise<CompletenessReport>;
   /**
    * Sends rejected receipts again: with `body` as mended records, without it as they are. Needs the scope `ingest`. Safe to
-   * repeat: what was accepted is a repeat the second time. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`.
+   * repeat: what was accepted is a repeat the second time. With `dryRun` the outcomes are those that they would have now, and
+   * nothing is sent. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`.
    */
-  reingest(receipts: ReingestBody['receipts'], options?: CallOptions): Promise<ReingestAnswer>;
+  reingest(
+    receipts: ReingestBody['receipts'],
+    options?: CallOptions & { readonly dryRun?: boolean | undefined },
+  ): Promise<ReingestAnswer>;
 }
 
 /** A lag report's selection. */
@@ -58,6 +62,7 @@ export function reportQuestions(asking: Asking): ReportQuestions {
     failures: (selection = {}, call) => ask(asking, 'failures', { query: query(selection), ...call }),
     gaps: (selection = {}, call) => ask(asking, 'gaps', { query: query(selection), ...call }),
     completeness: (selection = {}, call) => ask(asking, 'completeness', { query: query(selection), ...call }),
-    reingest: (receipts, call) => ask(asking, 'reingest', { body: { receipts }, ...call }),
+    reingest: (receipts, { dryRun, ...call } = {}) =>
+      ask(asking, 'reingest', { body: { receipts }, query: { dry_run: dryRun }, ...call }),
   };
 }

@@ -116,6 +116,8 @@ export type EventSelection =
 
 /** Which rejected receipts: half-open in receive time. */
 export interface RejectsSelection {
+  /** Only those with this code. */
+  readonly code?: string | undefined;
   /** The zone of dates, `today` and `yesterday`. Default: UTC. */
   readonly time_zone?: string | undefined;
   readonly start_time?: Time | undefined;

@@ -1,19 +1,33 @@
 import { readFileSync } from 'node:fs';
 import { printable, tableText } from '@pik/render';
 import { KitError, type ReingestAnswer } from '@pik/schema';
-import { type GlobalOptions, investigator, print } from '../session.ts';
+import { type MendOptions, mendRejects } from '../mend/mend-rejects.ts';
+import { investigator, print } from '../session.ts';
 
-/** Sends rejected receipts again; true when none of them was rejected again. */
+/** Sends rejected receipts again, those that are named or all of a selection; true when all of them are in. */
 export async function reingest(
   receipts: readonly string[],
-  options: GlobalOptions & { body?: string },
+  options: MendOptions & { body?: string },
 ): Promise<boolean> {
-  if (options.body !== undefined && receipts.length !== 1)
+  const { body: file, code, source, type, from, since, to, map, dryRun } = options;
+  const selects = [code, source, type, from, since, to, map].some((option) => option !== undefined);
+  if (file !== undefined && receipts.length !== 1)
     throw new KitError('REQUEST_INVALID', '--body goes with exactly one receipt');
+  if (receipts.length === 0 && !selects)
+    throw new KitError(
+      'REQUEST_INVALID',
+      'name receipts as PACK/LINE, or which: --code, --source, --type, --from, --to',
+    );
+  if (receipts.length > 0 && selects)
+    throw new KitError('REQUEST_INVALID', 'receipts that are named go without --map and without options that select');
+  if (receipts.length === 0) return mendRejects(options);
   const body = options.body === undefined ? undefined : readBody(options.body);
-  const answer = await investigator(options).reingest(receipts.map((receipt) => ({ ...addressOf(receipt), body })));
+  const answer = await investigator(options).reingest(
+    receipts.map((receipt) => ({ ...addressOf(receipt), body })),
+    { dryRun },
+  );
   print(options, answer, () => reingestText(answer));
-  return answer.results.every(({ result }) => result.status !== 'REJECTED');
+  return answer.results.every(({ result }) => result.status === 'ACCEPTED' || result.status === 'DUPLICATE');
 }
 
 /** The text of a mended record. Bytes that are not UTF-8 cannot be sent so. */

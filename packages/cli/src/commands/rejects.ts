@@ -5,6 +5,7 @@ import { type RangeOptions, startOf } from '../times.ts';
 
 /** Which rejected receipts. */
 export interface RejectsOptions extends GlobalOptions, RangeOptions {
+  readonly code?: string;
   readonly source?: string;
   readonly type?: string;
   readonly limit: string;
@@ -16,6 +17,7 @@ export async function rejects(options: RejectsOptions): Promise<boolean> {
     start_time: startOf(options),
     end_time: options.to,
     time_zone: options.timeZone,
+    code: options.code,
     source: options.source,
     event_type: options.type,
   };

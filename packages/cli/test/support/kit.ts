@@ -103,9 +103,9 @@ export function receiptsOf({ packs }: MemoryBackend) {
       .trimEnd()
       .split('\n')
       .map((line) => {
-        const { body, body_base64, event_id, reject_code, imported } = JSON.parse(line) as Envelope;
+        const { body, body_base64, event_id, reject_code, imported, reingest_of } = JSON.parse(line) as Envelope;
         const bytes = body === undefined ? Buffer.from(body_base64 ?? '', 'base64') : Buffer.from(body);
-        return { body: bytes.toString('latin1'), event_id, reject_code, imported };
+        return { body: bytes.toString('latin1'), event_id, reject_code, imported, reingest_of };
       }),
   );
 }

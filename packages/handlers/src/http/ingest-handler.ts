@@ -37,7 +37,7 @@ const reingest: Handler<'reingest', IngestPipeline> = async ({ pipeline }, call)
   try {
     const { body, wireBytes } = await readJsonBody('reingest', call.request);
     call.notes.bytes_in = wireBytes;
-    return json(await pipeline.reingest(body, call));
+    return json(await pipeline.reingest(body, { ...call, dryRun: call.query.dry_run ?? false }));
   } finally {
     done();
   }

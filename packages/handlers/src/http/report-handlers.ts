@@ -1,8 +1,9 @@
 import { LIMITS, type MomentBase } from '@pik/schema';
 
-import type { GapsQuery, InvestigatePipeline, ReportQuery } from '../pipeline.ts';
+import type { GapsQuery, InvestigatePipeline, RejectsQuery, ReportQuery } from '../pipeline.ts';
 import { json } from './answer.ts';
 import type { Handler, QueryOf } from './call.ts';
+import { ndjson } from './ndjson.ts';
 import { invalid } from './query.ts';
 import { momentBase, readAsOf, readInstant, readRangeMs } from './query-time.ts';
 
@@ -118,19 +119,18 @@ function gapsQuery(query: QueryOf<'gaps'>, base: MomentBase): GapsQuery {
 }
 
 /** `GET /rejects`. */
-export const listRejects: Handler<'rejects', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
-  json(
-    await pipeline.rejects(
-      {
-        ...readRangeMs(query, momentBase(pipeline, query)),
-        source: query.source,
-        event_type: query.event_type,
-        limit: query.limit ?? LIMITS.page_items_default,
-        cursor: query.cursor ?? null,
-      },
-      asking(),
-    ),
-  );
+export const listRejects: Handler<'rejects', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
+  const asked: RejectsQuery = {
+    ...readRangeMs(query, momentBase(pipeline, query)),
+    code: query.code,
+    source: query.source,
+    event_type: query.event_type,
+    limit: query.limit ?? LIMITS.page_items_default,
+    cursor: query.cursor ?? null,
+  };
+  if (query.include === 'body') return ndjson(pipeline.rejectedReceipts(asked, asking()));
+  return json(await pipeline.rejects(asked, asking()));
+};
 
 /** `GET /verify`. */
 export const verifyHour: Handler<'verify', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>

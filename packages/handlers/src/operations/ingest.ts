@@ -24,7 +24,7 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
   const arrivals = await readArrivals(context, split.records, request);
   const { single, unreadable } = split;
   if (arrivals.length === 0) return { results: [], counts: {}, single, unreadable };
-  if (request.dryRun) return { ...answer(arrivals, await rehearse(context, arrivals), null), single, unreadable };
+  if (request.dryRun) return { ...ingestAnswer(arrivals, await rehearse(context, arrivals), null), single, unreadable };
   return { ...(await keepAndAdmit(context, arrivals, request)), single, unreadable };
 }
 
@@ -41,7 +41,7 @@ export async function keepAndAdmit(
   context.inFlight.hold(packId, request.receivedMs);
   const pack = await appendPack(context, arrivals, { ...request, packId, imported: request.mode === 'import' });
   const { verdicts } = await admitArrivals(context, arrivals, pack);
-  return answer(arrivals, verdicts, pack);
+  return ingestAnswer(arrivals, verdicts, pack);
 }
 
 async function readArrivals(
@@ -91,7 +91,8 @@ function lagOf({ received_ms, event }: Arrival): number {
   return event === null ? 0 : received_ms - event.event_time.epoch_ms;
 }
 
-function answer(
+/** What is answered of arrivals; without a pack, of what they would become. */
+export function ingestAnswer(
   arrivals: readonly Arrival[],
   verdicts: readonly (Verdict | null)[],
   pack: PackFacts | null,

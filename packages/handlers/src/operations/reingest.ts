@@ -10,22 +10,24 @@ import {
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
 import { fitsUtf8 } from '../domain/record-split.ts';
-import type { Requester } from '../pipeline.ts';
+import type { ReingestRequester } from '../pipeline.ts';
 import type { Context } from './context.ts';
-import { keepAndAdmit } from './ingest.ts';
+import { rehearse } from './dry-run.ts';
+import { ingestAnswer, keepAndAdmit } from './ingest.ts';
 import { envelopeBody } from './pack-store.ts';
 import { createPackReader } from './raw-events.ts';
 
 /**
  * Rejected receipts sent again: with their text mended, or as they are, where the rules have changed. They are receipts of
- * their own, received now, each with the address of its original in its envelope. Sent twice they are repeats.
+ * their own, received now, each with the address of its original in its envelope. Sent twice they are repeats. A dry run
+ * gives the outcomes that they would have now, and writes nothing.
  *
  * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for one that was not rejected, or that came through an import.
  */
 export async function reingest(
   context: Context,
   { receipts }: ReingestBody,
-  requester: Requester & { readonly receivedMs: number },
+  { dryRun, ...requester }: ReingestRequester,
 ): Promise<ReingestAnswer> {
   const { receivedMs } = requester;
   const read = createKnownReader(context);
@@ -44,7 +46,9 @@ export async function reingest(
     });
     arrivals.push({ ...arrival, reingest_of: { pack_id, line } });
   }
-  const { results } = await keepAndAdmit(context, arrivals, { mode: 'live', ...requester });
+  const { results } = dryRun
+    ? ingestAnswer(arrivals, await rehearse(context, arrivals), null)
+    : await keepAndAdmit(context, arrivals, { mode: 'live', ...requester });
   return {
     results: results.map((result, i) => ({ original: addressOf(receipts[i] as (typeof receipts)[0]), result })),
   };

@@ -34,6 +34,7 @@ export interface FailureQuery {
   readonly oldestFirst?: boolean;
   readonly fromMs: number;
   readonly toMs: number;
+  readonly code?: string | undefined;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
   /** Only rejected receipts that name the entity of this hash. */

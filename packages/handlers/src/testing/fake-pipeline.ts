@@ -119,6 +119,9 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       notes: [],
     }),
     rejects: async () => ({ rejects: [], next_cursor: null }),
+    async *rejectedReceipts() {
+      yield '{"end":true,"count":0,"next_cursor":null}\n';
+    },
     reingest: async () => ({ results: [] }),
     verify: async () => ({
       part: 'index',

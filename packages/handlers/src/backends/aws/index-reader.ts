@@ -233,14 +233,15 @@ async function listFailures(
   { F: directory }: DayDirectories,
   query: FailureQuery,
 ): Promise<Page<FailureRow>> {
-  const { fromMs, toMs, source, event_type, limit, cursor, oldestFirst = false, kinds = FAILURES } = query;
+  const { fromMs, toMs, code, source, event_type, limit, cursor, oldestFirst = false, kinds = FAILURES } = query;
   const read = (item: Item) => {
     const wanted =
       isUnexpired(item, nowMs) &&
       (source === undefined || readTextOrNull(item, 's') === source) &&
       (event_type === undefined || readTextOrNull(item, 't') === event_type);
     const row = wanted ? readFailure(item) : null;
-    return row !== null && kinds.includes(row.kind) ? row : null;
+    const isAsked = row !== null && kinds.includes(row.kind) && (code === undefined || row.code === code);
+    return isAsked ? row : null;
   };
   if (query.entity_hash !== undefined)
     return listEntityFailures({ table, deadline }, query.entity_hash, { query, read });

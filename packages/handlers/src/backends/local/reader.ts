@@ -268,13 +268,13 @@ function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<ty
   const [received, pack, ...rest] =
     decodeCursor<[number, string, number, string, string]>(query.cursor, [0, '', 0, '', '']) ?? start;
   const filter = seriesFilter(query);
-  const { kinds = FAILURES } = query;
+  const { kinds = FAILURES, code = null } = query;
   const [order, beyond, bound] = oldestFirst ? ['ASC', '>', 'received_ms < ?'] : ['DESC', '<', 'received_ms >= ?'];
   const rows = db
     .prepare(
       `SELECT * FROM failure
        WHERE ${bound} AND (received_ms, pack_id, line, kind, window) ${beyond} (?, ?, ?, ?, ?) ${filter.sql}
-       AND kind IN (${kinds.map(() => '?').join(', ')})
+       AND kind IN (${kinds.map(() => '?').join(', ')}) AND (? IS NULL OR code = ?)
        ORDER BY received_ms ${order}, pack_id ${order}, line ${order}, kind ${order}, window ${order} LIMIT ?`,
     )
     .all(
@@ -282,6 +282,8 @@ function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<ty
       ...[received, packBytes(cursorPack(pack)), ...rest],
       ...filter.values,
       ...kinds,
+      code,
+      code,
       query.limit,
     ) as SqlRow[];
   return pageOf(rows, toFailureRow, {

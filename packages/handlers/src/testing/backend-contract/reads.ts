@@ -173,6 +173,13 @@ export function listContract(world: () => World): void {
     expect((await list({ source: 's' })).map(({ line }) => line)).toEqual([6, 4, 2]);
     expect(await list({ oldestFirst: true })).toEqual(failures.slice(2, 8));
     expect((await list({ source: 's', oldestFirst: true })).map(({ line }) => line)).toEqual([2, 4, 6]);
+    expect(await list({ code: failures[3]?.code })).toEqual(
+      failures
+        .slice(2, 8)
+        .filter(({ code }) => code === failures[3]?.code)
+        .toReversed(),
+    );
+    expect(await list({ code: 'NO_SUCH_CODE' })).toEqual([]);
   });
 
   it('a producer has all its sequence rows and no other', async () => {

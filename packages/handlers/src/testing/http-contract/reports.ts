@@ -178,6 +178,42 @@ export function reports(ask: Asking): void {
       expect(json.baseline.end_time.slice(0, 19)).toBe(before.slice(0, 19));
     });
 
+    it('are listed by code, with what was received, and tried again without a trace', async () => {
+      // A page may be empty and still have a next one.
+      const list = async (query: string) => {
+        const found: Json[] = [];
+        for (let cursor = ''; ; ) {
+          const path = `/rejects?source=${failing}&${query}&limit=1${cursor}`;
+          const answered = await ask(path, { accept: 'application/x-ndjson' });
+          const lines: Json[] = answered.text
+            .trimEnd()
+            .split('\n')
+            .map((one) => JSON.parse(one));
+          const { rejects, next_cursor } = lines.at(-1) as Json;
+          found.push(...(rejects ?? lines.slice(0, -1)));
+          if (next_cursor === null) return found;
+          cursor = `&cursor=${next_cursor}`;
+        }
+      };
+      const [first] = await list('code=TIME_WITHOUT_OFFSET&include=body');
+      expect(first).toMatchObject({ kind: 'REJECT', code: 'TIME_WITHOUT_OFFSET', imported: false });
+      expect(JSON.parse(first.body)).toMatchObject({ source: failing, event_time: '2024-01-01' });
+      expect(await list('code=TIME_WITHOUT_OFFSET')).toHaveLength(2);
+      expect(await list('code=FIELD_INVALID')).toHaveLength(1);
+      expect(await list('code=JSON_SYNTAX')).toEqual([]);
+      const { pack_id, line } = first;
+      const body = text(bad({ event_time: '2024-01-02T00:00:00Z' }));
+      const attempt = (query: string) =>
+        ask(`/rejects/reingest${query}`, { body: text({ receipts: [{ pack_id, line, body }] }) });
+      for (const _ of [1, 2])
+        expect((await attempt('?dry_run=true')).json.results).toMatchObject([
+          { original: { pack_id, line }, result: { status: 'ACCEPTED', raw_key: null } },
+        ]);
+      expect((await attempt('')).json.results).toMatchObject([{ result: { status: 'ACCEPTED' } }]);
+      expect((await attempt('?dry_run=true')).json.results).toMatchObject([{ result: { status: 'DUPLICATE' } }]);
+      expect((await attempt('?dry_run=perhaps')).status).toBe(422);
+    });
+
     it('a mended receipt is a new one that names its original; sent twice it is a repeat', async () => {
       const [original] = rejected;
       const pack_id = receiptPath(original).split('/')[2] as string;

@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import { KitError } from '@pik/schema';
+import { createJiti } from 'jiti';
+
+/**
+ * What a module exports by default; TypeScript is read as it is.
+ *
+ * @throws KitError `CONFIG_INVALID` naming the file.
+ */
+export async function loadModule(file: string): Promise<unknown> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new KitError('CONFIG_INVALID', `there is no file ${file}`);
+  try {
+    return await createJiti(import.meta.url).import(path, { default: true });
+  } catch (cause) {
+    throw new KitError(
+      'CONFIG_INVALID',
+      `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
