@@ -81,7 +81,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     failures: cut(failures),
     gaps: cut(gaps),
     rejects: cut(rejects),
-    rejectedReceipts: (query, options) => rejectedReceipts(askedContext(context, options), query),
+    rejectedReceipts: cut(rejectedReceipts),
     verify: cut(verify),
     selectEvents: cut(selectEvents),
     selectRawEvents: (query, options) => selectRawEvents(askedContext(context, options), query, options),
