@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { callerContext, provideAsyncResource, runOutside, runOwnWork } from './async-context.ts';
 import { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 
+const API = Symbol.for('opentelemetry.js.api.1');
 const store = new AsyncLocalStorage<string>();
 const seenIn = (start: (told: () => void) => void) =>
   new Promise<string | undefined>((resolve) => start(() => resolve(store.getStore())));
@@ -63,6 +64,29 @@ describe('a context of a caller', () => {
       bare.provideAsyncResource(AsyncResource);
       expect(bare.runOwnWork(() => store.getStore())).toBeUndefined();
     });
+  });
+
+  it('is left by own work even where a tracer fails, and what the work throws is thrown once', () => {
+    const broken = () => {
+      throw new Error('tracer');
+    };
+    const context = { setValue: () => context, deleteValue: () => context };
+    const runs: (string | undefined)[] = [];
+    for (const api of [
+      { active: broken, with: broken },
+      { active: () => context, with: broken },
+      { active: () => context, with: (_: unknown, run: () => unknown) => run() },
+    ]) {
+      Object.assign(globalThis, { [API]: { context: api } });
+      store.run('request', () => runOwnWork(() => runs.push(store.getStore())));
+      const own = () => {
+        runs.push('thrown');
+        throw new Error('own');
+      };
+      expect(() => runOwnWork(own)).toThrow('own');
+    }
+    Reflect.deleteProperty(globalThis, API);
+    expect(runs).toEqual([undefined, 'thrown', undefined, 'thrown', undefined, 'thrown']);
   });
 
   it('keeps the way it has, whatever is handed over', () => {

@@ -86,6 +86,17 @@ const SUPPRESS = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 function suppressed(run: () => unknown): unknown {
   const api = (globalThis as { [API]?: OpenTelemetry })[API]?.context;
   if (typeof api?.with !== 'function') return run();
-  // Where contexts are kept otherwise than by Node, as in browsers, the span of the caller is still there.
-  return api.with(api.active().deleteValue(SPAN).setValue(SUPPRESS, true), run);
+  let hasRun = false;
+  const once = () => {
+    hasRun = true;
+    return run();
+  };
+  try {
+    // Where contexts are kept otherwise than by Node, as in browsers, the span of the caller is still there.
+    return api.with(api.active().deleteValue(SPAN).setValue(SUPPRESS, true), once);
+  } catch (error) {
+    if (hasRun) throw error;
+    // Whatever is wrong with a tracer costs no event its way.
+    return run();
+  }
 }

@@ -32,8 +32,14 @@ export type Post = (path: string, posting: Posting) => Promise<Answer>;
  * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
 export function openPost(options: ConnectionOptions): Post {
-  const byFetch = fetchPost(options);
-  return (options.fetch === undefined ? nodePost(options, byFetch) : null) ?? byFetch;
+  if (options.fetch !== undefined) return fetchPost(options);
+  // Asked for when it is needed: Node has a way of its own, and its tests may run where there is no `fetch`, as in jsdom.
+  let byFetch: Post | null = null;
+  const rerouted: Post = (path, posting) => {
+    byFetch ??= fetchPost(options);
+    return byFetch(path, posting);
+  };
+  return nodePost(options, rerouted) ?? fetchPost(options);
 }
 
 function fetchPost(options: ConnectionOptions): Post {
