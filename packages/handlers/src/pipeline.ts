@@ -60,6 +60,8 @@ export interface ReportQuery {
   readonly asOfMs: number | null;
   /** The zone of days and hours. Default: UTC. */
   readonly timeZone?: string | undefined;
+  /** What relative times of the question were counted from, as `nowOf` gave it. Default: now. */
+  readonly nowMs?: number | undefined;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
   readonly basis: 'event' | 'received';

@@ -319,6 +319,7 @@ describe('what reaches the pipeline', () => {
         toMs: null,
         asOfMs: null,
         timeZone: 'UTC',
+        nowMs: expect.any(Number),
         source: undefined,
         event_type: undefined,
         basis: 'event',

@@ -8,7 +8,7 @@ import { problem } from '../http/problem.ts';
 import type { QuestionOptions } from '../pipeline.ts';
 import { readSecret } from './aws-secret.ts';
 import { CALLER_SETTINGS, createCallers } from './callers.ts';
-import { type HttpEvent, toRequest } from './http-event.ts';
+import { foreignEvent, type HttpEvent, toRequest } from './http-event.ts';
 import { type HttpResult, toResult } from './http-result.ts';
 import { invoke, type Kit, type Setup } from './kit.ts';
 import type { Invocation } from './telemetry.ts';
@@ -76,11 +76,24 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
     return ownAnswer('ANSWER_TOO_LARGE', { requestId, method: request.method });
   };
   return (event, invocation) => {
+    const foreign = foreignEvent(event);
+    if (foreign !== null) return invoke(kit, invocation, { run: () => foreignAnswer(kit, foreign) });
     const api_wait_ms = waitedMs(event, clock());
     const fields = { api_request_id: event.requestContext.requestId, api_wait_ms };
     const run = () => withTimeLeft(invocation, (question) => answer(event, question));
     return invoke(kit, invocation, { fields, run });
   };
+}
+
+/** A test event or a ping is answered, and no failure that an alarm would ring for; a wrong integration is one, and says which. */
+async function foreignAnswer(
+  kit: Pick<Kit<never>, 'telemetry'>,
+  { isHttp, text }: { isHttp: boolean; text: string },
+): Promise<HttpResult> {
+  kit.telemetry.log(isHttp ? 'error' : 'info', 'foreign_event', { text });
+  if (isHttp) return ownAnswer('REQUEST_INVALID', { requestId: v7(), method: 'POST' }, text);
+  const headers = { 'content-type': 'application/json' };
+  return { statusCode: 200, headers, body: JSON.stringify({ ignored: text }), isBase64Encoded: false };
 }
 
 /** A question is cut while there is time to answer, and ends with an error before the function is ended without a word. */
@@ -111,6 +124,7 @@ function acceptsGzip(request: Request): boolean {
 async function ownAnswer(
   code: 'REQUEST_INVALID' | 'ANSWER_TOO_LARGE',
   call: { requestId: string; method: string },
+  detail?: string,
 ): Promise<HttpResult> {
-  return (await toResult(toResponse(problem({ code }, call), call), { gzip: false })) as HttpResult;
+  return (await toResult(toResponse(problem({ code, detail }, call), call), { gzip: false })) as HttpResult;
 }

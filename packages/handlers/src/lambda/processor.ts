@@ -1,3 +1,5 @@
+import { KitError } from '@pik/schema';
+
 import type { ProcessOptions, ProcessPipeline } from '../pipeline.ts';
 import { processPipeline } from '../pipeline-parts.ts';
 import type { ReplayQueue } from '../ports/backend.ts';
@@ -43,6 +45,7 @@ export async function open(setup: Setup): Promise<QueueFunction> {
   const pipeline = processPipeline(kit.context);
   const { queue } = kit.context.backend;
   const run = async ({ Records }: QueueEvent, invocation: Invocation): Promise<QueueResult> => {
+    if (!isOfQueue(Records)) throw new KitError('REQUEST_INVALID', NOT_OF_QUEUE);
     // While a store is down the whole batch comes again, and the mapping slows down.
     await pipeline.ready();
     const batchItemFailures: QueueResult['batchItemFailures'] = [];
@@ -54,6 +57,13 @@ export async function open(setup: Setup): Promise<QueueFunction> {
     return { batchItemFailures };
   };
   return (event, invocation) => invoke(kit, invocation, { run: () => run(event, invocation) });
+}
+
+const NOT_OF_QUEUE =
+  'the event is not from the queue of replay messages: the processor belongs behind the event source mapping of that queue alone';
+
+function isOfQueue(records: unknown): records is readonly QueueRecord[] {
+  return Array.isArray(records) && records.every((record) => typeof record?.receiptHandle === 'string');
 }
 
 /** The message of a record; only a queue of AWS knows how bodies and ids are written there. */

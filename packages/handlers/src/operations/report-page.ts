@@ -49,13 +49,19 @@ export interface PartExtra {
 }
 
 /**
- * The page that a cursor names, the first one without it. `question` is all that was asked beside the size of a page.
+ * The page that a cursor names, the first one without it. `question` is all that was asked beside the size of a page; `nowMs`
+ * is what its relative times count from, which the cursor hands on.
  *
  * @throws KitError `CURSOR_INVALID` for a cursor of another question.
  */
-export function openReportPage(context: Context, cursor: string | null | undefined, question: object): ReportPage {
-  const asked = digestOf(askedOf(question));
-  const first: Start = { ...FIRST, nowMs: context.backend.clock.now(), part: openPart(), extra: '' };
+export function openReportPage(
+  context: Context,
+  cursor: string | null | undefined,
+  question: { readonly report: string; readonly nowMs?: number | undefined },
+): ReportPage {
+  const { nowMs: askedMs, ...rest } = question;
+  const asked = digestOf(askedOf(rest));
+  const first: Start = { ...FIRST, nowMs: askedMs ?? context.backend.clock.now(), part: openPart(), extra: '' };
   const { nowMs, list, part, extra, ...place } = startOf(cursor, asked) ?? first;
   const cursorAt: ReportPage['cursorAt'] = (next, names, { same, next: after } = extraOf(part)) => {
     // To name a list costs something, and nothing is compared with that of a first page that has all of it.

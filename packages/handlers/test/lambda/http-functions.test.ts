@@ -234,6 +234,35 @@ describe('log lines and metrics', () => {
 });
 
 describe('requests', () => {
+  it('are found below a stage and the mapping of a custom domain', async () => {
+    const { functions } = await open();
+    const under = async (name: 'ingest' | 'investigate', request: Request, facts: object) => {
+      const plain = await toEvent(request, { now: () => clock.ms });
+      const { rawPath, ...rest } = { ...plain, ...facts };
+      return functions[name]({ ...rest, rawPath }, invocation(name));
+    };
+    const mapped = { rawPath: '/events-api/ingest', routeKey: 'ANY /ingest' };
+    expect((await under('ingest', post('/ingest', event(1)), mapped)).statusCode).toBe(200);
+    expect((await under('investigate', get('/healthz'), { rawPath: '/events-api/healthz' })).statusCode).toBe(200);
+  });
+
+  it('of another payload format are refused with what to set, and pings are answered without a failure', async () => {
+    const { ingest } = (await open()).functions;
+    const old = { version: '1.0', path: '/ingest', httpMethod: 'POST', headers: {}, body: '{}', requestContext: {} };
+    const refused = await ingest(old as never, invocation('ingest'));
+    expect([refused.statusCode, JSON.parse(refused.body).detail]).toEqual([
+      422,
+      expect.stringContaining('version of the integration to 2.0'),
+    ]);
+    for (const ping of [
+      { source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} },
+      { key1: 'value1' },
+      null,
+    ])
+      expect((await ingest(ping as never, invocation('ingest'))).statusCode).toBe(200);
+    expect(captured.lines().some(({ event }) => event === 'request_failed')).toBe(false);
+  });
+
   it('D37: count as received when the API took them, not when a cold function began', async () => {
     const gateway = await open({}, { now: () => clock.ms - 4_000 });
     await gateway.fetch(post('/ingest', event(1)));

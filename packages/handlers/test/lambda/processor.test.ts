@@ -76,6 +76,13 @@ const run = (processor: QueueFunction, event: QueueEvent, remainingMs?: number) 
 const idsOf = ({ batchItemFailures }: Awaited<ReturnType<QueueFunction>>) =>
   batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
 
+it('an event that is not from the queue is refused with where the function belongs', async () => {
+  const processor = await openProcessor(setupOver(backend));
+  const foreign = [{ key1: 'value1' }, { Records: [{ EventSource: 'aws:sns', Sns: {} }] }, { Records: null }];
+  for (const event of foreign)
+    await expect(processor(event as never, invocation('processor'))).rejects.toThrow('the queue of replay messages');
+});
+
 describe('Q5: the processor', () => {
   it('answers an empty list where all is done, and for no message at all', async () => {
     await replayed();

@@ -1,0 +1,46 @@
+import { ROUTES, type Route } from '@pik/schema';
+
+/** What of an event says where in the API its path begins. */
+export interface PathFacts {
+  readonly rawPath: string;
+  /** The route that the API matched, such as `ANY /replays/{replay_id}/cancel`, or `$default`. */
+  readonly routeKey?: string | undefined;
+  readonly stage?: string | undefined;
+}
+
+const PATTERNS = (Object.values(ROUTES) as Route[]).map(({ path }) => path.split('/').slice(1));
+/** The levels that a mapping of a custom domain has at most here; API Gateway itself has no bound. */
+const MAPPING_LEVELS_MAX = 5;
+
+/**
+ * The path below the stage and the mapping of a custom domain, both of which API Gateway leaves in front of it. The route
+ * that was matched says how long the path itself is; without one it is the longest end that is a route of the kit. A path
+ * that is no route under any prefix stays as it is.
+ */
+export function pathBelowPrefix({ rawPath, routeKey = '$default', stage = '$default' }: PathFacts): string {
+  const withoutStage =
+    stage !== '$default' && isBelow(rawPath, `/${stage}`) ? rawPath.slice(stage.length + 1) : rawPath;
+  const path = withoutStage === '' ? '/' : withoutStage;
+  const segments = path.split('/').slice(1);
+  const matched = /^\S+ \/(.*)$/.exec(routeKey)?.[1];
+  if (matched !== undefined && !matched.includes('+}')) {
+    const length = matched.split('/').length;
+    return `/${segments.slice(Math.max(0, segments.length - length)).join('/')}`;
+  }
+  for (let prefix = 0; prefix <= Math.min(MAPPING_LEVELS_MAX, segments.length - 1); prefix++) {
+    const end = segments.slice(prefix);
+    // What is empty is the home page, which any prefix with a slash behind it would be.
+    if (PATTERNS.some((pattern) => fits(pattern, end)) && (prefix === 0 || end.join('') !== ''))
+      return `/${end.join('/')}`;
+  }
+  return path;
+}
+
+const isBelow = (path: string, prefix: string) => path === prefix || path.startsWith(`${prefix}/`);
+
+function fits(pattern: readonly string[], segments: readonly string[]): boolean {
+  return (
+    pattern.length === segments.length &&
+    pattern.every((part, i) => (part.startsWith(':') ? segments[i] !== '' : part === segments[i]))
+  );
+}
