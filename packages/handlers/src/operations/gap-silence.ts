@@ -44,7 +44,7 @@ export async function askOthers(
     return (gap) => (gap.state === 'MISSING' ? othersAmong(gap, counted) : null);
   }
   const missing = gaps.filter(({ state }) => state === 'MISSING');
-  if (missing.length === 0) return () => null;
+  if (missing.length === 0 || isTooMuch(context)) return () => null;
   const counts = await readOthers(context, query, { gaps: missing, asOfMs: question.asOfMs });
   return counts === null ? () => null : (gap) => othersIn(counts, gap, query);
 }
@@ -100,6 +100,13 @@ function othersAmong(gap: GapInterval, series: readonly CountedSeries[]): OtherS
   return { series: alive, sources: sources.size, came, usual };
 }
 
+/** The gaps themselves and what is known of them come first: the others are read as long as enough of the budget is left. */
+const BUDGET_SHARE = 0.75;
+
+function isTooMuch({ budget }: Context): boolean {
+  return budget.used().share >= BUDGET_SHARE;
+}
+
 interface Buckets {
   readonly source: string;
   readonly counts: Map<number, number>;
@@ -127,7 +134,7 @@ async function readOthers(
   const reading = { includeImported: query.includeImported, fromMs, toMs, asOfMs };
   await (query.basis === 'received' ? readReceived : readEvents)(context, reading, add);
   // What was not read to the end proves no silence.
-  return context.budget.spent() === null ? found : null;
+  return isTooMuch(context) ? null : found;
 }
 
 const marginFrom = ({ start_ms, end_ms }: GapInterval) => start_ms - Math.max(MARGIN_MS, end_ms - start_ms);
@@ -146,7 +153,7 @@ async function readReceived(context: Context, range: Reading, add: Add): Promise
   const scope = { ...range, basis: 'received', by: [] } as const;
   const parted = new Set<number>();
   for await (const slice of readSlices(context, { scope })) {
-    if (context.budget.spent() !== null) return;
+    if (isTooMuch(context)) return;
     if (slice.imported && !range.includeImported) continue;
     if (slice.received_min_ms !== slice.received_max_ms) parted.add(slice.event_day);
     else add(slice, slice.received_min_ms, slice.accepted + slice.duplicates + slice.conflicts);
@@ -154,7 +161,7 @@ async function readReceived(context: Context, range: Reading, add: Add): Promise
   // The receipts of an import claim times of their own, before, in and after a gap.
   for (const fromDay of [...parted].sort((x, y) => x - y)) {
     for await (const slice of scanSlices(context, {}, { fromDay, toDay: fromDay + 1 })) {
-      if (context.budget.spent() !== null) return;
+      if (isTooMuch(context)) return;
       if (slice.received_min_ms === slice.received_max_ms || (slice.imported && !range.includeImported)) continue;
       scanEntries(slice.entries, ({ received_ms }) => add(slice, received_ms, 1));
     }
@@ -165,7 +172,7 @@ async function readEvents(context: Context, reading: Reading, add: Add): Promise
   const { includeImported, fromMs, toMs, asOfMs } = reading;
   const days = { fromDay: Math.floor(fromMs / MS_PER_DAY), toDay: Math.ceil(toMs / MS_PER_DAY) };
   for await (const slice of scanSlices(context, {}, days)) {
-    if (context.budget.spent() !== null) return;
+    if (isTooMuch(context)) return;
     if (slice.imported && !includeImported) continue;
     scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
       if (outcome === 'ACCEPTED' && received_ms <= asOfMs) add(slice, event_ms, 1);
