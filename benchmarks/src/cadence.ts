@@ -26,6 +26,7 @@ import {
   switching,
   weekdayClock,
   weibull,
+  withBursts,
   without,
 } from '../../packages/handlers/test/support/arrivals.ts';
 import {
@@ -54,6 +55,7 @@ const CLOCKS: Record<string, Process> = {
   'clock, skips 10 %': clock(0.1),
   'clock, skips 20 %': clock(0.2),
   'clock, skips in runs': stickyClock(0.02, 0.3),
+  'clock, skips 5 %, bursts in 5 %': withBursts(clock(0.05), 0.05),
   'weekday clock, skips 1 %': weekdayClock(0.01),
   'nightly, skips 1 %': nightly(0.01),
   'own interval 7 h, skips 5 %': interval(7, 0.5, 0.05),
@@ -71,6 +73,7 @@ const CHANCE: Record<string, Process> = {
   'bursts, 80 % bred': hawkes(0.3, 0.8, 3),
   'rare bursts, 90 % bred': hawkes(0.02, 0.9, 24),
   'wandering rate': cox(0.5, 1, 24),
+  'on 48 h at 5/h, off 24 h': switching(5, 0.1, 48, 24),
   'on 100 h, off 20 h': switching(1, 0, 100, 20),
   'lognormal distances': lognormal(2, 1.5),
   'Weibull distances': weibull(2, 0.5),
@@ -205,13 +208,19 @@ function thinnedPolls() {
         const start = first + 200 + Math.floor(random() * (last - first - 400));
         for (let h = 0; h < 6; h++) gone.add(start + h);
       }
-    return {
-      rate,
-      ...hoursNamed(
-        polls.filter((ms) => !gone.has(hourOf(ms))).map((ms) => ({ ms })),
+    const left = polls.filter((ms) => !gone.has(hourOf(ms)));
+    // Bursts: one poll in twenty is followed by up to thirty more within its hour.
+    const bursts = left.flatMap((ms) => {
+      const more = random() < 0.05 ? Math.floor(random() * 30) : 0;
+      const again = Array.from({ length: more }, (_, i) => ms + (i + 1) * 60_000);
+      return [ms, ...again.filter((at) => hourOf(at) === hourOf(ms))];
+    });
+    const named = (all: readonly number[]) =>
+      hoursNamed(
+        all.map((ms) => ({ ms })),
         HOUR,
-      ),
-    };
+      );
+    return { rate, ...named(left), with_bursts: named(bursts) };
   });
 }
 
@@ -298,14 +307,19 @@ function networks() {
 
 const cells = (values: readonly (string | number)[]) => `| ${values.join(' | ')} |`;
 
+/** NAMED, and OUTAGE alone where that is less; nothing where no outage of that length fits the range. */
+function cellOf({ outage, named }: { outage: number; named: number }): string | number {
+  if (Number.isNaN(named)) return '';
+  return outage === named ? named : `${named} (${outage})`;
+}
+
 const alarms = falseAlarms();
 console.log(cells(['series', 'OUTAGE', 'PARTIAL', 'SKIP']));
 console.log('|---|--:|--:|--:|');
 for (const { name, outage, partial, skip } of alarms) console.log(cells([name, outage, partial, skip]));
 const recall = recallOfOne();
 console.log(`\n${cells(['series', ...LENGTHS])}\n${cells(['---', ...LENGTHS.map(() => '--:')])}`);
-for (const { name, rows } of recall)
-  console.log(cells([name, ...rows.map(({ outage, named }) => (outage === named ? named : `${named} (${outage})`))]));
+for (const { name, rows } of recall) console.log(cells([name, ...rows.map(cellOf)]));
 const many = precisionOfMany();
 console.log('\nseveral outages', JSON.stringify(many));
 const data = existsSync(DATA) ? { polls: thinnedPolls(), publications: publications(), networks: networks() } : null;

@@ -19,6 +19,7 @@ import {
   switching,
   weekdayClock,
   weibull,
+  withBursts,
   without,
 } from './support/arrivals.ts';
 import { instantsOf, judgeArrivals, judgeInstants, MONDAY, runs, windowsOf } from './support/judging.ts';
@@ -101,6 +102,19 @@ describe('a clock', () => {
     expect(shortest.toSorted((a, b) => a - b)).toEqual(shortest);
     expect(shortest[0]).toBeLessThanOrEqual(3);
     expect(shortest.at(-1)).toBeLessThanOrEqual(12);
+  });
+
+  it('with bursts in it is a clock still, and one that comes in bursts by times of its own is none', () => {
+    for (let seed = 1; seed <= runs(3); seed++) {
+      const arrivals = without(make(withBursts(clock(0.05), 0.05), seed), OUT);
+      const last = arrivals.deliveries.findLastIndex((d) => d > 0);
+      const empty = [...arrivals.deliveries.keys()].filter(
+        (t) => arrivals.deliveries[t] === 0 && t >= HISTORY && t < last,
+      );
+      expect([...windowsOf(judge(arrivals).gaps)]).toEqual(empty);
+      for (const process of [switching(5, 0.1, 48, 24), hawkes(1, 0.7, 1), withBursts(poisson(1.5), 0.05)])
+        expect(kinds(judge(make(process, seed * 13)))).not.toContain('SKIP');
+    }
   });
 
   it('10: of weekdays has no weekend named; an outage from Monday on begins on Monday', () => {

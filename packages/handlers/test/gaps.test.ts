@@ -112,6 +112,18 @@ describe('a series by the hour', () => {
     }
   });
 
+  it('that begins and ends within a day is as even by the day: each missing day is one of a clock', async () => {
+    const out = (hour: number) => hour >= 30 * 24 - 13 && hour < 31 * 24 - 13;
+    await load(
+      hours(60 * 24, (hour) => !out(hour)).flatMap(({ ms }) =>
+        [0, 20, 40].map((minute) => ({ ms: ms + minute * 60_000 + 13 * HOUR })),
+      ),
+    );
+    const report = await pipeline.gaps({ ...QUERY, grain: 'day' });
+    expect(report.series).toMatchObject([{ model: 'CLOCK', expects: 'a clock, every day' }]);
+    expect(report.gaps).toMatchObject([{ state: 'MISSING', windows: 1, start_time: '2025-07-02T00:00:00.000000000Z' }]);
+  });
+
   it('a daily batch of any size that stays away for two days is missing then', async () => {
     const random = seeded(9);
     const days = [...Array(60).keys()].filter((day) => day !== 40 && day !== 41);

@@ -3,7 +3,9 @@ import { type Counts, type Silences, silencesOf } from './counts.ts';
 import { isSaturated, type PartialTest, partialWindows } from './partial.ts';
 import { type Learning, learnProfile, liveWindows, type Profile } from './profile.ts';
 import { type TestedSilences, testSilences } from './silences.ts';
+import { medianOfSorted } from './statistics.ts';
 import type { Steps } from './steps.ts';
+import { sortedOf } from './tail.ts';
 
 // When a series should deliver, learned from its own deliveries. Two claims are kept apart. SKIP: by the series' own clock a
 // delivery was due in this window and none came; a fact about a clock. OUTAGE: this silence is too long even for a series
@@ -23,6 +25,8 @@ const PASSES = 3;
 /** The most surprising silences that are left do not shape what is usual, if they are few. */
 const SET_ASIDE = 4;
 const SET_ASIDE_SHARE = 0.1;
+/** More than so many times the deliveries of a usual window are a burst. */
+const BURST = 2;
 /** Windows of an outage that are named: nights and weekends in it carry less than this of its most surprising one. */
 const NAMED_SHARE = 0.1;
 /** From another calendar only where that predicts this much better, as a log-likelihood. */
@@ -59,7 +63,8 @@ export interface Verdict {
 }
 
 /** Judges the windows of a life. It must have `WINDOWS_MIN` windows, and deliveries in `DELIVERING_MIN` of them. */
-export function* judgeLife(counts: Counts, question: CadenceQuestion): Steps<Verdict> {
+export function* judgeLife(given: Counts, question: CadenceQuestion): Steps<Verdict> {
+  const counts = yield* withoutBursts(given);
   const silences = silencesOf(counts);
   const { profile, flagged, tested } = yield* findOutages(counts, silences, question);
   const excluded = withOpen(flagged, silences);
@@ -83,6 +88,21 @@ export function* judgeLife(counts: Counts, question: CadenceQuestion): Steps<Ver
     due,
     threshold: tested.threshold,
   };
+}
+
+/**
+ * A clock that now and then delivers many times at once is a clock still: bursts are taken down to a few usual windows where
+ * it is one then. Chance arrivals keep theirs, which say how these cluster.
+ */
+function* withoutBursts(counts: Counts): Steps<Counts> {
+  const most = BURST * medianOfSorted(yield* sortedOf(counts.deliveries));
+  if (!counts.deliveries.some((d) => d > most)) return counts;
+  const calm = { ...counts, deliveries: counts.deliveries.map((d) => Math.min(d, most)) };
+  const silences = silencesOf(calm);
+  const excluded = withOpen(new Uint8Array(silences.count), silences);
+  const profile = yield* learnProfile({ counts: calm, silences, turns: 0, excluded });
+  const due = yield* dueCells({ counts: calm, silences, profile, excluded }, profile.live);
+  return due === null ? counts : calm;
 }
 
 /** Events in the place of deliveries. */

@@ -14,7 +14,9 @@ import { placeOf } from './later.ts';
 import type { Life } from './lives.ts';
 import { createRuler, type Ruler } from './ruler.ts';
 import { SLOT_SCHEMES } from './slots.ts';
+import { medianOfSorted } from './statistics.ts';
 import type { Steps } from './steps.ts';
+import { sortedOf } from './tail.ts';
 import { intervalOf, type Ticks, ticksOf } from './ticks.ts';
 
 // A life of a series with its windows by number, judged by its clock, an interval of its own, or chance.
@@ -22,6 +24,8 @@ import { intervalOf, type Ticks, ticksOf } from './ticks.ts';
 const MS_PER_MINUTE = 60_000;
 /** Ticks of a series with an interval of its own, below which nothing can be said. */
 const TICKS_MIN = 12;
+/** Of so many deliveries in a usual window some are missing in one that is known in part. */
+const BUSY_MIN = 4;
 /** Of the nominal length of a window. */
 const SHORT = 0.75;
 
@@ -116,7 +120,7 @@ export function* judgeWindows(
   windows: LifeWindows,
   { calendar, judged }: { calendar: Calendar; judged: number },
 ): Steps<JudgedLife> {
-  const counts = countsOf(windows, calendar);
+  const counts = yield* countsOf(windows, calendar);
   const { interval, range } = windows;
   if (interval === null) {
     const verdict = yield* judgeLife(counts, { range, judged });
@@ -161,15 +165,22 @@ function withinLife(blind: number, { windows }: LifeWindows): number {
   return blind <= windows ? blind : Number.POSITIVE_INFINITY;
 }
 
-function countsOf({ life, ruler, at, windows }: LifeWindows, { grain }: Calendar): Counts {
+function* countsOf({ life, ruler, at, windows }: LifeWindows, { grain }: Calendar): Steps<Counts> {
   const { cells } = life;
   const minuteOf = (cell: Cell, ms: number) =>
     (Math.floor((ms - cell.start_ms) / MS_PER_MINUTE) * MS_PER_MINUTE) / GRAIN_MS[grain];
+  const isKnownToEnd = windows > (at.at(-1) as number) + 1;
   return {
     windows,
     at,
-    deliveries: Float64Array.from(cells, ({ deliveries }) => deliveries),
-    rows: Float64Array.from(cells, ({ count }) => count),
+    deliveries: yield* withWholeEnds(
+      Float64Array.from(cells, ({ deliveries }) => deliveries),
+      isKnownToEnd,
+    ),
+    rows: yield* withWholeEnds(
+      Float64Array.from(cells, ({ count }) => count),
+      isKnownToEnd,
+    ),
     places: {
       first: Float64Array.from(cells, (cell) => minuteOf(cell, cell.firstMs)),
       last: Float64Array.from(cells, (cell) => minuteOf(cell, cell.lastMs)),
@@ -177,4 +188,16 @@ function countsOf({ life, ruler, at, windows }: LifeWindows, { grain }: Calendar
     scheme: SLOT_SCHEMES[grain],
     turns: ruler.turns,
   };
+}
+
+/**
+ * A life begins and ends within a window: half a day of a busy series is not half as much as usual, and must not make its days
+ * look uneven. Of a window that is known in part no more is known than what is usual.
+ */
+function* withWholeEnds(values: Float64Array, isKnownToEnd: boolean): Steps<Float64Array> {
+  const usual = medianOfSorted(yield* sortedOf(values));
+  if (usual < BUSY_MIN) return values;
+  values[0] = Math.max(values[0] as number, usual);
+  if (!isKnownToEnd) values[values.length - 1] = Math.max(values.at(-1) as number, usual);
+  return values;
 }

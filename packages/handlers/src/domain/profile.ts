@@ -15,6 +15,8 @@ const DISPERSION_WEIGHT = 30;
 const BLOCK_DAYS_MIN = 7;
 const BLOCK_DELIVERIES_MIN = 30;
 const BLOCK_PRIOR = 8;
+/** Cells of a life: slots of the cycle times blocks. */
+const CELLS_MAX = 32_768;
 /** Blocks whose median is the level of the middle one: an outage of two blocks does not move it. */
 const BLOCKS_ROUND = 5;
 
@@ -236,8 +238,10 @@ function levelBlocks({ counts, silences, excluded }: Learning, { layout, mean }:
   const expectedTo = withoutExcluded(layout.sums(mean), silences, excluded);
   const step = Math.max(1, Math.floor(counts.scheme.windowsPerDay));
   const bounds = [0];
+  // Of a life of years by the minute the level is told by longer blocks: what is held is bounded.
+  const least = Math.max(BLOCK_DAYS_MIN * step, Math.ceil(counts.windows / (CELLS_MAX / layout.cycle)));
   for (let t = 0; t < counts.windows; ) {
-    let end = Math.min(counts.windows, t + BLOCK_DAYS_MIN * step);
+    let end = Math.min(counts.windows, t + least);
     while (end < counts.windows && expectedTo(end) - expectedTo(t) < BLOCK_DELIVERIES_MIN)
       end = Math.min(counts.windows, end + step);
     bounds.push(end);

@@ -159,6 +159,14 @@ export const clock = (skips: number, per = 1): Process =>
     return count;
   });
 
+/** The same, with up to thirty deliveries in one window of so many. */
+export function withBursts(process: Process, share: number): Process {
+  return (random, windows) => {
+    const { deliveries } = process(random, windows);
+    return counts(deliveries.map((d) => (d > 0 && random() < share ? d + 1 + Math.floor(random() * 30) : d)));
+  };
+}
+
 /** A clock that, once it skips, skips on. */
 export function stickyClock(skips: number, again: number): Process {
   return (random, windows) => {
