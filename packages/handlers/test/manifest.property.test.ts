@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { chunkEnds, parseManifestLines } from '../src/domain/manifest.ts';
+import { endsChunk, parseManifestLines } from '../src/domain/manifest.ts';
 import { compareInputs, listedInput, type WindowInput } from '../src/domain/window-input.ts';
 import { createContext } from '../src/operations/context.ts';
 import { manifestHas, readManifest, writeManifest } from '../src/operations/manifest-store.ts';
@@ -129,6 +129,13 @@ describe('a manifest', () => {
     expect(() => parseManifestLines('["a","b","c","d","e",1]')).toThrow(SyntaxError);
   });
 });
+
+/** Where chunks of these inputs end. */
+function chunkEnds(ids: readonly string[]): number[] {
+  const ends: number[] = [];
+  for (const [i, id] of ids.entries()) if (endsChunk(i + 1 - (ends.at(-1) ?? 0), id)) ends.push(i + 1);
+  return ends.at(-1) === ids.length ? ends : [...ends, ids.length];
+}
 
 it('cuts lie between 6,000 and 20,000 inputs apart, cover everything once, and depend on ids alone', () => {
   const ids = MANY.map(({ event_id }) => event_id);

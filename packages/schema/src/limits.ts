@@ -73,8 +73,10 @@ export const LIMITS = {
   producer_packs_max: 100_000,
   /** Rejected receipts of one call that sends them again. */
   reingest_receipts_max: 1_000,
-  /** Inputs of one window; a larger one is refused, never cut. */
+  /** Inputs of one window that are held at once. More are refused, never cut, where the fold reads payloads and is not additive. */
   window_inputs_max: 500_000,
+  /** Inputs of one window where the fold is additive or reads no payload; a larger one is refused, never cut. */
+  window_inputs_streamed_max: 50_000_000,
   /** UTF-8 bytes of an aggregate's value as JSON. */
   aggregate_value_bytes_max: 64 * 1024,
   /** Events of one call of a replay. */

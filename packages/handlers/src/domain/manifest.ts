@@ -27,25 +27,12 @@ const CHUNK_INPUTS_MAX = 20_000;
 const BOUNDARY = '000';
 
 /**
- * Where a list of inputs is cut. Events themselves mark the bounds, by the end of their ids, so that an input which comes
+ * Whether a chunk of so many inputs ends with this one. Events themselves mark the bounds, by the end of their ids, so that an input which comes
  * later changes the one chunk it falls into and versions share the others (content-defined chunking; Muthitacharoen,
  * Chen and Mazières, "A Low-bandwidth Network File System", SOSP 2001).
  */
-export function chunkEnds(eventIds: readonly string[]): number[] {
-  const ends: number[] = [];
-  let start = 0;
-  for (let i = 0; i < eventIds.length; i++) {
-    const size = i + 1 - start;
-    if (size < CHUNK_INPUTS_MAX && (size < CHUNK_INPUTS_MIN || !isBoundary(eventIds[i] as string))) continue;
-    ends.push(i + 1);
-    start = i + 1;
-  }
-  if (start < eventIds.length || ends.length === 0) ends.push(eventIds.length);
-  return ends;
-}
-
-function isBoundary(eventId: string): boolean {
-  return eventId.endsWith(BOUNDARY);
+export function endsChunk(size: number, lastId: string): boolean {
+  return size >= CHUNK_INPUTS_MAX || (size >= CHUNK_INPUTS_MIN && lastId.endsWith(BOUNDARY));
 }
 
 /** One line of a chunk. */

@@ -100,6 +100,7 @@ function hexText(bytes: Uint8Array): string {
 export interface ScannedEntry {
   outcome: SliceEntry['outcome'];
   event_ms: number;
+  event_sub_ns: number;
   received_ms: number;
   line: number;
   sent_ms: number | null;
@@ -118,6 +119,7 @@ export function scanEntries(bytes: Uint8Array, visit: (entry: ScannedEntry) => v
   const entry: ScannedEntry = {
     outcome: 'ACCEPTED',
     event_ms: 0,
+    event_sub_ns: 0,
     received_ms: 0,
     line: 0,
     sent_ms: null,
@@ -129,7 +131,7 @@ export function scanEntries(bytes: Uint8Array, visit: (entry: ScannedEntry) => v
     entry.idAt = input.position;
     input.skip(ID_BYTES + HASH_BYTES);
     entry.event_ms += input.int();
-    input.uint();
+    entry.event_sub_ns = input.uint();
     entry.received_ms += input.int();
     entry.line += input.uint();
     entry.sent_ms = (bits & HAS_SENT) === 0 ? null : entry.received_ms + input.int();

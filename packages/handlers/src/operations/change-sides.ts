@@ -1,6 +1,7 @@
 import {
   type Aggregate,
   type ChangeSide,
+  counted,
   type Finding,
   formatEpochMs,
   KitError,
@@ -14,11 +15,13 @@ import { listedInput, type WindowInput } from '../domain/window-input.ts';
 import type { ChangeQuery, ChangeSideQuery } from '../pipeline.ts';
 import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import { aggregateOf, type Context, isUnsettled } from './context.ts';
-import { foldWindow } from './fold-window.ts';
+import { foldInto } from './fold-window.ts';
+import { openInputs } from './input-source.ts';
+import { InputsHash, inputsHash } from './inputs-hash.ts';
 import { readManifest } from './manifest-store.ts';
 import { readPages } from './pages.ts';
 import { windowOf } from './recompute.ts';
-import { inputsHash, windowInputs } from './window-inputs.ts';
+import { windowInputs } from './window-inputs.ts';
 import { windowAt } from './window-start.ts';
 
 /** One side of a change as it was loaded. */
@@ -131,14 +134,15 @@ interface VersionInputs {
 /** The inputs of a version by its manifest; where that is gone, those of the index if their hash is the version's. */
 async function versionInputs(context: Context, asked: VersionInputs): Promise<readonly ListedInput[] | null> {
   const { row, notes } = asked;
+  if (row.input_count > LIMITS.window_inputs_max) return tooMany(`Version ${row.version}`, row.input_count, notes);
   try {
     const inputs: ListedInput[] = [];
     for await (const chunk of readManifest(context, row.manifest_key)) {
       for (const input of chunk) inputs.push(input);
-      if (inputs.length > LIMITS.window_inputs_max)
+      if (inputs.length > row.input_count)
         throw new KitError(
           'MANIFEST_CORRUPT',
-          `the manifest ${row.manifest_key} has more inputs than a window can have`,
+          `the manifest ${row.manifest_key} lists more inputs than its version has`,
         );
     }
     return inputs;
@@ -155,12 +159,19 @@ async function versionInputs(context: Context, asked: VersionInputs): Promise<re
   }
 }
 
+/** Changes are told input by input, which takes both lists at once. */
+function tooMany(what: string, count: number, notes: Finding[]): null {
+  const text = `${what} has ${counted(count, 'input')}; of windows with more than ${LIMITS.window_inputs_max} it is only known that they changed, and by how much, and not which inputs did it.`;
+  notes.push({ code: 'WINDOW_TOO_LARGE', text });
+  return null;
+}
+
 async function inputsByHash(context: Context, { target, row }: VersionInputs): Promise<readonly ListedInput[] | null> {
   const { aggregate } = target;
   if (aggregate === null) return null;
   const window = { start_ms: row.window_start_ms, end_ms: row.window_end_ms };
   const inputs = await windowInputs(context, { aggregate, key: row.key, window, asOfMs: row.as_of_ms });
-  return (await inputsHash(inputs)) === row.inputs_hash ? listed(inputs) : null;
+  return inputs !== null && (await inputsHash(inputs)) === row.inputs_hash ? listed(inputs) : null;
 }
 
 async function foldedSide(
@@ -172,14 +183,15 @@ async function foldedSide(
   const window = windowOf(aggregate, target);
   const unsettled = isUnsettled(context, asOfMs);
   const named = { aggregate, key: target.key, window };
-  const inputs = await windowInputs(context, { ...named, asOfMs });
+  const source = await openInputs(context, { ...named, asOfMs });
+  const folded = await foldInto(context, { named, source }, () => [new InputsHash()] as const);
+  const figures = folded.sinks[0].figures();
   const { definition_version, definition_hash, functions_hash, time_zone } = aggregate;
   const view: ChangeSide = {
     kind,
     version: null,
-    value: JSON.parse(await foldWindow(context, named, inputs)) as unknown,
-    input_count: inputs.length,
-    inputs_hash: await inputsHash(inputs),
+    value: JSON.parse(folded.value_json) as unknown,
+    ...figures,
     definition_version,
     definition_hash,
     time_zone,
@@ -189,7 +201,9 @@ async function foldedSide(
     computed_at: null,
     unsettled,
   };
-  return { view, functions_hash, inputs: async () => listed(inputs) };
+  const inputs = async (notes: Finding[]) =>
+    source.list === null ? tooMany(`The window as of ${view.as_of}`, view.input_count, notes) : listed(source.list);
+  return { view, functions_hash, inputs };
 }
 
 function listed(inputs: readonly WindowInput[]): ListedInput[] {

@@ -2,8 +2,9 @@ import { type Computed, formatEpochMs } from '@pik/schema';
 
 import type { ComputeQuery } from '../pipeline.ts';
 import { aggregateOf, type Context, isUnsettled } from './context.ts';
-import { foldWindow } from './fold-window.ts';
-import { inputsHash, windowInputs } from './window-inputs.ts';
+import { foldInto } from './fold-window.ts';
+import { openInputs } from './input-source.ts';
+import { InputsHash } from './inputs-hash.ts';
 import { windowAt } from './window-start.ts';
 
 /** The value of a window now, or as it was known at a receive time: folded from its inputs, nothing is written. */
@@ -13,16 +14,16 @@ export async function computeAggregate(context: Context, query: ComputeQuery): P
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
   const unsettled = isUnsettled(context, asOfMs);
   const named = { aggregate, key: query.key, window };
-  const inputs = await windowInputs(context, { ...named, asOfMs });
+  const source = await openInputs(context, { ...named, asOfMs });
+  const folded = await foldInto(context, { named, source }, () => [new InputsHash()] as const);
   return {
     metric: aggregate.metric,
     key: query.key,
     window_start: formatEpochMs(window.start_ms),
     window_end: formatEpochMs(window.end_ms),
     time_zone: aggregate.time_zone,
-    value: JSON.parse(await foldWindow(context, named, inputs)) as unknown,
-    input_count: inputs.length,
-    inputs_hash: await inputsHash(inputs),
+    value: JSON.parse(folded.value_json) as unknown,
+    ...folded.sinks[0].figures(),
     definition_hash: aggregate.definition_hash,
     as_of: formatEpochMs(asOfMs),
     unsettled,

@@ -1,80 +1,139 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { type AggregateInput, formatEpochMs, formatInstant, KitError, LIMITS, TOMBSTONE_HASH } from '@pik/schema';
+import {
+  type AggregateFold,
+  type AggregateInput,
+  formatEpochMs,
+  formatInstant,
+  KitError,
+  LIMITS,
+  TOMBSTONE_HASH,
+} from '@pik/schema';
 
 import type { WindowInput } from '../domain/window-input.ts';
 import type { Context } from './context.ts';
+import { type InputSink, type InputSource, readInto } from './input-source.ts';
 import { createPayloadReader } from './payloads.ts';
 import { type FaultyInput, InputError, type NamedWindow, thrownText, WindowError } from './window-error.ts';
 
-/** Inputs that are held with their payloads at a time: those of one group read each pack once. */
-const INPUTS_AT_ONCE = 25_000;
 /** EVENT rows that are asked for at a time, between two turns of the event loop. */
 const ROWS_AT_ONCE = 1_000;
 
 /**
- * The value of a window's inputs, as JSON. Payloads come from the raw log, and only for aggregates that look at them.
- * An error names the window, and the event at which a function threw or whose bytes cannot be read.
+ * Folds the inputs of a window as they come. Payloads come from the raw log, and only for aggregates that look at them. An
+ * error names the window, and the event at which a function threw or whose bytes cannot be read.
  *
- * @throws KitError `RAW_MISSING`, `RAW_CORRUPT`, `AGGREGATE_FAILED` where a function throws or the value is not JSON.
+ * Slices do not name entities, and few values depend on them; to read the rows that do takes longer than all the rest. So the
+ * first try is without.
  */
-export async function foldWindow(
-  context: Context,
-  named: NamedWindow,
-  inputs: readonly WindowInput[],
-): Promise<string> {
-  if (named.aggregate.reads_payload) return fold(named, inputs, withPayload(context));
-  return (await foldUnnamed(named, inputs)) ?? fold(named, inputs, withoutPayload(context));
+export class WindowFold implements InputSink {
+  readonly #context: Context;
+  readonly #named: NamedWindow;
+  #read: ReadInputs;
+  #folding: AggregateFold | null = null;
+  #sample: FaultyInput | null = null;
+  #parts = 0;
+  /** A function asked for an entity that was not read. */
+  #isAsked = false;
+  /** It did so when a part was folded already: all has to be read again. */
+  #isInVain = false;
+
+  constructor(context: Context, named: NamedWindow, { withEntities = false } = {}) {
+    this.#context = context;
+    this.#named = named;
+    const ask = (): never => {
+      this.#isAsked = true;
+      throw new KitError('INTERNAL', 'the entity of this input is not known yet');
+    };
+    const read = withEntities ? withoutPayload(context) : withoutEntity(ask);
+    this.#read = named.aggregate.reads_payload ? withPayload(context) : read;
+  }
+
+  async add(part: readonly WindowInput[]): Promise<void> {
+    if (this.#isInVain) return;
+    this.#sample ??= part[0] ?? null;
+    this.#folding ??= this.#begin();
+    try {
+      await this.#fold(part, this.#folding);
+    } catch (error) {
+      // Without the entity that was asked for, an error is of no account.
+      if (!this.#isAsked) throw error instanceof InputError ? unreadable(this.#named, error) : error;
+    }
+    if (!this.#isAsked) {
+      this.#parts += 1;
+      return;
+    }
+    if (this.#parts > 0) {
+      this.#isInVain = true;
+      return;
+    }
+    this.#read = withoutPayload(this.#context);
+    this.#folding = null;
+    this.#isAsked = false;
+    await this.add(part);
+  }
+
+  /** The value as JSON; null where all has to be read again with entities. */
+  finish(): string | null {
+    if (this.#isInVain) return null;
+    const at = { named: this.#named, sample: this.#sample };
+    try {
+      const folding = this.#folding ?? this.#begin();
+      const text = valueText(
+        at,
+        own(at, 'finish', () => folding.value()),
+      );
+      return this.#isAsked ? null : text;
+    } catch (error) {
+      if (this.#isAsked) return null;
+      throw error;
+    }
+  }
+
+  #begin(): AggregateFold {
+    return own({ named: this.#named, sample: this.#sample }, 'initial', () => this.#named.aggregate.begin());
+  }
+
+  async #fold(part: readonly WindowInput[], folding: AggregateFold): Promise<void> {
+    let at = 0;
+    await this.#read(part, (input) => {
+      // They are handed over in their order.
+      const place = at++;
+      try {
+        folding.add(input);
+      } catch (cause) {
+        throw functionThrew(this.#named, part[place] as WindowInput, cause);
+      }
+    });
+  }
 }
 
 /**
- * Slices do not name entities, and few values depend on them; to read the rows that do takes longer than all the rest. So
- * the first try is without: null where a function asks for an entity, and then its error is of no account.
+ * The value of a window's inputs, as JSON.
+ *
+ * @throws KitError `RAW_MISSING`, `RAW_CORRUPT`, `AGGREGATE_FAILED` where a function throws or the value is not JSON.
  */
-async function foldUnnamed(named: NamedWindow, inputs: readonly WindowInput[]): Promise<string | null> {
-  let asked = false;
-  const ask = (): never => {
-    asked = true;
-    throw new KitError('INTERNAL', 'the entity of this input is not known yet');
-  };
-  try {
-    const value = await fold(named, inputs, async (some, take) => {
-      for (const input of some) {
-        const { entity_id } = input;
-        take(entity_id === null ? unnamedInput(input, ask) : aggregateInput(input, { entity_id, payload: null }));
-      }
-    });
-    return asked ? null : value;
-  } catch (error) {
-    if (asked) return null;
-    throw error;
-  }
+export async function foldWindow(context: Context, named: NamedWindow, source: InputSource): Promise<string> {
+  return (await foldInto(context, { named, source }, () => [])).value_json;
 }
 
-async function fold(named: NamedWindow, inputs: readonly WindowInput[], read: ReadInputs): Promise<string> {
-  const sample = inputs[0] ?? null;
-  const folding = own({ named, sample }, 'initial', () => named.aggregate.begin());
-  try {
-    for (let start = 0; start < inputs.length; start += INPUTS_AT_ONCE) {
-      if (start > 0) await setImmediate();
-      let at = start;
-      await read(inputs.slice(start, start + INPUTS_AT_ONCE), (input) => {
-        // They are handed over in their order.
-        const place = at++;
-        try {
-          folding.add(input);
-        } catch (cause) {
-          throw functionThrew(named, inputs[place] as WindowInput, cause);
-        }
-      });
-    }
-  } catch (error) {
-    throw error instanceof InputError ? unreadable(named, error) : error;
+/**
+ * Folds a source, and hands the same reading of it to what `sinks` makes; once more, to new ones, where the fold turns out to
+ * need the entities of the inputs.
+ */
+export async function foldInto<T extends readonly InputSink[]>(
+  context: Context,
+  { named, source }: { named: NamedWindow; source: InputSource },
+  sinks: () => T,
+): Promise<{ value_json: string; sinks: T }> {
+  for (const withEntities of [false, true]) {
+    const fold = new WindowFold(context, named, { withEntities });
+    const others = sinks();
+    await readInto(source, [fold, ...others]);
+    const value_json = fold.finish();
+    if (value_json !== null) return { value_json, sinks: others };
   }
-  return valueText(
-    { named, sample },
-    own({ named, sample }, 'finish', () => folding.value()),
-  );
+  throw new KitError('INTERNAL', 'a fold with entities asks for entities');
 }
 
 function functionThrew(named: NamedWindow, input: WindowInput, cause: unknown): WindowError {
@@ -111,7 +170,7 @@ export function aggregateInput(input: WindowInput, { entity_id, payload }: Input
   };
 }
 
-/** The same with an entity that is asked for when a function looks at it, and not before. */
+/** An input with an entity that is asked for when a function looks at it, and not before. */
 function unnamedInput(input: WindowInput, ask: () => never): AggregateInput {
   return {
     event_id: input.event_id,
@@ -127,6 +186,15 @@ function unnamedInput(input: WindowInput, ask: () => never): AggregateInput {
     received_at: formatEpochMs(input.received_ms),
     payload: null,
     deleted: input.payload_hash === TOMBSTONE_HASH,
+  };
+}
+
+function withoutEntity(ask: () => never): ReadInputs {
+  return async (inputs, take) => {
+    for (const input of inputs) {
+      const { entity_id } = input;
+      take(entity_id === null ? unnamedInput(input, ask) : aggregateInput(input, { entity_id, payload: null }));
+    }
   };
 }
 

@@ -18,10 +18,10 @@ import type { WindowInput } from '../domain/window-input.ts';
 import type { GapsQuery } from '../pipeline.ts';
 import type { VersionRow } from '../ports/history-rows.ts';
 import { aggregateOf, type Context } from './context.ts';
+import { type InputSource, unfoldedInputs } from './input-source.ts';
 import { readPages } from './pages.ts';
 import type { ReportPage } from './report-page.ts';
 import { readCursorParts } from './report-part.ts';
-import { windowInputs } from './window-inputs.ts';
 
 /**
  * Windows of a metric whose events are there, while the latest version lacks some of them or there is none: UNPROCESSED.
@@ -134,9 +134,10 @@ async function compareWindows(
       break;
     }
     compared.windows += 1;
-    const inputs = await windowInputs(context, { aggregate, key, window, asOfMs });
-    if (inputs.length === 0) compared.empty += 1;
-    const gap = gapOf(inputs, latest.get(window.start_ms), { window, series: { metric: aggregate.metric, key } });
+    const known = latest.get(window.start_ms);
+    const missed = await countMissed(await unfoldedInputs(context, { aggregate, key, window, asOfMs }), known);
+    if (missed.inputs === 0) compared.empty += 1;
+    const gap = gapOf(missed, known, { window, series: { metric: aggregate.metric, key } });
     if (gap !== null) addGap(compared.gaps, gap);
     await setImmediate();
   }
@@ -147,17 +148,38 @@ function isEnough({ budget }: Context, { windows }: Compared): boolean {
   return windows > 0 && (windows >= LIMITS.report_gap_versions_max || budget.spent() !== null);
 }
 
+interface Missed {
+  inputs: number;
+  /** Those that no version has. */
+  count: number;
+  readonly first: WindowInput[];
+}
+
+const EVIDENCE_MAX = 5;
+
+async function countMissed(source: InputSource, known: VersionRow | undefined): Promise<Missed> {
+  const missed: Missed = { inputs: 0, count: 0, first: [] };
+  for await (const part of source.parts()) {
+    missed.inputs += part.length;
+    for (const input of part) {
+      if (known !== undefined && input.received_ms <= known.as_of_ms) continue;
+      missed.count += 1;
+      if (missed.first.length < EVIDENCE_MAX) missed.first.push(input);
+    }
+  }
+  return missed;
+}
+
 function gapOf(
-  inputs: readonly WindowInput[],
+  missed: Missed,
   known: VersionRow | undefined,
   { window, series }: { window: Window; series: Gap['series'] },
 ): Gap | null {
-  const missed = known === undefined ? inputs : inputs.filter(({ received_ms }) => received_ms > known.as_of_ms);
-  if (missed.length === 0) return null;
-  const evidence = missed.slice(0, 5).map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
+  if (missed.count === 0) return null;
+  const evidence = missed.first.map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
   const what =
     known === undefined ? 'it has no version' : `version ${known.version} is as of ${formatEpochMs(known.as_of_ms)}`;
-  const text = `In the index and in no version: ${missed.length} of ${counted(inputs.length, 'event')} of the window from ${formatEpochMs(window.start_ms)}; ${what}. A replay computes it.`;
+  const text = `In the index and in no version: ${missed.count} of ${counted(missed.inputs, 'event')} of the window from ${formatEpochMs(window.start_ms)}; ${what}. A replay computes it.`;
   return {
     series,
     state: known === undefined ? 'MISSING' : 'PARTIAL',
@@ -166,10 +188,10 @@ function gapOf(
     start_time: formatEpochMs(window.start_ms),
     end_time: formatEpochMs(window.end_ms),
     windows: 1,
-    count: inputs.length - missed.length,
-    expected: inputs.length,
+    count: missed.inputs - missed.count,
+    expected: missed.inputs,
     cause: 'UNPROCESSED',
-    findings: [{ code: 'UNPROCESSED', text, evidence, explains: explained(missed.length, missed.length) }],
+    findings: [{ code: 'UNPROCESSED', text, evidence, explains: explained(missed.count, missed.count) }],
     last_good: null,
     first_good: null,
   };

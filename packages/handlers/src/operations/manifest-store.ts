@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { formatInstant, KitError } from '@pik/schema';
 import {
-  chunkEnds,
+  endsChunk,
   type ManifestChunk,
   type ManifestInput,
   type ManifestRoot,
@@ -14,6 +14,7 @@ import { listedInput, type WindowInput } from '../domain/window-input.ts';
 import { allEnded } from '../ports/all-ended.ts';
 import type { Context } from './context.ts';
 import { createGate } from './gate.ts';
+import type { InputSink } from './input-source.ts';
 import { sha256Of } from './pack-store.ts';
 
 const compress = promisify(gzip);
@@ -34,23 +35,64 @@ const CHUNKS_AT_ONCE = 3;
 /** Where manifests lie. The name of each object is the SHA-256 of its stored bytes. */
 export const MANIFEST_PREFIX = 'manifests/v1/';
 
+/** Chunks that wait to be written: inputs come no faster than they can be stored. */
+const CHUNKS_WAITING_MAX = 6;
+
 /**
- * Writes the list of a version's inputs; gives the key of its one chunk or, where it has several, of the object that
- * names them. Durable when it resolves; chunks that are there already are shared.
+ * Writes the list of a version's inputs as they come; chunks that are there already are shared. Without a version that names
+ * them they are files that harm nobody.
  */
+export class ManifestWriter implements InputSink {
+  readonly #context: Context;
+  readonly #gate = createGate(CHUNKS_AT_ONCE);
+  readonly #writes: Promise<ManifestChunk>[] = [];
+  #chunk: WindowInput[] = [];
+  #count = 0;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  async add(part: readonly WindowInput[]): Promise<void> {
+    for (const input of part) {
+      this.#chunk.push(input);
+      if (endsChunk(this.#chunk.length, input.event_id)) this.#write();
+    }
+    this.#count += part.length;
+    // Those before it have ended, or soon will: a few are written at a time, in order.
+    await this.#writes.at(-CHUNKS_WAITING_MAX);
+  }
+
+  /** The key of the one chunk or, where there are several, of the object that names them. Durable when it resolves. */
+  async finish(): Promise<string> {
+    if (this.#chunk.length > 0 || this.#writes.length === 0) this.#write();
+    const chunks = await allEnded(this.#writes);
+    const [only] = chunks;
+    if (chunks.length === 1 && only !== undefined) return only.key;
+    const root: ManifestRoot = { manifest: 1, inputs: this.#count, chunks };
+    return putNamed(this.#context, Buffer.from(JSON.stringify(root)), 'json');
+  }
+
+  /** Resolves when nothing is under way any more, whatever came of it. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+  }
+
+  #write(): void {
+    const some = this.#chunk;
+    this.#chunk = [];
+    const write = this.#gate(() => writeChunk(this.#context, some));
+    // Told by `add` or `finish`, which may come to it later.
+    write.catch(() => undefined);
+    this.#writes.push(write);
+  }
+}
+
+/** Writes the manifest of inputs that are held; gives its key. */
 export async function writeManifest(context: Context, inputs: readonly WindowInput[]): Promise<string> {
-  const gate = createGate(CHUNKS_AT_ONCE);
-  let start = 0;
-  const writes = chunkEnds(inputs.map(({ event_id }) => event_id)).map((end) => {
-    const some = inputs.slice(start, end);
-    start = end;
-    return gate(() => writeChunk(context, some));
-  });
-  const chunks = await allEnded(writes);
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only.key;
-  const root: ManifestRoot = { manifest: 1, inputs: inputs.length, chunks };
-  return putNamed(context, Buffer.from(JSON.stringify(root)), 'json');
+  const writer = new ManifestWriter(context);
+  await writer.add(inputs);
+  return writer.finish();
 }
 
 async function writeChunk(context: Context, inputs: readonly WindowInput[]): Promise<ManifestChunk> {

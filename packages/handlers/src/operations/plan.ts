@@ -5,6 +5,7 @@ import {
   EPOCH_MS_MIN,
   formatEpochMs,
   KitError,
+  LIMITS,
   type PlannedWindow,
   packKey,
   type ReplayBody,
@@ -162,22 +163,27 @@ async function addUnprocessed(
   for (const { event_id } of events) if (!processed.has(event_id)) unprocessed.add(event_id);
 }
 
-/** The ids that a manifest lists, at least where the events lie: few events of a large window need few of its chunks. */
+/**
+ * The ids that a manifest lists, at least those of the events: few events of a large window need few of its chunks. The ids of a
+ * window that is too large to be held are never held together.
+ */
 async function listedNear(
   context: Context,
   { latest, events }: { latest: VersionRow; events: readonly EventRow[] },
   predictions: Predictions,
 ): Promise<ReadonlySet<string>> {
-  if (events.length * FEW >= latest.input_count) return predictions.listedIds(latest);
+  const isHeld = latest.input_count <= LIMITS.window_inputs_max;
+  if (isHeld && events.length * FEW >= latest.input_count) return predictions.listedIds(latest);
   const range = { from: '\uffff', to: '' };
   for (const event of events) {
     const place = manifestPlace(event);
     if (place < range.from) range.from = place;
     if (place > range.to) range.to = place;
   }
+  const wanted = new Set(events.map(({ event_id }) => event_id));
   const ids = new Set<string>();
   for await (const chunk of readManifest(context, latest.manifest_key, range))
-    for (const { event_id } of chunk) ids.add(event_id);
+    for (const { event_id } of chunk) if (wanted.has(event_id)) ids.add(event_id);
   return ids;
 }
 

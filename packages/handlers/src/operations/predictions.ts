@@ -5,9 +5,10 @@ import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import { type Context, isUnsettled } from './context.ts';
 import { foldWindow } from './fold-window.ts';
 import type { InFlight } from './in-flight.ts';
+import { openInputs } from './input-source.ts';
+import { inputsFigures } from './inputs-hash.ts';
 import { readManifest } from './manifest-store.ts';
 import { isSame } from './recompute.ts';
-import { inputsHash, windowInputs } from './window-inputs.ts';
 
 /** What a window would be computed to. */
 export interface Prediction {
@@ -107,8 +108,7 @@ async function getPrediction(
   const known = memory.windows.get(name);
   if (KitError.is(known)) throw known;
   if (known !== undefined) {
-    if (latest !== null && isSame(latest, [], { inputs_hash: known.inputs_hash, aggregate }))
-      return { ...known, value_json: null };
+    if (latest !== null && isSame(latest, known, aggregate)) return { ...known, value_json: null };
     if (known.value_json !== null) return known;
   }
   // Asked before the inputs are read: what is in work now may be missing among them.
@@ -126,11 +126,11 @@ async function predict(
 ): Promise<Prediction | KitError> {
   try {
     const named = { aggregate, key: target.key, window };
-    const inputs = await windowInputs(context, { ...named, asOfMs });
-    const inputs_hash = await inputsHash(inputs);
-    const same = latest !== null && isSame(latest, inputs, { inputs_hash, aggregate });
-    const value_json = same ? null : await foldWindow(context, named, inputs);
-    return { inputs_hash, input_count: inputs.length, value_json };
+    const source = await openInputs(context, { ...named, asOfMs });
+    const figures = await inputsFigures(source);
+    const same = latest !== null && isSame(latest, figures, aggregate);
+    const value_json = same ? null : await foldWindow(context, named, source);
+    return { ...figures, value_json };
   } catch (error) {
     if (!KitError.is(error) || error.retryable) throw error;
     return error;

@@ -1,12 +1,11 @@
 import { type Aggregate, KitError, type Window } from '@pik/schema';
 import { versionFileKey, versionText } from '../domain/version-view.ts';
-import type { WindowInput } from '../domain/window-input.ts';
-import { allEnded } from '../ports/all-ended.ts';
 import type { VersionRow, WindowDone, WindowTarget } from '../ports/history-rows.ts';
 import { aggregateOf, type Context, isUnsettled } from './context.ts';
-import { foldWindow } from './fold-window.ts';
-import { writeManifest } from './manifest-store.ts';
-import { inputsHash, windowInputs } from './window-inputs.ts';
+import { foldInto } from './fold-window.ts';
+import { type InputSource, openInputs } from './input-source.ts';
+import { type InputsFigures, InputsHash, inputsFigures } from './inputs-hash.ts';
+import { ManifestWriter } from './manifest-store.ts';
 
 /** Appends that are lost to other processors before the work is given back. */
 const ATTEMPTS_MAX = 8;
@@ -39,15 +38,14 @@ export async function recompute(context: Context, target: WindowTarget, trigger:
     if (latest !== null && latest.as_of_ms > trigger.as_of_ms) return { result: 'SUPERSEDED', version: latest.version };
     // Asked before the inputs are read: what is in work now and done by the end may be missing among them.
     const unsettled = isUnsettled(context, trigger.as_of_ms);
-    const inputs = await windowInputs(context, { aggregate, key: target.key, window, asOfMs: trigger.as_of_ms });
-    const inputs_hash = await inputsHash(inputs);
-    if (isSame(latest, inputs, { inputs_hash, aggregate })) {
+    const source = await openInputs(context, { aggregate, key: target.key, window, asOfMs: trigger.as_of_ms });
+    if (isSame(latest, await inputsFigures(source), aggregate)) {
       if (latest !== null && latest.functions_hash !== aggregate.functions_hash) warnOfFunctions(context, aggregate);
       // What an earlier delivery of this replay appended counts as appended.
       const ours = latest?.replay_id === trigger.replay_id;
       return { result: ours ? 'APPENDED' : 'UNCHANGED', version: latest?.version ?? null };
     }
-    const facts = { aggregate, target, window, trigger, latest, inputs, inputs_hash, unsettled, computationId };
+    const facts = { aggregate, target, window, trigger, latest, source, unsettled, computationId };
     const row = await nextVersion(context, facts);
     // Once there is a later one, nobody comes back for the file of this one.
     if (latest !== null) await putVersionFile(context, latest);
@@ -77,11 +75,11 @@ export function windowOf(aggregate: Aggregate, { window_start_ms }: WindowTarget
 /** True where the latest version has these inputs under this definition, or where there are neither. */
 export function isSame(
   latest: VersionRow | null,
-  inputs: readonly WindowInput[],
-  now: { inputs_hash: string; aggregate: Aggregate },
+  { input_count, inputs_hash }: InputsFigures,
+  { definition_hash }: Aggregate,
 ): boolean {
-  if (latest === null) return inputs.length === 0;
-  return latest.inputs_hash === now.inputs_hash && latest.definition_hash === now.aggregate.definition_hash;
+  if (latest === null) return input_count === 0;
+  return latest.inputs_hash === inputs_hash && latest.definition_hash === definition_hash;
 }
 
 interface NextVersion {
@@ -90,20 +88,29 @@ interface NextVersion {
   readonly window: Window;
   readonly trigger: Trigger;
   readonly latest: VersionRow | null;
-  readonly inputs: readonly WindowInput[];
-  readonly inputs_hash: string;
+  readonly source: InputSource;
   readonly unsettled: boolean;
   readonly computationId: string;
 }
 
 async function nextVersion(context: Context, next: NextVersion): Promise<VersionRow> {
-  const { aggregate, target, window, trigger, latest, inputs, inputs_hash, unsettled } = next;
-  // The manifest is packed by other threads meanwhile. Without a version that names it, it is a file that harms nobody.
-  // Both have ended: a function that answered with one still under way would be frozen in the middle of it.
-  const [value_json, manifest_key] = await allEnded([
-    foldWindow(context, { aggregate, key: target.key, window }, inputs),
-    writeManifest(context, inputs),
-  ] as const);
+  const { aggregate, target, window, trigger, latest, source, unsettled } = next;
+  const named = { aggregate, key: target.key, window };
+  // One reading for all of them: where inputs are read anew each time, one may have come in between. The manifest is packed by
+  // other threads meanwhile; without a version that names it, it is a file that harms nobody.
+  const started: ManifestWriter[] = [];
+  const sinks = () => {
+    const manifest = new ManifestWriter(context);
+    started.push(manifest);
+    return [new InputsHash(), manifest] as const;
+  };
+  // All have ended before an error goes on: a function that answered with a write under way would be frozen in the middle of it.
+  const folded = await foldInto(context, { named, source }, sinks).catch(async (error: unknown) => {
+    await Promise.all(started.map((manifest) => manifest.ended()));
+    throw error;
+  });
+  const [hash, manifest] = folded.sinks;
+  const manifest_key = await manifest.finish();
   return {
     metric: target.metric,
     key: target.key,
@@ -112,9 +119,8 @@ async function nextVersion(context: Context, next: NextVersion): Promise<Version
     time_zone: aggregate.time_zone,
     time_zone_data: process.versions.tz ?? 'unknown',
     version: (latest?.version ?? 0) + 1,
-    value_json,
-    input_count: inputs.length,
-    inputs_hash,
+    value_json: folded.value_json,
+    ...hash.figures(),
     definition_version: aggregate.definition_version,
     definition_hash: aggregate.definition_hash,
     functions_hash: aggregate.functions_hash,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 
 import {
@@ -9,18 +8,16 @@ import {
   LIMITS,
   MS_PER_DAY,
   parseAggregateKey,
-  sha256Hex,
   timelineBound,
   type Window,
 } from '@pik/schema';
 
 import { decodeEntries } from '../domain/slice-codec.ts';
-import { compareInputs, hashedElement, listedInput, type WindowInput } from '../domain/window-input.ts';
+import { compareInputs, type WindowInput } from '../domain/window-input.ts';
 import type { Page } from '../ports/queries.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
-import { WindowError } from './window-error.ts';
 
 /** Rows between two turns of the event loop: a few milliseconds of work. */
 const ROWS_PER_TURN = 5_000;
@@ -34,23 +31,28 @@ export interface WindowQuestion {
 }
 
 /**
- * All accepted events of a window that had been received by then, in order of event time and id. Reads the index alone.
+ * All accepted events of a window that had been received by then, in order of event time and id; null where they are too many
+ * to be held. Reads the index alone.
  *
- * @throws KitError `WINDOW_TOO_LARGE`, `REQUEST_INVALID` for a key that this grouping does not have.
+ * @throws KitError `REQUEST_INVALID` for a key that this grouping does not have.
  */
-export async function windowInputs(context: Context, question: WindowQuestion): Promise<WindowInput[]> {
+export async function windowInputs(context: Context, question: WindowQuestion): Promise<WindowInput[] | null> {
   const { aggregate, key } = question;
   const fields = parseAggregateKey(aggregate.group_by, key);
   if (fields === null)
     throw new KitError('REQUEST_INVALID', `${aggregate.metric} has no key such as this`, { path: '/key' });
   const inputs: WindowInput[] = [];
   const add = (input: WindowInput) => {
-    if (!countsEvent(aggregate, input)) return;
+    if (!countsEvent(aggregate, input)) return true;
     inputs.push(input);
-    if (inputs.length > LIMITS.window_inputs_max) throw tooLarge(question);
+    return inputs.length <= LIMITS.window_inputs_max;
   };
-  if (fields.entity_id !== undefined) await fromTimeline(context, { ...question, entityId: fields.entity_id }, add);
-  else await fromSlices(context, { ...question, fields }, add);
+  const { entity_id: entityId } = fields;
+  const fits =
+    entityId === undefined
+      ? await fromSlices(context, { ...question, fields }, add)
+      : await fromTimeline(context, { ...question, entityId }, add);
+  if (!fits) return null;
   return isSorted(inputs) ? inputs : inputs.sort(compareInputs);
 }
 
@@ -60,56 +62,70 @@ function isSorted(inputs: readonly WindowInput[]): boolean {
   return true;
 }
 
-function tooLarge(question: WindowQuestion): WindowError {
-  const reason = `it has more than ${LIMITS.window_inputs_max} inputs`;
-  return new WindowError(question, { code: 'WINDOW_TOO_LARGE', reason });
+/** Takes an input; false where no more are wanted. */
+type Add = (input: WindowInput) => boolean;
+
+/** The positions of an entity's events in a window. */
+export function timelineRange({ window, entityId }: WindowQuestion & { entityId: string }): {
+  from: string;
+  to: string;
+} {
+  const bound = (epoch_ms: number) => timelineBound(entityId, { epoch_ms, sub_ms_ns: 0 });
+  return { from: bound(window.start_ms), to: bound(window.end_ms) };
 }
 
-type Add = (input: WindowInput) => void;
-
+/** False where it stopped before the end. */
 async function fromTimeline(
   context: Context,
-  { entityId, window, asOfMs }: WindowQuestion & { entityId: string },
+  question: WindowQuestion & { entityId: string },
   add: Add,
-): Promise<void> {
-  const bound = (epoch_ms: number) => timelineBound(entityId, { epoch_ms, sub_ms_ns: 0 });
-  const range = { from: bound(window.start_ms), to: bound(window.end_ms), asOfMs, limit: LIMITS.page_items_max };
+): Promise<boolean> {
+  const range = { ...timelineRange(question), asOfMs: question.asOfMs, limit: LIMITS.page_items_max };
   let cursor: string | null = null;
   for (;;) {
     const { items, next }: Page<EventRow> = await context.backend.index.listTimeline({ ...range, cursor });
     // Entities may share a hash prefix.
-    for (const row of items) if (row.entity_id === entityId) add(row);
-    if (next === null) return;
+    for (const row of items) if (row.entity_id === question.entityId && !add(row)) return false;
+    if (next === null) return true;
     cursor = next;
     await setImmediate();
   }
 }
 
-async function fromSlices(
-  context: Context,
-  { aggregate, fields, window, asOfMs }: WindowQuestion & { fields: Partial<KeyFields> },
-  add: Add,
-): Promise<void> {
-  const { clock } = context.backend;
-  let rows = 0;
-  for await (const slice of windowSlices(context, { aggregate, fields, window })) {
+/** A window whose inputs lie in slices. */
+export type SlicesOf = WindowQuestion & { readonly fields: Partial<KeyFields> };
+
+/** A metric of more sources than that reads the slices of all, and leaves out those of others. */
+const SOURCES_APART_MAX = 20;
+
+/** The slices in which inputs of the window may lie: those of the sources and types that count. */
+export async function* windowSlices(context: Context, question: SlicesOf): AsyncGenerator<SliceRow> {
+  const { aggregate, asOfMs } = question;
+  for await (const slice of slicesOfDays(context, question)) {
     if (!countsEvent(aggregate, slice)) continue;
+    const { clock } = context.backend;
     if (slice.accepted === 0 || slice.received_min_ms > asOfMs || slice.expires_ms <= clock.now()) continue;
-    addEntries(slice, { window, asOfMs }, add);
+    yield slice;
+  }
+}
+
+/** False where it stopped before the end. */
+async function fromSlices(context: Context, question: SlicesOf, add: Add): Promise<boolean> {
+  let rows = 0;
+  for await (const slice of windowSlices(context, question)) {
+    if (!addEntries(slice, question, add)) return false;
     rows += slice.accepted;
     if (rows < ROWS_PER_TURN) continue;
     rows = 0;
     await setImmediate();
   }
+  return true;
 }
 
-/** A metric of more sources than that reads the slices of all, and leaves out those of others. */
-const SOURCES_APART_MAX = 20;
-
-/** The slices with receipts of a window's days, of the sources and types that count as far as the index can tell them apart. */
-async function* windowSlices(
+/** The slices of a window's days, as far as the index can tell apart what counts. */
+async function* slicesOfDays(
   { backend: { index } }: Context,
-  { aggregate, fields, window }: Pick<WindowQuestion, 'aggregate' | 'window'> & { fields: Partial<KeyFields> },
+  { aggregate, fields, window }: SlicesOf,
 ): AsyncGenerator<SliceRow> {
   const [onlyType, ...otherTypes] = aggregate.event_types ?? [];
   const event_type = fields.event_type ?? (otherTypes.length === 0 ? onlyType : undefined);
@@ -129,14 +145,14 @@ async function* windowSlices(
   }
 }
 
-function addEntries(slice: SliceRow, { window, asOfMs }: { window: Window; asOfMs: number }, add: Add): void {
+function addEntries(slice: SliceRow, { window, asOfMs }: { window: Window; asOfMs: number }, add: Add): boolean {
   const { source, event_type, pack_id } = slice;
   for (const entry of decodeEntries(slice.entries)) {
     const { outcome, event_ms, received_ms } = entry;
     if (outcome !== 'ACCEPTED' || received_ms > asOfMs) continue;
     if (event_ms < window.start_ms || event_ms >= window.end_ms) continue;
     const { event_id, event_sub_ns, payload_hash, line } = entry;
-    add({
+    const goesOn = add({
       event_id,
       source,
       event_type,
@@ -148,20 +164,7 @@ function addEntries(slice: SliceRow, { window, asOfMs }: { window: Window; asOfM
       pack_id,
       line,
     });
+    if (!goesOn) return false;
   }
-}
-
-/** SHA-256 of the RFC 8785 form of the list of `[event_id, payload_hash, event_time, received_at]`, in order. */
-export async function inputsHash(inputs: readonly WindowInput[]): Promise<string> {
-  if (inputs.length <= ROWS_PER_TURN) return sha256Hex(`[${hashedList(inputs)}]`);
-  const hash = createHash('sha256').update('[');
-  for (let start = 0; start < inputs.length; start += ROWS_PER_TURN) {
-    hash.update((start === 0 ? '' : ',') + hashedList(inputs.slice(start, start + ROWS_PER_TURN)));
-    await setImmediate();
-  }
-  return hash.update(']').digest('hex');
-}
-
-function hashedList(inputs: readonly WindowInput[]): string {
-  return inputs.map((input) => hashedElement(listedInput(input))).join(',');
+  return true;
 }

@@ -1,0 +1,87 @@
+// One window of millions of events of one source: computed, planned, and appended as a version, in this process over files and
+// SQLite. Prints seconds and the largest memory; by hand, since the events alone take minutes to come in.
+//   node benchmarks/src/large-window.ts [--events 5000000]
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { createPipeline } from '@pik/handlers';
+import { openLocalBackend } from '@pik/handlers/local';
+import { countOf, defineAggregate } from '@pik/schema';
+
+const { values } = parseArgs({ options: { events: { type: 'string', default: '5000000' } } });
+const EVENTS = Number(values.events);
+const PER_REQUEST = 5_000;
+const DAY = Date.UTC(2026, 0, 30);
+
+const perSource = defineAggregate({
+  metric: 'per_source',
+  definition_version: 1,
+  group_by: 'source',
+  window: 'day',
+  time_zone: 'UTC',
+  reads_payload: false,
+  ...countOf(),
+});
+
+const dir = mkdtempSync(join(tmpdir(), 'pik-large-window-'));
+const pipeline = createPipeline({ backend: await openLocalBackend({ dir }), aggregates: [perSource] });
+
+let rss = 0;
+const watch = setInterval(() => {
+  rss = Math.max(rss, process.memoryUsage.rss());
+}, 50);
+
+async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
+  rss = process.memoryUsage.rss();
+  const [started, cpu] = [performance.now(), process.cpuUsage()];
+  const value = await work();
+  const { user, system } = process.cpuUsage(cpu);
+  const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
+  const memory = `${Math.round(rss / 1e6)} MB RSS at most`;
+  console.log(
+    `${name}: ${seconds(performance.now() - started)} (${seconds((user + system) / 1_000)} of CPU), ${memory}`,
+  );
+  return value;
+}
+
+/** Events of the whole day in a mixed order, so that each request reaches over all of it. */
+async function fill(): Promise<void> {
+  for (let done = 0; done < EVENTS; done += PER_REQUEST) {
+    const lines = Array.from({ length: Math.min(PER_REQUEST, EVENTS - done) }, (_, i) => {
+      const n = done + i;
+      const event_time = new Date(DAY + ((n * 7_919) % 86_400_000)).toISOString();
+      return `{"source":"site","event_type":"hit","entity_id":"u${n % 997}","event_time":"${event_time}","payload":{"n":${n}}}`;
+    });
+    const body = new TextEncoder().encode(lines.join('\n'));
+    const request = { format: 'ndjson', mode: 'live', requestId: 'bench', principal: null, dryRun: false } as const;
+    await pipeline.ingest({ ...request, body, receivedMs: DAY + 86_400_000 });
+  }
+}
+
+try {
+  const window = { metric: 'per_source', key: 'site', window_start: '2026-01-30' };
+  await timed(`${EVENTS} events in`, fill);
+  const { value } = await timed('computed', () => pipeline.computeAggregate({ ...window, asOfMs: null }));
+  if (value !== EVENTS) throw new Error(`the value is ${value}`);
+  const selection = { source: 'site', start_time: '2026-01-30T00:00:00Z', end_time: '2026-01-30T00:00:01Z' };
+  await timed('dry run of one second of it', () => pipeline.planReplay({ ...selection, dry_run: true }));
+  await timed('version and manifest', async () => {
+    await pipeline.replay(selection, { principal: null, requestId: 'bench' });
+    while ((await pipeline.work()) === 'DONE');
+  });
+  const { versions } = await pipeline.versions({
+    metric: 'per_source',
+    key: 'site',
+    window_start: null,
+    limit: 1,
+    cursor: null,
+  });
+  console.log(`version ${versions[0]?.version}: ${versions[0]?.value} of ${versions[0]?.input_count} inputs`);
+  await timed('dry run again', () => pipeline.planReplay({ ...selection, dry_run: true }));
+} finally {
+  clearInterval(watch);
+  await pipeline.close();
+  rmSync(dir, { recursive: true });
+}
