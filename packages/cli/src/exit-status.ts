@@ -29,6 +29,11 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
     yes: 'every record was taken, as new or as a repeat',
     no: 'a record was rejected, in conflict, or not sent',
   },
+  'outbox list': {
+    yes: 'nothing is owed by an outbox that nobody has open',
+    no: 'records are owed by an outbox that nobody has open',
+  },
+  'outbox drain': { yes: 'nothing is left in them', no: 'records are left, for the reason that is named' },
   events: { yes: 'the entity has events in the range', no: 'it has none' },
   explain: { yes: 'there is such an event', no: 'there is none' },
   'explain change': { yes: 'the change is explained', no: 'the value has no such version' },

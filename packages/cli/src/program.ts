@@ -9,6 +9,7 @@ import { failures } from './commands/failures.ts';
 import { completeness, gaps } from './commands/gaps.ts';
 import { compute, history } from './commands/history.ts';
 import { keygen } from './commands/keygen.ts';
+import { outboxDrain, outboxList } from './commands/outbox.ts';
 import { reingest } from './commands/reingest.ts';
 import { rejects } from './commands/rejects.ts';
 import { replay, replays } from './commands/replay.ts';
@@ -59,7 +60,7 @@ const HINTS: Readonly<Record<string, string>> = {
 
 type Done = (ok: boolean | undefined) => void;
 
-const WORKING = new Set(['serve', 'rebuild', 'ingest', 'import', 'reingest', 'replay']);
+const WORKING = new Set(['serve', 'rebuild', 'ingest', 'import', 'reingest', 'replay', 'drain']);
 
 function changesSomething(command: Command): boolean {
   return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
@@ -85,6 +86,7 @@ export function createProgram(done: Done): Command {
     .exitOverride();
   addServer(program, done);
   addSending(program, done);
+  addOutboxes(program, done);
   addAnswers(program, done);
   addReports(program, done);
   addReplays(program, done);
@@ -141,6 +143,22 @@ function addSending(program: Command, done: Done): void {
     .argument('<file>', FILE)
     .option('--key <field>', 'field whose value, as it is written, becomes the idempotency key')
     .action(async (file, options) => done(await sendFile(file, { ...options, backfill: true })));
+}
+
+/** Outboxes of producers, on this machine: the server has no part in what they owe it. */
+function addOutboxes(program: Command, done: Done): void {
+  const outbox = program
+    .command('outbox')
+    .description('outboxes of producers on this machine: list them, send what they hold');
+  outbox
+    .command('list')
+    .description('what a folder of outboxes owes, and which process has each open')
+    .argument('<dir>', 'an outbox, or a folder of them')
+    .option('--json', 'machine output on standard output, nothing else there')
+    .action(async (dir, options) => done(await outboxList(dir, options)));
+  client(outbox, 'drain', 'send what outboxes hold that no process has open')
+    .argument('<dir>', 'an outbox, or a folder of them')
+    .action(async (dir, options) => done(await outboxDrain(dir, options)));
 }
 
 function addAnswers(program: Command, done: Done): void {

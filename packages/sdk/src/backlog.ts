@@ -43,6 +43,8 @@ export class Backlog {
   #isRunning = false;
   /** Something was given up that a further round may deliver. */
   #isOwed = false;
+  /** The last round had records of dead members: there may be more of them. */
+  #hasMore = false;
   #callOff: (() => void) | null = null;
   #closedMs = Number.POSITIVE_INFINITY;
 
@@ -61,7 +63,7 @@ export class Backlog {
 
   /** Sends what earlier processes left. */
   start(): void {
-    void runOwnWork(() => this.#round(this.#parts.outbox.readRecovered()));
+    void runOwnWork(() => this.#round(this.#andAbandoned(this.#parts.outbox.readRecovered())));
   }
 
   /** Records of emits were given up and stay in the outbox; they are tried again later. */
@@ -77,13 +79,26 @@ export class Backlog {
   }
 
   #schedule(): void {
-    if (!this.#isOwed || this.#isRunning || this.#isClosed || this.#callOff !== null) return;
-    this.#callOff = this.#parts.carrier.timers.after(AGAIN_MS, () => {
+    const { outbox, firstHeld, carrier } = this.#parts;
+    if (!this.#isOwed && outbox.readAbandoned === undefined) return;
+    if (this.#isRunning || this.#isClosed || this.#callOff !== null) return;
+    this.#callOff = carrier.timers.after(this.#hasMore && !this.#isOwed ? 0 : AGAIN_MS, () => {
       this.#callOff = null;
-      const { outbox, firstHeld } = this.#parts;
       const through = firstHeld() - 1;
-      void this.#round(outbox.readPending(Number.isFinite(through) ? { through } : {}));
+      const own = this.#isOwed ? outbox.readPending(Number.isFinite(through) ? { through } : {}) : [];
+      void this.#round(this.#andAbandoned(own));
     });
+  }
+
+  /** Behind the records of the outbox itself those of dead members, where it looks for any. */
+  async *#andAbandoned(own: AsyncIterable<OutboxRecord> | Iterable<OutboxRecord>): AsyncGenerator<OutboxRecord> {
+    yield* own;
+    this.#hasMore = false;
+    for await (const record of this.#parts.outbox.readAbandoned?.() ?? []) {
+      if (this.#isClosed) return;
+      this.#hasMore = true;
+      yield record;
+    }
   }
 
   async #round(records: AsyncIterable<OutboxRecord>): Promise<void> {

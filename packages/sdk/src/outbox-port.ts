@@ -32,6 +32,10 @@ export interface OutboxStats {
   readonly dead_count: number;
   /** Records found damaged or missing when the outbox was opened. */
   readonly damaged_count: number;
+  /** With a parent: folders of dead members that hold records and that nobody had adopted when last looked at. */
+  readonly abandoned_count: number;
+  /** With a parent: folders of dead members that this outbox has adopted since it was opened. */
+  readonly adopted_count: number;
 }
 
 /**
@@ -82,6 +86,15 @@ export interface Outbox {
    * those above `after` (default: all) up to `through` (default: what is durable at the call).
    */
   readPending(range?: { readonly after?: number; readonly through?: number }): AsyncIterable<OutboxRecord>;
+
+  /**
+   * Looks for outboxes beside this one whose owner is dead, and takes them over: what they still owe, with positions that
+   * name the records here until they are settled. Those that are not settled come again with the next call. Missing where
+   * an outbox has none beside it.
+   *
+   * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
+   */
+  readAbandoned?(): AsyncIterable<OutboxRecord>;
 
   stats(): OutboxStats;
 

@@ -146,6 +146,8 @@ export class DiskOutbox implements Outbox {
       recovered_count: this.#recoveredCount,
       dead_count: this.#parts.letters.count,
       damaged_count: ledger.damagedCount,
+      abandoned_count: 0,
+      adopted_count: 0,
     };
   }
 

@@ -4,10 +4,12 @@ import { resolve } from 'node:path';
 import { KitError, provideAsyncResource, runOwnWork } from '@pik/schema/events';
 
 import type { Outbox } from '../outbox-port.ts';
+import { claimOwn, removeEmpty, removeSpent } from './claims.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DiskOutbox } from './disk-outbox.ts';
 import { type Files, nodeFiles } from './files.ts';
-import { takeOwnerLock } from './owner-lock.ts';
+import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
+import { ParentOutbox } from './parent-outbox.ts';
 import { quarantinedBytes } from './quarantine.ts';
 import { recover } from './recovery.ts';
 import { createReporter, type OutboxReport } from './reports.ts';
@@ -16,7 +18,12 @@ import type { FsyncPolicy } from './segment-writer.ts';
 /** Where an outbox is, and how it works. */
 export interface OutboxOptions {
   /** A directory of its own, on a local disk; made, for its owner alone, if it is missing. One process at a time. */
-  readonly dir: string;
+  readonly dir?: string | undefined;
+  /**
+   * In place of `dir`: a directory for all members of one service on this machine, such as the workers of a cluster or pods
+   * whose names change. Each has a folder of its own in it, and sends what members left that are dead.
+   */
+  readonly parent?: string | undefined;
   /** Bytes that all files together may take. Default 512 MiB, at least 1 MiB. */
   readonly quotaBytes?: number | undefined;
   /**
@@ -50,12 +57,27 @@ export function openOutbox(options: OutboxOptions): Promise<Outbox> {
   return runOwnWork(() => open(options));
 }
 
-async function open(options: OutboxOptions): Promise<Outbox> {
-  const dir = resolve(options.dir);
-  await nodeFiles.makeDir(dir).catch((cause: unknown) => {
-    throw unusable(dir, cause);
-  });
-  const { release } = await takeOwnerLock(dir);
+async function open({ dir, parent, ...options }: OutboxOptions): Promise<Outbox> {
+  settingsOf(options);
+  if (parent !== undefined && dir !== undefined) throw invalid('parent', 'takes the place of dir: name one of them');
+  const path = dir ?? parent;
+  if (typeof path !== 'string' || path === '') throw invalid('dir', 'must name a directory');
+  const top = resolve(path);
+  try {
+    return parent === undefined ? await openAlone(top, options) : await openMember(top, options);
+  } catch (cause) {
+    throw KitError.is(cause) ? cause : unusable(top, cause);
+  }
+}
+
+type Settings = Omit<OutboxOptions, 'dir' | 'parent'>;
+
+async function openAlone(dir: string, options: Settings): Promise<Outbox> {
+  await nodeFiles.makeDir(dir);
+  return openLocked(dir, await takeOwnerLock(dir), options);
+}
+
+async function openLocked(dir: string, { release }: OwnerLock, options: Settings): Promise<Outbox> {
   try {
     return await openUnlocked({ ...options, dir }, { files: nodeFiles, release });
   } catch (error) {
@@ -64,9 +86,42 @@ async function open(options: OutboxOptions): Promise<Outbox> {
   }
 }
 
+/** A member takes the folder of a dead one for its own where there is one; one that cannot be opened is left as it is. */
+async function openMember(parent: string, options: Settings): Promise<Outbox> {
+  const report = createReporter(options.onReport);
+  const skipped = new Set<string>();
+  for (;;) {
+    const { dir, lock, isNew } = await claimOwn(parent, skipped);
+    try {
+      const own = await openLocked(dir, lock, options);
+      return new ParentOutbox({ parent, own, report, open: (other, held) => openAdopted(other, held, options) });
+    } catch (error) {
+      if (isNew) throw error;
+      const detail = `an abandoned outbox cannot be opened: ${error instanceof Error ? error.message : String(error)}`;
+      report({ kind: 'adoption_failed', detail, file: dir });
+      skipped.add(dir);
+    }
+  }
+}
+
+/** Once everything in it is sent the folder goes, while it is locked still. */
+async function openAdopted(dir: string, lock: OwnerLock, options: Settings): Promise<Outbox> {
+  const release = async () => {
+    const isSent = outbox.stats().pending_count === 0;
+    if (isSent) await removeSpent(dir).catch(() => undefined);
+    await lock.release();
+    if (isSent) await removeEmpty(dir);
+  };
+  let isOpen = false;
+  const held: OwnerLock = { release: () => (isOpen ? release() : lock.release()) };
+  const outbox = await openLocked(dir, held, options);
+  isOpen = true;
+  return outbox;
+}
+
 /** `openOutbox` over any files, and without taking the lock. */
 export async function openUnlocked(
-  options: OutboxOptions,
+  options: Settings & { readonly dir: string },
   { files, release, saveMs = SAVE_MS }: { files: Files; release: () => Promise<void>; saveMs?: number },
 ): Promise<Outbox> {
   const settings = { ...settingsOf(options), saveMs };
@@ -91,7 +146,7 @@ function unusable(dir: string, cause: unknown): KitError {
   return new KitError('DATA_DIR_UNUSABLE', `${dir} cannot be used (${code})`, { cause });
 }
 
-function settingsOf(options: OutboxOptions) {
+function settingsOf(options: Settings) {
   const { fsync = 'batch', fsyncIntervalMs = 1_000, quotaBytes = QUOTA_BYTES } = options;
   if (!['each', 'batch', 'interval'].includes(fsync)) throw invalid('fsync', 'is each, batch or interval');
   const segmentBytesMost = Math.floor(quotaBytes / SEGMENTS_MIN);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { KitError, setOwnTimeout } from '@pik/schema/events';
 
-import { homeFor, homeIn, isListening, listen, pipeHome, type SocketHome } from './socket-home.ts';
+import { homeFor, homeIn, isListening, knownHomeFor, listen, pipeHome, type SocketHome } from './socket-home.ts';
 
 /** The right to be the only one that uses an outbox directory. */
 export interface OwnerLock {
@@ -45,6 +45,30 @@ export async function takeOwnerLock(dir: string): Promise<OwnerLock> {
   }
 }
 
+/** The process that has a directory; null where nobody has, 0 where the system does not say which one. Takes nothing. */
+export async function ownerOf(dir: string): Promise<number | null> {
+  const path = await realpath(dir);
+  if (process.platform === 'win32') {
+    const home = await pipeHome(path);
+    return (await isListening(home.address(''))) ? 0 : null;
+  }
+  // Where the file system has no sockets the lock lies elsewhere.
+  for (const home of [homeIn(path), await knownHomeFor(path)]) {
+    if (home === null) continue;
+    try {
+      for (const name of (await home.list()).filter(isLockName))
+        if (await isListening(home.address(name))) return Number(name.split('-')[1]);
+    } finally {
+      home.close();
+    }
+  }
+  return null;
+}
+
+function isLockName(name: string): boolean {
+  return /^lock-\d+-[0-9a-f]{8}$/.test(name);
+}
+
 async function take(home: SocketHome, dir: string): Promise<OwnerLock> {
   let rival: string | null = null;
   try {
@@ -70,7 +94,7 @@ async function take(home: SocketHome, dir: string): Promise<OwnerLock> {
 async function rivalOf(home: SocketHome, own: string): Promise<string | null> {
   if (process.platform === 'win32') return null;
   await chmod(home.address(own), 0o600);
-  const others = (await home.list()).filter((name) => /^lock-\d+-[0-9a-f]{8}$/.test(name) && name !== own);
+  const others = (await home.list()).filter((name) => isLockName(name) && name !== own);
   for (const name of others) if (await isListening(home.address(name))) return name;
   for (const name of others) await unlink(join(home.dir, name)).catch(() => undefined);
   // One who looked before this one listened may have taken it for dead.

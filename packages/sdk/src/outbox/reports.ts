@@ -7,7 +7,8 @@ export interface OutboxReport {
    * that fail their checksum. `missing`: records were stored and are gone. `header_damaged`: a segment's head; its records
    * were read. `cursor_ahead`: the cursor knows of records that are not there; everything there is sent again.
    * `cursor_damaged`: as if nothing had been acknowledged. `dead_letter_torn`: the last letter was cut off; its record is
-   * still pending. `write_failed`, `cursor_failed`: a call on the disk.
+   * still pending. `write_failed`, `cursor_failed`: a call on the disk. `adoption_failed`: the folder of a dead member cannot
+   * be taken over; it is left as it is.
    */
   readonly kind:
     | 'torn_tail'
@@ -18,7 +19,8 @@ export interface OutboxReport {
     | 'cursor_damaged'
     | 'dead_letter_torn'
     | 'write_failed'
-    | 'cursor_failed';
+    | 'cursor_failed'
+    | 'adoption_failed';
   /** One sentence for a log. */
   readonly detail: string;
   /** The file concerned. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -38,11 +38,21 @@ export function homeIn(dir: string): SocketHome {
  * machine (or container) that name the same directory.
  */
 export async function homeFor(dir: string): Promise<SocketHome> {
-  const { dev, ino } = await stat(dir, { bigint: true });
-  const name = createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 16);
-  const home = join(tmpdir(), `pik-outbox-${name}`);
+  const home = await pathFor(dir);
   await mkdir(home, { recursive: true, mode: 0o700 });
   return homeIn(home);
+}
+
+/** The same where somebody has made it; else null. */
+export async function knownHomeFor(dir: string): Promise<SocketHome | null> {
+  const home = await pathFor(dir);
+  return existsSync(home) ? homeIn(home) : null;
+}
+
+async function pathFor(dir: string): Promise<string> {
+  const { dev, ino } = await stat(dir, { bigint: true });
+  const name = createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 16);
+  return join(tmpdir(), `pik-outbox-${name}`);
 }
 
 /** Windows has one space of names for pipes, and gives each to one process at a time. */

@@ -11,7 +11,9 @@ function say(what: string, about: unknown): void {
 }
 
 const onReport = (report: unknown) => say('report', report);
-const open = () => openOutbox({ dir, quotaBytes: 64 * 1024 * 1024, segmentBytesMax: 64 * 1024, onReport });
+/** `parent:DIR` makes it a member of a parent. */
+const where = dir.startsWith('parent:') ? { parent: dir.slice('parent:'.length) } : { dir };
+const open = () => openOutbox({ ...where, quotaBytes: 64 * 1024 * 1024, segmentBytesMax: 64 * 1024, onReport });
 
 /** Emits as fast as it is taken, until it is killed; says what is stored. */
 async function load(): Promise<void> {

@@ -1,0 +1,94 @@
+import { grouped, shortTime, tableText } from '@pik/render';
+import { counted, KitError, MS_PER_DAY } from '@pik/schema';
+import { createProducer } from '@pik/sdk';
+import { listOutboxes, type OutboxListing, openOutbox } from '@pik/sdk/outbox';
+
+import { connection, type GlobalOptions, print } from '../session.ts';
+
+/** Lists the outboxes of a folder. True where nothing is owed by one that nobody has open. */
+export async function outboxList(dir: string, options: GlobalOptions): Promise<boolean> {
+  const found = await listOutboxes(dir);
+  print(options, found, () => {
+    if (found.length === 0) return `There is no outbox in ${dir}.`;
+    const rows = found.map((one) => [
+      one.dir,
+      ownerText(one),
+      grouped(one.pending_count),
+      one.oldest_stored_at === null ? '' : shortTime(one.oldest_stored_at),
+      grouped(one.dead_count),
+      grouped(one.bytes),
+    ]);
+    return tableText(['outbox', 'owner', 'pending', 'oldest', 'dead letters', 'bytes'], rows);
+  });
+  return found.every(isFine);
+}
+
+function isFine({ owner_pid, pending_count }: OutboxListing): boolean {
+  return owner_pid !== null || pending_count === 0;
+}
+
+function ownerText({ owner_pid }: OutboxListing): string {
+  if (owner_pid === null) return 'none';
+  return owner_pid === 0 ? 'a process' : `process ${owner_pid}`;
+}
+
+/** What became of one outbox. */
+interface Drained {
+  readonly dir: string;
+  readonly sent: number;
+  readonly left: number;
+  readonly dead: number;
+  /** Why nothing, or not all, was sent. */
+  readonly why: string | null;
+}
+
+/** Sends what the outboxes of a folder hold that nobody has open. True where nothing is left in them. */
+export async function outboxDrain(dir: string, options: GlobalOptions): Promise<boolean> {
+  const given = connection(options);
+  const found = await listOutboxes(dir);
+  if (found.length === 0) throw new KitError('CONFIG_INVALID', `there is no outbox in ${dir}`);
+  const drained: Drained[] = [];
+  for (const one of found.filter(({ pending_count }) => pending_count > 0)) drained.push(await drain(one, given));
+  print(options, drained, () => {
+    if (drained.length === 0) return 'Nothing is owed.';
+    const rows = drained.map((one) => [
+      one.dir,
+      grouped(one.sent),
+      grouped(one.left),
+      grouped(one.dead),
+      one.why ?? '',
+    ]);
+    const sum = drained.reduce((total, { sent }) => total + sent, 0);
+    return `${tableText(['outbox', 'sent', 'left', 'dead letters', 'why'], rows)}\nSent: ${counted(sum, 'record')}.`;
+  });
+  return drained.every(({ left }) => left === 0);
+}
+
+async function drain(one: OutboxListing, given: { url: string; apiKey?: string }): Promise<Drained> {
+  const { dir, pending_count: pending } = one;
+  const nothing = { dir, sent: 0, left: pending, dead: 0 };
+  if (one.owner_pid !== null) return { ...nothing, why: `in use by ${ownerText(one)}, which sends it` };
+  let outbox: Awaited<ReturnType<typeof openOutbox>>;
+  try {
+    outbox = await openOutbox({ dir, onReport: () => {} });
+  } catch (error) {
+    if (!KitError.is(error)) throw error;
+    return { ...nothing, why: `${error.code}: ${error.message}` };
+  }
+  const before = outbox.stats();
+  let why: string | null = null;
+  const producer = createProducer({
+    ...given,
+    outbox,
+    deadlineMs: MS_PER_DAY,
+    log: ({ level, code, detail }) => {
+      if (level === 'warn' && code !== undefined) why = `${code}: ${detail ?? ''}`;
+    },
+  });
+  // It goes on with what is there while the backend takes it, and leaves the rest where it is.
+  await producer.close();
+  const after = outbox.stats();
+  const dead = after.dead_count - before.dead_count;
+  const sent = before.pending_count - after.pending_count - dead;
+  return { dir, sent, left: after.pending_count, dead, why: after.pending_count === 0 ? null : why };
+}

@@ -1,0 +1,78 @@
+// Outboxes that no process opens again: `pik outbox list` says what they owe, `pik outbox drain` sends it.
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createProducer } from '@pik/sdk';
+import { openOutbox } from '@pik/sdk/outbox';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { type Pik, pik, serve, temporaryDir } from './served.ts';
+
+const AWAY = 'http://127.0.0.1:1';
+const dir = temporaryDir();
+const boxes = join(dir, 'boxes');
+let server: Pik & { url: string };
+beforeAll(async () => {
+  server = await serve(join(dir, 'data'));
+  // As workers of an earlier day named them.
+  for (const name of ['worker-1', 'worker-2']) {
+    const outbox = await openOutbox({ dir: join(boxes, name) });
+    const producer = createProducer({ url: AWAY, source: 'svc', outbox, log: () => {} });
+    for (let n = 0; n < 3; n++) producer.emit('order.placed', { n, name }, { entity_id: 'e' });
+    await producer.close();
+  }
+});
+afterAll(async () => {
+  server.child.kill('SIGTERM');
+  await server.ended;
+});
+
+const json = (text: string) => JSON.parse(text);
+
+describe('pik outbox', () => {
+  it('says where there is no outbox, and makes none', async () => {
+    mkdirSync(join(dir, 'empty'));
+    expect(await pik(['outbox', 'list', join(dir, 'empty')])).toMatchObject({ code: 0 });
+    const missing = await pik(['outbox', 'list', join(dir, 'missing')]);
+    expect(missing.stderr).toMatch(/DATA_DIR_UNUSABLE: .*missing cannot be read \(ENOENT\)/);
+    const drained = await pik(['outbox', 'drain', join(dir, 'empty'), '--url', server.url]);
+    expect(drained.stderr).toMatch(/CONFIG_INVALID: there is no outbox in/);
+    expect(readdirSync(join(dir, 'empty'))).toEqual([]);
+  });
+
+  it('lists what is owed by outboxes that nobody has open', async () => {
+    const { code, stdout } = await pik(['outbox', 'list', boxes, '--json']);
+    expect(code).toBe(1);
+    expect(json(stdout)).toMatchObject([
+      { dir: join(boxes, 'worker-1'), owner_pid: null, pending_count: 3 },
+      { dir: join(boxes, 'worker-2'), owner_pid: null, pending_count: 3 },
+    ]);
+  });
+
+  it('leaves everything where it is while the kit is away, and says why', async () => {
+    const { code, stdout } = await pik(['outbox', 'drain', boxes, '--url', AWAY, '--json']);
+    expect(code).toBe(1);
+    const left = { sent: 0, left: 3, why: expect.stringMatching(/^NETWORK: .*ECONNREFUSED/) };
+    expect(json(stdout)).toMatchObject([left, left]);
+  }, 30_000);
+
+  it('sends what nobody has open, and leaves the others to those who have them', async () => {
+    const outbox = await openOutbox({ dir: join(boxes, 'worker-2') });
+    const first = await pik(['outbox', 'drain', boxes, '--url', server.url, '--json']);
+    expect(first.code).toBe(1);
+    expect(json(first.stdout)).toMatchObject([
+      { sent: 3, left: 0, why: null },
+      { sent: 0, left: 3, why: `in use by process ${process.pid}, which sends it` },
+    ]);
+    await outbox.close();
+    const second = await pik(['outbox', 'drain', join(boxes, 'worker-2'), '--url', server.url]);
+    expect(second).toMatchObject({ code: 0, stderr: '' });
+    expect(second.stdout).toMatch(/Sent: 3 records/);
+    expect(await pik(['outbox', 'list', boxes])).toMatchObject({ code: 0 });
+    const events = await pik(['events', '--entity', 'e', '--json', '--url', server.url]);
+    expect(events.stdout.trim().split('\n')).toHaveLength(6);
+    expect(await pik(['outbox', 'drain', boxes, '--url', server.url])).toMatchObject({
+      code: 0,
+      stdout: 'Nothing is owed.\n',
+    });
+  });
+});

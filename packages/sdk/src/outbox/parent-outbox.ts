@@ -1,0 +1,187 @@
+import type { KitError } from '@pik/schema/events';
+
+import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from '../outbox-port.ts';
+import { abandonedIn, tryLock } from './claims.ts';
+import type { OwnerLock } from './owner-lock.ts';
+import type { Reporter } from './reports.ts';
+
+/** An outbox of a dead member that this one sends. */
+interface Adopted {
+  readonly outbox: Outbox;
+  isReading: boolean;
+  /** Set once it is on its way to be closed. */
+  closed: Promise<void> | null;
+}
+
+/** What an outbox with a parent is made of. */
+export interface ParentParts {
+  readonly parent: string;
+  readonly own: Outbox;
+  readonly report: Reporter;
+  /** Opens a folder that was locked; closing it removes what is spent. */
+  readonly open: (dir: string, lock: OwnerLock) => Promise<Outbox>;
+}
+
+/** Folders that are adopted at a time; each takes some open files. The others come when these are sent. */
+const ADOPTED_MAX = 16;
+
+/**
+ * The outbox of one member of a service, with a folder of its own in a parent; and the folders of members that are dead, which
+ * it adopts one by one until they are sent. A folder has one owner by its lock, so that no two members send it. Records of
+ * adopted folders have positions below zero, which name them while they are on their way.
+ */
+export class ParentOutbox implements Outbox {
+  readonly #parts: ParentParts;
+  readonly #own: Outbox;
+  readonly #adopted = new Map<string, Adopted>();
+  readonly #places = new Map<number, { readonly box: Adopted; readonly position: number }>();
+  #lastPlace = 0;
+  #adoptedCount = 0;
+  #abandonedCount = 0;
+  #isClosed = false;
+
+  constructor(parts: ParentParts) {
+    this.#parts = parts;
+    this.#own = parts.own;
+  }
+
+  append(record: string | Uint8Array): number {
+    return this.#own.append(record);
+  }
+
+  stored(position: number): Promise<KitError | null> {
+    return this.#own.stored(position);
+  }
+
+  ready(): Promise<void> {
+    return this.#own.ready();
+  }
+
+  acknowledge(positions: Iterable<number>): void {
+    const own: number[] = [];
+    const others = new Map<Adopted, number[]>();
+    for (const place of positions) {
+      const at = place < 0 ? this.#places.get(place) : undefined;
+      if (place >= 0) own.push(place);
+      if (at === undefined) continue;
+      this.#places.delete(place);
+      const list = others.get(at.box);
+      if (list === undefined) others.set(at.box, [at.position]);
+      else list.push(at.position);
+    }
+    if (own.length > 0) this.#own.acknowledge(own);
+    for (const [box, list] of others) {
+      box.outbox.acknowledge(list);
+      this.#endIfSent(box);
+    }
+  }
+
+  async deadLetter(entry: OutboxRecord, reason: DeadLetterReason): Promise<KitError | null> {
+    if (entry.position >= 0) return this.#own.deadLetter(entry, reason);
+    const at = this.#places.get(entry.position);
+    if (at === undefined) return null;
+    const failed = await at.box.outbox.deadLetter({ position: at.position, record: entry.record }, reason);
+    if (failed === null) {
+      this.#places.delete(entry.position);
+      this.#endIfSent(at.box);
+    }
+    return failed;
+  }
+
+  readRecovered(): AsyncIterable<OutboxRecord> {
+    return this.#own.readRecovered();
+  }
+
+  readPending(range?: { readonly after?: number; readonly through?: number }): AsyncIterable<OutboxRecord> {
+    return this.#own.readPending(range);
+  }
+
+  async *readAbandoned(): AsyncGenerator<OutboxRecord> {
+    for (const box of [...this.#adopted.values()]) yield* this.#recordsOf(box);
+    const abandoned = await abandonedIn(this.#parts.parent);
+    this.#abandonedCount = abandoned.length;
+    for (const dir of abandoned) {
+      if (this.#isClosed || this.#adopted.size >= ADOPTED_MAX) return;
+      const box = await this.#adopt(dir);
+      this.#abandonedCount -= 1;
+      if (box !== null) yield* this.#recordsOf(box);
+    }
+  }
+
+  stats(): OutboxStats {
+    const own = this.#own.stats();
+    const boxes = [...this.#adopted.values()].map(({ outbox }) => outbox.stats());
+    const times = [own, ...boxes].map(({ oldest_stored_at }) => oldest_stored_at).filter((time) => time !== null);
+    return {
+      ...own,
+      pending_count: boxes.reduce((sum, { pending_count }) => sum + pending_count, own.pending_count),
+      oldest_stored_at: times.sort()[0] ?? null,
+      abandoned_count: this.#abandonedCount,
+      adopted_count: this.#adoptedCount,
+    };
+  }
+
+  flush(): Promise<void> {
+    return this.#own.flush();
+  }
+
+  /** What is left of adopted folders is for the members that live on, or for the next. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#own.close();
+    for (const box of this.#adopted.values()) this.#end(box);
+    await Promise.all([...this.#adopted.values()].map(({ closed }) => closed));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #adopt(dir: string): Promise<Adopted | null> {
+    const lock = await tryLock(dir);
+    if (lock === null) return null;
+    try {
+      const outbox = await this.#parts.open(dir, lock);
+      const box: Adopted = { outbox, isReading: false, closed: null };
+      this.#adopted.set(dir, box);
+      this.#adoptedCount += 1;
+      return box;
+    } catch (cause) {
+      const detail = `an abandoned outbox cannot be adopted: ${cause instanceof Error ? cause.message : String(cause)}`;
+      this.#parts.report({ kind: 'adoption_failed', detail, file: dir });
+      return null;
+    }
+  }
+
+  async *#recordsOf(box: Adopted): AsyncGenerator<OutboxRecord> {
+    if (box.closed !== null) return;
+    // What was given before and is still owed is given again, under new positions.
+    for (const [place, at] of this.#places) if (at.box === box) this.#places.delete(place);
+    box.isReading = true;
+    try {
+      for await (const { position, record } of box.outbox.readPending()) {
+        this.#lastPlace -= 1;
+        this.#places.set(this.#lastPlace, { box, position });
+        yield { position: this.#lastPlace, record };
+      }
+    } finally {
+      box.isReading = false;
+      this.#endIfSent(box);
+    }
+  }
+
+  #endIfSent(box: Adopted): void {
+    if (!box.isReading && box.outbox.stats().pending_count === 0) this.#end(box);
+  }
+
+  #end(box: Adopted): void {
+    box.closed ??= box.outbox
+      .close()
+      .catch((cause: unknown) => {
+        this.#parts.report({ kind: 'adoption_failed', detail: String(cause), file: this.#parts.parent });
+      })
+      .then(() => {
+        for (const [dir, one] of this.#adopted) if (one === box) this.#adopted.delete(dir);
+      });
+  }
+}
