@@ -170,13 +170,13 @@ describe('an error that is none of the kit', () => {
     expect(producer.stats()).toMatchObject({ undelivered: 1, pending: 0 });
   });
 
-  it('is thrown by an investigator and a record sender as what it is', async () => {
+  it('is thrown by an investigator, and is the outcome of a record sender, as what it is', async () => {
     vi.stubGlobal('Request', broken);
     const fetch = async () => new Response();
     const asked = createInvestigator({ fetch }).getMetrics();
     const sent = createRecordSender({ fetch }).send(['{}']);
-    for (const failed of [asked, sent]) {
-      const error = await failed.then(String, (cause: unknown) => cause);
+    for (const told of [asked.catch((cause: unknown) => cause), sent.then(([outcome]) => outcome)]) {
+      const error = await told;
       expect(error).toMatchObject({ code: 'SEND_FAILED', retryable: false });
       expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('hunter2');
     }
