@@ -59,6 +59,20 @@ describe('commands against a server', () => {
     expect([await piped.ended, JSON.parse(piped.stdout()).counts]).toEqual([0, { ACCEPTED: 1, DUPLICATE: 1 }]);
   });
 
+  it('--key on standard input is judged by the first records, and each later one by itself', async () => {
+    const piped = async (lines: readonly string[]) => {
+      const started = startPik(['import', '-', '--key', 'poll', '--json', '--url', server.url]);
+      started.child.stdin?.end(lines.join('\n'));
+      return { code: await started.ended, stdout: started.stdout(), stderr: started.stderr() };
+    };
+    const keyless = record(5).replace('"poll":5,', '').replace('placed', 'piped');
+    const none = await piped([keyless, keyless]);
+    expect([none.code, none.stdout, none.stderr]).toEqual([2, '', expect.stringMatching(/stdin:1: --key poll/)]);
+    const some = await piped([record(1), keyless, record(2)]);
+    expect([some.code, JSON.parse(some.stdout).counts]).toEqual([1, { DUPLICATE: 2, NOT_SENT: 1 }]);
+    expect(some.stderr).toMatch(/--key poll: 1 of 3 records will not be sent; the first is stdin:2/);
+  });
+
   it('a report that is cut says how its next page is had, which has the rest', async () => {
     const page = ['duplicates', '--include-imported', '--type', 'order.placed', '--worst', '2'];
     const first = (await ask(...page)).stdout;

@@ -1,7 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { LIMITS } from '@pik/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { batches } from '../../src/files/batches.ts';
+import { lineRecords } from '../../src/files/line-records.ts';
+import { openRecords } from '../../src/files/record-file.ts';
 import { eventText, fileOf, type Kit, openKit, printing, receiptsOf, runPik } from '../support/kit.ts';
 
 let kit: Kit;
@@ -52,6 +56,27 @@ describe('one record that cannot be taken stops no other', () => {
     const { code, json } = await send('import', file);
     expect([code, json.counts]).toEqual([1, { ACCEPTED: 39, UNDELIVERED: 1 }]);
     expect(places(json.not_taken)).toEqual([`${file.replace(/^.*\//, '')}:6 IDENTITY_COLLISION`]);
+  });
+
+  it('a backend that fails on every record is not asked about each of them', async () => {
+    let requests = 0;
+    kit.intercept = () => {
+      requests += 1;
+      return problem(500, 'IDENTITY_COLLISION');
+    };
+    const { code, json } = await send('import', fileOf(numbered(900).join('\n')));
+    expect([code, json.counts, json.stopped.code]).toEqual([3, { UNDELIVERED: 2 }, 'IDENTITY_COLLISION']);
+    expect(requests).toBeLessThan(20);
+  });
+
+  it('one that spans lines and is not UTF-8 takes no other of its array with it', async () => {
+    const [first = '', second = '', third = ''] = numbered(3).map((line) => line.replace('{', '{\n'));
+    const broken = Buffer.from(second.replace('depot', 'd\u00ffpot'), 'latin1');
+    const array = Buffer.concat([Buffer.from(`[${first},`), broken, Buffer.from(`,${third}]`)]);
+    const { code, json } = await send('import', fileOf(array));
+    expect([code, json.counts]).toEqual([1, { ACCEPTED: 2, NOT_SENT: 1 }]);
+    expect(json.not_taken).toMatchObject([{ line: 2, code: 'UTF8_INVALID' }]);
+    expect(receiptsOf(kit.backend).map(({ body }) => body)).toEqual([first, third]);
   });
 
   it('what a backend finds too large on its own is named, whatever its limit is', async () => {
@@ -177,6 +202,41 @@ describe('--key', () => {
     const twice = `{"n":1,${eventText({ n: 2 }).slice(1)}`;
     await send('import', fileOf(`${numbered(2)[1]}\n${twice}`), '--key', 'n');
     expect(receiptsOf(kit.backend)[1]).toMatchObject({ body: twice, reject_code: 'JSON_DUPLICATE_KEY' });
+  });
+});
+
+describe('the order of a file', () => {
+  it('is the order of the requests: the next one goes when the one before is answered', async () => {
+    let underWay = 0;
+    let most = 0;
+    kit.intercept = async () => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      for (let turns = 0; turns < 50; turns++) await setImmediate();
+      underWay -= 1;
+      return null;
+    };
+    await send('import', fileOf(numbered(4_500).join('\n')));
+    expect([most, kit.backend.packs.size]).toEqual([1, 5]);
+  });
+
+  it('is kept with a bounded part of the file in memory, however long it is', async () => {
+    let read = 0;
+    const chunk = Buffer.from(`${numbered(500).join('\n')}\n`);
+    const endless = async function* () {
+      for (;;) {
+        read += chunk.length;
+        yield chunk;
+      }
+    };
+    const source = { ...(await openRecords(fileOf('{}'))), records: lineRecords(endless()) };
+    let taken = 0;
+    for await (const batch of batches(source, (bytes) => ({ bytes }))) {
+      for (const { record } of batch) taken += record.size + 1;
+      // One batch, and what came with its last record.
+      expect(read - taken).toBeLessThanOrEqual(2 * chunk.length);
+      if (taken > 50 * chunk.length) break;
+    }
   });
 });
 
