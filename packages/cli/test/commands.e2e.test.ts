@@ -65,11 +65,12 @@ describe('commands against a server', () => {
       started.child.stdin?.end(lines.join('\n'));
       return { code: await started.ended, stdout: started.stdout(), stderr: started.stderr() };
     };
-    const keyless = record(5).replace('"poll":5,', '').replace('placed', 'piped');
+    const other = (n: number) => record(n).replace('placed', 'keyed');
+    const keyless = other(5).replace('"poll":5,', '');
     const none = await piped([keyless, keyless]);
     expect([none.code, none.stdout, none.stderr]).toEqual([2, '', expect.stringMatching(/stdin:1: --key poll/)]);
-    const some = await piped([record(1), keyless, record(2)]);
-    expect([some.code, JSON.parse(some.stdout).counts]).toEqual([1, { DUPLICATE: 2, NOT_SENT: 1 }]);
+    const some = await piped([other(1), keyless, other(2)]);
+    expect([some.code, JSON.parse(some.stdout).counts]).toEqual([1, { ACCEPTED: 2, NOT_SENT: 1 }]);
     expect(some.stderr).toMatch(/--key poll: 1 of 3 records will not be sent; the first is stdin:2/);
   });
 

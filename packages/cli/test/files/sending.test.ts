@@ -79,6 +79,13 @@ describe('one record that cannot be taken stops no other', () => {
     expect(receiptsOf(kit.backend).map(({ body }) => body)).toEqual([first, third]);
   });
 
+  it('what stands between values that span lines is rejected by itself', async () => {
+    const [first, second] = numbered(2).map((line) => line.replace('{', '{\n'));
+    const { code, json } = await send('import', fileOf(`${first} ]"oops\n${second}`));
+    expect([code, json.counts]).toEqual([1, { ACCEPTED: 2, REJECTED: 1 }]);
+    expect(receiptsOf(kit.backend).map(({ body }) => body)).toEqual([first, ']"oops', second]);
+  });
+
   it('what a backend finds too large on its own is named, whatever its limit is', async () => {
     kit.intercept = async (request) => {
       const body = Buffer.from(await request.clone().arrayBuffer());
