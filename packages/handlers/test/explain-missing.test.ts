@@ -225,6 +225,16 @@ describe('a negative explanation', () => {
 });
 
 describe('an event near a time', () => {
+  it('is found up to an hour away, and no farther', async () => {
+    await send(order(0));
+    const ask = (event_time: string) =>
+      pipeline.explainEvent({ entity_id: 'user_1', event_time }, { asOfMs: null }).then(({ found }) => found);
+    expect(await ask('2026-01-05T11:00:00Z')).toBe(true);
+    expect(await ask('2026-01-05T09:00:00Z')).toBe(true);
+    expect(await ask('2026-01-05T11:00:00.001Z')).toBe(false);
+    expect(await ask('2026-01-05T08:59:59.999Z')).toBe(false);
+  });
+
   it('is the nearest of any number within the hour', async () => {
     const at = (ms: number) => new Date(Date.UTC(2026, 0, 5, 10) + ms).toISOString();
     const make = (from: number, count: number) =>

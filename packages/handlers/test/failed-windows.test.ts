@@ -59,8 +59,10 @@ const failures = (pipeline: Pipeline) => pipeline.failures({ ...ALL, baselineFro
 describe('windows that fail', () => {
   it('G14: are a failure each, under source and type of the event at which the fold threw, not of the first of the message', async () => {
     const healthy = Array.from({ length: 4 }, (_, i) => event({ entity: i, source: 1, hour: i }));
+    // In the same windows, and before the poison.
+    const beside = [5, 6, 7].map((entity) => event({ entity, source: 1, hour: 10 }));
     const broken = [5, 6, 7].map((entity) => event({ entity, source: 2, hour: 20, value: POISON }));
-    const { world, pipeline, ids } = await replayed([fragile('fragile')], [...healthy, ...broken]);
+    const { world, pipeline, ids } = await replayed([fragile('fragile')], [...healthy, ...broken, ...beside]);
     await wearOut(world, pipeline);
     const report = await failures(pipeline);
     expect(report.failures).toBe(3);
@@ -71,10 +73,11 @@ describe('windows that fail', () => {
     expect(group?.windows.map(({ key, event_id }) => [key, event_id]).sort()).toEqual(
       [5, 6, 7].map((entity, i) => [`entity_${entity}`, ids[4 + i]]),
     );
-    expect(group?.samples.map(({ event_id }) => event_id).sort()).toEqual(ids.slice(4).sort());
+    expect(group?.samples.map(({ event_id }) => event_id).sort()).toEqual(ids.slice(4, 7).sort());
     const { rejects } = await pipeline.rejects({ fromMs: null, toMs: null, limit: 9, cursor: null });
-    for (const { source, event_id, window } of rejects) {
+    for (const { source, event_id, window, line } of rejects) {
       expect(source).toBe('source_2');
+      expect(line).toBe(ids.indexOf(event_id as string));
       expect(window?.key).toBe(`entity_${ids.indexOf(event_id as string) + 1}`);
     }
   });

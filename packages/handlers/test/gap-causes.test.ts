@@ -261,15 +261,18 @@ describe('the causes of a gap', () => {
 
   it('receipts of others that one import brought for the whole time are seen in it', async () => {
     await runSources({ a: 8 }, ['a']);
-    const others = Array.from({ length: 480 }, (_, i) => ({
-      source: 'b',
-      event_type: 'beat',
-      entity_id: 'e',
-      event_time: new Date(START).toISOString(),
-      payload: { i },
-      received_at: new Date(START + i * (HOUR / 2)).toISOString(),
-    }));
-    await send(others, 'import');
+    const others = (fromHour: number, toHour: number) =>
+      Array.from({ length: (toHour - fromHour) * 4 }, (_, i) => ({
+        source: 'b',
+        event_type: 'beat',
+        entity_id: 'e',
+        event_time: new Date(START).toISOString(),
+        payload: { fromHour, i },
+        received_at: new Date(START + fromHour * HOUR + (i * HOUR) / 4).toISOString(),
+      }));
+    // Neither begins in the gap, and the first has some of it.
+    await send(others(90, 110), 'import');
+    await send(others(112, 120), 'import');
     const query = { basis: 'received', includeImported: true, source: 'a' } as const;
     expect(await sharesOf('a', query)).toEqual([['NOT_RECEIVED', 40, 40]]);
   });

@@ -111,6 +111,13 @@ describe('the declared sources and types', () => {
     });
   });
 
+  it('leave others out of the inputs of an entity too', async () => {
+    const own = counting({ metric: 'own', group_by: 'entity', sources: ['source_1', 'source_4'] });
+    const { pipeline } = await worldWith([own], [event(1), event(2), event(4, { hour: 5 })]);
+    const asked = { metric: 'own', key: 'entity_1', window_start: '2021-03-14', asOfMs: null };
+    expect(await pipeline.computeAggregate(asked)).toMatchObject({ value: 2, input_count: 2 });
+  });
+
   it('decide which windows a replay touches, what its plan says, and what a version has', async () => {
     const { world, pipeline } = await worldWith([scoped]);
     const only = { ...WHOLE_RANGE, metrics: ['scoped'] };
