@@ -109,12 +109,12 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
   {
     layer: 'backends/local',
     files: /^packages\/handlers\/src\/backends\/local\//,
-    may: /^(packages\/handlers\/src\/(backends\/local|ports)\/|@pik\/schema$|node:)/,
+    may: /^(packages\/handlers\/src\/((backends\/local|ports)\/|domain\/(first-receipt|slices)\.ts$)|@pik\/schema$|node:)/,
   },
   {
     layer: 'backends/aws',
     files: /^packages\/handlers\/src\/backends\/aws\//,
-    may: /^(packages\/handlers\/src\/(backends\/aws|ports)\/|@pik\/schema$|@aws-sdk\/client-(s3|dynamodb|sqs)$|node:(crypto|timers\/promises)$)/,
+    may: /^(packages\/handlers\/src\/((backends\/aws|ports)\/|domain\/(first-receipt|slices)\.ts$)|@pik\/schema$|@aws-sdk\/client-(s3|dynamodb|sqs)$|node:(crypto|timers\/promises)$)/,
   },
   {
     layer: 'http',

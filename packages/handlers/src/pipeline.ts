@@ -36,6 +36,8 @@ export interface IngestRequest {
   readonly format: 'json' | 'ndjson';
   /** `import`: each record carries its own `received_at`, and is marked. */
   readonly mode: 'live' | 'import';
+  /** Of an import: the line that its first record has in the file; the others follow it. */
+  readonly firstLine?: number | undefined;
   /** When the request arrived, in milliseconds since the epoch. */
   readonly receivedMs: number;
   readonly requestId: string;

@@ -298,7 +298,11 @@ describe('the causes of a gap', () => {
         payload: {},
         received_at: new Date(START + 300 * HOUR).toISOString(),
       }));
+      // Imported after the time that is asked about.
+      const now = clock.ms;
+      clock.ms = START + 300 * HOUR;
       await send(late, 'import');
+      clock.ms = now;
     });
     expect(await sharesOf('a')).toEqual([
       ['LATE', 30, 40],

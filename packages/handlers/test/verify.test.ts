@@ -101,7 +101,7 @@ describe('verify', () => {
     ['an event that is gone', 'DELETE FROM event WHERE event_no = 3', 'EVENT_MISSING'],
     [
       'an event that was never received',
-      "INSERT INTO event SELECT 99, x'01', series_no, entity_no, rule, idempotency_key, producer_no, producer_seq, event_ms, event_sub_ns, received_ms, sent_ms, flags, expires_ms, 77, pack_id, payload_hash FROM event WHERE event_no = 1",
+      "INSERT INTO event SELECT 99, x'01', series_no, entity_no, rule, idempotency_key, producer_no, producer_seq, event_ms, event_sub_ns, received_ms, sent_ms, flags, expires_ms, 77, pack_id, payload_hash, rank, standing FROM event WHERE event_no = 1",
       'ROW_UNEXPECTED',
     ],
     ['a pointer that is gone', 'DELETE FROM pointer', 'POINTER_MISSING'],
@@ -138,6 +138,60 @@ describe('verify', () => {
     const before = (await verifyAll()).digest;
     await send([{ entity: 9, key: null, minute: 0, value: 1, broken: false }]);
     expect((await verifyAll()).digest).not.toBe(before);
+  });
+});
+
+describe('verify where an import came before what was there', () => {
+  const minute = (at: number) => new Date(Date.UTC(2025, 11, 28) + at * 60_000).toISOString();
+  const claims = (value: number, at: number) => ({
+    source: 's',
+    event_type: 't',
+    entity_id: 'moved',
+    event_time: minute(0),
+    received_at: minute(at),
+    idempotency_key: 'k',
+    payload: { value },
+  });
+  const importAll = async (...records: object[]) =>
+    pipeline.ingest({
+      body: new TextEncoder().encode(JSON.stringify(records)),
+      format: 'json',
+      mode: 'import',
+      receivedMs: Date.now(),
+      requestId: 'r',
+      principal: null,
+      dryRun: false,
+    });
+
+  beforeEach(async () => {
+    await importAll(claims(1, 30));
+    await importAll(claims(1, 40));
+    await importAll(claims(2, 20));
+  });
+
+  it('finds nothing where nothing was changed', async () => {
+    expect((await verifyAll()).codes).toEqual([]);
+  });
+
+  const moved = 'event_id = (SELECT event_id FROM event WHERE standing IS NOT NULL)';
+  it.each([
+    ['what its first receipt was answered', 'UPDATE event SET standing = NULL', 'OUTCOME_DIFFERS'],
+    [
+      'what the former first receipt was answered',
+      `UPDATE delivery SET outcome = 'DUPLICATE' WHERE ${moved}`,
+      'EVENT_DIFFERS',
+    ],
+    ['the former first receipt, gone', `DELETE FROM delivery WHERE ${moved}`, 'EVENT_DIFFERS'],
+    [
+      'the receive time of the first receipt',
+      `UPDATE event SET received_ms = received_ms + 6e6 WHERE ${moved}`,
+      'EVENT_DIFFERS',
+    ],
+    ['a receipt that is looked at no more', 'DELETE FROM recheck', 'SLICE_DIFFERS'],
+    ['outcomes that were answered', "UPDATE pack SET outcomes = 'D' WHERE imported = 1", 'OUTCOME_DIFFERS'],
+  ])('names %s', async (_, sql, code) => {
+    await change(sql);
+    expect((await verifyAll()).codes).toContain(code);
   });
 });
 

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
-import { flag, page, series, text, time, zone } from './query-fields.ts';
+import { count, flag, page, series, text, time, zone } from './query-fields.ts';
 
 /** `GET /timeline`: the events of an entity in a half-open range of event time. */
 export const timelineQuerySchema = z.strictObject({
@@ -85,5 +85,12 @@ export const pageQuerySchema = z.strictObject(page);
 /** A query of `as_of` alone. */
 export const asOfQuerySchema = z.strictObject({ as_of: z.optional(time), time_zone: zone });
 
-/** `POST /ingest` and `POST /import`. */
+/** `POST /ingest`. */
 export const ingestQuerySchema = z.strictObject({ dry_run: z.optional(flag) });
+
+/** `POST /import`. */
+export const importQuerySchema = z.strictObject({
+  dry_run: z.optional(flag),
+  /** The line that the first record has in its file, from 1: of records that claim one receive time, the earlier line is first. */
+  first_line: z.optional(count(LIMITS.file_line_max)),
+});

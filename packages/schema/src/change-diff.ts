@@ -73,6 +73,8 @@ export interface InputFacts {
   readonly imported: boolean | null;
   /** True where the index has this receipt as its event's own, false where its time there has ended, null if neither. */
   readonly present: boolean | null;
+  /** True where an import made another receipt the first of the same event. */
+  readonly superseded?: boolean;
   /** Short plain values of the payload by their names; null where it was not looked at. */
   readonly fields: Readonly<Record<string, string>> | null;
 }
@@ -98,6 +100,7 @@ export function classifyInput(
 ): ChangeClass {
   if (side === 'WENT') {
     if (isOutside(input, after)) return 'DEFINITION';
+    if (facts.superseded === true) return 'IMPORTED';
     if (facts.present === false) return 'EXPIRED';
     return before.definition_hash === after.definition_hash ? 'UNEXPLAINED' : 'DEFINITION';
   }

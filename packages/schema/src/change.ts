@@ -8,7 +8,8 @@ import { findingSchema } from './reports.ts';
  * - `LATE`: received after the first side's as-of, when the window had ended
  * - `ON_TIME`: received after the first side's as-of, while the window was still open
  * - `NEWLY_PROCESSED`: received by then, but the first side missed it
- * - `IMPORTED`: stored after the first version was computed, with an earlier claimed receive time
+ * - `IMPORTED`: stored after the first version was computed, with an earlier claimed receive time; of an input that went: an
+ *   import made another receipt the first of its event
  * - `EXPIRED`: its time in the index has ended
  * - `CORRECTED`: another of the conflicting receipts is chosen (simulations only)
  * - `DUPLICATE_REMOVED`: another identity rule merges or parts receipts (simulations only)

@@ -27,6 +27,10 @@ export const REJECT_CODES = {
   TIME_INVALID: final(400, 'A time is not an RFC 3339 date-time.'),
   TIME_WITHOUT_OFFSET: final(400, 'A time has no offset, so it names no instant.'),
   TIME_OUT_OF_RANGE: final(400, 'A time lies outside the years 0001 to 9999 in UTC.'),
+  RECEIVED_AT_AHEAD: final(
+    400,
+    'A record of an import claims a receive time that the clock of the server has not reached.',
+  ),
   PAYLOAD_NOT_CONTAINER: final(400, 'The payload is neither an object nor an array, nor null for a deletion.'),
 } as const satisfies Record<string, ErrorInfo>;
 

@@ -33,7 +33,11 @@ export const LIMITS = {
   time_chars_max: 64,
   /** Milliseconds by which an event time may lie after its receipt before the event is flagged FUTURE. */
   future_tolerance_ms: 5 * 60 * 1000,
-  /** DELIVERY rows of one event; further repeats are counted in their PACK row only. */
+  /** Milliseconds by which a claimed receive time may be ahead of the server's clock; it then counts as received when it came. */
+  import_ahead_max_ms: 5_000,
+  /** The last line of a file that a request of imports can name. */
+  file_line_max: 999_999_999,
+  /** Further receipts of one event that an answer lists, and live ones that have a DELIVERY row; more are counted in their PACK row. */
   deliveries_per_event_max: 100,
   /** Items of one page of a listing. */
   page_items_max: 1_000,

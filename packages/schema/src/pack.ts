@@ -63,6 +63,8 @@ export interface Envelope {
   readonly reingest_of?: ReceiptAddress;
   /** Which members of the payload its hash leaves out, by the declaration of the time. Absent where there was none. */
   readonly volatile?: VolatileMembers;
+  /** Of an import: the line of the file that it stood in, where the client said it. Absent from all others. */
+  readonly file_line?: number;
   /** The received text, where it is UTF-8. */
   readonly body?: string;
   /** The received bytes, where they are not. */
@@ -102,6 +104,7 @@ export const ENVELOPE_COLUMNS = {
     type: 'struct<version:int,paths:array<string>>',
     comment: 'the members of the payload that its hash leaves out; null where none were declared',
   },
+  file_line: { type: 'int', comment: 'of an import: the line of its file; null where it is not known' },
   body: { type: 'string', comment: 'the text exactly as received' },
   body_base64: { type: 'string', comment: 'the bytes exactly as received, where they are no UTF-8' },
 } as const satisfies Record<keyof Envelope, EnvelopeColumn>;

@@ -1,6 +1,7 @@
 import {
   deriveIdentity,
   flagBit,
+  formatEpochMs,
   type IdentityRule,
   type Instant,
   LIMITS,
@@ -17,6 +18,7 @@ import {
   type FieldNames,
   fieldNames,
   isObject,
+  type JsonObject,
   type ProducerStamp,
   readId,
   readOptionalTime,
@@ -50,6 +52,10 @@ export interface EventFields {
 export interface Arrival {
   readonly record: RawRecord;
   readonly received_ms: number;
+  /** Of an import: the nanoseconds that it claims beyond `received_ms`. */
+  readonly received_sub_ns?: number;
+  /** Of an import: the line of the file that the record stood in, where the client says it. */
+  readonly file_line?: number;
   readonly imported: boolean;
   readonly event: EventFields | null;
   readonly fault: Fault | null;
@@ -142,13 +148,14 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
   const eventType = readId(value, names, 'event_type');
   const entityId = readId(value, names, 'entity_id');
   const producer = readProducer(value);
-  const received = parsed.imported ? readTime(value, 'received_at') : null;
+  const received = parsed.imported ? readReceived(value, parsed.receivedMs) : null;
   const isNamed = typeof source === 'string' && typeof eventType === 'string';
   const volatile = isNamed ? parsed.volatileOf(source, eventType) : null;
   const known = {
     record,
     imported: parsed.imported,
     received_ms: received === null || received instanceof Fault ? parsed.receivedMs : received.epoch_ms,
+    ...(received === null || received instanceof Fault ? {} : { received_sub_ns: received.sub_ms_ns }),
     source: source instanceof Fault ? null : source,
     event_type: eventType instanceof Fault ? null : eventType,
     entity_id: entityId instanceof Fault ? null : entityId,
@@ -165,6 +172,22 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
   const { received_ms } = known;
   const event = readFields(parsed, names, { ...ids, producer, received_ms, volatile });
   return event instanceof Fault ? reject(event) : { ...known, event, fault: null };
+}
+
+/**
+ * The receive time that a record of an import claims. What has not come yet cannot have been received: it would be hidden
+ * from every question until then. A clock that is a little ahead of the server's is no lie, so such a record counts as received
+ * when it came.
+ */
+function readReceived(value: JsonObject, receivedMs: number): Pick<Instant, 'epoch_ms' | 'sub_ms_ns'> | Fault {
+  const claimed = readTime(value, 'received_at');
+  if (claimed instanceof Fault || claimed.epoch_ms <= receivedMs) return claimed;
+  if (claimed.epoch_ms <= receivedMs + LIMITS.import_ahead_max_ms) return { epoch_ms: receivedMs, sub_ms_ns: 0 };
+  return new Fault(
+    'RECEIVED_AT_AHEAD',
+    '/received_at',
+    `received_at is ${claimed.utc}, and the clock of the server was at ${formatEpochMs(receivedMs)}; mend the time or the clock, and import the record again`,
+  );
 }
 
 interface Known {

@@ -1,6 +1,7 @@
 import {
   canonicalize,
   counted,
+  durationText,
   type Finding,
   formatEpochMs,
   packKey,
@@ -18,10 +19,16 @@ const EVIDENCE_MAX = 10;
 
 /** How the payload of a conflicting receipt differs from the first: member by member at the top level. */
 export function conflictFinding(first: Arrival, other: Arrival, delivery: DeliveryRow): Finding {
-  const { pack_id, line } = delivery;
+  const { pack_id, line, received_ms } = delivery;
+  const early = first.received_ms - received_ms;
+  // Of an import alone: a live receipt is never earlier than the first one.
+  const claim =
+    early > 0
+      ? ` It is an import that claims to have come ${durationText(early)} before; what came live stays the event.`
+      : '';
   return {
     code: 'CONFLICT',
-    text: `The receipt of ${formatEpochMs(delivery.received_ms)} has the same key and another payload; ${differenceOf(first, other)}. Both are kept: this one in ${packKey(pack_id)}, line ${line}.`,
+    text: `The receipt of ${formatEpochMs(received_ms)} has the same key and another payload; ${differenceOf(first, other)}.${claim} Both are kept: this one in ${packKey(pack_id)}, line ${line}.`,
     evidence: [{ event_id: delivery.event_id, pack_id, line }],
   };
 }

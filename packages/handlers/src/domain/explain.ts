@@ -107,3 +107,13 @@ function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: 
 function percent(share: number): string {
   return `${Math.floor(share * 1000) / 10} %`;
 }
+
+/** An event that had not come by then, with the imports that claim to have come under its key, with another payload. */
+export function notYetReceived(row: EventRow, deliveries: readonly DeliveryRow[]): Finding[] {
+  const text = 'The event was received after the time asked about.';
+  const late = { code: 'NOT_YET_RECEIVED', text, evidence: [{ event_id: row.event_id }] };
+  if (deliveries.length === 0) return [late];
+  const evidence = deliveries.map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
+  const claims = `${counted(deliveries.length, 'import')} of its key with another payload ${deliveries.length === 1 ? 'claims' : 'claim'} to have come by then; what came live stays the event.`;
+  return [late, { code: 'CONFLICT', text: claims, evidence }];
+}

@@ -105,9 +105,14 @@ function addSample(samples: FailureRow[], row: FailureRow): void {
 
 function compareLatest(a: FailureRow, b: FailureRow): number {
   if (a.received_ms !== b.received_ms) return b.received_ms - a.received_ms;
+  // Of one time by what they are: where they lie is another thing each time that the same records are imported.
+  const [left, right] = [textOf(a), textOf(b)];
+  if (left !== right) return left < right ? -1 : 1;
   if (a.pack_id !== b.pack_id) return a.pack_id > b.pack_id ? -1 : 1;
   return b.line - a.line;
 }
+
+const textOf = ({ event_id, detail }: FailureRow) => `${event_id} ${detail}`;
 
 /** Adds a failure of the time before the range: equal ones in the range are not new. */
 export function addBaseline(tallies: FailureTallies, row: FailureRow): void {

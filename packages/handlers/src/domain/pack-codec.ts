@@ -27,6 +27,7 @@ export function envelopeOf(arrival: Arrival, line: number, head: PackHead): Enve
     payload_hash: event === null ? null : event.payload_hash,
     ...(arrival.reingest_of === undefined ? {} : { reingest_of: arrival.reingest_of }),
     ...(arrival.volatile === undefined ? {} : { volatile: arrival.volatile }),
+    ...(arrival.file_line === undefined ? {} : { file_line: arrival.file_line }),
   };
   return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
 }

@@ -24,6 +24,8 @@ export function verdictResult(arrival: Arrival, verdict: Verdict | null, stored:
   const lag_ms = arrival.received_ms - event.event_time.epoch_ms;
   const result: IngestResult = { event_id: event.event_id, status: verdict.status, lag_ms, ...at };
   if (verdict.first !== null) result.first_received_at = formatEpochMs(verdict.first.received_ms);
+  const detail = detailOf(arrival, verdict);
+  if (detail !== null) result.detail = detail;
   if (verdict.flags !== 0) result.flags = flagNames(verdict.flags);
   if (event.unknown.length > 0) result.hint = unknownFieldsHint(event.unknown);
   if (verdict.status === 'PENDING') {
@@ -32,4 +34,19 @@ export function verdictResult(arrival: Arrival, verdict: Verdict | null, stored:
     result.retryable = true;
   }
   return result;
+}
+
+/** What an import, or a live receipt that met one, is beside its status; null where the status says it all. */
+function detailOf({ imported }: Arrival, { first, beside, status }: Verdict): string | null {
+  if (first === null) return null;
+  const isFirst = beside === null;
+  if (status === 'DUPLICATE') return isFirst ? 'the event is known from this earlier receive time on' : null;
+  if (isFirst) {
+    return imported
+      ? 'it claims an earlier receive time than the import that was the first, and takes its place; both are kept'
+      : 'only imports had this key so far; it takes their place, and both are kept';
+  }
+  return imported && beside.live
+    ? 'the same key came live with another payload, which stays whatever receive time an import claims'
+    : null;
 }

@@ -1,8 +1,18 @@
 import { entityHash, OUTCOME_LETTERS } from '@pik/schema';
 
-import type { DeliveryRow, EventRow, FailureRow, Insertion, PackRow, RequestRows } from '../ports/rows.ts';
+import type {
+  DeliveryRow,
+  EventOutcome,
+  EventRow,
+  FailureRow,
+  Insertion,
+  PackRow,
+  RequestRows,
+} from '../ports/rows.ts';
 import type { Arrival } from './admit.ts';
 import { classify, type Verdict } from './classify.ts';
+import { conflictRow, deliveryOf, outcomeBeside } from './first-receipt.ts';
+import { importRank } from './import-rank.ts';
 import { sequenceRows } from './sequences.ts';
 import { sliceRows } from './slices.ts';
 import { warningRows } from './warnings.ts';
@@ -27,7 +37,8 @@ export interface Settlement extends RequestRows {
 export function eventRows(arrivals: readonly Arrival[], pack: PackFacts): EventRow[] {
   const rows: EventRow[] = [];
   for (let line = 0; line < arrivals.length; line++) {
-    const { event, received_ms } = arrivals[line] as Arrival;
+    const arrival = arrivals[line] as Arrival;
+    const { event, received_ms } = arrival;
     if (event === null) continue;
     rows.push({
       pack_id: pack.pack_id,
@@ -48,6 +59,9 @@ export function eventRows(arrivals: readonly Arrival[], pack: PackFacts): EventR
       payload_hash: event.payload_hash,
       flags: event.flags,
       expires_ms: pack.expires_ms,
+      rank: arrival.imported ? importRank(arrival) : null,
+      live: !arrival.imported,
+      answered: 'ACCEPTED',
     });
   }
   return rows;
@@ -71,7 +85,7 @@ export function settle(
   return {
     verdicts,
     deliveries: deliveryRows(rows, verdicts),
-    failures: [...failureRows(arrivals, verdicts, pack), ...warningRows(arrivals, pack)],
+    failures: [...rejectRows(arrivals, pack), ...conflictRows(rows, verdicts), ...warningRows(arrivals, pack)],
     slices: sliceRows(rows, verdicts, pack),
     sequences: sequenceRows(arrivals, pack),
     pack: packRow(arrivals, verdicts, pack),
@@ -81,54 +95,32 @@ export function settle(
 function deliveryRows(rows: readonly EventRow[], verdicts: readonly (Verdict | null)[]): DeliveryRow[] {
   const deliveries: DeliveryRow[] = [];
   for (const row of rows) {
-    const verdict = verdicts[row.line] as Verdict;
-    if (verdict.status !== 'DUPLICATE' && verdict.status !== 'CONFLICT') continue;
-    deliveries.push({
-      pack_id: row.pack_id,
-      line: row.line,
-      event_id: row.event_id,
-      outcome: verdict.status,
-      event_ms: row.event_ms,
-      event_sub_ns: row.event_sub_ns,
-      received_ms: row.received_ms,
-      sent_ms: row.sent_ms,
-      payload_hash: row.payload_hash,
-      flags: verdict.flags,
-      expires_ms: row.expires_ms,
-    });
+    const { beside, status } = verdicts[row.line] as Verdict;
+    if (beside !== null) deliveries.push(deliveryOf(row, beside, status as EventOutcome));
   }
   return deliveries;
 }
 
-function failureRows(
-  arrivals: readonly Arrival[],
-  verdicts: readonly (Verdict | null)[],
-  pack: PackFacts,
-): FailureRow[] {
-  const failures: FailureRow[] = [];
-  for (let line = 0; line < arrivals.length; line++) {
-    const arrival = arrivals[line] as Arrival;
-    const common = {
-      pack_id: pack.pack_id,
-      line,
-      source: arrival.source,
-      event_type: arrival.event_type,
-      entity_hash: null,
-      window: null,
-      received_ms: arrival.received_ms,
-      expires_ms: pack.expires_ms,
-    };
-    if (arrival.fault !== null) {
-      const { code, path, detail } = arrival.fault;
-      const entity_hash = arrival.entity_id === null ? null : entityHash(arrival.entity_id);
-      failures.push({ ...common, kind: 'REJECT', stage: 'admit', code, path, detail, event_id: null, entity_hash });
-    } else if (verdicts[line]?.status === 'CONFLICT') {
-      const detail = 'the same key came with another payload';
-      const event_id = arrival.event?.event_id ?? null;
-      failures.push({ ...common, kind: 'CONFLICT', stage: 'classify', code: 'CONFLICT', path: null, detail, event_id });
-    }
+function rejectRows(arrivals: readonly Arrival[], { pack_id, expires_ms }: PackFacts): FailureRow[] {
+  const rejects: FailureRow[] = [];
+  for (const [line, { fault, source, event_type, entity_id, received_ms }] of arrivals.entries()) {
+    if (fault === null) continue;
+    const entity_hash = entity_id === null ? null : entityHash(entity_id);
+    const at = { pack_id, line, source, event_type, received_ms, expires_ms };
+    const { code, path, detail } = fault;
+    const rest = { event_id: null, entity_hash, window: null, payload_hash: null };
+    rejects.push({ ...at, ...rest, kind: 'REJECT', stage: 'admit', code, path, detail });
   }
-  return failures;
+  return rejects;
+}
+
+function conflictRows(rows: readonly EventRow[], verdicts: readonly (Verdict | null)[]): FailureRow[] {
+  const conflicts: FailureRow[] = [];
+  for (const row of rows) {
+    const { beside } = verdicts[row.line] as Verdict;
+    if (beside !== null && outcomeBeside(row, beside) === 'CONFLICT') conflicts.push(conflictRow(row, beside));
+  }
+  return conflicts;
 }
 
 function packRow(arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[], pack: PackFacts): PackRow | null {

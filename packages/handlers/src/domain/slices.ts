@@ -2,8 +2,9 @@ import { MS_PER_DAY } from '@pik/schema';
 
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Verdict } from './classify.ts';
+import { isAt, outcomeBeside } from './first-receipt.ts';
 import { addTo, createHistogram, encodeHistogram } from './histogram.ts';
-import { encodeEntries, type SliceEntry } from './slice-codec.ts';
+import { decodeEntries, encodeEntries, type SliceEntry } from './slice-codec.ts';
 
 /** The decided receipts of a request, packed by source, type and event day. */
 export function sliceRows(
@@ -28,21 +29,13 @@ function sliceOf(
   verdicts: readonly (Verdict | null)[],
   pack: { pack_id: string; imported: boolean; expires_ms: number },
 ): SliceRow {
-  const counts = { ACCEPTED: 0, DUPLICATE: 0, CONFLICT: 0 };
-  const lag = createHistogram();
-  const delay = createHistogram();
   let received_min_ms = Number.POSITIVE_INFINITY;
   let received_max_ms = Number.NEGATIVE_INFINITY;
   const entries: SliceEntry[] = [];
   for (const row of group) {
-    const { status, first } = verdicts[row.line] as Verdict;
-    const outcome = status as keyof typeof counts;
-    counts[outcome] += 1;
-    if (first === null) addTo(lag, row.received_ms - row.event_ms);
-    else addTo(delay, row.received_ms - first.received_ms);
     received_min_ms = Math.min(received_min_ms, row.received_ms);
     received_max_ms = Math.max(received_max_ms, row.received_ms);
-    entries.push(entryOf(row, outcome, first));
+    entries.push(entryOf(row, (verdicts[row.line] as Verdict).beside));
   }
   const { source, event_type, event_ms } = group[0] as EventRow;
   return {
@@ -53,20 +46,55 @@ function sliceOf(
     received_min_ms,
     received_max_ms,
     imported: pack.imported,
+    ...packed(entries),
+    expires_ms: pack.expires_ms,
+  };
+}
+
+/** The receipts of a slice, and what is counted of them. */
+function packed(
+  entries: readonly SliceEntry[],
+): Pick<SliceRow, 'accepted' | 'duplicates' | 'conflicts' | 'lag' | 'delay' | 'entries'> {
+  const counts = { ACCEPTED: 0, DUPLICATE: 0, CONFLICT: 0 };
+  const lag = createHistogram();
+  const delay = createHistogram();
+  for (const { outcome, received_ms, event_ms, first_received_ms } of entries) {
+    counts[outcome] += 1;
+    if (first_received_ms === null) addTo(lag, received_ms - event_ms);
+    else addTo(delay, received_ms - first_received_ms);
+  }
+  return {
     accepted: counts.ACCEPTED,
     duplicates: counts.DUPLICATE,
     conflicts: counts.CONFLICT,
     lag: encodeHistogram(lag),
     delay: encodeHistogram(delay),
     entries: encodeEntries(entries),
-    expires_ms: pack.expires_ms,
   };
 }
 
-function entryOf(row: EventRow, outcome: SliceEntry['outcome'], first: EventRow | null): SliceEntry {
+/**
+ * A slice with its entries at these lines as they are beside the first receipts of their events now, and counted anew. An
+ * event that has ended leaves its entries as they were.
+ */
+export function recheckedSlice(slice: SliceRow, firsts: ReadonlyMap<number, EventRow>): SliceRow {
+  const entries = decodeEntries(slice.entries).map((entry) => {
+    const first = firsts.get(entry.line);
+    return first === undefined ? entry : entryBeside(entry, { pack_id: slice.pack_id, first });
+  });
+  return { ...slice, ...packed(entries) };
+}
+
+function entryBeside(entry: SliceEntry, { pack_id, first }: { pack_id: string; first: EventRow }): SliceEntry {
+  return isAt({ pack_id, line: entry.line }, first)
+    ? { ...entry, outcome: 'ACCEPTED', first_received_ms: null }
+    : { ...entry, outcome: outcomeBeside(entry, first), first_received_ms: first.received_ms };
+}
+
+function entryOf(row: EventRow, first: EventRow | null): SliceEntry {
   return {
     event_id: row.event_id,
-    outcome,
+    outcome: first === null ? 'ACCEPTED' : outcomeBeside(row, first),
     event_ms: row.event_ms,
     event_sub_ns: row.event_sub_ns,
     received_ms: row.received_ms,

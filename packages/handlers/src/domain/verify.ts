@@ -3,6 +3,7 @@ import { type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type Ver
 import type { DeliveryRow, EventRow, FailureRow, PackRow, SliceRow } from '../ports/rows.ts';
 import type { Arrival } from './admit.ts';
 import type { Verdict } from './classify.ts';
+import { isAt, nextFirst, outcomeBeside } from './first-receipt.ts';
 import { envelopeOf } from './pack-codec.ts';
 
 /** One thing that is not as it was written. */
@@ -74,16 +75,36 @@ export function lineFaults(
   const { expected, arrival, outcome } = line;
   if (expected === null) return rejectFaults(arrival, outcome, { found, place });
   const at = { ...place, event_id: expected.event_id };
-  if (outcome === 'ACCEPTED') {
-    if (found.event === null) return [verifyFault('EVENT_MISSING', 'The index has no row of this accepted event.', at)];
-    return sameValue(found.event, expected)
-      ? []
-      : [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
-  }
-  if (outcome !== 'DUPLICATE' && outcome !== 'CONFLICT') {
+  if (outcome === undefined || outcome === 'REJECTED') {
     return [verifyFault('OUTCOME_DIFFERS', 'The PACK row calls a readable record rejected.', at)];
   }
-  return repeatFaults(expected, outcome, { found, at });
+  const { event } = found;
+  if (event === null) {
+    const text =
+      outcome === 'ACCEPTED'
+        ? 'The index has no row of this accepted event.'
+        : 'The index has no row of the event that this receipt repeats.';
+    return [verifyFault('EVENT_MISSING', text, at)];
+  }
+  return isAt(expected, event)
+    ? firstFaults(expected, outcome, { event, at })
+    : repeatFaults(expected, outcome, { found: { ...found, event }, at });
+}
+
+/** The first receipt of an event: its row is what its bytes make, and says what it was answered. */
+function firstFaults(
+  expected: EventRow,
+  outcome: string,
+  { event, at }: { event: EventRow; at: FaultPlace },
+): VerifyFault[] {
+  const { answered, live } = event;
+  // An import from before there were ranks has none.
+  const rank = event.rank === '' ? '' : expected.rank;
+  const same = sameValue(event, { ...expected, rank, answered, live: live || expected.live });
+  if (!same) return [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+  return outcome === answered
+    ? []
+    : [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its EVENT row says ${answered}.`, at)];
 }
 
 function rejectFaults(
@@ -101,35 +122,41 @@ function rejectFaults(
   return same ? [] : [verifyFault('REJECT_DIFFERS', 'The REJECT row gives another reason than the bytes.', place)];
 }
 
+/** A further receipt: the first one comes before it, and it has a row of its own, which says what it was answered. */
 function repeatFaults(
   expected: EventRow,
-  outcome: 'DUPLICATE' | 'CONFLICT',
-  options: { found: IndexedLine; at: FaultPlace },
+  outcome: string,
+  { found, at }: { found: IndexedLine & { readonly event: EventRow }; at: FaultPlace },
 ): VerifyFault[] {
-  const { found, at } = options;
-  if (found.event === null)
-    return [verifyFault('EVENT_MISSING', 'The index has no row of the event that this receipt repeats.', at)];
-  const same = found.event.payload_hash === expected.payload_hash;
-  if (same !== (outcome === 'DUPLICATE')) {
+  const { event, delivery } = found;
+  const wasFirst = outcome === 'ACCEPTED' && delivery?.answered !== 'ACCEPTED';
+  if (wasFirst && !found.deliveriesFull)
+    return [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+  if (nextFirst(expected, event) !== event)
+    return [verifyFault('EVENT_DIFFERS', 'The EVENT row is that of a receipt which comes after this one.', at)];
+  const isOrdinary = expected.rank === null && event.rank === null && event.answered === 'ACCEPTED';
+  const answered = isOrdinary ? outcomeBeside(expected, event) : (delivery?.answered ?? outcome);
+  if (outcome !== answered) {
     return [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its payload says otherwise.`, at)];
   }
-  if (found.delivery === null) {
+  if (delivery === null) {
     return found.deliveriesFull
       ? []
       : [verifyFault('DELIVERY_MISSING', 'The index has no row of this further receipt.', at)];
   }
   const { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash } = expected;
-  const wanted = { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, outcome };
-  const differs = Object.entries(wanted).some(([name, value]) => found.delivery?.[name as keyof DeliveryRow] !== value);
+  const wanted = { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, answered };
+  const differs = Object.entries(wanted).some(([name, value]) => delivery[name as keyof DeliveryRow] !== value);
   return differs ? [verifyFault('DELIVERY_DIFFERS', 'The DELIVERY row is not the one that these bytes make.', at)] : [];
 }
 
-/** The verdicts that a PACK row records, as they were when its slices were made. */
+/** The verdicts on the lines of a pack beside the first receipts that the index has: what its slices must say. */
 export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | null)[]): (Verdict | null)[] {
   return events.map((first, line) => {
     const status = outcomeAt(pack, line);
     if (status === undefined || status === 'REJECTED') return null;
-    return { status, flags: 0, first: status === 'ACCEPTED' ? null : first };
+    const isFirst = first === null || isAt({ pack_id: pack.pack_id, line }, first);
+    return { status, flags: 0, first, beside: isFirst ? null : first };
   });
 }
 

@@ -39,7 +39,18 @@ function warningRow(
     path: cut(unknown.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join(' ')),
     detail: cut(unknownFieldsHint(unknown)),
     receipts: 1,
-    ...{ source, event_type, event_id, pack_id, line, received_ms, expires_ms, entity_hash: null, window: null },
+    ...{
+      source,
+      event_type,
+      event_id,
+      pack_id,
+      line,
+      received_ms,
+      expires_ms,
+      entity_hash: null,
+      window: null,
+      payload_hash: null,
+    },
   };
 }
 

@@ -22,7 +22,10 @@ function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, Ingest
       const { bytes, wireBytes } = await readBody(call.request, { gzip });
       call.notes.bytes_in = wireBytes;
       const dryRun = call.query.dry_run ?? false;
-      const answer = await pipeline.ingest({ body: bytes, format, mode, receivedMs, requestId, principal, dryRun });
+      // Only the route of imports takes it.
+      const { first_line: firstLine } = call.query as Call<'import'>['query'];
+      const request = { body: bytes, format, mode, firstLine, receivedMs, requestId, principal, dryRun };
+      const answer = await pipeline.ingest(request);
       call.notes.counts = answer.counts;
       return answerOf(answer, call);
     } finally {

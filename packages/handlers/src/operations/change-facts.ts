@@ -56,7 +56,8 @@ function factsOf(context: Context, { input, row, expiredByMs }: RowFacts): Input
   const ended = packStoredMs(input.pack_id) + context.indexRetentionMs <= expiredByMs;
   const cameAgain = row !== null && (row.flags & flagBit('AFTER_EXPIRY')) !== 0;
   const present = ended || cameAgain ? false : null;
-  return { source: null, event_type: null, entity_id: null, imported: null, present, fields: null };
+  const superseded = present === null && row !== null && (row.rank !== null || row.answered !== 'ACCEPTED');
+  return { source: null, event_type: null, entity_id: null, imported: null, present, superseded, fields: null };
 }
 
 interface Packed {
@@ -104,5 +105,6 @@ function placesByPack(inputs: readonly SidedInput[], facts: readonly InputFacts[
 }
 
 function withPacked(facts: InputFacts, { source, event_type, entity_id, imported, payload }: PackedRest): InputFacts {
-  return { source, event_type, entity_id, imported, present: facts.present, fields: plainFields(payload) };
+  const { present, superseded = false } = facts;
+  return { source, event_type, entity_id, imported, present, superseded, fields: plainFields(payload) };
 }

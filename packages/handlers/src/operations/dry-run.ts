@@ -1,5 +1,6 @@
 import type { Arrival } from '../domain/admit.ts';
 import { classify, type Verdict } from '../domain/classify.ts';
+import { admissionOrder, nextFirst } from '../domain/first-receipt.ts';
 import { eventRows } from '../domain/settle.ts';
 import type { EventRow, Insertion } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -25,12 +26,13 @@ export async function rehearse(context: Context, arrivals: readonly Arrival[]): 
     for (const [j, row] of some.entries()) stored.set(row.event_id, found[j] ?? null);
   }
   const verdicts: (Verdict | null)[] = arrivals.map(() => null);
-  for (const row of rows) {
+  for (const place of admissionOrder(rows)) {
+    const row = rows[place] as EventRow;
     const there = stored.get(row.event_id) ?? null;
     const met: Insertion =
       there === null ? { kind: 'inserted', replaced_expired: false } : { kind: 'present', stored: there };
     verdicts[row.line] = classify(row, met);
-    if (there === null) stored.set(row.event_id, row);
+    stored.set(row.event_id, there === null ? row : nextFirst(row, there));
   }
   return verdicts;
 }

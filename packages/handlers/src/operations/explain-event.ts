@@ -12,9 +12,10 @@ import {
 } from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
-import { type BytesCheck, explainFound, explainMissing } from '../domain/explain.ts';
+import { type BytesCheck, explainFound, explainMissing, notYetReceived } from '../domain/explain.ts';
 import { conflictFinding, volatileFindings } from '../domain/explain-payloads.ts';
-import { createHistogram, decodeHistogram, mergeInto } from '../domain/histogram.ts';
+import { addTo, createHistogram, decodeHistogram, mergeInto } from '../domain/histogram.ts';
+import { scanEntries } from '../domain/slice-codec.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -38,13 +39,10 @@ export async function explainEvent(
   const { row, eventId, findings } = await findEvent(context, query, asOfMs);
   if (row === null)
     return explainMissing(asOfMs, [...findings, ...(await missingFindings(context, query, { eventId, asOfMs }))]);
-  if (row.received_ms > asOfMs) {
-    const text = 'The event was received after the time asked about.';
-    return explainMissing(asOfMs, [{ code: 'NOT_YET_RECEIVED', text, evidence: [{ event_id: row.event_id }] }]);
-  }
-  const read = createPackReader(context);
-  const rows = await context.backend.index.getDeliveries(row.event_id);
+  const rows = await context.backend.index.getDeliveries(row);
   const deliveries = rows.filter(({ received_ms }) => received_ms <= asOfMs);
+  if (row.received_ms > asOfMs) return explainMissing(asOfMs, notYetReceived(row, deliveries));
+  const read = createPackReader(context);
   const { bytes, first, original = null } = await checkBytes(read, row);
   const history = await eventHistory(context, row, asOfMs);
   return explainFound({
@@ -179,13 +177,24 @@ async function payloadFindings(
 }
 
 /** The lags that the event is held against: first arrivals of its series with its event day, known by then. */
-async function seriesLags(context: Context, row: EventRow, asOfMs: number) {
+async function seriesLags({ backend: { index } }: Context, row: EventRow, asOfMs: number) {
   const day = Math.floor(row.event_ms / MS_PER_DAY);
   const { source, event_type } = row;
-  const query = { fromDay: day, toDay: day + 1, source, event_type, withEntries: false };
+  const query = { fromDay: day, toDay: day + 1, source, event_type };
   const lags = createHistogram();
-  for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
-    if (slice.accepted > 0 && slice.received_min_ms <= asOfMs) mergeInto(lags, decodeHistogram(slice.lag));
+  const parted = new Set<string>();
+  for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: false, cursor }))) {
+    if (slice.accepted === 0 || slice.received_min_ms > asOfMs) continue;
+    // A request of imports brings receipts of many times.
+    if (slice.received_max_ms > asOfMs) parted.add(slice.pack_id);
+    else mergeInto(lags, decodeHistogram(slice.lag));
+  }
+  if (parted.size === 0) return lags;
+  for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: true, cursor }))) {
+    if (!parted.has(slice.pack_id)) continue;
+    scanEntries(slice.entries, ({ outcome, received_ms, event_ms }) => {
+      if (outcome === 'ACCEPTED' && received_ms <= asOfMs) addTo(lags, received_ms - event_ms);
+    });
   }
   return lags;
 }

@@ -51,8 +51,10 @@ async function readArrivals(
 ): Promise<Arrival[]> {
   const context = { receivedMs: request.receivedMs, imported: request.mode === 'import', volatileOf };
   const arrivals: Arrival[] = [];
+  const { firstLine } = request;
   for (const record of records) {
-    arrivals.push(admitRecord(record, context));
+    const arrival = admitRecord(record, context);
+    arrivals.push(firstLine === undefined ? arrival : { ...arrival, file_line: firstLine + arrivals.length });
     if (arrivals.length % RECORDS_PER_TURN === 0) await setImmediate();
   }
   return arrivals;

@@ -94,6 +94,7 @@ function failureRow(
     line,
     entity_hash: null,
     window: target,
+    payload_hash: null,
     received_ms: failed_ms,
     expires_ms: failed_ms + context.indexRetentionMs,
   };

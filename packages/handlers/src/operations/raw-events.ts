@@ -54,7 +54,7 @@ async function deliveriesOf(
   context: Context,
   { row, asOfMs, read }: { row: EventRow; asOfMs: number; read: ReadPack },
 ): Promise<Pick<RawEvent, 'deliveries' | 'deliveries_cut'>> {
-  const rows = await context.backend.index.getDeliveries(row.event_id);
+  const rows = await context.backend.index.getDeliveries(row);
   const deliveries: NonNullable<RawEvent['deliveries']>[number][] = [];
   for (const further of rows) {
     if (further.received_ms > asOfMs) continue;

@@ -142,7 +142,7 @@ async function deliveriesOf(context: Context, rows: readonly EventRow[], asOfMs:
   const found: DeliveryRow[][] = [];
   for (let start = 0; start < rows.length; start += DELIVERIES_AT_ONCE) {
     const some = rows.slice(start, start + DELIVERIES_AT_ONCE);
-    for (const deliveries of await Promise.all(some.map((row) => context.backend.index.getDeliveries(row.event_id))))
+    for (const deliveries of await Promise.all(some.map((row) => context.backend.index.getDeliveries(row))))
       found.push(deliveries.filter(({ received_ms }) => received_ms <= asOfMs).slice(0, LIMITS.message_events_max - 1));
   }
   return found;

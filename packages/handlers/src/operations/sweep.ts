@@ -35,9 +35,34 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
     // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
     const isSwept = (packId: string) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs;
     if (summary.packs_pending === 0) context.inFlight.releasePacks(isSwept);
+    await settleMoves(context, options);
   }
   if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);
   return summary;
+}
+
+/** Up to when changes of first receipts are known to be finished. */
+const MOVES_MARK = 'moves_settled_until_ms';
+
+/**
+ * Finishes what follows from first receipts that changed: after the packs, since a receipt that these bring in may be one of
+ * those that it follows for. Older ones are looked at again as packs are, for what was under way on another clock.
+ */
+async function settleMoves({ backend: { index, clock } }: Context, options: SweepOptions): Promise<void> {
+  const now = clock.now();
+  const mark = await index.getMark(MOVES_MARK);
+  const fromMs = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
+  const toMs = now - options.minAgeMs + 1;
+  if (toMs <= fromMs) return;
+  let cursor: string | null = null;
+  let found = 0;
+  do {
+    if (options.stop?.() === true) return;
+    const page: Page<string> = await index.settleMoves({ fromMs, toMs, cursor });
+    found += page.items.length;
+    cursor = page.next;
+  } while (cursor !== null);
+  if (found > 0) await index.setMark(MOVES_MARK, toMs);
 }
 
 type Counts = { -readonly [K in keyof SweepSummary]: SweepSummary[K] };
@@ -109,10 +134,11 @@ export function arrivalOf(envelope: Envelope): Arrival {
   const received = parseTime(envelope.received_at);
   if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
   const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
-  const { imported, reingest_of, volatile = null } = envelope;
+  const { imported, reingest_of, file_line, volatile = null } = envelope;
   if (volatile !== null && membersFault(volatile) !== null)
     throw new KitError('RAW_CORRUPT', 'a receipt has volatile members that are no paths');
   // By the declaration of the time when it was received, whatever the config says now.
   const arrival = admitRecord(record, { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile });
+  if (file_line !== undefined) return { ...arrival, file_line };
   return reingest_of === undefined ? arrival : { ...arrival, reingest_of };
 }

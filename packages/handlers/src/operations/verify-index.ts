@@ -37,7 +37,7 @@ export async function verifyIndex(context: Context, place: VerifyPlace): Promise
     const pack = packs.get(claim.pack_id) ?? null;
     // A row may outlast the PACK row of its receipt, as that of a failure which came later.
     const fault = pack === null && isPast(context, claim.pack_id) ? null : claimFault(claim, pack);
-    if (fault !== null) faults.push(fault);
+    if (fault !== null && !(await isOfMovedEvent(context, claim, pack))) faults.push(fault);
   }
   const next = nextPlace(table, page.next);
   const { digest } = place;
@@ -97,11 +97,9 @@ async function claims(
   cursor: string | null,
 ): Promise<Page<Claim>> {
   if (table === 'addresses') {
-    return mapPage(await index.listAddresses(cursor), ({ kind, ...at }) =>
-      kind === 'EVENT'
-        ? { ...at, outcomes: ['ACCEPTED'], what: 'An EVENT row' }
-        : { ...at, outcomes: ['DUPLICATE', 'CONFLICT'], what: 'A DELIVERY row' },
-    );
+    return mapPage(await index.listAddresses(cursor), ({ kind, answered, ...at }) => {
+      return { ...at, outcomes: [answered], what: kind === 'EVENT' ? 'An EVENT row' : 'A DELIVERY row' };
+    });
   }
   if (table === 'failures') {
     return mapPage(
@@ -122,6 +120,24 @@ async function claims(
     what: 'A SLICE row',
   }));
 }
+
+/**
+ * Failures name receipts by what they were beside the first one, and PACK rows by what was answered: where an import came
+ * between, the two may differ.
+ */
+async function isOfMovedEvent(
+  context: Context,
+  { what, event_id, line }: Claim,
+  pack: PackRow | null,
+): Promise<boolean> {
+  if (pack === null || line === null || event_id === null || !FAILURES_OF_EVENTS.includes(what)) return false;
+  if (!INDEXED.includes(outcomeAt(pack, line) ?? '')) return false;
+  const first = pack.imported ? null : await context.backend.index.getEvent(event_id);
+  return pack.imported || (first !== null && first.answered !== 'ACCEPTED');
+}
+
+const FAILURES_OF_EVENTS = ['A CONFLICT row', 'A PROCESSING row'];
+const INDEXED = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
 
 function mapPage<T, U>(page: Page<T>, convert: (item: T) => U): Page<U> {
   return { items: page.items.map(convert), next: page.next };

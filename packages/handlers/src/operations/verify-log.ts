@@ -13,6 +13,7 @@ import {
 } from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
+import { isAt } from '../domain/first-receipt.ts';
 import { eventRows, type PackFacts } from '../domain/settle.ts';
 import {
   envelopeFaults,
@@ -241,7 +242,7 @@ async function checkLines(
       if (isPast(context, pack.pack_id)) continue;
       const row = expected.get(line) ?? null;
       faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, indexed, { ...at, line }));
-      if (row?.rule === 'key' && indexed.event !== null && outcomeAt(pack, line) === 'ACCEPTED')
+      if (row?.rule === 'key' && indexed.event !== null && isAt(row, indexed.event))
         faults.push(...(await pointerFaults(context, row)));
     }
   }
@@ -275,7 +276,7 @@ async function indexedLines(
     const here = (at: { pack_id: string; line: number }) => at.pack_id === row.pack_id && at.line === row.line;
     const event = events[i] ?? null;
     if (event !== null && here(event)) return { event, delivery: null, deliveriesFull: false, failure: null };
-    const deliveries = await index.getDeliveries(row.event_id);
+    const deliveries = event === null ? [] : await index.getDeliveries(event);
     const deliveriesFull = deliveries.length >= LIMITS.deliveries_per_event_max;
     return { event, delivery: deliveries.find(here) ?? null, deliveriesFull, failure: null };
   });

@@ -1,5 +1,3 @@
-import type { ReceiptAddress } from '@pik/schema';
-
 import type {
   DeadLetterRow,
   MessageFailure,
@@ -16,6 +14,7 @@ import type {
   DeliveryRow,
   EventRow,
   FailureRow,
+  IndexedAddress,
   Insertion,
   PackRow,
   RequestRows,
@@ -68,32 +67,37 @@ export interface EventIndex {
   /** Rejects with `INDEX_UNAVAILABLE` while the index does not answer; asked before a pack is appended. */
   ping(): Promise<void>;
   /**
-   * Inserts each row unless an unexpired one with its id is there (rows are in line order; the second of one id meets
-   * the first), hands what was met to `settle`, and writes what it returns, PACK last. A keyed event's TIME pointer is
-   * written with its insert. Repeating the whole call changes nothing. Resolves when all of it is durable.
+   * Inserts each row unless an unexpired one with its id is there (in the order of `admissionOrder`; the second of one id
+   * meets the first), hands what was met to `settle`, and writes what it returns, PACK last. A keyed event's TIME pointer is
+   * written with its insert. Where `nextFirst` makes another receipt the first, the EVENT row becomes its, the former first
+   * one becomes a delivery, and what else follows for stored rows (`rowsAfterMove`) is written too. Repeating the whole call
+   * changes nothing. Resolves when all of it is durable.
    */
   admit<T extends RequestRows>(rows: readonly EventRow[], settle: (met: readonly Insertion[]) => T): Promise<T>;
   /** The unexpired row of an event; read-after-write. */
   getEvent(eventId: string): Promise<EventRow | null>;
   /** The same for many ids, in their order. */
   getEvents(eventIds: readonly string[]): Promise<readonly (EventRow | null)[]>;
-  /** The first `deliveries_per_event_max` further receipts of an event, oldest first. */
-  getDeliveries(eventId: string): Promise<readonly DeliveryRow[]>;
+  /** The first `deliveries_per_event_max` further receipts of an event, oldest first, as they are beside this first one. */
+  getDeliveries(first: EventRow): Promise<readonly DeliveryRow[]>;
   getPack(packId: string): Promise<PackRow | null>;
   /** Unexpired events with `from <= position < to` received by `asOfMs`, in text order of position. */
   listTimeline(range: PositionRange): Promise<Page<EventRow>>;
-  /** Slices with `fromDay <= event_day < toDay` in order of the day, of one series if named. */
+  /** Slices with `fromDay <= event_day < toDay` in order of the day, of one series if named; entries beside their first receipts. */
   listSlices(query: SliceQuery): Promise<Page<SliceRow>>;
   /** PACK rows stored in `[fromMs, toMs)`, in id order. */
   listPacks(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<PackRow>>;
-  /** Failures received in `[fromMs, toMs)`, newest first unless asked for the oldest; warnings only where the query names them. */
+  /**
+   * Failures received in `[fromMs, toMs)`, newest first unless asked for the oldest, and no CONFLICT that is none beside the first
+   * receipt; warnings only where the query names them.
+   */
   listFailures(query: FailureQuery): Promise<Page<FailureRow>>;
   /** All sequence rows of a producer. */
   listSequences(producerId: string, cursor?: string | null): Promise<Page<SequenceRow>>;
   /** Every EVENT and DELIVERY address, in storage order: what verify holds against the log. */
-  listAddresses(
-    cursor?: string | null,
-  ): Promise<Page<ReceiptAddress & { event_id: string; kind: 'EVENT' | 'DELIVERY' }>>;
+  listAddresses(cursor?: string | null): Promise<Page<IndexedAddress>>;
+  /** Finishes changes of first receipts begun in `[fromMs, toMs)`, cut short or overtaken; gives the events. Changes nothing twice. */
+  settleMoves(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
   /** A named time that operations remember between runs, such as how far the sweeper has come. */
   getMark(name: string): Promise<number | null>;
   setMark(name: string, value: number): Promise<void>;

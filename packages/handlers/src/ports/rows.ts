@@ -2,7 +2,13 @@ import type { IdentityRule, ReceiptAddress } from '@pik/schema';
 
 import type { WindowTarget } from './history-rows.ts';
 
-/** The first receipt of an event: gate, index and address in one row. Never updated by a repeat. Times in ms. */
+/** The outcomes of receipts that carry an event. */
+export type EventOutcome = 'ACCEPTED' | 'DUPLICATE' | 'CONFLICT';
+
+/**
+ * The first receipt of an event: gate, index and address in one row. A repeat never changes it, but where imports are
+ * involved another receipt may turn out to be the first (`domain/first-receipt.ts`). Times in ms.
+ */
 export interface EventRow extends ReceiptAddress {
   readonly event_id: string;
   /** The event id with the event's own time in it, so that text order is order of time; equals the id unless keyed. */
@@ -24,18 +30,38 @@ export interface EventRow extends ReceiptAddress {
   readonly flags: number;
   /** Compared, never left to a deletion: from this time on a repeat is a new event. `Infinity`: never. */
   readonly expires_ms: number;
+  /** The order of imports that claim one receive time, as text of one width; null for a live receipt. */
+  readonly rank: string | null;
+  /** True once a live receipt of the event is there: its payload stays, whatever imports claim. */
+  readonly live: boolean;
+  /** The outcome that this very receipt was given when it came; another than ACCEPTED where it became the first later. */
+  readonly answered: EventOutcome;
 }
 
-/** What the conditional insert of one row met. `present` brings the stored row; `throttled` means not decided. */
+/** What the conditional insert of one row met. `present` brings the row that was there; `throttled` means not decided. */
 export type Insertion =
   | { readonly kind: 'inserted'; readonly replaced_expired: boolean }
-  | { readonly kind: 'present'; readonly stored: EventRow }
+  | {
+      readonly kind: 'present';
+      readonly stored: EventRow;
+      /** The first receipt from now on, where that is another than the stored one. */
+      readonly first?: EventRow;
+      /** What this very receipt was answered before, where an earlier attempt of its admission came so far. */
+      readonly answered?: EventOutcome;
+    }
   | { readonly kind: 'throttled' };
 
 /** A further receipt of an event. */
 export interface DeliveryRow extends ReceiptAddress {
   readonly event_id: string;
+  /** What it is beside the first receipt; follows from the payloads, and is never stored. */
   readonly outcome: 'DUPLICATE' | 'CONFLICT';
+  /** What it was answered; ACCEPTED for one that was the first until an import with an earlier time came. */
+  readonly answered: EventOutcome;
+  readonly rank: string | null;
+  /** Known of receipts that may become the first; null for others. */
+  readonly producer_id: string | null;
+  readonly producer_seq: number | null;
   readonly event_ms: number;
   readonly event_sub_ns: number;
   readonly received_ms: number;
@@ -71,6 +97,17 @@ export interface FailureRow extends ReceiptAddress {
   /** The window that could not be computed; null for other kinds. */
   readonly window: WindowTarget | null;
   readonly received_ms: number;
+  readonly expires_ms: number;
+  /** Of a CONFLICT that another import may undo: held against the first receipt whenever it is read. Null once it stays. */
+  readonly payload_hash: string | null;
+}
+
+/** A receipt whose entry in a slice may no longer be what it is: whoever reads the slice asks the EVENT row. */
+export interface RecheckRow extends ReceiptAddress {
+  readonly event_id: string;
+  readonly source: string;
+  readonly event_type: string;
+  readonly event_day: number;
   readonly expires_ms: number;
 }
 
@@ -127,4 +164,11 @@ export interface RequestRows {
   readonly slices: readonly SliceRow[];
   readonly sequences: readonly SequenceRow[];
   readonly pack: PackRow | null;
+}
+
+/** A row that stands for a receipt, and what it says that the receipt was answered. */
+export interface IndexedAddress extends ReceiptAddress {
+  readonly event_id: string;
+  readonly kind: 'EVENT' | 'DELIVERY';
+  readonly answered: EventOutcome;
 }

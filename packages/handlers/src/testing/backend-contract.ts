@@ -7,6 +7,7 @@ import { deadLetterContract } from './backend-contract/dead-letters.ts';
 import { failureContract } from './backend-contract/failures.ts';
 import { fileContract } from './backend-contract/files.ts';
 import { investigationContract } from './backend-contract/investigations.ts';
+import { moveContract } from './backend-contract/moves.ts';
 import { queueContract } from './backend-contract/queue.ts';
 import { rawLogContract } from './backend-contract/raw-log.ts';
 import { listContract, readContract } from './backend-contract/reads.ts';
@@ -36,7 +37,7 @@ export interface OpenedBackend {
 const PORTS: Readonly<Record<string, readonly ((world: () => World) => void)[]>> = {
   'raw log': [rawLogContract],
   'file store': [fileContract],
-  'event index': [admitContract, readContract, listContract, failureContract, markContract],
+  'event index': [admitContract, moveContract, readContract, listContract, failureContract, markContract],
   'aggregate store': [versionContract],
   'replay store': [replayContract, windowContract],
   'replay queue': [queueContract, deadLetterContract],

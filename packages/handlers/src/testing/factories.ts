@@ -1,4 +1,4 @@
-import { deriveIdentity, formatInstant, type IdentityRule, type Instant, sha256Hex } from '@pik/schema';
+import { deriveIdentity, flagBit, formatInstant, type IdentityRule, type Instant, sha256Hex } from '@pik/schema';
 
 import type { ReplayRequestRow, VersionRow } from '../ports/history-rows.ts';
 import type { EventRow, FailureRow, PackRow, RequestRows, SliceRow } from '../ports/rows.ts';
@@ -17,6 +17,8 @@ export interface EventSeed {
   readonly expires_ms?: number;
   readonly line?: number;
   readonly seq?: number;
+  /** Makes it a row of an import. */
+  readonly rank?: string;
 }
 
 const PRODUCER = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -57,8 +59,11 @@ export function makeEventRow(packId: string, seed: EventSeed = {}): EventRow {
     received_ms: seed.received_ms ?? event_ms + 1_000,
     sent_ms: null,
     payload_hash,
-    flags: 0,
+    flags: seed.rank === undefined ? 0 : flagBit('IMPORTED'),
     expires_ms: seed.expires_ms ?? Number.POSITIVE_INFINITY,
+    rank: seed.rank ?? null,
+    live: seed.rank === undefined,
+    answered: 'ACCEPTED',
   };
 }
 
@@ -101,6 +106,7 @@ export function makeFailureRow(packId: string, rest: Partial<FailureRow> = {}): 
     window: null,
     received_ms: 0,
     expires_ms: Number.POSITIVE_INFINITY,
+    payload_hash: null,
     ...rest,
   };
 }

@@ -257,7 +257,7 @@ describe('DynamoDB', () => {
     }
     const units = aws.calls.slice(before).reduce((sum, call) => sum + call.units.write, 0);
     expect(units).toBe(300 + 100);
-    expect(await backend.index.getDeliveries(row.event_id)).toHaveLength(100);
+    expect(await backend.index.getDeliveries(row)).toHaveLength(100);
   });
 
   it('G5: the further receipts of an event end with it, though they came later', async () => {
@@ -265,10 +265,10 @@ describe('DynamoDB', () => {
     await admit([old]);
     const repeat = { ...old, pack_id: OTHER, expires_ms: clock.ms + 5_000 };
     await admit([repeat], { deliveries: [{ ...makeDelivery(old, OTHER), expires_ms: repeat.expires_ms }] });
-    expect(await backend.index.getDeliveries(old.event_id)).toHaveLength(1);
+    expect(await backend.index.getDeliveries(old)).toHaveLength(1);
     clock.ms += 1_000;
     await admit([{ ...old, pack_id: OTHER, line: 1, expires_ms: clock.ms + 9_000 }]);
-    expect(await backend.index.getDeliveries(old.event_id)).toEqual([]);
+    expect(await backend.index.getDeliveries(old)).toEqual([]);
     expect((await backend.index.listAddresses()).items).toHaveLength(1);
   });
 });

@@ -140,7 +140,8 @@ async function expectIndexed(backend: Backend): Promise<void> {
   }
   for (const { kind, event_id, pack_id, line } of addresses) {
     if (kind === 'DELIVERY') {
-      const found = await index.getDeliveries(event_id);
+      const first = await index.getEvent(event_id);
+      const found = first === null ? [] : await index.getDeliveries(first);
       expect(found.filter((row) => row.pack_id === pack_id && row.line === line)).toHaveLength(1);
       continue;
     }

@@ -57,7 +57,7 @@ const CALLS: Readonly<Record<string, () => Promise<unknown>>> = {
   'S3 PutObject': () => backend.rawLog.append(PACK, Uint8Array.of(1)),
   'S3 GetObject': () => backend.rawLog.read(PACK),
   'DynamoDB PutItem': () => backend.index.admit([makeEventRow(PACK)], () => makeRequestRows()),
-  'DynamoDB Query': () => backend.index.getDeliveries(makeEventRow(PACK).event_id),
+  'DynamoDB Query': () => backend.index.getDeliveries(makeEventRow(PACK)),
   'SQS SendMessageBatch': () => backend.queue.send([{ message_id: 'a', body: '{}' }]),
 };
 

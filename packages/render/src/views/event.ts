@@ -13,17 +13,17 @@ export function eventView(explanation: EventExplanation): View {
   if (bytes?.body !== undefined)
     blocks.push(text(bytes.body.length > BODY_CHARS_MAX ? `${bytes.body.slice(0, BODY_CHARS_MAX)}…` : bytes.body));
   if (deliveries.length > 0) {
-    const rows = deliveries.map((d) => [
-      d.received_at,
-      d.outcome,
-      `${durationText(d.after_first_ms)} after the first`,
-      d.flags.join(' '),
-    ]);
+    const rows = deliveries.map((d) => [d.received_at, d.outcome, besideFirst(d.after_first_ms), d.flags.join(' ')]);
     blocks.push(text('further receipts:'), table(['received', 'outcome', '', 'flags'], rows));
   }
   blocks.push(...historyBlocks(explanation));
   for (const { code, text: said } of findings) blocks.push(text(`• ${code}: ${said}`));
   return { title: 'What happened to this event?', blocks, charts: [] };
+}
+
+/** An import may claim to have come before the first, whose payload stays. */
+function besideFirst(ms: number): string {
+  return ms < 0 ? `${durationText(-ms)} before the first` : `${durationText(ms)} after the first`;
 }
 
 function factBlocks({ event, outcome, rule, lateness, bytes }: EventExplanation): Block[] {

@@ -20,7 +20,7 @@ export interface DeliveryWriter {
 const EVENTS_COUNTED = 500;
 
 /**
- * Of each event the first hundred further receipts are kept. Without a read nobody knows how many there are; each process
+ * Of each event the first hundred further live receipts are kept. Without a read nobody knows how many there are; each process
  * counts those that it has written itself and stops at a hundred, so a storm of repeats costs one write unit a receipt.
  * A process that was started anew writes a hundred more, which nobody reads: that costs, and changes no answer.
  */
@@ -39,12 +39,17 @@ export function createDeliveryWriter(table: Table): DeliveryWriter {
       const firsts = new Map<string, EventRow>();
       for (const [i, row] of rows.entries()) {
         const one = met[i];
-        if (one?.kind === 'present') firsts.set(row.event_id, one.stored);
+        if (one?.kind === 'present') firsts.set(row.event_id, one.first ?? one.stored);
       }
       const chosen: [DeliveryRow, EventRow | undefined][] = [];
       const planned = new Map<string, number>();
       for (const delivery of deliveries) {
         const first = firsts.get(delivery.event_id);
+        // Each import is kept, since a later one may change what it is.
+        if (delivery.rank !== null) {
+          chosen.push([delivery, first]);
+          continue;
+        }
         const name = nameOf(delivery, first);
         const known = rowsOf(name);
         const fresh = planned.get(name) ?? 0;
@@ -55,7 +60,7 @@ export function createDeliveryWriter(table: Table): DeliveryWriter {
       }
       await inParallel(chosen, async ([delivery, first]) => {
         await table.put(deadline, deliveryItem(delivery, first?.expires_ms ?? Number.POSITIVE_INFINITY));
-        rowsOf(nameOf(delivery, first)).add(placeOf(delivery));
+        if (delivery.rank === null) rowsOf(nameOf(delivery, first)).add(placeOf(delivery));
       });
     },
   };

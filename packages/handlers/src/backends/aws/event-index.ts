@@ -10,6 +10,7 @@ import { createHealth } from './health.ts';
 import { createIndexReader } from './index-reader.ts';
 import { entityFailureItem, failureItem, packItem, sequenceItem } from './index-rows.ts';
 import { type DayKind, dayOf, packPlace, shardOf } from './keys.ts';
+import { finishMove, movedFirsts, settleMoves } from './moves.ts';
 import { inParallel } from './parallel.ts';
 import { writeSlice } from './slices.ts';
 import { keyItem, type Table } from './table.ts';
@@ -37,6 +38,8 @@ export function createEventIndex(parts: IndexParts): EventIndex {
     S: createDirectory(table, { name: 'S#days', clock }),
     P: createDirectory(table, { name: 'P#days', clock }),
     F: createDirectory(table, { name: 'F#days', clock }),
+    K: createDirectory(table, { name: 'K#days', clock }),
+    W: createDirectory(table, { name: 'W#days', clock }),
   };
   const writer: Writer = { table, clock, directories, deliveries: createDeliveryWriter(table) };
   const health = createHealth(table, parts);
@@ -49,7 +52,7 @@ export function createEventIndex(parts: IndexParts): EventIndex {
       write(async (deadline) => {
         const nowMs = clock.now();
         const met = await calls.share(deadline, GATE_SHARE, (gate) =>
-          insertEvents(table, gate, { rows, nowMs, calls }),
+          insertEvents(table, gate, { rows, nowMs, calls, moves: writer }),
         );
         const settled = settle(met);
         await writeRest(writer, deadline, { settled, rows, met });
@@ -64,6 +67,10 @@ export function createEventIndex(parts: IndexParts): EventIndex {
       write(async (deadline) => {
         await table.put(deadline, { ...keyItem(markKey(name)), v: number(value) });
       }),
+    settleMoves: (range) =>
+      write((deadline) =>
+        settleMoves(writer, deadline, { range, writeFailures: (rows) => writeFailures(writer, deadline, rows) }),
+      ),
     addFailures: (rows) => write((deadline) => writeFailures(writer, deadline, rows)),
   };
 }
@@ -95,6 +102,10 @@ async function writeRest(writer: Writer, deadline: Deadline, { settled, rows, me
     inParallel(settled.sequences, (row) => table.put(deadline, sequenceItem(row), absentOrExpired(clock.now()))),
     pack === null ? null : directories.P.note(deadline, directoryEntry(packPlace(pack.pack_id))),
   ]);
+  // After the slices, so that an event whose first receipt has changed is never in none of them.
+  await inParallel(movedFirsts(rows, met), (first) =>
+    finishMove(writer, deadline, { first, writeFailures: (failures) => writeFailures(writer, deadline, failures) }),
+  );
   if (pack !== null) await table.put(deadline, packItem(pack), absentOrExpired(clock.now()));
 }
 

@@ -1,7 +1,7 @@
 import { type IdentityRule, positionAt } from '@pik/schema';
 
-import type { EventRow } from '../../ports/rows.ts';
-import { packBytes, readPackId } from './index-rows.ts';
+import type { EventOutcome, EventRow } from '../../ports/rows.ts';
+import { packBytes, rankItem, readPackId, readRank } from './index-rows.ts';
 import { eventIdOf, eventKey } from './keys.ts';
 import { type Key, keyItem } from './table.ts';
 import {
@@ -20,6 +20,20 @@ import {
 } from './values.ts';
 
 const RULES: readonly IdentityRule[] = ['key', 'content', 'occurrence'];
+/** Outcomes by their number in the attribute `o`. Part of the data format: append, never reorder. */
+const OUTCOMES: readonly EventOutcome[] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
+const LIVE_TOO = 4;
+
+/** How a first receipt stands among those of its event; null where it was new and says itself whether it is live. */
+export function standingOf({ answered, rank, live }: EventRow): number | null {
+  const standing = OUTCOMES.indexOf(answered) | (rank !== null && live ? LIVE_TOO : 0);
+  return standing === 0 ? null : standing;
+}
+
+/** How the receipt of an EVENT row was answered, by its attributes. */
+export function answeredOf(item: Item): EventOutcome {
+  return OUTCOMES[(readNumberOrNull(item, 'o') ?? 0) & 3] as EventOutcome;
+}
 
 /** An EVENT row. With ids of the largest size it stays below 1 KB, which is one write unit (a test measures it). */
 export function eventItem(row: EventRow): Item {
@@ -29,7 +43,8 @@ export function eventItem(row: EventRow): Item {
     t: text(row.event_type),
     n: text(row.entity_id),
     r: number(RULES.indexOf(row.rule)),
-    ...present({ k: row.idempotency_key, d: row.producer_id, q: row.producer_seq, m: row.sent_ms }),
+    ...present({ k: row.idempotency_key, d: row.producer_id, q: row.producer_seq, m: row.sent_ms, o: standingOf(row) }),
+    ...rankItem(row.rank),
     e: number(row.event_ms),
     u: number(row.event_sub_ns),
     c: number(row.received_ms),
@@ -47,6 +62,7 @@ export function readEvent(item: Item): EventRow {
   const rule = RULES[readNumber(item, 'r')] as IdentityRule;
   const event_ms = readNumber(item, 'e');
   const event_sub_ns = readNumber(item, 'u');
+  const rank = readRank(item);
   return {
     event_id,
     position: rule === 'key' ? positionAt(event_id, { epoch_ms: event_ms, sub_ms_ns: event_sub_ns }) : event_id,
@@ -66,6 +82,9 @@ export function readEvent(item: Item): EventRow {
     pack_id: readPackId(item),
     line: readNumber(item, 'l'),
     expires_ms: readExpiry(item),
+    rank,
+    live: rank === null || ((readNumberOrNull(item, 'o') ?? 0) & LIVE_TOO) !== 0,
+    answered: answeredOf(item),
   };
 }
 

@@ -1,8 +1,10 @@
+import { admissionOrder, isAt, metInTheEnd } from '../../domain/first-receipt.ts';
 import type { EventRow, Insertion } from '../../ports/rows.ts';
 import type { Calls, Deadline } from './calls.ts';
 import { eventItem, readEvent, timeItem } from './event-row.ts';
 import { failureOf } from './failures.ts';
 import { eventKey } from './keys.ts';
+import { isOpen, type MoveParts, meetOpen } from './moves.ts';
 import { inParallel } from './parallel.ts';
 import type { Condition, Table } from './table.ts';
 import { isUnexpired, number } from './values.ts';
@@ -28,10 +30,12 @@ const LOOK_UP_SHARE = 0.2;
 export async function insertEvents(
   table: Table,
   deadline: Deadline,
-  { rows, ...options }: { rows: readonly EventRow[]; nowMs: number; calls: Calls },
-): Promise<Insertion[]> {
+  { rows, ...options }: { rows: readonly EventRow[]; nowMs: number; calls: Calls; moves: MoveParts },
+): Promise<readonly Insertion[]> {
+  const order = admissionOrder(rows);
   const byId = new Map<string, number[]>();
-  for (const [at, { event_id }] of rows.entries()) {
+  for (const at of order) {
+    const { event_id } = rows[at] as EventRow;
     const places = byId.get(event_id);
     if (places === undefined) byId.set(event_id, [at]);
     else places.push(at);
@@ -41,13 +45,20 @@ export async function insertEvents(
   await decide(gate, firsts);
   const met = new Array<Insertion>(rows.length);
   for (const [eventId, places] of byId) {
-    const one = gate.decided.get(eventId) as Insertion;
-    const first = rows[places[0] as number] as EventRow;
-    for (const [nth, at] of places.entries()) met[at] = nth === 0 ? one : metByRepeat(first, one);
+    let one = gate.decided.get(eventId) as Insertion;
+    for (const [nth, at] of places.entries()) {
+      if (nth > 0)
+        one = await meetRepeat(gate, {
+          row: rows[at] as EventRow,
+          before: rows[places[nth - 1] as number] as EventRow,
+          met: one,
+        });
+      met[at] = one;
+    }
   }
   const undecided = met.every(({ kind }) => kind === 'throttled');
   if (undecided && gate.outages.length > 0) throw gate.outages[0];
-  return met;
+  return metInTheEnd(rows, { order, met });
 }
 
 interface Gate {
@@ -55,6 +66,7 @@ interface Gate {
   readonly deadline: Deadline;
   readonly calls: Calls;
   readonly nowMs: number;
+  readonly moves: MoveParts;
   /** Errors other than for lack of throughput. */
   readonly outages: unknown[];
   /** What each id met. */
@@ -102,8 +114,14 @@ async function lookUp(gate: Gate, rows: readonly EventRow[]): Promise<Map<string
   return found;
 }
 
-function metByRepeat(first: EventRow, met: Insertion): Insertion {
-  return met.kind === 'inserted' ? { kind: 'present', stored: first } : met;
+/** What a further row of an id meets: what the one before it has made of the event. */
+async function meetRepeat(
+  gate: Gate,
+  { row, before, met }: { row: EventRow; before: EventRow; met: Insertion },
+): Promise<Insertion> {
+  if (met.kind === 'throttled') return met;
+  const stored = met.kind === 'inserted' ? before : (met.first ?? met.stored);
+  return meet(gate, row, stored);
 }
 
 async function insertOne(gate: Gate, row: EventRow): Promise<Insertion> {
@@ -120,8 +138,8 @@ async function insertOne(gate: Gate, row: EventRow): Promise<Insertion> {
 /** What a row meets that is there; a former attempt of ours may have died between it and its pointer. */
 function meet(gate: Gate, row: EventRow, stored: EventRow): Promise<Insertion> {
   return unlessUndecided(gate, async () => {
-    const own = stored.pack_id === row.pack_id && stored.line === row.line;
-    if (own && row.rule === 'key') await gate.table.put(gate.deadline, timeItem(row));
+    if (isAt(row, stored) && row.rule === 'key') await gate.table.put(gate.deadline, timeItem(row));
+    if (isOpen(row, stored)) return meetOpen(gate.moves, gate.deadline, { row, stored });
     return { kind: 'present', stored };
   });
 }

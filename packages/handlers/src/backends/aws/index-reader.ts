@@ -1,12 +1,23 @@
 import { KitError, LIMITS } from '@pik/schema';
+import { deliveryBeside, failureBeside, isAt } from '../../domain/first-receipt.ts';
+import { recheckedSlice } from '../../domain/slices.ts';
 import type { EventIndex } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import { FAILURES, type FailureQuery, type Page, type PositionRange, type SliceQuery } from '../../ports/queries.ts';
-import type { DeliveryRow, EventRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
+import type {
+  DeliveryRow,
+  EventOutcome,
+  EventRow,
+  FailureRow,
+  IndexedAddress,
+  PackRow,
+  SequenceRow,
+  SliceRow,
+} from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
 import { listDays } from './days.ts';
 import type { DayDirectories, IndexParts } from './event-index.ts';
-import { readEvent, readPointer } from './event-row.ts';
+import { answeredOf, readEvent, readPointer } from './event-row.ts';
 import {
   entityFailures,
   readDelivery,
@@ -19,7 +30,7 @@ import {
   sequencePartition,
 } from './index-rows.ts';
 import { dayOf, dayPartition, deliveryPartition, eventIdOf, eventKey, packPlace } from './keys.ts';
-import { readEntries } from './slices.ts';
+import { type FoundSlice, readEntries, rechecksOf } from './slices.ts';
 import type { Key, Table } from './table.ts';
 import { type Item, isUnexpired, keyText, readText, readTextOrNull, timeText } from './values.ts';
 
@@ -62,7 +73,7 @@ export function createIndexReader(
   return {
     getEvent: (eventId) => read(async (at) => (await eventsOf(at, [eventKey(eventId)]))[0] ?? null),
     getEvents: (eventIds) => read((at) => eventsOf(at, eventIds.map(eventKey))),
-    getDeliveries: (eventId) => read((at) => getDeliveries(at, eventId)),
+    getDeliveries: (first) => read((at) => getDeliveries(at, first)),
     getPack: (packId) =>
       read(async ({ deadline, nowMs }) => {
         const row = await table.get(deadline, { pk: dayPartition('P', packPlace(packId)), sk: packId });
@@ -92,15 +103,16 @@ async function eventsOf({ table, deadline, nowMs }: Reading, keys: readonly Key[
   return keys.map((key) => found.get(eventIdOf(key)) ?? null);
 }
 
-async function getDeliveries({ table, deadline, nowMs }: Reading, eventId: string): Promise<DeliveryRow[]> {
+async function getDeliveries({ table, deadline, nowMs }: Reading, first: EventRow): Promise<DeliveryRow[]> {
   const found: DeliveryRow[] = [];
   const limit = LIMITS.deliveries_per_event_max;
   let beyond: string | null = null;
   do {
-    const page = await table.query(deadline, { pk: deliveryPartition(eventId), beyond, limit });
+    const page = await table.query(deadline, { pk: deliveryPartition(first.event_id), beyond, limit });
     for (const item of page.rows) {
       const row = readDelivery(item, nowMs);
-      if (row !== null) found.push(row);
+      // A receipt that became the first keeps its row, which is no further receipt then.
+      if (row !== null && !isAt(row, first)) found.push(deliveryBeside(row, first));
     }
     beyond = page.reached;
   } while (beyond !== null && found.length < limit);
@@ -159,14 +171,15 @@ async function eventsAt(at: Reading, rows: readonly Item[], asOfMs: number): Pro
 }
 
 async function listSlices(
-  { table, deadline, nowMs }: Reading,
-  { S: directory }: DayDirectories,
+  at: Reading,
+  directories: DayDirectories,
   { cursor, until, fromDay, toDay, source, event_type, withEntries }: SliceQuery,
 ): Promise<Page<SliceRow>> {
-  const found: { item: Item; day: number }[] = [];
+  const { table, deadline, nowMs } = at;
+  const found: FoundSlice[] = [];
   const prefix =
     source === undefined ? null : `${keyText(source)}#${event_type === undefined ? '' : `${keyText(event_type)}#`}`;
-  const { next } = await listDays({ table, directory, kind: 'S' }, deadline, {
+  const { next } = await listDays({ table, directory: directories.S, kind: 'S' }, deadline, {
     query: {
       fromDay,
       toDay,
@@ -181,15 +194,48 @@ async function listSlices(
       return wanted ? item : null;
     },
   });
-  const entries = withEntries ? await entriesOf({ table, deadline }, found) : null;
-  const items = found.map(({ item, day }, i) => readSlice(item, day, entries?.[i] ?? new Uint8Array(0)));
+  const rechecks = await rechecksOf(at, directories, found);
+  const firsts = await firstsOf(at, rechecks);
+  const isRead = (i: number) => withEntries || (firsts[i]?.size ?? 0) > 0;
+  const read = await entriesOf(
+    { table, deadline },
+    found.filter((_, i) => isRead(i)),
+  );
+  let taken = 0;
+  const items = found.map(({ item, day }, i) => {
+    const entries = isRead(i) ? (read[taken++] as Uint8Array) : NO_ENTRIES;
+    const slice = readSlice(item, day, entries);
+    const changed = firsts[i] as ReadonlyMap<number, EventRow>;
+    const now = changed.size === 0 ? slice : recheckedSlice(slice, changed);
+    return withEntries ? now : { ...now, entries: NO_ENTRIES };
+  });
   return { items, next };
+}
+
+const NO_ENTRIES = new Uint8Array(0);
+
+/** Of each slice the first receipts of the events whose entries have to be looked at, by line. */
+async function firstsOf(
+  at: Reading,
+  rechecks: readonly ReadonlyMap<number, string>[],
+): Promise<ReadonlyMap<number, EventRow>[]> {
+  const ids = [...new Set(rechecks.flatMap((lines) => [...lines.values()]))];
+  if (ids.length === 0) return rechecks.map(() => new Map());
+  const rows = await eventsOf(at, ids.map(eventKey));
+  const byId = new Map(rows.flatMap((row) => (row === null ? [] : [[row.event_id, row] as const])));
+  return rechecks.map((lines) => {
+    const firsts = [...lines].flatMap(([line, id]) => {
+      const first = byId.get(id);
+      return first === undefined ? [] : [[line, first] as const];
+    });
+    return new Map(firsts);
+  });
 }
 
 /** The packed receipts of slices, in their order, read day by day. */
 async function entriesOf(
   { table, deadline }: Pick<Reading, 'table' | 'deadline'>,
-  found: readonly { item: Item; day: number }[],
+  found: readonly FoundSlice[],
 ): Promise<Uint8Array[]> {
   const byDay = new Map<number, Item[]>();
   for (const { item, day } of found) {
@@ -229,10 +275,11 @@ function packBound(ms: number): string {
 }
 
 async function listFailures(
-  { table, deadline, nowMs }: Reading,
+  at: Reading,
   { F: directory }: DayDirectories,
   query: FailureQuery,
 ): Promise<Page<FailureRow>> {
+  const { table, deadline, nowMs } = at;
   const { fromMs, toMs, code, source, event_type, limit, cursor, oldestFirst = false, kinds = FAILURES } = query;
   const read = (item: Item) => {
     const wanted =
@@ -245,7 +292,7 @@ async function listFailures(
   };
   if (query.entity_hash !== undefined)
     return listEntityFailures({ table, deadline }, query.entity_hash, { query, read });
-  return listDays({ table, directory, kind: 'F' }, deadline, {
+  const { items, next } = await listDays({ table, directory, kind: 'F' }, deadline, {
     query: {
       fromDay: dayOf(fromMs),
       toDay: dayOf(toMs - 1) + 1,
@@ -257,6 +304,11 @@ async function listFailures(
     },
     read,
   });
+  const asked = items.flatMap(({ payload_hash, event_id }) => (payload_hash === null ? [] : (event_id ?? [])));
+  const firsts = asked.length === 0 ? [] : await eventsOf(at, asked.map(eventKey));
+  const byId = new Map(asked.map((id, i) => [id, firsts[i] ?? null]));
+  const now = items.map((row) => failureBeside(row, byId.get(row.event_id ?? '') ?? null));
+  return { items: now.filter((row) => row !== null), next };
 }
 
 /** The rejected receipts of one entity lie in a partition of their own. */
@@ -290,26 +342,27 @@ async function listSequences(
   return { items, next: page.reached === null ? null : encodeCursor([page.reached]) };
 }
 
-type Address = Awaited<ReturnType<EventIndex['listAddresses']>>['items'][number];
-
 /** A scan of the whole table: who asks for every row there is has no key. */
-async function listAddresses({ table, deadline, nowMs }: Reading, cursor?: string | null): Promise<Page<Address>> {
+async function listAddresses(
+  { table, deadline, nowMs }: Reading,
+  cursor?: string | null,
+): Promise<Page<IndexedAddress>> {
   const place = decodeCursor<[string, string]>(cursor, ['', '']);
   const after = place === null ? null : { pk: place[0], sk: place[1] };
-  const { rows, next } = await table.scan(deadline, after, ['p', 'l', 'x', 'y']);
+  const { rows, next } = await table.scan(deadline, after, ['p', 'l', 'x', 'y', 'o']);
   const items = rows.map((row) => addressOf(row, nowMs)).filter((address) => address !== null);
   return { items, next: next === null ? null : encodeCursor([next.pk, next.sk]) };
 }
 
-function addressOf(row: Item, nowMs: number): Address | null {
+function addressOf(row: Item, nowMs: number): IndexedAddress | null {
   const pk = readText(row, 'pk');
   if (pk.startsWith('D#')) {
     if (Number(row.y?.N ?? row.x?.N ?? Number.POSITIVE_INFINITY) <= nowMs) return null;
     const { pack_id, line } = readReceipt(row);
-    return { kind: 'DELIVERY', event_id: pk.slice(2), pack_id, line };
+    return { kind: 'DELIVERY', event_id: pk.slice(2), pack_id, line, answered: readText(row, 'o') as EventOutcome };
   }
   // Of the rows of an entity's partition only events lie in a pack themselves.
   if (!pk.startsWith('E#') || row.p === undefined || !isUnexpired(row, nowMs)) return null;
   const event_id = eventIdOf({ pk, sk: readText(row, 'sk') });
-  return { kind: 'EVENT', event_id, pack_id: readPackId(row), line: Number(row.l?.N) };
+  return { kind: 'EVENT', event_id, pack_id: readPackId(row), line: Number(row.l?.N), answered: answeredOf(row) };
 }

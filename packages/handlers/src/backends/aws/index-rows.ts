@@ -1,7 +1,17 @@
 import { hash } from 'node:crypto';
 
+import { flagBit } from '@pik/schema';
+
 import type { WindowTarget } from '../../ports/history-rows.ts';
-import type { DeliveryRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
+import type {
+  DeliveryRow,
+  EventOutcome,
+  FailureRow,
+  PackRow,
+  RecheckRow,
+  SequenceRow,
+  SliceRow,
+} from '../../ports/rows.ts';
 import { dayOf, dayPartition, deliveryKey, packPlace, receiptText, shardOf, sliceText } from './keys.ts';
 import { keyItem } from './table.ts';
 import {
@@ -33,16 +43,29 @@ export function readPackId(item: Item): string {
   return readHex(item, 'p').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+/** The rank of an import, in the attribute `g`; nothing of a live receipt. */
+export function rankItem(rank: string | null): Item {
+  return rank === null || rank === '' ? {} : { g: hex(rank) };
+}
+
+/** The rank of a row with flags. An import from before there were ranks comes before all others that claim its time. */
+export function readRank(item: Item): string | null {
+  if (item.g !== undefined) return readHex(item, 'g');
+  return (readNumber(item, 'f') & flagBit('IMPORTED')) === 0 ? null : '';
+}
+
 /** A DELIVERY row; worthless once the event that it met has ended, for then the id may belong to a new one. */
 export function deliveryItem(row: DeliveryRow, firstExpiresMs: number): Item {
   const { event_ms, event_sub_ns, sent_ms, expires_ms } = row;
   const endsMs = Math.min(expires_ms, firstExpiresMs);
   return {
     ...keyItem(deliveryKey(row)),
-    o: text(row.outcome),
+    o: text(row.answered),
     h: hex(row.payload_hash),
     f: number(row.flags),
+    ...rankItem(row.rank),
     ...present({ e: event_ms, u: event_sub_ns, m: sent_ms, y: endsMs === expires_ms ? null : endsMs }),
+    ...present({ d: row.producer_id, q: row.producer_seq }),
     ...expiry(expires_ms, endsMs),
   };
 }
@@ -54,7 +77,12 @@ export function readDelivery(item: Item, nowMs: number): DeliveryRow | null {
   return {
     ...readReceipt(item),
     event_id: readText(item, 'pk').slice(2),
-    outcome: readText(item, 'o') as DeliveryRow['outcome'],
+    // What it is beside the first receipt is found anew.
+    outcome: 'DUPLICATE',
+    answered: readText(item, 'o') as EventOutcome,
+    rank: readRank(item),
+    producer_id: readTextOrNull(item, 'd'),
+    producer_seq: readNumberOrNull(item, 'q'),
     event_ms: readNumber(item, 'e'),
     event_sub_ns: readNumber(item, 'u'),
     sent_ms: readNumberOrNull(item, 'm'),
@@ -103,6 +131,7 @@ function failureFields(row: FailureRow): Item {
   return {
     ...present({ g: stage, c: code, a: path, d: detail, s: source, t: event_type, i: event_id, e: entity_hash, w }),
     ...(row.receipts === undefined ? {} : { n: number(row.receipts) }),
+    ...(row.payload_hash === null ? {} : { h: hex(row.payload_hash) }),
     ...expiry(row.expires_ms),
   };
 }
@@ -130,6 +159,17 @@ export function readFailure(item: Item): FailureRow {
     entity_hash: readTextOrNull(item, 'e'),
     window: readWindow(item),
     expires_ms: readExpiry(item),
+    payload_hash: item.h === undefined ? null : readHex(item, 'h'),
+  };
+}
+
+/** A RECHECK row, beside the slices of its day; nobody looks at it once the event has ended. */
+export function recheckItem(row: RecheckRow): Item {
+  const place = { day: row.event_day, shard: shardOf(row.pack_id) };
+  return {
+    ...keyItem({ pk: dayPartition('K', place), sk: `${sliceText(row)}#${String(row.line).padStart(5, '0')}` }),
+    i: text(row.event_id),
+    ...expiry(Number.POSITIVE_INFINITY, row.expires_ms),
   };
 }
 

@@ -43,7 +43,11 @@ export type DayKind =
   /** PACK rows by the day they were stored. */
   | 'P'
   /** Failures by the day they were received. */
-  | 'F';
+  | 'F'
+  /** Receipts whose entries in slices may be others now, by event day. */
+  | 'K'
+  /** Events whose first receipt changed, by the day of the change. */
+  | 'W';
 
 /** The partition of a kind, a day and a shard. */
 export function dayPartition(kind: DayKind | 'N', { day, shard }: DayShard): string {

@@ -51,6 +51,9 @@ function rowOf(fields: {
     expires_ms: 253_402_300_799_999,
     pack_id: PACK,
     line: LIMITS.events_per_request_max - 1,
+    rank: 'ff'.repeat(13),
+    live: true,
+    answered: 'CONFLICT',
   };
 }
 

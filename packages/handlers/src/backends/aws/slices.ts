@@ -2,11 +2,13 @@ import { KitError } from '@pik/schema';
 
 import type { SliceRow } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
+import { directoryEntry } from './days.ts';
+import type { Directory } from './directory.ts';
 import { receiptsOf, sliceItem } from './index-rows.ts';
 import { dayPartition, shardOf, sliceText } from './keys.ts';
 import { inParallel } from './parallel.ts';
 import { keyItem, type Table } from './table.ts';
-import { binary, expiry, type Item, number, readBytes, readNumber, readText } from './values.ts';
+import { binary, dayText, expiry, type Item, number, readBytes, readNumber, readText } from './values.ts';
 
 /** Bytes of packed receipts in one row: a row holds at most 400 KB. 5,000 receipts take at most two. */
 const PART_BYTES_MAX = 350_000;
@@ -81,4 +83,65 @@ function joinParts(slice: Item, parts: ReadonlyMap<string, Uint8Array>): Uint8Ar
   }
   const [only] = found;
   return found.length === 1 && only !== undefined ? only : Uint8Array.from(Buffer.concat(found));
+}
+
+/** A slice as it was found, and its day. */
+export interface FoundSlice {
+  readonly item: Item;
+  readonly day: number;
+}
+
+/** Of each slice the lines whose entries may be others now, with the ids of their events. Asks only for days that have any. */
+export async function rechecksOf(
+  { table, deadline }: { table: Table; deadline: Deadline },
+  { K: directory }: { K: Directory },
+  slices: readonly FoundSlice[],
+): Promise<Map<number, string>[]> {
+  const found = slices.map(() => new Map<number, string>());
+  const [first, last] = [slices[0], slices.at(-1)];
+  if (first === undefined || last === undefined) return found;
+  const [from, below] = [Math.min(first.day, last.day), Math.max(first.day, last.day) + 1].map(dayText);
+  const places = await entriesIn(directory, deadline, { from: from as string, below: below as string });
+  const byPlace = Map.groupBy(slices.keys(), (i) => placeOf(slices[i] as FoundSlice));
+  await inParallel([...byPlace], async ([place, some]) => {
+    if (!places.has(place)) return;
+    const bySlice = new Map(some.map((i) => [readText((slices[i] as FoundSlice).item, 'sk'), i]));
+    const keys = [...bySlice.keys()].sort();
+    let beyond: string | null = null;
+    do {
+      const range = { pk: `K#${place}`, from: keys[0] as string, to: `${keys.at(-1)}#~`, beyond };
+      const page = await table.query(deadline, range);
+      for (const row of page.rows) {
+        const sk = readText(row, 'sk');
+        const end = sk.lastIndexOf('#');
+        const i = bySlice.get(sk.slice(0, end));
+        if (i !== undefined) found[i]?.set(Number(sk.slice(end + 1)), readText(row, 'i'));
+      }
+      beyond = page.reached;
+    } while (beyond !== null);
+  });
+  return found;
+}
+
+function placeOf({ item, day }: FoundSlice): string {
+  return directoryEntry({ day, shard: shardOf(readText(item, 'sk')) });
+}
+
+async function entriesIn(
+  directory: Directory,
+  deadline: Deadline,
+  range: { from: string; below: string },
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  let beyond: string | null = null;
+  do {
+    const page: Awaited<ReturnType<Directory['list']>> = await directory.list(deadline, {
+      ...range,
+      beyond,
+      descending: false,
+    });
+    for (const entry of page.entries) found.add(entry);
+    beyond = page.next;
+  } while (beyond !== null);
+  return found;
 }

@@ -1,6 +1,14 @@
-import { decodeBase32Hex, encodeBase32Hex, type IdentityRule, KitError, positionAt } from '@pik/schema';
+import { decodeBase32Hex, encodeBase32Hex, flagBit, type IdentityRule, KitError, positionAt } from '@pik/schema';
 
-import type { DeliveryRow, EventRow, FailureRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
+import type {
+  DeliveryRow,
+  EventOutcome,
+  EventRow,
+  FailureRow,
+  PackRow,
+  SequenceRow,
+  SliceRow,
+} from '../../ports/rows.ts';
 
 /** A row as SQLite gives it. */
 export type SqlRow = Record<string, unknown>;
@@ -49,6 +57,32 @@ function expiryOf(value: unknown): number {
   return value === null ? Number.POSITIVE_INFINITY : (value as number);
 }
 
+/** Outcomes by their number in `standing`. Part of the data format: append, never reorder. */
+const OUTCOMES: readonly EventOutcome[] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
+const LIVE_TOO = 4;
+
+/** How a first receipt stands among those of its event; null where it was new and says itself whether it is live. */
+export function standingValue({ answered, rank, live }: EventRow): number | null {
+  const standing = OUTCOMES.indexOf(answered) | (rank !== null && live ? LIVE_TOO : 0);
+  return standing === 0 ? null : standing;
+}
+
+/** How the receipt of a first row was answered, by the value of its column. */
+export function answeredOf(standing: unknown): EventOutcome {
+  return OUTCOMES[((standing as number | null) ?? 0) & 3] as EventOutcome;
+}
+
+/** The bytes of a rank. */
+export function rankValue(rank: string | null): Uint8Array | null {
+  return rank === null ? null : hexBytes(rank);
+}
+
+/** An import from before there were ranks comes before all others that claim its time. */
+function rankOf(value: unknown, flags: number): string | null {
+  if (value !== null) return hexText(value as Uint8Array);
+  return (flags & flagBit('IMPORTED')) === 0 ? null : '';
+}
+
 /** The values of `EVENT_COLUMNS`. Rows come as lists: objects would cost more than the query. */
 export type EventValues = readonly unknown[];
 
@@ -58,6 +92,9 @@ export function toEventRow(values: EventValues): EventRow {
   const rule = RULES[values[4] as number] as IdentityRule;
   const event_ms = values[8] as number;
   const event_sub_ns = values[9] as number;
+  const flags = values[13] as number;
+  const rank = rankOf(values[17], flags);
+  const standing = (values[18] as number | null) ?? 0;
   return {
     event_id,
     position: rule === 'key' ? positionAt(event_id, { epoch_ms: event_ms, sub_ms_ns: event_sub_ns }) : event_id,
@@ -73,24 +110,32 @@ export function toEventRow(values: EventValues): EventRow {
     received_ms: values[10] as number,
     sent_ms: values[11] as number | null,
     payload_hash: hexText(values[12] as Uint8Array),
-    flags: values[13] as number,
+    flags,
     expires_ms: expiryOf(values[14]),
     pack_id: packText(values[15] as Uint8Array),
     line: values[16] as number,
+    rank,
+    live: rank === null || (standing & LIVE_TOO) !== 0,
+    answered: answeredOf(standing),
   };
 }
 
-/** The DELIVERY row of a row of `delivery`. */
+/** The DELIVERY row of a joined row of `delivery` and `producer`; what it is beside the first receipt is found anew. */
 export function toDeliveryRow(row: SqlRow): DeliveryRow {
+  const flags = row.flags as number;
   return {
     event_id: encodeBase32Hex(row.event_id as Uint8Array),
-    outcome: row.outcome as DeliveryRow['outcome'],
+    outcome: 'DUPLICATE',
+    answered: row.outcome as EventOutcome,
+    rank: rankOf(row.rank, flags),
+    producer_id: row.producer_id as string | null,
+    producer_seq: row.producer_seq as number | null,
     event_ms: row.event_ms as number,
     event_sub_ns: row.event_sub_ns as number,
     received_ms: row.received_ms as number,
     sent_ms: row.sent_ms as number | null,
     payload_hash: hexText(row.payload_hash as Uint8Array),
-    flags: row.flags as number,
+    flags,
     expires_ms: expiryOf(row.expires_ms),
     pack_id: packText(row.pack_id as Uint8Array),
     line: row.line as number,
@@ -123,6 +168,7 @@ export function toFailureRow(row: SqlRow): FailureRow {
     entity_hash: row.entity_hash as string | null,
     window: windowOf(row.window as string),
     received_ms: row.received_ms as number,
+    payload_hash: row.payload_hash === null ? null : hexText(row.payload_hash as Uint8Array),
     expires_ms: expiryOf(row.expires_ms),
     pack_id: packText(row.pack_id as Uint8Array),
     line: row.line as number,

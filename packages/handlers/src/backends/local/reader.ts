@@ -1,12 +1,22 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
-import { encodeBase32Hex, isPackId, KitError, LIMITS, type ReceiptAddress } from '@pik/schema';
+import { encodeBase32Hex, KitError, LIMITS } from '@pik/schema';
 
+import { deliveryBeside, failureBeside, isAt } from '../../domain/first-receipt.ts';
 import type { Clock, EventIndex } from '../../ports/backend.ts';
-import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
-import { FAILURES, type FailureQuery, type Page, type PositionRange, type SliceQuery } from '../../ports/queries.ts';
-import type { EventRow, PackRow, SequenceRow, SliceRow } from '../../ports/rows.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
+import { FAILURES, type FailureQuery, type Page, type PositionRange } from '../../ports/queries.ts';
+import type {
+  DeliveryRow,
+  EventOutcome,
+  EventRow,
+  FailureRow,
+  IndexedAddress,
+  PackRow,
+  SequenceRow,
+} from '../../ports/rows.ts';
 import {
+  answeredOf,
   type EventValues,
   idBytes,
   packBytes,
@@ -17,9 +27,10 @@ import {
   toFailureRow,
   toPackRow,
   toSequenceRow,
-  toSliceRow,
 } from './codec.ts';
-import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+import { cursorPack, NO_PACK, pageOf, seriesFilter } from './pages.ts';
+import { asLists, DELIVERIES, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+import { createSliceReader } from './slice-reader.ts';
 
 /** The questions of the port; each is one indexed query. */
 export type Reader = Pick<
@@ -34,42 +45,38 @@ export type Reader = Pick<
   | 'listFailures'
   | 'listSequences'
   | 'listAddresses'
+  | 'settleMoves'
   | 'getMark'
 >;
 
 /** Rows of one page where the caller names no limit. */
 const PAGE_ROWS = 1_000;
-/** Slices hold many receipts each, so a page of them has fewer. */
-const PAGE_SLICES = 200;
-/** Bytes of packed receipts above which a page ends. */
-const PAGE_BYTES = 1024 * 1024;
 /** Events that are asked for together and may have come together. */
 const NEIGHBOURS = 64;
 /** Rows that are read for each event that is asked for before it is cheaper to find them one by one. */
 const ROWS_PER_NEIGHBOUR_MAX = 2;
-const NO_PACK = '00000000-0000-7000-8000-000000000000';
 
 /** A reader over prepared statements; `check` runs each read and tells its errors in the kit's words. */
 export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: () => T) => Promise<T>): Reader {
   const one = statements(db);
+  const slices = createSliceReader(db);
   return {
     getEvent: (eventId) => check(() => getEvent(one, eventId, clock.now())),
     getEvents: (eventIds) => check(() => getEvents(one, eventIds, clock.now())),
-    getDeliveries: (eventId) =>
-      check(() =>
-        (one.deliveries.all(idBytes(eventId), LIMITS.deliveries_per_event_max) as SqlRow[]).map(toDeliveryRow),
-      ),
+    getDeliveries: (first) => check(() => getDeliveries(one.deliveries, first)),
     getPack: (packId) =>
       check(() => {
         const row = one.pack.get(packBytes(packId)) as SqlRow | undefined;
         return row === undefined ? null : toPackRow(row);
       }),
     listTimeline: (range) => check(() => listTimeline(one.timeline, range, clock.now())),
-    listSlices: (query) => check(() => listSlices(db, query)),
+    listSlices: (query) => check(() => slices.list(query, clock.now())),
     listPacks: (range) => check(() => listPacks(one.packs, range)),
-    listFailures: (query) => check(() => listFailures(db, query)),
+    listFailures: (query) => check(() => listFailures(one, db, { query, nowMs: clock.now() })),
     listSequences: (producerId, cursor) => check(() => listSequences(one.sequences, producerId, cursor)),
     listAddresses: (cursor) => check(() => listAddresses(one, cursor)),
+    // A move is one transaction with all that follows from it.
+    settleMoves: async () => ({ items: [], next: null }),
     getMark: (name) => check(() => (one.mark.get(name) as { value: number } | undefined)?.value ?? null),
   };
 }
@@ -81,7 +88,7 @@ function statements(db: DatabaseSync) {
     event: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ${FIND_EVENT_NO}`)),
     eventNo: db.prepare(`SELECT ${FIND_EVENT_NO} AS n`),
     neighbours: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no BETWEEN ? AND ?`)),
-    deliveries: db.prepare('SELECT * FROM delivery WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?'),
+    deliveries: db.prepare(`${DELIVERIES} WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?`),
     pack: db.prepare('SELECT * FROM pack WHERE pack_id = ?'),
     // The ids of unkeyed events are positions; keyed ones have time zero in their ids and a pointer at their time. What
     // comes before the limit is in order already, and no more is sorted than one page of it.
@@ -104,10 +111,10 @@ function statements(db: DatabaseSync) {
        WHERE producer.producer_id = ? AND pack_id > ? ORDER BY pack_id LIMIT ?`,
     ),
     eventAddresses: db.prepare(
-      'SELECT event_no, event_id, pack_id, line FROM event WHERE event_no > ? ORDER BY event_no LIMIT ?',
+      'SELECT event_no, event_id, pack_id, line, standing FROM event WHERE event_no > ? ORDER BY event_no LIMIT ?',
     ),
     deliveryAddresses: db.prepare(
-      `SELECT event_id, pack_id, line FROM delivery WHERE (event_id, pack_id, line) > (?, ?, ?)
+      `SELECT event_id, pack_id, line, outcome FROM delivery WHERE (event_id, pack_id, line) > (?, ?, ?)
        ORDER BY event_id, pack_id, line LIMIT ?`,
     ),
     mark: db.prepare('SELECT value FROM mark WHERE name = ?'),
@@ -150,8 +157,8 @@ function neighbours(one: Statements, eventIds: readonly string[], nowMs: number)
 /** Where in the values of the timeline's query stand what `EVENT_COLUMNS` does not have. */
 const RECEIVED_MS = 10;
 const EXPIRES_MS = 14;
-const POSITION = 17;
-const IN_PLACE = 18;
+const POSITION = 19;
+const IN_PLACE = 20;
 
 function listTimeline(statement: StatementSync, range: PositionRange, nowMs: number): Page<EventRow> {
   const after = decodeCursor<[string]>(range.cursor, ['']);
@@ -192,52 +199,18 @@ function cursorId(text: string): Uint8Array {
   }
 }
 
-/** Conditions on series and entity, and the values for them. */
-function seriesFilter(query: Partial<Pick<FailureQuery, 'source' | 'event_type' | 'entity_hash'>>): {
-  sql: string;
-  values: SQLInputValue[];
-} {
-  const { source, event_type, entity_hash } = query;
-  const wanted = Object.entries({ source, event_type, entity_hash });
-  const given = wanted.filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return { sql: given.map(([name]) => `AND ${name} = ?`).join(' '), values: given.map(([, value]) => value) };
+/** Oldest first. A receipt that became the first keeps its row, which is no further receipt then. */
+function getDeliveries(statement: StatementSync, first: EventRow): DeliveryRow[] {
+  const limit = LIMITS.deliveries_per_event_max;
+  const rows = (statement.all(idBytes(first.event_id), limit + 1) as SqlRow[]).map(toDeliveryRow);
+  const further = rows.filter((row) => !isAt(row, first)).slice(0, limit);
+  return further.map((row) => deliveryBeside(row, first));
 }
 
-type SlicePlace = [day: number, series_no: number, pack: string];
-
-function slicePlace(cursor: string | null | undefined): SlicePlace | null {
-  return decodeCursor<SlicePlace>(cursor, [0, 0, '']);
-}
-
-function listSlices(db: DatabaseSync, query: SliceQuery): Page<SliceRow> {
-  const [day, series, pack] = slicePlace(query.cursor) ?? [query.fromDay, 0, NO_PACK];
-  const [lastDay, lastSeries, lastPack] = slicePlace(query.until) ?? [query.toDay, 0, NO_PACK];
-  const columns = `event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay`;
-  const filter = seriesFilter(query);
-  const statement = db.prepare(
-    `SELECT slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type
-     FROM slice JOIN series USING (series_no)
-     WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?)
-       AND (event_day, series_no, pack_id) <= (?, ?, ?) ${filter.sql}
-     ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
-  );
-  const rows: SqlRow[] = [];
-  let bytes = 0;
-  // Slices are of any size: a page of large ones has fewer, so that none takes long to read.
-  for (const row of statement.iterate(
-    query.toDay,
-    ...[day, series, packBytes(cursorPack(pack))],
-    ...[lastDay, lastSeries, packBytes(cursorPack(lastPack))],
-    ...filter.values,
-  ) as Iterable<SqlRow>) {
-    rows.push(row);
-    bytes += query.withEntries ? (row.entries as Uint8Array).length : 0;
-    if (bytes >= PAGE_BYTES) break;
-  }
-  return pageOf(rows, toSliceRow, {
-    limit: bytes >= PAGE_BYTES ? rows.length : PAGE_SLICES,
-    place: (row) => [row.event_day as number, row.series_no as number, packText(row.pack_id as Uint8Array)],
-  });
+/** What is read as of now: rows that have ended are not there. */
+interface Asked<Q> {
+  readonly query: Q;
+  readonly nowMs: number;
 }
 
 function listPacks(
@@ -257,12 +230,7 @@ function timeBytes(ms: number): Uint8Array {
   return bytes;
 }
 
-function cursorPack(text: string): string {
-  if (text !== NO_PACK && !isPackId(text)) throw new KitError('CURSOR_INVALID');
-  return text;
-}
-
-function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<typeof toFailureRow>> {
+function listFailures(one: Statements, db: DatabaseSync, { query, nowMs }: Asked<FailureQuery>): Page<FailureRow> {
   const { oldestFirst = false, fromMs, toMs } = query;
   const start: [number, string, number, string, string] = [oldestFirst ? fromMs : toMs, NO_PACK, 0, '', ''];
   const [received, pack, ...rest] =
@@ -286,13 +254,18 @@ function listFailures(db: DatabaseSync, query: FailureQuery): Page<ReturnType<ty
       code,
       query.limit,
     ) as SqlRow[];
-  return pageOf(rows, toFailureRow, {
+  const { items, next } = pageOf(rows, toFailureRow, {
     limit: query.limit,
     place: (row) => {
       const { received_ms, pack_id, line, kind } = toFailureRow(row);
       return [received_ms, pack_id, line, kind, row.window as string];
     },
   });
+  const now = items.map((row) => {
+    const asked = row.payload_hash !== null && row.event_id !== null;
+    return failureBeside(row, asked ? getEvent(one, row.event_id, nowMs) : null);
+  });
+  return { items: now.filter((row) => row !== null), next };
 }
 
 function listSequences(statement: StatementSync, producerId: string, cursor?: string | null): Page<SequenceRow> {
@@ -301,10 +274,8 @@ function listSequences(statement: StatementSync, producerId: string, cursor?: st
   return pageOf(rows, toSequenceRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id as Uint8Array)] });
 }
 
-type Address = ReceiptAddress & { event_id: string; kind: 'EVENT' | 'DELIVERY' };
-
 /** Events first, in the order in which they came; then deliveries by event. */
-function listAddresses(one: Statements, cursor?: string | null): Page<Address> {
+function listAddresses(one: Statements, cursor?: string | null): Page<IndexedAddress> {
   const [kind, eventNo, eventId, packId, line] = decodeCursor<[string, number, string, string, number]>(cursor, [
     '',
     0,
@@ -330,16 +301,8 @@ function listAddresses(one: Statements, cursor?: string | null): Page<Address> {
   });
 }
 
-function toAddress(row: SqlRow, kind: Address['kind']): Address {
+function toAddress(row: SqlRow, kind: IndexedAddress['kind']): IndexedAddress {
+  const answered = kind === 'EVENT' ? answeredOf(row.standing) : (row.outcome as EventOutcome);
   const event_id = encodeBase32Hex(row.event_id as Uint8Array);
-  return { kind, event_id, pack_id: packText(row.pack_id as Uint8Array), line: row.line as number };
-}
-
-function pageOf<T>(
-  rows: readonly SqlRow[],
-  convert: (row: SqlRow) => T,
-  options: { limit: number; place: (row: SqlRow) => CursorPart[] },
-): Page<T> {
-  const last = rows.length < options.limit ? undefined : rows.at(-1);
-  return { items: rows.map(convert), next: last === undefined ? null : encodeCursor(options.place(last)) };
+  return { kind, event_id, pack_id: packText(row.pack_id as Uint8Array), line: row.line as number, answered };
 }

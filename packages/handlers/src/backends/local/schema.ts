@@ -1,5 +1,19 @@
+/** The receipts whose entries in slices may no longer be what they are: the EVENT row says. */
+const RECHECK_TABLE = `
+CREATE TABLE recheck (
+  event_day INTEGER NOT NULL,
+  series_no INTEGER NOT NULL,
+  pack_id BLOB NOT NULL,
+  line INTEGER NOT NULL,
+  event_id BLOB NOT NULL,
+  PRIMARY KEY (event_day, series_no, pack_id, line)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recheck_event ON recheck (event_id);
+`;
+
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 3 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 4 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows go in
@@ -35,7 +49,11 @@ CREATE TABLE event (
   expires_ms INTEGER,
   line INTEGER NOT NULL,
   pack_id BLOB NOT NULL,
-  payload_hash BLOB NOT NULL
+  payload_hash BLOB NOT NULL,
+  -- Of imports alone; null in the rows of all others.
+  rank BLOB,
+  -- How its receipt was answered, and whether a live one is there beside an import (codec.ts); null where that says nothing.
+  standing INTEGER
 ) STRICT;
 
 -- Which event has an id. Random order, so the one table whose pages a new event would dirty anywhere.
@@ -56,6 +74,9 @@ CREATE TABLE delivery (
   flags INTEGER NOT NULL,
   expires_ms INTEGER,
   payload_hash BLOB NOT NULL,
+  rank BLOB,
+  producer_no INTEGER,
+  producer_seq INTEGER,
   PRIMARY KEY (event_id, pack_id, line)
 ) STRICT, WITHOUT ROWID;
 
@@ -76,6 +97,7 @@ CREATE TABLE failure (
   -- A failed window as a JSON array of metric, key and start; empty for other kinds.
   window TEXT NOT NULL DEFAULT '',
   receipts INTEGER,
+  payload_hash BLOB,
   PRIMARY KEY (received_ms, pack_id, line, kind, window)
 ) STRICT, WITHOUT ROWID;
 
@@ -99,6 +121,7 @@ CREATE TABLE slice (
   UNIQUE (event_day, series_no, pack_id)
 ) STRICT;
 
+${RECHECK_TABLE}
 CREATE TABLE sequence (
   producer_no INTEGER NOT NULL,
   pack_id BLOB NOT NULL,
@@ -151,4 +174,12 @@ DROP TABLE failure_1;
 CREATE INDEX failure_entity ON failure (entity_hash, received_ms) WHERE entity_hash IS NOT NULL;
 `,
   'ALTER TABLE failure ADD COLUMN receipts INTEGER;',
+  `
+ALTER TABLE event ADD COLUMN rank BLOB;
+ALTER TABLE event ADD COLUMN standing INTEGER;
+ALTER TABLE delivery ADD COLUMN rank BLOB;
+ALTER TABLE delivery ADD COLUMN producer_no INTEGER;
+ALTER TABLE delivery ADD COLUMN producer_seq INTEGER;
+ALTER TABLE failure ADD COLUMN payload_hash BLOB;
+${RECHECK_TABLE}`,
 ];

@@ -27,8 +27,14 @@ function open(path: string): DatabaseSync {
   return db;
 }
 
-/** The failure table of version 1 and the windows of version 1, in the place of those of a new directory. */
+/** The tables of version 1, in the place of those of a new directory that have changed since. */
 const FIRST_INDEX = `
+DROP TABLE recheck;
+ALTER TABLE event DROP COLUMN rank;
+ALTER TABLE event DROP COLUMN standing;
+ALTER TABLE delivery DROP COLUMN rank;
+ALTER TABLE delivery DROP COLUMN producer_no;
+ALTER TABLE delivery DROP COLUMN producer_seq;
 DROP TABLE failure;
 CREATE TABLE failure (
   received_ms INTEGER NOT NULL, pack_id BLOB NOT NULL, line INTEGER NOT NULL, kind TEXT NOT NULL, stage TEXT NOT NULL,

@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
 import { LIMITS } from '@pik/schema';
 
+import { admissionOrder, deliveryOf, mayMove, metInTheEnd } from '../../domain/first-receipt.ts';
 import type {
   DeliveryRow,
   EventRow,
@@ -18,17 +19,20 @@ import {
   hexBytes,
   idBytes,
   packBytes,
+  rankValue,
   ruleNumber,
+  standingValue,
   toEventRow,
   windowColumn,
 } from './codec.ts';
 import type { Interning } from './interning.ts';
 import type { KeyIndex } from './key-index.ts';
+import { createMover, type Mover, type StoredEvent } from './mover.ts';
 import { asLists, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 
 /** Writes the rows of one request; the caller holds the transaction. */
 export interface Writer {
-  insertEvents(rows: readonly EventRow[], nowMs: number): Insertion[];
+  insertEvents(rows: readonly EventRow[], nowMs: number): readonly Insertion[];
   writeRest(rows: RequestRows): void;
   writeFailures(rows: readonly FailureRow[]): void;
 }
@@ -37,16 +41,28 @@ interface WriterParts {
   readonly events: EventStatements;
   readonly keys: KeyIndex;
   readonly interning: Interning;
+  readonly mover: Mover;
 }
 
 /** A writer over prepared statements. */
 export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Interning): Writer {
-  const parts: WriterParts = { events: eventStatements(db), keys, interning };
+  const events = eventStatements(db);
   const rest = restStatements(db);
+  const mover = createMover(db, interning, {
+    replace: (first, at) => replaceRow({ events, interning }, first, at),
+    keep: (former, first) => keepDelivery(rest, deliveryOf(former, first), interning),
+    failure: (row) => writeFailure(rest.failure, row),
+  });
+  const parts: WriterParts = { events, keys, interning, mover };
   return {
-    insertEvents: (rows, nowMs) => rows.map((row) => insertEvent(parts, row, nowMs)),
+    insertEvents(rows, nowMs) {
+      const met = new Array<Insertion>(rows.length);
+      const order = admissionOrder(rows);
+      for (const place of order) met[place] = insertEvent(parts, rows[place] as EventRow, nowMs);
+      return metInTheEnd(rows, { order, met });
+    },
     writeRest(rows) {
-      for (const row of rows.deliveries) writeDelivery(rest, row);
+      for (const row of rows.deliveries) writeDelivery(rest, row, interning);
       for (const row of rows.failures) writeFailure(rest.failure, row);
       for (const row of rows.slices) writeSlice(rest.slice, row, interning);
       for (const row of rows.sequences) writeSequence(rest.sequence, row, interning);
@@ -75,6 +91,8 @@ const COLUMNS = [
   'line',
   'pack_id',
   'payload_hash',
+  'rank',
+  'standing',
 ];
 
 interface EventStatements {
@@ -105,8 +123,15 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
     return { kind: 'inserted', replaced_expired: false };
   }
   const stored = toEventRow(parts.events.stored.get(eventNo) as unknown as EventValues);
-  if (stored.expires_ms > nowMs) return { kind: 'present', stored };
-  replaceExpired(parts, row, { id, eventNo, stored });
+  const at = { id, eventNo, stored };
+  if (stored.expires_ms > nowMs) {
+    const isOrdinary = !mayMove(row, stored) && stored.answered === 'ACCEPTED';
+    return isOrdinary ? { kind: 'present', stored } : parts.mover.meet(row, at);
+  }
+  // What belonged to the expired event goes.
+  parts.events.dropDeliveries.run(id);
+  parts.mover.drop(id);
+  replaceRow(parts, row, at);
   return { kind: 'inserted', replaced_expired: true };
 }
 
@@ -116,17 +141,15 @@ function insertNew({ events, keys, interning }: WriterParts, row: EventRow, id: 
   if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
 }
 
-/** The row keeps its number, so that the key index need not change; what belonged to the expired event goes. */
-function replaceExpired(
-  parts: WriterParts,
+/** The row keeps its number, so that the key index need not change. */
+function replaceRow(
+  { events, interning }: Pick<WriterParts, 'events' | 'interning'>,
   row: EventRow,
-  old: { id: Uint8Array; eventNo: number; stored: EventRow },
+  { id, eventNo, stored }: StoredEvent,
 ): void {
-  const { events, interning } = parts;
-  events.dropDeliveries.run(old.id);
-  events.dropPointer.run(idBytes(old.stored.position));
-  events.replace.run(...eventValues(row, old.id, interning), old.eventNo);
-  if (row.rule === 'key') events.pointer.run(idBytes(row.position), old.eventNo);
+  events.dropPointer.run(idBytes(stored.position));
+  events.replace.run(...eventValues(row, id, interning), eventNo);
+  if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
 }
 
 function eventValues(row: EventRow, id: Uint8Array, interning: Interning): SQLInputValue[] {
@@ -147,6 +170,8 @@ function eventValues(row: EventRow, id: Uint8Array, interning: Interning): SQLIn
     row.line,
     packBytes(row.pack_id),
     hexBytes(row.payload_hash),
+    rankValue(row.rank),
+    standingValue(row),
   ];
 }
 
@@ -163,7 +188,7 @@ function restStatements(db: DatabaseSync): RestStatements {
   const into = (table: string, columns: readonly string[]) =>
     db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
   return {
-    countDeliveries: db.prepare('SELECT count(*) AS n FROM delivery WHERE event_id = ?'),
+    countDeliveries: db.prepare('SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL'),
     delivery: into('delivery', [
       'event_id',
       'pack_id',
@@ -176,6 +201,9 @@ function restStatements(db: DatabaseSync): RestStatements {
       'flags',
       'expires_ms',
       'payload_hash',
+      'rank',
+      'producer_no',
+      'producer_seq',
     ]),
     failure: into('failure', [
       'received_ms',
@@ -193,6 +221,7 @@ function restStatements(db: DatabaseSync): RestStatements {
       'entity_hash',
       'window',
       'receipts',
+      'payload_hash',
     ]),
     slice: sliceStatement(db, [
       'event_day',
@@ -236,15 +265,21 @@ function sliceStatement(db: DatabaseSync, columns: readonly string[]): Statement
   );
 }
 
-function writeDelivery(statements: RestStatements, row: DeliveryRow): void {
-  const id = idBytes(row.event_id);
-  const { n } = statements.countDeliveries.get(id) as { n: number };
-  if (n >= LIMITS.deliveries_per_event_max) return;
-  statements.delivery.run(
-    id,
+/** Of live repeats the first hundred are kept. Each import is, since a later one may change what it is. */
+function writeDelivery(statements: RestStatements, row: DeliveryRow, interning: Interning): void {
+  if (row.rank === null) {
+    const { n } = statements.countDeliveries.get(idBytes(row.event_id)) as { n: number };
+    if (n >= LIMITS.deliveries_per_event_max) return;
+  }
+  keepDelivery(statements, row, interning);
+}
+
+function keepDelivery({ delivery }: RestStatements, row: DeliveryRow, interning: Interning): void {
+  delivery.run(
+    idBytes(row.event_id),
     packBytes(row.pack_id),
     row.line,
-    row.outcome,
+    row.answered,
     row.event_ms,
     row.event_sub_ns,
     row.received_ms,
@@ -252,11 +287,14 @@ function writeDelivery(statements: RestStatements, row: DeliveryRow): void {
     row.flags,
     expiryValue(row.expires_ms),
     hexBytes(row.payload_hash),
+    rankValue(row.rank),
+    row.producer_id === null ? null : interning.producer(row.producer_id),
+    row.producer_seq,
   );
 }
 
 function writeFailure(statement: StatementSync, row: FailureRow): void {
-  const { received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id, expires_ms } = row;
+  const { received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id } = row;
   const { entity_hash, window, receipts } = row;
   const id = packBytes(pack_id);
   statement.run(
@@ -271,10 +309,11 @@ function writeFailure(statement: StatementSync, row: FailureRow): void {
     source,
     event_type,
     event_id,
-    expiryValue(expires_ms),
+    expiryValue(row.expires_ms),
     entity_hash,
     windowColumn(window),
     receipts ?? null,
+    row.payload_hash === null ? null : hexBytes(row.payload_hash),
   );
 }
 

@@ -184,6 +184,7 @@ function compares(left: AttributeValue | undefined, sign: string, right: Attribu
 function orderOf(left: AttributeValue | undefined, right: AttributeValue): number | null {
   if (left?.N !== undefined && right.N !== undefined) return Number(left.N) - Number(right.N);
   if (left?.S !== undefined && right.S !== undefined) return Buffer.compare(Buffer.from(left.S), Buffer.from(right.S));
+  if (left?.B !== undefined && right.B !== undefined) return Buffer.compare(left.B, right.B);
   return null;
 }
 

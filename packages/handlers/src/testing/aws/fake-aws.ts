@@ -84,8 +84,11 @@ export const FAKE_RESOURCES = {
 /** How long the clients of the fakes wait for an answer. */
 const REQUEST_MS = 3_000;
 
-/** Fresh services. Each request is answered from memory, unless it is planned to go wrong. */
-export function createFakeAws({ clock }: { clock: Clock }): FakeAws {
+/**
+ * Fresh services. Each request is answered from memory, unless it is planned to go wrong; at once, or after a time that is
+ * drawn for it, so that requests under way overtake each other.
+ */
+export function createFakeAws({ clock, latencyMs }: { clock: Clock; latencyMs?: () => number }): FakeAws {
   const { bucket, indexTable, aggregatesTable, replaysTable, queueUrl, deadLetterQueueUrl } = FAKE_RESOURCES;
   const world: World = {
     timing: createVirtualTiming(),
@@ -97,6 +100,7 @@ export function createFakeAws({ clock }: { clock: Clock }): FakeAws {
     counted: 0,
     processes: 0,
     crashed: false,
+    latencyMs,
   };
   return {
     ...world,
@@ -127,6 +131,7 @@ interface World {
   /** Processes that were started: what is left of a crashed one reaches nothing. */
   processes: number;
   crashed: boolean;
+  readonly latencyMs: (() => number) | undefined;
 }
 
 /** The clients of one process: real ones, with `send` in the hands of the fakes. */
@@ -204,16 +209,19 @@ interface Sent extends Address {
 async function answer({ world, service, command, signal, gone }: Sent): Promise<object> {
   await null;
   if (world.crashed || gone()) throw new Crash('the process is gone');
-  if (signal?.aborted === true) throw Object.assign(new Error('aborted'), { name: 'AbortError' });
+  if (signal?.aborted === true) throw aborted();
   const { name } = command.constructor;
   const units = { read: 0, write: 0 };
   const sent = { service, request: name.replace(/Command$/, ''), input: command.input, units };
   world.calls.push(sent);
   world.counted += 1;
+  if (world.latencyMs !== undefined && !(await world.timing.waitFor(world.latencyMs(), signal))) throw aborted();
   const fault = world.faults.find((planned) => strikes(planned, world.counted, sent));
   const call = { world, service, name, input: command.input, units, signal };
   return fault === undefined ? handle(call) : goWrong(call, fault.kind);
 }
+
+const aborted = () => Object.assign(new Error('aborted'), { name: 'AbortError' });
 
 function strikes({ call, times = 1, where }: AwsFault, counted: number, sent: AwsCall): boolean {
   return counted >= call && counted < call + times && (where === undefined || where(sent));

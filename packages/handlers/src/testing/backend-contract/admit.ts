@@ -129,7 +129,7 @@ export function admitContract(world: () => World): void {
 async function dump({ index }: Backend, row: EventRow) {
   return {
     event: await index.getEvent(row.event_id),
-    deliveries: await index.getDeliveries(row.event_id),
+    deliveries: await index.getDeliveries(row),
     pack: await index.getPack(row.pack_id),
     packs: await all((cursor) => index.listPacks({ ...FOREVER, cursor })),
     failures: await all((cursor) => index.listFailures({ ...FOREVER, limit: 10, cursor })),

@@ -30,7 +30,7 @@ export function readContract(world: () => World): void {
     const count = LIMITS.deliveries_per_event_max + 5;
     const deliveries = Array.from({ length: count }, (_, i) => makeDelivery(row, newId(), row.received_ms + count - i));
     for (const delivery of deliveries) await admit(backend, [row], { deliveries: [delivery] });
-    const found = await backend.index.getDeliveries(row.event_id);
+    const found = await backend.index.getDeliveries(row);
     expect(found).toHaveLength(LIMITS.deliveries_per_event_max);
     expect(found.map(({ received_ms }) => received_ms)).toEqual(
       found.map(({ received_ms }) => received_ms).toSorted((a, b) => a - b),
@@ -206,11 +206,12 @@ export function listContract(world: () => World): void {
     for (const row of rows) await admit(backend, [row]);
     await admit(backend, [], { deliveries: [delivery] });
     const found = await all((cursor) => backend.index.listAddresses(cursor));
-    const address = (kind: string, { event_id, pack_id, line }: EventRow | DeliveryRow) => ({
+    const address = (kind: string, { event_id, pack_id, line, answered }: EventRow | DeliveryRow) => ({
       kind,
       event_id,
       pack_id,
       line,
+      answered,
     });
     expect(found).toHaveLength(6);
     expect(found).toEqual(

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-
+import { repeatFlags } from '../../domain/first-receipt.ts';
 import type { Backend } from '../../ports/backend.ts';
 import type { Page } from '../../ports/queries.ts';
 import type { DeliveryRow, EventRow, Insertion } from '../../ports/rows.ts';
@@ -90,18 +90,22 @@ export async function admit(
 
 /** A further receipt of an event. */
 export function makeDelivery(row: EventRow, packId: string, received_ms = row.received_ms + 1): DeliveryRow {
-  const { event_id, event_ms, event_sub_ns, payload_hash, sent_ms, flags, expires_ms } = row;
+  const { event_id, event_ms, event_sub_ns, payload_hash, sent_ms, expires_ms } = row;
   return {
     event_id,
     pack_id: packId,
     line: 0,
     outcome: 'DUPLICATE',
+    answered: 'DUPLICATE',
+    rank: null,
+    producer_id: null,
+    producer_seq: null,
     event_ms,
     event_sub_ns,
     received_ms,
     sent_ms,
     payload_hash,
-    flags,
+    flags: repeatFlags(row, row),
     expires_ms,
   };
 }

@@ -1,0 +1,37 @@
+import type { SQLInputValue } from 'node:sqlite';
+
+import { isPackId, KitError } from '@pik/schema';
+
+import { type CursorPart, encodeCursor } from '../../ports/cursor.ts';
+import type { FailureQuery, Page } from '../../ports/queries.ts';
+import type { SqlRow } from './codec.ts';
+
+/** Below every pack id that there is. */
+export const NO_PACK = '00000000-0000-7000-8000-000000000000';
+
+/** The pack id of a cursor. Throws `CURSOR_INVALID`. */
+export function cursorPack(text: string): string {
+  if (text !== NO_PACK && !isPackId(text)) throw new KitError('CURSOR_INVALID');
+  return text;
+}
+
+/** A page of rows; it has a next one where it is full. */
+export function pageOf<T>(
+  rows: readonly SqlRow[],
+  convert: (row: SqlRow) => T,
+  options: { limit: number; place: (row: SqlRow) => CursorPart[] },
+): Page<T> {
+  const last = rows.length < options.limit ? undefined : rows.at(-1);
+  return { items: rows.map(convert), next: last === undefined ? null : encodeCursor(options.place(last)) };
+}
+
+/** Conditions on series and entity, and the values for them. */
+export function seriesFilter(query: Partial<Pick<FailureQuery, 'source' | 'event_type' | 'entity_hash'>>): {
+  sql: string;
+  values: SQLInputValue[];
+} {
+  const { source, event_type, entity_hash } = query;
+  const wanted = Object.entries({ source, event_type, entity_hash });
+  const given = wanted.filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { sql: given.map(([name]) => `AND ${name} = ?`).join(' '), values: given.map(([, value]) => value) };
+}
