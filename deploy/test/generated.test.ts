@@ -15,7 +15,7 @@ import { deploy } from './support/cloud.ts';
 const resources = deploy();
 const table = resources.Receipts?.Properties.TableInput;
 
-/** A pack with a receipt of each kind: read, not read, not even text, and sent again. */
+/** A pack with a receipt of each kind: read, not read, not even text, sent again, and of a line of a file. */
 function packText(): string {
   const text = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T10:00:00Z","payload":{}}';
   const records = [{ text }, { text: '{}' }, { bytes: Uint8Array.of(0xff, 0xfe) }];
@@ -25,6 +25,7 @@ function packText(): string {
   const again = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
   const volatile = { version: 1, paths: ['/a'] };
   arrivals.push({ ...again, volatile, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
+  arrivals.push({ ...again, file_line: 7 });
   const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   return encodePack(arrivals, { requestId: 'r', principal: null, toBase64 });
 }

@@ -33,6 +33,7 @@ const GOLDEN: Record<FunctionName, Record<string, readonly string[]>> = {
     'dynamodb:PutItem': [index],
     'dynamodb:GetItem': [index],
     'dynamodb:BatchGetItem': [index],
+    'dynamodb:Query': [index],
     ...key,
   },
   Sweeper: {
@@ -41,6 +42,7 @@ const GOLDEN: Record<FunctionName, Record<string, readonly string[]>> = {
     'dynamodb:PutItem': [index],
     'dynamodb:GetItem': [index],
     'dynamodb:BatchGetItem': [index],
+    'dynamodb:Query': [index],
   },
   Replay: {
     'dynamodb:GetItem': [index, replays],
@@ -166,6 +168,8 @@ describe('G24: what must be denied', () => {
   const DENIED: Record<FunctionName, Access[]> = {
     Ingest: [
       ...['Scan', 'Query', 'UpdateItem'].flatMap(table),
+      // Of the rows of events themselves a producer's function can list none.
+      { action: 'dynamodb:Query', resource: index, context: eventRow },
       ...writes([aggregates, replays]),
       ...['SendMessage', 'ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'].flatMap(message),
       ...object('PutObject').slice(1),
@@ -177,6 +181,7 @@ describe('G24: what must be denied', () => {
       ...object('GetObject').slice(1),
       ...writes([aggregates, replays]),
       ...['Query', 'UpdateItem'].flatMap(table),
+      { action: 'dynamodb:Query', resource: index, context: eventRow },
       ...['SendMessage', 'ReceiveMessage', 'DeleteMessage'].flatMap(message),
       { action: 's3:ListBucket', resource: bucket, context: { 's3:prefix': 'manifests/' } },
       { action: 's3:ListBucket', resource: bucket },

@@ -46,6 +46,7 @@ function dynamodbAccesses(request: string, input: Value): Access[] {
       ...(Put ? [access('PutItem', Put.TableName, [Put.Item])] : []),
       ...(Update ? [access('UpdateItem', Update.TableName, [Update.Key])] : []),
     ]);
-  const key = input.Item ?? input.Key;
+  const queried = input.ExpressionAttributeValues?.[':pk'];
+  const key = input.Item ?? input.Key ?? (request === 'Query' && queried !== undefined ? { pk: queried } : undefined);
   return [access(request, input.TableName, key === undefined ? [] : [key])];
 }
