@@ -314,7 +314,8 @@ export class BatchingProducer<C> implements Producer<C> {
     const closed = this.#isClosed;
     if (this.#seq === 0 || !this.#accounts.owesReport(closed)) return;
     const content = { ...this.#accounts.gaps.take(), last_seq: this.#seq, closed };
-    this.#queue.push(new ReportSent(this, this.#series.lastSource, content));
+    // It is of no request, and has the trace of none.
+    this.#queue.push(runOwnWork(() => new ReportSent(this, this.#series.lastSource, content)));
   }
 
   async #close(): Promise<void> {

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { nodeFiles } from '../src/outbox/files.ts';
 import { openOutbox } from '../src/outbox.ts';
 import { countInTheEnd } from './support/producer-world.ts';
-import { problem, scriptedBackend } from './support/scripted-backend.ts';
+import { eventsOf, problem, reportsOf, scriptedBackend } from './support/scripted-backend.ts';
 import { serveSink } from './support/served-sink.ts';
 
 const request = new AsyncLocalStorage<string>();
@@ -168,6 +168,23 @@ describe('own work', () => {
       expect(producer.stats().acked).toBeGreaterThan(0);
       expect(distinct(calls)).toEqual([OWN]);
     });
+
+  it('what a producer tells of itself has no trace, whoever flushes; events have that of their emit', async () => {
+    const backend = scriptedBackend();
+    const limits = { overflow: 'undelivered', bufferCountMax: 1, flushIntervalMs: 60_000, log: () => {} } as const;
+    const producer = createProducer({ ...limits, source: 's', fetch: backend.fetch });
+    await within('request', () => {
+      for (let n = 0; n < 3; n++) producer.emit('t', { n }, { entity_id: 'e' });
+      return producer.flush();
+    });
+    await within('request', () => producer.close());
+    expect(eventsOf(backend.requests).map(({ traceparent }) => traceparent)).toEqual([
+      `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    ]);
+    const reports = reportsOf(backend.requests);
+    expect(reports.length).toBeGreaterThanOrEqual(2);
+    for (const report of reports) expect(report).not.toHaveProperty('traceparent');
+  });
 
   it('connections over node:http are opened outside, whoever is first', async () => {
     const sink = await serveSink();
