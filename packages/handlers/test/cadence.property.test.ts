@@ -339,6 +339,13 @@ describe('what cannot be seen is said', () => {
     ]);
     const inside = judgeInstants(two, { range: [MONDAY + 195 * DAY, MONDAY + 198 * DAY], asOfMs: MONDAY + 300 * DAY });
     expect(inside.view).toMatchObject({ model: 'CANNOT_BE_JUDGED', reason: 'LIFE_BROKEN' });
+    // Bouts: dense at first, then thin, and silent for months: what is usual in their middle is not so at their end.
+    const bouts = [0, 250, 500, 750].flatMap((day) =>
+      instantsOf(make(growth(3, 0.02), day, 240), 'hour', MONDAY + day * DAY),
+    );
+    const inBouts = judgeInstants(bouts);
+    expect(inBouts.view).toMatchObject({ model: 'CANNOT_BE_JUDGED', reason: 'LIFE_BROKEN' });
+    expect(inBouts.gaps).toEqual([]);
     const wild = judge(make(hawkes(0.02, 0.9, 24), 4));
     expect(wild.view).toMatchObject({ model: 'CANNOT_BE_JUDGED', reason: 'TOO_IRREGULAR' });
     expect(wild.view.blind_ms).toBeNull();

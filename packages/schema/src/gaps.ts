@@ -35,7 +35,7 @@ export const GAP_MODELS = ['DECLARED', 'CLOCK', 'INTERVAL', 'CHANCE', 'CANNOT_BE
 export const UNJUDGED_REASONS = [
   /** It takes 20 windows, 8 of them with deliveries; 12 due times where it keeps an interval of its own. */
   'TOO_LITTLE_HISTORY',
-  /** The range lies in a silence that is longer than the history that is read. */
+  /** It falls apart into lives, by silences longer than the history that is read, and the range has none that is long enough. */
   'LIFE_BROKEN',
   /** No silence as short as the range can be told from chance. */
   'TOO_IRREGULAR',

@@ -61,7 +61,7 @@ export const LIMITS = {
   question_made_max: 1_000_000,
   /** Groups that one report tells apart before it says `partial`, and days of series; also those of one page. */
   report_groups_max: 10_000,
-  /** Windows with events that one gap report holds, of all series together, before it says `partial`; also the windows of one series. */
+  /** Windows with events that one gap report holds, of all series together, before it says `partial`; empty ones are not held. */
   report_windows_max: 500_000,
   /** Gaps of one page of a report. */
   report_gaps_max: 10_000,

@@ -1,5 +1,6 @@
 import { counted, durationText, formatEpochMs, type GapsReport } from '@pik/schema';
 
+import { DELIVERING_MIN, WINDOWS_MIN } from './cadence.ts';
 import { GRAIN_MS } from './calendar.ts';
 import { dueWindows, expectsText, percentText } from './gap-texts.ts';
 import { type GapQuestion, type GoodWindow, HISTORY_MS, type ModelledSeries, type SeriesFindings } from './gaps.ts';
@@ -55,8 +56,8 @@ function reasonOf(findings: SeriesFindings, judged: JudgedLife | null, { declare
   if (declaredMs !== null) return null;
   const { numbered } = findings.series;
   if (judged === null) {
-    const inRange = numbered.some(({ range: [from, to] }) => from < to);
-    return !inRange && numbered.length > 0 && numbered.some(isEnough) ? 'LIFE_BROKEN' : 'TOO_LITTLE_HISTORY';
+    const isBroken = numbered.length > 1 || numbered.every(({ range: [from, to] }) => from >= to);
+    return isBroken && numbered.some(isEnough) ? 'LIFE_BROKEN' : 'TOO_LITTLE_HISTORY';
   }
   if (findings.judged.every(({ range, young }) => young <= range[0])) return 'STILL_ARRIVING';
   const { verdict, ticks, blind, range } = judged;
@@ -65,8 +66,8 @@ function reasonOf(findings: SeriesFindings, judged: JudgedLife | null, { declare
   return isChance && !isSilent && blind > range[1] - range[0] ? 'TOO_IRREGULAR' : null;
 }
 
-/** A life that could be judged, had it windows in the range. */
-const isEnough = ({ at }: LifeWindows) => at.length >= 8;
+/** A life that could be judged, had it windows in the range, or were it longer than the silences around it. */
+const isEnough = ({ at, windows }: LifeWindows) => at.length >= DELIVERING_MIN && windows >= WINDOWS_MIN;
 
 function modelOf(
   judged: JudgedLife | null,
@@ -111,7 +112,7 @@ const REASONS: Readonly<Record<Reason, (history: string) => string>> = {
   TOO_LITTLE_HISTORY: () =>
     'too little history: it takes 20 windows, 8 of them with deliveries (12 times where it keeps an interval of its own)',
   LIFE_BROKEN: (history) =>
-    `silent for longer than the ${history} that are read to learn what is usual: whether it ended and began anew, its events do not say`,
+    `its events fall apart into lives, with silences longer than the ${history} that are read to learn what is usual: whether it ended and began anew, they do not say`,
   TOO_IRREGULAR: () => 'too irregular: no silence as short as the range can be told from chance',
   STILL_ARRIVING: () => 'too early to say: events of these windows may still come',
 };
@@ -193,7 +194,7 @@ function overdueOf({ verdict, ticks }: JudgedLife): number | null {
 /** Lives beside the largest one: single events with a wrong time, and times that a long silence parts. */
 function apartOf({ lives, main }: ModelledSeries, { calendar, declaredMs }: GapQuestion): ApartLife[] {
   const apart: ApartLife[] = [];
-  if (main.cells.length < 8) return apart;
+  if (main.cells.length < DELIVERING_MIN) return apart;
   for (const life of lives) {
     if (life === main || (declaredMs !== null && !isOutlier(life, main))) continue;
     const isBefore = life.lastMs < main.firstMs;

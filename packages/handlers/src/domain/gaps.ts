@@ -1,5 +1,6 @@
 import { MS_PER_DAY } from '@pik/schema';
 
+import { DELIVERING_MIN } from './cadence.ts';
 import type { Calendar, Grain } from './calendar.ts';
 import { declaredGaps } from './declared.ts';
 import type { GapSeries, SeriesCells } from './gap-cells.ts';
@@ -19,6 +20,12 @@ export const HISTORY_MS: Readonly<Record<Grain, number>> = {
 
 /** Events that were received in less than this share of the time in which they happened were loaded at once. */
 const LOAD_SHARE = 0.1;
+
+/**
+ * A series of so many lives that are shorter than the silences between them comes in bouts: a bout begins dense and ends thin,
+ * and what is usual in its middle says nothing of its end.
+ */
+const BOUTS = 3;
 
 /** What a report asks of each series. */
 export interface GapQuestion {
@@ -77,8 +84,13 @@ export function* modelSeries(cells: SeriesCells, question: GapQuestion): Steps<M
   const living = lives.filter((life) => !isOutlier(life, main));
   const [firstMs, lastMs] = [(living[0] as Life).firstMs, (living.at(-1) as Life).lastMs];
   const usualLagMs = basis === 'received' ? 0 : usualLagOf(cells, lastMs - firstMs);
+  const inBouts = living.filter((life) => life.cells.length >= DELIVERING_MIN).length >= BOUTS;
   const numbered: LifeWindows[] = [];
-  for (const life of living) numbered.push(yield* numberWindows(life, lifeQuestion(question, usualLagMs)));
+  for (const life of living) {
+    const windows = yield* numberWindows(life, lifeQuestion(question, usualLagMs));
+    const isBout = inBouts && life.lastMs - life.firstMs < historyMs;
+    numbered.push({ ...windows, canBeJudged: windows.canBeJudged && !isBout });
+  }
   return {
     cells: { ...cells, firstMs, lastMs },
     usualLagMs,
