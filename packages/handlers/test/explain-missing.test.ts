@@ -197,6 +197,8 @@ describe('a negative explanation', () => {
       `${JSON.stringify(stored)}, an id that differs from the one asked about only in ${differences}`,
     );
     expect(found?.evidence).toEqual([{ event_id: results[0]?.event_id }]);
+    const page = { entity_id: asked, start_time: null, end_time: null, asOfMs: null, limit: 9, cursor: null };
+    expect((await pipeline.timeline(page)).empty).toBe(`No event of this entity is known. ${found?.text}`);
   });
 
   it('ids that only look alike are not hinted at', async () => {

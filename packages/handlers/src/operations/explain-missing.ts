@@ -1,16 +1,6 @@
-import {
-  counted,
-  type Finding,
-  formatEpochMs,
-  formatInstant,
-  LIMITS,
-  MS_PER_DAY,
-  parseEventId,
-  parseTime,
-} from '@pik/schema';
+import { counted, type Finding, formatEpochMs, LIMITS, MS_PER_DAY, parseEventId, parseTime } from '@pik/schema';
 
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
-import { formOf, otherSpellings, spellingDifferences } from '../domain/spellings.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -19,6 +9,7 @@ import { repeatFindings } from './explain-repeats.ts';
 import { type NearRows, rowsNear } from './nearest-rows.ts';
 import { readFirst } from './pages.ts';
 import { producerLoss } from './producer-numbers.ts';
+import { similarEntities } from './similar-entities.ts';
 import { timelineRows } from './timeline.ts';
 
 /** What is looked for. */
@@ -114,45 +105,6 @@ function noReceipt({ rows, more }: NearRows, { time, named, searched, notSearche
     ...(notSearched.length === 0 ? [] : [`Not searched: ${notSearched.join('; ')}.`]),
   ];
   return { code: 'NO_RECEIPT', text: sentences.join(' '), evidence };
-}
-
-/** An entity of which only the spelling differs, such as an id that another program wrote in another Unicode form. */
-async function similarEntities(context: Context, entityId: string, { asOfMs, time }: Target): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const spellings = otherSpellings(entityId);
-  for (let start = 0; start < spellings.length; start += SPELLINGS_AT_ONCE) {
-    const some = spellings.slice(start, start + SPELLINGS_AT_ONCE);
-    const found = await Promise.all(some.map((spelling) => anyEvent(context, spelling, { asOfMs, time })));
-    for (const [i, row] of found.entries()) if (row !== null) findings.push(similar(entityId, some[i] as string, row));
-  }
-  return findings;
-}
-
-const SPELLINGS_AT_ONCE = 20;
-
-/** An event of an entity, within a day of the time if there is one. */
-async function anyEvent(
-  context: Context,
-  entity_id: string,
-  { asOfMs, time }: Pick<Target, 'asOfMs' | 'time'>,
-): Promise<EventRow | null> {
-  const at = (ms: number) => formatEpochMs(ms);
-  const range = { entity_id, asOfMs, limit: 1 };
-  const read = async (start_time: string | null, end_time: string | null) =>
-    (await readFirst((cursor) => timelineRows(context, { ...range, start_time, end_time, cursor }), 1)).items[0] ??
-    null;
-  const any = await read(null, null);
-  if (any === null || time === null) return any;
-  return (await read(at(time - MS_PER_DAY), at(time + MS_PER_DAY))) ?? any;
-}
-
-function similar(asked: string, found: string, row: EventRow): Finding {
-  const differences = spellingDifferences(asked, found).join(' and ');
-  const forms = [found, asked].map(formOf);
-  const named =
-    forms[0] !== forms[1] && forms[0] !== null ? ` (${forms[0]}; the one asked about is ${forms[1] ?? 'mixed'})` : '';
-  const text = `There are events of ${JSON.stringify(found)}, an id that differs from the one asked about only in ${differences}${named}; one happened at ${formatInstant(row.event_ms, row.event_sub_ns)}.`;
-  return { code: 'SIMILAR_ENTITY', text, evidence: [{ event_id: row.event_id }] };
 }
 
 interface NumbersSearch {

@@ -6,6 +6,7 @@ import type { Page } from '../ports/queries.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
 import { readFirst } from './pages.ts';
+import { similarEntities } from './similar-entities.ts';
 
 /** The first time that an event can have. */
 export const EVENT_TIME_START = { epoch_ms: -62_135_596_800_000, sub_ms_ns: 0 };
@@ -60,6 +61,9 @@ async function whyNoEvents(context: Context, query: TimelineQuery & { asOfMs: nu
     return `The entity has events, the first at ${formatEpochMs(known.event_ms)}, and none in the range${range}.`;
   }
   const later = await firstBy(Number.MAX_SAFE_INTEGER);
-  if (later === undefined) return 'No event of this entity is known.';
+  if (later === undefined) {
+    const similar = await similarEntities(context, entity_id, { asOfMs, time: null });
+    return ['No event of this entity is known.', ...similar.map(({ text }) => text)].join(' ');
+  }
   return `No event of the entity had been received by ${formatEpochMs(asOfMs)}; one of ${formatEpochMs(later.event_ms)} came at ${formatEpochMs(later.received_ms)}.`;
 }
