@@ -73,14 +73,17 @@ export async function tryLock(dir: string): Promise<OwnerLock | null> {
 }
 
 /**
- * Removes what a drained outbox leaves behind, by its owner and under its lock. Segments go first: a cursor alone says that
- * nothing is owed. Dead letters and copies of damaged bytes are kept, and the folder with them.
+ * Removes what a drained outbox leaves behind, by its owner and under its lock. Segments go first, the oldest before the others:
+ * what a crash leaves of them is what the cursor expects. The cursor alone then says that nothing is owed. Dead letters and copies of damaged bytes are kept, and the folder with them.
  */
 export async function removeSpent(dir: string): Promise<void> {
   const names = await readdir(dir);
   const own = names.filter((name) => baseOf(name) !== null);
-  for (const name of own) await unlink(join(dir, name));
-  await nodeFiles.syncDir(dir);
+  // Their names are in order of position.
+  for (const name of own.sort()) {
+    await unlink(join(dir, name));
+    await nodeFiles.syncDir(dir);
+  }
   const letters = await nodeFiles.size(join(dir, 'dead-letters.ndjson')).catch(() => 0);
   if (letters > 0 || names.includes('quarantine')) return;
   await unlink(join(dir, 'dead-letters.ndjson')).catch(() => undefined);

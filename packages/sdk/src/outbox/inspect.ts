@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
@@ -37,19 +38,27 @@ export async function listOutboxes(dir: string): Promise<OutboxListing[]> {
   try {
     const names = await readdir(top, { withFileTypes: true });
     if (isOutbox(names.map(({ name }) => name))) return [await listingOf(top)];
+    const folders = names.filter((entry) => entry.isDirectory()).map(({ name }) => join(top, name));
     const found: OutboxListing[] = [];
-    for (const name of names
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-      .sort()) {
-      const inner = join(top, name);
-      if (isOutbox(await readdir(inner))) found.push(await listingOf(inner));
+    for (const folder of folders.sort()) {
+      const listing = await listingIn(folder);
+      if (listing !== null) found.push(listing);
     }
     return found;
   } catch (cause) {
     if (KitError.is(cause)) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new KitError('DATA_DIR_UNUSABLE', `${dir} cannot be read (${code})`, { cause });
+    const { code, path } = cause as NodeJS.ErrnoException;
+    throw new KitError('DATA_DIR_UNUSABLE', `${path ?? dir} cannot be read (${code ?? String(cause)})`, { cause });
+  }
+}
+
+/** Null for a folder that is no outbox, or is gone: a member removes one that it has sent. */
+async function listingIn(folder: string): Promise<OutboxListing | null> {
+  try {
+    return isOutbox(await readdir(folder)) ? await listingOf(folder) : null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !existsSync(folder)) return null;
+    throw error;
   }
 }
 
@@ -92,8 +101,7 @@ export async function pendingIn(
   let bytes = 0;
   let dataEnd = 0;
   for (const base of bases) {
-    // One that its owner has just deleted.
-    const segment = (await readRange(nodeFiles, segmentPath(dir, base))) ?? Buffer.alloc(0);
+    const segment = await segmentBytes(dir, base);
     bytes += segment.length;
     for (const { position, storedMs } of scanRecords(segment, SEGMENT_HEADER_BYTES, base).records) {
       dataEnd = position + 1;
@@ -107,4 +115,14 @@ export async function pendingIn(
   // As recovery has it: a cursor that knows more than there is is of other data, and is not believed.
   const isAhead = pending.count < enough && dataEnd > 0 && (cursor?.stored_end ?? 0) > dataEnd;
   return { ...(isAhead ? all : pending), bytes };
+}
+
+/** Empty where the owner has just deleted it. */
+async function segmentBytes(dir: string, base: number): Promise<Buffer> {
+  try {
+    return (await readRange(nodeFiles, segmentPath(dir, base))) ?? Buffer.alloc(0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
 }

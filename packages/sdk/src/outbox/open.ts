@@ -107,7 +107,9 @@ async function openMember(parent: string, options: Settings): Promise<Outbox> {
 /** Once everything in it is sent the folder goes, while it is locked still. */
 async function openAdopted(dir: string, lock: OwnerLock, options: Settings): Promise<Outbox> {
   const release = async () => {
-    const isSent = outbox.stats().pending_count === 0;
+    const { pending_count, damaged_count } = outbox.stats();
+    // Damaged bytes may be there still, where they could not be copied.
+    const isSent = pending_count === 0 && damaged_count === 0;
     if (isSent) await removeSpent(dir).catch(() => undefined);
     await lock.release();
     if (isSent) await removeEmpty(dir);

@@ -245,6 +245,7 @@ it(`after ${KILLS} kills of members with changing names everything that was stor
   const last = await member(parent, sink);
   await until(async () => (await pending(parent)) === 0);
   await last.close();
+  expect(await pending(parent)).toBe(0);
   expect(stored.length).toBeGreaterThan(KILLS);
   expect(missing(stored, sink)).toEqual([]);
   const texts = new Map<string, string>();
