@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { durationText } from '@pik/schema';
+import { durationText, greatestOf, leastOf } from '@pik/schema';
 import { parseHTML } from 'linkedom';
 
 import {
@@ -123,7 +123,15 @@ function rowNames(names: readonly string[]): string[] {
 
 /** Room beside the rows; at least as much as a slanted time below them needs. */
 function marginOf(names: readonly string[]): number {
-  return Math.max(72, 20 + Math.max(0, ...names.map(({ length }) => length)) * CHAR_PX);
+  return Math.max(
+    72,
+    20 +
+      greatestOf(
+        names.map(({ length }) => length),
+        0,
+      ) *
+        CHAR_PX,
+  );
 }
 
 /** About so many of the values, evenly, for an axis that has no room for all. */
@@ -252,7 +260,7 @@ function waterfall({ title, steps }: Waterfall): string {
     { name: 'more', colour: CAME },
     { name: 'less', colour: WENT },
   ].map(({ name, colour }) => ({ name, colour: colour ?? '' }));
-  const base = Math.min(...steps.map(({ from }) => from), ...steps.map(({ to }) => to));
+  const base = leastOf(steps.flatMap(({ from, to }) => [from, to]));
   return draw(title, keys, {
     height: 60 + steps.length * 34,
     marginLeft: marginOf(names),
@@ -291,7 +299,13 @@ function bars({ title, parts, rows }: Bars): string {
   return draw(title, keys, {
     height: 50 + rows.length * 24,
     marginLeft: marginOf(names),
-    marginRight: 30 + Math.max(0, ...ends.map(({ label }) => label.length)) * CHAR_PX,
+    marginRight:
+      30 +
+      greatestOf(
+        ends.map(({ label }) => label.length),
+        0,
+      ) *
+        CHAR_PX,
     marginBottom: 40,
     x: { label: null, grid: true },
     y: { domain: names, label: null, padding: 0.2 },

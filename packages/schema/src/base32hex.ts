@@ -62,7 +62,9 @@ let pairs = pairsOf(digits);
 
 function asciiText(length: number): string {
   if (digits.latin1Slice !== undefined) return digits.latin1Slice(0, length);
-  return String.fromCharCode(...digits.subarray(0, length));
+  let text = '';
+  for (let i = 0; i < length; i++) text += String.fromCharCode(digits[i] as number);
+  return text;
 }
 
 /** The bytes behind the text; null for another alphabet, a length that no bytes have, or set bits behind the end. */

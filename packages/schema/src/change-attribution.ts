@@ -3,6 +3,7 @@ import type { AttributionMethod, ChangeClass, UnitKind } from './change.ts';
 import { type Deciders, withDeciders } from './change-deciders.ts';
 import type { ChangeSides, Difference } from './change-diff.ts';
 import { KitError } from './errors.ts';
+import { greatestOf } from './extremes.ts';
 import { LIMITS } from './limits.ts';
 import { balanceParts, plainSum, shapleyParts } from './shapley.ts';
 
@@ -295,7 +296,7 @@ function settled({ sides, method, parts, base, units, contributions }: Found): A
   if (delta === null) return unknown(method, NO_DELTA);
   const defined = base === undefined ? 0 : base - before;
   const sum = defined + plainSum([...parts.values()]);
-  const size = Math.max(1, Math.abs(before), Math.abs(delta), ...[defined, ...parts.values()].map(Math.abs));
+  const size = greatestOf([before, delta, defined, ...parts.values()].map(Math.abs), 1);
   if (Math.abs(sum - delta) > ROUNDING * size) {
     return unknown(method, `the parts sum to ${sum} and the values differ by ${delta}: ${MISFIT[method]}`);
   }

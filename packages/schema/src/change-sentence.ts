@@ -4,6 +4,7 @@ import { mainClass } from './change-classes.ts';
 import type { ChangeSides } from './change-diff.ts';
 import { counted } from './counted.ts';
 import { durationText } from './duration.ts';
+import { greatestOf, leastOf } from './extremes.ts';
 import { MS_PER_HOUR, parseTime } from './time.ts';
 
 /** What the sentence is made of. */
@@ -125,8 +126,8 @@ function classPhrase(part: ChangeClassPart): string {
 /** The lags of the inputs that changed the value; of all where it is not known which did. */
 function lagText(classes: readonly ChangeClassPart[]): string {
   const lags = classes.map((part) => part.changing ?? part);
-  const low = Math.min(...lags.map(({ lag_min_ms }) => lag_min_ms ?? Number.POSITIVE_INFINITY));
-  const high = Math.max(...lags.map(({ lag_max_ms }) => lag_max_ms ?? Number.NEGATIVE_INFINITY));
+  const low = leastOf(lags.map(({ lag_min_ms }) => lag_min_ms ?? Number.POSITIVE_INFINITY));
+  const high = greatestOf(lags.map(({ lag_max_ms }) => lag_max_ms ?? Number.NEGATIVE_INFINITY));
   if (!Number.isFinite(low) || !Number.isFinite(high)) return '';
   const [from, to] = [durationText(low), durationText(high)];
   return from === to ? `, ${to} after the event` : `, ${from} to ${to} after the event`;

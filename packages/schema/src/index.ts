@@ -17,6 +17,7 @@ export * from './duration.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './event-fields.ts';
+export * from './extremes.ts';
 export * from './failures.ts';
 export * from './gaps.ts';
 export * from './history.ts';

@@ -1,4 +1,5 @@
 import { KitError } from './errors.ts';
+import { greatestOf } from './extremes.ts';
 import { LIMITS } from './limits.ts';
 
 /**
@@ -35,7 +36,7 @@ const DIGITS = 52;
  */
 export function balanceParts(parts: readonly number[], total: number): number[] {
   if (parts.length === 0 || plainSum(parts) === total) return [...parts];
-  const size = Math.max(Math.abs(total), ...parts.map(Math.abs)) * parts.length;
+  const size = greatestOf(parts.map(Math.abs), Math.abs(total)) * parts.length;
   const step = 2 ** (Math.ceil(Math.log2(size)) - DIGITS);
   const onGrid = Number.isInteger(total / step);
   const balanced = onGrid ? parts.map((part) => Math.round(part / step) * step) : [...parts];

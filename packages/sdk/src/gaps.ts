@@ -33,8 +33,10 @@ export class GapLedger {
   }
 
   /** Takes back what a report could not say. */
-  restore({ dropped, undelivered }: Gaps): void {
-    this.#gaps.dropped.unshift(...dropped);
-    this.#gaps.undelivered.unshift(...undelivered);
+  restore(gaps: Gaps): void {
+    for (const kind of ['dropped', 'undelivered'] as const) {
+      const later = this.#gaps[kind].splice(0);
+      for (const range of [...gaps[kind], ...later]) this.#gaps[kind].push(range);
+    }
   }
 }

@@ -51,7 +51,9 @@ export class Queue {
 
   /** The lowest position in the outbox of those that wait. */
   get firstPosition(): number {
-    return Math.min(this.#open.firstPosition, ...this.#full.map(({ firstPosition }) => firstPosition));
+    let first = this.#open.firstPosition;
+    for (const { firstPosition } of this.#full) first = Math.min(first, firstPosition);
+    return first;
   }
 
   /** Those that wait, oldest first. */

@@ -121,7 +121,7 @@ async function walk(
     sum.scanned += answer.scanned;
     sum.sent += answer.sent;
     sum.messages += answer.messages;
-    notes.push(...answer.notes);
+    for (const one of answer.notes) notes.push(one);
     refuseAborted(signal);
     onProgress?.({ ...sum });
     if (answer.next_cursor === null) return { ...sum, as_of: answer.as_of, notes };

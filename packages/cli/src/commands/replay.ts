@@ -100,7 +100,7 @@ function viewText(view: ReplayView): string {
     `Replay ${view.replay_id} is ${view.status}: ${counted(view.sent, 'event')} in ${counted(view.messages, 'message')}, as of ${shortTime(view.as_of)}.`,
     `Windows touched: ${grouped(touched)}, computed again: ${grouped(done)}, with a new version: ${grouped(changed)}.`,
   ];
-  lines.push(...failureLines(view));
+  for (const one of failureLines(view)) lines.push(one);
   if (view.status === 'RUNNING') lines.push(`pik replay --resume ${view.replay_id} goes on with it.`);
   return lines.join('\n');
 }

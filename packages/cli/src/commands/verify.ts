@@ -23,7 +23,7 @@ export async function verify(options: GlobalOptions & { digest?: boolean }): Pro
     total.receipts += page.receipts;
     total.versions += page.versions;
     for (const [status, n] of Object.entries(page.counts)) total.counts[status] = (total.counts[status] ?? 0) + n;
-    total.faults.push(...page.faults);
+    for (const one of page.faults) total.faults.push(one);
     total.digest = page.digest;
     progress.add(page.packs);
   }

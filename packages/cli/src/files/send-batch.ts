@@ -68,7 +68,7 @@ async function isolate(sender: RecordSender, bodies: readonly Uint8Array[], outc
       continue;
     }
     failing = 0;
-    outcomes.splice(start, found.length, ...found);
+    for (const [i, outcome] of found.entries()) outcomes[start + i] = outcome;
     // The way to the backend is broken: the others would only fail in turn.
     if (found.some((outcome) => KitError.is(outcome) && outcome.code !== 'EVENT_TOO_LARGE')) return;
   }

@@ -203,8 +203,8 @@ export function namedWindows(verdict: Verdict, [low, high]: readonly [number, nu
   for (let j = 0; j < closed; j++) {
     const span = [Math.max(silences.from[j] as number, low), Math.min(silences.to[j] as number, high)] as const;
     if (span[0] >= span[1]) continue;
-    if (outagesAsked[j] === 1) named.push(...outageOf(verdict, j, span));
-    else if (due !== null && moved[j] !== 1) named.push(...skipsOf(verdict, j, span));
+    if (outagesAsked[j] === 1) for (const one of outageOf(verdict, j, span)) named.push(one);
+    else if (due !== null && moved[j] !== 1) for (const one of skipsOf(verdict, j, span)) named.push(one);
   }
   return named;
 }

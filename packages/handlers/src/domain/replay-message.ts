@@ -90,10 +90,10 @@ export function createMessageBuilder(aggregates: readonly Aggregate[], head: Mes
       for (const text of windows) bytes += utf8Bound(text, isAscii(text));
       const full = draft.events.length + events.length > LIMITS.message_events_max;
       const before = full || draft.bytes + bytes > LIMITS.message_bytes_max ? end() : null;
-      draft.events.push(...events);
+      for (const one of events) draft.events.push(one);
       draft.count += 1;
-      draft.windows.push(...fresh);
-      draft.windowTexts.push(...windows);
+      for (const one of fresh) draft.windows.push(one);
+      for (const one of windows) draft.windowTexts.push(one);
       draft.bytes += bytes;
       return before;
     },

@@ -1,3 +1,4 @@
+import { greatestOf } from '@pik/schema';
 import type { Counts, Silences } from './counts.ts';
 import type { Profile } from './profile.ts';
 import { inPieces, type Steps } from './steps.ts';
@@ -138,7 +139,13 @@ interface Outward {
 /** The largest silences that are outages: as many as hold where each of them, and some guards, are taken out of the tail. */
 function outwardIn(sorted: Float64Array, { used, tails, surprises, alpha, expected }: Outward): number[] {
   const n = sorted.length;
-  const most = Math.min(n, Math.max(0, ...tails.map(({ tail }) => tail.outer)));
+  const most = Math.min(
+    n,
+    greatestOf(
+      tails.map(({ tail }) => tail.outer),
+      0,
+    ),
+  );
   const largest = largestOf(used.values, sorted[n - most] ?? 0, most);
   for (let j = most; j > 0; j--) {
     const surprise = surprises[used.which[largest[most - j] as number] as number] as number;

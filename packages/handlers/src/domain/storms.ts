@@ -1,4 +1,4 @@
-import { type DuplicatesReport, formatEpochMs, MS_PER_HOUR } from '@pik/schema';
+import { type DuplicatesReport, formatEpochMs, greatestOf, leastOf, MS_PER_HOUR } from '@pik/schema';
 
 import { wilsonLower } from './statistics.ts';
 
@@ -121,8 +121,8 @@ function stormView(
   return {
     source,
     event_type,
-    start_time: formatEpochMs(Math.min(...run.map(({ firstMs }) => firstMs))),
-    end_time: formatEpochMs(Math.max(...run.map(({ lastMs }) => lastMs))),
+    start_time: formatEpochMs(leastOf(run.map(({ firstMs }) => firstMs))),
+    end_time: formatEpochMs(greatestOf(run.map(({ lastMs }) => lastMs))),
     receipts,
     repeats,
     share: repeats / receipts,

@@ -1,3 +1,4 @@
+import { greatestOf } from '@pik/schema';
 import { inPieces, type Steps, sortInPieces } from './steps.ts';
 
 // How long the silences of a series may become by its own habit: the tail of their surprise, learned from the upper half and
@@ -110,7 +111,7 @@ export class Tail {
       const given = Math.log(thetas[i] as number) + weight * Math.log(prior);
       return given - shape * Math.log(scale) - this.#rate * theta * sum;
     });
-    const most = Math.max(...logs);
+    const most = greatestOf(logs);
     const shares = logs.map((log) => Math.exp(log - most));
     const total = shares.reduce((sum, share) => sum + share, 0);
     return (excess) => {

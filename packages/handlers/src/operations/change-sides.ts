@@ -19,7 +19,6 @@ import { foldInto } from './fold-window.ts';
 import { openInputs } from './input-source.ts';
 import { InputsHash, inputsHash } from './inputs-hash.ts';
 import { readManifest } from './manifest-store.ts';
-import { readPages } from './pages.ts';
 import { windowOf } from './recompute.ts';
 import { windowInputs } from './window-inputs.ts';
 import { windowAt } from './window-start.ts';
@@ -87,21 +86,16 @@ function loadSide(
   return foldedSide(context, target, { kind: side.kind, asOfMs });
 }
 
-const ROWS_PER_PAGE = 500;
-
 async function versionSide(context: Context, target: ChangeTarget, version: number): Promise<LoadedSide> {
   const { metric, key, window_start_ms } = target;
-  const query = { metric, key, window_start_ms, limit: ROWS_PER_PAGE };
-  for await (const row of readPages((cursor) => context.backend.aggregates.listVersions({ ...query, cursor }))) {
-    if (row.version !== version) continue;
-    const { functions_hash } = row;
-    return {
-      view: versionSideView(row),
-      functions_hash,
-      inputs: (notes) => versionInputs(context, { target, row, notes }),
-    };
-  }
-  throw new KitError('VERSION_UNKNOWN', `the value has no version ${version}`);
+  const row = await context.backend.aggregates.getVersion({ metric, key, window_start_ms }, version);
+  if (row === null) throw new KitError('VERSION_UNKNOWN', `the value has no version ${version}`);
+  const { functions_hash } = row;
+  return {
+    view: versionSideView(row),
+    functions_hash,
+    inputs: (notes) => versionInputs(context, { target, row, notes }),
+  };
 }
 
 function versionSideView(row: VersionRow): ChangeSide {

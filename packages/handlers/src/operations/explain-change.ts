@@ -45,7 +45,7 @@ export async function explainChange(context: Context, query: ChangeQuery): Promi
     lists === null
       ? unattributed('the inputs of a version are not known any more, so no part of the change can be told')
       : await attributeChange(context, { loaded, sides, aggregate: target.aggregate, lists, differences });
-  notes.push(...sideNotes(loaded, target.aggregate));
+  for (const one of sideNotes(loaded, target.aggregate)) notes.push(one);
   const { metric, key, limit } = query;
   const cursorAt = (next: number) => encodeCursor([next, nowMs, own]);
   return explainedChange({ metric, key, sides, differences, attributed, limit, offset, cursorAt, notes });

@@ -24,7 +24,7 @@ export async function eventHistory(context: Context, row: EventRow, asOfMs: numb
   const findings: Finding[] = [];
   const versions: EventExplanation['versions'] = [];
   for (const target of windowsAround([...context.aggregates.values()], row))
-    versions.push(...(await versionsWith(context, { target, row, asOfMs }, findings)));
+    for (const one of await versionsWith(context, { target, row, asOfMs }, findings)) versions.push(one);
   return { versions, replays: await replaysOf(context, { row, asOfMs }, findings), findings };
 }
 

@@ -48,16 +48,16 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
   const tallies = createFailureTallies(asked, { groupsMax: LIMITS.report_groups_max * 2, baseline: baseline !== null });
   const series = { source: query.source, event_type: query.event_type };
   const reading = { series, asOfMs: asked.asOfMs };
-  const notes: string[] = [];
+  const baselineNotes: string[] = [];
   const warnings: WarningTallies = new Map();
   if (stretch.withRows) stretch.toMs = await readRange(context, { tallies, warnings }, { ...reading, stretch });
   if (baseline !== null && stretch.withRows && !(await readBaseline(context, tallies, { ...reading, ...baseline })))
-    notes.push(
+    baselineNotes.push(
       'the time before the range has more failures than one answer reads: one of the range may be called new wrongly',
     );
   const scope = { ...asked, fromMs: stretch.fromMs, toMs: stretch.toMs };
   await countReceipts(context, tallies, { slices: { scope, ...series }, page });
-  notes.unshift(...stretchNotes(stretch, page));
+  const notes = [...stretchNotes(stretch, page), ...baselineNotes];
   if (tallies.receipts.full) notes.push(GROUPS_FULL);
   if (warnings.size === LIMITS.report_warnings_max)
     notes.push(`at most ${LIMITS.report_warnings_max} warnings are told apart`);

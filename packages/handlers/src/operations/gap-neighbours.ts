@@ -1,4 +1,4 @@
-import { LIMITS, MS_PER_DAY, timelineBound } from '@pik/schema';
+import { greatestOf, LIMITS, leastOf, MS_PER_DAY, timelineBound } from '@pik/schema';
 
 import { sliceSeries } from '../domain/gap-cells.ts';
 import type { GapInterval, GoodWindow } from '../domain/gaps.ts';
@@ -104,8 +104,8 @@ async function daysOf(context: Context, query: GapsQuery, { open, asOfMs }: Sear
     return days;
   }
   const scope = {
-    fromMs: Math.min(...open.map(({ window }) => window.start_ms)),
-    toMs: Math.max(...open.map(({ window }) => window.end_ms)),
+    fromMs: leastOf(open.map(({ window }) => window.start_ms)),
+    toMs: greatestOf(open.map(({ window }) => window.end_ms)),
     asOfMs,
     basis: 'received',
     by: [],

@@ -1,4 +1,4 @@
-import { MS_PER_DAY } from '@pik/schema';
+import { greatestOf, leastOf, MS_PER_DAY } from '@pik/schema';
 
 import type { GapInterval, GapQuestion, ModelledSeries } from '../domain/gaps.ts';
 import { scanEntries } from '../domain/slice-codec.ts';
@@ -129,8 +129,8 @@ async function readOthers(
     const bucket = Math.floor(timeMs / bucketMs) * bucketMs;
     known.counts.set(bucket, (known.counts.get(bucket) ?? 0) + count);
   };
-  const fromMs = Math.min(...gaps.map(marginFrom));
-  const toMs = Math.max(...gaps.map(marginTo));
+  const fromMs = leastOf(gaps.map(marginFrom));
+  const toMs = greatestOf(gaps.map(marginTo));
   const reading = { includeImported: query.includeImported, fromMs, toMs, asOfMs };
   await (query.basis === 'received' ? readReceived : readEvents)(context, reading, add);
   // What was not read to the end proves no silence.

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { type IngestResult, packKey, type Status } from '@pik/schema';
+import { type IngestResult, KitError, packKey, type Status } from '@pik/schema';
 
 import { type Arrival, admitRecord } from '../domain/admit.ts';
 import type { Verdict } from '../domain/classify.ts';
@@ -39,9 +39,24 @@ export async function keepAndAdmit(
   const packId = context.newId();
   // Until the sweeper comes, if this goes wrong: what may be in the log and not in the index makes answers unsettled.
   context.inFlight.hold(packId, request.receivedMs);
-  const pack = await appendPack(context, arrivals, { ...request, packId, imported: request.mode === 'import' });
+  const pack = await appendPack(context, arrivals, { ...request, packId, imported: request.mode === 'import' }).catch(
+    async (error: unknown) => {
+      if (await isRefused(context, packId, error)) context.inFlight.release(packId);
+      else context.inFlight.doubt(packId);
+      throw error;
+    },
+  );
   const { verdicts } = await admitArrivals(context, arrivals, pack);
   return ingestAnswer(arrivals, verdicts, pack);
+}
+
+/** True where a full store surely has not kept a pack: then there is nothing to wait for. */
+async function isRefused({ backend }: Context, packId: string, error: unknown): Promise<boolean> {
+  if (!KitError.is(error) || error.code !== 'STORAGE_FULL') return false;
+  return backend.rawLog.has(packId).then(
+    (isThere) => !isThere,
+    () => false,
+  );
 }
 
 async function readArrivals(

@@ -23,7 +23,7 @@ export async function producerLoss(context: Context, producerId: string, asOfMs:
   let packs = 0;
   for await (const row of readPages((cursor) => context.backend.index.listSequences(producerId, cursor))) {
     if (++packs > LIMITS.producer_packs_max) return null;
-    if (row.received_ms <= asOfMs) seen.push(...row.ranges);
+    if (row.received_ms <= asOfMs) for (const one of row.ranges) seen.push(one);
   }
   const said = await readReports(context, producerId, asOfMs);
   return {
@@ -55,7 +55,7 @@ async function readReports(context: Context, producerId: string, asOfMs: number)
     const payload = await reportOf(read, row);
     if (payload === null) continue;
     said.rows.push(row);
-    said.dropped.push(...(payload.dropped ?? []));
+    for (const one of payload.dropped ?? []) said.dropped.push(one);
     if (typeof payload.last_seq === 'number') said.lastSeq = Math.max(said.lastSeq ?? 0, payload.last_seq);
     said.closed = said.closed || payload.closed === true;
   }

@@ -71,6 +71,7 @@ export function watchedBackend(backend: Backend, budget: Budget): Backend {
     aggregates: {
       ...aggregates,
       getLatest: watch((target) => aggregates.getLatest(target), one),
+      getVersion: watch((target, version) => aggregates.getVersion(target, version), one),
       listVersions: watch((query) => aggregates.listVersions(query), page),
     },
     replays: {

@@ -68,7 +68,7 @@ async function admitOne(
     totals.packs += 1;
     totals.receipts += outcomes.length;
     if (answered === null) totals.unrecorded += 1;
-    else totals.differing.push(...differing(packId, answered, outcomes));
+    else for (const one of differing(packId, answered, outcomes)) totals.differing.push(one);
   } catch (error) {
     if (!KitError.is(error) || (error.code !== 'RAW_CORRUPT' && error.code !== 'RAW_MISSING')) throw error;
     totals.unreadable.push(packId);

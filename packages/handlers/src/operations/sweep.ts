@@ -33,8 +33,7 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
   if (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled })) {
     await settled(toMs);
     // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
-    const isSwept = (packId: string) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs;
-    if (summary.packs_pending === 0) context.inFlight.releasePacks(isSwept);
+    if (summary.packs_pending === 0) context.inFlight.releaseStored({ fromMs, toMs });
     await settleMoves(context, options);
   }
   if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);

@@ -17,7 +17,6 @@ import type { VersionRow } from '../ports/history-rows.ts';
 import type { Page } from '../ports/queries.ts';
 import type { Context } from './context.ts';
 import { readManifest } from './manifest-store.ts';
-import { readPages } from './pages.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
 
 /** Where the walk along versions and replays goes on. */
@@ -41,14 +40,14 @@ export async function verifyHistory(context: Context, place: VerifyPlace): Promi
   if (part === 'versions') {
     const page = await context.backend.aggregates.listVersions({ limit: ROWS_PER_CALL, cursor });
     for (const row of page.items) {
-      faults.push(...(await versionFaults(context, row)));
+      for (const one of await versionFaults(context, row)) faults.push(one);
       digest = sha256Hex(`${digest}\n${versionText(row)}`);
     }
     versions = page.items.length;
     next = page.next;
   } else {
     const page = await FILE_CHECKS[part](context, cursor);
-    faults.push(...page.items);
+    for (const one of page.items) faults.push(one);
     next = page.next;
   }
   const history = nextPlace(part, next);
@@ -118,12 +117,7 @@ async function fileFaults(context: Context, cursor: string | null): Promise<Page
 }
 
 async function hasVersion({ backend: { aggregates } }: Context, row: VersionRow): Promise<boolean> {
-  const { metric, key, window_start_ms, version } = row;
-  if ((await aggregates.getLatest(row))?.version === version) return true;
-  const query = { metric, key, window_start_ms, limit: ROWS_PER_CALL };
-  for await (const known of readPages((cursor) => aggregates.listVersions({ ...query, cursor })))
-    if (known.version === version) return true;
-  return false;
+  return (await aggregates.getVersion(row, row.version)) !== null;
 }
 
 async function replayFaults(context: Context, cursor: string | null): Promise<Page<VerifyFault>> {

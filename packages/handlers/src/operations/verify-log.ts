@@ -62,7 +62,7 @@ export async function verifyLog(context: Context, place: VerifyPlace): Promise<V
     if (pack !== null) digest = nextDigest(digest, pack);
     await checkPack(check, packId, pack);
   }
-  check.faults.push(...(await check.slices.finish(context)));
+  for (const one of await check.slices.finish(context)) check.faults.push(one);
   const last = ids.at(-1);
   const part = last === undefined ? 'log' : formatEpochMs(floorToHour(packStoredMs(last))).slice(0, 13);
   const next: VerifyPlace =
@@ -144,7 +144,7 @@ async function checkPack(check: Check, packId: string, pack: PackRow | null): Pr
     return;
   }
   check.receipts += read.arrivals.length;
-  faults.push(...envelopeFaults(packId, read.envelopes, read.arrivals));
+  for (const one of envelopeFaults(packId, read.envelopes, read.arrivals)) faults.push(one);
   if (pack === null) notAdmitted(check, packId, read.arrivals.length);
   else await checkLines(check, pack, { arrivals: read.arrivals, facts: factsOf(context, packId, { bytes, ...read }) });
 }
@@ -241,9 +241,13 @@ async function checkLines(
       // After its retention an event may have been replaced by a new one, or be gone.
       if (isPast(context, pack.pack_id)) continue;
       const row = expected.get(line) ?? null;
-      faults.push(...lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, indexed, { ...at, line }));
+      for (const one of lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, indexed, {
+        ...at,
+        line,
+      }))
+        faults.push(one);
       if (row?.rule === 'key' && indexed.event !== null && isAt(row, indexed.event))
-        faults.push(...(await pointerFaults(context, row)));
+        for (const one of await pointerFaults(context, row)) faults.push(one);
     }
   }
   if (!isPast(context, pack.pack_id))

@@ -28,7 +28,7 @@ export function createSliceCheck(): SliceCheck {
       packs.add(facts.pack_id);
       const decided = rows.filter(({ line }) => (verdicts[line] ?? null) !== null);
       for (const slice of sliceRows(decided, verdicts, facts)) slices.set(sliceKey(slice), slice);
-      sequences.push(...sequenceRows(arrivals, facts));
+      for (const one of sequenceRows(arrivals, facts)) sequences.push(one);
     },
     finish: async (context) => [
       ...(await sliceFaults(context, slices, packs)),

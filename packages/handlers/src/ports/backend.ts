@@ -108,6 +108,7 @@ export interface EventIndex {
 /** Versions of values: appended by expected number, never changed. */
 export interface AggregateStore {
   getLatest(target: WindowTarget): Promise<VersionRow | null>;
+  getVersion(target: WindowTarget, version: number): Promise<VersionRow | null>;
   /** Appends unless a version with its number is there; gives the row that has the number then: ours or another's. */
   append(row: VersionRow): Promise<VersionRow>;
   /** In order of metric, key, window and number; texts by their UTF-8 bytes. */

@@ -1,6 +1,5 @@
 import { KitError } from '@pik/schema';
 import { beforeEach, describe, expect, it } from 'vitest';
-
 import type { AwsBackend } from '../../src/backends/aws/open.ts';
 import type { EventRow, Insertion } from '../../src/ports/rows.ts';
 import { type AwsFault, createFakeAws, type FakeAws } from '../../src/testing/aws/fake-aws.ts';

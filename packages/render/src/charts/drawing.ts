@@ -1,4 +1,4 @@
-import { durationText } from '@pik/schema';
+import { durationText, greatestOf, leastOf } from '@pik/schema';
 
 import { bold, cyan, dim, green, magenta, red, yellow } from '../colours.ts';
 import { grouped, percent, printable, signed } from '../format.ts';
@@ -35,7 +35,10 @@ function names(all: readonly string[]): string[] {
     const text = printable(name);
     return text.length > NAME_CHARS_MAX ? `${text.slice(0, NAME_CHARS_MAX - 1)}…` : text;
   });
-  const width = Math.max(0, ...shown.map(({ length }) => length));
+  const width = greatestOf(
+    shown.map(({ length }) => length),
+    0,
+  );
   return shown.map((name) => ` ${name.padEnd(width)} `);
 }
 
@@ -93,7 +96,7 @@ function calendar({ across, down, cells }: Calendar): string[] {
 function waterfall({ steps }: Waterfall, width: number): string[] {
   const labels = names(steps.map(({ name }) => name));
   const values = steps.flatMap(({ from, to }) => [from, to]);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const [low, high] = [leastOf(values), greatestOf(values)];
   const room = Math.max(10, Math.min(60, width - (labels[0]?.length ?? 0) - 14));
   const at = (value: number) => (high === low ? 0 : Math.round(((value - low) / (high - low)) * room));
   return steps.map(({ from, to, whole }, i) => {

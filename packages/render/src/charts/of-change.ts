@@ -1,4 +1,5 @@
 import type { ChangeExplanation, UnitKind } from '@pik/schema';
+import { greatestOf, leastOf } from '@pik/schema';
 
 import { grouped, shortTime } from '../format.ts';
 import type { Chart, Waterfall } from './chart.ts';
@@ -51,7 +52,7 @@ function partsOf(
 
 /** Where the bars of the values start: at zero, unless the change would be lost to the eye beside them. */
 function baseOf(values: readonly number[]): number {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const [low, high] = [leastOf(values), greatestOf(values)];
   const span = high - low;
   return span > 0 && low > 3 * span ? low - span / 2 : 0;
 }

@@ -16,7 +16,7 @@ export function eventView(explanation: EventExplanation): View {
     const rows = deliveries.map((d) => [d.received_at, d.outcome, besideFirst(d.after_first_ms), d.flags.join(' ')]);
     blocks.push(text('further receipts:'), table(['received', 'outcome', '', 'flags'], rows));
   }
-  blocks.push(...historyBlocks(explanation));
+  for (const one of historyBlocks(explanation)) blocks.push(one);
   for (const { code, text: said } of findings) blocks.push(text(`• ${code}: ${said}`));
   return { title: 'What happened to this event?', blocks, charts: [] };
 }

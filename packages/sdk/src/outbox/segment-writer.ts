@@ -187,7 +187,7 @@ export class SegmentWriter {
     this.#parts.ledger.resize(segment, position);
     this.#flight = [];
     this.#flightBytes = 0;
-    this.#unsynced.push(...slabs);
+    for (const one of slabs) this.#unsynced.push(one);
     return active;
   }
 

@@ -32,6 +32,11 @@ export function createAggregateStore({
         const item = await firstRow(table, deadline, { pk, ...startingWith(prefix), descending: true });
         return item === null ? null : readVersion(item);
       }),
+    getVersion: (target, version) =>
+      calls.run(async (deadline) => {
+        const item = await table.get(deadline, versionKey({ ...target, version }));
+        return item === null ? null : readVersion(item);
+      }),
     append: (row) =>
       calls.run(async (deadline) => {
         await metrics.note(deadline, keyText(row.metric));
@@ -60,7 +65,7 @@ function startingWith(prefix: string): { from: string; to: string } {
   return { from: prefix, to: `${prefix}~` };
 }
 
-function versionKey(row: VersionRow): Key {
+function versionKey(row: WindowTarget & Pick<VersionRow, 'version'>): Key {
   const { pk, prefix } = windowPlace(row);
   return { pk, sk: `${prefix}${String(row.version).padStart(VERSION_DIGITS, '0')}` };
 }

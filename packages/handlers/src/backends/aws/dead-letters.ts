@@ -33,7 +33,7 @@ async function whileTaken(
       const some = await deadLetterQueue.receive(deadline, { max: 10, visibilityMs: LOOKING_MS });
       if (some.length === 0) break;
       looked += some.length;
-      held.push(...(await visit(some)));
+      for (const one of await visit(some)) held.push(one);
     }
   } finally {
     // Where this fails they are back by themselves a little later.
@@ -50,7 +50,7 @@ async function listDead(
   const [diedMs, id] = decodeCursor<[number, string]>(cursor, [0, '']) ?? [Number.NEGATIVE_INFINITY, ''];
   const taken: TakenMessage[] = [];
   await whileTaken(parts, deadline, async (some) => {
-    taken.push(...some);
+    for (const one of some) taken.push(one);
     return some;
   });
   const rows = [...byId(taken)].map(([, copies]) => told(copies));

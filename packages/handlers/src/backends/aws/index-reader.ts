@@ -129,13 +129,12 @@ async function listTimeline(at: Reading, range: PositionRange): Promise<Page<Eve
     const limit = range.limit - items.length;
     const page = await at.table.query(at.deadline, { pk, from, to: to.sk, beyond, limit });
     // The end of the range is no part of it.
-    items.push(
-      ...(await eventsAt(
-        at,
-        page.rows.filter((row) => readText(row, 'sk') < to.sk),
-        range.asOfMs,
-      )),
-    );
+    for (const one of await eventsAt(
+      at,
+      page.rows.filter((row) => readText(row, 'sk') < to.sk),
+      range.asOfMs,
+    ))
+      items.push(one);
     beyond = page.reached;
     if (beyond === null) return { items, next: null };
     if (items.length >= range.limit) break;
@@ -244,7 +243,8 @@ async function entriesOf(
     else slices.push(item);
   }
   const entries: Uint8Array[] = [];
-  for (const [day, slices] of byDay) entries.push(...(await readEntries(table, deadline, { slices, day })));
+  for (const [day, slices] of byDay)
+    for (const one of await readEntries(table, deadline, { slices, day })) entries.push(one);
   return entries;
 }
 

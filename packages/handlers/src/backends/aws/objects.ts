@@ -42,7 +42,7 @@ export function createObjects(store: Store): Objects {
   return {
     putOnce: (key, bytes) => calls.run((deadline) => putOnce(store, deadline, { key, bytes })),
     get: (key) => calls.run((deadline) => getChecked(store, deadline, key)),
-    has: (key) => calls.run(async (deadline) => (await head(store, deadline, key)) !== null),
+    has: (key) => calls.run((deadline) => has(store, deadline, key)),
     list: (prefix, after) => calls.run((deadline) => list(store, deadline, { prefix, after })),
   };
 }
@@ -93,6 +93,19 @@ async function head({ client, bucket, calls }: Store, deadline: Deadline, key: s
     if (statusOf(error) === 404) return null;
     throw error;
   }
+}
+
+/**
+ * An answer without a body has no code: that there is no such object and that there is no such bucket are one. A listing
+ * tells them apart, which who may be told 404 may ask for.
+ */
+async function has(store: Store, deadline: Deadline, key: string): Promise<boolean> {
+  if ((await head(store, deadline, key)) !== null) return true;
+  const { client, bucket, calls } = store;
+  const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 });
+  const { Contents = [] } = await calls.send(deadline, (options) => client.send(command, options));
+  // It may have come in between.
+  return Contents.some(({ Key }) => Key === key);
 }
 
 async function getChecked({ client, bucket, calls, errors }: Store, deadline: Deadline, key: string) {

@@ -115,7 +115,7 @@ async function sendAll(at: At, deadline: Deadline, messages: readonly OutMessage
   let open = messages.map(toEntry);
   for (let attempts = 1; open.length > 0; attempts++) {
     const left: Entry[] = [];
-    for (const group of grouped(open)) left.push(...(await sendGroup(at, deadline, group)));
+    for (const group of grouped(open)) for (const one of await sendGroup(at, deadline, group)) left.push(one);
     open = left;
     if (open.length > 0 && !(await at.calls.pause(deadline, attempts)))
       throw new KitError('STORE_UNAVAILABLE', `the queue did not take ${counted(open.length, 'message')}`);

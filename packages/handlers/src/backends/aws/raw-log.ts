@@ -5,6 +5,8 @@ import type { Page } from '../../ports/queries.ts';
 import type { Objects } from './objects.ts';
 
 const PREFIX = 'raw/v1/';
+/** A pack that there never is. */
+const NO_PACK = '00000000-0000-7000-8000-000000000000';
 const ENDING = '.ndjson.gz';
 
 /** Packs as objects, whose keys are in order of the time they were stored. */
@@ -13,8 +15,10 @@ export function createRawLog(objects: Objects): RawLog {
     append: (packId, bytes) => objects.putOnce(packKey(packId), bytes),
     read: (packId) => objects.get(packKey(packId)),
     has: (packId) => objects.has(packKey(packId)),
-    // A bucket does not fill up; what else is wrong with it only a write tells.
-    ready: async () => {},
+    // A bucket does not fill up; that it is there is told, and what else is wrong with it only a write tells.
+    ready: async () => {
+      await objects.has(packKey(NO_PACK));
+    },
     list: (range) => listPacks(objects, range),
   };
 }

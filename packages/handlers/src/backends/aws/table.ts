@@ -128,7 +128,7 @@ async function getGroup({ client, name, calls }: At, deadline: Deadline, keys: r
   for (let attempts = 1; open.length > 0; attempts++) {
     const command = new BatchGetItemCommand({ RequestItems: { [name]: { Keys: open, ConsistentRead: true } } });
     const answer = await calls.send(deadline, (options) => client.send(command, options));
-    rows.push(...(answer.Responses?.[name] ?? []));
+    for (const one of answer.Responses?.[name] ?? []) rows.push(one);
     open = answer.UnprocessedKeys?.[name]?.Keys ?? [];
     if (open.length > 0 && !(await calls.pause(deadline, attempts))) throw leftOut(open.length);
   }

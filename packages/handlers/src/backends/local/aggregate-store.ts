@@ -44,6 +44,11 @@ export function createAggregateStore({ db, read, write }: HistoryFile): Aggregat
         const row = latest.get(metric, key, window_start_ms) as SqlRow | undefined;
         return row === undefined ? null : toVersionRow(row);
       }),
+    getVersion: ({ metric, key, window_start_ms }, version) =>
+      read(() => {
+        const row = one.get(metric, key, window_start_ms, version) as SqlRow | undefined;
+        return row === undefined ? null : toVersionRow(row);
+      }),
     append: (row) =>
       write(() => {
         insert.run(...COLUMNS.map((name) => (name === 'unsettled' ? Number(row[name]) : row[name])));

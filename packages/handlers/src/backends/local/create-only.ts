@@ -38,8 +38,8 @@ export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFile
       }
     },
     ready: () => guard(() => probe(store, Math.max(PROBE_BYTES, failedBytes))),
-    read: (key) => guard(() => orNull(() => readFile(join(dir, key)))),
-    has: (key) => guard(async () => (await orNull(() => access(join(dir, key)).then(() => true))) ?? false),
+    read: (key) => guard(() => orNull(store, () => readFile(join(dir, key)))),
+    has: (key) => guard(async () => (await orNull(store, () => access(join(dir, key)).then(() => true))) ?? false),
   };
 }
 
@@ -134,12 +134,14 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
+/** Null for what is not there; where the whole directory is gone, nothing is known of what it had. */
+async function orNull<T>({ dir }: Store, work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await access(join(dir, 'tmp'));
+    return null;
   }
 }
 

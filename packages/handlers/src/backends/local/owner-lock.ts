@@ -1,11 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import { KitError } from '@pik/schema';
 
 import { dirFault } from './dir-fault.ts';
-import { isBusy } from './sqlite.ts';
+import { isBusy, makePrivate } from './sqlite.ts';
 
 /** The right to be the only process that writes to a data directory. */
 export interface OwnerLock {
@@ -33,6 +33,8 @@ export function takeOwnerLock(dir: string): OwnerLock {
   }
   try {
     writeFileSync(note, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`, { mode: 0o600 });
+    // The mode is that of a new file only.
+    chmodSync(note, 0o600);
   } catch {
     // The note is for people; on a full disk it stays away, and the lock holds all the same.
   }
@@ -41,6 +43,7 @@ export function takeOwnerLock(dir: string): OwnerLock {
 
 function openLock(dir: string): DatabaseSync {
   try {
+    makePrivate(join(dir, 'owner.lock'));
     return new DatabaseSync(join(dir, 'owner.lock'), { timeout: 0 });
   } catch (cause) {
     throw dirFault(dir, cause);

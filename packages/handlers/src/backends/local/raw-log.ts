@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { isPackId, packKey, packStoredMs } from '@pik/schema';
@@ -47,6 +47,8 @@ async function listPacks(
 /** The hour folders that can hold packs of a range, in order of time. */
 async function hourFolders(root: string, range: { fromMs: number; toMs: number }): Promise<string[]> {
   const folders: string[] = [];
+  // The folder of all days is made when the directory is opened: without it nothing is known.
+  await access(root);
   for (const day of await subfolders(root)) {
     for (const hour of await subfolders(join(root, day.name))) {
       const startMs = Date.parse(`${day.name.slice(-10)}T${hour.name.slice(-2)}:00:00Z`);

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 import { type ErrorCode, KitError } from '@pik/schema';
@@ -59,17 +59,36 @@ export function openSqliteFile(path: string, format: FileFormat): DatabaseSync {
   const isNew = !existsSync(path) || (!format.expected && statSync(path).size === 0);
   if (isNew && format.expected) throw new KitError('INDEX_MISSING', `${path} is gone; ${REPAIR}`);
   if (!isNew) checkHeader(path);
+  // Before SQLite opens it: the log that it makes beside it takes the mode of the file.
+  makePrivate(path);
   const db = connect(path);
   try {
-    if (isNew) {
-      // For the owner alone; the log beside it takes the mode of the file.
-      chmodSync(path, 0o600);
-      createTables(db, format);
-    } else checkVersion(db, format);
+    if (isNew) createTables(db, format);
+    else checkVersion(db, format);
     return db;
   } catch (error) {
     db.close();
     throw indexError(error);
+  }
+}
+
+/**
+ * For the owner alone, whatever the umask is: a file that is not there is made, and one that an earlier version made open to
+ * others is closed. One that is there is not opened, since to close it would drop the locks that this process has on it.
+ */
+export function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+  } catch (error) {
+    // What stands in the way of a new file, SQLite meets too, and its error is told.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return;
+    for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
+      try {
+        chmodSync(file, 0o600);
+      } catch {
+        // Not there; or not ours, and then opening it says so.
+      }
+    }
   }
 }
 

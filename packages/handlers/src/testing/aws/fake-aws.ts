@@ -66,7 +66,7 @@ export interface FakeAws {
   readonly calls: AwsCall[];
   readonly crashed: boolean;
   /** A backend over them, as a freshly started process has it. After a crash each request throws until there is a new one. */
-  open(): AwsBackend;
+  open(resources?: Partial<Record<keyof typeof FAKE_RESOURCES, string>>): AwsBackend;
   /** Sets the faults of what comes; requests are counted from here. */
   plan(faults: readonly AwsFault[]): void;
 }
@@ -108,10 +108,16 @@ export function createFakeAws({ clock, latencyMs }: { clock: Clock; latencyMs?: 
     get crashed() {
       return world.crashed;
     },
-    open() {
+    open(resources = {}) {
       world.crashed = false;
       world.processes += 1;
-      return openAwsBackend({ ...FAKE_RESOURCES, clients: clientsOf(world), clock, timing: world.timing });
+      return openAwsBackend({
+        ...FAKE_RESOURCES,
+        ...resources,
+        clients: clientsOf(world),
+        clock,
+        timing: world.timing,
+      });
     },
     plan(faults) {
       world.faults = faults;

@@ -34,7 +34,9 @@ export function createFakeS3(bucket: string): FakeS3 {
     objects,
     habits,
     handle(command, input) {
-      if ((input as { Bucket?: string }).Bucket !== bucket) throw serviceError('NoSuchBucket', 404);
+      // The answer to HEAD has no body, so its error has no code: that of a bucket which is not there is that of an object.
+      if ((input as { Bucket?: string }).Bucket !== bucket)
+        throw serviceError(command === 'HeadObjectCommand' ? 'NotFound' : 'NoSuchBucket', 404);
       if (command === 'PutObjectCommand') return put(world, input as PutObjectCommandInput);
       if (command === 'GetObjectCommand') return get(world, input as GetObjectCommandInput);
       if (command === 'HeadObjectCommand') return head(world, input as HeadObjectCommandInput);
@@ -101,7 +103,7 @@ function head(world: World, { Key = '', ChecksumMode }: HeadObjectCommandInput):
 }
 
 function list(world: World, input: ListObjectsV2CommandInput): object {
-  const { Prefix = '', StartAfter = '', ContinuationToken = StartAfter } = input;
+  const { Prefix = '', StartAfter = '', ContinuationToken = StartAfter, MaxKeys = 1_000 } = input;
   const { objects, habits } = world;
   const keys = [...objects.keys()]
     .filter((key) => key.startsWith(Prefix) && compare(key, ContinuationToken) > 0)
@@ -109,7 +111,7 @@ function list(world: World, input: ListObjectsV2CommandInput): object {
   const passed = world.passed.delete(keys[0] ?? '');
   const empty = habits.emptyPages && keys.length > 0 && !passed;
   if (empty) world.passed.add(keys[0] ?? '');
-  const given = empty ? [] : keys.slice(0, habits.pageKeys);
+  const given = empty ? [] : keys.slice(0, Math.min(habits.pageKeys, MaxKeys));
   const more = given.length < keys.length;
   return {
     ...(given.length === 0 ? {} : { Contents: given.map((Key) => ({ Key })) }),

@@ -49,6 +49,9 @@ export function versionContract(world: () => World): void {
         expect(await aggregates.append(row)).toEqual(standing);
         const latest = [...stored.values()].filter((other) => inOrder({ ...other, version: row.version }, row) === 0);
         expect(await aggregates.getLatest(target(row))).toEqual(latest.sort(inOrder).at(-1));
+        expect(await aggregates.getVersion(target(row), row.version)).toEqual(standing);
+        if (!latest.some(({ version }) => version === row.version + 1))
+          expect(await aggregates.getVersion(target(row), row.version + 1)).toBeNull();
       }),
       { numRuns: 60 },
     );

@@ -7,6 +7,7 @@ import { openOutbox } from '../../../src/outbox.ts';
 import type { Outbox } from '../../../src/outbox-port.ts';
 
 const [task = '', dir = '', name = ''] = process.argv.slice(2);
+if (process.env.PIK_TEST_UMASK !== undefined) process.umask(Number.parseInt(process.env.PIK_TEST_UMASK, 8));
 
 function say(what: string, about: unknown): void {
   writeSync(1, `${what} ${JSON.stringify(about)}\n`);
