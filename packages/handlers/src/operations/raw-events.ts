@@ -20,31 +20,60 @@ export async function* rawEvents(
   options?: Partial<RawOptions>,
 ): AsyncGenerator<string> {
   const asOfMs = query.asOfMs ?? context.backend.clock.now();
-  const page = await timelineRows(context, { ...query, asOfMs });
-  yield* rawLines(context, { rows: page.items, asOfMs, next: page.next }, options);
+  const readRows: ReadRows = async (limit, cursor) => {
+    const { items, next } = await timelineRows(context, { ...query, asOfMs, limit, cursor });
+    return { rows: items, next };
+  };
+  yield* rawLines(context, { ...query, asOfMs, readRows }, options);
 }
 
-/** The lines of a page of events. */
+/** Reads some events from a place. */
+export type ReadRows = (
+  limit: number,
+  cursor: string | null,
+) => Promise<{ rows: readonly EventRow[]; next: string | null }>;
+
+/** Events between two looks at the budget: the cursor of a listing leads to the end of what was read of it. */
+const ROWS_AT_ONCE = 500;
+
+/** The lines of a page of events: as many as were asked for, or fewer where the budget ends first. */
 export async function* rawLines(
   context: Context,
-  page: { rows: readonly EventRow[]; asOfMs: number; next: string | null },
+  page: { readRows: ReadRows; limit: number; cursor: string | null; asOfMs: number },
   { deliveries = false }: Partial<RawOptions> = {},
 ): AsyncGenerator<string> {
-  const { rows, asOfMs, next } = page;
+  const { readRows, limit, asOfMs } = page;
   const read = createPackReader(context);
-  for (const row of rows) {
-    let line: string;
-    try {
-      const further = deliveries ? await deliveriesOf(context, { row, asOfMs, read }) : {};
-      line = JSON.stringify({ ...eventView(row), body: await bodyOf(read, row), ...further });
-    } catch (error) {
-      if (!KitError.is(error)) throw error;
-      yield `${JSON.stringify({ error: { code: error.code, detail: error.message, event_id: row.event_id } })}\n`;
-      return;
+  let next = page.cursor;
+  let left = limit;
+  let count = 0;
+  do {
+    const some = await readRows(Math.min(left, ROWS_AT_ONCE), next);
+    for (const row of some.rows) {
+      const line = await lineOf(context, { row, asOfMs, read, deliveries });
+      yield `${line.text}\n`;
+      if (line.isFault) return;
     }
-    yield `${line}\n`;
+    count += some.rows.length;
+    left -= some.rows.length;
+    next = some.next;
+  } while (next !== null && left > 0 && context.budget.spent() === null);
+  yield `${JSON.stringify({ end: true, count, as_of: formatEpochMs(asOfMs), next_cursor: next })}\n`;
+}
+
+/** The line of one event, or of what is wrong with its bytes. */
+async function lineOf(
+  context: Context,
+  { row, asOfMs, read, deliveries }: { row: EventRow; asOfMs: number; read: ReadPack; deliveries: boolean },
+): Promise<{ text: string; isFault: boolean }> {
+  try {
+    const further = deliveries ? await deliveriesOf(context, { row, asOfMs, read }) : {};
+    return { text: JSON.stringify({ ...eventView(row), body: await bodyOf(read, row), ...further }), isFault: false };
+  } catch (error) {
+    if (!KitError.is(error)) throw error;
+    const { code, message: detail } = error;
+    return { text: JSON.stringify({ error: { code, detail, event_id: row.event_id } }), isFault: true };
   }
-  yield `${JSON.stringify({ end: true, count: rows.length, as_of: formatEpochMs(asOfMs), next_cursor: next })}\n`;
 }
 
 type ReadPack = (packId: string) => Promise<Envelope[]>;

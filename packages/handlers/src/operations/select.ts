@@ -6,7 +6,7 @@ import { EMPTY_SELECTION } from '../domain/selection.ts';
 import type { RawOptions, SelectionQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
-import { rawLines } from './raw-events.ts';
+import { type ReadRows, rawLines } from './raw-events.ts';
 import { walk } from './walk.ts';
 import { whyEmpty } from './why-empty.ts';
 
@@ -42,7 +42,9 @@ export async function* selectRawEvents(
   query: SelectionQuery,
   options?: Partial<RawOptions>,
 ): AsyncGenerator<string> {
-  yield* rawLines(context, await selectRows(context, query), options);
+  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const readRows: ReadRows = (limit, cursor) => selectRows(context, { ...query, asOfMs, limit, cursor });
+  yield* rawLines(context, { ...query, asOfMs, readRows }, options);
 }
 
 async function selectRows(

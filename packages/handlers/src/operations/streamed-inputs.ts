@@ -126,7 +126,7 @@ async function* fromTimeline(
     for await (const row of timelineRows(context, question, range)) {
       const first = instant[0];
       if (first !== undefined && !isSameInstant(first, row)) {
-        part.push(...instant.sort(compareInputs));
+        for (const input of instant.sort(compareInputs)) part.push(input);
         instant = [];
       }
       instant.push(row);
@@ -139,7 +139,7 @@ async function* fromTimeline(
       part = [];
     }
     if (crowded === null) {
-      part.push(...instant.sort(compareInputs));
+      for (const input of instant.sort(compareInputs)) part.push(input);
       if (part.length > 0) yield part;
       return;
     }
