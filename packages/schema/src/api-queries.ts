@@ -91,6 +91,6 @@ export const ingestQuerySchema = z.strictObject({ dry_run: z.optional(flag) });
 /** `POST /import`. */
 export const importQuerySchema = z.strictObject({
   dry_run: z.optional(flag),
-  /** The line that the first record has in its file, from 1: of records that claim one receive time, the earlier line is first. */
+  /** The line, or place, of the first record in its file, from 1: of records that claim one receive time, the earlier is first. */
   first_line: z.optional(count(LIMITS.file_line_max)),
 });

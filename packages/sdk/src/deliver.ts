@@ -18,6 +18,8 @@ export interface Shipment {
   readonly eventIds: readonly (string | null)[];
   /** Default: by lines. */
   readonly framing?: Framing | undefined;
+  /** The path for the records of these places. Default: that of the transport. */
+  readonly pathOf?: ((places: readonly number[]) => TransportOptions['path']) | undefined;
   /** When records that were refused for a passing reason are given up, by the clock of the carrier's timers. */
   readonly deadlineMs: number;
   /** Called once per record, by its place. */
@@ -68,7 +70,7 @@ class Course {
     for (;;) {
       const refusal = await gate.pass(this.#shipment.deadlineMs);
       if (refusal !== null) return this.#giveUp(open, refusal);
-      const answer = await this.#attempt(async () => {
+      const answer = await this.#attempt(open, async () => {
         wire ??= await this.#wire(open);
         return wire;
       });
@@ -111,13 +113,15 @@ class Course {
   }
 
   /** Whatever goes wrong takes one road: an error that is none of the kit's must neither be silent nor cost an event. */
-  async #attempt(pack: () => Promise<WireBatch>): Promise<Results | KitError> {
+  async #attempt(places: readonly number[], pack: () => Promise<WireBatch>): Promise<Results | KitError> {
     const { transport, gate, log } = this.#carrier;
     let about: Pick<LogEntry, 'count' | 'bytes'> = {};
     try {
       const wire = await pack();
       about = { count: wire.eventIds.length, bytes: wire.body.length };
-      const results = await sendBatch(transport, wire, gate.stopped);
+      const { pathOf } = this.#shipment;
+      const way = pathOf === undefined ? transport : { ...transport, path: pathOf(places) };
+      const results = await sendBatch(way, wire, gate.stopped);
       gate.succeeded();
       log({ level: 'debug', event: 'sent', ...about });
       return results;

@@ -19,7 +19,7 @@ export type Framing = 'lines' | 'array';
 /** How batches are sent. */
 export interface TransportOptions {
   readonly post: Post;
-  readonly path: `${'/ingest' | '/import'}${'' | '?dry_run=true'}`;
+  readonly path: `${'/ingest' | '/import'}${'' | `?${string}`}`;
   readonly requestTimeoutMs: number;
   readonly gzipBytesMin: number;
 }

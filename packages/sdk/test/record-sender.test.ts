@@ -63,6 +63,35 @@ describe('a sender of records', () => {
     ]);
   });
 
+  it('tells the place of the first record of each request of a backfill, but not of records with gaps between them', async () => {
+    const asked: string[] = [];
+    let pending = true;
+    const fetch = async (request: Request) => {
+      const { pathname, search } = new URL(request.url);
+      const records = Buffer.from(await request.arrayBuffer())
+        .toString()
+        .split('\n');
+      asked.push(`${pathname}${search} ${records.join('')}`);
+      const status = (record: string) => (pending && '02'.includes(record) ? 'PENDING' : 'ACCEPTED');
+      const results = records.map((record, line) => {
+        return { event_id: null, status: status(record), lag_ms: 0, raw_key: 'raw', line };
+      });
+      pending = false;
+      return Response.json({ results, counts: {} });
+    };
+    await createRecordSender({ fetch, backfill: true }).send(['0', '1', '2', '3'], { firstPlace: 41 });
+    await createRecordSender({ fetch, backfill: true, dryRun: true }).send(['4', '5'], { firstPlace: 45 });
+    await createRecordSender({ fetch, backfill: true }).send(['6']);
+    await createRecordSender({ fetch }).send(['7'], { firstPlace: 48 });
+    expect(asked).toEqual([
+      '/import?first_line=41 0123',
+      '/import 02',
+      '/import?dry_run=true&first_line=45 45',
+      '/import 6',
+      '/ingest 7',
+    ]);
+  });
+
   it('gives the error of one record as its outcome, and the results of all others', async () => {
     const { fetch } = backend(({ bytes }) =>
       Buffer.from(bytes).includes('large') ? problem(413, 'EVENT_TOO_LARGE') : null,

@@ -94,7 +94,8 @@ async function sendAll({ source, prepare, sender, totals, key, onBytes }: Sendin
   let reported = 0;
   const send = async (batch: readonly Entry[]) => {
     const deadlineMs = totals.records === 0 ? FIRST_DEADLINE_MS : DEADLINE_MS;
-    totals.add(batch, await sendBatch(sender, batch, { deadlineMs }));
+    const firstPlace = totals.records + 1;
+    totals.add(batch, await sendBatch(sender, batch, { deadlineMs, firstPlace }));
     onBytes(source.bytesRead() - reported);
     reported = source.bytesRead();
   };

@@ -24,12 +24,13 @@ const FAILING_RECORDS_MAX = 3;
 export async function sendBatch(
   sender: RecordSender,
   entries: readonly Entry[],
-  options?: { deadlineMs: number },
+  options: { deadlineMs: number; firstPlace: number },
 ): Promise<EntryOutcome[]> {
   const bodies: Uint8Array[] = [];
   for (const { sent } of entries) if ('bytes' in sent) bodies.push(sent.bytes);
   const outcomes: PartOutcome[] = bodies.length === 0 ? [] : await sender.send(bodies, options);
-  if (outcomes.length > 1 && outcomes.every(mayBeOneRecord)) await isolate(sender, bodies, outcomes);
+  if (outcomes.length > 1 && outcomes.every(mayBeOneRecord))
+    await isolate(sender, { bodies, firstPlace: options.firstPlace }, outcomes);
   let next = 0;
   return entries.map(({ sent }) => ('bytes' in sent ? ofRecord(outcomes[next++]) : { status: 'NOT_SENT', ...sent }));
 }
@@ -49,7 +50,11 @@ function mayBeOneRecord(outcome: PartOutcome): outcome is KitError {
   return status === 400 || status === 422 || status === 500;
 }
 
-async function isolate(sender: RecordSender, bodies: readonly Uint8Array[], outcomes: PartOutcome[]): Promise<void> {
+async function isolate(
+  sender: RecordSender,
+  { bodies, firstPlace }: { bodies: readonly Uint8Array[]; firstPlace: number },
+  outcomes: PartOutcome[],
+): Promise<void> {
   const middle = Math.ceil(bodies.length / 2);
   const parts: (readonly [start: number, end: number])[] = [
     [0, middle],
@@ -58,7 +63,10 @@ async function isolate(sender: RecordSender, bodies: readonly Uint8Array[], outc
   let failing = 0;
   for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
     const [start, end] = part;
-    const found: PartOutcome[] = await sender.send(bodies.slice(start, end), { deadlineMs: PART_DEADLINE_MS });
+    const found: PartOutcome[] = await sender.send(bodies.slice(start, end), {
+      deadlineMs: PART_DEADLINE_MS,
+      firstPlace: firstPlace + start,
+    });
     const [first] = found;
     if (first !== undefined && found.every(mayBeOneRecord)) {
       const half = Math.ceil((start + end) / 2);

@@ -27,6 +27,25 @@ const problem = (status: number, code: string) => {
 const places = (named: { place: string; code: string }[]) =>
   named.map(({ place, code }) => `${place.replace(/^.*\//, '')} ${code}`);
 
+describe('the order of a file', () => {
+  it('says which of the records that claim one receive time is first, over all of its requests', async () => {
+    const asked: string[] = [];
+    kit.intercept = ({ method, url }) => {
+      if (method === 'POST') asked.push(new URL(url).search);
+      return null;
+    };
+    const file = fileOf(
+      Array.from({ length: 1_200 }, (_, n) => eventText({ idempotency_key: 'k', payload: { n } })).join('\n'),
+    );
+    const { json } = await send('import', file);
+    expect(json.counts).toEqual({ ACCEPTED: 1, CONFLICT: 1_199 });
+    expect(asked).toEqual(['?first_line=1', '?first_line=1001']);
+    const [first] = receiptsOf(kit.backend);
+    const event = await kit.backend.index.getEvent(first?.event_id ?? '');
+    expect(event).toMatchObject({ pack_id: [...kit.backend.packs.keys()].sort()[0], line: 0 });
+  });
+});
+
 describe('one record that cannot be taken stops no other', () => {
   it('too large ones are counted and named by their line; a second run finds the others there', async () => {
     const lines = numbered(1_500);
