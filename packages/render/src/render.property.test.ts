@@ -1,4 +1,4 @@
-import type { DuplicatesReport, LagReport } from '@pik/schema';
+import type { DuplicatesReport, FailuresReport, LagReport } from '@pik/schema';
 import fc from 'fast-check';
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { chartSvg } from './pictures.ts';
 import { viewText } from './text.ts';
 import type { View } from './view.ts';
 import { duplicatesView } from './views/duplicates.ts';
+import { failuresView } from './views/failures.ts';
 import { lagView } from './views/lag.ts';
 
 // What callers wrote never becomes markup, steers a terminal, or goes lost; whatever the form.
@@ -178,5 +179,31 @@ describe('a report', () => {
       notes: [],
     };
     expect(viewText(duplicatesView(repeats, ALL))).toBe('No receipts in this range.');
+  });
+
+  it('of failures lists warnings apart, where nothing failed too, and nothing of them where there are none', () => {
+    const sample = { pack_id: 'p', line: 3, raw_key: 'r', event_id: null };
+    const seen = { first_seen: '2026-01-01T00:00:00.000000000Z', last_seen: '2026-01-02T00:00:00.000000000Z' };
+    const report: FailuresReport = {
+      ...{ range, baseline: null, receipts: 9, failures: 0, groups: [], groups_total: 0, next_cursor: null },
+      ...{ partial: false, notes: [], covered: null },
+      receipts_covered: { basis: 'received', start_time: null, end_time: null, divided_days: [] },
+      warnings: [
+        {
+          code: 'UNKNOWN_FIELD',
+          path: '/x',
+          detail: 'x is not a field',
+          source: 'shop',
+          event_type: null,
+          receipts: 7,
+          sample,
+          ...seen,
+        },
+      ],
+    };
+    const shown = viewText(failuresView(report, ALL));
+    for (const part of ['Warnings', 'shop', 'UNKNOWN_FIELD', 'x is not a field', '7', 'p/3'])
+      expect(shown).toContain(part);
+    expect(viewText(failuresView({ ...report, warnings: [] }, ALL))).not.toContain('Warnings');
   });
 });

@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import golden from '../vectors/identity.json' with { type: 'json' };
+import deletions from '../vectors/tombstone.json' with { type: 'json' };
 import {
   deriveIdentity,
   type IdentityFields,
   parseEventId,
   payloadHash,
   positionAt,
+  TOMBSTONE_HASH,
   timelineBound,
 } from './identity.ts';
 import { type Instant, parseTime } from './time.ts';
@@ -37,12 +39,17 @@ const fields: fc.Arbitrary<IdentityFields> = fc.record({
 
 describe('identity', () => {
   it('is the one of the golden vectors, on every release', () => {
-    for (const { fields: given, payload_hash, event_id } of golden.vectors) {
+    for (const { fields: given, payload_hash, event_id } of [...golden.vectors, ...deletions.vectors]) {
       const { payload, event_time, ...rest } = given as typeof given & { identity?: 'occurrence' };
       expect(payloadHash(payload)).toBe(payload_hash);
       const identity = deriveIdentity({ ...rest, event_time: time(event_time), payload_hash } as IdentityFields);
       expect(identity.event_id).toBe(event_id);
     }
+  });
+
+  it('of every deletion rests on one hash, which tells it from all other payloads', () => {
+    for (const { payload_hash } of deletions.vectors) expect(payload_hash).toBe(TOMBSTONE_HASH);
+    for (const { payload_hash } of golden.vectors) expect(payload_hash).not.toBe(TOMBSTONE_HASH);
   });
 
   it('D28, D29, J10: differs wherever the fields that the rule names differ, separators in them or not', () => {

@@ -102,6 +102,16 @@ const cases: Fields[] = [
 ];
 write('identity.json', { vectors: cases.map(eventId) });
 
+// A deletion has a payload of null, under each of the three rules.
+const deleted = { ...base, payload: null };
+write('tombstone.json', {
+  vectors: [
+    deleted,
+    { ...deleted, idempotency_key: 'k1' },
+    { ...deleted, identity: 'occurrence' as const, producer },
+  ].map(eventId),
+});
+
 // RFC 8785: the sample of section 3.2.2 and the number samples of appendix B, among others.
 const texts = [
   '{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/","literals":[null,true,false]}',

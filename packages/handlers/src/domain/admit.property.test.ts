@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { flagNames, payloadHash, type VolatileMembers } from '@pik/schema';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -27,6 +29,11 @@ describe('J6: digits that a double does not keep', () => {
     expect(hash(one)).not.toBe(hash(other));
     expect(admit(one).event?.event_id).not.toBe(admit(other).event?.event_id);
     expect(flags(admit(other))).toEqual([flag]);
+  });
+
+  it('are hashed as they were received, whatever stands around them', () => {
+    for (const text of ['{"amount":2.000000000000000001}', '[ 1e-400 ]', '{"b":9007199254740993,"a":1}'])
+      expect(hash(text)).toBe(createHash('sha256').update(text).digest('hex'));
   });
 
   it('are the only reason for another hash than that of the value', () => {
