@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createPipeline } from '../src/create-pipeline.ts';
+import { createCalendar } from '../src/domain/calendar.ts';
+import { findGaps, type ModelledSeries, modelSeries } from '../src/domain/gaps.ts';
+import { finish } from '../src/domain/steps.ts';
 import type { GapsQuery, Pipeline } from '../src/pipeline.ts';
 import { createMemoryBackend, createTestClock } from '../src/testing/memory-backend.ts';
 import { seeded } from './support/arrivals.ts';
+import { cellsOf } from './support/judging.ts';
 
 // Gap reports over a whole pipeline: small series with one thing in them that a report must or must not name.
 
@@ -164,6 +168,25 @@ describe('empty stretches', () => {
     expect(report.series).toMatchObject([{ model: 'INTERVAL', expects: expect.stringMatching(/13 d/) }]);
     expect(report.gaps).toEqual([]);
   });
+});
+
+it('a long series is judged in many small pieces, between which others have their turn', () => {
+  const random = seeded(1);
+  const question = {
+    ...{ fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, asOfMs: START + 100 * DAY },
+    ...{ basis: 'received', calendar: createCalendar('minute', 'UTC'), declaredMs: null },
+  } as const;
+  const instants = Array.from({ length: 100_000 }, (_, n) => ({ ms: START + n * 60_000 })).filter(() => random() < 0.7);
+  const cells = cellsOf(instants, question);
+  const stepsOf = (steps: Iterator<undefined>) => {
+    let count = 0;
+    while (steps.next().done !== true) count += 1;
+    return count;
+  };
+  const series = finish(modelSeries(cells, question)) as ModelledSeries;
+  // A piece is 8,192 items at most, and each item is looked at more than a hundred times.
+  expect(stepsOf(modelSeries(cells, question))).toBeGreaterThan(instants.length / 8_192);
+  expect(stepsOf(findGaps(series, question, 1))).toBeGreaterThan((30 * instants.length) / 8_192);
 });
 
 describe('as of a time', () => {

@@ -14,10 +14,28 @@ export function percentText(share: number): string {
   return `${percent < 10 || percent > 99 ? Math.round(percent * 10) / 10 : Math.round(percent)} %`;
 }
 
-/** An outage, beside the silences that were usual before. */
-export function outageText(life: JudgedLife, { from, to }: { from: number; to: number }): string {
-  const { count, longestMs } = otherSilences(life);
-  const span = `Silent from ${timeText(life.ruler.startOf(from))} to ${timeText(life.ruler.startOf(to))}, somewhere between the last and the first good event.`;
+/** The sentences of the gaps of a life; what they have in common is looked up once. */
+export function missingTexts(
+  life: JudgedLife,
+): (gap: { kind: 'OUTAGE' | 'SKIP'; from: number; to: number; windows: number }) => string {
+  let others: ReturnType<typeof otherSilences> | null = null;
+  let due: ReturnType<typeof dueWindows> | null = null;
+  return ({ kind, from, to, windows }) => {
+    if (kind === 'OUTAGE') {
+      others ??= otherSilences(life);
+      return outageText(life.ruler, { from, to, ...others });
+    }
+    due ??= dueWindows(life.verdict);
+    return skipText(due, life.ticks === null ? windows : null);
+  };
+}
+
+/** An outage, beside the silences that are usual. */
+function outageText(
+  ruler: JudgedLife['ruler'],
+  { from, to, count, longestMs }: { from: number; to: number; count: number; longestMs: number },
+): string {
+  const span = `Silent from ${timeText(ruler.startOf(from))} to ${timeText(ruler.startOf(to))}, somewhere between the last and the first good event.`;
   const usual =
     count === 0
       ? 'The series had no other silence'
@@ -39,12 +57,11 @@ function otherSilences({ verdict, life }: JudgedLife) {
   return { count, longestMs };
 }
 
-/** Windows that a clock skipped. */
-export function skipText({ verdict, ticks }: JudgedLife, windows: number): string {
-  const { due, empty } = dueWindows(verdict);
+/** Windows that a clock skipped; null for a time of an interval of its own. */
+function skipText({ due, empty }: { due: number; empty: number }, windows: number | null): string {
   const share = percentText(due === 0 ? 0 : 1 - empty / due);
-  const what = ticks === null ? counted(windows, 'window') : 'time';
-  return `By the clock of the series something was due in ${ticks === null && windows === 1 ? 'this window' : ticks === null ? `these ${what}` : 'this time'} and none came: it delivers ${share} of the times.`;
+  const where = windows === null ? 'then' : windows === 1 ? 'in this window' : `in each of these ${windows} windows`;
+  return `By the series' own clock something was due ${where}, and none came; it delivers ${share} of the times.`;
 }
 
 /** How often a clock was due in its life, and how often nothing came; outages and the silence at the end left out. */

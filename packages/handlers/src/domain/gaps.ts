@@ -4,7 +4,7 @@ import { DELIVERING_MIN } from './cadence.ts';
 import type { Calendar, Grain } from './calendar.ts';
 import { declaredGaps } from './declared.ts';
 import type { GapSeries, SeriesCells } from './gap-cells.ts';
-import { outageText, partialText, skipText } from './gap-texts.ts';
+import { missingTexts, partialText } from './gap-texts.ts';
 import { quantile } from './histogram.ts';
 import { type JudgedLife, judgeWindows, type LifeQuestion, type LifeWindows, numberWindows } from './judged-life.ts';
 import { laterIn, placeOf } from './later.ts';
@@ -26,6 +26,9 @@ const LOAD_SHARE = 0.1;
  * and what is usual in its middle says nothing of its end.
  */
 const BOUTS = 3;
+
+/** Gaps that are written before others have their turn. */
+const GAPS_PIECE = 512;
 
 /** What a report asks of each series. */
 export interface GapQuestion {
@@ -136,7 +139,7 @@ export function* findGaps(series: ModelledSeries, question: GapQuestion, judged:
     if (!windows.canBeJudged) continue;
     const life = yield* judgeWindows(windows, { calendar: question.calendar, judged });
     lives.push(life);
-    const found = [...missingIntervals(life, series), ...partialIntervals(life, series)];
+    const found = [...(yield* missingIntervals(life, series)), ...partialIntervals(life, series)];
     found.sort((a, b) => a.start_ms - b.start_ms);
     for (const gap of found) gaps.push({ ...gap, later: later(gap.start_ms, gap.end_ms) });
     yield;
@@ -145,30 +148,38 @@ export function* findGaps(series: ModelledSeries, question: GapQuestion, judged:
 }
 
 /** What lies in the young part of the range is pending: its events may still come. */
-function missingIntervals(life: JudgedLife, series: ModelledSeries): GapInterval[] {
+function* missingIntervals(life: JudgedLife, series: ModelledSeries): Steps<GapInterval[]> {
   const { range, young, ruler } = life;
   const goodBeside = goodWindows(life);
+  const textOf = missingTexts(life);
   const settled = Math.max(range[0], Math.min(young, range[1]));
   const rows = life.life.events / life.life.cells.reduce((sum, { deliveries }) => sum + deliveries, 0);
-  const intervalOf = (state: 'MISSING' | 'PENDING', part: readonly [number, number]): GapInterval[] =>
-    life.missing(part).map(({ kind, from, to, windows, usual }) => ({
-      series: series.cells.series,
-      state,
-      kind: state === 'PENDING' ? null : kind,
-      text: kind === 'OUTAGE' ? outageText(life, { from, to }) : skipText(life, windows),
-      start_ms: ruler.startOf(from),
-      end_ms: ruler.startOf(to),
-      windows,
-      count: 0,
-      later: 0,
-      expected: Math.round(usual * rows * 100) / 100,
-      usualLagMs: series.usualLagMs,
-      ...goodBeside(from, to),
-    }));
-  return [
-    ...(settled > range[0] ? intervalOf('MISSING', [range[0], settled]) : []),
-    ...(settled < range[1] ? intervalOf('PENDING', [settled, range[1]]) : []),
-  ];
+  const gaps: GapInterval[] = [];
+  const parts = [
+    ['MISSING', [range[0], settled]],
+    ['PENDING', [settled, range[1]]],
+  ] as const;
+  for (const [state, part] of parts) {
+    if (part[0] >= part[1]) continue;
+    for (const { kind, from, to, windows, usual } of life.missing(part)) {
+      gaps.push({
+        series: series.cells.series,
+        state,
+        kind: state === 'PENDING' ? null : kind,
+        text: textOf({ kind, from, to, windows }),
+        start_ms: ruler.startOf(from),
+        end_ms: ruler.startOf(to),
+        windows,
+        count: 0,
+        later: 0,
+        expected: Math.round(usual * rows * 100) / 100,
+        usualLagMs: series.usualLagMs,
+        ...goodBeside(from, to),
+      });
+      if (gaps.length % GAPS_PIECE === 0) yield;
+    }
+  }
+  return gaps;
 }
 
 function partialIntervals(life: JudgedLife, series: ModelledSeries): GapInterval[] {
