@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createPipeline } from '../src/create-pipeline.ts';
 import { createCalendar } from '../src/domain/calendar.ts';
-import { findGaps, type ModelledSeries, modelSeries } from '../src/domain/gaps.ts';
+import { findGaps, type GapQuestion, type ModelledSeries, modelSeries } from '../src/domain/gaps.ts';
 import { finish } from '../src/domain/steps.ts';
 import type { GapsQuery, Pipeline } from '../src/pipeline.ts';
 import { createMemoryBackend, createTestClock } from '../src/testing/memory-backend.ts';
@@ -172,10 +172,14 @@ describe('empty stretches', () => {
 
 it('a long series is judged in many small pieces, between which others have their turn', () => {
   const random = seeded(1);
-  const question = {
-    ...{ fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, asOfMs: START + 100 * DAY },
-    ...{ basis: 'received', calendar: createCalendar('minute', 'UTC'), declaredMs: null },
-  } as const;
+  const question: GapQuestion = {
+    fromMs: Number.NEGATIVE_INFINITY,
+    toMs: Number.POSITIVE_INFINITY,
+    asOfMs: START + 100 * DAY,
+    basis: 'received',
+    calendar: createCalendar('minute', 'UTC'),
+    declaredMs: null,
+  };
   const instants = Array.from({ length: 100_000 }, (_, n) => ({ ms: START + n * 60_000 })).filter(() => random() < 0.7);
   const cells = cellsOf(instants, question);
   const stepsOf = (steps: Iterator<undefined>) => {
