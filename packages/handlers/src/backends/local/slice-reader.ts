@@ -28,11 +28,13 @@ export function createSliceReader(db: DatabaseSync): SliceReader {
     // Columns of events have their names, so those of the rechecks have others.
     rechecks: asLists(
       db.prepare(
-        `SELECT ${EVENT_COLUMNS}, at.day, at.series, at.pack, at.place FROM (
-           SELECT event_day AS day, series_no AS series, pack_id AS pack, line AS place, event_id AS id FROM recheck
-           WHERE (event_day, series_no, pack_id) BETWEEN (?, ?, ?) AND (?, ?, ?)) AS at
+        `SELECT ${EVENT_COLUMNS}, at.place FROM (
+           SELECT line AS place, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?) AS at
          JOIN ${EVENT_TABLES.replace('JOIN series', `ON event.event_no = ${FIND_EVENT_NO.replaceAll(':id', 'at.id')} JOIN series`)}`,
       ),
+    ),
+    isRechecked: db.prepare(
+      'SELECT 1 FROM recheck WHERE (event_day, series_no, pack_id) BETWEEN (?, ?, ?) AND (?, ?, ?) LIMIT 1',
     ),
     entries: db.prepare('SELECT entries FROM slice WHERE event_day = ? AND series_no = ? AND pack_id = ?'),
   };
@@ -40,6 +42,7 @@ export function createSliceReader(db: DatabaseSync): SliceReader {
 }
 
 interface Statements {
+  readonly isRechecked: StatementSync;
   readonly rechecks: StatementSync;
   readonly entries: StatementSync;
 }
@@ -73,13 +76,17 @@ function listSlices(
     bytes += query.withEntries ? (row.entries as Uint8Array).length : 0;
     if (bytes >= PAGE_BYTES) break;
   }
-  const rechecks = rechecksOf(one, rows, nowMs);
+  const [first, end] = [rows[0], rows.at(-1)];
+  const isRechecked =
+    first !== undefined &&
+    end !== undefined &&
+    one.isRechecked.get(...slicePlaceValues(first), ...slicePlaceValues(end)) !== undefined;
   const items: SliceRow[] = [];
   let rechecked = 0;
   for (const row of rows) {
     const slice = toSliceRow(row);
-    const firsts = rechecks.get(slicePlace(row));
-    if (firsts === undefined) items.push(slice);
+    const firsts = isRechecked ? firstsOf(one, row, nowMs) : NONE;
+    if (firsts.size === 0) items.push(slice);
     else {
       const { entries } = one.entries.get(...slicePlaceValues(row)) as { entries: Uint8Array };
       const now = recheckedSlice({ ...slice, entries }, firsts);
@@ -105,32 +112,18 @@ function cursorPlace(row: SqlRow): CursorPart[] {
   return [row.event_day as number, row.series_no as number, packText(row.pack_id as Uint8Array)];
 }
 
-function slicePlace(row: SqlRow): string {
-  return cursorPlace(row).join(' ');
-}
-
 function slicePlaceValues(row: SqlRow): [number, number, Uint8Array] {
   return [row.event_day as number, row.series_no as number, row.pack_id as Uint8Array];
 }
 
-/** Of slices in their order: the first receipts of the events whose entries have to be looked at, by slice and line. */
-function rechecksOf(one: Statements, rows: readonly SqlRow[], nowMs: number): Map<string, Map<number, EventRow>> {
-  const found = new Map<string, Map<number, EventRow>>();
-  const [from, to] = [rows[0], rows.at(-1)];
-  if (from === undefined || to === undefined) return found;
-  for (const values of one.rechecks.all(...slicePlaceValues(from), ...slicePlaceValues(to)) as unknown as unknown[][]) {
-    const [event_day, series_no, pack_id, line] = values.slice(EVENT_COLUMNS_COUNT) as [
-      number,
-      number,
-      Uint8Array,
-      number,
-    ];
+const NONE: ReadonlyMap<number, EventRow> = new Map();
+
+/** The first receipts of the events whose entries in a slice have to be looked at, by line. */
+function firstsOf(one: Statements, slice: SqlRow, nowMs: number): ReadonlyMap<number, EventRow> {
+  const found = new Map<number, EventRow>();
+  for (const values of one.rechecks.all(...slicePlaceValues(slice)) as unknown as unknown[][]) {
     const first = toEventRow(values);
-    if (first.expires_ms <= nowMs) continue;
-    const place = slicePlace({ event_day, series_no, pack_id });
-    const known = found.get(place);
-    if (known === undefined) found.set(place, new Map([[line, first]]));
-    else known.set(line, first);
+    if (first.expires_ms > nowMs) found.set(values[EVENT_COLUMNS_COUNT] as number, first);
   }
   return found;
 }
