@@ -27,7 +27,7 @@ function packText(): string {
   arrivals.push({ ...again, volatile, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
   arrivals.push({ ...again, file_line: 7 });
   const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
-  return encodePack(arrivals, { requestId: 'r', principal: null, toBase64 });
+  return encodePack(arrivals, { requestId: 'r', principal: null, toBase64, sequence: 1 });
 }
 
 describe('generated parts of the template', () => {
@@ -47,7 +47,7 @@ describe('generated parts of the template', () => {
         const value = envelope[Name as keyof typeof envelope] ?? null;
         const js = Type.startsWith('struct<')
           ? 'object'
-          : { string: 'string', int: 'number', boolean: 'boolean' }[Type];
+          : { string: 'string', int: 'number', bigint: 'number', boolean: 'boolean' }[Type];
         if (value !== null) expect([Name, typeof value]).toEqual([Name, js]);
       }
     }

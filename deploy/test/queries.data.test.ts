@@ -23,6 +23,7 @@ const TRINO = [
 const TYPES = {
   string: 'VARCHAR',
   int: 'INTEGER',
+  bigint: 'BIGINT',
   boolean: 'BOOLEAN',
   'struct<pack_id:string,line:int>': 'STRUCT(pack_id VARCHAR, line INTEGER)',
   'struct<version:int,paths:array<string>>': 'STRUCT(version INTEGER, paths VARCHAR[])',

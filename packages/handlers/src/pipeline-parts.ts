@@ -1,3 +1,4 @@
+import { clockFault } from './operations/clock-watch.ts';
 import { completeness } from './operations/completeness.ts';
 import { computeAggregate } from './operations/compute.ts';
 import type { Context } from './operations/context.ts';
@@ -47,6 +48,7 @@ export function ingestPipeline(context: Context): IngestPipeline {
   return {
     arriving(receivedMs) {
       const name = Symbol('request');
+      context.watch.look();
       context.inFlight.hold(name, receivedMs);
       return () => context.inFlight.release(name);
     },
@@ -70,6 +72,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
   };
   return {
     ready: () => ready(context),
+    clockFault: () => clockFault(context),
     nowOf: (reportCursor) => nowOf(context, reportCursor),
     timeline: cut(timeline),
     rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),

@@ -273,6 +273,8 @@ export interface QuestionOptions {
 export interface InvestigatePipeline {
   /** Rejects, with the reason, while the index does not answer or the log takes no pack. */
   ready(): Promise<void>;
+  /** What is wrong with the clock of this server, for whoever watches it; null where nothing is known to be. */
+  clockFault(): string | null;
   /**
    * Now, by the backend's clock; with the cursor of a report, the time of its first page. What a relative time counts from.
    * Throws `CURSOR_INVALID`.

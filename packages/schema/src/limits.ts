@@ -43,6 +43,10 @@ export const LIMITS = {
   page_items_max: 1_000,
   /** Items of one page when the caller names no limit. */
   page_items_default: 500,
+  /** A clock that moves by more than this between two looks, against one that nobody sets, has stepped. */
+  clock_step_ms: 10_000,
+  /** Steps of the server's clock that are read for an explanation. */
+  clock_steps_max: 1_000,
   /** Room that a data directory keeps on its disk, so that a server can start and be read although the disk is full. */
   start_reserve_bytes: 1_048_576,
   /** Slices that are looked at to find which filter left an answer empty. */

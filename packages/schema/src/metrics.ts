@@ -13,6 +13,7 @@ export const METRICS = {
   ProcessorMessageCount: { unit: 'Count', help: 'Messages that the processor took.' },
   ProcessorErrorCount: { unit: 'Count', help: 'Messages that the processor failed on.' },
   AggregateVersionCount: { unit: 'Count', help: 'Aggregate versions that were appended.' },
+  ClockStepCount: { unit: 'Count', help: "Steps of the server's own clock, and a start behind its latest receipt." },
   LogLinesLostCount: { unit: 'Count', help: 'Log lines that nobody took: their reader hung or went away.' },
 } as const satisfies Record<string, { unit: 'Count' | 'Milliseconds'; help: string }>;
 

@@ -65,6 +65,8 @@ export interface Envelope {
   readonly volatile?: VolatileMembers;
   /** Of an import: the line of the file that it stood in, where the client said it. Absent from all others. */
   readonly file_line?: number;
+  /** The number of the pack in the order of the log, on its first line; absent where several processes store packs. */
+  readonly sequence?: number;
   /** The received text, where it is UTF-8. */
   readonly body?: string;
   /** The received bytes, where they are not. */
@@ -76,6 +78,7 @@ export interface EnvelopeColumn {
   readonly type:
     | 'string'
     | 'int'
+    | 'bigint'
     | 'boolean'
     | 'struct<pack_id:string,line:int>'
     | 'struct<version:int,paths:array<string>>';
@@ -105,6 +108,7 @@ export const ENVELOPE_COLUMNS = {
     comment: 'the members of the payload that its hash leaves out; null where none were declared',
   },
   file_line: { type: 'int', comment: 'of an import: the line of its file; null where it is not known' },
+  sequence: { type: 'bigint', comment: 'the number of the pack in the order of the log, on its first line' },
   body: { type: 'string', comment: 'the text exactly as received' },
   body_base64: { type: 'string', comment: 'the bytes exactly as received, where they are no UTF-8' },
 } as const satisfies Record<keyof Envelope, EnvelopeColumn>;

@@ -216,7 +216,7 @@ export const lagReportSchema = z.object({
       group,
       figures: lagFiguresSchema,
       details: z.nullable(lagDetailsSchema),
-      /** TIME_ZONE_FAULT, CLOCK_AHEAD, FUTURE_EVENTS, EXTREME_TIMES. */
+      /** TIME_ZONE_FAULT, CLOCK_AHEAD, SERVER_CLOCK_WRONG, FUTURE_EVENTS, EXTREME_TIMES. */
       findings: z.array(findingSchema),
     }),
   ),

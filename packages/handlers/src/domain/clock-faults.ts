@@ -9,6 +9,8 @@ import { zoneFaults, zoneFinding } from './zone-faults.ts';
 export interface ClockFacts {
   readonly lags: Histogram;
   readonly days: DayLags;
+  /** True where this server's own clock was behind for some of the receipts. */
+  readonly serverWasBehind?: boolean | undefined;
 }
 
 /** A finding about clocks, and which end of the lags shows it. */
@@ -30,21 +32,21 @@ const EXTREME_MS_MIN = 30 * MS_PER_DAY;
 /**
  * Faults of clocks behind the lags of a group. `TIME_ZONE_FAULT`: for days on end the quickest events come whole hours off.
  * `CLOCK_AHEAD`: a share of the events comes before its own time, all by much the same. `FUTURE_EVENTS`: the same, by many
- * amounts, as planned events do. `EXTREME_TIMES`: single events lie far beyond all others.
+ * amounts, as planned events do. `SERVER_CLOCK_WRONG`: it may be this server's own clock that was behind. `EXTREME_TIMES`: single events lie far beyond all others.
  */
-export function clockFindings({ lags, days }: ClockFacts): ClockFinding[] {
+export function clockFindings({ lags, days, serverWasBehind = false }: ClockFacts): ClockFinding[] {
   if (lags.count === 0) return [];
   const found: ClockFinding[] = [];
   const byDay = days.days();
   const faults = zoneFaults(byDay);
   if (faults.length > 0) found.push({ ...zoneFinding(faults, byDay), shownBy: 'lowest' });
   // A zone that lies ahead makes events come before their time, and is no second fault.
-  const ahead = faults.some(({ halves }) => halves < 0) ? null : aheadOf(lags);
+  const ahead = faults.some(({ halves }) => halves < 0) ? null : aheadOf(lags, serverWasBehind);
   if (ahead !== null) found.push(ahead);
   return [...found, ...extremes(lags)];
 }
 
-function aheadOf(lags: Histogram): ClockFinding | null {
+function aheadOf(lags: Histogram, serverWasBehind: boolean): ClockFinding | null {
   const ahead = lags.count - countOver(lags, AHEAD_MS).count;
   const atLeast = wilsonLower(ahead, lags.count);
   if (ahead < AHEAD_EVENTS_MIN || atLeast < AHEAD_SHARE_MIN) return null;
@@ -56,7 +58,12 @@ function aheadOf(lags: Histogram): ClockFinding | null {
     const text = `${share} came before their own time, most of them by ${durationText(least)} to ${durationText(most)}: planned events, or clocks that are ahead by different amounts.`;
     return { code: 'FUTURE_EVENTS', text, shownBy: 'lowest' };
   }
-  const text = `${share} came before their own time, by ${durationText(usual)} in the median: the clock of the producer is ahead, by that much at least.`;
+  const by = `${share} came before their own time, by ${durationText(usual)} in the median`;
+  if (serverWasBehind) {
+    const text = `${by}: this server's own clock was behind for a time (see the notes), so the producer's may be right.`;
+    return { code: 'SERVER_CLOCK_WRONG', text, shownBy: 'lowest' };
+  }
+  const text = `${by}: the clock of the producer is ahead, by that much at least.`;
   return { code: 'CLOCK_AHEAD', text, shownBy: 'lowest' };
 }
 

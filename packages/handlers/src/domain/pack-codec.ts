@@ -7,6 +7,8 @@ export interface PackHead {
   readonly requestId: string;
   readonly principal: string | null;
   readonly toBase64: (bytes: Uint8Array) => string;
+  /** Its number in the order of the log, kept on the first line; null where there is none. */
+  readonly sequence: number | null;
 }
 
 /** The envelope of one arrival; `line` is its place in the pack, from 0. */
@@ -28,6 +30,7 @@ export function envelopeOf(arrival: Arrival, line: number, head: PackHead): Enve
     ...(arrival.reingest_of === undefined ? {} : { reingest_of: arrival.reingest_of }),
     ...(arrival.volatile === undefined ? {} : { volatile: arrival.volatile }),
     ...(arrival.file_line === undefined ? {} : { file_line: arrival.file_line }),
+    ...(line === 0 && head.sequence !== null ? { sequence: head.sequence } : {}),
   };
   return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
 }

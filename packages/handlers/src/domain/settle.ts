@@ -26,6 +26,8 @@ export interface PackFacts {
   readonly principal: string | null;
   readonly imported: boolean;
   readonly expires_ms: number;
+  /** Its number in the order of the log; null where more than one process stores packs. */
+  readonly sequence: number | null;
 }
 
 /** The rows of a request, and the verdict on each of its lines; null for a rejected line. */

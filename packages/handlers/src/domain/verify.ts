@@ -43,6 +43,7 @@ export function envelopeFaults(
       requestId: envelope.request_id,
       principal: envelope.principal,
       toBase64: () => envelope.body_base64 ?? '',
+      sequence: envelope.sequence ?? null,
     };
     if (!sameValue(envelope, envelopeOf(arrivals[line] as Arrival, line, head))) {
       faults.push(

@@ -42,7 +42,8 @@ export const INVESTIGATE_HANDLERS = {
   verify: verifyHour,
   healthz: async ({ pipeline }) => {
     await pipeline.ready();
-    return json({ status: 'ok' });
+    const clock = pipeline.clockFault();
+    return json({ status: 'ok', ...(clock === null ? {} : { clock }) });
   },
   openapi: () => ({ status: 200, type: 'application/json', body: openApiText() }),
   metrics: async ({ metricsText }) => {

@@ -11,7 +11,7 @@ import { windowAt } from './window-start.ts';
 export async function computeAggregate(context: Context, query: ComputeQuery): Promise<Computed> {
   const aggregate = aggregateOf(context, query.metric);
   const window = windowAt(aggregate, query.window_start, context.backend.clock);
-  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const asOfMs = query.asOfMs ?? context.clock.now();
   const unsettled = isUnsettled(context, asOfMs);
   const named = { aggregate, key: query.key, window };
   const source = await openInputs(context, { ...named, asOfMs });

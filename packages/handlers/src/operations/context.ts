@@ -11,14 +11,16 @@ import {
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
 import { type Budget, type BudgetLimits, endlessBudget } from './budget.ts';
+import { type ClockWatch, createClockWatch } from './clock-watch.ts';
 import { createIds } from './ids.ts';
 import { createInFlight, type InFlight } from './in-flight.ts';
+import { createQuestionClock, type QuestionClock } from './question-clock.ts';
 
 /** What every operation is handed: the backend, where to tell what happened, and the few choices of the operator. */
 export interface Context {
   readonly backend: Backend;
   readonly telemetry: Telemetry;
-  /** Makes pack, request and replay ids: UUIDv7 that never run backwards, even when the clock does. */
+  /** Makes pack, request and replay ids: UUIDv7 by the backend's clock, in order unless that is set back. */
   readonly newId: () => string;
   /** How long a repeat is recognised, counted from storage; `Infinity`: for ever. The raw log must be kept longer. */
   readonly indexRetentionMs: number;
@@ -31,6 +33,9 @@ export interface Context {
   /** The most events that one call of a replay or a dry run walks over, whatever it asks for. */
   readonly replayEventsMax: number;
   readonly inFlight: InFlight;
+  /** When questions are asked. */
+  readonly clock: QuestionClock;
+  readonly watch: ClockWatch;
   /** What a question may take, where the limits are not to hold. */
   readonly questions: BudgetLimits;
   /** What this question may take; endless for work that is no question. */
@@ -76,16 +81,20 @@ export function createContext(options: PipelineOptions): Context {
     if (bound !== undefined && !(bound > 0)) throw new KitError('CONFIG_INVALID', `questions.${name} must be above 0`);
   }
   if (!(settleMs >= 0)) throw new KitError('CONFIG_INVALID', 'settleMs must be 0 or more');
+  const { backend, telemetry = silentTelemetry } = options;
+  const newId = createIds(backend.clock);
   return {
-    backend: options.backend,
-    telemetry: options.telemetry ?? silentTelemetry,
-    newId: createIds(options.backend.clock),
+    backend,
+    telemetry,
+    newId,
     indexRetentionMs,
     aggregates: byMetric([dailyEventCount, ...(options.aggregates ?? [])]),
     volatileOf: volatileRules(options.volatile ?? []),
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),
+    clock: createQuestionClock(backend),
+    watch: createClockWatch(backend, { telemetry, newId }),
     questions: options.questions ?? {},
     budget: endlessBudget(),
   };

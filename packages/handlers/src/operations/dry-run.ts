@@ -18,6 +18,7 @@ export async function rehearse(context: Context, arrivals: readonly Arrival[]): 
     principal: null,
     imported: false,
     expires_ms: Number.POSITIVE_INFINITY,
+    sequence: null,
   });
   const stored = new Map<string, EventRow | null>();
   for (let i = 0; i < rows.length; i += READS_AT_ONCE) {

@@ -32,7 +32,7 @@ import type { Context } from './context.ts';
 export async function explainChange(context: Context, query: ChangeQuery): Promise<ChangeExplanation> {
   const target = changeTarget(context, query);
   const place = decodeCursor<[number, number, string]>(query.cursor, [0, 0, '']);
-  const [offset, nowMs, hashes] = place ?? [0, context.backend.clock.now(), null];
+  const [offset, nowMs, hashes] = place ?? [0, context.clock.now(), null];
   const loaded = await loadSides(context, target, { ...query, nowMs });
   const sides = { before: loaded.before.view, after: loaded.after.view };
   const own = `${sides.before.inputs_hash} ${sides.after.inputs_hash}`;

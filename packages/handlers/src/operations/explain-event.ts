@@ -1,5 +1,6 @@
 import {
   deriveIdentity,
+  durationText,
   type EventExplanation,
   type Finding,
   flagBit,
@@ -12,6 +13,7 @@ import {
 } from '@pik/schema';
 
 import type { Arrival } from '../domain/admit.ts';
+import { stepOver, stepText } from '../domain/clock-steps.ts';
 import { type BytesCheck, explainFound, explainMissing, notYetReceived } from '../domain/explain.ts';
 import { conflictFinding, volatileFindings } from '../domain/explain-payloads.ts';
 import { addTo, createHistogram, decodeHistogram, mergeInto } from '../domain/histogram.ts';
@@ -35,7 +37,7 @@ export async function explainEvent(
   query: EventQuery,
   options: { asOfMs: number | null },
 ): Promise<EventExplanation> {
-  const asOfMs = options.asOfMs ?? context.backend.clock.now();
+  const asOfMs = options.asOfMs ?? context.clock.now();
   const { row, eventId, findings } = await findEvent(context, query, asOfMs);
   if (row === null)
     return explainMissing(asOfMs, [...findings, ...(await missingFindings(context, query, { eventId, asOfMs }))]);
@@ -43,7 +45,7 @@ export async function explainEvent(
   const deliveries = rows.filter(({ received_ms }) => received_ms <= asOfMs);
   if (row.received_ms > asOfMs) return explainMissing(asOfMs, notYetReceived(row, deliveries));
   const read = createPackReader(context);
-  const { bytes, first, original = null } = await checkBytes(read, row);
+  const { bytes, first, original = null, sequence = null } = await checkBytes(read, row);
   const history = await eventHistory(context, row, asOfMs);
   return explainFound({
     row,
@@ -56,11 +58,26 @@ export async function explainEvent(
     replays: history.replays,
     findings: [
       ...findings,
+      ...(await clockFindings(context, row, sequence)),
       ...sentAgain(original),
       ...(await payloadFindings(read, first, deliveries)),
       ...history.findings,
     ],
   });
+}
+
+/** Whose clock was wrong, where it was the server's. */
+async function clockFindings(context: Context, row: EventRow, sequence: number | null): Promise<Finding[]> {
+  const step = stepOver(await context.watch.steps(), { sequence, receivedMs: row.received_ms });
+  const evidence = [{ event_id: row.event_id, pack_id: row.pack_id, line: row.line }];
+  if (step !== null) {
+    const text = `This server's own clock was ${stepText(step)} when it received this: the receive time and the lag are wrong by that, whatever the producer's clock was.`;
+    return [{ code: 'SERVER_CLOCK_WRONG', text, evidence }];
+  }
+  const aheadMs = row.received_ms - context.backend.clock.now();
+  if ((row.flags & flagBit('IMPORTED')) !== 0 || aheadMs <= LIMITS.clock_step_ms) return [];
+  const text = `Its receive time lies ${durationText(aheadMs)} ahead of this server's clock: one of the two readings is wrong.`;
+  return [{ code: 'SERVER_CLOCK_WRONG', text, evidence }];
 }
 
 interface Found {
@@ -112,6 +129,8 @@ interface Checked {
   readonly first: Arrival | null;
   /** The rejected receipt that was sent again as this one. */
   readonly original?: ReceiptAddress | null;
+  /** The number of its pack in the order of the log. */
+  readonly sequence?: number | null | undefined;
 }
 
 function sentAgain(original: ReceiptAddress | null): Finding[] {
@@ -124,7 +143,8 @@ function sentAgain(original: ReceiptAddress | null): Finding[] {
 /** Reads the bytes again and derives the event from them anew: they are still the event, or it is said how they differ. */
 async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
   try {
-    const envelope = (await read(row.pack_id))[row.line];
+    const envelopes = await read(row.pack_id);
+    const envelope = envelopes[row.line];
     if (envelope === undefined) return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, first: null };
     const first = arrivalOf(envelope);
     const { event } = first;
@@ -139,6 +159,7 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
       bytes: { state: 'OK', text: 'Read again now: identity and payload hash agree.', body },
       first,
       original: envelope.reingest_of ?? null,
+      sequence: envelopes[0]?.sequence ?? null,
     };
   } catch (error) {
     if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;

@@ -1,3 +1,4 @@
+import { LIMITS } from '@pik/schema';
 import { v7 } from 'uuid';
 
 import type { Clock } from '../ports/backend.ts';
@@ -6,15 +7,16 @@ import type { Clock } from '../ports/backend.ts';
 const SEQ_END = 2 ** 32;
 
 /**
- * UUIDv7 by the backend's clock. Ids never run backwards: while the clock lies behind the last id, the last
- * millisecond goes on and its counter rises (the library keeps such state only for its own clock).
+ * UUIDv7 by the backend's clock. Ids stay in order while the clock wavers: as long as it lies a little behind the last id,
+ * the last millisecond goes on and its counter rises (the library keeps such state only for its own clock). Where the clock
+ * was set back by more than that, ids follow it, so that packs lie in the hour in which they were stored.
  */
 export function createIds(clock: Clock): () => string {
   let msecs = 0;
   let seq = 0;
   return () => {
     const now = clock.now();
-    if (now > msecs) {
+    if (now > msecs || msecs - now > LIMITS.clock_step_ms) {
       msecs = now;
       seq = 0;
     } else if (++seq === SEQ_END) {

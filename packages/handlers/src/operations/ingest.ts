@@ -39,13 +39,16 @@ export async function keepAndAdmit(
   const packId = context.newId();
   // Until the sweeper comes, if this goes wrong: what may be in the log and not in the index makes answers unsettled.
   context.inFlight.hold(packId, request.receivedMs);
-  const pack = await appendPack(context, arrivals, { ...request, packId, imported: request.mode === 'import' }).catch(
-    async (error: unknown) => {
-      if (await isRefused(context, packId, error)) context.inFlight.release(packId);
-      else context.inFlight.doubt(packId);
-      throw error;
-    },
-  );
+  const pack = await appendPack(context, arrivals, {
+    ...request,
+    packId,
+    imported: request.mode === 'import',
+    sequence: context.watch.nextSequence(),
+  }).catch(async (error: unknown) => {
+    if (await isRefused(context, packId, error)) context.inFlight.release(packId);
+    else context.inFlight.doubt(packId);
+    throw error;
+  });
   const { verdicts } = await admitArrivals(context, arrivals, pack);
   return ingestAnswer(arrivals, verdicts, pack);
 }
@@ -84,6 +87,7 @@ export async function admitArrivals(
   const rows = eventRows(arrivals, pack);
   const settlement = await context.backend.index.admit(rows, (met) => settle(arrivals, rows, { pack, met }));
   if (settlement.pack !== null) context.inFlight.release(pack.pack_id);
+  if (settlement.pack !== null && !pack.imported) context.clock.received(settlement.pack.received_max_ms);
   count(context, arrivals, settlement.verdicts);
   return settlement;
 }

@@ -1,6 +1,7 @@
 import { type EventView, type LagReport, LIMITS } from '@pik/schema';
 
 import { clockFindings } from '../domain/clock-faults.ts';
+import { type ClockStep, stepNote, stepsWithin } from '../domain/clock-steps.ts';
 import { eventView } from '../domain/event-view.ts';
 import {
   addDetail,
@@ -12,7 +13,7 @@ import {
   seriesNoOf,
 } from '../domain/lag-details.ts';
 import { addArrival, addSlice, createLagTallies, type LagTallies, lagFigures } from '../domain/lag-report.ts';
-import { coverageOf, groupOf, rangeView, scopeOf } from '../domain/report-scope.ts';
+import { coverageOf, groupOf, type ReportScope, rangeView, scopeOf } from '../domain/report-scope.ts';
 import { scanEntries } from '../domain/slice-codec.ts';
 import type { LagQuery } from '../pipeline.ts';
 import type { SliceRow } from '../ports/rows.ts';
@@ -57,8 +58,10 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
   const notes = partNotes(page.part);
   if (!isOrdered) notes.push('the order of the arrivals, and with it the details, takes longer than one answer may');
   if (tallies.groups.full) notes.push(GROUPS_FULL);
+  const steps = await stepsOf(context, scope);
+  for (const step of steps) notes.push(stepNote(step));
   const covered = coveredView(page.part, scope);
-  const found = figures({ tallies, details, isOrdered }, page, groupsMax);
+  const found = figures({ tallies, details, isOrdered, steps }, page, groupsMax);
   return {
     range: rangeView(scope),
     covered,
@@ -66,9 +69,16 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
     late_over_ms: query.lateOverMs,
     ...found,
     worst: await worstEvents(context, details),
-    partial: notes.length > 0,
+    partial: notes.length > steps.length,
     notes,
   };
+}
+
+/** Steps of the server's own clock that the receipts of the report may have been stamped before. */
+async function stepsOf(context: Context, { basis, fromMs, toMs, asOfMs }: ReportScope): Promise<ClockStep[]> {
+  const steps = await context.watch.steps();
+  if (basis === 'event') return stepsWithin(steps, Number.NEGATIVE_INFINITY, asOfMs + 1);
+  return stepsWithin(steps, fromMs, Math.min(toMs, asOfMs + 1));
 }
 
 function addReceipts(
@@ -122,9 +132,10 @@ interface Gathered {
   readonly tallies: LagTallies;
   readonly details: DetailTallies;
   readonly isOrdered: boolean;
+  readonly steps: readonly ClockStep[];
 }
 
-function figures({ tallies, details, isOrdered }: Gathered, page: ReportPage, groupsMax: number) {
+function figures({ tallies, details, isOrdered, steps }: Gathered, page: ReportPage, groupsMax: number) {
   const { total, groups } = lagFigures(tallies);
   const known = lagDetails(details);
   const { items, next_cursor } = page.cut(groups, { itemsMax: groupsMax, nameOf: ({ group }) => group });
@@ -139,7 +150,10 @@ function figures({ tallies, details, isOrdered }: Gathered, page: ReportPage, gr
         group,
         figures: own,
         details: isOrdered ? (found?.details ?? null) : null,
-        findings: clockFindings(clocks).map(({ shownBy, ...finding }) => {
+        findings: clockFindings({
+          ...clocks,
+          serverWasBehind: steps.some(({ before_ms, after_ms }) => before_ms < after_ms),
+        }).map(({ shownBy, ...finding }) => {
           const at = found?.[shownBy];
           return { ...finding, evidence: at ? [{ event_id: at.event_id, pack_id: at.pack_id, line: at.line }] : [] };
         }),

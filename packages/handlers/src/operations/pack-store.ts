@@ -20,6 +20,8 @@ export interface PackRequest {
   readonly requestId: string;
   readonly principal: string | null;
   readonly imported: boolean;
+  /** Its number in the order of the log; null where there is none. */
+  readonly sequence: number | null;
 }
 
 /** Writes the arrivals of a request as one pack; durable when it resolves. The id carries the time of storing. */
@@ -44,6 +46,7 @@ export function packFacts(context: Context, pack: PackRequest & { packId: string
     request_id: pack.requestId,
     principal: pack.principal,
     imported: pack.imported,
+    sequence: pack.sequence,
     expires_ms: packStoredMs(pack.packId) + context.indexRetentionMs,
   };
 }

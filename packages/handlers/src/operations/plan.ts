@@ -46,7 +46,7 @@ export async function planReplay(context: Context, body: ReplayBody): Promise<Re
   const { selection, asOfMs: asked, limit } = readRequest(context, body);
   const place = body.cursor === undefined ? { cursor: null, hash: '', asOfMs: null } : decodePlace(body.cursor);
   // Later calls go on as of the time of the first.
-  const asOfMs = asked ?? place.asOfMs ?? context.backend.clock.now();
+  const asOfMs = asked ?? place.asOfMs ?? context.clock.now();
   const page = await walk(context, { selection, asOfMs, limit, cursor: place.cursor });
   const windows = await touched(context, selection, page.rows);
   const hash = await nextPlanHash(place.hash, page.rows, windows);

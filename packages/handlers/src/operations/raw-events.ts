@@ -19,7 +19,7 @@ export async function* rawEvents(
   query: TimelineQuery,
   options?: Partial<RawOptions>,
 ): AsyncGenerator<string> {
-  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const asOfMs = query.asOfMs ?? context.clock.now();
   const readRows: ReadRows = async (limit, cursor) => {
     const { items, next } = await timelineRows(context, { ...query, asOfMs, limit, cursor });
     return { rows: items, next };

@@ -1,6 +1,7 @@
 import { KitError, LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
 
 import type { Context } from './context.ts';
+import { readPack } from './pack-store.ts';
 import { readPages } from './pages.ts';
 import { admitPack } from './sweep.ts';
 
@@ -38,7 +39,8 @@ type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & {
 
 /**
  * Fills an empty index from the log. Packs go in the order in which they were first admitted, which gives each receipt
- * the outcome that was answered; packs without a note follow in the order of their ids.
+ * the outcome that was answered; packs without a note follow in the order of their numbers, which no clock decides, and
+ * those without a number first, in the order of their ids.
  */
 export async function rebuildIndex(context: Context, options: RebuildOptions): Promise<RebuildSummary> {
   const totals: Totals = { packs: 0, receipts: 0, differing: [], unrecorded: 0, unreadable: [] };
@@ -51,9 +53,23 @@ export async function rebuildIndex(context: Context, options: RebuildOptions): P
   };
   for await (const { pack_id, outcomes } of options.answered) await admit(pack_id, outcomes);
   const everything = { fromMs: 0, toMs: 2 ** 47 };
+  const others: { packId: string; sequence: number }[] = [];
   for await (const packId of readPages((cursor) => context.backend.rawLog.list({ ...everything, cursor })))
-    await admit(packId, null);
+    if (!done.has(packId)) others.push({ packId, sequence: await sequenceOf(context, packId) });
+  // Ids are in order but for steps of the clock; without numbers they are all there is. The sort is stable.
+  others.sort((a, b) => a.sequence - b.sequence);
+  for (const { packId } of others) await admit(packId, null);
   return totals;
+}
+
+/** The number of a pack, 0 without one; what cannot be read says so when it is admitted. */
+async function sequenceOf(context: Context, packId: string): Promise<number> {
+  try {
+    return (await readPack(context, packId))[0]?.sequence ?? 0;
+  } catch (error) {
+    if (KitError.is(error)) return 0;
+    throw error;
+  }
 }
 
 async function admitOne(

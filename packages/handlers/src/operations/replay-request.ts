@@ -24,8 +24,8 @@ export interface ReplayRequest {
  *
  * @throws KitError `REQUEST_INVALID` naming the field.
  */
-export function readRequest({ backend, replayEventsMax }: Context, body: ReplayBody): ReplayRequest {
-  const nowMs = backend.clock.now();
+export function readRequest({ clock, replayEventsMax }: Context, body: ReplayBody): ReplayRequest {
+  const nowMs = clock.now();
   const start = readTime('start_time', body.start_time);
   const end = readTime('end_time', body.end_time);
   const received_from = readTime('received_from', body.received_from);

@@ -61,7 +61,7 @@ export function openReportPage(
 ): ReportPage {
   const { nowMs: askedMs, ...rest } = question;
   const asked = digestOf(askedOf(rest));
-  const first: Start = { ...FIRST, nowMs: askedMs ?? context.backend.clock.now(), part: openPart(), extra: '' };
+  const first: Start = { ...FIRST, nowMs: askedMs ?? context.clock.now(), part: openPart(), extra: '' };
   const { nowMs, list, part, extra, ...place } = startOf(cursor, asked) ?? first;
   const cursorAt: ReportPage['cursorAt'] = (next, names, { same, next: after } = extraOf(part)) => {
     // To name a list costs something, and nothing is compared with that of a first page that has all of it.
@@ -88,7 +88,7 @@ export function openReportPage(
 
 /** Now, or with a cursor the time of its first page. Whose question it is of is looked at where it is answered. */
 export function nowOf(context: Context, cursor: string | null): number {
-  return partsOf(cursor)?.[2] ?? context.backend.clock.now();
+  return partsOf(cursor)?.[2] ?? context.clock.now();
 }
 
 /** Of most reports the place where the part ends says all. */

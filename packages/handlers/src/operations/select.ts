@@ -42,7 +42,7 @@ export async function* selectRawEvents(
   query: SelectionQuery,
   options?: Partial<RawOptions>,
 ): AsyncGenerator<string> {
-  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const asOfMs = query.asOfMs ?? context.clock.now();
   const readRows: ReadRows = (limit, cursor) => selectRows(context, { ...query, asOfMs, limit, cursor });
   yield* rawLines(context, { ...query, asOfMs, readRows }, options);
 }
@@ -52,7 +52,7 @@ async function selectRows(
   query: SelectionQuery,
 ): Promise<{ rows: readonly EventRow[]; asOfMs: number; next: string | null }> {
   const { source, event_type, start_time, end_time, received_from, received_to, limit, cursor } = query;
-  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const asOfMs = query.asOfMs ?? context.clock.now();
   const selection = { ...EMPTY_SELECTION, source, event_type, start_time, end_time, received_from, received_to };
   const { rows, next } = await walk(context, { selection, asOfMs, limit, cursor });
   return { rows, asOfMs, next };

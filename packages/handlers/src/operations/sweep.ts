@@ -10,6 +10,9 @@ import { decodeBytes, envelopeBody, packFacts, readBytes } from './pack-store.ts
 /** The name of the mark before which every pack is known to be settled. */
 export const SWEEP_MARK = 'swept_until_ms';
 
+/** After every time that the id of a pack can carry. */
+const END_OF_IDS_MS = 2 ** 47;
+
 /**
  * Admits packs that a crash left without a PACK row, line by line, with the receive time in their envelopes.
  * Idempotent: it may run twice, at the same time, or be cut short anywhere; the next one goes on from the last page of
@@ -17,6 +20,7 @@ export const SWEEP_MARK = 'swept_until_ms';
  */
 export async function sweep(context: Context, options: SweepOptions): Promise<SweepSummary> {
   const { index, clock } = context.backend;
+  context.watch.look();
   const now = clock.now();
   const mark = await index.getMark(SWEEP_MARK);
   // A clock that was set back writes packs before the mark; the mark follows it. What is older than the index keeps has
@@ -24,13 +28,19 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
   const since = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
   const fromMs = Math.max(since, now - context.indexRetentionMs + 1);
   const toMs = now - options.minAgeMs + 1;
+  // Named by a clock that was ahead: nothing that is in work now has such a name, but what waits to be admitted may.
+  const ahead = { fromMs: now + options.minAgeMs + 1, toMs: END_OF_IDS_MS };
   const summary = { packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 };
   if (toMs <= fromMs) return summary;
   const settled = async (ms: number) => {
     if (summary.packs_pending === 0) await index.setMark(SWEEP_MARK, ms);
   };
   const isOver = () => options.stop?.() === true;
-  if (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled })) {
+  const passes = async () =>
+    (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled })) &&
+    (context.backend.soleOwner === undefined ||
+      (await sweepRange(context, ahead, { summary, isOver, settled: async () => {} })));
+  if (await passes()) {
     await settled(toMs);
     // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
     if (summary.packs_pending === 0) context.inFlight.releaseStored({ fromMs, toMs });
@@ -122,8 +132,9 @@ export async function admitPack(context: Context, packId: string): Promise<strin
   const envelopes = await decodeBytes(packId, bytes);
   const first = envelopes[0];
   if (first === undefined) throw new KitError('RAW_CORRUPT', `the pack ${packId} has no line`);
-  const { request_id: requestId, principal, imported } = first;
-  const pack = packFacts(context, { packId, bytes, requestId, principal, imported });
+  const { request_id: requestId, principal, imported, sequence = null } = first;
+  if (sequence !== null) context.watch.stored(sequence);
+  const pack = packFacts(context, { packId, bytes, requestId, principal, imported, sequence });
   const settlement = await admitArrivals(context, envelopes.map(arrivalOf), pack);
   return settlement.pack === null ? null : settlement.pack.outcomes;
 }

@@ -15,7 +15,7 @@ export const EVENT_TIME_END = { epoch_ms: 253_402_300_800_000, sub_ms_ns: 0 };
 
 /** A page of an entity's events, in order of event time, as they were known at `asOfMs`. */
 export async function timeline(context: Context, query: TimelineQuery): Promise<TimelinePage> {
-  const asOfMs = query.asOfMs ?? context.backend.clock.now();
+  const asOfMs = query.asOfMs ?? context.clock.now();
   const page = await timelineRows(context, { ...query, asOfMs });
   const isEmpty = page.items.length === 0 && page.next === null && query.cursor === null;
   return {

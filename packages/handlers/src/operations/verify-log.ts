@@ -1,5 +1,6 @@
 import {
   counted,
+  type Envelope,
   floorToHour,
   formatEpochMs,
   KitError,
@@ -184,7 +185,7 @@ function factsOf(
   packId: string,
   read: {
     bytes: Uint8Array;
-    envelopes: readonly { request_id: string; principal: string | null; imported: boolean }[];
+    envelopes: readonly Envelope[];
   },
 ): PackFacts {
   const first = read.envelopes[0];
@@ -192,6 +193,7 @@ function factsOf(
     requestId: first?.request_id ?? '',
     principal: first?.principal ?? null,
     imported: first?.imported ?? false,
+    sequence: first?.sequence ?? null,
   };
   return packFacts(context, { packId, bytes: read.bytes, ...request });
 }

@@ -1,3 +1,4 @@
+import type { Clock, SoleOwner } from './clock.ts';
 import type {
   DeadLetterRow,
   MessageFailure,
@@ -22,10 +23,7 @@ import type {
   SliceRow,
 } from './rows.ts';
 
-/** Milliseconds since the epoch, by the backend's own clock. */
-export interface Clock {
-  now(): number;
-}
+export type { Clock, SoleOwner } from './clock.ts';
 
 /** What a backend is: the log that keeps, the index that decides, what replays leave behind, and the clock of them all. */
 export interface Backend {
@@ -36,6 +34,8 @@ export interface Backend {
   readonly replays: ReplayStore;
   readonly queue: ReplayQueue;
   readonly clock: Clock;
+  /** What was there when it was opened, of a backend that this process alone writes to. Absent where others do too. */
+  readonly soleOwner?: SoleOwner | undefined;
   close(): Promise<void>;
 }
 

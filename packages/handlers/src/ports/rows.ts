@@ -155,6 +155,8 @@ export interface PackRow {
   readonly received_min_ms: number;
   readonly received_max_ms: number;
   readonly expires_ms: number;
+  /** Its number in the order of the log, where one process owns that; not kept with the row. */
+  readonly sequence?: number | null | undefined;
 }
 
 /** What a request leaves behind besides its EVENT rows; `pack` is null while a line is not decided. */

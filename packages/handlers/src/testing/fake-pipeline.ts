@@ -32,6 +32,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       packs_unreadable: 0,
       packs_pending: 0,
     }),
+    clockFault: () => null,
     nowOf: () => Date.now(),
     timeline: async () => ({ events: [], as_of: '', next_cursor: null }),
     rawEvents: () => endOfLines(),
@@ -174,7 +175,7 @@ function recorded(pipeline: Pipeline, calls: FakePipeline['calls']): Pipeline {
       if (typeof method !== 'function') return method;
       return (...args: unknown[]) => {
         // What time it is, nobody asks for its own sake.
-        if (name !== 'nowOf') calls.push([String(name), args[0]]);
+        if (name !== 'nowOf' && name !== 'clockFault') calls.push([String(name), args[0]]);
         return method(...args);
       };
     },

@@ -68,6 +68,7 @@ export function createFaultyBackend(inner: Backend, faults: readonly Fault[]): F
     });
   return {
     clock: inner.clock,
+    soleOwner: inner.soleOwner,
     rawLog: wrap(inner.rawLog, 'RAW_LOG_UNAVAILABLE'),
     files: wrap(inner.files, 'STORE_UNAVAILABLE'),
     index: wrap(inner.index, 'INDEX_UNAVAILABLE'),

@@ -6,6 +6,7 @@ import { createEventIndex } from '../backends/local/event-index.ts';
 import { createHistory } from '../backends/local/history-file.ts';
 import { HISTORY_TABLES } from '../backends/local/history-schema.ts';
 import { INDEX_TABLES } from '../backends/local/schema.ts';
+import { soleOwnerOf } from '../backends/local/sole-owner.ts';
 import type { Backend, Clock, FileStore, RawLog } from '../ports/backend.ts';
 
 /** A clock that stands until it is told otherwise. */
@@ -33,10 +34,14 @@ export interface MemoryBackend extends Backend {
 export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBackend {
   const packs = new Map<string, Uint8Array>();
   const stored = new Map<string, Uint8Array>();
-  const index = createEventIndex(tables(INDEX_TABLES), { clock, onCommitted() {} });
+  const db = tables(INDEX_TABLES);
+  const index = createEventIndex(db, { clock, onCommitted() {} });
   const { close, ...history } = createHistory(tables(HISTORY_TABLES), clock);
   return {
     clock,
+    get soleOwner() {
+      return soleOwnerOf(db);
+    },
     index,
     ...history,
     packs,

@@ -13,6 +13,7 @@ import { HISTORY_FORMAT, HISTORY_TABLES, HISTORY_UPGRADES } from './history-sche
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
 import { INDEX_FORMAT, INDEX_TABLES, INDEX_UPGRADES } from './schema.ts';
+import { soleOwnerOf } from './sole-owner.ts';
 import { openSqliteFile } from './sqlite.ts';
 import { releaseReserve, takeReserve } from './start-reserve.ts';
 import { type AnsweredVerdicts, openVerdictJournal, readVerdictJournal } from './verdict-journal.ts';
@@ -46,7 +47,7 @@ export interface LocalRebuild {
   cancel(): Promise<void>;
 }
 
-const systemClock: Clock = { now: () => Date.now() };
+const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 const INDEX = 'index.db';
 const NEW_INDEX = 'index.new.db';
 const HISTORY = 'history.db';
@@ -181,6 +182,7 @@ function openBackend(options: LocalOptions, { lock, history, file, expected }: P
     dir,
     clock,
     index,
+    soleOwner: soleOwnerOf(db),
     rawLog: createRawLog(dir),
     files: createFileStore(dir),
     aggregates: history.aggregates,

@@ -29,6 +29,7 @@ import type { Interning } from './interning.ts';
 import type { KeyIndex } from './key-index.ts';
 import { createMover, type Mover, type StoredEvent } from './mover.ts';
 import { asLists, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
+import { RAISE_SEQUENCE } from './sole-owner.ts';
 
 /** Writes the rows of one request; the caller holds the transaction. */
 export interface Writer {
@@ -66,7 +67,10 @@ export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Intern
       for (const row of rows.failures) writeFailure(rest.failure, row);
       for (const row of rows.slices) writeSlice(rest.slice, row, interning);
       for (const row of rows.sequences) writeSequence(rest.sequence, row, interning);
-      if (rows.pack !== null) writePack(rest.pack, rows.pack);
+      if (rows.pack !== null) {
+        writePack(rest.pack, rows.pack);
+        if (rows.pack.sequence != null) rest.sequenceMark.run(rows.pack.sequence);
+      }
     },
     writeFailures(rows) {
       for (const row of rows) writeFailure(rest.failure, row);
@@ -182,12 +186,14 @@ interface RestStatements {
   readonly slice: StatementSync;
   readonly sequence: StatementSync;
   readonly pack: StatementSync;
+  readonly sequenceMark: StatementSync;
 }
 
 function restStatements(db: DatabaseSync): RestStatements {
   const into = (table: string, columns: readonly string[]) =>
     db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
   return {
+    sequenceMark: db.prepare(RAISE_SEQUENCE),
     countDeliveries: db.prepare('SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL'),
     delivery: into('delivery', [
       'event_id',

@@ -29,7 +29,14 @@ async function send({ backend, newId }: World, receipts: readonly Receipt[]): Pr
   const arrivals = receipts.map((receipt) =>
     admitRecord({ text: textOf(receipt) }, { receivedMs, imported, volatileOf: () => null }),
   );
-  const facts = { pack_id: newId(), sha256: 'ab'.repeat(32), bytes: 1, request_id: 'r', principal: null };
+  const facts = {
+    pack_id: newId(),
+    sha256: 'ab'.repeat(32),
+    bytes: 1,
+    request_id: 'r',
+    principal: null,
+    sequence: null,
+  };
   return settleIn(backend.index, arrivals, { ...facts, imported, expires_ms: Number.POSITIVE_INFINITY });
 }
 
@@ -180,7 +187,14 @@ export function moveContract(world: () => World): void {
       ),
     );
     await send(at, [{ value: 9, at: 15, imported: true }]);
-    const pack = { pack_id: at.newId(), sha256: 'ab'.repeat(32), bytes: 1, request_id: 'r', principal: null };
+    const pack = {
+      pack_id: at.newId(),
+      sha256: 'ab'.repeat(32),
+      bytes: 1,
+      request_id: 'r',
+      principal: null,
+      sequence: null,
+    };
     const facts = { ...pack, imported: true, expires_ms: Number.POSITIVE_INFINITY };
     const settled = await settleIn(at.backend.index, arrivals, facts);
     expect(statuses(settled)).toEqual(['CONFLICT', 'CONFLICT', 'CONFLICT']);

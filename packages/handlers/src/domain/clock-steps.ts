@@ -1,0 +1,60 @@
+import { durationText, formatEpochMs } from '@pik/schema';
+
+/** A step of the server's own clock: from `before_ms` to `after_ms` in no time. */
+export interface ClockStep {
+  /** The time that the clock showed when the process began, or after the step before this one. */
+  readonly since_ms: number;
+  readonly before_ms: number;
+  readonly after_ms: number;
+  /** The packs that were stored between: their numbers are above this one, up to `until_sequence`. */
+  readonly since_sequence: number;
+  readonly until_sequence: number;
+}
+
+/** The folder of the files that keep steps. */
+export const CLOCK_STEP_PREFIX = 'clock/v1/';
+
+/** The text of a step's file. */
+export function clockStepText(step: ClockStep): string {
+  return `${JSON.stringify(step)}\n`;
+}
+
+/** The step in a file's text; null where it is not one. */
+export function parseClockStep(text: string): ClockStep | null {
+  try {
+    const step = JSON.parse(text) as Record<string, unknown>;
+    const names = ['since_ms', 'before_ms', 'after_ms', 'since_sequence', 'until_sequence'];
+    return names.every((name) => Number.isSafeInteger(step[name])) ? (step as unknown as ClockStep) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The step that ended the wrong time in which a receipt came; null where the clock was right, or nobody knows. */
+export function stepOver(
+  steps: readonly ClockStep[],
+  { sequence, receivedMs }: { sequence: number | null; receivedMs: number },
+): ClockStep | null {
+  if (sequence === null) return null;
+  const isOver = (step: ClockStep) =>
+    sequence > step.since_sequence &&
+    sequence <= step.until_sequence &&
+    receivedMs >= step.since_ms &&
+    receivedMs <= step.before_ms;
+  return steps.find(isOver) ?? null;
+}
+
+/** By how much the clock was wrong, for a person: `ahead by 2 h`. */
+export function stepText({ before_ms, after_ms }: ClockStep): string {
+  return `${before_ms > after_ms ? 'ahead' : 'behind'} by ${durationText(Math.abs(before_ms - after_ms))}`;
+}
+
+/** What a report over receipts of a wrong time says. */
+export function stepNote(step: ClockStep): string {
+  return `This server's own clock was ${stepText(step)} from ${formatEpochMs(step.since_ms)} to ${formatEpochMs(step.before_ms)}, as it showed itself, and was then set to ${formatEpochMs(step.after_ms)}: receive times of then are wrong, and so is every lag.`;
+}
+
+/** Steps whose wrong time lies in a range of receive times. */
+export function stepsWithin(steps: readonly ClockStep[], fromMs: number, toMs: number): ClockStep[] {
+  return steps.filter(({ since_ms, before_ms }) => before_ms >= fromMs && since_ms < toMs);
+}
