@@ -2,13 +2,16 @@ import { LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import { createPipeline } from '../src/create-pipeline.ts';
 import type { Context } from '../src/operations/context.ts';
 import { sweep } from '../src/operations/sweep.ts';
 import type { IngestAnswer } from '../src/pipeline.ts';
 import type { Backend } from '../src/ports/backend.ts';
 import { createFaultyBackend, type Fault } from '../src/testing/faulty-backend.ts';
-import { createMemoryBackend } from '../src/testing/memory-backend.ts';
+import { createMemoryBackend, createTestClock } from '../src/testing/memory-backend.ts';
 import { type CrashingProcess, createProcess } from './support/crashing.ts';
+import { answersAsOf, type ImportedRecord, sendRecords, WORLD_END, WORLD_START } from './support/import-world.ts';
+import { valueSum } from './support/replay-world.ts';
 import {
   expectInvariants,
   receivedText,
@@ -103,3 +106,44 @@ test('G20: while the index is down nothing is appended to the log, so that retri
   await expect(send(start(backend), [one])).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE', retryable: true });
   expect(durable.packs.size).toBe(0);
 });
+
+const imported = fc
+  .record({
+    entity: fc.constant(1),
+    key: fc.constantFrom(null, 1),
+    minute: fc.integer({ min: 0, max: 1 }),
+    value: fc.integer({ min: 1, max: 2 }),
+    claim: fc.constantFrom(10, 20, 30),
+  })
+  .map((one): ImportedRecord => one);
+
+test('G21: imports that take the place of others under any faults leave, after one sweep, what the log alone makes', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(imported, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 }),
+      fc.array(fault, { minLength: 1, maxLength: 4 }),
+      async (requests, faults) => {
+        const clock = createTestClock(WORLD_END);
+        const durable = createMemoryBackend(clock);
+        const process = createProcess(durable, faults, {
+          start: (backend) => createPipeline({ backend, aggregates: [valueSum] }),
+          onStart: (pipeline) => pipeline.sweep(SWEEP),
+        });
+        for (const records of requests)
+          await process.untilDone((pipeline) => sendRecords(pipeline, clock, { mode: 'import', records }));
+        const pipeline = createPipeline({ backend: durable, aggregates: [valueSum] });
+        await pipeline.sweep(SWEEP);
+        const fresh = { ...createMemoryBackend(clock), rawLog: durable.rawLog };
+        const again = createPipeline({ backend: fresh, aggregates: [valueSum] });
+        await again.sweep(SWEEP);
+        for (const asOf of [WORLD_START + 15 * 60_000, WORLD_END])
+          expect(await answersAsOf(pipeline, asOf)).toEqual(await answersAsOf(again, asOf));
+        const before = await snapshot(durable);
+        await pipeline.sweep(SWEEP);
+        expect(await snapshot(durable)).toEqual(before);
+        await pipeline.close();
+      },
+    ),
+    { numRuns: 100 },
+  );
+}, 120_000);
