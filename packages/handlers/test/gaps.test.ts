@@ -231,6 +231,23 @@ describe('as of a time', () => {
     expect(await ask()).toEqual(then);
   });
 
+  it('a range takes nothing from after its end, by either time', async () => {
+    const random = seeded(31);
+    await load(hours(50 * 24, (hour) => random() < 0.7 && !(hour >= 900 && hour < 960)));
+    const toMs = START + 50 * DAY;
+    const ask = async (basis: 'event' | 'received') => {
+      const { range: _, ...report } = await pipeline.gaps({ ...QUERY, basis, toMs });
+      return report;
+    };
+    const then = { event: await ask('event'), received: await ask('received') };
+    expect(then.event.gaps.map(({ kind }) => kind)).toContain('OUTAGE');
+    // From then on it is silent for weeks at a time, and so is what is usual of it.
+    await load(
+      [0, 20, 40, 60, 80].flatMap((day) => hours(24, () => true).map(({ ms }) => ({ ms: ms + (50 + day) * DAY }))),
+    );
+    expect({ event: await ask('event'), received: await ask('received') }).toEqual(then);
+  });
+
   it('the order in which series come changes nothing: 16', async () => {
     const random = seeded(5);
     const all = ['a', 'b', 'c', 'd'].flatMap((source) =>
