@@ -1,7 +1,7 @@
 import { defineConfig } from '@pik/cli';
 import { type AggregateInput, defineAggregate, entitiesWhere } from '@pik/schema';
 
-/** An earthquake is known by any change but a withdrawal. Other events, which a server may take too, are none. */
+/** An earthquake is known by any change but a withdrawal. Events of other types are ignored. */
 export const isKnown = ({ event_type }: AggregateInput) =>
   ['quake.reported', 'quake.revised', 'quake.reinstated'].includes(event_type);
 

@@ -3,9 +3,9 @@ import { CommanderError } from 'commander';
 
 /** The exit statuses of every command. */
 export const EXIT = {
-  /** The answer is yes, or there is nothing to object to. */
+  /** The answer is yes, or nothing is wrong. */
   yes: 0,
-  /** A negative answer: the command did its work, and what it found is bad news. */
+  /** The command did its work and found a problem. */
   no: 1,
   /** Wrong usage: an option, an argument or a file that cannot be used. Nothing was done. */
   usage: 2,
@@ -13,43 +13,43 @@ export const EXIT = {
   failed: 3,
 } as const;
 
-/** What 0 and 1 mean of each command; null where it never gives a negative answer. `docs/cli.md` has the same table. */
+/** The meaning of 0 and 1 for each command; `no` is null where a command never exits with 1. `docs/cli.md` has the same table. */
 export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; readonly no: string | null }>> = {
-  serve: { yes: 'it was told to stop, and has stopped', no: null },
+  serve: { yes: 'the server stopped on a signal', no: null },
   rebuild: {
-    yes: 'every verdict is the one that was answered',
+    yes: 'every recomputed verdict equals the one that was answered',
     no: 'a verdict differs, or a pack or file cannot be read',
   },
-  keygen: { yes: 'the key is made', no: null },
+  keygen: { yes: 'the key was created', no: null },
   ingest: {
-    yes: 'every record was taken, as new or as a repeat',
+    yes: 'every record was accepted, as new or as a repeat',
     no: 'a record was rejected, in conflict, or not sent',
   },
   import: {
-    yes: 'every record was taken, as new or as a repeat',
+    yes: 'every record was accepted, as new or as a repeat',
     no: 'a record was rejected, in conflict, or not sent',
   },
   'outbox list': {
-    yes: 'nothing is owed by an outbox that nobody has open',
-    no: 'records are owed by an outbox that nobody has open',
+    yes: 'no outbox without an owner has pending records',
+    no: 'an outbox without an owner has pending records',
   },
-  'outbox drain': { yes: 'nothing is left in them', no: 'records are left, for the reason that is named' },
+  'outbox drain': { yes: 'all outboxes are empty', no: 'records are left; the output says why' },
   events: { yes: 'the entity has events in the range', no: 'it has none' },
-  explain: { yes: 'there is such an event', no: 'there is none' },
+  explain: { yes: 'the event was found', no: 'it was not found' },
   'explain change': { yes: 'the change is explained', no: 'the value has no such version' },
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
-  verify: { yes: 'log and index agree', no: 'there are faults' },
+  verify: { yes: 'log and index agree', no: 'faults were found' },
   lag: { yes: 'the report', no: null },
   duplicates: { yes: 'the report', no: null },
   failures: { yes: 'nothing failed', no: 'there are failures' },
   gaps: { yes: 'nothing is missing', no: 'there are gaps' },
   completeness: { yes: 'the report', no: null },
   reingest: {
-    yes: 'every receipt is taken now',
-    no: 'a receipt is refused still, in conflict, or left as it is; or there is none to send again',
+    yes: 'every receipt was accepted',
+    no: 'a receipt was rejected again, is in conflict, or was left as it is; or no receipt matches',
   },
   replay: {
-    yes: 'the events are sent, and their windows computed',
+    yes: 'the events were sent and their windows computed',
     no: 'a window cannot be computed, or a pack is missing',
   },
   replays: { yes: 'the list', no: null },
