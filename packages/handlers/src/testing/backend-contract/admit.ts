@@ -84,6 +84,22 @@ export function admitContract(world: () => World): void {
     expect(page.items).toEqual([renewed]);
   });
 
+  it('G5: what belonged to an event that has ended is no part of the one that takes its id', async () => {
+    const { backend, newId, opened } = world();
+    const expires_ms = opened.clock.ms + DAY_MS;
+    const old = makeEventRow(newId(), { rule: 'key', expires_ms });
+    await admit(backend, [old]);
+    // A repeat is kept from its own receipt on, and so longer than the event that it repeats.
+    const repeat = makeEventRow(newId(), { rule: 'key', expires_ms: expires_ms + DAY_MS });
+    const further = { ...makeDelivery(old, repeat.pack_id), expires_ms: repeat.expires_ms };
+    await admit(backend, [repeat], { deliveries: [further] });
+    expect(await backend.index.getDeliveries(old)).toHaveLength(1);
+    opened.clock.ms = expires_ms;
+    const renewed = makeEventRow(newId(), { rule: 'key', expires_ms: expires_ms + DAY_MS });
+    expect(await admit(backend, [renewed])).toEqual([{ kind: 'inserted', replaced_expired: true }]);
+    expect(await backend.index.getDeliveries(renewed)).toEqual([]);
+  });
+
   it('a request that fails to settle leaves nothing, and takes no other with it', async () => {
     const { backend, newId } = world();
     const [good, bad] = [

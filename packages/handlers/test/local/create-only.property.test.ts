@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { createOnlyFiles } from '../../src/backends/local/create-only.ts';
+import { type DiskFault, SimDisk } from '../support/sim-disk.ts';
+
+const DIR = '/data';
+const ERRORS = { exists: 'RAW_EXISTS', unavailable: 'RAW_LOG_UNAVAILABLE' } as const;
+
+let disk: SimDisk;
+
+vi.mock('node:fs/promises', () => {
+  type Calls = SimDisk['calls'];
+  const call =
+    (name: keyof Calls) =>
+    (...args: never[]) =>
+      (disk.calls[name] as (...given: never[]) => unknown)(...args);
+  const names: (keyof Calls)[] = ['open', 'mkdir', 'link', 'unlink', 'readFile', 'access'];
+  return Object.fromEntries(names.map((name) => [name, call(name)]));
+});
+
+const KEYS = ['raw/v1/day/hour/a', 'raw/v1/day/hour/b', 'raw/v1/day/later/c', 'raw/v1/other/hour/d'];
+const bytesOf = (key: string) => Buffer.from(`the bytes of ${key}`.repeat(3));
+const newDisk = () => new SimDisk([`${DIR}/tmp`, `${DIR}/raw/v1`]);
+const open = () => createOnlyFiles(DIR, ERRORS);
+
+beforeEach(() => {
+  disk = newDisk();
+});
+
+describe('a file that is written once', () => {
+  it('G1: is there with all its bytes after a loss of power that nothing survives but what was synced', async () => {
+    const files = open();
+    for (const key of KEYS) {
+      await files.write(key, bytesOf(key));
+      disk.losePower(() => false);
+      expect(await files.read(key)).toEqual(bytesOf(key));
+      expect(await files.has(key)).toBe(true);
+    }
+  });
+
+  it('G1: whatever fails and wherever the power goes, what was acknowledged is there, and nothing is there in part', async () => {
+    const fault: fc.Arbitrary<DiskFault> = fc.record({
+      call: fc.integer({ min: 1, max: 60 }),
+      kind: fc.constantFrom('power', 'error', 'short'),
+    });
+    const survivals = fc.array(fc.boolean(), { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fault, { maxLength: 4 }),
+        survivals,
+        fc.array(survivals),
+        async (faults, last, more) => {
+          disk = newDisk();
+          disk.plan(faults);
+          const acknowledged = new Set<string>();
+          for (const survives of [...more, last]) {
+            const files = open();
+            // Each twice: a write that failed is tried again, and one that got through is met again.
+            for (const key of [...KEYS, ...KEYS]) {
+              await files.write(key, bytesOf(key)).then(
+                () => acknowledged.add(key),
+                (error) => expect(error).toMatchObject({ code: 'RAW_LOG_UNAVAILABLE' }),
+              );
+            }
+            let turn = 0;
+            disk.losePower(() => survives[turn++ % survives.length] ?? false);
+            for (const key of KEYS) {
+              const found = await open().read(key);
+              if (acknowledged.has(key) || found !== null) expect(found).toEqual(bytesOf(key));
+            }
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is refused where other bytes have its name, and those stay', async () => {
+    const files = open();
+    await files.write('raw/v1/a', Buffer.from('one'));
+    await expect(files.write('raw/v1/a', Buffer.from('two'))).rejects.toMatchObject({ code: 'RAW_EXISTS' });
+    expect(await files.read('raw/v1/a')).toEqual(Buffer.from('one'));
+  });
+
+  it('leaves no draft behind, written or failed', async () => {
+    const files = open();
+    await files.write('raw/v1/a', Buffer.from('one'));
+    const calls = disk.count;
+    for (let call = 1; call <= calls; call++) {
+      disk.plan([{ call, kind: 'error' }]);
+      await files.write('raw/v1/b', Buffer.from('two')).catch(() => undefined);
+    }
+    disk.plan([]);
+    const stayed = disk.failed.filter((name) => name === 'unlink');
+    expect(disk.list(`${DIR}/tmp`)).toHaveLength(stayed.length);
+  });
+});
+
+describe('ready', () => {
+  it('says so while the disk fails, with a probe of its own that leaves nothing', async () => {
+    const files = open();
+    await files.ready();
+    expect(disk.list(`${DIR}/tmp`)).toEqual([]);
+    disk.plan([{ call: 3, kind: 'error' }]);
+    await expect(files.ready()).rejects.toMatchObject({ code: 'RAW_LOG_UNAVAILABLE' });
+    expect(disk.list(`${DIR}/tmp`)).toEqual([]);
+  });
+});
