@@ -77,7 +77,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     timeline: cut(timeline),
     rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
     receipt: whole(readReceipt),
-    explainEvent: (query, options) => explainEvent(askedContext(context, options), query, options),
+    explainEvent: (query, options) => explainEvent(askedContext(context, { ...options, whole: true }), query, options),
     lag: cut(lag),
     duplicates: cut(duplicates),
     completeness: cut(completeness),

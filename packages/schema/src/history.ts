@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 
 import { GROUP_BYS, WINDOW_GRAINS } from './aggregate.ts';
+import { cutFields } from './report-range.ts';
 
 const target = {
   metric: z.string(),
@@ -77,6 +78,7 @@ export type AggregateVersion = z.infer<typeof versionSchema>;
 export const versionPageSchema = z.object({
   versions: z.array(versionSchema),
   next_cursor: z.nullable(z.string()),
+  ...cutFields,
 });
 
 /** A page of versions. */

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { LIMITS } from './limits.ts';
-import { emptySchema } from './report-range.ts';
+import { cutFields, emptySchema } from './report-range.ts';
 import { eventViewSchema } from './reports.ts';
 
 const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
@@ -189,6 +189,7 @@ export type ReplayView = z.infer<typeof replayViewSchema>;
 export const replayPageSchema = z.object({
   replays: z.array(z.omit(replayViewSchema, { windows: true, failures: true })),
   next_cursor: z.nullable(z.string()),
+  ...cutFields,
 });
 
 /** A page of replays. */
@@ -251,6 +252,7 @@ export type DeadLetter = z.infer<typeof deadLetterSchema>;
 export const deadLetterPageSchema = z.object({
   dead_letters: z.array(deadLetterSchema),
   next_cursor: z.nullable(z.string()),
+  ...cutFields,
 });
 
 /** A page of dead letters. */
@@ -270,6 +272,7 @@ export const selectionPageSchema = z.object({
   empty: emptySchema,
   as_of: z.string(),
   next_cursor: z.nullable(z.string()),
+  ...cutFields,
 });
 
 /** Events of a selection. */

@@ -43,5 +43,11 @@ export const groupSchema = z.object({
 /** Which filter left the answer without anything, in one sentence; absent where there is something. */
 export const emptySchema = z.optional(z.string());
 
+/** That an answer ended early because the question takes more than one answer may, and what is left out; absent where it is whole. */
+export const cutFields = {
+  partial: z.optional(z.literal(true)),
+  notes: z.optional(z.array(z.string())),
+};
+
 /** Where the next page of a report goes on: in its list with all else as it is here, then in the range; null after the last one. */
 export const nextCursorSchema = z.nullable(z.string());

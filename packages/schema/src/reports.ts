@@ -5,6 +5,7 @@ import { failedWindowSchema } from './failures.ts';
 import { OUTCOMES, STATUSES } from './outcome.ts';
 import {
   coveredSchema,
+  cutFields,
   emptySchema as empty,
   groupSchema as group,
   nextCursorSchema as nextCursor,
@@ -42,6 +43,7 @@ export const timelinePageSchema = z.object({
   empty,
   as_of: z.string(),
   next_cursor: z.nullable(z.string()),
+  ...cutFields,
 });
 
 /** One page of an entity's events. */
@@ -125,7 +127,7 @@ export const eventExplanationSchema = z.object({
   /** How late it was against the first arrivals of its series on its event day. */
   lateness: z.nullable(z.object({ lag_ms: z.number(), later_than_share: z.number(), of_events: z.int() })),
   deliveries: z.array(deliveryViewSchema),
-  /** Further receipts beyond the rows kept per event, counted in their packs only: `deliveries` is cut. */
+  /** There may be more than these: beyond the rows kept per event they are counted in their packs only, or they were not looked at. */
   deliveries_cut: z.boolean(),
   /** The bytes, re-read and checked now. */
   bytes: z.nullable(
@@ -160,6 +162,7 @@ export const eventExplanationSchema = z.object({
     }),
   ),
   findings: z.array(findingSchema),
+  ...cutFields,
 });
 
 /** The story of one event, or why there is none. */
@@ -308,6 +311,7 @@ export const rejectViewSchema = z.object({
 export const rejectPageSchema = z.object({
   rejects: z.array(rejectViewSchema),
   next_cursor: z.nullable(z.string()),
+  ...cutFields,
 });
 
 /** One page of rejected receipts and conflicts. */

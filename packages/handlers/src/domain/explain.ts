@@ -22,9 +22,11 @@ export interface BytesCheck {
 export interface EventFacts {
   readonly row: EventRow;
   readonly asOfMs: number;
-  readonly deliveries: readonly DeliveryRow[];
+  /** Null where they were not looked at. */
+  readonly deliveries: readonly DeliveryRow[] | null;
   readonly deliveriesCut: boolean;
-  readonly bytes: BytesCheck;
+  /** Null where they were not looked at. */
+  readonly bytes: BytesCheck | null;
   /** Lags of the first arrivals of its series on its event day. */
   readonly seriesLags: Histogram;
   readonly findings: readonly Finding[];
@@ -50,7 +52,7 @@ export function explainFound(facts: EventFacts): EventExplanation {
     outcome: 'ACCEPTED',
     rule: RULES[row.rule],
     lateness,
-    deliveries: deliveries.map((delivery) => deliveryView(delivery, row)),
+    deliveries: (deliveries ?? []).map((delivery) => deliveryView(delivery, row)),
     deliveries_cut: facts.deliveriesCut,
     bytes: facts.bytes,
     versions: facts.versions,
@@ -86,7 +88,11 @@ function latenessOf(row: EventRow, lags: Histogram): EventExplanation['lateness'
   return { lag_ms, later_than_share: faster / lags.count, of_events: lags.count };
 }
 
-function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: EventExplanation['lateness']): string {
+function summaryOf(
+  row: EventRow,
+  deliveries: readonly DeliveryRow[] | null,
+  lateness: EventExplanation['lateness'],
+): string {
   const { source, event_type, entity_id, received_ms, event_ms } = row;
   const lag = received_ms - event_ms;
   const when = lag >= 0 ? `${durationText(lag)} after it happened` : `${durationText(-lag)} before its own event time`;
@@ -94,6 +100,8 @@ function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: 
     lateness === null || lateness.of_events < 2
       ? ''
       : `, later than ${percent(lateness.later_than_share)} of its series that day`;
+  const first = `${event_type} of ${entity_id} from ${source} was received ${when}${rank}.`;
+  if (deliveries === null) return `${first} Whether it came again was not looked at.`;
   const conflicts = deliveries.filter(({ outcome }) => outcome === 'CONFLICT').length;
   const repeats = deliveries.length - conflicts;
   const more = [
@@ -101,7 +109,7 @@ function summaryOf(row: EventRow, deliveries: readonly DeliveryRow[], lateness: 
     conflicts > 0 ? counted(conflicts, 'conflict') : '',
   ].filter(Boolean);
   const again = more.length === 0 ? 'It came once.' : `Then came ${more.join(' and ')}.`;
-  return `${event_type} of ${entity_id} from ${source} was received ${when}${rank}. ${again}`;
+  return `${first} ${again}`;
 }
 
 function percent(share: number): string {

@@ -138,6 +138,30 @@ export function exceeded(what: Spent): KitError {
   );
 }
 
+/** Whether an error ends the question and says nothing of what was read: the budget is used up, or nobody waits. */
+export function isOfQuestion(error: unknown): boolean {
+  return KitError.is(error) && (error.code === 'BUDGET_EXCEEDED' || error.code === 'CLIENT_GONE');
+}
+
+/** For the `catch` of a read that may fail: nothing, unless it is the question that ended. */
+export function unlessEnded(error: unknown): undefined {
+  if (isOfQuestion(error)) throw error;
+}
+
+/**
+ * The result of work that cannot be answered in part.
+ *
+ * @throws KitError `BUDGET_EXCEEDED` with a sentence of its own, which goes on after "the question takes …, and".
+ */
+export async function orExceeded<T>(budget: Budget, sentence: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!KitError.is(cause) || cause.code !== 'BUDGET_EXCEEDED') throw cause;
+    throw new KitError('BUDGET_EXCEEDED', `${spentText(budget.spent() ?? 'time')}, and ${sentence}`, { cause });
+  }
+}
+
 function goneError({ reason }: AbortSignal): KitError {
   return KitError.is(reason) ? reason : new KitError('CLIENT_GONE', undefined, { cause: reason });
 }

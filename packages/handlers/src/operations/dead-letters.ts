@@ -1,16 +1,14 @@
 import { type DeadLetterPage, formatEpochMs, LIMITS } from '@pik/schema';
 
 import type { WindowTarget } from '../ports/history-rows.ts';
+import { boundedPage, type PageQuery } from './bounded-page.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
 import { readMessage, targetOf } from './process.ts';
 
 /** A page of dead letters, each with the reason of its last failure and its body as it was sent. */
-export async function listDeadLetters(
-  context: Context,
-  page: { limit: number; cursor: string | null },
-): Promise<DeadLetterPage> {
-  const { items, next } = await context.backend.queue.listDead(page);
+export async function listDeadLetters({ backend, budget }: Context, page: PageQuery): Promise<DeadLetterPage> {
+  const { items, next, cut } = await boundedPage(budget, page, (part) => backend.queue.listDead(part));
   return {
     dead_letters: items.map(({ message_id, code, detail, receives, sent_ms, died_ms, body }) => ({
       message_id,
@@ -23,6 +21,7 @@ export async function listDeadLetters(
       body,
     })),
     next_cursor: next,
+    ...cut,
   };
 }
 

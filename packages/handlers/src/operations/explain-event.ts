@@ -20,6 +20,8 @@ import { addTo, createHistogram, decodeHistogram, mergeInto } from '../domain/hi
 import { scanEntries } from '../domain/slice-codec.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
+import { type Attempts, createAttempts } from './attempts.ts';
+import { orExceeded, unlessEnded } from './budget.ts';
 import type { Context } from './context.ts';
 import { eventHistory } from './explain-history.ts';
 import { missingFindings } from './explain-missing.ts';
@@ -31,7 +33,12 @@ import { arrivalOf } from './sweep.ts';
 
 type PackReader = ReturnType<typeof createPackReader>;
 
-/** What happened to one event: its story with evidence, or why there is none. */
+/**
+ * What happened to one event: its story with evidence, or why there is none. Past the budget it ends with what it has, and says
+ * what it did not look at.
+ *
+ * @throws KitError `BUDGET_EXCEEDED` where not even the event nearest to a time was found.
+ */
 export async function explainEvent(
   context: Context,
   query: EventQuery,
@@ -39,31 +46,59 @@ export async function explainEvent(
 ): Promise<EventExplanation> {
   const asOfMs = options.asOfMs ?? context.clock.now();
   const { row, eventId, findings } = await findEvent(context, query, asOfMs);
-  if (row === null)
-    return explainMissing(asOfMs, [...findings, ...(await missingFindings(context, query, { eventId, asOfMs }))]);
-  const rows = await context.backend.index.getDeliveries(row);
-  const deliveries = rows.filter(({ received_ms }) => received_ms <= asOfMs);
-  if (row.received_ms > asOfMs) return explainMissing(asOfMs, notYetReceived(row, deliveries));
+  const attempts = createAttempts();
+  if (row === null) {
+    const missing = await missingFindings(context, query, { eventId, asOfMs, attempts });
+    return { ...explainMissing(asOfMs, [...findings, ...missing]), ...attempts.cut() };
+  }
+  const rows = await attempts.run('further receipts of it', () => context.backend.index.getDeliveries(row), null);
+  const deliveries = rows?.filter(({ received_ms }) => received_ms <= asOfMs) ?? null;
+  if (row.received_ms > asOfMs)
+    return { ...explainMissing(asOfMs, notYetReceived(row, deliveries ?? [])), ...attempts.cut() };
+  const told = await storyOf(context, { row, asOfMs, deliveries, attempts });
+  return {
+    ...explainFound({
+      ...told,
+      row,
+      asOfMs,
+      deliveries,
+      deliveriesCut: rows === null || rows.length >= LIMITS.deliveries_per_event_max,
+      findings: [...findings, ...told.findings],
+    }),
+    ...attempts.cut(),
+  };
+}
+
+interface Telling {
+  readonly row: EventRow;
+  readonly asOfMs: number;
+  readonly deliveries: readonly DeliveryRow[] | null;
+  readonly attempts: Attempts;
+}
+
+/** All of the story that takes more than the rows of the event, the bytes first. */
+async function storyOf(context: Context, { row, asOfMs, deliveries, attempts }: Telling) {
   const read = createPackReader(context);
-  const { bytes, first, original = null, sequence = null } = await checkBytes(read, row);
-  const history = await eventHistory(context, row, asOfMs);
-  return explainFound({
-    row,
-    asOfMs,
-    deliveries,
-    deliveriesCut: rows.length >= LIMITS.deliveries_per_event_max,
+  const unread: Checked = { bytes: null, first: null };
+  const checked = await attempts.run('its bytes in the log', () => checkBytes(read, row), unread);
+  const { bytes, first, original = null, sequence = null } = checked;
+  const history = await eventHistory(context, { row, asOfMs, attempts });
+  const lags = await attempts.run('the lags of its series', () => seriesLags(context, row, asOfMs), createHistogram());
+  const payloads: Finding[] = [];
+  const differ = () => payloadFindings(read, { first, deliveries: deliveries ?? [] }, payloads);
+  await attempts.run('how the payloads of further receipts differ', differ, undefined);
+  return {
     bytes,
-    seriesLags: await seriesLags(context, row, asOfMs),
+    seriesLags: lags,
     versions: history.versions,
     replays: history.replays,
     findings: [
-      ...findings,
       ...(await clockFindings(context, row, sequence)),
       ...sentAgain(original),
-      ...(await payloadFindings(read, first, deliveries)),
+      ...payloads,
       ...history.findings,
     ],
-  });
+  };
 }
 
 /** Whose clock was wrong, where it was the server's. */
@@ -107,13 +142,15 @@ async function findByTime(
 ): Promise<Found> {
   const at = parseTime(query.event_time);
   if (at === null) throw new KitError('REQUEST_INVALID', 'event_time is no time', { path: '/event_time' });
-  const { rows, more } = await rowsNear(context, {
+  const near = {
     entity: { entity_id: query.entity_id },
     time: at.epoch_ms,
     withinMs: MS_PER_HOUR,
     asOfMs,
     max: LIMITS.page_items_max,
-  });
+  };
+  const advice = 'the event nearest to that time was not found by then; name the event by its id';
+  const { rows, more } = await orExceeded(context.budget, advice, () => rowsNear(context, near));
   const distance = (row: EventRow) => Math.abs(row.event_ms - at.epoch_ms);
   const [nearest, ...others] = rows.toSorted((a, b) => distance(a) - distance(b));
   if (nearest === undefined || others.length === 0) return { row: nearest ?? null, eventId: null, findings: [] };
@@ -124,7 +161,8 @@ async function findByTime(
 }
 
 interface Checked {
-  readonly bytes: BytesCheck;
+  /** Null where they were not looked at. */
+  readonly bytes: BytesCheck | null;
   /** The first receipt, read again; null where its bytes are not what they were. */
   readonly first: Arrival | null;
   /** The rejected receipt that was sent again as this one. */
@@ -171,10 +209,9 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
 /** How the payloads of further receipts differ from the first: all that is said of conflicts, and of repeats together. */
 async function payloadFindings(
   read: PackReader,
-  first: Arrival | null,
-  deliveries: readonly DeliveryRow[],
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+  { first, deliveries }: { first: Arrival | null; deliveries: readonly DeliveryRow[] },
+  findings: Finding[],
+): Promise<void> {
   const repeats: Arrival[] = [];
   const rows: DeliveryRow[] = [];
   for (const delivery of deliveries) {
@@ -182,10 +219,7 @@ async function payloadFindings(
     // Only volatile members can differ in a repeat, in the first receipt or in this one.
     const mayDiffer = isConflict || first?.volatile !== undefined || (delivery.flags & flagBit('VOLATILE')) !== 0;
     if (first === null || first.event === null || !mayDiffer) continue;
-    const envelope = await read(delivery.pack_id).then(
-      (pack) => pack[delivery.line],
-      () => undefined,
-    );
+    const envelope = await read(delivery.pack_id).then((pack) => pack[delivery.line], unlessEnded);
     const again = envelope === undefined ? null : arrivalOf(envelope);
     if (again === null || again.event === null) continue;
     if (isConflict) findings.push(conflictFinding(first, again, delivery));
@@ -194,7 +228,7 @@ async function payloadFindings(
       rows.push(delivery);
     }
   }
-  return first === null ? findings : [...findings, ...volatileFindings(first, repeats, rows)];
+  if (first !== null) for (const one of volatileFindings(first, repeats, rows)) findings.push(one);
 }
 
 /** The lags that the event is held against: first arrivals of its series with its event day, known by then. */

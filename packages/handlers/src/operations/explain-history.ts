@@ -4,6 +4,7 @@ import { windowsAround } from '../domain/replay-message.ts';
 import { isSelected } from '../domain/selection.ts';
 import type { ReplayRow, VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import type { EventRow } from '../ports/rows.ts';
+import type { Attempts } from './attempts.ts';
 import type { Context } from './context.ts';
 import { manifestHas } from './manifest-store.ts';
 import { readPages } from './pages.ts';
@@ -20,27 +21,38 @@ export interface EventHistory {
 }
 
 /** The versions that have an event among their inputs, and the replays that covered it, as they were known then. */
-export async function eventHistory(context: Context, row: EventRow, asOfMs: number): Promise<EventHistory> {
-  const findings: Finding[] = [];
-  const versions: EventExplanation['versions'] = [];
-  for (const target of windowsAround([...context.aggregates.values()], row))
-    for (const one of await versionsWith(context, { target, row, asOfMs }, findings)) versions.push(one);
-  return { versions, replays: await replaysOf(context, { row, asOfMs }, findings), findings };
+export async function eventHistory(
+  context: Context,
+  { row, asOfMs, attempts }: { row: EventRow; asOfMs: number; attempts: Attempts },
+): Promise<EventHistory> {
+  const history: Gathered = { versions: [], replays: [], findings: [] };
+  const versions = async () => {
+    for (const target of windowsAround([...context.aggregates.values()], row))
+      await addVersions(context, { target, row, asOfMs }, history);
+  };
+  await attempts.run('the versions of values that have it among their inputs', versions, undefined);
+  await attempts.run('the replays that covered it', () => addReplays(context, { row, asOfMs }, history), undefined);
+  return history;
 }
 
-async function versionsWith(
+/** What was found of a history so far. */
+interface Gathered {
+  readonly versions: EventExplanation['versions'];
+  readonly replays: EventExplanation['replays'];
+  readonly findings: Finding[];
+}
+
+async function addVersions(
   context: Context,
   { target, row, asOfMs }: { target: WindowTarget; row: EventRow; asOfMs: number },
-  findings: Finding[],
-): Promise<EventExplanation['versions']> {
+  { versions, findings }: Gathered,
+): Promise<void> {
   const { aggregates } = context.backend;
-  const found: EventExplanation['versions'] = [];
   const query = { ...target, limit: ROWS_PER_PAGE };
   for await (const version of readPages((cursor) => aggregates.listVersions({ ...query, cursor }))) {
     if (version.computed_ms > asOfMs || version.as_of_ms < row.received_ms) continue;
-    if (await hasInput(context, { version, row }, findings)) found.push(versionEntry(version));
+    if (await hasInput(context, { version, row }, findings)) versions.push(versionEntry(version));
   }
-  return found;
 }
 
 async function hasInput(
@@ -71,13 +83,12 @@ function versionEntry(row: VersionRow): EventExplanation['versions'][number] {
   };
 }
 
-async function replaysOf(
+async function addReplays(
   context: Context,
   { row, asOfMs }: { row: EventRow; asOfMs: number },
-  findings: Finding[],
-): Promise<EventExplanation['replays']> {
+  { replays: found, findings }: Gathered,
+): Promise<void> {
   const { replays } = context.backend;
-  const found: EventExplanation['replays'] = [];
   let left = REPLAYS_MAX;
   for await (const replay of readPages((cursor) => replays.list({ limit: ROWS_PER_PAGE, cursor }))) {
     if (left-- === 0) {
@@ -89,7 +100,6 @@ async function replaysOf(
     if (replay.status !== 'COMPLETE' && replay.sent === 0) continue;
     found.push(replayEntry(replay));
   }
-  return found;
 }
 
 function replayEntry(row: ReplayRow): EventExplanation['replays'][number] {

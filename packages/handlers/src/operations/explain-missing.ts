@@ -3,6 +3,7 @@ import { counted, type Finding, formatEpochMs, LIMITS, MS_PER_DAY, parseEventId,
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
+import type { Attempts } from './attempts.ts';
 import type { Context } from './context.ts';
 import { searchRefused } from './explain-refused.ts';
 import { repeatFindings } from './explain-repeats.ts';
@@ -18,6 +19,7 @@ interface Target {
   readonly asOfMs: number;
   /** The event time that the query or the id itself names; null for keyed events. */
   readonly time: number | null;
+  readonly attempts: Attempts;
 }
 
 const NEIGHBOURS_MAX = 100;
@@ -27,17 +29,22 @@ const NAMED_MAX = 5;
 export async function missingFindings(
   context: Context,
   query: EventQuery,
-  { eventId, asOfMs }: Omit<Target, 'time'>,
+  { eventId, asOfMs, attempts }: Omit<Target, 'time'>,
 ): Promise<Finding[]> {
   if (eventId !== null && parseEventId(eventId) === null) {
     return [{ code: 'MALFORMED_ID', text: 'This is not an event id: those have 47 characters of 0-9 and a-v.' }];
   }
-  const target = { eventId, asOfMs, time: timeOf(query, eventId) };
-  const neighbours = await neighboursOf(context, query, target);
+  const target = { eventId, asOfMs, time: timeOf(query, eventId), attempts };
+  const beside = () => neighboursOf(context, query, target);
+  const neighbours = await attempts.run('the other events of the entity', beside, null);
   const refused = await searchRefused(context, { query, ...target });
-  const repeats = await repeatFindings(context, query, target);
-  const numbers = await sequenceFindings(context, neighbours.rows, target);
-  const similar = 'entity_id' in query ? await similarEntities(context, query.entity_id, target) : [];
+  const repeated = () => repeatFindings(context, query, target);
+  const repeats = await attempts.run('repeats of other events of the entity', repeated, []);
+  const numbers: NumbersSearch = { findings: [], notSearched: [] };
+  const counts = () => searchNumbers(context, { neighbours: neighbours?.rows ?? [], ...target }, numbers);
+  await attempts.run('the sequence numbers of producers', counts, undefined);
+  const spelt = async () => ('entity_id' in query ? similarEntities(context, query.entity_id, target) : []);
+  const similar = await attempts.run('ids of another spelling', spelt, []);
   return [
     ...refused.findings,
     ...repeats,
@@ -48,7 +55,7 @@ export async function missingFindings(
       time: target.time,
       named: refused.named,
       searched: refused.searched,
-      notSearched: [...refused.notSearched, ...numbers.notSearched],
+      notSearched: [...refused.notSearched, ...numbers.notSearched, ...attempts.missed],
     }),
   ];
 }
@@ -91,35 +98,35 @@ interface Searched {
 }
 
 /** What was searched without finding it, so that nobody takes more from the answer than that. */
-function noReceipt({ rows, more }: NearRows, { time, named, searched, notSearched }: Searched): Finding {
+function noReceipt(neighbours: NearRows | null, { time, named, searched, notSearched }: Searched): Finding {
   const span =
     time === null
       ? 'at any time'
       : `between ${formatEpochMs(time - MS_PER_DAY)} and ${formatEpochMs(time + MS_PER_DAY)}`;
+  const { rows, more } = neighbours ?? { rows: [], more: false };
   const evidence = rows.slice(0, NAMED_MAX).map(({ event_id }) => ({ event_id }));
   const none = named ? 'No receipt of it was accepted' : 'No receipt of it was found';
   const others = `${more ? 'at least ' : ''}${counted(rows.length, 'other event')} of the entity ${span}`;
+  const known = neighbours === null ? searched : ['the events of the entity', ...searched];
   const sentences = [
-    `${none}; there ${rows.length === 1 ? 'is' : 'are'} ${others}.`,
-    `Searched: ${['the events of the entity', ...searched].join('; ')}.`,
+    neighbours === null ? `${none}.` : `${none}; there ${rows.length === 1 ? 'is' : 'are'} ${others}.`,
+    ...(known.length === 0 ? [] : [`Searched: ${known.join('; ')}.`]),
     ...(notSearched.length === 0 ? [] : [`Not searched: ${notSearched.join('; ')}.`]),
   ];
   return { code: 'NO_RECEIPT', text: sentences.join(' '), evidence };
 }
 
 interface NumbersSearch {
-  readonly findings: readonly Finding[];
-  readonly notSearched: readonly string[];
+  readonly findings: Finding[];
+  readonly notSearched: string[];
 }
 
 /** A gap in a producer's own count proves that something was made and never came; between its neighbours it may be this one. */
-async function sequenceFindings(
+async function searchNumbers(
   context: Context,
-  neighbours: readonly EventRow[],
-  { asOfMs, time }: Target,
-): Promise<NumbersSearch> {
-  const findings: Finding[] = [];
-  const notSearched: string[] = [];
+  { neighbours, asOfMs, time }: Target & { readonly neighbours: readonly EventRow[] },
+  { findings, notSearched }: NumbersSearch,
+): Promise<void> {
   const byProducer = Map.groupBy(
     neighbours.filter(({ producer_id }) => producer_id !== null),
     ({ producer_id }) => producer_id as string,
@@ -147,7 +154,6 @@ async function sequenceFindings(
       ],
     });
   }
-  return { findings, notSearched };
 }
 
 /** The last event before a time and the first after it. */

@@ -2,6 +2,8 @@ import { counted, entityHash, type Finding, formatEpochMs, LIMITS, MS_PER_DAY, p
 
 import type { EventQuery } from '../pipeline.ts';
 import type { FailureRow } from '../ports/rows.ts';
+import type { Attempts } from './attempts.ts';
+import { unlessEnded } from './budget.ts';
 import type { Context } from './context.ts';
 import { envelopeBody } from './pack-store.ts';
 import { readFirst, readPages } from './pages.ts';
@@ -29,6 +31,7 @@ export interface RefusedQuestion {
   readonly asOfMs: number;
   /** The event time that is asked about; null where none is known. */
   readonly time: number | null;
+  readonly attempts: Attempts;
 }
 
 /**
@@ -38,17 +41,25 @@ export interface RefusedQuestion {
 export async function searchRefused(context: Context, asked: RefusedQuestion): Promise<RefusedSearch> {
   const hash = 'entity_id' in asked.query ? entityHash(asked.query.entity_id) : hashOf(asked.eventId);
   if (hash === null) return { findings: [], named: false, searched: [], notSearched: [] };
-  const byHash = await namedByHash(context, asked, hash);
-  const byBytes = 'entity_id' in asked.query ? await namedByBytes(context, asked, asked.query.entity_id) : null;
-  const findings = [...byHash.findings, ...(byBytes?.findings ?? [])];
+  const { query, attempts } = asked;
+  const missed: BytesSearch = { findings: [], searched: [], notSearched: [] };
+  const none: BytesSearch = { ...missed, notSearched: [UNREADABLE] };
+  const byHash = await attempts.run(NAMED, () => namedByHash(context, asked, hash), missed);
+  const inBytes = async () => ('entity_id' in query ? namedByBytes(context, asked, query.entity_id) : none);
+  const byBytes = await attempts.run(UNREADABLE, inBytes, missed);
+  const findings = [...byHash.findings, ...byBytes.findings];
   const named = findings.length > 0;
+  const series = () => ofSeries(context, asked);
   return {
-    findings: named ? findings : await ofSeries(context, asked),
+    findings: named ? findings : await attempts.run('the rejected receipts of its source and type', series, []),
     named,
-    searched: [byHash.searched, ...(byBytes?.searched ?? [])],
-    notSearched: byBytes?.notSearched ?? ['rejected receipts in which no entity can be read'],
+    searched: [...byHash.searched, ...byBytes.searched],
+    notSearched: byBytes.notSearched,
   };
 }
+
+const NAMED = 'the rejected receipts that name the entity, whenever they were received';
+const UNREADABLE = 'rejected receipts in which no entity can be read';
 
 function hashOf(eventId: string | null): string | null {
   return eventId === null ? null : (parseEventId(eventId)?.entity_hash ?? null);
@@ -61,7 +72,7 @@ async function namedByHash(
   context: Context,
   { query, asOfMs, time }: RefusedQuestion,
   entity_hash: string,
-): Promise<{ findings: Finding[]; searched: string }> {
+): Promise<Omit<BytesSearch, 'notSearched'>> {
   const read = async (range: { fromMs: number; toMs: number }): Promise<Rows> => {
     const asked = { ...range, entity_hash, limit: LIMITS.page_items_max };
     const { items, more } = await readFirst(
@@ -73,7 +84,7 @@ async function namedByHash(
   const near = time === null ? null : await read(around(time, asOfMs));
   const isNear = near !== null && near.items.length > 0;
   const rows = isNear ? near : await read({ fromMs: -EVER_MS, toMs: asOfMs + 1 });
-  const searched = 'the rejected receipts that name the entity, whenever they were received';
+  const searched = [NAMED];
   if (rows.items.length === 0) return { findings: [], searched };
   const when = isNear
     ? ' and came within a day of that time'
@@ -168,10 +179,7 @@ async function naming(
   let gone = 0;
   for (const row of rows) {
     // Bytes that are gone cannot name anybody; verify says that they are gone.
-    const envelope = await read(row.pack_id).then(
-      (pack) => pack[row.line],
-      () => undefined,
-    );
+    const envelope = await read(row.pack_id).then((pack) => pack[row.line], unlessEnded);
     if (envelope === undefined) gone += 1;
     const text = envelope === undefined ? '' : new TextDecoder().decode(envelopeBody(envelope));
     if (needles.some((needle) => needle !== null && text.includes(needle))) named.push(row);

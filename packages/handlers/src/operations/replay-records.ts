@@ -3,6 +3,7 @@ import { KitError, LIMITS, type ReplayPage, type ReplayView } from '@pik/schema'
 import { buildWindowMessages } from '../domain/replay-message.ts';
 import { replayEndKey, replayEndText, replayView, replayViewWithWindows } from '../domain/replay-view.ts';
 import type { ReplayRow, WindowTarget } from '../ports/history-rows.ts';
+import { boundedPage, type PageQuery } from './bounded-page.ts';
 import type { Context } from './context.ts';
 import { readPages } from './pages.ts';
 
@@ -24,12 +25,9 @@ async function viewOf(context: Context, row: ReplayRow | null): Promise<ReplayVi
 }
 
 /** A page of replays, the latest first. */
-export async function listReplays(
-  context: Context,
-  page: { limit: number; cursor: string | null },
-): Promise<ReplayPage> {
-  const { items, next } = await context.backend.replays.list(page);
-  return { replays: items.map(replayView), next_cursor: next };
+export async function listReplays({ backend, budget }: Context, page: PageQuery): Promise<ReplayPage> {
+  const { items, next, cut } = await boundedPage(budget, page, (part) => backend.replays.list(part));
+  return { replays: items.map(replayView), next_cursor: next, ...cut };
 }
 
 /**

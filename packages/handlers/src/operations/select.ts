@@ -5,6 +5,7 @@ import type { ReportScope } from '../domain/report-scope.ts';
 import { EMPTY_SELECTION } from '../domain/selection.ts';
 import type { RawOptions, SelectionQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
+import { pageCut } from './bounded-page.ts';
 import type { Context } from './context.ts';
 import { type ReadRows, rawLines } from './raw-events.ts';
 import { walk } from './walk.ts';
@@ -12,13 +13,14 @@ import { whyEmpty } from './why-empty.ts';
 
 /** A page of the events of a time range by source or type, in the order in which a replay walks them. */
 export async function selectEvents(context: Context, query: SelectionQuery): Promise<SelectionPage> {
-  const { rows, asOfMs, next } = await selectRows(context, query);
+  const { rows, scanned, asOfMs, next } = await selectRows(context, query);
   const isEmpty = rows.length === 0 && next === null && query.cursor === null;
   return {
     events: rows.map(eventView),
     ...(isEmpty ? { empty: await whyNoneSelected(context, query, asOfMs) } : {}),
     as_of: formatEpochMs(asOfMs),
     next_cursor: next,
+    ...(next !== null && scanned < query.limit ? pageCut(context.budget) : {}),
   };
 }
 
@@ -50,10 +52,10 @@ export async function* selectRawEvents(
 async function selectRows(
   context: Context,
   query: SelectionQuery,
-): Promise<{ rows: readonly EventRow[]; asOfMs: number; next: string | null }> {
+): Promise<{ rows: readonly EventRow[]; scanned: number; asOfMs: number; next: string | null }> {
   const { source, event_type, start_time, end_time, received_from, received_to, limit, cursor } = query;
   const asOfMs = query.asOfMs ?? context.clock.now();
   const selection = { ...EMPTY_SELECTION, source, event_type, start_time, end_time, received_from, received_to };
-  const { rows, next } = await walk(context, { selection, asOfMs, limit, cursor });
-  return { rows, asOfMs, next };
+  const { rows, scanned, next } = await walk(context, { selection, asOfMs, limit, cursor, mayEndEarly: true });
+  return { rows, scanned, asOfMs, next };
 }

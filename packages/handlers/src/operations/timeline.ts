@@ -4,6 +4,7 @@ import { eventView } from '../domain/event-view.ts';
 import type { TimelineQuery } from '../pipeline.ts';
 import type { Page } from '../ports/queries.ts';
 import type { EventRow } from '../ports/rows.ts';
+import { boundedPage, type PageQuery } from './bounded-page.ts';
 import type { Context } from './context.ts';
 import { readFirst } from './pages.ts';
 import { similarEntities } from './similar-entities.ts';
@@ -16,13 +17,15 @@ export const EVENT_TIME_END = { epoch_ms: 253_402_300_800_000, sub_ms_ns: 0 };
 /** A page of an entity's events, in order of event time, as they were known at `asOfMs`. */
 export async function timeline(context: Context, query: TimelineQuery): Promise<TimelinePage> {
   const asOfMs = query.asOfMs ?? context.clock.now();
-  const page = await timelineRows(context, { ...query, asOfMs });
+  const read = (part: PageQuery) => timelineRows(context, { ...query, asOfMs, ...part });
+  const page = await boundedPage(context.budget, query, read);
   const isEmpty = page.items.length === 0 && page.next === null && query.cursor === null;
   return {
     events: page.items.map(eventView),
     ...(isEmpty ? { empty: await whyNoEvents(context, { ...query, asOfMs }) } : {}),
     as_of: formatEpochMs(asOfMs),
     next_cursor: page.next,
+    ...page.cut,
   };
 }
 

@@ -2,19 +2,21 @@ import type { MetricView, VersionPage } from '@pik/schema';
 
 import { versionView } from '../domain/version-view.ts';
 import type { VersionsQuery } from '../pipeline.ts';
+import { boundedPage, type PageQuery } from './bounded-page.ts';
 import { aggregateOf, type Context } from './context.ts';
 import { windowAt } from './window-start.ts';
 
 /** A page of a value's versions, oldest first. A metric that is declared no more has its history still. */
 export async function versions(context: Context, query: VersionsQuery): Promise<VersionPage> {
-  const { metric, key, window_start, limit, cursor } = query;
+  const { metric, key, window_start, cursor } = query;
   const window =
     window_start === null
       ? {}
       : { window_start_ms: windowAt(aggregateOf(context, metric), window_start, context.backend.clock).start_ms };
-  const page = await context.backend.aggregates.listVersions({ metric, key, ...window, limit, cursor });
+  const read = (part: PageQuery) => context.backend.aggregates.listVersions({ metric, key, ...window, ...part });
+  const page = await boundedPage(context.budget, query, read);
   if (page.items.length === 0 && cursor === null) aggregateOf(context, metric);
-  return { versions: page.items.map(versionView), next_cursor: page.next };
+  return { versions: page.items.map(versionView), next_cursor: page.next, ...page.cut };
 }
 
 /** The metrics of this server. */

@@ -25,6 +25,8 @@ export interface WalkQuery {
   readonly limit: number;
   /** Null for the start. */
   readonly cursor: string | null;
+  /** The stretch may end before the limit where the budget does. Not for those whose hash covers it. */
+  readonly mayEndEarly?: boolean;
 }
 
 /** One stretch of a walk. */
@@ -47,6 +49,11 @@ export async function walk(context: Context, query: WalkQuery): Promise<WalkPage
   return selection.entity_id === null
     ? walkSlices(context, query)
     : walkEntity(context, { ...query, entityId: selection.entity_id });
+}
+
+/** Whether a stretch ends before its limit. */
+function endsEarly({ budget }: Context, { mayEndEarly = false }: WalkQuery): boolean {
+  return mayEndEarly && budget.spent() !== null;
 }
 
 async function walkIds(context: Context, query: WalkQuery & { ids: readonly string[] }): Promise<WalkPage> {
@@ -88,7 +95,7 @@ async function walkEntity(context: Context, query: WalkQuery & { entityId: strin
     for (const row of page.items) if (isSelected(rest, asOfMs, row)) rows.push(row);
     scanned += page.items.length;
     cursor = page.next;
-    if (cursor === null || scanned >= limit) break;
+    if (cursor === null || scanned >= limit || endsEarly(context, query)) break;
     await setImmediate();
   }
   return { rows, scanned, next: cursor, notes: scanned === 0 ? await entityNotes(context, entityId) : [] };
@@ -147,6 +154,9 @@ async function walkSlices(context: Context, query: WalkQuery): Promise<WalkPage>
     }
     if (next === null) break;
     page = next;
+    // At least one, so that each page goes on.
+    if (state.resume === null && endsEarly(context, query))
+      return finishWalk(context, state, encodePlace({ page, slice: null, entry: 0 }));
     await setImmediate();
   }
   // A slice that the cursor names is never deleted: somebody made the cursor up.
@@ -221,12 +231,11 @@ function decodePlace(cursor: string): SlicePlace {
   try {
     const [page, slice, entry] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as [
       string | null,
-      string,
+      string | null,
       number,
     ];
-    const known =
-      (page === null || typeof page === 'string') && typeof slice === 'string' && Number.isSafeInteger(entry);
-    if (known && entry >= 0) return { page, slice, entry };
+    const isText = (part: unknown) => part === null || typeof part === 'string';
+    if (isText(page) && isText(slice) && Number.isSafeInteger(entry) && entry >= 0) return { page, slice, entry };
   } catch {
     // Told below, together with a cursor that is JSON of another form.
   }

@@ -1,7 +1,7 @@
 import { counted, durationText, type EventExplanation } from '@pik/schema';
 
 import { percent, shortTime, valueText } from '../format.ts';
-import { type Block, table, text, type View } from '../view.ts';
+import { type Block, noteLines, table, text, type View } from '../view.ts';
 
 /** The received text of an event that is shown; `GET /receipts` has all of it. */
 const BODY_CHARS_MAX = 600;
@@ -18,6 +18,7 @@ export function eventView(explanation: EventExplanation): View {
   }
   for (const one of historyBlocks(explanation)) blocks.push(one);
   for (const { code, text: said } of findings) blocks.push(text(`• ${code}: ${said}`));
+  for (const line of noteLines(explanation.notes ?? [])) blocks.push(line);
   return { title: 'What happened to this event?', blocks, charts: [] };
 }
 
