@@ -217,6 +217,8 @@ export interface ProcessOptions {
 export interface WorkOptions extends ProcessOptions {
   /** How long a message is kept from others; prolonged while it is in work. Default 60,000 ms. */
   readonly visibilityMs?: number | undefined;
+  /** Asked before each window: once it is true none is begun, and the message is given back for the next worker. */
+  readonly isStopping?: (() => boolean) | undefined;
 }
 
 /** What became of one message; `LOST`: its receipt is worthless by now, and another delivery of it is on its way. */

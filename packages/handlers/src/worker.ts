@@ -2,7 +2,7 @@ import type { Pipeline, WorkOptions } from './pipeline.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 
 /** How a worker takes messages. */
-export interface WorkerOptions extends WorkOptions {
+export interface WorkerOptions extends Omit<WorkOptions, 'isStopping'> {
   readonly telemetry: Telemetry;
   /** Wait before an empty queue is looked at again. Default 100 ms. */
   readonly idleMs?: number | undefined;
@@ -10,7 +10,7 @@ export interface WorkerOptions extends WorkOptions {
 
 /** Processes the messages of the queue, one after the other, until it is stopped. */
 export interface Worker {
-  /** Resolves when the message in work is done. */
+  /** Begins nothing more; resolves when the windows in work are done. A message of which some are left is given back. */
   stop(): Promise<void>;
 }
 
@@ -19,8 +19,9 @@ const BROKEN_MS = 1_000;
 
 /** Starts a worker in this process. Messages that no worker takes stay in the queue, for this one or for others. */
 export function startWorker(pipeline: Pick<Pipeline, 'work'>, options: WorkerOptions): Worker {
-  const { telemetry, idleMs = 100, ...workOptions } = options;
+  const { telemetry, idleMs = 100, ...rest } = options;
   let stopped = false;
+  const workOptions: WorkOptions = { ...rest, isStopping: () => stopped };
   let wake: (() => void) | null = null;
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {

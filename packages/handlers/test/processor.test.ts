@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { createPipeline } from '../src/create-pipeline.ts';
 import type { Pipeline } from '../src/pipeline.ts';
 import type { Backend } from '../src/ports/backend.ts';
+import { silentTelemetry } from '../src/ports/telemetry.ts';
 import { Crash, createFaultyBackend } from '../src/testing/faulty-backend.ts';
+import { startWorker } from '../src/worker.ts';
 import {
   allVersions,
   createSmallWorld,
@@ -91,6 +93,70 @@ describe('a message that is held too long', () => {
     broken.letGo();
     expect(await first).toBe('LOST');
     expect((await world.backend.queue.listDead({ limit: 9 })).items).toEqual([]);
+  });
+});
+
+describe('a process that stops', () => {
+  /** Stops as soon as the first window is done; the message has more of them than are worked on at once. */
+  async function stopping(world: SmallWorld) {
+    const pipeline = world.pipelineOver(world.backend);
+    await sendEvents(
+      pipeline,
+      world.clock,
+      Array.from({ length: 30 }, (_, entity) => event(1, entity)),
+    );
+    world.clock.ms += 1_000;
+    const { replay_id } = await pipeline.replay(WHOLE_RANGE, TESTER);
+    let isStopping = false;
+    const { backend } = world;
+    const replays: Backend['replays'] = {
+      ...backend.replays,
+      async setWindowResult(...args) {
+        await backend.replays.setWindowResult(...args);
+        isStopping = true;
+      },
+    };
+    const windows = async () => (await pipeline.getReplay(replay_id)).windows;
+    return { pipeline, stopped: world.pipelineOver({ ...backend, replays }), isStopping: () => isStopping, windows };
+  }
+
+  it('G13: begins no further window, and gives the message back at once for the next worker', async () => {
+    const world = createSmallWorld([]);
+    const { pipeline, stopped, isStopping, windows } = await stopping(world);
+    expect(await stopped.work({ isStopping })).toBe('RETRIED');
+    const { done } = await windows();
+    expect([done > 0, done < 30]).toEqual([true, true]);
+    expect(await pipeline.work()).toBe('DONE');
+    expect(await windows()).toMatchObject({ touched: 30, done: 30 });
+    expect(await expectVersions(world.backend, [dailyEventCount])).toHaveLength(30);
+    expect(await pipeline.work()).toBe('IDLE');
+  });
+
+  it('Q4: works on its last delivery to the end, so that no number of stops makes a dead letter', async () => {
+    const world = createSmallWorld([]);
+    const { stopped, isStopping, windows } = await stopping(world);
+    for (let n = 1; n < LIMITS.message_receives_max; n++)
+      expect(await world.backend.queue.receive({ max: 1, visibilityMs: 0 })).toHaveLength(1);
+    expect(await stopped.work({ isStopping })).toBe('DONE');
+    expect(await windows()).toMatchObject({ done: 30 });
+  });
+
+  it('tells the work of its worker, which then takes no other message', async () => {
+    const asked: (boolean | undefined)[] = [];
+    let letGo = () => {};
+    const work: Pipeline['work'] = async ({ isStopping } = {}) => {
+      asked.push(isStopping?.());
+      await new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      asked.push(isStopping?.());
+      return 'RETRIED';
+    };
+    const worker = startWorker({ work }, { telemetry: silentTelemetry });
+    const ended = worker.stop();
+    letGo();
+    await ended;
+    expect(asked).toEqual([false, true]);
   });
 });
 

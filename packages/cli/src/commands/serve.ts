@@ -77,8 +77,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   await stopped;
   setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
   clearInterval(timer);
-  await stop(server);
-  await worker?.stop();
+  // At once: a worker that went on while slow clients are waited for would begin work which the end then cuts short.
+  await Promise.all([stop(server), worker?.stop()]);
   await pipeline.close();
   // Lines that nobody reads would keep the process, which has nothing left to do.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();

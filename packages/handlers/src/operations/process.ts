@@ -25,13 +25,23 @@ export class WindowsFailed extends Error {
   }
 }
 
+/** The process is about to stop: the windows in work are done, the others wait for the message to come again. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
 /**
  * Processes one message: every window that it names is computed again, unless that is done for its replay already. One
  * that fails keeps no other back; the message fails then, and comes again for the rest. Gives how many windows it names.
  *
- * @throws KitError `MESSAGE_INVALID`; `WindowsFailed` with what `recompute` threw for each window that is left open.
+ * @throws KitError `MESSAGE_INVALID`; `WindowsFailed` with what `recompute` threw for each window that is left open;
+ * `Interrupted` where `isStopping` kept windows from being begun.
  */
-export async function processMessage(context: Context, body: string): Promise<number> {
+export async function processMessage(
+  context: Context,
+  body: string,
+  { isStopping = () => false }: { isStopping?: (() => boolean) | undefined } = {},
+): Promise<number> {
   const message = readMessage(body);
   const asOf = parseTime(message.as_of);
   if (asOf === null) throw new KitError('MESSAGE_INVALID', 'as_of is not a valid time', { path: '/as_of' });
@@ -39,14 +49,17 @@ export async function processMessage(context: Context, body: string): Promise<nu
   const targets = message.recompute.map(targetOf);
   const gate = createGate(WINDOWS_AT_ONCE);
   const open: OpenWindow[] = [];
+  let left = 0;
   await allEnded(
     targets.map((target) =>
       gate(async () => {
-        await processWindow(context, target, trigger).catch((error: unknown) => open.push({ target, error }));
+        if (isStopping()) left += 1;
+        else await processWindow(context, target, trigger).catch((error: unknown) => open.push({ target, error }));
       }),
     ),
   );
-  if (open.length === 0) return targets.length;
+  if (open.length === 0 && left === 0) return targets.length;
+  if (open.length === 0) throw new Interrupted(`${left} windows were not begun`);
   throw new WindowsFailed(open.toSorted((a, b) => targets.indexOf(a.target) - targets.indexOf(b.target)));
 }
 

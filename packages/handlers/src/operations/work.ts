@@ -4,7 +4,7 @@ import type { ProcessOptions, ProcessResult, WorkOptions, WorkResult } from '../
 import type { QueuedMessage } from '../ports/history-rows.ts';
 import type { Context } from './context.ts';
 import { loggedFailure, messageFailure, notedFailures } from './message-failure.ts';
-import { originOf, processMessage } from './process.ts';
+import { Interrupted, originOf, processMessage } from './process.ts';
 
 const RETRY_DELAY_MS_MAX = 600_000;
 
@@ -14,7 +14,7 @@ const RETRY_DELAY_MS_MAX = 600_000;
  * all that it asked for is durable; until then a crash makes it come again.
  */
 export async function work(context: Context, options: WorkOptions = {}): Promise<WorkResult> {
-  const { visibilityMs = 60_000, ...attempt } = options;
+  const { visibilityMs = 60_000, isStopping = () => false, ...attempt } = options;
   const { index, queue } = context.backend;
   // While a store is down a message would only use up its deliveries.
   await index.ping();
@@ -24,8 +24,11 @@ export async function work(context: Context, options: WorkOptions = {}): Promise
     queue.extend(message.receipt, visibilityMs).catch(() => undefined);
   }, visibilityMs / 3);
   heartbeat.unref();
+  const finish = () => queue.delete(message.receipt);
+  // Stops may not use up the deliveries of a message that nothing is wrong with: its last one is worked to the end.
+  const maySuspend = message.receives < LIMITS.message_receives_max;
   try {
-    return await processTaken(context, message, { ...attempt, finish: () => queue.delete(message.receipt) });
+    return await processTaken(context, message, { ...attempt, finish, ...(maySuspend && { isStopping }) });
   } finally {
     clearInterval(heartbeat);
   }
@@ -38,17 +41,18 @@ export async function work(context: Context, options: WorkOptions = {}): Promise
 export async function processTaken(
   context: Context,
   message: QueuedMessage,
-  options: ProcessOptions & { finish?: () => Promise<void> } = {},
+  options: ProcessOptions & Pick<WorkOptions, 'isStopping'> & { finish?: () => Promise<void> } = {},
 ): Promise<ProcessResult> {
-  const { retryDelayMs = 1_000, finish = async () => undefined } = options;
+  const { retryDelayMs = 1_000, finish = async () => undefined, isStopping } = options;
   const startedMs = performance.now();
   context.telemetry.count('ProcessorMessageCount', 1);
   try {
-    const windows = await processMessage(context, message.body);
+    const windows = await processMessage(context, message.body, { isStopping });
     await finish();
     logMessage(context, message, { windows, result: 'DONE', startedMs });
     return 'DONE';
   } catch (error) {
+    if (error instanceof Interrupted) return await suspend(context, message, error);
     return await giveBack(context, message, { error, retryDelayMs });
   }
 }
@@ -60,6 +64,13 @@ function logMessage(
 ): void {
   const duration_ms = Math.round((performance.now() - startedMs) * 1000) / 1000;
   context.telemetry.log('info', 'message', { message_id, receives, ...originOf(body), ...done, duration_ms });
+}
+
+/** Nothing has failed: the next worker may take the message at once. */
+async function suspend(context: Context, message: QueuedMessage, { message: reason }: Error): Promise<ProcessResult> {
+  const { message_id, receives, body } = message;
+  context.telemetry.log('info', 'message_suspended', { message_id, receives, ...originOf(body), reason });
+  return (await context.backend.queue.extend(message.receipt, 0)) ? 'RETRIED' : 'LOST';
 }
 
 async function giveBack(
