@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -186,6 +186,29 @@ describe('a data directory', () => {
     execFileSync('chmod', ['755', dir]);
     const foreign = await refusal(join(dir, 'foreign'), { uid: 65_534 });
     expect(foreign.stderr).toMatch(line('may not be written by this user'));
+    chownSync(join(dir, 'foreign'), 65_534, 65_534);
+    writeFileSync(join(dir, 'foreign', 'index.db'), '', { mode: 0o600 });
+    const fileOfRoot = await refusal(join(dir, 'foreign'), { uid: 65_534 });
+    expect(fileOfRoot.stderr).toMatch(line('index\\.db may not be written by this user'));
+  });
+
+  it('on a file system that became read-only is refused with that reason', async () => {
+    const dir = temporaryDir();
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', dir]).status !== 0) {
+      console.log('skipped: this machine does not let a test mount a small file system');
+      return;
+    }
+    try {
+      const server = await serve(join(dir, 'data'));
+      expect(await send(server.url, 1)).toBe(200);
+      server.child.kill('SIGTERM');
+      await server.ended;
+      execFileSync('mount', ['-o', 'remount,ro', dir]);
+      const { code, stderr } = await refusal(join(dir, 'data'));
+      expect([code === 0, stderr]).toEqual([false, expect.stringMatching(line('lies on a read-only file system'))]);
+    } finally {
+      spawnSync('umount', [dir]);
+    }
   });
 
   it('on a full disk is served for reading, says so in /healthz, and takes in again when there is room', async () => {

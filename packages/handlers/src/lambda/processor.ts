@@ -63,7 +63,15 @@ const NOT_OF_QUEUE =
   'the event is not from the queue of replay messages: the processor belongs behind the event source mapping of that queue alone';
 
 function isOfQueue(records: unknown): records is readonly QueueRecord[] {
-  return Array.isArray(records) && records.every((record) => typeof record?.receiptHandle === 'string');
+  return Array.isArray(records) && records.every(isQueueRecord);
+}
+
+function isQueueRecord(record: Partial<QueueRecord> | null): boolean {
+  return (
+    typeof record?.receiptHandle === 'string' &&
+    typeof record.body === 'string' &&
+    typeof record.attributes?.ApproximateReceiveCount === 'string'
+  );
 }
 
 /** The message of a record; only a queue of AWS knows how bodies and ids are written there. */

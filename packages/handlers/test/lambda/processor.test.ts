@@ -78,7 +78,14 @@ const idsOf = ({ batchItemFailures }: Awaited<ReturnType<QueueFunction>>) =>
 
 it('an event that is not from the queue is refused with where the function belongs', async () => {
   const processor = await openProcessor(setupOver(backend));
-  const foreign = [{ key1: 'value1' }, { Records: [{ EventSource: 'aws:sns', Sns: {} }] }, { Records: null }];
+  const foreign = [
+    { key1: 'value1' },
+    { Records: [{ EventSource: 'aws:sns', Sns: {} }] },
+    { Records: null },
+    { Records: [null] },
+    // Written by hand, for a test.
+    { Records: [{ messageId: 'm', receiptHandle: 'h', body: '{}' }] },
+  ];
   for (const event of foreign)
     await expect(processor(event as never, invocation('processor'))).rejects.toThrow('the queue of replay messages');
 });
@@ -102,6 +109,29 @@ describe('Q5: the processor', () => {
     const event = await take();
     expect(event.Records).toHaveLength(3);
     expect(idsOf(await run(processor, event)).sort()).toEqual(['no-replay', 'not-json']);
+    expect((await backend.aggregates.listVersions({ limit: 10 })).items).toHaveLength(2);
+  });
+
+  it.each([
+    ['an empty body', '', {}],
+    ['what another queue wrote', '{"key":"value"}', {}],
+    ['a notification of SNS', '{"Type":"Notification","Message":"{}"}', {}],
+    ['a list', '[]', {}],
+    ['attributes of a FIFO queue', '{}', { MessageGroupId: 'g', SequenceNumber: '1' }],
+    ['more deliveries than the queue allows', 'x', { ApproximateReceiveCount: '6' }],
+  ])('names a message with %s, and does the others', async (_, body, attributes) => {
+    await replayed();
+    const processor = await openProcessor(setupOver(backend));
+    const { Records } = await take();
+    const strange = {
+      messageId: 'strange',
+      receiptHandle: 'of nobody',
+      body,
+      attributes: { ApproximateReceiveCount: '1', ...attributes },
+      messageAttributes: {},
+    };
+    // Twice, as a mapping may hand it over.
+    expect(idsOf(await run(processor, { Records: [strange, ...Records, strange] }))).toEqual(['strange', 'strange']);
     expect((await backend.aggregates.listVersions({ limit: 10 })).items).toHaveLength(2);
   });
 

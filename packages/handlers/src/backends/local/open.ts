@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { KitError } from '@pik/schema';
@@ -132,6 +132,7 @@ function prepare(dir: string): OwnerLock {
   } catch (cause) {
     throw dirFault(dir, cause);
   }
+  checkWritable(dir);
   const lock = takeOwnerLock(dir);
   try {
     // Drafts of packs that were never linked to their names: nobody was told anything about them.
@@ -140,6 +141,18 @@ function prepare(dir: string): OwnerLock {
   } catch (cause) {
     lock.release();
     throw dirFault(dir, cause);
+  }
+}
+
+/** Where all is there, nothing of the above has to write; SQLite opens for reading alone then, and fails later without a reason. */
+function checkWritable(dir: string): void {
+  for (const part of ['', 'tmp', 'raw/v1', 'owner.lock', INDEX, HISTORY]) {
+    const path = join(dir, part);
+    try {
+      accessSync(path, constants.W_OK);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw dirFault(path, cause);
+    }
   }
 }
 
