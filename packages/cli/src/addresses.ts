@@ -60,8 +60,8 @@ export function proxyList(entries: readonly string[]): BlockList {
 }
 
 /**
- * The client of a request: who opened the connection or, where that is a trusted proxy, the last address of
- * `X-Forwarded-For` that is none. What stands left of it anybody may have written.
+ * The client of a request: the peer of the connection or, if that is a trusted proxy, the last address in
+ * `X-Forwarded-For` that is not a trusted proxy. Addresses to its left may be forged.
  */
 export function clientAddress(
   peer: string | undefined,
@@ -78,7 +78,7 @@ export function clientAddress(
   return null;
 }
 
-/** The address alone: without a port, brackets, or the form of IPv4 within IPv6; null where it is none. */
+/** The bare address, without port or brackets, and IPv4-mapped IPv6 as IPv4; null if the text is not an address. */
 function plain(text: string): string | null {
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ?? text;
   const address = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare;

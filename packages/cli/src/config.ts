@@ -99,7 +99,7 @@ function apiKeyFault(key: unknown, i: number): string | null {
   if (Object.keys(rest).length > 0) return `has at ${i} the unknown field ${Object.keys(rest)[0]}`;
   if (typeof name !== 'string' || name === '') return `has at ${i} a key without a name`;
   if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256))
-    return `has at ${i} a key_sha256 that is no SHA-256 in hexadecimal`;
+    return `has at ${i} a key_sha256 that is not a SHA-256 in hexadecimal`;
   const known = Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope));
   return known ? null : `has at ${i} scopes other than ${SCOPES.join(', ')}`;
 }

@@ -67,7 +67,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set([
   'REQUEST_INVALID',
 ]);
 
-/** The kit has answered, and its answer is that there is no such thing, or that it will not be done. */
+/** The kit answered: the thing does not exist, or the kit refuses the request. */
 const NEGATIVE: ReadonlySet<ErrorCode> = new Set([
   'EVENT_UNKNOWN',
   'PLAN_STALE',

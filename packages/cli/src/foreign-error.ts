@@ -12,7 +12,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 };
 
-/** One line about an error that is none of the kit. Where in the program it came up is for those who look for that. */
+/** One line about an error that is not a `KitError`. `PIK_DEBUG=1` adds the stack. */
 export function foreignErrorText(error: unknown): string {
   if (!(error instanceof Error)) return `unexpected: ${String(error)}`;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
@@ -20,7 +20,7 @@ export function foreignErrorText(error: unknown): string {
     const what = SYSTEM_ERRORS[code];
     return `${path === undefined ? syscall : path}: ${what === undefined ? code : `${what} (${code})`}`;
   }
-  if (code?.startsWith('Z_')) return `what was read is not whole gzip: ${error.message} (${code})`;
+  if (code?.startsWith('Z_')) return `the gzip data is damaged: ${error.message} (${code})`;
   if (process.env.PIK_DEBUG === '1') return `unexpected: ${error.stack ?? error.message}`;
-  return `unexpected: ${error.message} (PIK_DEBUG=1 says where)`;
+  return `unexpected: ${error.message} (PIK_DEBUG=1 shows where)`;
 }

@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
-/** Writes lines and says when they are taken. Rejects where nobody takes them any more. */
+/** Writes lines; resolves when the reader has taken them, and rejects when the reader is gone. */
 export type WriteLines = (lines: string) => Promise<void>;
 
 /**
@@ -30,7 +30,7 @@ function standardError(): Writable {
     const file = fstatSync(STDERR);
     if (file.isFIFO() || file.isSocket()) {
       const socket = new Socket({ fd: STDERR, readable: false, writable: true });
-      // The server decides when the process ends, not lines that nobody reads.
+      // Unread lines must not keep the process alive; the server decides when it ends.
       socket.unref();
       return socket;
     }

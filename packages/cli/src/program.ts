@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<number> {
 function errorText(error: unknown, args: readonly string[]): string {
   // SQLite is a part of Node; the commands that ask a server do without.
   if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_BUILTIN_MODULE')
-    return `this command needs Node 22.18 or newer, and this is ${process.version}`;
+    return `this command needs Node 22.18 or newer; this is ${process.version}`;
   if (!KitError.is(error)) return foreignErrorText(error);
   const hint = HINTS[error.code];
   const text = `${error.code}: ${error.message}${hint === undefined ? '' : ` (${hint})`}`;
@@ -54,7 +54,7 @@ function errorText(error: unknown, args: readonly string[]): string {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  NETWORK: 'is it running? `pik serve` starts one; --url names another',
+  NETWORK: 'is the server running? `pik serve` starts one; --url selects another',
   NOT_PROCESSED: 'does the server run with its worker? `pik dead-letters` lists what failed',
 };
 
@@ -66,18 +66,18 @@ function changesSomething(command: Command): boolean {
   return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
 }
 
-/** An option that is a whole number; what reads it takes it as text. */
+/** Checks that an option is a whole number; returns it as text. */
 function wholeNumber(value: string): string {
   if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It must be a whole number of at most nine digits.');
   return value;
 }
 
-/** All commands; `done` gets what each of them answers. */
+/** All commands; each passes its result to `done`. */
 export function createProgram(done: Done): Command {
   const program = new Command('pik')
     .description('A black box for event pipelines: keep every event, investigate it later.')
     .showHelpAfterError('(--help shows how)')
-    // Else `explain` would take the options of `explain change` for its own.
+    // Otherwise `explain` would parse the options of `explain change` as its own.
     .enablePositionalOptions()
     .configureOutput({ writeOut, writeErr, outputError: (text, write) => write(withoutSecrets(text)) })
     .hook('preAction', (_, command) => {
@@ -94,7 +94,7 @@ export function createProgram(done: Done): Command {
   return program;
 }
 
-/** These two load the backend; a command that only asks a server starts without it. */
+/** Commands that load the backend or work without a server; client commands start without the backend. */
 function addServer(program: Command, done: Done): void {
   program
     .command('serve')
@@ -103,20 +103,20 @@ function addServer(program: Command, done: Done): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--data <dir>', 'data directory', '.pik')
     .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
-    .option('--no-worker', 'leave the messages of replays in the queue')
+    .option('--no-worker', 'leave replay messages in the queue')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options));
   program
     .command('rebuild')
-    .description('make the index again from the raw log, with the server stopped')
+    .description('rebuild the index from the raw log; stop the server first')
     .option('--data <dir>', 'data directory', '.pik')
-    .option('--json', 'machine output')
+    .option('--json', 'write JSON')
     .action(async (options) => done(await (await import('./commands/rebuild.ts')).rebuild(options)));
   program
     .command('keygen')
-    .description('make an API key')
+    .description('create an API key')
     .requiredOption('--name <name>', 'who will use it')
     .option('--scopes <scopes>', 'what it may do, comma-separated', 'ingest')
-    .option('--json', 'machine output')
+    .option('--json', 'write JSON')
     .action((options) => keygen(options));
 }
 
@@ -127,36 +127,36 @@ function client(program: Command, name: string, description: string): Command {
       .command(name)
       .description(description)
       // No defaults here: help shows a default, and an environment has credentials.
-      .option('--url <url>', `where the kit is served; default PIK_URL of the environment, else ${DEFAULT_URL}`)
-      .option('--api-key <key>', 'API key; default PIK_API_KEY of the environment')
-      .option('--json', 'machine output on standard output, nothing else there')
+      .option('--url <url>', `URL of the kit; default PIK_URL, else ${DEFAULT_URL}`)
+      .option('--api-key <key>', 'API key; default PIK_API_KEY')
+      .option('--json', 'write only JSON to standard output')
   );
 }
 
-const FILE = 'NDJSON, a JSON array or JSON objects one after another, as gzip or plain; - for standard input';
+const FILE = 'NDJSON, a JSON array or concatenated JSON objects, plain or gzip; - for standard input';
 
 function addSending(program: Command, done: Done): void {
-  client(program, 'ingest', "send a file's events as they are, received now; one without a time happens now")
+  client(program, 'ingest', "send a file's events unchanged, received now; an event without a time happens now")
     .argument('<file>', FILE)
     .action(async (file, options) => done(await sendFile(file, { ...options, backfill: false })));
-  client(program, 'import', "backfill: send a file's records as they are, each with its own received_at")
+  client(program, 'import', "backfill: send a file's records unchanged, each with its own received_at")
     .argument('<file>', FILE)
-    .option('--key <field>', 'field whose value, as it is written, becomes the idempotency key')
+    .option('--key <field>', 'use the exact value of this field as the idempotency key')
     .action(async (file, options) => done(await sendFile(file, { ...options, backfill: true })));
 }
 
-/** Outboxes of producers, on this machine: the server has no part in what they owe it. */
+/** Producers' outboxes on this machine; these commands read the files, not the server. */
 function addOutboxes(program: Command, done: Done): void {
   const outbox = program
     .command('outbox')
-    .description('outboxes of producers on this machine: list them, send what they hold');
+    .description('list the outboxes of producers on this machine, or send their records');
   outbox
     .command('list')
-    .description('what a folder of outboxes owes, and which process has each open')
+    .description('pending records of each outbox, and the process that has it open')
     .argument('<dir>', 'an outbox, or a folder of them')
-    .option('--json', 'machine output on standard output, nothing else there')
+    .option('--json', 'write only JSON to standard output')
     .action(async (dir, options) => done(await outboxList(dir, options)));
-  client(outbox, 'drain', 'send what outboxes hold that no process has open')
+  client(outbox, 'drain', 'send the records of outboxes that no process has open')
     .argument('<dir>', 'an outbox, or a folder of them')
     .action(async (dir, options) => done(await outboxDrain(dir, options)));
 }
@@ -167,7 +167,7 @@ function addAnswers(program: Command, done: Done): void {
       '--entity <id>',
       'whose events',
     ),
-    { from: 'first event time', to: 'first event time after the range' },
+    { from: 'first event time', to: 'end of the range of event times (exclusive)' },
   )
     .option('--as-of <time>', 'as it was known at this receive time')
     .action(async (options) => done(await events(options)));
@@ -188,46 +188,46 @@ function addAnswers(program: Command, done: Done): void {
     .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all')
     .requiredOption('--window <start>', 'start of the window, or the date of a day')
     .option('--from <side>', 'number of a version, receive time, or now; default: the version before the latest')
-    .option('--to <side>', 'the same; default: the latest version, with --from now')
-    .option('--limit <n>', 'events, and units, that are listed', '20')
-    .option('--cursor <cursor>', 'next_cursor of the answer before (--json): its next events and units')
+    .option('--to <side>', 'the same; default: the latest version, or now if --from is given')
+    .option('--limit <n>', 'maximum number of listed events and units', '20')
+    .option('--cursor <cursor>', 'next_cursor of the previous answer (--json), for more events and units')
     .option(...SVG)
     .option(...HTML)
     .action((options) => explainChange(options));
   withRange(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
     from: 'first receive time',
-    to: 'first receive time after the range',
+    to: 'end of the range of receive times (exclusive)',
   })
     .option('--code <code>', 'only those with this code')
     .option('--source <source>')
     .option('--type <type>')
     .option('--limit <n>', 'how many', wholeNumber, '50')
     .action(async (options) => done(await rejects(options)));
-  client(program, 'verify', 'receipts = outcomes, bytes = hashes, rows = what the bytes make')
-    .option('--digest', 'print the root to keep elsewhere')
+  client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
+    .option('--digest', 'print the digest of the log, to keep elsewhere')
     .action(async (options) => done(await verify(options)));
 }
 
-const SVG = ['--svg <file>', 'write the picture of the answer to this file'] as const;
-const HTML = ['--html <file>', 'write the answer with its pictures to this file, which stands alone'] as const;
+const SVG = ['--svg <file>', 'write the chart as SVG to this file'] as const;
+const HTML = ['--html <file>', 'write the answer with its charts to this self-contained file'] as const;
 
 /** A report: what most of them take. */
 function report(program: Command, name: string, description: string): Command {
   return withRange(client(program, name, description), {
     from: 'start of the range',
-    to: 'end of the range, not part of it',
+    to: 'end of the range (exclusive)',
   })
     .option('--as-of <time>', 'as it was known at this receive time')
     .option('--source <source>')
     .option('--type <type>')
     .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
     .option('--limit <n>', 'groups, days or gaps of one page')
-    .option('--cursor <cursor>', 'the next page, as the one before says; with the same other options')
+    .option('--cursor <cursor>', 'cursor of the next page, from the page before; keep the other options')
     .option(...SVG)
     .option(...HTML);
 }
 
-const BASIS = ['--basis <basis>', 'which time the range means: event or received'] as const;
+const BASIS = ['--basis <basis>', 'time that the range refers to: event or received'] as const;
 const IMPORTED = ['--include-imported', 'count backfilled events too'] as const;
 
 function addReports(program: Command, done: Done): void {
@@ -235,7 +235,7 @@ function addReports(program: Command, done: Done): void {
     .option(...BASIS)
     .option(...IMPORTED)
     .option('--late-over-ms <ms>', 'count arrivals later than this')
-    .option('--worst <n>', 'events named as the worst', '10')
+    .option('--worst <n>', 'number of worst events to list', '10')
     .action((options) => lag(options));
   report(program, 'duplicates', 'what came more than once?')
     .option(...BASIS)
@@ -243,15 +243,18 @@ function addReports(program: Command, done: Done): void {
     .option('--worst <n>', 'repeated events of one page', '10')
     .action((options) => duplicates(options));
   report(program, 'failures', 'which source or event type fails most? The range is of receive times')
-    .option('--baseline-from <time>', 'failures are new that do not occur from here to --from')
+    .option('--baseline-from <time>', 'mark failures as new if they do not occur from here to --from')
     .action(async (options) => done(await failures(options)));
   report(program, 'gaps', 'which days or windows are missing, and why?')
     .option(...BASIS)
     .option(...IMPORTED)
     .option('--grain <grain>', 'minute, hour or day', 'hour')
-    .option('--cadence-ms <ms>', 'how often the series comes; learned where it is not said')
-    .option('--entity <id>', 'the events of this entity as the series')
-    .option('--metric <metric>', 'windows of this metric that a version lacks events of, with --key, --from and --to')
+    .option('--cadence-ms <ms>', 'expected interval between events; learned by default')
+    .option('--entity <id>', 'judge the events of this entity as one series')
+    .option(
+      '--metric <metric>',
+      'find windows of this metric whose latest version lacks events; with --key, --from and --to',
+    )
     .option('--key <key>', 'whose value, with --metric')
     .action(async (options) => done(await gaps(options)));
   report(program, 'completeness', 'how complete is each event day, and when will an open one be?')
@@ -261,16 +264,16 @@ function addReports(program: Command, done: Done): void {
     client(program, 'reingest', 'send rejected receipts again after a fix; each keeps a link to its original'),
     {
       from: 'first receive time of the rejected receipts',
-      to: 'first receive time after the range',
+      to: 'end of the range of receive times (exclusive)',
     },
   )
-    .argument('[receipt...]', 'PACK/LINE, as pik rejects lists them; without any, all that the options select')
-    .option('--body <file>', 'the mended record, - for standard input; with one receipt')
-    .option('--code <code>', 'all rejected with this code')
+    .argument('[receipt...]', 'PACK/LINE, as pik rejects lists them; default: all that the options select')
+    .option('--body <file>', 'file with the mended record of one receipt; - for standard input')
+    .option('--code <code>', 'all receipts rejected with this code')
     .option('--source <source>')
     .option('--type <type>')
     .option('--map <file>', 'a module whose default export mends each: (text, receipt) => the mended record')
-    .option('--dry-run', 'say what would become of them, with examples; send nothing')
+    .option('--dry-run', 'show the outcome that each would have, with examples; send nothing')
     .action(async (receipts, options) => done(await reingest(receipts, options)));
 }
 
@@ -278,9 +281,9 @@ function addReports(program: Command, done: Done): void {
 const many = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
 function addReplays(program: Command, done: Done): void {
-  withRange(client(program, 'replay', 'send past events again, or with --dry-run say what that would change'), {
+  withRange(client(program, 'replay', 'send past events again; with --dry-run, show what that would change'), {
     from: 'first event time',
-    to: 'first event time after the range',
+    to: 'end of the range of event times (exclusive)',
   })
     .option('--entity <id>', 'events of this entity')
     .option('--source <source>')
@@ -288,22 +291,22 @@ function addReplays(program: Command, done: Done): void {
     .option('--event <id>', 'this event; may be given several times', many)
     .option('--received-from <time>', 'only first received at or after this time')
     .option('--received-to <time>', 'only first received before this time')
-    .option('--metric <metric>', 'compute only this metric again; may be given several times', many)
+    .option('--metric <metric>', 'recompute only this metric; may be given several times', many)
     .option('--as-of <time>', 'events received by then; default now')
-    .option('--limit <n>', 'events of one call', wholeNumber)
-    .option('--include-duplicates', 'further receipts go into the messages too')
-    .option('--dry-run', 'read everything, send nothing, predict')
-    .option('--reason <text>', 'why; kept with who and when')
-    .option('--resume <replay-id>', 'go on with this replay')
-    .option('--cancel <replay-id>', 'send nothing more of this replay')
-    .option('--no-wait', 'do not wait until the windows are computed again')
+    .option('--limit <n>', 'maximum number of events per call', wholeNumber)
+    .option('--include-duplicates', 'also send repeated receipts')
+    .option('--dry-run', 'predict the new values without sending anything')
+    .option('--reason <text>', 'why; recorded with who and when')
+    .option('--resume <replay-id>', 'continue this replay')
+    .option('--cancel <replay-id>', 'stop sending this replay')
+    .option('--no-wait', 'do not wait until the windows are recomputed')
     .option('--timeout <seconds>', 'how long to wait for that', wholeNumber, '60')
     .action(async (options) => done(await replay(options)));
   client(program, 'replays', 'who replayed what, when and why; the latest first')
     .option('--limit <n>', 'how many', wholeNumber, '50')
     .action((options) => replays(options));
   client(program, 'dead-letters', 'messages that could not be processed, with the reason')
-    .option('--redrive [message-id...]', 'put these, or without any all of them, back into the queue')
+    .option('--redrive [message-id...]', 'put these messages, or all of them, back into the queue')
     .action(async (options) => done(await deadLetters(options)));
 }
 

@@ -34,7 +34,7 @@ it('pik replay ends with the reason and a negative status when what is open lies
   ]);
   const replay = ['replay', ...RANGE, '--metric', 'strides', '--reason', 'a test', '--timeout', '3600', ...url];
   const { code, stdout } = await pik(replay);
-  expect([code, stdout]).toEqual([1, expect.stringMatching(/touched: 3, computed again: 2, with a new version: 2/)]);
+  expect([code, stdout]).toEqual([1, expect.stringMatching(/touched: 3, recomputed: 2, with a new version: 2/)]);
   const named =
     /AGGREGATE_FAILED: strides, key carla, window 2025-12-27: a function threw at the event (\w{47}) of phone/;
   expect(stdout).toMatch(named);

@@ -61,7 +61,7 @@ describe('pik outbox', () => {
     expect(first.code).toBe(1);
     expect(json(first.stdout)).toMatchObject([
       { sent: 3, left: 0, why: null },
-      { sent: 0, left: 3, why: `in use by process ${process.pid}, which sends it` },
+      { sent: 0, left: 3, why: `in use by process ${process.pid}, which sends its records` },
     ]);
     await outbox.close();
     const second = await pik(['outbox', 'drain', join(boxes, 'worker-2'), '--url', server.url]);
@@ -72,7 +72,7 @@ describe('pik outbox', () => {
     expect(events.stdout.trim().split('\n')).toHaveLength(6);
     expect(await pik(['outbox', 'drain', boxes, '--url', server.url])).toMatchObject({
       code: 0,
-      stdout: 'Nothing is owed.\n',
+      stdout: 'No outbox has pending records.\n',
     });
   });
 });

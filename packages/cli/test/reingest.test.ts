@@ -81,7 +81,7 @@ describe('pik reingest --map', () => {
     };
     const cut = await mend(...SELECTED);
     expect([cut.code, cut.json.mended]).toEqual([3, 500]);
-    expect(cut.stderr).toMatch(/FORBIDDEN: .*500 receipts were mended before; run it again to go on/);
+    expect(cut.stderr).toMatch(/FORBIDDEN: .*500 receipts were mended before; run it again to continue/);
     kit.intercept = () => null;
     const rest = await mend(...SELECTED);
     expect([rest.code, rest.json.mended, rest.json.already_in]).toEqual([0, 600, 507]);
@@ -117,7 +117,7 @@ describe('pik reingest --map', () => {
     expect((await mend(...options)).json).toMatchObject({ ...expected, mended: 0, already_in: 3 });
     expect(kit.backend.packs.size).toBe(packs + 1);
     const shown = await runPik('reingest', ...options, '--dry-run', '--url', kit.url);
-    expect(shown.stdout).toMatch(/9 refused receipts; nothing was sent/);
+    expect(shown.stdout).toMatch(/9 rejected receipts; nothing was sent/);
     expect(shown.stdout).toMatch(/the map threw: no belt of that name|TIME_INVALID/);
   });
 

@@ -27,35 +27,35 @@ export const LIMITS = {
   volatile_paths_max: 16,
   /** Characters of one such path. */
   volatile_path_chars_max: 200,
-  /** Different sets of unknown members of one request that are listed as warnings; receipts with further ones only carry the flag. */
+  /** Distinct sets of unknown members per request that are listed as warnings; receipts with other sets only carry the flag. */
   unknown_field_warnings_max: 20,
   /** Characters of a time as text. */
   time_chars_max: 64,
   /** Milliseconds by which an event time may lie after its receipt before the event is flagged FUTURE. */
   future_tolerance_ms: 5 * 60 * 1000,
-  /** Milliseconds by which a claimed receive time may be ahead of the server's clock; it then counts as received when it came. */
+  /** Milliseconds by which a claimed receive time may be ahead of the server's clock; the record then counts as received on arrival. */
   import_ahead_max_ms: 5_000,
-  /** The last line of a file that a request of imports can name. */
+  /** Largest line number that an import request can name. */
   file_line_max: 999_999_999,
-  /** Further receipts of one event that an answer lists, and live ones that have a DELIVERY row; more are counted in their PACK row. */
+  /** Further receipts of one event that an answer lists, and live receipts with a DELIVERY row; others are counted in their PACK row. */
   deliveries_per_event_max: 100,
   /** Items of one page of a listing. */
   page_items_max: 1_000,
   /** Items of one page when the caller names no limit. */
   page_items_default: 500,
-  /** A clock that moves by more than this between two looks, against one that nobody sets, has stepped. */
+  /** Milliseconds by which the clock may move against a monotonic clock between two checks; more is a clock step. */
   clock_step_ms: 10_000,
-  /** Steps of the server's clock that are read for an explanation. */
+  /** Steps of the server's clock that one explanation reads. */
   clock_steps_max: 1_000,
-  /** Room that a data directory keeps on its disk, so that a server can start and be read although the disk is full. */
+  /** Bytes that a data directory reserves on its disk, so that a server can start and serve reads while the disk is full. */
   start_reserve_bytes: 1_048_576,
-  /** Slices that are looked at to find which filter left an answer empty. */
+  /** Slices that are read to find the filter that left an answer empty. */
   empty_answer_slices_max: 20_000,
-  /** Milliseconds after which an answer is cut: it is `partial` then, and its cursor goes on. */
+  /** Milliseconds after which an answer is cut: it is then `partial`, and its cursor leads to the rest. */
   question_ms_max: 25_000,
-  /** The same behind the API of AWS, which waits for 29 seconds. */
+  /** The same behind an AWS HTTP API, which times out after 29 seconds. */
   question_aws_ms_max: 22_000,
-  /** Milliseconds after which a question gives way to other work. */
+  /** Milliseconds after which a question yields to other work. */
   question_turn_ms_max: 10,
   /** Rows and receipts that one question reads before its answer is cut. */
   question_read_max: 5_000_000,
@@ -63,9 +63,9 @@ export const LIMITS = {
   question_bytes_max: 2 * 1024 * 1024 * 1024,
   /** Windows, groups and units that one question holds before its answer is cut. */
   question_made_max: 1_000_000,
-  /** Groups that one report tells apart before it says `partial`, and days of series; also those of one page. */
+  /** Groups, and days of series, that one report holds before it is `partial`; also the groups of one page. */
   report_groups_max: 10_000,
-  /** Windows with events that one gap report holds, of all series together, before it says `partial`; empty ones are not held. */
+  /** Windows with events, over all series, that one gap report holds before it is `partial`; empty windows are not held. */
   report_windows_max: 500_000,
   /** Gaps of one page of a report. */
   report_gaps_max: 10_000,
@@ -73,15 +73,15 @@ export const LIMITS = {
   report_gap_causes_max: 200,
   /** Windows of a metric that one gap report compares with their versions. */
   report_gap_versions_max: 1_000,
-  /** Warnings that one failures report tells apart before it says `partial`. */
+  /** Distinct warnings in one failures report before it is `partial`. */
   report_warnings_max: 100,
-  /** Events that one report names as the worst; repeated events of one page. */
+  /** Worst events that one report lists; repeated events of one page. */
   report_worst_events_max: 5_000,
-  /** Requests of one producer whose sequence numbers are put together before its numbers are said to be too many. */
+  /** Requests of one producer whose sequence numbers are checked; a producer with more is reported as not checked. */
   producer_packs_max: 100_000,
-  /** Rejected receipts of one call that sends them again. */
+  /** Rejected receipts that one call sends again. */
   reingest_receipts_max: 1_000,
-  /** Inputs of one window that are held at once. More are refused, never cut, where the fold reads payloads and is not additive. */
+  /** Inputs of one window that are held at once. A fold that reads payloads and is not additive is refused beyond this, never cut. */
   window_inputs_max: 500_000,
   /** Inputs of one window where the fold is additive or reads no payload; a larger one is refused, never cut. */
   window_inputs_streamed_max: 50_000_000,
@@ -93,13 +93,13 @@ export const LIMITS = {
   replay_events_per_call_default: 10_000,
   /** Events that a replay can name by their ids. */
   replay_event_ids_max: 1_000,
-  /** Rejected receipts around a time that are gone through for those in which no entity can be read. */
+  /** Rejected receipts around a time that are scanned for receipts without a readable entity. */
   explain_rejects_listed_max: 10_000,
   /** Rejected receipts whose bytes are searched for an entity. */
   explain_rejects_read_max: 200,
   /** Rejected receipts that are counted for one gap. */
   report_gap_rejects_max: 10_000,
-  /** Failed windows that the answer about one replay names; all are counted. */
+  /** Failed windows that are listed for one replay; all are counted. */
   replay_failures_listed_max: 20,
   /** Events in one replay message. */
   message_events_max: 100,
@@ -113,15 +113,15 @@ export const LIMITS = {
   change_folds_max: 64,
   /** Events, and units, of one explained change when the caller names no limit; at most `page_items_max`. */
   change_items_default: 100,
-  /** Inputs whose payloads one explained change looks at for the fields that they share. */
+  /** Inputs whose payloads one explained change searches for common fields. */
   change_payloads_max: 10_000,
   /** Payload fields that one class of a change is broken down by. */
   change_fields_max: 10,
-  /** Payload fields of one event that are looked at for that. */
+  /** Payload fields of one event that this breakdown considers. */
   change_fields_looked_at_max: 32,
   /** Different values of a payload field above which a change is not broken down by it. */
   change_field_values_max: 20,
-  /** Events that are named for one unit of a change. */
+  /** Events that are listed for one unit of a change. */
   change_unit_events_max: 20,
   /** Characters of the reason of a replay. */
   reason_chars_max: 500,

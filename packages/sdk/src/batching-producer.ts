@@ -211,7 +211,7 @@ export class BatchingProducer<C> implements Producer<C> {
           'PRODUCER_CLOSED',
           'The producer was closed; the outbox keeps the event, and the next start sends it.',
         ] as const)
-      : (['BUFFER_FULL', 'The buffer of the producer is full; the outbox keeps the event, and sends it.'] as const);
+      : (['BUFFER_FULL', "The producer's buffer is full; the outbox keeps the event and sends it later."] as const);
     const error = new KitError(code, why);
     this.#accounts.settle(sent, undelivered(sent.event_id, error), 'undelivered');
     this.#keeper?.backlog.owe();

@@ -32,7 +32,7 @@ export async function events(options: EventsOptions): Promise<boolean> {
   for await (const event of ask.readTimeline(selection)) found.push(event);
   if (found.length === 0) {
     const { empty = '' } = await ask.timelinePage({ ...selection, limit: 1 });
-    writeOut(`No events. ${printable(empty)} \`pik explain --entity … --time …\` says what is near.\n`);
+    writeOut(`No events. ${printable(empty)} \`pik explain --entity … --time …\` shows events nearby.\n`);
     return false;
   }
   const rows = found.map((e) => [

@@ -5,7 +5,7 @@ import { listOutboxes, type OutboxListing, openOutbox } from '@pik/sdk/outbox';
 
 import { connection, type GlobalOptions, print } from '../session.ts';
 
-/** Lists the outboxes of a folder. True where nothing is owed by one that nobody has open. */
+/** Lists the outboxes of a folder. True if every outbox without an owner is empty. */
 export async function outboxList(dir: string, options: GlobalOptions): Promise<boolean> {
   const found = await listOutboxes(dir);
   print(options, found, () => {
@@ -32,17 +32,17 @@ function ownerText({ owner_pid }: OutboxListing): string {
   return owner_pid === 0 ? 'a process' : `process ${owner_pid}`;
 }
 
-/** What became of one outbox. */
+/** The result of draining one outbox. */
 interface Drained {
   readonly dir: string;
   readonly sent: number;
   readonly left: number;
   readonly dead: number;
-  /** Why nothing, or not all, was sent. */
+  /** Why records were left; null if none were. */
   readonly why: string | null;
 }
 
-/** Sends what the outboxes of a folder hold that nobody has open. True where nothing is left in them. */
+/** Sends the records of outboxes that no process has open. True if all of them are empty afterwards. */
 export async function outboxDrain(dir: string, options: GlobalOptions): Promise<boolean> {
   const given = connection(options);
   const found = await listOutboxes(dir);
@@ -50,7 +50,7 @@ export async function outboxDrain(dir: string, options: GlobalOptions): Promise<
   const drained: Drained[] = [];
   for (const one of found.filter(({ pending_count }) => pending_count > 0)) drained.push(await drain(one, given));
   print(options, drained, () => {
-    if (drained.length === 0) return 'Nothing is owed.';
+    if (drained.length === 0) return 'No outbox has pending records.';
     const rows = drained.map((one) => [
       one.dir,
       grouped(one.sent),
@@ -67,7 +67,7 @@ export async function outboxDrain(dir: string, options: GlobalOptions): Promise<
 async function drain(one: OutboxListing, given: { url: string; apiKey?: string }): Promise<Drained> {
   const { dir, pending_count: pending } = one;
   const nothing = { dir, sent: 0, left: pending, dead: 0 };
-  if (one.owner_pid !== null) return { ...nothing, why: `in use by ${ownerText(one)}, which sends it` };
+  if (one.owner_pid !== null) return { ...nothing, why: `in use by ${ownerText(one)}, which sends its records` };
   let outbox: Awaited<ReturnType<typeof openOutbox>>;
   try {
     outbox = await openOutbox({ dir, onReport: () => {} });

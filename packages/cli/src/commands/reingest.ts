@@ -12,14 +12,14 @@ export async function reingest(
   const { body: file, code, source, type, from, since, to, map, dryRun } = options;
   const selects = [code, source, type, from, since, to, map].some((option) => option !== undefined);
   if (file !== undefined && receipts.length !== 1)
-    throw new KitError('REQUEST_INVALID', '--body goes with exactly one receipt');
+    throw new KitError('REQUEST_INVALID', '--body takes exactly one receipt');
   if (receipts.length === 0 && !selects)
     throw new KitError(
       'REQUEST_INVALID',
-      'name receipts as PACK/LINE, or which: --code, --source, --type, --from, --to',
+      'name receipts as PACK/LINE, or select them with --code, --source, --type, --from, --to',
     );
   if (receipts.length > 0 && selects)
-    throw new KitError('REQUEST_INVALID', 'receipts that are named go without --map and without options that select');
+    throw new KitError('REQUEST_INVALID', 'named receipts cannot be combined with --map or with options that select');
   if (receipts.length === 0) return mendRejects(options);
   const body = options.body === undefined ? undefined : readBody(options.body);
   const answer = await investigator(options).reingest(
@@ -48,7 +48,7 @@ function readBody(file: string): string {
 function addressOf(receipt: string): { pack_id: string; line: number } {
   const match = /^([0-9a-f-]{36})\/(\d{1,9})$/.exec(receipt);
   if (match === null)
-    throw new KitError('REQUEST_INVALID', `${receipt} is no receipt: write PACK/LINE, as pik rejects does`);
+    throw new KitError('REQUEST_INVALID', `${receipt} is not a receipt: write PACK/LINE, as pik rejects lists it`);
   return { pack_id: match[1] as string, line: Number(match[2]) };
 }
 

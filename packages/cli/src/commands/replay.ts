@@ -98,21 +98,20 @@ function viewText(view: ReplayView): string {
   const { touched, done, changed } = view.windows;
   const lines = [
     `Replay ${view.replay_id} is ${view.status}: ${counted(view.sent, 'event')} in ${counted(view.messages, 'message')}, as of ${shortTime(view.as_of)}.`,
-    `Windows touched: ${grouped(touched)}, computed again: ${grouped(done)}, with a new version: ${grouped(changed)}.`,
+    `Windows touched: ${grouped(touched)}, recomputed: ${grouped(done)}, with a new version: ${grouped(changed)}.`,
   ];
   for (const one of failureLines(view)) lines.push(one);
-  if (view.status === 'RUNNING') lines.push(`pik replay --resume ${view.replay_id} goes on with it.`);
+  if (view.status === 'RUNNING') lines.push(`pik replay --resume ${view.replay_id} continues it.`);
   return lines.join('\n');
 }
 
 function failureLines({ windows: { failed }, failures }: ReplayView): string[] {
   if (failed === 0) return [];
-  const it = failed === 1 ? 'it' : 'them';
   return [
     `Could not be computed: ${counted(failed, 'window')}.`,
     ...failures.map(({ code, detail }) => printable(`  ${code}: ${detail}`)),
     ...(failures.length < failed ? [`  and ${grouped(failed - failures.length)} more`] : []),
-    `Mend what is wrong with ${it}, then put the dead letters back: pik dead-letters --redrive`,
+    `Fix the cause, then put the dead letters back: pik dead-letters --redrive`,
   ];
 }
 

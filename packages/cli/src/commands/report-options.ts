@@ -32,7 +32,7 @@ export function selection(options: ReportOptions): ReportSelection {
   };
 }
 
-/** The number that an option names; the server says what is wrong with one that is none. */
+/** The number in an option; the server reports an invalid one. */
 export function numberOf(option: string | undefined): number | undefined {
   return option === undefined ? undefined : Number(option);
 }

@@ -88,7 +88,7 @@ interface Sending {
   readonly onBytes: (count: number) => void;
 }
 
-/** While one batch is on its way the next one is read; it goes when the one before has its outcomes. */
+/** Reads the next batch while one is in flight; sends it once the previous batch has its outcomes. */
 async function sendAll({ source, prepare, sender, totals, key, onBytes }: Sending): Promise<void> {
   let sending = Promise.resolve();
   let reported = 0;
@@ -120,7 +120,7 @@ async function sendAll({ source, prepare, sender, totals, key, onBytes }: Sendin
   await sending;
 }
 
-/** Of what can be read only once, the first records say whether the field of the key is there. */
+/** Standard input can be read only once, so the survey covers the first batch alone. */
 function surveyBatch(source: RecordFile, batch: readonly Entry[], key: string): void {
   const survey = new KeySurvey(source, key);
   for (const { record } of batch) survey.add(record);
@@ -130,7 +130,7 @@ function surveyBatch(source: RecordFile, batch: readonly Entry[], key: string): 
 function cutShort({ name }: RecordFile, totals: Totals): KitError {
   const { error, place } = totals.stop as Stop;
   const before = `${counted(totals.taken, 'record')} before that ${totals.taken === 1 ? 'was' : 'were'} taken`;
-  const again = totals.taken === 0 ? '' : '; run it again to go on: what was taken counts as a repeat';
+  const again = totals.taken === 0 ? '' : '; run it again to continue: records already taken count as repeats';
   return new KitError(error.code, `${place ?? name}: ${error.message}; ${before}${again}`, { cause: error });
 }
 

@@ -71,7 +71,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const timer = setInterval(() => sweepQuietly(pipeline, telemetry), SWEEP_INTERVAL_MS);
   timer.unref();
   const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
-  // Before anybody is told where the server is, who may then tell it to stop.
+  // Before the address is printed: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
   writeOut(`pik serves ${dir} at http://${address.urlHost}:${addressPort(server)} (ctrl-c stops it)\n`);
   await stopped;
@@ -80,7 +80,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   // At once: a worker that went on while slow clients are waited for would begin work which the end then cuts short.
   await Promise.all([stop(server), worker?.stop()]);
   await pipeline.close();
-  // Lines that nobody reads would keep the process, which has nothing left to do.
+  // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
 }
 
@@ -127,8 +127,8 @@ function start(
 function listenFault(cause: NodeJS.ErrnoException, { port, hostname }: { port: number; hostname: string }): KitError {
   const texts: Readonly<Record<string, string>> = {
     EADDRINUSE: `port ${port} is in use; choose another with --port`,
-    EACCES: `port ${port} may not be listened on by this user; choose one above 1023 with --port`,
-    EADDRNOTAVAIL: `${hostname} is no address of this machine; choose another with --host`,
+    EACCES: `this user may not listen on port ${port}; choose one above 1023 with --port`,
+    EADDRNOTAVAIL: `${hostname} is not an address of this machine; choose another with --host`,
     ENOTFOUND: `the host name ${hostname} has no address; choose another with --host`,
     EAI_AGAIN: `the host name ${hostname} cannot be resolved; choose another with --host`,
   };

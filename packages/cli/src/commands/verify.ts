@@ -38,7 +38,7 @@ function verificationText(
 ): string {
   const settled = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
   const lines = [`${counted(packs, 'pack')} with ${counted(receipts, 'receipt')}: ${settled.join(', ') || 'nothing'}`];
-  if (versions > 0) lines.push(`${counted(versions, 'version')} of values, held against manifests and files`);
+  if (versions > 0) lines.push(`${counted(versions, 'version')} of values, checked against manifests and files`);
   if (faults.length === 0) lines.push('Log and index agree.');
   else
     lines.push(

@@ -105,10 +105,10 @@ function sentOf({ bytes, size }: FileRecord, prepare: Prepare): Entry['sent'] {
   if (isTooLarge(prepared.bytes.length)) return tooLarge(prepared.bytes.length);
   // An array is read as one text, so it would take all others with it; and on a line of its own it is none.
   if (spansLines(bytes) && recordText(bytes) === null)
-    return { code: 'UTF8_INVALID', detail: 'the record spans lines, and its bytes are not UTF-8' };
+    return { code: 'UTF8_INVALID', detail: 'the record spans lines and is not UTF-8' };
   return prepared;
 }
 
 function tooLarge(size: number): RecordFault {
-  return { code: 'EVENT_TOO_LARGE', detail: `the record has ${size} bytes; at most ${LIMITS.event_bytes_max}` };
+  return { code: 'EVENT_TOO_LARGE', detail: `the record has ${size} bytes; the limit is ${LIMITS.event_bytes_max}` };
 }

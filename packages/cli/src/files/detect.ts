@@ -149,7 +149,7 @@ function lineFault(record: FileRecord | undefined, sample: Uint8Array): string {
   const text = record?.bytes == null ? '' : textOf(record.bytes);
   const columns = csvColumns(text, sample);
   if (columns === null) return syntaxFault(text);
-  return `looks like CSV (${columns}), and records are read as JSON: make each row an object with source, event_type, entity_id, event_time and payload on a line of its own`;
+  return `looks like CSV (${columns}), but records must be JSON: convert each row to an object with source, event_type, entity_id, event_time and payload, one per line`;
 }
 
 const COLUMNS_NAMED = 6;

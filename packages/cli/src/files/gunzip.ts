@@ -85,9 +85,9 @@ async function finish(gunzip: Gunzip, state: State): Promise<void> {
 function damaged(name: string, gunzip: Gunzip, { error, read }: State): KitError {
   const fault =
     error === null
-      ? `has more data behind the end of its gzip stream, from byte ${gunzip.bytesWritten} on`
+      ? `has more data after the end of its gzip stream, from byte ${gunzip.bytesWritten} on`
       : error.code === 'Z_BUF_ERROR'
-        ? `ends early: its gzip stream is cut off after ${read} bytes`
-        : `is not whole gzip (${error.message}) before byte ${read}`;
+        ? `is truncated: its gzip stream ends after ${read} bytes`
+        : `has a damaged gzip stream (${error.message}) before byte ${read}`;
   return new KitError('FILE_DAMAGED', `${name} ${fault}`, error === null ? {} : { cause: error });
 }

@@ -31,11 +31,14 @@ export function withKey(bytes: Uint8Array, field: string): Prepared {
   const members = text === null ? null : membersOf(text);
   if (text === null || members === null || isRepeated(members)) return { bytes };
   const value = members.find(({ name }) => name === field);
-  if (value === undefined) return { code: 'FIELD_MISSING', detail: `it has no field ${field} to take as key` };
+  if (value === undefined) return { code: 'FIELD_MISSING', detail: `it has no field ${field} to use as the key` };
   const own = members.find(({ name }) => name === ownKeyName(members));
   if (own === value) return { bytes };
   if (own !== undefined)
-    return { code: 'FIELD_INVALID', detail: `it brings a key of its own, ${cut(own.text)}, beside the field ${field}` };
+    return {
+      code: 'FIELD_INVALID',
+      detail: `it already has another key, ${cut(own.text)}, besides the field ${field}`,
+    };
   const key = keyText(value.text);
   if (key === null)
     return { code: 'FIELD_INVALID', detail: `its field ${field} is ${kindOf(value.text)}, which is not a key` };
@@ -65,7 +68,7 @@ function cut(text: string): string {
 }
 
 function kindOf(value: string): string {
-  if (value === '""') return 'an empty text';
+  if (value === '""') return 'an empty string';
   if (value.startsWith('{')) return 'an object';
   if (value.startsWith('[')) return 'a list';
   return value;

@@ -7,7 +7,7 @@ import type { RecordFault } from './key-field.ts';
 /** What became of a record of a file: the backend's result, why it was not sent, or why nothing is known of it. */
 export type EntryOutcome = IngestResult | NotTaken | KitError;
 
-/** A record that is in nobody's way: it was not sent, or it alone failed. */
+/** A record that does not hold up others: it was not sent, or it alone failed. */
 export interface NotTaken extends RecordFault {
   readonly status: 'NOT_SENT' | 'UNDELIVERED';
 }

@@ -56,7 +56,7 @@ export class Totals {
       const before = this.counts[status] ?? 0;
       this.counts[status] = before + 1;
       if (FINE.has(status) || before >= NAMED_MAX) continue;
-      const why = status === 'CONFLICT' ? `the key of ${outcomeId(outcome)}, with another payload` : detail;
+      const why = status === 'CONFLICT' ? `same key as ${outcomeId(outcome)}, with another payload` : detail;
       this.named.push({ status, place, line: record.line, code, detail: why, receipt: receiptOf(outcome) });
     }
   }

@@ -67,7 +67,7 @@ export async function mendRejects(options: MendOptions): Promise<boolean> {
     progress.stop();
     if (!KitError.is(error) || report.found === 0) throw error;
     print(options, report.json(), () => report.text());
-    const again = dryRun ? '' : '; run it again to go on';
+    const again = dryRun ? '' : '; run it again to continue';
     throw new KitError(error.code, `${error.message}; ${report.mended} receipts were mended before${again}`, {
       cause: error,
     });

@@ -47,7 +47,7 @@ function checked(mended: Mended): Mended | Unmended {
   if (bytes.length > LIMITS.event_bytes_max)
     return refuse('EVENT_TOO_LARGE', `${bytes.length} bytes; at most ${LIMITS.event_bytes_max}`);
   if (bytes.includes(0x0a) && !isJson(text ?? Buffer.from(before).toString('latin1')))
-    return refuse('JSON_SYNTAX', 'the record spans lines, and is not JSON');
+    return refuse('JSON_SYNTAX', 'the record spans lines and is not JSON');
   if (text !== null && !text.isWellFormed())
     return refuse('LONE_SURROGATE', 'the text has a surrogate without its pair');
   return mended;

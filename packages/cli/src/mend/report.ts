@@ -19,7 +19,7 @@ interface Refusal {
   readonly detail: string;
 }
 
-/** What became, or would become, of refused receipts that were mended. */
+/** Outcomes, or with a dry run predicted outcomes, of mended receipts. */
 export class MendReport {
   found = 0;
   mended = 0;
@@ -62,7 +62,7 @@ export class MendReport {
     }
   }
 
-  /** True where there was something to mend, and all of it is in. */
+  /** True if any receipt matched and every one is stored now. */
   get isGood(): boolean {
     return this.found > 0 && this.mended + this.already_in === this.found;
   }
@@ -84,28 +84,28 @@ export class MendReport {
   }
 
   text(): string {
-    if (this.found === 0) return 'No refused receipt is of this code, source, type and time.';
+    if (this.found === 0) return 'No rejected receipt matches.';
     const rows: [string, number][] = [
-      [this.#dryRun ? 'would be taken' : 'taken', this.mended],
-      ['in already', this.already_in],
-      ['still refused', this.still_refused],
+      [this.#dryRun ? 'would be accepted' : 'accepted', this.mended],
+      ['already stored', this.already_in],
+      ['rejected again', this.still_refused],
       ['in conflict, not sent', this.conflicts],
       ['left as it is', this.left],
-      ['the map failed', this.map_failed],
+      ['map failed', this.map_failed],
     ];
     const lines = [
-      `${counted(this.found, 'refused receipt')}${this.#dryRun ? '; nothing was sent' : ''}`,
+      `${counted(this.found, 'rejected receipt')}${this.#dryRun ? '; nothing was sent' : ''}`,
       tableText(
         ['', 'receipts'],
         rows.filter(([, count], i) => count > 0 || i === 0 || i === 2),
       ),
     ];
-    if (this.examples.length > 0) lines.push('the first that were mended:');
+    if (this.examples.length > 0) lines.push('first mended records:');
     for (const { receipt, before, after } of this.examples)
       lines.push(`  ${receipt}`, `    was ${shown(before)}`, `    now ${shown(after)}`);
     if (this.refused.length > 0)
       lines.push(
-        'the first that were not:',
+        'first receipts that were not mended:',
         tableText(
           ['receipt', 'code', 'why'],
           this.refused.map(({ receipt, code, detail }) => [receipt, code, printable(detail)]),

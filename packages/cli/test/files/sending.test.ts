@@ -140,7 +140,7 @@ describe('what is cut short says where, and how much was taken', () => {
     const file = fileOf(numbered(2_500).join('\n'));
     const { code, json, stderr } = await send('import', file);
     expect([code, json.counts, json.stopped.code]).toEqual([3, { ACCEPTED: 1_000 }, 'UNAUTHENTICATED']);
-    expect(stderr).toMatch(/:1001: .*1,000 records before that were taken; run it again to go on/);
+    expect(stderr).toMatch(/:1001: .*1,000 records before that were taken; run it again to continue/);
     kit.intercept = () => null;
     expect((await send('import', file)).json.counts).toEqual({ DUPLICATE: 1_000, ACCEPTED: 1_500 });
   });
@@ -149,7 +149,7 @@ describe('what is cut short says where, and how much was taken', () => {
     const whole = gzipSync(Array.from({ length: 40_000 }, (_, n) => eventText({ n: Math.sin(n) })).join('\n'));
     const { code, json, stderr } = await send('import', fileOf(whole.subarray(0, -100)));
     expect([code, json, kit.backend.packs.size]).toEqual([3, null, 0]);
-    expect(stderr).toMatch(/FILE_DAMAGED: .*ends early.*0 records were taken, nothing was sent.*gzip -dc/);
+    expect(stderr).toMatch(/FILE_DAMAGED: .*is truncated.*0 records were taken, nothing was sent.*gzip -dc/);
     const array = await send('import', fileOf(`[${numbered(3_000).join(',')}`));
     expect([array.code, array.json, kit.backend.packs.size]).toEqual([3, null, 0]);
   });
@@ -192,7 +192,9 @@ describe('--key', () => {
       [1_411, 'FIELD_INVALID'],
       [1_421, 'FIELD_INVALID'],
     ]);
-    expect(stderr).toMatch(/^--key n: 4 of 1,500 records will not be sent; the first is .*:4: it brings a key/);
+    expect(stderr).toMatch(
+      /^--key n: 4 of 1,500 records will not be sent; the first is .*:4: it already has another key/,
+    );
   });
 
   it('is refused where no record can have it, with nothing sent', async () => {
