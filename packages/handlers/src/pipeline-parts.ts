@@ -101,7 +101,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
 export function replayPipeline(context: Context): ReplayPipeline {
   return {
     replay: (body, requester) => replay(context, body, requester),
-    planReplay: (body, options) => planReplay(askedContext(context, options), body),
+    planReplay: (body, options) => planReplay(askedContext(context, { ...options, whole: true }), body),
     cancelReplay: (replayId) => cancelReplay(context, replayId),
     listDeadLetters: (query, options) => listDeadLetters(askedContext(context, options), query),
     redrive: (messageIds) => redrive(context, messageIds),

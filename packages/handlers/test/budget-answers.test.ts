@@ -1,8 +1,13 @@
-import { KitError } from '@pik/schema';
+import { countOf, defineAggregate, KitError } from '@pik/schema';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { createPipeline } from '../src/create-pipeline.ts';
-import type { BudgetLimits } from '../src/operations/budget.ts';
+import type { WindowInput } from '../src/domain/window-input.ts';
+import { type Budget, type BudgetLimits, createBudget } from '../src/operations/budget.ts';
+import { createContext } from '../src/operations/context.ts';
+import { ingest } from '../src/operations/ingest.ts';
+import { listSource } from '../src/operations/input-source.ts';
+import { streamedInputs } from '../src/operations/streamed-inputs.ts';
 import type { Pipeline } from '../src/pipeline.ts';
 import type { Backend } from '../src/ports/backend.ts';
 import {
@@ -40,6 +45,8 @@ async function storyWorld() {
     world.clock.ms += 1_000;
     await workOff(pipeline);
   }
+  // Not replayed yet, so that a plan has something to predict.
+  await send({ ...event, entity: 3, value: 9 });
   return { world, id };
 }
 
@@ -299,3 +306,76 @@ describe('a page, past the budget,', () => {
     expect(reads).toBe(1);
   });
 });
+
+describe('what cannot be answered in part', () => {
+  const value = { metric: 'value_sum', key: 'all', window_start: '2021-03-14' };
+  const change = { from: null, to: null, limit: 100, cursor: null };
+
+  it.each([
+    [
+      'a value',
+      (p: Pipeline) => p.computeAggregate({ ...value, asOfMs: null }),
+      /value_sum, key all, window 2021-03-14/,
+    ],
+    ['a change', (p: Pipeline) => p.explainChange({ ...value, ...change }), /value_sum, key all, window of 2021-03-14/],
+    ['a plan', (p: Pipeline) => p.planReplay({ ...WHOLE_RANGE, dry_run: true }), /narrow the selection/],
+  ])('%s is the same under every budget, or refused with its name and what to do', async (_, ask, message) => {
+    const { world } = await storyWorld();
+    const whole = await ask(over(world.backend, {}));
+    let refused = 0;
+    for (let readMax = 1; ; readMax++) {
+      const answer = await ask(over(world.backend, { readMax })).catch((error: unknown) => error);
+      if (!KitError.is(answer)) {
+        expect(answer).toEqual(whole);
+        break;
+      }
+      expect(answer).toMatchObject({ code: 'BUDGET_EXCEEDED', message: expect.stringMatching(message) });
+      expect(answer.message).toMatch(/^the question reads more rows than one answer may, and /);
+      refused += 1;
+    }
+    expect(refused).toBeGreaterThan(3);
+  });
+});
+
+describe('the parts of a window', () => {
+  const aggregate = countOnly();
+  const question = { aggregate, key: 'all', window: aggregate.windows.at(START), asOfMs: START + 1e9 };
+
+  /** Whatever has been read and held, one part after the other. */
+  async function partsRead(budget: Budget, group: 'slices' | 'list') {
+    const clock = createTestClock(START);
+    const context = { ...createContext({ backend: createMemoryBackend(clock) }), budget };
+    const events = Array.from({ length: 60 }, (_, n) => ({
+      ...{ source: 'app', event_type: 'seen', entity_id: 'e', payload: { n } },
+      event_time: new Date(START + n * 1_000).toISOString(),
+    }));
+    const body = new TextEncoder().encode(JSON.stringify(events));
+    const request = { format: 'json', mode: 'live', requestId: 'r', principal: null, dryRun: false } as const;
+    await ingest(context, { body, receivedMs: clock.now(), ...request });
+    const list = Array.from({ length: 60_000 }, () => ({}) as WindowInput);
+    const parts =
+      group === 'list'
+        ? listSource(list, budget).parts()
+        : streamedInputs(context, question, { heldMax: 20, partMax: 10 });
+    let read = 0;
+    for await (const part of parts) {
+      read += part.length > 0 ? 1 : 0;
+      budget.read(1);
+    }
+    return read;
+  }
+
+  it.each(['slices', 'list'] as const)('of %s end with the budget', async (group) => {
+    expect(await partsRead(createBudget({ whole: true, timeMs: NEVER_MS }), group)).toBeGreaterThan(2);
+    const budget = createBudget({ whole: true, timeMs: NEVER_MS, readMax: 2 });
+    await expect(partsRead(budget, group)).rejects.toMatchObject({ code: 'BUDGET_EXCEEDED' });
+  });
+});
+
+function countOnly() {
+  return defineAggregate({
+    ...{ metric: 'all_of_it', definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' },
+    ...{ reads_payload: false },
+    ...countOf(),
+  });
+}

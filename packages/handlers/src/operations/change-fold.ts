@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 import {
   type Aggregate,
   type AggregateInput,
@@ -45,7 +43,7 @@ export async function attribute(
           eventId = null;
         },
       );
-      await setImmediate();
+      await context.budget.turn();
     }
     return attribution.finish();
   } catch (error) {

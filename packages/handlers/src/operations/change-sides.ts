@@ -165,7 +165,7 @@ async function inputsByHash(context: Context, { target, row }: VersionInputs): P
   if (aggregate === null) return null;
   const window = { start_ms: row.window_start_ms, end_ms: row.window_end_ms };
   const inputs = await windowInputs(context, { aggregate, key: row.key, window, asOfMs: row.as_of_ms });
-  return inputs !== null && (await inputsHash(inputs)) === row.inputs_hash ? listed(inputs) : null;
+  return inputs !== null && (await inputsHash(inputs, context.budget)) === row.inputs_hash ? listed(inputs) : null;
 }
 
 async function foldedSide(

@@ -1,21 +1,30 @@
 import { type Computed, formatEpochMs } from '@pik/schema';
 
 import type { ComputeQuery } from '../pipeline.ts';
+import { orExceeded } from './budget.ts';
 import { aggregateOf, type Context, isUnsettled } from './context.ts';
 import { foldInto } from './fold-window.ts';
 import { openInputs } from './input-source.ts';
 import { InputsHash } from './inputs-hash.ts';
+import { windowText } from './window-error.ts';
 import { windowAt } from './window-start.ts';
 
-/** The value of a window now, or as it was known at a receive time: folded from its inputs, nothing is written. */
+/**
+ * The value of a window now, or as it was known at a receive time: folded from its inputs, nothing is written.
+ *
+ * @throws KitError `METRIC_UNKNOWN`, `REQUEST_INVALID`, `WINDOW_TOO_LARGE`, `AGGREGATE_FAILED`; `BUDGET_EXCEEDED` with the name of the window.
+ */
 export async function computeAggregate(context: Context, query: ComputeQuery): Promise<Computed> {
   const aggregate = aggregateOf(context, query.metric);
   const window = windowAt(aggregate, query.window_start, context.backend.clock);
   const asOfMs = query.asOfMs ?? context.clock.now();
   const unsettled = isUnsettled(context, asOfMs);
   const named = { aggregate, key: query.key, window };
-  const source = await openInputs(context, { ...named, asOfMs });
-  const folded = await foldInto(context, { named, source }, () => [new InputsHash()] as const);
+  const advice = `the value of ${windowText(named)} cannot be computed in part; a replay computes it without this bound`;
+  const folded = await orExceeded(context.budget, advice, async () => {
+    const source = await openInputs(context, { ...named, asOfMs });
+    return foldInto(context, { named, source }, () => [new InputsHash()] as const);
+  });
   return {
     metric: aggregate.metric,
     key: query.key,

@@ -9,6 +9,7 @@ import {
   type Difference,
   explainedChange,
   type Finding,
+  formatEpochMs,
   KitError,
   type ListedInput,
   parseTime,
@@ -18,19 +19,27 @@ import {
 
 import type { ChangeQuery } from '../pipeline.ts';
 import { decodeCursor, encodeCursor } from '../ports/cursor.ts';
+import { orExceeded } from './budget.ts';
 import { inputFacts, type SidedInput } from './change-facts.ts';
 import { attribute, type FoldedInput } from './change-fold.ts';
-import { changeTarget, type LoadedSide, loadSides } from './change-sides.ts';
+import { type ChangeTarget, changeTarget, type LoadedSide, loadSides } from './change-sides.ts';
 import type { Context } from './context.ts';
 
 /**
  * Why a value changed: the two lists of inputs are walked side by side, each difference gets its class from stored facts,
  * and the change is shared between the classes. Writes nothing.
  *
- * @throws KitError `VERSION_UNKNOWN`, `METRIC_UNKNOWN`, `REQUEST_INVALID`, `CURSOR_INVALID` for one of another change; for sides that are folded what `compute` throws.
+ * @throws KitError `VERSION_UNKNOWN`, `METRIC_UNKNOWN`, `REQUEST_INVALID`, `CURSOR_INVALID` for one of another change; for sides that are folded what `compute` throws;
+ * `BUDGET_EXCEEDED` with the name of the window.
  */
 export async function explainChange(context: Context, query: ChangeQuery): Promise<ChangeExplanation> {
   const target = changeTarget(context, query);
+  const window = `${query.metric}, key ${query.key}, window of ${formatEpochMs(target.window_start_ms)}`;
+  const advice = `the change of ${window} cannot be explained in part; the history of its versions has the values`;
+  return orExceeded(context.budget, advice, () => explainTarget(context, target, query));
+}
+
+async function explainTarget(context: Context, target: ChangeTarget, query: ChangeQuery): Promise<ChangeExplanation> {
   const place = decodeCursor<[number, number, string]>(query.cursor, [0, 0, '']);
   const [offset, nowMs, hashes] = place ?? [0, context.clock.now(), null];
   const loaded = await loadSides(context, target, { ...query, nowMs });

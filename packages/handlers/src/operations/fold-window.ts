@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 import {
   type AggregateFold,
   type AggregateInput,
@@ -204,10 +202,10 @@ function withPayload(context: Context): ReadInputs {
 }
 
 /** Slices do not name entities: where an entry does not say it, the event's own row does. */
-function withoutPayload({ backend: { index } }: Context): ReadInputs {
+function withoutPayload({ backend: { index }, budget }: Context): ReadInputs {
   return async (inputs, take) => {
     for (let start = 0; start < inputs.length; start += ROWS_AT_ONCE) {
-      if (start > 0) await setImmediate();
+      if (start > 0) await budget.turn();
       const some = inputs.slice(start, start + ROWS_AT_ONCE);
       const unnamed = some.some(({ entity_id }) => entity_id === null);
       const rows = unnamed ? await index.getEvents(some.map(({ event_id }) => event_id)) : [];

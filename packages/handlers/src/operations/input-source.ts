@@ -1,9 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
-
 import { LIMITS } from '@pik/schema';
 
 import type { WindowInput } from '../domain/window-input.ts';
 import { allEnded } from '../ports/all-ended.ts';
+import type { Budget } from './budget.ts';
 import type { Context } from './context.ts';
 import { streamedInputs } from './streamed-inputs.ts';
 import { WindowError } from './window-error.ts';
@@ -24,13 +23,13 @@ export interface InputSink {
   add(part: readonly WindowInput[]): Promise<void>;
 }
 
-/** The source of inputs that are held. */
-export function listSource(list: readonly WindowInput[]): InputSource {
+/** The source of inputs that are held; between two parts it awaits the turn of a budget. */
+export function listSource(list: readonly WindowInput[], budget: Budget): InputSource {
   return {
     list,
     async *parts() {
       for (let start = 0; start < list.length; start += PART_INPUTS) {
-        if (start > 0) await setImmediate();
+        if (start > 0) await budget.turn();
         yield list.length <= PART_INPUTS ? list : list.slice(start, start + PART_INPUTS);
       }
     },
@@ -60,5 +59,5 @@ export async function openInputs(context: Context, question: WindowQuestion): Pr
 /** The same for those who fold nothing. */
 export async function unfoldedInputs(context: Context, question: WindowQuestion): Promise<InputSource> {
   const list = await windowInputs(context, question);
-  return list === null ? { list, parts: () => streamedInputs(context, question) } : listSource(list);
+  return list === null ? { list, parts: () => streamedInputs(context, question) } : listSource(list, context.budget);
 }

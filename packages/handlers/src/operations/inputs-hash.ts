@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 
 import { hashedElement, listedInput, type WindowInput } from '../domain/window-input.ts';
+import type { Budget } from './budget.ts';
 import { type InputSink, type InputSource, listSource, readInto } from './input-source.ts';
 
 /** Inputs between two turns of the event loop: a few milliseconds of work. */
@@ -42,6 +43,6 @@ export async function inputsFigures(source: InputSource): Promise<InputsFigures>
 }
 
 /** The hash of inputs that are held. */
-export async function inputsHash(inputs: readonly WindowInput[]): Promise<string> {
-  return (await inputsFigures(listSource(inputs))).inputs_hash;
+export async function inputsHash(inputs: readonly WindowInput[], budget: Budget): Promise<string> {
+  return (await inputsFigures(listSource(inputs, budget))).inputs_hash;
 }

@@ -38,7 +38,7 @@ export async function touched(
       }
       window.events.push(row);
     }
-    if ((i + 1) % ROWS_PER_TURN === 0) await setImmediate();
+    if ((i + 1) % ROWS_PER_TURN === 0) await context.budget.turn();
   }
   return [...found.values()];
 }

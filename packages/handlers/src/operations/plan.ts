@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 import {
   EPOCH_MS_MAX,
   EPOCH_MS_MIN,
@@ -17,6 +15,7 @@ import {
 import { createMessageBuilder } from '../domain/replay-message.ts';
 import type { VersionRow } from '../ports/history-rows.ts';
 import type { EventRow } from '../ports/rows.ts';
+import { isOfQuestion, orExceeded } from './budget.ts';
 import { aggregateOf, aggregatesOf, type Context, isUnsettled } from './context.ts';
 import { manifestPlace, readManifest } from './manifest-store.ts';
 import { nextPlanHash, type TouchedWindow, touched } from './plan-hash.ts';
@@ -27,8 +26,6 @@ import { walk } from './walk.ts';
 
 /** Rows between two turns of the event loop: a few milliseconds of work. */
 const ROWS_PER_TURN = 1_000;
-/** Milliseconds after which windows that are predicted make way for other work. */
-const TURN_MS = 10;
 /** Events of a window for each of which so many inputs may be read before the whole list is the cheaper one. */
 const FEW = 20;
 /** Packs that are looked for at the same time. */
@@ -36,11 +33,18 @@ const PACKS_AT_ONCE = 16;
 
 /**
  * One stretch of a dry run: everything is read and predicted, nothing is sent or recorded. The cursor carries the hash of
- * the plan so far.
+ * the plan so far. A stretch is planned whole or not at all: its hash is of every event that a replay of it takes.
  *
- * @throws KitError `REQUEST_INVALID`, `CURSOR_INVALID`.
+ * @throws KitError `REQUEST_INVALID`, `CURSOR_INVALID`, `BUDGET_EXCEEDED`.
  */
 export async function planReplay(context: Context, body: ReplayBody): Promise<ReplayPlanPage> {
+  return orExceeded(context.budget, WHOLE, () => planStretch(context, body));
+}
+
+const WHOLE =
+  'one call of a plan cannot be answered in part; narrow the selection, by time, entity, source or type, or ask for fewer events a call with limit';
+
+async function planStretch(context: Context, body: ReplayBody): Promise<ReplayPlanPage> {
   if (body.replay_id !== undefined || body.plan_hash !== undefined)
     throw new KitError('REQUEST_INVALID', 'a dry run has no replay_id and no plan_hash', { path: '/dry_run' });
   const { selection, asOfMs: asked, limit } = readRequest(context, body);
@@ -78,7 +82,7 @@ async function countMessages(context: Context, rows: readonly EventRow[], select
   let messages = 0;
   for (const [i, row] of rows.entries()) {
     if (builder.add({ row, deliveries: [] }) !== null) messages += 1;
-    if ((i + 1) % ROWS_PER_TURN === 0) await setImmediate();
+    if ((i + 1) % ROWS_PER_TURN === 0) await context.budget.turn();
   }
   return builder.end() === null ? messages : messages + 1;
 }
@@ -96,16 +100,13 @@ async function predictAll(
 ): Promise<{ planned: PlannedWindow[]; alreadyProcessed: number }> {
   const planned: PlannedWindow[] = [];
   const unprocessed = new Set<string>();
-  let turnMs = performance.now();
   for (const window of windows) {
     const plan = await predict(context, window, stretch);
     planned.push(plan);
     if (plan.changes || plan.problem !== null)
       await addUnprocessed(context, window, { predictions: stretch.predictions, unprocessed });
     // Windows of few inputs are read in one go each, and there may be many of them.
-    if (performance.now() - turnMs < TURN_MS) continue;
-    await setImmediate();
-    turnMs = performance.now();
+    await context.budget.turn();
   }
   return { planned, alreadyProcessed: stretch.rows.length - unprocessed.size };
 }
@@ -138,7 +139,7 @@ async function predict(
     const predicted = { value, input_count, inputs_hash, definition_hash, as_of: formatEpochMs(asOfMs) };
     return { ...known, predicted, changes: true, problem: null };
   } catch (error) {
-    if (!KitError.is(error) || error.retryable) throw error;
+    if (!KitError.is(error) || error.retryable || isOfQuestion(error)) throw error;
     return { ...none, problem: { code: error.code, detail: error.message } };
   }
 }

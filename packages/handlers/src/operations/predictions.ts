@@ -2,6 +2,7 @@ import { type Aggregate, KitError, type Window } from '@pik/schema';
 
 import { windowName } from '../domain/replay-message.ts';
 import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
+import { isOfQuestion } from './budget.ts';
 import { type Context, isUnsettled } from './context.ts';
 import { foldWindow } from './fold-window.ts';
 import type { InFlight } from './in-flight.ts';
@@ -132,7 +133,7 @@ async function predict(
     const value_json = same ? null : await foldWindow(context, named, source);
     return { ...figures, value_json };
   } catch (error) {
-    if (!KitError.is(error) || error.retryable) throw error;
+    if (!KitError.is(error) || error.retryable || isOfQuestion(error)) throw error;
     return error;
   }
 }

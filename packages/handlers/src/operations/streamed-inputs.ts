@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 import { countsEvent, LIMITS, parseAggregateKey, timelineBound } from '@pik/schema';
 
 import { compareScanned, InputColumns, type InputPlace, PlaceSample, type SliceHead } from '../domain/input-columns.ts';
@@ -69,7 +67,7 @@ async function* fromSlices(
     const columns = await columnsBetween(context, question, { from: cuts[i] ?? null, to: cuts[i + 1] ?? null });
     const order = columns.order();
     for (let start = 0; start < order.length; start += partMax) {
-      await setImmediate();
+      await context.budget.turn();
       yield Array.from(order.subarray(start, start + partMax), (at) => columns.input(at));
     }
   }
@@ -106,7 +104,7 @@ async function walkSlices(context: Context, question: SlicesOf, visit: Visit): P
     rows += slice.accepted;
     if (rows < ROWS_PER_TURN) continue;
     rows = 0;
-    await setImmediate();
+    await context.budget.turn();
   }
 }
 
@@ -190,5 +188,6 @@ async function* timelineRows(
   const read = (cursor: string | null): Promise<Page<EventRow>> =>
     context.backend.index.listTimeline({ ...query, cursor });
   // Entities may share a hash prefix.
-  for await (const row of readPages(read)) if (row.entity_id === entityId && countsEvent(aggregate, row)) yield row;
+  for await (const row of readPages(read, context.budget))
+    if (row.entity_id === entityId && countsEvent(aggregate, row)) yield row;
 }

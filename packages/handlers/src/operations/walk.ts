@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 import {
   type Instant,
   KitError,
@@ -96,7 +94,7 @@ async function walkEntity(context: Context, query: WalkQuery & { entityId: strin
     scanned += page.items.length;
     cursor = page.next;
     if (cursor === null || scanned >= limit || endsEarly(context, query)) break;
-    await setImmediate();
+    await context.budget.turn();
   }
   return { rows, scanned, next: cursor, notes: scanned === 0 ? await entityNotes(context, entityId) : [] };
 }
@@ -157,7 +155,7 @@ async function walkSlices(context: Context, query: WalkQuery): Promise<WalkPage>
     // At least one, so that each page goes on.
     if (state.resume === null && endsEarly(context, query))
       return finishWalk(context, state, encodePlace({ page, slice: null, entry: 0 }));
-    await setImmediate();
+    await context.budget.turn();
   }
   // A slice that the cursor names is never deleted: somebody made the cursor up.
   if (state.resume !== null) throw new KitError('CURSOR_INVALID');
@@ -218,7 +216,7 @@ async function finishWalk(context: Context, { query, found }: SliceWalk, next: s
       if (row?.pack_id !== some[i]?.pack_id || row?.line !== some[i]?.entry.line) continue;
       if (row !== null && isSelected(rest, query.asOfMs, row)) rows.push(row);
     }
-    await setImmediate();
+    await context.budget.turn();
   }
   return { rows, scanned: found.length, next, notes: [] };
 }

@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 import {
   type Aggregate,
   countsEvent,
@@ -88,7 +86,7 @@ async function fromTimeline(
     for (const row of items) if (row.entity_id === question.entityId && !add(row)) return false;
     if (next === null) return true;
     cursor = next;
-    await setImmediate();
+    await context.budget.turn();
   }
 }
 
@@ -117,7 +115,7 @@ async function fromSlices(context: Context, question: SlicesOf, add: Add): Promi
     rows += slice.accepted;
     if (rows < ROWS_PER_TURN) continue;
     rows = 0;
-    await setImmediate();
+    await context.budget.turn();
   }
   return true;
 }
