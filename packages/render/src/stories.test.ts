@@ -5,8 +5,12 @@ import { viewHtml } from './html.ts';
 import { viewText } from './text.ts';
 import type { View } from './view.ts';
 import { changeView } from './views/change.ts';
+import { completenessView } from './views/completeness.ts';
+import { duplicatesView } from './views/duplicates.ts';
+import { eventView } from './views/event.ts';
 import { failuresView } from './views/failures.ts';
 import { gapsView } from './views/gaps.ts';
+import { lagView } from './views/lag.ts';
 
 // What answers name is shown in every form: windows that failed, causes with their shares, the event that decides a value.
 
@@ -108,5 +112,73 @@ describe('a change', () => {
       expect(form).toContain('10 h');
       expect(form).not.toContain('1 d 1 h');
     }
+  });
+});
+
+describe('a report that was cut', () => {
+  const covered = {
+    basis: 'event',
+    start_time: null,
+    end_time: '2026-01-07T00:00:00.000000000Z',
+    divided_days: ['2026-01-06'],
+  } as const;
+  const cut = { covered, receipts_covered: null, next_cursor: 'c1', partial: true, notes: ['it takes too long'] };
+  const none = {
+    total: null,
+    groups: [],
+    groups_total: 0,
+    worst: [],
+    worst_total: 0,
+    storms: [],
+    days: [],
+    days_total: 0,
+  };
+  const empty = { ...none, gaps: [], gaps_total: 0, series: [], warnings: [], grain: 'hour', time_zone: 'UTC', ...cut };
+  const views: [string, (report: never) => View][] = [
+    ['lag', (report) => lagView(report, OPTIONS)],
+    ['duplicates', (report) => duplicatesView(report, OPTIONS)],
+    ['completeness', (report) => completenessView(report, OPTIONS)],
+    ['failures', (report) => failuresView(report, OPTIONS)],
+    ['gaps', (report) => gapsView(report, OPTIONS)],
+  ];
+
+  it.each(views)('of %s says what it covers and that the next page goes on, also where it has nothing', (_, view) => {
+    for (const form of formsOf(view(empty as never))) {
+      expect(form).toContain(
+        'event times from the start of the range to 2026-01-07T00:00:00Z, and a part of 2026-01-06',
+      );
+      expect(form).toContain('the next page goes on with the rest');
+      expect(form).toContain('c1');
+      expect(form).toContain('it takes too long');
+    }
+  });
+
+  it('that is the last part says so, and one that is whole says nothing', () => {
+    const last = { ...empty, next_cursor: null, covered: { ...covered, start_time: TIME, end_time: null } };
+    for (const form of formsOf(lagView(last as never, OPTIONS))) expect(form).toContain('to its end');
+    const whole = { ...empty, covered: null, next_cursor: null, notes: [] };
+    for (const [, view] of views)
+      for (const form of formsOf(view(whole as never))) expect(form).not.toMatch(/event times|the rest/);
+  });
+
+  it('names the two stretches of failures and receipts', () => {
+    const received = { ...covered, basis: 'received', divided_days: [] };
+    const report = { ...empty, covered: received, receipts_covered: covered };
+    for (const form of formsOf(failuresView(report as never, OPTIONS))) {
+      expect(form).toContain('failures: receive times from');
+      expect(form).toContain('receipts: event times from');
+    }
+  });
+});
+
+describe('the story of an event that was cut', () => {
+  it('says what was not looked at', () => {
+    const story = {
+      ...{ summary: 'It came.', event: null, bytes: null, deliveries: [], versions: [], replays: [] },
+      findings: [],
+    };
+    const notes = ['not looked at: its bytes in the log'];
+    for (const form of formsOf(eventView({ ...story, partial: true, notes } as never)))
+      expect(form).toContain('not looked at: its bytes in the log');
   });
 });

@@ -1,6 +1,6 @@
-import { counted } from '@pik/schema';
+import { type Covered, counted } from '@pik/schema';
 import type { Chart } from './charts/chart.ts';
-import type { Cell } from './format.ts';
+import { type Cell, shortTime } from './format.ts';
 
 /** A line for a person. */
 export interface TextBlock {
@@ -54,6 +54,24 @@ export function hiddenLine(count: number, word: string, { rowsMax, whole }: View
 /** That an answer is a page of more, as a line; nothing where the next page is none. */
 export function nextLine(next_cursor: string | null, of: string, { next }: ViewOptions): TextBlock[] {
   return next_cursor === null ? [] : [text(`a page of ${of}; the next one: ${next(next_cursor)}`)];
+}
+
+/**
+ * What a report that was cut covers of its range, as a line; nothing where that is all of it. `what` is what it counts there, where
+ * that is not all that it shows.
+ */
+export function coveredLine(
+  covered: Covered,
+  { next_cursor, what }: { readonly next_cursor: string | null; readonly what?: string | undefined },
+): TextBlock[] {
+  if (covered == null) return [];
+  const { basis, start_time, end_time, divided_days: days } = covered;
+  const from = start_time === null ? 'the start of the range' : shortTime(start_time);
+  const to = end_time === null ? 'its end' : shortTime(end_time);
+  const times = basis === 'event' ? 'event times' : 'receive times';
+  const parts = days.length === 0 ? '' : `, and a part of ${days.join(' and ')}`;
+  const rest = next_cursor === null ? 'pages before it have the rest' : 'the next page goes on with the rest';
+  return [text(`${what === undefined ? 'covers' : `${what}:`} ${times} from ${from} to ${to}${parts}; ${rest}`)];
 }
 
 /** The notes of a report, as lines. */

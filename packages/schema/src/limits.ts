@@ -61,8 +61,6 @@ export const LIMITS = {
   question_read_max: 5_000_000,
   /** Stored bytes that one question reads before its answer is cut. */
   question_bytes_max: 2 * 1024 * 1024 * 1024,
-  /** Windows, groups and units that one question holds before its answer is cut. */
-  question_made_max: 1_000_000,
   /** Groups, and days of series, that one report holds before it is `partial`; also the groups of one page. */
   report_groups_max: 10_000,
   /** Windows with events, over all series, that one gap report holds before it is `partial`; empty windows are not held. */

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { KitError, LIMITS } from '@pik/schema';
 
-/** What of a budget is used up. */
+/** What ends an answer early: something of its budget that is used up, or what its report holds. */
 export type Spent = 'time' | 'bytes' | 'read' | 'made';
 
 /** What of a budget is used most, and which share of it. */
@@ -19,8 +19,6 @@ export interface BudgetLimits {
   readonly bytesMax?: number | undefined;
   /** Rows and receipts that are read. */
   readonly readMax?: number | undefined;
-  /** Windows, groups and units that are held. */
-  readonly madeMax?: number | undefined;
 }
 
 /** The bounds, who waits, and the clock. */
@@ -34,9 +32,9 @@ export interface BudgetOptions extends BudgetLimits {
 }
 
 /**
- * What one question may take: time, bytes, items read and items held; and whether anybody still waits for the answer. Every
- * read of the backend counts itself (`question.ts`); a loop over what was read asks `spent` where it can be cut, `make`
- * before it holds one more thing, and awaits `turn` wherever it may have run for some milliseconds.
+ * What one question may take: time, bytes and items read; and whether anybody still waits for the answer. Every read of the
+ * backend counts itself (`question.ts`); a loop over what was read asks `spent` where it can be cut, and awaits `turn` wherever
+ * it may have run for some milliseconds. What a report holds has the bound of that report: `isFull` of its part.
  */
 export interface Budget {
   /** What is used up; null while the work may go on. */
@@ -45,8 +43,6 @@ export interface Budget {
   used(): Used;
   /** Counts what was read. */
   read(items: number, bytes?: number): void;
-  /** Counts what is to be held; false where that is beyond the bound, and then it must not be held. */
-  make(items?: number): boolean;
   /** Whether it is time to await `turn`: saves a hot loop the promise. */
   isDue(): boolean;
   /**
@@ -63,16 +59,14 @@ export function createBudget(options: BudgetOptions = {}): Budget {
   const timeMs = options.timeMs ?? LIMITS.question_ms_max;
   const bytesMax = options.bytesMax ?? LIMITS.question_bytes_max;
   const readMax = options.readMax ?? LIMITS.question_read_max;
-  const madeMax = options.madeMax ?? LIMITS.question_made_max;
   const startedMs = now();
   let turnedMs = startedMs;
-  let [bytes, read, made] = [0, 0, 0];
-  let isFull = false;
+  let [bytes, read] = [0, 0];
   const spent = (): Spent | null => {
     if (now() - startedMs >= timeMs) return 'time';
     if (bytes >= bytesMax) return 'bytes';
     if (read >= readMax) return 'read';
-    return isFull ? 'made' : null;
+    return null;
   };
   const check = () => {
     if (signal?.aborted === true) throw goneError(signal);
@@ -96,11 +90,6 @@ export function createBudget(options: BudgetOptions = {}): Budget {
       read += items;
       bytes += more;
     },
-    make(items = 1) {
-      if (made + items > madeMax) isFull = true;
-      else made += items;
-      return !isFull;
-    },
     isDue,
     async turn() {
       check();
@@ -114,8 +103,8 @@ export function createBudget(options: BudgetOptions = {}): Budget {
 
 /** The budget of work that nobody waits for, such as that of a processor: it gives way to other work, and never ends. */
 export function endlessBudget(): Budget {
-  const [timeMs, bytesMax, readMax, madeMax] = Array.from({ length: 4 }, () => Number.POSITIVE_INFINITY);
-  return createBudget({ timeMs, bytesMax, readMax, madeMax });
+  const [timeMs, bytesMax, readMax] = Array.from({ length: 3 }, () => Number.POSITIVE_INFINITY);
+  return createBudget({ timeMs, bytesMax, readMax });
 }
 
 const WORDS: Readonly<Record<Spent, string>> = {

@@ -2,15 +2,17 @@ import { type CompletenessReport, counted, durationText } from '@pik/schema';
 
 import { arrivalCurves } from '../charts/of-completeness.ts';
 import { groupName, percent, shortTime } from '../format.ts';
-import { nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
-import { nothing } from './lag.ts';
+import { nextLine, table, text, type View, type ViewOptions } from '../view.ts';
+import { cutLines, nothing } from './lag.ts';
 
 /** How complete each event day is, the latest last. */
 export function completenessView(report: CompletenessReport, options: ViewOptions): View {
   const title = 'How complete is each day?';
   const { rowsMax, whole } = options;
-  const { days, notes } = report;
-  if (days.length === 0) return { title, blocks: [nothing('No event day lies in this range.', report)], charts: [] };
+  const { days } = report;
+  const cut = [...nextLine(report.next_cursor, counted(report.days_total, 'day'), options), ...cutLines(report)];
+  if (days.length === 0)
+    return { title, blocks: [nothing('No event day lies in this range.', report), ...cut], charts: [] };
   const marks = days[0]?.arrived ?? [];
   const head = [
     'day',
@@ -29,11 +31,8 @@ export function completenessView(report: CompletenessReport, options: ViewOption
       forecastText(day),
     ]);
   const hidden = days.length - rowsMax;
-  const more = [
-    ...(hidden > 0 ? [text(`and ${counted(hidden, 'earlier day')} (${whole})`)] : []),
-    ...nextLine(report.next_cursor, counted(report.days_total, 'day'), options),
-  ];
-  return { title, blocks: [table(head, rows), ...more, ...noteLines(notes)], charts: arrivalCurves(report) };
+  const more = [...(hidden > 0 ? [text(`and ${counted(hidden, 'earlier day')} (${whole})`)] : []), ...cut];
+  return { title, blocks: [table(head, rows), ...more], charts: arrivalCurves(report) };
 }
 
 function forecastText({ state, forecast }: CompletenessReport['days'][number]): string {

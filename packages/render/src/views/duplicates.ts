@@ -2,14 +2,15 @@ import { counted, type DuplicatesReport, durationText } from '@pik/schema';
 
 import { barsOfDuplicates } from '../charts/of-duplicates.ts';
 import { type Cell, groupName, percent, shortTime } from '../format.ts';
-import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
-import { nothing } from './lag.ts';
+import { type Block, hiddenLine, nextLine, table, text, type View, type ViewOptions } from '../view.ts';
+import { cutLines, nothing } from './lag.ts';
 
 /** What came more than once. */
 export function duplicatesView(report: DuplicatesReport, options: ViewOptions): View {
   const title = 'What came more than once?';
-  const { total, groups, storms, notes } = report;
-  if (total === null) return { title, blocks: [nothing('No receipts in this range.', report)], charts: [] };
+  const { total, groups, storms } = report;
+  const more = [...nextLine(report.next_cursor, pagedText(report), options), ...cutLines(report)];
+  if (total === null) return { title, blocks: [nothing('No receipts in this range.', report), ...more], charts: [] };
   const row = (name: string, f: NonNullable<DuplicatesReport['total']>): Cell[] => [
     name,
     f.receipts,
@@ -27,8 +28,7 @@ export function duplicatesView(report: DuplicatesReport, options: ViewOptions): 
     ...storms.map((storm) => text(stormLine(storm))),
     ...hiddenLine(groups.length, 'group', options),
     ...repeatedBlocks(report, options),
-    ...nextLine(report.next_cursor, pagedText(report), options),
-    ...noteLines(notes),
+    ...more,
   ];
   return { title, blocks, charts: barsOfDuplicates(report) };
 }

@@ -3,16 +3,28 @@ import { counted } from '@pik/schema';
 
 import { barsOfFailures } from '../charts/of-failures.ts';
 import { groupName, percent, shortTime } from '../format.ts';
-import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import {
+  type Block,
+  coveredLine,
+  hiddenLine,
+  nextLine,
+  noteLines,
+  table,
+  text,
+  type View,
+  type ViewOptions,
+} from '../view.ts';
 import { nothing } from './lag.ts';
 
 /** Which source or event type fails most, ranked by the surest rate. */
 export function failuresView(report: FailuresReport, options: ViewOptions): View {
   const title = 'Which source or event type fails most?';
-  const { groups, notes } = report;
+  const { groups, covered, receipts_covered, next_cursor, notes } = report;
   const more = [
     ...hiddenLine(groups.length, 'group', options),
-    ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
+    ...nextLine(next_cursor, counted(report.groups_total, 'group'), options),
+    ...coveredLine(covered, { next_cursor, what: 'failures' }),
+    ...coveredLine(receipts_covered, { next_cursor, what: 'receipts' }),
     ...noteLines(notes),
   ];
   const warned = warningBlocks(report, options);

@@ -3,18 +3,18 @@ import { counted } from '@pik/schema';
 
 import { gapCalendars } from '../charts/of-gaps.ts';
 import { groupName, percent, shortTime } from '../format.ts';
-import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
-import { nothing } from './lag.ts';
+import { type Block, hiddenLine, nextLine, table, text, type View, type ViewOptions } from '../view.ts';
+import { cutLines, nothing } from './lag.ts';
 
 /** Which days or windows are missing, and why. */
 export function gapsView(report: GapsReport, options: ViewOptions): View {
-  const { gaps, series, grain, time_zone, notes } = report;
+  const { gaps, series, grain, time_zone } = report;
   const judged = series.filter(({ model }) => model !== 'CANNOT_BE_JUDGED').length;
   const blocks: Block[] = [
     ...gapBlocks(report, { judged, options }),
     ...series.slice(0, options.rowsMax).flatMap(seriesLines),
     text(`${counted(judged, 'series', 'series')} judged by ${grain}s of ${time_zone}.`),
-    ...noteLines(notes),
+    ...cutLines(report),
   ];
   return {
     title: `Which ${grain}s are missing, and why?`,
@@ -25,8 +25,12 @@ export function gapsView(report: GapsReport, options: ViewOptions): View {
 
 function gapBlocks(report: GapsReport, { judged, options }: { judged: number; options: ViewOptions }): Block[] {
   const { gaps, grain, gaps_total, next_cursor } = report;
+  const next = nextLine(next_cursor, counted(gaps_total, 'gap'), options);
   if (gaps.length === 0)
-    return [judged > 0 ? text('No window is missing.') : nothing('No series of this range can be judged.', report)];
+    return [
+      judged > 0 ? text('No window is missing.') : nothing('No series of this range can be judged.', report),
+      ...next,
+    ];
   const rows = gaps
     .slice(0, options.rowsMax)
     .map((gap) => [
@@ -42,7 +46,7 @@ function gapBlocks(report: GapsReport, { judged, options }: { judged: number; op
   return [
     table(['from', 'to', 'series', '', `${grain}s`, 'events', 'cause', 'why'], rows),
     ...hiddenLine(gaps.length, 'gap', options),
-    ...nextLine(next_cursor, counted(gaps_total, 'gap'), options),
+    ...next,
   ];
 }
 

@@ -2,13 +2,25 @@ import { counted, durationText, type LagReport } from '@pik/schema';
 
 import { barsOfLag, heatMap } from '../charts/of-lag.ts';
 import { type Cell, grouped, groupName, percent } from '../format.ts';
-import { type Block, hiddenLine, nextLine, noteLines, table, text, type View, type ViewOptions } from '../view.ts';
+import {
+  type Block,
+  coveredLine,
+  hiddenLine,
+  nextLine,
+  noteLines,
+  table,
+  text,
+  type View,
+  type ViewOptions,
+} from '../view.ts';
 
 /** Where data is delayed. */
 export function lagView(report: LagReport, options: ViewOptions): View {
   const title = 'Where is data delayed?';
-  const { total, groups, notes } = report;
-  if (total === null) return { title, blocks: [nothing('No first arrivals in this range.', report)], charts: [] };
+  const { total, groups } = report;
+  const more = [...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options), ...cutLines(report)];
+  if (total === null)
+    return { title, blocks: [nothing('No first arrivals in this range.', report), ...more], charts: [] };
   const row = (name: string, f: NonNullable<LagReport['total']>): Cell[] => [
     name,
     f.count,
@@ -27,8 +39,7 @@ export function lagView(report: LagReport, options: ViewOptions): View {
     table(head, [...rows, row('all', total)]),
     ...details(report),
     ...hiddenLine(groups.length, 'group', options),
-    ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
-    ...noteLines(notes),
+    ...more,
   ];
   return { title, blocks, charts: heatMap(report) ?? barsOfLag(report) };
 }
@@ -57,7 +68,20 @@ function details({ details: whole, groups, worst }: LagReport): Block[] {
   return blocks;
 }
 
-/** That there is nothing, and which filter is the reason. */
-export function nothing(sentence: string, { empty }: Pick<LagReport, 'empty'>): Block {
-  return text(empty === undefined ? sentence : `${sentence} ${empty}`);
+/** That there is nothing, and which filter is the reason; of a part of the range no more is said. */
+export function nothing(
+  sentence: string,
+  { empty, covered }: Pick<LagReport, 'empty'> & { readonly covered?: LagReport['covered'] },
+): Block {
+  const said = covered == null ? sentence : sentence.replace(' in this range.', ' in this part of the range.');
+  return text(empty === undefined ? said : `${said} ${empty}`);
+}
+
+/** What a report covers where it was cut, and its notes. */
+export function cutLines({
+  covered,
+  next_cursor,
+  notes,
+}: Pick<LagReport, 'covered' | 'next_cursor' | 'notes'>): Block[] {
+  return [...coveredLine(covered, { next_cursor }), ...noteLines(notes)];
 }
