@@ -66,4 +66,52 @@ describe('an answer to a batch', () => {
     expect(readResults(of(id), [id, id])).toEqual([expect.anything(), null]);
     expect(readResults('<html>', [id])).toEqual([]);
   });
+
+  /** Numbers as a backend may write them; the parser alone says what each is. */
+  it.each([
+    '0',
+    '-1',
+    '-0',
+    '1.0',
+    '1.5',
+    '1e3',
+    '1E3',
+    '1e400',
+    '01',
+    '+1',
+    ' 1',
+    '1 ',
+    '0x10',
+    '',
+    '-',
+    '9007199254740991',
+    '-9007199254740991',
+    '9007199254740992',
+    '9007199254740993',
+    '123456789012345678901234567890',
+    'null',
+    '"1"',
+    'true',
+    'NaN',
+    'Infinity',
+  ])('H11: is read in place as the parser reads it, with the number %j', (number) => {
+    const id = '0'.repeat(47);
+    const one = (lag: string, line: string) =>
+      `{"event_id":"${id}","status":"ACCEPTED","lag_ms":${lag},"raw_key":"k","line":${line}}`;
+    for (const records of [
+      [one(number, '0')],
+      [one('0', number)],
+      [one('0', '0'), one(number, '1')],
+      [one('0', '0'), one('1', number)],
+    ]) {
+      const text = `{"results":[${records.join(',')}],"counts":{}}`;
+      const ids = records.map(() => id);
+      const found = readResults(text, ids);
+      const expected = parsed(text, ids);
+      expect(found).toEqual(expected);
+      // Equal numbers can still be other ones: 0 and -0.
+      for (const [i, result] of found.entries())
+        expect(Object.is(result?.lag_ms, expected[i]?.lag_ms) && Object.is(result?.line, expected[i]?.line)).toBe(true);
+    }
+  });
 });

@@ -225,6 +225,50 @@ describe('the end', () => {
     expect(second.outbox.stats().pending_count).toBe(10);
   });
 
+  describe('close reckons the time for a backlog from itself on', () => {
+    const options = { batchCountMax: 1, deadlineMs: 10_000, requestTimeoutMs: 5_000 };
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+    /** Closes a producer with a backlog of 100 and gives the milliseconds that it took. */
+    async function closing(script: Script) {
+      const { start } = outboxWorld();
+      const first = await start({ script: refuse, options });
+      for (let n = 0; n < 100; n++) first.emit({ n });
+      await within(60_000, first.producer.close());
+      const second = await start({ script, options });
+      await pass(30_000);
+      expect(second.producer.stats().backlog).toMatchObject({ undelivered: 0 });
+      const startedMs = performance.now();
+      await within(60_000, second.producer.close());
+      return { tookMs: performance.now() - startedMs, second, startedMs };
+    }
+
+    it('and no further request begins after it', async () => {
+      const { tookMs, second } = await closing(async ({ lines }, own) => {
+        await wait(1_000);
+        return own.accept(lines);
+      });
+      expect(tookMs).toBeGreaterThan(options.deadlineMs - 1_500);
+      expect(tookMs).toBeLessThan(options.deadlineMs + 2_500);
+      const { acked, undelivered } = second.producer.stats().backlog;
+      expect(undelivered).toBe(0);
+      expect(acked).toBeLessThan(60);
+    });
+
+    it('also for a request that began later', async () => {
+      let failsFromMs = Number.POSITIVE_INFINITY;
+      const { tookMs, second } = await closing(async ({ lines }, own) => {
+        await wait(1_000);
+        // The close comes after 30 s: most of its time is over when the backend begins to fail.
+        if (failsFromMs === Number.POSITIVE_INFINITY) failsFromMs = performance.now() + 37_000;
+        return performance.now() < failsFromMs ? own.accept(lines) : problem(503, 'INDEX_UNAVAILABLE');
+      });
+      expect(tookMs).toBeGreaterThan(options.deadlineMs - 4_000);
+      expect(tookMs).toBeLessThan(options.deadlineMs + 2_500);
+      expect(second.producer.stats().backlog).toMatchObject({ undelivered: 1, pending: 0 });
+    });
+  });
+
   it('an outbox that somebody else closed costs no exception and no event its result', async () => {
     const { start } = outboxWorld();
     const { producer, emit, outbox } = await start();
