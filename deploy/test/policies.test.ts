@@ -75,7 +75,7 @@ const GOLDEN: Record<FunctionName, Record<string, readonly string[]>> = {
     's3:ListBucket': [bucket],
   },
   Investigate: {
-    'dynamodb:GetItem': [index, replays],
+    'dynamodb:GetItem': [index, aggregates, replays],
     'dynamodb:BatchGetItem': [index],
     'dynamodb:Query': [index, aggregates, replays],
     'dynamodb:Scan': [index],
