@@ -117,13 +117,17 @@ describe('a declaration of volatile members', () => {
   });
 });
 
-describe('an index of the version before', () => {
-  it('gets its new column, keeps its rows, and takes warnings', async () => {
+describe('an index from before warnings', () => {
+  it('gets its new columns, keeps its rows, and takes warnings', async () => {
     await open([]);
     await send(hook({ id: 1 }), '{');
     await pipeline.close();
     const db = new DatabaseSync(join(dir, 'index.db'));
-    db.exec('ALTER TABLE failure DROP COLUMN receipts; PRAGMA user_version = 2;');
+    db.exec(`DROP TABLE recheck;
+      ALTER TABLE event DROP COLUMN rank; ALTER TABLE event DROP COLUMN standing;
+      ALTER TABLE delivery DROP COLUMN rank; ALTER TABLE delivery DROP COLUMN producer_no;
+      ALTER TABLE delivery DROP COLUMN producer_seq; ALTER TABLE failure DROP COLUMN payload_hash;
+      ALTER TABLE failure DROP COLUMN receipts; PRAGMA user_version = 2;`);
     db.close();
     await open([]);
     expect(await statuses(hook({ id: 1 }, { shopp: 1 }))).toEqual(['DUPLICATE']);

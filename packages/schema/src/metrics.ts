@@ -1,7 +1,7 @@
 /** The CloudWatch namespace of the kit. */
 export const METRIC_NAMESPACE = 'PipelineInvestigationKit';
 
-/** Every metric of the kit, what it counts and in which unit. Dimensions are bounded; caller text is never one. */
+/** Every metric of the kit, what it counts and in which unit; with `served`, one that only a served process counts. Dimensions are bounded; caller text is never one. */
 export const METRICS = {
   IngestCount: { unit: 'Count', help: 'Records that ingest gave an answer, whatever their outcome.' },
   DuplicateCount: { unit: 'Count', help: 'Receipts that repeat an event.' },
@@ -13,9 +13,17 @@ export const METRICS = {
   ProcessorMessageCount: { unit: 'Count', help: 'Messages that the processor took.' },
   ProcessorErrorCount: { unit: 'Count', help: 'Messages that the processor failed on.' },
   AggregateVersionCount: { unit: 'Count', help: 'Aggregate versions that were appended.' },
-  ClockStepCount: { unit: 'Count', help: "Steps of the server's own clock, and a start behind its latest receipt." },
-  LogLinesLostCount: { unit: 'Count', help: 'Log lines that nobody took: their reader hung or went away.' },
-} as const satisfies Record<string, { unit: 'Count' | 'Milliseconds'; help: string }>;
+  ClockStepCount: {
+    unit: 'Count',
+    served: true,
+    help: "Steps of the server's own clock, and a start behind its latest receipt.",
+  },
+  LogLinesLostCount: {
+    unit: 'Count',
+    served: true,
+    help: 'Log lines that nobody took: their reader hung or went away.',
+  },
+} as const satisfies Record<string, { unit: 'Count' | 'Milliseconds'; help: string; served?: true }>;
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS;
