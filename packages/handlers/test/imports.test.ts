@@ -27,7 +27,7 @@ function start(ms = WORLD_END) {
 }
 
 describe('the answer to a receipt', () => {
-  it('says that an import takes the place of another, or that what came live stays', async () => {
+  it('says that an import takes the place of another, or that the live receipt stays', async () => {
     const { pipeline, clock } = start();
     const answerTo = async (records: readonly ImportedRecord[], mode: 'live' | 'import' = 'import') =>
       (await sendRecords(pipeline, clock, { mode, records })).results.map(({ status, detail }) => [status, detail]);
@@ -35,9 +35,11 @@ describe('the answer to a receipt', () => {
     expect(await answerTo([record(1, 40)])).toEqual([
       ['DUPLICATE', 'the event is known from this earlier receive time on'],
     ]);
-    expect(await answerTo([record(2, 30)])).toEqual([['CONFLICT', expect.stringContaining('takes its place')]]);
+    expect(await answerTo([record(2, 30)])).toEqual([
+      ['CONFLICT', expect.stringContaining('replaces it as the first receipt')],
+    ]);
     expect(await answerTo([record(3, 0)], 'live')).toEqual([['CONFLICT', expect.stringContaining('only imports')]]);
-    expect(await answerTo([record(2, 20)])).toEqual([['CONFLICT', expect.stringContaining('came live')]]);
+    expect(await answerTo([record(2, 20)])).toEqual([['CONFLICT', expect.stringContaining('a live receipt')]]);
     expect(await answerTo([record(3, 60)])).toEqual([
       ['DUPLICATE', 'the event is known from this earlier receive time on'],
     ]);

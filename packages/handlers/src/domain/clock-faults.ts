@@ -53,9 +53,9 @@ function aheadOf(lags: Histogram, serverWasBehind: boolean): ClockFinding | null
   // Negative lags come first: a share of them is a share of all that is smaller by their part.
   const early = (q: number) => -quantile(lags, (q * ahead) / lags.count);
   const [most, usual, least] = [early(0.1), early(0.5), early(0.9)];
-  const share = `${ahead.toLocaleString('en-US')} of ${counted(lags.count, 'event')} (at least ${percentText(atLeast)} by chance alone)`;
+  const share = `${ahead.toLocaleString('en-US')} of ${counted(lags.count, 'event')} (at least ${percentText(atLeast)} even allowing for chance)`;
   if (most - least > Math.max(ONE_AMOUNT_MS, usual)) {
-    const text = `${share} came before their own time, most of them by ${durationText(least)} to ${durationText(most)}: planned events, or clocks that are ahead by different amounts.`;
+    const text = `${share} came before their own time, most of them by ${durationText(least)} to ${durationText(most)}: planned events, or clocks ahead by different amounts.`;
     return { code: 'FUTURE_EVENTS', text, shownBy: 'lowest' };
   }
   const by = `${share} came before their own time, by ${durationText(usual)} in the median`;
@@ -63,7 +63,7 @@ function aheadOf(lags: Histogram, serverWasBehind: boolean): ClockFinding | null
     const text = `${by}: this server's own clock was behind for a time (see the notes), so the producer's may be right.`;
     return { code: 'SERVER_CLOCK_WRONG', text, shownBy: 'lowest' };
   }
-  const text = `${by}: the clock of the producer is ahead, by that much at least.`;
+  const text = `${by}: the producer's clock is ahead by at least that much.`;
   return { code: 'CLOCK_AHEAD', text, shownBy: 'lowest' };
 }
 
@@ -84,7 +84,7 @@ function extremes(lags: Histogram): ClockFinding[] {
     .filter(({ count }) => count > 0)
     .map(({ count, farthest, side, shownBy }) => {
       const lie = count === 1 ? 'lies' : 'lie';
-      const text = `${count.toLocaleString('en-US')} of ${counted(lags.count, 'event')} ${lie} up to ${durationText(farthest)} ${side} the receipt, far beyond all others: clocks that were wrong, or events of long ago or far ahead. Without such events the mean lag is ${durationText(mean)}.`;
+      const text = `${count.toLocaleString('en-US')} of ${counted(lags.count, 'event')} ${lie} up to ${durationText(farthest)} ${side} the receipt, far beyond all others: wrong clocks, or events far in the past or future. Without such events the mean lag is ${durationText(mean)}.`;
       return { code: 'EXTREME_TIMES', text, shownBy };
     });
 }

@@ -51,7 +51,7 @@ export function stepText({ before_ms, after_ms }: ClockStep): string {
 
 /** What a report over receipts of a wrong time says. */
 export function stepNote(step: ClockStep): string {
-  return `This server's own clock was ${stepText(step)} from ${formatEpochMs(step.since_ms)} to ${formatEpochMs(step.before_ms)}, as it showed itself, and was then set to ${formatEpochMs(step.after_ms)}: receive times of then are wrong, and so is every lag.`;
+  return `This server's own clock was ${stepText(step)} from ${formatEpochMs(step.since_ms)} to ${formatEpochMs(step.before_ms)}(its own reading), and was then set to ${formatEpochMs(step.after_ms)}: receive times in that period are wrong, and so are lags.`;
 }
 
 /** Steps whose wrong time lies in a range of receive times. */

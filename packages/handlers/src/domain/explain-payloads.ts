@@ -24,7 +24,7 @@ export function conflictFinding(first: Arrival, other: Arrival, delivery: Delive
   // Of an import alone: a live receipt is never earlier than the first one.
   const claim =
     early > 0
-      ? ` It is an import that claims to have come ${durationText(early)} before; what came live stays the event.`
+      ? ` It is an import that claims to have come ${durationText(early)} before; the live receipt stays the event.`
       : '';
   return {
     code: 'CONFLICT',

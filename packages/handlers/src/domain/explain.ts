@@ -101,7 +101,7 @@ function summaryOf(
       ? ''
       : `, later than ${percent(lateness.later_than_share)} of its series that day`;
   const first = `${event_type} of ${entity_id} from ${source} was received ${when}${rank}.`;
-  if (deliveries === null) return `${first} Whether it came again was not looked at.`;
+  if (deliveries === null) return `${first} Repeats were not searched.`;
   const conflicts = deliveries.filter(({ outcome }) => outcome === 'CONFLICT').length;
   const repeats = deliveries.length - conflicts;
   const more = [
@@ -122,6 +122,6 @@ export function notYetReceived(row: EventRow, deliveries: readonly DeliveryRow[]
   const late = { code: 'NOT_YET_RECEIVED', text, evidence: [{ event_id: row.event_id }] };
   if (deliveries.length === 0) return [late];
   const evidence = deliveries.map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
-  const claims = `${counted(deliveries.length, 'import')} of its key with another payload ${deliveries.length === 1 ? 'claims' : 'claim'} to have come by then; what came live stays the event.`;
+  const claims = `${counted(deliveries.length, 'import')} of its key with another payload ${deliveries.length === 1 ? 'claims' : 'claim'} to have been received by then; the live receipt stays the event.`;
   return [late, { code: 'CONFLICT', text: claims, evidence }];
 }

@@ -221,6 +221,6 @@ export function failureBeside(row: FailureRow, first: EventRow | null): FailureR
 
 function conflictDetail({ rank }: { rank: string | null }, { live }: EventRow): string {
   return rank !== null && live
-    ? 'the same key came live with another payload, which stays whatever receive time an import claims'
-    : 'the same key came with another payload';
+    ? 'a live receipt has the same key and another payload; it stays the event, whatever receive time an import claims'
+    : 'an earlier receipt has the same key and another payload';
 }

@@ -75,7 +75,7 @@ function modelOf(
 ): Pick<View, 'model' | 'reason' | 'text' | 'expects' | 'blind_ms' | 'skipped'> {
   const { calendar, declaredMs } = question;
   if (declaredMs !== null) {
-    const text = `declared: one every ${durationText(declaredMs)}, by the caller`;
+    const text = `declared by the caller: one every ${durationText(declaredMs)}`;
     return { model: 'DECLARED', reason: null, text, expects: null, blind_ms: null, skipped: null };
   }
   const length = GRAIN_MS[calendar.grain];
@@ -88,20 +88,20 @@ function modelOf(
   }
   const blind =
     blind_ms === null
-      ? 'no silence of it can be told from chance'
-      : `silences shorter than ${durationText(blind_ms)} cannot be told from chance`;
+      ? 'none of its silences can be distinguished from chance'
+      : `silences shorter than ${durationText(blind_ms)} cannot be distinguished from chance`;
   const model = judged.ticks !== null ? 'INTERVAL' : judged.verdict.due !== null ? 'CLOCK' : 'CHANCE';
   const text =
     judged.verdict.due === null
       ? `${expects}: ${blind}`
-      : `${expects}: each time that is due and empty is named; ${outageFrom(blind_ms)}${skipsText(skipped)}`;
+      : `${expects}: every due time without a delivery is listed; ${outageFrom(blind_ms)}${skipsText(skipped)}`;
   return { model, reason: null, text, expects, blind_ms, skipped };
 }
 
 const outageFrom = (blindMs: number | null) =>
   blindMs === null
-    ? 'none of its silences is more than skips by chance'
-    : `from ${durationText(blindMs)} on a silence is longer than skips by chance`;
+    ? 'none of its silences is longer than chance skips explain'
+    : `a silence from ${durationText(blindMs)} on is longer than chance skips explain`;
 
 const skipsText = (skipped: View['skipped']) =>
   skipped === null || skipped.empty === 0
@@ -110,11 +110,11 @@ const skipsText = (skipped: View['skipped']) =>
 
 const REASONS: Readonly<Record<Reason, (history: string) => string>> = {
   TOO_LITTLE_HISTORY: () =>
-    'too little history: it takes 20 windows, 8 of them with deliveries (12 times where it keeps an interval of its own)',
+    'too little history: 20 windows are required, 8 of them with deliveries (12 deliveries for a series with its own interval)',
   LIFE_BROKEN: (history) =>
-    `its events fall apart into lives, with silences longer than the ${history} that are read to learn what is usual: whether it ended and began anew, they do not say`,
-  TOO_IRREGULAR: () => 'too irregular: no silence as short as the range can be told from chance',
-  STILL_ARRIVING: () => 'too early to say: events of these windows may still come',
+    `its events form separate lives, with silences longer than the ${history} of history that are read: the events do not show whether it ended and began again`,
+  TOO_IRREGULAR: () => 'too irregular: no silence as short as the range can be distinguished from chance',
+  STILL_ARRIVING: () => 'too early to judge: events of these windows may still come',
 };
 
 /** Ticks are due each; other windows where the series keeps a clock. */
@@ -161,7 +161,7 @@ function silenceOf({ series, judged }: SeriesFindings, question: GapQuestion): V
     `silent for ${durationText(silentMs)} since its last event, ${longest ? 'longer' : 'no longer'} than it was before`,
     ...(longer_than_chance === true ? ['longer than chance'] : []),
     ...(overdue === null || overdue === 0 ? [] : [`${counted(overdue, 'delivery is', 'deliveries are')} overdue`]),
-    'whether it ended or fails, its events do not say',
+    'its events do not show whether it ended or fails',
   ];
   return {
     since: formatEpochMs(life.lastMs),

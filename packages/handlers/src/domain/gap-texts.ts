@@ -35,12 +35,12 @@ function outageText(
   ruler: JudgedLife['ruler'],
   { from, to, count, longestMs }: { from: number; to: number; count: number; longestMs: number },
 ): string {
-  const span = `Silent from ${timeText(ruler.startOf(from))} to ${timeText(ruler.startOf(to))}, somewhere between the last and the first good event.`;
+  const span = `Silent from ${timeText(ruler.startOf(from))} to ${timeText(ruler.startOf(to))}, between the last event before and the first event after.`;
   const usual =
     count === 0
       ? 'The series had no other silence'
       : `The longest of ${counted(count, 'other silence')} lasted ${durationText(longestMs)}`;
-  return `${span} ${usual}; by its own rhythm at most 1 report in 100 names such a silence by chance.`;
+  return `${span} ${usual}; given its own rhythm, at most 1 report in 100 lists such a silence by chance.`;
 }
 
 /** The silences of a life that are no outages. */
@@ -61,7 +61,7 @@ function otherSilences({ verdict, life }: JudgedLife) {
 function skipText({ due, empty }: { due: number; empty: number }, windows: number | null): string {
   const share = percentText(due === 0 ? 0 : 1 - empty / due);
   const where = windows === null ? 'then' : windows === 1 ? 'in this window' : `in each of these ${windows} windows`;
-  return `By the series' own clock something was due ${where}, and none came; it delivers ${share} of the times.`;
+  return `By the series' own clock a delivery was due ${where}, and none came; it makes ${share} of its deliveries.`;
 }
 
 /** How often a clock was due in its life, and how often nothing came; outages and the silence at the end left out. */
@@ -81,7 +81,7 @@ export function partialText(count: number, expected: number): string {
 /** A gap by a declared interval. */
 export function declaredText(declaredMs: number, { count, expected }: { count: number; expected: number }): string {
   const came = count === 0 ? 'none came' : `${counted(count, 'event')} came`;
-  return `Every ${durationText(declaredMs)} one is declared: ${expected.toLocaleString('en-US')} expected, ${came}.`;
+  return `One event every ${durationText(declaredMs)} is declared: ${expected.toLocaleString('en-US')} expected, ${came}.`;
 }
 
 /** What was learned of when a series delivers. */

@@ -43,10 +43,10 @@ function detailOf({ imported }: Arrival, { first, beside, status }: Verdict): st
   if (status === 'DUPLICATE') return isFirst ? 'the event is known from this earlier receive time on' : null;
   if (isFirst) {
     return imported
-      ? 'it claims an earlier receive time than the import that was the first, and takes its place; both are kept'
-      : 'only imports had this key so far; it takes their place, and both are kept';
+      ? 'it claims an earlier receive time than the import that was first, and replaces it as the first receipt; both are kept'
+      : 'only imports had this key so far; this live receipt becomes the first receipt, and both are kept';
   }
   return imported && beside.live
-    ? 'the same key came live with another payload, which stays whatever receive time an import claims'
+    ? 'a live receipt has the same key and another payload; it stays the event, whatever receive time an import claims'
     : null;
 }

@@ -129,11 +129,11 @@ function textOf(faults: readonly ZoneFault[], days: readonly LagDay[]): string {
   const where = `On ${faultyDays} of ${counted(days.length, 'event day')} the quickest events come whole hours off (${stretches.join(', ')}${more})`;
   const sides = new Set(faults.map(({ halves }) => halves));
   if (sides.size > 1)
-    return `${where}: their times are those of another zone than they say. The step is that of a zone when clocks change.`;
+    return `${where}: their times are in a different zone than they state. The step matches a daylight saving change.`;
   if (faultyDays < days.length)
-    return `${where}, and not on the others: their times are those of another zone than they say.`;
-  const held = (faults[0] as ZoneFault).halves > 0 ? ', or every event is held back that long' : '';
-  return `${where}: their times are those of another zone than they say${held}.`;
+    return `${where}, and not on the others: their times are in a different zone than they state.`;
+  const held = (faults[0] as ZoneFault).halves > 0 ? ', or every event is delayed by that long' : '';
+  return `${where}: their times are in a different zone than they state${held}.`;
 }
 
 function hoursText(halves: number): string {

@@ -32,7 +32,7 @@ export function foreignEvent(event: unknown): { readonly isHttp: boolean; readon
       isHttp: true,
       text: 'the event has payload format 1.0: set the payload format version of the integration to 2.0 (HTTP API, or a function URL)',
     };
-  return { isHttp: false, text: 'the event is no HTTP request; nothing was done' };
+  return { isHttp: false, text: 'the event is not an HTTP request; nothing was done' };
 }
 
 /**

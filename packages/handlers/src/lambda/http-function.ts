@@ -109,7 +109,8 @@ async function withTimeLeft<T>(invocation: Invocation, work: (question: Question
   }
 }
 
-const TOO_LONG = 'the question takes longer than a function may; ask for a smaller window or range, or for one source';
+const TOO_LONG =
+  'the question takes longer than a function may run; ask for a smaller window or range, or for one source';
 
 /** How long a request waited between the API and this line: cold starts and throttling show here. */
 function waitedMs(event: HttpEvent | undefined, nowMs: number): number {

@@ -60,7 +60,7 @@ export async function open(setup: Setup): Promise<QueueFunction> {
 }
 
 const NOT_OF_QUEUE =
-  'the event is not from the queue of replay messages: the processor belongs behind the event source mapping of that queue alone';
+  'the event is not from the queue of replay messages: connect the processor to the event source mapping of that queue only';
 
 function isOfQueue(records: unknown): records is readonly QueueRecord[] {
   return Array.isArray(records) && records.every(isQueueRecord);

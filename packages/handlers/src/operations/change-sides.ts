@@ -155,7 +155,7 @@ async function versionInputs(context: Context, asked: VersionInputs): Promise<re
 
 /** Changes are told input by input, which takes both lists at once. */
 function tooMany(what: string, count: number, notes: Finding[]): null {
-  const text = `${what} has ${counted(count, 'input')}; of windows with more than ${LIMITS.window_inputs_max} it is only known that they changed, and by how much, and not which inputs did it.`;
+  const text = `${what} has ${counted(count, 'input')}; of windows with more than ${LIMITS.window_inputs_max} only the size of a change is known, not the inputs behind it.`;
   notes.push({ code: 'WINDOW_TOO_LARGE', text });
   return null;
 }

@@ -46,9 +46,9 @@ export async function duplicates(context: Context, query: DuplicatesQuery): Prom
   const isWhole = await walkAgain(context, tallies, { slices, reading });
   const notes = partNotes(page.part);
   if (!isWhole)
-    notes.push('entities and repeated events take longer to count than one answer may: these are at least so many');
+    notes.push('counting entities and repeated events exceeds the budget of one answer: these counts are lower bounds');
   if (tallies.groups.full) notes.push(GROUPS_FULL);
-  if (tallies.hours.full) notes.push('storms are looked for in the first half million hours of series only');
+  if (tallies.hours.full) notes.push('storms were searched in the first half million hours of series only');
   const { groups, worst: ranked, ...figures } = duplicatesFigures(tallies);
   const worst = ranked.slice(0, worstMax);
   const end = Math.min(page.offset + groupsMax, groups.length);

@@ -111,7 +111,7 @@ async function clockFindings(context: Context, row: EventRow, sequence: number |
   }
   const aheadMs = row.received_ms - context.backend.clock.now();
   if ((row.flags & flagBit('IMPORTED')) !== 0 || aheadMs <= LIMITS.clock_step_ms) return [];
-  const text = `Its receive time lies ${durationText(aheadMs)} ahead of this server's clock: one of the two readings is wrong.`;
+  const text = `Its receive time lies ${durationText(aheadMs)} ahead of this server's clock: one of the two is wrong.`;
   return [{ code: 'SERVER_CLOCK_WRONG', text, evidence }];
 }
 
@@ -141,7 +141,7 @@ async function findByTime(
   asOfMs: number,
 ): Promise<Found> {
   const at = parseTime(query.event_time);
-  if (at === null) throw new KitError('REQUEST_INVALID', 'event_time is no time', { path: '/event_time' });
+  if (at === null) throw new KitError('REQUEST_INVALID', 'event_time is not a valid time', { path: '/event_time' });
   const near = {
     entity: { entity_id: query.entity_id },
     time: at.epoch_ms,

@@ -32,7 +32,7 @@ export async function missingFindings(
   { eventId, asOfMs, attempts }: Omit<Target, 'time'>,
 ): Promise<Finding[]> {
   if (eventId !== null && parseEventId(eventId) === null) {
-    return [{ code: 'MALFORMED_ID', text: 'This is not an event id: those have 47 characters of 0-9 and a-v.' }];
+    return [{ code: 'MALFORMED_ID', text: 'This is not an event id: an event id has 47 characters, 0-9 and a-v.' }];
   }
   const target = { eventId, asOfMs, time: timeOf(query, eventId), attempts };
   const beside = () => neighboursOf(context, query, target);
@@ -72,7 +72,7 @@ function expiredFinding(context: Context, time: number | null): Finding[] {
   return [
     {
       code: 'OUTSIDE_RETENTION',
-      text: `Its event time lies before ${formatEpochMs(horizon)}, from where on the index remembers.`,
+      text: `Its event time lies before ${formatEpochMs(horizon)}, the start of the index's memory.`,
     },
   ];
 }

@@ -147,7 +147,7 @@ interface BytesSearch {
 
 function byBytes(rows: readonly FailureRow[]): Finding {
   const names = counted(rows.length, 'receipt that has', 'receipts that have');
-  const text = `${names} the text of this id in it and cannot be read as an event (${codesOf(rows)}) came around that time and was rejected; it may be that.`;
+  const text = `${names} the text of this id in it and cannot be read as an event (${codesOf(rows)}) came around that time and was rejected; this may be the event.`;
   return { code: 'REJECTED', text, evidence: addresses(rows) };
 }
 

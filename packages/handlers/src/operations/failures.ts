@@ -53,14 +53,14 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
   if (stretch.withRows) stretch.toMs = await readRange(context, { tallies, warnings }, { ...reading, stretch });
   if (baseline !== null && stretch.withRows && !(await readBaseline(context, tallies, { ...reading, ...baseline })))
     baselineNotes.push(
-      'the time before the range has more failures than one answer reads: one of the range may be called new wrongly',
+      'the time before the range has more failures than one answer reads, so a failure may be marked new wrongly',
     );
   const scope = { ...asked, fromMs: stretch.fromMs, toMs: stretch.toMs };
   await countReceipts(context, tallies, { slices: { scope, ...series }, page });
   const notes = [...stretchNotes(stretch, page), ...baselineNotes];
   if (tallies.receipts.full) notes.push(GROUPS_FULL);
   if (warnings.size === LIMITS.report_warnings_max)
-    notes.push(`at most ${LIMITS.report_warnings_max} warnings are told apart`);
+    notes.push(`at most ${LIMITS.report_warnings_max} distinct warnings are listed`);
   const groups = failureGroups(tallies);
   const end = Math.min(page.offset + groupsMax, groups.length);
   const next = end === groups.length ? null : { offset: end, after: null };
@@ -121,7 +121,7 @@ function stretchView({ fromMs, toMs, asked }: Stretch): Covered {
 }
 
 function stretchNotes({ toMs, asked }: Stretch, { part }: ReportPage): string[] {
-  const rows = `the range has more failures than one answer counts: this one has those received before ${formatEpochMs(toMs)}; the next page goes on`;
+  const rows = `the range has more failures than one answer counts: this one has those received before ${formatEpochMs(toMs)}; the next page continues`;
   return [
     ...(toMs < asked.toMs ? [rows] : []),
     ...partNotes(part).map((text) => `receipts: ${text}, and until then shares are too large`),

@@ -142,8 +142,8 @@ function missingOf(gap: GapInterval, all: readonly ModelledSeries[]): number {
 }
 
 function notReceived(gap: GapInterval, left: number): FoundCause {
-  const text = `No receipt of it came between ${formatEpochMs(gap.start_ms)} and ${formatEpochMs(gap.end_ms)}, and nothing says that one was made.`;
-  const less = `Only ${gap.count} came where ${Math.round(gap.expected ?? gap.count + left)} are usual, and nothing says that more were made.`;
+  const text = `No receipt of it came between ${formatEpochMs(gap.start_ms)} and ${formatEpochMs(gap.end_ms)}, and there is no sign that one was sent.`;
+  const less = `Only ${gap.count} came where ${Math.round(gap.expected ?? gap.count + left)} are usual, and there is no sign that more were sent.`;
   return { code: 'NOT_RECEIVED', text: gap.state === 'PARTIAL' ? less : text, explains: null };
 }
 
@@ -152,7 +152,7 @@ function silentCause(gap: GapInterval, { others }: Looking): FoundCause | null {
   const found = gap.state === 'MISSING' ? others(gap) : null;
   if (found === null || found.sources === 0 || found.came > 0 || found.usual < USUAL_MIN) return null;
   const series = counted(found.series, 'other series', 'other series');
-  const text = `Everything was silent: no event of the ${series} of ${counted(found.sources, 'other source')} came either, where ${Math.round(found.usual)} are usual. It was the kit, the network or the clock, not one source.`;
+  const text = `Everything was silent: no event of the ${series} of ${counted(found.sources, 'other source')} came either, where ${Math.round(found.usual)} are usual. The cause is the kit, the network or a clock, not one source.`;
   return { code: 'ALL_SILENT', text, explains: null };
 }
 
@@ -246,7 +246,7 @@ async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf
       .map((row) => ({ event_id: row?.event_id as string }));
     causes.push({
       code: 'LOST_IN_TRANSIT',
-      text: `Producer ${producer} made ${counted(rangesCount(lost), 'event')} in this time without reporting a drop, and nothing of that came (numbers ${rangesText(lost)}). It proves a loss of the producer, whichever of its series they belong to.`,
+      text: `Producer ${producer} made ${counted(rangesCount(lost), 'event')} in this time without reporting a drop, and none of them came (numbers ${rangesText(lost)}). This proves a loss of the producer, in whichever of its series.`,
       evidence: [...evidence, ...loss.reports.slice(0, EVIDENCE_MAX)],
       explains: rangesCount(lost),
     });

@@ -16,7 +16,7 @@ export interface SliceScope {
 }
 
 /** Said where a single page of slices had more groups than are told apart. */
-export const GROUPS_FULL = `only ${LIMITS.report_groups_max * 2} groups are told apart; the total covers all`;
+export const GROUPS_FULL = `only ${LIMITS.report_groups_max * 2} groups are listed; the total covers all`;
 
 /** A part to be read, and what bounds it beside the budget. */
 export interface PartReading extends Omit<PartBounds, 'budget'> {

@@ -47,7 +47,7 @@ export async function timelineRows(
 
 function instant(text: string): { epoch_ms: number; sub_ms_ns: number } {
   const time = parseTime(text);
-  if (time === null) throw new KitError('REQUEST_INVALID', 'a bound is no time');
+  if (time === null) throw new KitError('REQUEST_INVALID', 'a bound is not a valid time');
   return time;
 }
 
