@@ -101,6 +101,16 @@ describe('where a server listens', () => {
     },
   );
 
+  it('another Host is refused with the names that do, each once', async () => {
+    const server = await serve(join(temporaryDir(), 'data'));
+    const request = http.get(`${server.url}/healthz`, { headers: { host: 'kit.corp' } });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const { detail } = JSON.parse(String(Buffer.concat(await response.toArray())));
+    expect([response.statusCode, detail]).toEqual([403, 'call it as localhost, 127.0.0.1, [::1]']);
+    server.child.kill('SIGTERM');
+    await server.ended;
+  });
+
   it.each([
     ['', 'CONFIG_INVALID'],
     ['0.0.0.0', 'BIND_REFUSED'],

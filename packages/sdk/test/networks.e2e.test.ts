@@ -127,6 +127,20 @@ it('both trust the authorities that Node was told of, and no other', async () =>
   expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: '' } })).toMatchObject(neither);
 });
 
+it('both say what is wrong where TLS and plain HTTP meet, a host has no name, or an authority is unknown', async () => {
+  const tls = portOf(tlsKit as typeof kit);
+  for (const [url, reason] of [
+    [`https://127.0.0.1:${portOf(kit)}`, /WRONG_VERSION_NUMBER|wrong version number/],
+    [`http://127.0.0.1:${tls}`, /socket hang up|ECONNRESET|UND_ERR_SOCKET/],
+    ['http://kit.invalid:4600', /ENOTFOUND|EAI_AGAIN/],
+    [`https://127.0.0.1:${tls}`, /self-signed|DEPTH_ZERO_SELF_SIGNED_CERT/],
+  ] as const) {
+    const { shown, ...fared } = await fare(url);
+    expect(fared).toMatchObject(neither);
+    expect(shown).toMatch(reason);
+  }
+});
+
 it('both go by a dispatcher that somebody has set for fetch', async () => {
   const env = { WAY: `http://127.0.0.1:${portOf(kit)}` };
   expect(await fare(KIT, { way: 'dispatcher', env })).toMatchObject(both);

@@ -60,7 +60,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     pipeline,
     telemetry,
     apiKeys: config.apiKeys,
-    allowedHosts: config.apiKeys === undefined ? [...LOOPBACK_NAMES, address.urlHost] : undefined,
+    allowedHosts: config.apiKeys === undefined ? [...new Set([...LOOPBACK_NAMES, address.urlHost])] : undefined,
     metricsText: () => telemetry.metricsText(),
   });
   const serveRequest = (request: Request, { incoming }: HttpBindings) => {
