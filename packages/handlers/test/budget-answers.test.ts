@@ -1,13 +1,8 @@
-import { countOf, defineAggregate, KitError } from '@pik/schema';
+import { KitError } from '@pik/schema';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { createPipeline } from '../src/create-pipeline.ts';
-import type { WindowInput } from '../src/domain/window-input.ts';
-import { type Budget, type BudgetLimits, createBudget } from '../src/operations/budget.ts';
-import { createContext } from '../src/operations/context.ts';
-import { ingest } from '../src/operations/ingest.ts';
-import { listSource } from '../src/operations/input-source.ts';
-import { streamedInputs } from '../src/operations/streamed-inputs.ts';
+import type { BudgetLimits } from '../src/operations/budget.ts';
 import type { Pipeline } from '../src/pipeline.ts';
 import type { Backend } from '../src/ports/backend.ts';
 import {
@@ -109,6 +104,31 @@ describe('the story of an event, past the budget,', () => {
     for (let readMax = 1; readMax < 30; readMax++) {
       const { bytes } = await over(world.backend, { readMax }).explainEvent({ event_id: id }, { asOfMs: null });
       expect([undefined, 'OK']).toContain(bytes?.state);
+    }
+  });
+
+  it('shows how the payload of a conflict differs, or that this was not looked at', async () => {
+    const clock = createTestClock(START);
+    const backend = createMemoryBackend(clock);
+    const pipeline = over(backend, {});
+    const request = { format: 'json', mode: 'live', requestId: 'r', principal: null, dryRun: false } as const;
+    const one = { source: 'app', event_type: 'seen', entity_id: 'e', event_time: new Date(START).toISOString() };
+    let id = '';
+    for (const n of [1, 2]) {
+      const body = new TextEncoder().encode(JSON.stringify([{ ...one, idempotency_key: 'k', payload: { n } }]));
+      const { results } = await pipeline.ingest({ body, receivedMs: clock.now(), ...request });
+      if (n === 1) id = results[0]?.event_id as string;
+      clock.ms += 1_000;
+    }
+    const asked = { asOfMs: clock.ms };
+    const codes = ({ findings }: { findings: readonly { code: string }[] }) => findings.map(({ code }) => code);
+    const whole = await pipeline.explainEvent({ event_id: id }, asked);
+    expect(whole.deliveries.map(({ outcome }) => outcome)).toEqual(['CONFLICT']);
+    expect(codes(whole)).not.toEqual([]);
+    for (let readMax = 1; readMax < 40; readMax++) {
+      const story = await over(backend, { readMax }).explainEvent({ event_id: id }, asked);
+      if (codes(story).length === codes(whole).length) continue;
+      expect(story.notes?.[0]).toMatch(/further receipts/);
     }
   });
 
@@ -339,46 +359,3 @@ describe('what cannot be answered in part', () => {
     expect(refused).toBeGreaterThan(3);
   });
 });
-
-describe('the parts of a window', () => {
-  const aggregate = countOnly();
-  const question = { aggregate, key: 'all', window: aggregate.windows.at(START), asOfMs: START + 1e9 };
-
-  /** Whatever has been read and held, one part after the other. */
-  async function partsRead(budget: Budget, group: 'slices' | 'list') {
-    const clock = createTestClock(START);
-    const context = { ...createContext({ backend: createMemoryBackend(clock) }), budget };
-    const events = Array.from({ length: 60 }, (_, n) => ({
-      ...{ source: 'app', event_type: 'seen', entity_id: 'e', payload: { n } },
-      event_time: new Date(START + n * 1_000).toISOString(),
-    }));
-    const body = new TextEncoder().encode(JSON.stringify(events));
-    const request = { format: 'json', mode: 'live', requestId: 'r', principal: null, dryRun: false } as const;
-    await ingest(context, { body, receivedMs: clock.now(), ...request });
-    const list = Array.from({ length: 60_000 }, () => ({}) as WindowInput);
-    const parts =
-      group === 'list'
-        ? listSource(list, budget).parts()
-        : streamedInputs(context, question, { heldMax: 20, partMax: 10 });
-    let read = 0;
-    for await (const part of parts) {
-      read += part.length > 0 ? 1 : 0;
-      budget.read(1);
-    }
-    return read;
-  }
-
-  it.each(['slices', 'list'] as const)('of %s end with the budget', async (group) => {
-    expect(await partsRead(createBudget({ whole: true, timeMs: NEVER_MS }), group)).toBeGreaterThan(2);
-    const budget = createBudget({ whole: true, timeMs: NEVER_MS, readMax: 2 });
-    await expect(partsRead(budget, group)).rejects.toMatchObject({ code: 'BUDGET_EXCEEDED' });
-  });
-});
-
-function countOnly() {
-  return defineAggregate({
-    ...{ metric: 'all_of_it', definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' },
-    ...{ reads_payload: false },
-    ...countOf(),
-  });
-}

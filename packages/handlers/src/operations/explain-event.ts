@@ -80,7 +80,10 @@ interface Telling {
 async function storyOf(context: Context, { row, asOfMs, deliveries, attempts }: Telling) {
   const read = createPackReader(context);
   const unread: Checked = { bytes: null, first: null };
-  const checked = await attempts.run('its bytes in the log', () => checkBytes(read, row), unread);
+  // Those of further receipts are compared with them.
+  const compared =
+    deliveries === null || deliveries.length === 0 ? '' : ', and how the payloads of further receipts differ';
+  const checked = await attempts.run(`its bytes in the log${compared}`, () => checkBytes(read, row), unread);
   const { bytes, first, original = null, sequence = null } = checked;
   const history = await eventHistory(context, { row, asOfMs, attempts });
   const lags = await attempts.run('the lags of its series', () => seriesLags(context, row, asOfMs), createHistogram());
