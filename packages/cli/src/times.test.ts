@@ -10,6 +10,17 @@ it('names the flag that was typed in the place of a field', () => {
   expect(inFlags('event_type my_own_type, REQUEST_INVALID', [])).toBe('--type my_own_type, REQUEST_INVALID');
 });
 
+it('names a flag of one word too where it was typed, and leaves the values that it takes as they are', () => {
+  const message = 'REQUEST_INVALID: by must be one of source, event_type, day (request r)';
+  const named = 'REQUEST_INVALID: --by must be one of source, event_type, day (request r)';
+  expect(inFlags(message, ['lag', '--by', 'x'])).toBe(named);
+  expect(inFlags(message, ['lag', '--by=x'])).toBe(named);
+  expect(inFlags('REQUEST_INVALID: from cannot be read: from where?', ['explain', '--from', 'x'])).toBe(
+    'REQUEST_INVALID: --from cannot be read: from where?',
+  );
+  expect(inFlags('REQUEST_INVALID: name an event', ['explain'])).toBe('REQUEST_INVALID: name an event');
+});
+
 it('takes --since in the place of --from, not beside it', () => {
   expect(startOf({ since: '2h' })).toBe('2h');
   expect(startOf({ from: 'today' })).toBe('today');

@@ -74,7 +74,15 @@ const FLAGS: Readonly<Record<string, string>> = {
 /** A server's message about a field, with the flag in its place that was typed. */
 export function inFlags(message: string, args: readonly string[]): string {
   const flags = args.includes('--since') ? { ...FLAGS, start_time: '--since' } : FLAGS;
-  return message.replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (field) =>
-    Object.hasOwn(flags, field) ? ((flags as Record<string, string>)[field] ?? field) : field,
-  );
+  // What may be typed after a flag keeps its name.
+  const [said = '', ...values] = message.split(/(?<= must be one of )/);
+  const named = said
+    .replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (field) =>
+      Object.hasOwn(flags, field) ? ((flags as Record<string, string>)[field] ?? field) : field,
+    )
+    .replace(/(?<=^[A-Z_]+: )[a-z]+\b/, (field) => (isTyped(`--${field}`, args) ? `--${field}` : field));
+  return named + values.join('');
 }
+
+const isTyped = (flag: string, args: readonly string[]) =>
+  args.some((arg) => arg === flag || arg.startsWith(`${flag}=`));

@@ -153,4 +153,17 @@ describe('pik reingest --map', () => {
     const listed = await runPik('rejects', '--code', 'JSON_SYNTAX', '--json', '--url', kit.url);
     expect(JSON.parse(listed.stdout)).toMatchObject([{ code: 'JSON_SYNTAX' }]);
   });
+
+  it('an empty list of rejects names the options that emptied it', async () => {
+    const said = async (...options: string[]) => (await runPik('rejects', ...options, '--url', kit.url)).stdout;
+    expect(await said()).toBe('Nothing was rejected.\n');
+    expect(await said('--code', 'JSON_SYNTAX')).toBe('Nothing was rejected, with these options or without.\n');
+    await ingest([badTime(1)]);
+    expect(await said('--code', 'JSON_SYNTAX')).toMatch(
+      /^Nothing was rejected that --code JSON_SYNTAX selects\. Without it there is at least one: TIME_INVALID, received /,
+    );
+    expect(await said('--code', 'TIME_INVALID', '--source', 'dept')).toMatch(
+      /that --code TIME_INVALID --source dept selects\. Without them/,
+    );
+  });
 });

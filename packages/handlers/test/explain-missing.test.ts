@@ -142,7 +142,7 @@ describe('a negative explanation', () => {
     const [first, ...others] = await reasons(fragment);
     expect(first).toMatchObject({ code: 'REJECTED', evidence: [{ line: results[0]?.line }] });
     expect(first?.text).toBe(
-      '1 receipt that names this entity was rejected (PAYLOAD_NOT_CONTAINER) and came within a day of that time; it may be among them.',
+      '1 receipt that names this entity was rejected (PAYLOAD_NOT_CONTAINER) and came within a day of that time; it may be the event asked for.',
     );
     // It is not said in the same breath that none came.
     expect(others.map(({ text }) => text).join(' ')).not.toContain('No receipt of it was found');

@@ -129,6 +129,20 @@ describe('an empty answer names the filter that emptied it', () => {
     expect(await lag({ includeImported: true })).toBeUndefined();
   });
 
+  it('of imports too where other receipts lie on the same day, and says its times without idle zeros', async () => {
+    clock.ms = START + DAY;
+    const live = [START, START + 23 * HOUR].map((eventMs) => ({ eventMs, receivedMs: clock.ms }));
+    await send(live);
+    const range = { fromMs: START + 10 * HOUR, toMs: START + 11 * HOUR };
+    expect(await lag(range)).toBe('No receipt lies exactly in what was asked for.');
+    await send([{ eventMs: START + 10.5 * HOUR, receivedMs: START + 11 * HOUR }], 'import');
+    expect(await lag(range)).toMatch(
+      /asked for\. 1 imported receipt lies in the range or near it,.*--include-imported/,
+    );
+    expect(await lag({ ...range, includeImported: true })).toBeUndefined();
+    expect(await lag({ fromMs: START + 3 * DAY })).toContain('from 2026-03-08T00:00:00Z of event time');
+  });
+
   it('of every other answer too', async () => {
     clock.ms = START + DAY;
     await send([{ eventMs: START, receivedMs: START + HOUR }], 'import');

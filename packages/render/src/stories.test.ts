@@ -1,4 +1,4 @@
-import type { ChangeExplanation, FailuresReport, GapsReport } from '@pik/schema';
+import type { ChangeExplanation, EventExplanation, FailuresReport, GapsReport } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
 import { viewHtml } from './html.ts';
@@ -39,6 +39,20 @@ const found = (code: string, by_this: number) => ({
   code,
   text: `${code} text`,
   explains: { missing: 40, by_this, share: by_this / 40 },
+});
+
+describe('an event that is not there', () => {
+  it('is said once, with what else was found', () => {
+    const missing = { code: 'NO_RECEIPT', text: 'Nothing of it came.', evidence: [] };
+    const other = { code: 'REJECTED', text: 'One was rejected.', evidence: [] };
+    const none = { event: null, outcome: null, rule: null, lateness: null, bytes: null };
+    const lists = { deliveries: [], versions: [], replays: [], findings: [other, missing] };
+    const view = eventView({ found: false, summary: missing.text, ...none, ...lists } as unknown as EventExplanation);
+    for (const form of formsOf(view)) {
+      expect(form.split('Nothing of it came.')).toHaveLength(2);
+      expect(form).toContain('REJECTED: One was rejected.');
+    }
+  });
 });
 
 describe('a gap', () => {

@@ -44,7 +44,7 @@ export function parseMoment(text: string, base: MomentBase): Instant | null {
 
 /** Why `parseMoment` refused a text, with a hint that a person can act on. */
 export function momentFault(text: string): string {
-  if (DATE.test(text)) return 'the zone has no such date';
+  if (DATE.test(text)) return 'there is no such date in the time zone';
   if (/^\d{4}-\d{2}-\d{2}/.test(text)) return timeFault(text).hint;
   return `write ${MOMENT_FORMS}`;
 }

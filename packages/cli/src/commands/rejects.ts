@@ -33,8 +33,21 @@ export async function rejects(options: RejectsOptions): Promise<boolean> {
     `${r.source ?? '?'} ${r.event_type ?? '?'}`,
     `${r.pack_id}/${r.line}`,
   ]);
+  const none = found.length === 0 && options.json !== true ? await whyNone(options) : '';
   print(options, found, () =>
-    found.length === 0 ? 'Nothing was rejected.' : tableText(['received', 'code', 'why', 'series', 'receipt'], rows),
+    found.length === 0 ? none : tableText(['received', 'code', 'why', 'series', 'receipt'], rows),
   );
   return found.length === 0;
+}
+
+/** That there are none, or that the options left out those there are. */
+async function whyNone(options: RejectsOptions): Promise<string> {
+  const { code, source, type, from, since, to } = options;
+  const asked = Object.entries({ code, source, type, from, since, to }).filter(([, value]) => value !== undefined);
+  const nothing = 'Nothing was rejected';
+  if (asked.length === 0) return `${nothing}.`;
+  const filters = asked.map(([flag, value]) => `--${flag} ${value}`).join(' ');
+  for await (const { code: latest, received_at } of investigator(options).readRejects())
+    return `${nothing} that ${filters} selects. Without ${asked.length === 1 ? 'it' : 'them'} there is at least one: ${latest}, received ${received_at}.`;
+  return `${nothing}, with these options or without.`;
 }

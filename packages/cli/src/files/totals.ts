@@ -97,7 +97,8 @@ export function totalsText(totals: Totals, tookMs: number): string {
   for (const [heading, ...statuses] of HEADINGS) {
     const named = totals.named.filter(({ status }) => statuses.includes(status));
     if (named.length === 0) continue;
-    const rows = named.map(({ place, code, detail }) => [printable(place), code, printable(detail)]);
+    // A conflict has no code of its own.
+    const rows = named.map(({ status, place, code, detail }) => [printable(place), code || status, printable(detail)]);
     lines.push(`${heading}:`, tableText(['record', 'code', 'why'], rows));
   }
   return lines.join('\n');

@@ -124,12 +124,15 @@ describe('one record that cannot be taken stops no other', () => {
 
   it('conflicts are named, and are a negative answer', async () => {
     const lines = [1, 2].map((n) => eventText({ idempotency_key: 'k', payload: { n } }));
-    const { code, json } = await send('import', fileOf(lines.join('\n')));
+    const file = fileOf(lines.join('\n'));
+    const { code, json } = await send('import', file);
     expect([code, json.counts, json.conflicts]).toEqual([
       1,
       { ACCEPTED: 1, CONFLICT: 1 },
       [expect.objectContaining({ line: 2, receipt: expect.stringMatching(/\/1$/) })],
     ]);
+    const { stdout } = await runPik('import', file, '--url', kit.url);
+    expect(stdout).toMatch(/:2 +CONFLICT +same key as \w+, with another payload/);
   });
 });
 

@@ -10,7 +10,8 @@ import { momentBase, readAsOf, readInstant, readRange } from './query-time.ts';
 /** `GET /events/:event_id`. */
 export const explainById: Handler<'event', InvestigatePipeline> = async ({ pipeline }, { params, query, asking }) => {
   const event_id = params.event_id ?? '';
-  if (parseEventId(event_id) === null) throw invalid('event_id', 'is not an event id: those have 47 of 0-9 and a-v');
+  if (parseEventId(event_id) === null)
+    throw invalid('event_id', 'is not an event id: an event id has 47 characters of 0-9 and a-v');
   return json(
     await pipeline.explainEvent({ event_id }, { ...asking(), asOfMs: readAsOf(query, momentBase(pipeline, query)) }),
   );

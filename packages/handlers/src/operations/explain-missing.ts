@@ -1,5 +1,6 @@
-import { counted, type Finding, formatEpochMs, LIMITS, MS_PER_DAY, parseEventId, parseTime } from '@pik/schema';
+import { counted, type Finding, LIMITS, MS_PER_DAY, parseEventId, parseTime } from '@pik/schema';
 
+import { plainTime } from '../domain/plain-time.ts';
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { EventRow } from '../ports/rows.ts';
@@ -72,7 +73,7 @@ function expiredFinding(context: Context, time: number | null): Finding[] {
   return [
     {
       code: 'OUTSIDE_RETENTION',
-      text: `Its event time lies before ${formatEpochMs(horizon)}, the start of the index's memory.`,
+      text: `Its event time lies before ${plainTime(horizon)}, the start of the index's memory.`,
     },
   ];
 }
@@ -100,13 +101,11 @@ interface Searched {
 /** What was searched without finding it, so that nobody takes more from the answer than that. */
 function noReceipt(neighbours: NearRows | null, { time, named, searched, notSearched }: Searched): Finding {
   const span =
-    time === null
-      ? 'at any time'
-      : `between ${formatEpochMs(time - MS_PER_DAY)} and ${formatEpochMs(time + MS_PER_DAY)}`;
+    time === null ? 'at any time' : `between ${plainTime(time - MS_PER_DAY)} and ${plainTime(time + MS_PER_DAY)}`;
   const { rows, more } = neighbours ?? { rows: [], more: false };
   const evidence = rows.slice(0, NAMED_MAX).map(({ event_id }) => ({ event_id }));
   const none = named ? 'No receipt of it was accepted' : 'No receipt of it was found';
-  const others = `${more ? 'at least ' : ''}${counted(rows.length, 'other event')} of the entity ${span}`;
+  const others = `${more ? 'at least ' : ''}${rows.length === 0 ? 'no other events' : counted(rows.length, 'other event')} of the entity ${span}`;
   const known = neighbours === null ? searched : ['the events of the entity', ...searched];
   const sentences = [
     neighbours === null ? `${none}.` : `${none}; there ${rows.length === 1 ? 'is' : 'are'} ${others}.`,

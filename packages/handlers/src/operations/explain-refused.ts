@@ -107,7 +107,7 @@ function isOfSeries({ source, event_type }: FailureRow, query: EventQuery): bool
 
 function rejected({ items, more }: Rows, when: string): Finding {
   const names = counted(items.length, 'receipt that names this entity was', 'receipts that name this entity were');
-  const text = `${more ? 'At least ' : ''}${names} rejected (${codesOf(items)})${when}; it may be among them.`;
+  const text = `${more ? 'At least ' : ''}${names} rejected (${codesOf(items)})${when}; ${items.length === 1 ? 'it may be the event asked for' : 'the event asked for may be among them'}.`;
   return { code: 'REJECTED', text, evidence: addresses(items) };
 }
 

@@ -1,5 +1,6 @@
-import { counted, type Finding, formatEpochMs, MS_PER_DAY, MS_PER_HOUR, timelineBound } from '@pik/schema';
+import { counted, type Finding, MS_PER_DAY, MS_PER_HOUR, timelineBound } from '@pik/schema';
 
+import { plainTime } from '../domain/plain-time.ts';
 import { idAt, scanEntries } from '../domain/slice-codec.ts';
 import type { EventQuery } from '../pipeline.ts';
 import type { Context } from './context.ts';
@@ -55,7 +56,7 @@ interface Receipt {
 function finding(code: string, receipts: readonly Receipt[], what: string): Finding[] {
   const [first] = receipts;
   if (first === undefined) return [];
-  const text = `${counted(receipts.length, 'receipt')} of the entity within an hour of that time, the first of ${formatEpochMs(first.received_ms)}, ${what}: ${first.event_id}.`;
+  const text = `${counted(receipts.length, 'receipt')} of the entity within an hour of that time, the first of ${plainTime(first.received_ms)}, ${what}: ${first.event_id}.`;
   const evidence = receipts.slice(0, NAMED_MAX).map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
   return [{ code, text, evidence }];
 }

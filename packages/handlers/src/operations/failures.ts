@@ -12,6 +12,7 @@ import {
   type WarningTallies,
   warningViews,
 } from '../domain/failures-report.ts';
+import { plainTime } from '../domain/plain-time.ts';
 import { coverageOf, isInScope, rangeView, scopeOf } from '../domain/report-scope.ts';
 import { decodeEntries } from '../domain/slice-codec.ts';
 import type { FailuresQuery } from '../pipeline.ts';
@@ -121,7 +122,7 @@ function stretchView({ fromMs, toMs, asked }: Stretch): Covered {
 }
 
 function stretchNotes({ toMs, asked }: Stretch, { part }: ReportPage): string[] {
-  const rows = `the range has more failures than one answer counts: this one has those received before ${formatEpochMs(toMs)}; the next page continues`;
+  const rows = `the range has more failures than one answer counts: this one has those received before ${plainTime(toMs)}; the next page continues`;
   return [
     ...(toMs < asked.toMs ? [rows] : []),
     ...partNotes(part).map((text) => `receipts: ${text}, and until then shares are too large`),

@@ -2,6 +2,7 @@ import { counted, durationText, formatEpochMs, GAP_CAUSES, type Gap, type GapFin
 
 import { eventsBetween } from '../domain/gap-cells.ts';
 import type { GapInterval, GapQuestion, ModelledSeries } from '../domain/gaps.ts';
+import { plainTime } from '../domain/plain-time.ts';
 import { lostBetween, rangesCount, rangesText } from '../domain/producer-loss.ts';
 import type { GapsQuery } from '../pipeline.ts';
 import type { EventRow, FailureRow } from '../ports/rows.ts';
@@ -142,7 +143,7 @@ function missingOf(gap: GapInterval, all: readonly ModelledSeries[]): number {
 }
 
 function notReceived(gap: GapInterval, left: number): FoundCause {
-  const text = `No receipt of it came between ${formatEpochMs(gap.start_ms)} and ${formatEpochMs(gap.end_ms)}, and there is no sign that one was sent.`;
+  const text = `No receipt of it came between ${plainTime(gap.start_ms)} and ${plainTime(gap.end_ms)}, and there is no sign that one was sent.`;
   const less = `Only ${gap.count} came where ${Math.round(gap.expected ?? gap.count + left)} are usual, and there is no sign that more were sent.`;
   return { code: 'NOT_RECEIVED', text: gap.state === 'PARTIAL' ? less : text, explains: null };
 }

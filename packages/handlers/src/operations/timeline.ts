@@ -1,6 +1,7 @@
 import { formatEpochMs, KitError, parseTime, type TimelinePage, timelineBound } from '@pik/schema';
 
 import { eventView } from '../domain/event-view.ts';
+import { plainInstant, plainTime } from '../domain/plain-time.ts';
 import type { TimelineQuery } from '../pipeline.ts';
 import type { Page } from '../ports/queries.ts';
 import type { EventRow } from '../ports/rows.ts';
@@ -60,13 +61,13 @@ async function whyNoEvents(context: Context, query: TimelineQuery & { asOfMs: nu
   };
   const known = await firstBy(asOfMs);
   if (known !== undefined) {
-    const range = `${start_time === null ? '' : ` from ${start_time}`}${end_time === null ? '' : ` to ${end_time}`}`;
-    return `The entity has events, the first at ${formatEpochMs(known.event_ms)}, and none in the range${range}.`;
+    const range = `${start_time === null ? '' : ` from ${plainInstant(start_time)}`}${end_time === null ? '' : ` to ${plainInstant(end_time)}`}`;
+    return `The entity has events, the first at ${plainTime(known.event_ms)}, and none in the range${range}.`;
   }
   const later = await firstBy(Number.MAX_SAFE_INTEGER);
   if (later === undefined) {
     const similar = await similarEntities(context, entity_id, { asOfMs, time: null });
     return ['No event of this entity is known.', ...similar.map(({ text }) => text)].join(' ');
   }
-  return `No event of the entity had been received by ${formatEpochMs(asOfMs)}; one of ${formatEpochMs(later.event_ms)} came at ${formatEpochMs(later.received_ms)}.`;
+  return `No event of the entity had been received by ${plainTime(asOfMs)}; one of ${plainTime(later.event_ms)} came at ${plainTime(later.received_ms)}.`;
 }

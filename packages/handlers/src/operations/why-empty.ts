@@ -1,5 +1,6 @@
-import { counted, formatEpochMs, LIMITS, MS_PER_DAY } from '@pik/schema';
+import { counted, LIMITS, MS_PER_DAY } from '@pik/schema';
 
+import { plainTime } from '../domain/plain-time.ts';
 import { coverageOf, type ReportScope } from '../domain/report-scope.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from './context.ts';
@@ -39,7 +40,7 @@ export async function whyEmpty(context: Context, { scope, source, event_type }: 
   const at = left.findIndex(({ receipts }) => receipts === 0);
   const filter = filters[at];
   // Some slice passes all of them by its bounds, and none of its receipts does.
-  if (filter === undefined) return `No receipt lies exactly in what was asked for.${cut}`;
+  if (filter === undefined) return `No receipt lies exactly in what was asked for.${importsText(left, scope)}${cut}`;
   return filter.text(at === 0 ? all : (left[at - 1] as Tally)) + cut;
 }
 
@@ -94,7 +95,7 @@ function filtersOf({ scope, source, event_type }: SliceScope): Filter[] {
     {
       passes: (slice) => slice.received_min_ms <= scope.asOfMs,
       text: ({ receivedMinMs }) =>
-        `Nothing had been received by ${formatEpochMs(scope.asOfMs)}; the first receipt is of ${formatEpochMs(receivedMinMs)}.`,
+        `Nothing had been received by ${plainTime(scope.asOfMs)}; the first receipt is of ${plainTime(receivedMinMs)}.`,
     },
     {
       passes: (slice) => coverageOf(slice, { ...scope, includeImported: true }) !== 'none',
@@ -108,6 +109,13 @@ function filtersOf({ scope, source, event_type }: SliceScope): Filter[] {
   ];
 }
 
+/** Of imports that the range has, where other receipts pass all filters by the bounds of their slices alone. */
+function importsText(left: readonly Tally[], { includeImported }: ReportScope): string {
+  const [inRange = 0, counting = 0] = left.slice(-2).map(({ receipts }) => receipts);
+  if (includeImported || inRange === counting) return '';
+  return ` ${counted(inRange - counting, 'imported receipt lies', 'imported receipts lie')} in the range or near it, and those count only with include_imported (--include-imported).`;
+}
+
 function named(names: ReadonlySet<string>): string {
   const list = [...names].sort().slice(0, NAMED_MAX).join(', ');
   return names.size > NAMED_MAX ? `${list} and others` : list;
@@ -118,8 +126,8 @@ function rangeText(before: Tally, { basis, fromMs, toMs }: ReportScope): string 
     basis === 'event'
       ? [before.eventDayMin * MS_PER_DAY, (before.eventDayMax + 1) * MS_PER_DAY]
       : [before.receivedMinMs, before.receivedMaxMs + 1];
-  const from = Number.isFinite(fromMs) ? ` from ${formatEpochMs(fromMs)}` : '';
-  const to = Number.isFinite(toMs) ? ` to ${formatEpochMs(toMs)}` : '';
+  const from = Number.isFinite(fromMs) ? ` from ${plainTime(fromMs)}` : '';
+  const to = Number.isFinite(toMs) ? ` to ${plainTime(toMs)}` : '';
   const time = basis === 'event' ? 'event' : 'receive';
-  return `None of ${counted(before.receipts, 'receipt')} lies in the range${from}${to} of ${time} time; they lie between ${formatEpochMs(first)} and ${formatEpochMs(last)}.`;
+  return `None of ${counted(before.receipts, 'receipt')} lies in the range${from}${to} of ${time} time; they lie between ${plainTime(first)} and ${plainTime(last)}.`;
 }

@@ -1,12 +1,6 @@
-import {
-  type Aggregate,
-  type ErrorCode,
-  formatEpochMs,
-  KitError,
-  type KitErrorOptions,
-  type Window,
-} from '@pik/schema';
+import { type Aggregate, type ErrorCode, KitError, type KitErrorOptions, type Window } from '@pik/schema';
 
+import { plainTime } from '../domain/plain-time.ts';
 import type { WindowInput } from '../domain/window-input.ts';
 
 /** The input at which the computation of a window failed: where its bytes lie, and whose it is. */
@@ -68,7 +62,7 @@ export function windowText({ aggregate, key, window }: NamedWindow): string {
 }
 
 function windowLabel({ window: grain, time_zone }: Aggregate, { start_ms }: Window): string {
-  const instant = formatEpochMs(start_ms).replace(/\.0+Z$/, 'Z');
+  const instant = plainTime(start_ms);
   if (grain !== 'day') return instant;
   const options = { timeZone: time_zone, year: 'numeric', month: '2-digit', day: '2-digit' } as const;
   const date = new Intl.DateTimeFormat('en-CA', options).format(start_ms);

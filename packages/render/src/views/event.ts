@@ -17,7 +17,8 @@ export function eventView(explanation: EventExplanation): View {
     blocks.push(text('further receipts:'), table(['received', 'outcome', '', 'flags'], rows));
   }
   for (const one of historyBlocks(explanation)) blocks.push(one);
-  for (const { code, text: said } of findings) blocks.push(text(`• ${code}: ${said}`));
+  // What the summary has said already is not said again.
+  for (const { code, text: said } of findings) if (said !== summary) blocks.push(text(`• ${code}: ${said}`));
   for (const line of noteLines(explanation.notes ?? [])) blocks.push(line);
   return { title: 'What happened to this event?', blocks, charts: [] };
 }
