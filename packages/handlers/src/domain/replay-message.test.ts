@@ -115,7 +115,9 @@ describe('the messages of a replay', () => {
       { metric: 'm0', key: 'a', window_start_ms: DAY + DAY_MS },
     ]);
     expect(touchedWindows([perEntity, ofOther], late.row)).toHaveLength(1);
-    expect(windowsAround([perEntity, ofOther], late.row)).toHaveLength(2);
+    expect(windowsAround([perEntity, ofOther], late.row)).toEqual(
+      ['m0', 'm1'].map((metric) => ({ metric, key: 'a', window_start_ms: DAY + DAY_MS })),
+    );
   });
 
   it.each([
@@ -161,6 +163,14 @@ describe('the messages of a replay', () => {
     ]);
     expect(messages.flatMap((one) => parse(one).recompute)).toHaveLength(windows.length);
     expect(buildWindowMessages([], head)).toEqual([]);
+  });
+
+  it('tell events of one entity apart by source and type, one after the other', () => {
+    const ids = ['s', 'other', 's'].flatMap((source) =>
+      ['t', 'other', 't'].map((event_type) => ({ source, event_type })),
+    );
+    const events = ids.map((one) => ({ row: makeEventRow(PACKS[0], one), deliveries: [] }));
+    expect(build([perEntity], events).flatMap((one) => parse(one).events)).toMatchObject(ids);
   });
 
   it('write every id as it is', () => {
