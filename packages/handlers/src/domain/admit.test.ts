@@ -41,7 +41,8 @@ describe('text that is no record', () => {
     ['', /the record is empty/],
     [' \t', /the record is empty/],
     ['{"a":1', /cut short|character 6/],
-    ['{"a":1,}', /character 7/],
+    ['{"a":1,}', /character 7$/],
+    ['{"abcdefgh":1,}', /character 14$/],
     ['{"a":x}', /^not JSON, or cut short$/],
     ['[]', /not an array/],
     ['null', /not null/],
@@ -62,6 +63,7 @@ describe('G19: the bounds of a record', () => {
     const deep = admit({ payload: nested(LIMITS.json_depth_max) });
     expect(fault(deep)).toEqual({ code: 'JSON_TOO_DEEP', path: null });
     expect(deep).toMatchObject(nothingRead);
+    expect(deep.fault?.detail).toContain(`${LIMITS.json_depth_max}`);
   });
 
   it('members: as many as may be, and not one more', () => {
@@ -71,6 +73,7 @@ describe('G19: the bounds of a record', () => {
     const many = admit({ payload: payload(LIMITS.json_members_max - own + 1) });
     expect(fault(many)).toEqual({ code: 'JSON_TOO_MANY_MEMBERS', path: null });
     expect(many).toMatchObject(nothingRead);
+    expect(many.fault?.detail).toContain(`${LIMITS.json_members_max}`);
   });
 
   it.each([
@@ -237,6 +240,9 @@ describe('the fields of an event', () => {
     expect(fault(admit(occurrence))).toEqual({ code: 'FIELD_MISSING', path: '/producer' });
     expect(admit({ ...occurrence, producer: PRODUCER }).event?.rule).toBe('occurrence');
     expect(admit({ ...occurrence, idempotency_key: 'k' }).event?.rule).toBe('key');
+    const idAt = (seq: number) => admit({ ...occurrence, producer: { ...PRODUCER, seq } }).event?.event_id;
+    expect(idAt(1)).toBe(idAt(1));
+    expect(idAt(1)).not.toBe(idAt(2));
   });
 
   it('a leap second is flagged', () => {
