@@ -33,6 +33,11 @@ describe('a slice', () => {
     expect(make().delay).toEqual(histogram(60_000));
   });
 
+  it('has the events of one day, whatever their times are', () => {
+    const later = makeEventRow(PACK, { line: 1, rule: 'key', key: 'later', event_ms: EVENT + 3_600_000 });
+    expect(sliceRows([rows[0], later], [accepted, accepted], pack)).toMatchObject([{ accepted: 2 }]);
+  });
+
   it('is counted anew where an event has another first receipt by now', () => {
     const moved = { ...rows[0], pack_id: OTHER, received_ms: EVENT + 1_000 };
     const conflicting = { ...rows[2], pack_id: OTHER, received_ms: EVENT + 2_000, payload_hash: 'f'.repeat(64) };
