@@ -15,6 +15,7 @@ const pack: PackFacts = {
   request_id: 'request',
   principal: null,
   imported: false,
+  sequence: 3,
   expires_ms: RECEIVED + MS_PER_DAY,
 };
 const base = { source: 's', event_type: 't', event_time: '2026-01-30T10:00:00.000000007Z' };
