@@ -2,7 +2,7 @@
 // is wrong. Each run is a process of its own, over a data directory or an outbox that was damaged at random.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createProducer } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
@@ -49,10 +49,12 @@ const command = fc.constantFrom(
 /** Does something bad to one of the files or folders below a folder. */
 function spoil(dir: string, { how, at, bytes }: { how: string; at: number; bytes: Uint8Array }): void {
   const places = readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
-  const place = join(dir, places[at % places.length] ?? '');
-  const isFile = statSync(place, { throwIfNoEntry: false })?.isFile() ?? false;
+  const found = places[at % places.length];
+  if (found === undefined) return;
+  const place = join(dir, found);
+  const isFile = lstatSync(place).isFile();
   if (how === 'beside') writeFileSync(`${place}.beside`, bytes);
-  else if (how === 'truncate' && isFile) truncateSync(place, Math.min(bytes.length, statSync(place).size));
+  else if (how === 'truncate' && isFile) truncateSync(place, Math.min(bytes.length, lstatSync(place).size));
   else if (how === 'garbage' && isFile) writeFileSync(place, bytes);
   else {
     rmSync(place, { recursive: true, force: true });
