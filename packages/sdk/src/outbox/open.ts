@@ -15,15 +15,26 @@ import { recover } from './recovery.ts';
 import { createReporter, type OutboxReport } from './reports.ts';
 import type { FsyncPolicy } from './segment-writer.ts';
 
-/** Where an outbox is, and how it works. */
-export interface OutboxOptions {
-  /** A directory of its own, on a local disk; made, for its owner alone, if it is missing. One process at a time. */
-  readonly dir?: string | undefined;
-  /**
-   * In place of `dir`: a directory for all members of one service on this machine, such as the workers of a cluster or pods
-   * whose names change. Each has a folder of its own in it, and sends what members left that are dead.
-   */
-  readonly parent?: string | undefined;
+/** The outbox's own directory, on a local disk; made, for its owner alone, if it is missing. One process at a time. */
+interface OwnDirectory {
+  readonly dir: string;
+  readonly parent?: undefined;
+}
+
+/**
+ * A directory for all members of one service on this machine, such as the workers of a cluster or pods whose names change.
+ * Each has a folder of its own in it, and sends what members left that are dead.
+ */
+interface ParentDirectory {
+  readonly parent: string;
+  readonly dir?: undefined;
+}
+
+/** Where an outbox is, in `dir` or in `parent`, and how it works. */
+export type OutboxOptions = (OwnDirectory | ParentDirectory) & OutboxSettings;
+
+/** How an outbox works. */
+interface OutboxSettings {
   /** Bytes that all files together may take. Default 512 MiB, at least 1 MiB. */
   readonly quotaBytes?: number | undefined;
   /**
@@ -70,7 +81,7 @@ async function open({ dir, parent, ...options }: OutboxOptions): Promise<Outbox>
   }
 }
 
-type Settings = Omit<OutboxOptions, 'dir' | 'parent'>;
+type Settings = OutboxSettings;
 
 async function openAlone(dir: string, options: Settings): Promise<Outbox> {
   await nodeFiles.makeDir(dir);

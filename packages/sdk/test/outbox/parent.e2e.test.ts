@@ -209,8 +209,8 @@ describe('listOutboxes', () => {
     await close();
     await expect(listOutboxes(join(parent, 'missing'))).rejects.toMatchObject({ code: 'DATA_DIR_UNUSABLE' });
     expect(await listOutboxes(join(parent, 'something else'))).toEqual([]);
-    await expect(openOutbox({ parent, dir })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    await expect(openOutbox({})).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(openOutbox({ parent, dir } as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(openOutbox({} as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });
 
