@@ -31,6 +31,14 @@ export const reportDuplicates: Handler<'duplicates', InvestigatePipeline> = asyn
   json(await pipeline.duplicates({ ...reportQuery(pipeline, query), worstMax: query.worst }, asking()));
 
 function reportQuery(pipeline: InvestigatePipeline, query: Partial<QueryOf<'duplicates'>>): ReportQuery {
+  return { ...scopeOf(pipeline, query), basis: query.basis ?? 'event', by: query.by ?? BY_DEFAULT };
+}
+
+/** What each question about a range of events says of it. */
+function scopeOf(
+  pipeline: InvestigatePipeline,
+  query: Partial<Omit<QueryOf<'duplicates'>, 'basis' | 'by'>>,
+): Omit<ReportQuery, 'basis' | 'by'> {
   const base = momentBase(pipeline, query, query.cursor);
   return {
     ...readRangeMs(query, base),
@@ -39,8 +47,6 @@ function reportQuery(pipeline: InvestigatePipeline, query: Partial<QueryOf<'dupl
     nowMs: base.nowMs,
     source: query.source,
     event_type: query.event_type,
-    basis: query.basis ?? 'event',
-    by: query.by ?? BY_DEFAULT,
     includeImported: query.include_imported ?? false,
     groupsMax: query.limit ?? LIMITS.report_groups_max,
     cursor: query.cursor ?? null,
@@ -54,27 +60,17 @@ const CLOSED_AFTER_MS_DEFAULT = 7 * 24 * 60 * 60 * 1000;
 export const reportCompleteness: Handler<'completeness', InvestigatePipeline> = async (
   { pipeline },
   { query, asking },
-) => {
-  const base = momentBase(pipeline, query, query.cursor);
-  return json(
+) =>
+  json(
     await pipeline.completeness(
       {
-        ...readRangeMs(query, base),
-        asOfMs: readAsOf(query, base),
-        timeZone: base.timeZone,
-        nowMs: base.nowMs,
-        source: query.source,
-        event_type: query.event_type,
+        ...scopeOf(pipeline, query),
         by: query.by ?? [],
-        includeImported: query.include_imported ?? false,
-        groupsMax: query.limit ?? LIMITS.report_groups_max,
-        cursor: query.cursor ?? null,
         closedAfterMs: query.closed_after_ms ?? CLOSED_AFTER_MS_DEFAULT,
       },
       asking(),
     ),
   );
-};
 
 /** `GET /reports/failures`. */
 export const reportFailures: Handler<'failures', InvestigatePipeline> = async ({ pipeline }, { query, asking }) => {
