@@ -23,7 +23,7 @@ export default defineConfig({
     // They need an emulator: `npm run test:aws`.
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.aws.test.ts'],
     typecheck: { enabled: false },
-    // What a build server's environment says of colours decides no test.
+    // Results must not depend on the colour settings of a build server.
     env: { NO_COLOR: '1' },
     pool: 'forks',
     maxWorkers: 2,

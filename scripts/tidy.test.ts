@@ -6,6 +6,7 @@ import { dirname, join, normalize } from 'node:path';
 import { ERRORS, LIMITS } from '@pik/schema';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { PENDING, proseFindings } from './prose.ts';
 
 const root = join(import.meta.dirname, '..');
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
@@ -341,5 +342,25 @@ describe('documentation', () => {
     const marks = new RegExp(['TO', 'DO\\b|FIX', 'ME\\b|registry\\.npm', 'js|/wo', 'rk/|/ro', 'ot/'].join(''));
     expect(tracked.filter((file) => file !== 'package-lock.json' && marks.test(read(file)))).toEqual([]);
     expect(/"resolved": "https?:/.test(read('package-lock.json'))).toBe(false);
+  });
+});
+
+describe('prose', () => {
+  /** They quote what is refused. */
+  const quoting = /^scripts\/prose(\.test)?\.ts$/;
+  const texts = tracked.filter((file) => /\.(md|[cm]?ts|tsx|mjs)$/.test(file) && !quoting.test(file));
+  const findingsIn = (file: string) =>
+    proseFindings(file, read(file), file.endsWith('.md') ? undefined : parse(file)).map(
+      ({ line, rule, text, instead }) => `${file}:${line} (${rule}) "${text}": ${instead}`,
+    );
+
+  it('has none of the patterns that scripts/prose.ts refuses, apart from the folders that are still pending', () => {
+    const clean = texts.filter((file) => !PENDING.some((place) => file.startsWith(place)));
+    expect(clean.flatMap(findingsIn)).toEqual([]);
+  });
+
+  it('a folder that is clean has left the pending list', () => {
+    const isClean = (files: string[]) => files.length > 0 && files.every((file) => findingsIn(file).length === 0);
+    expect(PENDING.filter((place) => isClean(texts.filter((file) => file.startsWith(place))))).toEqual([]);
   });
 });
