@@ -1,20 +1,25 @@
 import { printable } from '@pik/render';
 import { KitError } from '@pik/schema';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { completeness } from './commands/completeness.ts';
+import { compute } from './commands/compute.ts';
 import { deadLetters } from './commands/dead-letters.ts';
+import { duplicates } from './commands/duplicates.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { explainChange } from './commands/explain-change.ts';
 import { failures } from './commands/failures.ts';
-import { completeness, gaps } from './commands/gaps.ts';
-import { compute, history } from './commands/history.ts';
+import { gaps } from './commands/gaps.ts';
+import { history } from './commands/history.ts';
+import { importFile } from './commands/import.ts';
+import { ingest } from './commands/ingest.ts';
 import { keygen } from './commands/keygen.ts';
+import { lag } from './commands/lag.ts';
 import { outboxDrain, outboxList } from './commands/outbox.ts';
 import { reingest } from './commands/reingest.ts';
 import { rejects } from './commands/rejects.ts';
-import { replay, replays } from './commands/replay.ts';
-import { duplicates, lag } from './commands/reports.ts';
-import { sendFile } from './commands/send-file.ts';
+import { replay } from './commands/replay.ts';
+import { replays } from './commands/replays.ts';
 import { verify } from './commands/verify.ts';
 import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
@@ -138,11 +143,11 @@ const FILE = 'NDJSON, a JSON array or concatenated JSON objects, plain or gzip; 
 function addSending(program: Command, done: Done): void {
   client(program, 'ingest', "send a file's events unchanged, received now; an event without a time happens now")
     .argument('<file>', FILE)
-    .action(async (file, options) => done(await sendFile(file, { ...options, backfill: false })));
+    .action(async (file, options) => done(await ingest(file, options)));
   client(program, 'import', "backfill: send a file's records unchanged, each with its own received_at")
     .argument('<file>', FILE)
     .option('--key <field>', 'use the exact value of this field as the idempotency key')
-    .action(async (file, options) => done(await sendFile(file, { ...options, backfill: true })));
+    .action(async (file, options) => done(await importFile(file, options)));
 }
 
 /** Producers' outboxes on this machine; these commands read the files, not the server. */

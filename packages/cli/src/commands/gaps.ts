@@ -1,10 +1,10 @@
-import { completenessView, gapsView } from '@pik/render';
+import { gapsView } from '@pik/render';
 import type { GapsSelection } from '@pik/sdk/investigator';
 import { investigator } from '../session.ts';
 import { show } from '../show.ts';
 import { numberOf, type ReportOptions, selection, shownRows } from './report-options.ts';
 
-/** Which windows, by which calendar. */
+/** Options of `pik gaps`. */
 export interface GapsOptions extends ReportOptions {
   readonly entity?: string;
   readonly metric?: string;
@@ -13,10 +13,12 @@ export interface GapsOptions extends ReportOptions {
   readonly cadenceMs?: string;
 }
 
-/** Which windows are missing; true when none is. */
+/** Prints the missing windows. True if every gap found is still pending. */
 export async function gaps(options: GapsOptions): Promise<boolean> {
+  const { by, ...rest } = selection(options);
   const report = await investigator(options).gaps({
-    ...seriesSelection(options),
+    ...rest,
+    by: by as GapsSelection['by'],
     entity_id: options.entity,
     metric: options.metric,
     key: options.key,
@@ -25,16 +27,4 @@ export async function gaps(options: GapsOptions): Promise<boolean> {
   });
   await show(shownRows(options), report, gapsView);
   return report.gaps.every(({ state }) => state === 'PENDING');
-}
-
-function seriesSelection(options: ReportOptions) {
-  const { by, ...rest } = selection(options);
-  return { ...rest, by: by as GapsSelection['by'] };
-}
-
-/** How complete each event day is. */
-export async function completeness(options: ReportOptions): Promise<void> {
-  const { basis, ...rest } = seriesSelection(options);
-  const report = await investigator(options).completeness(rest);
-  await show(shownRows(options), report, completenessView);
 }

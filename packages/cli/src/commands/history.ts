@@ -1,9 +1,8 @@
-import { printable, shortTime, tableText, valueText } from '@pik/render';
+import { shortTime, tableText, valueText } from '@pik/render';
 import type { AggregateVersion } from '@pik/schema';
-import { counted } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 
-/** Whose value. */
+/** Options of `pik history`. */
 export interface HistoryOptions extends GlobalOptions {
   readonly metric: string;
   readonly key: string;
@@ -31,32 +30,4 @@ export async function history(options: HistoryOptions): Promise<boolean> {
     return tableText(['window', 'version', 'value', 'inputs', 'as of', '', 'inputs hash', 'replay'], rows);
   });
   return found.length > 0;
-}
-
-/** Which value, and as of when. */
-export interface ComputeOptions extends HistoryOptions {
-  readonly window: string;
-  readonly asOf?: string;
-  readonly timeZone?: string;
-}
-
-/** Folds a value now, or as it was known at a receive time. Writes nothing. */
-export async function compute(options: ComputeOptions): Promise<void> {
-  const { metric, key, window, asOf, timeZone } = options;
-  const answer = await investigator(options).computeAggregate({
-    metric,
-    key,
-    window_start: window,
-    as_of: asOf,
-    time_zone: timeZone,
-  });
-  print(options, answer, () => {
-    const span = `${shortTime(answer.window_start)} to ${shortTime(answer.window_end)}`;
-    const lines = [
-      printable(JSON.stringify(answer.value)),
-      `${metric} of ${printable(key)}, ${span}, from ${counted(answer.input_count, 'event')} received by ${shortTime(answer.as_of)}`,
-    ];
-    if (answer.unsettled) lines.push('unsettled: something received by then may still be on its way into the index');
-    return lines.join('\n');
-  });
 }

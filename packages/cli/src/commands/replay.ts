@@ -1,6 +1,6 @@
 import { grouped, printable, shortTime, tableText, valueText } from '@pik/render';
-import { counted, durationText, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
-import type { Investigator, ListedReplay, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
+import { counted, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
+import type { Investigator, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
 import { writeErr } from '../output.ts';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
@@ -161,26 +161,4 @@ function windowRow(window: PlannedWindow): string[] {
     predicted === null ? '–' : valueText(predicted.value),
     problem === null ? '' : `${problem.code}: ${problem.detail}`,
   ];
-}
-
-/** Lists replays, the latest first. */
-export async function replays(options: GlobalOptions & { limit: string }): Promise<void> {
-  const found: ListedReplay[] = [];
-  for await (const one of investigator(options).readReplays()) {
-    found.push(one);
-    if (found.length >= Number(options.limit)) break;
-  }
-  print(options, found, () => {
-    if (found.length === 0) return 'Nothing was replayed.';
-    const rows = found.map((r) => [
-      shortTime(r.requested_at),
-      r.status,
-      r.sent,
-      r.requested_by ?? '',
-      r.reason ?? '',
-      r.ended_at === null ? '' : durationText(Date.parse(r.ended_at) - Date.parse(r.requested_at)),
-      r.replay_id,
-    ]);
-    return tableText(['requested', 'status', 'sent', 'by', 'why', 'took', 'replay'], rows);
-  });
 }

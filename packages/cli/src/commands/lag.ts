@@ -1,4 +1,4 @@
-import { duplicatesView, lagView } from '@pik/render';
+import { lagView } from '@pik/render';
 import type { ReportSelection } from '@pik/sdk/investigator';
 
 import { investigator } from '../session.ts';
@@ -6,7 +6,7 @@ import { draws, show } from '../show.ts';
 import { absolute, startOf } from '../times.ts';
 import { numberOf, type ReportOptions, selection, shownRows } from './report-options.ts';
 
-/** Where is data delayed? A picture is a heat map by source and time, unless other groups are asked for. */
+/** Prints the lag report. A picture is a heat map by source and time unless `--by` names other groups. */
 export async function lag(options: ReportOptions & { lateOverMs?: string; worst?: string }): Promise<void> {
   const asked = selection(options);
   const report = await investigator(options).lag({
@@ -18,17 +18,11 @@ export async function lag(options: ReportOptions & { lateOverMs?: string; worst?
   await show(shownRows(options), report, lagView);
 }
 
-/** Hours of up to so many days are told apart in a picture. */
+/** Longest range whose picture has a column per hour; a longer one has a column per day. */
 const HOURS_DAYS_MAX = 14;
 
 function grainOf(options: ReportOptions): NonNullable<ReportSelection['by']>[number] {
   const ms = (text: string | undefined) => Date.parse(absolute('--from', text, options) ?? '');
   const days = (ms(options.to ?? 'now') - ms(startOf(options))) / 86_400_000;
   return days <= HOURS_DAYS_MAX ? 'hour' : 'day';
-}
-
-/** What came more than once? */
-export async function duplicates(options: ReportOptions & { worst?: string }): Promise<void> {
-  const report = await investigator(options).duplicates({ ...selection(options), worst: numberOf(options.worst) });
-  await show(shownRows(options), report, duplicatesView);
 }

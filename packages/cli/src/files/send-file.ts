@@ -1,17 +1,16 @@
 import { printable } from '@pik/render';
 import { counted, KitError } from '@pik/schema';
 import { createRecordSender, type RecordSender } from '@pik/sdk';
-
-import { batches, type Entry, type Prepare } from '../files/batches.ts';
-import { createCompletion } from '../files/complete-record.ts';
-import { withKey } from '../files/key-field.ts';
-import { KeySurvey } from '../files/key-survey.ts';
-import { nothingSent, openRecords, type RecordFile } from '../files/record-file.ts';
-import { sendBatch } from '../files/send-batch.ts';
-import { type Stop, Totals, totalsText } from '../files/totals.ts';
 import { writeErr } from '../output.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
+import { batches, type Entry, type Prepare } from './batches.ts';
+import { createCompletion } from './complete-record.ts';
+import { withKey } from './key-field.ts';
+import { KeySurvey } from './key-survey.ts';
+import { nothingSent, openRecords, type RecordFile } from './record-file.ts';
+import { sendBatch } from './send-batch.ts';
+import { type Stop, Totals, totalsText } from './totals.ts';
 
 /** How a file is sent. */
 export interface SendFileOptions extends GlobalOptions {
