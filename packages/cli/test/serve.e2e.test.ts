@@ -77,7 +77,7 @@ it('npm start hands a signal on, and ends when its server has', async () => {
   const ended = once(npm, 'exit');
   while (!out.includes('pik serves')) {
     await Promise.race([once(npm.stdout as NodeJS.ReadableStream, 'data'), ended]);
-    if (npm.exitCode !== null) throw new Error(`npm start ended: ${out}`);
+    if (npm.exitCode !== null || npm.signalCode !== null) throw new Error(`npm start ended: ${out}`);
   }
   const url = /http:\/\/\S+/.exec(out)?.[0] ?? '';
   npm.kill('SIGTERM');
