@@ -38,6 +38,7 @@ const ORDINARY = [
   'One window is left. The one that came first counts.',
   'What does it answer? Who asks?',
   'Code such as `is no JSON` and `told` is quoted.',
+  'At most `n` bytes, quoted as `is none`, and ``told`` too.',
 ];
 
 describe('refuses', () => {

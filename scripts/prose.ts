@@ -17,7 +17,6 @@ export interface ProseFinding {
 export const PENDING: readonly string[] = [
   '.changeset/',
   '.ci/',
-  'CONTRIBUTING.md',
   'benchmarks/',
   'deploy/',
   'docs/',
@@ -115,7 +114,7 @@ const blank = (text: string) => text.replace(/[^\n]/g, ' ');
 const withoutCode = (text: string) =>
   text
     .replace(/^([ \t]*(?:\*[ \t]*)?)(```|~~~)[\s\S]*?^\1\2/gm, blank)
-    .replace(/(`+)[^`](?:[\s\S]*?[^`])?\1(?!`)/g, blank)
+    .replace(/(`+)[^`](?:[\s\S]*?[^`])??\1(?!`)/g, blank)
     .replace(/\{@link\s[^}]*\}/g, blank);
 
 /** The passages of a Markdown file: the text between code, links' addresses and comments. */
