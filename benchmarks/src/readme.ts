@@ -65,32 +65,32 @@ const cost = (name: string) => {
 const reached = faults.filter(({ fault }) => fault !== 'no backend');
 const sum = (name: 'lost' | 'doubled') => reached.reduce((total, fault) => total + fault[name], 0);
 const n = (value: number) => value.toLocaleString('en-US');
-const figures = `One machine, 2 cores, Node ${result.node}, load generator on the same machine; \`node benchmarks/src/ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`, \`reports.ts\`,
-\`explain-change.ts\`.
+const figures = `Measured on one machine with 2 cores and Node ${result.node}, with the load generator on the same machine. The scripts are in \`benchmarks/src\`:
+\`ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`, \`reports.ts\` and \`explain-change.ts\`.
 
 | What | Measured |
 |---|---|
-| Ingest over HTTP, batches of 500 events of 200 bytes, 16 requests in flight, durable, from ${n(result.base)} to ${n(result.base + result.more)} events | ${n(result.events_per_s)} events/s (median of ten parts) |
-| Bare \`node:sqlite\` with the same rows, rows per commit and durability, in turn with it | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
-| Last tenth against the first tenth | ${result.last_tenth_of_first} |
-| Memory of the server (RSS), largest | ${n(result.rss_mb_max)} MB |
+| Durable ingest over HTTP, batches of 500 events of 200 bytes, 16 requests in flight, while the index grows from ${n(result.base)} to ${n(result.base + result.more)} events | ${n(result.events_per_s)} events/s (median of ten parts) |
+| Bare \`node:sqlite\` with the same rows, rows per commit and durability, run alternately with the kit | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
+| Ingest rate of the last tenth compared with the first tenth | ${result.last_tenth_of_first} of it |
+| Peak memory of the server (RSS) | ${n(result.rss_mb_max)} MB |
 | Timeline page of 500 events out of 1,000,000, over HTTP, median | ${page.median_ms} ms |
-| A window of 10,000 events computed again, from its message to the durable version: count over all / sum over all / count of an entity / sum of an entity | ${recomputed(10_000)} ms |
-| The same of 100,000 events | ${recomputed(100_000)} ms |
+| Recomputing a window of 10,000 events, from its message to the durable version: count over all / sum over all / count of an entity / sum of an entity | ${recomputed(10_000)} ms |
+| The same for 100,000 events | ${recomputed(100_000)} ms |
 | Replay of 100,000 events into the queue, by source / by entity | ${n(replay.replay.by_source_ms)} / ${n(replay.replay.by_entity_ms)} ms |
-| Dry run over 100,000 events; against the same replay with its window computed, nothing sent | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} of it |
-| On AWS, a million events in requests of 100: content identity / with keys / all repeats (\`aws-costs.ts\`) | ${costs.rows.map(({ dollars }) => `$${dollars.sum.toFixed(2)}`).join(' / ')} |
-| Cold start: the slowest function's bundle imports in (\`cold-start.ts\`) | ${Math.max(...starts.functions.map(({ import_ms_p50 }) => import_ms_p50))} ms |
-| Ingest through the function over an emulator, against bare SDK calls that write the same (\`aws-ingest.ts\`) | ${cloud.of_bare} of it |
-| CPU that a producer takes for an event of 200 bytes with its identity (two SHA-256), gzip and a result: in memory / with an outbox, fsynced | ${cost('ours')} / ${cost('ours, with outbox')} |
-| OpenTelemetry's log exporter over JSON, without any of these / a bare loop that derives one SHA-256 over canonical JSON and posts | ${cost('otel-logs-json')} / ${cost('bare-sha256-fast')} |
-| A producer at default settings in ${reached.length} faults of its backend: events lost / doubled | ${sum('lost')} / ${sum('doubled')} |
-| Lag over 30 days by source and type, out of 10,000 / 100,000 / 1,000,000 events: processor time of the server, (median by the clock while the machine was busy) | ${answered('lag')} ms |
+| Dry run of a replay of 100,000 events, and its ratio to reading them and computing their window | ${n(replay.plan.dry_run_ms)} ms; ${replay.plan.of_walk_and_compute} |
+| AWS cost of a million events in requests of 100: content identity / with keys / all repeats (\`aws-costs.ts\`) | ${costs.rows.map(({ dollars }) => `$${dollars.sum.toFixed(2)}`).join(' / ')} |
+| Cold start: import time of the slowest function's bundle (\`cold-start.ts\`) | ${Math.max(...starts.functions.map(({ import_ms_p50 }) => import_ms_p50))} ms |
+| Ingest through the function over an emulator, compared with bare SDK calls that write the same (\`aws-ingest.ts\`) | ${cloud.of_bare} of it |
+| Producer CPU time per event of 200 bytes, with identity (two SHA-256), gzip and result: in memory / with an outbox, fsynced | ${cost('ours')} / ${cost('ours, with outbox')} |
+| For comparison: OpenTelemetry's log exporter over JSON, without any of these / a bare loop that derives one SHA-256 over canonical JSON and posts | ${cost('otel-logs-json')} / ${cost('bare-sha256-fast')} |
+| A producer with default settings under ${reached.length} backend faults: events lost / duplicated | ${sum('lost')} / ${sum('doubled')} |
+| Lag over 30 days by source and type, out of 10,000 / 100,000 / 1,000,000 events: CPU time of the server (median wall-clock time, on a busy machine) | ${answered('lag')} ms |
 | Duplicates, the same | ${answered('duplicates')} ms |
 | Gaps by the hour, the same | ${answered('gaps')} ms |
 | The story of one event, the same | ${answered('explain_event')} ms |
-| Why a value changed, 100,000 inputs on each side, once loaded: additive / by unit / by Shapley, processor time | ${changed(100_000)} ms |
-| The same of 10,000 | ${changed(10_000)} ms |`;
+| Explaining a change, 100,000 inputs on each side, once loaded: additive / by unit / by Shapley, CPU time | ${changed(100_000)} ms |
+| The same for 10,000 | ${changed(10_000)} ms |`;
 
 const file = join(root, 'README.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
