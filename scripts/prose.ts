@@ -22,7 +22,6 @@ export const PENDING: readonly string[] = [
   'docs/',
   'examples/',
   'packages/aggregates/',
-  'packages/cli/',
   'packages/engine/',
   'packages/express-middleware/',
   'packages/fastify-plugin/',

@@ -31,14 +31,14 @@ describe('an address to listen on', () => {
 describe('the client behind a proxy', () => {
   const trusted = proxyList(['10.0.0.0/8', 'loopback', 'fd00::1']);
 
-  it('is the last address that no trusted proxy has', () => {
+  it('is the last address that does not belong to a trusted proxy', () => {
     expect(clientAddress('127.0.0.1', '203.0.113.7', trusted)).toBe('203.0.113.7');
     expect(clientAddress('10.1.1.1', '203.0.113.7, 10.2.2.2', trusted)).toBe('203.0.113.7');
     expect(clientAddress('::ffff:10.1.1.1', '[2001:db8::5]:4711', trusted)).toBe('2001:db8::5');
     expect(clientAddress('fd00::1', '198.51.100.4:55', trusted)).toBe('198.51.100.4');
   });
 
-  it('is whoever opened the connection where that is no trusted proxy, whatever the header says', () => {
+  it('is the peer of the connection if that is not a trusted proxy, whatever the header says', () => {
     fc.assert(
       fc.property(fc.string(), (header) => {
         expect(clientAddress('203.0.113.9', header, trusted)).toBe('203.0.113.9');
@@ -49,13 +49,13 @@ describe('the client behind a proxy', () => {
     expect(clientAddress(undefined, '203.0.113.7', trusted)).toBeNull();
   });
 
-  it('is the nearest proxy where what it names is no address', () => {
+  it('is the nearest proxy if the entry before it is not an address', () => {
     expect(clientAddress('10.1.1.1', 'unknown', trusted)).toBe('10.1.1.1');
     expect(clientAddress('10.1.1.1', '203.0.113.7, _hidden, 10.9.9.9', trusted)).toBe('10.9.9.9');
     expect(clientAddress('10.1.1.1', '', trusted)).toBe('10.1.1.1');
   });
 
-  it('refuses a list that it would have to guess at', () => {
+  it('refuses an ambiguous list', () => {
     for (const entry of ['10.0.0.0/33', 'proxy.internal', '10.0.0.0/x', ''])
       expect(() => proxyList([entry])).toThrow('trustedProxies');
   });

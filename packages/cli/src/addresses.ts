@@ -2,13 +2,13 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 
 import { KitError } from '@pik/schema';
 
-/** An address to listen on: as Node takes it, and as a URL has it. */
+/** An address to listen on, in the forms that Node and URLs take. */
 export interface ListenAddress {
-  /** A name or an address without brackets. */
+  /** A host name, or an address without brackets. */
   readonly host: string;
-  /** The same in a URL: IPv6 in brackets, in its shortest form. */
+  /** The same for a URL: IPv6 in brackets, in its shortest form. */
   readonly urlHost: string;
-  /** True where only this machine can reach it. */
+  /** True if only this machine can reach it. */
   readonly isLoopback: boolean;
 }
 
@@ -17,7 +17,7 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * Reads an address to listen on: a name, IPv4, or IPv6 with or without brackets.
+ * Parses an address to listen on: a host name, IPv4, or IPv6 with or without brackets.
  *
  * @throws KitError `CONFIG_INVALID`.
  */
@@ -36,8 +36,8 @@ function isLoopback(host: string): boolean {
 }
 
 /**
- * Which proxies are believed when they name the client. Each entry is an address, a network such as `10.0.0.0/8`, or
- * `loopback`.
+ * Builds the list of proxies that the server trusts to name the client. Each entry is an address, a network such as
+ * `10.0.0.0/8`, or `loopback`.
  *
  * @throws KitError `CONFIG_INVALID` naming the entry.
  */
@@ -69,16 +69,18 @@ export function clientAddress(
   trusted: BlockList | null,
 ): string | null {
   const chain = [...(forwardedFor ?? '').split(',').map((part) => part.trim()), peer ?? ''];
-  for (let at = chain.length - 1; at >= 0; at--) {
-    const address = plain(chain[at] as string);
-    if (address === null) return at === chain.length - 1 ? null : plain(chain[at + 1] as string);
+  let nearest: string | null = null;
+  for (const hop of chain.reverse()) {
+    const address = plain(hop);
+    if (address === null) return nearest;
+    nearest = address;
     const isTrusted = trusted?.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ?? false;
-    if (!isTrusted || at === 0) return address;
+    if (!isTrusted) return address;
   }
-  return null;
+  return nearest;
 }
 
-/** The bare address, without port or brackets, and IPv4-mapped IPv6 as IPv4; null if the text is not an address. */
+/** The bare address without port or brackets, with IPv4-mapped IPv6 as IPv4; null if the text is not an address. */
 function plain(text: string): string | null {
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ?? text;
   const address = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare;

@@ -10,7 +10,7 @@ import {
 
 import { loadModule } from './load-module.ts';
 
-/** An API key as a server knows it: by its hash alone. `pik keygen` makes one. */
+/** An API key as the server stores it: only its hash. `pik keygen` creates one. */
 export interface ApiKeyConfig {
   /** Names the caller in logs and receipts. */
   readonly name: string;
@@ -19,41 +19,43 @@ export interface ApiKeyConfig {
   readonly scopes: readonly Scope[];
 }
 
-/** What `pik.config.ts` declares. */
+/** The fields of `pik.config.ts`. */
 export interface PikConfig {
   /** Event types, shared with the producers. */
   readonly catalog?: Catalog | undefined;
   /** Metrics, made by `defineAggregate`. */
   readonly aggregates?: readonly Aggregate[] | undefined;
   /**
-   * Members of payloads that are not content, by source and type: identity and conflicts leave them out. Each receipt keeps
-   * what was declared when it came.
+   * Payload members that are not content, by source and type: identity and conflict checks ignore them. Each receipt
+   * keeps the declaration that was in force when it arrived.
    */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /** Without keys the server listens on loopback only, and every caller may do everything. */
   readonly apiKeys?: readonly ApiKeyConfig[] | undefined;
   /**
-   * Proxies that are believed when they name the client (`X-Forwarded-For`), for the request log: addresses, networks such
-   * as `10.0.0.0/8`, or `loopback`. Default: none, the client is who opened the connection.
+   * Proxies trusted to name the client (`X-Forwarded-For`) for the request log: addresses, networks such as
+   * `10.0.0.0/8`, or `loopback`. Default: none, so the client is the peer of the connection.
    */
   readonly trustedProxies?: readonly string[] | undefined;
-  /** Days for which a repeat is recognised. Default: for ever. Keep the raw log some days longer. */
+  /** Days for which a repeat is recognised. Default: for ever. Keep the raw log a few days longer. */
   readonly indexRetentionDays?: number | undefined;
 }
 
-/** Gives a config its types; it is checked when it is loaded. */
+/** Types a config; the CLI checks it when it loads it. */
 export function defineConfig(config: PikConfig): PikConfig {
   return config;
 }
 
 /**
- * Reads a config file, TypeScript as it is.
+ * Loads a config file; TypeScript needs no build step.
  *
  * @throws KitError `CONFIG_INVALID` naming the field.
  */
 export async function loadConfig(file: string | undefined): Promise<PikConfig> {
   if (file === undefined) return {};
-  return checkConfig(await loadModule(file));
+  const config = await loadModule(file);
+  checkConfig(config);
+  return config;
 }
 
 type Check = (value: unknown) => string | null;
@@ -71,15 +73,15 @@ const CHECKS: Record<keyof PikConfig, Check> = {
   indexRetentionDays: (value) => (typeof value === 'number' && value > 0 ? null : 'must be a number of days above 0'),
 };
 
-/** Refuses what is unknown: a misspelt field would else be a setting that silently does nothing. */
-export function checkConfig(value: unknown): PikConfig {
+/** Refuses unknown fields: a misspelt field would otherwise be a setting that silently does nothing. */
+function checkConfig(value: unknown): asserts value is PikConfig {
   if (!isObject(value)) throw new KitError('CONFIG_INVALID', 'the config must export an object by default');
+  const checks = new Map<string, Check>(Object.entries(CHECKS));
   for (const [name, field] of Object.entries(value)) {
-    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof PikConfig] : null;
-    const fault = check === null ? 'is not a field of the config' : field === undefined ? null : check(field);
+    const check = checks.get(name);
+    const fault = check === undefined ? 'is not a field of the config' : field === undefined ? null : check(field);
     if (fault !== null) throw new KitError('CONFIG_INVALID', `${name} ${fault}`, { path: `/${name}` });
   }
-  return value as PikConfig;
 }
 
 function volatileFault(value: unknown): string | null {

@@ -7,9 +7,9 @@ export const EXIT = {
   yes: 0,
   /** The command did its work and found a problem. */
   no: 1,
-  /** Wrong usage: an option, an argument or a file that cannot be used. Nothing was done. */
+  /** Wrong usage: an unusable option, argument or file. Nothing was done. */
   usage: 2,
-  /** The question could not be asked, or the work was cut short. */
+  /** The command could not ask its question, or could not finish its work. */
   failed: 3,
 } as const;
 
@@ -17,7 +17,7 @@ export const EXIT = {
 export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; readonly no: string | null }>> = {
   serve: { yes: 'the server stopped on a signal', no: null },
   rebuild: {
-    yes: 'every recomputed verdict equals the one that was answered',
+    yes: 'every recomputed verdict equals the recorded one',
     no: 'a verdict differs, or a pack or file cannot be read',
   },
   keygen: { yes: 'the key was created', no: null },
@@ -46,14 +46,14 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   completeness: { yes: 'the report', no: null },
   reingest: {
     yes: 'every receipt was accepted',
-    no: 'a receipt was rejected again, is in conflict, or was left as it is; or no receipt matches',
+    no: 'a receipt was rejected again, is in conflict, or was left unchanged; or no receipt matches',
   },
   replay: {
     yes: 'the events were sent and their windows computed',
     no: 'a window cannot be computed, or a pack is missing',
   },
   replays: { yes: 'the list', no: null },
-  'dead-letters': { yes: 'there are none, or they are back in the queue', no: 'there are dead letters' },
+  'dead-letters': { yes: 'there are no dead letters, or they are back in the queue', no: 'there are dead letters' },
   history: { yes: 'the value has versions', no: 'it has none' },
   compute: { yes: 'the value', no: null },
 };
@@ -67,7 +67,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set([
   'REQUEST_INVALID',
 ]);
 
-/** The kit answered: the thing does not exist, or the kit refuses the request. */
+/** The server answered that the thing does not exist, or refused the request. */
 const NEGATIVE: ReadonlySet<ErrorCode> = new Set([
   'EVENT_UNKNOWN',
   'PLAN_STALE',

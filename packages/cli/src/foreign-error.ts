@@ -1,21 +1,21 @@
-/** What the operating system says of a file, in words. */
+/** System errors about files, in words. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
-  EEXIST: 'it exists already',
+  EEXIST: 'it already exists',
   EISDIR: 'it is a folder',
-  EMFILE: 'too many files are open',
+  EMFILE: 'too many open files',
   ENAMETOOLONG: 'the name is too long',
   ENOENT: 'no such file or folder',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is not a folder',
-  EPERM: 'the operation is not permitted',
+  EPERM: 'operation not permitted',
   EROFS: 'the file system is read-only',
 };
 
 /** One line about an error that is not a `KitError`. `PIK_DEBUG=1` adds the stack. */
 export function foreignErrorText(error: unknown): string {
   if (!(error instanceof Error)) return `unexpected: ${String(error)}`;
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  const { code, path, syscall }: NodeJS.ErrnoException = error;
   if (typeof code === 'string' && typeof syscall === 'string') {
     const what = SYSTEM_ERRORS[code];
     return `${path === undefined ? syscall : path}: ${what === undefined ? code : `${what} (${code})`}`;

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-
 import { KitError } from '@pik/schema';
 import { createJiti } from 'jiti';
+import { errorMessage } from './errno.ts';
 
 /**
- * What a module exports by default; TypeScript is read as it is.
+ * Returns the default export of a module; TypeScript needs no build step.
  *
  * @throws KitError `CONFIG_INVALID` naming the file.
  */
@@ -15,10 +15,6 @@ export async function loadModule(file: string): Promise<unknown> {
   try {
     return await createJiti(import.meta.url).import(path, { default: true });
   } catch (cause) {
-    throw new KitError(
-      'CONFIG_INVALID',
-      `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new KitError('CONFIG_INVALID', `${file} cannot be read: ${errorMessage(cause)}`, { cause });
   }
 }

@@ -2,13 +2,16 @@ import { fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
-/** Writes lines; resolves when the reader has taken them, and rejects when the reader is gone. */
+/**
+ * Returns a function that writes lines. Its promise resolves when the reader has taken them and rejects when the reader
+ * is gone.
+ */
 export type WriteLines = (lines: string) => Promise<void>;
 
 /**
- * Writes to standard error without ever holding the process up. Node writes to a pipe synchronously, so that a reader who
- * hangs would stop the whole server; this opens the pipe once more, for writing that waits. A reader that is gone costs the
- * lines alone.
+ * Writes to standard error without ever blocking the process. Node writes to a pipe synchronously, so a hanging reader
+ * would stop the whole server; this opens the pipe a second time for asynchronous writes. If the reader is gone, only
+ * log lines are lost.
  */
 export function createLogWriter(stream: Writable = standardError()): WriteLines {
   let gone: Error | null = null;
@@ -35,7 +38,7 @@ function standardError(): Writable {
       return socket;
     }
   } catch {
-    // Standard error was closed before the start; Node's own stream then takes the lines and drops them.
+    // Standard error was closed before the process started; Node's own stream then accepts the lines and drops them.
   }
   return process.stderr;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Node 22 calls SQLite experimental on standard error, where one line is all that a refusal and a log record may take.
+// Node 22 prints an experimental warning about SQLite on standard error, where scripts expect only errors and log
+// records.
 const printers = process.listeners('warning');
 process.removeAllListeners('warning');
 process.on('warning', (warning) => {
@@ -7,7 +8,7 @@ process.on('warning', (warning) => {
   for (const print of printers) print(warning);
 });
 
-// Loaded only now: Node warns as soon as a module asks for SQLite.
+// Imported only now: Node warns as soon as a module imports SQLite.
 const { run } = await import('./program.ts');
 
 process.exitCode = await run(process.argv.slice(2));

@@ -1,12 +1,12 @@
-// The one place where a command writes to standard output and standard error; the log of a server has a writer of its own.
+// The only place where a command writes to standard output and standard error; the server's log has its own writer.
 
-/** Whether the command does more than answer: then a reader who went away ends nothing. */
+/** True if the command changes something: then it finishes even if the reader of its output goes away. */
 let isWorking = false;
 let isGuarded = false;
 
 /**
- * Ends a command quietly, with status 0, when whoever reads its output has gone, as `head` does; and with status 3 where
- * its output cannot be written for another reason, such as a full disk.
+ * Makes the command exit quietly with status 0 when the reader of its output closes the pipe, as `head` does, and with
+ * status 3 if the output cannot be written for another reason, such as a full disk.
  */
 export function guardOutput(): void {
   if (isGuarded) return;
@@ -16,8 +16,8 @@ export function guardOutput(): void {
 }
 
 /**
- * From now on the command goes on without its reader, and its exit status is that of its work: it changes something, and
- * must not stop half-way because nobody looks.
+ * Lets the command finish without a reader; its exit status is then that of its work. For commands that change
+ * something: they must not stop half-way because nobody reads the output.
  */
 export function keepWorking(): void {
   isWorking = true;
@@ -42,12 +42,12 @@ export function writeErr(text: string): void {
   process.stderr.write(text);
 }
 
-/** Where progress is drawn: null unless a person is looking. */
+/** The stream that shows progress; null unless standard error is a terminal. */
 export function progressStream(): NodeJS.WriteStream | null {
   return process.stderr.isTTY ? process.stderr : null;
 }
 
-/** How wide the terminal is; undefined where the output goes elsewhere. */
+/** Width of the terminal; undefined if the output is not a terminal. */
 export function outputColumns(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
 }

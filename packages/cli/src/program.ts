@@ -21,6 +21,7 @@ import { rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
 import { verify } from './commands/verify.ts';
+import { isErrno } from './errno.ts';
 import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
 import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
@@ -28,7 +29,7 @@ import { withoutSecrets } from './secrets.ts';
 import { DEFAULT_URL } from './session.ts';
 import { inFlags, withRange, withZone } from './times.ts';
 
-/** Runs the command that the arguments name; gives its exit status, one of `EXIT`. */
+/** Runs the command in `args` and returns its exit status, one of `EXIT`. */
 export async function run(args: readonly string[]): Promise<number> {
   guardOutput();
   let code: number = EXIT.yes;
@@ -46,15 +47,15 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** One line that says what is wrong and, where there is one, the way out. */
+/** One line that states the problem and, if there is one, the way out. */
 function errorText(error: unknown, args: readonly string[]): string {
-  // SQLite is a part of Node; the commands that ask a server do without.
-  if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_BUILTIN_MODULE')
+  // SQLite is built into Node; commands that only talk to a server do not need it.
+  if (isErrno(error, 'ERR_UNKNOWN_BUILTIN_MODULE'))
     return `this command needs Node 22.18 or newer; this is ${process.version}`;
   if (!KitError.is(error)) return foreignErrorText(error);
   const hint = HINTS[error.code];
   const text = `${error.code}: ${error.message}${hint === undefined ? '' : ` (${hint})`}`;
-  // Other errors name the fields of records.
+  // Messages of other codes name fields of records, not flags.
   return error.code === 'REQUEST_INVALID' ? inFlags(text, args) : text;
 }
 
@@ -103,7 +104,7 @@ export function createProgram(done: Done): Command {
 function addServer(program: Command, done: Done): void {
   program
     .command('serve')
-    .description('serve the whole kit from this process')
+    .description('run the whole kit in this process')
     .option('--port <port>', 'port to listen on', '4600')
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--data <dir>', 'data directory', '.pik')
@@ -119,8 +120,8 @@ function addServer(program: Command, done: Done): void {
   program
     .command('keygen')
     .description('create an API key')
-    .requiredOption('--name <name>', 'who will use it')
-    .option('--scopes <scopes>', 'what it may do, comma-separated', 'ingest')
+    .requiredOption('--name <name>', 'name of the user or service that gets the key')
+    .option('--scopes <scopes>', 'permissions, comma-separated', 'ingest')
     .option('--json', 'write JSON')
     .action((options) => keygen(options));
 }
@@ -131,7 +132,7 @@ function client(program: Command, name: string, description: string): Command {
     program
       .command(name)
       .description(description)
-      // No defaults here: help shows a default, and an environment has credentials.
+      // No defaults here: help prints defaults, and the environment holds credentials.
       .option('--url <url>', `URL of the kit; default PIK_URL, else ${DEFAULT_URL}`)
       .option('--api-key <key>', 'API key; default PIK_API_KEY')
       .option('--json', 'write only JSON to standard output')
@@ -141,7 +142,11 @@ function client(program: Command, name: string, description: string): Command {
 const FILE = 'NDJSON, a JSON array or concatenated JSON objects, plain or gzip; - for standard input';
 
 function addSending(program: Command, done: Done): void {
-  client(program, 'ingest', "send a file's events unchanged, received now; an event without a time happens now")
+  client(
+    program,
+    'ingest',
+    "send a file's events unchanged, received now; an event without a time gets the current time",
+  )
     .argument('<file>', FILE)
     .action(async (file, options) => done(await ingest(file, options)));
   client(program, 'import', "backfill: send a file's records unchanged, each with its own received_at")
@@ -150,7 +155,7 @@ function addSending(program: Command, done: Done): void {
     .action(async (file, options) => done(await importFile(file, options)));
 }
 
-/** Producers' outboxes on this machine; these commands read the files, not the server. */
+/** Outboxes of producers on this machine; `list` reads only the files. */
 function addOutboxes(program: Command, done: Done): void {
   const outbox = program
     .command('outbox')
@@ -170,11 +175,11 @@ function addAnswers(program: Command, done: Done): void {
   withRange(
     client(program, 'events', 'the events of an entity, in order of event time').requiredOption(
       '--entity <id>',
-      'whose events',
+      'entity whose events to list',
     ),
     { from: 'first event time', to: 'end of the range of event times (exclusive)' },
   )
-    .option('--as-of <time>', 'as it was known at this receive time')
+    .option('--as-of <time>', 'as known at this receive time')
     .action(async (options) => done(await events(options)));
   const explaining = withZone(
     client(program, 'explain', 'what happened to one event; `explain change`: why a value changed'),
@@ -185,14 +190,14 @@ function addAnswers(program: Command, done: Done): void {
     .option('--entity <id>')
     .option('--key <key>', 'idempotency key, with --source, --type and --entity')
     .option('--time <time>', 'event time, with --entity')
-    .option('--as-of <time>', 'as it was known at this receive time')
+    .option('--as-of <time>', 'as known at this receive time')
     .option(...HTML)
     .action(async (eventId, options) => done(await explain(eventId, options)));
   withZone(client(explaining, 'change', 'why a value changed: between versions, receive times, or until now'))
-    .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
+    .requiredOption('--metric <metric>', 'metric name: daily_event_count, or one from pik.config.ts')
     .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all')
     .requiredOption('--window <start>', 'start of the window, or the date of a day')
-    .option('--from <side>', 'number of a version, receive time, or now; default: the version before the latest')
+    .option('--from <side>', 'version number, receive time, or now; default: the version before the latest')
     .option('--to <side>', 'the same; default: the latest version, or now if --from is given')
     .option('--limit <n>', 'maximum number of listed events and units', '20')
     .option('--cursor <cursor>', 'next_cursor of the previous answer (--json), for more events and units')
@@ -209,20 +214,20 @@ function addAnswers(program: Command, done: Done): void {
     .option('--limit <n>', 'how many', wholeNumber, '50')
     .action(async (options) => done(await rejects(options)));
   client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
-    .option('--digest', 'print the digest of the log, to keep elsewhere')
+    .option('--digest', 'print the digest of the log; store it elsewhere')
     .action(async (options) => done(await verify(options)));
 }
 
 const SVG = ['--svg <file>', 'write the chart as SVG to this file'] as const;
 const HTML = ['--html <file>', 'write the answer with its charts to this self-contained file'] as const;
 
-/** A report: what most of them take. */
+/** A report command with the options that most reports share. */
 function report(program: Command, name: string, description: string): Command {
   return withRange(client(program, name, description), {
     from: 'start of the range',
     to: 'end of the range (exclusive)',
   })
-    .option('--as-of <time>', 'as it was known at this receive time')
+    .option('--as-of <time>', 'as known at this receive time')
     .option('--source <source>')
     .option('--type <type>')
     .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
@@ -255,12 +260,12 @@ function addReports(program: Command, done: Done): void {
     .option(...IMPORTED)
     .option('--grain <grain>', 'minute, hour or day', 'hour')
     .option('--cadence-ms <ms>', 'expected interval between events; learned by default')
-    .option('--entity <id>', 'judge the events of this entity as one series')
+    .option('--entity <id>', 'treat the events of this entity as one series')
     .option(
       '--metric <metric>',
       'find windows of this metric whose latest version lacks events; with --key, --from and --to',
     )
-    .option('--key <key>', 'whose value, with --metric')
+    .option('--key <key>', 'key of the value, with --metric')
     .action(async (options) => done(await gaps(options)));
   report(program, 'completeness', 'how complete is each event day, and when will an open one be?')
     .option(...IMPORTED)
@@ -277,12 +282,12 @@ function addReports(program: Command, done: Done): void {
     .option('--code <code>', 'all receipts rejected with this code')
     .option('--source <source>')
     .option('--type <type>')
-    .option('--map <file>', 'a module whose default export mends each: (text, receipt) => the mended record')
-    .option('--dry-run', 'show the outcome that each would have, with examples; send nothing')
+    .option('--map <file>', 'module whose default export mends each receipt: (text, receipt) => the mended record')
+    .option('--dry-run', 'show the predicted outcome of each, with examples; send nothing')
     .action(async (receipts, options) => done(await reingest(receipts, options)));
 }
 
-/** An option that may be given several times. */
+/** Collects the values of an option that may be given several times. */
 const many = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
 function addReplays(program: Command, done: Done): void {
@@ -305,7 +310,7 @@ function addReplays(program: Command, done: Done): void {
     .option('--resume <replay-id>', 'continue this replay')
     .option('--cancel <replay-id>', 'stop sending this replay')
     .option('--no-wait', 'do not wait until the windows are recomputed')
-    .option('--timeout <seconds>', 'how long to wait for that', wholeNumber, '60')
+    .option('--timeout <seconds>', 'seconds to wait for the windows', wholeNumber, '60')
     .action(async (options) => done(await replay(options)));
   client(program, 'replays', 'who replayed what, when and why; the latest first')
     .option('--limit <n>', 'how many', wholeNumber, '50')
@@ -318,13 +323,13 @@ function addReplays(program: Command, done: Done): void {
 function addValues(program: Command, done: Done): void {
   const value = (name: string, description: string) =>
     client(program, name, description)
-      .requiredOption('--metric <metric>', 'its name: daily_event_count, or one of pik.config.ts')
+      .requiredOption('--metric <metric>', 'metric name: daily_event_count, or one from pik.config.ts')
       .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all');
   value('history', 'the versions of a value, oldest first: what was known, and when')
     .option('--window <start>', 'start of the window, or the date of a day')
     .action(async (options) => done(await history(options)));
-  withZone(value('compute', 'a value now, or as it was known at a receive time; writes nothing'))
+  withZone(value('compute', 'a value now, or as known at a receive time; writes nothing'))
     .requiredOption('--window <start>', 'start of the window, or the date of a day')
-    .option('--as-of <time>', 'as it was known at this receive time')
+    .option('--as-of <time>', 'as known at this receive time')
     .action((options) => compute(options));
 }

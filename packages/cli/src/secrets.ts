@@ -1,11 +1,11 @@
 import { withoutCredentials } from '@pik/schema';
 
-/** Shorter ones would blank out words. */
+/** Masking shorter secrets would blank out ordinary words. */
 const SECRET_CHARS_MIN = 6;
 
 /**
- * A message without credentials: the keys that this process was given, whatever has the form of one of ours, users, passwords and
- * queries in URLs, and the value of an option that is written with `=`, which may be a key behind a misspelt name.
+ * Masks credentials in a message: the keys given to this process, anything in the form of a kit key, users, passwords
+ * and queries in URLs, and the values of `--option=value` arguments, which may be keys after a misspelt option name.
  */
 export function withoutSecrets(text: string): string {
   let shown = withoutCredentials(text);

@@ -9,17 +9,17 @@ export interface GlobalOptions {
   readonly url?: string | undefined;
   /** Default: PIK_API_KEY, else none. */
   readonly apiKey?: string | undefined;
-  /** Machine output: JSON on standard output, nothing else there. */
+  /** Machine-readable output: only JSON on standard output. */
   readonly json?: boolean | undefined;
 }
 
-/** Where the server is unless it is said. */
+/** URL of the server unless an option or the environment names another. */
 export const DEFAULT_URL = 'http://127.0.0.1:4600';
 
 /**
- * The connection that the options and the environment name. An empty variable says nothing.
+ * The connection that the options and the environment name. An empty variable counts as unset.
  *
- * @throws KitError `CONFIG_INVALID` that names the option or the variable at fault.
+ * @throws KitError `CONFIG_INVALID` naming the option or variable at fault.
  */
 export function connection(options: GlobalOptions): { url: string; apiKey?: string } {
   const { PIK_URL, PIK_API_KEY } = process.env;
@@ -40,12 +40,12 @@ export function connection(options: GlobalOptions): { url: string; apiKey?: stri
   return given;
 }
 
-/** An investigator for the options. */
+/** Creates an investigator from the options. */
 export function investigator(options: GlobalOptions): Investigator {
   return createInvestigator(connection(options));
 }
 
-/** Prints an answer: as JSON for machines, else as the given text. */
+/** Prints an answer: as JSON with `--json`, otherwise as the given text. */
 export function print(options: GlobalOptions, value: unknown, text: () => string): void {
   writeOut(options.json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
 }

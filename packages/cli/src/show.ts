@@ -5,27 +5,27 @@ import { type View, type ViewOptions, viewText } from '@pik/render';
 import { outputColumns, writeErr } from './output.ts';
 import { type GlobalOptions, print } from './session.ts';
 
-/** Where else than on the terminal an answer goes. */
+/** Output options of a command whose answer has charts. */
 export interface ShowOptions extends GlobalOptions {
-  /** A file for its first picture. */
+  /** SVG file for the first chart. */
   readonly svg?: string | undefined;
-  /** A file for the whole answer with its pictures. */
+  /** HTML file for the whole answer with its charts. */
   readonly html?: string | undefined;
   /** Rows of a table on the terminal. Default 40. */
   readonly rowsMax?: number | undefined;
 }
 
-/** Whether an answer is drawn for a file. */
+/** True if the answer also goes to a file with charts. */
 export function draws({ svg, html }: ShowOptions): boolean {
   return svg !== undefined || html !== undefined;
 }
 
-/** What a person is shown on the terminal. */
+/** Limits of the text on a terminal. */
 const ROWS: ViewOptions = { rowsMax: 40, whole: '--json has all', next: (cursor) => `--cursor ${cursor}` };
-/** A file has room for more. */
+/** Limits of an HTML file. */
 const FILE_ROWS: ViewOptions = { ...ROWS, rowsMax: 1_000, whole: 'pik --json has all' };
 
-/** Prints an answer: as JSON for machines, else as text; and writes it to the files that were named. */
+/** Prints an answer, as JSON with `--json`, otherwise as text, and writes the files that the options name. */
 export async function show<T>(
   options: ShowOptions,
   answer: T,
@@ -37,7 +37,7 @@ export async function show<T>(
   if (draws(options)) await writeFiles(options, view(answer, FILE_ROWS));
 }
 
-/** The drawing library is loaded by those who draw alone. */
+/** Loads the drawing library only when something is drawn. */
 async function writeFiles({ svg, html }: ShowOptions, view: View): Promise<void> {
   const [{ pageHtml }, { chartSvg }] = await Promise.all([import('@pik/render'), import('@pik/render/pictures')]);
   const svgs = view.charts.map(chartSvg);

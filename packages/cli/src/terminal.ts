@@ -4,13 +4,13 @@ import pc from 'picocolors';
 
 import { progressStream } from './output.ts';
 
-/** Progress of long work. */
+/** Progress of a long operation. */
 export interface Progress {
   add(count: number): void;
   stop(): void;
 }
 
-/** A bar on the terminal while a person is looking; otherwise nothing. */
+/** Draws a progress bar if standard error is a terminal; otherwise does nothing. */
 export function createProgress(label: string, total: number): Progress {
   const stream = progressStream();
   if (stream === null) return { add() {}, stop() {} };

@@ -1,7 +1,7 @@
 import { KitError, MOMENT_FORMS, momentFault, parseMoment } from '@pik/schema';
 import type { Command } from 'commander';
 
-/** The range of a command, as its options name it. */
+/** Time range options of a command. */
 export interface RangeOptions {
   readonly from?: string;
   readonly since?: string;
@@ -9,17 +9,17 @@ export interface RangeOptions {
   readonly timeZone?: string;
 }
 
-/** What `--help` says of times, under the options of each command that takes one. */
+/** Help text about times, appended to the help of each command that takes one. */
 export const TIMES_HELP = `\nTimes: ${MOMENT_FORMS}.\nDates, today and yesterday are days of --time-zone, and mean their first instant.`;
 
-/** The zone of dates, for a command that takes times. */
+/** Adds `--time-zone` and the help about times to a command. */
 export function withZone(command: Command): Command {
   return command
     .option('--time-zone <zone>', 'of dates, days and hours, such as America/New_York; default UTC')
     .addHelpText('after', TIMES_HELP);
 }
 
-/** A range of times: `--from`, or `--since` in its place, and `--to`. */
+/** Adds the options of a time range: `--from` or its alias `--since`, and `--to`. */
 export function withRange(command: Command, what: { from: string; to: string }): Command {
   return withZone(
     command
@@ -29,7 +29,7 @@ export function withRange(command: Command, what: { from: string; to: string }):
   );
 }
 
-/** Where the range starts. Throws `REQUEST_INVALID` where it is said twice. */
+/** The start of the range. Throws `REQUEST_INVALID` if both names are given. */
 export function startOf({ from, since }: RangeOptions): string | undefined {
   if (from !== undefined && since !== undefined)
     throw new KitError('REQUEST_INVALID', '--since is another name of --from: give one of them');
@@ -37,9 +37,9 @@ export function startOf({ from, since }: RangeOptions): string | undefined {
 }
 
 /**
- * A time as RFC 3339, for what is recorded as it is sent. By this machine's clock.
+ * Resolves a time to RFC 3339 by this machine's clock, for requests that are recorded.
  *
- * @throws KitError `REQUEST_INVALID` that names the flag.
+ * @throws KitError `REQUEST_INVALID` naming the flag.
  */
 export function absolute(
   flag: string,
@@ -52,7 +52,7 @@ export function absolute(
   return instant.utc;
 }
 
-/** Fields of the wire whose flag has another name. */
+/** Wire fields whose flag has another name. */
 const FLAGS: Readonly<Record<string, string>> = {
   start_time: '--from',
   end_time: '--to',
@@ -71,15 +71,15 @@ const FLAGS: Readonly<Record<string, string>> = {
   late_over_ms: '--late-over-ms',
 };
 
-/** A server's message about a field, with the flag in its place that was typed. */
+/** Replaces wire field names in a server message with the flags that the user typed. */
 export function inFlags(message: string, args: readonly string[]): string {
-  const flags = args.includes('--since') ? { ...FLAGS, start_time: '--since' } : FLAGS;
-  // What may be typed after a flag keeps its name.
+  const flags: Readonly<Record<string, string>> = args.includes('--since')
+    ? { ...FLAGS, start_time: '--since' }
+    : FLAGS;
+  // The allowed values of a flag keep their names.
   const [said = '', ...values] = message.split(/(?<= must be one of )/);
   const named = said
-    .replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (field) =>
-      Object.hasOwn(flags, field) ? ((flags as Record<string, string>)[field] ?? field) : field,
-    )
+    .replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (field) => (Object.hasOwn(flags, field) ? (flags[field] ?? field) : field))
     .replace(/(?<=^[A-Z_]+: )[a-z]+\b/, (field) => (isTyped(`--${field}`, args) ? `--${field}` : field));
   return named + values.join('');
 }

@@ -6,7 +6,7 @@ import { createApp, createPipeline, silentTelemetry } from '@pik/handlers';
 import { createMemoryBackend } from '@pik/handlers/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 
-/** A listing that never comes to its end: whoever does not stop reading is never done. */
+/** An endless listing: a reader that keeps reading is never done. */
 function endless() {
   const backend = createMemoryBackend();
   const counted = { reads: 0 };
@@ -44,7 +44,7 @@ describe('a client that goes away ends the work on its question', () => {
     while (counted.reads === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     gone.abort();
     await asked;
-    // Only an end of the work gives an answer, though nobody reads it.
+    // Nothing answers until the work ends, even though nobody reads the answer.
     expect(await status).toBe(400);
     const { reads } = counted;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -32,7 +32,7 @@ afterAll(async () => {
 
 type Closed = 'stdout' | 'stderr';
 
-/** Runs a command; the reader of one of its outputs goes away after the first chunk, or before it where none comes. */
+/** Runs a command. The reader of one of its outputs goes away after the first chunk, or at once if there is none. */
 async function readBriefly(args: readonly string[], closed: Closed, waits: boolean) {
   const child = spawn(process.execPath, [main, ...args, '--url', server.url], { stdio: ['ignore', 'pipe', 'pipe'] });
   const texts = { stdout: '', stderr: '' };
@@ -47,7 +47,7 @@ async function readBriefly(args: readonly string[], closed: Closed, waits: boole
 }
 
 it.each([['events', '--entity', 'roll-1', '--json'], ['events', '--entity', 'roll-1'], ['rejects', '--json'], ['lag']])(
-  '%s %s ends quietly with 0 when its reader has gone',
+  '%s %s ends quietly with 0 after its reader has gone',
   async (...args) => {
     for (const waits of [true, false]) {
       const { code, stderr } = await readBriefly(args, 'stdout', waits && args[0] === 'events');
@@ -56,17 +56,17 @@ it.each([['events', '--entity', 'roll-1', '--json'], ['events', '--entity', 'rol
   },
 );
 
-it('a command that only answers ends so too where nobody reads its errors', async () => {
+it('a command that only answers also ends with 0 when nobody reads its errors', async () => {
   expect((await readBriefly(['lag', '--from', 'soon'], 'stderr', false)).code).toBe(0);
 });
 
-it('a command that does something goes on, and its status is that of its work', async () => {
+it('a command that changes something goes on, and its status is that of its work', async () => {
   for (const closed of ['stdout', 'stderr'] as const)
     expect((await readBriefly(['ingest', file], closed, false)).code).toBe(1);
   expect((await pik(['ingest', file, '--json', '--url', server.url])).stdout).toContain('"DUPLICATE":2000');
 });
 
-it('output that cannot be written for another reason is a failure', async () => {
+it('a command fails if its output cannot be written for another reason', async () => {
   const full = openSync('/dev/full', 'w');
   const args = ['events', '--entity', 'roll-1', '--json', '--url', server.url];
   const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', full, 'pipe'] });

@@ -52,14 +52,14 @@ describe('commands against a server', () => {
     const piped = startPik(['ingest', '-', '--json', '--url', server.url]);
     const line = record(4).replace('user_1', 'user_2').replace('placed', 'piped');
     piped.child.stdin?.write(`${line}\n${line}\n`);
-    // What has come is sent while more may come.
+    // Records are sent as they arrive, while more may follow.
     const seen = ['events', '--entity', 'user_2', '--json'];
     await vi.waitFor(async () => expect((await ask(...seen)).code).toBe(0), { timeout: 50_000 });
     piped.child.stdin?.end();
     expect([await piped.ended, JSON.parse(piped.stdout()).counts]).toEqual([0, { ACCEPTED: 1, DUPLICATE: 1 }]);
   });
 
-  it('--key on standard input is judged by the first records, and each later one by itself', async () => {
+  it('--key on standard input is checked against the first records, then record by record', async () => {
     const piped = async (lines: readonly string[]) => {
       const started = startPik(['import', '-', '--key', 'poll', '--json', '--url', server.url]);
       started.child.stdin?.end(lines.join('\n'));
@@ -74,7 +74,7 @@ describe('commands against a server', () => {
     expect(some.stderr).toMatch(/--key poll: 1 of 3 records will not be sent; the first is stdin:2/);
   });
 
-  it('a report that is cut says how its next page is had, which has the rest', async () => {
+  it('a report page names the next page, and that page has the rest', async () => {
     const page = ['duplicates', '--include-imported', '--type', 'order.placed', '--worst', '2'];
     const first = (await ask(...page)).stdout;
     expect(first).toContain('a page of 1 group and 3 repeated events; the next one: --cursor ');
@@ -88,14 +88,14 @@ describe('commands against a server', () => {
   });
 
   it('lag counts imports only when asked', async () => {
-    // The producer's own report is an event too, of another type.
+    // The producer's loss report is an event too, of another type.
     const series = ['--source', 'shop', '--type', 'order.placed'];
     const without = JSON.parse((await ask('lag', '--json', ...series)).stdout);
     const withImports = JSON.parse((await ask('lag', '--json', '--include-imported', ...series)).stdout);
     expect(withImports.total.count - without.total.count).toBe(3);
   });
 
-  it('explain tells the story, and exits with 1 where there is none', async () => {
+  it('explain describes the event, and exits with 1 if there is none', async () => {
     const { stdout, code } = await ask(
       'explain',
       '--source',
@@ -114,7 +114,7 @@ describe('commands against a server', () => {
     ).toBe(1);
   });
 
-  it('verify agrees, and its digest does not change while nothing else does', async () => {
+  it('verify agrees, and its digest stays the same while nothing changes', async () => {
     const digest = async () => /digest ([0-9a-f]{64})/.exec((await ask('verify', '--digest')).stdout)?.[1];
     expect((await ask('verify')).stdout).toContain('Log and index agree.');
     expect(await digest()).toBe(await digest());
@@ -131,7 +131,7 @@ describe('commands against a server', () => {
     ]);
   });
 
-  it('E7, E19: a second server on the directory is refused and says who has it', async () => {
+  it('E7, E19: a second server on the directory is refused and names the first', async () => {
     const second = await pik(['serve', '--port', '0', '--data', join(dir, 'data')]);
     expect(second.code).toBe(3);
     expect(second.stderr).toMatch(/DATA_DIR_LOCKED.*process \d+/);
@@ -139,24 +139,24 @@ describe('commands against a server', () => {
 });
 
 describe('wrong use', () => {
-  it('is told in one line, with exit code 2', async () => {
+  it('is reported in one line, with exit code 2', async () => {
     expect((await pik(['nonsense'])).code).toBe(2);
     expect((await pik(['lag', '--nonsense'])).code).toBe(2);
   });
 
-  it('an unreachable server is told with the way to start one', async () => {
+  it('an unreachable server is reported with the way to start one', async () => {
     const { code, stderr } = await pik(['verify', '--url', 'http://127.0.0.1:9', '--json']);
     expect([code, stderr]).toEqual([3, expect.stringMatching(/NETWORK.*pik serve/)]);
   }, 60_000);
 
-  it('without keys no address but loopback is bound', async () => {
+  it('a server without keys binds only to loopback', async () => {
     const { code, stderr } = await pik(['serve', '--host', '0.0.0.0', '--data', temporaryDir()]);
     expect([code, stderr]).toEqual([2, expect.stringContaining('BIND_REFUSED')]);
   });
 });
 
 describe('pik.config.ts', () => {
-  it('is read as TypeScript; its keys open only their scopes', async () => {
+  it('loads as TypeScript, and its keys open only their scopes', async () => {
     const dir = temporaryDir();
     const made = JSON.parse((await pik(['keygen', '--name', 'checkout', '--scopes', 'ingest', '--json'])).stdout);
     expect(createHash('sha256').update(made.key).digest('hex')).toBe(made.key_sha256);
@@ -178,7 +178,7 @@ describe('pik.config.ts', () => {
     expect(server.stderr()).not.toContain(key);
   });
 
-  it('names the field that it does not know', async () => {
+  it('is refused with the name of an unknown field', async () => {
     const config = join(temporaryDir(), 'pik.config.ts');
     writeFileSync(config, 'export default { apiKey: [] };\n');
     expect((await pik(['serve', '--config', config])).stderr).toMatch(/CONFIG_INVALID: apiKey/);
@@ -207,7 +207,7 @@ describe('damage', () => {
       .filter((file) => file.endsWith('.gz'))
       .map((file) => join(dir, 'raw', file));
 
-  it('X3: a corrupt pack is named by verify', async () => {
+  it('X3: verify names a corrupt pack', async () => {
     const dir = await filled();
     const [pack = ''] = packs(dir);
     const bytes = readFileSync(pack);
@@ -223,7 +223,7 @@ describe('damage', () => {
     await server.ended;
   });
 
-  it('E12: a torn index is refused with what to do; rebuild makes it again with every verdict as it was answered', async () => {
+  it('E12: a torn index is refused with instructions; rebuild restores it with every recorded verdict', async () => {
     const dir = await filled();
     truncateSync(join(dir, 'index.db'), Math.floor(statSync(join(dir, 'index.db')).size / 2));
     const refused = await pik(['serve', '--port', '0', '--data', dir]);
@@ -255,7 +255,7 @@ describe('damage', () => {
     expect(await refusal()).toContain('DATA_DIR_NEWER');
   });
 
-  it('a verdict that comes out differently is listed by rebuild', async () => {
+  it('rebuild lists a verdict that comes out differently', async () => {
     const dir = await filled();
     const [first = '', ...others] = packs(dir).sort();
     const { rmSync } = await import('node:fs');
@@ -268,7 +268,7 @@ describe('damage', () => {
 });
 
 describe('a full disk', () => {
-  it('E1, E2: is an error that may be repeated, acknowledges nothing, and passes when there is room again', async () => {
+  it('E1, E2: is a retryable error, acknowledges nothing, and passes when there is room again', async () => {
     const dir = temporaryDir();
     const { execFileSync, spawnSync } = await import('node:child_process');
     if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', dir]).status !== 0) {

@@ -15,20 +15,23 @@ const selected = ['--entity', 'parcel-1', '--from', `${DAY}T00:00:00Z`, '--to', 
 const good = fileOf(eventText());
 const bad = fileOf(`${eventText()}\n{"source":"depot"}\n`);
 
-/** A command with its arguments, for each answer that it can give. */
+/** A command with its arguments, for each possible answer. */
 interface Cases {
   readonly yes: readonly string[] | null;
   readonly no: readonly string[] | null;
-  /** Arguments that cannot be used, beside an unknown option. */
+  /** Unusable arguments, besides an unknown option. */
   readonly usage?: readonly string[];
 }
 
-/** `yes` is asked of a kit with one event and nothing wrong, `no` of one with rejects, conflicts, gaps and dead letters. */
+/**
+ * `yes` runs against a kit with one event and no problems, `no` against a kit with rejects, conflicts, gaps and dead
+ * letters.
+ */
 const CASES: Record<string, Cases> = {
-  // Their good ends, and those of `rebuild`, are those of processes: commands.e2e.test.ts.
+  // commands.e2e.test.ts covers their successful ends, and those of `rebuild`: they need processes.
   serve: { yes: null, no: null, usage: ['--port', 'x'] },
   rebuild: { yes: null, no: null },
-  // Their ends are those of outboxes: outbox.e2e.test.ts.
+  // outbox.e2e.test.ts covers these: they need outboxes.
   'outbox list': { yes: null, no: null },
   'outbox drain': { yes: null, no: null, usage: [dirname(fileOf(''))] },
   keygen: { yes: ['--name', 'shop'], no: null, usage: ['--name', 'shop', '--scopes', 'everything'] },
@@ -111,10 +114,10 @@ afterAll(async () => {
 });
 
 describe('exit statuses', () => {
-  it('of every command stand in one table, which docs/cli.md shows', () => {
+  it('of every command are in one table, which docs/cli.md shows', () => {
     const { commands: known } = createProgram(() => {});
     const names = known.flatMap((one) => [one.name(), ...one.commands.map((sub) => `${one.name()} ${sub.name()}`)]);
-    // A group of commands, which does nothing by itself.
+    // A command group does nothing by itself.
     names.splice(names.indexOf('outbox'), 1);
     expect(names.sort()).toEqual(Object.keys(EXIT_MEANINGS).sort());
     expect(commands.sort()).toEqual(Object.keys(EXIT_MEANINGS).sort());
@@ -126,12 +129,12 @@ describe('exit statuses', () => {
     expect(Object.fromEntries(rows)).toEqual(EXIT_MEANINGS);
   });
 
-  it.each(commands)('%s: 2 for an option that it does not have', async (command) => {
+  it.each(commands)('%s: 2 for an unknown option', async (command) => {
     expect(await run(well, command, ['--no-such-option'])).toBe(EXIT.usage);
   });
 
   it.each(commands.filter((command) => CASES[command]?.usage !== undefined))(
-    '%s: 2 for what it cannot use',
+    '%s: 2 for an unusable argument',
     async (command) => {
       expect(await run(well, command, CASES[command]?.usage ?? [])).toBe(EXIT.usage);
     },
@@ -146,7 +149,7 @@ describe('exit statuses', () => {
     expect(await run(ill, command, CASES[command]?.no ?? [])).toBe(EXIT.no);
   });
 
-  it.each(asking)('%s: 3 where the kit cannot be asked', async (command) => {
+  it.each(asking)('%s: 3 if the server cannot be reached', async (command) => {
     well.intercept = () => Response.json({ nobody: 'knows' }, { status: 403 });
     try {
       const args = CASES[command]?.yes ?? ['00000000-0000-7000-8000-000000000000/0'];
@@ -156,7 +159,7 @@ describe('exit statuses', () => {
     }
   });
 
-  it('reingest: 0 for what is taken now, 1 for what is refused still', async () => {
+  it('reingest: 0 for receipts that are accepted now, 1 for receipts that are rejected again', async () => {
     const text = '{"source":"depot"}';
     const sent = await fetch(`${ill.url}/ingest`, {
       method: 'POST',
@@ -170,7 +173,7 @@ describe('exit statuses', () => {
     expect(await run(ill, 'reingest', [receipt, '--body', '/nowhere'])).toBe(EXIT.usage);
   });
 
-  it('of an error: what cannot be used is 2, what the kit says no to is 1, all others are 3', () => {
+  it('of an error: 2 for wrong usage, 1 for a refusal by the server, 3 for everything else', () => {
     const of = (status: number) =>
       (Object.keys(ERRORS) as ErrorCode[]).filter((code) => exitOf(new KitError(code)) === status).sort();
     expect(of(EXIT.usage)).toEqual([

@@ -37,7 +37,7 @@ describe('pik explain change', () => {
     expect(await server.ended).toBe(0);
   });
 
-  it('tells a person the sentence, the classes, and the events behind them', async () => {
+  it('prints the sentence, the classes, and the events behind them', async () => {
     const { stdout, code } = await ask('--from', '2025-12-28T23:00:00Z');
     expect(code).toBe(0);
     const [sentence] = stdout.split('\n');
@@ -47,7 +47,7 @@ describe('pik explain change', () => {
     expect(stdout).toContain('the parts are exact');
   });
 
-  it('gives a machine the same object that the route answers', async () => {
+  it('prints the object that the route answers with --json', async () => {
     const args = ['--from', '2025-12-28T23:00:00Z', '--to', '2025-12-29T06:00:00Z', '--json'];
     const change = JSON.parse((await ask(...args)).stdout);
     expect(change).toMatchObject({
@@ -58,7 +58,7 @@ describe('pik explain change', () => {
     });
   });
 
-  it('says in one line what is missing, and leaves the story of an event as it was', async () => {
+  it('reports a missing argument in one line, and leaves `pik explain` unchanged', async () => {
     const { stderr, code } = await ask();
     expect([code, stderr]).toEqual([1, expect.stringContaining('VERSION_UNKNOWN')]);
     const story = ['explain', '--entity', 'user_1', '--time', '2025-12-28T10:00:01Z', '--url', server.url];

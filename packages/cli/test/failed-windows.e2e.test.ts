@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 
 import { pik, serve, temporaryDir } from './served.ts';
 
-// A payload that a metric cannot read, as somebody at a terminal meets it.
+// A payload that a metric cannot read, as it appears to a user at a terminal.
 
 const CONFIG = ['--config', join(import.meta.dirname, 'strides.pik.config.ts')];
 const RANGE = ['--from', '2025-12-27T00:00:00Z', '--to', '2025-12-28T00:00:00Z'];
@@ -24,7 +24,7 @@ const walked = (source: string, entity_id: string, steps: unknown) => ({
   payload: { steps },
 });
 
-it('pik replay ends with the reason and a negative status when what is open lies with the dead letters; each command names window and event', async () => {
+it('pik replay ends with the reason and status 1 when the open windows are dead letters; each command names window and event', async () => {
   const server = await serve(temporaryDir(), CONFIG);
   const url = ['--url', server.url];
   await ingest(server.url, [
@@ -49,7 +49,7 @@ it('pik replay ends with the reason and a negative status when what is open lies
   expect((await pik(['rejects', ...url])).stdout).toMatch(/strides, key carla.*phone walked/);
   const computed = await pik(['compute', '--metric', 'strides', '--key', 'carla', '--window', '2025-12-27', ...url]);
   expect(computed.stderr).toContain(event_id);
-  // What is found once is found again at once, by whoever asks for the replay later.
+  // A later question about the replay finds the same failures at once.
   const resumed = await pik(['replay', '--resume', letter?.replay_id ?? '', '--timeout', '3600', '--json', ...url]);
   const view = JSON.parse(resumed.stdout) as ReplayView;
   expect([resumed.code, view.windows.failed, view.failures[0]?.event_id]).toEqual([1, 1, event_id]);

@@ -1,5 +1,6 @@
-// Whatever flags, arguments and environment a command gets: it ends with one of its exit statuses, says in one line what is wrong,
-// shows no credential and no stack. Each run is the program itself, in this process, against a kit in this process.
+// For any flags, arguments and environment, a command ends with one of its exit statuses, states the problem in one
+// line, and shows no credential and no stack. Each run executes the program in this process, against a kit in this
+// process.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -33,7 +34,10 @@ beforeAll(async () => {
 afterAll(() => new Promise((resolve) => server.close(resolve)));
 afterEach(() => vi.unstubAllEnvs());
 
-/** Every command with its options, from the program itself; those that would serve, or wait for standard input, are left out. */
+/**
+ * Every command with its options, taken from the program itself, except those that would serve or wait for standard
+ * input.
+ */
 const COMMANDS = createProgram(() => {})
   .commands.flatMap((command) => [
     command,
@@ -88,7 +92,7 @@ const KEYS = ['', KEY, `${KEY}\n`, `${KEY} ${KEY}`, `${KEY}\u2013`, 'hunter2\u00
 
 const value = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...VALUES) }, fc.string({ maxLength: 8 }));
 const path = fc.constantFrom(...PATHS).map(file);
-/** Those that name files only ever name some of this test. */
+/** Values of options that name files, limited to this test's files. */
 const textOf = (option: string, writes: readonly string[]) => {
   if (writes.includes(option)) return path;
   if (option === '--url') return fc.constantFrom(...URLS, url);
@@ -97,7 +101,7 @@ const textOf = (option: string, writes: readonly string[]) => {
 
 const call = fc.constantFrom(...COMMANDS).chain(({ name, options, required, writes }) => {
   const option = fc.constantFrom(...options.filter((one) => one !== ''), '--api-kye', '--help').chain((one) =>
-    // What names a file to write never takes the next argument for one.
+    // An option that names an output file never takes the next argument as its value.
     writes.includes(one)
       ? textOf(one, writes).map((text) => [`${one}=${text}`])
       : fc.oneof(
@@ -142,8 +146,8 @@ async function runWith(args: readonly string[]): Promise<{ code: number; stdout:
   }
 }
 
-describe('every command, whatever it is given', () => {
-  it('ends with a status, says what is wrong in words, and shows neither a credential nor a stack', async () => {
+describe('every command, for any arguments', () => {
+  it('ends with a status, states the problem in words, and shows neither a credential nor a stack', async () => {
     const seen = new Map<number, number>();
     await fc.assert(
       fc.asyncProperty(call, async ({ args, isServed, PIK_URL, PIK_API_KEY }) => {
@@ -154,7 +158,7 @@ describe('every command, whatever it is given', () => {
         expect([0, 1, 2, 3]).toContain(code);
         expect(stderr).not.toMatch(/unexpected:|^\s+at /m);
         expect(stderr).not.toMatch(/hunter2|never-shown/);
-        // A value that was asked about is repeated in an answer, which is the caller's own.
+        // An answer repeats the value that the caller asked about.
         if (args.includes('--help')) expect(stdout).not.toMatch(/hunter2|never-shown/);
         if (code > 1) expect(stderr.trim()).not.toBe('');
       }),
@@ -165,7 +169,7 @@ describe('every command, whatever it is given', () => {
 });
 
 describe('help', () => {
-  it.each(COMMANDS.map(({ name }) => name))('of %s names the variables and not what is in them', async (...name) => {
+  it.each(COMMANDS.map(({ name }) => name))('of %s names the variables and not their values', async (...name) => {
     vi.stubEnv('PIK_URL', 'https://joe:hunter2@kit.test');
     vi.stubEnv('PIK_API_KEY', KEY);
     for (const args of [
@@ -187,14 +191,14 @@ describe('url and key', () => {
     ['PIK_URL', [], { PIK_URL: 'kit' }],
     ['--api-key', ['--url', 'http://127.0.0.1:1', '--api-key', 'a b'], { PIK_API_KEY: 'c d' }],
     ['PIK_API_KEY', ['--url', 'http://127.0.0.1:1'], { PIK_API_KEY: 'c d' }],
-  ])('the one at fault is named: %s', async (name, args, env) => {
+  ])('the faulty one is named: %s', async (name, args, env) => {
     for (const [variable, text] of Object.entries({ PIK_URL: '', PIK_API_KEY: '', ...env })) vi.stubEnv(variable, text);
     const { code, stderr } = await runWith(['lag', ...args]);
     expect(stderr).toMatch(new RegExp(`^pik: CONFIG_INVALID: ${name} `));
     expect(code).toBeGreaterThan(0);
   });
 
-  it('a key that ends in a newline is taken, and an empty variable says nothing', async () => {
+  it('a key that ends in a newline is accepted, and an empty variable counts as unset', async () => {
     vi.stubEnv('PIK_URL', url);
     for (const key of [`${KEY}\n`, '']) {
       vi.stubEnv('PIK_API_KEY', key);

@@ -1,5 +1,5 @@
-// Whatever lies where a command looks for its folder: it works, or ends with one of its exit statuses and one line that says what
-// is wrong. Each run is a process of its own, over a data directory or an outbox that was damaged at random.
+// With any damage in the place of its folder, a command works, or ends with one of its exit statuses and one line that
+// states the problem. Each run is its own process over a randomly damaged data directory or outbox.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
@@ -12,12 +12,12 @@ import { beforeAll, expect, it } from 'vitest';
 import { serve, temporaryDir } from './served.ts';
 
 const main = join(import.meta.dirname, '../dist/main.js');
-/** More of them by hand: `PIK_FUZZ_RUNS=500`. */
+/** Raise the number of runs by hand: `PIK_FUZZ_RUNS=500`. */
 const RUNS = Number(process.env.PIK_FUZZ_RUNS ?? 16);
 const root = temporaryDir();
 const whole = join(root, 'whole');
 
-/** A data directory with some events, and an outbox that nobody has sent. */
+/** A data directory with some events, and an outbox with unsent records. */
 beforeAll(async () => {
   const server = await serve(join(whole, 'data'));
   for (let n = 0; n < 3; n++) {
@@ -46,7 +46,7 @@ const command = fc.constantFrom(
   (dir: string) => ['outbox', 'drain', join(dir, 'outbox'), '--url', 'http://127.0.0.1:1', '--timeout', '1'],
 );
 
-/** Does something bad to one of the files or folders below a folder. */
+/** Damages one of the files or folders below a folder. */
 function spoil(dir: string, { how, at, bytes }: { how: string; at: number; bytes: Uint8Array }): void {
   const places = readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
   const found = places[at % places.length];
@@ -69,13 +69,13 @@ async function runCommand(args: readonly string[]): Promise<{ code: number; stde
   child.stderr.on('data', (chunk) => {
     stderr += String(chunk);
   });
-  // A server that starts is told to stop.
+  // Stops the server if it started.
   child.stdout.on('data', (chunk) => String(chunk).includes('pik serves') && child.kill('SIGTERM'));
   const [code] = await once(child, 'close');
   return { code, stderr };
 }
 
-it('a damaged folder ends no command with a stack', async () => {
+it('no command prints a stack for a damaged folder', async () => {
   let made = 0;
   await fc.assert(
     fc.asyncProperty(command, fc.array(damage, { maxLength: 3 }), async (argsFor, damages) => {
@@ -94,7 +94,7 @@ it('a damaged folder ends no command with a stack', async () => {
 }, 300_000);
 
 it.each(['/dev/null', '/dev/null/below', `/${'x'.repeat(5_000)}`])(
-  'what cannot be a folder is refused with one line: %s',
+  'a path that cannot be a folder is refused in one line: %s',
   async (dir) => {
     for (const args of [
       ['serve', '--port', '0', '--data', dir],

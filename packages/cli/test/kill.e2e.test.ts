@@ -4,9 +4,9 @@ import { createPipeline } from '../../handlers/src/create-pipeline.ts';
 import { expectInvariants, receivedText, snapshot } from '../../handlers/test/support/world.ts';
 import { serve, temporaryDir } from './served.ts';
 
-// The server is killed without warning while several clients send, started again over the same directory, and so on. Each
-// client repeats nothing: what it was answered is what must hold. When the kills happen is left to chance, so the test
-// prints how many of them hit between the append of a pack and its admission.
+// The server is killed without warning while several clients send, started again over the same directory, and so on. No
+// client repeats a request: every answer it got must hold. Chance decides when the kills happen, so the test prints how
+// many of them hit between the append of a pack and its admission.
 
 const KILLS = 200;
 const CLIENTS = 6;
@@ -24,7 +24,7 @@ let sent = 0;
 function makeRecords(): string[] {
   return Array.from({ length: 8 }, (_, i) => {
     sent += 1;
-    // One in four repeats an earlier event, one in sixteen cannot be read.
+    // One record in four repeats an earlier event, one in sixteen cannot be parsed.
     if (i === 7 && sent % 2 === 0) return `{"source":"kill","broken":${sent}}`;
     const n = i % 4 === 3 ? Math.floor(sent / 2) : sent;
     return JSON.stringify({

@@ -1,4 +1,5 @@
-// Outboxes that no process opens again: `pik outbox list` says what they owe, `pik outbox drain` sends it.
+// Outboxes that no process will open again: `pik outbox list` shows their pending records, `pik outbox drain` sends
+// them.
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createProducer } from '@pik/sdk';
@@ -13,7 +14,7 @@ const boxes = join(dir, 'boxes');
 let server: Pik & { url: string };
 beforeAll(async () => {
   server = await serve(join(dir, 'data'));
-  // As workers of an earlier day named them.
+  // Folder names that workers of an earlier deployment used.
   for (const name of ['worker-1', 'worker-2']) {
     const outbox = await openOutbox({ dir: join(boxes, name) });
     const producer = createProducer({ url: AWAY, source: 'svc', outbox, log: () => {} });
@@ -29,7 +30,7 @@ afterAll(async () => {
 const json = (text: string) => JSON.parse(text);
 
 describe('pik outbox', () => {
-  it('says where there is no outbox, and makes none', async () => {
+  it('reports a folder without outboxes, and creates none', async () => {
     mkdirSync(join(dir, 'empty'));
     expect(await pik(['outbox', 'list', join(dir, 'empty')])).toMatchObject({ code: 0 });
     const missing = await pik(['outbox', 'list', join(dir, 'missing')]);
@@ -39,7 +40,7 @@ describe('pik outbox', () => {
     expect(readdirSync(join(dir, 'empty'))).toEqual([]);
   });
 
-  it('lists what is owed by outboxes that nobody has open', async () => {
+  it('lists the pending records of outboxes that no process has open', async () => {
     const { code, stdout } = await pik(['outbox', 'list', boxes, '--json']);
     expect(code).toBe(1);
     expect(json(stdout)).toMatchObject([
@@ -48,14 +49,14 @@ describe('pik outbox', () => {
     ]);
   });
 
-  it('leaves everything where it is while the kit is away, and says why', async () => {
+  it('leaves everything in place while the server is down, and says why', async () => {
     const { code, stdout } = await pik(['outbox', 'drain', boxes, '--url', AWAY, '--json']);
     expect(code).toBe(1);
     const left = { sent: 0, left: 3, why: expect.stringMatching(/^NETWORK: .*ECONNREFUSED/) };
     expect(json(stdout)).toMatchObject([left, left]);
   }, 30_000);
 
-  it('sends what nobody has open, and leaves the others to those who have them', async () => {
+  it('drains outboxes that no process has open, and leaves the others to their owners', async () => {
     const outbox = await openOutbox({ dir: join(boxes, 'worker-2') });
     const first = await pik(['outbox', 'drain', boxes, '--url', server.url, '--json']);
     expect(first.code).toBe(1);

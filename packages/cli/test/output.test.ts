@@ -4,10 +4,10 @@ import { expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../src');
 
-it('everything that a command prints goes through one file, which knows what to do when nobody reads it', () => {
+it('commands print only through one file, which handles closed pipes', () => {
   const writers = readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .filter((file) => /process\.(stdout|stderr)|console\./.test(readFileSync(join(root, file), 'utf8')));
-  // The log of a server has a writer of its own, since the server goes on whoever reads it.
+  // The server's log has its own writer, because the server goes on without a reader.
   expect(writers.sort()).toEqual(['log-writer.ts', 'output.ts']);
 });

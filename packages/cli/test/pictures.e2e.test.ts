@@ -8,7 +8,7 @@ import { type Pik, pik, serve, temporaryDir } from './served.ts';
 const HOUR_MS = 3_600_000;
 const START_MS = Date.parse('2025-12-01T00:00:00Z');
 
-/** One event an hour for three weeks, but for three hours; each comes some minutes after it happened. */
+/** One event an hour for three weeks except for three hours; each arrives some minutes after it happened. */
 function records(): string {
   const lines: string[] = [];
   for (let hour = 0; hour < 21 * 24; hour++) {
@@ -58,7 +58,7 @@ describe('--svg and --html', () => {
       ],
     ],
   ];
-  it.each(EVERY)('pik %s writes a picture, and a report that stands alone', async (command, args) => {
+  it.each(EVERY)('pik %s writes a chart and a self-contained report', async (command, args) => {
     const [svg, html] = [file(`${command}.svg`), file(`${command}.html`)];
     const { stderr } = await ask(command, [...args, '--svg', svg, '--html', html]);
     expect(stderr).toBe(`written: ${svg}\nwritten: ${html}\n`);
@@ -69,14 +69,14 @@ describe('--svg and --html', () => {
     expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|src=|href=|<script|<b>/);
   });
 
-  it('the lag is drawn by source and hour, or day where there are too many hours', async () => {
+  it('the lag is drawn by source and hour, or by day if there are too many hours', async () => {
     const hours = file('hours.svg');
     await ask('lag', ['--from', RANGE[1] ?? '', '--to', '2025-12-03T00:00:00Z', '--include-imported', '--svg', hours]);
     expect(readFileSync(hours, 'utf8')).toContain('p90 of the lag by hour of event time');
     expect(readFileSync(file('lag.svg'), 'utf8')).toContain('p90 of the lag by day of event time');
   });
 
-  it('says so where there is nothing to draw, and leaves machine output alone', async () => {
+  it('reports that there is nothing to draw, and leaves machine output unchanged', async () => {
     const none = file('none.svg');
     const { stdout, stderr, code } = await ask('failures', ['--svg', none, '--json']);
     expect([code, stderr]).toEqual([0, `there is nothing to draw; ${none} was not written\n`]);
@@ -84,12 +84,12 @@ describe('--svg and --html', () => {
     expect(existsSync(none)).toBe(false);
   });
 
-  it('draws with characters too: in colour on a terminal, and nowhere else', async () => {
-    // A build server is no terminal either.
+  it('draws with characters too: in colour on a terminal, and only there', async () => {
+    // A build server is not a terminal either.
     const plain = await ask('gaps', RANGE, { NO_COLOR: '', CI: 'true' });
     expect(plain.stdout).toContain(' 2025-12-11 ··········███···········');
     expect(plain.stdout).not.toContain('\u001b');
-    // What a terminal would be given.
+    // The same output on a terminal.
     const coloured = await ask('gaps', RANGE, { NO_COLOR: '', FORCE_COLOR: '1' });
     expect(coloured.stdout).toContain('\u001b[31m█\u001b[39m');
   });

@@ -32,7 +32,7 @@ async function mend(...options: string[]) {
 const SELECTED = ['--code', 'TIME_INVALID', '--source', 'depot', '--map', FIX];
 
 describe('pik reingest --map', () => {
-  it('says what would become of all rejects of a code, sends nothing, then does it; each names its original', async () => {
+  it('predicts the outcome of all rejects of a code, sends nothing, then sends; each new receipt names its original', async () => {
     await ingest(Array.from({ length: 1_200 }, (_, n) => badTime(n)));
     await ingest([badTime(1, { source: 'other' }), eventText({ entity_id: '' }), 'not JSON']);
     const packs = kit.backend.packs.size;
@@ -49,7 +49,7 @@ describe('pik reingest --map', () => {
       '2026-02-02T02:40:01.199Z',
     ]);
     expect(kit.backend.packs.size).toBe(packs);
-    // Once for each page of the listing, and once for each part that is tried: never for each receipt.
+    // One request per page of the listing and one per part of the prediction, none per receipt.
     expect(reads.mock.calls.length).toBeLessThanOrEqual(6);
     const done = await mend(...SELECTED);
     expect([done.code, done.json.mended]).toEqual([0, 1_200]);
@@ -67,9 +67,9 @@ describe('pik reingest --map', () => {
     });
   });
 
-  it('goes on where it was cut short', async () => {
+  it('continues after an interrupted run', async () => {
     await ingest(Array.from({ length: 1_100 }, (_, n) => badTime(n)));
-    // The same bad records once more, far from the first in the listing: they are no further events.
+    // The same bad records again, far from the first in the listing: they add no further events.
     await ingest(Array.from({ length: 7 }, (_, n) => badTime(n)));
     const trial = await mend(...SELECTED, '--dry-run');
     expect([trial.code, trial.json.mended, trial.json.already_in]).toEqual([0, 1_100, 7]);
@@ -88,7 +88,7 @@ describe('pik reingest --map', () => {
     expect(receiptsOf(kit.backend).filter(({ event_id }) => event_id !== null)).toHaveLength(1_100);
   });
 
-  it('a receipt that cannot be mended stops no other, is named with the reason, and leaves nothing new behind', async () => {
+  it('a receipt that cannot be mended stops no other, is listed with the reason, and leaves nothing new behind', async () => {
     const map = fileOf(
       `export default async (text, receipt) => {
         const event = JSON.parse(text);
@@ -104,7 +104,7 @@ describe('pik reingest --map', () => {
     );
     await ingest([eventText({ idempotency_key: 'k', entity_id: 'belt-6', payload: { other: true } })]);
     await ingest(Array.from({ length: 8 }, (_, n) => badTime(n, { n })));
-    // The same bad record twice: one event.
+    // The same bad record twice is one event.
     await ingest([badTime(7, { n: 7 })]);
     const packs = kit.backend.packs.size;
     const options = ['--code', 'TIME_INVALID', '--map', map];
@@ -121,7 +121,7 @@ describe('pik reingest --map', () => {
     expect(shown.stdout).toMatch(/the map threw: no belt of that name|TIME_INVALID/);
   });
 
-  it('what came through an import goes back through an import, with the receive time that it claims', async () => {
+  it('imported receipts go back through an import, with the receive time that they claim', async () => {
     const lines = [1, 2].map((n) => badTime(n, { received_at: '2026-02-03T00:00:00Z' }));
     await runPik('import', fileOf(lines.join('\n')), '--url', kit.url);
     await runPik(
@@ -138,7 +138,7 @@ describe('pik reingest --map', () => {
     expect((await mend(...SELECTED)).json).toMatchObject({ found: 3, mended: 0, already_in: 3 });
   });
 
-  it('without a map sends them as they are; with nothing selected it is wrong usage, and none found is a no', async () => {
+  it('sends receipts unchanged without a map; exits with 2 if nothing is selected and with 1 if nothing is found', async () => {
     await ingest([badTime(1)]);
     expect(await mend('--code', 'TIME_INVALID')).toMatchObject({ code: 1, json: { found: 1, still_refused: 1 } });
     expect(await mend('--code', 'FIELD_MISSING')).toMatchObject({ code: 1, json: { found: 0 } });
@@ -154,16 +154,16 @@ describe('pik reingest --map', () => {
     expect(JSON.parse(listed.stdout)).toMatchObject([{ code: 'JSON_SYNTAX' }]);
   });
 
-  it('an empty list of rejects names the options that emptied it', async () => {
+  it('an empty list of rejects names the options that filtered everything out', async () => {
     const said = async (...options: string[]) => (await runPik('rejects', ...options, '--url', kit.url)).stdout;
     expect(await said()).toBe('Nothing was rejected.\n');
-    expect(await said('--code', 'JSON_SYNTAX')).toBe('Nothing was rejected, with these options or without.\n');
+    expect(await said('--code', 'JSON_SYNTAX')).toBe('Nothing was rejected, with or without these options.\n');
     await ingest([badTime(1)]);
     expect(await said('--code', 'JSON_SYNTAX')).toMatch(
-      /^Nothing was rejected that --code JSON_SYNTAX selects\. Without it there is at least one: TIME_INVALID, received /,
+      /^Nothing was rejected that matches --code JSON_SYNTAX\. Without it there is at least one reject: TIME_INVALID, received /,
     );
     expect(await said('--code', 'TIME_INVALID', '--source', 'dept')).toMatch(
-      /that --code TIME_INVALID --source dept selects\. Without them/,
+      /that matches --code TIME_INVALID --source dept\. Without them/,
     );
   });
 });

@@ -13,7 +13,7 @@ import { readAll } from '../../handlers/test/support/replays.ts';
 import { AGGREGATES } from './replay.pik.config.ts';
 import { pik, serve, temporaryDir } from './served.ts';
 
-// Replays, the queue and the worker of a served kit: processes, files, and kills without warning.
+// Replays, the queue and the worker of a served kit: processes, files, and sudden kills.
 
 const CONFIG = ['--config', join(import.meta.dirname, 'replay.pik.config.ts')];
 const RANGE = { start_time: '2025-12-27T00:00:00Z', end_time: '2025-12-30T00:00:00Z' };
@@ -42,7 +42,7 @@ async function stop(server: Awaited<ReturnType<typeof serve>>): Promise<void> {
   await server.ended;
 }
 
-/** The values of a data directory, with the inputs that they were computed from. */
+/** The values of a data directory, with the inputs behind them. */
 async function valuesOf(dir: string) {
   const backend = await openLocalBackend({ dir });
   const rows = await allVersions(backend);
@@ -57,7 +57,7 @@ async function valuesOf(dir: string) {
 }
 
 describe('pik replay', () => {
-  it('plans, replays, and shows the history, for a person and as JSON', async () => {
+  it('plans, replays, and shows the history, as text and as JSON', async () => {
     const server = await serve(temporaryDir(), CONFIG);
     const url = ['--url', server.url];
     await ingest(server.url, 0, 100);
@@ -106,7 +106,7 @@ describe('pik replay', () => {
 });
 
 describe('the queue', () => {
-  it('D06, D08: without a worker messages stay, through any number of starts; one that is turned on later makes the same versions', async () => {
+  it('D06, D08: without a worker messages stay, through any number of starts; a worker that starts later creates the same versions', async () => {
     const [off, on] = [temporaryDir(), temporaryDir()];
     for (const [dir, worker] of [
       [off, ['--no-worker']],
@@ -135,7 +135,7 @@ describe('the queue', () => {
   });
 });
 
-test(`G13, G15, G21: after ${KILLS} kills during replays and their processing, every replay is whole, every value the fold of the log, and log, index, versions and files agree`, async () => {
+test(`G13, G15, G21: after ${KILLS} kills during replays and their processing, every replay is complete, every value is the fold of the log, and log, index, versions and files agree`, async () => {
   const dir = temporaryDir();
   const first = await serve(dir, [...CONFIG, '--no-worker']);
   await ingest(first.url, 0, EVENTS);
@@ -179,7 +179,9 @@ test(`G13, G15, G21: after ${KILLS} kills during replays and their processing, e
   await pipeline.close();
 }, 300_000);
 
-/** Begins a replay or goes on with it, until it is sent or the server is gone; notes in which state the last kill left it. */
+/**
+ * Begins or resumes a replay until it is sent or the server is gone; records the state in which the last kill left it.
+ */
 async function driveReplay(url: string, replay_id: string, hits: { replay: number; work: number }): Promise<void> {
   const post = async (body: object) => {
     const headers = { 'content-type': 'application/json' };
@@ -192,7 +194,7 @@ async function driveReplay(url: string, replay_id: string, hits: { replay: numbe
     if (known.status === 200 && view.status === 'RUNNING' && view.sent > 0) hits.replay += 1;
     if (known.status === 200 && view.windows.done < view.windows.touched) hits.work += 1;
     if (view.status === 'COMPLETE') return;
-    // The first call of an id may be made again as it was: the id makes it one replay.
+    // The first call with an id may be repeated unchanged: the id makes it one replay.
     let next = view.next_cursor ?? (await post({ ...RANGE, replay_id, limit: 100 }));
     while (next !== null) next = await post({ replay_id, cursor: next });
   } catch {
@@ -201,7 +203,7 @@ async function driveReplay(url: string, replay_id: string, hits: { replay: numbe
 }
 
 describe('rebuild', () => {
-  it('D08, I16: a lost history is refused at the start, and made again from the files beside it: versions, replays, and what explains them', async () => {
+  it('D08, I16: a lost history is refused at the start, and restored from its files: versions, replays, and their explanations', async () => {
     const dir = temporaryDir();
     const server = await serve(dir, CONFIG);
     await ingest(server.url, 0, 400);
@@ -225,9 +227,7 @@ describe('rebuild', () => {
     const rebuilt = await pik(['rebuild', '--data', dir]);
     expect([rebuilt.code, rebuilt.stdout]).toEqual([
       0,
-      expect.stringMatching(
-        new RegExp(`${before.length} versions and 1 replay\\.[\\s\\S]*waited in the queue are lost`),
-      ),
+      expect.stringMatching(new RegExp(`${before.length} versions and 1 replay\\.[\\s\\S]*Queued messages are lost`)),
     ]);
     expect(await valuesOf(dir)).toEqual(before);
     const again = await serve(dir, CONFIG);

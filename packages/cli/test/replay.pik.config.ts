@@ -1,6 +1,6 @@
 import { countOf, defineAggregate, sumOf } from '@pik/schema';
 
-/** What the served kit of replay.e2e.test.ts computes: one metric over payloads, one over index rows alone. */
+/** Metrics of the kit that replay.e2e.test.ts serves: one over payloads, one over index rows alone. */
 export const AGGREGATES = [
   defineAggregate({
     metric: 'steps',

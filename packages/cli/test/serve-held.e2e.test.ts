@@ -8,7 +8,7 @@ import { afterEach, expect, it } from 'vitest';
 
 import { temporaryDir } from './served.ts';
 
-// A server that is left alone: descriptors run out, and come back; many small requests leave nothing open behind them.
+// Open descriptors of a server: it runs out of them and recovers, and small requests leave none open.
 
 const main = join(import.meta.dirname, '../dist/main.js');
 const children: ChildProcess[] = [];
@@ -25,7 +25,7 @@ async function serveWith(limits: string): Promise<{ child: ChildProcess; url: UR
   return { child, url: new URL(/http:\/\/\S+/.exec(String(first))?.[0] ?? '') };
 }
 
-/** Sends one event on a connection of its own; the status, or null where there was no answer. */
+/** Sends one event over a new connection; returns the status, or null if there was no answer. */
 function send(url: URL, n: number): Promise<number | null> {
   const event = { source: 's', event_type: 't', entity_id: 'e', event_time: '2026-01-01T00:00:00Z', payload: { n } };
   return new Promise((done) => {
@@ -44,24 +44,21 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
 const openFiles = ({ pid }: ChildProcess) => readdirSync(`/proc/${pid}/fd`).length;
 const hasProc = existsSync('/proc/self/fd');
 
-it.runIf(hasProc)(
-  'a server without a descriptor left answers again once there are some, and has lost nothing',
-  async () => {
-    const { child, url } = await serveWith('ulimit -n 64;');
-    expect(await send(url, 0)).toBe(200);
-    const held = Array.from({ length: 90 }, () => net.connect(Number(url.port), url.hostname).on('error', () => {}));
-    await until(() => openFiles(child) >= 63);
-    for (const socket of held) socket.destroy();
-    await until(async () => (await send(url, 1)) === 200);
-    expect(child.exitCode).toBeNull();
-    const page = (await (await fetch(new URL('/timeline?entity_id=e', url))).json()) as { events: unknown[] };
-    expect(page.events).toHaveLength(2);
-    child.kill('SIGTERM');
-    expect(await once(child, 'exit')).toEqual([0, null]);
-  },
-);
+it.runIf(hasProc)('a server out of descriptors answers again once there are some, and has lost nothing', async () => {
+  const { child, url } = await serveWith('ulimit -n 64;');
+  expect(await send(url, 0)).toBe(200);
+  const held = Array.from({ length: 90 }, () => net.connect(Number(url.port), url.hostname).on('error', () => {}));
+  await until(() => openFiles(child) >= 63);
+  for (const socket of held) socket.destroy();
+  await until(async () => (await send(url, 1)) === 200);
+  expect(child.exitCode).toBeNull();
+  const page = (await (await fetch(new URL('/timeline?entity_id=e', url))).json()) as { events: unknown[] };
+  expect(page.events).toHaveLength(2);
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
 
-it.runIf(hasProc)('hundreds of small requests, each on a connection of its own, leave no descriptor open', async () => {
+it.runIf(hasProc)('hundreds of small requests, each over a new connection, leave no descriptor open', async () => {
   const { child, url } = await serveWith('');
   expect(await send(url, 0)).toBe(200);
   await until(async () => openFiles(child) <= 40);

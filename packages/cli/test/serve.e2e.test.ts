@@ -19,7 +19,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/** A server of whose standard error a test reads as much as it likes; `url` from its standard output. */
+/** A server whose standard error the test reads as far as it likes; `url` comes from its standard output. */
 async function serveBare(): Promise<{ child: ChildProcess; url: string; ended: Promise<number | string> }> {
   const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--data', join(temporaryDir(), 'data')], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -31,7 +31,7 @@ async function serveBare(): Promise<{ child: ChildProcess; url: string; ended: P
 }
 
 describe('the log of a server', () => {
-  it('may lose its reader: the server goes on, and counts the lines that nobody took', async () => {
+  it('may lose its reader: the server goes on, and counts the lost lines', async () => {
     const { child, url, ended } = await serveBare();
     expect(await send(url, 0)).toBe(200);
     child.stderr?.destroy();
@@ -43,9 +43,9 @@ describe('the log of a server', () => {
     expect(await ended).toBe(0);
   });
 
-  it('may have a reader who hangs: the server answers on, and ends when it is told to', async () => {
+  it('may have a hanging reader: the server keeps answering, and stops on a signal', async () => {
     const { child, url, ended } = await serveBare();
-    // A pipe holds 64 KiB, which is some hundred lines.
+    // A pipe holds 64 KiB, which is a few hundred lines.
     for (let n = 0; n < 60; n++) {
       const statuses = await Promise.all(Array.from({ length: 20 }, (_, i) => send(url, n * 20 + i)));
       expect(new Set(statuses)).toEqual(new Set([200]));
@@ -55,14 +55,14 @@ describe('the log of a server', () => {
   });
 });
 
-it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s is an orderly stop', async (signal) => {
+it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s stops the server in order', async (signal) => {
   const server = await serve(join(temporaryDir(), 'data'));
   expect(await send(server.url, 1)).toBe(200);
   server.child.kill(signal);
   expect(await server.ended).toBe(0);
 });
 
-it('npm start hands a signal on, and ends when its server has', async () => {
+it('npm start passes a signal on, and ends when its server has', async () => {
   const root = join(import.meta.dirname, '../../..');
   const dir = join(temporaryDir(), 'data');
   const npm = spawn('npm', ['start', '--silent', '--', '--port', '0', '--data', dir], {
@@ -83,7 +83,7 @@ it('npm start hands a signal on, and ends when its server has', async () => {
   npm.kill('SIGTERM');
   await ended;
   await expect(fetch(url)).rejects.toThrow();
-  // Nobody has the directory any more.
+  // No process holds the directory any longer.
   const next = await serve(dir);
   next.child.kill('SIGTERM');
   expect(await next.ended).toBe(0);
@@ -101,7 +101,7 @@ describe('where a server listens', () => {
     },
   );
 
-  it('another Host is refused with the names that do, each once', async () => {
+  it('another Host is refused with the accepted names, each once', async () => {
     const server = await serve(join(temporaryDir(), 'data'));
     const request = http.get(`${server.url}/healthz`, { headers: { host: 'kit.corp' } });
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
@@ -129,7 +129,7 @@ describe('where a server listens', () => {
     expect(stderr).toMatch(new RegExp(`^pik: ${code}: [^\n]*\n$`));
   });
 
-  it('behind a proxy with a prefix its links stay below it, and the log names the client of a trusted proxy', async () => {
+  it('behind a proxy with a prefix its links keep the prefix, and the log names the client of a trusted proxy', async () => {
     const dir = temporaryDir();
     const config = join(dir, 'pik.config.mjs');
     writeFileSync(config, `export default { trustedProxies: ['loopback'] };\n`);
@@ -184,7 +184,7 @@ describe('a data directory', () => {
   };
   const line = (text: string) => new RegExp(`^pik: DATA_DIR_UNUSABLE: [^\n]*${text}[^\n]*\n$`);
 
-  it('that is a file, below a file, or of another user is refused with one sentence and no stack', async () => {
+  it('that is a file, below a file, or owned by another user is refused with one sentence and no stack', async () => {
     const dir = temporaryDir();
     writeFileSync(join(dir, 'file'), 'x');
     for (const path of ['file', 'file/below']) {
@@ -221,7 +221,7 @@ describe('a data directory', () => {
     }
   });
 
-  it('on a full disk is served for reading, says so in /healthz, and takes in again when there is room', async () => {
+  it('on a full disk is served for reading, reported in /healthz, and accepts events again when there is room', async () => {
     const dir = temporaryDir();
     if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', dir]).status !== 0) {
       console.log('skipped: this machine does not let a test mount a small file system');

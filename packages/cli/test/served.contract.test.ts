@@ -11,7 +11,7 @@ import { serve, temporaryDir } from './served.ts';
 /** The key that has exactly these scopes. */
 const keyOf = (scopes: readonly Scope[]) => `pik_${scopes.join('_')}`;
 
-/** As a server's own config would have them: the process does not share this one's modules. */
+/** The contract's declarations as a config file: the process does not share modules with this one. */
 const CONTRACT = join(import.meta.dirname, '../../handlers/src/testing/http-contract');
 
 describeHttpContract('a served process', async () => {
@@ -33,7 +33,7 @@ describeHttpContract('a served process', async () => {
     baseUrl: server.url,
     fetch: (request) => fetch(request),
     key: keyOf,
-    // Its worker takes the messages.
+    // The server's worker processes the messages.
     work: () => setTimeout(50),
     async close() {
       server.child.kill('SIGTERM');

@@ -10,13 +10,13 @@ export interface Pik {
   readonly child: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** The exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended the process. */
   readonly ended: Promise<number | string>;
 }
 
 /** Starts `pik` with arguments. */
 export function startPik(args: readonly string[], env: Record<string, string> = {}): Pik {
-  // Node itself warns on standard error where both are set.
+  // Node prints a warning if both are set.
   const { FORCE_COLOR: _, ...inherited } = process.env;
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -36,7 +36,7 @@ export function startPik(args: readonly string[], env: Record<string, string> = 
   return { child, stdout: () => stdout, stderr: () => stderr, ended };
 }
 
-/** Runs `pik` to its end. */
+/** Runs `pik` until it exits. */
 export async function pik(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -60,7 +60,7 @@ export async function serve(dir: string, args: readonly string[] = []): Promise<
   return { ...started, url };
 }
 
-/** A new directory for data. */
+/** Creates a data directory. */
 export function temporaryDir(): string {
   return mkdtempSync(join(tmpdir(), 'pik-e2e-'));
 }

@@ -9,6 +9,7 @@ export {
   runOutside,
   runOwnWork,
 } from './async-context.ts';
+export { at } from './at.ts';
 export { canonicalizeLive } from './canonical-json.ts';
 export * from './catalog.ts';
 export { counted } from './counted.ts';

@@ -2,6 +2,7 @@ export * from './aggregate.ts';
 export * from './aggregate-helpers.ts';
 export * from './api.ts';
 export * from './api-queries.ts';
+export { at } from './at.ts';
 export * from './base32hex.ts';
 export * from './canonical-json.ts';
 export * from './catalog.ts';

@@ -26,7 +26,7 @@ export async function compute(options: ComputeOptions): Promise<void> {
       printable(JSON.stringify(answer.value)),
       `${metric} of ${printable(key)}, ${span}, from ${counted(answer.input_count, 'event')} received by ${shortTime(answer.as_of)}`,
     ];
-    if (answer.unsettled) lines.push('unsettled: something received by then may still be on its way into the index');
+    if (answer.unsettled) lines.push('unsettled: events received by then may not all be in the index yet');
     return lines.join('\n');
   });
 }

@@ -3,13 +3,13 @@ import type { DeadLetter } from '@pik/schema';
 import { counted } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 
-/** What to do with dead letters. */
+/** Options of `pik dead-letters`. */
 export interface DeadLettersOptions extends GlobalOptions {
-  /** True: all of them; a list: those. */
+  /** True: put all of them back; a list: put these messages back. */
   readonly redrive?: boolean | readonly string[];
 }
 
-/** Lists messages that could not be processed, or puts them back into the queue. True when there are none. */
+/** Lists messages that could not be processed, or puts them back into the queue. True if none are left. */
 export async function deadLetters(options: DeadLettersOptions): Promise<boolean> {
   const ask = investigator(options);
   if (options.redrive !== undefined && options.redrive !== false) {

@@ -4,13 +4,13 @@ import { writeOut } from '../output.ts';
 import { type GlobalOptions, investigator } from '../session.ts';
 import { type RangeOptions, startOf } from '../times.ts';
 
-/** Which events of an entity. */
+/** Options of `pik events`. */
 export interface EventsOptions extends GlobalOptions, RangeOptions {
   readonly entity: string;
   readonly asOf?: string;
 }
 
-/** Lists the events of an entity; with `--json` as NDJSON with their received text. True when there are any. */
+/** Lists the events of an entity; with `--json` as NDJSON with their received text. True if there are any. */
 export async function events(options: EventsOptions): Promise<boolean> {
   const selection = {
     entity_id: options.entity,

@@ -4,7 +4,7 @@ import { LIMITS } from '@pik/schema';
 import { investigator } from '../session.ts';
 import { draws, type ShowOptions, show } from '../show.ts';
 
-/** Which change, as options of the command. */
+/** Options of `pik explain change`. */
 export interface ExplainChangeOptions extends ShowOptions {
   readonly metric: string;
   readonly key: string;
@@ -16,11 +16,11 @@ export interface ExplainChangeOptions extends ShowOptions {
   readonly cursor?: string;
 }
 
-/** Tells why a value changed. */
+/** Explains why a value changed. */
 export async function explainChange(options: ExplainChangeOptions): Promise<void> {
   const { metric, key, window, from, to, timeZone, cursor } = options;
   const rowsMax = Number(options.limit);
-  // A picture shows what became of all units.
+  // The chart covers all units, so it needs more than the listed rows.
   const limit = draws(options) ? Math.max(rowsMax, LIMITS.page_items_max) : rowsMax;
   const change = await investigator(options).explainChange({
     metric,

@@ -5,7 +5,7 @@ import type { EventSelection } from '@pik/sdk/investigator';
 import { investigator } from '../session.ts';
 import { type ShowOptions, show } from '../show.ts';
 
-/** Which event: by id, by the fields of its key, or by entity and time. */
+/** Options of `pik explain`: the event by id, by its key fields, or by entity and time. */
 export interface ExplainOptions extends ShowOptions {
   readonly source?: string;
   readonly type?: string;
@@ -16,7 +16,7 @@ export interface ExplainOptions extends ShowOptions {
   readonly timeZone?: string;
 }
 
-/** Tells what happened to one event. True when there is such an event. */
+/** Explains what happened to one event. True if the event was found. */
 export async function explain(eventId: string | undefined, options: ExplainOptions): Promise<boolean> {
   const explanation = await investigator(options).explainEvent(selection(eventId, options), {
     as_of: options.asOf,

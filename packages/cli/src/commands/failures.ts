@@ -4,7 +4,7 @@ import { investigator } from '../session.ts';
 import { show } from '../show.ts';
 import { type ReportOptions, selection, shownRows } from './report-options.ts';
 
-/** What fails, ranked by the surest rate. True when nothing does. */
+/** Prints the failures, ranked by the lower bound of their rate. True if nothing failed. */
 export async function failures(options: ReportOptions & { baselineFrom?: string }): Promise<boolean> {
   const { basis, include_imported, ...rest } = selection(options);
   const report = await investigator(options).failures({ ...rest, baseline_from: options.baselineFrom });

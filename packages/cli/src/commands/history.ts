@@ -9,14 +9,14 @@ export interface HistoryOptions extends GlobalOptions {
   readonly window?: string;
 }
 
-/** Lists the versions of a value, oldest first: what was known, and when. True when there are any. */
+/** Lists the versions of a value, oldest first: what was known, and when. True if there are any. */
 export async function history(options: HistoryOptions): Promise<boolean> {
   const { metric, key, window } = options;
   const found: AggregateVersion[] = [];
   for await (const version of investigator(options).getAggregateHistory({ metric, key, window_start: window }))
     found.push(version);
   print(options, found, () => {
-    if (found.length === 0) return 'No version yet: a replay of the window makes the first one.';
+    if (found.length === 0) return 'No versions yet: a replay of the window creates the first.';
     const rows = found.map((v) => [
       shortTime(v.window_start),
       v.version,

@@ -8,10 +8,10 @@ import { numberOf, type ReportOptions, selection, shownRows } from './report-opt
 
 /** Prints the lag report. A picture is a heat map by source and time unless `--by` names other groups. */
 export async function lag(options: ReportOptions & { lateOverMs?: string; worst?: string }): Promise<void> {
-  const asked = selection(options);
+  const scope = selection(options);
   const report = await investigator(options).lag({
-    ...asked,
-    ...(draws(options) && asked.by === undefined ? { by: ['source', grainOf(options)] } : {}),
+    ...scope,
+    ...(draws(options) && scope.by === undefined ? { by: ['source', grainOf(options)] } : {}),
     late_over_ms: numberOf(options.lateOverMs),
     worst: numberOf(options.worst),
   });

@@ -64,10 +64,11 @@ export async function outboxDrain(dir: string, options: GlobalOptions): Promise<
   return drained.every(({ left }) => left === 0);
 }
 
-async function drain(one: OutboxListing, given: { url: string; apiKey?: string }): Promise<Drained> {
-  const { dir, pending_count: pending } = one;
+async function drain(listing: OutboxListing, given: { url: string; apiKey?: string }): Promise<Drained> {
+  const { dir, pending_count: pending } = listing;
   const nothing = { dir, sent: 0, left: pending, dead: 0 };
-  if (one.owner_pid !== null) return { ...nothing, why: `in use by ${ownerText(one)}, which sends its records` };
+  if (listing.owner_pid !== null)
+    return { ...nothing, why: `in use by ${ownerText(listing)}, which sends its records` };
   let outbox: Awaited<ReturnType<typeof openOutbox>>;
   try {
     outbox = await openOutbox({ dir, onReport: () => {} });
@@ -85,7 +86,7 @@ async function drain(one: OutboxListing, given: { url: string; apiKey?: string }
       if (level === 'warn' && code !== undefined) why = `${code}: ${detail ?? ''}`;
     },
   });
-  // It goes on with what is there while the backend takes it, and leaves the rest where it is.
+  // Closing sends the stored records for as long as the backend accepts them; the rest stay in the outbox.
   await producer.close();
   const after = outbox.stats();
   const dead = after.dead_count - before.dead_count;

@@ -5,7 +5,7 @@ import { counted } from '@pik/schema';
 import { print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 
-/** Which directory. */
+/** Options of `pik rebuild`. */
 export interface RebuildOptions {
   readonly data: string;
   readonly json?: boolean;
@@ -13,7 +13,10 @@ export interface RebuildOptions {
 
 const NAMED_MAX = 40;
 
-/** Makes the index of a data directory again from its log. True when every verdict is the one that was answered. */
+/**
+ * Rebuilds the index of a data directory from its log. True if every verdict equals the recorded one and everything
+ * could be read.
+ */
 export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> {
   const work = await openLocalRebuild({ dir: data });
   const progress = createProgress('rebuilding', 0);
@@ -27,15 +30,15 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
     const options = json === undefined ? { url: '' } : { url: '', json };
     print(options, { ...summary, restored, history_lost: work.historyLost, old_index: aside }, () => {
       const lines = [
-        `The index was made again: ${counted(summary.receipts, 'receipt')} of ${counted(summary.packs, 'pack')}.`,
+        `Rebuilt the index from ${counted(summary.receipts, 'receipt')} in ${counted(summary.packs, 'pack')}.`,
       ];
       if (aside !== null) lines.push(`The old index is kept in ${aside}.`);
       if (summary.unrecorded > 0)
-        lines.push(`Of ${counted(summary.unrecorded, 'pack')} nothing says what was answered.`);
-      if (differing.length === 0) lines.push('Every verdict that was recorded came out the same.');
+        lines.push(`${counted(summary.unrecorded, 'pack')} had no recorded verdicts to compare.`);
+      if (differing.length === 0) lines.push('Every recorded verdict came out the same.');
       else
         lines.push(
-          `${counted(differing.length, 'verdict differs', 'verdicts differ')} from what was answered:`,
+          `${counted(differing.length, 'verdict differs', 'verdicts differ')} from the recorded answer:`,
           tableText(
             ['pack', 'line', 'answered', 'now'],
             differing.slice(0, NAMED_MAX).map((d) => [d.pack_id, d.line, d.answered, d.now]),
@@ -43,14 +46,11 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
         );
       if (restored.versions + restored.replays > 0)
         lines.push(
-          `Made again from their files: ${counted(restored.versions, 'version')} and ${counted(restored.replays, 'replay')}.`,
+          `Restored from their files: ${counted(restored.versions, 'version')} and ${counted(restored.replays, 'replay')}.`,
         );
-      if (work.historyLost)
-        lines.push(
-          'Messages that waited in the queue are lost: replay again what `pik replays` lists as not long done.',
-        );
+      if (work.historyLost) lines.push('Queued messages are lost: repeat the recent replays that `pik replays` lists.');
       for (const file of restored.unreadable) lines.push(`The file ${file} cannot be read.`);
-      for (const pack of unreadable) lines.push(`The pack ${pack} was answered once and cannot be read any more.`);
+      for (const pack of unreadable) lines.push(`The pack ${pack} was answered before but can no longer be read.`);
       return lines.join('\n');
     });
     return differing.length + unreadable.length + restored.unreadable.length === 0;

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { printable, tableText } from '@pik/render';
 import { KitError, type ReingestAnswer } from '@pik/schema';
+import { errorMessage } from '../errno.ts';
 import { type MendOptions, mendRejects } from '../mend/mend-rejects.ts';
 import { investigator, print } from '../session.ts';
 
-/** Sends rejected receipts again, those that are named or all of a selection; true when all of them are in. */
+/** Sends rejected receipts again, by name or by selection. True if all of them are stored now. */
 export async function reingest(
   receipts: readonly string[],
   options: MendOptions & { body?: string },
@@ -30,13 +31,13 @@ export async function reingest(
   return answer.results.every(({ result }) => result.status === 'ACCEPTED' || result.status === 'DUPLICATE');
 }
 
-/** The text of a mended record. Bytes that are not UTF-8 cannot be sent so. */
+/** Reads the text of a mended record, which must be UTF-8. */
 function readBody(file: string): string {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file === '-' ? 0 : file);
   } catch (cause) {
-    throw new KitError('FILE_INVALID', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new KitError('FILE_INVALID', `${file} cannot be read: ${errorMessage(cause)}`, { cause });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -46,10 +47,10 @@ function readBody(file: string): string {
 }
 
 function addressOf(receipt: string): { pack_id: string; line: number } {
-  const match = /^([0-9a-f-]{36})\/(\d{1,9})$/.exec(receipt);
-  if (match === null)
+  const [, packId, line] = /^([0-9a-f-]{36})\/(\d{1,9})$/.exec(receipt) ?? [];
+  if (packId === undefined)
     throw new KitError('REQUEST_INVALID', `${receipt} is not a receipt: write PACK/LINE, as pik rejects lists it`);
-  return { pack_id: match[1] as string, line: Number(match[2]) };
+  return { pack_id: packId, line: Number(line) };
 }
 
 function reingestText({ results }: ReingestAnswer): string {

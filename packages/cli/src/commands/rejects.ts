@@ -3,7 +3,7 @@ import type { Reject } from '@pik/sdk/investigator';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { type RangeOptions, startOf } from '../times.ts';
 
-/** Which rejected receipts. */
+/** Options of `pik rejects`. */
 export interface RejectsOptions extends GlobalOptions, RangeOptions {
   readonly code?: string;
   readonly source?: string;
@@ -11,7 +11,7 @@ export interface RejectsOptions extends GlobalOptions, RangeOptions {
   readonly limit: string;
 }
 
-/** Lists rejected receipts and conflicts, the latest first. True when there are none. */
+/** Lists rejected receipts and conflicts, the latest first. True if there are none. */
 export async function rejects(options: RejectsOptions): Promise<boolean> {
   const selection = {
     start_time: startOf(options),
@@ -40,14 +40,14 @@ export async function rejects(options: RejectsOptions): Promise<boolean> {
   return found.length === 0;
 }
 
-/** That there are none, or that the options left out those there are. */
+/** States whether there are no rejects at all or only none that the options select. */
 async function whyNone(options: RejectsOptions): Promise<string> {
   const { code, source, type, from, since, to } = options;
-  const asked = Object.entries({ code, source, type, from, since, to }).filter(([, value]) => value !== undefined);
+  const given = Object.entries({ code, source, type, from, since, to }).filter(([, value]) => value !== undefined);
   const nothing = 'Nothing was rejected';
-  if (asked.length === 0) return `${nothing}.`;
-  const filters = asked.map(([flag, value]) => `--${flag} ${value}`).join(' ');
+  if (given.length === 0) return `${nothing}.`;
+  const filters = given.map(([flag, value]) => `--${flag} ${value}`).join(' ');
   for await (const { code: latest, received_at } of investigator(options).readRejects())
-    return `${nothing} that ${filters} selects. Without ${asked.length === 1 ? 'it' : 'them'} there is at least one: ${latest}, received ${received_at}.`;
-  return `${nothing}, with these options or without.`;
+    return `${nothing} that matches ${filters}. Without ${given.length === 1 ? 'it' : 'them'} there is at least one reject: ${latest}, received ${received_at}.`;
+  return `${nothing}, with or without these options.`;
 }

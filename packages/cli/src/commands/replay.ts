@@ -6,7 +6,7 @@ import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 import { absolute, type RangeOptions, startOf } from '../times.ts';
 
-/** Which past events to send again, or which replay to go on with or to end. */
+/** Options of `pik replay`: which past events to send again, or which replay to resume or cancel. */
 export interface ReplayOptions extends GlobalOptions, RangeOptions {
   readonly entity?: string;
   readonly source?: string;
@@ -26,7 +26,7 @@ export interface ReplayOptions extends GlobalOptions, RangeOptions {
   readonly timeout: string;
 }
 
-/** Sends past events again, says what that would change, or goes on with or ends a replay. */
+/** Sends past events again, predicts what that would change, or resumes or cancels a replay. */
 export async function replay(options: ReplayOptions): Promise<boolean> {
   const ask = investigator(options);
   if (options.cancel !== undefined) return show(options, await ask.cancelReplay(options.cancel));
@@ -49,7 +49,7 @@ export async function replay(options: ReplayOptions): Promise<boolean> {
   }
 }
 
-/** The replay when all of its windows are computed, or those that are not lie with the dead letters. */
+/** Waits until every window of the replay is either computed or failed with a dead letter. */
 async function processed(handle: ReplayHandle, timeoutMs: number): Promise<ReplayView> {
   try {
     return await handle.processed({ timeoutMs });
@@ -77,7 +77,7 @@ function selection(options: ReplayOptions): ReplayRequest {
     source: options.source,
     event_type: options.type,
     event_ids: options.event,
-    // A replay records its range as it is sent, so that it means the same for ever.
+    // A replay records its range, so the range must be absolute.
     start_time: absolute('--from', startOf(options), options),
     end_time: absolute('--to', options.to, options),
     received_from: absolute('--received-from', options.receivedFrom, options),
@@ -100,7 +100,7 @@ function viewText(view: ReplayView): string {
     `Replay ${view.replay_id} is ${view.status}: ${counted(view.sent, 'event')} in ${counted(view.messages, 'message')}, as of ${shortTime(view.as_of)}.`,
     `Windows touched: ${grouped(touched)}, recomputed: ${grouped(done)}, with a new version: ${grouped(changed)}.`,
   ];
-  for (const one of failureLines(view)) lines.push(one);
+  for (const line of failureLines(view)) lines.push(line);
   if (view.status === 'RUNNING') lines.push(`pik replay --resume ${view.replay_id} continues it.`);
   return lines.join('\n');
 }
@@ -111,11 +111,11 @@ function failureLines({ windows: { failed }, failures }: ReplayView): string[] {
     `Could not be computed: ${counted(failed, 'window')}.`,
     ...failures.map(({ code, detail }) => printable(`  ${code}: ${detail}`)),
     ...(failures.length < failed ? [`  and ${grouped(failed - failures.length)} more`] : []),
-    `Fix the cause, then put the dead letters back: pik dead-letters --redrive`,
+    'Fix the cause, then put the dead letters back: pik dead-letters --redrive',
   ];
 }
 
-/** Windows that are named one by one; the others are counted. */
+/** Maximum number of windows listed; the rest are only counted. */
 const WINDOWS_SHOWN = 40;
 
 function showPlan(options: ReplayOptions, plan: ReplayPlan): boolean {
@@ -130,23 +130,23 @@ function planText(plan: ReplayPlan): string {
   ];
   if (plan.would_send > 0)
     lines.push(
-      `They lie on ${counted(plan.days.length, 'day')}, in packs of ${grouped(plan.raw_bytes)} bytes; already in the latest versions: ${grouped(plan.already_processed)}.`,
+      `They cover ${counted(plan.days.length, 'day')}, in packs of ${grouped(plan.raw_bytes)} bytes; already in the latest versions: ${grouped(plan.already_processed)}.`,
     );
   if (plan.beyond_limit > 0)
     lines.push(
-      `One call alone would leave out ${grouped(plan.beyond_limit)} of them: the replay takes ${counted(plan.calls, 'call')}.`,
+      `One call would leave out ${grouped(plan.beyond_limit)} of them: the replay takes ${counted(plan.calls, 'call')}.`,
     );
   for (const key of plan.raw_missing) lines.push(`Missing in the raw log: ${key}`);
-  const told = plan.windows.filter(({ changes, problem }) => changes || problem !== null);
-  const failing = told.filter(({ problem }) => problem !== null).length;
+  const listed = plan.windows.filter(({ changes, problem }) => changes || problem !== null);
+  const failing = listed.filter(({ problem }) => problem !== null).length;
   lines.push(
-    `Windows touched: ${grouped(plan.windows.length)}, that would change: ${grouped(told.length - failing)}, that cannot: ${grouped(failing)}.`,
+    `Windows touched: ${grouped(plan.windows.length)}, would change: ${grouped(listed.length - failing)}, cannot be computed: ${grouped(failing)}.`,
   );
-  if (told.length > 0)
+  if (listed.length > 0)
     lines.push(
-      tableText(['metric', 'key', 'window', 'current', 'predicted', ''], told.slice(0, WINDOWS_SHOWN).map(windowRow)),
+      tableText(['metric', 'key', 'window', 'current', 'predicted', ''], listed.slice(0, WINDOWS_SHOWN).map(windowRow)),
     );
-  if (told.length > WINDOWS_SHOWN) lines.push(`and ${grouped(told.length - WINDOWS_SHOWN)} more; --json has all`);
+  if (listed.length > WINDOWS_SHOWN) lines.push(`and ${grouped(listed.length - WINDOWS_SHOWN)} more; --json has all`);
   for (const note of plan.notes) lines.push(printable(note));
   return lines.join('\n');
 }

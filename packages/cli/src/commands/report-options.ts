@@ -3,7 +3,7 @@ import type { ReportSelection } from '@pik/sdk/investigator';
 import type { ShowOptions } from '../show.ts';
 import { type RangeOptions, startOf } from '../times.ts';
 
-/** What a report covers, as options of a command. */
+/** Options that the report commands share. */
 export interface ReportOptions extends ShowOptions, RangeOptions {
   readonly asOf?: string;
   readonly source?: string;
@@ -15,7 +15,7 @@ export interface ReportOptions extends ShowOptions, RangeOptions {
   readonly cursor?: string;
 }
 
-/** The selection that the options name. */
+/** Translates the options to a selection. */
 export function selection(options: ReportOptions): ReportSelection {
   return {
     start_time: startOf(options),
@@ -37,7 +37,7 @@ export function numberOf(option: string | undefined): number | undefined {
   return option === undefined ? undefined : Number(option);
 }
 
-/** As many rows are shown as were asked for. */
+/** Shows as many table rows as `--limit` asks for. */
 export function shownRows(options: ReportOptions): ReportOptions {
   return { ...options, rowsMax: numberOf(options.limit) };
 }

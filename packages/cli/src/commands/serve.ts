@@ -12,7 +12,7 @@ import { loadConfig, type PikConfig } from '../config.ts';
 import { createLogWriter } from '../log-writer.ts';
 import { writeOut } from '../output.ts';
 
-/** How the server runs. */
+/** Options of `pik serve`. */
 export interface ServeOptions {
   readonly port: string;
   readonly host: string;
@@ -22,23 +22,26 @@ export interface ServeOptions {
   readonly worker: boolean;
 }
 
-/** Names under which a browser reaches this machine itself; with another Host header a page of a stranger is asking. */
+/** Host names by which a browser on this machine reaches the server; any other Host header means DNS rebinding. */
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 const SWEEP_INTERVAL_MS = 30_000;
-/** Longer than any request may take, plus a minute. */
+/** The longest request takes a minute; one more minute on top. */
 const SWEEP_MIN_AGE_MS = 120_000;
 const GRACE_MS = 10_000;
-/** After its grace time the server closes its files, for which this is plenty; then the process ends whatever hangs. */
+/**
+ * After the grace period the server closes its files, which takes far less than this; then the process exits whatever
+ * hangs.
+ */
 const CLOSE_MS = 10_000;
-/** How long the last lines of the log may take at the end. */
+/** Time for the last log lines to be read at the end. */
 const LAST_LINES_MS = 500;
 
 /**
- * Serves the kit until SIGINT, SIGTERM or SIGHUP: then it takes no new requests, finishes those under way, and closes its
- * files. A second signal ends it at once.
+ * Serves the kit until SIGINT, SIGTERM or SIGHUP. It then takes no new requests, finishes those in flight, and closes
+ * its files. A second signal ends it at once.
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  // Requests leave short-lived objects in bulk: a young generation that grows freely would hold hundreds of megabytes.
+  // Requests leave short-lived objects in bulk: an unbounded young generation would hold hundreds of megabytes.
   setFlagsFromString('--semi-space-growth-factor=1');
   const config = await loadConfig(options.config);
   const port = portOf(options.port);
@@ -71,20 +74,21 @@ export async function serve(options: ServeOptions): Promise<void> {
   const timer = setInterval(() => sweepQuietly(pipeline, telemetry), SWEEP_INTERVAL_MS);
   timer.unref();
   const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
-  // Before the address is printed: a reader may send a signal as soon as it sees it.
+  // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
   writeOut(`pik serves ${dir} at http://${address.urlHost}:${addressPort(server)} (ctrl-c stops it)\n`);
   await stopped;
   setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
   clearInterval(timer);
-  // At once: a worker that went on while slow clients are waited for would begin work which the end then cuts short.
+  // In parallel: while the server waits for slow clients, the worker must not start work that the shutdown would cut
+  // short.
   await Promise.all([stop(server), worker?.stop()]);
   await pipeline.close();
   // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
 }
 
-/** What a crash left behind; on a full disk it is left for a later sweep, and what is stored can be read meanwhile. */
+/** Finishes what a crash left behind. On a full disk a later sweep does it, and stored data can be read meanwhile. */
 async function sweepAtStart(pipeline: Pipeline, telemetry: Log): Promise<void> {
   try {
     await pipeline.sweep({ minAgeMs: 0, lookBackMs: MS_PER_DAY });
@@ -101,7 +105,7 @@ function portOf(text: string): number {
   return port;
 }
 
-/** Whoever can reach a server without keys can read and write everything. */
+/** Refuses to expose a server without keys: whoever reaches it can read and write everything. */
 function checkBinding({ host, isLoopback }: ListenAddress, { apiKeys }: PikConfig): void {
   if (isLoopback || (apiKeys !== undefined && apiKeys.length > 0)) return;
   throw new KitError(
@@ -117,7 +121,7 @@ function start(
   return new Promise((done, fail) => {
     const server = listen({ fetch, ...at } as Parameters<typeof listen>[0], () => done(server)) as Server;
     server.on('error', (cause: NodeJS.ErrnoException) => fail(listenFault(cause, at)));
-    // Above the minute after which load balancers drop idle connections: the server must not be the first to close.
+    // Above the minute after which load balancers drop idle connections: the server must not close first.
     server.keepAliveTimeout = 75_000;
     server.headersTimeout = 20_000;
     server.requestTimeout = 60_000;
@@ -150,7 +154,7 @@ function sweepQuietly(pipeline: Pipeline, telemetry: Log): void {
   });
 }
 
-/** Signals that stop the server, each with the exit status that it has by itself. SIGHUP: the terminal has ended. */
+/** Signals that stop the server, with the exit status of a process that each kills. SIGHUP: the terminal was closed. */
 const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** Resolves at the first signal; a second one ends the process at once. */
@@ -167,7 +171,7 @@ function stopSignal(): Promise<void> {
   });
 }
 
-/** Takes no new requests and lets those under way finish, for a bounded time. */
+/** Takes no new requests and lets those in flight finish, for a bounded time. */
 function stop(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);

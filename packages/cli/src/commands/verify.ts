@@ -4,7 +4,7 @@ import { counted } from '@pik/schema';
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 
-/** What a whole verification found. */
+/** Totals over all pages of a verification. */
 interface Verification {
   packs: number;
   receipts: number;
@@ -14,7 +14,7 @@ interface Verification {
   digest: string;
 }
 
-/** Holds log and index against each other; true when they agree. */
+/** Checks the log and the index against each other. True if they agree. */
 export async function verify(options: GlobalOptions & { digest?: boolean }): Promise<boolean> {
   const total: Verification = { packs: 0, receipts: 0, versions: 0, counts: {}, faults: [], digest: '' };
   const progress = createProgress('verifying', 0);
@@ -23,7 +23,7 @@ export async function verify(options: GlobalOptions & { digest?: boolean }): Pro
     total.receipts += page.receipts;
     total.versions += page.versions;
     for (const [status, n] of Object.entries(page.counts)) total.counts[status] = (total.counts[status] ?? 0) + n;
-    for (const one of page.faults) total.faults.push(one);
+    for (const fault of page.faults) total.faults.push(fault);
     total.digest = page.digest;
     progress.add(page.packs);
   }
@@ -36,8 +36,8 @@ function verificationText(
   { packs, receipts, versions, counts, faults, digest }: Verification,
   withDigest: boolean,
 ): string {
-  const settled = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
-  const lines = [`${counted(packs, 'pack')} with ${counted(receipts, 'receipt')}: ${settled.join(', ') || 'nothing'}`];
+  const outcomes = Object.entries(counts).map(([status, n]) => `${grouped(n)} ${status}`);
+  const lines = [`${counted(packs, 'pack')} with ${counted(receipts, 'receipt')}: ${outcomes.join(', ') || 'nothing'}`];
   if (versions > 0) lines.push(`${counted(versions, 'version')} of values, checked against manifests and files`);
   if (faults.length === 0) lines.push('Log and index agree.');
   else

@@ -4,27 +4,27 @@ import { type Prepared, type RecordFault, recordText } from './key-field.ts';
 import { type FileRecord, isTooLarge } from './record.ts';
 import type { RecordFile } from './record-file.ts';
 
-/** A record on its way: the bytes that are sent, or why it is not sent. */
+/** A record with the bytes to send, or the reason why it is not sent. */
 export interface Entry {
   readonly record: FileRecord;
   readonly sent: { readonly bytes: Uint8Array } | RecordFault;
 }
 
-/** Makes of the bytes of a record those that are sent. */
+/** Turns the bytes of a record into the bytes to send. */
 export type Prepare = (bytes: Uint8Array) => Prepared;
 
-/** Records of one request: few enough that a function of the cloud admits them in time. */
+/** Records per request: few enough for a cloud function to admit within its time limit. */
 const BATCH_RECORDS = 1_000;
 const BATCH_BYTES = 1_000_000;
-/** Milliseconds after which what has come is sent, where records come as they happen. */
+/** Milliseconds after which a partial batch is sent if records trickle in. */
 const LINGER_MS = 200;
 
-/** The records of a file in its order, in parts that can go in one request each. */
+/** Groups the records of a file, in file order, into batches of one request each. */
 export async function* batches(source: RecordFile, prepare: Prepare): AsyncGenerator<Entry[]> {
   const { records, repeatable } = source;
   let batch = new OpenBatch();
   let pending = records.next();
-  // Until it is awaited, a fault of the file must not count as one that nobody handles.
+  // A read error must not count as unhandled before it is awaited.
   pending.catch(() => undefined);
   for (;;) {
     const next = repeatable || batch.entries.length === 0 ? await settled(pending) : await soon(settled(pending));
@@ -53,7 +53,7 @@ export async function* batches(source: RecordFile, prepare: Prepare): AsyncGener
 
 type Next = { readonly value: IteratorResult<FileRecord[], void> } | { readonly fault: unknown };
 
-/** What was read before a fault of the file is sent before it is thrown. */
+/** Turns a read error into a value, so that the records before it are sent before it is thrown. */
 function settled(pending: Promise<IteratorResult<FileRecord[], void>>): Promise<Next> {
   return pending.then(
     (value) => ({ value }),
@@ -61,7 +61,7 @@ function settled(pending: Promise<IteratorResult<FileRecord[], void>>): Promise<
   );
 }
 
-/** The next records, or null where they keep others waiting. */
+/** The next records, or null if they take longer than `LINGER_MS`. */
 async function soon(next: Promise<Next>): Promise<Next | null> {
   let timer: NodeJS.Timeout | undefined;
   const lingered = new Promise<null>((resolve) => {
@@ -77,7 +77,7 @@ async function soon(next: Promise<Next>): Promise<Next | null> {
 class OpenBatch {
   readonly entries: Entry[] = [];
   #bytes = 0;
-  /** Whether its records span lines, so that they go as an array; null before the first. */
+  /** True if the records span several lines and go as a JSON array; null before the first record. */
   #spansLines: boolean | null = null;
 
   takes({ sent }: Entry): boolean {
@@ -103,7 +103,7 @@ function sentOf({ bytes, size }: FileRecord, prepare: Prepare): Entry['sent'] {
   const prepared = prepare(bytes);
   if (!('bytes' in prepared)) return prepared;
   if (isTooLarge(prepared.bytes.length)) return tooLarge(prepared.bytes.length);
-  // An array is read as one text, so it would take all others with it; and on a line of its own it is none.
+  // A record that spans lines goes inside an array, where one invalid record would spoil the whole request.
   if (spansLines(bytes) && recordText(bytes) === null)
     return { code: 'UTF8_INVALID', detail: 'the record spans lines and is not UTF-8' };
   return prepared;

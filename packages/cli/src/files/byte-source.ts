@@ -1,14 +1,14 @@
 import { createReadStream, type Stats, statSync } from 'node:fs';
-
 import { KitError } from '@pik/schema';
+import { errorMessage, isErrno } from '../errno.ts';
 
 import { gunzipped, isGzip } from './gunzip.ts';
 
-/** Bytes that can be looked at before they are read. */
+/** A byte stream whose start can be inspected before it is consumed. */
 export class ByteSource {
-  /** What was looked at and not read yet. */
+  /** Bytes read ahead and not consumed yet. */
   sample: Uint8Array = new Uint8Array();
-  /** Whether the sample goes to the end. */
+  /** True if the sample reaches the end of the stream. */
   atEnd = false;
   readonly #chunks: AsyncIterator<Uint8Array>;
 
@@ -16,14 +16,14 @@ export class ByteSource {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** Looks at the next chunk too. */
+  /** Reads one more chunk into the sample. */
   async more(): Promise<void> {
     const { done, value } = await this.#chunks.next();
     if (done === true) this.atEnd = true;
     else this.sample = this.sample.length === 0 ? value : Buffer.concat([this.sample, value]);
   }
 
-  /** Everything from a place of the sample on. */
+  /** Everything from this offset of the sample on. */
   async *rest(from = 0): AsyncGenerator<Uint8Array> {
     const { sample } = this;
     this.sample = new Uint8Array();
@@ -41,21 +41,21 @@ export class ByteSource {
   }
 }
 
-/** A file that is open, as plain bytes. */
+/** An open file as plain bytes. */
 export interface OpenFile {
   readonly source: ByteSource;
   readonly gzip: boolean;
-  /** Bytes of the file as it lies on the disk; 0 where that is not known. */
+  /** Size of the file on disk; 0 if unknown. */
   readonly size: number;
-  /** Bytes of it read so far. */
+  /** Bytes read from the file so far. */
   readonly bytesRead: () => number;
-  /** Whether it can be opened again and read from its start. */
+  /** True if the file can be opened again and read from its start. */
   readonly repeatable: boolean;
-  /** Lets go of the file, whoever still waits for more of it. */
+  /** Closes the file, even while a read is pending. */
   readonly close: () => void;
 }
 
-/** How errors name a file. */
+/** The name of a file in error messages. */
 export function nameOf(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
@@ -63,9 +63,9 @@ export function nameOf(file: string): string {
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Opens a file, or `-` for standard input. What starts as gzip is unpacked, whatever the name says.
+ * Opens a file, or `-` for standard input. Decompresses gzip, recognised by its first bytes whatever the file name is.
  *
- * @throws KitError `FILE_INVALID` where there is no such file; reading throws `FILE_DAMAGED`.
+ * @throws KitError `FILE_INVALID` if there is no such file; reading throws `FILE_DAMAGED`.
  */
 export async function openFile(file: string): Promise<OpenFile> {
   const name = nameOf(file);
@@ -78,7 +78,7 @@ export async function openFile(file: string): Promise<OpenFile> {
         yield chunk;
       }
     } catch (cause) {
-      const { message } = cause as Error;
+      const message = errorMessage(cause);
       throw new KitError('FILE_DAMAGED', `${name} cannot be read beyond byte ${read}: ${message}`, { cause });
     }
   };
@@ -102,8 +102,8 @@ function statsOf(file: string): Stats {
   try {
     stats = statSync(file);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new KitError('FILE_INVALID', code === 'ENOENT' ? `there is no file ${file}` : message, { cause });
+    const message = isErrno(cause, 'ENOENT') ? `there is no file ${file}` : errorMessage(cause);
+    throw new KitError('FILE_INVALID', message, { cause });
   }
   if (stats.isDirectory()) throw new KitError('FILE_INVALID', `${file} is a directory; name a file`);
   return stats;

@@ -4,8 +4,8 @@ import { membersOf } from './json-text.ts';
 import { recordText } from './key-field.ts';
 
 /**
- * Makes events of records that say no time, as a service that emits them would: each happens now and, without a key, is an
- * event of its own. Records with a time, and what cannot be read, stay as they are.
+ * Adds the current time to records without a time, as a service that emits them would; without a key, each becomes an
+ * event of its own. Records with a time, and records that cannot be parsed, stay as they are.
  */
 export function createCompletion(now: () => Date = () => new Date()): (bytes: Uint8Array) => Uint8Array {
   const producerId = randomUUID();
@@ -14,7 +14,7 @@ export function createCompletion(now: () => Date = () => new Date()): (bytes: Ui
     const text = recordText(bytes);
     const names = text === null ? null : (membersOf(text)?.map(({ name }) => name) ?? null);
     if (text === null || names === null || names.length === 0) return bytes;
-    // A CloudEvent has its own name for the time, and says what it lacks.
+    // CloudEvents name the time differently; the server reports what is missing.
     if (names.includes('event_time') || names.includes('specversion')) return bytes;
     const isOwn = !names.includes('idempotency_key') && !names.includes('identity');
     const isStamped = isOwn && !names.includes('producer');

@@ -7,27 +7,27 @@ import { lineRecords } from './line-records.ts';
 import type { FileRecord } from './record.ts';
 import { type ValueForm, ValueScanner } from './value-records.ts';
 
-/** How the records of a file follow each other. */
+/** How the records of a file are separated. */
 export type FileForm = 'lines' | ValueForm;
 
-/** What a file is, and how many bytes stand before its first record: a byte order mark. */
+/** The form of a file and the offset of its first record, after a byte order mark. */
 export interface Detected {
   readonly form: FileForm;
   readonly start: number;
 }
 
-/** Bytes that are looked at before a file in which no record was found is refused. */
+/** Bytes inspected before a file without any record is refused. */
 const SAMPLE_BYTES = 1024 * 1024;
-/** The same where what began has not ended yet. */
+/** The same if a list or an object has begun and not ended yet. */
 const OPEN_SAMPLE_BYTES = 16 * 1024 * 1024;
 
 const OPEN_LIST = 0x5b;
 const OPEN_OBJECT = 0x7b;
 
 /**
- * Finds out what a file is, before anything of it is sent.
+ * Detects the form of a file before anything is sent.
  *
- * @throws KitError `FILE_INVALID` with the fault of its first line, where no record can be read.
+ * @throws KitError `FILE_INVALID` with the fault of the first line if no record can be read.
  */
 export async function detect(source: ByteSource, name: string): Promise<Detected> {
   for (;;) {
@@ -38,19 +38,19 @@ export async function detect(source: ByteSource, name: string): Promise<Detected
   }
 }
 
-/** The length of the byte order mark of UTF-8, which readers of JSON may ignore. */
+/** The length of the UTF-8 byte order mark, which JSON parsers may ignore. */
 function markLength([a, b, c]: Uint8Array): number {
   return a === 0xef && b === 0xbb && c === 0xbf ? 3 : 0;
 }
 
-/** Null where more of the file has to be looked at. */
+/** The form of the file; null if more of it has to be read to decide. */
 async function judge(source: ByteSource, { name, start }: { name: string; start: number }): Promise<FileForm | null> {
   const sample = source.sample.subarray(start);
   const { atEnd } = source;
   const first = sample.find((byte) => byte > 0x20);
   if (first === undefined) return atEnd ? 'lines' : null;
   const foreign = foreignForm(source.sample);
-  if (foreign !== null) throw new KitError('FILE_INVALID', `${name} ${foreign}; nothing of it was sent`);
+  if (foreign !== null) throw new KitError('FILE_INVALID', `${name} ${foreign}; nothing was sent`);
   const found = await (first === OPEN_LIST ? arrayForm(sample, atEnd) : objectForm(sample, { atEnd, first }));
   if (found !== null) return found;
   const enough = first === OPEN_LIST || first === OPEN_OBJECT ? OPEN_SAMPLE_BYTES : SAMPLE_BYTES;
@@ -66,14 +66,14 @@ async function arrayForm(sample: Uint8Array, atEnd: boolean): Promise<FileForm |
   const end = sample.indexOf(0x0a);
   const isEmpty = fault === null && records.length === 0 && atEnd && /^\s*(\[\s*\]\s*)+$/.test(textOf(sample));
   if (isEmpty) return 'array';
-  // A list on a line of its own is no event, but others may stand on the lines behind it.
+  // A list on its own line is not an event, but other lines may hold events.
   const isLine = end !== -1 && isJson(textOf(sample.subarray(0, end)));
   return isLine ? lineForm(sample, atEnd) : null;
 }
 
 /**
- * Values that follow each other are told from lines by the first of them: it does not end with its line. A line that
- * cannot be read does not matter where another can: over HTTP, too, it takes no other with it.
+ * Distinguishes consecutive values from lines by the first value: it does not end with its line. An unreadable line
+ * does not matter if another line can be read: over HTTP, too, only that line is rejected.
  */
 async function objectForm(
   sample: Uint8Array,
@@ -81,7 +81,7 @@ async function objectForm(
 ): Promise<FileForm | null> {
   if (first === OPEN_OBJECT) {
     const [value] = new ValueScanner('values').scan(sample).records;
-    // A value that goes on may have lines inside that look like records.
+    // A value that continues may contain lines that look like records.
     if (value === undefined && !atEnd && sample.length < SAMPLE_BYTES) return null;
     if (value !== undefined && isRecord(value)) {
       if (value.bytes?.includes(0x0a)) return 'values';
@@ -98,7 +98,7 @@ async function lineForm(sample: Uint8Array, atEnd: boolean): Promise<FileForm | 
   return null;
 }
 
-/** What follows the first value on its line; null where the sample ends before the line does. */
+/** The text after the first value on its line; null if the sample ends before the line does. */
 function restOfLine(sample: Uint8Array, value: FileRecord): string | null {
   const begin = sample.indexOf(OPEN_OBJECT) + value.size;
   const end = sample.indexOf(0x0a, begin);
@@ -114,13 +114,13 @@ function isRecord({ bytes }: FileRecord): boolean {
   return bytes !== null && isObjectText(textOf(bytes));
 }
 
-/** Whether the first record goes on beyond all that was looked at: it is too large, and the others may be well. */
+/** True if the first record extends beyond the sample: it is too large, but later records may be fine. */
 function isOpen(sample: Uint8Array, first: number): boolean {
   if (first !== OPEN_LIST && first !== OPEN_OBJECT) return false;
   return new ValueScanner(first === OPEN_LIST ? 'array' : 'values').scan(sample).records.length === 0;
 }
 
-/** Bytes as characters of their own: enough to read structure, whatever the encoding of the texts inside is. */
+/** Decodes each byte as one character, which is enough to parse the structure whatever encoding the strings have. */
 function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
@@ -154,7 +154,7 @@ function lineFault(record: FileRecord | undefined, sample: Uint8Array): string {
 
 const COLUMNS_NAMED = 6;
 
-/** The columns that a first line names, where the file may be CSV. */
+/** The columns in the first line if the file may be CSV. */
 function csvColumns(text: string, sample: Uint8Array): string | null {
   if (/^\s*[{[]/.test(text)) return null;
   const separator = [',', ';', '\t', '|'].find((one) => text.includes(one));

@@ -1,4 +1,4 @@
-/** Forms that are known by their first bytes, and how they are made readable. */
+/** File formats recognised by their first bytes, and how to convert them. */
 const FOREIGN: readonly (readonly [bytes: readonly number[], text: string])[] = [
   [[0xff, 0xfe], 'is UTF-16: convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8'],
   [[0xfe, 0xff], 'is UTF-16: convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8'],
@@ -11,7 +11,7 @@ const FOREIGN: readonly (readonly [bytes: readonly number[], text: string])[] = 
   [[0x1f, 0x8b], 'is gzip inside gzip: unpack it once, with gzip -dc'],
 ];
 
-/** What kind of non-JSON file this is and what to do about it; null if its first bytes match no known form. */
+/** Names a known non-JSON format and how to convert it; null if the first bytes match none. */
 export function foreignForm(sample: Uint8Array): string | null {
   return FOREIGN.find(([bytes]) => bytes.every((byte, i) => sample[i] === byte))?.[1] ?? null;
 }

@@ -3,20 +3,20 @@ import { createGunzip, type Gunzip } from 'node:zlib';
 
 import { KitError } from '@pik/schema';
 
-/** Input is handed on in parts of this size: what one of them inflates to is held at once, at most a thousand times as much. */
+/** Size of one step of input: its whole output is in memory at once, at most a thousand times as much. */
 const PART_BYTES = 16 * 1024;
 const OUTPUT_BYTES = 64 * 1024;
 
-/** True for the bytes that every gzip stream starts with. */
+/** True if the bytes start a gzip stream. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 /**
- * The plain bytes of gzip, of all members one after the other. Zero bytes behind the last member are padding. All that
- * was read before a fault is given before the fault is thrown, so that what is taken depends on the bytes alone.
+ * Decompresses gzip with all its members; zero bytes after the last member are padding. Yields everything before a
+ * fault first and then throws, so the records taken depend only on the bytes.
  *
- * @throws KitError `FILE_DAMAGED` where the stream ends early, is not what its checksums say, or is followed by other bytes.
+ * @throws KitError `FILE_DAMAGED` if the stream ends early, fails its checksum, or is followed by other bytes.
  */
 export async function* gunzipped(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: OUTPUT_BYTES });
@@ -48,13 +48,13 @@ export async function* gunzipped(chunks: AsyncIterable<Uint8Array>, name: string
 interface State {
   /** Bytes of the file so far. */
   read: number;
-  /** Where the last byte lies that is not zero. */
+  /** Offset of the last byte that is not zero. */
   lastNonZero: number;
   error: NodeJS.ErrnoException | null;
   ended: boolean;
 }
 
-/** Resolves when the part is inflated, or will never be: behind padding the inflater takes no more. */
+/** Resolves when the part is decompressed, or never will be: the decompressor takes nothing after padding. */
 async function feed(gunzip: Gunzip, part: Uint8Array, state: State): Promise<void> {
   for (let i = part.length - 1; i >= 0; i--) {
     if (part[i] === 0) continue;

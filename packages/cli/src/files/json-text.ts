@@ -1,15 +1,15 @@
-/** True where a text is one JSON object. */
+/** True if the text is a JSON object. */
 export function isObjectText(text: string): boolean {
   const value = parsed(text);
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** True where a text is one JSON value. */
+/** True if the text is JSON. */
 export function isJson(text: string): boolean {
   return parsed(text) !== undefined;
 }
 
-/** What is wrong with a text that is not a record, as the backend would say it. */
+/** The reason why a text is not a record, in the backend's words. */
 export function syntaxFault(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
@@ -29,7 +29,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A member of an object, with the text of its value exactly as it stands there. */
+/** A member of an object, with its value exactly as written. */
 export interface Member {
   readonly name: string;
   readonly text: string;
@@ -37,7 +37,7 @@ export interface Member {
 
 const STRING_OR_BRACKET = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/gsu;
 
-/** The top-level members of an object, in order, with repeats; null where the text is not an object. */
+/** The top-level members of an object, in order, with repeats; null if the text is not an object. */
 export function membersOf(text: string): Member[] | null {
   if (!isObjectText(text)) return null;
   const members: Member[] = [];
@@ -54,7 +54,7 @@ export function membersOf(text: string): Member[] | null {
     if (token === '{' || token === '[') depth += 1;
     else if (token === '}' || token === ']') depth -= 1;
     else if (token === ':' && depth === 1 && name === null) {
-      name = JSON.parse(last) as string;
+      name = String(JSON.parse(last));
       start = index + 1;
     } else if (token.length > 1) last = token;
   }

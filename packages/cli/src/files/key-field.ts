@@ -2,18 +2,18 @@ import type { ErrorCode } from '@pik/schema';
 
 import { type Member, membersOf } from './json-text.ts';
 
-/** Why a record is not sent. */
+/** The reason why a record is not sent. */
 export interface RecordFault {
   readonly code: ErrorCode;
   readonly detail: string;
 }
 
-/** A record as it is sent, or why it is not. */
+/** The bytes to send for a record, or the reason why it is not sent. */
 export type Prepared = { readonly bytes: Uint8Array } | RecordFault;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The text of a record; null where it is not UTF-8. */
+/** The text of a record; null if it is not UTF-8. */
 export function recordText(bytes: Uint8Array): string | null {
   try {
     return utf8.decode(bytes);
@@ -23,8 +23,8 @@ export function recordText(bytes: Uint8Array): string | null {
 }
 
 /**
- * Gives a record the value of its field as idempotency key: the characters that stand in the file, so that no digit of a
- * number is lost. All other bytes stay as they are. What the backend will reject whatever its key is goes as it stands.
+ * Uses the value of a field as the record's idempotency key: the characters of the file, so numbers lose no digits. All
+ * other bytes stay as they are. A record that the backend rejects whatever its key is passes unchanged.
  */
 export function withKey(bytes: Uint8Array, field: string): Prepared {
   const text = recordText(bytes);
@@ -45,7 +45,7 @@ export function withKey(bytes: Uint8Array, field: string): Prepared {
   return { bytes: Buffer.from(`{"idempotency_key":${key},${text.slice(text.indexOf('{') + 1)}`) };
 }
 
-/** The member that is a record's key: CloudEvents have another name for it. */
+/** The name of the member that holds the key: CloudEvents use `id`. */
 function ownKeyName(members: readonly Member[]): string {
   const has = (name: string) => members.some((member) => member.name === name);
   return has('specversion') && !has('event_type') ? 'id' : 'idempotency_key';
@@ -55,7 +55,7 @@ function isRepeated(members: readonly Member[]): boolean {
   return new Set(members.map(({ name }) => name)).size < members.length;
 }
 
-/** A JSON string of the same characters; null for a value that cannot be a key. */
+/** A JSON string of the same characters; null if the value cannot be a key. */
 function keyText(value: string): string | null {
   if (value.startsWith('"')) return value === '""' ? null : value;
   return /^[-\d]/.test(value) ? `"${value}"` : null;

@@ -5,7 +5,7 @@ import { type RecordFault, withKey } from './key-field.ts';
 import type { FileRecord } from './record.ts';
 import { placeOf, type RecordFile } from './record-file.ts';
 
-/** Looks through records before they are sent: can the field that was named be the key of each? */
+/** Checks records before they are sent: does each have a usable key field? */
 export class KeySurvey {
   #records = 0;
   #without = 0;
@@ -28,9 +28,9 @@ export class KeySurvey {
   }
 
   /**
-   * What is to be said before the records are sent; null where each of them has its key.
+   * The warning to print before the records are sent; null if each of them has its key.
    *
-   * @throws KitError `FILE_INVALID` where none of them has one: then it is the option that is wrong.
+   * @throws KitError `FILE_INVALID` if no record has one: then the option is wrong.
    */
   end(): string | null {
     if (this.#first === null) return null;

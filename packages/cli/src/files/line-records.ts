@@ -5,8 +5,8 @@ const RETURN = 0x0d;
 const OPEN_OBJECT = 0x7b;
 
 /**
- * The records of a file that has one on each line. Lines end at the byte 0x0A alone, as over HTTP: other line separators of
- * Unicode may stand inside a JSON text. Blank lines are no records, but they are counted.
+ * The records of a file with one record per line. Only the byte 0x0A ends a line, as over HTTP: JSON texts may contain
+ * the other line separators of Unicode. Blank lines count as lines but not as records.
  */
 export async function* lineRecords(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<FileRecord[]> {
   const builder = new RecordBuilder();

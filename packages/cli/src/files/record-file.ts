@@ -6,28 +6,28 @@ import { lineRecords } from './line-records.ts';
 import type { FileRecord } from './record.ts';
 import { valueRecords } from './value-records.ts';
 
-/** A file of records that is open, after what it is was found out. */
+/** An open file of records whose form has been detected. */
 export interface RecordFile {
   readonly file: string;
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly name: string;
   readonly form: FileForm;
   readonly gzip: boolean;
-  /** Bytes on the disk; 0 where that is not known. */
+  /** Size on disk; 0 if unknown. */
   readonly size: number;
   readonly bytesRead: () => number;
   readonly repeatable: boolean;
   /**
-   * The records in their order, some at a time. Memory is bounded whatever the size of the file and of its records.
-   * Throws KitError `FILE_DAMAGED` behind the last record that can be read.
+   * The records in order, some at a time. Memory is bounded whatever the size of the file and its records. Throws
+   * KitError `FILE_DAMAGED` after the last record that can be read.
    */
   readonly records: AsyncGenerator<FileRecord[], void>;
-  /** Lets go of the file. */
+  /** Closes the file. */
   readonly close: () => void;
 }
 
 /**
- * Opens `FILE`, or `-` for standard input: NDJSON, a JSON array, or JSON values one after another, as gzip or plain.
+ * Opens `FILE`, or `-` for standard input: NDJSON, a JSON array, or consecutive JSON values, as gzip or plain.
  *
  * @throws KitError `FILE_INVALID`, `FILE_DAMAGED`.
  */
@@ -47,15 +47,14 @@ export async function openRecords(file: string): Promise<RecordFile> {
   return { file, name, form, ...facts, records };
 }
 
-/** The error of a file that was found damaged before anything of it was sent; any other stays as it is. */
+/** The error for a file found damaged before anything was sent; other errors stay unchanged. */
 export function nothingSent(error: unknown, { file, gzip }: Pick<RecordFile, 'file' | 'gzip'>): unknown {
   if (!KitError.is(error) || error.code !== 'FILE_DAMAGED') return error;
-  const way =
-    gzip && file !== '-' ? `; to send what can be unpacked of it, pipe gzip -dc ${file} into this command` : '';
+  const way = gzip && file !== '-' ? `; to send the intact part, pipe gzip -dc ${file} into this command` : '';
   return new KitError(error.code, `${error.message}; 0 records were taken, nothing was sent${way}`, { cause: error });
 }
 
-/** Where a record stands, as `FILE:LINE`; with its first byte where a line may have several. */
+/** The place of a record as `FILE:LINE`, with the column if a line may have several records. */
 export function placeOf({ name, form }: Pick<RecordFile, 'name' | 'form'>, { line, column }: FileRecord): string {
   return form === 'lines' ? `${name}:${line}` : `${name}:${line}:${column}`;
 }

@@ -4,7 +4,10 @@ import type { RecordOutcome, RecordSender } from '@pik/sdk';
 import type { Entry } from './batches.ts';
 import type { RecordFault } from './key-field.ts';
 
-/** What became of a record of a file: the backend's result, why it was not sent, or why nothing is known of it. */
+/**
+ * The outcome of a record: the backend's result, the reason why it was not sent, or the error that leaves its outcome
+ * unknown.
+ */
 export type EntryOutcome = IngestResult | NotTaken | KitError;
 
 /** A record that does not hold up others: it was not sent, or it alone failed. */
@@ -12,14 +15,14 @@ export interface NotTaken extends RecordFault {
   readonly status: 'NOT_SENT' | 'UNDELIVERED';
 }
 
-/** Milliseconds for which a part of a batch that failed as a whole is tried again. */
+/** Milliseconds of retries for a part of a batch that failed as a whole. */
 const PART_DEADLINE_MS = 5_000;
-/** Records in a row that fail alone before it is the backend that fails. */
+/** After this many single records in a row fail, the backend counts as failing. */
 const FAILING_RECORDS_MAX = 3;
 
 /**
- * Sends a batch; gives an outcome for each of its entries, in order. Where the whole batch fails for a reason that may lie
- * in one record, its halves are sent apart, and so on: one record that fails stops no other.
+ * Sends a batch and returns one outcome per entry, in order. If the whole batch fails for a reason that may lie in one
+ * record, sends its halves separately, and so on: one bad record stops no other.
  */
 export async function sendBatch(
   sender: RecordSender,
@@ -43,7 +46,7 @@ function ofRecord(outcome: PartOutcome | undefined): EntryOutcome {
   return { status: 'NOT_SENT', code: outcome.code, detail: outcome.message };
 }
 
-/** The backend is there and takes the key, but cannot answer these records. */
+/** True if the backend is reachable and accepts the key, but cannot answer this record. */
 function mayBeOneRecord(outcome: PartOutcome): outcome is KitError {
   if (!KitError.is(outcome) || outcome.code === 'EVENT_TOO_LARGE') return false;
   const { status } = ERRORS[outcome.code];
@@ -68,16 +71,16 @@ async function isolate(
       firstPlace: firstPlace + start,
     });
     const [first] = found;
-    if (first !== undefined && found.every(mayBeOneRecord)) {
+    if (first !== undefined && mayBeOneRecord(first) && found.every(mayBeOneRecord)) {
       const half = Math.ceil((start + end) / 2);
       if (end - start > 1) parts.unshift([start, half], [half, end]);
       else if (++failing >= FAILING_RECORDS_MAX) return;
-      else outcomes[start] = alone(first as KitError);
+      else outcomes[start] = alone(first);
       continue;
     }
     failing = 0;
     for (const [i, outcome] of found.entries()) outcomes[start + i] = outcome;
-    // The way to the backend is broken: the others would only fail in turn.
+    // The connection to the backend is broken: the other records would fail too.
     if (found.some((outcome) => KitError.is(outcome) && outcome.code !== 'EVENT_TOO_LARGE')) return;
   }
 }

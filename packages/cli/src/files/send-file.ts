@@ -12,22 +12,22 @@ import { nothingSent, openRecords, type RecordFile } from './record-file.ts';
 import { sendBatch } from './send-batch.ts';
 import { type Stop, Totals, totalsText } from './totals.ts';
 
-/** How a file is sent. */
+/** Options of `pik ingest` and `pik import`. */
 export interface SendFileOptions extends GlobalOptions {
   /** The field whose value becomes the idempotency key of each record. */
   readonly key?: string;
   readonly backfill: boolean;
 }
 
-/** Until something was answered: a server that was never started is not waited for as long as one that is away. */
+/** Retries until the first answer: shorter, because the server may never have been started. */
 const FIRST_DEADLINE_MS = 10_000;
 const DEADLINE_MS = 60_000;
 
 /**
- * Sends the records of a file as they stand there, one batch after another, so that the order of the file is the order in
- * which they are admitted. True when every one of them was taken.
+ * Sends the records of a file unchanged, one batch after another, so the backend admits them in file order. True if
+ * every record was taken.
  *
- * @throws KitError `FILE_INVALID` with nothing sent; whatever cut the work short, behind the totals.
+ * @throws KitError `FILE_INVALID` with nothing sent; after printing the totals, the error that ended the work early.
  */
 export async function sendFile(file: string, options: SendFileOptions): Promise<boolean> {
   const { key, backfill } = options;
@@ -45,13 +45,13 @@ export async function sendFile(file: string, options: SendFileOptions): Promise<
     progress.stop();
   }
   print(options, totalsJson(source, totals, options), () => totalsText(totals, performance.now() - startedMs));
-  if (totals.stop !== null) throw cutShort(source, totals);
+  if (totals.stop !== null) throw cutShort(source, totals, totals.stop);
   return totals.allFine;
 }
 
 /**
- * Opens a file. Where it can be read twice it is read through before anything is sent, as far as there is something to find
- * out: whether all of it can be unpacked, whether its array has an end, and whether the field of a key is everywhere.
+ * Opens a file. If it can be read twice and something needs checking (can all of it be decompressed, does its array
+ * end, does every record have the key field), reads it once before anything is sent.
  */
 async function openChecked(file: string, { key }: SendFileOptions): Promise<RecordFile> {
   const source = await openRecords(file);
@@ -119,15 +119,14 @@ async function sendAll({ source, prepare, sender, totals, key, onBytes }: Sendin
   await sending;
 }
 
-/** Standard input can be read only once, so the survey covers the first batch alone. */
+/** Standard input can be read only once, so this checks only the first batch. */
 function surveyBatch(source: RecordFile, batch: readonly Entry[], key: string): void {
   const survey = new KeySurvey(source, key);
   for (const { record } of batch) survey.add(record);
   say(survey.end());
 }
 
-function cutShort({ name }: RecordFile, totals: Totals): KitError {
-  const { error, place } = totals.stop as Stop;
+function cutShort({ name }: RecordFile, totals: Totals, { error, place }: Stop): KitError {
   const before = `${counted(totals.taken, 'record')} before that ${totals.taken === 1 ? 'was' : 'were'} taken`;
   const again = totals.taken === 0 ? '' : '; run it again to continue: records already taken count as repeats';
   return new KitError(error.code, `${place ?? name}: ${error.message}; ${before}${again}`, { cause: error });
@@ -139,12 +138,12 @@ function totalsJson(source: RecordFile, totals: Totals, { backfill }: SendFileOp
     file: source.name,
     form: source.form,
     records,
-    // As a producer counts its events.
+    // The same counts as a producer's statistics.
     ...(backfill ? {} : { emitted: records + totals.open, acked: taken, pending: totals.open }),
     counts,
-    rejected: totals.namedAs('REJECTED'),
-    conflicts: totals.namedAs('CONFLICT'),
-    not_taken: totals.namedAs('NOT_SENT', 'UNDELIVERED'),
+    rejected: totals.listedAs('REJECTED'),
+    conflicts: totals.listedAs('CONFLICT'),
+    not_taken: totals.listedAs('NOT_SENT', 'UNDELIVERED'),
     stopped: stop === null ? null : { place: stop.place, code: stop.error.code, detail: stop.error.message },
   };
 }

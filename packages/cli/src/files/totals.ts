@@ -1,40 +1,40 @@
 import { printable, tableText } from '@pik/render';
-import { counted, KitError } from '@pik/schema';
+import { at, counted, KitError } from '@pik/schema';
 
 import type { Entry } from './batches.ts';
 import { placeOf, type RecordFile } from './record-file.ts';
 import type { EntryOutcome } from './send-batch.ts';
 
 /** A record that was not taken as a new event or a repeat. */
-export interface Named {
+export interface ListedRecord {
   readonly status: string;
-  /** `FILE:LINE`, or `FILE:LINE:COLUMN` where a line may have several records. */
+  /** `FILE:LINE`, or `FILE:LINE:COLUMN` if a line may have several records. */
   readonly place: string;
   readonly line: number;
   readonly code: string;
   readonly detail: string;
-  /** Where the kept receipt of a record lies; null where there is none. */
+  /** The address of the stored receipt; null if there is none. */
   readonly receipt: string | null;
 }
 
-/** Where the work ended before the file did. */
+/** The point at which the work ended before the file did. */
 export interface Stop {
   readonly error: KitError;
-  /** The first record without an outcome; null where the file ended it. */
+  /** The first record without an outcome; null if the file itself ended the work. */
   readonly place: string | null;
 }
 
-/** Of each outcome as many records are named; all are counted. */
-const NAMED_MAX = 10;
+/** Records listed per outcome; all are counted. */
+const LISTED_MAX = 10;
 const TAKEN = new Set(['ACCEPTED', 'DUPLICATE', 'CONFLICT']);
 const FINE = new Set(['ACCEPTED', 'DUPLICATE']);
 
-/** What became of the records of a file. */
+/** Counts the outcomes of a file's records. */
 export class Totals {
   readonly counts: Record<string, number> = {};
-  readonly named: Named[] = [];
+  readonly listed: ListedRecord[] = [];
   stop: Stop | null = null;
-  /** Records that were sent, and of which nothing is known. */
+  /** Records that were sent and whose outcome is unknown. */
   open = 0;
   readonly #source: RecordFile;
 
@@ -42,10 +42,10 @@ export class Totals {
     this.#source = source;
   }
 
-  /** Counts the outcomes of a batch, in the order of the file; from the first on that has none, the work ends. */
+  /** Counts the outcomes of a batch, in file order. The work ends at the first record without one. */
   add(entries: readonly Entry[], outcomes: readonly EntryOutcome[]): void {
     for (const [i, { record }] of entries.entries()) {
-      const outcome = outcomes[i] as EntryOutcome;
+      const outcome = at(outcomes, i);
       const place = placeOf(this.#source, record);
       if (KitError.is(outcome)) {
         this.stop ??= { error: outcome, place };
@@ -55,9 +55,9 @@ export class Totals {
       const { status, code = '', detail = '' } = outcome;
       const before = this.counts[status] ?? 0;
       this.counts[status] = before + 1;
-      if (FINE.has(status) || before >= NAMED_MAX) continue;
+      if (FINE.has(status) || before >= LISTED_MAX) continue;
       const why = status === 'CONFLICT' ? `same key as ${outcomeId(outcome)}, with another payload` : detail;
-      this.named.push({ status, place, line: record.line, code, detail: why, receipt: receiptOf(outcome) });
+      this.listed.push({ status, place, line: record.line, code, detail: why, receipt: receiptOf(outcome) });
     }
   }
 
@@ -66,7 +66,7 @@ export class Totals {
     return Object.values(this.counts).reduce((sum, n) => sum + n, 0);
   }
 
-  /** Records that the backend has as an event. */
+  /** Records that the backend holds as an event. */
   get taken(): number {
     return [...TAKEN].reduce((sum, status) => sum + (this.counts[status] ?? 0), 0);
   }
@@ -75,8 +75,8 @@ export class Totals {
     return Object.keys(this.counts).every((status) => FINE.has(status));
   }
 
-  namedAs(...statuses: string[]): Omit<Named, 'status'>[] {
-    return this.named.filter(({ status }) => statuses.includes(status)).map(({ status, ...rest }) => rest);
+  listedAs(...statuses: string[]): Omit<ListedRecord, 'status'>[] {
+    return this.listed.filter(({ status }) => statuses.includes(status)).map(({ status, ...rest }) => rest);
   }
 }
 
@@ -90,15 +90,15 @@ function receiptOf(outcome: EntryOutcome): string | null {
   return pack === undefined ? null : `${pack}/${outcome.line}`;
 }
 
-/** The totals for a person. */
+/** The totals as text. */
 export function totalsText(totals: Totals, tookMs: number): string {
   const lines = [`${counted(totals.records, 'record')} in ${(tookMs / 1000).toFixed(1)} s`];
   if (totals.records > 0) lines.push(tableText(['outcome', 'records'], Object.entries(totals.counts)));
   for (const [heading, ...statuses] of HEADINGS) {
-    const named = totals.named.filter(({ status }) => statuses.includes(status));
-    if (named.length === 0) continue;
-    // A conflict has no code of its own.
-    const rows = named.map(({ status, place, code, detail }) => [printable(place), code || status, printable(detail)]);
+    const listed = totals.listed.filter(({ status }) => statuses.includes(status));
+    if (listed.length === 0) continue;
+    // Conflicts have no code.
+    const rows = listed.map(({ status, place, code, detail }) => [printable(place), code || status, printable(detail)]);
     lines.push(`${heading}:`, tableText(['record', 'code', 'why'], rows));
   }
   return lines.join('\n');

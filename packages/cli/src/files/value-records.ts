@@ -5,7 +5,7 @@ import { type FileRecord, isTooLarge, RecordBuilder } from './record.ts';
 const TAB = 0x09;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-/** Stands before each text of a JSON text sequence (RFC 7464). */
+/** Precedes each text of a JSON text sequence (RFC 7464). */
 const RECORD_SEPARATOR = 0x1e;
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -16,22 +16,22 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** How values follow each other: as elements of an array, or one after another with nothing between or anything blank. */
+/** How values are separated: as elements of an array, or consecutive, with nothing or white space between. */
 export type ValueForm = 'array' | 'values';
 
-/** Where the scan is: between two values; in one that its bracket closes; in one that has no brackets. */
-type Place = 'between' | 'closed' | 'bare';
+/** State of the scanner: between two values, in a value with brackets, or in a value without. */
+type State = 'between' | 'closed' | 'bare';
 
-/** Cuts bytes into JSON values by their brackets and strings, chunk by chunk, without a look at what is inside. */
+/** Splits bytes into JSON values by brackets and strings, chunk by chunk, without parsing them. */
 export class ValueScanner {
   #line = 1;
   #column = 0;
-  #place: Place = 'between';
+  #state: State = 'between';
   #depth = 0;
   #inString = false;
   #escaped = false;
   #started = { line: 1, column: 1 };
-  /** Of an array: before its bracket, behind a value, or behind a comma. */
+  /** In an array: before its bracket, after a value, or after a comma. */
   #array: 'outside' | 'empty' | 'value' | 'comma' = 'outside';
   readonly #form: ValueForm;
   readonly #builder = new RecordBuilder();
@@ -40,18 +40,18 @@ export class ValueScanner {
     this.#form = form;
   }
 
-  /** The values that end in this chunk. Where the form is broken, the fault follows them. */
+  /** The values that end in this chunk. If the form is broken, the fault follows them. */
   scan(chunk: Uint8Array): { records: FileRecord[]; fault: string | null } {
     const records: FileRecord[] = [];
     let start = 0;
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i] as number;
       this.#column += 1;
-      if (this.#place === 'between') {
+      if (this.#state === 'between') {
         const fault = this.#between(byte);
         if (fault !== null) return { records, fault };
-        if ((this.#place as Place) !== 'between') start = i;
-      } else if (this.#place === 'closed') {
+        if (!this.#isBetween) start = i;
+      } else if (this.#state === 'closed') {
         if (this.#closes(byte)) {
           this.#builder.add(chunk.subarray(start, i + 1));
           records.push(this.#take());
@@ -61,27 +61,27 @@ export class ValueScanner {
         records.push(this.#take());
         const fault = this.#between(byte);
         if (fault !== null) return { records, fault };
-        if ((this.#place as Place) !== 'between') start = i;
+        if (!this.#isBetween) start = i;
       }
       if (byte === NEWLINE) {
         this.#line += 1;
         this.#column = 0;
       }
     }
-    if (this.#place !== 'between') this.#builder.add(chunk.subarray(start));
+    if (this.#state !== 'between') this.#builder.add(chunk.subarray(start));
     return { records, fault: null };
   }
 
-  /** What ends at the end of the file, or what is wrong with that end. */
+  /** The value that ends with the file, or the fault of that end. */
   end(): { record: FileRecord | null; fault: string | null } {
-    if (this.#place === 'bare' && this.#array === 'outside') return { record: this.#take(), fault: null };
+    if (this.#state === 'bare' && this.#array === 'outside') return { record: this.#take(), fault: null };
     const { line, column } = this.#started;
-    if (this.#place !== 'between')
+    if (this.#state !== 'between')
       return { record: null, fault: `ends in the middle of the record that starts at ${line}:${column}` };
     return { record: null, fault: this.#array === 'outside' ? null : 'ends before its array does' };
   }
 
-  /** A byte outside all values; gives what is wrong with it. */
+  /** Handles a byte outside all values; returns its fault, if any. */
   #between(byte: number): string | null {
     if (isBlank(byte)) return null;
     if (this.#form === 'values') {
@@ -104,6 +104,10 @@ export class ValueScanner {
     return null;
   }
 
+  get #isBetween(): boolean {
+    return this.#state === 'between';
+  }
+
   get #here(): string {
     return `${this.#line}:${this.#column}`;
   }
@@ -113,7 +117,7 @@ export class ValueScanner {
     this.#inString = byte === QUOTE;
     const closes = byte === OPEN_OBJECT || byte === OPEN_LIST;
     this.#depth = closes ? 1 : 0;
-    this.#place = closes ? 'closed' : 'bare';
+    this.#state = closes ? 'closed' : 'bare';
   }
 
   /** True for the bracket that closes the value. */
@@ -124,9 +128,9 @@ export class ValueScanner {
     return this.#depth === 0;
   }
 
-  /** True for the first byte that is not part of a value without brackets. */
+  /** True for the first byte after a value without brackets. */
   #endsBare(byte: number): boolean {
-    // Between values that follow each other this is no value at all, and may have a quote that nothing closes.
+    // Between consecutive values such text is not JSON, and may contain an unclosed quote.
     if (this.#array === 'outside') return byte === NEWLINE || byte === OPEN_OBJECT;
     if (this.#skipsString(byte)) return false;
     return byte === COMMA || byte === CLOSE_LIST || isBlank(byte);
@@ -146,8 +150,8 @@ export class ValueScanner {
   #take(): FileRecord {
     const { size } = this.#builder;
     const bytes = this.#builder.take();
-    const isBare = this.#place === 'bare';
-    this.#place = 'between';
+    const isBare = this.#state === 'bare';
+    this.#state = 'between';
     this.#inString = false;
     const stop = isBare && bytes !== null ? trimmedLength(bytes) : size;
     const whole = bytes === null || isTooLarge(stop) ? null : bytes.subarray(0, stop);
@@ -160,15 +164,13 @@ function isBlank(byte: number): boolean {
 }
 
 function trimmedLength(bytes: Uint8Array): number {
-  let length = bytes.length;
-  while (length > 0 && isBlank(bytes[length - 1] as number)) length -= 1;
-  return length;
+  return bytes.findLastIndex((byte) => !isBlank(byte)) + 1;
 }
 
 /**
- * The records of a file that is an array of them, or has them one after another.
+ * The records of a file that is a JSON array of them or has them consecutively.
  *
- * @throws KitError `FILE_DAMAGED` behind the last record that could be read.
+ * @throws KitError `FILE_DAMAGED` after the last record that could be read.
  */
 export async function* valueRecords(
   chunks: AsyncIterable<Uint8Array>,

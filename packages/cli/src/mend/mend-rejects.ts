@@ -1,37 +1,37 @@
-import { KitError } from '@pik/schema';
+import { at, KitError } from '@pik/schema';
 
 import { type GlobalOptions, investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
 import { type RangeOptions, startOf } from '../times.ts';
+import { MendTotals } from './mend-totals.ts';
 import { type Mended, mendOne } from './mended.ts';
 import { loadRejectMap } from './reject-map.ts';
-import { MendReport } from './report.ts';
-import { openWay, type Way } from './way.ts';
+import { createResend, type Resend } from './resend.ts';
 
-/** Which rejected receipts, and what mends them. */
+/** Options of `pik reingest` for a selection of receipts. */
 export interface MendOptions extends GlobalOptions, RangeOptions {
   readonly code?: string;
   readonly source?: string;
   readonly type?: string;
-  /** A module that exports the map; without it receipts are sent again as they are. */
+  /** A module that exports the map; without it receipts are sent again unchanged. */
   readonly map?: string;
   readonly dryRun?: boolean;
 }
 
-/** Receipts that are mended together; what is sent of them stays below the limit of one request. */
+/** Receipts per part; a part stays below the limits of one request. */
 const PART_RECEIPTS = 500;
 const PART_BYTES = 1_000_000;
 
 /**
- * Mends all rejected receipts of a selection and sends them again, part by part. Before a part is sent the backend says what
- * would become of each: only what it would take as new is sent. So one run after another goes on where the one before was
- * cut short, and leaves no second receipt of what is there. True when all of them are in.
+ * Mends all rejected receipts of a selection and sends them again, part by part. Asks the backend for predicted
+ * outcomes before each part and sends only the records that it would accept as new. A second run therefore continues
+ * after an interrupted one and creates no second receipt for a stored record. True if all of them are stored.
  */
 export async function mendRejects(options: MendOptions): Promise<boolean> {
   const { code, source, type, dryRun = false } = options;
   const map = options.map === undefined ? null : await loadRejectMap(options.map);
-  const report = new MendReport(dryRun);
-  const mend = createMend(openWay(options), { report, dryRun });
+  const report = new MendTotals(dryRun);
+  const mend = createMend(createResend(options), { report, dryRun });
   const receipts = investigator(options).readRejectedReceipts({
     code,
     source,
@@ -79,30 +79,30 @@ export async function mendRejects(options: MendOptions): Promise<boolean> {
 }
 
 function createMend(
-  way: Way,
-  { report, dryRun }: { report: MendReport; dryRun: boolean },
+  resend: Resend,
+  { report, dryRun }: { report: MendTotals; dryRun: boolean },
 ): (part: readonly Mended[]) => Promise<void> {
-  // A dry run leaves nothing behind by which the next part would know these.
+  // A dry run stores nothing, so the backend cannot recognise repeats across parts.
   const tried = new Set<string>();
   return async (part) => {
     if (part.length === 0) return;
     const fresh: Mended[] = [];
-    for (const [i, result] of (await way(part, { dryRun: true })).entries()) {
-      const one = part[i] as Mended;
+    for (const [i, result] of (await resend(part, { dryRun: true })).entries()) {
+      const mended = at(part, i);
       const { event_id } = result;
       const isNew = result.status === 'ACCEPTED' && (event_id === null || !tried.has(event_id));
-      if (isNew && !dryRun) fresh.push(one);
+      if (isNew && !dryRun) fresh.push(mended);
       else if (result.status === 'ACCEPTED' && !isNew) report.already_in += 1;
-      else report.add(one, result);
+      else report.add(mended, result);
       if (dryRun && event_id !== null) tried.add(event_id);
     }
     if (fresh.length === 0) return;
-    const sent = await way(fresh, { dryRun: false });
-    for (const [i, result] of sent.entries()) report.add(fresh[i] as Mended, settled(result));
+    const sent = await resend(fresh, { dryRun: false });
+    for (const [i, result] of sent.entries()) report.add(at(fresh, i), asAccepted(result));
   };
 }
 
-/** Of what was sent as new, a repeat is what an earlier try of the same call left. */
-function settled<R extends { readonly status: string }>(result: R): R {
+/** A repeat among records predicted as new was stored by an earlier attempt of the same call. */
+function asAccepted<R extends { readonly status: string }>(result: R): R {
   return result.status === 'DUPLICATE' ? { ...result, status: 'ACCEPTED' } : result;
 }

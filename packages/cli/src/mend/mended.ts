@@ -1,17 +1,18 @@
 import { LIMITS, type RejectedReceipt } from '@pik/schema';
+import { errorMessage } from '../errno.ts';
 
 import { isJson } from '../files/json-text.ts';
 import { type RejectMap, receivedBytes } from './reject-map.ts';
 
-/** A receipt with the record that is sent in its place. */
+/** A receipt with the record to send instead. */
 export interface Mended {
   readonly receipt: RejectedReceipt;
   readonly before: Uint8Array;
-  /** Null: it is sent again as it is. */
+  /** The mended text; null if the receipt is sent unchanged. */
   readonly text: string | null;
 }
 
-/** Why a receipt is not sent again. */
+/** The reason why a receipt is not sent again. */
 export interface Unmended {
   readonly receipt: RejectedReceipt;
   readonly status: 'LEFT' | 'MAP_FAILED' | 'REJECTED';
@@ -19,7 +20,7 @@ export interface Unmended {
   readonly detail: string;
 }
 
-/** Mends one receipt. What a map throws concerns that receipt alone. */
+/** Mends one receipt. An error thrown by the map affects only that receipt. */
 export async function mendOne(receipt: RejectedReceipt, map: RejectMap | null): Promise<Mended | Unmended> {
   const before = receivedBytes(receipt);
   if (map === null) return checked({ receipt, before, text: null });
@@ -28,18 +29,17 @@ export async function mendOne(receipt: RejectedReceipt, map: RejectMap | null): 
   try {
     mended = await map(new TextDecoder().decode(before), { ...facts, bytes: before });
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return { receipt, status: 'MAP_FAILED', code: receipt.code, detail: `the map threw: ${detail}` };
+    return { receipt, status: 'MAP_FAILED', code: receipt.code, detail: `the map threw: ${errorMessage(error)}` };
   }
   if (mended === null || mended === undefined)
     return { receipt, status: 'LEFT', code: receipt.code, detail: 'the map left it as it is' };
   const text = typeof mended === 'object' ? JSON.stringify(mended) : mended;
   if (typeof text === 'string') return checked({ receipt, before, text });
-  const detail = `the map gave a ${typeof mended}, not the text of a record or an object`;
+  const detail = `the map returned a ${typeof mended}, not record text or an object`;
   return { receipt, status: 'MAP_FAILED', code: receipt.code, detail };
 }
 
-/** What would take others of its request with it is refused here. */
+/** Refuses records here that would make the backend reject the whole request. */
 function checked(mended: Mended): Mended | Unmended {
   const { receipt, before, text } = mended;
   const bytes = text === null ? before : Buffer.from(text);

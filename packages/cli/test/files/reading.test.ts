@@ -35,7 +35,7 @@ const refusal = (content: string | Uint8Array) =>
   );
 
 describe('lines', () => {
-  it('end at the byte 0x0A alone; blank ones are counted and are no records', async () => {
+  it('end at the byte 0x0A alone; blank lines count as lines and not as records', async () => {
     const lines = ['{"a":"x\u2028y"}', '{"a":"\u0085\u2029\v\f"}', '', ' \t', '{"a":3}\r', '{"a":4}'];
     const { form, texts, places } = await read(lines.join('\n'));
     expect([form, texts, places]).toEqual([
@@ -59,11 +59,11 @@ describe('lines', () => {
     expect(texts.map((one) => one?.length ?? null)).toEqual([max, null, 2, max, null]);
   });
 
-  it('a mark of the byte order is no part of the first record, and is left in all others', async () => {
+  it('a byte order mark is skipped before the first record, and kept in all others', async () => {
     expect((await read('\ufeff{"a":1}\n\ufeff{"a":2}\n')).texts).toEqual(['{"a":1}', '\ufeff{"a":2}']);
   });
 
-  it('one that cannot be read does not hide the others, wherever it stands', async () => {
+  it('an unreadable record does not hide the others, wherever it stands', async () => {
     expect((await read('{"a":\n{"a":2}\n')).texts).toEqual(['{"a":', '{"a":2}']);
     expect((await read('# a comment\n{"a":2}\n')).texts).toEqual(['# a comment', '{"a":2}']);
     expect((await read('[]\n{"a":2}\n')).texts).toEqual(['[]', '{"a":2}']);
@@ -71,7 +71,7 @@ describe('lines', () => {
 });
 
 describe('an array', () => {
-  it('has its elements as they stand, with the line and byte where each starts', async () => {
+  it('has its elements unchanged, with the line and byte where each starts', async () => {
     const content = '\n [ {"a":"],[{"},\n\n  {"b":\n 2 } , "x y", 7]\n';
     const { form, texts, places } = await read(content);
     expect([form, texts, places]).toEqual([
@@ -99,7 +99,7 @@ describe('an array', () => {
   });
 });
 
-describe('values one after another', () => {
+describe('consecutive values', () => {
   it('with nothing between them, or over several lines each', async () => {
     expect(await read('{"a":"}{"}{"a":2}\n{"a":3}')).toMatchObject({
       form: 'values',
@@ -110,7 +110,7 @@ describe('values one after another', () => {
     expect(await read(pretty.join('\n'))).toMatchObject({ form: 'values', texts: pretty });
   });
 
-  it('what stands between them and is none is a record too, so that nothing is left out in silence', async () => {
+  it('text between them that is not JSON becomes a record too, so that nothing is dropped silently', async () => {
     expect((await read('{"a":1}{"a":2} "oops\n{"a":3}')).texts).toEqual(['{"a":1}', '{"a":2}', '"oops', '{"a":3}']);
   });
 
@@ -119,7 +119,7 @@ describe('values one after another', () => {
     expect((await read(`{"a":1}${large}{"a":3}`)).texts).toEqual(['{"a":1}', null, '{"a":3}']);
   });
 
-  it('are cut at the same places wherever the chunks end', async () => {
+  it('are split at the same places wherever the chunks end', async () => {
     const content = Buffer.from('[{"a":"\\"]"} , {"b":[1,{"c":"é"}]},\n{"d":\n"\\\\"}]');
     const { ValueScanner } = await import('../../src/files/value-records.ts');
     const whole = new ValueScanner('array').scan(content).records;
@@ -138,13 +138,13 @@ describe('gzip', () => {
   const lines = Array.from({ length: 40_000 }, (_, n) => `{"n":${n},"fill":"${(n * 2654435761) % 4294967296}"}`);
   const plain = lines.join('\n');
 
-  it('is known by its bytes, has many members, and zeros behind it are padding', async () => {
+  it('is recognised by its bytes, has many members, and zeros after it are padding', async () => {
     const members = Buffer.concat([gzipSync(lines.slice(0, 9).join('\n')), gzipSync('\n'), gzipSync(lines[9] ?? '')]);
     for (const content of [members, Buffer.concat([members, Buffer.alloc(70_000)])])
       expect((await read(content)).texts).toEqual(lines.slice(0, 10));
   });
 
-  it('cut short, changed or followed by something else is damaged, and what was read before depends on the bytes alone', async () => {
+  it('truncated, changed or followed by other data is damaged, and the records before the fault depend only on the bytes', async () => {
     const whole = gzipSync(plain);
     const changed = Buffer.from(whole);
     changed.writeUInt32LE(1, changed.length - 8);
@@ -170,7 +170,7 @@ describe('gzip', () => {
   });
 });
 
-describe('what is no file of records is refused with the fault of its first line', () => {
+describe('a file without records is refused with the fault of its first line', () => {
   it.each([
     [
       'source,event_type,entity_id,payload\nshop,t,1,{}\n',
@@ -190,12 +190,12 @@ describe('what is no file of records is refused with the fault of its first line
     [gzipSync(gzipSync('{"a":1}')), /gzip inside gzip/],
   ])('%j', async (content, fault) => expect(await refusal(content)).toMatch(fault));
 
-  it('a file that is not there, a directory', async () => {
+  it('a missing file and a directory are refused', async () => {
     await expect(openRecords('/nowhere/at-all.ndjson')).rejects.toMatchObject({ code: 'FILE_INVALID' });
     await expect(openRecords('/')).rejects.toMatchObject({ code: 'FILE_INVALID' });
   });
 
-  it('an empty file has no records, and is none of these', async () => {
+  it('an empty file has no records, and is not refused', async () => {
     expect(await read('')).toMatchObject({ texts: [], fault: null });
     expect(await read('\n \n')).toMatchObject({ texts: [], fault: null });
   });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { eventText, fileOf, type Kit, openKit, receiptsOf, runPik } from '../support/kit.ts';
 
-/** Texts that readers of lines and of JSON take apart in different ways. */
+/** Texts that line readers and JSON parsers split differently. */
 const oddText = fc.oneof(
   fc.constantFrom('\u2028', 'a\u2029b', '\u0085', '\ufeff', '\v\f', 'é', '😀', '\\', '"', '},{', '\u0000'),
   fc.string({ unit: 'binary', maxLength: 8 }),
@@ -12,7 +12,7 @@ const oddText = fc.oneof(
 
 const number = fc.constantFrom('9007199254740993', '1.000000000000000001', '1e400', '-0', '12', '1E2');
 
-/** Members of a payload as they are written, some of them twice. */
+/** Members of a payload as JSON text, some of them twice. */
 const payload = fc
   .array(
     fc.tuple(
@@ -39,7 +39,7 @@ const event = fc
     ),
   );
 
-/** A line: an event, or bytes that are none. */
+/** A line: an event, or bytes that are not an event. */
 const line = fc.oneof(
   { weight: 6, arbitrary: event.map((text) => Buffer.from(text)) },
   { weight: 1, arbitrary: event.map((text) => Buffer.from(text.replace('depot', 'd\u00ff'), 'latin1')) },
@@ -82,11 +82,11 @@ async function sent(command: 'import' | 'ingest', content: Uint8Array) {
   });
 }
 
-describe('a file gives what the same bytes give over HTTP, and leaves the same receipts behind', () => {
-  // The first kit of a process loads much; that is no part of a run.
+describe('a file gives the same outcomes and receipts as the same bytes over HTTP', () => {
+  // The first kit of a process loads many modules; that time is not part of a run.
   beforeAll(() => sent('import', stamped));
 
-  it('lines, by import and by ingest, plain and packed', () =>
+  it('lines, by import and by ingest, plain and compressed', () =>
     fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 12 }), fc.constantFrom('\n', '\r\n'), async (lines, end) => {
         const body = joined([...lines, stamped], Buffer.from(end));
@@ -97,7 +97,7 @@ describe('a file gives what the same bytes give over HTTP, and leaves the same r
       { numRuns: 60 },
     ));
 
-  it('an array; and the same values one after another as those on lines', () =>
+  it('an array; and the same values consecutively as those on lines', () =>
     fc.assert(
       fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 8 }), fc.boolean(), async (texts, spread) => {
         // White space between tokens may be anything, and is kept.

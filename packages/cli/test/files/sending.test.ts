@@ -28,7 +28,7 @@ const places = (named: { place: string; code: string }[]) =>
   named.map(({ place, code }) => `${place.replace(/^.*\//, '')} ${code}`);
 
 describe('the order of a file', () => {
-  it('says which of the records that claim one receive time is first, over all of its requests', async () => {
+  it('decides which of the records with one receive time is first, across all requests', async () => {
     const asked: string[] = [];
     kit.intercept = ({ method, url }) => {
       if (method === 'POST') asked.push(new URL(url).search);
@@ -46,8 +46,8 @@ describe('the order of a file', () => {
   });
 });
 
-describe('one record that cannot be taken stops no other', () => {
-  it('too large ones are counted and named by their line; a second run finds the others there', async () => {
+describe('a record that is not accepted stops no other', () => {
+  it('records that are too large are counted and named by line; a second run finds the others stored', async () => {
     const lines = numbered(1_500);
     lines[700] = eventText({ payload: { fill: 'x'.repeat(LIMITS.event_bytes_max) } });
     lines[1_200] = '{"source":"depot"}';
@@ -63,7 +63,7 @@ describe('one record that cannot be taken stops no other', () => {
     expect(shown.stdout).toMatch(/first records that were not taken:[\s\S]*:701 +EVENT_TOO_LARGE/);
   });
 
-  it('a record that makes the backend fail is left alone, and the others go in', async () => {
+  it('a record on which the backend fails is left out, and the others are stored', async () => {
     kit.intercept = async (request) => {
       if (request.method !== 'POST') return null;
       const body = Buffer.from(await request.clone().arrayBuffer());
@@ -88,7 +88,7 @@ describe('one record that cannot be taken stops no other', () => {
     expect(requests).toBeLessThan(20);
   });
 
-  it('one that spans lines and is not UTF-8 takes no other of its array with it', async () => {
+  it('a record that spans lines and is not UTF-8 takes no other of its array with it', async () => {
     const [first = '', second = '', third = ''] = numbered(3).map((line) => line.replace('{', '{\n'));
     const broken = Buffer.from(second.replace('depot', 'd\u00ffpot'), 'latin1');
     const array = Buffer.concat([Buffer.from(`[${first},`), broken, Buffer.from(`,${third}]`)]);
@@ -98,14 +98,14 @@ describe('one record that cannot be taken stops no other', () => {
     expect(receiptsOf(kit.backend).map(({ body }) => body)).toEqual([first, third]);
   });
 
-  it('what stands between values that span lines is rejected by itself', async () => {
+  it('text between values that span lines is rejected by itself', async () => {
     const [first, second] = numbered(2).map((line) => line.replace('{', '{\n'));
     const { code, json } = await send('import', fileOf(`${first} ]"oops\n${second}`));
     expect([code, json.counts]).toEqual([1, { ACCEPTED: 2, REJECTED: 1 }]);
     expect(receiptsOf(kit.backend).map(({ body }) => body)).toEqual([first, ']"oops', second]);
   });
 
-  it('what a backend finds too large on its own is named, whatever its limit is', async () => {
+  it('a record that only the backend finds too large is named, whatever the limit is', async () => {
     kit.intercept = async (request) => {
       const body = Buffer.from(await request.clone().arrayBuffer());
       return body.includes('"p-2"') ? problem(413, 'BODY_TOO_LARGE') : null;
@@ -114,7 +114,7 @@ describe('one record that cannot be taken stops no other', () => {
     expect([code, json.counts]).toEqual([1, { ACCEPTED: 3, NOT_SENT: 1 }]);
   });
 
-  it('the first rejections are the first ones, in the order of the file', async () => {
+  it('lists the first rejections in file order', async () => {
     const lines = numbered(3_000).map((line, n) => (n % 7 === 3 ? `{"n":${n}}` : line));
     const { json } = await send('import', fileOf(lines.join('\n')));
     expect(json.rejected.map(({ line }: { line: number }) => line)).toEqual(
@@ -122,7 +122,7 @@ describe('one record that cannot be taken stops no other', () => {
     );
   });
 
-  it('conflicts are named, and are a negative answer', async () => {
+  it('lists conflicts, and exits with 1', async () => {
     const lines = [1, 2].map((n) => eventText({ idempotency_key: 'k', payload: { n } }));
     const file = fileOf(lines.join('\n'));
     const { code, json } = await send('import', file);
@@ -136,7 +136,7 @@ describe('one record that cannot be taken stops no other', () => {
   });
 });
 
-describe('what is cut short says where, and how much was taken', () => {
+describe('an interrupted run says where it stopped and how many records were taken', () => {
   it('a backend that refuses the key half-way', async () => {
     let requests = 0;
     kit.intercept = () => (++requests > 1 ? problem(401, 'UNAUTHENTICATED') : null);
@@ -165,7 +165,7 @@ describe('what is cut short says where, and how much was taken', () => {
 });
 
 describe('--key', () => {
-  it('takes the characters of the value, so that no digit of a long number is lost', async () => {
+  it('uses the characters of the value, so that a long number loses no digit', async () => {
     const ids = ['1541815603606036480', '1541815603606036481', '-0', '1.50', '1e3', '"caf\\u00e9 \\"x\\""', '"9"'];
     const lines = ids.map((id) => `{ "id" : ${id} ,${eventText().slice(1)}`);
     const { code, json } = await send('import', fileOf(lines.join('\n')), '--key', 'id');
@@ -174,7 +174,7 @@ describe('--key', () => {
     expect(receiptsOf(kit.backend)[0]?.body).toBe(`{"idempotency_key":"${ids[0]}",${lines[0]?.slice(1)}`);
   });
 
-  it('a record that lacks the field, or brings a key of its own, is not sent; that is said before any other is', async () => {
+  it('a record without the field, or with a key of its own, is not sent; a warning precedes all others', async () => {
     const lines = numbered(1_500);
     lines[3] = eventText({ idempotency_key: 'own', n: 3 });
     lines[1_400] = eventText();
@@ -200,7 +200,7 @@ describe('--key', () => {
     );
   });
 
-  it('is refused where no record can have it, with nothing sent', async () => {
+  it('is refused if no record can have it, with nothing sent', async () => {
     for (const lines of [numbered(5), numbered(5).map((line) => line.replace('"n":', '"idempotency_key":"a","n":'))]) {
       const key = lines[0]?.includes('idempotency_key') ? 'n' : 'nothing';
       const { code, stderr } = await send('import', fileOf(lines.join('\n')), '--key', key);
@@ -209,7 +209,7 @@ describe('--key', () => {
     }
   });
 
-  it('that is the key already changes nothing: idempotency_key, and the id of a CloudEvent', async () => {
+  it('that already is the key changes nothing: idempotency_key, and the id of a CloudEvent', async () => {
     const own = eventText({ idempotency_key: 'k-1' });
     const { payload, event_type, ...rest } = JSON.parse(eventText());
     const cloud = JSON.stringify({
@@ -229,7 +229,7 @@ describe('--key', () => {
     ]);
   });
 
-  it('leaves a record whose field is there twice as it is: the backend rejects it', async () => {
+  it('leaves a record with a repeated field unchanged: the backend rejects it', async () => {
     const twice = `{"n":1,${eventText({ n: 2 }).slice(1)}`;
     await send('import', fileOf(`${numbered(2)[1]}\n${twice}`), '--key', 'n');
     expect(receiptsOf(kit.backend)[1]).toMatchObject({ body: twice, reject_code: 'JSON_DUPLICATE_KEY' });
@@ -237,7 +237,7 @@ describe('--key', () => {
 });
 
 describe('the order of a file', () => {
-  it('is the order of the requests: the next one goes when the one before is answered', async () => {
+  it('is the order of the requests: each waits for the answer to the one before', async () => {
     let underWay = 0;
     let most = 0;
     kit.intercept = async () => {
@@ -264,7 +264,7 @@ describe('the order of a file', () => {
     let taken = 0;
     for await (const batch of batches(source, (bytes) => ({ bytes }))) {
       for (const { record } of batch) taken += record.size + 1;
-      // One batch, and what came with its last record.
+      // One batch, and the other records of its last chunk.
       expect(read - taken).toBeLessThanOrEqual(2 * chunk.length);
       if (taken > 50 * chunk.length) break;
     }
@@ -272,7 +272,7 @@ describe('the order of a file', () => {
 });
 
 describe('ingest', () => {
-  it('sends records as they are; one that says no time happens now and is an event of its own', async () => {
+  it('sends records unchanged; a record without a time gets the current time and is an event of its own', async () => {
     const { event_time, ...timeless } = JSON.parse(eventText({ payload: { id: 1 } }));
     const text = JSON.stringify(timeless).replace('"id":1', '"id":9007199254740993');
     const lines = [eventText(), text, text, text.replace('{', '{"idempotency_key":"k",')];

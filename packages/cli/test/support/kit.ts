@@ -11,16 +11,16 @@ import { vi } from 'vitest';
 
 import { run } from '../../src/program.ts';
 
-/** A kit that is served from this process, over a socket. */
+/** A kit served over a socket from this process. */
 export interface Kit {
   readonly url: string;
   readonly backend: MemoryBackend;
-  /** Asks for each request before the kit sees it; what it gives is the answer. */
+  /** Intercepts each request before the kit; a returned response replaces the kit's answer. */
   intercept: (request: Request) => Response | Promise<Response | null> | null;
   close(): Promise<void>;
 }
 
-/** Serves a kit that forgets. */
+/** Serves a kit in memory. */
 export async function openKit({ aggregates = [] }: { aggregates?: readonly Aggregate[] } = {}): Promise<Kit> {
   const backend = createMemoryBackend({ now: () => Date.now() });
   const pipeline = createPipeline({ backend, aggregates });
@@ -45,14 +45,14 @@ export async function openKit({ aggregates = [] }: { aggregates?: readonly Aggre
   return kit;
 }
 
-/** What a command printed, and its exit status. */
+/** The output of a command and its exit status. */
 export interface Ran {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** What the command that runs has printed so far. */
+/** Output so far of the running command. */
 export const printing = { stdout: '', stderr: '' };
 
 /** Runs `pik` with these arguments in this process. */
@@ -74,7 +74,7 @@ export async function runPik(...args: readonly string[]): Promise<Ran> {
 const dir = mkdtempSync(join(tmpdir(), 'pik-files-'));
 let files = 0;
 
-/** Writes a file of its own and gives its path. */
+/** Writes a new file and returns its path. */
 export function fileOf(content: string | Uint8Array, name = 'events.ndjson'): string {
   files += 1;
   const path = join(dir, `${files}-${name}`);
@@ -82,7 +82,7 @@ export function fileOf(content: string | Uint8Array, name = 'events.ndjson'): st
   return path;
 }
 
-/** A record that is taken, with these fields beside or in place of its own. */
+/** A valid record with these fields added or replaced. */
 export function eventText(fields: object = {}): string {
   return JSON.stringify({
     source: 'depot',
@@ -95,7 +95,7 @@ export function eventText(fields: object = {}): string {
   });
 }
 
-/** What the raw log holds of each receipt, in the order in which they came. */
+/** The receipts in the raw log, in the order of arrival. */
 export function receiptsOf({ packs }: MemoryBackend) {
   return [...packs.keys()].sort().flatMap((packId) =>
     gunzipSync(packs.get(packId) as Uint8Array)

@@ -3,7 +3,7 @@ import { counted, type IngestResult } from '@pik/schema';
 
 import type { Mended, Unmended } from './mended.ts';
 
-/** Of each kind as many receipts are named; all are counted. */
+/** Receipts listed per kind; all are counted. */
 const EXAMPLES_MAX = 3;
 const SHOWN_CHARS = 200;
 
@@ -19,8 +19,8 @@ interface Refusal {
   readonly detail: string;
 }
 
-/** Outcomes, or with a dry run predicted outcomes, of mended receipts. */
-export class MendReport {
+/** Outcomes of mended receipts, predicted ones in a dry run. */
+export class MendTotals {
   found = 0;
   mended = 0;
   already_in = 0;
@@ -46,8 +46,8 @@ export class MendReport {
     this.#refuse({ receipt: addressOf(receipt), code, detail });
   }
 
-  add(one: Mended, { status, event_id, code, path, detail }: IngestResult): void {
-    const receipt = addressOf(one.receipt);
+  add(mended: Mended, { status, event_id, code, path, detail }: IngestResult): void {
+    const receipt = addressOf(mended.receipt);
     if (status === 'DUPLICATE') this.already_in += 1;
     else if (status === 'CONFLICT') {
       this.conflicts += 1;
@@ -57,12 +57,12 @@ export class MendReport {
       this.#refuse({ receipt, code: code ?? '', detail: [path, detail].filter(Boolean).join(' ') });
     } else {
       this.mended += 1;
-      const before = new TextDecoder().decode(one.before);
-      if (this.examples.length < EXAMPLES_MAX) this.examples.push({ receipt, before, after: one.text ?? before });
+      const before = new TextDecoder().decode(mended.before);
+      if (this.examples.length < EXAMPLES_MAX) this.examples.push({ receipt, before, after: mended.text ?? before });
     }
   }
 
-  /** True if any receipt matched and every one is stored now. */
+  /** True if at least one receipt matched and all of them are stored now. */
   get isGood(): boolean {
     return this.found > 0 && this.mended + this.already_in === this.found;
   }
@@ -90,7 +90,7 @@ export class MendReport {
       ['already stored', this.already_in],
       ['rejected again', this.still_refused],
       ['in conflict, not sent', this.conflicts],
-      ['left as it is', this.left],
+      ['left unchanged', this.left],
       ['map failed', this.map_failed],
     ];
     const lines = [
