@@ -15,11 +15,9 @@ export interface ProseFinding {
  * and nothing is ever added. A folder that is half done is replaced by its files that are not.
  */
 export const PENDING: readonly string[] = [
-  '.changeset/',
   '.ci/',
   'benchmarks/',
   'deploy/',
-  'docs/',
   'examples/',
   'packages/aggregates/',
   'packages/engine/',
