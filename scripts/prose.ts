@@ -24,7 +24,6 @@ export const PENDING: readonly string[] = [
   'packages/express-middleware/',
   'packages/fastify-plugin/',
   'packages/handlers/',
-  'packages/render/',
   'packages/request-events/',
   'packages/schema/',
   'packages/sdk/',

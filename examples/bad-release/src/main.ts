@@ -66,7 +66,7 @@ const { changes } = await investigator.simulate(
 );
 const [removed] = changes;
 assert.ok(removed !== undefined);
-console.log(viewText(changeView(removed, { rowsMax: 3, whole: 'the answer has all', next: String })));
+console.log(viewText(changeView(removed, { rowsMax: 3, fullAnswer: 'the answer has all', next: String })));
 
 // Exactly the orders that were sent twice, and exactly what they are worth.
 const surplus = twice.reduce((sum, { total_cents }) => sum + total_cents, 0);

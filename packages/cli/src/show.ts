@@ -21,9 +21,9 @@ export function draws({ svg, html }: ShowOptions): boolean {
 }
 
 /** Limits of the text on a terminal. */
-const ROWS: ViewOptions = { rowsMax: 40, whole: '--json has all', next: (cursor) => `--cursor ${cursor}` };
+const ROWS: ViewOptions = { rowsMax: 40, fullAnswer: '--json has all', next: (cursor) => `--cursor ${cursor}` };
 /** Limits of an HTML file. */
-const FILE_ROWS: ViewOptions = { ...ROWS, rowsMax: 1_000, whole: 'pik --json has all' };
+const FILE_ROWS: ViewOptions = { ...ROWS, rowsMax: 1_000, fullAnswer: 'pik --json has all' };
 
 /** Prints an answer, as JSON with `--json`, otherwise as text, and writes the files that the options name. */
 export async function show<T>(

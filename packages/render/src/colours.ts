@@ -1,8 +1,9 @@
 import pc from 'picocolors';
 
 /**
- * Whether text is coloured, decided once: `NO_COLOR` forbids it, `FORCE_COLOR` asks for it (`0` does not),
- * otherwise standard output must be a terminal that can. A build server that sets `CI` is none: what it captures is read as a file.
+ * True if text is coloured, decided once: `NO_COLOR` turns colours off, `FORCE_COLOR` on (except `0`), otherwise
+ * standard output must be a terminal with colours. A build server that sets `CI` does not count as one: its captured
+ * output is read as a file.
  */
 function coloured(): boolean {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
@@ -11,5 +12,5 @@ function coloured(): boolean {
   return process.stdout.isTTY === true && TERM !== 'dumb';
 }
 
-/** Writers of coloured text, or of plain text where none is wanted. */
+/** Functions that colour text, or return it unchanged if colours are off. */
 export const { bold, dim, red, green, yellow, magenta, cyan } = pc.createColors(coloured());

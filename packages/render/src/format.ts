@@ -1,6 +1,6 @@
 /**
- * Text of callers may hold sequences that steer a terminal, or turn its reading direction, or what no XML may hold: they are
- * shown, not obeyed.
+ * Makes text of callers printable: sequences that steer a terminal, change the reading direction or are invalid in XML
+ * become visible.
  */
 export function printable(text: string): string {
   return text
@@ -10,16 +10,16 @@ export function printable(text: string): string {
     });
 }
 
-/** A cell: numbers are set to the right and grouped; null is nothing. */
+/** A table cell: numbers are grouped and right-aligned; null is empty. */
 export type Cell = string | number | null;
 
-/** What is written in a cell. */
+/** The text of a cell. */
 export function cellText(cell: Cell): string {
   if (cell === null) return '–';
   return typeof cell === 'number' ? grouped(cell) : printable(cell);
 }
 
-/** Which columns hold no text, so that they are set to the right. */
+/** The columns without text, which are right-aligned. */
 export function numericColumns(head: readonly string[], rows: readonly (readonly Cell[])[]): boolean[] {
   return head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] !== 'string'));
 }
@@ -29,14 +29,14 @@ export function grouped(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
 }
 
-/** A fixed-width time without the zeros at its end: the same instant, so that it can be given back as it stands. */
+/** A fixed-width time without trailing zeros: the same instant, and valid as input. */
 export function shortTime(time: string): string {
   return time.replace(/\.(\d*?)0*Z$/, (_, kept: string) => (kept === '' ? 'Z' : `.${kept}Z`));
 }
 
 const VALUE_CHARS_MAX = 60;
 
-/** A value as JSON; a long one is cut, since a table is no place for it. */
+/** A value as JSON; a long value is cut to fit a table. */
 export function valueText(value: unknown): string {
   const text = JSON.stringify(value);
   return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
@@ -52,7 +52,7 @@ export function signed(value: number): string {
   return value < 0 ? `−${grouped(-value)}` : `+${grouped(value)}`;
 }
 
-/** A group for a person. */
+/** The name of a group. */
 export function groupName(group: Readonly<Record<string, string | undefined>>): string {
   return Object.values(group).join(' ');
 }

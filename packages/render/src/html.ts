@@ -1,12 +1,12 @@
 import { cellText, numericColumns, printable } from './format.ts';
 import type { View } from './view.ts';
 
-/** Text as HTML: no character of it is markup, or steers the direction of reading. */
+/** Escapes text for HTML: no character of it is markup or changes the reading direction. */
 export function escapeHtml(text: string): string {
   return printable(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
-/** An answer as HTML, to stand inside a page: pictures first, then text and tables, all of it escaped. */
+/** An answer as an HTML fragment: charts first, then text and tables, all escaped. */
 export function viewHtml({ blocks }: View, svgs: readonly string[] = []): string {
   const pictures = svgs.map((svg) => `<figure>${svg}</figure>`);
   const rest = blocks.map((block) => {
@@ -21,7 +21,7 @@ export function viewHtml({ blocks }: View, svgs: readonly string[] = []): string
   return `<div class="pik">${[...pictures, ...rest].join('\n')}</div>`;
 }
 
-/** Longer texts are broken into lines; times, ids and amounts are not. */
+/** Longer texts wrap; times, ids and amounts do not. */
 const UNBROKEN_CHARS_MAX = 48;
 
 function styleOf(text: string, right: boolean): string {
@@ -39,7 +39,7 @@ th,td{border-bottom:1px solid #ddd;vertical-align:top}
 thead th{border-bottom:2px solid #999}figure{margin:1rem 0;overflow-x:auto}figure svg{max-width:none}footer{color:#666;margin-top:2rem}`;
 
 /**
- * A report that stands alone: one file without script and without reference to anything outside, which its own policy
+ * A self-contained HTML report: one file without scripts or external references, which its content security policy
  * forbids as well.
  */
 export function pageHtml(view: View, { svgs, footer }: { svgs: readonly string[]; footer: string }): string {

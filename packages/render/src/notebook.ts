@@ -18,24 +18,24 @@ import { failuresView } from './views/failures.ts';
 import { gapsView } from './views/gaps.ts';
 import { lagView } from './views/lag.ts';
 
-/** What Deno's Jupyter kernel asks a result for: its forms by media type. */
+/** The method that Deno's Jupyter kernel calls on a result: returns its forms by media type. */
 export const DISPLAY = Symbol.for('Jupyter.display');
 
-/** A result that a notebook can show. */
+/** A result that a notebook can display. */
 export interface Displayed {
-  /** Escaped HTML, the first picture as SVG where there is one, and plain text for everything else. */
+  /** Escaped HTML, the first chart as SVG if there is one, and plain text as a fallback. */
   [DISPLAY](): Readonly<Record<string, string>>;
 }
 
 const OPTIONS: ViewOptions = {
   rowsMax: 40,
-  whole: 'the result itself has all',
+  fullAnswer: 'the result itself has all',
   next: () => 'ask again with its next_cursor as cursor',
 };
 
 /**
- * An investigator for notebooks: the same answers, each of which shows itself as the last value of a cell. JSON, fields and
- * comparison of an answer stay as they are.
+ * Creates an investigator for notebooks: the same answers, each of which displays itself as the last value of a cell.
+ * JSON, fields and comparison of an answer stay the same.
  *
  * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
@@ -54,7 +54,7 @@ export function createNotebook(options: InvestigatorOptions): Investigator {
   };
 }
 
-/** The same question, whose answer can be shown. */
+/** The same question, with a displayable answer. */
 function shown<A extends unknown[], T extends object>(
   ask: (...args: A) => Promise<T>,
   view: (answer: T) => View,
@@ -62,7 +62,7 @@ function shown<A extends unknown[], T extends object>(
   return async (...args) => displayed(await ask(...args), view);
 }
 
-/** Gives a value a way to show itself, which no listing of its fields has. */
+/** Adds the display method to a value, hidden from listings of its fields. */
 export function displayed<T extends object>(value: T, view: (value: T) => View): T & Displayed {
   const forms = () => {
     const made = view(value);
@@ -77,7 +77,7 @@ export function displayed<T extends object>(value: T, view: (value: T) => View):
   return Object.defineProperty(value, DISPLAY, { value: forms }) as T & Displayed;
 }
 
-/** Changes that are shown one by one; the result has all. */
+/** Maximum number of changes shown; the result has all. */
 const CHANGES_MAX = 3;
 
 function simulationView({ windows, changes, events }: Simulation): View {

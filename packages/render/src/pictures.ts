@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { durationText, greatestOf, leastOf } from '@pik/schema';
+import { at, durationText, greatestOf, leastOf } from '@pik/schema';
 import { parseHTML } from 'linkedom';
 
 import {
@@ -16,7 +16,7 @@ import { grouped, percent, printable, signed } from './format.ts';
 
 export type { Chart } from './charts/chart.ts';
 
-/** Yellow to red; what lies ahead of time is violet. */
+/** Yellow to red; violet for events ahead of their time. */
 const DELAY_COLOURS = [
   '#7b3294',
   '#ffffcc',
@@ -33,12 +33,12 @@ const PART_COLOURS = ['#4c78a8', '#f58518', '#c0392b'];
 const [CAME, WENT, WHOLE] = ['#2e8b57', '#c0392b', '#4c78a8'];
 const STYLE = 'font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size: 12px; background: white;';
 
-/** Characters of a name beside a row; the rest is cut. */
+/** Characters of a row label; longer labels are cut. */
 const NAME_CHARS_MAX = 40;
 const CHAR_PX = 6.6;
 const WIDTH_PX = 760;
 
-/** The picture as SVG that stands alone: no script, no reference to anything outside. Texts of callers are escaped. */
+/** Draws a chart as self-contained SVG: no scripts, no external references. Texts of callers are escaped. */
 export function chartSvg(chart: Chart): string {
   switch (chart.kind) {
     case 'heat-map':
@@ -59,12 +59,12 @@ interface Key {
   readonly colour: string;
 }
 
-/** Room for title and key above a plot. */
+/** Height of title and legend above a plot. */
 const HEAD_PX = 46;
 
 type Options = NonNullable<Parameters<typeof Plot.plot>[0]>;
 
-/** Draws with Plot, and writes title and key above it. */
+/** Draws with Plot, and adds title and legend above. */
 function draw(title: string, keys: readonly Key[], options: Options): string {
   const { document } = parseHTML('<!DOCTYPE html><html><body></body></html>');
   const { width = WIDTH_PX, marginTop = 10, height = 300 } = options;
@@ -78,7 +78,7 @@ function draw(title: string, keys: readonly Key[], options: Options): string {
   svg.setAttribute('style', STYLE);
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   svg.setAttribute('role', 'img');
-  // Text of callers is in text nodes alone: what writes the picture out does not make attributes safe for XML.
+  // Caller text goes only into text nodes: the serialiser does not make attributes safe for XML.
   const name = document.createElementNS('http://www.w3.org/2000/svg', 'title');
   name.textContent = printable(title);
   svg.prepend(name);
@@ -110,7 +110,7 @@ function cut(name: string): string {
   return text.length > NAME_CHARS_MAX ? `${text.slice(0, NAME_CHARS_MAX - 1)}…` : text;
 }
 
-/** Names as they are written, each different: Plot puts rows of one name together. */
+/** Row labels made unique: Plot merges rows with the same name. */
 function rowNames(names: readonly string[]): string[] {
   const seen = new Map<string, number>();
   return names.map((name) => {
@@ -121,7 +121,7 @@ function rowNames(names: readonly string[]): string[] {
   });
 }
 
-/** Room beside the rows; at least as much as a slanted time below them needs. */
+/** Left margin for the row labels; at least the width of a slanted time below them. */
 function marginOf(names: readonly string[]): number {
   return Math.max(
     72,
@@ -134,7 +134,7 @@ function marginOf(names: readonly string[]): number {
   );
 }
 
-/** About so many of the values, evenly, for an axis that has no room for all. */
+/** About this many of the values, evenly spaced, for an axis without room for all. */
 function some(values: readonly string[], count: number): string[] {
   const step = Math.max(1, Math.ceil(values.length / count));
   return values.filter((_, i) => i % step === 0);
@@ -175,7 +175,7 @@ function curves({ title, ages_ms, lines }: Curves): string {
   );
   const many = lines.filter(({ role }) => role === 'median').length > 1;
   const last = points.filter((point, i) => points[i + 1]?.line !== point.line);
-  // Days of which nearly all is there lie on one line; their names would too.
+  // Nearly complete days end on one line, and so would their labels.
   const named = last.filter(({ role, share }) => (role === 'open' ? share < 0.995 : role === 'median' && many));
   const lowest = points.reduce((low, { share }) => Math.min(low, share), 1);
   const keys: Key[] = [
@@ -205,7 +205,7 @@ function curves({ title, ages_ms, lines }: Curves): string {
         x: 'age',
         y: 'share',
         z: 'line',
-        stroke: ({ role }) => LINE_COLOURS[role as keyof typeof LINE_COLOURS],
+        stroke: ({ role }: { role: keyof typeof LINE_COLOURS }) => LINE_COLOURS[role],
         strokeWidth: ({ role }) => (role === 'closed' ? 1 : 2.5),
         title: ({ name, age, share }) => `${name}, ${durationText(age)}: ${percent(share)}`,
       }),
@@ -243,7 +243,7 @@ function calendar({ title, across, down, cells }: Calendar): string {
       Plot.cell(cells, {
         x: (cell) => across[cell.across],
         y: (cell) => down[cell.down],
-        fill: ({ state }) => STATE_COLOURS[state as keyof typeof STATE_COLOURS],
+        fill: ({ state }: { state: keyof typeof STATE_COLOURS }) => STATE_COLOURS[state],
         title: (cell) => `${across[cell.across]} ${down[cell.down]}: ${cell.state}`,
       }),
     ],
@@ -253,8 +253,8 @@ function calendar({ title, across, down, cells }: Calendar): string {
 
 function waterfall({ title, steps }: Waterfall): string {
   const names = rowNames(steps.map(({ name }) => name));
-  const rows = steps.map((step, i) => ({ ...step, row: names[i] as string, next: names[i + 1] }));
-  const colourOf = ({ whole, from, to }: Waterfall['steps'][number]) => (whole ? WHOLE : to < from ? WENT : CAME);
+  const rows = steps.map((step, i) => ({ ...step, row: at(names, i), next: names[i + 1] }));
+  const colourOf = ({ isTotal, from, to }: Waterfall['steps'][number]) => (isTotal ? WHOLE : to < from ? WENT : CAME);
   const keys = [
     { name: 'value', colour: WHOLE },
     { name: 'more', colour: CAME },
@@ -273,7 +273,7 @@ function waterfall({ title, steps }: Waterfall): string {
       Plot.text(rows, {
         x: ({ from, to }) => Math.max(from, to),
         y: 'row',
-        text: ({ from, to, whole }) => (whole ? grouped(to) : signed(to - from)),
+        text: ({ from, to, isTotal }) => (isTotal ? grouped(to) : signed(to - from)),
         textAnchor: 'start',
         dx: 6,
       }),
@@ -289,11 +289,11 @@ function bars({ title, parts, rows }: Bars): string {
     return values.map((value, part) => {
       const from = reached;
       reached += value;
-      return { row: names[row] as string, from, to: reached, colour: PART_COLOURS[part] ?? '' };
+      return { row: at(names, row), from, to: reached, colour: PART_COLOURS[part] ?? '' };
     });
   });
   const ends = rows.map(({ values, label }, row) => {
-    return { row: names[row] as string, to: values.reduce((sum, value) => sum + value, 0), label: cut(label) };
+    return { row: at(names, row), to: values.reduce((sum, value) => sum + value, 0), label: cut(label) };
   });
   const keys = parts.length < 2 ? [] : parts.map((name, part) => ({ name, colour: PART_COLOURS[part] ?? '' }));
   return draw(title, keys, {

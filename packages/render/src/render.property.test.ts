@@ -11,10 +11,10 @@ import { duplicatesView } from './views/duplicates.ts';
 import { failuresView } from './views/failures.ts';
 import { lagView } from './views/lag.ts';
 
-// What callers wrote never becomes markup, steers a terminal, or goes lost; whatever the form.
+// Caller text never becomes markup, steers a terminal, or gets lost, in any form.
 
 const next = (cursor: string) => `--cursor ${cursor}`;
-const ALL = { rowsMax: 1_000, whole: 'there is more', next };
+const ALL = { rowsMax: 1_000, fullAnswer: 'there is more', next };
 
 const figures = {
   count: 3,
@@ -72,7 +72,7 @@ const hour = { hour: '2022-01-01T05:00Z' };
 const XML_TOKEN =
   /<(\/?)([A-Za-z]+)((?:\s+[\w:-]+="(?:[^"<&]|&(?:quot|amp|lt|gt|apos|#\d+);)*")*)\s*(\/?)>|(?:[^<&]|&(?:quot|amp|lt|gt|apos|#\d+);)+/y;
 
-/** A picture on its own is XML, which forgives nothing. */
+/** A standalone SVG is XML, which tolerates no errors. */
 function expectWellFormed(svg: string): void {
   expect(svg).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u202e\u2028\ufffe\uffff]|\]\]>/);
   const open: string[] = [];
@@ -95,7 +95,7 @@ function views(all: readonly string[]): View[] {
 }
 
 describe('security: texts of callers', () => {
-  it('are text in a picture, whatever they hold', () => {
+  it('are text in a chart, whatever they contain', () => {
     fc.assert(
       fc.property(names, (all) => {
         for (const { charts } of views(all))
@@ -112,7 +112,7 @@ describe('security: texts of callers', () => {
     );
   });
 
-  it('are text in a table of HTML, and can be read there as they are printed', () => {
+  it('are text in an HTML table, with the characters that are printed elsewhere', () => {
     fc.assert(
       fc.property(names, (all) => {
         const [view] = views(all) as [View];
@@ -138,7 +138,7 @@ describe('security: texts of callers', () => {
 });
 
 describe('a report', () => {
-  it('stands alone: no script, nothing from outside, and a policy that says so', () => {
+  it('is self-contained: no scripts, nothing external, and a policy that says so', () => {
     const view = lagView(lagOf(HOSTILE, hour), ALL);
     const page = pageHtml(view, { svgs: view.charts.map(chartSvg), footer: 'made by a test' });
     const { document } = parseHTML(page);
@@ -151,7 +151,7 @@ describe('a report', () => {
     expect(document.querySelectorAll('svg')).toHaveLength(1);
   });
 
-  it('says what its tables leave out', () => {
+  it('states the rows that its tables leave out', () => {
     const many = Array.from({ length: 12 }, (_, i) => `s${i}`);
     expect(viewText(lagView(lagOf(many, {}), { ...ALL, rowsMax: 5 }))).toContain('and 7 more groups (there is more)');
     expect(viewText(lagView(lagOf(many, {}), { ...ALL, rowsMax: 11 }))).toContain('and 1 more group (');
@@ -160,7 +160,7 @@ describe('a report', () => {
     expect(viewText(lagView(page, ALL))).toContain('a page of 1,300 groups; the next one: --cursor eyJ');
   });
 
-  it('of nothing says so, and which filter left nothing', () => {
+  it('that is empty says so, and names the filter that left nothing', () => {
     const none = { ...lagOf([], {}), total: null, empty: 'No event has the source a; there are b.' };
     expect(viewText(lagView(none, ALL))).toBe(
       'No first arrivals in this range. No event has the source a; there are b.',
@@ -181,7 +181,7 @@ describe('a report', () => {
     expect(viewText(duplicatesView(repeats, ALL))).toBe('No receipts in this range.');
   });
 
-  it('of failures lists warnings apart, where nothing failed too, and nothing of them where there are none', () => {
+  it('of failures lists warnings separately, even if nothing failed, and omits them if there are none', () => {
     const sample = { pack_id: 'p', line: 3, raw_key: 'r', event_id: null };
     const seen = { first_seen: '2026-01-01T00:00:00.000000000Z', last_seen: '2026-01-02T00:00:00.000000000Z' };
     const report: FailuresReport = {

@@ -12,9 +12,9 @@ import { failuresView } from './views/failures.ts';
 import { gapsView } from './views/gaps.ts';
 import { lagView } from './views/lag.ts';
 
-// What answers name is shown in every form: windows that failed, causes with their shares, the event that decides a value.
+// Every form shows the names in an answer: failed windows, causes with their shares, the event that decides a value.
 
-const OPTIONS = { rowsMax: 20, whole: 'there is more', next: (cursor: string) => cursor };
+const OPTIONS = { rowsMax: 20, fullAnswer: 'there is more', next: (cursor: string) => cursor };
 const TIME = '2026-01-05T00:00:00.000000000Z';
 const RANGE = { start_time: null, end_time: null, as_of: TIME, include_imported: false, time_zone: 'UTC' } as const;
 
@@ -41,8 +41,8 @@ const found = (code: string, by_this: number) => ({
   explains: { missing: 40, by_this, share: by_this / 40 },
 });
 
-describe('an event that is not there', () => {
-  it('is said once, with what else was found', () => {
+describe('an event that does not exist', () => {
+  it('is reported once, with the related findings', () => {
     const missing = { code: 'NO_RECEIPT', text: 'Nothing of it came.', evidence: [] };
     const other = { code: 'REJECTED', text: 'One was rejected.', evidence: [] };
     const none = { event: null, outcome: null, rule: null, lateness: null, bytes: null };
@@ -56,7 +56,7 @@ describe('an event that is not there', () => {
 });
 
 describe('a gap', () => {
-  it('shows its causes with their shares where there are several, and the text of the first', () => {
+  it('shows its causes with their shares if there are several, and the text of the first', () => {
     const unread = { code: 'REJECTED_UNREADABLE', text: 'unread' };
     for (const form of formsOf(
       gapsView(gapsReport([found('ALL_SILENT', 39), found('REJECTED', 1), unread]), OPTIONS),
@@ -79,7 +79,7 @@ describe('a failed window', () => {
   const report = (one: typeof group) =>
     ({ groups: [one], groups_total: 1, warnings: [], notes: [], next_cursor: null, receipts: 9, failures: 1 }) as never;
 
-  it('is shown with its window, and with the receipt of the event at fault where there is one', () => {
+  it('is shown with its window, and with the receipt of the event at fault if there is one', () => {
     for (const form of formsOf(failuresView(report(group), OPTIONS)))
       expect(form).toContain('revenue ben 2026-01-05T00:00:00Z');
     const samples = [{ pack_id: 'pack', line: 7, raw_key: 'key', received_at: TIME, event_id: 'event' }];
@@ -102,7 +102,7 @@ describe('a change', () => {
       ...{ events_total: 0, next_cursor: null, attribution: 'WHOLE', why_not_exact: null, ...rest },
     }) as unknown as ChangeExplanation;
 
-  it('shows the event that decides the value, and the one that did', () => {
+  it('shows the event that decides the value, and the previous one', () => {
     for (const form of formsOf(changeView(change({ decided_by }), OPTIONS))) {
       expect(form).toMatch(/before app ride e 2026-01-05T00:00:00Z .*went: EXPIRED the one before/);
       expect(form).toMatch(/after app ride e 2026-01-05T00:00:00Z 10 h still there the one now/);
@@ -156,7 +156,7 @@ describe('a report that was cut', () => {
     ['gaps', (report) => gapsView(report, OPTIONS)],
   ];
 
-  it.each(views)('of %s says what it covers and that the next page goes on, also where it has nothing', (_, view) => {
+  it.each(views)('of %s states its covered part and that the next page continues, even if it is empty', (_, view) => {
     for (const form of formsOf(view(empty as never))) {
       expect(form).toContain(
         'event times from the start of the range to 2026-01-07T00:00:00Z, and a part of 2026-01-06',
@@ -167,7 +167,7 @@ describe('a report that was cut', () => {
     }
   });
 
-  it('that is the last part says so, and one that is whole says nothing', () => {
+  it('that is the last part says so, and a complete report says nothing', () => {
     const last = { ...empty, next_cursor: null, covered: { ...covered, start_time: TIME, end_time: null } };
     for (const form of formsOf(lagView(last as never, OPTIONS))) expect(form).toContain('to its end');
     const whole = { ...empty, covered: null, next_cursor: null, notes: [] };
@@ -175,7 +175,7 @@ describe('a report that was cut', () => {
       for (const form of formsOf(view(whole as never))) expect(form).not.toMatch(/event times|the rest/);
   });
 
-  it('names the two stretches of failures and receipts', () => {
+  it('names the two covered ranges of failures and receipts', () => {
     const received = { ...covered, basis: 'received', divided_days: [] };
     const report = { ...empty, covered: received, receipts_covered: covered };
     for (const form of formsOf(failuresView(report as never, OPTIONS))) {
@@ -185,8 +185,8 @@ describe('a report that was cut', () => {
   });
 });
 
-describe('the story of an event that was cut', () => {
-  it('says what was not looked at', () => {
+describe('the story of an event that ended early', () => {
+  it('lists what was not looked at', () => {
     const story = {
       ...{ summary: 'It came.', event: null, bytes: null, deliveries: [], versions: [], replays: [] },
       findings: [],

@@ -4,7 +4,7 @@ import { bold } from './colours.ts';
 import { type Cell, cellText, numericColumns, printable } from './format.ts';
 import type { View } from './view.ts';
 
-/** A table for a person, as text; bold and coloured on a terminal alone. */
+/** A table as text; bold and coloured only on a terminal. */
 export function tableText(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const made = new Table({
     head: head.map((name) => bold(name)),
@@ -32,7 +32,7 @@ export function tableText(head: readonly string[], rows: readonly (readonly Cell
   return made.toString();
 }
 
-/** An answer as text: what the command line prints. Pictures are drawn with characters, at most this many in a line. */
+/** An answer as text, as the command line prints it. Charts are drawn with characters, at most this many per line. */
 export function viewText({ blocks, charts }: View, { columns = 100 }: { columns?: number } = {}): string {
   const lines = blocks.map((block) =>
     block.kind === 'table' ? tableText(block.head, block.rows) : printable(block.text),

@@ -2,7 +2,7 @@ import { type Covered, counted } from '@pik/schema';
 import type { Chart } from './charts/chart.ts';
 import { type Cell, shortTime } from './format.ts';
 
-/** A line for a person. */
+/** A line of text. */
 export interface TextBlock {
   readonly kind: 'text';
   readonly text: string;
@@ -15,50 +15,50 @@ export interface TableBlock {
   readonly rows: readonly (readonly Cell[])[];
 }
 
-/** A part of an answer as it is shown. */
+/** A part of a view. */
 export type Block = TextBlock | TableBlock;
 
-/** An answer as it is shown, whatever shows it. Texts are as they came: whoever writes them out makes them harmless. */
+/** An answer prepared for display in any form. Texts are unescaped; each form escapes them. */
 export interface View {
   readonly title: string;
   readonly blocks: readonly Block[];
-  /** What can be drawn of it. */
+  /** Charts of the answer. */
   readonly charts: readonly Chart[];
 }
 
-/** How much of an answer is shown. */
+/** How much of an answer to show, and how to get the rest. */
 export interface ViewOptions {
-  /** Rows of a table at most. */
+  /** Maximum number of table rows. */
   readonly rowsMax: number;
-  /** Where all of it is: ends a line such as "and 3 more groups". */
-  readonly whole: string;
-  /** How a cursor is given back: ends a line that says that an answer is a page. */
+  /** Where the full answer is: ends a line such as "and 3 more groups". */
+  readonly fullAnswer: string;
+  /** How to request the page with this cursor: ends the line about the next page. */
   readonly next: (cursor: string) => string;
 }
 
-/** A line. */
+/** Creates a line. */
 export function text(line: string): TextBlock {
   return { kind: 'text', text: line };
 }
 
-/** A table. */
+/** Creates a table. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): TableBlock {
   return { kind: 'table', head, rows };
 }
 
-/** What a table leaves out, as a line; nothing where it has all. `word` is of one of them. */
-export function hiddenLine(count: number, word: string, { rowsMax, whole }: ViewOptions): TextBlock[] {
-  return count > rowsMax ? [text(`and ${counted(count - rowsMax, `more ${word}`)} (${whole})`)] : [];
+/** The line about omitted rows of a table; empty if it has all. `word` is the noun of a row. */
+export function hiddenLine(count: number, word: string, { rowsMax, fullAnswer }: ViewOptions): TextBlock[] {
+  return count > rowsMax ? [text(`and ${counted(count - rowsMax, `more ${word}`)} (${fullAnswer})`)] : [];
 }
 
-/** That an answer is a page of more, as a line; nothing where the next page is none. */
+/** The "next page" line; empty on the last page. */
 export function nextLine(next_cursor: string | null, of: string, { next }: ViewOptions): TextBlock[] {
   return next_cursor === null ? [] : [text(`a page of ${of}; the next one: ${next(next_cursor)}`)];
 }
 
 /**
- * What a report that was cut covers of its range, as a line; nothing where that is all of it. `what` is what it counts there, where
- * that is not all that it shows.
+ * The line about the covered part of the range; empty if the report covers all of it. `what` names the counted things
+ * if the report shows others too.
  */
 export function coveredLine(
   covered: Covered,

@@ -10,12 +10,15 @@ export const timelineQuerySchema = z.strictObject({
   end_time: z.optional(time),
   as_of: z.optional(time),
   time_zone: zone,
-  /** `body` streams the raw events as NDJSON, closed by an `{"end":true}` line; `deliveries` with their further receipts. */
+  /**
+   * `body` streams the raw events as NDJSON, ending with an `{"end":true}` line; `deliveries` adds their further
+   * receipts.
+   */
   include: z.optional(z.enum(['body', 'deliveries'])),
   ...page,
 });
 
-/** `GET /events`: one event by the fields of its key, or by entity and time. */
+/** `GET /events`: one event, by its key fields or by entity and time. */
 export const eventQuerySchema = z.strictObject({
   source: z.optional(text(LIMITS.source_bytes_max)),
   event_type: z.optional(text(LIMITS.event_type_bytes_max)),
@@ -29,7 +32,7 @@ export const eventQuerySchema = z.strictObject({
 /** `GET /verify`: one hour of the log per call. */
 export const verifyQuerySchema = z.strictObject({ cursor: z.optional(text(2048)) });
 
-/** `GET /selection`: events by source, type or time alone, in the order in which a replay walks them. */
+/** `GET /selection`: events by source, type or time alone, in the order in which a replay reads them. */
 export const selectionQuerySchema = z.strictObject({
   ...series,
   start_time: time,
@@ -43,12 +46,12 @@ export const selectionQuerySchema = z.strictObject({
 });
 
 const metric = text(64);
-/** Key texts are JSON arrays at most: two ids with quotes, escapes and a comma. */
+/** The longest key text is a JSON array of two escaped ids with quotes and a comma. */
 const key = text(2048);
-/** A time, or a date such as `2018-02-03` in the metric's own zone. */
+/** A time, or a date such as `2018-02-03` in the metric's own time zone. */
 const windowStart = time;
 
-/** `GET /aggregates/compute`: a value folded now. */
+/** `GET /aggregates/compute`: computes a value now. */
 export const computeQuerySchema = z.strictObject({
   metric,
   key,
@@ -65,24 +68,24 @@ export const versionsQuerySchema = z.strictObject({
   ...page,
 });
 
-/** `GET /aggregates/explain`: why a value changed. */
+/** `GET /aggregates/explain`: explains why a value changed. */
 export const changeQuerySchema = z.strictObject({
   metric,
   key,
   window_start: windowStart,
-  /** The number of a version, a receive time, or `now`. Without both: the last two versions. */
+  /** A version number, a receive time, or `now`. Without `from` and `to`: the last two versions. */
   from: z.optional(time),
-  /** The same; where only `from` is given, `now`. */
+  /** The same; defaults to `now` if only `from` is given. */
   to: z.optional(time),
   time_zone: zone,
-  /** Events, and units, that are listed, and where they go on. */
+  /** Maximum number of listed events and units, and the cursor of the next page. */
   ...page,
 });
 
 /** `GET /replays` and `GET /dead-letters`. */
 export const pageQuerySchema = z.strictObject(page);
 
-/** A query of `as_of` alone. */
+/** A query with only `as_of`. */
 export const asOfQuerySchema = z.strictObject({ as_of: z.optional(time), time_zone: zone });
 
 /** `POST /ingest`. */
@@ -91,6 +94,9 @@ export const ingestQuerySchema = z.strictObject({ dry_run: z.optional(flag) });
 /** `POST /import`. */
 export const importQuerySchema = z.strictObject({
   dry_run: z.optional(flag),
-  /** The line, or place, of the first record in its file, from 1: of records that claim one receive time, the earlier is first. */
+  /**
+   * The line or position of the first record in its file, from 1. Among records that claim the same receive time, the
+   * earlier line is first.
+   */
   first_line: z.optional(count(LIMITS.file_line_max)),
 });

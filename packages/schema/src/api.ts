@@ -30,18 +30,18 @@ import {
 import { REPORT_ROUTES } from './report-routes.ts';
 import { eventExplanationSchema, receiptSchema, timelinePageSchema, verifyPageSchema } from './reports.ts';
 
-/** What an API key may do. A key with `ingest` can read nothing; one with `investigate` can write nothing. */
+/** The permissions of an API key. A key with `ingest` can read nothing; a key with `investigate` can write nothing. */
 export const SCOPES = ['ingest', 'import', 'investigate', 'replay'] as const;
 
-/** What an API key may do. */
+/** A permission of an API key. */
 export type Scope = (typeof SCOPES)[number];
 
-/** One route of the HTTP surface: what it takes, what it answers, and which scope it asks for. */
+/** One HTTP route: its query and body, its answer, and the scope it requires. */
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** Path with `:name` for parameters. Ids of callers are never part of a path. */
+  /** Path with `:name` for parameters. Caller ids are never part of a path. */
   readonly path: string;
-  /** The scope that a key needs; null where everybody may call. */
+  /** The required scope; null for public routes. */
   readonly scope: Scope | null;
   readonly summary: string;
   readonly query?: z.ZodMiniType;
@@ -54,14 +54,14 @@ const ingestResponseSchema = z.union([ingestResultSchema, ingestBatchSchema]);
 
 const define = <const T extends Record<string, Route>>(routes: T): T => routes;
 
-/** The whole HTTP surface. The app is built from it, OpenAPI is written from it, the scope test is generated from it. */
+/** All HTTP routes. The app, the OpenAPI document and the scope tests are generated from this table. */
 export const ROUTES = define({
   home: { method: 'GET', path: '/', scope: null, summary: 'An HTML index of the routes.' },
   ingest: {
     method: 'POST',
     path: '/ingest',
     scope: 'ingest',
-    summary: 'Keep and admit one event, an array of them, NDJSON, or CloudEvents.',
+    summary: 'Store and admit one event, an array of them, NDJSON, or CloudEvents.',
     query: ingestQuerySchema,
     body: ingestBodySchema,
     response: ingestResponseSchema,
@@ -79,7 +79,7 @@ export const ROUTES = define({
     method: 'GET',
     path: '/events/:event_id',
     scope: 'investigate',
-    summary: 'What happened to this one event.',
+    summary: 'Explain what happened to this event.',
     query: asOfQuerySchema,
     response: eventExplanationSchema,
   },
@@ -87,7 +87,7 @@ export const ROUTES = define({
     method: 'GET',
     path: '/events',
     scope: 'investigate',
-    summary: 'What happened to the event with this key, or of this entity at this time.',
+    summary: 'Explain what happened to the event with this key, or of this entity at this time.',
     query: eventQuerySchema,
     response: eventExplanationSchema,
   },
@@ -110,7 +110,7 @@ export const ROUTES = define({
     method: 'GET',
     path: '/selection',
     scope: 'investigate',
-    summary: 'Events of a time range by source or type, in the order in which a replay walks them.',
+    summary: 'Events of a time range by source or type, in the order in which a replay reads them.',
     query: selectionQuerySchema,
     response: selectionPageSchema,
   },
@@ -125,7 +125,7 @@ export const ROUTES = define({
     method: 'GET',
     path: '/aggregates/compute',
     scope: 'investigate',
-    summary: 'A value now, or as it was known at a receive time; folded without writing.',
+    summary: 'A value now, or as known at a receive time; computed without writing.',
     query: computeQuerySchema,
     response: computedSchema,
   },
@@ -141,7 +141,7 @@ export const ROUTES = define({
     method: 'GET',
     path: '/aggregates/explain',
     scope: 'investigate',
-    summary: 'Why a value changed: between two versions, two receive times, or until now.',
+    summary: 'Explain why a value changed: between two versions, two receive times, or until now.',
     query: changeQuerySchema,
     response: changeExplanationSchema,
   },
@@ -149,7 +149,7 @@ export const ROUTES = define({
     method: 'POST',
     path: '/replay',
     scope: 'replay',
-    summary: 'Send past events again, or with dry_run say what that would change.',
+    summary: 'Send past events again, or with dry_run predict what that would change.',
     body: replayBodySchema,
     response: z.union([replayAnswerSchema, replayPlanSchema]),
   },
@@ -157,14 +157,14 @@ export const ROUTES = define({
     method: 'POST',
     path: '/replays/:replay_id/cancel',
     scope: 'replay',
-    summary: 'Send nothing more of a replay; what it touched is still computed again.',
+    summary: 'Stop sending a replay; the windows it touched are still recomputed.',
     response: replayViewSchema,
   },
   replays: {
     method: 'GET',
     path: '/replays',
     scope: 'investigate',
-    summary: 'Who replayed what, when and why; the latest first.',
+    summary: 'Replays with their requester, time and reason; the latest first.',
     query: pageQuerySchema,
     response: replayPageSchema,
   },
@@ -172,7 +172,7 @@ export const ROUTES = define({
     method: 'GET',
     path: '/replays/:replay_id',
     scope: 'investigate',
-    summary: 'One replay and how far it has come.',
+    summary: 'One replay and its progress.',
     response: replayViewSchema,
   },
   deadLetters: {
@@ -196,11 +196,11 @@ export const ROUTES = define({
     method: 'GET',
     path: '/verify',
     scope: 'investigate',
-    summary: 'Compare log and index, one hour of the log per call.',
+    summary: 'Check log and index against each other, one hour of the log per call.',
     query: verifyQuerySchema,
     response: verifyPageSchema,
   },
-  healthz: { method: 'GET', path: '/healthz', scope: null, summary: 'Whether log and index answer.' },
+  healthz: { method: 'GET', path: '/healthz', scope: null, summary: 'Whether log and index are available.' },
   openapi: { method: 'GET', path: '/openapi.json', scope: null, summary: 'This surface as OpenAPI 3.1.' },
   metrics: { method: 'GET', path: '/metrics', scope: 'investigate', summary: 'Metrics in the Prometheus text format.' },
 });
@@ -218,7 +218,7 @@ export const problemSchema = z.object({
   path: z.optional(z.string()),
   request_id: z.string(),
   retryable: z.boolean(),
-  /** The kept receipt, when a body that could not be read was kept as one. */
+  /** The stored receipt, if an unreadable body was stored as one. */
   raw_key: z.optional(z.string()),
   line: z.optional(z.int()),
 });

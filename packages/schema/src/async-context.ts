@@ -1,8 +1,10 @@
 import { hostModule } from './host.ts';
 
-/** The async context of a caller (`AsyncLocalStorage`, the active span), kept so that its callbacks run in it later. */
+/**
+ * The async context of a caller (`AsyncLocalStorage`, the active span), saved so that callbacks can run in it later.
+ */
 export interface CallerContext {
-  /** Runs a function in the context. */
+  /** Runs a function in this context. */
   runInAsyncScope<Args extends unknown[], Result>(
     run: (...args: Args) => Result,
     thisArg: unknown,
@@ -13,35 +15,39 @@ export interface CallerContext {
 /** `AsyncResource` of `node:async_hooks`. */
 export type AsyncResourceClass = new (type: string) => CallerContext;
 
-/** Where the host keeps no async context, as in browsers, there is none to keep apart. */
+/** A host without async contexts, such as a browser, runs the function directly. */
 const DIRECT: CallerContext = { runInAsyncScope: (run, thisArg, ...args) => run.apply(thisArg, args) };
 const TYPE = 'PIK';
-/** Where a resource of Node keeps its context: by `AsyncLocalStorage`, or since Node 24 all of it in one. */
+/**
+ * The property in which a Node resource keeps its context: per `AsyncLocalStorage`, or since Node 24 a single frame.
+ */
 const CONTEXT_SYMBOLS = /^(kResourceStore|context_frame)$/;
 
 let AsyncResource: AsyncResourceClass | null = /* @__PURE__ */ findAsyncResource();
-/** Made at the load: what follows keeps nothing of the request in which it is first used. */
+/** Created at load time, so that it holds on to nothing of the request that first uses it. */
 let outside: CallerContext = /* @__PURE__ */ emptyContext();
 
-/** The async context of whoever calls this. */
+/** The async context of the caller. */
 export function callerContext(): CallerContext {
   return AsyncResource === null ? DIRECT : new AsyncResource(TYPE);
 }
 
-/** Runs a function outside of every caller's async context. */
+/** Runs a function outside every caller's async context. */
 export function runOutside<Result>(run: () => Result): Result {
   return outside.runInAsyncScope(run, undefined);
 }
 
 /**
- * Runs what belongs to the kit and to no caller (timers, retries, requests, files): outside of every caller's context, and
- * suppressed for OpenTelemetry, so that no trace of a user has it.
+ * Runs work of the kit itself (timers, retries, requests, files) outside every caller's context and with OpenTelemetry
+ * tracing suppressed, so that it appears in no user's trace.
  */
 export function runOwnWork<Result>(run: () => Result): Result {
   return outside.runInAsyncScope(suppressed, undefined, run) as Result;
 }
 
-/** For a Node before 20.16, which hands out its modules to importers alone. Packages that import the module give it here. */
+/**
+ * Provides `AsyncResource` on Node before 20.16, where modules can only be imported. Packages that import it call this.
+ */
 export function provideAsyncResource(given: AsyncResourceClass): void {
   if (AsyncResource !== null) return;
   AsyncResource = given;
@@ -54,9 +60,9 @@ function findAsyncResource(): AsyncResourceClass | null {
 }
 
 /**
- * The SDK may be loaded within a request, and Node has no way to ask for the empty context. A resource keeps its context in
- * properties of its own, under symbols; without them it has none. Where a version keeps it elsewhere, it is the context of
- * the load.
+ * Clears the context of a resource. The SDK may be loaded within a request, and Node has no API for the empty context,
+ * but a resource keeps its context in properties under symbols. If a Node version keeps it elsewhere, the context stays
+ * that of the load.
  */
 function emptyContext(): CallerContext {
   const made = callerContext() as CallerContext & { [name: symbol]: unknown };
@@ -66,7 +72,7 @@ function emptyContext(): CallerContext {
   return made;
 }
 
-/** What is used of OpenTelemetry's API, which keeps itself in one place for all copies of it in a process. */
+/** The part of OpenTelemetry's API used here. It keeps itself in one global for all its copies in a process. */
 interface OpenTelemetry {
   readonly context?: {
     active(): Context;
@@ -92,11 +98,11 @@ function suppressed(run: () => unknown): unknown {
     return run();
   };
   try {
-    // Where contexts are kept otherwise than by Node, as in browsers, the span of the caller is still there.
+    // In hosts that keep contexts in another way, such as browsers, the caller's span is still active; suppress it.
     return api.with(api.active().deleteValue(SPAN).setValue(SUPPRESS, true), once);
   } catch (error) {
     if (hasRun) throw error;
-    // Whatever is wrong with a tracer costs no event its way.
+    // A faulty tracer must not stop an event.
     return run();
   }
 }

@@ -1,39 +1,41 @@
-/** What is not for the fast writer: the careful one then says why, or writes it after all. */
+/**
+ * Thrown for values that the fast writer does not handle; the full writer then reports the fault or writes the value.
+ */
 class Unusual extends Error {}
 const UNUSUAL = new Unusual();
 
-/** The keys of objects that were seen before, in their own order and in the canonical one. */
+/** The keys of an object shape seen before, in their own order and in canonical order. */
 interface Shape {
   readonly keys: readonly string[];
   readonly sorted: readonly string[];
-  /** The engine keeps members in the order in which they come; keys that look like numbers, and `__proto__`, it does not. */
+  /** The engine keeps members in insertion order, except keys that look like numbers and `__proto__`. */
   readonly keepsOrder: boolean;
-  /** Has the members of a copy in their order, so that none has to be made to grow; null where it is not worth it. */
+  /** An object with the members of a copy in canonical order, so that a copy needs no growth; null if not worth it. */
   readonly template: Readonly<Record<string, unknown>> | null;
 }
 
-/** Shapes by their first key. Bounded, so that objects with keys of their own each time cost time and not memory. */
+/** Shapes by their first key. Bounded, so that objects with ever new keys cost time and not memory. */
 const shapes = new Map<string, Shape[]>();
 let shapeCount = 0;
 const SHAPES_MAX = 1_000;
 const SHAPES_OF_KEY_MAX = 16;
 const KEYS_MAX = 64;
 const KEY_CHARS_MAX = 64;
-/** Above what ingest admits, and far below what the stack holds. */
+/** Above the nesting that ingest admits, and far below the limit of the stack. */
 const DEPTH_MAX = 200;
 
 let members = 0;
 
 /**
- * The canonical text and its object members, or null where the value has anything that asks for a closer look. The
- * engine's own JSON.stringify writes a copy whose keys stand in their order: that takes a third of the time, and a fifth
- * of the garbage, of writing it piece by piece.
+ * The canonical text and the number of object members, or null if the value needs the full writer. Copies the value
+ * with sorted keys and lets the engine's JSON.stringify write it, which takes a third of the time and a fifth of the
+ * garbage of writing it piece by piece.
  */
 export function writeFast(value: unknown, live: boolean): { text: string; members: number } | null {
   members = 0;
   try {
     const text = JSON.stringify(arrange(value, live, 0));
-    // Lone surrogates, and texts that only look like them.
+    // Lone surrogates, and texts that contain the same escapes literally.
     if (text === undefined || text.includes('\\ud')) return null;
     return { text, members };
   } catch (error) {
@@ -62,7 +64,7 @@ function arrange(value: unknown, live: boolean, depth: number): unknown {
   }
 }
 
-/** Arrays are copied only where something in them is. */
+/** Copies an array only if one of its elements needs a copy. */
 function arrangeArray(items: readonly unknown[], live: boolean, depth: number): unknown {
   if (live && Object.getPrototypeOf(items) !== Array.prototype) throw UNUSUAL;
   let copy: unknown[] | null = null;
@@ -93,7 +95,7 @@ function arrangeObject(value: object, live: boolean, depth: number): unknown {
   return copy;
 }
 
-/** Sorting costs more than all else; events of one type have the same keys in the same order. */
+/** Sorting dominates the cost, and events of one type have the same keys in the same order, so the order is cached. */
 function shapeOf(value: object): Shape {
   const keys = Object.keys(value);
   const known = shapes.get(keys[0] ?? '');
@@ -124,7 +126,10 @@ function remember(keys: readonly string[], known: Shape[] | undefined): Shape {
   return shape;
 }
 
-/** Each member has held values of several kinds: the engine then expects any, and no copy has to be remade for one. */
+/**
+ * Each member has held values of several kinds, so the engine expects any kind and need not rebuild a copy for a new
+ * one.
+ */
 function templateOf(keys: readonly string[]): Record<string, unknown> {
   const template: Record<string, unknown> = {};
   for (const value of [0, 0.5, '', {}, null]) for (const key of keys) template[key] = value;

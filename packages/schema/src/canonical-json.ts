@@ -1,10 +1,10 @@
 import { writeFast } from './canonical-fast.ts';
 import { KitError } from './errors.ts';
 
-/** Far above what ingest admits; only keeps a cyclic object from exhausting the stack. */
+/** Far above the nesting that ingest admits; only keeps a cyclic object from exhausting the stack. */
 const DEPTH_MAX = 1_000;
 
-/** The canonical text of a value, and how many object members it has at all depths. */
+/** The canonical text of a value, and its number of object members at all depths. */
 export interface CountedCanonical {
   readonly text: string;
   readonly members: number;
@@ -15,24 +15,24 @@ export interface CountedCanonical {
  * them, no white space. −0 is `0`.
  *
  * @throws KitError `LONE_SURROGATE`, `NUMBER_OUT_OF_RANGE`, `JSON_TOO_DEEP`, `EVENT_NOT_SERIALIZABLE`, each with the
- *   JSON pointer of the fault.
+ * JSON pointer of the fault.
  */
 export function canonicalize(value: unknown): string {
   return canonicalizeCounted(value).text;
 }
 
-/** As `canonicalize`; also counts the object members, which ingest compares with those in the text. */
+/** Like `canonicalize`; also counts the object members, which ingest compares with those in the text. */
 export function canonicalizeCounted(value: unknown): CountedCanonical {
   return writeFast(value, false) ?? writeCarefully(value, false);
 }
 
 /**
- * The RFC 8785 form of a value of a program, read as `JSON.stringify` reads it: `toJSON` is called (a Date becomes its
- * ISO text), members that are undefined, functions or symbols are left out, in arrays they are null. What
- * `JSON.stringify` would change without a word is refused: NaN, infinities, a lone surrogate, a bigint, an invalid Date,
+ * The RFC 8785 form of a program's value, read as `JSON.stringify` reads it: calls `toJSON` (a Date becomes its ISO
+ * text), leaves out members that are undefined, functions or symbols, and writes them as null in arrays. Refuses
+ * everything that `JSON.stringify` would change silently: NaN, infinities, a lone surrogate, a bigint, an invalid Date,
  * a Map, a Set, an Error and other objects whose content is not in their members.
  *
- * @throws KitError as `canonicalize`; and whatever a getter or a `toJSON` of the value throws.
+ * @throws KitError as `canonicalize`; and anything that a getter or a `toJSON` of the value throws.
  */
 export function canonicalizeLive(value: unknown): string {
   return (writeFast(value, true) ?? writeCarefully(value, true)).text;
@@ -44,7 +44,7 @@ function writeCarefully(value: unknown, live: boolean): CountedCanonical {
   return { text, members: writer.members };
 }
 
-/** How many object members a parsed JSON value has, at all depths. */
+/** The number of object members of a parsed JSON value, at all depths. */
 export function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   let members = 0;
@@ -52,17 +52,17 @@ export function countMembers(value: unknown): number {
     for (const item of value) members += countMembers(item);
     return members;
   }
-  for (const key of Object.keys(value)) members += 1 + countMembers((value as Record<string, unknown>)[key]);
+  for (const member of Object.values(value)) members += 1 + countMembers(member);
   return members;
 }
 
-/** One step of the way to the value at hand; walked only when a fault needs its pointer. */
+/** One step of the path to the current value; only a fault turns the path into a pointer. */
 interface Step {
   readonly parent: Step | null;
   readonly key: string | number;
 }
 
-/** Writes what the fast writer leaves, and knows where each fault lies. */
+/** Writes the values that the fast writer does not handle, and locates each fault. */
 class Writer {
   members = 0;
   readonly #live: boolean;
@@ -72,7 +72,7 @@ class Writer {
     this.#live = live;
   }
 
-  /** The value that stands for one of a program. */
+  /** Replaces a program's value with the value that JSON has for it. */
   read(value: unknown, at: Step | null): unknown {
     return this.#live ? liveValue(value, at) : value;
   }
@@ -125,12 +125,12 @@ class Writer {
   }
 }
 
-/** What `JSON.stringify` leaves out of objects. */
+/** Members that `JSON.stringify` leaves out of objects. */
 function isAbsent(value: unknown): boolean {
   return value === undefined || typeof value === 'function' || typeof value === 'symbol';
 }
 
-/** The value that stands for one of a program in JSON. */
+/** The JSON value of a program's value. */
 function liveValue(value: unknown, at: Step | null): unknown {
   const isObject = typeof value === 'object' && value !== null;
   if (!isObject && typeof value !== 'bigint') return value;
@@ -141,7 +141,10 @@ function liveValue(value: unknown, at: Step | null): unknown {
   return plainValue(toJSON.call(value, String(at?.key ?? '')), at);
 }
 
-/** Objects whose content is not in their members, so that JSON would have none of it. By name: they may be of another realm. */
+/**
+ * Classes whose content is not in their members, so that JSON would lose it. Compared by name: they may come from
+ * another realm.
+ */
 const OPAQUE = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Error', 'RegExp', 'Promise', 'ArrayBuffer']);
 
 function plainValue(value: unknown, at: Step | null): unknown {

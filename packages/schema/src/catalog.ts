@@ -1,6 +1,6 @@
 import { KitError } from './errors.ts';
 
-/** What any schema library offers that follows Standard Schema (standardschema.dev), zod among them. */
+/** The interface of schema libraries that follow Standard Schema (standardschema.dev), such as zod. */
 export interface StandardSchema<Output = unknown> {
   readonly '~standard': {
     readonly version: 1;
@@ -10,18 +10,19 @@ export interface StandardSchema<Output = unknown> {
   };
 }
 
-/** What a Standard Schema says of a value. */
+/** The result of a Standard Schema validation. */
 export type StandardResult =
   | { readonly value: unknown; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
-/** What one event type is: the form of its payload, and which identity the producer gives it. */
+/** An event type: the schema of its payload and the kind of identity of its events. */
 export interface CatalogEntry<Payload = never> {
-  /** Checked at `emit`. Without it any object or array will do. */
+  /** Checked at `emit`. Default: any object or array. */
   readonly payload?: StandardSchema<Payload> | undefined;
   /**
-   * `content`: equal content is one event. `occurrence`: every emit is an event of its own. A function: the key of the
-   * event, which makes repeats one event. Default: content where an event time is passed, else occurrence.
+   * `content`: events with equal content are one event. `occurrence`: every emit is a separate event. A function:
+   * returns the key of the event; events with equal keys are one event. Default: content if an event time is passed,
+   * otherwise occurrence.
    */
   readonly identity?: 'content' | 'occurrence' | ((payload: Payload) => string) | undefined;
 }
@@ -29,21 +30,21 @@ export interface CatalogEntry<Payload = never> {
 /** Event types by name, so that no name can be declared twice. Shared by producers and investigators. */
 export type Catalog = Readonly<Record<string, CatalogEntry>>;
 
-/** What a schema takes; any object or array where there is none. */
+/** The input type of a schema; any object or array without one. */
 type InputOf<Schema> = Schema extends { '~standard': { types?: infer Types } }
   ? NonNullable<Types> extends { input: infer Input }
     ? Input
     : object
   : object;
 
-/** The payload that a catalog declares for an event type; any object or array where it declares none. */
+/** The payload type that a catalog declares for an event type; any object or array if it declares none. */
 export type PayloadOf<C, T extends keyof C> = string extends keyof C
   ? object
   : C[T] extends { payload?: infer Schema }
     ? InputOf<Schema>
     : object;
 
-/** A catalog whose event types and payload schemas are known to the compiler. */
+/** A catalog whose event types and payload schemas the compiler knows. */
 export type DefinedCatalog<Schemas> = {
   readonly [T in keyof Schemas]: {
     readonly payload?: Schemas[T] | undefined;
@@ -54,7 +55,7 @@ export type DefinedCatalog<Schemas> = {
 /**
  * Declares event types.
  *
- * @throws KitError `CONFIG_INVALID` for an entry that cannot be used.
+ * @throws KitError `CONFIG_INVALID` for an unusable entry.
  */
 export function defineCatalog<Schemas>(catalog: DefinedCatalog<Schemas>): DefinedCatalog<Schemas> {
   for (const [name, entry] of Object.entries(catalog as Record<string, { identity?: unknown; payload?: unknown }>)) {

@@ -5,7 +5,7 @@ const UNITS: readonly (readonly [name: string, ms: number])[] = [
   ['s', 1_000],
 ];
 
-/** Milliseconds as a person says them: in the two largest units, with a sign where they are negative. */
+/** A duration in its two largest units, such as `2 h 5 min`, with a sign if it is negative. */
 export function durationText(ms: number): string {
   let rest = Math.abs(ms);
   const sign = ms < 0 ? '−' : '';

@@ -1,8 +1,8 @@
-/** What a caller can do about an error: its HTTP status, and whether the same call may succeed later. */
+/** How a caller can react to an error: its HTTP status, and whether the same call may succeed later. */
 export interface ErrorInfo {
-  /** HTTP status of the answer; 0 where the error never crosses HTTP (client side, start-up). */
+  /** HTTP status of the answer; 0 if the error never crosses HTTP (client side, start-up). */
   readonly status: number;
-  /** True when repeating the same call, with the same bytes, may succeed. */
+  /** True if repeating the same call with the same bytes may succeed. */
   readonly retryable: boolean;
   /** One sentence, fixed per code; the details of one case are in the message. */
   readonly title: string;
@@ -11,7 +11,7 @@ export interface ErrorInfo {
 const final = (status: number, title: string): ErrorInfo => ({ status, retryable: false, title });
 const retry = (status: number, title: string): ErrorInfo => ({ status, retryable: true, title });
 
-/** Reasons for which one receipt is REJECTED: it is kept, and the reason says what to mend. */
+/** Reasons to reject a receipt. The receipt is stored, and the reason says what to fix. */
 export const REJECT_CODES = {
   JSON_SYNTAX: final(400, 'The record is not JSON.'),
   UTF8_INVALID: final(400, 'The record is not valid UTF-8, or starts with a byte order mark.'),
@@ -50,7 +50,7 @@ const REQUEST_CODES = {
   CURSOR_INVALID: final(400, 'The cursor was not issued by this route.'),
   RECEIPT_UNKNOWN: final(404, 'There is no receipt at this address.'),
   EVENT_UNKNOWN: final(404, 'The index has no such event.'),
-  METRIC_UNKNOWN: final(404, 'The server was started without this metric.'),
+  METRIC_UNKNOWN: final(404, 'The server does not compute this metric.'),
   VERSION_UNKNOWN: final(404, 'The value has no such version.'),
   REPLAY_UNKNOWN: final(404, 'There is no replay with this id.'),
   REPLAY_EXISTS: final(409, 'A replay with this id was recorded with another selection.'),
@@ -62,7 +62,7 @@ const REQUEST_CODES = {
   CLIENT_GONE: final(400, 'The client went away before its request or its answer was complete.'),
 } as const satisfies Record<string, ErrorInfo>;
 
-/** Errors of the backend. A store that is down is an error here, never a false ACCEPTED. */
+/** Errors of the backend. An unavailable store is an error, never a false ACCEPTED. */
 const BACKEND_CODES = {
   INDEX_UNAVAILABLE: retry(503, 'The index cannot be reached; nothing was acknowledged.'),
   RAW_LOG_UNAVAILABLE: retry(503, 'The raw log cannot be written or read; nothing was acknowledged.'),
@@ -88,7 +88,7 @@ const BACKEND_CODES = {
   INTERNAL: retry(500, 'The server failed in an unexpected way.'),
 } as const satisfies Record<string, ErrorInfo>;
 
-/** Errors of a start: what stands in the way, and what to do about it. */
+/** Errors at start-up: what prevents it, and how to fix it. */
 const START_CODES = {
   CONFIG_INVALID: final(0, 'The configuration cannot be used.'),
   BIND_REFUSED: final(0, 'Without API keys the server listens on loopback only.'),
@@ -121,7 +121,7 @@ const CLIENT_CODES = {
   FILE_DAMAGED: final(0, 'The file cannot be read to its end.'),
 } as const satisfies Record<string, ErrorInfo>;
 
-/** Every code of the kit, with what it means; docs/errors.md lists the same (a test compares them). */
+/** Every error code with its meaning; docs/errors.md has the same list (a test compares them). */
 export const ERRORS = {
   ...REJECT_CODES,
   ...REQUEST_CODES,
@@ -136,17 +136,18 @@ export type ErrorCode = keyof typeof ERRORS;
 /** The stable code of a rejection. */
 export type RejectCode = keyof typeof REJECT_CODES;
 
-const MARKER: unique symbol = Symbol.for('@pik/KitError') as never;
+const MARKER: unique symbol = Symbol.for('@pik/KitError');
 
 /**
- * The one error class of the kit. `code` is stable, `retryable` says whether the same call may succeed later, `cause`
- * is what lay beneath. Check it with `KitError.is`, which also works across two installed copies of the package.
+ * The only error class of the kit. `code` is stable, `retryable` says whether the same call may succeed later, `cause`
+ * is the underlying error. Check for it with `KitError.is`, which also works across two installed copies of the
+ * package.
  */
 export class KitError extends Error {
   readonly code: ErrorCode;
-  /** Where in the input the fault lies, as a JSON pointer, if it lies at one place. */
+  /** JSON pointer to the fault in the input, if it is in one place. */
   readonly path: string | undefined;
-  /** Milliseconds to wait before a repeat, if the backend asked for a wait. */
+  /** Milliseconds to wait before a retry, if the backend asked for a wait. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message?: string, options: KitErrorOptions = {}) {
@@ -158,18 +159,18 @@ export class KitError extends Error {
     Object.defineProperty(this, MARKER, { value: true });
   }
 
-  /** Whether the same call, repeated, may succeed. */
+  /** True if the same call may succeed when repeated. */
   get retryable(): boolean {
     return ERRORS[this.code].retryable;
   }
 
-  /** True for an error of the kit, whichever copy of the package made it. */
+  /** True if the value is a `KitError` of any installed copy of the package. */
   static is(error: unknown): error is KitError {
     return typeof error === 'object' && error !== null && MARKER in error;
   }
 }
 
-/** What a `KitError` can carry besides code and message. */
+/** Optional properties of a `KitError`. */
 export interface KitErrorOptions {
   readonly cause?: unknown;
   readonly path?: string | undefined;

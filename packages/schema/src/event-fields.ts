@@ -1,4 +1,5 @@
-/** The fields of an event beside its payload's own: what a record may have at its top. */
+import { at } from './at.ts';
+/** The top-level fields of an event. */
 export const EVENT_FIELDS = [
   'source',
   'event_type',
@@ -17,17 +18,17 @@ export const EVENT_FIELDS = [
 
 const KNOWN: ReadonlySet<string> = new Set(EVENT_FIELDS);
 
-/** True for the name of a field of an event. */
+/** True if the name is a field of an event. */
 export function isEventField(name: string): boolean {
   return KNOWN.has(name);
 }
 
-/** A name that is longer than this is none that anybody mistyped. */
+/** A longer name is not a typo. */
 const NAME_CHARS_MAX = 40;
 
 /**
- * The name among some that a mistyped one stands for: equal but for case and separators, or at most two letters away and
- * not more than a third of them. Null where there is none.
+ * The name that a misspelt one stands for: equal but for case and separators, or at most two edits and a third of its
+ * letters away. Null if there is none.
  */
 export function nearestName(name: string, names: readonly string[]): string | null {
   if (name.length > NAME_CHARS_MAX) return null;
@@ -47,28 +48,28 @@ function plainName(name: string): string {
   return name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** Letters that are missing, surplus, wrong, or changed with their neighbour (optimal string alignment). */
+/** Edit distance: insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
-    const above = rows[i - 1] as number[];
+    const above = at(rows, i - 1);
     for (let j = 1; j <= b.length; j++) {
-      const wrong = (above[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      let best = Math.min((above[j] as number) + 1, (row[j - 1] as number) + 1, wrong);
+      const wrong = at(above, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let best = Math.min(at(above, j) + 1, at(row, j - 1) + 1, wrong);
       const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) best = Math.min(best, (rows[i - 2]?.[j - 2] as number) + 1);
+      if (swapped) best = Math.min(best, at(at(rows, i - 2), j - 2) + 1);
       row.push(best);
     }
     rows.push(row);
   }
-  return (rows[a.length] as number[])[b.length] as number;
+  return at(at(rows, a.length), b.length);
 }
 
-/** Names that a hint gives, and letters of each. */
+/** Maximum number of names in a hint, and of letters of each. */
 const HINT_NAMES_MAX = 3;
 
-/** What to say of members that are not fields: which are meant, where that can be guessed. */
+/** The warning about members that are not fields of an event, with the likely intended names. */
 export function unknownFieldsHint(unknown: readonly string[], fields: readonly string[] = EVENT_FIELDS): string {
   const said = unknown.slice(0, HINT_NAMES_MAX).map((name) => {
     const nearest = nearestName(name, fields);

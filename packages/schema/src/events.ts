@@ -1,5 +1,5 @@
-// What an event is, for those who send some: its catalog, identity, canonical form, limits and errors. No schema library is
-// loaded for it, which would take a producer longer to start than all else.
+// The part of the schema that producers need: catalog, identity, canonical form, limits and errors. It loads no schema
+// library, which would take longer to start than everything else in a producer.
 export type { Problem } from './api.ts';
 export {
   type AsyncResourceClass,

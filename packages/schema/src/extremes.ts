@@ -1,11 +1,11 @@
-/** The least of some numbers, however many there are; `otherwise` where there are none, or all are greater. */
+/** The smallest of any number of numbers, and of `otherwise`. */
 export function leastOf(values: Iterable<number>, otherwise = Number.POSITIVE_INFINITY): number {
   let least = otherwise;
   for (const value of values) if (value < least) least = value;
   return least;
 }
 
-/** The greatest of some numbers, however many there are; `otherwise` where there are none, or all are less. */
+/** The largest of any number of numbers, and of `otherwise`. */
 export function greatestOf(values: Iterable<number>, otherwise = Number.NEGATIVE_INFINITY): number {
   let greatest = otherwise;
   for (const value of values) if (value > greatest) greatest = value;

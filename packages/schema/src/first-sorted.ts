@@ -1,10 +1,10 @@
 /**
- * The first `max` items of the sorted list, without sorting all of it: one comparison for most items, so that the time grows
- * with their number alone. Equal items keep no order.
+ * The first `max` items of the sorted list, without sorting all of it: most items take one comparison, so the time
+ * grows linearly. Equal items keep no order.
  */
 export function firstSorted<T>(items: Iterable<T>, max: number, compare: (a: T, b: T) => number): T[] {
   const found: T[] = [];
-  /** The last of the first, once there are as many: what comes after it is not among them. */
+  /** The last item of the result once it is full: anything after it does not belong to the result. */
   let last: T | undefined;
   const cut = () => {
     found.sort(compare);

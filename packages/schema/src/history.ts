@@ -5,7 +5,7 @@ import { cutFields } from './report-range.ts';
 
 const target = {
   metric: z.string(),
-  /** Whose value: an entity id, a source, the JSON array of source and type, or `all`. */
+  /** The key of a value: an entity id, a source, the JSON array of source and type, or `all`. */
   key: z.string(),
   /** Half-open, `[window_start, window_end)`; fixed-width UTC. */
   window_start: z.string(),
@@ -13,7 +13,7 @@ const target = {
   time_zone: z.string(),
 };
 
-/** A metric that a backend was started with. */
+/** A metric of the server. */
 export const metricSchema = z.object({
   metric: z.string(),
   definition_version: z.int(),
@@ -28,13 +28,13 @@ export const metricSchema = z.object({
   event_types: z.optional(z.array(z.string())),
 });
 
-/** The metrics that a backend was started with. */
+/** The metrics of the server. */
 export const metricListSchema = z.object({ metrics: z.array(metricSchema) });
 
-/** A metric that a backend was started with. */
+/** A metric of the server. */
 export type MetricView = z.infer<typeof metricSchema>;
 
-/** What a value was computed from, and by which definition. */
+/** The inputs and the definition behind a value. */
 const computation = {
   /** Any JSON value. */
   value: z.unknown(),
@@ -44,14 +44,14 @@ const computation = {
   definition_hash: z.string(),
   /** Inputs received by then. */
   as_of: z.string(),
-  /** True while something received by `as_of` may still be on its way into the index. */
+  /** True while events received by `as_of` may not all be in the index. */
   unsettled: z.boolean(),
 };
 
-/** A value folded on demand; nothing was written. */
+/** A value computed on demand; nothing was written. */
 export const computedSchema = z.object({ ...target, ...computation });
 
-/** A value folded on demand. */
+/** A value computed on demand. */
 export type Computed = z.infer<typeof computedSchema>;
 
 /** One version of a value: what was known, and when. */
@@ -64,10 +64,10 @@ export const versionSchema = z.object({
   definition_version: z.int(),
   /** The content-addressed list of the inputs. */
   manifest_key: z.string(),
-  /** What asked for it. */
+  /** The replay that caused it. */
   trigger: z.object({ kind: z.literal('replay'), replay_id: z.string() }),
   computed_at: z.string(),
-  /** The version of the time-zone data that the window was cut by. */
+  /** The version of the time-zone data that defined the window. */
   time_zone_data: z.string(),
 });
 

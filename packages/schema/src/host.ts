@@ -1,5 +1,5 @@
 /**
- * A built-in module of Node, Deno or Bun, or null where the host has none: looked up without an import, so that the same
+ * A built-in module of Node, Deno or Bun, or null if the host has none. Looked up without an import, so that the same
  * file loads in browsers and workers.
  */
 export function hostModule<T>(name: `node:${string}`): T | null {

@@ -4,10 +4,13 @@ import { KitError } from './errors.ts';
 import { sha256Hex, writeSha256 } from './sha256.ts';
 import { EPOCH_MS_MAX, EPOCH_MS_MIN, formatInstant, type Instant, MS_PER_DAY } from './time.ts';
 
-/** What makes two receipts one event: the producer's key, the producer's own count, or the content. */
+/**
+ * How the identity of an event is derived: from the producer's key, from the producer's sequence number, or from the
+ * content.
+ */
 export type IdentityRule = 'key' | 'occurrence' | 'content';
 
-/** The fields that identity is derived from. */
+/** The fields that determine identity. */
 export interface IdentityFields {
   readonly source: string;
   readonly event_type: string;
@@ -19,12 +22,12 @@ export interface IdentityFields {
   readonly identity?: 'occurrence' | undefined;
 }
 
-/** An event's identity: where it lives, and by which rule. */
+/** The identity of an event. */
 export interface Identity {
-  /** 47 characters, opaque to users: 8 bytes entity hash, 9 bytes time (zero when keyed), 12 bytes digest. */
+  /** 47 characters, opaque to users: 8 bytes entity hash, 9 bytes time (zero if keyed), 12 bytes digest. */
   readonly event_id: string;
   readonly rule: IdentityRule;
-  /** The same with the event's own time in it, so that text order is order of time; equals the id unless keyed. */
+  /** The same with the event's own time, so that positions sort by time; equals the id unless keyed. */
   readonly position: string;
 }
 
@@ -33,16 +36,16 @@ const TIME_BYTES = 9;
 const ID_BYTES = 29;
 const ENTITY = { at: 0, length: ENTITY_BYTES };
 const DIGEST = { at: ENTITY_BYTES + TIME_BYTES, length: ID_BYTES - ENTITY_BYTES - TIME_BYTES };
-/** Ids are derived one at a time, each in a microsecond: a new array for each would cost as much as a hash. */
+/** Reused: deriving an id takes a microsecond, and a new array for each would cost as much as a hash. */
 const scratch = new Uint8Array(ID_BYTES);
-/** Milliseconds from 0000-01-01 to 1970-01-01: with them, the year 0001 and all after lie above zero. */
+/** Milliseconds from 0000-01-01 to 1970-01-01; adding them makes all times from the year 0001 on positive. */
 const MS_BIAS = 719_528 * MS_PER_DAY;
 const TWO_24 = 2 ** 24;
 const NS_PER_MS = 1_000_000;
 
 /**
- * The identity of an event, a pure function of its own fields, called by the producer before anything is sent and again
- * by the backend. `docs/decisions` and the golden vectors in `vectors/` fix the format for ever.
+ * Derives the identity of an event, a pure function of its fields. The producer calls it before sending, and the
+ * backend again on receipt. The golden vectors in `vectors/` fix the format permanently.
  */
 export function deriveIdentity(fields: IdentityFields): Identity {
   const rule = identityRule(fields);
@@ -55,13 +58,16 @@ export function deriveIdentity(fields: IdentityFields): Identity {
   return { event_id: encodeBase32Hex(scratch), rule, position };
 }
 
-/** Which rule the fields ask for: a key before all, then `occurrence` where it is said, else content. */
+/** The rule that the fields select: a key first, then `occurrence` if set, otherwise content. */
 export function identityRule(fields: Pick<IdentityFields, 'idempotency_key' | 'identity'>): IdentityRule {
   if (fields.idempotency_key !== undefined) return 'key';
   return fields.identity === 'occurrence' ? 'occurrence' : 'content';
 }
 
-/** What the digest is over, of an entity that was written last: the RFC 8785 form of an array of strings and one safe integer is what JSON.stringify gives. */
+/**
+ * The digest's input for the entity used last. JSON.stringify gives the RFC 8785 form of an array of strings and one
+ * safe integer.
+ */
 function identityText(rule: IdentityRule, fields: IdentityFields): string {
   const { event_time } = fields;
   const head = `${seriesText(rule, fields)},${cachedEntityText}`;
@@ -71,7 +77,7 @@ function identityText(rule: IdentityRule, fields: IdentityFields): string {
   return `${head},${JSON.stringify(id)},${seq},"${event_time.utc}"]`;
 }
 
-/** The texts of series, by type; one source for each of them is the rule. */
+/** Cached texts of series, by type, for its latest source: a type usually has one. */
 const seriesTexts = new Map<string, { rule: IdentityRule; source: string; text: string }>();
 const SERIES_MAX = 1_000;
 
@@ -88,7 +94,7 @@ const entityBytes = new Uint8Array(ENTITY_BYTES);
 let cachedEntity: string | null = null;
 let cachedEntityText = '';
 
-/** The first 8 bytes of SHA-256 of an entity id: what all of its events' ids start with. */
+/** The first 8 bytes of SHA-256 of an entity id: the start of all its event ids. */
 function writeEntity(bytes: Uint8Array, entityId: string): void {
   if (entityId !== cachedEntity) {
     writeSha256(entityBytes, entityId, ENTITY);
@@ -98,14 +104,14 @@ function writeEntity(bytes: Uint8Array, entityId: string): void {
   for (let i = 0; i < ENTITY_BYTES; i++) bytes[i] = entityBytes[i] as number;
 }
 
-/** The first 8 bytes of SHA-256 of an entity id, as an array of the caller's own. */
+/** The first 8 bytes of SHA-256 of an entity id, as a new array. */
 export function entityPrefix(entityId: string): Uint8Array {
   const prefix = new Uint8Array(ENTITY_BYTES);
   writeEntity(prefix, entityId);
   return prefix;
 }
 
-/** The first 8 bytes of SHA-256 of an entity id as 16 hexadecimal digits: what event ids hold of it. */
+/** The first 8 bytes of SHA-256 of an entity id as 16 hexadecimal digits, as stored in event ids. */
 export function entityHash(entityId: string): string {
   let hash = '';
   for (const byte of entityPrefix(entityId)) hash += byte.toString(16).padStart(2, '0');
@@ -113,8 +119,8 @@ export function entityHash(entityId: string): string {
 }
 
 /**
- * Nanoseconds since 0000-01-01T00:00:00Z in nine bytes, big-endian; never zero for a real time. Split into two numbers
- * of at most 46 bits, since BigInt would cost more than the hashes.
+ * Nanoseconds since 0000-01-01T00:00:00Z in nine bytes, big-endian; never zero for a real time. Computed with two
+ * numbers of at most 46 bits, since BigInt would cost more than the hashes.
  */
 function writeTime(bytes: Uint8Array, time: { epoch_ms: number; sub_ms_ns: number }): void {
   const ms = time.epoch_ms + MS_BIAS;
@@ -134,7 +140,7 @@ function writeUint24(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 2] = value & 255;
 }
 
-/** What an event id says by itself. */
+/** The facts that an event id contains. */
 export interface ParsedEventId {
   /** 16 hexadecimal digits: the first 8 bytes of SHA-256 of the entity id. */
   readonly entity_hash: string;
@@ -143,21 +149,24 @@ export interface ParsedEventId {
   readonly event_time: string | null;
 }
 
-/** Reads an event id (or a position); null where the text cannot be one. */
+/** Parses an event id or a position; null if the text is neither. */
 export function parseEventId(eventId: string): ParsedEventId | null {
   const bytes = eventId.length === 47 ? decodeBase32Hex(eventId) : null;
   if (bytes === null) return null;
   let entity_hash = '';
-  for (let i = 0; i < ENTITY_BYTES; i++) entity_hash += (bytes[i] as number).toString(16).padStart(2, '0');
+  for (const byte of bytes.subarray(0, ENTITY_BYTES)) entity_hash += byte.toString(16).padStart(2, '0');
   let nanos = 0n;
-  for (let i = ENTITY_BYTES; i < ENTITY_BYTES + TIME_BYTES; i++) nanos = (nanos << 8n) | BigInt(bytes[i] as number);
+  for (const byte of bytes.subarray(ENTITY_BYTES, ENTITY_BYTES + TIME_BYTES)) nanos = (nanos << 8n) | BigInt(byte);
   if (nanos === 0n) return { entity_hash, keyed: true, event_time: null };
   const ms = Number(nanos / BigInt(NS_PER_MS)) - MS_BIAS;
   if (ms < EPOCH_MS_MIN || ms > EPOCH_MS_MAX) return null;
   return { entity_hash, keyed: false, event_time: formatInstant(ms, Number(nanos % BigInt(NS_PER_MS))) };
 }
 
-/** The smallest position of an entity at a time: positions in `[bound(from), bound(to))` are its half-open time range. */
+/**
+ * The smallest position of an entity at a time: its half-open time range is the positions in `[bound(from),
+ * bound(to))`.
+ */
 export function timelineBound(entityId: string, time: { epoch_ms: number; sub_ms_ns: number }): string {
   const bytes = new Uint8Array(ID_BYTES);
   writeEntity(bytes, entityId);
@@ -165,7 +174,7 @@ export function timelineBound(entityId: string, time: { epoch_ms: number; sub_ms
   return encodeBase32Hex(bytes);
 }
 
-/** The timeline position of an event: its id with this time in it. For an unkeyed event's own time that is the id. */
+/** The timeline position of an event: its id with this time. For an unkeyed event's own time that equals the id. */
 export function positionAt(eventId: string, time: { epoch_ms: number; sub_ms_ns: number }): string {
   const bytes = decodeBase32Hex(eventId);
   if (bytes === null || bytes.length !== ID_BYTES)
@@ -179,10 +188,10 @@ export function payloadHash(payload: unknown): string {
   return sha256Hex(canonicalize(payload));
 }
 
-/** The hash of every deletion: of the payload `null`. */
+/** The hash of every deletion, whose payload is `null`. */
 export const TOMBSTONE_HASH = payloadHash(null);
 
-/** SHA-256 over a received text, for payloads with integers that a double does not hold. */
+/** SHA-256 of a received text, for payloads with integers that a double cannot represent. */
 export function textHash(text: string): string {
   return sha256Hex(text);
 }

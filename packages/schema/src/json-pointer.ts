@@ -1,9 +1,10 @@
-/** The steps of a JSON pointer: names of members, or places in arrays. */
+/** The steps of a JSON pointer: member names and array indexes. */
 export type PointerSteps = readonly string[];
 
 /**
- * The steps of a JSON pointer (RFC 6901), such as `/meta/attempt`: each begins with `/`, and in it `~1` stands for `/` and
- * `~0` for `~`. Null where the text is not one. The empty text, which names the whole, has no steps.
+ * Parses a JSON pointer (RFC 6901), such as `/meta/attempt`: each step begins with `/`; within a step `~1` stands for
+ * `/` and `~0` for `~`. Null if the text is not a JSON pointer. The empty text points at the whole value and has no
+ * steps.
  */
 export function parsePointer(text: string): PointerSteps | null {
   if (text === '') return [];
@@ -14,38 +15,42 @@ export function parsePointer(text: string): PointerSteps | null {
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** The pointer of these steps. */
+/** The JSON pointer of these steps. */
 export function pointerText(steps: PointerSteps): string {
   return steps.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-/** What a JSON value has at the end of the steps; undefined where it has nothing there. */
+/** The value at the end of the steps; undefined if there is none. */
 export function readPointer(value: unknown, steps: PointerSteps): unknown {
   let at = value;
   for (const step of steps) {
-    if (typeof at !== 'object' || at === null) return undefined;
+    if (!isObject(at)) return undefined;
     if (Array.isArray(at) ? !isPlace(step) : !Object.hasOwn(at, step)) return undefined;
-    at = (at as Record<string, unknown>)[step];
+    at = at[step];
   }
   return at;
 }
 
 /**
- * A JSON value without what lies at the end of the steps; the value itself where nothing lies there. In an array, `*` stands
- * for every element. Nothing is changed in place.
+ * A copy of a JSON value without the value at the end of the steps; the value itself if there is none. In an array, `*`
+ * matches every element. The input is not changed.
  */
 export function withoutPointer(value: unknown, steps: PointerSteps): unknown {
   const [step, ...rest] = steps;
-  if (step === undefined || typeof value !== 'object' || value === null) return value;
+  if (step === undefined || !isObject(value)) return value;
   if (Array.isArray(value)) return withoutElements(value, step, rest);
   if (!Object.hasOwn(value, step)) return value;
   if (rest.length === 0) {
-    const { [step]: _, ...others } = value as Record<string, unknown>;
+    const { [step]: _, ...others } = value;
     return others;
   }
-  const member = (value as Record<string, unknown>)[step];
+  const member = value[step];
   const reduced = withoutPointer(member, rest);
   return reduced === member ? value : { ...value, [step]: reduced };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 function withoutElements(items: readonly unknown[], step: string, rest: PointerSteps): unknown {

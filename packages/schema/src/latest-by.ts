@@ -2,12 +2,12 @@ import type { AggregateInput } from './aggregate.ts';
 import { KitError } from './errors.ts';
 import { parsePointer, readPointer } from './json-pointer.ts';
 
-/** A version of a state: a number, or a text; of an event without one nothing. */
+/** A version of a state: a number or a text; null or undefined if the event has none. */
 export type StateVersion = string | number | bigint | null | undefined;
 
 /**
- * Which of several states is the latest: the one that was `received` last, the one with the latest `event_time`, or the one
- * with the highest version, by a JSON pointer into the payload or by a function.
+ * Which of several states is the latest: the last `received`, the one with the latest `event_time`, or the one with the
+ * highest version, from a JSON pointer into the payload or a function.
  */
 export type LatestBy =
   | 'received'
@@ -15,40 +15,44 @@ export type LatestBy =
   | { readonly version: string }
   | ((input: AggregateInput) => StateVersion);
 
-/** How the latest state is found. */
+/** Options that select the latest state. */
 export interface LatestOptions {
   /**
-   * Default `received`: a correction replaces what it corrects, and so does an old state that was sent again late. For states
-   * take `event_time`, or better a version that their source counts: an older one then loses whenever it comes. Of equal
-   * versions the later event time counts, then the later receipt. An event without a version loses against any with one.
+   * Default `received`: a correction replaces the original, and so does an old state that was sent again late. For
+   * states use `event_time`, or better a version assigned by their source: then an older state loses whenever it
+   * arrives. For equal versions the later event time wins, then the later receipt. An event without a version loses to
+   * any event with one.
    */
   readonly by?: LatestBy | undefined;
 }
 
-/** What of a choice is part of a definition: a function by the word alone, as other functions are. */
+/**
+ * The part of the choice that belongs to the definition: a function counts only as the word `function`, like the other
+ * functions.
+ */
 export type DeclaredLatestBy = Exclude<LatestBy, (input: AggregateInput) => StateVersion> | 'function';
 
-/** What a definition keeps of a choice. */
+/** The part of a choice that a definition stores. */
 export function declaredLatestBy(by: LatestBy | DeclaredLatestBy): DeclaredLatestBy {
   if (typeof by === 'function') return 'function';
   return typeof by === 'string' ? by : { version: by.version };
 }
 
-/** Where an event stands among the states of its entity. */
+/** The rank of an event among the states of its entity. */
 export interface StateRank {
   readonly version: number | bigint | string | null;
   readonly event_time: string;
   readonly received_at: string;
 }
 
-/** Ranks events, and says whether one replaces another. */
+/** Ranks events and decides whether one replaces another. */
 export interface StateOrder {
   rank(input: AggregateInput): StateRank;
-  /** Given in order of event time, then id: of equal ones the later given replaces the earlier. */
+  /** Called in order of event time, then id: of equal ranks the later call replaces the earlier. */
   replaces(next: StateRank, known: StateRank): boolean;
 }
 
-/** @throws KitError `CONFIG_INVALID` for a choice that is none. */
+/** @throws KitError `CONFIG_INVALID` for an invalid choice. */
 export function stateOrder(by: LatestBy = 'received'): StateOrder {
   const versionOf = versionReader(by);
   return {
@@ -78,10 +82,10 @@ function versionReader(by: LatestBy): ((input: AggregateInput) => StateRank['ver
   return ({ payload }) => versionKey(readPointer(payload, steps));
 }
 
-/** Longer runs of digits are texts: nobody counts that far. */
+/** Longer runs of digits are texts and not counters. */
 const DIGITS_MAX = 100;
 
-/** Numbers, and texts of digits alone, are compared as numbers of any size. */
+/** Compares numbers, and texts of digits, as numbers of any size. */
 function versionKey(value: unknown): StateRank['version'] {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
@@ -89,12 +93,12 @@ function versionKey(value: unknown): StateRank['version'] {
   return value.length <= DIGITS_MAX && /^\d+$/.test(value) ? BigInt(value) : value;
 }
 
-/** Nothing, then numbers, then texts by their UTF-16 code units. */
+/** Missing versions first, then numbers, then texts by their UTF-16 code units. */
 function compareVersions(a: StateRank['version'], b: StateRank['version']): number {
   const [kindA, kindB] = [kindOf(a), kindOf(b)];
   if (kindA !== kindB) return kindA - kindB;
   if (a === null || b === null) return 0;
-  // A number and a bigint are compared by their exact values.
+  // Compares a number with a bigint by exact value.
   return a < b ? -1 : a > b ? 1 : 0;
 }
 

@@ -3,7 +3,7 @@
  * the same numbers (a test compares them).
  */
 export const LIMITS = {
-  /** One request body as it comes over the wire. Below Lambda's 6 MB, which base64 inflates by a third. */
+  /** One request body on the wire. Below Lambda's 6 MB, which base64 inflates by a third. */
   body_bytes_max: 4 * 1024 * 1024,
   /** One request body after decompression. */
   body_decompressed_bytes_max: 16 * 1024 * 1024,
@@ -11,7 +11,7 @@ export const LIMITS = {
   event_bytes_max: 256 * 1024,
   /** Records in one request. */
   events_per_request_max: 5_000,
-  /** Nesting of objects and arrays in one record, the record itself included. */
+  /** Nesting of objects and arrays in one record, including the record itself. */
   json_depth_max: 64,
   /** Object members in one record, at all depths. */
   json_members_max: 10_000,
@@ -23,47 +23,60 @@ export const LIMITS = {
   entity_id_bytes_max: 200,
   /** UTF-8 bytes of `idempotency_key`. */
   idempotency_key_bytes_max: 200,
-  /** Paths of one declaration of volatile members; they are kept with each receipt. */
+  /** Paths of one declaration of volatile members; each receipt stores them. */
   volatile_paths_max: 16,
   /** Characters of one such path. */
   volatile_path_chars_max: 200,
-  /** Distinct sets of unknown members per request that are listed as warnings; receipts with other sets only carry the flag. */
+  /**
+   * Distinct sets of unknown members per request that are listed as warnings; receipts with other sets only carry the
+   * flag.
+   */
   unknown_field_warnings_max: 20,
   /** Characters of a time as text. */
   time_chars_max: 64,
-  /** Milliseconds by which an event time may lie after its receipt before the event is flagged FUTURE. */
+  /** Milliseconds by which an event time may be later than its receive time before the event is flagged FUTURE. */
   future_tolerance_ms: 5 * 60 * 1000,
-  /** Milliseconds by which a claimed receive time may be ahead of the server's clock; the record then counts as received on arrival. */
+  /**
+   * Milliseconds by which a claimed receive time may be ahead of the server's clock; the record then counts as received
+   * on arrival.
+   */
   import_ahead_max_ms: 5_000,
   /** Largest line number that an import request can name. */
   file_line_max: 999_999_999,
-  /** Further receipts of one event that an answer lists, and live receipts with a DELIVERY row; others are counted in their PACK row. */
+  /**
+   * Further receipts of one event that an answer lists, and live receipts with a DELIVERY row; others are only counted
+   * in their PACK row.
+   */
   deliveries_per_event_max: 100,
   /** Items of one page of a listing. */
   page_items_max: 1_000,
-  /** Items of one page when the caller names no limit. */
+  /** Items of one page if the caller sets no limit. */
   page_items_default: 500,
-  /** Milliseconds by which the clock may move against a monotonic clock between two checks; more is a clock step. */
+  /**
+   * Milliseconds by which the clock may move relative to a monotonic clock between two checks; more is a clock step.
+   */
   clock_step_ms: 10_000,
   /** Steps of the server's clock that one explanation reads. */
   clock_steps_max: 1_000,
   /** Bytes that a data directory reserves on its disk, so that a server can start and serve reads while the disk is full. */
   start_reserve_bytes: 1_048_576,
-  /** Slices that are read to find the filter that left an answer empty. */
+  /** Slices read to find the filter that left an answer empty. */
   empty_answer_slices_max: 20_000,
-  /** Milliseconds after which an answer is cut: it is then `partial`, and its cursor leads to the rest. */
+  /** Milliseconds after which an answer ends early: it is then `partial`, and its cursor leads to the rest. */
   question_ms_max: 25_000,
   /** The same behind an AWS HTTP API, which times out after 29 seconds. */
   question_aws_ms_max: 22_000,
   /** Milliseconds after which a question yields to other work. */
   question_turn_ms_max: 10,
-  /** Rows and receipts that one question reads before its answer is cut. */
+  /** Rows and receipts that one question reads before its answer ends early. */
   question_read_max: 5_000_000,
-  /** Stored bytes that one question reads before its answer is cut. */
+  /** Stored bytes that one question reads before its answer ends early. */
   question_bytes_max: 2 * 1024 * 1024 * 1024,
   /** Groups, and days of series, that one report holds before it is `partial`; also the groups of one page. */
   report_groups_max: 10_000,
-  /** Windows with events, over all series, that one gap report holds before it is `partial`; empty windows are not held. */
+  /**
+   * Windows with events, over all series, that one gap report holds before it is `partial`; empty windows are not held.
+   */
   report_windows_max: 500_000,
   /** Gaps of one page of a report. */
   report_gaps_max: 10_000,
@@ -79,15 +92,18 @@ export const LIMITS = {
   producer_packs_max: 100_000,
   /** Rejected receipts that one call sends again. */
   reingest_receipts_max: 1_000,
-  /** Inputs of one window that are held at once. A fold that reads payloads and is not additive is refused beyond this, never cut. */
+  /**
+   * Inputs of one window in memory. A fold that reads payloads and is not additive fails beyond this; it never drops
+   * inputs.
+   */
   window_inputs_max: 500_000,
-  /** Inputs of one window where the fold is additive or reads no payload; a larger one is refused, never cut. */
+  /** Inputs of one window if the fold is additive or reads no payload; a larger window fails and never drops inputs. */
   window_inputs_streamed_max: 50_000_000,
   /** UTF-8 bytes of an aggregate's value as JSON. */
   aggregate_value_bytes_max: 64 * 1024,
   /** Events of one call of a replay. */
   replay_events_per_call_max: 100_000,
-  /** Events of one call of a replay when the caller names no limit. */
+  /** Events of one call of a replay if the caller sets no limit. */
   replay_events_per_call_default: 10_000,
   /** Events that a replay can name by their ids. */
   replay_event_ids_max: 1_000,
@@ -97,19 +113,19 @@ export const LIMITS = {
   explain_rejects_read_max: 200,
   /** Rejected receipts that are counted for one gap. */
   report_gap_rejects_max: 10_000,
-  /** Failed windows that are listed for one replay; all are counted. */
+  /** Failed windows listed for one replay; all are counted. */
   replay_failures_listed_max: 20,
   /** Events in one replay message. */
   message_events_max: 100,
-  /** Bytes of one replay message; below the 256 KB that every SQS queue takes. */
+  /** Bytes of one replay message; below SQS's limit of 256 KB. */
   message_bytes_max: 200 * 1024,
   /** Deliveries of a message after which it becomes a dead letter. */
   message_receives_max: 5,
-  /** Classes that can share a change by exact Shapley. */
+  /** Classes that can share a change by exact Shapley values. */
   change_classes_max: 6,
   /** Folds of one explained change: one for each set of classes. */
   change_folds_max: 64,
-  /** Events, and units, of one explained change when the caller names no limit; at most `page_items_max`. */
+  /** Events and units listed for one explained change if the caller sets no limit; at most `page_items_max`. */
   change_items_default: 100,
   /** Inputs whose payloads one explained change searches for common fields. */
   change_payloads_max: 10_000,
@@ -119,7 +135,7 @@ export const LIMITS = {
   change_fields_looked_at_max: 32,
   /** Different values of a payload field above which a change is not broken down by it. */
   change_field_values_max: 20,
-  /** Events that are listed for one unit of a change. */
+  /** Events listed for one unit of a change. */
   change_unit_events_max: 20,
   /** Characters of the reason of a replay. */
   reason_chars_max: 500,

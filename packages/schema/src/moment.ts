@@ -1,7 +1,7 @@
 import { type Instant, MS_PER_DAY, MS_PER_HOUR, parseTime, timeFault } from './time.ts';
 import { dateIn, windowOfDate } from './window.ts';
 
-/** What a moment that is not absolute counts from. */
+/** The reference of relative times. */
 export interface MomentBase {
   /** Now, in milliseconds since the epoch. */
   readonly nowMs: number;
@@ -25,16 +25,19 @@ const AGO = /^(\d{1,6})(s|m|min|h|d|w)$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 /**
- * Reads a time as people type it, wherever a question takes one: RFC 3339 with an offset; a date, `today` or `yesterday`,
- * each the first instant of that day in the zone; `now`; or how long ago, such as `2h` (a day is 24 hours, a week seven of
- * them). Null for anything else; `momentFault` says why.
+ * Parses a time as people type it: RFC 3339 with an offset; a date, `today` or `yesterday`, each the first instant of
+ * that day in the zone; `now`; or a duration ago, such as `2h` (a day is 24 hours, a week seven of them). Null for
+ * anything else; `momentFault` says why.
  *
  * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
  * @example parseMoment('yesterday', { nowMs: Date.now(), timeZone: 'America/New_York' })?.utc
  */
 export function parseMoment(text: string, base: MomentBase): Instant | null {
   const ago = AGO.exec(text);
-  if (ago !== null) return atMs(base.nowMs - Number(ago[1]) * (UNIT_MS[ago[2] as string] as number));
+  if (ago !== null) {
+    const [, count, unit = ''] = ago;
+    return atMs(base.nowMs - Number(count) * (UNIT_MS[unit] ?? 0));
+  }
   if (text === 'now') return atMs(base.nowMs);
   if (text === 'today' || text === 'yesterday') return startOfDay(base, text === 'today' ? 0 : 1);
   if (!DATE.test(text)) return parseTime(text);
@@ -42,7 +45,7 @@ export function parseMoment(text: string, base: MomentBase): Instant | null {
   return day === null ? null : atMs(day.start_ms);
 }
 
-/** Why `parseMoment` refused a text, with a hint that a person can act on. */
+/** The reason why `parseMoment` refused a text, with a hint how to write it. */
 export function momentFault(text: string): string {
   if (DATE.test(text)) return 'there is no such date in the time zone';
   if (/^\d{4}-\d{2}-\d{2}/.test(text)) return timeFault(text).hint;
@@ -54,7 +57,7 @@ function atMs(ms: number): Instant | null {
   return Number.isNaN(date.getTime()) ? null : parseTime(date.toISOString());
 }
 
-/** Days by the calendar: where clocks change a day has 23 or 25 hours. */
+/** Calendar days: a day with a clock change has 23 or 25 hours. */
 function startOfDay({ nowMs, timeZone }: MomentBase, daysBack: number): Instant | null {
   const noon = parseTime(`${dateIn(timeZone, nowMs)}T12:00:00Z`);
   if (noon === null) return null;

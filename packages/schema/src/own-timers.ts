@@ -1,14 +1,14 @@
 import { runOwnWork } from './async-context.ts';
 
-// The only place that starts a timer in a package that runs inside of others' services: a timer keeps the async context in
-// which it was started, and that of the kit belongs to no request.
+// The only place that starts timers in packages that run inside other people's services: a timer keeps the async
+// context in which it was started, and the kit's timers belong to no request.
 
-/** `setTimeout`, outside of every caller's async context. */
+/** `setTimeout`, outside every caller's async context. */
 export function setOwnTimeout(run: () => void, ms: number): ReturnType<typeof setTimeout> {
   return runOwnWork(() => setTimeout(run, ms));
 }
 
-/** `setImmediate`, outside of every caller's async context. For Node alone. */
+/** `setImmediate`, outside every caller's async context. Node only. */
 export function setOwnImmediate(run: () => void): void {
   runOwnWork(() => setImmediate(run));
 }

@@ -4,27 +4,27 @@ import type { VolatileMembers } from './volatile.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Where a receipt lies: the pack that holds it, and its line there, from 0. */
+/** The address of a receipt: its pack, and its line there, from 0. */
 export interface ReceiptAddress {
   readonly pack_id: string;
   readonly line: number;
 }
 
-/** True for the id of a pack: a UUIDv7 in lower case. */
+/** True if the text is a pack id: a UUIDv7 in lower case. */
 export function isPackId(text: string): boolean {
   return UUID.test(text);
 }
 
 /** When a pack was stored, in milliseconds since the epoch: the time inside its UUIDv7. */
 export function packStoredMs(packId: string): number {
-  if (!isPackId(packId)) throw new KitError('REQUEST_INVALID', 'not the id of a pack', { path: '/pack_id' });
+  if (!isPackId(packId)) throw new KitError('REQUEST_INVALID', 'not a pack id', { path: '/pack_id' });
   return Number.parseInt(packId.slice(0, 8) + packId.slice(9, 13), 16);
 }
 
-/** Where all packs lie. */
+/** The key prefix of all packs. */
 export const PACK_PREFIX = 'raw/v1/';
 
-/** The hour in which a pack was stored, in UTC: the names of its folders, for partition projection. */
+/** The hour in which a pack was stored, in UTC, as folder names for partition projection. */
 export interface PackPartition {
   readonly stored_date: string;
   readonly stored_hour: string;
@@ -36,8 +36,8 @@ export function packFolder({ stored_date, stored_hour }: PackPartition): string 
 }
 
 /**
- * The storage key of a pack, a pure function of its id, so that no table says where it lies. Hive-style folders by
- * stored hour. No caller text is part of it.
+ * The storage key of a pack, a pure function of its id, so that no table has to store it. Hive-style folders by stored
+ * hour. It contains no caller text.
  */
 export function packKey(packId: string): string {
   const stored = formatEpochMs(packStoredMs(packId));
@@ -45,7 +45,7 @@ export function packKey(packId: string): string {
   return `${folder}${packId}.ndjson.gz`;
 }
 
-/** One line of a pack: a receipt with what was known before its outcome, and its text exactly as received. */
+/** One line of a pack: a receipt with the facts known before its outcome, and its text exactly as received. */
 export interface Envelope {
   readonly received_at: string;
   readonly request_id: string;
@@ -59,21 +59,21 @@ export interface Envelope {
   readonly entity_id: string | null;
   readonly event_time: string | null;
   readonly payload_hash: string | null;
-  /** The rejected receipt that was sent again as this one. Absent from all others. */
+  /** The rejected receipt that was sent again as this one; absent otherwise. */
   readonly reingest_of?: ReceiptAddress;
-  /** Which members of the payload its hash leaves out, by the declaration of the time. Absent where there was none. */
+  /** The payload members that its hash leaves out, by the declaration at the time; absent if there was none. */
   readonly volatile?: VolatileMembers;
-  /** Of an import: the line of the file that it stood in, where the client said it. Absent from all others. */
+  /** For an import: the line in its file, if the client stated it; absent otherwise. */
   readonly file_line?: number;
-  /** The number of the pack in the order of the log, on its first line; absent where several processes store packs. */
+  /** The sequence number of the pack in the log, on its first line; absent if several processes store packs. */
   readonly sequence?: number;
-  /** The received text, where it is UTF-8. */
+  /** The received text if it is UTF-8. */
   readonly body?: string;
-  /** The received bytes, where they are not. */
+  /** The received bytes if they are not UTF-8. */
   readonly body_base64?: string;
 }
 
-/** A field of an envelope as a column of a table over the raw log. */
+/** An envelope field as a column of a table over the raw log. */
 export interface EnvelopeColumn {
   readonly type:
     | 'string'
@@ -85,30 +85,30 @@ export interface EnvelopeColumn {
   readonly comment: string;
 }
 
-/** The fields of an envelope in the order in which a line has them. Times are text of one width, so they sort. */
+/** The envelope fields in the order of a line. Times are text of one width, so they sort. */
 export const ENVELOPE_COLUMNS = {
-  received_at: { type: 'string', comment: 'when the request arrived, UTC with nine digits; claimed where imported' },
+  received_at: { type: 'string', comment: 'when the request arrived, UTC with nine digits; claimed if imported' },
   request_id: { type: 'string', comment: 'the request that brought it' },
-  line: { type: 'int', comment: 'its place in the pack, from 0' },
+  line: { type: 'int', comment: 'its line in the pack, from 0' },
   principal: { type: 'string', comment: 'the name of the API key, or the ARN of the caller' },
-  imported: { type: 'boolean', comment: 'true for a backfill' },
-  event_id: { type: 'string', comment: 'the identity of the event; null where it was rejected' },
-  reject_code: { type: 'string', comment: 'why it was rejected; null where it was not' },
-  source: { type: 'string', comment: 'null where it could not be read' },
-  event_type: { type: 'string', comment: 'null where it could not be read' },
+  imported: { type: 'boolean', comment: 'true for an import' },
+  event_id: { type: 'string', comment: 'the identity of the event; null if it was rejected' },
+  reject_code: { type: 'string', comment: 'why it was rejected; null if it was not' },
+  source: { type: 'string', comment: 'null if it could not be read' },
+  event_type: { type: 'string', comment: 'null if it could not be read' },
   entity_id: { type: 'string', comment: 'whose event it is' },
   event_time: { type: 'string', comment: 'when it happened, UTC with nine digits' },
   payload_hash: { type: 'string', comment: 'SHA-256 of the canonical payload, without its volatile members' },
   reingest_of: {
     type: 'struct<pack_id:string,line:int>',
-    comment: 'the rejected receipt that was sent again as this one; null for all others',
+    comment: 'the rejected receipt that was sent again as this one; null otherwise',
   },
   volatile: {
     type: 'struct<version:int,paths:array<string>>',
-    comment: 'the members of the payload that its hash leaves out; null where none were declared',
+    comment: 'the payload members that its hash leaves out; null if none were declared',
   },
-  file_line: { type: 'int', comment: 'of an import: the line of its file; null where it is not known' },
-  sequence: { type: 'bigint', comment: 'the number of the pack in the order of the log, on its first line' },
+  file_line: { type: 'int', comment: 'for an import: the line in its file; null if unknown' },
+  sequence: { type: 'bigint', comment: 'the sequence number of the pack in the log, on its first line' },
   body: { type: 'string', comment: 'the text exactly as received' },
-  body_base64: { type: 'string', comment: 'the bytes exactly as received, where they are no UTF-8' },
+  body_base64: { type: 'string', comment: 'the bytes exactly as received if they are not UTF-8' },
 } as const satisfies Record<keyof Envelope, EnvelopeColumn>;

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
 
-/** A time as text, in any form of `parseMoment`; the reader says what is wrong with another. */
+/** A time as text, in any form of `parseMoment`; the handler reports the fault of any other text. */
 export const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
 /** The zone of dates, `today` and `yesterday`, such as `America/New_York`. Default: UTC. */
 export const zone = z.optional(z.string().check(z.minLength(1), z.maxLength(64)));
@@ -20,7 +20,7 @@ export const count = (max: number) =>
     z.pipe(z.transform(Number), z.int().check(z.minimum(1), z.maximum(max))),
   );
 
-/** The series that are asked for. */
+/** Filters by series. */
 export const series = {
   source: z.optional(text(LIMITS.source_bytes_max)),
   event_type: z.optional(text(LIMITS.event_type_bytes_max)),

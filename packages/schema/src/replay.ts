@@ -7,48 +7,48 @@ const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max)
 const text = (charsMax: number) => z.string().check(z.minLength(1), z.maxLength(charsMax));
 const uuid7 = z.string().check(z.regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/));
 
-/** Which past events: of an entity, of a source or type, or by their ids; half-open in event time. */
+/** A selection of past events: by entity, by source or type, or by id; half-open in event time. */
 const selection = {
   entity_id: z.optional(text(LIMITS.entity_id_bytes_max)),
   source: z.optional(text(LIMITS.source_bytes_max)),
   event_type: z.optional(text(LIMITS.event_type_bytes_max)),
-  /** These events alone, in this order; without a time range. */
+  /** Only these events, in this order; without a time range. */
   event_ids: z.optional(
     z.array(z.string().check(z.length(47))).check(z.minLength(1), z.maxLength(LIMITS.replay_event_ids_max)),
   ),
   start_time: z.optional(time),
   end_time: z.optional(time),
-  /** Only first received at or after this time, and before that one. */
+  /** Half-open range of first receive times. */
   received_from: z.optional(time),
   received_to: z.optional(time),
-  /** Only windows of these metrics are computed again. Default: all. */
+  /** Recompute only windows of these metrics. Default: all. */
   metrics: z.optional(z.array(text(64)).check(z.minLength(1), z.maxLength(100))),
 };
 
-/** `POST /replay`: a new replay, a dry run, or with `replay_id` and `cursor` the next part of one under way. */
+/** `POST /replay`: a new replay, a dry run, or with `replay_id` and `cursor` the next part of a running one. */
 export const replayBodySchema = z.strictObject({
   ...selection,
   /** Events received by then. Default: when the replay is recorded. */
   as_of: z.optional(time),
   /** Events of one call. Default 10,000, at most 100,000. */
   limit: z.optional(z.int().check(z.minimum(1), z.maximum(LIMITS.replay_events_per_call_max))),
-  /** Further receipts of each event go into the messages too; no aggregate changes by them. */
+  /** Messages also contain further receipts of each event; they change no aggregate. */
   include_duplicates: z.optional(z.boolean()),
-  /** Read everything, send nothing, predict. */
+  /** Read everything, send nothing, predict the values. */
   dry_run: z.optional(z.boolean()),
-  /** Why; kept with who and when. */
+  /** The reason; recorded with who and when. */
   reason: z.optional(text(LIMITS.reason_chars_max)),
-  /** A UUIDv7 made by the caller; the same id twice is one replay. */
+  /** A UUIDv7 created by the caller; the same id twice is one replay. */
   replay_id: z.optional(uuid7),
   cursor: z.optional(text(4096)),
-  /** The `plan_hash` of a dry run: nothing is sent if the selection or a version has moved since. */
+  /** The `plan_hash` of a dry run: nothing is sent if the selection or a version has changed since. */
   plan_hash: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
 });
 
-/** What `POST /replay` takes. */
+/** The body of `POST /replay`. */
 export type ReplayBody = z.infer<typeof replayBodySchema>;
 
-/** What a replay sends, as it was recorded before anything was sent. Times are fixed-width UTC. */
+/** The selection of a replay, recorded before anything was sent. Times are fixed-width UTC. */
 export const replaySelectionSchema = z.object({
   entity_id: z.nullable(z.string()),
   source: z.nullable(z.string()),
@@ -62,15 +62,15 @@ export const replaySelectionSchema = z.object({
   include_duplicates: z.boolean(),
 });
 
-/** What a replay sends. */
+/** The recorded selection of a replay. */
 export type ReplaySelection = z.infer<typeof replaySelectionSchema>;
 
-/** The answer to one call of a replay. Figures are those of this call; `GET /replays/:id` has the sums. */
+/** The answer to one call of a replay. The figures are of this call; `GET /replays/:id` has the sums. */
 export const replayAnswerSchema = z.object({
   replay_id: z.string(),
-  /** Events that the walk looked at. */
+  /** Events read by the walk. */
   scanned: z.int(),
-  /** Events that were put into messages. */
+  /** Events put into messages. */
   sent: z.int(),
   messages: z.int(),
   complete: z.boolean(),
@@ -91,22 +91,22 @@ const windowValue = z.object({
   as_of: z.string(),
 });
 
-/** A window that a replay would compute again. */
+/** A window that a replay would recompute. */
 export const plannedWindowSchema = z.object({
   metric: z.string(),
   key: z.string(),
   window_start: z.string(),
   window_end: z.string(),
-  /** The latest version; null without any. */
+  /** The latest version; null if there is none. */
   current: z.nullable(z.extend(windowValue, { version: z.int() })),
-  /** What would be computed; null where it cannot be, and `problem` says why. */
+  /** The value that would be computed; null if it cannot be, and `problem` says why. */
   predicted: z.nullable(windowValue),
-  /** True where a version would be appended. */
+  /** True if a version would be appended. */
   changes: z.boolean(),
   problem: z.nullable(z.object({ code: z.string(), detail: z.string() })),
 });
 
-/** A window that a replay would compute again. */
+/** A window that a replay would recompute. */
 export type PlannedWindow = z.infer<typeof plannedWindowSchema>;
 
 /** The answer to one call of a dry run; nothing was sent or recorded. */
@@ -122,16 +122,16 @@ export const replayPlanSchema = z.object({
   raw_bytes: z.int(),
   /** Events by the UTC date of their event time. */
   days: z.array(z.object({ day: z.string(), events: z.int() })),
-  /** Events that every window they touch already contains in its latest version. */
+  /** Events that the latest version of every window they touch already contains. */
   already_processed: z.int(),
-  /** Objects of the raw log that are named by an event and not there. */
+  /** Keys of raw objects that events refer to and that are missing. */
   raw_missing: z.array(z.string()),
   windows: z.array(plannedWindowSchema),
   complete: z.boolean(),
   next_cursor: z.nullable(z.string()),
   as_of: z.string(),
   unsettled: z.boolean(),
-  /** Over all calls of this dry run so far; the last one is what `plan_hash` takes, together with the same `limit`. */
+  /** Covers all calls of this dry run so far; send the last one as `plan_hash`, with the same `limit`. */
   plan_hash: z.string(),
   notes: z.array(z.string()),
 });
@@ -139,13 +139,13 @@ export const replayPlanSchema = z.object({
 /** The answer to one call of a dry run. */
 export type ReplayPlanPage = z.infer<typeof replayPlanSchema>;
 
-/** How a replay stands. */
+/** The state of a replay. */
 export const REPLAY_STATUSES = ['RUNNING', 'COMPLETE', 'CANCELLED'] as const;
 
-/** One replay: who asked for what, when and why, and how far it has come. */
+/** One replay: who asked for what, when and why, and its progress. */
 export const replayViewSchema = z.object({
   replay_id: z.string(),
-  /** RUNNING until its last part was sent; also when nobody asks for the next part. */
+  /** RUNNING until its last part was sent, even if nobody asks for the next part. */
   status: z.enum(REPLAY_STATUSES),
   requested_at: z.string(),
   /** The name of the API key, null without keys. */
@@ -160,15 +160,15 @@ export const replayViewSchema = z.object({
   messages: z.int(),
   next_cursor: z.nullable(z.string()),
   ended_at: z.nullable(z.string()),
-  /** Windows that its messages named, and how many of them were computed again since. */
+  /** Windows that its messages named, and how many of them were recomputed since. */
   windows: z.object({
     touched: z.int(),
     done: z.int(),
     changed: z.int(),
-    /** Left open by a message that is a dead letter now. */
+    /** Left open by a message that is now a dead letter. */
     failed: z.int(),
   }),
-  /** Some of the failed windows, each with the reason and the event at fault, if a single one is. */
+  /** Some of the failed windows, each with the reason and the event at fault if there is a single one. */
   failures: z.array(
     z.object({
       metric: z.string(),
@@ -185,7 +185,7 @@ export const replayViewSchema = z.object({
 /** One replay. */
 export type ReplayView = z.infer<typeof replayViewSchema>;
 
-/** A page of replays, the latest first. Their windows are counted where one is asked for by its id. */
+/** A page of replays, the latest first. Windows are counted only if one replay is requested by its id. */
 export const replayPageSchema = z.object({
   replays: z.array(z.omit(replayViewSchema, { windows: true, failures: true })),
   next_cursor: z.nullable(z.string()),
@@ -195,7 +195,7 @@ export const replayPageSchema = z.object({
 /** A page of replays. */
 export type ReplayPage = z.infer<typeof replayPageSchema>;
 
-/** A reference to one event, or to a further receipt of it: where it lies, never what it says. */
+/** A reference to one event or to a further receipt of it: its address, without its content. */
 export const messageEventSchema = z.object({
   event_id: z.string(),
   entity_id: z.string(),
@@ -205,36 +205,36 @@ export const messageEventSchema = z.object({
   payload_hash: z.string(),
   raw_key: z.string(),
   line: z.int(),
-  /** Present on a further receipt, sent where `include_duplicates` was asked for. */
+  /** Present on a further receipt, sent if `include_duplicates` is set. */
   outcome: z.optional(z.enum(['DUPLICATE', 'CONFLICT'])),
 });
 
 /** A reference to one event. */
 export type MessageEvent = z.infer<typeof messageEventSchema>;
 
-/** A window that a message asks to be computed again. */
+/** A window that a message asks to recompute. */
 export const messageWindowSchema = z.object({ metric: z.string(), key: z.string(), window_start: z.string() });
 
-/** What lies in the queue. Other consumers may read it too. */
+/** A message in the queue. Other consumers may read it too. */
 export const replayMessageSchema = z.object({
   kind: z.literal('replay'),
-  /** The same for every delivery of this message; made of replay, part and place. */
+  /** The same for every delivery of this message; made of replay, part and position. */
   message_id: z.string(),
   replay_id: z.string(),
-  /** The request that recorded the replay; absent from messages of earlier releases. */
+  /** The id of the request that recorded the replay; absent from messages of earlier releases. */
   request_id: z.optional(z.string()),
   as_of: z.string(),
   events: z.array(messageEventSchema),
   recompute: z.array(messageWindowSchema),
 });
 
-/** What lies in the queue. */
+/** A message in the queue. */
 export type ReplayMessage = z.infer<typeof replayMessageSchema>;
 
 /** A message that could not be processed, with the reason of its last failure. */
 export const deadLetterSchema = z.object({
   message_id: z.string(),
-  /** Null where the message cannot be read. */
+  /** Null if the message cannot be parsed. */
   replay_id: z.nullable(z.string()),
   code: z.string(),
   detail: z.string(),
@@ -258,7 +258,7 @@ export const deadLetterPageSchema = z.object({
 /** A page of dead letters. */
 export type DeadLetterPage = z.infer<typeof deadLetterPageSchema>;
 
-/** `POST /dead-letters/redrive`: these, or without any all of them. */
+/** `POST /dead-letters/redrive`: these messages, or all of them if none are named. */
 export const redriveBodySchema = z.strictObject({
   message_ids: z.optional(z.array(text(200)).check(z.minLength(1), z.maxLength(LIMITS.page_items_max))),
 });
@@ -266,7 +266,7 @@ export const redriveBodySchema = z.strictObject({
 /** How many messages went back into the queue. */
 export const redriveAnswerSchema = z.object({ redriven: z.int() });
 
-/** Events of a selection, in the order in which a replay walks them. */
+/** Events of a selection, in the order in which a replay reads them. */
 export const selectionPageSchema = z.object({
   events: z.array(eventViewSchema),
   empty: emptySchema,

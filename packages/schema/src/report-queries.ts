@@ -16,7 +16,7 @@ const seriesDimensions = z.optional(
   ),
 );
 
-/** The half-open time range and the filters that every report takes; all optional. */
+/** The half-open time range and the filters that every report accepts; all optional. */
 const report = {
   start_time: z.optional(time),
   end_time: z.optional(time),
@@ -24,7 +24,7 @@ const report = {
   /** The zone of dates, days and hours, such as `America/New_York`. Default: UTC. */
   time_zone: zone,
   ...series,
-  /** Which time decides what lies in the range: the event's own (default) or that of its receipt. */
+  /** The time that the range refers to: the event time (default) or the receive time. */
   basis: z.optional(z.enum(['event', 'received'])),
   /** Comma-separated: source, event_type, day, hour. */
   by: z.optional(
@@ -37,9 +37,9 @@ const report = {
     ),
   ),
   include_imported: z.optional(flag),
-  /** Groups of one page. Default and at most 10,000. */
+  /** Groups per page. Default and maximum 10,000. */
   limit: z.optional(count(LIMITS.report_groups_max)),
-  /** `next_cursor` of the page before. */
+  /** `next_cursor` of the previous page. */
   cursor: page.cursor,
 };
 
@@ -48,14 +48,14 @@ export const lagQuerySchema = z.strictObject({
   ...report,
   /** Lag above which an arrival counts as late, in milliseconds; strictly above. Default two hours. */
   late_over_ms: z.optional(count(999_999_999)),
-  /** Events named as the worst. Default ten. */
+  /** Number of worst events to list. Default ten. */
   worst: z.optional(count(LIMITS.report_worst_events_max)),
 });
 
 /** `GET /reports/duplicates`. */
 export const duplicatesQuerySchema = z.strictObject({
   ...report,
-  /** Repeated events of one page. Default ten. */
+  /** Repeated events per page. Default ten. */
   worst: z.optional(count(LIMITS.report_worst_events_max)),
 });
 
@@ -64,9 +64,9 @@ export const rejectsQuerySchema = z.strictObject({
   start_time: z.optional(time),
   end_time: z.optional(time),
   time_zone: zone,
-  /** Only those with this code. */
+  /** Only rejects with this code. */
   code: z.optional(text(64)),
-  /** `body` streams them as NDJSON with their received text, closed by an `{"end":true}` line. */
+  /** Streams them as NDJSON with their received text, ending with an `{"end":true}` line. */
   include: z.optional(z.enum(['body'])),
   ...series,
   ...page,
@@ -80,7 +80,10 @@ export const failuresQuerySchema = z.strictObject({
   time_zone: zone,
   ...series,
   by: report.by,
-  /** Where the time before the range starts, against which a failure is new. Default: as long before as the range is. */
+  /**
+   * Start of the baseline before the range: failures that do not occur there are new. Default: the baseline is as long
+   * as the range.
+   */
   baseline_from: z.optional(time),
   limit: report.limit,
   cursor: page.cursor,
@@ -92,22 +95,22 @@ export const gapsQuerySchema = z.strictObject({
   end_time: z.optional(time),
   as_of: z.optional(time),
   ...series,
-  /** One entity's events as the series. */
+  /** Treats the events of one entity as the series. */
   entity_id: z.optional(text(LIMITS.entity_id_bytes_max)),
-  /** Windows of this metric and key that have events and no version with all of them; the range is required then. */
+  /** Windows of this metric and key that have events but no version with all of them; the range is then required. */
   metric: z.optional(text(64)),
   key: z.optional(text(2048)),
   basis: report.basis,
-  /** How long a window is. Default: an hour. */
+  /** Window length. Default: an hour. */
   grain: z.optional(z.enum(GAP_GRAINS)),
   /** The zone of the calendar, such as `America/New_York`. Default: UTC. */
   time_zone: zone,
-  /** How often the series comes, in milliseconds, at most the grain. Without it that is learned. */
+  /** Expected interval between events, in milliseconds, at most the grain. Default: learned. */
   cadence_ms: z.optional(count(86_400_000)),
-  /** What tells series apart. Default: source and event type. */
+  /** The fields that define a series. Default: source and event type. */
   by: seriesDimensions,
   include_imported: report.include_imported,
-  /** Gaps of one page. Default and at most 10,000. */
+  /** Gaps per page. Default and maximum 10,000. */
   limit: z.optional(count(LIMITS.report_gaps_max)),
   cursor: page.cursor,
 });
@@ -120,12 +123,12 @@ export const completenessQuerySchema = z.strictObject({
   /** The zone of the days, such as `America/New_York`. Default: UTC. */
   time_zone: zone,
   ...series,
-  /** What tells series apart. Default: nothing, all events of a day together. */
+  /** The fields that define a series. Default: none, so all events of a day count together. */
   by: seriesDimensions,
   include_imported: report.include_imported,
-  /** How long after its end a day counts as finally known, in milliseconds. Default: seven days. */
+  /** Milliseconds after its end at which a day counts as closed. Default: seven days. */
   closed_after_ms: z.optional(count(999_999_999)),
-  /** Days of one page. Default and at most 10,000. */
+  /** Days per page. Default and maximum 10,000. */
   limit: report.limit,
   cursor: page.cursor,
 });

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-/** What a report covers, as every report answers it. Times are fixed-width UTC; null is unbounded. */
+/** The range of a report. Times are fixed-width UTC; null is unbounded. */
 export const rangeSchema = z.object({
   start_time: z.nullable(z.string()),
   end_time: z.nullable(z.string()),
@@ -12,26 +12,28 @@ export const rangeSchema = z.object({
 });
 
 /**
- * What an answer covers of its range, null where that is all of it. One that would take too long covers the first part in order
- * of event time, or of receipt where `basis` says so, and its `next_cursor` leads to the rest: counts of the answers add up,
- * percentiles do not.
+ * The covered part of the range, null if that is all of it. An answer that would take too long covers the first part in
+ * order of event time, or of receive time if `basis` says so, and its `next_cursor` leads to the rest: counts of the
+ * answers add up, percentiles do not.
  */
 export const coveredSchema = z.nullable(
   z.object({
     basis: z.enum(['event', 'received']),
     start_time: z.nullable(z.string()),
     end_time: z.nullable(z.string()),
-    /** Event days beside these times of which the answer has a part, and the one before or after it the other. */
+    /**
+     * Event days outside these times that the answer covers in part; the previous or next answer has the other part.
+     */
     divided_days: z.array(z.string()),
   }),
 );
 
-/** What an answer covers of its range. */
+/** The covered part of a range. */
 export type Covered = z.infer<typeof coveredSchema>;
 
 /**
- * The group that figures are of; only the dimensions that were asked for. `day` is a date in the report's zone, `hour` the
- * instant in UTC at which an hour of that zone starts.
+ * The group of the figures; only the requested dimensions. `day` is a date in the report's zone, `hour` the UTC instant
+ * at which an hour of that zone starts.
  */
 export const groupSchema = z.object({
   source: z.optional(z.string()),
@@ -40,14 +42,17 @@ export const groupSchema = z.object({
   hour: z.optional(z.string()),
 });
 
-/** Which filter left the answer without anything, in one sentence; absent where there is something. */
+/** One sentence that names the filter that left the answer empty; absent if the answer is not empty. */
 export const emptySchema = z.optional(z.string());
 
-/** That an answer ended early because the question takes more than one answer may, and what is left out; absent where it is whole. */
+/** States that the answer ended early because it reached its budget, and what is left out; absent if it is complete. */
 export const cutFields = {
   partial: z.optional(z.literal(true)),
   notes: z.optional(z.array(z.string())),
 };
 
-/** Where the next page of a report goes on: in its list with all else as it is here, then in the range; null after the last one. */
+/**
+ * Cursor of the next page: first of the rest of the list with everything else unchanged, then of the rest of the range;
+ * null after the last page.
+ */
 export const nextCursorSchema = z.nullable(z.string());

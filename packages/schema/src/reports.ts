@@ -15,7 +15,7 @@ import {
 const flags = z.array(z.enum(EVENT_FLAGS));
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
 
-/** One event as the index knows it. All times are fixed-width UTC. */
+/** One event as stored in the index. All times are fixed-width UTC. */
 export const eventViewSchema = z.object({
   event_id: z.string(),
   source: z.string(),
@@ -34,7 +34,7 @@ export const eventViewSchema = z.object({
   ...address,
 });
 
-/** One event as the index knows it. */
+/** One event as stored in the index. */
 export type EventView = z.infer<typeof eventViewSchema>;
 
 /** One page of an entity's events, in order of event time, then id. */
@@ -49,7 +49,7 @@ export const timelinePageSchema = z.object({
 /** One page of an entity's events. */
 export type TimelinePage = z.infer<typeof timelinePageSchema>;
 
-/** One receipt as the raw log holds it. */
+/** One receipt as stored in the raw log. */
 export const receiptSchema = z.object({
   ...address,
   received_at: z.string(),
@@ -67,11 +67,11 @@ export const receiptSchema = z.object({
   reingest_of: z.optional(z.object({ pack_id: z.string(), line: z.int() })),
   /** The received text; absent where the bytes are not UTF-8. */
   body: z.optional(z.string()),
-  /** The received bytes in base64, where they are not UTF-8. */
+  /** The received bytes in base64 if they are not UTF-8. */
   body_base64: z.optional(z.string()),
 });
 
-/** One receipt as the raw log holds it. */
+/** One receipt as stored in the raw log. */
 export type Receipt = z.infer<typeof receiptSchema>;
 
 /** A further receipt of an event. */
@@ -90,20 +90,20 @@ export const deliveryViewSchema = z.object({
 /** A further receipt of an event. */
 export type DeliveryView = z.infer<typeof deliveryViewSchema>;
 
-/** An event with its received text, and where they were asked for its further receipts with theirs. */
+/** An event with its received text and, if requested, its further receipts with theirs. */
 export type RawEvent = EventView & {
   readonly body: string;
   readonly deliveries?: readonly (DeliveryView & { readonly body: string })[];
-  /** True where there may be more of them than are kept one by one. */
+  /** True if more receipts may exist than are stored one by one. */
   readonly deliveries_cut?: boolean;
 };
 
-/** One finding that speaks for or against something, in the order in which they were looked at. */
+/** A finding for or against something, in the order of the checks. */
 export const findingSchema = z.object({
   code: z.string(),
-  /** One sentence for a person. */
+  /** One sentence of text. */
   text: z.string(),
-  /** The first and last event day (UTC) that it covers, where it covers only some. */
+  /** The first and last event day (UTC) that it covers, if it covers only some. */
   first_day: z.optional(z.string()),
   last_day: z.optional(z.string()),
   evidence: z.optional(
@@ -117,17 +117,19 @@ export type Finding = z.infer<typeof findingSchema>;
 /** The story of one event, or why there is none. */
 export const eventExplanationSchema = z.object({
   found: z.boolean(),
-  /** One sentence: the answer for somebody in a hurry. */
+  /** The answer in one sentence. */
   summary: z.string(),
   as_of: z.string(),
   event: z.nullable(eventViewSchema),
   outcome: z.nullable(z.enum(OUTCOMES)),
-  /** The rule behind the outcome, for a person. */
+  /** The rule behind the outcome, as text. */
   rule: z.nullable(z.string()),
-  /** How late it was against the first arrivals of its series on its event day. */
+  /** Its lateness compared with the first arrivals of its series on its event day. */
   lateness: z.nullable(z.object({ lag_ms: z.number(), later_than_share: z.number(), of_events: z.int() })),
   deliveries: z.array(deliveryViewSchema),
-  /** There may be more than these: beyond the rows kept per event they are counted in their packs only, or they were not looked at. */
+  /**
+   * More receipts may exist: those beyond the rows kept per event are only counted in their packs, or were not read.
+   */
   deliveries_cut: z.boolean(),
   /** The bytes, re-read and checked now. */
   bytes: z.nullable(
@@ -137,7 +139,7 @@ export const eventExplanationSchema = z.object({
       body: z.optional(z.string()),
     }),
   ),
-  /** Which versions of which values have it among their inputs, oldest first per window. */
+  /** Versions of values that have it among their inputs, oldest first per window. */
   versions: z.array(
     z.object({
       metric: z.string(),
@@ -149,7 +151,7 @@ export const eventExplanationSchema = z.object({
       computed_at: z.string(),
     }),
   ),
-  /** Which replays covered it, the latest first. */
+  /** Replays that covered it, the latest first. */
   replays: z.array(
     z.object({
       replay_id: z.string(),
@@ -157,7 +159,7 @@ export const eventExplanationSchema = z.object({
       requested_by: z.nullable(z.string()),
       reason: z.nullable(z.string()),
       status: z.enum(['RUNNING', 'COMPLETE', 'CANCELLED']),
-      /** YES for a complete replay; MAYBE where it ended or stands half-way, and the event may lie on either side. */
+      /** YES for a complete replay; MAYBE if the replay is unfinished and may not have reached the event. */
       sent: z.enum(['YES', 'MAYBE']),
     }),
   ),
@@ -168,7 +170,7 @@ export const eventExplanationSchema = z.object({
 /** The story of one event, or why there is none. */
 export type EventExplanation = z.infer<typeof eventExplanationSchema>;
 
-/** Figures of the lag of first arrivals. Percentiles are within 1 %; counts and extremes are exact. */
+/** Lag statistics of first arrivals. Percentiles are within 1 %; counts and extremes are exact. */
 export const lagFiguresSchema = z.object({
   count: z.int(),
   min_ms: z.number(),
@@ -181,38 +183,44 @@ export const lagFiguresSchema = z.object({
   mean_ms: z.number(),
   late_count: z.int(),
   future_count: z.int(),
-  /** Share of the delay of all groups together that this group carries, 0 to 1. */
+  /** This group's share of the delay of all groups, 0 to 1. */
   delay_share: z.number(),
 });
 
-/** Figures of the lag of first arrivals. */
+/** Lag statistics of first arrivals. */
 export type LagFigures = z.infer<typeof lagFiguresSchema>;
 
 const lagPart = z.nullable(
   z.object({ count: z.int(), p50_ms: z.number(), p95_ms: z.number(), max_ms: z.number(), mean_ms: z.number() }),
 );
 
-/** What only the receipts themselves tell of lag. */
+/** Lag details that need the receipts themselves. */
 export const lagDetailsSchema = z.object({
-  /** First arrivals that an earlier request had passed: it brought a later event of the same series, or of any. */
+  /**
+   * First arrivals that were out of order: an earlier request brought a later event of the same series, or of any
+   * series.
+   */
   out_of_order: z.object({ series: z.int(), over_all: z.int() }),
-  /** From the event to its sending, where events carry `sent_at`; null where none does. */
+  /** From the event to its sending, for events with `sent_at`; null if there are none. */
   produce: lagPart,
   /** From the sending to the receipt. */
   transport: lagPart,
 });
 
-/** What only the receipts themselves tell of lag. */
+/** Lag details that need the receipts themselves. */
 export type LagDetails = z.infer<typeof lagDetailsSchema>;
 
-/** Where is data delayed? Groups ranked by their share of the total delay, one page of them; all else is of all that is covered. */
+/**
+ * Where is data delayed? Groups ranked by their share of the total delay, one page of them; everything else covers the
+ * whole covered range.
+ */
 export const lagReportSchema = z.object({
   range,
   empty,
   covered: coveredSchema,
   late_over_ms: z.number(),
   total: z.nullable(lagFiguresSchema),
-  /** Null where they take longer than the answer may; `notes` says so. */
+  /** Null if they take longer than the answer may; `notes` says so. */
   details: z.nullable(lagDetailsSchema),
   groups: z.array(
     z.object({
@@ -223,11 +231,11 @@ export const lagReportSchema = z.object({
       findings: z.array(findingSchema),
     }),
   ),
-  /** Groups that there are; more than `groups` where those are a page. */
+  /** Total number of groups; more than `groups` if that is a page. */
   groups_total: z.int(),
   worst: z.array(eventViewSchema),
   next_cursor: nextCursor,
-  /** True where the answer is not all that was asked for: `covered` says of which part it is, `notes` why. */
+  /** True if the answer is incomplete: `covered` names the covered part, `notes` the reason. */
   partial: z.boolean(),
   notes: z.array(z.string()),
 });
@@ -235,7 +243,7 @@ export const lagReportSchema = z.object({
 /** Where is data delayed? */
 export type LagReport = z.infer<typeof lagReportSchema>;
 
-/** Figures of repeated receipts. */
+/** Statistics of repeated receipts. */
 export const duplicatesFiguresSchema = z.object({
   receipts: z.int(),
   events: z.int(),
@@ -250,12 +258,12 @@ export const duplicatesFiguresSchema = z.object({
   delay_max_ms: z.nullable(z.number()),
 });
 
-/** Figures of repeated receipts. */
+/** Statistics of repeated receipts. */
 export type DuplicatesFigures = z.infer<typeof duplicatesFiguresSchema>;
 
 /**
- * What came more than once? Groups ranked by the number of repeats, and the events with most of them: one page of both;
- * all else is of all that is covered.
+ * What came more than once? Groups ranked by the number of repeats, and the events with most repeats: one page of both;
+ * everything else covers the whole covered range.
  */
 export const duplicatesReportSchema = z.object({
   range,
@@ -263,9 +271,12 @@ export const duplicatesReportSchema = z.object({
   covered: coveredSchema,
   total: z.nullable(duplicatesFiguresSchema),
   groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
-  /** Groups that there are; more than `groups` where those are a page. */
+  /** Total number of groups; more than `groups` if that is a page. */
   groups_total: z.int(),
-  /** Hours of receipt in which repeats were far more frequent than is usual of the series; from the first to the last repeat. */
+  /**
+   * Hours of receipt in which repeats were far more frequent than usual for the series, from the first to the last
+   * repeat.
+   */
   storms: z.array(
     z.object({
       source: z.string(),
@@ -278,11 +289,11 @@ export const duplicatesReportSchema = z.object({
       usual_share: z.number(),
     }),
   ),
-  /** The events with most repeats, then by id; `event` is null where its retention has ended. */
+  /** The events with most repeats, then by id; `event` is null if its retention has ended. */
   worst: z.array(z.object({ event_id: z.string(), repeats: z.int(), event: z.nullable(eventViewSchema) })),
-  /** Events that were repeated; more than `worst` where those are a page. */
+  /** Total number of repeated events; more than `worst` if that is a page. */
   worst_total: z.int(),
-  /** Where the next groups and events go on; null after the last of both. */
+  /** Cursor of the next groups and events; null after the last of both. */
   next_cursor: nextCursor,
   partial: z.boolean(),
   notes: z.array(z.string()),
@@ -299,7 +310,7 @@ export const rejectViewSchema = z.object({
   detail: z.nullable(z.string()),
   source: z.nullable(z.string()),
   event_type: z.nullable(z.string()),
-  /** For PROCESSING the event at fault; null where no single one is. */
+  /** For PROCESSING the event at fault; null if there is no single one. */
   event_id: z.nullable(z.string()),
   /** For PROCESSING the window that could not be computed. */
   window: z.nullable(failedWindowSchema),
@@ -317,19 +328,19 @@ export const rejectPageSchema = z.object({
 /** One page of rejected receipts and conflicts. */
 export type RejectPage = z.infer<typeof rejectPageSchema>;
 
-/** A rejected receipt or a conflict, with what was received. */
+/** A rejected receipt or a conflict, with its received text. */
 export interface RejectedReceipt extends z.infer<typeof rejectViewSchema> {
-  /** True where it came through an import; what mends it goes there too. */
+  /** True if it was imported; its mended record must be imported too. */
   readonly imported: boolean;
-  /** The received text, where it is UTF-8. */
+  /** The received text if it is UTF-8. */
   readonly body?: string;
-  /** The received bytes, where they are not. */
+  /** The received bytes if they are not UTF-8. */
   readonly body_base64?: string;
 }
 
-/** What one call of verify looked at, and what it found wrong. */
+/** The part that one call of verify checked, and the faults it found. */
 export const verifyPageSchema = z.object({
-  /** The stored hour that was compared, or which pass over index, versions or replays it was. */
+  /** The stored hour that was checked, or the name of the pass over index, versions or replays. */
   part: z.string(),
   packs: z.int(),
   receipts: z.int(),
@@ -344,10 +355,10 @@ export const verifyPageSchema = z.object({
       event_id: z.nullable(z.string()),
     }),
   ),
-  /** Chained over all parts so far; the last one is the root to keep elsewhere. */
+  /** Chained over all parts so far; the last one is the root to store elsewhere. */
   digest: z.string(),
   next_cursor: z.nullable(z.string()),
 });
 
-/** What one call of verify looked at, and what it found wrong. */
+/** The part that one call of verify checked, and the faults it found. */
 export type VerifyPage = z.infer<typeof verifyPageSchema>;

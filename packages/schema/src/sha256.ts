@@ -7,7 +7,7 @@ interface NodeCrypto {
   readonly hash?: (algorithm: string, data: Binary, encoding: 'hex' | 'latin1') => string;
 }
 
-/** The host's own hashing, where it has one that does what its name says. */
+/** The host's hash function, if it has a working one. */
 function findNativeHash(): NodeCrypto['hash'] | null {
   const hash = hostModule<NodeCrypto>('node:crypto')?.hash;
   if (typeof hash !== 'function') return null;
@@ -38,7 +38,10 @@ export function sha256Bytes(data: Binary): Uint8Array {
   return bytes;
 }
 
-/** Writes the first bytes of a SHA-256 into others: the host hands out a text for half the cost of an array. */
+/**
+ * Writes the first bytes of a SHA-256 digest into an array: the host returns hexadecimal text at half the cost of an
+ * array.
+ */
 export function writeSha256(into: Uint8Array, data: Binary, { at, length }: { at: number; length: number }): void {
   if (!nativeHash) {
     into.set(sha256Js(toBytes(data)).subarray(0, length), at);
@@ -82,8 +85,13 @@ export function sha256Js(data: Uint8Array): Uint8Array {
   const words = new Uint32Array(64);
   for (let offset = 0; offset < padded.length; offset += 64) compress(state, words, { view, offset });
   const digest = new DataView(new ArrayBuffer(32));
-  for (let i = 0; i < 8; i++) digest.setUint32(i * 4, state[i] as number);
+  for (let i = 0; i < 8; i++) digest.setUint32(i * 4, wordAt(state, i));
   return new Uint8Array(digest.buffer);
+}
+
+/** Faster than `at` in the inner loop: it sees only one kind of array. */
+function wordAt(words: Uint32Array, i: number): number {
+  return words[i] as number;
 }
 
 const rotate = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
@@ -91,16 +99,16 @@ const rotate = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
 function compress(state: Uint32Array, w: Uint32Array, block: { view: DataView; offset: number }): void {
   for (let t = 0; t < 16; t++) w[t] = block.view.getUint32(block.offset + t * 4);
   for (let t = 16; t < 64; t++) {
-    const x = w[t - 15] as number;
-    const y = w[t - 2] as number;
+    const x = wordAt(w, t - 15);
+    const y = wordAt(w, t - 2);
     const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
     const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
-    w[t] = ((w[t - 16] as number) + s0 + (w[t - 7] as number) + s1) | 0;
+    w[t] = (wordAt(w, t - 16) + s0 + wordAt(w, t - 7) + s1) | 0;
   }
-  let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
   for (let t = 0; t < 64; t++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (ROUND[t] as number) + (w[t] as number)) | 0;
+    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + wordAt(ROUND, t) + wordAt(w, t)) | 0;
     const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
     h = g;
@@ -112,6 +120,9 @@ function compress(state: Uint32Array, w: Uint32Array, block: { view: DataView; o
     b = a;
     a = (t1 + t2) | 0;
   }
-  const sums = [a, b, c, d, e, f, g, h];
-  for (let i = 0; i < 8; i++) state[i] = ((state[i] as number) + (sums[i] as number)) | 0;
+  let i = 0;
+  for (const sum of [a, b, c, d, e, f, g, h]) {
+    state[i] = wordAt(state, i) + sum;
+    i += 1;
+  }
 }

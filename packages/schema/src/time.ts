@@ -1,6 +1,6 @@
-/** Milliseconds of an hour. */
+/** Milliseconds per hour. */
 export const MS_PER_HOUR = 3_600_000;
-/** Milliseconds of a day. */
+/** Milliseconds per day. */
 export const MS_PER_DAY = 86_400_000;
 
 /** 0001-01-01T00:00:00Z. */
@@ -10,13 +10,13 @@ export const EPOCH_MS_MAX = 253_402_300_799_999;
 
 /** A point in time, to the nanosecond. */
 export interface Instant {
-  /** Fixed width, 30 characters: `2025-12-28T23:59:59.000000000Z`. Text order is order of time. */
+  /** Fixed width, 30 characters: `2025-12-28T23:59:59.000000000Z`. The text sorts by time. */
   readonly utc: string;
   /** Milliseconds since 1970-01-01T00:00:00Z, rounded down; negative before. */
   readonly epoch_ms: number;
   /** Nanoseconds beyond `epoch_ms`, 0 to 999,999. */
   readonly sub_ms_ns: number;
-  /** True where the text had second 60; it is kept as the last nanosecond of the minute. */
+  /** True if the text had second 60; stored as the last nanosecond of the minute. */
   readonly leap_second: boolean;
 }
 
@@ -25,8 +25,8 @@ const SHAPE = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9})
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
- * Reads an RFC 3339 date-time with an offset, up to nanoseconds, within the years 0001 to 9999 in UTC; null otherwise
- * (`timeFault` says why). Second 60 is read only where it is 23:59:60 in UTC.
+ * Parses an RFC 3339 date-time with an offset, up to nanoseconds, within the years 0001 to 9999 in UTC; null otherwise
+ * (`timeFault` says why). Accepts second 60 only at 23:59:60 in UTC.
  */
 export function parseTime(text: string): Instant | null {
   const match = SHAPE.exec(text);
@@ -60,7 +60,7 @@ interface Fields {
 function isOnCalendar({ year, month, day, hour, minute, second }: Fields): boolean {
   if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return false;
   const leapDay = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 1 : 0;
-  return day <= (DAYS[month - 1] as number) + leapDay;
+  return day <= (DAYS[month - 1] ?? 0) + leapDay;
 }
 
 function toInstant(fields: Fields): Instant | null {
@@ -85,13 +85,13 @@ function daysFromCivil({ year, month, day }: { year: number; month: number; day:
   );
 }
 
-/** Why `parseTime` refused a text, with a hint that a person can act on. */
+/** The reason why `parseTime` refused a text, with a hint how to write it. */
 export interface TimeFault {
   readonly code: 'TIME_INVALID' | 'TIME_WITHOUT_OFFSET' | 'TIME_OUT_OF_RANGE';
   readonly hint: string;
 }
 
-/** What other writers of times do otherwise, how RFC 3339 has it, and what to do about it. In the order of the text's end. */
+/** Common deviations from RFC 3339, its form, and the advice. In the order of the text's end. */
 const REPAIRS: readonly (readonly [pattern: RegExp, replacement: string, advice: string])[] = [
   [/\[[^\]]*\]$/, '', 'leave out the time zone in brackets'],
   [/ ?(?:UTC|GMT)$/i, 'Z', 'write Z for UTC'],
@@ -103,7 +103,7 @@ const REPAIRS: readonly (readonly [pattern: RegExp, replacement: string, advice:
   [/^(.{10}[Tt]\d{2}:\d{2})(?=[Zz+-])/, '$1:00', 'write the seconds too'],
 ];
 
-/** Why `parseTime` refused this text. Where a slip of form is all that is wrong, the hint says how to write the time. */
+/** The reason why `parseTime` refused this text. If only the form is wrong, the hint gives the corrected time. */
 export function timeFault(text: string): TimeFault {
   let repaired = text;
   const advice = REPAIRS.flatMap(([pattern, replacement, said]) => {
@@ -122,7 +122,10 @@ function formFault(text: string): TimeFault {
     return { code: 'TIME_WITHOUT_OFFSET', hint: 'the time has no offset; append Z or one such as +02:00' };
   }
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) {
-    return { code: 'TIME_WITHOUT_OFFSET', hint: 'a date names no instant; write for example 2025-12-28T00:00:00Z' };
+    return {
+      code: 'TIME_WITHOUT_OFFSET',
+      hint: 'a date alone does not name an instant; write for example 2025-12-28T00:00:00Z',
+    };
   }
   if (/[T ]\d{2}:\d{2}:\d{2}(\.\d+)? \d{2}:?\d{2}$/.test(text)) {
     return { code: 'TIME_INVALID', hint: 'a space stands before the offset: in a URL write + as %2B' };
@@ -131,31 +134,24 @@ function formFault(text: string): TimeFault {
   if (match !== null && isOnCalendarText(match)) {
     return {
       code: 'TIME_OUT_OF_RANGE',
-      hint: 'the time lies outside the years 0001 to 9999 in UTC, or is no leap second',
+      hint: 'the time lies outside the years 0001 to 9999 in UTC, or is not a leap second',
     };
   }
   if (match !== null) return { code: 'TIME_INVALID', hint: 'the date or the time of day does not exist' };
   if (/^-?\d+(\.\d+)?$/.test(text)) {
-    return { code: 'TIME_INVALID', hint: 'a number names no unit; write RFC 3339, for example 2025-12-28T23:59:59Z' };
+    return { code: 'TIME_INVALID', hint: 'a number has no unit; write RFC 3339, for example 2025-12-28T23:59:59Z' };
   }
   if (/\.\d{10,}/.test(text)) return { code: 'TIME_INVALID', hint: 'more than nine digits of a second' };
   return { code: 'TIME_INVALID', hint: 'not RFC 3339, for example 2025-12-28T23:59:59Z' };
 }
 
 function isOnCalendarText(match: RegExpExecArray): boolean {
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
   const offsetExists = Number(match[9] ?? 0) <= 23 && Number(match[10] ?? 0) <= 59;
   return offsetExists && isOnCalendar({ year, month, day, hour, minute, second, nanos: 0, offset: 0 });
 }
 
-/** Dates by day number: times that are written together mostly lie on a few days. */
+/** Dates cached by day number: times that are written together mostly lie on a few days. */
 const dates = new Map<number, string>();
 const DATES_MAX = 1_000;
 
@@ -168,7 +164,7 @@ function dateOf(day: number): string {
   return date;
 }
 
-/** The fixed-width text of a time given in milliseconds and nanoseconds beyond them. Years 0001 to 9999. */
+/** The fixed-width text of a time in milliseconds and additional nanoseconds. Years 0001 to 9999. */
 export function formatInstant(epochMs: number, subMsNs: number): string {
   const second = Math.floor(epochMs / 1000);
   if (second !== lastSecond) {
@@ -179,7 +175,7 @@ export function formatInstant(epochMs: number, subMsNs: number): string {
   return `${lastSecondText}${three(epochMs - second * 1000)}${nanos}`;
 }
 
-/** Events come in the order of their times, so that one second serves many. */
+/** Caches the latest second: events mostly come in the order of their times. */
 let lastSecond = Number.NaN;
 let lastSecondText = '';
 
@@ -192,7 +188,7 @@ function secondText(epochSecond: number): string {
 
 const SECONDS_PER_DAY = 86_400;
 
-/** The fixed-width text of whole milliseconds since the epoch; beyond years 0001 to 9999 that of their first or last. */
+/** The fixed-width text of whole milliseconds since the epoch, clamped to the years 0001 to 9999. */
 export function formatEpochMs(epochMs: number): string {
   return formatInstant(Math.min(Math.max(epochMs, EPOCH_MS_MIN), EPOCH_MS_MAX), 0);
 }

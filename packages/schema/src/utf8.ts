@@ -6,8 +6,8 @@ let encoder: TextEncoder | null = null;
 let decoder: TextDecoder | null = null;
 
 /**
- * A text as UTF-8; a lone surrogate becomes U+FFFD. The platform's encoder is looked for when it is needed: test environments
- * such as Jest's jsdom have none.
+ * A text as UTF-8; a lone surrogate becomes U+FFFD. Looks up the platform's encoder at the call, because test
+ * environments such as Jest's jsdom have none.
  */
 export function utf8Bytes(text: string): Uint8Array<ArrayBuffer> {
   if (typeof TextEncoder === 'undefined') return encodedJs(text);
@@ -15,7 +15,7 @@ export function utf8Bytes(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
-/** UTF-8 as a text; what is not valid becomes U+FFFD. */
+/** UTF-8 as text; invalid bytes become U+FFFD. */
 export function utf8Text(bytes: Uint8Array): string {
   if (typeof TextDecoder === 'undefined') return decodedByHost(bytes);
   decoder ??= new TextDecoder();
@@ -35,7 +35,7 @@ function encodedJs(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes);
 }
 
-/** Where there is no decoder it is Node that runs a page. */
+/** Without a decoder, this is Node running a page. */
 function decodedByHost({ buffer, byteOffset, byteLength }: Uint8Array): string {
   const { Buffer } = globalThis as unknown as { Buffer?: HostBuffer };
   if (Buffer === undefined) throw new ReferenceError('this environment has neither TextDecoder nor Buffer');

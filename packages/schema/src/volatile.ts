@@ -2,34 +2,34 @@ import { KitError } from './errors.ts';
 import { type PointerSteps, parsePointer, withoutPointer } from './json-pointer.ts';
 import { LIMITS } from './limits.ts';
 
-/** Which members of payloads are not content, and by which declaration. */
+/** The payload members that are not content, and the declaration that says so. */
 export interface VolatileMembers {
-  /** From 1; raise it with every change of the paths. It is kept with each receipt, and so are the paths. */
+  /** From 1; raise it with every change of the paths. Each receipt stores it together with the paths. */
   readonly version: number;
   /**
-   * JSON pointers (RFC 6901) into the payload, such as `/attempt` or `/meta/delivered_at`. In an array, a step `*` stands for
-   * every element. A path that a payload does not have says nothing of it.
+   * JSON pointers (RFC 6901) into the payload, such as `/attempt` or `/meta/delivered_at`. In an array, a step `*`
+   * matches every element. A path that a payload does not have is ignored.
    */
   readonly paths: readonly string[];
 }
 
 /**
- * Declares members of the payloads of one source and type that change from delivery to delivery and say nothing of the
- * event: a number of the attempt, the time of the delivery, a signature. Identity by content and conflicts leave them out;
- * the bytes keep them.
+ * Declares payload members of one source and type that change from delivery to delivery and are not part of the event:
+ * an attempt number, a delivery time, a signature. Content identity and conflict checks leave them out; the stored
+ * bytes keep them.
  */
 export interface VolatileDeclaration extends VolatileMembers {
   readonly source: string;
   readonly event_type: string;
 }
 
-/** The declaration for a source and type; null where there is none. */
+/** The declaration for a source and type; null if there is none. */
 export type VolatileOf = (source: string, event_type: string) => VolatileMembers | null;
 
 /**
- * Checks declarations, and finds them by source and type.
+ * Checks declarations and returns a lookup by source and type.
  *
- * @throws KitError `CONFIG_INVALID` naming the declaration that cannot be used.
+ * @throws KitError `CONFIG_INVALID` naming the unusable declaration.
  */
 export function volatileRules(declarations: readonly VolatileDeclaration[]): VolatileOf {
   const found = new Map<string, Map<string, VolatileMembers>>();
@@ -46,20 +46,21 @@ export function volatileRules(declarations: readonly VolatileDeclaration[]): Vol
   return (source, event_type) => found.get(source)?.get(event_type) ?? null;
 }
 
-/** Why a value cannot be a declaration; null where it can. */
+/** The reason why a value cannot be a declaration; null if it can. */
 export function volatileFault(value: unknown): string | null {
   if (typeof value !== 'object' || value === null) return 'must be an object';
-  const { source, event_type, version, paths, ...rest } = value as Record<string, unknown>;
+  const { source, event_type, version, paths, ...rest }: { readonly [field: string]: unknown } = { ...value };
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) return `has the unknown field ${unknown}`;
-  if (typeof source !== 'string' || source === '') return 'needs the source whose events it is about';
-  if (typeof event_type !== 'string' || event_type === '') return 'needs the event_type that it is about';
+  if (typeof source !== 'string' || source === '') return 'needs the source that it applies to';
+  if (typeof event_type !== 'string' || event_type === '') return 'needs the event_type that it applies to';
   return membersFault({ version, paths });
 }
 
-/** Why a value cannot be what a receipt keeps of a declaration; null where it can. */
+/** The reason why a value cannot be the stored form of a declaration; null if it can. */
 export function membersFault({ version, paths }: { version?: unknown; paths?: unknown }): string | null {
-  if (!Number.isSafeInteger(version) || (version as number) < 1) return 'needs a version, an integer from 1';
+  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
+    return 'needs a version, an integer from 1';
   if (!Array.isArray(paths) || paths.length === 0) return 'needs paths, a list of JSON pointers such as /attempt';
   if (paths.length > LIMITS.volatile_paths_max) return `has more than ${LIMITS.volatile_paths_max} paths`;
   for (const path of paths) {
@@ -71,10 +72,10 @@ export function membersFault({ version, paths }: { version?: unknown; paths?: un
   return null;
 }
 
-/** The steps of paths, by their declaration: most receipts share a few of them. */
+/** Parsed steps, cached by declaration: most receipts share a few declarations. */
 const parsed = new WeakMap<VolatileMembers, readonly PointerSteps[]>();
 
-/** A payload without its volatile members; the payload itself where it has none of them. It is not changed. */
+/** A payload without its volatile members; the payload itself if it has none. The input is not changed. */
 export function withoutVolatile(payload: unknown, members: VolatileMembers | null): unknown {
   if (members === null) return payload;
   let steps = parsed.get(members);

@@ -1,5 +1,6 @@
 import type { WindowGrain } from './aggregate.ts';
 import { KitError } from './errors.ts';
+import { greatestOf, leastOf } from './extremes.ts';
 import { EPOCH_MS_MIN, MS_PER_DAY, MS_PER_HOUR, parseTime } from './time.ts';
 
 /** A half-open span of time, `[start_ms, end_ms)`, in milliseconds since the epoch. */
@@ -8,18 +9,19 @@ export interface Window {
   readonly end_ms: number;
 }
 
-/** The windows of a metric: they lie side by side without gap or overlap, so every instant is in exactly one. */
+/** The windows of a metric: adjacent, without gap or overlap, so every instant is in exactly one. */
 export interface Windows {
   /** The window that holds an instant. */
   at(epochMs: number): Window;
 }
 
-/** Windows remembered per metric; events that come together mostly lie in few of them. */
+/** Windows cached per metric; events that arrive together mostly lie in few of them. */
 const REMEMBERED = 512;
 
 /**
- * Days or hours of a time zone. A day starts at the first instant of its date, so it has 23, 24 or 25 hours where clocks
- * change, and a date that a zone left out has no window. An hour ends early where the zone's offset changes within it.
+ * Creates the days or hours of a time zone. A day starts at the first instant of its date, so it has 23, 24 or 25 hours
+ * at a clock change, and a date that a zone skipped has no window. An hour ends early if the zone's offset changes
+ * within it.
  *
  * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
  */
@@ -29,13 +31,13 @@ export function createWindows(grain: WindowGrain, timeZone: string): Windows {
   const known = new Map<number, Window[]>();
   return {
     at(epochMs) {
-      // No window is longer than 50 hours, and none that was found moves: a few per UTC day are remembered.
+      // No window is longer than 50 hours and windows never change, so a few per UTC day are cached.
       const bucket = Math.floor(epochMs / MS_PER_DAY);
       const near = known.get(bucket);
       const remembered = near?.find(({ start_ms, end_ms }) => epochMs >= start_ms && epochMs < end_ms);
       if (remembered !== undefined) return remembered;
       const { start_ms, end_ms } = find(epochMs, offsetAt);
-      // Before the first instant that has a text there is none, so no window starts there.
+      // Earlier instants have no text form, so no window starts there.
       const window = { start_ms: Math.max(start_ms, EPOCH_MS_MIN), end_ms };
       if (near !== undefined) near.push(window);
       else {
@@ -57,12 +59,12 @@ export function dateIn(timeZone: string, epochMs: number): string {
     format = zoneFormat(timeZone, { dateStyle: 'short' });
     DATE_FORMATS.set(timeZone, format);
   }
-  // The runtime does not fill up years before 1000.
+  // The runtime does not pad years before 1000.
   return format.format(epochMs).padStart(10, '0');
 }
 
 /**
- * The day of a date such as `2025-12-28` in a zone; null where there is no such date, or the zone left it out.
+ * The day of a date such as `2025-12-28` in a zone; null if there is no such date, or the zone skipped it.
  *
  * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
  */
@@ -70,7 +72,7 @@ export function windowOfDate(date: string, timeZone: string): Window | null {
   const noon = parseTime(`${date}T12:00:00Z`);
   if (noon === null) return null;
   const windows = createWindows('day', timeZone);
-  // Noon in UTC lies on the date, or on the one before or after it, by the zone.
+  // Depending on the zone, noon in UTC is on the date itself or on the one before or after it.
   for (const offsetMs of [0, -MS_PER_DAY, MS_PER_DAY]) {
     const window = windows.at(noon.epoch_ms + offsetMs);
     if (dateIn(timeZone, window.start_ms) === date) return window;
@@ -79,7 +81,7 @@ export function windowOfDate(date: string, timeZone: string): Window | null {
 }
 
 /**
- * How far the local time of a zone is ahead of UTC, in milliseconds, by the runtime's own time-zone data.
+ * How far local time in a zone is ahead of UTC, in milliseconds, by the runtime's time-zone data.
  *
  * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
  */
@@ -91,7 +93,7 @@ export function zoneOffsets(timeZone: string): (epochMs: number) => number {
 type OffsetAt = (epochMs: number) => number;
 
 function dayAt(epochMs: number, offsetAt: OffsetAt): Window {
-  // Around a change of date lines the date may be two days off, so the right one is looked for.
+  // Near a change of the date line the date may be two days off, so search for the right one.
   let date = Math.floor((epochMs + offsetAt(epochMs)) / MS_PER_DAY);
   while (firstInstantOf(date, offsetAt) > epochMs) date -= 1;
   let next = date + 1;
@@ -102,10 +104,10 @@ function dayAt(epochMs: number, offsetAt: OffsetAt): Window {
   return { start_ms: firstInstantOf(date, offsetAt), end_ms: firstInstantOf(next, offsetAt) };
 }
 
-/** The first instant whose local date is this one or, where a zone left the date out, a later one. */
+/** The first instant whose local date is this one, or a later one if the zone skipped the date. */
 function firstInstantOf(date: number, offsetAt: OffsetAt): number {
   const midnight = date * MS_PER_DAY;
-  // Offsets lie within a day; half a day apart no two changes are missed.
+  // Offsets are within a day; steps of half a day miss no two changes.
   const candidates = new Set<number>();
   for (let at = midnight - 2 * MS_PER_DAY; at <= midnight + 2 * MS_PER_DAY; at += MS_PER_DAY / 2)
     candidates.add(offsetAt(at));
@@ -113,8 +115,8 @@ function firstInstantOf(date: number, offsetAt: OffsetAt): number {
   const exact = instants.find((instant) => instant + offsetAt(instant) === midnight);
   if (exact !== undefined) return exact;
   // Midnight was skipped: the day starts when the clock jumps past it.
-  const low = (instants[0] as number) - 1;
-  const high = instants.at(-1) as number;
+  const low = leastOf(instants) - 1;
+  const high = greatestOf(instants);
   return firstWhere({ low, high }, (instant) => instant + offsetAt(instant) >= midnight);
 }
 
@@ -129,7 +131,10 @@ function hourAt(epochMs: number, offsetAt: OffsetAt): Window {
   };
 }
 
-/** The first instant above `low` and up to `high` that passes; `low` does not, `high` does, and it changes once. */
+/**
+ * The first instant above `low` and up to `high` that passes the test; `low` fails, `high` passes, and the result
+ * changes once.
+ */
 function firstWhere({ low, high }: { low: number; high: number }, passes: (instant: number) => boolean): number {
   let below = low;
   let above = high;
@@ -141,7 +146,7 @@ function firstWhere({ low, high }: { low: number; high: number }, passes: (insta
   return above;
 }
 
-/** Offsets by the runtime's own time-zone data; asked once per quarter of an hour, since changes lie on such bounds. */
+/** Offsets by the runtime's time-zone data, cached per quarter of an hour, since offsets change at such bounds. */
 function offsets(timeZone: string): OffsetAt {
   const format = zoneFormat(timeZone, { timeZoneName: 'longOffset' }, 'en-US');
   const known = new Map<number, number>();
@@ -151,7 +156,7 @@ function offsets(timeZone: string): OffsetAt {
     const cached = known.get(bucket);
     if (cached !== undefined) return cached;
     const first = offsetOf(format, bucket * quarter);
-    // Local mean times of the past changed at odd minutes; within such a quarter nothing is remembered.
+    // Historic local mean times changed at odd minutes; a quarter with such a change is not cached.
     if (first !== offsetOf(format, (bucket + 1) * quarter - 1)) return offsetOf(format, epochMs);
     if (known.size >= REMEMBERED * 8) known.clear();
     known.set(bucket, first);

@@ -1,6 +1,6 @@
 /**
- * A text in which no URL has a user or password. A text that is not quite a URL, such as one with a slash in its password,
- * loses more than that: everything from `//` to the last `@`.
+ * Removes users and passwords from the URLs in a text. A malformed URL, such as one with a slash in its password, loses
+ * everything from `//` to the last `@`.
  */
 export function withoutCredentials(text: string): string {
   return text.replace(/\/\/[^\s"'<>`]*@/g, '//…@');

@@ -1,6 +1,6 @@
-// What a picture shows, as plain data: the same for a picture of vectors and for one of characters.
+// Charts as plain data, drawn as SVG or with characters.
 
-/** The levels of delay that are told apart, by their lower bounds in milliseconds; below the first the time lies ahead. */
+/** Lower bounds of the delay levels in milliseconds; times below the first are ahead of time. */
 export const DELAY_LEVELS_MS = [0, 1, 15, 60, 120, 360, 1_440, 10_080].map((minutes) => minutes * 60_000);
 
 /** Delay by series and time. */
@@ -8,17 +8,17 @@ export interface HeatMap {
   readonly kind: 'heat-map';
   readonly title: string;
   readonly rows: readonly string[];
-  /** Hours or days, without a hole between them. */
+  /** Consecutive hours or days. */
   readonly columns: readonly string[];
   readonly cells: readonly { readonly row: number; readonly column: number; readonly p90_ms: number }[];
 }
 
-/** Shares over the age of a day. */
+/** Shares by the age of a day. */
 export interface Curves {
   readonly kind: 'curves';
   readonly title: string;
   readonly ages_ms: readonly number[];
-  /** One share per age; null where that age has not come. */
+  /** One share per age; null for an age that the day has not reached. */
   readonly lines: readonly {
     readonly name: string;
     readonly role: 'closed' | 'open' | 'median';
@@ -26,10 +26,12 @@ export interface Curves {
   }[];
 }
 
-/** What is wrong with a window. */
+/** The state of a window. */
 export type WindowState = 'MISSING' | 'PARTIAL' | 'PENDING';
 
-/** Windows by the calendar: days across and hours down, weeks across and weekdays down, hours across and minutes down. */
+/**
+ * Windows as a calendar: days across and hours down, weeks across and weekdays down, or hours across and minutes down.
+ */
 export interface Calendar {
   readonly kind: 'calendar';
   readonly title: string;
@@ -46,8 +48,8 @@ export interface Waterfall {
     readonly name: string;
     readonly from: number;
     readonly to: number;
-    /** A value that is reached, not a step. */
-    readonly whole: boolean;
+    /** A total instead of a step. */
+    readonly isTotal: boolean;
   }[];
 }
 
@@ -56,17 +58,17 @@ export interface Bars {
   readonly kind: 'bars';
   readonly title: string;
   readonly parts: readonly string[];
-  /** One value per part; `label` says them. */
+  /** One value per part; `label` states them as text. */
   readonly rows: readonly { readonly name: string; readonly values: readonly number[]; readonly label: string }[];
 }
 
-/** What a picture shows. */
+/** A chart of any kind. */
 export type Chart = HeatMap | Curves | Calendar | Waterfall | Bars;
 
-/** The level of a delay: 0 ahead of time, then the first to the last of `DELAY_LEVELS_MS`. */
+/** The level of a delay: 0 ahead of time, then one per bound of `DELAY_LEVELS_MS`. */
 export function delayLevel(ms: number): number {
   return DELAY_LEVELS_MS.filter((from) => ms >= from).length;
 }
 
-/** What each level is called, the one ahead of time first. */
+/** Names of the levels, ahead of time first. */
 export const DELAY_NAMES = ['ahead', '< 1 min', '< 15 min', '< 1 h', '< 2 h', '< 6 h', '< 1 d', '< 7 d', '≥ 7 d'];

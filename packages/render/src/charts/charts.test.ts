@@ -8,7 +8,7 @@ import { arrivalCurves } from './of-completeness.ts';
 import { gapCalendars } from './of-gaps.ts';
 import { heatMap } from './of-lag.ts';
 
-// What pictures show, before anything draws them: the same figures as the answers that they are of.
+// The data of charts, before drawing: the same figures as in the answers.
 
 type Gap = GapsReport['gaps'][number];
 
@@ -48,7 +48,7 @@ describe('a gap calendar', () => {
     expect(york.cells.map(({ down }) => york.down[down])).toEqual(['00', '01', '02']);
   });
 
-  it('D36: has days of 23 and 25 hours, none of them twice or not at all', () => {
+  it('D36: has days of 23 and 25 hours, each hour once', () => {
     const days = {
       start_time: '2022-03-12T05:00:00Z',
       end_time: '2022-03-15T04:00:00Z',
@@ -95,7 +95,7 @@ describe('a heat map', () => {
     ]);
   });
 
-  it('tells apart what came ahead of its time', () => {
+  it('has a level of its own for events ahead of their time', () => {
     expect([-1, 0, 59_999, 60_000, 7 * 86_400_000].map(delayLevel)).toEqual([0, 1, 1, 2, 8]);
   });
 });
@@ -129,7 +129,7 @@ describe('a waterfall', () => {
     ]);
   });
 
-  it('does not hide what went behind what came, where all units are known', () => {
+  it('does not hide losses behind gains if all units are known', () => {
     const units = { items: [unit('CAME', 21), unit('WENT', -1)], total: 2 };
     expect(steps(changeOf({ waterfall: walk, units })).map(({ name, from, to }) => [name, to - from])).toEqual([
       ['BEFORE', 54],
@@ -140,19 +140,19 @@ describe('a waterfall', () => {
     expect(steps(changeOf({ waterfall: walk, units: { ...units, total: 3 } }))).toHaveLength(3);
   });
 
-  it('is not drawn where parts are not known', () => {
+  it('is not drawn if parts are unknown', () => {
     const unknown = walk.map((step) => (step.step === 'LATE' ? { ...step, value: null } : step));
     expect(steps(changeOf({ waterfall: unknown }))).toEqual([]);
   });
 
-  it('a small change of a large value can be seen, and the picture says where its bars start', () => {
+  it('makes a small change of a large value visible, and states where its bars start', () => {
     const large = walk.map((step) => ({ ...step, value: step.value + 10_000 }));
     const [chart] = waterfall(changeOf({ waterfall: large }));
     expect(chart?.title).toContain('bars start at 10,044');
   });
 });
 
-it('arrival curves: an open day is held against its forecast, and ends where its age does', () => {
+it('arrival curves: an open day is compared with its forecast, and ends at its age', () => {
   const arrived = (shares: readonly (number | null)[]) => shares.map((share) => ({ after_ms: 0, share }));
   const report = {
     curves: [{ series: {}, median: [{ share: 0.9 }] }],

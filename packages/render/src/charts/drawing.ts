@@ -3,6 +3,7 @@ import { durationText, greatestOf, leastOf } from '@pik/schema';
 import { bold, cyan, dim, green, magenta, red, yellow } from '../colours.ts';
 import { grouped, percent, printable, signed } from '../format.ts';
 import {
+  type Bars,
   type Calendar,
   type Chart,
   type Curves,
@@ -13,21 +14,28 @@ import {
   type WindowState,
 } from './chart.ts';
 
-/** Names at the left end of a line are cut to this. */
+/** Maximum length of the label at the left of a line. */
 const NAME_CHARS_MAX = 28;
 const LINES_MAX = 40;
 const STEPS = '▁▂▃▄▅▆▇█';
 
-/** A picture of characters, coloured on a terminal alone; empty for bars, which a table says as well. */
+/** A chart drawn with characters, coloured only on a terminal; empty for bars, which a table shows as well. */
 export function drawing(chart: Chart, columns: number): string {
   if (chart.kind === 'bars') return '';
-  const lines = {
-    'heat-map': () => heatMap(chart as HeatMap, columns),
-    curves: () => curves(chart as Curves),
-    calendar: () => calendar(chart as Calendar),
-    waterfall: () => waterfall(chart as Waterfall, columns),
-  }[chart.kind]();
-  return [bold(printable(chart.title)), ...lines].join('\n');
+  return [bold(printable(chart.title)), ...linesOf(chart, columns)].join('\n');
+}
+
+function linesOf(chart: Exclude<Chart, Bars>, columns: number): string[] {
+  switch (chart.kind) {
+    case 'heat-map':
+      return heatMap(chart, columns);
+    case 'curves':
+      return curves(chart);
+    case 'calendar':
+      return calendar(chart);
+    case 'waterfall':
+      return waterfall(chart, columns);
+  }
 }
 
 function names(all: readonly string[]): string[] {
@@ -79,7 +87,7 @@ function curves({ ages_ms, lines }: Curves): string[] {
 const STATE_MARKS: Readonly<Record<WindowState, string>> = { MISSING: '█', PARTIAL: '▒', PENDING: '?' };
 const STATE_COLOURS = { MISSING: red, PARTIAL: yellow, PENDING: dim } as const;
 
-/** Only the lines in which something is missing. */
+/** Only the lines with a missing window. */
 function calendar({ across, down, cells }: Calendar): string[] {
   const lines = new Map<number, string[]>();
   for (const { across: column, down: place, state } of cells) {
@@ -99,10 +107,10 @@ function waterfall({ steps }: Waterfall, width: number): string[] {
   const [low, high] = [leastOf(values), greatestOf(values)];
   const room = Math.max(10, Math.min(60, width - (labels[0]?.length ?? 0) - 14));
   const at = (value: number) => (high === low ? 0 : Math.round(((value - low) / (high - low)) * room));
-  return steps.map(({ from, to, whole }, i) => {
+  return steps.map(({ from, to, isTotal }, i) => {
     const [start, end] = [at(Math.min(from, to)), at(Math.max(from, to))];
     const bar = `${' '.repeat(start)}${'█'.repeat(Math.max(1, end - start))}`.padEnd(room + 1);
-    const colour = whole ? cyan : to < from ? red : green;
-    return `${labels[i]}${colour(bar)} ${whole ? grouped(to) : signed(to - from)}`;
+    const colour = isTotal ? cyan : to < from ? red : green;
+    return `${labels[i]}${colour(bar)} ${isTotal ? grouped(to) : signed(to - from)}`;
   });
 }

@@ -4,26 +4,26 @@ import { greatestOf, leastOf } from '@pik/schema';
 import { grouped, shortTime } from '../format.ts';
 import type { Chart, Waterfall } from './chart.ts';
 
-/** From the value before to the one after, class by class; nothing where the parts are not known. */
+/** From the value before to the value after, class by class; null if the parts are unknown. */
 export function waterfall(change: ChangeExplanation): Chart[] {
   const { waterfall: walk, metric, key, window_start } = change;
-  const values = walk.map(({ value }) => value);
-  if (values.length === 0 || values.includes(null)) return [];
-  const base = baseOf(values as number[]);
+  const reachedBy = walk.flatMap(({ step, value }) => (value === null ? [] : [{ step, value }]));
+  if (reachedBy.length === 0 || reachedBy.length < walk.length) return [];
+  const base = baseOf(reachedBy.map(({ value }) => value));
   let reached = base;
   const steps: Waterfall['steps'][number][] = [];
-  for (const { step, value } of walk) {
-    const whole = step === 'BEFORE' || step === 'AFTER';
-    if (whole) steps.push({ name: step, from: base, to: value as number, whole });
+  for (const { step, value } of reachedBy) {
+    const isTotal = step === 'BEFORE' || step === 'AFTER';
+    if (isTotal) steps.push({ name: step, from: base, to: value, isTotal });
     else
-      for (const { name, part } of partsOf(change, { step, whole: (value as number) - reached })) {
-        steps.push({ name, from: reached, to: reached + part, whole });
+      for (const { name, part } of partsOf(change, { step, total: value - reached })) {
+        steps.push({ name, from: reached, to: reached + part, isTotal });
         reached += part;
       }
-    reached = value as number;
+    reached = value;
   }
-  const cut = base === 0 ? '' : `; bars start at ${grouped(base)}`;
-  return [{ kind: 'waterfall', title: `${metric} of ${key}, ${shortTime(window_start)}${cut}`, steps }];
+  const baseNote = base === 0 ? '' : `; bars start at ${grouped(base)}`;
+  return [{ kind: 'waterfall', title: `${metric} of ${key}, ${shortTime(window_start)}${baseNote}`, steps }];
 }
 
 const KINDS: Readonly<Record<UnitKind, string>> = {
@@ -33,10 +33,10 @@ const KINDS: Readonly<Record<UnitKind, string>> = {
   WENT: 'went',
 };
 
-/** A class by what became of its units, so that gains and losses do not hide each other, where all of them are listed. */
+/** Splits a class by gains and losses, so that they do not hide each other, if all of its units are listed. */
 function partsOf(
   { units }: ChangeExplanation,
-  { step, whole }: { step: string; whole: number },
+  { step, total }: { step: string; total: number },
 ): { name: string; part: number }[] {
   const own = units === null || units.items.length < units.total ? [] : units.items;
   const parts = Object.entries(KINDS).flatMap(([kind, name]) => {
@@ -45,12 +45,12 @@ function partsOf(
       .reduce((sum, { contribution }) => sum + contribution, 0);
     return part === 0 ? [] : [{ name: `${step} ${name}`, part }];
   });
-  const sum = parts.reduce((total, { part }) => total + part, 0);
-  // A unit that several classes changed counts under the largest of them alone.
-  return parts.length > 1 && sum === whole ? parts : [{ name: step, part: whole }];
+  const sum = parts.reduce((before, { part }) => before + part, 0);
+  // A unit that several classes changed counts only under its largest class.
+  return parts.length > 1 && sum === total ? parts : [{ name: step, part: total }];
 }
 
-/** Where the bars of the values start: at zero, unless the change would be lost to the eye beside them. */
+/** Where the bars start: at zero, unless the change would then be too small to see. */
 function baseOf(values: readonly number[]): number {
   const [low, high] = [leastOf(values), greatestOf(values)];
   const span = high - low;

@@ -3,17 +3,17 @@ import { COMPLETENESS_MARKS_MS, type CompletenessReport } from '@pik/schema';
 import { groupName } from '../format.ts';
 import type { Chart, Curves } from './chart.ts';
 
-/** Closed days that are drawn behind their median. */
+/** Closed days drawn behind their median. */
 const DAYS_MAX = 60;
 
-/** How much of a day is there at each age: closed days, their median, and the days that are still open. */
+/** The share of a day that has arrived at each age: closed days, their median, and the open days. */
 export function arrivalCurves({ curves, days }: CompletenessReport): Chart[] {
   const single = new Set(days.map(({ series }) => groupName(series))).size < 2;
   const lines: Curves['lines'][number][] = [];
   if (single) {
     for (const { day, arrived } of days.filter(({ state }) => state === 'CLOSED').slice(-DAYS_MAX))
       lines.push({ name: day, role: 'closed', shares: arrived.map(({ share }) => share) });
-    // Its shares are of what is known so far; held against its forecast it is the share of what is to come.
+    // An open day's shares are of its known events; divided by its forecast they are shares of the final count.
     for (const { day, state, arrived, forecast } of days) {
       if (state !== 'OPEN' || forecast === null) continue;
       const shares = arrived.map(({ share }) => (share === null ? null : share * forecast.share));

@@ -6,7 +6,7 @@ import type { Chart } from './chart.ts';
 
 const BARS_MAX = 20;
 
-/** How many receipts were new, repeats, and contradictions, by group. */
+/** New receipts, repeats and conflicts by group. */
 export function barsOfDuplicates({ groups }: DuplicatesReport): Chart[] {
   if (groups.length === 0) return [];
   const rows = groups.slice(0, BARS_MAX).map(({ group, figures }) => {
@@ -14,5 +14,5 @@ export function barsOfDuplicates({ groups }: DuplicatesReport): Chart[] {
     const told = [counted(duplicates, 'repeat'), ...(conflicts > 0 ? [counted(conflicts, 'conflict')] : [])];
     return { name: groupName(group) || 'all', values: [events, duplicates, conflicts], label: told.join(', ') };
   });
-  return [{ kind: 'bars', title: 'Receipts by what they were', parts: ['events', 'repeats', 'conflicts'], rows }];
+  return [{ kind: 'bars', title: 'Receipts by outcome', parts: ['events', 'repeats', 'conflicts'], rows }];
 }

@@ -6,7 +6,7 @@ import type { Chart } from './chart.ts';
 
 const BARS_MAX = 20;
 
-/** The rate of each failure: what it is at least, and what was seen beyond that. */
+/** The rate of each failure: its lower bound, and the observed rate beyond that. */
 export function barsOfFailures({ groups }: FailuresReport): Chart[] {
   const rows = groups.slice(0, BARS_MAX).map((one) => ({
     name: `${groupName(one.group) || 'unknown series'}: ${failureName(one)}`,

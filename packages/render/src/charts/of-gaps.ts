@@ -3,9 +3,9 @@ import { createWindows, type GapsReport, MS_PER_DAY, MS_PER_HOUR, parseTime, typ
 import { groupName } from '../format.ts';
 import type { Calendar, Chart } from './chart.ts';
 
-/** Series that are drawn, those with most missing windows first. */
+/** Number of series drawn, those with the most missing windows first. */
 const SERIES_MAX = 6;
-/** Days, weeks or hours that a picture has room for. */
+/** Number of days, weeks or hours that fit into a chart. */
 const ACROSS_MAX = 750;
 
 type Grain = GapsReport['grain'];
@@ -40,7 +40,7 @@ function calendar(
     Math.max(gapsTo, first(life?.last_time ?? '') || gapsTo),
   ] as const;
   const columnsIn = ([from, to]: readonly [number, number]) => Math.floor((to - from) / ACROSS_MS[grain]) + 1;
-  // Of a long life the part with gaps in it, and of that the end: no more is walked than is drawn.
+  // Of a long life only the part with gaps is drawn, and of that only the end, so no more is computed.
   const [fromMs, toMs] = columnsIn(whole) > ACROSS_MAX ? ([gapsFrom, gapsTo] as const) : whole;
   const drawnFrom = Math.max(fromMs, toMs - ACROSS_MAX * ACROSS_MS[grain]);
   const across = acrossOf(place, grain, [drawnFrom, toMs]).slice(-ACROSS_MAX);
@@ -61,14 +61,14 @@ function calendar(
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i).padStart(2, '0'));
 const DOWN: Readonly<Record<Grain, readonly string[]>> = { minute: numbers(60), hour: numbers(24), day: WEEKDAYS };
-/** How long a column is, where no clocks change. */
+/** Width of a column in milliseconds, ignoring clock changes. */
 const ACROSS_MS: Readonly<Record<Grain, number>> = { minute: MS_PER_HOUR, hour: MS_PER_DAY, day: 7 * MS_PER_DAY };
-/** Half of what is across, or less, so that no day is stepped over where clocks change. */
+/** Half a column or less, so that a clock change cannot skip a day. */
 const STEP_MS: Readonly<Record<Grain, number>> = { minute: MS_PER_HOUR / 2, hour: MS_PER_DAY / 2, day: MS_PER_DAY / 2 };
 
 type Places = (ms: number) => { across: string; down: number };
 
-/** Where a time lies in the calendar of a zone. */
+/** The position of a time in the calendar of a zone. */
 function createPlaces(grain: Grain, timeZone: string): Places {
   const format = new Intl.DateTimeFormat('sv-SE', {
     timeZone,

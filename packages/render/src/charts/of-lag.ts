@@ -3,14 +3,14 @@ import { durationText, type LagReport, MS_PER_DAY, MS_PER_HOUR, parseTime } from
 import { groupName } from '../format.ts';
 import type { Chart } from './chart.ts';
 
-/** Series and hours, or days, that a picture has room for. */
+/** Number of series, and of hours or days, that fit into a chart. */
 const ROWS_MAX = 30;
 const COLUMNS_MAX = 366;
 const BARS_MAX = 20;
 
 type Group = LagReport['groups'][number];
 
-/** Delay by series and hour or day; null where the report is not grouped so. */
+/** Delay by series and hour or day; null if the report has other groups. */
 export function heatMap({ groups, range }: LagReport): Chart[] | null {
   const grain = groups.some(({ group }) => group.hour !== undefined) ? 'hour' : 'day';
   const timed = groups.flatMap((one) => {
@@ -22,7 +22,7 @@ export function heatMap({ groups, range }: LagReport): Chart[] | null {
   const lastMs = timed.reduce((last, { ms }) => Math.max(last, ms), Number.NEGATIVE_INFINITY);
   const oldestMs = timed.reduce((first, { ms }) => Math.min(first, ms), lastMs);
   const firstMs = Math.max(oldestMs, lastMs - (COLUMNS_MAX - 1) * stepMs);
-  // Groups come ranked by the delay they carry, so the first rows are those that matter.
+  // Groups are ranked by their share of the delay, so the first rows matter most.
   const all = [...new Set(timed.map(({ name }) => name))];
   const rows = all.slice(0, ROWS_MAX);
   const columns = Array.from({ length: (lastMs - firstMs) / stepMs + 1 }, (_, i) => label(firstMs + i * stepMs, grain));
@@ -56,7 +56,7 @@ function seriesOf({ group: { hour, day, ...series } }: Group): string {
   return groupName(series) || 'all';
 }
 
-/** Where the delay is carried, largest first. */
+/** Shares of the total delay, largest first. */
 export function barsOfLag({ groups }: LagReport): Chart[] {
   if (groups.length < 2) return [];
   const rows = groups.slice(0, BARS_MAX).map(({ group, figures }) => ({
@@ -64,5 +64,5 @@ export function barsOfLag({ groups }: LagReport): Chart[] {
     values: [figures.delay_share * 100],
     label: `${(figures.delay_share * 100).toFixed(1)} %, p90 ${durationText(figures.p90_ms)}`,
   }));
-  return [{ kind: 'bars', title: 'Share of the whole delay, in percent', parts: ['delay'], rows }];
+  return [{ kind: 'bars', title: 'Share of the total delay, in percent', parts: ['delay'], rows }];
 }

@@ -4,7 +4,7 @@ import { waterfall } from '../charts/of-change.ts';
 import { type Cell, shortTime, signed, valueText } from '../format.ts';
 import { type Block, hiddenLine, table, text, type View, type ViewOptions } from '../view.ts';
 
-/** Why a value changed: the sentence, then classes, what they have in common, units and events. */
+/** Why a value changed: the sentence, then classes, common fields, units and events. */
 export function changeView(change: ChangeExplanation, options: ViewOptions): View {
   const { before, after, exact, why_not_exact, notes, metric, key, window_start } = change;
   const blocks: Block[] = [
@@ -32,17 +32,17 @@ function sideRow(name: string, side: ChangeExplanation['before']): Cell[] {
 }
 
 function classTable({ classes, waterfall: steps }: ChangeExplanation): Block {
-  const reached = new Map(steps.map(({ step, value }) => [step as string, value]));
-  const rows = steps.flatMap(({ step }) => {
+  const reached = new Map<string, number | null>(steps.map(({ step, value }) => [step, value]));
+  const rows = steps.flatMap(({ step }): Cell[][] => {
     const part = classes.find((found) => found.class === step);
     if (part === undefined) return [];
     const { contribution, came, went } = part;
-    return [[step, contribution, reached.get(step) ?? null, came, went, lagText(part)] as Cell[]];
+    return [[step, contribution, reached.get(step) ?? null, came, went, lagText(part)]];
   });
   return table(['class', 'part', 'reached', 'came', 'went', 'lag'], rows);
 }
 
-/** Of the inputs that changed the value, where it is known which did. */
+/** Lags of the inputs that changed the value, if those are known. */
 function lagText(part: ChangeClassPart): string {
   const { lag_min_ms, lag_max_ms } = part.changing ?? part;
   if (lag_min_ms === null || lag_max_ms === null) return '';
@@ -50,7 +50,7 @@ function lagText(part: ChangeClassPart): string {
   return from === to ? to : `${from} to ${to}`;
 }
 
-/** Fields and values that are shown; the answer has more. */
+/** Number of fields and values shown; the answer has more. */
 const FIELDS_MAX = 4;
 const VALUES_MAX = 4;
 
@@ -64,7 +64,7 @@ function dimensionLines({ class: name, dimensions }: ChangeClassPart): Block[] {
   });
 }
 
-/** The one event that decides a maximum, a minimum or what came last, before and after. */
+/** The single event that decides a maximum, a minimum or a latest value, before and after. */
 function deciderBlocks({ decided_by }: ChangeExplanation): Block[] {
   if (decided_by === null) return [];
   const rows = (['before', 'after'] as const).flatMap((name): Cell[][] => {

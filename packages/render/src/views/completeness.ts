@@ -3,16 +3,19 @@ import { type CompletenessReport, counted, durationText } from '@pik/schema';
 import { arrivalCurves } from '../charts/of-completeness.ts';
 import { groupName, percent, shortTime } from '../format.ts';
 import { nextLine, table, text, type View, type ViewOptions } from '../view.ts';
-import { cutLines, nothing } from './lag.ts';
+import { coverageLines, nothing } from './lag.ts';
 
 /** How complete each event day is, the latest last. */
 export function completenessView(report: CompletenessReport, options: ViewOptions): View {
   const title = 'How complete is each day?';
-  const { rowsMax, whole } = options;
+  const { rowsMax, fullAnswer } = options;
   const { days } = report;
-  const cut = [...nextLine(report.next_cursor, counted(report.days_total, 'day'), options), ...cutLines(report)];
+  const nextLines = [
+    ...nextLine(report.next_cursor, counted(report.days_total, 'day'), options),
+    ...coverageLines(report),
+  ];
   if (days.length === 0)
-    return { title, blocks: [nothing('No event day lies in this range.', report), ...cut], charts: [] };
+    return { title, blocks: [nothing('No event day lies in this range.', report), ...nextLines], charts: [] };
   const marks = days[0]?.arrived ?? [];
   const head = [
     'day',
@@ -31,7 +34,7 @@ export function completenessView(report: CompletenessReport, options: ViewOption
       forecastText(day),
     ]);
   const hidden = days.length - rowsMax;
-  const more = [...(hidden > 0 ? [text(`and ${counted(hidden, 'earlier day')} (${whole})`)] : []), ...cut];
+  const more = [...(hidden > 0 ? [text(`and ${counted(hidden, 'earlier day')} (${fullAnswer})`)] : []), ...nextLines];
   return { title, blocks: [table(head, rows), ...more], charts: arrivalCurves(report) };
 }
 
@@ -39,5 +42,5 @@ function forecastText({ state, forecast }: CompletenessReport['days'][number]): 
   if (state === 'CLOSED') return '';
   if (forecast === null) return 'too few closed days';
   const until = forecast.full_at === null ? '' : `, 99 % at ${shortTime(forecast.full_at)}`;
-  return `${percent(forecast.share)} there, about ${forecast.events ?? '?'} in the end${until}`;
+  return `${percent(forecast.share)} arrived, about ${forecast.events ?? '?'} in the end${until}`;
 }

@@ -3,13 +3,13 @@ import { counted, type DuplicatesReport, durationText } from '@pik/schema';
 import { barsOfDuplicates } from '../charts/of-duplicates.ts';
 import { type Cell, groupName, percent, shortTime } from '../format.ts';
 import { type Block, hiddenLine, nextLine, table, text, type View, type ViewOptions } from '../view.ts';
-import { cutLines, nothing } from './lag.ts';
+import { coverageLines, nothing } from './lag.ts';
 
-/** What came more than once. */
+/** Events that arrived more than once. */
 export function duplicatesView(report: DuplicatesReport, options: ViewOptions): View {
   const title = 'What came more than once?';
   const { total, groups, storms } = report;
-  const more = [...nextLine(report.next_cursor, pagedText(report), options), ...cutLines(report)];
+  const more = [...nextLine(report.next_cursor, pagedText(report), options), ...coverageLines(report)];
   if (total === null) return { title, blocks: [nothing('No receipts in this range.', report), ...more], charts: [] };
   const row = (name: string, f: NonNullable<DuplicatesReport['total']>): Cell[] => [
     name,
@@ -33,14 +33,14 @@ export function duplicatesView(report: DuplicatesReport, options: ViewOptions): 
   return { title, blocks, charts: barsOfDuplicates(report) };
 }
 
-/** The events that came most often. */
+/** The events with the most repeats. */
 function repeatedBlocks({ worst }: DuplicatesReport, options: ViewOptions): Block[] {
   if (worst.length === 0) return [];
   const rows = worst
     .slice(0, options.rowsMax)
     .map(({ event_id, repeats, event }) => [
       repeats,
-      event === null ? 'its time in the index has ended' : `${event.source} ${event.event_type}`,
+      event === null ? 'its retention in the index has ended' : `${event.source} ${event.event_type}`,
       event?.entity_id ?? '',
       event_id,
     ]);

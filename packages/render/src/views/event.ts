@@ -3,7 +3,7 @@ import { counted, durationText, type EventExplanation } from '@pik/schema';
 import { percent, shortTime, valueText } from '../format.ts';
 import { type Block, noteLines, table, text, type View } from '../view.ts';
 
-/** The received text of an event that is shown; `GET /receipts` has all of it. */
+/** Characters of the received text that are shown; `GET /receipts` has all of it. */
 const BODY_CHARS_MAX = 600;
 
 /** The story of an event, or why there is none. */
@@ -17,13 +17,13 @@ export function eventView(explanation: EventExplanation): View {
     blocks.push(text('further receipts:'), table(['received', 'outcome', '', 'flags'], rows));
   }
   for (const one of historyBlocks(explanation)) blocks.push(one);
-  // What the summary has said already is not said again.
+  // Findings that the summary repeats are not listed again.
   for (const { code, text: said } of findings) if (said !== summary) blocks.push(text(`• ${code}: ${said}`));
   for (const line of noteLines(explanation.notes ?? [])) blocks.push(line);
   return { title: 'What happened to this event?', blocks, charts: [] };
 }
 
-/** An import may claim to have come before the first, whose payload stays. */
+/** An import may claim an earlier receive time than the first receipt, whose payload stays. */
 function besideFirst(ms: number): string {
   return ms < 0 ? `${durationText(-ms)} before the first` : `${durationText(ms)} after the first`;
 }
@@ -46,12 +46,12 @@ function factBlocks({ event, outcome, rule, lateness, bytes }: EventExplanation)
   return [table(['', ''], facts)];
 }
 
-/** Never more than it is: an event that is not later than all others is not said to be. */
+/** Rounds down, so that no event is said to be later than all others if it is not. */
 function floored(share: number): number {
   return Math.floor(share * 1_000) / 1_000;
 }
 
-/** Which values it is an input of, and which replays sent it. */
+/** The values that it is an input of, and the replays that sent it. */
 function historyBlocks({ versions, replays }: EventExplanation): Block[] {
   const blocks: Block[] = [];
   if (versions.length > 0) {

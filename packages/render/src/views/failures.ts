@@ -16,7 +16,7 @@ import {
 } from '../view.ts';
 import { nothing } from './lag.ts';
 
-/** Which source or event type fails most, ranked by the surest rate. */
+/** Which source or event type fails most, ranked by the lower bound of the rate. */
 export function failuresView(report: FailuresReport, options: ViewOptions): View {
   const title = 'Which source or event type fails most?';
   const { groups, covered, receipts_covered, next_cursor, notes } = report;
@@ -47,7 +47,7 @@ export function failuresView(report: FailuresReport, options: ViewOptions): View
   return { title, blocks: [table(head, rows), ...more, ...warned], charts: barsOfFailures(report) };
 }
 
-/** What was taken and needs a look all the same; in no rate. */
+/** Warnings about accepted receipts, which count in no rate. */
 function warningBlocks({ warnings }: FailuresReport, options: ViewOptions): Block[] {
   if (warnings.length === 0) return [];
   const rows = warnings
@@ -61,18 +61,18 @@ function warningBlocks({ warnings }: FailuresReport, options: ViewOptions): Bloc
       `${sample.pack_id}/${sample.line}`,
     ]);
   return [
-    text('Warnings (these receipts were taken, and count as no failure):'),
+    text('Warnings (these receipts were accepted and do not count as failures):'),
     table(['', 'what', 'why', 'receipts', 'last', 'sample'], rows),
     ...hiddenLine(warnings.length, 'warning', options),
   ];
 }
 
-/** The code of a failure, and where in the record it lies. */
+/** The code of a failure, with its path in the record. */
 export function failureName({ code, path }: FailuresReport['groups'][number]): string {
   return `${code}${path === null ? '' : ` at ${path}`}`;
 }
 
-/** A receipt to look at; of a failed window without one at fault, the window. */
+/** A receipt to look at; for a failed window without an event at fault, the window. */
 function sampleOf({ samples, windows }: FailuresReport['groups'][number]): string {
   const [first] = samples;
   const [window] = windows;

@@ -4,7 +4,7 @@ import { counted } from '@pik/schema';
 import { gapCalendars } from '../charts/of-gaps.ts';
 import { groupName, percent, shortTime } from '../format.ts';
 import { type Block, hiddenLine, nextLine, table, text, type View, type ViewOptions } from '../view.ts';
-import { cutLines, nothing } from './lag.ts';
+import { coverageLines, nothing } from './lag.ts';
 
 /** Which days or windows are missing, and why. */
 export function gapsView(report: GapsReport, options: ViewOptions): View {
@@ -14,7 +14,7 @@ export function gapsView(report: GapsReport, options: ViewOptions): View {
     ...gapBlocks(report, { judged, options }),
     ...series.slice(0, options.rowsMax).flatMap(seriesLines),
     text(`${counted(judged, 'series', 'series')} judged by ${grain}s of ${time_zone}.`),
-    ...cutLines(report),
+    ...coverageLines(report),
   ];
   return {
     title: `Which ${grain}s are missing, and why?`,
@@ -50,20 +50,20 @@ function gapBlocks(report: GapsReport, { judged, options }: { judged: number; op
   ];
 }
 
-/** What explains the gap, that which explains most first; the shares where there are several. */
+/** The causes of a gap, the largest share first; with shares if there are several. */
 function causesText({ cause, findings }: GapsReport['gaps'][number]): string {
   const causes = findings.filter(({ explains }) => explains !== undefined && explains.share > 0);
   if (causes.length < 2) return cause ?? '';
-  // Windows of a metric have the same cause each.
+  // Windows of a metric each have the same cause.
   if (causes.every(({ code }) => code === cause)) return cause ?? '';
   return causes.map(({ code, explains }) => `${code} ${percent(explains?.share ?? 0)}`).join(', ');
 }
 
-/** Each series that is not judged, or of which there is something to say beside its gaps. */
+/** Series that are not judged, or that need a remark besides their gaps. */
 function seriesLines({ series, model, text: said, blind_ms, silence, apart }: GapsReport['series'][number]): Block[] {
   const name = groupName(series);
   const lines: Block[] = [];
-  // What could not be seen is part of the answer: for a clock too, whose skips alone are named.
+  // Undetectable gaps are part of the answer, also for a clock, of which only skips are listed.
   if (model === 'CANNOT_BE_JUDGED' || blind_ms !== null) lines.push(text(`${name}: ${said}`));
   if (silence !== null) lines.push(text(`${name}: ${silence.text}`));
   for (const { text: lies, first_time, examples } of apart)

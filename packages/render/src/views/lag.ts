@@ -18,7 +18,10 @@ import {
 export function lagView(report: LagReport, options: ViewOptions): View {
   const title = 'Where is data delayed?';
   const { total, groups } = report;
-  const more = [...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options), ...cutLines(report)];
+  const more = [
+    ...nextLine(report.next_cursor, counted(report.groups_total, 'group'), options),
+    ...coverageLines(report),
+  ];
   if (total === null)
     return { title, blocks: [nothing('No first arrivals in this range.', report), ...more], charts: [] };
   const row = (name: string, f: NonNullable<LagReport['total']>): Cell[] => [
@@ -44,15 +47,15 @@ export function lagView(report: LagReport, options: ViewOptions): View {
   return { title, blocks, charts: heatMap(report) ?? barsOfLag(report) };
 }
 
-/** What the histograms do not hold, and what is wrong with clocks. */
-function details({ details: whole, groups, worst }: LagReport): Block[] {
+/** Details that histograms do not contain, and clock faults. */
+function details({ details: found, groups, worst }: LagReport): Block[] {
   const blocks: Block[] = [];
-  if (whole !== null) {
-    const { series, over_all } = whole.out_of_order;
+  if (found !== null) {
+    const { series, over_all } = found.out_of_order;
     blocks.push(text(`out of order: ${grouped(series)} within their series, ${grouped(over_all)} over all`));
     for (const [name, part] of [
-      ['from event to sending', whole.produce],
-      ['from sending to receipt', whole.transport],
+      ['from event to sending', found.produce],
+      ['from sending to receipt', found.transport],
     ] as const)
       if (part !== null)
         blocks.push(text(`${name}: p50 ${durationText(part.p50_ms)}, p95 ${durationText(part.p95_ms)}`));
@@ -68,7 +71,7 @@ function details({ details: whole, groups, worst }: LagReport): Block[] {
   return blocks;
 }
 
-/** That there is nothing, and which filter is the reason; of a part of the range no more is said. */
+/** States that there is nothing, and which filter is the reason if the whole range was read. */
 export function nothing(
   sentence: string,
   { empty, covered }: Pick<LagReport, 'empty'> & { readonly covered?: LagReport['covered'] },
@@ -77,8 +80,8 @@ export function nothing(
   return text(empty === undefined ? said : `${said} ${empty}`);
 }
 
-/** What a report covers where it was cut, and its notes. */
-export function cutLines({
+/** The covered part of a shortened report, and its notes. */
+export function coverageLines({
   covered,
   next_cursor,
   notes,
