@@ -26,36 +26,36 @@ export {
 } from '@pik/request-events';
 
 /**
- * Says which catalog `req.pik` has, for the compiler:
- * `declare module '@pik/express-middleware' { interface Register { catalog: typeof catalog } }`.
+ * Declares the catalog of `req.pik` to the compiler: `declare module '@pik/express-middleware' { interface Register {
+ * catalog: typeof catalog } }`.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: callers add to it.
 export interface Register {}
 
-/** The catalog that was registered; any event type where none was. */
+/** The registered catalog; any event type if none was registered. */
 export type RegisteredCatalog = Register extends { catalog: infer C } ? C : Catalog;
 
 declare global {
   namespace Express {
     interface Request {
-      /** Events of this request. There once the middleware of `@pik/express-middleware` has run. */
+      /** Events of this request. Present once the middleware of `@pik/express-middleware` has run. */
       pik: RequestEvents<RegisteredCatalog>;
     }
   }
 }
 
-/** What becomes of requests; the callbacks are given what Express gives its handlers. */
+/** Options; the callbacks get Express's request and response. */
 export type ExpressEventsOptions<C = RegisteredCatalog> = RequestEventsOptions<C, Request, Response>;
 
-/** The middleware, and what it has counted. */
+/** The middleware, with its counters. */
 export interface ExpressEvents extends RequestHandler {
   stats(): RequestEventsStats;
 }
 
 /**
- * One `http.request` event for each request that passes, and `req.pik` for events of the service's own. Mount it before
- * everything whose requests are to be seen. It never throws, never waits, and calls `next` once. A request that it sees
- * twice has one event.
+ * Emits one `http.request` event for each request that passes, and provides `req.pik` for the service's own events.
+ * Mount it before all routes that it should see. It never throws, never waits, and calls `next` once. A request that
+ * passes twice has one event.
  *
  * @throws KitError `CONFIG_INVALID` for options that cannot be used.
  */
@@ -75,23 +75,36 @@ export function createExpressEvents<const C = RegisteredCatalog>(options: Expres
 const express: Omit<Framework<Request, Response>, 'route'> = {
   rawRequest: (request) => request,
   rawResponse: (response) => response,
-  requestId: (request) => (request as { id?: unknown }).id,
+  requestId: (request) => requestIdOf(request),
   url: (request) => request.originalUrl,
   body: (request) => request.body,
   responseHeaders: (response) => response.getHeaders(),
   clientIp: (request) => request.ip,
 };
 
+function requestIdOf(request: Request & { readonly id?: unknown }): unknown {
+  return request.id;
+}
+
+/** The application that handles a request. Its type in `@types/express` hides the parts of routers that are needed here. */
+function applicationOf({ app }: { readonly app: unknown }): AppLike | undefined {
+  return isApplication(app) ? app : undefined;
+}
+
+function isApplication(app: unknown): app is AppLike {
+  return typeof app === 'function';
+}
+
 function appOf(request: Request, known: AppLike | undefined): AppLike | undefined {
-  const app = request.app as unknown as AppLike | undefined;
+  const app = applicationOf(request);
   if (app !== known && app?.response !== undefined) observeResponsesOf(app.response);
   return app;
 }
 
 function patternOf(request: Request, outer: AppLike | undefined): string | null {
-  const route = request.route as RouteLike | undefined;
+  const route: RouteLike | undefined = request.route;
   if (route === undefined) return null;
-  const pattern = routePattern({ app: request.app as unknown as AppLike, outer }, route, request.originalUrl);
-  // As express-ws declares the route of a WebSocket.
+  const pattern = routePattern({ app: applicationOf(request), outer }, route, request.originalUrl);
+  // express-ws declares a WebSocket's route with this suffix.
   return 'ws' in request ? (pattern?.replace(/\/\.websocket$/, '') ?? null) : pattern;
 }

@@ -1,28 +1,28 @@
-/** What is used of Express's routers, of version 4 and 5. */
+/** The part of Express's routers that is used here, in versions 4 and 5. */
 interface RouterLike {
   readonly stack?: readonly LayerLike[];
 }
 
-/** An application: its router has another name in each version. */
+/** An application; the name of its router depends on the version. */
 export interface AppLike extends RouterLike {
   readonly parent?: AppLike;
   readonly mountpath?: string | readonly string[];
   readonly router?: RouterLike;
   readonly _router?: RouterLike;
   readonly use?: unknown;
-  /** What its responses inherit from. */
+  /** The prototype of its responses. */
   readonly response?: object;
 }
 
-/** Where a request is looked for. */
+/** The applications in which to search for a route. */
 export interface Apps {
   /** The application that answered. */
   readonly app: AppLike | undefined;
-  /** The one in which the middleware saw requests first. */
+  /** The application in which the middleware first saw requests. */
   readonly outer: AppLike | undefined;
 }
 
-/** A route: one for each path that was declared. */
+/** A route of a declared path. */
 export interface RouteLike {
   readonly path: unknown;
 }
@@ -30,7 +30,10 @@ export interface RouteLike {
 interface LayerLike {
   readonly route?: RouteLike;
   readonly handle?: AppLike;
-  /** Since 5.3: the match itself. Before: true, and the layer has path and params until it matches again. */
+  /**
+   * Since 5.3 it returns the match. Before, it returns true and stores path and params on the layer until the next
+   * match.
+   */
   match(path: string): boolean | Match;
   readonly path?: string;
   readonly params?: Params;
@@ -41,21 +44,21 @@ type Params = Readonly<Record<string, unknown>>;
 interface Match {
   readonly path: string;
   readonly params: Params;
-  /** As it was declared; since 5.3. */
+  /** The declared pattern; since 5.3. */
   readonly pattern?: unknown;
 }
 
-/** The layers from an application's router down to the route: all but the last mount something. */
+/** The layers from an application's router down to the route: all but the last are mounts. */
 type Chain = readonly LayerLike[];
 
-/** A mount as it was found for one path; it holds for all paths that differ only where it has parameters. */
+/** The pattern of the mounts for one path; it holds for all paths that differ only in parameters. */
 interface Mount {
   readonly steps: readonly (string | null)[];
   readonly pattern: string;
 }
 
-/** Where in an application a route was found. */
-interface Place {
+/** The position of a route in an application. */
+interface RoutePosition {
   readonly app: AppLike | undefined;
   readonly searches: number;
   readonly chains: readonly Chain[];
@@ -65,37 +68,37 @@ interface Place {
 const DEPTH_MAX = 16;
 const MOUNTS_MAX = 16;
 const SEARCHES_MAX = 16;
-/** In place of what cannot be found out: never the path as it came, which may hold ids of people. */
+/** Stands for an unknown part of a pattern; the received path may contain personal ids. */
 const UNKNOWN = '*';
 
 const KINDS = ['0123456789', 'abcdef', 'ABCDEF', 'ghijklmnopqrstuvwxyz', 'GHIJKLMNOPQRSTUVWXYZ'];
 
-const places = new WeakMap<RouteLike, readonly Place[]>();
+const positions = new WeakMap<RouteLike, readonly RoutePosition[]>();
 
 /**
- * The pattern of a route under all its mounts, such as `/shops/:shop/orders/:id`. Express knows the pattern of the route
- * itself, and of its mounts only what of the path they took; after an error not even that. So the routers are searched for
- * the route, once, and what of a mount's path was a parameter is found by asking its layer again.
+ * The pattern of a route with all its mounts, such as `/shops/:shop/orders/:id`. Express knows the route's own pattern,
+ * but of its mounts only the path that they matched, and after an error not even that. So this searches the routers for
+ * the route once, and finds the parameters of a mount by matching its layer again.
  */
 export function routePattern({ app: inner, outer }: Apps, route: RouteLike, url: string): string {
-  // An application that a router mounts knows of no parent.
+  // An application mounted in a router has no parent.
   const app = inner?.parent === undefined && outer !== undefined && isIn(outer, route) ? outer : inner;
-  const place = placeOf(app, route);
+  const position = positionOf(app, route);
   const own = ownPattern(route);
-  const [chain] = place.chains;
+  const [chain] = position.chains;
   const isPlain =
     (app === outer || outer === undefined) &&
     app?.parent === undefined &&
-    place.chains.length === 1 &&
+    position.chains.length === 1 &&
     chain?.length === 1;
   if (isPlain) return own;
   const path = pathOf(url);
-  const isStrange = outer !== undefined && topOf(app) !== topOf(outer);
-  if (isStrange) return joined(`/${UNKNOWN}`, own);
+  const isUnrelated = outer !== undefined && topOf(app) !== topOf(outer);
+  if (isUnrelated) return joined(`/${UNKNOWN}`, own);
   const base = mountOfApp(app, path.split('/'));
   if (chain === undefined) return joined(`${base}/${UNKNOWN}`, own);
   const rest = path.split('/').slice(base.split('/').length);
-  return joined(base + mountOf(place, `/${rest.join('/')}`), own);
+  return joined(base + mountOf(position, `/${rest.join('/')}`), own);
 }
 
 function topOf(app: AppLike | undefined): AppLike | undefined {
@@ -103,18 +106,18 @@ function topOf(app: AppLike | undefined): AppLike | undefined {
 }
 
 function isIn(app: AppLike, route: RouteLike): boolean {
-  return placeOf(app, route).chains.length > 0;
+  return positionOf(app, route).chains.length > 0;
 }
 
-function placeOf(app: AppLike | undefined, route: RouteLike): Place {
-  const known = places.get(route);
-  const place = known?.find((one) => one.app === app);
-  if (place !== undefined && (place.chains.length > 0 || place.searches === SEARCHES_MAX)) return place;
+function positionOf(app: AppLike | undefined, route: RouteLike): RoutePosition {
+  const known = positions.get(route);
+  const position = known?.find((entry) => entry.app === app);
+  if (position !== undefined && (position.chains.length > 0 || position.searches === SEARCHES_MAX)) return position;
   const chains: Chain[] = [];
   collect(routerOf(app), { route, above: [], chains });
-  // A route that is not found may be in a router that is mounted later; and a search costs too much to go on for ever.
-  const found = { app, chains, mounts: [], searches: (place?.searches ?? 0) + 1 };
-  places.set(route, [found, ...(known ?? []).filter((one) => one !== place)]);
+  // An unknown route may be in a router that is mounted later, but a search is too expensive to repeat for ever.
+  const found = { app, chains, mounts: [], searches: (position?.searches ?? 0) + 1 };
+  positions.set(route, [found, ...(known ?? []).filter((entry) => entry !== position)]);
   return found;
 }
 
@@ -139,26 +142,26 @@ function routerOf(handle: AppLike | undefined): RouterLike | undefined {
   try {
     return handle._router ?? handle.router;
   } catch {
-    // In version 4 `router` is there only to say that it is not.
+    // In version 4 the getter `router` throws.
     return undefined;
   }
 }
 
-function mountOf(place: Place, path: string): string {
+function mountOf(position: RoutePosition, path: string): string {
   const steps = path.split('/');
-  const known = place.mounts.find((mount) => fits(mount, steps));
+  const known = position.mounts.find((mount) => fits(mount, steps));
   if (known !== undefined) return known.pattern;
-  for (const chain of place.chains) {
+  for (const chain of position.chains) {
     const pattern = follow(chain, path);
     if (pattern === null) continue;
-    if (place.mounts.length < MOUNTS_MAX) place.mounts.push({ steps: stepsOf(pattern), pattern });
+    if (position.mounts.length < MOUNTS_MAX) position.mounts.push({ steps: stepsOf(pattern), pattern });
     return pattern;
   }
   return `/${UNKNOWN}`;
 }
 
 function fits({ steps, pattern }: Mount, path: readonly string[]): boolean {
-  // What may have taken several steps has to be looked at each time.
+  // A part that may match several steps has to be matched each time.
   if (pattern.includes(UNKNOWN) || steps.length > path.length) return false;
   return steps.every((step, i) => (step === null ? path[i] !== '' : step === path[i]));
 }
@@ -167,7 +170,7 @@ function stepsOf(pattern: string): (string | null)[] {
   return pattern.split('/').map((step) => (step.startsWith(':') ? null : step));
 }
 
-/** Goes down the layers as the path did; null where it went another way. */
+/** Matches the layers along the path; null if the path does not match. */
 function follow(chain: Chain, path: string): string | null {
   let pattern = '';
   let rest = path;
@@ -182,26 +185,28 @@ function follow(chain: Chain, path: string): string | null {
   return last !== undefined && matchOf(last, rest) !== null ? pattern : null;
 }
 
-/** A layer keeps its last match only while it is being used, within one turn; asking it again later changes nothing. */
+/** Matches a path. A layer's stored match is used only within the same turn, so another match later is harmless. */
 function matchOf(layer: LayerLike, path: string): Match | null {
   const match = layer.match(path);
   if (match === true) return { path: layer.path ?? '', params: layer.params ?? {} };
   return match === false ? null : match;
 }
 
-/** The path that a mount took, with names or `*` in place of what differs from path to path. */
+/** The path that a mount matched, with names or `*` for the parts that vary. */
 function patternOf(layer: LayerLike, match: Match): string {
   if (typeof match.pattern === 'string') return match.pattern.replace(/\/$/, '');
   const steps = match.path.split('/');
-  const found = steps.map((_, at) => variableStep(layer, steps, at));
-  // A parameter that takes certain values alone; one that was found already stands elsewhere.
+  const found = steps.map((step, at) => variableStep(layer, { steps, step, at }));
+  // A parameter restricted to certain values; parameters found before are excluded.
   const left = Object.keys(match.params).filter((name) => !found.includes(`:${name}`));
   return steps.map((step, at) => found[at] ?? nameOf(match.params, left, step) ?? step).join('/');
 }
 
-/** A step that the layer takes with other letters and digits in it as well is none that it was declared with. */
-function variableStep(layer: LayerLike, steps: readonly string[], at: number): string | null {
-  const step = steps[at] as string;
+/** If the layer also matches a scrambled segment, the segment is a parameter, not literal text. */
+function variableStep(
+  layer: LayerLike,
+  { steps, step, at }: { steps: readonly string[]; step: string; at: number },
+): string | null {
   const other = rotated(step);
   if (other === step) return null;
   const path = steps.with(at, other).join('/');
@@ -215,7 +220,7 @@ function nameOf(params: Params, names: readonly string[], step: string): string 
   return /^\d+$/.test(name) ? UNKNOWN : `:${name}`;
 }
 
-/** Each letter and digit becomes the next of its kind, so that numbers, hex and UUIDs stay what they are. */
+/** Repositions each letter and digit by the next of its kind, so that numbers, hex and UUIDs keep their form. */
 function rotated(step: string): string {
   return step.replace(/[0-9a-z]/gi, (char) => {
     const kind = KINDS.find((chars) => chars.includes(char)) ?? char;
@@ -236,13 +241,13 @@ function ownPattern({ path }: RouteLike): string {
   return String(path);
 }
 
-/** A route `/` under a mount is the mount itself. */
+/** Joins mount and route; a route `/` under a mount is the mount itself. */
 function joined(mount: string, own: string): string {
   if (mount === '' || mount === '/') return own;
   return own === '/' ? mount : mount + own;
 }
 
-/** Applications know the patterns under which they are mounted in others. */
+/** The pattern of the mounts of an application in other applications, which Express does know. */
 function mountOfApp(app: AppLike | undefined, steps: readonly string[]): string {
   if (app?.parent === undefined) return '';
   const above = mountOfApp(app.parent, steps);

@@ -1,4 +1,4 @@
-// What only Express has: other middleware that writes into the response, files, an id that somebody else gave.
+// Behaviour specific to Express: other middleware that writes to the response, files, and ids from other middleware.
 import { ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -41,7 +41,7 @@ for (const [name, module] of Object.entries(versions))
       return { port: (server.address() as AddressInfo).port, payloads };
     }
 
-    it('bytes are those that were sent: after compression, wherever that is mounted', async () => {
+    it('bytes are the bytes sent: after compression, wherever that is mounted', async () => {
       const text = 'x'.repeat(50_000);
       const send: RequestHandler = (_, response) => void response.type('text').send(text);
       const { port, payloads } = await serve((app, events) => {
@@ -57,7 +57,7 @@ for (const [name, module] of Object.entries(versions))
       }
     });
 
-    it('bytes are counted once where applications in each other have the middleware, and written in pieces', async () => {
+    it('bytes are counted once if nested applications both have the middleware, and if written in pieces', async () => {
       const { port, payloads } = await serve((app, events) => {
         const inner = express();
         inner.use(events);
@@ -74,7 +74,7 @@ for (const [name, module] of Object.entries(versions))
       expect((await payloads(2)).map(({ bytes }) => bytes)).toEqual([5, 5]);
     });
 
-    it('methods that an application has put into its responses still run', async () => {
+    it('methods that an application adds to its responses still run', async () => {
       const ends: unknown[] = [];
       const { port, payloads } = await serve((app, events) => {
         const { response } = app as unknown as { response: ServerResponse };
@@ -96,7 +96,7 @@ for (const [name, module] of Object.entries(versions))
       expect(await payloads(1)).toMatchObject([{ route: null, status: 200, bytes: Buffer.byteLength(text) }]);
     });
 
-    it('the request id is the one that other middleware gave, before or after', async () => {
+    it('the request id is the one from other middleware, mounted before or after', async () => {
       const giveId: RequestHandler = (request, _, next) => {
         Object.assign(request, { id: 'given' });
         next();

@@ -1,5 +1,5 @@
-// Routers nested in routers and applications, as they come: the pattern of a route is what was declared, and no part of a
-// path that a parameter took is ever in it. Both versions of Express, with their own routing.
+// Routers nested in routers and applications at random: the pattern of a route is the declared one, and never contains
+// a path segment that a parameter matched. Both versions of Express, with their own routing.
 import { createRequire } from 'node:module';
 
 import express, { type Request } from 'express';
@@ -10,7 +10,7 @@ import { type AppLike, routePattern } from '../src/route-pattern.ts';
 
 const express4 = createRequire(import.meta.url)('express4') as typeof express;
 
-/** Sends a path through an application; gives the pattern of the route that it came to. */
+/** Sends a path through an application; returns the pattern of the route that answered. */
 function ask(app: express.Express, url: string): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const seen = (request: Request) =>
@@ -41,7 +41,7 @@ const parameter = fc.record({
   value: fc.constantFrom('berlin', '42', 'orders', 'alice@example.org', '3f2b-77', 'a%20b', 'en'),
 });
 const mount = fc.array(fc.oneof(fixed, parameter), { maxLength: 3 });
-/** From the outermost mount to the route itself, with how each is mounted, and how the route ends. */
+/** From the outermost mount to the route, with how each is mounted, and how the route ends. */
 const tree = fc.record({
   mounts: fc.array(fc.record({ steps: mount, as: fc.constantFrom('router', 'app') }), { maxLength: 4 }),
   route: mount,
@@ -60,10 +60,10 @@ for (const [name, module] of [
   ['Express 5', express],
 ] as const)
   describe(name, () => {
-    it('the pattern is what was declared, over every mount; after an error too', async () => {
+    it('the pattern is the declared one, with every mount, also after an error', async () => {
       await fc.assert(
         fc.asyncProperty(tree, async ({ mounts, route, fails }) => {
-          // After an error Express has left the applications that it went through.
+          // After an error Express has left the applications on the way.
           const usable = mounts.map(({ steps, as }) => ({ steps: uniqueNames(steps), as: fails ? 'router' : as }));
           const own = uniqueNames(route);
           let inner: express.Router | express.Express = module.Router();
@@ -82,12 +82,13 @@ for (const [name, module] of [
           const all = [...usable.flatMap(({ steps }) => steps), ...own];
           const expected = textOf(all) || '/';
           const path = pathOf(all) || '/';
-          // An application that a router mounts is one of which Express tells nobody; what is above it may stay unknown.
+          // Express does not report the parent of an application that a router mounts; the mounts above it may stay
+          // unknown.
           const isHidden = usable.some(({ as }, i) => as === 'app' && usable[i - 1]?.as === 'router');
           const first = await ask(app, path);
           if (!isHidden || !first?.startsWith('/*')) expect(first).toBe(expected);
           else expect(expected.endsWith(first === '/*' ? '' : first.slice(2))).toBe(true);
-          // And once more, from what was remembered.
+          // Once more, from the cache.
           expect(await ask(app, path)).toBe(first);
         }),
         { numRuns: 300 },
@@ -113,7 +114,7 @@ for (const [name, module] of [
       expect(await ask(app, '/store/about')).toBe('/store/about');
     });
 
-    it('a mount that nobody can look into is a star, never what the path was', async () => {
+    it('an opaque mount is a star, never the received path', async () => {
       const inner = module.Router();
       inner.get('/:order', (_, response) => void response.end());
       const app = module();

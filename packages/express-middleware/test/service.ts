@@ -6,7 +6,7 @@ import type { Express, Request, Response, Router } from 'express';
 import { HUGE, type Service, type ServiceOptions } from '../../request-events/test/support/service.ts';
 import { createExpressEvents } from '../src/index.ts';
 
-/** What both versions of Express have. */
+/** The API that both versions of Express share. */
 interface ExpressModule {
   (): Express;
   Router(): Router;
@@ -22,7 +22,7 @@ export async function startExpress(express: ExpressModule, options: ServiceOptio
   const events = createExpressEvents(options.events);
   app.use(events, express.json({ type: ['json', '+json'] }), express.text(), express.urlencoded({ extended: true }));
   app.use(express.json({ type: 'multipart/form-data' }), (request, _, next) => {
-    // As multer does: fields are texts, files stand elsewhere or as bytes.
+    // The form of multer's results: fields are texts, files are kept elsewhere or as bytes.
     if (request.body?.photo !== undefined) request.body.photo = Buffer.from(request.body.photo.file);
     next();
   });
@@ -31,7 +31,7 @@ export async function startExpress(express: ExpressModule, options: ServiceOptio
   declare(app, options);
   app.use('/shops/:shop/orders', orders(express));
   app.get('/twice', events, (_, response) => void response.json({}));
-  // Silent, or the default one would print to the console.
+  // Silent, because the default handler would print to the console.
   app.use((error: unknown, _: Request, response: Response, next: (error: unknown) => void) => {
     if (response.headersSent) next(error);
     else response.status(500).json({ failed: true });

@@ -24,34 +24,35 @@ export {
 } from '@pik/request-events';
 
 /**
- * Says which catalog `request.pik` has, for the compiler:
- * `declare module '@pik/fastify-plugin' { interface Register { catalog: typeof catalog } }`.
+ * Declares the catalog of `request.pik` to the compiler: `declare module '@pik/fastify-plugin' { interface Register {
+ * catalog: typeof catalog } }`.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: callers add to it.
 export interface Register {}
 
-/** The catalog that was registered; any event type where none was. */
+/** The registered catalog; any event type if none was registered. */
 export type RegisteredCatalog = Register extends { catalog: infer C } ? C : Catalog;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Events of this request. There from `onRequest` on, where `@pik/fastify-plugin` is registered. */
+    /** Events of this request. Present from `onRequest` on in the scopes of `@pik/fastify-plugin`. */
     pik: RequestEvents<RegisteredCatalog>;
   }
 }
 
-/** What becomes of requests; the callbacks are given what Fastify gives its handlers. */
+/** Options; the callbacks get Fastify's request and reply. */
 export type FastifyEventsOptions<C = RegisteredCatalog> = RequestEventsOptions<C, FastifyRequest, FastifyReply>;
 
-/** The plugin, and what it has counted. */
+/** The plugin, with its counters. */
 export interface FastifyEvents extends FastifyPluginCallback {
   stats(): RequestEventsStats;
 }
 
 /**
- * One `http.request` event for each request to the scope that the plugin is registered in and to those below it, and
- * `request.pik` for events of the service's own. Registered at the top it sees all requests, those without a route too. It
- * never throws and never waits. A request that it sees twice, by a second registration further down, has one event.
+ * Emits one `http.request` event for each request to the scope that registers the plugin and to its child scopes, and
+ * provides `request.pik` for the service's own events. Registered at the root it sees all requests, including those
+ * without a route. It never throws and never waits. A request that it sees twice, because a child scope registers it
+ * again, has one event.
  *
  * @throws KitError `CONFIG_INVALID` for options that cannot be used.
  */
@@ -66,7 +67,7 @@ export function createFastifyEvents<const C = RegisteredCatalog>(options: Fastif
     });
     done();
   };
-  // Without a scope of its own: it is for the scope that registers it.
+  // Without a scope of its own: it belongs to the scope that registers it.
   const open = fastifyPlugin(plugin, { fastify: '5.x', name: '@pik/fastify-plugin' });
   return Object.assign(open, { stats: () => recorder.stats() });
 }
@@ -78,7 +79,7 @@ const fastify: Framework<FastifyRequest, FastifyReply> = {
   requestId: (request) => request.id,
   url: (request) => request.originalUrl,
   body: (request) => request.body,
-  // Those of the raw response are empty: Fastify hands them over in one piece.
+  // The raw response has no headers: Fastify passes them to it in one call.
   responseHeaders: (reply) => ({ ...reply.raw.getHeaders(), ...reply.getHeaders() }),
   clientIp: (request) => request.ip,
 };

@@ -1,4 +1,4 @@
-// What only Fastify has: scopes, requests without a socket, its WebSocket plugin, HTTP/2.
+// Behaviour specific to Fastify: scopes, requests without a socket, its WebSocket plugin, HTTP/2.
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -32,7 +32,7 @@ function setUp(app: FastifyInstance) {
   return { events: createFastifyEvents({ producer }), producer, payloads };
 }
 
-it('a plugin sees its own scope and those below it, and no other', async () => {
+it('a plugin sees its own scope and its child scopes, and no other', async () => {
   const app = fastify();
   const { events, payloads } = setUp(app);
   app.get('/outside', async (request) => ({ seen: request.pik !== undefined }));
@@ -52,7 +52,7 @@ it('a plugin sees its own scope and those below it, and no other', async () => {
   expect((await payloads(2)).map(({ route }) => route)).toEqual(['/inside', '/below']);
 });
 
-it('scopes side by side have each their own plugin', async () => {
+it('sibling scopes each have their own plugin', async () => {
   const app = fastify();
   const [a, b] = [setUp(app), setUp(app)];
   for (const [prefix, { events }] of Object.entries({ '/a': a, '/b': b }))
@@ -69,7 +69,7 @@ it('scopes side by side have each their own plugin', async () => {
   expect((await b.payloads(1)).map(({ route }) => route)).toEqual(['/b/x']);
 });
 
-it('a request without a socket, as tests make them, has its event', async () => {
+it('a request without a socket, as in tests, has its event', async () => {
   const app = fastify();
   const { events, payloads } = setUp(app);
   app.register(events);
@@ -78,7 +78,7 @@ it('a request without a socket, as tests make them, has its event', async () => 
   expect(await payloads(1)).toMatchObject([{ completion: 'finished', bytes: 4, trace_id: 'a'.repeat(32) }]);
 });
 
-it('the request id is the one of the logs', async () => {
+it('the request id is the one in the logs', async () => {
   const app = fastify({ genReqId: () => 'the-id' });
   const { events, payloads } = setUp(app);
   app.register(events);
@@ -87,7 +87,7 @@ it('the request id is the one of the logs', async () => {
   expect(await payloads(1)).toMatchObject([{ request_id: 'the-id' }]);
 });
 
-it('a failing hook of another plugin has its request counted, with the answer that was given', async () => {
+it('a failing hook of another plugin has its request counted, with the answer that was sent', async () => {
   const app = fastify();
   const { events, payloads } = setUp(app);
   app.register(events);

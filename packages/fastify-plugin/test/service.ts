@@ -35,7 +35,10 @@ export async function startFastify(options: ServiceOptions): Promise<Service> {
   return { server: app.server, stats: events.stats, close: () => app.close() };
 }
 
-/** Stands for the parsers of forms: that of multipart attaches parts that know each other, as `@fastify/multipart` does. */
+/**
+ * Stands in for form parsers: the multipart parser attaches parts that refer to each other, as `@fastify/multipart`
+ * does.
+ */
 function parse(app: FastifyInstance): void {
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (_, text, done) =>
     done(null, JSON.parse(String(text))),

@@ -1,4 +1,4 @@
-/** Runs what the caller brought, so that a fault in it costs no more than what it was asked for. */
+/** Runs callbacks of the caller. A failing callback loses only its own result. */
 export class Callbacks {
   errors = 0;
   readonly #onError: ((error: unknown, callback: string) => void) | undefined;
@@ -7,7 +7,7 @@ export class Callbacks {
     this.#onError = onError;
   }
 
-  /** What the callback gives; undefined where it gives nothing, throws, or gives what it may not. */
+  /** The callback's result; undefined if it returns none, throws, or returns an invalid value. */
   ask<T>(name: string, isWanted: (value: unknown) => value is T, run: () => unknown): T | undefined {
     let value: unknown;
     try {
@@ -18,9 +18,9 @@ export class Callbacks {
       this.#fail(error, name);
       return undefined;
     }
-    // Nobody waits for a promise here, and one that rejects must not end the process.
+    // Nothing waits for a promise here, and a rejected promise must not end the process.
     if (value instanceof Promise) value.catch(() => {});
-    this.#fail(new TypeError(`${name} gave a ${typeof value} that it may not give`), name);
+    this.#fail(new TypeError(`${name} returned an invalid ${typeof value}`), name);
     return undefined;
   }
 
@@ -29,7 +29,7 @@ export class Callbacks {
     try {
       this.#onError?.(error, name);
     } catch {
-      // It was told.
+      // Errors of `onError` itself are ignored.
     }
   }
 }

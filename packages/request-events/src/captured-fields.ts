@@ -7,7 +7,7 @@ import { PlainCopy } from './plain-copy.ts';
 import { REDACTED, type Redaction } from './redaction.ts';
 import type { ResponseBody } from './response-body.ts';
 
-/** A request and its response, as far as fields are taken from them. */
+/** A request and its response, as sources of captured fields. */
 export interface Exchange {
   readonly incoming: IncomingMessage;
   readonly responseHeaders: NodeJS.Dict<unknown>;
@@ -22,16 +22,16 @@ const FORM_TYPE = /^(?:application\/x-www-form-urlencoded|multipart\/form-data)\
 
 type Fields = Partial<Pick<RequestPayload, 'client_ip'>> & { [name: string]: unknown };
 
-/** The further fields that are wanted of a request, each bounded and redacted. */
+/** The captured fields of a request, each bounded and redacted. */
 export function capturedFields(wanted: Captured, exchange: Exchange, redaction: Redaction): object {
   const { incoming, responseHeaders } = exchange;
   const fields: Fields = {};
   const put = (name: string, value: unknown) => {
     if (value === undefined || value === null) return;
-    const places = redaction.below(redaction.root, name);
-    fields[name] = redaction.isSecret(name, places)
+    const nodes = redaction.below(redaction.root, name);
+    fields[name] = redaction.isSecret(name, nodes)
       ? REDACTED
-      : new PlainCopy(redaction, wanted.bytesMax).value(value, places);
+      : new PlainCopy(redaction, wanted.bytesMax).value(value, nodes);
   };
   if (wanted.clientIp) put('client_ip', exchange.clientIp);
   if (wanted.query) put('query', queryOf(exchange.url, wanted.bytesMax));
@@ -42,7 +42,7 @@ export function capturedFields(wanted: Captured, exchange: Exchange, redaction: 
   return fields;
 }
 
-/** Those of HTTP/1: what HTTP/2 has besides says the path, which never leaves, and what other fields say. */
+/** The headers of HTTP/1. HTTP/2 has more, which contain the path, which is never captured, or repeat other fields. */
 function headersOf({ headers }: IncomingMessage): NodeJS.Dict<unknown> {
   const names = Object.keys(headers).filter((name) => !name.startsWith(':'));
   const authority = headers[':authority'];
@@ -50,7 +50,7 @@ function headersOf({ headers }: IncomingMessage): NodeJS.Dict<unknown> {
   return { ...host, ...Object.fromEntries(names.map((name) => [name, headers[name]])) };
 }
 
-/** As the service has parsed it, where its type says that it has fields with names. */
+/** The body as parsed by the service, if its content type has named fields. */
 function requestBodyOf(wanted: Captured, { incoming, body }: Exchange): object | null {
   const type = incoming.headers['content-type'] ?? '';
   const fields = containerOrNull(body);
@@ -59,7 +59,7 @@ function requestBodyOf(wanted: Captured, { incoming, body }: Exchange): object |
   return wanted.forms && FORM_TYPE.test(type) ? formFields(fields) : null;
 }
 
-/** Headers whose names are secrets are redacted by the copy, like all else. */
+/** The copy redacts headers by name, as it does all other members. */
 function pick(headers: NodeJS.Dict<unknown>, names: readonly string[] | 'all'): object {
   if (names === 'all') return headers;
   return Object.fromEntries(names.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]));
@@ -76,15 +76,15 @@ function queryOf(url: string, bytesMax: number): object | null {
   return Object.fromEntries(query);
 }
 
-/** Texts and bytes may hold a secret in a form that nobody here knows; members have names. */
+/** Texts and bytes may contain a secret in an unknown form; members have names. */
 function containerOrNull(value: unknown): object | null {
   return typeof value === 'object' && !ArrayBuffer.isView(value) ? value : null;
 }
 
-/** What cannot be read as JSON cannot be redacted by name, and stays here. */
+/** A body that is not JSON cannot be redacted by name, so it is not captured. */
 function jsonOf(body: ResponseBody | null, headers: NodeJS.Dict<unknown>): object | null {
   const type = String(headers['content-type'] ?? '');
-  if (body?.isWhole !== true || !JSON_TYPE.test(type)) return null;
+  if (body?.isComplete !== true || !JSON_TYPE.test(type)) return null;
   if (headers['content-encoding'] !== undefined) return null;
   try {
     return containerOrNull(JSON.parse(body.text()));

@@ -1,17 +1,17 @@
 import { LIMITS } from '@pik/schema/events';
 
-/** One byte each, and no character that the backend refuses: what routes are made of. */
+/** Characters of one byte each that the backend accepts: routes consist of them. */
 const PLAIN = /^[\x21-\x7e]+$/;
 const BYTES_MAX = LIMITS.entity_id_bytes_max;
 
-/** Whether the backend takes this as an entity's id. */
+/** True if the backend accepts the text as an entity id. */
 export function isEntityId(value: unknown): value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > BYTES_MAX) return false;
   if (PLAIN.test(value)) return true;
   return value.isWellFormed() && !/\p{Cc}/u.test(value) && value.trim() !== '' && Buffer.byteLength(value) <= BYTES_MAX;
 }
 
-/** A route as an entity's id: cut where it is longer than one may be. */
+/** A route as an entity id, cut to the maximum length. */
 export function entityIdOfRoute(route: string): string {
   const isOne: boolean = isEntityId(route);
   if (isOne) return route;

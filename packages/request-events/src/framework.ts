@@ -1,19 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What a web framework knows of a request, and we do not. Each answer may be asked for at any time, and must be cheap. */
+/** Facts about a request that only the web framework knows. Each may be requested at any time, and must be cheap. */
 export interface Framework<Request, Response> {
   rawRequest(request: Request): IncomingMessage;
   rawResponse(response: Response): ServerResponse;
-  /** The pattern under which the route was declared; null where none was found. Never the path as it came. */
+  /** The declared pattern of the route; null if there is none. Never the received path. */
   route(request: Request): string | null;
-  /** The request's id, where the framework or somebody else has given it one. */
+  /** The request's id, if the framework or other middleware assigned one. */
   requestId(request: Request): unknown;
-  /** The URL as it came. */
+  /** The URL as received. */
   url(request: Request): string;
-  /** The body as it was parsed. */
+  /** The parsed body. */
   body(request: Request): unknown;
-  /** The headers that went out with the response. */
+  /** The headers sent with the response. */
   responseHeaders(response: Response): NodeJS.Dict<unknown>;
-  /** The client's address, behind those proxies that the framework was told to trust. */
+  /** The client's address, behind the proxies that the framework trusts. */
   clientIp(request: Request): string | undefined;
 }

@@ -13,23 +13,23 @@ import { activeTrace, continueTrace, type TraceContext } from './trace.ts';
 import { completionOf, type Http2Stream, streamOf } from './transport.ts';
 import { UpgradeAnswer } from './upgrade-answer.ts';
 
-/** What goes with the payload of an event that belongs to a request. */
+/** Options of an event that belongs to a request. */
 export interface RequestEmitOptions extends Omit<EmitOptions, 'entity_id'> {
-  /** Default: that of the request. */
+  /** Default: the entity of the request. */
   readonly entity_id?: string | undefined;
 }
 
-/** What a request carries as `req.pik`. */
+/** The API of `req.pik`. */
 export interface RequestEvents<C> {
-  /** The same that `http.request` has. */
+  /** The same id as in `http.request`. */
   readonly request_id: string;
   /** 32 hex digits. */
   readonly trace_id: string;
-  /** W3C trace context of this request, for requests that it leads to. */
+  /** W3C trace context of this request, for outgoing requests that it causes. */
   readonly traceparent: string;
   /**
-   * Emits an event that belongs to the request: with its trace, and of its entity unless the options name another. As the
-   * producer's `emit`, it never throws because of the event and never waits.
+   * Emits an event that belongs to the request: with its trace, and of its entity unless the options name another. Like
+   * the producer's `emit`, it never throws because of the event and never waits.
    */
   emit<T extends keyof C & string>(
     event_type: T,
@@ -46,13 +46,13 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   readonly outgoing: ServerResponse;
   readonly startedMs = performance.now();
   readonly responseBody: ResponseBody | null;
-  /** Asked for at once: a connection that is gone has none. */
+  /** Read at once: a closed connection has no address. */
   readonly clientIp: string | undefined;
-  /** Of who began the response; until then, of who passed the request on. */
+  /** The async context in which the response began; until then, the one that called the middleware. */
   context: CallerContext = callerContext();
-  /** Known once it is settled. */
+  /** Known once the request is complete. */
   durationMs = 0;
-  /** Bytes of the body that were written. */
+  /** Body bytes written. */
   bytes = 0;
   readonly #recorder: Recorder<C, Request, Response>;
   readonly #upgrade: UpgradeAnswer | null;
@@ -60,7 +60,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   readonly #hasConnection: boolean;
   #trace: TraceContext | null;
   #requestId: string | null = null;
-  #isSettled = false;
+  #isComplete = false;
   #hasBegun = false;
   #queued: Set<Observed> | null = null;
 
@@ -112,7 +112,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     });
   }
 
-  /** The status of an answer that went past the response, as one does that hands the connection to another protocol. */
+  /** The status of an answer that bypassed the response, such as one that hands the connection to another protocol. */
   get upgradeStatus(): number | null {
     return this.outgoing.headersSent ? null : (this.#upgrade?.status ?? null);
   }
@@ -132,12 +132,12 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
     this.responseBody?.add(chunk, encoding);
   }
 
-  settle(completion: Completion): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
+  complete(completion: Completion): void {
+    if (this.#isComplete) return;
+    this.#isComplete = true;
     this.#queued?.delete(this);
     this.durationMs = performance.now() - this.startedMs;
-    // Where there is no connection, as in tests, nothing says that there will be another turn before all is closed.
+    // Without a connection, as in tests, there may be no further turn before everything is closed.
     const isFinished = this.#isFinished(completion);
     if (isFinished && this.#hasConnection) this.#recorder.recordLater(this);
     else this.#recorder.record(this, isFinished ? 'finished' : 'aborted');
@@ -146,12 +146,12 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   #isFinished(completion: Completion): boolean {
     if (completion === 'aborted') return false;
     if (this.#stream !== null) return completionOf(this.#stream, this.outgoing) === 'finished';
-    // Before Node 24 a response finishes on a connection that has failed, too.
+    // Before Node 24 a response also finishes on a failed connection.
     return !this.#hasConnection || this.incoming.socket.errored === null;
   }
 }
 
-/** Responses that wait for others on their connection. Where that is cut, Node tells them only since version 24. */
+/** Responses queued behind others on their connection. Before version 24, Node does not notify them when it is cut. */
 const queues = new WeakMap<object, Set<Observed>>();
 
 function queueOf(socket: Socket): Set<Observed> {
@@ -160,21 +160,21 @@ function queueOf(socket: Socket): Set<Observed> {
   const queue = new Set<Observed>();
   queues.set(socket, queue);
   socket.once('close', () => {
-    for (const observed of queue) observed.settle('aborted');
+    for (const observed of queue) observed.complete('aborted');
   });
   return queue;
 }
 
 function upgradeOf(incoming: IncomingMessage, outgoing: ServerResponse): UpgradeAnswer | null {
-  const { socket, upgrade } = incoming as { socket: Socket; upgrade?: boolean };
+  const { socket, upgrade }: IncomingMessage & { readonly upgrade?: boolean } = incoming;
   return upgrade === true && socket instanceof Socket ? new UpgradeAnswer(socket, outgoing.socket === null) : null;
 }
 
 function onFinish(this: ServerResponse): void {
-  observedOf(this)?.settle('finished');
+  observedOf(this)?.complete('finished');
 }
 
 function onClose(this: ServerResponse): void {
-  // What had finished was settled before.
-  observedOf(this)?.settle('aborted');
+  // Finished responses were completed before.
+  observedOf(this)?.complete('aborted');
 }

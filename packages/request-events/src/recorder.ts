@@ -23,20 +23,20 @@ export interface RequestEventsStats {
   readonly requests: number;
   /** Not ended yet. */
   readonly open: number;
-  /** Handed to the producer; what became of them its own `stats()` say. */
+  /** Passed to the producer; its own `stats()` count their outcomes. */
   readonly emitted: number;
   readonly skipped: number;
   readonly sampled_out: number;
   /** Lost by a fault of this package or of the framework. */
   readonly failed: number;
-  /** Times that a callback threw, or gave what it may not. */
+  /** Callbacks that threw or returned an invalid value. */
   readonly callback_errors: number;
 }
 
-/** Of what a `map` gives, in bytes: below what an event may have. */
+/** Maximum size of the result of `map` in bytes: below the limit of an event. */
 const PAYLOAD_BYTES_MAX = 192 * 1024;
 
-/** Makes the events of requests; one for each middleware or plugin that is set up. */
+/** Creates the events of requests; one recorder per middleware or plugin. */
 export class Recorder<C, Request, Response> {
   readonly framework: Framework<Request, Response>;
   readonly settings: Settings<C, Request, Response>;
@@ -52,7 +52,7 @@ export class Recorder<C, Request, Response> {
     this.#callbacks = new Callbacks(options.onCallbackError);
   }
 
-  /** Looks at a request from now on; null where something does already. Never throws. */
+  /** Observes a request from now on; null if it is observed already. Never throws. */
   observe(request: Request, response: Response): RequestEvents<C> | null {
     try {
       if (observedOf(this.framework.rawResponse(response)) !== undefined) return null;
@@ -71,7 +71,7 @@ export class Recorder<C, Request, Response> {
     return { ...this.#counts, callback_errors: this.#callbacks.errors };
   }
 
-  /** The id of a request: the caller's, the framework's, its header's, or a new one. */
+  /** The id of a request: from the callback, the framework, its header, or a new one. */
   requestIdOf(request: Request, incoming: IncomingMessage): string {
     const { requestId } = this.settings;
     const given = requestId && this.#callbacks.ask('requestId', isRequestId, () => requestId(request));
@@ -79,12 +79,12 @@ export class Recorder<C, Request, Response> {
     return requestIdFrom(known) ?? nextRequestId();
   }
 
-  /** The client's address, while there is a connection. A rule about proxies is the caller's own, and may throw. */
+  /** The client's address, while there is a connection. A caller's own proxy rule may throw. */
   clientIpOf(request: Request): string | undefined {
     return this.#callbacks.ask('clientIp', isText, () => this.framework.clientIp(request));
   }
 
-  /** The entity of the events of a request, as far as it is known now. */
+  /** The entity of a request's events, as far as it is known now. */
   entityOf(observed: ObservedRequest<C, Request, Response>, route = this.#routeOf(observed.request)): string {
     const { entity } = this.settings;
     const { request, response } = observed;
@@ -93,8 +93,8 @@ export class Recorder<C, Request, Response> {
   }
 
   /**
-   * As `record`, for one that finished, with all others of this turn of the event loop: first everybody has their response.
-   * Done in a row it also costs less than in between. The turn ends before a server can be closed.
+   * Like `record`, deferred for finished requests to the end of this turn of the event loop: responses go first, and
+   * recording several in a row costs less. The turn ends before a server can be closed.
    */
   recordLater(observed: ObservedRequest<C, Request, Response>): void {
     if (this.#finished.push(observed) === 1) setOwnImmediate(this.#recordFinished);
@@ -107,8 +107,8 @@ export class Recorder<C, Request, Response> {
   };
 
   /**
-   * A request has ended: makes its event, where one is wanted. What the caller brought runs in the request's async context,
-   * whoever ended it. Never throws.
+   * Creates the event of an ended request, unless it is skipped or sampled out. Callbacks run in the request's async
+   * context, whichever code ended it. Never throws.
    */
   record(observed: ObservedRequest<C, Request, Response>, completion: Completion): void {
     observed.context.runInAsyncScope(this.#record, this, observed, completion);
@@ -132,12 +132,12 @@ export class Recorder<C, Request, Response> {
     const payload = this.#payloadOf(observed, completion);
     const { traceparent } = observed;
     const entity_id = this.entityOf(observed, payload.route);
-    // The catalog is not known here; that it has the type is what the types of the packages ask for.
+    // The catalog is unknown here; the types of the packages require it to contain `http.request`.
     const producer = this.settings.producer as unknown as Producer<Catalog>;
     producer.emit(HTTP_REQUEST, this.#extended(observed, payload), { entity_id, traceparent });
   }
 
-  /** The members stand in canonical order: then nobody has to sort them. */
+  /** Members in canonical order, so that nothing has to sort them. */
   #payloadOf(observed: ObservedRequest<C, Request, Response>, completion: Completion): RequestPayload {
     const { incoming, outgoing, upgradeStatus } = observed;
     const method = incoming.method ?? 'GET';
@@ -177,7 +177,7 @@ export class Recorder<C, Request, Response> {
     return rate === undefined || isSampled(observed.trace_id, rate);
   }
 
-  /** With the fields that were asked for. A fault in one of the steps leaves the payload as it was before. */
+  /** Adds the captured fields. A fault in one step leaves the payload as it was before that step. */
   #extended(observed: ObservedRequest<C, Request, Response>, base: RequestPayload): object {
     const { captured, map, redaction } = this.settings;
     let payload: object = base;
@@ -196,7 +196,7 @@ export class Recorder<C, Request, Response> {
   #fields(observed: ObservedRequest<C, Request, Response>): object {
     const { request, response, incoming, responseBody, clientIp } = observed;
     const { framework, settings } = this;
-    // Some parsers give an object where there was no body.
+    // Some parsers set an object if there was no body.
     const body = requestBytes(incoming) === 0 ? undefined : framework.body(request);
     const responseHeaders = framework.responseHeaders(response);
     const exchange = { incoming, responseHeaders, url: framework.url(request), body, clientIp, responseBody };
@@ -223,7 +223,7 @@ function isRequestId(value: unknown): value is string {
   return requestIdFrom(value) !== null;
 }
 
-/** Not a promise, which comes too late, and not a list, which has no fields. */
+/** True for an object with fields: not a promise, which comes too late, and not a list. */
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !('then' in value);
 }

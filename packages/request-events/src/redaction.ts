@@ -1,9 +1,9 @@
 import { KitError } from '@pik/sdk';
 
-/** What stands where something was taken out. */
+/** Replaces a redacted value. */
 export const REDACTED = '[redacted]';
 
-/** Parts of names, without case and separators, whose values never leave. */
+/** Parts of names, ignoring case and separators, whose values are always redacted. */
 const SECRET_PARTS = [
   'authorization',
   'cookie',
@@ -23,31 +23,31 @@ const SECRET_PARTS = [
   'xsrf',
   'cardnumber',
 ];
-/** Names that are secrets as a whole, and harmless as a part of others: `author`, `keyboard`, `zipcode`. */
+/** Names that are secrets as a whole word and harmless as a part of others: `author`, `keyboard`, `zipcode`. */
 const SECRET_NAMES = new Set(['auth', 'pwd', 'pass', 'sig', 'key', 'code', 'otp', 'pin', 'cvv', 'cvc', 'sid', 'ssn']);
 
-/** Credentials that are known by their form, wherever in a text they stand. Each runs in one pass over the text. */
+/** Credentials recognised by their form, anywhere in a text. Each expression runs in one pass over the text. */
 const BEARER = /\b(bearer|basic)\s{1,4}[\w.~+/=-]+/gi;
 const JWT = /\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?/g;
 const USER_OF_URL = /(:\/\/)[^/?#@\s]{1,256}@/g;
 const QUERY_PAIR = /(^|[?&;#,\s])([^=&;#?\s]{1,64})=([^&;#\s]*)/g;
 const JSON_PAIR = /"([^"\\]{1,64})"(\s{0,4}:\s{0,4})"(?:[^"\\]|\\.)*"?/g;
-/** URLs within queries of URLs are looked into so often. */
+/** Maximum depth of URLs nested in queries of URLs. */
 const NESTED_MAX = 3;
 
-/** Names seen before, since a service sees the same few. */
+/** Cache of names, since a service has the same few. */
 const NAMES_MAX = 1_000;
 
-/** Members with a rule of their own: by name, `*` for any; `here` says that the value itself goes. */
+/** Members with their own rule: by name, `*` for any; `here` redacts the value itself. */
 interface PathNode {
   here: boolean;
   readonly members: Map<string, PathNode>;
 }
 
-/** Places of a rule tree that one value stands at. */
-export type Places = readonly PathNode[];
+/** Positions of a value in the rule tree. */
+export type RuleNodes = readonly PathNode[];
 
-/** What never leaves: by name, by path, and by the form of a text. */
+/** Redacts values by name, by path, and by the form of a text. */
 export class Redaction {
   readonly #root: PathNode = { here: false, members: new Map() };
   readonly #names = new Set<string>();
@@ -55,30 +55,30 @@ export class Redaction {
   readonly #known = new Map<string, boolean>();
 
   /**
-   * @param paths As `query.email`, `request_body.lines.*.price`, or `**.email` for a name at any depth.
-   * @param reveal Names that the defaults would take out and that may leave, exactly as they are written.
-   * @throws KitError `CONFIG_INVALID` for a path that is none.
+   * @param paths Such as `query.email`, `request_body.lines.*.price`, or `**.email` for a name at any depth.
+   * @param reveal Names that the defaults would redact and that stay, spelled exactly.
+   * @throws KitError `CONFIG_INVALID` for an invalid path.
    */
   constructor(paths: readonly string[] = [], reveal: readonly string[] = []) {
     this.#revealed = new Set(reveal);
     for (const path of paths) this.#add(path);
   }
 
-  /** The rules that the payload as a whole stands at. */
-  get root(): Places {
+  /** The rules at the payload as a whole. */
+  get root(): RuleNodes {
     return this.#root.members.size === 0 ? NOWHERE : [this.#root];
   }
 
-  /** Whether nothing but the defaults is in force. */
+  /** True if only the defaults are in force. */
   get hasPaths(): boolean {
     return this.#root.members.size > 0 || this.#names.size > 0;
   }
 
-  /** The rules that a member stands at. */
-  below(places: Places, name: string): Places {
-    if (places.length === 0) return NOWHERE;
+  /** The rules at a member. */
+  below(nodes: RuleNodes, name: string): RuleNodes {
+    if (nodes.length === 0) return NOWHERE;
     const found: PathNode[] = [];
-    for (const { members } of places) {
+    for (const { members } of nodes) {
       for (const key of [name, '*']) {
         const node = members.get(key);
         if (node !== undefined) found.push(node);
@@ -87,12 +87,12 @@ export class Redaction {
     return found;
   }
 
-  /** Whether a member is taken out, by its name or because a path ends there. */
-  isSecret(name: string, places: Places): boolean {
-    return places.some(({ here }) => here) || this.#isSecretName(name);
+  /** True if a member is redacted, by its name or because a path ends there. */
+  isSecret(name: string, nodes: RuleNodes): boolean {
+    return nodes.some(({ here }) => here) || this.#isSecretName(name);
   }
 
-  /** A text without the credentials that are known by their form. */
+  /** Redacts credentials in a text by their form. */
   clean(text: string, nested = 0): string {
     return text
       .replace(USER_OF_URL, `$1${REDACTED}@`)
@@ -106,7 +106,7 @@ export class Redaction {
       .replace(JWT, REDACTED);
   }
 
-  /** Whether an encoded text has something to be taken out once it is decoded. */
+  /** True if an encoded text needs redaction once it is decoded. */
   #hidesSecret(value: string, nested: number): boolean {
     if (!value.includes('%')) return false;
     const plain = decoded(value);
@@ -140,7 +140,7 @@ export class Redaction {
   }
 }
 
-const NOWHERE: Places = [];
+const NOWHERE: RuleNodes = [];
 
 function isSecretByDefault(name: string): boolean {
   const plain = decoded(name.slice(0, 256))
@@ -149,7 +149,7 @@ function isSecretByDefault(name: string): boolean {
   return SECRET_NAMES.has(plain) || SECRET_PARTS.some((part) => plain.includes(part));
 }
 
-/** Names in a query may be written as `%74oken`. */
+/** A name in a query may be encoded, such as `%74oken`. */
 function decoded(name: string): string {
   if (!name.includes('%')) return name;
   try {
@@ -160,5 +160,8 @@ function decoded(name: string): string {
 }
 
 function invalid(path: unknown): KitError {
-  return new KitError('CONFIG_INVALID', `redact: ${JSON.stringify(path)} is no path such as query.email or **.email`);
+  return new KitError(
+    'CONFIG_INVALID',
+    `redact: ${JSON.stringify(path)} is not a path such as query.email or **.email`,
+  );
 }

@@ -1,18 +1,18 @@
-/** The parts of a response's body, kept as they pass, up to a bound. */
+/** Collects the parts of a response body as they pass, up to a bound. */
 export class ResponseBody {
   readonly #bytesMax: number;
-  #parts: Buffer[] = [];
+  #parts: Uint8Array[] = [];
   #bytes = 0;
-  /** Whether all of it is there. */
-  isWhole = true;
+  /** True if the body is complete. */
+  isComplete = true;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** Takes a copy: the caller may use its buffer again. */
+  /** Takes a copy: the caller may reuse its buffer. */
   add(chunk: unknown, encoding: unknown): void {
-    if (!this.isWhole) return;
+    if (!this.isComplete) return;
     if (typeof chunk === 'string') this.#push(Buffer.from(chunk, encodingOf(encoding)));
     else if (chunk instanceof Uint8Array) this.#push(chunk.byteLength <= this.#bytesMax ? Buffer.from(chunk) : chunk);
   }
@@ -23,13 +23,13 @@ export class ResponseBody {
 
   #push(part: Uint8Array): void {
     this.#bytes += part.byteLength;
-    this.isWhole = this.#bytes <= this.#bytesMax;
-    if (this.isWhole) this.#parts.push(part as Buffer);
+    this.isComplete = this.#bytes <= this.#bytesMax;
+    if (this.isComplete) this.#parts.push(part);
     else this.#parts = [];
   }
 }
 
-/** How a chunk of text is written; what Node does not know it refuses itself. */
+/** The encoding of a text chunk; Node itself refuses unknown ones. */
 export function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';
 }

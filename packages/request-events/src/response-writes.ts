@@ -2,86 +2,99 @@ import type { ServerResponse } from 'node:http';
 
 import type { Completion } from './payload.ts';
 
-/** What is told of a response. */
+/** The observer of a response. */
 export interface Observed {
-  /** A part of the body, as it is written. */
+  /** Called with each part of the body, as it is written. */
   add(chunk: unknown, encoding: unknown): void;
-  settle(completion: Completion): void;
+  complete(completion: Completion): void;
 }
 
-/** One for all copies of this package in a process, so that a request is never counted twice. */
+/** Shared by all copies of this package in a process, so that a request is never counted twice. */
 const OBSERVED = Symbol.for('@pik/request-events observed');
-/** There where a prototype tells of writes already. */
-const TELLS = Symbol.for('@pik/request-events tells');
+/** Marks a prototype whose methods report writes. */
+const REPORTS = Symbol.for('@pik/request-events reports');
 
 type Call = (...args: unknown[]) => unknown;
 type Name = 'write' | 'end';
 
-/** What was noted at a response. */
+/** The state of an observed response. */
 interface Watch {
   readonly observed: Observed;
-  /** Its own methods, where those of its prototype do not tell. */
+  /** The original methods, if those of its prototype do not report. */
   readonly write: Call;
   readonly end: Call;
-  /** Within a call that was told: some responses write by others of their own methods. */
+  /** Within a reported call: some responses implement one method by another. */
   isInside: boolean;
   isEnding: boolean;
 }
 
-/** A response, or the prototype of some. */
+/** A response, or a prototype of responses. */
 interface Watched {
   [OBSERVED]?: Watch;
-  [TELLS]?: true;
+  [REPORTS]?: true;
   write: Call;
   end: Call;
 }
 
-/** Who is told of a response, if anybody. */
+/** The observer of a response, if there is one. */
 export function observedOf(response: ServerResponse): Observed | undefined {
-  return (response as unknown as Watched)[OBSERVED]?.observed;
+  const { [OBSERVED]: watch }: ServerResponse & Pick<Watched, typeof OBSERVED> = response;
+  return watch?.observed;
 }
 
-/** Tells of everything that is written to a response from now on. */
+/** Reports everything that is written to a response from now on. */
 export function observeResponse(response: ServerResponse, observed: Observed): void {
   const watched = response as unknown as Watched;
   const { write, end } = watched;
   watched[OBSERVED] = { observed, write, end, isInside: false, isEnding: false };
-  if (watched[TELLS] === true) return;
-  // The same functions for all responses: one closure for each would cost as much as all else here.
-  watched.write = writeOfOne;
-  watched.end = endOfOne;
+  if (watched[REPORTS] === true) return;
+  // The same functions for all responses: a closure for each would cost as much as everything else here.
+  watched.write = reportedWrite;
+  watched.end = reportedEnd;
 }
 
 /**
- * Lets the responses of a prototype tell of their writes, those that are observed. Responses that are given a prototype
- * with each request, as those of Express are, become slow to use once they have methods of their own; the prototype that a
- * framework makes for one application spares them that.
+ * Makes a prototype's methods report the writes of observed responses. Responses that get their prototype per request,
+ * as Express's do, become slow with methods of their own; patching the prototype that a framework creates per
+ * application avoids that.
  */
 export function observeResponsesOf(prototype: object): void {
   const watched = prototype as Watched;
-  if (Object.hasOwn(watched, TELLS) || !Object.isExtensible(watched)) return;
-  Object.defineProperty(watched, TELLS, { value: true });
+  if (Object.hasOwn(watched, REPORTS) || !Object.isExtensible(watched)) return;
+  Object.defineProperty(watched, REPORTS, { value: true });
   for (const name of ['write', 'end'] as const) {
     const own = Object.hasOwn(watched, name) ? watched[name] : null;
-    // What is inherited may be replaced later, by others.
-    const inner = () => own ?? (Object.getPrototypeOf(watched) as Watched)[name];
+    // Others may replace inherited methods later.
+    const inner = (): Call => own ?? Object.getPrototypeOf(watched)[name];
     const value = function (this: Watched, ...args: unknown[]): unknown {
-      return this[OBSERVED] === undefined ? inner().apply(this, args) : told(this, name, { args, inner: inner() });
+      const watch = this[OBSERVED];
+      return watch === undefined ? inner().apply(this, args) : report(this, watch, { name, args, inner: inner() });
     };
     Object.defineProperty(watched, name, { value, configurable: true, writable: true });
   }
 }
 
-function writeOfOne(this: Watched, ...args: unknown[]): unknown {
-  return told(this, 'write', { args, inner: (this[OBSERVED] as Watch).write });
+function reportedWrite(this: Watched, ...args: unknown[]): unknown {
+  const watch = watchOf(this);
+  return report(this, watch, { name: 'write', args, inner: watch.write });
 }
 
-function endOfOne(this: Watched, ...args: unknown[]): unknown {
-  return told(this, 'end', { args, inner: (this[OBSERVED] as Watch).end });
+function reportedEnd(this: Watched, ...args: unknown[]): unknown {
+  const watch = watchOf(this);
+  return report(this, watch, { name: 'end', args, inner: watch.end });
 }
 
-function told(response: Watched, name: Name, { args, inner }: { args: unknown[]; inner: Call }): unknown {
-  const watch = response[OBSERVED] as Watch;
+function watchOf(response: Watched): Watch {
+  const watch = response[OBSERVED];
+  if (watch === undefined) throw new TypeError('the response is not observed');
+  return watch;
+}
+
+function report(
+  response: Watched,
+  watch: Watch,
+  { name, args, inner }: { name: Name; args: unknown[]; inner: Call },
+): unknown {
   if (watch.isInside || watch.isEnding) return inner.apply(response, args);
   watch.observed.add(args[0], args[1]);
   watch.isInside = true;

@@ -1,16 +1,16 @@
 import { randomHex } from './random-hex.ts';
 
-/** Where a request stands in a trace, as W3C Trace Context has it. */
+/** The position of a request in a trace, as in W3C Trace Context. */
 export interface TraceContext {
   /** 32 hex digits. */
   readonly trace_id: string;
-  /** The header that says so: goes along with each event of the request, and may go along with requests to others. */
+  /** The `traceparent` header of this position: part of each event of the request, and usable for outgoing requests. */
   readonly traceparent: string;
 }
 
-/** What is used of OpenTelemetry's API, which keeps itself in one place for all copies of it in a process. */
+/** The part of OpenTelemetry's API used here. It keeps itself in one global for all its copies in a process. */
 interface OpenTelemetry {
-  readonly context?: { active(): { getValue(key: symbol): unknown } };
+  readonly context?: { active(): { getValue(key: symbol): Span | undefined } };
 }
 
 interface Span {
@@ -19,23 +19,23 @@ interface Span {
 
 const API = Symbol.for('opentelemetry.js.api.1');
 const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
-/** Later versions may have more behind the flags; `ff` is none. */
+/** Later versions may append fields after the flags; version `ff` is invalid. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-|$)/;
 const HEADER_CHARS_MAX = 128;
 const SAMPLED = '01';
 
-/** The span that is active now, where OpenTelemetry is in use: it has read the headers of the request already. */
+/** The active span, if OpenTelemetry is in use: it has read the request headers already. */
 export function activeTrace(): TraceContext | null {
-  const api = (globalThis as { [API]?: OpenTelemetry })[API];
+  const { [API]: api }: typeof globalThis & { [API]?: OpenTelemetry } = globalThis;
   if (api?.context === undefined) return null;
-  const span = api.context.active().getValue(SPAN) as Span | undefined;
+  const span = api.context.active().getValue(SPAN);
   if (span === undefined) return null;
   const { traceId, spanId, traceFlags } = span.spanContext();
   const traceparent = `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
   return TRACEPARENT.test(traceparent) ? { trace_id: traceId, traceparent } : null;
 }
 
-/** Goes on with the trace of a `traceparent` header under a span id of its own, or starts a trace where there is none. */
+/** Continues the trace of a `traceparent` header with a new span id, or starts a trace if there is none. */
 export function continueTrace(header: unknown): TraceContext {
   const known = typeof header === 'string' && header.length <= HEADER_CHARS_MAX ? TRACEPARENT.exec(header) : null;
   const trace_id = known?.[1] ?? randomHex(16);

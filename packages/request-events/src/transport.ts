@@ -2,33 +2,34 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Completion } from './payload.ts';
 
-/** A stream of HTTP/2, as far as it says how it ended. */
+/** An HTTP/2 stream, with the facts about its end. */
 export interface Http2Stream {
-  /** The head was all of the request. */
+  /** The request consisted of its head only. */
   readonly endAfterHeaders: boolean;
   readonly rstCode: number;
-  /** It was cut before the response had been said to its end. */
+  /** The stream was cut before the end of the response. */
   readonly aborted: boolean;
   readonly writableFinished: boolean;
 }
 
 const NO_ERROR = 0;
-/** Whoever has the whole response may call off the rest of its request. */
+/** Error code of a client that has the whole response and cancels the rest of its request. */
 const CANCEL = 8;
 
-/** The stream that a request came on; null for HTTP/1, which has a connection for each request at a time. */
+/** The stream of a request; null for HTTP/1, where a connection carries one request at a time. */
 export function streamOf(incoming: IncomingMessage): Http2Stream | null {
   if (incoming.httpVersionMajor !== 2) return null;
-  return (incoming as { stream?: Http2Stream }).stream ?? null;
+  const { stream }: IncomingMessage & { readonly stream?: Http2Stream } = incoming;
+  return stream ?? null;
 }
 
-/** How a response on a stream ended; Node says `finish` of every one, whatever became of it. */
+/** How a response on a stream ended; Node emits `finish` in every case. */
 export function completionOf(stream: Http2Stream, outgoing: ServerResponse): Completion {
-  const isWhole = outgoing.writableEnded && stream.writableFinished && !stream.aborted;
-  return isWhole && (stream.rstCode === NO_ERROR || stream.rstCode === CANCEL) ? 'finished' : 'aborted';
+  const isComplete = outgoing.writableEnded && stream.writableFinished && !stream.aborted;
+  return isComplete && (stream.rstCode === NO_ERROR || stream.rstCode === CANCEL) ? 'finished' : 'aborted';
 }
 
-/** Bytes of a request's body as its head declares them; null where that does not say, 0 where there is none. */
+/** Bytes of a request body as declared by its head; null if undeclared, 0 if there is no body. */
 export function requestBytes(incoming: IncomingMessage): number | null {
   const { headers } = incoming;
   const length = headers['content-length'];

@@ -7,21 +7,21 @@ const STATUS_LINE_CHARS = 12;
 type Call = (...args: unknown[]) => unknown;
 
 /**
- * What a request to become another protocol is answered. Whoever takes the connection over writes the answer past the
- * response, which then knows nothing of it; the first words on the connection say what it was.
+ * The status of an upgrade request. A library that takes over the connection writes its answer to the socket, past the
+ * response; the first write on the socket reveals the status.
  */
 export class UpgradeAnswer {
-  /** Null while there is none, or where the connection went without one. */
+  /** Null until there is an answer, and if the connection ended without one. */
   status: number | null = null;
 
-  /** @param isDetached The response has no connection: its library made it for itself. */
+  /** @param isDetached The response has no connection: its library created it. */
   constructor(socket: Socket, isDetached: boolean) {
-    // Some libraries answer first, and hand the request on afterwards.
+    // Some libraries answer first and pass the request on afterwards.
     if (isDetached && socket.bytesWritten > 0) this.status = SWITCHING_PROTOCOLS;
     for (const name of ['write', 'end'] as const) this.#listen(socket as unknown as Record<typeof name, Call>, name);
   }
 
-  /** Until the first words: everything after them belongs to the other protocol. */
+  /** Listens until the first write: everything after it belongs to the other protocol. */
   #listen(socket: Record<'write' | 'end', Call>, name: 'write' | 'end'): void {
     const inner = socket[name];
     let isFirst = true;

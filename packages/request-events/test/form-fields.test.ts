@@ -4,13 +4,13 @@ import { expect, it } from 'vitest';
 
 import { formFields } from '../src/form-fields.ts';
 
-/** As `@fastify/multipart` attaches the parts of a form to the body: each with all of them, itself too. */
+/** The form parts that `@fastify/multipart` attaches to a body: each refers to all of them, itself included. */
 function attached(fields: Record<string, object>): Record<string, object> {
   for (const [fieldname, part] of Object.entries(fields)) Object.assign(part, { fieldname, fields });
   return fields;
 }
 
-it('parts that know each other are the values of their fields, and files are cut', () => {
+it('parts that refer to each other become the values of their fields, and files are cut', () => {
   const file = Readable.from(['content']);
   const body = attached({
     title: { type: 'field', value: 'holiday', mimetype: 'text/plain' },
@@ -25,7 +25,7 @@ it('parts that know each other are the values of their fields, and files are cut
   });
 });
 
-it('texts, lists and names with brackets stay; whatever else a parser put there is a file', () => {
+it('texts, lists and names with brackets stay; any other object from a parser is a file', () => {
   class Upload {}
   const user = Object.assign(Object.create(null) as object, { card: '4111' });
   const fields = { title: 'holiday', tags: ['a', 'b'], user, nested: { deep: { er: 'x' } }, empty: null };
@@ -33,7 +33,7 @@ it('texts, lists and names with brackets stay; whatever else a parser put there 
   expect(formFields({ ...fields, ...files })).toEqual({ ...fields, bytes: '[cut]', upload: '[cut]', stream: '[cut]' });
 });
 
-it('a field that is called as a part is one is a field', () => {
+it('a field named like a part is a field', () => {
   expect(formFields({ fieldname: 'x', fields: 'y', address: { fieldname: 'street', value: 'z' } })).toEqual({
     fieldname: 'x',
     fields: 'y',

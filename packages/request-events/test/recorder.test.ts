@@ -48,7 +48,7 @@ describe('options', () => {
 describe('traces', () => {
   const trace_id = '0af7651916cd43dd8448eb211c80319c';
 
-  it('the active span goes before the header, and one without ids is none', () => {
+  it('the active span takes precedence over the header, and a span without ids is ignored', () => {
     const span = { traceId: trace_id, spanId: 'b7ad6b7169203331', traceFlags: 1 };
     let current: unknown;
     global[API] = { context: { active: () => ({ getValue: () => current && { spanContext: () => current } }) } };
@@ -59,7 +59,7 @@ describe('traces', () => {
     expect(activeTrace()).toBeNull();
   });
 
-  it('any header at all leads to a trace that is one', () => {
+  it('any header leads to a valid trace', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.constant(undefined), fc.array(fc.string())), (header) => {
         const { trace_id: id, traceparent } = continueTrace(header);
@@ -69,12 +69,12 @@ describe('traces', () => {
     );
   });
 
-  it('ids do not come twice', () => {
+  it('ids do not repeat', () => {
     const ids = Array.from({ length: 5_000 }, () => continueTrace(undefined).traceparent);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('a share is what it says, over ids that are random', () => {
+  it('a sampling rate holds for random ids', () => {
     const kept = Array.from({ length: 4_000 }, () => isSampled(continueTrace(undefined).trace_id, 0.25));
     // Six standard deviations around a quarter.
     expect(Math.abs(kept.filter(Boolean).length - 1_000)).toBeLessThan(170);
@@ -82,7 +82,7 @@ describe('traces', () => {
 });
 
 describe('entity ids (J13)', () => {
-  it('whatever a route is, there is an id for it that the backend takes', () => {
+  it('every route has an entity id that the backend accepts', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (route) => {
         expect(isEntityId(entityIdOfRoute(route))).toBe(true);

@@ -1,4 +1,4 @@
-// Secrets are put at random places into random values; whatever they are in, none of them may be in the copy.
+// Puts secrets at random places into random values; none of them may be in the copy.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -18,7 +18,7 @@ const secretName = fc.constantFrom(
   'SESSION_ID',
   'jwt',
 );
-/** A member whose name, or a text whose form, says that it is a secret. */
+/** A member with a secret name, or a text in the form of a secret. */
 const secret = fc.oneof(
   secretName.map((name) => ({ [name]: CANARY })),
   secretName.map((name) => ({ [name]: { inner: [CANARY] } })),
@@ -42,8 +42,8 @@ const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
   ),
 }));
 
-describe('what leaves (security rows 11 and 24)', () => {
-  it('no secret, wherever it was', () => {
+describe('captured values (security rows 11 and 24)', () => {
+  it('contain no secret, wherever it was', () => {
     fc.assert(
       fc.property(tree, (value) => {
         const copy = new PlainCopy(new Redaction(), 1_000_000).value({ value }, []);
@@ -53,7 +53,7 @@ describe('what leaves (security rows 11 and 24)', () => {
     );
   });
 
-  it('nothing beyond its bound, by more than one text', () => {
+  it('exceed their bound by at most one text', () => {
     fc.assert(
       fc.property(tree, fc.integer({ min: 1, max: 3_000 }), (value, bytesMax) => {
         const copy = new PlainCopy(new Redaction(), bytesMax).value({ value }, []);
@@ -63,7 +63,7 @@ describe('what leaves (security rows 11 and 24)', () => {
     );
   });
 
-  it('all that is no secret, as it was', () => {
+  it('contain everything that is not secret, unchanged', () => {
     const plain = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value).replaceAll('-0', '0')));
     fc.assert(
       fc.property(plain, (value) => {
@@ -76,7 +76,7 @@ describe('what leaves (security rows 11 and 24)', () => {
     );
   });
 
-  it('takes out exactly what a path names', () => {
+  it('lack exactly the values that a path names', () => {
     const redaction = new Redaction(['a.*.c', 'x', '**.mail']);
     const value = { a: [{ b: 1, c: 2 }, { c: 3 }], x: 4, c: 5, z: { mail: 6, x: 7 } };
     expect(new PlainCopy(redaction, 1_000).members(value, redaction.root)).toEqual({

@@ -1,4 +1,4 @@
-// Checked by the compiler alone, against what is built: `npm run typecheck`.
+// Checked only by the compiler, against the built package: `npm run typecheck`.
 import { createExpressEvents, httpRequestCatalog, type RequestPayload } from '@pik/express-middleware';
 import { createProducer, defineCatalog, type Emitted, type StandardSchema } from '@pik/sdk';
 import express, { type Request, type Response } from 'express';

@@ -5,7 +5,7 @@ import { get, type Options, world as open, type StartService, type World } from 
 const URL_ENCODED = 'application/x-www-form-urlencoded';
 const MULTIPART = 'multipart/form-data; boundary=x';
 
-/** Which bodies of requests are captured: JSON, and forms where they are asked for. */
+/** The captured request bodies: JSON, and forms if enabled. */
 export function describeBodies(start: StartService): void {
   let world: World;
   afterEach(() => world.close());
@@ -21,10 +21,10 @@ export function describeBodies(start: StartService): void {
   }
 
   const form = 'title=holiday&password=open-sesame&user[card]=4111';
-  // What stands for a parser of multipart in the services of this suite reads it as JSON.
+  // The stand-in for a multipart parser in the services of this suite reads it as JSON.
   const parts = JSON.stringify({ title: 'holiday', password: 'open-sesame', photo: { file: 'PRIVATE FILE' } });
 
-  it('JSON of every type that says so, and nothing else, by `requestBody`', async () => {
+  it('`requestBody` captures JSON of every JSON content type, and nothing else', async () => {
     for (const type of ['application/json', 'application/json; charset=utf-8', 'application/merge-patch+json']) {
       expect(await captured({ requestBody: true }, type, '{"a":1,"password":"open-sesame"}')).toEqual({
         a: 1,
@@ -35,13 +35,13 @@ export function describeBodies(start: StartService): void {
     expect(await captured({ requestBody: true }, 'text/plain', 'a=1')).toBeUndefined();
   });
 
-  it('no form by `requestBody`: their parsers make objects of files and of all that they know of a field', async () => {
+  it('`requestBody` captures no form: form parsers create objects for files and for details of a field', async () => {
     expect(await captured({ requestBody: true }, URL_ENCODED, form)).toBeUndefined();
     await world.close();
     expect(await captured({ requestBody: true }, MULTIPART, parts)).toBeUndefined();
   });
 
-  it('the fields of forms by `forms`: redacted, files cut', async () => {
+  it('`forms` captures the fields of forms: redacted, files cut', async () => {
     expect(await captured({ forms: true }, URL_ENCODED, form)).toMatchObject({
       title: 'holiday',
       password: '[redacted]',
@@ -56,7 +56,7 @@ export function describeBodies(start: StartService): void {
     expect(await captured({ forms: true }, 'application/json', '{"a":1}')).toBeUndefined();
   });
 
-  it('forms are bounded like all else', async () => {
+  it('forms are bounded like all other fields', async () => {
     const many = Array.from({ length: 2_000 }, (_, i) => `field${i}=${'x'.repeat(20)}`).join('&');
     const body = await captured({ forms: true, bytesMax: 500 }, URL_ENCODED, many.slice(0, 20_000));
     expect(JSON.stringify(body).length).toBeLessThan(700);

@@ -6,12 +6,12 @@ const boom = () => {
   throw new Error('boom');
 };
 
-/** What callers choose; and what their faults cost. */
+/** Options of callers, and the effects of their faults. */
 export function describeCallbacks(start: StartService): void {
   let world: World;
   afterEach(() => world.close());
 
-  it('what is skipped has no event and is counted; it can depend on the answer', async () => {
+  it('a skipped request has no event and is counted; skipping can depend on the answer', async () => {
     world = await open(start, { skip: (_, response) => response.statusCode === 200 });
     await world.get('/hello/1');
     await world.get('/teapot');
@@ -19,7 +19,7 @@ export function describeCallbacks(start: StartService): void {
     expect(world.service.stats()).toMatchObject({ requests: 2, skipped: 1, emitted: 1 });
   });
 
-  it('sampling is by trace: all requests of a trace or none, and a lower rate keeps some of what a higher keeps', async () => {
+  it('sampling is by trace: all requests of a trace or none, and a lower rate keeps a subset', async () => {
     const traces = Array.from({ length: 40 }, (_, i) => ((i * 2654435761) >>> 0).toString(16).padStart(32, '1'));
     const kept: string[][] = [];
     for (const sample of [0, 0.3, 0.7, 1]) {
@@ -50,7 +50,7 @@ export function describeCallbacks(start: StartService): void {
     expect(await world.requests(1)).toEqual([{ method: 'GET', route: '/hello/:id', shop: 7, status: 200 }]);
   });
 
-  it('the request id is that of a callback, else the header, else one of our own; what cannot be one is not taken', async () => {
+  it('the request id is that of a callback, else the header, else a new one; invalid ids are not used', async () => {
     world = await open(start, { requestId: (request) => request.headers['x-mine'] });
     for (const headers of [
       { 'x-mine': 'mine' },
@@ -65,7 +65,7 @@ export function describeCallbacks(start: StartService): void {
     for (const id of own) expect(id).toMatch(/^[\x21-\x7e]{1,40}$/);
   });
 
-  describe('a callback that throws costs its own field and nothing else, and is counted', () => {
+  describe('a callback that throws loses only its own field, and is counted', () => {
     const cases: { name: string; options: Partial<Options> }[] = [
       { name: 'entity', options: { entity: boom } },
       { name: 'entity', options: { entity: () => '\ud800' } },
@@ -100,7 +100,7 @@ export function describeCallbacks(start: StartService): void {
       });
   });
 
-  it('a map that changes what it was given before it throws has changed nothing', async () => {
+  it('a map that changes its input before it throws has changed nothing', async () => {
     const map: Options['map'] = (payload) => {
       Object.assign(payload, { status: 1, extra: 1 });
       throw new Error('boom');
@@ -112,13 +112,13 @@ export function describeCallbacks(start: StartService): void {
     expect(payload).not.toHaveProperty('extra');
   });
 
-  it('even where the one who is told of faults throws, the event goes out', async () => {
+  it('the event goes out even if the error callback throws', async () => {
     world = await open(start, { entity: boom, onCallbackError: boom });
     await world.get('/hello/1');
     expect(await world.requests(1)).toHaveLength(1);
   });
 
-  it('J20, J3: whatever a map gives, the backend takes the event', async () => {
+  it('J20, J3: the backend accepts the event for any result of a map', async () => {
     const cyclic: { self?: unknown } = {};
     cyclic.self = cyclic;
     const odd = {
@@ -146,7 +146,7 @@ export function describeCallbacks(start: StartService): void {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
-  it('J21: what a map gave and changes later is what it was', async () => {
+  it('J21: later changes to the result of a map have no effect', async () => {
     const shared = { n: 1 };
     world = await open(start, { map: (payload) => ({ ...payload, shared }) }, { producer: { flushIntervalMs: 50 } });
     await world.get('/hello/1');

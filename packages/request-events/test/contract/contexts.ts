@@ -15,7 +15,7 @@ export function describeContexts(start: StartService): void {
   const store = new AsyncLocalStorage<string>();
   afterEach(() => world.close());
 
-  /** Callbacks that note in whose context they run, for which request. */
+  /** Callbacks that record the context in which they run, and the request. */
   function noting() {
     const seen: { callback: string; tenant: string | undefined; of: string | undefined }[] = [];
     const raw = (request: { raw?: http.IncomingMessage } & http.IncomingMessage) => request.raw ?? request;
@@ -37,7 +37,7 @@ export function describeContexts(start: StartService): void {
   }
 
   for (const path of ['/hello/1', '/shared'])
-    it(`${COUNT} requests, ${AT_A_TIME} at a time, to ${path}: every callback, every result has its own context`, async () => {
+    it(`${COUNT} requests, ${AT_A_TIME} at a time, to ${path}: every callback and every result has its own context`, async () => {
       const results: [string | null, string | undefined][] = [];
       const onResult = (_: unknown, { event_id }: { event_id: string | null }) =>
         results.push([event_id, store.getStore()]);
@@ -62,7 +62,7 @@ export function describeContexts(start: StartService): void {
       expect(new Set(results.map(([, tenant]) => tenant)).size).toBe(COUNT);
     });
 
-  it('requests sent ahead over one connection have each their own, although one write carries several answers', async () => {
+  it('pipelined requests over one connection each have their own context, although one write carries several answers', async () => {
     const { seen, options } = noting();
     world = await open(start, options, { store });
     const socket = await connect(world.port);
@@ -73,7 +73,7 @@ export function describeContexts(start: StartService): void {
     expect(seen.filter(({ tenant, of }) => tenant !== of)).toEqual([]);
   });
 
-  it('a response that another request ends has the context of the one that began it', async () => {
+  it('a response that another request ends has the context of the request that began it', async () => {
     const { seen, options } = noting();
     world = await open(start, options, { store });
     const request = http.get({ port: world.port, path: '/told', headers: { 'x-tenant': 'own' } });
@@ -98,7 +98,7 @@ export function describeContexts(start: StartService): void {
     for (const { tenant } of seen) expect(['own', undefined]).toContain(tenant);
   });
 
-  it('events of a route have the context of the one that emits, and so have their results', async () => {
+  it('events of a route have the context of the emitting code, and so have their results', async () => {
     const results: (string | undefined)[] = [];
     const { options } = noting();
     const onResult = () => results.push(store.getStore());

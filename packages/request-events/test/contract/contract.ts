@@ -11,8 +11,8 @@ import { describeTransports } from './transports.ts';
 import { describeTroubledBackend } from './troubled-backend.ts';
 
 /**
- * What the middleware of every framework must do, whatever that is: one suite, and one service of the same routes for each
- * framework; with HTTP/2 where the framework has it. Sockets and processes are real; only the backend is in memory.
+ * The behaviour that the middleware of every framework shares: one suite, and one service with the same routes per
+ * framework, with HTTP/2 if the framework has it. Sockets and processes are real; only the backend is in memory.
  */
 export function describeRequestEvents(name: string, start: StartService, { http2 = false } = {}): void {
   describe(name, () => {

@@ -12,21 +12,21 @@ export function describeDomainEvents(start: StartService): void {
     await world.get('/emit', { headers: { 'x-request-id': 'r-1' } });
     const [placed, request] = await world.events(2);
     expect(placed).toMatchObject({ event_type: 'order.placed', entity_id: 'user_1', request_id: 'r-1' });
-    // Beside the payload: a retried request with another id is still a repeat, and no conflict.
+    // Outside the payload: a retried request with another id is still a repeat, not a conflict.
     expect(placed?.payload).toEqual({ order_id: 'o-1' });
     expect(request).toMatchObject({ event_type: 'http.request', entity_id: 'user_1', payload: { request_id: 'r-1' } });
-    // The span is the request's own, so this names the one request.
+    // The span belongs to this request alone.
     expect(placed?.traceparent).toBe(request?.traceparent);
     expect(placed?.traceparent).toContain(`-${request?.payload.trace_id}-`);
   });
 
-  it('without an entity of its own an event is of its route, which is known by then', async () => {
+  it('without an entity of its own an event belongs to its route, which is known by then', async () => {
     world = await open(start);
     await world.get('/emit');
     expect((await world.events(2)).map(({ entity_id }) => entity_id)).toEqual(['/emit', '/emit']);
   });
 
-  it('what the options of an emit say goes before what is inherited', async () => {
+  it('options of an emit take precedence over inherited values', async () => {
     world = await open(start, { entity: () => 'user_1' });
     await world.get('/emit-own');
     const [placed] = await world.events(2);
@@ -43,7 +43,7 @@ export function describeDomainEvents(start: StartService): void {
     expect(late).toMatchObject({ event_type: 'order.shipped', traceparent: request?.traceparent });
   });
 
-  it('a request that is skipped or not sampled keeps the events of its route', async () => {
+  it('a skipped or unsampled request keeps the events of its route', async () => {
     world = await open(start, { skip: () => true });
     await world.get('/emit');
     await until(() => world.service.stats().skipped === 1);

@@ -5,7 +5,7 @@ import { type Options, world as open, type StartService, type World } from '../s
 const CANARY = 'c4n4ry';
 const BEARER = `Bearer ${CANARY}.tok.en`;
 const JWT = `eyJhbGciOiJIUzI1NiJ9.${CANARY}eyJzdWIiOiIxIn0.sig${CANARY}`;
-/** Where credentials are in requests: as headers, in queries, in URLs within these, in bodies, in names. */
+/** Places of credentials in requests: headers, queries, URLs nested in queries, bodies, names. */
 const HEADERS = {
   authorization: BEARER,
   'proxy-authorization': `Basic ${CANARY}`,
@@ -35,7 +35,7 @@ const EVERYTHING: Options['capture'] = {
   clientIp: true,
 };
 
-/** Security rows 11 and 24 of the catalogue of faults: what leaves, and what never does. */
+/** Security rows 11 and 24 of the catalogue of faults: which values may leave the process, and which never do. */
 export function describeRedaction(start: StartService): void {
   let world: World;
   afterEach(() => world.close());
@@ -46,7 +46,7 @@ export function describeRedaction(start: StartService): void {
       body: JSON.stringify(BODY),
     } as object);
 
-  it('nothing but the route and what the protocol counts leaves by default', async () => {
+  it("by default only the route and the protocol's counts leave", async () => {
     world = await open(start);
     expect((await post()).status).toBe(200);
     const [event] = await world.events(1);
@@ -61,7 +61,7 @@ export function describeRedaction(start: StartService): void {
     const [payload] = await world.requests(1);
     expect(JSON.stringify(payload)).not.toContain(CANARY);
     expect(JSON.stringify(payload)).not.toContain('setbyservice');
-    // What is no secret is there.
+    // Values that are not secrets are present.
     expect(payload).toMatchObject({
       query: { page: '2', list: ['1', '2'], token: '[redacted]' },
       request_headers: { authorization: '[redacted]', 'content-type': 'application/json' },
@@ -72,7 +72,7 @@ export function describeRedaction(start: StartService): void {
     });
   });
 
-  it('what a map adds is redacted like all else', async () => {
+  it('fields from a map are redacted like all others', async () => {
     const map: Options['map'] = (payload, { headers }) => ({ ...payload, headers: { ...headers }, seen: BEARER });
     world = await open(start, { map });
     await post();
@@ -81,7 +81,7 @@ export function describeRedaction(start: StartService): void {
     expect(payload).toMatchObject({ headers: { 'content-type': 'application/json' } });
   });
 
-  it('a path takes out what it names, in every field and in what a map adds; a star stands for any member', async () => {
+  it('a path redacts the named value, in every field and in the result of a map; a star matches any member', async () => {
     const redact = ['query.page', 'request_body.nested.*.deep', '**.user', 'method', 'extra.a.b', 'client_ip'];
     const map: Options['map'] = (payload) => ({ ...payload, extra: { a: { b: 'gone', c: 'here' } } });
     world = await open(start, { capture: EVERYTHING, redact, map });
@@ -97,13 +97,13 @@ export function describeRedaction(start: StartService): void {
     expect(payload).toMatchObject({ client_ip: '[redacted]' });
   });
 
-  it('a name that may leave does, exactly as it is written', async () => {
+  it('a revealed name stays, spelled exactly', async () => {
     world = await open(start, { capture: { query: true }, reveal: ['code'] });
     await world.get('/hello/1?code=DE&Code=x');
     expect(await world.requests(1)).toMatchObject([{ query: { code: 'DE', Code: '[redacted]' } }]);
   });
 
-  it('headers by name are those alone; each field is bounded', async () => {
+  it('a list of headers captures only these; each field is bounded', async () => {
     const capture = { requestHeaders: ['accept', 'X-Long'], requestBody: true, responseBody: true, bytesMax: 500 };
     world = await open(start, { capture });
     const body = JSON.stringify({ rows: Array.from({ length: 100 }, (_, i) => ({ i, text: 'é\u0001'.repeat(40) })) });
@@ -114,14 +114,14 @@ export function describeRedaction(start: StartService): void {
     } as object);
     const [payload] = await world.requests(1);
     expect(Object.keys(payload?.request_headers ?? {})).toEqual(['accept', 'x-long']);
-    // The last text may go beyond by its own size, which is bounded too.
+    // The last text may exceed the bound by its own size, which is bounded too.
     expect(JSON.stringify(payload?.request_headers).length).toBeLessThan(700);
     expect(Buffer.byteLength(JSON.stringify(payload?.request_body))).toBeLessThan(1_200);
-    // It cannot be read as a part, so nothing in it could be redacted by name.
+    // A truncated body cannot be parsed, so nothing in it could be redacted by name.
     expect(payload).not.toHaveProperty('response_body');
   });
 
-  it('bodies that are no JSON stay where they are', async () => {
+  it('bodies that are not JSON are not captured', async () => {
     world = await open(start, { capture: EVERYTHING });
     await world.get('/stream');
     await world.get('/echo-text', {

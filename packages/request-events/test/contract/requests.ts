@@ -14,7 +14,7 @@ import {
   type World,
 } from '../support/service.ts';
 
-/** One event for each request, whatever becomes of it. */
+/** One event per request, however it ends. */
 export function describeRequests(start: StartService): void {
   let world: World;
   const opened = async (options: Partial<Options> = {}, trustProxy = false) => {
@@ -23,7 +23,7 @@ export function describeRequests(start: StartService): void {
   };
   afterEach(() => world.close());
 
-  it('one event says what a request was, by its route and not its path; every request is an event of its own', async () => {
+  it('one event describes a request, by its route and not its path; every request is an event of its own', async () => {
     const { get: ask, events } = await opened();
     const answer = await ask('/hello/sesame?token=canary');
     await ask('/hello/sesame');
@@ -50,7 +50,7 @@ export function describeRequests(start: StartService): void {
     expect(world.service.stats()).toMatchObject({ requests: 2, emitted: 2, open: 0, failed: 0, callback_errors: 0 });
   });
 
-  it('H3: requests over one kept connection have one event each, and leave nothing behind on it', async () => {
+  it('H3: requests over one kept connection have one event each, and leave no listeners on it', async () => {
     const { service, get: ask, requests } = await opened();
     const counts: number[] = [];
     service.server.on('request', ({ socket }) => {
@@ -61,7 +61,7 @@ export function describeRequests(start: StartService): void {
     expect(new Set(counts.slice(2)).size).toBe(1);
   });
 
-  it('a streamed response counts what was written, over all its chunks', async () => {
+  it('a streamed response counts its bytes over all chunks', async () => {
     const { get: ask, requests } = await opened();
     const { text } = await ask('/stream');
     expect(await requests(1)).toMatchObject([
@@ -89,7 +89,7 @@ export function describeRequests(start: StartService): void {
     ]);
   });
 
-  it('H5: a request without a route has an event, and nothing of its path', async () => {
+  it('H5: a request without a route has an event without its path', async () => {
     const { get: ask, events } = await opened();
     expect((await ask('/no/such/alice@example.org')).status).toBe(404);
     expect((await ask('/hello/1', { method: 'OPTIONS' })).status).toBeGreaterThan(0);
@@ -99,7 +99,7 @@ export function describeRequests(start: StartService): void {
     expect(JSON.stringify(missing)).not.toContain('alice');
   });
 
-  it('a route that throws, and one that rejects, have their event with the status that was answered', async () => {
+  it('a route that throws, and a route that rejects, have their event with the status of the answer', async () => {
     const { get: ask, requests } = await opened();
     const answers = [await ask('/throws'), await ask('/rejects'), await ask('/teapot')];
     expect(answers.map(({ status }) => status)).toEqual([500, 500, 418]);
@@ -110,7 +110,7 @@ export function describeRequests(start: StartService): void {
     ]);
   });
 
-  it('routes of nested routers and plugins have their whole pattern, with an error too', async () => {
+  it('routes of nested routers and plugins have their whole pattern, also after an error', async () => {
     const { get: ask, requests } = await opened();
     await ask('/shops/berlin/orders/7');
     await ask('/shops/berlin/orders/7/throws');
@@ -136,7 +136,7 @@ export function describeRequests(start: StartService): void {
     expect(await requests(1)).toHaveLength(1);
   });
 
-  it('H2: a connection cut within the answer is aborted, with the status that had gone and what was written', async () => {
+  it('H2: a connection cut within the answer is aborted, with its status and the bytes written', async () => {
     const { port, gate, requests } = await opened();
     const request = http.get({ port, path: '/half' });
     const [response] = await once(request, 'response');
@@ -159,7 +159,7 @@ export function describeRequests(start: StartService): void {
     expect(await requests(1)).toMatchObject([{ method: 'POST', request_bytes: 100, completion: 'aborted' }]);
   });
 
-  it('requests that were sent ahead over one connection have one event each, with their own bytes', async () => {
+  it('pipelined requests over one connection have one event each, with their own bytes', async () => {
     const { port, requests } = await opened();
     const socket = await connect(port);
     const ask = (path: string, end = '') => `GET ${path} HTTP/1.1\r\nhost: x\r\n${end}\r\n`;
@@ -172,7 +172,7 @@ export function describeRequests(start: StartService): void {
     expect(seen[0]?.bytes).toBe(seen[2]?.bytes);
   });
 
-  it('requests that were sent ahead and never had their turn are aborted, each once', async () => {
+  it('pipelined requests that never got their turn are aborted, each once', async () => {
     const { port, gate, service, requests } = await opened();
     const socket = await connect(port);
     socket.write('GET /held HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(12));
@@ -185,7 +185,7 @@ export function describeRequests(start: StartService): void {
     expect(service.stats()).toMatchObject({ open: 0, emitted: 12 });
   });
 
-  it('H2: a connection cut after the service has said all, and before all has gone, is aborted', async () => {
+  it('H2: a connection cut after the service wrote everything, and before everything was sent, is aborted', async () => {
     const { port, requests } = await opened();
     const socket = await connect(port);
     socket.write('GET /huge HTTP/1.1\r\nhost: x\r\n\r\n');
@@ -194,7 +194,7 @@ export function describeRequests(start: StartService): void {
     expect(await requests(1)).toMatchObject([{ route: '/huge', completion: 'aborted', status: 200, bytes: HUGE }]);
   });
 
-  it('an upgrade that the service answers goes through untouched', async () => {
+  it('an upgrade that the service answers is unaffected', async () => {
     const { port, service, get: ask, requests } = await opened();
     service.server.on('upgrade', (_, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n');
@@ -211,14 +211,14 @@ export function describeRequests(start: StartService): void {
     expect(await requests(1)).toHaveLength(1);
   });
 
-  it('an upgrade that nobody answers is a request like any other', async () => {
+  it('an upgrade that nothing answers is a normal request', async () => {
     const { get: ask, requests } = await opened();
     const headers = { upgrade: 'echo', connection: 'upgrade' };
     expect((await ask('/hello/1', { headers })).status).toBe(200);
     expect(await requests(1)).toMatchObject([{ route: '/hello/:id', status: 200 }]);
   });
 
-  it('the client address is that of the connection, and with trust in proxies the one they name', async () => {
+  it('the client address is the peer of the connection, or the address from trusted proxies', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.7' };
     const capture = { clientIp: true };
     for (const trustProxy of [false, true]) {
@@ -231,7 +231,7 @@ export function describeRequests(start: StartService): void {
     }
   });
 
-  it('a trace goes on, and starts anew where the header is none; each request has a span of its own in it', async () => {
+  it('a trace continues, and starts anew if the header is invalid; each request has its own span in it', async () => {
     const { get: ask, events } = await opened();
     const trace = '0af7651916cd43dd8448eb211c80319c';
     const sent = `00-${trace}-b7ad6b7169203331-00`;
@@ -253,7 +253,7 @@ export function describeRequests(start: StartService): void {
     expect(service.stats().requests).toBe(1);
   });
 
-  it('events of a request body: its declared bytes, or null where it came in chunks', async () => {
+  it('request body bytes are the declared ones, or null for a chunked body', async () => {
     const { port, requests } = await opened();
     const body = JSON.stringify({ a: 1 });
     const type = { 'content-type': 'application/json' };

@@ -17,13 +17,13 @@ import {
 
 /** A request that a client has sent. */
 interface Sent {
-  /** Resolves when something of the answer is there. */
+  /** Resolves with the first bytes of the answer. */
   readonly begun: Promise<unknown>;
-  /** Resolves when it is over, whatever the answer was. */
+  /** Resolves at the end, with any answer. */
   readonly over: Promise<unknown>;
-  /** Gives up this request alone, where the transport can. */
+  /** Cancels only this request, if the transport can. */
   leave(): void;
-  /** Ends the connection in good order. */
+  /** Closes the connection in order. */
   end(): void;
   /** Resets the connection. */
   reset(): void;
@@ -93,7 +93,7 @@ export function describeTransports(start: StartService, { http2: hasHttp2 }: { h
       const hasBegun = ({ begun }: Sent) => begun;
       const isHeld = () => until(() => world.gate.entered.includes('held'));
 
-      /** The payload of a request to a path, ended by somebody once it has come so far. */
+      /** The payload of a request to a path that is ended by the client or the server at a given point. */
       async function ended(path: string, far: (sent: Sent) => Promise<unknown>, end: (sent: Sent) => void = () => {}) {
         world = await open(start, events, { http2: transport.isHttp2 });
         const sent = await transport.ask(world.port, path);
@@ -105,12 +105,12 @@ export function describeTransports(start: StartService, { http2: hasHttp2 }: { h
         const count = world.service.stats().emitted;
         const seen = (await world.requests(count)).filter(({ route }) => route !== '/teapot');
         expect(seen).toHaveLength(1);
-        // Of all, also of those whose connection is gone.
+        // Includes requests whose connection is gone.
         expect(seen[0]?.client_ip).toMatch(/127\.0\.0\.1$/);
         return seen[0];
       }
 
-      it('an answer that has gone whole is finished', async () => {
+      it('an answer sent completely is finished', async () => {
         expect(await ended('/hello/1', isOver)).toMatchObject({ status: 200, completion: 'finished', bytes: 13 });
       });
 
@@ -132,12 +132,12 @@ export function describeTransports(start: StartService, { http2: hasHttp2 }: { h
           ['/half', 4],
           ['/sse', 9],
         ] as const)
-          it(`${who} within the answer of ${path}: aborted, with the status and the bytes that had gone`, async () => {
+          it(`${who} within the answer of ${path}: aborted, with its status and the bytes sent`, async () => {
             expect(await ended(path, hasBegun, end)).toMatchObject({ status: 200, completion: 'aborted', bytes });
           });
 
-        it(`${who} after all was said, and before all had gone: aborted`, async () => {
-          // Over HTTP/2 frameworks write it bit by bit.
+        it(`${who} after everything was written, and before everything was sent: aborted`, async () => {
+          // Over HTTP/2 frameworks write it piece by piece.
           const bytes = transport.isHttp2 ? expect.any(Number) : HUGE;
           expect(await ended('/huge', hasBegun, end)).toMatchObject({ status: 200, completion: 'aborted', bytes });
         });
@@ -147,7 +147,7 @@ export function describeTransports(start: StartService, { http2: hasHttp2 }: { h
         expect(await ended('/cut', isOver)).toMatchObject({ status: null, completion: 'aborted', bytes: 0 });
       });
 
-      it('the server cuts within the answer: aborted, with the status and the bytes that had gone', async () => {
+      it('the server cuts within the answer: aborted, with its status and the bytes sent', async () => {
         const cut = await ended('/cut-half', hasBegun, () => world.gate.open());
         expect(cut).toMatchObject({ status: 200, completion: 'aborted', bytes: 4 });
       });
@@ -177,7 +177,7 @@ function describeHttp2(start: StartService, events: Partial<Options>): void {
     await world.close();
   });
 
-  it('HTTP/2: headers are those of HTTP/1, and the path is not among them', async () => {
+  it('HTTP/2: headers are those of HTTP/1, without the path', async () => {
     const world = await open(start, { capture: { requestHeaders: true } }, { http2: true });
     const session = quiet(http2.connect(`http://127.0.0.1:${world.port}`));
     await once(session.request({ ':path': '/hello/sesame', accept: '*/*' }).resume(), 'close');
@@ -201,7 +201,7 @@ function describeHttp2(start: StartService, events: Partial<Options>): void {
   });
 }
 
-/** Requests to become another protocol, by libraries that hand them to the service in one way or another. */
+/** Upgrade requests, with libraries that pass them to the service in different ways. */
 function describeUpgrades(start: StartService): void {
   let world: World;
   afterEach(() => world.close());
@@ -210,12 +210,12 @@ function describeUpgrades(start: StartService): void {
   type Take = (request: http.IncomingMessage, socket: Socket, serve: (response: ServerResponse) => void) => void;
   const detached = (request: http.IncomingMessage) => new ServerResponse(request);
 
-  /** How libraries take a connection over, around handing the request to the service. */
+  /** How libraries take over a connection, relative to passing on the request. */
   const LIBRARIES: Record<string, Take> = {
-    'answers first, and makes itself a response': (request, socket, serve) => {
+    'answers first, and creates a response': (request, socket, serve) => {
       socket.write(SWITCH, () => serve(detached(request)));
     },
-    'makes itself a response, and answers later': (request, socket, serve) => {
+    'creates a response, and answers later': (request, socket, serve) => {
       serve(detached(request));
       void until(() => world.gate.entered.includes('held')).then(() => socket.write(Buffer.from(SWITCH)));
     },
@@ -249,7 +249,7 @@ function describeUpgrades(start: StartService): void {
         'is reset': (client) => client.resetAndDestroy(),
       };
       for (const [how, end] of Object.entries(ends))
-        it(`is one request with status 101, whatever becomes of the connection: ${how}`, async () => {
+        it(`is one request with status 101, whatever happens to the connection: ${how}`, async () => {
           const { client, accepted } = await upgraded(take);
           const [answer] = await once(client, 'data');
           expect(String(answer)).toBe(SWITCH);
@@ -268,7 +268,7 @@ function describeUpgrades(start: StartService): void {
     });
 
   for (const refuse of ['write', 'end'] as const)
-    it(`one that is refused past the response (${refuse}) has the status that went over the connection`, async () => {
+    it(`an upgrade refused past the response (${refuse}) has the status sent over the connection`, async () => {
       const { client } = await upgraded((request, socket, serve) => {
         serve(detached(request));
         void until(() => world.gate.entered.includes('held')).then(() => {
@@ -282,7 +282,7 @@ function describeUpgrades(start: StartService): void {
       expect(await world.requests(1)).toMatchObject([{ status: 401, completion: 'finished' }]);
     });
 
-  it('one whose connection goes without an answer is aborted', async () => {
+  it('an upgrade whose connection ends without an answer is aborted', async () => {
     const { client } = await upgraded((request, socket, serve) => {
       serve(detached(request));
       void until(() => world.gate.entered.includes('held')).then(() => socket.destroy());

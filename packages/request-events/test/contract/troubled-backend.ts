@@ -10,7 +10,7 @@ const REQUESTS = 400;
 const AT_A_TIME = 20;
 const BUFFER_MAX = 50;
 
-/** X5, O21, H11: whatever the backend does, the service answers as if it were not there, and what waits is bounded. */
+/** X5, O21, H11: whatever the backend does, the service answers as without it, and the queue is bounded. */
 export function describeTroubledBackend(start: StartService): void {
   let world: World;
   const closing: (() => void)[] = [];
@@ -64,7 +64,7 @@ export function describeTroubledBackend(start: StartService): void {
       expect([emitted, undelivered]).toEqual([2 * REQUESTS, 2 * REQUESTS]);
     });
 
-  describe('a fault of our own', () => {
+  describe('an internal fault', () => {
     it('a producer that throws fails no request, and is counted', async () => {
       const emit = () => {
         throw new Error('broken');
@@ -75,7 +75,7 @@ export function describeTroubledBackend(start: StartService): void {
       expect(world.service.stats()).toMatchObject({ requests: 1, emitted: 0, failed: 1 });
     });
 
-    it('O9: a producer that is closed leaves the service as it is', async () => {
+    it('O9: a closed producer does not affect the service', async () => {
       world = await open(start);
       await world.producer.close();
       expect((await world.get('/emit')).status).toBe(200);

@@ -9,23 +9,23 @@ import { type Catalog, createProducer, type Producer, type ProducerOptions } fro
 import { eventsOf, type Line, scriptedBackend } from '../../../sdk/test/support/scripted-backend.ts';
 import type { RequestEventsOptions, RequestEventsStats, RequestPayload } from '../../src/index.ts';
 
-/** The options of the middleware under test, whose requests and responses are those of its framework. */
+/** The options of the middleware under test, with the requests and responses of its framework. */
 // biome-ignore lint/suspicious/noExplicitAny: one suite for frameworks that have nothing in common.
 export type Options = RequestEventsOptions<Catalog, any, any>;
 
-/** What the service of each framework is started with. */
+/** Settings of the service of each framework. */
 export interface ServiceOptions {
   readonly events: Options;
   readonly trustProxy?: boolean;
-  /** Called by routes that tell when they have begun, and wait to be told to go on. */
+  /** Called by routes that report their start and wait for a signal to continue. */
   readonly gate: Gate;
-  /** What a request names as its tenant is in here, for all that come after the middleware under test. */
+  /** Holds the tenant that a request names, for all code after the middleware under test. */
   readonly store?: AsyncLocalStorage<string> | undefined;
   /** Serves HTTP/2, without TLS. */
   readonly http2?: boolean | undefined;
 }
 
-/** A service that listens. */
+/** A listening service. */
 export interface Service {
   readonly server: Server;
   stats(): RequestEventsStats;
@@ -35,7 +35,7 @@ export interface Service {
 /** Starts the service with the routes of `ROUTES`, on port 0. */
 export type StartService = (options: ServiceOptions) => Promise<Service>;
 
-/** Holds requests until the test lets them go. */
+/** Holds requests until the test releases them. */
 export class Gate {
   readonly entered: string[] = [];
   #waiting: (() => void)[] = [];
@@ -45,13 +45,13 @@ export class Gate {
     return new Promise((resolve) => this.onOpen(name, resolve));
   }
 
-  /** As `hold`, for what goes on within the call that opens. */
+  /** Like `hold`, for code that runs within the opening call. */
   onOpen(name: string, go: () => void): void {
     this.entered.push(name);
     this.#waiting.push(go);
   }
 
-  /** One wait for all that come meanwhile, as of a query that they share. */
+  /** One wait for all requests that arrive meanwhile, such as a shared query. */
   shared(): Promise<void> {
     this.#shared ??= new Promise((resolve) => {
       setTimeout(() => {
@@ -73,9 +73,9 @@ export interface World {
   readonly port: number;
   readonly producer: Producer<Catalog>;
   readonly callbackErrors: string[];
-  /** All events that the backend has, once so many are there. */
+  /** All events in the backend, once there are this many. */
   events(count: number): Promise<Line[]>;
-  /** The payloads of `http.request`, once so many are there. */
+  /** The payloads of `http.request`, once there are this many. */
   requests(count: number): Promise<RequestPayload[]>;
   get(path: string, options?: http.RequestOptions): Promise<Answer>;
   close(): Promise<void>;
@@ -87,7 +87,7 @@ export interface Answer {
   readonly text: string;
 }
 
-/** A service, a producer and a backend that keeps what it is sent. */
+/** A service, a producer and a backend that stores what it receives. */
 export async function world(
   start: StartService,
   options: Partial<Options> = {},
@@ -113,7 +113,7 @@ export async function world(
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const events = async (count: number) => {
     await until(() => eventsOf(backend.requests).length >= count);
-    // One more turn of everything: an event too many would be there then.
+    // One more turn: a surplus event would have arrived by then.
     await producer.flush();
     return eventsOf(backend.requests);
   };
@@ -141,7 +141,7 @@ export async function world(
   };
 }
 
-/** Sends a request and reads the whole answer; rejects where the connection is cut. */
+/** Sends a request and reads the whole answer; rejects if the connection is cut. */
 export async function get({
   body,
   ...options
@@ -157,14 +157,14 @@ export async function get({
 /** Bytes of a response that no connection takes at once. */
 export const HUGE = 64 * 1024 * 1024;
 
-/** A bare connection, for what no client would send. */
+/** A bare connection, for requests that no client would send. */
 export async function connect(port: number): Promise<net.Socket> {
   const socket = net.connect(port, '127.0.0.1');
   await once(socket, 'connect');
   return socket;
 }
 
-/** Resolves when something is so; the test's own timeout bounds it. */
+/** Resolves when the condition holds; the test's own timeout bounds it. */
 export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -1,24 +1,26 @@
-// A service that ends as services do: a signal, no new requests, those under way are finished. It runs on what was built. Each line
-// that it says is written at once and whole, so that what was said has happened.
+// A service that shuts down in order: on a signal it takes no new requests and finishes those in flight. Runs the built
+// packages. Writes each line at once and completely, so that a printed step has happened.
 import { writeSync } from 'node:fs';
 import { closeOnExit, createProducer, type Producer } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
 
-/** What a framework's part of the service has to work with. */
+/** Parameters for the framework's part of the service. */
 export interface ShutdownParts {
   readonly producer: Producer;
-  /** An order was accepted by a handler; resolves when it may be answered. */
+  /** Called when a handler accepts an order; resolves when it may answer. */
   readonly accept: (id: string) => Promise<void>;
 }
 
-/** A service that listens. */
+/** A listening service. */
 export interface Listening {
   readonly port: number;
-  /** What the service does on the signal. */
+  /** The service's reaction to the signal. */
   readonly stop: () => void;
 }
 
-/** Starts the service that the arguments describe: URL of the kit, outbox, how it listens for the signal, grace. */
+/**
+ * Starts the service that the arguments describe: URL of the kit, outbox, how it listens for the signal, grace period.
+ */
 export async function runService(listen: (parts: ShutdownParts) => Promise<Listening>): Promise<void> {
   const [url = '', dir = '', how = 'once', graceMs = ''] = process.argv.slice(2);
   const say = (what: string, about: unknown) => writeSync(1, `${what} ${JSON.stringify(about)}\n`);

@@ -8,11 +8,11 @@ import type { Script } from '../../../sdk/test/support/producer-world.ts';
 import { problem } from '../../../sdk/test/support/scripted-backend.ts';
 import { type ServedSink, serveSink } from '../../../sdk/test/support/served-sink.ts';
 
-/** More of them by hand: `PIK_SIGNALS=200`. */
+/** Raise the number of runs by hand: `PIK_SIGNALS=200`. */
 const ROUNDS = Number(process.env.PIK_SIGNALS ?? 2);
 const CLIENTS = 6;
 
-/** How the kit does while the service ends. */
+/** The state of the kit while the service shuts down. */
 const KITS: Record<string, Script | undefined> = {
   well: undefined,
   moody: ({ lines, attempt }, backend) =>
@@ -20,7 +20,7 @@ const KITS: Record<string, Script | undefined> = {
   away: () => new Promise(() => {}),
 };
 
-/** A service, under load, is told to end at a random moment. A seed names the moments. */
+/** A service under load gets a signal at a random moment. A seed determines the moments. */
 export function describeShutdown(child: string, seed = Number(process.env.PIK_SEED ?? 22)): void {
   const random = mulberry32(seed);
   afterAll(tidyUp);
@@ -39,7 +39,7 @@ export function describeShutdown(child: string, seed = Number(process.env.PIK_SE
       await sink.close();
     }, 120_000);
 
-    it('loses none with an outbox: what is left goes at the next start', async () => {
+    it('loses none with an outbox: the next start sends the rest', async () => {
       const sink = await serveSink(KITS[kit]);
       const about = { url: sink.url, how, graceMs: kit === 'away' ? 500 : 60_000 };
       const well = await serveSink();
@@ -62,7 +62,7 @@ export function describeShutdown(child: string, seed = Number(process.env.PIK_SE
   });
 }
 
-/** What the service said it accepted has its answer; and the producer has no event without a result. */
+/** Every accepted request has its answer, and every event of the producer has a result. */
 function accountOf(ended: Ended, answers: ReadonlyMap<string, number>) {
   expect([ended.code, ended.signal, ended.errors]).toEqual([0, null, '']);
   const accepted = ended.said
@@ -70,13 +70,13 @@ function accountOf(ended: Ended, answers: ReadonlyMap<string, number>) {
     .map(({ about }) => (about as string[])[0] ?? '');
   expect(accepted.filter((id) => answers.get(id) !== 201)).toEqual([]);
   const counted = ended.said.find(({ what }) => what === 'counted')?.about as Record<string, number>;
-  // Its own event, and that of its request; Fastify answers what comes while it ends with 503, which is an event as well.
+  // Its own event, and that of its request; while it shuts down Fastify answers with 503, which is an event as well.
   expect(counted.emitted).toBeGreaterThanOrEqual(2 * accepted.length);
   expect(counted).toMatchObject({ pending: 0, rejected: 0, dropped: 0 });
   return { accepted, counted: counted as { emitted: number; acked: number; undelivered: number } };
 }
 
-/** Orders whose event the kit has not. */
+/** Orders whose event is not in the kit. */
 function missingOf({ backend }: ServedSink, accepted: readonly string[]): string[] {
   const kept = new Set([...backend.kept.values()].map((text) => JSON.parse(text).idempotency_key));
   return accepted.filter((id) => !kept.has(id));
@@ -117,7 +117,7 @@ async function endUnderLoad(child: string, { url, dir, how, graceMs, afterMs }: 
   return { ended, answers };
 }
 
-/** The status of an answer that came whole; 0 without one. */
+/** The status of a complete answer; 0 without one. */
 function post(port: number, about: { agent: http.Agent; path: string }): Promise<number> {
   return new Promise((resolve) => {
     const request = http.request({ host: '127.0.0.1', port, method: 'POST', ...about }, (response) => {
@@ -130,7 +130,7 @@ function post(port: number, about: { agent: http.Agent; path: string }): Promise
   });
 }
 
-/** Small random numbers that a seed names. */
+/** Small random numbers from a seed. */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {
