@@ -7,8 +7,8 @@ const { compilerOptions } = JSON.parse(readFileSync(new URL('tsconfig.json', imp
   compilerOptions: { paths: Record<string, [string]> };
 };
 const alias = Object.entries(compilerOptions.paths).map(([name, [file]]) => ({
-  find: new RegExp(`^${name}$`),
-  replacement: resolve(import.meta.dirname, file),
+  find: new RegExp(`^${name.replace('*', '(.*)')}$`),
+  replacement: resolve(import.meta.dirname, file.replace('*', '$1')),
 }));
 
 export default defineConfig({

@@ -9,11 +9,11 @@ import base from './vitest.config.ts';
  */
 const config = mergeConfig(base, { test: { setupFiles: ['scripts/fixed-seed.ts'] } });
 // biome-ignore lint/suspicious/noUndeclaredEnvVars: it is set by hand, and no task of turbo reads it
-config.test.include = process.env.MUTATE_TESTS?.split(',') ?? ['packages/handlers/{src,test}/**/*.test.ts'];
+config.test.include = process.env.MUTATE_TESTS?.split(',') ?? ['packages/engine/{src,test}/**/*.test.ts'];
 config.test.exclude = [
   ...config.test.exclude,
   '**/*.{e2e,data}.test.ts',
-  'packages/handlers/test/{aws,lambda}/**',
-  'packages/handlers/src/{backends/aws,http,lambda,telemetry}/**',
+  'packages/engine/test/aws/**',
+  'packages/engine/src/{backends/aws,http,telemetry}/**',
 ];
 export default config;

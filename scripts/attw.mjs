@@ -10,7 +10,10 @@ const checks = [
   ['request-events', 'strict'],
   ['express-middleware', 'strict'],
   ['fastify-plugin', 'strict'],
+  ['aggregates', 'strict'],
+  ['engine', 'esm-only'],
   ['handlers', 'esm-only'],
+  ['testkit', 'esm-only'],
   ['render', 'esm-only'],
   ['cli', 'esm-only'],
 ];

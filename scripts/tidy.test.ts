@@ -50,6 +50,9 @@ function isListCall({ expression, arguments: list }: ts.CallExpression): boolean
   return isSpread && /(^Math\.(min|max)|\.(push|unshift|splice|fromCharCode))$/.test(expression.getText());
 }
 
+/** The file behind a subpath of a package that exports all its files. */
+const sourceOf = (from: string) => from.replace(/^@pik\/(testkit|handlers)\/(.+)$/, 'packages/$1/src/$2.ts');
+
 const parsed = new Map<string, ts.SourceFile>();
 function parse(file: string): ts.SourceFile {
   const known = parsed.get(file);
@@ -59,24 +62,38 @@ function parse(file: string): ts.SourceFile {
   return source;
 }
 
-const H = 'packages/handlers/src/';
+const E = 'packages/engine/src/';
+/** Pure decisions of the engine: what lies in a folder `rules`, and all of `statistics`. */
+const RULES = /^packages\/engine\/src\/(statistics\/|(.+\/)?rules\/)/;
 /** Which imports each layer may have; `types` of others are allowed where they say so. */
 const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = [
   { layer: 'schema', files: /^packages\/schema\/src\//, may: /^(packages\/schema\/src\/|zod\/mini$)/ },
+  { layer: 'aggregates', files: /^packages\/aggregates\/src\//, may: /^(packages\/aggregates\/src\/|@pik\/schema$)/ },
   {
-    layer: 'sdk',
-    files: /^packages\/sdk\/src\/(?!outbox(\/|\.ts)|testing(\/|\.ts)|vitest\.ts)/,
-    may: /^(packages\/sdk\/src\/(?!outbox(\/|\.ts)|testing(\/|\.ts)|vitest\.ts)|@pik\/schema(\/events)?$|@smithy\/util-retry$|uuid$)/,
+    layer: 'sdk/connection',
+    files: /^packages\/sdk\/src\/connection\//,
+    may: /^(packages\/sdk\/src\/connection\/|@pik\/schema\/events$)/,
+  },
+  {
+    layer: 'sdk/producer',
+    files: /^packages\/sdk\/src\/(producer\/|index\.ts)/,
+    may: /^(packages\/sdk\/src\/(producer|connection)\/|@pik\/schema\/events$|uuid$)/,
+    types: /^packages\/sdk\/src\/outbox\/outbox-port\.ts$/,
+  },
+  {
+    layer: 'sdk/investigator',
+    files: /^packages\/sdk\/src\/investigator(\/|\.ts)/,
+    may: /^(packages\/sdk\/src\/(investigator|connection)\/|@pik\/(schema(\/events)?|aggregates)$|uuid$)/,
   },
   {
     layer: 'sdk/outbox',
     files: /^packages\/sdk\/src\/outbox(\/|\.ts)/,
-    may: /^(packages\/sdk\/src\/outbox(\/|-port\.ts|\.ts)|@pik\/schema\/events$|node:)/,
+    may: /^(packages\/sdk\/src\/outbox\/|@pik\/schema\/events$|node:)/,
   },
   {
     layer: 'sdk/testing',
     files: /^packages\/sdk\/src\/(testing(\/|\.ts)|vitest\.ts)/,
-    may: /^(packages\/sdk\/src\/(?!outbox(\/|\.ts))|@pik\/schema\/events$|vitest$)/,
+    may: /^(packages\/sdk\/src\/(testing|producer|connection)\/|packages\/sdk\/src\/index\.ts$|@pik\/schema\/events$|vitest$)/,
   },
   {
     layer: 'request-events',
@@ -97,43 +114,43 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
     types: /^(@pik\/sdk|fastify)$/,
   },
   {
-    layer: 'domain',
-    files: /^packages\/handlers\/src\/domain\//,
-    may: /^(packages\/handlers\/src\/domain\/|@pik\/schema$)/,
-    types: /^packages\/handlers\/src\/(ports\/|pipeline\.ts)/,
+    layer: 'engine rules',
+    files: RULES,
+    may: /^(packages\/engine\/src\/(statistics\/|(.+\/)?rules\/)|@pik\/(schema|aggregates)$)/,
+    types: /^packages\/engine\/src\/(ports\/|api\/pipeline\.ts)/,
   },
   {
-    layer: 'ports',
-    files: /^packages\/handlers\/src\/ports\//,
-    may: /^(packages\/handlers\/src\/ports\/|@pik\/schema$)/,
+    layer: 'engine/ports',
+    files: /^packages\/engine\/src\/ports\//,
+    may: /^(packages\/engine\/src\/ports\/|@pik\/(schema|aggregates)$)/,
   },
   {
-    layer: 'operations',
-    files: /^packages\/handlers\/src\/operations\//,
-    may: /^(packages\/handlers\/src\/(operations|domain|ports)\/|@pik\/schema$|uuid$|node:(zlib|crypto|util|timers))/,
-    types: /^packages\/handlers\/src\/pipeline\.ts$/,
+    layer: 'engine capabilities',
+    files: /^packages\/engine\/src\/(runtime|storage|ingest|aggregates|change|replay|reports|explain|verify)\//,
+    may: /^(packages\/engine\/src\/(runtime|statistics|storage|ingest|aggregates|change|replay|reports|explain|verify|ports)\/|@pik\/(schema|aggregates)$|uuid$|node:(zlib|crypto|util|timers))/,
+    types: /^packages\/engine\/src\/api\/pipeline\.ts$/,
   },
   {
-    layer: 'backends/local',
-    files: /^packages\/handlers\/src\/backends\/local\//,
-    may: /^(packages\/handlers\/src\/((backends\/local|ports)\/|domain\/(first-receipt|slices)\.ts$)|@pik\/schema$|node:)/,
+    layer: 'engine/backends/local',
+    files: /^packages\/engine\/src\/backends\/local\//,
+    may: /^(packages\/engine\/src\/((backends\/local|ports)\/|ingest\/rules\/(first-receipt|slices)\.ts$)|@pik\/schema$|node:)/,
   },
   {
-    layer: 'backends/aws',
-    files: /^packages\/handlers\/src\/backends\/aws\//,
-    may: /^(packages\/handlers\/src\/((backends\/aws|ports)\/|domain\/(first-receipt|slices)\.ts$)|@pik\/schema$|@aws-sdk\/client-(s3|dynamodb|sqs)$|node:(crypto|timers\/promises)$)/,
+    layer: 'engine/backends/aws',
+    files: /^packages\/engine\/src\/backends\/aws\//,
+    may: /^(packages\/engine\/src\/((backends\/aws|ports)\/|ingest\/rules\/(first-receipt|slices)\.ts$)|@pik\/schema$|@aws-sdk\/client-(s3|dynamodb|sqs)$|node:(crypto|timers\/promises)$)/,
   },
   {
-    layer: 'http',
-    files: /^packages\/handlers\/src\/http\//,
-    may: /^(packages\/handlers\/src\/(http|ports)\/|@pik\/schema$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
-    types: /^packages\/handlers\/src\/pipeline\.ts$/,
+    layer: 'engine/http',
+    files: /^packages\/engine\/src\/http\//,
+    may: /^(packages\/engine\/src\/(http|ports)\/|@pik\/schema$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
+    types: /^packages\/engine\/src\/api\/pipeline\.ts$/,
   },
   {
-    layer: 'lambda',
-    files: /^packages\/handlers\/src\/lambda\//,
-    may: /^(packages\/handlers\/src\/(lambda|http|ports|backends\/aws)\/|packages\/handlers\/src\/(pipeline-parts|operations\/context)\.ts$|@pik\/schema$|@aws-lambda-powertools\/|@aws-sdk\/client-secrets-manager$|uuid$|node:(crypto|stream|zlib)$)/,
-    types: /^packages\/handlers\/src\/pipeline\.ts$/,
+    layer: 'handlers',
+    files: /^packages\/handlers\/src\//,
+    may: /^(packages\/handlers\/src\/|@pik\/engine(\/(aws|http))?$|@pik\/schema$|@aws-lambda-powertools\/|@aws-sdk\/client-secrets-manager$|uuid$|node:(crypto|stream|zlib)$)/,
+    types: /^@(pik\/aggregates|aws-sdk\/client-(s3|dynamodb|sqs))$/,
   },
   {
     layer: 'render',
@@ -143,16 +160,16 @@ const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp }[] = 
   {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/src\/|@pik\/(schema|sdk|render|handlers)|commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/src\/|@pik\/(schema|aggregates|sdk|render|engine)|commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];
 
 /** What a package exports or a program starts with, by its place under `src`. */
 const ENTRIES = [
-  ...['index', 'events', 'aws', 'local', 'testing', 'testing-aws', 'investigator', 'outbox', 'vitest'],
+  ...['index', 'events', 'aws', 'http', 'internals', 'local', 'testing', 'investigator', 'outbox', 'vitest'],
   ...['main', 'pictures', 'notebook'],
 ];
-const LAMBDA_ENTRIES = ['aws', 'aws-stores', 'ingest', 'replay', 'investigate', 'processor', 'sweeper'];
+const FUNCTION_ENTRIES = ['aws', 'aws-stores', 'ingest', 'replay', 'investigate', 'processor', 'sweeper'];
 
 describe('layers', () => {
   for (const { layer, files, may, types } of LAYERS) {
@@ -166,10 +183,10 @@ describe('layers', () => {
     });
   }
 
-  it('the domain has no waiting, no clock, no randomness', () => {
+  it('rules have no waiting, no clock, no randomness', () => {
     const impure = /\bawait\b|\basync\b|Date\.now|new Date\(\)|Math\.random|performance\.|randomUUID|node:/;
     const wrong = sources.filter(
-      (file) => file.startsWith(`${H}domain/`) && impure.test(read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
+      (file) => RULES.test(file) && impure.test(read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
     );
     expect(wrong).toEqual([]);
   });
@@ -191,21 +208,36 @@ describe('layers', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('no import reaches into the files of another package', () => {
+    const packageOf = (file: string) => /^((packages|examples)\/[^/]+|[^/]+)\//.exec(file)?.[1];
+    const wrong = code
+      .filter((file) => file.endsWith('.ts') && !/^scripts\//.test(file))
+      .flatMap((file) => importsOf(file).map(({ from }) => ({ file, from })))
+      .filter(
+        ({ file, from }) =>
+          /^(packages|examples|deploy|benchmarks)\//.test(from) && packageOf(from) !== packageOf(file),
+      )
+      .map(({ file, from }) => `${file} imports ${from}`);
+    expect(wrong).toEqual([]);
+  });
+
   it('every source file is reached from an entry point', () => {
-    const names = [...ENTRIES, ...LAMBDA_ENTRIES.map((name) => `lambda/${name}`)];
-    const entries = sources.filter((file) => names.some((name) => file.endsWith(`/src/${name}.ts`)));
+    const isEntry = (file: string) =>
+      ENTRIES.some((name) => file.endsWith(`/src/${name}.ts`)) ||
+      FUNCTION_ENTRIES.some((name) => file === `packages/handlers/src/${name}.ts`);
+    const entries = sources.filter(isEntry);
     const reached = new Set<string>();
     const walk = (file: string) => {
       if (reached.has(file) || !sources.includes(file)) return;
       reached.add(file);
-      for (const { from } of importsOf(file)) walk(from);
+      for (const { from } of importsOf(file)) walk(sourceOf(from));
     };
     for (const entry of entries) walk(entry);
     for (const file of sources) {
       for (const [, from] of read(file).matchAll(/await import\('(\.[^']+)'\)/g))
         walk(normalize(join(dirname(file), from as string)));
     }
-    const forTests = code.filter(isTest).flatMap((file) => importsOf(file).map(({ from }) => from));
+    const forTests = code.filter(isTest).flatMap((file) => importsOf(file).map(({ from }) => sourceOf(from)));
     for (const file of forTests) walk(file);
     expect(sources.filter((file) => !reached.has(file))).toEqual([]);
   });
@@ -227,9 +259,9 @@ describe('dependencies', () => {
     expect([...loaded].filter((name) => name === '@pik/schema' || name.startsWith('zod'))).toEqual([]);
   });
 
-  it('the sdk brings two packages besides our own schema', () => {
+  it('the sdk brings one package besides our own', () => {
     const { dependencies } = JSON.parse(read('packages/sdk/package.json')) as { dependencies: object };
-    expect(Object.keys(dependencies).sort()).toEqual(['@pik/schema', 'uuid']);
+    expect(Object.keys(dependencies).sort()).toEqual(['@pik/aggregates', '@pik/schema', 'uuid']);
   });
 });
 
@@ -239,7 +271,7 @@ describe('sizes', () => {
   });
 
   it('the port fits on a page', () => {
-    expect(read(`${H}ports/backend.ts`).split('\n').length).toBeLessThanOrEqual(150);
+    expect(read(`${E}ports/backend.ts`).split('\n').length).toBeLessThanOrEqual(150);
   });
 
   it(`no function has more than ${FUNCTION_LINES_MAX} lines or ${PARAMETERS_MAX} parameters`, () => {
@@ -247,7 +279,12 @@ describe('sizes', () => {
     for (const file of code.filter((name) => name.endsWith('.ts') && !isTest(name))) {
       const source = parse(file);
       const visit = (node: ts.Node) => {
-        if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined && !file.includes('/testing/')) {
+        if (
+          ts.isFunctionLike(node) &&
+          'body' in node &&
+          node.body !== undefined &&
+          !/\/(testkit|testing)\//.test(file)
+        ) {
           const start = source.getLineAndCharacterOfPosition(node.getStart()).line;
           const lines = source.getLineAndCharacterOfPosition(node.end).line - start + 1;
           const at = `${file}:${start + 1}`;
@@ -269,7 +306,9 @@ describe('options', () => {
       type.kind === ts.SyntaxKind.UnknownKeyword ||
       (ts.isUnionTypeNode(type) && type.types.some(({ kind }) => kind === ts.SyntaxKind.UndefinedKeyword));
     const wrong: string[] = [];
-    for (const file of sources.filter((name) => !/^packages\/cli\/src\/(?!config)|\/testing\/aws\//.test(name))) {
+    for (const file of sources.filter(
+      (name) => !/^packages\/cli\/src\/(?!config)|^packages\/testkit\/src\/(aws|fixtures)\//.test(name),
+    )) {
       for (const statement of parse(file).statements) {
         if (!ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement)) continue;
         if (!isOptions.test(statement.name.text)) continue;
@@ -319,7 +358,7 @@ describe('documentation', () => {
   it('every test file that the guarantees name exists', () => {
     const named = [
       ...read('docs/guarantees.md').matchAll(
-        /`((?:handlers|schema|sdk|render|cli|request-events|express-middleware|fastify-plugin)\/[^`]+\.ts)`/g,
+        /`((?:aggregates|engine|testkit|handlers|schema|sdk|render|cli|request-events|express-middleware|fastify-plugin)\/[^`]+\.ts)`/g,
       ),
     ].map(([, file]) => `packages/${file}`);
     expect(named.length).toBeGreaterThan(5);
@@ -328,7 +367,7 @@ describe('documentation', () => {
 
   it('no list becomes the arguments of a call: above some hundred thousand items that is a RangeError', () => {
     const spread: string[] = [];
-    for (const file of sources.filter((name) => !name.includes('/src/testing'))) {
+    for (const file of sources.filter((name) => !name.includes('/testkit/'))) {
       const visit = (node: ts.Node): void => {
         if (ts.isCallExpression(node) && isListCall(node)) spread.push(`${file}: ${node.getText().slice(0, 80)}`);
         ts.forEachChild(node, visit);

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Counts, countIngest, type Identity } from '../../packages/handlers/test/aws/counts.ts';
+import { type Counts, countIngest, type Identity } from '@pik/testkit/fixtures/engine/aws-counts';
 import { serveStub } from './aws-stub.ts';
 
 const PER_REQUEST = 100;
@@ -128,6 +128,6 @@ function put(path: string, text: string): void {
     readFileSync(readme, 'utf8').replace(marked, (_, start, end) => `${start}${text}\n${end}`),
   );
 }
-put('packages/handlers/src/backends/aws/README.md', `${dollarsTable}\n\n${countsTable}`);
+put('packages/engine/src/backends/aws/README.md', `${dollarsTable}\n\n${countsTable}`);
 put('deploy/README.md', `\n${dollarsTable}\n`);
 console.log(`${dollarsTable}\n\n${countsTable}`);

@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import type { HttpFunction } from '../../packages/handlers/src/lambda/http-function.ts';
-import { eventsOf, type Identity } from '../../packages/handlers/test/aws/counts.ts';
-import { invocation, toEvent, toResponse } from '../../packages/handlers/test/support/api-gateway.ts';
+import type { HttpFunction } from '@pik/handlers/http-function';
+import { eventsOf, type Identity } from '@pik/testkit/fixtures/engine/aws-counts';
+import { invocation, toEvent, toResponse } from '@pik/testkit/fixtures/functions/api-gateway';
 
 const WARM = 60;
 const ROUNDS = 30;

@@ -5,15 +5,13 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-
-import { createResources } from '../../deploy/src/emulator.ts';
-import { type AwsClients, createAwsClients } from '../../packages/handlers/src/backends/aws/clients.ts';
-import { openAwsBackend } from '../../packages/handlers/src/backends/aws/open.ts';
-import { inParallel } from '../../packages/handlers/src/backends/aws/parallel.ts';
-import { open as openIngest } from '../../packages/handlers/src/lambda/ingest.ts';
-import { eventsOf } from '../../packages/handlers/test/aws/counts.ts';
-import { invocation, toEvent } from '../../packages/handlers/test/support/api-gateway.ts';
-import { captureLines, keyOf, setupOver } from '../../packages/handlers/test/support/functions.ts';
+import { createResources } from '@pik/deploy/emulator';
+import { type AwsClients, createAwsClients, openAwsBackend } from '@pik/engine/aws';
+import { inParallel } from '@pik/engine/internals';
+import { open as openIngest } from '@pik/handlers/ingest';
+import { eventsOf } from '@pik/testkit/fixtures/engine/aws-counts';
+import { invocation, toEvent } from '@pik/testkit/fixtures/functions/api-gateway';
+import { captureLines, keyOf, setupOver } from '@pik/testkit/fixtures/functions/functions';
 
 const ROUNDS = 10;
 const REQUESTS_PER_ROUND = 10;

@@ -28,14 +28,8 @@ import {
   weibull,
   withBursts,
   without,
-} from '../../packages/handlers/test/support/arrivals.ts';
-import {
-  type Instant,
-  judgeArrivals,
-  judgeInstants,
-  MONDAY,
-  windowsOf,
-} from '../../packages/handlers/test/support/judging.ts';
+} from '@pik/testkit/fixtures/engine/arrivals';
+import { type Instant, judgeArrivals, judgeInstants, MONDAY, windowsOf } from '@pik/testkit/fixtures/engine/judging';
 
 const REPORTS = Number(process.argv[2] ?? 300);
 const RUNS = Number(process.argv[3] ?? 30);

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import {
   type Aggregate,
   type AggregateInput,
-  type ChangeSide,
   classifyInput,
   countOf,
   createAttribution,
@@ -14,11 +13,11 @@ import {
   defineAggregate,
   entitiesWhere,
   explainedChange,
-  formatEpochMs,
   type ListedInput,
   maxOf,
   walkInputs,
-} from '@pik/schema';
+} from '@pik/aggregates';
+import { type ChangeSide, formatEpochMs } from '@pik/schema';
 
 const SIZES = [10_000, 100_000, 500_000];
 const RUNS = 7;

@@ -5,10 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-
-import { createPipeline } from '@pik/handlers';
-import { openLocalBackend } from '@pik/handlers/local';
-import { countOf, defineAggregate } from '@pik/schema';
+import { countOf, defineAggregate } from '@pik/aggregates';
+import { createPipeline } from '@pik/engine';
+import { openLocalBackend } from '@pik/engine/local';
 
 const { values } = parseArgs({ options: { events: { type: 'string', default: '5000000' } } });
 const EVENTS = Number(values.events);

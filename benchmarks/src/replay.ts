@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-
-import { createApp, createPipeline, type Pipeline, silentTelemetry } from '@pik/handlers';
-import { type LocalBackend, openLocalBackend } from '@pik/handlers/local';
-import { type Aggregate, countOf, dailyEventCount, defineAggregate, type GroupBy, sumOf } from '@pik/schema';
+import { type Aggregate, countOf, dailyEventCount, defineAggregate, sumOf } from '@pik/aggregates';
+import { createApp, createPipeline, type Pipeline, silentTelemetry } from '@pik/engine';
+import { type LocalBackend, openLocalBackend } from '@pik/engine/local';
+import type { GroupBy } from '@pik/schema';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });

@@ -8,14 +8,11 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
+import type { Page, SliceRow } from '@pik/engine';
+import { createPipeline } from '@pik/engine';
+import { addTo, createHistogram, encodeEntries, encodeHistogram, type SliceEntry } from '@pik/engine/internals';
+import { openLocalBackend } from '@pik/engine/local';
 import { encodeBase32Hex } from '@pik/schema';
-import { openLocalBackend } from '../../packages/handlers/src/backends/local/open.ts';
-import { createPipeline } from '../../packages/handlers/src/create-pipeline.ts';
-import { addTo, createHistogram, encodeHistogram } from '../../packages/handlers/src/domain/histogram.ts';
-import { encodeEntries, type SliceEntry } from '../../packages/handlers/src/domain/slice-codec.ts';
-import type { Page } from '../../packages/handlers/src/ports/queries.ts';
-import type { SliceRow } from '../../packages/handlers/src/ports/rows.ts';
 
 const DAY_MS = 86_400_000;
 const START = Date.UTC(2026, 8, 1);

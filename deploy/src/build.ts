@@ -3,13 +3,11 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-
+import { loadConfig, type PikConfig } from '@pik/cli';
 import { build, type Plugin } from 'esbuild';
 
-import { loadConfig, type PikConfig } from '../../packages/cli/src/config.ts';
-
 const ROOT = join(import.meta.dirname, '../..');
-const LAMBDA = join(ROOT, 'packages/handlers/src/lambda');
+const LAMBDA = join(ROOT, 'packages/handlers/src');
 
 /** A function: whether it has to do with messages, and whether it computes values of metrics. */
 interface Kind {

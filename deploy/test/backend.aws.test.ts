@@ -1,10 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
-
+import { openAwsBackend } from '@pik/engine/aws';
+import { createTestClock, describeBackendContract } from '@pik/testkit';
 import { afterAll } from 'vitest';
-
-import { openAwsBackend } from '../../packages/handlers/src/backends/aws/open.ts';
-import { describeBackendContract } from '../../packages/handlers/src/testing/backend-contract.ts';
-import { createTestClock } from '../../packages/handlers/src/testing/memory-backend.ts';
 import { createResources } from '../src/emulator.ts';
 import { createEmulatorClients } from './support/emulator-clients.ts';
 

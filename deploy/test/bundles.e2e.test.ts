@@ -1,10 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
+import { VARIABLES } from '@pik/testkit/fixtures/functions/functions';
 import { afterAll, describe, expect, it } from 'vitest';
-
-import { VARIABLES } from '../../packages/handlers/test/support/functions.ts';
 import { buildFunctions } from '../src/build.ts';
 import { FUNCTIONS, template } from './support/cloud.ts';
 
@@ -71,7 +69,7 @@ describe("the operator's config", () => {
     return file;
   };
   const DECLARED = `import { defineConfig } from '@pik/cli';
-import { countOf, defineAggregate } from '@pik/schema';
+import { countOf, defineAggregate } from '@pik/aggregates';
 export default defineConfig({ aggregates: [defineAggregate({ metric: 'orders_per_hour', definition_version: 1, group_by: 'source', window: 'hour', time_zone: 'UTC', ...countOf() })] });`;
 
   it('brings its metrics into the functions that compute values, and into no other', async () => {

@@ -1,9 +1,6 @@
+import { CONTRACT_AGGREGATES, CONTRACT_VOLATILE, describeHttpContract } from '@pik/testkit';
+import { captureLines, keyOf } from '@pik/testkit/fixtures/functions/functions';
 import { afterAll, beforeAll } from 'vitest';
-
-import { CONTRACT_AGGREGATES } from '../../packages/handlers/src/testing/http-contract/contract-aggregates.ts';
-import { CONTRACT_VOLATILE } from '../../packages/handlers/src/testing/http-contract/contract-volatile.ts';
-import { describeHttpContract } from '../../packages/handlers/src/testing/http-contract.ts';
-import { captureLines, keyOf } from '../../packages/handlers/test/support/functions.ts';
 import { openStack } from './support/stack.ts';
 
 // The functions over an emulator, on resources made from the template's own definitions.

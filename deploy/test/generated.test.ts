@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
-
+import { type Arrival, admitRecord, decodePack, encodePack } from '@pik/engine/internals';
 import { ENVELOPE_COLUMNS, packKey, packStoredMs } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
-
-import { type Arrival, admitRecord } from '../../packages/handlers/src/domain/admit.ts';
-import { decodePack, encodePack } from '../../packages/handlers/src/domain/pack-codec.ts';
 import { readQuestions } from '../src/athena.ts';
 import { withGenerated } from '../src/generate.ts';
 import { placeholder, TEMPLATE } from '../src/template.ts';

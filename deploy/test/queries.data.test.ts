@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { ENVELOPE_COLUMNS, PACK_PREFIX } from '@pik/schema';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LagQuery, Pipeline } from '@pik/engine';
+import { createPipeline } from '@pik/engine';
 
-import { openLocalBackend } from '../../packages/handlers/src/backends/local/open.ts';
-import { createPipeline } from '../../packages/handlers/src/create-pipeline.ts';
-import type { LagQuery, Pipeline } from '../../packages/handlers/src/pipeline.ts';
-import { hasRealEvents, importLines, readLines } from '../../packages/handlers/test/support/real-events.ts';
+import { openLocalBackend } from '@pik/engine/local';
+import { ENVELOPE_COLUMNS, PACK_PREFIX } from '@pik/schema';
+import { hasRealEvents, importLines, readLines } from '@pik/testkit/fixtures/engine/real-events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readQuestions } from '../src/athena.ts';
 
 // The very texts of the named queries, asked of local packs with DuckDB. Functions that Athena has under another name are

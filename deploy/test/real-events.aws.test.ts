@@ -1,8 +1,8 @@
-import { defineAggregate, entitiesWhere } from '@pik/schema';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { defineAggregate, entitiesWhere } from '@pik/aggregates';
+import { changesKeyedByPoll, hasRealEvents, readLines } from '@pik/testkit/fixtures/engine/real-events';
 
-import { captureLines, keyOf } from '../../packages/handlers/test/support/functions.ts';
-import { changesKeyedByPoll, hasRealEvents, readLines } from '../../packages/handlers/test/support/real-events.ts';
+import { captureLines, keyOf } from '@pik/testkit/fixtures/functions/functions';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openStack, type Stack } from './support/stack.ts';
 
 // Real events through the functions, over an emulator, with the answers that are known of them.

@@ -1,20 +1,18 @@
-import { countOf, defineAggregate, LIMITS } from '@pik/schema';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-import { open as openProcessor } from '../../packages/handlers/src/lambda/processor.ts';
-import { open as openSweeper } from '../../packages/handlers/src/lambda/sweeper.ts';
-import { type AwsCall, createFakeAws } from '../../packages/handlers/src/testing/aws/fake-aws.ts';
-import { CONTRACT_AGGREGATES } from '../../packages/handlers/src/testing/http-contract/contract-aggregates.ts';
-import { CONTRACT_VOLATILE } from '../../packages/handlers/src/testing/http-contract/contract-volatile.ts';
-import { describeHttpContract } from '../../packages/handlers/src/testing/http-contract.ts';
-import { captureLines, keyOf, setupOver } from '../../packages/handlers/test/support/functions.ts';
+import { countOf, defineAggregate } from '@pik/aggregates';
+import { open as openProcessor } from '@pik/handlers/processor';
+import { open as openSweeper } from '@pik/handlers/sweeper';
+import { LIMITS } from '@pik/schema';
+import { CONTRACT_AGGREGATES, CONTRACT_VOLATILE, describeHttpContract } from '@pik/testkit';
+import { type AwsCall, createFakeAws } from '@pik/testkit/aws';
+import { captureLines, keyOf, setupOver } from '@pik/testkit/fixtures/functions/functions';
 import {
   type FunctionName as Behind,
   type Gateway,
   invocation,
   openGateway,
-} from '../../packages/handlers/test/support/gateway.ts';
-import { createMovingClock, handOver } from '../../packages/handlers/test/support/mapping.ts';
+} from '@pik/testkit/fixtures/functions/gateway';
+import { createMovingClock, handOver } from '@pik/testkit/fixtures/functions/mapping';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessesOf } from './support/calls.ts';
 import { deploy, FUNCTIONS, type FunctionName } from './support/cloud.ts';
 import { isAllowed, list, statementsOf } from './support/iam.ts';

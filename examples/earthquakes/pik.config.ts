@@ -1,5 +1,5 @@
+import { type AggregateInput, defineAggregate, entitiesWhere } from '@pik/aggregates';
 import { defineConfig } from '@pik/cli';
-import { type AggregateInput, defineAggregate, entitiesWhere } from '@pik/schema';
 
 /** An earthquake is known by any change but a withdrawal. Events of other types are ignored. */
 export const isKnown = ({ event_type }: AggregateInput) =>

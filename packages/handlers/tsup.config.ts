@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/aws.ts', 'src/local.ts', 'src/testing.ts', 'src/testing-aws.ts'],
+  entry: ['src/*.ts', '!src/*.test.ts'],
   format: ['esm'],
   dts: true,
   target: 'node22',

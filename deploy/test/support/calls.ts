@@ -1,5 +1,5 @@
-import type { AwsCall } from '../../../packages/handlers/src/testing/aws/fake-aws.ts';
-import { FAKE_RESOURCES } from '../../../packages/handlers/src/testing/aws/fake-aws.ts';
+import type { AwsCall } from '@pik/testkit/aws';
+import { FAKE_RESOURCES } from '@pik/testkit/aws';
 import type { Value } from '../../src/template.ts';
 import { arnOf } from './cloud.ts';
 import type { Access } from './iam.ts';

@@ -1,6 +1,6 @@
 import { TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 
-import { type AwsClients, createAwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
+import { type AwsClients, createAwsClients } from '@pik/engine/aws';
 
 /**
  * Clients of an emulator, which answers slower than the cloud when the machine has other things to do. moto undoes a

@@ -1,6 +1,6 @@
 import type { Message } from '@aws-sdk/client-sqs';
 
-import type { QueueRecord } from '../../../packages/handlers/src/lambda/processor.ts';
+import type { QueueRecord } from '@pik/handlers/processor';
 
 /** A message as the event source mapping hands it to a function. */
 export function recordOf({ MessageId = '', ReceiptHandle = '', Body = '', ...message }: Message): QueueRecord {

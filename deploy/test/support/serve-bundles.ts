@@ -8,9 +8,9 @@ import { pathToFileURL } from 'node:url';
 
 import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 
-import type { HttpFunction } from '../../../packages/handlers/src/lambda/http-function.ts';
-import type { QueueFunction } from '../../../packages/handlers/src/lambda/processor.ts';
-import { invocation, routeOf, toEvent, toResponse } from '../../../packages/handlers/test/support/api-gateway.ts';
+import type { HttpFunction } from '@pik/handlers/http-function';
+import type { QueueFunction } from '@pik/handlers/processor';
+import { invocation, routeOf, toEvent, toResponse } from '@pik/testkit/fixtures/functions/api-gateway';
 import { recordOf } from './records.ts';
 
 const DIST = process.argv[2] ?? join(import.meta.dirname, '../../dist');

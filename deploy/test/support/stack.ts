@@ -1,12 +1,11 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
-
-import type { AwsClients } from '../../../packages/handlers/src/backends/aws/clients.ts';
-import { openAwsBackend } from '../../../packages/handlers/src/backends/aws/open.ts';
-import type { Setup } from '../../../packages/handlers/src/lambda/kit.ts';
-import { open as openProcessor } from '../../../packages/handlers/src/lambda/processor.ts';
-import type { Backend } from '../../../packages/handlers/src/ports/backend.ts';
-import { type SetupOptions, setupOver } from '../../../packages/handlers/test/support/functions.ts';
-import { type Gateway, invocation, openGateway } from '../../../packages/handlers/test/support/gateway.ts';
+import type { Backend } from '@pik/engine';
+import type { AwsClients } from '@pik/engine/aws';
+import { openAwsBackend } from '@pik/engine/aws';
+import type { Setup } from '@pik/handlers/kit';
+import { open as openProcessor } from '@pik/handlers/processor';
+import { type SetupOptions, setupOver } from '@pik/testkit/fixtures/functions/functions';
+import { type Gateway, invocation, openGateway } from '@pik/testkit/fixtures/functions/gateway';
 import { type CreatedResources, createResources } from '../../src/emulator.ts';
 import { createEmulatorClients } from './emulator-clients.ts';
 import { recordOf } from './records.ts';

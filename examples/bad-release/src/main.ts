@@ -4,11 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-
-import { createApp, createPipeline, silentTelemetry } from '@pik/handlers';
-import { openLocalBackend } from '@pik/handlers/local';
+import { defineAggregate, sumOf } from '@pik/aggregates';
+import { createApp, createPipeline, silentTelemetry } from '@pik/engine';
+import { openLocalBackend } from '@pik/engine/local';
 import { changeView, viewText } from '@pik/render';
-import { defineAggregate, sumOf } from '@pik/schema';
 import { createProducer } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 

@@ -2,7 +2,8 @@
 // Asks a kit that serves the metric: `pik serve --config examples/earthquakes/pik.config.ts`.
 import assert from 'node:assert/strict';
 
-import { type AggregateVersion, defineAggregate, entitiesWhere } from '@pik/schema';
+import { defineAggregate, entitiesWhere } from '@pik/aggregates';
+import type { AggregateVersion } from '@pik/schema';
 import { createInvestigator } from '@pik/sdk/investigator';
 
 import { isKnown } from '../pik.config.ts';

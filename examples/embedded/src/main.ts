@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createApp, createPipeline, silentTelemetry } from '@pik/handlers';
-import { openLocalBackend } from '@pik/handlers/local';
+import { createApp, createPipeline, silentTelemetry } from '@pik/engine';
+import { openLocalBackend } from '@pik/engine/local';
 import { createProducer } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 

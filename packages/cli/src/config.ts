@@ -1,12 +1,5 @@
-import {
-  type Aggregate,
-  type Catalog,
-  KitError,
-  SCOPES,
-  type Scope,
-  type VolatileDeclaration,
-  volatileRules,
-} from '@pik/schema';
+import type { Aggregate } from '@pik/aggregates';
+import { type Catalog, KitError, SCOPES, type Scope, type VolatileDeclaration, volatileRules } from '@pik/schema';
 
 import { loadModule } from './load-module.ts';
 

@@ -1,2 +1,2 @@
-export { type ApiKeyConfig, defineConfig, type PikConfig } from './config.ts';
+export { type ApiKeyConfig, defineConfig, loadConfig, type PikConfig } from './config.ts';
 export { defineRejectMap, type RefusedReceipt, type RejectMap } from './mend/reject-map.ts';

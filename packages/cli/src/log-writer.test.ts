@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { createTelemetry } from '@pik/handlers';
+import { createTelemetry } from '@pik/engine';
 import { expect, it } from 'vitest';
 import { createLogWriter } from './log-writer.ts';
 

@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { serve } from '@hono/node-server';
-import { createApp, createPipeline, silentTelemetry } from '@pik/handlers';
-import { createMemoryBackend } from '@pik/handlers/testing';
+import { createApp, createPipeline, silentTelemetry } from '@pik/engine';
+import { createMemoryBackend } from '@pik/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 
 /** An endless listing: a reader that keeps reading is never done. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { defineAggregate, ERRORS, type ErrorCode, KitError } from '@pik/schema';
+import { defineAggregate } from '@pik/aggregates';
+import { ERRORS, type ErrorCode, KitError } from '@pik/schema';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { EXIT, EXIT_MEANINGS, exitOf } from '../src/exit-status.ts';

@@ -6,8 +6,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
-import { createApp, createPipeline, createTelemetry } from '@pik/handlers';
-import { openLocalBackend } from '@pik/handlers/local';
+import { createApp, createPipeline, createTelemetry } from '@pik/engine';
+import { openLocalBackend } from '@pik/engine/local';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 

@@ -1,7 +1,7 @@
-import { openLocalBackend } from '@pik/handlers/local';
+import { createPipeline } from '@pik/engine';
+import { openLocalBackend } from '@pik/engine/local';
+import { expectInvariants, receivedText, snapshot } from '@pik/testkit/fixtures/engine/world';
 import { expect, test } from 'vitest';
-import { createPipeline } from '../../handlers/src/create-pipeline.ts';
-import { expectInvariants, receivedText, snapshot } from '../../handlers/test/support/world.ts';
 import { serve, temporaryDir } from './served.ts';
 
 // The server is killed without warning while several clients send, started again over the same directory, and so on. No

@@ -1,15 +1,14 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-
-import { openLocalBackend } from '@pik/handlers/local';
-import { dailyEventCount, type ReplayView } from '@pik/schema';
+import { dailyEventCount } from '@pik/aggregates';
+import { createPipeline } from '@pik/engine';
+import { createIds } from '@pik/engine/internals';
+import { openLocalBackend } from '@pik/engine/local';
+import type { ReplayView } from '@pik/schema';
 import { createInvestigator } from '@pik/sdk/investigator';
+import { allVersions, expectVersions } from '@pik/testkit/fixtures/engine/replay-world';
+import { readAll } from '@pik/testkit/fixtures/engine/replays';
 import { describe, expect, it, test } from 'vitest';
-
-import { createPipeline } from '../../handlers/src/create-pipeline.ts';
-import { createIds } from '../../handlers/src/operations/ids.ts';
-import { allVersions, expectVersions } from '../../handlers/test/support/replay-world.ts';
-import { readAll } from '../../handlers/test/support/replays.ts';
 import { AGGREGATES } from './replay.pik.config.ts';
 import { pik, serve, temporaryDir } from './served.ts';
 

@@ -1,4 +1,4 @@
-import { countOf, defineAggregate, sumOf } from '@pik/schema';
+import { countOf, defineAggregate, sumOf } from '@pik/aggregates';
 
 /** Metrics of the kit that replay.e2e.test.ts serves: one over payloads, one over index rows alone. */
 export const AGGREGATES = [

@@ -5,14 +5,14 @@ import { setTimeout } from 'node:timers/promises';
 
 import { SCOPES, type Scope } from '@pik/schema';
 
-import { describeHttpContract } from '../../handlers/src/testing/http-contract.ts';
+import { describeHttpContract } from '@pik/testkit';
 import { serve, temporaryDir } from './served.ts';
 
 /** The key that has exactly these scopes. */
 const keyOf = (scopes: readonly Scope[]) => `pik_${scopes.join('_')}`;
 
 /** The contract's declarations as a config file: the process does not share modules with this one. */
-const CONTRACT = join(import.meta.dirname, '../../handlers/src/testing/http-contract');
+const CONTRACT = join(import.meta.dirname, '../../testkit/src/http-contract');
 
 describeHttpContract('a served process', async () => {
   const dir = temporaryDir();

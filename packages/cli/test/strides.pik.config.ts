@@ -1,4 +1,4 @@
-import { defineAggregate, sumOf } from '@pik/schema';
+import { defineAggregate, sumOf } from '@pik/aggregates';
 
 /** A metric that cannot be computed from every payload that ingest accepts. */
 export default {

@@ -4,11 +4,10 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 
 import { createProducer } from '@pik/sdk';
+import { eventsOf, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
+import { get, until } from '@pik/testkit/fixtures/request-events/service';
 import express, { type Express, type RequestHandler } from 'express';
 import { afterEach, describe, expect, it } from 'vitest';
-
-import { get, until } from '../../request-events/test/support/service.ts';
-import { eventsOf, scriptedBackend } from '../../sdk/test/support/scripted-backend.ts';
 import { createExpressEvents } from '../src/index.ts';
 
 const require = createRequire(import.meta.url);

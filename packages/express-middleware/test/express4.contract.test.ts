@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-import { describeRequestEvents } from '../../request-events/test/contract/contract.ts';
+import { describeRequestEvents } from '@pik/testkit/fixtures/request-events/contract/contract';
 import { startExpress } from './service.ts';
 
 const express4 = createRequire(import.meta.url)('express4');

@@ -1,6 +1,5 @@
+import { describeRequestEvents } from '@pik/testkit/fixtures/request-events/contract/contract';
 import express from 'express';
-
-import { describeRequestEvents } from '../../request-events/test/contract/contract.ts';
 import { startExpress } from './service.ts';
 
 describeRequestEvents('Express 5', (options) => startExpress(express, options));

@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
-
+import { HUGE, type Service, type ServiceOptions } from '@pik/testkit/fixtures/request-events/service';
 import type { Express, Request, Response, Router } from 'express';
-
-import { HUGE, type Service, type ServiceOptions } from '../../request-events/test/support/service.ts';
 import { createExpressEvents } from '../src/index.ts';
 
 /** The API that both versions of Express share. */

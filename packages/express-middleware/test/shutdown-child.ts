@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createExpressEvents } from '@pik/express-middleware';
+import { runService } from '@pik/testkit/fixtures/request-events/shutdown-child';
 import express from 'express';
-
-import { runService } from '../../request-events/test/support/shutdown-child.ts';
 
 await runService(async ({ producer, accept }) => {
   const app = express();

@@ -5,11 +5,10 @@ import type { AddressInfo } from 'node:net';
 
 import websocket from '@fastify/websocket';
 import { createProducer } from '@pik/sdk';
+import { eventsOf, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
+import { until } from '@pik/testkit/fixtures/request-events/service';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, expect, it } from 'vitest';
-
-import { until } from '../../request-events/test/support/service.ts';
-import { eventsOf, scriptedBackend } from '../../sdk/test/support/scripted-backend.ts';
 import { createFastifyEvents } from '../src/index.ts';
 
 const closing: (() => Promise<unknown>)[] = [];

@@ -1,4 +1,4 @@
-import { describeRequestEvents } from '../../request-events/test/contract/contract.ts';
+import { describeRequestEvents } from '@pik/testkit/fixtures/request-events/contract/contract';
 import { startFastify } from './service.ts';
 
 describeRequestEvents('Fastify 5', startFastify, { http2: true });

@@ -1,8 +1,6 @@
 import { PassThrough } from 'node:stream';
-
+import { HUGE, type Service, type ServiceOptions } from '@pik/testkit/fixtures/request-events/service';
 import fastify, { type FastifyInstance } from 'fastify';
-
-import { HUGE, type Service, type ServiceOptions } from '../../request-events/test/support/service.ts';
 import { createFastifyEvents } from '../src/index.ts';
 
 /** The service of the shared suite, on Fastify. */

@@ -1,8 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createFastifyEvents } from '@pik/fastify-plugin';
+import { runService } from '@pik/testkit/fixtures/request-events/shutdown-child';
 import fastify from 'fastify';
-
-import { runService } from '../../request-events/test/support/shutdown-child.ts';
 
 await runService(async ({ producer, accept }) => {
   const app = fastify();

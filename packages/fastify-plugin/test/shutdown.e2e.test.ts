@@ -1,5 +1,5 @@
 import { join } from 'node:path';
 
-import { describeShutdown } from '../../request-events/test/support/shutdown.ts';
+import { describeShutdown } from '@pik/testkit/fixtures/request-events/shutdown';
 
 describeShutdown(join(import.meta.dirname, 'shutdown-child.ts'));

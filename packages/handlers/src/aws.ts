@@ -1,5 +1,15 @@
-export { type AwsClientOptions, type AwsClients, createAwsClients } from './backends/aws/clients.ts';
-export type { LambdaSqsRecord } from './backends/aws/messages.ts';
-export { type AwsBackend, type AwsOptions, openAwsBackend } from './backends/aws/open.ts';
-export type { AwsReplayQueue } from './backends/aws/replay-queue.ts';
-export type { Timing } from './backends/aws/timing.ts';
+import { createAwsClients, openAwsBackend } from '@pik/engine/aws';
+import { type AwsSetupOptions, named, traced } from './aws-setup.ts';
+import type { Setup } from './kit.ts';
+
+/** What a function that sends or takes messages is opened with in the cloud. */
+export function awsSetup(options: AwsSetupOptions): Setup {
+  return {
+    ...options,
+    async openBackend(settings) {
+      const { queueUrl = '', deadLetterQueueUrl = '' } = settings;
+      const clients = traced(settings, createAwsClients());
+      return openAwsBackend({ ...named(settings), queueUrl, deadLetterQueueUrl, clients });
+    },
+  };
+}

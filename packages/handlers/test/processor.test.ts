@@ -1,392 +1,256 @@
-import { type Aggregate, countOf, dailyEventCount, defineAggregate, formatEpochMs, LIMITS } from '@pik/schema';
-import { describe, expect, it } from 'vitest';
-
-import { createPipeline } from '../src/create-pipeline.ts';
-import type { Pipeline } from '../src/pipeline.ts';
-import type { Backend } from '../src/ports/backend.ts';
-import { silentTelemetry } from '../src/ports/telemetry.ts';
-import { Crash, createFaultyBackend } from '../src/testing/faulty-backend.ts';
-import { startWorker } from '../src/worker.ts';
+import type { Backend } from '@pik/engine';
+import { KitError, LIMITS, packStoredMs } from '@pik/schema';
 import {
-  allVersions,
-  createSmallWorld,
-  DAY_START,
-  expectVersions,
-  historyOf,
-  type SmallWorld,
-  sendEvents,
-  TESTER,
-  WHOLE_RANGE,
-} from './support/replay-world.ts';
-import { readAll, workOff } from './support/replays.ts';
+  createFaultyBackend,
+  createMemoryBackend,
+  createTestClock,
+  type MemoryBackend,
+  type TestClock,
+} from '@pik/testkit';
+import { captureLines, keyOf, setupOver } from '@pik/testkit/fixtures/functions/functions';
+import { invocation, openGateway } from '@pik/testkit/fixtures/functions/gateway';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { QueueEvent, QueueFunction } from '../src/processor.ts';
+import { open as openProcessor } from '../src/processor.ts';
+import { open as openSweeper } from '../src/sweeper.ts';
 
-const event = (value: number, entity = 1) => ({ entity, source: 1, hour: 3, value });
-const VISIBILITY_MS = 60_000;
+// Q5, Q4, G14: what the function answers decides which messages the queue deletes. Nothing, or an unknown id, would delete
+// all of them or none.
 
-async function replayed(world: SmallWorld, values: readonly number[]): Promise<Pipeline> {
-  const pipeline = world.pipelineOver(world.backend);
-  await sendEvents(
-    pipeline,
-    world.clock,
-    values.map((value) => event(value)),
-  );
-  world.clock.ms += 1_000;
-  await pipeline.replay(WHOLE_RANGE, TESTER);
-  return pipeline;
+let clock: TestClock;
+let backend: MemoryBackend;
+let captured: ReturnType<typeof captureLines>;
+beforeEach(() => {
+  clock = createTestClock();
+  backend = createMemoryBackend(clock);
+  captured = captureLines();
+});
+afterEach(async () => {
+  captured.stop();
+  await backend.close();
+});
+
+const everything = keyOf(['ingest', 'import', 'investigate', 'replay']);
+
+const event = (day: number) => ({
+  source: 's',
+  event_type: 't',
+  entity_id: 'e',
+  event_time: `2025-12-${day}T10:00:00Z`,
+  payload: {},
+});
+
+function post(path: string, body: unknown): Request {
+  const headers = { authorization: `Bearer ${everything}`, 'content-type': 'application/json' };
+  return new Request(`https://api.test${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-/** A backend whose next call of a method waits until it is let go. */
-function held<P extends 'aggregates' | 'index'>(backend: Backend, port: P, name: keyof Backend[P]) {
-  let letGo = () => {};
-  let reached = () => {};
-  const atCall = new Promise<void>((resolve) => {
-    reached = resolve;
-  });
-  const gate = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
-  const method = backend[port][name] as (...args: unknown[]) => Promise<unknown>;
-  const waiting = async (...args: unknown[]) => {
-    reached();
-    await gate;
-    return method(...args);
+/** Sends two events of two days and replays them; gives the request that asked for it. */
+async function replayed(): Promise<{ requestId: string; replayId: string }> {
+  const gateway = await openGateway(setupOver(backend), { now: () => clock.ms });
+  await gateway.fetch(post('/ingest', [event(28), event(29)]));
+  clock.ms += 60_000;
+  const range = { start_time: '2025-12-01T00:00:00Z', end_time: '2026-01-01T00:00:00Z' };
+  const response = await gateway.fetch(post('/replay', { entity_id: 'e', ...range }));
+  const { replay_id } = (await response.json()) as { replay_id: string };
+  return { requestId: response.headers.get('x-request-id') ?? '', replayId: replay_id };
+}
+
+/** Takes what is in the queue, as the event source mapping would. */
+async function take(): Promise<QueueEvent> {
+  const messages = await backend.queue.receive({ max: 10, visibilityMs: 60_000 });
+  return {
+    Records: messages.map(({ message_id, receipt, body, receives }) => ({
+      messageId: message_id,
+      receiptHandle: receipt,
+      body,
+      attributes: { ApproximateReceiveCount: String(receives) },
+      messageAttributes: {},
+    })),
   };
-  return { backend: { ...backend, [port]: { ...backend[port], [name]: waiting } }, atCall, letGo: () => letGo() };
 }
 
-describe('a message that is held too long', () => {
-  it('Q3, G15, A1: when visibility runs out during the work, a second worker does it, and the first changes nothing any more', async () => {
-    const world = createSmallWorld([]);
-    await replayed(world, [1, 2, 3]);
-    const slow = held(world.backend, 'aggregates', 'append');
-    const first = world.pipelineOver(slow.backend).work({ visibilityMs: VISIBILITY_MS });
-    await slow.atCall;
-    expect(await world.pipelineOver(world.backend).work()).toBe('IDLE');
-    world.clock.ms += VISIBILITY_MS + 1;
-    expect(await world.pipelineOver(world.backend).work({ visibilityMs: VISIBILITY_MS })).toBe('DONE');
-    slow.letGo();
-    expect(await first).toBe('DONE');
-    expect(await expectVersions(world.backend, [dailyEventCount])).toHaveLength(1);
-    world.clock.ms += VISIBILITY_MS * 2;
-    expect(await world.pipelineOver(world.backend).work()).toBe('IDLE');
-  });
+const run = (processor: QueueFunction, event: QueueEvent, remainingMs?: number) =>
+  processor(event, invocation('processor', remainingMs));
+const idsOf = ({ batchItemFailures }: Awaited<ReturnType<QueueFunction>>) =>
+  batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
 
-  it('Q3: a worker whose receipt is worthless gives nothing back, and buries nothing', async () => {
-    const world = createSmallWorld([]);
-    await replayed(world, [1]);
-    const broken = held(world.backend, 'aggregates', 'getLatest');
-    const first = createPipeline({
-      backend: {
-        ...broken.backend,
-        aggregates: {
-          ...broken.backend.aggregates,
-          getLatest: async (target) => {
-            await broken.backend.aggregates.getLatest(target);
-            throw new Error('too late');
-          },
-        },
-      },
-    }).work({ visibilityMs: VISIBILITY_MS });
-    await broken.atCall;
-    world.clock.ms += VISIBILITY_MS + 1;
-    expect(await world.pipelineOver(world.backend).work({ visibilityMs: VISIBILITY_MS })).toBe('DONE');
-    broken.letGo();
-    expect(await first).toBe('LOST');
-    expect((await world.backend.queue.listDead({ limit: 9 })).items).toEqual([]);
-  });
-});
-
-describe('a process that stops', () => {
-  /** Stops as soon as the first window is done; the message has more of them than are worked on at once. */
-  async function stopping(world: SmallWorld) {
-    const pipeline = world.pipelineOver(world.backend);
-    await sendEvents(
-      pipeline,
-      world.clock,
-      Array.from({ length: 30 }, (_, entity) => event(1, entity)),
-    );
-    world.clock.ms += 1_000;
-    const { replay_id } = await pipeline.replay(WHOLE_RANGE, TESTER);
-    let isStopping = false;
-    const { backend } = world;
-    const replays: Backend['replays'] = {
-      ...backend.replays,
-      async setWindowResult(...args) {
-        await backend.replays.setWindowResult(...args);
-        isStopping = true;
-      },
-    };
-    const windows = async () => (await pipeline.getReplay(replay_id)).windows;
-    return { pipeline, stopped: world.pipelineOver({ ...backend, replays }), isStopping: () => isStopping, windows };
-  }
-
-  it('G13: begins no further window, and gives the message back at once for the next worker', async () => {
-    const world = createSmallWorld([]);
-    const { pipeline, stopped, isStopping, windows } = await stopping(world);
-    expect(await stopped.work({ isStopping })).toBe('RETRIED');
-    const { done } = await windows();
-    expect([done > 0, done < 30]).toEqual([true, true]);
-    expect(await pipeline.work()).toBe('DONE');
-    expect(await windows()).toMatchObject({ touched: 30, done: 30 });
-    expect(await expectVersions(world.backend, [dailyEventCount])).toHaveLength(30);
-    expect(await pipeline.work()).toBe('IDLE');
-  });
-
-  it('Q4: works on its last delivery to the end, so that no number of stops makes a dead letter', async () => {
-    const world = createSmallWorld([]);
-    const { stopped, isStopping, windows } = await stopping(world);
-    for (let n = 1; n < LIMITS.message_receives_max; n++)
-      expect(await world.backend.queue.receive({ max: 1, visibilityMs: 0 })).toHaveLength(1);
-    expect(await stopped.work({ isStopping })).toBe('DONE');
-    expect(await windows()).toMatchObject({ done: 30 });
-  });
-
-  it('tells the work of its worker, which then takes no other message', async () => {
-    const asked: (boolean | undefined)[] = [];
-    let letGo = () => {};
-    const work: Pipeline['work'] = async ({ isStopping } = {}) => {
-      asked.push(isStopping?.());
-      await new Promise<void>((resolve) => {
-        letGo = resolve;
-      });
-      asked.push(isStopping?.());
-      return 'RETRIED';
-    };
-    const worker = startWorker({ work }, { telemetry: silentTelemetry });
-    const ended = worker.stop();
-    letGo();
-    await ended;
-    expect(asked).toEqual([false, true]);
-  });
-});
-
-describe('poison', () => {
-  const poisonous: Aggregate = defineAggregate({
-    metric: 'poisonous',
-    definition_version: 1,
-    group_by: 'entity',
-    window: 'day',
-    time_zone: 'UTC',
-    ...countOf(({ payload }) => {
-      if ((payload as { value: number }).value === 13) throw new Error('thirteen');
-      return true;
-    }),
-  });
-  const mended = defineAggregate({ ...poisonous, unit: undefined, ...countOf() });
-  /** What can be wrong with a message, and what is then said of it. */
-  const BAD_BODIES: readonly [body: string, code: string][] = [
-    ['{', 'MESSAGE_INVALID'],
-    ['{"kind":"replay"}', 'MESSAGE_INVALID'],
-    [bodyOf({ metric: 'unknown' }), 'METRIC_UNKNOWN'],
-    [bodyOf({ window_start: formatEpochMs(DAY_START + 1) }), 'REQUEST_INVALID'],
+it('an event that is not from the queue is refused with where the function belongs', async () => {
+  const processor = await openProcessor(setupOver(backend));
+  const foreign = [
+    { key1: 'value1' },
+    { Records: [{ EventSource: 'aws:sns', Sns: {} }] },
+    { Records: null },
+    { Records: [null] },
+    // Written by hand, for a test.
+    { Records: [{ messageId: 'm', receiptHandle: 'h', body: '{}' }] },
   ];
+  for (const event of foreign)
+    await expect(processor(event as never, invocation('processor'))).rejects.toThrow('the queue of replay messages');
+});
 
-  function bodyOf(window: object): string {
-    const first = { metric: 'daily_event_count', key: 'entity_1', window_start: formatEpochMs(DAY_START), ...window };
-    const time = formatEpochMs(DAY_START);
-    return JSON.stringify({
-      kind: 'replay',
-      message_id: 'x',
-      replay_id: 'x',
-      as_of: time,
-      events: [],
-      recompute: [first],
-    });
-  }
-
-  it.each([0.1, 1, 10, 50, 100])(
-    'G14, Q4, D05, D43: with %s percent of poison every other message is done with one delivery, and the poison ends as dead letters with its reason',
-    async (percent) => {
-      const world = createSmallWorld([]);
-      const { backend, clock } = world;
-      const messages = 1_000;
-      const poison = Math.round((messages * percent) / 100);
-      // Healthy ones name windows of their own, so that each is seen to be done.
-      const bodies = Array.from({ length: messages }, (_, i) => {
-        const isPoison = Math.floor(((i + 1) * poison) / messages) > Math.floor((i * poison) / messages);
-        return isPoison ? (BAD_BODIES[i % BAD_BODIES.length]?.[0] ?? '') : bodyOf({ key: `entity_${i}` });
-      });
-      await backend.queue.send(bodies.map((body, i) => ({ message_id: `m${i}`, body })));
-      let deliveries = 0;
-      const counting: Backend['queue'] = {
-        ...backend.queue,
-        async receive(options) {
-          const taken = await backend.queue.receive(options);
-          deliveries += taken.length;
-          return taken;
-        },
-      };
-      const pipeline = createPipeline({ backend: { ...backend, queue: counting } });
-      const results = new Map<string, number>();
-      for (let idle = 0; idle <= LIMITS.message_receives_max; ) {
-        const result = await pipeline.work();
-        results.set(result, (results.get(result) ?? 0) + 1);
-        idle = result === 'IDLE' ? idle + 1 : 0;
-        if (result === 'IDLE') clock.ms += 120_000;
-      }
-      expect(results.get('DONE') ?? 0).toBe(messages - poison);
-      expect(results.get('DEAD') ?? 0).toBe(poison);
-      expect(deliveries).toBe(messages - poison + poison * LIMITS.message_receives_max);
-      const dead = await readAll((cursor) => backend.queue.listDead({ limit: 100, cursor }));
-      expect(dead).toHaveLength(poison);
-      const codes = new Map(BAD_BODIES);
-      for (const letter of dead) expect(letter.code).toBe(codes.get(letter.body));
-    },
-    60_000,
-  );
-
-  it('G14: of one message only the window whose fold throws is left open; after a fix and a redrive it is computed', async () => {
-    const world = createSmallWorld([poisonous]);
-    const pipeline = world.pipelineOver(world.backend);
-    await sendEvents(pipeline, world.clock, [event(1, 1), event(13, 2), event(2, 3)]);
-    world.clock.ms += 1_000;
-    const { replay_id } = await pipeline.replay(WHOLE_RANGE, TESTER);
-    for (let i = 0; i < LIMITS.message_receives_max; i++) {
-      await pipeline.work();
-      world.clock.ms += 120_000;
-    }
-    const metrics = async () => (await allVersions(world.backend)).map(({ metric, key }) => `${metric} ${key}`);
-    expect(await metrics()).toHaveLength(5);
-    expect(await metrics()).not.toContain('poisonous entity_2');
-    const [letter] = (await pipeline.listDeadLetters({ limit: 9, cursor: null })).dead_letters;
-    expect(letter).toMatchObject({ replay_id, code: 'AGGREGATE_FAILED', receives: LIMITS.message_receives_max });
-    expect(letter?.detail).toContain('thirteen');
-    const { rejects } = await pipeline.rejects({ fromMs: null, toMs: null, limit: 9, cursor: null });
-    expect(rejects).toMatchObject([{ kind: 'PROCESSING', code: 'AGGREGATE_FAILED', source: 'source_1' }]);
-
-    const fixed = createPipeline({ backend: world.backend, aggregates: [mended] });
-    expect(await fixed.redrive()).toBe(1);
-    await workOff(fixed);
-    expect(await metrics()).toContain('poisonous entity_2');
-    expect((await fixed.getReplay(replay_id)).windows).toMatchObject({ touched: 6, done: 6 });
-    expect((await fixed.listDeadLetters({ limit: 9, cursor: null })).dead_letters).toEqual([]);
+describe('Q5: the processor', () => {
+  it('answers an empty list where all is done, and for no message at all', async () => {
+    await replayed();
+    const processor = await openProcessor(setupOver(backend));
+    expect(await run(processor, await take())).toEqual({ batchItemFailures: [] });
+    expect(await run(processor, { Records: [] })).toEqual({ batchItemFailures: [] });
+    expect((await backend.aggregates.listVersions({ limit: 10 })).items).toHaveLength(2);
   });
 
-  it('Q4: a message that ends the process takes no other with it, and is a dead letter after as many deliveries as a message may have', async () => {
-    const world = createSmallWorld([]);
-    const { backend, clock } = world;
+  it('Q6, G14: names exactly the messages that failed; the others are done', async () => {
+    await replayed();
     await backend.queue.send([
-      { message_id: 'deadly', body: bodyOf({ key: 'deadly' }) },
-      { message_id: 'healthy', body: bodyOf({ key: 'healthy' }) },
+      { message_id: 'not-json', body: 'x' },
+      { message_id: 'no-replay', body: '{}' },
     ]);
-    // The process is gone in the middle of the work: it gives nothing back.
-    const gone = () => Promise.reject(new Crash('out of memory'));
-    const getLatest: Backend['aggregates']['getLatest'] = (target) =>
-      target.key === 'deadly' ? gone() : backend.aggregates.getLatest(target);
-    const dying: Backend = {
-      ...backend,
-      aggregates: { ...backend.aggregates, getLatest },
-      queue: { ...backend.queue, fail: gone },
+    const processor = await openProcessor(setupOver(backend));
+    const event = await take();
+    expect(event.Records).toHaveLength(3);
+    expect(idsOf(await run(processor, event)).sort()).toEqual(['no-replay', 'not-json']);
+    expect((await backend.aggregates.listVersions({ limit: 10 })).items).toHaveLength(2);
+  });
+
+  it.each([
+    ['an empty body', '', {}],
+    ['what another queue wrote', '{"key":"value"}', {}],
+    ['a notification of SNS', '{"Type":"Notification","Message":"{}"}', {}],
+    ['a list', '[]', {}],
+    ['attributes of a FIFO queue', '{}', { MessageGroupId: 'g', SequenceNumber: '1' }],
+    ['more deliveries than the queue allows', 'x', { ApproximateReceiveCount: '6' }],
+  ])('names a message with %s, and does the others', async (_, body, attributes) => {
+    await replayed();
+    const processor = await openProcessor(setupOver(backend));
+    const { Records } = await take();
+    const strange = {
+      messageId: 'strange',
+      receiptHandle: 'of nobody',
+      body,
+      attributes: { ApproximateReceiveCount: '1', ...attributes },
+      messageAttributes: {},
     };
-    const outcomes: string[] = [];
-    for (let life = 0; life < 10; life++) {
-      const work = world.pipelineOver(dying).work({ visibilityMs: VISIBILITY_MS });
-      outcomes.push(await work.catch((error: unknown) => (error instanceof Crash ? 'CRASHED' : String(error))));
-      clock.ms += VISIBILITY_MS + 1;
+    // Twice, as a mapping may hand it over.
+    expect(idsOf(await run(processor, { Records: [strange, ...Records, strange] }))).toEqual(['strange', 'strange']);
+    expect((await backend.aggregates.listVersions({ limit: 10 })).items).toHaveLength(2);
+  });
+
+  it('Q4: a message that failed as often as it may lies with the dead letters, with its reason, and is not named', async () => {
+    await backend.queue.send([{ message_id: 'poison', body: '{}' }]);
+    const processor = await openProcessor(setupOver(backend));
+    for (let receives = 1; receives < LIMITS.message_receives_max; receives++) {
+      expect(idsOf(await run(processor, await take()))).toEqual(['poison']);
+      clock.ms += 600_001;
     }
-    const crashes = Array.from({ length: LIMITS.message_receives_max }, () => 'CRASHED');
-    expect(outcomes.filter((outcome) => outcome !== 'IDLE').sort()).toEqual([...crashes, 'DONE']);
-    const { items } = await backend.queue.listDead({ limit: 9 });
-    expect(items.map(({ message_id, code }) => [message_id, code])).toEqual([['deadly', 'MESSAGE_ABANDONED']]);
+    expect(idsOf(await run(processor, await take()))).toEqual([]);
+    expect((await backend.queue.listDead({ limit: 10 })).items).toMatchObject([
+      { message_id: 'poison', code: 'MESSAGE_INVALID', receives: LIMITS.message_receives_max },
+    ]);
+  });
+
+  it('Q3: a message whose receipt is worthless by now is named, so that nobody deletes the delivery of another', async () => {
+    await backend.queue.send([{ message_id: 'slow', body: '{}' }]);
+    const processor = await openProcessor(setupOver(backend));
+    const late = await take();
+    clock.ms += 61_000;
+    await take();
+    expect(idsOf(await run(processor, late))).toEqual(['slow']);
+  });
+
+  it('while a store is down rejects, so that the whole batch comes again', async () => {
+    await replayed();
+    const down: Backend = {
+      ...backend,
+      index: { ...backend.index, ping: () => Promise.reject(new KitError('INDEX_UNAVAILABLE')) },
+    };
+    const processor = await openProcessor(setupOver(down));
+    await expect(run(processor, await take())).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
+  });
+
+  it('names a message that could not even be given back', async () => {
+    await backend.queue.send([{ message_id: 'poison', body: '{}' }]);
+    const queue = { ...backend.queue, fail: () => Promise.reject(new KitError('STORE_UNAVAILABLE')) };
+    const processor = await openProcessor(setupOver({ ...backend, queue }));
+    expect(idsOf(await run(processor, await take()))).toEqual(['poison']);
+  });
+
+  it('L1: begins no message for which there is no time left, and names it', async () => {
+    await replayed();
+    const processor = await openProcessor(setupOver(backend));
+    const event = await take();
+    expect(idsOf(await run(processor, event, 5_000))).toEqual(event.Records.map(({ messageId }) => messageId));
+    expect((await backend.aggregates.listVersions({ limit: 10 })).items).toEqual([]);
+  });
+
+  it('Q1: the same message again, or at the same time, changes nothing', async () => {
+    await replayed();
+    const processor = await openProcessor(setupOver(backend));
+    const other = await openProcessor(setupOver(backend));
+    const event = await take();
+    const answers = await Promise.all([run(processor, event), run(other, event), run(processor, event)]);
+    expect(answers).toEqual(Array(3).fill({ batchItemFailures: [] }));
+    expect((await backend.aggregates.listVersions({ limit: 10 })).items.map(({ version }) => version)).toEqual([1, 1]);
+  });
+
+  it('D49: the request that asked for a replay, its record and the line of the processor name each other', async () => {
+    const { requestId, replayId } = await replayed();
+    expect((await backend.replays.get(replayId))?.request_id).toBe(requestId);
+    await run(await openProcessor(setupOver(backend)), await take());
+    expect(captured.lines().filter((line) => line.event === 'message')).toEqual([
+      expect.objectContaining({
+        function: 'processor',
+        replay_id: replayId,
+        request_id: requestId,
+        receives: 1,
+        windows: 2,
+        result: 'DONE',
+      }),
+    ]);
+    const [metrics] = captured.lines().filter((line) => 'ProcessorMessageCount' in line);
+    expect(metrics).toMatchObject({ service: 'kit', ProcessorMessageCount: 1, AggregateVersionCount: 2 });
   });
 });
 
-describe('what is on its way while a version is made', () => {
-  const ONE_VALUE = { metric: 'daily_event_count', key: 'entity_1', window_start: '2021-03-14' };
-  const history = (pipeline: Pipeline) => historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' });
-
-  it('G16: an event received before and indexed after the as-of of a version leaves it unsettled, and is in the next one', async () => {
-    const world = createSmallWorld([]);
-    const pipeline = await replayed(world, [1]);
-    const firstAsOf = formatEpochMs(world.clock.ms);
-    world.clock.ms += 1_000;
-    await workOff(pipeline);
-    const slow = held(world.backend, 'index', 'admit');
-    const ingesting = createPipeline({ backend: slow.backend });
-    const arrived = ingesting.arriving(world.clock.ms);
-    const sending = sendEvents(ingesting, world.clock, [event(2)]);
-    await slow.atCall;
-    world.clock.ms += 5_000;
-    const asOf = { ...WHOLE_RANGE, as_of: formatEpochMs(world.clock.ms) };
-    await ingesting.replay(asOf, TESTER);
-    const computed = { ...ONE_VALUE, asOfMs: world.clock.ms };
-    world.clock.ms += 1_000;
-    await workOff(ingesting);
-    expect((await ingesting.computeAggregate(computed)).unsettled).toBe(true);
-    slow.letGo();
-    await sending;
-    arrived();
-    world.clock.ms += 1_000;
-    expect((await ingesting.computeAggregate(computed)).unsettled).toBe(false);
-    await ingesting.replay(asOf, TESTER);
-    await workOff(ingesting);
-    const versions = await history(ingesting);
-    expect(versions.map(({ value, as_of, unsettled }) => [value, as_of, unsettled])).toEqual([
-      [1, firstAsOf, false],
-      [2, asOf.as_of, false],
-    ]);
-  });
-
-  it('G16: a version that would be final in time is told unsettled while what it misses is being admitted', async () => {
-    const world = createSmallWorld([]);
-    const slow = held(world.backend, 'index', 'admit');
-    const ingesting = createPipeline({ backend: slow.backend });
-    await sendEvents(world.pipelineOver(world.backend), world.clock, [event(1)]);
-    world.clock.ms += 1_000;
-    const sending = sendEvents(ingesting, world.clock, [event(2)]);
-    await slow.atCall;
-    world.clock.ms += 1_000;
-    await ingesting.replay(WHOLE_RANGE, TESTER);
-    world.clock.ms += 1_000;
-    await workOff(ingesting);
-    slow.letGo();
-    await sending;
-    world.clock.ms += 1_000;
-    await ingesting.replay(WHOLE_RANGE, TESTER);
-    world.clock.ms += 1_000;
-    await workOff(ingesting);
-    expect((await history(ingesting)).map(({ value, unsettled }) => [value, unsettled])).toEqual([
-      [1, true],
-      [2, false],
-    ]);
-  });
-
-  it.each(['fail-before', 'fail-after'] as const)(
-    'G16, I2: a pack whose index write went wrong (%s) keeps answers unsettled until the sweeper has admitted it',
-    async (kind) => {
-      const world = createSmallWorld([]);
-      const pipeline = createPipeline({ backend: createFaultyBackend(world.backend, [{ call: 3, kind }]) });
-      await expect(sendEvents(pipeline, world.clock, [event(1)])).rejects.toThrow();
-      const query = { ...ONE_VALUE, asOfMs: world.clock.ms };
-      world.clock.ms += 60_000;
-      expect((await pipeline.computeAggregate(query)).unsettled).toBe(true);
-      await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 });
-      expect(await pipeline.computeAggregate(query)).toMatchObject({ value: 1, unsettled: false });
-    },
-  );
-
-  it('G16: a pack that may have been stored keeps answers unsettled until a sweep has looked for it', async () => {
-    for (const kind of ['fail-before', 'fail-after'] as const) {
-      const world = createSmallWorld([]);
-      const pipeline = createPipeline({ backend: createFaultyBackend(world.backend, [{ call: 2, kind }]) });
-      await expect(sendEvents(pipeline, world.clock, [event(1)])).rejects.toMatchObject({ retryable: true });
-      const query = { ...ONE_VALUE, asOfMs: world.clock.ms };
-      world.clock.ms += 60_000;
-      expect(await pipeline.computeAggregate(query)).toMatchObject({ value: 0, unsettled: true });
-      await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 });
-      const value = kind === 'fail-before' ? 0 : 1;
-      expect(await pipeline.computeAggregate(query)).toMatchObject({ value, unsettled: false });
+describe('G21: the sweeper', () => {
+  it('L1: ends before its time does, and goes on from there in its next run', async () => {
+    const gateway = await openGateway(setupOver(backend), { now: () => clock.ms });
+    for (let n = 0; n < 6; n++) {
+      await gateway.fetch(post('/ingest', { ...event(28), payload: { n } }));
+      clock.ms += 115_000;
     }
+    // Two packs to a page, and time for three of them in each run.
+    const packs = [...backend.packs.keys()].sort();
+    const list = async ({ fromMs, toMs, cursor }: { fromMs: number; toMs: number; cursor?: string | null }) => {
+      const ids = packs.filter((id) => packStoredMs(id) >= fromMs && packStoredMs(id) < toMs && id > (cursor ?? ''));
+      return { items: ids.slice(0, 2), next: ids.length > 2 ? (ids[1] as string) : null };
+    };
+    const asked: string[] = [];
+    const getPack = (packId: string) => {
+      asked.push(packId);
+      return backend.index.getPack(packId);
+    };
+    const paged = { ...backend, rawLog: { ...backend.rawLog, list }, index: { ...backend.index, getPack } };
+    const runOnce = async () => {
+      const sweeper = await openSweeper(setupOver(paged));
+      let left = 3;
+      await sweeper({}, { ...invocation('sweeper'), getRemainingTimeInMillis: () => (left-- > 0 ? 60_000 : 0) });
+    };
+    await runOnce();
+    expect(asked).toEqual(packs.slice(0, 3));
+    // The second page was not done; what comes after the first is looked at again, less the look back.
+    expect(await backend.index.getMark('swept_until_ms')).toBe(packStoredMs(packs[1] as string));
+    for (let run = 2; run <= 4; run++) await runOnce();
+    expect(asked).toEqual([0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5].map((n) => packs[n]));
   });
 
-  it('G16: where other processes ingest too, an answer is unsettled for the settle time', async () => {
-    const world = createSmallWorld([]);
-    const pipeline = createPipeline({ backend: world.backend, settleMs: 90_000 });
-    const asOfMs = world.clock.ms;
-    const query = { ...ONE_VALUE, asOfMs };
-    world.clock.ms = asOfMs + 90_000;
-    expect((await pipeline.computeAggregate(query)).unsettled).toBe(true);
-    world.clock.ms = asOfMs + 90_001;
-    expect((await pipeline.computeAggregate(query)).unsettled).toBe(false);
+  it('admits what a crash left behind, once it is older than any request can be', async () => {
+    // After the ping and the append.
+    const dying = createFaultyBackend(backend, [{ call: 3, kind: 'crash-before' }]);
+    const gateway = await openGateway(setupOver(dying), { now: () => clock.ms });
+    expect((await gateway.fetch(post('/ingest', event(28)))).status).toBe(500);
+    const sweeper = await openSweeper(setupOver(backend));
+    expect(await sweeper({}, invocation('sweeper'))).toMatchObject({ packs_admitted: 0 });
+    clock.ms += 110_001;
+    expect(await sweeper({}, invocation('sweeper'))).toMatchObject({ packs_admitted: 1, receipts_admitted: 1 });
+    expect(await sweeper({}, invocation('sweeper'))).toMatchObject({ packs_admitted: 0 });
   });
 });

@@ -1,7 +1,13 @@
 import * as z from 'zod/mini';
 
-import { GROUP_BYS, WINDOW_GRAINS } from './aggregate.ts';
 import { cutFields } from './report-range.ts';
+import { WINDOW_GRAINS } from './window.ts';
+
+/** What the events of one window are gathered by: one value per entity, per source, per source and type, or one for all. */
+export const GROUP_BYS = ['entity', 'source', 'source_type', 'all'] as const;
+
+/** What the events of one window are gathered by. */
+export type GroupBy = (typeof GROUP_BYS)[number];
 
 const target = {
   metric: z.string(),

@@ -1,7 +1,12 @@
-import type { WindowGrain } from './aggregate.ts';
 import { KitError } from './errors.ts';
 import { greatestOf, leastOf } from './extremes.ts';
 import { EPOCH_MS_MIN, MS_PER_DAY, MS_PER_HOUR, parseTime } from './time.ts';
+
+/** Which span one value covers, as a half-open range in the metric's time zone. */
+export const WINDOW_GRAINS = ['hour', 'day'] as const;
+
+/** Which span one value covers. */
+export type WindowGrain = (typeof WINDOW_GRAINS)[number];
 
 /** A half-open span of time, `[start_ms, end_ms)`, in milliseconds since the epoch. */
 export interface Window {

@@ -7,26 +7,26 @@ export {
   type PayloadOf,
   type StandardSchema,
 } from '@pik/schema/events';
-export type { BacklogStats } from './backlog.ts';
-export type { EmitOptions } from './capture.ts';
-export type { ConnectionOptions } from './connection.ts';
-export { type CloseOnExitOptions, closeOnExit } from './exit.ts';
-export type { GateState } from './gate.ts';
-export type { Log, LogEntry } from './log.ts';
+export type { ConnectionOptions } from './connection/connection.ts';
+export type { BacklogStats } from './producer/backlog.ts';
+export type { EmitOptions } from './producer/capture.ts';
+export { type CloseOnExitOptions, closeOnExit } from './producer/exit.ts';
+export type { GateState } from './producer/gate.ts';
+export type { Log, LogEntry } from './producer/log.ts';
 export {
   createProducer,
   type Producer,
   type ProducerOptions,
   type ProducerStats,
   type WaitOptions,
-} from './producer.ts';
+} from './producer/producer.ts';
 export {
   createRecordSender,
   type RecordOutcome,
   type RecordSender,
   type RecordSenderOptions,
   type SendOptions,
-} from './record-sender.ts';
-export { PRODUCER_REPORT, type ReportContent } from './report.ts';
-export type { EmitResult, Emitted } from './sent.ts';
-export type { Overflow, ProducerLimits } from './settings.ts';
+} from './producer/record-sender.ts';
+export { PRODUCER_REPORT, type ReportContent } from './producer/report.ts';
+export type { EmitResult, Emitted } from './producer/sent.ts';
+export type { Overflow, ProducerLimits } from './producer/settings.ts';

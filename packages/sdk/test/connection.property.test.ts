@@ -6,12 +6,11 @@ import { withoutCredentials } from '@pik/schema/events';
 import { createProducer, createRecordSender } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 import { openOutbox } from '@pik/sdk/outbox';
+import { folder, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { world } from '@pik/testkit/fixtures/producer/producer-world';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-
-import { targetOf } from '../src/connection.ts';
-import { folder, tidyUp } from './outbox/support/children.ts';
-import { world } from './support/producer-world.ts';
+import { targetOf } from '../src/connection/connection.ts';
 
 const http = createRequire(import.meta.url)('node:http') as typeof import('node:http');
 

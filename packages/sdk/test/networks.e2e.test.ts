@@ -5,12 +5,11 @@ import http, { createServer, type IncomingMessage, type ServerResponse } from 'n
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { bundleChild, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-import { bundleChild, folder, start, tidyUp } from './outbox/support/children.ts';
 import { certify } from './support/certificate.ts';
 import { close, type ForwardProxy, listen, startProxy } from './support/proxy.ts';
-import { scriptedBackend } from './support/scripted-backend.ts';
 
 const KIT = 'http://kit.corp:8080';
 const isAble = process.allowedNodeEnvironmentFlags.has('--use-env-proxy');

@@ -1,12 +1,11 @@
 import { type Context, type ContextManager, context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { createProducer, defineCatalog, type LogEntry, type StandardSchema } from '@pik/sdk';
+import { countInTheEnd, statuses, world } from '@pik/testkit/fixtures/producer/producer-world';
+import { eventsOf, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
 import * as v from 'valibot';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import * as mini from 'zod/mini';
-
-import { countInTheEnd, statuses, world } from './support/producer-world.ts';
-import { eventsOf, scriptedBackend } from './support/scripted-backend.ts';
 
 const SCHEMAS: Record<string, StandardSchema<{ order_id: string; total_cents: number }>> = {
   zod: z.object({ order_id: z.string(), total_cents: z.int() }),

@@ -1,9 +1,9 @@
 // How long a producer that closes waits, and what becomes of events that come too late. On a disk in memory, in virtual time.
-import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { accept, type Script, statuses, world } from '@pik/testkit/fixtures/producer/producer-world';
+import { problem } from '@pik/testkit/fixtures/producer/scripted-backend';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { outboxWorld } from './support/outbox-world.ts';
-import { accept, type Script, statuses, world } from './support/producer-world.ts';
-import { problem } from './support/scripted-backend.ts';
 import { pass, within } from './support/virtual-time.ts';
 
 afterEach(() => void vi.useRealTimers());

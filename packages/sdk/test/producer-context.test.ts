@@ -8,13 +8,12 @@ import { join } from 'node:path';
 
 import { type Context, type ContextManager, context, createContextKey, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { createProducer, defineCatalog, KitError, type LogEntry, type Producer } from '@pik/sdk';
+import { countInTheEnd } from '@pik/testkit/fixtures/producer/producer-world';
+import { eventsOf, problem, reportsOf, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
+import { serveSink } from '@pik/testkit/fixtures/producer/served-sink';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-
 import { nodeFiles } from '../src/outbox/files.ts';
 import { openOutbox } from '../src/outbox.ts';
-import { countInTheEnd } from './support/producer-world.ts';
-import { eventsOf, problem, reportsOf, scriptedBackend } from './support/scripted-backend.ts';
-import { serveSink } from './support/served-sink.ts';
 
 const request = new AsyncLocalStorage<string>();
 const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');

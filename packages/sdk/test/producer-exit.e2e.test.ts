@@ -1,9 +1,8 @@
 // How a producer ends with its process, in real processes: each emits a hundred events that nothing has sent yet, and ends.
 import { join } from 'node:path';
+import { bundleChild, type Ended, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { type ServedSink, serveSink } from '@pik/testkit/fixtures/producer/served-sink';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-import { bundleChild, type Ended, folder, start, tidyUp } from './outbox/support/children.ts';
-import { type ServedSink, serveSink } from './support/served-sink.ts';
 
 let child = '';
 beforeAll(async () => {

@@ -1,8 +1,7 @@
 import { createProducer } from '@pik/sdk';
+import { accept, type Script, statuses, world } from '@pik/testkit/fixtures/producer/producer-world';
+import { problem } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-
-import { accept, type Script, statuses, world } from './support/producer-world.ts';
-import { problem } from './support/scripted-backend.ts';
 import { useVirtualTime } from './support/virtual-time.ts';
 
 afterEach(() => void vi.useRealTimers());

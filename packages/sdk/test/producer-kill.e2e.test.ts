@@ -2,12 +2,11 @@
 // killed at any moment and started again over the same directory. When the kills happen is left to chance. What was said
 // to be stored must be at the sink in the end; the sink keeps no event under two texts.
 import { join } from 'node:path';
+import { bundleChild, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import type { Script } from '@pik/testkit/fixtures/producer/producer-world';
+import { eventsOf, idOf, problem } from '@pik/testkit/fixtures/producer/scripted-backend';
+import { type ServedSink, serveSink } from '@pik/testkit/fixtures/producer/served-sink';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-
-import { bundleChild, folder, start, tidyUp } from './outbox/support/children.ts';
-import type { Script } from './support/producer-world.ts';
-import { eventsOf, idOf, problem } from './support/scripted-backend.ts';
-import { type ServedSink, serveSink } from './support/served-sink.ts';
 
 /** Beside the thousand of the outbox's own test. */
 const KILLS = 120;

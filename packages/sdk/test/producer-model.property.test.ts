@@ -3,10 +3,9 @@
 // backend does not keep, the backend keeps no event twice under different bytes, and each number from 1 to the last is at
 // the backend, or was reported as given up.
 import { createProducer, type EmitResult, type ProducerOptions } from '@pik/sdk';
+import { reportsOf, type ScriptedBackend, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-
-import { reportsOf, type ScriptedBackend, scriptedBackend } from './support/scripted-backend.ts';
 import { useVirtualTime, within } from './support/virtual-time.ts';
 import { WAYS } from './support/ways.ts';
 

@@ -3,14 +3,18 @@
 // holds whatever happened: what was said to be stored is at the backend in the end, or was refused for good; the same
 // event always has the same bytes; the counters add up at every moment.
 import { createProducer, type Emitted, type Producer } from '@pik/sdk';
+import {
+  idOf,
+  type ReceivedRequest,
+  type ScriptedBackend,
+  scriptedBackend,
+} from '@pik/testkit/fixtures/producer/scripted-backend';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-
 import { openUnlocked } from '../src/outbox/open.ts';
-import type { Outbox } from '../src/outbox-port.ts';
+import type { Outbox } from '../src/outbox/outbox-port.ts';
 import { randomFrom } from './outbox/support/checks.ts';
 import { type Ending, SimDisk, type SimProcess } from './outbox/support/sim-files.ts';
-import { idOf, type ReceivedRequest, type ScriptedBackend, scriptedBackend } from './support/scripted-backend.ts';
 import { pass, useVirtualTime, within } from './support/virtual-time.ts';
 import { WAYS } from './support/ways.ts';
 

@@ -1,11 +1,10 @@
 // A producer that keeps its events in an outbox, on a disk in memory and in virtual time: what it does at each bound and
 // each end, one case at a time. The histories that nobody thought of are in producer-outbox.property.test.ts.
 import { createProducer } from '@pik/sdk';
+import { accept, type Script, seqsOf, statuses, world } from '@pik/testkit/fixtures/producer/producer-world';
+import { eventsOf, problem, reportsOf } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-
 import { outboxWorld } from './support/outbox-world.ts';
-import { accept, type Script, seqsOf, statuses, world } from './support/producer-world.ts';
-import { eventsOf, problem, reportsOf } from './support/scripted-backend.ts';
 import { pass, within } from './support/virtual-time.ts';
 
 afterEach(() => void vi.useRealTimers());

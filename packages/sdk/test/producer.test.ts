@@ -1,12 +1,17 @@
 import { createProducer, defineCatalog } from '@pik/sdk';
+import {
+  accept,
+  countInTheEnd,
+  type Script,
+  seqsOf,
+  statuses,
+  world,
+} from '@pik/testkit/fixtures/producer/producer-world';
+import { eventsOf, idOf, problem, reportsOf, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 
-import { accept, countInTheEnd, type Script, seqsOf, statuses, world } from './support/producer-world.ts';
-import { eventsOf, idOf, problem, reportsOf, scriptedBackend } from './support/scripted-backend.ts';
-
 afterEach(() => void vi.useRealTimers());
-
 describe('emit', () => {
   it('J21: captures the payload at once', async () => {
     const { producer, emit, requests } = world();

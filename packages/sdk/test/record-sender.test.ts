@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { KitError } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
-import { createRecordSender } from '../src/record-sender.ts';
+import { createRecordSender } from '../src/producer/record-sender.ts';
 
 interface Seen {
   readonly path: string;

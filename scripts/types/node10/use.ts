@@ -1,9 +1,11 @@
 // `moduleResolution: node`, as older services have it: every entry has its types, and the checks of a catalog are there.
 // Checked by the compiler alone, against what is built: `npm run typecheck`.
+
+import type { Aggregate } from '@pik/aggregates';
 import { createExpressEvents } from '@pik/express-middleware';
 import { createFastifyEvents } from '@pik/fastify-plugin';
 import { HTTP_REQUEST, httpRequestCatalog } from '@pik/request-events';
-import { type Aggregate, parseTime } from '@pik/schema';
+import { parseTime } from '@pik/schema';
 import { type ErrorCode, sha256Hex } from '@pik/schema/events';
 import { createProducer, defineCatalog, type StandardSchema } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';

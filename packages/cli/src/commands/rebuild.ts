@@ -1,5 +1,5 @@
-import { createContext, rebuildIndex, restoreHistory } from '@pik/handlers';
-import { openLocalRebuild } from '@pik/handlers/local';
+import { createContext, rebuildIndex, restoreHistory } from '@pik/engine';
+import { openLocalRebuild } from '@pik/engine/local';
 import { tableText } from '@pik/render';
 import { counted } from '@pik/schema';
 import { print } from '../session.ts';

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 
 import { type HttpBindings, serve as listen } from '@hono/node-server';
-import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/handlers';
-import { openLocalBackend } from '@pik/handlers/local';
+import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/engine';
+import { openLocalBackend } from '@pik/engine/local';
 import { KitError, MS_PER_DAY } from '@pik/schema';
 
 import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../addresses.ts';

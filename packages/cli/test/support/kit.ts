@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { serve } from '@hono/node-server';
-import { createApp, createPipeline, silentTelemetry, startWorker } from '@pik/handlers';
-import { createMemoryBackend, type MemoryBackend } from '@pik/handlers/testing';
-import type { Aggregate, Envelope } from '@pik/schema';
+import type { Aggregate } from '@pik/aggregates';
+import { createApp, createPipeline, silentTelemetry, startWorker } from '@pik/engine';
+import type { Envelope } from '@pik/schema';
+import { createMemoryBackend, type MemoryBackend } from '@pik/testkit';
 import { vi } from 'vitest';
 
 import { run } from '../../src/program.ts';

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 
 import type { KitError } from '@pik/schema/events';
-
-import type { DeadLetterReason, OutboxRecord } from '../outbox-port.ts';
 import { writeAll } from './files.ts';
+import type { DeadLetterReason, OutboxRecord } from './outbox-port.ts';
 import type { Place } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
 

@@ -1,11 +1,10 @@
 import { KitError, LIMITS } from '@pik/schema/events';
-
-import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from '../outbox-port.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { RECORD_HEADER_BYTES } from './format.ts';
 import { Gatherer } from './gather.ts';
 import { Janitor } from './janitor.ts';
 import type { Ledger } from './ledger.ts';
+import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from './outbox-port.ts';
 import type { Place } from './quarantine.ts';
 import { readPending } from './reader.ts';
 import { diskError, type Reporter } from './reports.ts';

@@ -2,12 +2,11 @@ import { AsyncResource } from 'node:async_hooks';
 import { resolve } from 'node:path';
 
 import { KitError, provideAsyncResource, runOwnWork } from '@pik/schema/events';
-
-import type { Outbox } from '../outbox-port.ts';
 import { claimOwn, removeEmpty, removeSpent } from './claims.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DiskOutbox } from './disk-outbox.ts';
 import { type Files, nodeFiles } from './files.ts';
+import type { Outbox } from './outbox-port.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { ParentOutbox } from './parent-outbox.ts';
 import { quarantinedBytes } from './quarantine.ts';

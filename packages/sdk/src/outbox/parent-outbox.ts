@@ -1,7 +1,6 @@
 import type { KitError } from '@pik/schema/events';
-
-import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from '../outbox-port.ts';
 import { abandonedIn, tryLock } from './claims.ts';
+import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from './outbox-port.ts';
 import type { OwnerLock } from './owner-lock.ts';
 import type { Reporter } from './reports.ts';
 

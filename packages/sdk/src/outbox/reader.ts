@@ -1,6 +1,6 @@
-import type { OutboxRecord } from '../outbox-port.ts';
 import { readRange } from './files.ts';
 import type { Ledger, Page, Segment } from './ledger.ts';
+import type { OutboxRecord } from './outbox-port.ts';
 import { type Place, quarantine } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
 import { type DamagedRange, scanRecords } from './scan.ts';

@@ -1,9 +1,9 @@
 import { type Catalog, canonicalizeLive, type ErrorCode, type PayloadOf } from '@pik/schema/events';
 
-import { BatchingProducer } from '../batching-producer.ts';
-import type { EmitOptions } from '../capture.ts';
-import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from '../producer.ts';
-import type { EmitResult, Emitted } from '../sent.ts';
+import { BatchingProducer } from '../producer/batching-producer.ts';
+import type { EmitOptions } from '../producer/capture.ts';
+import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from '../producer/producer.ts';
+import type { EmitResult, Emitted } from '../producer/sent.ts';
 import { type Answers, memoryBackend } from './memory-backend.ts';
 
 /** An event that the code under test emitted. */

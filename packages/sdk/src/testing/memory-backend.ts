@@ -1,7 +1,7 @@
 import { type Outcome, utf8Text } from '@pik/schema/events';
 
-import type { Answer, Post } from '../post.ts';
-import { recordId } from '../record-id.ts';
+import type { Answer, Post } from '../producer/post.ts';
+import { recordId } from '../producer/record-id.ts';
 
 /** A record as it was sent. */
 export interface SentRecord {

@@ -1,6 +1,6 @@
+import { join } from 'node:path';
+import { bundleChild, folder, type Said, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-
-import { bundleChild, folder, type Said, start, tidyUp } from './support/children.ts';
 
 // Processes that append and settle as fast as they can are killed at any moment, their start included, and started again
 // over the same directory. When the kills happen is left to chance. What a process said before it died is what must hold.
@@ -10,7 +10,7 @@ const DIRECTORIES = 4;
 
 let child = '';
 beforeAll(async () => {
-  child = await bundleChild();
+  child = await bundleChild(join(import.meta.dirname, 'support/child.ts'));
 });
 afterAll(tidyUp);
 

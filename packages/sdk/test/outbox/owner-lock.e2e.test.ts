@@ -1,14 +1,14 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { bundleChild, type Child, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { takeOwnerLock } from '../../src/outbox/owner-lock.ts';
 import { openOutbox } from '../../src/outbox.ts';
-import { bundleChild, type Child, folder, start, tidyUp } from './support/children.ts';
 
 let file = '';
 beforeAll(async () => {
-  file = await bundleChild();
+  file = await bundleChild(join(import.meta.dirname, 'support/child.ts'));
 });
 afterAll(tidyUp);
 

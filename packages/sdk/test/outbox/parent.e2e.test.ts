@@ -4,12 +4,12 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { join } from 'node:path';
 import { createProducer, type ProducerOptions } from '@pik/sdk';
 import { listOutboxes, type OutboxReport, openOutbox } from '@pik/sdk/outbox';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleChild, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 
-import type { Script } from '../support/producer-world.ts';
-import { eventsOf, idOf, problem } from '../support/scripted-backend.ts';
-import { type ServedSink, serveSink } from '../support/served-sink.ts';
-import { bundleChild, folder, start, tidyUp } from './support/children.ts';
+import type { Script } from '@pik/testkit/fixtures/producer/producer-world';
+import { eventsOf, idOf, problem } from '@pik/testkit/fixtures/producer/scripted-backend';
+import { type ServedSink, serveSink } from '@pik/testkit/fixtures/producer/served-sink';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** More of them by hand: `PIK_KILLS=1000`. */
 const KILLS = Number(process.env.PIK_KILLS ?? 24);

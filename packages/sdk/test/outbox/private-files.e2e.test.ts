@@ -1,13 +1,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-
+import { bundleChild, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-
-import { bundleChild, folder, start, tidyUp } from './support/children.ts';
 
 let file = '';
 beforeAll(async () => {
-  file = await bundleChild();
+  file = await bundleChild(join(import.meta.dirname, 'support/child.ts'));
 });
 afterAll(tidyUp);
 

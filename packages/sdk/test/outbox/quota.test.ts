@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { KitError, LIMITS } from '@pik/schema';
 import { expect, test } from 'vitest';
 
-import type { Outbox } from '../../src/outbox-port.ts';
+import type { Outbox } from '../../src/outbox/outbox-port.ts';
 import { openOver, pending, type Sandbox, sandbox } from './support/sandbox.ts';
 import { turn, World } from './support/world.ts';
 

@@ -1,9 +1,8 @@
 import { createProducer, type LogEntry, type ProducerOptions } from '@pik/sdk';
-
+import { countInTheEnd, type Script } from '@pik/testkit/fixtures/producer/producer-world';
+import { scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { type OutboxOptions, openUnlocked } from '../../src/outbox/open.ts';
 import { SimDisk } from '../outbox/support/sim-files.ts';
-import { countInTheEnd, type Script } from './producer-world.ts';
-import { scriptedBackend } from './scripted-backend.ts';
 import { useVirtualTime, within } from './virtual-time.ts';
 
 const DIR = '/data/outbox';

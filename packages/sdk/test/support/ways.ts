@@ -1,4 +1,4 @@
-import { problem, type ReceivedRequest, type ScriptedBackend } from './scripted-backend.ts';
+import { problem, type ReceivedRequest, type ScriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
 
 const json = (value: unknown) => Response.json(value);
 

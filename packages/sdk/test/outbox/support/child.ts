@@ -2,9 +2,8 @@
 // was said has happened even if the process is killed the moment after.
 import cluster from 'node:cluster';
 import { writeSync } from 'node:fs';
-
+import type { Outbox } from '../../../src/outbox/outbox-port.ts';
 import { openOutbox } from '../../../src/outbox.ts';
-import type { Outbox } from '../../../src/outbox-port.ts';
 
 const [task = '', dir = '', name = ''] = process.argv.slice(2);
 if (process.env.PIK_TEST_UMASK !== undefined) process.umask(Number.parseInt(process.env.PIK_TEST_UMASK, 8));

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { nodeFiles } from '../../../src/outbox/files.ts';
 import { type OutboxOptions, openUnlocked } from '../../../src/outbox/open.ts';
+import type { Outbox } from '../../../src/outbox/outbox-port.ts';
 import type { OutboxReport } from '../../../src/outbox/reports.ts';
-import type { Outbox } from '../../../src/outbox-port.ts';
 
 /** A folder on the real disk for one test. */
 export interface Sandbox {

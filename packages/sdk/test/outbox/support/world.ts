@@ -1,6 +1,6 @@
 import { type OutboxOptions, openUnlocked } from '../../../src/outbox/open.ts';
+import type { Outbox, OutboxRecord } from '../../../src/outbox/outbox-port.ts';
 import type { OutboxReport } from '../../../src/outbox/reports.ts';
-import type { Outbox, OutboxRecord } from '../../../src/outbox-port.ts';
 import { type Ending, type Fault, SimDisk, type SimProcess } from './sim-files.ts';
 
 // An outbox on a disk in memory beside a plain list of what was done with it. A process can end at any call; what the list

@@ -1,0 +1,133 @@
+import { canonicalize } from '@pik/schema';
+import type { AggregateDefinition, AggregateInput } from './aggregate.ts';
+import { type LatestOptions, type StateRank, stateOrder } from './latest-by.ts';
+
+/** The folding part of a definition, to be spread into `defineAggregate`. */
+export type Folding<State, Selected> = Pick<
+  AggregateDefinition<State, Selected>,
+  'select' | 'initial' | 'reduce' | 'finish' | 'additive' | 'decided_by_one' | 'latest_by'
+>;
+
+/**
+ * Reads a number from an event; null leaves the event out. What is not a finite number leaves it out too. It is not asked about
+ * deletions, which have none.
+ */
+export type NumberOf = (input: AggregateInput) => number | null | undefined;
+
+/** How many events pass; without a test, how many there are. Deletions are events too: `passes` is asked about them, with a null payload. */
+export function countOf(passes: (input: AggregateInput) => boolean = () => true): Folding<number, true> {
+  return {
+    additive: true,
+    select: (input) => (passes(input) ? true : null),
+    initial: () => 0,
+    reduce: (count) => count + 1,
+    finish: (count) => count,
+  };
+}
+
+/** The sum of a number per event, compensated (Neumaier 1974), so that many small terms are not lost beside large ones. */
+export function sumOf(number: NumberOf): Folding<{ sum: number; lost: number }, number> {
+  return {
+    additive: true,
+    select: (input) => (input.deleted === true ? null : finite(number(input))),
+    initial: () => ({ sum: 0, lost: 0 }),
+    reduce: ({ sum, lost }, term) => {
+      const next = sum + term;
+      const error = Math.abs(sum) >= Math.abs(term) ? sum - next + term : term - next + sum;
+      return { sum: next, lost: lost + error };
+    },
+    finish: ({ sum, lost }) => sum + lost,
+  };
+}
+
+/** The smallest of a number per event; null without any. */
+export function minOf(number: NumberOf): Folding<number | null, number> {
+  return extreme(number, (a, b) => a < b);
+}
+
+/** The largest of a number per event; null without any. */
+export function maxOf(number: NumberOf): Folding<number | null, number> {
+  return extreme(number, (a, b) => a > b);
+}
+
+function extreme(number: NumberOf, better: (a: number, b: number) => boolean): Folding<number | null, number> {
+  return {
+    decided_by_one: true,
+    select: (input) => (input.deleted === true ? null : finite(number(input))),
+    initial: () => null,
+    reduce: (best, value) => (best === null || better(value, best) ? value : best),
+    finish: (best) => best,
+  };
+}
+
+interface Ranked<T> {
+  readonly rank: StateRank;
+  readonly value: T;
+}
+
+/**
+ * A JSON value of the latest event, null without any: by default of the one that was *received* last, whatever its event
+ * time. Of a deletion the value is null, and the function is not asked.
+ */
+export function lastOf<T>(
+  value: (input: AggregateInput) => T | undefined,
+  { by }: LatestOptions = {},
+): Folding<Ranked<T | null> | null, Ranked<T | null>> {
+  const { rank, replaces } = stateOrder(by);
+  return {
+    decided_by_one: true,
+    ...(by === undefined ? {} : { latest_by: by }),
+    select: (input) => {
+      const read = input.deleted === true ? null : value(input);
+      return read === undefined ? null : { rank: rank(input), value: read };
+    },
+    initial: () => null,
+    reduce: (latest, next) => (latest === null || replaces(next.rank, latest.rank) ? next : latest),
+    finish: (latest) => (latest === null ? null : latest.value),
+  };
+}
+
+/** How many different JSON values the events have. Deletions have none. */
+export function distinctOf(value: (input: AggregateInput) => unknown): Folding<Set<string>, string> {
+  return {
+    select: (input) => {
+      const read = input.deleted === true ? undefined : value(input);
+      return read === undefined ? null : canonicalize(read);
+    },
+    initial: () => new Set(),
+    reduce: (seen, next) => seen.add(next),
+    finish: (seen) => seen.size,
+  };
+}
+
+/**
+ * How many entities have a latest event that passes: for things that are reported, revised and withdrawn. By default that is
+ * the one that was *received* last. An entity whose latest event is a deletion does not count, and the test is not asked. A
+ * plain sum over entities, so declare `unit: 'entity_id'` with it.
+ */
+export function entitiesWhere(
+  passes: (latest: AggregateInput) => boolean,
+  { by }: LatestOptions = {},
+): Folding<Map<string, Ranked<boolean>>, AggregateInput> {
+  const { rank, replaces } = stateOrder(by);
+  return {
+    ...(by === undefined ? {} : { latest_by: by }),
+    select: (input) => input,
+    initial: () => new Map(),
+    reduce: (entities, input) => {
+      const next = rank(input);
+      const known = entities.get(input.entity_id);
+      if (known !== undefined && !replaces(next, known.rank)) return entities;
+      return entities.set(input.entity_id, { rank: next, value: input.deleted !== true && passes(input) });
+    },
+    finish: (entities) => {
+      let present = 0;
+      for (const { value } of entities.values()) if (value) present += 1;
+      return present;
+    },
+  };
+}
+
+function finite(value: number | null | undefined): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,322 @@
+import type { AttributionMethod, ChangeClass, UnitKind } from '@pik/schema';
+import { greatestOf, KitError, LIMITS } from '@pik/schema';
+import type { Aggregate, AggregateFold, AggregateInput } from '../aggregate.ts';
+import { type Deciders, withDeciders } from './change-deciders.ts';
+import type { ChangeSides, Difference } from './change-diff.ts';
+import { balanceParts, plainSum, shapleyParts } from './shapley.ts';
+
+/** A unit whose inputs differ: its share on both sides, and what each class has of the difference. */
+export interface UnitShare {
+  readonly unit: string;
+  /** Null where its share did not change. */
+  readonly kind: UnitKind | null;
+  readonly before: number;
+  readonly after: number;
+  readonly parts: ReadonlyMap<ChangeClass, number>;
+  readonly differences: readonly Difference[];
+}
+
+/** What each class, unit and input has of a change. */
+export interface Attributed {
+  readonly method: AttributionMethod;
+  /** The part of each class that is present; empty where parts are not known. They sum to the delta. */
+  readonly parts: ReadonlyMap<ChangeClass, number>;
+  readonly units: readonly UnitShare[] | null;
+  /** The parts of single inputs, where those are known one by one. */
+  readonly contributions: ReadonlyMap<Difference, number>;
+  /** Which input decides the value on each side; null where the definition does not say that one does. */
+  readonly deciders: Deciders | null;
+  /** Null where the parts are exact. */
+  readonly why_not: string | null;
+}
+
+/**
+ * Takes the inputs of both sides, in order of event time and id, and gives the parts. Holds the states of its folds, never
+ * the inputs.
+ */
+export interface Attribution {
+  readonly method: AttributionMethod;
+  /** True where inputs that both sides have must be handed over too. */
+  readonly wantsCommon: boolean;
+  /** True where of those only inputs of these units are wanted; asked with the id, before anything is read. */
+  wants(eventId: string): boolean;
+  add(input: AggregateInput, difference: Difference | null): void;
+  finish(): Attributed;
+}
+
+/** A change whose inputs were told apart. */
+export interface ChangeQuestion {
+  readonly sides: ChangeSides;
+  /** The definition under which inputs are folded: that of the later side. */
+  readonly aggregate: Aggregate;
+  readonly differences: readonly Difference[];
+  /** True where the earlier value may have come of other code: then the old inputs are folded again. */
+  readonly redefined: boolean;
+}
+
+/** Starts the attribution that a definition allows: by unit, by input, else by exact Shapley over the classes present. */
+export function createAttribution(question: ChangeQuestion): Attribution {
+  const { aggregate, sides } = question;
+  const attribution = attributionOf(question);
+  return aggregate.decided_by_one ? withDeciders(attribution, aggregate, sides) : attribution;
+}
+
+function attributionOf(question: ChangeQuestion): Attribution {
+  const { aggregate, redefined, differences } = question;
+  const players = classesOf(differences);
+  if (players.length === 0 || players.length > LIMITS.change_classes_max) return whole(question);
+  if (aggregate.unit !== null && differences.every(({ facts }) => facts.entity_id !== null)) return byUnit(question);
+  if (aggregate.additive) return byInput(question);
+  if (!redefined && players.length === 1) return whole(question);
+  return byShapley(question, players);
+}
+
+/** The classes of differences that share a change; what a definition does is found apart. */
+function classesOf(differences: readonly Difference[]): ChangeClass[] {
+  return [...new Set(differences.map((difference) => difference.class))].filter((name) => name !== 'DEFINITION');
+}
+
+/** The delta of two values; null unless both are finite numbers. */
+export function deltaOf({ before, after }: ChangeSides): number | null {
+  const [a, b] = [before.value, after.value];
+  return isNumber(a) && isNumber(b) ? b - a : null;
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+/** One fold per set of classes: which inputs there would be had only those classes come about. */
+class Coalitions {
+  readonly players: readonly ChangeClass[];
+  private readonly folds: AggregateFold[];
+
+  constructor(aggregate: Aggregate, players: readonly ChangeClass[]) {
+    this.players = players;
+    if (2 ** players.length > LIMITS.change_folds_max)
+      throw new KitError('CONFIG_INVALID', `a change of ${players.length} classes needs too many folds`);
+    this.folds = Array.from({ length: 2 ** players.length }, () => aggregate.begin());
+  }
+
+  add(input: AggregateInput, difference: Pick<Difference, 'side' | 'class'> | null): void {
+    if (difference === null) for (const fold of this.folds) fold.add(input);
+    else {
+      const came = difference.side === 'CAME';
+      // What a definition brings or takes is so in every set: the others are told under it.
+      const player = this.players.indexOf(difference.class);
+      for (const [set, fold] of this.folds.entries()) {
+        const joined = player === -1 || (set & (1 << player)) !== 0;
+        if (joined === came) fold.add(input);
+      }
+    }
+  }
+
+  /** Without any class, with all of them, and the part of each; null where a fold is no number. */
+  finish(): { base: number; full: number; parts: Map<ChangeClass, number> } | null {
+    const values = this.folds.map((fold) => fold.value());
+    if (!values.every(isNumber)) return null;
+    const parts = shapleyParts(this.players.length, (set) => values[set] as number);
+    return {
+      base: values[0] as number,
+      full: values.at(-1) as number,
+      parts: new Map(this.players.map((name, i) => [name, parts[i] as number])),
+    };
+  }
+}
+
+function whole({ sides, differences }: ChangeQuestion): Attribution {
+  return {
+    method: 'WHOLE',
+    wantsCommon: false,
+    wants: () => false,
+    add() {},
+    finish: () => attributeWhole(sides, differences),
+  };
+}
+
+/**
+ * The whole delta for the one class that is present: what is known without any fold, where the definition is not at hand
+ * or the bytes are gone. Without differences, and where only the definition has any, it is the definition's.
+ */
+export function attributeWhole(sides: ChangeSides, differences: readonly Difference[]): Attributed {
+  const delta = deltaOf(sides);
+  if (delta === null) return unknown('WHOLE', NO_DELTA);
+  const players = classesOf(differences);
+  const redefined = sides.before.definition_hash !== sides.after.definition_hash;
+  if (players.length > 1 || (players.length === 1 && redefined))
+    return unknown('NONE', 'several classes share the change, and only folds could tell their parts');
+  const parts = new Map<ChangeClass, number>();
+  if (players[0] !== undefined) parts.set(players[0], delta);
+  else if (differences.length > 0 || delta !== 0 || redefined) parts.set('DEFINITION', delta);
+  return settled({ sides, method: 'WHOLE', parts });
+}
+
+function byShapley({ sides, aggregate }: ChangeQuestion, players: readonly ChangeClass[]): Attribution {
+  const coalitions = new Coalitions(aggregate, players);
+  return {
+    method: 'SHAPLEY',
+    wantsCommon: true,
+    wants: () => true,
+    add: (input, difference) => coalitions.add(input, difference),
+    finish: () => {
+      const found = coalitions.finish();
+      if (found === null)
+        return unknown('SHAPLEY', 'without some of the classes the value is no number, so no part can be told');
+      return settled({ sides, method: 'SHAPLEY', parts: found.parts, base: found.base });
+    },
+  };
+}
+
+function byInput({ sides, aggregate, redefined }: ChangeQuestion): Attribution {
+  const base = aggregate.begin();
+  const parts = new Map<ChangeClass, number>();
+  const contributions = new Map<Difference, number>();
+  let numbers = true;
+  return {
+    method: 'ADDITIVE',
+    wantsCommon: redefined,
+    wants: () => redefined,
+    add(input, difference) {
+      if (redefined && isOfBase(difference)) base.add(input);
+      if (difference === null || difference.class === 'DEFINITION') return;
+      const alone = aggregate.fold([input]);
+      numbers &&= isNumber(alone);
+      const contribution = difference.side === 'CAME' ? (alone as number) : 0 - (alone as number);
+      contributions.set(difference, contribution);
+      parts.set(difference.class, (parts.get(difference.class) ?? 0) + contribution);
+    },
+    finish: () => {
+      const value = redefined ? base.value() : undefined;
+      if (!numbers || (redefined && !isNumber(value))) return unknown('ADDITIVE', 'a part of the value is no number');
+      return settled({ sides, method: 'ADDITIVE', parts, base: value as number | undefined, contributions });
+    },
+  };
+}
+
+/** Whether an input is one of those that the earlier side has under the later definition. */
+function isOfBase(difference: Difference | null): boolean {
+  if (difference === null) return true;
+  return (difference.side === 'CAME') === (difference.class === 'DEFINITION');
+}
+
+/** The first 60 bits of an id are of a hash of its entity: enough to leave out almost all inputs of other units unread. */
+const ENTITY_CHARS = 12;
+
+function byUnit({ sides, aggregate, differences, redefined }: ChangeQuestion): Attribution {
+  const units = unitFolds(aggregate, differences);
+  const touched = new Set(differences.map(({ input }) => input.event_id.slice(0, ENTITY_CHARS)));
+  const base = aggregate.begin();
+  return {
+    method: 'UNIT',
+    wantsCommon: true,
+    wants: (eventId) => redefined || touched.has(eventId.slice(0, ENTITY_CHARS)),
+    add(input, difference) {
+      if (redefined && isOfBase(difference)) base.add(input);
+      const unit = units.get(input.entity_id);
+      if (unit === undefined) return;
+      unit.coalitions.add(input, difference);
+      unit.known ||= difference?.side !== 'CAME';
+    },
+    finish: () => {
+      const shares = [...units].map(([unit, folds]) => unitShare(unit, folds));
+      const value = redefined ? base.value() : undefined;
+      if (shares.includes(null) || (redefined && !isNumber(value)))
+        return unknown('UNIT', 'the share of a unit is no number');
+      const parts = new Map<ChangeClass, number>();
+      for (const share of shares as UnitShare[])
+        for (const [name, part] of share.parts) parts.set(name, (parts.get(name) ?? 0) + part);
+      const found = { parts, base: value as number | undefined, units: shares as UnitShare[] };
+      return settled({ sides, method: 'UNIT', ...found });
+    },
+  };
+}
+
+interface UnitFolds {
+  readonly coalitions: Coalitions;
+  readonly differences: Difference[];
+  /** Whether the earlier side has inputs of it. */
+  known: boolean;
+}
+
+function unitFolds(aggregate: Aggregate, differences: readonly Difference[]): Map<string, UnitFolds> {
+  const byUnit = new Map<string, Difference[]>();
+  for (const difference of differences) {
+    const unit = difference.facts.entity_id as string;
+    const known = byUnit.get(unit);
+    if (known === undefined) byUnit.set(unit, [difference]);
+    else known.push(difference);
+  }
+  return new Map(
+    [...byUnit].map(([unit, own]) => [
+      unit,
+      { coalitions: new Coalitions(aggregate, classesOf(own)), differences: own, known: false },
+    ]),
+  );
+}
+
+function unitShare(unit: string, { coalitions, differences, known }: UnitFolds): UnitShare | null {
+  const found = coalitions.finish();
+  if (found === null) return null;
+  const { base: before, full: after, parts } = found;
+  const kind =
+    before === after ? null : before !== 0 ? (after === 0 ? 'WENT' : 'CHANGED') : known ? 'CAME_BACK' : 'CAME';
+  return { unit, kind, before, after, parts, differences };
+}
+
+/** Parts that are not known, and why. */
+export function unattributed(why_not: string): Attributed {
+  return unknown('NONE', why_not);
+}
+
+function unknown(method: AttributionMethod, why_not: string): Attributed {
+  return { method, parts: new Map(), units: null, contributions: new Map(), deciders: null, why_not };
+}
+
+interface Found {
+  readonly sides: ChangeSides;
+  readonly method: AttributionMethod;
+  readonly parts: ReadonlyMap<ChangeClass, number>;
+  /** The old inputs under the later definition, where they were folded. */
+  readonly base?: number | undefined;
+  readonly units?: readonly UnitShare[];
+  readonly contributions?: ReadonlyMap<Difference, number>;
+}
+
+const NO_DELTA = 'one of the two values is no number, so there is no delta to share';
+
+/** Sums of many small terms may differ in their last digits by their order; more than that is no rounding. */
+const ROUNDING = 1e-9;
+
+/** Adds what the definition did, and holds the sum of all parts against the delta. */
+function settled({ sides, method, parts, base, units, contributions }: Found): Attributed {
+  const delta = deltaOf(sides);
+  const before = sides.before.value as number;
+  if (delta === null) return unknown(method, NO_DELTA);
+  const defined = base === undefined ? 0 : base - before;
+  const sum = defined + plainSum([...parts.values()]);
+  const size = greatestOf([before, delta, defined, ...parts.values()].map(Math.abs), 1);
+  if (Math.abs(sum - delta) > ROUNDING * size) {
+    return unknown(method, `the parts sum to ${sum} and the values differ by ${delta}: ${MISFIT[method]}`);
+  }
+  // What the definition did is the difference of two values: no rounding of the others goes to it.
+  const balanced = balanceParts([...parts.values()], delta - defined);
+  const all = new Map([...parts.keys()].map((name, i) => [name, balanced[i] as number]));
+  if (defined !== 0) all.set('DEFINITION', defined);
+  return {
+    method,
+    parts: all,
+    units: units ?? null,
+    contributions: contributions ?? new Map(),
+    deciders: null,
+    why_not: null,
+  };
+}
+
+const FUNCTIONS = 'the functions of the metric changed without a new definition_version';
+const MISFIT: Readonly<Record<AttributionMethod, string>> = {
+  UNIT: `the value is no plain sum over the declared unit, or ${FUNCTIONS}`,
+  ADDITIVE: `the value is not additive as declared, or ${FUNCTIONS}`,
+  SHAPLEY: FUNCTIONS,
+  WHOLE: FUNCTIONS,
+  NONE: FUNCTIONS,
+};

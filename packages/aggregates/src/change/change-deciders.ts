@@ -1,0 +1,72 @@
+import type { Aggregate, AggregateFold, AggregateInput } from '../aggregate.ts';
+import type { Attributed, Attribution } from './change-attribution.ts';
+import type { ChangeSides, Difference } from './change-diff.ts';
+
+/** The input that alone gives a value. */
+export interface Decider {
+  readonly input: Pick<
+    AggregateInput,
+    'event_id' | 'source' | 'event_type' | 'entity_id' | 'event_time' | 'received_at'
+  >;
+  /** Null where both sides have it. */
+  readonly difference: Difference | null;
+}
+
+/** The input that gives the value on each side; null where the side has none, or it is not known. */
+export interface Deciders {
+  readonly before: Decider | null;
+  readonly after: Decider | null;
+}
+
+interface Side {
+  readonly fold: AggregateFold;
+  decider: Decider | null;
+}
+
+/**
+ * Follows which input decides the value on each side, for an aggregate that declares that one does. It takes all inputs of
+ * both sides, and hands to the attribution those that it wants. A side of other code, which folds to another value than was
+ * stored, has no decider that is known.
+ */
+export function withDeciders(attribution: Attribution, aggregate: Aggregate, sides: ChangeSides): Attribution {
+  const before: Side = { fold: aggregate.begin(), decider: null };
+  const after: Side = { fold: aggregate.begin(), decider: null };
+  const add = (side: Side, input: AggregateInput, difference: Difference | null) => {
+    side.fold.add(input);
+    if (side.fold.decider?.() !== input) return;
+    const { event_id, source, event_type, entity_id, event_time, received_at } = input;
+    // Without its payload, which may be large.
+    side.decider = { input: { event_id, source, event_type, entity_id, event_time, received_at }, difference };
+  };
+  const known = (side: Side, stored: unknown) =>
+    JSON.stringify(side.fold.value()) === JSON.stringify(stored) ? side.decider : null;
+  return {
+    method: attribution.method,
+    wantsCommon: true,
+    wants: () => true,
+    add(input, difference) {
+      if (difference?.side !== 'CAME') add(before, input, difference);
+      if (difference?.side !== 'WENT') add(after, input, difference);
+      if (difference !== null || (attribution.wantsCommon && attribution.wants(input.event_id)))
+        attribution.add(input, difference);
+    },
+    finish(): Attributed {
+      const deciders = { before: known(before, sides.before.value), after: known(after, sides.after.value) };
+      return { ...attribution.finish(), deciders };
+    },
+  };
+}
+
+/**
+ * The inputs that changed the value, as far as it is known one by one: those of units whose share changed, those with a part
+ * of their own, or the deciding ones. Null where only whole classes are known.
+ */
+export function changingInputs({ units, contributions, deciders }: Attributed): ReadonlySet<Difference> | null {
+  if (deciders !== null && (deciders.before !== null || deciders.after !== null)) {
+    const found = [deciders.before?.difference, deciders.after?.difference].filter((one) => one != null);
+    return new Set(found);
+  }
+  if (units !== null) return new Set(units.flatMap(({ kind, differences }) => (kind === null ? [] : differences)));
+  if (contributions.size === 0) return null;
+  return new Set([...contributions].filter(([, part]) => part !== 0).map(([difference]) => difference));
+}

@@ -1,0 +1,135 @@
+import { type Envelope, KitError } from '@pik/schema';
+
+import { payloadOf } from '../ingest/rules/record-fields.ts';
+import type { Context } from '../runtime/context.ts';
+import { packText, readBytes } from '../storage/pack-store.ts';
+import type { InputRest } from './fold-window.ts';
+import type { WindowInput } from './rules/window-input.ts';
+import { atInput } from './window-error.ts';
+
+/** Received bytes that are held at a time; inputs beyond are read in smaller groups. */
+const BODY_CHARS_MAX = 64 * 1024 * 1024;
+/** Stored bytes of packs that are held for the groups to come; a pack beyond is read again. */
+const STORED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Packs that are held: the one in work, the one that is read meanwhile, and two for inputs of the next group. */
+const PACKS_HELD = 4;
+
+/** Which event a receipt must be, and where it lies. */
+export type PackedInput = Pick<WindowInput, 'event_id' | 'payload_hash' | 'pack_id' | 'line'>;
+
+/** What a pack has of an input. */
+export interface PackedRest extends InputRest {
+  readonly source: string;
+  readonly event_type: string;
+  readonly imported: boolean;
+}
+
+/** Hands over each input with what its pack has of it, in order. */
+export type ReadPacked = <T extends PackedInput>(
+  inputs: readonly T[],
+  take: (input: T, rest: PackedRest) => void,
+) => Promise<void>;
+
+/**
+ * Reads payloads out of the packs, each pack once for all groups of inputs, as long as what is stored of them is not too
+ * much to be held. A line that is not the event it should be is an error, never an empty payload.
+ */
+export function createPayloadReader(context: Context): ReadPacked {
+  const readLines = createPackReader(context);
+  return async function read(inputs, take): Promise<void> {
+    const found = await readGroup(readLines, inputs);
+    if (found === null) {
+      const half = Math.ceil(inputs.length / 2);
+      await read(inputs.slice(0, half), take);
+      await read(inputs.slice(half), take);
+      return;
+    }
+    for (const [i, input] of inputs.entries()) take(input, found[i] as PackedRest);
+  };
+}
+
+type ReadLines = (packId: string) => Promise<readonly string[]>;
+
+/** Reads packs as lines; a few are held, for whoever asks ahead and for groups that share a pack. */
+function createPackReader(context: Context): ReadLines {
+  const held = new Map<string, Promise<readonly string[]>>();
+  const readText = createTextReader(context);
+  return (packId) => {
+    const lines = held.get(packId) ?? readText(packId).then((text) => text.split('\n'));
+    // Told to whoever waits for it; who asks ahead may never come to that.
+    lines.catch(() => undefined);
+    held.delete(packId);
+    held.set(packId, lines);
+    for (const oldest of held.keys()) if (held.size > PACKS_HELD) held.delete(oldest);
+    return lines;
+  };
+}
+
+type ReadText = (packId: string) => Promise<string>;
+
+/** Holds packs as they are stored, compressed: an input of any time may lie in any of them. */
+function createTextReader(context: Context): ReadText {
+  const held = new Map<string, Uint8Array>();
+  let heldBytes = 0;
+  return async (packId) => {
+    const bytes = held.get(packId) ?? (await readBytes(context, packId));
+    if (!held.has(packId) && heldBytes + bytes.length <= STORED_BYTES_MAX) {
+      held.set(packId, bytes);
+      heldBytes += bytes.length;
+    }
+    return packText(packId, bytes);
+  };
+}
+
+/** The rest of each input, in their order; null where they are too large to be held together. */
+async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): Promise<PackedRest[] | null> {
+  const places = new Map<string, number[]>();
+  for (const [i, { pack_id }] of inputs.entries()) {
+    const known = places.get(pack_id);
+    if (known === undefined) places.set(pack_id, [i]);
+    else known.push(i);
+  }
+  const packIds = [...places.keys()];
+  const found: PackedRest[] = new Array(inputs.length);
+  let chars = 0;
+  for (const [n, packId] of packIds.entries()) {
+    const reading = readLines(packId);
+    const next = packIds[n + 1];
+    if (next !== undefined) readLines(next).catch(() => undefined);
+    const ofPack = places.get(packId) ?? [];
+    const lines = await reading.catch((error: unknown) => {
+      throw atInput(error, inputs[ofPack[0] as number] as PackedInput);
+    });
+    for (const i of ofPack) {
+      const input = inputs[i] as PackedInput;
+      const text = lines[input.line] ?? '';
+      chars += text.length;
+      if (chars > BODY_CHARS_MAX && inputs.length > 1) return null;
+      found[i] = restOf(input, text);
+    }
+  }
+  return found;
+}
+
+function restOf(input: PackedInput, text: string): PackedRest {
+  const envelope = parse<Envelope>(text);
+  const { event_id, payload_hash, entity_id, source, event_type, imported, body } = envelope ?? {};
+  const isEvent = event_id === input.event_id && payload_hash === input.payload_hash;
+  if (!isEvent || !entity_id || !source || !event_type || imported === undefined || body === undefined) {
+    const place = `line ${input.line} of the pack ${input.pack_id}`;
+    throw atInput(new KitError('RAW_CORRUPT', `${place} is not the event ${input.event_id}`), input);
+  }
+  const record = parse<Record<string, unknown>>(body);
+  if (record === null)
+    throw atInput(new KitError('RAW_CORRUPT', `the body of the event ${input.event_id} is not JSON`), input);
+  return { entity_id, source, event_type, imported, payload: payloadOf(record) };
+}
+
+function parse<T>(text: string): T | null {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return null;
+  }
+}

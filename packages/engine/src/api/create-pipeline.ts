@@ -1,0 +1,22 @@
+import { createContext, type PipelineOptions } from '../runtime/context.ts';
+import type { Pipeline } from './pipeline.ts';
+import {
+  ingestPipeline,
+  investigatePipeline,
+  processPipeline,
+  replayPipeline,
+  sweepPipeline,
+} from './pipeline-parts.ts';
+
+/** The whole kit over one backend. Closing it closes the backend. */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const context = createContext(options);
+  return {
+    ...ingestPipeline(context),
+    ...investigatePipeline(context),
+    ...replayPipeline(context),
+    ...processPipeline(context),
+    ...sweepPipeline(context),
+    close: () => context.backend.close(),
+  };
+}

@@ -1,0 +1,123 @@
+import { computeAggregate } from '../aggregates/compute.ts';
+import { metrics, versions } from '../aggregates/versions.ts';
+import { explainChange } from '../change/explain-change.ts';
+import { explainEvent } from '../explain/explain-event.ts';
+import { ingest } from '../ingest/ingest.ts';
+import { readReceipt } from '../ingest/receipt.ts';
+import { reingest } from '../ingest/reingest.ts';
+import { rejectedReceipts, rejects } from '../ingest/rejects.ts';
+import { sweep } from '../ingest/sweep.ts';
+import { listDeadLetters, redrive } from '../replay/dead-letters.ts';
+import { planReplay } from '../replay/plan.ts';
+import { replay } from '../replay/replay.ts';
+import { cancelReplay, getReplay, listReplays } from '../replay/replay-records.ts';
+import { selectEvents, selectRawEvents } from '../replay/select.ts';
+import { processTaken, work } from '../replay/work.ts';
+import { completeness } from '../reports/completeness/completeness.ts';
+import { duplicates } from '../reports/duplicates/duplicates.ts';
+import { failures } from '../reports/failures/failures.ts';
+import { gaps } from '../reports/gaps/gaps.ts';
+import { lag } from '../reports/lag/lag.ts';
+import { nowOf } from '../reports/report-page.ts';
+import { clockFault } from '../runtime/clock-watch.ts';
+import type { Context } from '../runtime/context.ts';
+import { createGate } from '../runtime/gate.ts';
+import { askedContext } from '../runtime/question.ts';
+import { rawEvents } from '../storage/raw-events.ts';
+import { timeline } from '../storage/timeline.ts';
+import { verify } from '../verify/verify.ts';
+import type {
+  IngestPipeline,
+  InvestigatePipeline,
+  ProcessPipeline,
+  QuestionOptions,
+  ReplayPipeline,
+  SweepPipeline,
+} from './pipeline.ts';
+
+// A pipeline in parts, so that a process which does one thing carries the code of that alone.
+
+/**
+ * A waiting request is its bytes; one in work is several times that in objects. Enough to keep disk and processor busy.
+ */
+const INGESTS_AT_ONCE = 4;
+
+/** The part of a pipeline that keeps and admits events. */
+export function ingestPipeline(context: Context): IngestPipeline {
+  const gate = createGate(INGESTS_AT_ONCE);
+  return {
+    arriving(receivedMs) {
+      const name = Symbol('request');
+      context.watch.look();
+      context.inFlight.hold(name, receivedMs);
+      return () => context.inFlight.release(name);
+    },
+    ingest: (request) => gate(() => ingest(context, request)),
+    reingest: (body, requester) => gate(() => reingest(context, body, requester)),
+  };
+}
+
+async function ready({ backend }: Context): Promise<void> {
+  await backend.index.ping();
+  await backend.rawLog.ready();
+}
+
+/** The part of a pipeline that answers questions: each in a context of its own, whose budget begins when it is asked. */
+export function investigatePipeline(context: Context): InvestigatePipeline {
+  const cut = <Q, A>(answer: (asked: Context, query: Q) => A) => {
+    return (query: Q, options?: QuestionOptions) => answer(askedContext(context, options), query);
+  };
+  const whole = <Q, A>(answer: (asked: Context, query: Q) => A) => {
+    return (query: Q, options?: QuestionOptions) => answer(askedContext(context, { ...options, whole: true }), query);
+  };
+  return {
+    ready: () => ready(context),
+    clockFault: () => clockFault(context),
+    nowOf: (reportCursor) => nowOf(context, reportCursor),
+    timeline: cut(timeline),
+    rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
+    receipt: whole(readReceipt),
+    explainEvent: (query, options) => explainEvent(askedContext(context, { ...options, whole: true }), query, options),
+    lag: cut(lag),
+    duplicates: cut(duplicates),
+    completeness: cut(completeness),
+    failures: cut(failures),
+    gaps: cut(gaps),
+    rejects: cut(rejects),
+    rejectedReceipts: cut(rejectedReceipts),
+    verify: cut(verify),
+    selectEvents: cut(selectEvents),
+    selectRawEvents: (query, options) => selectRawEvents(askedContext(context, options), query, options),
+    metrics: () => metrics(context),
+    computeAggregate: whole(computeAggregate),
+    versions: cut(versions),
+    explainChange: whole(explainChange),
+    getReplay: whole(getReplay),
+    listReplays: cut(listReplays),
+  };
+}
+
+/** The part of a pipeline that sends past events again. */
+export function replayPipeline(context: Context): ReplayPipeline {
+  return {
+    replay: (body, requester) => replay(context, body, requester),
+    planReplay: (body, options) => planReplay(askedContext(context, { ...options, whole: true }), body),
+    cancelReplay: (replayId) => cancelReplay(context, replayId),
+    listDeadLetters: (query, options) => listDeadLetters(askedContext(context, options), query),
+    redrive: (messageIds) => redrive(context, messageIds),
+  };
+}
+
+/** The part of a pipeline that processes messages. */
+export function processPipeline(context: Context): ProcessPipeline {
+  return {
+    ready: () => ready(context),
+    work: (options) => work(context, options),
+    process: (message, options) => processTaken(context, message, options),
+  };
+}
+
+/** The part of a pipeline that admits what a crash left behind. */
+export function sweepPipeline(context: Context): SweepPipeline {
+  return { sweep: (options) => sweep(context, options) };
+}

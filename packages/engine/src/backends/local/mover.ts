@@ -1,0 +1,67 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+
+import { isAt, needsOthers, nextFirst, rowsAfterMove } from '../../ingest/rules/first-receipt.ts';
+import type { DeliveryRow, EventOutcome, EventRow, FailureRow, Insertion, RecheckRow } from '../../ports/rows.ts';
+import { idBytes, packBytes, type SqlRow, toDeliveryRow } from './codec.ts';
+import type { Interning } from './interning.ts';
+import { DELIVERIES } from './queries.ts';
+
+/** An event that is there, and where. */
+export interface StoredEvent {
+  readonly id: Uint8Array;
+  readonly eventNo: number;
+  readonly stored: EventRow;
+}
+
+/** What the writer does for a move. */
+export interface MoveWrites {
+  /** Makes a row the first receipt in the place of the stored one. */
+  replace(first: EventRow, at: StoredEvent): void;
+  /** Keeps the former first receipt as a further one. */
+  keep(former: EventRow, first: EventRow): void;
+  failure(row: FailureRow): void;
+}
+
+/** Meets an import with what is there, or what is there with a receipt that may come before it; inside the transaction of its request. */
+export interface Mover {
+  meet(row: EventRow, at: StoredEvent): Insertion;
+  /** Forgets what belongs to an event that has ended. */
+  drop(id: Uint8Array): void;
+}
+
+/** A mover over prepared statements. */
+export function createMover(db: DatabaseSync, interning: Interning, writes: MoveWrites): Mover {
+  const own = db.prepare('SELECT outcome FROM delivery WHERE event_id = ? AND pack_id = ? AND line = ?');
+  const all = db.prepare(`${DELIVERIES} WHERE event_id = ?`);
+  const drop = db.prepare('DELETE FROM recheck WHERE event_id = ?');
+  const recheck = db.prepare(
+    'INSERT OR IGNORE INTO recheck (event_day, series_no, pack_id, line, event_id) VALUES (?, ?, ?, ?, ?)',
+  );
+  const deliveriesOf = (id: Uint8Array): DeliveryRow[] => (all.all(id) as SqlRow[]).map(toDeliveryRow);
+  return {
+    meet(row, at) {
+      const { id, stored } = at;
+      if (isAt(row, stored)) return { kind: 'present', stored };
+      const before = own.get(id, packBytes(row.pack_id), row.line) as { outcome: EventOutcome } | undefined;
+      if (before !== undefined) return { kind: 'present', stored, answered: before.outcome };
+      const first = nextFirst(row, stored, needsOthers(row, stored) ? deliveriesOf(id) : []);
+      if (first === stored) return { kind: 'present', stored };
+      writes.replace(first, at);
+      if (!isAt(first, stored)) {
+        writes.keep(stored, first);
+        const { rechecks, failures } = rowsAfterMove(first, deliveriesOf(id));
+        for (const one of rechecks) writeRecheck(recheck, one, interning);
+        for (const one of failures) writes.failure(one);
+      }
+      return { kind: 'present', stored, first };
+    },
+    drop(id) {
+      drop.run(id);
+    },
+  };
+}
+
+function writeRecheck(statement: StatementSync, row: RecheckRow, interning: Interning): void {
+  const series = interning.series(row.source, row.event_type);
+  statement.run(row.event_day, series, packBytes(row.pack_id), row.line, idBytes(row.event_id));
+}

@@ -1,0 +1,308 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+
+import { encodeBase32Hex, KitError, LIMITS } from '@pik/schema';
+
+import { deliveryBeside, failureBeside, isAt } from '../../ingest/rules/first-receipt.ts';
+import type { Clock, EventIndex } from '../../ports/backend.ts';
+import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
+import { FAILURES, type FailureQuery, type Page, type PositionRange } from '../../ports/queries.ts';
+import type {
+  DeliveryRow,
+  EventOutcome,
+  EventRow,
+  FailureRow,
+  IndexedAddress,
+  PackRow,
+  SequenceRow,
+} from '../../ports/rows.ts';
+import {
+  answeredOf,
+  type EventValues,
+  idBytes,
+  packBytes,
+  packText,
+  type SqlRow,
+  toDeliveryRow,
+  toEventRow,
+  toFailureRow,
+  toPackRow,
+  toSequenceRow,
+} from './codec.ts';
+import { cursorPack, NO_PACK, pageOf, seriesFilter } from './pages.ts';
+import { asLists, DELIVERIES, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+import { createSliceReader } from './slice-reader.ts';
+
+/** The questions of the port; each is one indexed query. */
+export type Reader = Pick<
+  EventIndex,
+  | 'getEvent'
+  | 'getEvents'
+  | 'getDeliveries'
+  | 'getPack'
+  | 'listTimeline'
+  | 'listSlices'
+  | 'listPacks'
+  | 'listFailures'
+  | 'listSequences'
+  | 'listAddresses'
+  | 'settleMoves'
+  | 'getMark'
+>;
+
+/** Rows of one page where the caller names no limit. */
+const PAGE_ROWS = 1_000;
+/** Events that are asked for together and may have come together. */
+const NEIGHBOURS = 64;
+/** Rows that are read for each event that is asked for before it is cheaper to find them one by one. */
+const ROWS_PER_NEIGHBOUR_MAX = 2;
+
+/** A reader over prepared statements; `check` runs each read and tells its errors in the kit's words. */
+export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: () => T) => Promise<T>): Reader {
+  const one = statements(db);
+  const slices = createSliceReader(db);
+  return {
+    getEvent: (eventId) => check(() => getEvent(one, eventId, clock.now())),
+    getEvents: (eventIds) => check(() => getEvents(one, eventIds, clock.now())),
+    getDeliveries: (first) => check(() => getDeliveries(one.deliveries, first)),
+    getPack: (packId) =>
+      check(() => {
+        const row = one.pack.get(packBytes(packId)) as SqlRow | undefined;
+        return row === undefined ? null : toPackRow(row);
+      }),
+    listTimeline: (range) => check(() => listTimeline(one.timeline, range, clock.now())),
+    listSlices: (query) => check(() => slices.list(query, clock.now())),
+    listPacks: (range) => check(() => listPacks(one.packs, range)),
+    listFailures: (query) => check(() => listFailures(one, db, { query, nowMs: clock.now() })),
+    listSequences: (producerId, cursor) => check(() => listSequences(one.sequences, producerId, cursor)),
+    listAddresses: (cursor) => check(() => listAddresses(one, cursor)),
+    // A move is one transaction with all that follows from it.
+    settleMoves: async () => ({ items: [], next: null }),
+    getMark: (name) => check(() => (one.mark.get(name) as { value: number } | undefined)?.value ?? null),
+  };
+}
+
+type Statements = ReturnType<typeof statements>;
+
+function statements(db: DatabaseSync) {
+  return {
+    event: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ${FIND_EVENT_NO}`)),
+    eventNo: db.prepare(`SELECT ${FIND_EVENT_NO} AS n`),
+    neighbours: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no BETWEEN ? AND ?`)),
+    deliveries: db.prepare(`${DELIVERIES} WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?`),
+    pack: db.prepare('SELECT * FROM pack WHERE pack_id = ?'),
+    // The ids of unkeyed events are positions; keyed ones have time zero in their ids and a pointer at their time. What
+    // comes before the limit is in order already, and no more is sorted than one page of it.
+    timeline: asLists(
+      db.prepare(
+        `SELECT ${EVENT_COLUMNS}, at.position, at.keyed = (rule = 0) FROM (
+           SELECT event_id AS position, event_no, 0 AS keyed FROM young.recent_key WHERE event_id >= :from AND event_id < :to
+           UNION ALL
+           SELECT event_id, event_no, 0 FROM main.event_key WHERE event_id >= :from AND event_id < :to
+           UNION ALL
+           SELECT position, event_no, 1 FROM pointer WHERE position >= :from AND position < :to
+           ORDER BY position LIMIT :limit) AS at
+         CROSS JOIN ${EVENT_TABLES.replace('JOIN series', 'USING (event_no) JOIN series')}
+         ORDER BY at.position`,
+      ),
+    ),
+    packs: db.prepare('SELECT * FROM pack WHERE pack_id > ? AND pack_id < ? ORDER BY pack_id LIMIT ?'),
+    sequences: db.prepare(
+      `SELECT sequence.*, producer.producer_id FROM sequence JOIN producer USING (producer_no)
+       WHERE producer.producer_id = ? AND pack_id > ? ORDER BY pack_id LIMIT ?`,
+    ),
+    eventAddresses: db.prepare(
+      'SELECT event_no, event_id, pack_id, line, standing FROM event WHERE event_no > ? ORDER BY event_no LIMIT ?',
+    ),
+    deliveryAddresses: db.prepare(
+      `SELECT event_id, pack_id, line, outcome FROM delivery WHERE (event_id, pack_id, line) > (?, ?, ?)
+       ORDER BY event_id, pack_id, line LIMIT ?`,
+    ),
+    mark: db.prepare('SELECT value FROM mark WHERE name = ?'),
+  };
+}
+
+function getEvent(one: Statements, eventId: string, nowMs: number): EventRow | null {
+  const values = one.event.get({ id: idBytes(eventId) }) as unknown as EventValues | undefined;
+  const row = values === undefined ? null : toEventRow(values);
+  return row !== null && row.expires_ms > nowMs ? row : null;
+}
+
+function getEvents(one: Statements, eventIds: readonly string[], nowMs: number): (EventRow | null)[] {
+  const rows: (EventRow | null)[] = [];
+  for (let start = 0; start < eventIds.length; start += NEIGHBOURS) {
+    const some = eventIds.slice(start, start + NEIGHBOURS);
+    const near = some.length > 2 ? neighbours(one, some, nowMs) : null;
+    for (const eventId of some) rows.push(near?.get(eventId) ?? getEvent(one, eventId, nowMs));
+  }
+  return rows;
+}
+
+/**
+ * The events of one request stand side by side in their table, and whoever walks requests or a range of time asks for
+ * many of them together: one read from the first to the last costs less than half of finding each by its id.
+ */
+function neighbours(one: Statements, eventIds: readonly string[], nowMs: number): Map<string, EventRow> | null {
+  const find = (eventId: string) => (one.eventNo.get({ id: idBytes(eventId) }) as { n: number | null }).n;
+  const a = find(eventIds[0] as string);
+  const b = find(eventIds.at(-1) as string);
+  if (a === null || b === null || Math.abs(a - b) >= eventIds.length * ROWS_PER_NEIGHBOUR_MAX) return null;
+  const found = new Map<string, EventRow>();
+  for (const values of one.neighbours.all(Math.min(a, b), Math.max(a, b)) as unknown as EventValues[]) {
+    const row = toEventRow(values);
+    if (row.expires_ms > nowMs) found.set(row.event_id, row);
+  }
+  return found;
+}
+
+/** Where in the values of the timeline's query stand what `EVENT_COLUMNS` does not have. */
+const RECEIVED_MS = 10;
+const EXPIRES_MS = 14;
+const POSITION = 19;
+const IN_PLACE = 20;
+
+function listTimeline(statement: StatementSync, range: PositionRange, nowMs: number): Page<EventRow> {
+  const after = decodeCursor<[string]>(range.cursor, ['']);
+  if (after !== null && (after[0] < range.from || after[0] >= range.to)) throw new KitError('CURSOR_INVALID');
+  const to = idBytes(range.to);
+  let from = after === null ? idBytes(range.from) : behind(cursorId(after[0]));
+  let limit = range.limit;
+  const items: EventRow[] = [];
+  // What is left out is looked at here, row by row: a limit that counted only the rest would have to sort the whole range.
+  for (;;) {
+    const rows = statement.all({ from, to, limit }) as unknown as EventValues[];
+    for (const values of rows) {
+      if (isListed(values, range.asOfMs, nowMs)) items.push(toEventRow(values));
+      if (items.length === range.limit) return { items, next: encodeCursor([(items.at(-1) as EventRow).position]) };
+    }
+    if (rows.length < limit) return { items, next: null };
+    from = behind(rows.at(-1)?.[POSITION] as Uint8Array);
+    limit = PAGE_ROWS;
+  }
+}
+
+/** The smallest position above one: positions have 29 bytes, so one more byte makes it. */
+function behind(position: Uint8Array): Uint8Array {
+  return Buffer.concat([position, Buffer.of(0)]);
+}
+
+/** False where the key of a keyed event stands at time zero, for what came later, and for what is expired. */
+function isListed(values: EventValues, asOfMs: number, nowMs: number): boolean {
+  const expires = values[EXPIRES_MS] as number | null;
+  return values[IN_PLACE] === 1 && (values[RECEIVED_MS] as number) <= asOfMs && (expires === null || expires > nowMs);
+}
+
+function cursorId(text: string): Uint8Array {
+  try {
+    return idBytes(text);
+  } catch {
+    throw new KitError('CURSOR_INVALID');
+  }
+}
+
+/** Oldest first. A receipt that became the first keeps its row, which is no further receipt then. */
+function getDeliveries(statement: StatementSync, first: EventRow): DeliveryRow[] {
+  const limit = LIMITS.deliveries_per_event_max;
+  const rows = (statement.all(idBytes(first.event_id), limit + 1) as SqlRow[]).map(toDeliveryRow);
+  const further = rows.filter((row) => !isAt(row, first)).slice(0, limit);
+  return further.map((row) => deliveryBeside(row, first));
+}
+
+/** What is read as of now: rows that have ended are not there. */
+interface Asked<Q> {
+  readonly query: Q;
+  readonly nowMs: number;
+}
+
+function listPacks(
+  statement: StatementSync,
+  range: { fromMs: number; toMs: number; cursor?: string | null },
+): Page<PackRow> {
+  const after = decodeCursor<[string]>(range.cursor, ['']);
+  const from = after === null ? timeBytes(range.fromMs) : packBytes(cursorPack(after[0]));
+  const rows = statement.all(from, timeBytes(range.toMs), PAGE_ROWS) as SqlRow[];
+  return pageOf(rows, toPackRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id as Uint8Array)] });
+}
+
+/** Below every pack id of that millisecond and above all before: the first six bytes of a UUIDv7 are its time. */
+function timeBytes(ms: number): Uint8Array {
+  const bytes = Buffer.alloc(6);
+  bytes.writeUIntBE(Math.min(Math.max(0, Math.ceil(ms)), 2 ** 48 - 1), 0, 6);
+  return bytes;
+}
+
+function listFailures(one: Statements, db: DatabaseSync, { query, nowMs }: Asked<FailureQuery>): Page<FailureRow> {
+  const { oldestFirst = false, fromMs, toMs } = query;
+  const start: [number, string, number, string, string] = [oldestFirst ? fromMs : toMs, NO_PACK, 0, '', ''];
+  const [received, pack, ...rest] =
+    decodeCursor<[number, string, number, string, string]>(query.cursor, [0, '', 0, '', '']) ?? start;
+  const filter = seriesFilter(query);
+  const { kinds = FAILURES, code = null } = query;
+  const [order, beyond, bound] = oldestFirst ? ['ASC', '>', 'received_ms < ?'] : ['DESC', '<', 'received_ms >= ?'];
+  const rows = db
+    .prepare(
+      `SELECT * FROM failure
+       WHERE ${bound} AND (received_ms, pack_id, line, kind, window) ${beyond} (?, ?, ?, ?, ?) ${filter.sql}
+       AND kind IN (${kinds.map(() => '?').join(', ')}) AND (? IS NULL OR code = ?)
+       ORDER BY received_ms ${order}, pack_id ${order}, line ${order}, kind ${order}, window ${order} LIMIT ?`,
+    )
+    .all(
+      oldestFirst ? toMs : fromMs,
+      ...[received, packBytes(cursorPack(pack)), ...rest],
+      ...filter.values,
+      ...kinds,
+      code,
+      code,
+      query.limit,
+    ) as SqlRow[];
+  const { items, next } = pageOf(rows, toFailureRow, {
+    limit: query.limit,
+    place: (row) => {
+      const { received_ms, pack_id, line, kind } = toFailureRow(row);
+      return [received_ms, pack_id, line, kind, row.window as string];
+    },
+  });
+  const now = items.map((row) => {
+    const asked = row.payload_hash !== null && row.event_id !== null;
+    return failureBeside(row, asked ? getEvent(one, row.event_id, nowMs) : null);
+  });
+  return { items: now.filter((row) => row !== null), next };
+}
+
+function listSequences(statement: StatementSync, producerId: string, cursor?: string | null): Page<SequenceRow> {
+  const [after] = decodeCursor<[string]>(cursor, ['']) ?? [NO_PACK];
+  const rows = statement.all(producerId, packBytes(cursorPack(after)), PAGE_ROWS) as SqlRow[];
+  return pageOf(rows, toSequenceRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id as Uint8Array)] });
+}
+
+/** Events first, in the order in which they came; then deliveries by event. */
+function listAddresses(one: Statements, cursor?: string | null): Page<IndexedAddress> {
+  const [kind, eventNo, eventId, packId, line] = decodeCursor<[string, number, string, string, number]>(cursor, [
+    '',
+    0,
+    '',
+    '',
+    0,
+  ]) ?? ['EVENT', 0, '', '', 0];
+  if (kind === 'EVENT') {
+    const rows = one.eventAddresses.all(eventNo, PAGE_ROWS) as SqlRow[];
+    const last = rows.at(-1);
+    const next = last === undefined ? ['DELIVERY', 0, '', '', 0] : ['EVENT', last.event_no as number, '', '', 0];
+    return { items: rows.map((row) => toAddress(row, 'EVENT')), next: encodeCursor(next) };
+  }
+  const place =
+    eventId === '' ? [Buffer.alloc(0), Buffer.alloc(0), 0] : [cursorId(eventId), packBytes(cursorPack(packId)), line];
+  const rows = one.deliveryAddresses.all(...(place as SQLInputValue[]), PAGE_ROWS) as SqlRow[];
+  return pageOf(rows, (row) => toAddress(row, 'DELIVERY'), {
+    limit: PAGE_ROWS,
+    place: (row) => {
+      const { event_id, pack_id, line: at } = toAddress(row, 'DELIVERY');
+      return ['DELIVERY', 0, event_id, pack_id, at];
+    },
+  });
+}
+
+function toAddress(row: SqlRow, kind: IndexedAddress['kind']): IndexedAddress {
+  const answered = kind === 'EVENT' ? answeredOf(row.standing) : (row.outcome as EventOutcome);
+  const event_id = encodeBase32Hex(row.event_id as Uint8Array);
+  return { kind, event_id, pack_id: packText(row.pack_id as Uint8Array), line: row.line as number, answered };
+}

@@ -1,0 +1,129 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+
+import { recheckedSlice } from '../../ingest/rules/slices.ts';
+import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
+import type { Page, SliceQuery } from '../../ports/queries.ts';
+import type { EventRow, SliceRow } from '../../ports/rows.ts';
+import { packBytes, packText, type SqlRow, toEventRow, toSliceRow } from './codec.ts';
+import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
+import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+
+/** Slices hold many receipts each, so a page of them has fewer rows than others. */
+const PAGE_SLICES = 200;
+/** Bytes of packed receipts above which a page ends. */
+const PAGE_BYTES = 1024 * 1024;
+/** Receipts of slices that one page counts anew before it ends: some 30 ms. */
+const RECHECKED_PER_PAGE = 10_000;
+/** How many values stand before what a query adds to `EVENT_COLUMNS`. */
+const EVENT_COLUMNS_COUNT = 19;
+
+/** Slices in order of day, series and pack. */
+export interface SliceReader {
+  list(query: SliceQuery, nowMs: number): Page<SliceRow>;
+}
+
+/** A reader of slices over prepared statements. */
+export function createSliceReader(db: DatabaseSync): SliceReader {
+  const one: Statements = {
+    // Columns of events have their names, so those of the rechecks have others.
+    rechecks: asLists(
+      db.prepare(
+        `SELECT ${EVENT_COLUMNS}, at.place FROM (
+           SELECT line AS place, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?) AS at
+         JOIN ${EVENT_TABLES.replace('JOIN series', `ON event.event_no = ${FIND_EVENT_NO.replaceAll(':id', 'at.id')} JOIN series`)}`,
+      ),
+    ),
+    isRechecked: db.prepare(
+      'SELECT 1 FROM recheck WHERE (event_day, series_no, pack_id) BETWEEN (?, ?, ?) AND (?, ?, ?) LIMIT 1',
+    ),
+    entries: db.prepare('SELECT entries FROM slice WHERE event_day = ? AND series_no = ? AND pack_id = ?'),
+  };
+  return { list: (query, nowMs) => listSlices(one, db, { query, nowMs }) };
+}
+
+interface Statements {
+  readonly isRechecked: StatementSync;
+  readonly rechecks: StatementSync;
+  readonly entries: StatementSync;
+}
+
+function listSlices(
+  one: Statements,
+  db: DatabaseSync,
+  { query, nowMs }: { query: SliceQuery; nowMs: number },
+): Page<SliceRow> {
+  const [day, series, pack] = placeOf(query.cursor) ?? [query.fromDay, 0, NO_PACK];
+  const [lastDay, lastSeries, lastPack] = placeOf(query.until) ?? [query.toDay, 0, NO_PACK];
+  const columns = `event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay`;
+  const filter = seriesFilter(query);
+  const statement = db.prepare(
+    `SELECT slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type
+     FROM slice JOIN series USING (series_no)
+     WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?)
+       AND (event_day, series_no, pack_id) <= (?, ?, ?) ${filter.sql}
+     ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
+  );
+  const rows: SqlRow[] = [];
+  let bytes = 0;
+  // Slices are of any size: a page of large ones has fewer, so that none takes long to read.
+  for (const row of statement.iterate(
+    query.toDay,
+    ...[day, series, packBytes(cursorPack(pack))],
+    ...[lastDay, lastSeries, packBytes(cursorPack(lastPack))],
+    ...filter.values,
+  ) as Iterable<SqlRow>) {
+    rows.push(row);
+    bytes += query.withEntries ? (row.entries as Uint8Array).length : 0;
+    if (bytes >= PAGE_BYTES) break;
+  }
+  const [first, end] = [rows[0], rows.at(-1)];
+  const isRechecked =
+    first !== undefined &&
+    end !== undefined &&
+    one.isRechecked.get(...slicePlaceValues(first), ...slicePlaceValues(end)) !== undefined;
+  const items: SliceRow[] = [];
+  let rechecked = 0;
+  for (const row of rows) {
+    const slice = toSliceRow(row);
+    const firsts = isRechecked ? firstsOf(one, row, nowMs) : NONE;
+    if (firsts.size === 0) items.push(slice);
+    else {
+      const { entries } = one.entries.get(...slicePlaceValues(row)) as { entries: Uint8Array };
+      const now = recheckedSlice({ ...slice, entries }, firsts);
+      items.push(query.withEntries ? now : { ...now, entries: slice.entries });
+      rechecked += now.accepted + now.duplicates + now.conflicts;
+    }
+    // Counting entries anew takes longer than reading them, and the event loop waits for it.
+    if (rechecked >= RECHECKED_PER_PAGE && items.length < rows.length)
+      return { items, next: encodeCursor(cursorPlace(row)) };
+  }
+  const isFull = bytes >= PAGE_BYTES || rows.length === PAGE_SLICES;
+  const last = isFull ? rows.at(-1) : undefined;
+  return { items, next: last === undefined ? null : encodeCursor(cursorPlace(last)) };
+}
+
+type SlicePlace = [day: number, series_no: number, pack: string];
+
+function placeOf(cursor: string | null | undefined): SlicePlace | null {
+  return decodeCursor<SlicePlace>(cursor, [0, 0, '']);
+}
+
+function cursorPlace(row: SqlRow): CursorPart[] {
+  return [row.event_day as number, row.series_no as number, packText(row.pack_id as Uint8Array)];
+}
+
+function slicePlaceValues(row: SqlRow): [number, number, Uint8Array] {
+  return [row.event_day as number, row.series_no as number, row.pack_id as Uint8Array];
+}
+
+const NONE: ReadonlyMap<number, EventRow> = new Map();
+
+/** The first receipts of the events whose entries in a slice have to be looked at, by line. */
+function firstsOf(one: Statements, slice: SqlRow, nowMs: number): ReadonlyMap<number, EventRow> {
+  const found = new Map<number, EventRow>();
+  for (const values of one.rechecks.all(...slicePlaceValues(slice)) as unknown as unknown[][]) {
+    const first = toEventRow(values);
+    if (first.expires_ms > nowMs) found.set(values[EVENT_COLUMNS_COUNT] as number, first);
+  }
+  return found;
+}

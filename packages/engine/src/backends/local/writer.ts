@@ -1,0 +1,368 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+
+import { LIMITS } from '@pik/schema';
+
+import { admissionOrder, deliveryOf, mayMove, metInTheEnd } from '../../ingest/rules/first-receipt.ts';
+import type {
+  DeliveryRow,
+  EventRow,
+  FailureRow,
+  Insertion,
+  PackRow,
+  RequestRows,
+  SequenceRow,
+  SliceRow,
+} from '../../ports/rows.ts';
+import {
+  type EventValues,
+  expiryValue,
+  hexBytes,
+  idBytes,
+  packBytes,
+  rankValue,
+  ruleNumber,
+  standingValue,
+  toEventRow,
+  windowColumn,
+} from './codec.ts';
+import type { Interning } from './interning.ts';
+import type { KeyIndex } from './key-index.ts';
+import { createMover, type Mover, type StoredEvent } from './mover.ts';
+import { asLists, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
+import { RAISE_SEQUENCE } from './sole-owner.ts';
+
+/** Writes the rows of one request; the caller holds the transaction. */
+export interface Writer {
+  insertEvents(rows: readonly EventRow[], nowMs: number): readonly Insertion[];
+  writeRest(rows: RequestRows): void;
+  writeFailures(rows: readonly FailureRow[]): void;
+}
+
+interface WriterParts {
+  readonly events: EventStatements;
+  readonly keys: KeyIndex;
+  readonly interning: Interning;
+  readonly mover: Mover;
+}
+
+/** A writer over prepared statements. */
+export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Interning): Writer {
+  const events = eventStatements(db);
+  const rest = restStatements(db);
+  const mover = createMover(db, interning, {
+    replace: (first, at) => replaceRow({ events, interning }, first, at),
+    keep: (former, first) => keepDelivery(rest, deliveryOf(former, first), interning),
+    failure: (row) => writeFailure(rest.failure, row),
+  });
+  const parts: WriterParts = { events, keys, interning, mover };
+  return {
+    insertEvents(rows, nowMs) {
+      const met = new Array<Insertion>(rows.length);
+      const order = admissionOrder(rows);
+      for (const place of order) met[place] = insertEvent(parts, rows[place] as EventRow, nowMs);
+      return metInTheEnd(rows, { order, met });
+    },
+    writeRest(rows) {
+      for (const row of rows.deliveries) writeDelivery(rest, row, interning);
+      for (const row of rows.failures) writeFailure(rest.failure, row);
+      for (const row of rows.slices) writeSlice(rest.slice, row, interning);
+      for (const row of rows.sequences) writeSequence(rest.sequence, row, interning);
+      if (rows.pack !== null) {
+        writePack(rest.pack, rows.pack);
+        if (rows.pack.sequence != null) rest.sequenceMark.run(rows.pack.sequence);
+      }
+    },
+    writeFailures(rows) {
+      for (const row of rows) writeFailure(rest.failure, row);
+    },
+  };
+}
+
+const COLUMNS = [
+  'event_id',
+  'series_no',
+  'entity_no',
+  'rule',
+  'idempotency_key',
+  'producer_no',
+  'producer_seq',
+  'event_ms',
+  'event_sub_ns',
+  'received_ms',
+  'sent_ms',
+  'flags',
+  'expires_ms',
+  'line',
+  'pack_id',
+  'payload_hash',
+  'rank',
+  'standing',
+];
+
+interface EventStatements {
+  readonly insert: StatementSync;
+  readonly replace: StatementSync;
+  readonly stored: StatementSync;
+  readonly pointer: StatementSync;
+  readonly dropPointer: StatementSync;
+  readonly dropDeliveries: StatementSync;
+}
+
+function eventStatements(db: DatabaseSync): EventStatements {
+  return {
+    insert: db.prepare(`INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`),
+    replace: db.prepare(`UPDATE event SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE event_no = ?`),
+    stored: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event.event_no = ?`)),
+    pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
+    dropPointer: db.prepare('DELETE FROM pointer WHERE position = ?'),
+    dropDeliveries: db.prepare('DELETE FROM delivery WHERE event_id = ?'),
+  };
+}
+
+function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertion {
+  const id = idBytes(row.event_id);
+  const eventNo = parts.keys.find(id);
+  if (eventNo === null) {
+    insertNew(parts, row, id);
+    return { kind: 'inserted', replaced_expired: false };
+  }
+  const stored = toEventRow(parts.events.stored.get(eventNo) as unknown as EventValues);
+  const at = { id, eventNo, stored };
+  if (stored.expires_ms > nowMs) {
+    const isOrdinary = !mayMove(row, stored) && stored.answered === 'ACCEPTED';
+    return isOrdinary ? { kind: 'present', stored } : parts.mover.meet(row, at);
+  }
+  // What belonged to the expired event goes.
+  parts.events.dropDeliveries.run(id);
+  parts.mover.drop(id);
+  replaceRow(parts, row, at);
+  return { kind: 'inserted', replaced_expired: true };
+}
+
+function insertNew({ events, keys, interning }: WriterParts, row: EventRow, id: Uint8Array): void {
+  const eventNo = Number(events.insert.run(...eventValues(row, id, interning)).lastInsertRowid);
+  keys.add(id, eventNo);
+  if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
+}
+
+/** The row keeps its number, so that the key index need not change. */
+function replaceRow(
+  { events, interning }: Pick<WriterParts, 'events' | 'interning'>,
+  row: EventRow,
+  { id, eventNo, stored }: StoredEvent,
+): void {
+  events.dropPointer.run(idBytes(stored.position));
+  events.replace.run(...eventValues(row, id, interning), eventNo);
+  if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
+}
+
+function eventValues(row: EventRow, id: Uint8Array, interning: Interning): SQLInputValue[] {
+  return [
+    id,
+    interning.series(row.source, row.event_type),
+    interning.entity(row.entity_id),
+    ruleNumber(row.rule),
+    row.idempotency_key,
+    row.producer_id === null ? null : interning.producer(row.producer_id),
+    row.producer_seq,
+    row.event_ms,
+    row.event_sub_ns,
+    row.received_ms,
+    row.sent_ms,
+    row.flags,
+    expiryValue(row.expires_ms),
+    row.line,
+    packBytes(row.pack_id),
+    hexBytes(row.payload_hash),
+    rankValue(row.rank),
+    standingValue(row),
+  ];
+}
+
+interface RestStatements {
+  readonly countDeliveries: StatementSync;
+  readonly delivery: StatementSync;
+  readonly failure: StatementSync;
+  readonly slice: StatementSync;
+  readonly sequence: StatementSync;
+  readonly pack: StatementSync;
+  readonly sequenceMark: StatementSync;
+}
+
+function restStatements(db: DatabaseSync): RestStatements {
+  const into = (table: string, columns: readonly string[]) =>
+    db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
+  return {
+    sequenceMark: db.prepare(RAISE_SEQUENCE),
+    countDeliveries: db.prepare('SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL'),
+    delivery: into('delivery', [
+      'event_id',
+      'pack_id',
+      'line',
+      'outcome',
+      'event_ms',
+      'event_sub_ns',
+      'received_ms',
+      'sent_ms',
+      'flags',
+      'expires_ms',
+      'payload_hash',
+      'rank',
+      'producer_no',
+      'producer_seq',
+    ]),
+    failure: into('failure', [
+      'received_ms',
+      'pack_id',
+      'line',
+      'kind',
+      'stage',
+      'code',
+      'path',
+      'detail',
+      'source',
+      'event_type',
+      'event_id',
+      'expires_ms',
+      'entity_hash',
+      'window',
+      'receipts',
+      'payload_hash',
+    ]),
+    slice: sliceStatement(db, [
+      'event_day',
+      'series_no',
+      'pack_id',
+      'received_min_ms',
+      'received_max_ms',
+      'imported',
+      'accepted',
+      'duplicates',
+      'conflicts',
+      'expires_ms',
+      'lag',
+      'delay',
+      'entries',
+    ]),
+    sequence: into('sequence', ['producer_no', 'pack_id', 'received_ms', 'expires_ms', 'ranges']),
+    pack: into('pack', [
+      'pack_id',
+      'sha256',
+      'bytes',
+      'request_id',
+      'principal',
+      'imported',
+      'received_min_ms',
+      'received_max_ms',
+      'expires_ms',
+      'outcomes',
+    ]),
+  };
+}
+
+/** A slice of a request of which some lines were pending is written again when more of them are decided. */
+function sliceStatement(db: DatabaseSync, columns: readonly string[]): StatementSync {
+  const changed = columns.slice(3).map((name) => `${name} = excluded.${name}`);
+  const receipts = (table: string) => `${table}.accepted + ${table}.duplicates + ${table}.conflicts`;
+  return db.prepare(
+    `INSERT INTO slice (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+     ON CONFLICT (event_day, series_no, pack_id) DO UPDATE SET ${changed.join(', ')}
+     WHERE ${receipts('excluded')} > ${receipts('slice')}`,
+  );
+}
+
+/** Of live repeats the first hundred are kept. Each import is, since a later one may change what it is. */
+function writeDelivery(statements: RestStatements, row: DeliveryRow, interning: Interning): void {
+  if (row.rank === null) {
+    const { n } = statements.countDeliveries.get(idBytes(row.event_id)) as { n: number };
+    if (n >= LIMITS.deliveries_per_event_max) return;
+  }
+  keepDelivery(statements, row, interning);
+}
+
+function keepDelivery({ delivery }: RestStatements, row: DeliveryRow, interning: Interning): void {
+  delivery.run(
+    idBytes(row.event_id),
+    packBytes(row.pack_id),
+    row.line,
+    row.answered,
+    row.event_ms,
+    row.event_sub_ns,
+    row.received_ms,
+    row.sent_ms,
+    row.flags,
+    expiryValue(row.expires_ms),
+    hexBytes(row.payload_hash),
+    rankValue(row.rank),
+    row.producer_id === null ? null : interning.producer(row.producer_id),
+    row.producer_seq,
+  );
+}
+
+function writeFailure(statement: StatementSync, row: FailureRow): void {
+  const { received_ms, pack_id, line, kind, stage, code, path, detail, source, event_type, event_id } = row;
+  const { entity_hash, window, receipts } = row;
+  const id = packBytes(pack_id);
+  statement.run(
+    received_ms,
+    id,
+    line,
+    kind,
+    stage,
+    code,
+    path,
+    detail,
+    source,
+    event_type,
+    event_id,
+    expiryValue(row.expires_ms),
+    entity_hash,
+    windowColumn(window),
+    receipts ?? null,
+    row.payload_hash === null ? null : hexBytes(row.payload_hash),
+  );
+}
+
+function writeSlice(statement: StatementSync, row: SliceRow, interning: Interning): void {
+  statement.run(
+    row.event_day,
+    interning.series(row.source, row.event_type),
+    packBytes(row.pack_id),
+    row.received_min_ms,
+    row.received_max_ms,
+    row.imported ? 1 : 0,
+    row.accepted,
+    row.duplicates,
+    row.conflicts,
+    expiryValue(row.expires_ms),
+    row.lag,
+    row.delay,
+    row.entries,
+  );
+}
+
+function writeSequence(statement: StatementSync, row: SequenceRow, interning: Interning): void {
+  const producer = interning.producer(row.producer_id);
+  statement.run(
+    producer,
+    packBytes(row.pack_id),
+    row.received_ms,
+    expiryValue(row.expires_ms),
+    JSON.stringify(row.ranges),
+  );
+}
+
+function writePack(statement: StatementSync, row: PackRow): void {
+  statement.run(
+    packBytes(row.pack_id),
+    hexBytes(row.sha256),
+    row.bytes,
+    row.request_id,
+    row.principal,
+    row.imported ? 1 : 0,
+    row.received_min_ms,
+    row.received_max_ms,
+    expiryValue(row.expires_ms),
+    row.outcomes,
+  );
+}

@@ -1,0 +1,99 @@
+import { type Difference, type InputFacts, type ListedInput, plainFields } from '@pik/aggregates';
+import { counted, type Finding, flagBit, KitError, LIMITS, packStoredMs } from '@pik/schema';
+import { createPayloadReader, type PackedRest } from '../aggregates/payloads.ts';
+import type { EventRow } from '../ports/rows.ts';
+import type { Context } from '../runtime/context.ts';
+
+/** EVENT rows that are asked for at a time. */
+const ROWS_AT_ONCE = 500;
+
+/** An input that only one side has, before it is known why. */
+export type SidedInput = Pick<Difference, 'side' | 'input'>;
+
+/**
+ * What index and log have of each input, in their order. Payloads of the first `change_payloads_max` are looked at for
+ * their short plain fields; what is nowhere any more is null and noted.
+ */
+export async function inputFacts(
+  context: Context,
+  inputs: readonly SidedInput[],
+  { expiredByMs, notes }: { expiredByMs: number; notes: Finding[] },
+): Promise<InputFacts[]> {
+  const facts: InputFacts[] = [];
+  for (let start = 0; start < inputs.length; start += ROWS_AT_ONCE) {
+    const some = inputs.slice(start, start + ROWS_AT_ONCE);
+    const rows = await context.backend.index.getEvents(some.map(({ input }) => input.event_id));
+    for (const [i, { input }] of some.entries())
+      facts.push(factsOf(context, { input, row: rows[i] ?? null, expiredByMs }));
+  }
+  await addPacked(context, { inputs, facts, notes });
+  return facts;
+}
+
+interface RowFacts {
+  readonly input: ListedInput;
+  readonly row: EventRow | null;
+  readonly expiredByMs: number;
+}
+
+function factsOf(context: Context, { input, row, expiredByMs }: RowFacts): InputFacts {
+  if (row !== null && row.pack_id === input.pack_id && row.line === input.line) {
+    const { source, event_type, entity_id, flags } = row;
+    const imported = (flags & flagBit('IMPORTED')) !== 0;
+    return { source, event_type, entity_id, imported, present: true, fields: null };
+  }
+  const ended = packStoredMs(input.pack_id) + context.indexRetentionMs <= expiredByMs;
+  const cameAgain = row !== null && (row.flags & flagBit('AFTER_EXPIRY')) !== 0;
+  const present = ended || cameAgain ? false : null;
+  const superseded = present === null && row !== null && (row.rank !== null || row.answered !== 'ACCEPTED');
+  return { source: null, event_type: null, entity_id: null, imported: null, present, superseded, fields: null };
+}
+
+interface Packed {
+  readonly inputs: readonly SidedInput[];
+  /** In the order of the inputs; what is found is put in. */
+  readonly facts: InputFacts[];
+  readonly notes: Finding[];
+}
+
+/** Reads from the packs what has no row any more, and the fields of payloads. */
+async function addPacked(context: Context, { inputs, facts, notes }: Packed): Promise<void> {
+  const read = createPayloadReader(context);
+  let unread = 0;
+  for (const places of placesByPack(inputs, facts)) {
+    const wanted = places.map((place) => ({ ...(inputs[place] as SidedInput).input, place }));
+    try {
+      await read(wanted, ({ place }, rest) => {
+        facts[place] = withPacked(facts[place] as InputFacts, rest);
+      });
+    } catch (error) {
+      if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;
+      if (unread === 0) notes.push({ code: error.code, text: `${error.message}; other packs may be so too.` });
+      unread += places.length;
+    }
+  }
+  const gone = facts.filter(({ entity_id }) => entity_id === null).length;
+  if (gone > 0)
+    notes.push({ code: 'EVENTS_GONE', text: `Of ${counted(gone, 'input')} neither index nor log has the event.` });
+  if (inputs.length > LIMITS.change_payloads_max) {
+    const text = `Payload fields are those of the first ${LIMITS.change_payloads_max} of ${inputs.length} inputs.`;
+    notes.push({ code: 'PAYLOADS_CUT', text });
+  }
+}
+
+/** The places of the inputs that are read, by the pack that they lie in. */
+function placesByPack(inputs: readonly SidedInput[], facts: readonly InputFacts[]): Iterable<number[]> {
+  const found = new Map<string, number[]>();
+  for (const [place, { input }] of inputs.entries()) {
+    if (place >= LIMITS.change_payloads_max && facts[place]?.entity_id !== null) continue;
+    const known = found.get(input.pack_id);
+    if (known === undefined) found.set(input.pack_id, [place]);
+    else known.push(place);
+  }
+  return found.values();
+}
+
+function withPacked(facts: InputFacts, { source, event_type, entity_id, imported, payload }: PackedRest): InputFacts {
+  const { present, superseded = false } = facts;
+  return { source, event_type, entity_id, imported, present, superseded, fields: plainFields(payload) };
+}

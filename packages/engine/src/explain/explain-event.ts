@@ -1,0 +1,257 @@
+import {
+  deriveIdentity,
+  durationText,
+  type EventExplanation,
+  type Finding,
+  flagBit,
+  KitError,
+  LIMITS,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  parseTime,
+  type ReceiptAddress,
+} from '@pik/schema';
+import type { EventQuery } from '../api/pipeline.ts';
+import type { Arrival } from '../ingest/rules/admit.ts';
+import { arrivalOf } from '../ingest/sweep.ts';
+import type { DeliveryRow, EventRow } from '../ports/rows.ts';
+import { orExceeded, unlessEnded } from '../runtime/budget.ts';
+import type { Context } from '../runtime/context.ts';
+import { readPages } from '../runtime/pages.ts';
+import { stepOver, stepText } from '../runtime/rules/clock-steps.ts';
+import { addTo, createHistogram, decodeHistogram, mergeInto } from '../statistics/histogram.ts';
+import { rowsNear } from '../storage/nearest-rows.ts';
+import { envelopeBody } from '../storage/pack-store.ts';
+import { createPackReader } from '../storage/raw-events.ts';
+import { scanEntries } from '../storage/rules/slice-codec.ts';
+import { type Attempts, createAttempts } from './attempts.ts';
+import { eventHistory } from './explain-history.ts';
+import { missingFindings } from './explain-missing.ts';
+import { type BytesCheck, explainFound, explainMissing, notYetReceived } from './rules/explain.ts';
+import { conflictFinding, volatileFindings } from './rules/explain-payloads.ts';
+
+type PackReader = ReturnType<typeof createPackReader>;
+
+/**
+ * What happened to one event: its story with evidence, or why there is none. Past the budget it ends with what it has, and says
+ * what it did not look at.
+ *
+ * @throws KitError `BUDGET_EXCEEDED` where not even the event nearest to a time was found.
+ */
+export async function explainEvent(
+  context: Context,
+  query: EventQuery,
+  options: { asOfMs: number | null },
+): Promise<EventExplanation> {
+  const asOfMs = options.asOfMs ?? context.clock.now();
+  const { row, eventId, findings } = await findEvent(context, query, asOfMs);
+  const attempts = createAttempts();
+  if (row === null) {
+    const missing = await missingFindings(context, query, { eventId, asOfMs, attempts });
+    return { ...explainMissing(asOfMs, [...findings, ...missing]), ...attempts.cut() };
+  }
+  const rows = await attempts.run('further receipts of it', () => context.backend.index.getDeliveries(row), null);
+  const deliveries = rows?.filter(({ received_ms }) => received_ms <= asOfMs) ?? null;
+  if (row.received_ms > asOfMs)
+    return { ...explainMissing(asOfMs, notYetReceived(row, deliveries ?? [])), ...attempts.cut() };
+  const told = await storyOf(context, { row, asOfMs, deliveries, attempts });
+  return {
+    ...explainFound({
+      ...told,
+      row,
+      asOfMs,
+      deliveries,
+      deliveriesCut: rows === null || rows.length >= LIMITS.deliveries_per_event_max,
+      findings: [...findings, ...told.findings],
+    }),
+    ...attempts.cut(),
+  };
+}
+
+interface Telling {
+  readonly row: EventRow;
+  readonly asOfMs: number;
+  readonly deliveries: readonly DeliveryRow[] | null;
+  readonly attempts: Attempts;
+}
+
+/** All of the story that takes more than the rows of the event, the bytes first. */
+async function storyOf(context: Context, { row, asOfMs, deliveries, attempts }: Telling) {
+  const read = createPackReader(context);
+  const unread: Checked = { bytes: null, first: null };
+  // Those of further receipts are compared with them.
+  const compared =
+    deliveries === null || deliveries.length === 0 ? '' : ', and how the payloads of further receipts differ';
+  const checked = await attempts.run(`its bytes in the log${compared}`, () => checkBytes(read, row), unread);
+  const { bytes, first, original = null, sequence = null } = checked;
+  const history = await eventHistory(context, { row, asOfMs, attempts });
+  const lags = await attempts.run('the lags of its series', () => seriesLags(context, row, asOfMs), createHistogram());
+  const payloads: Finding[] = [];
+  const differ = () => payloadFindings(read, { first, deliveries: deliveries ?? [] }, payloads);
+  await attempts.run('how the payloads of further receipts differ', differ, undefined);
+  return {
+    bytes,
+    seriesLags: lags,
+    versions: history.versions,
+    replays: history.replays,
+    findings: [
+      ...(await clockFindings(context, row, sequence)),
+      ...sentAgain(original),
+      ...payloads,
+      ...history.findings,
+    ],
+  };
+}
+
+/** Whose clock was wrong, where it was the server's. */
+async function clockFindings(context: Context, row: EventRow, sequence: number | null): Promise<Finding[]> {
+  const step = stepOver(await context.watch.steps(), { sequence, receivedMs: row.received_ms });
+  const evidence = [{ event_id: row.event_id, pack_id: row.pack_id, line: row.line }];
+  if (step !== null) {
+    const text = `This server's own clock was ${stepText(step)} when it received this: the receive time and the lag are wrong by that, whatever the producer's clock was.`;
+    return [{ code: 'SERVER_CLOCK_WRONG', text, evidence }];
+  }
+  const aheadMs = row.received_ms - context.backend.clock.now();
+  if ((row.flags & flagBit('IMPORTED')) !== 0 || aheadMs <= LIMITS.clock_step_ms) return [];
+  const text = `Its receive time lies ${durationText(aheadMs)} ahead of this server's clock: one of the two is wrong.`;
+  return [{ code: 'SERVER_CLOCK_WRONG', text, evidence }];
+}
+
+interface Found {
+  readonly row: EventRow | null;
+  /** The id that the query stands for; null where only a place in time was given. */
+  readonly eventId: string | null;
+  readonly findings: readonly Finding[];
+}
+
+async function findEvent(context: Context, query: EventQuery, asOfMs: number): Promise<Found> {
+  if ('event_time' in query) return findByTime(context, query, asOfMs);
+  const eventId = 'event_id' in query ? query.event_id : keyedId(query);
+  return { row: await context.backend.index.getEvent(eventId), eventId, findings: [] };
+}
+
+function keyedId(query: { source: string; event_type: string; entity_id: string; key: string }): string {
+  // A keyed id holds no time, so any will do.
+  const event_time = { utc: '', epoch_ms: 0, sub_ms_ns: 0, leap_second: false };
+  return deriveIdentity({ ...query, event_time, payload_hash: '', idempotency_key: query.key }).event_id;
+}
+
+/** The event of the entity nearest to a time, within an hour; the others are named. */
+async function findByTime(
+  context: Context,
+  query: { entity_id: string; event_time: string },
+  asOfMs: number,
+): Promise<Found> {
+  const at = parseTime(query.event_time);
+  if (at === null) throw new KitError('REQUEST_INVALID', 'event_time is not a valid time', { path: '/event_time' });
+  const near = {
+    entity: { entity_id: query.entity_id },
+    time: at.epoch_ms,
+    withinMs: MS_PER_HOUR,
+    asOfMs,
+    max: LIMITS.page_items_max,
+  };
+  const advice = 'the event nearest to that time was not found by then; name the event by its id';
+  const { rows, more } = await orExceeded(context.budget, advice, () => rowsNear(context, near));
+  const distance = (row: EventRow) => Math.abs(row.event_ms - at.epoch_ms);
+  const [nearest, ...others] = rows.toSorted((a, b) => distance(a) - distance(b));
+  if (nearest === undefined || others.length === 0) return { row: nearest ?? null, eventId: null, findings: [] };
+  const evidence = others.slice(0, 10).map(({ event_id }) => ({ event_id }));
+  const count = `${more ? 'At least ' : ''}${others.length} more of this entity`;
+  const text = `${count} ${others.length === 1 ? 'lies' : 'lie'} within an hour of that time; this is the nearest.`;
+  return { row: nearest, eventId: nearest.event_id, findings: [{ code: 'NEAREST_OF_SEVERAL', text, evidence }] };
+}
+
+interface Checked {
+  /** Null where they were not looked at. */
+  readonly bytes: BytesCheck | null;
+  /** The first receipt, read again; null where its bytes are not what they were. */
+  readonly first: Arrival | null;
+  /** The rejected receipt that was sent again as this one. */
+  readonly original?: ReceiptAddress | null;
+  /** The number of its pack in the order of the log. */
+  readonly sequence?: number | null | undefined;
+}
+
+function sentAgain(original: ReceiptAddress | null): Finding[] {
+  if (original === null) return [];
+  const { pack_id, line } = original;
+  const text = 'Its first receipt is a rejected one that was sent again after a fix; the original is kept.';
+  return [{ code: 'SENT_AGAIN', text, evidence: [{ pack_id, line }] }];
+}
+
+/** Reads the bytes again and derives the event from them anew: they are still the event, or it is said how they differ. */
+async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
+  try {
+    const envelopes = await read(row.pack_id);
+    const envelope = envelopes[row.line];
+    if (envelope === undefined) return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, first: null };
+    const first = arrivalOf(envelope);
+    const { event } = first;
+    const body = new TextDecoder().decode(envelopeBody(envelope));
+    if (event?.event_id !== row.event_id || event.payload_hash !== row.payload_hash) {
+      return {
+        bytes: { state: 'DIFFERS', text: 'The bytes in the log are not those that were indexed.', body },
+        first: null,
+      };
+    }
+    return {
+      bytes: { state: 'OK', text: 'Read again now: identity and payload hash agree.', body },
+      first,
+      original: envelope.reingest_of ?? null,
+      sequence: envelopes[0]?.sequence ?? null,
+    };
+  } catch (error) {
+    if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;
+    const state = error.code === 'RAW_MISSING' ? 'MISSING' : 'CORRUPT';
+    return { bytes: { state, text: error.message }, first: null };
+  }
+}
+
+/** How the payloads of further receipts differ from the first: all that is said of conflicts, and of repeats together. */
+async function payloadFindings(
+  read: PackReader,
+  { first, deliveries }: { first: Arrival | null; deliveries: readonly DeliveryRow[] },
+  findings: Finding[],
+): Promise<void> {
+  const repeats: Arrival[] = [];
+  const rows: DeliveryRow[] = [];
+  for (const delivery of deliveries) {
+    const isConflict = delivery.outcome === 'CONFLICT';
+    // Only volatile members can differ in a repeat, in the first receipt or in this one.
+    const mayDiffer = isConflict || first?.volatile !== undefined || (delivery.flags & flagBit('VOLATILE')) !== 0;
+    if (first === null || first.event === null || !mayDiffer) continue;
+    const envelope = await read(delivery.pack_id).then((pack) => pack[delivery.line], unlessEnded);
+    const again = envelope === undefined ? null : arrivalOf(envelope);
+    if (again === null || again.event === null) continue;
+    if (isConflict) findings.push(conflictFinding(first, again, delivery));
+    else {
+      repeats.push(again);
+      rows.push(delivery);
+    }
+  }
+  if (first !== null) for (const one of volatileFindings(first, repeats, rows)) findings.push(one);
+}
+
+/** The lags that the event is held against: first arrivals of its series with its event day, known by then. */
+async function seriesLags({ backend: { index } }: Context, row: EventRow, asOfMs: number) {
+  const day = Math.floor(row.event_ms / MS_PER_DAY);
+  const { source, event_type } = row;
+  const query = { fromDay: day, toDay: day + 1, source, event_type };
+  const lags = createHistogram();
+  const parted = new Set<string>();
+  for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: false, cursor }))) {
+    if (slice.accepted === 0 || slice.received_min_ms > asOfMs) continue;
+    // A request of imports brings receipts of many times.
+    if (slice.received_max_ms > asOfMs) parted.add(slice.pack_id);
+    else mergeInto(lags, decodeHistogram(slice.lag));
+  }
+  if (parted.size === 0) return lags;
+  for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: true, cursor }))) {
+    if (!parted.has(slice.pack_id)) continue;
+    scanEntries(slice.entries, ({ outcome, received_ms, event_ms }) => {
+      if (outcome === 'ACCEPTED' && received_ms <= asOfMs) addTo(lags, received_ms - event_ms);
+    });
+  }
+  return lags;
+}

@@ -1,0 +1,61 @@
+import { counted, type Finding, MS_PER_DAY, MS_PER_HOUR, timelineBound } from '@pik/schema';
+import type { EventQuery } from '../api/pipeline.ts';
+import { scanSlices } from '../reports/report-slices.ts';
+import type { Context } from '../runtime/context.ts';
+import { plainTime } from '../runtime/rules/plain-time.ts';
+import { idAt, scanEntries } from '../storage/rules/slice-codec.ts';
+
+/** The characters of an id that are its entity's hash alone: 60 of its 64 bits. */
+const ENTITY_CHARS = 12;
+const NAMED_MAX = 5;
+
+/**
+ * Receipts of the entity at that time that are no events of their own: what lost a conflict, and what repeats an event that
+ * has another time. Read from the slices of the day, which hold every receipt with its own event time.
+ */
+export async function repeatFindings(
+  context: Context,
+  query: EventQuery,
+  { eventId, asOfMs, time }: { eventId: string | null; asOfMs: number; time: number | null },
+): Promise<Finding[]> {
+  const id = 'entity_id' in query ? timelineBound(query.entity_id, { epoch_ms: 0, sub_ms_ns: 0 }) : eventId;
+  if (id === null || time === null) return [];
+  const entity = id.slice(0, ENTITY_CHARS);
+  const days = {
+    fromDay: Math.floor((time - MS_PER_HOUR) / MS_PER_DAY),
+    toDay: Math.floor((time + MS_PER_HOUR) / MS_PER_DAY) + 1,
+  };
+  const series = 'source' in query ? { source: query.source, event_type: query.event_type } : {};
+  const found: Record<'CONFLICT' | 'DUPLICATE', Receipt[]> = { CONFLICT: [], DUPLICATE: [] };
+  for await (const slice of scanSlices(context, series, days)) {
+    if (slice.duplicates + slice.conflicts === 0) continue;
+    scanEntries(slice.entries, ({ outcome, event_ms, received_ms, line, idAt: at }) => {
+      if (outcome === 'ACCEPTED' || received_ms > asOfMs || Math.abs(event_ms - time) > MS_PER_HOUR) return;
+      const event_id = idAt(slice.entries, at);
+      if (event_id.startsWith(entity)) found[outcome].push({ event_id, pack_id: slice.pack_id, line, received_ms });
+    });
+  }
+  return [
+    ...finding(
+      'LOST_CONFLICT',
+      found.CONFLICT,
+      'came with the key of another event and another payload; both are kept',
+    ),
+    ...finding('REPEAT_OF_ANOTHER', found.DUPLICATE, 'came as a repeat of another event'),
+  ];
+}
+
+interface Receipt {
+  readonly event_id: string;
+  readonly pack_id: string;
+  readonly line: number;
+  readonly received_ms: number;
+}
+
+function finding(code: string, receipts: readonly Receipt[], what: string): Finding[] {
+  const [first] = receipts;
+  if (first === undefined) return [];
+  const text = `${counted(receipts.length, 'receipt')} of the entity within an hour of that time, the first of ${plainTime(first.received_ms)}, ${what}: ${first.event_id}.`;
+  const evidence = receipts.slice(0, NAMED_MAX).map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
+  return [{ code, text, evidence }];
+}

@@ -1,0 +1,190 @@
+import { KitError, ROUTES, type Route, type RouteName } from '@pik/schema';
+import { Hono } from 'hono';
+import { v7 } from 'uuid';
+
+import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { toResponse } from './answer.ts';
+import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
+import type { Answer, Handler, Handlers, Notes, Services } from './call.ts';
+import { checkHost } from './hosts.ts';
+import { faultOf, problem } from './problem.ts';
+import { parseQuery } from './query.ts';
+import { logFailure, logRequest } from './request-log.ts';
+
+/** What an app is made of. */
+export interface AppOptions<P = Pipeline> {
+  readonly pipeline: P;
+  readonly telemetry: Telemetry;
+  /** Without keys every scope is open: bind such a server to loopback only. */
+  readonly apiKeys?: readonly ApiKey[] | undefined;
+  /** Who may pass, in place of keys: for deployments in front of which somebody else asks who is calling. */
+  readonly authenticate?: Authenticate | undefined;
+  /** Host names, without ports, under which the app may be called. Default: any, for callers in the same process. */
+  readonly allowedHosts?: readonly string[] | undefined;
+  /** Milliseconds since the epoch: when a request arrived. Default: the system's clock. */
+  readonly now?: ((request: Request) => number) | undefined;
+  /** Who waits for the answer to a request, and for how long. Default: the request's own signal, and as long as the pipeline says. */
+  readonly asking?: ((request: Request) => QuestionOptions) | undefined;
+  /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
+  readonly metricsText?: (() => Promise<string>) | undefined;
+}
+
+/** The whole HTTP surface behind one function, the same in a server, in a Lambda function and inside a process. */
+export interface App {
+  /**
+   * Never rejects: what goes wrong is an answer. A `client` in `about` is the caller's address, for the log; what a server
+   * hands over beside it is left alone.
+   */
+  fetch(request: Request, about?: object): Promise<Response>;
+}
+
+interface Server {
+  readonly services: Services<never>;
+  readonly handlers: Handlers<never>;
+  readonly telemetry: Telemetry;
+  readonly authenticate: Authenticate;
+  readonly allowedHosts: readonly string[] | undefined;
+  readonly now: (request: Request) => number;
+  readonly asking: (request: Request) => QuestionOptions;
+}
+
+/** The routes of one path by method. A Map, since any word may come as a method, `constructor` too. */
+type Methods = ReadonlyMap<string, RouteName>;
+
+/**
+ * Makes an app that answers the routes for which there are handlers, over a pipeline or the part of one that they need.
+ * It knows the methods of all the others, and answers `NOT_FOUND` where it is asked for one.
+ *
+ * @throws KitError `CONFIG_INVALID` for keys that cannot be used.
+ */
+export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): App {
+  const server: Server = {
+    services: { pipeline: options.pipeline as never, metricsText: options.metricsText ?? null },
+    handlers: handlers as Handlers<never>,
+    telemetry: options.telemetry,
+    authenticate: options.authenticate ?? createAuthenticate(options.apiKeys),
+    allowedHosts: options.allowedHosts,
+    now: options.now ?? Date.now,
+    asking: options.asking ?? (({ signal }) => ({ signal })),
+  };
+  const hono = new Hono();
+  for (const [path, methods] of routesByPath()) {
+    hono.all(path, (c) => serve(server, c.req.raw, { methods, params: c.req.param(), client: clientOf(c.env) }));
+  }
+  hono.notFound((c) => serve(server, c.req.raw, { methods: new Map(), params: {}, client: clientOf(c.env) }));
+  // Hono would print the error and answer in plain text.
+  hono.onError((error) => {
+    throw error;
+  });
+  return {
+    async fetch(request, about) {
+      try {
+        return await hono.fetch(request, about);
+      } catch {
+        return lastResort(request);
+      }
+    },
+  };
+}
+
+const clientOf = (about: unknown) => (about as { readonly client?: string | null } | undefined)?.client ?? null;
+
+/** Only where the telemetry breaks its promise never to throw. */
+function lastResort({ method }: Request): Response {
+  const requestId = v7();
+  return toResponse(problem({ code: 'INTERNAL' }, { requestId }), { requestId, method });
+}
+
+/** One entry per path, so that a method which a path lacks is told from a path which is not there. */
+function routesByPath(): Map<string, Methods> {
+  const paths = new Map<string, Map<string, RouteName>>();
+  for (const [name, { path, method }] of Object.entries(ROUTES) as [RouteName, Route][]) {
+    const methods = paths.get(path) ?? new Map<string, RouteName>();
+    methods.set(method, name);
+    if (method === 'GET') methods.set('HEAD', name);
+    paths.set(path, methods);
+  }
+  return paths;
+}
+
+interface Match {
+  readonly methods: Methods;
+  readonly params: Readonly<Record<string, string>>;
+  readonly client: string | null;
+}
+
+/** One request on its way, with what the log line and a problem need to know. */
+interface Visit {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly receivedMs: number;
+  readonly route: RouteName | null;
+  readonly match: Match;
+  readonly notes: Notes;
+  principal: string | null;
+}
+
+async function serve(server: Server, request: Request, match: Match): Promise<Response> {
+  const startedMs = performance.now();
+  const visit: Visit = {
+    request,
+    requestId: v7(),
+    receivedMs: server.now(request),
+    route: match.methods.get(request.method) ?? null,
+    match,
+    notes: { bytes_in: 0 },
+    principal: null,
+  };
+  const answer = await answerVisit(server, visit).catch((error: unknown) => failed(server, visit, error));
+  logRequest(server.telemetry, {
+    ...visit,
+    client: match.client,
+    status: answer.status,
+    durationMs: performance.now() - startedMs,
+  });
+  return toResponse(answer, { requestId: visit.requestId, method: request.method });
+}
+
+async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
+  const { request, requestId, receivedMs, route, notes } = visit;
+  checkHost(request, server.allowedHosts);
+  if (route === null) return withoutRoute(request, allowedMethods(visit.match));
+  const principal = await server.authenticate(request, ROUTES[route].scope);
+  visit.principal = principal;
+  const handler = server.handlers[route] as Handler<RouteName, never> | undefined;
+  if (handler === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
+  const query = parseQuery(route, request.url);
+  return handler(server.services, {
+    request,
+    requestId,
+    receivedMs,
+    principal,
+    params: visit.match.params,
+    query,
+    notes,
+    // Asked for by questions alone: a server makes a signal when it is looked at.
+    asking: () => server.asking(request),
+  });
+}
+
+function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {
+  const { requestId, route } = visit;
+  const fault = faultOf(error);
+  visit.notes.code = fault.code;
+  const scope = route === null ? null : ROUTES[route].scope;
+  const answer = problem(fault, { requestId, scope, allow: allowedMethods(visit.match) });
+  if (answer.status >= 500) logFailure(telemetry, { error, requestId, route, status: answer.status });
+  return answer;
+}
+
+function allowedMethods({ methods }: Match): string {
+  return methods.size === 0 ? '' : [...methods.keys(), 'OPTIONS'].join(', ');
+}
+
+/** OPTIONS tells what /openapi.json tells everybody; there is no CORS, so no other origin learns more. */
+function withoutRoute(request: Request, allow: string): Answer {
+  if (allow === '') throw new KitError('NOT_FOUND');
+  if (request.method === 'OPTIONS') return { status: 204, body: null, headers: { allow } };
+  throw new KitError('METHOD_NOT_ALLOWED', `the route takes ${allow}`);
+}

@@ -1,0 +1,57 @@
+import type { ROUTES, RouteName, Status } from '@pik/schema';
+
+import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
+
+/** What the handlers call: a whole pipeline, or the part that they need. */
+export interface Services<P = Pipeline> {
+  readonly pipeline: P;
+  /** The metrics in the Prometheus text format, where this process keeps any. */
+  readonly metricsText: (() => Promise<string>) | null;
+}
+
+/** The query of a route after its schema: known fields only, flags and counts already read. */
+export type QueryOf<N extends RouteName> = (typeof ROUTES)[N] extends {
+  readonly query: { readonly _zod: { readonly output: infer Output } };
+}
+  ? Output
+  : Readonly<Record<string, never>>;
+
+/** One request after authentication and query check. */
+export interface Call<N extends RouteName> {
+  readonly request: Request;
+  readonly requestId: string;
+  /** When the request arrived, in milliseconds since the epoch. */
+  readonly receivedMs: number;
+  /** The name of the API key, null without keys. */
+  readonly principal: string | null;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: QueryOf<N>;
+  readonly notes: Notes;
+  /** Who waits for the answer, and for how long. */
+  readonly asking: () => QuestionOptions;
+}
+
+/** What a handler adds to the log line of its request. */
+export interface Notes {
+  bytes_in: number;
+  code?: string;
+  counts?: Partial<Record<Status, number>>;
+}
+
+/** An answer before it becomes a `Response`; the headers that all answers share are added then. */
+export interface Answer {
+  readonly status: number;
+  /** The content type; absent where there is no body. */
+  readonly type?: string;
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What answers one route. */
+export type Handler<N extends RouteName, P = Pipeline> = (
+  services: Services<P>,
+  call: Call<N>,
+) => Answer | Promise<Answer>;
+
+/** What answers some routes. */
+export type Handlers<P = Pipeline> = { readonly [N in RouteName]?: Handler<N, P> };

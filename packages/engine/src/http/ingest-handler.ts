@@ -1,0 +1,70 @@
+import { ERRORS, type ErrorCode, type IngestResult, type RouteName } from '@pik/schema';
+
+import type { IngestAnswer, IngestPipeline, IngestRequest } from '../api/pipeline.ts';
+import { json } from './answer.ts';
+import { readBody } from './body.ts';
+import type { Answer, Call, Handler, Handlers } from './call.ts';
+import { readJsonBody } from './json-body.ts';
+import { bodyForm } from './media-type.ts';
+import { problem } from './problem.ts';
+
+/** The two routes that take events. */
+type IngestRoute = Extract<RouteName, 'ingest' | 'import'>;
+
+/** Takes events in every form and encoding that `media-type.ts` names; each record gets a result of its own. */
+function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, IngestPipeline> {
+  return async ({ pipeline }, call) => {
+    const { requestId, receivedMs, principal } = call;
+    // Its events count as received from now on, however long the body takes to arrive.
+    const done = pipeline.arriving(receivedMs);
+    try {
+      const { format, gzip } = bodyForm(call.request.headers);
+      const { bytes, wireBytes } = await readBody(call.request, { gzip });
+      call.notes.bytes_in = wireBytes;
+      const dryRun = call.query.dry_run ?? false;
+      // Only the route of imports takes it.
+      const { first_line: firstLine } = call.query as Call<'import'>['query'];
+      const request = { body: bytes, format, mode, firstLine, receivedMs, requestId, principal, dryRun };
+      const answer = await pipeline.ingest(request);
+      call.notes.counts = answer.counts;
+      return answerOf(answer, call);
+    } finally {
+      done();
+    }
+  };
+}
+
+/** `POST /rejects/reingest`: what was rejected comes in again, so it arrives as any request of events does. */
+const reingest: Handler<'reingest', IngestPipeline> = async ({ pipeline }, call) => {
+  const done = pipeline.arriving(call.receivedMs);
+  try {
+    const { body, wireBytes } = await readJsonBody('reingest', call.request);
+    call.notes.bytes_in = wireBytes;
+    return json(await pipeline.reingest(body, { ...call, dryRun: call.query.dry_run ?? false }));
+  } finally {
+    done();
+  }
+};
+
+/** What answers the routes that write events. */
+export const INGEST_HANDLERS = {
+  ingest: ingestHandler('live'),
+  import: ingestHandler('import'),
+  reingest,
+} satisfies Handlers<IngestPipeline>;
+
+function answerOf({ results, counts, single }: IngestAnswer, call: Call<IngestRoute>): Answer {
+  const [only] = results;
+  if (!single || only === undefined) return json({ results, counts });
+  if (only.status === 'REJECTED' || only.status === 'PENDING') return refused(only, call);
+  return json(only);
+}
+
+/** A single record has no list to carry its fate, so the status says it; the receipt's address still goes with it. */
+function refused({ status, code, detail, path, raw_key, line }: IngestResult, call: Call<IngestRoute>): Answer {
+  const fallback: ErrorCode = status === 'PENDING' ? 'PENDING' : 'FIELD_INVALID';
+  const known = code !== undefined && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : fallback;
+  call.notes.code = known;
+  const address = raw_key === null ? {} : { raw_key, line };
+  return problem({ code: known, detail, path, ...address }, { requestId: call.requestId });
+}

@@ -1,0 +1,53 @@
+import { KitError } from '@pik/schema';
+
+import type { InvestigatePipeline } from '../api/pipeline.ts';
+import { compute, listMetrics, listVersions, select } from './aggregate-handlers.ts';
+import { json } from './answer.ts';
+import type { Handlers } from './call.ts';
+import { explainChange } from './change-handlers.ts';
+import { explainByFields, explainById, readReceipt, readTimeline } from './event-handlers.ts';
+import { homePage } from './home.ts';
+import { openApiText } from './openapi.ts';
+import { getReplay, listReplays } from './replay-handlers.ts';
+import {
+  listRejects,
+  reportCompleteness,
+  reportDuplicates,
+  reportFailures,
+  reportGaps,
+  reportLag,
+  verifyHour,
+} from './report-handlers.ts';
+
+/** What answers the routes that write nothing. */
+export const INVESTIGATE_HANDLERS = {
+  home: () => ({ status: 200, type: 'text/html; charset=utf-8', body: homePage() }),
+  event: explainById,
+  eventByKey: explainByFields,
+  receipt: readReceipt,
+  timeline: readTimeline,
+  selection: select,
+  metricList: listMetrics,
+  compute,
+  versions: listVersions,
+  explainChange,
+  replays: listReplays,
+  replayById: getReplay,
+  lag: reportLag,
+  duplicates: reportDuplicates,
+  completeness: reportCompleteness,
+  failures: reportFailures,
+  gaps: reportGaps,
+  rejects: listRejects,
+  verify: verifyHour,
+  healthz: async ({ pipeline }) => {
+    await pipeline.ready();
+    const clock = pipeline.clockFault();
+    return json({ status: 'ok', ...(clock === null ? {} : { clock }) });
+  },
+  openapi: () => ({ status: 200, type: 'application/json', body: openApiText() }),
+  metrics: async ({ metricsText }) => {
+    if (metricsText === null) throw new KitError('NOT_FOUND', 'this process keeps no metrics');
+    return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: await metricsText() };
+  },
+} satisfies Handlers<InvestigatePipeline>;

@@ -1,0 +1,63 @@
+import { KitError } from '@pik/schema';
+
+import type { IngestRequest } from '../api/pipeline.ts';
+
+/** The content types that ingest reads, and how a body of each is cut into records. */
+export const CONTENT_TYPES: Readonly<Record<string, IngestRequest['format']>> = {
+  'application/json': 'json',
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/jsonl': 'ndjson',
+  'application/cloudevents+json': 'json',
+  'application/cloudevents-batch+json': 'json',
+};
+
+/** The content encodings that ingest reads. */
+export const ENCODINGS = ['gzip', 'identity'] as const;
+
+/** How a request body is written. */
+export interface BodyForm {
+  /** The content type, without its parameters. */
+  readonly type: string;
+  readonly format: IngestRequest['format'];
+  readonly gzip: boolean;
+}
+
+/**
+ * Reads content type and content encoding.
+ *
+ * @throws KitError `MEDIA_TYPE_UNSUPPORTED`, `ENCODING_UNSUPPORTED`.
+ */
+export function bodyForm(headers: Headers): BodyForm {
+  const type = readType(headers.get('content-type'));
+  return {
+    type,
+    format: CONTENT_TYPES[type] as IngestRequest['format'],
+    gzip: readEncoding(headers.get('content-encoding')) === 'gzip',
+  };
+}
+
+function readType(header: string | null): string {
+  const [type = '', ...parameters] = (header ?? '').toLowerCase().split(';');
+  const name = type.trim();
+  if (!Object.hasOwn(CONTENT_TYPES, name)) throw unsupported(header === null ? 'there is no content-type' : null);
+  for (const parameter of parameters) {
+    const [key, value = ''] = parameter.split('=');
+    if (key?.trim() !== 'charset') continue;
+    if (!/^"?utf-?8"?$/.test(value.trim())) throw unsupported('the charset must be utf-8');
+  }
+  return name;
+}
+
+function unsupported(why: string | null): KitError {
+  const hint = `send one of ${Object.keys(CONTENT_TYPES).join(', ')}`;
+  return new KitError('MEDIA_TYPE_UNSUPPORTED', why === null ? hint : `${why}; ${hint}`);
+}
+
+function readEncoding(header: string | null): (typeof ENCODINGS)[number] {
+  const name = (header ?? 'identity').trim().toLowerCase() || 'identity';
+  const encoding = ENCODINGS.find((known) => known === name);
+  if (encoding === undefined)
+    throw new KitError('ENCODING_UNSUPPORTED', `send the body as ${ENCODINGS.join(' or ')}, once`);
+  return encoding;
+}

@@ -1,0 +1,53 @@
+import { isPackId, LIMITS, parseEventId } from '@pik/schema';
+
+import type { InvestigatePipeline, ReplayPipeline } from '../api/pipeline.ts';
+import { json } from './answer.ts';
+import type { Call, Handler, Handlers } from './call.ts';
+import { readJsonBody } from './json-body.ts';
+import { invalid } from './query.ts';
+
+/** `POST /replay`: a part of a replay, or of a dry run. */
+const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline }, call) => {
+  const { body, wireBytes } = await readJsonBody('replay', call.request);
+  call.notes.bytes_in = wireBytes;
+  if (body.event_ids?.some((id) => parseEventId(id) === null))
+    throw invalid('event_ids', 'has one that is not an event id');
+  if (body.dry_run === true) return json(await pipeline.planReplay(body, call.asking()));
+  return json(await pipeline.replay(body, call));
+};
+
+/** `POST /replays/:replay_id/cancel`. */
+const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline }, { params }) =>
+  json(await pipeline.cancelReplay(replayId(params)));
+
+/** `GET /replays/:replay_id`. */
+export const getReplay: Handler<'replayById', InvestigatePipeline> = async ({ pipeline }, { params, asking }) =>
+  json(await pipeline.getReplay(replayId(params), asking()));
+
+/** `GET /replays`. */
+export const listReplays: Handler<'replays', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
+  json(await pipeline.listReplays(page(query), asking()));
+
+/** `GET /dead-letters`. */
+const deadLetters: Handler<'deadLetters', ReplayPipeline> = async ({ pipeline }, { query, asking }) =>
+  json(await pipeline.listDeadLetters(page(query), asking()));
+
+/** `POST /dead-letters/redrive`: a body that names messages, or `{}` for all of them. */
+const redrive: Handler<'redrive', ReplayPipeline> = async ({ pipeline }, call) => {
+  const { body, wireBytes } = await readJsonBody('redrive', call.request);
+  call.notes.bytes_in = wireBytes;
+  return json({ redriven: await pipeline.redrive(body.message_ids) });
+};
+
+/** What answers the routes that send messages, or look after those that could not be processed. */
+export const REPLAY_HANDLERS = { replay, replayCancel, deadLetters, redrive } satisfies Handlers<ReplayPipeline>;
+
+function page(query: { limit?: number | undefined; cursor?: string | undefined }) {
+  return { limit: query.limit ?? LIMITS.page_items_default, cursor: query.cursor ?? null };
+}
+
+/** Replay ids are UUIDv7, as pack ids are. */
+function replayId({ replay_id = '' }: Call<'replayById'>['params']): string {
+  if (!isPackId(replay_id)) throw invalid('replay_id', 'is not the id of a replay');
+  return replay_id;
+}

@@ -1,0 +1,20 @@
+export { createPipeline } from './api/create-pipeline.ts';
+export type * from './api/pipeline.ts';
+export {
+  ingestPipeline,
+  investigatePipeline,
+  processPipeline,
+  replayPipeline,
+  sweepPipeline,
+} from './api/pipeline-parts.ts';
+export { createApp } from './http/create-app.ts';
+export type * from './ports/backend.ts';
+export type * from './ports/history-rows.ts';
+export type * from './ports/queries.ts';
+export type * from './ports/rows.ts';
+export { type LogFields, silentTelemetry, type Telemetry } from './ports/telemetry.ts';
+export { startWorker, type Worker, type WorkerOptions } from './replay/worker.ts';
+export { type Context, createContext, type PipelineOptions } from './runtime/context.ts';
+export { createTelemetry } from './telemetry/create-telemetry.ts';
+export { rebuildIndex } from './verify/rebuild.ts';
+export { type RestoreSummary, restoreHistory } from './verify/restore-history.ts';

@@ -1,0 +1,103 @@
+import {
+  type Envelope,
+  isPackId,
+  KitError,
+  LIMITS,
+  type ReingestAnswer,
+  type ReingestBody,
+  type VolatileOf,
+} from '@pik/schema';
+import type { ReingestRequester } from '../api/pipeline.ts';
+import type { Context } from '../runtime/context.ts';
+import { envelopeBody } from '../storage/pack-store.ts';
+import { createPackReader } from '../storage/raw-events.ts';
+import { rehearse } from './dry-run.ts';
+import { ingestAnswer, keepAndAdmit } from './ingest.ts';
+import { type Arrival, admitRecord } from './rules/admit.ts';
+import { fitsUtf8 } from './rules/record-split.ts';
+
+/**
+ * Rejected receipts sent again: with their text mended, or as they are, where the rules have changed. They are receipts of
+ * their own, received now, each with the address of its original in its envelope. Sent twice they are repeats. A dry run
+ * gives the outcomes that they would have now, and writes nothing.
+ *
+ * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for one that was not rejected, or that came through an import.
+ */
+export async function reingest(
+  context: Context,
+  { receipts }: ReingestBody,
+  { dryRun, ...requester }: ReingestRequester,
+): Promise<ReingestAnswer> {
+  const { receivedMs } = requester;
+  const read = createKnownReader(context);
+  const arrivals: Arrival[] = [];
+  for (const [i, { pack_id, line, body }] of receipts.entries()) {
+    const path = `/receipts/${i}`;
+    const original = await rejectedAt({ read, path }, pack_id, line);
+    if (body !== undefined && !fitsUtf8(body, LIMITS.event_bytes_max))
+      throw new KitError('EVENT_TOO_LARGE', `the record has more than ${LIMITS.event_bytes_max} bytes`, { path });
+    const mended = body ?? original.body;
+    const record = mended === undefined ? { bytes: envelopeBody(original) } : { text: mended };
+    const arrival = admitRecord(record, {
+      receivedMs,
+      imported: false,
+      volatileOf: volatileOfOriginal(context, original),
+    });
+    arrivals.push({ ...arrival, reingest_of: { pack_id, line } });
+  }
+  const { results } = dryRun
+    ? ingestAnswer(arrivals, await rehearse(context, arrivals), null)
+    : await keepAndAdmit(context, arrivals, { mode: 'live', ...requester });
+  return {
+    results: results.map((result, i) => ({ original: addressOf(receipts[i] as (typeof receipts)[0]), result })),
+  };
+}
+
+/**
+ * A mended record is read by the declaration under which its original came, so that it meets what came with it. Where the
+ * original did not say its source and type, or has others now, today's declaration holds.
+ */
+function volatileOfOriginal(context: Context, original: Envelope): VolatileOf {
+  const { volatile = null } = original;
+  return (source, event_type) =>
+    source === original.source && event_type === original.event_type
+      ? volatile
+      : context.volatileOf(source, event_type);
+}
+
+function addressOf({ pack_id, line }: { pack_id: string; line: number }) {
+  return { pack_id, line };
+}
+
+type ReadKnown = (packId: string) => Promise<readonly Envelope[] | null>;
+
+/**
+ * Reads the packs that the index knows; null for others. The log is not asked whether there is one: who may not list a
+ * bucket is told nothing of what is not there.
+ */
+function createKnownReader(context: Context): ReadKnown {
+  const read = createPackReader(context);
+  const known = new Map<string, boolean>();
+  return async (packId) => {
+    if (!known.has(packId)) known.set(packId, (await context.backend.index.getPack(packId)) !== null);
+    return known.get(packId) === true ? read(packId) : null;
+  };
+}
+
+async function rejectedAt(
+  { read, path }: { read: ReadKnown; path: string },
+  packId: string,
+  line: number,
+): Promise<Envelope> {
+  if (!isPackId(packId)) throw new KitError('REQUEST_INVALID', 'pack_id is not the id of a pack', { path });
+  const pack = await read(packId);
+  if (pack === null) throw new KitError('RECEIPT_UNKNOWN', `there is no pack ${packId}`, { path });
+  const envelope = pack[line];
+  if (envelope === undefined) throw new KitError('RECEIPT_UNKNOWN', `the pack ${packId} has no line ${line}`, { path });
+  if (envelope.reject_code === null)
+    throw new KitError('REQUEST_INVALID', `line ${line} of the pack ${packId} was not rejected`, { path });
+  // Sent again here it would lose the receive time that it claims, which no key of this scope may claim.
+  if (envelope.imported)
+    throw new KitError('REQUEST_INVALID', 'the receipt came through an import; import the mended record', { path });
+  return envelope;
+}

@@ -1,0 +1,180 @@
+import { flagNames, MS_PER_DAY } from '@pik/schema';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import type { EventRow, Insertion } from '../../ports/rows.ts';
+import { decodeEntries } from '../../storage/rules/slice-codec.ts';
+import { type Arrival, admitRecord } from './admit.ts';
+import { eventRows, type PackFacts, settle } from './settle.ts';
+
+const RECEIVED = Date.UTC(2026, 0, 30, 11);
+const pack: PackFacts = {
+  pack_id: '01890a5d-ac96-774b-bcce-b302099a8057',
+  sha256: '0'.repeat(64),
+  bytes: 7,
+  request_id: 'request',
+  principal: null,
+  imported: false,
+  sequence: 3,
+  expires_ms: RECEIVED + MS_PER_DAY,
+};
+const base = { source: 's', event_type: 't', event_time: '2026-01-30T10:00:00.000000007Z' };
+
+function arrive(record: object | string, imported = false): Arrival {
+  const text =
+    typeof record === 'string' ? record : JSON.stringify({ ...base, entity_id: 'e', payload: {}, ...record });
+  return admitRecord({ text }, { receivedMs: RECEIVED, imported, volatileOf: () => null });
+}
+
+const inserted: Insertion = { kind: 'inserted', replaced_expired: false };
+const elsewhere = (row: EventRow): EventRow => ({
+  ...row,
+  pack_id: '01890a5d-ac95-774b-bcce-b302099a8057',
+  received_ms: RECEIVED - 1_000,
+});
+
+describe('the rows of a request', () => {
+  it('carry each field of their event, and skip what was rejected', () => {
+    const producer = { id: '01890a5d-ac96-774b-bcce-b302099a8057', seq: 4 };
+    const sent_at = '2026-01-30T10:00:05Z';
+    const arrivals = [arrive('x'), arrive({ idempotency_key: 'k', producer, sent_at }), arrive({})];
+    const rows = eventRows(arrivals, pack);
+    expect(rows.map(({ line }) => line)).toEqual([1, 2]);
+    const { event } = arrivals[1] as Arrival;
+    expect(rows[0]).toEqual({
+      pack_id: pack.pack_id,
+      line: 1,
+      event_id: event?.event_id,
+      position: event?.position,
+      rule: 'key',
+      source: 's',
+      event_type: 't',
+      entity_id: 'e',
+      idempotency_key: 'k',
+      producer_id: producer.id,
+      producer_seq: 4,
+      event_ms: Date.UTC(2026, 0, 30, 10),
+      event_sub_ns: 7,
+      received_ms: RECEIVED,
+      sent_ms: Date.parse(sent_at),
+      payload_hash: event?.payload_hash,
+      flags: 0,
+      expires_ms: pack.expires_ms,
+      rank: null,
+      live: true,
+      answered: 'ACCEPTED',
+    });
+    expect(rows[1]).toMatchObject({ producer_id: null, producer_seq: null, idempotency_key: null, sent_ms: null });
+    const received_at = '2026-01-30T09:00:00Z';
+    const [row] = eventRows([arrive({ received_at }, true)], { ...pack, imported: true });
+    expect(row).toMatchObject({ live: false, received_ms: Date.parse(received_at) });
+    expect(row?.rank).toMatch(/^[0-9a-f]{26}$/);
+  });
+
+  it('say what each line was, and keep what a repeat, a conflict and a reject leave', () => {
+    const arrivals = [
+      arrive({ idempotency_key: 'new' }),
+      arrive({ idempotency_key: 'same' }),
+      arrive({ idempotency_key: 'other', event_time: '2026-01-29T10:00:00Z' }),
+      arrive({ event_time: 'soon' }),
+      arrive('not JSON'),
+    ];
+    const rows = eventRows(arrivals, pack);
+    const [, same, other] = rows as [EventRow, EventRow, EventRow];
+    const met: Insertion[] = [
+      inserted,
+      { kind: 'present', stored: elsewhere(same) },
+      { kind: 'present', stored: elsewhere({ ...other, payload_hash: 'f'.repeat(64) }) },
+    ];
+    const settled = settle(arrivals, rows, { pack, met });
+    expect(settled.verdicts.map((verdict) => verdict?.status ?? null)).toEqual([
+      'ACCEPTED',
+      'DUPLICATE',
+      'CONFLICT',
+      null,
+      null,
+    ]);
+    expect(settled.pack).toEqual({
+      ...pack,
+      outcomes: 'ADCRR',
+      received_min_ms: RECEIVED,
+      received_max_ms: RECEIVED,
+    });
+    expect(settled.deliveries.map(({ line, outcome, answered }) => [line, outcome, answered])).toEqual([
+      [1, 'DUPLICATE', 'DUPLICATE'],
+      [2, 'CONFLICT', 'CONFLICT'],
+    ]);
+    const failures = settled.failures.map(({ kind, line, code, path, stage }) => [kind, line, code, path, stage]);
+    expect(failures).toEqual([
+      ['REJECT', 3, 'TIME_INVALID', '/event_time', 'admit'],
+      ['REJECT', 4, 'JSON_SYNTAX', null, 'admit'],
+      ['CONFLICT', 2, 'CONFLICT', null, 'classify'],
+    ]);
+    expect(settled.failures[0]).toMatchObject({ source: 's', event_type: 't', event_id: null, payload_hash: null });
+    expect(settled.failures[0]?.entity_hash).toMatch(/^[0-9a-z]+$/);
+    expect(settled.failures[1]).toMatchObject({ source: null, entity_hash: null });
+    const slices = settled.slices.map((slice) => [slice.event_day, slice.accepted, slice.duplicates, slice.conflicts]);
+    const day = Math.floor(Date.UTC(2026, 0, 30) / MS_PER_DAY);
+    expect(slices).toEqual([
+      [day, 1, 1, 0],
+      [day - 1, 0, 0, 1],
+    ]);
+    expect(decodeEntries((settled.slices[0] as { entries: Uint8Array }).entries)).toMatchObject([
+      { line: 0, outcome: 'ACCEPTED', first_received_ms: null, event_sub_ns: 7 },
+      { line: 1, outcome: 'DUPLICATE', first_received_ms: RECEIVED - 1_000 },
+    ]);
+  });
+
+  it('are the same when they are made again', () => {
+    const arrivals = [arrive({}), arrive({ idempotency_key: 'k' }), arrive('x')];
+    const rows = eventRows(arrivals, pack);
+    const first = settle(arrivals, rows, { pack, met: [inserted, inserted] });
+    // The sweeper meets what the first admission wrote.
+    const again = settle(arrivals, rows, { pack, met: rows.map((stored) => ({ kind: 'present', stored })) });
+    expect(again).toEqual(first);
+  });
+
+  it('have no PACK row while a line is pending, and its line is in no slice', () => {
+    const arrivals = [arrive({}), arrive({ idempotency_key: 'k' })];
+    const rows = eventRows(arrivals, pack);
+    const settled = settle(arrivals, rows, { pack, met: [inserted, { kind: 'throttled' }] });
+    expect(settled.pack).toBeNull();
+    expect(settled.slices.map(({ accepted }) => accepted)).toEqual([1]);
+    expect(settled.deliveries).toEqual([]);
+  });
+
+  it('are cut into slices by day, source and type, with the receive times of each', () => {
+    const time = fc.constantFrom('2026-01-29T23:59:59.999Z', '2026-01-30T00:00:00Z');
+    const record = fc.record({
+      source: fc.constantFrom('s', 'st'),
+      event_type: fc.constantFrom('t', 'tt'),
+      event_time: time,
+      received_at: fc.constantFrom('2026-01-30T08:00:00Z', '2026-01-30T09:00:00Z', '2026-01-30T10:00:00Z'),
+    });
+    fc.assert(
+      fc.property(fc.array(record, { minLength: 1, maxLength: 12 }), (records) => {
+        const arrivals = records.map((one, n) => arrive({ ...one, idempotency_key: `${n}` }, true));
+        const imported = { ...pack, imported: true };
+        const rows = eventRows(arrivals, imported);
+        const { slices, pack: packRow } = settle(arrivals, rows, { pack: imported, met: rows.map(() => inserted) });
+        const name = (one: { source: string; event_type: string }, day: number) =>
+          `${day} ${one.source} ${one.event_type}`;
+        const groups = Map.groupBy(rows, (row) => name(row, Math.floor(row.event_ms / MS_PER_DAY)));
+        expect(slices.map((slice) => name(slice, slice.event_day))).toEqual([...groups.keys()]);
+        for (const slice of slices) {
+          const times = (groups.get(name(slice, slice.event_day)) ?? []).map(({ received_ms }) => received_ms);
+          expect(slice).toMatchObject({
+            accepted: times.length,
+            imported: true,
+            received_min_ms: Math.min(...times),
+            received_max_ms: Math.max(...times),
+            expires_ms: pack.expires_ms,
+          });
+        }
+        const all = rows.map(({ received_ms }) => received_ms);
+        expect(packRow).toMatchObject({ received_min_ms: Math.min(...all), received_max_ms: Math.max(...all) });
+        for (const row of rows) expect(flagNames(row.flags)).toContain('IMPORTED');
+      }),
+    );
+  });
+});

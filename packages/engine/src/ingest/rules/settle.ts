@@ -1,0 +1,141 @@
+import { entityHash, OUTCOME_LETTERS } from '@pik/schema';
+
+import type {
+  DeliveryRow,
+  EventOutcome,
+  EventRow,
+  FailureRow,
+  Insertion,
+  PackRow,
+  RequestRows,
+} from '../../ports/rows.ts';
+import type { Arrival } from './admit.ts';
+import { classify, type Verdict } from './classify.ts';
+import { conflictRow, deliveryOf, outcomeBeside } from './first-receipt.ts';
+import { importRank } from './import-rank.ts';
+import { sequenceRows } from './sequences.ts';
+import { sliceRows } from './slices.ts';
+import { warningRows } from './warnings.ts';
+
+/** What all rows of one request share. */
+export interface PackFacts {
+  readonly pack_id: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly request_id: string;
+  readonly principal: string | null;
+  readonly imported: boolean;
+  readonly expires_ms: number;
+  /** Its number in the order of the log; null where more than one process stores packs. */
+  readonly sequence: number | null;
+}
+
+/** The rows of a request, and the verdict on each of its lines; null for a rejected line. */
+export interface Settlement extends RequestRows {
+  readonly verdicts: readonly (Verdict | null)[];
+}
+
+/** The EVENT rows that the arrivals of a pack ask for, in line order. */
+export function eventRows(arrivals: readonly Arrival[], pack: PackFacts): EventRow[] {
+  const rows: EventRow[] = [];
+  for (let line = 0; line < arrivals.length; line++) {
+    const arrival = arrivals[line] as Arrival;
+    const { event, received_ms } = arrival;
+    if (event === null) continue;
+    rows.push({
+      pack_id: pack.pack_id,
+      line,
+      event_id: event.event_id,
+      position: event.position,
+      rule: event.rule,
+      source: event.source,
+      event_type: event.event_type,
+      entity_id: event.entity_id,
+      idempotency_key: event.idempotency_key,
+      producer_id: event.producer === null ? null : event.producer.id,
+      producer_seq: event.producer === null ? null : event.producer.seq,
+      event_ms: event.event_time.epoch_ms,
+      event_sub_ns: event.event_time.sub_ms_ns,
+      received_ms,
+      sent_ms: event.sent_ms,
+      payload_hash: event.payload_hash,
+      flags: event.flags,
+      expires_ms: pack.expires_ms,
+      rank: arrival.imported ? importRank(arrival) : null,
+      live: !arrival.imported,
+      answered: 'ACCEPTED',
+    });
+  }
+  return rows;
+}
+
+/**
+ * Everything that a request leaves behind, from what its inserts met. `met` goes with `rows`, row by row. Called again
+ * for the same pack it gives the same rows, so that the sweeper may repeat what a crash cut short.
+ */
+export function settle(
+  arrivals: readonly Arrival[],
+  rows: readonly EventRow[],
+  options: { pack: PackFacts; met: readonly Insertion[] },
+): Settlement {
+  const { pack, met } = options;
+  const verdicts: (Verdict | null)[] = arrivals.map(() => null);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as EventRow;
+    verdicts[row.line] = classify(row, met[i] as Insertion);
+  }
+  return {
+    verdicts,
+    deliveries: deliveryRows(rows, verdicts),
+    failures: [...rejectRows(arrivals, pack), ...conflictRows(rows, verdicts), ...warningRows(arrivals, pack)],
+    slices: sliceRows(rows, verdicts, pack),
+    sequences: sequenceRows(arrivals, pack),
+    pack: packRow(arrivals, verdicts, pack),
+  };
+}
+
+function deliveryRows(rows: readonly EventRow[], verdicts: readonly (Verdict | null)[]): DeliveryRow[] {
+  const deliveries: DeliveryRow[] = [];
+  for (const row of rows) {
+    const { beside, status } = verdicts[row.line] as Verdict;
+    if (beside !== null) deliveries.push(deliveryOf(row, beside, status as EventOutcome));
+  }
+  return deliveries;
+}
+
+function rejectRows(arrivals: readonly Arrival[], { pack_id, expires_ms }: PackFacts): FailureRow[] {
+  const rejects: FailureRow[] = [];
+  for (const [line, { fault, source, event_type, entity_id, received_ms }] of arrivals.entries()) {
+    if (fault === null) continue;
+    const entity_hash = entity_id === null ? null : entityHash(entity_id);
+    const at = { pack_id, line, source, event_type, received_ms, expires_ms };
+    const { code, path, detail } = fault;
+    const rest = { event_id: null, entity_hash, window: null, payload_hash: null };
+    rejects.push({ ...at, ...rest, kind: 'REJECT', stage: 'admit', code, path, detail });
+  }
+  return rejects;
+}
+
+function conflictRows(rows: readonly EventRow[], verdicts: readonly (Verdict | null)[]): FailureRow[] {
+  const conflicts: FailureRow[] = [];
+  for (const row of rows) {
+    const { beside } = verdicts[row.line] as Verdict;
+    if (beside !== null && outcomeBeside(row, beside) === 'CONFLICT') conflicts.push(conflictRow(row, beside));
+  }
+  return conflicts;
+}
+
+function packRow(arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[], pack: PackFacts): PackRow | null {
+  let outcomes = '';
+  let received_min_ms = Number.POSITIVE_INFINITY;
+  let received_max_ms = Number.NEGATIVE_INFINITY;
+  for (let line = 0; line < arrivals.length; line++) {
+    const status = verdicts[line]?.status ?? 'REJECTED';
+    if (status === 'PENDING') return null;
+    outcomes += OUTCOME_LETTERS[status];
+    const { received_ms } = arrivals[line] as Arrival;
+    if (received_ms < received_min_ms) received_min_ms = received_ms;
+    if (received_ms > received_max_ms) received_max_ms = received_ms;
+  }
+  return { ...pack, outcomes, received_min_ms, received_max_ms };
+}

@@ -1,0 +1,106 @@
+import { MS_PER_DAY } from '@pik/schema';
+
+import type { EventRow, SliceRow } from '../../ports/rows.ts';
+import { addTo, createHistogram, encodeHistogram } from '../../statistics/histogram.ts';
+import { decodeEntries, encodeEntries, type SliceEntry } from '../../storage/rules/slice-codec.ts';
+import type { Verdict } from './classify.ts';
+import { isAt, outcomeBeside } from './first-receipt.ts';
+
+/** The decided receipts of a request, packed by source, type and event day. */
+export function sliceRows(
+  rows: readonly EventRow[],
+  verdicts: readonly (Verdict | null)[],
+  pack: { pack_id: string; imported: boolean; expires_ms: number },
+): SliceRow[] {
+  const groups = new Map<string, EventRow[]>();
+  for (const row of rows) {
+    if (verdicts[row.line]?.status === 'PENDING') continue;
+    // Ids are free of control characters, so the separator cannot be part of one.
+    const key = `${Math.floor(row.event_ms / MS_PER_DAY)}\u0000${row.source}\u0000${row.event_type}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return [...groups.values()].map((group) => sliceOf(group, verdicts, pack));
+}
+
+function sliceOf(
+  group: readonly EventRow[],
+  verdicts: readonly (Verdict | null)[],
+  pack: { pack_id: string; imported: boolean; expires_ms: number },
+): SliceRow {
+  let received_min_ms = Number.POSITIVE_INFINITY;
+  let received_max_ms = Number.NEGATIVE_INFINITY;
+  const entries: SliceEntry[] = [];
+  for (const row of group) {
+    received_min_ms = Math.min(received_min_ms, row.received_ms);
+    received_max_ms = Math.max(received_max_ms, row.received_ms);
+    entries.push(entryOf(row, (verdicts[row.line] as Verdict).beside));
+  }
+  const { source, event_type, event_ms } = group[0] as EventRow;
+  return {
+    pack_id: pack.pack_id,
+    source,
+    event_type,
+    event_day: Math.floor(event_ms / MS_PER_DAY),
+    received_min_ms,
+    received_max_ms,
+    imported: pack.imported,
+    ...packed(entries),
+    expires_ms: pack.expires_ms,
+  };
+}
+
+/** The receipts of a slice, and what is counted of them. */
+function packed(
+  entries: readonly SliceEntry[],
+): Pick<SliceRow, 'accepted' | 'duplicates' | 'conflicts' | 'lag' | 'delay' | 'entries'> {
+  const counts = { ACCEPTED: 0, DUPLICATE: 0, CONFLICT: 0 };
+  const lag = createHistogram();
+  const delay = createHistogram();
+  for (const { outcome, received_ms, event_ms, first_received_ms } of entries) {
+    counts[outcome] += 1;
+    if (first_received_ms === null) addTo(lag, received_ms - event_ms);
+    else addTo(delay, received_ms - first_received_ms);
+  }
+  return {
+    accepted: counts.ACCEPTED,
+    duplicates: counts.DUPLICATE,
+    conflicts: counts.CONFLICT,
+    lag: encodeHistogram(lag),
+    delay: encodeHistogram(delay),
+    entries: encodeEntries(entries),
+  };
+}
+
+/**
+ * A slice with its entries at these lines as they are beside the first receipts of their events now, and counted anew. An
+ * event that has ended leaves its entries as they were.
+ */
+export function recheckedSlice(slice: SliceRow, firsts: ReadonlyMap<number, EventRow>): SliceRow {
+  const entries = decodeEntries(slice.entries).map((entry) => {
+    const first = firsts.get(entry.line);
+    return first === undefined ? entry : entryBeside(entry, { pack_id: slice.pack_id, first });
+  });
+  return { ...slice, ...packed(entries) };
+}
+
+function entryBeside(entry: SliceEntry, { pack_id, first }: { pack_id: string; first: EventRow }): SliceEntry {
+  return isAt({ pack_id, line: entry.line }, first)
+    ? { ...entry, outcome: 'ACCEPTED', first_received_ms: null }
+    : { ...entry, outcome: outcomeBeside(entry, first), first_received_ms: first.received_ms };
+}
+
+function entryOf(row: EventRow, first: EventRow | null): SliceEntry {
+  return {
+    event_id: row.event_id,
+    outcome: first === null ? 'ACCEPTED' : outcomeBeside(row, first),
+    event_ms: row.event_ms,
+    event_sub_ns: row.event_sub_ns,
+    received_ms: row.received_ms,
+    payload_hash: row.payload_hash,
+    line: row.line,
+    sent_ms: row.sent_ms,
+    first_received_ms: first === null ? null : first.received_ms,
+  };
+}

@@ -1,0 +1,153 @@
+import { type Envelope, KitError, membersFault, packStoredMs, parseTime } from '@pik/schema';
+import type { SweepOptions, SweepSummary } from '../api/pipeline.ts';
+import type { Page } from '../ports/queries.ts';
+import type { Context } from '../runtime/context.ts';
+import { decodeBytes, envelopeBody, packFacts, readBytes } from '../storage/pack-store.ts';
+import { admitArrivals } from './ingest.ts';
+import { type Arrival, admitRecord } from './rules/admit.ts';
+
+/** The name of the mark before which every pack is known to be settled. */
+export const SWEEP_MARK = 'swept_until_ms';
+
+/** After every time that the id of a pack can carry. */
+const END_OF_IDS_MS = 2 ** 47;
+
+/**
+ * Admits packs that a crash left without a PACK row, line by line, with the receive time in their envelopes.
+ * Idempotent: it may run twice, at the same time, or be cut short anywhere; the next one goes on from the last page of
+ * packs that was settled whole.
+ */
+export async function sweep(context: Context, options: SweepOptions): Promise<SweepSummary> {
+  const { index, clock } = context.backend;
+  context.watch.look();
+  const now = clock.now();
+  const mark = await index.getMark(SWEEP_MARK);
+  // A clock that was set back writes packs before the mark; the mark follows it. What is older than the index keeps has
+  // ended, admitted or not.
+  const since = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
+  const fromMs = Math.max(since, now - context.indexRetentionMs + 1);
+  const toMs = now - options.minAgeMs + 1;
+  // Named by a clock that was ahead: nothing that is in work now has such a name, but what waits to be admitted may.
+  const ahead = { fromMs: now + options.minAgeMs + 1, toMs: END_OF_IDS_MS };
+  const summary = { packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 };
+  if (toMs <= fromMs) return summary;
+  const settled = async (ms: number) => {
+    if (summary.packs_pending === 0) await index.setMark(SWEEP_MARK, ms);
+  };
+  const isOver = () => options.stop?.() === true;
+  const passes = async () =>
+    (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled })) &&
+    (context.backend.soleOwner === undefined ||
+      (await sweepRange(context, ahead, { summary, isOver, settled: async () => {} })));
+  if (await passes()) {
+    await settled(toMs);
+    // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
+    if (summary.packs_pending === 0) context.inFlight.releaseStored({ fromMs, toMs });
+    await settleMoves(context, options);
+  }
+  if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);
+  return summary;
+}
+
+/** Up to when changes of first receipts are known to be finished. */
+const MOVES_MARK = 'moves_settled_until_ms';
+
+/**
+ * Finishes what follows from first receipts that changed: after the packs, since a receipt that these bring in may be one of
+ * those that it follows for. Older ones are looked at again as packs are, for what was under way on another clock.
+ */
+async function settleMoves({ backend: { index, clock } }: Context, options: SweepOptions): Promise<void> {
+  const now = clock.now();
+  const mark = await index.getMark(MOVES_MARK);
+  const fromMs = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
+  const toMs = now - options.minAgeMs + 1;
+  if (toMs <= fromMs) return;
+  let cursor: string | null = null;
+  let found = 0;
+  do {
+    if (options.stop?.() === true) return;
+    const page: Page<string> = await index.settleMoves({ fromMs, toMs, cursor });
+    found += page.items.length;
+    cursor = page.next;
+  } while (cursor !== null);
+  if (found > 0) await index.setMark(MOVES_MARK, toMs);
+}
+
+type Counts = { -readonly [K in keyof SweepSummary]: SweepSummary[K] };
+
+interface Sweep {
+  readonly summary: Counts;
+  readonly isOver: () => boolean;
+  /** Notes that every pack stored before this time is settled. */
+  readonly settled: (ms: number) => Promise<void>;
+}
+
+/** True where it came to the end of the range. */
+async function sweepRange(
+  context: Context,
+  range: { fromMs: number; toMs: number },
+  { summary, isOver, settled }: Sweep,
+): Promise<boolean> {
+  let cursor: string | null = null;
+  for (;;) {
+    const page: Page<string> = await context.backend.rawLog.list({ ...range, cursor });
+    for (const packId of page.items) {
+      if (isOver()) return false;
+      await sweepPack(context, packId, summary);
+    }
+    const last = page.items.at(-1);
+    cursor = page.next;
+    if (cursor === null) return true;
+    if (last !== undefined) await settled(packStoredMs(last));
+  }
+}
+
+async function sweepPack(context: Context, packId: string, summary: Counts): Promise<void> {
+  summary.packs_listed += 1;
+  if ((await context.backend.index.getPack(packId)) !== null) {
+    // Its admission may have got through although its answer was lost.
+    context.inFlight.release(packId);
+    return;
+  }
+  try {
+    const outcomes = await admitPack(context, packId);
+    if (outcomes === null) {
+      summary.packs_pending += 1;
+      return;
+    }
+    summary.packs_admitted += 1;
+    summary.receipts_admitted += outcomes.length;
+  } catch (error) {
+    if (!KitError.is(error) || (error.code !== 'RAW_CORRUPT' && error.code !== 'RAW_MISSING')) throw error;
+    // One damaged pack must not stop the others; verify names it again until it is mended.
+    summary.packs_unreadable += 1;
+    context.telemetry.log('error', 'pack_unreadable', { pack_id: packId, code: error.code });
+  }
+}
+
+/** Admits a stored pack; gives its outcome letters, or null while a line is not decided. */
+export async function admitPack(context: Context, packId: string): Promise<string | null> {
+  const bytes = await readBytes(context, packId);
+  const envelopes = await decodeBytes(packId, bytes);
+  const first = envelopes[0];
+  if (first === undefined) throw new KitError('RAW_CORRUPT', `the pack ${packId} has no line`);
+  const { request_id: requestId, principal, imported, sequence = null } = first;
+  if (sequence !== null) context.watch.stored(sequence);
+  const pack = packFacts(context, { packId, bytes, requestId, principal, imported, sequence });
+  const settlement = await admitArrivals(context, envelopes.map(arrivalOf), pack);
+  return settlement.pack === null ? null : settlement.pack.outcomes;
+}
+
+/** The arrival that a stored receipt was, read again from its bytes. Throws `RAW_CORRUPT` where it makes no sense. */
+export function arrivalOf(envelope: Envelope): Arrival {
+  const received = parseTime(envelope.received_at);
+  if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
+  const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
+  const { imported, reingest_of, file_line, volatile = null } = envelope;
+  if (volatile !== null && membersFault(volatile) !== null)
+    throw new KitError('RAW_CORRUPT', 'a receipt has volatile members that are no paths');
+  // By the declaration of the time when it was received, whatever the config says now.
+  const arrival = admitRecord(record, { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile });
+  if (file_line !== undefined) return { ...arrival, file_line };
+  return reingest_of === undefined ? arrival : { ...arrival, reingest_of };
+}

@@ -1,0 +1,24 @@
+/** What the test kit and the benchmarks of this repository need besides the entry points. It makes no promises: any version may change it. */
+export { readManifest } from './aggregates/manifest-store.ts';
+export { inParallel } from './backends/aws/parallel.ts';
+export { createEventIndex } from './backends/local/event-index.ts';
+export { createHistory } from './backends/local/history-file.ts';
+export { HISTORY_TABLES } from './backends/local/history-schema.ts';
+export { INDEX_TABLES } from './backends/local/schema.ts';
+export { soleOwnerOf } from './backends/local/sole-owner.ts';
+export { INGEST_HANDLERS } from './http/ingest-handler.ts';
+export { REPLAY_HANDLERS } from './http/replay-handlers.ts';
+export { ingest } from './ingest/ingest.ts';
+export { type Arrival, admitRecord } from './ingest/rules/admit.ts';
+export { repeatFlags } from './ingest/rules/first-receipt.ts';
+export { eventRows, type PackFacts, type Settlement, settle } from './ingest/rules/settle.ts';
+export { finish } from './reports/gaps/rules/cadence/steps.ts';
+export { createCalendar, GRAIN_MS, type Grain } from './reports/gaps/rules/calendar.ts';
+export { addInstant, createGapCells, type SeriesCells, seriesOf } from './reports/gaps/rules/gap-cells.ts';
+export { seriesView } from './reports/gaps/rules/gap-series.ts';
+export { findGaps, type GapInterval, type GapQuestion, judgedLives, modelSeries } from './reports/gaps/rules/gaps.ts';
+export { createIds } from './runtime/ids.ts';
+export { addTo, createHistogram, encodeHistogram } from './statistics/histogram.ts';
+export { envelopeBody, readPack } from './storage/pack-store.ts';
+export { decodePack, encodePack } from './storage/rules/pack-codec.ts';
+export { decodeEntries, encodeEntries, type SliceEntry } from './storage/rules/slice-codec.ts';

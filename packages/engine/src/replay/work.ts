@@ -1,0 +1,98 @@
+import { LIMITS } from '@pik/schema';
+
+import type { ProcessOptions, ProcessResult, WorkOptions, WorkResult } from '../api/pipeline.ts';
+import type { QueuedMessage } from '../ports/history-rows.ts';
+import type { Context } from '../runtime/context.ts';
+import { loggedFailure, messageFailure, notedFailures } from './message-failure.ts';
+import { Interrupted, originOf, processMessage } from './process.ts';
+
+const RETRY_DELAY_MS_MAX = 600_000;
+
+/**
+ * Takes one message and processes it. One at a time, so that a message which ends the process takes no other with it: it
+ * comes back with its count raised, and after too many times lies with the dead letters. A message is deleted only when
+ * all that it asked for is durable; until then a crash makes it come again.
+ */
+export async function work(context: Context, options: WorkOptions = {}): Promise<WorkResult> {
+  const { visibilityMs = 60_000, isStopping = () => false, ...attempt } = options;
+  const { index, queue } = context.backend;
+  // While a store is down a message would only use up its deliveries.
+  await index.ping();
+  const [message] = await queue.receive({ max: 1, visibilityMs });
+  if (message === undefined) return 'IDLE';
+  const heartbeat = setInterval(() => {
+    queue.extend(message.receipt, visibilityMs).catch(() => undefined);
+  }, visibilityMs / 3);
+  heartbeat.unref();
+  const finish = () => queue.delete(message.receipt);
+  // Stops may not use up the deliveries of a message that nothing is wrong with: its last one is worked to the end.
+  const maySuspend = message.receives < LIMITS.message_receives_max;
+  try {
+    return await processTaken(context, message, { ...attempt, finish, ...(maySuspend && { isStopping }) });
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+/**
+ * Processes a message that somebody else took from the queue, and will delete when this gives `DONE`. One that fails is
+ * given back or goes to the dead letters, as in `work`. Rejects only where not even that was possible: it comes again.
+ */
+export async function processTaken(
+  context: Context,
+  message: QueuedMessage,
+  options: ProcessOptions & Pick<WorkOptions, 'isStopping'> & { finish?: () => Promise<void> } = {},
+): Promise<ProcessResult> {
+  const { retryDelayMs = 1_000, finish = async () => undefined, isStopping } = options;
+  const startedMs = performance.now();
+  context.telemetry.count('ProcessorMessageCount', 1);
+  try {
+    const windows = await processMessage(context, message.body, { isStopping });
+    await finish();
+    logMessage(context, message, { windows, result: 'DONE', startedMs });
+    return 'DONE';
+  } catch (error) {
+    if (error instanceof Interrupted) return await suspend(context, message, error);
+    return await giveBack(context, message, { error, retryDelayMs });
+  }
+}
+
+function logMessage(
+  context: Context,
+  { message_id, receives, body }: QueuedMessage,
+  { startedMs, ...done }: { windows: number; result: 'DONE'; startedMs: number },
+): void {
+  const duration_ms = Math.round((performance.now() - startedMs) * 1000) / 1000;
+  context.telemetry.log('info', 'message', { message_id, receives, ...originOf(body), ...done, duration_ms });
+}
+
+/** Nothing has failed: the next worker may take the message at once. */
+async function suspend(context: Context, message: QueuedMessage, { message: reason }: Error): Promise<ProcessResult> {
+  const { message_id, receives, body } = message;
+  context.telemetry.log('info', 'message_suspended', { message_id, receives, ...originOf(body), reason });
+  return (await context.backend.queue.extend(message.receipt, 0)) ? 'RETRIED' : 'LOST';
+}
+
+async function giveBack(
+  context: Context,
+  message: QueuedMessage,
+  { error, retryDelayMs }: { error: unknown; retryDelayMs: number },
+): Promise<ProcessResult> {
+  const failure = messageFailure(error);
+  context.telemetry.count('ProcessorErrorCount', 1);
+  const { message_id, receives, body } = message;
+  context.telemetry.log('warn', 'message_failed', { message_id, receives, ...originOf(body), ...loggedFailure(error) });
+  // Noted before the message dies, so that no crash can leave a dead letter that no report of failures shows.
+  if (receives >= LIMITS.message_receives_max) await noteFailures(context, body, error);
+  const delayMs = Math.min(retryDelayMs * 2 ** (receives - 1), RETRY_DELAY_MS_MAX) * (0.5 + Math.random() / 2);
+  return context.backend.queue.fail(message.receipt, { ...failure, delayMs: Math.round(delayMs) });
+}
+
+/** The windows last: whoever waits for them finds the reason in the report of failures. */
+async function noteFailures(context: Context, body: string, error: unknown): Promise<void> {
+  const noted = notedFailures(context, body, error);
+  if (noted === null) return;
+  const { replay_id, rows, windows } = noted;
+  await context.backend.index.addFailures(rows);
+  await context.backend.replays.setWindowFailures(replay_id, windows);
+}

@@ -1,0 +1,49 @@
+import { type CompletenessReport, LIMITS } from '@pik/schema';
+import type { CompletenessQuery } from '../../api/pipeline.ts';
+import type { Context } from '../../runtime/context.ts';
+import { openReportPage } from '../report-page.ts';
+import { coveredView, partNotes } from '../report-part.ts';
+import { takeSlices } from '../report-slices.ts';
+import { rangeView, scopeOf } from '../rules/report-scope.ts';
+import { whyEmpty } from '../why-empty.ts';
+import {
+  addScannedDay,
+  addWholeDay,
+  completenessFigures,
+  createCompletenessTallies,
+} from './rules/completeness-report.ts';
+
+/**
+ * When the events of each day arrived, and what that says of days that are still open. By slices wherever these tell it.
+ * Pages are of the days, series by series.
+ *
+ * @throws KitError `CURSOR_INVALID`.
+ */
+export async function completeness(context: Context, query: CompletenessQuery): Promise<CompletenessReport> {
+  const { cursor, groupsMax, ...question } = query;
+  const page = openReportPage(context, cursor, { report: 'completeness', ...question });
+  const scope = scopeOf({ ...query, by: [], basis: 'event' }, page.nowMs);
+  const tallies = createCompletenessTallies(scope, query.by);
+  const slices = { scope, source: query.source, event_type: query.event_type };
+  await takeSlices(
+    context,
+    { slices, part: page.part, isFull: () => tallies.days.size >= LIMITS.report_groups_max },
+    { whole: (slice) => addWholeDay(tallies, slice), scanned: (slice) => addScannedDay(tallies, slice) },
+  );
+  const notes = partNotes(page.part);
+  const { curves, days } = completenessFigures(tallies, query.closedAfterMs);
+  const { items, next_cursor } = page.cut(days, { itemsMax: groupsMax, nameOf: ({ series: of, day }) => [of, day] });
+  const covered = coveredView(page.part, scope);
+  return {
+    range: rangeView(scope),
+    covered,
+    ...(days.length === 0 && covered === null ? { empty: await whyEmpty(context, slices) } : {}),
+    closed_after_ms: query.closedAfterMs,
+    curves,
+    days: items,
+    days_total: days.length,
+    next_cursor,
+    partial: notes.length > 0,
+    notes,
+  };
+}

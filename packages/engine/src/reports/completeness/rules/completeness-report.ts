@@ -1,0 +1,150 @@
+import {
+  COMPLETENESS_MARKS_MS,
+  type CompletenessReport,
+  dateIn,
+  formatEpochMs,
+  MS_PER_DAY,
+  type Window,
+} from '@pik/schema';
+
+import type { SliceRow } from '../../../ports/rows.ts';
+import { addTo, countOver, createHistogram, type Histogram, quantile } from '../../../statistics/histogram.ts';
+import { rankOf } from '../../../statistics/statistics.ts';
+import { scanEntries } from '../../../storage/rules/slice-codec.ts';
+import { sliceSeries } from '../../gaps/rules/gap-cells.ts';
+import { compareNames } from '../../rules/groups.ts';
+import { type ReportScope, windowsOf } from '../../rules/report-scope.ts';
+
+type Series = CompletenessReport['curves'][number]['series'];
+type Day = CompletenessReport['days'][number];
+
+/** Closed days that a forecast rests on at least. */
+const CLOSED_DAYS_MIN = 5;
+
+/** When the events of one day of the report's zone came, as milliseconds after the end of the day. */
+interface DayArrivals {
+  readonly series: Series;
+  readonly day: Window;
+  readonly arrivals: Histogram;
+}
+
+/** A completeness report in the making. */
+export interface CompletenessTallies {
+  readonly scope: ReportScope;
+  readonly by: readonly ('source' | 'event_type')[];
+  readonly days: Map<string, DayArrivals>;
+}
+
+/** An empty completeness report; whoever adds to it bounds its days. */
+export function createCompletenessTallies(
+  scope: ReportScope,
+  by: readonly ('source' | 'event_type')[],
+): CompletenessTallies {
+  return { scope, by, days: new Map() };
+}
+
+/** Adds a slice whose receipts all came at one time, for one day. False where they must be looked at one by one. */
+export function addWholeDay(tallies: CompletenessTallies, slice: SliceRow): boolean {
+  const { scope } = tallies;
+  if (slice.accepted === 0 || slice.received_min_ms > scope.asOfMs) return true;
+  if (slice.imported && !scope.includeImported) return true;
+  const startMs = slice.event_day * MS_PER_DAY;
+  const [first, last] = [dayAt(scope, startMs), dayAt(scope, startMs + MS_PER_DAY - 1)];
+  if (!isInRange(first, scope) && !isInRange(last, scope)) return true;
+  if (first.start_ms !== last.start_ms || slice.received_min_ms !== slice.received_max_ms) return false;
+  const day = dayOf(tallies, slice, first);
+  addTo(day.arrivals, slice.received_min_ms - first.end_ms, slice.accepted);
+  return true;
+}
+
+/** Adds the first arrivals among the receipts of a slice. */
+export function addScannedDay(tallies: CompletenessTallies, slice: SliceRow): void {
+  const { scope } = tallies;
+  scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
+    if (outcome !== 'ACCEPTED' || received_ms > scope.asOfMs) return;
+    const window = dayAt(scope, event_ms);
+    if (isInRange(window, scope)) addTo(dayOf(tallies, slice, window).arrivals, received_ms - window.end_ms);
+  });
+}
+
+const dayAt = ({ timeZone = 'UTC' }: ReportScope, ms: number) => windowsOf('day', timeZone).at(ms);
+
+/** Days count whole: one that lies only partly in the range does not. */
+const isInRange = (day: Window, { fromMs, toMs }: ReportScope) => day.start_ms >= fromMs && day.end_ms <= toMs;
+
+function dayOf(tallies: CompletenessTallies, slice: SliceRow, day: Window): DayArrivals {
+  const series = sliceSeries(slice, tallies.by);
+  const key = JSON.stringify([series, day.start_ms]);
+  const known = tallies.days.get(key);
+  if (known !== undefined) return known;
+  const made = { series, day, arrivals: createHistogram() };
+  tallies.days.set(key, made);
+  return made;
+}
+
+/** Share of a day's events that had come so long after its end; within 1 % of the time. */
+function shareAt({ arrivals }: DayArrivals, afterMs: number): number {
+  return 1 - countOver(arrivals, afterMs).count / arrivals.count;
+}
+
+/** The days with their curves, closed ones as they were, open ones with a forecast from the closed ones of their series. */
+export function completenessFigures(
+  { days, scope }: CompletenessTallies,
+  closedAfterMs: number,
+): Pick<CompletenessReport, 'curves' | 'days'> {
+  const nowMs = scope.asOfMs;
+  const known = [...days.values()].filter(({ arrivals }) => arrivals.count > 0);
+  known.sort((a, b) => compareNames(a.series, b.series));
+  const bySeries = Map.groupBy(known, ({ series }) => JSON.stringify(series));
+  const curves: CompletenessReport['curves'] = [];
+  const views: Day[] = [];
+  for (const all of bySeries.values()) {
+    const closed = all.filter(({ day }) => nowMs - day.end_ms >= closedAfterMs);
+    const { series } = all[0] as DayArrivals;
+    if (closed.length > 0) curves.push({ series, days: closed.length, median: medianCurve(closed) });
+    for (const day of all.toSorted((a, b) => a.day.start_ms - b.day.start_ms))
+      views.push({ ...dayView(day, closed, nowMs), day: dateIn(scope.timeZone ?? 'UTC', day.day.start_ms) });
+  }
+  return { curves, days: views };
+}
+
+function medianCurve(closed: readonly DayArrivals[]) {
+  return COMPLETENESS_MARKS_MS.map((after_ms) => {
+    const shares = closed.map((day) => shareAt(day, after_ms)).sort((a, b) => a - b);
+    return { after_ms, share: rankOf(shares, 0.5) };
+  });
+}
+
+function dayView(day: DayArrivals, closed: readonly DayArrivals[], nowMs: number): Omit<Day, 'day'> {
+  const ageMs = nowMs - day.day.end_ms;
+  const isClosed = closed.includes(day);
+  return {
+    series: day.series,
+    events: day.arrivals.count,
+    state: isClosed ? 'CLOSED' : 'OPEN',
+    arrived: COMPLETENESS_MARKS_MS.map((after_ms) => ({
+      after_ms,
+      share: after_ms > ageMs ? null : shareAt(day, after_ms),
+    })),
+    full_after_ms: isClosed ? quantile(day.arrivals, 0.99) : null,
+    forecast: isClosed || closed.length < CLOSED_DAYS_MIN ? null : forecastOf(day, closed, { ageMs, nowMs }),
+  };
+}
+
+function forecastOf(
+  { day, arrivals }: DayArrivals,
+  closed: readonly DayArrivals[],
+  { ageMs, nowMs }: { ageMs: number; nowMs: number },
+): NonNullable<Day['forecast']> {
+  const shares = closed.map((one) => shareAt(one, ageMs)).sort((a, b) => a - b);
+  const share = rankOf(shares, 0.5);
+  const full = closed.map((one) => quantile(one.arrivals, 0.99)).sort((a, b) => a - b);
+  const fullAt = day.end_ms + Math.round(rankOf(full, 0.5));
+  return {
+    share,
+    share_low: rankOf(shares, 0.25),
+    share_high: rankOf(shares, 0.75),
+    events: share > 0 ? Math.round(arrivals.count / share) : null,
+    full_at: fullAt > nowMs ? formatEpochMs(fullAt) : null,
+  };
+}

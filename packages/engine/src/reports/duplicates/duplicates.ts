@@ -1,0 +1,93 @@
+import { type DuplicatesReport, type EventView, LIMITS } from '@pik/schema';
+import type { DuplicatesQuery } from '../../api/pipeline.ts';
+import type { Context } from '../../runtime/context.ts';
+import type { Ranked } from '../../statistics/top-ranked.ts';
+import { eventView } from '../../storage/rules/event-view.ts';
+import { openReportPage } from '../report-page.ts';
+import { coveredView, partNotes } from '../report-part.ts';
+import { GROUPS_FULL, type PartReading, readWithReceipts, type SliceScope } from '../report-slices.ts';
+import { rangeView, scopeOf } from '../rules/report-scope.ts';
+import { whyEmpty } from '../why-empty.ts';
+import {
+  addReceipts,
+  createDuplicatesTallies,
+  type DuplicatesTallies,
+  duplicatesFigures,
+  nextWalk,
+  walksNeeded,
+} from './rules/duplicates-report.ts';
+
+/** Repeated events of one page unless the caller says otherwise. */
+const WORST_EVENTS = 10;
+
+/**
+ * What came more than once? Counting entities takes the packed receipts of all slices. Pages are of the groups, and at the same time of the repeated events: a page may have some of one and none of the other.
+ *
+ * @throws KitError `CURSOR_INVALID`.
+ */
+export async function duplicates(context: Context, query: DuplicatesQuery): Promise<DuplicatesReport> {
+  const { cursor, groupsMax, worstMax = WORST_EVENTS, ...question } = query;
+  const page = openReportPage(context, cursor, { report: 'duplicates', ...question });
+  const scope = scopeOf(query, page.nowMs);
+  const slices = { scope, source: query.source, event_type: query.event_type };
+  const tallies = createDuplicatesTallies(scope, {
+    groupsMax: LIMITS.report_groups_max * 2,
+    // One more than are named says whether there are more.
+    topMax: worstMax + 1,
+    after: page.after,
+  });
+  const reading: PartReading = {
+    part: page.part,
+    isFull: () => tallies.groups.size >= LIMITS.report_groups_max,
+    walks: () => walksNeeded(tallies),
+  };
+  for await (const slice of readWithReceipts(context, slices, reading)) addReceipts(tallies, slice);
+  const isWhole = await walkAgain(context, tallies, { slices, reading });
+  const notes = partNotes(page.part);
+  if (!isWhole)
+    notes.push('counting entities and repeated events exceeds the budget of one answer: these counts are lower bounds');
+  if (tallies.groups.full) notes.push(GROUPS_FULL);
+  if (tallies.hours.full) notes.push('storms were searched in the first half million hours of series only');
+  const { groups, worst: ranked, ...figures } = duplicatesFigures(tallies);
+  const worst = ranked.slice(0, worstMax);
+  const end = Math.min(page.offset + groupsMax, groups.length);
+  const isLast = end === groups.length && worst.length === ranked.length;
+  const next = isLast ? null : { offset: end, after: worst.at(-1) ?? page.after };
+  const covered = coveredView(page.part, scope);
+  return {
+    range: rangeView(scope),
+    covered,
+    ...(figures.total === null && covered === null ? { empty: await whyEmpty(context, slices) } : {}),
+    ...figures,
+    groups: groups.slice(page.offset, end),
+    groups_total: groups.length,
+    worst: await repeated(context, worst),
+    next_cursor: page.cursorAt(next, () => groups.map(({ group }) => group)),
+    partial: notes.length > 0,
+    notes,
+  };
+}
+
+async function repeated(context: Context, worst: readonly Ranked[]): Promise<DuplicatesReport['worst']> {
+  const rows = await context.backend.index.getEvents(worst.map(({ id }) => id));
+  const viewOf = (i: number): EventView | null => (rows[i] == null ? null : eventView(rows[i]));
+  return worst.map(({ id, rank }, i) => ({ event_id: id, repeats: rank, event: viewOf(i) }));
+}
+
+/** What is held is bounded, so of very many repeated events only some are counted in one walk. False where the budget ends before the last. */
+async function walkAgain(
+  context: Context,
+  tallies: DuplicatesTallies,
+  { slices, reading }: { slices: SliceScope; reading: PartReading },
+): Promise<boolean> {
+  while (nextWalk(tallies)) {
+    for await (const slice of readWithReceipts(context, slices, reading)) {
+      if (context.budget.spent() !== null) {
+        nextWalk(tallies);
+        return false;
+      }
+      addReceipts(tallies, slice);
+    }
+  }
+  return true;
+}

@@ -1,0 +1,143 @@
+import type { DuplicatesFigures } from '@pik/schema';
+
+import type { SliceRow } from '../../../ports/rows.ts';
+import { addTo, createHistogram, type Histogram, quantile } from '../../../statistics/histogram.ts';
+import { hash52At, type ScannedEntry, scanEntries } from '../../../storage/rules/slice-codec.ts';
+import { compareNames, createGroups, type Groups } from '../../rules/groups.ts';
+import { coverageOf, groupOf, isInScope, type ReportScope } from '../../rules/report-scope.ts';
+import { createEntityCounts, type EntityCounts } from './entity-counts.ts';
+import { createRepeatCounts, type RepeatCounts, type RepeatOptions } from './repeat-counts.ts';
+import { addToHour, createReceiptHours, hoursOf, type ReceiptHours, stormsOf } from './storms.ts';
+
+interface DuplicatesTally {
+  /** Its number among the tallies. */
+  readonly no: number;
+  events: number;
+  duplicates: number;
+  conflicts: number;
+  readonly delay: Histogram;
+}
+
+/** A duplicates report in the making: one walk over all receipts, and more of them while `nextWalk` says so. */
+export interface DuplicatesTallies {
+  readonly scope: ReportScope;
+  readonly total: DuplicatesTally;
+  readonly groups: Groups<DuplicatesTally>;
+  readonly hours: ReceiptHours;
+  readonly repeats: RepeatCounts;
+  /** By the first 52 bits of the hash that all ids of an entity start with: of a million two share them once in 10,000 times. */
+  readonly entities: EntityCounts;
+  /** What is still counted in this walk. */
+  walk: { receipts: boolean; repeats: boolean; entities: boolean };
+}
+
+/** How much of it is told and held. */
+export interface DuplicatesOptions extends RepeatOptions {
+  readonly groupsMax: number;
+  /** Pairs of entity and group that are held at a time. Default two million: 50 MB. */
+  readonly heldPairsMax?: number | undefined;
+}
+
+/** An empty duplicates report. */
+export function createDuplicatesTallies(scope: ReportScope, options: DuplicatesOptions): DuplicatesTallies {
+  let made = 0;
+  const create = (): DuplicatesTally => ({
+    no: made++,
+    events: 0,
+    duplicates: 0,
+    conflicts: 0,
+    delay: createHistogram(),
+  });
+  return {
+    scope,
+    total: create(),
+    groups: createGroups(create, options.groupsMax),
+    hours: createReceiptHours(),
+    repeats: createRepeatCounts(options),
+    entities: createEntityCounts(options.heldPairsMax),
+    walk: { receipts: true, repeats: true, entities: true },
+  };
+}
+
+/** How many walks over all receipts it takes, by what the first one has met so far. */
+export function walksNeeded({ repeats, entities }: DuplicatesTallies): number {
+  return Math.max(repeats.walks, entities.walks);
+}
+
+/** Ends a walk over all receipts. True where another is needed, since more events or entities were met than are held. */
+export function nextWalk(tallies: DuplicatesTallies): boolean {
+  const { walk, repeats, entities } = tallies;
+  tallies.walk = {
+    receipts: false,
+    repeats: walk.repeats && repeats.next(),
+    entities: walk.entities && entities.next(),
+  };
+  return tallies.walk.repeats || tallies.walk.entities;
+}
+
+/** Adds the receipts of a slice that lie in the scope. */
+export function addReceipts(tallies: DuplicatesTallies, slice: SliceRow): void {
+  const { scope, total, groups, walk, repeats, entities } = tallies;
+  const coverage = coverageOf(slice, scope);
+  if (coverage === 'none') return;
+  if (!walk.receipts && !walk.entities && slice.duplicates + slice.conflicts === 0) return;
+  const whole = coverage === 'all' ? groups.of(groupOf(slice, scope)) : null;
+  const hours = hoursOf(tallies.hours, slice);
+  scanEntries(slice.entries, (entry) => {
+    if (coverage !== 'all' && !isInScope(entry, scope)) return;
+    const group = coverage === 'all' ? whole : groups.of(groupOf(slice, scope, entry));
+    const isRepeat = entry.outcome !== 'ACCEPTED';
+    if (walk.receipts) {
+      addReceipt(total, entry);
+      if (group !== null) addReceipt(group, entry);
+      addToHour(tallies.hours, hours, { receivedMs: entry.received_ms, isRepeat });
+    }
+    if (walk.entities) {
+      const entity = hash52At(slice.entries, entry.idAt);
+      entities.add(entity, total.no);
+      if (group !== null) entities.add(entity, group.no);
+    }
+    if (walk.repeats && isRepeat) repeats.add(slice.entries, entry.idAt);
+  });
+}
+
+function addReceipt(tally: DuplicatesTally, entry: ScannedEntry): void {
+  if (entry.outcome === 'ACCEPTED') tally.events += 1;
+  else if (entry.outcome === 'DUPLICATE') tally.duplicates += 1;
+  else tally.conflicts += 1;
+  if (entry.first_received_ms !== null) addTo(tally.delay, entry.received_ms - entry.first_received_ms);
+}
+
+/** The figures of all, null without any receipt, those of each group, most repeats first, storms, and the worst events. */
+export function duplicatesFigures({ total, groups, repeats, hours, entities }: DuplicatesTallies) {
+  const ranked = groups.entries().map(([group, tally]) => ({ group, figures: figuresOf(tally, entities) }));
+  const repeatsOf = ({ figures }: (typeof ranked)[number]) => figures.duplicates + figures.conflicts;
+  ranked.sort((a, b) => repeatsOf(b) - repeatsOf(a) || compareNames(a.group, b.group));
+  const figures = figuresOf(total, entities);
+  return {
+    total: figures.receipts === 0 ? null : figures,
+    groups: ranked,
+    storms: stormsOf(hours),
+    worst: repeats.top(),
+    worst_total: repeats.total,
+  };
+}
+
+function figuresOf(
+  { no, events, duplicates, conflicts, delay }: DuplicatesTally,
+  entities: EntityCounts,
+): DuplicatesFigures {
+  const receipts = events + duplicates + conflicts;
+  const at = (q: number) => (delay.count === 0 ? null : quantile(delay, q));
+  return {
+    receipts,
+    events,
+    duplicates,
+    conflicts,
+    entities: entities.of(no),
+    repeat_share: receipts === 0 ? 0 : (duplicates + conflicts) / receipts,
+    delay_p50_ms: at(0.5),
+    delay_p95_ms: at(0.95),
+    delay_max_ms: at(1),
+  };
+}

@@ -1,0 +1,78 @@
+import { createSpan } from '../../../runtime/rules/span.ts';
+
+/** How many different entities each of some tallies has, by hashes below 2^52. Exact for these, however many there are. */
+export interface EntityCounts {
+  /** Notes an entity of a tally, which are numbered from 0. */
+  add(entity: number, tally: number): void;
+  of(tally: number): number;
+  /** How many walks it takes by what the first one has met so far. */
+  readonly walks: number;
+  /** To be called after each walk over all receipts; true where another one is needed. */
+  next(): boolean;
+}
+
+/** Pairs of entity and tally that are held at a time: 50 MB. A million receipts of one group each take one walk. */
+const HELD_MAX = 2_000_000;
+
+const EMPTY = -1;
+/** Slots above which it grows when half of them are taken. */
+const SLOTS_MIN = 1_024;
+
+/** No entities yet. */
+export function createEntityCounts(heldMax = HELD_MAX): EntityCounts {
+  const span = createSpan();
+  const counts: number[] = [];
+  let entities = new Float64Array(SLOTS_MIN);
+  let tallies = new Int32Array(SLOTS_MIN).fill(EMPTY);
+  let size = 0;
+  /** False where the pair is there already. */
+  const insert = (entity: number, tally: number): boolean => {
+    const mask = tallies.length - 1;
+    let slot = mixed(entity, tally) & mask;
+    while (tallies[slot] !== EMPTY) {
+      if (tallies[slot] === tally && entities[slot] === entity) return false;
+      slot = (slot + 1) & mask;
+    }
+    entities[slot] = entity;
+    tallies[slot] = tally;
+    size += 1;
+    return true;
+  };
+  const rebuild = (slots: number) => {
+    const [oldEntities, oldTallies] = [entities, tallies];
+    entities = new Float64Array(slots);
+    tallies = new Int32Array(slots).fill(EMPTY);
+    size = 0;
+    for (let i = 0; i < oldTallies.length; i++) {
+      const [entity, tally] = [oldEntities[i] as number, oldTallies[i] as number];
+      if (tally === EMPTY) continue;
+      if (span.has(entity)) insert(entity, tally);
+      else counts[tally] = (counts[tally] ?? 0) - 1;
+    }
+  };
+  return {
+    add(entity, tally) {
+      if (!span.has(entity) || !insert(entity, tally)) return;
+      counts[tally] = (counts[tally] ?? 0) + 1;
+      while (size > heldMax && span.narrow()) rebuild(tallies.length);
+      if (size * 2 >= tallies.length) rebuild(tallies.length * 2);
+    },
+    of: (tally) => counts[tally] ?? 0,
+    get walks() {
+      return span.walks;
+    },
+    next() {
+      const heldLittle = size * 2 <= heldMax;
+      tallies.fill(EMPTY);
+      size = 0;
+      return span.next(heldLittle);
+    },
+  };
+}
+
+function mixed(entity: number, tally: number): number {
+  const high = Math.floor(entity / 2 ** 26);
+  const mix =
+    Math.imul(high, 0x9e3779b1) ^ Math.imul(entity - high * 2 ** 26, 0x85ebca77) ^ Math.imul(tally, 0xc2b2ae3d);
+  return mix ^ (mix >>> 15);
+}

@@ -1,0 +1,136 @@
+import { createSpan } from '../../../runtime/rules/span.ts';
+import { createTopRanked, type Ranked } from '../../../statistics/top-ranked.ts';
+import { hash52At, ID_BYTES, idAt } from '../../../storage/rules/slice-codec.ts';
+
+/** How often each event was repeated: exact, of however many events, by their whole ids. */
+export interface RepeatCounts {
+  /** Notes a repeat of the event whose id lies there. */
+  add(bytes: Uint8Array, at: number): void;
+  /** How many walks it takes by what the first one has met so far. */
+  readonly walks: number;
+  /** To be called after each walk over all receipts; true where another one is needed. */
+  next(): boolean;
+  /** Events with a repeat. Known after the last walk, as all of this. */
+  readonly total: number;
+  /** The events with most repeats. */
+  top(): readonly Ranked[];
+}
+
+/** Which of the repeated events are named. */
+export interface RepeatOptions {
+  readonly topMax: number;
+  /** Only those that come after it, by repeats and id. */
+  readonly after?: Ranked | null | undefined;
+  /** Events that are held at a time. Default a million: 41 MB. Whoever has more of them takes more walks. */
+  readonly heldMax?: number | undefined;
+}
+
+/** Where in an id the part lies that is different for each event, however many an entity has at one time. */
+const DIGEST_AT = 17;
+const EMPTY = -1;
+const HELD_MAX = 1_000_000;
+
+/** No repeats yet. */
+export function createRepeatCounts({ topMax, after = null, heldMax = HELD_MAX }: RepeatOptions): RepeatCounts {
+  const span = createSpan();
+  const top = createTopRanked(topMax, after);
+  const table = createIdTable();
+  let total = 0;
+  return {
+    add(bytes, at) {
+      if (!span.has(hash52At(bytes, at + DIGEST_AT))) return;
+      table.add(bytes, at);
+      while (table.size > heldMax && span.narrow())
+        table.keep((ids, idStart) => span.has(hash52At(ids, idStart + DIGEST_AT)));
+    },
+    get walks() {
+      return span.walks;
+    },
+    next() {
+      total += table.size;
+      table.visit((count, ids, at) => top.offer(count, () => idAt(ids, at)));
+      const heldLittle = table.size * 2 <= heldMax;
+      table.keep(() => false);
+      return span.next(heldLittle);
+    },
+    get total() {
+      return total;
+    },
+    top: () => top.items(),
+  };
+}
+
+interface IdTable {
+  add(bytes: Uint8Array, at: number): void;
+  readonly size: number;
+  visit(visit: (count: number, ids: Uint8Array, at: number) => void): void;
+  /** Lets go of all others. */
+  keep(isKept: (ids: Uint8Array, at: number) => boolean): void;
+}
+
+/** Ids in the order in which they came, one after the other in one array, and where each lies by its digest. */
+function createIdTable(): IdTable {
+  let ids = new Uint8Array(512 * ID_BYTES);
+  let counts = new Uint32Array(512);
+  let slots = new Int32Array(1_024).fill(EMPTY);
+  let size = 0;
+  /** The slot of an id, or the empty one where it belongs. */
+  const slotOf = (bytes: Uint8Array, at: number): number => {
+    const mask = slots.length - 1;
+    let slot = hash52At(bytes, at + DIGEST_AT) & mask;
+    for (;;) {
+      const place = slots[slot] as number;
+      if (place === EMPTY || isEqual(ids, place * ID_BYTES, { bytes, at })) return slot;
+      slot = (slot + 1) & mask;
+    }
+  };
+  const index = (slotsCount: number) => {
+    slots = new Int32Array(slotsCount).fill(EMPTY);
+    for (let place = 0; place < size; place++) slots[slotOf(ids, place * ID_BYTES)] = place;
+  };
+  const grow = () => {
+    const [oldIds, oldCounts] = [ids, counts];
+    ids = new Uint8Array(oldIds.length * 2);
+    ids.set(oldIds);
+    counts = new Uint32Array(oldCounts.length * 2);
+    counts.set(oldCounts);
+    index(slots.length * 2);
+  };
+  return {
+    add(bytes, at) {
+      const slot = slotOf(bytes, at);
+      const known = slots[slot] as number;
+      if (known !== EMPTY) {
+        counts[known] = (counts[known] as number) + 1;
+        return;
+      }
+      ids.set(bytes.subarray(at, at + ID_BYTES), size * ID_BYTES);
+      counts[size] = 1;
+      slots[slot] = size++;
+      if (size === counts.length) grow();
+    },
+    get size() {
+      return size;
+    },
+    visit(visit) {
+      for (let place = 0; place < size; place++) visit(counts[place] as number, ids, place * ID_BYTES);
+    },
+    keep(isKept) {
+      let kept = 0;
+      for (let place = 0; place < size; place++) {
+        const at = place * ID_BYTES;
+        if (!isKept(ids, at)) continue;
+        ids.copyWithin(kept * ID_BYTES, at, at + ID_BYTES);
+        counts[kept++] = counts[place] as number;
+      }
+      size = kept;
+      index(slots.length);
+    },
+  };
+}
+
+/** From the end, where two ids of an entity differ first. */
+function isEqual(ids: Uint8Array, place: number, { bytes, at }: { bytes: Uint8Array; at: number }): boolean {
+  for (let i = ID_BYTES - 1; i >= 0; i--) if (ids[place + i] !== bytes[at + i]) return false;
+  return true;
+}

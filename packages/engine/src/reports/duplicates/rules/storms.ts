@@ -1,0 +1,131 @@
+import { type DuplicatesReport, formatEpochMs, greatestOf, leastOf, MS_PER_HOUR } from '@pik/schema';
+
+import { wilsonLower } from '../../../statistics/statistics.ts';
+
+/** Receipts of one series in one hour of receipt. */
+interface HourOfReceipts {
+  readonly hour: number;
+  receipts: number;
+  repeats: number;
+  /** Between the first and the last repeat. */
+  firstMs: number;
+  lastMs: number;
+}
+
+/** Receipts by series and hour of receipt. */
+export interface ReceiptHours {
+  readonly series: Map<string, { source: string; event_type: string; hours: Map<number, HourOfReceipts> }>;
+  hours: number;
+  full: boolean;
+}
+
+/** Repeats below which nothing is called a storm. */
+const REPEATS_MIN = 20;
+/** Hours of a series below which it is not known what is usual. */
+const HOURS_MIN = 12;
+/** The hours with most repeats are left out of what is usual: a storm must not make itself usual. */
+const LEFT_OUT_SHARE = 0.25;
+/** How many times the odds of a repeat must have grown. */
+const ODDS_FACTOR = 5;
+/** Four standard deviations: one hour in thirty thousand by chance. */
+const Z = 4;
+/** Hours of series that are held. */
+const HOURS_MAX = 500_000;
+
+/** No receipts yet. */
+export function createReceiptHours(): ReceiptHours {
+  return { series: new Map(), hours: 0, full: false };
+}
+
+/** The hours of a series. */
+export function hoursOf(all: ReceiptHours, { source, event_type }: { source: string; event_type: string }) {
+  const key = JSON.stringify([source, event_type]);
+  const known = all.series.get(key);
+  if (known !== undefined) return known.hours;
+  const hours = new Map<number, HourOfReceipts>();
+  all.series.set(key, { source, event_type, hours });
+  return hours;
+}
+
+/** Adds a receipt to the hours of its series. */
+export function addToHour(
+  all: ReceiptHours,
+  hours: Map<number, HourOfReceipts>,
+  { receivedMs, isRepeat }: { receivedMs: number; isRepeat: boolean },
+): void {
+  const hour = Math.floor(receivedMs / MS_PER_HOUR);
+  let known = hours.get(hour);
+  if (known === undefined) {
+    if (all.hours >= HOURS_MAX) {
+      all.full = true;
+      return;
+    }
+    all.hours += 1;
+    known = { hour, receipts: 0, repeats: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY };
+    hours.set(hour, known);
+  }
+  known.receipts += 1;
+  if (!isRepeat) return;
+  known.repeats += 1;
+  if (receivedMs < known.firstMs) known.firstMs = receivedMs;
+  if (receivedMs > known.lastMs) known.lastMs = receivedMs;
+}
+
+type Storm = DuplicatesReport['storms'][number];
+
+/** Hours in which the share of repeats lay far above the series' usual, adjacent ones as one storm; by their start. */
+export function stormsOf({ series }: ReceiptHours): Storm[] {
+  const storms = [...series.values()].flatMap(({ source, event_type, hours }) => {
+    const sorted = [...hours.values()].sort((a, b) => a.hour - b.hour);
+    if (sorted.length < HOURS_MIN) return [];
+    const usual = usualShare(sorted);
+    return runsOf(sorted.filter((hour) => isStormy(hour, usual))).map((run) =>
+      stormView(run, { source, event_type, usual }),
+    );
+  });
+  return storms.sort((a, b) => (a.start_time < b.start_time ? -1 : 1));
+}
+
+function usualShare(hours: readonly HourOfReceipts[]): number {
+  const byShare = hours.toSorted((a, b) => a.repeats / a.receipts - b.repeats / b.receipts);
+  const quiet = byShare.slice(0, Math.ceil(byShare.length * (1 - LEFT_OUT_SHARE)));
+  const sum = quiet.reduce((all, { receipts, repeats }) => ({ n: all.n + receipts, r: all.r + repeats }), {
+    n: 0,
+    r: 0,
+  });
+  return (sum.r + 0.5) / (sum.n + 1);
+}
+
+function isStormy({ receipts, repeats }: HourOfReceipts, usual: number): boolean {
+  if (repeats < REPEATS_MIN) return false;
+  const low = wilsonLower(repeats, receipts, Z);
+  return low * (1 - usual) > ODDS_FACTOR * usual * (1 - low);
+}
+
+function runsOf(hours: readonly HourOfReceipts[]): HourOfReceipts[][] {
+  const runs: HourOfReceipts[][] = [];
+  for (const hour of hours) {
+    const run = runs.at(-1);
+    if (run?.at(-1)?.hour === hour.hour - 1) run.push(hour);
+    else runs.push([hour]);
+  }
+  return runs;
+}
+
+function stormView(
+  run: readonly HourOfReceipts[],
+  { source, event_type, usual }: { source: string; event_type: string; usual: number },
+): Storm {
+  const receipts = run.reduce((sum, hour) => sum + hour.receipts, 0);
+  const repeats = run.reduce((sum, hour) => sum + hour.repeats, 0);
+  return {
+    source,
+    event_type,
+    start_time: formatEpochMs(leastOf(run.map(({ firstMs }) => firstMs))),
+    end_time: formatEpochMs(greatestOf(run.map(({ lastMs }) => lastMs))),
+    receipts,
+    repeats,
+    share: repeats / receipts,
+    usual_share: usual,
+  };
+}

@@ -1,0 +1,224 @@
+import { type Covered, type FailuresReport, formatEpochMs, KitError, LIMITS } from '@pik/schema';
+import type { FailuresQuery } from '../../api/pipeline.ts';
+import { FAILURES_AND_WARNINGS, type FailureQuery } from '../../ports/queries.ts';
+import type { FailureRow } from '../../ports/rows.ts';
+import type { Context } from '../../runtime/context.ts';
+import { readPages } from '../../runtime/pages.ts';
+import { plainTime } from '../../runtime/rules/plain-time.ts';
+import { decodeEntries } from '../../storage/rules/slice-codec.ts';
+import { openReportPage, type PartExtra, type ReportPage } from '../report-page.ts';
+import { coveredView, partNotes, readCursorParts } from '../report-part.ts';
+import { GROUPS_FULL, type SliceScope, takeSlices } from '../report-slices.ts';
+import { coverageOf, isInScope, rangeView, scopeOf } from '../rules/report-scope.ts';
+import { whyEmpty } from '../why-empty.ts';
+import {
+  addBaseline,
+  addEntryReceipt,
+  addFailure,
+  addSliceReceipts,
+  addWarning,
+  createFailureTallies,
+  type FailureTallies,
+  failureGroups,
+  type WarningTallies,
+  warningViews,
+} from './rules/failures-report.ts';
+
+/** Before and after every receive time. */
+const EVER_MS = 2 ** 47;
+
+/** How much of the budget the failures of the range may take, and those before it: the receipts take the rest. */
+const ROWS_SHARE = 0.5;
+const BASELINE_SHARE = 0.65;
+
+/**
+ * What fails, of which series, how surely, and whether that is new. Failures come from their own rows, rates from slices.
+ * Pages are of the ranked groups. Past the budget an answer covers the earliest failures of the range; where it is the
+ * receipts that are too many, further pages count the rest of them.
+ *
+ * @throws KitError `CURSOR_INVALID`.
+ */
+export async function failures(context: Context, query: FailuresQuery): Promise<FailuresReport> {
+  const { cursor, groupsMax, ...question } = query;
+  const page = openReportPage(context, cursor, { report: 'failures', ...question });
+  // Failures include those of backfills, and so do the receipts that they are a share of.
+  const asked = scopeOf({ ...query, basis: 'received', includeImported: true }, page.nowMs);
+  const stretch = openStretch(page, asked);
+  const baseline = baselineOf(query);
+  const tallies = createFailureTallies(asked, { groupsMax: LIMITS.report_groups_max * 2, baseline: baseline !== null });
+  const series = { source: query.source, event_type: query.event_type };
+  const reading = { series, asOfMs: asked.asOfMs };
+  const baselineNotes: string[] = [];
+  const warnings: WarningTallies = new Map();
+  if (stretch.withRows) stretch.toMs = await readRange(context, { tallies, warnings }, { ...reading, stretch });
+  if (baseline !== null && stretch.withRows && !(await readBaseline(context, tallies, { ...reading, ...baseline })))
+    baselineNotes.push(
+      'the time before the range has more failures than one answer reads, so a failure may be marked new wrongly',
+    );
+  const scope = { ...asked, fromMs: stretch.fromMs, toMs: stretch.toMs };
+  await countReceipts(context, tallies, { slices: { scope, ...series }, page });
+  const notes = [...stretchNotes(stretch, page), ...baselineNotes];
+  if (tallies.receipts.full) notes.push(GROUPS_FULL);
+  if (warnings.size === LIMITS.report_warnings_max)
+    notes.push(`at most ${LIMITS.report_warnings_max} distinct warnings are listed`);
+  const groups = failureGroups(tallies);
+  const end = Math.min(page.offset + groupsMax, groups.length);
+  const next = end === groups.length ? null : { offset: end, after: null };
+  const names = () => groups.map(({ fingerprint, group }) => [fingerprint, group]);
+  const covered = stretchView(stretch);
+  return {
+    range: rangeView(asked),
+    covered,
+    receipts_covered: coveredView(page.part, scope),
+    ...(tallies.total === 0 && tallies.failures === 0 && covered === null
+      ? { empty: await whyEmpty(context, { scope, ...series }) }
+      : {}),
+    baseline: baseline && { start_time: formatEpochMs(baseline.fromMs), end_time: formatEpochMs(baseline.toMs) },
+    receipts: tallies.total,
+    failures: tallies.failures,
+    groups: groups.slice(page.offset, end),
+    groups_total: groups.length,
+    warnings: warningViews(warnings),
+    next_cursor: page.cursorAt(next, names, nextStretch(stretch, page)),
+    partial: notes.length > 0,
+    notes,
+  };
+}
+
+/** The receive times whose failures an answer counts. */
+interface Stretch {
+  readonly fromMs: number;
+  /** As far as was asked until it was found out how far the budget reaches. */
+  toMs: number;
+  /** The range as it was asked for. */
+  readonly asked: { readonly fromMs: number; readonly toMs: number };
+  /** False on a page that counts further receipts of the same stretch: its failures were counted before. */
+  readonly withRows: boolean;
+}
+
+function openStretch({ extra }: ReportPage, { fromMs, toMs }: { fromMs: number; toMs: number }): Stretch {
+  const asked = { fromMs, toMs };
+  if (extra === '') return { ...asked, asked, withRows: true };
+  const [from, to, withRows, ...rest] = readCursorParts(extra);
+  const bounds = [from, to].every((bound) => bound === null || Number.isSafeInteger(bound));
+  if (!bounds || typeof withRows !== 'boolean' || rest.length > 0) throw new KitError('CURSOR_INVALID');
+  return { fromMs: (from as number | null) ?? fromMs, toMs: (to as number | null) ?? toMs, asked, withRows };
+}
+
+/** What comes after an answer: further receipts of its stretch, else the next stretch, else nothing. */
+function nextStretch({ fromMs, toMs, asked, withRows }: Stretch, { part }: ReportPage): PartExtra {
+  const bound = (ms: number) => (Number.isFinite(ms) ? ms : null);
+  const end = toMs < asked.toMs ? toMs : null;
+  const same = JSON.stringify([bound(fromMs), end, withRows]);
+  if (part.until != null) return { same, next: JSON.stringify([bound(fromMs), end, false]) };
+  return { same, next: end === null ? null : JSON.stringify([end, null, true]) };
+}
+
+function stretchView({ fromMs, toMs, asked }: Stretch): Covered {
+  if (fromMs === asked.fromMs && toMs === asked.toMs) return null;
+  const text = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
+  return { basis: 'received', start_time: text(fromMs), end_time: text(toMs), divided_days: [] };
+}
+
+function stretchNotes({ toMs, asked }: Stretch, { part }: ReportPage): string[] {
+  const rows = `the range has more failures than one answer counts: this one has those received before ${plainTime(toMs)}; the next page continues`;
+  return [
+    ...(toMs < asked.toMs ? [rows] : []),
+    ...partNotes(part).map((text) => `receipts: ${text}, and until then shares are too large`),
+  ];
+}
+
+/** As long as the range, just before it, unless the caller says where it starts. */
+function baselineOf({ fromMs, toMs, asOfMs, baselineFromMs }: FailuresQuery): { fromMs: number; toMs: number } | null {
+  if (fromMs === null) return null;
+  if (baselineFromMs !== null) return { fromMs: baselineFromMs, toMs: fromMs };
+  const end = toMs ?? asOfMs;
+  return end === null || end <= fromMs ? null : { fromMs: fromMs - (end - fromMs), toMs: fromMs };
+}
+
+interface Reading {
+  readonly series: Omit<SliceScope, 'scope'>;
+  readonly asOfMs: number;
+}
+
+/** Counts the failures of a stretch, the earliest first. Gives up to which receive time the budget reached. */
+async function readRange(
+  context: Context,
+  { tallies, warnings }: { tallies: FailureTallies; warnings: WarningTallies },
+  { stretch, ...reading }: Reading & { stretch: Stretch },
+): Promise<number> {
+  const { fromMs, toMs } = stretch;
+  const isKnown = toMs < stretch.asked.toMs;
+  let latestMs = Number.NEGATIVE_INFINITY;
+  for await (const row of failuresIn(context, {
+    ...reading,
+    fromMs,
+    toMs,
+    oldestFirst: true,
+    kinds: FAILURES_AND_WARNINGS,
+  })) {
+    // Those of one receive time stay together, so that the next answer can go on at a time.
+    const isCut =
+      !isKnown && row.received_ms > latestMs && latestMs > Number.NEGATIVE_INFINITY && isLate(context, tallies);
+    if (isCut) return row.received_ms;
+    latestMs = row.received_ms;
+    if (row.kind === 'WARNING') addWarning(warnings, row, LIMITS.report_warnings_max);
+    else addFailure(tallies, row, LIMITS.report_groups_max * 2);
+  }
+  return toMs;
+}
+
+function isLate({ budget }: Context, { found }: FailureTallies): boolean {
+  return budget.used().share >= ROWS_SHARE || found.size >= LIMITS.report_groups_max;
+}
+
+/** False where the budget does not reach as far back as the baseline does. */
+async function readBaseline(
+  context: Context,
+  tallies: FailureTallies,
+  { fromMs, toMs, ...reading }: Reading & { fromMs: number; toMs: number },
+): Promise<boolean> {
+  for await (const row of failuresIn(context, { ...reading, fromMs, toMs })) {
+    if (context.budget.used().share >= BASELINE_SHARE) return false;
+    addBaseline(tallies, row);
+  }
+  return true;
+}
+
+async function* failuresIn(
+  { backend, budget }: Context,
+  { series, asOfMs, fromMs, toMs, ...order }: Reading & Pick<FailureQuery, 'fromMs' | 'toMs' | 'oldestFirst' | 'kinds'>,
+): AsyncGenerator<FailureRow> {
+  const query = {
+    fromMs: Math.max(fromMs, -EVER_MS),
+    toMs: Math.min(toMs, asOfMs + 1, EVER_MS),
+    ...series,
+    limit: LIMITS.page_items_max,
+    ...order,
+  };
+  if (query.toMs > query.fromMs) yield* readPages((cursor) => backend.index.listFailures({ ...query, cursor }), budget);
+}
+
+function countReceipts(
+  context: Context,
+  tallies: FailureTallies,
+  { slices, page }: { slices: SliceScope; page: ReportPage },
+): Promise<void> {
+  const { scope } = slices;
+  return takeSlices(
+    context,
+    { slices, part: page.part, isFull: () => tallies.receipts.size >= LIMITS.report_groups_max },
+    {
+      whole(slice) {
+        const coverage = coverageOf(slice, scope);
+        if (coverage === 'all') addSliceReceipts(tallies, slice);
+        return coverage !== 'some';
+      },
+      scanned(slice) {
+        for (const entry of decodeEntries(slice.entries)) {
+          if (isInScope(entry, scope)) addEntryReceipt(tallies, slice, entry);
+        }
+      },
+    },
+  );
+}

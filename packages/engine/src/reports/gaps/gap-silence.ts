@@ -1,0 +1,201 @@
+import { greatestOf, leastOf, MS_PER_DAY } from '@pik/schema';
+import type { GapsQuery } from '../../api/pipeline.ts';
+import type { SliceRow } from '../../ports/rows.ts';
+import type { Context } from '../../runtime/context.ts';
+import { scanEntries } from '../../storage/rules/slice-codec.ts';
+import { readSlices, scanSlices } from '../report-slices.ts';
+import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gaps.ts';
+
+/** What the series of other sources did in the time of a gap, of those that had events before it and after it. */
+export interface OtherSources {
+  readonly series: number;
+  readonly sources: number;
+  /** Events of theirs in the gap. */
+  readonly came: number;
+  /** How many such a time usually brings. */
+  readonly usual: number;
+}
+
+/** Tells what all other sources did during a gap; null where that was not found out. */
+export type AskOthers = (gap: GapInterval) => OtherSources | null;
+
+/** How far before and after a gap other sources are looked at, where the report itself has not read them. */
+const MARGIN_MS = MS_PER_DAY;
+/** Times are gathered by quarters of an hour, which every zone's hours begin at, or by minutes for a report of minutes. */
+const BUCKET_MS = { minute: 60_000, hour: 900_000, day: 900_000 } as const;
+
+/**
+ * Whether everything was silent tells the kit or the network from one source. A report over all series has them at hand;
+ * for one of a single source, type or entity the others are read, around its gaps alone.
+ */
+export async function askOthers(
+  context: Context,
+  query: GapsQuery,
+  {
+    gaps,
+    series,
+    question,
+  }: { gaps: readonly GapInterval[]; series: readonly ModelledSeries[]; question: GapQuestion },
+): Promise<AskOthers> {
+  const isWhole = query.source === undefined && query.event_type === undefined && query.entity_id === undefined;
+  if (isWhole) {
+    const counted = series.map(countSeries);
+    return (gap) => (gap.state === 'MISSING' ? othersAmong(gap, counted) : null);
+  }
+  const missing = gaps.filter(({ state }) => state === 'MISSING');
+  if (missing.length === 0 || isTooMuch(context)) return () => null;
+  const counts = await readOthers(context, query, { gaps: missing, asOfMs: question.asOfMs });
+  return counts === null ? () => null : (gap) => othersIn(counts, gap, query);
+}
+
+function isOther(own: { source?: string | undefined }, other: { source?: string | undefined }): boolean {
+  return own.source === undefined || other.source !== own.source;
+}
+
+interface CountedSeries {
+  readonly modelled: ModelledSeries;
+  readonly name: string;
+  /** Starts of its windows with events, in order, and how many events there are before each of them and after the last. */
+  readonly starts: Float64Array;
+  readonly before: Float64Array;
+}
+
+/** Counted once, so that each of many gaps costs two look-ups a series. */
+function countSeries(modelled: ModelledSeries): CountedSeries {
+  const { series, cells } = modelled.cells;
+  const starts = Float64Array.from(cells.keys()).sort();
+  const before = new Float64Array(starts.length + 1);
+  for (const [i, start] of starts.entries()) before[i + 1] = (before[i] as number) + (cells.get(start)?.count ?? 0);
+  return { modelled, name: JSON.stringify(series), starts, before };
+}
+
+/** Events of windows that start before a time. */
+function eventsBefore({ starts, before }: CountedSeries, ms: number): number {
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] as number) < ms) low = middle + 1;
+    else high = middle;
+  }
+  return before[low] as number;
+}
+
+function othersAmong(gap: GapInterval, series: readonly CountedSeries[]): OtherSources {
+  const own = JSON.stringify(gap.series);
+  const lengthMs = gap.end_ms - gap.start_ms;
+  const sources = new Set<string | undefined>();
+  let [alive, came, usual] = [0, 0, 0];
+  for (const one of series) {
+    const { cells } = one.modelled;
+    if (cells.firstMs >= gap.start_ms || cells.lastMs < gap.end_ms) continue;
+    if (one.name === own || !isOther(gap.series, cells.series)) continue;
+    const inside = eventsBefore(one, gap.end_ms) - eventsBefore(one, gap.start_ms);
+    const all = one.before.at(-1) as number;
+    sources.add(cells.series.source);
+    alive += 1;
+    came += inside;
+    usual += ((all - inside) / Math.max(1, cells.lastMs - cells.firstMs - lengthMs)) * lengthMs;
+  }
+  return { series: alive, sources: sources.size, came, usual };
+}
+
+/** The gaps themselves and what is known of them come first: the others are read as long as enough of the budget is left. */
+const BUDGET_SHARE = 0.75;
+
+function isTooMuch({ budget }: Context): boolean {
+  return budget.used().share >= BUDGET_SHARE;
+}
+
+interface Buckets {
+  readonly source: string;
+  readonly counts: Map<number, number>;
+}
+
+type OtherCounts = ReadonlyMap<string, Buckets>;
+
+async function readOthers(
+  context: Context,
+  query: GapsQuery,
+  { gaps, asOfMs }: { gaps: readonly GapInterval[]; asOfMs: number },
+): Promise<OtherCounts | null> {
+  const found = new Map<string, Buckets>();
+  const bucketMs = BUCKET_MS[query.grain];
+  const add = (slice: SliceRow, timeMs: number, count: number) => {
+    if (timeMs > asOfMs || slice.source === query.source) return;
+    const name = JSON.stringify([slice.source, slice.event_type]);
+    const known = found.get(name) ?? { source: slice.source, counts: new Map() };
+    found.set(name, known);
+    const bucket = Math.floor(timeMs / bucketMs) * bucketMs;
+    known.counts.set(bucket, (known.counts.get(bucket) ?? 0) + count);
+  };
+  const fromMs = leastOf(gaps.map(marginFrom));
+  const toMs = greatestOf(gaps.map(marginTo));
+  const reading = { includeImported: query.includeImported, fromMs, toMs, asOfMs };
+  await (query.basis === 'received' ? readReceived : readEvents)(context, reading, add);
+  // What was not read to the end proves no silence.
+  return isTooMuch(context) ? null : found;
+}
+
+const marginFrom = ({ start_ms, end_ms }: GapInterval) => start_ms - Math.max(MARGIN_MS, end_ms - start_ms);
+const marginTo = ({ start_ms, end_ms }: GapInterval) => end_ms + Math.max(MARGIN_MS, end_ms - start_ms);
+
+interface Reading {
+  readonly includeImported: boolean;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly asOfMs: number;
+}
+
+type Add = (slice: SliceRow, timeMs: number, count: number) => void;
+
+async function readReceived(context: Context, range: Reading, add: Add): Promise<void> {
+  const scope = { ...range, basis: 'received', by: [] } as const;
+  const parted = new Set<number>();
+  for await (const slice of readSlices(context, { scope })) {
+    if (isTooMuch(context)) return;
+    if (slice.imported && !range.includeImported) continue;
+    if (slice.received_min_ms !== slice.received_max_ms) parted.add(slice.event_day);
+    else add(slice, slice.received_min_ms, slice.accepted + slice.duplicates + slice.conflicts);
+  }
+  // The receipts of an import claim times of their own, before, in and after a gap.
+  for (const fromDay of [...parted].sort((x, y) => x - y)) {
+    for await (const slice of scanSlices(context, {}, { fromDay, toDay: fromDay + 1 })) {
+      if (isTooMuch(context)) return;
+      if (slice.received_min_ms === slice.received_max_ms || (slice.imported && !range.includeImported)) continue;
+      scanEntries(slice.entries, ({ received_ms }) => add(slice, received_ms, 1));
+    }
+  }
+}
+
+async function readEvents(context: Context, reading: Reading, add: Add): Promise<void> {
+  const { includeImported, fromMs, toMs, asOfMs } = reading;
+  const days = { fromDay: Math.floor(fromMs / MS_PER_DAY), toDay: Math.ceil(toMs / MS_PER_DAY) };
+  for await (const slice of scanSlices(context, {}, days)) {
+    if (isTooMuch(context)) return;
+    if (slice.imported && !includeImported) continue;
+    scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
+      if (outcome === 'ACCEPTED' && received_ms <= asOfMs) add(slice, event_ms, 1);
+    });
+  }
+}
+
+function othersIn(counts: OtherCounts, gap: GapInterval, query: GapsQuery): OtherSources {
+  const { start_ms, end_ms } = gap;
+  const [fromMs, toMs] = [marginFrom(gap), marginTo(gap)];
+  const sources = new Set<string>();
+  let [series, came, usual] = [0, 0, 0];
+  for (const { source, counts: buckets } of counts.values()) {
+    if (!isOther({ source: gap.series.source ?? query.source }, { source })) continue;
+    const seen = { before: 0, inside: 0, after: 0 };
+    for (const [at, count] of buckets) {
+      if (at < fromMs || at >= toMs) continue;
+      seen[at < start_ms ? 'before' : at < end_ms ? 'inside' : 'after'] += count;
+    }
+    if (seen.before === 0 || seen.after === 0) continue;
+    sources.add(source);
+    series += 1;
+    came += seen.inside;
+    usual += ((seen.before + seen.after) / (toMs - fromMs - (end_ms - start_ms))) * (end_ms - start_ms);
+  }
+  return { series, sources: sources.size, came, usual };
+}

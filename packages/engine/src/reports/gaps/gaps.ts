@@ -1,0 +1,345 @@
+import {
+  counted,
+  formatEpochMs,
+  type Gap,
+  type GapsReport,
+  KitError,
+  LIMITS,
+  MS_PER_DAY,
+  timelineBound,
+} from '@pik/schema';
+import type { GapsQuery } from '../../api/pipeline.ts';
+import { exceeded } from '../../runtime/budget.ts';
+import type { Context } from '../../runtime/context.ts';
+import { readPages } from '../../runtime/pages.ts';
+import { EVENT_TIME_END, EVENT_TIME_START } from '../../storage/timeline.ts';
+import { openReportPage, type ReportPage } from '../report-page.ts';
+import { coveredView, endPart, partNotes, type ReportPart, type SlicePlace } from '../report-part.ts';
+import { readPart, readSlices, scanSlices } from '../report-slices.ts';
+import { compareNames } from '../rules/groups.ts';
+import type { ReportScope } from '../rules/report-scope.ts';
+import { whyEmpty } from '../why-empty.ts';
+import { explainGaps } from './gap-causes.ts';
+import { findNeighbours } from './gap-neighbours.ts';
+import { versionGaps } from './gap-versions.ts';
+import { ALPHA_OUTAGE, ALPHA_PARTIAL } from './rules/cadence/cadence.ts';
+import type { Steps } from './rules/cadence/steps.ts';
+import { createCalendar } from './rules/calendar.ts';
+import {
+  addInstant,
+  addLag,
+  addScanned,
+  addWhole,
+  createGapCells,
+  dropFrom,
+  type GapCells,
+  type GapScope,
+  type GapSeries,
+  seriesOf,
+} from './rules/gap-cells.ts';
+import { type SeriesView, seriesView } from './rules/gap-series.ts';
+import {
+  findGaps,
+  type GapInterval,
+  type GapQuestion,
+  HISTORY_MS,
+  judgedLives,
+  type ModelledSeries,
+  modelSeries,
+} from './rules/gaps.ts';
+
+/** Windows with events after which no further day is begun: what a page of slices adds still fits. */
+const CELLS_ENOUGH = LIMITS.report_windows_max * 0.9;
+/** Series whose events that lie apart are looked up. */
+const APART_MAX = 20;
+/** Probability that a report names anything by chance: more than its tests spend, as a reserve for what models do not hold. */
+const FALSE_ALARMS_ALPHA = 0.01;
+
+/**
+ * Which windows are missing, by a calendar and not by the events that are there; and why. Pages are of the gaps; causes are
+ * looked up for those of the page alone.
+ *
+ * @throws KitError `CURSOR_INVALID`, and what `versionGaps` throws.
+ */
+export async function gaps(context: Context, query: GapsQuery): Promise<GapsReport> {
+  const { cursor, gapsMax, ...asked } = query;
+  const page = openReportPage(context, cursor, { report: 'gaps', ...asked });
+  if (query.metric !== undefined) return versionGaps(context, query, page);
+  const asOfMs = query.asOfMs ?? page.nowMs;
+  const whole = questionOf(query, asOfMs);
+  const history = historyOf(page, query.grain);
+  const cells = createGapCells(scopeOf(query, partQuestion(whole, page.part), history));
+  let nextHistory = history;
+  if (query.entity_id === undefined) nextHistory = await readCells(context, query, { cells, page, history });
+  else await readEntity(context, { ...query, entity_id: query.entity_id }, cells);
+  const question = partQuestion(whole, page.part);
+  const notes = partNotes(page.part);
+  if (history < historyDays(query.grain))
+    notes.push(`what is usual is learned from the last ${counted(history, 'day')} only`);
+  if (cells.full) notes.push(`only ${LIMITS.report_windows_max} windows with events were held`);
+  const series = await modelAll(context, cells, question);
+  const told = series.filter(({ cells: { series } }) => isAskedFor(series, query));
+  told.sort((a, b) => compareNames(a.cells.series, b.cells.series));
+  const judged = judgedLives(told, question);
+  const found: GapInterval[] = [];
+  const views: SeriesView[] = [];
+  for (const one of told) {
+    // What was learned of a series is dropped with it: its windows are never held together with those of another.
+    const findings = await inTurns(context, findGaps(one, question, judged));
+    for (const gap of findings.gaps) found.push(gap);
+    views.push(seriesView(findings, question));
+  }
+  // Stable: those of one start stay in the order of their series.
+  found.sort((a, b) => a.start_ms - b.start_ms);
+  const end = page.offset + gapsMax;
+  const next_cursor = page.cursorAt(
+    end < found.length ? { offset: end, after: null } : null,
+    () => found.map(({ series: of, state, start_ms, end_ms }) => [of, state, start_ms, end_ms]),
+    { same: String(history), next: page.part.until == null ? null : String(nextHistory) },
+  );
+  const items = found.slice(page.offset, end);
+  const covered = coveredView(page.part, whole);
+  return {
+    range: {
+      start_time: textOf(whole.fromMs),
+      end_time: textOf(whole.toMs),
+      as_of: formatEpochMs(asOfMs),
+      basis: query.basis,
+      include_imported: query.includeImported,
+      time_zone: query.timeZone,
+    },
+    covered,
+    ...(told.length === 0 && covered === null && query.entity_id === undefined
+      ? { empty: await whyEmpty(context, { scope: emptyScope(query, question), ...seriesOfQuery(query) }) }
+      : {}),
+    grain: query.grain,
+    time_zone: query.timeZone,
+    cadence_ms: query.cadenceMs,
+    false_alarms: {
+      alpha: FALSE_ALARMS_ALPHA,
+      spent: judged === 0 ? 0 : ALPHA_OUTAGE + ALPHA_PARTIAL,
+      covers: 'OUTAGE and PARTIAL',
+      judged,
+    },
+    series: await withExamples(context, query, { views, question }),
+    gaps: await explained(context, query, { found: items, series, question, notes }),
+    gaps_total: found.length,
+    next_cursor,
+    partial: notes.length > 0,
+    notes,
+  };
+}
+
+const textOf = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
+
+const seriesOfQuery = ({ source, event_type }: GapsQuery) => ({ source, event_type });
+
+function emptyScope({ includeImported }: GapsQuery, { fromMs, toMs, asOfMs, basis }: GapQuestion): ReportScope {
+  return { fromMs, toMs, asOfMs, basis, by: [], includeImported };
+}
+
+function questionOf(query: GapsQuery, asOfMs: number): GapQuestion {
+  return {
+    fromMs: query.fromMs ?? Number.NEGATIVE_INFINITY,
+    toMs: query.toMs ?? Number.POSITIVE_INFINITY,
+    asOfMs,
+    basis: query.basis,
+    calendar: createCalendar(query.grain, query.timeZone),
+    declaredMs: query.cadenceMs,
+  };
+}
+
+/** What of the question one answer covers: whole windows of the calendar, whose days may be other than those of slices. */
+function partQuestion(question: GapQuestion, { from, until }: ReportPart): GapQuestion {
+  const startOf = ({ day }: SlicePlace) => question.calendar.at(day * MS_PER_DAY).start_ms;
+  return {
+    ...question,
+    fromMs: from === null ? question.fromMs : Math.max(question.fromMs, startOf(from)),
+    toMs: until == null ? question.toMs : Math.min(question.toMs, startOf(until)),
+  };
+}
+
+const historyDays = (grain: GapsQuery['grain']) => HISTORY_MS[grain] / MS_PER_DAY;
+
+/** The days of history of this page: fewer where those of the page before took too much of its budget. */
+function historyOf({ extra }: ReportPage, grain: GapsQuery['grain']): number {
+  if (extra === '') return historyDays(grain);
+  const days = Number(extra);
+  if (!Number.isSafeInteger(days) || days < 0) throw new KitError('CURSOR_INVALID');
+  return Math.min(days, historyDays(grain));
+}
+
+/** Nothing after the range or the as-of is read: asked again later, the answer is the same. */
+function scopeOf(query: GapsQuery, { fromMs, toMs, asOfMs, calendar }: GapQuestion, history: number): GapScope {
+  return {
+    calendar,
+    basis: query.basis,
+    readFromMs: fromMs - history * MS_PER_DAY,
+    readToMs: Math.min(toMs, asOfMs + 1),
+    asOfMs,
+    includeImported: query.includeImported,
+    by: query.by,
+    cellsMax: LIMITS.report_windows_max,
+  };
+}
+
+interface Reading {
+  readonly cells: GapCells;
+  readonly page: ReportPage;
+  readonly history: number;
+}
+
+/**
+ * All series of the source, whichever type was asked for: only then is it known whether the whole source was silent. Gives the
+ * days of history of the next page.
+ */
+async function readCells(context: Context, query: GapsQuery, reading: Reading): Promise<number> {
+  const { cells } = reading;
+  const { scope } = cells;
+  const series = { source: query.source, event_type: query.by.length < 2 ? query.event_type : undefined };
+  if (query.basis === 'event') return readDays(context, { ...daysOf(scope), ...series }, reading);
+  const range = { fromMs: scope.readFromMs, toMs: scope.readToMs, asOfMs: scope.asOfMs, basis: 'received' } as const;
+  const parted = new Set<number>();
+  const slices = { scope: { ...range, by: [], includeImported: scope.includeImported }, ...series };
+  for await (const slice of readSlices(context, slices)) {
+    if (!addWhole(cells, slice)) parted.add(slice.event_day);
+  }
+  for (const fromDay of [...parted].sort((a, b) => a - b)) {
+    for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1 })) {
+      if (slice.received_min_ms !== slice.received_max_ms) addScanned(cells, slice);
+    }
+  }
+  return reading.history;
+}
+
+interface DaysQuery {
+  readonly fromDay: number;
+  readonly toDay: number;
+  readonly source: string | undefined;
+  readonly event_type: string | undefined;
+}
+
+/**
+ * Reads the days of the range with those before and after it that tell what is usual. Where the budget ends first, the answer
+ * covers the days of the range that were read whole; where these are none, the next one reads fewer days before them.
+ *
+ * @throws KitError `BUDGET_EXCEEDED` where one day is too much.
+ */
+async function readDays(context: Context, days: DaysQuery, { cells, page, history }: Reading): Promise<number> {
+  const { part } = page;
+  const read: ReportPart = { ...part, from: null };
+  let firstDay = Number.POSITIVE_INFINITY;
+  const reading = { part: read, isFull: () => cells.cells >= CELLS_ENOUGH };
+  for await (const slice of readPart(context, { ...days, withEntries: true }, reading)) {
+    firstDay = Math.min(firstDay, slice.event_day);
+    addScanned(cells, slice);
+  }
+  if (part.until !== undefined) return history;
+  if (read.until == null) {
+    endPart(part, null, null);
+    return history;
+  }
+  const { day } = read.until;
+  const { calendar, readFromMs } = cells.scope;
+  const fromMs = readFromMs + history * MS_PER_DAY;
+  const isEmpty = calendar.at(day * MS_PER_DAY).start_ms <= fromMs;
+  if (day <= firstDay || (isEmpty && history === 0)) throw exceeded(read.why ?? 'time');
+  dropFrom(cells, day * MS_PER_DAY);
+  endPart(part, { day: isEmpty ? Math.floor(fromMs / MS_PER_DAY) : day, cursor: null }, read.why);
+  // Half of what fits is left for the days that are asked about.
+  return Math.min(history, Math.floor((day - firstDay) / 2));
+}
+
+const EVER_DAYS = 4_000_000;
+
+function daysOf({ readFromMs, readToMs }: GapScope): { fromDay: number; toDay: number } {
+  return {
+    fromDay: Number.isFinite(readFromMs) ? Math.floor(readFromMs / MS_PER_DAY) : -EVER_DAYS,
+    toDay: Number.isFinite(readToMs) ? Math.ceil(readToMs / MS_PER_DAY) : EVER_DAYS,
+  };
+}
+
+/** One entity's events are a series too, read from its own timeline. */
+async function readEntity(context: Context, query: GapsQuery & { entity_id: string }, cells: GapCells): Promise<void> {
+  const { scope } = cells;
+  const series = seriesOf(cells, { entity_id: query.entity_id });
+  const byEvent = query.basis === 'event';
+  const bound = (ms: number, otherwise: typeof EVENT_TIME_START) =>
+    timelineBound(query.entity_id, byEvent && Number.isFinite(ms) ? { epoch_ms: ms, sub_ms_ns: 0 } : otherwise);
+  const range = {
+    from: bound(scope.readFromMs, EVENT_TIME_START),
+    to: bound(scope.readToMs, EVENT_TIME_END),
+    asOfMs: Number.MAX_SAFE_INTEGER,
+    limit: LIMITS.page_items_max,
+  };
+  for await (const row of readPages((cursor) => context.backend.index.listTimeline({ ...range, cursor }))) {
+    if (row.entity_id !== query.entity_id || (query.source ?? row.source) !== row.source) continue;
+    if ((query.event_type ?? row.event_type) !== row.event_type) continue;
+    const timeMs = byEvent ? row.event_ms : row.received_ms;
+    if (timeMs < scope.readFromMs || timeMs >= scope.readToMs || timeMs > scope.asOfMs) continue;
+    const later = row.received_ms > scope.asOfMs || ((row.flags & 1) === 1 && !scope.includeImported);
+    if (!later) addLag(series, row.received_ms - row.event_ms, row.received_ms);
+    addInstant(cells, series, { timeMs, count: 1, later });
+  }
+}
+
+async function modelAll(context: Context, cells: GapCells, question: GapQuestion): Promise<ModelledSeries[]> {
+  const models: ModelledSeries[] = [];
+  for (const one of cells.series.values()) {
+    const model = await inTurns(context, modelSeries(one, question));
+    if (model !== null) models.push(model);
+  }
+  return models;
+}
+
+/** Runs a computation to its end, and lets others have their turn in between. */
+async function inTurns<T>({ budget }: Context, steps: Steps<T>): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (budget.isDue()) await budget.turn();
+  }
+}
+
+/** The series with ids of some of the events that lie apart. */
+async function withExamples(
+  context: Context,
+  query: GapsQuery,
+  { views, question }: { views: readonly SeriesView[]; question: GapQuestion },
+): Promise<GapsReport['series']> {
+  const looked = views
+    .flatMap(({ view: { series }, apart }) => apart.map(({ window }) => ({ series, window })))
+    .slice(0, APART_MAX);
+  const gaps = looked.map(({ series, window }) => ({ series, lastGood: window, firstGood: window }));
+  const neighbours = gaps.length === 0 ? [] : await findNeighbours(context, query, { gaps, asOfMs: question.asOfMs });
+  const ids = new Map(
+    looked.map(({ window }, i) => {
+      const beside = neighbours[i];
+      const found = [beside?.first?.event_id, beside?.last?.event_id].filter((id) => id !== undefined);
+      return [window, [...new Set(found)]] as const;
+    }),
+  );
+  return views.map(({ view, apart }) => ({
+    ...view,
+    apart: apart.map(({ view: life, window }) => ({ ...life, examples: [...(ids.get(window) ?? [])] })),
+  }));
+}
+
+interface Found {
+  readonly found: readonly GapInterval[];
+  readonly series: readonly ModelledSeries[];
+  readonly question: GapQuestion;
+  readonly notes: string[];
+}
+
+/** Other types of the source are read, so that it is known whether all of it was silent, but not told of. */
+function isAskedFor({ event_type }: GapSeries, query: GapsQuery): boolean {
+  return query.event_type === undefined || event_type === undefined || event_type === query.event_type;
+}
+
+async function explained(context: Context, query: GapsQuery, { notes, ...gapsFound }: Found): Promise<Gap[]> {
+  if (gapsFound.found.length > LIMITS.report_gap_causes_max) {
+    notes.push(`causes were looked up for the first ${LIMITS.report_gap_causes_max} gaps of this page only`);
+  }
+  return explainGaps(context, query, gapsFound);
+}

@@ -1,0 +1,182 @@
+import { medianOfSorted } from '../../../../statistics/statistics.ts';
+import type { Counts, Silences } from './counts.ts';
+import type { Profile } from './profile.ts';
+import { inPieces, type Steps } from './steps.ts';
+import { sortedOf } from './tail.ts';
+
+// Whether a series keeps a clock: then each empty window in which something was due is a fact, at any rate of skips. Chance
+// arrivals must hardly ever be taken for one.
+
+/** A window is due where it has a delivery at least so probably. */
+const DUE_MIN = 0.65;
+const DUE_SURPRISE = -Math.log(1 - DUE_MIN);
+/** The variance of a clock is at most half its mean, with so many standard deviations to spare. */
+const DISPERSION_MAX = 0.5;
+const DEVIATIONS = 3.3;
+const DISPERSION_WEIGHT = 30;
+/** Chance leaves at least f1²/2f2 of the windows empty (Chao); a clock at most a quarter of that, or one in fifty. */
+const FEW_EMPTY = 4;
+const FEW_EMPTY_SHARE = 0.02;
+/** Rows that are as random as their zeros say explain these without a clock. */
+const EXPLAINED_LOW = 1 / 8;
+const DUE_WINDOWS_MIN = 12;
+/** Windows of one block, and how much of their variance is left where neighbours do not make up for each other. */
+const BALANCE_WINDOWS = 8;
+const BALANCE_MIN = 1 / 3;
+/** A delivery after less than this many usual intervals has moved over a bound and is not missing. */
+const MOVED_INTERVALS = 1.5;
+const MOVED_SHARE = 0.01;
+
+/** What a clock is looked for in. */
+export interface ClockQuestion {
+  readonly counts: Counts;
+  readonly silences: Silences;
+  readonly profile: Profile;
+  /** 1 for each silence that says nothing of the clock: an outage, or the open one. */
+  readonly excluded: Uint8Array;
+}
+
+/** 1 for each cell whose windows are due: a delivery is probable there. */
+function probableCells({ surprise }: Profile): Uint8Array {
+  const probable = new Uint8Array(surprise.length);
+  for (let cell = 0; cell < surprise.length; cell++) if ((surprise[cell] as number) >= DUE_SURPRISE) probable[cell] = 1;
+  return probable;
+}
+
+/** 1 for each group of slots whose deliveries vary too little to be chance. */
+function steadyGroups({ dispersions, weights }: Profile): Uint8Array {
+  return Uint8Array.from(dispersions, (d, group) => {
+    const weight = Math.max((weights[group] as number) + DISPERSION_WEIGHT, 1);
+    return d * (1 + DEVIATIONS * Math.sqrt(2 / weight)) <= DISPERSION_MAX ? 1 : 0;
+  });
+}
+
+/** The cells that a clock has a delivery due in; null where the series keeps none. */
+export function* dueCells(question: ClockQuestion, live: Float64Array): Steps<Uint8Array | null> {
+  const { counts, profile } = question;
+  const probable = probableCells(profile);
+  if (!probable.includes(1)) return null;
+  const due = onlySteady(probable, profile, counts);
+  if (!due.includes(1) || !leavesFewEmpty(question, probable, live)) return null;
+  return (yield* balance(question)) >= BALANCE_MIN ? due : null;
+}
+
+function onlySteady(probable: Uint8Array, profile: Profile, { scheme }: Counts): Uint8Array {
+  const steady = steadyGroups(profile);
+  return probable.map((one, cell) => one & (steady[scheme.groups.keys[cell % scheme.cycle] as number] as number));
+}
+
+/** Whether most of the windows that are due are steady too: then what is usual of a clock is taken as known beforehand. */
+export function* isClock(question: ClockQuestion, live: Float64Array): Steps<boolean> {
+  const { counts, profile } = question;
+  const probable = probableCells(profile);
+  if (!probable.includes(1)) return false;
+  const due = onlySteady(probable, profile, counts);
+  let [all, kept] = [0, 0];
+  for (let cell = 0; cell < live.length; cell++) {
+    if (probable[cell] === 1) all += live[cell] as number;
+    if (due[cell] === 1) kept += live[cell] as number;
+  }
+  if (all === 0 || kept <= 0.5 * all || !leavesFewEmpty(question, probable, live)) return false;
+  return (yield* balance(question)) >= BALANCE_MIN;
+}
+
+/** Fewer windows are empty than any mixture of chance arrivals leaves, and their rows do not explain them either. */
+function leavesFewEmpty({ counts, profile }: ClockQuestion, probable: Uint8Array, live: Float64Array): boolean {
+  let windows = 0;
+  for (let cell = 0; cell < live.length; cell++) if (probable[cell] === 1) windows += live[cell] as number;
+  if (windows < DUE_WINDOWS_MIN) return false;
+  let empty = windows;
+  const deliveries = [0, 0];
+  const rows = [0, 0];
+  for (const [i, cell] of profile.cells.entries()) {
+    if (probable[cell] === 0) continue;
+    empty -= 1;
+    countOneOrTwo(deliveries, counts.deliveries[i] as number);
+    countOneOrTwo(rows, counts.rows[i] as number);
+  }
+  if (empty === 0) return true;
+  const isFew = leastEmpty(deliveries) >= FEW_EMPTY * empty || empty <= FEW_EMPTY_SHARE * windows;
+  const ofRows = leastEmpty(rows);
+  return isFew && !(ofRows >= EXPLAINED_LOW * empty && ofRows < FEW_EMPTY * empty);
+}
+
+function countOneOrTwo(into: number[], value: number): void {
+  if (value === 1 || value === 2) into[value - 1] = (into[value - 1] as number) + 1;
+}
+
+/** How many windows chance leaves empty at least, by those with one and with two (Chao's lower bound). */
+function leastEmpty([one = 0, two = 0]: readonly number[]): number {
+  return (one * (one - 1)) / (2 * (two + 1));
+}
+
+/** The variance over blocks of windows against that of single ones: near 0 where a neighbour makes up for an empty window. */
+function* balance({ counts, silences, profile, excluded }: ClockQuestion): Steps<number> {
+  const { layout, mean } = profile;
+  const windows = counts.windows - (counts.windows % BALANCE_WINDOWS);
+  let [single, blocks, block] = [0, 0, 0];
+  let i = 0;
+  let j = 0;
+  yield* inPieces(windows / BALANCE_WINDOWS, (from, to) => {
+    layout.walk(from * BALANCE_WINDOWS, to * BALANCE_WINDOWS, (t, cell) => {
+      while (j < silences.count && (silences.to[j] as number) <= t) j += 1;
+      const isFull = counts.at[i] === t;
+      const isOut = !isFull && j < silences.count && (silences.from[j] as number) <= t && excluded[j] === 1;
+      const rest = isOut ? 0 : (isFull ? (counts.deliveries[i] as number) : 0) - (mean[cell] as number);
+      if (isFull) i += 1;
+      single += rest * rest;
+      block += rest;
+      if (t % BALANCE_WINDOWS !== BALANCE_WINDOWS - 1) return;
+      blocks += block * block;
+      block = 0;
+    });
+  });
+  return (blocks + 1) / (single + 1);
+}
+
+/** 1 for each silence in which a delivery came late rather than never, where that is the habit of a clock. */
+export function* movedSilences(
+  { counts, silences, profile, excluded }: ClockQuestion,
+  due: Uint8Array,
+): Steps<Uint8Array> {
+  const dueTo = profile.layout.sums(Float64Array.from(due));
+  const hasMoved = counts.places === null ? movedByCount(counts, profile) : yield* movedByPlace(counts, counts.places);
+  const moved = new Uint8Array(silences.count);
+  let windows = 0;
+  for (let j = 0; j < silences.count; j++) {
+    if (excluded[j] === 1 || !hasMoved(silences, j)) continue;
+    moved[j] = 1;
+    windows += dueTo(silences.to[j] as number) - dueTo(silences.from[j] as number);
+  }
+  // Where it is rare it is no habit: a delivery that came late was missing when it was due.
+  return windows <= MOVED_SHARE * dueTo(counts.windows) ? moved.fill(0) : moved;
+}
+
+type HasMoved = (silences: Silences, j: number) => boolean;
+
+function* movedByPlace({ at }: Counts, { first, last }: NonNullable<Counts['places']>): Steps<HasMoved> {
+  const apart = (i: number) =>
+    (at[i + 1] as number) + (first[i + 1] as number) - (at[i] as number) - (last[i] as number);
+  const distances = Float64Array.from({ length: Math.max(0, at.length - 1) }, (_, i) => apart(i));
+  const usual = medianOfSorted(yield* sortedOf(distances));
+  return ({ after }, j) => {
+    const i = after[j] as number;
+    return i + 1 < at.length && apart(i) < MOVED_INTERVALS * usual;
+  };
+}
+
+/** Without places: the windows beside it have as many deliveries as were due in all of them. */
+function movedByCount({ at, deliveries, windows }: Counts, { layout, mean, surprise }: Profile): HasMoved {
+  const nominal = mean.map((m, cell) => {
+    const q = 1 - Math.exp(-(surprise[cell] as number));
+    return q >= DUE_MIN ? m / q : 0;
+  });
+  const nominalTo = layout.sums(nominal);
+  return ({ from, to, after }, j) => {
+    const i = after[j] as number;
+    const high = Math.min((to[j] as number) + 1, windows);
+    const low = Math.max((from[j] as number) - 1, 0);
+    const came = (deliveries[i] as number) + ((at[i + 1] ?? windows) < high ? (deliveries[i + 1] as number) : 0);
+    return came > nominalTo(high) - nominalTo(low) - 0.5;
+  };
+}

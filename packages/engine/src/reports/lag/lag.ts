@@ -1,0 +1,167 @@
+import { type EventView, type LagReport, LIMITS } from '@pik/schema';
+import type { LagQuery } from '../../api/pipeline.ts';
+import type { SliceRow } from '../../ports/rows.ts';
+import type { Context } from '../../runtime/context.ts';
+import { type ClockStep, stepNote, stepsWithin } from '../../runtime/rules/clock-steps.ts';
+import { eventView } from '../../storage/rules/event-view.ts';
+import { scanEntries } from '../../storage/rules/slice-codec.ts';
+import { openReportPage, type ReportPage } from '../report-page.ts';
+import { coveredView, partNotes } from '../report-part.ts';
+import { GROUPS_FULL, type PartReading, readWithReceipts, type SliceScope } from '../report-slices.ts';
+import { coverageOf, groupOf, type ReportScope, rangeView, scopeOf } from '../rules/report-scope.ts';
+import { whyEmpty } from '../why-empty.ts';
+import { clockFindings } from './rules/clock-faults.ts';
+import {
+  addDetail,
+  createDetailTallies,
+  type DetailTallies,
+  detailGroup,
+  isFirstInScope,
+  lagDetails,
+  seriesNoOf,
+} from './rules/lag-details.ts';
+import { addArrival, addSlice, createLagTallies, type LagTallies, lagFigures } from './rules/lag-report.ts';
+
+/** Events named as the worst unless the caller says otherwise. */
+const WORST_EVENTS = 10;
+/** Walks that are planned for once it is known that one is not enough: the others are mostly shorter. */
+const WALKS = 3;
+
+/**
+ * Where is data delayed? Figures come from histograms wherever a slice counts as a whole. What histograms do not hold comes
+ * from the packed receipts: order, the parts of the lag, the worst events, and slices of which only a part counts. A page of groups has the figures of all events, and the worst of them, like every other page.
+ *
+ * @throws KitError `CURSOR_INVALID`.
+ */
+export async function lag(context: Context, query: LagQuery): Promise<LagReport> {
+  const { cursor, groupsMax, ...question } = query;
+  const page = openReportPage(context, cursor, { report: 'lag', ...question });
+  const scope = scopeOf(query, page.nowMs);
+  const slices = { scope, source: query.source, event_type: query.event_type };
+  // The part of the range ends once there are as many groups as one answer has.
+  const tallies = createLagTallies(scope, query.lateOverMs, LIMITS.report_groups_max * 2);
+  const details = createDetailTallies({
+    groupsMax: LIMITS.report_groups_max * 2,
+    worstMax: query.worstMax ?? WORST_EVENTS,
+  });
+  const reading: PartReading = {
+    part: page.part,
+    isFull: () => tallies.groups.size >= LIMITS.report_groups_max,
+    walks: () => (details.arrivals.needsMore ? WALKS : 1),
+  };
+  for await (const slice of readWithReceipts(context, slices, reading)) {
+    if (slice.accepted === 0) continue;
+    addReceipts(tallies, details, { slice, isParted: !addSlice(tallies, slice) });
+  }
+  const isOrdered = await countOrder(context, tallies, { details, slices, reading });
+  const notes = partNotes(page.part);
+  if (!isOrdered) notes.push('the order of the arrivals, and with it the details, takes longer than one answer may');
+  if (tallies.groups.full) notes.push(GROUPS_FULL);
+  const steps = await stepsOf(context, scope);
+  for (const step of steps) notes.push(stepNote(step));
+  const covered = coveredView(page.part, scope);
+  const found = figures({ tallies, details, isOrdered, steps }, page, groupsMax);
+  return {
+    range: rangeView(scope),
+    covered,
+    ...(found.total === null && covered === null ? { empty: await whyEmpty(context, slices) } : {}),
+    late_over_ms: query.lateOverMs,
+    ...found,
+    worst: await worstEvents(context, details),
+    partial: notes.length > steps.length,
+    notes,
+  };
+}
+
+/** Steps of the server's own clock that the receipts of the report may have been stamped before. */
+async function stepsOf(context: Context, { basis, fromMs, toMs, asOfMs }: ReportScope): Promise<ClockStep[]> {
+  const steps = await context.watch.steps();
+  if (basis === 'event') return stepsWithin(steps, Number.NEGATIVE_INFINITY, asOfMs + 1);
+  return stepsWithin(steps, fromMs, Math.min(toMs, asOfMs + 1));
+}
+
+function addReceipts(
+  tallies: LagTallies,
+  details: DetailTallies,
+  { slice, isParted }: { slice: SliceRow; isParted: boolean },
+): void {
+  const { scope } = tallies;
+  const isAll = coverageOf(slice, scope) === 'all';
+  const series = seriesNoOf(details, slice);
+  const whole = isAll ? detailGroup(details, groupOf(slice, scope)) : null;
+  scanEntries(slice.entries, (entry) => {
+    if (!isFirstInScope(entry, scope)) return;
+    if (isParted) addArrival(tallies, slice, entry);
+    const group = isAll ? whole : detailGroup(details, groupOf(slice, scope, entry));
+    addDetail(details, entry, { slice, series, group });
+  });
+}
+
+/**
+ * What is held to find the order is bounded: of very many arrivals only those received first are counted in one walk. False
+ * where the budget ends before the last walk.
+ */
+async function countOrder(
+  context: Context,
+  tallies: LagTallies,
+  { details, slices, reading }: { details: DetailTallies; slices: SliceScope; reading: PartReading },
+): Promise<boolean> {
+  while (details.arrivals.next()) {
+    for await (const slice of readWithReceipts(context, slices, reading)) {
+      if (context.budget.spent() !== null) return false;
+      const isDue = details.arrivals.wants(slice.received_min_ms, slice.received_max_ms);
+      if (isDue && slice.accepted > 0 && slice.entries.length > 0) addOrder(tallies, details, slice);
+    }
+  }
+  return true;
+}
+
+function addOrder({ scope }: LagTallies, details: DetailTallies, slice: SliceRow): void {
+  const series = seriesNoOf(details, slice);
+  const isAll = coverageOf(slice, scope) === 'all';
+  const whole = isAll ? detailGroup(details, groupOf(slice, scope)) : null;
+  scanEntries(slice.entries, (entry) => {
+    if (!isFirstInScope(entry, scope)) return;
+    const group = isAll ? whole : detailGroup(details, groupOf(slice, scope, entry));
+    details.arrivals.add(entry, { series, group: group?.no ?? 0 });
+  });
+}
+
+interface Gathered {
+  readonly tallies: LagTallies;
+  readonly details: DetailTallies;
+  readonly isOrdered: boolean;
+  readonly steps: readonly ClockStep[];
+}
+
+function figures({ tallies, details, isOrdered, steps }: Gathered, page: ReportPage, groupsMax: number) {
+  const { total, groups } = lagFigures(tallies);
+  const known = lagDetails(details);
+  const { items, next_cursor } = page.cut(groups, { itemsMax: groupsMax, nameOf: ({ group }) => group });
+  return {
+    total,
+    details: isOrdered && total !== null ? known.total : null,
+    groups_total: groups.length,
+    next_cursor,
+    groups: items.map(({ group, figures: own, clocks }) => {
+      const found = known.of(group);
+      return {
+        group,
+        figures: own,
+        details: isOrdered ? (found?.details ?? null) : null,
+        findings: clockFindings({
+          ...clocks,
+          serverWasBehind: steps.some(({ before_ms, after_ms }) => before_ms < after_ms),
+        }).map(({ shownBy, ...finding }) => {
+          const at = found?.[shownBy];
+          return { ...finding, evidence: at ? [{ event_id: at.event_id, pack_id: at.pack_id, line: at.line }] : [] };
+        }),
+      };
+    }),
+  };
+}
+
+async function worstEvents(context: Context, details: DetailTallies): Promise<EventView[]> {
+  const rows = await context.backend.index.getEvents(details.worst.items().map(({ id }) => id));
+  return rows.flatMap((row) => (row === null ? [] : [eventView(row)]));
+}

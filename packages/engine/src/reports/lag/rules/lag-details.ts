@@ -1,0 +1,157 @@
+import type { LagDetails } from '@pik/schema';
+
+import type { SliceRow } from '../../../ports/rows.ts';
+import { addTo, createHistogram, type Histogram, mergeInto, quantile } from '../../../statistics/histogram.ts';
+import { createTopRanked, type TopRanked } from '../../../statistics/top-ranked.ts';
+import { idAt, type ScannedEntry } from '../../../storage/rules/slice-codec.ts';
+import { createGroups, type Groups } from '../../rules/groups.ts';
+import type { GroupName, ReportScope } from '../../rules/report-scope.ts';
+import { type Arrivals, createArrivals, type OutOfOrder } from './arrivals.ts';
+
+interface DetailTally {
+  /** Its number among the groups. */
+  readonly no: number;
+  readonly produce: Histogram;
+  readonly transport: Histogram;
+  lowest: Extreme | null;
+  highest: Extreme | null;
+}
+
+/** The event at one end of a group's lags. */
+interface Extreme {
+  readonly lag: number;
+  readonly event_id: string;
+  readonly pack_id: string;
+  readonly line: number;
+}
+
+/** What only the receipts themselves tell of lag, in the making. */
+export interface DetailTallies {
+  /** What belongs to no group, since there are too many of them. */
+  readonly rest: DetailTally;
+  readonly groups: Groups<DetailTally>;
+  /** The events with the largest lag. */
+  readonly worst: TopRanked;
+  readonly arrivals: Arrivals;
+  readonly seriesNo: Map<string, number>;
+}
+
+/** Empty details. */
+export function createDetailTallies(options: { groupsMax: number; worstMax: number }): DetailTallies {
+  let made = 0;
+  const create = (): DetailTally => ({
+    no: made++,
+    produce: createHistogram(),
+    transport: createHistogram(),
+    lowest: null,
+    highest: null,
+  });
+  return {
+    rest: create(),
+    groups: createGroups(create, options.groupsMax),
+    worst: createTopRanked(options.worstMax),
+    arrivals: createArrivals(),
+    seriesNo: new Map(),
+  };
+}
+
+/** The number of a slice's series. */
+export function seriesNoOf({ seriesNo }: DetailTallies, { source, event_type }: SliceRow): number {
+  const key = JSON.stringify([source, event_type]);
+  const known = seriesNo.get(key) ?? seriesNo.size;
+  seriesNo.set(key, known);
+  return known;
+}
+
+/** Adds a first arrival that lies in the scope to its group; null where there are too many groups. */
+export function addDetail(
+  tallies: DetailTallies,
+  entry: ScannedEntry,
+  { slice, series, group }: { slice: SliceRow; series: number; group: DetailTally | null },
+): void {
+  const { received_ms, event_ms, sent_ms } = entry;
+  const lag = received_ms - event_ms;
+  tallies.arrivals.add(entry, { series, group: group?.no ?? 0 });
+  if (sent_ms !== null) {
+    const tally = group ?? tallies.rest;
+    addTo(tally.produce, sent_ms - event_ms);
+    addTo(tally.transport, received_ms - sent_ms);
+  }
+  if (group !== null) {
+    const at = () => ({ lag, event_id: idAt(slice.entries, entry.idAt), pack_id: slice.pack_id, line: entry.line });
+    if (group.lowest === null || lag <= group.lowest.lag) group.lowest = firstOf(group.lowest, at());
+    if (group.highest === null || lag >= group.highest.lag) group.highest = firstOf(group.highest, at());
+  }
+  tallies.worst.offer(lag, () => idAt(slice.entries, entry.idAt));
+}
+
+/** The later one replaces the known one unless their lags are equal: then the smaller id is named, whatever came first. */
+function firstOf(known: Extreme | null, other: Extreme): Extreme {
+  return known !== null && known.lag === other.lag && known.event_id <= other.event_id ? known : other;
+}
+
+/** The details of all events and of each group. */
+export function lagDetails(tallies: DetailTallies): {
+  total: LagDetails;
+  of(name: GroupName): { details: LagDetails; lowest: Extreme | null; highest: Extreme | null } | null;
+} {
+  const counts = tallies.arrivals.outOfOrder();
+  const sum: OutOfOrder = { series: 0, over_all: 0 };
+  for (const { series, over_all } of counts.values()) {
+    sum.series += series;
+    sum.over_all += over_all;
+  }
+  const view = (tally: DetailTally, out_of_order: OutOfOrder): LagDetails => ({
+    out_of_order,
+    produce: partOf(tally.produce),
+    transport: partOf(tally.transport),
+  });
+  const byName = new Map(tallies.groups.entries().map(([name, tally]) => [JSON.stringify(name), tally]));
+  return {
+    total: view(totalOf(tallies), sum),
+    of(name) {
+      const tally = byName.get(JSON.stringify(name));
+      if (tally === undefined) return null;
+      const { lowest, highest } = tally;
+      return { details: view(tally, counts.get(tally.no) ?? { series: 0, over_all: 0 }), lowest, highest };
+    },
+  };
+}
+
+/** All groups together, and what belongs to none. */
+function totalOf({ rest, groups }: DetailTallies): DetailTally {
+  const total: DetailTally = {
+    no: 0,
+    produce: createHistogram(),
+    transport: createHistogram(),
+    lowest: null,
+    highest: null,
+  };
+  for (const tally of [rest, ...groups.entries().map(([, one]) => one)]) {
+    mergeInto(total.produce, tally.produce);
+    mergeInto(total.transport, tally.transport);
+  }
+  return total;
+}
+
+function partOf(histogram: Histogram): LagDetails['produce'] {
+  if (histogram.count === 0) return null;
+  return {
+    count: histogram.count,
+    p50_ms: quantile(histogram, 0.5),
+    p95_ms: quantile(histogram, 0.95),
+    max_ms: histogram.max,
+    mean_ms: histogram.sum / histogram.count,
+  };
+}
+
+/** The tally of a group; null where there are too many. */
+export function detailGroup(tallies: DetailTallies, name: GroupName): DetailTally | null {
+  return tallies.groups.of(name);
+}
+
+/** Whether a scanned receipt is a first arrival in the scope. */
+export function isFirstInScope(entry: ScannedEntry, { basis, fromMs, toMs, asOfMs }: ReportScope): boolean {
+  const time = basis === 'event' ? entry.event_ms : entry.received_ms;
+  return entry.outcome === 'ACCEPTED' && time >= fromMs && time < toMs && entry.received_ms <= asOfMs;
+}

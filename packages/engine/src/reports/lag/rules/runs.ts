@@ -1,0 +1,108 @@
+import { createColumn } from '../../../statistics/column.ts';
+import type { Arrival, ArrivalPlace } from './arrivals.ts';
+
+interface Run extends ArrivalPlace {
+  readonly received: number;
+  /** Earliest and latest event. */
+  min: number;
+  max: number;
+  /** The place after its last arrival. */
+  end: number;
+}
+
+/** Runs by their fields, and the event times of all arrivals in the order of the runs. */
+export type Runs = Readonly<Record<keyof Run | 'events', Float64Array>>;
+
+/**
+ * Arrivals that follow each other with one receive time, series and group, as a request leaves them, are one run: an arrival
+ * then takes the eight bytes of its event time.
+ */
+export interface RunList {
+  add(arrival: Arrival, place: ArrivalPlace): void;
+  /** Numbers that are held. */
+  readonly held: number;
+  /** A view: what is added later is not in it. */
+  columns(): Runs;
+  /** Drops the latest received eighth, and gives the receive time from which on it did; null where all have one receive time. */
+  dropLatest(): number | null;
+  clear(): void;
+}
+
+const FIELDS = ['received', 'series', 'group', 'min', 'max', 'end'] as const;
+
+/** No runs yet. */
+export function createRuns(): RunList {
+  const events = createColumn();
+  const columns = Object.fromEntries(FIELDS.map((name) => [name, createColumn()])) as Record<
+    keyof Run,
+    ReturnType<typeof createColumn>
+  >;
+  let run: Run | null = null;
+  let [arrivals, closed] = [0, 0];
+  const closeRun = () => {
+    if (run === null) return;
+    for (const name of FIELDS) columns[name].push(run[name]);
+    run = null;
+    closed += 1;
+  };
+  const truncate = (runsCount: number, arrivalsCount: number) => {
+    events.truncate(arrivalsCount);
+    for (const name of FIELDS) columns[name].truncate(runsCount);
+    [arrivals, closed] = [arrivalsCount, runsCount];
+  };
+  const view = (): Runs => {
+    closeRun();
+    const views = FIELDS.map((name) => [name, columns[name].values()]);
+    return { ...Object.fromEntries(views), events: events.values() } as Runs;
+  };
+  return {
+    add({ received_ms, event_ms }, { series, group }) {
+      if (run === null || run.received !== received_ms || run.series !== series || run.group !== group) {
+        closeRun();
+        run = { received: received_ms, series, group, min: event_ms, max: event_ms, end: arrivals };
+      }
+      events.push(event_ms);
+      arrivals += 1;
+      run.end = arrivals;
+      if (event_ms < run.min) run.min = event_ms;
+      if (event_ms > run.max) run.max = event_ms;
+    },
+    get held() {
+      return arrivals + closed * FIELDS.length;
+    },
+    columns: view,
+    dropLatest() {
+      const runs = view();
+      const fromMs = latestEighth(runs.received);
+      if (fromMs !== null) truncate(...keepEarlier(runs, fromMs));
+      return fromMs;
+    },
+    clear() {
+      run = null;
+      truncate(0, 0);
+    },
+  };
+}
+
+function latestEighth(received: Float64Array): number | null {
+  const sorted = received.slice().sort();
+  const cut = sorted[Math.floor((sorted.length / 8) * 7)] as number;
+  const later = sorted[0] === cut ? sorted.find((at) => at > cut) : cut;
+  return later ?? null;
+}
+
+/** Moves what was received earlier to the front of all columns. Gives how many runs and arrivals these are. */
+function keepEarlier(runs: Runs, fromMs: number): [number, number] {
+  let [kept, arrivals, start] = [0, 0, 0];
+  for (let run = 0; run < runs.end.length; run++) {
+    const end = runs.end[run] as number;
+    if ((runs.received[run] as number) < fromMs) {
+      runs.events.copyWithin(arrivals, start, end);
+      arrivals += end - start;
+      for (const name of FIELDS) runs[name][kept] = runs[name][run] as number;
+      runs.end[kept++] = arrivals;
+    }
+    start = end;
+  }
+  return [kept, arrivals];
+}

@@ -1,0 +1,162 @@
+import { createWindows, dateIn, formatEpochMs, MS_PER_DAY, MS_PER_HOUR, type Windows } from '@pik/schema';
+
+import type { ReportQuery } from '../../api/pipeline.ts';
+import type { SliceRow } from '../../ports/rows.ts';
+import type { SliceEntry } from '../../storage/rules/slice-codec.ts';
+
+/** What a report covers, with every bound known; unbounded sides are infinite. */
+export interface ReportScope {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly asOfMs: number;
+  readonly basis: 'event' | 'received';
+  readonly by: ReportQuery['by'];
+  readonly includeImported: boolean;
+  /** The zone of days and hours. Default: UTC. */
+  readonly timeZone?: string | undefined;
+}
+
+/** How much of a slice lies in the scope of a report. */
+export type Coverage = 'all' | 'none' | 'some';
+
+/** Whether a slice can be taken as a whole, left out, or must be read receipt by receipt. */
+export function coverageOf(slice: SliceRow, scope: ReportScope): Coverage {
+  if (slice.imported && !scope.includeImported) return 'none';
+  const received = rangeCoverage(
+    [slice.received_min_ms, slice.received_max_ms + 1],
+    [Number.NEGATIVE_INFINITY, scope.asOfMs + 1],
+  );
+  const dayMs = slice.event_day * MS_PER_DAY;
+  const span: [number, number] =
+    scope.basis === 'event' ? [dayMs, dayMs + MS_PER_DAY] : [slice.received_min_ms, slice.received_max_ms + 1];
+  const range = rangeCoverage(span, [scope.fromMs, scope.toMs]);
+  if (received === 'none' || range === 'none') return 'none';
+  return received === 'all' && range === 'all' && isOneGroup(slice, scope) ? 'all' : 'some';
+}
+
+function rangeCoverage([start, end]: [number, number], [from, to]: [number, number]): Coverage {
+  if (end <= from || start >= to) return 'none';
+  return start >= from && end <= to ? 'all' : 'some';
+}
+
+/** A slice has one event day of UTC, but may hold several hours and days of a zone, and several receive days when it was imported. */
+function isOneGroup(slice: SliceRow, { by, basis, timeZone = 'UTC' }: ReportScope): boolean {
+  const grain = by.includes('hour') ? 'hour' : by.includes('day') ? 'day' : null;
+  if (grain === null) return true;
+  if (basis === 'event') return grain === 'day' && timeZone === 'UTC';
+  const windows = windowsOf(grain, timeZone);
+  return windows.at(slice.received_min_ms).start_ms === windows.at(slice.received_max_ms).start_ms;
+}
+
+/** Whether one receipt of a slice lies in the scope. */
+export function isInScope(entry: Pick<SliceEntry, 'event_ms' | 'received_ms'>, scope: ReportScope): boolean {
+  const time = scope.basis === 'event' ? entry.event_ms : entry.received_ms;
+  return time >= scope.fromMs && time < scope.toMs && entry.received_ms <= scope.asOfMs;
+}
+
+/** The fields that name a group. */
+export interface GroupName {
+  source?: string;
+  event_type?: string;
+  day?: string;
+  hour?: string;
+}
+
+/** The group of a slice, or of one receipt in it at its own time. */
+export function groupOf(
+  slice: SliceRow,
+  scope: ReportScope,
+  entry?: Pick<SliceEntry, 'event_ms' | 'received_ms'>,
+): GroupName {
+  const name: GroupName = {};
+  const wholeMs = scope.basis === 'event' ? slice.event_day * MS_PER_DAY : slice.received_min_ms;
+  const timeMs = entry === undefined ? wholeMs : scope.basis === 'event' ? entry.event_ms : entry.received_ms;
+  for (const dimension of scope.by) {
+    if (dimension === 'source') name.source = slice.source;
+    else if (dimension === 'event_type') name.event_type = slice.event_type;
+    else name[dimension] = timeGroup(dimension, timeMs, scope.timeZone);
+  }
+  return name;
+}
+
+/** The day or hour of a time in a zone, as groups are named by it: a date, or the time at which the hour starts. */
+export function timeGroup(dimension: 'day' | 'hour', timeMs: number, timeZone = 'UTC'): string {
+  const { start_ms } = windowsOf(dimension, timeZone).at(timeMs);
+  const known = names.get(start_ms);
+  if (known !== undefined && known.dimension === dimension && known.timeZone === timeZone) return known.name;
+  const name = dimension === 'day' ? dateIn(timeZone, start_ms) : hourName(start_ms);
+  if (names.size >= NAMES_MAX) names.clear();
+  names.set(start_ms, { dimension, timeZone, name });
+  return name;
+}
+
+/** The instant in UTC: where clocks are set back an hour's local time comes twice. */
+const hourName = (startMs: number) => `${formatEpochMs(startMs).slice(0, 16)}Z`;
+
+/** Names by the start of their window: receipts that are read together lie in few of them. */
+const names = new Map<number, { dimension: 'day' | 'hour'; timeZone: string; name: string }>();
+const NAMES_MAX = 1_000;
+
+const HOURS_OF_UTC = fixedWindows(MS_PER_HOUR);
+const DAYS_OF_UTC = fixedWindows(MS_PER_DAY);
+
+function fixedWindows(length: number): Windows {
+  return {
+    at(epochMs) {
+      const start_ms = Math.floor(epochMs / length) * length;
+      return { start_ms, end_ms: start_ms + length };
+    },
+  };
+}
+
+/** Windows by zone; those that were asked for last. */
+const zones = new Map<string, Windows>();
+const ZONES_MAX = 50;
+
+/** The days or hours of a zone. */
+export function windowsOf(grain: 'day' | 'hour', timeZone: string): Windows {
+  if (timeZone === 'UTC') return grain === 'day' ? DAYS_OF_UTC : HOURS_OF_UTC;
+  const key = `${grain} ${timeZone}`;
+  let windows = zones.get(key);
+  if (windows === undefined) {
+    windows = createWindows(grain, timeZone);
+    if (zones.size >= ZONES_MAX) zones.clear();
+    zones.set(key, windows);
+  }
+  return windows;
+}
+
+/** The days of event time that can hold what the scope covers. */
+export function eventDays(scope: ReportScope): { fromDay: number; toDay: number } {
+  const EVER = 4_000_000;
+  if (scope.basis === 'received') return { fromDay: -EVER, toDay: EVER };
+  const fromDay = Number.isFinite(scope.fromMs) ? Math.floor(scope.fromMs / MS_PER_DAY) : -EVER;
+  const toDay = Number.isFinite(scope.toMs) ? Math.ceil(scope.toMs / MS_PER_DAY) : EVER;
+  return { fromDay, toDay };
+}
+
+/** The scope of a query, as of now unless it says otherwise. */
+export function scopeOf(query: ReportQuery, nowMs: number): ReportScope {
+  return {
+    fromMs: query.fromMs ?? Number.NEGATIVE_INFINITY,
+    toMs: query.toMs ?? Number.POSITIVE_INFINITY,
+    asOfMs: query.asOfMs ?? nowMs,
+    basis: query.basis,
+    by: query.by,
+    includeImported: query.includeImported,
+    timeZone: query.timeZone,
+  };
+}
+
+/** The scope as every report answers it. */
+export function rangeView(scope: ReportScope) {
+  const text = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
+  return {
+    start_time: text(scope.fromMs),
+    end_time: text(scope.toMs),
+    as_of: formatEpochMs(scope.asOfMs),
+    basis: scope.basis,
+    include_imported: scope.includeImported,
+    time_zone: scope.timeZone ?? 'UTC',
+  };
+}

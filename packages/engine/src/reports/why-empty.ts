@@ -1,0 +1,132 @@
+import { counted, LIMITS, MS_PER_DAY } from '@pik/schema';
+import type { SliceRow } from '../ports/rows.ts';
+import type { Context } from '../runtime/context.ts';
+import { readPages } from '../runtime/pages.ts';
+import { plainTime } from '../runtime/rules/plain-time.ts';
+import type { SliceScope } from './report-slices.ts';
+import { coverageOf, type ReportScope } from './rules/report-scope.ts';
+
+/** Sources or types that are named where the one asked for is not there. */
+const NAMED_MAX = 10;
+
+/** Event days that hold all events. */
+const EVER = { fromDay: -4_000_000, toDay: 4_000_000 };
+
+/**
+ * Which filter left a report without anything, in one sentence: the first one, in the order source, type, as-of, range,
+ * imports, after which no slice is left. Looks at `empty_answer_slices_max` slices at most and says so.
+ */
+export async function whyEmpty(context: Context, { scope, source, event_type }: SliceScope): Promise<string> {
+  const filters = filtersOf({ scope, source, event_type });
+  const left = filters.map(() => createTally());
+  const all = createTally();
+  let read = 0;
+  let cut = '';
+  for await (const slice of readPages((cursor) =>
+    context.backend.index.listSlices({ ...EVER, withEntries: false, cursor }),
+  )) {
+    if (++read > LIMITS.empty_answer_slices_max) {
+      cut = ` Only the first ${LIMITS.empty_answer_slices_max.toLocaleString('en-US')} slices were looked at.`;
+      break;
+    }
+    add(all, slice);
+    for (const [i, { passes }] of filters.entries()) {
+      if (!passes(slice)) break;
+      add(left[i] as Tally, slice);
+    }
+  }
+  if (all.receipts === 0) return 'The kit has no events yet.';
+  const at = left.findIndex(({ receipts }) => receipts === 0);
+  const filter = filters[at];
+  // Some slice passes all of them by its bounds, and none of its receipts does.
+  if (filter === undefined) return `No receipt lies exactly in what was asked for.${importsText(left, scope)}${cut}`;
+  return filter.text(at === 0 ? all : (left[at - 1] as Tally)) + cut;
+}
+
+/** What is left after a filter. */
+interface Tally {
+  receipts: number;
+  readonly sources: Set<string>;
+  readonly types: Set<string>;
+  eventDayMin: number;
+  eventDayMax: number;
+  receivedMinMs: number;
+  receivedMaxMs: number;
+}
+
+const createTally = (): Tally => ({
+  receipts: 0,
+  sources: new Set(),
+  types: new Set(),
+  eventDayMin: Number.POSITIVE_INFINITY,
+  eventDayMax: Number.NEGATIVE_INFINITY,
+  receivedMinMs: Number.POSITIVE_INFINITY,
+  receivedMaxMs: Number.NEGATIVE_INFINITY,
+});
+
+function add(tally: Tally, slice: SliceRow): void {
+  tally.receipts += slice.accepted + slice.duplicates + slice.conflicts;
+  if (tally.sources.size <= NAMED_MAX) tally.sources.add(slice.source);
+  if (tally.types.size <= NAMED_MAX) tally.types.add(slice.event_type);
+  tally.eventDayMin = Math.min(tally.eventDayMin, slice.event_day);
+  tally.eventDayMax = Math.max(tally.eventDayMax, slice.event_day);
+  tally.receivedMinMs = Math.min(tally.receivedMinMs, slice.received_min_ms);
+  tally.receivedMaxMs = Math.max(tally.receivedMaxMs, slice.received_max_ms);
+}
+
+interface Filter {
+  passes(slice: SliceRow): boolean;
+  /** What is said of it where it leaves nothing of what the filters before it left. */
+  text(before: Tally): string;
+}
+
+function filtersOf({ scope, source, event_type }: SliceScope): Filter[] {
+  const ofSource = source === undefined ? '' : ` of source ${source}`;
+  return [
+    {
+      passes: (slice) => source === undefined || slice.source === source,
+      text: ({ sources }) => `No event has the source ${source}; there are ${named(sources)}.`,
+    },
+    {
+      passes: (slice) => event_type === undefined || slice.event_type === event_type,
+      text: ({ types }) => `No event${ofSource} has the type ${event_type}; there are ${named(types)}.`,
+    },
+    {
+      passes: (slice) => slice.received_min_ms <= scope.asOfMs,
+      text: ({ receivedMinMs }) =>
+        `Nothing had been received by ${plainTime(scope.asOfMs)}; the first receipt is of ${plainTime(receivedMinMs)}.`,
+    },
+    {
+      passes: (slice) => coverageOf(slice, { ...scope, includeImported: true }) !== 'none',
+      text: (before) => rangeText(before, scope),
+    },
+    {
+      passes: (slice) => coverageOf(slice, scope) !== 'none',
+      text: ({ receipts }) =>
+        `Only imported receipts lie in the range (${receipts.toLocaleString('en-US')}), and those count only with include_imported (--include-imported).`,
+    },
+  ];
+}
+
+/** Of imports that the range has, where other receipts pass all filters by the bounds of their slices alone. */
+function importsText(left: readonly Tally[], { includeImported }: ReportScope): string {
+  const [inRange = 0, counting = 0] = left.slice(-2).map(({ receipts }) => receipts);
+  if (includeImported || inRange === counting) return '';
+  return ` ${counted(inRange - counting, 'imported receipt lies', 'imported receipts lie')} in the range or near it, and those count only with include_imported (--include-imported).`;
+}
+
+function named(names: ReadonlySet<string>): string {
+  const list = [...names].sort().slice(0, NAMED_MAX).join(', ');
+  return names.size > NAMED_MAX ? `${list} and others` : list;
+}
+
+function rangeText(before: Tally, { basis, fromMs, toMs }: ReportScope): string {
+  const [first, last] =
+    basis === 'event'
+      ? [before.eventDayMin * MS_PER_DAY, (before.eventDayMax + 1) * MS_PER_DAY]
+      : [before.receivedMinMs, before.receivedMaxMs + 1];
+  const from = Number.isFinite(fromMs) ? ` from ${plainTime(fromMs)}` : '';
+  const to = Number.isFinite(toMs) ? ` to ${plainTime(toMs)}` : '';
+  const time = basis === 'event' ? 'event' : 'receive';
+  return `None of ${counted(before.receipts, 'receipt')} lies in the range${from}${to} of ${time} time; they lie between ${plainTime(first)} and ${plainTime(last)}.`;
+}

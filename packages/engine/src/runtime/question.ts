@@ -1,0 +1,100 @@
+import type { QuestionOptions } from '../api/pipeline.ts';
+import type { Backend } from '../ports/backend.ts';
+import type { SliceRow } from '../ports/rows.ts';
+import { type Budget, createBudget } from './budget.ts';
+import type { Context } from './context.ts';
+
+/** How a question may end. */
+export interface AskedOptions extends QuestionOptions {
+  /** The answer cannot be cut into parts: past the budget the question fails with `BUDGET_EXCEEDED`. */
+  readonly whole?: boolean | undefined;
+}
+
+/**
+ * The context of one question: the same pipeline, with a budget of its own that every read counts against. A read is refused
+ * once nobody waits for the answer, so that whatever loop makes it ends there.
+ */
+export function askedContext(context: Context, { signal, timeMs, whole = false }: AskedOptions = {}): Context {
+  const limits = context.questions;
+  const budget = createBudget({ ...limits, signal, timeMs: shorter(limits.timeMs, timeMs), whole });
+  return { ...context, budget, backend: watchedBackend(context.backend, budget) };
+}
+
+function shorter(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+/** How much a read brought. */
+interface Size {
+  readonly items: number;
+  readonly bytes?: number;
+}
+
+/** A backend whose reads await the budget's turn, and count what they bring. */
+export function watchedBackend(backend: Backend, budget: Budget): Backend {
+  const { index, rawLog, files, aggregates, replays, queue } = backend;
+  const watch = <A extends unknown[], R>(read: (...args: A) => Promise<R>, sizeOf: (result: R) => Size) => {
+    return async (...args: A): Promise<R> => {
+      await budget.turn();
+      const result = await read(...args);
+      const { items, bytes = 0 } = sizeOf(result);
+      budget.read(items, bytes);
+      return result;
+    };
+  };
+  return {
+    ...backend,
+    index: {
+      ...index,
+      getEvent: watch((id) => index.getEvent(id), one),
+      getEvents: watch((ids) => index.getEvents(ids), list),
+      getDeliveries: watch((id) => index.getDeliveries(id), list),
+      getPack: watch((id) => index.getPack(id), one),
+      listTimeline: watch((range) => index.listTimeline(range), page),
+      listSlices: watch((query) => index.listSlices(query), slices),
+      listPacks: watch((range) => index.listPacks(range), page),
+      listFailures: watch((query) => index.listFailures(query), page),
+      listSequences: watch((id, cursor) => index.listSequences(id, cursor), page),
+      listAddresses: watch((cursor) => index.listAddresses(cursor), page),
+    },
+    rawLog: {
+      ...rawLog,
+      read: watch((id) => rawLog.read(id), stored),
+      has: watch((id) => rawLog.has(id), one),
+      list: watch((range) => rawLog.list(range), page),
+    },
+    files: {
+      ...files,
+      get: watch((key) => files.get(key), stored),
+      list: watch((prefix, cursor) => files.list(prefix, cursor), page),
+    },
+    aggregates: {
+      ...aggregates,
+      getLatest: watch((target) => aggregates.getLatest(target), one),
+      getVersion: watch((target, version) => aggregates.getVersion(target, version), one),
+      listVersions: watch((query) => aggregates.listVersions(query), page),
+    },
+    replays: {
+      ...replays,
+      get: watch((id) => replays.get(id), one),
+      list: watch((query) => replays.list(query), page),
+      listWindows: watch((id, cursor) => replays.listWindows(id, cursor), page),
+    },
+    queue: { ...queue, listDead: watch((query) => queue.listDead(query), page) },
+  };
+}
+
+const one = (): Size => ({ items: 1 });
+const list = (rows: readonly unknown[]): Size => ({ items: rows.length });
+const page = ({ items }: { items: readonly unknown[] }): Size => ({ items: items.length });
+const stored = (bytes: Uint8Array | null): Size => ({ items: 1, bytes: bytes?.length ?? 0 });
+
+/** A slice that brings its receipts is as many items as they are. */
+function slices({ items }: { items: readonly SliceRow[] }): Size {
+  const size = { items: 0, bytes: 0 };
+  for (const { entries, lag, delay, accepted, duplicates, conflicts } of items) {
+    size.items += entries.length === 0 ? 1 : accepted + duplicates + conflicts;
+    size.bytes += entries.length + lag.length + delay.length;
+  }
+  return size;
+}

@@ -1,0 +1,213 @@
+import { ByteReader, ByteWriter } from '../runtime/rules/bytes.ts';
+
+/**
+ * A histogram of signed milliseconds. Buckets are decimal and log-linear, at most 1 % wide, and hold `(edge, next edge]`:
+ * so a count strictly over a threshold is exact wherever the threshold is an edge, as all usual ones are (1 s, 1 min,
+ * 1 h, 2 h, 6 h, 12 h, 24 h, 48 h, 7 d, 30 d), and a percentile is within 1 %. Count, sum and extremes are exact.
+ * After HdrHistogram (Tene), with decimal in place of binary steps.
+ */
+export interface Histogram {
+  count: number;
+  sum: number;
+  /** Sum of the positive values alone: the delay, which early values must not make up for. */
+  delay: number;
+  min: number;
+  max: number;
+  /** Count by bucket number; negative numbers for negative values, 0 for 0. */
+  readonly buckets: Map<number, number>;
+}
+
+/** Format of the encoded form. */
+const VERSION = 1;
+/** Up to here each millisecond is a bucket. */
+const LINEAR_MAX = 1_000;
+
+/** A histogram of nothing. */
+export function createHistogram(): Histogram {
+  return {
+    count: 0,
+    sum: 0,
+    delay: 0,
+    min: Number.POSITIVE_INFINITY,
+    max: Number.NEGATIVE_INFINITY,
+    buckets: new Map(),
+  };
+}
+
+/** Counts a value, or as many equal ones. */
+export function addTo(histogram: Histogram, value: number, count = 1): void {
+  const bucket = bucketOf(value);
+  histogram.buckets.set(bucket, (histogram.buckets.get(bucket) ?? 0) + count);
+  histogram.count += count;
+  histogram.sum += value * count;
+  if (value > 0) histogram.delay += value * count;
+  if (value < histogram.min) histogram.min = value;
+  if (value > histogram.max) histogram.max = value;
+}
+
+/** Counts all values of another histogram. */
+export function mergeInto(target: Histogram, other: Histogram): void {
+  for (const [bucket, count] of other.buckets) target.buckets.set(bucket, (target.buckets.get(bucket) ?? 0) + count);
+  target.count += other.count;
+  target.sum += other.sum;
+  target.delay += other.delay;
+  target.min = Math.min(target.min, other.min);
+  target.max = Math.max(target.max, other.max);
+}
+
+interface Scale {
+  /** The width of a bucket of this decade. */
+  readonly step: number;
+  /** The first bucket number of the decade, less the steps below it. */
+  readonly base: number;
+}
+
+/** Per decade [10^k, 10^(k+1)): ten times coarser than the one before, and from 10^8 on a fifth finer than that. */
+const SCALES: readonly Scale[] = buildScales();
+
+function buildScales(): Scale[] {
+  const scales: Scale[] = [];
+  let base = 0;
+  for (let k = 0; k <= 15; k++) {
+    const step = k < 3 ? 1 : k <= 7 ? 10 ** (k - 2) : 2 * 10 ** (k - 3);
+    if (k >= 3) {
+      const before = scales[k - 1] as Scale;
+      base = before.base + 10 ** k / before.step - 10 ** k / step;
+    }
+    scales.push({ step, base });
+  }
+  return scales;
+}
+
+/** The decade of a value above the linear part. A bucket that ends at 10^k belongs to the decade below. */
+function scaleOf(value: number): Scale {
+  let k = 3;
+  for (let bound = 10_000; value > bound && k < 15; bound *= 10) k += 1;
+  return SCALES[k] as Scale;
+}
+
+function bucketOf(value: number): number {
+  if (value < 0) return -positiveBucket(-value, Math.floor);
+  return positiveBucket(value, Math.ceil);
+}
+
+/** Positive buckets end at their edge, negative ones start there, so that both are `(edge, next]` on the number line. */
+function positiveBucket(size: number, round: (x: number) => number): number {
+  if (size <= LINEAR_MAX) return size;
+  const { step, base } = scaleOf(size);
+  return base + round(size / step);
+}
+
+/** The edge of a bucket that is farther from zero for positive ones, nearer for negative ones: its upper end. */
+function upperEdge(bucket: number): number {
+  if (bucket < 0) return -edgeAt(-bucket);
+  return edgeAt(bucket);
+}
+
+function edgeAt(bucket: number): number {
+  if (bucket <= LINEAR_MAX) return bucket;
+  for (let k = 3; k <= 15; k++) {
+    const { step, base } = SCALES[k] as Scale;
+    if (k === 15 || bucket <= base + 10 ** (k + 1) / step) return (bucket - base) * step;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** A value of a bucket that is within half a percent of all values in it, and never outside the histogram's extremes. */
+export function bucketMiddle(bucket: number, { min, max }: Pick<Histogram, 'min' | 'max'>): number {
+  return Math.min(max, Math.max(min, middleOf(bucket)));
+}
+
+/** The middle of a bucket, which is within half a percent of all values in it. */
+function middleOf(bucket: number): number {
+  if (bucket >= -LINEAR_MAX && bucket <= LINEAR_MAX) return bucket;
+  return (upperEdge(bucket) + upperEdge(bucket - 1)) / 2;
+}
+
+/**
+ * The value at rank ⌈q · count⌉ (nearest rank), within 1 %, never outside the extremes; 0 of no values.
+ * q from 0 to 1.
+ */
+export function quantile(histogram: Histogram, q: number): number {
+  if (histogram.count === 0) return 0;
+  const rank = Math.max(1, Math.ceil(q * histogram.count));
+  if (rank === 1) return histogram.min;
+  if (rank === histogram.count) return histogram.max;
+  let seen = 0;
+  for (const bucket of [...histogram.buckets.keys()].sort((a, b) => a - b)) {
+    seen += histogram.buckets.get(bucket) ?? 0;
+    if (seen >= rank) return bucketMiddle(bucket, histogram);
+  }
+  return histogram.max;
+}
+
+/** How many values lie strictly over a threshold; `exact` unless the threshold parts a bucket that has values. */
+export function countOver(histogram: Histogram, threshold: number): { count: number; exact: boolean } {
+  const parted = bucketOf(threshold);
+  let count = 0;
+  for (const [bucket, n] of histogram.buckets) if (bucket > parted) count += n;
+  return { count, exact: isEdge(threshold) || !histogram.buckets.has(parted) };
+}
+
+/** Count and sum of the values in the buckets from that of `low` to that of `high`; the sum is within half a percent. */
+export function sumBetween(histogram: Histogram, low: number, high: number): { count: number; sum: number } {
+  const [from, to] = [bucketOf(low), bucketOf(high)];
+  let count = 0;
+  let sum = 0;
+  for (const [bucket, n] of histogram.buckets) {
+    if (bucket < from || bucket > to) continue;
+    count += n;
+    sum += n * bucketMiddle(bucket, histogram);
+  }
+  return { count, sum };
+}
+
+/** How many values are at least as large as one of them, or share its bucket: never fewer than there are. */
+export function countFrom(histogram: Histogram, value: number): number {
+  const own = bucketOf(value);
+  let count = 0;
+  for (const [bucket, n] of histogram.buckets) if (bucket >= own) count += n;
+  return count;
+}
+
+/** True where a count over the threshold is always exact. */
+export function isEdge(threshold: number): boolean {
+  return upperEdge(bucketOf(threshold)) === threshold;
+}
+
+/** A compact form: counts by bucket, ascending, as differences. */
+export function encodeHistogram(histogram: Histogram): Uint8Array {
+  const out = new ByteWriter();
+  out.uint(VERSION);
+  out.uint(histogram.count);
+  if (histogram.count === 0) return out.done();
+  out.int(histogram.min);
+  out.uint(histogram.max - histogram.min);
+  out.int(histogram.sum);
+  out.uint(histogram.delay);
+  let last = 0;
+  for (const bucket of [...histogram.buckets.keys()].sort((a, b) => a - b)) {
+    out.int(bucket - last);
+    out.uint(histogram.buckets.get(bucket) ?? 0);
+    last = bucket;
+  }
+  return out.done();
+}
+
+/** Reads the compact form. Throws a RangeError where it is not one. */
+export function decodeHistogram(bytes: Uint8Array): Histogram {
+  const input = new ByteReader(bytes);
+  const histogram = createHistogram();
+  if (input.uint() !== VERSION) throw new RangeError('a histogram of an unknown version');
+  histogram.count = input.uint();
+  if (histogram.count === 0) return histogram;
+  histogram.min = input.int();
+  histogram.max = histogram.min + input.uint();
+  histogram.sum = input.int();
+  histogram.delay = input.uint();
+  for (let bucket = 0; !input.atEnd; ) {
+    bucket += input.int();
+    histogram.buckets.set(bucket, input.uint());
+  }
+  return histogram;
+}

@@ -1,0 +1,56 @@
+import { type Envelope, formatEpochMs } from '@pik/schema';
+
+import type { Arrival } from '../../ingest/rules/admit.ts';
+
+/** What all lines of a pack share. */
+export interface PackHead {
+  readonly requestId: string;
+  readonly principal: string | null;
+  readonly toBase64: (bytes: Uint8Array) => string;
+  /** Its number in the order of the log, kept on the first line; null where there is none. */
+  readonly sequence: number | null;
+}
+
+/** The envelope of one arrival; `line` is its place in the pack, from 0. */
+export function envelopeOf(arrival: Arrival, line: number, head: PackHead): Envelope {
+  const { event, record } = arrival;
+  const known = {
+    received_at: formatEpochMs(arrival.received_ms),
+    request_id: head.requestId,
+    line,
+    principal: head.principal,
+    imported: arrival.imported,
+    event_id: event === null ? null : event.event_id,
+    reject_code: arrival.fault === null ? null : arrival.fault.code,
+    source: arrival.source,
+    event_type: arrival.event_type,
+    entity_id: event === null ? null : event.entity_id,
+    event_time: event === null ? null : event.event_time.utc,
+    payload_hash: event === null ? null : event.payload_hash,
+    ...(arrival.reingest_of === undefined ? {} : { reingest_of: arrival.reingest_of }),
+    ...(arrival.volatile === undefined ? {} : { volatile: arrival.volatile }),
+    ...(arrival.file_line === undefined ? {} : { file_line: arrival.file_line }),
+    ...(line === 0 && head.sequence !== null ? { sequence: head.sequence } : {}),
+  };
+  return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
+}
+
+/** The text of a pack: one envelope per line, as NDJSON. */
+export function encodePack(arrivals: readonly Arrival[], head: PackHead): string {
+  let text = '';
+  for (let line = 0; line < arrivals.length; line++) {
+    text += `${JSON.stringify(envelopeOf(arrivals[line] as Arrival, line, head))}\n`;
+  }
+  return text;
+}
+
+/** The envelopes of a pack's text. Throws a SyntaxError where the text is not what `encodePack` writes. */
+export function decodePack(text: string): Envelope[] {
+  const lines = text.split('\n');
+  if (lines.pop() !== '') throw new SyntaxError('the last line is not ended');
+  return lines.map((line, index) => {
+    const envelope = JSON.parse(line) as Envelope;
+    if (envelope.line !== index) throw new SyntaxError(`line ${index} says that it is line ${envelope.line}`);
+    return envelope;
+  });
+}

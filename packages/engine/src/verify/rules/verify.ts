@@ -1,0 +1,181 @@
+import { type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
+import type { Arrival } from '../../ingest/rules/admit.ts';
+import type { Verdict } from '../../ingest/rules/classify.ts';
+import { isAt, nextFirst, outcomeBeside } from '../../ingest/rules/first-receipt.ts';
+import type { DeliveryRow, EventRow, FailureRow, PackRow, SliceRow } from '../../ports/rows.ts';
+import { envelopeOf } from '../../storage/rules/pack-codec.ts';
+
+/** One thing that is not as it was written. */
+export type VerifyFault = VerifyPage['faults'][number];
+
+/** Where a fault lies. */
+export interface FaultPlace {
+  readonly pack_id?: string;
+  readonly line?: number;
+  readonly event_id?: string;
+}
+
+/** A fault with its place; what is not known of the place is null. */
+export function verifyFault(code: string, text: string, place: FaultPlace): VerifyFault {
+  return { code, text, pack_id: place.pack_id ?? null, line: place.line ?? null, event_id: place.event_id ?? null };
+}
+
+/** The digest after one more pack. Chained pack by pack, so that it does not depend on how the walk was cut into calls. */
+export function nextDigest(digest: string, pack: Pick<PackRow, 'pack_id' | 'sha256' | 'outcomes'>): string {
+  return sha256Hex(`${digest}\n${pack.pack_id} ${pack.sha256} ${pack.outcomes}`);
+}
+
+/** The outcome that a PACK row gives a line; undefined beyond its end. */
+export function outcomeAt(pack: PackRow, line: number) {
+  return LETTER_OUTCOMES[pack.outcomes[line] as OutcomeLetter] as (typeof LETTER_OUTCOMES)[OutcomeLetter] | undefined;
+}
+
+/** Envelopes that do not say what their own bytes say. */
+export function envelopeFaults(
+  packId: string,
+  envelopes: readonly Envelope[],
+  arrivals: readonly Arrival[],
+): VerifyFault[] {
+  const faults: VerifyFault[] = [];
+  for (const [line, envelope] of envelopes.entries()) {
+    const head = {
+      requestId: envelope.request_id,
+      principal: envelope.principal,
+      toBase64: () => envelope.body_base64 ?? '',
+      sequence: envelope.sequence ?? null,
+    };
+    if (!sameValue(envelope, envelopeOf(arrivals[line] as Arrival, line, head))) {
+      faults.push(
+        verifyFault('ENVELOPE_DIFFERS', 'The envelope does not agree with the bytes that it holds.', {
+          pack_id: packId,
+          line,
+        }),
+      );
+    }
+  }
+  return faults;
+}
+
+/** What the index has for one line of a pack. */
+export interface IndexedLine {
+  /** The EVENT row under the line's event id. */
+  readonly event: EventRow | null;
+  readonly delivery: DeliveryRow | null;
+  /** The event has as many deliveries as are kept, so a further one has no row. */
+  readonly deliveriesFull: boolean;
+  readonly failure: FailureRow | null;
+}
+
+/** Compares the rows of one line with what its bytes and its recorded outcome ask for. */
+export function lineFaults(
+  line: { expected: EventRow | null; arrival: Arrival; outcome: string | undefined },
+  found: IndexedLine,
+  place: Required<Pick<FaultPlace, 'pack_id' | 'line'>>,
+): VerifyFault[] {
+  const { expected, arrival, outcome } = line;
+  if (expected === null) return rejectFaults(arrival, outcome, { found, place });
+  const at = { ...place, event_id: expected.event_id };
+  if (outcome === undefined || outcome === 'REJECTED') {
+    return [verifyFault('OUTCOME_DIFFERS', 'The PACK row calls a readable record rejected.', at)];
+  }
+  const { event } = found;
+  if (event === null) {
+    const text =
+      outcome === 'ACCEPTED'
+        ? 'The index has no row of this accepted event.'
+        : 'The index has no row of the event that this receipt repeats.';
+    return [verifyFault('EVENT_MISSING', text, at)];
+  }
+  return isAt(expected, event)
+    ? firstFaults(expected, outcome, { event, at })
+    : repeatFaults(expected, outcome, { found: { ...found, event }, at });
+}
+
+/** The first receipt of an event: its row is what its bytes make, and says what it was answered. */
+function firstFaults(
+  expected: EventRow,
+  outcome: string,
+  { event, at }: { event: EventRow; at: FaultPlace },
+): VerifyFault[] {
+  const { answered, live } = event;
+  // An import from before there were ranks has none.
+  const rank = event.rank === '' ? '' : expected.rank;
+  const same = sameValue(event, { ...expected, rank, answered, live: live || expected.live });
+  if (!same) return [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+  return outcome === answered
+    ? []
+    : [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its EVENT row says ${answered}.`, at)];
+}
+
+function rejectFaults(
+  arrival: Arrival,
+  outcome: string | undefined,
+  options: { found: IndexedLine; place: FaultPlace },
+): VerifyFault[] {
+  const { found, place } = options;
+  if (outcome !== 'REJECTED')
+    return [verifyFault('OUTCOME_DIFFERS', 'The PACK row does not call a broken record rejected.', place)];
+  if (found.failure === null)
+    return [verifyFault('REJECT_MISSING', 'The index has no row of this rejected receipt.', place)];
+  const { code, path, detail } = found.failure;
+  const same = code === arrival.fault?.code && path === arrival.fault.path && detail === arrival.fault.detail;
+  return same ? [] : [verifyFault('REJECT_DIFFERS', 'The REJECT row gives another reason than the bytes.', place)];
+}
+
+/** A further receipt: the first one comes before it, and it has a row of its own, which says what it was answered. */
+function repeatFaults(
+  expected: EventRow,
+  outcome: string,
+  { found, at }: { found: IndexedLine & { readonly event: EventRow }; at: FaultPlace },
+): VerifyFault[] {
+  const { event, delivery } = found;
+  const wasFirst = outcome === 'ACCEPTED' && delivery?.answered !== 'ACCEPTED';
+  if (wasFirst && !found.deliveriesFull)
+    return [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+  if (nextFirst(expected, event) !== event)
+    return [verifyFault('EVENT_DIFFERS', 'The EVENT row is that of a receipt which comes after this one.', at)];
+  const isOrdinary = expected.rank === null && event.rank === null && event.answered === 'ACCEPTED';
+  const answered = isOrdinary ? outcomeBeside(expected, event) : (delivery?.answered ?? outcome);
+  if (outcome !== answered) {
+    return [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its payload says otherwise.`, at)];
+  }
+  if (delivery === null) {
+    return found.deliveriesFull
+      ? []
+      : [verifyFault('DELIVERY_MISSING', 'The index has no row of this further receipt.', at)];
+  }
+  const { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash } = expected;
+  const wanted = { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, answered };
+  const differs = Object.entries(wanted).some(([name, value]) => delivery[name as keyof DeliveryRow] !== value);
+  return differs ? [verifyFault('DELIVERY_DIFFERS', 'The DELIVERY row is not the one that these bytes make.', at)] : [];
+}
+
+/** The verdicts on the lines of a pack beside the first receipts that the index has: what its slices must say. */
+export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | null)[]): (Verdict | null)[] {
+  return events.map((first, line) => {
+    const status = outcomeAt(pack, line);
+    if (status === undefined || status === 'REJECTED') return null;
+    const isFirst = first === null || isAt({ pack_id: pack.pack_id, line }, first);
+    return { status, flags: 0, first, beside: isFirst ? null : first };
+  });
+}
+
+/** Compares a slice, histograms and packed receipts included. */
+export function sameSlice(a: SliceRow, b: SliceRow): boolean {
+  return sameValue(plain(a), plain(b));
+}
+
+function plain(slice: SliceRow): Record<string, unknown> {
+  const { lag, delay, entries, ...rest } = slice;
+  return { ...rest, lag: [...lag].join(), delay: [...delay].join(), entries: [...entries].join() };
+}
+
+/** Equal as JSON, whatever the order of the members; Infinity, which never expires, is its own value. */
+export function sameValue(a: object, b: object): boolean {
+  const text = (value: object) =>
+    JSON.stringify(
+      Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)),
+      (_, item) => (item === Number.POSITIVE_INFINITY ? 'Infinity' : item),
+    );
+  return text(a) === text(b);
+}

@@ -1,0 +1,91 @@
+import type { Arrival } from '../ingest/rules/admit.ts';
+import type { Verdict } from '../ingest/rules/classify.ts';
+import { sequenceRows } from '../ingest/rules/sequences.ts';
+import type { PackFacts } from '../ingest/rules/settle.ts';
+import { sliceRows } from '../ingest/rules/slices.ts';
+import type { EventRow, SequenceRow, SliceRow } from '../ports/rows.ts';
+import { sliceKey } from '../reports/report-slices.ts';
+import type { Context } from '../runtime/context.ts';
+import { readPages } from '../runtime/pages.ts';
+import { sameSlice, sameValue, type VerifyFault, verifyFault } from './rules/verify.ts';
+
+/** Gathers the slices and sequences that packs ask for, then compares them with those of the index. */
+export interface SliceCheck {
+  expect(
+    rows: readonly EventRow[],
+    pack: { verdicts: readonly (Verdict | null)[]; facts: PackFacts; arrivals: readonly Arrival[] },
+  ): void;
+  finish(context: Context): Promise<VerifyFault[]>;
+}
+
+/** A comparison for the packs of one call: each day and series is read once for all of them. */
+export function createSliceCheck(): SliceCheck {
+  const slices = new Map<string, SliceRow>();
+  const sequences: SequenceRow[] = [];
+  const packs = new Set<string>();
+  return {
+    expect(rows, { verdicts, facts, arrivals }) {
+      packs.add(facts.pack_id);
+      const decided = rows.filter(({ line }) => (verdicts[line] ?? null) !== null);
+      for (const slice of sliceRows(decided, verdicts, facts)) slices.set(sliceKey(slice), slice);
+      for (const one of sequenceRows(arrivals, facts)) sequences.push(one);
+    },
+    finish: async (context) => [
+      ...(await sliceFaults(context, slices, packs)),
+      ...(await sequenceFaults(context, sequences)),
+    ],
+  };
+}
+
+async function sliceFaults(
+  context: Context,
+  expected: Map<string, SliceRow>,
+  packs: ReadonlySet<string>,
+): Promise<VerifyFault[]> {
+  const faults: VerifyFault[] = [];
+  const series = new Map<string, SliceRow>();
+  for (const slice of expected.values())
+    series.set(JSON.stringify([slice.event_day, slice.source, slice.event_type]), slice);
+  for (const { event_day, source, event_type } of series.values()) {
+    const query = { fromDay: event_day, toDay: event_day + 1, source, event_type, withEntries: true };
+    for await (const slice of readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }))) {
+      if (!packs.has(slice.pack_id)) continue;
+      const wanted = expected.get(sliceKey(slice));
+      expected.delete(sliceKey(slice));
+      if (wanted === undefined || !sameSlice(slice, wanted)) {
+        faults.push(
+          verifyFault('SLICE_DIFFERS', 'A slice is not the one that its pack makes; reports may be wrong.', {
+            pack_id: slice.pack_id,
+          }),
+        );
+      }
+    }
+  }
+  for (const slice of expected.values()) {
+    faults.push(
+      verifyFault('SLICE_MISSING', 'A slice of this pack is not there; reports leave it out.', {
+        pack_id: slice.pack_id,
+      }),
+    );
+  }
+  return faults;
+}
+
+async function sequenceFaults(context: Context, expected: readonly SequenceRow[]): Promise<VerifyFault[]> {
+  const faults: VerifyFault[] = [];
+  for (const producer of new Set(expected.map(({ producer_id }) => producer_id))) {
+    const found = new Map<string, SequenceRow>();
+    for await (const row of readPages((cursor) => context.backend.index.listSequences(producer, cursor)))
+      found.set(row.pack_id, row);
+    for (const wanted of expected) {
+      const row = found.get(wanted.pack_id);
+      if (wanted.producer_id !== producer || (row !== undefined && sameValue(row, wanted))) continue;
+      faults.push(
+        verifyFault('SEQUENCE_DIFFERS', `The sequence numbers of producer ${producer} are not those of the pack.`, {
+          pack_id: wanted.pack_id,
+        }),
+      );
+    }
+  }
+  return faults;
+}

@@ -1,0 +1,169 @@
+import { dateIn } from '@pik/schema';
+import { createMemoryBackend, createTestClock, type TestClock } from '@pik/testkit';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createPipeline } from '../../src/api/create-pipeline.ts';
+import type { Pipeline, ReportQuery } from '../../src/api/pipeline.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** Around the change of clocks in New York on 2026-03-08. */
+const START = Date.UTC(2026, 2, 5);
+const ZONE = 'America/New_York';
+
+let clock: TestClock;
+let pipeline: Pipeline;
+beforeEach(() => {
+  clock = createTestClock(START);
+  pipeline = createPipeline({ backend: createMemoryBackend(clock) });
+});
+
+interface Sent {
+  readonly eventMs: number;
+  readonly receivedMs: number;
+}
+
+async function send(sent: readonly Sent[], mode: 'live' | 'import' = 'live'): Promise<void> {
+  const records = sent.map(({ eventMs, receivedMs }, i) => ({
+    source: 'app',
+    event_type: 'thing',
+    entity_id: `e${i % 3}`,
+    event_time: new Date(eventMs).toISOString(),
+    payload: { i },
+    ...(mode === 'import' ? { received_at: new Date(receivedMs).toISOString() } : {}),
+  }));
+  const { counts } = await pipeline.ingest({
+    body: new TextEncoder().encode(JSON.stringify(records)),
+    format: 'json',
+    mode,
+    receivedMs: clock.now(),
+    requestId: 'r',
+    principal: null,
+    dryRun: false,
+  });
+  expect(counts).toEqual({ ACCEPTED: sent.length });
+}
+
+const ALL: ReportQuery = {
+  fromMs: null,
+  toMs: null,
+  asOfMs: null,
+  basis: 'event',
+  by: ['day'],
+  includeImported: true,
+  groupsMax: 100,
+};
+
+describe('days of a zone', () => {
+  it('are those of its calendar, in lag by event and by receive time, and in completeness', async () => {
+    const times = fc.array(
+      fc.record({
+        eventMs: fc.integer({ min: START, max: START + 6 * DAY }),
+        lagMs: fc.integer({ min: 0, max: 2 * DAY }),
+      }),
+      { minLength: 1, maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(times, fc.constantFrom(ZONE, 'Asia/Kolkata', 'UTC'), async (drawn, timeZone) => {
+        clock = createTestClock(START + 30 * DAY);
+        pipeline = createPipeline({ backend: createMemoryBackend(clock) });
+        const sent = drawn.map(({ eventMs, lagMs }) => ({ eventMs, receivedMs: eventMs + lagMs }));
+        await send(sent, 'import');
+        const counts = (ms: (one: Sent) => number) => {
+          const byDay = Map.groupBy(sent, (one) => dateIn(timeZone, ms(one)));
+          return [...byDay].map(([day, of]) => [day, of.length]).sort();
+        };
+        for (const basis of ['event', 'received'] as const) {
+          const { groups, range } = await pipeline.lag({ ...ALL, basis, timeZone, lateOverMs: HOUR });
+          const found = groups.map(({ group, figures }) => [group.day, figures.count]).sort();
+          expect(found).toEqual(counts((one) => (basis === 'event' ? one.eventMs : one.receivedMs)));
+          expect(range.time_zone).toBe(timeZone);
+        }
+        const { days } = await pipeline.completeness({ ...ALL, by: [], timeZone, closedAfterMs: 7 * DAY });
+        expect(days.map(({ day, events }) => [day, events])).toEqual(counts(({ eventMs }) => eventMs));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('end when the zone says so: what came at 23:30 there was on time, although the day had ended in UTC', async () => {
+    // 2026-03-06 in New York: from 05:00Z to 05:00Z on the next day.
+    const eventMs = Date.UTC(2026, 2, 7, 4, 0);
+    clock.ms = START + 30 * DAY;
+    await send([{ eventMs, receivedMs: Date.UTC(2026, 2, 7, 4, 30) }], 'import');
+    const of = async (timeZone: string) =>
+      (await pipeline.completeness({ ...ALL, by: [], timeZone, closedAfterMs: 7 * DAY })).days[0];
+    expect(await of(ZONE)).toMatchObject({ day: '2026-03-06', full_after_ms: expect.closeTo(-HOUR / 2, -4) });
+    expect(await of('UTC')).toMatchObject({ day: '2026-03-07' });
+  });
+
+  it('name hours by the instant in UTC, where a zone lies half an hour off too', async () => {
+    clock.ms = START + 30 * DAY;
+    await send([{ eventMs: Date.UTC(2026, 2, 6, 10, 45), receivedMs: Date.UTC(2026, 2, 6, 11) }], 'import');
+    const hourIn = async (timeZone: string) =>
+      (await pipeline.lag({ ...ALL, by: ['hour'], timeZone, lateOverMs: HOUR })).groups[0]?.group.hour;
+    expect([await hourIn('UTC'), await hourIn('Asia/Kolkata')]).toEqual(['2026-03-06T10:00Z', '2026-03-06T10:30Z']);
+  });
+});
+
+describe('an empty answer names the filter that emptied it', () => {
+  const lag = async (query: Partial<ReportQuery>) =>
+    (await pipeline.lag({ ...ALL, includeImported: false, ...query, lateOverMs: HOUR })).empty;
+
+  it('of a report: nothing at all, source, type, as-of, range, imports', async () => {
+    expect(await lag({})).toBe('The kit has no events yet.');
+    clock.ms = START + DAY;
+    await send([{ eventMs: START, receivedMs: START + HOUR }], 'import');
+    expect(await lag({})).toMatch(/^Only imported receipts lie in the range \(1\), .*--include-imported/);
+    expect(await lag({ source: 'apq' })).toBe('No event has the source apq; there are app.');
+    expect(await lag({ source: 'app', event_type: 'x' })).toBe(
+      'No event of source app has the type x; there are thing.',
+    );
+    expect(await lag({ asOfMs: START })).toMatch(
+      /^Nothing had been received by 2026-03-05T00:00:00.*first receipt is of 2026-03-05T01/,
+    );
+    expect(await lag({ fromMs: START + 3 * DAY })).toMatch(
+      /^None of 1 receipt lies in the range from 2026-03-08.*between 2026-03-05/,
+    );
+    expect(await lag({ includeImported: true })).toBeUndefined();
+  });
+
+  it('of imports too where other receipts lie on the same day, and says its times without idle zeros', async () => {
+    clock.ms = START + DAY;
+    const live = [START, START + 23 * HOUR].map((eventMs) => ({ eventMs, receivedMs: clock.ms }));
+    await send(live);
+    const range = { fromMs: START + 10 * HOUR, toMs: START + 11 * HOUR };
+    expect(await lag(range)).toBe('No receipt lies exactly in what was asked for.');
+    await send([{ eventMs: START + 10.5 * HOUR, receivedMs: START + 11 * HOUR }], 'import');
+    expect(await lag(range)).toMatch(
+      /asked for\. 1 imported receipt lies in the range or near it,.*--include-imported/,
+    );
+    expect(await lag({ ...range, includeImported: true })).toBeUndefined();
+    expect(await lag({ fromMs: START + 3 * DAY })).toContain('from 2026-03-08T00:00:00Z of event time');
+  });
+
+  it('of every other answer too', async () => {
+    clock.ms = START + DAY;
+    await send([{ eventMs: START, receivedMs: START + HOUR }], 'import');
+    const asked = { ...ALL, includeImported: false };
+    const gaps = { ...asked, by: [], grain: 'hour', timeZone: 'UTC', cadenceMs: null, gapsMax: 10 } as const;
+    const answers = [
+      await pipeline.duplicates(asked),
+      await pipeline.completeness({ ...asked, by: [], closedAfterMs: DAY }),
+      await pipeline.gaps(gaps),
+    ];
+    for (const { empty } of answers) expect(empty).toContain('imported');
+    expect((await pipeline.failures({ ...ALL, source: 'x', baselineFromMs: null })).empty).toContain('there are app');
+    const page = { start_time: null, end_time: null, asOfMs: null, limit: 10, cursor: null };
+    const timeline = async (query: object) => (await pipeline.timeline({ entity_id: 'e0', ...page, ...query })).empty;
+    expect(await timeline({ entity_id: 'nobody' })).toBe('No event of this entity is known.');
+    expect(await timeline({ asOfMs: START })).toMatch(/^No event of the entity had been received by/);
+    expect(await timeline({ start_time: '2026-04-01T00:00:00Z' })).toMatch(
+      /first at 2026-03-05T00.*none in the range from 2026-04-01/,
+    );
+    expect(await timeline({})).toBeUndefined();
+    const selection = { ...page, source: 'x', event_type: null, received_from: null, received_to: null };
+    const selected = { ...selection, start_time: '2026-03-01T00:00:00Z', end_time: '2026-04-01T00:00:00Z' };
+    expect((await pipeline.selectEvents(selected)).empty).toContain('there are app');
+  });
+});

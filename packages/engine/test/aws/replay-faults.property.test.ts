@@ -1,0 +1,179 @@
+import { dailyEventCount } from '@pik/aggregates';
+import { LIMITS } from '@pik/schema';
+import { createTestClock, type TestClock } from '@pik/testkit';
+import type { AwsFault } from '@pik/testkit/aws';
+import {
+  AGGREGATES,
+  allVersions,
+  DAY_START,
+  expectVersions,
+  type SmallEvent,
+  sendEvents,
+  TESTER,
+  targetName,
+  WHOLE_RANGE,
+} from '@pik/testkit/fixtures/engine/replay-world';
+import { readAll } from '@pik/testkit/fixtures/engine/replays';
+import fc from 'fast-check';
+import { expect, it, test } from 'vitest';
+import { createPipeline } from '../../src/api/create-pipeline.ts';
+import type { Pipeline } from '../../src/api/pipeline.ts';
+import type { Backend } from '../../src/ports/backend.ts';
+import { type AwsProcess, applies, createAwsProcess, KINDS } from './process.ts';
+
+// Every request of a replay, of its cancelling and of the processor goes wrong in turn, in every way that it can. The
+// client repeats the call that was not answered, the worker is started again, a message comes back when its time is over.
+// In the end the versions are those of a run in which nothing went wrong, and a pure fold of the raw log.
+
+const EVENTS: readonly SmallEvent[] = [
+  { entity: 1, source: 1, hour: 3, value: 1 },
+  { entity: 1, source: 2, hour: 4, value: 2 },
+  { entity: 2, source: 1, hour: 28, value: 3 },
+];
+const LATER: readonly SmallEvent[] = [{ entity: 1, source: 1, hour: 5, value: 3 }];
+const REPLAY_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const SECOND_ID = '01890a5d-ac96-774b-bcce-b302099a8058';
+const VISIBILITY_MS = 60_000;
+const SWEEP = { minAgeMs: 0, lookBackMs: 3_600_000 };
+
+interface Run {
+  readonly process: AwsProcess<Pipeline>;
+  readonly clock: TestClock;
+  /** Requests from the first of the replay on. */
+  readonly requests: readonly string[];
+}
+
+type Scenario = (process: AwsProcess<Pipeline>, clock: TestClock) => Promise<void>;
+
+const start = (backend: Backend) => createPipeline({ backend, aggregates: AGGREGATES });
+
+/** Runs a scenario under faults over events that came in without any. */
+async function runUnder(scenario: Scenario, faults: readonly AwsFault[]): Promise<Run> {
+  const clock = createTestClock(DAY_START + 48 * 3_600_000);
+  const process = createAwsProcess(clock, [], { start, onStart: (pipeline) => pipeline.sweep(SWEEP) });
+  await process.untilDone((pipeline) => sendEvents(pipeline, clock, EVENTS));
+  clock.ms += 1_000;
+  const before = process.aws.calls.length;
+  process.aws.plan(faults);
+  await scenario(process, clock);
+  return { process, clock, requests: process.aws.calls.slice(before).map(({ request }) => request) };
+}
+
+/** Replays the whole range in parts of two events. */
+async function replayAll(process: AwsProcess<Pipeline>, replayId: string): Promise<void> {
+  let body: object = { ...WHOLE_RANGE, replay_id: replayId, limit: 2 };
+  for (;;) {
+    const { next_cursor } = await process.untilDone((pipeline) => pipeline.replay(body, TESTER));
+    if (next_cursor === null) return;
+    body = { replay_id: replayId, cursor: next_cursor };
+  }
+}
+
+/** Works until the queue stays empty for longer than any message can be held. */
+async function workAll(process: AwsProcess<Pipeline>, clock: TestClock): Promise<void> {
+  for (let idle = 0; idle <= LIMITS.message_receives_max; ) {
+    const result = await process.untilDone((pipeline) => pipeline.work({ visibilityMs: VISIBILITY_MS }));
+    idle = result === 'IDLE' ? idle + 1 : 0;
+    if (result !== 'DONE') clock.ms += VISIBILITY_MS + 1_000;
+  }
+}
+
+const SCENARIOS: readonly { readonly name: string; readonly run: Scenario }[] = [
+  {
+    name: 'a replay in parts, processed, and a second one after a late event',
+    async run(process, clock) {
+      await replayAll(process, REPLAY_ID);
+      await workAll(process, clock);
+      await process.untilDone((pipeline) => sendEvents(pipeline, clock, LATER));
+      clock.ms += 1_000;
+      await replayAll(process, SECOND_ID);
+      await workAll(process, clock);
+    },
+  },
+  {
+    name: 'a replay that is cancelled half-way, processed',
+    async run(process, clock) {
+      const first = { ...WHOLE_RANGE, replay_id: REPLAY_ID, limit: 2 };
+      await process.untilDone((pipeline) => pipeline.replay(first, TESTER));
+      await process.untilDone((pipeline) => pipeline.cancelReplay(REPLAY_ID));
+      await workAll(process, clock);
+    },
+  },
+];
+
+/** What a scenario leaves behind, without what depends on chance or on how often something was tried. */
+async function outcome({ process, clock }: Run) {
+  const backend = process.durable();
+  const versions = (await allVersions(backend)).map((row) => [targetName(row), row.version, row.value_json]);
+  const replays = await readAll((cursor) => backend.replays.list({ limit: 10, cursor }));
+  const windows = await Promise.all(replays.map(({ replay_id }) => backend.replays.countWindows(replay_id)));
+  clock.ms += 3_600_000;
+  return {
+    versions,
+    replays: replays.map(({ replay_id, status, scanned, sent, messages, next_cursor }) => {
+      return { replay_id, status, scanned, sent, messages, ended: next_cursor === null };
+    }),
+    windows: windows.map(({ touched, done }) => ({ touched, done })),
+    left: await backend.queue.receive({ max: 10, visibilityMs: 1 }),
+    dead: (await backend.queue.listDead({ limit: 10 })).items,
+  };
+}
+
+async function expectAsIfNothingHappened(run: Run, expected: unknown): Promise<void> {
+  expect(await outcome(run)).toEqual(expected);
+  await expectVersions(run.process.durable(), [dailyEventCount, ...AGGREGATES]);
+}
+
+/** Rows, files and bytes agree, whatever was left half-way (G18). */
+async function expectVerified({ process }: Run): Promise<void> {
+  const pipeline = start(process.durable());
+  await pipeline.sweep(SWEEP);
+  const faults = await readAll(async (cursor) => {
+    const page = await pipeline.verify(cursor);
+    return { items: page.faults, next: page.next_cursor };
+  });
+  expect(faults).toEqual([]);
+}
+
+for (const { name, run: scenario } of SCENARIOS) {
+  it.each(KINDS)(
+    `G13, G15, D1, D2, Q1, Q3, Q11, Q13, A5: ${name}: every request goes wrong in turn (%s)`,
+    async (kind) => {
+      const clean = await runUnder(scenario, []);
+      const expected = await outcome(clean);
+      await expectAsIfNothingHappened(clean, expected);
+      const struckAt = [...clean.requests.keys()].filter((at) => applies(kind, clean.requests[at] as string));
+      expect(struckAt.length).toBeGreaterThan(0);
+      for (const at of struckAt) {
+        const struck = await runUnder(scenario, [{ call: at + 1, kind }]);
+        // Verifying costs as much as all of the rest, and one request is much like its neighbours.
+        const verified = () => (at % 5 === 0 ? expectVerified(struck) : undefined);
+        await expectAsIfNothingHappened(struck, expected)
+          .then(verified)
+          .catch((error: unknown) => {
+            throw new Error(`after ${kind} at request ${at + 1}, ${clean.requests[at]}`, { cause: error });
+          });
+      }
+    },
+    240_000,
+  );
+
+  test(`G21: ${name}: several faults in one run, those of the recovery among them`, async () => {
+    const clean = await runUnder(scenario, []);
+    const expected = await outcome(clean);
+    const call = fc.integer({ min: 1, max: clean.requests.length + 20 });
+    // Fewer than the deliveries of a message, so that none of them becomes a dead letter.
+    const faults = fc.array(fc.record({ call, kind: fc.constantFrom(...KINDS) }), {
+      minLength: 2,
+      maxLength: LIMITS.message_receives_max - 1,
+    });
+    await fc.assert(
+      fc.asyncProperty(faults, async (planned) => {
+        const struck = await runUnder(scenario, planned);
+        await expectAsIfNothingHappened(struck, expected);
+        await expectVerified(struck);
+      }),
+      { numRuns: 100 },
+    );
+  }, 240_000);
+}

@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+import type { VolatileDeclaration } from '@pik/schema';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createPipeline } from '../../src/api/create-pipeline.ts';
+import type { Pipeline } from '../../src/api/pipeline.ts';
+import { openLocalBackend, openLocalRebuild } from '../../src/backends/local/open.ts';
+import { createContext } from '../../src/runtime/context.ts';
+import { rebuildIndex } from '../../src/verify/rebuild.ts';
+
+// Whatever the config says later, a receipt stays what it was: its declaration lies beside its bytes.
+
+const FIRST: VolatileDeclaration = { source: 's', event_type: 'hook', version: 1, paths: ['/attempt'] };
+const SECOND: VolatileDeclaration = { ...FIRST, version: 2, paths: ['/attempt', '/sent'] };
+
+let dir: string;
+let pipeline: Pipeline;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'pik-volatile-'));
+});
+afterEach(async () => {
+  await pipeline.close();
+  rmSync(dir, { recursive: true });
+});
+
+async function open(volatile: readonly VolatileDeclaration[]): Promise<void> {
+  pipeline = createPipeline({ backend: await openLocalBackend({ dir }), volatile });
+}
+
+async function reopen(volatile: readonly VolatileDeclaration[]): Promise<void> {
+  await pipeline.close();
+  await open(volatile);
+}
+
+const hook = (payload: object, rest: object = {}) =>
+  JSON.stringify({
+    ...{ source: 's', event_type: 'hook', entity_id: 'e', event_time: '2026-01-30T10:00:00Z', payload },
+    ...{ idempotency_key: 'k', ...rest },
+  });
+
+async function send(...bodies: string[]) {
+  const request = { format: 'ndjson', mode: 'live', requestId: 'r', principal: null, dryRun: false } as const;
+  const body = new TextEncoder().encode(bodies.join('\n'));
+  const { results } = await pipeline.ingest({ ...request, body, receivedMs: Date.now() });
+  return results;
+}
+
+const statuses = async (...bodies: string[]) => (await send(...bodies)).map(({ status }) => status);
+
+async function faults(): Promise<string[]> {
+  const codes: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await pipeline.verify(cursor);
+    codes.push(...page.faults.map(({ code }) => code));
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return codes;
+}
+
+async function rebuilt() {
+  const work = await openLocalRebuild({ dir });
+  // The command knows no config.
+  const summary = await rebuildIndex(createContext({ backend: work.backend }), { answered: work.answered });
+  await work.finish();
+  return summary;
+}
+
+describe('a declaration of volatile members', () => {
+  it('is kept with each receipt: verify and rebuild give the same verdicts, whatever the config says then', async () => {
+    await open([FIRST]);
+    expect(await statuses(hook({ id: 1, attempt: 1 }), hook({ id: 1, attempt: 2 }))).toEqual(['ACCEPTED', 'DUPLICATE']);
+    await reopen([]);
+    expect(await faults()).toEqual([]);
+    // Nothing is volatile any more: of the same key, this is another payload.
+    expect(await statuses(hook({ id: 1, attempt: 3 }), hook({ id: 1 }))).toEqual(['CONFLICT', 'DUPLICATE']);
+    await reopen([SECOND]);
+    expect(await statuses(hook({ id: 1, attempt: 4, sent: 9 }))).toEqual(['DUPLICATE']);
+    expect(await faults()).toEqual([]);
+    await pipeline.close();
+    expect(await rebuilt()).toMatchObject({ receipts: 5, differing: [], unreadable: [] });
+    await open([]);
+    expect(await faults()).toEqual([]);
+  });
+
+  it('that came after the first receipt is named by the conflict that it leaves', async () => {
+    await open([]);
+    const [first] = await send(hook({ id: 1, attempt: 1 }));
+    await reopen([FIRST]);
+    expect(await statuses(hook({ id: 1, attempt: 2 }), hook({ id: 2, attempt: 2 }))).toEqual(['CONFLICT', 'CONFLICT']);
+    const { findings } = await pipeline.explainEvent({ event_id: first?.event_id ?? '' }, { asOfMs: null });
+    expect(findings.map(({ text }) => /declared volatile after|in "attempt", "id"|in "id"/.exec(text)?.[0])).toEqual([
+      'declared volatile after',
+      expect.stringContaining('"id"'),
+    ]);
+  });
+
+  it('of the time of a rejected receipt holds for its mended form, and that of today where its series was not known', async () => {
+    await open([FIRST]);
+    const broken = hook({ id: 1, attempt: 2 }, { event_time: 'yesterday' });
+    const [accepted, rejected, unreadable] = await send(hook({ id: 1, attempt: 1 }), broken, '{"source":');
+    expect([accepted?.status, rejected?.code, unreadable?.code]).toEqual(['ACCEPTED', 'TIME_INVALID', 'JSON_SYNTAX']);
+    await reopen([]);
+    const pack_id = /([^/]+)\.ndjson\.gz$/.exec(rejected?.raw_key ?? '')?.[1] ?? '';
+    const mend = async (line: number, body: string) => {
+      const requester = { requestId: 'r', principal: null, receivedMs: Date.now() };
+      const { results } = await pipeline.reingest({ receipts: [{ pack_id, line, body }] }, requester);
+      return results[0]?.result.status;
+    };
+    expect(await mend(1, hook({ id: 1, attempt: 2 }))).toBe('DUPLICATE');
+    expect(await mend(2, hook({ id: 1, attempt: 2 }))).toBe('CONFLICT');
+    expect(await faults()).toEqual([]);
+  });
+});
+
+describe('an index from before warnings', () => {
+  it('gets its new columns, keeps its rows, and takes warnings', async () => {
+    await open([]);
+    await send(hook({ id: 1 }), '{');
+    await pipeline.close();
+    const db = new DatabaseSync(join(dir, 'index.db'));
+    db.exec(`DROP TABLE recheck;
+      ALTER TABLE event DROP COLUMN rank; ALTER TABLE event DROP COLUMN standing;
+      ALTER TABLE delivery DROP COLUMN rank; ALTER TABLE delivery DROP COLUMN producer_no;
+      ALTER TABLE delivery DROP COLUMN producer_seq; ALTER TABLE failure DROP COLUMN payload_hash;
+      ALTER TABLE failure DROP COLUMN receipts; PRAGMA user_version = 2;`);
+    db.close();
+    await open([]);
+    expect(await statuses(hook({ id: 1 }, { shopp: 1 }))).toEqual(['DUPLICATE']);
+    const report = await pipeline.failures({
+      ...{ fromMs: null, toMs: null, asOfMs: null, baselineFromMs: null, source: undefined, event_type: undefined },
+      ...{ by: ['source', 'event_type'], groupsMax: 10, cursor: null, includeImported: true },
+    } as unknown as Parameters<Pipeline['failures']>[0]);
+    expect(report).toMatchObject({ failures: 1, warnings: [{ receipts: 1, path: '/shopp' }] });
+    expect(await faults()).toEqual([]);
+  });
+});

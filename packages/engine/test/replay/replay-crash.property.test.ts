@@ -1,0 +1,233 @@
+import { dailyEventCount } from '@pik/aggregates';
+import { KitError, LIMITS, type ReplayMessage } from '@pik/schema';
+import {
+  Crash,
+  createFaultyBackend,
+  createMemoryBackend,
+  type Fault,
+  type FaultKind,
+  type MemoryBackend,
+} from '@pik/testkit';
+import {
+  AGGREGATES,
+  allVersions,
+  createSmallWorld,
+  expectVersions,
+  recordSends,
+  type SmallEvent,
+  type SmallWorld,
+  sendEvents,
+  TESTER,
+  targetName,
+  WHOLE_RANGE,
+} from '@pik/testkit/fixtures/engine/replay-world';
+import { readAll } from '@pik/testkit/fixtures/engine/replays';
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import type { Pipeline } from '../../src/api/pipeline.ts';
+import type { Backend } from '../../src/ports/backend.ts';
+import type { EventRow } from '../../src/ports/rows.ts';
+import { touchedWindows } from '../../src/replay/rules/replay-message.ts';
+import { createContext } from '../../src/runtime/context.ts';
+import { restoreHistory } from '../../src/verify/restore-history.ts';
+import { type CrashingProcess, createProcess } from '../support/crashing.ts';
+
+// The process ends, or one call fails, at each port call of a replay and of the processor in turn. The client repeats the
+// call that was not answered, the worker is started again, a message comes back when its time is over. In the end all must
+// be as if nothing had gone wrong: in the tables, in the files beside them, and in tables made again from the files alone.
+
+const EVENTS: readonly SmallEvent[] = [
+  { entity: 1, source: 1, hour: 3, value: 1 },
+  { entity: 1, source: 2, hour: 4, value: 2 },
+  { entity: 2, source: 1, hour: 5, value: 3 },
+  { entity: 2, source: 1, hour: 28, value: 1 },
+  { entity: 1, source: 1, hour: 28, value: 2 },
+];
+const LATER: readonly SmallEvent[] = [{ entity: 1, source: 1, hour: 5, value: 3 }];
+const REPLAY_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const SECOND_ID = '01890a5d-ac96-774b-bcce-b302099a8058';
+const KINDS: readonly FaultKind[] = ['fail-before', 'fail-after', 'crash-before', 'crash-after'];
+const VISIBILITY_MS = 60_000;
+
+/** What is done, and what must come out of it. */
+interface Scenario {
+  readonly name: string;
+  run(process: CrashingProcess<Pipeline>, world: SmallWorld): Promise<void>;
+}
+
+/** Who does something until it succeeds. */
+type Repeating = Pick<CrashingProcess<Pipeline>, 'untilDone'>;
+
+/** Replays the whole range in parts of two events. */
+async function replayAll(process: Repeating, replayId: string): Promise<void> {
+  let body: object = { ...WHOLE_RANGE, replay_id: replayId, limit: 2 };
+  for (;;) {
+    const { next_cursor } = await process.untilDone((pipeline) => pipeline.replay(body, TESTER));
+    if (next_cursor === null) return;
+    body = { replay_id: replayId, cursor: next_cursor };
+  }
+}
+
+/** Works until the queue stays empty for longer than any message can be held: one life of the process after another. */
+async function workAll(process: Repeating, { clock }: SmallWorld): Promise<void> {
+  for (let idle = 0; idle <= LIMITS.message_receives_max; ) {
+    const result = await process.untilDone((pipeline) => pipeline.work({ visibilityMs: VISIBILITY_MS }));
+    idle = result === 'IDLE' ? idle + 1 : 0;
+    if (result !== 'DONE') clock.ms += VISIBILITY_MS + 1;
+  }
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'a replay in parts, processed, and a second one after a late event',
+    async run(process, world) {
+      await replayAll(process, REPLAY_ID);
+      await workAll(process, world);
+      await sendEvents(world.pipelineOver(world.backend), world.clock, LATER);
+      world.clock.ms += 1_000;
+      await replayAll(process, SECOND_ID);
+      await workAll(process, world);
+    },
+  },
+  {
+    name: 'a replay that is cancelled half-way, processed',
+    async run(process, world) {
+      const first = { ...WHOLE_RANGE, replay_id: REPLAY_ID, limit: 2 };
+      await process.untilDone((pipeline) => pipeline.replay(first, TESTER));
+      await process.untilDone((pipeline) => pipeline.cancelReplay(REPLAY_ID));
+      await workAll(process, world);
+    },
+  },
+];
+
+/** Runs a scenario under faults in a world of its own. */
+async function runUnder(scenario: Scenario, faults: readonly Fault[]): Promise<{ world: SmallWorld; calls: number }> {
+  const world = createSmallWorld();
+  await sendEvents(world.pipelineOver(world.backend), world.clock, EVENTS);
+  world.clock.ms += 1_000;
+  const process = createProcess(world.backend, faults, { start: (backend) => world.pipelineOver(backend) });
+  await scenario.run(process, world);
+  return { world, calls: process.calls };
+}
+
+/** What a scenario leaves behind, without what depends on chance or on how often something was tried. */
+async function outcome({ backend, clock }: SmallWorld) {
+  const versions = (await allVersions(backend)).map((row) => [targetName(row), row.version, row.value_json]);
+  const replays = await readAll((cursor) => backend.replays.list({ limit: 10, cursor }));
+  const windows = await Promise.all(replays.map(({ replay_id }) => backend.replays.countWindows(replay_id)));
+  clock.ms += 3_600_000;
+  return {
+    versions,
+    replays: replays.map(({ replay_id, status, scanned, sent, messages }) => [
+      replay_id,
+      status,
+      scanned,
+      sent,
+      messages,
+    ]),
+    windows,
+    left: await backend.queue.receive({ max: 10, visibilityMs: 1 }),
+    dead: (await backend.queue.listDead({ limit: 10 })).items,
+  };
+}
+
+async function expectVerified(world: SmallWorld): Promise<void> {
+  const pipeline = world.pipelineOver(world.backend);
+  const faults = await readAll(async (cursor) => {
+    const page = await pipeline.verify(cursor);
+    return { items: page.faults, next: page.next_cursor };
+  });
+  expect(faults).toEqual([]);
+}
+
+/** The files alone make the same versions, replays and sums again. */
+async function expectRestored({ backend }: SmallWorld): Promise<void> {
+  const restored: MemoryBackend = createMemoryBackend(backend.clock);
+  for (const [key, bytes] of backend.stored) restored.stored.set(key, bytes);
+  expect((await restoreHistory(createContext({ backend: restored }))).unreadable).toEqual([]);
+  expect(await allVersions(restored)).toEqual(await allVersions(backend));
+  for (const id of [REPLAY_ID, SECOND_ID]) {
+    const [was, is] = [await backend.replays.get(id), await restored.replays.get(id)];
+    expect(is).toEqual(was);
+  }
+}
+
+async function expectAsIfNothingHappened(world: SmallWorld, expected: unknown): Promise<void> {
+  expect(await outcome(world)).toEqual(expected);
+  await expectVersions(world.backend, [dailyEventCount, ...AGGREGATES]);
+  await expectVerified(world);
+  await expectRestored(world);
+  await world.backend.close();
+}
+
+describe.each(SCENARIOS)('$name', (scenario) => {
+  it.each(KINDS)(
+    'G13, G15, G21, Q13, A5: every port call goes wrong in turn (%s)',
+    async (kind) => {
+      const { world, calls } = await runUnder(scenario, []);
+      const expected = await outcome(world);
+      await expectAsIfNothingHappened(world, expected);
+      expect(calls).toBeGreaterThan(40);
+      for (let call = 1; call <= calls; call++) {
+        const { world: struck } = await runUnder(scenario, [{ call, kind }]);
+        await expectAsIfNothingHappened(struck, expected).catch((error: unknown) => {
+          throw new Error(`after ${kind} at call ${call}`, { cause: error });
+        });
+      }
+    },
+    120_000,
+  );
+
+  test('G21: several of them in one run, those of the recovery among them', async () => {
+    const { world, calls } = await runUnder(scenario, []);
+    const expected = await outcome(world);
+    await world.backend.close();
+    const fault = fc.record({ call: fc.integer({ min: 1, max: calls + 20 }), kind: fc.constantFrom(...KINDS) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fault, { minLength: 2, maxLength: 4 }), async (faults) => {
+        const struck = await runUnder(scenario, faults);
+        await expectAsIfNothingHappened(struck.world, expected);
+      }),
+      { numRuns: 300 },
+    );
+  }, 120_000);
+});
+
+describe('a replay that its client leaves', () => {
+  it('G13, Q19: wherever the process ends, each window of every event that was sent is computed again', async () => {
+    const { calls } = await leaveAt(Number.POSITIVE_INFINITY);
+    expect(calls).toBeGreaterThan(20);
+    for (let call = 1; call <= calls; call++) await leaveAt(call);
+  }, 60_000);
+
+  /** The process ends at a call of the replay, nobody repeats it, and only a worker is started again. */
+  async function leaveAt(call: number): Promise<{ calls: number }> {
+    const world = createSmallWorld();
+    const { backend, clock } = world;
+    await sendEvents(world.pipelineOver(backend), clock, EVENTS);
+    clock.ms += 1_000;
+    const sent = new Map<string, string>();
+    const dying = createFaultyBackend(recordSends(backend, sent), [{ call, kind: 'crash-after' }]);
+    const onlyLife = (over: Backend): Repeating => ({ untilDone: (work) => work(world.pipelineOver(over)) });
+    await replayAll(onlyLife(dying), REPLAY_ID).catch((error) => expect(error).toBeInstanceOf(Crash));
+    await workAll(onlyLife(backend), world);
+    const versions = await expectVersions(backend, [dailyEventCount, ...AGGREGATES]);
+    const computed = new Set(versions.map(targetName));
+    const messages = [...sent.values()].map((body) => JSON.parse(body) as ReplayMessage);
+    for (const { event_id } of messages.flatMap(({ events }) => events)) {
+      const row = (await backend.index.getEvent(event_id)) as EventRow;
+      for (const window of touchedWindows([dailyEventCount, ...AGGREGATES], row))
+        expect(computed.has(targetName(window))).toBe(true);
+    }
+    await backend.close();
+    return { calls: dying.calls };
+  }
+});
+
+test('an error that no repeat mends is told at once, and changes nothing', async () => {
+  const world = createSmallWorld();
+  const process = createProcess(world.backend, [], { start: (backend) => world.pipelineOver(backend) });
+  await expect(process.running.cancelReplay(REPLAY_ID)).rejects.toMatchObject({ code: 'REPLAY_UNKNOWN' });
+  await expect(process.running.replay({ replay_id: REPLAY_ID, cursor: 'x' }, TESTER)).rejects.toSatisfy(KitError.is);
+  expect(world.backend.stored.size).toBe(0);
+});

@@ -1,0 +1,48 @@
+import { type ApiKey, type Authenticate, createAuthenticate } from '@pik/engine/http';
+import { KitError } from '@pik/schema';
+import type { Settings } from './environment.ts';
+import type { HttpEvent } from './http-event.ts';
+import { createKeyring } from './keyring.ts';
+
+/** The settings that say who may call. */
+export const CALLER_SETTINGS = ['authentication', 'firstKeySecret', 'apiKeys'] as const;
+
+/** Where callers are looked up. */
+export interface CallersOptions {
+  readonly settings: Settings<(typeof CALLER_SETTINGS)[number]>;
+  /** The text of the secret with this ARN. */
+  readonly readSecret: (arn: string) => Promise<string>;
+  readonly now: () => number;
+  /** The event that a request was made of. */
+  readonly eventOf: (request: Request) => HttpEvent | undefined;
+}
+
+/**
+ * Who may pass: by API key, or whoever IAM let through to the route.
+ *
+ * @throws KitError `CONFIG_INVALID`, or `KEYS_UNAVAILABLE` where the first key cannot be read.
+ */
+export async function createCallers(options: CallersOptions): Promise<Authenticate> {
+  const { authentication, firstKeySecret, apiKeys } = options.settings;
+  if (authentication === 'IAM') return byIam(options.eventOf);
+  if (firstKeySecret === '') throw new KitError('CONFIG_INVALID', 'PIK_FIRST_KEY_SECRET must name a secret');
+  const readFirstKey = () => options.readSecret(firstKeySecret);
+  const keyring = await createKeyring({ readFirstKey, apiKeys, now: options.now });
+  let held = { keys: await keyring.current(), authenticate: createAuthenticate(await keyring.current()) };
+  return async (request, scope) => {
+    if (scope === null) return null;
+    const keys: readonly ApiKey[] = await keyring.current();
+    if (keys !== held.keys) held = { keys, authenticate: createAuthenticate(keys) };
+    return held.authenticate(request, scope);
+  };
+}
+
+/** API Gateway has checked the signature and the policy; the function has a caller's name only from there. */
+function byIam(eventOf: CallersOptions['eventOf']): Authenticate {
+  return (request, scope) => {
+    const arn = eventOf(request)?.requestContext.authorizer?.iam?.userArn;
+    if (typeof arn === 'string' && arn !== '') return arn;
+    if (scope === null) return null;
+    throw new KitError('UNAUTHENTICATED', 'sign the request for the service execute-api');
+  };
+}

@@ -1,0 +1,12 @@
+import { investigatePipeline } from '@pik/engine';
+import { INVESTIGATE_HANDLERS } from '@pik/engine/http';
+import { createHttpFunction, HTTP_SETTINGS, type HttpFunction } from './http-function.ts';
+import { openKit, type Setup } from './kit.ts';
+
+const SETTINGS = [...HTTP_SETTINGS, 'aggregatesTable', 'replaysTable'] as const;
+
+/** The function behind every route that writes nothing, and behind what is no route. Throws as `open` of ingest does. */
+export async function open(setup: Setup): Promise<HttpFunction> {
+  const kit = await openKit(setup, SETTINGS);
+  return createHttpFunction({ setup, kit, handlers: INVESTIGATE_HANDLERS, pipeline: investigatePipeline(kit.context) });
+}

@@ -1,0 +1,311 @@
+import type { Aggregate } from '@pik/aggregates';
+import {
+  type AggregateVersion,
+  type ChangeExplanation,
+  type Computed,
+  type DeadLetter,
+  type DeadLetterPage,
+  EPOCH_MS_MAX,
+  EPOCH_MS_MIN,
+  type EventExplanation,
+  type EventView,
+  formatEpochMs,
+  LIMITS,
+  type MetricView,
+  parseTime,
+  type RawEvent,
+  type Receipt,
+  type RejectedReceipt,
+  type RejectPage,
+  type ReplayPage,
+  type ReplayView,
+  type SelectionPage,
+  type TimelinePage,
+  type VerifyPage,
+  type VersionPage,
+} from '@pik/schema';
+import { v7 } from 'uuid';
+
+import {
+  type Asking,
+  ask,
+  type CallOptions,
+  createAsking,
+  type InvestigatorOptions,
+  readBody,
+  readPages,
+  send,
+  type Time,
+  wire,
+} from './ask.ts';
+import { type RawCallOptions, readRawEvents, readRejectedReceipts } from './raw-events.ts';
+import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
+import { makePlan, type ReplayPlan } from './replay-plan.ts';
+import { type ReportQuestions, reportQuestions } from './report-questions.ts';
+import type {
+  ChangeSelection,
+  EventSelection,
+  RangeSelection,
+  RejectsSelection,
+  ReplayRequest,
+  TimelineSelection,
+  ValueSelection,
+} from './selections.ts';
+import { foldEvents, type Simulation } from './simulate.ts';
+import type { WhatIf } from './what-if.ts';
+
+/** One rejected receipt or conflict. */
+export type Reject = RejectPage['rejects'][number];
+
+/** One replay as a listing has it: without its windows. */
+export type ListedReplay = ReplayPage['replays'][number];
+
+/** How a simulation is made. */
+export interface SimulateOptions extends CallOptions {
+  /** What is tried; without it the events are only folded. */
+  readonly whatIf?: WhatIf | undefined;
+  /** Events, and units, that each change lists. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`; and
+ * `ABORTED`, at once, where the caller's signal aborts.
+ */
+export interface Investigator extends ReportQuestions {
+  timelinePage(
+    selection: TimelineSelection & { cursor?: string | undefined },
+    options?: CallOptions,
+  ): Promise<TimelinePage>;
+  /** All events of the selection: an entity's in order of event time, others by event day and request. */
+  readTimeline(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<EventView>;
+  /** The same with their received text, byte for byte. A stream cut short is an error, never an end. */
+  readEvents(selection: TimelineSelection | RangeSelection, options?: RawCallOptions): AsyncIterable<RawEvent>;
+  explainEvent(
+    event: EventSelection,
+    options?: CallOptions & { as_of?: Time | undefined; time_zone?: string | undefined },
+  ): Promise<EventExplanation>;
+  readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
+  /** The same with what was received. A stream cut short is an error, never an end. */
+  readRejectedReceipts(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<RejectedReceipt>;
+  getReceipt(
+    address: { pack_id: string; line: number },
+    options?: CallOptions,
+  ): Promise<{ receipt: Receipt; bytes: Uint8Array }>;
+  /** Holds log and index against each other; each page is a part of the walk, the last one has the root digest. */
+  readVerification(options?: CallOptions): AsyncIterable<VerifyPage>;
+  /** The metrics that the backend computes. */
+  getMetrics(options?: CallOptions): Promise<MetricView[]>;
+  /** A value now, or as it was known at `as_of`; nothing is written. */
+  computeAggregate(
+    selection: ValueSelection & { as_of?: Time | undefined; time_zone?: string | undefined },
+    options?: CallOptions,
+  ): Promise<Computed>;
+  /** The versions of a value, oldest first; without `window_start` those of all windows, in their order. */
+  getAggregateHistory(
+    selection: Omit<ValueSelection, 'window_start'> & Partial<Pick<ValueSelection, 'window_start'>>,
+    options?: CallOptions,
+  ): AsyncIterable<AggregateVersion>;
+  /**
+   * Why a value changed, between versions, receive times, or until now: classes with their parts, the events behind them,
+   * one sentence. Says whether the parts are exact, and what could not be known. Throws `VERSION_UNKNOWN`.
+   */
+  explainChange(change: ChangeSelection, options?: CallOptions): Promise<ChangeExplanation>;
+  /** What a replay would send and change: reads everything, sends and records nothing. */
+  planReplay(selection: ReplayRequest, options?: CallOptions): Promise<ReplayPlan>;
+  /** Starts to send past events again. The id is made here, so that no repeat of a call becomes a second replay. */
+  replay(selection: ReplayRequest, options?: ReplayDrive & { reason?: string | undefined }): ReplayHandle;
+  /** Goes on with a replay where it stands, whoever began it. Throws `REPLAY_UNKNOWN`, `REPLAY_CANCELLED`. */
+  resumeReplay(replayId: string, options?: ReplayDrive): Promise<ReplayHandle>;
+  getReplay(replayId: string, options?: CallOptions): Promise<ReplayView>;
+  /** Sends nothing more of a replay; windows that were touched are computed again all the same. Safe to repeat. */
+  cancelReplay(replayId: string, options?: CallOptions): Promise<ReplayView>;
+  /** All replays, the latest first. */
+  readReplays(options?: CallOptions): AsyncIterable<ListedReplay>;
+  /** Messages that could not be processed. */
+  readDeadLetters(options?: CallOptions): AsyncIterable<DeadLetter>;
+  /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
+  redriveDeadLetters(messageIds?: readonly string[], options?: CallOptions): Promise<number>;
+  /**
+   * What a definition, for example a changed one, would give over stored raw events: folded here, with the backend's own
+   * windows and order. Writes nothing; holds the selected events in memory. With `whatIf` it tries another identity rule,
+   * choice among conflicting receipts, lateness cut-off, definition or time zone, and explains each window that would change.
+   */
+  simulate(
+    aggregate: Aggregate,
+    selection: TimelineSelection | RangeSelection,
+    options?: SimulateOptions,
+  ): Promise<Simulation>;
+}
+
+/**
+ * Makes an investigator.
+ *
+ * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
+ */
+export function createInvestigator(options: InvestigatorOptions): Investigator {
+  const asking = createAsking(options);
+  return {
+    ...eventQuestions(asking),
+    ...reportQuestions(asking),
+    ...verification(asking),
+    ...valueQuestions(asking),
+    ...replays(asking),
+  };
+}
+
+type EventQuestions = Pick<
+  Investigator,
+  | 'timelinePage'
+  | 'readTimeline'
+  | 'readEvents'
+  | 'explainEvent'
+  | 'getReceipt'
+  | 'readRejects'
+  | 'readRejectedReceipts'
+>;
+
+function eventQuestions(asking: Asking): EventQuestions {
+  const timelinePage: Investigator['timelinePage'] = (selection, call) =>
+    ask(asking, 'timeline', { query: wire(selection), ...call });
+  return {
+    timelinePage,
+    readTimeline: (selection, call) =>
+      readPages(async (cursor) => {
+        const query = { ...wire(selection), cursor };
+        const route = selection.entity_id === undefined ? 'selection' : 'timeline';
+        const page = await ask<SelectionPage>(asking, route, { query, ...call });
+        return { items: page.events, next: page.next_cursor };
+      }, call?.signal),
+    readEvents: (selection, call) => rawEvents(asking, selection, call),
+    explainEvent: (event, { as_of, time_zone, ...call } = {}) => {
+      const at = { as_of, time_zone };
+      if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, ...at }), ...call });
+      return ask(asking, 'event', { params: { event_id: event }, query: wire(at), ...call });
+    },
+    readRejects: (selection = {}, call) =>
+      readPages(async (cursor) => {
+        const page = await ask<RejectPage>(asking, 'rejects', { query: { ...wire(selection), cursor }, ...call });
+        return { items: page.rejects, next: page.next_cursor };
+      }, call?.signal),
+    readRejectedReceipts: (selection = {}, call) =>
+      readRejectedReceipts(asking, { query: { limit: LIMITS.page_items_max, ...wire(selection) }, ...call }),
+    getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
+  };
+}
+
+function rawEvents(asking: Asking, selection: TimelineSelection | RangeSelection, call: RawCallOptions = {}) {
+  const route = selection.entity_id === undefined ? 'selection' : 'timeline';
+  return readRawEvents(asking, route, { query: wire(selection), ...call });
+}
+
+async function getReceipt(asking: Asking, address: { pack_id: string; line: number }, options: CallOptions) {
+  const question = { params: { ...address }, ...options };
+  const receipt = await ask<Receipt>(asking, 'receipt', question);
+  const { signal } = options;
+  const bytes = await asking.retry(async () => {
+    const response = await send(asking, 'receipt', { ...question, accept: 'application/octet-stream' });
+    return new Uint8Array(await readBody(() => response.arrayBuffer(), signal));
+  }, signal);
+  return { receipt, bytes };
+}
+
+function verification(asking: Asking): Pick<Investigator, 'readVerification'> {
+  return {
+    readVerification: (call) =>
+      readPages(async (cursor) => {
+        const page = await ask<VerifyPage>(asking, 'verify', { query: { cursor }, ...call });
+        return { items: [page], next: page.next_cursor };
+      }, call?.signal),
+  };
+}
+
+type ValueQuestions = Pick<
+  Investigator,
+  'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'explainChange' | 'simulate'
+>;
+
+function valueQuestions(asking: Asking): ValueQuestions {
+  return {
+    getMetrics: async (call) => (await ask<{ metrics: MetricView[] }>(asking, 'metricList', { ...call })).metrics,
+    computeAggregate: (selection, call) => ask(asking, 'compute', { query: wire(selection), ...call }),
+    getAggregateHistory: (selection, call) =>
+      readPages(async (cursor) => {
+        const page = await ask<VersionPage>(asking, 'versions', { query: { ...wire(selection), cursor }, ...call });
+        return { items: page.versions, next: page.next_cursor };
+      }, call?.signal),
+    explainChange: (change, call) => ask(asking, 'explainChange', { query: wire(change), ...call }),
+    simulate: (aggregate, selection, call = {}) => {
+      const bound = (time: Time | undefined) => (time === undefined ? undefined : parseTime(wireTime(time))?.epoch_ms);
+      const startMs = bound(selection.start_time) ?? EPOCH_MS_MIN;
+      const endMs = bound(selection.end_time) ?? EPOCH_MS_MAX + 1;
+      const { whatIf, limit = LIMITS.change_items_default, ...options } = call;
+      const asOf = formatEpochMs(bound(selection.as_of) ?? Date.now());
+      const deliveries = whatIf?.identity !== undefined || whatIf?.conflict !== undefined;
+      const events = rawEvents(asking, selection, { ...options, deliveries });
+      const trial = whatIf === undefined ? null : { whatIf, limit };
+      return foldEvents(aggregate, events, { range: { startMs, endMs, asOf }, trial });
+    },
+  };
+}
+
+function wireTime(time: Time): string {
+  return time instanceof Date ? time.toISOString() : time;
+}
+
+type Replays = Pick<
+  Investigator,
+  | 'planReplay'
+  | 'replay'
+  | 'resumeReplay'
+  | 'getReplay'
+  | 'cancelReplay'
+  | 'readReplays'
+  | 'readDeadLetters'
+  | 'redriveDeadLetters'
+>;
+
+function replays(asking: Asking): Replays {
+  const begin = (body: object, { reason, ...drive }: ReplayDrive & { reason?: string | undefined }) =>
+    driveReplay(asking, { replayId: v7(), body: { ...body, reason }, cursor: undefined }, drive);
+  const getReplay: Investigator['getReplay'] = (replayId, call) =>
+    ask(asking, 'replayById', { params: { replay_id: replayId }, ...call });
+  return {
+    getReplay,
+    replay: (selection, options = {}) => begin(wire(selection), options),
+    async planReplay(selection, options = {}) {
+      const body = wire(selection);
+      const facts = await makePlan(asking, body, options);
+      const { as_of, plan_hash } = facts;
+      return { ...facts, apply: (drive = {}) => begin({ ...body, as_of, plan_hash }, drive) };
+    },
+    async resumeReplay(replayId, options = {}) {
+      const { status, next_cursor, selection, limit, as_of } = await getReplay(replayId, options);
+      const given = Object.entries(selection).filter(([, value]) => value !== null);
+      const body = { ...Object.fromEntries(given), limit, as_of };
+      // A complete one is asked for its only or last part again, which is answered and not sent.
+      const cursor = status === 'COMPLETE' ? undefined : (next_cursor ?? undefined);
+      return driveReplay(asking, { replayId, body, cursor }, options);
+    },
+    cancelReplay: (replayId, call) => ask(asking, 'replayCancel', { params: { replay_id: replayId }, ...call }),
+    readReplays: (call) =>
+      readPages(async (cursor) => {
+        const page = await ask<ReplayPage>(asking, 'replays', { query: { cursor }, ...call });
+        return { items: page.replays, next: page.next_cursor };
+      }, call?.signal),
+    readDeadLetters: (call) =>
+      readPages(async (cursor) => {
+        const page = await ask<DeadLetterPage>(asking, 'deadLetters', { query: { cursor }, ...call });
+        return { items: page.dead_letters, next: page.next_cursor };
+      }, call?.signal),
+    async redriveDeadLetters(messageIds, call) {
+      const body = messageIds === undefined ? {} : { message_ids: [...messageIds] };
+      // A backend may put back as many as fit into one call.
+      for (let sum = 0; ; ) {
+        const { redriven } = await ask<{ redriven: number }>(asking, 'redrive', { body, ...call });
+        sum += redriven;
+        if (redriven === 0) return sum;
+      }
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import {
+  type Aggregate,
+  type AggregateInput,
+  type InputFacts,
+  inTimeZone,
+  type ListedInput,
+  plainFields,
+} from '@pik/aggregates';
+import {
+  type ChangeClass,
+  canonicalize,
+  type IdentityRule,
+  parseTime,
+  payloadHash,
+  type RawEvent,
+  type VolatileDeclaration,
+  volatileRules,
+  withoutVolatile,
+} from '@pik/schema';
+
+/** What is tried over stored events. Each part may be given; they are applied in this order. */
+export interface WhatIf {
+  /**
+   * By what receipts are one event: `content` (source, type, entity, time and payload), or a key of the receipt, which its
+   * source, type and entity are added to. Default: as they were admitted.
+   */
+  readonly identity?: 'content' | ((receipt: AggregateInput) => string) | undefined;
+  /**
+   * Members of payloads that would not be content, by source and type: events with content identity that differ in nothing
+   * else would be one, and receipts that conflict in nothing else repeats.
+   */
+  readonly volatile?: readonly Pick<VolatileDeclaration, 'source' | 'event_type' | 'paths'>[] | undefined;
+  /** Which of an event's receipts counts where their payloads differ: the `first` (default), or the `last` received. */
+  readonly conflict?: 'first' | 'last' | undefined;
+  /** Leaves out what was received more than this many milliseconds after the end of its window. */
+  readonly latenessMaxMs?: number | undefined;
+  /** Folds by this definition. */
+  readonly definition?: Aggregate | undefined;
+  /** Cuts windows by the calendar of this zone. */
+  readonly timeZone?: string | undefined;
+}
+
+/** One receipt that may be an input. */
+export interface SimulatedInput extends ListedInput {
+  readonly input: AggregateInput;
+  readonly identity: IdentityRule;
+  readonly facts: InputFacts;
+}
+
+/** What were the inputs, what they would be, and why each of the difference is one. */
+export interface TriedInputs {
+  readonly before: readonly SimulatedInput[];
+  readonly after: readonly SimulatedInput[];
+  /** By the address of the receipt; what is not among them differs by the definition alone. */
+  readonly causes: ReadonlyMap<string, ChangeClass>;
+}
+
+/** The definition that is tried. */
+export function triedDefinition(aggregate: Aggregate, { definition, timeZone }: WhatIf): Aggregate {
+  const tried = definition ?? aggregate;
+  return timeZone === undefined ? tried : inTimeZone(tried, timeZone);
+}
+
+/** Names a receipt. */
+export function addressOf({ pack_id, line }: ListedInput): string {
+  return `${pack_id}:${line}`;
+}
+
+/** An event's receipts: the first one, which was admitted, then the others. */
+export function receiptsOf(event: RawEvent): [SimulatedInput, ...SimulatedInput[]] {
+  const others = (event.deliveries ?? []).map((delivery) => simulatedInput(event, delivery));
+  return [simulatedInput(event, event), ...others];
+}
+
+type ReceiptFields = Pick<
+  RawEvent,
+  'event_time' | 'received_at' | 'payload_hash' | 'flags' | 'pack_id' | 'line' | 'body'
+>;
+
+function simulatedInput(event: RawEvent, receipt: ReceiptFields): SimulatedInput {
+  const { event_id, source, event_type, entity_id, identity } = event;
+  const { event_time, received_at, payload_hash, flags, pack_id, line, body } = receipt;
+  const payload = payloadOf(body);
+  const imported = flags.includes('IMPORTED');
+  return {
+    ...{ event_id, payload_hash, event_time, received_at, pack_id, line, identity },
+    input: { event_id, source, event_type, entity_id, event_time, received_at, payload, deleted: payload === null },
+    facts: { source, event_type, entity_id, imported, present: true, fields: plainFields(payload) },
+  };
+}
+
+/** The payload of a received text: under the kit's own name, or under that of CloudEvents. */
+function payloadOf(body: string): unknown {
+  const record = JSON.parse(body) as Record<string, unknown>;
+  return Object.hasOwn(record, 'specversion') && !Object.hasOwn(record, 'event_type') ? record.data : record.payload;
+}
+
+/** Applies identity, then the choice among conflicting receipts, then the cut-off. */
+export function tryInputs(
+  events: readonly (readonly [SimulatedInput, ...SimulatedInput[]])[],
+  tried: Aggregate,
+  whatIf: WhatIf,
+): TriedInputs {
+  const causes = new Map<string, ChangeClass>();
+  const before = events.map(([first]) => first);
+  const contentOf = contentHashes(whatIf);
+  const isRegrouped = whatIf.identity !== undefined || whatIf.volatile !== undefined;
+  const groups = isRegrouped ? regroup(events.flat(), whatIf.identity, contentOf) : events;
+  const chosen = groups.map(([first]) => first);
+  if (isRegrouped) {
+    const [was, is] = [new Set(before), new Set(chosen)];
+    for (const one of before) if (!is.has(one)) causes.set(addressOf(one), 'DUPLICATE_REMOVED');
+    for (const one of chosen) if (!was.has(one)) causes.set(addressOf(one), 'DUPLICATE_REMOVED');
+  }
+  const corrected = whatIf.conflict === 'last' ? groups.map((group) => lastOf(group, { causes, contentOf })) : chosen;
+  const after = corrected.filter((one) => !isCutOff(one, tried, { whatIf, causes }));
+  return { before, after, causes };
+}
+
+type Group = readonly [SimulatedInput, ...SimulatedInput[]];
+
+/** The hash of what is content of a payload, by a declaration that is tried; without one as it was admitted. */
+function contentHashes({ volatile }: WhatIf): (one: SimulatedInput) => string {
+  if (volatile === undefined) return ({ payload_hash }) => payload_hash;
+  // What is tried has no version yet.
+  const volatileOf = volatileRules(volatile.map((declaration) => ({ ...declaration, version: 1 })));
+  const hashes = new Map<SimulatedInput, string>();
+  return (one) => {
+    const known = hashes.get(one);
+    if (known !== undefined) return known;
+    const { source, event_type, payload } = one.input;
+    const content = withoutVolatile(payload, volatileOf(source, event_type));
+    const hash = content === payload ? one.payload_hash : payloadHash(content);
+    hashes.set(one, hash);
+    return hash;
+  };
+}
+
+function regroup(
+  receipts: readonly SimulatedInput[],
+  identity: WhatIf['identity'],
+  contentOf: (one: SimulatedInput) => string,
+): Group[] {
+  const groups = new Map<string, [SimulatedInput, ...SimulatedInput[]]>();
+  // Ids of packs never run backwards: their order is that in which receipts were stored.
+  for (const one of receipts.toSorted(inOrderOfStorage)) {
+    const { source, event_type, entity_id } = one.input;
+    const own = identityOf(one, identity, contentOf);
+    const name = canonicalize([source, event_type, entity_id, ...own]);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [one]);
+    else group.push(one);
+  }
+  return [...groups.values()];
+}
+
+/** By what a receipt is one event with others: by the rule that is tried, else by the one that it came with. */
+function identityOf(
+  one: SimulatedInput,
+  identity: WhatIf['identity'],
+  contentOf: (one: SimulatedInput) => string,
+): readonly string[] {
+  if (typeof identity === 'function') return ['key', identity(one.input)];
+  const isByContent = identity === 'content' || one.identity === 'content';
+  return isByContent ? ['content', one.event_time, contentOf(one)] : ['event', one.event_id];
+}
+
+function inOrderOfStorage(a: ListedInput, b: ListedInput): number {
+  if (a.pack_id !== b.pack_id) return a.pack_id < b.pack_id ? -1 : 1;
+  return a.line - b.line;
+}
+
+/** The receipt that was received last; the first where that one says the same. */
+function lastOf(
+  group: Group,
+  { causes, contentOf }: { causes: Map<string, ChangeClass>; contentOf: (one: SimulatedInput) => string },
+): SimulatedInput {
+  const [first] = group;
+  const last = group.reduce((latest, one) => (one.received_at >= latest.received_at ? one : latest));
+  if (contentOf(last) === contentOf(first) && last.event_time === first.event_time) return first;
+  causes.set(addressOf(first), 'CORRECTED');
+  causes.set(addressOf(last), 'CORRECTED');
+  return last;
+}
+
+function isCutOff(
+  one: SimulatedInput,
+  tried: Aggregate,
+  { whatIf, causes }: { whatIf: WhatIf; causes: Map<string, ChangeClass> },
+): boolean {
+  if (whatIf.latenessMaxMs === undefined) return false;
+  const window = tried.windows.at(epochMs(one.event_time));
+  if (epochMs(one.received_at) <= window.end_ms + whatIf.latenessMaxMs) return false;
+  causes.set(addressOf(one), 'LATE');
+  return true;
+}
+
+/** Whole milliseconds of a time that the backend gave. */
+export function epochMs(time: string): number {
+  return parseTime(time)?.epoch_ms ?? 0;
+}

@@ -1,0 +1,104 @@
+import type { LagQuery, Pipeline } from '@pik/engine';
+
+import { createPipeline } from '@pik/engine';
+import { expect, it } from 'vitest';
+import { CONTRACT_AGGREGATES } from '../http-contract/contract-aggregates.ts';
+import { createMemoryBackend } from '../memory-backend.ts';
+import { HOUR, live } from './life.ts';
+import type { World } from './world.ts';
+
+// Questions are answered by the same operations over every backend, so each must get the same answers: those that a backend
+// in memory gives, which went through the same requests. What differs by nature, the random part of ids, is left out.
+
+type Question = (pipeline: Pipeline) => Promise<unknown>;
+
+function questions(startMs: number): Record<string, Question> {
+  const lag: LagQuery = {
+    fromMs: null,
+    toMs: null,
+    asOfMs: null,
+    basis: 'event',
+    by: ['source', 'event_type'],
+    includeImported: true,
+    groupsMax: 50,
+    lateOverMs: 2 * HOUR,
+  };
+  const mid = startMs + 22 * HOUR;
+  const gaps = { ...lag, by: ['event_type'], grain: 'hour', timeZone: 'UTC', cadenceMs: HOUR, gapsMax: 50 } as const;
+  const value = { metric: 'contract_fragile', key: 'meter', window_start: new Date(startMs - 19 * HOUR).toISOString() };
+  const day = { metric: 'daily_event_count', key: 'meter', window_start: new Date(startMs).toISOString() };
+  const NOW = { kind: 'NOW' } as const;
+  const at = (hour: number) => ({ kind: 'AS_OF', asOfMs: startMs + hour * HOUR }) as const;
+  const event_time = (hour: number) => new Date(startMs + hour * HOUR + 60_000).toISOString();
+  return {
+    lag: (p) => p.lag(lag),
+    'lag by hour of receipt, as of a time': (p) => p.lag({ ...lag, basis: 'received', by: ['hour'], asOfMs: mid }),
+    'lag by day, live only': (p) => p.lag({ ...lag, by: ['source', 'day'], includeImported: false }),
+    duplicates: (p) => p.duplicates({ ...lag, by: ['source', 'hour'], basis: 'received' }),
+    completeness: (p) => p.completeness({ ...lag, by: ['event_type'], closedAfterMs: HOUR }),
+    failures: (p) => p.failures({ ...lag, by: ['source'], fromMs: startMs + 5 * HOUR, baselineFromMs: null }),
+    'failures as of a time': (p) => p.failures({ ...lag, asOfMs: mid, baselineFromMs: null }),
+    gaps: (p) => p.gaps(gaps),
+    'gaps by receive time, as of a time': (p) => p.gaps({ ...gaps, basis: 'received', asOfMs: mid }),
+    'gaps of a learned cadence, live only': (p) => p.gaps({ ...gaps, cadenceMs: null, includeImported: false }),
+    'gaps of an entity': (p) => p.gaps({ ...gaps, entity_id: 'meter' }),
+    'gaps of a metric': (p) =>
+      p.gaps({ ...gaps, grain: 'day', fromMs: startMs, toMs: startMs + 24 * HOUR, metric: day.metric, key: day.key }),
+    'why a value changed between two times': (p) => p.explainChange({ ...day, from: at(9), to: at(36), limit: 50 }),
+    'why a value changed since its version': (p) =>
+      p.explainChange({ ...day, from: { kind: 'VERSION', version: 1 }, to: NOW, limit: 50 }),
+    'why a value by local days changed': (p) => p.explainChange({ ...value, from: at(4), to: NOW, limit: 5 }),
+    'an event that was repeated': (p) =>
+      p.explainEvent({ source: 'plant', event_type: 'meter.read', entity_id: 'meter', key: 'k5' }, { asOfMs: null }),
+    'an event that lost a conflict': (p) =>
+      p.explainEvent({ entity_id: 'meter', event_time: event_time(21) }, { asOfMs: null }),
+    'events that are not there': async (p) => [
+      await p.explainEvent({ entity_id: 'meter', event_time: event_time(10) }, { asOfMs: null }),
+      await p.explainEvent({ entity_id: 'meter', event_time: event_time(15) }, { asOfMs: null }),
+      await p.explainEvent({ entity_id: 'nobody', event_time: event_time(15) }, { asOfMs: mid }),
+    ],
+    'raw events with further receipts': readRaw,
+  };
+}
+
+/** All raw events of an entity, page by page: how many there are on one is the backend's own. */
+async function readRaw(pipeline: Pipeline): Promise<unknown[]> {
+  const events: unknown[] = [];
+  let cursor: string | null = null;
+  do {
+    const query = { entity_id: 'meter', start_time: null, end_time: null, asOfMs: null, limit: 100, cursor };
+    cursor = null;
+    for await (const line of pipeline.rawEvents(query, { deliveries: true })) {
+      const value = JSON.parse(line) as { end?: true; next_cursor: string | null };
+      if (value.end === true) cursor = value.next_cursor;
+      else events.push(value);
+    }
+  } while (cursor !== null);
+  return events;
+}
+
+/** An answer without what two runs cannot have in common: of an id made here, its time is kept and its chance is not. */
+function lasting(answer: unknown): unknown {
+  const text = JSON.stringify(answer).replace(/([0-9a-f]{8}-[0-9a-f]{4}-7)[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, '$1');
+  return JSON.parse(text) as unknown;
+}
+
+/** Every question gets the same answer as from a backend in memory. */
+export function investigationContract(world: () => World): void {
+  it('answers every question as a backend in memory does that went through the same', async () => {
+    const { opened, backend } = world();
+    const { clock } = opened;
+    // At midnight: days of UTC and of the zone of a metric then lie as the questions have them.
+    const startMs = Math.ceil(clock.ms / (24 * HOUR)) * 24 * HOUR;
+    const aggregates = CONTRACT_AGGREGATES;
+    const ours = createPipeline({ backend, aggregates });
+    const reference = createPipeline({ backend: createMemoryBackend(clock), aggregates });
+    try {
+      await live(clock, { startMs, pipelines: [ours, reference], settle: opened.settle });
+      for (const [name, ask] of Object.entries(questions(startMs)))
+        expect([name, lasting(await ask(ours))]).toEqual([name, lasting(await ask(reference))]);
+    } finally {
+      await reference.close();
+    }
+  });
+}

@@ -1,0 +1,158 @@
+import type { GapsQuery, LagQuery, Pipeline } from '@pik/engine';
+
+import { createPipeline } from '@pik/engine';
+import { expect, it } from 'vitest';
+import { CONTRACT_AGGREGATES } from '../http-contract/contract-aggregates.ts';
+import { HOUR, live, send } from './life.ts';
+import type { World } from './world.ts';
+
+// A page is a part of one answer: pages together are the whole, whatever their size, and whatever comes in between.
+
+/** What is asked of a page. */
+interface PageOf {
+  readonly size: number;
+  readonly cursor: string | null;
+}
+
+/** A report without its lists, its lists, and where it goes on. */
+interface Parts {
+  readonly rest: object;
+  readonly lists: readonly (readonly unknown[])[];
+  readonly next_cursor: string | null;
+}
+
+type Report = (pipeline: Pipeline, page: PageOf) => Promise<Parts>;
+
+const REFUSED = { code: 'CURSOR_INVALID' };
+const ALL = { size: 5_000, cursor: null } as const;
+
+function query({ size, cursor }: PageOf): LagQuery {
+  return {
+    fromMs: null,
+    toMs: null,
+    asOfMs: null,
+    basis: 'received',
+    by: ['event_type', 'hour'],
+    includeImported: true,
+    groupsMax: size,
+    cursor,
+    lateOverMs: 2 * HOUR,
+  };
+}
+
+function reports(startMs: number): Record<string, Report> {
+  const hourly = (page: PageOf): GapsQuery => {
+    const { groupsMax, ...rest } = query(page);
+    return { ...rest, by: ['event_type'], grain: 'hour', timeZone: 'UTC', cadenceMs: HOUR, gapsMax: groupsMax };
+  };
+  const day = { metric: 'daily_event_count', key: 'meter', fromMs: startMs, toMs: startMs + 48 * HOUR };
+  return {
+    lag: async (p, page) => {
+      const { groups, next_cursor, ...rest } = await p.lag(query(page));
+      return { rest, lists: [groups], next_cursor };
+    },
+    duplicates: async (p, page) => {
+      const { groups, worst, next_cursor, ...rest } = await p.duplicates({ ...query(page), worstMax: page.size });
+      return { rest, lists: [groups, worst], next_cursor };
+    },
+    completeness: async (p, page) => {
+      const { days, next_cursor, ...rest } = await p.completeness({
+        ...query(page),
+        by: ['event_type'],
+        closedAfterMs: HOUR,
+      });
+      return { rest, lists: [days], next_cursor };
+    },
+    failures: async (p, page) => {
+      const { groups, next_cursor, ...rest } = await p.failures({ ...query(page), baselineFromMs: null });
+      return { rest, lists: [groups], next_cursor };
+    },
+    gaps: async (p, page) => {
+      const { gaps, next_cursor, ...rest } = await p.gaps(hourly(page));
+      return { rest, lists: [gaps], next_cursor };
+    },
+    'gaps of a metric': async (p, page) => {
+      const { gaps, next_cursor, ...rest } = await p.gaps({ ...hourly(page), ...day });
+      return { rest, lists: [gaps], next_cursor };
+    },
+  };
+}
+
+/** All pages behind a first one, put together; each has no more than was asked for, and all else as the first has it. */
+async function walked(report: Report, pipeline: Pipeline, { first, size }: { first: Parts; size: number }) {
+  const lists = first.lists.map((items) => [...items]);
+  let pages = 1;
+  for (let { next_cursor } = first; next_cursor !== null; pages++) {
+    const page = await report(pipeline, { size, cursor: next_cursor });
+    expect(page.rest).toEqual(first.rest);
+    for (const [i, items] of page.lists.entries()) {
+      expect(items.length).toBeLessThanOrEqual(size);
+      lists[i]?.push(...items);
+    }
+    next_cursor = page.next_cursor;
+  }
+  return { lists, pages };
+}
+
+/** Reports are had whole by pages. */
+export function reportPagesContract(world: () => World): void {
+  it('A10: pages of a report of any size are the whole of it as it was on the first one, and a cursor is of one question', async () => {
+    const { opened, backend } = world();
+    const { clock } = opened;
+    const startMs = Math.ceil(clock.ms / (24 * HOUR)) * 24 * HOUR;
+    const pipeline = createPipeline({ backend, aggregates: CONTRACT_AGGREGATES });
+    await live(clock, { startMs, pipelines: [pipeline], settle: opened.settle });
+    const all = Object.entries(reports(startMs));
+    const wholes = new Map<string, Parts>();
+    const firsts = new Map<string, Parts>();
+    for (const [name, report] of all) {
+      const whole = await report(pipeline, ALL);
+      expect([name, whole.next_cursor]).toEqual([name, null]);
+      const first = await report(pipeline, { size: 9, cursor: null });
+      const { lists, pages } = await walked(report, pipeline, { first, size: 9 });
+      expect([name, first.rest, lists]).toEqual([name, whole.rest, whole.lists]);
+      const longest = Math.max(...whole.lists.map(({ length }) => length));
+      expect([name, pages]).toEqual([name, Math.max(1, Math.ceil(longest / 9))]);
+      wholes.set(name, whole);
+      firsts.set(name, await report(pipeline, { size: 1, cursor: null }));
+    }
+    clock.ms += HOUR;
+    await send(pipeline, { atMs: clock.ms, mode: 'live', records: others(startMs) });
+    clock.ms += HOUR;
+    for (const [name, report] of all) {
+      const [whole, first] = [wholes.get(name) as Parts, firsts.get(name) as Parts];
+      expect([name, (await report(pipeline, ALL)).lists]).not.toEqual([name, whole.lists]);
+      expect([name, (await walked(report, pipeline, { first, size: 13 })).lists]).toEqual([name, whole.lists]);
+    }
+    const foreign = [...firsts.values()].flatMap(({ next_cursor }) => next_cursor ?? []);
+    expect(foreign.length).toBeGreaterThan(4);
+    for (const [name, report] of all) {
+      const own = firsts.get(name)?.next_cursor;
+      for (const cursor of ['x', `${own}x`.slice(1), ...foreign.filter((one) => one !== own)])
+        await expect(report(pipeline, { size: 1, cursor }), name).rejects.toMatchObject(REFUSED);
+    }
+    // Everything is of this source: the same answer to another question.
+    const cursor = firsts.get('lag')?.next_cursor ?? null;
+    const lag = (source?: string) =>
+      pipeline.lag({ ...query({ size: 1, cursor }), ...(source === undefined ? {} : { source }) });
+    await expect(lag('plant')).rejects.toMatchObject(REFUSED);
+    // What was received before the first page and is admitted only now would shift the pages: they end instead.
+    expect((await lag()).groups).toHaveLength(1);
+    await send(pipeline, { atMs: startMs + 30 * HOUR, mode: 'live', records: others(startMs - 48 * HOUR) });
+    await expect(lag()).rejects.toMatchObject(REFUSED);
+  });
+}
+
+/** What would come into every report: a further receipt, new ones of all hours, and refused ones. */
+function others(startMs: number): object[] {
+  const reading = (hour: number) => ({
+    source: 'plant',
+    event_type: 'meter.read',
+    entity_id: 'meter',
+    event_time: new Date(startMs + hour * HOUR + 60_000).toISOString(),
+    payload: { value: hour },
+  });
+  const gauge = (hour: number) => ({ ...reading(hour), event_type: 'gauge.read' });
+  const repeated = { ...reading(5), idempotency_key: 'k5' };
+  return [reading(1), reading(15), repeated, reading(40), gauge(2), gauge(9), { ...gauge(3), entity_id: '' }];
+}

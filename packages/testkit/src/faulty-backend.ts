@@ -1,0 +1,130 @@
+import type { Backend, RequestRows } from '@pik/engine';
+import { type ErrorCode, KitError } from '@pik/schema';
+
+/** What can befall one port call. */
+export type FaultKind =
+  /** It fails, and nothing happened. */
+  | 'fail-before'
+  /** It fails, though all of it happened: the answer was lost. */
+  | 'fail-after'
+  /** The process ends before it. */
+  | 'crash-before'
+  /** The process ends after it. */
+  | 'crash-after'
+  /** The process ends in the middle: of an admission only the EVENT rows got through. */
+  | 'crash-inside'
+  /** Of an admission every second insert was throttled. */
+  | 'throttle';
+
+/** Which port call goes wrong, counted from 1 over all of them, and how. */
+export interface Fault {
+  readonly call: number;
+  readonly kind: FaultKind;
+}
+
+/** Thrown in the place of everything that a dead process would not do any more. */
+export class Crash extends Error {}
+
+/** A backend whose port calls go wrong as planned. After a crash every call throws until a new one is made over `inner`. */
+export interface FaultyBackend extends Backend {
+  /** Port calls so far. */
+  readonly calls: number;
+  readonly crashed: boolean;
+}
+
+const WRITES = new Set([
+  'append',
+  'admit',
+  'setMark',
+  'addFailures',
+  'put',
+  'create',
+  'cancel',
+  'addPart',
+  'addWindows',
+  'setWindowResult',
+  'setWindowFailures',
+  'send',
+  'receive',
+  'extend',
+  'delete',
+  'fail',
+  'redrive',
+]);
+
+/** Wraps a backend; what got through to it before a crash is what is durable. */
+export function createFaultyBackend(inner: Backend, faults: readonly Fault[]): FaultyBackend {
+  const state = { calls: 0, crashed: false };
+  const wrap = <T extends object>(port: T, unavailable: ErrorCode): T =>
+    new Proxy(port, {
+      get(target, name: string) {
+        const method = target[name as keyof T];
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]) =>
+          callPort({ state, faults, name, args, unavailable, method: method.bind(target) });
+      },
+    });
+  return {
+    clock: inner.clock,
+    soleOwner: inner.soleOwner,
+    rawLog: wrap(inner.rawLog, 'RAW_LOG_UNAVAILABLE'),
+    files: wrap(inner.files, 'STORE_UNAVAILABLE'),
+    index: wrap(inner.index, 'INDEX_UNAVAILABLE'),
+    aggregates: wrap(inner.aggregates, 'STORE_UNAVAILABLE'),
+    replays: wrap(inner.replays, 'STORE_UNAVAILABLE'),
+    queue: wrap(inner.queue, 'STORE_UNAVAILABLE'),
+    close: () => Promise.resolve(),
+    get calls() {
+      return state.calls;
+    },
+    get crashed() {
+      return state.crashed;
+    },
+  };
+}
+
+interface PortCall {
+  readonly state: { calls: number; crashed: boolean };
+  readonly faults: readonly Fault[];
+  readonly name: string;
+  readonly args: unknown[];
+  readonly unavailable: ErrorCode;
+  readonly method: (...args: unknown[]) => Promise<unknown>;
+}
+
+async function callPort({ state, faults, name, args, unavailable: code, method }: PortCall): Promise<unknown> {
+  if (state.crashed) throw new Crash('the process is gone');
+  state.calls += 1;
+  const kind = faults.find(({ call }) => call === state.calls)?.kind;
+  const unavailable = () => new KitError(code);
+  const crash = () => {
+    state.crashed = true;
+    return new Crash(`crashed at ${name}`);
+  };
+  if (kind === 'fail-before') throw unavailable();
+  if (kind === 'crash-before') throw crash();
+  if (kind === 'crash-inside' && name === 'admit') {
+    await method(args[0], onlyEvents(args[1] as Settle));
+    throw crash();
+  }
+  if (kind === 'throttle' && name === 'admit') return throttled(method, args);
+  const result = await method(...args);
+  if (kind === 'fail-after' && WRITES.has(name)) throw unavailable();
+  if (kind === 'crash-after') throw crash();
+  return result;
+}
+
+type Settle = (met: unknown[]) => RequestRows;
+
+function onlyEvents(settle: Settle): Settle {
+  return (met) => ({ ...settle(met), deliveries: [], failures: [], slices: [], sequences: [], pack: null });
+}
+
+/** Every second row is never tried, as when a table refuses some writes of a batch for its throughput. */
+async function throttled(method: PortCall['method'], args: unknown[]): Promise<unknown> {
+  const [rows, settle] = args as [unknown[], Settle];
+  const tried = rows.filter((_, i) => i % 2 === 0);
+  return method(tried, (met: unknown[]) =>
+    settle(rows.map((_, i) => (i % 2 === 0 ? met[i / 2] : { kind: 'throttled' }))),
+  );
+}

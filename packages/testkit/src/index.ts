@@ -1,0 +1,20 @@
+export { describeBackendContract, type OpenedBackend } from './backend-contract.ts';
+export * from './factories.ts';
+export {
+  Crash,
+  createFaultyBackend,
+  type Fault,
+  type FaultKind,
+  type FaultyBackend,
+} from './faulty-backend.ts';
+export { CONTRACT_AGGREGATES } from './http-contract/contract-aggregates.ts';
+export { CONTRACT_VOLATILE } from './http-contract/contract-volatile.ts';
+export { describeHttpContract, type HttpContractOptions, type OpenedHttp } from './http-contract.ts';
+export {
+  createMemoryBackend,
+  createMemoryFiles,
+  createMemoryRawLog,
+  createTestClock,
+  type MemoryBackend,
+  type TestClock,
+} from './memory-backend.ts';

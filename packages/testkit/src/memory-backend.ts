@@ -1,0 +1,96 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { Backend, Clock, FileStore, RawLog } from '@pik/engine';
+import { createEventIndex, createHistory, HISTORY_TABLES, INDEX_TABLES, soleOwnerOf } from '@pik/engine/internals';
+import { KitError, packStoredMs } from '@pik/schema';
+
+/** A clock that stands until it is told otherwise. */
+export interface TestClock extends Clock {
+  ms: number;
+}
+
+/** A clock that starts at 2026-01-01T00:00:00Z unless told otherwise. */
+export function createTestClock(ms = Date.UTC(2026, 0, 1)): TestClock {
+  return {
+    ms,
+    now() {
+      return this.ms;
+    },
+  };
+}
+
+/** A backend whose packs and files a test may look at, and damage. */
+export interface MemoryBackend extends Backend {
+  readonly packs: Map<string, Uint8Array>;
+  readonly stored: Map<string, Uint8Array>;
+}
+
+/** A backend that forgets: the local tables in memory, packs and files in maps. For fast tests. */
+export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBackend {
+  const packs = new Map<string, Uint8Array>();
+  const stored = new Map<string, Uint8Array>();
+  const db = tables(INDEX_TABLES);
+  const index = createEventIndex(db, { clock, onCommitted() {} });
+  const { close, ...history } = createHistory(tables(HISTORY_TABLES), clock);
+  return {
+    clock,
+    get soleOwner() {
+      return soleOwnerOf(db);
+    },
+    index,
+    ...history,
+    packs,
+    stored,
+    rawLog: createMemoryRawLog(packs),
+    files: createMemoryFiles(stored),
+    async close() {
+      await index.close();
+      await close();
+    },
+  };
+}
+
+function tables(sql: string): DatabaseSync {
+  const db = new DatabaseSync(':memory:');
+  db.exec(sql);
+  return db;
+}
+
+/** A file store over a map. */
+export function createMemoryFiles(stored: Map<string, Uint8Array>): FileStore {
+  return {
+    async put(key, bytes) {
+      const there = stored.get(key);
+      if (there !== undefined && Buffer.compare(there, bytes) !== 0) throw new KitError('FILE_EXISTS');
+      stored.set(key, bytes);
+    },
+    async get(key) {
+      return stored.get(key) ?? null;
+    },
+    async list(prefix, cursor) {
+      if (cursor != null) throw new KitError('CURSOR_INVALID', 'a page of this store has all keys');
+      return { items: [...stored.keys()].filter((key) => key.startsWith(prefix)).sort(), next: null };
+    },
+  };
+}
+
+/** A raw log over a map, which the test may read, and damage. */
+export function createMemoryRawLog(packs: Map<string, Uint8Array>): RawLog {
+  return {
+    async append(packId, bytes) {
+      const stored = packs.get(packId);
+      if (stored !== undefined && Buffer.compare(stored, bytes) !== 0) throw new KitError('RAW_EXISTS');
+      packs.set(packId, bytes);
+    },
+    async read(packId) {
+      return packs.get(packId) ?? null;
+    },
+    async has(packId) {
+      return packs.has(packId);
+    },
+    async ready() {},
+    async list({ fromMs, toMs }) {
+      const inRange = (packId: string) => packStoredMs(packId) >= fromMs && packStoredMs(packId) < toMs;
+      return { items: [...packs.keys()].filter(inRange).sort(), next: null };
+    },
+  };
+}
