@@ -1,4 +1,5 @@
-/** What the test kit and the benchmarks of this repository need besides the entry points. It makes no promises: any version may change it. */
+// What the test kit and the benchmarks of this repository need besides the entry points. It makes no promises: any version may
+// change it.
 export { readManifest } from './aggregates/manifest-store.ts';
 export { inParallel } from './backends/aws/parallel.ts';
 export { createEventIndex } from './backends/local/event-index.ts';
