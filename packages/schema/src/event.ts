@@ -50,7 +50,7 @@ const id = (bytesMax: number) => z.string().check(z.minLength(1), z.maxLength(by
 /**
  * An event as a producer sends it. The raw log keeps unknown fields; everything else ignores them. The backend checks
  * these rules and more (bytes, control characters, times) by hand on its hot path, in
- * `handlers/domain/record-fields.ts`.
+ * `engine/src/ingest/rules/record-fields.ts`.
  */
 export const wireEventSchema = z.looseObject({
   source: id(LIMITS.source_bytes_max),
