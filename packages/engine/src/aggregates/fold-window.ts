@@ -24,15 +24,15 @@ export class WindowFold implements InputSink {
   #sample: FaultyInput | null = null;
   #parts = 0;
   /** A function asked for an entity that was not read. */
-  #isAsked = false;
+  #isEntityAsked = false;
   /** It did so when a part was folded already: all has to be read again. */
-  #isInVain = false;
+  #mustRestart = false;
 
   constructor(context: Context, named: NamedWindow, { withEntities = false } = {}) {
     this.#context = context;
     this.#named = named;
     const ask = (): never => {
-      this.#isAsked = true;
+      this.#isEntityAsked = true;
       throw new KitError('INTERNAL', 'the entity of this input is not known yet');
     };
     const read = withEntities ? withoutPayload(context) : withoutEntity(ask);
@@ -40,32 +40,32 @@ export class WindowFold implements InputSink {
   }
 
   async add(part: readonly WindowInput[]): Promise<void> {
-    if (this.#isInVain) return;
+    if (this.#mustRestart) return;
     this.#sample ??= part[0] ?? null;
     this.#folding ??= this.#begin();
     try {
       await this.#fold(part, this.#folding);
     } catch (error) {
       // Without the entity that was asked for, an error is of no account.
-      if (!this.#isAsked) throw error instanceof InputError ? unreadable(this.#named, error) : error;
+      if (!this.#isEntityAsked) throw error instanceof InputError ? unreadable(this.#named, error) : error;
     }
-    if (!this.#isAsked) {
+    if (!this.#isEntityAsked) {
       this.#parts += 1;
       return;
     }
     if (this.#parts > 0) {
-      this.#isInVain = true;
+      this.#mustRestart = true;
       return;
     }
     this.#read = withoutPayload(this.#context);
     this.#folding = null;
-    this.#isAsked = false;
+    this.#isEntityAsked = false;
     await this.add(part);
   }
 
   /** The value as JSON; null where all has to be read again with entities. */
   finish(): string | null {
-    if (this.#isInVain) return null;
+    if (this.#mustRestart) return null;
     const at = { named: this.#named, sample: this.#sample };
     try {
       const folding = this.#folding ?? this.#begin();
@@ -73,9 +73,9 @@ export class WindowFold implements InputSink {
         at,
         own(at, 'finish', () => folding.value()),
       );
-      return this.#isAsked ? null : text;
+      return this.#isEntityAsked ? null : text;
     } catch (error) {
-      if (this.#isAsked) return null;
+      if (this.#isEntityAsked) return null;
       throw error;
     }
   }
@@ -138,7 +138,7 @@ function unreadable(named: NamedWindow, { code, message: reason, input, cause }:
 }
 
 /** What an input has beside its index entry. */
-export interface InputRest {
+export interface PayloadPart {
   readonly entity_id: string;
   readonly payload: unknown;
 }
@@ -147,7 +147,7 @@ export interface InputRest {
 export type ReadInputs = (inputs: readonly WindowInput[], take: (input: AggregateInput) => void) => Promise<void>;
 
 /** An input with the rest of it, as aggregates see it. */
-export function aggregateInput(input: WindowInput, { entity_id, payload }: InputRest): AggregateInput {
+export function aggregateInput(input: WindowInput, { entity_id, payload }: PayloadPart): AggregateInput {
   return {
     event_id: input.event_id,
     source: input.source,
@@ -161,7 +161,7 @@ export function aggregateInput(input: WindowInput, { entity_id, payload }: Input
 }
 
 /** An input with an entity that is asked for when a function looks at it, and not before. */
-function unnamedInput(input: WindowInput, ask: () => never): AggregateInput {
+function inputWithoutEntity(input: WindowInput, ask: () => never): AggregateInput {
   return {
     event_id: input.event_id,
     source: input.source,
@@ -183,14 +183,14 @@ function withoutEntity(ask: () => never): ReadInputs {
   return async (inputs, take) => {
     for (const input of inputs) {
       const { entity_id } = input;
-      take(entity_id === null ? unnamedInput(input, ask) : aggregateInput(input, { entity_id, payload: null }));
+      take(entity_id === null ? inputWithoutEntity(input, ask) : aggregateInput(input, { entity_id, payload: null }));
     }
   };
 }
 
 function withPayload(context: Context): ReadInputs {
   const read = createPayloadReader(context);
-  return (inputs, take) => read(inputs, (input, rest) => take(aggregateInput(input, rest)));
+  return (inputs, take) => read(inputs, (input, part) => take(aggregateInput(input, part)));
 }
 
 /** Slices do not name entities: where an entry does not say it, the event's own row does. */
@@ -199,8 +199,8 @@ function withoutPayload({ backend: { index }, budget }: Context): ReadInputs {
     for (let start = 0; start < inputs.length; start += ROWS_AT_ONCE) {
       if (start > 0) await budget.turn();
       const some = inputs.slice(start, start + ROWS_AT_ONCE);
-      const unnamed = some.some(({ entity_id }) => entity_id === null);
-      const rows = unnamed ? await index.getEvents(some.map(({ event_id }) => event_id)) : [];
+      const lacksEntity = some.some(({ entity_id }) => entity_id === null);
+      const rows = lacksEntity ? await index.getEvents(some.map(({ event_id }) => event_id)) : [];
       for (const [i, input] of some.entries()) {
         const entity_id = input.entity_id ?? rows[i]?.entity_id;
         // The row and its slice are written together, and expire together.

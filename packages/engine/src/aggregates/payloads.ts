@@ -3,7 +3,7 @@ import { type Envelope, KitError } from '@pik/schema';
 import { payloadOf } from '../ingest/rules/record-fields.ts';
 import type { Context } from '../runtime/context.ts';
 import { packText, readBytes } from '../storage/pack-store.ts';
-import type { InputRest } from './fold-window.ts';
+import type { PayloadPart } from './fold-window.ts';
 import type { WindowInput } from './rules/window-input.ts';
 import { atInput } from './window-error.ts';
 
@@ -19,7 +19,7 @@ const PACKS_HELD = 4;
 export type PackedInput = Pick<WindowInput, 'event_id' | 'payload_hash' | 'pack_id' | 'line'>;
 
 /** What a pack has of an input. */
-export interface PackedRest extends InputRest {
+export interface PackedPart extends PayloadPart {
   readonly source: string;
   readonly event_type: string;
   readonly imported: boolean;
@@ -28,7 +28,7 @@ export interface PackedRest extends InputRest {
 /** Hands over each input with what its pack has of it, in order. */
 export type ReadPacked = <T extends PackedInput>(
   inputs: readonly T[],
-  take: (input: T, rest: PackedRest) => void,
+  take: (input: T, part: PackedPart) => void,
 ) => Promise<void>;
 
 /**
@@ -45,7 +45,7 @@ export function createPayloadReader(context: Context): ReadPacked {
       await read(inputs.slice(half), take);
       return;
     }
-    for (const [i, input] of inputs.entries()) take(input, found[i] as PackedRest);
+    for (const [i, input] of inputs.entries()) take(input, found[i] as PackedPart);
   };
 }
 
@@ -83,7 +83,7 @@ function createTextReader(context: Context): ReadText {
 }
 
 /** The rest of each input, in their order; null where they are too large to be held together. */
-async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): Promise<PackedRest[] | null> {
+async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): Promise<PackedPart[] | null> {
   const places = new Map<string, number[]>();
   for (const [i, { pack_id }] of inputs.entries()) {
     const known = places.get(pack_id);
@@ -91,7 +91,7 @@ async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): 
     else known.push(i);
   }
   const packIds = [...places.keys()];
-  const found: PackedRest[] = new Array(inputs.length);
+  const found: PackedPart[] = new Array(inputs.length);
   let chars = 0;
   for (const [n, packId] of packIds.entries()) {
     const reading = readLines(packId);
@@ -106,13 +106,13 @@ async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): 
       const text = lines[input.line] ?? '';
       chars += text.length;
       if (chars > BODY_CHARS_MAX && inputs.length > 1) return null;
-      found[i] = restOf(input, text);
+      found[i] = packedPart(input, text);
     }
   }
   return found;
 }
 
-function restOf(input: PackedInput, text: string): PackedRest {
+function packedPart(input: PackedInput, text: string): PackedPart {
   const envelope = parse<Envelope>(text);
   const { event_id, payload_hash, entity_id, source, event_type, imported, body } = envelope ?? {};
   const isEvent = event_id === input.event_id && payload_hash === input.payload_hash;

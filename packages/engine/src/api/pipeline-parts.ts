@@ -7,12 +7,12 @@ import { readReceipt } from '../ingest/receipt.ts';
 import { reingest } from '../ingest/reingest.ts';
 import { rejectedReceipts, rejects } from '../ingest/rejects.ts';
 import { sweep } from '../ingest/sweep.ts';
+import { consumeMessage, handleMessage } from '../replay/consume.ts';
 import { listDeadLetters, redrive } from '../replay/dead-letters.ts';
 import { planReplay } from '../replay/plan.ts';
 import { replay } from '../replay/replay.ts';
 import { cancelReplay, getReplay, listReplays } from '../replay/replay-records.ts';
 import { selectEvents, selectRawEvents } from '../replay/select.ts';
-import { processTaken, work } from '../replay/work.ts';
 import { completeness } from '../reports/completeness/completeness.ts';
 import { duplicates } from '../reports/duplicates/duplicates.ts';
 import { failures } from '../reports/failures/failures.ts';
@@ -112,8 +112,8 @@ export function replayPipeline(context: Context): ReplayPipeline {
 export function processPipeline(context: Context): ProcessPipeline {
   return {
     ready: () => ready(context),
-    work: (options) => work(context, options),
-    process: (message, options) => processTaken(context, message, options),
+    work: (options) => consumeMessage(context, options),
+    process: (message, options) => handleMessage(context, message, options),
   };
 }
 

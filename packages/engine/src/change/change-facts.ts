@@ -1,6 +1,6 @@
 import { type Difference, type InputFacts, type ListedInput, plainFields } from '@pik/aggregates';
 import { counted, type Finding, flagBit, KitError, LIMITS, packStoredMs } from '@pik/schema';
-import { createPayloadReader, type PackedRest } from '../aggregates/payloads.ts';
+import { createPayloadReader, type PackedPart } from '../aggregates/payloads.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 
@@ -63,8 +63,8 @@ async function addPacked(context: Context, { inputs, facts, notes }: Packed): Pr
   for (const places of placesByPack(inputs, facts)) {
     const wanted = places.map((place) => ({ ...(inputs[place] as SidedInput).input, place }));
     try {
-      await read(wanted, ({ place }, rest) => {
-        facts[place] = withPacked(facts[place] as InputFacts, rest);
+      await read(wanted, ({ place }, part) => {
+        facts[place] = withPacked(facts[place] as InputFacts, part);
       });
     } catch (error) {
       if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;
@@ -93,7 +93,7 @@ function placesByPack(inputs: readonly SidedInput[], facts: readonly InputFacts[
   return found.values();
 }
 
-function withPacked(facts: InputFacts, { source, event_type, entity_id, imported, payload }: PackedRest): InputFacts {
+function withPacked(facts: InputFacts, { source, event_type, entity_id, imported, payload }: PackedPart): InputFacts {
   const { present, superseded = false } = facts;
   return { source, event_type, entity_id, imported, present, superseded, fields: plainFields(payload) };
 }

@@ -8,7 +8,7 @@ import {
   unattributed,
 } from '@pik/aggregates';
 import { KitError, TOMBSTONE_HASH } from '@pik/schema';
-import { createPayloadReader, type PackedRest } from '../aggregates/payloads.ts';
+import { createPayloadReader, type PackedPart } from '../aggregates/payloads.ts';
 import { thrownText } from '../aggregates/window-error.ts';
 import type { Context } from '../runtime/context.ts';
 
@@ -55,7 +55,7 @@ export async function attribute(
 }
 
 type Take = (input: AggregateInput, difference: Difference | null) => void;
-type Rest = Pick<PackedRest, 'source' | 'event_type' | 'entity_id' | 'payload'>;
+type EventPart = Pick<PackedPart, 'source' | 'event_type' | 'entity_id' | 'payload'>;
 
 /** Hands inputs over in their order: whole where payloads are looked at, else by their rows, or their packs without. */
 async function readInputs(
@@ -63,35 +63,36 @@ async function readInputs(
   { aggregate, some }: { aggregate: Aggregate; some: readonly FoldedInput[] },
   take: Take,
 ): Promise<void> {
-  const rests: (Rest | null)[] = aggregate.reads_payload ? some.map(() => null) : await rowRests(context, some);
-  const missing = rests.flatMap((rest, place) => {
-    return rest === null ? [{ ...(some[place] as FoldedInput).input, place }] : [];
+  const parts: (EventPart | null)[] = aggregate.reads_payload ? some.map(() => null) : await rowParts(context, some);
+  const missing = parts.flatMap((part, place) => {
+    return part === null ? [{ ...(some[place] as FoldedInput).input, place }] : [];
   });
   const read = createPayloadReader(context);
   await read(missing, ({ place }, { source, event_type, entity_id, payload }) => {
-    rests[place] = { source, event_type, entity_id, payload: aggregate.reads_payload ? payload : null };
+    parts[place] = { source, event_type, entity_id, payload: aggregate.reads_payload ? payload : null };
   });
   for (const [place, { input, difference }] of some.entries()) {
     const { event_id, event_time, received_at, payload_hash } = input;
     const deleted = payload_hash === TOMBSTONE_HASH;
-    take({ event_id, event_time, received_at, ...(rests[place] as Rest), deleted }, difference);
+    take({ event_id, event_time, received_at, ...(parts[place] as EventPart), deleted }, difference);
   }
 }
 
-async function rowRests(context: Context, inputs: readonly FoldedInput[]): Promise<(Rest | null)[]> {
-  const rests: (Rest | null)[] = [];
+async function rowParts(context: Context, inputs: readonly FoldedInput[]): Promise<(EventPart | null)[]> {
+  const parts: (EventPart | null)[] = [];
   for (let start = 0; start < inputs.length; start += ROWS_AT_ONCE) {
     const some = inputs.slice(start, start + ROWS_AT_ONCE);
     const unknown = some.filter(({ difference }) => difference?.facts.entity_id == null);
     const rows = await context.backend.index.getEvents(unknown.map(({ input }) => input.event_id));
     const byId = new Map(rows.flatMap((row) => (row === null ? [] : [[row.event_id, row] as const])));
     // The fields are part of the identity: whichever receipt the row is of, they are the input's.
-    for (const { input, difference } of some) rests.push(restOf(difference?.facts ?? null, byId.get(input.event_id)));
+    for (const { input, difference } of some)
+      parts.push(eventPart(difference?.facts ?? null, byId.get(input.event_id)));
   }
-  return rests;
+  return parts;
 }
 
-function restOf(facts: Difference['facts'] | null, row: Omit<Rest, 'payload'> | undefined): Rest | null {
+function eventPart(facts: Difference['facts'] | null, row: Omit<EventPart, 'payload'> | undefined): EventPart | null {
   const { source, event_type, entity_id } = facts ?? {};
   if (source != null && event_type != null && entity_id != null)
     return { source, event_type, entity_id, payload: null };

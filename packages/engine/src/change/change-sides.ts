@@ -4,7 +4,7 @@ import { foldInto } from '../aggregates/fold-window.ts';
 import { openInputs } from '../aggregates/input-source.ts';
 import { InputsHash, inputsHash } from '../aggregates/inputs-hash.ts';
 import { readManifest } from '../aggregates/manifest-store.ts';
-import { windowOf } from '../aggregates/recompute.ts';
+import { windowOf } from '../aggregates/recompute-window.ts';
 import { versionView } from '../aggregates/rules/version-view.ts';
 import { listedInput, type WindowInput } from '../aggregates/rules/window-input.ts';
 import { windowInputs } from '../aggregates/window-inputs.ts';

@@ -239,16 +239,16 @@ async function seriesLags({ backend: { index } }: Context, row: EventRow, asOfMs
   const { source, event_type } = row;
   const query = { fromDay: day, toDay: day + 1, source, event_type };
   const lags = createHistogram();
-  const parted = new Set<string>();
+  const partialPacks = new Set<string>();
   for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: false, cursor }))) {
     if (slice.accepted === 0 || slice.received_min_ms > asOfMs) continue;
     // A request of imports brings receipts of many times.
-    if (slice.received_max_ms > asOfMs) parted.add(slice.pack_id);
+    if (slice.received_max_ms > asOfMs) partialPacks.add(slice.pack_id);
     else mergeInto(lags, decodeHistogram(slice.lag));
   }
-  if (parted.size === 0) return lags;
+  if (partialPacks.size === 0) return lags;
   for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: true, cursor }))) {
-    if (!parted.has(slice.pack_id)) continue;
+    if (!partialPacks.has(slice.pack_id)) continue;
     scanEntries(slice.entries, ({ outcome, received_ms, event_ms }) => {
       if (outcome === 'ACCEPTED' && received_ms <= asOfMs) addTo(lags, received_ms - event_ms);
     });

@@ -4,7 +4,7 @@ import type { WindowTarget } from '../ports/history-rows.ts';
 import { boundedPage, type PageQuery } from '../runtime/bounded-page.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
-import { readMessage, targetOf } from './process.ts';
+import { readMessage, targetOf } from './recompute-windows.ts';
 
 /** A page of dead letters, each with the reason of its last failure and its body as it was sent. */
 export async function listDeadLetters({ backend, budget }: Context, page: PageQuery): Promise<DeadLetterPage> {

@@ -4,7 +4,7 @@ import { type FaultyInput, WindowError } from '../aggregates/window-error.ts';
 import type { FailedWindow, WindowTarget } from '../ports/history-rows.ts';
 import type { FailureRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
-import { type OpenWindow, readMessage, WindowsFailed } from './process.ts';
+import { type OpenWindow, readMessage, WindowsFailed } from './recompute-windows.ts';
 import { parsePackKey } from './rules/replay-message.ts';
 
 const DETAIL_CHARS_MAX = 1_000;

@@ -12,7 +12,7 @@ import {
   utcDay,
 } from '@pik/schema';
 import { manifestPlace, readManifest } from '../aggregates/manifest-store.ts';
-import { windowOf } from '../aggregates/recompute.ts';
+import { windowOf } from '../aggregates/recompute-window.ts';
 import type { VersionRow } from '../ports/history-rows.ts';
 import type { EventRow } from '../ports/rows.ts';
 import { isOfQuestion, orExceeded } from '../runtime/budget.ts';

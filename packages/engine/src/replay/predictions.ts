@@ -4,7 +4,7 @@ import { foldWindow } from '../aggregates/fold-window.ts';
 import { openInputs } from '../aggregates/input-source.ts';
 import { inputsFigures } from '../aggregates/inputs-hash.ts';
 import { readManifest } from '../aggregates/manifest-store.ts';
-import { isSame } from '../aggregates/recompute.ts';
+import { isSame } from '../aggregates/recompute-window.ts';
 import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import { isOfQuestion } from '../runtime/budget.ts';
 import { type Context, isUnsettled } from '../runtime/context.ts';

@@ -122,8 +122,8 @@ function isWithin(place: SlicePlace | null, { toDay }: { toDay: number }): boole
 /** What a report does with the slices of a part. */
 export interface SliceTaker {
   /** Takes a slice without its receipts; false where these are needed. */
-  whole(slice: SliceRow): boolean;
-  /** Takes one that `whole` did not, with its receipts. */
+  complete(slice: SliceRow): boolean;
+  /** Takes one that `complete` did not, with its receipts. */
   scanned(slice: SliceRow): void;
 }
 
@@ -146,7 +146,7 @@ export async function takeSlices(
       keys = new Set();
     }
     day = slice.event_day;
-    if (!take.whole(slice)) keys.add(sliceKey(slice));
+    if (!take.complete(slice)) keys.add(sliceKey(slice));
   }
   if (keys.size > 0) await scan(day, keys);
 }

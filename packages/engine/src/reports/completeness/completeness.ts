@@ -7,8 +7,8 @@ import { takeSlices } from '../report-slices.ts';
 import { rangeView, scopeOf } from '../rules/report-scope.ts';
 import { whyEmpty } from '../why-empty.ts';
 import {
+  addCompleteDay,
   addScannedDay,
-  addWholeDay,
   completenessFigures,
   createCompletenessTallies,
 } from './rules/completeness-report.ts';
@@ -28,7 +28,7 @@ export async function completeness(context: Context, query: CompletenessQuery): 
   await takeSlices(
     context,
     { slices, part: page.part, isFull: () => tallies.days.size >= LIMITS.report_groups_max },
-    { whole: (slice) => addWholeDay(tallies, slice), scanned: (slice) => addScannedDay(tallies, slice) },
+    { complete: (slice) => addCompleteDay(tallies, slice), scanned: (slice) => addScannedDay(tallies, slice) },
   );
   const notes = partNotes(page.part);
   const { curves, days } = completenessFigures(tallies, query.closedAfterMs);

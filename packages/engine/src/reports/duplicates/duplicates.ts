@@ -42,9 +42,9 @@ export async function duplicates(context: Context, query: DuplicatesQuery): Prom
     walks: () => walksNeeded(tallies),
   };
   for await (const slice of readWithReceipts(context, slices, reading)) addReceipts(tallies, slice);
-  const isWhole = await walkAgain(context, tallies, { slices, reading });
+  const isComplete = await walkAgain(context, tallies, { slices, reading });
   const notes = partNotes(page.part);
-  if (!isWhole)
+  if (!isComplete)
     notes.push('counting entities and repeated events exceeds the budget of one answer: these counts are lower bounds');
   if (tallies.groups.full) notes.push(GROUPS_FULL);
   if (tallies.hours.full) notes.push('storms were searched in the first half million hours of series only');

@@ -209,7 +209,7 @@ function countReceipts(
     context,
     { slices, part: page.part, isFull: () => tallies.receipts.size >= LIMITS.report_groups_max },
     {
-      whole(slice) {
+      complete(slice) {
         const coverage = coverageOf(slice, scope);
         if (coverage === 'all') addSliceReceipts(tallies, slice);
         return coverage !== 'some';

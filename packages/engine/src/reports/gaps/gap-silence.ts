@@ -37,8 +37,8 @@ export async function askOthers(
     question,
   }: { gaps: readonly GapInterval[]; series: readonly ModelledSeries[]; question: GapQuestion },
 ): Promise<AskOthers> {
-  const isWhole = query.source === undefined && query.event_type === undefined && query.entity_id === undefined;
-  if (isWhole) {
+  const isEverything = query.source === undefined && query.event_type === undefined && query.entity_id === undefined;
+  if (isEverything) {
     const counted = series.map(countSeries);
     return (gap) => (gap.state === 'MISSING' ? othersAmong(gap, counted) : null);
   }
@@ -150,15 +150,15 @@ type Add = (slice: SliceRow, timeMs: number, count: number) => void;
 
 async function readReceived(context: Context, range: Reading, add: Add): Promise<void> {
   const scope = { ...range, basis: 'received', by: [] } as const;
-  const parted = new Set<number>();
+  const partialDays = new Set<number>();
   for await (const slice of readSlices(context, { scope })) {
     if (isTooMuch(context)) return;
     if (slice.imported && !range.includeImported) continue;
-    if (slice.received_min_ms !== slice.received_max_ms) parted.add(slice.event_day);
+    if (slice.received_min_ms !== slice.received_max_ms) partialDays.add(slice.event_day);
     else add(slice, slice.received_min_ms, slice.accepted + slice.duplicates + slice.conflicts);
   }
   // The receipts of an import claim times of their own, before, in and after a gap.
-  for (const fromDay of [...parted].sort((x, y) => x - y)) {
+  for (const fromDay of [...partialDays].sort((x, y) => x - y)) {
     for await (const slice of scanSlices(context, {}, { fromDay, toDay: fromDay + 1 })) {
       if (isTooMuch(context)) return;
       if (slice.received_min_ms === slice.received_max_ms || (slice.imported && !range.includeImported)) continue;

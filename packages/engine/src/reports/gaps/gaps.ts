@@ -26,10 +26,10 @@ import { ALPHA_OUTAGE, ALPHA_PARTIAL } from './rules/cadence/cadence.ts';
 import type { Steps } from './rules/cadence/steps.ts';
 import { createCalendar } from './rules/calendar.ts';
 import {
+  addCompleteSlice,
   addInstant,
   addLag,
   addScanned,
-  addWhole,
   createGapCells,
   dropFrom,
   type GapCells,
@@ -199,12 +199,12 @@ async function readCells(context: Context, query: GapsQuery, reading: Reading): 
   const series = { source: query.source, event_type: query.by.length < 2 ? query.event_type : undefined };
   if (query.basis === 'event') return readDays(context, { ...daysOf(scope), ...series }, reading);
   const range = { fromMs: scope.readFromMs, toMs: scope.readToMs, asOfMs: scope.asOfMs, basis: 'received' } as const;
-  const parted = new Set<number>();
+  const partialDays = new Set<number>();
   const slices = { scope: { ...range, by: [], includeImported: scope.includeImported }, ...series };
   for await (const slice of readSlices(context, slices)) {
-    if (!addWhole(cells, slice)) parted.add(slice.event_day);
+    if (!addCompleteSlice(cells, slice)) partialDays.add(slice.event_day);
   }
-  for (const fromDay of [...parted].sort((a, b) => a - b)) {
+  for (const fromDay of [...partialDays].sort((a, b) => a - b)) {
     for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1 })) {
       if (slice.received_min_ms !== slice.received_max_ms) addScanned(cells, slice);
     }

@@ -51,7 +51,7 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
   };
   for await (const slice of readWithReceipts(context, slices, reading)) {
     if (slice.accepted === 0) continue;
-    addReceipts(tallies, details, { slice, isParted: !addSlice(tallies, slice) });
+    addReceipts(tallies, details, { slice, isPartial: !addSlice(tallies, slice) });
   }
   const isOrdered = await countOrder(context, tallies, { details, slices, reading });
   const notes = partNotes(page.part);
@@ -83,16 +83,16 @@ async function stepsOf(context: Context, { basis, fromMs, toMs, asOfMs }: Report
 function addReceipts(
   tallies: LagTallies,
   details: DetailTallies,
-  { slice, isParted }: { slice: SliceRow; isParted: boolean },
+  { slice, isPartial }: { slice: SliceRow; isPartial: boolean },
 ): void {
   const { scope } = tallies;
   const isAll = coverageOf(slice, scope) === 'all';
   const series = seriesNoOf(details, slice);
-  const whole = isAll ? detailGroup(details, groupOf(slice, scope)) : null;
+  const sliceGroup = isAll ? detailGroup(details, groupOf(slice, scope)) : null;
   scanEntries(slice.entries, (entry) => {
     if (!isFirstInScope(entry, scope)) return;
-    if (isParted) addArrival(tallies, slice, entry);
-    const group = isAll ? whole : detailGroup(details, groupOf(slice, scope, entry));
+    if (isPartial) addArrival(tallies, slice, entry);
+    const group = isAll ? sliceGroup : detailGroup(details, groupOf(slice, scope, entry));
     addDetail(details, entry, { slice, series, group });
   });
 }
@@ -119,10 +119,10 @@ async function countOrder(
 function addOrder({ scope }: LagTallies, details: DetailTallies, slice: SliceRow): void {
   const series = seriesNoOf(details, slice);
   const isAll = coverageOf(slice, scope) === 'all';
-  const whole = isAll ? detailGroup(details, groupOf(slice, scope)) : null;
+  const sliceGroup = isAll ? detailGroup(details, groupOf(slice, scope)) : null;
   scanEntries(slice.entries, (entry) => {
     if (!isFirstInScope(entry, scope)) return;
-    const group = isAll ? whole : detailGroup(details, groupOf(slice, scope, entry));
+    const group = isAll ? sliceGroup : detailGroup(details, groupOf(slice, scope, entry));
     details.arrivals.add(entry, { series, group: group?.no ?? 0 });
   });
 }

@@ -69,8 +69,8 @@ export function groupOf(
   entry?: Pick<SliceEntry, 'event_ms' | 'received_ms'>,
 ): GroupName {
   const name: GroupName = {};
-  const wholeMs = scope.basis === 'event' ? slice.event_day * MS_PER_DAY : slice.received_min_ms;
-  const timeMs = entry === undefined ? wholeMs : scope.basis === 'event' ? entry.event_ms : entry.received_ms;
+  const completeMs = scope.basis === 'event' ? slice.event_day * MS_PER_DAY : slice.received_min_ms;
+  const timeMs = entry === undefined ? completeMs : scope.basis === 'event' ? entry.event_ms : entry.received_ms;
   for (const dimension of scope.by) {
     if (dimension === 'source') name.source = slice.source;
     else if (dimension === 'event_type') name.event_type = slice.event_type;

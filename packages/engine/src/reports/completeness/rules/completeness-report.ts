@@ -44,7 +44,7 @@ export function createCompletenessTallies(
 }
 
 /** Adds a slice whose receipts all came at one time, for one day. False where they must be looked at one by one. */
-export function addWholeDay(tallies: CompletenessTallies, slice: SliceRow): boolean {
+export function addCompleteDay(tallies: CompletenessTallies, slice: SliceRow): boolean {
   const { scope } = tallies;
   if (slice.accepted === 0 || slice.received_min_ms > scope.asOfMs) return true;
   if (slice.imported && !scope.includeImported) return true;

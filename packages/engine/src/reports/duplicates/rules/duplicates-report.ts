@@ -81,11 +81,11 @@ export function addReceipts(tallies: DuplicatesTallies, slice: SliceRow): void {
   const coverage = coverageOf(slice, scope);
   if (coverage === 'none') return;
   if (!walk.receipts && !walk.entities && slice.duplicates + slice.conflicts === 0) return;
-  const whole = coverage === 'all' ? groups.of(groupOf(slice, scope)) : null;
+  const sliceGroup = coverage === 'all' ? groups.of(groupOf(slice, scope)) : null;
   const hours = hoursOf(tallies.hours, slice);
   scanEntries(slice.entries, (entry) => {
     if (coverage !== 'all' && !isInScope(entry, scope)) return;
-    const group = coverage === 'all' ? whole : groups.of(groupOf(slice, scope, entry));
+    const group = coverage === 'all' ? sliceGroup : groups.of(groupOf(slice, scope, entry));
     const isRepeat = entry.outcome !== 'ACCEPTED';
     if (walk.receipts) {
       addReceipt(total, entry);

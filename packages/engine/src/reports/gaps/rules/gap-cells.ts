@@ -89,7 +89,7 @@ export function sliceSeries(slice: Pick<SliceRow, 'source' | 'event_type'>, by: 
  * Adds a slice by its counts alone. False where its receipts are needed: always for event times, and for receive times
  * where not all of them are one.
  */
-export function addWhole(all: GapCells, slice: SliceRow): boolean {
+export function addCompleteSlice(all: GapCells, slice: SliceRow): boolean {
   const { basis, asOfMs, includeImported, readFromMs, readToMs, by } = all.scope;
   if (slice.imported && !includeImported && basis === 'received') return true;
   if (basis === 'event' || slice.received_min_ms !== slice.received_max_ms) return false;

@@ -27,7 +27,7 @@ export interface Trigger {
  *
  * @throws KitError `METRIC_UNKNOWN`, `WINDOW_TOO_LARGE`, `AGGREGATE_FAILED`, `RAW_MISSING`, `RAW_CORRUPT`, `VERSION_CONTENDED`.
  */
-export async function recompute(context: Context, target: WindowTarget, trigger: Trigger): Promise<WindowDone> {
+export async function recomputeWindow(context: Context, target: WindowTarget, trigger: Trigger): Promise<WindowDone> {
   const aggregate = aggregateOf(context, target.metric);
   const window = windowOf(aggregate, target);
   const computationId = context.newId();

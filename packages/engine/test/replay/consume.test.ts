@@ -2,7 +2,7 @@ import { KitError, LIMITS } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type MemoryBackend } from '@pik/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ReplayQueue } from '../../src/ports/backend.ts';
-import { processTaken, work } from '../../src/replay/work.ts';
+import { consumeMessage, handleMessage } from '../../src/replay/consume.ts';
 import { createContext } from '../../src/runtime/context.ts';
 
 // A message that fails comes back later each time, and at the end lies with the dead letters.
@@ -42,7 +42,7 @@ async function delays(random: number, retryDelayMs?: number): Promise<number[]> 
   vi.spyOn(Math, 'random').mockReturnValue(random);
   const context = contextWith();
   for (let receives = 1; receives <= LIMITS.message_receives_max; receives++)
-    expect(await processTaken(context, message(receives), { retryDelayMs })).toBe('RETRIED');
+    expect(await handleMessage(context, message(receives), { retryDelayMs })).toBe('RETRIED');
   return failures.splice(0).map(({ delayMs }) => delayMs);
 }
 
@@ -66,7 +66,7 @@ describe('a message that fails', () => {
           return result;
         },
       });
-      expect(await processTaken(context, message(1))).toBe(result);
+      expect(await handleMessage(context, message(1))).toBe(result);
     }
     expect(calls).toHaveLength(3);
     expect(new Set(calls).size).toBe(1);
@@ -82,14 +82,14 @@ describe('a message that fails', () => {
       events: [],
       recompute: [],
     });
-    expect(await processTaken(contextWith(), message(1, body), { finish: async () => void calls.push('done') })).toBe(
+    expect(await handleMessage(contextWith(), message(1, body), { finish: async () => void calls.push('done') })).toBe(
       'DONE',
     );
     expect(calls).toEqual(['done']);
     const finish = async () => {
       throw new KitError('STORE_UNAVAILABLE', 'the queue is away');
     };
-    expect(await processTaken(contextWith(), message(1, body), { finish })).toBe('RETRIED');
+    expect(await handleMessage(contextWith(), message(1, body), { finish })).toBe('RETRIED');
     expect(failures).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
   });
 });
@@ -101,14 +101,16 @@ describe('a worker', () => {
   };
 
   it('takes one message at a time, and none while the index is out of reach', async () => {
-    expect(await work(contextWith({ receive }))).toBe('RETRIED');
+    expect(await consumeMessage(contextWith({ receive }))).toBe('RETRIED');
     expect(calls).toEqual(['receive 1 60000']);
     const ping = async () => {
       throw new KitError('INDEX_UNAVAILABLE', 'away');
     };
-    await expect(work(contextWith({ receive }, { ping }))).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
+    await expect(consumeMessage(contextWith({ receive }, { ping }))).rejects.toMatchObject({
+      code: 'INDEX_UNAVAILABLE',
+    });
     expect(calls).toHaveLength(1);
-    expect(await work(contextWith())).toBe('IDLE');
+    expect(await consumeMessage(contextWith())).toBe('IDLE');
   });
 
   it('keeps a message for longer at each third of its time, whether or not that works, and not after its end', async () => {
@@ -128,7 +130,7 @@ describe('a worker', () => {
         return 'RETRIED';
       },
     });
-    const working = work(context, { visibilityMs: 900 });
+    const working = consumeMessage(context, { visibilityMs: 900 });
     while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await vi.advanceTimersByTimeAsync(299);
     expect(calls).toEqual(['receive 1 900']);

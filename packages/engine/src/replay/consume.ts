@@ -4,7 +4,7 @@ import type { ProcessOptions, ProcessResult, WorkOptions, WorkResult } from '../
 import type { QueuedMessage } from '../ports/history-rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { loggedFailure, messageFailure, notedFailures } from './message-failure.ts';
-import { Interrupted, originOf, processMessage } from './process.ts';
+import { Interrupted, originOf, recomputeWindows } from './recompute-windows.ts';
 
 const RETRY_DELAY_MS_MAX = 600_000;
 
@@ -13,7 +13,7 @@ const RETRY_DELAY_MS_MAX = 600_000;
  * comes back with its count raised, and after too many times lies with the dead letters. A message is deleted only when
  * all that it asked for is durable; until then a crash makes it come again.
  */
-export async function work(context: Context, options: WorkOptions = {}): Promise<WorkResult> {
+export async function consumeMessage(context: Context, options: WorkOptions = {}): Promise<WorkResult> {
   const { visibilityMs = 60_000, isStopping = () => false, ...attempt } = options;
   const { index, queue } = context.backend;
   // While a store is down a message would only use up its deliveries.
@@ -28,7 +28,7 @@ export async function work(context: Context, options: WorkOptions = {}): Promise
   // Stops may not use up the deliveries of a message that nothing is wrong with: its last one is worked to the end.
   const maySuspend = message.receives < LIMITS.message_receives_max;
   try {
-    return await processTaken(context, message, { ...attempt, finish, ...(maySuspend && { isStopping }) });
+    return await handleMessage(context, message, { ...attempt, finish, ...(maySuspend && { isStopping }) });
   } finally {
     clearInterval(heartbeat);
   }
@@ -36,9 +36,9 @@ export async function work(context: Context, options: WorkOptions = {}): Promise
 
 /**
  * Processes a message that somebody else took from the queue, and will delete when this gives `DONE`. One that fails is
- * given back or goes to the dead letters, as in `work`. Rejects only where not even that was possible: it comes again.
+ * given back or goes to the dead letters, as in `consumeMessage`. Rejects only where not even that was possible: it comes again.
  */
-export async function processTaken(
+export async function handleMessage(
   context: Context,
   message: QueuedMessage,
   options: ProcessOptions & Pick<WorkOptions, 'isStopping'> & { finish?: () => Promise<void> } = {},
@@ -47,7 +47,7 @@ export async function processTaken(
   const startedMs = performance.now();
   context.telemetry.count('ProcessorMessageCount', 1);
   try {
-    const windows = await processMessage(context, message.body, { isStopping });
+    const windows = await recomputeWindows(context, message.body, { isStopping });
     await finish();
     logMessage(context, message, { windows, result: 'DONE', startedMs });
     return 'DONE';

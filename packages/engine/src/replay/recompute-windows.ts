@@ -1,5 +1,5 @@
 import { KitError, parseTime, type ReplayMessage, replayMessageSchema } from '@pik/schema';
-import { recompute } from '../aggregates/recompute.ts';
+import { recomputeWindow } from '../aggregates/recompute-window.ts';
 import { allEnded } from '../ports/all-ended.ts';
 import type { WindowTarget } from '../ports/history-rows.ts';
 import type { Context } from '../runtime/context.ts';
@@ -34,10 +34,10 @@ export class Interrupted extends Error {
  * Processes one message: every window that it names is computed again, unless that is done for its replay already. One
  * that fails keeps no other back; the message fails then, and comes again for the rest. Gives how many windows it names.
  *
- * @throws KitError `MESSAGE_INVALID`; `WindowsFailed` with what `recompute` threw for each window that is left open;
+ * @throws KitError `MESSAGE_INVALID`; `WindowsFailed` with what `recomputeWindow` threw for each window that is left open;
  * `Interrupted` where `isStopping` kept windows from being begun.
  */
-export async function processMessage(
+export async function recomputeWindows(
   context: Context,
   body: string,
   { isStopping = () => false }: { isStopping?: (() => boolean) | undefined } = {},
@@ -54,7 +54,7 @@ export async function processMessage(
     targets.map((target) =>
       gate(async () => {
         if (isStopping()) left += 1;
-        else await processWindow(context, target, trigger).catch((error: unknown) => open.push({ target, error }));
+        else await recomputeOnce(context, target, trigger).catch((error: unknown) => open.push({ target, error }));
       }),
     ),
   );
@@ -70,7 +70,7 @@ export function targetOf({ metric, key, window_start }: ReplayMessage['recompute
   return { metric, key, window_start_ms: start.epoch_ms };
 }
 
-async function processWindow(
+async function recomputeOnce(
   context: Context,
   target: WindowTarget,
   trigger: { replay_id: string; as_of_ms: number },
@@ -78,7 +78,7 @@ async function processWindow(
   const { replays } = context.backend;
   const noted = await replays.getWindow(trigger.replay_id, target);
   if (noted !== null && noted.result !== null) return;
-  const done = await recompute(context, target, trigger);
+  const done = await recomputeWindow(context, target, trigger);
   await replays.setWindowResult(trigger.replay_id, target, done);
 }
 
