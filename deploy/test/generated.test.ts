@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Arrival, admitRecord, decodePack, encodePack } from '@pik/engine/internals';
+import { decodePack, encodePack, type ParsedRecord, parseRecord } from '@pik/engine/internals';
 import { ENVELOPE_COLUMNS, packKey, packStoredMs } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 import { readQuestions } from '../src/athena.ts';
@@ -16,10 +16,10 @@ const table = resources.Receipts?.Properties.TableInput;
 function packText(): string {
   const text = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T10:00:00Z","payload":{}}';
   const records = [{ text }, { text: '{}' }, { bytes: Uint8Array.of(0xff, 0xfe) }];
-  const arrivals: Arrival[] = records.map((record) =>
-    admitRecord(record, { receivedMs: 0, imported: false, volatileOf: () => null }),
+  const arrivals: ParsedRecord[] = records.map((record) =>
+    parseRecord(record, { receivedMs: 0, imported: false, volatileOf: () => null }),
   );
-  const again = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+  const again = parseRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
   const volatile = { version: 1, paths: ['/a'] };
   arrivals.push({ ...again, volatile, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
   arrivals.push({ ...again, file_line: 7 });

@@ -104,7 +104,7 @@ async function callPort({ state, faults, name, args, unavailable: code, method }
   if (kind === 'fail-before') throw unavailable();
   if (kind === 'crash-before') throw crash();
   if (kind === 'crash-inside' && name === 'admit') {
-    await method(args[0], onlyEvents(args[1] as Settle));
+    await method(args[0], onlyEvents(args[1] as Decide));
     throw crash();
   }
   if (kind === 'throttle' && name === 'admit') return throttled(method, args);
@@ -114,17 +114,24 @@ async function callPort({ state, faults, name, args, unavailable: code, method }
   return result;
 }
 
-type Settle = (met: unknown[]) => RequestRows;
+type Decide = (insertions: unknown[]) => RequestRows;
 
-function onlyEvents(settle: Settle): Settle {
-  return (met) => ({ ...settle(met), deliveries: [], failures: [], slices: [], sequences: [], pack: null });
+function onlyEvents(decide: Decide): Decide {
+  return (insertions) => ({
+    ...decide(insertions),
+    deliveries: [],
+    failures: [],
+    slices: [],
+    sequences: [],
+    pack: null,
+  });
 }
 
 /** Every second row is never tried, as when a table refuses some writes of a batch for its throughput. */
 async function throttled(method: PortCall['method'], args: unknown[]): Promise<unknown> {
-  const [rows, settle] = args as [unknown[], Settle];
+  const [rows, decide] = args as [unknown[], Decide];
   const tried = rows.filter((_, i) => i % 2 === 0);
-  return method(tried, (met: unknown[]) =>
-    settle(rows.map((_, i) => (i % 2 === 0 ? met[i / 2] : { kind: 'throttled' }))),
+  return method(tried, (insertions: unknown[]) =>
+    decide(rows.map((_, i) => (i % 2 === 0 ? insertions[i / 2] : { kind: 'throttled' }))),
   );
 }

@@ -4,7 +4,7 @@ import { gunzip, gzip } from 'node:zlib';
 import { formatInstant, KitError } from '@pik/schema';
 import { allEnded } from '../ports/all-ended.ts';
 import type { Context } from '../runtime/context.ts';
-import { createGate } from '../runtime/gate.ts';
+import { createLimiter } from '../runtime/limiter.ts';
 import { sha256Of } from '../storage/pack-store.ts';
 import type { InputSink } from './input-source.ts';
 import {
@@ -44,7 +44,7 @@ const CHUNKS_WAITING_MAX = 6;
  */
 export class ManifestWriter implements InputSink {
   readonly #context: Context;
-  readonly #gate = createGate(CHUNKS_AT_ONCE);
+  readonly #limit = createLimiter(CHUNKS_AT_ONCE);
   readonly #writes: Promise<ManifestChunk>[] = [];
   #chunk: WindowInput[] = [];
   #count = 0;
@@ -81,7 +81,7 @@ export class ManifestWriter implements InputSink {
   #write(): void {
     const some = this.#chunk;
     this.#chunk = [];
-    const write = this.#gate(() => writeChunk(this.#context, some));
+    const write = this.#limit(() => writeChunk(this.#context, some));
     // Told by `add` or `finish`, which may come to it later.
     write.catch(() => undefined);
     this.#writes.push(write);

@@ -21,7 +21,7 @@ import { lag } from '../reports/lag/lag.ts';
 import { nowOf } from '../reports/report-page.ts';
 import { clockFault } from '../runtime/clock-watch.ts';
 import type { Context } from '../runtime/context.ts';
-import { createGate } from '../runtime/gate.ts';
+import { createLimiter } from '../runtime/limiter.ts';
 import { askedContext } from '../runtime/question.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
@@ -44,7 +44,7 @@ const INGESTS_AT_ONCE = 4;
 
 /** The part of a pipeline that keeps and admits events. */
 export function ingestPipeline(context: Context): IngestPipeline {
-  const gate = createGate(INGESTS_AT_ONCE);
+  const limit = createLimiter(INGESTS_AT_ONCE);
   return {
     arriving(receivedMs) {
       const name = Symbol('request');
@@ -52,8 +52,8 @@ export function ingestPipeline(context: Context): IngestPipeline {
       context.inFlight.hold(name, receivedMs);
       return () => context.inFlight.release(name);
     },
-    ingest: (request) => gate(() => ingest(context, request)),
-    reingest: (body, requester) => gate(() => reingest(context, body, requester)),
+    ingest: (request) => limit(() => ingest(context, request)),
+    reingest: (body, requester) => limit(() => reingest(context, body, requester)),
   };
 }
 

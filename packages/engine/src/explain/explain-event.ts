@@ -12,8 +12,8 @@ import {
   type ReceiptAddress,
 } from '@pik/schema';
 import type { EventQuery } from '../api/pipeline.ts';
-import type { Arrival } from '../ingest/rules/admit.ts';
-import { arrivalOf } from '../ingest/sweep.ts';
+import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
+import { parsedEnvelope } from '../ingest/sweep.ts';
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import { orExceeded, unlessEnded } from '../runtime/budget.ts';
 import type { Context } from '../runtime/context.ts';
@@ -166,7 +166,7 @@ interface Checked {
   /** Null where they were not looked at. */
   readonly bytes: BytesCheck | null;
   /** The first receipt, read again; null where its bytes are not what they were. */
-  readonly first: Arrival | null;
+  readonly first: ParsedRecord | null;
   /** The rejected receipt that was sent again as this one. */
   readonly original?: ReceiptAddress | null;
   /** The number of its pack in the order of the log. */
@@ -186,7 +186,7 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
     const envelopes = await read(row.pack_id);
     const envelope = envelopes[row.line];
     if (envelope === undefined) return { bytes: { state: 'CORRUPT', text: 'The pack has no such line.' }, first: null };
-    const first = arrivalOf(envelope);
+    const first = parsedEnvelope(envelope);
     const { event } = first;
     const body = new TextDecoder().decode(envelopeBody(envelope));
     if (event?.event_id !== row.event_id || event.payload_hash !== row.payload_hash) {
@@ -211,10 +211,10 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
 /** How the payloads of further receipts differ from the first: all that is said of conflicts, and of repeats together. */
 async function payloadFindings(
   read: PackReader,
-  { first, deliveries }: { first: Arrival | null; deliveries: readonly DeliveryRow[] },
+  { first, deliveries }: { first: ParsedRecord | null; deliveries: readonly DeliveryRow[] },
   findings: Finding[],
 ): Promise<void> {
-  const repeats: Arrival[] = [];
+  const repeats: ParsedRecord[] = [];
   const rows: DeliveryRow[] = [];
   for (const delivery of deliveries) {
     const isConflict = delivery.outcome === 'CONFLICT';
@@ -222,7 +222,7 @@ async function payloadFindings(
     const mayDiffer = isConflict || first?.volatile !== undefined || (delivery.flags & flagBit('VOLATILE')) !== 0;
     if (first === null || first.event === null || !mayDiffer) continue;
     const envelope = await read(delivery.pack_id).then((pack) => pack[delivery.line], unlessEnded);
-    const again = envelope === undefined ? null : arrivalOf(envelope);
+    const again = envelope === undefined ? null : parsedEnvelope(envelope);
     if (again === null || again.event === null) continue;
     if (isConflict) findings.push(conflictFinding(first, again, delivery));
     else {

@@ -1,16 +1,16 @@
 import type { EventRow, Insertion } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
-import type { Arrival } from './rules/admit.ts';
 import { classify, type Verdict } from './rules/classify.ts';
 import { admissionOrder, nextFirst } from './rules/first-receipt.ts';
-import { eventRows } from './rules/settle.ts';
+import { eventRows } from './rules/outcomes.ts';
+import type { ParsedRecord } from './rules/parse-record.ts';
 
 /** Reads at once, so that a rehearsal of a large batch does not take one round trip per event. */
 const READS_AT_ONCE = 50;
 
 /** The verdicts that ingest would give now. Reads the gate, writes nothing, counts nothing. */
-export async function rehearse(context: Context, arrivals: readonly Arrival[]): Promise<(Verdict | null)[]> {
-  const rows = eventRows(arrivals, {
+export async function predictOutcomes(context: Context, records: readonly ParsedRecord[]): Promise<(Verdict | null)[]> {
+  const rows = eventRows(records, {
     pack_id: '',
     sha256: '',
     bytes: 0,
@@ -26,13 +26,13 @@ export async function rehearse(context: Context, arrivals: readonly Arrival[]): 
     const found = await Promise.all(some.map((row) => context.backend.index.getEvent(row.event_id)));
     for (const [j, row] of some.entries()) stored.set(row.event_id, found[j] ?? null);
   }
-  const verdicts: (Verdict | null)[] = arrivals.map(() => null);
+  const verdicts: (Verdict | null)[] = records.map(() => null);
   for (const place of admissionOrder(rows)) {
     const row = rows[place] as EventRow;
     const there = stored.get(row.event_id) ?? null;
-    const met: Insertion =
+    const insertion: Insertion =
       there === null ? { kind: 'inserted', replaced_expired: false } : { kind: 'present', stored: there };
-    verdicts[row.line] = classify(row, met);
+    verdicts[row.line] = classify(row, insertion);
     stored.set(row.event_id, there === null ? row : nextFirst(row, there));
   }
   return verdicts;

@@ -4,12 +4,12 @@ import { type IngestResult, KitError, packKey, type Status } from '@pik/schema';
 import type { IngestAnswer, IngestRequest } from '../api/pipeline.ts';
 import type { Context } from '../runtime/context.ts';
 import { appendPack } from '../storage/pack-store.ts';
-import { rehearse } from './dry-run.ts';
-import { type Arrival, admitRecord } from './rules/admit.ts';
+import { predictOutcomes } from './dry-run.ts';
 import type { Verdict } from './rules/classify.ts';
+import { decideOutcomes, eventRows, type PackFacts, type RequestOutcomes } from './rules/outcomes.ts';
+import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 import { type RawRecord, splitBody } from './rules/record-split.ts';
 import { verdictResult } from './rules/result.ts';
-import { eventRows, type PackFacts, type Settlement, settle } from './rules/settle.ts';
 
 /** Records between two turns of the event loop: about 5 ms of work. */
 const RECORDS_PER_TURN = 250;
@@ -20,17 +20,18 @@ const RECORDS_PER_TURN = 250;
  */
 export async function ingest(context: Context, request: IngestRequest): Promise<IngestAnswer> {
   const split = splitBody(request.body, request.format);
-  const arrivals = await readArrivals(context, split.records, request);
+  const records = await parseRecords(context, split.records, request);
   const { single, unreadable } = split;
-  if (arrivals.length === 0) return { results: [], counts: {}, single, unreadable };
-  if (request.dryRun) return { ...ingestAnswer(arrivals, await rehearse(context, arrivals), null), single, unreadable };
-  return { ...(await keepAndAdmit(context, arrivals, request)), single, unreadable };
+  if (records.length === 0) return { results: [], counts: {}, single, unreadable };
+  if (request.dryRun)
+    return { ...ingestAnswer(records, await predictOutcomes(context, records), null), single, unreadable };
+  return { ...(await storeAndAdmit(context, records, request)), single, unreadable };
 }
 
-/** Makes arrivals durable as one pack, and gives each its outcome: the one way into log and index. */
-export async function keepAndAdmit(
+/** Makes records durable as one pack, and gives each its outcome: the one way into log and index. */
+export async function storeAndAdmit(
   context: Context,
-  arrivals: readonly Arrival[],
+  records: readonly ParsedRecord[],
   request: Pick<IngestRequest, 'mode' | 'receivedMs' | 'requestId' | 'principal'>,
 ): Promise<{ results: IngestResult[]; counts: Partial<Record<Status, number>> }> {
   // Asked before the append, so that retries during an outage of the index do not pile up packs.
@@ -38,7 +39,7 @@ export async function keepAndAdmit(
   const packId = context.newId();
   // Until the sweeper comes, if this goes wrong: what may be in the log and not in the index makes answers unsettled.
   context.inFlight.hold(packId, request.receivedMs);
-  const pack = await appendPack(context, arrivals, {
+  const pack = await appendPack(context, records, {
     ...request,
     packId,
     imported: request.mode === 'import',
@@ -48,8 +49,8 @@ export async function keepAndAdmit(
     else context.inFlight.doubt(packId);
     throw error;
   });
-  const { verdicts } = await admitArrivals(context, arrivals, pack);
-  return ingestAnswer(arrivals, verdicts, pack);
+  const { verdicts } = await admitRecords(context, records, pack);
+  return ingestAnswer(records, verdicts, pack);
 }
 
 /** True where a full store surely has not kept a pack: then there is nothing to wait for. */
@@ -61,66 +62,68 @@ async function isRefused({ backend }: Context, packId: string, error: unknown): 
   );
 }
 
-async function readArrivals(
+async function parseRecords(
   { volatileOf }: Context,
-  records: readonly RawRecord[],
+  raw: readonly RawRecord[],
   request: IngestRequest,
-): Promise<Arrival[]> {
+): Promise<ParsedRecord[]> {
   const context = { receivedMs: request.receivedMs, imported: request.mode === 'import', volatileOf };
-  const arrivals: Arrival[] = [];
+  const records: ParsedRecord[] = [];
   const { firstLine } = request;
-  for (const record of records) {
-    const arrival = admitRecord(record, context);
-    arrivals.push(firstLine === undefined ? arrival : { ...arrival, file_line: firstLine + arrivals.length });
-    if (arrivals.length % RECORDS_PER_TURN === 0) await setImmediate();
+  for (const record of raw) {
+    const parsed = parseRecord(record, context);
+    records.push(firstLine === undefined ? parsed : { ...parsed, file_line: firstLine + records.length });
+    if (records.length % RECORDS_PER_TURN === 0) await setImmediate();
   }
-  return arrivals;
+  return records;
 }
 
-/** Gives each arrival of a durable pack its outcome, and counts it. The sweeper and the rebuild come this way too. */
-export async function admitArrivals(
+/** Gives each parsed of a durable pack its outcome, and counts it. The sweeper and the rebuild come this way too. */
+export async function admitRecords(
   context: Context,
-  arrivals: readonly Arrival[],
+  records: readonly ParsedRecord[],
   pack: PackFacts,
-): Promise<Settlement> {
-  const rows = eventRows(arrivals, pack);
-  const settlement = await context.backend.index.admit(rows, (met) => settle(arrivals, rows, { pack, met }));
-  if (settlement.pack !== null) context.inFlight.release(pack.pack_id);
-  if (settlement.pack !== null && !pack.imported) context.clock.received(settlement.pack.received_max_ms);
-  count(context, arrivals, settlement.verdicts);
-  return settlement;
+): Promise<RequestOutcomes> {
+  const rows = eventRows(records, pack);
+  const outcomes = await context.backend.index.admit(rows, (insertions) =>
+    decideOutcomes(records, rows, { pack, insertions }),
+  );
+  if (outcomes.pack !== null) context.inFlight.release(pack.pack_id);
+  if (outcomes.pack !== null && !pack.imported) context.clock.received(outcomes.pack.received_max_ms);
+  count(context, records, outcomes.verdicts);
+  return outcomes;
 }
 
-function count(context: Context, arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[]): void {
+function count(context: Context, records: readonly ParsedRecord[], verdicts: readonly (Verdict | null)[]): void {
   const { telemetry } = context;
   const lags: number[] = [];
   const counts = { DUPLICATE: 0, CONFLICT: 0, REJECTED: 0, PENDING: 0 };
-  for (let line = 0; line < arrivals.length; line++) {
+  for (let line = 0; line < records.length; line++) {
     const status = verdicts[line]?.status ?? 'REJECTED';
     if (status !== 'ACCEPTED') counts[status] += 1;
-    else lags.push(lagOf(arrivals[line] as Arrival));
+    else lags.push(lagOf(records[line] as ParsedRecord));
   }
-  telemetry.count('IngestCount', arrivals.length);
+  telemetry.count('IngestCount', records.length);
   telemetry.count('DuplicateCount', counts.DUPLICATE);
   telemetry.count('ConflictCount', counts.CONFLICT);
   telemetry.count('RejectedCount', counts.REJECTED);
   telemetry.observe('IngestLagMs', lags);
 }
 
-function lagOf({ received_ms, event }: Arrival): number {
+function lagOf({ received_ms, event }: ParsedRecord): number {
   return event === null ? 0 : received_ms - event.event_time.epoch_ms;
 }
 
-/** What is answered of arrivals; without a pack, of what they would become. */
+/** What is answered of records; without a pack, of what they would become. */
 export function ingestAnswer(
-  arrivals: readonly Arrival[],
+  records: readonly ParsedRecord[],
   verdicts: readonly (Verdict | null)[],
   pack: PackFacts | null,
 ): { results: IngestResult[]; counts: Partial<Record<Status, number>> } {
   const rawKey = pack === null ? null : packKey(pack.pack_id);
   const counts: Partial<Record<Status, number>> = {};
-  const results = arrivals.map((arrival, line) => {
-    const result = verdictResult(arrival, verdicts[line] ?? null, { line, rawKey });
+  const results = records.map((parsed, line) => {
+    const result = verdictResult(parsed, verdicts[line] ?? null, { line, rawKey });
     counts[result.status] = (counts[result.status] ?? 0) + 1;
     return result;
   });

@@ -11,9 +11,9 @@ import type { ReingestRequester } from '../api/pipeline.ts';
 import type { Context } from '../runtime/context.ts';
 import { envelopeBody } from '../storage/pack-store.ts';
 import { createPackReader } from '../storage/raw-events.ts';
-import { rehearse } from './dry-run.ts';
-import { ingestAnswer, keepAndAdmit } from './ingest.ts';
-import { type Arrival, admitRecord } from './rules/admit.ts';
+import { predictOutcomes } from './dry-run.ts';
+import { ingestAnswer, storeAndAdmit } from './ingest.ts';
+import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 import { fitsUtf8 } from './rules/record-split.ts';
 
 /**
@@ -30,7 +30,7 @@ export async function reingest(
 ): Promise<ReingestAnswer> {
   const { receivedMs } = requester;
   const read = createKnownReader(context);
-  const arrivals: Arrival[] = [];
+  const records: ParsedRecord[] = [];
   for (const [i, { pack_id, line, body }] of receipts.entries()) {
     const path = `/receipts/${i}`;
     const original = await rejectedAt({ read, path }, pack_id, line);
@@ -38,16 +38,16 @@ export async function reingest(
       throw new KitError('EVENT_TOO_LARGE', `the record has more than ${LIMITS.event_bytes_max} bytes`, { path });
     const mended = body ?? original.body;
     const record = mended === undefined ? { bytes: envelopeBody(original) } : { text: mended };
-    const arrival = admitRecord(record, {
+    const parsed = parseRecord(record, {
       receivedMs,
       imported: false,
       volatileOf: volatileOfOriginal(context, original),
     });
-    arrivals.push({ ...arrival, reingest_of: { pack_id, line } });
+    records.push({ ...parsed, reingest_of: { pack_id, line } });
   }
   const { results } = dryRun
-    ? ingestAnswer(arrivals, await rehearse(context, arrivals), null)
-    : await keepAndAdmit(context, arrivals, { mode: 'live', ...requester });
+    ? ingestAnswer(records, await predictOutcomes(context, records), null)
+    : await storeAndAdmit(context, records, { mode: 'live', ...requester });
   return {
     results: results.map((result, i) => ({ original: addressOf(receipts[i] as (typeof receipts)[0]), result })),
   };

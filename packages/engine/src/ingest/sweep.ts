@@ -3,8 +3,8 @@ import type { SweepOptions, SweepSummary } from '../api/pipeline.ts';
 import type { Page } from '../ports/queries.ts';
 import type { Context } from '../runtime/context.ts';
 import { decodeBytes, envelopeBody, packFacts, readBytes } from '../storage/pack-store.ts';
-import { admitArrivals } from './ingest.ts';
-import { type Arrival, admitRecord } from './rules/admit.ts';
+import { admitRecords } from './ingest.ts';
+import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 
 /** The name of the mark before which every pack is known to be settled. */
 export const SWEEP_MARK = 'swept_until_ms';
@@ -43,7 +43,7 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
     await settled(toMs);
     // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
     if (summary.packs_pending === 0) context.inFlight.releaseStored({ fromMs, toMs });
-    await settleMoves(context, options);
+    await finishMoves(context, options);
   }
   if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);
   return summary;
@@ -56,7 +56,7 @@ const MOVES_MARK = 'moves_settled_until_ms';
  * Finishes what follows from first receipts that changed: after the packs, since a receipt that these bring in may be one of
  * those that it follows for. Older ones are looked at again as packs are, for what was under way on another clock.
  */
-async function settleMoves({ backend: { index, clock } }: Context, options: SweepOptions): Promise<void> {
+async function finishMoves({ backend: { index, clock } }: Context, options: SweepOptions): Promise<void> {
   const now = clock.now();
   const mark = await index.getMark(MOVES_MARK);
   const fromMs = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
@@ -66,7 +66,7 @@ async function settleMoves({ backend: { index, clock } }: Context, options: Swee
   let found = 0;
   do {
     if (options.stop?.() === true) return;
-    const page: Page<string> = await index.settleMoves({ fromMs, toMs, cursor });
+    const page: Page<string> = await index.finishMoves({ fromMs, toMs, cursor });
     found += page.items.length;
     cursor = page.next;
   } while (cursor !== null);
@@ -134,12 +134,12 @@ export async function admitPack(context: Context, packId: string): Promise<strin
   const { request_id: requestId, principal, imported, sequence = null } = first;
   if (sequence !== null) context.watch.stored(sequence);
   const pack = packFacts(context, { packId, bytes, requestId, principal, imported, sequence });
-  const settlement = await admitArrivals(context, envelopes.map(arrivalOf), pack);
-  return settlement.pack === null ? null : settlement.pack.outcomes;
+  const outcomes = await admitRecords(context, envelopes.map(parsedEnvelope), pack);
+  return outcomes.pack === null ? null : outcomes.pack.outcomes;
 }
 
-/** The arrival that a stored receipt was, read again from its bytes. Throws `RAW_CORRUPT` where it makes no sense. */
-export function arrivalOf(envelope: Envelope): Arrival {
+/** The parsed that a stored receipt was, read again from its bytes. Throws `RAW_CORRUPT` where it makes no sense. */
+export function parsedEnvelope(envelope: Envelope): ParsedRecord {
   const received = parseTime(envelope.received_at);
   if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
   const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
@@ -147,7 +147,7 @@ export function arrivalOf(envelope: Envelope): Arrival {
   if (volatile !== null && membersFault(volatile) !== null)
     throw new KitError('RAW_CORRUPT', 'a receipt has volatile members that are no paths');
   // By the declaration of the time when it was received, whatever the config says now.
-  const arrival = admitRecord(record, { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile });
-  if (file_line !== undefined) return { ...arrival, file_line };
-  return reingest_of === undefined ? arrival : { ...arrival, reingest_of };
+  const parsed = parseRecord(record, { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile });
+  if (file_line !== undefined) return { ...parsed, file_line };
+  return reingest_of === undefined ? parsed : { ...parsed, reingest_of };
 }

@@ -73,7 +73,7 @@ export interface EventIndex {
    * one becomes a delivery, and what else follows for stored rows (`rowsAfterMove`) is written too. Repeating the whole call
    * changes nothing. Resolves when all of it is durable.
    */
-  admit<T extends RequestRows>(rows: readonly EventRow[], settle: (met: readonly Insertion[]) => T): Promise<T>;
+  admit<T extends RequestRows>(rows: readonly EventRow[], decide: (insertions: readonly Insertion[]) => T): Promise<T>;
   /** The unexpired row of an event; read-after-write. */
   getEvent(eventId: string): Promise<EventRow | null>;
   /** The same for many ids, in their order. */
@@ -97,7 +97,7 @@ export interface EventIndex {
   /** Every EVENT and DELIVERY address, in storage order: what verify holds against the log. */
   listAddresses(cursor?: string | null): Promise<Page<IndexedAddress>>;
   /** Finishes changes of first receipts begun in `[fromMs, toMs)`, cut short or overtaken; gives the events. Changes nothing twice. */
-  settleMoves(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
+  finishMoves(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
   /** A named time that operations remember between runs, such as how far the sweeper has come. */
   getMark(name: string): Promise<number | null>;
   setMark(name: string, value: number): Promise<void>;

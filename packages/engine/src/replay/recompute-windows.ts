@@ -3,7 +3,7 @@ import { recomputeWindow } from '../aggregates/recompute-window.ts';
 import { allEnded } from '../ports/all-ended.ts';
 import type { WindowTarget } from '../ports/history-rows.ts';
 import type { Context } from '../runtime/context.ts';
-import { createGate } from '../runtime/gate.ts';
+import { createLimiter } from '../runtime/limiter.ts';
 
 /** Enough small windows at once to share commits, few enough large ones to hold their inputs. */
 const WINDOWS_AT_ONCE = 8;
@@ -47,12 +47,12 @@ export async function recomputeWindows(
   if (asOf === null) throw new KitError('MESSAGE_INVALID', 'as_of is not a valid time', { path: '/as_of' });
   const trigger = { replay_id: message.replay_id, as_of_ms: asOf.epoch_ms };
   const targets = message.recompute.map(targetOf);
-  const gate = createGate(WINDOWS_AT_ONCE);
+  const limit = createLimiter(WINDOWS_AT_ONCE);
   const open: OpenWindow[] = [];
   let left = 0;
   await allEnded(
     targets.map((target) =>
-      gate(async () => {
+      limit(async () => {
         if (isStopping()) left += 1;
         else await recomputeOnce(context, target, trigger).catch((error: unknown) => open.push({ target, error }));
       }),

@@ -3,9 +3,8 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
 import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
-
-import type { Arrival } from '../ingest/rules/admit.ts';
-import type { PackFacts } from '../ingest/rules/settle.ts';
+import type { PackFacts } from '../ingest/rules/outcomes.ts';
+import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
 import type { Context } from '../runtime/context.ts';
 import { decodePack, encodePack } from './rules/pack-codec.ts';
 
@@ -24,13 +23,13 @@ export interface PackRequest {
   readonly sequence: number | null;
 }
 
-/** Writes the arrivals of a request as one pack; durable when it resolves. The id carries the time of storing. */
+/** Writes the records of a request as one pack; durable when it resolves. The id carries the time of storing. */
 export async function appendPack(
   context: Context,
-  arrivals: readonly Arrival[],
+  records: readonly ParsedRecord[],
   { packId, ...request }: PackRequest & { packId: string },
 ): Promise<PackFacts> {
-  const text = encodePack(arrivals, { ...request, toBase64 });
+  const text = encodePack(records, { ...request, toBase64 });
   // Level 1: the event loop waits for none of it, and higher levels cost four times the time for a tenth of the size.
   const bytes = await compress(text, { level: 1 });
   await context.backend.rawLog.append(packId, bytes);

@@ -12,11 +12,10 @@ import {
   packStoredMs,
   positionAt,
 } from '@pik/schema';
-
-import type { Arrival } from '../ingest/rules/admit.ts';
 import { isAt } from '../ingest/rules/first-receipt.ts';
-import { eventRows, type PackFacts } from '../ingest/rules/settle.ts';
-import { arrivalOf } from '../ingest/sweep.ts';
+import { eventRows, type PackFacts } from '../ingest/rules/outcomes.ts';
+import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
+import { parsedEnvelope } from '../ingest/sweep.ts';
 import type { EventRow, FailureRow, PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
@@ -173,7 +172,7 @@ async function readStored(
 async function readArrivals(packId: string, bytes: Uint8Array) {
   try {
     const envelopes = await decodeBytes(packId, bytes);
-    return { envelopes, arrivals: envelopes.map(arrivalOf) };
+    return { envelopes, arrivals: envelopes.map(parsedEnvelope) };
   } catch (error) {
     if (KitError.is(error) && error.code === 'RAW_CORRUPT') return null;
     throw error;
@@ -212,7 +211,7 @@ function notAdmitted(check: Check, packId: string, receipts: number): void {
 async function checkLines(
   check: Check,
   pack: PackRow,
-  read: { arrivals: readonly Arrival[]; facts: PackFacts },
+  read: { arrivals: readonly ParsedRecord[]; facts: PackFacts },
 ): Promise<void> {
   const { context, faults, counts } = check;
   const { arrivals, facts } = read;

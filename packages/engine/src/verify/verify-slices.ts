@@ -1,7 +1,7 @@
-import type { Arrival } from '../ingest/rules/admit.ts';
 import type { Verdict } from '../ingest/rules/classify.ts';
+import type { PackFacts } from '../ingest/rules/outcomes.ts';
+import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
 import { sequenceRows } from '../ingest/rules/sequences.ts';
-import type { PackFacts } from '../ingest/rules/settle.ts';
 import { sliceRows } from '../ingest/rules/slices.ts';
 import type { EventRow, SequenceRow, SliceRow } from '../ports/rows.ts';
 import { sliceKey } from '../reports/report-slices.ts';
@@ -13,7 +13,7 @@ import { sameSlice, sameValue, type VerifyFault, verifyFault } from './rules/ver
 export interface SliceCheck {
   expect(
     rows: readonly EventRow[],
-    pack: { verdicts: readonly (Verdict | null)[]; facts: PackFacts; arrivals: readonly Arrival[] },
+    pack: { verdicts: readonly (Verdict | null)[]; facts: PackFacts; arrivals: readonly ParsedRecord[] },
   ): void;
   finish(context: Context): Promise<VerifyFault[]>;
 }

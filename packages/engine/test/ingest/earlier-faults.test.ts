@@ -312,9 +312,9 @@ describe('the edges of the design', () => {
       ...durable,
       index: {
         ...durable.index,
-        admit: (rows, settle) =>
+        admit: (rows, decide) =>
           durable.index.admit(rows, (met) =>
-            settle(
+            decide(
               met.map((item) =>
                 item.kind === 'present' ? { ...item, stored: { ...item.stored, entity_id: 'other' } } : item,
               ),

@@ -26,9 +26,9 @@ export function admitContract(world: () => World): void {
     await fc.assert(
       fc.asyncProperty(seeds, async (seed) => {
         const row = makeEventRow(newId(), seed);
-        const [met] = await admit(backend, [row]);
+        const [insertions] = await admit(backend, [row]);
         const stored = await backend.index.getEvent(row.event_id);
-        expect(stored).toEqual(met?.kind === 'present' ? met.stored : row);
+        expect(stored).toEqual(insertions?.kind === 'present' ? insertions.stored : row);
       }),
       { numRuns: 60 },
     );
@@ -46,19 +46,19 @@ export function admitContract(world: () => World): void {
   it('I12: the second row of one id in one call meets the first', async () => {
     const { backend, newId } = world();
     const row = makeEventRow(newId());
-    const met = await admit(backend, [row, { ...row, line: 1 }, { ...row, line: 2 }]);
-    expect(met.map(({ kind }) => kind)).toEqual(['inserted', 'present', 'present']);
-    expect(met[2]).toEqual({ kind: 'present', stored: row });
+    const insertions = await admit(backend, [row, { ...row, line: 1 }, { ...row, line: 2 }]);
+    expect(insertions.map(({ kind }) => kind)).toEqual(['inserted', 'present', 'present']);
+    expect(insertions[2]).toEqual({ kind: 'present', stored: row });
   });
 
   it('G4, I8: of 2 to 32 equal inserts at one time exactly one succeeds', async () => {
     const { backend, newId } = world();
     for (const senders of [2, 3, 32]) {
       const rows = Array.from({ length: senders }, () => makeEventRow(newId(), { payload: `${senders}` }));
-      const met = (await Promise.all(rows.map((row) => admit(backend, [row])))).flat();
-      expect(met.filter(({ kind }) => kind === 'inserted')).toHaveLength(1);
-      const winner = rows[met.findIndex(({ kind }) => kind === 'inserted')];
-      for (const one of met) if (one.kind === 'present') expect(one.stored).toEqual(winner);
+      const insertions = (await Promise.all(rows.map((row) => admit(backend, [row])))).flat();
+      expect(insertions.filter(({ kind }) => kind === 'inserted')).toHaveLength(1);
+      const winner = rows[insertions.findIndex(({ kind }) => kind === 'inserted')];
+      for (const one of insertions) if (one.kind === 'present') expect(one.stored).toEqual(winner);
     }
   });
 

@@ -1,6 +1,13 @@
 import type { EventRow } from '@pik/engine';
-import type { Arrival } from '@pik/engine/internals';
-import { admitRecord, decodeEntries, eventRows, type PackFacts, type Settlement, settle } from '@pik/engine/internals';
+import type { ParsedRecord } from '@pik/engine/internals';
+import {
+  decideOutcomes,
+  decodeEntries,
+  eventRows,
+  type PackFacts,
+  parseRecord,
+  type RequestOutcomes,
+} from '@pik/engine/internals';
 import { timelineBound } from '@pik/schema';
 import { expect, it } from 'vitest';
 import { all, FOREVER, type World } from './world.ts';
@@ -19,12 +26,12 @@ interface Receipt {
 }
 
 /** Admits receipts of one keyed event as one request. */
-async function send({ backend, newId }: World, receipts: readonly Receipt[]): Promise<Settlement> {
+async function send({ backend, newId }: World, receipts: readonly Receipt[]): Promise<RequestOutcomes> {
   const [first] = receipts;
   const imported = first?.imported ?? false;
   const receivedMs = imported ? START + 600 * MINUTE_MS : START + (first?.at ?? 0) * MINUTE_MS;
-  const arrivals = receipts.map((receipt) =>
-    admitRecord({ text: textOf(receipt) }, { receivedMs, imported, volatileOf: () => null }),
+  const records = receipts.map((receipt) =>
+    parseRecord({ text: textOf(receipt) }, { receivedMs, imported, volatileOf: () => null }),
   );
   const facts = {
     pack_id: newId(),
@@ -34,16 +41,16 @@ async function send({ backend, newId }: World, receipts: readonly Receipt[]): Pr
     principal: null,
     sequence: null,
   };
-  return settleIn(backend.index, arrivals, { ...facts, imported, expires_ms: Number.POSITIVE_INFINITY });
+  return admitIn(backend.index, records, { ...facts, imported, expires_ms: Number.POSITIVE_INFINITY });
 }
 
-function settleIn(
+function admitIn(
   index: World['backend']['index'],
-  arrivals: readonly Arrival[],
+  records: readonly ParsedRecord[],
   pack: PackFacts,
-): Promise<Settlement> {
-  const rows = eventRows(arrivals, pack);
-  return index.admit(rows, (met) => settle(arrivals, rows, { pack, met }));
+): Promise<RequestOutcomes> {
+  const rows = eventRows(records, pack);
+  return index.admit(rows, (insertions) => decideOutcomes(records, rows, { pack, insertions }));
 }
 
 function textOf({ value, at, minute = 0 }: Receipt): string {
@@ -87,9 +94,9 @@ async function timelineOf(index: World['backend']['index'], { event_id }: EventR
 }
 
 const minutesOf = (ms: number) => (ms - START) / MINUTE_MS;
-const statuses = ({ verdicts }: Settlement) => verdicts.map((verdict) => verdict?.status);
-const idOf = ({ verdicts, slices }: Settlement) =>
-  decodeEntries((slices[0] as Settlement['slices'][0]).entries)[verdicts.length - 1]?.event_id ?? '';
+const statuses = ({ verdicts }: RequestOutcomes) => verdicts.map((verdict) => verdict?.status);
+const idOf = ({ verdicts, slices }: RequestOutcomes) =>
+  decodeEntries((slices[0] as RequestOutcomes['slices'][0]).entries)[verdicts.length - 1]?.event_id ?? '';
 
 /** What is promised of first receipts where imports are involved. */
 export function moveContract(world: () => World): void {
@@ -177,8 +184,8 @@ export function moveContract(world: () => World): void {
   it('the lines of an import with one id are admitted by their claimed times, and a repeat of all of it changes nothing', async () => {
     const at = world();
     const receipts = [30, 10, 20].map((minute) => ({ value: minute, at: minute, imported: true }));
-    const arrivals = receipts.map((receipt) =>
-      admitRecord(
+    const records = receipts.map((receipt) =>
+      parseRecord(
         { text: textOf(receipt) },
         { receivedMs: START + 600 * MINUTE_MS, imported: true, volatileOf: () => null },
       ),
@@ -193,23 +200,23 @@ export function moveContract(world: () => World): void {
       sequence: null,
     };
     const facts = { ...pack, imported: true, expires_ms: Number.POSITIVE_INFINITY };
-    const settled = await settleIn(at.backend.index, arrivals, facts);
-    expect(statuses(settled)).toEqual(['CONFLICT', 'CONFLICT', 'CONFLICT']);
-    const before = await dump(at, idOf(settled));
+    const decided = await admitIn(at.backend.index, records, facts);
+    expect(statuses(decided)).toEqual(['CONFLICT', 'CONFLICT', 'CONFLICT']);
+    const before = await dump(at, idOf(decided));
     expect(before).toMatchObject({ first: 10, counts: [1, 0, 3] });
-    const again = await settleIn(at.backend.index, arrivals, facts);
-    expect(again.pack).toEqual(settled.pack);
-    expect(await dump(at, idOf(settled))).toEqual(before);
-    await all((cursor) => at.backend.index.settleMoves({ ...FOREVER, cursor }));
-    expect(await dump(at, idOf(settled))).toEqual(before);
+    const again = await admitIn(at.backend.index, records, facts);
+    expect(again.pack).toEqual(decided.pack);
+    expect(await dump(at, idOf(decided))).toEqual(before);
+    await all((cursor) => at.backend.index.finishMoves({ ...FOREVER, cursor }));
+    expect(await dump(at, idOf(decided))).toEqual(before);
   });
 
   it('every import of an event has a row, and the oldest hundred are listed', async () => {
     const at = world();
     const many = Array.from({ length: 150 }, (_, i) => ({ value: 1, at: 200 - i, imported: true }));
-    const settled = await send(at, many.slice(0, 100));
+    const decided = await send(at, many.slice(0, 100));
     await send(at, many.slice(100));
-    const { deliveries, counts } = await dump(at, idOf(settled));
+    const { deliveries, counts } = await dump(at, idOf(decided));
     expect(counts).toEqual([1, 149, 0]);
     expect(deliveries.map(([minute]) => minute)).toEqual(Array.from({ length: 100 }, (_, i) => 52 + i));
   });

@@ -40,8 +40,8 @@ export function createAggregateStore({
     append: (row) =>
       calls.run(async (deadline) => {
         await metrics.note(deadline, keyText(row.metric));
-        const met = await table.put(deadline, versionItem(row), { expression: 'attribute_not_exists(pk)' });
-        return met.done ? row : readVersion(met.row);
+        const written = await table.put(deadline, versionItem(row), { expression: 'attribute_not_exists(pk)' });
+        return written.done ? row : readVersion(written.row);
       }),
     listVersions: (query) => calls.run((deadline) => listVersions(table, deadline, { query, metrics })),
   };

@@ -8,11 +8,11 @@ import type { Table } from './table.ts';
 
 /** Writes the further receipts of a request's events. */
 export interface DeliveryWriter {
-  /** Durable when it resolves. `met` goes with `rows`, and tells which event each receipt repeats. */
+  /** Durable when it resolves. `insertions` goes with `rows`, and tells which event each receipt repeats. */
   write(
     deadline: Deadline,
     deliveries: readonly DeliveryRow[],
-    admitted: { rows: readonly EventRow[]; met: readonly Insertion[] },
+    admitted: { rows: readonly EventRow[]; insertions: readonly Insertion[] },
   ): Promise<void>;
 }
 
@@ -35,10 +35,10 @@ export function createDeliveryWriter(table: Table): DeliveryWriter {
     return known;
   };
   return {
-    async write(deadline, deliveries, { rows, met }) {
+    async write(deadline, deliveries, { rows, insertions }) {
       const firsts = new Map<string, EventRow>();
       for (const [i, row] of rows.entries()) {
-        const one = met[i];
+        const one = insertions[i];
         if (one?.kind === 'present') firsts.set(row.event_id, one.first ?? one.stored);
       }
       const chosen: [DeliveryRow, EventRow | undefined][] = [];

@@ -3,14 +3,14 @@ import type { Clock, EventIndex } from '../../ports/backend.ts';
 import type { EventRow, FailureRow, Insertion, RequestRows } from '../../ports/rows.ts';
 import type { Calls, Deadline } from './calls.ts';
 import { directoryEntry } from './days.ts';
+import { absentOrExpired, insertEvents } from './dedupe.ts';
 import { createDeliveryWriter, type DeliveryWriter } from './deliveries.ts';
 import { createDirectory, type Directory } from './directory.ts';
-import { absentOrExpired, insertEvents } from './gate.ts';
 import { createHealth } from './health.ts';
 import { createIndexReader } from './index-reader.ts';
 import { entityFailureItem, failureItem, packItem, sequenceItem } from './index-rows.ts';
 import { type DayKind, dayOf, packPlace, shardOf } from './keys.ts';
-import { finishMove, movedFirsts, settleMoves } from './moves.ts';
+import { finishMove, finishMoves, movedFirsts } from './moves.ts';
 import { inParallel } from './parallel.ts';
 import { writeSlice } from './slices.ts';
 import { keyItem, type Table } from './table.ts';
@@ -29,7 +29,7 @@ export interface IndexParts {
 export type DayDirectories = Readonly<Record<DayKind, Directory>>;
 
 /** Of the time of an admission, the part in which events may be inserted; the rest is for the rows after them. */
-const GATE_SHARE = 0.6;
+const DEDUPE_SHARE = 0.6;
 
 /** The port over one table. */
 export function createEventIndex(parts: IndexParts): EventIndex {
@@ -48,15 +48,15 @@ export function createEventIndex(parts: IndexParts): EventIndex {
   return {
     ...createIndexReader(parts, directories),
     ping: () => health.ping(),
-    admit: (rows, settle) =>
+    admit: (rows, decide) =>
       write(async (deadline) => {
         const nowMs = clock.now();
-        const met = await calls.share(deadline, GATE_SHARE, (gate) =>
-          insertEvents(table, gate, { rows, nowMs, calls, moves: writer }),
+        const insertions = await calls.share(deadline, DEDUPE_SHARE, (part) =>
+          insertEvents(table, part, { rows, nowMs, calls, moves: writer }),
         );
-        const settled = settle(met);
-        await writeRest(writer, deadline, { settled, rows, met });
-        return settled;
+        const decided = decide(insertions);
+        await writeRest(writer, deadline, { decided, rows, insertions });
+        return decided;
       }),
     getMark: (name) =>
       calls.run(async (deadline) => {
@@ -67,9 +67,9 @@ export function createEventIndex(parts: IndexParts): EventIndex {
       write(async (deadline) => {
         await table.put(deadline, { ...keyItem(markKey(name)), v: number(value) });
       }),
-    settleMoves: (range) =>
+    finishMoves: (range) =>
       write((deadline) =>
-        settleMoves(writer, deadline, { range, writeFailures: (rows) => writeFailures(writer, deadline, rows) }),
+        finishMoves(writer, deadline, { range, writeFailures: (rows) => writeFailures(writer, deadline, rows) }),
       ),
     addFailures: (rows) => write((deadline) => writeFailures(writer, deadline, rows)),
   };
@@ -82,28 +82,28 @@ interface Writer {
   readonly deliveries: DeliveryWriter;
 }
 
-interface Settled {
-  readonly settled: RequestRows;
+interface Decided {
+  readonly decided: RequestRows;
   readonly rows: readonly EventRow[];
-  readonly met: readonly Insertion[];
+  readonly insertions: readonly Insertion[];
 }
 
 /** Everything but the PACK row in any order, and that row last: once it is there, all of its request is. */
-async function writeRest(writer: Writer, deadline: Deadline, { settled, rows, met }: Settled): Promise<void> {
+async function writeRest(writer: Writer, deadline: Deadline, { decided, rows, insertions }: Decided): Promise<void> {
   const { table, directories, clock } = writer;
-  const { pack } = settled;
+  const { pack } = decided;
   await allEnded([
-    writer.deliveries.write(deadline, settled.deliveries, { rows, met }),
-    writeFailures(writer, deadline, settled.failures),
-    inParallel(settled.slices, async (row) => {
+    writer.deliveries.write(deadline, decided.deliveries, { rows, insertions }),
+    writeFailures(writer, deadline, decided.failures),
+    inParallel(decided.slices, async (row) => {
       await directories.S.note(deadline, directoryEntry({ day: row.event_day, shard: shardOf(row.pack_id) }));
       await writeSlice(table, deadline, row);
     }),
-    inParallel(settled.sequences, (row) => table.put(deadline, sequenceItem(row), absentOrExpired(clock.now()))),
+    inParallel(decided.sequences, (row) => table.put(deadline, sequenceItem(row), absentOrExpired(clock.now()))),
     pack === null ? null : directories.P.note(deadline, directoryEntry(packPlace(pack.pack_id))),
   ]);
   // After the slices, so that an event whose first receipt has changed is never in none of them.
-  await inParallel(movedFirsts(rows, met), (first) =>
+  await inParallel(movedFirsts(rows, insertions), (first) =>
     finishMove(writer, deadline, { first, writeFailures: (failures) => writeFailures(writer, deadline, failures) }),
   );
   if (pack !== null) await table.put(deadline, packItem(pack), absentOrExpired(clock.now()));

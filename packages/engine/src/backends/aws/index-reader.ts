@@ -1,5 +1,5 @@
 import { KitError, LIMITS } from '@pik/schema';
-import { deliveryBeside, failureBeside, isAt } from '../../ingest/rules/first-receipt.ts';
+import { isAt, reclassifyDelivery, reclassifyFailure } from '../../ingest/rules/first-receipt.ts';
 import { recheckedSlice } from '../../ingest/rules/slices.ts';
 import type { EventIndex } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
@@ -112,7 +112,7 @@ async function getDeliveries({ table, deadline, nowMs }: Reading, first: EventRo
     for (const item of page.rows) {
       const row = readDelivery(item, nowMs);
       // A receipt that became the first keeps its row, which is no further receipt then.
-      if (row !== null && !isAt(row, first)) found.push(deliveryBeside(row, first));
+      if (row !== null && !isAt(row, first)) found.push(reclassifyDelivery(row, first));
     }
     beyond = page.reached;
   } while (beyond !== null && found.length < limit);
@@ -307,7 +307,7 @@ async function listFailures(
   const asked = items.flatMap(({ payload_hash, event_id }) => (payload_hash === null ? [] : (event_id ?? [])));
   const firsts = asked.length === 0 ? [] : await eventsOf(at, asked.map(eventKey));
   const byId = new Map(asked.map((id, i) => [id, firsts[i] ?? null]));
-  const now = items.map((row) => failureBeside(row, byId.get(row.event_id ?? '') ?? null));
+  const now = items.map((row) => reclassifyFailure(row, byId.get(row.event_id ?? '') ?? null));
   return { items: now.filter((row) => row !== null), next };
 }
 

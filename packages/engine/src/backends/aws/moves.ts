@@ -42,7 +42,7 @@ export function isOpen(row: EventRow, stored: EventRow): boolean {
  * changes: a note for the sweeper, the former first as a further receipt, the place in time of the new one. Readers take none of
  * these for more than the row says. What only follows from the change is written at the end (`finishMove`).
  */
-export async function meetOpen(
+export async function resolveMove(
   parts: MoveParts,
   deadline: Deadline,
   { row, stored: found }: { row: EventRow; stored: EventRow },
@@ -56,10 +56,10 @@ export async function meetOpen(
     const first = nextFirst(row, stored, others);
     if (first === stored) return { kind: 'present', stored };
     if (!isAt(first, stored)) await prepare(parts, deadline, { first, stored });
-    const met = await parts.table.put(deadline, eventItem(first), stillFirst(stored));
-    if (met.done) return { kind: 'present', stored, first };
-    if (met.row.pk === undefined || !isUnexpired(met.row, parts.clock.now())) break;
-    const there = readEvent(met.row);
+    const written = await parts.table.put(deadline, eventItem(first), stillFirst(stored));
+    if (written.done) return { kind: 'present', stored, first };
+    if (written.row.pk === undefined || !isUnexpired(written.row, parts.clock.now())) break;
+    const there = readEvent(written.row);
     // Our own change, whose answer was lost; or another admission came to the same.
     if (isAt(there, first) && there.live === first.live) return { kind: 'present', stored, first };
     stored = there;
@@ -125,10 +125,10 @@ async function deliveriesOf({ table, clock }: MoveParts, deadline: Deadline, eve
 }
 
 /** The first receipts that changed while rows were admitted, or whose change a former attempt may have left half-way. */
-export function movedFirsts(rows: readonly EventRow[], met: readonly Insertion[]): EventRow[] {
+export function movedFirsts(rows: readonly EventRow[], insertions: readonly Insertion[]): EventRow[] {
   const firsts = new Map<string, EventRow>();
   for (const [i, row] of rows.entries()) {
-    const one = met[i];
+    const one = insertions[i];
     if (one?.kind !== 'present') continue;
     const { stored, first = stored } = one;
     const isOwn = isAt(row, stored) && stored.answered !== 'ACCEPTED';
@@ -156,7 +156,7 @@ export async function finishMove(
 const MOVES_PER_PAGE = 100;
 
 /** Finishes moves that were begun in a range of time. */
-export async function settleMoves(
+export async function finishMoves(
   parts: MoveParts,
   deadline: Deadline,
   options: {
@@ -192,7 +192,7 @@ async function settledFirst(parts: MoveParts, deadline: Deadline, stored: EventR
   const first = firstAmong(stored, await deliveriesOf(parts, deadline, stored.event_id));
   if (first === stored) return stored;
   await prepare(parts, deadline, { first, stored });
-  const met = await parts.table.put(deadline, eventItem(first), stillFirst(stored));
+  const written = await parts.table.put(deadline, eventItem(first), stillFirst(stored));
   // Where another admission came between, its own note brings the sweeper back.
-  return met.done || met.row.pk === undefined ? first : readEvent(met.row);
+  return written.done || written.row.pk === undefined ? first : readEvent(written.row);
 }

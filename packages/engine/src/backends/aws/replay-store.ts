@@ -26,8 +26,8 @@ function records({ table, calls }: At): Pick<ReplayStore, 'create' | 'get' | 'li
   return {
     create: (row) =>
       calls.run(async (deadline) => {
-        const met = await table.put(deadline, recordItem(row), { expression: 'attribute_not_exists(pk)' });
-        return readRecord(met.done ? recordItem(row) : met.row);
+        const written = await table.put(deadline, recordItem(row), { expression: 'attribute_not_exists(pk)' });
+        return readRecord(written.done ? recordItem(row) : written.row);
       }),
     get: (replayId) =>
       calls.run(async (deadline) => {
@@ -37,9 +37,9 @@ function records({ table, calls }: At): Pick<ReplayStore, 'create' | 'get' | 'li
     list: (query) => calls.run((deadline) => listRecords(table, deadline, query)),
     cancel: (replayId, nowMs) =>
       calls.run(async (deadline) => {
-        const met = await table.update(deadline, recordKey(replayId), ended('CANCELLED', nowMs));
+        const written = await table.update(deadline, recordKey(replayId), ended('CANCELLED', nowMs));
         // Where it does not run, it is given as it is; a failed condition without a row means that there is none.
-        return met.row?.sk === undefined ? null : readRecord(met.row);
+        return written.row?.sk === undefined ? null : readRecord(written.row);
       }),
   };
 }

@@ -28,7 +28,9 @@ export interface Condition {
 }
 
 /** What a write met: the row that a put replaced or a change left behind, or the row that was in its way. */
-export type Met = { readonly done: true; readonly row: Item | null } | { readonly done: false; readonly row: Item };
+export type WriteResult =
+  | { readonly done: true; readonly row: Item | null }
+  | { readonly done: false; readonly row: Item };
 
 /** A range of one partition, both bounds included; `beyond` is where a former page ended, and is left out. */
 export interface RowRange {
@@ -54,8 +56,8 @@ export interface Table {
   get(deadline: Deadline, key: Key): Promise<Item | null>;
   /** Rows of many keys, in no order; what one request leaves out is asked for again. */
   getMany(deadline: Deadline, keys: readonly Key[]): Promise<Item[]>;
-  put(deadline: Deadline, item: Item, condition?: Condition): Promise<Met>;
-  update(deadline: Deadline, key: Key, change: Change): Promise<Met>;
+  put(deadline: Deadline, item: Item, condition?: Condition): Promise<WriteResult>;
+  update(deadline: Deadline, key: Key, change: Change): Promise<WriteResult>;
   /**
    * Puts one row and changes another, both or neither; gives which of the two conditions failed first. Safe to repeat
    * where the first condition fails once the row is there.
@@ -140,24 +142,32 @@ function leftOut(keys: number): Error {
   return Object.assign(error, { name: 'ThrottlingException', $metadata: {} });
 }
 
-async function put({ client, name, calls }: At, deadline: Deadline, { item, condition }: PutParts): Promise<Met> {
+async function put(
+  { client, name, calls }: At,
+  deadline: Deadline,
+  { item, condition }: PutParts,
+): Promise<WriteResult> {
   const command = new PutItemCommand({
     TableName: name,
     Item: item,
     ...conditionInput(condition, true),
     ReturnValues: 'ALL_OLD',
   });
-  return metBy(() => calls.send(deadline, (options) => client.send(command, options)));
+  return writeResult(() => calls.send(deadline, (options) => client.send(command, options)));
 }
 
-async function update({ client, name, calls }: At, deadline: Deadline, change: Change & { key: Key }): Promise<Met> {
+async function update(
+  { client, name, calls }: At,
+  deadline: Deadline,
+  change: Change & { key: Key },
+): Promise<WriteResult> {
   const command = new UpdateItemCommand({
     TableName: name,
     ...updateInput(change),
     ...conditionInput(change, true),
     ReturnValues: 'ALL_NEW',
   });
-  return metBy(() => calls.send(deadline, (options) => client.send(command, options)));
+  return writeResult(() => calls.send(deadline, (options) => client.send(command, options)));
 }
 
 function updateInput({ key, update: expression }: Change & { key: Key }) {
@@ -203,7 +213,7 @@ function reasonsOf(error: unknown): string[] | null {
  * A failed condition brings the row that was in the way. That may be the very row of an earlier attempt whose answer was
  * lost: whoever sent it can tell by what it holds.
  */
-async function metBy(write: () => Promise<{ Attributes?: Item | undefined }>): Promise<Met> {
+async function writeResult(write: () => Promise<{ Attributes?: Item | undefined }>): Promise<WriteResult> {
   try {
     return { done: true, row: (await write()).Attributes ?? null };
   } catch (error) {

@@ -54,11 +54,11 @@ export function createEventIndex(
       // Only a write shows that writing works again.
       if (!commits.healthy) await writeMark('probed_ms', clock.now());
     },
-    admit: (rows, settle) =>
+    admit: (rows, decide) =>
       commits.run(() => {
-        const settled = settle(writer.insertEvents(rows, clock.now()));
-        writer.writeRest(settled);
-        return settled;
+        const decided = decide(writer.insertEvents(rows, clock.now()));
+        writer.writeRest(decided);
+        return decided;
       }, rows.length),
     setMark: writeMark,
     addFailures: (rows) =>

@@ -24,7 +24,7 @@ export interface MoveWrites {
 
 /** Meets an import with what is there, or what is there with a receipt that may come before it; inside the transaction of its request. */
 export interface Mover {
-  meet(row: EventRow, at: StoredEvent): Insertion;
+  resolve(row: EventRow, at: StoredEvent): Insertion;
   /** Forgets what belongs to an event that has ended. */
   drop(id: Uint8Array): void;
 }
@@ -39,7 +39,7 @@ export function createMover(db: DatabaseSync, interning: Interning, writes: Move
   );
   const deliveriesOf = (id: Uint8Array): DeliveryRow[] => (all.all(id) as SqlRow[]).map(toDeliveryRow);
   return {
-    meet(row, at) {
+    resolve(row, at) {
       const { id, stored } = at;
       if (isAt(row, stored)) return { kind: 'present', stored };
       const before = own.get(id, packBytes(row.pack_id), row.line) as { outcome: EventOutcome } | undefined;

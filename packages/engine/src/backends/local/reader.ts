@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
 import { encodeBase32Hex, KitError, LIMITS } from '@pik/schema';
 
-import { deliveryBeside, failureBeside, isAt } from '../../ingest/rules/first-receipt.ts';
+import { isAt, reclassifyDelivery, reclassifyFailure } from '../../ingest/rules/first-receipt.ts';
 import type { Clock, EventIndex } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import { FAILURES, type FailureQuery, type Page, type PositionRange } from '../../ports/queries.ts';
@@ -45,7 +45,7 @@ export type Reader = Pick<
   | 'listFailures'
   | 'listSequences'
   | 'listAddresses'
-  | 'settleMoves'
+  | 'finishMoves'
   | 'getMark'
 >;
 
@@ -76,7 +76,7 @@ export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: ()
     listSequences: (producerId, cursor) => check(() => listSequences(one.sequences, producerId, cursor)),
     listAddresses: (cursor) => check(() => listAddresses(one, cursor)),
     // A move is one transaction with all that follows from it.
-    settleMoves: async () => ({ items: [], next: null }),
+    finishMoves: async () => ({ items: [], next: null }),
     getMark: (name) => check(() => (one.mark.get(name) as { value: number } | undefined)?.value ?? null),
   };
 }
@@ -204,7 +204,7 @@ function getDeliveries(statement: StatementSync, first: EventRow): DeliveryRow[]
   const limit = LIMITS.deliveries_per_event_max;
   const rows = (statement.all(idBytes(first.event_id), limit + 1) as SqlRow[]).map(toDeliveryRow);
   const further = rows.filter((row) => !isAt(row, first)).slice(0, limit);
-  return further.map((row) => deliveryBeside(row, first));
+  return further.map((row) => reclassifyDelivery(row, first));
 }
 
 /** What is read as of now: rows that have ended are not there. */
@@ -263,7 +263,7 @@ function listFailures(one: Statements, db: DatabaseSync, { query, nowMs }: Asked
   });
   const now = items.map((row) => {
     const asked = row.payload_hash !== null && row.event_id !== null;
-    return failureBeside(row, asked ? getEvent(one, row.event_id, nowMs) : null);
+    return reclassifyFailure(row, asked ? getEvent(one, row.event_id, nowMs) : null);
   });
   return { items: now.filter((row) => row !== null), next };
 }

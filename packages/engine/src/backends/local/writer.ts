@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
 import { LIMITS } from '@pik/schema';
 
-import { admissionOrder, deliveryOf, mayMove, metInTheEnd } from '../../ingest/rules/first-receipt.ts';
+import { admissionOrder, deliveryOf, finalInsertions, mayMove } from '../../ingest/rules/first-receipt.ts';
 import type {
   DeliveryRow,
   EventRow,
@@ -57,10 +57,10 @@ export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Intern
   const parts: WriterParts = { events, keys, interning, mover };
   return {
     insertEvents(rows, nowMs) {
-      const met = new Array<Insertion>(rows.length);
+      const insertions = new Array<Insertion>(rows.length);
       const order = admissionOrder(rows);
-      for (const place of order) met[place] = insertEvent(parts, rows[place] as EventRow, nowMs);
-      return metInTheEnd(rows, { order, met });
+      for (const place of order) insertions[place] = insertEvent(parts, rows[place] as EventRow, nowMs);
+      return finalInsertions(rows, { order, insertions });
     },
     writeRest(rows) {
       for (const row of rows.deliveries) writeDelivery(rest, row, interning);
@@ -130,7 +130,7 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
   const at = { id, eventNo, stored };
   if (stored.expires_ms > nowMs) {
     const isOrdinary = !mayMove(row, stored) && stored.answered === 'ACCEPTED';
-    return isOrdinary ? { kind: 'present', stored } : parts.mover.meet(row, at);
+    return isOrdinary ? { kind: 'present', stored } : parts.mover.resolve(row, at);
   }
   // What belonged to the expired event goes.
   parts.events.dropDeliveries.run(id);

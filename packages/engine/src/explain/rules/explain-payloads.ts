@@ -10,14 +10,14 @@ import {
   withoutPointer,
   withoutVolatile,
 } from '@pik/schema';
-import type { Arrival } from '../../ingest/rules/admit.ts';
+import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
 import { isObject, typeName } from '../../ingest/rules/record-fields.ts';
 import type { DeliveryRow } from '../../ports/rows.ts';
 
 const EVIDENCE_MAX = 10;
 
 /** How the payload of a conflicting receipt differs from the first: member by member at the top level. */
-export function conflictFinding(first: Arrival, other: Arrival, delivery: DeliveryRow): Finding {
+export function conflictFinding(first: ParsedRecord, other: ParsedRecord, delivery: DeliveryRow): Finding {
   const { pack_id, line, received_ms } = delivery;
   const early = first.received_ms - received_ms;
   // Of an import alone: a live receipt is never earlier than the first one.
@@ -32,7 +32,7 @@ export function conflictFinding(first: Arrival, other: Arrival, delivery: Delive
   };
 }
 
-function differenceOf(first: Arrival, other: Arrival): string {
+function differenceOf(first: ParsedRecord, other: ParsedRecord): string {
   const later = other.volatile ?? null;
   if (later !== null && first.volatile?.version !== later.version && isEqualWithout(first, other, later))
     return `it differs only in members that were declared volatile after the first receipt (${membersText(later)})`;
@@ -50,12 +50,12 @@ function differenceOf(first: Arrival, other: Arrival): string {
 }
 
 /** The payload without what is not content. */
-function contentOf({ event, volatile }: Arrival): unknown {
+function contentOf({ event, volatile }: ParsedRecord): unknown {
   return withoutVolatile(event?.payload ?? null, volatile ?? null);
 }
 
-function isEqualWithout(first: Arrival, other: Arrival, members: VolatileMembers): boolean {
-  const text = ({ event }: Arrival) => canonicalize(withoutVolatile(event?.payload ?? null, members));
+function isEqualWithout(first: ParsedRecord, other: ParsedRecord, members: VolatileMembers): boolean {
+  const text = ({ event }: ParsedRecord) => canonicalize(withoutVolatile(event?.payload ?? null, members));
   return text(first) === text(other);
 }
 
@@ -70,7 +70,11 @@ function membersText({ version, paths }: VolatileMembers): string {
 }
 
 /** Repeats whose bytes are not those of the first, although their content is. `rows` goes with `repeats`, one by one. */
-export function volatileFindings(first: Arrival, repeats: readonly Arrival[], rows: readonly DeliveryRow[]): Finding[] {
+export function volatileFindings(
+  first: ParsedRecord,
+  repeats: readonly ParsedRecord[],
+  rows: readonly DeliveryRow[],
+): Finding[] {
   const whole = canonicalize(first.event?.payload ?? null);
   const differing = repeats.flatMap((again, i) => {
     const row = rows[i];
@@ -92,7 +96,7 @@ export function volatileFindings(first: Arrival, repeats: readonly Arrival[], ro
   ];
 }
 
-function has(path: string): (arrival: Arrival) => boolean {
+function has(path: string): (arrival: ParsedRecord) => boolean {
   const steps = parsePointer(path) ?? [];
   return ({ event }) => event !== null && withoutPointer(event.payload, steps) !== event.payload;
 }

@@ -11,8 +11,8 @@ const present = (stored: EventRow, rest: Partial<Extract<Insertion, { kind: 'pre
   stored,
   ...rest,
 });
-const verdict = (row: EventRow, met: Insertion) => {
-  const { status, flags, first, beside } = classify(row, met);
+const verdict = (row: EventRow, insertion: Insertion) => {
+  const { status, flags, first, beside } = classify(row, insertion);
   return { status, flags: flagNames(flags), first, beside };
 };
 

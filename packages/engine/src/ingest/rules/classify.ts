@@ -1,7 +1,7 @@
 import { flagBit, KitError, type Status } from '@pik/schema';
 
 import type { EventRow, Insertion } from '../../ports/rows.ts';
-import { isAt, outcomeBeside, repeatFlags, sameIdentity } from './first-receipt.ts';
+import { isAt, repeatFlags, repeatOutcome, sameIdentity } from './first-receipt.ts';
 
 /** The verdict on one receipt that carried an event. */
 export interface Verdict {
@@ -16,25 +16,25 @@ export interface Verdict {
 }
 
 /**
- * Decides from what the conditional insert met. The same pack and line means our own write, retried, so it is what it was;
+ * Decides from the insertion of a row. The same pack and line means our own write, retried, so it is what it was;
  * an equal payload is a DUPLICATE; another payload under the same identity is a CONFLICT.
  *
  * @throws KitError `IDENTITY_COLLISION` where another identity sits under the same id; never called a CONFLICT.
  */
-export function classify(row: EventRow, met: Insertion): Verdict {
-  if (met.kind === 'throttled') return { status: 'PENDING', flags: row.flags, first: null, beside: null };
-  if (met.kind === 'inserted') {
-    const flags = row.flags | (met.replaced_expired ? flagBit('AFTER_EXPIRY') : 0);
+export function classify(row: EventRow, insertion: Insertion): Verdict {
+  if (insertion.kind === 'throttled') return { status: 'PENDING', flags: row.flags, first: null, beside: null };
+  if (insertion.kind === 'inserted') {
+    const flags = row.flags | (insertion.replaced_expired ? flagBit('AFTER_EXPIRY') : 0);
     return { status: 'ACCEPTED', flags, first: null, beside: null };
   }
-  const { stored, first = stored } = met;
+  const { stored, first = stored } = insertion;
   if (!sameIdentity(row, stored)) {
     throw new KitError('IDENTITY_COLLISION', `the event id ${row.event_id} already belongs to another identity`);
   }
   const beside = isAt(row, first) ? null : first;
   if (isAt(row, stored)) return { status: stored.answered, flags: row.flags, first: null, beside };
   return {
-    status: met.answered ?? outcomeBeside(row, stored),
+    status: insertion.answered ?? repeatOutcome(row, stored),
     flags: repeatFlags(row, stored),
     first: stored,
     beside,

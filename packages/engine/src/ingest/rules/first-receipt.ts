@@ -56,20 +56,20 @@ export function admissionOrder(rows: readonly EventRow[]): readonly number[] {
 }
 
 /**
- * What rows of one request met, in admission order, once all of them have: a later one of the same event may have become
+ * The insertions of a request once all of its rows are admitted: a later one of the same event may have become
  * the first receipt, which is then the first for those before it too.
  */
-export function metInTheEnd(
+export function finalInsertions(
   rows: readonly EventRow[],
-  { order, met }: { order: readonly number[]; met: readonly Insertion[] },
+  { order, insertions }: { order: readonly number[]; insertions: readonly Insertion[] },
 ): readonly Insertion[] {
-  if (!met.some((one) => one.kind === 'present' && one.first !== undefined)) return met;
+  if (!insertions.some((one) => one.kind === 'present' && one.first !== undefined)) return insertions;
   const firsts = new Map<string, EventRow>();
   for (const place of order) {
-    const one = met[place];
+    const one = insertions[place];
     if (one?.kind === 'present') firsts.set((rows[place] as EventRow).event_id, one.first ?? one.stored);
   }
-  return met.map((one, place) => {
+  return insertions.map((one, place) => {
     const first = firsts.get((rows[place] as EventRow).event_id);
     return one.kind !== 'present' || first === undefined || first === one.stored ? one : { ...one, first };
   });
@@ -92,7 +92,7 @@ export function needsOthers(row: EventRow, stored: EventRow): boolean {
 export function nextFirst(row: EventRow, stored: EventRow, others: readonly DeliveryRow[] = []): EventRow {
   if (isAt(row, stored) || !mayMove(row, stored) || !sameIdentity(row, stored)) return stored;
   const same = row.payload_hash === stored.payload_hash;
-  const taken = { ...row, answered: outcomeBeside(row, stored) };
+  const taken = { ...row, answered: repeatOutcome(row, stored) };
   if (row.rank !== null) {
     const stays = (stored.live && !same) || !isEarlier(row, stored);
     return stays ? stored : { ...taken, live: stored.live };
@@ -137,7 +137,7 @@ function firstOf(delivery: DeliveryRow, stored: EventRow): Omit<EventRow, 'live'
 }
 
 /** What a further receipt is beside the first one. */
-export function outcomeBeside(
+export function repeatOutcome(
   receipt: { payload_hash: string },
   first: { payload_hash: string },
 ): 'DUPLICATE' | 'CONFLICT' {
@@ -157,8 +157,8 @@ export function repeatFlags(
 }
 
 /** A further receipt beside the first one as it is now. */
-export function deliveryBeside(row: DeliveryRow, first: EventRow): DeliveryRow {
-  return { ...row, outcome: outcomeBeside(row, first), flags: repeatFlags(row, first) };
+export function reclassifyDelivery(row: DeliveryRow, first: EventRow): DeliveryRow {
+  return { ...row, outcome: repeatOutcome(row, first), flags: repeatFlags(row, first) };
 }
 
 /** A receipt of an event as a further one of it. */
@@ -167,7 +167,7 @@ export function deliveryOf(row: EventRow, first: EventRow, answered = row.answer
     pack_id: row.pack_id,
     line: row.line,
     event_id: row.event_id,
-    outcome: outcomeBeside(row, first),
+    outcome: repeatOutcome(row, first),
     answered,
     rank: row.rank,
     // Only an import may become the first receipt later.
@@ -195,7 +195,7 @@ export function rowsAfterMove(
   const rechecks = deliveries.map(({ pack_id, line, event_id, event_ms, expires_ms }) => {
     return { pack_id, line, event_id, source, event_type, event_day: Math.floor(event_ms / MS_PER_DAY), expires_ms };
   });
-  const others = deliveries.filter((row) => !isAt(row, first) && outcomeBeside(row, first) === 'CONFLICT');
+  const others = deliveries.filter((row) => !isAt(row, first) && repeatOutcome(row, first) === 'CONFLICT');
   return { rechecks, failures: others.map((row) => conflictRow(row, first)) };
 }
 
@@ -212,7 +212,7 @@ export function conflictRow(
 }
 
 /** A CONFLICT as it is now, beside the first receipt; null where it is none any more. */
-export function failureBeside(row: FailureRow, first: EventRow | null): FailureRow | null {
+export function reclassifyFailure(row: FailureRow, first: EventRow | null): FailureRow | null {
   const { payload_hash } = row;
   if (payload_hash === null || first === null) return row;
   if (isAt(row, first) || payload_hash === first.payload_hash) return null;

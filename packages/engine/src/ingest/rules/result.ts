@@ -1,7 +1,6 @@
 import { ERRORS, flagNames, formatEpochMs, type IngestResult, unknownFieldsHint } from '@pik/schema';
-
-import type { Arrival } from './admit.ts';
 import type { Verdict } from './classify.ts';
+import type { ParsedRecord } from './parse-record.ts';
 
 /** Where a receipt was stored; `rawKey` is null in a dry run. */
 export interface StoredAt {
@@ -10,8 +9,8 @@ export interface StoredAt {
 }
 
 /** What ingest answers for one record. Fields that say nothing are left out: most answers are long lists. */
-export function verdictResult(arrival: Arrival, verdict: Verdict | null, stored: StoredAt): IngestResult {
-  const { event, fault } = arrival;
+export function verdictResult(parsed: ParsedRecord, verdict: Verdict | null, stored: StoredAt): IngestResult {
+  const { event, fault } = parsed;
   const at = { raw_key: stored.rawKey, line: stored.line };
   if (event === null || verdict === null) {
     const rejection: IngestResult = { event_id: null, status: 'REJECTED', lag_ms: null, ...at };
@@ -21,10 +20,10 @@ export function verdictResult(arrival: Arrival, verdict: Verdict | null, stored:
     rejection.detail = fault.detail;
     return rejection;
   }
-  const lag_ms = arrival.received_ms - event.event_time.epoch_ms;
+  const lag_ms = parsed.received_ms - event.event_time.epoch_ms;
   const result: IngestResult = { event_id: event.event_id, status: verdict.status, lag_ms, ...at };
   if (verdict.first !== null) result.first_received_at = formatEpochMs(verdict.first.received_ms);
-  const detail = detailOf(arrival, verdict);
+  const detail = detailOf(parsed, verdict);
   if (detail !== null) result.detail = detail;
   if (verdict.flags !== 0) result.flags = flagNames(verdict.flags);
   if (event.unknown.length > 0) result.hint = unknownFieldsHint(event.unknown);
@@ -37,7 +36,7 @@ export function verdictResult(arrival: Arrival, verdict: Verdict | null, stored:
 }
 
 /** What an import, or a live receipt that met one, is beside its status; null where the status says it all. */
-function detailOf({ imported }: Arrival, { first, beside, status }: Verdict): string | null {
+function detailOf({ imported }: ParsedRecord, { first, beside, status }: Verdict): string | null {
   if (first === null) return null;
   const isFirst = beside === null;
   if (status === 'DUPLICATE') return isFirst ? 'the event is known from this earlier receive time on' : null;

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { Arrival } from './admit.ts';
+import type { ParsedRecord } from './parse-record.ts';
 import { sequenceRows, toRanges } from './sequences.ts';
 
 const pack = { pack_id: 'p', expires_ms: 9 };
-const arrival = (producer: Arrival['producer'], received_ms = 1): Arrival => ({
+const parsed = (producer: ParsedRecord['producer'], received_ms = 1): ParsedRecord => ({
   record: { text: '' },
   imported: false,
   event: null,
@@ -19,15 +19,15 @@ const arrival = (producer: Arrival['producer'], received_ms = 1): Arrival => ({
 
 describe('the sequence numbers of a request', () => {
   it('are kept per producer, whatever became of the receipts, from the first of them on', () => {
-    const arrivals = [
-      arrival({ id: 'a', seq: 3 }, 5),
-      arrival(null),
-      arrival({ id: 'b', seq: 7 }, 6),
-      arrival({ id: 'a', seq: 1 }, 4),
-      arrival({ id: 'a', seq: 2 }, 7),
-      arrival({ id: 'a', seq: 10 }, 8),
+    const records = [
+      parsed({ id: 'a', seq: 3 }, 5),
+      parsed(null),
+      parsed({ id: 'b', seq: 7 }, 6),
+      parsed({ id: 'a', seq: 1 }, 4),
+      parsed({ id: 'a', seq: 2 }, 7),
+      parsed({ id: 'a', seq: 10 }, 8),
     ];
-    expect(sequenceRows(arrivals, pack)).toEqual([
+    expect(sequenceRows(records, pack)).toEqual([
       {
         producer_id: 'a',
         pack_id: 'p',
@@ -40,7 +40,7 @@ describe('the sequence numbers of a request', () => {
       },
       { producer_id: 'b', pack_id: 'p', ranges: [[7, 7]], received_ms: 6, expires_ms: 9 },
     ]);
-    expect(sequenceRows([arrival(null)], pack)).toEqual([]);
+    expect(sequenceRows([parsed(null)], pack)).toEqual([]);
   });
 
   it('are covered exactly by ranges that rise and never touch', () => {

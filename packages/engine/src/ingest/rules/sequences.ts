@@ -1,13 +1,13 @@
 import type { SequenceRow } from '../../ports/rows.ts';
-import type { Arrival } from './admit.ts';
+import type { ParsedRecord } from './parse-record.ts';
 
 /** Ranges of the sequence numbers that a request brought, per producer, whatever became of the receipts. */
 export function sequenceRows(
-  arrivals: readonly Arrival[],
+  records: readonly ParsedRecord[],
   pack: { pack_id: string; expires_ms: number },
 ): SequenceRow[] {
   const seen = new Map<string, { numbers: number[]; received_ms: number }>();
-  for (const { producer, received_ms } of arrivals) {
+  for (const { producer, received_ms } of records) {
     if (producer === null) continue;
     const known = seen.get(producer.id);
     if (known === undefined) seen.set(producer.id, { numbers: [producer.seq], received_ms });

@@ -4,7 +4,7 @@ import type { EventRow, SliceRow } from '../../ports/rows.ts';
 import { addTo, createHistogram, encodeHistogram } from '../../statistics/histogram.ts';
 import { decodeEntries, encodeEntries, type SliceEntry } from '../../storage/rules/slice-codec.ts';
 import type { Verdict } from './classify.ts';
-import { isAt, outcomeBeside } from './first-receipt.ts';
+import { isAt, repeatOutcome } from './first-receipt.ts';
 
 /** The decided receipts of a request, packed by source, type and event day. */
 export function sliceRows(
@@ -88,13 +88,13 @@ export function recheckedSlice(slice: SliceRow, firsts: ReadonlyMap<number, Even
 function entryBeside(entry: SliceEntry, { pack_id, first }: { pack_id: string; first: EventRow }): SliceEntry {
   return isAt({ pack_id, line: entry.line }, first)
     ? { ...entry, outcome: 'ACCEPTED', first_received_ms: null }
-    : { ...entry, outcome: outcomeBeside(entry, first), first_received_ms: first.received_ms };
+    : { ...entry, outcome: repeatOutcome(entry, first), first_received_ms: first.received_ms };
 }
 
 function entryOf(row: EventRow, first: EventRow | null): SliceEntry {
   return {
     event_id: row.event_id,
-    outcome: first === null ? 'ACCEPTED' : outcomeBeside(row, first),
+    outcome: first === null ? 'ACCEPTED' : repeatOutcome(row, first),
     event_ms: row.event_ms,
     event_sub_ns: row.event_sub_ns,
     received_ms: row.received_ms,

@@ -1,24 +1,24 @@
 import { LIMITS, unknownFieldsHint } from '@pik/schema';
 
 import type { FailureRow } from '../../ports/rows.ts';
-import type { Arrival, EventFields } from './admit.ts';
-import type { PackFacts } from './settle.ts';
+import type { PackFacts } from './outcomes.ts';
+import type { EventFields, ParsedRecord } from './parse-record.ts';
 
 /**
  * One row for the receipts of a request that have the same unknown members in the same series. A producer that always sends
  * one more member must not double its rows; further sets of names, such as made-up ones, only leave their flag.
  */
-export function warningRows(arrivals: readonly Arrival[], pack: PackFacts): FailureRow[] {
+export function warningRows(records: readonly ParsedRecord[], pack: PackFacts): FailureRow[] {
   const rows = new Map<string, FailureRow & { receipts: number }>();
-  for (const [line, arrival] of arrivals.entries()) {
-    const { event } = arrival;
+  for (const [line, parsed] of records.entries()) {
+    const { event } = parsed;
     if (event === null || event.unknown.length === 0) continue;
     const unknown = event.unknown.toSorted();
     const name = JSON.stringify([event.source, event.event_type, unknown]);
     const known = rows.get(name);
     if (known !== undefined) known.receipts += 1;
     else if (rows.size < LIMITS.unknown_field_warnings_max)
-      rows.set(name, warningRow(event, unknown, { ...pack, line, received_ms: arrival.received_ms }));
+      rows.set(name, warningRow(event, unknown, { ...pack, line, received_ms: parsed.received_ms }));
   }
   return [...rows.values()];
 }

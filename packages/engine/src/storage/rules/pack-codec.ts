@@ -1,6 +1,6 @@
 import { type Envelope, formatEpochMs } from '@pik/schema';
 
-import type { Arrival } from '../../ingest/rules/admit.ts';
+import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
 
 /** What all lines of a pack share. */
 export interface PackHead {
@@ -11,35 +11,35 @@ export interface PackHead {
   readonly sequence: number | null;
 }
 
-/** The envelope of one arrival; `line` is its place in the pack, from 0. */
-export function envelopeOf(arrival: Arrival, line: number, head: PackHead): Envelope {
-  const { event, record } = arrival;
+/** The envelope of one parsed; `line` is its place in the pack, from 0. */
+export function envelopeOf(parsed: ParsedRecord, line: number, head: PackHead): Envelope {
+  const { event, record } = parsed;
   const known = {
-    received_at: formatEpochMs(arrival.received_ms),
+    received_at: formatEpochMs(parsed.received_ms),
     request_id: head.requestId,
     line,
     principal: head.principal,
-    imported: arrival.imported,
+    imported: parsed.imported,
     event_id: event === null ? null : event.event_id,
-    reject_code: arrival.fault === null ? null : arrival.fault.code,
-    source: arrival.source,
-    event_type: arrival.event_type,
+    reject_code: parsed.fault === null ? null : parsed.fault.code,
+    source: parsed.source,
+    event_type: parsed.event_type,
     entity_id: event === null ? null : event.entity_id,
     event_time: event === null ? null : event.event_time.utc,
     payload_hash: event === null ? null : event.payload_hash,
-    ...(arrival.reingest_of === undefined ? {} : { reingest_of: arrival.reingest_of }),
-    ...(arrival.volatile === undefined ? {} : { volatile: arrival.volatile }),
-    ...(arrival.file_line === undefined ? {} : { file_line: arrival.file_line }),
+    ...(parsed.reingest_of === undefined ? {} : { reingest_of: parsed.reingest_of }),
+    ...(parsed.volatile === undefined ? {} : { volatile: parsed.volatile }),
+    ...(parsed.file_line === undefined ? {} : { file_line: parsed.file_line }),
     ...(line === 0 && head.sequence !== null ? { sequence: head.sequence } : {}),
   };
   return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
 }
 
 /** The text of a pack: one envelope per line, as NDJSON. */
-export function encodePack(arrivals: readonly Arrival[], head: PackHead): string {
+export function encodePack(records: readonly ParsedRecord[], head: PackHead): string {
   let text = '';
-  for (let line = 0; line < arrivals.length; line++) {
-    text += `${JSON.stringify(envelopeOf(arrivals[line] as Arrival, line, head))}\n`;
+  for (let line = 0; line < records.length; line++) {
+    text += `${JSON.stringify(envelopeOf(records[line] as ParsedRecord, line, head))}\n`;
   }
   return text;
 }

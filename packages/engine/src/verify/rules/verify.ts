@@ -1,7 +1,7 @@
 import { type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
-import type { Arrival } from '../../ingest/rules/admit.ts';
 import type { Verdict } from '../../ingest/rules/classify.ts';
-import { isAt, nextFirst, outcomeBeside } from '../../ingest/rules/first-receipt.ts';
+import { isAt, nextFirst, repeatOutcome } from '../../ingest/rules/first-receipt.ts';
+import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
 import type { DeliveryRow, EventRow, FailureRow, PackRow, SliceRow } from '../../ports/rows.ts';
 import { envelopeOf } from '../../storage/rules/pack-codec.ts';
 
@@ -34,7 +34,7 @@ export function outcomeAt(pack: PackRow, line: number) {
 export function envelopeFaults(
   packId: string,
   envelopes: readonly Envelope[],
-  arrivals: readonly Arrival[],
+  arrivals: readonly ParsedRecord[],
 ): VerifyFault[] {
   const faults: VerifyFault[] = [];
   for (const [line, envelope] of envelopes.entries()) {
@@ -44,7 +44,7 @@ export function envelopeFaults(
       toBase64: () => envelope.body_base64 ?? '',
       sequence: envelope.sequence ?? null,
     };
-    if (!sameValue(envelope, envelopeOf(arrivals[line] as Arrival, line, head))) {
+    if (!sameValue(envelope, envelopeOf(arrivals[line] as ParsedRecord, line, head))) {
       faults.push(
         verifyFault('ENVELOPE_DIFFERS', 'The envelope does not agree with the bytes that it holds.', {
           pack_id: packId,
@@ -68,7 +68,7 @@ export interface IndexedLine {
 
 /** Compares the rows of one line with what its bytes and its recorded outcome ask for. */
 export function lineFaults(
-  line: { expected: EventRow | null; arrival: Arrival; outcome: string | undefined },
+  line: { expected: EventRow | null; arrival: ParsedRecord; outcome: string | undefined },
   found: IndexedLine,
   place: Required<Pick<FaultPlace, 'pack_id' | 'line'>>,
 ): VerifyFault[] {
@@ -108,7 +108,7 @@ function firstFaults(
 }
 
 function rejectFaults(
-  arrival: Arrival,
+  arrival: ParsedRecord,
   outcome: string | undefined,
   options: { found: IndexedLine; place: FaultPlace },
 ): VerifyFault[] {
@@ -135,7 +135,7 @@ function repeatFaults(
   if (nextFirst(expected, event) !== event)
     return [verifyFault('EVENT_DIFFERS', 'The EVENT row is that of a receipt which comes after this one.', at)];
   const isOrdinary = expected.rank === null && event.rank === null && event.answered === 'ACCEPTED';
-  const answered = isOrdinary ? outcomeBeside(expected, event) : (delivery?.answered ?? outcome);
+  const answered = isOrdinary ? repeatOutcome(expected, event) : (delivery?.answered ?? outcome);
   if (outcome !== answered) {
     return [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its payload says otherwise.`, at)];
   }

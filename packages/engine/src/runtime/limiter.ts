@@ -1,9 +1,9 @@
-/** Lets so many pieces of work run at a time; the others wait in the order in which they came. */
-export function createGate(runningMax: number): <T>(work: () => Promise<T>) => Promise<T> {
+/** Creates a limiter: at most `runningMax` pieces of work run at a time, and the others wait in order of their calls. */
+export function createLimiter(runningMax: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (work) => {
-    // A place is handed over, not freed and taken again, so that nobody slips in between.
+    // A slot passes straight to the next waiter: if it were freed and taken again, a new call could slip in between.
     if (running < runningMax) running += 1;
     else await new Promise<void>((resolve) => waiting.push(resolve));
     try {

@@ -49,7 +49,7 @@ export interface EventFields {
 }
 
 /** One record with all that its bytes say: an event, or a fault together with what could still be read. */
-export interface Arrival {
+export interface ParsedRecord {
   readonly record: RawRecord;
   readonly received_ms: number;
   /** Of an import: the nanoseconds that it claims beyond `received_ms`. */
@@ -71,7 +71,7 @@ export interface Arrival {
 }
 
 /** What does not lie in the bytes: when the request came, and whether records claim a receive time of their own. */
-export interface ArrivalContext {
+export interface ParseContext {
   readonly receivedMs: number;
   readonly imported: boolean;
   /** Which members are not content: as declared when the record was received. */
@@ -82,7 +82,7 @@ export interface ArrivalContext {
  * Reads one record. The order of the checks is the order in docs/errors.md: UTF-8, nesting and size, JSON, object,
  * ids, times, producer, optional fields, payload, canonical form, duplicate keys. The first fault found is the reason.
  */
-export function admitRecord(record: RawRecord, context: ArrivalContext): Arrival {
+export function parseRecord(record: RawRecord, context: ParseContext): ParsedRecord {
   if (!('text' in record)) return rejected(record, context, new Fault('UTF8_INVALID', null, 'the bytes are not UTF-8'));
   const { text } = record;
   if (text.charCodeAt(0) === 0xfeff) {
@@ -111,7 +111,7 @@ export function admitRecord(record: RawRecord, context: ArrivalContext): Arrival
   return readEvent(record, { ...context, text, value, scan });
 }
 
-type Parsed = ArrivalContext & ScannedRecord;
+type Parsed = ParseContext & ScannedRecord;
 
 function parse(text: string): unknown {
   try {
@@ -141,7 +141,7 @@ const BARE_WORD_HINTS: Readonly<Record<string, string>> = {
   undefined: 'JSON has no undefined; write null, or leave the member out',
 };
 
-function readEvent(record: RawRecord, parsed: Parsed): Arrival {
+function readEvent(record: RawRecord, parsed: Parsed): ParsedRecord {
   const { value } = parsed;
   const names = fieldNames(value);
   const source = readId(value, names, 'source');
@@ -162,7 +162,7 @@ function readEvent(record: RawRecord, parsed: Parsed): Arrival {
     producer: producer instanceof Fault ? null : producer,
     volatile: volatile ?? undefined,
   };
-  const reject = (fault: Fault): Arrival => ({ ...known, event: null, fault });
+  const reject = (fault: Fault): ParsedRecord => ({ ...known, event: null, fault });
   if (source instanceof Fault) return reject(source);
   if (eventType instanceof Fault) return reject(eventType);
   if (received instanceof Fault) return reject(received);
@@ -264,7 +264,7 @@ function flagsOf(parsed: Parsed, eventTime: Instant, receivedMs: number): number
   return flags;
 }
 
-function rejected(record: RawRecord, context: ArrivalContext, fault: Fault): Arrival {
+function rejected(record: RawRecord, context: ParseContext, fault: Fault): ParsedRecord {
   return {
     record,
     received_ms: context.receivedMs,

@@ -9,10 +9,10 @@ import type {
   PackRow,
   RequestRows,
 } from '../../ports/rows.ts';
-import type { Arrival } from './admit.ts';
 import { classify, type Verdict } from './classify.ts';
-import { conflictRow, deliveryOf, outcomeBeside } from './first-receipt.ts';
+import { conflictRow, deliveryOf, repeatOutcome } from './first-receipt.ts';
 import { importRank } from './import-rank.ts';
+import type { ParsedRecord } from './parse-record.ts';
 import { sequenceRows } from './sequences.ts';
 import { sliceRows } from './slices.ts';
 import { warningRows } from './warnings.ts';
@@ -31,16 +31,16 @@ export interface PackFacts {
 }
 
 /** The rows of a request, and the verdict on each of its lines; null for a rejected line. */
-export interface Settlement extends RequestRows {
+export interface RequestOutcomes extends RequestRows {
   readonly verdicts: readonly (Verdict | null)[];
 }
 
-/** The EVENT rows that the arrivals of a pack ask for, in line order. */
-export function eventRows(arrivals: readonly Arrival[], pack: PackFacts): EventRow[] {
+/** The EVENT rows that the records of a pack ask for, in line order. */
+export function eventRows(records: readonly ParsedRecord[], pack: PackFacts): EventRow[] {
   const rows: EventRow[] = [];
-  for (let line = 0; line < arrivals.length; line++) {
-    const arrival = arrivals[line] as Arrival;
-    const { event, received_ms } = arrival;
+  for (let line = 0; line < records.length; line++) {
+    const parsed = records[line] as ParsedRecord;
+    const { event, received_ms } = parsed;
     if (event === null) continue;
     rows.push({
       pack_id: pack.pack_id,
@@ -61,8 +61,8 @@ export function eventRows(arrivals: readonly Arrival[], pack: PackFacts): EventR
       payload_hash: event.payload_hash,
       flags: event.flags,
       expires_ms: pack.expires_ms,
-      rank: arrival.imported ? importRank(arrival) : null,
-      live: !arrival.imported,
+      rank: parsed.imported ? importRank(parsed) : null,
+      live: !parsed.imported,
       answered: 'ACCEPTED',
     });
   }
@@ -73,24 +73,24 @@ export function eventRows(arrivals: readonly Arrival[], pack: PackFacts): EventR
  * Everything that a request leaves behind, from what its inserts met. `met` goes with `rows`, row by row. Called again
  * for the same pack it gives the same rows, so that the sweeper may repeat what a crash cut short.
  */
-export function settle(
-  arrivals: readonly Arrival[],
+export function decideOutcomes(
+  records: readonly ParsedRecord[],
   rows: readonly EventRow[],
-  options: { pack: PackFacts; met: readonly Insertion[] },
-): Settlement {
-  const { pack, met } = options;
-  const verdicts: (Verdict | null)[] = arrivals.map(() => null);
+  options: { pack: PackFacts; insertions: readonly Insertion[] },
+): RequestOutcomes {
+  const { pack, insertions } = options;
+  const verdicts: (Verdict | null)[] = records.map(() => null);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as EventRow;
-    verdicts[row.line] = classify(row, met[i] as Insertion);
+    verdicts[row.line] = classify(row, insertions[i] as Insertion);
   }
   return {
     verdicts,
     deliveries: deliveryRows(rows, verdicts),
-    failures: [...rejectRows(arrivals, pack), ...conflictRows(rows, verdicts), ...warningRows(arrivals, pack)],
+    failures: [...rejectRows(records, pack), ...conflictRows(rows, verdicts), ...warningRows(records, pack)],
     slices: sliceRows(rows, verdicts, pack),
-    sequences: sequenceRows(arrivals, pack),
-    pack: packRow(arrivals, verdicts, pack),
+    sequences: sequenceRows(records, pack),
+    pack: packRow(records, verdicts, pack),
   };
 }
 
@@ -103,9 +103,9 @@ function deliveryRows(rows: readonly EventRow[], verdicts: readonly (Verdict | n
   return deliveries;
 }
 
-function rejectRows(arrivals: readonly Arrival[], { pack_id, expires_ms }: PackFacts): FailureRow[] {
+function rejectRows(records: readonly ParsedRecord[], { pack_id, expires_ms }: PackFacts): FailureRow[] {
   const rejects: FailureRow[] = [];
-  for (const [line, { fault, source, event_type, entity_id, received_ms }] of arrivals.entries()) {
+  for (const [line, { fault, source, event_type, entity_id, received_ms }] of records.entries()) {
     if (fault === null) continue;
     const entity_hash = entity_id === null ? null : entityHash(entity_id);
     const at = { pack_id, line, source, event_type, received_ms, expires_ms };
@@ -120,20 +120,24 @@ function conflictRows(rows: readonly EventRow[], verdicts: readonly (Verdict | n
   const conflicts: FailureRow[] = [];
   for (const row of rows) {
     const { beside } = verdicts[row.line] as Verdict;
-    if (beside !== null && outcomeBeside(row, beside) === 'CONFLICT') conflicts.push(conflictRow(row, beside));
+    if (beside !== null && repeatOutcome(row, beside) === 'CONFLICT') conflicts.push(conflictRow(row, beside));
   }
   return conflicts;
 }
 
-function packRow(arrivals: readonly Arrival[], verdicts: readonly (Verdict | null)[], pack: PackFacts): PackRow | null {
+function packRow(
+  records: readonly ParsedRecord[],
+  verdicts: readonly (Verdict | null)[],
+  pack: PackFacts,
+): PackRow | null {
   let outcomes = '';
   let received_min_ms = Number.POSITIVE_INFINITY;
   let received_max_ms = Number.NEGATIVE_INFINITY;
-  for (let line = 0; line < arrivals.length; line++) {
+  for (let line = 0; line < records.length; line++) {
     const status = verdicts[line]?.status ?? 'REJECTED';
     if (status === 'PENDING') return null;
     outcomes += OUTCOME_LETTERS[status];
-    const { received_ms } = arrivals[line] as Arrival;
+    const { received_ms } = records[line] as ParsedRecord;
     if (received_ms < received_min_ms) received_min_ms = received_ms;
     if (received_ms > received_max_ms) received_max_ms = received_ms;
   }

@@ -4,19 +4,19 @@ import { flagNames, payloadHash, type VolatileMembers } from '@pik/schema';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { type Arrival, admitRecord } from './admit.ts';
+import { type ParsedRecord, parseRecord } from './parse-record.ts';
 
 const HEAD = '"source":"s","event_type":"t","entity_id":"e","event_time":"2026-01-30T10:00:00Z"';
 
-function admit(payload: string, options: { rest?: string; volatile?: VolatileMembers | null } = {}): Arrival {
+function admit(payload: string, options: { rest?: string; volatile?: VolatileMembers | null } = {}): ParsedRecord {
   const { rest = '', volatile = null } = options;
   const text = `{${HEAD},"payload":${payload}${rest}}`;
-  return admitRecord({ text }, { receivedMs: Date.UTC(2026, 0, 30, 11), imported: false, volatileOf: () => volatile });
+  return parseRecord({ text }, { receivedMs: Date.UTC(2026, 0, 30, 11), imported: false, volatileOf: () => volatile });
 }
 
 const hash = (payload: string, volatile?: VolatileMembers) =>
   admit(payload, { volatile: volatile ?? null }).event?.payload_hash;
-const flags = (arrival: Arrival) => flagNames(arrival.event?.flags ?? 0);
+const flags = (parsed: ParsedRecord) => flagNames(parsed.event?.flags ?? 0);
 
 describe('J6: digits that a double does not keep', () => {
   it.each([
@@ -40,10 +40,10 @@ describe('J6: digits that a double does not keep', () => {
     fc.assert(
       fc.property(fc.oneof(fc.object(), fc.array(fc.jsonValue())), (value) => {
         const text = JSON.stringify(value);
-        const arrival = admit(text);
-        if (arrival.event === null) return;
-        expect(arrival.event.payload_hash).toBe(payloadHash(JSON.parse(text)));
-        expect(flags(arrival)).toEqual([]);
+        const parsed = admit(text);
+        if (parsed.event === null) return;
+        expect(parsed.event.payload_hash).toBe(payloadHash(JSON.parse(text)));
+        expect(flags(parsed)).toEqual([]);
       }),
     );
     for (const [written, plain] of [
@@ -66,11 +66,11 @@ describe('J6: digits that a double does not keep', () => {
 
 describe('a tombstone', () => {
   it('is a payload that is null, and a missing payload is still a fault', () => {
-    const arrival = admit('null');
-    expect(arrival.event).toMatchObject({ payload: null, payload_hash: payloadHash(null) });
-    expect(flags(arrival)).toEqual(['TOMBSTONE']);
+    const parsed = admit('null');
+    expect(parsed.event).toMatchObject({ payload: null, payload_hash: payloadHash(null) });
+    expect(flags(parsed)).toEqual(['TOMBSTONE']);
     const text = `{${HEAD}}`;
-    const missing = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+    const missing = parseRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
     expect(missing.fault).toMatchObject({ code: 'FIELD_MISSING', path: '/payload' });
     for (const scalar of ['0', '""', 'false']) expect(admit(scalar).fault?.code).toBe('PAYLOAD_NOT_CONTAINER');
   });
@@ -97,12 +97,12 @@ describe('volatile members', () => {
     fc.assert(
       fc.property(content, (value) => {
         const text = JSON.stringify(value);
-        const arrival = admit(text, { volatile });
-        expect(arrival.event?.payload_hash).toBe(payloadHash(reduced(JSON.parse(text))));
-        expect(arrival.event?.payload).toEqual(JSON.parse(text));
-        expect(arrival.volatile).toEqual(volatile);
+        const parsed = admit(text, { volatile });
+        expect(parsed.event?.payload_hash).toBe(payloadHash(reduced(JSON.parse(text))));
+        expect(parsed.event?.payload).toEqual(JSON.parse(text));
+        expect(parsed.volatile).toEqual(volatile);
         const isReduced = payloadHash(reduced(JSON.parse(text))) !== payloadHash(JSON.parse(text));
-        expect(flags(arrival)).toEqual(isReduced ? ['VOLATILE'] : []);
+        expect(flags(parsed)).toEqual(isReduced ? ['VOLATILE'] : []);
       }),
     );
   });
@@ -126,25 +126,25 @@ describe('volatile members', () => {
 
 describe('members that are not fields of an event', () => {
   it('are taken, flagged and named with what may be meant', () => {
-    const arrival = admit('{}', { rest: ',"idempotncy_key":"k","colour":"red"' });
-    expect(arrival.event?.unknown).toEqual(['idempotncy_key', 'colour']);
-    expect(flags(arrival)).toEqual(['UNKNOWN_FIELD']);
+    const parsed = admit('{}', { rest: ',"idempotncy_key":"k","colour":"red"' });
+    expect(parsed.event?.unknown).toEqual(['idempotncy_key', 'colour']);
+    expect(flags(parsed)).toEqual(['UNKNOWN_FIELD']);
   });
 
   it('are none of a CloudEvent, whose others are its extension attributes', () => {
     const text =
       '{"specversion":"1.0","id":"1","source":"s","type":"t","subject":"e","time":"2026-01-30T10:00:00Z","data":{},"partitionkey":"p"}';
-    const arrival = admitRecord(
+    const parsed = parseRecord(
       { text },
       { receivedMs: Date.UTC(2026, 0, 31), imported: false, volatileOf: () => null },
     );
-    expect(arrival.event?.unknown).toEqual([]);
-    expect(flags(arrival)).toEqual([]);
+    expect(parsed.event?.unknown).toEqual([]);
+    expect(flags(parsed)).toEqual([]);
   });
 
   it('say which field is missing for them', () => {
     const text = '{"source":"s","event_type":"t","entityId":"e","event_time":"2026-01-30T10:00:00Z","payload":{}}';
-    const { fault } = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+    const { fault } = parseRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
     expect(fault).toMatchObject({
       code: 'FIELD_MISSING',
       path: '/entity_id',
@@ -161,13 +161,13 @@ describe('a record that is not JSON', () => {
     ['{"a":True}', 'true'],
     ['{"a":[undefined]}', 'undefined'],
   ])('%s says what to write', (text, word) => {
-    const { fault } = admitRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
+    const { fault } = parseRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
     expect(fault).toMatchObject({ code: 'JSON_SYNTAX', detail: expect.stringContaining(word) });
     expect(fault?.detail).toMatch(/character \d/);
   });
 
   it('is not blamed on a word inside a string', () => {
-    const { fault } = admitRecord(
+    const { fault } = parseRecord(
       { text: '{"a":"NaN \\" None",}' },
       { receivedMs: 0, imported: false, volatileOf: () => null },
     );

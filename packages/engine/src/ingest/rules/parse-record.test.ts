@@ -1,23 +1,23 @@
 import { flagNames, LIMITS } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
-import { type Arrival, admitRecord } from './admit.ts';
+import { type ParsedRecord, parseRecord } from './parse-record.ts';
 
 const RECEIVED = Date.UTC(2026, 0, 30, 11);
 const iso = (ms: number) => new Date(ms).toISOString();
 const base = { source: 's', event_type: 't', entity_id: 'e', event_time: iso(RECEIVED - 1_000), payload: {} };
 const PRODUCER = { id: '01890A5D-ac96-774b-bcce-b302099a8057', seq: 7 };
 
-function admitText(text: string, imported = false): Arrival {
-  return admitRecord({ text }, { receivedMs: RECEIVED, imported, volatileOf: () => null });
+function admitText(text: string, imported = false): ParsedRecord {
+  return parseRecord({ text }, { receivedMs: RECEIVED, imported, volatileOf: () => null });
 }
 const admit = (rest: object) => admitText(JSON.stringify({ ...base, ...rest }));
 const admitImport = (rest: object) => admitText(JSON.stringify({ ...base, ...rest }), true);
-const fault = ({ fault, event }: Arrival) => {
+const fault = ({ fault, event }: ParsedRecord) => {
   expect(event === null).toBe(fault !== null);
   return fault === null ? null : { code: fault.code, path: fault.path };
 };
-const flags = ({ event }: Arrival) => flagNames(event?.flags ?? -1);
+const flags = ({ event }: ParsedRecord) => flagNames(event?.flags ?? -1);
 const nothingRead = { source: null, event_type: null, entity_id: null, producer: null, received_ms: RECEIVED };
 
 describe('text that is no record', () => {
@@ -31,8 +31,8 @@ describe('text that is no record', () => {
     ['a number', { text: '1' }, 'RECORD_NOT_OBJECT'],
   ] as const)('%s is refused, and nothing of it is read', (_, record, code) => {
     for (const imported of [false, true]) {
-      const arrival = admitRecord(record, { receivedMs: RECEIVED, imported, volatileOf: () => null });
-      expect(arrival).toMatchObject({ ...nothingRead, record, imported, event: null, fault: { code, path: null } });
+      const parsed = parseRecord(record, { receivedMs: RECEIVED, imported, volatileOf: () => null });
+      expect(parsed).toMatchObject({ ...nothingRead, record, imported, event: null, fault: { code, path: null } });
     }
   });
 
@@ -98,8 +98,8 @@ describe('G19: the bounds of a record', () => {
 
 describe('the receive time that an import claims', () => {
   it('is that of the receipt, to the nanosecond', () => {
-    const arrival = admitImport({ received_at: '2026-01-30T10:00:00.123456789Z' });
-    expect(arrival).toMatchObject({ received_ms: Date.UTC(2026, 0, 30, 10, 0, 0, 123), received_sub_ns: 456_789 });
+    const parsed = admitImport({ received_at: '2026-01-30T10:00:00.123456789Z' });
+    expect(parsed).toMatchObject({ received_ms: Date.UTC(2026, 0, 30, 10, 0, 0, 123), received_sub_ns: 456_789 });
   });
 
   it.each([
@@ -108,9 +108,9 @@ describe('the receive time that an import claims', () => {
     ['null', { received_at: null }, 'TIME_INVALID'],
     ['no time', { received_at: 'soon' }, 'TIME_INVALID'],
   ])('is a fault where it is %s, with all that could be read', (_, rest, code) => {
-    const arrival = admitImport({ ...rest, producer: PRODUCER });
-    expect(fault(arrival)).toEqual({ code, path: '/received_at' });
-    expect(arrival).toMatchObject({
+    const parsed = admitImport({ ...rest, producer: PRODUCER });
+    expect(fault(parsed)).toEqual({ code, path: '/received_at' });
+    expect(parsed).toMatchObject({
       received_ms: RECEIVED,
       source: 's',
       event_type: 't',
@@ -118,7 +118,7 @@ describe('the receive time that an import claims', () => {
       producer: { id: PRODUCER.id.toLowerCase(), seq: 7 },
       imported: true,
     });
-    expect(arrival).not.toHaveProperty('received_sub_ns');
+    expect(parsed).not.toHaveProperty('received_sub_ns');
   });
 
   it('counts as now where a clock is a little ahead, and is refused beyond that', () => {
@@ -137,10 +137,10 @@ describe('the receive time that an import claims', () => {
   });
 
   it('is looked at for imports alone', () => {
-    const arrival = admit({ received_at: 'soon' });
-    expect(fault(arrival)).toBeNull();
-    expect(arrival).toMatchObject({ received_ms: RECEIVED, imported: false });
-    expect(arrival).not.toHaveProperty('received_sub_ns');
+    const parsed = admit({ received_at: 'soon' });
+    expect(fault(parsed)).toBeNull();
+    expect(parsed).toMatchObject({ received_ms: RECEIVED, imported: false });
+    expect(parsed).not.toHaveProperty('received_sub_ns');
   });
 
   it('decides whether an event was in the future', () => {
@@ -166,11 +166,11 @@ describe('the first fault in the order of the checks', () => {
 
   it.each(faults.map(([path], at) => [path, at] as const))('%s comes before those after it', (path, at) => {
     const rest = Object.assign({ received_at: iso(RECEIVED) }, ...faults.slice(at).map(([, change]) => change));
-    const arrival = admitImport(rest);
-    expect(arrival.fault?.path).toBe(path);
-    expect(arrival.source).toBe(at === 0 ? null : 's');
-    expect(arrival.event_type).toBe(at <= 1 ? null : 't');
-    expect(arrival.entity_id).toBe(at <= 4 ? null : 'e');
+    const parsed = admitImport(rest);
+    expect(parsed.fault?.path).toBe(path);
+    expect(parsed.source).toBe(at === 0 ? null : 's');
+    expect(parsed.event_type).toBe(at <= 1 ? null : 't');
+    expect(parsed.entity_id).toBe(at <= 4 ? null : 'e');
   });
 });
 
@@ -274,17 +274,17 @@ describe('the fields of an event', () => {
     };
     const record = (rest: object) => ({ text: JSON.stringify({ ...base, ...rest }) });
     const context = { receivedMs: RECEIVED, imported: false, volatileOf };
-    const [one, other] = [1, 2].map((attempt) => admitRecord(record({ payload: { attempt } }), context));
+    const [one, other] = [1, 2].map((attempt) => parseRecord(record({ payload: { attempt } }), context));
     expect(one?.event?.payload_hash).toBe(other?.event?.payload_hash);
     expect(one?.volatile).toEqual({ version: 2, paths: ['/attempt'] });
-    expect(admitRecord(record({ entity_id: 5 }), context).volatile).toEqual({ version: 2, paths: ['/attempt'] });
+    expect(parseRecord(record({ entity_id: 5 }), context).volatile).toEqual({ version: 2, paths: ['/attempt'] });
     expect(asked).toEqual([
       ['s', 't'],
       ['s', 't'],
       ['s', 't'],
     ]);
-    expect(admitRecord(record({ source: 5 }), context).volatile).toBeUndefined();
-    expect(admitRecord(record({ event_type: 5 }), context).volatile).toBeUndefined();
+    expect(parseRecord(record({ source: 5 }), context).volatile).toBeUndefined();
+    expect(parseRecord(record({ event_type: 5 }), context).volatile).toBeUndefined();
     expect(asked).toHaveLength(3);
   });
 });

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { EventRow, Insertion } from '../../ports/rows.ts';
 import { decodeEntries } from '../../storage/rules/slice-codec.ts';
-import { type Arrival, admitRecord } from './admit.ts';
-import { eventRows, type PackFacts, settle } from './settle.ts';
+import { decideOutcomes, eventRows, type PackFacts } from './outcomes.ts';
+import { type ParsedRecord, parseRecord } from './parse-record.ts';
 
 const RECEIVED = Date.UTC(2026, 0, 30, 11);
 const pack: PackFacts = {
@@ -20,10 +20,10 @@ const pack: PackFacts = {
 };
 const base = { source: 's', event_type: 't', event_time: '2026-01-30T10:00:00.000000007Z' };
 
-function arrive(record: object | string, imported = false): Arrival {
+function arrive(record: object | string, imported = false): ParsedRecord {
   const text =
     typeof record === 'string' ? record : JSON.stringify({ ...base, entity_id: 'e', payload: {}, ...record });
-  return admitRecord({ text }, { receivedMs: RECEIVED, imported, volatileOf: () => null });
+  return parseRecord({ text }, { receivedMs: RECEIVED, imported, volatileOf: () => null });
 }
 
 const inserted: Insertion = { kind: 'inserted', replaced_expired: false };
@@ -37,10 +37,10 @@ describe('the rows of a request', () => {
   it('carry each field of their event, and skip what was rejected', () => {
     const producer = { id: '01890a5d-ac96-774b-bcce-b302099a8057', seq: 4 };
     const sent_at = '2026-01-30T10:00:05Z';
-    const arrivals = [arrive('x'), arrive({ idempotency_key: 'k', producer, sent_at }), arrive({})];
-    const rows = eventRows(arrivals, pack);
+    const records = [arrive('x'), arrive({ idempotency_key: 'k', producer, sent_at }), arrive({})];
+    const rows = eventRows(records, pack);
     expect(rows.map(({ line }) => line)).toEqual([1, 2]);
-    const { event } = arrivals[1] as Arrival;
+    const { event } = records[1] as ParsedRecord;
     expect(rows[0]).toEqual({
       pack_id: pack.pack_id,
       line: 1,
@@ -72,75 +72,78 @@ describe('the rows of a request', () => {
   });
 
   it('say what each line was, and keep what a repeat, a conflict and a reject leave', () => {
-    const arrivals = [
+    const records = [
       arrive({ idempotency_key: 'new' }),
       arrive({ idempotency_key: 'same' }),
       arrive({ idempotency_key: 'other', event_time: '2026-01-29T10:00:00Z' }),
       arrive({ event_time: 'soon' }),
       arrive('not JSON'),
     ];
-    const rows = eventRows(arrivals, pack);
+    const rows = eventRows(records, pack);
     const [, same, other] = rows as [EventRow, EventRow, EventRow];
-    const met: Insertion[] = [
+    const insertions: Insertion[] = [
       inserted,
       { kind: 'present', stored: elsewhere(same) },
       { kind: 'present', stored: elsewhere({ ...other, payload_hash: 'f'.repeat(64) }) },
     ];
-    const settled = settle(arrivals, rows, { pack, met });
-    expect(settled.verdicts.map((verdict) => verdict?.status ?? null)).toEqual([
+    const decided = decideOutcomes(records, rows, { pack, insertions });
+    expect(decided.verdicts.map((verdict) => verdict?.status ?? null)).toEqual([
       'ACCEPTED',
       'DUPLICATE',
       'CONFLICT',
       null,
       null,
     ]);
-    expect(settled.pack).toEqual({
+    expect(decided.pack).toEqual({
       ...pack,
       outcomes: 'ADCRR',
       received_min_ms: RECEIVED,
       received_max_ms: RECEIVED,
     });
-    expect(settled.deliveries.map(({ line, outcome, answered }) => [line, outcome, answered])).toEqual([
+    expect(decided.deliveries.map(({ line, outcome, answered }) => [line, outcome, answered])).toEqual([
       [1, 'DUPLICATE', 'DUPLICATE'],
       [2, 'CONFLICT', 'CONFLICT'],
     ]);
-    const failures = settled.failures.map(({ kind, line, code, path, stage }) => [kind, line, code, path, stage]);
+    const failures = decided.failures.map(({ kind, line, code, path, stage }) => [kind, line, code, path, stage]);
     expect(failures).toEqual([
       ['REJECT', 3, 'TIME_INVALID', '/event_time', 'admit'],
       ['REJECT', 4, 'JSON_SYNTAX', null, 'admit'],
       ['CONFLICT', 2, 'CONFLICT', null, 'classify'],
     ]);
-    expect(settled.failures[0]).toMatchObject({ source: 's', event_type: 't', event_id: null, payload_hash: null });
-    expect(settled.failures[0]?.entity_hash).toMatch(/^[0-9a-z]+$/);
-    expect(settled.failures[1]).toMatchObject({ source: null, entity_hash: null });
-    const slices = settled.slices.map((slice) => [slice.event_day, slice.accepted, slice.duplicates, slice.conflicts]);
+    expect(decided.failures[0]).toMatchObject({ source: 's', event_type: 't', event_id: null, payload_hash: null });
+    expect(decided.failures[0]?.entity_hash).toMatch(/^[0-9a-z]+$/);
+    expect(decided.failures[1]).toMatchObject({ source: null, entity_hash: null });
+    const slices = decided.slices.map((slice) => [slice.event_day, slice.accepted, slice.duplicates, slice.conflicts]);
     const day = Math.floor(Date.UTC(2026, 0, 30) / MS_PER_DAY);
     expect(slices).toEqual([
       [day, 1, 1, 0],
       [day - 1, 0, 0, 1],
     ]);
-    expect(decodeEntries((settled.slices[0] as { entries: Uint8Array }).entries)).toMatchObject([
+    expect(decodeEntries((decided.slices[0] as { entries: Uint8Array }).entries)).toMatchObject([
       { line: 0, outcome: 'ACCEPTED', first_received_ms: null, event_sub_ns: 7 },
       { line: 1, outcome: 'DUPLICATE', first_received_ms: RECEIVED - 1_000 },
     ]);
   });
 
   it('are the same when they are made again', () => {
-    const arrivals = [arrive({}), arrive({ idempotency_key: 'k' }), arrive('x')];
-    const rows = eventRows(arrivals, pack);
-    const first = settle(arrivals, rows, { pack, met: [inserted, inserted] });
+    const records = [arrive({}), arrive({ idempotency_key: 'k' }), arrive('x')];
+    const rows = eventRows(records, pack);
+    const first = decideOutcomes(records, rows, { pack, insertions: [inserted, inserted] });
     // The sweeper meets what the first admission wrote.
-    const again = settle(arrivals, rows, { pack, met: rows.map((stored) => ({ kind: 'present', stored })) });
+    const again = decideOutcomes(records, rows, {
+      pack,
+      insertions: rows.map((stored) => ({ kind: 'present', stored })),
+    });
     expect(again).toEqual(first);
   });
 
   it('have no PACK row while a line is pending, and its line is in no slice', () => {
-    const arrivals = [arrive({}), arrive({ idempotency_key: 'k' })];
-    const rows = eventRows(arrivals, pack);
-    const settled = settle(arrivals, rows, { pack, met: [inserted, { kind: 'throttled' }] });
-    expect(settled.pack).toBeNull();
-    expect(settled.slices.map(({ accepted }) => accepted)).toEqual([1]);
-    expect(settled.deliveries).toEqual([]);
+    const records = [arrive({}), arrive({ idempotency_key: 'k' })];
+    const rows = eventRows(records, pack);
+    const decided = decideOutcomes(records, rows, { pack, insertions: [inserted, { kind: 'throttled' }] });
+    expect(decided.pack).toBeNull();
+    expect(decided.slices.map(({ accepted }) => accepted)).toEqual([1]);
+    expect(decided.deliveries).toEqual([]);
   });
 
   it('are cut into slices by day, source and type, with the receive times of each', () => {
@@ -152,11 +155,14 @@ describe('the rows of a request', () => {
       received_at: fc.constantFrom('2026-01-30T08:00:00Z', '2026-01-30T09:00:00Z', '2026-01-30T10:00:00Z'),
     });
     fc.assert(
-      fc.property(fc.array(record, { minLength: 1, maxLength: 12 }), (records) => {
-        const arrivals = records.map((one, n) => arrive({ ...one, idempotency_key: `${n}` }, true));
+      fc.property(fc.array(record, { minLength: 1, maxLength: 12 }), (given) => {
+        const records = given.map((one, n) => arrive({ ...one, idempotency_key: `${n}` }, true));
         const imported = { ...pack, imported: true };
-        const rows = eventRows(arrivals, imported);
-        const { slices, pack: packRow } = settle(arrivals, rows, { pack: imported, met: rows.map(() => inserted) });
+        const rows = eventRows(records, imported);
+        const { slices, pack: packRow } = decideOutcomes(records, rows, {
+          pack: imported,
+          insertions: rows.map(() => inserted),
+        });
         const name = (one: { source: string; event_type: string }, day: number) =>
           `${day} ${one.source} ${one.event_type}`;
         const groups = Map.groupBy(rows, (row) => name(row, Math.floor(row.event_ms / MS_PER_DAY)));
