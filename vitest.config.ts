@@ -1,6 +1,9 @@
+import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+import { LongestFirst } from './scripts/vitest/longest-first.ts';
 
 /** Tests run on the sources: the same paths as the type checker's. */
 const { compilerOptions } = JSON.parse(readFileSync(new URL('tsconfig.json', import.meta.url), 'utf8')) as {
@@ -10,6 +13,14 @@ const alias = Object.entries(compilerOptions.paths).map(([name, [file]]) => ({
   find: new RegExp(`^${name.replace('*', '(.*)')}$`),
   replacement: resolve(import.meta.dirname, file.replace('*', '$1')),
 }));
+
+/** What the random histories of this run begin with; a failing one prints the line that plays it again. */
+const seed = process.env.FC_SEED ?? String(randomInt(2 ** 31));
+const budget = process.env.PIK_BUDGET ?? 'commit';
+console.log(`random histories: PIK_BUDGET=${budget} FC_SEED=${seed}`);
+
+/** A test that hangs must end some time. Generous, since a busy machine must not fail a test that only takes longer. */
+const HUNG_MS = (budget === 'nightly' ? 120 : 15) * 60_000;
 
 export default defineConfig({
   resolve: { alias },
@@ -23,11 +34,12 @@ export default defineConfig({
     // They need an emulator: `npm run test:aws`.
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.aws.test.ts'],
     typecheck: { enabled: false },
-    // Results must not depend on the colour settings of a build server.
-    env: { NO_COLOR: '1' },
+    // What a build server's environment says of colours decides no test.
+    env: { NO_COLOR: '1', PIK_BUDGET: budget, FC_SEED: seed },
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: HUNG_MS,
+    hookTimeout: HUNG_MS,
+    sequence: { sequencer: LongestFirst },
   },
 });

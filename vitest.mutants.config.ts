@@ -7,7 +7,9 @@ import base from './vitest.config.ts';
  * and with input that is the same in every run, so that no mutant lives or dies by chance. `MUTATE_TESTS` names fewer, as
  * patterns with commas between them.
  */
-const config = mergeConfig(base, { test: { setupFiles: ['scripts/fixed-seed.ts'] } });
+const config = mergeConfig(base, {
+  test: { setupFiles: ['scripts/fixed-seed.ts'], env: { PIK_BUDGET: 'full', FC_SEED: '1' } },
+});
 // biome-ignore lint/suspicious/noUndeclaredEnvVars: it is set by hand, and no task of turbo reads it
 config.test.include = process.env.MUTATE_TESTS?.split(',') ?? ['packages/engine/{src,test}/**/*.test.ts'];
 config.test.exclude = [

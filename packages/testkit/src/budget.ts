@@ -1,0 +1,75 @@
+import { relative } from 'node:path';
+import fc, { type Parameters, type RunDetails } from 'fast-check';
+import { expect } from 'vitest';
+
+/**
+ * What one run of the tests may cost, named by `PIK_BUDGET`. Ten commits a day play more histories than one full run, and
+ * other ones, since each run has a fresh seed. `full` is what a test asks for; Stryker uses it.
+ */
+const BUDGETS = {
+  commit: { runs: 1 / 8, kills: 1 / 20, points: 1 / 8 },
+  full: { runs: 1, kills: 1, points: 1 },
+  nightly: { runs: 20, kills: 1, points: 1 },
+} as const;
+
+const budget = BUDGETS[(process.env.PIK_BUDGET ?? 'commit') as keyof typeof BUDGETS];
+if (budget === undefined) throw new Error(`PIK_BUDGET must be one of ${Object.keys(BUDGETS).join(', ')}`);
+
+/** The seed of this run: `FC_SEED`, which vitest.config.ts draws and prints. Outside of it, one is drawn here. */
+export const SEED = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+/** So many repeats of a test that has chance in it: `full` scaled by the budget, at least one. */
+export function repeats(full: number): number {
+  return Math.max(1, Math.ceil(full * budget.runs));
+}
+
+/** So many kills of a process: `full` scaled by the budget, at least two. */
+export function kills(full: number): number {
+  return Math.max(Math.min(full, 2), Math.ceil(full * budget.kills));
+}
+
+/**
+ * Those points of an exhaustive sweep that this run visits: all of them, or every eighth from one that the seed chooses, so
+ * that eight runs with consecutive seeds visit all.
+ */
+export function points<T>(all: readonly T[]): T[] {
+  const stride = Math.round(1 / budget.points);
+  // A short sweep still visits its first and its last quarter.
+  const step = Math.max(1, Math.min(stride, Math.floor(all.length / 2)));
+  return all.filter((_, at) => at % step === SEED % step);
+}
+
+/** Which call of `runs` within the running test comes next, counted from 1. */
+const calls = { test: '', count: 0 };
+
+/**
+ * Parameters for `fc.assert`: as many random histories as the budget allows, from this run's seed. A failure begins with the
+ * line that plays the same history again.
+ *
+ * @example
+ * fc.assert(fc.property(fc.integer(), (n) => n + 0 === n), runs(300));
+ */
+export function runs<T>(full: number): Parameters<T> {
+  const test = `${expect.getState().testPath} ${expect.getState().currentTestName}`;
+  calls.count = calls.test === test ? calls.count + 1 : 1;
+  calls.test = test;
+  const nth = calls.count;
+  const { FC_PATH, FC_NTH = '1' } = process.env;
+  const path = FC_PATH !== undefined && Number(FC_NTH) === nth ? { path: FC_PATH } : {};
+  return { seed: SEED, numRuns: repeats(full), ...path, reporter: (details) => report(details, nth) };
+}
+
+function report<T>(details: RunDetails<T>, nth: number): void {
+  if (!details.failed) return;
+  const text = fc.defaultReportMessage(details) ?? 'failed';
+  throw new Error(`play it again: ${playAgain(details, nth)}\n${text}`, { cause: details.errorInstance });
+}
+
+/** A command for the shell. `-t` takes a regular expression, and quotes differ between shells: a dot stands for the rest. */
+function playAgain<T>({ seed, counterexamplePath }: RunDetails<T>, nth: number): string {
+  const { testPath = '', currentTestName = '' } = expect.getState();
+  const path = counterexamplePath === null ? '' : ` FC_PATH=${counterexamplePath}`;
+  const which = nth === 1 ? '' : ` FC_NTH=${nth}`;
+  const name = currentTestName.replaceAll(' > ', '.+').replace(/[^\w .+,:;-]/g, '.');
+  return `FC_SEED=${seed}${path}${which} npx vitest run ${relative(process.cwd(), testPath)} -t '${name}'`;
+}
