@@ -1,4 +1,5 @@
 import { GROUP_BYS } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -83,6 +84,7 @@ describe('helpers', () => {
           ).size,
         );
       }),
+      runs(100),
     );
   });
 
@@ -100,6 +102,7 @@ describe('helpers', () => {
         expect(folded(sumOf(numberOf), terms.map(at))).toBe(terms.reduce((a, b) => a + b, 0));
         expect(folded(sumOf(numberOf), terms.toReversed().map(at))).toBe(terms.reduce((a, b) => a + b, 0));
       }),
+      runs(100),
     );
   });
 
@@ -117,6 +120,7 @@ describe('helpers', () => {
           ),
         ).toBe(latest === null ? null : latest.event_id);
       }),
+      runs(100),
     );
   });
 
@@ -134,6 +138,7 @@ describe('helpers', () => {
         expect(folded(entitiesWhere(passes), list)).toBe(perEntity.reduce((a, b) => a + b, 0));
         for (const value of perEntity) expect([0, 1]).toContain(value);
       }),
+      runs(100),
     );
   });
 });
@@ -163,6 +168,7 @@ describe('keys', () => {
           Object.fromEntries(fields.map((name) => [name, a[name]])),
         );
       }),
+      runs(100),
     );
     expect(
       GROUP_BYS.map((groupBy) => Object.keys(parseAggregateKey(groupBy, aggregateKey(groupBy, dummy)) ?? {})),

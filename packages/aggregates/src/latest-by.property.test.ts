@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -106,7 +107,7 @@ describe('the latest state', () => {
           ),
         ).toBe(even.length);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 

@@ -103,7 +103,7 @@ beforeAll(async () => {
   await run(ill, 'import', [fileOf(conflict)]);
   await run(ill, 'import', [fileOf(meter.join('\n'))]);
   await run(ill, 'replay', [...(CASES.replay?.yes ?? []), '--no-wait']);
-  await vi.waitFor(async () => expect(await run(ill, 'dead-letters', [])).toBe(EXIT.no), { timeout: 50_000 });
+  await vi.waitFor(async () => expect(await run(ill, 'dead-letters', [])).toBe(EXIT.no), { timeout: 600_000 });
   const [pack = ''] = ill.backend.packs.keys();
   const bytes = Uint8Array.from(ill.backend.packs.get(pack) ?? []);
   bytes[9] = (bytes[9] ?? 0) ^ 1;

@@ -55,4 +55,4 @@ it('pik replay ends with the reason and status 1 when the open windows are dead 
   expect([resumed.code, view.windows.failed, view.failures[0]?.event_id]).toEqual([1, 1, event_id]);
   server.child.kill('SIGTERM');
   await server.ended;
-}, 120_000);
+});

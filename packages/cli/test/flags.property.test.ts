@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { createApp, createPipeline, createTelemetry } from '@pik/engine';
 import { openLocalBackend } from '@pik/engine/local';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -162,10 +163,10 @@ describe('every command, for any arguments', () => {
         if (args.includes('--help')) expect(stdout).not.toMatch(/hunter2|never-shown/);
         if (code > 1) expect(stderr.trim()).not.toBe('');
       }),
-      { numRuns: Number(process.env.PIK_FUZZ_RUNS ?? 300) },
+      runs(300),
     );
     expect([...seen.keys()]).toEqual(expect.arrayContaining([0, 2]));
-  }, 120_000);
+  });
 });
 
 describe('help', () => {

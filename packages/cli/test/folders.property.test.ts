@@ -6,14 +6,13 @@ import { cpSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, truncat
 import { join } from 'node:path';
 import { createProducer } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
 
 import { serve, temporaryDir } from './served.ts';
 
 const main = join(import.meta.dirname, '../dist/main.js');
-/** Raise the number of runs by hand: `PIK_FUZZ_RUNS=500`. */
-const RUNS = Number(process.env.PIK_FUZZ_RUNS ?? 16);
 const root = temporaryDir();
 const whole = join(root, 'whole');
 
@@ -89,9 +88,9 @@ it('no command prints a stack for a damaged folder', async () => {
       expect(lines.filter((line) => line.startsWith('pik: ')).length).toBeLessThanOrEqual(1);
       rmSync(dir, { recursive: true, force: true });
     }),
-    { numRuns: RUNS },
+    runs(16),
   );
-}, 300_000);
+});
 
 it.each(['/dev/null', '/dev/null/below', `/${'x'.repeat(5_000)}`])(
   'a path that cannot be a folder is refused in one line: %s',

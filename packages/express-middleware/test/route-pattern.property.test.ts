@@ -1,7 +1,7 @@
 // Routers nested in routers and applications at random: the pattern of a route is the declared one, and never contains
 // a path segment that a parameter matched. Both versions of Express, with their own routing.
 import { createRequire } from 'node:module';
-
+import { runs } from '@pik/testkit/budget';
 import express, { type Request } from 'express';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -91,7 +91,7 @@ for (const [name, module] of [
           // Once more, from the cache.
           expect(await ask(app, path)).toBe(first);
         }),
-        { numRuns: 300 },
+        runs(300),
       );
     });
 

@@ -1,4 +1,5 @@
 import type { DuplicatesReport, FailuresReport, LagReport } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
@@ -108,7 +109,7 @@ describe('security: texts of callers', () => {
             expectWellFormed(svg);
           }
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 
@@ -122,7 +123,7 @@ describe('security: texts of callers', () => {
         const cells = [...document.querySelectorAll('tbody td:first-child')].map(({ textContent }) => textContent);
         expect(cells).toHaveLength(all.length + 1);
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 
@@ -132,7 +133,7 @@ describe('security: texts of callers', () => {
         for (const view of views(all))
           expect(viewText(view)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 });

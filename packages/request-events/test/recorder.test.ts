@@ -1,5 +1,6 @@
 // The parts that need no server.
 import { type Catalog, createProducer, KitError } from '@pik/sdk';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -66,6 +67,7 @@ describe('traces', () => {
         expect(traceparent).toMatch(new RegExp(`^00-${id}-[0-9a-f]{16}-[0-9a-f]{2}$`));
         expect(id).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
       }),
+      runs(100),
     );
   });
 
@@ -88,6 +90,7 @@ describe('entity ids (J13)', () => {
         expect(isEntityId(entityIdOfRoute(route))).toBe(true);
         if (isEntityId(route)) expect(entityIdOfRoute(route)).toBe(route);
       }),
+      runs(100),
     );
     for (const bad of ['', ' ', 'a\u0000', 'a\u0085', '\udc00', 'é'.repeat(101), 7, null])
       expect(isEntityId(bad)).toBe(false);

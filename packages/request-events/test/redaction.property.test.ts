@@ -1,4 +1,5 @@
 // Puts secrets at random places into random values; none of them may be in the copy.
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -49,7 +50,7 @@ describe('captured values (security rows 11 and 24)', () => {
         const copy = new PlainCopy(new Redaction(), 1_000_000).value({ value }, []);
         expect(JSON.stringify(copy)).not.toContain(CANARY);
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
@@ -59,7 +60,7 @@ describe('captured values (security rows 11 and 24)', () => {
         const copy = new PlainCopy(new Redaction(), bytesMax).value({ value }, []);
         expect(Buffer.byteLength(JSON.stringify(copy))).toBeLessThan(bytesMax + 7_000);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -72,7 +73,7 @@ describe('captured values (security rows 11 and 24)', () => {
         const copy = new PlainCopy(new Redaction(), 1_000_000).value({ value }, []) as { value: unknown };
         expect(JSON.stringify(copy.value)).toBe(asText);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -63,7 +64,7 @@ describe('identity', () => {
       fc.property(fields, fields, (a, b) => {
         expect(deriveIdentity(a).event_id === deriveIdentity(b).event_id).toBe(named(a) === named(b));
       }),
-      { numRuns: 3_000 },
+      runs(3_000),
     );
   });
 
@@ -82,7 +83,7 @@ describe('identity', () => {
         if (a.event_time.utc !== other.utc) expect(position < later).toBe(a.event_time.utc < other.utc);
         expect(timelineBound(a.entity_id, a.event_time) <= position).toBe(true);
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 

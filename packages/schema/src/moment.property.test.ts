@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -63,5 +64,6 @@ it('a date names the window of the calendar in which every instant has that date
       expect(windowOfDate(date, timeZone)).toEqual(window);
       expect(parseMoment(date, { nowMs: NOW, timeZone })).toEqual(parseTime(new Date(window.start_ms).toISOString()));
     }),
+    runs(100),
   );
 });

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
@@ -22,6 +23,7 @@ describe('UTF-8', () => {
         expect(utf8Text(bytes)).toBe(decoder.decode(bytes));
         vi.unstubAllGlobals();
       }),
+      runs(100),
     );
   });
 

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 
@@ -41,7 +42,7 @@ test.each(ZONES)('windows of %s lie side by side, and every instant is in the on
         expect(windows.at(end_ms).start_ms).toBe(end_ms);
         expect(windows.at(start_ms - 1).end_ms).toBe(start_ms);
       }),
-      { numRuns: 150 },
+      runs(150),
     );
   }
 });
@@ -58,7 +59,7 @@ test.each(ZONES)('the start of a window of %s is the first instant of its local 
         else expect(name(start_ms)).toBe(name(end_ms - 1));
         expect(end_ms - start_ms).toBeLessThanOrEqual(grain === 'day' ? 26 * HOUR : HOUR);
       }),
-      { numRuns: 150 },
+      runs(150),
     );
   }
 });

@@ -6,6 +6,7 @@ import { withoutCredentials } from '@pik/schema/events';
 import { createProducer, createRecordSender } from '@pik/sdk';
 import { createInvestigator } from '@pik/sdk/investigator';
 import { openOutbox } from '@pik/sdk/outbox';
+import { runs } from '@pik/testkit/budget';
 import { folder, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import { world } from '@pik/testkit/fixtures/producer/producer-world';
 import fc from 'fast-check';
@@ -50,6 +51,7 @@ describe('a key', () => {
         expect(apiKey.trim()).not.toMatch(/^[!-~]+$/);
         if (apiKey.trim().length > 3) expect(fault.text).not.toContain(apiKey.trim());
       }),
+      runs(100),
     );
   });
 
@@ -128,6 +130,7 @@ describe('a URL', () => {
         expect(shown).toContain('//…@proxy.test:8080');
         expect(shown).not.toContain(`Z${password}Z`);
       }),
+      runs(100),
     );
   });
 });

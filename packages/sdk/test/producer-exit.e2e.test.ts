@@ -83,7 +83,7 @@ describe('O9: with an outbox', () => {
     await start(child, ['drain', sink.url, dir]).ended;
     expect(missing(ended, sink)).toEqual([]);
     await sink.close();
-  }, 30_000);
+  });
 
   it('a signal while the backend stays away leaves everything to the next process', async () => {
     const silent = await serveSink(() => new Promise(() => {}));

@@ -133,14 +133,17 @@ describe('a backend that fails', () => {
 
 describe('the end', () => {
   it('flush waits for what was emitted before, and stops waiting when told to', async () => {
+    const opened = Promise.withResolvers<void>();
     const { producer, emit } = world(async ({ lines }, backend) => {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await opened.promise;
       return backend.accept(lines);
     });
     const { result } = emit();
     await expect(producer.flush({ signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ code: 'ABORTED' });
     await expect(producer.flush({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
-    await producer.flush();
+    const flushed = producer.flush();
+    opened.resolve();
+    await flushed;
     expect((await result).status).toBe('ACCEPTED');
     await producer.close();
   });

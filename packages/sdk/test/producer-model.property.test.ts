@@ -3,6 +3,7 @@
 // backend does not keep, the backend keeps no event twice under different bytes, and each number from 1 to the last is at
 // the backend, or was reported as given up.
 import { createProducer, type EmitResult, type ProducerOptions } from '@pik/sdk';
+import { runs } from '@pik/testkit/budget';
 import { reportsOf, type ScriptedBackend, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -113,7 +114,7 @@ describe('a producer', () => {
         // A key that is refused while the producer closes ends all attempts, those to report included.
         if (last === 'accept' && !ways.some((way) => way.startsWith('refused'))) checkNumbers(world);
       }),
-      { numRuns: 600, examples: [[REFUSED_AND_TAKEN]] },
+      { ...runs(600), examples: [[REFUSED_AND_TAKEN]] },
     );
   });
 });

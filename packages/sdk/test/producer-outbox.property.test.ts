@@ -3,6 +3,7 @@
 // holds whatever happened: what was said to be stored is at the backend in the end, or was refused for good; the same
 // event always has the same bytes; the counters add up at every moment.
 import { createProducer, type Emitted, type Producer } from '@pik/sdk';
+import { runs } from '@pik/testkit/budget';
 import {
   idOf,
   type ReceivedRequest,
@@ -191,7 +192,7 @@ describe('a producer with an outbox', () => {
         expect(owed.filter((id) => !world.backend.kept.has(id))).toEqual([]);
         checkBytes(world);
       }),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 });

@@ -11,6 +11,9 @@ import { eventsOf, idOf, problem, reportsOf, scriptedBackend } from '@pik/testki
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 
+/** A busy machine takes longer; a test that hangs ends by its own limit. */
+const PATIENT = { timeout: 600_000 };
+
 afterEach(() => void vi.useRealTimers());
 describe('emit', () => {
   it('J21: captures the payload at once', async () => {
@@ -208,7 +211,7 @@ describe('a batch', () => {
       requestsInFlightMax: 9,
     });
     for (let n = 0; n < 7; n++) emit({ n });
-    await vi.waitFor(() => expect(requests.map(({ lines }) => lines.length)).toEqual([3, 3, 1]));
+    await vi.waitFor(() => expect(requests.map(({ lines }) => lines.length)).toEqual([3, 3, 1]), PATIENT);
     for (let n = 0; n < 3; n++) emit({ fill: 'x'.repeat(1_000) });
     await producer.flush();
     expect(requests.slice(3).map(({ lines }) => lines.length)).toEqual([1, 1, 1]);
@@ -256,10 +259,14 @@ describe('a batch', () => {
   it('goes beside others, as many as are allowed', async () => {
     let underWay = 0;
     let most = 0;
+    const four = Promise.withResolvers<void>();
     const { producer, emit } = world(
       async ({ lines }, backend) => {
         underWay += 1;
         most = Math.max(most, underWay);
+        if (underWay === 4) four.resolve();
+        await four.promise;
+        // A fifth would start now.
         await new Promise((resolve) => setTimeout(resolve, 5));
         underWay -= 1;
         return backend.accept(lines);
@@ -387,13 +394,15 @@ describe('a report', () => {
     const lost = emit();
     expect(await lost.result).toMatchObject({ status: 'UNDELIVERED', code: 'INDEX_UNAVAILABLE' });
     emit();
-    await vi.waitFor(() =>
-      expect(reportsOf(requests)[0]?.payload).toEqual({
-        closed: false,
-        dropped: [],
-        last_seq: 2,
-        undelivered: [[1, 1]],
-      }),
+    await vi.waitFor(
+      () =>
+        expect(reportsOf(requests)[0]?.payload).toEqual({
+          closed: false,
+          dropped: [],
+          last_seq: 2,
+          undelivered: [[1, 1]],
+        }),
+      PATIENT,
     );
     await producer.close();
   });

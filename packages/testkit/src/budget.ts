@@ -23,9 +23,9 @@ export function repeats(full: number): number {
   return Math.max(1, Math.ceil(full * budget.runs));
 }
 
-/** So many kills of a process: `full` scaled by the budget, at least two. */
+/** So many kills of a process: `full` scaled by the budget, at least one. */
 export function kills(full: number): number {
-  return Math.max(Math.min(full, 2), Math.ceil(full * budget.kills));
+  return Math.max(1, Math.ceil(full * budget.kills));
 }
 
 /**

@@ -22,6 +22,10 @@ export function createTestClock(ms = Date.UTC(2026, 0, 1)): TestClock {
 export interface MemoryBackend extends Backend {
   readonly packs: Map<string, Uint8Array>;
   readonly stored: Map<string, Uint8Array>;
+  /** How many messages the queue has yet to deliver for the last time; dead letters do not count. */
+  undelivered(): number;
+  /** The time and everything that is stored: rows, packs, files. Two backends with equal contents answer alike. */
+  contents(): Iterable<unknown>;
 }
 
 /** A backend that forgets: the local tables in memory, packs and files in maps. For fast tests. */
@@ -30,7 +34,8 @@ export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBac
   const stored = new Map<string, Uint8Array>();
   const db = tables(INDEX_TABLES);
   const index = createEventIndex(db, { clock, onCommitted() {} });
-  const { close, ...history } = createHistory(tables(HISTORY_TABLES), clock);
+  const historyDb = tables(HISTORY_TABLES);
+  const { close, ...history } = createHistory(historyDb, clock);
   return {
     clock,
     get soleOwner() {
@@ -40,6 +45,17 @@ export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBac
     ...history,
     packs,
     stored,
+    undelivered() {
+      const row = historyDb.prepare('SELECT count(*) AS waiting FROM message WHERE visible_ms IS NOT NULL').get();
+      return Number(row?.waiting);
+    },
+    *contents() {
+      yield clock.now();
+      for (const tablesOf of [db, historyDb])
+        for (const { name } of tablesOf.prepare(`SELECT name FROM sqlite_master WHERE type = 'table'`).all())
+          yield [name, ...tablesOf.prepare(`SELECT * FROM "${name}"`).all()];
+      for (const files of [packs, stored]) for (const entry of [...files].sort(byKey)) yield* entry;
+    },
     rawLog: createMemoryRawLog(packs),
     files: createMemoryFiles(stored),
     async close() {
@@ -47,6 +63,10 @@ export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBac
       await close();
     },
   };
+}
+
+function byKey([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 function tables(sql: string): DatabaseSync {

@@ -1,4 +1,5 @@
 import { CHANGE_CLASSES, type ChangeClass, type ChangeSide, changeExplanationSchema } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Aggregate, type AggregateInput, defineAggregate } from '../aggregate.ts';
@@ -158,6 +159,7 @@ describe('a walk along two lists', () => {
         walkInputs<Made>(before(list), after(list), (made, where) => seen.push([made.event_id, where]));
         expect(seen).toEqual(list.map((made) => [made.event_id, made.side]));
       }),
+      runs(100),
     );
   });
 
@@ -169,6 +171,7 @@ describe('a walk along two lists', () => {
         walkInputs<ListedInput>(list, again, (_, where) => seen.push(where));
         expect(seen).toEqual(list.flatMap(() => ['WENT', 'CAME']));
       }),
+      runs(100),
     );
   });
 
@@ -182,6 +185,7 @@ describe('a walk along two lists', () => {
           expect(() => walkInputs<Made>(list, wrong, () => {})).toThrow(/order/);
         }
       }),
+      runs(100),
     );
   });
 
@@ -220,7 +224,7 @@ describe('the parts of a change', () => {
         if (result.why_not !== null) expect(result.why_not).toContain('no number');
         else expect(plainSum([...result.parts.values()])).toBe(b - a);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -234,7 +238,7 @@ describe('the parts of a change', () => {
           if (result.why_not !== null) return;
           expectClose(result.parts, bruteParts(aggregate, list));
         }),
-        { numRuns: 300 },
+        runs(300),
       );
     },
   );
@@ -255,7 +259,7 @@ describe('the parts of a change', () => {
           expect(kind).toBe(expected);
         }
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 
@@ -266,6 +270,7 @@ describe('the parts of a change', () => {
         const turned = attributed(AGGREGATES[name], list, { differences: usual.differences.toReversed() });
         expectClose(turned.result.parts, usual.result.parts);
       }),
+      runs(100),
     );
   });
 
@@ -285,6 +290,7 @@ describe('the parts of a change', () => {
           expect(part).toBeCloseTo(difference.side === 'CAME' ? own : -own, 12);
         }
       }),
+      runs(100),
     );
   });
 
@@ -315,7 +321,7 @@ describe('the parts of a change', () => {
             (sides.after.value as number) - (sides.before.value as number),
           );
         }),
-        { numRuns: 300 },
+        runs(300),
       );
     },
   );
@@ -391,6 +397,7 @@ describe('an explained change', () => {
           }
         }
       }),
+      runs(100),
     );
   });
 });

@@ -1,4 +1,5 @@
 import { counted } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { firstSorted } from './first-sorted.ts';
@@ -15,7 +16,7 @@ it('the first items are those of the sorted list, however many are asked for and
           expect(firstSorted(list, max, compare)).toEqual(sorted.slice(0, max));
       },
     ),
-    { numRuns: 200 },
+    runs(200),
   );
 });
 

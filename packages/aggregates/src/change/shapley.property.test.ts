@@ -1,4 +1,5 @@
 import { LIMITS } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainSum, shapleyParts } from './shapley.ts';
@@ -40,7 +41,7 @@ describe('Shapley parts', () => {
       fc.property(game, ({ players, values }) => {
         expect(plainSum(partsOf(values, players))).toBe((values.at(-1) as number) - (values[0] as number));
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
@@ -50,6 +51,7 @@ describe('Shapley parts', () => {
         const brute = byOrders(values, players);
         for (const [i, part] of partsOf(values, players).entries()) expect(part).toBeCloseTo(brute[i] as number, 6);
       }),
+      runs(100),
     );
   });
 
@@ -62,6 +64,7 @@ describe('Shapley parts', () => {
         const [a, b] = partsOf(alike, players);
         expect(a).toBeCloseTo(b as number, 6);
       }),
+      runs(100),
     );
   });
 
@@ -71,6 +74,7 @@ describe('Shapley parts', () => {
         const dummy = values.map((value, set) => ((set & 1) === 1 ? (values[set ^ 1] as number) + own : value));
         expect(partsOf(dummy, players)[0]).toBeCloseTo(own, 6);
       }),
+      runs(100),
     );
   });
 
@@ -86,6 +90,7 @@ describe('Shapley parts', () => {
         const turned = partsOf(other, players);
         for (const [p, part] of parts.entries()) expect(turned[moved(p)]).toBeCloseTo(part, 6);
       }),
+      runs(100),
     );
   });
 

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -94,7 +95,7 @@ describe('a file gives the same outcomes and receipts as the same bytes over HTT
         expect(await sent('import', gzipSync(body))).toEqual(await posted('/import', body));
         expect(await sent('ingest', body)).toEqual(await posted('/ingest', body));
       }),
-      { numRuns: 60 },
+      runs(60),
     ));
 
   it('an array; and the same values consecutively as those on lines', () =>
@@ -107,7 +108,7 @@ describe('a file gives the same outcomes and receipts as the same bytes over HTT
         expect(await sent('import', array)).toEqual(expected);
         expect(await sent('import', Buffer.from(written.join('')))).toEqual(expected);
       }),
-      { numRuns: 40 },
+      runs(40),
     ));
 });
 

@@ -1,6 +1,7 @@
 import { countOf, defineAggregate, distinctOf, entitiesWhere, lastOf, maxOf, sumOf } from '@pik/aggregates';
 import { LIMITS } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { foldInto } from '../../src/aggregates/fold-window.ts';
@@ -100,7 +101,7 @@ describe('the inputs of a window', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 });

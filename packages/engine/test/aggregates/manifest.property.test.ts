@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createMemoryBackend } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { manifestHas, readManifest, writeManifest } from '../../src/aggregates/manifest-store.ts';
@@ -79,7 +80,7 @@ describe('a manifest', () => {
         expect(await manifestHas(context, key, { event_id: late.event_id, event_time })).toBe(true);
         for (const name of added) backend.stored.delete(name);
       }),
-      { numRuns: 12 },
+      runs(12),
     );
   });
 

@@ -8,6 +8,7 @@ import {
   sumOf,
 } from '@pik/aggregates';
 import { createInvestigator } from '@pik/sdk/investigator';
+import { runs } from '@pik/testkit/budget';
 import {
   createSmallWorld,
   DAY_START,
@@ -246,7 +247,7 @@ describe('the declared sources and types', () => {
           expect(values('declared')).toEqual(values('selected'));
         },
       ),
-      { numRuns: 40 },
+      runs(40),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { dateIn } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type TestClock } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
@@ -82,7 +83,7 @@ describe('days of a zone', () => {
         const { days } = await pipeline.completeness({ ...ALL, by: [], timeZone, closedAfterMs: 7 * DAY });
         expect(days.map(({ day, events }) => [day, events])).toEqual(counts(({ eventMs }) => eventMs));
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 

@@ -96,4 +96,4 @@ it('D19, D21: a day of 10,000 events is computed once per replay, however many m
   // The slices of the day are read once for each of the two metrics that are not of one entity: one query a partition.
   const slices = aws.calls.filter(({ request, input }) => request === 'Query' && /^S#\d/.test(partitionOf(input)));
   expect(slices.length).toBeLessThanOrEqual(2 * 8);
-}, 120_000);
+});

@@ -1,6 +1,7 @@
 import { LETTER_OUTCOMES, type OutcomeLetter, positionAt } from '@pik/schema';
 import { createTestClock } from '@pik/testkit';
 import type { AwsFault } from '@pik/testkit/aws';
+import { points, runs } from '@pik/testkit/budget';
 import {
   all,
   expectInvariants,
@@ -159,14 +160,13 @@ it.each(KINDS)(
     await expectSound(clean);
     const struckAt = [...clean.requests.keys()].filter((at) => applies(kind, clean.requests[at] as string));
     expect(clean.requests.length).toBeGreaterThan(25);
-    for (const at of struckAt) {
+    for (const at of points(struckAt)) {
       const struck = await runUnder(REQUESTS, [{ call: at + 1, kind }]);
       await expectSound(struck).catch((error: unknown) => {
         throw new Error(`after ${kind} at request ${at + 1}, ${clean.requests[at]}`, { cause: error });
       });
     }
   },
-  120_000,
 );
 
 // A request that is mostly a repeat looks its events up before it writes: keyed and by content, a conflict and a new one.
@@ -187,25 +187,25 @@ it.each(['fail-before', 'fail-after', 'hang-before', 'throttle', 'partial', 'cra
     await expectSound(clean);
     expect(clean.requests).toContain('BatchGetItem');
     const from = clean.requests.lastIndexOf('PutObject');
-    for (let at = from; at < clean.requests.length; at++) {
-      if (!applies(kind, clean.requests[at] as string)) continue;
+    const struckAt = [...clean.requests.keys()].filter(
+      (at) => at >= from && applies(kind, clean.requests[at] as string),
+    );
+    for (const at of points(struckAt)) {
       const struck = await runUnder([STORM, STORM_AGAIN], [{ call: at + 1, kind }]);
       await expectSound(struck).catch((error: unknown) => {
         throw new Error(`after ${kind} at request ${at + 1}, ${clean.requests[at]}`, { cause: error });
       });
     }
   },
-  120_000,
 );
 
 it.each(['throttle', 'hang-before', 'hang-after', 'fail-before', 'fail-after'] as const)(
   'D1, R1, R2b, G20: an outage begins at each request in turn and lasts beyond the deadline (%s)',
   async (kind) => {
     const { requests } = await runUnder(REQUESTS, []);
-    for (let call = 1; call <= requests.length; call += 3)
-      await expectSound(await runUnder(REQUESTS, [{ call, kind, times: 150 }]));
+    for (const at of points([...requests.keys()].filter((one) => one % 3 === 0)))
+      await expectSound(await runUnder(REQUESTS, [{ call: at + 1, kind, times: 150 }]));
   },
-  120_000,
 );
 
 const record = fc.record({
@@ -232,6 +232,6 @@ test('G1, G2, G21: several faults in one run, those of the recovery among them',
         await expectSound(await runUnder(requests, faults));
       },
     ),
-    { numRuns: 300 },
+    runs(300),
   );
-}, 120_000);
+});

@@ -46,7 +46,7 @@ describe.skipIf(!hasRealEvents)('why the metric of 595 days changed', () => {
   beforeAll(async () => {
     ({ pipeline, remove } = await openPipeline([earthquakes]));
     await importLines(pipeline, changesKeyedByPoll());
-  }, 300_000);
+  });
   afterAll(() => remove());
 
   const explainDay = ({ day = '', v1_received_at = '' }: Record<string, string>) =>
@@ -79,7 +79,7 @@ describe.skipIf(!hasRealEvents)('why the metric of 595 days changed', () => {
       if (delta !== 0 || named(['CAME', 'CAME_BACK', 'WENT']).length > 0) changed += 1;
     }
     expect(changed).toBeGreaterThan(400);
-  }, 600_000);
+  });
 
   it('names the 19 that came back and the 7 that came late on 2022-09-02', async () => {
     const row = readTable('usgs/daily_metric_versions.csv').find(({ day }) => day === '2022-09-02');
@@ -125,7 +125,7 @@ describe.skipIf(!hasRealEvents)('the counts that a health department restated', 
     }
     for (const keyed of publications.values())
       expect(await importLines(pipeline, keyed)).toEqual({ ACCEPTED: keyed.length });
-  }, 300_000);
+  });
   afterAll(() => remove());
 
   const explainDay = (metric: string, day: string) =>
@@ -163,5 +163,5 @@ describe.skipIf(!hasRealEvents)('the counts that a health department restated', 
       expect([metric, day, before.value, after.value]).toEqual([metric, day, Number(old), Number(now)]);
       expect(classes).toMatchObject([{ class: 'LATE', came: 1, contribution: Number(now) - Number(old) }]);
     }
-  }, 600_000);
+  });
 });

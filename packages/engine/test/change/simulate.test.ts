@@ -9,6 +9,7 @@ import {
 } from '@pik/aggregates';
 import { createInvestigator, type Simulation } from '@pik/sdk/investigator';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
@@ -217,7 +218,7 @@ describe('a simulation', () => {
           expect(latest.windows).toHaveLength(1);
         },
       ),
-      { numRuns: 40 },
+      runs(40),
     );
   });
 

@@ -1,5 +1,6 @@
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 import { createMemoryBackend } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import { AGGREGATES, sendEvents, WHOLE_RANGE } from '@pik/testkit/fixtures/engine/replay-world';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -109,7 +110,7 @@ describe.each(Object.entries(READERS))('%s', (name, read) => {
         await expect(reading).rejects.toMatchObject(aborted);
         expect(given).toBe(last);
       }),
-      { numRuns: 15 },
+      runs(15),
     );
   });
 });

@@ -2,6 +2,7 @@ import { aggregateKey, defineAggregate, maxOf, sumOf } from '@pik/aggregates';
 import { canonicalize, type ReplayMessage } from '@pik/schema';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 import { createMemoryBackend, type MemoryBackend } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import { AGGREGATES, sendEvents, WHOLE_RANGE } from '@pik/testkit/fixtures/engine/replay-world';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -227,7 +228,7 @@ describe('a simulation', () => {
           await inner.close();
         },
       ),
-      { numRuns: 25 },
+      runs(25),
     );
   });
 

@@ -8,6 +8,7 @@ import {
   ROUTES,
 } from '@pik/schema';
 import { createMemoryBackend } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
@@ -18,9 +19,6 @@ import { type BadRequest, badRequest } from '../support/bad-input.ts';
 
 // Whatever comes, the answer is one with known statuses or a problem with a known code; never a 5xx, and never a changed
 // prototype. What was kept is kept byte for byte, and in the end log and index agree on every receipt.
-
-const BODIES = 20_000;
-const URLS = 6_000;
 
 const ORIGIN = 'http://pik.internal';
 
@@ -82,7 +80,7 @@ async function countVerified(pipeline: Pipeline): Promise<number> {
   return receipts;
 }
 
-test(`${BODIES} bodies get an answer or a problem with a known code, never a 5xx, and what is kept is kept as it came`, async () => {
+test(`bodies get an answer or a problem with a known code, never a 5xx, and what is kept is kept as it came`, async () => {
   const before = prototypes();
   const pipeline = createPipeline({ backend: createMemoryBackend() });
   const app = createApp({ pipeline, telemetry: silentTelemetry });
@@ -94,7 +92,7 @@ test(`${BODIES} bodies get an answer or a problem with a known code, never a 5xx
       const response = await app.fetch(new Request(ORIGIN + path, { method: 'POST', headers, body: wire }));
       await checkAnswer(pipeline, request, { response, seen });
     }),
-    { numRuns: BODIES },
+    runs(20_000),
   );
   expect(prototypes()).toEqual(before);
   const reached = [
@@ -110,7 +108,7 @@ test(`${BODIES} bodies get an answer or a problem with a known code, never a 5xx
   expect([...seen.keys()]).toEqual(expect.arrayContaining([...reached, ...transport, ...Object.keys(REJECT_CODES)]));
   expect(await countVerified(pipeline)).toBe(seen.get('receipts'));
   await pipeline.close();
-}, 300_000);
+});
 
 const text = fc.oneof(
   fc.string({ maxLength: 20 }),
@@ -170,7 +168,7 @@ const method = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('POST', 'HEAD', 'OPTIONS', 'PUT', 'constructor', '__proto__') },
 );
 
-test(`${URLS} URLs get an answer or a problem with a known code, and never a 5xx`, async () => {
+test(`URLs get an answer or a problem with a known code, and never a 5xx`, async () => {
   const before = prototypes();
   const pipeline = createPipeline({ backend: createMemoryBackend() });
   const app = createApp({ pipeline, telemetry: silentTelemetry });
@@ -187,11 +185,11 @@ test(`${URLS} URLs get an answer or a problem with a known code, and never a 5xx
         response.status < 400 || verb === 'HEAD' ? String(response.status) : (await readProblem(response)).code,
       );
     }),
-    { numRuns: URLS },
+    runs(6_000),
   );
   expect(prototypes()).toEqual(before);
   expect([...seen.keys()]).toEqual(
     expect.arrayContaining(['200', '204', 'NOT_FOUND', 'METHOD_NOT_ALLOWED', 'REQUEST_INVALID', 'CURSOR_INVALID']),
   );
   await pipeline.close();
-}, 300_000);
+});

@@ -1,5 +1,6 @@
 import { LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
 import { createFaultyBackend, createMemoryBackend, createTestClock, type Fault } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import { valueSum } from '@pik/testkit/fixtures/engine/replay-world';
 import {
   expectInvariants,
@@ -82,7 +83,7 @@ test('G1, G20, G21, I1–I3, I13, D01, D02: after any faults and one sweep nothi
         await durable.close();
       },
     ),
-    { numRuns: 1_000 },
+    runs(1_000),
   );
 });
 
@@ -142,6 +143,6 @@ test('G21: imports that take the place of others under any faults leave, after o
         await pipeline.close();
       },
     ),
-    { numRuns: 100 },
+    runs(100),
   );
-}, 120_000);
+});

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import { valueSum } from '@pik/testkit/fixtures/engine/replay-world';
 import { readAll } from '@pik/testkit/fixtures/engine/replays';
 import fc from 'fast-check';
@@ -128,9 +129,9 @@ test('any order, batches and places of the same imports give the same answers as
         await Promise.all([one, two].map(({ pipeline }) => pipeline.close()));
       },
     ),
-    { numRuns: 40 },
+    runs(40),
   );
-}, 240_000);
+});
 
 /** The rule in a few lines, over all receipts at once: what the index finds receipt by receipt. */
 function firstOf(receipts: readonly Sent[]): Sent {
@@ -222,9 +223,9 @@ test('the first receipt is the one that the rule names, and all others are held 
         await pipeline.close();
       },
     ),
-    { numRuns: 200 },
+    runs(200),
   );
-}, 120_000);
+});
 
 test('two imports of one time: the line of the file says which is first, without it their bytes', async () => {
   const record = (value: number): ImportedRecord => ({ entity: 1, key: 1, minute: 0, value, claim: 60 });

@@ -1,4 +1,5 @@
 import { createMemoryBackend } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import {
   expectInvariants,
   identityOf,
@@ -52,7 +53,7 @@ test('G2, I10, I12: any history of requests gets the outcomes of the reference m
       await expectInvariants(backend);
       await backend.close();
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 
@@ -77,6 +78,6 @@ test('G4: of concurrent requests with the same events each event is ACCEPTED exa
         await backend.close();
       },
     ),
-    { numRuns: 60 },
+    runs(60),
   );
 });

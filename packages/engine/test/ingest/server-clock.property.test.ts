@@ -1,5 +1,6 @@
 import { packStoredMs } from '@pik/schema';
 import { createFaultyBackend, createMemoryBackend, type MemoryBackend } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
@@ -112,7 +113,7 @@ describe('whatever the clock of the server does', () => {
         await expectAllKnown(world);
         await expectSameAfterRebuild(world);
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 

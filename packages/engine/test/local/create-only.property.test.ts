@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -72,7 +73,7 @@ describe('a file that is written once', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 

@@ -1,4 +1,5 @@
 import { formatEpochMs, packKey, type ReplayBody, type ReplayPlanPage } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import {
   AGGREGATES,
   allVersions,
@@ -99,7 +100,7 @@ describe('a plan', () => {
         for (const page of again) expect(page.already_processed).toBe(page.would_send);
         await world.backend.close();
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 

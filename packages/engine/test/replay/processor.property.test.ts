@@ -1,5 +1,6 @@
 import { dailyEventCount } from '@pik/aggregates';
 import { formatEpochMs, MS_PER_DAY } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import {
   AGGREGATES,
   createSmallWorld,
@@ -70,7 +71,7 @@ test('G15, A1, D19, D20: processors that work on the same windows at the same ti
         await backend.close();
       },
     ),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 
@@ -120,6 +121,6 @@ test('D19, D20, D21: 25 events of one entity and day, ingested and delivered in 
         await backend.close();
       },
     ),
-    { numRuns: 200 },
+    runs(200),
   );
 });

@@ -232,7 +232,6 @@ describe('poison', () => {
       const codes = new Map(BAD_BODIES);
       for (const letter of dead) expect(letter.code).toBe(codes.get(letter.body));
     },
-    60_000,
   );
 
   it('G14: of one message only the window whose fold throws is left open; after a fix and a redrive it is computed', async () => {

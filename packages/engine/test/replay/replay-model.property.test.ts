@@ -1,5 +1,6 @@
 import { dailyEventCount } from '@pik/aggregates';
 import { parseTime, type ReplayMessage } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import {
   AGGREGATES,
   acceptedEvents,
@@ -143,9 +144,9 @@ test('G13, G15, Q1, Q2, Q13, Q14: any history ends in versions that are pure fol
       await expectOutcome(run);
       await world.backend.close();
     }),
-    { numRuns: 2_000 },
+    runs(2_000),
   );
-}, 300_000);
+});
 
 async function expectOutcome({ world, replays, sent }: Run): Promise<void> {
   const { backend } = world;

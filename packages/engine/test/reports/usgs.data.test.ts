@@ -91,7 +91,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       firstPollMs = Date.parse((JSON.parse(lines[0] as string) as { received_at: string }).received_at);
       pipeline = await open();
       counts = await importLines(pipeline, lines);
-    }, 300_000);
+    });
 
     it('61,350 receipts are as many events', () => {
       expect(counts).toEqual({ ACCEPTED: 61_350 });

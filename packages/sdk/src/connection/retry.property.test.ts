@@ -1,4 +1,5 @@
 import { KitError } from '@pik/schema/events';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
@@ -42,6 +43,7 @@ it('a success pays back its own last repeat, or a little where it needed none, a
       }
       expect(repeatsLeft(begin, throttled)).toBe(Math.floor(budget / 5));
     }),
+    runs(100),
   );
 });
 
@@ -53,5 +55,6 @@ it('waits with full jitter under a bound that doubles, and ends at the number of
         expect(work.failed(network)?.delayMs).toBeLessThanOrEqual(Math.min(50 * 2 ** (made - 1), 20_000));
       expect(work.failed(network)).toBeNull();
     }),
+    runs(100),
   );
 });

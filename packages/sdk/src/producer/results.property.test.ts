@@ -1,4 +1,5 @@
 import { STATUSES } from '@pik/schema/events';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -36,6 +37,7 @@ describe('an answer to a batch', () => {
       fc.property(answer, ({ ids, text }) => {
         expect(readResults(text, ids)).toEqual(parsed(text, ids));
       }),
+      runs(100),
     );
   });
 
@@ -53,7 +55,7 @@ describe('an answer to a batch', () => {
         for (const sent of [given.ids, [...given.ids, ...others], others, given.ids.slice(1)])
           expect(readResults(text, sent)).toEqual(parsed(text, sent));
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 

@@ -1,3 +1,4 @@
+import { points } from '@pik/testkit/budget';
 import { expect, test } from 'vitest';
 
 import { expectLetters, randomFrom, restart } from './support/checks.ts';
@@ -43,7 +44,7 @@ async function countCalls(): Promise<number> {
 async function sweep(kind: Fault['kind'], ending: Ending | 'close'): Promise<void> {
   const calls = await countCalls();
   expect(calls).toBeGreaterThan(60);
-  for (let call = 1; call <= calls + 3; call += 1) {
+  for (const call of points(Array.from({ length: calls + 3 }, (_, at) => at + 1))) {
     const world = await prepared();
     await restart(world, { ending: 'kill', faults: [{ call, kind }] });
     await live(world);

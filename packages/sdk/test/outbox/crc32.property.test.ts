@@ -1,4 +1,5 @@
 import * as zlib from 'node:zlib';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -14,5 +15,6 @@ test('the checksum of older Nodes is that of newer ones, for any stretch of any 
       const expected = zlib.crc32(given.subarray(before, end));
       expect(crc32InScript(given, Math.min(before, given.length), Math.min(end, given.length))).toBe(expected);
     }),
+    runs(100),
   );
 });

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
@@ -69,7 +70,7 @@ for (const fsync of ['batch', 'each', 'interval'] as const satisfies readonly Fs
         await restart(world, { ending: 'power', faults: [] });
         await expectLetters(world);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 }

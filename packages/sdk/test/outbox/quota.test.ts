@@ -58,7 +58,7 @@ test('O6: what is acknowledged before it is written frees its space all the same
   await outbox.ready();
   expect(fill(outbox, 'x'.repeat(1_000)).length).toBeGreaterThan(0);
   await outbox.close();
-}, 20_000);
+});
 
 test('O12: what waits for days comes back oldest first, and its age is told', async () => {
   const box = sandbox();

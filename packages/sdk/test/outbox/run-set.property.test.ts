@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -27,6 +28,6 @@ test('a run set answers as a plain set of numbers does, and holds as few runs as
       expect(numbers).toEqual([...plain].filter((n) => n < below).sort((a, b) => a - b));
       for (const [i, [start]] of cut.entries()) expect(start).toBeGreaterThan(cut[i - 1]?.[1] ?? -1);
     }),
-    { numRuns: 500 },
+    runs(500),
   );
 });

@@ -2,6 +2,7 @@ import type { Backend, EventRow } from '@pik/engine';
 import { positionAt, timelineBound } from '@pik/schema';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { runs } from '../budget.ts';
 import { type EventSeed, makeEventRow, makeFailureRow, makePackRow, makeSliceRow } from '../factories.ts';
 import { admit, all, FOREVER, makeDelivery, type World } from './world.ts';
 
@@ -30,7 +31,7 @@ export function admitContract(world: () => World): void {
         const stored = await backend.index.getEvent(row.event_id);
         expect(stored).toEqual(insertions?.kind === 'present' ? insertions.stored : row);
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 

@@ -2,6 +2,7 @@ import type { ReplayPart, ReplayRow } from '@pik/engine';
 import { LIMITS } from '@pik/schema';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { runs } from '../budget.ts';
 import { makeReplayRow } from '../factories.ts';
 import { all, FOREIGN_CURSORS, ODD_TEXTS, type World } from './world.ts';
 
@@ -113,7 +114,7 @@ export function replayContract(world: () => World): void {
         for (const one of parts) expect(await replays.getPart(replay_id, one.cursor)).toEqual(one);
         expect(await replays.getPart(replay_id, 'none')).toBeNull();
       }),
-      { numRuns: 25 },
+      runs(25),
     );
   });
 

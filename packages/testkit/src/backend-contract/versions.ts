@@ -3,6 +3,7 @@ import type { AggregateStore, VersionRow } from '@pik/engine';
 import { LIMITS } from '@pik/schema';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { runs } from '../budget.ts';
 import { makeVersionRow } from '../factories.ts';
 import { all, compareBytes, FOREIGN_CURSORS, ODD_TEXTS, type World } from './world.ts';
 
@@ -50,7 +51,7 @@ export function versionContract(world: () => World): void {
         if (!latest.some(({ version }) => version === row.version + 1))
           expect(await aggregates.getVersion(target(row), row.version + 1)).toBeNull();
       }),
-      { numRuns: 60 },
+      runs(60),
     );
     expect(await all((cursor) => aggregates.listVersions({ limit: 7, cursor }))).toEqual(
       [...stored.values()].sort(inOrder),
@@ -102,7 +103,7 @@ export function versionContract(world: () => World): void {
         );
         await expectOneWinnerEach(aggregates, key, appended.flat());
       }),
-      { numRuns: 40 },
+      runs(40),
     );
   });
 

@@ -1,6 +1,7 @@
 import type { FailedWindow, WindowDone, WindowFailure, WindowResult, WindowTarget } from '@pik/engine';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { runs } from '../budget.ts';
 import { makeReplayRow } from '../factories.ts';
 import { all, FOREIGN_CURSORS, ODD_TEXTS, type World } from './world.ts';
 
@@ -67,7 +68,7 @@ export function windowContract(world: () => World): void {
         expect(await replays.getWindow(replayId, target())).toEqual(stands);
         expect(await list(replayId)).toEqual([stands]);
       }),
-      { numRuns: 30 },
+      runs(30),
     );
   });
 
@@ -98,7 +99,7 @@ export function windowContract(world: () => World): void {
           failed: 0,
         });
       }),
-      { numRuns: 20 },
+      runs(20),
     );
   });
 

@@ -1,6 +1,7 @@
 import { deriveIdentity, EVENT_FLAGS, formatInstant, LIMITS } from '@pik/schema';
 import { makeFailureRow, makePackRow, makeSliceRow } from '@pik/testkit';
 import { itemBytes } from '@pik/testkit/aws';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventRow } from '../../ports/rows.ts';
@@ -102,7 +103,7 @@ describe('keys', () => {
           Math.sign(Buffer.compare(Buffer.from(`${keyText(a.source)}#`), Buffer.from(`${keyText(b.source)}#`))),
         ).toBe(bytes);
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
@@ -121,6 +122,7 @@ describe('keys', () => {
         expect(timeText(a) < timeText(b)).toBe(a < b);
         expect(readTimeText(timeText(a))).toBe(a);
       }),
+      runs(100),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { LIMITS } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type TestClock } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ReplayQueue } from '../../ports/backend.ts';
@@ -64,7 +65,7 @@ test('Q1, Q3, Q4, Q10: any history of a queue is that of its model', async () =>
       }
       await backend.close();
     }),
-    { numRuns: 600 },
+    runs(600),
   );
 });
 

@@ -1,5 +1,6 @@
 import { flagNames, KitError } from '@pik/schema';
 import { type EventSeed, makeEventRow } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventRow, Insertion } from '../../ports/rows.ts';
@@ -59,6 +60,7 @@ describe('the verdict on a receipt', () => {
         const row = rowOf('b', { rule: 'key', payload: other });
         expect(verdict(row, present(stored)).status).toBe(one === other ? 'DUPLICATE' : 'CONFLICT');
       }),
+      runs(100),
     );
   });
 

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -61,7 +62,7 @@ describe('a number that a double does not keep', () => {
         expect(found.integer || found.decimal).toBe(!isKept(text));
         if (!isKept(text)) expect(found.integer).toBe(/^-?\d+$/.test(text));
       }),
-      { numRuns: 5_000 },
+      runs(5_000),
     );
   });
 
@@ -74,6 +75,7 @@ describe('a number that a double does not keep', () => {
         const longer = `${mantissa.includes('.') ? mantissa : `${mantissa}.`}${'0'.repeat(20)}1e${exponent}`;
         expect(inexact(longer)).toEqual({ integer: false, decimal: true });
       }),
+      runs(100),
     );
   });
 
@@ -82,7 +84,7 @@ describe('a number that a double does not keep', () => {
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
         expect(inexact(JSON.stringify(value))).toEqual({ integer: false, decimal: false });
       }),
-      { numRuns: 3_000 },
+      runs(3_000),
     );
   });
 

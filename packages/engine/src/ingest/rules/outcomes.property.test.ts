@@ -1,4 +1,5 @@
 import { flagNames, MS_PER_DAY } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -181,6 +182,7 @@ describe('the rows of a request', () => {
         expect(packRow).toMatchObject({ received_min_ms: Math.min(...all), received_max_ms: Math.max(...all) });
         for (const row of rows) expect(flagNames(row.flags)).toContain('IMPORTED');
       }),
+      runs(100),
     );
   });
 });

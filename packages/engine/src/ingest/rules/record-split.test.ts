@@ -1,4 +1,5 @@
 import { LIMITS } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -43,6 +44,7 @@ describe('lines', () => {
         expect(mixed.slice(0, -1)).toEqual(lines(`${text}\n`));
         expect(mixed.at(-1)).toEqual({ bytes: notUtf8() });
       }),
+      runs(100),
     );
   });
 });
@@ -108,6 +110,7 @@ describe('G19: the limits of a body', () => {
       fc.property(text, fc.nat(40), (one, max) => {
         expect(fitsUtf8(one, max)).toBe(Buffer.byteLength(one) <= max);
       }),
+      runs(100),
     );
     expect(fitsUtf8('\u20ac\u20ac', 6)).toBe(true);
     expect(fitsUtf8('\u20ac\u20ac', 5)).toBe(false);

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -56,6 +57,7 @@ describe('the sequence numbers of a request', () => {
         for (const [i, [first]] of ranges.entries())
           if (i > 0) expect(first).toBeGreaterThan((ranges[i - 1]?.[1] ?? 0) + 1);
       }),
+      runs(100),
     );
   });
 });

@@ -1,6 +1,7 @@
 import { countOf, defineAggregate } from '@pik/aggregates';
 import { formatInstant, LIMITS, packKey, type ReplayMessage } from '@pik/schema';
 import { makeEventRow } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deliveryOf } from '../../ingest/rules/first-receipt.ts';
@@ -183,6 +184,7 @@ describe('the messages of a replay', () => {
         const found = build([perEntity], events).flatMap((one) => parse(one).events);
         expect(found.map(({ entity_id, source, event_type }) => [entity_id, source, event_type])).toEqual(ids);
       }),
+      runs(100),
     );
   });
 });

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memberText, scanJson, splitJsonArray } from '../../ingest/rules/json-scan.ts';
@@ -42,7 +43,7 @@ describe('a histogram', () => {
           expect(histogram.sum).toBe(values.reduce((sum, value) => sum + value, 0));
         },
       ),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
@@ -71,7 +72,7 @@ describe('a histogram', () => {
           else expect(count).toBeLessThanOrEqual(expected);
         },
       ),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
@@ -85,6 +86,7 @@ describe('a histogram', () => {
           values.length - smaller + 1,
         );
       }),
+      runs(100),
     );
   });
 
@@ -96,6 +98,7 @@ describe('a histogram', () => {
         mergeInto(merged, histogramOf(b));
         expect(merged).toEqual(histogramOf([...a, ...b]));
       }),
+      runs(100),
     );
   });
 });
@@ -118,6 +121,7 @@ it('the receipts of a slice come back from their packed form, extreme times too'
       const entries = list.map((item, i) => ({ ...item, line: i * 3 }));
       expect(decodeEntries(encodeEntries(entries))).toEqual(entries);
     }),
+    runs(100),
   );
   expect(() => decodeEntries(Uint8Array.of(9))).toThrow(RangeError);
   expect(() =>
@@ -133,6 +137,7 @@ it('ranges cover exactly the numbers that they were made of', () => {
       );
       expect(covered).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     }),
+    runs(100),
   );
 });
 
@@ -160,7 +165,7 @@ describe('a pass over JSON text', () => {
           );
         },
       ),
-      { numRuns: 1_000 },
+      runs(1_000),
     );
     for (const text of ['[1,]', '[,1]', '[1,,2]', '[1', '[1]]', '[1] 2', '[}', '['])
       expect(splitJsonArray(text)).toBeNull();
@@ -178,6 +183,7 @@ describe('a pass over JSON text', () => {
           expect(memberText(text, 'there is no such name')).toBeNull();
         },
       ),
+      runs(100),
     );
   });
 
@@ -198,6 +204,7 @@ describe('a pass over JSON text', () => {
           splitJsonArray(text);
         },
       ),
+      runs(100),
     );
   });
 });

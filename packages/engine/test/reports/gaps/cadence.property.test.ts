@@ -25,7 +25,7 @@ import {
   judgeArrivals,
   judgeInstants,
   MONDAY,
-  runs,
+  seriesCount,
   windowsOf,
 } from '@pik/testkit/fixtures/engine/judging';
 import { describe, expect, it } from 'vitest';
@@ -59,7 +59,7 @@ describe('false alarms', () => {
       growing: growth(0.5, 2),
       'by chance, fetched once an hour': polled(poisson(1.5)),
     };
-    const each = runs(18);
+    const each = seriesCount(18);
     const named: string[] = [];
     for (const [name, process] of Object.entries(processes))
       for (let seed = 1; seed <= each; seed++)
@@ -72,7 +72,7 @@ describe('false alarms', () => {
   });
 
   it('12: what keeps time but not the hour has no empty hour named: every 75 minutes, on the bound, polled chance', () => {
-    for (let seed = 1; seed <= runs(6); seed++) {
+    for (let seed = 1; seed <= seriesCount(6); seed++) {
       for (const process of [interval(1.25, 0.02, 0), polled(poisson(2.5)), polled(negativeBinomial(8, 8))])
         expect(kinds(judge(make(process, seed)))).toEqual([]);
       // Around the bound some hours have two deliveries and the next one none: that is how this series comes.
@@ -89,7 +89,7 @@ describe('a clock', () => {
     const shortest: number[] = [];
     for (const skips of [0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]) {
       const blind: number[] = [];
-      for (let seed = 1; seed <= runs(3); seed++) {
+      for (let seed = 1; seed <= seriesCount(3); seed++) {
         const arrivals = without(make(clock(skips), seed * 131 + Math.round(skips * 1_000)), OUT);
         const found = judge(arrivals);
         const last = arrivals.deliveries.findLastIndex((d) => d > 0);
@@ -111,7 +111,7 @@ describe('a clock', () => {
   });
 
   it('with bursts in it is a clock still, and one that comes in bursts by times of its own is none', () => {
-    for (let seed = 1; seed <= runs(3); seed++) {
+    for (let seed = 1; seed <= seriesCount(3); seed++) {
       const arrivals = without(make(withBursts(clock(0.05), 0.05), seed), OUT);
       const last = arrivals.deliveries.findLastIndex((d) => d > 0);
       const empty = [...arrivals.deliveries.keys()].filter(
@@ -124,7 +124,7 @@ describe('a clock', () => {
   });
 
   it('10: of weekdays has no weekend named; an outage from Monday on begins on Monday', () => {
-    for (let seed = 1; seed <= runs(3); seed++) {
+    for (let seed = 1; seed <= seriesCount(3); seed++) {
       const monday = 9 * 168;
       const arrivals = without(make(weekdayClock(0.01), seed), [monday - 48, monday + 30]);
       const { gaps } = judge(arrivals);
@@ -228,7 +228,7 @@ describe('what changes nothing', () => {
   it.each(Object.entries(processes))(
     '1: what happened after the range, or was received after the as-of: %s',
     (_, process) => {
-      for (let seed = 1; seed <= runs(3); seed++) {
+      for (let seed = 1; seed <= seriesCount(3); seed++) {
         const instants = instantsOf(without(make(process, seed), out));
         const until = MONDAY + (HISTORY + 450) * HOUR;
         const then = judgeInstants(
@@ -251,7 +251,7 @@ describe('what changes nothing', () => {
   );
 
   it.each(Object.entries(processes))('2: the zone, where all times move with it: %s', (_, process) => {
-    for (let seed = 1; seed <= runs(3); seed++) {
+    for (let seed = 1; seed <= seriesCount(3); seed++) {
       const instants = instantsOf(without(make(process, seed), out));
       const moved = instants.map(({ ms, ...rest }) => ({ ...rest, ms: ms + 5 * HOUR }));
       const range = [RANGE[0] + 5 * HOUR, RANGE[1] + 5 * HOUR] as const;
@@ -264,7 +264,7 @@ describe('what changes nothing', () => {
   });
 
   it.each(Object.entries(processes))('3: further events of a minute change no OUTAGE: %s', (_, process) => {
-    for (let seed = 1; seed <= runs(3); seed++) {
+    for (let seed = 1; seed <= seriesCount(3); seed++) {
       const instants = instantsOf(without(make(process, seed), out));
       const outages = (all: typeof instants) =>
         judgeInstants(all, { range: RANGE })
@@ -318,7 +318,7 @@ describe('what changes nothing', () => {
 describe('what cannot be seen is said', () => {
   it('4: half as many events make a silence twice as long before it is told from chance', () => {
     const ratios: number[] = [];
-    for (let seed = 1; seed <= runs(6); seed++) {
+    for (let seed = 1; seed <= seriesCount(6); seed++) {
       const arrivals = make(poisson(1), seed * 17);
       const random = seeded(seed);
       const half = {

@@ -108,7 +108,7 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
           return `{"idempotency_key":"${version}.${i}",${line.slice(1)}`;
         }),
       );
-    }, 300_000);
+    });
     const DAYS = { ...HOURS, grain: 'day', timeZone: 'America/New_York' } as const;
 
     it('publication days of New York are missing on 2021-03-21, -22 and -23, and on no other day', async () => {

@@ -1,4 +1,5 @@
 import { encodeBase32Hex } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { compareRanked } from '../../../statistics/top-ranked.ts';
@@ -35,7 +36,7 @@ it('different entities are counted as by a Set per tally, however few of them ar
       const naive = [0, 1, 2, 3].map((tally) => new Set(all.flatMap(([one, of]) => (of === tally ? [one] : []))).size);
       expect([0, 1, 2, 3].map((tally) => counts.of(tally))).toEqual(naive);
     }),
-    { numRuns: 60 },
+    runs(60),
   );
 });
 
@@ -69,6 +70,6 @@ it('repeats are counted by whole ids, and those behind a place are ranked as by 
         ranked.filter((one) => after === null || compareRanked(one, after) > 0).slice(0, topMax),
       );
     }),
-    { numRuns: 100 },
+    runs(100),
   );
 });

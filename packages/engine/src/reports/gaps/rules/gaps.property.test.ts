@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { medianOfSorted, quantileOfSorted, rankOf, wilsonLower } from '../../../statistics/statistics.ts';
@@ -48,7 +49,7 @@ describe('calendar windows', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 
@@ -80,7 +81,7 @@ describe('calendar windows', () => {
           }
         },
       ),
-      { numRuns: 40 },
+      runs(40),
     );
   });
 });
@@ -97,6 +98,7 @@ describe('statistics', () => {
         // Its definition: the share at which so many hits lie just z standard deviations above what is expected.
         if (hits > 0) expect((hits / tries - low) / Math.sqrt((low * (1 - low)) / tries)).toBeCloseTo(1.96, 4);
       }),
+      runs(100),
     );
     expect(wilsonLower(1, 1, RANK_Z)).toBeLessThan(wilsonLower(500, 10_000, RANK_Z));
     expect(wilsonLower(0, 0)).toBe(0);
@@ -134,5 +136,6 @@ it('lost numbers are exactly those below the last known one that neither came no
         expect(lost.flatMap(([a, b]) => Array.from({ length: b - a + 1 }, (_, i) => a + i))).toEqual(expected);
       },
     ),
+    runs(100),
   );
 });

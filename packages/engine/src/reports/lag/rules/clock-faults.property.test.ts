@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addTo, createHistogram, decodeHistogram, encodeHistogram } from '../../../statistics/histogram.ts';
@@ -56,6 +57,7 @@ describe('TIME_ZONE_FAULT', () => {
           expect(found[0]?.text).toContain(`${hours < 0 ? '−' : '+'}${Math.abs(hours)} h from ${date(before)}`);
         },
       ),
+      runs(100),
     );
   });
 
@@ -90,6 +92,7 @@ describe('TIME_ZONE_FAULT', () => {
           expect(codes(floors.map((floor) => repeat(30, (i) => floor + i * 1_000)))).toEqual([]);
         },
       ),
+      runs(100),
     );
     // All of a day is sent at 02:00 on the next.
     expect(codes(repeat(30, () => repeat(24, (hour) => (26 - hour) * HOUR)))).toEqual([]);
@@ -162,5 +165,6 @@ it('findings from the histograms of slices are those from single lags', () => {
           expect(Math.abs(step - (known[k]?.[0] ?? step))).toBeLessThanOrEqual(2);
       }
     }),
+    runs(100),
   );
 });

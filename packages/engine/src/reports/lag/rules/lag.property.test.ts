@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -45,7 +46,7 @@ it('out of order is what a naive count finds, however little is held at a time: 
       for (const group of new Set(all.map((a) => a.group)))
         expect(found.get(group)).toEqual({ series: naive(group, true), over_all: naive(group, false) });
     }),
-    { numRuns: 500 },
+    runs(500),
   );
 });
 
@@ -77,6 +78,7 @@ it('a walk over packed receipts sees what unpacking them gives', () => {
           if (a.event_id.slice(0, 11) === b.event_id.slice(0, 11)) expect(entities[i]).toBe(entities[j]);
       }
     }),
+    runs(100),
   );
 });
 
@@ -103,7 +105,7 @@ it('the worst events are those with the largest lag, in whatever order they come
       sorted.sort((a, b) => b.rank - a.rank || (a.id < b.id ? -1 : 1));
       expect(tallies.worst.items()).toEqual(sorted.slice(0, worstMax));
     }),
-    { numRuns: 200 },
+    runs(200),
   );
 });
 
@@ -140,6 +142,7 @@ describe('storms', () => {
       fc.property(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1, max: 300 }), (share, n) => {
         expect(stormsOf(receipts(48, () => ({ n, share })))).toEqual([]);
       }),
+      runs(100),
     );
     expect(stormsOf(receipts(48, (hour) => ({ n: 19, share: hour === 20 ? 1 : 0 })))).toEqual([]);
     expect(stormsOf(receipts(6, (hour) => ({ n: 200, share: hour === 3 ? 1 : 0 })))).toEqual([]);
