@@ -14,12 +14,12 @@ const alias = Object.entries(compilerOptions.paths).map(([name, [file]]) => ({
   replacement: resolve(import.meta.dirname, file.replace('*', '$1')),
 }));
 
-/** What the random histories of this run begin with; a failing one prints the line that plays it again. */
+/** Seed of the random histories in this run; a failing one prints the command that replays it. */
 const seed = process.env.FC_SEED ?? String(randomInt(2 ** 31));
 const budget = process.env.PIK_BUDGET ?? 'commit';
 console.log(`random histories: PIK_BUDGET=${budget} FC_SEED=${seed}`);
 
-/** A test that hangs must end some time. Generous, since a busy machine must not fail a test that only takes longer. */
+/** Ends tests that hang. Generous, because a test that is merely slow on a busy machine must pass. */
 const HUNG_MS = (budget === 'nightly' ? 120 : 15) * 60_000;
 
 export default defineConfig({
@@ -34,7 +34,7 @@ export default defineConfig({
     // They need an emulator: `npm run test:aws`.
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.aws.test.ts'],
     typecheck: { enabled: false },
-    // What a build server's environment says of colours decides no test.
+    // The environment's colour settings affect no test.
     env: { NO_COLOR: '1', PIK_BUDGET: budget, FC_SEED: seed },
     pool: 'forks',
     maxWorkers: 2,

@@ -165,6 +165,40 @@ describe('dependencies', () => {
   });
 });
 
+describe('tests', () => {
+  const tests = code.filter((file) => /\.test\.ts$|^packages\/testkit\/src\//.test(file));
+  const callsIn = (file: string) => {
+    const calls: ts.CallExpression[] = [];
+    const visit = (node: ts.Node) => {
+      if (ts.isCallExpression(node)) calls.push(node);
+      ts.forEachChild(node, visit);
+    };
+    visit(parse(file));
+    return calls;
+  };
+
+  it('take the number of their random histories from the budget', () => {
+    const wrong = tests.flatMap((file) =>
+      callsIn(file)
+        .filter(({ expression }) => expression.getText() === 'fc.assert')
+        .filter(({ arguments: [, parameters] }) => !/\bruns\(/.test(parameters?.getText() ?? ''))
+        .map((call) => `${file}: ${call.getText().slice(0, 60)}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('have no time limit of their own: it would depend on the speed of the machine', () => {
+    const isTest = /^(it|test|(before|after)(All|Each))\b/;
+    const wrong = tests.flatMap((file) =>
+      callsIn(file)
+        .filter(({ expression }) => isTest.test(expression.getText()))
+        .filter(({ arguments: list }) => list.length > 1 && ts.isNumericLiteral(list.at(-1) as ts.Node))
+        .map(({ arguments: list }) => `${file}: ${list.at(-1)?.getText()}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe('sizes', () => {
   it(`no file has more than ${FILE_LINES_MAX} lines`, () => {
     expect(code.filter((file) => read(file).split('\n').length - 1 > FILE_LINES_MAX)).toEqual([]);

@@ -1,5 +1,5 @@
 // Callers who compile with `exactOptionalPropertyTypes` pass what they have, or undefined, for every option. Checked by the
-// compiler alone, against what is built: `npm run typecheck`.
+// compiler alone, against what is built: `npm run check:types`.
 import { createExpressEvents, type ExpressEventsOptions, type RequestEmitOptions } from '@pik/express-middleware';
 import { createFastifyEvents, type FastifyEventsOptions } from '@pik/fastify-plugin';
 import {

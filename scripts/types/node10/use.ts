@@ -1,5 +1,5 @@
 // `moduleResolution: node`, as older services have it: every entry has its types, and the checks of a catalog are there.
-// Checked by the compiler alone, against what is built: `npm run typecheck`.
+// Checked by the compiler alone, against what is built: `npm run check:types`.
 
 import type { Aggregate } from '@pik/aggregates';
 import { createExpressEvents } from '@pik/express-middleware';

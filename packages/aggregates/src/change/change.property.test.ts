@@ -368,15 +368,8 @@ describe('an explained change', () => {
     fc.assert(
       fc.property(world, fc.integer({ min: 1, max: 4 }), (list, limit) => {
         const { result, sides, differences } = attributed(AGGREGATES[name], list);
-        const change = explainedChange({
-          metric: name,
-          key: 'all',
-          sides,
-          differences,
-          attributed: result,
-          limit,
-          notes: [],
-        });
+        const asked = { metric: name, key: 'all', limit, notes: [] };
+        const change = explainedChange({ ...asked, sides, differences, attributed: result });
         expect(changeExplanationSchema.parse(change)).toEqual(change);
         expect(change.events.length).toBe(Math.min(limit, differences.length));
         expect(change.events_total).toBe(differences.length);

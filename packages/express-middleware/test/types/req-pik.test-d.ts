@@ -1,4 +1,5 @@
-// Checked only by the compiler, against the built package: `npm run typecheck`.
+// Checked only by the compiler, against the built package: `npm run check:types`.
+
 import { createExpressEvents, httpRequestCatalog, type RequestPayload } from '@pik/express-middleware';
 import { createProducer, defineCatalog, type Emitted, type StandardSchema } from '@pik/sdk';
 import express, { type Request, type Response } from 'express';

@@ -1,4 +1,5 @@
-// Checked only by the compiler, against the built package: `npm run typecheck`.
+// Checked only by the compiler, against the built package: `npm run check:types`.
+
 import { createFastifyEvents, httpRequestCatalog, type RequestPayload } from '@pik/fastify-plugin';
 import { createProducer, defineCatalog, type Emitted, type StandardSchema } from '@pik/sdk';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
