@@ -1,6 +1,6 @@
-// Everything that CI runs. Every check is a task of turbo: what has not changed since it passed is not run again. The tests
-// run by themselves, the other checks one after another beside them. `--nightly` plays long histories, all kills, every
-// version of Node and the mutation tester; other arguments go to turbo (`-- --force` runs everything).
+// Runs everything that CI runs. Each check is a task of turbo, which skips a check that passed on the same files. The tests use
+// both cores; the other checks run one by one at the same time. `--nightly` adds long histories, all kills, every version of
+// Node and the mutation tester. Other arguments go to turbo: `-- --force` ignores the cache.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,14 +19,14 @@ const BESIDE = [
   'check:runtimes',
   'check:nodes',
 ];
-const NIGHTLY = ['check:nodes:all', 'check:mutants'];
+const NIGHTLY = ['check:nodes:all', 'mutate:tonight'];
 
 const nightly = process.argv.includes('--nightly');
 const args = process.argv.slice(2).filter((arg) => arg !== '--nightly');
 if (nightly) process.env.PIK_BUDGET ??= 'nightly';
-// At night a result of another night is worth nothing.
+// Each night tries new histories.
 if (nightly) args.push('--force');
-// Tests over real data run where the data is.
+// Tests over real data are skipped without it, so a result does not hold once it is there.
 process.env.PIK_DATA = existsSync(join(root, '../shared/data')) ? 'present' : 'absent';
 
 rmSync(runs, { recursive: true, force: true });
@@ -39,18 +39,14 @@ const statuses = await Promise.all([
     ['--output-logs=errors-only', '--log-order=grouped', '--concurrency=1'],
   ),
 ]);
+const tookMs = performance.now() - started;
 const steps = readdirSync(runs).flatMap((file) => stepsOf(JSON.parse(readFileSync(join(runs, file), 'utf8'))));
-console.log(`\nverify, by step:`);
-for (const { seconds, name, result } of steps.sort((a, b) => b.seconds - a.seconds))
-  console.log(`${seconds.toFixed(1).padStart(7)} s  ${name.padEnd(40)} ${result}`);
-console.log(
-  `${seconds(performance.now() - started)
-    .toFixed(1)
-    .padStart(7)} s  in all, ${process.env.PIK_BUDGET ?? 'commit'} budget`,
-);
+console.log('\nverify, by step:');
+for (const { ms, name, result } of steps.sort((a, b) => b.ms - a.ms)) print(ms, `${name.padEnd(36)} ${result}`);
+print(tookMs, `in all, with the budget "${process.env.PIK_BUDGET ?? 'commit'}"`);
 process.exit(statuses.every((status) => status === 0) ? 0 : 1);
 
-/** Runs tasks; those that need nothing of one that failed are still run, so that one look shows all that is wrong. */
+/** Runs tasks. Continues after a failure, so that one run shows all failures. */
 function turbo(tasks, flags) {
   const common = ['--ui=stream', '--summarize', '--env-mode=loose', '--continue=dependencies-successful'];
   return new Promise((resolve) => {
@@ -62,14 +58,16 @@ function turbo(tasks, flags) {
 
 function stepsOf({ tasks }) {
   return tasks
-    .filter(({ task, command }) => task.startsWith('check:') && command !== '<NONEXISTENT>')
+    .filter(
+      ({ task, command }) => (task.startsWith('check:') || task === 'mutate:tonight') && command !== '<NONEXISTENT>',
+    )
     .map(({ taskId, execution, cache }) => ({
       name: taskId.replace('//#', ''),
-      seconds: execution ? seconds(execution.endTime - execution.startTime) : 0,
+      ms: execution ? execution.endTime - execution.startTime : 0,
       result: cache.status === 'HIT' ? 'passed before' : execution?.exitCode === 0 ? 'passed' : 'FAILED',
     }));
 }
 
-function seconds(ms) {
-  return ms / 1000;
+function print(ms, text) {
+  console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${text}`);
 }

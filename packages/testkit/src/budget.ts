@@ -34,7 +34,7 @@ export function kills(full: number): number {
  */
 export function points<T>(all: readonly T[]): T[] {
   const stride = Math.round(1 / budget.points);
-  // A short sweep still visits its first and its last quarter.
+  // A short sweep visits at least two points.
   const step = Math.max(1, Math.min(stride, Math.floor(all.length / 2)));
   return all.filter((_, at) => at % step === SEED % step);
 }
