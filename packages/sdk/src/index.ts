@@ -10,9 +10,11 @@ export {
 export type { ConnectionOptions } from './connection/connection.ts';
 export type { BacklogStats } from './producer/backlog.ts';
 export type { EmitOptions } from './producer/capture.ts';
+export type { ProducerState } from './producer/circuit-breaker.ts';
 export { type CloseOnExitOptions, closeOnExit } from './producer/exit.ts';
-export type { GateState } from './producer/gate.ts';
 export type { Log, LogEntry } from './producer/log.ts';
+export { PRODUCER_REPORT, type ReportContent } from './producer/loss-report.ts';
+export type { EmitResult, Emitted } from './producer/pending-event.ts';
 export {
   createProducer,
   type Producer,
@@ -27,6 +29,4 @@ export {
   type RecordSenderOptions,
   type SendOptions,
 } from './producer/record-sender.ts';
-export { PRODUCER_REPORT, type ReportContent } from './producer/report.ts';
-export type { EmitResult, Emitted } from './producer/sent.ts';
 export type { Overflow, ProducerLimits } from './producer/settings.ts';

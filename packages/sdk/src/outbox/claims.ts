@@ -7,8 +7,8 @@ import { KitError } from '@pik/schema/events';
 import { cursorPath } from './cursor.ts';
 import { nodeFiles } from './files.ts';
 import { pendingIn } from './inspect.ts';
-import { baseOf } from './ledger.ts';
 import { type OwnerLock, ownerOf, takeOwnerLock } from './owner-lock.ts';
+import { baseOf } from './segment-index.ts';
 
 /** A folder of a parent that this process has locked. */
 export interface Claim {

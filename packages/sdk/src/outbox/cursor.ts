@@ -5,8 +5,8 @@ import { KitError } from '@pik/schema/events';
 import { crc32 } from './crc32.ts';
 import { type Files, readRange, writeAll } from './files.ts';
 import { FORMAT_VERSION } from './format.ts';
-import type { Ledger } from './ledger.ts';
-import type { Place } from './quarantine.ts';
+import type { OutboxLocation } from './quarantine.ts';
+import type { SegmentIndex } from './segment-index.ts';
 
 /** What was acknowledged, as it is on the disk. */
 export interface Cursor {
@@ -68,7 +68,7 @@ export class CursorFile {
   #generation: number;
   #saved = '';
 
-  constructor({ files, dir }: Place, { generation }: { generation: number }) {
+  constructor({ files, dir }: OutboxLocation, { generation }: { generation: number }) {
     this.#files = files;
     this.#dir = dir;
     this.#generation = generation;
@@ -97,7 +97,7 @@ export class CursorFile {
    * Makes what the ledger knows durable, as far as it fits. Gives the position up to which it did. Claims nothing about
    * records that are not durable yet: the cursor never goes ahead of the data.
    */
-  async save({ settled, storedEnd, lowWater }: Ledger): Promise<number> {
+  async save({ acked, storedEnd, lowWater }: SegmentIndex): Promise<number> {
     const acknowledged: [number, number][] = [];
     const stored_end = storedEnd;
     const cursor = {
@@ -108,7 +108,7 @@ export class CursorFile {
     };
     let through = stored_end;
     let bytes = encodeSlot(cursor);
-    for (const [start, end] of settled.runs(storedEnd)) {
+    for (const [start, end] of acked.runs(storedEnd)) {
       if (start < cursor.low_water) continue;
       acknowledged.push([start, end]);
       const longer = encodeSlot(cursor);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { KitError } from '@pik/schema/events';
 import { writeAll } from './files.ts';
 import type { DeadLetterReason, OutboxRecord } from './outbox-port.ts';
-import type { Place } from './quarantine.ts';
+import type { OutboxLocation } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -17,7 +17,7 @@ interface Letter {
 
 /** The file of records that the backend will never take: one JSON line each, appended and synced, never rewritten. */
 export class DeadLetters {
-  readonly #place: Place;
+  readonly #location: OutboxLocation;
   readonly #path: string;
   #fd: number | null = null;
   #bytes = 0;
@@ -27,9 +27,9 @@ export class DeadLetters {
   #waiting: Letter[] = [];
   #running: Promise<void> | null = null;
 
-  constructor(place: Place) {
-    this.#place = place;
-    this.#path = join(place.dir, 'dead-letters.ndjson');
+  constructor(location: OutboxLocation) {
+    this.#location = location;
+    this.#path = join(location.dir, 'dead-letters.ndjson');
   }
 
   get count(): number {
@@ -42,7 +42,7 @@ export class DeadLetters {
 
   /** Opens the file, if there is one, and counts its lines. */
   async start(report: Reporter): Promise<void> {
-    const fd = await this.#place.files.open(this.#path, 'existing').catch((error: NodeJS.ErrnoException) => {
+    const fd = await this.#location.files.open(this.#path, 'existing').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
       throw error;
     });
@@ -69,14 +69,14 @@ export class DeadLetters {
     await this.#running;
     const fd = this.#fd;
     this.#fd = null;
-    if (fd !== null) await this.#place.files.close(fd).catch(() => undefined);
+    if (fd !== null) await this.#location.files.close(fd).catch(() => undefined);
   }
 
   async #countLines(fd: number): Promise<void> {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     let last = LINE_FEED;
     for (;;) {
-      const length = await this.#place.files.read(fd, chunk, this.#bytes);
+      const length = await this.#location.files.read(fd, chunk, this.#bytes);
       if (length === 0) break;
       this.#bytes += length;
       this.#count += linesOf(chunk.subarray(0, length));
@@ -95,7 +95,7 @@ export class DeadLetters {
   }
 
   async #write(letters: readonly Letter[]): Promise<null> {
-    const { files } = this.#place;
+    const { files } = this.#location;
     const fd = await this.#open();
     const text = letters.map(({ line }) => line).join('');
     const bytes = Buffer.from(this.#isTorn ? `\n${text}` : text);
@@ -108,7 +108,7 @@ export class DeadLetters {
   }
 
   async #open(): Promise<number> {
-    const { files, dir } = this.#place;
+    const { files, dir } = this.#location;
     if (this.#fd !== null) return this.#fd;
     const isNew = this.#bytes === 0;
     this.#fd = await files.open(this.#path, isNew ? 'new' : 'existing');
@@ -118,7 +118,7 @@ export class DeadLetters {
 
   /** What was written before the failure is there, or not, or in part: the next letter goes behind it, on a new line. */
   async #failed(cause: unknown): Promise<KitError> {
-    const { files } = this.#place;
+    const { files } = this.#location;
     const fd = this.#fd;
     this.#fd = null;
     if (fd !== null) await files.close(fd).catch(() => undefined);

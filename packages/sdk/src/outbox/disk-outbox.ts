@@ -1,14 +1,14 @@
 import { KitError, LIMITS } from '@pik/schema/events';
+import { Compactor } from './compactor.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { RECORD_HEADER_BYTES } from './format.ts';
-import { Gatherer } from './gather.ts';
-import { Janitor } from './janitor.ts';
-import type { Ledger } from './ledger.ts';
 import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from './outbox-port.ts';
-import type { Place } from './quarantine.ts';
+import type { OutboxLocation } from './quarantine.ts';
 import { readPending } from './reader.ts';
 import { diskError, type Reporter } from './reports.ts';
+import type { SegmentIndex } from './segment-index.ts';
 import { SegmentWriter, type WriterSettings } from './segment-writer.ts';
+import { WriteBuffer } from './write-buffer.ts';
 
 /** Bytes that may wait for the disk. Beyond it `append` refuses, so that a disk that hangs does not fill the memory. */
 const UNWRITTEN_BYTES_MAX = 32 * 1024 * 1024;
@@ -21,10 +21,10 @@ export interface DiskOutboxSettings extends WriterSettings {
 }
 
 /** What an outbox is made of. */
-export interface DiskOutboxParts {
-  readonly place: Place;
+export interface DiskOutboxDeps {
+  readonly location: OutboxLocation;
   readonly report: Reporter;
-  readonly ledger: Ledger;
+  readonly index: SegmentIndex;
   /** Of the cursor that was read. */
   readonly generation: number;
   readonly letters: DeadLetters;
@@ -34,12 +34,12 @@ export interface DiskOutboxParts {
 
 /** An outbox in a directory. */
 export class DiskOutbox implements Outbox {
-  readonly #parts: DiskOutboxParts;
-  readonly #ledger: Ledger;
+  readonly #deps: DiskOutboxDeps;
+  readonly #index: SegmentIndex;
   readonly #quotaBytes: number;
-  readonly #gatherer: Gatherer;
+  readonly #writeBuffer: WriteBuffer;
   readonly #writer: SegmentWriter;
-  readonly #janitor: Janitor;
+  readonly #compactor: Compactor;
   readonly #recoveredEnd: number;
   readonly #recoveredCount: number;
   readonly #pid = process.pid;
@@ -49,43 +49,43 @@ export class DiskOutbox implements Outbox {
   #closing: Promise<void> | null = null;
   readonly #onExit = () => this.#exit();
 
-  constructor(parts: DiskOutboxParts, settings: DiskOutboxSettings) {
-    const { ledger } = parts;
-    this.#parts = parts;
-    this.#ledger = ledger;
+  constructor(deps: DiskOutboxDeps, settings: DiskOutboxSettings) {
+    const { index } = deps;
+    this.#deps = deps;
+    this.#index = index;
     this.#quotaBytes = settings.quotaBytes;
-    this.#recoveredEnd = ledger.next;
-    this.#recoveredCount = ledger.pendingCount;
-    this.#gatherer = new Gatherer({ alone: settings.fsync === 'each', bytesMax: settings.segmentBytesMax });
+    this.#recoveredEnd = index.next;
+    this.#recoveredCount = index.pendingCount;
+    this.#writeBuffer = new WriteBuffer({ alone: settings.fsync === 'each', bytesMax: settings.segmentBytesMax });
     const changed = () => this.#changed();
-    this.#writer = new SegmentWriter({ ...parts, gatherer: this.#gatherer, changed }, settings);
-    this.#janitor = new Janitor({ ...parts, changed }, { generation: parts.generation, saveMs: settings.saveMs });
+    this.#writer = new SegmentWriter({ ...deps, writeBuffer: this.#writeBuffer, changed }, settings);
+    this.#compactor = new Compactor({ ...deps, changed }, { generation: deps.generation, saveMs: settings.saveMs });
   }
 
   /** Makes the first segment and begins to tidy up. A full disk is no reason not to start: what is there can be sent. */
   async start(): Promise<void> {
-    await this.#janitor.start();
+    await this.#compactor.start();
     await this.#writer.start().catch(() => undefined);
     process.on('exit', this.#onExit);
     this.#changed();
-    this.#janitor.hurry();
+    this.#compactor.runNow();
   }
 
   append(record: string | Uint8Array): number {
     if (this.#closing !== null) throw new KitError('OUTBOX_CLOSED');
     if (process.pid !== this.#pid)
       throw new KitError('DATA_DIR_LOCKED', `the outbox belongs to process ${this.#pid}; open one of your own`);
-    const ledger = this.#ledger;
-    const position = ledger.next;
+    const index = this.#index;
+    const position = index.next;
     const storedMs = Math.max(0, Date.now());
     try {
-      this.#gatherer.add(record, { position, storedMs, room: this.#room() });
+      this.#writeBuffer.add(record, { position, storedMs, room: this.#room() });
     } catch (error) {
       if (KitError.is(error) && error.code === 'OUTBOX_FULL') this.#refuse(Buffer.byteLength(record));
       throw error;
     }
-    ledger.next = position + 1;
-    ledger.noteTime(position, storedMs);
+    index.next = position + 1;
+    index.noteTime(position, storedMs);
     this.#writer.wake();
     return position;
   }
@@ -96,31 +96,31 @@ export class DiskOutbox implements Outbox {
 
   async ready(): Promise<void> {
     while (!this.#hasRoom()) {
-      this.#janitor.hurry();
+      this.#compactor.runNow();
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
   acknowledge(positions: Iterable<number>): void {
-    const { settled, next } = this.#ledger;
+    const { acked, next } = this.#index;
     let start = 0;
     let end = 0;
     for (const position of positions) {
       if (!Number.isSafeInteger(position) || position < 1 || position >= next) continue;
       if (position !== end) {
-        settled.add(start, end);
+        acked.add(start, end);
         start = position;
       }
       end = position + 1;
     }
-    settled.add(start, end);
-    this.#settledSome();
+    acked.add(start, end);
+    this.#onAcked();
   }
 
   async deadLetter(entry: OutboxRecord, reason: DeadLetterReason): Promise<KitError | null> {
-    if (this.#ledger.settled.has(entry.position)) return null;
+    if (this.#index.acked.has(entry.position)) return null;
     if (this.#closing !== null) return new KitError('OUTBOX_CLOSED');
-    const failed = await this.#parts.letters.add(entry, reason);
+    const failed = await this.#deps.letters.add(entry, reason);
     if (failed === null) this.acknowledge([entry.position]);
     return failed;
   }
@@ -129,22 +129,22 @@ export class DiskOutbox implements Outbox {
     return this.readPending({ through: this.#recoveredEnd - 1 });
   }
 
-  readPending({ after = 0, through = this.#ledger.storedEnd - 1 } = {}): AsyncIterable<OutboxRecord> {
-    return readPending(this.#parts, { after, through });
+  readPending({ after = 0, through = this.#index.storedEnd - 1 } = {}): AsyncIterable<OutboxRecord> {
+    return readPending(this.#deps, { after, through });
   }
 
   stats(): OutboxStats {
-    const ledger = this.#ledger;
-    const oldestMs = ledger.oldestStoredMs();
+    const index = this.#index;
+    const oldestMs = index.oldestStoredMs();
     return {
-      pending_count: ledger.pendingCount,
-      unsynced_count: ledger.next - ledger.fateEnd,
+      pending_count: index.pendingCount,
+      unsynced_count: index.next - index.resolvedEnd,
       used_bytes: this.#usedBytes(),
       quota_bytes: this.#quotaBytes,
       oldest_stored_at: oldestMs === null ? null : new Date(oldestMs).toISOString(),
       recovered_count: this.#recoveredCount,
-      dead_count: this.#parts.letters.count,
-      damaged_count: ledger.damagedCount,
+      dead_count: this.#deps.letters.count,
+      damaged_count: index.damagedCount,
       abandoned_count: 0,
       adopted_count: 0,
     };
@@ -165,10 +165,10 @@ export class DiskOutbox implements Outbox {
 
   async #close(): Promise<void> {
     await this.#writer.close();
-    await this.#parts.letters.close();
-    await this.#janitor.close();
+    await this.#deps.letters.close();
+    await this.#compactor.close();
     process.off('exit', this.#onExit);
-    await this.#parts.release();
+    await this.#deps.release();
     this.#changed();
   }
 
@@ -178,16 +178,16 @@ export class DiskOutbox implements Outbox {
       this.#writer.writeRestSync();
     } catch (cause) {
       const detail = diskError(cause, 'the process ends, and not everything could be stored').message;
-      this.#parts.report({ kind: 'write_failed', detail, file: this.#parts.place.dir });
+      this.#deps.report({ kind: 'write_failed', detail, file: this.#deps.location.dir });
     }
   }
 
   #unwrittenBytes(): number {
-    return this.#gatherer.bytes + this.#writer.flightBytes;
+    return this.#writeBuffer.bytes + this.#writer.writingBytes;
   }
 
   #usedBytes(): number {
-    return this.#ledger.fileBytes + this.#parts.letters.bytes + this.#unwrittenBytes();
+    return this.#index.fileBytes + this.#deps.letters.bytes + this.#unwrittenBytes();
   }
 
   #room(): number {
@@ -203,25 +203,25 @@ export class DiskOutbox implements Outbox {
 
   #refuse(bytes: number): void {
     this.#refusedBytes = Math.max(this.#refusedBytes, bytes);
-    this.#janitor.hurry();
+    this.#compactor.runNow();
   }
 
-  #settledSome(): void {
-    if (!this.#tidyUp()) this.#janitor.touch();
+  #onAcked(): void {
+    if (!this.#compactIfPressed()) this.#compactor.schedule();
   }
 
   /** Deletes what is spent, where somebody wants its space; false where there is no hurry. */
-  #tidyUp(): boolean {
+  #compactIfPressed(): boolean {
     const isPressed = this.#waiting.length > 0 || this.#refusedBytes > 0;
-    if (!isPressed || this.#ledger.deletable().length === 0) return false;
-    this.#janitor.hurry();
+    if (!isPressed || this.#index.deletable().length === 0) return false;
+    this.#compactor.runNow();
     return true;
   }
 
   #changed(): void {
     if (!this.#hasRoom()) {
       // What was settled before it was written is spent only now.
-      this.#tidyUp();
+      this.#compactIfPressed();
       return;
     }
     this.#refusedBytes = 0;

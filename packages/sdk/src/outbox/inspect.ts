@@ -7,10 +7,10 @@ import { KitError } from '@pik/schema/events';
 import { readCursor } from './cursor.ts';
 import { nodeFiles, readRange } from './files.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
-import { baseOf, segmentPath } from './ledger.ts';
 import { ownerOf } from './owner-lock.ts';
 import { RunSet } from './run-set.ts';
 import { scanRecords } from './scan.ts';
+import { baseOf, segmentPath } from './segment-index.ts';
 
 /** An outbox on the disk, as anybody can see it who may read its files. Nothing is changed or locked for it. */
 export interface OutboxListing {
@@ -91,9 +91,9 @@ export async function pendingIn(
 ): Promise<{ count: number; oldestMs: number | null; bytes: number }> {
   const found = await readCursor(nodeFiles, dir);
   const cursor = found === 'damaged' ? null : found;
-  const settled = new RunSet();
+  const acked = new RunSet();
   if (cursor !== null)
-    for (const [start, end] of [[1, cursor.low_water], ...cursor.acknowledged]) settled.add(start, end);
+    for (const [start, end] of [[1, cursor.low_water], ...cursor.acknowledged]) acked.add(start, end);
   const bases = (await nodeFiles.list(dir)).map(baseOf).filter((base) => base !== null);
   bases.sort((a, b) => a - b);
   const all = { count: 0, oldestMs: null as number | null };
@@ -105,7 +105,7 @@ export async function pendingIn(
     bytes += segment.length;
     for (const { position, storedMs } of scanRecords(segment, SEGMENT_HEADER_BYTES, base).records) {
       dataEnd = position + 1;
-      for (const sum of settled.has(position) ? [all] : [all, pending]) {
+      for (const sum of acked.has(position) ? [all] : [all, pending]) {
         sum.count += 1;
         sum.oldestMs = Math.min(sum.oldestMs ?? storedMs, storedMs);
       }

@@ -137,19 +137,19 @@ export async function openUnlocked(
   { files, release, saveMs = SAVE_MS }: { files: Files; release: () => Promise<void>; saveMs?: number },
 ): Promise<Outbox> {
   const settings = { ...settingsOf(options), saveMs };
-  const place = { files, dir: options.dir };
+  const location = { files, dir: options.dir };
   const report = createReporter(options.onReport);
   try {
-    await files.makeDir(place.dir);
-    const { ledger, generation } = await recover(place, report);
-    const letters = new DeadLetters(place);
+    await files.makeDir(location.dir);
+    const { index, generation } = await recover(location, report);
+    const letters = new DeadLetters(location);
     await letters.start(report);
-    ledger.otherBytes = await quarantinedBytes(place);
-    const outbox = new DiskOutbox({ place, report, ledger, generation, letters, release }, settings);
+    index.otherBytes = await quarantinedBytes(location);
+    const outbox = new DiskOutbox({ location, report, index, generation, letters, release }, settings);
     await outbox.start();
     return outbox;
   } catch (cause) {
-    throw KitError.is(cause) ? cause : unusable(place.dir, cause);
+    throw KitError.is(cause) ? cause : unusable(location.dir, cause);
   }
 }
 

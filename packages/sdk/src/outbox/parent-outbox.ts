@@ -13,7 +13,7 @@ interface Adopted {
 }
 
 /** What an outbox with a parent is made of. */
-export interface ParentParts {
+export interface ParentOutboxDeps {
   readonly parent: string;
   readonly own: Outbox;
   readonly report: Reporter;
@@ -30,18 +30,18 @@ const ADOPTED_MAX = 16;
  * adopted folders have positions below zero, which name them while they are on their way.
  */
 export class ParentOutbox implements Outbox {
-  readonly #parts: ParentParts;
+  readonly #deps: ParentOutboxDeps;
   readonly #own: Outbox;
   readonly #adopted = new Map<string, Adopted>();
-  readonly #places = new Map<number, { readonly box: Adopted; readonly position: number }>();
-  #lastPlace = 0;
+  readonly #aliases = new Map<number, { readonly box: Adopted; readonly position: number }>();
+  #lastAlias = 0;
   #adoptedCount = 0;
   #abandonedCount = 0;
   #isClosed = false;
 
-  constructor(parts: ParentParts) {
-    this.#parts = parts;
-    this.#own = parts.own;
+  constructor(deps: ParentOutboxDeps) {
+    this.#deps = deps;
+    this.#own = deps.own;
   }
 
   append(record: string | Uint8Array): number {
@@ -59,11 +59,11 @@ export class ParentOutbox implements Outbox {
   acknowledge(positions: Iterable<number>): void {
     const own: number[] = [];
     const others = new Map<Adopted, number[]>();
-    for (const place of positions) {
-      const at = place < 0 ? this.#places.get(place) : undefined;
-      if (place >= 0) own.push(place);
+    for (const alias of positions) {
+      const at = alias < 0 ? this.#aliases.get(alias) : undefined;
+      if (alias >= 0) own.push(alias);
       if (at === undefined) continue;
-      this.#places.delete(place);
+      this.#aliases.delete(alias);
       const list = others.get(at.box);
       if (list === undefined) others.set(at.box, [at.position]);
       else list.push(at.position);
@@ -77,11 +77,11 @@ export class ParentOutbox implements Outbox {
 
   async deadLetter(entry: OutboxRecord, reason: DeadLetterReason): Promise<KitError | null> {
     if (entry.position >= 0) return this.#own.deadLetter(entry, reason);
-    const at = this.#places.get(entry.position);
+    const at = this.#aliases.get(entry.position);
     if (at === undefined) return null;
     const failed = await at.box.outbox.deadLetter({ position: at.position, record: entry.record }, reason);
     if (failed === null) {
-      this.#places.delete(entry.position);
+      this.#aliases.delete(entry.position);
       this.#endIfSent(at.box);
     }
     return failed;
@@ -97,7 +97,7 @@ export class ParentOutbox implements Outbox {
 
   async *readAbandoned(): AsyncGenerator<OutboxRecord> {
     for (const box of [...this.#adopted.values()]) yield* this.#recordsOf(box);
-    const abandoned = await abandonedIn(this.#parts.parent);
+    const abandoned = await abandonedIn(this.#deps.parent);
     this.#abandonedCount = abandoned.length;
     for (const dir of abandoned) {
       if (this.#isClosed || this.#adopted.size >= ADOPTED_MAX) return;
@@ -140,14 +140,14 @@ export class ParentOutbox implements Outbox {
     const lock = await tryLock(dir);
     if (lock === null) return null;
     try {
-      const outbox = await this.#parts.open(dir, lock);
+      const outbox = await this.#deps.open(dir, lock);
       const box: Adopted = { outbox, isReading: false, closed: null };
       this.#adopted.set(dir, box);
       this.#adoptedCount += 1;
       return box;
     } catch (cause) {
       const detail = `an abandoned outbox cannot be adopted: ${cause instanceof Error ? cause.message : String(cause)}`;
-      this.#parts.report({ kind: 'adoption_failed', detail, file: dir });
+      this.#deps.report({ kind: 'adoption_failed', detail, file: dir });
       return null;
     }
   }
@@ -155,13 +155,13 @@ export class ParentOutbox implements Outbox {
   async *#recordsOf(box: Adopted): AsyncGenerator<OutboxRecord> {
     if (box.closed !== null) return;
     // What was given before and is still owed is given again, under new positions.
-    for (const [place, at] of this.#places) if (at.box === box) this.#places.delete(place);
+    for (const [alias, at] of this.#aliases) if (at.box === box) this.#aliases.delete(alias);
     box.isReading = true;
     try {
       for await (const { position, record } of box.outbox.readPending()) {
-        this.#lastPlace -= 1;
-        this.#places.set(this.#lastPlace, { box, position });
-        yield { position: this.#lastPlace, record };
+        this.#lastAlias -= 1;
+        this.#aliases.set(this.#lastAlias, { box, position });
+        yield { position: this.#lastAlias, record };
       }
     } finally {
       box.isReading = false;
@@ -177,7 +177,7 @@ export class ParentOutbox implements Outbox {
     box.closed ??= box.outbox
       .close()
       .catch((cause: unknown) => {
-        this.#parts.report({ kind: 'adoption_failed', detail: String(cause), file: this.#parts.parent });
+        this.#deps.report({ kind: 'adoption_failed', detail: String(cause), file: this.#deps.parent });
       })
       .then(() => {
         for (const [dir, one] of this.#adopted) if (one === box) this.#adopted.delete(dir);

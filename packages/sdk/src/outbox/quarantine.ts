@@ -3,13 +3,13 @@ import { basename, join } from 'node:path';
 import { type Files, writeAll } from './files.ts';
 
 /** Where an outbox lives. */
-export interface Place {
+export interface OutboxLocation {
   readonly files: Files;
   readonly dir: string;
 }
 
 /** What became of damaged bytes: where the copy is, and whether the original may be deleted. */
-export interface Quarantined {
+export interface QuarantineResult {
   readonly path: string | null;
   readonly mayDelete: boolean;
 }
@@ -24,10 +24,10 @@ export function quarantineDir(dir: string): string {
  * same file again. Nothing but zeros is not copied: some file systems end a file so after a power loss.
  */
 export async function quarantine(
-  { files, dir }: Place,
+  { files, dir }: OutboxLocation,
   segmentPath: string,
   damaged: { bytes: Buffer; offset: number },
-): Promise<Quarantined> {
+): Promise<QuarantineResult> {
   if (damaged.bytes.every((byte) => byte === 0)) return { path: null, mayDelete: true };
   const folder = quarantineDir(dir);
   const path = join(folder, `${basename(segmentPath, '.log')}-${damaged.offset}.bin`);
@@ -44,7 +44,7 @@ export async function quarantine(
 }
 
 /** Bytes of all copies; 0 where that cannot be told. */
-export async function quarantinedBytes({ files, dir }: Place): Promise<number> {
+export async function quarantinedBytes({ files, dir }: OutboxLocation): Promise<number> {
   const folder = quarantineDir(dir);
   const names = await files.list(folder).catch(() => []);
   const sizes = await Promise.all(names.map((name) => files.size(join(folder, name)).catch(() => 0)));

@@ -1,13 +1,13 @@
 import { readRange } from './files.ts';
-import type { Ledger, Page, Segment } from './ledger.ts';
 import type { OutboxRecord } from './outbox-port.ts';
-import { type Place, quarantine } from './quarantine.ts';
+import { type OutboxLocation, quarantine } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
 import { type DamagedRange, scanRecords } from './scan.ts';
+import type { Page, Segment, SegmentIndex } from './segment-index.ts';
 
-interface ReaderParts {
-  readonly place: Place;
-  readonly ledger: Ledger;
+interface ReaderDeps {
+  readonly location: OutboxLocation;
+  readonly index: SegmentIndex;
   readonly report: Reporter;
 }
 
@@ -27,17 +27,17 @@ interface Stretch {
  * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
  */
 export async function* readPending(
-  parts: ReaderParts,
+  deps: ReaderDeps,
   { after, through }: { after: number; through: number },
 ): AsyncGenerator<OutboxRecord> {
-  const { settled, segments } = parts.ledger;
+  const { acked, segments } = deps.index;
   for (const segment of [...segments]) {
     for (const stretch of stretchesOf(segment)) {
       if (stretch.first > through) return;
-      if (stretch.after <= after + 1 || settled.covers(stretch.first, stretch.after)) continue;
-      for (const record of await readStretch(parts, stretch)) {
+      if (stretch.after <= after + 1 || acked.covers(stretch.first, stretch.after)) continue;
+      for (const record of await readStretch(deps, stretch)) {
         const isWanted = record.position > after && record.position <= through;
-        if (isWanted && !settled.has(record.position)) yield record;
+        if (isWanted && !acked.has(record.position)) yield record;
       }
     }
   }
@@ -53,9 +53,9 @@ function stretchesOf(segment: Segment): Stretch[] {
   });
 }
 
-async function readStretch(parts: ReaderParts, stretch: Stretch): Promise<OutboxRecord[]> {
+async function readStretch(deps: ReaderDeps, stretch: Stretch): Promise<OutboxRecord[]> {
   const { segment, start, end, first, after } = stretch;
-  const bytes = await readRange(parts.place.files, segment.path, { start, end }).catch((cause: unknown) => {
+  const bytes = await readRange(deps.location.files, segment.path, { start, end }).catch((cause: unknown) => {
     throw diskError(cause, 'records could not be read');
   });
   // It was settled, and deleted, since the list was made.
@@ -64,24 +64,27 @@ async function readStretch(parts: ReaderParts, stretch: Stretch): Promise<Outbox
   const seenEnd = damage.at(-1)?.endPosition === null ? after : (records.at(-1)?.position ?? first - 1) + 1;
   const cut = { start: bytes.length, end: bytes.length, firstPosition: seenEnd, endPosition: null };
   for (const range of seenEnd < after ? [...damage, cut] : damage)
-    await noteDamage(parts, { segment, offset: start, after }, { bytes, range });
+    await noteDamage(deps, { segment, offset: start, after }, { bytes, range });
   return records.map(({ position, start: from, end: to }) => ({ position, record: copy(bytes, from, to) }));
 }
 
 /** If the disk has lost something since the outbox was opened, those records are settled, and said to be lost. */
 async function noteDamage(
-  { place, ledger, report }: ReaderParts,
+  { location, index, report }: ReaderDeps,
   { segment, offset, after }: { segment: Segment; offset: number; after: number },
   { bytes, range }: { bytes: Buffer; range: DamagedRange },
 ): Promise<void> {
   const { firstPosition, start, end } = range;
   const endPosition = range.endPosition ?? after;
-  if (ledger.settled.covers(firstPosition, endPosition)) return;
-  const copied = await quarantine(place, segment.path, { bytes: bytes.subarray(start, end), offset: offset + start });
+  if (index.acked.covers(firstPosition, endPosition)) return;
+  const copied = await quarantine(location, segment.path, {
+    bytes: bytes.subarray(start, end),
+    offset: offset + start,
+  });
   if (!copied.mayDelete) segment.keep = true;
-  const before = ledger.settled.size;
-  ledger.settled.add(firstPosition, endPosition);
-  ledger.damagedCount += ledger.settled.size - before;
+  const before = index.acked.size;
+  index.acked.add(firstPosition, endPosition);
+  index.damagedCount += index.acked.size - before;
   const positions = { first_position: firstPosition, last_position: endPosition - 1 };
   const detail = `bytes ${offset + start} to ${offset + end - 1} of a segment can no longer be read`;
   report({ kind: 'damaged', detail, file: segment.path, quarantine: copied.path, ...positions });

@@ -10,11 +10,11 @@ import {
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
 } from './format.ts';
-import { baseOf, Ledger, newSegment, notePage, type Segment, segmentPath } from './ledger.ts';
-import { type Place, quarantine } from './quarantine.ts';
+import { type OutboxLocation, quarantine } from './quarantine.ts';
 import type { Reporter } from './reports.ts';
 import { RunSet } from './run-set.ts';
 import { type DamagedRange, scanRecords } from './scan.ts';
+import { baseOf, newSegment, notePage, type Segment, SegmentIndex, segmentPath } from './segment-index.ts';
 
 /**
  * Reads what is in the directory, and says what is wrong with it. Nothing is changed but the quarantine, and nothing at all
@@ -22,23 +22,26 @@ import { type DamagedRange, scanRecords } from './scan.ts';
  *
  * @throws KitError `DATA_DIR_NEWER`.
  */
-export async function recover(place: Place, report: Reporter): Promise<{ ledger: Ledger; generation: number }> {
-  const { files, dir } = place;
+export async function recover(
+  location: OutboxLocation,
+  report: Reporter,
+): Promise<{ index: SegmentIndex; generation: number }> {
+  const { files, dir } = location;
   const bases = (await files.list(dir)).map(baseOf).filter((base) => base !== null);
   bases.sort((a, b) => a - b);
   const found = await readCursor(files, dir);
-  for (const base of bases) await refuseOtherVersions(place, segmentPath(dir, base));
+  for (const base of bases) await refuseOtherVersions(location, segmentPath(dir, base));
   const cursor = found === 'damaged' ? null : found;
   if (found === 'damaged') {
     const detail = 'the cursor cannot be read; everything that is there is sent again';
     report({ kind: 'cursor_damaged', detail, file: cursorPath(dir) });
   }
-  const recovery = new Recovery(place, report, cursor);
+  const recovery = new Recovery(location, report, cursor);
   for (const base of bases) await recovery.readSegment(base);
-  return { ledger: recovery.finish(), generation: cursor?.generation ?? 0 };
+  return { index: recovery.finish(), generation: cursor?.generation ?? 0 };
 }
 
-async function refuseOtherVersions({ files }: Place, path: string): Promise<void> {
+async function refuseOtherVersions({ files }: OutboxLocation, path: string): Promise<void> {
   const bytes = await readRange(files, path, { end: SEGMENT_HEADER_BYTES });
   const header = decodeSegmentHeader(bytes ?? Buffer.alloc(0));
   if (header !== null && 'version' in header) {
@@ -48,17 +51,17 @@ async function refuseOtherVersions({ files }: Place, path: string): Promise<void
 }
 
 class Recovery {
-  readonly #place: Place;
+  readonly #location: OutboxLocation;
   readonly #report: Reporter;
   readonly #cursor: Cursor | null;
   /** What the cursor says is settled. */
   readonly #acknowledged = new RunSet();
-  readonly #ledger = new Ledger();
+  readonly #index = new SegmentIndex();
   /** Behind the last position of the segments read so far; null before the first. */
   #dataEnd: number | null = null;
 
-  constructor(place: Place, report: Reporter, cursor: Cursor | null) {
-    this.#place = place;
+  constructor(location: OutboxLocation, report: Reporter, cursor: Cursor | null) {
+    this.#location = location;
     this.#report = report;
     this.#cursor = cursor;
     if (cursor === null) return;
@@ -67,48 +70,48 @@ class Recovery {
   }
 
   async readSegment(base: number): Promise<void> {
-    const path = segmentPath(this.#place.dir, base);
-    await makeDurable(this.#place.files, path);
-    const bytes = (await readRange(this.#place.files, path)) ?? Buffer.alloc(0);
+    const path = segmentPath(this.#location.dir, base);
+    await makeDurable(this.#location.files, path);
+    const bytes = (await readRange(this.#location.files, path)) ?? Buffer.alloc(0);
     const segment = newSegment({ path, base, bytes: bytes.length });
     this.#before(segment, decodeSegmentHeader(bytes) as SegmentHeader | null);
     const { records, damage } = scanRecords(bytes, SEGMENT_HEADER_BYTES, base);
-    const { settled } = this.#ledger;
+    const { acked } = this.#index;
     for (const { position, start, end, storedMs } of records) {
       // Positions in a segment have no gaps, but where a record was damaged.
-      settled.add(segment.end, position);
+      acked.add(segment.end, position);
       notePage(segment, { position, offset: start - RECORD_HEADER_BYTES });
-      this.#ledger.noteTime(position, storedMs);
+      this.#index.noteTime(position, storedMs);
       segment.end = position + 1;
       segment.readableBytes = end;
     }
     for (const range of damage) await this.#damaged(segment, bytes, range);
     segment.sealed = true;
-    this.#ledger.addSegment(segment);
+    this.#index.addSegment(segment);
     // A process that ends while it makes a segment writes its last records to the one before.
     this.#dataEnd = Math.max(this.#dataEnd ?? 1, segment.end);
   }
 
   /** Everything has been read: what the cursor adds to it. */
-  finish(): Ledger {
-    const ledger = this.#ledger;
+  finish(): SegmentIndex {
+    const index = this.#index;
     const cursor = this.#cursor;
     const dataEnd = this.#dataEnd ?? cursor?.low_water ?? 1;
-    ledger.next = Math.max(dataEnd, cursor?.stored_end ?? 1);
-    ledger.settled.add(this.#dataEnd ?? 1, ledger.next);
-    if (ledger.next > dataEnd) this.#lost(dataEnd, ledger.next, cursorPath(this.#place.dir));
+    index.next = Math.max(dataEnd, cursor?.stored_end ?? 1);
+    index.acked.add(this.#dataEnd ?? 1, index.next);
+    if (index.next > dataEnd) this.#lost(dataEnd, index.next, cursorPath(this.#location.dir));
     // A cursor that knows more than the data is of other data: what it says of these records is not believed.
-    const isAhead = ledger.segments.length > 0 && ledger.next > dataEnd;
+    const isAhead = index.segments.length > 0 && index.next > dataEnd;
     if (isAhead) this.#ahead(dataEnd);
-    else for (const [start, end] of this.#acknowledged.runs()) ledger.settled.add(start, end);
-    ledger.storedEnd = ledger.next;
+    else for (const [start, end] of this.#acknowledged.runs()) index.acked.add(start, end);
+    index.storedEnd = index.next;
     // The next segment must not take the name of one that is there without a record.
-    if (ledger.segments.at(-1)?.base === ledger.next) {
-      ledger.settled.add(ledger.next, ledger.next + 1);
-      ledger.next += 1;
+    if (index.segments.at(-1)?.base === index.next) {
+      index.acked.add(index.next, index.next + 1);
+      index.next += 1;
     }
-    ledger.fateEnd = ledger.next;
-    return ledger;
+    index.resolvedEnd = index.next;
+    return index;
   }
 
   /** What lies between the segment before and this one was never stored, or is gone. */
@@ -122,13 +125,13 @@ class Recovery {
     // Without a cursor nothing tells what was before the first segment.
     const end = this.#dataEnd ?? this.#cursor?.low_water ?? null;
     if (header !== null && end !== null) this.#lost(end, header.follows, path);
-    this.#ledger.settled.add(this.#dataEnd ?? 1, base);
+    this.#index.acked.add(this.#dataEnd ?? 1, base);
   }
 
   /** Positions `[start, end)` were stored and are not there; those that the cursor has are only deleted. */
   #lost(start: number, end: number, file: string): void {
     for (const [first, after] of missingRuns(this.#acknowledged, start, end)) {
-      this.#ledger.damagedCount += after - first;
+      this.#index.damagedCount += after - first;
       const detail = counted(after - first, 'stored record is gone', 'stored records are gone');
       this.#report({ kind: 'missing', detail, file, first_position: first, last_position: after - 1 });
     }
@@ -136,14 +139,14 @@ class Recovery {
 
   #ahead(dataEnd: number): void {
     const detail = 'the cursor knows of records that are not there; everything that is there is sent again';
-    const last_position = this.#ledger.next - 1;
-    const file = cursorPath(this.#place.dir);
+    const last_position = this.#index.next - 1;
+    const file = cursorPath(this.#location.dir);
     this.#report({ kind: 'cursor_ahead', detail, file, first_position: dataEnd, last_position });
   }
 
   async #damaged(segment: Segment, bytes: Buffer, range: DamagedRange): Promise<void> {
     const { start, end, firstPosition, endPosition } = range;
-    const copy = await quarantine(this.#place, segment.path, { bytes: bytes.subarray(start, end), offset: start });
+    const copy = await quarantine(this.#location, segment.path, { bytes: bytes.subarray(start, end), offset: start });
     if (!copy.mayDelete) segment.keep = true;
     const about = { file: segment.path, quarantine: copy.path };
     const where = `bytes ${start} to ${end - 1} of a segment`;
@@ -153,7 +156,7 @@ class Recovery {
       return;
     }
     for (const [first, after] of missingRuns(this.#acknowledged, firstPosition, endPosition))
-      this.#ledger.damagedCount += after - first;
+      this.#index.damagedCount += after - first;
     const hasPositions = endPosition > firstPosition;
     const first_position = hasPositions ? firstPosition : null;
     const last_position = hasPositions ? endPosition - 1 : null;

@@ -2,10 +2,10 @@ import { KitError, runOwnWork, setOwnImmediate, setOwnTimeout } from '@pik/schem
 
 import { type Files, writeAll, writeAllSync } from './files.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format.ts';
-import type { Gatherer, Slab } from './gather.ts';
-import { type Ledger, newSegment, notePage, type Segment, segmentPath } from './ledger.ts';
-import type { Place } from './quarantine.ts';
+import type { OutboxLocation } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
+import { newSegment, notePage, type Segment, type SegmentIndex, segmentPath } from './segment-index.ts';
+import type { RecordBuffer, WriteBuffer } from './write-buffer.ts';
 
 /**
  * When records are synced. `each`: every record has a write and an fsync of its own. `batch`: what has gathered during one
@@ -21,10 +21,10 @@ export interface WriterSettings {
 }
 
 /** What a writer works with. */
-export interface WriterParts {
-  readonly place: Place;
-  readonly ledger: Ledger;
-  readonly gatherer: Gatherer;
+export interface WriterDeps {
+  readonly location: OutboxLocation;
+  readonly index: SegmentIndex;
+  readonly writeBuffer: WriteBuffer;
   readonly report: Reporter;
   /** Told when fates were settled or files have changed. */
   readonly changed: () => void;
@@ -40,23 +40,23 @@ const WRITE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** With less than this waiting, the next sync is put off a little, so that more records share it. */
 const WORTH_A_SYNC_BYTES = 64 * 1024;
-const GATHER_MS = 1;
+const BATCH_MS = 1;
 
 /** After a failure the disk is given some time. */
 const FAILED_PAUSE_MS = 100;
 
 /** Writes gathered records to segments, one write and one sync at a time. */
 export class SegmentWriter {
-  readonly #parts: WriterParts;
+  readonly #deps: WriterDeps;
   readonly #settings: WriterSettings;
   readonly #files: Files;
   #active: Active | null = null;
   #running: Promise<void> | null = null;
   /** Taken from the gatherer, and not known to be written. */
-  #flight: Slab[] = [];
-  #flightBytes = 0;
+  #writing: RecordBuffer[] = [];
+  #writingBytes = 0;
   /** Written, and not known to be synced. */
-  #unsynced: Slab[] = [];
+  #unsynced: RecordBuffer[] = [];
   #syncDue = false;
   #syncTimer: ReturnType<typeof setTimeout> | null = null;
   /** Ends a pause in which records gather. */
@@ -68,20 +68,20 @@ export class SegmentWriter {
   readonly #failures = new Failures();
   #hasFailed = false;
 
-  constructor(parts: WriterParts, settings: WriterSettings) {
-    this.#parts = parts;
+  constructor(deps: WriterDeps, settings: WriterSettings) {
+    this.#deps = deps;
     this.#settings = settings;
-    this.#files = parts.place.files;
+    this.#files = deps.location.files;
   }
 
   /** Bytes that are being written. */
-  get flightBytes(): number {
-    return this.#flightBytes;
+  get writingBytes(): number {
+    return this.#writingBytes;
   }
 
   /** Makes the first segment, so that records can be written even when nothing can be waited for. */
   async start(): Promise<void> {
-    this.#active = await this.#create(this.#parts.ledger.next);
+    this.#active = await this.#create(this.#deps.index.next);
   }
 
   /** There is something to write. Everything appended in the same turn of the event loop goes together. */
@@ -94,28 +94,28 @@ export class SegmentWriter {
 
   /** What became of a position; see `Outbox.stored`. */
   stored(position: number): Promise<KitError | null> {
-    const { ledger, gatherer } = this.#parts;
-    if (!(position >= 1 && position < ledger.next))
+    const { index, writeBuffer } = this.#deps;
+    if (!(position >= 1 && position < index.next))
       return Promise.resolve(new KitError('OUTBOX_FAILED', `no record has position ${position}`));
-    if (position < ledger.fateEnd) return Promise.resolve(this.#failures.of(position));
+    if (position < index.resolvedEnd) return Promise.resolve(this.#failures.of(position));
     this.#awaitedEnd = Math.max(this.#awaitedEnd, position + 1);
     this.#syncTimer?.ref();
-    for (const slabs of [this.#unsynced, this.#flight, gatherer.peek()]) {
-      const last = slabs.at(-1);
-      if (last !== undefined && position < last.first + last.count) return slabOf(slabs, position).fate.promise;
+    for (const buffers of [this.#unsynced, this.#writing, writeBuffer.peek()]) {
+      const last = buffers.at(-1);
+      if (last !== undefined && position < last.first + last.count) return bufferOf(buffers, position).result.promise;
     }
     return Promise.resolve(new KitError('INTERNAL', `position ${position} is nowhere`));
   }
 
   /** Resolves when the fate of everything appended before is known. */
   async flush(): Promise<void> {
-    const { ledger } = this.#parts;
-    if (ledger.fateEnd >= ledger.next) return;
-    this.#urgentEnd = ledger.next;
+    const { index } = this.#deps;
+    if (index.resolvedEnd >= index.next) return;
+    this.#urgentEnd = index.next;
     this.#syncDue = true;
     this.#endPause?.();
     this.wake();
-    await this.stored(ledger.next - 1);
+    await this.stored(index.next - 1);
   }
 
   /** Flushes and closes the segment. */
@@ -138,33 +138,33 @@ export class SegmentWriter {
   writeRestSync(): void {
     const active = this.#active;
     if (active === null) return;
-    const slabs = [...this.#flight, ...this.#parts.gatherer.peek()];
-    if (slabs.length === 0 && this.#unsynced.length === 0) return;
+    const buffers = [...this.#writing, ...this.#deps.writeBuffer.peek()];
+    if (buffers.length === 0 && this.#unsynced.length === 0) return;
     let position = active.segment.bytes;
-    for (const { buffer, length } of slabs) {
-      writeAllSync(this.#files, active.fd, { bytes: buffer.subarray(0, length), position });
+    for (const { memory, length } of buffers) {
+      writeAllSync(this.#files, active.fd, { bytes: memory.subarray(0, length), position });
       position += length;
     }
     this.#files.syncSync(active.fd);
   }
 
   async #run(): Promise<void> {
-    const { gatherer } = this.#parts;
+    const { writeBuffer } = this.#deps;
     const bytesMax = Math.min(WRITE_BYTES_MAX, this.#settings.segmentBytesMax);
-    while (gatherer.count > 0 || this.#syncDue) {
-      const slabs = gatherer.count > 0 ? gatherer.take(bytesMax) : [];
-      await this.#store(slabs);
+    while (writeBuffer.count > 0 || this.#syncDue) {
+      const buffers = writeBuffer.count > 0 ? writeBuffer.take(bytesMax) : [];
+      await this.#store(buffers);
       await this.#pause();
     }
     this.#running = null;
   }
 
   /** Writes slabs, and syncs when it is time to; each slab's fate is known when its sync is over. */
-  async #store(slabs: Slab[]): Promise<void> {
-    this.#flight = slabs;
-    this.#flightBytes = slabs.reduce((sum, { length }) => sum + length, 0);
+  async #store(buffers: RecordBuffer[]): Promise<void> {
+    this.#writing = buffers;
+    this.#writingBytes = buffers.reduce((sum, { length }) => sum + length, 0);
     try {
-      const active = slabs.length > 0 ? await this.#write(slabs) : this.#active;
+      const active = buffers.length > 0 ? await this.#write(buffers) : this.#active;
       const isDue = this.#settings.fsync !== 'interval' || this.#syncDue;
       this.#syncDue = false;
       if (!isDue) this.#armTimer();
@@ -172,28 +172,28 @@ export class SegmentWriter {
     } catch (cause) {
       await this.#abandon(diskError(cause, 'records could not be stored'));
     }
-    this.#parts.changed();
+    this.#deps.changed();
   }
 
-  async #write(slabs: Slab[]): Promise<Active> {
-    const active = await this.#segmentFor(slabs[0]?.first ?? 0);
+  async #write(buffers: RecordBuffer[]): Promise<Active> {
+    const active = await this.#segmentFor(buffers[0]?.first ?? 0);
     const { segment, fd } = active;
     let position = segment.bytes;
-    for (const { buffer, length, first } of slabs) {
-      await writeAll(this.#files, fd, { bytes: buffer.subarray(0, length), position });
+    for (const { memory, length, first } of buffers) {
+      await writeAll(this.#files, fd, { bytes: memory.subarray(0, length), position });
       notePage(segment, { position: first, offset: position });
       position += length;
     }
-    this.#parts.ledger.resize(segment, position);
-    this.#flight = [];
-    this.#flightBytes = 0;
-    for (const one of slabs) this.#unsynced.push(one);
+    this.#deps.index.resize(segment, position);
+    this.#writing = [];
+    this.#writingBytes = 0;
+    for (const one of buffers) this.#unsynced.push(one);
     return active;
   }
 
   async #sync({ fd, segment }: Active): Promise<void> {
-    const slabs = this.#unsynced;
-    const last = slabs.at(-1);
+    const buffers = this.#unsynced;
+    const last = buffers.at(-1);
     if (last === undefined) return;
     const readableBytes = segment.bytes;
     await this.#files.sync(fd);
@@ -201,8 +201,8 @@ export class SegmentWriter {
     this.#hasFailed = false;
     segment.end = last.first + last.count;
     segment.readableBytes = readableBytes;
-    this.#parts.ledger.storedEnd = segment.end;
-    this.#settle(slabs, null);
+    this.#deps.index.storedEnd = segment.end;
+    this.#resolve(buffers, null);
   }
 
   /** The open segment if there is room in it, or a new one. */
@@ -210,7 +210,7 @@ export class SegmentWriter {
     const full = this.#active;
     if (full !== null) {
       const { bytes: before } = full.segment;
-      if (before === SEGMENT_HEADER_BYTES || before + this.#flightBytes <= this.#settings.segmentBytesMax) return full;
+      if (before === SEGMENT_HEADER_BYTES || before + this.#writingBytes <= this.#settings.segmentBytesMax) return full;
       await this.#sync(full);
     }
     // Until the new one is there, the old one takes what a process writes at its end.
@@ -224,20 +224,20 @@ export class SegmentWriter {
 
   /** A segment is there, with its name, before any record in it can be durable. */
   async #create(base: number): Promise<Active> {
-    const { place, ledger } = this.#parts;
-    const path = segmentPath(place.dir, base);
+    const { location, index } = this.#deps;
+    const path = segmentPath(location.dir, base);
     const fd = await this.#files.open(path, 'new');
     try {
-      await writeAll(this.#files, fd, { bytes: encodeSegmentHeader({ base, follows: ledger.storedEnd }), position: 0 });
+      await writeAll(this.#files, fd, { bytes: encodeSegmentHeader({ base, follows: index.storedEnd }), position: 0 });
       await this.#files.sync(fd);
-      await this.#files.syncDir(place.dir);
+      await this.#files.syncDir(location.dir);
     } catch (error) {
       await this.#files.close(fd).catch(() => undefined);
       await this.#files.unlink(path).catch(() => undefined);
       throw error;
     }
     const segment = newSegment({ path, base, bytes: SEGMENT_HEADER_BYTES });
-    ledger.addSegment(segment);
+    index.addSegment(segment);
     return { fd, segment };
   }
 
@@ -246,13 +246,13 @@ export class SegmentWriter {
    * kernel may have dropped the pages, and a second one would "succeed". Later records go to a new segment.
    */
   async #abandon(error: KitError): Promise<void> {
-    const { ledger, report, place } = this.#parts;
+    const { index, report, location } = this.#deps;
     this.#hasFailed = true;
-    const slabs = [...this.#unsynced, ...this.#flight];
+    const buffers = [...this.#unsynced, ...this.#writing];
     const active = this.#active;
     this.#unsynced = [];
     // Until their fate is known, whoever asks must find them.
-    this.#flight = slabs;
+    this.#writing = buffers;
     this.#active = null;
     if (active !== null) {
       const { segment, fd } = active;
@@ -260,29 +260,29 @@ export class SegmentWriter {
       // A later process must not find in the kernel's memory what the disk does not have.
       await this.#files.truncate(fd, segment.readableBytes).catch(() => undefined);
       await this.#files.close(fd).catch(() => undefined);
-      ledger.resize(segment, await this.#files.size(segment.path).catch(() => segment.bytes));
+      index.resize(segment, await this.#files.size(segment.path).catch(() => segment.bytes));
     }
-    this.#flight = [];
-    this.#flightBytes = 0;
-    const first = slabs[0];
-    const last = slabs.at(-1);
+    this.#writing = [];
+    this.#writingBytes = 0;
+    const first = buffers[0];
+    const last = buffers.at(-1);
     if (first === undefined || last === undefined) return;
     const end = last.first + last.count;
-    ledger.settled.add(first.first, end);
+    index.acked.add(first.first, end);
     this.#failures.add(first.first, end, error);
     const positions = { first_position: first.first, last_position: end - 1 };
-    report({ kind: 'write_failed', detail: error.message, file: active?.segment.path ?? place.dir, ...positions });
-    this.#settle(slabs, error);
+    report({ kind: 'write_failed', detail: error.message, file: active?.segment.path ?? location.dir, ...positions });
+    this.#resolve(buffers, error);
   }
 
   /** Lets records gather, unless there are many, none, or somebody waits. */
   async #pause(): Promise<void> {
-    const { ledger, gatherer } = this.#parts;
-    if (gatherer.count === 0 || this.#urgentEnd > ledger.fateEnd) return;
-    const isWorthIt = this.#settings.fsync === 'each' || gatherer.bytes >= WORTH_A_SYNC_BYTES;
+    const { index, writeBuffer } = this.#deps;
+    if (writeBuffer.count === 0 || this.#urgentEnd > index.resolvedEnd) return;
+    const isWorthIt = this.#settings.fsync === 'each' || writeBuffer.bytes >= WORTH_A_SYNC_BYTES;
     if (isWorthIt && !this.#hasFailed) return;
     await new Promise<void>((resolve) => {
-      const timer = setOwnTimeout(resolve, this.#hasFailed ? FAILED_PAUSE_MS : GATHER_MS);
+      const timer = setOwnTimeout(resolve, this.#hasFailed ? FAILED_PAUSE_MS : BATCH_MS);
       this.#endPause = () => {
         clearTimeout(timer);
         resolve();
@@ -299,7 +299,7 @@ export class SegmentWriter {
       this.wake();
     }, this.#settings.fsyncIntervalMs);
     // Otherwise the process may end before; `writeRestSync` then does it.
-    if (this.#awaitedEnd <= this.#parts.ledger.fateEnd) this.#syncTimer.unref();
+    if (this.#awaitedEnd <= this.#deps.index.resolvedEnd) this.#syncTimer.unref();
   }
 
   #stopTimer(): void {
@@ -307,11 +307,11 @@ export class SegmentWriter {
     this.#syncTimer = null;
   }
 
-  #settle(slabs: readonly Slab[], outcome: KitError | null): void {
-    const last = slabs.at(-1);
-    if (last !== undefined) this.#parts.ledger.fateEnd = last.first + last.count;
-    for (const { fate } of slabs) fate.settle(outcome);
-    this.#parts.gatherer.recycle(slabs);
+  #resolve(buffers: readonly RecordBuffer[], outcome: KitError | null): void {
+    const last = buffers.at(-1);
+    if (last !== undefined) this.#deps.index.resolvedEnd = last.first + last.count;
+    for (const { result } of buffers) result.resolve(outcome);
+    this.#deps.writeBuffer.recycle(buffers);
   }
 }
 
@@ -330,13 +330,13 @@ class Failures {
   }
 }
 
-function slabOf(slabs: readonly Slab[], position: number): Slab {
+function bufferOf(buffers: readonly RecordBuffer[], position: number): RecordBuffer {
   let low = 0;
-  let high = slabs.length;
+  let high = buffers.length;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if ((slabs[middle] as Slab).first <= position) low = middle;
+    if ((buffers[middle] as RecordBuffer).first <= position) low = middle;
     else high = middle;
   }
-  return slabs[low] as Slab;
+  return buffers[low] as RecordBuffer;
 }

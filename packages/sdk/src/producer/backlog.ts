@@ -1,9 +1,9 @@
 import { KitError, runOwnWork } from '@pik/schema/events';
 import type { Outbox, OutboxRecord } from '../outbox/outbox-port.ts';
-import { type Carrier, type Delivery, deliver } from './deliver.ts';
+import { type DeliveryDeps, type DeliveryResult, deliver } from './delivery.ts';
+import { OutboxAcks } from './outbox-acks.ts';
 import type { BatchLimits } from './queue.ts';
 import { recordId } from './record-id.ts';
-import { Settlement } from './settlement.ts';
 
 /** Records of an outbox that are sent apart from the emits of this producer. taken = acked + rejected + undelivered + pending. */
 export interface BacklogStats {
@@ -19,9 +19,9 @@ export interface BacklogStats {
 }
 
 /** What a backlog works with. */
-export interface BacklogParts {
+export interface BacklogDeps {
   readonly outbox: Outbox;
-  readonly carrier: Carrier;
+  readonly delivery: DeliveryDeps;
   readonly limits: BatchLimits & { readonly deadlineMs: number };
   /** The lowest position that an emit of this producer still carries. */
   readonly firstHeld: () => number;
@@ -37,18 +37,18 @@ const AGAIN_MS = 30_000;
  * of its own, one request at a time, oldest first, its bytes as they are; no more of it than one batch is in memory.
  */
 export class Backlog {
-  readonly #parts: BacklogParts;
+  readonly #deps: BacklogDeps;
   readonly #counts = { taken: 0, acked: 0, rejected: 0, undelivered: 0 };
   #isRunning = false;
   /** Something was given up that a further round may deliver. */
-  #isOwed = false;
+  #mustRetry = false;
   /** The last round had records of dead members: there may be more of them. */
   #hasMore = false;
-  #callOff: (() => void) | null = null;
+  #cancelTimer: (() => void) | null = null;
   #closedMs = Number.POSITIVE_INFINITY;
 
-  constructor(parts: BacklogParts) {
-    this.#parts = parts;
+  constructor(deps: BacklogDeps) {
+    this.#deps = deps;
   }
 
   get isIdle(): boolean {
@@ -62,29 +62,29 @@ export class Backlog {
 
   /** Sends what earlier processes left. */
   start(): void {
-    void runOwnWork(() => this.#round(this.#andAbandoned(this.#parts.outbox.readRecovered())));
+    void runOwnWork(() => this.#round(this.#andAbandoned(this.#deps.outbox.readRecovered())));
   }
 
   /** Records of emits were given up and stay in the outbox; they are tried again later. */
-  owe(): void {
-    this.#isOwed = true;
+  retryLater(): void {
+    this.#mustRetry = true;
     this.#schedule();
   }
 
   /** No further round begins; the one under way goes on until something of it is given up. */
   close(): void {
-    this.#closedMs = this.#parts.carrier.timers.now();
-    this.#callOff?.();
+    this.#closedMs = this.#deps.delivery.timers.now();
+    this.#cancelTimer?.();
   }
 
   #schedule(): void {
-    const { outbox, firstHeld, carrier } = this.#parts;
-    if (!this.#isOwed && outbox.readAbandoned === undefined) return;
-    if (this.#isRunning || this.#isClosed || this.#callOff !== null) return;
-    this.#callOff = carrier.timers.after(this.#hasMore && !this.#isOwed ? 0 : AGAIN_MS, () => {
-      this.#callOff = null;
+    const { outbox, firstHeld, delivery } = this.#deps;
+    if (!this.#mustRetry && outbox.readAbandoned === undefined) return;
+    if (this.#isRunning || this.#isClosed || this.#cancelTimer !== null) return;
+    this.#cancelTimer = delivery.timers.after(this.#hasMore && !this.#mustRetry ? 0 : AGAIN_MS, () => {
+      this.#cancelTimer = null;
       const through = firstHeld() - 1;
-      const own = this.#isOwed ? outbox.readPending(Number.isFinite(through) ? { through } : {}) : [];
+      const own = this.#mustRetry ? outbox.readPending(Number.isFinite(through) ? { through } : {}) : [];
       void this.#round(this.#andAbandoned(own));
     });
   }
@@ -93,7 +93,7 @@ export class Backlog {
   async *#andAbandoned(own: AsyncIterable<OutboxRecord> | Iterable<OutboxRecord>): AsyncGenerator<OutboxRecord> {
     yield* own;
     this.#hasMore = false;
-    for await (const record of this.#parts.outbox.readAbandoned?.() ?? []) {
+    for await (const record of this.#deps.outbox.readAbandoned?.() ?? []) {
       if (this.#isClosed) return;
       this.#hasMore = true;
       yield record;
@@ -102,38 +102,38 @@ export class Backlog {
 
   async #round(records: AsyncIterable<OutboxRecord>): Promise<void> {
     this.#isRunning = true;
-    this.#isOwed = false;
+    this.#mustRetry = false;
     try {
-      for await (const batch of batchesOf(records, this.#parts.limits)) {
+      for await (const batch of batchesOf(records, this.#deps.limits)) {
         await this.#send(batch);
         if (this.#isOver) break;
       }
     } catch (cause) {
       // The disk cannot be read now; it may be later, and what is there stays there.
       const detail = KitError.is(cause) ? cause.message : String(cause);
-      this.#parts.carrier.log({ level: 'warn', event: 'outbox_failed', code: 'OUTBOX_FAILED', detail });
-      this.#isOwed = true;
+      this.#deps.delivery.log({ level: 'warn', event: 'outbox_failed', code: 'OUTBOX_FAILED', detail });
+      this.#mustRetry = true;
     }
     this.#isRunning = false;
     this.#schedule();
-    this.#parts.onIdle();
+    this.#deps.onIdle();
   }
 
   async #send(batch: readonly OutboxRecord[]): Promise<void> {
-    const { carrier, outbox, limits } = this.#parts;
-    const settlement = new Settlement(outbox, carrier.log);
-    const at = (place: number) => batch[place] as OutboxRecord;
+    const { delivery, outbox, limits } = this.#deps;
+    const acks = new OutboxAcks(outbox, delivery.log);
+    const at = (index: number) => batch[index] as OutboxRecord;
     this.#counts.taken += batch.length;
-    await deliver(carrier, {
-      recordAt: (place) => at(place).record,
+    await deliver(delivery, {
+      recordAt: (index) => at(index).record,
       eventIds: batch.map(({ record }) => recordId(record)),
-      deadlineMs: Math.min(carrier.timers.now(), this.#closedMs) + limits.deadlineMs,
-      settle: (place: number, delivery: Delivery) => {
-        this.#counts[settlement.note(at(place), delivery)] += 1;
+      deadlineMs: Math.min(delivery.timers.now(), this.#closedMs) + limits.deadlineMs,
+      onResult: (index: number, result: DeliveryResult) => {
+        this.#counts[acks.add(at(index), result)] += 1;
       },
     });
-    if (settlement.keptCount > 0) this.#isOwed = true;
-    await settlement.end();
+    if (acks.retainedCount > 0) this.#mustRetry = true;
+    await acks.commit();
   }
 
   get #isClosed(): boolean {
@@ -142,9 +142,9 @@ export class Backlog {
 
   /** Whether what is left is left to the next start. */
   get #isOver(): boolean {
-    const { carrier, limits } = this.#parts;
-    if (carrier.gate.stopped.aborted) return true;
-    return this.#isClosed && (this.#isOwed || carrier.timers.now() > this.#closedMs + limits.deadlineMs);
+    const { delivery, limits } = this.#deps;
+    if (delivery.breaker.stopped.aborted) return true;
+    return this.#isClosed && (this.#mustRetry || delivery.timers.now() > this.#closedMs + limits.deadlineMs);
   }
 }
 

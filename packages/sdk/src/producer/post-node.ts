@@ -2,7 +2,7 @@ import { hostModule, KitError, utf8Text } from '@pik/schema/events';
 
 import { type ConnectionOptions, callError, targetOf } from '../connection/connection.ts';
 import { unrefTimeout } from '../connection/timers.ts';
-import type { Answer, Post, Posting } from './post.ts';
+import type { Answer, Post, PostRequest } from './post.ts';
 
 /** What is used of `node:http` and `node:https`. */
 interface NodeHttp {
@@ -82,7 +82,7 @@ interface Exchange {
   readonly url: string;
   readonly agent: object;
   readonly headers: Readonly<Record<string, string>>;
-  readonly posting: Posting;
+  readonly posting: PostRequest;
   readonly settle: (answer: Answer) => void;
   readonly fail: (error: KitError) => void;
 }

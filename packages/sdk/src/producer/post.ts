@@ -11,7 +11,7 @@ import { unrefTimeout } from '../connection/timers.ts';
 import { nodePost } from './post-node.ts';
 
 /** A body on its way, and how long its answer may take. */
-export interface Posting {
+export interface PostRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly headers: Readonly<Record<string, string>>;
   /** Milliseconds until the whole answer must be there. */
@@ -23,7 +23,7 @@ export interface Posting {
 export type Answer = FailedAnswer;
 
 /** Posts a body once. Throws KitError `NETWORK`, `TIMEOUT`, `ABORTED` or `SEND_FAILED`. */
-export type Post = (path: string, posting: Posting) => Promise<Answer>;
+export type Post = (path: string, request: PostRequest) => Promise<Answer>;
 
 /**
  * The way of a producer's batches: `node:http` on Node, where it takes a third of the time that `fetch` does; `fetch`
@@ -35,9 +35,9 @@ export function openPost(options: ConnectionOptions): Post {
   if (options.fetch !== undefined) return fetchPost(options);
   // Asked for when it is needed: Node has a way of its own, and its tests may run where there is no `fetch`, as in jsdom.
   let byFetch: Post | null = null;
-  const rerouted: Post = (path, posting) => {
+  const rerouted: Post = (path, request) => {
     byFetch ??= fetchPost(options);
-    return byFetch(path, posting);
+    return byFetch(path, request);
   };
   return nodePost(options, rerouted) ?? fetchPost(options);
 }

@@ -4,9 +4,9 @@ import type { Outbox } from '../outbox/outbox-port.ts';
 import type { BacklogStats } from './backlog.ts';
 import { BatchingProducer } from './batching-producer.ts';
 import type { EmitOptions } from './capture.ts';
-import type { GateState } from './gate.ts';
+import type { ProducerState } from './circuit-breaker.ts';
 import type { Log } from './log.ts';
-import type { EmitResult, Emitted } from './sent.ts';
+import type { EmitResult, Emitted } from './pending-event.ts';
 import type { Overflow, ProducerLimits } from './settings.ts';
 
 /** How a producer works. All sizes are of the events' JSON, counted in characters. */
@@ -62,7 +62,7 @@ export interface ProducerStats {
    * Whether the backend takes events: `FLOWING`; `WAITING` for it to work again; `PAUSED` because it refuses the key, or no
    * request can be made.
    */
-  readonly state: GateState;
+  readonly state: ProducerState;
 }
 
 /** What waiting calls take. */

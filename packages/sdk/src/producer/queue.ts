@@ -1,19 +1,19 @@
-import type { Sent } from './sent.ts';
+import type { PendingEvent } from './pending-event.ts';
 
 /** Events that go in one request. */
 export class Batch {
-  readonly sents: Sent[] = [];
+  readonly events: PendingEvent[] = [];
   chars = 0;
   /** When the last of them came, by the clock of the timers; known once the batch is cut. */
-  cutMs = Number.POSITIVE_INFINITY;
+  closedMs = Number.POSITIVE_INFINITY;
 
   get firstSeq(): number {
-    return this.sents[0]?.seq ?? Number.POSITIVE_INFINITY;
+    return this.events[0]?.seq ?? Number.POSITIVE_INFINITY;
   }
 
   /** The lowest position in the outbox of any of them. */
   get firstPosition(): number {
-    const kept = this.sents.find(({ storage }) => typeof storage === 'number');
+    const kept = this.events.find(({ storage }) => typeof storage === 'number');
     return (kept?.storage as number | undefined) ?? Number.POSITIVE_INFINITY;
   }
 }
@@ -37,7 +37,7 @@ export class Queue {
   }
 
   get isEmpty(): boolean {
-    return this.#open.sents.length === 0 && this.#full.length === 0;
+    return this.#open.events.length === 0 && this.#full.length === 0;
   }
 
   get hasFullBatch(): boolean {
@@ -62,47 +62,47 @@ export class Queue {
   }
 
   /** Takes an event; true where it filled a batch. */
-  push(sent: Sent): boolean {
+  push(event: PendingEvent): boolean {
     const { batchCountMax, batchBytesMax } = this.#limits;
-    const { chars } = sent;
-    if (this.#open.sents.length > 0 && this.#open.chars + chars > batchBytesMax) this.#cut();
-    this.#open.sents.push(sent);
+    const { chars } = event;
+    if (this.#open.events.length > 0 && this.#open.chars + chars > batchBytesMax) this.#closeBatch();
+    this.#open.events.push(event);
     this.#open.chars += chars;
-    if (this.#open.sents.length >= batchCountMax || this.#open.chars >= batchBytesMax) this.#cut();
+    if (this.#open.events.length >= batchCountMax || this.#open.chars >= batchBytesMax) this.#closeBatch();
     return this.#full.length > 0;
   }
 
   /** The oldest full batch, or what there is of one. */
   take(): Batch | null {
-    if (this.#full.length === 0 && this.#open.sents.length > 0) this.#cut();
+    if (this.#full.length === 0 && this.#open.events.length > 0) this.#closeBatch();
     return this.#full.shift() ?? null;
   }
 
   /** Gives up the event that waits longest. */
-  dropOldest(): Sent | null {
+  dropOldest(): PendingEvent | null {
     const batch = this.#full[0] ?? this.#open;
-    const sent = batch.sents.shift() ?? null;
-    if (sent === null) return null;
-    batch.chars -= sent.chars;
-    if (batch.sents.length === 0 && batch !== this.#open) this.#full.shift();
-    return sent;
+    const event = batch.events.shift() ?? null;
+    if (event === null) return null;
+    batch.chars -= event.chars;
+    if (batch.events.length === 0 && batch !== this.#open) this.#full.shift();
+    return event;
   }
 
-  #cut(): void {
-    this.#open.cutMs = this.#now();
+  #closeBatch(): void {
+    this.#open.closedMs = this.#now();
     this.#full.push(this.#open);
     this.#open = new Batch();
   }
 }
 
 /** The events of batches, without what the producer tells of itself. */
-export function eventsOf(batches: readonly Batch[]): Sent[] {
-  return batches.flatMap(({ sents }) => sents.filter(({ seq }) => seq > 0));
+export function eventsOf(batches: readonly Batch[]): PendingEvent[] {
+  return batches.flatMap(({ events }) => events.filter(({ seq }) => seq > 0));
 }
 
 /** The smallest number, or position in the outbox, among those that wait or are under way. A report counts as 0. */
-export function firstOf(name: 'firstSeq' | 'firstPosition', queue: Queue, flights: Iterable<Batch>): number {
+export function firstOf(name: 'firstSeq' | 'firstPosition', queue: Queue, inFlight: Iterable<Batch>): number {
   let first = queue[name];
-  for (const batch of flights) first = Math.min(first, batch[name]);
+  for (const batch of inFlight) first = Math.min(first, batch[name]);
   return first;
 }

@@ -3,8 +3,8 @@ import type { IngestResult, KitError } from '@pik/schema/events';
 import type { ConnectionOptions } from '../connection/connection.ts';
 import { createAttempts } from '../connection/retry.ts';
 import { Timers } from '../connection/timers.ts';
-import { type Carrier, deliver } from './deliver.ts';
-import { Gate } from './gate.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { type DeliveryDeps, deliver } from './delivery.ts';
 import { openPost } from './post.ts';
 import type { TransportOptions } from './transport.ts';
 
@@ -59,24 +59,24 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
   const timers = new Timers();
   timers.hold();
   const log = () => {};
-  const carrier: Carrier = {
+  const delivery: DeliveryDeps = {
     transport: { post: openPost(options), path, requestTimeoutMs, gzipBytesMin: 1_024 },
     timers,
-    gate: new Gate({ timers, pauses: false, log }),
-    attempts: createAttempts(Number.POSITIVE_INFINITY),
+    breaker: new CircuitBreaker({ timers, pauses: false, log }),
+    startAttempts: createAttempts(Number.POSITIVE_INFINITY),
     log,
   };
   return {
     async send(records, { deadlineMs: givenUpMs = deadlineMs, firstPlace } = {}) {
       const outcomes: RecordOutcome[] = new Array(records.length);
-      await deliver(carrier, {
-        recordAt: (place) => records[place] as string | Uint8Array,
+      await deliver(delivery, {
+        recordAt: (index) => records[index] as string | Uint8Array,
         eventIds: records.map(() => null),
         framing: records.some(spansLines) ? 'array' : 'lines',
         deadlineMs: timers.now() + givenUpMs,
-        pathOf: (places) => pathOf([...asked, ...(backfill ? placeOf(places, firstPlace) : [])]),
-        settle(place, delivery) {
-          outcomes[place] = delivery;
+        pathOf: (indexes) => pathOf([...asked, ...(backfill ? firstLineOf(indexes, firstPlace) : [])]),
+        onResult(index, result) {
+          outcomes[index] = result;
         },
       });
       return outcomes;
@@ -85,9 +85,9 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
 }
 
 /** Records that do not follow one another, as when some are sent again, go without their place. */
-function placeOf(places: readonly number[], firstPlace: number | undefined): string[] {
-  const [first = 0] = places;
-  const isRun = (places.at(-1) ?? 0) - first === places.length - 1;
+function firstLineOf(indexes: readonly number[], firstPlace: number | undefined): string[] {
+  const [first = 0] = indexes;
+  const isRun = (indexes.at(-1) ?? 0) - first === indexes.length - 1;
   return firstPlace !== undefined && isRun ? [`first_line=${firstPlace + first}`] : [];
 }
 

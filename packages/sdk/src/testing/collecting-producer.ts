@@ -2,8 +2,8 @@ import { type Catalog, canonicalizeLive, type ErrorCode, type PayloadOf } from '
 
 import { BatchingProducer } from '../producer/batching-producer.ts';
 import type { EmitOptions } from '../producer/capture.ts';
+import type { EmitResult, Emitted } from '../producer/pending-event.ts';
 import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from '../producer/producer.ts';
-import type { EmitResult, Emitted } from '../producer/sent.ts';
 import { type Answers, memoryBackend } from './memory-backend.ts';
 
 /** An event that the code under test emitted. */

@@ -3,7 +3,7 @@ import { KitError, LIMITS } from '@pik/schema/events';
 import { RECORD_HEADER_BYTES, sealRecord } from './format.ts';
 
 /** What becomes of the records that are written together: one promise for all of them, made when first asked for. */
-export class Fate {
+export class WriteResult {
   /** Settled: null when they are durable, or why they are not. */
   #outcome: KitError | null | undefined;
   #promise: Promise<KitError | null> | null = null;
@@ -17,39 +17,39 @@ export class Fate {
     return this.#promise;
   }
 
-  settle(outcome: KitError | null): void {
+  resolve(outcome: KitError | null): void {
     this.#outcome = outcome;
     this.#resolve?.(outcome);
   }
 }
 
 /** Records as they go to the disk, one behind the other. */
-export interface Slab {
-  readonly buffer: Buffer;
+export interface RecordBuffer {
+  readonly memory: Buffer;
   length: number;
   /** Position of its first record. */
   readonly first: number;
   count: number;
-  readonly fate: Fate;
+  readonly result: WriteResult;
 }
 
 /** Bytes that records are gathered in; a few of these are kept for use again. */
-const SLAB_BYTES = 256 * 1024;
-const SPARE_SLABS = 4;
+const BUFFER_BYTES = 256 * 1024;
+const SPARE_BUFFERS = 4;
 
 /** Turns records into the bytes that are written, at once: nothing that the caller does later changes them. */
-export class Gatherer {
-  readonly #slabBytes: number;
+export class WriteBuffer {
+  readonly #bufferBytes: number;
   readonly #alone: boolean;
   readonly #spare: Buffer[] = [];
-  #slabs: Slab[] = [];
+  #buffers: RecordBuffer[] = [];
   #bytes = 0;
   #count = 0;
 
   /** `alone`: each record in a slab of its own. Otherwise a slab has at most `bytesMax`, unless one record has more. */
   constructor({ alone, bytesMax }: { alone: boolean; bytesMax: number }) {
     this.#alone = alone;
-    this.#slabBytes = alone ? 0 : Math.min(SLAB_BYTES, bytesMax);
+    this.#bufferBytes = alone ? 0 : Math.min(BUFFER_BYTES, bytesMax);
   }
 
   /** Bytes that wait to be taken. */
@@ -72,44 +72,44 @@ export class Gatherer {
     { position, storedMs, room }: { position: number; storedMs: number; room: number },
   ): void {
     if (record.length > LIMITS.event_bytes_max) throw tooLarge();
-    const slab = this.#slabFor(RECORD_HEADER_BYTES + this.#mostBytesOf(record), position);
-    const start = slab.length + RECORD_HEADER_BYTES;
-    const length = put(record, slab.buffer, start);
+    const buffer = this.#bufferFor(RECORD_HEADER_BYTES + this.#mostBytesOf(record), position);
+    const start = buffer.length + RECORD_HEADER_BYTES;
+    const length = put(record, buffer.memory, start);
     const refused = refusalOf(length, room);
     if (refused !== null) {
-      if (slab.count === 0) this.#slabs.pop();
+      if (buffer.count === 0) this.#buffers.pop();
       throw refused;
     }
-    sealRecord(slab.buffer, slab.length, { length, position, storedMs });
-    slab.length = start + length;
-    slab.count += 1;
+    sealRecord(buffer.memory, buffer.length, { length, position, storedMs });
+    buffer.length = start + length;
+    buffer.count += 1;
     this.#bytes += RECORD_HEADER_BYTES + length;
     this.#count += 1;
   }
 
   /** The slabs that wait, oldest first: at least one, and as many more as fit into `bytesMax`. */
-  take(bytesMax: number): Slab[] {
+  take(bytesMax: number): RecordBuffer[] {
     let bytes = 0;
     let taken = 0;
-    for (const slab of this.#slabs) {
-      if (taken > 0 && (this.#alone || bytes + slab.length > bytesMax)) break;
-      bytes += slab.length;
-      this.#count -= slab.count;
+    for (const buffer of this.#buffers) {
+      if (taken > 0 && (this.#alone || bytes + buffer.length > bytesMax)) break;
+      bytes += buffer.length;
+      this.#count -= buffer.count;
       taken += 1;
     }
     this.#bytes -= bytes;
-    return this.#slabs.splice(0, taken);
+    return this.#buffers.splice(0, taken);
   }
 
   /** The slabs that wait. */
-  peek(): readonly Slab[] {
-    return this.#slabs;
+  peek(): readonly RecordBuffer[] {
+    return this.#buffers;
   }
 
   /** Takes back the memory of slabs that nobody reads any more. */
-  recycle(slabs: readonly Slab[]): void {
-    for (const { buffer } of slabs)
-      if (buffer.length === this.#slabBytes && this.#spare.length < SPARE_SLABS) this.#spare.push(buffer);
+  recycle(buffers: readonly RecordBuffer[]): void {
+    for (const { memory } of buffers)
+      if (memory.length === this.#bufferBytes && this.#spare.length < SPARE_BUFFERS) this.#spare.push(memory);
   }
 
   /** A UTF-16 unit takes at most three bytes; they are counted only where the slab is for this record alone. */
@@ -117,15 +117,15 @@ export class Gatherer {
     return typeof record === 'string' && !this.#alone ? record.length * 3 : Buffer.byteLength(record);
   }
 
-  #slabFor(bytes: number, position: number): Slab {
-    const last = this.#slabs.at(-1);
-    if (last !== undefined && !this.#alone && last.buffer.length - last.length >= bytes) return last;
-    const size = Math.max(bytes, this.#slabBytes);
-    const spare = size === this.#slabBytes ? this.#spare.pop() : undefined;
-    const buffer = spare ?? Buffer.allocUnsafeSlow(size);
-    const slab: Slab = { buffer, length: 0, first: position, count: 0, fate: new Fate() };
-    this.#slabs.push(slab);
-    return slab;
+  #bufferFor(bytes: number, position: number): RecordBuffer {
+    const last = this.#buffers.at(-1);
+    if (last !== undefined && !this.#alone && last.memory.length - last.length >= bytes) return last;
+    const size = Math.max(bytes, this.#bufferBytes);
+    const spare = size === this.#bufferBytes ? this.#spare.pop() : undefined;
+    const memory = spare ?? Buffer.allocUnsafeSlow(size);
+    const buffer: RecordBuffer = { memory, length: 0, first: position, count: 0, result: new WriteResult() };
+    this.#buffers.push(buffer);
+    return buffer;
   }
 }
 

@@ -55,16 +55,16 @@ export function baseOf(name: string): number | null {
 const TIMES_MAX = 1_000;
 
 /** What an outbox knows in memory: which positions are settled, and which files hold the others. */
-export class Ledger {
+export class SegmentIndex {
   /** Positions that need not be sent: acknowledged, dead, damaged, never stored. */
-  readonly settled = new RunSet();
+  readonly acked = new RunSet();
   readonly #segments: Segment[] = [];
   /** The next record's position. */
   next = 1;
   /** Every position below is durable or settled. */
   storedEnd = 1;
   /** The fate of every position below is known: durable, or failed. */
-  fateEnd = 1;
+  resolvedEnd = 1;
   /** Bytes of files that are no segments. */
   otherBytes = 0;
   damagedCount = 0;
@@ -72,7 +72,7 @@ export class Ledger {
   readonly #times: { readonly position: number; readonly storedMs: number }[] = [];
 
   get pendingCount(): number {
-    return this.next - 1 - this.settled.size;
+    return this.next - 1 - this.acked.size;
   }
 
   get fileBytes(): number {
@@ -97,7 +97,7 @@ export class Ledger {
 
   /** The first position that is not settled; `next` when all are. */
   get lowWater(): number {
-    return this.settled.firstMissing(1);
+    return this.acked.firstMissing(1);
   }
 
   /** Remembers when a position was appended, once a second. */
@@ -120,7 +120,7 @@ export class Ledger {
   /** Segments without a pending record. The newest stays while there are others: it says how far positions went. */
   deletable(): Segment[] {
     const newest = this.segments.at(-1);
-    const isSpent = ({ sealed, keep, base, end }: Segment) => sealed && !keep && this.settled.covers(base, end);
+    const isSpent = ({ sealed, keep, base, end }: Segment) => sealed && !keep && this.acked.covers(base, end);
     const spent = this.segments.filter((segment) => segment !== newest && isSpent(segment));
     const isLast = newest !== undefined && spent.length === this.segments.length - 1 && isSpent(newest);
     return isLast ? [...spent, newest] : spent;

@@ -38,7 +38,7 @@ export interface Owner {
 }
 
 /** An emitted event, from `emit` to its result. */
-export class Sent implements Emitted, Stamp {
+export class PendingEvent implements Emitted, Stamp {
   /** What was emitted; null once it is in the bytes of a request or has its result, so that a kept handle keeps no payload. */
   captured: Captured | null;
   /** Characters of its record, rounded up. */
@@ -93,7 +93,7 @@ export class Sent implements Emitted, Stamp {
     return Promise.resolve(this.storage ?? new KitError('CONFIG_INVALID', 'the producer has no outbox'));
   }
 
-  get isSettled(): boolean {
+  get isResolved(): boolean {
     return this.#result !== null;
   }
 
@@ -101,7 +101,7 @@ export class Sent implements Emitted, Stamp {
     return this.seq === 0 ? null : this;
   }
 
-  settle(result: EmitResult): void {
+  resolve(result: EmitResult): void {
     this.#result = result;
     this.captured = null;
     this.caller = null;

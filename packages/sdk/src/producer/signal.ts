@@ -1,5 +1,5 @@
 /** Those who wait for something to become true, asked again whenever something has changed. */
-export class Waiters {
+export class Signal {
   #checks: (() => void)[] = [];
 
   /** Resolves when it holds. The signal only makes it look again. */
