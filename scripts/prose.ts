@@ -16,13 +16,9 @@ export interface ProseFinding {
  */
 export const PENDING: readonly string[] = [
   '.ci/',
-  'benchmarks/',
-  'deploy/',
-  'examples/',
   'packages/aggregates/',
   'packages/engine/',
   'packages/handlers/',
-  'packages/schema/',
   'packages/sdk/',
   'packages/testkit/',
   'scripts/',

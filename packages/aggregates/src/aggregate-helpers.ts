@@ -2,19 +2,22 @@ import { canonicalize } from '@pik/schema';
 import type { AggregateDefinition, AggregateInput } from './aggregate.ts';
 import { type LatestOptions, type StateRank, stateOrder } from './latest-by.ts';
 
-/** The folding part of a definition, to be spread into `defineAggregate`. */
+/** The functions of a definition, to be spread into `defineAggregate`. */
 export type Folding<State, Selected> = Pick<
   AggregateDefinition<State, Selected>,
   'select' | 'initial' | 'reduce' | 'finish' | 'additive' | 'decided_by_one' | 'latest_by'
 >;
 
 /**
- * Reads a number from an event; null leaves the event out. What is not a finite number leaves it out too. It is not asked about
- * deletions, which have none.
+ * Reads a number from an event. Returning null, or anything but a finite number, leaves the event out. Not called for
+ * deletions.
  */
 export type NumberOf = (input: AggregateInput) => number | null | undefined;
 
-/** How many events pass; without a test, how many there are. Deletions are events too: `passes` is asked about them, with a null payload. */
+/**
+ * Counts the events that pass the test; without a test, all events. Deletions are events too: `passes` gets them with a
+ * null payload.
+ */
 export function countOf(passes: (input: AggregateInput) => boolean = () => true): Folding<number, true> {
   return {
     additive: true,
@@ -25,7 +28,9 @@ export function countOf(passes: (input: AggregateInput) => boolean = () => true)
   };
 }
 
-/** The sum of a number per event, compensated (Neumaier 1974), so that many small terms are not lost beside large ones. */
+/**
+ * Sums a number per event, with compensation (Neumaier 1974), so that many small terms are not lost next to large ones.
+ */
 export function sumOf(number: NumberOf): Folding<{ sum: number; lost: number }, number> {
   return {
     additive: true,
@@ -40,12 +45,12 @@ export function sumOf(number: NumberOf): Folding<{ sum: number; lost: number }, 
   };
 }
 
-/** The smallest of a number per event; null without any. */
+/** The smallest of a number per event; null if there are none. */
 export function minOf(number: NumberOf): Folding<number | null, number> {
   return extreme(number, (a, b) => a < b);
 }
 
-/** The largest of a number per event; null without any. */
+/** The largest of a number per event; null if there are none. */
 export function maxOf(number: NumberOf): Folding<number | null, number> {
   return extreme(number, (a, b) => a > b);
 }
@@ -66,8 +71,8 @@ interface Ranked<T> {
 }
 
 /**
- * A JSON value of the latest event, null without any: by default of the one that was *received* last, whatever its event
- * time. Of a deletion the value is null, and the function is not asked.
+ * A JSON value of the latest event, null if there are none: by default of the event *received* last, whatever its event
+ * time. A deletion has the value null, without calling the function.
  */
 export function lastOf<T>(
   value: (input: AggregateInput) => T | undefined,
@@ -87,7 +92,7 @@ export function lastOf<T>(
   };
 }
 
-/** How many different JSON values the events have. Deletions have none. */
+/** Counts the different JSON values of the events. Deletions have none. */
 export function distinctOf(value: (input: AggregateInput) => unknown): Folding<Set<string>, string> {
   return {
     select: (input) => {
@@ -101,9 +106,9 @@ export function distinctOf(value: (input: AggregateInput) => unknown): Folding<S
 }
 
 /**
- * How many entities have a latest event that passes: for things that are reported, revised and withdrawn. By default that is
- * the one that was *received* last. An entity whose latest event is a deletion does not count, and the test is not asked. A
- * plain sum over entities, so declare `unit: 'entity_id'` with it.
+ * Counts the entities whose latest event passes the test: for things that are reported, revised and withdrawn. By
+ * default the latest event is the one *received* last. An entity whose latest event is a deletion does not count,
+ * without calling the test. The value is a plain sum over entities, so declare `unit: 'entity_id'` with it.
  */
 export function entitiesWhere(
   passes: (latest: AggregateInput) => boolean,

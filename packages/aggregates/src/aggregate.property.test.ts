@@ -57,7 +57,7 @@ const numbers = (list: readonly AggregateInput[]) =>
   list.map(read).filter((value): value is number => typeof value === 'number' && Number.isFinite(value));
 
 describe('helpers', () => {
-  it('count what passes, and take the extremes of what is a finite number', () => {
+  it('count the events that pass, and take the extremes of finite numbers', () => {
     fc.assert(
       fc.property(inputs, (list) => {
         expect(folded(countOf(), list)).toBe(list.length);
@@ -88,7 +88,7 @@ describe('helpers', () => {
     );
   });
 
-  it('A3: a sum keeps what plain addition loses, and sums of integers are exact in any order', () => {
+  it('A3: a sum keeps small terms that plain addition loses, and sums of integers are exact in any order', () => {
     const at = (value: number): AggregateInput => ({ ...dummy, payload: { value } });
     expect(folded(sumOf(numberOf), [1e100, 1, -1e100, 1].map(at))).toBe(2);
     expect(
@@ -106,7 +106,7 @@ describe('helpers', () => {
     );
   });
 
-  it('the last value is the one received last; of those received together the last in order', () => {
+  it('the last value is the one received last; among those received together the last in order', () => {
     fc.assert(
       fc.property(inputs, (list) => {
         const latest = list.reduce<AggregateInput | null>(
@@ -124,7 +124,7 @@ describe('helpers', () => {
     );
   });
 
-  it('entities whose latest received event passes are a plain sum over entities, so that a change is told unit by unit', () => {
+  it('entities whose latest received event passes are a plain sum over entities, so that a change is attributed unit by unit', () => {
     const passes = (input: AggregateInput) => read(input) !== 0;
     fc.assert(
       fc.property(inputs, (list) => {
@@ -154,7 +154,7 @@ const dummy: AggregateInput = {
 };
 
 describe('keys', () => {
-  it('D28, D29, J10: two different groups never have one key, and a key says whose it is', () => {
+  it('D28, D29, J10: two different groups never share a key, and a key reveals its fields', () => {
     fc.assert(
       fc.property(fc.constantFrom(...GROUP_BYS), fc.tuple(id, id, id), fc.tuple(id, id, id), (groupBy, one, other) => {
         const [a, b] = [one, other].map(([source, event_type, entity_id]) => ({ source, event_type, entity_id }));
@@ -176,7 +176,7 @@ describe('keys', () => {
   });
 
   it.each(['', 'x', '[]', '["a"]', '["a","b","c"]', '[1,"b"]', '["a", "b"]', 'null', '{}'])(
-    '%s is no key of a source and type',
+    '%s is not a key of a source and type',
     (key) => {
       expect(parseAggregateKey('source_type', key)).toBeNull();
       expect(parseAggregateKey('all', key)).toBeNull();
@@ -222,14 +222,14 @@ describe('definitions', () => {
     ['unit', 'source'],
     ['select', undefined],
     ['finish', 3],
-  ])('CONFIG_INVALID names %s where it is %j', (field, value) => {
+  ])('CONFIG_INVALID names %s if it is %j', (field, value) => {
     const wrong = { ...valid, [field]: value } as typeof valid;
     expect(() => defineAggregate(wrong)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', path: `/${field}` }),
     );
   });
 
-  it('a fold starts anew each time, in whatever state the last one ended', () => {
+  it('a fold starts anew each time, whatever state the last one ended in', () => {
     const lists = defineAggregate({ ...base, ...distinctOf(({ event_id }) => event_id) });
     expect([lists.fold([dummy]), lists.fold([]), lists.fold([dummy, { ...dummy, event_id: '1' }])]).toEqual([1, 0, 2]);
   });

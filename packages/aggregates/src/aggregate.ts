@@ -11,7 +11,7 @@ import {
 } from '@pik/schema';
 import { type DeclaredLatestBy, declaredLatestBy, type LatestBy } from './latest-by.ts';
 
-/** One event as an aggregate sees it. Times are fixed-width UTC. */
+/** An event as the input of an aggregate. Times are fixed-width UTC. */
 export interface AggregateInput<Payload = unknown> {
   readonly event_id: string;
   readonly source: string;
@@ -19,47 +19,51 @@ export interface AggregateInput<Payload = unknown> {
   readonly entity_id: string;
   readonly event_time: string;
   readonly received_at: string;
-  /** Null where the definition says `reads_payload: false`, and for a deletion. */
+  /** Null if the definition says `reads_payload: false`, and for a deletion. */
   readonly payload: Payload;
   /** True for a deletion: an event whose payload is null. Known without reading payloads. */
   readonly deleted?: boolean | undefined;
 }
 
 /**
- * What a metric is: which events count, and how they fold into a value. The functions must be pure; they are given the
- * inputs in order of event time, then id.
+ * The definition of a metric: which events count, and how they fold into a value. The functions must be pure; they get
+ * the inputs in order of event time, then id.
  */
 export interface AggregateDefinition<State, Selected = AggregateInput> {
-  /** Its name: 1 to 64 of `a-z`, `0-9`, `_`, from a letter. */
+  /** Its name: 1 to 64 of `a-z`, `0-9`, `_`, starting with a letter. */
   readonly metric: string;
   /** From 1; raise it with every change of the functions, which are not part of the hash. */
   readonly definition_version: number;
   readonly group_by: GroupBy;
-  /** Declares that the value is a plain sum over these units, so that a change is attributable unit by unit. */
+  /** Declares that the value is a plain sum over these units, so that a change can be attributed unit by unit. */
   readonly unit?: 'entity_id' | undefined;
-  /** Only events of these sources count; others are never read. Default: all. Part of the hash where it is given. */
+  /** Only events of these sources count; others are never read. Default: all. Part of the hash if given. */
   readonly sources?: readonly string[] | null | undefined;
-  /** Only events of these types count. Default: all. Part of the hash where it is given. */
+  /** Only events of these types count. Default: all. Part of the hash if given. */
   readonly event_types?: readonly string[] | null | undefined;
   /**
-   * Declares that the value is that of one input: of the one at which `reduce` last gave another state than it was handed.
-   * That input is named where a change is explained. `maxOf`, `minOf` and `lastOf` declare it themselves. Says something of
-   * the functions, so it is no part of the hash.
+   * Declares that a single input decides the value: the one at which `reduce` last returned a different state. The
+   * explanation of a change names that input. `maxOf`, `minOf` and `lastOf` declare it themselves. It describes the
+   * functions, so it is not part of the hash.
    */
   readonly decided_by_one?: boolean | undefined;
   /**
-   * Declares that the value of several inputs is the sum of their values one by one, so that a change is attributable input
-   * by input. `countOf` and `sumOf` declare it themselves. Says something of the functions, so it is no part of the hash.
+   * Declares that the value of several inputs is the sum of their single values, so that a change can be attributed
+   * input by input. `countOf` and `sumOf` declare it themselves. It describes the functions, so it is not part of the
+   * hash.
    */
   readonly additive?: boolean | undefined;
   readonly window: WindowGrain;
   /** IANA name, such as `UTC` or `America/New_York`. */
   readonly time_zone: string;
-  /** False where no payload is looked at: then no raw object has to be read. Default true. */
+  /** False if no function reads the payload: then the raw log is not read. Default true. */
   readonly reads_payload?: boolean | undefined;
-  /** Which state of an entity is the latest; `lastOf` and `entitiesWhere` declare it themselves where they are told. */
+  /**
+   * The rule that selects the latest state of an entity; `lastOf` and `entitiesWhere` declare it themselves if `by` is
+   * given.
+   */
   readonly latest_by?: LatestBy | DeclaredLatestBy | undefined;
-  /** What of an event counts; `null` leaves it out. */
+  /** Maps an event to the value to fold; `null` leaves the event out. */
   readonly select: (input: AggregateInput) => Selected | null;
   readonly initial: () => State;
   readonly reduce: (state: State, selected: Selected) => State;
@@ -67,12 +71,12 @@ export interface AggregateDefinition<State, Selected = AggregateInput> {
   readonly finish: (state: State) => unknown;
 }
 
-/** A value on its way: inputs are added in order of event time, then id. */
+/** A fold in progress: inputs are added in order of event time, then id. */
 export interface AggregateFold {
-  /** An input that does not count, such as one of another source, is left out. */
+  /** Ignores an input that does not count, such as one of another source. */
   add(input: AggregateInput): void;
   value(): unknown;
-  /** The input so far that decides the value; absent where the definition does not declare that one does. */
+  /** The input so far that decides the value; absent if the definition does not declare `decided_by_one`. */
   decider?(): AggregateInput | null;
 }
 
@@ -82,25 +86,27 @@ export interface Aggregate {
   readonly definition_version: number;
   readonly group_by: GroupBy;
   readonly unit: 'entity_id' | null;
-  /** True where the value of several inputs is the sum of their values one by one. */
+  /** True if the value of several inputs is the sum of their single values. */
   readonly additive: boolean;
-  /** True where the value is that of one input. */
+  /** True if a single input decides the value. */
   readonly decided_by_one: boolean;
-  /** The sources whose events count, in text order; null: all. */
+  /** The sources whose events count, sorted; null: all. */
   readonly sources: readonly string[] | null;
-  /** The types that count, in text order; null: all. */
+  /** The types that count, sorted; null: all. */
   readonly event_types: readonly string[] | null;
   readonly window: WindowGrain;
   readonly time_zone: string;
   readonly reads_payload: boolean;
-  /** Part of the hash where it is given. */
+  /** Part of the hash if given. */
   readonly latest_by?: DeclaredLatestBy | undefined;
   /** SHA-256 over the declared fields; equal hashes mean an equal definition. */
   readonly definition_hash: string;
-  /** SHA-256 over the text of the functions. A difference only warns: a bundler changes the text and not the meaning. */
+  /**
+   * SHA-256 over the text of the functions. A difference only warns: a bundler changes the text and not the meaning.
+   */
   readonly functions_hash: string;
   readonly windows: Windows;
-  /** Starts a value. */
+  /** Begins a fold. */
   readonly begin: () => AggregateFold;
   /** The value of the given inputs, in the given order, as JSON. */
   readonly fold: (inputs: Iterable<AggregateInput>) => unknown;
@@ -111,7 +117,7 @@ const METRIC = /^[a-z][a-z0-9_]{0,63}$/;
 /**
  * Declares a metric.
  *
- * @throws KitError `CONFIG_INVALID` naming the field that cannot be used.
+ * @throws KitError `CONFIG_INVALID` naming the unusable field.
  */
 export function defineAggregate<State, Selected>(definition: AggregateDefinition<State, Selected>): Aggregate {
   checkDefinition(definition);
@@ -145,26 +151,26 @@ export function defineAggregate<State, Selected>(definition: AggregateDefinition
   };
 }
 
-/** In text order, each once: what is declared in another order is the same. */
+/** Sorted and without repeats, so that the order of a declaration does not matter. */
 function listOf(names: readonly string[] | null | undefined): readonly string[] | null {
   return names == null ? null : [...new Set(names)].sort();
 }
 
 type Scope = Pick<Aggregate, 'sources' | 'event_types'>;
 
-/** Where no sources and types are declared, the hash is that of the time before they could be. */
+/** Without declared sources and types, the hash equals that of releases that did not have them. */
 function hashOf(declared: object, { sources, event_types }: Scope): string {
   const scope = { ...(sources !== null && { sources }), ...(event_types !== null && { event_types }) };
   return sha256Hex(canonicalize({ ...declared, ...scope }));
 }
 
-/** Whether an event can be an input of a metric: whether it is of the sources and types that count. */
+/** True if an event can be an input of a metric: if its source and type count. */
 export function countsEvent(scope: Scope, event: Pick<KeyFields, 'source' | 'event_type'>): boolean {
   const { sources, event_types } = scope;
   return (sources?.includes(event.source) ?? true) && (event_types?.includes(event.event_type) ?? true);
 }
 
-/** The same metric by the calendar of another time zone. Throws KitError `CONFIG_INVALID` for a zone that is none. */
+/** The same metric with the calendar of another time zone. Throws KitError `CONFIG_INVALID` for an unknown zone. */
 export function inTimeZone(aggregate: Aggregate, timeZone: string): Aggregate {
   const windows = createWindows(aggregate.window, timeZone);
   const { metric, definition_version, group_by, unit, window, reads_payload, latest_by } = aggregate;
@@ -206,7 +212,7 @@ function checkDefinition<State, Selected>(definition: AggregateDefinition<State,
       path: `/${field}`,
     });
   };
-  if (!METRIC.test(definition.metric)) refuse('metric', 'must be 1 to 64 of a-z, 0-9 and _, from a letter');
+  if (!METRIC.test(definition.metric)) refuse('metric', 'must be 1 to 64 of a-z, 0-9 and _, starting with a letter');
   if (!Number.isSafeInteger(definition.definition_version) || definition.definition_version < 1) {
     refuse('definition_version', 'must be an integer from 1');
   }
@@ -237,7 +243,7 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-/** The fields of an event that can decide whose value it belongs to. */
+/** The fields of an event that can be part of its key. */
 export interface KeyFields {
   readonly source: string;
   readonly event_type: string;
@@ -245,8 +251,8 @@ export interface KeyFields {
 }
 
 /**
- * Whose value an event belongs to, as text: the entity id, the source, the JSON array of source and type (no separator
- * can merge two of them), or `all`.
+ * The key of an event's value as text: the entity id, the source, the JSON array of source and type (which no separator
+ * can make ambiguous), or `all`.
  */
 export function aggregateKey(groupBy: GroupBy, event: KeyFields): string {
   if (groupBy === 'entity') return event.entity_id;
@@ -254,15 +260,15 @@ export function aggregateKey(groupBy: GroupBy, event: KeyFields): string {
   return groupBy === 'all' ? 'all' : JSON.stringify([event.source, event.event_type]);
 }
 
-/** The fields that a key stands for; null where the text is no key of this grouping. */
+/** The fields behind a key; null if the text is not a key of this grouping. */
 export function parseAggregateKey(groupBy: GroupBy, key: string): Partial<KeyFields> | null {
   if (groupBy === 'entity') return { entity_id: key };
   if (groupBy === 'source') return { source: key };
   if (groupBy === 'all') return key === 'all' ? {} : null;
   try {
-    const parts = JSON.parse(key) as unknown;
+    const parts: unknown = JSON.parse(key);
     if (!Array.isArray(parts) || parts.length !== 2) return null;
-    const [source, event_type] = parts as [unknown, unknown];
+    const [source, event_type] = parts;
     if (typeof source !== 'string' || typeof event_type !== 'string') return null;
     return JSON.stringify(parts) === key ? { source, event_type } : null;
   } catch {
@@ -270,7 +276,7 @@ export function parseAggregateKey(groupBy: GroupBy, key: string): Partial<KeyFie
   }
 }
 
-/** How many events each entity had on each day in UTC. */
+/** The number of events of each entity on each UTC day. */
 export const dailyEventCount: Aggregate = defineAggregate({
   metric: 'daily_event_count',
   definition_version: 1,

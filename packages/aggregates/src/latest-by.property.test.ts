@@ -37,7 +37,7 @@ const state = fc.record({
   deleted: fc.boolean(),
 });
 
-/** In order of event time, then id, as folds are given their inputs. */
+/** In order of event time, then id, as folds get their inputs. */
 function inputsOf(states: readonly State[]): (AggregateInput & { readonly no: number })[] {
   return states
     .toSorted((a, b) => a.at - b.at)
@@ -56,7 +56,7 @@ function folded<S, T>(folding: Folding<S, T>, inputs: readonly AggregateInput[])
 const noOf = ({ payload }: AggregateInput) => (payload as { no: number }).no;
 const versionOf = ({ payload }: AggregateInput) => (payload as { version: string } | null)?.version;
 
-/** Numbers and texts of digits as exact fractions of two, so that the reference needs no rules of its own. */
+/** Numbers and texts of digits as exact binary fractions, so that the reference needs no rules of its own. */
 function rankOf(version: unknown): readonly [kind: number, size: bigint, text: string] {
   if (typeof version === 'number') return [1, BigInt(version * 2), ''];
   if (typeof version !== 'string') return [0, 0n, ''];
@@ -85,7 +85,7 @@ const CHOICES: readonly [string, LatestBy][] = [
 ];
 
 describe('the latest state', () => {
-  it.each(CHOICES)('by %s is that of the reference, and a deletion has none', (_, by) => {
+  it.each(CHOICES)('by %s equals the reference, and a deletion has none', (_, by) => {
     fc.assert(
       fc.property(fc.array(state, { maxLength: 12 }), (states) => {
         const inputs = inputsOf(states);
@@ -111,7 +111,7 @@ describe('the latest state', () => {
     );
   });
 
-  it('does not go back to an older state that comes late', () => {
+  it('does not return to an older state that arrives late', () => {
     const newer = { entity: 1, at: 12, received: 11, version: 8, deleted: false };
     const lateRetry = { entity: 1, at: 11, received: 14, version: 7, deleted: false };
     const inputs = inputsOf([newer, lateRetry]);
@@ -121,7 +121,7 @@ describe('the latest state', () => {
     expect(CHOICES.slice(1).map(([, by]) => count(by))).toEqual([1, 1, 1]);
   });
 
-  it('leaves every definition hash as it is where it is not chosen, and is part of it where it is', () => {
+  it('leaves every definition hash unchanged if it is not chosen, and is part of it if it is', () => {
     const hash = (options?: { by: LatestBy }) => defineAggregate({ ...base, ...lastOf(noOf, options) }).definition_hash;
     const { select, initial, reduce, finish } = lastOf(noOf);
     expect(hash()).toBe(defineAggregate({ ...base, select, initial, reduce, finish }).definition_hash);
@@ -133,7 +133,7 @@ describe('the latest state', () => {
     expect(zoned.definition_hash).toBe(declared.definition_hash);
   });
 
-  it('is refused where it cannot be found', () => {
+  it('is refused if it cannot be found', () => {
     for (const by of [{ version: 'v' }, { version: '' }, {}, 'time', 5])
       expect(() => lastOf(noOf, { by: by as LatestBy })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
     const unread = { ...base, reads_payload: false, ...entitiesWhere(() => true, { by: { version: '/v' } }) };
@@ -148,7 +148,7 @@ describe('deletions', () => {
     { entity: 2, at: 12, received: 12, version: 5, deleted: false },
   ]);
 
-  it('are counted as events, and have no numbers and no values', () => {
+  it('count as events, and have no numbers and no values', () => {
     expect(folded(countOf(), inputs)).toBe(3);
     expect(
       folded(

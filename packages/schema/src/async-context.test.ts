@@ -16,7 +16,7 @@ afterEach(() => {
 });
 
 describe('a context of a caller', () => {
-  it('is run in again, by whoever calls, with its arguments, its result and its exception', () => {
+  it('is entered again by any caller, with its arguments, its result and its exception', () => {
     const context = store.run('mine', callerContext);
     store.run('another', () => {
       expect(context.runInAsyncScope((a: number, b: number) => [store.getStore(), a + b], undefined, 1, 2)).toEqual([
@@ -32,7 +32,7 @@ describe('a context of a caller', () => {
     });
   });
 
-  it('has nothing in it outside, and own timers start there', async () => {
+  it('is empty outside, and own timers start there', async () => {
     await store.run('request', async () => {
       expect(runOutside(() => store.getStore())).toBeUndefined();
       expect(runOwnWork(() => store.getStore())).toBeUndefined();
@@ -42,7 +42,7 @@ describe('a context of a caller', () => {
     });
   });
 
-  it('outside is nobody’s, even where the module is loaded within a request', async () => {
+  it('outside belongs to no request, even if the module is loaded within one', async () => {
     vi.resetModules();
     const fresh = await store.run('first request', () => import('./async-context.ts'));
     expect(fresh.runOutside).not.toBe(runOutside);
@@ -50,7 +50,7 @@ describe('a context of a caller', () => {
     expect(store.run('later request', () => fresh.runOutside(() => store.getStore()))).toBeUndefined();
   });
 
-  it('is no concern of a host without async contexts, and works where the module is handed over later', async () => {
+  it('is unavailable in a host without async contexts, and works if the module is provided later', async () => {
     vi.resetModules();
     vi.stubGlobal('process', { ...process, getBuiltinModule: undefined });
     const bare = await import('./async-context.ts');
@@ -66,7 +66,7 @@ describe('a context of a caller', () => {
     });
   });
 
-  it('is left by own work even where a tracer fails, and what the work throws is thrown once', () => {
+  it('is left by own work even if a tracer fails, and an error of the work is thrown once', () => {
     const broken = () => {
       throw new Error('tracer');
     };
@@ -89,7 +89,7 @@ describe('a context of a caller', () => {
     expect(runs).toEqual([undefined, 'thrown', undefined, 'thrown', undefined, 'thrown']);
   });
 
-  it('keeps the way it has, whatever is handed over', () => {
+  it('keeps its first module, whatever is provided later', () => {
     provideAsyncResource(
       class {
         runInAsyncScope(): never {

@@ -7,8 +7,8 @@ import golden from '../vectors/canonical.json' with { type: 'json' };
 import { canonicalize, canonicalizeCounted, canonicalizeLive, countMembers } from './canonical-json.ts';
 import { sha256Hex } from './sha256.ts';
 
-// G12. Three ways of being wrong are covered: another text than a second implementation gives, a text that does not mean
-// the same value, and two texts for one value.
+// G12. Covers three faults: a text that differs from a second implementation, a text with another value, and two texts
+// for one value.
 
 const json = fc.jsonValue({ maxDepth: 5, stringUnit: 'binary' });
 const shuffled = (value: unknown, order: () => number): unknown => {
@@ -60,7 +60,7 @@ describe('the canonical form', () => {
   });
 });
 
-/** A value of a program: JSON with what programs have beside it. */
+/** A value of a program: JSON, and the types that only programs have. */
 const live = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -84,11 +84,11 @@ const live = fc.letrec<{ value: unknown }>((tie) => ({
 })).value;
 
 describe('J20: the canonical form of a value of a program', () => {
-  it('says what JSON.stringify says', () => {
+  it('equals the result of JSON.stringify', () => {
     fc.assert(
       fc.property(live, (value) => {
         const text = JSON.stringify(value);
-        // What has no JSON text at all, such as undefined alone, is no payload either.
+        // A value without a JSON text, such as undefined alone, is not a payload either.
         fc.pre(text !== undefined && !/\\ud[89a-f]/.test(text));
         expect(canonicalizeLive(value)).toBe(reference(JSON.parse(text)));
       }),
@@ -96,7 +96,7 @@ describe('J20: the canonical form of a value of a program', () => {
     );
   });
 
-  it('is written alike by the fast and by the careful writer', () => {
+  it('is the same from the fast and from the full writer', () => {
     const careful = (value: unknown) => canonicalizeLive(Object.assign(Object.create({}), { value }));
     fc.assert(
       fc.property(json, (value) => void expect(careful(value)).toBe(canonicalize({ value }))),
@@ -121,12 +121,12 @@ describe('J20: the canonical form of a value of a program', () => {
     [{ a: new Date(Number.NaN) }, 'EVENT_NOT_SERIALIZABLE', '/a'],
     [{ a: 1n }, 'EVENT_NOT_SERIALIZABLE', '/a'],
     [{ a: { toJSON: () => '\ud800' } }, 'LONE_SURROGATE', '/a'],
-  ])('is refused with its place where JSON.stringify would change it without a word: %o', (value, code, path) => {
+  ])('is refused with its place if JSON.stringify would change it silently: %o', (value, code, path) => {
     expect(() => canonicalizeLive(value)).toThrow(expect.objectContaining({ code, path }));
   });
 });
 
-describe('what has no canonical form', () => {
+describe('a value without a canonical form', () => {
   it.each([
     [{ a: { 'b/c': ['\ud800'] } }, 'LONE_SURROGATE', '/a/b~1c/0'],
     [{ '\udfff': 1 }, 'LONE_SURROGATE', '/\ufffd'],
@@ -137,7 +137,7 @@ describe('what has no canonical form', () => {
     expect(() => canonicalize(value)).toThrow(expect.objectContaining({ code, path }));
   });
 
-  it('is refused where it has no end', () => {
+  it('is refused if it is infinitely deep', () => {
     const cyclic: Record<string, unknown> = {};
     cyclic.self = cyclic;
     expect(() => canonicalize(cyclic)).toThrow(expect.objectContaining({ code: 'JSON_TOO_DEEP' }));

@@ -25,7 +25,7 @@ it('SHA-256 in JavaScript, the native one and the one of Node agree', () => {
   }
 });
 
-it('base32hex comes back, and text order is byte order', () => {
+it('base32hex round-trips, and text order is byte order', () => {
   fc.assert(
     fc.property(bytes, bytes, (a, b) => {
       expect(decodeBase32Hex(encodeBase32Hex(a))).toEqual(a);
@@ -40,7 +40,7 @@ it('base32hex comes back, and text order is byte order', () => {
   );
 });
 
-it('base32hex refuses whatever no bytes encode to', () => {
+it('base32hex refuses every text that no bytes encode to', () => {
   for (const text of ['w', '0', '000', '000000', '0G', 'A0', '01', 'é0', '0 '])
     expect(decodeBase32Hex(text)).toBeNull();
   fc.assert(

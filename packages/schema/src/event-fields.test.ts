@@ -23,7 +23,7 @@ describe('the fields of an event', () => {
     expect(nearestName(name, EVENT_FIELDS)).toBe(nearest);
   });
 
-  it('are named in a hint of bounded length, whatever the members are called', () => {
+  it('are named in a hint of bounded length, whatever the names of the members', () => {
     expect(unknownFieldsHint(['idempotncy_key'])).toContain('did you mean idempotency_key?');
     const long = Array.from({ length: 1_000 }, (_, i) => `${'y'.repeat(500)}\ud83d\ude00${i}`);
     const hint = unknownFieldsHint(long);

@@ -48,12 +48,12 @@ describe('identity', () => {
     }
   });
 
-  it('of every deletion rests on one hash, which tells it from all other payloads', () => {
+  it('of every deletion uses the same hash, which differs from that of all other payloads', () => {
     for (const { payload_hash } of deletions.vectors) expect(payload_hash).toBe(TOMBSTONE_HASH);
     for (const { payload_hash } of golden.vectors) expect(payload_hash).not.toBe(TOMBSTONE_HASH);
   });
 
-  it('D28, D29, J10: differs wherever the fields that the rule names differ, separators in them or not', () => {
+  it('D28, D29, J10: differs whenever the fields in the rule differ, with separators in them or not', () => {
     const named = ({ idempotency_key, identity, producer, event_time, payload_hash, ...series }: IdentityFields) => {
       const head = [series.source, series.event_type, series.entity_id];
       if (idempotency_key !== undefined) return JSON.stringify(['key', ...head, idempotency_key]);
@@ -68,7 +68,7 @@ describe('identity', () => {
     );
   });
 
-  it('has 47 characters, says its own time unless keyed, and its positions order as time does', () => {
+  it('has 47 characters, contains its time unless keyed, and its positions sort by time', () => {
     fc.assert(
       fc.property(fields, instant, (a, other) => {
         const { event_id, position, rule } = deriveIdentity(a);
@@ -87,7 +87,7 @@ describe('identity', () => {
     );
   });
 
-  it('is not read from what is no event id', () => {
+  it('is not parsed from a text that is not an event id', () => {
     for (const text of ['', 'x', 'w'.repeat(47), 'v'.repeat(47), '0'.repeat(46)]) expect(parseEventId(text)).toBeNull();
   });
 });

@@ -14,7 +14,7 @@ function withOffset(epochMs: number, minutes: number): string {
 }
 
 describe('a time', () => {
-  it('is the same instant whatever its offset, and agrees with Date to the millisecond', () => {
+  it('is the same instant for any offset, and agrees with Date to the millisecond', () => {
     fc.assert(
       fc.property(ms, offset, (epochMs, minutes) => {
         const instant = parseTime(withOffset(epochMs, minutes));
@@ -26,7 +26,7 @@ describe('a time', () => {
     );
   });
 
-  it('T3, D24, D25: has a text whose order is the order of time, however many digits were written', () => {
+  it('T3, D24, D25: has a text that sorts by time, however many digits were written', () => {
     fc.assert(
       fc.property(
         ms,
@@ -50,7 +50,7 @@ describe('a time', () => {
     expect(times).toEqual(times.toSorted());
   });
 
-  it('T4: of a leap second is kept as the last nanosecond of its minute, and said', () => {
+  it('T4: of a leap second is stored as the last nanosecond of its minute, and flagged', () => {
     expect(parseTime('2016-12-31T23:59:60Z')).toMatchObject({
       utc: '2016-12-31T23:59:59.999999999Z',
       leap_second: true,
@@ -84,7 +84,7 @@ describe('a time', () => {
     ['2025-12-28T00:00:00+25:00', 'TIME_INVALID'],
     ['0001-01-01T00:00:00+00:01', 'TIME_OUT_OF_RANGE'],
     ['', 'TIME_INVALID'],
-  ])('D33, T5, T7: is not read from %j, and the reason is %s', (text, code) => {
+  ])('D33, T5, T7: is not parsed from %j, and the reason is %s', (text, code) => {
     expect(parseTime(text)).toBeNull();
     expect(timeFault(text)).toMatchObject({ code, hint: expect.stringMatching(/\w{3}/) });
   });
@@ -97,7 +97,7 @@ describe('a time', () => {
     ['2026-03-04T05:06+02:00[Europe/Paris]', '2026-03-04T05:06:00+02:00'],
     ['2026-03-04 05:06:07 +0530', '2026-03-04T05:06:07+05:30'],
     ['2026-03-04 05:06:07,5 UTC', '2026-03-04T05:06:07.5Z'],
-  ])('of %s, which is a slip of form, the hint says how to write it: %s', (text, written) => {
+  ])('of %s, which has only a wrong form, gets the hint: %s', (text, written) => {
     expect(parseTime(text)).toBeNull();
     expect(timeFault(text)).toMatchObject({ code: 'TIME_INVALID', hint: expect.stringMatching(/^\w/) });
     expect(timeFault(text).hint.endsWith(`: ${written}`)).toBe(true);

@@ -10,7 +10,7 @@ afterEach(() => void vi.unstubAllGlobals());
 describe('UTF-8', () => {
   const texts = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }));
 
-  it('is the same without an encoder and a decoder of the platform, lone surrogates included', () => {
+  it('is the same without the platform’s encoder and decoder, lone surrogates included', () => {
     const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
     fc.assert(
       fc.property(texts, (text) => {
@@ -27,14 +27,14 @@ describe('UTF-8', () => {
     );
   });
 
-  it('a part of other bytes is a text of its own', () => {
+  it('a part of other bytes is decoded on its own', () => {
     const part = utf8Bytes('abc€def').subarray(3, 6);
     expect(utf8Text(part)).toBe('€');
     vi.stubGlobal('TextDecoder', undefined);
     expect(utf8Text(part)).toBe('€');
   });
 
-  it('an identity does not depend on what the platform has', async () => {
+  it('an identity does not depend on the platform', async () => {
     const known = sha256Hex('é€\u{1f600}');
     vi.resetModules();
     vi.stubGlobal('process', { ...process, getBuiltinModule: undefined });

@@ -6,7 +6,7 @@ import { volatileRules, withoutVolatile } from './volatile.ts';
 const declared = { source: 'shop', event_type: 'paid', version: 1, paths: ['/attempt'] };
 
 describe('a JSON pointer', () => {
-  it('is read by RFC 6901, and written back', () => {
+  it('is parsed by RFC 6901, and written back', () => {
     for (const text of ['', '/', '/a~1b', '/m~0n', '/0/x', '/ '])
       expect(pointerText(parsePointer(text) ?? [])).toBe(text);
     for (const text of ['a', 'a/b', '/~', '/~2']) expect(parsePointer(text)).toBeNull();
@@ -22,7 +22,7 @@ describe('a JSON pointer', () => {
     ]);
   });
 
-  it('leaves out what it names, and changes nothing in place', () => {
+  it('leaves out the named members, and changes nothing in place', () => {
     const value = Object.freeze({ a: Object.freeze([Object.freeze({ x: 1, y: 2 }), 5]), b: 1 });
     const without = (text: string) => withoutPointer(value, parsePointer(text) ?? []);
     expect(without('/a/*/x')).toEqual({ a: [{ y: 2 }, 5], b: 1 });
@@ -65,7 +65,7 @@ describe('a declaration of volatile members', () => {
     );
   });
 
-  it('is refused where two are about the same events', () => {
+  it('is refused if two are about the same events', () => {
     expect(() => volatileRules([declared, declared])).toThrow('second time');
   });
 });

@@ -17,7 +17,7 @@ const ZONES = [
   'Africa/Cairo',
 ];
 
-/** The local date and hour of an instant, by another way than the windows take. */
+/** The local date and hour of an instant, computed independently of the windows. */
 function local(timeZone: string, ms: number, withHour: boolean): string {
   return new Intl.DateTimeFormat('sv-SE', {
     timeZone,
@@ -30,7 +30,7 @@ function local(timeZone: string, ms: number, withHour: boolean): string {
 
 const instants = fc.integer({ min: Date.UTC(1960, 0, 1), max: Date.UTC(2037, 0, 1) });
 
-test.each(ZONES)('windows of %s lie side by side, and every instant is in the one that is given for it', (zone) => {
+test.each(ZONES)('windows of %s are adjacent, and every instant is in the one returned for it', (zone) => {
   for (const grain of ['day', 'hour'] as const) {
     const windows = createWindows(grain, zone);
     fc.assert(
@@ -54,7 +54,7 @@ test.each(ZONES)('the start of a window of %s is the first instant of its local 
       fc.property(instants, (ms) => {
         const { start_ms, end_ms } = windows.at(ms);
         const name = (at: number) => local(zone, at, grain === 'hour');
-        // Where the clock goes back within an hour the same hour comes twice, as two windows of another offset.
+        // If the clock goes back within an hour, the same hour comes twice, as two windows with different offsets.
         if (grain === 'day') expect(name(start_ms) === name(start_ms - 1)).toBe(false);
         else expect(name(start_ms)).toBe(name(end_ms - 1));
         expect(end_ms - start_ms).toBeLessThanOrEqual(grain === 'day' ? 26 * HOUR : HOUR);
@@ -81,7 +81,7 @@ describe('days where clocks change', () => {
     expect(day('America/Sao_Paulo', '2018-11-04T12:00:00Z')).toEqual(['2018-11-04T03:00:00.000Z', 23]);
   });
 
-  it('a date that a zone left out has no window', () => {
+  it('a date that a zone skipped has no window', () => {
     expect(day('Pacific/Apia', '2011-12-30T09:59:59Z')).toEqual(['2011-12-29T10:00:00.000Z', 24]);
     expect(day('Pacific/Apia', '2011-12-30T10:00:00Z')).toEqual(['2011-12-30T10:00:00.000Z', 24]);
   });

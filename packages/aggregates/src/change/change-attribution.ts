@@ -1,14 +1,14 @@
 import type { AttributionMethod, ChangeClass, UnitKind } from '@pik/schema';
-import { greatestOf, KitError, LIMITS } from '@pik/schema';
+import { at, greatestOf, KitError, LIMITS } from '@pik/schema';
 import type { Aggregate, AggregateFold, AggregateInput } from '../aggregate.ts';
 import { type Deciders, withDeciders } from './change-deciders.ts';
 import type { ChangeSides, Difference } from './change-diff.ts';
 import { balanceParts, plainSum, shapleyParts } from './shapley.ts';
 
-/** A unit whose inputs differ: its share on both sides, and what each class has of the difference. */
+/** A unit whose inputs differ: its share on both sides, and the part of each class. */
 export interface UnitShare {
   readonly unit: string;
-  /** Null where its share did not change. */
+  /** Null if its share did not change. */
   readonly kind: UnitKind | null;
   readonly before: number;
   readonly after: number;
@@ -16,45 +16,45 @@ export interface UnitShare {
   readonly differences: readonly Difference[];
 }
 
-/** What each class, unit and input has of a change. */
+/** The parts of a change by class, unit and input. */
 export interface Attributed {
   readonly method: AttributionMethod;
-  /** The part of each class that is present; empty where parts are not known. They sum to the delta. */
+  /** The part of each class that is present; empty if parts are unknown. They sum to the delta. */
   readonly parts: ReadonlyMap<ChangeClass, number>;
   readonly units: readonly UnitShare[] | null;
-  /** The parts of single inputs, where those are known one by one. */
+  /** The parts of single inputs, if those are known one by one. */
   readonly contributions: ReadonlyMap<Difference, number>;
-  /** Which input decides the value on each side; null where the definition does not say that one does. */
+  /** The input that decides the value on each side; null if the definition does not declare `decided_by_one`. */
   readonly deciders: Deciders | null;
-  /** Null where the parts are exact. */
+  /** Null if the parts are exact. */
   readonly why_not: string | null;
 }
 
 /**
- * Takes the inputs of both sides, in order of event time and id, and gives the parts. Holds the states of its folds, never
- * the inputs.
+ * Takes the inputs of both sides, in order of event time and id, and returns the parts. Holds the states of its folds,
+ * never the inputs.
  */
 export interface Attribution {
   readonly method: AttributionMethod;
-  /** True where inputs that both sides have must be handed over too. */
+  /** True if it also needs the inputs that both sides have. */
   readonly wantsCommon: boolean;
-  /** True where of those only inputs of these units are wanted; asked with the id, before anything is read. */
+  /** True if it needs a shared input with this id; asked before the input is read. */
   wants(eventId: string): boolean;
   add(input: AggregateInput, difference: Difference | null): void;
   finish(): Attributed;
 }
 
-/** A change whose inputs were told apart. */
+/** A change with its classified inputs. */
 export interface ChangeQuestion {
   readonly sides: ChangeSides;
   /** The definition under which inputs are folded: that of the later side. */
   readonly aggregate: Aggregate;
   readonly differences: readonly Difference[];
-  /** True where the earlier value may have come of other code: then the old inputs are folded again. */
+  /** True if other code may have computed the earlier value: then the old inputs are folded again. */
   readonly redefined: boolean;
 }
 
-/** Starts the attribution that a definition allows: by unit, by input, else by exact Shapley over the classes present. */
+/** Begins the attribution that a definition allows: by unit, by input, or by exact Shapley values over the classes. */
 export function createAttribution(question: ChangeQuestion): Attribution {
   const { aggregate, sides } = question;
   const attribution = attributionOf(question);
@@ -64,14 +64,14 @@ export function createAttribution(question: ChangeQuestion): Attribution {
 function attributionOf(question: ChangeQuestion): Attribution {
   const { aggregate, redefined, differences } = question;
   const players = classesOf(differences);
-  if (players.length === 0 || players.length > LIMITS.change_classes_max) return whole(question);
+  if (players.length === 0 || players.length > LIMITS.change_classes_max) return byWhole(question);
   if (aggregate.unit !== null && differences.every(({ facts }) => facts.entity_id !== null)) return byUnit(question);
   if (aggregate.additive) return byInput(question);
-  if (!redefined && players.length === 1) return whole(question);
+  if (!redefined && players.length === 1) return byWhole(question);
   return byShapley(question, players);
 }
 
-/** The classes of differences that share a change; what a definition does is found apart. */
+/** The classes that share a change; the effect of a definition is computed separately. */
 function classesOf(differences: readonly Difference[]): ChangeClass[] {
   return [...new Set(differences.map((difference) => difference.class))].filter((name) => name !== 'DEFINITION');
 }
@@ -86,7 +86,11 @@ function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }
 
-/** One fold per set of classes: which inputs there would be had only those classes come about. */
+function isNumberOrAbsent(value: unknown): value is number | undefined {
+  return value === undefined || isNumber(value);
+}
+
+/** One fold per set of classes: the inputs that would exist if only those classes had occurred. */
 class Coalitions {
   readonly players: readonly ChangeClass[];
   private readonly folds: AggregateFold[];
@@ -102,7 +106,7 @@ class Coalitions {
     if (difference === null) for (const fold of this.folds) fold.add(input);
     else {
       const came = difference.side === 'CAME';
-      // What a definition brings or takes is so in every set: the others are told under it.
+      // Inputs that a definition adds or removes are so in every set: the other classes are computed under it.
       const player = this.players.indexOf(difference.class);
       for (const [set, fold] of this.folds.entries()) {
         const joined = player === -1 || (set & (1 << player)) !== 0;
@@ -111,20 +115,20 @@ class Coalitions {
     }
   }
 
-  /** Without any class, with all of them, and the part of each; null where a fold is no number. */
+  /** The value without any class and with all of them, and the part of each; null if a fold is not a number. */
   finish(): { base: number; full: number; parts: Map<ChangeClass, number> } | null {
-    const values = this.folds.map((fold) => fold.value());
+    const values: unknown[] = this.folds.map((fold) => fold.value());
     if (!values.every(isNumber)) return null;
-    const parts = shapleyParts(this.players.length, (set) => values[set] as number);
+    const parts = shapleyParts(this.players.length, (set) => at(values, set));
     return {
-      base: values[0] as number,
-      full: values.at(-1) as number,
-      parts: new Map(this.players.map((name, i) => [name, parts[i] as number])),
+      base: at(values, 0),
+      full: at(values, values.length - 1),
+      parts: new Map(this.players.map((name, i) => [name, at(parts, i)])),
     };
   }
 }
 
-function whole({ sides, differences }: ChangeQuestion): Attribution {
+function byWhole({ sides, differences }: ChangeQuestion): Attribution {
   return {
     method: 'WHOLE',
     wantsCommon: false,
@@ -135,8 +139,8 @@ function whole({ sides, differences }: ChangeQuestion): Attribution {
 }
 
 /**
- * The whole delta for the one class that is present: what is known without any fold, where the definition is not at hand
- * or the bytes are gone. Without differences, and where only the definition has any, it is the definition's.
+ * Gives the whole delta to the only class that is present. This needs no fold, so it works without the definition and
+ * without the bytes. Without differences, or if only the definition has any, the definition gets the delta.
  */
 export function attributeWhole(sides: ChangeSides, differences: readonly Difference[]): Attributed {
   const delta = deltaOf(sides);
@@ -144,11 +148,11 @@ export function attributeWhole(sides: ChangeSides, differences: readonly Differe
   const players = classesOf(differences);
   const redefined = sides.before.definition_hash !== sides.after.definition_hash;
   if (players.length > 1 || (players.length === 1 && redefined))
-    return unknown('NONE', 'several classes share the change, and only folds could tell their parts');
+    return unknown('NONE', 'several classes share the change, and separating them needs folds');
   const parts = new Map<ChangeClass, number>();
   if (players[0] !== undefined) parts.set(players[0], delta);
   else if (differences.length > 0 || delta !== 0 || redefined) parts.set('DEFINITION', delta);
-  return settled({ sides, method: 'WHOLE', parts });
+  return balanced({ sides, method: 'WHOLE', parts });
 }
 
 function byShapley({ sides, aggregate }: ChangeQuestion, players: readonly ChangeClass[]): Attribution {
@@ -161,8 +165,8 @@ function byShapley({ sides, aggregate }: ChangeQuestion, players: readonly Chang
     finish: () => {
       const found = coalitions.finish();
       if (found === null)
-        return unknown('SHAPLEY', 'without some of the classes the value is no number, so no part can be told');
-      return settled({ sides, method: 'SHAPLEY', parts: found.parts, base: found.base });
+        return unknown('SHAPLEY', 'without some of the classes the value is not a number, so the parts are unknown');
+      return balanced({ sides, method: 'SHAPLEY', parts: found.parts, base: found.base });
     },
   };
 }
@@ -180,26 +184,29 @@ function byInput({ sides, aggregate, redefined }: ChangeQuestion): Attribution {
       if (redefined && isOfBase(difference)) base.add(input);
       if (difference === null || difference.class === 'DEFINITION') return;
       const alone = aggregate.fold([input]);
-      numbers &&= isNumber(alone);
-      const contribution = difference.side === 'CAME' ? (alone as number) : 0 - (alone as number);
+      if (!isNumber(alone)) {
+        numbers = false;
+        return;
+      }
+      const contribution = difference.side === 'CAME' ? alone : 0 - alone;
       contributions.set(difference, contribution);
       parts.set(difference.class, (parts.get(difference.class) ?? 0) + contribution);
     },
     finish: () => {
-      const value = redefined ? base.value() : undefined;
-      if (!numbers || (redefined && !isNumber(value))) return unknown('ADDITIVE', 'a part of the value is no number');
-      return settled({ sides, method: 'ADDITIVE', parts, base: value as number | undefined, contributions });
+      const value = redefined ? (base.value() ?? null) : undefined;
+      if (!numbers || !isNumberOrAbsent(value)) return unknown('ADDITIVE', 'a part of the value is not a number');
+      return balanced({ sides, method: 'ADDITIVE', parts, base: value, contributions });
     },
   };
 }
 
-/** Whether an input is one of those that the earlier side has under the later definition. */
+/** True if the earlier side has this input under the later definition. */
 function isOfBase(difference: Difference | null): boolean {
   if (difference === null) return true;
   return (difference.side === 'CAME') === (difference.class === 'DEFINITION');
 }
 
-/** The first 60 bits of an id are of a hash of its entity: enough to leave out almost all inputs of other units unread. */
+/** The first 60 bits of an id are a hash of its entity: enough to skip almost all inputs of other units unread. */
 const ENTITY_CHARS = 12;
 
 function byUnit({ sides, aggregate, differences, redefined }: ChangeQuestion): Attribution {
@@ -218,15 +225,14 @@ function byUnit({ sides, aggregate, differences, redefined }: ChangeQuestion): A
       unit.known ||= difference?.side !== 'CAME';
     },
     finish: () => {
-      const shares = [...units].map(([unit, folds]) => unitShare(unit, folds));
-      const value = redefined ? base.value() : undefined;
-      if (shares.includes(null) || (redefined && !isNumber(value)))
-        return unknown('UNIT', 'the share of a unit is no number');
+      const shares = [...units].flatMap(([unit, folds]) => unitShare(unit, folds) ?? []);
+      const value = redefined ? (base.value() ?? null) : undefined;
+      if (shares.length < units.size || !isNumberOrAbsent(value))
+        return unknown('UNIT', 'the share of a unit is not a number');
       const parts = new Map<ChangeClass, number>();
-      for (const share of shares as UnitShare[])
+      for (const share of shares)
         for (const [name, part] of share.parts) parts.set(name, (parts.get(name) ?? 0) + part);
-      const found = { parts, base: value as number | undefined, units: shares as UnitShare[] };
-      return settled({ sides, method: 'UNIT', ...found });
+      return balanced({ sides, method: 'UNIT', parts, base: value, units: shares });
     },
   };
 }
@@ -234,14 +240,15 @@ function byUnit({ sides, aggregate, differences, redefined }: ChangeQuestion): A
 interface UnitFolds {
   readonly coalitions: Coalitions;
   readonly differences: Difference[];
-  /** Whether the earlier side has inputs of it. */
+  /** True if the earlier side has inputs of this unit. */
   known: boolean;
 }
 
 function unitFolds(aggregate: Aggregate, differences: readonly Difference[]): Map<string, UnitFolds> {
   const byUnit = new Map<string, Difference[]>();
   for (const difference of differences) {
-    const unit = difference.facts.entity_id as string;
+    const unit = difference.facts.entity_id;
+    if (unit === null) continue;
     const known = byUnit.get(unit);
     if (known === undefined) byUnit.set(unit, [difference]);
     else known.push(difference);
@@ -263,7 +270,7 @@ function unitShare(unit: string, { coalitions, differences, known }: UnitFolds):
   return { unit, kind, before, after, parts, differences };
 }
 
-/** Parts that are not known, and why. */
+/** An attribution without parts, and the reason. */
 export function unattributed(why_not: string): Attributed {
   return unknown('NONE', why_not);
 }
@@ -272,35 +279,35 @@ function unknown(method: AttributionMethod, why_not: string): Attributed {
   return { method, parts: new Map(), units: null, contributions: new Map(), deciders: null, why_not };
 }
 
-interface Found {
+interface Parts {
   readonly sides: ChangeSides;
   readonly method: AttributionMethod;
   readonly parts: ReadonlyMap<ChangeClass, number>;
-  /** The old inputs under the later definition, where they were folded. */
+  /** The old inputs under the later definition, if they were folded. */
   readonly base?: number | undefined;
   readonly units?: readonly UnitShare[];
   readonly contributions?: ReadonlyMap<Difference, number>;
 }
 
-const NO_DELTA = 'one of the two values is no number, so there is no delta to share';
+const NO_DELTA = 'one of the two values is not a number, so there is no delta to share';
 
-/** Sums of many small terms may differ in their last digits by their order; more than that is no rounding. */
+/** Sums of many small terms may differ in their last digits by their order; a larger difference is not rounding. */
 const ROUNDING = 1e-9;
 
-/** Adds what the definition did, and holds the sum of all parts against the delta. */
-function settled({ sides, method, parts, base, units, contributions }: Found): Attributed {
+/** Adds the effect of the definition, and compares the sum of all parts with the delta. */
+function balanced({ sides, method, parts, base, units, contributions }: Parts): Attributed {
+  const before = sides.before.value;
   const delta = deltaOf(sides);
-  const before = sides.before.value as number;
-  if (delta === null) return unknown(method, NO_DELTA);
+  if (delta === null || !isNumber(before)) return unknown(method, NO_DELTA);
   const defined = base === undefined ? 0 : base - before;
   const sum = defined + plainSum([...parts.values()]);
   const size = greatestOf([before, delta, defined, ...parts.values()].map(Math.abs), 1);
   if (Math.abs(sum - delta) > ROUNDING * size) {
     return unknown(method, `the parts sum to ${sum} and the values differ by ${delta}: ${MISFIT[method]}`);
   }
-  // What the definition did is the difference of two values: no rounding of the others goes to it.
-  const balanced = balanceParts([...parts.values()], delta - defined);
-  const all = new Map([...parts.keys()].map((name, i) => [name, balanced[i] as number]));
+  // The effect of the definition is the difference of two values, so it takes no rounding of the other parts.
+  const shares = balanceParts([...parts.values()], delta - defined);
+  const all = new Map([...parts.keys()].map((name, i) => [name, at(shares, i)]));
   if (defined !== 0) all.set('DEFINITION', defined);
   return {
     method,
@@ -314,7 +321,7 @@ function settled({ sides, method, parts, base, units, contributions }: Found): A
 
 const FUNCTIONS = 'the functions of the metric changed without a new definition_version';
 const MISFIT: Readonly<Record<AttributionMethod, string>> = {
-  UNIT: `the value is no plain sum over the declared unit, or ${FUNCTIONS}`,
+  UNIT: `the value is not a plain sum over the declared unit, or ${FUNCTIONS}`,
   ADDITIVE: `the value is not additive as declared, or ${FUNCTIONS}`,
   SHAPLEY: FUNCTIONS,
   WHOLE: FUNCTIONS,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { differenceWeights } from './change-classes.ts';
 import { classifyInput, type Difference, storedAt } from './change-diff.ts';
 
-// Which class an input has, at the bounds: to the instant of the as-of, of the window's end, and of storing.
+// The class of an input at the bounds: to the instant of the as-of, of the window's end, and of storing.
 
 const PACK = '01890a5d-ac96-774b-bcce-b302099a8057';
 const AS_OF = '2025-12-28T20:00:00.000000000Z';
@@ -44,7 +44,7 @@ describe('the class of an input that came', () => {
     expect(came(END)).toBe('LATE');
   });
 
-  it('is IMPORTED from the millisecond on in which the first version was computed, and only of an import', () => {
+  it('is IMPORTED from the millisecond in which the first version was computed, and only for an import', () => {
     const came = (facts: Facts, computed_at: string | null) =>
       classOf('CAME', input(NOON, NOON), facts, sides({ computed_at }));
     expect(came(imported, shifted(-1))).toBe('IMPORTED');
@@ -55,14 +55,14 @@ describe('the class of an input that came', () => {
     expect(came({ imported: null, present: null }, shifted(-1))).toBe('UNEXPLAINED');
   });
 
-  it('is DEFINITION where the first window does not hold it', () => {
+  it('is DEFINITION if the first window does not contain it', () => {
     expect(classOf('CAME', input(END, END), live)).toBe('DEFINITION');
     expect(classOf('CAME', input('2025-12-27T23:59:59.999999999Z', END), live)).toBe('DEFINITION');
   });
 });
 
 describe('the class of an input that went', () => {
-  it('is EXPIRED only where that is stored, and DEFINITION where the definition or its window differs', () => {
+  it('is EXPIRED only if that is stored, and DEFINITION if the definition or its window differs', () => {
     const went = (present: boolean | null, after: Partial<ChangeSide> = {}) =>
       classOf('WENT', input(NOON, NOON), { imported: false, present }, sides({}, after));
     expect(went(false)).toBe('EXPIRED');

@@ -4,8 +4,8 @@ import { changingInputs } from './change-deciders.ts';
 import { type Difference, lagOf } from './change-diff.ts';
 
 /**
- * What single inputs carry of a change, as far as that is known: each its own part, or for units the part of the unit and
- * class on the latest received of its inputs there. Empty where only whole classes are known.
+ * The known parts of single inputs: each its own part, or for units the part of the unit and class, assigned to the
+ * latest received of its inputs there. Empty if only whole classes are known.
  */
 export function differenceWeights(
   differences: readonly Difference[],
@@ -33,7 +33,7 @@ function latestOf(inputs: readonly Difference[]): Difference | undefined {
   }, undefined);
 }
 
-/** The classes of a change with what is in them, the largest part first. */
+/** The classes of a change with their contents, the largest part first. */
 export function classParts(
   differences: readonly Difference[],
   { attributed, weights }: { attributed: Attributed; weights: ReadonlyMap<Difference, number> },
@@ -64,7 +64,7 @@ function size({ came, went }: ChangeClassPart): number {
   return came + went;
 }
 
-/** Whether the part of a class can be broken down to its inputs. */
+/** True if the part of a class can be broken down to its inputs. */
 function isCovered(inputs: readonly Difference[], { units, contributions }: Attributed): boolean {
   return units !== null || contributions.size > 0 || inputs.length === 1;
 }
@@ -74,7 +74,7 @@ interface ClassInputs {
   readonly inputs: readonly Difference[];
   readonly part: number | null;
   readonly weights: ReadonlyMap<Difference, number> | null;
-  /** The inputs of all classes that changed the value; null where that is not known. */
+  /** The inputs of all classes that changed the value; null if unknown. */
   readonly changing: ReadonlySet<Difference> | null;
 }
 
@@ -103,11 +103,11 @@ function classPart({ name, inputs, part, weights, changing }: ClassInputs): Chan
 }
 
 type Dimension = ChangeClassPart['dimensions'][number];
-/** The part of each input, in their order; null where it is not known. */
+/** The part of each input, in order; null if unknown. */
 type Weights = Float64Array | null;
 
 function dimensionsOf(inputs: readonly Difference[], known: ReadonlyMap<Difference, number> | null): Dimension[] {
-  // Looked up once: in a large map that costs more than all the rest.
+  // Looked up once: in a large map this costs more than everything else.
   const weights = known && Float64Array.from(inputs, (difference) => known.get(difference) ?? 0);
   const own = (['source', 'event_type'] as const).map((field) => {
     return dimension(
@@ -134,11 +134,11 @@ function topOf({ values }: Dimension): number {
 interface DimensionField {
   readonly field: string;
   readonly read: (difference: Difference) => string | undefined;
-  /** Different values above which it tells nothing. */
+  /** A field with more different values explains nothing. */
   readonly max: number;
 }
 
-/** The inputs by the values of one field; null where none has it, or it has more values than help. */
+/** Groups the inputs by the values of one field; null if no input has it, or if it has too many values. */
 function dimension(
   { field, read, max }: DimensionField,
   inputs: readonly Difference[],
@@ -166,7 +166,7 @@ function dimension(
   return { field, values: shown, more: values.length - shown.length };
 }
 
-/** The class that has the largest part of a unit's change. */
+/** The class with the largest part of a unit's change. */
 export function mainClass({ parts, differences }: UnitShare): ChangeClass {
   const [largest] = [...parts].sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   return largest?.[0] ?? differences[0]?.class ?? 'UNEXPLAINED';
@@ -174,7 +174,7 @@ export function mainClass({ parts, differences }: UnitShare): ChangeClass {
 
 const VALUE_CHARS_MAX = 64;
 
-/** The short plain values at the top of a payload, as text: what inputs may have in common. */
+/** Short plain values at the top of a payload, as text: candidates for what inputs have in common. */
 export function plainFields(payload: unknown): Record<string, string> {
   const found: Record<string, string> = {};
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return found;

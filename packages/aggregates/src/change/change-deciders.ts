@@ -2,17 +2,17 @@ import type { Aggregate, AggregateFold, AggregateInput } from '../aggregate.ts';
 import type { Attributed, Attribution } from './change-attribution.ts';
 import type { ChangeSides, Difference } from './change-diff.ts';
 
-/** The input that alone gives a value. */
+/** The single input that decides a value. */
 export interface Decider {
   readonly input: Pick<
     AggregateInput,
     'event_id' | 'source' | 'event_type' | 'entity_id' | 'event_time' | 'received_at'
   >;
-  /** Null where both sides have it. */
+  /** Null if both sides have it. */
   readonly difference: Difference | null;
 }
 
-/** The input that gives the value on each side; null where the side has none, or it is not known. */
+/** The deciding input of each side; null if the side has none, or it is unknown. */
 export interface Deciders {
   readonly before: Decider | null;
   readonly after: Decider | null;
@@ -24,9 +24,9 @@ interface Side {
 }
 
 /**
- * Follows which input decides the value on each side, for an aggregate that declares that one does. It takes all inputs of
- * both sides, and hands to the attribution those that it wants. A side of other code, which folds to another value than was
- * stored, has no decider that is known.
+ * Tracks the deciding input of each side, for an aggregate that declares `decided_by_one`. Takes all inputs of both
+ * sides, and passes to the attribution those that it needs. If a side's stored value differs from its fold, other code
+ * computed it, and its decider is unknown.
  */
 export function withDeciders(attribution: Attribution, aggregate: Aggregate, sides: ChangeSides): Attribution {
   const before: Side = { fold: aggregate.begin(), decider: null };
@@ -58,8 +58,8 @@ export function withDeciders(attribution: Attribution, aggregate: Aggregate, sid
 }
 
 /**
- * The inputs that changed the value, as far as it is known one by one: those of units whose share changed, those with a part
- * of their own, or the deciding ones. Null where only whole classes are known.
+ * The inputs that changed the value, if known one by one: those of units whose share changed, those with a part of
+ * their own, or the deciding ones. Null if only whole classes are known.
  */
 export function changingInputs({ units, contributions, deciders }: Attributed): ReadonlySet<Difference> | null {
   if (deciders !== null && (deciders.before !== null || deciders.after !== null)) {

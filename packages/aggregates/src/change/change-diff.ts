@@ -1,7 +1,7 @@
 import type { ChangeClass, ChangeSide } from '@pik/schema';
 import { formatEpochMs, KitError, packStoredMs } from '@pik/schema';
 
-/** One input as the list of a value's inputs has it. Times are fixed-width UTC. */
+/** An input in the list of a value's inputs. Times are fixed-width UTC. */
 export interface ListedInput {
   readonly event_id: string;
   readonly payload_hash: string;
@@ -11,14 +11,14 @@ export interface ListedInput {
   readonly line: number;
 }
 
-/** Which of the two lists have an input. */
+/** The lists that contain an input. */
 export type InputSide = 'BOTH' | 'CAME' | 'WENT';
 
 /**
- * Walks two lists of inputs side by side, each in order of event time and id, and tells of each input once which of them
- * have it. The same event from another receipt is another input. One step per input of either list.
+ * Walks two lists of inputs in parallel, each in order of event time and id, and visits each input once with the lists
+ * that contain it. The same event from another receipt is another input. One step per input of either list.
  *
- * @throws KitError `MANIFEST_CORRUPT` where a list is not in order.
+ * @throws KitError `MANIFEST_CORRUPT` if a list is out of order.
  */
 export function walkInputs<T extends ListedInput>(
   before: readonly T[],
@@ -31,8 +31,8 @@ export function walkInputs<T extends ListedInput>(
     const [a, b] = [left.item, right.item];
     if (a === undefined && b === undefined) return;
     const order = a === undefined ? 1 : b === undefined ? -1 : compareListed(a, b);
-    if (order < 0) visit(a as T, 'WENT');
-    else visit(b as T, order === 0 ? 'BOTH' : 'CAME');
+    if (a !== undefined && order < 0) visit(a, 'WENT');
+    else if (b !== undefined) visit(b, order === 0 ? 'BOTH' : 'CAME');
     if (order <= 0) left.next();
     if (order >= 0) right.next();
   }
@@ -45,10 +45,10 @@ function cursor<T extends ListedInput>(list: readonly T[]) {
       return list[at];
     },
     next() {
-      const [last, item] = [list[at] as T, list[at + 1]];
-      // A walk over lists in another order would call everything different, and be believed.
-      if (item !== undefined && compareListed(last, item) >= 0)
-        throw new KitError('MANIFEST_CORRUPT', `the input ${item.event_id} is out of its order`);
+      const [last, item] = [list[at], list[at + 1]];
+      // A walk over lists in another order would report everything as different, and look plausible.
+      if (last !== undefined && item !== undefined && compareListed(last, item) >= 0)
+        throw new KitError('MANIFEST_CORRUPT', `the input ${item.event_id} is out of order`);
       at += 1;
     },
   };
@@ -63,17 +63,19 @@ export function compareListed(a: ListedInput, b: ListedInput): number {
   return a.line - b.line;
 }
 
-/** What is stored of an input beside its place in a list; the fields of an event that is nowhere any more are null. */
+/**
+ * The stored facts about an input besides its place in a list; null fields belong to an event that is no longer stored.
+ */
 export interface InputFacts {
   readonly source: string | null;
   readonly event_type: string | null;
   readonly entity_id: string | null;
   readonly imported: boolean | null;
-  /** True where the index has this receipt as its event's own, false where its time there has ended, null if neither. */
+  /** True if the index has this receipt as its event's own, false if its retention there has ended, null if neither. */
   readonly present: boolean | null;
-  /** True where an import made another receipt the first of the same event. */
+  /** True if an import made another receipt the first of the same event. */
   readonly superseded?: boolean;
-  /** Short plain values of the payload by their names; null where it was not looked at. */
+  /** Short plain values of the payload by name; null if the payload was not read. */
   readonly fields: Readonly<Record<string, string>> | null;
 }
 
@@ -85,13 +87,13 @@ export interface Difference {
   readonly facts: InputFacts;
 }
 
-/** The two sides as classes need them. */
+/** The two sides of a change. */
 export interface ChangeSides {
   readonly before: ChangeSide;
   readonly after: ChangeSide;
 }
 
-/** Why an input is on one side only, as far as stored facts say. */
+/** Why an input is on one side only, according to the stored facts. */
 export function classifyInput(
   { side, input, facts }: Pick<Difference, 'side' | 'input' | 'facts'>,
   { before, after }: ChangeSides,
@@ -106,9 +108,9 @@ export function classifyInput(
   if (input.received_at > before.as_of) return input.received_at < before.window_end ? 'ON_TIME' : 'LATE';
   if (facts.imported === null) return 'UNEXPLAINED';
   const computed = before.computed_at;
-  // What was stored in the very millisecond of the computation cannot have been among the inputs read before it.
+  // An input stored in the millisecond of the computation cannot be among the inputs read before it.
   if (facts.imported && computed !== null && storedAt(input) >= computed) return 'IMPORTED';
-  // A settled side missed nothing that was there: what it has not did not count under its definition.
+  // A settled side missed no stored input: an input that it lacks did not count under its definition.
   const redefined = before.definition_hash !== after.definition_hash && !before.unsettled;
   return redefined ? 'DEFINITION' : 'NEWLY_PROCESSED';
 }
@@ -122,12 +124,12 @@ export function storedAt({ pack_id }: ListedInput): string {
   return formatEpochMs(packStoredMs(pack_id));
 }
 
-/** Received time minus event time in milliseconds, signed. */
+/** Receive time minus event time in milliseconds, signed. */
 export function lagOf({ event_time, received_at }: Pick<ListedInput, 'event_time' | 'received_at'>): number {
   return epochMs(received_at) - epochMs(event_time);
 }
 
-/** Whole milliseconds of a fixed-width time; far quicker than reading any form. */
+/** Whole milliseconds of a fixed-width time; far faster than a general parser. */
 function epochMs(text: string): number {
   return Date.parse(`${text.slice(0, 23)}Z`);
 }

@@ -7,7 +7,7 @@ import { type ChangeSides, compareListed, type Difference, lagOf, storedAt } fro
 import { changeSentence } from './change-sentence.ts';
 import { firstSorted } from './first-sorted.ts';
 
-/** A change that was told apart and attributed. */
+/** A change with classified inputs and its attribution. */
 export interface ExplainedChange {
   readonly metric: string;
   readonly key: string;
@@ -15,10 +15,10 @@ export interface ExplainedChange {
   /** In order of event time and id. */
   readonly differences: readonly Difference[];
   readonly attributed: Attributed;
-  /** Events, and units, that the answer lists at most, from a place in their order on. Default 0. */
+  /** Maximum number of listed events, and of units, and where they start. Default 0. */
   readonly limit: number;
   readonly offset?: number;
-  /** The cursor of a later place; without it there are no further pages. */
+  /** Makes the cursor of a later start; without it there are no further pages. */
   readonly cursorAt?: (offset: number) => string;
   readonly notes: readonly Finding[];
 }
@@ -70,7 +70,7 @@ function nextCursor({ differences, limit, offset = 0, cursorAt }: ExplainedChang
   return cursorAt !== undefined && Math.max(differences.length, units) > next ? cursorAt(next) : null;
 }
 
-/** What of a list in this order the answer has. */
+/** The page of a list in this order. */
 function pageOf<T>(
   items: readonly T[],
   { limit, offset = 0 }: Pick<ExplainedChange, 'limit' | 'offset'>,
@@ -82,15 +82,15 @@ function pageOf<T>(
 function cutNotes({ differences, limit }: ExplainedChange, units: ChangeExplanation['units']): Finding[] {
   const notes: Finding[] = [];
   if (differences.length > limit)
-    notes.push({ code: 'EVENTS_CUT', text: `Of ${differences.length} inputs that differ ${limit} are listed.` });
+    notes.push({ code: 'EVENTS_CUT', text: `${limit} of ${differences.length} differing inputs are listed.` });
   if (units !== null && units.total > limit)
-    notes.push({ code: 'UNITS_CUT', text: `Of ${units.total} units that changed ${limit} are listed.` });
+    notes.push({ code: 'UNITS_CUT', text: `${limit} of ${units.total} changed units are listed.` });
   return notes;
 }
 
 function waterfall({ sides, attributed, classes, delta }: Parameters<typeof changeSentence>[0]) {
   const [before, after] = [sides.before.value, sides.after.value].map((v) => (typeof v === 'number' ? v : null));
-  // What a definition did comes first: the other parts are those under the later one.
+  // The effect of a definition comes first: the other parts are computed under the later one.
   const order = classes.toSorted((a, b) => Number(b.class === 'DEFINITION') - Number(a.class === 'DEFINITION'));
   let reached = attributed.why_not === null && delta !== null ? (before ?? null) : null;
   const steps: ChangeExplanation['waterfall'] = order.map(({ class: step, contribution }) => {

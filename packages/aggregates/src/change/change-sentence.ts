@@ -4,7 +4,7 @@ import type { Attributed } from './change-attribution.ts';
 import { mainClass } from './change-classes.ts';
 import type { ChangeSides } from './change-diff.ts';
 
-/** What the sentence is made of. */
+/** The facts in the sentence. */
 export interface SentenceFacts {
   readonly metric: string;
   readonly key: string;
@@ -34,7 +34,7 @@ function headText({ metric, key, sides }: SentenceFacts): string {
   return `${name}: ${before} → ${after}`;
 }
 
-/** True where no class has a part of its own; parts that cancel out are told. */
+/** True if no class has a part of its own; parts that cancel out are listed. */
 function isUnmoved(classes: readonly ChangeClassPart[]): boolean {
   return classes.every(({ contribution }) => contribution === 0 || contribution === null) && differing(classes) > 0;
 }
@@ -50,9 +50,9 @@ function inputsText(classes: readonly ChangeClassPart[]): string {
 
 function partsText({ attributed, classes }: SentenceFacts): string {
   const parts = attributed.units === null ? [] : unitPhrases(attributed);
-  const told = new Set(attributed.units === null ? [] : classes.filter(isOfUnits).map((part) => part.class));
-  const others = classes.filter((part) => !told.has(part.class));
-  // A class without a part is told only where there is nothing else to tell.
+  const covered = new Set(attributed.units === null ? [] : classes.filter(isOfUnits).map((part) => part.class));
+  const others = classes.filter((part) => !covered.has(part.class));
+  // A class without a part appears only if there is nothing else to say.
   const moving = others.filter(({ contribution }) => contribution !== 0);
   const phrases = [...parts, ...(moving.length + parts.length > 0 ? moving : others).map(classPhrase)];
   if (phrases.length === 0)
@@ -69,7 +69,7 @@ function isOfUnits({ came, went, class: name }: ChangeClassPart): boolean {
 
 function sameText({ sides, attributed }: SentenceFacts): string {
   if (attributed.why_not !== null) return attributed.why_not;
-  return sides.before.input_count === sides.after.input_count ? 'the inputs are the same' : 'the inputs are not known';
+  return sides.before.input_count === sides.after.input_count ? 'the inputs are the same' : 'the inputs are unknown';
 }
 
 function differing(classes: readonly ChangeClassPart[]): number {
@@ -91,7 +91,7 @@ const CLASS_WORDS: Readonly<Record<ChangeClass, string>> = {
   EXPIRED: 'by expiry',
   CORRECTED: 'by other receipts of conflicts',
   DUPLICATE_REMOVED: 'by the other identity rule',
-  UNEXPLAINED: 'for no stored reason',
+  UNEXPLAINED: 'for no recorded reason',
   DEFINITION: 'by the new definition',
 };
 
@@ -101,7 +101,7 @@ function unitPhrases({ units }: Attributed): string[] {
   for (const share of units ?? []) {
     if (share.kind === null) continue;
     const name = mainClass(share);
-    // What came back or went was told about in time before: only of a first report it matters that it was late.
+    // Lateness matters only for a first report: units that came back or went were reported in time before.
     const how = name === 'LATE' && share.kind !== 'CAME' ? '' : ` ${CLASS_WORDS[name]}`;
     const words = `${UNIT_WORDS[share.kind]}${how}`;
     counts.set(words, (counts.get(words) ?? 0) + 1);
@@ -120,7 +120,7 @@ function classPhrase(part: ChangeClassPart): string {
   return `${amount} ${CLASS_WORDS[name]}${from}${name === 'DEFINITION' ? '' : lagText([part])}`;
 }
 
-/** The lags of the inputs that changed the value; of all where it is not known which did. */
+/** The lags of the inputs that changed the value, or of all inputs if those are unknown. */
 function lagText(classes: readonly ChangeClassPart[]): string {
   const lags = classes.map((part) => part.changing ?? part);
   const low = leastOf(lags.map(({ lag_min_ms }) => lag_min_ms ?? Number.POSITIVE_INFINITY));
@@ -130,7 +130,7 @@ function lagText(classes: readonly ChangeClassPart[]): string {
   return from === to ? `, ${to} after the event` : `, ${from} to ${to} after the event`;
 }
 
-/** A day by its date in its own zone, a shorter window by its start. */
+/** A day as its date in its own zone, a shorter window as its start. */
 function windowText({ after: { window_start, window_end, time_zone } }: ChangeSides): string {
   const start = parseTime(window_start)?.epoch_ms ?? 0;
   const end = parseTime(window_end)?.epoch_ms ?? 0;

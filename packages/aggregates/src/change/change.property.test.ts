@@ -9,8 +9,8 @@ import { compareListed, type Difference, type ListedInput, walkInputs } from './
 import { explainedChange } from './change-explain.ts';
 import { plainSum } from './shapley.ts';
 
-// A small world: some inputs are on both sides, others on one of them for one of a few reasons. What a part must be is
-// worked out here by folding, in the plainest way.
+// A small world: some inputs are on both sides, others on one of them for one of a few reasons. The expected parts are
+// computed here by plain folding.
 
 const base = { definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' } as const;
 const define = <S, T>(metric: string, folding: Folding<S, T>, unit?: 'entity_id') =>
@@ -119,7 +119,7 @@ function attributed(aggregate: Aggregate, list: readonly Made[], options: Option
   return { sides, differences, result: attribution.finish() };
 }
 
-/** The value had only these classes come about. */
+/** The value if only these classes had occurred. */
 function valueWith(aggregate: Aggregate, list: readonly Made[], classes: ReadonlySet<ChangeClass>): number {
   const kept = list.filter((made) => made.side === 'BOTH' || classes.has(made.class) === (made.side === 'CAME'));
   return fold(aggregate, kept) as number;
@@ -130,7 +130,7 @@ function orders<T>(items: readonly T[]): T[][] {
   return items.flatMap((first) => orders(items.filter((one) => one !== first)).map((rest) => [first, ...rest]));
 }
 
-/** By the definition of Shapley: the mean of what a class adds over all orders in which classes come about. */
+/** The definition of Shapley values: the mean of what a class adds over all orders in which classes occur. */
 function bruteParts(aggregate: Aggregate, list: readonly Made[]): Map<ChangeClass, number> {
   const present = [...new Set(list.filter((made) => made.side !== 'BOTH').map((made) => made.class))];
   const all = orders(present);
@@ -152,7 +152,7 @@ const expectClose = (found: ReadonlyMap<ChangeClass, number>, known: ReadonlyMap
 };
 
 describe('a walk along two lists', () => {
-  it('tells of each input once, in order, and which of the lists have it', () => {
+  it('visits each input once, in order, with the lists that contain it', () => {
     fc.assert(
       fc.property(world, (list) => {
         const seen: [string, string][] = [];
@@ -163,7 +163,7 @@ describe('a walk along two lists', () => {
     );
   });
 
-  it('takes the same event from another receipt for another input', () => {
+  it('treats the same event from another receipt as another input', () => {
     fc.assert(
       fc.property(world, (list) => {
         const again = list.map((made) => ({ ...made, pack_id: PACK.replace('0189', '0190') }));
@@ -175,7 +175,7 @@ describe('a walk along two lists', () => {
     );
   });
 
-  it('refuses a list that is out of order, and one that has an input twice', () => {
+  it('refuses a list that is out of order or has a repeated input', () => {
     fc.assert(
       fc.property(world, (list) => {
         const twice = [...list, list.at(-1) as Made];
@@ -189,7 +189,7 @@ describe('a walk along two lists', () => {
     );
   });
 
-  it('looks at each input a bounded number of times, however long the lists are', () => {
+  it('visits each input a bounded number of times, however long the lists are', () => {
     const readsOf = (count: number) => {
       let reads = 0;
       const list = Array.from({ length: count }, (_, i) => ({
@@ -220,8 +220,8 @@ describe('the parts of a change', () => {
           expect([result.parts.size, result.why_not]).toEqual([0, expect.any(String)]);
           return;
         }
-        // Without some class there may be no value at all, and then no part is told.
-        if (result.why_not !== null) expect(result.why_not).toContain('no number');
+        // Without some class there may be no value at all, and then there are no parts.
+        if (result.why_not !== null) expect(result.why_not).toContain('not a number');
         else expect(plainSum([...result.parts.values()])).toBe(b - a);
       }),
       runs(500),
@@ -229,7 +229,7 @@ describe('the parts of a change', () => {
   });
 
   it.each(['count', 'sum', 'max', 'last', 'distinct'] as const)(
-    'of %s are what all orders of the classes give',
+    'of %s are those of all orders of the classes',
     (name) => {
       const aggregate = AGGREGATES[name];
       fc.assert(
@@ -295,7 +295,7 @@ describe('the parts of a change', () => {
   });
 
   it.each(['count', 'sum', 'entities', 'max'] as const)(
-    'of %s give to a new definition what it does to the old inputs',
+    'of %s give to a new definition its effect on the old inputs',
     (name) => {
       const aggregate = AGGREGATES[name];
       const old = defineAggregate({
@@ -306,13 +306,13 @@ describe('the parts of a change', () => {
       });
       fc.assert(
         fc.property(world, (list) => {
-          // A definition may bring and take inputs of its own: those belong to it, not to the other classes.
+          // A definition may add and remove inputs of its own: those belong to it, not to the other classes.
           const named = list.map((made) =>
             made.class === 'EXPIRED' ? { ...made, class: 'DEFINITION' as const } : made,
           );
           const { result, sides } = attributed(aggregate, named, { old });
           if (result.why_not !== null) {
-            expect(result.why_not).toContain('no number');
+            expect(result.why_not).toContain('not a number');
             return;
           }
           const under = valueWith(aggregate, named, new Set(['DEFINITION']));
@@ -326,7 +326,7 @@ describe('the parts of a change', () => {
     },
   );
 
-  it('are not told where a value is no sum as declared', () => {
+  it('are absent if a value is not a sum as declared', () => {
     const wrong = [
       defineAggregate({ ...base, metric: 'wrong', additive: true, ...maxOf(value), finish: (best) => best ?? 0 }),
       defineAggregate({ ...base, metric: 'wrong', unit: 'entity_id', ...maxOf(value), finish: (best) => best ?? 0 }),

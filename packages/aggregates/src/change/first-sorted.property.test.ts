@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { firstSorted } from './first-sorted.ts';
 
-it('the first items are those of the sorted list, however many are asked for and in whatever order they come', () => {
+it('the first items are those of the sorted list, for any number and any order', () => {
   const compare = (a: number, b: number) => a - b;
   fc.assert(
     fc.property(
@@ -20,7 +20,7 @@ it('the first items are those of the sorted list, however many are asked for and
   );
 });
 
-it('one is one: only it has no plural', () => {
+it('the singular is used only for one', () => {
   expect([0, 1, 2, 12_345].map((n) => counted(n, 'input'))).toEqual([
     '0 inputs',
     '1 input',

@@ -20,7 +20,7 @@ function orders(players: readonly number[]): number[][] {
   return players.flatMap((first) => orders(players.filter((one) => one !== first)).map((rest) => [first, ...rest]));
 }
 
-/** By the definition: the mean of what a player adds over all orders in which they join. */
+/** The definition: the mean of what a player adds over all orders in which they join. */
 function byOrders(values: readonly number[], players: number): number[] {
   const sums = new Array<number>(players).fill(0);
   const all = orders([...sums.keys()]);
@@ -59,7 +59,7 @@ describe('Shapley parts', () => {
     fc.assert(
       fc.property(game, ({ players, values }) => {
         fc.pre(players > 1);
-        // Players 0 and 1 are made alike: a set with one of them has one value, whichever it is.
+        // Players 0 and 1 are interchangeable: a set with either of them has the same value.
         const alike = values.map((value, set) => ((set & 3) === 2 ? (values[set ^ 3] as number) : value));
         const [a, b] = partsOf(alike, players);
         expect(a).toBeCloseTo(b as number, 6);
@@ -68,7 +68,7 @@ describe('Shapley parts', () => {
     );
   });
 
-  it('of a player that adds the same to every set is that, and zero for one that adds nothing', () => {
+  it('of a player that adds the same to every set are that amount, and zero for a player that adds nothing', () => {
     fc.assert(
       fc.property(game, fc.constantFrom(0, 7), ({ players, values }, own) => {
         const dummy = values.map((value, set) => ((set & 1) === 1 ? (values[set ^ 1] as number) + own : value));
@@ -94,7 +94,7 @@ describe('Shapley parts', () => {
     );
   });
 
-  it('ask for each set once, and are refused beyond the limit', () => {
+  it('call value once per set, and are refused beyond the limit', () => {
     const asked: number[] = [];
     shapleyParts(LIMITS.change_classes_max, (set) => asked.push(set));
     expect(asked).toHaveLength(LIMITS.change_folds_max);

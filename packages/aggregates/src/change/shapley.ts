@@ -1,9 +1,10 @@
-import { greatestOf, KitError, LIMITS } from '@pik/schema';
+import { at, greatestOf, KitError, LIMITS } from '@pik/schema';
 
 /**
- * The exact Shapley value of each player (L. S. Shapley, "A value for n-person games", 1953): its mean contribution over
- * all orders in which players can join. `value` is asked once for each set of players, a bit each. Numerators are summed
- * before the one division, so that parts of whole numbers lose nothing before it; `balanceParts` takes up what is left.
+ * The exact Shapley value of each player (L. S. Shapley, "A value for n-person games", 1953): its mean contribution
+ * over all orders in which players can join. Calls `value` once for each set of players, one bit per player. Sums the
+ * numerators before the only division, so that whole numbers lose nothing before it; `balanceParts` distributes the
+ * rest.
  *
  * @throws KitError `CONFIG_INVALID` for more players than the limit.
  */
@@ -16,21 +17,21 @@ export function shapleyParts(players: number, value: (set: number) => number): n
     for (let set = 0; set < values.length; set++) {
       if ((set & (1 << player)) !== 0) continue;
       const size = bitCount(set);
-      const gain = (values[set | (1 << player)] as number) - (values[set] as number);
+      const gain = at(values, set | (1 << player)) - at(values, set);
       sum += factorial(size) * factorial(players - size - 1) * gain;
     }
     return sum / factorial(players);
   });
-  return balanceParts(parts, (values.at(-1) as number) - (values[0] as number));
+  return balanceParts(parts, at(values, values.length - 1) - at(values, 0));
 }
 
-/** Bits that a double has for its digits. */
+/** Bits of a double's significand. */
 const DIGITS = 52;
 
 /**
- * The parts so that their sum is the total, in whatever order they are added, where the total is a whole number: what
- * rounding left goes to the largest, on a grid on which no sum of them is rounded again. For fractions that have no such
- * grid the sum is the total to its last digits.
+ * Adjusts the parts so that their sum is the total in any order of addition, if the total is a whole number: the
+ * largest part takes the rounding error, on a grid on which no sum is rounded again. For fractions without such a grid
+ * the sum equals the total up to its last digits.
  */
 export function balanceParts(parts: readonly number[], total: number): number[] {
   if (parts.length === 0 || plainSum(parts) === total) return [...parts];
