@@ -1,7 +1,7 @@
-// What a million events cost on AWS: requests and write units are counted in the requests that the kit sends to services
-// in memory; processor time and log bytes are measured on the built ingest function, beside a stub. Prices are those of
-// us-east-1, on demand, without the free tier. Run `npm run build` first, then `node benchmarks/src/aws-costs.ts`; writes
-// results/aws-costs.json and the tables of the READMEs of backend and deployment.
+// Cost of a million events on AWS. Requests and write units are counted from the requests that the kit sends to
+// in-memory services; CPU time and log bytes are measured on the built ingest function with a stub backend. Prices are
+// those of us-east-1, on demand, without the free tier. Run `npm run build` first, then `node
+// benchmarks/src/aws-costs.ts`; writes results/aws-costs.json and the tables of the READMEs of backend and deployment.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,12 +25,12 @@ const PRICES = {
   logs_per_gb: 0.5,
 } as const;
 
-/** As the template sets it; a function has one whole processor from 1,769 MB on. */
+/** As in the template; a function has one whole processor from 1,769 MB on. */
 const MEMORY_MB = 1_024;
 const WHOLE_CPU_MB = 1_769;
-/** Time in which a request computes nothing: it waits for one PUT to S3 and the first and last write to DynamoDB. */
+/** Time per request without computation: it waits for one PUT to S3 and the first and last write to DynamoDB. */
 const WAIT_MS = 40;
-/** The line of the access log, which API Gateway writes. */
+/** A line of API Gateway's access log. */
 const ACCESS_LOG_BYTES = 450;
 
 interface Measured {
@@ -50,7 +50,7 @@ const VARIABLES = {
   PIK_RETRY_DELAY_MS: '60000',
   PIK_AUTHENTICATION: 'IAM',
   PIK_FIRST_KEY_SECRET: '',
-  // As the runtime sets them for a request whose trace is not kept, which most are.
+  // The runtime's values for a request without a recorded trace, as most are.
   LAMBDA_TASK_ROOT: '/var/task',
   AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
   _X_AMZN_TRACE_ID: 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0',

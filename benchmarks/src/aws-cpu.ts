@@ -1,5 +1,5 @@
-// One process as the runtime would have it: the built bundle of the ingest function, asked request after request. Prints
-// the processor's time and the bytes logged per request. Started by aws-costs.ts with the identity of the events.
+// One process like a Lambda instance: handles request after request with the built bundle of the ingest function.
+// Prints CPU time and logged bytes per request. Started by aws-costs.ts with the identity of the events.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -48,6 +48,6 @@ for (let round = 0; round < ROUNDS; round++) {
   const { user, system } = process.cpuUsage(cpu);
   rounds.push((user + system) / 1000 / PER_ROUND);
 }
-// The lower quarter: whatever else the machine does can only take time away.
+// The lower quartile: other work on the machine can only add time.
 const cpu_ms = rounds.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 4)];
 write(JSON.stringify({ cpu_ms, log_bytes: Math.round(logged / MEASURED) }));

@@ -1,7 +1,7 @@
-// Ingest through the function over an emulator, beside bare SDK calls that write the same: the same PUTs and conditional
-// writes, taken down from the function's own requests, as many at once. AWS_ENDPOINT_URL names the emulator, as in
-// `AWS_ENDPOINT_URL=http://127.0.0.1:5000 node benchmarks/src/aws-ingest.ts`; writes results/aws-ingest.json. Both take turns
-// of 1,000 events, so that what else the machine does meets both.
+// Ingest through the function over an emulator, compared with bare SDK calls that write the same: the same PUTs and
+// conditional writes, recorded from the function's own requests, with the same concurrency. AWS_ENDPOINT_URL names the
+// emulator, as in `AWS_ENDPOINT_URL=http://127.0.0.1:5000 node benchmarks/src/aws-ingest.ts`; writes
+// results/aws-ingest.json. The two alternate every 1,000 events, so that other work on the machine affects both.
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';

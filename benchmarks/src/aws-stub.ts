@@ -1,5 +1,5 @@
-// Answers what the ingest function asks of S3 and DynamoDB, from memory and at once: so that what is measured beside it is
-// the function alone. It keeps rows, because a conditional write must meet the row that is there.
+// Answers the function's S3 and DynamoDB requests at once from memory, so that the measurement covers only the
+// function. It keeps rows, because a conditional write must find the existing row.
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -29,7 +29,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Starts on a free port; gives the address and the way to stop. */
+/** Starts on a free port; returns the address and a function that stops it. */
 export async function serveStub(): Promise<{ url: string; close: () => Promise<void> }> {
   const rows = new Map<string, string>();
   const server = createServer(async (incoming, outgoing) => {

@@ -1,5 +1,5 @@
-// The floor: the rows that the index keeps for the same events, with the same indexes, rows per commit and durability,
-// written by bare `node:sqlite` without HTTP, parsing, hashing, or a raw log. Run as a process of its own.
+// The baseline: the rows that the index keeps for the same events, with the same indexes, rows per commit and
+// durability, written by bare `node:sqlite` without HTTP, parsing, hashing, or a raw log. Runs in its own process.
 import { createHash, randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -25,7 +25,7 @@ const entityNo = db.prepare('SELECT entity_no AS n FROM entity WHERE entity_id =
 const slice = db.prepare('INSERT INTO slice (event_day, pack_id, entries) VALUES (?, ?, ?)');
 const numbers = new Map<string, number>();
 
-/** The rows are made before they are timed: ids with the entity's hash in front and the time behind it, as the kit's are. */
+/** Builds the rows before the measurement: ids with the entity's hash first and the time after it, like the kit's. */
 function makeRows(first: number, rows: number) {
   return Array.from({ length: rows }, (_, i) => {
     const n = first + i;

@@ -1,6 +1,6 @@
-// What the learned cadence of `gaps` finds and what it names by mistake: processes from seeds, and public series thinned, cut
-// into weekdays, and given outages. Nothing is timed. `node benchmarks/src/cadence.ts [reports] [runs]`; writes
-// results/cadence.json and prints the tables of docs/cadence.md.
+// Accuracy of the learned cadence of `gaps`: generated processes, and public series thinned, cut to weekdays, and given
+// outages. Measures no time. `node benchmarks/src/cadence.ts [reports] [runs]`; writes results/cadence.json and prints
+// the tables of docs/cadence.md.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -83,7 +83,7 @@ const numberOf = (name: string) => [...name].reduce((sum, letter) => (sum * 31 +
 const make = (name: string, process: Process, run: number) => process(seeded(numberOf(name) + run * 7_919), ALL);
 const round = (value: number) => Math.round(value * 100) / 100;
 
-/** Reports of which nothing is missing, and what they name. */
+/** Reports with nothing missing, and the gaps that they name. */
 function falseAlarms() {
   return Object.entries({ ...CHANCE, ...CLOCKS }).map(([name, process]) => {
     const found = { name, reports: REPORTS, outage: 0, partial: 0, skip: 0 };
@@ -97,7 +97,7 @@ function falseAlarms() {
   });
 }
 
-/** Median and mean distance between windows with deliveries, the larger of both, in hours. */
+/** Median or mean distance between windows with deliveries, whichever is larger, in hours. */
 function usualInterval({ deliveries }: Arrivals): number {
   const at = [...deliveries.keys()].filter((t) => (deliveries[t] as number) > 0);
   const apart = at.slice(1).map((t, i) => t - (at[i] as number));
@@ -106,7 +106,7 @@ function usualInterval({ deliveries }: Arrivals): number {
   return Math.max(1, apart[Math.floor(apart.length / 2)] ?? 1, deliveries.length / Math.max(1, sum));
 }
 
-/** One outage of so many usual intervals, from a delivery on: whether any window that lost something is named. */
+/** One outage of a given number of usual intervals, starting at a delivery: is a window named that lost something? */
 function recallOfOne() {
   return Object.entries({ ...CLOCKS, ...CHANCE }).map(([name, process]) => {
     const rows = LENGTHS.map((length) => {
@@ -138,7 +138,7 @@ function recallOfOne() {
   });
 }
 
-/** Up to four outages of 3 to 20 usual intervals: which silences that are named are outages, and which outages are named. */
+/** Up to four outages of 3 to 20 usual intervals: which named silences are outages, and which outages are named. */
 function precisionOfMany() {
   const all = { outages: 0, named: 0, silences: 0, right: 0 };
   const clocks = { outages: 0, named: 0 };
@@ -185,7 +185,7 @@ const lines = (file: string) => {
   return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString().trimEnd().split('\n');
 };
 
-/** The poller of the earthquakes, thinned by hour at several rates, with 20 outages of 6 hours in it. */
+/** The earthquake poller, thinned by hour at several rates, with 20 outages of 6 hours. */
 function thinnedPolls() {
   const polls = lines('usgs/polls.csv.gz')
     .slice(1)
@@ -233,12 +233,14 @@ function hoursNamed(instants: readonly Instant[], length: number, judging: Param
   };
 }
 
-/** The days on which New York published, thinned, with an outage of five days; and of weekdays alone, out from a Monday on. */
+/**
+ * The days on which New York published, thinned, with an outage of five days; and weekdays alone, out from a Monday on.
+ */
 function publications() {
   const seen = new Set<number>();
   for (const line of lines('nyc/metric_changes_2020-12-09_2021-06-30.ndjson.gz'))
     seen.add(Date.parse((JSON.parse(line) as { received_at: string }).received_at));
-  // By New York's clock, near enough: no delivery lies within five hours of a date's bound there.
+  // Approximately New York's clock: there, no delivery is within five hours of midnight.
   const all = [...seen].sort((a, b) => a - b).map((ms) => ({ ms: ms - 5 * HOUR }));
   const dayOf = ({ ms }: Instant) => Math.floor(ms / DAY);
   const first = dayOf(all[0] as Instant);
@@ -272,7 +274,7 @@ function publications() {
   return { thinned, weekdays: { outages: 20, named, weekends } };
 }
 
-/** The networks of the earthquakes, of which no silence is known to be an outage: what is named, and what cannot be seen. */
+/** The earthquake networks, of which no silence is a known outage: the named gaps, and the undetectable ones. */
 function networks() {
   const bySource = new Map<string, { received: Instant[]; event: Instant[] }>();
   for (const line of lines('usgs/changes_2021-11-12_2023-06-30.ndjson.gz')) {
@@ -301,7 +303,7 @@ function networks() {
 
 const cells = (values: readonly (string | number)[]) => `| ${values.join(' | ')} |`;
 
-/** NAMED, and OUTAGE alone where that is less; nothing where no outage of that length fits the range. */
+/** NAMED, and OUTAGE alone if that is less; empty if no outage of that length fits the range. */
 function cellOf({ outage, named }: { outage: number; named: number }): string | number {
   if (Number.isNaN(named)) return '';
   return outage === named ? named : `${named} (${outage})`;

@@ -1,5 +1,5 @@
-// How long a function takes from nothing to its handler: each bundle of the deployment is imported in a process of its
-// own, as the runtime does after a cold start. Run `npm run build` first, then `node benchmarks/src/cold-start.ts`.
+// Cold start of each function: imports each bundle of the deployment in a new process, as the runtime does. Run `npm
+// run build` first, then `node benchmarks/src/cold-start.ts`.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -11,7 +11,7 @@ const TARGET_MS = 150;
 const DIST = join(import.meta.dirname, '../../deploy/dist');
 const RESULTS = join(import.meta.dirname, '../results/cold-start.json');
 
-/** As the template sets them; with IAM, so that nothing is asked of Secrets Manager. */
+/** As in the template; with IAM, so that Secrets Manager is not called. */
 const VARIABLES = {
   POWERTOOLS_SERVICE_NAME: 'kit',
   PIK_BUCKET: 'kit-raw',
@@ -56,7 +56,7 @@ const files = FUNCTIONS.map((name) => ({
 for (let round = 0; round <= ROUNDS; round++) {
   for (const { file, wall, cpu } of files) {
     const [wallMs, cpuMs] = importOnce(file);
-    // The first one reads the file from disk.
+    // The first run reads the file from disk.
     if (round > 0) wall.push(wallMs);
     if (round > 0) cpu.push(cpuMs);
   }
@@ -74,10 +74,10 @@ const load = tenth(loadavg()[0] ?? 0);
 const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, load };
 const result = { measured_at: new Date().toISOString(), machine, rounds: ROUNDS, metrics: built.metrics, functions };
 writeFileSync(RESULTS, `${JSON.stringify(result, null, 2)}\n`);
-// An import is work of one thread: on a machine with nothing else to do its time is that of the processor, and on a busy one
-// the time on the clock says more about the others.
+// An import runs on one thread: on an idle machine its wall-clock time equals its CPU time, and on a busy machine the
+// wall-clock time depends on other work.
 const busy = load > cpus().length;
 const slow = functions.filter(({ import_ms_p50, cpu_ms_p50 }) => (busy ? cpu_ms_p50 : import_ms_p50) > TARGET_MS);
-if (busy) console.log(`load ${load} on ${cpus().length} cores: held against the target is the time of the processor`);
+if (busy) console.log(`load ${load} on ${cpus().length} cores: CPU time is compared with the target`);
 if (slow.length > 0) console.log(`over ${TARGET_MS} ms: ${slow.map(({ name }) => name).join(', ')}`);
 process.exitCode = slow.length === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
-// Why a value changed, once both lists of inputs are in memory: walk, classes, parts, answer. 10 % of the later list came late,
-// was missed or was imported, 1 % of the earlier one went. Writes results/explain-change.json.
+// Explaining a change, with both lists of inputs in memory: walk, classes, parts, answer. 10 % of the later list was
+// late, missed or imported; 1 % of the earlier one went. Writes results/explain-change.json.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -129,7 +129,7 @@ for (const count of SIZES) {
       classes: change.classes.length,
       median_ms: Number((median ?? 0).toFixed(1)),
       min_ms: Number((min ?? 0).toFixed(1)),
-      // Of all threads, that of the collector too.
+      // CPU time of all threads, including the garbage collector's.
       cpu_median_ms: Number((cpu.toSorted((a, b) => a - b)[3] ?? 0).toFixed(1)),
       answer_kb: Math.round(JSON.stringify(change).length / 1024),
       heap_growth_mb: Math.round((heapMost - heapBefore) / 2 ** 20),

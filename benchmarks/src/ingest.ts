@@ -1,6 +1,6 @@
-// Ingest over HTTP into a server with an index of one million events, beside bare SQLite in the same run, in turn. Writes
-// results/ingest.json, from which `readme.ts` writes the figures of the README.
-//   node benchmarks/src/ingest.ts [--base 1000000] [--more 1000000]
+// Ingest over HTTP into a server with an index of one million events, alternating with bare SQLite in the same run.
+// Writes results/ingest.json, from which `readme.ts` writes the figures of the README. node benchmarks/src/ingest.ts
+// [--base 1000000] [--more 1000000]
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, type IncomingMessage, request } from 'node:http';
@@ -19,7 +19,7 @@ const more = Number(values.more);
 const PER_REQUEST = 500;
 const IN_FLIGHT = 16;
 const PARTS = 10;
-/** Rows per commit of the kit when sixteen requests wait: three requests share one. */
+/** Rows per commit of the kit with sixteen waiting requests: three requests share a commit. */
 const ROWS_PER_COMMIT = 1_500;
 
 const dir = mkdtempSync(join(tmpdir(), 'pik-bench-'));
@@ -112,7 +112,7 @@ function bare(from: number, count: number): number {
   return (JSON.parse(output) as { rows_per_s: number }).rows_per_s;
 }
 
-/** A page of 500 events of one entity, one that has a thousand among all the others. */
+/** A page of 500 events of an entity that has a thousand among all the others. */
 async function timeTimeline(to: ServedKit): Promise<number[]> {
   const one = (i: number) =>
     `{"source":"checkout","event_type":"seen","entity_id":"busy","event_time":"${new Date(Date.UTC(2025, 0, 1) + i * 60_000).toISOString()}","payload":{"i":${i}}}`;

@@ -1,6 +1,6 @@
-// One window of millions of events of one source: computed, planned, and appended as a version, in this process over files and
-// SQLite. Prints seconds and the largest memory; by hand, since the events alone take minutes to come in.
-//   node benchmarks/src/large-window.ts [--events 5000000]
+// One window of millions of events of one source: computed, planned, and appended as a version, in this process over
+// files and SQLite. Prints seconds and peak memory. Run by hand, since sending the events takes minutes. node
+// benchmarks/src/large-window.ts [--events 5000000]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +45,7 @@ async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
   return value;
 }
 
-/** Events of the whole day in a mixed order, so that each request reaches over all of it. */
+/** Events of the whole day in mixed order, so that each request spans all of it. */
 async function fill(): Promise<void> {
   for (let done = 0; done < EVENTS; done += PER_REQUEST) {
     const lines = Array.from({ length: Math.min(PER_REQUEST, EVENTS - done) }, (_, i) => {

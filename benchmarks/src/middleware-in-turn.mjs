@@ -1,10 +1,11 @@
-// Servers of the harness, all alive on one core, hit in turn in short bursts from the other: what the machine does besides
-// meets all of them alike. CPU time per request, against the bare server of the same framework in the same turn.
+// Servers of the harness, all running on one core, loaded in alternating short bursts from the other core, so that
+// other work on the machine affects all alike. Reports CPU time per request, relative to the bare server of the same
+// framework in the same round.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-/** Headers as in the harness's own pairs. */
+/** The headers of the harness's own pairs. */
 const HEADERS = { authorization: 'Bearer abc', 'user-agent': 'bench/1.0' };
 const WARM_UP_S = 2;
 
@@ -37,7 +38,7 @@ export async function measureInTurn(harness, { variants, turns, burst, port = 61
         await fetch(`${server.url}/__reset`);
         const { latency, non2xx } = await hit(server, burst);
         const { cpuUs, requests } = await (await fetch(`${server.url}/__cpu`)).json();
-        if (non2xx > 0) throw new Error(`${server.variant}: ${non2xx} answers were no success`);
+        if (non2xx > 0) throw new Error(`${server.variant}: ${non2xx} answers were not successful`);
         server.cpuUs.push(cpuUs / requests);
         server.p99Ms.push(latency.p99);
       }

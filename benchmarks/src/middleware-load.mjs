@@ -1,7 +1,8 @@
-// Latencies and memory of a service with the middleware behind a backend that hangs, refuses, answers garbage, or is gone, beside
-// the bare service: at one rate, in turn. Uses the servers of the shared harness, as middleware.mjs does. Each service is hit for
-// SECONDS in all, longer than the minute for which the backend hangs. Writes results/middleware-load.json.
-//   HARNESS=… node benchmarks/src/middleware-load.mjs [turns=15] [burst=4] [rate=1000]
+// Latencies and memory of a service with the middleware while the backend hangs, refuses, answers garbage, or is gone,
+// compared with the bare service: at a fixed rate, alternating. Uses the servers of the shared harness, like
+// middleware.mjs. Each service is under load for SECONDS in all, longer than the minute for which the backend hangs.
+// Writes results/middleware-load.json. HARNESS=… node benchmarks/src/middleware-load.mjs [turns=15] [burst=4]
+// [rate=1000]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';

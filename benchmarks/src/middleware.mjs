@@ -1,14 +1,14 @@
-// What a request costs with the middleware beside its peers, on the servers and the sink of the shared harness: CPU time per
-// request, against the bare server. The harness is the folder named by HARNESS, installed; it is copied, and taught our
-// middleware and our answers. Three ways:
-// - `pairs`: the harness's own mwpair.mjs, as it is: one variant after the other, each in turn with its bare server;
-// - `in_turn`: all servers in turn, so that other work on the machine meets all alike;
-// - `in_turn_library_loaded`: the same with a library (zod) loaded into every server, the bare one too. Loading almost anything
-//   slows each request of a small server by some 5 µs (Node 24.21: the engine leaves a fast path in process.nextTick, seen with zod
-//   alone), which is put down to the first middleware that brings some code. Services have loaded more than that anyway.
-// Writes results/middleware.json, by version of Node: that which runs this runs the servers.
-//   HARNESS=… node benchmarks/src/middleware.mjs [variants=a,b] [pairs=8] [turns=12] [burst=1] [repeats=1]
-// `repeats`: how often a burst of a pair is taken again that other work on the machine disturbed. `pairs=0` leaves them out.
+// Cost of a request with the middleware compared with its peers, on the servers and the sink of the shared harness: CPU
+// time per request, relative to the bare server. HARNESS names the installed harness folder; the run uses a copy
+// extended with our middleware and our answers. Three ways: `pairs`: the harness's own mwpair.mjs, unchanged, one
+// variant after the other, each alternating with its bare server. `in_turn`: all servers alternate, so that other work
+// on the machine affects all alike. `in_turn_library_loaded`: the same with a library (zod) loaded into every server,
+// including the bare one. Loading almost any library slows each request of a small server by some 5 µs (Node 24.21: the
+// engine leaves a fast path in process.nextTick, seen with zod alone), which would otherwise count against the first
+// middleware that brings some code; real services have loaded more than that anyway. Writes results/middleware.json, by
+// version of the Node that runs it and the servers. HARNESS=… node benchmarks/src/middleware.mjs [variants=a,b]
+// [pairs=8] [turns=12] [burst=1] [repeats=1] `repeats`: how often a disturbed burst of a pair is repeated. `pairs=0`
+// skips them.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';

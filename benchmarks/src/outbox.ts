@@ -1,5 +1,5 @@
-// Records per second through the outbox alone, with each fsync policy: appended in bursts of 100 and 500 as a producer would
-// hand them over, each burst acknowledged once it is durable. Writes results/outbox.json.
+// Records per second through the outbox alone, with each fsync policy: appended in bursts of 100 and 500 as a producer
+// does, each burst acknowledged once it is durable. Writes results/outbox.json.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { eventLine } from './rows.ts';
 
 const ROUNDS = 5;
 const RECORDS = { each: 3_000, batch: 300_000, interval: 300_000 } as const;
-/** Bytes that may be on their way to the disk; with an fsync per interval that bounds the rate, so there may be more. */
+/** Bytes in flight to the disk; with an fsync per interval this bounds the rate, so it is larger. */
 const IN_FLIGHT_BYTES = { each: 2_000_000, batch: 2_000_000, interval: 16_000_000 } as const;
 
 interface Case {
@@ -25,7 +25,7 @@ interface Run {
   readonly stored_ms: number;
 }
 
-/** A record of so many bytes; made before anything is timed. */
+/** A record of this many bytes; built before the measurement. */
 function recordsOf(bytes: number, count: number): string[] {
   const rest = 'y'.repeat(Math.max(0, bytes - 200));
   return Array.from({ length: count }, (_, n) => eventLine(n).replace('"}}', `${rest}"}}`));

@@ -1,4 +1,4 @@
-// The same producer with an outbox on the disk of the temporary folder: one fsync for each batch of writes.
+// The same producer with an outbox on the disk of the temporary folder: one fsync per batch of writes.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

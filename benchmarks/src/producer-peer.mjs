@@ -1,6 +1,6 @@
-// This kit's producer for the shared harness, from what was built: identity by content (SHA-256 over canonical JSON), gzip,
-// and a result for each event, which the hook is told. One entity, as the peers' adapters have
-// one user, and the time of the emit.
+// This kit's producer for the shared harness, from the built packages: identity by content (SHA-256 over canonical
+// JSON), gzip, and a result for each event, which the hook gets. One entity, like the single user of the peers'
+// adapters, and the time of the emit.
 import { createProducer, defineCatalog } from '@pik/sdk';
 
 const catalog = defineCatalog({ 'payment.captured': { identity: 'content' } });

@@ -1,5 +1,5 @@
-// The harness's own sink, taught to answer this kit's producer as the backend does: one result for each record, with the
-// id that its bytes derive to. The harness is the folder named by HARNESS; its sink is run as it is.
+// The harness's own sink, extended to answer this kit's producer as the backend does: one result per record, with the
+// id derived from its bytes. HARNESS names the harness folder; its sink runs unchanged.
 import http from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -41,7 +41,7 @@ const HEAD = /^\{"source":"([^"]*)","event_type":"([^"]*)","entity_id":"([^"]*)"
 const OCCURRENCE = /,"identity":"occurrence".*,"producer":\{"id":"([^"]*)","seq":(\d+)\}/;
 let last = { text: '', instant: null };
 
-/** The fields are read off the text, so that the sink is never what is measured: the payload is canonical already. */
+/** Reads the fields by text search, so that the sink is not the bottleneck: the payload is canonical already. */
 function eventId(line) {
   const [head, source, event_type, entity_id, time] = HEAD.exec(line);
   const end = Math.max(line.lastIndexOf(',"producer":'), line.lastIndexOf(',"received_at":'));

@@ -1,7 +1,7 @@
-// The producer beside its peers, in one run: `node benchmarks/src/producer.ts HARNESS [rounds] [node]`, where HARNESS is a copy
-// of the shared harness with its packages installed. Each round runs every peer once, in turns forwards and backwards, on one
-// core, with the sink on the other; with another version of Node where its program is named. Then, with this one, the faults
-// at default settings; with 0 rounds these alone. Writes results/producer.json, by version.
+// The producer compared with its peers, in one run: `node benchmarks/src/producer.ts HARNESS [rounds] [node]`, where
+// HARNESS is a copy of the shared harness with its packages installed, and `node` the program of another Node version.
+// Each round runs every peer once, in alternating order, on one core, with the sink on the other. Then, with this Node
+// version, the faults at default settings; with 0 rounds only these. Writes results/producer.json, by version.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -34,7 +34,7 @@ const SCENARIOS: readonly Scenario[] = [
   { size: 200, count: 200_000, latencyMs: 50, peers: ['otel-spans-json', OURS] },
 ];
 
-/** The scenarios of the harness's fault.mjs: what the sink does, how many events come how fast. */
+/** The scenarios of the harness's fault.mjs: the behaviour of the sink, and how many events arrive how fast. */
 const FAULTS: Record<string, { config: object; count: number; perS: number; size: number }> = {
   healthy: { config: {}, count: 10_000, perS: 2_000, size: 200 },
   '503 for 3 s': { config: { failForMs: 3_000, failStatus: 503 }, count: 10_000, perS: 2_000, size: 200 },
@@ -59,7 +59,7 @@ interface Run {
   readonly emit_p99_us: number;
   readonly lost: number;
   readonly doubled: number;
-  /** What others used of the machine just before. */
+  /** CPU use of other processes just before. */
   readonly busy_before: number;
 }
 
@@ -69,7 +69,7 @@ interface SinkStats {
   readonly tLast: number;
 }
 
-/** The harness's sink, taught this kit's answers. */
+/** The harness's sink, extended with this kit's answers. */
 class Sink {
   readonly url: string;
   readonly #process: ChildProcess;
@@ -129,7 +129,7 @@ async function runScript(args: readonly (string | number)[]): Promise<Record<str
   return JSON.parse(text.trim().split('\n').at(-1) ?? '');
 }
 
-/** The share of both cores that was busy in the last moment. */
+/** The busy share of both cores in the last moment. */
 async function busyShare(): Promise<number> {
   const before = cpus();
   await new Promise((resolve) => setTimeout(resolve, 700));
@@ -143,14 +143,14 @@ async function busyShare(): Promise<number> {
   return 1 - sum('idle') / sum('all');
 }
 
-/** Others may use this machine: a run starts when they pause, or after a while without that. */
+/** Waits until other work on the machine pauses, or for a bounded time. */
 async function quiet(): Promise<number> {
   let busy = await busyShare();
   for (let looks = 0; busy > BUSY_MAX && looks < LOOKS_MAX; looks += 1) busy = await busyShare();
   return busy;
 }
 
-/** A run that others were in the way of is made again, a few times. */
+/** Repeats a disturbed run, a few times. */
 async function runQuietly(sink: Sink, peer: string, scenario: Scenario): Promise<Run> {
   for (let tries = 1; ; tries += 1) {
     const run = await runOnce(sink, peer, scenario);
@@ -248,7 +248,7 @@ function median(values: readonly number[]): number {
 const file = join(import.meta.dirname, '../results/producer.json');
 const version = execFileSync(NODE, ['--version'], { encoding: 'utf8' }).trim();
 
-/** What was not measured this time stays as it was. */
+/** Keeps the earlier results of everything that this run did not measure. */
 function save(measured: object): void {
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, object>) : {};
   writeFileSync(file, `${JSON.stringify({ ...known, [version]: { ...known[version], ...measured } }, null, 2)}\n`);

@@ -57,7 +57,7 @@ interface ProducerResult {
 }
 const producers = read<Record<string, ProducerResult>>('producer');
 const { speeds, faults } = producers[result.node] as ProducerResult;
-/** A producer of the benchmark: what one event costs it. */
+/** The cost of one event for a producer of the benchmark. */
 const cost = (name: string) => {
   const row = speeds[0]?.rows.find(({ producer }) => producer === name);
   return `${row?.cpu_us} µs`;

@@ -1,10 +1,8 @@
 // Replays, dry runs and recomputed windows of 10,000 and 100,000 inputs, in this process over files and SQLite. Writes
-// results/replay.json, from which `readme.ts` writes the figures of the README.
-//   node benchmarks/src/replay.ts [--rounds 5]
-//
-// A window is timed from the message that asks for it to the version that is durable. A dry run is held against the same
-// replay without sending in two readings: the walk and the messages alone, and these with the values that the dry run
-// predicts computed too, as the processor would.
+// results/replay.json, from which `readme.ts` writes the figures of the README. node benchmarks/src/replay.ts [--rounds
+// 5] A window is timed from its message to the durable version. A dry run is compared with the same replay without
+// sending in two ways: the walk and the messages alone, and these plus computing the predicted values, as the processor
+// would.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +17,7 @@ import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
 const ROUNDS = Number(values.rounds);
 const PER_REQUEST = 500;
-/** One day for each size of window; every event of it is of one entity and one source. */
+/** One day for each size of window; all its events have one entity and one source. */
 const DAYS = [
   { inputs: 10_000, day: '2025-12-27', entity: 'ten' },
   { inputs: 100_000, day: '2025-12-28', entity: 'hundred' },
@@ -49,7 +47,7 @@ async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; value: T 
 }
 
 let sent = 0;
-/** Events of a day arrive in the order in which they happened, but for an hour. */
+/** Events of a day arrive in the order in which they happened, except for one hour. */
 async function ingest(
   pipeline: Pipeline,
   { day, entity, inputs }: (typeof DAYS)[number],
@@ -77,7 +75,7 @@ async function ingest(
   return last;
 }
 
-/** New and unchanged windows: one event more between rounds makes each one new. */
+/** New and unchanged windows: one more event between rounds makes each one new. */
 async function windowFigures(pipeline: Pipeline) {
   const figures = [];
   for (const place of DAYS) {
@@ -109,7 +107,7 @@ async function windowFigures(pipeline: Pipeline) {
 
 const range = { start_time: `${BIG.day}T00:00:00Z`, end_time: '2025-12-29T00:00:00Z' };
 
-/** Into the queue, through the app, with the SDK's own parts. */
+/** Into the queue, through the app, in the SDK's own parts. */
 async function replayFigures(ask: Investigator, backend: LocalBackend) {
   const bySource: number[] = [];
   const byEntity: number[] = [];
@@ -135,7 +133,7 @@ async function emptyQueue({ queue }: LocalBackend): Promise<void> {
   }
 }
 
-/** Each round: a dry run, then the same replay with its sends taken out, then the windows that it named. */
+/** Each round: a dry run, then the same replay without its sends, then the windows that it named. */
 async function planFigures(ask: Investigator, backend: LocalBackend) {
   const silent: LocalBackend = {
     ...backend,

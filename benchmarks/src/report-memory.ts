@@ -1,8 +1,8 @@
-// What lag and duplicates hold while they are asked over 10 k, 100 k, 1 M and 5 M first arrivals (lag) or repeats of as many
-// different events (duplicates), each of an entity of its own. The index makes its slices while it is read, so what is measured
-// is the report: `held_mb` is the most that was held above what the process held before the question, `seconds` is without
-// the making of slices, `walks` how often all of them were read. Requests of one event are the worst case: nothing of two can
-// be put together. Writes results/report-memory.json.
+// Memory of lag and duplicates over 10 k, 100 k, 1 M and 5 M first arrivals (lag) or repeats of as many different
+// events (duplicates), each of its own entity. The index generates its slices on read, so the measurement covers the
+// report: `held_mb` is the peak above the memory before the question, `seconds` excludes generating slices, `walks`
+// counts the passes over all of them. Requests of one event are the worst case: nothing can be merged. Writes
+// results/report-memory.json.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ const CASES = [
   { report: 'duplicates', perRequest: 500 },
 ] as const;
 const SIZES = [10_000, 100_000, 1_000_000, 5_000_000];
-/** A report reads so many slices, and a request of one event is a slice. */
+/** A report reads this many slices, and a request of one event is a slice. */
 const SLICES_MAX = 2_000_000;
 
 interface Case {
@@ -71,7 +71,7 @@ function sliceOf(from: number, asked: Case): SliceRow {
   };
 }
 
-/** Large slices are made once, before anything is measured; small ones are made for whoever reads them, and forgotten. */
+/** Large slices are generated once, before the measurement; small ones on each read. */
 const made = new Map<number, SliceRow>();
 
 function makeAll(asked: Case): void {
@@ -86,17 +86,17 @@ function page(cursor: string | null | undefined, asked: Case): Page<SliceRow> {
   return { items, next: to < asked.size ? `${to}` : null };
 }
 
-/** Bytes that are held: all else is collected first. */
+/** Live bytes, after a garbage collection. */
 function held(): number {
   globalThis.gc?.();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
 
-/** Pages between two looks at the memory. */
+/** Pages between two memory samples. */
 const PAGES_PER_LOOK = 100;
 
-/** Asks once, in a process of its own. */
+/** Asks once, in a new process. */
 async function measure(asked: Case): Promise<object> {
   const dir = mkdtempSync(join(tmpdir(), 'pik-memory-'));
   const local = await openLocalBackend({ dir });

@@ -1,6 +1,6 @@
-// Reports over 30 days by source and type, and the story of one event, out of an index of 10 k, 100 k and 1 M events, all of
-// them in those 30 days, over HTTP. `cpu_ms` is the processor time of the server, which says more than the clock where a
-// machine has other things to do. Writes results/reports.json.
+// Reports over 30 days by source and type, and the explanation of one event, on an index of 10 k, 100 k and 1 M events,
+// all within those 30 days, over HTTP. `cpu_ms` is the server's CPU time, which is more reliable than wall-clock time
+// on a busy machine. Writes results/reports.json.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,9 @@ const RUNS = 5;
 /** One event in fifty is sent twice. */
 const REPEAT_EVERY = 50;
 
-/** The n-th event: three sources of four types each, spread evenly over the days; those of one request come at one time. */
+/**
+ * The n-th event: three sources of four types each, spread evenly over the days; events of a request arrive together.
+ */
 function record(n: number, total: number): string {
   const first = n - (n % PER_REQUEST);
   const at = START + Math.floor((first * DAYS * 86_400_000) / total);
@@ -53,7 +55,7 @@ interface Timed {
   readonly median_ms: number;
   readonly min_ms: number;
   readonly max_ms: number;
-  /** Processor time of one answer: the mean over all runs. */
+  /** CPU time of one answer: the mean over all runs. */
   readonly cpu_ms: number;
   readonly answer: Record<string, unknown>;
 }

@@ -1,7 +1,10 @@
-/** How many entities the events belong to. */
+/** Number of entities of the events. */
 const ENTITIES = 100_000;
 
-/** The n-th event of the benchmark: 200 bytes as one line of NDJSON, by content, so that each n is an event of its own. */
+/**
+ * The n-th event of the benchmark: 200 bytes as one line of NDJSON, identified by content, so that each n is a separate
+ * event.
+ */
 export function eventLine(n: number): string {
   const ms = Date.UTC(2025, 11, 28) + n * 10;
   const time = new Date(ms).toISOString();
@@ -9,7 +12,7 @@ export function eventLine(n: number): string {
   return `${head}${'x'.repeat(Math.max(0, 197 - head.length))}"}}`;
 }
 
-/** Bodies of so many events each, made before anything is timed. */
+/** Bodies of this many events each, built before the measurement. */
 export function makeBodies(fromEvent: number, count: number, perBody: number): Buffer[] {
   const bodies: Buffer[] = [];
   for (let n = fromEvent; n < fromEvent + count; n += perBody) {

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** A kit that runs as a process of its own, with what it costs. */
+/** A kit in its own process, with its resource use. */
 export interface ServedKit {
   readonly url: string;
   /** Resident memory now, in megabytes. */
   rssMb(): number;
-  /** Processor time so far, of user and system, in milliseconds; told in steps of ten. */
+  /** CPU time so far, user and system, in milliseconds; in steps of ten. */
   cpuMs(): number;
   stop(): Promise<void>;
 }
@@ -20,7 +20,7 @@ export async function serveKit(dir: string): Promise<ServedKit> {
     url,
     rssMb: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
     cpuMs: () => {
-      // Behind the name, which may hold anything: the 14th and 15th field, in hundredths of a second.
+      // After the name, which may contain anything: the 14th and 15th field, in hundredths of a second.
       const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
       return (Number(fields[11]) + Number(fields[12])) * 10;
     },

@@ -1,4 +1,5 @@
-// The shared harness for middleware, copied and taught: its server knows our middleware, its sink answers as the backend does.
+// A copy of the shared harness for middleware whose server supports our middleware, and whose sink answers as the
+// backend does.
 import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -6,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 
 const repository = resolve(import.meta.dirname, '..', '..');
 
-/** A copy of the harness whose server knows our middleware, and whose sink answers as the backend does. */
+/** Copies the harness; the server of the copy supports our middleware, and its sink answers as the backend does. */
 export function taughtHarness(folder, { isLoaded = false, repeats = 1 } = {}) {
   if (folder === undefined || !existsSync(join(folder, 'node_modules')))
     throw new Error('HARNESS must name the installed harness');

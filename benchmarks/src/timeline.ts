@@ -1,4 +1,4 @@
-// A page of 500 events of one entity, over HTTP, out of an index of one million events. Writes results/timeline.json.
+// A page of 500 events of one entity, over HTTP, on an index of one million events. Writes results/timeline.json.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

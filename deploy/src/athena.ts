@@ -5,16 +5,16 @@ import { ENVELOPE_COLUMNS, PACK_PREFIX, packFolder } from '@pik/schema';
 
 import { placeholder } from './template.ts';
 
-/** The folder of the questions, one file each. */
+/** The folder of the queries, one file each. */
 export const QUERIES = join(import.meta.dirname, '../queries');
 
-/** The first day for which partitions are made up; there was no kit before it. */
+/** The first day with projected partitions; there was no kit before it. */
 const FIRST_DAY = '2025-01-01';
 
-/** Athena's own placeholders: CloudFormation leaves them alone for their exclamation mark. */
+/** Athena's own placeholders: their exclamation mark keeps CloudFormation from replacing them. */
 const ATHENA_PARTITION = { stored_date: placeholder('!stored_date'), stored_hour: placeholder('!stored_hour') };
 
-/** What Athena knows of the raw log: its columns as the envelope has them, its partitions as the keys of packs have them. */
+/** The raw log as an Athena table: columns like the envelope, partitions like the keys of packs. */
 export function receiptsTable() {
   return {
     PartitionKeys: [
@@ -26,7 +26,7 @@ export function receiptsTable() {
       'projection.enabled': 'true',
       'projection.stored_date.type': 'date',
       'projection.stored_date.format': 'yyyy-MM-dd',
-      // Packs are stored in UTC, and NOW is of the day that has just begun somewhere.
+      // Packs are stored in UTC, and NOW is in the day that has just begun in the easternmost zone.
       'projection.stored_date.range': `${FIRST_DAY},NOW+1DAY`,
       'projection.stored_hour.type': 'integer',
       'projection.stored_hour.range': '0,23',
@@ -47,16 +47,16 @@ export function receiptsTable() {
   };
 }
 
-/** One question to the raw log. */
+/** A query of the raw log. */
 export interface Question {
-  /** The name of its file, without ending. */
+  /** The name of its file, without extension. */
   readonly name: string;
   readonly sql: string;
   /** Its first comment. */
   readonly description: string;
 }
 
-/** The questions, by name. */
+/** The queries, by name. */
 export function readQuestions(): Question[] {
   const files = readdirSync(QUERIES).filter((file) => file.endsWith('.sql'));
   return files.sort().map((file) => {

@@ -1,5 +1,5 @@
-// Bundles each function alone, minified, with the operator's metrics where it computes any: `npm run build`, or with a
-// config that lies elsewhere `node deploy/src/build.ts --config FILE`. What the template's CodeUri name is made here.
+// Bundles each function, minified, with the operator's metrics if it computes any: `npm run build`, or with a config
+// elsewhere `node deploy/src/build.ts --config FILE`. Creates the folders that the template names in CodeUri.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +9,7 @@ import { build, type Plugin } from 'esbuild';
 const ROOT = join(import.meta.dirname, '../..');
 const LAMBDA = join(ROOT, 'packages/handlers/src');
 
-/** A function: whether it has to do with messages, and whether it computes values of metrics. */
+/** A function, whether it uses the queue, and whether it computes metrics. */
 interface Kind {
   readonly setup: 'aws' | 'aws-stores';
   readonly computes: boolean;
@@ -23,15 +23,15 @@ const FUNCTIONS: Readonly<Record<string, Kind>> = {
   investigate: { setup: 'aws-stores', computes: true },
 };
 
-/** A function as it was bundled. */
+/** A bundled function. */
 interface Bundle {
   readonly name: string;
   readonly bytes: number;
 }
 
 /**
- * In a function credentials come from the environment and from nowhere else; without the other ways to them, sign-on and
- * all, a bundle is a seventh smaller and begins sooner.
+ * Inside a function credentials come only from the environment; without the other providers, such as sign-on, a bundle
+ * is a seventh smaller and starts sooner.
  */
 const environmentCredentials: Plugin = stub('credentials', /^@aws-sdk\/credential-provider-node$/, {
   contents: `import { fromEnv } from '@aws-sdk/credential-provider-env';
@@ -39,7 +39,7 @@ export const defaultProvider = () => fromEnv();`,
   resolveDir: join(ROOT, 'node_modules/@aws-sdk/client-s3'),
 });
 
-/** A config imports `defineConfig` for its types alone. */
+/** A config imports `defineConfig` only for its types. */
 const typesOfConfig: Plugin = stub('config', /^@pik\/cli$/, {
   contents: 'export const defineConfig = (config) => config;',
 });
@@ -57,7 +57,7 @@ function stub(name: string, filter: RegExp, module: { contents: string; resolveD
 interface Entry {
   readonly kind: Kind;
   readonly configFile: string | null;
-  /** As JSON: what receives events need not load the config for it, with its metrics and schemas. */
+  /** As JSON: functions that receive events need not load the config, with its metrics and schemas. */
   readonly volatile: string;
 }
 
@@ -82,7 +82,7 @@ async function bundle(name: string, { outDir, ...parts }: Entry & { outDir: stri
     format: 'esm',
     target: 'node24',
     mainFields: ['module', 'main'],
-    // From sources, so that of a package only the modules go in that a function needs.
+    // From sources, so that only the needed modules of a package are bundled.
     tsconfig: join(ROOT, 'tsconfig.json'),
     legalComments: 'none',
     plugins: [environmentCredentials, typesOfConfig],
@@ -97,7 +97,7 @@ async function bundle(name: string, { outDir, ...parts }: Entry & { outDir: stri
   return { name, bytes: output?.bytes ?? 0 };
 }
 
-/** What of a config the stack takes elsewhere. */
+/** Fields of a config that the stack takes as parameters instead. */
 function notes({ apiKeys, indexRetentionDays }: PikConfig): string[] {
   const taken: string[] = [];
   if (apiKeys !== undefined)
@@ -107,13 +107,13 @@ function notes({ apiKeys, indexRetentionDays }: PikConfig): string[] {
   return taken;
 }
 
-/** Bundles every function into a folder; with a config its metrics are checked first. Throws `CONFIG_INVALID`. */
+/** Bundles every function into a folder, after checking the metrics of a config. Throws `CONFIG_INVALID`. */
 export async function buildFunctions(options: { outDir: string; configFile: string | null }): Promise<Bundle[]> {
   const { outDir, configFile } = options;
   const config = configFile === null ? {} : await loadConfig(configFile);
   const volatile = JSON.stringify(config.volatile ?? []);
   for (const note of notes(config)) console.log(`note: ${note}`);
-  // Beside it first: what is there is deployable until all of the new is.
+  // Into a temporary folder first: the old bundles stay deployable until all new ones exist.
   const fresh = `${outDir}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   const bundles: Bundle[] = [];

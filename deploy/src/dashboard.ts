@@ -38,7 +38,7 @@ const functions = (metric: string, options: object = {}): Series[] =>
   ]);
 const at = (stat: string) => ({ stat, label: stat });
 
-/** What is drawn: every metric of the kit, and what AWS counts of the parts. */
+/** The widgets: every metric of the kit, and AWS's metrics of the parts. */
 const GRAPHS: readonly { title: string; stat?: string; metrics: readonly Series[] }[] = [
   {
     title: 'Records, by outcome',
@@ -54,7 +54,7 @@ const GRAPHS: readonly { title: string; stat?: string; metrics: readonly Series[
     metrics: [kit('ProcessorMessageCount'), kit('ProcessorErrorCount'), kit('AggregateVersionCount')],
   },
   {
-    title: 'Messages that wait or lie dead',
+    title: 'Messages waiting or dead',
     metrics: [
       queue('ApproximateNumberOfMessagesVisible', 'ReplayQueue'),
       queue('ApproximateNumberOfMessagesVisible', 'DeadLetterQueue'),
@@ -63,11 +63,11 @@ const GRAPHS: readonly { title: string; stat?: string; metrics: readonly Series[
   { title: 'Age of the oldest message (s)', metrics: [queue('ApproximateAgeOfOldestMessage', 'ReplayQueue')] },
   { title: 'API', metrics: [api('Count'), api('4xx'), api('5xx')] },
   { title: 'API latency (ms)', metrics: [api('Latency', at('p50')), api('Latency', at('p99'))] },
-  { title: 'Errors of functions', metrics: functions('Errors') },
-  { title: 'Duration of functions, p99 (ms)', stat: 'p99', metrics: functions('Duration') },
+  { title: 'Function errors', metrics: functions('Errors') },
+  { title: 'Function duration, p99 (ms)', stat: 'p99', metrics: functions('Duration') },
 ];
 
-/** The body of the dashboard, with placeholders of CloudFormation in it. */
+/** The body of the dashboard, with CloudFormation placeholders. */
 export function dashboardBody() {
   return {
     widgets: GRAPHS.map(({ title, metrics, stat = 'Sum' }, i) => ({

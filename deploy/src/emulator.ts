@@ -28,7 +28,7 @@ export interface EmulatorClients {
   readonly sqs: SQSClient;
 }
 
-/** What was created, under the names that `openAwsBackend` takes. */
+/** The created resources, under the names that `openAwsBackend` takes. */
 export interface CreatedResources {
   readonly bucket: string;
   readonly indexTable: string;
@@ -36,22 +36,22 @@ export interface CreatedResources {
   readonly replaysTable: string;
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
-  /** Deletes tables and queues; the bucket is left, as its policy would have it. */
+  /** Deletes tables and queues; keeps the bucket, as its policy requires. */
   remove(): Promise<void>;
 }
 
-/** How resources are created. */
+/** Options for creating the resources. */
 export interface CreateOptions {
-  /** Starts every name, so that several worlds fit into one emulator: lower-case letters, digits and dashes. */
+  /** Prefix of every name, so that several worlds fit into one emulator: lower-case letters, digits and dashes. */
   readonly prefix: string;
   readonly parameters?: Deployment['parameters'];
-  /** Puts the bucket's policy in place too. Default false: moto takes a denial without looking at its conditions. */
+  /** Also sets the bucket's policy. Default false: moto applies a denial without checking its conditions. */
   readonly bucketPolicy?: boolean;
 }
 
 /**
- * Creates the bucket, the tables and the queues on an emulator as the template declares them, property by property. A
- * property that this does not know is an error: nothing of the template is left out unseen.
+ * Creates the bucket, the tables and the queues on an emulator as the template declares them, property by property. An
+ * unknown property is an error, so that nothing in the template is silently ignored.
  */
 export async function createResources(clients: EmulatorClients, options: CreateOptions): Promise<CreatedResources> {
   const template = readTemplate();
@@ -96,14 +96,14 @@ function propertiesOf(resources: Record<string, Resource>, id: string): Record<s
   return resource.Properties;
 }
 
-/** Carries out each property by its own step. */
+/** Applies each property with its own step. */
 async function apply(
   properties: Record<string, Value>,
   steps: Readonly<Record<string, ((value: Value) => Promise<unknown>) | null>>,
 ): Promise<void> {
   for (const [name, value] of Object.entries(properties)) {
     const step = steps[name];
-    if (step === undefined) throw new Error(`nothing carries out ${name}`);
+    if (step === undefined) throw new Error(`no step applies ${name}`);
     if (step !== null) await step(value);
   }
 }
@@ -161,7 +161,7 @@ async function createBucket(client: S3Client, Bucket: string, properties: Record
   });
 }
 
-/** CloudFormation and S3 have other names for the same. */
+/** Names that differ between CloudFormation and S3. */
 function encryption(rules: Value) {
   return {
     Rules: rules.map(({ ServerSideEncryptionByDefault }: Value) => ({
@@ -177,7 +177,7 @@ function lifecycleRule({ Id, Status, Prefix = '', ExpirationInDays, ...rest }: V
 
 function renamed({ NoncurrentVersionExpiration, AbortIncompleteMultipartUpload, ...others }: Value) {
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw new Error(`nothing carries out ${unknown} of a lifecycle rule`);
+  if (unknown !== undefined) throw new Error(`no step applies ${unknown} of a lifecycle rule`);
   return {
     ...(NoncurrentVersionExpiration && { NoncurrentVersionExpiration }),
     ...(AbortIncompleteMultipartUpload && { AbortIncompleteMultipartUpload }),

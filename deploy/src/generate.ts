@@ -1,5 +1,5 @@
-// Writes the parts of the template that follow from the schema: columns and partitions of the raw log, the questions that
-// are asked of it, the dashboard. `npm run generate -w deploy`; a test fails where this was forgotten.
+// Writes the parts of the template that follow from the schema: columns and partitions of the raw log, its named
+// queries, the dashboard. `npm run generate -w deploy`; a test fails if they are out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { stringify } from 'yaml';
@@ -19,7 +19,7 @@ function resourceName(question: string): string {
   return `${question.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase())}Query`;
 }
 
-/** The template with its generated parts made anew. */
+/** The template with its parts generated anew. */
 export function withGenerated(template: string): string {
   return template.replace(
     /^( *)# generated: (\w+)\n[\s\S]*?^ *# end of generated$/gm,

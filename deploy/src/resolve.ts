@@ -1,8 +1,8 @@
 import type { Resource, Template, Value } from './template.ts';
 
-/** What stands for values that only a deployment knows. */
+/** Substitutes for values that only a deployment knows. */
 export interface Deployment {
-  /** Values of parameters; those that are left out have their default. */
+  /** Values of parameters; omitted ones have their default. */
   readonly parameters?: Readonly<Record<string, string | number>>;
   /** The value of `Ref` of a resource. Default: its logical id. */
   readonly ref?: (id: string) => string;
@@ -21,10 +21,10 @@ const PSEUDO: Readonly<Record<string, string>> = {
   'AWS::Partition': 'aws',
 };
 
-/** Stands for what `AWS::NoValue` leaves out. */
+/** Marks a value that `AWS::NoValue` removes. */
 const NOTHING = Symbol('AWS::NoValue');
 
-/** The resources that a deployment with these parameters has, with every function of CloudFormation carried out. */
+/** The resources that a deployment with these parameters has, with every CloudFormation function evaluated. */
 export function resolveTemplate(template: Template, deployment: Deployment = {}): Record<string, Resource> {
   const context = { template, deployment };
   const resources: Record<string, Resource> = {};
@@ -41,7 +41,7 @@ interface Context {
   readonly deployment: Deployment;
 }
 
-/** As SAM merges what functions share: maps field by field, all else by the resource's own. */
+/** Merges `Globals` as SAM does: maps field by field; other values are the resource's own. */
 function globalsOf(template: Template, { Type }: Resource): Value {
   return Type === 'AWS::Serverless::Function' ? template.Globals.Function : {};
 }
@@ -81,7 +81,7 @@ function call(context: Context, name: string, argument: Value): Value {
     case 'Fn::If':
       return resolve(context, argument[holds(context, argument[0]) ? 1 : 2]);
     default:
-      throw new Error(`${name} is not understood`);
+      throw new Error(`the function ${name} is not supported`);
   }
 }
 
@@ -114,5 +114,5 @@ function holds(context: Context, condition: string | Value): boolean {
     return String(left) === String(right);
   }
   if ('Fn::Not' in rule) return !holds(context, rule['Fn::Not'][0]);
-  throw new Error(`the condition ${JSON.stringify(rule)} is not understood`);
+  throw new Error(`the condition ${JSON.stringify(rule)} is not supported`);
 }

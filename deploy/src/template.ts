@@ -3,14 +3,14 @@ import { join } from 'node:path';
 
 import { type CollectionTag, parse, Scalar, type ScalarTag } from 'yaml';
 
-/** The template that is deployed. */
+/** The deployed template. */
 export const TEMPLATE = join(import.meta.dirname, '../template.yaml');
 
-/** A value of a template: what JSON has, with CloudFormation's functions as objects of one field. */
+/** A value of a template: JSON, with CloudFormation functions as objects of one field. */
 // biome-ignore lint/suspicious/noExplicitAny: resources of every service lie in it
 export type Value = any;
 
-/** One resource as the template declares it. */
+/** A resource as declared in the template. */
 export interface Resource {
   readonly Type: string;
   readonly Properties: Record<string, Value>;
@@ -20,7 +20,7 @@ export interface Resource {
   readonly Metadata?: Value;
 }
 
-/** A parameter as the template declares it. */
+/** A parameter as declared in the template. */
 export interface Parameter {
   readonly Type: string;
   readonly Default?: string | number;
@@ -31,7 +31,7 @@ export interface Parameter {
   readonly MaxValue?: number;
 }
 
-/** A template, with short forms of functions written out. */
+/** A template with the short forms of functions expanded. */
 export interface Template {
   readonly Parameters: Record<string, Parameter>;
   readonly Conditions: Record<string, Value>;
@@ -40,7 +40,7 @@ export interface Template {
   readonly Outputs: Record<string, { Value: Value; Condition?: string; Description?: string }>;
 }
 
-/** A name that CloudFormation's `Sub` puts a value in place of. */
+/** A name that CloudFormation's `Sub` replaces by a value. */
 export function placeholder(name: string): string {
   return `\${${name}}`;
 }
@@ -64,7 +64,7 @@ const customTags = FUNCTIONS.flatMap((name): (ScalarTag | CollectionTag)[] => [
   },
 ]);
 
-/** Reads a template as it is written. */
+/** Reads the template file. */
 export function readTemplate(file = TEMPLATE): Template {
   return parse(readFileSync(file, 'utf8'), { customTags }) as Template;
 }

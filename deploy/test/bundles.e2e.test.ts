@@ -6,17 +6,17 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { buildFunctions } from '../src/build.ts';
 import { FUNCTIONS, template } from './support/cloud.ts';
 
-// What is deployed is what `npm run build` made: it is there, small, and starts in a process of its own.
+// The deployed bundles are those of `npm run build`: they exist, are small, and start in a process of their own.
 
 const BUNDLE_BYTES_MAX = 1_000_000;
-// Where a config finds the packages that it imports.
+// The folder from which a config resolves the packages that it imports.
 const dir = mkdtempSync(join(import.meta.dirname, '../../node_modules/.pik-bundles-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const codeUri = (name: string) =>
   join(import.meta.dirname, '..', template.Resources[`${name}Function`]?.Properties.CodeUri);
 
-/** Starts a bundle as the runtime does; gives what it exports, or what stopped it. */
+/** Starts a bundle as the runtime does; returns its export, or the error that stopped it. */
 function start(file: string, variables: Record<string, string | undefined>) {
   const script = `const { handler } = await import(process.argv[1]); console.log(typeof handler, handler.length);`;
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script, file], {
@@ -29,7 +29,7 @@ function start(file: string, variables: Record<string, string | undefined>) {
 const byIam = { ...VARIABLES, PIK_AUTHENTICATION: 'IAM', PIK_FIRST_KEY_SECRET: '' };
 
 describe('D61: every CodeUri of the template', () => {
-  it.each(FUNCTIONS)('%s is there after npm run build, one file alone, below 1 MB', (name) => {
+  it.each(FUNCTIONS)('%s exists after npm run build, as a single file below 1 MB', (name) => {
     const file = join(codeUri(name), 'index.mjs');
     expect(existsSync(file)).toBe(true);
     expect(statSync(file).size).toBeLessThan(BUNDLE_BYTES_MAX);
@@ -46,7 +46,7 @@ describe('D61: every CodeUri of the template', () => {
       expect(stderr).toContain(`${variable} must be set`);
   });
 
-  it('holds what its function needs and not what another does', () => {
+  it('contains what its function needs and not what another does', () => {
     const text = (name: string) => readFileSync(join(codeUri(name), 'index.mjs'), 'utf8');
     const has = (name: string) => ({
       app: text(name).includes('urn:pik:error:'),
@@ -86,7 +86,7 @@ export default defineConfig({ aggregates: [defineAggregate({ metric: 'orders_per
     expect(start(join(outDir, 'processor', 'index.mjs'), byIam)).toMatchObject({ status: 0 });
   });
 
-  it('that is not one stops the build, before anything is deployed', async () => {
+  it('with an unknown field stops the build, before anything is deployed', async () => {
     const wrong = config('wrong', 'export default { agregates: [] };');
     await expect(buildFunctions({ outDir: join(dir, 'wrong'), configFile: wrong })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',

@@ -9,20 +9,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildFunctions } from '../src/build.ts';
 import { type Deployed, deployOnEmulator, TRACE_ID } from './support/deployed.ts';
 
-// What `npm run build` made, in a process of its own, with the variables of the template and the first key from Secrets
-// Manager, all over an emulator: the commands of the README do what it says.
+// The bundles of `npm run build`, in a process of their own, with the variables of the template and the first key from
+// Secrets Manager, all over an emulator: the commands of the README print what it says.
 
 const ROOT = join(import.meta.dirname, '../..');
 const README = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
 const dir = mkdtempSync(join(tmpdir(), 'pik-deployed-'));
 
-/** Commands of the README that a test runs, each with the output that it says. */
+/** Commands of the README that a test runs, each with its documented output. */
 function commands(): { command: string; expected: string }[] {
   const blocks = [...README.matchAll(/<!-- A test runs this\. -->\n```sh\n([\s\S]*?)```\n+```text\n([\s\S]*?)```/g)];
   return blocks.map(([, command = '', expected = '']) => ({ command: command.trim(), expected: expected.trim() }));
 }
 
-/** Whether an output is what the README says, with `…` for what differs each time. */
+/** True if an output equals the documented one, with `…` for varying parts. */
 function pattern(expected: string): RegExp {
   const literal = expected
     .split('…')
@@ -30,7 +30,7 @@ function pattern(expected: string): RegExp {
   return new RegExp(`^${literal.join('[\\s\\S]*?')}$`);
 }
 
-/** What the daemon is told of one call. */
+/** A segment that the X-Ray daemon received. */
 interface Segment {
   readonly name: string;
   readonly trace_id: string;
@@ -48,7 +48,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-/** What a demo prints, without what differs each time: ids, places, today's times, the width of its columns. */
+/** A demo's output without its varying parts: ids, places, today's times, the width of its columns. */
 function comparable(output: string): string {
   const today = new Date().toISOString().slice(0, 10);
   return output
@@ -75,7 +75,7 @@ function sh(command: string) {
 }
 
 describe('a deployment', () => {
-  it('answers the commands of its README as that says', () => {
+  it('answers the commands of its README as documented', () => {
     const all = commands();
     expect(all.length).toBeGreaterThanOrEqual(4);
     for (const { command, expected } of all) {
@@ -85,14 +85,14 @@ describe('a deployment', () => {
     }
   });
 
-  it('D62: traces what the functions ask of S3, DynamoDB and SQS', async () => {
+  it('D62: traces the requests of the functions to S3, DynamoDB and SQS', async () => {
     const segments = () => deployed.traces.map((trace) => JSON.parse(trace.slice(trace.indexOf('\n'))) as Segment);
     const names = () => new Set(segments().map(({ name }) => name));
     await expect.poll(names, { timeout: 10_000 }).toEqual(new Set(['S3', 'DynamoDB', 'SQS']));
     expect(new Set(segments().map(({ trace_id }) => trace_id))).toEqual(new Set([TRACE_ID]));
   });
 
-  it('takes the SDK with the first key, and nobody without one', async () => {
+  it('accepts the SDK with the first key, and refuses it without one', async () => {
     const producer = createProducer({ url: deployed.url, apiKey: deployed.key, source: 'deployed' });
     const { result } = producer.emit('thing.happened', { n: 1 }, { entity_id: 'e', idempotency_key: 'k' });
     expect((await result).status).toBe('ACCEPTED');
@@ -103,7 +103,7 @@ describe('a deployment', () => {
 });
 
 describe('a deployment with metrics of its own', () => {
-  it('the demo prints there what it prints over a kit on one machine', { timeout: 600_000 }, async () => {
+  it('the demo prints the same as over a kit on one machine', { timeout: 600_000 }, async () => {
     const bundles = join(dir, 'earthquakes');
     await buildFunctions({ outDir: bundles, configFile: join(ROOT, 'examples/earthquakes/pik.config.ts') });
     const { url, key, close } = await deployOnEmulator(bundles);

@@ -7,12 +7,12 @@ import { withGenerated } from '../src/generate.ts';
 import { placeholder, TEMPLATE } from '../src/template.ts';
 import { deploy } from './support/cloud.ts';
 
-// What the template says of the raw log is what the code writes there.
+// The template's table of the raw log matches the packs that the code writes.
 
 const resources = deploy();
 const table = resources.Receipts?.Properties.TableInput;
 
-/** A pack with a receipt of each kind: read, not read, not even text, sent again, and of a line of a file. */
+/** A pack with a receipt of each kind: valid, rejected, not UTF-8, sent again, and from a line of a file. */
 function packText(): string {
   const text = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T10:00:00Z","payload":{}}';
   const records = [{ text }, { text: '{}' }, { bytes: Uint8Array.of(0xff, 0xfe) }];
@@ -28,7 +28,7 @@ function packText(): string {
 }
 
 describe('generated parts of the template', () => {
-  it('are in step with schema and questions; `npm run generate -w deploy` puts them there', () => {
+  it('match schema and queries; `npm run generate -w deploy` updates them', () => {
     const text = readFileSync(TEMPLATE, 'utf8');
     expect(withGenerated(text)).toBe(text);
     expect(text.match(/# generated: /g)).toHaveLength(3);
@@ -81,12 +81,12 @@ describe('generated parts of the template', () => {
     }
   });
 
-  it('the questions are about lag, missing windows, duplicates and late events, and say what they answer', () => {
+  it('the queries are about lag, missing windows, duplicates and late events, and say what they answer', () => {
     const questions = readQuestions();
     expect(questions.map(({ name }) => name)).toEqual(['duplicates', 'lag', 'late-events', 'missing-windows']);
     for (const { description, sql } of questions) {
       expect(description).toContain('?');
-      // A question without a bound on partitions would read the whole log.
+      // A query without a bound on partitions would read the whole log.
       expect(sql).toContain('stored_date >=');
     }
   });

@@ -17,7 +17,7 @@ const [index, aggregates, replays] = ['IndexTable', 'AggregatesTable', 'ReplaysT
 ];
 const [queue, dead] = [arnOf('ReplayQueue'), arnOf('DeadLetterQueue')];
 
-/** What every function may do: write its own log and its trace. */
+/** Permissions of every function: to write its own log and its trace. */
 const common = (name: FunctionName) => ({
   'logs:CreateLogStream': [arnOf(`${name}Log`)],
   'logs:PutLogEvents': [arnOf(`${name}Log`)],
@@ -85,7 +85,7 @@ const GOLDEN: Record<FunctionName, Record<string, readonly string[]>> = {
   },
 };
 
-/** Action by action, on what it is allowed. */
+/** The allowed resources, action by action. */
 function allowances(statements: readonly Statement[]): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   for (const { Action, Resource } of statements)
@@ -112,7 +112,7 @@ describe('G24: each function may do', () => {
       }
   });
 
-  it('a role is taken by Lambda alone, and by one function alone', () => {
+  it('only Lambda can assume a role, and only for one function', () => {
     const roles = ofType(resources, 'AWS::IAM::Role').map(([id, { Properties }]) => {
       const [statement, ...others] = Properties.AssumeRolePolicyDocument.Statement;
       expect([statement.Principal, others]).toEqual([{ Service: 'lambda.amazonaws.com' }, []]);
@@ -122,7 +122,7 @@ describe('G24: each function may do', () => {
     expect(taken.sort()).toEqual(roles.sort());
   });
 
-  it('IAM says who may call: no function reads a key then', () => {
+  it('with IAM authentication no function reads a key', () => {
     const withoutKeys = deploy({ Authentication: 'IAM' });
     for (const name of FUNCTIONS)
       expect(Object.keys(allowances(statementsOf(withoutKeys[`${name}Role`])))).not.toContain(
@@ -168,7 +168,7 @@ describe('G24: what must be denied', () => {
   const DENIED: Record<FunctionName, Access[]> = {
     Ingest: [
       ...['Scan', 'Query', 'UpdateItem'].flatMap(table),
-      // Of the rows of events themselves a producer's function can list none.
+      // A producer's function cannot list any of the event rows.
       { action: 'dynamodb:Query', resource: index, context: eventRow },
       ...writes([aggregates, replays]),
       ...['SendMessage', 'ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'].flatMap(message),
@@ -218,13 +218,13 @@ describe('G24: what must be denied', () => {
   };
 
   for (const name of FUNCTIONS) {
-    it(`${name}: all that is not its own, and everything that destroys`, () => {
+    it(`${name}: everything of other functions, and everything that destroys`, () => {
       const allowed = [...everywhere, ...DENIED[name]].filter((access) => isAllowed(roleOf(name), access));
       expect(allowed).toEqual([]);
     });
   }
 
-  it('the matrix can fail: what each function needs is allowed', () => {
+  it('the matrix can fail: the needs of each function are allowed', () => {
     const needed: [FunctionName, Access][] = [
       ['Ingest', { action: 's3:PutObject', resource: `${bucket}/raw/v1/x` }],
       ['Ingest', { action: 'dynamodb:PutItem', resource: index, context: eventRow }],
@@ -238,7 +238,7 @@ describe('G24: what must be denied', () => {
   });
 });
 
-describe('G17: what the bucket refuses whoever asks', () => {
+describe('G17: the bucket refuses to every caller', () => {
   const policy = resources.RawBucketPolicy?.Properties.PolicyDocument.Statement as Statement[];
   const tls = { 'aws:SecureTransport': 'true' };
   const put = (context: Record<string, string>) => ({
@@ -247,7 +247,7 @@ describe('G17: what the bucket refuses whoever asks', () => {
     context: { ...tls, ...context },
   });
 
-  it('R6: a write that does not ask whether something is there', () => {
+  it('R6: a write without a check for an existing object', () => {
     const creating = { 's3:ObjectCreationOperation': 'true' };
     expect(isDenied(policy, put(creating))).toBe(true);
     expect(isDenied(policy, put({ ...creating, 's3:if-none-match': '*' }))).toBe(false);

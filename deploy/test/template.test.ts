@@ -16,7 +16,7 @@ import { describe, expect, it } from 'vitest';
 import type { Value } from '../src/template.ts';
 import { arnOf, deploy, FUNCTIONS, type FunctionName, ofType, secretArn, template } from './support/cloud.ts';
 
-// The template as a value: what the design says of the cloud, without an account.
+// The template as a value: the design's claims about the cloud, without an account.
 
 const resources = deploy();
 const propertiesOf = (id: string, of = resources): Record<string, Value> => of[id]?.Properties ?? {};
@@ -31,7 +31,7 @@ const OPEN: Record<FunctionName, (setup: Setup) => Promise<unknown>> = {
 
 describe('parameters', () => {
   it.each(Object.entries(template.Parameters))(
-    '%s says what it is, has a default, and takes nothing out of bounds',
+    '%s has a description and a default, and takes nothing out of bounds',
     (_, parameter) => {
       expect(parameter.Description).toMatch(/^[A-Z].*[.]$/s);
       expect(parameter.Default).toBeDefined();
@@ -45,7 +45,7 @@ describe('parameters', () => {
     },
   );
 
-  it('what the template lets through as keys and days is what the functions read, and nothing less', () => {
+  it('the functions accept exactly the keys and days that the template lets through', () => {
     const pattern = (name: string) => new RegExp(template.Parameters[name]?.AllowedPattern ?? '(?!)');
     const hash = 'a'.repeat(64);
     const keys = [
@@ -75,14 +75,14 @@ describe('parameters', () => {
       ]);
   });
 
-  it('what Lambda takes as variables has room for the longest list of keys', () => {
+  it('Lambda variables have room for the longest list of keys', () => {
     const longest = { ...VARIABLES, PIK_API_KEYS: 'x'.repeat(template.Parameters.ApiKeys === undefined ? 0 : 2_400) };
     expect(Buffer.byteLength(JSON.stringify(longest))).toBeLessThan(4_096);
   });
 });
 
 describe('the processor parameter', () => {
-  it('D08: changes whether messages are handed over, and nothing else', () => {
+  it('D08: turns the delivery of messages on and off, and changes nothing else', () => {
     const on = deploy({ EnableProcessor: 'true' });
     const off = deploy({ EnableProcessor: 'false' });
     const events = (of: typeof on) => functionProperties('Processor', of).Events.Messages.Properties;
@@ -103,15 +103,15 @@ describe('the queue', () => {
     expect(mapping.Queue).toBe(arnOf('ReplayQueue'));
   });
 
-  it('L11: messages stay hidden for six times the longest run, and whatever a batch waits', () => {
+  it('L11: messages stay hidden for six times the longest run, and for the wait of a batch', () => {
     expect(queue.VisibilityTimeout).toBeGreaterThanOrEqual(6 * Timeout + (mapping.MaximumBatchingWindowInSeconds ?? 0));
   });
 
-  it('Q4: a message that ends the process takes no other with it', () => {
+  it('Q4: a message that ends the process affects no other', () => {
     expect(mapping.BatchSize).toBe(1);
   });
 
-  it('Q9: a message dies where the code says that it dies, and a look at it costs it nothing yet', () => {
+  it('Q9: a message dies at the limit of the code, and looking at it does not count', () => {
     expect(queue.RedrivePolicy).toEqual({
       deadLetterTargetArn: arnOf('DeadLetterQueue'),
       maxReceiveCount: LIMITS.message_receives_max,
@@ -130,7 +130,7 @@ describe('the queue', () => {
   });
 });
 
-describe('what is kept', () => {
+describe('retention', () => {
   const KEPT = ['RawBucket', 'RawBucketPolicy', 'IndexTable', 'AggregatesTable', 'ReplaysTable', 'DeadLetterQueue'];
 
   it('D09: outlives the stack: bucket, tables, dead letters', () => {
@@ -138,7 +138,7 @@ describe('what is kept', () => {
       expect([id, resources[id]?.DeletionPolicy, resources[id]?.UpdateReplacePolicy]).toEqual([id, 'Retain', 'Retain']);
   });
 
-  it('everything else with a state says what becomes of it', () => {
+  it('everything else with a state declares what happens to it', () => {
     const stateful = /::(Bucket|Table|Queue|LogGroup|Secret)$/;
     const silent = Object.entries(resources).filter(
       ([, { Type, DeletionPolicy }]) =>
@@ -174,7 +174,7 @@ describe('what is kept', () => {
     expect(bucket.OwnershipControls.Rules).toEqual([{ ObjectOwnership: 'BucketOwnerEnforced' }]);
   });
 
-  it('R15, R16: only packs expire, only where that was asked for; parts of uploads never stay', () => {
+  it('R15, R16: only packs expire, only on request; parts of uploads never stay', () => {
     const rules = (days: string) =>
       propertiesOf('RawBucket', deploy({ RawRetentionDays: days })).LifecycleConfiguration.Rules;
     expect(rules('0')).toEqual([
@@ -203,7 +203,7 @@ describe('the functions', () => {
   };
 
   it.each(FUNCTIONS)(
-    'D04, D60: %s is given every variable that it reads, each as it must be, and no other',
+    'D04, D60: %s gets every variable that it reads, with a valid value, and no other',
     async (name) => {
       const asked = new Set<string>();
       const given = variablesOf(name);
@@ -226,7 +226,7 @@ describe('the functions', () => {
     expect(template.Resources[`${name}Function`]?.Metadata).toEqual({ SkipBuild: true });
   });
 
-  it('L1: what answers the API ends before the API gives up', () => {
+  it('L1: functions behind the API end before the API gives up', () => {
     for (const name of ['Ingest', 'Replay', 'Investigate'] as const)
       expect(propertiesOf(`${name}Integration`).TimeoutInMillis).toBeGreaterThan(
         functionProperties(name).Timeout * 1_000,
@@ -238,13 +238,13 @@ describe('the functions', () => {
     expect(SECRET_MS_MAX + ping + append + admit).toBeLessThan(functionProperties('Ingest').Timeout * 1_000 - 1_000);
   });
 
-  it('G16: an answer is called final only when nothing that was received before can still be in work', () => {
+  it('G16: an answer is called final only when nothing received before can still be in progress', () => {
     const { settleMs } = readSettings(variablesOf('Ingest'), ['settleMs']);
     const inWorkMs = API_WAIT_MS_MAX + functionProperties('Ingest').Timeout * 1_000;
     expect(settleMs).toBeGreaterThanOrEqual(inWorkMs + 5_000);
   });
 
-  it('security 7: none can be called from outside but through the API, the queue and the schedule', () => {
+  it('security 7: none can be called from outside except through the API, the queue and the schedule', () => {
     expect(ofType(resources, 'AWS::Lambda::Url')).toEqual([]);
     for (const name of FUNCTIONS) {
       const { FunctionUrlConfig, Events = {} } = functionProperties(name);
@@ -279,7 +279,7 @@ describe('the API', () => {
     expect([...targets.keys()].filter((key) => key !== '$default' && !paths.includes(key))).toEqual([]);
   });
 
-  it('D51, security 1: somebody asks who is calling on every route, whichever way is chosen; there is no third', () => {
+  it('D51, security 1: every route authenticates its caller, with either setting; there is no third', () => {
     expect(template.Parameters.Authentication?.AllowedValues).toEqual(['API_KEYS', 'IAM']);
     expect(template.Parameters.Authentication?.Default).toBe('API_KEYS');
     const variables = functionProperties('Ingest').Environment.Variables;
@@ -293,7 +293,7 @@ describe('the API', () => {
     expect(functionProperties('Ingest', byIam).Environment.Variables.PIK_AUTHENTICATION).toBe('IAM');
   });
 
-  it('the first key is long enough to be guessed by nobody, and is a token that a header can carry', () => {
+  it('the first key is unguessable, and a valid header token', () => {
     const { PasswordLength, ExcludePunctuation } = propertiesOf('FirstApiKey').GenerateSecretString;
     expect(PasswordLength * Math.log2(62)).toBeGreaterThanOrEqual(256);
     expect(ExcludePunctuation).toBe(true);
@@ -306,7 +306,7 @@ describe('the API', () => {
     );
     expect(DefaultRouteSettings).toMatchObject({ ThrottlingRateLimit: 7, ThrottlingBurstLimit: 9 });
     expect(AccessLogSettings.DestinationArn).toBe(arnOf('ApiLog'));
-    // As API Gateway fills it in: `messageString` and its kin come with quotes of their own.
+    // As API Gateway fills it in: `messageString` and similar values come with their own quotes.
     const line = AccessLogSettings.Format.replace(/\$context\.([A-Za-z.]+)/g, (_: string, name: string) =>
       name.endsWith('String') ? '"Forbidden"' : 'Forbidden',
     );
@@ -320,7 +320,7 @@ describe('the API', () => {
 });
 
 describe('outputs', () => {
-  it('D63: say where the API is, where the first key lies, and what stays', () => {
+  it('D63: name the URL of the API, the place of the first key, and the retained resources', () => {
     const { ApiUrl, FirstApiKeySecret, ...rest } = template.Outputs;
     expect([ApiUrl?.Value, FirstApiKeySecret?.Value]).toEqual([
       { 'Fn::GetAtt': ['Api', 'ApiEndpoint'] },

@@ -17,15 +17,15 @@ import { accessesOf } from './support/calls.ts';
 import { deploy, FUNCTIONS, type FunctionName } from './support/cloud.ts';
 import { isAllowed, list, statementsOf } from './support/iam.ts';
 
-// G24: what the functions really send, over the whole HTTP contract and a life with crashes and lost answers, is what their
-// roles allow; and what the roles allow is really sent.
+// G24: the roles allow the requests that the functions really send, over the whole HTTP contract and a life with
+// crashes and lost answers; and nothing else.
 
 const resources = deploy();
 const clock = createMovingClock();
 const aws = createFakeAws({ clock });
 const sent = new Map<FunctionName, AwsCall[]>(FUNCTIONS.map((name) => [name, []]));
 
-/** Runs one function alone and notes its requests as those of that function. */
+/** Runs one function and records its requests. */
 async function as<T>(name: FunctionName, run: () => Promise<T>): Promise<T> {
   const before = aws.calls.length;
   try {
@@ -35,7 +35,7 @@ async function as<T>(name: FunctionName, run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Looks at entities alone, which only the rows of events name. */
+/** Reads only entities, which only the rows of events name. */
 const ordersOfLife = defineAggregate({
   metric: 'orders_of_life',
   definition_version: 1,
@@ -66,7 +66,7 @@ beforeAll(() => {
 });
 afterAll(() => captured.stop());
 
-/** Hands every message over, as the mapping would, and lets it delete what is done; gives how many there were. */
+/** Delivers every message, as the mapping would, and lets it delete the finished ones; returns their number. */
 async function work(): Promise<number> {
   const processor = await openProcessor(setup());
   return handOver({ queue: backend.queue, clock }, (...call) => as('Processor', () => processor(...call)));
@@ -113,7 +113,7 @@ describe('a life of the functions', () => {
 
   it('goes through crashes, lost answers, replays, poison and repair', async () => {
     gateway = await openNoted();
-    // An answer of S3 that is lost is met again as 412, one of DynamoDB as a failed condition.
+    // A retry after a lost answer gets 412 from S3, and a failed condition from DynamoDB.
     for (const call of [1, 2, 3, 4]) {
       aws.plan([{ call, kind: 'fail-after' }]);
       expect((await ask('/ingest', [event(call), event(call), event(9, { idempotency_key: 'k' }), {}])).status).toBe(
@@ -121,7 +121,7 @@ describe('a life of the functions', () => {
       );
     }
     aws.plan([]);
-    // Enough repeats in one request that they are looked up together.
+    // Enough repeats in one request to look them up together.
     const many = Array.from({ length: 20 }, (_, n) => event(n, { event_time: `2025-12-28T12:00:${n + 10}Z` }));
     for (const outcome of ['ACCEPTED', 'DUPLICATE'])
       expect(await (await ask('/ingest', many)).json()).toMatchObject({ counts: { [outcome]: many.length } });
@@ -142,7 +142,8 @@ describe('a life of the functions', () => {
     aws.plan([]);
     await ask('/replay', { entity_id: 'life', ...RANGE, dry_run: true });
     const { events } = (await (await ask('/timeline?entity_id=life')).json()) as { events: { event_id: string }[] };
-    // Of a metric that nobody computes any more: it dies, and is listed among the failures of its event's series.
+    // For a metric that no server computes any more: the message dies, and is listed among the failures of its event's
+    // series.
     const orphan = {
       kind: 'replay',
       message_id: 'orphan',
@@ -221,9 +222,9 @@ describe('G24', () => {
     expect(sent.get(name)?.length).toBeGreaterThan(0);
   });
 
-  /** What is not sent to a store, or only in ways that no memory can show. */
+  /** Permissions for requests that are not sent to a store, or only in ways that the in-memory services cannot show. */
   const UNSEEN = new Set([
-    // Without it S3 answers 403 for what is not there, to the functions that ask whether something is.
+    // Without it S3 answers 403 for a missing object, to the functions that ask whether it exists.
     's3:ListBucket',
     'logs:CreateLogStream',
     'logs:PutLogEvents',

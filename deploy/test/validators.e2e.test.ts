@@ -8,8 +8,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { TEMPLATE } from '../src/template.ts';
 
-// What others say of the template, without an account: the rules of CloudFormation always, cfn-lint and the translator of
-// SAM where a machine has them.
+// Validation by other tools, without an account: CloudFormation's rules always, cfn-lint and the SAM translator if
+// installed.
 
 const dir = mkdtempSync(join(tmpdir(), 'pik-template-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -18,13 +18,13 @@ const has = (command: string, args: string[]) => spawnSync(command, args, { stdi
 const lints = has('cfn-lint', ['--version']);
 const python = ['python3', 'python'].find((name) => has(name, ['-c', 'import samtranslator, boto3'])) ?? null;
 
-/** Skips a test with a line that says why. */
+/** Skips a test and prints the reason. */
 function where(there: boolean, what: string) {
   if (!there) console.log(`skipped: this machine has no ${what}`);
   return it.skipIf(!there);
 }
 
-/** Findings that are no faults, each with its reason. */
+/** Accepted findings, each with its reason. */
 const ACCEPTED: Readonly<Record<string, string>> = {
   W9003:
     'RawRetentionDays is a text, since no number parameter can be 0 or at least 14; CloudFormation turns it into one',
@@ -63,7 +63,7 @@ describe('the template', () => {
     expect([stdout + stderr, status]).toEqual(['', 0]);
   });
 
-  where(python !== null, 'translator of SAM')('is translated by SAM into what it means', () => {
+  where(python !== null, 'translator of SAM')('is translated by SAM as intended', () => {
     const { stdout, stderr, status } = spawnSync(python ?? '', ['-c', TRANSLATE, TEMPLATE], { encoding: 'utf8' });
     expect([stderr.includes('Error'), status]).toEqual([false, 0]);
     const { Resources } = JSON.parse(stdout) as {
@@ -71,7 +71,7 @@ describe('the template', () => {
     };
     const typesOf = (type: string) => Object.values(Resources).filter(({ Type }) => Type === type);
     expect(typesOf('AWS::Lambda::Function')).toHaveLength(5);
-    // SAM would make a role of its own, with managed policies, for a function without one.
+    // SAM would create a role of its own, with managed policies, for a function without one.
     expect(typesOf('AWS::IAM::Role')).toHaveLength(5);
     for (const { Properties } of typesOf('AWS::Lambda::Function'))
       expect(Properties.LoggingConfig).toMatchObject({
@@ -89,7 +89,7 @@ describe('the template', () => {
   });
 });
 
-/** The translator takes code from S3 alone, where `sam package` would have put it. */
+/** The translator accepts code only from S3, where `sam package` would have put it. */
 const TRANSLATE = `
 import json, sys
 import boto3

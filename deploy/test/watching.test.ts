@@ -9,7 +9,7 @@ import { deploy, FUNCTIONS, ofType } from './support/cloud.ts';
 const resources = deploy();
 const propertiesOf = (id: string, of = resources): Record<string, Value> => of[id]?.Properties ?? {};
 
-describe('what watches', () => {
+describe('monitoring', () => {
   const AWS_METRICS: Readonly<Record<string, readonly string[]>> = {
     'AWS/Lambda': ['Errors', 'Duration'],
     'AWS/SQS': ['ApproximateNumberOfMessagesVisible', 'ApproximateAgeOfOldestMessage'],
@@ -33,7 +33,7 @@ describe('what watches', () => {
     expect(alarms.flatMap(([, { Properties }]) => metricsOf(Properties)).length).toBeGreaterThan(6);
   });
 
-  it('X6: errors, dead letters, lag and silence ring, each where there is something to look at', () => {
+  it('X6: errors, dead letters, lag and silence raise an alarm, each where there is something to look at', () => {
     const about = (metric: string) =>
       alarms.find(([, { Properties }]) => metricsOf(Properties).some(({ MetricName }) => MetricName === metric))?.[1]
         .Properties;
@@ -63,7 +63,7 @@ describe('what watches', () => {
       expect(propertiesOf(`${name}Function`).Environment.Variables.POWERTOOLS_SERVICE_NAME).toBe('kit');
   });
 
-  it('alarms tell a topic where there is one', () => {
+  it('alarms notify a topic if there is one', () => {
     const topic = 'arn:aws:sns:eu-central-1:123456789012:alarms';
     for (const [id] of alarms) {
       expect(propertiesOf(id).AlarmActions).toBeUndefined();
@@ -71,7 +71,7 @@ describe('what watches', () => {
     }
   });
 
-  it('the dashboard draws every metric of the kit, and none that does not exist', () => {
+  it('the dashboard shows every metric of the kit, and none that does not exist', () => {
     const { widgets } = JSON.parse(propertiesOf('Dashboard').DashboardBody) as { widgets: Value[] };
     const drawn: [string, string][] = widgets.flatMap(({ properties }) =>
       properties.metrics.map(([namespace, metric]: [string, string]) => [namespace, metric]),

@@ -4,7 +4,7 @@ import type { Value } from '../../src/template.ts';
 import { arnOf } from './cloud.ts';
 import type { Access } from './iam.ts';
 
-// Which permission a request needs: the names of requests are mostly, but not always, those of actions.
+// The permission that a request needs: request names are mostly, but not always, action names.
 
 const TABLES: Readonly<Record<string, string>> = {
   [FAKE_RESOURCES.indexTable]: 'IndexTable',
@@ -16,7 +16,7 @@ const QUEUES: Readonly<Record<string, string>> = {
   [FAKE_RESOURCES.deadLetterQueueUrl]: 'DeadLetterQueue',
 };
 
-/** What a role must allow for a request. */
+/** The permissions that a request needs. */
 export function accessesOf({ service, request, input }: AwsCall): Access[] {
   if (service === 's3') return [s3Access(request, input)];
   if (service === 'sqs') {

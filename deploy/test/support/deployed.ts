@@ -10,21 +10,24 @@ import { resolveTemplate } from '../../src/resolve.ts';
 import { FUNCTIONS, template } from './cloud.ts';
 import { createEmulatorClients } from './emulator-clients.ts';
 
-/** The functions as they were built, served over an emulator. */
+/** The built functions, served over an emulator. */
 export interface Deployed {
   readonly url: string;
-  /** What the functions told the daemon of X-Ray. */
+  /** Segments that the functions sent to the X-Ray daemon. */
   readonly traces: readonly string[];
   readonly key: string;
   close(): Promise<void>;
 }
 
-/** The trace that every request of a deployment here belongs to. */
+/** The trace of every request of a deployment here. */
 export const TRACE_ID = '1-5759e988-bd862e3fe1be46a994272793';
 
 let made = 0;
 
-/** Makes the resources and the key as the template has them, and serves bundles with its variables: those of the build, or others. */
+/**
+ * Creates the resources and the key as the template declares them, and serves bundles with its variables: those of the
+ * build, or others.
+ */
 export async function deployOnEmulator(bundles?: string): Promise<Deployed> {
   made += 1;
   const clients = createEmulatorClients();
@@ -65,7 +68,7 @@ export async function deployOnEmulator(bundles?: string): Promise<Deployed> {
   };
 }
 
-/** What the runtime of Lambda sets for a request whose trace is kept. */
+/** The variables that the Lambda runtime sets for a request with a recorded trace. */
 function tracing(port: number): Record<string, string> {
   return {
     LAMBDA_TASK_ROOT: import.meta.dirname,
@@ -85,7 +88,7 @@ async function firstKey(Name: string): Promise<{ arn: string; key: string }> {
   return { arn: ARN, key: RandomPassword };
 }
 
-/** The variables of all functions: where two have the same one, it has the same value. */
+/** The variables of all functions; two functions with the same variable have the same value. */
 function variables(resources: CreatedResources, secretArn: string): Record<string, string> {
   const names: Readonly<Record<string, string>> = {
     RawBucket: resources.bucket,

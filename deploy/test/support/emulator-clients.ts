@@ -3,9 +3,9 @@ import { TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { type AwsClients, createAwsClients } from '@pik/engine/aws';
 
 /**
- * Clients of an emulator, which answers slower than the cloud when the machine has other things to do. moto undoes a
- * transaction that failed by putting back the whole table as it was before, with whatever others wrote meanwhile: a
- * transaction is sent here while nothing else is under way.
+ * Clients of an emulator, which answers slower than the cloud when the machine is busy. moto rolls back a failed
+ * transaction by restoring the whole table, including concurrent writes of others: so a transaction is sent only while
+ * nothing else is in flight.
  */
 export function createEmulatorClients(): AwsClients {
   const clients = createAwsClients({ requestMs: 30_000 });
@@ -24,7 +24,7 @@ interface Sender {
 }
 type Turn = (work: () => Promise<unknown>) => Promise<unknown>;
 
-/** Work that may go on together, and work before and after which everything else has ended. */
+/** Work that may run concurrently, and work that runs alone. */
 function createTurns(): { readonly together: Turn; readonly alone: Turn } {
   let last: Promise<unknown> = Promise.resolve();
   const under = new Set<Promise<unknown>>();

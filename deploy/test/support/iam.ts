@@ -1,9 +1,9 @@
 import type { Resource, Value } from '../../src/template.ts';
 
-// IAM as far as this template uses it: allowed is what some statement allows and none denies. Anything else in a policy is
-// an error here, so that no statement is passed over.
+// The part of IAM that this template uses: an access is allowed if some statement allows it and none denies it.
+// Anything else in a policy is an error here, so that no statement is ignored.
 
-/** One question to a set of policies. */
+/** A question to a set of policies. */
 export interface Access {
   readonly action: string;
   readonly resource: string;
@@ -21,13 +21,13 @@ export interface Statement {
   readonly Principal?: Value;
 }
 
-/** Whether the statements let an access through. */
+/** True if the statements allow an access. */
 export function isAllowed(statements: readonly Statement[], access: Access): boolean {
   const fitting = statements.filter((statement) => fits(statement, access));
   return fitting.some(({ Effect }) => Effect === 'Allow') && !fitting.some(({ Effect }) => Effect === 'Deny');
 }
 
-/** Whether some statement denies an access. */
+/** True if some statement denies an access. */
 export function isDenied(statements: readonly Statement[], access: Access): boolean {
   return statements.some((statement) => statement.Effect === 'Deny' && fits(statement, access));
 }
@@ -35,13 +35,13 @@ export function isDenied(statements: readonly Statement[], access: Access): bool
 /** The statements of a role's own policies. */
 export function statementsOf(role: Resource | undefined): Statement[] {
   const { Policies, ManagedPolicyArns, ...rest } = role?.Properties ?? {};
-  if (ManagedPolicyArns !== undefined) throw new Error('a managed policy may come to allow more than it does today');
+  if (ManagedPolicyArns !== undefined) throw new Error('a managed policy may later allow more than it does today');
   const unknown = Object.keys(rest).filter((name) => name !== 'AssumeRolePolicyDocument');
   if (unknown.length > 0) throw new Error(`a role with ${unknown.join(', ')}`);
   return Policies.flatMap(({ PolicyDocument }: Value) => PolicyDocument.Statement);
 }
 
-/** A list, be it one of one. */
+/** A list, even for a single value. */
 export function list<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? (value as readonly T[]) : [value as T];
 }
@@ -61,7 +61,7 @@ function meets(operator: string, given: string | readonly string[] | undefined, 
   switch (operator) {
     case 'StringLike':
       return values.some((value) => wanted.some((pattern) => isLike(value, pattern)));
-    // True of a key that is not there.
+    // True if the key is absent.
     case 'ForAllValues:StringLike':
       return values.every((value) => wanted.some((pattern) => isLike(value, pattern)));
     case 'Null':
@@ -69,7 +69,7 @@ function meets(operator: string, given: string | readonly string[] | undefined, 
     case 'Bool':
       return values.some((value) => wanted.includes(value));
     default:
-      throw new Error(`the operator ${operator} is not understood`);
+      throw new Error(`the operator ${operator} is not supported`);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Message } from '@aws-sdk/client-sqs';
 
 import type { QueueRecord } from '@pik/handlers/processor';
 
-/** A message as the event source mapping hands it to a function. */
+/** A message in the form in which the event source mapping passes it to a function. */
 export function recordOf({ MessageId = '', ReceiptHandle = '', Body = '', ...message }: Message): QueueRecord {
   const attributes = Object.entries(message.MessageAttributes ?? {});
   return {

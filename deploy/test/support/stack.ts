@@ -10,12 +10,12 @@ import { type CreatedResources, createResources } from '../../src/emulator.ts';
 import { createEmulatorClients } from './emulator-clients.ts';
 import { recordOf } from './records.ts';
 
-/** A stack on an emulator: the template's resources, the functions before them, and what calls those. */
+/** A stack on an emulator: the template's resources, its functions, and their triggers. */
 export interface Stack {
   readonly backend: Backend;
   readonly resources: CreatedResources;
   readonly gateway: Gateway;
-  /** Hands messages over as the event source mapping does, until there are none; gives how many. */
+  /** Delivers messages as the event source mapping does, until none are left; returns their number. */
   drain(): Promise<number>;
   close(): Promise<void>;
 }
@@ -57,7 +57,7 @@ async function drain({ sqs }: AwsClients, setup: Setup, QueueUrl: string): Promi
     const records = Messages.map(recordOf);
     const { batchItemFailures } = await processor({ Records: records }, invocation('processor'));
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-    // What the mapping does with the others.
+    // The mapping deletes the messages that did not fail.
     for (const { messageId, receiptHandle } of records)
       if (!failed.has(messageId)) await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receiptHandle }));
     messages += records.length;

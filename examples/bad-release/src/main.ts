@@ -39,7 +39,7 @@ const value = { metric: 'revenue_cents', key: 'shop', window_start: day };
 const at = async (as_of: string) => (await investigator.computeAggregate({ ...value, as_of })).value as number;
 console.log(`revenue: ${await at(before)} after release 2.3.0, ${await at(after)} after release 2.4.0`);
 
-// Equal numbers of orders, and yet more came in by the second release.
+// Both releases had the same number of orders, but more events came from the second.
 const change = await investigator.explainChange({ ...value, from: before, to: after, limit: 100 });
 const [cause] = change.classes;
 const of = (field: string) => cause?.dimensions.find((dimension) => dimension.field === field)?.values ?? [];
@@ -55,7 +55,7 @@ assert.deepEqual(
   ['2.4.0'],
 );
 
-// There are second attempts among the new events. What if an order were one event, however often it is sent?
+// The new events include second attempts. What if an order were one event, however often it is sent?
 const midnight = `${day}T00:00:00Z`;
 const tomorrow = new Date(Date.parse(midnight) + 86_400_000).toISOString();
 const { changes } = await investigator.simulate(
@@ -67,7 +67,7 @@ const [removed] = changes;
 assert.ok(removed !== undefined);
 console.log(viewText(changeView(removed, { rowsMax: 3, fullAnswer: 'the answer has all', next: String })));
 
-// Exactly the orders that were sent twice, and exactly what they are worth.
+// Exactly the orders that were sent twice, and exactly their value.
 const surplus = twice.reduce((sum, { total_cents }) => sum + total_cents, 0);
 assert.equal(removed.delta, -surplus);
 assert.deepEqual(
@@ -87,7 +87,7 @@ await producer.close();
 await pipeline.close();
 rmSync(dir, { recursive: true });
 
-/** A receive time that all before it and none after it was received by. */
+/** A receive time after all earlier receipts and before all later ones. */
 async function pause(): Promise<string> {
   await setTimeout(5);
   const now = new Date().toISOString();
@@ -95,7 +95,7 @@ async function pause(): Promise<string> {
   return now;
 }
 
-/** The story is of one day. */
+/** The story takes place on one day. */
 async function awayFromMidnight(): Promise<void> {
   const left = 86_400_000 - (Date.now() % 86_400_000);
   if (left < 30_000) await setTimeout(left + 1_000);

@@ -1,20 +1,20 @@
-/** How the rows of a table become events. */
+/** How to turn the rows of a table into events. */
 export interface TableOptions {
   readonly source: string;
   readonly eventType: string;
-  /** Whose row it is; the whole table's where it names no column. */
+  /** The column of the entity; without it, all rows belong to the table. */
   readonly entity: { readonly column: string } | { readonly id: string };
-  /** The column of the time, in the American order: month, day, year, and perhaps an hour and a minute. */
+  /** The time column, in the American order: month, day, year, and optionally hour and minute. */
   readonly timeColumn: string;
-  /** The zone of its times. Without it they stay without offset. */
+  /** The zone of its times. Without it they have no offset. */
   readonly timeZone?: string;
-  /** The column whose text is the key of a row; without it rows are told apart by their content. */
+  /** The column whose text is the key of a row; without it rows are distinguished by content. */
   readonly keyColumn?: string;
 }
 
 /**
- * One record per line, as NDJSON texts. The first line that names the time column is the head; every other line is a record,
- * whatever it says. Fields have no quotes in these tables.
+ * One record per line, as NDJSON texts. The first line that names the time column is the header; every other line is a
+ * record, whatever it contains. Fields of these tables are not quoted.
  */
 export function tableRecords(text: string, options: TableOptions): string[] {
   const lines = text.split(/\r?\n/).filter((line) => line !== '');
@@ -26,7 +26,7 @@ export function tableRecords(text: string, options: TableOptions): string[] {
 
 function recordOf(line: string, columns: readonly string[], options: TableOptions) {
   const fields = line.split(',');
-  // What has other fields than the head is no row: it goes as it is, so that it can be found again.
+  // A line with another number of fields is not a row: it is sent unchanged, so that it can be found again.
   const payload = fields.length === columns.length ? pair(columns, fields) : { line };
   const at = (column: string) => fields[columns.indexOf(column)] ?? line;
   return {
@@ -45,7 +45,7 @@ function pair(columns: readonly string[], fields: readonly string[]): Record<str
 
 const AMERICAN = /^(\d{1,2})\/(\d{1,2})\/(\d{4})(?: (\d{1,2}):(\d{2}))?$/;
 
-/** A time of the table as RFC 3339; what is no time stays as it is. */
+/** A time of the table as RFC 3339; other texts stay unchanged. */
 function timeText(text: string, timeZone: string | undefined): string {
   const match = AMERICAN.exec(text);
   if (match === null) return text;
@@ -62,7 +62,10 @@ function timeText(text: string, timeZone: string | undefined): string {
   return timeZone === undefined ? local : `${local}${offsetOf(local, timeZone)}`;
 }
 
-/** The offset of a zone at a local time: looked up twice, since the first guess may lie on the other side of a change. */
+/**
+ * The offset of a zone at a local time: looked up twice, since the first guess may be on the other side of a clock
+ * change.
+ */
 function offsetOf(local: string, timeZone: string): string {
   const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
   const at = (time: string) => /GMT([+-]\d{2}:\d{2})/.exec(format.format(new Date(time)))?.[1] ?? '+00:00';

@@ -2,7 +2,7 @@ import { createInvestigator } from '@pik/sdk/investigator';
 
 import { tableRecords } from './convert.ts';
 
-/** A table as it was once published by mistake: both sides of a merge, with the marks between them. */
+/** A table once published by mistake: both sides of a merge, with the conflict markers between them. */
 const TABLE = `<<<<<<< ours
 date_of_interest,cases,deaths
 12/01/2020,10,1

@@ -1,5 +1,5 @@
-// The main job of the kit on real input: a week of earthquakes goes in, twice, the first answers come out, and one day's
-// value is shown as it was known then and as it is known now.
+// The main use of the kit on real input: sends a week of earthquakes, twice, shows the first answers, and one day's
+// value as known then and as known now.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ console.log('\nNext: `npm start` serves the kit on http://127.0.0.1:4600, README
 console.log('examples/producer and examples/investigation are twenty lines each, and examples/earthquakes defines');
 console.log('the count of a day that was shown here.');
 
-/** A backfill: the last revision stands in for the receive time. */
+/** A backfill: the last revision serves as the receive time. */
 async function sendAll(label: string, events: readonly Quake[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const bar = progressBar(label, events.length);
@@ -124,7 +124,7 @@ async function showVerification(investigator: Investigator): Promise<void> {
     faults += page.faults.length;
   }
   console.log(
-    `${grouped(receipts)} receipts were read again from the log and held against the index: ${faults} faults.`,
+    `${grouped(receipts)} receipts were read again from the log and compared with the index: ${faults} faults.`,
   );
   console.log('Two of them are reports: each producer says at its end how many events it numbered.');
 }

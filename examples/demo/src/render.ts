@@ -2,12 +2,12 @@ import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
-/** A heading with what is being shown. */
+/** A heading with the subject of the step. */
 export function heading(text: string): void {
   console.log(`\n${pc.bold(pc.cyan(text))}`);
 }
 
-/** A plain table; columns of numbers, and the texts of amounts that are named, are set to the right. */
+/** A plain table; columns of numbers, and the named columns of amounts, are right-aligned. */
 export function printTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
@@ -24,7 +24,7 @@ export function printTable(
   console.log(table.toString());
 }
 
-/** What is known of one thing, fact by fact. */
+/** The facts about one thing, line by line. */
 export function printFacts(facts: readonly (readonly [name: string, fact: string | number])[]): void {
   const table = new Table({ style: { head: [], border: [], compact: true } });
   for (const [name, fact] of facts) table.push([name, cellText(fact)]);
@@ -40,7 +40,7 @@ export function grouped(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** A bar while a person is looking, nothing otherwise. */
+/** A progress bar on a terminal, otherwise nothing. */
 export function progressBar(label: string, total: number) {
   if (!process.stdout.isTTY) return { increment() {}, stop() {} };
   const bar = new cliProgress.SingleBar(
@@ -51,7 +51,7 @@ export function progressBar(label: string, total: number) {
   return bar;
 }
 
-/** Milliseconds as a person says them. */
+/** A duration as text. */
 export function duration(ms: number): string {
   const hours = ms / 3_600_000;
   if (hours < 1) return `${(ms / 60_000).toFixed(1)} min`;

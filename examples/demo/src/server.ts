@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('main.js', import.meta.resolve('@pik/cli')));
 
-/** A kit that runs as a process of its own. */
+/** A kit in its own process. */
 export interface ServedKit {
   readonly url: string;
   stop(): Promise<void>;

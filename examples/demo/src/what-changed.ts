@@ -5,7 +5,7 @@ import { duration, grouped, heading, printFacts, printTable, toSecond } from './
 
 const METRIC = 'earthquakes';
 
-/** A day in UTC, and how many earthquakes of it were known at its end and are known now. */
+/** A day in UTC, with the number of earthquakes known at its end and known now. */
 interface DayCount {
   readonly day: string;
   readonly start: string;
@@ -15,7 +15,7 @@ interface DayCount {
   readonly now: number;
 }
 
-/** Shows what was known of a day and when, down to the one event that came last. */
+/** Shows what was known of a day and when, down to the event that came last. */
 export async function showWhatChanged(investigator: Investigator): Promise<void> {
   const changed = await showDays(investigator);
   if (changed === null) {
@@ -28,7 +28,7 @@ export async function showWhatChanged(investigator: Investigator): Promise<void>
   await showLast(investigator, changed, lastId);
 }
 
-/** Counts each day twice; gives the day that changed most, null where none did. */
+/** Counts each day twice; returns the day that changed most, null if none did. */
 async function showDays(investigator: Investigator): Promise<DayCount | null> {
   heading('5. How many earthquakes were there each day? That depends on when you ask');
   const { groups } = await investigator.lag({ include_imported: true, event_type: 'quake.reported', by: ['day'] });
@@ -87,7 +87,7 @@ function printPlan({ as_of, would_send, messages, already_processed, windows: [w
   ]);
 }
 
-/** Does what was planned; it would be refused if an event or a version had come since. */
+/** Carries out the plan; the server refuses if an event or a version has arrived since. */
 async function applyAndTell(plan: ReplayPlan, reason: string): Promise<void> {
   const { sent, windows } = await plan.apply({ reason }).processed();
   console.log(`Done: ${grouped(sent)} events were sent, and ${windows.changed} window has a new version.`);
@@ -115,10 +115,10 @@ interface LaterQuake {
   readonly text: string;
 }
 
-/** Shows by network what came later; gives the id of the event that came last of all. */
+/** Shows the late earthquakes by network; returns the id of the last event. */
 async function showLaterOnes(investigator: Investigator, day: DayCount): Promise<string> {
   heading(
-    `8. What made the difference of ${grouped(day.now - day.atEnd)}? By network: known at the day's end, and later`,
+    `8. Where does the difference of ${grouped(day.now - day.atEnd)} come from? By network: known at the day's end, and later`,
   );
   const { later, inTime } = await partEvents(investigator, day);
   const networks = [...Map.groupBy(later, ({ network }) => network)].sort(([, a], [, b]) => b.length - a.length);
@@ -133,7 +133,9 @@ async function showLaterOnes(investigator: Investigator, day: DayCount): Promise
   return later[0]?.event_id ?? '';
 }
 
-/** The events of a day that came after it, those with the largest lag first, and how many of each network came in time. */
+/**
+ * The events of a day that came after it, those with the largest lag first, and how many of each network were in time.
+ */
 async function partEvents(investigator: Investigator, day: DayCount) {
   const later: LaterQuake[] = [];
   const inTime = new Map<string, number>();

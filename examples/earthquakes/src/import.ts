@@ -8,7 +8,7 @@ import { type Quake, readQuakes } from './quakes.ts';
 
 const main = fileURLToPath(new URL('main.js', import.meta.resolve('@pik/cli')));
 
-/** Runs `pik import`: on a file of changes, each keyed by the poll that brought it, or on the week of 2018. */
+/** Runs `pik import` on a file of changes, each keyed by the poll that brought it, or on the week of 2018. */
 export function importQuakes(file: string | undefined, url: string): void {
   const pikImport = (...args: string[]) =>
     execFileSync(process.execPath, [main, 'import', ...args, '--url', url], { stdio: 'inherit' });
@@ -23,7 +23,7 @@ export function importQuakes(file: string | undefined, url: string): void {
   }
 }
 
-/** A record of a backfill: the last revision stands in for the receive time. */
+/** A record of a backfill: the last revision serves as the receive time. */
 function record({ id, properties }: Quake): string {
   return JSON.stringify({
     source: properties.net,

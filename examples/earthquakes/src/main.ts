@@ -1,5 +1,5 @@
-// One day's count of earthquakes: as it was known then, as it is known now, and as another definition would have it.
-// Asks a kit that serves the metric: `pik serve --config examples/earthquakes/pik.config.ts`.
+// One day's count of earthquakes: as known then, as known now, and under another definition. Asks a kit that serves the
+// metric: `pik serve --config examples/earthquakes/pik.config.ts`.
 import assert from 'node:assert/strict';
 
 import { defineAggregate, entitiesWhere } from '@pik/aggregates';
@@ -20,12 +20,12 @@ console.log(`\nEarthquakes of ${day}, as known at ${knownAt} and as known now`);
 const events = { start_time: `${day}T00:00:00Z`, end_time: `${nextDay}T00:00:00Z` };
 const count = { metric: 'earthquakes', key: 'all', window_start: day };
 
-// Folded from the events that were received by a time; nothing is written.
+// Computed from the events received by a time; nothing is written.
 const knownThen = await investigator.computeAggregate({ ...count, as_of: knownAt });
 const knownNow = await investigator.computeAggregate(count);
 console.log(`computed: ${knownThen.value} then, ${knownNow.value} now`);
 
-// A replay sends the day's events again, and what the processor computes from them is kept as a version of the value.
+// A replay sends the day's events again, and the processor stores the recomputed value as a version.
 for (const as_of of [knownAt, knownNow.as_of]) {
   const plan = await investigator.planReplay({ ...events, metrics: ['earthquakes'], as_of });
   for (const { current, predicted, problem } of plan.windows)
@@ -35,7 +35,7 @@ for (const as_of of [knownAt, knownNow.as_of]) {
 for await (const { version, value, as_of, trigger } of investigator.getAggregateHistory(count))
   console.log(`version ${version}: ${value} as of ${as_of}, by replay ${trigger.replay_id}`);
 
-// What would another definition have said? It is folded here, from the same stored events.
+// What would another definition have computed? It is folded here, from the same stored events.
 const history = await readHistory();
 const strong = defineAggregate({
   metric: 'earthquakes',

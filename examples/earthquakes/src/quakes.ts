@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** One earthquake of the U.S. Geological Survey, as the package `vega-datasets` carries it. */
+/** One earthquake of the U.S. Geological Survey, from the package `vega-datasets`. */
 export interface Quake {
   readonly id: string;
   readonly properties: {
     readonly mag: number;
     readonly place: string;
     readonly time: number;
-    /** The last revision of the record. */
+    /** Time of the last revision of the record. */
     readonly updated: number;
     /** The network that reported it. */
     readonly net: string;
@@ -16,9 +16,9 @@ export interface Quake {
   };
 }
 
-/** A week of earthquakes, in the order in which their last revisions came. */
+/** A week of earthquakes, in the order of their last revisions. */
 export function readQuakes(limit = Number.POSITIVE_INFINITY): Quake[] {
-  // The package exports its code alone, so its data is found beside it.
+  // The package exports only its code, so its data is located relative to that.
   const file = new URL('../data/earthquakes.json', import.meta.resolve('vega-datasets'));
   const { features } = JSON.parse(readFileSync(file, 'utf8')) as { features: Quake[] };
   return features.toSorted((a, b) => a.properties.updated - b.properties.updated).slice(0, limit);

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 
-/** Which events go in, and which day is looked at as of when. */
+/** The events to send, the day to look at, and its as-of time. */
 export interface Story {
-  /** Changes of earthquakes as NDJSON, each keyed by its field `poll`; without one a week of 2018. */
+  /** Changes of earthquakes as NDJSON, each keyed by its field `poll`; without it, a week of 2018. */
   readonly file: string | undefined;
   readonly day: string;
   readonly nextDay: string;

@@ -1,4 +1,4 @@
-// The whole kit inside one process: producer and investigator are handed the app's own fetch, so there is no socket.
+// The whole kit in one process: producer and investigator get the app's own fetch, so there is no socket.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

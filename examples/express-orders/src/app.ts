@@ -3,14 +3,14 @@ import type { Shop } from '@pik/example-orders/service';
 import { createExpressEvents } from '@pik/express-middleware';
 import express, { type Express, type Request, type Response } from 'express';
 
-// From here on the compiler knows which events there are, and what is in them.
+// From here on the compiler knows the event types and their payloads.
 declare module '@pik/express-middleware' {
   interface Register {
     catalog: typeof catalog;
   }
 }
 
-/** The shop on Express: a request has an event by itself, and the routes tell what became of orders. */
+/** The shop on Express: each request has an event automatically, and the routes emit events about orders. */
 export function createShopApp({ store, producer, release }: Shop): Express {
   const app = express();
   app.use(
@@ -41,7 +41,7 @@ export function createShopApp({ store, producer, release }: Shop): Express {
     response.locals.customer = order.customer;
     const { order_id, total_cents } = order;
     request.pik.emit('order.paid', { order_id, total_cents });
-    // The fault of release 2: somebody moved the line above here, and left it there as well.
+    // The fault of release 2: somebody moved the line above to here, and left the original as well.
     if (release === 2) request.pik.emit('order.paid', { order_id, total_cents });
     response.json(order);
   });
@@ -54,7 +54,7 @@ export function createShopApp({ store, producer, release }: Shop): Express {
     response.locals.customer = order.customer;
     if (release === 1) {
       request.pik.emit('order.shipped', { order_id: order.order_id, carrier: 'snail' });
-      store.tell(order.order_id);
+      store.markReported(order.order_id);
     }
     response.json(order);
   }

@@ -11,10 +11,10 @@ await once(server, 'listening');
 const { port } = server.address() as AddressInfo;
 runUntilStopped(shop, { port, close });
 
-/** Takes no new connections, and lets requests under way finish; those that hang are cut off after 20 seconds. */
+/** Takes no new connections, and lets requests in flight finish; hanging requests are cut off after 20 seconds. */
 async function close(): Promise<void> {
   server.close();
-  // A connection that is kept open has nothing under way once its request is answered.
+  // A kept-alive connection is idle once its request is answered.
   const idle = setInterval(() => server.closeIdleConnections(), 200);
   const hanging = setTimeout(() => server.closeAllConnections(), 20_000);
   await once(server, 'close');

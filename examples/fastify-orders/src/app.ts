@@ -4,7 +4,7 @@ import type { Order } from '@pik/example-orders/store';
 import { createFastifyEvents } from '@pik/fastify-plugin';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 
-// From here on the compiler knows which events there are, and what is in them.
+// From here on the compiler knows the event types and their payloads.
 declare module '@pik/fastify-plugin' {
   interface Register {
     catalog: typeof catalog;
@@ -20,7 +20,7 @@ declare module 'fastify' {
 type OrderRequest = { Params: { order_id: string } };
 type NewOrder = { Body: { customer: string; total_cents: number } };
 
-/** The shop on Fastify: a request has an event by itself, and the routes tell what became of orders. */
+/** The shop on Fastify: each request has an event automatically, and the routes emit events about orders. */
 export function createShopApp(shop: Shop): FastifyInstance {
   const { producer, release } = shop;
   const app = fastify();
@@ -52,7 +52,7 @@ function declareOrders(app: FastifyInstance, { store, release }: Shop): void {
     if (order === undefined) return missing(reply);
     const { order_id, total_cents } = order;
     request.pik.emit('order.paid', { order_id, total_cents });
-    // The fault of release 2: somebody moved the line above here, and left it there as well.
+    // The fault of release 2: somebody moved the line above to here, and left the original as well.
     if (release === 2) request.pik.emit('order.paid', { order_id, total_cents });
     return order;
   });
@@ -61,7 +61,7 @@ function declareOrders(app: FastifyInstance, { store, release }: Shop): void {
     if (order === undefined) return missing(reply);
     if (release === 1) {
       request.pik.emit('order.shipped', { order_id: order.order_id, carrier: 'snail' });
-      store.tell(order.order_id);
+      store.markReported(order.order_id);
     }
     return order;
   });

@@ -9,7 +9,7 @@ for (const { group, figures } of lag.groups) {
   console.log(group.source, group.event_type, `${figures.count} events, p95 ${figures.p95_ms} ms`);
 }
 
-// What do we have of this entity, byte for byte?
+// What is stored of this entity, byte for byte?
 for await (const event of investigator.readEvents({ entity_id: 'user_123' })) {
   console.log(event.event_time, event.event_type, event.body);
 }

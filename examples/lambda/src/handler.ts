@@ -1,6 +1,6 @@
 import { createProducer } from '@pik/sdk';
 
-// Made once per instance of the function, outside the handler: connections and the count of its events outlive the calls.
+// Created once per instance of the function, outside the handler: connections and the event counter outlive the calls.
 // The interval does not matter here, since each call flushes.
 export const producer = createProducer({
   url: process.env.PIK_URL ?? 'http://127.0.0.1:4600',
@@ -9,16 +9,16 @@ export const producer = createProducer({
   deadlineMs: 5_000,
 });
 
-/** What the function is asked. */
+/** The function's request. */
 export interface Order {
   readonly order_id: string;
   readonly user_id: string;
 }
 
-/** Takes an order. Nothing runs after the answer until the next call, so what was emitted goes before it. */
+/** Takes an order. Nothing runs between the answer and the next call, so events are sent before the answer. */
 export async function handler({ order_id, user_id }: Order): Promise<{ status: string }> {
   const placed = producer.emit('order.placed', { order_id }, { entity_id: user_id, idempotency_key: order_id });
-  // A refused key is said here, a backend that stays away ends the wait at the deadline; neither costs the order.
+  // Logs a refused key; an unreachable backend ends the wait at the deadline. Neither loses the order.
   const isSent = await producer.flush({ signal: AbortSignal.timeout(8_000) }).then(
     () => true,
     (error: unknown) => {

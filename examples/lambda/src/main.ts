@@ -1,5 +1,5 @@
-// Runs the handler as a frozen runtime does: between two calls the process is stopped, with everything that it has open, and
-// goes on where it was when the next call comes.
+// Runs the handler as a freezing runtime does: between two calls the process is stopped, with everything that it has
+// open, and continues at the next call.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
@@ -25,5 +25,5 @@ for (const n of [1, 2, 3]) {
   await new Promise((resolve) => setTimeout(resolve, 500));
 }
 console.log('a retry of the first call:', await invoke({ order_id: 'o-1', user_id: 'user_123' }));
-// A runtime does not ask before it ends an instance: nothing may be left to do.
+// A runtime ends an instance without warning: no work may be left.
 instance.kill('SIGKILL');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import ts from 'typescript';
 
-/** What a cell left behind: what it printed, and its last value by media type. */
+/** The result of a cell: its printed text, and its last value by media type. */
 export interface CellOutput {
   readonly stream: string;
   readonly data: Readonly<Record<string, string>> | null;
@@ -24,7 +24,7 @@ export interface Notebook {
   readonly nbformat_minor: number;
 }
 
-/** The notebook in a file. */
+/** Reads the notebook in a file. */
 export function readNotebook(file: string): Notebook {
   return JSON.parse(readFileSync(file, 'utf8')) as Notebook;
 }
@@ -34,7 +34,7 @@ export function codeCells({ cells }: Notebook): string[] {
   return cells.filter(({ cell_type }) => cell_type === 'code').map(({ source }) => joined(source));
 }
 
-/** The outputs that are stored in it, cell by cell. */
+/** The outputs stored in it, cell by cell. */
 export function storedOutputs({ cells }: Notebook): CellOutput[] {
   return cells.filter(({ cell_type }) => cell_type === 'code').map(({ outputs = [] }) => outputOf(outputs));
 }
@@ -56,7 +56,7 @@ function outputOf(outputs: readonly unknown[]): CellOutput {
   return { stream, data };
 }
 
-/** The notebook with these outputs in place of its own. */
+/** The notebook with these outputs instead of its own. */
 export function withOutputs(notebook: Notebook, outputs: readonly CellOutput[]): Notebook {
   let next = 0;
   const cells = notebook.cells.map((cell) => {
@@ -86,8 +86,8 @@ function lines(text: string): string[] {
 }
 
 /**
- * The cells as one module, which does what the kernel does: cells run in order, and the last value of each is kept. At the
- * end it prints the outputs as one line of JSON.
+ * The cells as one module that does the same as the kernel: cells run in order, and the last value of each is kept. At
+ * the end it prints the outputs as one line of JSON.
  */
 export function moduleOf(cells: readonly string[]): string {
   const imports: string[] = [];

@@ -4,11 +4,11 @@ import ts from 'typescript';
 
 const REPOSITORY = join(import.meta.dirname, '../../..');
 
-/** What the compiler has to say of a module that is in no file; `file` says where it would lie. */
+/** The compiler's errors about a module that is in no file; `file` is its virtual path. */
 export function typeErrors(file: string, source: string): string[] {
   const { config } = ts.readConfigFile(join(REPOSITORY, 'tsconfig.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, REPOSITORY);
-  // Deno has what is newest.
+  // Deno has the newest library.
   options.lib = [...(options.lib ?? []), 'lib.esnext.d.ts'];
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists, getSourceFile } = host;

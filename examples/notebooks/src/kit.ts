@@ -1,6 +1,6 @@
 import { readQuakes } from '@pik/example-earthquakes/quakes';
 
-/** Where the kit is served: `pik serve --config examples/earthquakes/pik.config.ts`. */
+/** URL of the kit: `pik serve --config examples/earthquakes/pik.config.ts`. */
 export const kitUrl = process.env.PIK_URL ?? 'http://127.0.0.1:4600';
 
 /** A record of a backfill as it is sent. */
@@ -13,7 +13,7 @@ export interface QuakeRecord {
   readonly payload: unknown;
 }
 
-/** A week of real earthquakes; the last revision of each stands in for the time at which it was received. */
+/** A week of real earthquakes; the last revision of each serves as its receive time. */
 export function quakeRecords(): QuakeRecord[] {
   return readQuakes().map(({ id, properties }) => ({
     source: properties.net,
@@ -25,7 +25,7 @@ export function quakeRecords(): QuakeRecord[] {
   }));
 }
 
-/** Sends records as `pik import` does; gives how many came out how. */
+/** Sends records as `pik import` does; returns the number of each outcome. */
 export async function importRecords(records: readonly object[]): Promise<Record<string, number>> {
   const response = await fetch(new URL('/import', kitUrl), {
     method: 'POST',

@@ -1,5 +1,6 @@
-// Runs every notebook of this folder against a kit of its own and compares what its cells give with what is stored in it:
-// with `deno run`, and once more with Deno's kernel where `jupyter-nbconvert` is on the path. `--write` stores it instead.
+// Runs every notebook of this folder against a kit of its own and compares the outputs of its cells with the stored
+// ones: with `deno run`, and again with Deno's kernel if `jupyter-nbconvert` is on the path. `--write` stores them
+// instead.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,7 +30,7 @@ let failed = 0;
 const hasJupyter = spawnSync('jupyter-nbconvert', ['--version']).status === 0;
 for (const name of readdirSync(ROOT).filter((file) => file.endsWith('.ipynb'))) {
   const notebook = readNotebook(join(ROOT, name));
-  // Neither Deno's kernel nor `deno run` looks at types.
+  // Neither Deno's kernel nor `deno run` checks types.
   for (const error of typeErrors(join(ROOT, name.replace('.ipynb', '.cells.ts')), moduleOf(codeCells(notebook)))) {
     console.error(`${name}: ${error}`);
     failed += 1;
@@ -57,12 +58,14 @@ function report(what: string, outputs: readonly CellOutput[], notebook: Notebook
   failed += wrong.length;
 }
 
-/** A picture is long, and says little as text. */
+/** An image is long, and useless as text. */
 function shown(output: string): string {
   return output.length > 3_000 ? `${output.slice(0, 3_000)}…` : output;
 }
 
-/** What of an output is the same in every run: ids of packs and of replays, and the present time, are not. */
+/**
+ * The part of an output that is the same in every run: without ids of packs and replays, and without the present time.
+ */
 function lasting({ stream, data }: CellOutput): string {
   const forms = data === null ? null : Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify({ stream, forms }, null, 1)
@@ -86,8 +89,8 @@ function runWithDeno(notebook: Notebook, url: string): CellOutput[] {
 }
 
 /**
- * The outputs by Deno's kernel. On a busy machine it says that it is idle before it hands a value over, and that is then
- * lost: cells that gave nothing at all where something is stored are run again.
+ * The outputs from Deno's kernel. On a busy machine it reports that it is idle before it returns a value, which is then
+ * lost: cells without output are run again if output is stored.
  */
 async function outputsInJupyter(name: string, notebook: Notebook): Promise<CellOutput[]> {
   const stored = storedOutputs(notebook);
@@ -106,7 +109,7 @@ function isEmpty({ stream, data }: CellOutput): boolean {
 
 function runInJupyter(name: string, url: string): CellOutput[] {
   const dir = mkdtempSync(join(tmpdir(), 'pik-notebook-'));
-  // The kernel is made known to this run alone.
+  // The kernel is registered for this run only.
   const env = { ...environment(url), JUPYTER_DATA_DIR: dir, JUPYTER_PATH: dir };
   try {
     run(process.execPath, [deno, 'jupyter', '--install', '--force'], env);

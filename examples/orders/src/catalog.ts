@@ -4,7 +4,7 @@ import * as z from 'zod';
 
 const order_id = z.string();
 
-/** What the service tells. An order is placed, paid and shipped once: whoever says so again says the same. */
+/** The events of the service. An order is placed, paid and shipped once: a second report of the same is a repeat. */
 export const catalog = defineCatalog({
   ...httpRequestCatalog,
   'order.placed': {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 
-/** An order as the database has it. Times are RFC 3339 texts. */
+/** An order as stored in the database. Times are RFC 3339 texts. */
 export interface Order {
   readonly order_id: string;
   readonly customer: string;
@@ -12,7 +12,7 @@ export interface Order {
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS orders (
   order_id TEXT PRIMARY KEY, customer TEXT NOT NULL, total_cents INTEGER NOT NULL,
-  paid_at TEXT, shipped_at TEXT, is_told INTEGER NOT NULL DEFAULT 0
+  paid_at TEXT, shipped_at TEXT, is_reported INTEGER NOT NULL DEFAULT 0
 ) STRICT`;
 
 /** The orders of a shop, in a database file. */
@@ -46,17 +46,17 @@ export class OrderStore implements Disposable {
     return this.get(orderId);
   }
 
-  /** Orders that were shipped and of which nobody was told; each is given once. */
-  takeUntold(): Order[] {
-    const where = 'WHERE shipped_at IS NOT NULL AND is_told = 0';
+  /** Shipped orders that were not reported yet; each is returned once. */
+  takeUnreported(): Order[] {
+    const where = 'WHERE shipped_at IS NOT NULL AND is_reported = 0';
     const orders = this.#db.prepare(`SELECT * FROM orders ${where}`).all() as unknown as Order[];
-    this.#db.exec(`UPDATE orders SET is_told = 1 ${where}`);
+    this.#db.exec(`UPDATE orders SET is_reported = 1 ${where}`);
     return orders;
   }
 
-  /** Notes that somebody was told. */
-  tell(orderId: string): void {
-    this.#db.prepare('UPDATE orders SET is_told = 1 WHERE order_id = ?').run(orderId);
+  /** Marks an order as reported. */
+  markReported(orderId: string): void {
+    this.#db.prepare('UPDATE orders SET is_reported = 1 WHERE order_id = ?').run(orderId);
   }
 
   [Symbol.dispose](): void {

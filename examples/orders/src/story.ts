@@ -1,5 +1,5 @@
-// Two releases of a service, some traffic on each, and the question of what the second one does wrong, put to the kit by the
-// same commands that anybody has.
+// Two releases of a service, some traffic on each, and the question of what the second one does wrong, asked with the
+// commands that every user has.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,13 +11,13 @@ import { fileURLToPath } from 'node:url';
 import type { DuplicatesReport, LagReport } from '@pik/schema';
 
 const ORDERS = 12;
-/** What release 2 lets pass between a shipment and telling of it. */
+/** Time that release 2 lets pass between a shipment and its event. */
 const IDLE_MS = 3_000;
 const LATE_OVER_MS = 2_000;
 
 const pik = fileURLToPath(new URL('main.js', import.meta.resolve('@pik/cli')));
 
-/** Plays both releases of the service that a module starts, and finds out what is wrong with the second. */
+/** Runs both releases of the service that a module starts, and finds out what is wrong with the second. */
 export async function tellStory({ server, source }: { server: URL; source: string }): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'pik-orders-'));
   const environment = { ...process.env, ORDERS_DB: join(dir, 'orders.db'), SOURCE: source };
@@ -71,7 +71,7 @@ function askWhatIsWrong(source: string): void {
   }
   const duplicates = JSON.parse(run(['duplicates', ...about, '--json'])) as DuplicatesReport;
   const lag = JSON.parse(run(['lag', ...about, ...lateness, '--json'])) as LagReport;
-  // Groups are ranked: the one with most repeats, and the one with most of all delay, come first.
+  // Groups are ranked: the one with most repeats, and the one with most of the total delay, come first.
   const [twice] = duplicates.groups;
   const [late] = lag.groups;
   assert.deepEqual([twice?.group.event_type, twice?.figures.duplicates], ['order.paid', ORDERS]);
