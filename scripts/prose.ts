@@ -16,7 +16,6 @@ export interface ProseFinding {
  */
 export const PENDING: readonly string[] = [
   '.ci/',
-  'packages/aggregates/',
   'packages/engine/',
   'packages/handlers/',
   'packages/sdk/',

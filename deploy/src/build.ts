@@ -44,7 +44,7 @@ const typesOfConfig: Plugin = stub('config', /^@pik\/cli$/, {
   contents: 'export const defineConfig = (config) => config;',
 });
 
-function stub(name: string, filter: RegExp, module: { contents: string; resolveDir?: string }): Plugin {
+function stub(name: string, filter: RegExp, module: { contents: string; resolveDir?: string | undefined }): Plugin {
   return {
     name,
     setup({ onResolve, onLoad }) {

@@ -39,7 +39,7 @@ const functions = (metric: string, options: object = {}): Series[] =>
 const at = (stat: string) => ({ stat, label: stat });
 
 /** The widgets: every metric of the kit, and AWS's metrics of the parts. */
-const GRAPHS: readonly { title: string; stat?: string; metrics: readonly Series[] }[] = [
+const GRAPHS: readonly { title: string; stat?: string | undefined; metrics: readonly Series[] }[] = [
   {
     title: 'Records, by outcome',
     metrics: [kit('IngestCount'), kit('DuplicateCount'), kit('ConflictCount'), kit('RejectedCount')],

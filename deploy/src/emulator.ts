@@ -44,9 +44,9 @@ export interface CreatedResources {
 export interface CreateOptions {
   /** Prefix of every name, so that several worlds fit into one emulator: lower-case letters, digits and dashes. */
   readonly prefix: string;
-  readonly parameters?: Deployment['parameters'];
+  readonly parameters?: Deployment['parameters'] | undefined;
   /** Also sets the bucket's policy. Default false: moto applies a denial without checking its conditions. */
-  readonly bucketPolicy?: boolean;
+  readonly bucketPolicy?: boolean | undefined;
 }
 
 /**

@@ -3,11 +3,11 @@ import type { Resource, Template, Value } from './template.ts';
 /** Substitutes for values that only a deployment knows. */
 export interface Deployment {
   /** Values of parameters; omitted ones have their default. */
-  readonly parameters?: Readonly<Record<string, string | number>>;
+  readonly parameters?: Readonly<Record<string, string | number>> | undefined;
   /** The value of `Ref` of a resource. Default: its logical id. */
-  readonly ref?: (id: string) => string;
+  readonly ref?: ((id: string) => string) | undefined;
   /** The value of `GetAtt` of a resource. Default: an ARN with its logical id. */
-  readonly attribute?: (id: string, name: string) => string;
+  readonly attribute?: ((id: string, name: string) => string) | undefined;
 }
 
 /** The account and region of a resolved template. */

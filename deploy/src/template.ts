@@ -14,21 +14,21 @@ export type Value = any;
 export interface Resource {
   readonly Type: string;
   readonly Properties: Record<string, Value>;
-  readonly Condition?: string;
-  readonly DeletionPolicy?: string;
-  readonly UpdateReplacePolicy?: string;
-  readonly Metadata?: Value;
+  readonly Condition?: string | undefined;
+  readonly DeletionPolicy?: string | undefined;
+  readonly UpdateReplacePolicy?: string | undefined;
+  readonly Metadata?: Value | undefined;
 }
 
 /** A parameter as declared in the template. */
 export interface Parameter {
   readonly Type: string;
-  readonly Default?: string | number;
-  readonly Description?: string;
-  readonly AllowedValues?: readonly (string | number)[];
-  readonly AllowedPattern?: string;
-  readonly MinValue?: number;
-  readonly MaxValue?: number;
+  readonly Default?: string | number | undefined;
+  readonly Description?: string | undefined;
+  readonly AllowedValues?: readonly (string | number)[] | undefined;
+  readonly AllowedPattern?: string | undefined;
+  readonly MinValue?: number | undefined;
+  readonly MaxValue?: number | undefined;
 }
 
 /** A template with the short forms of functions expanded. */
@@ -37,7 +37,7 @@ export interface Template {
   readonly Conditions: Record<string, Value>;
   readonly Globals: Value;
   readonly Resources: Record<string, Resource>;
-  readonly Outputs: Record<string, { Value: Value; Condition?: string; Description?: string }>;
+  readonly Outputs: Record<string, { Value: Value; Condition?: string | undefined; Description?: string | undefined }>;
 }
 
 /** A name that CloudFormation's `Sub` replaces by a value. */

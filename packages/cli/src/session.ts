@@ -21,7 +21,7 @@ export const DEFAULT_URL = 'http://127.0.0.1:4600';
  *
  * @throws KitError `CONFIG_INVALID` naming the option or variable at fault.
  */
-export function connection(options: GlobalOptions): { url: string; apiKey?: string } {
+export function connection(options: GlobalOptions): { url: string; apiKey?: string | undefined } {
   const { PIK_URL, PIK_API_KEY } = process.env;
   const url = options.url ?? (PIK_URL || DEFAULT_URL);
   const apiKey = options.apiKey ?? (PIK_API_KEY || undefined);

@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 
 /** Time range options of a command. */
 export interface RangeOptions {
-  readonly from?: string;
-  readonly since?: string;
-  readonly to?: string;
-  readonly timeZone?: string;
+  readonly from?: string | undefined;
+  readonly since?: string | undefined;
+  readonly to?: string | undefined;
+  readonly timeZone?: string | undefined;
 }
 
 /** Help text about times, appended to the help of each command that takes one. */

@@ -1,17 +1,17 @@
 /** The part of Express's routers that is used here, in versions 4 and 5. */
 interface RouterLike {
-  readonly stack?: readonly LayerLike[];
+  readonly stack?: readonly LayerLike[] | undefined;
 }
 
 /** An application; the name of its router depends on the version. */
 export interface AppLike extends RouterLike {
-  readonly parent?: AppLike;
-  readonly mountpath?: string | readonly string[];
-  readonly router?: RouterLike;
-  readonly _router?: RouterLike;
+  readonly parent?: AppLike | undefined;
+  readonly mountpath?: string | readonly string[] | undefined;
+  readonly router?: RouterLike | undefined;
+  readonly _router?: RouterLike | undefined;
   readonly use?: unknown;
   /** The prototype of its responses. */
-  readonly response?: object;
+  readonly response?: object | undefined;
 }
 
 /** The applications in which to search for a route. */
@@ -28,15 +28,15 @@ export interface RouteLike {
 }
 
 interface LayerLike {
-  readonly route?: RouteLike;
-  readonly handle?: AppLike;
+  readonly route?: RouteLike | undefined;
+  readonly handle?: AppLike | undefined;
   /**
    * Since 5.3 it returns the match. Before, it returns true and stores path and params on the layer until the next
    * match.
    */
   match(path: string): boolean | Match;
-  readonly path?: string;
-  readonly params?: Params;
+  readonly path?: string | undefined;
+  readonly params?: Params | undefined;
 }
 
 type Params = Readonly<Record<string, unknown>>;

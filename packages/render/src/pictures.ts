@@ -82,7 +82,7 @@ function draw(title: string, keys: readonly Key[], options: Options): string {
   const name = document.createElementNS('http://www.w3.org/2000/svg', 'title');
   name.textContent = printable(title);
   svg.prepend(name);
-  const write = (text: string, at: { x: number; y: number; weight?: string }) => {
+  const write = (text: string, at: { x: number; y: number; weight?: string | undefined }) => {
     const node = document.createElementNS('http://www.w3.org/2000/svg', 'text');
     node.setAttribute('x', String(at.x));
     node.setAttribute('y', String(at.y));

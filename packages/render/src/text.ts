@@ -33,7 +33,7 @@ export function tableText(head: readonly string[], rows: readonly (readonly Cell
 }
 
 /** An answer as text, as the command line prints it. Charts are drawn with characters, at most this many per line. */
-export function viewText({ blocks, charts }: View, { columns = 100 }: { columns?: number } = {}): string {
+export function viewText({ blocks, charts }: View, { columns = 100 }: { columns?: number | undefined } = {}): string {
   const lines = blocks.map((block) =>
     block.kind === 'table' ? tableText(block.head, block.rows) : printable(block.text),
   );

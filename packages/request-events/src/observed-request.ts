@@ -166,7 +166,7 @@ function queueOf(socket: Socket): Set<Observed> {
 }
 
 function upgradeOf(incoming: IncomingMessage, outgoing: ServerResponse): UpgradeAnswer | null {
-  const { socket, upgrade }: IncomingMessage & { readonly upgrade?: boolean } = incoming;
+  const { socket, upgrade }: IncomingMessage & { readonly upgrade?: boolean | undefined } = incoming;
   return upgrade === true && socket instanceof Socket ? new UpgradeAnswer(socket, outgoing.socket === null) : null;
 }
 

@@ -25,12 +25,12 @@ export interface RequestPayload {
   status: number | null;
   /** 32 hex digits, of W3C Trace Context. */
   trace_id: string;
-  client_ip?: string;
-  query?: object;
-  request_body?: object;
-  request_headers?: object;
-  response_body?: object;
-  response_headers?: object;
+  client_ip?: string | undefined;
+  query?: object | undefined;
+  request_body?: object | undefined;
+  request_headers?: object | undefined;
+  response_body?: object | undefined;
+  response_headers?: object | undefined;
 }
 
 /**

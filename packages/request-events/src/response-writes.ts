@@ -30,8 +30,8 @@ interface Watch {
 
 /** A response, or a prototype of responses. */
 interface Watched {
-  [OBSERVED]?: Watch;
-  [REPORTS]?: true;
+  [OBSERVED]?: Watch | undefined;
+  [REPORTS]?: true | undefined;
   write: Call;
   end: Call;
 }

@@ -26,7 +26,7 @@ const SAMPLED = '01';
 
 /** The active span, if OpenTelemetry is in use: it has read the request headers already. */
 export function activeTrace(): TraceContext | null {
-  const { [API]: api }: typeof globalThis & { [API]?: OpenTelemetry } = globalThis;
+  const { [API]: api }: typeof globalThis & { [API]?: OpenTelemetry | undefined } = globalThis;
   if (api?.context === undefined) return null;
   const span = api.context.active().getValue(SPAN);
   if (span === undefined) return null;

@@ -19,7 +19,7 @@ const CANCEL = 8;
 /** The stream of a request; null for HTTP/1, where a connection carries one request at a time. */
 export function streamOf(incoming: IncomingMessage): Http2Stream | null {
   if (incoming.httpVersionMajor !== 2) return null;
-  const { stream }: IncomingMessage & { readonly stream?: Http2Stream } = incoming;
+  const { stream }: IncomingMessage & { readonly stream?: Http2Stream | undefined } = incoming;
   return stream ?? null;
 }
 

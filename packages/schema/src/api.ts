@@ -44,9 +44,9 @@ export interface Route {
   /** The required scope; null for public routes. */
   readonly scope: Scope | null;
   readonly summary: string;
-  readonly query?: z.ZodMiniType;
-  readonly body?: z.ZodMiniType;
-  readonly response?: z.ZodMiniType;
+  readonly query?: z.ZodMiniType | undefined;
+  readonly body?: z.ZodMiniType | undefined;
+  readonly response?: z.ZodMiniType | undefined;
 }
 
 const ingestBodySchema = z.union([wireEventSchema, z.array(wireEventSchema)]);

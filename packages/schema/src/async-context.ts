@@ -55,7 +55,7 @@ export function provideAsyncResource(given: AsyncResourceClass): void {
 }
 
 function findAsyncResource(): AsyncResourceClass | null {
-  const found = hostModule<{ AsyncResource?: AsyncResourceClass }>('node:async_hooks')?.AsyncResource;
+  const found = hostModule<{ AsyncResource?: AsyncResourceClass | undefined }>('node:async_hooks')?.AsyncResource;
   return typeof found === 'function' ? found : null;
 }
 
@@ -74,10 +74,12 @@ function emptyContext(): CallerContext {
 
 /** The part of OpenTelemetry's API used here. It keeps itself in one global for all its copies in a process. */
 interface OpenTelemetry {
-  readonly context?: {
-    active(): Context;
-    with?<Result>(context: Context, run: () => Result): Result;
-  };
+  readonly context?:
+    | {
+        active(): Context;
+        with?<Result>(context: Context, run: () => Result): Result;
+      }
+    | undefined;
 }
 
 interface Context {
@@ -90,7 +92,7 @@ const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
 const SUPPRESS = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 function suppressed(run: () => unknown): unknown {
-  const api = (globalThis as { [API]?: OpenTelemetry })[API]?.context;
+  const api = (globalThis as { [API]?: OpenTelemetry | undefined })[API]?.context;
   if (typeof api?.with !== 'function') return run();
   let hasRun = false;
   const once = () => {

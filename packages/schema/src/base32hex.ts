@@ -49,7 +49,7 @@ interface HostBytes extends Uint8Array {
   latin1Slice?(start: number, end: number): string;
 }
 
-const { Buffer: HostBuffer } = globalThis as { Buffer?: { allocUnsafeSlow(length: number): HostBytes } };
+const { Buffer: HostBuffer } = globalThis as { Buffer?: { allocUnsafeSlow(length: number): HostBytes } | undefined };
 
 function newDigits(length: number): HostBytes {
   const even = length + (length % 2);

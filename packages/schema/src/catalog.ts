@@ -31,7 +31,7 @@ export interface CatalogEntry<Payload = never> {
 export type Catalog = Readonly<Record<string, CatalogEntry>>;
 
 /** The input type of a schema; any object or array without one. */
-type InputOf<Schema> = Schema extends { '~standard': { types?: infer Types } }
+type InputOf<Schema> = Schema extends { '~standard': { types?: infer Types | undefined } }
   ? NonNullable<Types> extends { input: infer Input }
     ? Input
     : object
@@ -40,7 +40,7 @@ type InputOf<Schema> = Schema extends { '~standard': { types?: infer Types } }
 /** The payload type that a catalog declares for an event type; any object or array if it declares none. */
 export type PayloadOf<C, T extends keyof C> = string extends keyof C
   ? object
-  : C[T] extends { payload?: infer Schema }
+  : C[T] extends { payload?: infer Schema | undefined }
     ? InputOf<Schema>
     : object;
 

@@ -3,10 +3,10 @@ import * as z from 'zod/mini';
 import { cutFields } from './report-range.ts';
 import { WINDOW_GRAINS } from './window.ts';
 
-/** What the events of one window are gathered by: one value per entity, per source, per source and type, or one for all. */
+/** How the events of one window are grouped: one value per entity, per source, per source and type, or one for all. */
 export const GROUP_BYS = ['entity', 'source', 'source_type', 'all'] as const;
 
-/** What the events of one window are gathered by. */
+/** How the events of one window are grouped. */
 export type GroupBy = (typeof GROUP_BYS)[number];
 
 const target = {

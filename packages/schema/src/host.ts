@@ -3,7 +3,8 @@
  * file loads in browsers and workers.
  */
 export function hostModule<T>(name: `node:${string}`): T | null {
-  const host = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
+  const host = (globalThis as { process?: { getBuiltinModule?: ((name: string) => unknown) | undefined | undefined } })
+    .process;
   try {
     return (host?.getBuiltinModule?.(name) as T | undefined) ?? null;
   } catch {

@@ -26,7 +26,7 @@ export const METRICS = {
     served: true,
     help: 'Log lines lost because their reader hung or went away.',
   },
-} as const satisfies Record<string, { unit: 'Count' | 'Milliseconds'; help: string; served?: true }>;
+} as const satisfies Record<string, { unit: 'Count' | 'Milliseconds'; help: string; served?: true | undefined }>;
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS;

@@ -60,17 +60,17 @@ export interface Envelope {
   readonly event_time: string | null;
   readonly payload_hash: string | null;
   /** The rejected receipt that was sent again as this one; absent otherwise. */
-  readonly reingest_of?: ReceiptAddress;
+  readonly reingest_of?: ReceiptAddress | undefined;
   /** The payload members that its hash leaves out, by the declaration at the time; absent if there was none. */
-  readonly volatile?: VolatileMembers;
+  readonly volatile?: VolatileMembers | undefined;
   /** For an import: the line in its file, if the client stated it; absent otherwise. */
-  readonly file_line?: number;
+  readonly file_line?: number | undefined;
   /** The sequence number of the pack in the log, on its first line; absent if several processes store packs. */
-  readonly sequence?: number;
+  readonly sequence?: number | undefined;
   /** The received text if it is UTF-8. */
-  readonly body?: string;
+  readonly body?: string | undefined;
   /** The received bytes if they are not UTF-8. */
-  readonly body_base64?: string;
+  readonly body_base64?: string | undefined;
 }
 
 /** An envelope field as a column of a table over the raw log. */

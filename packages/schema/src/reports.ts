@@ -93,9 +93,9 @@ export type DeliveryView = z.infer<typeof deliveryViewSchema>;
 /** An event with its received text and, if requested, its further receipts with theirs. */
 export type RawEvent = EventView & {
   readonly body: string;
-  readonly deliveries?: readonly (DeliveryView & { readonly body: string })[];
+  readonly deliveries?: readonly (DeliveryView & { readonly body: string })[] | undefined;
   /** True if more receipts may exist than are stored one by one. */
-  readonly deliveries_cut?: boolean;
+  readonly deliveries_cut?: boolean | undefined;
 };
 
 /** A finding for or against something, in the order of the checks. */
@@ -333,9 +333,9 @@ export interface RejectedReceipt extends z.infer<typeof rejectViewSchema> {
   /** True if it was imported; its mended record must be imported too. */
   readonly imported: boolean;
   /** The received text if it is UTF-8. */
-  readonly body?: string;
+  readonly body?: string | undefined;
   /** The received bytes if they are not UTF-8. */
-  readonly body_base64?: string;
+  readonly body_base64?: string | undefined;
 }
 
 /** The part that one call of verify checked, and the faults it found. */

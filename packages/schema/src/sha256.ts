@@ -4,7 +4,7 @@ import { utf8Bytes } from './utf8.ts';
 type Binary = string | Uint8Array;
 
 interface NodeCrypto {
-  readonly hash?: (algorithm: string, data: Binary, encoding: 'hex' | 'latin1') => string;
+  readonly hash?: ((algorithm: string, data: Binary, encoding: 'hex' | 'latin1') => string) | undefined;
 }
 
 /** The host's hash function, if it has a working one. */

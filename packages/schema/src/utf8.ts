@@ -37,7 +37,7 @@ function encodedJs(text: string): Uint8Array<ArrayBuffer> {
 
 /** Without a decoder, this is Node running a page. */
 function decodedByHost({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  const { Buffer } = globalThis as unknown as { Buffer?: HostBuffer };
+  const { Buffer } = globalThis as unknown as { Buffer?: HostBuffer | undefined };
   if (Buffer === undefined) throw new ReferenceError('this environment has neither TextDecoder nor Buffer');
   return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
 }

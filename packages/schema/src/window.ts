@@ -2,10 +2,10 @@ import { KitError } from './errors.ts';
 import { greatestOf, leastOf } from './extremes.ts';
 import { EPOCH_MS_MIN, MS_PER_DAY, MS_PER_HOUR, parseTime } from './time.ts';
 
-/** Which span one value covers, as a half-open range in the metric's time zone. */
+/** The length of a window, a half-open range in the metric's time zone. */
 export const WINDOW_GRAINS = ['hour', 'day'] as const;
 
-/** Which span one value covers. */
+/** The length of a window. */
 export type WindowGrain = (typeof WINDOW_GRAINS)[number];
 
 /** A half-open span of time, `[start_ms, end_ms)`, in milliseconds since the epoch. */

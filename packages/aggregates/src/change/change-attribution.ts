@@ -285,8 +285,8 @@ interface Parts {
   readonly parts: ReadonlyMap<ChangeClass, number>;
   /** The old inputs under the later definition, if they were folded. */
   readonly base?: number | undefined;
-  readonly units?: readonly UnitShare[];
-  readonly contributions?: ReadonlyMap<Difference, number>;
+  readonly units?: readonly UnitShare[] | undefined;
+  readonly contributions?: ReadonlyMap<Difference, number> | undefined;
 }
 
 const NO_DELTA = 'one of the two values is not a number, so there is no delta to share';

@@ -74,7 +74,7 @@ export interface InputFacts {
   /** True if the index has this receipt as its event's own, false if its retention there has ended, null if neither. */
   readonly present: boolean | null;
   /** True if an import made another receipt the first of the same event. */
-  readonly superseded?: boolean;
+  readonly superseded?: boolean | undefined;
   /** Short plain values of the payload by name; null if the payload was not read. */
   readonly fields: Readonly<Record<string, string>> | null;
 }

@@ -17,9 +17,9 @@ export interface ExplainedChange {
   readonly attributed: Attributed;
   /** Maximum number of listed events, and of units, and where they start. Default 0. */
   readonly limit: number;
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** Makes the cursor of a later start; without it there are no further pages. */
-  readonly cursorAt?: (offset: number) => string;
+  readonly cursorAt?: ((offset: number) => string) | undefined;
   readonly notes: readonly Finding[];
 }
 

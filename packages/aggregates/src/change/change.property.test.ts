@@ -102,8 +102,8 @@ function differencesOf(list: readonly Made[]): Difference[] {
 }
 
 interface Options {
-  readonly differences?: readonly Difference[];
-  readonly old?: Aggregate;
+  readonly differences?: readonly Difference[] | undefined;
+  readonly old?: Aggregate | undefined;
 }
 
 function attributed(aggregate: Aggregate, list: readonly Made[], options: Options = {}) {

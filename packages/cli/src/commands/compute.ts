@@ -6,8 +6,8 @@ import type { HistoryOptions } from './history.ts';
 /** Options of `pik compute`. */
 export interface ComputeOptions extends HistoryOptions {
   readonly window: string;
-  readonly asOf?: string;
-  readonly timeZone?: string;
+  readonly asOf?: string | undefined;
+  readonly timeZone?: string | undefined;
 }
 
 /** Computes a value as of now or as of a receive time. Writes nothing. */

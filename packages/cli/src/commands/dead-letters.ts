@@ -6,7 +6,7 @@ import { type GlobalOptions, investigator, print } from '../session.ts';
 /** Options of `pik dead-letters`. */
 export interface DeadLettersOptions extends GlobalOptions {
   /** True: put all of them back; a list: put these messages back. */
-  readonly redrive?: boolean | readonly string[];
+  readonly redrive?: boolean | readonly string[] | undefined;
 }
 
 /** Lists messages that could not be processed, or puts them back into the queue. True if none are left. */

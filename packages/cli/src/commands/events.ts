@@ -7,7 +7,7 @@ import { type RangeOptions, startOf } from '../times.ts';
 /** Options of `pik events`. */
 export interface EventsOptions extends GlobalOptions, RangeOptions {
   readonly entity: string;
-  readonly asOf?: string;
+  readonly asOf?: string | undefined;
 }
 
 /** Lists the events of an entity; with `--json` as NDJSON with their received text. True if there are any. */

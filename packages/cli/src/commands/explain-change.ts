@@ -9,11 +9,11 @@ export interface ExplainChangeOptions extends ShowOptions {
   readonly metric: string;
   readonly key: string;
   readonly window: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly timeZone?: string;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly timeZone?: string | undefined;
   readonly limit: string;
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 /** Explains why a value changed. */

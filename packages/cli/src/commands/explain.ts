@@ -7,13 +7,13 @@ import { type ShowOptions, show } from '../show.ts';
 
 /** Options of `pik explain`: the event by id, by its key fields, or by entity and time. */
 export interface ExplainOptions extends ShowOptions {
-  readonly source?: string;
-  readonly type?: string;
-  readonly entity?: string;
-  readonly key?: string;
-  readonly time?: string;
-  readonly asOf?: string;
-  readonly timeZone?: string;
+  readonly source?: string | undefined;
+  readonly type?: string | undefined;
+  readonly entity?: string | undefined;
+  readonly key?: string | undefined;
+  readonly time?: string | undefined;
+  readonly asOf?: string | undefined;
+  readonly timeZone?: string | undefined;
 }
 
 /** Explains what happened to one event. True if the event was found. */

@@ -6,11 +6,11 @@ import { numberOf, type ReportOptions, selection, shownRows } from './report-opt
 
 /** Options of `pik gaps`. */
 export interface GapsOptions extends ReportOptions {
-  readonly entity?: string;
-  readonly metric?: string;
-  readonly key?: string;
-  readonly grain?: 'minute' | 'hour' | 'day';
-  readonly cadenceMs?: string;
+  readonly entity?: string | undefined;
+  readonly metric?: string | undefined;
+  readonly key?: string | undefined;
+  readonly grain?: 'minute' | 'hour' | 'day' | undefined;
+  readonly cadenceMs?: string | undefined;
 }
 
 /** Prints the missing windows. True if every gap found is still pending. */

@@ -6,7 +6,7 @@ import { type GlobalOptions, investigator, print } from '../session.ts';
 export interface HistoryOptions extends GlobalOptions {
   readonly metric: string;
   readonly key: string;
-  readonly window?: string;
+  readonly window?: string | undefined;
 }
 
 /** Lists the versions of a value, oldest first: what was known, and when. True if there are any. */

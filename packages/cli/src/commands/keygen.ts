@@ -5,7 +5,7 @@ import { KitError, SCOPES } from '@pik/schema';
 import { print } from '../session.ts';
 
 /** Creates an API key and prints it once; only its hash goes into the config. */
-export function keygen(options: { name: string; scopes: string; json?: boolean }): void {
+export function keygen(options: { name: string; scopes: string; json?: boolean | undefined }): void {
   const scopes = options.scopes.split(',');
   const unknown = scopes.find((scope) => !SCOPES.some((known) => known === scope));
   if (unknown !== undefined)

@@ -7,7 +7,9 @@ import { absolute, startOf } from '../times.ts';
 import { numberOf, type ReportOptions, selection, shownRows } from './report-options.ts';
 
 /** Prints the lag report. A picture is a heat map by source and time unless `--by` names other groups. */
-export async function lag(options: ReportOptions & { lateOverMs?: string; worst?: string }): Promise<void> {
+export async function lag(
+  options: ReportOptions & { lateOverMs?: string | undefined; worst?: string | undefined },
+): Promise<void> {
   const scope = selection(options);
   const report = await investigator(options).lag({
     ...scope,

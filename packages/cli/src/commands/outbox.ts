@@ -64,7 +64,7 @@ export async function outboxDrain(dir: string, options: GlobalOptions): Promise<
   return drained.every(({ left }) => left === 0);
 }
 
-async function drain(listing: OutboxListing, given: { url: string; apiKey?: string }): Promise<Drained> {
+async function drain(listing: OutboxListing, given: { url: string; apiKey?: string | undefined }): Promise<Drained> {
   const { dir, pending_count: pending } = listing;
   const nothing = { dir, sent: 0, left: pending, dead: 0 };
   if (listing.owner_pid !== null)

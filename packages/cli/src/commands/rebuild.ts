@@ -8,7 +8,7 @@ import { createProgress } from '../terminal.ts';
 /** Options of `pik rebuild`. */
 export interface RebuildOptions {
   readonly data: string;
-  readonly json?: boolean;
+  readonly json?: boolean | undefined;
 }
 
 const NAMED_MAX = 40;

@@ -8,7 +8,7 @@ import { investigator, print } from '../session.ts';
 /** Sends rejected receipts again, by name or by selection. True if all of them are stored now. */
 export async function reingest(
   receipts: readonly string[],
-  options: MendOptions & { body?: string },
+  options: MendOptions & { body?: string | undefined },
 ): Promise<boolean> {
   const { body: file, code, source, type, from, since, to, map, dryRun } = options;
   const selects = [code, source, type, from, since, to, map].some((option) => option !== undefined);

@@ -5,9 +5,9 @@ import { type RangeOptions, startOf } from '../times.ts';
 
 /** Options of `pik rejects`. */
 export interface RejectsOptions extends GlobalOptions, RangeOptions {
-  readonly code?: string;
-  readonly source?: string;
-  readonly type?: string;
+  readonly code?: string | undefined;
+  readonly source?: string | undefined;
+  readonly type?: string | undefined;
   readonly limit: string;
 }
 

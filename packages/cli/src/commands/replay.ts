@@ -8,21 +8,21 @@ import { absolute, type RangeOptions, startOf } from '../times.ts';
 
 /** Options of `pik replay`: which past events to send again, or which replay to resume or cancel. */
 export interface ReplayOptions extends GlobalOptions, RangeOptions {
-  readonly entity?: string;
-  readonly source?: string;
-  readonly type?: string;
-  readonly event?: readonly string[];
-  readonly receivedFrom?: string;
-  readonly receivedTo?: string;
-  readonly metric?: readonly string[];
-  readonly asOf?: string;
-  readonly limit?: string;
-  readonly includeDuplicates?: boolean;
-  readonly dryRun?: boolean;
-  readonly reason?: string;
-  readonly resume?: string;
-  readonly cancel?: string;
-  readonly wait?: boolean;
+  readonly entity?: string | undefined;
+  readonly source?: string | undefined;
+  readonly type?: string | undefined;
+  readonly event?: readonly string[] | undefined;
+  readonly receivedFrom?: string | undefined;
+  readonly receivedTo?: string | undefined;
+  readonly metric?: readonly string[] | undefined;
+  readonly asOf?: string | undefined;
+  readonly limit?: string | undefined;
+  readonly includeDuplicates?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly reason?: string | undefined;
+  readonly resume?: string | undefined;
+  readonly cancel?: string | undefined;
+  readonly wait?: boolean | undefined;
   readonly timeout: string;
 }
 

@@ -5,14 +5,14 @@ import { type RangeOptions, startOf } from '../times.ts';
 
 /** Options that the report commands share. */
 export interface ReportOptions extends ShowOptions, RangeOptions {
-  readonly asOf?: string;
-  readonly source?: string;
-  readonly type?: string;
-  readonly basis?: 'event' | 'received';
-  readonly by?: string;
-  readonly includeImported?: boolean;
-  readonly limit?: string;
-  readonly cursor?: string;
+  readonly asOf?: string | undefined;
+  readonly source?: string | undefined;
+  readonly type?: string | undefined;
+  readonly basis?: 'event' | 'received' | undefined;
+  readonly by?: string | undefined;
+  readonly includeImported?: boolean | undefined;
+  readonly limit?: string | undefined;
+  readonly cursor?: string | undefined;
 }
 
 /** Translates the options to a selection. */

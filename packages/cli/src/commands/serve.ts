@@ -17,7 +17,7 @@ export interface ServeOptions {
   readonly port: string;
   readonly host: string;
   readonly data: string;
-  readonly config?: string;
+  readonly config?: string | undefined;
   /** False: messages stay in the queue for other consumers. */
   readonly worker: boolean;
 }

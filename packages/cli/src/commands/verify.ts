@@ -15,7 +15,7 @@ interface Verification {
 }
 
 /** Checks the log and the index against each other. True if they agree. */
-export async function verify(options: GlobalOptions & { digest?: boolean }): Promise<boolean> {
+export async function verify(options: GlobalOptions & { digest?: boolean | undefined }): Promise<boolean> {
   const total: Verification = { packs: 0, receipts: 0, versions: 0, counts: {}, faults: [], digest: '' };
   const progress = createProgress('verifying', 0);
   for await (const page of investigator(options).readVerification()) {

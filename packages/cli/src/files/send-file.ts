@@ -15,7 +15,7 @@ import { type Stop, Totals, totalsText } from './totals.ts';
 /** Options of `pik ingest` and `pik import`. */
 export interface SendFileOptions extends GlobalOptions {
   /** The field whose value becomes the idempotency key of each record. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   readonly backfill: boolean;
 }
 

@@ -10,12 +10,12 @@ import { createResend, type Resend } from './resend.ts';
 
 /** Options of `pik reingest` for a selection of receipts. */
 export interface MendOptions extends GlobalOptions, RangeOptions {
-  readonly code?: string;
-  readonly source?: string;
-  readonly type?: string;
+  readonly code?: string | undefined;
+  readonly source?: string | undefined;
+  readonly type?: string | undefined;
   /** A module that exports the map; without it receipts are sent again unchanged. */
-  readonly map?: string;
-  readonly dryRun?: boolean;
+  readonly map?: string | undefined;
+  readonly dryRun?: boolean | undefined;
 }
 
 /** Receipts per part; a part stays below the limits of one request. */

@@ -74,7 +74,7 @@ function details({ details: found, groups, worst }: LagReport): Block[] {
 /** States that there is nothing, and which filter is the reason if the whole range was read. */
 export function nothing(
   sentence: string,
-  { empty, covered }: Pick<LagReport, 'empty'> & { readonly covered?: LagReport['covered'] },
+  { empty, covered }: Pick<LagReport, 'empty'> & { readonly covered?: LagReport['covered'] | undefined },
 ): Block {
   const said = covered == null ? sentence : sentence.replace(' in this range.', ' in this part of the range.');
   return text(empty === undefined ? said : `${said} ${empty}`);
