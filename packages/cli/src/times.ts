@@ -77,8 +77,8 @@ export function inFlags(message: string, args: readonly string[]): string {
     ? { ...FLAGS, start_time: '--since' }
     : FLAGS;
   // The allowed values of a flag keep their names.
-  const [said = '', ...values] = message.split(/(?<= must be one of )/);
-  const named = said
+  const [sentence = '', ...values] = message.split(/(?<= must be one of )/);
+  const named = sentence
     .replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (field) => (Object.hasOwn(flags, field) ? (flags[field] ?? field) : field))
     .replace(/(?<=^[A-Z_]+: )[a-z]+\b/, (field) => (isTyped(`--${field}`, args) ? `--${field}` : field));
   return named + values.join('');

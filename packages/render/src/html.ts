@@ -15,7 +15,7 @@ export function viewHtml({ blocks }: View, svgs: readonly string[] = []): string
     const cell = (tag: 'th' | 'td', text: string, column: number) =>
       `<${tag}${styleOf(text, right[column] === true)}>${escapeHtml(text)}</${tag}>`;
     const head = `<tr>${block.head.map((name, i) => cell('th', name, i)).join('')}</tr>`;
-    const rows = block.rows.map((row) => `<tr>${row.map((one, i) => cell('td', cellText(one), i)).join('')}</tr>`);
+    const rows = block.rows.map((row) => `<tr>${row.map((value, i) => cell('td', cellText(value), i)).join('')}</tr>`);
     return `<table><thead>${head}</thead><tbody>${rows.join('')}</tbody></table>`;
   });
   return `<div class="pik">${[...pictures, ...rest].join('\n')}</div>`;

@@ -90,7 +90,7 @@ function simulationView({ windows, changes, events }: Simulation): View {
       input_count,
       whole ? '' : 'cut by the range',
     ]);
-  const told = changes.slice(0, CHANGES_MAX).map((change) => changeView(change, OPTIONS));
+  const explained = changes.slice(0, CHANGES_MAX).map((change) => changeView(change, OPTIONS));
   return {
     title: 'What would it be?',
     blocks: [
@@ -98,8 +98,8 @@ function simulationView({ windows, changes, events }: Simulation): View {
         `${counted(windows.length, 'window')} over ${counted(events, 'event')}; ${changes.length} would change. Nothing was written.`,
       ),
       table(['key', 'window', 'value', 'inputs', ''], rows),
-      ...told.flatMap(({ blocks }) => blocks),
+      ...explained.flatMap(({ blocks }) => blocks),
     ],
-    charts: told.flatMap(({ charts }) => charts),
+    charts: explained.flatMap(({ charts }) => charts),
   };
 }

@@ -7,7 +7,7 @@ import { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 
 const API = Symbol.for('opentelemetry.js.api.1');
 const store = new AsyncLocalStorage<string>();
-const seenIn = (start: (told: () => void) => void) =>
+const seenIn = (start: (done: () => void) => void) =>
   new Promise<string | undefined>((resolve) => start(() => resolve(store.getStore())));
 
 afterEach(() => {
@@ -36,7 +36,7 @@ describe('a context of a caller', () => {
     await store.run('request', async () => {
       expect(runOutside(() => store.getStore())).toBeUndefined();
       expect(runOwnWork(() => store.getStore())).toBeUndefined();
-      expect(await seenIn((told) => setOwnTimeout(told, 0))).toBeUndefined();
+      expect(await seenIn((done) => setOwnTimeout(done, 0))).toBeUndefined();
       expect(await seenIn(setOwnImmediate)).toBeUndefined();
       expect(store.getStore()).toBe('request');
     });

@@ -71,7 +71,7 @@ const HINT_NAMES_MAX = 3;
 
 /** The warning about members that are not fields of an event, with the likely intended names. */
 export function unknownFieldsHint(unknown: readonly string[], fields: readonly string[] = EVENT_FIELDS): string {
-  const said = unknown.slice(0, HINT_NAMES_MAX).map((name) => {
+  const hints = unknown.slice(0, HINT_NAMES_MAX).map((name) => {
     const nearest = nearestName(name, fields);
     const shown = JSON.stringify(
       name.length > NAME_CHARS_MAX ? `${name.slice(0, NAME_CHARS_MAX).toWellFormed()}…` : name,
@@ -80,5 +80,5 @@ export function unknownFieldsHint(unknown: readonly string[], fields: readonly s
   });
   const more = unknown.length > HINT_NAMES_MAX ? ` and ${unknown.length - HINT_NAMES_MAX} more` : '';
   const [verb, what] = unknown.length === 1 ? ['is', 'a field'] : ['are', 'fields'];
-  return `${said.join(', ')}${more} ${verb} not ${what} of an event: kept in the raw log, and otherwise ignored`;
+  return `${hints.join(', ')}${more} ${verb} not ${what} of an event: kept in the raw log, and otherwise ignored`;
 }

@@ -106,10 +106,10 @@ const REPAIRS: readonly (readonly [pattern: RegExp, replacement: string, advice:
 /** The reason why `parseTime` refused this text. If only the form is wrong, the hint gives the corrected time. */
 export function timeFault(text: string): TimeFault {
   let repaired = text;
-  const advice = REPAIRS.flatMap(([pattern, replacement, said]) => {
+  const advice = REPAIRS.flatMap(([pattern, replacement, tip]) => {
     const before = repaired;
     repaired = repaired.replace(pattern, replacement);
-    return repaired === before ? [] : [said];
+    return repaired === before ? [] : [tip];
   });
   if (advice.length === 0) return formFault(text);
   if (parseTime(repaired) !== null) return { code: 'TIME_INVALID', hint: `${advice.join(', ')}: ${repaired}` };

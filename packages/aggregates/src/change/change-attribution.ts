@@ -279,7 +279,7 @@ function unknown(method: AttributionMethod, why_not: string): Attributed {
   return { method, parts: new Map(), units: null, contributions: new Map(), deciders: null, why_not };
 }
 
-interface Parts {
+interface BalancedParts {
   readonly sides: ChangeSides;
   readonly method: AttributionMethod;
   readonly parts: ReadonlyMap<ChangeClass, number>;
@@ -295,7 +295,7 @@ const NO_DELTA = 'one of the two values is not a number, so there is no delta to
 const ROUNDING = 1e-9;
 
 /** Adds the effect of the definition, and compares the sum of all parts with the delta. */
-function balanced({ sides, method, parts, base, units, contributions }: Parts): Attributed {
+function balanced({ sides, method, parts, base, units, contributions }: BalancedParts): Attributed {
   const before = sides.before.value;
   const delta = deltaOf(sides);
   if (delta === null || !isNumber(before)) return unknown(method, NO_DELTA);

@@ -10,13 +10,13 @@ export async function outboxList(dir: string, options: GlobalOptions): Promise<b
   const found = await listOutboxes(dir);
   print(options, found, () => {
     if (found.length === 0) return `There is no outbox in ${dir}.`;
-    const rows = found.map((one) => [
-      one.dir,
-      ownerText(one),
-      grouped(one.pending_count),
-      one.oldest_stored_at === null ? '' : shortTime(one.oldest_stored_at),
-      grouped(one.dead_count),
-      grouped(one.bytes),
+    const rows = found.map((listing) => [
+      listing.dir,
+      ownerText(listing),
+      grouped(listing.pending_count),
+      listing.oldest_stored_at === null ? '' : shortTime(listing.oldest_stored_at),
+      grouped(listing.dead_count),
+      grouped(listing.bytes),
     ]);
     return tableText(['outbox', 'owner', 'pending', 'oldest', 'dead letters', 'bytes'], rows);
   });
@@ -48,15 +48,16 @@ export async function outboxDrain(dir: string, options: GlobalOptions): Promise<
   const found = await listOutboxes(dir);
   if (found.length === 0) throw new KitError('CONFIG_INVALID', `there is no outbox in ${dir}`);
   const drained: Drained[] = [];
-  for (const one of found.filter(({ pending_count }) => pending_count > 0)) drained.push(await drain(one, given));
+  for (const listing of found.filter(({ pending_count }) => pending_count > 0))
+    drained.push(await drain(listing, given));
   print(options, drained, () => {
     if (drained.length === 0) return 'No outbox has pending records.';
-    const rows = drained.map((one) => [
-      one.dir,
-      grouped(one.sent),
-      grouped(one.left),
-      grouped(one.dead),
-      one.why ?? '',
+    const rows = drained.map((listing) => [
+      listing.dir,
+      grouped(listing.sent),
+      grouped(listing.left),
+      grouped(listing.dead),
+      listing.why ?? '',
     ]);
     const sum = drained.reduce((total, { sent }) => total + sent, 0);
     return `${tableText(['outbox', 'sent', 'left', 'dead letters', 'why'], rows)}\nSent: ${counted(sum, 'record')}.`;

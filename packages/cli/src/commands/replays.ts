@@ -6,8 +6,8 @@ import { type GlobalOptions, investigator, print } from '../session.ts';
 /** Lists replays, the latest first. */
 export async function replays(options: GlobalOptions & { limit: string }): Promise<void> {
   const found: ListedReplay[] = [];
-  for await (const one of investigator(options).readReplays()) {
-    found.push(one);
+  for await (const replay of investigator(options).readReplays()) {
+    found.push(replay);
     if (found.length >= Number(options.limit)) break;
   }
   print(options, found, () => {

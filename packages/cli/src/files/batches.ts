@@ -27,7 +27,7 @@ export async function* batches(source: RecordFile, prepare: Prepare): AsyncGener
   // A read error must not count as unhandled before it is awaited.
   pending.catch(() => undefined);
   for (;;) {
-    const next = repeatable || batch.entries.length === 0 ? await settled(pending) : await soon(settled(pending));
+    const next = repeatable || batch.entries.length === 0 ? await caught(pending) : await withinLinger(caught(pending));
     if (next === null) {
       yield batch.entries;
       batch = new OpenBatch();
@@ -54,7 +54,7 @@ export async function* batches(source: RecordFile, prepare: Prepare): AsyncGener
 type Next = { readonly value: IteratorResult<FileRecord[], void> } | { readonly fault: unknown };
 
 /** Turns a read error into a value, so that the records before it are sent before it is thrown. */
-function settled(pending: Promise<IteratorResult<FileRecord[], void>>): Promise<Next> {
+function caught(pending: Promise<IteratorResult<FileRecord[], void>>): Promise<Next> {
   return pending.then(
     (value) => ({ value }),
     (fault: unknown) => ({ fault }),
@@ -62,7 +62,7 @@ function settled(pending: Promise<IteratorResult<FileRecord[], void>>): Promise<
 }
 
 /** The next records, or null if they take longer than `LINGER_MS`. */
-async function soon(next: Promise<Next>): Promise<Next | null> {
+async function withinLinger(next: Promise<Next>): Promise<Next | null> {
   let timer: NodeJS.Timeout | undefined;
   const lingered = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), LINGER_MS);

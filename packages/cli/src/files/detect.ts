@@ -157,7 +157,7 @@ const COLUMNS_NAMED = 6;
 /** The columns in the first line if the file may be CSV. */
 function csvColumns(text: string, sample: Uint8Array): string | null {
   if (/^\s*[{[]/.test(text)) return null;
-  const separator = [',', ';', '\t', '|'].find((one) => text.includes(one));
+  const separator = [',', ';', '\t', '|'].find((mark) => text.includes(mark));
   if (separator === undefined) return null;
   const columns = Buffer.from(sample.subarray(0, sample.indexOf(0x0a) + 1 || sample.length))
     .toString('utf8')

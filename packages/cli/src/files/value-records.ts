@@ -154,8 +154,8 @@ export class ValueScanner {
     this.#state = 'between';
     this.#inString = false;
     const stop = isBare && bytes !== null ? trimmedLength(bytes) : size;
-    const whole = bytes === null || isTooLarge(stop) ? null : bytes.subarray(0, stop);
-    return { bytes: whole, size: stop, ...this.#started };
+    const fitting = bytes === null || isTooLarge(stop) ? null : bytes.subarray(0, stop);
+    return { bytes: fitting, size: stop, ...this.#started };
   }
 }
 

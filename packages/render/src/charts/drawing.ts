@@ -75,8 +75,8 @@ function curves({ ages_ms, lines }: Curves): string[] {
   const drawn = shown.slice(0, LINES_MAX).map(({ shares, role }, i) => {
     const marks = shares.map((share) => (share === null ? ' ' : STEPS[Math.min(7, Math.floor(share * 8))])).join('');
     const last = shares.findLast((share) => share !== null);
-    const said = last == null ? '' : ` ${percent(last)}`;
-    return `${labels[i]}${role === 'open' ? yellow(marks) : marks}${said}`;
+    const share = last == null ? '' : ` ${percent(last)}`;
+    return `${labels[i]}${role === 'open' ? yellow(marks) : marks}${share}`;
   });
   return [
     ...drawn,

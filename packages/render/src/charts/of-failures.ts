@@ -8,10 +8,10 @@ const BARS_MAX = 20;
 
 /** The rate of each failure: its lower bound, and the observed rate beyond that. */
 export function barsOfFailures({ groups }: FailuresReport): Chart[] {
-  const rows = groups.slice(0, BARS_MAX).map((one) => ({
-    name: `${groupName(one.group) || 'unknown series'}: ${failureName(one)}`,
-    values: [one.share_low * 100, Math.max(0, one.share - one.share_low) * 100],
-    label: `${grouped(one.count)} of ${grouped(one.receipts)}, at least ${percent(one.share_low)}`,
+  const rows = groups.slice(0, BARS_MAX).map((failure) => ({
+    name: `${groupName(failure.group) || 'unknown series'}: ${failureName(failure)}`,
+    values: [failure.share_low * 100, Math.max(0, failure.share - failure.share_low) * 100],
+    label: `${grouped(failure.count)} of ${grouped(failure.receipts)}, at least ${percent(failure.share_low)}`,
   }));
   return [{ kind: 'bars', title: 'Rate of failures, in percent of receipts', parts: ['sure', 'seen'], rows }];
 }

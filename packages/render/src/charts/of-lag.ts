@@ -13,9 +13,9 @@ type Group = LagReport['groups'][number];
 /** Delay by series and hour or day; null if the report has other groups. */
 export function heatMap({ groups, range }: LagReport): Chart[] | null {
   const grain = groups.some(({ group }) => group.hour !== undefined) ? 'hour' : 'day';
-  const timed = groups.flatMap((one) => {
-    const ms = timeOf(one, grain);
-    return ms === null ? [] : [{ ...one, ms, name: seriesOf(one) }];
+  const timed = groups.flatMap((group) => {
+    const ms = timeOf(group, grain);
+    return ms === null ? [] : [{ ...group, ms, name: seriesOf(group) }];
   });
   if (timed.length === 0) return null;
   const stepMs = grain === 'hour' ? MS_PER_HOUR : MS_PER_DAY;

@@ -16,7 +16,7 @@ export function changeView(change: ChangeExplanation, options: ViewOptions): Vie
     ...deciderBlocks(change),
     ...unitBlocks(change, options),
     ...eventBlocks(change, options),
-    ...notes.map(({ code, text: said }) => text(`• ${code}: ${said}`)),
+    ...notes.map(({ code, text: note }) => text(`• ${code}: ${note}`)),
   ];
   return {
     title: `Why did ${metric} of ${key} on ${shortTime(window_start)} change?`,

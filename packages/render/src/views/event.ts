@@ -16,9 +16,9 @@ export function eventView(explanation: EventExplanation): View {
     const rows = deliveries.map((d) => [d.received_at, d.outcome, besideFirst(d.after_first_ms), d.flags.join(' ')]);
     blocks.push(text('further receipts:'), table(['received', 'outcome', '', 'flags'], rows));
   }
-  for (const one of historyBlocks(explanation)) blocks.push(one);
+  for (const block of historyBlocks(explanation)) blocks.push(block);
   // Findings that the summary repeats are not listed again.
-  for (const { code, text: said } of findings) if (said !== summary) blocks.push(text(`• ${code}: ${said}`));
+  for (const { code, text: finding } of findings) if (finding !== summary) blocks.push(text(`• ${code}: ${finding}`));
   for (const line of noteLines(explanation.notes ?? [])) blocks.push(line);
   return { title: 'What happened to this event?', blocks, charts: [] };
 }

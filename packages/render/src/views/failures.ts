@@ -32,16 +32,16 @@ export function failuresView(report: FailuresReport, options: ViewOptions): View
     return { title, blocks: [nothing('Nothing failed in this range.', report), ...more, ...warned], charts: [] };
   const rows = groups
     .slice(0, options.rowsMax)
-    .map((one) => [
-      groupName(one.group) || 'unknown series',
-      failureName(one),
-      one.detail ?? '',
-      one.count,
-      one.receipts,
-      `≥ ${percent(one.share_low)}`,
-      one.is_new === true ? 'new' : '',
-      shortTime(one.last_seen),
-      sampleOf(one),
+    .map((failure) => [
+      groupName(failure.group) || 'unknown series',
+      failureName(failure),
+      failure.detail ?? '',
+      failure.count,
+      failure.receipts,
+      `≥ ${percent(failure.share_low)}`,
+      failure.is_new === true ? 'new' : '',
+      shortTime(failure.last_seen),
+      sampleOf(failure),
     ]);
   const head = ['', 'what', 'why', 'failures', 'of receipts', 'rate', '', 'last', 'sample'];
   return { title, blocks: [table(head, rows), ...more, ...warned], charts: barsOfFailures(report) };

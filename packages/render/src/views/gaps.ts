@@ -60,11 +60,11 @@ function causesText({ cause, findings }: GapsReport['gaps'][number]): string {
 }
 
 /** Series that are not judged, or that need a remark besides their gaps. */
-function seriesLines({ series, model, text: said, blind_ms, silence, apart }: GapsReport['series'][number]): Block[] {
+function seriesLines({ series, model, text: remark, blind_ms, silence, apart }: GapsReport['series'][number]): Block[] {
   const name = groupName(series);
   const lines: Block[] = [];
   // Undetectable gaps are part of the answer, also for a clock, of which only skips are listed.
-  if (model === 'CANNOT_BE_JUDGED' || blind_ms !== null) lines.push(text(`${name}: ${said}`));
+  if (model === 'CANNOT_BE_JUDGED' || blind_ms !== null) lines.push(text(`${name}: ${remark}`));
   if (silence !== null) lines.push(text(`${name}: ${silence.text}`));
   for (const { text: lies, first_time, examples } of apart)
     lines.push(

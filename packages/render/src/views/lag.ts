@@ -76,8 +76,8 @@ export function nothing(
   sentence: string,
   { empty, covered }: Pick<LagReport, 'empty'> & { readonly covered?: LagReport['covered'] | undefined },
 ): Block {
-  const said = covered == null ? sentence : sentence.replace(' in this range.', ' in this part of the range.');
-  return text(empty === undefined ? said : `${said} ${empty}`);
+  const shown = covered == null ? sentence : sentence.replace(' in this range.', ' in this part of the range.');
+  return text(empty === undefined ? shown : `${shown} ${empty}`);
 }
 
 /** The covered part of a shortened report, and its notes. */
