@@ -5,10 +5,10 @@ import { admissionOrder, nextFirst } from './rules/first-receipt.ts';
 import { eventRows } from './rules/outcomes.ts';
 import type { ParsedRecord } from './rules/parse-record.ts';
 
-/** Reads at once, so that a rehearsal of a large batch does not take one round trip per event. */
+/** Concurrent reads, so that a dry run of a large batch does not take one round trip per event. */
 const READS_AT_ONCE = 50;
 
-/** The verdicts that ingest would give now. Reads the gate, writes nothing, counts nothing. */
+/** Predicts the verdicts that ingest would give now. Reads the index, writes nothing, counts nothing. */
 export async function predictOutcomes(context: Context, records: readonly ParsedRecord[]): Promise<(Verdict | null)[]> {
   const rows = eventRows(records, {
     pack_id: '',

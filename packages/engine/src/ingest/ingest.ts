@@ -11,12 +11,12 @@ import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 import { type RawRecord, splitBody } from './rules/record-split.ts';
 import { verdictResult } from './rules/result.ts';
 
-/** Records between two turns of the event loop: about 5 ms of work. */
+/** Records parsed before the event loop gets a turn: about 5 ms of work. */
 const RECORDS_PER_TURN = 250;
 
 /**
- * Log first, then index, PACK row last; nothing is answered before all of it is durable. A crash before the append
- * leaves nothing; after it, a pack that the sweeper admits; after the commit, an outcome that a repeat meets again.
+ * Writes the log first, then the index, the PACK row last, and answers once all of it is durable. A crash before the
+ * append leaves nothing; after the append, a pack that the sweeper admits; after the commit, an outcome that a repeat finds.
  */
 export async function ingest(context: Context, request: IngestRequest): Promise<IngestAnswer> {
   const split = splitBody(request.body, request.format);
@@ -28,16 +28,16 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
   return { ...(await storeAndAdmit(context, records, request)), single, unreadable };
 }
 
-/** Makes records durable as one pack, and gives each its outcome: the one way into log and index. */
+/** Stores records as one durable pack and decides their outcomes: the only way into log and index. */
 export async function storeAndAdmit(
   context: Context,
   records: readonly ParsedRecord[],
   request: Pick<IngestRequest, 'mode' | 'receivedMs' | 'requestId' | 'principal'>,
 ): Promise<{ results: IngestResult[]; counts: Partial<Record<Status, number>> }> {
-  // Asked before the append, so that retries during an outage of the index do not pile up packs.
+  // Checked before the append, so that retries during an outage of the index do not pile up packs.
   await context.backend.index.ping();
   const packId = context.newId();
-  // Until the sweeper comes, if this goes wrong: what may be in the log and not in the index makes answers unsettled.
+  // If this request fails, the pack may be in the log but not in the index. Answers stay unsettled until the sweeper runs.
   context.inFlight.hold(packId, request.receivedMs);
   const pack = await appendPack(context, records, {
     ...request,
@@ -53,7 +53,7 @@ export async function storeAndAdmit(
   return ingestAnswer(records, verdicts, pack);
 }
 
-/** True where a full store surely has not kept a pack: then there is nothing to wait for. */
+/** True if a full store has certainly not kept a pack, so that there is nothing to wait for. */
 async function isRefused({ backend }: Context, packId: string, error: unknown): Promise<boolean> {
   if (!KitError.is(error) || error.code !== 'STORAGE_FULL') return false;
   return backend.rawLog.has(packId).then(
@@ -78,7 +78,7 @@ async function parseRecords(
   return records;
 }
 
-/** Gives each parsed of a durable pack its outcome, and counts it. The sweeper and the rebuild come this way too. */
+/** Decides and counts the outcome of each record of a durable pack. The sweeper and the rebuild use it too. */
 export async function admitRecords(
   context: Context,
   records: readonly ParsedRecord[],
@@ -114,7 +114,7 @@ function lagOf({ received_ms, event }: ParsedRecord): number {
   return event === null ? 0 : received_ms - event.event_time.epoch_ms;
 }
 
-/** What is answered of records; without a pack, of what they would become. */
+/** The answer for records: their outcomes, or in a dry run (without a pack) the outcomes that they would have. */
 export function ingestAnswer(
   records: readonly ParsedRecord[],
   verdicts: readonly (Verdict | null)[],

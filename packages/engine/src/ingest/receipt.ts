@@ -3,7 +3,7 @@ import { KitError, packKey, type Receipt, type ReceiptAddress } from '@pik/schem
 import type { Context } from '../runtime/context.ts';
 import { envelopeBody, readPack } from '../storage/pack-store.ts';
 
-/** One receipt and its bytes as they were received. Throws `RECEIPT_UNKNOWN`, `RAW_CORRUPT`. */
+/** Reads one receipt and its bytes as received. Throws `RECEIPT_UNKNOWN`, `RAW_CORRUPT`. */
 export async function readReceipt(
   context: Context,
   { pack_id, line }: ReceiptAddress,
@@ -13,7 +13,7 @@ export async function readReceipt(
   return { receipt: { ...envelope, pack_id, raw_key: packKey(pack_id) }, body: envelopeBody(envelope) };
 }
 
-/** A pack that nobody ever stored is the caller's mistake; one that the index knows of is ours. */
+/** A missing pack is the caller's mistake if the index does not know it either; otherwise it is our fault. */
 async function envelopes(context: Context, packId: string) {
   try {
     return await readPack(context, packId);

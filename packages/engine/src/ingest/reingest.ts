@@ -17,11 +17,11 @@ import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 import { fitsUtf8 } from './rules/record-split.ts';
 
 /**
- * Rejected receipts sent again: with their text mended, or as they are, where the rules have changed. They are receipts of
- * their own, received now, each with the address of its original in its envelope. Sent twice they are repeats. A dry run
- * gives the outcomes that they would have now, and writes nothing.
+ * Ingests rejected receipts again: with corrected text, or unchanged if the rules have changed. They become new receipts,
+ * received now, each with the address of its original in its envelope. Sent twice, they are repeats. A dry run returns the
+ * outcomes that they would have now, and writes nothing.
  *
- * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for one that was not rejected, or that came through an import.
+ * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for a receipt that was not rejected or that came through an import.
  */
 export async function reingest(
   context: Context,
@@ -54,8 +54,8 @@ export async function reingest(
 }
 
 /**
- * A mended record is read by the declaration under which its original came, so that it meets what came with it. Where the
- * original did not say its source and type, or has others now, today's declaration holds.
+ * A corrected record uses the declaration that applied to its original, so that it matches events received with the
+ * original. If the original named no source and type, or the correction changes them, today's declaration applies.
  */
 function volatileOfOriginal(context: Context, original: Envelope): VolatileOf {
   const { volatile = null } = original;
@@ -72,8 +72,8 @@ function addressOf({ pack_id, line }: { pack_id: string; line: number }) {
 type ReadKnown = (packId: string) => Promise<readonly Envelope[] | null>;
 
 /**
- * Reads the packs that the index knows; null for others. The log is not asked whether there is one: who may not list a
- * bucket is told nothing of what is not there.
+ * Reads packs that the index knows; returns null for others. It does not ask the log whether a pack exists: without the
+ * right to list a bucket, S3 does not distinguish a missing object from a forbidden one.
  */
 function createKnownReader(context: Context): ReadKnown {
   const read = createPackReader(context);
@@ -96,7 +96,7 @@ async function rejectedAt(
   if (envelope === undefined) throw new KitError('RECEIPT_UNKNOWN', `the pack ${packId} has no line ${line}`, { path });
   if (envelope.reject_code === null)
     throw new KitError('REQUEST_INVALID', `line ${line} of the pack ${packId} was not rejected`, { path });
-  // Sent again here it would lose the receive time that it claims, which no key of this scope may claim.
+  // A reingest would lose the receive time that the import claimed, and keys of this scope may not claim one.
   if (envelope.imported)
     throw new KitError('REQUEST_INVALID', 'the receipt came through an import; import the mended record', { path });
   return envelope;

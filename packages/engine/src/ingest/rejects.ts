@@ -6,13 +6,13 @@ import type { Context } from '../runtime/context.ts';
 import { createPackReader } from '../storage/raw-events.ts';
 import { rejectView } from '../storage/rules/event-view.ts';
 
-/** After every time that a pack id can carry. */
+/** Later than any time that a pack id can hold. */
 const EVER_MS = 2 ** 47;
 
-/** Receipts between two looks at the budget: the cursor of a listing leads to the end of what was read of it. */
+/** Receipts read between two checks of the budget: a listing's cursor continues after the last receipt read. */
 const RECEIPTS_AT_ONCE = 500;
 
-/** A page of rejected receipts and conflicts, the latest received first. */
+/** Lists rejected receipts and conflicts, the latest received first. */
 export async function rejects(context: Context, query: RejectsQuery): Promise<RejectPage> {
   const page = await failureRows(context, query);
   return { rejects: page.items.map(rejectView), next_cursor: page.next, ...page.cut };
@@ -29,9 +29,9 @@ function failureRows(
 }
 
 /**
- * Rejections as NDJSON lines with what was received, then `{"end":true,"count":n,"next_cursor":…}`. Receipts of a pack follow
- * each other, so it is read once for all of them. Where bytes are missing or damaged the stream ends with an
- * `{"error":…}` line.
+ * Streams rejections with their received text as NDJSON lines, then `{"end":true,"count":n,"next_cursor":…}`. Receipts of a
+ * pack are adjacent, so each pack is read once. If bytes are missing or damaged, the stream ends with an `{"error":…}`
+ * line.
  */
 export async function* rejectedReceipts(context: Context, query: RejectsQuery): AsyncGenerator<string> {
   const read = createPackReader(context);

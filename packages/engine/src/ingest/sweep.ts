@@ -6,28 +6,28 @@ import { decodeBytes, envelopeBody, packFacts, readBytes } from '../storage/pack
 import { admitRecords } from './ingest.ts';
 import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 
-/** The name of the mark before which every pack is known to be settled. */
+/** The name of the mark: every pack stored before it is fully admitted. */
 export const SWEEP_MARK = 'swept_until_ms';
 
-/** After every time that the id of a pack can carry. */
+/** Later than any time that a pack id can hold. */
 const END_OF_IDS_MS = 2 ** 47;
 
 /**
- * Admits packs that a crash left without a PACK row, line by line, with the receive time in their envelopes.
- * Idempotent: it may run twice, at the same time, or be cut short anywhere; the next one goes on from the last page of
- * packs that was settled whole.
+ * Admits packs that a crash left without a PACK row, line by line, with the receive times in their envelopes.
+ * Idempotent: it may run twice, run concurrently, or stop anywhere; the next sweep continues after the last page of packs
+ * that was fully admitted.
  */
 export async function sweep(context: Context, options: SweepOptions): Promise<SweepSummary> {
   const { index, clock } = context.backend;
   context.watch.look();
   const now = clock.now();
   const mark = await index.getMark(SWEEP_MARK);
-  // A clock that was set back writes packs before the mark; the mark follows it. What is older than the index keeps has
-  // ended, admitted or not.
+  // A clock that was set back stores packs before the mark, so the mark follows the clock. Packs older than the retention
+  // of the index have expired, admitted or not.
   const since = mark === null ? 0 : Math.min(mark, now) - options.lookBackMs;
   const fromMs = Math.max(since, now - context.indexRetentionMs + 1);
   const toMs = now - options.minAgeMs + 1;
-  // Named by a clock that was ahead: nothing that is in work now has such a name, but what waits to be admitted may.
+  // Packs named by a clock that was ahead: no request in flight has such a name, but a pack that waits to be admitted may.
   const ahead = { fromMs: now + options.minAgeMs + 1, toMs: END_OF_IDS_MS };
   const summary = { packs_listed: 0, packs_admitted: 0, receipts_admitted: 0, packs_unreadable: 0, packs_pending: 0 };
   if (toMs <= fromMs) return summary;
@@ -41,7 +41,7 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
       (await sweepRange(context, ahead, { summary, isOver, settled: async () => {} })));
   if (await passes()) {
     await settled(toMs);
-    // What a whole sweep did not find was never stored, or cannot be read: no receipt of it will come any more.
+    // A pack that a complete sweep did not find was never stored or cannot be read: none of its receipts can still come.
     if (summary.packs_pending === 0) context.inFlight.releaseStored({ fromMs, toMs });
     await finishMoves(context, options);
   }
@@ -49,12 +49,12 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
   return summary;
 }
 
-/** Up to when changes of first receipts are known to be finished. */
+/** The name of the mark: all moves begun before it are finished. */
 const MOVES_MARK = 'moves_settled_until_ms';
 
 /**
- * Finishes what follows from first receipts that changed: after the packs, since a receipt that these bring in may be one of
- * those that it follows for. Older ones are looked at again as packs are, for what was under way on another clock.
+ * Finishes moves of first receipts. It runs after the packs, since a move may concern a receipt that they bring in. Like
+ * packs, older moves are checked again, because another process may have begun them by another clock.
  */
 async function finishMoves({ backend: { index, clock } }: Context, options: SweepOptions): Promise<void> {
   const now = clock.now();
@@ -78,11 +78,11 @@ type Counts = { -readonly [K in keyof SweepSummary]: SweepSummary[K] };
 interface Sweep {
   readonly summary: Counts;
   readonly isOver: () => boolean;
-  /** Notes that every pack stored before this time is settled. */
+  /** Notes that every pack stored before this time is fully admitted. */
   readonly settled: (ms: number) => Promise<void>;
 }
 
-/** True where it came to the end of the range. */
+/** Sweeps a range; returns false if it was stopped before the end. */
 async function sweepRange(
   context: Context,
   range: { fromMs: number; toMs: number },
@@ -105,7 +105,7 @@ async function sweepRange(
 async function sweepPack(context: Context, packId: string, summary: Counts): Promise<void> {
   summary.packs_listed += 1;
   if ((await context.backend.index.getPack(packId)) !== null) {
-    // Its admission may have got through although its answer was lost.
+    // Its admission may have succeeded although the answer was lost.
     context.inFlight.release(packId);
     return;
   }
@@ -119,13 +119,13 @@ async function sweepPack(context: Context, packId: string, summary: Counts): Pro
     summary.receipts_admitted += outcomes.length;
   } catch (error) {
     if (!KitError.is(error) || (error.code !== 'RAW_CORRUPT' && error.code !== 'RAW_MISSING')) throw error;
-    // One damaged pack must not stop the others; verify names it again until it is mended.
+    // A damaged pack must not stop the others; verify reports it until it is repaired.
     summary.packs_unreadable += 1;
     context.telemetry.log('error', 'pack_unreadable', { pack_id: packId, code: error.code });
   }
 }
 
-/** Admits a stored pack; gives its outcome letters, or null while a line is not decided. */
+/** Admits a stored pack; returns its outcome letters, or null while a line is undecided. */
 export async function admitPack(context: Context, packId: string): Promise<string | null> {
   const bytes = await readBytes(context, packId);
   const envelopes = await decodeBytes(packId, bytes);
@@ -138,15 +138,15 @@ export async function admitPack(context: Context, packId: string): Promise<strin
   return outcomes.pack === null ? null : outcomes.pack.outcomes;
 }
 
-/** The parsed that a stored receipt was, read again from its bytes. Throws `RAW_CORRUPT` where it makes no sense. */
+/** Parses the record in a stored envelope again, as it was parsed on arrival. Throws `RAW_CORRUPT` if it is malformed. */
 export function parsedEnvelope(envelope: Envelope): ParsedRecord {
   const received = parseTime(envelope.received_at);
   if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
   const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
   const { imported, reingest_of, file_line, volatile = null } = envelope;
   if (volatile !== null && membersFault(volatile) !== null)
-    throw new KitError('RAW_CORRUPT', 'a receipt has volatile members that are no paths');
-  // By the declaration of the time when it was received, whatever the config says now.
+    throw new KitError('RAW_CORRUPT', 'a receipt has volatile members that are not paths');
+  // Uses the declaration that applied when it was received, whatever the config says now.
   const parsed = parseRecord(record, { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile });
   if (file_line !== undefined) return { ...parsed, file_line };
   return reingest_of === undefined ? parsed : { ...parsed, reingest_of };

@@ -1,6 +1,6 @@
 /**
- * The results of all of them, as `Promise.all` gives them, but only once every one has ended: what is still under way when
- * a call has failed would belong to nobody. Rejects with the first error in their order.
+ * Like `Promise.all`, but waits for all promises to settle before it rejects, so that no work outlives the call. Rejects with
+ * the first error in list order.
  */
 export async function allEnded<T extends readonly unknown[]>(
   work: T,

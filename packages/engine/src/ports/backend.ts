@@ -25,7 +25,7 @@ import type {
 
 export type { Clock, SoleOwner } from './clock.ts';
 
-/** What a backend is: the log that keeps, the index that decides, what replays leave behind, and the clock of them all. */
+/** A backend: the raw log that stores, the index that decides outcomes, the stores of replays, and their common clock. */
 export interface Backend {
   readonly rawLog: RawLog;
   readonly files: FileStore;
@@ -34,115 +34,115 @@ export interface Backend {
   readonly replays: ReplayStore;
   readonly queue: ReplayQueue;
   readonly clock: Clock;
-  /** What was there when it was opened, of a backend that this process alone writes to. Absent where others do too. */
+  /** The state found on opening, if only this process writes to the backend; absent if other processes write too. */
   readonly soleOwner?: SoleOwner | undefined;
   close(): Promise<void>;
 }
 
 /** The immutable log. A pack is written once and never changes; its key is `packKey(pack_id)`. */
 export interface RawLog {
-  /** Durable on return. The same bytes under the same id again are fine (our own retried write); others: `RAW_EXISTS`. */
+  /** Durable on return. The same bytes under the same id are accepted again (a retried write); other bytes: `RAW_EXISTS`. */
   append(packId: string, bytes: Uint8Array): Promise<void>;
-  /** The bytes as they were appended, or null. */
+  /** The bytes as appended, or null. */
   read(packId: string): Promise<Uint8Array | null>;
-  /** Whether there is such a pack; cheaper than reading it. */
+  /** True if the pack exists; cheaper than reading it. */
   has(packId: string): Promise<boolean>;
-  /** Rejects while no pack can be written, as `append` would: `STORAGE_FULL`, `RAW_LOG_UNAVAILABLE`. Where only a write tells, resolves. */
+  /** Rejects, as `append` would, while no pack can be written: `STORAGE_FULL`, `RAW_LOG_UNAVAILABLE`. Resolves if only a write can show it. */
   ready(): Promise<void>;
   /** Pack ids stored in `[fromMs, toMs)`, in id order. Complete for every pack whose append had returned. */
   list(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
 }
 
-/** Create-only files beside the log: manifests, and a copy of each version and replay record. Keys are the kit's own. */
+/** Create-only files next to the log: manifests, and a copy of each version and replay record. The kit chooses the keys. */
 export interface FileStore {
-  /** Durable on return. The same bytes under the same key again are fine; others: `FILE_EXISTS`. */
+  /** Durable on return. The same bytes under the same key are accepted again; other bytes: `FILE_EXISTS`. */
   put(key: string, bytes: Uint8Array): Promise<void>;
   get(key: string): Promise<Uint8Array | null>;
-  /** Keys that start with a prefix which ends in `/`, in text order. */
+  /** Keys with a prefix that ends in `/`, in text order. */
   list(prefix: string, cursor?: string | null): Promise<Page<string>>;
 }
 
-/** The index: one conditional insert per event decides; everything else can be read again from the log. */
+/** The index: one conditional insert per event decides its outcome; everything else can be derived from the log again. */
 export interface EventIndex {
-  /** Rejects with `INDEX_UNAVAILABLE` while the index does not answer; asked before a pack is appended. */
+  /** Rejects with `INDEX_UNAVAILABLE` while the index does not answer; called before a pack is appended. */
   ping(): Promise<void>;
   /**
-   * Inserts each row unless an unexpired one with its id is there (in the order of `admissionOrder`; the second of one id
-   * meets the first), hands what was met to `settle`, and writes what it returns, PACK last. A keyed event's TIME pointer is
-   * written with its insert. Where `nextFirst` makes another receipt the first, the EVENT row becomes its, the former first
-   * one becomes a delivery, and what else follows for stored rows (`rowsAfterMove`) is written too. Repeating the whole call
-   * changes nothing. Resolves when all of it is durable.
+   * Inserts each row unless an unexpired row with its id exists (in the order of `admissionOrder`; the second row of an id
+   * finds the first), passes the insertions to `decide`, and writes the rows that it returns, PACK last. The insert of a keyed
+   * event also writes its TIME pointer. If `nextFirst` makes another receipt the first, that receipt takes over the EVENT
+   * row, the former first receipt becomes a delivery, and the rows of `rowsAfterMove` are written too. Repeating the whole
+   * call changes nothing. Resolves when everything is durable.
    */
   admit<T extends RequestRows>(rows: readonly EventRow[], decide: (insertions: readonly Insertion[]) => T): Promise<T>;
   /** The unexpired row of an event; read-after-write. */
   getEvent(eventId: string): Promise<EventRow | null>;
-  /** The same for many ids, in their order. */
+  /** The same for many ids, in the order of the ids. */
   getEvents(eventIds: readonly string[]): Promise<readonly (EventRow | null)[]>;
-  /** The first `deliveries_per_event_max` further receipts of an event, oldest first, as they are beside this first one. */
+  /** The first `deliveries_per_event_max` deliveries of an event, oldest first, compared with this first receipt. */
   getDeliveries(first: EventRow): Promise<readonly DeliveryRow[]>;
   getPack(packId: string): Promise<PackRow | null>;
   /** Unexpired events with `from <= position < to` received by `asOfMs`, in text order of position. */
   listTimeline(range: PositionRange): Promise<Page<EventRow>>;
-  /** Slices with `fromDay <= event_day < toDay` in order of the day, of one series if named; entries beside their first receipts. */
+  /** Slices with `fromDay <= event_day < toDay` in order of the day, of one series if named; entries are compared with their first receipts. */
   listSlices(query: SliceQuery): Promise<Page<SliceRow>>;
   /** PACK rows stored in `[fromMs, toMs)`, in id order. */
   listPacks(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<PackRow>>;
   /**
-   * Failures received in `[fromMs, toMs)`, newest first unless asked for the oldest, and no CONFLICT that is none beside the first
-   * receipt; warnings only where the query names them.
+   * Failures received in `[fromMs, toMs)`, newest first unless `oldestFirst`; without CONFLICTs that no longer conflict with
+   * the current first receipt. Warnings only if the query names them.
    */
   listFailures(query: FailureQuery): Promise<Page<FailureRow>>;
   /** All sequence rows of a producer. */
   listSequences(producerId: string, cursor?: string | null): Promise<Page<SequenceRow>>;
-  /** Every EVENT and DELIVERY address, in storage order: what verify holds against the log. */
+  /** Every EVENT and DELIVERY address, in storage order, for verify to compare with the log. */
   listAddresses(cursor?: string | null): Promise<Page<IndexedAddress>>;
-  /** Finishes changes of first receipts begun in `[fromMs, toMs)`, cut short or overtaken; gives the events. Changes nothing twice. */
+  /** Finishes moves begun in `[fromMs, toMs)` that a crash or another admission interrupted; returns the event ids. Idempotent. */
   finishMoves(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
-  /** A named time that operations remember between runs, such as how far the sweeper has come. */
+  /** A named time that operations keep between runs, such as the progress of the sweeper. */
   getMark(name: string): Promise<number | null>;
   setMark(name: string, value: number): Promise<void>;
-  /** Adds PROCESSING failures; those that are there already (receipt, kind, window and time) are left as they are. */
+  /** Adds PROCESSING failures; existing ones (same receipt, kind, window and time) stay as they are. */
   addFailures(rows: readonly FailureRow[]): Promise<void>;
 }
 
-/** Versions of values: appended by expected number, never changed. */
+/** Versions of values: appended with an expected number, never changed. */
 export interface AggregateStore {
   getLatest(target: WindowTarget): Promise<VersionRow | null>;
   getVersion(target: WindowTarget, version: number): Promise<VersionRow | null>;
-  /** Appends unless a version with its number is there; gives the row that has the number then: ours or another's. */
+  /** Appends unless a version with its number exists; returns the row that has the number afterwards, ours or another's. */
   append(row: VersionRow): Promise<VersionRow>;
-  /** In order of metric, key, window and number; texts by their UTF-8 bytes. */
+  /** Versions in order of metric, key, window and number; texts by their UTF-8 bytes. */
   listVersions(query: VersionQuery): Promise<Page<VersionRow>>;
 }
 
-/** What replays are, and how far they have come. */
+/** Replays and their progress. */
 export interface ReplayStore extends ReplayWindows {
-  /** Records a replay unless one with its id is there; gives the one that is there then. */
+  /** Records a replay unless one with its id exists; returns the stored one. */
   create(row: ReplayRequestRow): Promise<ReplayRow>;
   get(replayId: string): Promise<ReplayRow | null>;
-  /** The latest first, by the time in their ids. */
+  /** Replays, latest first, by the time in their ids. */
   list(query: { limit: number; cursor?: string | null }): Promise<Page<ReplayRow>>;
   getPart(replayId: string, cursor: string): Promise<ReplayPart | null>;
-  /** Adds a part once, to the sums too; a part without a next one ends a replay that was not cancelled. */
+  /** Adds a part and its sums once; the last part completes the replay unless it was cancelled. */
   addPart(replayId: string, part: ReplayPart, nowMs: number): Promise<void>;
-  /** Ends a replay that runs; gives it as it is then, null if it is not there. */
+  /** Cancels a replay if it is running; returns its new state, or null if it does not exist. */
   cancel(replayId: string, nowMs: number): Promise<ReplayRow | null>;
 }
 
-/** The queue of replay messages: at least once, in no order that anything rests on. */
+/** The queue of replay messages: at-least-once delivery, in no guaranteed order. */
 export interface ReplayQueue {
-  /** Durable on return: each message will be delivered. One whose id is already waiting may be kept once. */
+  /** Durable on return: each message will be delivered. A message whose id is already waiting may be stored only once. */
   send(messages: readonly { message_id: string; body: string }[]): Promise<void>;
-  /** Takes some away from others for a while; each not deleted by then comes back, in the end as a dead letter. */
+  /** Takes messages and hides them for a while; those not deleted by then return, and end as dead letters. */
   receive(options: { max: number; visibilityMs: number }): Promise<readonly QueuedMessage[]>;
-  /** Keeps a message for longer; false when its receipt is worthless by now. */
+  /** Extends the time that a message stays hidden; false if its receipt is no longer valid. */
   extend(receipt: string, visibilityMs: number): Promise<boolean>;
-  /** Ends a message; a worthless receipt deletes nothing. */
+  /** Deletes a message; an invalid receipt deletes nothing. */
   delete(receipt: string): Promise<void>;
-  /** Gives a message back, to come again after a while, or once it came too often to the dead letters. */
+  /** Returns a message to the queue after a delay; after too many deliveries it becomes a dead letter. */
   fail(receipt: string, failure: MessageFailure): Promise<'RETRIED' | 'DEAD' | 'LOST'>;
-  /** In no order. A walk to the end has all that lay there when it began; one broken off may hide some for a while. */
+  /** Dead letters, unordered. A complete walk returns all that existed at its start; an abandoned walk may hide some for a while. */
   listDead(query: { limit: number; cursor?: string | null }): Promise<Page<DeadLetterRow>>;
-  /** Puts dead letters back as if they had just been sent; without ids all of them. Gives how many. */
+  /** Returns dead letters to the queue as if just sent; all of them if no ids are given. Returns their number. */
   redrive(messageIds?: readonly string[]): Promise<number>;
 }

@@ -1,14 +1,14 @@
-/** Milliseconds since the epoch, by the backend's own clock. */
+/** The backend's own clock, in milliseconds since the epoch. */
 export interface Clock {
   now(): number;
-  /** Milliseconds of a clock that nobody sets, from any start. Without it steps of the clock are not seen. */
+  /** A monotonic clock in milliseconds with an arbitrary start. Without it, steps of the clock are not detected. */
   monotonicMs?(): number;
 }
 
-/** What the only process of a backend finds when it opens it. */
+/** The state that the only process of a backend finds on opening it. */
 export interface SoleOwner {
-  /** The latest receive time of a live receipt; -Infinity without any. */
+  /** The latest receive time of a live receipt; -Infinity if there is none. */
   readonly latestReceivedMs: number;
-  /** The largest number of a pack; 0 without any. */
+  /** The largest number of a pack; 0 if there is none. */
   readonly lastSequence: number;
 }

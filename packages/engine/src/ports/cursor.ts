@@ -1,15 +1,15 @@
 import { KitError } from '@pik/schema';
 
-/** One part of a place in a listing. */
+/** One part of a cursor. */
 export type CursorPart = string | number;
 
-/** An opaque cursor: where the next page goes on. */
+/** Encodes an opaque cursor: the position at which the next page starts. */
 export function encodeCursor(parts: readonly CursorPart[]): string {
   return Buffer.from(JSON.stringify(parts)).toString('base64url');
 }
 
 /**
- * The parts of a cursor, whose types must be those of `shape`; null where there is no cursor.
+ * Decodes the parts of a cursor, whose types must match those of `shape`; null if there is no cursor.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
@@ -25,7 +25,7 @@ export function decodeCursor<T extends CursorPart[]>(cursor: string | null | und
       return parts as unknown as T;
     }
   } catch {
-    // Told below, together with a cursor that is JSON of another form.
+    // Reported below, together with a cursor that is JSON of another shape.
   }
   throw new KitError('CURSOR_INVALID');
 }

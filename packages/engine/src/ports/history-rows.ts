@@ -1,14 +1,14 @@
 import type { ReplaySelection } from '@pik/schema';
 
-/** A window of a metric: whose value, and from when. */
+/** A window of a metric and key. */
 export interface WindowTarget {
   readonly metric: string;
-  /** As `aggregateKey` makes it. */
+  /** As created by `aggregateKey`. */
   readonly key: string;
   readonly window_start_ms: number;
 }
 
-/** One version of a value. Never changed; numbered 1, 2, 3 … per target. */
+/** One version of a value. It never changes; versions are numbered 1, 2, 3 … per target. */
 export interface VersionRow extends WindowTarget {
   readonly window_end_ms: number;
   readonly time_zone: string;
@@ -24,14 +24,14 @@ export interface VersionRow extends WindowTarget {
   readonly manifest_key: string;
   readonly as_of_ms: number;
   readonly unsettled: boolean;
-  /** The replay that asked for it. */
+  /** The replay that triggered it. */
   readonly replay_id: string;
   readonly computed_ms: number;
-  /** Tells our own retried append from that of another processor. */
+  /** Distinguishes our own retried append from that of another processor. */
   readonly computation_id: string;
 }
 
-/** A replay as it was asked for: what is recorded before it acts. */
+/** A replay as requested; recorded before it acts. */
 export interface ReplayRequestRow {
   readonly replay_id: string;
   readonly requested_ms: number;
@@ -43,20 +43,20 @@ export interface ReplayRequestRow {
   readonly limit: number;
 }
 
-/** A replay and how far it has come. */
+/** A replay and its progress. */
 export interface ReplayRow extends ReplayRequestRow {
   readonly status: 'RUNNING' | 'COMPLETE' | 'CANCELLED';
   readonly scanned: number;
   readonly sent: number;
   readonly messages: number;
-  /** Where the next part starts; null before the first and after the last. */
+  /** The start of the next part; null before the first and after the last part. */
   readonly next_cursor: string | null;
   readonly ended_ms: number | null;
 }
 
-/** One part of a replay that was sent whole. */
+/** One part of a replay that was sent completely. */
 export interface ReplayPart {
-  /** Where it started; empty for the first. */
+  /** The start of the part; empty for the first one. */
   readonly cursor: string;
   readonly scanned: number;
   readonly sent: number;
@@ -64,26 +64,26 @@ export interface ReplayPart {
   readonly next_cursor: string | null;
 }
 
-/** What became of a window that a replay named; null until a processor is done with it. */
+/** The result for a window that a replay named; null until a processor has finished it. */
 export type WindowResult =
   /** A version was appended. */
   | 'APPENDED'
-  /** The latest version has the same inputs and definition, or there are none of either. */
+  /** The latest version has the same inputs and definition, or there are neither inputs nor a version. */
   | 'UNCHANGED'
-  /** The latest version is as of a later time. */
+  /** A version as of a later time exists. */
   | 'SUPERSEDED';
 
-/** The end of a window's recomputation; the version is the latest one then. */
+/** The end of a window's recomputation, with the latest version at that moment. */
 export interface WindowDone {
   readonly result: WindowResult;
   readonly version: number | null;
 }
 
-/** Why a window could not be computed in the last delivery of its message, which is a dead letter now. */
+/** The reason why a window could not be computed in the last delivery of its message, which is now a dead letter. */
 export interface WindowFailure {
   readonly code: string;
   readonly detail: string;
-  /** The event at fault; null where no single one is. */
+  /** The event at fault; null if no single event is. */
   readonly event_id: string | null;
   readonly failed_ms: number;
 }
@@ -92,7 +92,7 @@ export interface WindowFailure {
 export interface ReplayWindow extends WindowTarget {
   readonly result: WindowResult | null;
   readonly version: number | null;
-  /** Null while a message for it is on its way, and once there is a result. */
+  /** Null while a message for it is queued, and once there is a result. */
   readonly failure: WindowFailure | null;
 }
 
@@ -101,26 +101,26 @@ export interface FailedWindow extends WindowTarget {
   readonly failure: WindowFailure;
 }
 
-/** How the windows of a replay stand. */
+/** The progress of a replay's windows. */
 export interface WindowCounts {
   readonly touched: number;
   readonly done: number;
   readonly changed: number;
-  /** Open, and their message is a dead letter. */
+  /** Windows without a result whose message is a dead letter. */
   readonly failed: number;
 }
 
-/** A message in the queue as a consumer holds it. */
+/** A queue message as its consumer receives it. */
 export interface QueuedMessage {
   readonly message_id: string;
   readonly body: string;
-  /** Names this delivery; a later delivery of the message makes it worthless. */
+  /** Identifies this delivery; a later delivery of the message invalidates it. */
   readonly receipt: string;
-  /** How often it was delivered, this time included. */
+  /** The number of deliveries, including this one. */
   readonly receives: number;
 }
 
-/** A message that is not delivered any more, and why. */
+/** A message that is no longer delivered, and the reason. */
 export interface DeadLetterRow {
   readonly message_id: string;
   readonly body: string;
@@ -131,7 +131,7 @@ export interface DeadLetterRow {
   readonly died_ms: number;
 }
 
-/** Why a message was given back, and after which time it may come again. */
+/** The reason why a message is returned to the queue, and the delay before its next delivery. */
 export interface MessageFailure {
   readonly code: string;
   readonly detail: string;

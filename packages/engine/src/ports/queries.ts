@@ -1,7 +1,7 @@
 import type { WindowTarget } from './history-rows.ts';
 import type { FailureKind } from './rows.ts';
 
-/** A page of a listing; `next` is null after the last one. A page may be empty and still have a next. */
+/** A page of a listing; `next` is null on the last page. An empty page may still have a next one. */
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next: string | null;
@@ -16,7 +16,7 @@ export interface PositionRange {
   readonly cursor?: string | null;
 }
 
-/** Which slices to read. Without `withEntries` the packed receipts are left out, an empty array in their place. */
+/** Selects slices. Without `withEntries`, `entries` of each slice is an empty array. */
 export interface SliceQuery {
   readonly fromDay: number;
   readonly toDay: number;
@@ -24,11 +24,11 @@ export interface SliceQuery {
   readonly event_type?: string | undefined;
   readonly withEntries: boolean;
   readonly cursor?: string | null;
-  /** The `next` of a page of this listing: what comes after that place is left out, whatever came in meanwhile. */
+  /** The `next` of a page of this listing: slices after that position are excluded, including ones added since. */
   readonly until?: string | undefined;
 }
 
-/** Which failures to read, and in which order. */
+/** Selects failures and their order. */
 export interface FailureQuery {
   /** Default: the latest received first. */
   readonly oldestFirst?: boolean;
@@ -45,13 +45,13 @@ export interface FailureQuery {
   readonly cursor?: string | null;
 }
 
-/** The kinds of failures that are listed where a query names none. */
+/** The kinds of failures that are listed if a query names none. */
 export const FAILURES: readonly FailureKind[] = ['REJECT', 'CONFLICT', 'PROCESSING'];
 
 /** All kinds. */
 export const FAILURES_AND_WARNINGS: readonly FailureKind[] = [...FAILURES, 'WARNING'];
 
-/** Which versions to read: of one window, of all windows of a metric and key, or without either all there are. */
+/** Selects versions: of one window, of all windows of a metric and key, or all versions. */
 export interface VersionQuery extends Partial<WindowTarget> {
   readonly limit: number;
   readonly cursor?: string | null;

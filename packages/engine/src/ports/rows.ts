@@ -6,12 +6,12 @@ import type { WindowTarget } from './history-rows.ts';
 export type EventOutcome = 'ACCEPTED' | 'DUPLICATE' | 'CONFLICT';
 
 /**
- * The first receipt of an event: gate, index and address in one row. A repeat never changes it, but where imports are
- * involved another receipt may turn out to be the first (`ingest/rules/first-receipt.ts`). Times in ms.
+ * The first receipt of an event: dedupe, index and address in one row. A repeat never changes it, but if imports are
+ * involved, another receipt may turn out to be the first (`ingest/rules/first-receipt.ts`). Times are in milliseconds.
  */
 export interface EventRow extends ReceiptAddress {
   readonly event_id: string;
-  /** The event id with the event's own time in it, so that text order is order of time; equals the id unless keyed. */
+  /** The event id with the event time in it, so that text order is time order; equals the id unless the event is keyed. */
   readonly position: string;
   readonly rule: IdentityRule;
   readonly source: string;
@@ -28,25 +28,25 @@ export interface EventRow extends ReceiptAddress {
   readonly payload_hash: string;
   /** Bit set of `EVENT_FLAGS`. */
   readonly flags: number;
-  /** Compared, never left to a deletion: from this time on a repeat is a new event. `Infinity`: never. */
+  /** From this time on a repeat is a new event, whether or not the row has been deleted. `Infinity`: never. */
   readonly expires_ms: number;
-  /** The order of imports that claim one receive time, as text of one width; null for a live receipt. */
+  /** The order among imports that claim the same receive time, as fixed-width text; null for a live receipt. */
   readonly rank: string | null;
-  /** True once a live receipt of the event is there: its payload stays, whatever imports claim. */
+  /** True once a live receipt of the event exists: its payload stays, whatever imports claim. */
   readonly live: boolean;
-  /** The outcome that this very receipt was given when it came; another than ACCEPTED where it became the first later. */
+  /** The outcome of this receipt when it arrived; not ACCEPTED if it became the first receipt later. */
   readonly answered: EventOutcome;
 }
 
-/** What the conditional insert of one row met. `present` brings the row that was there; `throttled` means not decided. */
+/** The result of the conditional insert of one row. `present` includes the stored row; `throttled` means undecided. */
 export type Insertion =
   | { readonly kind: 'inserted'; readonly replaced_expired: boolean }
   | {
       readonly kind: 'present';
       readonly stored: EventRow;
-      /** The first receipt from now on, where that is another than the stored one. */
+      /** The first receipt from now on, if it differs from the stored one. */
       readonly first?: EventRow;
-      /** What this very receipt was answered before, where an earlier attempt of its admission came so far. */
+      /** The outcome that an earlier attempt to admit this receipt already stored. */
       readonly answered?: EventOutcome;
     }
   | { readonly kind: 'throttled' };
@@ -54,12 +54,12 @@ export type Insertion =
 /** A further receipt of an event. */
 export interface DeliveryRow extends ReceiptAddress {
   readonly event_id: string;
-  /** What it is beside the first receipt; follows from the payloads, and is never stored. */
+  /** The outcome compared with the first receipt; follows from the payloads and is never stored. */
   readonly outcome: 'DUPLICATE' | 'CONFLICT';
-  /** What it was answered; ACCEPTED for one that was the first until an import with an earlier time came. */
+  /** The outcome that was answered; ACCEPTED if it was the first receipt until an import with an earlier claim came. */
   readonly answered: EventOutcome;
   readonly rank: string | null;
-  /** Known of receipts that may become the first; null for others. */
+  /** Stored for receipts that may become the first; null for others. */
   readonly producer_id: string | null;
   readonly producer_seq: number | null;
   readonly event_ms: number;
@@ -71,19 +71,19 @@ export interface DeliveryRow extends ReceiptAddress {
   readonly expires_ms: number;
 }
 
-/** What failed. */
+/** The kinds of failures. */
 export type FailedKind = 'REJECT' | 'CONFLICT' | 'PROCESSING';
 
-/** What is listed of receipts that need a look. A `WARNING` is no failure: its receipts were taken. */
+/** The kinds of rows in a listing of failures. A `WARNING` is not a failure: its receipts were accepted. */
 export type FailureKind = FailedKind | 'WARNING';
 
 /**
- * A rejected receipt, a conflict, a window that could not be computed, or a warning, listed by the day it was received. The
- * address of a failed window is that of the event at fault, or of any input where no single one is.
+ * A rejected receipt, a conflict, a window that could not be computed, or a warning, listed by the day of receipt. The
+ * address of a failed window is that of the event at fault, or of any input if no single event is.
  */
 export interface FailureRow extends ReceiptAddress {
   readonly kind: FailureKind;
-  /** Receipts of its request that a warning stands for, of which it names the first; absent: one. */
+  /** The number of receipts of a request that a warning covers; its address is that of the first. Absent: one. */
   readonly receipts?: number;
   readonly stage: string;
   readonly code: string;
@@ -92,17 +92,17 @@ export interface FailureRow extends ReceiptAddress {
   readonly source: string | null;
   readonly event_type: string | null;
   readonly event_id: string | null;
-  /** `entityHash` of the entity that a rejected record names; null for other kinds, and where none can be read. */
+  /** `entityHash` of the entity that a rejected record names; null for other kinds, and if none can be read. */
   readonly entity_hash: string | null;
   /** The window that could not be computed; null for other kinds. */
   readonly window: WindowTarget | null;
   readonly received_ms: number;
   readonly expires_ms: number;
-  /** Of a CONFLICT that another import may undo: held against the first receipt whenever it is read. Null once it stays. */
+  /** For a CONFLICT that another import may resolve: compared with the first receipt on each read. Null once it is final. */
   readonly payload_hash: string | null;
 }
 
-/** A receipt whose entry in a slice may no longer be what it is: whoever reads the slice asks the EVENT row. */
+/** A receipt whose entry in a slice may be outdated: readers of the slice consult the EVENT row. */
 export interface RecheckRow extends ReceiptAddress {
   readonly event_id: string;
   readonly source: string;
@@ -111,7 +111,7 @@ export interface RecheckRow extends ReceiptAddress {
   readonly expires_ms: number;
 }
 
-/** All receipts of one request with one source, type and event day, packed, with what reports need beside them. */
+/** All receipts of one request with the same source, type and event day, packed, with precomputed figures for reports. */
 export interface SliceRow {
   readonly pack_id: string;
   readonly source: string;
@@ -124,16 +124,16 @@ export interface SliceRow {
   readonly accepted: number;
   readonly duplicates: number;
   readonly conflicts: number;
-  /** Histogram of the lag of the accepted (`statistics/histogram.ts`). */
+  /** Histogram of the lag of accepted receipts (`statistics/histogram.ts`). */
   readonly lag: Uint8Array;
-  /** Histogram of the time between first receipt and repeat. */
+  /** Histogram of the time from the first receipt to a repeat. */
   readonly delay: Uint8Array;
-  /** The receipts themselves (`storage/rules/slice-codec.ts`). */
+  /** The encoded receipts (`storage/rules/slice-codec.ts`). */
   readonly entries: Uint8Array;
   readonly expires_ms: number;
 }
 
-/** Which sequence numbers of a producer a request brought, whatever became of them; inclusive ranges, ascending. */
+/** The sequence numbers of a producer in one request, regardless of outcomes; inclusive ranges, ascending. */
 export interface SequenceRow {
   readonly producer_id: string;
   readonly pack_id: string;
@@ -142,7 +142,7 @@ export interface SequenceRow {
   readonly expires_ms: number;
 }
 
-/** One request, complete: there is a row only when each of its lines has its outcome. */
+/** A completely admitted request: the row exists only once each of its lines has an outcome. */
 export interface PackRow {
   readonly pack_id: string;
   readonly sha256: string;
@@ -155,11 +155,11 @@ export interface PackRow {
   readonly received_min_ms: number;
   readonly received_max_ms: number;
   readonly expires_ms: number;
-  /** Its number in the order of the log, where one process owns that; not kept with the row. */
+  /** Its number in the order of the log, if one process owns the log; not stored with the row. */
   readonly sequence?: number | null | undefined;
 }
 
-/** What a request leaves behind besides its EVENT rows; `pack` is null while a line is not decided. */
+/** The rows of a request other than its EVENT rows; `pack` is null while a line is undecided. */
 export interface RequestRows {
   readonly deliveries: readonly DeliveryRow[];
   readonly failures: readonly FailureRow[];
@@ -168,7 +168,7 @@ export interface RequestRows {
   readonly pack: PackRow | null;
 }
 
-/** A row that stands for a receipt, and what it says that the receipt was answered. */
+/** The address of an indexed receipt, and the outcome that its row says was answered. */
 export interface IndexedAddress extends ReceiptAddress {
   readonly event_id: string;
   readonly kind: 'EVENT' | 'DELIVERY';

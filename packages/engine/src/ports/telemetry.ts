@@ -1,15 +1,15 @@
 import type { MetricName } from '@pik/schema';
 
-/** One line of the structured log. Values are JSON; no payload and no key of a caller is ever among them. */
+/** The fields of one line of the structured log. Values are JSON and never include a payload or an API key. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Where counts and log lines go. None of it may throw or wait: a slow sink never holds up ingest. */
+/** Receives counts and log lines. No method may throw or block: a slow sink must never delay ingest. */
 export interface Telemetry {
   count(metric: MetricName, value: number): void;
-  /** Many values of one metric at once. */
+  /** Records many values of one metric. */
   observe(metric: MetricName, values: readonly number[]): void;
   log(level: 'info' | 'warn' | 'error', event: string, fields: LogFields): void;
 }
 
-/** Drops everything; for tests and for callers that bring no telemetry. */
+/** Discards everything; for tests and for callers without telemetry. */
 export const silentTelemetry: Telemetry = { count() {}, observe() {}, log() {} };

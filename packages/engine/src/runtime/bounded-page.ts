@@ -2,23 +2,23 @@ import type { Page } from '../ports/queries.ts';
 import { type Budget, spentText } from './budget.ts';
 import type { Cut } from './rules/cut.ts';
 
-/** A page of an answer, which says where its budget ended it early. */
+/** A page of an answer; `cut` says whether the budget ended it early. */
 export interface BoundedPage<T> extends Page<T> {
   readonly cut: Cut;
 }
 
-/** How much is asked for, and where the page goes on. */
+/** The size of a page, and the cursor to continue from. */
 export interface PageQuery {
   readonly limit: number;
   readonly cursor: string | null;
 }
 
-/** Items that are read between two looks at the budget. */
+/** Items read between two checks of the budget. */
 const ITEMS_AT_ONCE = 500;
 
 /**
- * A page of a listing, read in pieces; where the budget ends it early, its cursor goes on all the same. A listing whose pages may
- * be empty, such as one that is filtered, is read on until there is something to show or the budget ends.
+ * Reads a page of a listing in pieces. If the budget ends it early, its cursor still continues the listing. A listing whose
+ * pages may be empty, such as a filtered one, is read until it has an item or the budget ends.
  */
 export async function boundedPage<T>(
   budget: Budget,
@@ -39,9 +39,9 @@ export async function boundedPage<T>(
   return { items, next, cut: next !== null && items.length < limit ? pageCut(budget) : {} };
 }
 
-/** What a page says that the budget ended before it was full. */
+/** The note of a page that the budget ended before it was full. */
 export function pageCut(budget: Budget): Cut {
   const why = budget.spent();
   if (why === null) return {};
-  return { partial: true, notes: [`${spentText(why)}: this page ends early, and the next one goes on`] };
+  return { partial: true, notes: [`${spentText(why)}: this page ends early, and the next page continues`] };
 }

@@ -2,58 +2,58 @@ import { setImmediate } from 'node:timers/promises';
 
 import { KitError, LIMITS } from '@pik/schema';
 
-/** What ends an answer early: something of its budget that is used up, or what its report holds. */
+/** The reason why an answer ends early: an exhausted part of the budget, or the size of the report. */
 export type Spent = 'time' | 'bytes' | 'read' | 'made';
 
-/** What of a budget is used most, and which share of it. */
+/** The part of a budget that is used most, and the used share. */
 export interface Used {
   readonly what: Spent;
   readonly share: number;
 }
 
-/** The bounds of one question; what is left out is as the limits say. */
+/** The bounds of one question; omitted ones default to `LIMITS`. */
 export interface BudgetLimits {
   /** Milliseconds after which an answer is cut. */
   readonly timeMs?: number | undefined;
-  /** Stored bytes that are read. */
+  /** The maximum number of stored bytes read. */
   readonly bytesMax?: number | undefined;
-  /** Rows and receipts that are read. */
+  /** The maximum number of rows and receipts read. */
   readonly readMax?: number | undefined;
 }
 
-/** The bounds, who waits, and the clock. */
+/** The bounds, the abort signal, and the clock. */
 export interface BudgetOptions extends BudgetLimits {
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when no caller waits for the answer anymore. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds that never run backwards. */
+  /** A monotonic clock in milliseconds. */
   readonly now?: (() => number) | undefined;
-  /** The answer cannot be cut: `turn` rejects with `BUDGET_EXCEEDED` once something is used up. */
+  /** If true, the answer cannot be partial: `turn` rejects with `BUDGET_EXCEEDED` once the budget is exhausted. */
   readonly whole?: boolean | undefined;
 }
 
 /**
- * What one question may take: time, bytes and items read; and whether anybody still waits for the answer. Every read of the
- * backend counts itself (`question.ts`); a loop over what was read asks `spent` where it can be cut, and awaits `turn` wherever
- * it may have run for some milliseconds. What a report holds has the bound of that report: `isFull` of its part.
+ * The budget of one question: time, bytes and items read, and whether a caller still waits. Every read of the backend counts
+ * itself (`question.ts`). A loop over the results checks `spent` where it can stop, and awaits `turn` wherever it may have
+ * run for some milliseconds. The size of a report is bounded separately, by the report's own `isFull`.
  */
 export interface Budget {
-  /** What is used up; null while the work may go on. */
+  /** The exhausted part; null while work may continue. */
   spent(): Spent | null;
-  /** How much is used, of time, bytes or items read whatever is used most; 1 and above is used up. */
+  /** The used share of the part that is used most; from 1 on it is exhausted. */
   used(): Used;
-  /** Counts what was read. */
+  /** Counts a read. */
   read(items: number, bytes?: number): void;
-  /** Whether it is time to await `turn`: saves a hot loop the promise. */
+  /** True if it is time to await `turn`; spares a hot loop the promise. */
   isDue(): boolean;
   /**
-   * Gives way to other work if it is due.
+   * Yields to other work if that is due.
    *
-   * @throws KitError `CLIENT_GONE` once nobody waits, `BUDGET_EXCEEDED` where the answer cannot be cut.
+   * @throws KitError `CLIENT_GONE` once no caller waits, `BUDGET_EXCEEDED` if the answer cannot be partial.
    */
   turn(): Promise<void>;
 }
 
-/** A budget that begins now. */
+/** Creates a budget that starts now. */
 export function createBudget(options: BudgetOptions = {}): Budget {
   const { now = () => performance.now(), signal, whole = false } = options;
   const timeMs = options.timeMs ?? LIMITS.question_ms_max;
@@ -101,7 +101,7 @@ export function createBudget(options: BudgetOptions = {}): Budget {
   };
 }
 
-/** The budget of work that nobody waits for, such as that of a processor: it gives way to other work, and never ends. */
+/** An unlimited budget for background work, such as that of a processor: it yields to other work but never ends. */
 export function endlessBudget(): Budget {
   const [timeMs, bytesMax, readMax] = Array.from({ length: 3 }, () => Number.POSITIVE_INFINITY);
   return createBudget({ timeMs, bytesMax, readMax });
@@ -119,7 +119,7 @@ export function spentText(what: Spent): string {
   return `the question ${WORDS[what]}`;
 }
 
-/** The error of a question that is too much for one answer and cannot be answered in part. */
+/** The error of a question that exceeds its budget and has no partial answer. */
 export function exceeded(what: Spent): KitError {
   return new KitError(
     'BUDGET_EXCEEDED',
@@ -127,20 +127,20 @@ export function exceeded(what: Spent): KitError {
   );
 }
 
-/** Whether an error ends the question and says nothing of what was read: the budget is used up, or nobody waits. */
+/** True if an error ends the whole question, not just one read: the budget is exhausted, or no caller waits. */
 export function isOfQuestion(error: unknown): boolean {
   return KitError.is(error) && (error.code === 'BUDGET_EXCEEDED' || error.code === 'CLIENT_GONE');
 }
 
-/** For the `catch` of a read that may fail: nothing, unless it is the question that ended. */
+/** For the `catch` of a read that may fail: ignores the error unless it ends the question. */
 export function unlessEnded(error: unknown): undefined {
   if (isOfQuestion(error)) throw error;
 }
 
 /**
- * The result of work that cannot be answered in part.
+ * Runs work that has no partial answer.
  *
- * @throws KitError `BUDGET_EXCEEDED` with a sentence of its own, which goes on after "the question takes …, and".
+ * @throws KitError `BUDGET_EXCEEDED`; its text is "the question takes …, and", followed by `sentence`.
  */
 export async function orExceeded<T>(budget: Budget, sentence: string, work: () => Promise<T>): Promise<T> {
   try {

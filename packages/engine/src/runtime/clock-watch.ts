@@ -5,24 +5,24 @@ import { readPages } from './pages.ts';
 import type { QuestionClock } from './question-clock.ts';
 import { CLOCK_STEP_PREFIX, type ClockStep, clockStepText, parseClockStep, stepText } from './rules/clock-steps.ts';
 
-/** Watches the server's own clock, and numbers packs in an order that no clock decides. */
+/** Watches the server's own clock, and numbers packs independently of any clock. */
 export interface ClockWatch {
-  /** Looks whether the clock has stepped since the last look; what it finds is logged, counted and kept. */
+  /** Checks whether the clock has stepped since the last check; a step is logged, counted and stored. */
   look(): void;
-  /** The number of the next pack, above all before it; null where other processes store packs too. */
+  /** The number of the next pack, larger than all before it; null if other processes store packs too. */
   nextSequence(): number | null;
-  /** Notes the number of a pack that an earlier process stored. */
+  /** Records the number of a pack that an earlier process stored. */
   stored(sequence: number): void;
-  /** All steps that are known, of earlier processes too. Of a backend that others use as well: none. */
+  /** All known steps, including those of earlier processes; empty if other processes use the backend too. */
   steps(): Promise<readonly ClockStep[]>;
-  /** The latest step that this process saw, or found when it began. */
+  /** The latest step that this process saw, or found at its start. */
   latest(): ClockStep | null;
 }
 
-/** Numbers that a crash may have left to packs which are not in the index yet. */
+/** Numbers to skip at the start: packs that a crash kept out of the index may have them. */
 const SEQUENCES_SKIPPED = 1_000;
 
-/** The watch of one process. Where the backend has no other owner, the latest receipt says how the clock was before. */
+/** Creates the watch of one process. If the process owns the backend alone, the latest receipt shows the earlier clock. */
 export function createClockWatch(
   { clock, soleOwner, files }: Backend,
   options: { telemetry: Telemetry; newId: () => string },
@@ -48,7 +48,7 @@ export function createClockWatch(
     });
     if (soleOwner === undefined) return;
     own.push(latest);
-    // A note that cannot be written costs a later explanation alone.
+    // If the file cannot be written, only a later explanation is lost.
     files.put(`${CLOCK_STEP_PREFIX}${newId()}.json`, new TextEncoder().encode(clockStepText(latest))).catch(() => {});
   };
   const look = (): void => {
@@ -59,7 +59,7 @@ export function createClockWatch(
     seen = { wallMs, steadyMs };
     if (Math.abs(wallMs - expectedMs) > LIMITS.clock_step_ms) stepped(expectedMs, wallMs);
   };
-  // Set back while nobody looked: the latest receipt lies ahead of the clock.
+  // The clock was set back while no process ran: the latest receipt lies ahead of it.
   const latestMs = soleOwner?.latestReceivedMs ?? Number.NEGATIVE_INFINITY;
   if (latestMs - sinceMs > LIMITS.clock_step_ms) {
     sinceSequence = 0;
@@ -81,7 +81,7 @@ export function createClockWatch(
   };
 }
 
-/** What is wrong with this server's clock, or was since it started; null where nothing is known to be. */
+/** Describes a present or past fault of this server's clock since the start; null if none is known. */
 export function clockFault({ clock, watch }: { clock: QuestionClock; watch: ClockWatch }): string | null {
   watch.look();
   const aheadMs = clock.aheadMs();

@@ -9,62 +9,64 @@ import { createIds } from './ids.ts';
 import { createInFlight, type InFlight } from './in-flight.ts';
 import { createQuestionClock, type QuestionClock } from './question-clock.ts';
 
-/** What every operation is handed: the backend, where to tell what happened, and the few choices of the operator. */
+/** The context of every operation: the backend, the telemetry, and the settings of the operator. */
 export interface Context {
   readonly backend: Backend;
   readonly telemetry: Telemetry;
-  /** Makes pack, request and replay ids: UUIDv7 by the backend's clock, in order unless that is set back. */
+  /** Creates pack, request and replay ids: UUIDv7 by the backend's clock, in order unless that clock is set back. */
   readonly newId: () => string;
-  /** How long a repeat is recognised, counted from storage; `Infinity`: for ever. The raw log must be kept longer. */
+  /** How long repeats are recognised after storage; `Infinity` means forever. The raw log must be kept longer. */
   readonly indexRetentionMs: number;
-  /** The metrics by their names. */
+  /** The metrics by name. */
   readonly aggregates: ReadonlyMap<string, Aggregate>;
-  /** Which members of payloads are not content, of what is received from now on. */
+  /** Finds the members of payloads that are not content, for events received from now on. */
   readonly volatileOf: VolatileOf;
-  /** How long after a time something received by then may still come into the index unseen by this process. */
+  /**
+   * Grace period: events received up to T may appear in the index until T + `settleMs` if other processes ingest too.
+   */
   readonly settleMs: number;
-  /** The most events that one call of a replay or a dry run walks over, whatever it asks for. */
+  /** The maximum number of events that one call of a replay or a dry run reads, whatever it asks for. */
   readonly replayEventsMax: number;
   readonly inFlight: InFlight;
-  /** When questions are asked. */
+  /** The time at which questions are asked. */
   readonly clock: QuestionClock;
   readonly watch: ClockWatch;
-  /** What a question may take, where the limits are not to hold. */
+  /** The bounds of every question, where they differ from `LIMITS`. */
   readonly questions: BudgetLimits;
-  /** What this question may take; endless for work that is no question. */
+  /** The budget of this question; unlimited for background work. */
   readonly budget: Budget;
 }
 
-/** What a pipeline is made of. */
+/** The parts and settings of a pipeline. */
 export interface PipelineOptions {
   readonly backend: Backend;
-  /** Where counts and log lines go. Default: nowhere. */
+  /** Receives counts and log lines. Default: discards them. */
   readonly telemetry?: Telemetry | undefined;
-  /** How long a repeat is recognised, in milliseconds from storage. Default: for ever. */
+  /** How long repeats are recognised, in milliseconds after storage. Default: forever. */
   readonly indexRetentionMs?: number | undefined;
-  /** The metrics, beside the built-in `daily_event_count`. */
+  /** The metrics, in addition to the built-in `daily_event_count`. */
   readonly aggregates?: readonly Aggregate[] | undefined;
   /**
-   * Members of payloads that are not content, such as the number of a delivery's attempt. Each receipt keeps what was
-   * declared when it came, so that it is always read the same way. Default: none.
+   * Members of payloads that are not content, such as an attempt number. Each receipt stores the declaration that applied
+   * when it arrived, so that it is always read the same way. Default: none.
    */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /**
-   * Milliseconds after which an answer as of a time is final although other processes ingest too: the longest a request
-   * may take, plus the difference of their clocks. Default 0: this process alone ingests.
+   * Milliseconds after which an answer as of a time is final although other processes ingest too: the maximum duration of
+   * a request, plus the difference between their clocks. Default 0: only this process ingests.
    */
   readonly settleMs?: number | undefined;
-  /** The most events that one call of a replay or a dry run walks over, whatever it asks for. Default: as the limits say. */
+  /** The maximum number of events that one call of a replay or a dry run reads. Default: `LIMITS`. */
   readonly replayEventsMax?: number | undefined;
-  /** What one question may take. Default: as the limits say. */
+  /** The bounds of one question. Default: `LIMITS`. */
   readonly questions?: BudgetLimits | undefined;
 }
 
 /**
- * The context of a pipeline's operations; for operations that are no part of the pipeline, such as a rebuild.
+ * Creates the context of operations; called directly for operations outside the pipeline, such as a rebuild.
  *
- * @throws KitError `CONFIG_INVALID` for a retention that cannot be, two metrics of one name, or a declaration of volatile
- *   members that cannot be used.
+ * @throws KitError `CONFIG_INVALID` for an invalid retention, two metrics with the same name, or an invalid declaration of
+ *   volatile members.
  */
 export function createContext(options: PipelineOptions): Context {
   const { indexRetentionMs = Number.POSITIVE_INFINITY, settleMs = 0 } = options;
@@ -104,7 +106,7 @@ function byMetric(aggregates: readonly Aggregate[]): Map<string, Aggregate> {
   return found;
 }
 
-/** The metric of a name. Throws `METRIC_UNKNOWN`. */
+/** Finds a metric by name. Throws `METRIC_UNKNOWN`. */
 export function aggregateOf(context: Context, metric: string): Aggregate {
   const aggregate = context.aggregates.get(metric);
   if (aggregate !== undefined) return aggregate;
@@ -112,12 +114,12 @@ export function aggregateOf(context: Context, metric: string): Aggregate {
   throw new KitError('METRIC_UNKNOWN', `there is no metric ${metric}; this server computes ${known}`);
 }
 
-/** True while something received by a time may still come into the index. */
+/** True while a receipt up to a time may still be added to the index. */
 export function isUnsettled({ backend, inFlight, settleMs }: Context, asOfMs: number): boolean {
   return backend.clock.now() - asOfMs <= settleMs || inFlight.oldestMs() <= asOfMs;
 }
 
-/** The metrics that a selection asks for; all where it names none. Throws `METRIC_UNKNOWN`. */
+/** The metrics of a selection; all if it names none. Throws `METRIC_UNKNOWN`. */
 export function aggregatesOf(context: Context, { metrics }: { metrics: readonly string[] | null }): Aggregate[] {
   return metrics === null ? [...context.aggregates.values()] : metrics.map((metric) => aggregateOf(context, metric));
 }

@@ -7,9 +7,9 @@ import type { Clock } from '../ports/backend.ts';
 const SEQ_END = 2 ** 32;
 
 /**
- * UUIDv7 by the backend's clock. Ids stay in order while the clock wavers: as long as it lies a little behind the last id,
- * the last millisecond goes on and its counter rises (the library keeps such state only for its own clock). Where the clock
- * was set back by more than that, ids follow it, so that packs lie in the hour in which they were stored.
+ * Creates UUIDv7 ids by the backend's clock. Ids stay in order while the clock wavers: if it lies slightly behind the last
+ * id, the last millisecond is kept and its counter rises (the library keeps such state only for its own clock). If the
+ * clock was set back further, ids follow it, so that packs lie in the hour in which they were stored.
  */
 export function createIds(clock: Clock): () => string {
   let msecs = 0;

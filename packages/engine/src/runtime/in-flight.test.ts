@@ -10,16 +10,16 @@ import { createInFlight } from './in-flight.ts';
 const START = Date.UTC(2026, 0, 5);
 const packAt = (msecs: number) => v7({ msecs });
 
-describe('what is in flight', () => {
-  it('is as old as the oldest of it, however much there is', () => {
+describe('work in flight', () => {
+  it('is as old as its oldest entry, for any number of entries', () => {
     const inFlight = createInFlight();
     expect(inFlight.oldestMs()).toBe(Number.POSITIVE_INFINITY);
-    // More than the arguments that a call can have.
+    // More than a call can have arguments.
     for (let n = 0; n < 200_000; n++) inFlight.hold(Symbol('request'), START + n);
     expect(inFlight.oldestMs()).toBe(START);
   });
 
-  it('holds packs that may have been stored by the minute, until all of a minute was swept', () => {
+  it('groups doubtful packs by the minute until the whole minute is swept', () => {
     const inFlight = createInFlight();
     for (let n = 0; n < 10_000; n++) {
       const packId = packAt(START + n * 10);
@@ -50,7 +50,7 @@ describe('a request that storage refuses', () => {
   const over = (append: (packId: string, bytes: Uint8Array) => Promise<void>) =>
     createContext({ backend: { ...backend, rawLog: { ...backend.rawLog, append } } });
 
-  it('for want of room leaves nothing in flight: nothing of it can come any more', async () => {
+  it('for lack of space leaves nothing in flight, since no receipt of it can still come', async () => {
     const context = over(() => Promise.reject(new KitError('STORAGE_FULL')));
     for (let n = 0; n < 3; n++) {
       clock.ms += 1;
@@ -59,7 +59,7 @@ describe('a request that storage refuses', () => {
     expect([context.inFlight.size, context.inFlight.oldestMs()]).toEqual([0, Number.POSITIVE_INFINITY]);
   });
 
-  it('for want of room although its pack is there stays in flight until it is swept', async () => {
+  it('for lack of space although its pack was stored stays in flight until it is swept', async () => {
     const context = over(async (packId, bytes) => {
       await backend.rawLog.append(packId, bytes);
       throw new KitError('STORAGE_FULL');
@@ -70,7 +70,7 @@ describe('a request that storage refuses', () => {
     expect(context.inFlight.oldestMs()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('without a word of why stays in flight, and many of them take no more room than one', async () => {
+  it('for an unknown reason stays in flight, and many such requests take no more memory than one', async () => {
     const context = over(() => Promise.reject(new KitError('RAW_LOG_UNAVAILABLE')));
     clock.ms = START + 3_600_000;
     for (let n = 0; n < 100; n++) await expect(send(context)).rejects.toMatchObject({ code: 'RAW_LOG_UNAVAILABLE' });

@@ -1,24 +1,24 @@
 import { packStoredMs } from '@pik/schema';
 
-/** Receipts that were taken but are not in the index yet: until they are, no answer as of a later time is final. */
+/** Receipts that were accepted but are not indexed yet: until they are, no answer as of a later time is final. */
 export interface InFlight {
-  /** Notes a receive time under a name; the name is free again after `release`. */
+  /** Registers a receive time under a name; `release` frees the name. */
   hold(name: string | symbol, receivedMs: number): void;
   release(name: string | symbol): void;
   /**
-   * Of a pack that is held: whether it was stored is not known, since its append failed. Such packs are held together by the
-   * minute, so that requests which are refused again and again do not pile up.
+   * Marks a held pack as doubtful: its append failed, so it may or may not be stored. Doubtful packs are grouped by the
+   * minute, so that requests that are refused again and again do not pile up.
    */
   doubt(packId: string): void;
-  /** Releases the packs that were stored, or would have been, in `[fromMs, toMs)`. */
+  /** Releases the packs whose storage time lies in `[fromMs, toMs)`, whether or not they were stored. */
   releaseStored(range: { readonly fromMs: number; readonly toMs: number }): void;
-  /** The oldest receive time that is noted; `Infinity` without any. */
+  /** The oldest registered receive time; `Infinity` if there is none. */
   oldestMs(): number;
-  /** Entries that are kept. */
+  /** The number of entries. */
   readonly size: number;
 }
 
-/** Packs of one minute of which it is not known whether they were stored. */
+/** The doubtful packs of one minute. */
 interface Doubted {
   firstMs: number;
   lastMs: number;
@@ -27,7 +27,7 @@ interface Doubted {
 
 const MS_PER_MINUTE = 60_000;
 
-/** What this process has in work, and what it could not bring into the index. Names that are texts are those of packs. */
+/** Tracks the requests in progress, and the packs that this process could not index. String names are pack ids. */
 export function createInFlight(): InFlight {
   const held = new Map<string | symbol, number>();
   const doubted = new Map<number, Doubted>();
@@ -58,7 +58,7 @@ export function createInFlight(): InFlight {
         if (firstMs >= fromMs && lastMs < toMs) doubted.delete(minute);
     },
     oldestMs() {
-      // One by one: however many there are, they are no arguments of a call.
+      // A loop, because a spread into `Math.min` fails beyond some 100,000 arguments.
       let oldest = Number.POSITIVE_INFINITY;
       for (const receivedMs of held.values()) if (receivedMs < oldest) oldest = receivedMs;
       for (const { oldestMs } of doubted.values()) if (oldestMs < oldest) oldest = oldestMs;

@@ -1,7 +1,7 @@
 import type { Page } from '../ports/queries.ts';
 import type { Budget } from './budget.ts';
 
-/** All items of a paged listing, page by page: no more than one page is held, and no page holds up other work for long. */
+/** Iterates over all items of a paged listing. It holds only one page at a time, and yields to other work within a page. */
 export async function* readPages<T>(
   read: (cursor: string | null) => Promise<Page<T>>,
   budget?: Budget,
@@ -17,7 +17,7 @@ export async function* readPages<T>(
   } while (cursor !== null);
 }
 
-/** The first items of a listing, whatever its pages hold, since a page may be empty; and whether there are more. */
+/** Reads the first items of a listing across its pages, which may be empty; `more` says whether there are further items. */
 export async function readFirst<T>(
   read: (cursor: string | null) => Promise<Page<T>>,
   count: number,

@@ -1,19 +1,19 @@
 import type { Backend } from '../ports/backend.ts';
 
-/** The time that questions are asked at. */
+/** The clock of questions. */
 export interface QuestionClock {
   /**
-   * Now, for a question: the later of the clock and the latest receipt. Where the clock was ahead and was set back, what was
-   * received meanwhile would else lie in the future, and an answer would deny what was acknowledged.
+   * The present time of a question: the later of the clock and the latest receipt. If the clock was ahead and was set back,
+   * receipts of that period would otherwise lie in the future, and answers would deny acknowledged events.
    */
   now(): number;
-  /** Notes when a live receipt was received. */
+  /** Records the receive time of a live receipt. */
   received(receivedMs: number): void;
-  /** How far the latest receipt lies ahead of the clock, in milliseconds; 0 while it does not. */
+  /** How far the latest receipt lies ahead of the clock, in milliseconds; 0 if it does not. */
   aheadMs(): number;
 }
 
-/** Knows the receipts of this process, and where it alone owns the index those of all before it. */
+/** Considers the receipts of this process, and also those of earlier processes if it owns the index alone. */
 export function createQuestionClock({ clock, soleOwner }: Pick<Backend, 'clock' | 'soleOwner'>): QuestionClock {
   let latestMs = soleOwner?.latestReceivedMs ?? Number.NEGATIVE_INFINITY;
   return {

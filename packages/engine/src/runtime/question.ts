@@ -4,15 +4,15 @@ import type { SliceRow } from '../ports/rows.ts';
 import { type Budget, createBudget } from './budget.ts';
 import type { Context } from './context.ts';
 
-/** How a question may end. */
+/** The conditions under which a question ends early. */
 export interface AskedOptions extends QuestionOptions {
-  /** The answer cannot be cut into parts: past the budget the question fails with `BUDGET_EXCEEDED`. */
+  /** If true, the answer cannot be partial: beyond its budget the question fails with `BUDGET_EXCEEDED`. */
   readonly whole?: boolean | undefined;
 }
 
 /**
- * The context of one question: the same pipeline, with a budget of its own that every read counts against. A read is refused
- * once nobody waits for the answer, so that whatever loop makes it ends there.
+ * The context of one question: the same pipeline with its own budget, which every read counts against. Once no caller waits
+ * for the answer, reads reject, which ends any loop around them.
  */
 export function askedContext(context: Context, { signal, timeMs, whole = false }: AskedOptions = {}): Context {
   const limits = context.questions;
@@ -24,13 +24,13 @@ function shorter(a: number | undefined, b: number | undefined): number | undefin
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
-/** How much a read brought. */
+/** The size of a read. */
 interface Size {
   readonly items: number;
   readonly bytes?: number;
 }
 
-/** A backend whose reads await the budget's turn, and count what they bring. */
+/** A backend whose reads await the budget's turn and count their results. */
 export function watchedBackend(backend: Backend, budget: Budget): Backend {
   const { index, rawLog, files, aggregates, replays, queue } = backend;
   const watch = <A extends unknown[], R>(read: (...args: A) => Promise<R>, sizeOf: (result: R) => Size) => {
@@ -89,7 +89,7 @@ const list = (rows: readonly unknown[]): Size => ({ items: rows.length });
 const page = ({ items }: { items: readonly unknown[] }): Size => ({ items: items.length });
 const stored = (bytes: Uint8Array | null): Size => ({ items: 1, bytes: bytes?.length ?? 0 });
 
-/** A slice that brings its receipts is as many items as they are. */
+/** A slice with its receipts counts as one item per receipt. */
 function slices({ items }: { items: readonly SliceRow[] }): Size {
   const size = { items: 0, bytes: 0 };
   for (const { entries, lag, delay, accepted, duplicates, conflicts } of items) {

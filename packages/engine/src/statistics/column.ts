@@ -1,13 +1,13 @@
-/** Numbers that are added one by one and read as one array; a fifth of the memory of a list, and nothing to collect. */
+/** A growing array of numbers; it takes a fifth of the memory of a list and does not burden the garbage collector. */
 export interface Column {
   push(value: number): void;
-  /** A view of what was added so far, which may be written to. */
+  /** A writable view of the numbers added so far. */
   values(): Float64Array;
-  /** Lets go of what was added after the first so many. */
+  /** Drops all numbers after the first `count`. */
   truncate(count: number): void;
 }
 
-/** An empty column. */
+/** Creates an empty column. */
 export function createColumn(): Column {
   let numbers = new Float64Array(1_024);
   let length = 0;

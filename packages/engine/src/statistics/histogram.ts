@@ -2,14 +2,14 @@ import { ByteReader, ByteWriter } from '../runtime/rules/bytes.ts';
 
 /**
  * A histogram of signed milliseconds. Buckets are decimal and log-linear, at most 1 % wide, and hold `(edge, next edge]`:
- * so a count strictly over a threshold is exact wherever the threshold is an edge, as all usual ones are (1 s, 1 min,
+ * so a count strictly above a threshold is exact if the threshold is an edge, as all common ones are (1 s, 1 min,
  * 1 h, 2 h, 6 h, 12 h, 24 h, 48 h, 7 d, 30 d), and a percentile is within 1 %. Count, sum and extremes are exact.
- * After HdrHistogram (Tene), with decimal in place of binary steps.
+ * Based on HdrHistogram (Tene), with decimal instead of binary steps.
  */
 export interface Histogram {
   count: number;
   sum: number;
-  /** Sum of the positive values alone: the delay, which early values must not make up for. */
+  /** The sum of the positive values only: the delay, which early values must not offset. */
   delay: number;
   min: number;
   max: number;
@@ -17,12 +17,12 @@ export interface Histogram {
   readonly buckets: Map<number, number>;
 }
 
-/** Format of the encoded form. */
+/** The version of the encoded form. */
 const VERSION = 1;
-/** Up to here each millisecond is a bucket. */
+/** Up to this value each millisecond has its own bucket. */
 const LINEAR_MAX = 1_000;
 
-/** A histogram of nothing. */
+/** Creates an empty histogram. */
 export function createHistogram(): Histogram {
   return {
     count: 0,
@@ -34,7 +34,7 @@ export function createHistogram(): Histogram {
   };
 }
 
-/** Counts a value, or as many equal ones. */
+/** Adds a value `count` times. */
 export function addTo(histogram: Histogram, value: number, count = 1): void {
   const bucket = bucketOf(value);
   histogram.buckets.set(bucket, (histogram.buckets.get(bucket) ?? 0) + count);
@@ -45,7 +45,7 @@ export function addTo(histogram: Histogram, value: number, count = 1): void {
   if (value > histogram.max) histogram.max = value;
 }
 
-/** Counts all values of another histogram. */
+/** Adds all values of another histogram. */
 export function mergeInto(target: Histogram, other: Histogram): void {
   for (const [bucket, count] of other.buckets) target.buckets.set(bucket, (target.buckets.get(bucket) ?? 0) + count);
   target.count += other.count;
@@ -58,11 +58,11 @@ export function mergeInto(target: Histogram, other: Histogram): void {
 interface Scale {
   /** The width of a bucket of this decade. */
   readonly step: number;
-  /** The first bucket number of the decade, less the steps below it. */
+  /** The first bucket number of the decade, minus the steps below it. */
   readonly base: number;
 }
 
-/** Per decade [10^k, 10^(k+1)): ten times coarser than the one before, and from 10^8 on a fifth finer than that. */
+/** One scale per decade [10^k, 10^(k+1)): each step is ten times the previous one; from 10^8 on steps are a fifth of that. */
 const SCALES: readonly Scale[] = buildScales();
 
 function buildScales(): Scale[] {
@@ -79,7 +79,7 @@ function buildScales(): Scale[] {
   return scales;
 }
 
-/** The decade of a value above the linear part. A bucket that ends at 10^k belongs to the decade below. */
+/** The scale of a value above the linear part. A bucket that ends at 10^k belongs to the decade below. */
 function scaleOf(value: number): Scale {
   let k = 3;
   for (let bound = 10_000; value > bound && k < 15; bound *= 10) k += 1;
@@ -91,14 +91,14 @@ function bucketOf(value: number): number {
   return positiveBucket(value, Math.ceil);
 }
 
-/** Positive buckets end at their edge, negative ones start there, so that both are `(edge, next]` on the number line. */
+/** The bucket number of a size. Positive buckets end at their edge and negative ones start there, so both are `(edge, next]`. */
 function positiveBucket(size: number, round: (x: number) => number): number {
   if (size <= LINEAR_MAX) return size;
   const { step, base } = scaleOf(size);
   return base + round(size / step);
 }
 
-/** The edge of a bucket that is farther from zero for positive ones, nearer for negative ones: its upper end. */
+/** The upper end of a bucket: the edge farther from zero if it is positive, nearer to zero if it is negative. */
 function upperEdge(bucket: number): number {
   if (bucket < 0) return -edgeAt(-bucket);
   return edgeAt(bucket);
@@ -113,19 +113,19 @@ function edgeAt(bucket: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
-/** A value of a bucket that is within half a percent of all values in it, and never outside the histogram's extremes. */
+/** A value within half a percent of all values in a bucket, and never outside the histogram's extremes. */
 export function bucketMiddle(bucket: number, { min, max }: Pick<Histogram, 'min' | 'max'>): number {
   return Math.min(max, Math.max(min, middleOf(bucket)));
 }
 
-/** The middle of a bucket, which is within half a percent of all values in it. */
+/** The middle of a bucket: within half a percent of all values in it. */
 function middleOf(bucket: number): number {
   if (bucket >= -LINEAR_MAX && bucket <= LINEAR_MAX) return bucket;
   return (upperEdge(bucket) + upperEdge(bucket - 1)) / 2;
 }
 
 /**
- * The value at rank ⌈q · count⌉ (nearest rank), within 1 %, never outside the extremes; 0 of no values.
+ * The value at rank ⌈q · count⌉ (nearest rank), within 1 %, never outside the extremes; 0 if the histogram is empty.
  * q from 0 to 1.
  */
 export function quantile(histogram: Histogram, q: number): number {
@@ -141,7 +141,7 @@ export function quantile(histogram: Histogram, q: number): number {
   return histogram.max;
 }
 
-/** How many values lie strictly over a threshold; `exact` unless the threshold parts a bucket that has values. */
+/** Counts the values strictly above a threshold; `exact` unless the threshold splits a bucket that has values. */
 export function countOver(histogram: Histogram, threshold: number): { count: number; exact: boolean } {
   const parted = bucketOf(threshold);
   let count = 0;
@@ -149,7 +149,7 @@ export function countOver(histogram: Histogram, threshold: number): { count: num
   return { count, exact: isEdge(threshold) || !histogram.buckets.has(parted) };
 }
 
-/** Count and sum of the values in the buckets from that of `low` to that of `high`; the sum is within half a percent. */
+/** Count and sum of the values in the buckets from `low` to `high`; the sum is within half a percent. */
 export function sumBetween(histogram: Histogram, low: number, high: number): { count: number; sum: number } {
   const [from, to] = [bucketOf(low), bucketOf(high)];
   let count = 0;
@@ -162,7 +162,7 @@ export function sumBetween(histogram: Histogram, low: number, high: number): { c
   return { count, sum };
 }
 
-/** How many values are at least as large as one of them, or share its bucket: never fewer than there are. */
+/** Counts the values that are at least `value` or share its bucket: never too few. */
 export function countFrom(histogram: Histogram, value: number): number {
   const own = bucketOf(value);
   let count = 0;
@@ -170,12 +170,12 @@ export function countFrom(histogram: Histogram, value: number): number {
   return count;
 }
 
-/** True where a count over the threshold is always exact. */
+/** True if a count above the threshold is always exact. */
 export function isEdge(threshold: number): boolean {
   return upperEdge(bucketOf(threshold)) === threshold;
 }
 
-/** A compact form: counts by bucket, ascending, as differences. */
+/** Encodes a histogram compactly: counts by ascending bucket, with bucket numbers as differences. */
 export function encodeHistogram(histogram: Histogram): Uint8Array {
   const out = new ByteWriter();
   out.uint(VERSION);
@@ -194,7 +194,7 @@ export function encodeHistogram(histogram: Histogram): Uint8Array {
   return out.done();
 }
 
-/** Reads the compact form. Throws a RangeError where it is not one. */
+/** Decodes a histogram. Throws a RangeError if the bytes are malformed. */
 export function decodeHistogram(bytes: Uint8Array): Histogram {
   const input = new ByteReader(bytes);
   const histogram = createHistogram();

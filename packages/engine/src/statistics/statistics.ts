@@ -1,6 +1,6 @@
 /**
- * The lower end of Wilson's score interval for a share: what a rate is at least. So 1 of 1 does not rank above 500 of
- * 10,000. `z` is the quantile of the normal distribution, 1.96 for 95 % on both sides. 0 of no hits.
+ * The lower end of Wilson's score interval for a share: a safe lower bound of a rate, so that 1 of 1 does not rank above 500
+ * of 10,000. `z` is the quantile of the normal distribution, 1.96 for 95 % on both sides. 0 without hits.
  */
 export function wilsonLower(hits: number, tries: number, z = 1.96): number {
   if (hits === 0) return 0;
@@ -11,12 +11,12 @@ export function wilsonLower(hits: number, tries: number, z = 1.96): number {
   return Math.max(0, (centre - half) / (1 + z2));
 }
 
-/** The value at rank ⌈q · n⌉ of sorted values; NaN of none. */
+/** The value at rank ⌈q · n⌉ of sorted values; NaN if there are none. */
 export function rankOf(sorted: readonly number[], q: number): number {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** The quantile of sorted values, with values between two of them interpolated; NaN of none. */
+/** The quantile of sorted values, interpolated between two of them; NaN if there are none. */
 export function quantileOfSorted(sorted: Float64Array, q: number): number {
   const place = q * (sorted.length - 1);
   const low = Math.floor(place);
@@ -24,7 +24,7 @@ export function quantileOfSorted(sorted: Float64Array, q: number): number {
   return below + (above - below) * (place - low);
 }
 
-/** The middle one of sorted values, or the mean of the two in the middle; NaN of none. */
+/** The median of sorted values; NaN if there are none. */
 export function medianOfSorted(sorted: Float64Array): number {
   return quantileOfSorted(sorted, 0.5);
 }

@@ -1,14 +1,14 @@
-/** An event with what it is ranked by. */
+/** An event with its rank. */
 export interface Ranked {
   readonly rank: number;
   readonly id: string;
 }
 
-/** The events with the largest ranks, equal ones in order of their ids: as many as are asked for and some more are held. */
+/** The events with the largest ranks, ordered by id if ranks are equal; holds slightly more than the requested number. */
 export interface TopRanked {
-  /** The id is made only where the event may be among them. */
+  /** Offers an event; `id` is called only if the event may rank among the largest. */
   offer(rank: number, id: () => string): void;
-  /** The largest first. */
+  /** The events, largest rank first. */
   items(): readonly Ranked[];
 }
 
@@ -18,12 +18,12 @@ export function compareRanked(a: Ranked, b: Ranked): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-/** None yet. `after`: only those that come after it in the ranking. */
+/** Creates an empty ranking. If `after` is set, it only takes events that rank after it. */
 export function createTopRanked(max: number, after: Ranked | null = null): TopRanked {
   const found: Ranked[] = [];
-  /** The last of them, once there are as many: what comes after it is not among them. */
+  /** The last ranked event once the ranking is full: events after it do not qualify. */
   let last: Ranked | null = null;
-  // Sorted and cut now and then, so that most events cost one comparison.
+  // Sorts and truncates only now and then, so that most events cost one comparison.
   const cut = () => {
     found.sort(compareRanked);
     found.length = Math.min(found.length, max);

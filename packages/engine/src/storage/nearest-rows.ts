@@ -4,28 +4,28 @@ import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readFirst } from '../runtime/pages.ts';
 
-/** Around which time of which entity. */
+/** The entity and the time to search around. */
 export interface NearQuestion {
-  /** Its id, or where only an event id is known any event id of it. */
+  /** Its id, or any event id of it if the entity id is unknown. */
   readonly entity: { readonly entity_id: string } | { readonly event_id: string };
   readonly time: number;
-  /** How far away an event may lie. */
+  /** The maximum distance of an event from the time. */
   readonly withinMs: number;
   readonly asOfMs: number;
-  /** Events on each side that are read at most. */
+  /** The maximum number of events to read on each side. */
   readonly max: number;
 }
 
 /** Events around a time, in order. */
 export interface NearRows {
   readonly rows: readonly EventRow[];
-  /** True where there are more than these within the span; the nearest on both sides are among them all the same. */
+  /** True if the span holds more events; the nearest on both sides are always included. */
   readonly more: boolean;
 }
 
 type Found = { items: readonly EventRow[]; more: boolean };
 
-/** Events of an entity around a time. An entity may have many of them in a second, so the span is narrowed where it must. */
+/** Reads the events of an entity around a time. If there are too many, it narrows the span. */
 export async function rowsNear(context: Context, question: NearQuestion): Promise<NearRows> {
   const { entity, time, withinMs, asOfMs, max } = question;
   const bound = (epoch_ms: number) => {
@@ -35,7 +35,7 @@ export async function rowsNear(context: Context, question: NearQuestion): Promis
   const read = async (fromMs: number, toMs: number): Promise<Found> => {
     const range = { from: bound(fromMs), to: bound(toMs), asOfMs, limit: max };
     const { items, more } = await readFirst((cursor) => context.backend.index.listTimeline({ ...range, cursor }), max);
-    // Entities may share a hash prefix.
+    // Different entities may share a hash prefix.
     return { items: items.filter((row) => !('entity_id' in entity) || row.entity_id === entity.entity_id), more };
   };
   const all = await read(time - withinMs, time + withinMs + 1);
@@ -45,7 +45,7 @@ export async function rowsNear(context: Context, question: NearQuestion): Promis
   return { rows: [...before, ...after.items], more: true };
 }
 
-/** The latest events before a time; a listing goes forward, so the span in which not too many lie is looked for. */
+/** The latest events before a time. Listings only go forward, so it searches for a span that holds few enough events. */
 async function latestBefore(
   time: number,
   withinMs: number,

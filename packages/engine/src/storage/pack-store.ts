@@ -11,32 +11,32 @@ import { decodePack, encodePack } from './rules/pack-codec.ts';
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
-/** Bodies are escaped once more inside their envelopes, so a pack is larger than the request was. */
+/** The size limit of an unpacked pack. Bodies are escaped again inside envelopes, so a pack is larger than its request. */
 const PACK_BYTES_MAX = LIMITS.body_decompressed_bytes_max * 8;
 
-/** What one request's pack is written for. */
+/** The facts about a request that its pack records. */
 export interface PackRequest {
   readonly requestId: string;
   readonly principal: string | null;
   readonly imported: boolean;
-  /** Its number in the order of the log; null where there is none. */
+  /** Its number in the order of the log; null if it has none. */
   readonly sequence: number | null;
 }
 
-/** Writes the records of a request as one pack; durable when it resolves. The id carries the time of storing. */
+/** Writes the records of a request as one pack; durable when it resolves. The pack id holds the time of storage. */
 export async function appendPack(
   context: Context,
   records: readonly ParsedRecord[],
   { packId, ...request }: PackRequest & { packId: string },
 ): Promise<PackFacts> {
   const text = encodePack(records, { ...request, toBase64 });
-  // Level 1: the event loop waits for none of it, and higher levels cost four times the time for a tenth of the size.
+  // Level 1: higher levels take four times as long and save only a tenth of the size.
   const bytes = await compress(text, { level: 1 });
   await context.backend.rawLog.append(packId, bytes);
   return packFacts(context, { packId, bytes, ...request });
 }
 
-/** The facts of a stored pack, the same whether it was just written or is read again by the sweeper. */
+/** The facts of a stored pack; the same for a new pack as for one that the sweeper reads again. */
 export function packFacts(context: Context, pack: PackRequest & { packId: string; bytes: Uint8Array }): PackFacts {
   return {
     pack_id: pack.packId,
@@ -50,24 +50,24 @@ export function packFacts(context: Context, pack: PackRequest & { packId: string
   };
 }
 
-/** True for a pack whose rows have ended: the index may have them still, or not, and the log alone speaks for it. */
+/** True for a pack whose rows have expired: the index may still have them or not, so only the log is reliable. */
 export function isPast(context: Context, packId: string): boolean {
   return packStoredMs(packId) + context.indexRetentionMs <= context.backend.clock.now();
 }
 
-/** The receipts of a pack. Throws `RAW_MISSING`, or `RAW_CORRUPT` where the object is not what was once written. */
+/** Reads the receipts of a pack. Throws `RAW_MISSING`, or `RAW_CORRUPT` if the object differs from what was written. */
 export async function readPack(context: Context, packId: string): Promise<Envelope[]> {
   return decodeBytes(packId, await readBytes(context, packId));
 }
 
-/** The stored bytes of a pack. Throws `RAW_MISSING`. */
+/** Reads the stored bytes of a pack. Throws `RAW_MISSING`. */
 export async function readBytes(context: Context, packId: string): Promise<Uint8Array> {
   const bytes = await context.backend.rawLog.read(packId);
   if (bytes === null) throw new KitError('RAW_MISSING', `the raw log has no pack ${packId}`);
   return bytes;
 }
 
-/** The receipts in the bytes of a pack. Throws `RAW_CORRUPT`. */
+/** Decodes the receipts in the bytes of a pack. Throws `RAW_CORRUPT`. */
 export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<Envelope[]> {
   const text = await packText(packId, bytes);
   try {
@@ -77,7 +77,7 @@ export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<En
   }
 }
 
-/** The text in the bytes of a pack: one envelope per line. Throws `RAW_CORRUPT`. */
+/** Decompresses the text of a pack: one envelope per line. Throws `RAW_CORRUPT`. */
 export async function packText(packId: string, bytes: Uint8Array): Promise<string> {
   try {
     return (await decompress(bytes, { maxOutputLength: PACK_BYTES_MAX })).toString('utf8');
@@ -86,7 +86,7 @@ export async function packText(packId: string, bytes: Uint8Array): Promise<strin
   }
 }
 
-/** SHA-256 of the stored bytes of a pack, as PACK rows hold it. */
+/** The SHA-256 of the stored bytes of a pack, as in its PACK row. */
 export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

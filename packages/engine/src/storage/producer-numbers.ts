@@ -7,16 +7,16 @@ import { createPackReader } from './raw-events.ts';
 import { lostRanges, type SequenceRange } from './rules/producer-loss.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from './timeline.ts';
 
-/** What a producer lost, and what it said of itself. */
+/** The numbers that a producer lost, and its own loss notices. */
 export interface ProducerLoss {
   readonly producerId: string;
   readonly lost: readonly SequenceRange[];
   readonly closed: boolean;
-  /** Its own reports, as evidence. */
+  /** Its own loss notices, as evidence. */
   readonly reports: readonly { event_id: string; pack_id: string; line: number }[];
 }
 
-/** The numbers of a producer that were given out and never came, by what was received at `asOfMs`; null: too many requests. */
+/** Finds the assigned numbers of a producer that had not arrived by `asOfMs`; null if there are too many requests to read. */
 export async function producerLoss(context: Context, producerId: string, asOfMs: number): Promise<ProducerLoss | null> {
   const seen: SequenceRange[] = [];
   let packs = 0;
@@ -61,7 +61,7 @@ async function readReports(context: Context, producerId: string, asOfMs: number)
   return said;
 }
 
-/** The payload of a report; null where its bytes are gone or say something else, since then it proves nothing. */
+/** The payload of a loss notice; null if its bytes are gone or invalid, since then it proves nothing. */
 async function reportOf(read: ReturnType<typeof createPackReader>, row: EventRow) {
   try {
     const envelope = (await read(row.pack_id))[row.line];

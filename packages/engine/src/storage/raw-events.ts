@@ -6,12 +6,12 @@ import { envelopeBody, readPack } from './pack-store.ts';
 import { deliveryView, eventView } from './rules/event-view.ts';
 import { timelineRows } from './timeline.ts';
 
-/** Packs held at a time: an entity's events of one time mostly came in few requests. */
+/** Packs cached at a time: most events of an entity in a period came in few requests. */
 const PACKS_HELD = 8;
 
 /**
- * NDJSON lines: an event with its received text each, then `{"end":true,"count":n,"next_cursor":…}`. Where bytes are
- * missing or damaged the stream ends with an `{"error":…}` line: never with an empty payload, never as if complete.
+ * Streams events with their received text as NDJSON lines, then `{"end":true,"count":n,"next_cursor":…}`. If bytes are
+ * missing or damaged, the stream ends with an `{"error":…}` line, never with an empty payload and never as if complete.
  */
 export async function* rawEvents(
   context: Context,
@@ -26,16 +26,16 @@ export async function* rawEvents(
   yield* rawLines(context, { ...query, asOfMs, readRows }, options);
 }
 
-/** Reads some events from a place. */
+/** Reads events from a cursor on. */
 export type ReadRows = (
   limit: number,
   cursor: string | null,
 ) => Promise<{ rows: readonly EventRow[]; next: string | null }>;
 
-/** Events between two looks at the budget: the cursor of a listing leads to the end of what was read of it. */
+/** Events read between two checks of the budget: a listing's cursor continues after the last event read. */
 const ROWS_AT_ONCE = 500;
 
-/** The lines of a page of events: as many as were asked for, or fewer where the budget ends first. */
+/** The lines of a page of events: up to `limit`, fewer if the budget ends first. */
 export async function* rawLines(
   context: Context,
   page: { readRows: ReadRows; limit: number; cursor: string | null; asOfMs: number },
@@ -60,7 +60,7 @@ export async function* rawLines(
   yield `${JSON.stringify({ end: true, count, as_of: formatEpochMs(asOfMs), next_cursor: next })}\n`;
 }
 
-/** The line of one event, or of what is wrong with its bytes. */
+/** The line of one event, or of the fault in its bytes. */
 async function lineOf(
   context: Context,
   { row, asOfMs, read, deliveries }: { row: EventRow; asOfMs: number; read: ReadPack; deliveries: boolean },
@@ -77,7 +77,7 @@ async function lineOf(
 
 type ReadPack = (packId: string) => Promise<Envelope[]>;
 
-/** The further receipts of an event by then, with their received text. */
+/** The deliveries of an event as of a time, with their received text. */
 async function deliveriesOf(
   context: Context,
   { row, asOfMs, read }: { row: EventRow; asOfMs: number; read: ReadPack },
@@ -99,7 +99,7 @@ async function bodyOf(read: ReadPack, row: ReceiptAddress & { event_id: string }
   return new TextDecoder().decode(envelopeBody(envelope));
 }
 
-/** Reads packs, the last few from memory. */
+/** Creates a reader of packs that caches the last few. */
 export function createPackReader(context: Context): (packId: string) => Promise<Envelope[]> {
   const held = new Map<string, Promise<Envelope[]>>();
   return (packId) => {

@@ -4,17 +4,17 @@ import type { Context } from '../runtime/context.ts';
 import { readFirst } from '../runtime/pages.ts';
 import { formOf, otherSpellings, spellingDifferences } from './rules/spellings.ts';
 
-/** Spellings that are looked up at a time. */
+/** Spellings that are looked up concurrently. */
 const AT_ONCE = 20;
 
-/** What an entity of another spelling is looked for by. */
+/** The bounds of a search for entities with another spelling. */
 export interface SpellingQuestion {
   readonly asOfMs: number;
-  /** Where a time is asked about, an event within a day of it is named if there is one. */
+  /** If set, the finding names an event within a day of this time, if one exists. */
   readonly time: number | null;
 }
 
-/** Entities of which only the spelling differs, such as an id that another program wrote in another Unicode form. */
+/** Finds entities whose ids differ only in spelling, such as an id that another program wrote in another Unicode form. */
 export async function similarEntities(
   context: Context,
   entityId: string,
@@ -30,7 +30,7 @@ export async function similarEntities(
   return findings;
 }
 
-/** An event of an entity, within a day of the time if there is one. */
+/** An event of an entity, preferably within a day of the time. */
 async function anyEvent(
   context: Context,
   entityId: string,

@@ -9,12 +9,12 @@ import { plainInstant, plainTime } from '../runtime/rules/plain-time.ts';
 import { eventView } from './rules/event-view.ts';
 import { similarEntities } from './similar-entities.ts';
 
-/** The first time that an event can have. */
+/** The earliest time that an event can have. */
 export const EVENT_TIME_START = { epoch_ms: -62_135_596_800_000, sub_ms_ns: 0 };
-/** One millisecond after the last time that an event can have: ranges are half-open. */
+/** One millisecond after the latest time that an event can have: ranges are half-open. */
 export const EVENT_TIME_END = { epoch_ms: 253_402_300_800_000, sub_ms_ns: 0 };
 
-/** A page of an entity's events, in order of event time, as they were known at `asOfMs`. */
+/** Lists an entity's events in order of event time, as known at `asOfMs`. */
 export async function timeline(context: Context, query: TimelineQuery): Promise<TimelinePage> {
   const asOfMs = query.asOfMs ?? context.clock.now();
   const read = (part: PageQuery) => timelineRows(context, { ...query, asOfMs, ...part });
@@ -29,7 +29,7 @@ export async function timeline(context: Context, query: TimelineQuery): Promise<
   };
 }
 
-/** The rows behind a page. Entities may share a hash prefix, so the page is filtered by the id itself. */
+/** The rows behind a page. Entities may share a hash prefix, so the page is filtered by the entity id. */
 export async function timelineRows(
   context: Context,
   query: TimelineQuery & { asOfMs: number },
@@ -51,7 +51,7 @@ function instant(text: string): { epoch_ms: number; sub_ms_ns: number } {
   return time;
 }
 
-/** Which bound left the timeline of an entity without events, in one sentence. */
+/** Explains in one sentence which bound leaves the timeline of an entity empty. */
 async function whyNoEvents(context: Context, query: TimelineQuery & { asOfMs: number }): Promise<string> {
   const { entity_id, start_time, end_time, asOfMs } = query;
   const firstBy = async (timeMs: number) => {

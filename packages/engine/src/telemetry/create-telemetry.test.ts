@@ -9,7 +9,7 @@ const parse = (lines: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-/** A writer whose promises settle when told to. */
+/** A writer whose promises settle on `release`. */
 function slowWriter() {
   const written: string[] = [];
   const waiting: (() => void)[] = [];
@@ -27,7 +27,7 @@ function slowWriter() {
 describe('metrics', () => {
   const families = (text: string) => [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]);
 
-  it('are exactly those of the schema, at zero before anything happened', async () => {
+  it('are exactly those of the schema, all zero at the start', async () => {
     const text = await createTelemetry({ write() {} }).metricsText();
     const expected = Object.entries(METRICS).map(([name, { unit }]) => [
       name,
@@ -37,7 +37,7 @@ describe('metrics', () => {
     for (const name of Object.keys(METRICS)) expect(text).toMatch(new RegExp(`^${name}(_count)? 0$`, 'm'));
   });
 
-  it('add up; lags keep their sign', async () => {
+  it('add up, and lags keep their sign', async () => {
     const telemetry = createTelemetry({ write() {} });
     telemetry.count('IngestCount', 2);
     telemetry.count('IngestCount', 3);
@@ -51,7 +51,7 @@ describe('metrics', () => {
     expect(text).toContain('IngestLagMs_sum 7995001');
   });
 
-  it('drop what they cannot hold instead of throwing', async () => {
+  it('ignore invalid values instead of throwing', async () => {
     const telemetry = createTelemetry({ write() {} });
     for (const value of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
       telemetry.count('IngestCount', value);
@@ -82,7 +82,7 @@ describe('the log', () => {
     ]);
   });
 
-  it('never throws: not at a sink that does, nor at fields without a JSON form', async () => {
+  it('never throws, neither for a sink that throws nor for fields without a JSON form', async () => {
     const cyclic: Record<string, unknown> = {};
     cyclic.self = cyclic;
     const lines: string[] = [];
@@ -104,7 +104,7 @@ describe('the log', () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it('holds a bounded number of lines for a sink that hangs, then tells how many were lost', async () => {
+  it('keeps a bounded number of lines for a sink that hangs, then reports how many were lost', async () => {
     const { written, write, release } = slowWriter();
     const telemetry = createTelemetry({ write, waitingLinesMax: 3 });
     for (let i = 0; i < 100_000; i++) telemetry.log('info', 'x', { i });

@@ -3,28 +3,28 @@ import { createLineSink } from './line-sink.ts';
 import { logLine } from './log-line.ts';
 import { createMetrics } from './metrics.ts';
 
-/** Where telemetry goes. */
+/** The options of `createTelemetry`. */
 export interface TelemetryOptions {
   /**
-   * Takes log lines, each ending in a newline. May answer a promise: until it settles, further lines wait. What it
-   * throws is dropped.
+   * Writes log lines, each ending in a newline. It may return a promise: further lines wait until it settles. Errors that
+   * it throws are ignored.
    */
   readonly write: (lines: string) => unknown;
-  /** Lines that may wait for a slow `write`; further ones are dropped and counted. Default 10,000. */
+  /** The maximum number of lines that wait for a slow `write`; further lines are dropped and counted. Default 10,000. */
   readonly waitingLinesMax?: number | undefined;
-  /** Milliseconds since the epoch, for the time of a line. Default: the system's clock. */
+  /** The clock for the time of a line, in milliseconds since the epoch. Default: the system clock. */
   readonly now?: (() => number) | undefined;
 }
 
 /** Log lines and metrics of one process. */
 export interface ProcessTelemetry extends Telemetry {
-  /** The metrics in the Prometheus text format; those that nothing was counted for yet are 0. */
+  /** The metrics in the Prometheus text format; unused metrics are 0. */
   metricsText(): Promise<string>;
 }
 
 const WAITING_LINES_MAX = 10_000;
 
-/** Makes the log and the metrics of one process. None of it throws or waits: a sink that hangs never holds up ingest. */
+/** Creates the log and the metrics of one process. They never throw or block: a sink that hangs never delays ingest. */
 export function createTelemetry(options: TelemetryOptions): ProcessTelemetry {
   const now = options.now ?? Date.now;
   const metrics = createMetrics();

@@ -1,20 +1,20 @@
-/** How much a sink holds while nobody takes it. */
+/** The bound of a line sink, and its handling of lost lines. */
 export interface LineSinkOptions {
   readonly waitingLinesMax: number;
-  /** The line that tells, once lines flow again, how many were dropped. */
+  /** Creates the line that reports, once lines flow again, how many were dropped. */
   readonly droppedLine: (count: number) => string;
-  /** Told of lines that were dropped, or that the writer did not take. */
+  /** Called with the number of lines that were dropped or that the writer rejected. */
   readonly onLost?: ((count: number) => void) | undefined;
 }
 
-/** Takes lines and never waits. */
+/** Accepts lines and never blocks. */
 export interface LineSink {
   push(line: string): void;
 }
 
 /**
- * Puts a bounded queue before a writer that may be slow, hang or throw. While a write is under way lines gather; then
- * they go out together. A full queue drops the newest lines and counts them: memory stays flat, callers never wait.
+ * Puts a bounded queue in front of a writer that may be slow, hang or throw. During a write, lines gather and are then
+ * written together. A full queue drops the newest lines and counts them: memory stays bounded, and callers never wait.
  */
 export function createLineSink(write: (lines: string) => unknown, options: LineSinkOptions): LineSink {
   let busy = false;
@@ -32,7 +32,7 @@ export function createLineSink(write: (lines: string) => unknown, options: LineS
         settled();
       });
     } catch {
-      // A log that cannot be written must not take down what it logs.
+      // A failing log must not break the code that it logs.
       lost(count);
     }
   };

@@ -1,13 +1,13 @@
 import type { LogFields } from '../ports/telemetry.ts';
 
-/** What every line starts with. */
+/** The fields at the start of every line. */
 export interface LineHead {
   readonly nowMs: number;
   readonly level: 'info' | 'warn' | 'error';
   readonly event: string;
 }
 
-/** One line of JSON. Never throws: fields that have no JSON form are left out, and the line says so. */
+/** Formats one line of JSON. Never throws: if the fields have no JSON form, the line omits them and says so. */
 export function logLine({ nowMs, level, event }: LineHead, fields: LogFields): string {
   const head = { time: new Date(nowMs).toISOString(), level, event };
   try {

@@ -1,7 +1,7 @@
 import { METRICS, type MetricName } from '@pik/schema';
 import { Counter, Histogram, Registry } from 'prom-client';
 
-/** One metric, whatever its kind. Takes only what its kind can hold; the rest is dropped, never thrown. */
+/** One metric of any kind. Values that its kind cannot hold are ignored and never cause an error. */
 export interface Metric {
   add(value: number): void;
   addAll(values: readonly number[]): void;
@@ -15,14 +15,14 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Bounds in milliseconds. Below zero too: a producer whose clock is ahead, or a wrong time zone, shows there. */
+/** Bucket bounds in milliseconds. Negative ones reveal a producer whose clock is ahead, or a wrong time zone. */
 const LAG_BUCKETS = [
   ...[-DAY, -HOUR, -5 * MINUTE, -MINUTE, -SECOND, 0],
   ...[100, 500, SECOND, 5 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE],
   ...[HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY],
 ];
 
-/** Makes every metric of `METRICS` under its own name, at zero. No labels: text of a caller must not become one. */
+/** Creates every metric of `METRICS` at zero. There are no labels, since text of a caller must not become one. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const metrics = {} as Record<MetricName, Metric>;

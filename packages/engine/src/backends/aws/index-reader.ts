@@ -1,6 +1,6 @@
 import { KitError, LIMITS } from '@pik/schema';
 import { isAt, reclassifyDelivery, reclassifyFailure } from '../../ingest/rules/first-receipt.ts';
-import { recheckedSlice } from '../../ingest/rules/slices.ts';
+import { reclassifySlice } from '../../ingest/rules/slices.ts';
 import type { EventIndex } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import { FAILURES, type FailureQuery, type Page, type PositionRange, type SliceQuery } from '../../ports/queries.ts';
@@ -205,7 +205,7 @@ async function listSlices(
     const entries = isRead(i) ? (read[taken++] as Uint8Array) : NO_ENTRIES;
     const slice = readSlice(item, day, entries);
     const changed = firsts[i] as ReadonlyMap<number, EventRow>;
-    const now = changed.size === 0 ? slice : recheckedSlice(slice, changed);
+    const now = changed.size === 0 ? slice : reclassifySlice(slice, changed);
     return withEntries ? now : { ...now, entries: NO_ENTRIES };
   });
   return { items, next };

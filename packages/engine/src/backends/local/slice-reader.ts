@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
-import { recheckedSlice } from '../../ingest/rules/slices.ts';
+import { reclassifySlice } from '../../ingest/rules/slices.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
@@ -89,7 +89,7 @@ function listSlices(
     if (firsts.size === 0) items.push(slice);
     else {
       const { entries } = one.entries.get(...slicePlaceValues(row)) as { entries: Uint8Array };
-      const now = recheckedSlice({ ...slice, entries }, firsts);
+      const now = reclassifySlice({ ...slice, entries }, firsts);
       items.push(query.withEntries ? now : { ...now, entries: slice.entries });
       rechecked += now.accepted + now.duplicates + now.conflicts;
     }

@@ -13,18 +13,18 @@ const present = (stored: EventRow, rest: Partial<Extract<Insertion, { kind: 'pre
   ...rest,
 });
 const verdict = (row: EventRow, insertion: Insertion) => {
-  const { status, flags, first, beside } = classify(row, insertion);
-  return { status, flags: flagNames(flags), first, beside };
+  const { status, flags, first, currentFirst } = classify(row, insertion);
+  return { status, flags: flagNames(flags), first, currentFirst };
 };
 
 describe('the verdict on a receipt', () => {
-  it('is ACCEPTED where its row went in, and says where an event had ended before', () => {
+  it('is ACCEPTED if its row was inserted, and flags a row that replaced an expired event', () => {
     const row = rowOf('a');
     expect(verdict(row, { kind: 'inserted', replaced_expired: false })).toEqual({
       status: 'ACCEPTED',
       flags: [],
       first: null,
-      beside: null,
+      currentFirst: null,
     });
     expect(verdict(row, { kind: 'inserted', replaced_expired: true })).toMatchObject({
       status: 'ACCEPTED',
@@ -32,28 +32,33 @@ describe('the verdict on a receipt', () => {
     });
   });
 
-  it('is PENDING where the index took nothing', () => {
-    const none = { status: 'PENDING', flags: [], first: null, beside: null };
+  it('is PENDING if the insert was throttled', () => {
+    const none = { status: 'PENDING', flags: [], first: null, currentFirst: null };
     expect(verdict(rowOf('a'), { kind: 'throttled' })).toEqual(none);
   });
 
-  it('G2: is what it was where the same pack and line is met again, and only there', () => {
+  it('G2: stays the same for the same pack and line, and only then', () => {
     const row = rowOf('a', { rule: 'key', line: 3 });
     for (const answered of ['ACCEPTED', 'DUPLICATE', 'CONFLICT'] as const)
       expect(verdict(row, present({ ...row, answered }))).toEqual({
         status: answered,
         flags: [],
         first: null,
-        beside: null,
+        currentFirst: null,
       });
     for (const other of [
       { ...row, line: 4 },
       { ...row, pack_id: 'b' },
     ])
-      expect(verdict(row, present(other))).toEqual({ status: 'DUPLICATE', flags: [], first: other, beside: other });
+      expect(verdict(row, present(other))).toEqual({
+        status: 'DUPLICATE',
+        flags: [],
+        first: other,
+        currentFirst: other,
+      });
   });
 
-  it('is a CONFLICT exactly where the payload is another', () => {
+  it('is a CONFLICT exactly if the payload differs', () => {
     fc.assert(
       fc.property(fc.constantFrom('x', 'y'), fc.constantFrom('x', 'y'), (one, other) => {
         const stored = rowOf('a', { rule: 'key', payload: one });
@@ -64,13 +69,13 @@ describe('the verdict on a receipt', () => {
     );
   });
 
-  it('is the one that was answered before, where the index has it', () => {
+  it('is the stored answer, if the index has one', () => {
     const stored = rowOf('a', { rule: 'key', payload: 'x' });
     const row = rowOf('b', { rule: 'key', payload: 'y' });
     expect(verdict(row, present(stored, { answered: 'DUPLICATE' })).status).toBe('DUPLICATE');
   });
 
-  it('has TIME_DIFFERS where the event time of a keyed repeat is another, be it by a nanosecond', () => {
+  it('has TIME_DIFFERS if the event time of a keyed repeat differs, even by a nanosecond', () => {
     const stored = rowOf('a', { rule: 'key', event_ms: 1_000, event_sub_ns: 5 });
     const flagsAt = (event_ms: number, event_sub_ns: number) =>
       verdict(rowOf('b', { rule: 'key', event_ms, event_sub_ns }), present(stored)).flags;
@@ -84,7 +89,7 @@ describe('the verdict on a receipt', () => {
       expect(flagsAt(ms, ns)).toEqual(['TIME_DIFFERS']);
   });
 
-  it('has INFERRED where the content alone makes the identity, and no flag of an earlier verdict', () => {
+  it('has INFERRED if the content alone forms the identity, and no flag of an earlier verdict', () => {
     const stored = rowOf('a');
     const row = rowOf('b');
     const once = classify(row, present(stored));
@@ -95,18 +100,18 @@ describe('the verdict on a receipt', () => {
     expect(verdict(imported, present(stored)).flags.toSorted()).toEqual(['IMPORTED', 'INFERRED']);
   });
 
-  it('stands beside the first receipt, which may be another than the one it met, or itself', () => {
+  it('names the current first receipt, which may differ from the stored one, or be this receipt', () => {
     const stored = rowOf('a', { rank: 'bb' });
     const row = rowOf('b', { rank: 'aa' });
-    expect(verdict(row, present(stored, { first: row }))).toMatchObject({ first: stored, beside: null });
+    expect(verdict(row, present(stored, { first: row }))).toMatchObject({ first: stored, currentFirst: null });
     const earliest = rowOf('c', { rank: '00' });
-    expect(verdict(row, present(stored, { first: earliest }))).toMatchObject({ first: stored, beside: earliest });
-    expect(verdict(stored, present(stored, { first: row }))).toMatchObject({ first: null, beside: row });
+    expect(verdict(row, present(stored, { first: earliest }))).toMatchObject({ first: stored, currentFirst: earliest });
+    expect(verdict(stored, present(stored, { first: row }))).toMatchObject({ first: null, currentFirst: row });
   });
 });
 
-describe('an id that another identity has', () => {
-  /** Changes of a field that is part of the identity, by rule. */
+describe('an id that belongs to another identity', () => {
+  /** Changes to a field that is part of the identity, by rule. */
   const changes: Record<string, { rule: 'key' | 'content' | 'occurrence'; change: Partial<EventRow> }> = {
     'another rule': { rule: 'key', change: { rule: 'content' } },
     'another source': { rule: 'key', change: { source: 'other' } },
@@ -131,7 +136,7 @@ describe('an id that another identity has', () => {
     );
   });
 
-  it('is none where only what the rule does not look at differs', () => {
+  it('does not occur if only fields outside the identity differ', () => {
     const free: [Partial<EventRow>, 'key' | 'content' | 'occurrence'][] = [
       [{ event_ms: 1, event_sub_ns: 1, payload_hash: '0'.repeat(64), producer_id: 'other', producer_seq: 2 }, 'key'],
       [{ producer_id: 'other', producer_seq: 2, idempotency_key: 'other' }, 'content'],

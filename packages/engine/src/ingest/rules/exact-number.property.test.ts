@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { isExactNumber } from './exact-number.ts';
 import { scanJson } from './json-scan.ts';
 
-// A number whose digits a double does not keep must not be taken for its neighbour. The reference reads both texts as
+// A number that a double cannot represent must not be taken for its neighbour. The reference reads both texts as
 // fractions of integers of any size.
 
 interface Fraction {
@@ -53,8 +53,8 @@ const inexact = (text: string) => {
   return { integer: inexact_integers, decimal: inexact_decimals };
 };
 
-describe('a number that a double does not keep', () => {
-  it('is known by the rule of fractions, whatever its form', () => {
+describe('a number that a double cannot represent', () => {
+  it('is detected by the rule of fractions in any notation', () => {
     fc.assert(
       fc.property(token, (text) => {
         expect(isExactNumber(text)).toBe(isKept(text));
@@ -66,7 +66,7 @@ describe('a number that a double does not keep', () => {
     );
   });
 
-  it('is known next to every double: one more digit is another number', () => {
+  it('is detected next to every double: one more digit makes another number', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true, min: 1e-300, max: 1e300 }), (value) => {
         const text = value.toExponential(16);
@@ -79,7 +79,7 @@ describe('a number that a double does not keep', () => {
     );
   });
 
-  it('is none that JSON.stringify writes', () => {
+  it('is never written by JSON.stringify', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
         expect(inexact(JSON.stringify(value))).toEqual({ integer: false, decimal: false });

@@ -1,12 +1,12 @@
-/** Every decimal of at most 15 digits is the shortest text of its double, unless an exponent leads out of the usual range. */
+/** Every decimal of at most 15 digits is the shortest text of its double, unless its exponent is extreme. */
 const EXACT_DIGITS = 15;
 const E_SMALL = 0x65;
 const E_LARGE = 0x45;
 
-/** The shortest token with an exponent that leads out of the usual range, such as `4e-324`. */
+/** The length of the shortest token with an extreme exponent, such as `4e-324`. */
 const EXPONENT_CHARS_MIN = 6;
 
-/** False where the length of a token already says that a double keeps its number. Looks at no more than that where it can. */
+/** False if a double certainly keeps the number of a token. Mostly decides by the length of the token alone. */
 export function mayBeInexact(text: string, start: number, end: number): boolean {
   const chars = end - start;
   if (chars > EXACT_DIGITS) return true;
@@ -19,9 +19,9 @@ export function mayBeInexact(text: string, start: number, end: number): boolean 
 }
 
 /**
- * True where a double keeps the number that a JSON token says: the shortest text of the double, read as a decimal, is the
- * same number. So `1.50`, `1e2` and `-0` are exact, and `0.1000000000000000055` and `9007199254740993` are not. What lies
- * outside the range of a double counts as exact here, since it is refused for that reason elsewhere.
+ * True if a double keeps the number of a JSON token: the shortest text of the double, read as a decimal, is the same
+ * number. So `1.50`, `1e2` and `-0` are exact, and `0.1000000000000000055` and `9007199254740993` are not. A number outside
+ * the range of a double counts as exact here, since it is refused for that reason elsewhere.
  */
 export function isExactNumber(token: string): boolean {
   const value = Number(token);
@@ -35,7 +35,7 @@ export function isExactNumber(token: string): boolean {
 /** A decimal without its sign: `digits` has no zero at either end, and is empty for zero. */
 interface Decimal {
   readonly digits: string;
-  /** Of the first digit, which stands behind the point. */
+  /** The exponent of the first digit, which follows the decimal point. */
   readonly exponent: number;
 }
 

@@ -3,20 +3,20 @@ import { flagBit, MS_PER_DAY, positionAt } from '@pik/schema';
 import type { DeliveryRow, EventRow, FailureRow, Insertion, RecheckRow } from '../../ports/rows.ts';
 
 /*
- * Which receipt of an event is its first. Without imports: the one that was admitted first, for ever. With imports it
- * follows from the receipts alone, in whatever order they come:
+ * The rules that determine the first receipt of an event. Without imports it is the receipt that was admitted first,
+ * forever. With imports it follows from the receipts alone, in whatever order they arrive:
  *
- * - as long as none of them is live, the import that claims the earliest receive time (`isEarlier` settles ties);
- * - once one is live, its payload stays. The first receipt is the earliest of it and the imports with that payload;
- *   imports with another one are conflicts, whatever they claim.
+ * - while no receipt is live: the import that claims the earliest receive time (`isEarlier` breaks ties);
+ * - once a receipt is live, its payload stays. The first receipt is the earliest among the live one and the imports with
+ *   that payload; imports with another payload are conflicts, whatever they claim.
  */
 
-/** True for the very same receipt. */
+/** True if both are the same receipt. */
 export function isAt(a: { pack_id: string; line: number }, b: { pack_id: string; line: number }): boolean {
   return a.pack_id === b.pack_id && a.line === b.line;
 }
 
-/** Compares the fields that the rule makes the identity of; the id alone is a hash and proves nothing. */
+/** Compares the fields that form the identity under its rule; the id is only a hash and proves nothing. */
 export function sameIdentity(a: EventRow, b: EventRow): boolean {
   if (a.rule !== b.rule || a.source !== b.source || a.event_type !== b.event_type || a.entity_id !== b.entity_id)
     return false;
@@ -26,7 +26,7 @@ export function sameIdentity(a: EventRow, b: EventRow): boolean {
   return a.producer_id === b.producer_id && a.producer_seq === b.producer_seq;
 }
 
-/** True where one receipt comes before another. A live one comes before an import that claims the same time. */
+/** True if one receipt precedes another. A live receipt precedes an import that claims the same time. */
 export function isEarlier(a: Timed, b: Timed): boolean {
   if (a.received_ms !== b.received_ms) return a.received_ms < b.received_ms;
   if (a.rank === null || b.rank === null) return a.rank === null && b.rank !== null;
@@ -36,8 +36,8 @@ export function isEarlier(a: Timed, b: Timed): boolean {
 type Timed = Pick<EventRow, 'received_ms' | 'rank'>;
 
 /**
- * The order in which the rows of a request are admitted, as places in it: lines of an import with one id by their claimed
- * times, all others in line order.
+ * The order in which the rows of a request are admitted, as indexes into `rows`: lines of an import that share an id by
+ * their claimed times, all others in line order.
  */
 export function admissionOrder(rows: readonly EventRow[]): readonly number[] {
   if (rows.every(({ rank }) => rank === null)) return rows.map((_, place) => place);
@@ -56,8 +56,8 @@ export function admissionOrder(rows: readonly EventRow[]): readonly number[] {
 }
 
 /**
- * The insertions of a request once all of its rows are admitted: a later one of the same event may have become
- * the first receipt, which is then the first for those before it too.
+ * The insertions of a request once all of its rows are admitted: a later row of the same event may have become the first
+ * receipt, and is then the first receipt for the rows before it too.
  */
 export function finalInsertions(
   rows: readonly EventRow[],
@@ -75,19 +75,19 @@ export function finalInsertions(
   });
 }
 
-/** True where a receipt may change which one is the first: an import is involved, and what is there does not settle it. */
+/** True if a receipt may become the first one: an import is involved, and the stored row alone does not decide it. */
 export function mayMove(row: EventRow, stored: EventRow): boolean {
   return row.rank !== null || !stored.live;
 }
 
-/** True where `nextFirst` needs the other receipts: a live one takes the place of an import with another payload. */
+/** True if `nextFirst` needs the other receipts: a live receipt replaces an import with another payload. */
 export function needsOthers(row: EventRow, stored: EventRow): boolean {
   return row.rank === null && !stored.live && row.payload_hash !== stored.payload_hash;
 }
 
 /**
- * The first receipt once a row has met the stored one; the stored row itself where nothing changes. `others` are the further
- * receipts of the event, needed where `needsOthers` says so.
+ * The first receipt after a row is compared with the stored one; the stored row itself if nothing changes. `others` are
+ * the deliveries of the event, required if `needsOthers` returns true.
  */
 export function nextFirst(row: EventRow, stored: EventRow, others: readonly DeliveryRow[] = []): EventRow {
   if (isAt(row, stored) || !mayMove(row, stored) || !sameIdentity(row, stored)) return stored;
@@ -107,8 +107,8 @@ export function nextFirst(row: EventRow, stored: EventRow, others: readonly Deli
 }
 
 /**
- * The first receipt among the stored one and all others; the stored row itself where that is it. Two admissions that were
- * under way at one time may each have passed by the other's receipt.
+ * The first receipt among the stored one and all deliveries; the stored row itself if it is the first. Two concurrent
+ * admissions may each have missed the other's receipt.
  */
 export function firstAmong(stored: EventRow, others: readonly DeliveryRow[]): EventRow {
   let first = stored;
@@ -119,7 +119,7 @@ export function firstAmong(stored: EventRow, others: readonly DeliveryRow[]): Ev
   return first;
 }
 
-/** A delivery as the first receipt of its event: what is part of the identity is that of every receipt. */
+/** A delivery as the first receipt of its event: all receipts of an event share the fields of its identity. */
 function firstOf(delivery: DeliveryRow, stored: EventRow): Omit<EventRow, 'live'> {
   const { outcome: _, ...own } = delivery;
   const { event_id, event_ms: epoch_ms, event_sub_ns: sub_ms_ns } = delivery;
@@ -136,7 +136,7 @@ function firstOf(delivery: DeliveryRow, stored: EventRow): Omit<EventRow, 'live'
   };
 }
 
-/** What a further receipt is beside the first one. */
+/** The outcome of a repeat compared with the first receipt. */
 export function repeatOutcome(
   receipt: { payload_hash: string },
   first: { payload_hash: string },
@@ -146,22 +146,22 @@ export function repeatOutcome(
 
 const REPEAT_FLAGS = flagBit('INFERRED') | flagBit('TIME_DIFFERS');
 
-/** The flags of a further receipt: its own, and what it is beside the first one. */
+/** The flags of a repeat: its own, and those that follow from a comparison with the first receipt. */
 export function repeatFlags(
   receipt: { flags: number; event_ms: number; event_sub_ns: number },
   { rule, event_ms, event_sub_ns }: EventRow,
 ): number {
   const moved = receipt.event_ms !== event_ms || receipt.event_sub_ns !== event_sub_ns;
-  const beside = (rule === 'content' ? flagBit('INFERRED') : 0) | (moved ? flagBit('TIME_DIFFERS') : 0);
-  return (receipt.flags & ~REPEAT_FLAGS) | beside;
+  const relation = (rule === 'content' ? flagBit('INFERRED') : 0) | (moved ? flagBit('TIME_DIFFERS') : 0);
+  return (receipt.flags & ~REPEAT_FLAGS) | relation;
 }
 
-/** A further receipt beside the first one as it is now. */
+/** A delivery with outcome and flags compared with the current first receipt. */
 export function reclassifyDelivery(row: DeliveryRow, first: EventRow): DeliveryRow {
   return { ...row, outcome: repeatOutcome(row, first), flags: repeatFlags(row, first) };
 }
 
-/** A receipt of an event as a further one of it. */
+/** A receipt of an event as a delivery. */
 export function deliveryOf(row: EventRow, first: EventRow, answered = row.answered): DeliveryRow {
   return {
     pack_id: row.pack_id,
@@ -184,8 +184,8 @@ export function deliveryOf(row: EventRow, first: EventRow, answered = row.answer
 }
 
 /**
- * What follows for receipts that are in the index already once their event has another first receipt: which entries of
- * slices may be others now, and which receipts may be conflicts that were none. Written twice they are the same rows.
+ * The rows that a move requires for receipts that are already in the index: rechecks for slice entries that may be
+ * outdated, and failures for receipts that have become conflicts. Writing them twice produces the same rows.
  */
 export function rowsAfterMove(
   first: EventRow,
@@ -199,7 +199,7 @@ export function rowsAfterMove(
   return { rechecks, failures: others.map((row) => conflictRow(row, first)) };
 }
 
-/** The FAILURE row of a receipt whose payload is another than the first one's. */
+/** The FAILURE row of a receipt whose payload differs from that of the first receipt. */
 export function conflictRow(
   row: Pick<DeliveryRow, 'pack_id' | 'line' | 'event_id' | 'received_ms' | 'payload_hash' | 'rank' | 'expires_ms'>,
   first: EventRow,
@@ -211,7 +211,7 @@ export function conflictRow(
   return { ...at, ...why, kind: 'CONFLICT', entity_hash: null, window: null, payload_hash: live ? null : payload_hash };
 }
 
-/** A CONFLICT as it is now, beside the first receipt; null where it is none any more. */
+/** A CONFLICT compared with the current first receipt; null if it is no longer a conflict. */
 export function reclassifyFailure(row: FailureRow, first: EventRow | null): FailureRow | null {
   const { payload_hash } = row;
   if (payload_hash === null || first === null) return row;

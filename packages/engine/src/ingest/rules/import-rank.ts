@@ -2,12 +2,12 @@ import { sha256Hex } from '@pik/schema';
 
 import type { ParsedRecord } from './parse-record.ts';
 
-/** A line of no known file comes after all lines of files. */
+/** The rank of a record without a known line: after all lines of files. */
 const NO_LINE = 0xffffffff;
 
 /**
- * The order among imports that claim one millisecond: the nanoseconds beyond it, then the line of the file, then the bytes
- * of the record. 26 hexadecimal digits, whose order as text is that order. Nothing of it depends on when they came.
+ * The order among imports that claim the same millisecond: first the nanoseconds, then the line in the file, then the bytes
+ * of the record. It is 26 hexadecimal digits that sort as text, and does not depend on the time of arrival.
  */
 export function importRank({ record, received_sub_ns = 0, file_line = NO_LINE }: ParsedRecord): string {
   const text = 'text' in record ? record.text : '';

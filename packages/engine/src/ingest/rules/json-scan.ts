@@ -1,14 +1,14 @@
 import { isExactNumber, mayBeInexact } from './exact-number.ts';
 
-/** What one pass over JSON text tells before it is parsed. */
+/** Facts about a JSON text, found in one pass before it is parsed. */
 export interface JsonScan {
-  /** Deepest nesting of objects and arrays; counting stops once it is beyond the bound. */
+  /** Deepest nesting of objects and arrays; counting stops beyond the bound. */
   readonly depth: number;
   /** Object members at all depths: the colons outside strings. */
   readonly members: number;
-  /** Some integer would come out of a double as another number. */
+  /** True if a double cannot represent some integer. */
   readonly inexact_integers: boolean;
-  /** Some number with a point or an exponent would come out of a double as another number. */
+  /** True if a double cannot represent some number with a point or an exponent. */
   readonly inexact_decimals: boolean;
 }
 
@@ -23,8 +23,9 @@ const CLOSE_OBJECT = 0x7d;
 const MINUS = 0x2d;
 
 /**
- * One linear pass, no recursion, no allocation: nesting must be known before the text is parsed, since a parser accepts
- * depths on which everything after it dies. Text that is not JSON gives some numbers, never an error.
+ * Scans a text in one linear pass without recursion or allocation. Nesting must be known before the text is parsed, since
+ * the parser accepts depths that overflow the stack of later code. Text that is not JSON returns arbitrary numbers, never
+ * an error.
  */
 export function scanJson(text: string, depthMax: number): JsonScan {
   let depth = 0;
@@ -81,7 +82,7 @@ function isNumberPart(code: number): boolean {
   return isDigit(code) || code === 0x2e || code === 0x2b || code === MINUS || code === 0x65 || code === 0x45;
 }
 
-/** True where a number's token has neither a point nor an exponent. */
+/** True if a number's token has neither a point nor an exponent. */
 export function isInteger(text: string, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
     const code = text.charCodeAt(i);
@@ -91,8 +92,8 @@ export function isInteger(text: string, start: number, end: number): boolean {
 }
 
 /**
- * The spans of the elements of a JSON array, without the white space around them; null where the text is no bracketed
- * list. What is inside an element is checked when the element is parsed.
+ * The spans of the elements of a JSON array, without surrounding white space; null if the text is not a bracketed list.
+ * The content of an element is checked later, when the element is parsed.
  */
 export function splitJsonArray(text: string): [start: number, end: number][] | null {
   const spans: [number, number][] = [];
@@ -138,7 +139,7 @@ function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** The exact text of a top-level member's value in the text of a JSON object that was parsed before; null if absent. */
+/** The exact text of a top-level member's value in a JSON object; null if absent. The text must have been parsed before. */
 export function memberText(text: string, name: string): string | null {
   let depth = 0;
   let keyStart = -1;
@@ -159,7 +160,7 @@ export function memberText(text: string, name: string): string | null {
   return null;
 }
 
-/** A word outside strings that other writers put where JSON has none, such as `NaN`; null without one. */
+/** A word outside strings that other languages write but JSON does not allow, such as `NaN`; null if there is none. */
 export function bareWord(text: string): { readonly word: string; readonly at: number } | null {
   for (let i = 0; i < text.length; i++) {
     if (text.charCodeAt(i) === QUOTE) {

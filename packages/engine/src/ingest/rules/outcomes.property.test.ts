@@ -35,7 +35,7 @@ const elsewhere = (row: EventRow): EventRow => ({
 });
 
 describe('the rows of a request', () => {
-  it('carry each field of their event, and skip what was rejected', () => {
+  it('carry each field of their event, and skip rejected records', () => {
     const producer = { id: '01890a5d-ac96-774b-bcce-b302099a8057', seq: 4 };
     const sent_at = '2026-01-30T10:00:05Z';
     const records = [arrive('x'), arrive({ idempotency_key: 'k', producer, sent_at }), arrive({})];
@@ -72,7 +72,7 @@ describe('the rows of a request', () => {
     expect(row?.rank).toMatch(/^[0-9a-f]{26}$/);
   });
 
-  it('say what each line was, and keep what a repeat, a conflict and a reject leave', () => {
+  it('hold the outcome of each line, and the rows of repeats, conflicts and rejects', () => {
     const records = [
       arrive({ idempotency_key: 'new' }),
       arrive({ idempotency_key: 'same' }),
@@ -126,11 +126,11 @@ describe('the rows of a request', () => {
     ]);
   });
 
-  it('are the same when they are made again', () => {
+  it('are the same when derived again', () => {
     const records = [arrive({}), arrive({ idempotency_key: 'k' }), arrive('x')];
     const rows = eventRows(records, pack);
     const first = decideOutcomes(records, rows, { pack, insertions: [inserted, inserted] });
-    // The sweeper meets what the first admission wrote.
+    // The sweeper finds the rows of the first admission.
     const again = decideOutcomes(records, rows, {
       pack,
       insertions: rows.map((stored) => ({ kind: 'present', stored })),
@@ -138,7 +138,7 @@ describe('the rows of a request', () => {
     expect(again).toEqual(first);
   });
 
-  it('have no PACK row while a line is pending, and its line is in no slice', () => {
+  it('have no PACK row while a line is pending, and no slice includes that line', () => {
     const records = [arrive({}), arrive({ idempotency_key: 'k' })];
     const rows = eventRows(records, pack);
     const decided = decideOutcomes(records, rows, { pack, insertions: [inserted, { kind: 'throttled' }] });
@@ -147,7 +147,7 @@ describe('the rows of a request', () => {
     expect(decided.deliveries).toEqual([]);
   });
 
-  it('are cut into slices by day, source and type, with the receive times of each', () => {
+  it('are grouped into slices by day, source and type, each with its receive times', () => {
     const time = fc.constantFrom('2026-01-29T23:59:59.999Z', '2026-01-30T00:00:00Z');
     const record = fc.record({
       source: fc.constantFrom('s', 'st'),

@@ -17,7 +17,7 @@ import { sequenceRows } from './sequences.ts';
 import { sliceRows } from './slices.ts';
 import { warningRows } from './warnings.ts';
 
-/** What all rows of one request share. */
+/** The facts that all rows of one request share. */
 export interface PackFacts {
   readonly pack_id: string;
   readonly sha256: string;
@@ -26,7 +26,7 @@ export interface PackFacts {
   readonly principal: string | null;
   readonly imported: boolean;
   readonly expires_ms: number;
-  /** Its number in the order of the log; null where more than one process stores packs. */
+  /** Its number in the order of the log; null if more than one process stores packs. */
   readonly sequence: number | null;
 }
 
@@ -35,7 +35,7 @@ export interface RequestOutcomes extends RequestRows {
   readonly verdicts: readonly (Verdict | null)[];
 }
 
-/** The EVENT rows that the records of a pack ask for, in line order. */
+/** The EVENT rows that the records of a pack produce, in line order. */
 export function eventRows(records: readonly ParsedRecord[], pack: PackFacts): EventRow[] {
   const rows: EventRow[] = [];
   for (let line = 0; line < records.length; line++) {
@@ -70,8 +70,8 @@ export function eventRows(records: readonly ParsedRecord[], pack: PackFacts): Ev
 }
 
 /**
- * Everything that a request leaves behind, from what its inserts met. `met` goes with `rows`, row by row. Called again
- * for the same pack it gives the same rows, so that the sweeper may repeat what a crash cut short.
+ * Decides the outcomes of a request and derives all rows that it leaves behind. `insertions[i]` belongs to `rows[i]`. For
+ * the same pack it returns the same rows again, so that the sweeper may repeat an admission that a crash interrupted.
  */
 export function decideOutcomes(
   records: readonly ParsedRecord[],
@@ -97,8 +97,8 @@ export function decideOutcomes(
 function deliveryRows(rows: readonly EventRow[], verdicts: readonly (Verdict | null)[]): DeliveryRow[] {
   const deliveries: DeliveryRow[] = [];
   for (const row of rows) {
-    const { beside, status } = verdicts[row.line] as Verdict;
-    if (beside !== null) deliveries.push(deliveryOf(row, beside, status as EventOutcome));
+    const { currentFirst, status } = verdicts[row.line] as Verdict;
+    if (currentFirst !== null) deliveries.push(deliveryOf(row, currentFirst, status as EventOutcome));
   }
   return deliveries;
 }
@@ -119,8 +119,9 @@ function rejectRows(records: readonly ParsedRecord[], { pack_id, expires_ms }: P
 function conflictRows(rows: readonly EventRow[], verdicts: readonly (Verdict | null)[]): FailureRow[] {
   const conflicts: FailureRow[] = [];
   for (const row of rows) {
-    const { beside } = verdicts[row.line] as Verdict;
-    if (beside !== null && repeatOutcome(row, beside) === 'CONFLICT') conflicts.push(conflictRow(row, beside));
+    const { currentFirst } = verdicts[row.line] as Verdict;
+    if (currentFirst !== null && repeatOutcome(row, currentFirst) === 'CONFLICT')
+      conflicts.push(conflictRow(row, currentFirst));
   }
   return conflicts;
 }

@@ -19,25 +19,25 @@ const hash = (payload: string, volatile?: VolatileMembers) =>
   admit(payload, { volatile: volatile ?? null }).event?.payload_hash;
 const flags = (parsed: ParsedRecord) => flagNames(parsed.event?.flags ?? 0);
 
-describe('J6: digits that a double does not keep', () => {
+describe('J6: digits that a double cannot represent', () => {
   it.each([
     ['{"amount":2.000000000000000001}', '{"amount":2.000000000000000002}', 'INEXACT_DECIMAL'],
     ['{"amount":0.3}', '{"amount":0.299999999999999988}', 'INEXACT_DECIMAL'],
     ['{"amount":[0]}', '{"amount":[1e-400]}', 'INEXACT_DECIMAL'],
     ['{"amount":9007199254740992}', '{"amount":9007199254740993.0}', 'INEXACT_DECIMAL'],
     ['{"id":9007199254740992}', '{"id":9007199254740993}', 'INEXACT_INTEGER'],
-  ])('make %s and %s two events, and the second says so', (one, other, flag) => {
+  ])('make %s and %s two events, and flag the second', (one, other, flag) => {
     expect(hash(one)).not.toBe(hash(other));
     expect(admit(one).event?.event_id).not.toBe(admit(other).event?.event_id);
     expect(flags(admit(other))).toEqual([flag]);
   });
 
-  it('are hashed as they were received, whatever stands around them', () => {
+  it('are hashed as received, regardless of the text around them', () => {
     for (const text of ['{"amount":2.000000000000000001}', '[ 1e-400 ]', '{"b":9007199254740993,"a":1}'])
       expect(hash(text)).toBe(createHash('sha256').update(text).digest('hex'));
   });
 
-  it('are the only reason for another hash than that of the value', () => {
+  it('are the only reason why a hash differs from that of the value', () => {
     fc.assert(
       fc.property(fc.oneof(fc.object(), fc.array(fc.jsonValue())), (value) => {
         const text = JSON.stringify(value);
@@ -58,7 +58,7 @@ describe('J6: digits that a double does not keep', () => {
       expect(hash(written)).toBe(hash(plain));
   });
 
-  it('are refused in a number that must be whole', () => {
+  it('are refused in a number that must be an integer', () => {
     const producer = ',"producer":{"id":"01890a5d-ac96-774b-bcce-b302099a8057","seq":1.00000000000000000001}';
     expect(admit('{}', { rest: producer }).fault).toMatchObject({ code: 'FIELD_INVALID', path: '/producer' });
     const version = ',"schema_version":1.00000000000000000001';
@@ -67,7 +67,7 @@ describe('J6: digits that a double does not keep', () => {
 });
 
 describe('a tombstone', () => {
-  it('is a payload that is null, and a missing payload is still a fault', () => {
+  it('is a null payload, and a missing payload is still a fault', () => {
     const parsed = admit('null');
     expect(parsed.event).toMatchObject({ payload: null, payload_hash: payloadHash(null) });
     expect(flags(parsed)).toEqual(['TOMBSTONE']);
@@ -86,7 +86,7 @@ describe('volatile members', () => {
     fc.oneof(fc.integer(), fc.dictionary(name, fc.integer()), fc.array(fc.dictionary(name, fc.integer()))),
   );
 
-  /** A reference of its own: the payload without the three paths. */
+  /** An independent reference: the payload without the three paths. */
   function reduced(value: Record<string, unknown>): unknown {
     const copy = structuredClone(value) as Record<string, Record<string, unknown>>;
     delete copy.attempt;
@@ -95,7 +95,7 @@ describe('volatile members', () => {
     return copy;
   }
 
-  it('are left out of the hash and of nothing else, whatever the payload is', () => {
+  it('are excluded from the hash and nothing else, for any payload', () => {
     fc.assert(
       fc.property(content, (value) => {
         const text = JSON.stringify(value);
@@ -110,7 +110,7 @@ describe('volatile members', () => {
     );
   });
 
-  it('do not lose the digits of the others, and their own digits count for nothing', () => {
+  it('leave the digits of other members intact, and their own digits do not count', () => {
     const exact = (attempt: string) => hash(`{"order":1,"attempt":${attempt}}`, volatile);
     expect(exact('1.00000000000000000001')).toBe(exact('2'));
     expect(flags(admit('{"order":1,"attempt":1.00000000000000000001}', { volatile }))).toEqual(['VOLATILE']);
@@ -122,19 +122,19 @@ describe('volatile members', () => {
       'INEXACT_DECIMAL',
       'VOLATILE',
     ]);
-    // Where nothing is left out, the hash is the one that it has without a declaration.
+    // If nothing is excluded, the hash equals the one without a declaration.
     expect(hash('{"order":2.000000000000000001}', volatile)).toBe(hash('{"order":2.000000000000000001}'));
   });
 });
 
 describe('members that are not fields of an event', () => {
-  it('are taken, flagged and named with what may be meant', () => {
+  it('are accepted, flagged, and named with a suggestion', () => {
     const parsed = admit('{}', { rest: ',"idempotncy_key":"k","colour":"red"' });
     expect(parsed.event?.unknown).toEqual(['idempotncy_key', 'colour']);
     expect(flags(parsed)).toEqual(['UNKNOWN_FIELD']);
   });
 
-  it('are none of a CloudEvent, whose others are its extension attributes', () => {
+  it('do not exist in a CloudEvent, whose other members are extension attributes', () => {
     const text =
       '{"specversion":"1.0","id":"1","source":"s","type":"t","subject":"e","time":"2026-01-30T10:00:00Z","data":{},"partitionkey":"p"}';
     const parsed = parseRecord(
@@ -145,7 +145,7 @@ describe('members that are not fields of an event', () => {
     expect(flags(parsed)).toEqual([]);
   });
 
-  it('say which field is missing for them', () => {
+  it('are suggested for a missing field', () => {
     const text = '{"source":"s","event_type":"t","entityId":"e","event_time":"2026-01-30T10:00:00Z","payload":{}}';
     const { fault } = parseRecord({ text }, { receivedMs: 0, imported: false, volatileOf: () => null });
     expect(fault).toMatchObject({

@@ -20,7 +20,7 @@ const fault = ({ fault, event }: ParsedRecord) => {
 const flags = ({ event }: ParsedRecord) => flagNames(event?.flags ?? -1);
 const nothingRead = { source: null, event_type: null, entity_id: null, producer: null, received_ms: RECEIVED };
 
-describe('text that is no record', () => {
+describe('text that is not a record', () => {
   it.each([
     ['bytes that are not UTF-8', { bytes: Uint8Array.of(0xff) }, 'UTF8_INVALID'],
     ['a byte order mark before an event', { text: `\ufeff${JSON.stringify(base)}` }, 'UTF8_INVALID'],
@@ -47,7 +47,7 @@ describe('text that is no record', () => {
     ['[]', /not an array/],
     ['null', /not null/],
     ['1', /not a number/],
-  ])('%j says what it is', (text, detail) => {
+  ])('%j gets a detail that names its type', (text, detail) => {
     expect(admitText(text).fault?.detail).toMatch(detail);
   });
 
@@ -57,7 +57,7 @@ describe('text that is no record', () => {
 });
 
 describe('G19: the bounds of a record', () => {
-  it('nesting: as deep as may be, and not one deeper', () => {
+  it('nesting: accepted up to the limit, refused one level deeper', () => {
     const nested = (depth: number) => JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as object;
     expect(fault(admit({ payload: nested(LIMITS.json_depth_max - 1) }))).toBeNull();
     const deep = admit({ payload: nested(LIMITS.json_depth_max) });
@@ -66,7 +66,7 @@ describe('G19: the bounds of a record', () => {
     expect(deep.fault?.detail).toContain(`${LIMITS.json_depth_max}`);
   });
 
-  it('members: as many as may be, and not one more', () => {
+  it('members: accepted up to the limit, refused one beyond it', () => {
     const own = Object.keys(base).length;
     const payload = (members: number) => Object.fromEntries(Array.from({ length: members }, (_, n) => [`m${n}`, 0]));
     expect(fault(admit({ payload: payload(LIMITS.json_members_max - own) }))).toBeNull();
@@ -81,7 +81,7 @@ describe('G19: the bounds of a record', () => {
     ['event_type', LIMITS.event_type_bytes_max],
     ['entity_id', LIMITS.entity_id_bytes_max],
     ['idempotency_key', LIMITS.idempotency_key_bytes_max],
-  ])('%s: as long as may be, and not one byte more', (name, max) => {
+  ])('%s: accepted up to the limit, refused one byte beyond it', (name, max) => {
     for (const unit of ['x', 'é']) {
       const full = unit.repeat(max / Buffer.byteLength(unit));
       expect(fault(admit({ [name]: full }))).toBeNull();
@@ -97,7 +97,7 @@ describe('G19: the bounds of a record', () => {
 });
 
 describe('the receive time that an import claims', () => {
-  it('is that of the receipt, to the nanosecond', () => {
+  it('is the receive time of the receipt, to the nanosecond', () => {
     const parsed = admitImport({ received_at: '2026-01-30T10:00:00.123456789Z' });
     expect(parsed).toMatchObject({ received_ms: Date.UTC(2026, 0, 30, 10, 0, 0, 123), received_sub_ns: 456_789 });
   });
@@ -107,7 +107,7 @@ describe('the receive time that an import claims', () => {
     ['no text', { received_at: 5 }, 'TIME_INVALID'],
     ['null', { received_at: null }, 'TIME_INVALID'],
     ['no time', { received_at: 'soon' }, 'TIME_INVALID'],
-  ])('is a fault where it is %s, with all that could be read', (_, rest, code) => {
+  ])('is a fault if it is %s, and the other fields are kept', (_, rest, code) => {
     const parsed = admitImport({ ...rest, producer: PRODUCER });
     expect(fault(parsed)).toEqual({ code, path: '/received_at' });
     expect(parsed).toMatchObject({
@@ -121,7 +121,7 @@ describe('the receive time that an import claims', () => {
     expect(parsed).not.toHaveProperty('received_sub_ns');
   });
 
-  it('counts as now where a clock is a little ahead, and is refused beyond that', () => {
+  it('counts as now if it is slightly ahead of the clock, and is refused beyond that', () => {
     const at = (ms: number) => admitImport({ received_at: iso(RECEIVED + ms) });
     expect(at(-1)).toMatchObject({ received_ms: RECEIVED - 1, received_sub_ns: 0 });
     expect(at(0)).toMatchObject({ received_ms: RECEIVED, fault: null });
@@ -136,7 +136,7 @@ describe('the receive time that an import claims', () => {
     expect(ahead.fault?.detail).toContain(iso(RECEIVED).slice(0, 19));
   });
 
-  it('is looked at for imports alone', () => {
+  it('is read for imports only', () => {
     const parsed = admit({ received_at: 'soon' });
     expect(fault(parsed)).toBeNull();
     expect(parsed).toMatchObject({ received_ms: RECEIVED, imported: false });
@@ -209,7 +209,7 @@ describe('the fields of an event', () => {
     expect(admit({ producer: { ...PRODUCER, seq } }).event?.producer).toEqual({ id: PRODUCER.id.toLowerCase(), seq });
   });
 
-  it('are what the record says', () => {
+  it('are those of the record', () => {
     const event_time = '2026-01-30T10:00:00.000000001Z';
     const sent_at = '2026-01-30T10:00:01Z';
     const { event } = admit({ event_time, sent_at, idempotency_key: 'k', schema_version: 3, traceparent: '00' });
@@ -235,7 +235,7 @@ describe('the fields of an event', () => {
     expect(fault(admit({ [name]: value }))).toEqual({ code: 'FIELD_INVALID', path: `/${name}` });
   });
 
-  it('an occurrence needs its producer, and a key goes before it', () => {
+  it('an occurrence needs its producer, and a key takes precedence over it', () => {
     const occurrence = { identity: 'occurrence' };
     expect(fault(admit(occurrence))).toEqual({ code: 'FIELD_MISSING', path: '/producer' });
     expect(admit({ ...occurrence, producer: PRODUCER }).event?.rule).toBe('occurrence');
@@ -249,7 +249,7 @@ describe('the fields of an event', () => {
     expect(flags(admit({ event_time: '2016-12-31T23:59:60Z' }))).toEqual(['LEAP_SECOND']);
   });
 
-  it('a number beside the payload keeps no digit that is lost in secret', () => {
+  it('a number outside the payload never loses a digit silently', () => {
     const text = (rest: string) => `${JSON.stringify(base).slice(0, -1)},${rest}}`;
     const whole = `"producer":{"id":"${PRODUCER.id}","seq":7}`;
     expect(fault(admitText(text(`"schema_version":1.00000000000000000001`)))).toMatchObject({
@@ -260,13 +260,13 @@ describe('the fields of an event', () => {
     expect(fault(admitText(text(whole.replace(':7', ':7.00000000000000000001'))))).toMatchObject({ path: '/producer' });
   });
 
-  it('a key that comes twice is refused, in the record and in the payload', () => {
+  it('a duplicate key is refused, in the record and in the payload', () => {
     const twice = { code: 'JSON_DUPLICATE_KEY', path: null };
     expect(fault(admitText(`{"source":"s",${JSON.stringify(base).slice(1)}`))).toEqual(twice);
     expect(fault(admitText(JSON.stringify(base).replace('{}', '{"a":1,"a":1}')))).toEqual(twice);
   });
 
-  it('volatile members are asked for by source and type, once both are known', () => {
+  it('volatile members are looked up by source and type, once both are known', () => {
     const asked: string[][] = [];
     const volatileOf = (...names: string[]) => {
       asked.push(names);

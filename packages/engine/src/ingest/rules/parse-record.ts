@@ -28,7 +28,7 @@ import {
 } from './record-fields.ts';
 import type { RawRecord } from './record-split.ts';
 
-/** What an event is, read from its bytes alone. */
+/** The fields of an event, derived from its bytes alone. */
 export interface EventFields {
   readonly event_id: string;
   readonly position: string;
@@ -48,38 +48,38 @@ export interface EventFields {
   readonly unknown: readonly string[];
 }
 
-/** One record with all that its bytes say: an event, or a fault together with what could still be read. */
+/** One parsed record: an event, or a fault together with the fields that could still be read. */
 export interface ParsedRecord {
   readonly record: RawRecord;
   readonly received_ms: number;
-  /** Of an import: the nanoseconds that it claims beyond `received_ms`. */
+  /** For an import: the nanoseconds that it claims beyond `received_ms`. */
   readonly received_sub_ns?: number;
-  /** Of an import: the line of the file that the record stood in, where the client says it. */
+  /** For an import: the record's line in its file, if the client sends it. */
   readonly file_line?: number;
   readonly imported: boolean;
   readonly event: EventFields | null;
   readonly fault: Fault | null;
-  /** Known for rejected records too, where the record says them. */
+  /** Known for rejected records too, if the record names them. */
   readonly source: string | null;
   readonly event_type: string | null;
   readonly entity_id: string | null;
   readonly producer: ProducerStamp | null;
-  /** The rejected receipt that was sent again as this one. */
+  /** The rejected receipt that this one repeats. */
   readonly reingest_of?: ReceiptAddress;
-  /** Which members of its payload are not content; kept for rejected records too, so that a mended one is read alike. */
+  /** The members of the payload that are not content; kept for rejected records too, so that a correction is read alike. */
   readonly volatile?: VolatileMembers | undefined;
 }
 
-/** What does not lie in the bytes: when the request came, and whether records claim a receive time of their own. */
+/** Facts about a request that its bytes do not hold: the receive time, and whether records claim their own. */
 export interface ParseContext {
   readonly receivedMs: number;
   readonly imported: boolean;
-  /** Which members are not content: as declared when the record was received. */
+  /** Finds the members that are not content, as declared when the record was received. */
   readonly volatileOf: VolatileOf;
 }
 
 /**
- * Reads one record. The order of the checks is the order in docs/errors.md: UTF-8, nesting and size, JSON, object,
+ * Parses one record. The order of the checks is the order in docs/errors.md: UTF-8, nesting and size, JSON, object,
  * ids, times, producer, optional fields, payload, canonical form, duplicate keys. The first fault found is the reason.
  */
 export function parseRecord(record: RawRecord, context: ParseContext): ParsedRecord {
@@ -121,7 +121,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** V8's message quotes the input; a text of ours with the place is enough and leaks nothing into logs. */
+/** Describes a syntax error. V8's message quotes the input; our own text with the position leaks nothing into logs. */
 function syntaxHint(text: string, error: unknown): string {
   if (text.trim() === '') return 'the record is empty';
   const bare = bareWord(text);
@@ -175,9 +175,9 @@ function readEvent(record: RawRecord, parsed: Parsed): ParsedRecord {
 }
 
 /**
- * The receive time that a record of an import claims. What has not come yet cannot have been received: it would be hidden
- * from every question until then. A clock that is a little ahead of the server's is no lie, so such a record counts as received
- * when it came.
+ * The receive time that a record of an import claims. A time in the future is refused: the event would be hidden from
+ * every question until then. If the claim is only slightly ahead of the server's clock, clocks differ, and the record
+ * counts as received when it came.
  */
 function readReceived(value: JsonObject, receivedMs: number): Pick<Instant, 'epoch_ms' | 'sub_ms_ns'> | Fault {
   const claimed = readTime(value, 'received_at');
@@ -246,7 +246,7 @@ function readFields(parsed: Parsed, names: FieldNames, known: Known): EventField
 
 const UNKNOWN_FIELD = flagBit('UNKNOWN_FIELD');
 
-/** A whole number beside the payload must be whole in its text too: 1.00000000000000001 reads as 1. */
+/** An integer outside the payload must be an integer in its text too: 1.00000000000000001 would be parsed as 1. */
 function inexactField({ text, scan }: Parsed): Fault | null {
   if (!scan.inexact_integers && !scan.inexact_decimals) return null;
   for (const name of ['producer', 'schema_version']) {

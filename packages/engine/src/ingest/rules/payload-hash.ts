@@ -18,7 +18,7 @@ import { canonicalFault, Fault, type FieldNames, type JsonObject, missingFault, 
 
 /** A payload with its hash. */
 export interface HashedPayload {
-  /** As it came, volatile members included; null for a tombstone. */
+  /** As received, including volatile members; null for a tombstone. */
   readonly payload: object | null;
   readonly payload_hash: string;
   readonly flags: number;
@@ -26,14 +26,14 @@ export interface HashedPayload {
   readonly unknown: readonly string[];
 }
 
-/** A record, its text, and what a pass over the text found. */
+/** A record, its text, and the scan of the text. */
 export interface ScannedRecord {
   readonly text: string;
   readonly value: JsonObject;
   readonly scan: JsonScan;
 }
 
-/** Hashes the payload of a record without its volatile members, or says why it has no hash. */
+/** Hashes the payload of a record without its volatile members, or returns the fault that prevents a hash. */
 export function hashPayload(
   record: ScannedRecord,
   names: FieldNames,
@@ -74,8 +74,8 @@ export function hashPayload(
 const NONE: readonly string[] = [];
 
 /**
- * Members of the record outside the payload, and those that are not fields. JSON.parse keeps the last of two equal keys, so
- * fewer members after parsing than colons in the text means that one was lost.
+ * Counts the members of the record outside the payload, and lists those that are not fields. JSON.parse keeps the last of
+ * two equal keys, so fewer members after parsing than colons in the text means that one was lost.
  */
 function fieldsOf(value: JsonObject, names: FieldNames): { members: number; unknown: readonly string[] } {
   let members = 0;
@@ -83,7 +83,7 @@ function fieldsOf(value: JsonObject, names: FieldNames): { members: number; unkn
   for (const key of Object.keys(value)) {
     members += 1;
     if (key === names.payload) continue;
-    // All others of a CloudEvent are its extension attributes.
+    // All other members of a CloudEvent are extension attributes.
     if (!names.isExtensible && !isEventField(key)) {
       unknown ??= [];
       unknown.push(key);
@@ -96,7 +96,7 @@ function fieldsOf(value: JsonObject, names: FieldNames): { members: number; unkn
 
 type Hashed = Pick<HashedPayload, 'payload_hash' | 'flags'>;
 
-/** A number whose digits a double does not keep. */
+/** A number that a double cannot represent exactly. */
 class InexactNumber {
   readonly #token: string;
 
@@ -104,13 +104,13 @@ class InexactNumber {
     this.#token = token;
   }
 
-  /** As it was written; read through a function, so that no path into a payload leads to it. */
+  /** The token as written; behind a function, so that no path into a payload can reach it. */
   static tokenOf(number: InexactNumber): string {
     return number.#token;
   }
 }
 
-/** The hash of a payload by its digits; null where a double keeps them all. */
+/** The hash of a payload by its digits; null if doubles keep all of them. */
 function hashDigits(received: string, volatile: VolatileMembers | null): Hashed | null {
   if (volatile !== null) return hashDigitsWithout(received, volatile);
   const { inexact_integers, inexact_decimals } = scanJson(received, LIMITS.json_depth_max);
@@ -118,7 +118,7 @@ function hashDigits(received: string, volatile: VolatileMembers | null): Hashed 
   return flags === 0 ? null : { payload_hash: textHash(received), flags };
 }
 
-/** Over what is left without the volatile members, in canonical form, and the numbers in question as they were written. */
+/** Hashes the canonical form of the payload without its volatile members, plus the inexact numbers as written. */
 function hashDigitsWithout(received: string, volatile: VolatileMembers): Hashed | null {
   const found: [pointer: string, token: string][] = [];
   const plain = plainNumbers(withoutVolatile(parseDigits(received), volatile), [], found);
@@ -133,17 +133,17 @@ function digitFlags(integers: boolean, decimals: boolean): number {
   return (integers ? flagBit('INEXACT_INTEGER') : 0) | (decimals ? flagBit('INEXACT_DECIMAL') : 0);
 }
 
-/** The value of a text, with each number that a double does not keep as it was written. */
+/** Parses a text; each number that a double cannot represent becomes an `InexactNumber`. */
 function parseDigits(text: string): unknown {
   const revive = (_name: string, value: unknown, { source }: { source?: string } = {}) => {
     if (typeof value !== 'number' || source === undefined) return value;
     return mayBeInexact(source, 0, source.length) && !isExactNumber(source) ? new InexactNumber(source) : value;
   };
-  // The place of a value in the text is a later part of the language than the types of it.
+  // TypeScript's types do not know the third argument yet, which holds the source text of a value.
   return JSON.parse(text, revive as (name: string, value: unknown) => unknown);
 }
 
-/** The value with doubles in it again, and where each of those stands that is not the number that was written. */
+/** Replaces each `InexactNumber` by its double, and collects the pointers to them with their tokens. */
 function plainNumbers(value: unknown, steps: string[], found: [string, string][]): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof InexactNumber) {

@@ -11,7 +11,7 @@ import {
 
 import { fitsUtf8 } from './record-split.ts';
 
-/** Why a record is rejected, and where in it the fault lies (a JSON pointer). */
+/** The reason why a record is rejected, with a JSON pointer to the fault. */
 export class Fault {
   readonly code: RejectCode;
   readonly path: string | null;
@@ -24,7 +24,7 @@ export class Fault {
   }
 }
 
-/** A parsed JSON object; members are read as own properties only. */
+/** A parsed JSON object; only own properties count as members. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The names under which a record carries its fields: the kit's own, or those of CloudEvents 1.0. */
@@ -35,7 +35,7 @@ export interface FieldNames {
   readonly event_time: string;
   readonly payload: string;
   readonly idempotency_key: string;
-  /** Whether other members may stand beside them, as extension attributes of a CloudEvent do. */
+  /** True if other members are allowed, such as the extension attributes of a CloudEvent. */
   readonly isExtensible: boolean;
 }
 
@@ -59,12 +59,12 @@ const CLOUD_EVENT_NAMES: FieldNames = {
   isExtensible: true,
 };
 
-/** Told from the record alone, so that the log can be read again without the request's content type. */
+/** Finds the field names by the record alone, so that the log can be read again without the request's content type. */
 export function fieldNames(record: JsonObject): FieldNames {
   return Object.hasOwn(record, 'specversion') && !Object.hasOwn(record, 'event_type') ? CLOUD_EVENT_NAMES : KIT_NAMES;
 }
 
-/** The fault of a field that is missing, with the member that may stand for it: one with nearly its name. */
+/** The fault for a missing field; it suggests a member with a similar name. */
 export function missingFault(record: JsonObject, name: string): Fault {
   const unknown = Object.keys(record).filter((member) => !isEventField(member));
   const nearest = nearestName(name, unknown);
@@ -84,7 +84,7 @@ const ID_BYTES_MAX = {
   idempotency_key: LIMITS.idempotency_key_bytes_max,
 } as const;
 
-/** The value of a required id, or why it cannot be one. */
+/** The value of a required id, or the fault in it. */
 export function readId(record: JsonObject, names: FieldNames, field: keyof typeof ID_BYTES_MAX): string | Fault {
   const name = names[field];
   const value = Object.hasOwn(record, name) ? record[name] : undefined;
@@ -111,7 +111,7 @@ function idFault(value: string, bytesMax: number): string | null {
   return value.isWellFormed() ? null : 'not well-formed Unicode';
 }
 
-/** A required time, or why it cannot be one. */
+/** The value of a required time, or the fault in it. */
 export function readTime(record: JsonObject, name: string): Instant | Fault {
   const value = Object.hasOwn(record, name) ? record[name] : undefined;
   if (value === undefined) return missingFault(record, name);
@@ -128,12 +128,12 @@ export function readTime(record: JsonObject, name: string): Instant | Fault {
   return new Fault(code, `/${name}`, `${name}: ${hint}`);
 }
 
-/** A time that need not be there; null where it is absent. */
+/** The value of an optional time; null if it is absent. */
 export function readOptionalTime(record: JsonObject, name: string): Instant | Fault | null {
   return Object.hasOwn(record, name) ? readTime(record, name) : null;
 }
 
-/** Which producer instance made the event, and as its how-manieth. */
+/** The producer instance and the event's sequence number. */
 export interface ProducerStamp {
   readonly id: string;
   readonly seq: number;
@@ -141,7 +141,7 @@ export interface ProducerStamp {
 
 const UUID = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 
-/** The producer's stamp; null where it is absent. */
+/** The producer's stamp; null if it is absent. */
 export function readProducer(record: JsonObject): ProducerStamp | Fault | null {
   if (!Object.hasOwn(record, 'producer')) return null;
   const value = record.producer;
@@ -156,7 +156,7 @@ export function readProducer(record: JsonObject): ProducerStamp | Fault | null {
   return { id: id.toLowerCase(), seq };
 }
 
-/** Checks the fields that decide nothing, so that a typing error in them is not silently lost. */
+/** Checks the fields that do not affect the outcome, so that a typing error in them is not lost silently. */
 export function checkOptionalFields(record: JsonObject): Fault | null {
   if (Object.hasOwn(record, 'identity') && record.identity !== 'occurrence') {
     return new Fault('FIELD_INVALID', '/identity', 'identity can only be "occurrence"');
@@ -176,16 +176,16 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What a person calls the type of a JSON value. */
+/** The type of a JSON value in words. */
 export function typeName(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-/** A path is made of the record's own names, and is listed with every rejection. */
+/** The maximum length of a path: it consists of names in the record, and every rejection lists it. */
 const PATH_CHARS_MAX = 500;
 
-/** The fault behind an error of the canonical form, under the payload's own path; a very long one is cut. */
+/** Converts an error of the canonical form to a fault with a path below the payload; a very long path is cut. */
 export function canonicalFault(error: unknown, payloadName: string): Fault {
   if (!KitError.is(error)) throw error;
   const path = `/${payloadName}${error.path ?? ''}`;

@@ -19,14 +19,14 @@ describe('lines', () => {
     expect(texts(lines('\ufeff{"a":1}\nx'))).toEqual(['\ufeff{"a":1}', 'x']);
   });
 
-  it('that are blank are no records', () => {
+  it('that are blank are skipped', () => {
     expect(lines('\n \n\t\r\n\r\n\r\r\n   ')).toEqual([]);
     expect(texts(lines('\n\n{"a":1}\n\n'))).toEqual(['{"a":1}']);
     expect(texts(lines('\u00a0\n'))).toEqual(['\u00a0']);
     expect(lines('')).toEqual([]);
   });
 
-  it('that are not UTF-8 take no other with them, and keep their bytes', () => {
+  it('that are not UTF-8 do not affect other lines, and keep their bytes', () => {
     const body = Buffer.concat([bytes('{"é":1}\r\n\n \n'), notUtf8('x', '\r'), bytes('\n{"b":2}')]);
     expect(splitBody(body, 'ndjson')).toEqual({
       records: [{ text: '{"é":1}' }, { bytes: notUtf8('x') }, { text: '{"b":2}' }],
@@ -63,7 +63,7 @@ describe('a JSON body', () => {
     expect(json('x [1]')).toEqual({ records: [{ text: 'x [1]' }], single: true, unreadable: false });
   });
 
-  it('that cannot be cut is one record with all of it', () => {
+  it('that cannot be split is one record with the whole body', () => {
     expect(json('[{"a":1}')).toEqual({ records: [{ text: '[{"a":1}' }], single: true, unreadable: true });
     expect(splitBody(notUtf8('[', ']'), 'json')).toEqual({
       records: [{ bytes: notUtf8('[', ']') }],
@@ -74,7 +74,7 @@ describe('a JSON body', () => {
 });
 
 describe('G19: the limits of a body', () => {
-  it('records: as many as may be, and not one more', () => {
+  it('records: accepted up to the limit, refused one beyond it', () => {
     const max = LIMITS.events_per_request_max;
     expect(lines('1\n'.repeat(max))).toHaveLength(max);
     expect(() => lines('1\n'.repeat(max + 1))).toThrow(
@@ -88,7 +88,7 @@ describe('G19: the limits of a body', () => {
     ['two bytes each', 'é'],
     ['three bytes each', '\u20ac'],
     ['four bytes each', '\u{1f600}'],
-  ])('bytes of a record: as many as may be, and not one more (%s)', (_, unit) => {
+  ])('bytes of a record: accepted up to the limit, refused one beyond it (%s)', (_, unit) => {
     const max = LIMITS.event_bytes_max;
     const size = Buffer.byteLength(unit);
     const full = unit.repeat(Math.floor(max / size)) + 'x'.repeat(max % size);
@@ -104,7 +104,7 @@ describe('G19: the limits of a body', () => {
     expect(() => splitBody(notUtf8('x'.repeat(max)), 'ndjson')).toThrow(code('EVENT_TOO_LARGE'));
   });
 
-  it('a text fits exactly where its UTF-8 form does', () => {
+  it('a text fits exactly if its UTF-8 form fits', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'é', '\u20ac', '\u{1f600}'), maxLength: 12 });
     fc.assert(
       fc.property(text, fc.nat(40), (one, max) => {

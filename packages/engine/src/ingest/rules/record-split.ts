@@ -2,15 +2,15 @@ import { KitError, LIMITS } from '@pik/schema';
 
 import { splitJsonArray } from './json-scan.ts';
 
-/** One record as received: its text, or its bytes where they are not UTF-8. */
+/** One record as received: its text, or its bytes if they are not UTF-8. */
 export type RawRecord = { readonly text: string } | { readonly bytes: Uint8Array };
 
-/** A request body cut into records, each exactly as received. */
+/** A request body split into records, each exactly as received. */
 export interface SplitBody {
   readonly records: readonly RawRecord[];
-  /** The body was one value, not a list: it gets a single answer. */
+  /** True if the body was one value, not a list, and gets a single answer. */
   readonly single: boolean;
-  /** The body as a whole could not be cut; its one record is all of it. */
+  /** True if the body could not be split; its only record is the whole body. */
   readonly unreadable: boolean;
 }
 
@@ -19,9 +19,9 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 /**
- * Cuts a body into records without losing a byte of any. Blank lines of NDJSON are no records.
+ * Splits a body into records without losing a byte of any. Blank lines of NDJSON are skipped.
  *
- * @throws KitError `TOO_MANY_EVENTS`, `EVENT_TOO_LARGE`: checked here, before any durable effect.
+ * @throws KitError `TOO_MANY_EVENTS`, `EVENT_TOO_LARGE`; both are checked here, before any durable effect.
  */
 export function splitBody(body: Uint8Array, format: 'json' | 'ndjson'): SplitBody {
   const text = decode(body);
@@ -67,7 +67,7 @@ function textLines(text: string): RawRecord[] {
   return records;
 }
 
-/** Only where the body is not UTF-8 as a whole: one bad line must not take the others with it. */
+/** Splits by bytes, for a body that is not UTF-8 as a whole: one bad line must not spoil the others. */
 function byteLines(body: Uint8Array): RawRecord[] {
   const records: RawRecord[] = [];
   for (let start = 0; start < body.length; ) {
@@ -97,7 +97,7 @@ function checkSize(record: RawRecord, line: number): void {
 
 const encoder = new TextEncoder();
 
-/** True when the UTF-8 form of the text has at most `bytesMax` bytes; counts only where the length does not tell. */
+/** True if the UTF-8 form of the text has at most `bytesMax` bytes; encodes it only if the length does not decide. */
 export function fitsUtf8(text: string, bytesMax: number): boolean {
   if (text.length * 3 <= bytesMax) return true;
   if (text.length > bytesMax) return false;

@@ -8,7 +8,7 @@ export interface StoredAt {
   readonly rawKey: string | null;
 }
 
-/** What ingest answers for one record. Fields that say nothing are left out: most answers are long lists. */
+/** The answer of ingest for one record. Empty fields are omitted, since most answers are long lists. */
 export function verdictResult(parsed: ParsedRecord, verdict: Verdict | null, stored: StoredAt): IngestResult {
   const { event, fault } = parsed;
   const at = { raw_key: stored.rawKey, line: stored.line };
@@ -35,17 +35,17 @@ export function verdictResult(parsed: ParsedRecord, verdict: Verdict | null, sto
   return result;
 }
 
-/** What an import, or a live receipt that met one, is beside its status; null where the status says it all. */
-function detailOf({ imported }: ParsedRecord, { first, beside, status }: Verdict): string | null {
+/** Explains the status of a repeat that involves an import; null if the status needs no explanation. */
+function detailOf({ imported }: ParsedRecord, { first, currentFirst, status }: Verdict): string | null {
   if (first === null) return null;
-  const isFirst = beside === null;
+  const isFirst = currentFirst === null;
   if (status === 'DUPLICATE') return isFirst ? 'the event is known from this earlier receive time on' : null;
   if (isFirst) {
     return imported
       ? 'it claims an earlier receive time than the import that was first, and replaces it as the first receipt; both are kept'
       : 'only imports had this key so far; this live receipt becomes the first receipt, and both are kept';
   }
-  return imported && beside.live
+  return imported && currentFirst.live
     ? 'a live receipt has the same key and another payload; it stays the event, whatever receive time an import claims'
     : null;
 }

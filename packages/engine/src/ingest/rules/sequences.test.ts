@@ -19,7 +19,7 @@ const parsed = (producer: ParsedRecord['producer'], received_ms = 1): ParsedReco
 });
 
 describe('the sequence numbers of a request', () => {
-  it('are kept per producer, whatever became of the receipts, from the first of them on', () => {
+  it('are kept per producer, regardless of outcomes, with the first receive time', () => {
     const records = [
       parsed({ id: 'a', seq: 3 }, 5),
       parsed(null),
@@ -44,7 +44,7 @@ describe('the sequence numbers of a request', () => {
     expect(sequenceRows([parsed(null)], pack)).toEqual([]);
   });
 
-  it('are covered exactly by ranges that rise and never touch', () => {
+  it('are covered exactly by ascending ranges that never touch', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 40 })), (numbers) => {
         const before = [...numbers];

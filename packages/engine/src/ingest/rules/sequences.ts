@@ -1,7 +1,7 @@
 import type { SequenceRow } from '../../ports/rows.ts';
 import type { ParsedRecord } from './parse-record.ts';
 
-/** Ranges of the sequence numbers that a request brought, per producer, whatever became of the receipts. */
+/** Ranges of the sequence numbers that a request brought, per producer, regardless of the outcomes. */
 export function sequenceRows(
   records: readonly ParsedRecord[],
   pack: { pack_id: string; expires_ms: number },

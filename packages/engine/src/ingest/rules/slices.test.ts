@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { EventRow } from '../../ports/rows.ts';
 import { addTo, createHistogram, encodeHistogram } from '../../statistics/histogram.ts';
 import { decodeEntries } from '../../storage/rules/slice-codec.ts';
-import { recheckedSlice, sliceRows } from './slices.ts';
+import { reclassifySlice, sliceRows } from './slices.ts';
 
 const PACK = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OTHER = '01890a5d-ac95-774b-bcce-b302099a8057';
@@ -17,34 +17,34 @@ const histogram = (...values: number[]) => {
 };
 const rowAt = (line: number, received_ms: number): EventRow =>
   makeEventRow(PACK, { line, rule: 'key', key: `${line}`, event_ms: EVENT, received_ms });
-const accepted = { status: 'ACCEPTED', flags: 0, first: null, beside: null } as const;
-const besideOf = (first: EventRow) => ({ status: 'DUPLICATE', flags: 0, first, beside: first }) as const;
+const accepted = { status: 'ACCEPTED', flags: 0, first: null, currentFirst: null } as const;
+const repeatOf = (first: EventRow) => ({ status: 'DUPLICATE', flags: 0, first, currentFirst: first }) as const;
 
 const rows = [rowAt(0, EVENT + 5_000), rowAt(1, EVENT + 70_000), rowAt(2, EVENT + 70_000)] as const;
 const first = { ...rows[1], pack_id: OTHER, received_ms: EVENT + 10_000 };
 const make = () =>
-  sliceRows(rows, [accepted, besideOf(first), accepted], pack)[0] as ReturnType<typeof sliceRows>[number];
+  sliceRows(rows, [accepted, repeatOf(first), accepted], pack)[0] as ReturnType<typeof sliceRows>[number];
 
 describe('a slice', () => {
-  it('has the lag of first receipts, and of repeats the time after the first one', () => {
+  it('has the lag of first receipts, and for repeats the time since the first receipt', () => {
     expect(make()).toMatchObject({ accepted: 2, duplicates: 1, conflicts: 0 });
     expect(make().lag).toEqual(histogram(5_000, 70_000));
     expect(make().delay).toEqual(histogram(60_000));
   });
 
-  it('has the events of one day, whatever their times are', () => {
+  it('has the events of one day, regardless of their times', () => {
     const later = makeEventRow(PACK, { line: 1, rule: 'key', key: 'later', event_ms: EVENT + 3_600_000 });
     expect(sliceRows([rows[0], later], [accepted, accepted], pack)).toMatchObject([{ accepted: 2 }]);
   });
 
-  it('is counted anew where an event has another first receipt by now', () => {
+  it('is counted again if an event has another first receipt', () => {
     const moved = { ...rows[0], pack_id: OTHER, received_ms: EVENT + 1_000 };
     const conflicting = { ...rows[2], pack_id: OTHER, received_ms: EVENT + 2_000, payload_hash: 'f'.repeat(64) };
-    const slice = recheckedSlice(
+    const slice = reclassifySlice(
       make(),
       new Map([
         [0, moved],
-        // This receipt is the first one of its event now.
+        // This receipt is now the first one of its event.
         [1, rows[1]],
         [2, conflicting],
       ]),
@@ -60,8 +60,8 @@ describe('a slice', () => {
     ]);
   });
 
-  it('keeps the entries of events that have ended, and of those that nobody asked for', () => {
-    expect(recheckedSlice(make(), new Map())).toEqual(make());
-    expect(recheckedSlice(make(), new Map([[1, first]]))).toEqual(make());
+  it('keeps the entries of expired events and of lines that are not rechecked', () => {
+    expect(reclassifySlice(make(), new Map())).toEqual(make());
+    expect(reclassifySlice(make(), new Map([[1, first]]))).toEqual(make());
   });
 });

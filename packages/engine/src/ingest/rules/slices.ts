@@ -35,7 +35,7 @@ function sliceOf(
   for (const row of group) {
     received_min_ms = Math.min(received_min_ms, row.received_ms);
     received_max_ms = Math.max(received_max_ms, row.received_ms);
-    entries.push(entryOf(row, (verdicts[row.line] as Verdict).beside));
+    entries.push(entryOf(row, (verdicts[row.line] as Verdict).currentFirst));
   }
   const { source, event_type, event_ms } = group[0] as EventRow;
   return {
@@ -51,7 +51,7 @@ function sliceOf(
   };
 }
 
-/** The receipts of a slice, and what is counted of them. */
+/** The receipts of a slice, and their counts and histograms. */
 function packed(
   entries: readonly SliceEntry[],
 ): Pick<SliceRow, 'accepted' | 'duplicates' | 'conflicts' | 'lag' | 'delay' | 'entries'> {
@@ -74,18 +74,18 @@ function packed(
 }
 
 /**
- * A slice with its entries at these lines as they are beside the first receipts of their events now, and counted anew. An
- * event that has ended leaves its entries as they were.
+ * Compares the entries at these lines with the current first receipts of their events, and counts the slice again. Entries
+ * of expired events stay as they were.
  */
-export function recheckedSlice(slice: SliceRow, firsts: ReadonlyMap<number, EventRow>): SliceRow {
+export function reclassifySlice(slice: SliceRow, firsts: ReadonlyMap<number, EventRow>): SliceRow {
   const entries = decodeEntries(slice.entries).map((entry) => {
     const first = firsts.get(entry.line);
-    return first === undefined ? entry : entryBeside(entry, { pack_id: slice.pack_id, first });
+    return first === undefined ? entry : reclassifyEntry(entry, { pack_id: slice.pack_id, first });
   });
   return { ...slice, ...packed(entries) };
 }
 
-function entryBeside(entry: SliceEntry, { pack_id, first }: { pack_id: string; first: EventRow }): SliceEntry {
+function reclassifyEntry(entry: SliceEntry, { pack_id, first }: { pack_id: string; first: EventRow }): SliceEntry {
   return isAt({ pack_id, line: entry.line }, first)
     ? { ...entry, outcome: 'ACCEPTED', first_received_ms: null }
     : { ...entry, outcome: repeatOutcome(entry, first), first_received_ms: first.received_ms };

@@ -5,8 +5,8 @@ import type { PackFacts } from './outcomes.ts';
 import type { EventFields, ParsedRecord } from './parse-record.ts';
 
 /**
- * One row for the receipts of a request that have the same unknown members in the same series. A producer that always sends
- * one more member must not double its rows; further sets of names, such as made-up ones, only leave their flag.
+ * One row for all receipts of a request that have the same unknown members in the same series: a producer that always sends
+ * an extra member must not double its rows. Beyond the limit, further sets of names only set a flag on their receipts.
  */
 export function warningRows(records: readonly ParsedRecord[], pack: PackFacts): FailureRow[] {
   const rows = new Map<string, FailureRow & { receipts: number }>();
@@ -23,7 +23,7 @@ export function warningRows(records: readonly ParsedRecord[], pack: PackFacts): 
   return [...rows.values()];
 }
 
-/** Characters of a path and of a detail: names are the caller's. */
+/** The maximum length of a path or detail: the caller chooses the names in it. */
 const TEXT_CHARS_MAX = 300;
 
 function warningRow(

@@ -1,4 +1,4 @@
-/** Bytes that grow as they are written: unsigned and signed integers of any safe size in few bytes (LEB128, zigzag). */
+/** A growing byte buffer with a compact form for safe integers, unsigned and signed (LEB128, zigzag). */
 export class ByteWriter {
   #bytes = new Uint8Array(256);
   #length = 0;
@@ -25,7 +25,7 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
-  /** A hexadecimal text as its bytes. */
+  /** Writes the bytes of a hexadecimal text. */
   hex(text: string): void {
     this.#reserve(text.length / 2);
     for (let i = 0; i < text.length; i += 2) {
@@ -51,7 +51,7 @@ function nibble(code: number): number {
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Reads what `ByteWriter` wrote. Throws a RangeError where the bytes end too early. */
+/** Reads the output of `ByteWriter`. Throws a RangeError if the bytes end too early. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -81,12 +81,12 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  /** How many bytes were read. */
+  /** The number of bytes read. */
   get position(): number {
     return this.#at;
   }
 
-  /** Passes over bytes that nobody asked for. */
+  /** Skips bytes. */
   skip(length: number): void {
     if (this.#at + length > this.#bytes.length) throw new RangeError('the bytes end too early');
     this.#at += length;

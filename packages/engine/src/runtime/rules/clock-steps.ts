@@ -1,17 +1,17 @@
 import { durationText, formatEpochMs } from '@pik/schema';
 
-/** A step of the server's own clock: from `before_ms` to `after_ms` in no time. */
+/** A step of the server's own clock from `before_ms` to `after_ms`. */
 export interface ClockStep {
-  /** The time that the clock showed when the process began, or after the step before this one. */
+  /** The clock's time at the start of the process, or after the previous step. */
   readonly since_ms: number;
   readonly before_ms: number;
   readonly after_ms: number;
-  /** The packs that were stored between: their numbers are above this one, up to `until_sequence`. */
+  /** Packs stored in between have numbers above this one, up to `until_sequence`. */
   readonly since_sequence: number;
   readonly until_sequence: number;
 }
 
-/** The folder of the files that keep steps. */
+/** The folder of the files that store steps. */
 export const CLOCK_STEP_PREFIX = 'clock/v1/';
 
 /** The text of a step's file. */
@@ -19,7 +19,7 @@ export function clockStepText(step: ClockStep): string {
   return `${JSON.stringify(step)}\n`;
 }
 
-/** The step in a file's text; null where it is not one. */
+/** The step in a file's text; null if the text is malformed. */
 export function parseClockStep(text: string): ClockStep | null {
   try {
     const step = JSON.parse(text) as Record<string, unknown>;
@@ -30,7 +30,7 @@ export function parseClockStep(text: string): ClockStep | null {
   }
 }
 
-/** The step that ended the wrong time in which a receipt came; null where the clock was right, or nobody knows. */
+/** The step that ended the period of wrong time in which a receipt arrived; null if the clock was right or it is unknown. */
 export function stepOver(
   steps: readonly ClockStep[],
   { sequence, receivedMs }: { sequence: number | null; receivedMs: number },
@@ -44,17 +44,17 @@ export function stepOver(
   return steps.find(isOver) ?? null;
 }
 
-/** By how much the clock was wrong, for a person: `ahead by 2 h`. */
+/** The error of the clock as text, such as `ahead by 2 h`. */
 export function stepText({ before_ms, after_ms }: ClockStep): string {
   return `${before_ms > after_ms ? 'ahead' : 'behind'} by ${durationText(Math.abs(before_ms - after_ms))}`;
 }
 
-/** What a report over receipts of a wrong time says. */
+/** The note of a report on receipts with wrong receive times. */
 export function stepNote(step: ClockStep): string {
-  return `This server's own clock was ${stepText(step)} from ${formatEpochMs(step.since_ms)} to ${formatEpochMs(step.before_ms)}(its own reading), and was then set to ${formatEpochMs(step.after_ms)}: receive times in that period are wrong, and so are lags.`;
+  return `This server's own clock was ${stepText(step)} from ${formatEpochMs(step.since_ms)} to ${formatEpochMs(step.before_ms)} (its own reading), and was then set to ${formatEpochMs(step.after_ms)}: receive times in that period are wrong, and so are lags.`;
 }
 
-/** Steps whose wrong time lies in a range of receive times. */
+/** Steps whose period of wrong time overlaps a range of receive times. */
 export function stepsWithin(steps: readonly ClockStep[], fromMs: number, toMs: number): ClockStep[] {
   return steps.filter(({ since_ms, before_ms }) => before_ms >= fromMs && since_ms < toMs);
 }

@@ -1,4 +1,4 @@
 import type { TimelinePage } from '@pik/schema';
 
-/** What an answer says where its budget ended it early; nothing where it is whole. */
+/** The fields of an answer that its budget ended early; empty if the answer is complete. */
 export type Cut = Pick<TimelinePage, 'partial' | 'notes'>;

@@ -1,21 +1,21 @@
-/** Hashes are whole numbers below this. */
+/** Hashes are integers below this. */
 const END = 2 ** 52;
 
 /**
- * A span of hashes. What lies in it is held during a walk over the receipts, the rest is left for another walk: so what is
- * counted by an id is counted exactly, and never more of it is held than fits.
+ * A span of hashes. A pass over the receipts counts only the ids whose hashes lie in it and leaves the others for another
+ * pass: counts per id are exact, and memory stays bounded.
  */
 export interface Span {
   has(hash: number): boolean;
-  /** How many spans of this width there are: the walks that all hashes take. */
+  /** The number of spans of this width, that is of passes over all hashes. */
   readonly walks: number;
-  /** Makes it an eighth shorter, at its end: what no longer lies in it must be let go. False where it is of one hash alone. */
+  /** Shortens the span by an eighth at its end; the caller drops ids beyond it. False if it holds only one hash. */
   narrow(): boolean;
-  /** Goes on behind its end: where it held little with a wider one. False, and empty for ever, where that was the end of all. */
+  /** Moves on to the next span, a wider one if this one held little. False once all hashes are covered. */
   next(heldLittle: boolean): boolean;
 }
 
-/** All hashes. */
+/** Creates a span of all hashes. */
 export function createSpan(): Span {
   let [from, to] = [0, END];
   return {
@@ -29,7 +29,7 @@ export function createSpan(): Span {
       return true;
     },
     next(heldLittle) {
-      // The same width will do where hashes lie evenly. Where many lay close together, it must not stay as narrow as that.
+      // The same width suffices if hashes are evenly distributed. After a dense stretch the span must widen again.
       const width = (to - from) * (heldLittle ? 8 : 1);
       from = to;
       to = Math.min(END, from + width);

@@ -32,7 +32,7 @@ export function eventView(row: EventRow): EventView {
   };
 }
 
-/** A DELIVERY row as investigators see it, against the first receipt of its event. */
+/** A DELIVERY row as investigators see it, compared with the first receipt of its event. */
 export function deliveryView(row: DeliveryRow, first: EventRow): DeliveryView {
   return {
     outcome: row.outcome,
@@ -51,7 +51,7 @@ export function deliveryView(row: DeliveryRow, first: EventRow): DeliveryView {
 /** A FAILURE row as investigators see it. */
 export function rejectView(row: FailureRow): (typeof rejectViewSchema)['_zod']['output'] {
   return {
-    // Warnings are only listed for those who ask for them.
+    // Warnings are listed only on request, so this row is a failure.
     kind: row.kind as FailedKind,
     code: row.code,
     path: row.path,

@@ -2,12 +2,12 @@ import { type Envelope, formatEpochMs } from '@pik/schema';
 
 import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
 
-/** What all lines of a pack share. */
+/** The facts that all lines of a pack share. */
 export interface PackHead {
   readonly requestId: string;
   readonly principal: string | null;
   readonly toBase64: (bytes: Uint8Array) => string;
-  /** Its number in the order of the log, kept on the first line; null where there is none. */
+  /** Its number in the order of the log, stored on the first line; null if it has none. */
   readonly sequence: number | null;
 }
 
@@ -44,10 +44,10 @@ export function encodePack(records: readonly ParsedRecord[], head: PackHead): st
   return text;
 }
 
-/** The envelopes of a pack's text. Throws a SyntaxError where the text is not what `encodePack` writes. */
+/** The envelopes of a pack's text. Throws a SyntaxError if `encodePack` cannot have written it. */
 export function decodePack(text: string): Envelope[] {
   const lines = text.split('\n');
-  if (lines.pop() !== '') throw new SyntaxError('the last line is not ended');
+  if (lines.pop() !== '') throw new SyntaxError('the last line has no line break');
   return lines.map((line, index) => {
     const envelope = JSON.parse(line) as Envelope;
     if (envelope.line !== index) throw new SyntaxError(`line ${index} says that it is line ${envelope.line}`);

@@ -1,19 +1,19 @@
-/** Inclusive, ascending. */
+/** A range of sequence numbers, both ends included. */
 export type SequenceRange = readonly [first: number, last: number];
 
-/** What is known of a producer's numbers. */
+/** The known facts about a producer's numbers. */
 export interface ProducerNumbers {
-  /** Numbers that came, in any order, ranges may overlap. */
+  /** Numbers that arrived, in any order; ranges may overlap. */
   readonly seen: readonly SequenceRange[];
   /** Numbers that it reported as dropped before they were sent. */
   readonly dropped: readonly SequenceRange[];
-  /** The last number that it reported; null where it did not. */
+  /** The last number that it reported; null if it did not report one. */
   readonly lastSeq: number | null;
 }
 
 /**
- * Numbers that were given out, were not reported as dropped and never came: the proof that events were made and lost. It
- * starts with 1 and ends with the largest number that came or was reported: of what lies beyond nothing is known.
+ * Numbers that were assigned, not reported as dropped, and never arrived: proof that events existed and were lost. It covers
+ * 1 to the largest number that arrived or was reported; nothing is known beyond that.
  */
 export function lostRanges({ seen, dropped, lastSeq }: ProducerNumbers): SequenceRange[] {
   const accounted = [...seen, ...dropped].filter(([first, last]) => first <= last).sort((a, b) => a[0] - b[0]);
@@ -28,7 +28,7 @@ export function lostRanges({ seen, dropped, lastSeq }: ProducerNumbers): Sequenc
   return lost.filter(([first, last]) => first <= last);
 }
 
-/** Lost numbers that lie between two numbers of the producer; null for the open side. */
+/** The lost numbers between two numbers of the producer; null leaves a side open. */
 export function lostBetween(
   lost: readonly SequenceRange[],
   after: number | null,
@@ -37,13 +37,13 @@ export function lostBetween(
   return lost.filter(([first, last]) => (after === null || first > after) && (before === null || last < before));
 }
 
-/** Ranges for a person: `881–884, 890`; at most `max` of them. */
+/** Ranges as text, such as `881–884, 890`; at most `max` of them. */
 export function rangesText(ranges: readonly SequenceRange[], max = 5): string {
   const named = ranges.slice(0, max).map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`));
   return `${named.join(', ')}${ranges.length > max ? ' and more' : ''}`;
 }
 
-/** How many numbers the ranges hold. */
+/** The count of numbers in the ranges. */
 export function rangesCount(ranges: readonly SequenceRange[]): number {
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
 }

@@ -29,7 +29,7 @@ function histogramOf(values: readonly number[]) {
 }
 
 describe('a histogram', () => {
-  it('knows each percentile within 1 %, and count, sum and extremes exactly', () => {
+  it('gives each percentile within 1 %, and count, sum and extremes exactly', () => {
     fc.assert(
       fc.property(
         fc.array(lag, { minLength: 1, maxLength: 300 }),
@@ -47,7 +47,7 @@ describe('a histogram', () => {
     );
   });
 
-  it('counts exactly over the usual thresholds, and says whether it does over others', () => {
+  it('counts exactly above the common thresholds, and says whether other counts are exact', () => {
     const hours = [
       1_000,
       60_000,
@@ -76,7 +76,7 @@ describe('a histogram', () => {
     );
   });
 
-  it('no value is said to be larger than itself, or than more of the others than it is', () => {
+  it('never counts too few values that are at least as large as a value', () => {
     fc.assert(
       fc.property(fc.array(lag, { maxLength: 50 }), lag, (others, own) => {
         const values = [...others, own];
@@ -90,7 +90,7 @@ describe('a histogram', () => {
     );
   });
 
-  it('comes back from its compact form, and merges as if all values had been added to one', () => {
+  it('survives encoding, and merging equals adding all values to one histogram', () => {
     fc.assert(
       fc.property(fc.array(lag), fc.array(lag), (a, b) => {
         const merged = decodeHistogram(encodeHistogram(histogramOf(a)));
@@ -115,7 +115,7 @@ const entry: fc.Arbitrary<Omit<SliceEntry, 'line'>> = fc.record({
   first_received_ms: fc.option(fc.integer({ min: 0, max: 2 ** 45 })),
 });
 
-it('the receipts of a slice come back from their packed form, extreme times too', () => {
+it('the receipts of a slice survive encoding, including extreme times', () => {
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 20 }), (list) => {
       const entries = list.map((item, i) => ({ ...item, line: i * 3 }));
@@ -129,7 +129,7 @@ it('the receipts of a slice come back from their packed form, extreme times too'
   ).toThrow(RangeError);
 });
 
-it('ranges cover exactly the numbers that they were made of', () => {
+it('ranges cover exactly the numbers that they were built from', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 60 })), (numbers) => {
       const covered = toRanges(numbers).flatMap(([first, last]) =>
@@ -141,7 +141,7 @@ it('ranges cover exactly the numbers that they were made of', () => {
   );
 });
 
-describe('a pass over JSON text', () => {
+describe('a scan of JSON text', () => {
   const count = (value: unknown): number =>
     typeof value !== 'object' || value === null
       ? 0
@@ -152,7 +152,7 @@ describe('a pass over JSON text', () => {
   const depth = (value: unknown): number =>
     typeof value !== 'object' || value === null ? 0 : 1 + Math.max(0, ...Object.values(value).map(depth));
 
-  it('counts members and nesting as the parsed value has them, and cuts an array where the parser does', () => {
+  it('counts the members and the nesting of the parsed value, and splits an array where the parser does', () => {
     fc.assert(
       fc.property(
         fc.array(fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' })),
@@ -187,7 +187,7 @@ describe('a pass over JSON text', () => {
     );
   });
 
-  it('J6: sees integers that a double would change, and no others', () => {
+  it('J6: detects exactly the integers that a double would change', () => {
     const inexact = (token: string) => scanJson(`{"n":${token}}`, 9).inexact_integers;
     for (const token of ['9007199254740993', '-9007199254740993', '12345678901234567168', '100000000000000000000001'])
       expect(inexact(token)).toBe(true);
@@ -195,7 +195,7 @@ describe('a pass over JSON text', () => {
       expect(inexact(token)).toBe(false);
   });
 
-  it('ends on any text, however broken', () => {
+  it('ends on any text, even malformed', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom('"', '\\', '[', '{', ']', '}', ':', ',', '-', '1', 'e', ' ') }),

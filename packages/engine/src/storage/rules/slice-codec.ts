@@ -12,19 +12,19 @@ export interface SliceEntry {
   readonly payload_hash: string;
   readonly line: number;
   readonly sent_ms: number | null;
-  /** When the first receipt of the event came; null for the first itself. */
+  /** The receive time of the event's first receipt; null for the first receipt itself. */
   readonly first_received_ms: number | null;
 }
 
 const VERSION = 1;
-/** Bytes of an event id. */
+/** The length of an event id in bytes. */
 export const ID_BYTES = 29;
 const HASH_BYTES = 32;
 const OUTCOMES: readonly SliceEntry['outcome'][] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
 const HAS_SENT = 4;
 const HAS_FIRST = 8;
 
-/** The packed form: ids and hashes as bytes, times and lines as differences to the entry before. */
+/** Encodes entries: ids and hashes as bytes, times and lines as differences from the previous entry. */
 export function encodeEntries(entries: readonly SliceEntry[]): Uint8Array {
   const out = new ByteWriter();
   out.uint(VERSION);
@@ -46,7 +46,7 @@ export function encodeEntries(entries: readonly SliceEntry[]): Uint8Array {
   return out.done();
 }
 
-/** Reads the packed form. Throws a RangeError where it is not one. */
+/** Decodes entries. Throws a RangeError if the bytes are malformed. */
 export function decodeEntries(bytes: Uint8Array): SliceEntry[] {
   const source: Source = { bytes, hex: hexText(bytes), input: new ByteReader(bytes) };
   const entries: SliceEntry[] = [];
@@ -61,7 +61,7 @@ export function decodeEntries(bytes: Uint8Array): SliceEntry[] {
 
 interface Source {
   readonly bytes: Uint8Array;
-  /** All of the bytes as one text, of which hashes are parts: texts that grow by a byte hold ten times their length. */
+  /** All bytes as one hexadecimal text that hashes are slices of: text built byte by byte takes ten times the memory. */
   readonly hex: string;
   readonly input: ByteReader;
 }
@@ -96,7 +96,7 @@ function hexText(bytes: Uint8Array): string {
   return new TextDecoder('latin1').decode(codes);
 }
 
-/** What of a receipt is read in a walk over many; one object that the next receipt overwrites. */
+/** The fields that a scan reads of a receipt; the next receipt overwrites the same object. */
 export interface ScannedEntry {
   outcome: SliceEntry['outcome'];
   event_ms: number;
@@ -105,13 +105,13 @@ export interface ScannedEntry {
   line: number;
   sent_ms: number | null;
   first_received_ms: number | null;
-  /** Where its id lies in the bytes, for `idAt` and `hash52At`. */
+  /** The offset of its id in the bytes, for `idAt` and `hash52At`. */
   idAt: number;
 }
 
 /**
- * Walks over the packed form without making texts of ids and hashes: some ten times faster than `decodeEntries`. Throws
- * a RangeError where the bytes are not of that form.
+ * Scans encoded entries without creating texts for ids and hashes: about ten times faster than `decodeEntries`. Throws a
+ * RangeError if the bytes are malformed.
  */
 export function scanEntries(bytes: Uint8Array, visit: (entry: ScannedEntry) => void): void {
   const input = new ByteReader(bytes);
@@ -146,7 +146,7 @@ export function idAt(bytes: Uint8Array, at: number): string {
   return encodeBase32Hex(bytes.subarray(at, at + ID_BYTES));
 }
 
-/** 52 bits as a number, which is cheap to count by. At the start of an id: of the 64 that all ids of an entity share. */
+/** 52 bits as a number, a cheap key for counting. At the start of an id they belong to the 64 bits that an entity's ids share. */
 export function hash52At(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let i = 0; i < 6; i++) value = value * 256 + (bytes[at + i] as number);

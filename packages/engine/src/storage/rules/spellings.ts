@@ -1,11 +1,11 @@
-/** In what two ids differ that a person takes for one. */
+/** The difference between two ids that look the same to a person. */
 export type SpellingDifference = 'Unicode form' | 'case' | 'white space around it';
 
-/** What stands around an id without being seen. */
+/** Invisible characters around an id. */
 const AROUND = [' ', '\u00a0', '\ufeff', '\u200b'] as const;
 const EDGES = new RegExp(`^[\\s${AROUND.join('')}]+|[\\s${AROUND.join('')}]+$`, 'g');
 
-/** The id without what cannot be seen at its ends. */
+/** The id without invisible characters at its ends. */
 function trimmed(id: string): string {
   return id.replace(EDGES, '');
 }
@@ -16,13 +16,13 @@ const CASES: readonly ((text: string) => string)[] = [
   (text) => text.toUpperCase(),
   (text) => text.slice(0, 1).toUpperCase() + text.slice(1),
   (text) => text.slice(0, 1).toUpperCase() + text.slice(1).toLowerCase(),
-  // Each word by itself, as names are written.
+  // Each word capitalized, as in names.
   (text) => text.toLowerCase().replace(/(?<![\p{L}\p{N}\p{M}])\p{L}/gu, (letter) => letter.toUpperCase()),
 ];
 
 const FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'] as const;
 
-/** Other ids that a person may take for this one: by Unicode form, case, and white space around them. At most 150. */
+/** Other ids that look the same to a person: by Unicode form, case, and surrounding white space. At most 150. */
 export function otherSpellings(id: string): string[] {
   const found = new Set<string>();
   const core = trimmed(id);
@@ -38,7 +38,7 @@ export function otherSpellings(id: string): string[] {
   return [...found];
 }
 
-/** In what two spellings of an id differ; more than one where it takes several to lead from one to the other. */
+/** The differences between two spellings of an id. */
 export function spellingDifferences(a: string, b: string): SpellingDifference[] {
   const differences: SpellingDifference[] = [];
   const same = (change: (text: string) => string) => change(a) === change(b);
@@ -51,7 +51,7 @@ export function spellingDifferences(a: string, b: string): SpellingDifference[] 
   return differences;
 }
 
-/** The Unicode normal form of a text; null where it is in none, or makes no difference. */
+/** The Unicode normal form of a text; null if it has none, or if all forms are equal. */
 export function formOf(id: string): 'NFC' | 'NFD' | null {
   if (id.normalize('NFC') === id.normalize('NFD')) return null;
   if (id === id.normalize('NFC')) return 'NFC';

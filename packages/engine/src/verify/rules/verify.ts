@@ -156,7 +156,7 @@ export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | nul
     const status = outcomeAt(pack, line);
     if (status === undefined || status === 'REJECTED') return null;
     const isFirst = first === null || isAt({ pack_id: pack.pack_id, line }, first);
-    return { status, flags: 0, first, beside: isFirst ? null : first };
+    return { status, flags: 0, first, currentFirst: isFirst ? null : first };
   });
 }
 
