@@ -1,21 +1,26 @@
+import { resolve } from 'node:path';
 import { mergeConfig } from 'vitest/config';
 
 import base from './vitest.config.ts';
 
-/**
- * The tests that a mutant is run against: those of the backend, without the ones that start processes or need real data,
- * and with input that is the same in every run, so that no mutant lives or dies by chance. `MUTATE_TESTS` names fewer, as
- * patterns with commas between them.
- */
+/** What test files get in place of a package while mutants are tried. */
+const SHIMS: Readonly<Record<string, string>> = {
+  vitest: resolve('scripts/mutants/vitest.ts'),
+  'fast-check': resolve('scripts/mutants/fast-check.ts'),
+};
+
+/** One worker that keeps the tests that a mutant is run against, and all their modules, for `npm run mutate`. */
 const config = mergeConfig(base, {
-  test: { setupFiles: ['scripts/fixed-seed.ts'], env: { PIK_BUDGET: 'full', FC_SEED: '1' } },
+  plugins: [
+    {
+      name: 'mutants',
+      enforce: 'pre',
+      resolveId: (id: string, importer = '/scripts/mutants/') =>
+        importer.includes('/scripts/mutants/') ? undefined : SHIMS[id],
+      transform: (code: string) => code.replace('function cover() {', 'function cover() { if (ns.isCounted) return;'),
+    },
+  ],
+  test: { pool: 'threads', isolate: false, maxWorkers: 1, env: { PIK_BUDGET: 'full', FC_SEED: '1' } },
 });
-// biome-ignore lint/suspicious/noUndeclaredEnvVars: it is set by hand, and no task of turbo reads it
-config.test.include = process.env.MUTATE_TESTS?.split(',') ?? ['packages/engine/{src,test}/**/*.test.ts'];
-config.test.exclude = [
-  ...config.test.exclude,
-  '**/*.{e2e,data}.test.ts',
-  'packages/engine/test/aws/**',
-  'packages/engine/src/{backends/aws,http,telemetry}/**',
-];
+config.test.include = ['scripts/mutants/worker.ts'];
 export default config;

@@ -1,0 +1,16 @@
+// What test files get in place of fast-check while mutants are tried: the same input in every run, so that no mutant lives or
+// dies by chance, and at most so many runs of a property. A failure is not made smaller: that would run the mutant on and on.
+import { env } from 'node:process';
+import fc from 'fast-check';
+
+const RUNS_MAX = Number(env.MUTATE_RUNS ?? 20);
+
+const assert = <T>(property: fc.IRawProperty<T>, parameters: fc.Parameters<T> = {}) =>
+  fc.assert(property, {
+    seed: 1,
+    endOnFailure: true,
+    ...parameters,
+    numRuns: Math.min(parameters.numRuns ?? 100, RUNS_MAX),
+  });
+
+export default { ...fc, assert };

@@ -1,0 +1,45 @@
+import 'vitest';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly channel: string;
+    readonly testFiles: readonly string[];
+  }
+}
+
+/** Tests that pass without a mutant, each with the milliseconds that it took. */
+export interface KnownTests {
+  readonly tests: readonly (readonly [id: string, ms: number])[];
+}
+
+/** What a run of all tests without a mutant gave. */
+export interface DryRun extends KnownTests {
+  readonly failed: readonly (readonly [id: string, failure: string])[];
+  /** How often each mutant was reached: while modules were loaded, and by each test. */
+  readonly mutantCoverage: {
+    readonly static: Record<string, number>;
+    readonly perTest: Record<string, Record<string, number>>;
+  };
+}
+
+/** A mutant that is to be tried. */
+export interface Asked {
+  readonly id: string;
+  readonly file: string;
+  readonly hitLimit?: number | undefined;
+  /** The tests that reach it; absent where all tests are to run. */
+  readonly tests?: ReadonlySet<string> | undefined;
+  /** Whether it lies in what a module makes when it is loaded. */
+  readonly isStatic: boolean;
+}
+
+/** What became of a mutant. */
+export interface Answer {
+  readonly status: 'killed' | 'survived' | 'timeout';
+  readonly killer: string | null;
+  readonly failure: string | null;
+  readonly ran: number;
+  readonly leftOut: number;
+  /** Whether the worker is to be replaced: something of this mutant may still go on in it. */
+  readonly isSpent: boolean;
+}

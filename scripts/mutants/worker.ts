@@ -1,0 +1,223 @@
+import { resolve } from 'node:path';
+import { env } from 'node:process';
+import { BroadcastChannel } from 'node:worker_threads';
+import { inject, test, vi } from 'vitest';
+
+import type { Answer, Asked, DryRun, KnownTests } from './messages.ts';
+import { aroundId, isOneUnit, runSuite, TookTooLong, testsOf } from './run-tests.ts';
+import { isSuite, type Suite, type Test, takeSuite } from './vitest.ts';
+
+// Keeps the test files loaded and runs their tests against one mutant after the other. It is the one "test" that vitest runs.
+
+const BUDGET_MS = Number(env.MUTATE_BUDGET_MS ?? 15_000);
+/** A test may take so many times as long as it did without a mutant, but at least so long. */
+const SLOWER_MAX = 20;
+const LIMIT_MS = 10_000;
+const FIRST_RUN_LIMIT_MS = 120_000;
+/** A mutant may be reached so often before it counts as one that never ends; properties have few runs, so this is much. */
+const HITS_MIN = 100_000;
+/** How much a test that killed a mutant of the same file counts before others. */
+const KILLER_WEIGHT = 20;
+
+/** What Stryker's instrumented code reads and writes. */
+interface Instrumented {
+  activeMutant?: string | undefined;
+  currentTestId?: string | undefined;
+  hitCount?: number | undefined;
+  hitLimit?: number | undefined;
+  /** Set by this worker: what a mutant reaches is known from the first run and is not counted again. */
+  isCounted?: boolean;
+  mutantCoverage?: DryRun['mutantCoverage'];
+}
+const shared = globalThis as unknown as { __stryker__: Instrumented };
+shared.__stryker__ ??= {};
+const stryker = shared.__stryker__;
+
+let suites: Suite[] = [];
+const tookMs = new Map<string, number>();
+const kills = new Map<string, number>();
+
+async function loadSuites(): Promise<Suite[]> {
+  const loaded: Suite[] = [];
+  for (const file of inject('testFiles')) {
+    await import(/* @vite-ignore */ resolve(file));
+    loaded.push(takeSuite(file));
+  }
+  return loaded;
+}
+
+/** Runs all tests once: how long each takes, and which mutants it reaches. Tests that fail are left out, and named. */
+async function runAll(): Promise<DryRun> {
+  const failed = new Map<string, string>();
+  suites = await loadSuites();
+  for (const suite of suites) {
+    await runSuite(suite, {
+      isWanted: () => true,
+      timeLimit: () => FIRST_RUN_LIMIT_MS,
+      onBegin: (id) => {
+        stryker.currentTestId = id ?? undefined;
+      },
+      onEnd: ({ id }, failure, ms) => {
+        if (failure === undefined) tookMs.set(id, ms);
+        else failed.set(id, String(failure));
+        return true;
+      },
+    });
+    spreadCoverage(suite);
+  }
+  for (const id of failed.keys()) tookMs.delete(id);
+  const mutantCoverage = structuredClone(stryker.mutantCoverage ?? { static: {}, perTest: {} });
+  for (const id of failed.keys()) delete mutantCoverage.perTest[id];
+  stryker.isCounted = true;
+  return { tests: [...tookMs], failed: [...failed], mutantCoverage };
+}
+
+/** What is reached around all tests of a suite counts for each of them. */
+function spreadCoverage(suite: Suite): void {
+  const perTest = stryker.mutantCoverage?.perTest ?? {};
+  const around = perTest[aroundId(suite)];
+  delete perTest[aroundId(suite)];
+  for (const part of suite.parts) if (isSuite(part)) spreadCoverage(part);
+  if (around === undefined) return;
+  for (const { id } of testsOf(suite)) {
+    perTest[id] ??= {};
+    const reached = perTest[id];
+    for (const [mutant, hits] of Object.entries(around)) reached[mutant] = (reached[mutant] ?? 0) + hits;
+  }
+}
+
+interface Outcome {
+  readonly killer: string | null;
+  readonly failure: unknown;
+  readonly ran: number;
+  /** Units that were left out, because they would have taken longer than the budget. */
+  readonly leftOut: number;
+}
+
+function activate(mutant: string | undefined, hitLimit?: number): void {
+  stryker.activeMutant = mutant;
+  stryker.hitCount = mutant === undefined ? undefined : 0;
+  stryker.hitLimit = hitLimit === undefined ? undefined : Math.max(HITS_MIN, hitLimit / 10);
+}
+
+/** What is run at once: a test, or a suite whose tests share what is made before them. */
+function unitsOf(suite: Suite): Test[][] {
+  if (isOneUnit(suite)) return [testsOf(suite)];
+  return suite.parts.flatMap((part) => (isSuite(part) ? unitsOf(part) : [[part]]));
+}
+
+/** Runs the tests with a mutant until one fails: cheap ones first, and those that killed others of the same file. */
+async function attempt(asked: Asked, mutant: string | undefined, only?: ReadonlySet<string>): Promise<Outcome> {
+  const isWanted = (id: string) => tookMs.has(id) && (only === undefined || only.has(id));
+  const units = suites.flatMap((suite) =>
+    unitsOf(suite).map((tests) => {
+      const ids = tests.map(({ id }) => id).filter(isWanted);
+      const ms = ids.reduce((sum, id) => sum + (tookMs.get(id) ?? 0), 0);
+      const killed = ids.reduce((sum, id) => sum + (kills.get(`${asked.file} ${id}`) ?? 0), 0);
+      return { suite, ids: new Set(ids), ms, rank: (ms + 1) / (1 + KILLER_WEIGHT * killed) };
+    }),
+  );
+  let [ran, spentMs, leftOut] = [0, 0, 0];
+  let killer: string | null = null;
+  let failure: unknown;
+  for (const { suite, ids, ms } of units.filter(({ ids }) => ids.size > 0).sort((a, b) => a.rank - b.rank)) {
+    if (spentMs > 0 && spentMs + ms > BUDGET_MS) {
+      leftOut += 1;
+      continue;
+    }
+    activate(mutant, asked.hitLimit);
+    await runSuite(suite, {
+      isWanted: (id) => ids.has(id),
+      timeLimit: (id) => Math.max(LIMIT_MS, SLOWER_MAX * (tookMs.get(id) ?? 0)),
+      onBegin: () => {},
+      onEnd: ({ id }, thrown, tookNow) => {
+        ran += 1;
+        spentMs += tookNow;
+        if (thrown === undefined) return true;
+        [killer, failure] = [id, thrown];
+        return false;
+      },
+    });
+    if (killer !== null) break;
+  }
+  activate(undefined);
+  return { killer, failure, ran, leftOut };
+}
+
+/** Tries a mutant of what a module makes when it is loaded: all test files are loaded anew, with it. */
+async function attemptLoaded(asked: Asked): Promise<Outcome> {
+  const kept = suites;
+  vi.resetModules();
+  activate(asked.id);
+  try {
+    suites = await loadSuites();
+    return await attempt(asked, asked.id, asked.tests);
+  } catch (failure) {
+    return { killer: 'the modules are loaded', failure, ran: 0, leftOut: 0 };
+  } finally {
+    activate(undefined);
+    takeSuite('');
+    suites = kept;
+  }
+}
+
+/** Tries any other mutant. A test that fails from then on without it too was spoilt by one before: it says nothing. */
+async function attemptKept(asked: Asked): Promise<{ outcome: Outcome; isSpoilt: boolean }> {
+  const outcome = await attempt(asked, asked.id, asked.tests);
+  if (outcome.killer === null || isEndless(outcome.failure)) return { outcome, isSpoilt: false };
+  const without = await attempt(asked, undefined, new Set([outcome.killer]));
+  if (without.killer === null) return { outcome, isSpoilt: false };
+  vi.resetModules();
+  suites = await loadSuites();
+  return { outcome: await attempt(asked, asked.id, asked.tests), isSpoilt: true };
+}
+
+const isEndless = (failure: unknown) =>
+  failure instanceof TookTooLong || (failure instanceof Error && failure.message.includes('Hit count limit reached'));
+
+async function tryMutant(asked: Asked): Promise<Answer> {
+  const { outcome, isSpoilt } = asked.isStatic
+    ? { outcome: await attemptLoaded(asked), isSpoilt: false }
+    : await attemptKept(asked);
+  const { killer, failure, ran, leftOut } = outcome;
+  if (killer !== null) kills.set(`${asked.file} ${killer}`, (kills.get(`${asked.file} ${killer}`) ?? 0) + 1);
+  return {
+    status: killer === null ? 'survived' : isEndless(failure) ? 'timeout' : 'killed',
+    killer,
+    failure: killer === null ? null : String(failure),
+    ran,
+    leftOut,
+    isSpent: isSpoilt || failure instanceof TookTooLong,
+  };
+}
+
+async function resume({ tests }: KnownTests): Promise<null> {
+  for (const [id, ms] of tests) tookMs.set(id, ms);
+  stryker.isCounted = true;
+  suites = await loadSuites();
+  return null;
+}
+
+test('mutants', { timeout: 0 }, async () => {
+  const channel = new BroadcastChannel(inject('channel'));
+  await new Promise<void>((resolve) => {
+    channel.onmessage = async (event) => {
+      const { data } = event as unknown as {
+        data: { runAll?: true; resume?: KnownTests; tryMutant?: Asked; end?: true };
+      };
+      if (data.end) return resolve();
+      try {
+        const answer = data.runAll
+          ? await runAll()
+          : data.resume
+            ? await resume(data.resume)
+            : await tryMutant(data.tryMutant as Asked);
+        channel.postMessage({ answer });
+      } catch (error) {
+        channel.postMessage({ error: (error as Error).stack ?? String(error) });
+      }
+    };
+    channel.postMessage({ answer: 'ready' });
+  });
+  channel.close();
+});
