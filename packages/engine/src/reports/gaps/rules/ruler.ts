@@ -42,7 +42,7 @@ export function createRuler(calendar: Calendar, fromMs: number, toMs: number): R
       const start = (index + span.shift) * length - local(span);
       if (grain === 'day') return calendar.at(start + MS_PER_DAY / 2).start_ms;
       // The first window after a change may begin within an hour.
-      return index === span.firstIndex && span !== spans[0] ? Math.max(start, span.fromMs) : start;
+      return index === span.firstIndex ? Math.max(start, span.fromMs) : start;
     },
     turns: turnsOf(calendar, spans),
   };
