@@ -3,7 +3,7 @@ import { mergeConfig } from 'vitest/config';
 
 import base from './vitest.config.ts';
 
-/** What test files get in place of a package while mutants are tried. */
+/** Modules that replace packages in test files while mutants are tried. */
 const SHIMS: Readonly<Record<string, string>> = {
   vitest: resolve('scripts/mutants/vitest.ts'),
   'fast-check': resolve('scripts/mutants/fast-check.ts'),

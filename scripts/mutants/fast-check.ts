@@ -1,5 +1,5 @@
-// What test files get in place of fast-check while mutants are tried: the same input in every run, so that no mutant lives or
-// dies by chance, and at most so many runs of a property. A failure is not made smaller: that would run the mutant on and on.
+// Replaces fast-check in test files while mutants are tried: the same input in every run, so that no mutant lives or dies by
+// chance, and few runs of a property. A failure is not shrunk: that would run the mutant on and on.
 import { env } from 'node:process';
 import fc from 'fast-check';
 

@@ -1,4 +1,4 @@
-// What test files get in place of vitest while mutants are tried: the same names, but tests are kept instead of run at once.
+// Replaces vitest in test files while mutants are tried: the same names, but tests are kept instead of run at once.
 import * as vitest from 'vitest';
 
 export * from 'vitest';
