@@ -86,7 +86,7 @@ it('a receipt has its line in the file where the first one is told, and none oth
     const receipts = results.map(({ raw_key, line }) =>
       pipeline.receipt({ pack_id: raw_key?.match(/[0-9a-f-]{36}/)?.[0] ?? '', line }),
     );
-    return (await Promise.all(receipts)).map(({ receipt }) => receipt.file_line);
+    return (await Promise.all(receipts)).map(({ receipt }) => (receipt as { file_line?: number }).file_line);
   };
   expect(await linesOf({ firstLine: 10 })).toEqual([10, 11, 12]);
   expect(await linesOf({})).toEqual([undefined, undefined, undefined]);
