@@ -7,11 +7,11 @@ import { createPipeline } from '../../src/api/create-pipeline.ts';
 import {
   Interrupted,
   originOf,
-  processMessage,
   readMessage,
+  recomputeWindows,
   targetOf,
   WindowsFailed,
-} from '../../src/replay/process.ts';
+} from '../../src/replay/recompute-windows.ts';
 import { type Context, createContext } from '../../src/runtime/context.ts';
 
 // A message by itself: how it is read, and what becomes of each window that it names.
@@ -130,7 +130,7 @@ describe('the windows of a message', () => {
 
   it('are counted, and each is computed once for a replay', async () => {
     const body = message({ recompute: [window(1), window(2)] });
-    expect(await processMessage(context, body)).toBe(2);
+    expect(await recomputeWindows(context, body)).toBe(2);
     expect([await versionOf(1), await versionOf(2), await versionOf(3)]).toEqual([1, 1, null]);
     // A second delivery: what is noted is not computed again, whatever its inputs would be by now.
     let reads = 0;
@@ -140,15 +140,17 @@ describe('the windows of a message', () => {
       return aggregates.getLatest(target);
     };
     const watched = { ...context, backend: { ...context.backend, aggregates: { ...aggregates, getLatest } } };
-    expect(await processMessage(watched, body)).toBe(2);
+    expect(await recomputeWindows(watched, body)).toBe(2);
     expect(reads).toBe(0);
-    expect(await processMessage(watched, message({ recompute: [window(3)] }))).toBe(1);
+    expect(await recomputeWindows(watched, message({ recompute: [window(3)] }))).toBe(1);
     expect(reads).toBeGreaterThan(0);
   });
 
   it('that fail are told in the order of the message; the others are computed', async () => {
     const recompute = [window(3, { metric: 'none' }), window(1), window(2, { metric: 'nothing' }), window(2)];
-    const failure = (await processMessage(context, message({ recompute })).catch((error) => error)) as WindowsFailed;
+    const failure = (await recomputeWindows(context, message({ recompute })).catch(
+      (error: unknown) => error,
+    )) as WindowsFailed;
     expect(failure).toBeInstanceOf(WindowsFailed);
     expect([failure.name, failure.message]).toEqual(['WindowsFailed', '2 windows failed']);
     expect(failure.windows.map(({ target, error }) => [target.metric, (error as KitError).code])).toEqual([
@@ -165,14 +167,18 @@ describe('the windows of a message', () => {
       return begun > 1;
     };
     const body = message({ recompute: [window(1), window(2), window(3)] });
-    const stopped = (await processMessage(context, body, { isStopping }).catch((error) => error)) as Interrupted;
+    const stopped = (await recomputeWindows(context, body, { isStopping }).catch(
+      (error: unknown) => error,
+    )) as Interrupted;
     expect(stopped).toBeInstanceOf(Interrupted);
     expect([stopped.name, stopped.message]).toEqual(['Interrupted', '2 windows were not begun']);
     expect([await versionOf(1), await versionOf(2), await versionOf(3)]).toEqual([1, null, null]);
   });
 
   it('are not looked at where the time of the message is none', async () => {
-    const fault = (await processMessage(context, message({ as_of: 'now' })).catch((error) => error)) as KitError;
+    const fault = (await recomputeWindows(context, message({ as_of: 'now' })).catch(
+      (error: unknown) => error,
+    )) as KitError;
     expect([fault.code, fault.message, fault.path]).toEqual(['MESSAGE_INVALID', 'as_of is not a valid time', '/as_of']);
   });
 });
