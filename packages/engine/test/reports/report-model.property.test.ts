@@ -1,5 +1,6 @@
 import { COMPLETENESS_MARKS_MS } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
@@ -147,7 +148,7 @@ it('duplicates: of all, of each group, and of each event, in any range as of any
       }
       await pipeline.close();
     }),
-    { numRuns: 60 },
+    runs(60),
   );
 });
 
@@ -216,6 +217,6 @@ it('completeness: of each day of each source its events, and what had come by ea
         }
       await pipeline.close();
     }),
-    { numRuns: 60 },
+    runs(60),
   );
 });

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -79,6 +80,7 @@ it('a reader gives what a writer wrote, and knows where it is', () => {
       }
       expect([input.position, input.atEnd]).toEqual([bytes.length, true]);
     }),
+    runs(100),
   );
 });
 

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
@@ -54,6 +55,7 @@ it('numbers are those of the windows counted one by one', () => {
           expect(ruler.indexOf(ms)).toBe(index);
       }
     }),
+    runs(100),
   );
 });
 
@@ -82,5 +84,6 @@ it('windows fall into the slots of their week or day, by the zone and by UTC', (
           expect(slotOf(turns[1], index, cycle)).toBe(slotAt(start));
       }
     }),
+    runs(100),
   );
 });

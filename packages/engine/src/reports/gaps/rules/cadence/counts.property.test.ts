@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
@@ -30,6 +31,7 @@ it('silences are the runs of empty windows, each with the deliveries before it; 
       expect([...from].map((start, j) => [start, to[j], after[j]])).toEqual(runs);
       expect([count, isOpen]).toEqual([runs.length, more > 1]);
     }),
+    runs(100),
   );
 });
 
@@ -39,6 +41,7 @@ it('the place of a window is that of the first value at or after it', () => {
       const place = at.findIndex((one) => one >= window);
       expect(placeOf(Float64Array.from(at), window)).toBe(place < 0 ? at.length : place);
     }),
+    runs(100),
   );
 });
 
@@ -52,5 +55,6 @@ it('what came later between two times is counted by the windows that start in be
       const inRange = all.filter(({ start_ms }) => start_ms >= from && start_ms < to);
       expect(laterIn(series)(from, to)).toBe(inRange.reduce((sum, { later }) => sum + later, 0));
     }),
+    runs(100),
   );
 });

@@ -1,3 +1,4 @@
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
@@ -40,6 +41,7 @@ it('each window has its cell, and a walk meets all of a span in order', () => {
       layout.walk(from, to, (window, cell) => met.push([window, cell]));
       expect(met).toEqual(span.map((window) => [window, cellOf(window)]));
     }),
+    runs(100),
   );
 });
 
@@ -62,5 +64,6 @@ it('a tally and a sum over a span are those of its windows', () => {
       }
       expect(sums(windows)).toBe(sum);
     }),
+    runs(100),
   );
 });
