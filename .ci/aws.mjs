@@ -1,5 +1,5 @@
 // Runs `npm run test:aws` against an emulator: the one that AWS_ENDPOINT_URL names, else moto_server on free ports of its
-// own where that is on the path, one for each worker. Without either it says so; that is no failure.
+// own where that is on the path, one for each worker. Without either it says so and does not fail.
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 

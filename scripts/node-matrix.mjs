@@ -13,7 +13,7 @@ if (!isSupported) {
 }
 // Random histories, kills and real data say nothing about a version of Node.
 const LONG = ['kill.e2e', 'replay.e2e', 'property.test', 'data.test', 'tidy'];
-// What is deployed runs on Node 24 alone.
+// The deployed functions run on Node 24 only.
 const left = [...LONG.map((name) => `**/*${name}*`), '**/deploy/test/**', '**/test/aws/**', '**/test/lambda/**'];
 const quick = ['vitest', 'run', ...left.flatMap((glob) => ['--exclude', glob])];
 for (const version of ['20.0.0', '22.0.0'])

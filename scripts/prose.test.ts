@@ -65,6 +65,9 @@ describe('leaves ordinary English', () => {
     expect(rulesIn('a.ts', `/** ${sentence} */\nconst a = ${JSON.stringify(sentence)};\n`)).toEqual([]);
   });
 
+  it('a question that has a value in it', () =>
+    expect(rulesIn('a.ts', 'const a = `What made the difference of ${n}? By network.`;\n')).toEqual([]));
+
   it('headings, tables, code and comments of Markdown', () => {
     const text = [
       '## What it does',

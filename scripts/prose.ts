@@ -15,12 +15,10 @@ export interface ProseFinding {
  * and nothing is ever added. A folder that is half done is replaced by its files that are not.
  */
 export const PENDING: readonly string[] = [
-  '.ci/',
   'packages/engine/',
   'packages/handlers/',
   'packages/sdk/',
   'packages/testkit/',
-  'scripts/',
 ];
 
 /** A stretch of prose in a file: code, markup and escapes are blanked out, so that offsets stay those of the file. */
@@ -179,7 +177,8 @@ function* clausesOf({ text, kind }: Passage): Generator<number> {
     const lead = /^\s*(?:(?:[-*]|\d+\.)\s+)?(?:@\w+\s+(?:[\w.]+\s+)?(?:-\s+)?)?/.exec(sentence)?.[0].length ?? 0;
     const body = sentence.slice(lead);
     const opens = (kind === 'title' && start === 0 ? TITLE_CLAUSE : SENTENCE_CLAUSE).test(body);
-    const stops = kind === 'document' ? end[0] === '.' : end[0] !== '?';
+    // A text may go on in another one, after a value.
+    const stops = kind === 'document' || kind === 'string' ? end[0] === '.' : end[0] !== '?';
     if (opens && stops && !isLabel(sentence)) yield start + lead;
     start = end.index + Math.max(end[0].length, 1);
   }

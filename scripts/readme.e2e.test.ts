@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => void server.kill());
 
-/** What the answer to a line must say, by the route that the line names. */
+/** Checks of the answer to a line, by the route that the line names. */
 const SENSIBLE: Record<string, (answer: Answer) => void | Promise<void>> = {
   '/ingest': ({ status }) => expect(status).toBe('ACCEPTED'),
   '/timeline': ({ events }) => expect(events).toHaveLength(1),
@@ -59,10 +59,10 @@ it('the lines begin with the address at which `npm start` serves', () => {
   expect(readme).toContain(`npm start        serves the kit on ${address?.slice('URL='.length)}\n`);
 });
 
-it('every route that the README shows is held against what it must say', () =>
+it('every route that the README shows has a check of its answer', () =>
   expect(lines.map(routeOf).sort()).toEqual(Object.keys(SENSIBLE).sort()));
 
-it('the replay of the earlier kit is among them as it was typed there', () =>
+it('they include the replay of the earlier kit exactly as it was typed there', () =>
   expect(lines).toContain(
     `curl -X POST $URL/replay -H 'Content-Type: application/json' -d '{"entity_id":"user_123","start_time":"2025-12-28T00:00:00Z","end_time":"2025-12-29T00:00:00Z"}'`,
   ));

@@ -1,5 +1,5 @@
 // One suite over what was built, on every runtime that the main entry is promised for: Node 20, 22 and 24, Deno, Bun, and
-// headless Chromium where the system has it. What is left out is said in a line of its own.
+// headless Chromium where the system has it. A line says which ones are left out.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

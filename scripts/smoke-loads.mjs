@@ -1,5 +1,5 @@
-// What was built, required where little is there: in a context of its own, as Jest runs tests, whose loader takes CommonJS
-// alone. Nothing may be asked for at the load that an environment may lack. Plain JavaScript: Node 20 reads no TypeScript.
+// Requires the build in a bare environment: in a context of its own, as Jest runs tests, whose loader takes only CommonJS.
+// Loading must not use anything that an environment may lack. Plain JavaScript: Node 20 reads no TypeScript.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -22,7 +22,7 @@ const ENTRIES = [
 const bare = loaderOf({});
 for (const [name, asker] of ENTRIES.filter(([entry]) => EVERYWHERE.includes(entry))) assert.ok(bare(name, asker), name);
 
-/** What jsdom has, as Jest sets it up, and none of TextEncoder, TextDecoder, fetch, Request, Response, Headers. */
+/** The globals of jsdom as Jest sets it up, without TextEncoder, TextDecoder, fetch, Request, Response, Headers. */
 const page = loaderOf({
   ...{ console, setTimeout, clearTimeout, setImmediate, performance, process, Buffer },
   ...{

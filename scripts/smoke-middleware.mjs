@@ -1,4 +1,4 @@
-// What was built of the middleware, in services as the oldest supported Node would run them: Express 4 and 5, Fastify 5, in both
+// The built middleware, in services as the oldest supported Node would run them: Express 4 and 5, Fastify 5, in both
 // module systems. Plain JavaScript: Node 20 reads no TypeScript.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

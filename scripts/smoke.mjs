@@ -1,5 +1,5 @@
-// What was built of schema and sdk, used as a service on the oldest supported Node would: both module systems, and a
-// producer that is answered. Plain JavaScript: Node 20 reads no TypeScript.
+// The builds of schema and sdk, used as by a service on the oldest supported Node: both module systems, and a
+// producer that gets answers. Plain JavaScript: Node 20 reads no TypeScript.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

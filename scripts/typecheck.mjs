@@ -1,6 +1,6 @@
-// The types of everything: of the sources as one program, and of what says for itself which catalog it has, one by one, as the
-// services of others would, two of them with settings of their own. The type tests see what is built, so build first. What
-// the compiler found is kept in `.turbo`, so that a second run looks only at what has changed.
+// Checks all types: the sources as one program, and each service with a catalog of its own separately, as services of others
+// would be, two of them with their own settings. The type tests see the build, so build first. The compiler's state is kept in
+// `.turbo`, so that a second run looks only at what has changed.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 

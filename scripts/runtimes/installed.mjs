@@ -1,4 +1,4 @@
-// Runtimes come as packages without install scripts, each in a folder of its own beside the checkout's packages.
+// Runtimes come as packages without install scripts, each in a folder of its own next to the checkout's packages.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The suite in a browser: bundled, run in a page of the sink, which is told what held.
+// The suite in a browser: bundled, run in a page of the sink, which receives the results.
 import vectors from '../../packages/schema/vectors/identity.json';
 import { runSuite } from './suite.mjs';
 

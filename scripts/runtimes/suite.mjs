@@ -1,4 +1,4 @@
-// What a producer promises, over what was built, on any runtime: no test framework, no module of a host. `sink` is the URL
+// The promises of a producer, tested on the build on any runtime: no test framework, no module of a host. `sink` is the URL
 // of the server of scripts/runtimes.mjs, which fails in the ways that its paths name.
 import * as schema from '@pik/schema';
 import { createProducer, defineCatalog } from '@pik/sdk';
@@ -42,7 +42,7 @@ const CHECKS = {
     await closed(producer, { acked: 3 });
   },
 
-  async 'a payload is as it was at emit, and what is no event is a result, not an exception'({ sink }) {
+  async 'a payload is as it was at emit, and an invalid event is a result, not an exception'({ sink }) {
     const producer = createProducer({ url: `${sink}/plain`, source: run(), log });
     const payload = { list: [1] };
     const sent = producer.emit('t', payload, to);
