@@ -76,8 +76,8 @@ it.each(lines)('%s', async (line) => {
 });
 
 describe('snippets', () => {
-  const guide = readFileSync(join(root, 'docs/middleware.md'), 'utf8');
-  const snippets = [...`${readme}\n${guide}`.matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(
+  const guides = ['docs/middleware.md', 'docs/producer.md'].map((file) => readFileSync(join(root, file), 'utf8'));
+  const snippets = [...[readme, ...guides].join('\n').matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(
     ([, file, code]) => ({
       file: file as string,
       code: code as string,
@@ -86,7 +86,7 @@ describe('snippets', () => {
 
   it('are there', () => expect(snippets.length).toBeGreaterThan(1));
 
-  it.each(snippets)('$file has the lines that the README and the guide show', ({ file, code }) =>
+  it.each(snippets)('$file has the lines that the README and the guides show', ({ file, code }) =>
     expect(readFileSync(join(root, file), 'utf8')).toContain(code),
   );
 });
