@@ -10,7 +10,7 @@ import { windowText } from './window-error.ts';
 import { windowAt } from './window-start.ts';
 
 /**
- * The value of a window now, or as it was known at a receive time: folded from its inputs, nothing is written.
+ * Returns the value of a window, now or as of a receive time, folded from its inputs. Writes nothing.
  *
  * @throws KitError `METRIC_UNKNOWN`, `REQUEST_INVALID`, `WINDOW_TOO_LARGE`, `AGGREGATE_FAILED`; `BUDGET_EXCEEDED` with the name of the window.
  */
@@ -20,7 +20,7 @@ export async function computeAggregate(context: Context, query: ComputeQuery): P
   const asOfMs = query.asOfMs ?? context.clock.now();
   const unsettled = isUnsettled(context, asOfMs);
   const named = { aggregate, key: query.key, window };
-  const advice = `the value of ${windowText(named)} cannot be computed in part; a replay computes it without this bound`;
+  const advice = `the value of ${windowText(named)} cannot be computed in part; a replay computes it without this limit`;
   const folded = await orExceeded(context.budget, advice, async () => {
     const source = await openInputs(context, { ...named, asOfMs });
     return foldInto(context, { named, source }, () => [new InputsHash()] as const);

@@ -6,15 +6,15 @@ import { createPayloadReader } from './payloads.ts';
 import type { WindowInput } from './rules/window-input.ts';
 import { type FaultyInput, InputError, type NamedWindow, thrownText, WindowError } from './window-error.ts';
 
-/** EVENT rows that are asked for at a time, between two turns of the event loop. */
+/** EVENT rows read at a time, between two turns of the event loop. */
 const ROWS_AT_ONCE = 1_000;
 
 /**
- * Folds the inputs of a window as they come. Payloads come from the raw log, and only for aggregates that look at them. An
- * error names the window, and the event at which a function threw or whose bytes cannot be read.
+ * Folds the inputs of a window as they arrive. Reads payloads from the raw log, and only for aggregates that use them. An
+ * error names the window and the event at which a function threw or whose bytes are unreadable.
  *
- * Slices do not name entities, and few values depend on them; to read the rows that do takes longer than all the rest. So the
- * first try is without.
+ * Slices do not hold entity ids, and few aggregates read them, but loading the rows that hold them takes most of the time.
+ * So the first fold runs without entity ids; if a function reads one, the fold loads the rows and starts again.
  */
 export class WindowFold implements InputSink {
   readonly #context: Context;
@@ -23,9 +23,9 @@ export class WindowFold implements InputSink {
   #folding: AggregateFold | null = null;
   #sample: FaultyInput | null = null;
   #parts = 0;
-  /** A function asked for an entity that was not read. */
+  /** A function read an entity id that was not loaded. */
   #isEntityAsked = false;
-  /** It did so when a part was folded already: all has to be read again. */
+  /** It did so after a part was folded: all inputs have to be read again. */
   #mustRestart = false;
 
   constructor(context: Context, named: NamedWindow, { withEntities = false } = {}) {
@@ -33,7 +33,7 @@ export class WindowFold implements InputSink {
     this.#named = named;
     const ask = (): never => {
       this.#isEntityAsked = true;
-      throw new KitError('INTERNAL', 'the entity of this input is not known yet');
+      throw new KitError('INTERNAL', 'the entity of this input is not loaded yet');
     };
     const read = withEntities ? withoutPayload(context) : withoutEntity(ask);
     this.#read = named.aggregate.reads_payload ? withPayload(context) : read;
@@ -46,7 +46,7 @@ export class WindowFold implements InputSink {
     try {
       await this.#fold(part, this.#folding);
     } catch (error) {
-      // Without the entity that was asked for, an error is of no account.
+      // If a function read an entity id that was not loaded, its error means nothing: the fold runs again with it.
       if (!this.#isEntityAsked) throw error instanceof InputError ? unreadable(this.#named, error) : error;
     }
     if (!this.#isEntityAsked) {
@@ -63,7 +63,7 @@ export class WindowFold implements InputSink {
     await this.add(part);
   }
 
-  /** The value as JSON; null where all has to be read again with entities. */
+  /** The value as JSON; null if all inputs have to be read again with entity ids. */
   finish(): string | null {
     if (this.#mustRestart) return null;
     const at = { named: this.#named, sample: this.#sample };
@@ -87,7 +87,7 @@ export class WindowFold implements InputSink {
   async #fold(part: readonly WindowInput[], folding: AggregateFold): Promise<void> {
     let at = 0;
     await this.#read(part, (input) => {
-      // They are handed over in their order.
+      // `#read` passes inputs in order.
       const place = at++;
       try {
         folding.add(input);
@@ -99,17 +99,17 @@ export class WindowFold implements InputSink {
 }
 
 /**
- * The value of a window's inputs, as JSON.
+ * Returns the value of a window's inputs as JSON.
  *
- * @throws KitError `RAW_MISSING`, `RAW_CORRUPT`, `AGGREGATE_FAILED` where a function throws or the value is not JSON.
+ * @throws KitError `RAW_MISSING`, `RAW_CORRUPT`, `AGGREGATE_FAILED` if a function throws or the value is not JSON.
  */
 export async function foldWindow(context: Context, named: NamedWindow, source: InputSource): Promise<string> {
   return (await foldInto(context, { named, source }, () => [])).value_json;
 }
 
 /**
- * Folds a source, and hands the same reading of it to what `sinks` makes; once more, to new ones, where the fold turns out to
- * need the entities of the inputs.
+ * Folds a source and passes the same inputs to the sinks that `sinks` makes. If the fold turns out to need entity ids, it
+ * reads the source a second time, into new sinks.
  */
 export async function foldInto<T extends readonly InputSink[]>(
   context: Context,
@@ -123,7 +123,7 @@ export async function foldInto<T extends readonly InputSink[]>(
     const value_json = fold.finish();
     if (value_json !== null) return { value_json, sinks: others };
   }
-  throw new KitError('INTERNAL', 'a fold with entities asks for entities');
+  throw new KitError('INTERNAL', 'a fold with entity ids asks for entity ids');
 }
 
 function functionThrew(named: NamedWindow, input: WindowInput, cause: unknown): WindowError {
@@ -137,16 +137,16 @@ function unreadable(named: NamedWindow, { code, message: reason, input, cause }:
   return new WindowError(named, { code, reason, logged: code, input }, { cause });
 }
 
-/** What an input has beside its index entry. */
+/** The fields of an input that its index entry lacks. */
 export interface PayloadPart {
   readonly entity_id: string;
   readonly payload: unknown;
 }
 
-/** Hands over each input as aggregates see it, in order. */
+/** Passes each input to `take` as aggregates see it, in order. */
 export type ReadInputs = (inputs: readonly WindowInput[], take: (input: AggregateInput) => void) => Promise<void>;
 
-/** An input with the rest of it, as aggregates see it. */
+/** Joins an input with its payload part into what aggregates see. */
 export function aggregateInput(input: WindowInput, { entity_id, payload }: PayloadPart): AggregateInput {
   return {
     event_id: input.event_id,
@@ -160,7 +160,7 @@ export function aggregateInput(input: WindowInput, { entity_id, payload }: Paylo
   };
 }
 
-/** An input with an entity that is asked for when a function looks at it, and not before. */
+/** An input that calls `ask` when a function reads its entity id. */
 function inputWithoutEntity(input: WindowInput, ask: () => never): AggregateInput {
   return {
     event_id: input.event_id,
@@ -193,7 +193,7 @@ function withPayload(context: Context): ReadInputs {
   return (inputs, take) => read(inputs, (input, part) => take(aggregateInput(input, part)));
 }
 
-/** Slices do not name entities: where an entry does not say it, the event's own row does. */
+/** Reads the entity id from the event's row if the slice entry does not hold it. */
 function withoutPayload({ backend: { index }, budget }: Context): ReadInputs {
   return async (inputs, take) => {
     for (let start = 0; start < inputs.length; start += ROWS_AT_ONCE) {
@@ -203,7 +203,7 @@ function withoutPayload({ backend: { index }, budget }: Context): ReadInputs {
       const rows = lacksEntity ? await index.getEvents(some.map(({ event_id }) => event_id)) : [];
       for (const [i, input] of some.entries()) {
         const entity_id = input.entity_id ?? rows[i]?.entity_id;
-        // The row and its slice are written together, and expire together.
+        // The row and its slice are written together and expire together.
         if (entity_id === undefined)
           throw new KitError('INDEX_UNAVAILABLE', `the index has no row of the event ${input.event_id}`);
         take(aggregateInput(input, { entity_id, payload: null }));
@@ -217,7 +217,7 @@ interface Folded {
   readonly sample: FaultyInput | null;
 }
 
-/** Runs a function of the operator's that no single input is handed to. */
+/** Runs an operator's function that takes no single input. */
 function own<T>({ named, sample }: Folded, name: 'initial' | 'finish', work: () => T): T {
   try {
     return work();

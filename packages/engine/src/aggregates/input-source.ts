@@ -7,22 +7,22 @@ import { streamedInputs } from './streamed-inputs.ts';
 import { WindowError } from './window-error.ts';
 import { type WindowQuestion, windowInputs } from './window-inputs.ts';
 
-/** Inputs of one part: those of a part are held with their payloads, and read each pack once. */
+/** Inputs per part. A part is held in memory with its payloads, and each pack is read once for it. */
 export const PART_INPUTS = 25_000;
 
-/** The inputs of a window, in order of event time and id, in parts. They may be read more than once. */
+/** The inputs of a window in parts, in order of event time and id. They can be read more than once. */
 export interface InputSource {
-  /** Null where they are read anew each time: there are too many to be held. */
+  /** All inputs; null if they are too many to hold in memory, so that `parts` reads them again each time. */
   readonly list: readonly WindowInput[] | null;
   parts(): AsyncIterable<readonly WindowInput[]>;
 }
 
-/** Takes the parts of a source one by one, in order. */
+/** Receives the parts of a source one by one, in order. */
 export interface InputSink {
   add(part: readonly WindowInput[]): Promise<void>;
 }
 
-/** The source of inputs that are held; between two parts it awaits the turn of a budget. */
+/** A source over a list in memory; yields to the event loop between two parts. */
 export function listSource(list: readonly WindowInput[], budget: Budget): InputSource {
   return {
     list,
@@ -35,13 +35,13 @@ export function listSource(list: readonly WindowInput[], budget: Budget): InputS
   };
 }
 
-/** Reads a source once, for all that is made of it. */
+/** Reads a source once and passes each part to all sinks. */
 export async function readInto(source: InputSource, sinks: readonly InputSink[]): Promise<void> {
   for await (const part of source.parts()) await allEnded(sinks.map((sink) => sink.add(part)));
 }
 
 /**
- * The inputs of a window: held where they are few, else read in parts, as long as the fold can take them one by one.
+ * Opens the inputs of a window: in memory if they are few, otherwise read in parts if the fold can take them one by one.
  *
  * @throws KitError `WINDOW_TOO_LARGE`, `REQUEST_INVALID` for a key that this grouping does not have.
  */
@@ -49,13 +49,13 @@ export async function openInputs(context: Context, question: WindowQuestion): Pr
   const source = await unfoldedInputs(context, question);
   const { additive, reads_payload } = question.aggregate;
   if (source.list === null && reads_payload && !additive) {
-    const reason = `it has more than ${LIMITS.window_inputs_max} inputs, and a fold that reads payloads and is not additive takes no more`;
+    const reason = `it has more than ${LIMITS.window_inputs_max} inputs, the most that a fold can take which reads payloads and is not additive`;
     throw new WindowError(question, { code: 'WINDOW_TOO_LARGE', reason });
   }
   return source;
 }
 
-/** The same for those who fold nothing. */
+/** Opens the inputs of a window for a caller that does not fold them. */
 export async function unfoldedInputs(context: Context, question: WindowQuestion): Promise<InputSource> {
   const list = await windowInputs(context, question);
   return list === null ? { list, parts: () => streamedInputs(context, question) } : listSource(list, context.budget);

@@ -7,14 +7,14 @@ import { hashedElement, listedInput, type WindowInput } from './rules/window-inp
 /** Inputs between two turns of the event loop: a few milliseconds of work. */
 const ROWS_PER_TURN = 5_000;
 
-/** What a version says of its inputs. */
+/** Count and hash of a version's inputs. */
 export interface InputsFigures {
   readonly input_count: number;
   /** SHA-256 of the RFC 8785 form of the list of `[event_id, payload_hash, event_time, received_at]`, in order. */
   readonly inputs_hash: string;
 }
 
-/** Counts and hashes inputs as they come. */
+/** Counts and hashes inputs as they arrive. */
 export class InputsHash implements InputSink {
   readonly #hash = createHash('sha256').update('[');
   #count = 0;
@@ -28,20 +28,20 @@ export class InputsHash implements InputSink {
     }
   }
 
-  /** To be asked once, at the end. */
+  /** Returns count and hash. Call it once, at the end. */
   figures(): InputsFigures {
     return { input_count: this.#count, inputs_hash: this.#hash.update(']').digest('hex') };
   }
 }
 
-/** The figures of all inputs of a source. */
+/** Returns count and hash of all inputs of a source. */
 export async function inputsFigures(source: InputSource): Promise<InputsFigures> {
   const hash = new InputsHash();
   await readInto(source, [hash]);
   return hash.figures();
 }
 
-/** The hash of inputs that are held. */
+/** Returns the hash of a list of inputs. */
 export async function inputsHash(inputs: readonly WindowInput[], budget: Budget): Promise<string> {
   return (await inputsFigures(listSource(inputs, budget))).inputs_hash;
 }

@@ -20,27 +20,27 @@ import { listedInput, type WindowInput } from './rules/window-input.ts';
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
-/** A chunk of 20,000 inputs has some 4 MB of text. */
+/** A chunk of 20,000 inputs has about 4 MB of text. */
 const CHUNK_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * What repeats in a line of 230 bytes stands in the lines before it: with 4 KB to look back, compressing takes two thirds
+ * A line has 230 bytes and repeats text of the lines just before it: with a window of 4 KB, compression takes two thirds
  * of the time that it takes with 32 KB, and the result is smaller.
  */
 const COMPRESSION = { level: 1, windowBits: 12 } as const;
 
-/** Chunks that are compressed and stored while the text of the next one is made. */
+/** Chunks compressed and stored at the same time, while the text of the next one is built. */
 const CHUNKS_AT_ONCE = 3;
 
-/** Where manifests lie. The name of each object is the SHA-256 of its stored bytes. */
+/** Key prefix of manifests. The name of each object is the SHA-256 of its stored bytes. */
 export const MANIFEST_PREFIX = 'manifests/v1/';
 
-/** Chunks that wait to be written: inputs come no faster than they can be stored. */
+/** Chunks that may wait to be written: `add` waits beyond that, so that reading is no faster than storing. */
 const CHUNKS_WAITING_MAX = 6;
 
 /**
- * Writes the list of a version's inputs as they come; chunks that are there already are shared. Without a version that names
- * them they are files that harm nobody.
+ * Writes the list of a version's inputs as they arrive. Chunks that exist already are shared. A chunk that no version names
+ * is a harmless file.
  */
 export class ManifestWriter implements InputSink {
   readonly #context: Context;
@@ -59,11 +59,11 @@ export class ManifestWriter implements InputSink {
       if (endsChunk(this.#chunk.length, input.event_id)) this.#write();
     }
     this.#count += part.length;
-    // Those before it have ended, or soon will: a few are written at a time, in order.
+    // Earlier writes have ended or soon will: a few run at a time, in order.
     await this.#writes.at(-CHUNKS_WAITING_MAX);
   }
 
-  /** The key of the one chunk or, where there are several, of the object that names them. Durable when it resolves. */
+  /** Returns the key of the only chunk, or of the object that names several. All is durable when it resolves. */
   async finish(): Promise<string> {
     if (this.#chunk.length > 0 || this.#writes.length === 0) this.#write();
     const chunks = await allEnded(this.#writes);
@@ -73,7 +73,7 @@ export class ManifestWriter implements InputSink {
     return putNamed(this.#context, Buffer.from(JSON.stringify(root)), 'json');
   }
 
-  /** Resolves when nothing is under way any more, whatever came of it. */
+  /** Resolves when no write is running, whether or not all of them succeeded. */
   async ended(): Promise<void> {
     await Promise.allSettled(this.#writes);
   }
@@ -82,13 +82,13 @@ export class ManifestWriter implements InputSink {
     const some = this.#chunk;
     this.#chunk = [];
     const write = this.#limit(() => writeChunk(this.#context, some));
-    // Told by `add` or `finish`, which may come to it later.
+    // `add` or `finish` awaits it later and reports the error.
     write.catch(() => undefined);
     this.#writes.push(write);
   }
 }
 
-/** Writes the manifest of inputs that are held; gives its key. */
+/** Writes the manifest of a list of inputs; returns its key. */
 export async function writeManifest(context: Context, inputs: readonly WindowInput[]): Promise<string> {
   const writer = new ManifestWriter(context);
   await writer.add(inputs);
@@ -114,7 +114,7 @@ async function putNamed(context: Context, bytes: Uint8Array, ending: string): Pr
   return key;
 }
 
-/** Where an event stands in a manifest, as text whose order is that of manifests. */
+/** The sort key of an event in manifests, as text. */
 export function manifestPlace(event: { event_id: string; event_ms: number; event_sub_ns: number }): string {
   return placeText([formatInstant(event.event_ms, event.event_sub_ns), event.event_id]);
 }
@@ -124,8 +124,8 @@ function placeText([event_time, event_id]: ManifestChunk['first']): string {
 }
 
 /**
- * The inputs of a manifest in order, chunk by chunk; with a range only the chunks in which inputs from its first to its
- * last place can be. Throws `MANIFEST_MISSING`, `MANIFEST_CORRUPT`.
+ * Yields the inputs of a manifest in order, chunk by chunk; with a range, only the chunks that may contain inputs from its
+ * first to its last place. Throws `MANIFEST_MISSING`, `MANIFEST_CORRUPT`.
  */
 export async function* readManifest(
   context: Context,
@@ -141,7 +141,7 @@ export async function* readManifest(
   }
 }
 
-/** Whether a manifest lists an event at its time: reads the one chunk in which it would be. */
+/** Returns whether a manifest lists an event at its time. Reads only the chunk that would contain it. */
 export async function manifestHas(
   context: Context,
   key: string,
@@ -176,11 +176,11 @@ async function readChunk(context: Context, key: string): Promise<ManifestInput[]
   }
 }
 
-/** The bytes of an object whose name is their hash. */
+/** Reads an object whose name is the hash of its bytes. */
 async function readNamed(context: Context, key: string): Promise<Uint8Array> {
   const bytes = await context.backend.files.get(key);
-  if (bytes === null) throw new KitError('MANIFEST_MISSING', `the manifest ${key} is not there`);
+  if (bytes === null) throw new KitError('MANIFEST_MISSING', `the manifest ${key} is missing`);
   if (!key.includes(`/${sha256Of(bytes)}.`))
-    throw new KitError('MANIFEST_CORRUPT', `the manifest ${key} is not what its name says`);
+    throw new KitError('MANIFEST_CORRUPT', `the hash of the manifest ${key} differs from its name`);
   return bytes;
 }

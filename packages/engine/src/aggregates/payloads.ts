@@ -7,33 +7,33 @@ import type { PayloadPart } from './fold-window.ts';
 import type { WindowInput } from './rules/window-input.ts';
 import { atInput } from './window-error.ts';
 
-/** Received bytes that are held at a time; inputs beyond are read in smaller groups. */
+/** Characters of received bodies in memory at a time; a larger group of inputs is read in smaller ones. */
 const BODY_CHARS_MAX = 64 * 1024 * 1024;
-/** Stored bytes of packs that are held for the groups to come; a pack beyond is read again. */
+/** Stored bytes of packs kept for later groups; packs beyond that are read again. */
 const STORED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Packs that are held: the one in work, the one that is read meanwhile, and two for inputs of the next group. */
+/** Packs kept as lines: the current one, the one being read ahead, and two for inputs of the next group. */
 const PACKS_HELD = 4;
 
-/** Which event a receipt must be, and where it lies. */
+/** The address of a receipt and the event that it must be. */
 export type PackedInput = Pick<WindowInput, 'event_id' | 'payload_hash' | 'pack_id' | 'line'>;
 
-/** What a pack has of an input. */
+/** The fields of an input that its pack holds. */
 export interface PackedPart extends PayloadPart {
   readonly source: string;
   readonly event_type: string;
   readonly imported: boolean;
 }
 
-/** Hands over each input with what its pack has of it, in order. */
+/** Passes each input to `take` with the fields from its pack, in order. */
 export type ReadPacked = <T extends PackedInput>(
   inputs: readonly T[],
   take: (input: T, part: PackedPart) => void,
 ) => Promise<void>;
 
 /**
- * Reads payloads out of the packs, each pack once for all groups of inputs, as long as what is stored of them is not too
- * much to be held. A line that is not the event it should be is an error, never an empty payload.
+ * Returns a reader of payloads from packs. It reads each pack once for all groups of inputs unless the packs exceed its
+ * memory limit. A line that is not the expected event is an error, never an empty payload.
  */
 export function createPayloadReader(context: Context): ReadPacked {
   const readLines = createPackReader(context);
@@ -51,13 +51,13 @@ export function createPayloadReader(context: Context): ReadPacked {
 
 type ReadLines = (packId: string) => Promise<readonly string[]>;
 
-/** Reads packs as lines; a few are held, for whoever asks ahead and for groups that share a pack. */
+/** Reads packs as lines and keeps a few, for reading ahead and for groups that share a pack. */
 function createPackReader(context: Context): ReadLines {
   const held = new Map<string, Promise<readonly string[]>>();
   const readText = createTextReader(context);
   return (packId) => {
     const lines = held.get(packId) ?? readText(packId).then((text) => text.split('\n'));
-    // Told to whoever waits for it; who asks ahead may never come to that.
+    // The caller that awaits it gets the error; a read-ahead may never be awaited.
     lines.catch(() => undefined);
     held.delete(packId);
     held.set(packId, lines);
@@ -68,7 +68,7 @@ function createPackReader(context: Context): ReadLines {
 
 type ReadText = (packId: string) => Promise<string>;
 
-/** Holds packs as they are stored, compressed: an input of any time may lie in any of them. */
+/** Keeps packs compressed, as they are stored: an input of any time may be in any of them. */
 function createTextReader(context: Context): ReadText {
   const held = new Map<string, Uint8Array>();
   let heldBytes = 0;
@@ -82,7 +82,7 @@ function createTextReader(context: Context): ReadText {
   };
 }
 
-/** The rest of each input, in their order; null where they are too large to be held together. */
+/** Reads the fields of each input, in order; null if they are too large to hold in memory together. */
 async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): Promise<PackedPart[] | null> {
   const places = new Map<string, number[]>();
   for (const [i, { pack_id }] of inputs.entries()) {

@@ -8,10 +8,10 @@ import { type InputsFigures, InputsHash, inputsFigures } from './inputs-hash.ts'
 import { ManifestWriter } from './manifest-store.ts';
 import { versionFileKey, versionText } from './rules/version-view.ts';
 
-/** Appends that are lost to other processors before the work is given back. */
+/** Appends that other processors may win before this one gives up. */
 const ATTEMPTS_MAX = 8;
 
-/** What asked for a recomputation, and as of when. */
+/** The replay that asked for a recomputation, and its as-of time. */
 export interface Trigger {
   readonly replay_id: string;
   readonly as_of_ms: number;
@@ -19,11 +19,11 @@ export interface Trigger {
 
 /**
  * Computes a window again from all of its inputs as of the time of the trigger, and appends a version if they or the
- * definition have changed. A version is never as of an older time than the one before it, so no late or repeated message
- * moves a value backwards; that nothing changed is found out from index rows alone.
+ * definition have changed. A version is never as of an older time than its predecessor, so a late or repeated message
+ * cannot move a value backwards. Index rows alone show that nothing has changed.
  *
- * After a crash anywhere the whole call is repeated: manifests are content-addressed, an append that got through is met
- * again as the latest version, and its file is written then.
+ * After a crash, repeat the whole call: manifests are content-addressed, and a version that was already appended is found
+ * as the latest one, whose file is then written.
  *
  * @throws KitError `METRIC_UNKNOWN`, `WINDOW_TOO_LARGE`, `AGGREGATE_FAILED`, `RAW_MISSING`, `RAW_CORRUPT`, `VERSION_CONTENDED`.
  */
@@ -37,18 +37,18 @@ export async function recomputeWindow(context: Context, target: WindowTarget, tr
     if (latest?.replay_id === trigger.replay_id) await putVersionFile(context, latest);
     if (latest?.computation_id === computationId) return { result: 'APPENDED', version: latest.version };
     if (latest !== null && latest.as_of_ms > trigger.as_of_ms) return { result: 'SUPERSEDED', version: latest.version };
-    // Asked before the inputs are read: what is in work now and done by the end may be missing among them.
+    // Evaluated before the inputs are read: an ingest that runs now and ends by then may be missing among them.
     const unsettled = isUnsettled(context, trigger.as_of_ms);
     const source = await openInputs(context, { aggregate, key: target.key, window, asOfMs: trigger.as_of_ms });
     if (isSame(latest, await inputsFigures(source), aggregate)) {
       if (latest !== null && latest.functions_hash !== aggregate.functions_hash) warnOfFunctions(context, aggregate);
-      // What an earlier delivery of this replay appended counts as appended.
+      // A version from an earlier delivery of this replay counts as appended.
       const ours = latest?.replay_id === trigger.replay_id;
       return { result: ours ? 'APPENDED' : 'UNCHANGED', version: latest?.version ?? null };
     }
     const facts = { aggregate, target, window, trigger, latest, source, unsettled, computationId };
     const row = await nextVersion(context, facts);
-    // Once there is a later one, nobody comes back for the file of this one.
+    // After a later version exists, nothing writes the file of this one any more.
     if (latest !== null) await putVersionFile(context, latest);
     const stored = await context.backend.aggregates.append(row);
     if (stored.computation_id !== computationId) continue;
@@ -56,24 +56,24 @@ export async function recomputeWindow(context: Context, target: WindowTarget, tr
     context.telemetry.count('AggregateVersionCount', 1);
     return { result: 'APPENDED', version: stored.version };
   }
-  throw new KitError('VERSION_CONTENDED', `another processor came first ${ATTEMPTS_MAX} times`);
+  throw new KitError('VERSION_CONTENDED', `other processors appended a version first, ${ATTEMPTS_MAX} times`);
 }
 
-/** The window that starts where the target says. */
+/** Returns the window that starts at the target's time. Throws `REQUEST_INVALID` if none does. */
 export function windowOf(aggregate: Aggregate, { window_start_ms }: WindowTarget): Window {
   const window = aggregate.windows.at(window_start_ms);
   if (window.start_ms === window_start_ms) return window;
   const start = new Date(window.start_ms).toISOString();
   throw new KitError(
     'REQUEST_INVALID',
-    `no window of ${aggregate.metric} starts then; the one around it starts at ${start}`,
+    `no window of ${aggregate.metric} starts at that time; the window that contains it starts at ${start}`,
     {
       path: '/window_start',
     },
   );
 }
 
-/** True where the latest version has these inputs under this definition, or where there are neither. */
+/** True if the latest version has these inputs under this definition, or if there is no version and no input. */
 export function isSame(
   latest: VersionRow | null,
   { input_count, inputs_hash }: InputsFigures,
@@ -97,15 +97,15 @@ interface NextVersion {
 async function nextVersion(context: Context, next: NextVersion): Promise<VersionRow> {
   const { aggregate, target, window, trigger, latest, source, unsettled } = next;
   const named = { aggregate, key: target.key, window };
-  // One reading for all of them: where inputs are read anew each time, one may have come in between. The manifest is packed by
-  // other threads meanwhile; without a version that names it, it is a file that harms nobody.
+  // One read for all sinks: a second read could find another input. Other threads compress the manifest meanwhile; if no
+  // version names it in the end, it is a harmless file.
   const started: ManifestWriter[] = [];
   const sinks = () => {
     const manifest = new ManifestWriter(context);
     started.push(manifest);
     return [new InputsHash(), manifest] as const;
   };
-  // All have ended before an error goes on: a function that answered with a write under way would be frozen in the middle of it.
+  // Wait for all writes before rethrowing: a Lambda function that returns is frozen in the middle of them.
   const folded = await foldInto(context, { named, source }, sinks).catch(async (error: unknown) => {
     await Promise.all(started.map((manifest) => manifest.ended()));
     throw error;
@@ -134,12 +134,12 @@ async function nextVersion(context: Context, next: NextVersion): Promise<Version
   };
 }
 
-/** The copy from which a lost table is made again. */
+/** Writes the copy from which a lost table is restored. */
 function putVersionFile(context: Context, row: VersionRow): Promise<void> {
   return context.backend.files.put(versionFileKey(row), Buffer.from(versionText(row)));
 }
 
-/** A changed text may be a bundler's doing; only a raised `definition_version` makes a new version of an unchanged window. */
+/** A bundler may have changed the text; only a higher `definition_version` makes a new version of an unchanged window. */
 function warnOfFunctions(context: Context, { metric, definition_version }: Aggregate): void {
   context.telemetry.log('warn', 'aggregate_functions_changed', { metric, definition_version });
 }

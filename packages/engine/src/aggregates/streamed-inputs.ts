@@ -10,24 +10,24 @@ import { compareInputs, type WindowInput } from './rules/window-input.ts';
 import { WindowError } from './window-error.ts';
 import { type SlicesOf, timelineRange, type WindowQuestion, windowSlices } from './window-inputs.ts';
 
-/** How many inputs are held at a time. Tests make it small. */
+/** Limits on the inputs in memory at a time. Tests make them small. */
 export interface StreamBounds {
-  /** In packed form: of a window of more, parts are read one after the other. */
+  /** Inputs in packed form: a larger window is read in parts, one after the other. */
   readonly heldMax: number;
-  /** As objects, in one part. */
+  /** Inputs as objects, in one part. */
   readonly partMax: number;
 }
 
 const BOUNDS: StreamBounds = { heldMax: 500_000, partMax: 25_000 };
 
-/** Inputs that are packed between two turns of the event loop. */
+/** Inputs packed between two turns of the event loop. */
 const ROWS_PER_TURN = 20_000;
 
 /**
- * All accepted events of a window that had been received by then, in order of event time and id, in parts: whatever their
- * number, so many are held at a time. Reads the index alone, the slices of the window once for each part that is held.
+ * Yields all accepted events of a window received by the as-of time, in parts, in order of event time and id. Holds at most
+ * `heldMax` inputs in memory. Reads only the index: the slices of the window once for each part.
  *
- * @throws KitError `WINDOW_TOO_LARGE` beyond the limit of what is streamed.
+ * @throws KitError `WINDOW_TOO_LARGE` beyond the limit for streamed windows.
  */
 export async function* streamedInputs(
   context: Context,
@@ -52,7 +52,7 @@ function tooLarge(question: WindowQuestion): WindowError {
   return new WindowError(question, { code: 'WINDOW_TOO_LARGE', reason });
 }
 
-/** Cuts the window where a first walk says, and holds one part of it after the other. */
+/** Cuts the window at places that a first walk samples, then loads one part after the other. */
 async function* fromSlices(
   context: Context,
   question: SlicesOf,
@@ -61,7 +61,7 @@ async function* fromSlices(
   const sample = new PlaceSample();
   await walkSlices(context, question, (entry, slice) => sample.add(entry, slice.entries));
   if (sample.count > LIMITS.window_inputs_streamed_max) throw tooLarge(question);
-  // Parts are of about this size; columns grow where one comes out larger.
+  // Parts are only about this size; columns grow if one is larger.
   const cuts: (InputPlace | null)[] = [null, ...sample.cuts(heldMax), null];
   for (let i = 0; i + 1 < cuts.length; i++) {
     const columns = await columnsBetween(context, question, { from: cuts[i] ?? null, to: cuts[i + 1] ?? null });
@@ -89,7 +89,7 @@ async function columnsBetween(
 
 type Visit = (entry: ScannedEntry, slice: SliceRow, head: SliceHead) => void;
 
-/** Visits the inputs in the order in which they lie in the index. */
+/** Visits the inputs in index order. */
 async function walkSlices(context: Context, question: SlicesOf, visit: Visit): Promise<void> {
   const { window, asOfMs } = question;
   let rows = 0;
@@ -110,7 +110,7 @@ async function walkSlices(context: Context, question: SlicesOf, visit: Visit): P
 
 type TimelineOf = WindowQuestion & { readonly entityId: string };
 
-/** A timeline is in order of time already; only those of one instant are put in order of their ids. */
+/** A timeline is already in order of time; only events of the same instant are sorted by id. */
 async function* fromTimeline(
   context: Context,
   question: TimelineOf,
@@ -156,8 +156,8 @@ function afterInstant(entityId: string, { event_ms, event_sub_ns }: EventRow): s
 }
 
 /**
- * The events of one instant that are too many to be sorted: within it a timeline is in order of the ends of ids. Keyed ids
- * have no time in them, so they come before all others.
+ * Yields the events of one instant that are too many to sort: within an instant, a timeline is in order of the ends of ids.
+ * Keyed ids contain no time, so they come before all others.
  */
 async function* instantRows(
   context: Context,
@@ -187,7 +187,7 @@ async function* timelineRows(
   const query = { ...range, asOfMs, limit: LIMITS.page_items_max };
   const read = (cursor: string | null): Promise<Page<EventRow>> =>
     context.backend.index.listTimeline({ ...query, cursor });
-  // Entities may share a hash prefix.
+  // Several entities may share a hash prefix.
   for await (const row of readPages(read, context.budget))
     if (row.entity_id === entityId && countsEvent(aggregate, row)) yield row;
 }

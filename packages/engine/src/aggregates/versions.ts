@@ -5,7 +5,7 @@ import { aggregateOf, type Context } from '../runtime/context.ts';
 import { versionView } from './rules/version-view.ts';
 import { windowAt } from './window-start.ts';
 
-/** A page of a value's versions, oldest first. A metric that is declared no more has its history still. */
+/** Returns a page of a value's versions, oldest first. A metric that is no longer declared keeps its history. */
 export async function versions(context: Context, query: VersionsQuery): Promise<VersionPage> {
   const { metric, key, window_start, cursor } = query;
   const window =
@@ -18,7 +18,7 @@ export async function versions(context: Context, query: VersionsQuery): Promise<
   return { versions: page.items.map(versionView), next_cursor: page.next, ...page.cut };
 }
 
-/** The metrics of this server. */
+/** Lists the metrics of this server. */
 export function metrics(context: Context): MetricView[] {
   return [...context.aggregates.values()].map((aggregate) => {
     const { metric, definition_version, definition_hash, group_by, unit, window, time_zone, reads_payload } = aggregate;

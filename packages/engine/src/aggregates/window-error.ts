@@ -4,11 +4,11 @@ import { type ErrorCode, KitError, type KitErrorOptions, type Window } from '@pi
 import { plainTime } from '../runtime/rules/plain-time.ts';
 import type { WindowInput } from './rules/window-input.ts';
 
-/** The input at which the computation of a window failed: where its bytes lie, and whose it is. */
+/** The input at which the computation of a window failed: the address of its bytes and its series. */
 export type FaultyInput = Pick<WindowInput, 'event_id' | 'pack_id' | 'line'> &
   Partial<Pick<WindowInput, 'source' | 'event_type'>>;
 
-/** What went wrong with one input, before it is known for which window it was read. */
+/** An error at one input, thrown where the window is not known. */
 export class InputError extends KitError {
   readonly input: FaultyInput;
 
@@ -18,32 +18,32 @@ export class InputError extends KitError {
   }
 }
 
-/** The same error with the input at which it came up; anything but an error of the kit stays as it is. */
+/** Adds the input at which an error occurred. Errors that are not a `KitError` stay as they are. */
 export function atInput(error: unknown, input: FaultyInput): unknown {
   return KitError.is(error) && !(error instanceof InputError) ? new InputError(input, error) : error;
 }
 
-/** Which window of which value. */
+/** A window of a metric and key. */
 export interface NamedWindow {
   readonly aggregate: Aggregate;
   readonly key: string;
   readonly window: Window;
 }
 
-/** Why a window cannot be computed, in the words of a failure. */
+/** The reason why a window cannot be computed. */
 export interface WindowFault {
   readonly code: ErrorCode;
-  /** What happened, without the name of the window. */
+  /** The reason without the name of the window. */
   readonly reason: string;
-  /** The same without any id, for log lines. Default: the reason. */
+  /** The reason without any id, for log lines. Default: `reason`. */
   readonly logged?: string;
-  /** The input at which it happened; null where no single one is at fault. */
+  /** The input at fault; null if no single input is. */
   readonly input?: FaultyInput | null;
-  /** An input of the window, at fault or not: something to look at. */
+  /** Any input of the window, as an example to look at. */
   readonly sample?: FaultyInput | null;
 }
 
-/** The failure of one window. Its message names metric, key and window, and the event at fault where there is one. */
+/** The failure of one window. Its message names the metric, key and window, and the event at fault if there is one. */
 export class WindowError extends KitError {
   readonly input: FaultyInput | null;
   readonly sample: FaultyInput | null;
@@ -57,7 +57,7 @@ export class WindowError extends KitError {
   }
 }
 
-/** Metric, key and window for a person: a day as its date in the metric's zone, an hour as its first instant. */
+/** Names metric, key and window for people: a day by its date in the metric's zone, an hour by its first instant. */
 export function windowText({ aggregate, key, window }: NamedWindow): string {
   return `${aggregate.metric}, key ${key}, window ${windowLabel(aggregate, window)}`;
 }
@@ -67,11 +67,11 @@ function windowLabel({ window: grain, time_zone }: Aggregate, { start_ms }: Wind
   if (grain !== 'day') return instant;
   const options = { timeZone: time_zone, year: 'numeric', month: '2-digit', day: '2-digit' } as const;
   const date = new Intl.DateTimeFormat('en-CA', options).format(start_ms);
-  // The year is written with as many digits as it has, so one before 1000 is told as an instant.
+  // `date` does not pad the year, so a day before the year 1000 is named by its instant.
   return /^\d{4}-\d{2}-\d{2}$/.test(date) ? date : instant;
 }
 
-/** What a function of an operator threw, as an error message and no more: name and text, cut. */
+/** The name and message of what an operator's function threw, truncated. */
 export function thrownText(cause: unknown): string {
   const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return text.slice(0, THROWN_CHARS_MAX);

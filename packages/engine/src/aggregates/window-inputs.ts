@@ -19,8 +19,8 @@ export interface WindowQuestion {
 }
 
 /**
- * All accepted events of a window that had been received by then, in order of event time and id; null where they are too many
- * to be held. Reads the index alone.
+ * Returns all accepted events of a window received by the as-of time, in order of event time and id; null if they are too
+ * many to hold in memory. Reads only the index.
  *
  * @throws KitError `REQUEST_INVALID` for a key that this grouping does not have.
  */
@@ -28,7 +28,7 @@ export async function windowInputs(context: Context, question: WindowQuestion): 
   const { aggregate, key } = question;
   const fields = parseAggregateKey(aggregate.group_by, key);
   if (fields === null)
-    throw new KitError('REQUEST_INVALID', `${aggregate.metric} has no key such as this`, { path: '/key' });
+    throw new KitError('REQUEST_INVALID', `${aggregate.metric} cannot have this key`, { path: '/key' });
   const inputs: WindowInput[] = [];
   const add = (input: WindowInput) => {
     if (!countsEvent(aggregate, input)) return true;
@@ -50,10 +50,10 @@ function isSorted(inputs: readonly WindowInput[]): boolean {
   return true;
 }
 
-/** Takes an input; false where no more are wanted. */
+/** Takes an input; returns false to stop. */
 type Add = (input: WindowInput) => boolean;
 
-/** The positions of an entity's events in a window. */
+/** The range of an entity's timeline that a window covers. */
 export function timelineRange({ window, entityId }: WindowQuestion & { entityId: string }): {
   from: string;
   to: string;
@@ -62,7 +62,7 @@ export function timelineRange({ window, entityId }: WindowQuestion & { entityId:
   return { from: bound(window.start_ms), to: bound(window.end_ms) };
 }
 
-/** False where it stopped before the end. */
+/** Returns false if it stopped before the end. */
 async function fromTimeline(
   context: Context,
   question: WindowQuestion & { entityId: string },
@@ -72,7 +72,7 @@ async function fromTimeline(
   let cursor: string | null = null;
   for (;;) {
     const { items, next }: Page<EventRow> = await context.backend.index.listTimeline({ ...range, cursor });
-    // Entities may share a hash prefix.
+    // Several entities may share a hash prefix.
     for (const row of items) if (row.entity_id === question.entityId && !add(row)) return false;
     if (next === null) return true;
     cursor = next;
@@ -80,13 +80,13 @@ async function fromTimeline(
   }
 }
 
-/** A window whose inputs lie in slices. */
+/** A window whose inputs are read from slices. */
 export type SlicesOf = WindowQuestion & { readonly fields: Partial<KeyFields> };
 
-/** A metric of more sources than that reads the slices of all, and leaves out those of others. */
+/** A metric of more sources than this reads the slices of all sources and skips those that do not count. */
 const SOURCES_APART_MAX = 20;
 
-/** The slices in which inputs of the window may lie: those of the sources and types that count. */
+/** Yields the slices that may contain inputs of the window: those of the sources and types that count. */
 export async function* windowSlices(context: Context, question: SlicesOf): AsyncGenerator<SliceRow> {
   const { aggregate, asOfMs } = question;
   for await (const slice of slicesOfDays(context, question)) {
@@ -97,7 +97,7 @@ export async function* windowSlices(context: Context, question: SlicesOf): Async
   }
 }
 
-/** False where it stopped before the end. */
+/** Returns false if it stopped before the end. */
 async function fromSlices(context: Context, question: SlicesOf, add: Add): Promise<boolean> {
   let rows = 0;
   for await (const slice of windowSlices(context, question)) {
@@ -110,7 +110,7 @@ async function fromSlices(context: Context, question: SlicesOf, add: Add): Promi
   return true;
 }
 
-/** The slices of a window's days, as far as the index can tell apart what counts. */
+/** Yields the slices of a window's days, filtered as far as the index can. */
 async function* slicesOfDays(
   { backend: { index } }: Context,
   { aggregate, fields, window }: SlicesOf,

@@ -6,10 +6,10 @@ import type { Clock } from '../ports/backend.ts';
 const DAY = /^(\d{4}-\d{2}-\d{2}|today|yesterday)$/;
 
 /**
- * The window that a text names: the time at which it starts, or for windows of a day their date, `today` or `yesterday` in
- * the metric's own zone.
+ * Returns the window that a text names: by its start, or for windows of a day by its date, `today` or `yesterday` in the
+ * metric's zone.
  *
- * @throws KitError `REQUEST_INVALID` with the start of the window that the time lies in.
+ * @throws KitError `REQUEST_INVALID` with the start of the window that contains the time.
  */
 export function windowAt(aggregate: Aggregate, text: string, clock: Clock): Window {
   if (DAY.test(text) && aggregate.window !== 'day')
@@ -19,7 +19,7 @@ export function windowAt(aggregate: Aggregate, text: string, clock: Clock): Wind
   const window = aggregate.windows.at(time.epoch_ms);
   if (window.start_ms === time.epoch_ms && time.sub_ms_ns === 0) return window;
   const start = new Date(window.start_ms).toISOString();
-  throw invalid(`is not the start of a window of ${aggregate.metric}; the one around it starts at ${start}`);
+  throw invalid(`is not the start of a window of ${aggregate.metric}; the window that contains it starts at ${start}`);
 }
 
 function invalid(rule: string): KitError {

@@ -4,15 +4,15 @@ import { createPayloadReader, type PackedPart } from '../aggregates/payloads.ts'
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 
-/** EVENT rows that are asked for at a time. */
+/** EVENT rows read at a time. */
 const ROWS_AT_ONCE = 500;
 
-/** An input that only one side has, before it is known why. */
+/** An input that only one side has, before it is classified. */
 export type SidedInput = Pick<Difference, 'side' | 'input'>;
 
 /**
- * What index and log have of each input, in their order. Payloads of the first `change_payloads_max` are looked at for
- * their short plain fields; what is nowhere any more is null and noted.
+ * Returns the facts that index and log hold about each input, in order. Reads the payloads of the first
+ * `change_payloads_max` for their short scalar fields. Facts that are stored nowhere any more are null, and a note says so.
  */
 export async function inputFacts(
   context: Context,
@@ -51,12 +51,12 @@ function factsOf(context: Context, { input, row, expiredByMs }: RowFacts): Input
 
 interface Packed {
   readonly inputs: readonly SidedInput[];
-  /** In the order of the inputs; what is found is put in. */
+  /** In the order of the inputs; filled in place. */
   readonly facts: InputFacts[];
   readonly notes: Finding[];
 }
 
-/** Reads from the packs what has no row any more, and the fields of payloads. */
+/** Reads from the packs the facts whose rows are gone, and the fields of payloads. */
 async function addPacked(context: Context, { inputs, facts, notes }: Packed): Promise<void> {
   const read = createPayloadReader(context);
   let unread = 0;
@@ -68,20 +68,24 @@ async function addPacked(context: Context, { inputs, facts, notes }: Packed): Pr
       });
     } catch (error) {
       if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;
-      if (unread === 0) notes.push({ code: error.code, text: `${error.message}; other packs may be so too.` });
+      if (unread === 0)
+        notes.push({ code: error.code, text: `${error.message}; the same may be true of other packs.` });
       unread += places.length;
     }
   }
   const gone = facts.filter(({ entity_id }) => entity_id === null).length;
   if (gone > 0)
-    notes.push({ code: 'EVENTS_GONE', text: `Of ${counted(gone, 'input')} neither index nor log has the event.` });
+    notes.push({
+      code: 'EVENTS_GONE',
+      text: `Neither the index nor the log has the event of ${counted(gone, 'input')}.`,
+    });
   if (inputs.length > LIMITS.change_payloads_max) {
-    const text = `Payload fields are those of the first ${LIMITS.change_payloads_max} of ${inputs.length} inputs.`;
+    const text = `Payload fields were read for the first ${LIMITS.change_payloads_max} of ${inputs.length} inputs only.`;
     notes.push({ code: 'PAYLOADS_CUT', text });
   }
 }
 
-/** The places of the inputs that are read, by the pack that they lie in. */
+/** Groups the places of the inputs to read by their pack. */
 function placesByPack(inputs: readonly SidedInput[], facts: readonly InputFacts[]): Iterable<number[]> {
   const found = new Map<string, number[]>();
   for (const [place, { input }] of inputs.entries()) {

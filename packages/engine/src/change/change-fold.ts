@@ -12,18 +12,18 @@ import { createPayloadReader, type PackedPart } from '../aggregates/payloads.ts'
 import { thrownText } from '../aggregates/window-error.ts';
 import type { Context } from '../runtime/context.ts';
 
-/** Inputs that are held with their payloads at a time; the reader of packs has a bound of its own on their bytes. */
+/** Inputs held with their payloads at a time; the reader of packs bounds their bytes. */
 const INPUTS_AT_ONCE = 50_000;
-/** EVENT rows that are asked for at a time. */
+/** EVENT rows read at a time. */
 const ROWS_AT_ONCE = 500;
 
-/** An input on its way into the folds of an attribution. */
+/** An input for the folds of an attribution. */
 export interface FoldedInput {
   readonly input: ListedInput;
   readonly difference: Difference | null;
 }
 
-/** Feeds an attribution with the inputs that it wants, in order; where those cannot be read, the parts are not known. */
+/** Feeds an attribution the inputs that it wants, in order. If they cannot be read, no parts are known. */
 export async function attribute(
   context: Context,
   { aggregate, attribution }: { aggregate: Aggregate; attribution: Attribution },
@@ -57,7 +57,7 @@ export async function attribute(
 type Take = (input: AggregateInput, difference: Difference | null) => void;
 type EventPart = Pick<PackedPart, 'source' | 'event_type' | 'entity_id' | 'payload'>;
 
-/** Hands inputs over in their order: whole where payloads are looked at, else by their rows, or their packs without. */
+/** Passes inputs to `take` in order: from packs if the aggregate reads payloads, otherwise from rows or, if gone, packs. */
 async function readInputs(
   context: Context,
   { aggregate, some }: { aggregate: Aggregate; some: readonly FoldedInput[] },
@@ -85,7 +85,7 @@ async function rowParts(context: Context, inputs: readonly FoldedInput[]): Promi
     const unknown = some.filter(({ difference }) => difference?.facts.entity_id == null);
     const rows = await context.backend.index.getEvents(unknown.map(({ input }) => input.event_id));
     const byId = new Map(rows.flatMap((row) => (row === null ? [] : [[row.event_id, row] as const])));
-    // The fields are part of the identity: whichever receipt the row is of, they are the input's.
+    // These fields are part of the identity, so they are the same whichever receipt the row is from.
     for (const { input, difference } of some)
       parts.push(eventPart(difference?.facts ?? null, byId.get(input.event_id)));
   }

@@ -13,24 +13,24 @@ import type { ChangeQuery, ChangeSideQuery } from '../api/pipeline.ts';
 import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import { aggregateOf, type Context, isUnsettled } from '../runtime/context.ts';
 
-/** One side of a change as it was loaded. */
+/** A loaded side of a change. */
 export interface LoadedSide {
   readonly view: ChangeSide;
-  /** Tells whether the value may have come of other code under an equal definition. */
+  /** Differs between sides if other code may have computed the value under an equal definition. */
   readonly functions_hash: string;
-  /** Its inputs in order; reads the manifest of a version. Null where they are not known. */
+  /** Returns its inputs in order, for a version from its manifest; null if they are unknown. */
   inputs(notes: Finding[]): Promise<readonly ListedInput[] | null>;
 }
 
-/** Which value is asked about. A metric that is declared no more has its versions still. */
+/** The value that the question is about. A metric that is no longer declared keeps its versions. */
 export interface ChangeTarget extends WindowTarget {
   readonly aggregate: Aggregate | null;
 }
 
-/** The value that a query means. Throws `REQUEST_INVALID`, and `METRIC_UNKNOWN` for a date of a metric that is not declared. */
+/** Resolves the value of a query. Throws `REQUEST_INVALID`, or `METRIC_UNKNOWN` for a date of a metric that is not declared. */
 export function changeTarget(context: Context, { metric, key, window_start }: ChangeQuery): ChangeTarget {
   const aggregate = context.aggregates.get(metric) ?? null;
-  // A version keeps the window that it was computed for, wherever those of the metric begin now.
+  // A version keeps the window that it was computed for, even if the metric's windows start elsewhere now.
   const time = parseTime(window_start);
   const whole = time !== null && time.sub_ms_ns === 0;
   const start = whole
@@ -39,7 +39,7 @@ export function changeTarget(context: Context, { metric, key, window_start }: Ch
   return { metric, key, window_start_ms: start, aggregate };
 }
 
-/** Loads both sides; `nowMs` is what now is. Throws `VERSION_UNKNOWN`, and `REQUEST_INVALID` where the first is as of a later time. */
+/** Loads both sides; NOW means `nowMs`. Throws `VERSION_UNKNOWN`, or `REQUEST_INVALID` if the first side is as of a later time. */
 export async function loadSides(
   context: Context,
   target: ChangeTarget,
@@ -49,7 +49,9 @@ export async function loadSides(
   const before = await loadSide(context, target, { side: first, nowMs });
   const after = await loadSide(context, target, { side: second, nowMs });
   if (before.view.as_of > after.view.as_of)
-    throw new KitError('REQUEST_INVALID', `from is as of ${before.view.as_of}, later than to`, { path: '/from' });
+    throw new KitError('REQUEST_INVALID', `from is as of ${before.view.as_of}, which is later than to`, {
+      path: '/from',
+    });
   return { before, after };
 }
 
@@ -115,7 +117,7 @@ interface VersionInputs {
   readonly notes: Finding[];
 }
 
-/** The inputs of a version by its manifest; where that is gone, those of the index if their hash is the version's. */
+/** Reads a version's inputs from its manifest. If that is lost, returns those of the index if their hash is the same. */
 async function versionInputs(context: Context, asked: VersionInputs): Promise<readonly ListedInput[] | null> {
   const { row, notes } = asked;
   if (row.input_count > LIMITS.window_inputs_max) return tooMany(`Version ${row.version}`, row.input_count, notes);
@@ -136,16 +138,16 @@ async function versionInputs(context: Context, asked: VersionInputs): Promise<re
     const found = await inputsByHash(context, asked);
     const text =
       found === null
-        ? 'which inputs it had is not known any more'
+        ? 'its inputs are no longer known'
         : 'its inputs were read from the index, which has a list of the same hash';
     notes.push({ code, text: `Version ${row.version}: ${message}; ${text}.` });
     return found;
   }
 }
 
-/** Changes are told input by input, which takes both lists at once. */
+/** Comparing inputs one by one takes both lists in memory. */
 function tooMany(what: string, count: number, notes: Finding[]): null {
-  const text = `${what} has ${counted(count, 'input')}; of windows with more than ${LIMITS.window_inputs_max} only the size of a change is known, not the inputs behind it.`;
+  const text = `${what} has ${counted(count, 'input')}; for a window with more than ${LIMITS.window_inputs_max}, only the size of a change is known, not the inputs behind it.`;
   notes.push({ code: 'WINDOW_TOO_LARGE', text });
   return null;
 }

@@ -11,7 +11,7 @@ import {
   unattributed,
   walkInputs,
 } from '@pik/aggregates';
-import { type ChangeExplanation, type Finding, formatEpochMs, KitError, parseTime } from '@pik/schema';
+import { at, type ChangeExplanation, type Finding, formatEpochMs, KitError, parseTime } from '@pik/schema';
 
 import type { ChangeQuery } from '../api/pipeline.ts';
 import { decodeCursor, encodeCursor } from '../ports/cursor.ts';
@@ -22,11 +22,11 @@ import { attribute, type FoldedInput } from './change-fold.ts';
 import { type ChangeTarget, changeTarget, type LoadedSide, loadSides } from './change-sides.ts';
 
 /**
- * Why a value changed: the two lists of inputs are walked side by side, each difference gets its class from stored facts,
- * and the change is shared between the classes. Writes nothing.
+ * Explains why a value changed: walks the two lists of inputs side by side, classifies each difference by stored facts, and
+ * divides the change among the classes. Writes nothing.
  *
- * @throws KitError `VERSION_UNKNOWN`, `METRIC_UNKNOWN`, `REQUEST_INVALID`, `CURSOR_INVALID` for one of another change; for sides that are folded what `compute` throws;
- * `BUDGET_EXCEEDED` with the name of the window.
+ * @throws KitError `VERSION_UNKNOWN`, `METRIC_UNKNOWN`, `REQUEST_INVALID`, `CURSOR_INVALID` for a cursor of another change;
+ * for sides that are folded, whatever `computeAggregate` throws; `BUDGET_EXCEEDED` with the name of the window.
  */
 export async function explainChange(context: Context, query: ChangeQuery): Promise<ChangeExplanation> {
   const target = changeTarget(context, query);
@@ -41,14 +41,14 @@ async function explainTarget(context: Context, target: ChangeTarget, query: Chan
   const loaded = await loadSides(context, target, { ...query, nowMs });
   const sides = { before: loaded.before.view, after: loaded.after.view };
   const own = `${sides.before.inputs_hash} ${sides.after.inputs_hash}`;
-  // A later page is of the same change as the first, or of none.
+  // A later page must be of the same change as the first one.
   if (hashes !== null && hashes !== own) throw new KitError('CURSOR_INVALID');
   const notes: Finding[] = [];
   const lists = await loadLists(loaded, notes);
   const differences = lists === null ? [] : await findDifferences(context, { lists, sides, notes });
   const attributed =
     lists === null
-      ? unattributed('the inputs of a version are not known any more, so no part of the change can be told')
+      ? unattributed('the inputs of a version are no longer known, so no part of the change can be attributed')
       : await attributeChange(context, { loaded, sides, aggregate: target.aggregate, lists, differences });
   for (const one of sideNotes(loaded, target.aggregate)) notes.push(one);
   const { metric, key, limit } = query;
@@ -66,7 +66,7 @@ interface Lists {
   readonly after: readonly ListedInput[];
 }
 
-/** Both lists of inputs; null where one is not known. Equal hashes are equal lists: then none is needed to tell them apart. */
+/** Loads both lists of inputs; null if one is unknown. Equal hashes mean equal lists, so neither is loaded. */
 async function loadLists({ before, after }: Loaded, notes: Finding[]): Promise<Lists | null> {
   const isEqual = before.view.inputs_hash === after.view.inputs_hash;
   if (isEqual) return { before: [], after: [] };
@@ -86,7 +86,7 @@ async function findDifferences(context: Context, { lists, sides, notes }: Asked)
     if (side !== 'BOTH') found.push({ side, input });
   });
   const { computed_at } = sides.after;
-  // A side that is folded is read from the index as it is now, whatever time it is as of.
+  // A folded side is read from the present index, whatever its as-of time.
   const expiredByMs = computed_at === null ? context.backend.clock.now() : (parseTime(computed_at)?.epoch_ms ?? 0);
   const facts = await inputFacts(context, found, { expiredByMs, notes });
   return found.map(({ side, input }, i) => {
@@ -107,21 +107,21 @@ async function attributeChange(context: Context, asked: Attributing): Promise<At
   const { loaded, sides, aggregate, lists, differences } = asked;
   const { before, after } = loaded;
   if (aggregate === null || after.view.definition_hash !== aggregate.definition_hash) {
-    // Without the code of the later side only a change of one kind can be told.
+    // Without the code of the later side, only a change of a single class can be attributed.
     const whole = attributeWhole(sides, differences);
-    return whole.why_not === null ? whole : unattributed('this server has not the definition of the later value');
+    return whole.why_not === null ? whole : unattributed('this server does not have the definition of the later value');
   }
   const { definition_hash, functions_hash } = aggregate;
   const redefined = before.view.definition_hash !== definition_hash || before.functions_hash !== functions_hash;
   const attribution = createAttribution({ sides, aggregate, differences, redefined });
   const inputs: FoldedInput[] = [];
-  // The walk meets those that differ in the order in which it met them before.
-  let met = 0;
+  // This walk visits the differing inputs in the same order as the first one.
+  let visited = 0;
   walkInputs(lists.before, lists.after, (input, side) => {
-    if (side !== 'BOTH') inputs.push({ input, difference: differences[met++] as Difference });
+    if (side !== 'BOTH') inputs.push({ input, difference: at(differences, visited++) });
     else if (attribution.wantsCommon && attribution.wants(input.event_id)) inputs.push({ input, difference: null });
   });
-  // One class has the whole of the change: nothing has to be read, unless the event is looked for that decides the value.
+  // A single class explains all of the change: no input is read, unless the event that decides the value is wanted.
   const wanted = attribution.method === 'WHOLE' && !attribution.wantsCommon ? [] : inputs;
   return attribute(context, { aggregate, attribution }, wanted);
 }
@@ -133,13 +133,13 @@ function sideNotes({ before, after }: Loaded, aggregate: Aggregate | null): Find
   });
   if (stale.length > 0) {
     const text =
-      'The text of the functions is not that of a version, though the definition is: a value may be of other code.';
+      'The text of the functions differs from that of a version under the same definition: other code may have computed a value.';
     notes.push({ code: 'FUNCTIONS_CHANGED', text });
   }
   for (const { view } of [before, after]) {
-    // Now is never settled: saying so each time would say nothing.
+    // NOW is never settled, so a note about it would be noise.
     if (!view.unsettled || view.kind === 'NOW') continue;
-    const text = `When the value as of ${view.as_of} was folded, something received by then may still have been on its way.`;
+    const text = `When the value as of ${view.as_of} was folded, events received by then may still have been on their way into the index.`;
     notes.push({ code: 'UNSETTLED', text });
   }
   return notes;

@@ -3,19 +3,19 @@ import { KitError } from '@pik/schema';
 import type { Cut } from '../runtime/rules/cut.ts';
 
 /**
- * The parts of an answer that are looked up one after the other while the budget lasts. Whatever a part adds to before its end
- * stays; what could not be looked at is named.
+ * Looks up the parts of an answer one after the other while the budget lasts. Partial results of a part are kept, and every
+ * part that was not completed is listed.
  */
 export interface Attempts {
-  /** What could not be looked at, or not to the end. */
+  /** The parts that were not looked up, or not to the end. */
   readonly missed: readonly string[];
-  /** What `look` finds, or `otherwise` where the budget ends first. `what` names it for a note. */
+  /** Returns the result of `look`, or `otherwise` if the budget ends first. `what` names the part in `missed`. */
   run<T>(what: string, look: () => Promise<T>, otherwise: T): Promise<T>;
-  /** That the answer is cut, as it says so; nothing where it is whole. */
-  cut(): Cut;
+  /** The fields that mark the answer as partial; empty if it is complete. */
+  partialAnswer(): Cut;
 }
 
-/** Attempts in the context of a question whose reads reject with `BUDGET_EXCEEDED` once the budget is used up. */
+/** Creates attempts for a question whose reads reject with `BUDGET_EXCEEDED` once the budget is used up. */
 export function createAttempts(): Attempts {
   const missed: string[] = [];
   return {
@@ -29,11 +29,13 @@ export function createAttempts(): Attempts {
         return otherwise;
       }
     },
-    cut() {
+    partialAnswer() {
       if (missed.length === 0) return {};
       return {
         partial: true,
-        notes: [`the question takes more than one answer may; not looked at, or not to the end: ${missed.join('; ')}`],
+        notes: [
+          `the question exceeds the limits of one answer; not looked at, or not to the end: ${missed.join('; ')}`,
+        ],
       };
     },
   };

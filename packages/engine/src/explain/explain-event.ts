@@ -33,10 +33,10 @@ import { conflictFinding, volatileFindings } from './rules/explain-payloads.ts';
 type PackReader = ReturnType<typeof createPackReader>;
 
 /**
- * What happened to one event: its story with evidence, or why there is none. Past the budget it ends with what it has, and says
- * what it did not look at.
+ * Explains what happened to an event, with evidence, or why there is no such event. If the budget ends first, the answer has
+ * what was found and names what was not looked at.
  *
- * @throws KitError `BUDGET_EXCEEDED` where not even the event nearest to a time was found.
+ * @throws KitError `BUDGET_EXCEEDED` if not even the event nearest to a time was found.
  */
 export async function explainEvent(
   context: Context,
@@ -48,38 +48,38 @@ export async function explainEvent(
   const attempts = createAttempts();
   if (row === null) {
     const missing = await missingFindings(context, query, { eventId, asOfMs, attempts });
-    return { ...explainMissing(asOfMs, [...findings, ...missing]), ...attempts.cut() };
+    return { ...explainMissing(asOfMs, [...findings, ...missing]), ...attempts.partialAnswer() };
   }
-  const rows = await attempts.run('further receipts of it', () => context.backend.index.getDeliveries(row), null);
+  const rows = await attempts.run('its further receipts', () => context.backend.index.getDeliveries(row), null);
   const deliveries = rows?.filter(({ received_ms }) => received_ms <= asOfMs) ?? null;
   if (row.received_ms > asOfMs)
-    return { ...explainMissing(asOfMs, notYetReceived(row, deliveries ?? [])), ...attempts.cut() };
-  const told = await storyOf(context, { row, asOfMs, deliveries, attempts });
+    return { ...explainMissing(asOfMs, notYetReceived(row, deliveries ?? [])), ...attempts.partialAnswer() };
+  const story = await storyOf(context, { row, asOfMs, deliveries, attempts });
   return {
     ...explainFound({
-      ...told,
+      ...story,
       row,
       asOfMs,
       deliveries,
       deliveriesCut: rows === null || rows.length >= LIMITS.deliveries_per_event_max,
-      findings: [...findings, ...told.findings],
+      findings: [...findings, ...story.findings],
     }),
-    ...attempts.cut(),
+    ...attempts.partialAnswer(),
   };
 }
 
-interface Telling {
+interface StoryQuestion {
   readonly row: EventRow;
   readonly asOfMs: number;
   readonly deliveries: readonly DeliveryRow[] | null;
   readonly attempts: Attempts;
 }
 
-/** All of the story that takes more than the rows of the event, the bytes first. */
-async function storyOf(context: Context, { row, asOfMs, deliveries, attempts }: Telling) {
+/** Gathers all facts that take more than the rows of the event, the bytes first. */
+async function storyOf(context: Context, { row, asOfMs, deliveries, attempts }: StoryQuestion) {
   const read = createPackReader(context);
   const unread: Checked = { bytes: null, first: null };
-  // Those of further receipts are compared with them.
+  // The payloads of further receipts are compared with these bytes.
   const compared =
     deliveries === null || deliveries.length === 0 ? '' : ', and how the payloads of further receipts differ';
   const checked = await attempts.run(`its bytes in the log${compared}`, () => checkBytes(read, row), unread);
@@ -103,7 +103,7 @@ async function storyOf(context: Context, { row, asOfMs, deliveries, attempts }: 
   };
 }
 
-/** Whose clock was wrong, where it was the server's. */
+/** Findings about a wrong server clock. */
 async function clockFindings(context: Context, row: EventRow, sequence: number | null): Promise<Finding[]> {
   const step = stepOver(await context.watch.steps(), { sequence, receivedMs: row.received_ms });
   const evidence = [{ event_id: row.event_id, pack_id: row.pack_id, line: row.line }];
@@ -119,7 +119,7 @@ async function clockFindings(context: Context, row: EventRow, sequence: number |
 
 interface Found {
   readonly row: EventRow | null;
-  /** The id that the query stands for; null where only a place in time was given. */
+  /** The id that the query names or implies; null if it gives only a time. */
   readonly eventId: string | null;
   readonly findings: readonly Finding[];
 }
@@ -131,12 +131,12 @@ async function findEvent(context: Context, query: EventQuery, asOfMs: number): P
 }
 
 function keyedId(query: { source: string; event_type: string; entity_id: string; key: string }): string {
-  // A keyed id holds no time, so any will do.
+  // A keyed id contains no time, so any time yields the same id.
   const event_time = { utc: '', epoch_ms: 0, sub_ms_ns: 0, leap_second: false };
   return deriveIdentity({ ...query, event_time, payload_hash: '', idempotency_key: query.key }).event_id;
 }
 
-/** The event of the entity nearest to a time, within an hour; the others are named. */
+/** Finds the event of an entity nearest to a time, within an hour; a finding names the others. */
 async function findByTime(
   context: Context,
   query: { entity_id: string; event_time: string },
@@ -151,7 +151,7 @@ async function findByTime(
     asOfMs,
     max: LIMITS.page_items_max,
   };
-  const advice = 'the event nearest to that time was not found by then; name the event by its id';
+  const advice = 'the event nearest to that time was not found within the limits; name the event by its id';
   const { rows, more } = await orExceeded(context.budget, advice, () => rowsNear(context, near));
   const distance = (row: EventRow) => Math.abs(row.event_ms - at.epoch_ms);
   const [nearest, ...others] = rows.toSorted((a, b) => distance(a) - distance(b));
@@ -163,24 +163,24 @@ async function findByTime(
 }
 
 interface Checked {
-  /** Null where they were not looked at. */
+  /** Null if they were not read. */
   readonly bytes: BytesCheck | null;
-  /** The first receipt, read again; null where its bytes are not what they were. */
+  /** The first receipt, read again; null if its bytes have changed. */
   readonly first: ParsedRecord | null;
-  /** The rejected receipt that was sent again as this one. */
+  /** The rejected receipt of which this one is the corrected copy. */
   readonly original?: ReceiptAddress | null;
-  /** The number of its pack in the order of the log. */
+  /** The sequence number of its pack in the log. */
   readonly sequence?: number | null | undefined;
 }
 
 function sentAgain(original: ReceiptAddress | null): Finding[] {
   if (original === null) return [];
   const { pack_id, line } = original;
-  const text = 'Its first receipt is a rejected one that was sent again after a fix; the original is kept.';
+  const text = 'Its first receipt is a corrected copy of a rejected receipt; the original is kept.';
   return [{ code: 'SENT_AGAIN', text, evidence: [{ pack_id, line }] }];
 }
 
-/** Reads the bytes again and derives the event from them anew: they are still the event, or it is said how they differ. */
+/** Reads the bytes again, derives the event from them and compares it with its row. */
 async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
   try {
     const envelopes = await read(row.pack_id);
@@ -191,7 +191,7 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
     const body = new TextDecoder().decode(envelopeBody(envelope));
     if (event?.event_id !== row.event_id || event.payload_hash !== row.payload_hash) {
       return {
-        bytes: { state: 'DIFFERS', text: 'The bytes in the log are not those that were indexed.', body },
+        bytes: { state: 'DIFFERS', text: 'The bytes in the log differ from those that were indexed.', body },
         first: null,
       };
     }
@@ -208,7 +208,7 @@ async function checkBytes(read: PackReader, row: EventRow): Promise<Checked> {
   }
 }
 
-/** How the payloads of further receipts differ from the first: all that is said of conflicts, and of repeats together. */
+/** Adds findings on how payloads differ from the first: one per conflict, and one for all repeats. */
 async function payloadFindings(
   read: PackReader,
   { first, deliveries }: { first: ParsedRecord | null; deliveries: readonly DeliveryRow[] },
@@ -218,7 +218,7 @@ async function payloadFindings(
   const rows: DeliveryRow[] = [];
   for (const delivery of deliveries) {
     const isConflict = delivery.outcome === 'CONFLICT';
-    // Only volatile members can differ in a repeat, in the first receipt or in this one.
+    // A repeat differs only in volatile members, of the first receipt or of this one.
     const mayDiffer = isConflict || first?.volatile !== undefined || (delivery.flags & flagBit('VOLATILE')) !== 0;
     if (first === null || first.event === null || !mayDiffer) continue;
     const envelope = await read(delivery.pack_id).then((pack) => pack[delivery.line], unlessEnded);
@@ -233,7 +233,7 @@ async function payloadFindings(
   if (first !== null) for (const one of volatileFindings(first, repeats, rows)) findings.push(one);
 }
 
-/** The lags that the event is held against: first arrivals of its series with its event day, known by then. */
+/** The lags to compare the event's lag with: first arrivals of its series on its event day, received by the as-of time. */
 async function seriesLags({ backend: { index } }: Context, row: EventRow, asOfMs: number) {
   const day = Math.floor(row.event_ms / MS_PER_DAY);
   const { source, event_type } = row;
@@ -242,7 +242,7 @@ async function seriesLags({ backend: { index } }: Context, row: EventRow, asOfMs
   const partialPacks = new Set<string>();
   for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: false, cursor }))) {
     if (slice.accepted === 0 || slice.received_min_ms > asOfMs) continue;
-    // A request of imports brings receipts of many times.
+    // A request of imports contains receipts of many receive times.
     if (slice.received_max_ms > asOfMs) partialPacks.add(slice.pack_id);
     else mergeInto(lags, decodeHistogram(slice.lag));
   }

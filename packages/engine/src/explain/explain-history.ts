@@ -8,18 +8,18 @@ import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import type { Attempts } from './attempts.ts';
 
-/** Replays that are looked through for one event, the latest first. */
+/** Replays searched for one event, latest first. */
 const REPLAYS_MAX = 10_000;
 const ROWS_PER_PAGE = 500;
 
-/** What became of an event after it was admitted. */
+/** The versions and replays that include an event. */
 export interface EventHistory {
   readonly versions: EventExplanation['versions'];
   readonly replays: EventExplanation['replays'];
   readonly findings: readonly Finding[];
 }
 
-/** The versions that have an event among their inputs, and the replays that covered it, as they were known then. */
+/** Finds the versions with an event among their inputs and the replays that covered it, as of a time. */
 export async function eventHistory(
   context: Context,
   { row, asOfMs, attempts }: { row: EventRow; asOfMs: number; attempts: Attempts },
@@ -34,7 +34,7 @@ export async function eventHistory(
   return history;
 }
 
-/** What was found of a history so far. */
+/** The history found so far. */
 interface Gathered {
   readonly versions: EventExplanation['versions'];
   readonly replays: EventExplanation['replays'];
@@ -91,11 +91,11 @@ async function addReplays(
   let left = REPLAYS_MAX;
   for await (const replay of readPages((cursor) => replays.list({ limit: ROWS_PER_PAGE, cursor }))) {
     if (left-- === 0) {
-      findings.push({ code: 'REPLAYS_CUT', text: `Only the latest ${REPLAYS_MAX} replays were looked through.` });
+      findings.push({ code: 'REPLAYS_CUT', text: `Only the latest ${REPLAYS_MAX} replays were searched.` });
       break;
     }
     if (replay.requested_ms > asOfMs || !isSelected(replay.selection, replay.as_of_ms, row)) continue;
-    // One that was cut short before its first part sent nothing.
+    // A replay that ended before its first part sent nothing.
     if (replay.status !== 'COMPLETE' && replay.sent === 0) continue;
     found.push(replayEntry(replay));
   }

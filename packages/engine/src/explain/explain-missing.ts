@@ -13,11 +13,11 @@ import type { Attempts } from './attempts.ts';
 import { searchRefused } from './explain-refused.ts';
 import { repeatFindings } from './explain-repeats.ts';
 
-/** What is looked for. */
+/** The event to search for. */
 interface Target {
   readonly eventId: string | null;
   readonly asOfMs: number;
-  /** The event time that the query or the id itself names; null for keyed events. */
+  /** The event time in the query or in the id; null for keyed events. */
   readonly time: number | null;
   readonly attempts: Attempts;
 }
@@ -25,7 +25,7 @@ interface Target {
 const NEIGHBOURS_MAX = 100;
 const NAMED_MAX = 5;
 
-/** Why an event is not there, in order of how much it would explain. The last one says what was searched and what was not. */
+/** Explains why an event is missing, the strongest evidence first. The last finding lists what was searched and what was not. */
 export async function missingFindings(
   context: Context,
   query: EventQuery,
@@ -44,7 +44,7 @@ export async function missingFindings(
   const counts = () => searchNumbers(context, { neighbours: neighbours?.rows ?? [], ...target }, numbers);
   await attempts.run('the sequence numbers of producers', counts, undefined);
   const spelt = async () => ('entity_id' in query ? similarEntities(context, query.entity_id, target) : []);
-  const similar = await attempts.run('ids of another spelling', spelt, []);
+  const similar = await attempts.run('ids with another spelling', spelt, []);
   return [
     ...refused.findings,
     ...repeats,
@@ -72,12 +72,12 @@ function expiredFinding(context: Context, time: number | null): Finding[] {
   return [
     {
       code: 'OUTSIDE_RETENTION',
-      text: `Its event time lies before ${plainTime(horizon)}, the start of the index's memory.`,
+      text: `Its event time lies before ${plainTime(horizon)}, the earliest time that the index still covers.`,
     },
   ];
 }
 
-/** Events of the same entity within a day of the time: the id holds the entity's hash, so no name is needed. */
+/** Reads the entity's events within a day of the time. The id contains the entity's hash, so the entity's name is not needed. */
 async function neighboursOf(context: Context, query: EventQuery, { asOfMs, time, eventId }: Target): Promise<NearRows> {
   const entity =
     'entity_id' in query ? { entity_id: query.entity_id } : eventId === null ? null : { event_id: eventId };
@@ -91,13 +91,13 @@ async function neighboursOf(context: Context, query: EventQuery, { asOfMs, time,
 
 interface Searched {
   readonly time: number | null;
-  /** True where a rejected receipt names the entity. */
+  /** True if a rejected receipt names the entity. */
   readonly named: boolean;
   readonly searched: readonly string[];
   readonly notSearched: readonly string[];
 }
 
-/** What was searched without finding it, so that nobody takes more from the answer than that. */
+/** Lists what was searched without result, so that the answer is not taken for more. */
 function noReceipt(neighbours: NearRows | null, { time, named, searched, notSearched }: Searched): Finding {
   const span =
     time === null ? 'at any time' : `between ${plainTime(time - MS_PER_DAY)} and ${plainTime(time + MS_PER_DAY)}`;
@@ -119,7 +119,7 @@ interface NumbersSearch {
   readonly notSearched: string[];
 }
 
-/** A gap in a producer's own count proves that something was made and never came; between its neighbours it may be this one. */
+/** A gap in a producer's sequence numbers proves that an event was made and never received; it may be this one. */
 async function searchNumbers(
   context: Context,
   { neighbours, asOfMs, time }: Target & { readonly neighbours: readonly EventRow[] },
@@ -138,14 +138,14 @@ async function searchNumbers(
         `the sequence numbers of producer ${producer}, which sent more than ${LIMITS.producer_packs_max} requests`,
       );
     if (loss === null || loss.lost.length === 0) continue;
-    const { before, after } = besideTime(rows, time);
+    const { before, after } = aroundTime(rows, time);
     const between = lostBetween(loss.lost, before?.producer_seq ?? null, after?.producer_seq ?? null);
     const near = time !== null && (before !== null || after !== null) && between.length > 0;
     const numbers = near ? between : loss.lost;
     const where = near ? ' between its events before and after that time' : '';
     findings.push({
       code: 'SEQUENCE_GAP',
-      text: `Sequence numbers ${rangesText(numbers)} of producer ${producer}${where} are missing: ${counted(rangesCount(numbers), 'event was', 'events were')} made, not reported as dropped, and never came.`,
+      text: `Sequence numbers ${rangesText(numbers)} of producer ${producer}${where} are missing: ${counted(rangesCount(numbers), 'event was', 'events were')} made, not reported as dropped, and never received.`,
       evidence: [
         ...[before, after].flatMap((row) => (row === null ? [] : [{ event_id: row.event_id }])),
         ...loss.reports,
@@ -154,8 +154,8 @@ async function searchNumbers(
   }
 }
 
-/** The last event before a time and the first after it. */
-function besideTime(rows: readonly EventRow[], time: number | null) {
+/** Returns the last event before a time and the first after it. */
+function aroundTime(rows: readonly EventRow[], time: number | null) {
   const sorted = rows.toSorted((a, b) => a.event_ms - b.event_ms);
   if (time === null) return { before: null, after: null };
   return {

@@ -9,34 +9,34 @@ import { envelopeBody } from '../storage/pack-store.ts';
 import { createPackReader } from '../storage/raw-events.ts';
 import type { Attempts } from './attempts.ts';
 
-/** Rejected receipts of one entity, or of a series, that are counted one by one. */
+/** Rejected receipts of an entity or a series that are counted; beyond that, the text says "at least". */
 const COUNTED_MAX = 100;
 const NAMED_MAX = 5;
-/** After every receive time that a row can have. */
+/** Later than every receive time. */
 const EVER_MS = 2 ** 47;
 
-/** What was searched among the rejected receipts, with what came of it. */
+/** The result of a search among the rejected receipts, and what it covered. */
 export interface RefusedSearch {
   readonly findings: readonly Finding[];
-  /** True where a rejected receipt names the entity. */
+  /** True if a rejected receipt names the entity. */
   readonly named: boolean;
   readonly searched: readonly string[];
   readonly notSearched: readonly string[];
 }
 
-/** What is looked for among the rejected receipts. */
+/** The event to search for among the rejected receipts. */
 export interface RefusedQuestion {
   readonly query: EventQuery;
   readonly eventId: string | null;
   readonly asOfMs: number;
-  /** The event time that is asked about; null where none is known. */
+  /** The event time in question; null if unknown. */
   readonly time: number | null;
   readonly attempts: Attempts;
 }
 
 /**
- * Rejected receipts that name the entity, of all time, by its hash in their rows; and around the time asked about those
- * in which no entity can be read, by their bytes. The first are the surest, after them those of the series.
+ * Searches rejected receipts of all time that name the entity, by its hash in their rows; and, around the time in question,
+ * the bytes of those whose entity is unreadable. The former are the strongest evidence, then those of the series.
  */
 export async function searchRefused(context: Context, asked: RefusedQuestion): Promise<RefusedSearch> {
   const hash = 'entity_id' in asked.query ? entityHash(asked.query.entity_id) : hashOf(asked.eventId);
@@ -67,7 +67,7 @@ function hashOf(eventId: string | null): string | null {
 
 type Rows = { items: readonly FailureRow[]; more: boolean };
 
-/** Those received around the time come first; where there are none, those of any time. */
+/** Prefers receipts received around the time; without any, those of any time. */
 async function namedByHash(
   context: Context,
   { query, asOfMs, time }: RefusedQuestion,
@@ -87,10 +87,10 @@ async function namedByHash(
   const searched = [NAMED];
   if (rows.items.length === 0) return { findings: [], searched };
   const when = isNear
-    ? ' and came within a day of that time'
+    ? ' and received within a day of that time'
     : time === null
       ? ''
-      : ', though none came within a day of that time';
+      : ', but none was received within a day of that time';
   return { findings: [rejected(rows, when)], searched };
 }
 
@@ -98,7 +98,7 @@ function around(time: number, asOfMs: number): { fromMs: number; toMs: number } 
   return { fromMs: time - MS_PER_DAY, toMs: Math.min(time + MS_PER_DAY, asOfMs) + 1 };
 }
 
-/** Of a keyed event it is known which series it would be of; a row may not say its own. */
+/** True unless the row's series differs from that of a keyed event. A row may lack its series. */
 function isOfSeries({ source, event_type }: FailureRow, query: EventQuery): boolean {
   if (!('source' in query)) return true;
   const same = (found: string | null, asked: string) => found === null || found === asked;
@@ -115,7 +115,7 @@ const codesOf = (rows: readonly FailureRow[]) => [...new Set(rows.map(({ code })
 const addresses = (rows: readonly FailureRow[]) =>
   rows.slice(0, NAMED_MAX).map(({ pack_id, line }) => ({ pack_id, line }));
 
-/** A record that cannot be read as an event says whose it is in its bytes alone: those received nearest to the time. */
+/** Searches the bytes of unreadable records for the entity id, those received nearest to the time first. */
 async function namedByBytes(context: Context, asked: RefusedQuestion, entityId: string): Promise<BytesSearch> {
   const { query, asOfMs, time } = asked;
   const range = time === null ? { fromMs: -EVER_MS, toMs: asOfMs + 1 } : around(time, asOfMs);
@@ -173,12 +173,12 @@ async function naming(
   entityId: string,
 ): Promise<{ named: FailureRow[]; gone: number }> {
   const read = createPackReader(context);
-  // As JSON writes it, so that quotes and escapes in the id are found too; and as it is, for what is not JSON.
+  // As a JSON string, to find ids with quotes and escapes; and bare, for records that are not JSON.
   const needles = [JSON.stringify(entityId), entityId.length >= BARE_CHARS_MIN ? entityId : null];
   const named: FailureRow[] = [];
   let gone = 0;
   for (const row of rows) {
-    // Bytes that are gone cannot name anybody; verify says that they are gone.
+    // Bytes that are gone name no entity; `verify` reports them.
     const envelope = await read(row.pack_id).then((pack) => pack[row.line], unlessEnded);
     if (envelope === undefined) gone += 1;
     const text = envelope === undefined ? '' : new TextDecoder().decode(envelopeBody(envelope));
@@ -187,10 +187,10 @@ async function naming(
   return { named, gone };
 }
 
-/** A shorter id stands in many a text by chance. */
+/** A shorter id occurs in too many texts by chance. */
 const BARE_CHARS_MIN = 6;
 
-/** Where the series is known, what of it was refused lately. */
+/** Finds recently rejected receipts of the series, if that is known. */
 async function ofSeries(context: Context, { query, asOfMs }: RefusedQuestion): Promise<Finding[]> {
   if (!('source' in query)) return [];
   const series = { source: query.source, event_type: query.event_type };

@@ -5,13 +5,13 @@ import type { Context } from '../runtime/context.ts';
 import { plainTime } from '../runtime/rules/plain-time.ts';
 import { idAt, scanEntries } from '../storage/rules/slice-codec.ts';
 
-/** The characters of an id that are its entity's hash alone: 60 of its 64 bits. */
+/** The characters of an id that hold only the entity's hash: 60 of its 64 bits. */
 const ENTITY_CHARS = 12;
 const NAMED_MAX = 5;
 
 /**
- * Receipts of the entity at that time that are no events of their own: what lost a conflict, and what repeats an event that
- * has another time. Read from the slices of the day, which hold every receipt with its own event time.
+ * Finds the entity's receipts at that time which did not become events: those that lost a conflict, and repeats of an event
+ * with another time. Reads them from the day's slices, which hold every receipt with its own event time.
  */
 export async function repeatFindings(
   context: Context,

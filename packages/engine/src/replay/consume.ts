@@ -9,14 +9,14 @@ import { Interrupted, originOf, recomputeWindows } from './recompute-windows.ts'
 const RETRY_DELAY_MS_MAX = 600_000;
 
 /**
- * Takes one message and processes it. One at a time, so that a message which ends the process takes no other with it: it
- * comes back with its count raised, and after too many times lies with the dead letters. A message is deleted only when
- * all that it asked for is durable; until then a crash makes it come again.
+ * Receives one message and handles it. It takes one at a time, so that a message which kills the process affects no other:
+ * the queue delivers it again with a higher count, and after too many deliveries it becomes a dead letter. A message is
+ * deleted only after all its effects are durable; if the process crashes before, it is delivered again.
  */
 export async function consumeMessage(context: Context, options: WorkOptions = {}): Promise<WorkResult> {
   const { visibilityMs = 60_000, isStopping = () => false, ...attempt } = options;
   const { index, queue } = context.backend;
-  // While a store is down a message would only use up its deliveries.
+  // While a store is down, a message would only use up its deliveries.
   await index.ping();
   const [message] = await queue.receive({ max: 1, visibilityMs });
   if (message === undefined) return 'IDLE';
@@ -25,7 +25,7 @@ export async function consumeMessage(context: Context, options: WorkOptions = {}
   }, visibilityMs / 3);
   heartbeat.unref();
   const finish = () => queue.delete(message.receipt);
-  // Stops may not use up the deliveries of a message that nothing is wrong with: its last one is worked to the end.
+  // A stopping worker must not use up the deliveries of a good message: the last delivery runs to the end.
   const maySuspend = message.receives < LIMITS.message_receives_max;
   try {
     return await handleMessage(context, message, { ...attempt, finish, ...(maySuspend && { isStopping }) });
@@ -35,8 +35,8 @@ export async function consumeMessage(context: Context, options: WorkOptions = {}
 }
 
 /**
- * Processes a message that somebody else took from the queue, and will delete when this gives `DONE`. One that fails is
- * given back or goes to the dead letters, as in `consumeMessage`. Rejects only where not even that was possible: it comes again.
+ * Handles a message that the caller received, and deletes if this returns `DONE`. A message that fails goes back to the
+ * queue or to the dead letters, as in `consumeMessage`. Rejects only if that fails too; the queue then delivers it again.
  */
 export async function handleMessage(
   context: Context,
@@ -82,13 +82,13 @@ async function giveBack(
   context.telemetry.count('ProcessorErrorCount', 1);
   const { message_id, receives, body } = message;
   context.telemetry.log('warn', 'message_failed', { message_id, receives, ...originOf(body), ...loggedFailure(error) });
-  // Noted before the message dies, so that no crash can leave a dead letter that no report of failures shows.
+  // Recorded before the message becomes a dead letter, so that a crash cannot leave one that no failures report shows.
   if (receives >= LIMITS.message_receives_max) await noteFailures(context, body, error);
   const delayMs = Math.min(retryDelayMs * 2 ** (receives - 1), RETRY_DELAY_MS_MAX) * (0.5 + Math.random() / 2);
   return context.backend.queue.fail(message.receipt, { ...failure, delayMs: Math.round(delayMs) });
 }
 
-/** The windows last: whoever waits for them finds the reason in the report of failures. */
+/** Writes the failures before the windows: a caller that waits for a window then finds the reason in the failures report. */
 async function noteFailures(context: Context, body: string, error: unknown): Promise<void> {
   const noted = notedFailures(context, body, error);
   if (noted === null) return;

@@ -6,7 +6,7 @@ import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import { readMessage, targetOf } from './recompute-windows.ts';
 
-/** A page of dead letters, each with the reason of its last failure and its body as it was sent. */
+/** Returns a page of dead letters, each with the reason of its last failure and its body as it was sent. */
 export async function listDeadLetters({ backend, budget }: Context, page: PageQuery): Promise<DeadLetterPage> {
   const { items, next, cut } = await boundedPage(budget, page, (part) => backend.queue.listDead(part));
   return {
@@ -35,8 +35,8 @@ function replayIdOf(body: string): string | null {
 }
 
 /**
- * Puts dead letters back into the queue; without ids all of them. Gives how many. Their windows wait for a message again
- * from before on: where a crash comes between, a repeat puts back what is left.
+ * Puts dead letters back into the queue, all of them if no ids are given, and returns how many. Their windows are marked as
+ * waiting first, so that after a crash a repeat puts back the remaining ones.
  */
 export async function redrive(context: Context, messageIds?: readonly string[]): Promise<number> {
   const { queue, replays } = context.backend;
@@ -57,7 +57,7 @@ function windowsOf(body: string): { replay_id: string; targets: WindowTarget[] }
     const { replay_id, recompute } = readMessage(body);
     return { replay_id, targets: recompute.map(targetOf) };
   } catch {
-    // It was sent by somebody else; nobody waits for its windows.
+    // Another program sent it; no replay waits for its windows.
     return null;
   }
 }

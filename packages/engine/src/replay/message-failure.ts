@@ -9,10 +9,10 @@ import { parsePackKey } from './rules/replay-message.ts';
 
 const DETAIL_CHARS_MAX = 1_000;
 
-/** Where the address of a failed window points that has no input which anybody could look at. */
+/** The address in the failure of a window that has no input to look at. */
 export const NO_RECEIPT = { pack_id: '00000000-0000-7000-8000-000000000000', line: 0 } as const;
 
-/** Why a message failed, as its dead letter says it: of several windows the first, and how many there are. */
+/** The reason in a dead letter: the failure of the first window, and the number of further ones. */
 export function messageFailure(error: unknown): { code: string; detail: string } {
   if (!(error instanceof WindowsFailed)) return failureOf(error);
   const [first, ...others] = error.windows;
@@ -21,7 +21,7 @@ export function messageFailure(error: unknown): { code: string; detail: string }
   return { code, detail: `${detail.slice(0, DETAIL_CHARS_MAX - more.length)}${more}` };
 }
 
-/** The same for a log line, which names no entity, key or event: receipts are named by pack and line. */
+/** The reason in a log line, which names no entity, key or event, but receipts by pack and line. */
 export function loggedFailure(error: unknown): object {
   if (!(error instanceof WindowsFailed)) return failureOf(error);
   const [{ target, error: cause }] = error.windows as [OpenWindow];
@@ -37,7 +37,7 @@ function failureOf(error: unknown): { code: string; detail: string } {
   return { code: KitError.is(error) ? error.code : 'INTERNAL', detail: detail.slice(0, DETAIL_CHARS_MAX) };
 }
 
-/** The failure of a window, which names it whatever went wrong. */
+/** The failure of a window; its text always names the window. */
 function windowFailure({ target, error }: OpenWindow): { code: string; detail: string } {
   const { code, detail } = failureOf(error);
   if (error instanceof WindowError) return { code, detail };
@@ -46,14 +46,14 @@ function windowFailure({ target, error }: OpenWindow): { code: string; detail: s
   return { code, detail: text.slice(0, DETAIL_CHARS_MAX) };
 }
 
-/** What is noted of the windows that a message left open, before it becomes a dead letter. */
+/** The failures to record for the windows that a message left open, before it becomes a dead letter. */
 export interface NotedFailures {
   readonly replay_id: string;
   readonly rows: readonly FailureRow[];
   readonly windows: readonly FailedWindow[];
 }
 
-/** One failure per window, under source and type of the event at fault; null where the message cannot be read. */
+/** Returns a failure per window, under source and type of the event at fault; null if the message is unreadable. */
 export function notedFailures(context: Context, body: string, error: unknown): NotedFailures | null {
   if (!(error instanceof WindowsFailed)) return null;
   const { replay_id, events } = readMessage(body);
@@ -92,7 +92,7 @@ function failureRow(
   };
 }
 
-/** Whose failure it is: of the event at fault; without one of the key, as far as that names a series. */
+/** The series of a failure: that of the event at fault, otherwise what the key says of it. */
 function seriesOf(
   { aggregates }: Context,
   { metric, key }: WindowTarget,
@@ -104,7 +104,7 @@ function seriesOf(
   return { source: fields?.source ?? null, event_type: fields?.event_type ?? null };
 }
 
-/** The first event of a message that lies in a window. */
+/** Returns the first event of a message that lies in a window. */
 function eventOf(
   { aggregates }: Context,
   { metric, key, window_start_ms }: WindowTarget,

@@ -19,7 +19,7 @@ export interface TouchedWindow {
 /** Rows between two turns of the event loop: a few milliseconds of work. */
 const ROWS_PER_TURN = 1_000;
 
-/** The windows that events touch, each with its latest version, in the order in which they are met. */
+/** Returns the windows that events touch, each with its latest version, in order of first touch. */
 export async function touched(
   context: Context,
   selection: ReplaySelection,
@@ -42,7 +42,7 @@ export async function touched(
   return [...found.values()];
 }
 
-/** The hash of a plan after one more stretch of it: the events in order, and the number of each window's version. */
+/** Extends a plan's hash by one stretch: its events in order, and the version number of each window. */
 export async function nextPlanHash(
   hash: string,
   rows: readonly EventRow[],
@@ -65,7 +65,7 @@ export async function nextPlanHash(
   return next.digest('hex');
 }
 
-/** The hash that a dry run of this selection would end with now. */
+/** Returns the hash with which a dry run of this selection would end now. */
 export async function planHash(
   context: Context,
   request: { selection: ReplaySelection; asOfMs: number; limit: number },

@@ -25,14 +25,14 @@ import { walk } from './walk.ts';
 
 /** Rows between two turns of the event loop: a few milliseconds of work. */
 const ROWS_PER_TURN = 1_000;
-/** Events of a window for each of which so many inputs may be read before the whole list is the cheaper one. */
+/** With at most this many events of a window, reading single chunks of its manifest is cheaper than reading the whole list. */
 const FEW = 20;
-/** Packs that are looked for at the same time. */
+/** Packs looked up at the same time. */
 const PACKS_AT_ONCE = 16;
 
 /**
- * One stretch of a dry run: everything is read and predicted, nothing is sent or recorded. The cursor carries the hash of
- * the plan so far. A stretch is planned whole or not at all: its hash is of every event that a replay of it takes.
+ * Plans one stretch of a dry run: reads and predicts everything, sends and records nothing. The cursor carries the hash of
+ * the plan so far. A stretch is planned completely or not at all: its hash covers every event that a replay would take.
  *
  * @throws KitError `REQUEST_INVALID`, `CURSOR_INVALID`, `BUDGET_EXCEEDED`.
  */
@@ -48,7 +48,7 @@ async function planStretch(context: Context, body: ReplayBody): Promise<ReplayPl
     throw new KitError('REQUEST_INVALID', 'a dry run has no replay_id and no plan_hash', { path: '/dry_run' });
   const { selection, asOfMs: asked, limit } = readRequest(context, body);
   const place = body.cursor === undefined ? { cursor: null, hash: '', asOfMs: null } : decodePlace(body.cursor);
-  // Later calls go on as of the time of the first.
+  // Later calls keep the as-of time of the first.
   const asOfMs = asked ?? place.asOfMs ?? context.clock.now();
   const page = await walk(context, { selection, asOfMs, limit, cursor: place.cursor });
   const windows = await touched(context, selection, page.rows);
@@ -74,7 +74,7 @@ async function planStretch(context: Context, body: ReplayBody): Promise<ReplayPl
   };
 }
 
-/** How many messages a replay would make of these events. */
+/** Counts the messages that a replay would make of these events. */
 async function countMessages(context: Context, rows: readonly EventRow[], selection: ReplaySelection): Promise<number> {
   const head = { replayId: '0'.repeat(36), requestId: '0'.repeat(36), asOfMs: 0, part: 'first' };
   const builder = createMessageBuilder(aggregatesOf(context, selection), head);
@@ -104,7 +104,7 @@ async function predictAll(
     planned.push(plan);
     if (plan.changes || plan.problem !== null)
       await addUnprocessed(context, window, { predictions: stretch.predictions, unprocessed });
-    // Windows of few inputs are read in one go each, and there may be many of them.
+    // There may be many windows with few inputs, each read without a pause.
     await context.budget.turn();
   }
   return { planned, alreadyProcessed: stretch.rows.length - unprocessed.size };
@@ -126,7 +126,7 @@ async function predict(
   };
   const none = { ...known, predicted: null, changes: false };
   if (latest !== null && latest.as_of_ms > asOfMs) {
-    const detail = `the latest version is as of ${formatEpochMs(latest.as_of_ms)}, and none is appended as of an older time`;
+    const detail = `the latest version is as of ${formatEpochMs(latest.as_of_ms)}, and no version as of an older time is appended`;
     return { ...none, problem: { code: 'SUPERSEDED', detail } };
   }
   try {
@@ -153,7 +153,7 @@ function storedValue(row: VersionRow) {
   };
 }
 
-/** The selected events of a window that its latest version does not have among its inputs. */
+/** Adds the selected events of a window that are not inputs of its latest version. */
 async function addUnprocessed(
   context: Context,
   { latest, events }: TouchedWindow,
@@ -164,8 +164,8 @@ async function addUnprocessed(
 }
 
 /**
- * The ids that a manifest lists, at least those of the events: few events of a large window need few of its chunks. The ids of a
- * window that is too large to be held are never held together.
+ * Returns ids that a manifest lists, including those of these events that it lists: few events need few chunks of a large
+ * manifest. The ids of a window that is too large for memory are never held together.
  */
 async function listedNear(
   context: Context,
@@ -234,7 +234,7 @@ function decodePlace(text: string): PlanPlace {
     const isTime = Number.isSafeInteger(asOfMs) && asOfMs >= EPOCH_MS_MIN && asOfMs <= EPOCH_MS_MAX;
     if (typeof cursor === 'string' && typeof hash === 'string' && isTime) return { cursor, hash, asOfMs };
   } catch {
-    // Told below, together with a cursor that is JSON of another form.
+    // Reported below, like a cursor that is JSON of another form.
   }
   throw new KitError('CURSOR_INVALID');
 }

@@ -11,15 +11,15 @@ import { type Context, isUnsettled } from '../runtime/context.ts';
 import type { InFlight } from '../runtime/in-flight.ts';
 import { windowName } from './rules/replay-message.ts';
 
-/** What a window would be computed to. */
+/** The predicted value of a window. */
 export interface Prediction {
   readonly inputs_hash: string;
   readonly input_count: number;
-  /** Null where the latest version has the same inputs and definition. */
+  /** Null if the latest version has the same inputs and definition. */
   readonly value_json: string | null;
 }
 
-/** A window of a dry run, and its latest version. */
+/** A window of a dry run with its latest version. */
 export interface PredictionQuestion {
   readonly aggregate: Aggregate;
   readonly target: WindowTarget;
@@ -29,20 +29,20 @@ export interface PredictionQuestion {
 
 /** Predicts the windows of one stretch of a dry run. */
 export interface Predictions {
-  /** Throws what reading and folding the inputs throws. */
+  /** Predicts a window. Throws what reading and folding its inputs throws. */
   get(question: PredictionQuestion): Promise<Prediction>;
-  /** The ids that a version's manifest lists; those of large ones are read once for a whole dry run. */
+  /** The ids that a version's manifest lists; those of a large manifest are read once per dry run. */
   listedIds(version: VersionRow): Promise<ReadonlySet<string>>;
 }
 
-/** A window of fewer inputs is met by few stretches, and soon computed again. */
+/** A window of fewer inputs is not cached: few stretches touch it, and it is quick to compute again. */
 const INPUTS_MIN = 10;
-/** Windows and characters of values that one dry run has remembered at most; what is beyond is computed again. */
+/** Windows and characters of values cached per dry run; beyond that, values are computed again. */
 const WINDOWS_MAX = 20_000;
 const CHARS_MAX = 4_000_000;
-/** Ids of manifests that one dry run has remembered at most. */
+/** Ids of manifests cached per dry run. */
 const IDS_MAX = 500_000;
-/** Places of dry runs from which a next call is expected. */
+/** Dry runs whose caches are kept for a next call. */
 const PLACES_MAX = 16;
 
 interface Memory {
@@ -53,15 +53,15 @@ interface Memory {
 }
 
 /**
- * What was predicted by the earlier calls of the dry runs under way, by the place where each goes on; of each pipeline, which
- * is known by what it has in flight: each call has a context of its own.
+ * Predictions of earlier calls of running dry runs, by the place where each continues. Per pipeline, identified by its
+ * `InFlight`, since each call has its own context.
  */
 const remembered = new WeakMap<InFlight, Map<string, Memory>>();
 
 /**
- * A window of many events is met by many calls of one dry run, and would be computed from all of its inputs each time.
- * What an earlier call of the same dry run predicted is used again, as of the same time; nothing is taken from another
- * one, since an import may have come between them. Where nothing is remembered, such as in another process, it is computed.
+ * Returns the predictions for one stretch. Many calls of a dry run touch a window of many events, so predictions of earlier
+ * calls are reused, as of the same time. Those of another dry run are not: an import may have come in between. Without a
+ * cached prediction, such as in another process, the window is computed.
  *
  * `from` and `to` are the hashes of the plan before and after this stretch; `from` is empty for the first.
  */
@@ -87,7 +87,7 @@ async function listedIds(context: Context, { manifest_key }: VersionRow, memory:
   if (known !== undefined) return known;
   const ids = new Set<string>();
   for await (const chunk of readManifest(context, manifest_key)) for (const { event_id } of chunk) ids.add(event_id);
-  // Content-addressed, so what is remembered stays true.
+  // Manifests are content-addressed, so cached ids stay valid.
   if (memory.ids + ids.size <= IDS_MAX) {
     memory.listed.set(manifest_key, ids);
     memory.ids += ids.size;
@@ -112,7 +112,7 @@ async function getPrediction(
     if (latest !== null && isSame(latest, known, aggregate)) return { ...known, value_json: null };
     if (known.value_json !== null) return known;
   }
-  // Asked before the inputs are read: what is in work now may be missing among them.
+  // Evaluated before the inputs are read: an ingest that runs now may be missing among them.
   const settled = !isUnsettled(context, asOfMs);
   const prediction = await predict(context, question, asOfMs);
   if (settled) remember(memory, name, prediction);

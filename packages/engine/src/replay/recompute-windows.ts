@@ -5,16 +5,16 @@ import type { WindowTarget } from '../ports/history-rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { createLimiter } from '../runtime/limiter.ts';
 
-/** Enough small windows at once to share commits, few enough large ones to hold their inputs. */
+/** Enough small windows at a time to share commits, few enough large ones to hold their inputs. */
 const WINDOWS_AT_ONCE = 8;
 
-/** A window that a message left open, and why. */
+/** A window that a message left open, and the error. */
 export interface OpenWindow {
   readonly target: WindowTarget;
   readonly error: unknown;
 }
 
-/** Some windows of a message could not be computed; all others are. */
+/** Some windows of a message could not be computed; all others were. */
 export class WindowsFailed extends Error {
   override readonly name = 'WindowsFailed';
   readonly windows: readonly OpenWindow[];
@@ -25,17 +25,17 @@ export class WindowsFailed extends Error {
   }
 }
 
-/** The process is about to stop: the windows in work are done, the others wait for the message to come again. */
+/** The process is stopping: windows that were begun are done, the others wait for the next delivery of the message. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
 /**
- * Processes one message: every window that it names is computed again, unless that is done for its replay already. One
- * that fails keeps no other back; the message fails then, and comes again for the rest. Gives how many windows it names.
+ * Recomputes every window that a message names, unless that was already done for its replay, and returns their number. A
+ * window that fails does not keep others from being computed; the message then fails and is delivered again for those left.
  *
- * @throws KitError `MESSAGE_INVALID`; `WindowsFailed` with what `recomputeWindow` threw for each window that is left open;
- * `Interrupted` where `isStopping` kept windows from being begun.
+ * @throws KitError `MESSAGE_INVALID`; `WindowsFailed` with what `recomputeWindow` threw for each open window; `Interrupted`
+ * if `isStopping` kept windows from being begun.
  */
 export async function recomputeWindows(
   context: Context,
@@ -63,7 +63,7 @@ export async function recomputeWindows(
   throw new WindowsFailed(open.toSorted((a, b) => targets.indexOf(a.target) - targets.indexOf(b.target)));
 }
 
-/** The window that a message names. Throws `MESSAGE_INVALID`. */
+/** Reads a window from a message. Throws `MESSAGE_INVALID`. */
 export function targetOf({ metric, key, window_start }: ReplayMessage['recompute'][number]): WindowTarget {
   const start = parseTime(window_start);
   if (start === null) throw new KitError('MESSAGE_INVALID', 'window_start is not a valid time', { path: '/recompute' });
@@ -82,7 +82,7 @@ async function recomputeOnce(
   await replays.setWindowResult(trigger.replay_id, target, done);
 }
 
-/** Which replay a message is of, and which request recorded that; null where it cannot be read. For log lines. */
+/** The replay of a message and the request that recorded it, for log lines; null if the message is unreadable. */
 export function originOf(body: string): { replay_id: string | null; request_id: string | null } {
   try {
     const { replay_id, request_id = null } = readMessage(body);
@@ -92,7 +92,7 @@ export function originOf(body: string): { replay_id: string | null; request_id: 
   }
 }
 
-/** The message of a body. Throws `MESSAGE_INVALID`. */
+/** Parses the body of a message. Throws `MESSAGE_INVALID`. */
 export function readMessage(body: string): ReplayMessage {
   let value: unknown;
   try {

@@ -6,10 +6,10 @@ import { readPages } from '../runtime/pages.ts';
 import { buildWindowMessages } from './rules/replay-message.ts';
 import { replayEndKey, replayEndText, replayView, replayViewWithWindows } from './rules/replay-view.ts';
 
-/** Windows that are held before a message with them is sent. */
+/** Windows gathered before messages with them are sent. */
 const WINDOWS_AT_ONCE = 1_000;
 
-/** One replay and how far it has come. Throws `REPLAY_UNKNOWN`. */
+/** Returns a replay and its progress. Throws `REPLAY_UNKNOWN`. */
 export async function getReplay(context: Context, replayId: string): Promise<ReplayView> {
   return viewOf(context, await context.backend.replays.get(replayId));
 }
@@ -23,15 +23,15 @@ async function viewOf(context: Context, row: ReplayRow | null): Promise<ReplayVi
   return replayViewWithWindows(row, windows, failed);
 }
 
-/** A page of replays, the latest first. */
+/** Returns a page of replays, latest first. */
 export async function listReplays({ backend, budget }: Context, page: PageQuery): Promise<ReplayPage> {
   const { items, next, cut } = await boundedPage(budget, page, (part) => backend.replays.list(part));
   return { replays: items.map(replayView), next_cursor: next, ...cut };
 }
 
 /**
- * Ends a replay: nothing more of it is sent, within one batch of messages. Windows that were noted and whose message may
- * never have been sent are named once more, so that each window that was touched is computed again. Safe to repeat.
+ * Cancels a replay: nothing more is sent after the current batch of messages. Windows that were recorded but whose message
+ * may not have been sent are sent again, so that every touched window is recomputed. Safe to repeat.
  */
 export async function cancelReplay(context: Context, replayId: string): Promise<ReplayView> {
   const row = await context.backend.replays.cancel(replayId, context.backend.clock.now());
@@ -51,7 +51,7 @@ async function sendOpenWindows(context: Context, row: ReplayRow): Promise<void> 
     if (open.length === 0) return;
     const { replay_id: replayId, request_id: requestId, as_of_ms: asOfMs } = row;
     const head = { replayId, requestId, asOfMs, part: `cancel${part}` };
-    // Those whose message is a dead letter have one on its way again.
+    // Windows whose message is a dead letter now have a new message in the queue.
     if (failed) await replays.addWindows(row.replay_id, open);
     await context.backend.queue.send(buildWindowMessages(open, head));
     open = [];
@@ -68,12 +68,12 @@ async function sendOpenWindows(context: Context, row: ReplayRow): Promise<void> 
   await flush();
 }
 
-/** Says beside the record how the replay ended: of a lost table this is the only witness. */
+/** Writes how the replay ended next to its record: if the table is lost, only this file has it. */
 export async function writeReplayEnd(context: Context, replayId: string): Promise<void> {
   const record = await context.backend.replays.get(replayId);
   if (record === null || record.ended_ms === null) return;
   const key = replayEndKey(replayId);
-  // The sums of a cancelled replay may still grow by the part that was being sent.
+  // The sums of a cancelled replay may still grow by the part that is being sent.
   if ((await context.backend.files.get(key)) !== null) return;
   await context.backend.files.put(key, Buffer.from(replayEndText(record)));
 }

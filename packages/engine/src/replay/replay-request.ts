@@ -11,18 +11,18 @@ import {
 
 import type { Context } from '../runtime/context.ts';
 
-/** What a replay or a dry run was asked for, checked. */
+/** A validated request for a replay or a dry run. */
 export interface ReplayRequest {
   readonly selection: ReplaySelection;
-  /** Null where the caller leaves it to the backend. */
+  /** Null if the caller leaves it to the backend. */
   readonly asOfMs: number | null;
   readonly limit: number;
 }
 
 /**
- * Reads the selection of a body. Times become fixed-width UTC, so that equal selections have equal texts.
+ * Validates the body of a replay. Times become fixed-width UTC, so that equal selections have equal texts.
  *
- * @throws KitError `REQUEST_INVALID` naming the field.
+ * @throws KitError `REQUEST_INVALID` with the name of the field.
  */
 export function readRequest({ clock, replayEventsMax }: Context, body: ReplayBody): ReplayRequest {
   const nowMs = clock.now();
@@ -33,7 +33,7 @@ export function readRequest({ clock, replayEventsMax }: Context, body: ReplayBod
   if (body.event_ids === undefined) checkRange(start, end);
   else checkIds(body);
   const asOfMs = readTime('as_of', body.as_of)?.epoch_ms ?? null;
-  // No later as-of would get past a version of a time to come: one slip would stop a metric until then.
+  // A version as of a future time would block every recomputation until then.
   if (asOfMs !== null && asOfMs > nowMs + LIMITS.future_tolerance_ms) throw invalid('as_of', 'lies in the future');
   if (received_from !== null && received_to !== null && received_from.utc >= received_to.utc)
     throw invalid('received_from', 'must lie before received_to');
@@ -55,7 +55,7 @@ export function readRequest({ clock, replayEventsMax }: Context, body: ReplayBod
   };
 }
 
-/** True where a body says which events it means: a first call must, a later one may. */
+/** True if a body selects events: a first call must, a later one may. */
 export function hasSelection(body: ReplayBody): boolean {
   const { entity_id, source, event_type, event_ids, start_time, end_time, received_from, received_to } = body;
   const fields = [entity_id, source, event_type, event_ids, start_time, end_time, received_from, received_to];

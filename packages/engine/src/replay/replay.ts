@@ -13,17 +13,17 @@ import { replayRecordKey, replayRecordText } from './rules/replay-view.ts';
 import { sameSelection } from './rules/selection.ts';
 import { type WalkPage, walk } from './walk.ts';
 
-/** Messages between two looks at whether the replay was cancelled; they share commits and round trips. */
+/** Messages sent between two checks for cancellation; they share commits and round trips. */
 const MESSAGES_AT_ONCE = 20;
-/** Events that are put into messages, or whose further receipts are read, between two turns of the event loop. */
+/** Events put into messages, or whose further receipts are read, between two turns of the event loop. */
 const EVENTS_AT_ONCE = 1_000;
-/** Events whose further receipts are read at a time. */
+/** Events whose further receipts are read at the same time. */
 const DELIVERIES_AT_ONCE = 100;
 
 /**
- * Sends one part of a replay. The record with who, when, why and what is durable before anything is sent; windows are
- * noted before the message that names them; the part is added to the sums once all of it was sent. A crash anywhere is
- * mended by the same call again: it sends the same messages under the same ids, and a part that is there is only answered.
+ * Sends one part of a replay. The record of who asked, when, why and for what is durable before anything is sent; windows are
+ * recorded before the message that names them; the part is added to the sums after all of it is sent. After a crash, repeat
+ * the call: it sends the same messages under the same ids, and for a part that is complete it only returns the answer.
  *
  * @throws KitError `REQUEST_INVALID`, `REPLAY_EXISTS`, `REPLAY_UNKNOWN`, `REPLAY_CANCELLED`, `PLAN_STALE`, `CURSOR_INVALID`.
  */
@@ -32,7 +32,7 @@ export async function replay(context: Context, body: ReplayBody, requester: Requ
   const cursor = body.cursor ?? '';
   const known = await context.backend.replays.getPart(record.replay_id, cursor);
   if (known !== null) {
-    // Its first answer may have been lost to a crash that came before the file of the end.
+    // The first call may have crashed before it wrote the file of the end.
     if (known.next_cursor === null) await writeReplayEnd(context, record.replay_id);
     return answer(record, known, await notesAgain(context, record, known));
   }
@@ -58,14 +58,14 @@ export async function replay(context: Context, body: ReplayBody, requester: Requ
   return answer(record, part, page.notes);
 }
 
-/** What a part had to say: a walk that met nothing, or a few ids, is cheap to take again. */
+/** The notes of a part that was sent before: walking nothing, or a few ids, again is cheap. */
 async function notesAgain(context: Context, record: ReplayRow, part: ReplayPart): Promise<readonly string[]> {
   const { selection, as_of_ms: asOfMs, limit } = record;
   if (part.scanned > 0 && selection.event_ids === null) return [];
   return (await walk(context, { selection, asOfMs, limit, cursor: part.cursor || null })).notes;
 }
 
-/** The record of a replay: made by its first call, found by every other. */
+/** Returns the record of a replay: its first call creates it, every later one finds it. */
 async function openReplay(context: Context, body: ReplayBody, requester: Requester): Promise<ReplayRow> {
   const { replays, clock } = context.backend;
   const stored = body.replay_id === undefined ? null : await replays.get(body.replay_id);
@@ -96,7 +96,7 @@ async function openReplay(context: Context, body: ReplayBody, requester: Request
   return record;
 }
 
-/** From the stored row, so that two first calls at once write the same file, and a repeat what a crash left out. */
+/** Writes the file from the stored row, so that concurrent first calls write the same file and a repeat fills a crash's gap. */
 function putRecord(context: Context, record: ReplayRow): Promise<void> {
   return context.backend.files.put(replayRecordKey(record.replay_id), Buffer.from(replayRecordText(record)));
 }
@@ -131,12 +131,12 @@ async function partMessages(
   return last === null ? messages : [...messages, last];
 }
 
-/** Cursors are long and opaque; their hash is as good a name. */
+/** Names a part by the hash of its cursor, which is shorter. */
 function partName(cursor: string): string {
   return cursor === '' ? 'first' : sha256Hex(cursor).slice(0, 16);
 }
 
-/** The further receipts of each event by that time; together with the event they must fit into one message. */
+/** Reads the further receipts of each event by the as-of time; they must fit into one message with the event. */
 async function deliveriesOf(context: Context, rows: readonly EventRow[], asOfMs: number): Promise<DeliveryRow[][]> {
   const found: DeliveryRow[][] = [];
   for (let start = 0; start < rows.length; start += DELIVERIES_AT_ONCE) {
@@ -170,7 +170,7 @@ async function send(
   }
 }
 
-/** What had been sent of a part when its replay was cancelled goes into the sums too. */
+/** Adds to the sums what was sent of a part before its replay was cancelled. */
 async function noteCut(
   context: Context,
   replayId: string,

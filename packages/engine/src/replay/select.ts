@@ -10,7 +10,7 @@ import { eventView } from '../storage/rules/event-view.ts';
 import { EMPTY_SELECTION } from './rules/selection.ts';
 import { walk } from './walk.ts';
 
-/** A page of the events of a time range by source or type, in the order in which a replay walks them. */
+/** Returns a page of the events of a time range by source or type, in the order in which a replay walks them. */
 export async function selectEvents(context: Context, query: SelectionQuery): Promise<SelectionPage> {
   const { rows, scanned, asOfMs, next } = await selectRows(context, query);
   const isEmpty = rows.length === 0 && next === null && query.cursor === null;
@@ -23,7 +23,7 @@ export async function selectEvents(context: Context, query: SelectionQuery): Pro
   };
 }
 
-/** A selection takes imported events too. Receive times are looked at last, since they only narrow what the rest leaves. */
+/** Explains an empty selection. It includes imported events. Receive times are tested last: they only narrow the result. */
 async function whyNoneSelected(context: Context, query: SelectionQuery, asOfMs: number): Promise<string> {
   const ms = (text: string) => (parseTime(text) as Instant).epoch_ms;
   const scope: ReportScope = {
@@ -37,7 +37,7 @@ async function whyNoneSelected(context: Context, query: SelectionQuery, asOfMs: 
   return whyEmpty(context, { scope, source: query.source ?? undefined, event_type: query.event_type ?? undefined });
 }
 
-/** The same as NDJSON lines with their received text, as `rawEvents` gives those of an entity. */
+/** Yields the events as NDJSON lines with their received text, as `rawEvents` does for an entity. */
 export async function* selectRawEvents(
   context: Context,
   query: SelectionQuery,

@@ -15,31 +15,31 @@ import { decodeEntries, type SliceEntry } from '../storage/rules/slice-codec.ts'
 import { EVENT_TIME_END, EVENT_TIME_START } from '../storage/timeline.ts';
 import { isSelected } from './rules/selection.ts';
 
-/** Which events, as of when, how many at most, and where to go on. */
+/** The selection, as-of time, limit and start of a walk. */
 export interface WalkQuery {
   readonly selection: ReplaySelection;
   readonly asOfMs: number;
   readonly limit: number;
   /** Null for the start. */
   readonly cursor: string | null;
-  /** The stretch may end before the limit where the budget does. Not for those whose hash covers it. */
+  /** True if the stretch may end before the limit when the budget is used up. Not for a plan, whose hash covers the stretch. */
   readonly mayEndEarly?: boolean;
 }
 
 /** One stretch of a walk. */
 export interface WalkPage {
-  /** The selected events: an entity's in order of event time, others by event day and request. */
+  /** The selected events: those of an entity in order of event time, others by event day and request. */
   readonly rows: readonly EventRow[];
-  /** Events of the time range that were looked at. */
+  /** Number of events of the time range that were tested. */
   readonly scanned: number;
   readonly next: string | null;
   readonly notes: readonly string[];
 }
 
-/** Rows that are asked for by id at a time. */
+/** Rows read by id at a time. */
 const ROWS_AT_ONCE = 500;
 
-/** One stretch of the events of a selection. The same query gives the same events, whatever came in meanwhile. */
+/** Walks one stretch of a selection. The same query returns the same events, whatever was received meanwhile. */
 export async function walk(context: Context, query: WalkQuery): Promise<WalkPage> {
   const { selection } = query;
   if (selection.event_ids !== null) return walkIds(context, { ...query, ids: selection.event_ids });
@@ -98,7 +98,7 @@ async function walkEntity(context: Context, query: WalkQuery & { entityId: strin
   return { rows, scanned, next: cursor, notes: scanned === 0 ? await entityNotes(context, entityId) : [] };
 }
 
-/** An entity without events there is told from one that the index has never seen. */
+/** Distinguishes an entity without events in the selection from one that the index has never seen. */
 async function entityNotes(context: Context, entityId: string): Promise<string[]> {
   const range = {
     from: timelineBound(entityId, EVENT_TIME_START),
@@ -112,19 +112,19 @@ async function entityNotes(context: Context, entityId: string): Promise<string[]
     : ['the index has no event of this entity'];
 }
 
-/** Where a walk along slices goes on: before which page, in which slice of it, after how many of its entries. */
+/** The place where a walk along slices continues: a page, a slice in it, and the number of entries to skip. */
 interface SlicePlace {
   readonly page: string | null;
   readonly slice: string | null;
   readonly entry: number;
 }
 
-/** A walk in work. */
+/** The state of a walk. */
 interface SliceWalk {
   readonly query: WalkQuery;
   readonly isInTime: (entry: SliceEntry) => boolean;
   readonly found: Found[];
-  /** Set until the slice of the cursor is reached. */
+  /** The place of the cursor until its slice is reached, then null. */
   resume: SlicePlace | null;
 }
 
@@ -151,12 +151,12 @@ async function walkSlices(context: Context, query: WalkQuery): Promise<WalkPage>
     }
     if (next === null) break;
     page = next;
-    // At least one, so that each page goes on.
+    // After at least one page, so that each call makes progress.
     if (state.resume === null && endsEarly(context, query))
       return finishWalk(context, state, encodePlace({ page, slice: null, entry: 0 }));
     await context.budget.turn();
   }
-  // A slice that the cursor names is never deleted: somebody made the cursor up.
+  // Slices that a cursor names are never deleted, so this cursor was forged.
   if (state.resume !== null) throw new KitError('CURSOR_INVALID');
   return finishWalk(context, state, null);
 }
@@ -173,7 +173,7 @@ function sliceRange(selection: ReplaySelection) {
   };
 }
 
-/** `isInTime` of one selection for very many events: as numbers, whose order is that of the texts. */
+/** `isInTime` for many events of one selection: compares numbers, which sort like the texts. */
 function timeTest({ start_time, end_time }: ReplaySelection): SliceWalk['isInTime'] {
   const start = instant(start_time);
   const end = instant(end_time);
@@ -182,7 +182,7 @@ function timeTest({ start_time, end_time }: ReplaySelection): SliceWalk['isInTim
   return (event) => (start === null || order(event, start) >= 0) && (end === null || order(event, end) < 0);
 }
 
-/** Adds what a slice has; gives after how many of its entries the limit was met, null if it was not. */
+/** Adds the selected entries of a slice. Returns the number of entries read if the limit was reached, otherwise null. */
 function takeSlice(state: SliceWalk, slice: SliceRow, nowMs: number): number | null {
   const { query, found } = state;
   let skip = 0;
@@ -202,7 +202,7 @@ function takeSlice(state: SliceWalk, slice: SliceRow, nowMs: number): number | n
   return null;
 }
 
-/** Slices say where an event lies; whose it is stands in its own row. */
+/** Loads the rows of the events: slices do not hold the entity. */
 async function finishWalk(context: Context, { query, found }: SliceWalk, next: string | null): Promise<WalkPage> {
   // An entry and its row have the same time.
   const rest = { ...query.selection, start_time: null, end_time: null };
@@ -211,7 +211,7 @@ async function finishWalk(context: Context, { query, found }: SliceWalk, next: s
     const some = found.slice(start, start + ROWS_AT_ONCE);
     const events = await context.backend.index.getEvents(some.map(({ entry }) => entry.event_id));
     for (const [i, row] of events.entries()) {
-      // After its retention an id may have come anew, in another pack; then this entry is of the old event.
+      // After its retention an id may be received again in another pack; this entry is then of the old event.
       if (row?.pack_id !== some[i]?.pack_id || row?.line !== some[i]?.entry.line) continue;
       if (row !== null && isSelected(rest, query.asOfMs, row)) rows.push(row);
     }
@@ -234,7 +234,7 @@ function decodePlace(cursor: string): SlicePlace {
     const isText = (part: unknown) => part === null || typeof part === 'string';
     if (isText(page) && isText(slice) && Number.isSafeInteger(entry) && entry >= 0) return { page, slice, entry };
   } catch {
-    // Told below, together with a cursor that is JSON of another form.
+    // Reported below, like a cursor that is JSON of another form.
   }
   throw new KitError('CURSOR_INVALID');
 }

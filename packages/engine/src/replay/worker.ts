@@ -4,20 +4,20 @@ import type { Telemetry } from '../ports/telemetry.ts';
 /** How a worker takes messages. */
 export interface WorkerOptions extends Omit<WorkOptions, 'isStopping'> {
   readonly telemetry: Telemetry;
-  /** Wait before an empty queue is looked at again. Default 100 ms. */
+  /** Milliseconds between two polls of an empty queue. Default 100. */
   readonly idleMs?: number | undefined;
 }
 
 /** Processes the messages of the queue, one after the other, until it is stopped. */
 export interface Worker {
-  /** Begins nothing more; resolves when the windows in work are done. A message of which some are left is given back. */
+  /** Begins no further window; resolves when the current ones are done. A message with windows left goes back to the queue. */
   stop(): Promise<void>;
 }
 
-/** Wait before a store that failed is tried again. */
+/** Milliseconds between two tries while a store fails. */
 const BROKEN_MS = 1_000;
 
-/** Starts a worker in this process. Messages that no worker takes stay in the queue, for this one or for others. */
+/** Starts a worker in this process. Messages that no worker has received stay in the queue. */
 export function startWorker(pipeline: Pick<Pipeline, 'work'>, options: WorkerOptions): Worker {
   const { telemetry, idleMs = 100, ...rest } = options;
   let stopped = false;

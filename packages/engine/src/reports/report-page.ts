@@ -41,7 +41,7 @@ export interface ReportPage extends PagePlace {
   ): { items: T[]; next_cursor: string | null };
 }
 
-/** What a report has to know of this part on its further pages, and of the next part; null where there is none. */
+/** What a report has to know of this part on its further pages, and of the next part; null if there is none. */
 export interface PartExtra {
   readonly same: string;
   readonly next: string | null;

@@ -17,7 +17,7 @@ export interface ReportPart {
   readonly from: SlicePlace | null;
   /** Null: the end of the range; undefined until it is known. */
   until: SlicePlace | null | undefined;
-  /** Why it ends before the range; null where it does not, or where an earlier answer found out. */
+  /** Why it ends before the range; null if it does not, or where an earlier answer found out. */
   why: Spent | null;
 }
 
@@ -64,7 +64,7 @@ export function endPart(part: ReportPart, until: SlicePlace | null, why: Spent |
   part.why = why;
 }
 
-/** What a part covers, as reports answer it; null where that is the whole range. */
+/** What a part covers, as reports answer it; null if that is the whole range. */
 export function coveredView(
   { from, until }: ReportPart,
   { basis, fromMs, toMs }: Pick<ReportScope, 'basis' | 'fromMs' | 'toMs'>,

@@ -121,7 +121,7 @@ function isWithin(place: SlicePlace | null, { toDay }: { toDay: number }): boole
 
 /** What a report does with the slices of a part. */
 export interface SliceTaker {
-  /** Takes a slice without its receipts; false where these are needed. */
+  /** Takes a slice without its receipts; false if these are needed. */
   complete(slice: SliceRow): boolean;
   /** Takes one that `complete` did not, with its receipts. */
   scanned(slice: SliceRow): void;

@@ -4,7 +4,7 @@ import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import { readPack } from '../storage/pack-store.ts';
 
-/** A receipt whose outcome is not the one that was answered. */
+/** A receipt whose rebuilt outcome differs from the one that was answered. */
 export interface DifferingVerdict {
   readonly pack_id: string;
   readonly line: number;
@@ -12,20 +12,20 @@ export interface DifferingVerdict {
   readonly now: string;
 }
 
-/** What a rebuild made. */
+/** The result of a rebuild. */
 export interface RebuildSummary {
   readonly packs: number;
   readonly receipts: number;
   readonly differing: readonly DifferingVerdict[];
-  /** Packs of which nothing says what was answered: never answered, or the note of it was lost with the power. */
+  /** Packs without a recorded answer: never answered, or the record was lost in a power failure. */
   readonly unrecorded: number;
-  /** Packs that were answered and can no longer be read. */
+  /** Answered packs that are no longer readable. */
   readonly unreadable: readonly string[];
 }
 
-/** What to rebuild from besides the log. */
+/** The recorded answers and a progress callback for a rebuild. */
 export interface RebuildOptions {
-  /** What was answered, in the order of the commits; the first line of a pack counts. */
+  /** The recorded answers in commit order; the first entry of a pack counts. */
   readonly answered: AsyncIterable<{ pack_id: string; outcomes: string }>;
   /** Called after each pack. */
   readonly onProgress?: ((packs: number) => void) | undefined;
@@ -37,9 +37,9 @@ type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & {
 };
 
 /**
- * Fills an empty index from the log. Packs go in the order in which they were first admitted, which gives each receipt
- * the outcome that was answered; packs without a note follow in the order of their numbers, which no clock decides, and
- * those without a number first, in the order of their ids.
+ * Fills an empty index from the log. Packs are admitted in the order of their first admission, which gives each receipt the
+ * outcome that was answered. Packs without a recorded answer follow by sequence number, which does not depend on clocks,
+ * after those without a number, by id.
  */
 export async function rebuildIndex(context: Context, options: RebuildOptions): Promise<RebuildSummary> {
   const totals: Totals = { packs: 0, receipts: 0, differing: [], unrecorded: 0, unreadable: [] };
@@ -55,13 +55,13 @@ export async function rebuildIndex(context: Context, options: RebuildOptions): P
   const others: { packId: string; sequence: number }[] = [];
   for await (const packId of readPages((cursor) => context.backend.rawLog.list({ ...everything, cursor })))
     if (!done.has(packId)) others.push({ packId, sequence: await sequenceOf(context, packId) });
-  // Ids are in order but for steps of the clock; without numbers they are all there is. The sort is stable.
+  // Ids are in order except after clock steps; packs without numbers have nothing better. The sort is stable.
   others.sort((a, b) => a.sequence - b.sequence);
   for (const { packId } of others) await admit(packId, null);
   return totals;
 }
 
-/** The number of a pack, 0 without one; what cannot be read says so when it is admitted. */
+/** The sequence number of a pack, or 0. An unreadable pack is reported when it is admitted. */
 async function sequenceOf(context: Context, packId: string): Promise<number> {
   try {
     return (await readPack(context, packId))[0]?.sequence ?? 0;

@@ -4,17 +4,17 @@ import { parseReplayEnd, parseReplayRecord, REPLAY_PREFIX, replayEndKey } from '
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 
-/** What was made again from the files. */
+/** The number of versions and replays restored from their files. */
 export interface RestoreSummary {
   readonly versions: number;
   readonly replays: number;
-  /** Files that cannot be read. */
+  /** Keys of unreadable files. */
   readonly unreadable: readonly string[];
 }
 
 /**
- * Makes versions and replays again from their files; what is there stays as it is. Safe to repeat. A replay without a
- * file of its end is one that runs: its next call goes on from the start, which changes nothing that is done.
+ * Restores versions and replays from their files; existing rows are unchanged. Safe to repeat. A replay without a file of
+ * its end counts as running: its next call starts over, which changes nothing that was done.
  */
 export async function restoreHistory(context: Context): Promise<RestoreSummary> {
   const { files, aggregates, replays } = context.backend;

@@ -18,7 +18,7 @@ import type { Context } from '../runtime/context.ts';
 import { type VerifyFault, verifyFault } from './rules/verify.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
 
-/** Where the walk along versions and replays goes on. */
+/** The place where the walk along versions and replays continues. */
 export interface HistoryPlace {
   readonly part: 'versions' | 'version files' | 'replays' | 'replay files';
   readonly cursor: string | null;
@@ -26,10 +26,10 @@ export interface HistoryPlace {
 
 const PARTS: readonly HistoryPlace['part'][] = ['versions', 'version files', 'replays', 'replay files'];
 const ROWS_PER_CALL = 100;
-/** A row comes before its file; while processors work, the file may be a moment behind. */
+/** A row is written before its file, so the file may be a moment late while processors run. */
 const FILE_DELAY_MS = 200;
 
-/** Holds versions against their manifests and files, and replays against their files. */
+/** Compares versions with their manifests and files, and replays with their files. */
 export async function verifyHistory(context: Context, place: VerifyPlace): Promise<VerifyPart> {
   const { part, cursor } = place.history ?? { part: 'versions', cursor: null };
   const faults: VerifyFault[] = [];
@@ -74,7 +74,7 @@ async function versionFaults(context: Context, row: VersionRow): Promise<VerifyF
   const file = await fileOf(context, versionFileKey(row));
   if (file === null) faults.push(verifyFault('VERSION_FILE_MISSING', `${what} has no file.`, {}));
   else if (Buffer.from(file).toString('utf8') !== versionText(row))
-    faults.push(verifyFault('VERSION_DIFFERS', `${what} is not what its file says.`, {}));
+    faults.push(verifyFault('VERSION_DIFFERS', `${what} differs from its file.`, {}));
   try {
     const { count, hash } = await manifestFigures(context, row.manifest_key);
     if (count !== row.input_count || hash !== row.inputs_hash)
@@ -86,7 +86,7 @@ async function versionFaults(context: Context, row: VersionRow): Promise<VerifyF
   return faults;
 }
 
-/** The inputs hash again, from the manifest alone. */
+/** Recomputes count and hash of the inputs from the manifest. */
 async function manifestFigures(context: Context, key: string): Promise<{ count: number; hash: string }> {
   const hash = createHash('sha256').update('[');
   let count = 0;
@@ -96,7 +96,7 @@ async function manifestFigures(context: Context, key: string): Promise<{ count: 
   return { count, hash: hash.update(']').digest('hex') };
 }
 
-/** Files of versions that no row stands for. */
+/** Finds files of versions without a row. */
 async function fileFaults(context: Context, cursor: string | null): Promise<Page<VerifyFault>> {
   const page = await context.backend.files.list(VERSION_PREFIX, cursor);
   const faults: VerifyFault[] = [];
@@ -104,11 +104,11 @@ async function fileFaults(context: Context, cursor: string | null): Promise<Page
     const bytes = await context.backend.files.get(key);
     const row = bytes === null ? null : parseVersionText(Buffer.from(bytes).toString('utf8'));
     if (row === null || versionFileKey(row) !== key) {
-      faults.push(verifyFault('VERSION_FILE_CORRUPT', `The file ${key} is not that of a version.`, {}));
+      faults.push(verifyFault('VERSION_FILE_CORRUPT', `The file ${key} is not the file of a version.`, {}));
       continue;
     }
     if (!(await hasVersion(context, row))) {
-      const text = `Version ${row.version} of ${row.metric} is a file and not a row.`;
+      const text = `Version ${row.version} of ${row.metric} has a file but no row.`;
       faults.push(verifyFault('VERSION_ROW_MISSING', text, {}));
     }
   }
@@ -127,12 +127,12 @@ async function replayFaults(context: Context, cursor: string | null): Promise<Pa
     const text = bytes === null ? null : Buffer.from(bytes).toString('utf8');
     if (text === null) faults.push(verifyFault('REPLAY_FILE_MISSING', `The replay ${row.replay_id} has no file.`, {}));
     else if (text !== replayRecordText(row))
-      faults.push(verifyFault('REPLAY_DIFFERS', `The replay ${row.replay_id} is not what its file says.`, {}));
+      faults.push(verifyFault('REPLAY_DIFFERS', `The replay ${row.replay_id} differs from its file.`, {}));
   }
   return { items: faults, next: page.next };
 }
 
-/** Records of replays that no row stands for. */
+/** Finds records of replays without a row. */
 async function replayFileFaults(context: Context, cursor: string | null): Promise<Page<VerifyFault>> {
   const page = await context.backend.files.list(REPLAY_PREFIX, cursor);
   const faults: VerifyFault[] = [];
@@ -142,9 +142,9 @@ async function replayFileFaults(context: Context, cursor: string | null): Promis
     const replayId = parseReplayRecord(text)?.replay_id;
     if (parseReplayEnd(text) !== null) continue;
     if (replayId === undefined || replayRecordKey(replayId) !== key)
-      faults.push(verifyFault('REPLAY_FILE_CORRUPT', `The file ${key} is not that of a replay.`, {}));
+      faults.push(verifyFault('REPLAY_FILE_CORRUPT', `The file ${key} is not the file of a replay.`, {}));
     else if ((await context.backend.replays.get(replayId)) === null)
-      faults.push(verifyFault('REPLAY_ROW_MISSING', `The replay ${replayId} is a file and not a row.`, {}));
+      faults.push(verifyFault('REPLAY_ROW_MISSING', `The replay ${replayId} has a file but no row.`, {}));
   }
   return { items: faults, next: page.next };
 }

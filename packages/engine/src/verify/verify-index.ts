@@ -5,16 +5,16 @@ import { isPast } from '../storage/pack-store.ts';
 import { outcomeAt, type VerifyFault, verifyFault } from './rules/verify.ts';
 import type { VerifyPart, VerifyPlace } from './verify.ts';
 
-/** Where the walk along the index goes on. */
+/** The place where the walk along the index continues. */
 export interface IndexPlace {
   readonly table: 'addresses' | 'failures' | 'slices';
   readonly cursor: string | null;
 }
 
-/** A row of the index: which receipt it says it stands for, and which outcomes that receipt may have. */
+/** The claim of an index row: its receipt, and the outcomes that the receipt may have. */
 interface Claim {
   readonly pack_id: string;
-  /** Null for a row that stands for a whole pack. */
+  /** Null for a row that represents a pack. */
   readonly line: number | null;
   readonly event_id: string | null;
   readonly outcomes: readonly string[];
@@ -24,10 +24,10 @@ interface Claim {
 const TABLES: readonly IndexPlace['table'][] = ['addresses', 'failures', 'slices'];
 const EVER_MS = 2 ** 47;
 const EVER_DAYS = 4_000_000;
-/** PACK rows that the index is asked for at a time. */
+/** PACK rows read at the same time. */
 const PACKS_AT_ONCE = 32;
 
-/** Compares one page of the index's rows with the packs that they name: a row that was planted or moved is found here. */
+/** Compares a page of the index's rows with the packs that they name. This finds rows that were planted or moved. */
 export async function verifyIndex(context: Context, place: VerifyPlace): Promise<VerifyPart> {
   const { table, cursor } = place.index ?? { table: 'addresses', cursor: null };
   const page = await claims(context, table, cursor);
@@ -35,7 +35,7 @@ export async function verifyIndex(context: Context, place: VerifyPlace): Promise
   const faults: VerifyFault[] = [];
   for (const claim of page.items) {
     const pack = packs.get(claim.pack_id) ?? null;
-    // A row may outlast the PACK row of its receipt, as that of a failure which came later.
+    // A row may outlive the PACK row of its receipt, such as that of a later failure.
     const fault = pack === null && isPast(context, claim.pack_id) ? null : claimFault(claim, pack);
     if (fault !== null && !(await isOfMovedEvent(context, claim, pack))) faults.push(fault);
   }
@@ -53,7 +53,7 @@ export async function verifyIndex(context: Context, place: VerifyPlace): Promise
   };
 }
 
-/** The PACK rows that claims name, each read once. */
+/** Reads the PACK rows that claims name, each once. */
 async function packsOf(context: Context, claims: readonly Claim[]): Promise<Map<string, PackRow | null>> {
   const ids = [...new Set(claims.map(({ pack_id }) => pack_id))];
   const found = new Map<string, PackRow | null>();
@@ -78,12 +78,12 @@ function claimFault(claim: Claim, pack: PackRow | null): VerifyFault | null {
     ...(claim.event_id === null ? {} : { event_id: claim.event_id }),
   };
   if (pack === null)
-    return verifyFault('ROW_WITHOUT_PACK', `${claim.what} names a pack that the index has no PACK row of.`, place);
+    return verifyFault('ROW_WITHOUT_PACK', `${claim.what} names a pack without a PACK row in the index.`, place);
   if (claim.line === null || claim.outcomes.includes(outcomeAt(pack, claim.line) ?? '')) return null;
   return verifyFault('ROW_UNEXPECTED', `${claim.what} names a receipt that has another outcome.`, place);
 }
 
-/** The outcomes that a receipt may have which a failure or warning names. */
+/** The outcomes that a receipt named by a failure or warning may have. */
 const OUTCOMES_OF: Readonly<Record<FailureKind, readonly string[]>> = {
   REJECT: ['REJECTED'],
   CONFLICT: ['CONFLICT'],
@@ -122,7 +122,7 @@ async function claims(
 }
 
 /**
- * Failures name receipts by what they were beside the first one, and PACK rows by what was answered: where an import came
+ * A failure has the receipt's outcome relative to the first receipt, a PACK row the answered one. If an import came in
  * between, the two may differ.
  */
 async function isOfMovedEvent(

@@ -33,20 +33,20 @@ import {
 import type { VerifyPart, VerifyPlace } from './verify.ts';
 import { createSliceCheck, type SliceCheck } from './verify-slices.ts';
 
-/** Where the walk along the log goes on. */
+/** The place where the walk along the log continues. */
 export interface LogPlace {
   readonly fromMs: number;
-  /** The last pack that was looked at. */
+  /** The last pack that was checked. */
   readonly after: string;
 }
 
-/** Packs of one call, so that a call takes seconds at most. */
+/** Packs per call, so that a call takes seconds at most. */
 const PACKS_PER_CALL = 200;
-/** A younger pack without a row may still be in work. */
+/** A younger pack without a row may still be being ingested. */
 const IN_WORK_MS = 60_000;
 const EVER_MS = 2 ** 47;
 
-/** Compares the packs of one stored hour, or a part of them, with the index. */
+/** Compares the packs of one stored hour, or some of them, with the index. */
 export async function verifyLog(context: Context, place: VerifyPlace): Promise<VerifyPart> {
   const listed = await nextPacks(context, place.log ?? { fromMs: 0, after: '' });
   const ids: string[] = [];
@@ -59,7 +59,7 @@ export async function verifyLog(context: Context, place: VerifyPlace): Promise<V
   };
   let { digest } = place;
   for (const packId of listed) {
-    // One at least, so that each call goes on.
+    // At least one, so that each call makes progress.
     if (ids.length > 0 && context.budget.spent() !== null) break;
     ids.push(packId);
     const pack = await context.backend.index.getPack(packId);
@@ -85,7 +85,7 @@ export async function verifyLog(context: Context, place: VerifyPlace): Promise<V
   };
 }
 
-/** The next packs that the log or the index knows of, all of one stored hour. */
+/** The next packs in log or index, all of one stored hour. */
 async function nextPacks({ backend }: Context, { fromMs, after }: LogPlace): Promise<string[]> {
   const range = { fromMs, toMs: EVER_MS };
   const ids = new Set<string>();
@@ -103,10 +103,10 @@ async function nextPacks({ backend }: Context, { fromMs, after }: LogPlace): Pro
   return sorted.filter((id) => packStoredMs(id) < hourEnd);
 }
 
-/** Receipts that the index is asked about at a time. */
+/** Receipts whose rows are read at a time. */
 const LINES_AT_ONCE = 100;
 
-/** Ids after a given one; reads on while pages hold none, since several packs may share a millisecond. */
+/** Returns ids after a given one. Skips pages without any, since several packs may share a millisecond. */
 async function firstAfter(
   read: (cursor: string | null) => Promise<{ items: readonly string[]; next: string | null }>,
   after: string,
@@ -139,7 +139,9 @@ async function checkPack(check: Check, packId: string, pack: PackRow | null): Pr
   const { bytes } = stored;
   if (pack !== null && (sha256Of(bytes) !== pack.sha256 || bytes.length !== pack.bytes)) {
     faults.push(
-      verifyFault('RAW_DIFFERS', 'The stored bytes are not those whose hash the index has.', { pack_id: packId }),
+      verifyFault('RAW_DIFFERS', 'The hash of the stored bytes differs from the one in the index.', {
+        pack_id: packId,
+      }),
     );
   }
   const read = await readArrivals(packId, bytes);
@@ -153,7 +155,7 @@ async function checkPack(check: Check, packId: string, pack: PackRow | null): Pr
   else await checkLines(check, pack, { arrivals: read.arrivals, facts: factsOf(context, packId, { bytes, ...read }) });
 }
 
-/** The stored bytes; a store that finds them damaged by itself says so with an error. */
+/** Reads the stored bytes. A store that detects damage itself throws. */
 async function readStored(
   { backend }: Context,
   packId: string,
@@ -162,7 +164,7 @@ async function readStored(
   try {
     const bytes = await backend.rawLog.read(packId);
     if (bytes !== null) return { bytes };
-    return { fault: verifyFault('RAW_MISSING', 'The index has this pack, the log has not.', at) };
+    return { fault: verifyFault('RAW_MISSING', 'The index has this pack, but the log does not.', at) };
   } catch (error) {
     if (!KitError.is(error) || error.code !== 'RAW_CORRUPT') throw error;
     return { fault: verifyFault('RAW_CORRUPT', `The pack cannot be read: ${error.message}.`, at) };
@@ -227,8 +229,7 @@ async function checkLines(
   }
   for (const letter of pack.outcomes) {
     const outcome = LETTER_OUTCOMES[letter as OutcomeLetter];
-    if (outcome === undefined)
-      faults.push(verifyFault('OUTCOME_DIFFERS', 'The PACK row has an outcome that there is not.', at));
+    if (outcome === undefined) faults.push(verifyFault('OUTCOME_DIFFERS', 'The PACK row has an unknown outcome.', at));
     else counts[outcome] = (counts[outcome] ?? 0) + 1;
   }
   const expected = new Map(eventRows(arrivals, facts).map((row) => [row.line, row]));
@@ -243,7 +244,7 @@ async function checkLines(
     for (const [i, { arrival, line }] of some.entries()) {
       const indexed = found[i] ?? rejectedLine(failures, line);
       firsts.push(indexed.event);
-      // After its retention an event may have been replaced by a new one, or be gone.
+      // After its retention, a new event may have replaced the event, or it may be gone.
       if (isPast(context, pack.pack_id)) continue;
       const row = expected.get(line) ?? null;
       for (const one of lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, indexed, {
@@ -259,7 +260,7 @@ async function checkLines(
     check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals });
 }
 
-/** The REJECT rows of a pack by line; read once, since all receipts of a live request share one receive time. */
+/** Reads the REJECT rows of a pack by line, all at once: the receipts of a live request share one receive time. */
 async function failuresOf({ backend }: Context, pack: PackRow): Promise<Map<number, FailureRow>> {
   const found = new Map<number, FailureRow>();
   if (!pack.outcomes.includes(OUTCOME_LETTERS.REJECTED)) return found;
@@ -274,7 +275,7 @@ function rejectedLine(failures: ReadonlyMap<number, FailureRow>, line: number): 
   return { event: null, delivery: null, deliveriesFull: false, failure: failures.get(line) ?? null };
 }
 
-/** What the index has of each receipt, and null for one that it should not have. */
+/** Reads the index rows of each receipt; null for a receipt that should have none. */
 async function indexedLines(
   { backend: { index } }: Context,
   rows: readonly (EventRow | null)[],
@@ -294,7 +295,7 @@ async function indexedLines(
   return rows.map((row) => (row === null ? null : (found[next++] ?? null)));
 }
 
-/** A keyed event is found along its entity's time only through its pointer. */
+/** A keyed event appears in its entity's timeline only through its pointer. */
 async function pointerFaults({ backend }: Context, row: EventRow): Promise<VerifyFault[]> {
   const to = positionAt(row.event_id, { epoch_ms: row.event_ms, sub_ms_ns: row.event_sub_ns + 1 });
   const range = { from: row.position, to, asOfMs: row.received_ms, limit: 10 };
@@ -302,6 +303,6 @@ async function pointerFaults({ backend }: Context, row: EventRow): Promise<Verif
     if (found.event_id === row.event_id) return [];
   const { pack_id, line, event_id } = row;
   return [
-    verifyFault('POINTER_MISSING', 'The event is not found at its place in the timeline.', { pack_id, line, event_id }),
+    verifyFault('POINTER_MISSING', 'The event is missing at its place in the timeline.', { pack_id, line, event_id }),
   ];
 }

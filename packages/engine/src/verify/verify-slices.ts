@@ -9,7 +9,7 @@ import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import { sameSlice, sameValue, type VerifyFault, verifyFault } from './rules/verify.ts';
 
-/** Gathers the slices and sequences that packs ask for, then compares them with those of the index. */
+/** Gathers the slices and sequences that packs require, then compares them with those in the index. */
 export interface SliceCheck {
   expect(
     rows: readonly EventRow[],
@@ -18,7 +18,7 @@ export interface SliceCheck {
   finish(context: Context): Promise<VerifyFault[]>;
 }
 
-/** A comparison for the packs of one call: each day and series is read once for all of them. */
+/** Creates the check for the packs of one call. It reads each day and series once for all of them. */
 export function createSliceCheck(): SliceCheck {
   const slices = new Map<string, SliceRow>();
   const sequences: SequenceRow[] = [];
@@ -54,7 +54,7 @@ async function sliceFaults(
       expected.delete(sliceKey(slice));
       if (wanted === undefined || !sameSlice(slice, wanted)) {
         faults.push(
-          verifyFault('SLICE_DIFFERS', 'A slice is not the one that its pack makes; reports may be wrong.', {
+          verifyFault('SLICE_DIFFERS', 'A slice differs from the one that its pack yields; reports may be wrong.', {
             pack_id: slice.pack_id,
           }),
         );
@@ -63,7 +63,7 @@ async function sliceFaults(
   }
   for (const slice of expected.values()) {
     faults.push(
-      verifyFault('SLICE_MISSING', 'A slice of this pack is not there; reports leave it out.', {
+      verifyFault('SLICE_MISSING', 'A slice of this pack is missing; reports leave it out.', {
         pack_id: slice.pack_id,
       }),
     );
@@ -81,7 +81,7 @@ async function sequenceFaults(context: Context, expected: readonly SequenceRow[]
       const row = found.get(wanted.pack_id);
       if (wanted.producer_id !== producer || (row !== undefined && sameValue(row, wanted))) continue;
       faults.push(
-        verifyFault('SEQUENCE_DIFFERS', `The sequence numbers of producer ${producer} are not those of the pack.`, {
+        verifyFault('SEQUENCE_DIFFERS', `The sequence numbers of producer ${producer} differ from those in the pack.`, {
           pack_id: wanted.pack_id,
         }),
       );

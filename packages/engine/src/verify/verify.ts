@@ -5,7 +5,7 @@ import { type HistoryPlace, verifyHistory } from './verify-history.ts';
 import { type IndexPlace, verifyIndex } from './verify-index.ts';
 import { type LogPlace, verifyLog } from './verify-log.ts';
 
-/** Where the walk goes on, and the digest so far. */
+/** The place where the walk continues, and the digest so far. */
 export interface VerifyPlace {
   readonly digest: string;
   readonly log?: LogPlace;
@@ -13,15 +13,14 @@ export interface VerifyPlace {
   readonly history?: HistoryPlace;
 }
 
-/** A part of the walk: what it looked at, and where the next one starts. */
+/** The result of one part of the walk, and where the next one starts. */
 export interface VerifyPart extends Omit<VerifyPage, 'next_cursor'> {
   readonly next: VerifyPlace | null;
 }
 
 /**
- * Holds log and index against each other: hour by hour along the log, then along the rows of the index,
- * then along versions and replays. Writes nothing.
- * Equal content gives an equal last digest.
+ * Compares log and index: hour by hour along the log, then along the rows of the index, then along versions and replays.
+ * Writes nothing. Equal content gives an equal final digest.
  */
 export async function verify(context: Context, cursor: string | null): Promise<VerifyPage> {
   const place = cursor === null ? { digest: '', log: { fromMs: 0, after: '' } } : decodePlace(cursor);
@@ -46,7 +45,7 @@ function decodePlace(cursor: string): VerifyPlace {
     const place = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as VerifyPlace;
     if (typeof place.digest === 'string' && isPlace(place)) return place;
   } catch {
-    // Told below, together with a cursor that is JSON of another form.
+    // Reported below, like a cursor that is JSON of another form.
   }
   throw new KitError('CURSOR_INVALID');
 }

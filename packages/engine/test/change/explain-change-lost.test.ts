@@ -24,7 +24,7 @@ describe('what is gone', () => {
     const change = await explain(world, 'count');
     // The second list is proved by its hash; the first lacks the import, which claims an earlier receive time.
     expect(change).toMatchObject({ exact: false, delta: 3, classes: [], events_total: 0 });
-    expect(change.why_not_exact).toContain('not known any more');
+    expect(change.why_not_exact).toContain('no longer known');
     expect(codes(change)).toEqual(['MANIFEST_MISSING', 'MANIFEST_MISSING']);
     const other = createWorld();
     await send(other, [{}]);

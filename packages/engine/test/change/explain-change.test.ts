@@ -291,7 +291,7 @@ describe('a change', () => {
     world.restart([times(3)]);
     const change = await explain(world, 'sum');
     expect([change.exact, change.delta, partsOf(change)]).toEqual([false, 13, { LATE: null }]);
-    expect(change.why_not_exact).toContain('has not the definition');
+    expect(change.why_not_exact).toContain('does not have the definition');
   });
 
   it('where nothing changed says so', async () => {

@@ -141,7 +141,7 @@ describe('a negative explanation', () => {
     const [first, ...others] = await reasons(fragment);
     expect(first).toMatchObject({ code: 'REJECTED', evidence: [{ line: results[0]?.line }] });
     expect(first?.text).toBe(
-      '1 receipt that names this entity was rejected (PAYLOAD_NOT_CONTAINER) and came within a day of that time; it may be the event asked for.',
+      '1 receipt that names this entity was rejected (PAYLOAD_NOT_CONTAINER) and received within a day of that time; it may be the event asked for.',
     );
     // It is not said in the same breath that none came.
     expect(others.map(({ text }) => text).join(' ')).not.toContain('No receipt of it was found');
@@ -149,7 +149,7 @@ describe('a negative explanation', () => {
     expect((await reasons(byId(30)))[0]?.code).toBe('REJECTED');
     expect((await reasons({ ...fragment, entity_id: 'other_3_77' }))[0]).toMatchObject({
       code: 'REJECTED',
-      text: expect.stringContaining('none came within a day of that time'),
+      text: expect.stringContaining('none was received within a day of that time'),
     });
   });
 

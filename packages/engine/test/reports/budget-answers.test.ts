@@ -70,7 +70,7 @@ describe('the story of an event, past the budget,', () => {
       // What is not as it is in the whole answer is named, and what is there is true.
       const named = (what: string) => expect(note).toContain(what);
       if (story.deliveries.length < 4) {
-        named('further receipts of it');
+        named('its further receipts');
         expect(story).toMatchObject({
           deliveries_cut: true,
           summary: expect.stringContaining('Repeats were not searched'),

@@ -3,15 +3,15 @@ import { encodeBase32Hex } from '@pik/schema';
 import { hash52At, ID_BYTES, type ScannedEntry } from '../../storage/rules/slice-codec.ts';
 import type { WindowInput } from './window-input.ts';
 
-/** Where an input stands in the order of a window: event time, then id. */
+/** The position of an input in a window: event time, then id. */
 export interface InputPlace {
   readonly event_ms: number;
   readonly event_sub_ns: number;
-  /** The bytes of its id. */
+  /** The bytes of the event id. */
   readonly id: Uint8Array;
 }
 
-/** What the receipts of one slice have in common. */
+/** The fields that all receipts of a slice share. */
 export interface SliceHead {
   readonly source: string;
   readonly event_type: string;
@@ -21,7 +21,7 @@ export interface SliceHead {
 const HASH_BYTES = 32;
 const ROW_BYTES = ID_BYTES + HASH_BYTES;
 
-/** Orders places as `compareInputs` orders inputs: the order of ids as text is that of their bytes. */
+/** Orders places as `compareInputs` orders inputs: ids sort the same as text and as bytes. */
 export function comparePlaces(a: InputPlace, b: InputPlace): number {
   return (
     a.event_ms - b.event_ms ||
@@ -43,15 +43,15 @@ function compareBytes(a: IdAt, b: IdAt): number {
   return 0;
 }
 
-/** Compares a scanned receipt with a place, without making a text of its id. */
+/** Compares a scanned receipt with a place without decoding its id. */
 export function compareScanned(entry: ScannedEntry, bytes: Uint8Array, place: InputPlace): number {
   const times = entry.event_ms - place.event_ms || entry.event_sub_ns - place.event_sub_ns;
   return times || compareBytes({ bytes, at: entry.idAt }, { bytes: place.id, at: 0 });
 }
 
 /**
- * Inputs in packed form: some 90 bytes each, where objects with their texts take four times that. They are given in any order,
- * and read in that of their windows.
+ * Inputs in packed form: about 90 bytes each, a quarter of what objects take. They are added in any order and read in
+ * order of event time and id.
  */
 export class InputColumns {
   #capacity = 1_024;
@@ -80,7 +80,7 @@ export class InputColumns {
     this.#idAndHash.set(bytes.subarray(entry.idAt, entry.idAt + ROW_BYTES), at * ROW_BYTES);
   }
 
-  /** Their numbers in order of event time, then id. */
+  /** The numbers of the inputs in order of event time, then id. */
   order(): Uint32Array {
     const [ms, sub, ids] = [this.#eventMs, this.#subNs, this.#idAndHash];
     const order = Uint32Array.from({ length: this.#length }, (_, i) => i);
@@ -92,7 +92,7 @@ export class InputColumns {
     );
   }
 
-  /** The input with a number. */
+  /** Returns the input with this number. */
   input(at: number): WindowInput {
     const start = at * ROW_BYTES;
     const bytes = this.#idAndHash;
@@ -135,17 +135,17 @@ function hexOf(bytes: Uint8Array): string {
   return text;
 }
 
-/** Places that are remembered of a window of any size. */
+/** Places kept in the sample of a window of any size. */
 const SAMPLE_MAX = 16_384;
 
 /**
- * A sample of the places of inputs, evenly drawn by their ids, which end in a hash. It says where to cut a window into parts
- * of about equal size without holding its inputs, also where all of them happened at one time.
+ * A uniform sample of the places of inputs, drawn by their ids, which end in a hash. It shows where to cut a window into
+ * parts of about equal size without holding its inputs, even if all of them happened at the same time.
  */
 export class PlaceSample {
   count = 0;
   #places: (InputPlace & { readonly hash: number })[] = [];
-  /** Of the 52 bits at the end of an id, those that are drawn lie below. */
+  /** An id is drawn if the number in its last 52 bits is below this. */
   #below = 2 ** 52;
 
   add(entry: ScannedEntry, bytes: Uint8Array): void {
@@ -159,12 +159,12 @@ export class PlaceSample {
     this.#places = this.#places.filter((place) => place.hash < this.#below);
   }
 
-  /** Places at which parts of about `size` inputs begin, in order, without that of the first part. */
+  /** The places at which parts of about `size` inputs begin, in order, except the first part. */
   cuts(size: number): InputPlace[] {
     const parts = Math.ceil(this.count / size);
     const sorted = this.#places.toSorted(comparePlaces);
     const cuts = Array.from({ length: parts - 1 }, (_, i) => sorted[Math.floor(((i + 1) * sorted.length) / parts)]);
-    // Of few places some may be drawn twice.
+    // A small sample may yield the same place twice.
     return cuts.filter((cut, i) => cut !== undefined && cut !== cuts[i - 1]) as InputPlace[];
   }
 }

@@ -26,12 +26,12 @@ export function versionView(row: VersionRow): AggregateVersion {
   };
 }
 
-/** Where the files of versions lie. */
+/** Key prefix of the files of versions. */
 export const VERSION_PREFIX = 'manifests/v1/versions/';
 
 /**
- * The key of a version's file. Whose value it is goes in as a hash: no caller text is part of a name. At most 256
- * folders per metric, since each new one costs a sync of its own.
+ * The key of a version's file. The aggregate's key is hashed, so that no caller's text is part of a file name. There are at
+ * most 256 folders per metric, since each new folder costs a sync.
  */
 export function versionFileKey({ metric, key, window_start_ms, version }: WindowTarget & { version: number }): string {
   const whose = sha256Hex(key).slice(0, 32);
@@ -60,12 +60,12 @@ const FIELDS = [
   'computation_id',
 ] as const satisfies readonly (keyof VersionRow)[];
 
-/** A version as its file holds it: the same text for the same row, whoever writes it. */
+/** The text of a version's file: equal rows give equal texts. */
 export function versionText(row: VersionRow): string {
   return `${JSON.stringify(Object.fromEntries(FIELDS.map((name) => [name, row[name]])))}\n`;
 }
 
-/** The version of a file's text; null where the text is none. */
+/** Parses the text of a version's file; null if it is malformed. */
 export function parseVersionText(text: string): VersionRow | null {
   try {
     const row = JSON.parse(text) as VersionRow;

@@ -1,11 +1,11 @@
 import { formatEpochMs, formatInstant } from '@pik/schema';
 
-/** One input of a window: which event, and where its bytes lie. Times in ms. */
+/** One input of a window: the event, and the address of its bytes. Times in ms. */
 export interface WindowInput {
   readonly event_id: string;
   readonly source: string;
   readonly event_type: string;
-  /** Null where only the log or the event's own row can tell. */
+  /** Null if only the log or the event's row holds it. */
   readonly entity_id: string | null;
   readonly event_ms: number;
   readonly event_sub_ns: number;
@@ -15,7 +15,7 @@ export interface WindowInput {
   readonly line: number;
 }
 
-/** What of an input is hashed and listed: event time, then id, is the order of all lists of inputs. */
+/** The fields of an input that are hashed and listed. Lists of inputs are in order of event time, then id. */
 export interface ListedInput {
   readonly event_id: string;
   readonly payload_hash: string;
@@ -24,14 +24,14 @@ export interface ListedInput {
   readonly received_at: string;
 }
 
-/** Order of event time, then id: the order in which inputs are folded, hashed and listed. */
+/** Compares event times, then ids: the order in which inputs are folded, hashed and listed. */
 export function compareInputs(a: WindowInput, b: WindowInput): number {
   if (a.event_ms !== b.event_ms) return a.event_ms - b.event_ms;
   if (a.event_sub_ns !== b.event_sub_ns) return a.event_sub_ns - b.event_sub_ns;
   return a.event_id < b.event_id ? -1 : a.event_id > b.event_id ? 1 : 0;
 }
 
-/** An input as lists of inputs have it. */
+/** Returns the listed fields of an input. */
 export function listedInput(input: WindowInput): ListedInput {
   return {
     event_id: input.event_id,
@@ -41,7 +41,7 @@ export function listedInput(input: WindowInput): ListedInput {
   };
 }
 
-/** The RFC 8785 form of one element of the list that `inputs_hash` is taken over: ASCII without escapes. */
+/** The RFC 8785 form of one element of the list that `inputs_hash` covers: ASCII without escapes. */
 export function hashedElement({ event_id, payload_hash, event_time, received_at }: ListedInput): string {
   return `["${event_id}","${payload_hash}","${event_time}","${received_at}"]`;
 }

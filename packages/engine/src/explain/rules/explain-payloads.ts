@@ -16,14 +16,14 @@ import type { DeliveryRow } from '../../ports/rows.ts';
 
 const EVIDENCE_MAX = 10;
 
-/** How the payload of a conflicting receipt differs from the first: member by member at the top level. */
+/** Describes how the payload of a conflicting receipt differs from the first, by top-level member. */
 export function conflictFinding(first: ParsedRecord, other: ParsedRecord, delivery: DeliveryRow): Finding {
   const { pack_id, line, received_ms } = delivery;
   const early = first.received_ms - received_ms;
-  // Of an import alone: a live receipt is never earlier than the first one.
+  // Only an import can be: a live receipt is never earlier than the first one.
   const claim =
     early > 0
-      ? ` It is an import that claims to have come ${durationText(early)} before; the live receipt stays the event.`
+      ? ` It is an import that claims to have been received ${durationText(early)} before; the live receipt stays the event.`
       : '';
   return {
     code: 'CONFLICT',
@@ -49,7 +49,7 @@ function differenceOf(first: ParsedRecord, other: ParsedRecord): string {
   return `it differs in ${differing.map((name) => JSON.stringify(name)).join(', ')}`;
 }
 
-/** The payload without what is not content. */
+/** The payload without its volatile members. */
 function contentOf({ event, volatile }: ParsedRecord): unknown {
   return withoutVolatile(event?.payload ?? null, volatile ?? null);
 }
@@ -69,7 +69,7 @@ function membersText({ version, paths }: VolatileMembers): string {
   return `${paths.join(', ')}; version ${version} of the declaration`;
 }
 
-/** Repeats whose bytes are not those of the first, although their content is. `rows` goes with `repeats`, one by one. */
+/** Describes repeats whose bytes differ from the first although their content is equal. `rows[i]` belongs to `repeats[i]`. */
 export function volatileFindings(
   first: ParsedRecord,
   repeats: readonly ParsedRecord[],

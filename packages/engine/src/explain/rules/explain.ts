@@ -11,21 +11,21 @@ import type { DeliveryRow, EventRow } from '../../ports/rows.ts';
 import { countFrom, type Histogram } from '../../statistics/histogram.ts';
 import { deliveryView, eventView } from '../../storage/rules/event-view.ts';
 
-/** What the raw log says of a receipt that the index points to. */
+/** The state of a receipt's bytes in the raw log. */
 export interface BytesCheck {
   readonly state: 'OK' | 'MISSING' | 'CORRUPT' | 'DIFFERS';
   readonly text: string;
   readonly body?: string;
 }
 
-/** Everything that was found out about one event. */
+/** All facts found about an event. */
 export interface EventFacts {
   readonly row: EventRow;
   readonly asOfMs: number;
-  /** Null where they were not looked at. */
+  /** Null if they were not read. */
   readonly deliveries: readonly DeliveryRow[] | null;
   readonly deliveriesCut: boolean;
-  /** Null where they were not looked at. */
+  /** Null if they were not read. */
   readonly bytes: BytesCheck | null;
   /** Lags of the first arrivals of its series on its event day. */
   readonly seriesLags: Histogram;
@@ -36,11 +36,11 @@ export interface EventFacts {
 
 const RULES: Record<IdentityRule, string> = {
   key: 'new by its idempotency key: no earlier receipt of this source, type and entity had the same key',
-  occurrence: "new by its producer's own count: each emit is an event of its own",
+  occurrence: "new by its producer's sequence number: each emit is an event of its own",
   content: 'new by its content: no earlier receipt had the same source, type, entity, time and payload (inferred)',
 };
 
-/** The story of an event that is there. */
+/** Builds the explanation of an event that was found. */
 export function explainFound(facts: EventFacts): EventExplanation {
   const { row, deliveries } = facts;
   const lateness = latenessOf(row, facts.seriesLags);
@@ -61,7 +61,7 @@ export function explainFound(facts: EventFacts): EventExplanation {
   };
 }
 
-/** Why there is no such event, with what was looked at, in order. */
+/** Builds the explanation of an event that was not found; the first finding is the summary. */
 export function explainMissing(asOfMs: number, findings: readonly Finding[]): EventExplanation {
   return {
     found: false,
@@ -83,7 +83,7 @@ export function explainMissing(asOfMs: number, findings: readonly Finding[]): Ev
 function latenessOf(row: EventRow, lags: Histogram): EventExplanation['lateness'] {
   const lag_ms = row.received_ms - row.event_ms;
   if (lags.count === 0) return null;
-  // Its own bucket counts as not faster: the event itself is in it.
+  // Its own bucket counts as not faster, since it contains the event itself.
   const faster = lags.count - countFrom(lags, lag_ms);
   return { lag_ms, later_than_share: faster / lags.count, of_events: lags.count };
 }
@@ -116,7 +116,7 @@ function percent(share: number): string {
   return `${Math.floor(share * 1000) / 10} %`;
 }
 
-/** An event that had not come by then, with the imports that claim to have come under its key, with another payload. */
+/** Findings for an event not received by the as-of time, with imports of its key and another payload that claim to be earlier. */
 export function notYetReceived(row: EventRow, deliveries: readonly DeliveryRow[]): Finding[] {
   const text = 'The event was received after the time asked about.';
   const late = { code: 'NOT_YET_RECEIVED', text, evidence: [{ event_id: row.event_id }] };

@@ -89,7 +89,7 @@ describe('the messages of a replay', () => {
     expect(message?.windows).toHaveLength(4);
   });
 
-  it('hold so many references and no more, further receipts counted, and are numbered', () => {
+  it('hold at most the limit of references, further receipts included, and are numbered', () => {
     const max = LIMITS.message_events_max;
     const events = Array.from({ length: 2 * max + 1 }, (_, n) => eventOf(n));
     const sizes = (some: readonly WalkedEvent[]) => build([perEntity], some).map((one) => one.events);
@@ -106,7 +106,7 @@ describe('the messages of a replay', () => {
     expect(build([perEntity], [])).toEqual([]);
   });
 
-  it('name each window once, with its first event, and none of what does not count', () => {
+  it('name each window once, with its first event, and no window of an event that does not count', () => {
     const events = [eventOf(1, 'a'), eventOf(2, 'b'), eventOf(3, 'a'), eventOf(4, 'a')];
     const late = { row: makeEventRow(PACKS[0], { entity: 'a', event_ms: DAY + DAY_MS }), deliveries: [] };
     const [message] = build([perEntity, ofOther], [...events, late]);
@@ -137,20 +137,20 @@ describe('the messages of a replay', () => {
     expect(messages.flatMap((one) => parse(one).events.map(({ event_id }) => event_id))).toEqual(
       events.map(({ row }) => row.event_id),
     );
-    // What stands around the references is reckoned with 512 bytes; what is left must be less than the next event takes.
+    // 512 bytes are reserved for the text around the references; the remaining space must be less than the next event takes.
     const perEvent = sizes.reduce((sum, size) => sum + size, 0) / events.length;
     const isAscii = unit === 'x' || unit === '"';
     for (const size of isAscii ? sizes.slice(0, -1) : [])
       expect(size).toBeGreaterThan(LIMITS.message_bytes_max - 512 - 1.1 * perEvent);
   });
 
-  it('hold an event alone that fills one by its windows', () => {
+  it('hold a single event if its windows fill a message', () => {
     const aggregates = Array.from({ length: 800 }, (_, n) => aggregate(n));
     const messages = build(aggregates, [eventOf(1, '\u20ac'.repeat(60)), eventOf(2)]);
     expect(messages.map(({ events }) => events)).toEqual([1, 1]);
   });
 
-  it('of windows alone are cut by their number', () => {
+  it('of windows alone are split by number of windows', () => {
     const windows = Array.from({ length: 2 * LIMITS.message_events_max + 1 }, (_, n) => {
       return { metric: 'm', key: `k${n}`, window_start_ms: DAY };
     });
@@ -166,7 +166,7 @@ describe('the messages of a replay', () => {
     expect(buildWindowMessages([], head)).toEqual([]);
   });
 
-  it('tell events of one entity apart by source and type, one after the other', () => {
+  it('distinguish consecutive events of one entity by source and type', () => {
     const ids = ['s', 'other', 's'].flatMap((source) =>
       ['t', 'other', 't'].map((event_type) => ({ source, event_type })),
     );
@@ -174,7 +174,7 @@ describe('the messages of a replay', () => {
     expect(build([perEntity], events).flatMap((one) => parse(one).events)).toMatchObject(ids);
   });
 
-  it('write every id as it is', () => {
+  it('write every id unchanged', () => {
     const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(fc.array(fc.tuple(text, text, text), { minLength: 1, maxLength: 6 }), (ids) => {
@@ -190,7 +190,7 @@ describe('the messages of a replay', () => {
 });
 
 describe('names', () => {
-  it('of windows are equal for equal windows alone', () => {
+  it('of windows are equal only for equal windows', () => {
     const window = { metric: 'm', key: 'k', window_start_ms: 1 };
     expect(windowName(window)).toBe(windowName({ ...window }));
     const names = [window, { ...window, metric: 'n' }, { ...window, key: 'l' }, { ...window, window_start_ms: 2 }];
@@ -200,7 +200,7 @@ describe('names', () => {
     );
   });
 
-  it('of packs are found in their keys, and in nothing else', () => {
+  it('of packs are parsed from pack keys and from nothing else', () => {
     expect(parsePackKey(packKey(PACKS[0]))).toBe(PACKS[0]);
     expect(parsePackKey(`${PACKS[0]}.ndjson.gz`)).toBe(PACKS[0]);
     for (const other of ['', `${PACKS[0]}.ndjson`, `${PACKS[0]}.ndjson.gz.old`, 'raw/x.ndjson.gz', 'x.ndjson.gz'])

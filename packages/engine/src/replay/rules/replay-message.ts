@@ -4,17 +4,17 @@ import { formatEpochMs, formatInstant, isPackId, LIMITS, packKey, type ReplayMes
 import type { WindowTarget } from '../../ports/history-rows.ts';
 import type { DeliveryRow, EventRow } from '../../ports/rows.ts';
 
-/** What the messages of one part of a replay share. */
+/** The fields that the messages of one part of a replay share. */
 export interface MessageHead {
   readonly replayId: string;
-  /** The request that recorded the replay: by it a line of the processor is found from one of the API. */
+  /** The request that recorded the replay: it connects log lines of the processor with those of the API. */
   readonly requestId: string;
   readonly asOfMs: number;
-  /** Tells the messages of this part from those of another. */
+  /** Distinguishes the messages of this part from those of another. */
   readonly part: string;
 }
 
-/** A message ready to be sent, with the windows that it names for the first time. */
+/** A message ready to send, with the windows that it is the first to name. */
 export interface BuiltMessage {
   readonly message_id: string;
   readonly body: string;
@@ -22,13 +22,13 @@ export interface BuiltMessage {
   readonly windows: readonly WindowTarget[];
 }
 
-/** An event as a walk found it, with its further receipts where they were asked for. */
+/** An event of a walk, with its further receipts if the replay includes them. */
 export interface WalkedEvent {
   readonly row: EventRow;
   readonly deliveries: readonly DeliveryRow[];
 }
 
-/** The window of each metric that an event is an input of. */
+/** Returns the window of each metric that has an event as an input. */
 export function touchedWindows(aggregates: Iterable<Aggregate>, row: EventRow): WindowTarget[] {
   return windowsAround(
     [...aggregates].filter((aggregate) => countsEvent(aggregate, row)),
@@ -36,29 +36,29 @@ export function touchedWindows(aggregates: Iterable<Aggregate>, row: EventRow): 
   );
 }
 
-/** The window of each metric that an event lies in, also of one that does not count it now: an earlier version may have. */
+/** Returns each metric's window around an event, also if the metric does not count it now: an earlier version may have. */
 export function windowsAround(aggregates: readonly Aggregate[], row: EventRow): WindowTarget[] {
   return aggregates.map(({ metric, group_by, windows }) => {
     return { metric, key: aggregateKey(group_by, row), window_start_ms: windows.at(row.event_ms).start_ms };
   });
 }
 
-/** One name per window: ids are free of control characters, so the separator cannot be part of one. */
+/** A unique name of a window: ids have no control characters, so the separator cannot be part of an id. */
 export function windowName({ metric, key, window_start_ms }: WindowTarget): string {
   return `${metric}\u0000${window_start_ms}\u0000${key}`;
 }
 
-/** Takes events one after the other and gives the messages that they fill. */
+/** Takes events one by one and returns the messages that they fill. */
 export interface MessageBuilder {
-  /** The message that is full before this event, if one is. */
+  /** Adds an event; returns the message before it if that is full. */
   add(event: WalkedEvent): BuiltMessage | null;
-  /** The message that is left at the end, if one is. */
+  /** Returns the last message, if any. */
   end(): BuiltMessage | null;
 }
 
 /**
- * Cuts events into messages, bounded in events and bytes. A window is named in the first message with an event of it: so
- * whatever part of the messages is ever sent, the windows of their events are named in them too.
+ * Divides events into messages of bounded events and bytes. The first message with an event of a window names the window:
+ * however many of the messages are sent, they also name the windows of their events.
  */
 export function createMessageBuilder(aggregates: readonly Aggregate[], head: MessageHead): MessageBuilder {
   const named = createNamedWindows(aggregates);
@@ -92,7 +92,7 @@ export function createMessageBuilder(aggregates: readonly Aggregate[], head: Mes
   };
 }
 
-/** The windows of each metric that were named already. */
+/** Remembers the windows of each metric that were already named. */
 function createNamedWindows(aggregates: readonly Aggregate[]): { take(row: EventRow): WindowTarget[] } {
   const named = aggregates.map((aggregate) => ({ aggregate, starts: new Map<number, Set<string>>() }));
   return {
@@ -117,7 +117,7 @@ function createNamedWindows(aggregates: readonly Aggregate[]): { take(row: Event
   };
 }
 
-/** Messages that name windows alone: for what a cancelled replay had noted and not sent. */
+/** Builds messages that name only windows: those that a cancelled replay recorded but did not send. */
 export function buildWindowMessages(windows: readonly WindowTarget[], head: MessageHead): BuiltMessage[] {
   const messages: BuiltMessage[] = [];
   for (let start = 0; start < windows.length; start += LIMITS.message_events_max) {
@@ -133,7 +133,7 @@ interface Draft {
   readonly events: string[];
   readonly windows: WindowTarget[];
   readonly windowTexts: string[];
-  /** Events, without their further receipts. */
+  /** Number of events, without further receipts. */
   count: number;
   bytes: number;
 }
@@ -151,7 +151,7 @@ function finish(draft: Draft, { replayId, requestId, asOfMs, part }: MessageHead
     request_id: requestId,
     as_of: formatEpochMs(asOfMs),
   };
-  // The parts are JSON already; making them twice would cost more than the walk.
+  // The parts are already JSON; parsing and writing them again would cost more than the walk.
   const body = `${JSON.stringify(known).slice(0, -1)},"events":[${draft.events.join(',')}],"recompute":[${draft.windowTexts.join(',')}]}`;
   return { message_id, body, events: draft.count, windows: draft.windows };
 }
@@ -160,7 +160,7 @@ function windowText({ metric, key, window_start_ms }: WindowTarget): string {
   return JSON.stringify({ metric, key, window_start: formatEpochMs(window_start_ms) });
 }
 
-/** A character takes at most three bytes per unit of UTF-16; exact where it is ASCII, as it mostly is. With a comma. */
+/** Upper bound of a text's bytes with a comma: three per unit of UTF-16, or exact if the text is ASCII, as most is. */
 function utf8Bound(text: string, ascii: boolean): number {
   return (ascii ? text.length : text.length * 3) + 1;
 }
@@ -174,13 +174,13 @@ function isAscii(text: string): boolean {
 interface ReferenceTexts {
   event(row: EventRow): string;
   delivery(row: EventRow, delivery: DeliveryRow): string;
-  /** Whether the references to an event are ASCII: only what the caller wrote can be something else. */
+  /** Whether the references to an event are ASCII: only callers' texts can be anything else. */
   isAscii(row: EventRow): boolean;
 }
 
 /**
- * Writes each `MessageEvent` as JSON.stringify would. Only what the caller wrote can need escapes; it is mostly the same
- * as in the event before, and so is the pack.
+ * Writes each `MessageEvent` as `JSON.stringify` would. Only callers' texts can need escapes, and mostly they and the pack
+ * are the same as in the previous event.
  */
 function createReferenceTexts(): ReferenceTexts {
   let known: { row: EventRow; text: string; ascii: boolean } | null = null;
@@ -210,7 +210,7 @@ function sameIds(a: EventRow, b: EventRow): boolean {
   return a.entity_id === b.entity_id && a.source === b.source && a.event_type === b.event_type;
 }
 
-/** The pack that a raw key names; null where it is no raw key. */
+/** Returns the pack id in a raw key; null if the text is not a raw key. */
 export function parsePackKey(rawKey: string): string | null {
   const packId = /([^/]+)\.ndjson\.gz$/.exec(rawKey)?.[1] ?? '';
   return isPackId(packId) ? packId : null;

@@ -22,7 +22,7 @@ export function replayView(row: ReplayRow): ReplayPage['replays'][number] {
   };
 }
 
-/** The same with its windows, and with those whose message is a dead letter. */
+/** A replay as investigators see it, with its windows, including those whose message is a dead letter. */
 export function replayViewWithWindows(
   row: ReplayRow,
   windows: ReplayView['windows'],
@@ -35,37 +35,37 @@ export function replayViewWithWindows(
   return { ...replayView(row), windows, failures };
 }
 
-/** Where the files of replays lie. */
+/** Key prefix of the files of replays. */
 export const REPLAY_PREFIX = 'records/v1/replays/';
 
-/** The key of the file that says what was asked for. */
+/** The key of the file with a replay's request. */
 export function replayRecordKey(replayId: string): string {
   return `${REPLAY_PREFIX}${replayId}.json`;
 }
 
-/** The key of the file that says how it ended. */
+/** The key of the file with a replay's end. */
 export function replayEndKey(replayId: string): string {
   return `${REPLAY_PREFIX}${replayId}.end.json`;
 }
 
-/** What was asked for, as its file holds it. */
+/** The text of the file with a replay's request. */
 export function replayRecordText(row: ReplayRequestRow): string {
   const { replay_id, requested_ms, requested_by, request_id, reason, selection, as_of_ms, limit } = row;
   return `${JSON.stringify({ replay_id, requested_ms, requested_by, request_id, reason, selection, as_of_ms, limit })}\n`;
 }
 
-/** How it ended, as its file holds it. */
+/** The text of the file with a replay's end. */
 export function replayEndText({ status, scanned, sent, messages, next_cursor, ended_ms }: ReplayRow): string {
   return `${JSON.stringify({ status, scanned, sent, messages, next_cursor, ended_ms })}\n`;
 }
 
-/** What the file of a request says; null where it is none. */
+/** Parses the file of a request; null if it is malformed. */
 export function parseReplayRecord(text: string): ReplayRequestRow | null {
   const row = parse<ReplayRequestRow>(text);
   return typeof row?.replay_id === 'string' && typeof row.selection === 'object' ? row : null;
 }
 
-/** What the file of an end says; null where it is none. */
+/** Parses the file of an end; null if it is malformed. */
 export function parseReplayEnd(
   text: string,
 ): Pick<ReplayRow, 'status' | 'scanned' | 'sent' | 'messages' | 'next_cursor' | 'ended_ms'> | null {

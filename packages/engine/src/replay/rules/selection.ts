@@ -2,7 +2,7 @@ import { formatEpochMs, formatInstant, type ReplaySelection } from '@pik/schema'
 
 import type { EventRow } from '../../ports/rows.ts';
 
-/** Everything of all time: what a selection leaves out does not restrict it. */
+/** All events of all time: a null field does not restrict a selection. */
 export const EMPTY_SELECTION: ReplaySelection = {
   entity_id: null,
   source: null,
@@ -16,13 +16,13 @@ export const EMPTY_SELECTION: ReplaySelection = {
   include_duplicates: false,
 };
 
-/** What of an event a selection looks at. */
+/** The fields of an event that a selection tests. */
 export type Selectable = Pick<
   EventRow,
   'event_id' | 'entity_id' | 'source' | 'event_type' | 'event_ms' | 'event_sub_ns' | 'received_ms'
 >;
 
-/** Whether a selection as of a receive time has an event: the one rule, for walks and for the story of one event. */
+/** Whether a selection as of a receive time includes an event. Walks and the story of an event share this rule. */
 export function isSelected(selection: ReplaySelection, asOfMs: number, event: Selectable): boolean {
   const { entity_id, source, event_type, event_ids, received_from, received_to } = selection;
   if (event.received_ms > asOfMs) return false;
@@ -41,12 +41,12 @@ export function isInTime(
   { start_time, end_time }: Pick<ReplaySelection, 'start_time' | 'end_time'>,
   event: { event_ms: number; event_sub_ns: number },
 ): boolean {
-  // Fixed-width texts: their order is the order of time.
+  // Fixed-width texts sort in order of time.
   const time = formatInstant(event.event_ms, event.event_sub_ns);
   return (start_time === null || time >= start_time) && (end_time === null || time < end_time);
 }
 
-/** True where two selections ask for the same events in the same way. */
+/** True if two selections are equal field by field. */
 export function sameSelection(a: ReplaySelection, b: ReplaySelection): boolean {
   const names = Object.keys(EMPTY_SELECTION) as (keyof ReplaySelection)[];
   return names.every((name) => JSON.stringify(a[name]) === JSON.stringify(b[name]));

@@ -74,7 +74,7 @@ async function repeated(context: Context, worst: readonly Ranked[]): Promise<Dup
   return worst.map(({ id, rank }, i) => ({ event_id: id, repeats: rank, event: viewOf(i) }));
 }
 
-/** What is held is bounded, so of very many repeated events only some are counted in one walk. False where the budget ends before the last. */
+/** What is held is bounded, so of very many repeated events only some are counted in one walk. False if the budget ends before the last. */
 async function walkAgain(
   context: Context,
   tallies: DuplicatesTallies,

@@ -172,7 +172,7 @@ function isLate({ budget }: Context, { found }: FailureTallies): boolean {
   return budget.used().share >= ROWS_SHARE || found.size >= LIMITS.report_groups_max;
 }
 
-/** False where the budget does not reach as far back as the baseline does. */
+/** False if the budget does not reach as far back as the baseline does. */
 async function readBaseline(
   context: Context,
   tallies: FailureTallies,

@@ -16,7 +16,7 @@ export interface OtherSources {
   readonly usual: number;
 }
 
-/** Tells what all other sources did during a gap; null where that was not found out. */
+/** Tells what all other sources did during a gap; null if that was not found out. */
 export type AskOthers = (gap: GapInterval) => OtherSources | null;
 
 /** How far before and after a gap other sources are looked at, where the report itself has not read them. */

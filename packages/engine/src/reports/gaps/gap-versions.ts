@@ -111,7 +111,7 @@ function coveredOf(fromMs: number, toMs: number): Covered {
 interface Compared {
   readonly gaps: Gap[];
   readonly notes: string[];
-  /** Where the next answer goes on; null where this one has the last window. */
+  /** Where the next answer goes on; null if this one has the last window. */
   untilMs: number | null;
   windows: number;
   empty: number;

@@ -5,32 +5,32 @@ import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
 import type { DeliveryRow, EventRow, FailureRow, PackRow, SliceRow } from '../../ports/rows.ts';
 import { envelopeOf } from '../../storage/rules/pack-codec.ts';
 
-/** One thing that is not as it was written. */
+/** A difference from what was written. */
 export type VerifyFault = VerifyPage['faults'][number];
 
-/** Where a fault lies. */
+/** The address of a fault. */
 export interface FaultPlace {
   readonly pack_id?: string;
   readonly line?: number;
   readonly event_id?: string;
 }
 
-/** A fault with its place; what is not known of the place is null. */
+/** Builds a fault; unknown fields of its address are null. */
 export function verifyFault(code: string, text: string, place: FaultPlace): VerifyFault {
   return { code, text, pack_id: place.pack_id ?? null, line: place.line ?? null, event_id: place.event_id ?? null };
 }
 
-/** The digest after one more pack. Chained pack by pack, so that it does not depend on how the walk was cut into calls. */
+/** Extends the digest by one pack. It is chained by pack, so that it does not depend on how the walk is divided into calls. */
 export function nextDigest(digest: string, pack: Pick<PackRow, 'pack_id' | 'sha256' | 'outcomes'>): string {
   return sha256Hex(`${digest}\n${pack.pack_id} ${pack.sha256} ${pack.outcomes}`);
 }
 
-/** The outcome that a PACK row gives a line; undefined beyond its end. */
+/** The outcome of a line in a PACK row; undefined beyond its end. */
 export function outcomeAt(pack: PackRow, line: number) {
   return LETTER_OUTCOMES[pack.outcomes[line] as OutcomeLetter] as (typeof LETTER_OUTCOMES)[OutcomeLetter] | undefined;
 }
 
-/** Envelopes that do not say what their own bytes say. */
+/** Finds envelopes that differ from what their own bytes yield. */
 export function envelopeFaults(
   packId: string,
   envelopes: readonly Envelope[],
@@ -46,7 +46,7 @@ export function envelopeFaults(
     };
     if (!sameValue(envelope, envelopeOf(arrivals[line] as ParsedRecord, line, head))) {
       faults.push(
-        verifyFault('ENVELOPE_DIFFERS', 'The envelope does not agree with the bytes that it holds.', {
+        verifyFault('ENVELOPE_DIFFERS', 'The envelope does not match its bytes.', {
           pack_id: packId,
           line,
         }),
@@ -56,17 +56,17 @@ export function envelopeFaults(
   return faults;
 }
 
-/** What the index has for one line of a pack. */
+/** The rows of the index for one line of a pack. */
 export interface IndexedLine {
   /** The EVENT row under the line's event id. */
   readonly event: EventRow | null;
   readonly delivery: DeliveryRow | null;
-  /** The event has as many deliveries as are kept, so a further one has no row. */
+  /** The event has the maximum number of stored deliveries, so a further one has no row. */
   readonly deliveriesFull: boolean;
   readonly failure: FailureRow | null;
 }
 
-/** Compares the rows of one line with what its bytes and its recorded outcome ask for. */
+/** Compares the rows of a line with those that its bytes and its recorded outcome require. */
 export function lineFaults(
   line: { expected: EventRow | null; arrival: ParsedRecord; outcome: string | undefined },
   found: IndexedLine,
@@ -91,17 +91,17 @@ export function lineFaults(
     : repeatFaults(expected, outcome, { found: { ...found, event }, at });
 }
 
-/** The first receipt of an event: its row is what its bytes make, and says what it was answered. */
+/** Faults of an event's first receipt: its row must match its bytes and the answered outcome. */
 function firstFaults(
   expected: EventRow,
   outcome: string,
   { event, at }: { event: EventRow; at: FaultPlace },
 ): VerifyFault[] {
   const { answered, live } = event;
-  // An import from before there were ranks has none.
+  // Imports from before ranks were introduced have no rank.
   const rank = event.rank === '' ? '' : expected.rank;
   const same = sameValue(event, { ...expected, rank, answered, live: live || expected.live });
-  if (!same) return [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+  if (!same) return [verifyFault('EVENT_DIFFERS', 'The EVENT row differs from the one that these bytes yield.', at)];
   return outcome === answered
     ? []
     : [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its EVENT row says ${answered}.`, at)];
@@ -119,10 +119,12 @@ function rejectFaults(
     return [verifyFault('REJECT_MISSING', 'The index has no row of this rejected receipt.', place)];
   const { code, path, detail } = found.failure;
   const same = code === arrival.fault?.code && path === arrival.fault.path && detail === arrival.fault.detail;
-  return same ? [] : [verifyFault('REJECT_DIFFERS', 'The REJECT row gives another reason than the bytes.', place)];
+  return same
+    ? []
+    : [verifyFault('REJECT_DIFFERS', 'The REJECT row gives a reason that differs from that of the bytes.', place)];
 }
 
-/** A further receipt: the first one comes before it, and it has a row of its own, which says what it was answered. */
+/** Faults of a further receipt: it must come after the first, and its own row must have the answered outcome. */
 function repeatFaults(
   expected: EventRow,
   outcome: string,
@@ -131,7 +133,7 @@ function repeatFaults(
   const { event, delivery } = found;
   const wasFirst = outcome === 'ACCEPTED' && delivery?.answered !== 'ACCEPTED';
   if (wasFirst && !found.deliveriesFull)
-    return [verifyFault('EVENT_DIFFERS', 'The EVENT row is not the one that these bytes make.', at)];
+    return [verifyFault('EVENT_DIFFERS', 'The EVENT row differs from the one that these bytes yield.', at)];
   if (nextFirst(expected, event) !== event)
     return [verifyFault('EVENT_DIFFERS', 'The EVENT row is that of a receipt which comes after this one.', at)];
   const isOrdinary = expected.rank === null && event.rank === null && event.answered === 'ACCEPTED';
@@ -147,10 +149,12 @@ function repeatFaults(
   const { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash } = expected;
   const wanted = { event_ms, event_sub_ns, received_ms, sent_ms, payload_hash, answered };
   const differs = Object.entries(wanted).some(([name, value]) => delivery[name as keyof DeliveryRow] !== value);
-  return differs ? [verifyFault('DELIVERY_DIFFERS', 'The DELIVERY row is not the one that these bytes make.', at)] : [];
+  return differs
+    ? [verifyFault('DELIVERY_DIFFERS', 'The DELIVERY row differs from the one that these bytes yield.', at)]
+    : [];
 }
 
-/** The verdicts on the lines of a pack beside the first receipts that the index has: what its slices must say. */
+/** The verdicts that the slices of a pack must contain, relative to the first receipts in the index. */
 export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | null)[]): (Verdict | null)[] {
   return events.map((first, line) => {
     const status = outcomeAt(pack, line);
@@ -160,7 +164,7 @@ export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | nul
   });
 }
 
-/** Compares a slice, histograms and packed receipts included. */
+/** True if two slices are equal, including histograms and packed receipts. */
 export function sameSlice(a: SliceRow, b: SliceRow): boolean {
   return sameValue(plain(a), plain(b));
 }
@@ -170,7 +174,7 @@ function plain(slice: SliceRow): Record<string, unknown> {
   return { ...rest, lag: [...lag].join(), delay: [...delay].join(), entries: [...entries].join() };
 }
 
-/** Equal as JSON, whatever the order of the members; Infinity, which never expires, is its own value. */
+/** True if two values are equal as JSON, in any order of members. `Infinity`, for rows that never expire, equals only itself. */
 export function sameValue(a: object, b: object): boolean {
   const text = (value: object) =>
     JSON.stringify(

@@ -43,7 +43,7 @@ export function createCompletenessTallies(
   return { scope, by, days: new Map() };
 }
 
-/** Adds a slice whose receipts all came at one time, for one day. False where they must be looked at one by one. */
+/** Adds a slice whose receipts all came at one time, for one day. False if they must be looked at one by one. */
 export function addCompleteDay(tallies: CompletenessTallies, slice: SliceRow): boolean {
   const { scope } = tallies;
   if (slice.accepted === 0 || slice.received_min_ms > scope.asOfMs) return true;

@@ -64,7 +64,7 @@ export function walksNeeded({ repeats, entities }: DuplicatesTallies): number {
   return Math.max(repeats.walks, entities.walks);
 }
 
-/** Ends a walk over all receipts. True where another is needed, since more events or entities were met than are held. */
+/** Ends a walk over all receipts. True if another is needed, since more events or entities were met than are held. */
 export function nextWalk(tallies: DuplicatesTallies): boolean {
   const { walk, repeats, entities } = tallies;
   tallies.walk = {

@@ -7,7 +7,7 @@ export interface EntityCounts {
   of(tally: number): number;
   /** How many walks it takes by what the first one has met so far. */
   readonly walks: number;
-  /** To be called after each walk over all receipts; true where another one is needed. */
+  /** To be called after each walk over all receipts; true if another one is needed. */
   next(): boolean;
 }
 
@@ -25,7 +25,7 @@ export function createEntityCounts(heldMax = HELD_MAX): EntityCounts {
   let entities = new Float64Array(SLOTS_MIN);
   let tallies = new Int32Array(SLOTS_MIN).fill(EMPTY);
   let size = 0;
-  /** False where the pair is there already. */
+  /** False if the pair is there already. */
   const insert = (entity: number, tally: number): boolean => {
     const mask = tallies.length - 1;
     let slot = mixed(entity, tally) & mask;

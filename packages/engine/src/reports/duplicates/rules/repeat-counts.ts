@@ -8,7 +8,7 @@ export interface RepeatCounts {
   add(bytes: Uint8Array, at: number): void;
   /** How many walks it takes by what the first one has met so far. */
   readonly walks: number;
-  /** To be called after each walk over all receipts; true where another one is needed. */
+  /** To be called after each walk over all receipts; true if another one is needed. */
   next(): boolean;
   /** Events with a repeat. Known after the last walk, as all of this. */
   readonly total: number;

@@ -75,7 +75,7 @@ function failureGroup(row: FailureRow, { by, timeZone }: ReportScope): GroupName
 
 const keyOf = (row: FailureRow, name: GroupName) => `${fingerprintOf(row)} ${JSON.stringify(name)}`;
 
-/** Adds a failure of the range. False where it makes a group beyond `groupsMax`. */
+/** Adds a failure of the range. False if it makes a group beyond `groupsMax`. */
 export function addFailure(tallies: FailureTallies, row: FailureRow, groupsMax: number): boolean {
   tallies.failures += 1;
   const name = failureGroup(row, tallies.scope);
@@ -143,7 +143,7 @@ function addReceipts(tallies: FailureTallies, name: GroupName, count: number): v
 /** Warnings of the range by what they say and whose they are, each with the latest of them. */
 export type WarningTallies = Map<string, { row: FailureRow; receipts: number; firstMs: number; lastMs: number }>;
 
-/** Adds a warning. False where it makes a group beyond `groupsMax`. */
+/** Adds a warning. False if it makes a group beyond `groupsMax`. */
 export function addWarning(warnings: WarningTallies, row: FailureRow, groupsMax: number): boolean {
   const { receipts = 1, received_ms } = row;
   const key = JSON.stringify([row.code, row.path, row.source, row.event_type]);

@@ -86,7 +86,7 @@ export function sliceSeries(slice: Pick<SliceRow, 'source' | 'event_type'>, by: 
 }
 
 /**
- * Adds a slice by its counts alone. False where its receipts are needed: always for event times, and for receive times
+ * Adds a slice by its counts alone. False if its receipts are needed: always for event times, and for receive times
  * where not all of them are one.
  */
 export function addCompleteSlice(all: GapCells, slice: SliceRow): boolean {
@@ -198,7 +198,7 @@ function minuteIn({ start_ms }: Cell, timeMs: number): number {
   return Math.floor((timeMs - start_ms) / MS_PER_MINUTE);
 }
 
-/** False where it was set. */
+/** False if it was set. */
 function setBit(bits: Uint32Array, at: number): boolean {
   const word = at >> 5;
   const bit = 1 << (at & 31);

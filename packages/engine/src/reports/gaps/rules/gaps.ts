@@ -46,7 +46,7 @@ export interface GoodWindow {
   readonly end_ms: number;
 }
 
-/** Adjacent windows in which events are missing. Good windows beside it are null where there are none. */
+/** Adjacent windows in which events are missing. Good windows beside it are null if there are none. */
 export interface GapInterval {
   readonly series: GapSeries;
   readonly state: 'MISSING' | 'PARTIAL' | 'PENDING';

@@ -53,7 +53,7 @@ export interface LifeWindows {
   readonly range: readonly [number, number];
   /** The first window that is too young to be judged. */
   readonly young: number;
-  /** In windows; null where it keeps no interval of its own. */
+  /** In windows; null if it keeps no interval of its own. */
   readonly interval: number | null;
   /** Whether there is enough to learn from. */
   readonly canBeJudged: boolean;

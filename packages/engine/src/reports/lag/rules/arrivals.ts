@@ -22,7 +22,7 @@ export interface Arrivals {
   wants(firstMs: number, lastMs: number): boolean;
   /** Whether this walk holds too little to be the last. */
   readonly needsMore: boolean;
-  /** To be called after each walk over all arrivals; true where another one is needed. */
+  /** To be called after each walk over all arrivals; true if another one is needed. */
   next(): boolean;
   /** How many of each group an earlier request had passed, by the number of the group. Known after the last walk. */
   outOfOrder(): ReadonlyMap<number, OutOfOrder>;

@@ -8,7 +8,7 @@ import { zoneFaults, zoneFinding } from './zone-faults.ts';
 export interface ClockFacts {
   readonly lags: Histogram;
   readonly days: DayLags;
-  /** True where this server's own clock was behind for some of the receipts. */
+  /** True if this server's own clock was behind for some of the receipts. */
   readonly serverWasBehind?: boolean | undefined;
 }
 

@@ -63,7 +63,7 @@ export function seriesNoOf({ seriesNo }: DetailTallies, { source, event_type }: 
   return known;
 }
 
-/** Adds a first arrival that lies in the scope to its group; null where there are too many groups. */
+/** Adds a first arrival that lies in the scope to its group; null if there are too many groups. */
 export function addDetail(
   tallies: DetailTallies,
   entry: ScannedEntry,
@@ -145,7 +145,7 @@ function partOf(histogram: Histogram): LagDetails['produce'] {
   };
 }
 
-/** The tally of a group; null where there are too many. */
+/** The tally of a group; null if there are too many. */
 export function detailGroup(tallies: DetailTallies, name: GroupName): DetailTally | null {
   return tallies.groups.of(name);
 }

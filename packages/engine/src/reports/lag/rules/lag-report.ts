@@ -49,7 +49,7 @@ export function createLagTallies(scope: ReportScope, lateOverMs: number, groupsM
 }
 
 /**
- * Adds a slice by its histogram. False where that is not enough, since only a part of it counts or a threshold parts a
+ * Adds a slice by its histogram. False if that is not enough, since only a part of it counts or a threshold parts a
  * bucket: then its receipts must be added one by one.
  */
 export function addSlice(tallies: LagTallies, slice: SliceRow): boolean {

@@ -23,7 +23,7 @@ export interface RunList {
   readonly held: number;
   /** A view: what is added later is not in it. */
   columns(): Runs;
-  /** Drops the latest received eighth, and gives the receive time from which on it did; null where all have one receive time. */
+  /** Drops the latest received eighth, and gives the receive time from which on it did; null if all have one receive time. */
   dropLatest(): number | null;
   clear(): void;
 }

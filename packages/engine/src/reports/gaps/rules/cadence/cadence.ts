@@ -56,7 +56,7 @@ export interface Verdict {
   readonly partial: readonly number[];
   /** Whether the silence at the end is longer than chance. */
   readonly openIsOutage: boolean;
-  /** 1 for each cell in which a delivery is due; null where the series keeps no clock. */
+  /** 1 for each cell in which a delivery is due; null if the series keeps no clock. */
   readonly due: Uint8Array | null;
   /** A silence of this surprise is an outage. */
   readonly threshold: number;

@@ -51,7 +51,7 @@ function steadyGroups({ dispersions, weights }: Profile): Uint8Array {
   });
 }
 
-/** The cells that a clock has a delivery due in; null where the series keeps none. */
+/** The cells that a clock has a delivery due in; null if the series keeps none. */
 export function* dueCells(question: ClockQuestion, live: Float64Array): Steps<Uint8Array | null> {
   const { counts, profile } = question;
   const probable = probableCells(profile);

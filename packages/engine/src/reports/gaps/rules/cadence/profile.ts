@@ -233,7 +233,7 @@ function* leftOut(
   return { full, empty };
 }
 
-/** Blocks of at least a week and 30 expected deliveries; null where they are too few to tell a level. */
+/** Blocks of at least a week and 30 expected deliveries; null if they are too few to tell a level. */
 function levelBlocks({ counts, silences, excluded }: Learning, { layout, mean }: Rhythm): Blocks | null {
   const expectedTo = withoutExcluded(layout.sums(mean), silences, excluded);
   const step = Math.max(1, Math.floor(counts.scheme.windowsPerDay));

@@ -26,7 +26,7 @@ export interface Ticks {
   readonly counts: Counts;
 }
 
-/** The interval that a series keeps, in windows; null where it keeps none of at least two windows. */
+/** The interval that a series keeps, in windows; null if it keeps none of at least two windows. */
 export function* intervalOf(at: Float64Array): Steps<number | null> {
   const distances = distancesOf(at);
   if (distances.length < DISTANCES_MIN) return null;
