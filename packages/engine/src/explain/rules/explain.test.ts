@@ -65,7 +65,7 @@ describe('an event that is there', () => {
 
   it.each([
     ['key', 'new by its idempotency key: no earlier receipt of this source, type and entity had the same key'],
-    ['occurrence', "new by its producer's own count: each emit is an event of its own"],
+    ['occurrence', "new by its producer's sequence number: each emit is an event of its own"],
   ] as const)('says by what it was new: %s', (rule, text) => {
     expect(explain({ row: makeEventRow(PACK, { rule }) }).rule).toBe(text);
   });
