@@ -1,13 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type { LagQuery, Pipeline } from '@pik/engine';
-import { createPipeline } from '@pik/engine';
-
+import { createPipeline, type Pipeline } from '@pik/engine';
 import { openLocalBackend } from '@pik/engine/local';
-import { ENVELOPE_COLUMNS, PACK_PREFIX } from '@pik/schema';
+import { ENVELOPE_COLUMNS, PACK_PREFIX, type SelectionOf } from '@pik/schema';
 import { hasRealEvents, importLines, readLines } from '@pik/testkit/fixtures/engine/real-events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readQuestions } from '../src/athena.ts';
@@ -78,15 +75,12 @@ describe.skipIf(!hasRealEvents)('the raw log in SQL: usgs/rawpoll', () => {
   }
 
   const sum = (rows: readonly Row[], column: string) => rows.reduce((total, row) => total + Number(row[column]), 0);
-  const EVERYTHING: LagQuery = {
-    fromMs: null,
-    toMs: null,
-    asOfMs: null,
+  const EVERYTHING: SelectionOf<'lag'> = {
     basis: 'event',
     by: ['source', 'event_type'],
-    includeImported: true,
-    groupsMax: 1_000,
-    lateOverMs: 7_200_000,
+    include_imported: true,
+    limit: 1_000,
+    late_over_ms: 7_200_000,
   };
 
   it('duplicates: 5,702 receipts are 758 events and 4,944 repeats', async () => {
@@ -102,7 +96,7 @@ describe.skipIf(!hasRealEvents)('the raw log in SQL: usgs/rawpoll', () => {
 
   it('lag: count, extremes and late arrivals are those of the report, series by series', async () => {
     const rows = await ask('lag');
-    const { groups } = await pipeline.lag(EVERYTHING);
+    const { groups } = await pipeline.ask('lag', EVERYTHING);
     const inSql = rows.map(({ source, event_type, events, min_ms, max_ms, late_over_2h }) => ({
       source,
       event_type,
@@ -121,7 +115,7 @@ describe.skipIf(!hasRealEvents)('the raw log in SQL: usgs/rawpoll', () => {
 
   it('late events: those of the report over six hours, the latest first', async () => {
     const rows = await ask('late-events');
-    const { total } = await pipeline.lag({ ...EVERYTHING, lateOverMs: 21_600_000 });
+    const { total } = await pipeline.ask('lag', { ...EVERYTHING, late_over_ms: 21_600_000 });
     expect(rows).toHaveLength(total?.late_count ?? -1);
     expect(rows.length).toBeGreaterThan(0);
     expect(rows[0]?.lag_ms).toBe(total?.max_ms);

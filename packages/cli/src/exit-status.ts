@@ -1,3 +1,4 @@
+import { VIEWS } from '@pik/render';
 import { type ErrorCode, KitError } from '@pik/schema';
 import { CommanderError } from 'commander';
 
@@ -39,11 +40,9 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   'explain change': { yes: 'the change is explained', no: 'the value has no such version' },
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
   verify: { yes: 'log and index agree', no: 'faults were found' },
-  lag: { yes: 'the report', no: null },
-  duplicates: { yes: 'the report', no: null },
-  failures: { yes: 'nothing failed', no: 'there are failures' },
-  gaps: { yes: 'nothing is missing', no: 'there are gaps' },
-  completeness: { yes: 'the report', no: null },
+  ...Object.fromEntries(
+    Object.entries(VIEWS).map(([name, { verdict }]) => [name, { yes: verdict.yes, no: verdict.no }]),
+  ),
   reingest: {
     yes: 'every receipt was accepted',
     no: 'a receipt was rejected again, is in conflict, or was left unchanged; or no receipt matches',

@@ -1,21 +1,17 @@
-import { printable } from '@pik/render';
-import { KitError } from '@pik/schema';
+import { printable, VIEWS } from '@pik/render';
+import { KitError, QUESTION_NAMES, QUESTIONS } from '@pik/schema';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { completeness } from './commands/completeness.ts';
 import { compute } from './commands/compute.ts';
 import { deadLetters } from './commands/dead-letters.ts';
-import { duplicates } from './commands/duplicates.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { explainChange } from './commands/explain-change.ts';
-import { failures } from './commands/failures.ts';
-import { gaps } from './commands/gaps.ts';
 import { history } from './commands/history.ts';
 import { importFile } from './commands/import.ts';
 import { ingest } from './commands/ingest.ts';
 import { keygen } from './commands/keygen.ts';
-import { lag } from './commands/lag.ts';
 import { outboxDrain, outboxList } from './commands/outbox.ts';
+import { askQuestion, withFlags } from './commands/question.ts';
 import { reingest } from './commands/reingest.ts';
 import { rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
@@ -221,55 +217,14 @@ function addAnswers(program: Command, done: Done): void {
 const SVG = ['--svg <file>', 'write the chart as SVG to this file'] as const;
 const HTML = ['--html <file>', 'write the answer with its charts to this self-contained file'] as const;
 
-/** A report command with the options that most reports share. */
-function report(program: Command, name: string, description: string): Command {
-  return withRange(client(program, name, description), {
-    from: 'start of the range',
-    to: 'end of the range (exclusive)',
-  })
-    .option('--as-of <time>', 'as known at this receive time')
-    .option('--source <source>')
-    .option('--type <type>')
-    .option('--by <dimensions>', 'source, event_type, day, hour; comma-separated')
-    .option('--limit <n>', 'groups, days or gaps of one page')
-    .option('--cursor <cursor>', 'cursor of the next page, from the page before; keep the other options')
-    .option(...SVG)
-    .option(...HTML);
-}
-
-const BASIS = ['--basis <basis>', 'time that the range refers to: event or received'] as const;
-const IMPORTED = ['--include-imported', 'count backfilled events too'] as const;
-
 function addReports(program: Command, done: Done): void {
-  report(program, 'lag', 'where is data delayed?')
-    .option(...BASIS)
-    .option(...IMPORTED)
-    .option('--late-over-ms <ms>', 'count arrivals later than this')
-    .option('--worst <n>', 'number of worst events to list', '10')
-    .action((options) => lag(options));
-  report(program, 'duplicates', 'what came more than once?')
-    .option(...BASIS)
-    .option(...IMPORTED)
-    .option('--worst <n>', 'repeated events of one page', '10')
-    .action((options) => duplicates(options));
-  report(program, 'failures', 'which source or event type fails most? The range is of receive times')
-    .option('--baseline-from <time>', 'mark failures as new if they do not occur from here to --from')
-    .action(async (options) => done(await failures(options)));
-  report(program, 'gaps', 'which days or windows are missing, and why?')
-    .option(...BASIS)
-    .option(...IMPORTED)
-    .option('--grain <grain>', 'minute, hour or day', 'hour')
-    .option('--cadence-ms <ms>', 'expected interval between events; learned by default')
-    .option('--entity <id>', 'treat the events of this entity as one series')
-    .option(
-      '--metric <metric>',
-      'find windows of this metric whose latest version lacks events; with --key, --from and --to',
-    )
-    .option('--key <key>', 'key of the value, with --metric')
-    .action(async (options) => done(await gaps(options)));
-  report(program, 'completeness', 'how complete is each event day, and when will an open one be?')
-    .option(...IMPORTED)
-    .action((options) => completeness(options));
+  for (const name of QUESTION_NAMES) {
+    const { fields, summary } = QUESTIONS[name];
+    const description = summary.charAt(0).toLowerCase() + summary.slice(1);
+    withFlags(client(program, name, description), { fields, draws: VIEWS[name].draws === true }).action(
+      async (options) => done(await askQuestion(name, options)),
+    );
+  }
   withRange(
     client(program, 'reingest', 'send rejected receipts again after a fix; each keeps a link to its original'),
     {

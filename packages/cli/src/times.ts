@@ -1,4 +1,4 @@
-import { KitError, MOMENT_FORMS, momentFault, parseMoment } from '@pik/schema';
+import { flagOf, KitError, MOMENT_FORMS, momentFault, parseMoment, ROUTES } from '@pik/schema';
 import type { Command } from 'commander';
 
 /** Time range options of a command. */
@@ -52,34 +52,19 @@ export function absolute(
   return instant.utc;
 }
 
-/** Wire fields whose flag has another name. */
-const FLAGS: Readonly<Record<string, string>> = {
-  start_time: '--from',
-  end_time: '--to',
-  event_type: '--type',
-  entity_id: '--entity',
-  event_time: '--time',
-  window_start: '--window',
-  event_ids: '--event',
-  metrics: '--metric',
-  received_from: '--received-from',
-  received_to: '--received-to',
-  baseline_from: '--baseline-from',
-  as_of: '--as-of',
-  time_zone: '--time-zone',
-  cadence_ms: '--cadence-ms',
-  late_over_ms: '--late-over-ms',
-};
+/** Wire fields that have a flag. */
+const FIELDS = new Set([
+  ...Object.values(ROUTES).flatMap((route) => ('fields' in route ? Object.keys(route.fields) : [])),
+  'event_ids',
+]);
 
 /** Replaces wire field names in a server message with the flags that the user typed. */
 export function inFlags(message: string, args: readonly string[]): string {
-  const flags: Readonly<Record<string, string>> = args.includes('--since')
-    ? { ...FLAGS, start_time: '--since' }
-    : FLAGS;
+  const flag = (field: string) => (field === 'start_time' && args.includes('--since') ? '--since' : flagOf(field));
   // The allowed values of a flag keep their names.
   const [sentence = '', ...values] = message.split(/(?<= must be one of )/);
   const named = sentence
-    .replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (field) => (Object.hasOwn(flags, field) ? (flags[field] ?? field) : field))
+    .replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (field) => (FIELDS.has(field) ? flag(field) : field))
     .replace(/(?<=^[A-Z_]+: )[a-z]+\b/, (field) => (isTyped(`--${field}`, args) ? `--${field}` : field));
   return named + values.join('');
 }

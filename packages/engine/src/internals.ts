@@ -19,6 +19,7 @@ export { addInstant, createGapCells, type SeriesCells, seriesOf } from './report
 export { seriesView } from './reports/gaps/rules/gap-series.ts';
 export { findGaps, type GapInterval, type GapQuestion, judgedLives, modelSeries } from './reports/gaps/rules/gaps.ts';
 export { createIds } from './runtime/ids.ts';
+export { readQuery } from './runtime/read-query.ts';
 export { addTo, createHistogram, encodeHistogram } from './statistics/histogram.ts';
 export { envelopeBody, readPack } from './storage/pack-store.ts';
 export { decodePack, encodePack } from './storage/rules/pack-codec.ts';

@@ -1,5 +1,6 @@
 export { type Cell, grouped, groupName, percent, printable, shortTime, valueText } from './format.ts';
 export { pageHtml, viewHtml } from './html.ts';
+export { type QuestionView, type QuestionViews, type ShowingOf, type Verdict, viewOf } from './question-view.ts';
 export { tableText, viewText } from './text.ts';
 export type { View, ViewOptions } from './view.ts';
 export { changeView } from './views/change.ts';
@@ -9,3 +10,4 @@ export { eventView } from './views/event.ts';
 export { failuresView } from './views/failures.ts';
 export { gapsView } from './views/gaps.ts';
 export { lagView } from './views/lag.ts';
+export { VIEWS } from './views.ts';

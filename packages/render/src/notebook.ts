@@ -3,6 +3,7 @@ import {
   createInvestigator,
   type Investigator,
   type InvestigatorOptions,
+  questionMethods,
   type Simulation,
 } from '@pik/sdk/investigator';
 
@@ -11,12 +12,8 @@ import { chartSvg } from './pictures.ts';
 import { viewText } from './text.ts';
 import { table, text, type View, type ViewOptions } from './view.ts';
 import { changeView } from './views/change.ts';
-import { completenessView } from './views/completeness.ts';
-import { duplicatesView } from './views/duplicates.ts';
 import { eventView } from './views/event.ts';
-import { failuresView } from './views/failures.ts';
-import { gapsView } from './views/gaps.ts';
-import { lagView } from './views/lag.ts';
+import { VIEWS } from './views.ts';
 
 /** The method that Deno's Jupyter kernel calls on a result: returns its forms by media type. */
 export const DISPLAY = Symbol.for('Jupyter.display');
@@ -41,13 +38,12 @@ const OPTIONS: ViewOptions = {
  */
 export function createNotebook(options: InvestigatorOptions): Investigator {
   const asking = createInvestigator(options);
+  const ask: Investigator['ask'] = async (name, selection, call) =>
+    displayed(await asking.ask(name, selection, call), (answer) => VIEWS[name](answer, OPTIONS));
   return {
     ...asking,
-    lag: shown(asking.lag, (report) => lagView(report, OPTIONS)),
-    duplicates: shown(asking.duplicates, (report) => duplicatesView(report, OPTIONS)),
-    completeness: shown(asking.completeness, (report) => completenessView(report, OPTIONS)),
-    failures: shown(asking.failures, (report) => failuresView(report, OPTIONS)),
-    gaps: shown(asking.gaps, (report) => gapsView(report, OPTIONS)),
+    ask,
+    ...questionMethods(ask),
     explainChange: shown(asking.explainChange, (change) => changeView(change, OPTIONS)),
     explainEvent: shown(asking.explainEvent, eventView),
     simulate: shown(asking.simulate, simulationView),

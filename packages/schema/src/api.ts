@@ -1,49 +1,52 @@
 import * as z from 'zod/mini';
 
-import {
-  asOfQuerySchema,
-  changeQuerySchema,
-  computeQuerySchema,
-  eventQuerySchema,
-  importQuerySchema,
-  ingestQuerySchema,
-  pageQuerySchema,
-  selectionQuerySchema,
-  timelineQuerySchema,
-  verifyQuerySchema,
-  versionsQuerySchema,
-} from './api-queries.ts';
-import { changeExplanationSchema } from './change.ts';
 import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.ts';
-import { computedSchema, metricListSchema, versionPageSchema } from './history.ts';
 import {
-  deadLetterPageSchema,
+  eventByKeyQuestion,
+  eventQuestion,
+  receiptQuestion,
+  rejectsQuestion,
+  selectionQuestion,
+  timelineQuestion,
+  verifyQuestion,
+} from './event-questions.ts';
+import { reingestAnswerSchema, reingestBodySchema } from './failures.ts';
+import { LIMITS } from './limits.ts';
+import { count, toggle } from './query-fields.ts';
+import {
+  type AnswerForm,
+  type AnswerOf,
+  type Audit,
+  type Exposure,
+  type Fields,
+  type GivenOf,
+  querySchema,
+} from './question.ts';
+import { QUESTIONS } from './questions.ts';
+import {
   redriveAnswerSchema,
   redriveBodySchema,
   replayAnswerSchema,
   replayBodySchema,
-  replayPageSchema,
   replayPlanSchema,
   replayViewSchema,
-  selectionPageSchema,
 } from './replay.ts';
-import { REPORT_ROUTES } from './report-routes.ts';
-import { eventExplanationSchema, receiptSchema, timelinePageSchema, verifyPageSchema } from './reports.ts';
+import { deadLettersQuestion, replayByIdQuestion, replaysQuestion } from './replay-questions.ts';
+import type { Scope } from './scopes.ts';
+import { computeQuestion, explainChangeQuestion, metricListQuestion, versionsQuestion } from './value-questions.ts';
 
-/** The permissions of an API key. A key with `ingest` can read nothing; a key with `investigate` can write nothing. */
-export const SCOPES = ['ingest', 'import', 'investigate', 'replay'] as const;
-
-/** A permission of an API key. */
-export type Scope = (typeof SCOPES)[number];
-
-/** One HTTP route: its query and body, its answer, and the scope it requires. */
+/** One HTTP route: its query and body, its answer, the scope it requires, and the sensitivity of its answer. */
 export interface Route {
   readonly method: 'GET' | 'POST';
   /** Path with `:name` for parameters. Caller ids are never part of a path. */
   readonly path: string;
   /** The required scope; null for public routes. */
   readonly scope: Scope | null;
+  readonly audit: Audit;
+  readonly exposes: Exposure;
+  readonly form: AnswerForm;
   readonly summary: string;
+  readonly fields?: Fields | undefined;
   readonly query?: z.ZodMiniType | undefined;
   readonly body?: z.ZodMiniType | undefined;
   readonly response?: z.ZodMiniType | undefined;
@@ -54,159 +57,112 @@ const ingestResponseSchema = z.union([ingestResultSchema, ingestBatchSchema]);
 
 const define = <const T extends Record<string, Route>>(routes: T): T => routes;
 
+const ingestQuery = { dry_run: toggle('show the outcome that each would have; store and count nothing') };
+const importQuery = {
+  ...ingestQuery,
+  first_line: count(
+    LIMITS.file_line_max,
+    'line, or place, of the first record in its file: of records that claim one receive time, the earlier is first',
+  ),
+};
+
+/** Routes about the server itself. */
+const own = { method: 'GET', audit: 'none', exposes: 'nothing', form: 'whole' } as const;
+/** Routes that write. */
+const act = { method: 'POST', audit: 'act', exposes: 'ids', form: 'whole' } as const;
+
 /** All HTTP routes. The app, the OpenAPI document and the scope tests are generated from this table. */
 export const ROUTES = define({
-  home: { method: 'GET', path: '/', scope: null, summary: 'An HTML index of the routes.' },
+  home: { ...own, path: '/', scope: null, summary: 'An HTML index of the routes.' },
   ingest: {
-    method: 'POST',
+    ...act,
     path: '/ingest',
     scope: 'ingest',
+    audit: 'none',
     summary: 'Store and admit one event, an array of them, NDJSON, or CloudEvents.',
-    query: ingestQuerySchema,
+    fields: ingestQuery,
+    query: querySchema(ingestQuery),
     body: ingestBodySchema,
     response: ingestResponseSchema,
   },
   import: {
-    method: 'POST',
+    ...act,
     path: '/import',
     scope: 'import',
     summary: 'Backfill: as ingest, but each record carries its own received_at.',
-    query: importQuerySchema,
+    fields: importQuery,
+    query: querySchema(importQuery),
     body: ingestBodySchema,
     response: ingestResponseSchema,
   },
-  event: {
-    method: 'GET',
-    path: '/events/:event_id',
-    scope: 'investigate',
-    summary: 'Explain what happened to this event.',
-    query: asOfQuerySchema,
-    response: eventExplanationSchema,
-  },
-  eventByKey: {
-    method: 'GET',
-    path: '/events',
-    scope: 'investigate',
-    summary: 'Explain what happened to the event with this key, or of this entity at this time.',
-    query: eventQuerySchema,
-    response: eventExplanationSchema,
-  },
-  receipt: {
-    method: 'GET',
-    path: '/receipts/:pack_id/:line',
-    scope: 'investigate',
-    summary: 'The received bytes of one receipt; with Accept: application/json its envelope.',
-    response: receiptSchema,
-  },
-  timeline: {
-    method: 'GET',
-    path: '/timeline',
-    scope: 'investigate',
-    summary: 'The events of an entity in order of event time.',
-    query: timelineQuerySchema,
-    response: timelinePageSchema,
-  },
-  selection: {
-    method: 'GET',
-    path: '/selection',
-    scope: 'investigate',
-    summary: 'Events of a time range by source or type, in the order in which a replay reads them.',
-    query: selectionQuerySchema,
-    response: selectionPageSchema,
-  },
-  metricList: {
-    method: 'GET',
-    path: '/aggregates',
-    scope: 'investigate',
-    summary: 'The metrics that this server computes.',
-    response: metricListSchema,
-  },
-  compute: {
-    method: 'GET',
-    path: '/aggregates/compute',
-    scope: 'investigate',
-    summary: 'A value now, or as known at a receive time; computed without writing.',
-    query: computeQuerySchema,
-    response: computedSchema,
-  },
-  versions: {
-    method: 'GET',
-    path: '/aggregates/versions',
-    scope: 'investigate',
-    summary: 'The versions of a value, oldest first: what was known, and when.',
-    query: versionsQuerySchema,
-    response: versionPageSchema,
-  },
-  explainChange: {
-    method: 'GET',
-    path: '/aggregates/explain',
-    scope: 'investigate',
-    summary: 'Explain why a value changed: between two versions, two receive times, or until now.',
-    query: changeQuerySchema,
-    response: changeExplanationSchema,
-  },
+  event: eventQuestion,
+  eventByKey: eventByKeyQuestion,
+  receipt: receiptQuestion,
+  timeline: timelineQuestion,
+  selection: selectionQuestion,
+  metricList: metricListQuestion,
+  compute: computeQuestion,
+  versions: versionsQuestion,
+  explainChange: explainChangeQuestion,
   replay: {
-    method: 'POST',
+    ...act,
     path: '/replay',
     scope: 'replay',
+    exposes: 'payload',
+    form: 'job',
     summary: 'Send past events again, or with dry_run predict what that would change.',
     body: replayBodySchema,
     response: z.union([replayAnswerSchema, replayPlanSchema]),
   },
   replayCancel: {
-    method: 'POST',
+    ...act,
     path: '/replays/:replay_id/cancel',
     scope: 'replay',
     summary: 'Stop sending a replay; the windows it touched are still recomputed.',
     response: replayViewSchema,
   },
-  replays: {
-    method: 'GET',
-    path: '/replays',
-    scope: 'investigate',
-    summary: 'Replays with their requester, time and reason; the latest first.',
-    query: pageQuerySchema,
-    response: replayPageSchema,
-  },
-  replayById: {
-    method: 'GET',
-    path: '/replays/:replay_id',
-    scope: 'investigate',
-    summary: 'One replay and its progress.',
-    response: replayViewSchema,
-  },
-  deadLetters: {
-    method: 'GET',
-    path: '/dead-letters',
-    scope: 'investigate',
-    summary: 'Messages that could not be processed, with the reason.',
-    query: pageQuerySchema,
-    response: deadLetterPageSchema,
-  },
+  replays: replaysQuestion,
+  replayById: replayByIdQuestion,
+  deadLetters: deadLettersQuestion,
   redrive: {
-    method: 'POST',
+    ...act,
     path: '/dead-letters/redrive',
     scope: 'replay',
     summary: 'Put dead letters back into the queue.',
     body: redriveBodySchema,
     response: redriveAnswerSchema,
   },
-  ...REPORT_ROUTES,
-  verify: {
-    method: 'GET',
-    path: '/verify',
-    scope: 'investigate',
-    summary: 'Check log and index against each other, one hour of the log per call.',
-    query: verifyQuerySchema,
-    response: verifyPageSchema,
+  ...QUESTIONS,
+  rejects: rejectsQuestion,
+  reingest: {
+    ...act,
+    path: '/rejects/reingest',
+    scope: 'ingest',
+    summary: 'Send rejected receipts again after a fix; each keeps a link to the original.',
+    fields: ingestQuery,
+    query: querySchema(ingestQuery),
+    body: reingestBodySchema,
+    response: reingestAnswerSchema,
   },
-  healthz: { method: 'GET', path: '/healthz', scope: null, summary: 'Whether log and index are available.' },
-  openapi: { method: 'GET', path: '/openapi.json', scope: null, summary: 'This surface as OpenAPI 3.1.' },
-  metrics: { method: 'GET', path: '/metrics', scope: 'investigate', summary: 'Metrics in the Prometheus text format.' },
+  verify: verifyQuestion,
+  healthz: { ...own, path: '/healthz', scope: null, summary: 'Whether log and index are available.' },
+  openapi: { ...own, path: '/openapi.json', scope: null, summary: 'This surface as OpenAPI 3.1.' },
+  metrics: { ...own, path: '/metrics', scope: 'investigate', summary: 'Metrics in the Prometheus text format.' },
 });
 
 /** The name of a route. */
 export type RouteName = keyof typeof ROUTES;
+
+/** Name of a route that is declared as a question. */
+export type DeclaredName = {
+  [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: N } ? N : never;
+}[RouteName];
+
+/** Selection of a question, such as `SelectionOf<'lag'>`; for any other route, its query. */
+export type SelectionOf<N extends RouteName> = GivenOf<(typeof ROUTES)[N]>;
+
+/** Answer of a question, such as `ReportOf<'lag'>`. */
+export type ReportOf<N extends RouteName> = AnswerOf<(typeof ROUTES)[N]>;
 
 /** A problem+json answer (RFC 9457). */
 export const problemSchema = z.object({

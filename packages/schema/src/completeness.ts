@@ -1,5 +1,16 @@
 import * as z from 'zod/mini';
-
+import {
+  as_of,
+  durationMs,
+  include_imported,
+  range,
+  reportPage,
+  seriesDimensions,
+  series as seriesFields,
+  time_zone,
+  withDefault,
+} from './query-fields.ts';
+import { type AnswerOf, type AskedOf, defineQuestion } from './question.ts';
 import { coveredSchema, emptySchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 
 /** Ages, in milliseconds after the end of a day, at which the report states how much of the day had arrived. */
@@ -39,7 +50,7 @@ const dayOfSeries = z.object({
  * How complete is each event day, and when will an open one be? Days are those of the report's zone. One page of days,
  * series by series; the curves cover all days.
  */
-export const completenessReportSchema = z.object({
+const completenessReportSchema = z.object({
   range: rangeSchema,
   empty: emptySchema,
   covered: coveredSchema,
@@ -57,4 +68,33 @@ export const completenessReportSchema = z.object({
 });
 
 /** How complete is each event day, and when will an open one be? */
-export type CompletenessReport = z.infer<typeof completenessReportSchema>;
+export const completenessQuestion = defineQuestion({
+  name: 'completeness',
+  path: '/reports/completeness',
+  scope: 'investigate',
+  audit: 'read',
+  exposes: 'nothing',
+  form: 'page',
+  summary: 'How complete is each event day, and when will an open one be?',
+  query: {
+    ...range,
+    as_of,
+    time_zone,
+    ...seriesFields,
+    by: withDefault(seriesDimensions, []),
+    include_imported,
+    closed_after_ms: withDefault(
+      durationMs(999_999_999, 'how long after its end a day counts as finally known; default seven days'),
+      7 * 24 * 60 * 60 * 1000,
+    ),
+    ...reportPage,
+  },
+  answer: completenessReportSchema,
+  pages: ['days'],
+});
+
+/** Query of a completeness report. */
+export type CompletenessQuery = AskedOf<typeof completenessQuestion>;
+
+/** How complete is each event day, and when will an open one be? */
+export type CompletenessReport = AnswerOf<typeof completenessQuestion>;

@@ -1,6 +1,8 @@
 import * as z from 'zod/mini';
 import { ingestResultSchema } from './event.ts';
 import { LIMITS } from './limits.ts';
+import { as_of, dimensions, moment, range, reportPage, series, time_zone } from './query-fields.ts';
+import { type AnswerOf, type AskedOf, defineQuestion } from './question.ts';
 import { coveredSchema, emptySchema, groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
@@ -68,7 +70,7 @@ export type FailureWarning = z.infer<typeof failureWarningSchema>;
  * Which source or event type fails most? The range is of receive times. One page of the groups; everything else covers
  * the whole range.
  */
-export const failuresReportSchema = z.object({
+const failuresReportSchema = z.object({
   range: rangeSchema,
   empty: emptySchema,
   covered: coveredSchema,
@@ -89,7 +91,38 @@ export const failuresReportSchema = z.object({
 });
 
 /** Which source or event type fails most? */
-export type FailuresReport = z.infer<typeof failuresReportSchema>;
+export const failuresQuestion = defineQuestion({
+  name: 'failures',
+  path: '/reports/failures',
+  scope: 'investigate',
+  audit: 'read',
+  exposes: 'ids',
+  form: 'page',
+  summary: 'Which source or event type fails most?',
+  query: {
+    start_time: { ...range.start_time, doc: 'start of the range of receive times' },
+    end_time: range.end_time,
+    as_of,
+    time_zone,
+    ...series,
+    by: dimensions,
+    baseline_from: moment('mark failures as new if they do not occur from here to the start of the range'),
+    ...reportPage,
+  },
+  answer: failuresReportSchema,
+  pages: ['groups'],
+  check: ({ baseline_from, start_time }) =>
+    // An open start is infinite, so this also rejects a baseline without a start.
+    baseline_from !== undefined && baseline_from >= start_time
+      ? { field: 'baseline_from', rule: 'must lie before start_time, which is required with it' }
+      : null,
+});
+
+/** Query of a failures report. Its range is of receive times. */
+export type FailuresQuery = AskedOf<typeof failuresQuestion>;
+
+/** Which source or event type fails most? */
+export type FailuresReport = AnswerOf<typeof failuresQuestion>;
 
 /** `POST /rejects/reingest`: rejected receipts to send again, unchanged or with their text mended. */
 export const reingestBodySchema = z.strictObject({

@@ -1,6 +1,22 @@
 import * as z from 'zod/mini';
 
 import { LIMITS } from './limits.ts';
+import {
+  as_of,
+  basis,
+  choice,
+  count,
+  cursor,
+  durationMs,
+  include_imported,
+  range as rangeFields,
+  seriesDimensions,
+  series as seriesFields,
+  text,
+  time_zone,
+  withDefault,
+} from './query-fields.ts';
+import { type AnswerOf, type AskedOf, defineQuestion, type QueryFault } from './question.ts';
 import { coveredSchema, emptySchema, nextCursorSchema, rangeSchema } from './report-range.ts';
 import { findingSchema } from './reports.ts';
 
@@ -120,7 +136,7 @@ export type Gap = z.infer<typeof gapSchema>;
  * Which days or windows are missing? One page of the gaps, in order of time, then series; everything else covers the
  * whole covered range.
  */
-export const gapsReportSchema = z.object({
+const gapsReportSchema = z.object({
   range: rangeSchema,
   empty: emptySchema,
   covered: coveredSchema,
@@ -194,8 +210,53 @@ export const gapsReportSchema = z.object({
   notes: z.array(z.string()),
 });
 
+const GRAIN_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+
+/** Which days or windows are missing, and why? */
+export const gapsQuestion = defineQuestion({
+  name: 'gaps',
+  path: '/reports/gaps',
+  scope: 'investigate',
+  audit: 'read',
+  exposes: 'ids',
+  form: 'page',
+  summary: 'Which days or windows are missing, and why?',
+  query: {
+    ...rangeFields,
+    as_of,
+    time_zone,
+    ...seriesFields,
+    entity_id: text(LIMITS.entity_id_bytes_max, 'treat the events of this entity as one series', { placeholder: 'id' }),
+    metric: text(64, 'find windows of this metric whose latest version lacks events; needs a key and a range', {
+      placeholder: 'metric',
+    }),
+    key: text(2048, 'key of the value, with a metric', { placeholder: 'key' }),
+    basis,
+    grain: withDefault(choice(GAP_GRAINS, 'minute, hour or day; default hour', { placeholder: 'grain' }), 'hour'),
+    cadence_ms: durationMs(86_400_000, 'expected interval between events, at most the grain; learned by default'),
+    by: seriesDimensions,
+    include_imported,
+    limit: withDefault(count(LIMITS.report_gaps_max, 'gaps of one page'), LIMITS.report_gaps_max),
+    cursor,
+  },
+  answer: gapsReportSchema,
+  pages: ['gaps'],
+  check: ({ grain, cadence_ms = 0, metric, key, start_time, end_time }): QueryFault | null => {
+    if (cadence_ms > (GRAIN_MS[grain] ?? 0)) return { field: 'cadence_ms', rule: 'is longer than the grain' };
+    if (metric === undefined)
+      return key === undefined ? null : { field: 'key', rule: 'is used together with metric only' };
+    if (key === undefined) return { field: 'key', rule: 'is required together with metric' };
+    return Number.isFinite(start_time) && Number.isFinite(end_time)
+      ? null
+      : { field: 'start_time', rule: 'and end_time are required together with metric' };
+  },
+});
+
+/** Query of a gap report: about series, one entity, or the versions of a metric. */
+export type GapsQuery = AskedOf<typeof gapsQuestion>;
+
 /** Which days or windows are missing? */
-export type GapsReport = z.infer<typeof gapsReportSchema>;
+export type GapsReport = AnswerOf<typeof gapsQuestion>;
 
 /**
  * The event type of a producer's loss notice: which events it dropped, and its last sequence number. The entity is the

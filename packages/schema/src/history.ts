@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 
+import { payloadValue } from './payload-value.ts';
 import { cutFields } from './report-range.ts';
 import { WINDOW_GRAINS } from './window.ts';
 
@@ -43,7 +44,7 @@ export type MetricView = z.infer<typeof metricSchema>;
 /** The inputs and the definition behind a value. */
 const computation = {
   /** Any JSON value. */
-  value: z.unknown(),
+  value: payloadValue(z.unknown()),
   input_count: z.int(),
   /** SHA-256 of the RFC 8785 form of `[event_id, payload_hash, event_time, received_at]` of each input, in order. */
   inputs_hash: z.string(),

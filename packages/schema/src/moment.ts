@@ -1,6 +1,12 @@
 import { type Instant, MS_PER_DAY, MS_PER_HOUR, parseTime, timeFault } from './time.ts';
 import { dateIn, windowOfDate } from './window.ts';
 
+/**
+ * A time: a Date, RFC 3339 with an offset, or any other form that `parseMoment` reads: a date, `now`, `today`, `yesterday`, or a
+ * duration back from now, such as `2h`. The server resolves it with its own clock.
+ */
+export type Time = string | Date;
+
 /** The reference of relative times. */
 export interface MomentBase {
   /** Now, in milliseconds since the epoch. */

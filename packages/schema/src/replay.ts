@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { LIMITS } from './limits.ts';
+import { payloadValue } from './payload-value.ts';
 import { cutFields, emptySchema } from './report-range.ts';
 import { eventViewSchema } from './reports.ts';
 
@@ -84,7 +85,7 @@ export type ReplayAnswer = z.infer<typeof replayAnswerSchema>;
 
 /** A value of a window, now or after a replay. */
 const windowValue = z.object({
-  value: z.unknown(),
+  value: payloadValue(z.unknown()),
   input_count: z.int(),
   inputs_hash: z.string(),
   definition_hash: z.string(),

@@ -3,14 +3,8 @@ import * as z from 'zod/mini';
 import { EVENT_FLAGS } from './event.ts';
 import { failedWindowSchema } from './failures.ts';
 import { OUTCOMES, STATUSES } from './outcome.ts';
-import {
-  coveredSchema,
-  cutFields,
-  emptySchema as empty,
-  groupSchema as group,
-  nextCursorSchema as nextCursor,
-  rangeSchema as range,
-} from './report-range.ts';
+import { payloadValue } from './payload-value.ts';
+import { cutFields, emptySchema as empty } from './report-range.ts';
 
 const flags = z.array(z.enum(EVENT_FLAGS));
 const address = { pack_id: z.string(), line: z.int(), raw_key: z.string() };
@@ -66,9 +60,9 @@ export const receiptSchema = z.object({
   /** The rejected receipt that was sent again as this one. */
   reingest_of: z.optional(z.object({ pack_id: z.string(), line: z.int() })),
   /** The received text; absent where the bytes are not UTF-8. */
-  body: z.optional(z.string()),
+  body: z.optional(payloadValue(z.string())),
   /** The received bytes in base64 if they are not UTF-8. */
-  body_base64: z.optional(z.string()),
+  body_base64: z.optional(payloadValue(z.string())),
 });
 
 /** One receipt as stored in the raw log. */
@@ -136,7 +130,7 @@ export const eventExplanationSchema = z.object({
     z.object({
       state: z.enum(['OK', 'MISSING', 'CORRUPT', 'DIFFERS']),
       text: z.string(),
-      body: z.optional(z.string()),
+      body: z.optional(payloadValue(z.string())),
     }),
   ),
   /** Versions of values that have it among their inputs, oldest first per window. */
@@ -146,7 +140,7 @@ export const eventExplanationSchema = z.object({
       key: z.string(),
       window_start: z.string(),
       version: z.int(),
-      value: z.unknown(),
+      value: payloadValue(z.unknown()),
       as_of: z.string(),
       computed_at: z.string(),
     }),
@@ -169,138 +163,6 @@ export const eventExplanationSchema = z.object({
 
 /** The story of one event, or why there is none. */
 export type EventExplanation = z.infer<typeof eventExplanationSchema>;
-
-/** Lag statistics of first arrivals. Percentiles are within 1 %; counts and extremes are exact. */
-export const lagFiguresSchema = z.object({
-  count: z.int(),
-  min_ms: z.number(),
-  p10_ms: z.number(),
-  p50_ms: z.number(),
-  p90_ms: z.number(),
-  p95_ms: z.number(),
-  p99_ms: z.number(),
-  max_ms: z.number(),
-  mean_ms: z.number(),
-  late_count: z.int(),
-  future_count: z.int(),
-  /** This group's share of the delay of all groups, 0 to 1. */
-  delay_share: z.number(),
-});
-
-/** Lag statistics of first arrivals. */
-export type LagFigures = z.infer<typeof lagFiguresSchema>;
-
-const lagPart = z.nullable(
-  z.object({ count: z.int(), p50_ms: z.number(), p95_ms: z.number(), max_ms: z.number(), mean_ms: z.number() }),
-);
-
-/** Lag details that need the receipts themselves. */
-export const lagDetailsSchema = z.object({
-  /**
-   * First arrivals that were out of order: an earlier request brought a later event of the same series, or of any
-   * series.
-   */
-  out_of_order: z.object({ series: z.int(), over_all: z.int() }),
-  /** From the event to its sending, for events with `sent_at`; null if there are none. */
-  produce: lagPart,
-  /** From the sending to the receipt. */
-  transport: lagPart,
-});
-
-/** Lag details that need the receipts themselves. */
-export type LagDetails = z.infer<typeof lagDetailsSchema>;
-
-/**
- * Where is data delayed? Groups ranked by their share of the total delay, one page of them; everything else covers the
- * whole covered range.
- */
-export const lagReportSchema = z.object({
-  range,
-  empty,
-  covered: coveredSchema,
-  late_over_ms: z.number(),
-  total: z.nullable(lagFiguresSchema),
-  /** Null if they take longer than the answer may; `notes` says so. */
-  details: z.nullable(lagDetailsSchema),
-  groups: z.array(
-    z.object({
-      group,
-      figures: lagFiguresSchema,
-      details: z.nullable(lagDetailsSchema),
-      /** TIME_ZONE_FAULT, CLOCK_AHEAD, SERVER_CLOCK_WRONG, FUTURE_EVENTS, EXTREME_TIMES. */
-      findings: z.array(findingSchema),
-    }),
-  ),
-  /** Total number of groups; more than `groups` if that is a page. */
-  groups_total: z.int(),
-  worst: z.array(eventViewSchema),
-  next_cursor: nextCursor,
-  /** True if the answer is incomplete: `covered` names the covered part, `notes` the reason. */
-  partial: z.boolean(),
-  notes: z.array(z.string()),
-});
-
-/** Where is data delayed? */
-export type LagReport = z.infer<typeof lagReportSchema>;
-
-/** Statistics of repeated receipts. */
-export const duplicatesFiguresSchema = z.object({
-  receipts: z.int(),
-  events: z.int(),
-  duplicates: z.int(),
-  conflicts: z.int(),
-  entities: z.int(),
-  /** Share of the receipts that repeat an event, 0 to 1. */
-  repeat_share: z.number(),
-  /** Milliseconds between the first receipt and a repeat; null without repeats. */
-  delay_p50_ms: z.nullable(z.number()),
-  delay_p95_ms: z.nullable(z.number()),
-  delay_max_ms: z.nullable(z.number()),
-});
-
-/** Statistics of repeated receipts. */
-export type DuplicatesFigures = z.infer<typeof duplicatesFiguresSchema>;
-
-/**
- * What came more than once? Groups ranked by the number of repeats, and the events with most repeats: one page of both;
- * everything else covers the whole covered range.
- */
-export const duplicatesReportSchema = z.object({
-  range,
-  empty,
-  covered: coveredSchema,
-  total: z.nullable(duplicatesFiguresSchema),
-  groups: z.array(z.object({ group, figures: duplicatesFiguresSchema })),
-  /** Total number of groups; more than `groups` if that is a page. */
-  groups_total: z.int(),
-  /**
-   * Hours of receipt in which repeats were far more frequent than usual for the series, from the first to the last
-   * repeat.
-   */
-  storms: z.array(
-    z.object({
-      source: z.string(),
-      event_type: z.string(),
-      start_time: z.string(),
-      end_time: z.string(),
-      receipts: z.int(),
-      repeats: z.int(),
-      share: z.number(),
-      usual_share: z.number(),
-    }),
-  ),
-  /** The events with most repeats, then by id; `event` is null if its retention has ended. */
-  worst: z.array(z.object({ event_id: z.string(), repeats: z.int(), event: z.nullable(eventViewSchema) })),
-  /** Total number of repeated events; more than `worst` if that is a page. */
-  worst_total: z.int(),
-  /** Cursor of the next groups and events; null after the last of both. */
-  next_cursor: nextCursor,
-  partial: z.boolean(),
-  notes: z.array(z.string()),
-});
-
-/** What came more than once? */
-export type DuplicatesReport = z.infer<typeof duplicatesReportSchema>;
 
 /** A rejected receipt or a conflict. */
 export const rejectViewSchema = z.object({

@@ -1,4 +1,5 @@
-export type { CallOptions, InvestigatorOptions, Time } from './investigator/ask.ts';
+export type { QuestionName, ReportOf, SelectionOf, Time } from '@pik/schema';
+export type { CallOptions, InvestigatorOptions } from './investigator/ask.ts';
 export {
   createInvestigator,
   type Investigator,
@@ -6,10 +7,10 @@ export {
   type Reject,
   type SimulateOptions,
 } from './investigator/investigator.ts';
+export { type AskQuestion, type QuestionMethods, questionMethods } from './investigator/questions.ts';
 export type { RawCallOptions } from './investigator/raw-events.ts';
 export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './investigator/replay-handle.ts';
 export type { ReplayPlan } from './investigator/replay-plan.ts';
-export type { DuplicatesSelection, LagSelection, ReportQuestions } from './investigator/report-questions.ts';
 export type * from './investigator/selections.ts';
 export type { SimulatedWindow, Simulation } from './investigator/simulate.ts';
 export type { WhatIf } from './investigator/what-if.ts';

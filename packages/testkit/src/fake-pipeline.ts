@@ -1,21 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IngestAnswer, IngestRequest, Pipeline } from '@pik/engine';
-import { type IngestResult, KitError } from '@pik/schema';
+import { readQuery } from '@pik/engine/internals';
+import { type IngestResult, KitError, ROUTES } from '@pik/schema';
+import { leastAnswer } from './least-answer.ts';
 
 /** A pipeline that answers what it is told to, and remembers what it was asked. */
 export interface FakePipeline extends Pipeline {
   /** Method name and first argument of each call, in order. */
   readonly calls: [name: string, argument: unknown][];
 }
-
-const RANGE = {
-  start_time: null,
-  end_time: null,
-  as_of: '',
-  basis: 'event',
-  include_imported: false,
-  time_zone: 'UTC',
-} as const;
 
 /** For tests of what stands before a pipeline. `overrides` replace single methods. */
 export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipeline {
@@ -31,7 +24,8 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       packs_pending: 0,
     }),
     clockFault: () => null,
-    nowOf: () => Date.now(),
+    ask: async (name) => leastAnswer(ROUTES[name]),
+    read: (name, given) => readQuery(ROUTES[name], given, { nowMs: Date.now(), timeZone: 'UTC' }),
     timeline: async () => ({ events: [], as_of: '', next_cursor: null }),
     rawEvents: () => endOfLines(),
     receipt: async () => {
@@ -51,71 +45,6 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       versions: [],
       replays: [],
       findings: [],
-    }),
-    lag: async ({ lateOverMs }) => ({
-      range: RANGE,
-      covered: null,
-      late_over_ms: lateOverMs,
-      total: null,
-      details: null,
-      groups: [],
-      groups_total: 0,
-      worst: [],
-      next_cursor: null,
-      partial: false,
-      notes: [],
-    }),
-    duplicates: async () => ({
-      range: RANGE,
-      covered: null,
-      total: null,
-      groups: [],
-      groups_total: 0,
-      storms: [],
-      worst: [],
-      worst_total: 0,
-      next_cursor: null,
-      partial: false,
-      notes: [],
-    }),
-    completeness: async ({ closedAfterMs }) => ({
-      range: RANGE,
-      covered: null,
-      closed_after_ms: closedAfterMs,
-      curves: [],
-      days: [],
-      days_total: 0,
-      next_cursor: null,
-      partial: false,
-      notes: [],
-    }),
-    failures: async () => ({
-      range: { ...RANGE, basis: 'received' },
-      covered: null,
-      receipts_covered: null,
-      baseline: null,
-      receipts: 0,
-      failures: 0,
-      groups: [],
-      groups_total: 0,
-      warnings: [],
-      next_cursor: null,
-      partial: false,
-      notes: [],
-    }),
-    gaps: async ({ grain, timeZone, cadenceMs }) => ({
-      range: RANGE,
-      covered: null,
-      grain,
-      time_zone: timeZone,
-      cadence_ms: cadenceMs,
-      false_alarms: { alpha: 0, spent: 0, covers: 'OUTAGE and PARTIAL', judged: 0 },
-      series: [],
-      gaps: [],
-      gaps_total: 0,
-      next_cursor: null,
-      partial: false,
-      notes: [],
     }),
     rejects: async () => ({ rejects: [], next_cursor: null }),
     async *rejectedReceipts() {
@@ -172,8 +101,8 @@ function recorded(pipeline: Pipeline, calls: FakePipeline['calls']): Pipeline {
       const method = Reflect.get(target, name, receiver);
       if (typeof method !== 'function') return method;
       return (...args: unknown[]) => {
-        // What time it is, nobody asks for its own sake.
-        if (name !== 'nowOf' && name !== 'clockFault') calls.push([String(name), args[0]]);
+        // How a query is read, and what time it is, nobody asks for its own sake.
+        if (name !== 'read' && name !== 'clockFault') calls.push([String(name), args[0]]);
         return method(...args);
       };
     },

@@ -7,6 +7,7 @@ import { type Asking, createAsk } from './http-contract/ask.ts';
 import { changes } from './http-contract/changes.ts';
 import { content } from './http-contract/content.ts';
 import { deadLetters } from './http-contract/dead-letters.ts';
+import { declaredFields } from './http-contract/fields.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
 import { plans } from './http-contract/plans.ts';
@@ -66,6 +67,7 @@ export function describeHttpContract(
     changes(ask);
     scopes(ask, (wanted) => opened.key(wanted));
     const asks = createReplayAsks(ask, () => opened.work?.bind(opened));
+    declaredFields(ask);
     refusals(ask);
     selection(asks);
     aggregates(asks);

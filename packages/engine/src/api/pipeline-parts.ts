@@ -1,3 +1,4 @@
+import { ROUTES } from '@pik/schema';
 import { computeAggregate } from '../aggregates/compute.ts';
 import { metrics, versions } from '../aggregates/versions.ts';
 import { explainChange } from '../change/explain-change.ts';
@@ -13,12 +14,7 @@ import { planReplay } from '../replay/plan.ts';
 import { replay } from '../replay/replay.ts';
 import { cancelReplay, getReplay, listReplays } from '../replay/replay-records.ts';
 import { selectEvents, selectRawEvents } from '../replay/select.ts';
-import { completeness } from '../reports/completeness/completeness.ts';
-import { duplicates } from '../reports/duplicates/duplicates.ts';
-import { failures } from '../reports/failures/failures.ts';
-import { gaps } from '../reports/gaps/gaps.ts';
-import { lag } from '../reports/lag/lag.ts';
-import { nowOf } from '../reports/report-page.ts';
+import { readAsked } from '../runtime/answer-question.ts';
 import { clockFault } from '../runtime/clock-watch.ts';
 import type { Context } from '../runtime/context.ts';
 import { createLimiter } from '../runtime/limiter.ts';
@@ -26,6 +22,7 @@ import { askedContext } from '../runtime/question.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
 import { verify } from '../verify/verify.ts';
+import { ANSWERS } from './answers.ts';
 import type {
   IngestPipeline,
   InvestigatePipeline,
@@ -73,16 +70,12 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
   return {
     ready: () => ready(context),
     clockFault: () => clockFault(context),
-    nowOf: (reportCursor) => nowOf(context, reportCursor),
+    ask: (name, given, options) => ANSWERS[name](context, given, options),
+    read: (name, given) => readAsked(context, ROUTES[name], given),
     timeline: cut(timeline),
     rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
     receipt: whole(readReceipt),
     explainEvent: (query, options) => explainEvent(askedContext(context, { ...options, whole: true }), query, options),
-    lag: cut(lag),
-    duplicates: cut(duplicates),
-    completeness: cut(completeness),
-    failures: cut(failures),
-    gaps: cut(gaps),
     rejects: cut(rejects),
     rejectedReceipts: cut(rejectedReceipts),
     verify: cut(verify),

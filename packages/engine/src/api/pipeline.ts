@@ -1,16 +1,15 @@
 import type {
+  AskedOf,
   ChangeExplanation,
-  CompletenessReport,
+  ChangeSideQuery,
   Computed,
   DeadLetterPage,
-  DuplicatesReport,
+  DeclaredName,
   EventExplanation,
-  FailuresReport,
-  GapsReport,
   IngestBatch,
   IngestResult,
-  LagReport,
   MetricView,
+  QuestionName,
   Receipt,
   ReceiptAddress,
   ReingestAnswer,
@@ -21,8 +20,12 @@ import type {
   ReplayPage,
   ReplayPlanPage,
   ReplayView,
+  ReportOf,
+  ROUTES,
+  SelectionOf,
   SelectionPage,
   TimelinePage,
+  TimeRange,
   VerifyPage,
   VersionPage,
 } from '@pik/schema';
@@ -55,63 +58,6 @@ export interface IngestAnswer extends IngestBatch {
   readonly results: IngestResult[];
 }
 
-/** Which reports to give; times are parsed, bounds are checked. Missing bounds mean all of time. */
-export interface ReportQuery {
-  readonly fromMs: number | null;
-  readonly toMs: number | null;
-  readonly asOfMs: number | null;
-  /** The zone of days and hours. Default: UTC. */
-  readonly timeZone?: string | undefined;
-  /** What relative times of the question were counted from, as `nowOf` gave it. Default: now. */
-  readonly nowMs?: number | undefined;
-  readonly source?: string | undefined;
-  readonly event_type?: string | undefined;
-  readonly basis: 'event' | 'received';
-  readonly by: readonly ('source' | 'event_type' | 'day' | 'hour')[];
-  readonly includeImported: boolean;
-  /** Groups, or days, of one page. */
-  readonly groupsMax: number;
-  readonly cursor?: string | null;
-}
-
-/** A lag report; `lateOverMs` counts arrivals strictly later than that. */
-export interface LagQuery extends ReportQuery {
-  readonly lateOverMs: number;
-  /** Events named as the worst. Default ten. */
-  readonly worstMax?: number | undefined;
-}
-
-/** A duplicates report; repeated events have pages beside those of the groups. */
-export interface DuplicatesQuery extends ReportQuery {
-  /** Repeated events of one page. Default ten. */
-  readonly worstMax?: number | undefined;
-}
-
-/** A failures report; the range is of receive times. */
-export interface FailuresQuery extends Omit<ReportQuery, 'basis' | 'includeImported'> {
-  readonly baselineFromMs: number | null;
-}
-
-/** A gap report, of series, of one entity, or of a metric's versions. */
-export interface GapsQuery extends Omit<ReportQuery, 'by' | 'groupsMax'> {
-  readonly by: readonly ('source' | 'event_type')[];
-  readonly entity_id?: string | undefined;
-  readonly metric?: string | undefined;
-  readonly key?: string | undefined;
-  readonly grain: 'minute' | 'hour' | 'day';
-  readonly timeZone: string;
-  /** The interval that the caller declares; null: it is learned. */
-  readonly cadenceMs: number | null;
-  /** Gaps of one page. */
-  readonly gapsMax: number;
-}
-
-/** A completeness report, by event day. */
-export interface CompletenessQuery extends Omit<ReportQuery, 'by' | 'basis'> {
-  readonly by: readonly ('source' | 'event_type')[];
-  readonly closedAfterMs: number;
-}
-
 /** A page of an entity's events. Bounds are RFC 3339 texts that were checked, or null. */
 export interface TimelineQuery {
   readonly entity_id: string;
@@ -135,9 +81,7 @@ export type EventQuery =
   | { readonly entity_id: string; readonly event_time: string };
 
 /** A page of rejected receipts and conflicts. */
-export interface RejectsQuery {
-  readonly fromMs: number | null;
-  readonly toMs: number | null;
+export interface RejectsQuery extends Partial<TimeRange> {
   readonly code?: string | undefined;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
@@ -175,12 +119,6 @@ export interface ComputeQuery {
   readonly window_start: string;
   readonly asOfMs: number | null;
 }
-
-/** One of the two values of a change: a version, what had been received by a time, or what there is now. */
-export type ChangeSideQuery =
-  | { readonly kind: 'VERSION'; readonly version: number }
-  | { readonly kind: 'AS_OF'; readonly asOfMs: number }
-  | { readonly kind: 'NOW' };
 
 /** Which change to explain; without sides that from the version before to the latest one. */
 export interface ChangeQuery {
@@ -277,21 +215,15 @@ export interface InvestigatePipeline {
   ready(): Promise<void>;
   /** What is wrong with the clock of this server, for whoever watches it; null where nothing is known to be. */
   clockFault(): string | null;
-  /**
-   * Now, by the backend's clock; with the cursor of a report, the time of its first page. What a relative time counts from.
-   * Throws `CURSOR_INVALID`.
-   */
-  nowOf(reportCursor: string | null): number;
+  /** Answers a declared question. Throws `REQUEST_INVALID`, and `CURSOR_INVALID` for a cursor of another question. */
+  ask<N extends QuestionName>(name: N, given: SelectionOf<N>, options?: QuestionOptions): Promise<ReportOf<N>>;
+  /** Reads what a caller asks with: times by the backend's clock, defaults filled in. Throws `REQUEST_INVALID`, `CURSOR_INVALID`. */
+  read<N extends DeclaredName>(name: N, given: SelectionOf<N>): AskedOf<(typeof ROUTES)[N]>;
   timeline(query: TimelineQuery, options?: QuestionOptions): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
   rawEvents(query: TimelineQuery, options?: Partial<RawOptions> & QuestionOptions): AsyncIterable<string>;
   receipt(address: ReceiptAddress, options?: QuestionOptions): Promise<{ receipt: Receipt; body: Uint8Array }>;
   explainEvent(query: EventQuery, options: QuestionOptions & { asOfMs: number | null }): Promise<EventExplanation>;
-  lag(query: LagQuery, options?: QuestionOptions): Promise<LagReport>;
-  duplicates(query: DuplicatesQuery, options?: QuestionOptions): Promise<DuplicatesReport>;
-  completeness(query: CompletenessQuery, options?: QuestionOptions): Promise<CompletenessReport>;
-  failures(query: FailuresQuery, options?: QuestionOptions): Promise<FailuresReport>;
-  gaps(query: GapsQuery, options?: QuestionOptions): Promise<GapsReport>;
   rejects(query: RejectsQuery, options?: QuestionOptions): Promise<RejectPage>;
   /** Rejections alone, as NDJSON lines with what was received, and a last line as that of `rawEvents`. */
   rejectedReceipts(query: RejectsQuery, options?: QuestionOptions): AsyncIterable<string>;

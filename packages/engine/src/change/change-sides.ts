@@ -1,4 +1,5 @@
 import type { Aggregate, ListedInput } from '@pik/aggregates';
+import type { ChangeSideQuery } from '@pik/schema';
 import { type ChangeSide, counted, type Finding, formatEpochMs, KitError, LIMITS, parseTime } from '@pik/schema';
 import { foldInto } from '../aggregates/fold-window.ts';
 import { openInputs } from '../aggregates/input-source.ts';
@@ -9,7 +10,7 @@ import { versionView } from '../aggregates/rules/version-view.ts';
 import { listedInput, type WindowInput } from '../aggregates/rules/window-input.ts';
 import { windowInputs } from '../aggregates/window-inputs.ts';
 import { windowAt } from '../aggregates/window-start.ts';
-import type { ChangeQuery, ChangeSideQuery } from '../api/pipeline.ts';
+import type { ChangeQuery } from '../api/pipeline.ts';
 import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import { aggregateOf, type Context, isUnsettled } from '../runtime/context.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-
 import { KitError, problemSchema, ROUTES, type Route, type RouteName } from '@pik/schema';
 import { createFakePipeline } from '@pik/testkit/fake-pipeline';
+import { callOf } from '@pik/testkit/http-contract/calls';
 import { describe, expect, it } from 'vitest';
 import type { Pipeline } from '../api/pipeline.ts';
 import type { LogFields, Telemetry } from '../ports/telemetry.ts';
@@ -36,14 +36,7 @@ const ingest = (body: string, headers: Record<string, string> = {}): RequestInit
 });
 
 /** A path that the route accepts. */
-const pathOf = (name: RouteName): string => {
-  const path = ROUTES[name].path.replace(':event_id', '0'.repeat(47)).replace(':pack_id', PACK).replace(':line', '0');
-  return name === 'timeline'
-    ? `${path}?entity_id=a`
-    : name === 'eventByKey'
-      ? `${path}?entity_id=a&event_time=2025-12-28T00:00:00Z`
-      : path;
-};
+const pathOf = (name: RouteName): string => callOf(name).path;
 
 describe('methods', () => {
   it.each(Object.keys(ROUTES) as RouteName[])(
@@ -99,7 +92,7 @@ describe('methods', () => {
 
 describe('headers', () => {
   it('of every answer keep it from being stored, sniffed, framed or run', async () => {
-    const { call } = open({ lag: () => Promise.reject(new Error('x')) });
+    const { call } = open({ ask: () => Promise.reject(new Error('x')) });
     for (const path of [...(Object.keys(ROUTES) as RouteName[]).map(pathOf), '/nothing', '/timeline']) {
       const { headers } = await call(path);
       expect(headers.get('cache-control')).toBe('no-store');
@@ -311,31 +304,21 @@ describe('what reaches the pipeline', () => {
   });
 
   it('has the defaults of the documentation', async () => {
-    expect(await argument('/reports/lag')).toEqual([
-      'lag',
-      {
-        fromMs: null,
-        toMs: null,
-        asOfMs: null,
-        timeZone: 'UTC',
-        nowMs: expect.any(Number),
-        source: undefined,
-        event_type: undefined,
-        basis: 'event',
-        by: ['source', 'event_type'],
-        includeImported: false,
-        groupsMax: 10_000,
-        cursor: null,
-        lateOverMs: 7_200_000,
-      },
-    ]);
+    expect(await argument('/reports/lag')).toEqual(['ask', 'lag']);
     expect(await argument('/timeline?entity_id=a')).toEqual([
       'timeline',
       { entity_id: 'a', start_time: null, end_time: null, asOfMs: null, limit: 500, cursor: null },
     ]);
     expect(await argument('/rejects')).toEqual([
       'rejects',
-      { fromMs: null, toMs: null, source: undefined, event_type: undefined, limit: 500, cursor: null },
+      {
+        start_time: Number.NEGATIVE_INFINITY,
+        end_time: Number.POSITIVE_INFINITY,
+        source: undefined,
+        event_type: undefined,
+        limit: 500,
+        cursor: null,
+      },
     ]);
     expect(await argument('/verify')).toEqual(['verify', null]);
   });

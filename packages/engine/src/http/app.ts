@@ -39,14 +39,15 @@ export interface App {
   fetch(request: Request, about?: object): Promise<Response>;
 }
 
+/** Answers a request of one route. */
+type Answerer = (visit: Visit, principal: string | null) => Answer | Promise<Answer>;
+
 interface Server {
-  readonly services: Services<never>;
-  readonly handlers: Handlers<never>;
+  readonly answerers: ReadonlyMap<RouteName, Answerer>;
   readonly telemetry: Telemetry;
   readonly authenticate: Authenticate;
   readonly allowedHosts: readonly string[] | undefined;
   readonly now: (request: Request) => number;
-  readonly asking: (request: Request) => QuestionOptions;
 }
 
 /** The routes of one path by method. A Map, since any word may come as a method, `constructor` too. */
@@ -60,13 +61,11 @@ type Methods = ReadonlyMap<string, RouteName>;
  */
 export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): App {
   const server: Server = {
-    services: { pipeline: options.pipeline as never, metricsText: options.metricsText ?? null },
-    handlers: handlers as Handlers<never>,
+    answerers: answerersOf(handlers, options),
     telemetry: options.telemetry,
     authenticate: options.authenticate ?? createAuthenticate(options.apiKeys),
     allowedHosts: options.allowedHosts,
     now: options.now ?? Date.now,
-    asking: options.asking ?? (({ signal }) => ({ signal })),
   };
   const hono = new Hono();
   for (const [path, methods] of routesByPath()) {
@@ -86,6 +85,27 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
       }
     },
   };
+}
+
+/** Binds each handler to the services that it calls, so that later code needs no knowledge of their types. */
+function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<RouteName, Answerer> {
+  const services: Services<P> = { pipeline: options.pipeline, metricsText: options.metricsText ?? null };
+  const asking = options.asking ?? (({ signal }) => ({ signal }));
+  const answerers = new Map<RouteName, Answerer>();
+  const add = <N extends RouteName>(name: N) => {
+    const handler: Handler<N, P> | undefined = handlers[name];
+    if (handler === undefined) return;
+    answerers.set(name, ({ request, requestId, receivedMs, match, notes }, principal) =>
+      handler(services, {
+        ...{ request, requestId, receivedMs, principal, notes, params: match.params },
+        query: parseQuery(name, request.url),
+        // Only questions call it: a server creates a signal when it is read.
+        asking: () => asking(request),
+      }),
+    );
+  };
+  for (const name of Object.keys(ROUTES) as RouteName[]) add(name);
+  return answerers;
 }
 
 const clientOf = (about: unknown) => (about as { readonly client?: string | null } | undefined)?.client ?? null;
@@ -147,25 +167,14 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
 }
 
 async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
-  const { request, requestId, receivedMs, route, notes } = visit;
+  const { request, route } = visit;
   checkHost(request, server.allowedHosts);
   if (route === null) return withoutRoute(request, allowedMethods(visit.match));
   const principal = await server.authenticate(request, ROUTES[route].scope);
   visit.principal = principal;
-  const handler = server.handlers[route] as Handler<RouteName, never> | undefined;
-  if (handler === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
-  const query = parseQuery(route, request.url);
-  return handler(server.services, {
-    request,
-    requestId,
-    receivedMs,
-    principal,
-    params: visit.match.params,
-    query,
-    notes,
-    // Asked for by questions alone: a server makes a signal when it is looked at.
-    asking: () => server.asking(request),
-  });
+  const answer = server.answerers.get(route);
+  if (answer === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
+  return answer(visit, principal);
 }
 
 function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {

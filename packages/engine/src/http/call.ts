@@ -1,4 +1,4 @@
-import type { ROUTES, RouteName, Status } from '@pik/schema';
+import type { RouteName, SelectionOf, Status } from '@pik/schema';
 
 import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
 
@@ -9,13 +9,6 @@ export interface Services<P = Pipeline> {
   readonly metricsText: (() => Promise<string>) | null;
 }
 
-/** The query of a route after its schema: known fields only, flags and counts already read. */
-export type QueryOf<N extends RouteName> = (typeof ROUTES)[N] extends {
-  readonly query: { readonly _zod: { readonly output: infer Output } };
-}
-  ? Output
-  : Readonly<Record<string, never>>;
-
 /** One request after authentication and query check. */
 export interface Call<N extends RouteName> {
   readonly request: Request;
@@ -25,7 +18,8 @@ export interface Call<N extends RouteName> {
   /** The name of the API key, null without keys. */
   readonly principal: string | null;
   readonly params: Readonly<Record<string, string>>;
-  readonly query: QueryOf<N>;
+  /** The query after its schema: known fields only, flags and counts already read. */
+  readonly query: SelectionOf<N>;
   readonly notes: Notes;
   /** Who waits for the answer, and for how long. */
   readonly asking: () => QuestionOptions;

@@ -7,17 +7,10 @@ import type { Handlers } from './call.ts';
 import { explainChange } from './change-handlers.ts';
 import { explainByFields, explainById, readReceipt, readTimeline } from './event-handlers.ts';
 import { homePage } from './home.ts';
+import { listRejects, verifyHour } from './log-handlers.ts';
 import { openApiText } from './openapi.ts';
+import { QUESTION_HANDLERS } from './question-handlers.ts';
 import { getReplay, listReplays } from './replay-handlers.ts';
-import {
-  listRejects,
-  reportCompleteness,
-  reportDuplicates,
-  reportFailures,
-  reportGaps,
-  reportLag,
-  verifyHour,
-} from './report-handlers.ts';
 
 /** What answers the routes that write nothing. */
 export const INVESTIGATE_HANDLERS = {
@@ -33,11 +26,7 @@ export const INVESTIGATE_HANDLERS = {
   explainChange,
   replays: listReplays,
   replayById: getReplay,
-  lag: reportLag,
-  duplicates: reportDuplicates,
-  completeness: reportCompleteness,
-  failures: reportFailures,
-  gaps: reportGaps,
+  ...QUESTION_HANDLERS,
   rejects: listRejects,
   verify: verifyHour,
   healthz: async ({ pipeline }) => {

@@ -1,8 +1,8 @@
-import { KitError, ROUTES, type RouteName } from '@pik/schema';
+import { fieldFault, KitError, ROUTES, type RouteName } from '@pik/schema';
 
 import { readBody } from './body.ts';
 import { bodyForm } from './media-type.ts';
-import { type Issue, invalid, ruleOf } from './query.ts';
+import { type Issue, ruleOf } from './query.ts';
 
 /** The routes that take one JSON object which is no event. */
 export type JsonRoute = 'replay' | 'redrive' | 'reingest';
@@ -41,14 +41,14 @@ function parse(bytes: Uint8Array): unknown {
 function checkTexts(body: object): void {
   for (const [field, value] of Object.entries(body)) {
     for (const text of Array.isArray(value) ? value : [value]) {
-      if (typeof text === 'string' && !text.isWellFormed()) throw invalid(field, 'has a surrogate without its pair');
+      if (typeof text === 'string' && !text.isWellFormed()) throw fieldFault(field, 'has a surrogate without its pair');
     }
   }
 }
 
 function issueFault(issue: Issue): KitError {
-  if (issue.code === 'unrecognized_keys') return invalid(issue.keys?.[0] ?? '', 'is not a field of this route');
+  if (issue.code === 'unrecognized_keys') return fieldFault(issue.keys?.[0] ?? '', 'is not a field of this route');
   const [field] = issue.path;
   if (field === undefined) return new KitError('REQUEST_INVALID', 'the body must be a JSON object', { path: '' });
-  return invalid(String(field), issue.code === 'invalid_type' ? `must be ${issue.expected}` : ruleOf(issue));
+  return fieldFault(String(field), issue.code === 'invalid_type' ? `must be ${issue.expected}` : ruleOf(issue));
 }

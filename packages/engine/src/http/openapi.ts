@@ -75,13 +75,14 @@ function pathParameters({ path }: Route): Json[] {
   }));
 }
 
-function queryParameters({ query }: Route): Json[] {
+function queryParameters({ query, fields = {} }: Route): Json[] {
   if (query === undefined) return [];
   const { properties = {}, required = [] } = schemaOf(query, 'input') as { properties?: Json; required?: string[] };
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: 'query',
     required: required.includes(name),
+    ...(fields[name] === undefined ? {} : { description: fields[name].doc }),
     schema,
   }));
 }

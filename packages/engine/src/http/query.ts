@@ -1,6 +1,4 @@
-import { KitError, ROUTES, type Route, type RouteName } from '@pik/schema';
-
-import type { QueryOf } from './call.ts';
+import { fieldFault, type KitError, ROUTES, type Route, type RouteName, type SelectionOf } from '@pik/schema';
 
 /** What of zod's issues the answers use. */
 export interface Issue {
@@ -20,19 +18,13 @@ export interface Issue {
  *
  * @throws KitError `REQUEST_INVALID` with the path of the field.
  */
-export function parseQuery<N extends RouteName>(name: N, url: string): QueryOf<N> {
+export function parseQuery<N extends RouteName>(name: N, url: string): SelectionOf<N> {
   const raw = splitQuery(url);
   const schema = (ROUTES[name] as Route).query;
-  if (schema === undefined) return noQuery(raw) as QueryOf<N>;
+  if (schema === undefined) return noQuery(raw) as SelectionOf<N>;
   const result = schema.safeParse(raw);
-  if (result.success) return result.data as QueryOf<N>;
+  if (result.success) return result.data as SelectionOf<N>;
   throw issueFault(result.error.issues[0] as Issue, raw);
-}
-
-/** A `REQUEST_INVALID` that names a field of the query or the path. */
-export function invalid(field: string, rule: string): KitError {
-  const pointer = field.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
-  return new KitError('REQUEST_INVALID', `${field.slice(0, 64)} ${rule}`, { path: `/${pointer}` });
 }
 
 function splitQuery(url: string): Record<string, string> {
@@ -43,7 +35,7 @@ function splitQuery(url: string): Record<string, string> {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     const name = decode(equals === -1 ? pair : pair.slice(0, equals), 'query');
-    if (fields.has(name)) throw invalid(name, 'is given twice');
+    if (fields.has(name)) throw fieldFault(name, 'is given twice');
     fields.set(name, equals === -1 ? '' : decode(pair.slice(equals + 1), name));
   }
   return Object.fromEntries(fields);
@@ -54,20 +46,20 @@ function decode(text: string, field: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    throw invalid(field, 'is not percent-encoded UTF-8');
+    throw fieldFault(field, 'is not percent-encoded UTF-8');
   }
 }
 
 function noQuery(raw: Record<string, string>): Record<string, never> {
   const [first] = Object.keys(raw);
-  if (first !== undefined) throw invalid(first, 'is not a parameter of this route');
+  if (first !== undefined) throw fieldFault(first, 'is not a parameter of this route');
   return {};
 }
 
 function issueFault(issue: Issue, raw: Record<string, string>): KitError {
-  if (issue.code === 'unrecognized_keys') return invalid(issue.keys?.[0] ?? '', 'is not a parameter of this route');
+  if (issue.code === 'unrecognized_keys') return fieldFault(issue.keys?.[0] ?? '', 'is not a parameter of this route');
   const field = String(issue.path[0] ?? '');
-  return invalid(field, Object.hasOwn(raw, field) ? ruleOf(issue) : 'is required');
+  return fieldFault(field, Object.hasOwn(raw, field) ? ruleOf(issue) : 'is required');
 }
 
 /** What a field must be, for a person. */

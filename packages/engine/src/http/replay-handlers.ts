@@ -1,17 +1,16 @@
-import { isPackId, LIMITS, parseEventId } from '@pik/schema';
+import { fieldFault, isPackId, LIMITS, parseEventId } from '@pik/schema';
 
 import type { InvestigatePipeline, ReplayPipeline } from '../api/pipeline.ts';
 import { json } from './answer.ts';
 import type { Call, Handler, Handlers } from './call.ts';
 import { readJsonBody } from './json-body.ts';
-import { invalid } from './query.ts';
 
 /** `POST /replay`: a part of a replay, or of a dry run. */
 const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline }, call) => {
   const { body, wireBytes } = await readJsonBody('replay', call.request);
   call.notes.bytes_in = wireBytes;
   if (body.event_ids?.some((id) => parseEventId(id) === null))
-    throw invalid('event_ids', 'has one that is not an event id');
+    throw fieldFault('event_ids', 'has one that is not an event id');
   if (body.dry_run === true) return json(await pipeline.planReplay(body, call.asking()));
   return json(await pipeline.replay(body, call));
 };
@@ -48,6 +47,6 @@ function page(query: { limit?: number | undefined; cursor?: string | undefined }
 
 /** Replay ids are UUIDv7, as pack ids are. */
 function replayId({ replay_id = '' }: Call<'replayById'>['params']): string {
-  if (!isPackId(replay_id)) throw invalid('replay_id', 'is not the id of a replay');
+  if (!isPackId(replay_id)) throw fieldFault('replay_id', 'is not the id of a replay');
   return replay_id;
 }

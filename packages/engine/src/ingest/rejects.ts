@@ -23,8 +23,12 @@ function failureRows(
   query: RejectsQuery,
   kinds?: readonly FailureKind[],
 ): Promise<BoundedPage<FailureRow>> {
-  const { fromMs, toMs, ...rest } = query;
-  const range = { ...rest, kinds, fromMs: fromMs ?? -EVER_MS, toMs: toMs ?? EVER_MS };
+  const { start_time = -EVER_MS, end_time = EVER_MS, code, source, event_type, limit, cursor } = query;
+  const range = {
+    ...{ code, source, event_type, limit, cursor, kinds },
+    fromMs: Math.max(start_time, -EVER_MS),
+    toMs: Math.min(end_time, EVER_MS),
+  };
   return boundedPage(budget, query, (part) => backend.index.listFailures({ ...range, ...part }));
 }
 

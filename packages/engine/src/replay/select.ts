@@ -27,8 +27,8 @@ export async function selectEvents(context: Context, query: SelectionQuery): Pro
 async function whyNoneSelected(context: Context, query: SelectionQuery, asOfMs: number): Promise<string> {
   const ms = (text: string) => (parseTime(text) as Instant).epoch_ms;
   const scope: ReportScope = {
-    fromMs: ms(query.start_time),
-    toMs: ms(query.end_time),
+    start_time: ms(query.start_time),
+    end_time: ms(query.end_time),
     asOfMs,
     basis: 'event',
     by: [],

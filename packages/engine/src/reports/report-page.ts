@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-
-import { EPOCH_MS_MAX, EPOCH_MS_MIN, KitError } from '@pik/schema';
-import { decodeCursor, encodeCursor } from '../ports/cursor.ts';
-import type { Context } from '../runtime/context.ts';
+import { KitError } from '@pik/schema';
+import { encodeCursor } from '../ports/cursor.ts';
+import { readReportCursor } from '../runtime/report-cursor.ts';
 import type { Ranked } from '../statistics/top-ranked.ts';
 import { decodePart, encodePart, openPart, type ReportPart } from './report-part.ts';
 
@@ -48,19 +47,18 @@ export interface PartExtra {
 }
 
 /**
- * The page that a cursor names, the first one without it. `question` is all that was asked beside the size of a page; `nowMs`
+ * The page that a cursor names, the first one without it. `question` is all that was asked beside the size of a page; `now`
  * is what its relative times count from, which the cursor hands on.
  *
  * @throws KitError `CURSOR_INVALID` for a cursor of another question.
  */
 export function openReportPage(
-  context: Context,
   cursor: string | null | undefined,
-  question: { readonly report: string; readonly nowMs?: number | undefined },
+  question: { readonly report: string; readonly now: number; readonly [field: string]: unknown },
 ): ReportPage {
-  const { nowMs: askedMs, ...rest } = question;
+  const { now, ...rest } = question;
   const asked = digestOf(askedOf(rest));
-  const first: Start = { ...FIRST, nowMs: askedMs ?? context.clock.now(), part: openPart(), extra: '' };
+  const first: Start = { ...FIRST, nowMs: now, part: openPart(), extra: '' };
   const { nowMs, list, part, extra, ...place } = startOf(cursor, asked) ?? first;
   const cursorAt: ReportPage['cursorAt'] = (next, names, { same, next: after } = extraOf(part)) => {
     // To name a list costs something, and nothing is compared with that of a first page that has all of it.
@@ -83,11 +81,6 @@ export function openReportPage(
       return { items: items.slice(place.offset, end), next_cursor: cursorAt(next, () => items.map(nameOf)) };
     },
   };
-}
-
-/** Now, or with a cursor the time of its first page. Whose question it is of is looked at where it is answered. */
-export function nowOf(context: Context, cursor: string | null): number {
-  return partsOf(cursor)?.[2] ?? context.clock.now();
 }
 
 /** Of most reports the place where the part ends says all. */
@@ -114,32 +107,12 @@ function askedOf(question: object): [string, unknown][] {
 }
 
 function startOf(cursor: string | null | undefined, asked: string): Start | null {
-  const parts = partsOf(cursor);
+  const parts = readReportCursor(cursor);
   if (parts === null) return null;
   const [question, list, nowMs, offset, rank, id, part, extra] = parts;
   if (question !== asked || !Number.isSafeInteger(offset) || offset < 0) throw new KitError('CURSOR_INVALID');
   const after = id === '' ? null : { rank, id };
   return { offset, after, nowMs, list: list === '' ? undefined : list, part: decodePart(part), extra };
-}
-
-type CursorParts = [
-  question: string,
-  list: string,
-  nowMs: number,
-  offset: number,
-  rank: number,
-  id: string,
-  part: string,
-  extra: string,
-];
-
-function partsOf(cursor: string | null | undefined): CursorParts | null {
-  const parts = decodeCursor<CursorParts>(cursor, ['', '', 0, 0, 0, '', '', '']);
-  if (parts === null) return null;
-  const [, , nowMs] = parts;
-  if (!Number.isSafeInteger(nowMs) || nowMs < EPOCH_MS_MIN || nowMs > EPOCH_MS_MAX)
-    throw new KitError('CURSOR_INVALID');
-  return parts;
 }
 
 const rankParts = (after: Ranked | null): [number, string] => (after === null ? [0, ''] : [after.rank, after.id]);

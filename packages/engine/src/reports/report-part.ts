@@ -67,12 +67,13 @@ export function endPart(part: ReportPart, until: SlicePlace | null, why: Spent |
 /** What a part covers, as reports answer it; null if that is the whole range. */
 export function coveredView(
   { from, until }: ReportPart,
-  { basis, fromMs, toMs }: Pick<ReportScope, 'basis' | 'fromMs' | 'toMs'>,
+  { basis, start_time, end_time }: Pick<ReportScope, 'basis' | 'start_time' | 'end_time'>,
 ): Covered {
   if (from === null && until == null) return null;
   const text = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
   // By receive time the range says nothing of event days.
-  const [startMs, endMs] = basis === 'event' ? [fromMs, toMs] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const [startMs, endMs] =
+    basis === 'event' ? [start_time, end_time] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   const divided = [from, until].filter((place) => place != null && place.cursor !== null) as SlicePlace[];
   return {
     basis: 'event',

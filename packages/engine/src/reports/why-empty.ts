@@ -120,13 +120,13 @@ function named(names: ReadonlySet<string>): string {
   return names.size > NAMED_MAX ? `${list} and others` : list;
 }
 
-function rangeText(before: Tally, { basis, fromMs, toMs }: ReportScope): string {
+function rangeText(before: Tally, { basis, start_time, end_time }: ReportScope): string {
   const [first, last] =
     basis === 'event'
       ? [before.eventDayMin * MS_PER_DAY, (before.eventDayMax + 1) * MS_PER_DAY]
       : [before.receivedMinMs, before.receivedMaxMs + 1];
-  const from = Number.isFinite(fromMs) ? ` from ${plainTime(fromMs)}` : '';
-  const to = Number.isFinite(toMs) ? ` to ${plainTime(toMs)}` : '';
+  const from = Number.isFinite(start_time) ? ` from ${plainTime(start_time)}` : '';
+  const to = Number.isFinite(end_time) ? ` to ${plainTime(end_time)}` : '';
   const time = basis === 'event' ? 'event' : 'receive';
   return `None of ${counted(before.receipts, 'receipt')} lies in the range${from}${to} of ${time} time; they lie between ${plainTime(first)} and ${plainTime(last)}.`;
 }

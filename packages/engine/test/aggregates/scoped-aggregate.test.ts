@@ -143,9 +143,15 @@ describe('the declared sources and types', () => {
   it('decide what is unprocessed, why a value changed, and which values an event is an input of', async () => {
     const { world, pipeline } = await worldWith([scoped]);
     const gaps = () =>
-      pipeline.gaps({
-        ...{ fromMs: DAY_START, toMs: DAY_START + 86_400_000, asOfMs: null, basis: 'event', by: [], gapsMax: 9 },
-        ...{ includeImported: true, grain: 'day', timeZone: 'UTC', cadenceMs: null, metric: 'scoped', key: 'all' },
+      pipeline.ask('gaps', {
+        ...{
+          start_time: new Date(DAY_START),
+          end_time: new Date(DAY_START + 86_400_000),
+          basis: 'event',
+          by: [],
+          limit: 9,
+        },
+        ...{ include_imported: true, grain: 'day', time_zone: 'UTC', metric: 'scoped', key: 'all' },
       });
     expect((await gaps()).gaps).toMatchObject([{ count: 0, expected: 1 }]);
     await pipeline.replay({ ...WHOLE_RANGE, metrics: ['scoped'] }, TESTER);

@@ -1,10 +1,10 @@
-import { dateIn } from '@pik/schema';
+import { dateIn, type SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type TestClock } from '@pik/testkit';
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
-import type { Pipeline, ReportQuery } from '../../src/api/pipeline.ts';
+import type { Pipeline } from '../../src/api/pipeline.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -45,14 +45,11 @@ async function send(sent: readonly Sent[], mode: 'live' | 'import' = 'live'): Pr
   expect(counts).toEqual({ ACCEPTED: sent.length });
 }
 
-const ALL: ReportQuery = {
-  fromMs: null,
-  toMs: null,
-  asOfMs: null,
+const ALL: SelectionOf<'lag'> = {
   basis: 'event',
   by: ['day'],
-  includeImported: true,
-  groupsMax: 100,
+  include_imported: true,
+  limit: 100,
 };
 
 describe('days of a zone', () => {
@@ -75,12 +72,22 @@ describe('days of a zone', () => {
           return [...byDay].map(([day, of]) => [day, of.length]).sort();
         };
         for (const basis of ['event', 'received'] as const) {
-          const { groups, range } = await pipeline.lag({ ...ALL, basis, timeZone, lateOverMs: HOUR });
+          const { groups, range } = await pipeline.ask('lag', {
+            ...ALL,
+            basis,
+            time_zone: timeZone,
+            late_over_ms: HOUR,
+          });
           const found = groups.map(({ group, figures }) => [group.day, figures.count]).sort();
           expect(found).toEqual(counts((one) => (basis === 'event' ? one.eventMs : one.receivedMs)));
           expect(range.time_zone).toBe(timeZone);
         }
-        const { days } = await pipeline.completeness({ ...ALL, by: [], timeZone, closedAfterMs: 7 * DAY });
+        const { days } = await pipeline.ask('completeness', {
+          ...ALL,
+          by: [],
+          time_zone: timeZone,
+          closed_after_ms: 7 * DAY,
+        });
         expect(days.map(({ day, events }) => [day, events])).toEqual(counts(({ eventMs }) => eventMs));
       }),
       runs(60),
@@ -93,7 +100,7 @@ describe('days of a zone', () => {
     clock.ms = START + 30 * DAY;
     await send([{ eventMs, receivedMs: Date.UTC(2026, 2, 7, 4, 30) }], 'import');
     const of = async (timeZone: string) =>
-      (await pipeline.completeness({ ...ALL, by: [], timeZone, closedAfterMs: 7 * DAY })).days[0];
+      (await pipeline.ask('completeness', { ...ALL, by: [], time_zone: timeZone, closed_after_ms: 7 * DAY })).days[0];
     expect(await of(ZONE)).toMatchObject({ day: '2026-03-06', full_after_ms: expect.closeTo(-HOUR / 2, -4) });
     expect(await of('UTC')).toMatchObject({ day: '2026-03-07' });
   });
@@ -102,14 +109,15 @@ describe('days of a zone', () => {
     clock.ms = START + 30 * DAY;
     await send([{ eventMs: Date.UTC(2026, 2, 6, 10, 45), receivedMs: Date.UTC(2026, 2, 6, 11) }], 'import');
     const hourIn = async (timeZone: string) =>
-      (await pipeline.lag({ ...ALL, by: ['hour'], timeZone, lateOverMs: HOUR })).groups[0]?.group.hour;
+      (await pipeline.ask('lag', { ...ALL, by: ['hour'], time_zone: timeZone, late_over_ms: HOUR })).groups[0]?.group
+        .hour;
     expect([await hourIn('UTC'), await hourIn('Asia/Kolkata')]).toEqual(['2026-03-06T10:00Z', '2026-03-06T10:30Z']);
   });
 });
 
 describe('an empty answer names the filter that emptied it', () => {
-  const lag = async (query: Partial<ReportQuery>) =>
-    (await pipeline.lag({ ...ALL, includeImported: false, ...query, lateOverMs: HOUR })).empty;
+  const lag = async (query: SelectionOf<'lag'>) =>
+    (await pipeline.ask('lag', { ...ALL, include_imported: false, ...query, late_over_ms: HOUR })).empty;
 
   it('of a report: nothing at all, source, type, as-of, range, imports', async () => {
     expect(await lag({})).toBe('The kit has no events yet.');
@@ -120,41 +128,41 @@ describe('an empty answer names the filter that emptied it', () => {
     expect(await lag({ source: 'app', event_type: 'x' })).toBe(
       'No event of source app has the type x; there are thing.',
     );
-    expect(await lag({ asOfMs: START })).toMatch(
+    expect(await lag({ as_of: new Date(START) })).toMatch(
       /^Nothing had been received by 2026-03-05T00:00:00.*first receipt is of 2026-03-05T01/,
     );
-    expect(await lag({ fromMs: START + 3 * DAY })).toMatch(
+    expect(await lag({ start_time: new Date(START + 3 * DAY) })).toMatch(
       /^None of 1 receipt lies in the range from 2026-03-08.*between 2026-03-05/,
     );
-    expect(await lag({ includeImported: true })).toBeUndefined();
+    expect(await lag({ include_imported: true })).toBeUndefined();
   });
 
   it('of imports too where other receipts lie on the same day, and says its times without idle zeros', async () => {
     clock.ms = START + DAY;
     const live = [START, START + 23 * HOUR].map((eventMs) => ({ eventMs, receivedMs: clock.ms }));
     await send(live);
-    const range = { fromMs: START + 10 * HOUR, toMs: START + 11 * HOUR };
+    const range = { start_time: new Date(START + 10 * HOUR), end_time: new Date(START + 11 * HOUR) };
     expect(await lag(range)).toBe('No receipt lies exactly in what was asked for.');
     await send([{ eventMs: START + 10.5 * HOUR, receivedMs: START + 11 * HOUR }], 'import');
     expect(await lag(range)).toMatch(
       /asked for\. 1 imported receipt lies in the range or near it,.*--include-imported/,
     );
-    expect(await lag({ ...range, includeImported: true })).toBeUndefined();
-    expect(await lag({ fromMs: START + 3 * DAY })).toContain('from 2026-03-08T00:00:00Z of event time');
+    expect(await lag({ ...range, include_imported: true })).toBeUndefined();
+    expect(await lag({ start_time: new Date(START + 3 * DAY) })).toContain('from 2026-03-08T00:00:00Z of event time');
   });
 
   it('of every other answer too', async () => {
     clock.ms = START + DAY;
     await send([{ eventMs: START, receivedMs: START + HOUR }], 'import');
-    const asked = { ...ALL, includeImported: false };
-    const gaps = { ...asked, by: [], grain: 'hour', timeZone: 'UTC', cadenceMs: null, gapsMax: 10 } as const;
+    const asked = { ...ALL, include_imported: false };
+    const gaps = { ...asked, by: [], grain: 'hour', time_zone: 'UTC', limit: 10 } as const;
     const answers = [
-      await pipeline.duplicates(asked),
-      await pipeline.completeness({ ...asked, by: [], closedAfterMs: DAY }),
-      await pipeline.gaps(gaps),
+      await pipeline.ask('duplicates', asked),
+      await pipeline.ask('completeness', { ...asked, by: [], closed_after_ms: DAY }),
+      await pipeline.ask('gaps', gaps),
     ];
     for (const { empty } of answers) expect(empty).toContain('imported');
-    expect((await pipeline.failures({ ...ALL, source: 'x', baselineFromMs: null })).empty).toContain('there are app');
+    expect((await pipeline.ask('failures', { ...ALL, source: 'x' })).empty).toContain('there are app');
     const page = { start_time: null, end_time: null, asOfMs: null, limit: 10, cursor: null };
     const timeline = async (query: object) => (await pipeline.timeline({ entity_id: 'e0', ...page, ...query })).empty;
     expect(await timeline({ entity_id: 'nobody' })).toBe('No event of this entity is known.');

@@ -118,8 +118,6 @@ describe('no data is lost', () => {
   it('D15: a rejected record is stored with its reason and listed under its source', async () => {
     await one({ ...base, event_time: 'soon' });
     const { rejects } = await pipeline.rejects({
-      fromMs: null,
-      toMs: null,
       source: 'ios_app',
       limit: 10,
       cursor: null,
@@ -152,15 +150,12 @@ describe('no answer is wrong', () => {
     await one(base);
     clock.ms += 2 * DAY_MS;
     for (let i = 0; i < 3; i++) await one(base);
-    const { total } = await pipeline.lag({
-      fromMs: null,
-      toMs: null,
-      asOfMs: null,
+    const { total } = await pipeline.ask('lag', {
       basis: 'event',
       by: ['source'],
-      includeImported: false,
-      groupsMax: 9,
-      lateOverMs: 7_200_000,
+      include_imported: false,
+      limit: 9,
+      late_over_ms: 7_200_000,
     });
     expect(total).toMatchObject({ count: 1, max_ms: Date.UTC(2025, 11, 30) - Date.parse(base.event_time) });
   });

@@ -209,14 +209,11 @@ test('the first receipt is the one that the rule names, and all others are held 
         }
         const sorted = (list: typeof expected) => list.map((one) => JSON.stringify(one)).sort();
         expect(sorted(found)).toEqual(sorted(expected));
-        const { total } = await pipeline.duplicates({
-          fromMs: null,
-          toMs: null,
-          asOfMs: null,
+        const { total } = await pipeline.ask('duplicates', {
           by: [],
           basis: 'event',
-          includeImported: true,
-          groupsMax: 100,
+          include_imported: true,
+          limit: 100,
         });
         const conflicts = expected.reduce((sum, one) => sum + one.conflicts, 0);
         expect(total).toMatchObject({ receipts: sent.length, events: expected.length, conflicts });

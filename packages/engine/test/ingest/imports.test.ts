@@ -210,8 +210,8 @@ describe('a data directory', () => {
       const query = { entity_id: 'entity_1', start_time: null, end_time: null, asOfMs: null, limit: 9, cursor: null };
       const { events } = await pipeline.timeline(query);
       expect(events).toMatchObject([{ received_at: '2025-12-28T00:40:00.000000000Z' }]);
-      const { total } = await pipeline.duplicates({
-        ...{ fromMs: null, toMs: null, asOfMs: null, by: [], basis: 'event', includeImported: true, groupsMax: 9 },
+      const { total } = await pipeline.ask('duplicates', {
+        ...{ by: [], basis: 'event', include_imported: true, limit: 9 },
       });
       expect(total).toMatchObject({ events: 1, duplicates: 2 });
       await pipeline.close();

@@ -153,15 +153,12 @@ describe('whatever the clock of the server does', () => {
     world.clock.ms = START + HOUR;
     world.clock.pass(1_000);
     for (let n = 0; n < 5; n++) await world.send();
-    const report = await world.pipeline.lag({
-      fromMs: null,
-      toMs: null,
-      asOfMs: null,
+    const report = await world.pipeline.ask('lag', {
       basis: 'event',
       by: ['source'],
-      includeImported: false,
-      groupsMax: 10,
-      lateOverMs: HOUR,
+      include_imported: false,
+      limit: 10,
+      late_over_ms: HOUR,
     });
     expect(report.notes).toEqual([expect.stringMatching(/own clock was behind by .* from 1970-01-01/)]);
     expect(report.partial).toBe(false);

@@ -130,10 +130,10 @@ describe('an index from before warnings', () => {
     db.close();
     await open([]);
     expect(await statuses(hook({ id: 1 }, { shopp: 1 }))).toEqual(['DUPLICATE']);
-    const report = await pipeline.failures({
-      ...{ fromMs: null, toMs: null, asOfMs: null, baselineFromMs: null, source: undefined, event_type: undefined },
-      ...{ by: ['source', 'event_type'], groupsMax: 10, cursor: null, includeImported: true },
-    } as unknown as Parameters<Pipeline['failures']>[0]);
+    const report = await pipeline.ask('failures', {
+      by: ['source', 'event_type'],
+      limit: 10,
+    });
     expect(report).toMatchObject({ failures: 1, warnings: [{ receipts: 1, path: '/shopp' }] });
     expect(await faults()).toEqual([]);
   });

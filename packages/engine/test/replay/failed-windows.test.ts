@@ -54,8 +54,8 @@ async function replayed(aggregates: readonly Aggregate[], events: readonly Small
   return { world, pipeline, replay_id, ids: results.map(({ event_id }) => event_id as string) };
 }
 
-const ALL = { fromMs: null, toMs: null, asOfMs: null, by: ['source', 'event_type'], groupsMax: 99 } as const;
-const failures = (pipeline: Pipeline) => pipeline.failures({ ...ALL, baselineFromMs: null });
+const ALL = { by: ['source', 'event_type'], limit: 99 } as const;
+const failures = (pipeline: Pipeline) => pipeline.ask('failures', { ...ALL });
 
 describe('windows that fail', () => {
   it('G14: are a failure each, under source and type of the event at which the fold threw, not of the first of the message', async () => {
@@ -75,7 +75,7 @@ describe('windows that fail', () => {
       [5, 6, 7].map((entity, i) => [`entity_${entity}`, ids[4 + i]]),
     );
     expect(group?.samples.map(({ event_id }) => event_id).sort()).toEqual(ids.slice(4, 7).sort());
-    const { rejects } = await pipeline.rejects({ fromMs: null, toMs: null, limit: 9, cursor: null });
+    const { rejects } = await pipeline.rejects({ limit: 9, cursor: null });
     for (const { source, event_id, window, line } of rejects) {
       expect(source).toBe('source_2');
       expect(line).toBe(ids.indexOf(event_id as string));

@@ -250,7 +250,7 @@ describe('poison', () => {
     const [letter] = (await pipeline.listDeadLetters({ limit: 9, cursor: null })).dead_letters;
     expect(letter).toMatchObject({ replay_id, code: 'AGGREGATE_FAILED', receives: LIMITS.message_receives_max });
     expect(letter?.detail).toContain('thirteen');
-    const { rejects } = await pipeline.rejects({ fromMs: null, toMs: null, limit: 9, cursor: null });
+    const { rejects } = await pipeline.rejects({ limit: 9, cursor: null });
     expect(rejects).toMatchObject([{ kind: 'PROCESSING', code: 'AGGREGATE_FAILED', source: 'source_1' }]);
 
     const fixed = createPipeline({ backend: world.backend, aggregates: [mended] });

@@ -219,7 +219,7 @@ describe('a page, past the budget,', () => {
 
   it('of rejects ends early, as JSON and with their bytes', async () => {
     await send(700, (n) => ({ ...event(n), entity_id: undefined }));
-    const query = { fromMs: null, toMs: null, limit: 1_000 };
+    const query = { limit: 1_000 };
     const places = (all: readonly { pack_id: string; line: number }[]) =>
       all.map(({ pack_id, line }) => [pack_id, line]);
     const whole = await over(backend, {}).rejects({ ...query, cursor: null });

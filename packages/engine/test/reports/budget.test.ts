@@ -1,8 +1,8 @@
-import { KitError } from '@pik/schema';
+import { KitError, type ReportOf, type SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type TestClock } from '@pik/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
-import type { LagQuery, Pipeline } from '../../src/api/pipeline.ts';
+import type { Pipeline } from '../../src/api/pipeline.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import { type BudgetLimits, createBudget } from '../../src/runtime/budget.ts';
 
@@ -76,15 +76,12 @@ afterEach(() => pipeline.close());
 const bounded = (questions: BudgetLimits, over: Backend = backend) =>
   createPipeline({ backend: over, questions: { timeMs: NEVER_MS, ...questions } });
 
-const EVERYTHING: LagQuery = {
-  fromMs: null,
-  toMs: null,
-  asOfMs: null,
+const EVERYTHING: SelectionOf<'lag'> = {
   basis: 'event',
   by: ['source'],
-  includeImported: false,
-  groupsMax: 100,
-  lateOverMs: 2 * HOUR,
+  include_imported: false,
+  limit: 100,
+  late_over_ms: 2 * HOUR,
 };
 
 let made = 0;
@@ -123,15 +120,15 @@ interface Paged {
   readonly notes: readonly string[];
 }
 
-async function pagesOf<T extends Paged>(ask: (cursor: string | null) => Promise<T>): Promise<T[]> {
+async function pagesOf<T extends Paged>(ask: (cursor: string | undefined) => Promise<T>): Promise<T[]> {
   const pages: T[] = [];
-  let cursor: string | null = null;
+  let cursor: string | undefined;
   do {
     expect(pages.length).toBeLessThan(500);
     const page: T = await ask(cursor);
     pages.push(page);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
   return pages;
 }
 
@@ -139,14 +136,14 @@ const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + o
 
 describe.each(['event', 'received'] as const)('past the budget, by %s time,', (basis) => {
   // Pages of one part have its figures each: here a part is one page.
-  const query = { ...EVERYTHING, basis, worstMax: 1_000 };
+  const query = { ...EVERYTHING, basis, worst: 1_000 };
 
   it('lag covers the first days, its cursor the rest, and counts add up', async () => {
     await fill({ days: 6, perDay: 30 });
-    const whole = await pipeline.lag(query);
+    const whole = await pipeline.ask('lag', query);
     expect(whole).toMatchObject({ partial: false, covered: null, next_cursor: null });
     const small = bounded({ readMax: 150 });
-    const pages = await pagesOf((cursor) => small.lag({ ...query, cursor }));
+    const pages = await pagesOf((cursor) => small.ask('lag', { ...query, cursor }));
     expect(pages.length).toBeGreaterThan(3);
     expect(sum(pages.map(({ total }) => total?.count ?? 0))).toBe(whole.total?.count);
     expect(sum(pages.map(({ total }) => total?.late_count ?? 0))).toBe(whole.total?.late_count);
@@ -164,18 +161,18 @@ describe.each(['event', 'received'] as const)('past the budget, by %s time,', (b
 
   it('duplicates, and completeness of its days, add up too', async () => {
     await fill({ days: 5, perDay: 30 });
-    const whole = await pipeline.duplicates(query);
+    const whole = await pipeline.ask('duplicates', query);
     const small = bounded({ readMax: 150 });
-    const pages = await pagesOf((cursor) => small.duplicates({ ...query, cursor }));
+    const pages = await pagesOf((cursor) => small.ask('duplicates', { ...query, cursor }));
     expect(pages.length).toBeGreaterThan(3);
     for (const name of ['receipts', 'events', 'duplicates', 'conflicts'] as const)
       expect(sum(pages.map(({ total }) => total?.[name] ?? 0))).toBe(whole.total?.[name]);
     // An event is repeated within its day alone, so each is named once.
     expect(sum(pages.map(({ worst_total }) => worst_total))).toBe(whole.worst_total);
     expectTiled(pages.map(({ covered }) => covered));
-    const days = { ...query, by: ['source'] as const, closedAfterMs: DAY };
-    const all = await pipeline.completeness(days);
-    const parts = await pagesOf((cursor) => small.completeness({ ...days, cursor }));
+    const days = { ...query, by: ['source'] as const, closed_after_ms: DAY };
+    const all = await pipeline.ask('completeness', days);
+    const parts = await pagesOf((cursor) => small.ask('completeness', { ...days, cursor }));
     expect(parts.length).toBeGreaterThan(1);
     const counts = (of: readonly (typeof all)[]) =>
       of.flatMap((page) => page.days.map(({ day, series, events }) => `${day} ${series.source} ${events}`)).sort();
@@ -183,7 +180,7 @@ describe.each(['event', 'received'] as const)('past the budget, by %s time,', (b
   });
 });
 
-type Covered = Awaited<ReturnType<Pipeline['lag']>>['covered'];
+type Covered = ReportOf<'lag'>['covered'];
 
 /** Each part begins where the one before it ends, the first at the start and the last at the end of the range. */
 function expectTiled(parts: readonly Covered[]): void {
@@ -195,22 +192,20 @@ function expectTiled(parts: readonly Covered[]): void {
 it('a part is what the report says of the days that it names', async () => {
   await fill({ days: 6, perDay: 30 });
   const small = bounded({ readMax: 200 });
-  const pages = await pagesOf((cursor) => small.lag({ ...EVERYTHING, cursor }));
+  const pages = await pagesOf((cursor) => small.ask('lag', { ...EVERYTHING, cursor }));
   for (const { covered, total, groups, details } of pages) {
     expect(covered?.divided_days).toEqual([]);
-    const [fromMs, toMs] = [covered?.start_time, covered?.end_time].map((time) =>
-      time == null ? null : Date.parse(time),
-    );
-    const alone = await pipeline.lag({ ...EVERYTHING, fromMs: fromMs ?? null, toMs: toMs ?? null });
+    const [start_time, end_time] = [covered?.start_time ?? undefined, covered?.end_time ?? undefined];
+    const alone = await pipeline.ask('lag', { ...EVERYTHING, start_time, end_time });
     expect({ total, groups, details }).toEqual({ total: alone.total, groups: alone.groups, details: alone.details });
   }
 });
 
 it('a day that is too much for one answer is divided, and its parts add up', async () => {
   await fill({ days: 2, perDay: 450 });
-  const whole = await pipeline.lag({ ...EVERYTHING, by: ['day'] });
+  const whole = await pipeline.ask('lag', { ...EVERYTHING, by: ['day'] });
   const small = bounded({ readMax: 100 });
-  const pages = await pagesOf((cursor) => small.lag({ ...EVERYTHING, by: ['day'], cursor }));
+  const pages = await pagesOf((cursor) => small.ask('lag', { ...EVERYTHING, by: ['day'], cursor }));
   const divided = pages.flatMap(({ covered }) => covered?.divided_days ?? []);
   expect(divided).toContain('2026-01-05');
   for (const { group, figures } of whole.groups) {
@@ -218,28 +213,27 @@ it('a day that is too much for one answer is divided, and its parts add up', asy
     expect(sum(same.map(({ figures: { count } }) => count))).toBe(figures.count);
   }
   expectTiled(pages.map(({ covered }) => covered));
-  const repeats = await pipeline.duplicates(EVERYTHING);
-  const parts = await pagesOf((cursor) => small.duplicates({ ...EVERYTHING, worstMax: 1_000, cursor }));
+  const repeats = await pipeline.ask('duplicates', EVERYTHING);
+  const parts = await pagesOf((cursor) => small.ask('duplicates', { ...EVERYTHING, worst: 1_000, cursor }));
   expect(sum(parts.map(({ total }) => total?.receipts ?? 0))).toBe(repeats.total?.receipts);
-  const days = { ...EVERYTHING, by: [], closedAfterMs: DAY };
-  const complete = await pipeline.completeness(days);
-  const dayParts = await pagesOf((cursor) => small.completeness({ ...days, cursor }));
+  const days = { ...EVERYTHING, by: [], closed_after_ms: DAY };
+  const complete = await pipeline.ask('completeness', days);
+  const dayParts = await pagesOf((cursor) => small.ask('completeness', { ...days, cursor }));
   const events = (of: readonly (typeof complete)[]) => sum(of.flatMap((page) => page.days.map((day) => day.events)));
   expect(events(dayParts)).toBe(events([complete]));
 });
 
 it('a part that was found stays as it is on its further pages, whatever comes in meanwhile', async () => {
   await fill({ days: 2, perDay: 450 });
-  const asOfMs = clock.ms;
-  const query = { ...EVERYTHING, by: ['hour', 'source'] as const, asOfMs };
-  const whole = await pipeline.lag({ ...query, groupsMax: 1_000 });
+  const query = { ...EVERYTHING, by: ['hour', 'source'] as const, as_of: new Date(clock.ms) };
+  const whole = await pipeline.ask('lag', { ...query, limit: 1_000 });
   const small = bounded({ readMax: 500 });
   let more = 0;
   const pages = await pagesOf(async (cursor) => {
     // Slices of days long read, in the middle of what the cursor has passed.
     clock.ms += 1_000;
     await send(event(START + ++more * 60_000), event(START + DAY + more * 60_000));
-    return small.lag({ ...query, groupsMax: 7, cursor });
+    return small.ask('lag', { ...query, limit: 7, cursor });
   });
   const names = (groups: (typeof whole)['groups']) => {
     const counts = new Map<string, number>();
@@ -252,13 +246,12 @@ it('a part that was found stays as it is on its further pages, whatever comes in
 
 it('failures cover the first of them, then the receipts that are left, and both add up', async () => {
   await fill({ days: 6, perDay: 40 });
-  const { basis, includeImported, lateOverMs, ...rest } = EVERYTHING;
-  const query = { ...rest, baselineFromMs: null };
-  const whole = await pipeline.failures(query);
+  const query = EVERYTHING;
+  const whole = await pipeline.ask('failures', query);
   expect([whole.failures, whole.partial]).toEqual([24, false]);
   for (const readMax of [10, 60, 300]) {
     const small = bounded({ readMax });
-    const pages = await pagesOf((cursor) => small.failures({ ...query, cursor }));
+    const pages = await pagesOf((cursor) => small.ask('failures', { ...query, cursor }));
     expect(pages.length).toBeGreaterThan(1);
     expect(sum(pages.map(({ failures }) => failures))).toBe(whole.failures);
     expect(sum(pages.map(({ receipts }) => receipts))).toBe(whole.receipts);
@@ -279,24 +272,24 @@ it('gaps cover the days that were read whole, and together name what one answer 
     ...EVERYTHING,
     by: ['source'] as const,
     grain: 'hour',
-    timeZone: 'UTC',
-    cadenceMs: HOUR,
-    gapsMax: 100,
-    fromMs: START + 5 * DAY,
-    toMs: START + 18 * DAY,
+    time_zone: 'UTC',
+    cadence_ms: HOUR,
+    limit: 100,
+    start_time: new Date(START + 5 * DAY),
+    end_time: new Date(START + 18 * DAY),
   } as const;
-  const whole = await pipeline.gaps(query);
+  const whole = await pipeline.ask('gaps', query);
   const missing = (gaps: (typeof whole)['gaps']) =>
     gaps.filter(({ state }) => state === 'MISSING').map((gap) => gap.start_time);
   expect(missing(whole.gaps)).toHaveLength(1);
   const small = bounded({ readMax: 2_000 });
-  const pages = await pagesOf((cursor) => small.gaps({ ...query, cursor }));
+  const pages = await pagesOf((cursor) => small.ask('gaps', { ...query, cursor }));
   expect(pages.length).toBeGreaterThan(1);
   expect(missing(pages.flatMap(({ gaps }) => gaps))).toEqual(missing(whole.gaps));
   expect(pages[0]?.covered?.start_time).toBe(whole.range.start_time);
   expect(pages.at(-1)?.covered?.end_time).toBe(whole.range.end_time);
   // What came before the range does not fit into one answer: the next one reads less of it.
-  const tiny = await pagesOf((cursor) => bounded({ readMax: 500 }).gaps({ ...query, cursor }));
+  const tiny = await pagesOf((cursor) => bounded({ readMax: 500 }).ask('gaps', { ...query, cursor }));
   expect(missing(tiny.flatMap(({ gaps }) => gaps))).toEqual(missing(whole.gaps));
   expect(tiny[0]?.covered?.end_time).toBe(whole.range.start_time);
 });
@@ -307,11 +300,10 @@ it('gaps of days of which not even one fits into an answer are refused, and the 
     ...EVERYTHING,
     by: ['source'],
     grain: 'hour',
-    timeZone: 'UTC',
-    cadenceMs: null,
-    gapsMax: 10,
+    time_zone: 'UTC',
+    limit: 10,
   } as const;
-  const asked = pagesOf((cursor) => bounded({ readMax: 100 }).gaps({ ...query, cursor }));
+  const asked = pagesOf((cursor) => bounded({ readMax: 100 }).ask('gaps', { ...query, cursor }));
   await expect(asked).rejects.toMatchObject({ code: 'BUDGET_EXCEEDED' });
 });
 
@@ -334,14 +326,15 @@ describe('once nobody waits', () => {
   }
 
   it.each([
-    ['lag', (over: Pipeline, signal: AbortSignal) => over.lag(EVERYTHING, { signal })],
-    ['duplicates', (over: Pipeline, signal: AbortSignal) => over.duplicates(EVERYTHING, { signal })],
+    ['lag', (over: Pipeline, signal: AbortSignal) => over.ask('lag', EVERYTHING, { signal })],
+    ['duplicates', (over: Pipeline, signal: AbortSignal) => over.ask('duplicates', EVERYTHING, { signal })],
     ['verify', (over: Pipeline, signal: AbortSignal) => over.verify(null, { signal })],
     [
       'gaps by entity',
       (over: Pipeline, signal: AbortSignal) =>
-        over.gaps(
-          { ...EVERYTHING, by: [], grain: 'hour', timeZone: 'UTC', cadenceMs: null, gapsMax: 10, entity_id: 'crowd' },
+        over.ask(
+          'gaps',
+          { ...EVERYTHING, by: [], grain: 'hour', time_zone: 'UTC', limit: 10, entity_id: 'crowd' },
           { signal },
         ),
     ],

@@ -1,11 +1,10 @@
-import { COMPLETENESS_MARKS_MS } from '@pik/schema';
+import { COMPLETENESS_MARKS_MS, type ReportOf, type SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { createPipeline } from '../../src/api/create-pipeline.ts';
-import type { Pipeline, ReportQuery } from '../../src/api/pipeline.ts';
 
 // Reports of duplicates and of completeness against the plain way: every receipt by itself, of streams made by chance.
 
@@ -109,24 +108,30 @@ function figuresOf(receipts: readonly Receipt[]) {
   };
 }
 
-const base = { timeZone: 'UTC', includeImported: false, groupsMax: 100 } as const;
+const base = { limit: 100 } as const;
+
+/** Half-open range between two times, either of which may be missing. An empty one is refused, so its end moves on. */
+function rangeBetween(a: number | null, b: number | null) {
+  const [fromMs, to] = a !== null && b !== null && a > b ? [b, a] : [a, b];
+  const toMs = to !== null && to === fromMs ? to + 1 : to;
+  const time = (ms: number | null) => (ms === null ? undefined : new Date(ms));
+  return { fromMs, toMs, range: { start_time: time(fromMs), end_time: time(toMs) } };
+}
 
 it('duplicates: of all, of each group, and of each event, in any range as of any time', async () => {
   await fc.assert(
     fc.asyncProperty(streams, fc.array(queries, { minLength: 1, maxLength: 6 }), async (stream, asked) => {
       const { pipeline, receipts } = await receive(stream);
       for (const { a, b, asOfMs, basis } of asked) {
-        const [fromMs, toMs] = a !== null && b !== null && a > b ? [b, a] : [a, b];
-        const by = ['source', 'event_type'] as const;
-        const query: ReportQuery = { ...base, fromMs, toMs, asOfMs: asOfMs ?? END + 3 * DAY, basis, by };
+        const { fromMs, toMs, range } = rangeBetween(a, b);
+        const nowMs = asOfMs ?? END + 3 * DAY;
+        const query: SelectionOf<'duplicates'> = { ...base, ...range, as_of: new Date(nowMs), basis };
         const timeOf = ({ eventMs, receivedMs }: Receipt) => (basis === 'event' ? eventMs : receivedMs);
         const inScope = receipts.filter(
           (one) =>
-            one.receivedMs <= (query.asOfMs as number) &&
-            timeOf(one) >= (fromMs ?? 0) &&
-            timeOf(one) < (toMs ?? Number.POSITIVE_INFINITY),
+            one.receivedMs <= nowMs && timeOf(one) >= (fromMs ?? 0) && timeOf(one) < (toMs ?? Number.POSITIVE_INFINITY),
         );
-        const report = await pipeline.duplicates(query);
+        const report = await pipeline.ask('duplicates', query);
         if (inScope.length === 0) expect(report.total).toBeNull();
         else expect(report.total).toMatchObject(figuresOf(inScope));
         const groups = [...Map.groupBy(inScope, ({ source, event_type }) => `${source} ${event_type}`)];
@@ -152,7 +157,7 @@ it('duplicates: of all, of each group, and of each event, in any range as of any
   );
 });
 
-function expectDelays(total: Awaited<ReturnType<Pipeline['duplicates']>>['total'], receipts: readonly Receipt[]): void {
+function expectDelays(total: ReportOf<'duplicates'>['total'], receipts: readonly Receipt[]): void {
   const delays = receipts.flatMap(({ firstMs, receivedMs }) => (firstMs === null ? [] : [receivedMs - firstMs]));
   delays.sort((x, y) => x - y);
   if (delays.length === 0) {
@@ -172,10 +177,16 @@ it('completeness: of each day of each source its events, and what had come by ea
   await fc.assert(
     fc.asyncProperty(streams, queries, fc.integer({ min: 0, max: 3 }), async (stream, { a, b, asOfMs }, closedDays) => {
       const { pipeline, receipts } = await receive(stream);
-      const [fromMs, toMs] = a !== null && b !== null && a > b ? [b, a] : [a, b];
+      const { fromMs, toMs, range } = rangeBetween(a, b);
       const nowMs = asOfMs ?? END + 3 * DAY;
-      const query = { ...base, fromMs, toMs, asOfMs: nowMs, by: ['source'], closedAfterMs: closedDays * DAY } as const;
-      const { days } = await pipeline.completeness(query);
+      const query = {
+        ...base,
+        ...range,
+        as_of: new Date(nowMs),
+        by: ['source'],
+        closed_after_ms: closedDays * DAY,
+      } as const;
+      const { days } = await pipeline.ask('completeness', query);
       const dayOf = ({ eventMs }: Receipt) => Math.floor(eventMs / DAY) * DAY;
       const counted = receipts.filter(
         (one) =>

@@ -1,7 +1,8 @@
+import type { SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type TestClock } from '@pik/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
-import type { LagQuery, Pipeline } from '../../src/api/pipeline.ts';
+import type { Pipeline } from '../../src/api/pipeline.ts';
 
 // Lag, repeats and completeness of streams whose figures are known by how they are made, received live.
 
@@ -17,15 +18,12 @@ beforeEach(() => {
 });
 afterEach(() => pipeline.close());
 
-const EVERYTHING: LagQuery = {
-  fromMs: null,
-  toMs: null,
-  asOfMs: null,
+const EVERYTHING: SelectionOf<'lag'> = {
   basis: 'event',
   by: ['source'],
-  includeImported: false,
-  groupsMax: 100,
-  lateOverMs: 2 * HOUR,
+  include_imported: false,
+  limit: 100,
+  late_over_ms: 2 * HOUR,
 };
 
 let made = 0;
@@ -60,7 +58,7 @@ describe('lag', () => {
     clock.ms += HOUR;
     await send(event(START), event(clock.ms - 10));
     await send(event(START + 30 * 60_000, { source: 'other' }));
-    const { details, groups, worst, partial } = await pipeline.lag(EVERYTHING);
+    const { details, groups, worst, partial } = await pipeline.ask('lag', EVERYTHING);
     expect(partial).toBe(false);
     // The event of the other source came after later ones, but not of its own series.
     expect(details?.out_of_order).toEqual({ series: 1, over_all: 2 });
@@ -70,7 +68,7 @@ describe('lag', () => {
     expect(other?.details).toEqual({ out_of_order: { series: 0, over_all: 1 }, produce: null, transport: null });
     expect(worst[0]?.event_time).toBe('2026-01-05T00:00:00.000000000Z');
     expect(worst).toHaveLength(6);
-    expect((await pipeline.lag({ ...EVERYTHING, worstMax: 2 })).worst).toEqual(worst.slice(0, 2));
+    expect((await pipeline.ask('lag', { ...EVERYTHING, worst: 2 })).worst).toEqual(worst.slice(0, 2));
   });
 
   it('says whose clock is wrong, with the event of the lowest lag', async () => {
@@ -82,7 +80,7 @@ describe('lag', () => {
         event(clock.ms + 90_000, { source: 'fast' }),
       );
     }
-    const { groups } = await pipeline.lag(EVERYTHING);
+    const { groups } = await pipeline.ask('lag', EVERYTHING);
     const found = Object.fromEntries(groups.map(({ group, findings }) => [group.source, findings]));
     expect(found).toMatchObject({ zone: [{ code: 'TIME_ZONE_FAULT' }], app: [], fast: [{ code: 'CLOCK_AHEAD' }] });
     const evidence = found.fast?.[0]?.evidence?.[0];
@@ -111,7 +109,7 @@ describe('duplicates', () => {
         await send(kept[0] as object);
       }
     }
-    const { total, storms, worst } = await pipeline.duplicates(EVERYTHING);
+    const { total, storms, worst } = await pipeline.ask('duplicates', EVERYTHING);
     expect(total).toMatchObject({ receipts: 48 * 40 + 61, duplicates: 61, entities: 1 });
     expect(storms).toMatchObject([
       {
@@ -126,7 +124,9 @@ describe('duplicates', () => {
       repeats: 2,
       event: { idempotency_key: (kept[0] as { idempotency_key: string }).idempotency_key },
     });
-    expect((await pipeline.duplicates({ ...EVERYTHING, asOfMs: START + 30 * HOUR })).storms).toEqual([]);
+    expect((await pipeline.ask('duplicates', { ...EVERYTHING, as_of: new Date(START + 30 * HOUR) })).storms).toEqual(
+      [],
+    );
   });
 });
 
@@ -141,9 +141,9 @@ describe('completeness', () => {
       clock.ms = START + day * DAY + 10 * HOUR;
       if (day > 0) await send(event(START + (day - 1) * DAY + 5 * HOUR), event(START + (day - 1) * DAY + 6 * HOUR));
     }
-    const asOfMs = START + 20 * DAY + HOUR;
-    const query = { ...EVERYTHING, by: [], closedAfterMs: 3 * DAY, asOfMs } as const;
-    const { days, curves, partial } = await pipeline.completeness(query);
+    const as_of = new Date(START + 20 * DAY + HOUR);
+    const query = { ...EVERYTHING, by: [], closed_after_ms: 3 * DAY, as_of } as const;
+    const { days, curves, partial } = await pipeline.ask('completeness', query);
     expect(partial).toBe(false);
     expect(curves[0]?.days).toBe(17);
     const shares = Object.fromEntries((days[3]?.arrived ?? []).map(({ after_ms, share }) => [after_ms / HOUR, share]));
@@ -154,6 +154,8 @@ describe('completeness', () => {
     // Ten hours after its end, within the one percent of a histogram's buckets.
     const fullAt = Date.parse(last?.forecast?.full_at ?? '');
     expect(Math.abs(fullAt - (START + 20 * DAY + 10 * HOUR))).toBeLessThan(0.01 * 10 * HOUR);
-    expect((await pipeline.completeness({ ...query, closedAfterMs: 18 * DAY })).days.at(-1)?.forecast).toBeNull();
+    expect(
+      (await pipeline.ask('completeness', { ...query, closed_after_ms: 18 * DAY })).days.at(-1)?.forecast,
+    ).toBeNull();
   });
 });

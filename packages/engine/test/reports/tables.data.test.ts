@@ -30,13 +30,9 @@ describe.skipIf(!hasRealEvents)('real tables through the converter of the exampl
   }
 
   const failures = (pipeline: Pipeline) =>
-    pipeline.failures({
-      fromMs: null,
-      toMs: null,
-      asOfMs: null,
+    pipeline.ask('failures', {
       by: ['source', 'event_type'],
-      groupsMax: 100,
-      baselineFromMs: null,
+      limit: 100,
     });
 
   it('the table that was published with conflict markers: 282 new, 100 repeats, 181 contradictions, 4 rows that are no data', async () => {

@@ -1,3 +1,4 @@
+import type { SelectionOf } from '@pik/schema';
 import {
   changesKeyedByPoll,
   hasRealEvents,
@@ -6,17 +7,14 @@ import {
   readLines,
 } from '@pik/testkit/fixtures/engine/real-events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LagQuery, Pipeline } from '../../src/api/pipeline.ts';
+import type { Pipeline } from '../../src/api/pipeline.ts';
 
-const EVERYTHING: LagQuery = {
-  fromMs: null,
-  toMs: null,
-  asOfMs: null,
+const EVERYTHING: SelectionOf<'lag'> = {
   basis: 'event',
   by: ['event_type'],
-  includeImported: true,
-  groupsMax: 100,
-  lateOverMs: 7_200_000,
+  include_imported: true,
+  limit: 100,
+  late_over_ms: 7_200_000,
 };
 
 describe.skipIf(!hasRealEvents)('real events', () => {
@@ -44,13 +42,17 @@ describe.skipIf(!hasRealEvents)('real events', () => {
     });
 
     it('receipts are the sum of the outcomes, in the report too', async () => {
-      const { total } = await pipeline.duplicates(EVERYTHING);
+      const { total } = await pipeline.ask('duplicates', EVERYTHING);
       expect(total).toMatchObject({ receipts: 5_702, events: 758, duplicates: 4_944, conflicts: 0 });
     });
 
     it('event day 2022-02-02 has 1,195 receipts, 155 events, 1,040 repeats and 53 entities', async () => {
       const day = Date.parse('2022-02-02T00:00:00Z');
-      const { total } = await pipeline.duplicates({ ...EVERYTHING, fromMs: day, toMs: day + 86_400_000 });
+      const { total } = await pipeline.ask('duplicates', {
+        ...EVERYTHING,
+        start_time: new Date(day),
+        end_time: new Date(day + 86_400_000),
+      });
       expect(total).toMatchObject({ receipts: 1_195, events: 155, duplicates: 1_040, entities: 53 });
     });
   });
@@ -63,10 +65,10 @@ describe.skipIf(!hasRealEvents)('real events', () => {
         ...EVERYTHING,
         basis: 'received',
         by: ['hour'],
-        lateOverMs: 400 * 3_600_000,
-        worstMax: 29,
+        late_over_ms: 400 * 3_600_000,
+        worst: 29,
       } as const;
-      const { total, groups, worst } = await pipeline.lag(query);
+      const { total, groups, worst } = await pipeline.ask('lag', query);
       expect(total?.late_count).toBe(28);
       expect(groups[0]).toMatchObject({ group: { hour: '2022-02-03T13:00Z' }, figures: { late_count: 28 } });
       expect(groups[0]?.figures.delay_share).toBeGreaterThan(0.5);
@@ -78,7 +80,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
     it('repeats are the rule there, and no storm', async () => {
       const pipeline = await open();
       await importLines(pipeline, readLines('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
-      expect((await pipeline.duplicates({ ...EVERYTHING, by: ['source'] })).storms).toEqual([]);
+      expect((await pipeline.ask('duplicates', { ...EVERYTHING, by: ['source'] })).storms).toEqual([]);
     });
   });
 
@@ -106,20 +108,20 @@ describe.skipIf(!hasRealEvents)('real events', () => {
         ...EVERYTHING,
         event_type: 'quake.reported',
         basis: 'received',
-        fromMs: firstPollMs + 1,
-        lateOverMs: hours * 3_600_000,
+        start_time: new Date(firstPollMs + 1),
+        late_over_ms: hours * 3_600_000,
       } as const;
-      const { total, partial } = await pipeline.lag(query);
+      const { total, partial } = await pipeline.ask('lag', query);
       expect([total?.count, total?.late_count, partial]).toEqual([26_601, late, false]);
     });
 
     it('the 2,159 over six hours late are those of the truth table, event by event', async () => {
-      const { worst } = await pipeline.lag({
+      const { worst } = await pipeline.ask('lag', {
         ...EVERYTHING,
         event_type: 'quake.reported',
         basis: 'received',
-        fromMs: firstPollMs + 1,
-        worstMax: 2_159,
+        start_time: new Date(firstPollMs + 1),
+        worst: 2_159,
       });
       const key = (source: string | undefined, entity: string | undefined, time = '', received = '') =>
         [entity, source, new Date(time).toISOString(), new Date(received).toISOString()].join(',');
@@ -135,21 +137,21 @@ describe.skipIf(!hasRealEvents)('real events', () => {
     });
 
     it('5,785 of 26,637 reports are out of order over all sources, 3,259 within their series', async () => {
-      const { total, details } = await pipeline.lag({ ...EVERYTHING, event_type: 'quake.reported' });
+      const { total, details } = await pipeline.ask('lag', { ...EVERYTHING, event_type: 'quake.reported' });
       expect([total?.count, details?.out_of_order]).toEqual([26_637, { series: 3_259, over_all: 5_785 }]);
     });
 
     it('no clock is said to be wrong', async () => {
-      const { groups } = await pipeline.lag({ ...EVERYTHING, event_type: 'quake.reported', by: ['source'] });
+      const { groups } = await pipeline.ask('lag', { ...EVERYTHING, event_type: 'quake.reported', by: ['source'] });
       expect(groups.flatMap(({ group, findings }) => (findings.length === 0 ? [] : [[group, findings]]))).toEqual([]);
     });
 
     it('percentiles of their lag are within 1 %', async () => {
-      const { total } = await pipeline.lag({
+      const { total } = await pipeline.ask('lag', {
         ...EVERYTHING,
         event_type: 'quake.reported',
         basis: 'received',
-        fromMs: firstPollMs + 1,
+        start_time: new Date(firstPollMs + 1),
       });
       const minutes = { p10_ms: 23.2, p50_ms: 59.7, p90_ms: 259.8, p95_ms: 756.4, p99_ms: 1_326.2 };
       for (const [name, expected] of Object.entries(minutes)) {

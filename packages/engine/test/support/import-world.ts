@@ -66,13 +66,11 @@ export function sendRecords(
 /** Everything that is asked of the small world as of a time, without where its receipts happen to lie. */
 export async function answersAsOf(pipeline: Pipeline, asOfMs: number) {
   const report = {
-    fromMs: null,
-    toMs: null,
-    asOfMs,
+    as_of: new Date(asOfMs),
     by: ['source', 'day'],
     basis: 'event',
-    includeImported: true,
-    groupsMax: 100,
+    include_imported: true,
+    limit: 100,
   } as const;
   const { by: _, basis: __, ...plain } = report;
   const lists: unknown[] = [];
@@ -90,26 +88,24 @@ export async function answersAsOf(pipeline: Pipeline, asOfMs: number) {
   return withoutPlaces({
     lists,
     explained,
-    lag: await pipeline.lag({ ...report, lateOverMs: 7_200_000 }),
-    liveLag: await pipeline.lag({ ...report, includeImported: false, lateOverMs: 7_200_000 }),
-    received: await pipeline.lag({ ...report, basis: 'received', by: ['hour'], lateOverMs: 7_200_000 }),
-    duplicates: await pipeline.duplicates(report),
-    failures: await pipeline.failures({ ...plain, by: ['source'], baselineFromMs: null }),
-    completeness: await pipeline.completeness({ ...plain, by: ['source'], closedAfterMs: 3_600_000 }),
-    rejects: (await pipeline.rejects({ ...NO_RANGE, limit: 100, cursor: null })).rejects,
-    gaps: await pipeline.gaps({
+    lag: await pipeline.ask('lag', { ...report, late_over_ms: 7_200_000 }),
+    liveLag: await pipeline.ask('lag', { ...report, include_imported: false, late_over_ms: 7_200_000 }),
+    received: await pipeline.ask('lag', { ...report, basis: 'received', by: ['hour'], late_over_ms: 7_200_000 }),
+    duplicates: await pipeline.ask('duplicates', report),
+    failures: await pipeline.ask('failures', { ...plain, by: ['source'] }),
+    completeness: await pipeline.ask('completeness', { ...plain, by: ['source'], closed_after_ms: 3_600_000 }),
+    rejects: (await pipeline.rejects({ limit: 100, cursor: null })).rejects,
+    gaps: await pipeline.ask('gaps', {
       ...plain,
       by: ['source'],
       basis: 'received',
       grain: 'hour',
-      timeZone: 'UTC',
-      cadenceMs: null,
-      gapsMax: 100,
+      time_zone: 'UTC',
+      limit: 100,
     }),
   });
 }
 
-const NO_RANGE = { fromMs: null, toMs: null };
 // Why a report is empty is said by whole requests, so it tells how these were cut.
 const PLACES = new Set(['pack_id', 'line', 'raw_key', 'evidence', 'empty']);
 

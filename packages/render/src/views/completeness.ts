@@ -1,12 +1,15 @@
-import { type CompletenessReport, counted, durationText } from '@pik/schema';
+import { type CompletenessReport, completenessQuestion, counted, durationText } from '@pik/schema';
 
 import { arrivalCurves } from '../charts/of-completeness.ts';
 import { groupName, percent, shortTime } from '../format.ts';
+import { viewOf } from '../question-view.ts';
 import { nextLine, table, text, type View, type ViewOptions } from '../view.ts';
 import { coverageLines, nothing } from './lag.ts';
 
 /** How complete each event day is, the latest last. */
-export function completenessView(report: CompletenessReport, options: ViewOptions): View {
+export const completenessView = viewOf(completenessQuestion, view, { draws: true });
+
+function view(report: CompletenessReport, options: ViewOptions): View {
   const title = 'How complete is each day?';
   const { rowsMax, fullAnswer } = options;
   const { days } = report;

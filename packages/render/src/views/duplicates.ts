@@ -1,12 +1,15 @@
-import { counted, type DuplicatesReport, durationText } from '@pik/schema';
+import { counted, type DuplicatesReport, duplicatesQuestion, durationText } from '@pik/schema';
 
 import { barsOfDuplicates } from '../charts/of-duplicates.ts';
 import { type Cell, groupName, percent, shortTime } from '../format.ts';
+import { viewOf } from '../question-view.ts';
 import { type Block, hiddenLine, nextLine, table, text, type View, type ViewOptions } from '../view.ts';
 import { coverageLines, nothing } from './lag.ts';
 
 /** Events that arrived more than once. */
-export function duplicatesView(report: DuplicatesReport, options: ViewOptions): View {
+export const duplicatesView = viewOf(duplicatesQuestion, view, { draws: true });
+
+function view(report: DuplicatesReport, options: ViewOptions): View {
   const title = 'What came more than once?';
   const { total, groups, storms } = report;
   const more = [...nextLine(report.next_cursor, pagedText(report), options), ...coverageLines(report)];

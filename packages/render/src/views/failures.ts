@@ -1,8 +1,8 @@
-import type { FailuresReport } from '@pik/schema';
-import { counted } from '@pik/schema';
+import { counted, type FailuresReport, failuresQuestion } from '@pik/schema';
 
 import { barsOfFailures } from '../charts/of-failures.ts';
 import { groupName, percent, shortTime } from '../format.ts';
+import { viewOf } from '../question-view.ts';
 import {
   type Block,
   coveredLine,
@@ -17,7 +17,12 @@ import {
 import { nothing } from './lag.ts';
 
 /** Which source or event type fails most, ranked by the lower bound of the rate. */
-export function failuresView(report: FailuresReport, options: ViewOptions): View {
+export const failuresView = viewOf(failuresQuestion, view, {
+  draws: true,
+  verdict: { yes: 'nothing failed', no: 'there are failures', isYes: ({ failures }) => failures === 0 },
+});
+
+function view(report: FailuresReport, options: ViewOptions): View {
   const title = 'Which source or event type fails most?';
   const { groups, covered, receipts_covered, next_cursor, notes } = report;
   const more = [

@@ -1,13 +1,22 @@
-import type { GapsReport } from '@pik/schema';
-import { counted } from '@pik/schema';
+import { counted, type GapsReport, gapsQuestion } from '@pik/schema';
 
 import { gapCalendars } from '../charts/of-gaps.ts';
 import { groupName, percent, shortTime } from '../format.ts';
+import { viewOf } from '../question-view.ts';
 import { type Block, hiddenLine, nextLine, table, text, type View, type ViewOptions } from '../view.ts';
 import { coverageLines, nothing } from './lag.ts';
 
 /** Which days or windows are missing, and why. */
-export function gapsView(report: GapsReport, options: ViewOptions): View {
+export const gapsView = viewOf(gapsQuestion, view, {
+  draws: true,
+  verdict: {
+    yes: 'nothing is missing',
+    no: 'there are gaps',
+    isYes: ({ gaps }) => gaps.every(({ state }) => state === 'PENDING'),
+  },
+});
+
+function view(report: GapsReport, options: ViewOptions): View {
   const { gaps, series, grain, time_zone } = report;
   const judged = series.filter(({ model }) => model !== 'CANNOT_BE_JUDGED').length;
   const blocks: Block[] = [

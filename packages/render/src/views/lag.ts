@@ -1,7 +1,16 @@
-import { counted, durationText, type LagReport } from '@pik/schema';
+import {
+  counted,
+  durationText,
+  type LagReport,
+  lagQuestion,
+  MS_PER_DAY,
+  parseMoment,
+  type SelectionOf,
+} from '@pik/schema';
 
 import { barsOfLag, heatMap } from '../charts/of-lag.ts';
 import { type Cell, grouped, groupName, percent } from '../format.ts';
+import { viewOf } from '../question-view.ts';
 import {
   type Block,
   coveredLine,
@@ -15,7 +24,12 @@ import {
 } from '../view.ts';
 
 /** Where data is delayed. */
-export function lagView(report: LagReport, options: ViewOptions): View {
+export const lagView = viewOf(lagQuestion, view, {
+  draws: true,
+  forPicture: heatMapGroups,
+});
+
+function view(report: LagReport, options: ViewOptions): View {
   const title = 'Where is data delayed?';
   const { total, groups } = report;
   const more = [
@@ -45,6 +59,26 @@ export function lagView(report: LagReport, options: ViewOptions): View {
     ...more,
   ];
   return { title, blocks, charts: heatMap(report) ?? barsOfLag(report) };
+}
+
+/** Longest range whose picture has a column per hour; a longer one has a column per day. */
+const HOURS_DAYS_MAX = 14;
+
+/** A picture is a heat map by source and time unless the selection names other groups. */
+function heatMapGroups({
+  by,
+  start_time,
+  end_time = 'now',
+  time_zone = 'UTC',
+}: SelectionOf<'lag'>): SelectionOf<'lag'> {
+  if (by !== undefined) return {};
+  const base = { nowMs: Date.now(), timeZone: time_zone };
+  const ms = (time: string | Date) => (time instanceof Date ? time.getTime() : parseMoment(time, base)?.epoch_ms);
+  const [startMs = Number.NaN, endMs = Number.NaN] = [
+    start_time === undefined ? undefined : ms(start_time),
+    ms(end_time),
+  ];
+  return { by: ['source', (endMs - startMs) / MS_PER_DAY <= HOURS_DAYS_MAX ? 'hour' : 'day'] };
 }
 
 /** Details that histograms do not contain, and clock faults. */

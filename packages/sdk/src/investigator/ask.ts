@@ -124,12 +124,6 @@ export async function* readPages<T>(
   } while (cursor !== undefined);
 }
 
-/**
- * A time: a Date, RFC 3339 with an offset, or any other form that `parseMoment` of `@pik/schema` reads: a date, `now`, `today`,
- * `yesterday`, or how long ago, such as `2h`. The server reads it, by its own clock.
- */
-export type Time = string | Date;
-
 /** The fields of a selection as they cross the wire. */
 export function wire(selection: object): Query {
   return Object.fromEntries(

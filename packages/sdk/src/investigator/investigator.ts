@@ -15,17 +15,19 @@ import {
   parseTime,
   type RawEvent,
   type Receipt,
+  type ReingestAnswer,
+  type ReingestBody,
   type RejectedReceipt,
   type RejectPage,
   type ReplayPage,
   type ReplayView,
   type SelectionPage,
+  type Time,
   type TimelinePage,
   type VerifyPage,
   type VersionPage,
 } from '@pik/schema';
 import { v7 } from 'uuid';
-
 import {
   type Asking,
   ask,
@@ -35,13 +37,12 @@ import {
   readBody,
   readPages,
   send,
-  type Time,
   wire,
 } from './ask.ts';
+import { type AskQuestion, type QuestionMethods, questionMethods, questionsOver } from './questions.ts';
 import { type RawCallOptions, readRawEvents, readRejectedReceipts } from './raw-events.ts';
 import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
 import { makePlan, type ReplayPlan } from './replay-plan.ts';
-import { type ReportQuestions, reportQuestions } from './report-questions.ts';
 import type {
   ChangeSelection,
   EventSelection,
@@ -72,7 +73,18 @@ export interface SimulateOptions extends CallOptions {
  * Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`; and
  * `ABORTED`, at once, where the caller's signal aborts.
  */
-export interface Investigator extends ReportQuestions {
+export interface Investigator extends QuestionMethods {
+  /** Asks a declared question by its name: `ask('lag', { start_time: '2h' })` is `lag({ start_time: '2h' })`. */
+  readonly ask: AskQuestion;
+  /**
+   * Sends rejected receipts again: with `body` as mended records, without it as they are. Needs the scope `ingest`. Safe to
+   * repeat: what was accepted is a repeat the second time. With `dryRun` the outcomes are those that they would have now, and
+   * nothing is sent. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`.
+   */
+  reingest(
+    receipts: ReingestBody['receipts'],
+    options?: CallOptions & { readonly dryRun?: boolean | undefined },
+  ): Promise<ReingestAnswer>;
   timelinePage(
     selection: TimelineSelection & { cursor?: string | undefined },
     options?: CallOptions,
@@ -145,9 +157,11 @@ export interface Investigator extends ReportQuestions {
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
   const asking = createAsking(options);
+  const askQuestion = questionsOver(asking);
   return {
+    ask: askQuestion,
+    ...questionMethods(askQuestion),
     ...eventQuestions(asking),
-    ...reportQuestions(asking),
     ...verification(asking),
     ...valueQuestions(asking),
     ...replays(asking),
@@ -163,6 +177,7 @@ type EventQuestions = Pick<
   | 'getReceipt'
   | 'readRejects'
   | 'readRejectedReceipts'
+  | 'reingest'
 >;
 
 function eventQuestions(asking: Asking): EventQuestions {
@@ -190,6 +205,8 @@ function eventQuestions(asking: Asking): EventQuestions {
       }, call?.signal),
     readRejectedReceipts: (selection = {}, call) =>
       readRejectedReceipts(asking, { query: { limit: LIMITS.page_items_max, ...wire(selection) }, ...call }),
+    reingest: (receipts, { dryRun, ...call } = {}) =>
+      ask(asking, 'reingest', { body: { receipts }, query: { dry_run: dryRun }, ...call }),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
   };
 }

@@ -1,4 +1,4 @@
-import type { Time } from './ask.ts';
+import type { Time } from '@pik/schema';
 
 /** Which events of an entity: half-open in event time, as they were known at `as_of`. */
 export interface TimelineSelection {
@@ -57,55 +57,6 @@ export interface ValueSelection {
   readonly key: string;
   /** The time at which the window starts, or for windows of a day their date in the metric's zone. */
   readonly window_start: Time;
-}
-
-/** What a report covers; everything may be left out. */
-export interface ReportSelection {
-  readonly start_time?: Time | undefined;
-  readonly end_time?: Time | undefined;
-  readonly as_of?: Time | undefined;
-  /** The zone of dates, days and hours, such as `America/New_York`. Default: UTC. */
-  readonly time_zone?: string | undefined;
-  readonly source?: string | undefined;
-  readonly event_type?: string | undefined;
-  /** Which time the range means. Default: the event's own. */
-  readonly basis?: 'event' | 'received' | undefined;
-  /** Default: source and event type. */
-  readonly by?: readonly ('source' | 'event_type' | 'day' | 'hour')[] | undefined;
-  readonly include_imported?: boolean | undefined;
-  /** Groups of one page, or what else the report lists. Default and at most 10,000. */
-  readonly limit?: number | undefined;
-  /** `next_cursor` of the page before: the same answer with what comes next, as of the same time. */
-  readonly cursor?: string | undefined;
-}
-
-/** Which failures; the range is of receive times. */
-export interface FailuresSelection extends Omit<ReportSelection, 'basis' | 'include_imported'> {
-  /** Where the time before the range starts that failures are new against. Default: as long before as the range is. */
-  readonly baseline_from?: Time | undefined;
-}
-
-/** Which series are looked through for gaps, and by which calendar. */
-export interface GapsSelection extends Omit<ReportSelection, 'by'> {
-  /** Default: source and event type. */
-  readonly by?: readonly ('source' | 'event_type')[] | undefined;
-  /** One entity's events as the series. */
-  readonly entity_id?: string | undefined;
-  /** Windows of this metric and key that have events which no version holds; the range must be given. */
-  readonly metric?: string | undefined;
-  readonly key?: string | undefined;
-  /** Default: an hour. */
-  readonly grain?: 'minute' | 'hour' | 'day' | undefined;
-  /** How often the series comes, in milliseconds, at most the grain. Without it that is learned. */
-  readonly cadence_ms?: number | undefined;
-}
-
-/** Which event days; those that lie whole in the range. */
-export interface CompletenessSelection extends Omit<ReportSelection, 'by' | 'basis'> {
-  /** Default: nothing, all events of a day together. */
-  readonly by?: readonly ('source' | 'event_type')[] | undefined;
-  /** How long after its end a day counts as finally known, in milliseconds. Default: seven days. */
-  readonly closed_after_ms?: number | undefined;
 }
 
 /** Which event to explain. */

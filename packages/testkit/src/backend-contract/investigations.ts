@@ -1,10 +1,10 @@
-import type { LagQuery, Pipeline } from '@pik/engine';
-
-import { createPipeline } from '@pik/engine';
+import { createPipeline, type Pipeline } from '@pik/engine';
+import { QUESTION_NAMES, type QuestionName, type SelectionOf } from '@pik/schema';
 import { expect, it } from 'vitest';
 import { CONTRACT_AGGREGATES } from '../http-contract/contract-aggregates.ts';
 import { createMemoryBackend } from '../memory-backend.ts';
 import { HOUR, live } from './life.ts';
+import { contractQuestions, waysOf } from './questions.ts';
 import type { World } from './world.ts';
 
 // Questions are answered by the same operations over every backend, so each must get the same answers: those that a backend
@@ -13,37 +13,13 @@ import type { World } from './world.ts';
 type Question = (pipeline: Pipeline) => Promise<unknown>;
 
 function questions(startMs: number): Record<string, Question> {
-  const lag: LagQuery = {
-    fromMs: null,
-    toMs: null,
-    asOfMs: null,
-    basis: 'event',
-    by: ['source', 'event_type'],
-    includeImported: true,
-    groupsMax: 50,
-    lateOverMs: 2 * HOUR,
-  };
-  const mid = startMs + 22 * HOUR;
-  const gaps = { ...lag, by: ['event_type'], grain: 'hour', timeZone: 'UTC', cadenceMs: HOUR, gapsMax: 50 } as const;
   const value = { metric: 'contract_fragile', key: 'meter', window_start: new Date(startMs - 19 * HOUR).toISOString() };
   const day = { metric: 'daily_event_count', key: 'meter', window_start: new Date(startMs).toISOString() };
   const NOW = { kind: 'NOW' } as const;
   const at = (hour: number) => ({ kind: 'AS_OF', asOfMs: startMs + hour * HOUR }) as const;
   const event_time = (hour: number) => new Date(startMs + hour * HOUR + 60_000).toISOString();
   return {
-    lag: (p) => p.lag(lag),
-    'lag by hour of receipt, as of a time': (p) => p.lag({ ...lag, basis: 'received', by: ['hour'], asOfMs: mid }),
-    'lag by day, live only': (p) => p.lag({ ...lag, by: ['source', 'day'], includeImported: false }),
-    duplicates: (p) => p.duplicates({ ...lag, by: ['source', 'hour'], basis: 'received' }),
-    completeness: (p) => p.completeness({ ...lag, by: ['event_type'], closedAfterMs: HOUR }),
-    failures: (p) => p.failures({ ...lag, by: ['source'], fromMs: startMs + 5 * HOUR, baselineFromMs: null }),
-    'failures as of a time': (p) => p.failures({ ...lag, asOfMs: mid, baselineFromMs: null }),
-    gaps: (p) => p.gaps(gaps),
-    'gaps by receive time, as of a time': (p) => p.gaps({ ...gaps, basis: 'received', asOfMs: mid }),
-    'gaps of a learned cadence, live only': (p) => p.gaps({ ...gaps, cadenceMs: null, includeImported: false }),
-    'gaps of an entity': (p) => p.gaps({ ...gaps, entity_id: 'meter' }),
-    'gaps of a metric': (p) =>
-      p.gaps({ ...gaps, grain: 'day', fromMs: startMs, toMs: startMs + 24 * HOUR, metric: day.metric, key: day.key }),
+    ...declaredQuestions(startMs),
     'why a value changed between two times': (p) => p.explainChange({ ...day, from: at(9), to: at(36), limit: 50 }),
     'why a value changed since its version': (p) =>
       p.explainChange({ ...day, from: { kind: 'VERSION', version: 1 }, to: NOW, limit: 50 }),
@@ -55,10 +31,18 @@ function questions(startMs: number): Record<string, Question> {
     'events that are not there': async (p) => [
       await p.explainEvent({ entity_id: 'meter', event_time: event_time(10) }, { asOfMs: null }),
       await p.explainEvent({ entity_id: 'meter', event_time: event_time(15) }, { asOfMs: null }),
-      await p.explainEvent({ entity_id: 'nobody', event_time: event_time(15) }, { asOfMs: mid }),
+      await p.explainEvent({ entity_id: 'nobody', event_time: event_time(15) }, { asOfMs: startMs + 22 * HOUR }),
     ],
     'raw events with further receipts': readRaw,
   };
+}
+
+/** All declared questions with all their selections. */
+function declaredQuestions(startMs: number): Record<string, Question> {
+  const asked = contractQuestions(startMs);
+  const ways = <N extends QuestionName>(name: N): [string, Question][] =>
+    waysOf<SelectionOf<N>>(asked[name]).map(([way, selection]) => [way, (pipeline) => pipeline.ask(name, selection)]);
+  return Object.fromEntries(QUESTION_NAMES.flatMap((name) => ways(name)));
 }
 
 /** All raw events of an entity, page by page: how many there are on one is the backend's own. */

@@ -1,9 +1,9 @@
-import type { GapsQuery, LagQuery, Pipeline } from '@pik/engine';
-
-import { createPipeline } from '@pik/engine';
+import { createPipeline, type Pipeline } from '@pik/engine';
+import { QUESTION_NAMES, QUESTIONS, type QuestionName, type SelectionOf } from '@pik/schema';
 import { expect, it } from 'vitest';
 import { CONTRACT_AGGREGATES } from '../http-contract/contract-aggregates.ts';
 import { HOUR, live, send } from './life.ts';
+import { contractQuestions, type Ways } from './questions.ts';
 import type { World } from './world.ts';
 
 // A page is a part of one answer: pages together are the whole, whatever their size, and whatever comes in between.
@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 /** What is asked of a page. */
 interface PageOf {
   readonly size: number;
-  readonly cursor: string | null;
+  readonly cursor?: string | undefined;
 }
 
 /** A report without its lists, its lists, and where it goes on. */
@@ -24,58 +24,28 @@ interface Parts {
 type Report = (pipeline: Pipeline, page: PageOf) => Promise<Parts>;
 
 const REFUSED = { code: 'CURSOR_INVALID' };
-const ALL = { size: 5_000, cursor: null } as const;
+const ALL = { size: 5_000 } as const;
 
-function query({ size, cursor }: PageOf): LagQuery {
-  return {
-    fromMs: null,
-    toMs: null,
-    asOfMs: null,
-    basis: 'received',
-    by: ['event_type', 'hour'],
-    includeImported: true,
-    groupsMax: size,
-    cursor,
-    lateOverMs: 2 * HOUR,
-  };
-}
-
+/** Every declared question that has pages, with the lists that it declares as paged. */
 function reports(startMs: number): Record<string, Report> {
-  const hourly = (page: PageOf): GapsQuery => {
-    const { groupsMax, ...rest } = query(page);
-    return { ...rest, by: ['event_type'], grain: 'hour', timeZone: 'UTC', cadenceMs: HOUR, gapsMax: groupsMax };
+  const asked = contractQuestions(startMs);
+  const ways = <N extends QuestionName>(name: N): [string, Report][] => {
+    const { form, pages } = QUESTIONS[name];
+    if (form !== 'page') return [];
+    const { paged }: Ways<SelectionOf<N>> = asked[name];
+    return Object.entries(paged).map(([way, selection]) => [
+      way,
+      async (pipeline, { size, cursor }) => {
+        // A second list has its own page size.
+        const answer = await pipeline.ask(name, { ...selection, limit: size, [pages[1] ?? 'limit']: size, cursor });
+        const { next_cursor, ...parts } = answer as Record<string, unknown> & { next_cursor: string | null };
+        const lists = pages.map((list) => parts[list] as readonly unknown[]);
+        const rest = Object.fromEntries(Object.entries(parts).filter(([field]) => !pages.includes(field)));
+        return { rest, lists, next_cursor };
+      },
+    ]);
   };
-  const day = { metric: 'daily_event_count', key: 'meter', fromMs: startMs, toMs: startMs + 48 * HOUR };
-  return {
-    lag: async (p, page) => {
-      const { groups, next_cursor, ...rest } = await p.lag(query(page));
-      return { rest, lists: [groups], next_cursor };
-    },
-    duplicates: async (p, page) => {
-      const { groups, worst, next_cursor, ...rest } = await p.duplicates({ ...query(page), worstMax: page.size });
-      return { rest, lists: [groups, worst], next_cursor };
-    },
-    completeness: async (p, page) => {
-      const { days, next_cursor, ...rest } = await p.completeness({
-        ...query(page),
-        by: ['event_type'],
-        closedAfterMs: HOUR,
-      });
-      return { rest, lists: [days], next_cursor };
-    },
-    failures: async (p, page) => {
-      const { groups, next_cursor, ...rest } = await p.failures({ ...query(page), baselineFromMs: null });
-      return { rest, lists: [groups], next_cursor };
-    },
-    gaps: async (p, page) => {
-      const { gaps, next_cursor, ...rest } = await p.gaps(hourly(page));
-      return { rest, lists: [gaps], next_cursor };
-    },
-    'gaps of a metric': async (p, page) => {
-      const { gaps, next_cursor, ...rest } = await p.gaps({ ...hourly(page), ...day });
-      return { rest, lists: [gaps], next_cursor };
-    },
-  };
+  return Object.fromEntries(QUESTION_NAMES.flatMap((name) => ways(name)));
 }
 
 /** All pages behind a first one, put together; each has no more than was asked for, and all else as the first has it. */
@@ -108,13 +78,13 @@ export function reportPagesContract(world: () => World): void {
     for (const [name, report] of all) {
       const whole = await report(pipeline, ALL);
       expect([name, whole.next_cursor]).toEqual([name, null]);
-      const first = await report(pipeline, { size: 9, cursor: null });
+      const first = await report(pipeline, { size: 9 });
       const { lists, pages } = await walked(report, pipeline, { first, size: 9 });
       expect([name, first.rest, lists]).toEqual([name, whole.rest, whole.lists]);
       const longest = Math.max(...whole.lists.map(({ length }) => length));
       expect([name, pages]).toEqual([name, Math.max(1, Math.ceil(longest / 9))]);
       wholes.set(name, whole);
-      firsts.set(name, await report(pipeline, { size: 1, cursor: null }));
+      firsts.set(name, await report(pipeline, { size: 1 }));
     }
     clock.ms += HOUR;
     await send(pipeline, { atMs: clock.ms, mode: 'live', records: others(startMs) });
@@ -132,9 +102,9 @@ export function reportPagesContract(world: () => World): void {
         await expect(report(pipeline, { size: 1, cursor }), name).rejects.toMatchObject(REFUSED);
     }
     // Everything is of this source: the same answer to another question.
-    const cursor = firsts.get('lag')?.next_cursor ?? null;
-    const lag = (source?: string) =>
-      pipeline.lag({ ...query({ size: 1, cursor }), ...(source === undefined ? {} : { source }) });
+    const cursor = firsts.get('lag by hour of receipt')?.next_cursor ?? undefined;
+    const [way = {}] = Object.values(contractQuestions(startMs).lag.paged);
+    const lag = (source?: string) => pipeline.ask('lag', { ...way, limit: 1, cursor, source });
     await expect(lag('plant')).rejects.toMatchObject(REFUSED);
     // What was received before the first page and is admitted only now would shift the pages: they end instead.
     expect((await lag()).groups).toHaveLength(1);

@@ -85,47 +85,19 @@ const REDRIVES: readonly [body: Json, path: string][] = [
 
 const COMPUTE = '/aggregates/compute?metric=daily_event_count&key=x&window_start=2025-12-28';
 const VERSIONS = '/aggregates/versions?metric=daily_event_count&key=x';
-const REPORTS = ['lag', 'duplicates', 'failures', 'gaps', 'completeness'].map((name) => `/reports/${name}?source=none`);
 const SELECTION = '/selection?start_time=2025-12-28T00:00:00Z&end_time=2025-12-29T00:00:00Z';
 
 /** Paths that are refused, each with the parameter that is at fault. */
 const PATHS: readonly [path: string, field: string][] = [
-  ...[VERSIONS, SELECTION, '/replays?', '/dead-letters?'].flatMap((path) =>
-    [
-      'limit=0',
-      'limit=-5',
-      'limit=abc',
-      'limit=1.5',
-      'limit=',
-      `limit=${LIMITS.page_items_max + 1}`,
-      'limit=100001',
-    ].map((limit): [string, string] => [`${path}&${limit}`.replace('?&', '?'), '/limit']),
-  ),
-  ...[COMPUTE, VERSIONS, SELECTION, '/replays?', '/dead-letters?', '/aggregates?'].map((path): [string, string] => [
-    `${path}&unknown=1`.replace('?&', '?'),
-    '/unknown',
-  ]),
-  ...['start_time', 'end_time', 'received_from', 'received_to', 'as_of'].flatMap((field) =>
-    ['2025-12-32', '2025-12-28T00:00:00', 'x', ''].map((time): [string, string] => [
-      `/selection?${new URLSearchParams({ ...DAY, [field]: time })}`,
-      `/${field}`,
-    ]),
-  ),
   ['/selection', '/start_time'],
   [`/selection?start_time=${DAY.start_time}`, '/end_time'],
-  [`/selection?start_time=${DAY.end_time}&end_time=${DAY.start_time}`, '/start_time'],
-  [`/selection?start_time=${DAY.end_time}&end_time=${DAY.end_time}`, '/start_time'],
   [`${SELECTION}&received_from=${DAY.end_time}&received_to=${DAY.start_time}`, '/received_from'],
-  [`${SELECTION}&include=all`, '/include'],
   [`${SELECTION}&entity_id=x`, '/entity_id'],
   [`${SELECTION}&source=a&source=b`, '/source'],
   [`${SELECTION}&source=%ED%A0%80`, '/source'],
   ['/aggregates/compute?key=x&window_start=2025-12-28', '/metric'],
   ['/aggregates/compute?metric=daily_event_count&window_start=2025-12-28', '/key'],
   ['/aggregates/compute?metric=daily_event_count&key=x', '/window_start'],
-  ['/aggregates/compute?metric=daily_event_count&key=&window_start=2025-12-28', '/key'],
-  [`${COMPUTE}&as_of=2025-12-28T00:00:00`, '/as_of'],
-  [`${COMPUTE}&as_of=2025-12-32`, '/as_of'],
   ...['T00:00:00', 'T01:00:00Z', 'T00:00:00.000000001Z', 'x'].flatMap((rest): [string, string][] => [
     [`${COMPUTE}${rest}`, '/window_start'],
     [`${VERSIONS}&window_start=2025-12-28${rest}`, '/window_start'],
@@ -225,10 +197,6 @@ export function refusals(ask: Asking): void {
   it('A10: refuses a cursor that the route did not give', async () => {
     const other = Buffer.from('["x","y",1]').toString('base64url');
     for (const cursor of ['x', other, Buffer.from('{}').toString('base64url')]) {
-      for (const path of [VERSIONS, SELECTION, '/replays?', '/dead-letters?', ...REPORTS]) {
-        const { status, json } = await ask(`${path}&cursor=${cursor}`.replace('?&', '?'));
-        expect([path, cursor, status, json.code]).toEqual([path, cursor, 400, 'CURSOR_INVALID']);
-      }
       for (const body of [ENTITY, { ...DAY, source: 'x' }, { event_ids: [EVENT_ID] }]) {
         const { status, json } = await ask('/replay', { body: text({ ...body, dry_run: true, cursor }) });
         expect([status, json.code]).toEqual([400, 'CURSOR_INVALID']);

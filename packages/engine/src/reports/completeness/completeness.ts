@@ -1,6 +1,5 @@
-import { type CompletenessReport, LIMITS } from '@pik/schema';
-import type { CompletenessQuery } from '../../api/pipeline.ts';
-import type { Context } from '../../runtime/context.ts';
+import { completenessQuestion, LIMITS } from '@pik/schema';
+import { answerQuestion } from '../../runtime/answer-question.ts';
 import { openReportPage } from '../report-page.ts';
 import { coveredView, partNotes } from '../report-part.ts';
 import { takeSlices } from '../report-slices.ts';
@@ -19,9 +18,9 @@ import {
  *
  * @throws KitError `CURSOR_INVALID`.
  */
-export async function completeness(context: Context, query: CompletenessQuery): Promise<CompletenessReport> {
-  const { cursor, groupsMax, ...question } = query;
-  const page = openReportPage(context, cursor, { report: 'completeness', ...question });
+export const completeness = answerQuestion(completenessQuestion, async (context, query) => {
+  const { cursor, limit, ...question } = query;
+  const page = openReportPage(cursor, { report: 'completeness', ...question });
   const scope = scopeOf({ ...query, by: [], basis: 'event' }, page.nowMs);
   const tallies = createCompletenessTallies(scope, query.by);
   const slices = { scope, source: query.source, event_type: query.event_type };
@@ -31,14 +30,14 @@ export async function completeness(context: Context, query: CompletenessQuery): 
     { complete: (slice) => addCompleteDay(tallies, slice), scanned: (slice) => addScannedDay(tallies, slice) },
   );
   const notes = partNotes(page.part);
-  const { curves, days } = completenessFigures(tallies, query.closedAfterMs);
-  const { items, next_cursor } = page.cut(days, { itemsMax: groupsMax, nameOf: ({ series: of, day }) => [of, day] });
+  const { curves, days } = completenessFigures(tallies, query.closed_after_ms);
+  const { items, next_cursor } = page.cut(days, { itemsMax: limit, nameOf: ({ series: of, day }) => [of, day] });
   const covered = coveredView(page.part, scope);
   return {
     range: rangeView(scope),
     covered,
     ...(days.length === 0 && covered === null ? { empty: await whyEmpty(context, slices) } : {}),
-    closed_after_ms: query.closedAfterMs,
+    closed_after_ms: query.closed_after_ms,
     curves,
     days: items,
     days_total: days.length,
@@ -46,4 +45,4 @@ export async function completeness(context: Context, query: CompletenessQuery): 
     partial: notes.length > 0,
     notes,
   };
-}
+});

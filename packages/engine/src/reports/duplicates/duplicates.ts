@@ -1,5 +1,5 @@
-import { type DuplicatesReport, type EventView, LIMITS } from '@pik/schema';
-import type { DuplicatesQuery } from '../../api/pipeline.ts';
+import { type DuplicatesReport, duplicatesQuestion, type EventView, LIMITS } from '@pik/schema';
+import { answerQuestion } from '../../runtime/answer-question.ts';
 import type { Context } from '../../runtime/context.ts';
 import type { Ranked } from '../../statistics/top-ranked.ts';
 import { eventView } from '../../storage/rules/event-view.ts';
@@ -17,17 +17,14 @@ import {
   walksNeeded,
 } from './rules/duplicates-report.ts';
 
-/** Repeated events of one page unless the caller says otherwise. */
-const WORST_EVENTS = 10;
-
 /**
  * What came more than once? Counting entities takes the packed receipts of all slices. Pages are of the groups, and at the same time of the repeated events: a page may have some of one and none of the other.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
-export async function duplicates(context: Context, query: DuplicatesQuery): Promise<DuplicatesReport> {
-  const { cursor, groupsMax, worstMax = WORST_EVENTS, ...question } = query;
-  const page = openReportPage(context, cursor, { report: 'duplicates', ...question });
+export const duplicates = answerQuestion(duplicatesQuestion, async (context, query) => {
+  const { cursor, limit, worst: worstMax, ...question } = query;
+  const page = openReportPage(cursor, { report: 'duplicates', ...question });
   const scope = scopeOf(query, page.nowMs);
   const slices = { scope, source: query.source, event_type: query.event_type };
   const tallies = createDuplicatesTallies(scope, {
@@ -50,7 +47,7 @@ export async function duplicates(context: Context, query: DuplicatesQuery): Prom
   if (tallies.hours.full) notes.push('storms were searched in the first half million hours of series only');
   const { groups, worst: ranked, ...figures } = duplicatesFigures(tallies);
   const worst = ranked.slice(0, worstMax);
-  const end = Math.min(page.offset + groupsMax, groups.length);
+  const end = Math.min(page.offset + limit, groups.length);
   const isLast = end === groups.length && worst.length === ranked.length;
   const next = isLast ? null : { offset: end, after: worst.at(-1) ?? page.after };
   const covered = coveredView(page.part, scope);
@@ -66,7 +63,7 @@ export async function duplicates(context: Context, query: DuplicatesQuery): Prom
     partial: notes.length > 0,
     notes,
   };
-}
+});
 
 async function repeated(context: Context, worst: readonly Ranked[]): Promise<DuplicatesReport['worst']> {
   const rows = await context.backend.index.getEvents(worst.map(({ id }) => id));

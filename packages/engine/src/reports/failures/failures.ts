@@ -1,7 +1,15 @@
-import { type Covered, type FailuresReport, formatEpochMs, KitError, LIMITS } from '@pik/schema';
-import type { FailuresQuery } from '../../api/pipeline.ts';
+import {
+  type Covered,
+  type FailuresQuery,
+  failuresQuestion,
+  formatEpochMs,
+  KitError,
+  LIMITS,
+  type TimeRange,
+} from '@pik/schema';
 import { FAILURES_AND_WARNINGS, type FailureQuery } from '../../ports/queries.ts';
 import type { FailureRow } from '../../ports/rows.ts';
+import { answerQuestion } from '../../runtime/answer-question.ts';
 import type { Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';
 import { plainTime } from '../../runtime/rules/plain-time.ts';
@@ -38,11 +46,11 @@ const BASELINE_SHARE = 0.65;
  *
  * @throws KitError `CURSOR_INVALID`.
  */
-export async function failures(context: Context, query: FailuresQuery): Promise<FailuresReport> {
-  const { cursor, groupsMax, ...question } = query;
-  const page = openReportPage(context, cursor, { report: 'failures', ...question });
+export const failures = answerQuestion(failuresQuestion, async (context, query) => {
+  const { cursor, limit, ...question } = query;
+  const page = openReportPage(cursor, { report: 'failures', ...question });
   // Failures include those of backfills, and so do the receipts that they are a share of.
-  const asked = scopeOf({ ...query, basis: 'received', includeImported: true }, page.nowMs);
+  const asked = scopeOf({ ...query, basis: 'received', include_imported: true }, page.nowMs);
   const stretch = openStretch(page, asked);
   const baseline = baselineOf(query);
   const tallies = createFailureTallies(asked, { groupsMax: LIMITS.report_groups_max * 2, baseline: baseline !== null });
@@ -50,19 +58,19 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
   const reading = { series, asOfMs: asked.asOfMs };
   const baselineNotes: string[] = [];
   const warnings: WarningTallies = new Map();
-  if (stretch.withRows) stretch.toMs = await readRange(context, { tallies, warnings }, { ...reading, stretch });
+  if (stretch.withRows) stretch.end_time = await readRange(context, { tallies, warnings }, { ...reading, stretch });
   if (baseline !== null && stretch.withRows && !(await readBaseline(context, tallies, { ...reading, ...baseline })))
     baselineNotes.push(
       'the time before the range has more failures than one answer reads, so a failure may be marked new wrongly',
     );
-  const scope = { ...asked, fromMs: stretch.fromMs, toMs: stretch.toMs };
+  const scope = { ...asked, start_time: stretch.start_time, end_time: stretch.end_time };
   await countReceipts(context, tallies, { slices: { scope, ...series }, page });
   const notes = [...stretchNotes(stretch, page), ...baselineNotes];
   if (tallies.receipts.full) notes.push(GROUPS_FULL);
   if (warnings.size === LIMITS.report_warnings_max)
     notes.push(`at most ${LIMITS.report_warnings_max} distinct warnings are listed`);
   const groups = failureGroups(tallies);
-  const end = Math.min(page.offset + groupsMax, groups.length);
+  const end = Math.min(page.offset + limit, groups.length);
   const next = end === groups.length ? null : { offset: end, after: null };
   const names = () => groups.map(({ fingerprint, group }) => [fingerprint, group]);
   const covered = stretchView(stretch);
@@ -73,7 +81,10 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
     ...(tallies.total === 0 && tallies.failures === 0 && covered === null
       ? { empty: await whyEmpty(context, { scope, ...series }) }
       : {}),
-    baseline: baseline && { start_time: formatEpochMs(baseline.fromMs), end_time: formatEpochMs(baseline.toMs) },
+    baseline: baseline && {
+      start_time: formatEpochMs(baseline.start_time),
+      end_time: formatEpochMs(baseline.end_time),
+    },
     receipts: tallies.total,
     failures: tallies.failures,
     groups: groups.slice(page.offset, end),
@@ -83,57 +94,64 @@ export async function failures(context: Context, query: FailuresQuery): Promise<
     partial: notes.length > 0,
     notes,
   };
-}
+});
 
 /** The receive times whose failures an answer counts. */
 interface Stretch {
-  readonly fromMs: number;
+  readonly start_time: number;
   /** As far as was asked until it was found out how far the budget reaches. */
-  toMs: number;
+  end_time: number;
   /** The range as it was asked for. */
-  readonly asked: { readonly fromMs: number; readonly toMs: number };
+  readonly asked: TimeRange;
   /** False on a page that counts further receipts of the same stretch: its failures were counted before. */
   readonly withRows: boolean;
 }
 
-function openStretch({ extra }: ReportPage, { fromMs, toMs }: { fromMs: number; toMs: number }): Stretch {
-  const asked = { fromMs, toMs };
+function openStretch({ extra }: ReportPage, { start_time, end_time }: TimeRange): Stretch {
+  const asked = { start_time, end_time };
   if (extra === '') return { ...asked, asked, withRows: true };
   const [from, to, withRows, ...rest] = readCursorParts(extra);
   const bounds = [from, to].every((bound) => bound === null || Number.isSafeInteger(bound));
   if (!bounds || typeof withRows !== 'boolean' || rest.length > 0) throw new KitError('CURSOR_INVALID');
-  return { fromMs: (from as number | null) ?? fromMs, toMs: (to as number | null) ?? toMs, asked, withRows };
+  return {
+    start_time: (from as number | null) ?? start_time,
+    end_time: (to as number | null) ?? end_time,
+    asked,
+    withRows,
+  };
 }
 
 /** What comes after an answer: further receipts of its stretch, else the next stretch, else nothing. */
-function nextStretch({ fromMs, toMs, asked, withRows }: Stretch, { part }: ReportPage): PartExtra {
+function nextStretch({ start_time, end_time, asked, withRows }: Stretch, { part }: ReportPage): PartExtra {
   const bound = (ms: number) => (Number.isFinite(ms) ? ms : null);
-  const end = toMs < asked.toMs ? toMs : null;
-  const same = JSON.stringify([bound(fromMs), end, withRows]);
-  if (part.until != null) return { same, next: JSON.stringify([bound(fromMs), end, false]) };
+  const end = end_time < asked.end_time ? end_time : null;
+  const same = JSON.stringify([bound(start_time), end, withRows]);
+  if (part.until != null) return { same, next: JSON.stringify([bound(start_time), end, false]) };
   return { same, next: end === null ? null : JSON.stringify([end, null, true]) };
 }
 
-function stretchView({ fromMs, toMs, asked }: Stretch): Covered {
-  if (fromMs === asked.fromMs && toMs === asked.toMs) return null;
+function stretchView({ start_time, end_time, asked }: Stretch): Covered {
+  if (start_time === asked.start_time && end_time === asked.end_time) return null;
   const text = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
-  return { basis: 'received', start_time: text(fromMs), end_time: text(toMs), divided_days: [] };
+  return { basis: 'received', start_time: text(start_time), end_time: text(end_time), divided_days: [] };
 }
 
-function stretchNotes({ toMs, asked }: Stretch, { part }: ReportPage): string[] {
-  const rows = `the range has more failures than one answer counts: this one has those received before ${plainTime(toMs)}; the next page continues`;
+function stretchNotes({ end_time, asked }: Stretch, { part }: ReportPage): string[] {
+  const rows = `the range has more failures than one answer counts: this one has those received before ${plainTime(end_time)}; the next page continues`;
   return [
-    ...(toMs < asked.toMs ? [rows] : []),
+    ...(end_time < asked.end_time ? [rows] : []),
     ...partNotes(part).map((text) => `receipts: ${text}, and until then shares are too large`),
   ];
 }
 
 /** As long as the range, just before it, unless the caller says where it starts. */
-function baselineOf({ fromMs, toMs, asOfMs, baselineFromMs }: FailuresQuery): { fromMs: number; toMs: number } | null {
-  if (fromMs === null) return null;
-  if (baselineFromMs !== null) return { fromMs: baselineFromMs, toMs: fromMs };
-  const end = toMs ?? asOfMs;
-  return end === null || end <= fromMs ? null : { fromMs: fromMs - (end - fromMs), toMs: fromMs };
+function baselineOf({ start_time, end_time, as_of, baseline_from }: FailuresQuery): TimeRange | null {
+  if (!Number.isFinite(start_time)) return null;
+  if (baseline_from !== undefined) return { start_time: baseline_from, end_time: start_time };
+  const end = Number.isFinite(end_time) ? end_time : as_of;
+  return end === undefined || end <= start_time
+    ? null
+    : { start_time: start_time - (end - start_time), end_time: start_time };
 }
 
 interface Reading {
@@ -147,13 +165,13 @@ async function readRange(
   { tallies, warnings }: { tallies: FailureTallies; warnings: WarningTallies },
   { stretch, ...reading }: Reading & { stretch: Stretch },
 ): Promise<number> {
-  const { fromMs, toMs } = stretch;
-  const isKnown = toMs < stretch.asked.toMs;
+  const { start_time, end_time } = stretch;
+  const isKnown = end_time < stretch.asked.end_time;
   let latestMs = Number.NEGATIVE_INFINITY;
   for await (const row of failuresIn(context, {
     ...reading,
-    fromMs,
-    toMs,
+    start_time,
+    end_time,
     oldestFirst: true,
     kinds: FAILURES_AND_WARNINGS,
   })) {
@@ -165,7 +183,7 @@ async function readRange(
     if (row.kind === 'WARNING') addWarning(warnings, row, LIMITS.report_warnings_max);
     else addFailure(tallies, row, LIMITS.report_groups_max * 2);
   }
-  return toMs;
+  return end_time;
 }
 
 function isLate({ budget }: Context, { found }: FailureTallies): boolean {
@@ -176,9 +194,9 @@ function isLate({ budget }: Context, { found }: FailureTallies): boolean {
 async function readBaseline(
   context: Context,
   tallies: FailureTallies,
-  { fromMs, toMs, ...reading }: Reading & { fromMs: number; toMs: number },
+  { start_time, end_time, ...reading }: Reading & TimeRange,
 ): Promise<boolean> {
-  for await (const row of failuresIn(context, { ...reading, fromMs, toMs })) {
+  for await (const row of failuresIn(context, { ...reading, start_time, end_time })) {
     if (context.budget.used().share >= BASELINE_SHARE) return false;
     addBaseline(tallies, row);
   }
@@ -187,11 +205,11 @@ async function readBaseline(
 
 async function* failuresIn(
   { backend, budget }: Context,
-  { series, asOfMs, fromMs, toMs, ...order }: Reading & Pick<FailureQuery, 'fromMs' | 'toMs' | 'oldestFirst' | 'kinds'>,
+  { series, asOfMs, start_time, end_time, ...order }: Reading & TimeRange & Pick<FailureQuery, 'oldestFirst' | 'kinds'>,
 ): AsyncGenerator<FailureRow> {
   const query = {
-    fromMs: Math.max(fromMs, -EVER_MS),
-    toMs: Math.min(toMs, asOfMs + 1, EVER_MS),
+    fromMs: Math.max(start_time, -EVER_MS),
+    toMs: Math.min(end_time, asOfMs + 1, EVER_MS),
     ...series,
     limit: LIMITS.page_items_max,
     ...order,

@@ -1,5 +1,13 @@
-import { counted, durationText, formatEpochMs, GAP_CAUSES, type Gap, type GapFinding, LIMITS } from '@pik/schema';
-import type { GapsQuery } from '../../api/pipeline.ts';
+import {
+  counted,
+  durationText,
+  formatEpochMs,
+  GAP_CAUSES,
+  type Gap,
+  type GapFinding,
+  type GapsQuery,
+  LIMITS,
+} from '@pik/schema';
 import type { EventRow, FailureRow } from '../../ports/rows.ts';
 import type { Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';

@@ -1,5 +1,4 @@
-import { greatestOf, LIMITS, leastOf, MS_PER_DAY, timelineBound } from '@pik/schema';
-import type { GapsQuery } from '../../api/pipeline.ts';
+import { type GapsQuery, greatestOf, LIMITS, leastOf, MS_PER_DAY, timelineBound } from '@pik/schema';
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
 import type { Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';
@@ -65,7 +64,7 @@ async function searchSlices(context: Context, query: GapsQuery, { open, asOfMs }
   for (const fromDay of await daysOf(context, query, { open, asOfMs })) {
     for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1 })) {
       const some = bySeries.get(JSON.stringify(sliceSeries(slice, query.by)));
-      if (some === undefined || (slice.imported && !query.includeImported)) continue;
+      if (some === undefined || (slice.imported && !query.include_imported)) continue;
       const near = some.filter(({ window }) => touches(slice, window, query.basis));
       if (near.length > 0) offerEntries(slice, near, { basis: query.basis, asOfMs });
     }
@@ -103,12 +102,12 @@ async function daysOf(context: Context, query: GapsQuery, { open, asOfMs }: Sear
     return days;
   }
   const scope = {
-    fromMs: leastOf(open.map(({ window }) => window.start_ms)),
-    toMs: greatestOf(open.map(({ window }) => window.end_ms)),
+    start_time: leastOf(open.map(({ window }) => window.start_ms)),
+    end_time: greatestOf(open.map(({ window }) => window.end_ms)),
     asOfMs,
     basis: 'received',
     by: [],
-    includeImported: query.includeImported,
+    includeImported: query.include_imported,
   } as const;
   const windows = [...new Map(open.map(({ window }) => [window.start_ms, window])).values()];
   const slices = { scope, source: query.source, event_type: query.event_type };

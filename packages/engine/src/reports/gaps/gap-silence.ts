@@ -1,5 +1,4 @@
-import { greatestOf, leastOf, MS_PER_DAY } from '@pik/schema';
-import type { GapsQuery } from '../../api/pipeline.ts';
+import { type GapsQuery, greatestOf, leastOf, MS_PER_DAY, type TimeRange } from '@pik/schema';
 import type { SliceRow } from '../../ports/rows.ts';
 import type { Context } from '../../runtime/context.ts';
 import { scanEntries } from '../../storage/rules/slice-codec.ts';
@@ -128,9 +127,9 @@ async function readOthers(
     const bucket = Math.floor(timeMs / bucketMs) * bucketMs;
     known.counts.set(bucket, (known.counts.get(bucket) ?? 0) + count);
   };
-  const fromMs = leastOf(gaps.map(marginFrom));
-  const toMs = greatestOf(gaps.map(marginTo));
-  const reading = { includeImported: query.includeImported, fromMs, toMs, asOfMs };
+  const start_time = leastOf(gaps.map(marginFrom));
+  const end_time = greatestOf(gaps.map(marginTo));
+  const reading = { includeImported: query.include_imported, start_time, end_time, asOfMs };
   await (query.basis === 'received' ? readReceived : readEvents)(context, reading, add);
   // What was not read to the end proves no silence.
   return isTooMuch(context) ? null : found;
@@ -139,10 +138,8 @@ async function readOthers(
 const marginFrom = ({ start_ms, end_ms }: GapInterval) => start_ms - Math.max(MARGIN_MS, end_ms - start_ms);
 const marginTo = ({ start_ms, end_ms }: GapInterval) => end_ms + Math.max(MARGIN_MS, end_ms - start_ms);
 
-interface Reading {
+interface Reading extends TimeRange {
   readonly includeImported: boolean;
-  readonly fromMs: number;
-  readonly toMs: number;
   readonly asOfMs: number;
 }
 
@@ -168,8 +165,8 @@ async function readReceived(context: Context, range: Reading, add: Add): Promise
 }
 
 async function readEvents(context: Context, reading: Reading, add: Add): Promise<void> {
-  const { includeImported, fromMs, toMs, asOfMs } = reading;
-  const days = { fromDay: Math.floor(fromMs / MS_PER_DAY), toDay: Math.ceil(toMs / MS_PER_DAY) };
+  const { includeImported, start_time, end_time, asOfMs } = reading;
+  const days = { fromDay: Math.floor(start_time / MS_PER_DAY), toDay: Math.ceil(end_time / MS_PER_DAY) };
   for await (const slice of scanSlices(context, {}, days)) {
     if (isTooMuch(context)) return;
     if (slice.imported && !includeImported) continue;

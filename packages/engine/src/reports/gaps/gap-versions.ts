@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-
 import type { Aggregate } from '@pik/aggregates';
+import type { GapsQuery } from '@pik/schema';
 import {
   type Covered,
   counted,
@@ -11,11 +11,11 @@ import {
   type GapsReport,
   KitError,
   LIMITS,
+  type TimeRange,
   type Window,
 } from '@pik/schema';
 import { type InputSource, unfoldedInputs } from '../../aggregates/input-source.ts';
 import type { WindowInput } from '../../aggregates/rules/window-input.ts';
-import type { GapsQuery } from '../../api/pipeline.ts';
 import type { VersionRow } from '../../ports/history-rows.ts';
 import { aggregateOf, type Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';
@@ -28,36 +28,36 @@ import { readCursorParts } from '../report-part.ts';
  * windows are compared in one answer, or as many as its budget allows.
  */
 export async function versionGaps(context: Context, query: GapsQuery, page: ReportPage): Promise<GapsReport> {
-  const { metric = '', key, fromMs, toMs } = query;
+  const { metric = '', key, start_time, end_time } = query;
   const aggregate = aggregateOf(context, metric);
   if (key === undefined)
     throw new KitError('REQUEST_INVALID', 'key is required together with metric', { path: '/key' });
-  if (fromMs === null || toMs === null)
+  if (!Number.isFinite(start_time) || !Number.isFinite(end_time))
     throw new KitError('REQUEST_INVALID', 'a metric takes a range with both ends', { path: '/start_time' });
-  const asOfMs = query.asOfMs ?? page.nowMs;
-  const part = partOf(page, { fromMs, toMs: Math.min(toMs, asOfMs + 1) });
+  const asOfMs = query.as_of ?? page.nowMs;
+  const part = partOf(page, { start_time, end_time: Math.min(end_time, asOfMs + 1) });
   const found = await compareWindows(context, { aggregate, key, ...part, asOfMs });
   const { untilMs } = found;
-  const end = page.offset + query.gapsMax;
+  const end = page.offset + query.limit;
   const next_cursor = page.cursorAt(
     end < found.gaps.length ? { offset: end, after: null } : null,
     () => found.gaps.map(({ state, start_time: from, end_time: to }) => [state, from, to]),
     {
-      same: JSON.stringify([part.fromMs, untilMs]),
+      same: JSON.stringify([part.start_time, untilMs]),
       next: untilMs === null ? null : JSON.stringify([untilMs, null]),
     },
   );
-  const [start_time, end_time] = [formatEpochMs(fromMs), formatEpochMs(toMs)];
+  const ends = { start_time: formatEpochMs(start_time), end_time: formatEpochMs(end_time) };
   return {
     range: {
-      start_time,
-      end_time,
+      ...ends,
       as_of: formatEpochMs(asOfMs),
       basis: 'event',
       include_imported: true,
-      time_zone: query.timeZone,
+      time_zone: query.time_zone,
     },
-    covered: part.fromMs === fromMs && untilMs === null ? null : coveredOf(part.fromMs, untilMs ?? toMs),
+    covered:
+      part.start_time === start_time && untilMs === null ? null : coveredOf(part.start_time, untilMs ?? end_time),
     grain: aggregate.window,
     time_zone: aggregate.time_zone,
     cadence_ms: null,
@@ -73,8 +73,8 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
         skipped: null,
         windows: found.windows,
         empty: found.empty,
-        first_time: start_time,
-        last_time: end_time,
+        first_time: ends.start_time,
+        last_time: ends.end_time,
         usual_lag_ms: 0,
         silence: null,
         apart: [],
@@ -89,23 +89,21 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
 }
 
 /** The windows that an answer compares: from when, up to when where an earlier page of it has found that out, and the end of all. */
-interface VersionsPart {
-  readonly fromMs: number;
+interface VersionsPart extends TimeRange {
   readonly untilMs: number | null;
-  readonly toMs: number;
 }
 
-function partOf({ extra }: ReportPage, { fromMs, toMs }: { fromMs: number; toMs: number }): VersionsPart {
-  if (extra === '') return { fromMs, untilMs: null, toMs };
+function partOf({ extra }: ReportPage, { start_time, end_time }: TimeRange): VersionsPart {
+  if (extra === '') return { start_time, untilMs: null, end_time };
   const [from, until] = readCursorParts(extra);
   const isTime = (value: unknown) =>
-    Number.isSafeInteger(value) && (value as number) >= fromMs && (value as number) <= toMs;
+    Number.isSafeInteger(value) && (value as number) >= start_time && (value as number) <= end_time;
   if (!isTime(from) || (until !== null && !isTime(until))) throw new KitError('CURSOR_INVALID');
-  return { fromMs: from as number, untilMs: until as number | null, toMs };
+  return { start_time: from as number, untilMs: until as number | null, end_time };
 }
 
-function coveredOf(fromMs: number, toMs: number): Covered {
-  return { basis: 'event', start_time: formatEpochMs(fromMs), end_time: formatEpochMs(toMs), divided_days: [] };
+function coveredOf(start_time: number, end_time: number): Covered {
+  return { basis: 'event', start_time: formatEpochMs(start_time), end_time: formatEpochMs(end_time), divided_days: [] };
 }
 
 interface Compared {
@@ -121,11 +119,11 @@ async function compareWindows(
   context: Context,
   question: VersionsPart & { aggregate: Aggregate; key: string; asOfMs: number },
 ): Promise<Compared> {
-  const { aggregate, key, asOfMs, fromMs, untilMs, toMs } = question;
+  const { aggregate, key, asOfMs, start_time, untilMs, end_time } = question;
   const latest = await latestVersions(context, { metric: aggregate.metric, key, asOfMs });
   const windows = createWindows(aggregate.window, aggregate.time_zone);
   const compared: Compared = { gaps: [], notes: [], untilMs: null, windows: 0, empty: 0 };
-  for (let window = windows.at(fromMs); window.start_ms < toMs; window = windows.at(window.end_ms)) {
+  for (let window = windows.at(start_time); window.start_ms < end_time; window = windows.at(window.end_ms)) {
     if (untilMs === null ? isEnough(context, compared) : window.start_ms >= untilMs) {
       compared.untilMs = window.start_ms;
       const until = formatEpochMs(window.start_ms);

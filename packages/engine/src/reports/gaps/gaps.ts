@@ -2,13 +2,15 @@ import {
   counted,
   formatEpochMs,
   type Gap,
+  type GapsQuery,
   type GapsReport,
+  gapsQuestion,
   KitError,
   LIMITS,
   MS_PER_DAY,
   timelineBound,
 } from '@pik/schema';
-import type { GapsQuery } from '../../api/pipeline.ts';
+import { answerQuestion } from '../../runtime/answer-question.ts';
 import { exceeded } from '../../runtime/budget.ts';
 import type { Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';
@@ -61,11 +63,11 @@ const FALSE_ALARMS_ALPHA = 0.01;
  *
  * @throws KitError `CURSOR_INVALID`, and what `versionGaps` throws.
  */
-export async function gaps(context: Context, query: GapsQuery): Promise<GapsReport> {
-  const { cursor, gapsMax, ...asked } = query;
-  const page = openReportPage(context, cursor, { report: 'gaps', ...asked });
+export const gaps = answerQuestion(gapsQuestion, async (context, query) => {
+  const { cursor, limit, ...asked } = query;
+  const page = openReportPage(cursor, { report: 'gaps', ...asked });
   if (query.metric !== undefined) return versionGaps(context, query, page);
-  const asOfMs = query.asOfMs ?? page.nowMs;
+  const asOfMs = query.as_of ?? page.nowMs;
   const whole = questionOf(query, asOfMs);
   const history = historyOf(page, query.grain);
   const cells = createGapCells(scopeOf(query, partQuestion(whole, page.part), history));
@@ -91,7 +93,7 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
   }
   // Stable: those of one start stay in the order of their series.
   found.sort((a, b) => a.start_ms - b.start_ms);
-  const end = page.offset + gapsMax;
+  const end = page.offset + limit;
   const next_cursor = page.cursorAt(
     end < found.length ? { offset: end, after: null } : null,
     () => found.map(({ series: of, state, start_ms, end_ms }) => [of, state, start_ms, end_ms]),
@@ -101,24 +103,24 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
   const covered = coveredView(page.part, whole);
   return {
     range: {
-      start_time: textOf(whole.fromMs),
-      end_time: textOf(whole.toMs),
+      start_time: textOf(whole.start_time),
+      end_time: textOf(whole.end_time),
       as_of: formatEpochMs(asOfMs),
       basis: query.basis,
-      include_imported: query.includeImported,
-      time_zone: query.timeZone,
+      include_imported: query.include_imported,
+      time_zone: query.time_zone,
     },
     covered,
     ...(told.length === 0 && covered === null && query.entity_id === undefined
       ? { empty: await whyEmpty(context, { scope: emptyScope(query, question), ...seriesOfQuery(query) }) }
       : {}),
     grain: query.grain,
-    time_zone: query.timeZone,
-    cadence_ms: query.cadenceMs,
+    time_zone: query.time_zone,
+    cadence_ms: query.cadence_ms ?? null,
     false_alarms: {
       alpha: FALSE_ALARMS_ALPHA,
       spent: judged === 0 ? 0 : ALPHA_OUTAGE + ALPHA_PARTIAL,
-      covers: 'OUTAGE and PARTIAL',
+      covers: 'OUTAGE and PARTIAL' as const,
       judged,
     },
     series: await withExamples(context, query, { views, question }),
@@ -128,24 +130,27 @@ export async function gaps(context: Context, query: GapsQuery): Promise<GapsRepo
     partial: notes.length > 0,
     notes,
   };
-}
+});
 
 const textOf = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
 
 const seriesOfQuery = ({ source, event_type }: GapsQuery) => ({ source, event_type });
 
-function emptyScope({ includeImported }: GapsQuery, { fromMs, toMs, asOfMs, basis }: GapQuestion): ReportScope {
-  return { fromMs, toMs, asOfMs, basis, by: [], includeImported };
+function emptyScope(
+  { include_imported: includeImported }: GapsQuery,
+  { start_time, end_time, asOfMs, basis }: GapQuestion,
+): ReportScope {
+  return { start_time, end_time, asOfMs, basis, by: [], includeImported };
 }
 
 function questionOf(query: GapsQuery, asOfMs: number): GapQuestion {
   return {
-    fromMs: query.fromMs ?? Number.NEGATIVE_INFINITY,
-    toMs: query.toMs ?? Number.POSITIVE_INFINITY,
+    start_time: query.start_time,
+    end_time: query.end_time,
     asOfMs,
     basis: query.basis,
-    calendar: createCalendar(query.grain, query.timeZone),
-    declaredMs: query.cadenceMs,
+    calendar: createCalendar(query.grain, query.time_zone),
+    declaredMs: query.cadence_ms ?? null,
   };
 }
 
@@ -154,8 +159,8 @@ function partQuestion(question: GapQuestion, { from, until }: ReportPart): GapQu
   const startOf = ({ day }: SlicePlace) => question.calendar.at(day * MS_PER_DAY).start_ms;
   return {
     ...question,
-    fromMs: from === null ? question.fromMs : Math.max(question.fromMs, startOf(from)),
-    toMs: until == null ? question.toMs : Math.min(question.toMs, startOf(until)),
+    start_time: from === null ? question.start_time : Math.max(question.start_time, startOf(from)),
+    end_time: until == null ? question.end_time : Math.min(question.end_time, startOf(until)),
   };
 }
 
@@ -170,14 +175,14 @@ function historyOf({ extra }: ReportPage, grain: GapsQuery['grain']): number {
 }
 
 /** Nothing after the range or the as-of is read: asked again later, the answer is the same. */
-function scopeOf(query: GapsQuery, { fromMs, toMs, asOfMs, calendar }: GapQuestion, history: number): GapScope {
+function scopeOf(query: GapsQuery, { start_time, end_time, asOfMs, calendar }: GapQuestion, history: number): GapScope {
   return {
     calendar,
     basis: query.basis,
-    readFromMs: fromMs - history * MS_PER_DAY,
-    readToMs: Math.min(toMs, asOfMs + 1),
+    readFromMs: start_time - history * MS_PER_DAY,
+    readToMs: Math.min(end_time, asOfMs + 1),
     asOfMs,
-    includeImported: query.includeImported,
+    includeImported: query.include_imported,
     by: query.by,
     cellsMax: LIMITS.report_windows_max,
   };
@@ -198,7 +203,12 @@ async function readCells(context: Context, query: GapsQuery, reading: Reading): 
   const { scope } = cells;
   const series = { source: query.source, event_type: query.by.length < 2 ? query.event_type : undefined };
   if (query.basis === 'event') return readDays(context, { ...daysOf(scope), ...series }, reading);
-  const range = { fromMs: scope.readFromMs, toMs: scope.readToMs, asOfMs: scope.asOfMs, basis: 'received' } as const;
+  const range = {
+    start_time: scope.readFromMs,
+    end_time: scope.readToMs,
+    asOfMs: scope.asOfMs,
+    basis: 'received',
+  } as const;
   const partialDays = new Set<number>();
   const slices = { scope: { ...range, by: [], includeImported: scope.includeImported }, ...series };
   for await (const slice of readSlices(context, slices)) {
@@ -241,11 +251,11 @@ async function readDays(context: Context, days: DaysQuery, { cells, page, histor
   }
   const { day } = read.until;
   const { calendar, readFromMs } = cells.scope;
-  const fromMs = readFromMs + history * MS_PER_DAY;
-  const isEmpty = calendar.at(day * MS_PER_DAY).start_ms <= fromMs;
+  const start_time = readFromMs + history * MS_PER_DAY;
+  const isEmpty = calendar.at(day * MS_PER_DAY).start_ms <= start_time;
   if (day <= firstDay || (isEmpty && history === 0)) throw exceeded(read.why ?? 'time');
   dropFrom(cells, day * MS_PER_DAY);
-  endPart(part, { day: isEmpty ? Math.floor(fromMs / MS_PER_DAY) : day, cursor: null }, read.why);
+  endPart(part, { day: isEmpty ? Math.floor(start_time / MS_PER_DAY) : day, cursor: null }, read.why);
   // Half of what fits is left for the days that are asked about.
   return Math.min(history, Math.floor((day - firstDay) / 2));
 }

@@ -1,6 +1,6 @@
-import { type EventView, type LagReport, LIMITS } from '@pik/schema';
-import type { LagQuery } from '../../api/pipeline.ts';
+import { type EventView, LIMITS, lagQuestion } from '@pik/schema';
 import type { SliceRow } from '../../ports/rows.ts';
+import { answerQuestion } from '../../runtime/answer-question.ts';
 import type { Context } from '../../runtime/context.ts';
 import { type ClockStep, stepNote, stepsWithin } from '../../runtime/rules/clock-steps.ts';
 import { eventView } from '../../storage/rules/event-view.ts';
@@ -22,8 +22,6 @@ import {
 } from './rules/lag-details.ts';
 import { addArrival, addSlice, createLagTallies, type LagTallies, lagFigures } from './rules/lag-report.ts';
 
-/** Events named as the worst unless the caller says otherwise. */
-const WORST_EVENTS = 10;
 /** Walks that are planned for once it is known that one is not enough: the others are mostly shorter. */
 const WALKS = 3;
 
@@ -33,16 +31,16 @@ const WALKS = 3;
  *
  * @throws KitError `CURSOR_INVALID`.
  */
-export async function lag(context: Context, query: LagQuery): Promise<LagReport> {
-  const { cursor, groupsMax, ...question } = query;
-  const page = openReportPage(context, cursor, { report: 'lag', ...question });
+export const lag = answerQuestion(lagQuestion, async (context, query) => {
+  const { cursor, limit, late_over_ms, ...question } = query;
+  const page = openReportPage(cursor, { report: 'lag', late_over_ms, ...question });
   const scope = scopeOf(query, page.nowMs);
   const slices = { scope, source: query.source, event_type: query.event_type };
   // The part of the range ends once there are as many groups as one answer has.
-  const tallies = createLagTallies(scope, query.lateOverMs, LIMITS.report_groups_max * 2);
+  const tallies = createLagTallies(scope, late_over_ms, LIMITS.report_groups_max * 2);
   const details = createDetailTallies({
     groupsMax: LIMITS.report_groups_max * 2,
-    worstMax: query.worstMax ?? WORST_EVENTS,
+    worstMax: query.worst,
   });
   const reading: PartReading = {
     part: page.part,
@@ -60,24 +58,24 @@ export async function lag(context: Context, query: LagQuery): Promise<LagReport>
   const steps = await stepsOf(context, scope);
   for (const step of steps) notes.push(stepNote(step));
   const covered = coveredView(page.part, scope);
-  const found = figures({ tallies, details, isOrdered, steps }, page, groupsMax);
+  const found = figures({ tallies, details, isOrdered, steps }, page, limit);
   return {
     range: rangeView(scope),
     covered,
     ...(found.total === null && covered === null ? { empty: await whyEmpty(context, slices) } : {}),
-    late_over_ms: query.lateOverMs,
+    late_over_ms,
     ...found,
     worst: await worstEvents(context, details),
     partial: notes.length > steps.length,
     notes,
   };
-}
+});
 
 /** Steps of the server's own clock that the receipts of the report may have been stamped before. */
-async function stepsOf(context: Context, { basis, fromMs, toMs, asOfMs }: ReportScope): Promise<ClockStep[]> {
+async function stepsOf(context: Context, { basis, start_time, end_time, asOfMs }: ReportScope): Promise<ClockStep[]> {
   const steps = await context.watch.steps();
   if (basis === 'event') return stepsWithin(steps, Number.NEGATIVE_INFINITY, asOfMs + 1);
-  return stepsWithin(steps, fromMs, Math.min(toMs, asOfMs + 1));
+  return stepsWithin(steps, start_time, Math.min(end_time, asOfMs + 1));
 }
 
 function addReceipts(

@@ -1,16 +1,21 @@
-import { createWindows, dateIn, formatEpochMs, MS_PER_DAY, MS_PER_HOUR, type Windows } from '@pik/schema';
-
-import type { ReportQuery } from '../../api/pipeline.ts';
+import {
+  createWindows,
+  dateIn,
+  formatEpochMs,
+  type LagQuery,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  type TimeRange,
+  type Windows,
+} from '@pik/schema';
 import type { SliceRow } from '../../ports/rows.ts';
 import type { SliceEntry } from '../../storage/rules/slice-codec.ts';
 
-/** What a report covers, with every bound known; unbounded sides are infinite. */
-export interface ReportScope {
-  readonly fromMs: number;
-  readonly toMs: number;
+/** What a report covers. */
+export interface ReportScope extends TimeRange {
   readonly asOfMs: number;
   readonly basis: 'event' | 'received';
-  readonly by: ReportQuery['by'];
+  readonly by: LagQuery['by'];
   readonly includeImported: boolean;
   /** The zone of days and hours. Default: UTC. */
   readonly timeZone?: string | undefined;
@@ -29,7 +34,7 @@ export function coverageOf(slice: SliceRow, scope: ReportScope): Coverage {
   const dayMs = slice.event_day * MS_PER_DAY;
   const span: [number, number] =
     scope.basis === 'event' ? [dayMs, dayMs + MS_PER_DAY] : [slice.received_min_ms, slice.received_max_ms + 1];
-  const range = rangeCoverage(span, [scope.fromMs, scope.toMs]);
+  const range = rangeCoverage(span, [scope.start_time, scope.end_time]);
   if (received === 'none' || range === 'none') return 'none';
   return received === 'all' && range === 'all' && isOneGroup(slice, scope) ? 'all' : 'some';
 }
@@ -51,7 +56,7 @@ function isOneGroup(slice: SliceRow, { by, basis, timeZone = 'UTC' }: ReportScop
 /** Whether one receipt of a slice lies in the scope. */
 export function isInScope(entry: Pick<SliceEntry, 'event_ms' | 'received_ms'>, scope: ReportScope): boolean {
   const time = scope.basis === 'event' ? entry.event_ms : entry.received_ms;
-  return time >= scope.fromMs && time < scope.toMs && entry.received_ms <= scope.asOfMs;
+  return time >= scope.start_time && time < scope.end_time && entry.received_ms <= scope.asOfMs;
 }
 
 /** The fields that name a group. */
@@ -130,21 +135,28 @@ export function windowsOf(grain: 'day' | 'hour', timeZone: string): Windows {
 export function eventDays(scope: ReportScope): { fromDay: number; toDay: number } {
   const EVER = 4_000_000;
   if (scope.basis === 'received') return { fromDay: -EVER, toDay: EVER };
-  const fromDay = Number.isFinite(scope.fromMs) ? Math.floor(scope.fromMs / MS_PER_DAY) : -EVER;
-  const toDay = Number.isFinite(scope.toMs) ? Math.ceil(scope.toMs / MS_PER_DAY) : EVER;
+  const fromDay = Number.isFinite(scope.start_time) ? Math.floor(scope.start_time / MS_PER_DAY) : -EVER;
+  const toDay = Number.isFinite(scope.end_time) ? Math.ceil(scope.end_time / MS_PER_DAY) : EVER;
   return { fromDay, toDay };
 }
 
+/** What reports are asked of the events that they cover. */
+type ScopeQuery = Pick<
+  LagQuery,
+  'start_time' | 'end_time' | 'as_of' | 'time_zone' | 'basis' | 'by' | 'include_imported'
+>;
+
 /** The scope of a query, as of now unless it says otherwise. */
-export function scopeOf(query: ReportQuery, nowMs: number): ReportScope {
+export function scopeOf(query: ScopeQuery, nowMs: number): ReportScope {
+  const { start_time, end_time, as_of, basis, by, include_imported, time_zone } = query;
   return {
-    fromMs: query.fromMs ?? Number.NEGATIVE_INFINITY,
-    toMs: query.toMs ?? Number.POSITIVE_INFINITY,
-    asOfMs: query.asOfMs ?? nowMs,
-    basis: query.basis,
-    by: query.by,
-    includeImported: query.includeImported,
-    timeZone: query.timeZone,
+    start_time,
+    end_time,
+    asOfMs: as_of ?? nowMs,
+    basis,
+    by,
+    includeImported: include_imported,
+    timeZone: time_zone,
   };
 }
 
@@ -152,8 +164,8 @@ export function scopeOf(query: ReportQuery, nowMs: number): ReportScope {
 export function rangeView(scope: ReportScope) {
   const text = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
   return {
-    start_time: text(scope.fromMs),
-    end_time: text(scope.toMs),
+    start_time: text(scope.start_time),
+    end_time: text(scope.end_time),
     as_of: formatEpochMs(scope.asOfMs),
     basis: scope.basis,
     include_imported: scope.includeImported,

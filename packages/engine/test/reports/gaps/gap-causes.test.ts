@@ -1,8 +1,9 @@
 import { dailyEventCount } from '@pik/aggregates';
+import type { SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type TestClock } from '@pik/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../../src/api/create-pipeline.ts';
-import type { GapsQuery, Pipeline } from '../../../src/api/pipeline.ts';
+import type { Pipeline } from '../../../src/api/pipeline.ts';
 
 // One meter that is read once an hour, as it is received in real time, and what may have become of the hour that is missing.
 
@@ -10,17 +11,15 @@ const HOUR = 3_600_000;
 const START = Date.UTC(2026, 0, 5);
 const PRODUCER = '01890a5d-ac96-774b-bcce-b302099a8057';
 
-const HOURS: GapsQuery = {
-  fromMs: START,
-  toMs: START + 240 * HOUR,
-  asOfMs: null,
+const HOURS: SelectionOf<'gaps'> = {
+  start_time: new Date(START),
+  end_time: new Date(START + 240 * HOUR),
   basis: 'event',
   by: ['source', 'event_type'],
-  includeImported: false,
+  include_imported: false,
   grain: 'hour',
-  timeZone: 'UTC',
-  cadenceMs: null,
-  gapsMax: 100,
+  time_zone: 'UTC',
+  limit: 100,
 };
 
 let clock: TestClock;
@@ -66,8 +65,8 @@ async function run(instead: (hour: number) => Promise<unknown>): Promise<void> {
   clock.ms = START + 241 * HOUR;
 }
 
-async function theGap(query: Partial<GapsQuery> = {}) {
-  const { gaps } = await pipeline.gaps({ ...HOURS, ...query });
+async function theGap(query: SelectionOf<'gaps'> = {}) {
+  const { gaps } = await pipeline.ask('gaps', { ...HOURS, ...query });
   const own = gaps.filter(({ series }) => series.event_type === 'meter.read');
   expect(own).toHaveLength(1);
   expect(own[0]).toMatchObject({ windows: 1, start_time: '2026-01-09T04:00:00.000000000Z' });
@@ -93,15 +92,15 @@ describe('the cause of a gap', () => {
     await run(async () => {});
     clock.ms += HOUR;
     await send([reading(100)]);
-    expect(await theGap({ asOfMs: clock.ms - 1 })).toMatchObject({ cause: 'LATE' });
-    expect((await pipeline.gaps(HOURS)).gaps).toEqual([]);
+    expect(await theGap({ as_of: new Date(clock.ms - 1) })).toMatchObject({ cause: 'LATE' });
+    expect((await pipeline.ask('gaps', HOURS)).gaps).toEqual([]);
   });
 
   it('LATE: by a backfill that is not counted, and no gap where it is', async () => {
     await run(async () => {});
     await send([reading(100, { received_at: '2026-01-09T04:05:00Z' })], 'import');
     expect(await theGap()).toMatchObject({ cause: 'LATE' });
-    expect((await pipeline.gaps({ ...HOURS, includeImported: true })).gaps).toEqual([]);
+    expect((await pipeline.ask('gaps', { ...HOURS, include_imported: true })).gaps).toEqual([]);
   });
 
   it('LOST_IN_TRANSIT: the producer made it, did not report it as dropped, and it never came', async () => {
@@ -120,19 +119,19 @@ describe('the cause of a gap', () => {
 
   it('a report that was not there yet at the time asked about excuses nothing', async () => {
     await run(async (hour) => void reading(hour));
-    const asOfMs = clock.ms;
+    const as_of = new Date(clock.ms);
     clock.ms += HOUR;
     await send([report({ dropped: [[101, 101]], last_seq: 240 })]);
-    expect(await theGap({ asOfMs })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
+    expect(await theGap({ as_of })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
   });
 
   it('numbers that came after the time asked about had not come then', async () => {
     await run(async (hour) => void reading(hour));
-    const asOfMs = clock.ms;
+    const as_of = new Date(clock.ms);
     clock.ms += HOUR;
     // Some other event of the producer had the number, so nothing of this series was lost.
     await send([reading(5, { event_type: 'meter.checked', producer: { id: PRODUCER, seq: 101 } })]);
-    expect(await theGap({ asOfMs })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
+    expect(await theGap({ as_of })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
     expect(await theGap()).toMatchObject({ cause: 'NOT_RECEIVED' });
   });
 
@@ -155,19 +154,19 @@ describe('the cause of a gap', () => {
       if (!isLate(hour) && hour !== 230) await send([reading(hour)]);
       if (hour >= 24 && isLate(hour - 24)) await send([reading(hour - 24)]);
     }
-    const early = await pipeline.gaps({ ...HOURS, asOfMs: START + 235 * HOUR });
+    const early = await pipeline.ask('gaps', { ...HOURS, as_of: new Date(START + 235 * HOUR) });
     expect(early.gaps.map(({ state, cause, start_time }) => [state, cause, start_time.slice(8, 13)])).toEqual([
       ['PENDING', null, '14T04'],
       ['PENDING', null, '14T14'],
     ]);
-    const { gaps } = await pipeline.gaps({ ...HOURS, asOfMs: START + 260 * HOUR });
+    const { gaps } = await pipeline.ask('gaps', { ...HOURS, as_of: new Date(START + 260 * HOUR) });
     expect(gaps).toMatchObject([{ state: 'MISSING', start_time: '2026-01-14T14:00:00.000000000Z' }]);
   });
 
   it('UNPROCESSED: the events are there, and a version lacks them', async () => {
     await run((hour) => send([reading(hour)]));
-    const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', toMs: START + 48 * HOUR };
-    expect((await pipeline.gaps(query)).gaps).toMatchObject([
+    const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', end_time: new Date(START + 48 * HOUR) };
+    expect((await pipeline.ask('gaps', query)).gaps).toMatchObject([
       { state: 'MISSING', windows: 2, cause: 'UNPROCESSED', expected: 48 },
     ]);
     await pipeline.replay(
@@ -180,10 +179,10 @@ describe('the cause of a gap', () => {
       { principal: null, requestId: 'r' },
     );
     while ((await pipeline.work()) !== 'IDLE');
-    expect((await pipeline.gaps(query)).gaps).toEqual([]);
+    expect((await pipeline.ask('gaps', query)).gaps).toEqual([]);
     clock.ms += HOUR;
     await send([reading(30, { payload: { more: true } })]);
-    expect((await pipeline.gaps(query)).gaps).toMatchObject([
+    expect((await pipeline.ask('gaps', query)).gaps).toMatchObject([
       { state: 'PARTIAL', windows: 1, count: 24, expected: 25, start_time: '2026-01-06T00:00:00.000000000Z' },
     ]);
   });
@@ -228,8 +227,8 @@ const refused = (source: string, count: number, rest: object = {}) =>
   );
 
 /** The causes of the one gap of a source, with the number of missing events that each explains. */
-async function sharesOf(source: string, query: Partial<GapsQuery> = {}) {
-  const { gaps } = await pipeline.gaps({ ...HOURS, by: ['source'], ...query });
+async function sharesOf(source: string, query: SelectionOf<'gaps'> = {}) {
+  const { gaps } = await pipeline.ask('gaps', { ...HOURS, by: ['source'], ...query });
   const own = gaps.filter(({ series }) => (series.source ?? query.source) === source);
   expect(own).toHaveLength(1);
   expect(own[0]).toMatchObject({ windows: 5, cause: own[0]?.findings[0]?.code });
@@ -249,7 +248,7 @@ describe('the causes of a gap', () => {
     // Asked about one source alone, the others are looked at all the same, by both kinds of time.
     for (const query of [{ source: 'a' }, { source: 'a', basis: 'received' }] as const)
       expect((await sharesOf('a', query))?.[0]).toEqual(['ALL_SILENT', 38, 40]);
-    const { gaps } = await pipeline.gaps({ ...HOURS, by: ['source'], basis: 'received' });
+    const { gaps } = await pipeline.ask('gaps', { ...HOURS, by: ['source'], basis: 'received' });
     expect(gaps.map(({ cause }) => cause)).toEqual(['ALL_SILENT', 'ALL_SILENT', 'ALL_SILENT']);
   });
 
@@ -273,7 +272,7 @@ describe('the causes of a gap', () => {
     // Neither begins in the gap, and the first has some of it.
     await send(others(90, 110), 'import');
     await send(others(112, 120), 'import');
-    const query = { basis: 'received', includeImported: true, source: 'a' } as const;
+    const query = { basis: 'received', include_imported: true, source: 'a' } as const;
     expect(await sharesOf('a', query)).toEqual([['NOT_RECEIVED', 40, 40]]);
   });
 
@@ -344,8 +343,8 @@ describe('the causes of a gap', () => {
 
   it('UNPROCESSED: each window has its share of what the versions lack', async () => {
     await run((hour) => send([reading(hour)]));
-    const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', toMs: START + 48 * HOUR };
-    const { gaps } = await pipeline.gaps(query);
+    const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', end_time: new Date(START + 48 * HOUR) };
+    const { gaps } = await pipeline.ask('gaps', query);
     expect(gaps[0]?.findings.map(({ explains }) => explains)).toEqual([
       { missing: 48, by_this: 24, share: 0.5 },
       { missing: 48, by_this: 24, share: 0.5 },

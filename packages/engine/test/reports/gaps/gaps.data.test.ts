@@ -1,18 +1,15 @@
+import type { SelectionOf } from '@pik/schema';
 import { hasRealEvents, importLines, openPipeline, readLines } from '@pik/testkit/fixtures/engine/real-events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { GapsQuery, Pipeline } from '../../../src/api/pipeline.ts';
+import type { Pipeline } from '../../../src/api/pipeline.ts';
 
-const HOURS: GapsQuery = {
-  fromMs: null,
-  toMs: null,
-  asOfMs: null,
+const HOURS: SelectionOf<'gaps'> = {
   basis: 'event',
   by: ['source', 'event_type'],
-  includeImported: true,
+  include_imported: true,
   grain: 'hour',
-  timeZone: 'UTC',
-  cadenceMs: null,
-  gapsMax: 10_000,
+  time_zone: 'UTC',
+  limit: 10_000,
 };
 
 /** Every window of the gaps, by its start. */
@@ -62,7 +59,7 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
     it.each(['event', 'received'] as const)(
       'a declared hourly cadence finds exactly the 31 hours, by %s time',
       async (basis) => {
-        const report = await pipeline.gaps({ ...HOURS, basis, cadenceMs: 3_600_000 });
+        const report = await pipeline.ask('gaps', { ...HOURS, basis, cadence_ms: 3_600_000 });
         expect(starts(report.gaps, 3_600_000)).toEqual(missing());
         expect(new Set(report.gaps.map(({ state }) => state))).toEqual(new Set(['MISSING']));
         expect(report.partial).toBe(false);
@@ -70,21 +67,21 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
     );
 
     it('a learned cadence finds exactly these 31, each single one too', async () => {
-      const report = await pipeline.gaps(HOURS);
+      const report = await pipeline.ask('gaps', HOURS);
       expect(starts(report.gaps, 3_600_000)).toEqual(missing());
       expect(report.series).toMatchObject([{ model: 'CLOCK', expects: 'a clock, every hour, skips 0.2 %' }]);
     });
 
     it('2022-04 has a poll in every hour, and nothing is reported', async () => {
-      const april = { fromMs: Date.parse('2022-04-01T00:00:00Z'), toMs: Date.parse('2022-05-01T00:00:00Z') };
-      for (const cadenceMs of [null, 3_600_000]) {
-        const { gaps, series } = await pipeline.gaps({ ...HOURS, ...april, cadenceMs });
+      const april = { start_time: '2022-04-01T00:00:00Z', end_time: '2022-05-01T00:00:00Z' };
+      for (const cadence_ms of [undefined, 3_600_000]) {
+        const { gaps, series } = await pipeline.ask('gaps', { ...HOURS, ...april, cadence_ms });
         expect([gaps, series.map(({ windows, empty }) => [windows, empty])]).toEqual([[], [[720, 0]]]);
       }
     });
 
     it('the longest hole lies between the last good and the first good poll', async () => {
-      const { gaps } = await pipeline.gaps(HOURS);
+      const { gaps } = await pipeline.ask('gaps', HOURS);
       const longest = gaps.find(({ start_time }) => start_time.startsWith('2021-11-27T21'));
       expect(longest).toMatchObject({
         end_time: '2021-11-27T23:00:00.000000000Z',
@@ -109,11 +106,11 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
         }),
       );
     });
-    const DAYS = { ...HOURS, grain: 'day', timeZone: 'America/New_York' } as const;
+    const DAYS = { ...HOURS, grain: 'day', time_zone: 'America/New_York' } as const;
 
     it('publication days of New York are missing on 2021-03-21, -22 and -23, and on no other day', async () => {
-      const named = async (by: GapsQuery['by']) => {
-        const report = await pipeline.gaps({ ...DAYS, basis: 'received', by });
+      const named = async (by: SelectionOf<'gaps'>['by']) => {
+        const report = await pipeline.ask('gaps', { ...DAYS, basis: 'received', by });
         return report.gaps.map(({ series, start_time, end_time, state }) => [
           ...(series.event_type === undefined ? [] : [series.event_type]),
           start_time.slice(0, 13),
@@ -132,15 +129,15 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
     });
 
     it('a structural lag of three days is no incident: the youngest days are not called missing', async () => {
-      const asOfMs = Date.parse('2021-05-01T12:00:00Z');
-      const report = await pipeline.gaps({ ...DAYS, asOfMs, source: 'nychealth' });
+      const as_of = '2021-05-01T12:00:00Z';
+      const report = await pipeline.ask('gaps', { ...DAYS, as_of, source: 'nychealth' });
       expect(report.gaps.filter(({ state }) => state !== 'PENDING')).toEqual([]);
     });
 
     it('nor is it a fault of a clock: the lag of days is told, and nothing is found wrong', async () => {
-      const { groups, total } = await pipeline.lag({
-        ...{ fromMs: null, toMs: null, asOfMs: null, basis: 'event', includeImported: true },
-        ...{ by: ['source', 'event_type'], groupsMax: 100, lateOverMs: 7_200_000 },
+      const { groups, total } = await pipeline.ask('lag', {
+        ...{ basis: 'event', include_imported: true },
+        ...{ by: ['source', 'event_type'], limit: 100, late_over_ms: 7_200_000 },
       });
       expect(total?.p10_ms).toBeGreaterThan(2 * 86_400_000);
       expect(groups.flatMap(({ findings }) => findings)).toEqual([]);

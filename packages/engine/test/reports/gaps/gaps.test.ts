@@ -1,9 +1,10 @@
+import type { SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { seeded } from '@pik/testkit/fixtures/engine/arrivals';
 import { cellsOf } from '@pik/testkit/fixtures/engine/judging';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../../src/api/create-pipeline.ts';
-import type { GapsQuery, Pipeline } from '../../../src/api/pipeline.ts';
+import type { Pipeline } from '../../../src/api/pipeline.ts';
 import { finish } from '../../../src/reports/gaps/rules/cadence/steps.ts';
 import { createCalendar } from '../../../src/reports/gaps/rules/calendar.ts';
 import { findGaps, type GapQuestion, type ModelledSeries, modelSeries } from '../../../src/reports/gaps/rules/gaps.ts';
@@ -14,17 +15,13 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const START = Date.UTC(2025, 5, 2);
 
-const QUERY: GapsQuery = {
-  fromMs: null,
-  toMs: null,
-  asOfMs: null,
+const QUERY: SelectionOf<'gaps'> = {
   basis: 'received',
   by: ['source'],
-  includeImported: true,
+  include_imported: true,
   grain: 'hour',
-  timeZone: 'UTC',
-  cadenceMs: null,
-  gapsMax: 1_000,
+  time_zone: 'UTC',
+  limit: 1_000,
 };
 
 let pipeline: Pipeline;
@@ -65,8 +62,8 @@ const hours = (count: number, isThere: (hour: number) => boolean): Made[] =>
     .filter(isThere)
     .map((hour) => ({ ms: START + hour * HOUR + 7 * 60_000 }));
 
-const named = async (query: Partial<GapsQuery> = {}) =>
-  (await pipeline.gaps({ ...QUERY, ...query })).gaps.map(({ start_time, windows, state, kind }) => [
+const named = async (query: SelectionOf<'gaps'> = {}) =>
+  (await pipeline.ask('gaps', { ...QUERY, ...query })).gaps.map(({ start_time, windows, state, kind }) => [
     (Date.parse(start_time) - START) / HOUR,
     windows,
     state,
@@ -96,11 +93,11 @@ describe('a series by the hour', () => {
 
   it('one event with a wrong clock hides nothing and costs nothing: it is told, with its id', async () => {
     await load(hours(60 * 24, (hour) => hour !== 700));
-    const before = await pipeline.gaps({ ...QUERY, basis: 'event' });
+    const before = await pipeline.ask('gaps', { ...QUERY, basis: 'event' });
     expect(before.gaps).toMatchObject([{ windows: 1, kind: 'SKIP' }]);
     await load([{ ms: Date.UTC(1970, 0, 1), receivedMs: START + 50 * DAY }]);
     for (const grain of ['minute', 'hour', 'day'] as const) {
-      const { gaps, series, partial } = await pipeline.gaps({ ...QUERY, basis: 'event', grain });
+      const { gaps, series, partial } = await pipeline.ask('gaps', { ...QUERY, basis: 'event', grain });
       if (grain === 'hour')
         expect(gaps.map(({ start_time }) => start_time)).toEqual(before.gaps.map(({ start_time }) => start_time));
       if (grain === 'day') expect(gaps).toEqual([]);
@@ -122,7 +119,7 @@ describe('a series by the hour', () => {
         [0, 20, 40].map((minute) => ({ ms: ms + minute * 60_000 + 13 * HOUR })),
       ),
     );
-    const report = await pipeline.gaps({ ...QUERY, grain: 'day' });
+    const report = await pipeline.ask('gaps', { ...QUERY, grain: 'day' });
     expect(report.series).toMatchObject([{ model: 'CLOCK', expects: 'a clock, every day' }]);
     expect(report.gaps).toMatchObject([{ state: 'MISSING', windows: 1, start_time: '2025-07-02T00:00:00.000000000Z' }]);
   });
@@ -146,13 +143,13 @@ describe('empty stretches', () => {
       { source: `s${n}`, ms: START, receivedMs: START },
     ]).flat();
     await load(apart);
-    const report = await pipeline.gaps({ ...QUERY, basis: 'event', grain: 'minute' });
+    const report = await pipeline.ask('gaps', { ...QUERY, basis: 'event', grain: 'minute' });
     expect(report.gaps).toEqual([]);
     expect(new Set(report.series.map(({ model, reason }) => [model, reason].join()))).toEqual(
       new Set(['CANNOT_BE_JUDGED,TOO_LITTLE_HISTORY']),
     );
     // A declared interval makes one gap of them, whatever it is long.
-    const declared = await pipeline.gaps({ ...QUERY, basis: 'event', grain: 'minute', cadenceMs: 60_000 });
+    const declared = await pipeline.ask('gaps', { ...QUERY, basis: 'event', grain: 'minute', cadence_ms: 60_000 });
     expect(declared.gaps_total).toBe(100);
     expect(declared.gaps[0]?.windows).toBe((START - Date.UTC(1925, 0, 1)) / 60_000 - 1);
   });
@@ -163,7 +160,7 @@ describe('empty stretches', () => {
       ms: START - 10 * 365 * DAY + n * 13 * DAY + (n % 7) * HOUR,
     }));
     await load(events.map(({ ms }) => ({ ms, receivedMs: START })));
-    const report = await pipeline.gaps({ ...QUERY, basis: 'event', grain: 'minute' });
+    const report = await pipeline.ask('gaps', { ...QUERY, basis: 'event', grain: 'minute' });
     expect(report.series).toMatchObject([{ model: 'INTERVAL', expects: expect.stringMatching(/13 d/) }]);
     expect(report.gaps).toEqual([]);
   });
@@ -172,8 +169,8 @@ describe('empty stretches', () => {
 it('a long series is judged in many small pieces, between which others have their turn', () => {
   const random = seeded(1);
   const question: GapQuestion = {
-    fromMs: Number.NEGATIVE_INFINITY,
-    toMs: Number.POSITIVE_INFINITY,
+    start_time: Number.NEGATIVE_INFINITY,
+    end_time: Number.POSITIVE_INFINITY,
     asOfMs: START + 100 * DAY,
     basis: 'received',
     calendar: createCalendar('minute', 'UTC'),
@@ -204,10 +201,10 @@ describe('as of a time', () => {
             ms: START + hour * HOUR + Math.floor(random() * HOUR),
             receivedMs: START + hour * HOUR + HOUR + Math.floor(random() * 5 * HOUR),
           });
-    const asOfMs = START + 55 * DAY;
+    const as_of = new Date(START + 55 * DAY);
     await load(early);
     const ask = async () => {
-      const { gaps, series, ...report } = await pipeline.gaps({ ...QUERY, basis: 'event', asOfMs });
+      const { gaps, series, ...report } = await pipeline.ask('gaps', { ...QUERY, basis: 'event', as_of });
       return {
         ...report,
         series,
@@ -233,9 +230,9 @@ describe('as of a time', () => {
   it('a range takes nothing from after its end, by either time', async () => {
     const random = seeded(31);
     await load(hours(50 * 24, (hour) => random() < 0.7 && !(hour >= 900 && hour < 960)));
-    const toMs = START + 50 * DAY;
+    const end_time = new Date(START + 50 * DAY);
     const ask = async (basis: 'event' | 'received') => {
-      const { range: _, ...report } = await pipeline.gaps({ ...QUERY, basis, toMs });
+      const { range: _, ...report } = await pipeline.ask('gaps', { ...QUERY, basis, end_time });
       return report;
     };
     const then = { event: await ask('event'), received: await ask('received') };
@@ -256,12 +253,12 @@ describe('as of a time', () => {
       })),
     );
     await load(all.toSorted((x, y) => x.ms - y.ms));
-    const first = await pipeline.gaps(QUERY);
+    const first = await pipeline.ask('gaps', QUERY);
     await pipeline.close();
     pipeline = createPipeline({ backend: createMemoryBackend(createTestClock(START + 400 * DAY)) });
     made = 0;
     await load(all.toReversed());
-    const second = await pipeline.gaps(QUERY);
+    const second = await pipeline.ask('gaps', QUERY);
     const told = ({ series, gaps, false_alarms }: typeof first) => ({
       series,
       false_alarms,

@@ -70,7 +70,8 @@ export function addScannedDay(tallies: CompletenessTallies, slice: SliceRow): vo
 const dayAt = ({ timeZone = 'UTC' }: ReportScope, ms: number) => windowsOf('day', timeZone).at(ms);
 
 /** Days count whole: one that lies only partly in the range does not. */
-const isInRange = (day: Window, { fromMs, toMs }: ReportScope) => day.start_ms >= fromMs && day.end_ms <= toMs;
+const isInRange = (day: Window, { start_time, end_time }: ReportScope) =>
+  day.start_ms >= start_time && day.end_ms <= end_time;
 
 function dayOf(tallies: CompletenessTallies, slice: SliceRow, day: Window): DayArrivals {
   const series = sliceSeries(slice, tallies.by);

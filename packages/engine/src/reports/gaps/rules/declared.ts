@@ -1,3 +1,4 @@
+import type { TimeRange } from '@pik/schema';
 import type { Steps } from './cadence/steps.ts';
 import { GRAIN_MS } from './calendar.ts';
 import type { Cell } from './gap-cells.ts';
@@ -24,7 +25,7 @@ interface Stretch {
 /** The gaps of a series whose interval the caller declares: between its first and last event each window has its events. */
 export function* declaredGaps(series: ModelledSeries, question: GapQuestion, declaredMs: number): Steps<GapInterval[]> {
   const cells = series.lives.filter((life) => !isOutlier(life, series.main)).flatMap((life) => life.cells);
-  const { calendar, fromMs, toMs, asOfMs } = question;
+  const { calendar, start_time, end_time, asOfMs } = question;
   const ruler = createRuler(calendar, (cells[0] as Cell).start_ms, (cells.at(-1) as Cell).start_ms);
   const expected = expectedIn(ruler, { grain: calendar.grain, declaredMs });
   const later = laterIn(series.cells);
@@ -36,7 +37,7 @@ export function* declaredGaps(series: ModelledSeries, question: GapQuestion, dec
   const gaps: GapInterval[] = [];
   for (const stretch of yield* stretchesOf(cells, ruler, expected)) {
     const startMs = (index: number) => ruler.startOf(index);
-    for (const [from, to, state] of partsOf(stretch, { startMs, fromMs, toMs, youngMs })) {
+    for (const [from, to, state] of partsOf(stretch, { startMs, start_time, end_time, youngMs })) {
       const usual = expected(from, to);
       const [start_ms, end_ms] = [startMs(from), startMs(to)];
       gaps.push({
@@ -85,20 +86,18 @@ function* stretchesOf(
   return stretches;
 }
 
-interface Bounds {
+interface Bounds extends TimeRange {
   readonly startMs: (index: number) => number;
-  readonly fromMs: number;
-  readonly toMs: number;
   readonly youngMs: number;
 }
 
 /** The part of a stretch that was asked about: what is settled, then what is pending. */
 function partsOf(
   { state, from, to }: Stretch,
-  { startMs, fromMs, toMs, youngMs }: Bounds,
+  { startMs, start_time, end_time, youngMs }: Bounds,
 ): (readonly [number, number, GapInterval['state']])[] {
-  const first = firstWhere(from, to, (index) => startMs(index) >= fromMs);
-  const end = firstWhere(from, to, (index) => startMs(index) >= toMs);
+  const first = firstWhere(from, to, (index) => startMs(index) >= start_time);
+  const end = firstWhere(from, to, (index) => startMs(index) >= end_time);
   const young = Math.min(
     end,
     firstWhere(first, to, (index) => startMs(index + 1) > youngMs),

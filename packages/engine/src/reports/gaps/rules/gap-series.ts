@@ -144,14 +144,14 @@ function betweenLives({ at, ruler }: LifeWindows, next: LifeWindows): number {
 
 /** What lies between the last event and the end of the range, where that is at least one window. */
 function silenceOf({ series, judged }: SeriesFindings, question: GapQuestion): View['silence'] {
-  const { toMs, asOfMs, calendar } = question;
+  const { end_time, asOfMs, calendar } = question;
   const last = series.numbered.at(-1) as LifeWindows;
   const { life } = last;
-  const endMs = Math.min(toMs, asOfMs + 1);
+  const endMs = Math.min(end_time, asOfMs + 1);
   const lastStart = life.cells.at(-1)?.start_ms ?? 0;
   const windows = endMs <= lastStart ? 0 : createRuler(calendar, lastStart, endMs).indexOf(endMs) - 1;
   if (windows < 1) return null;
-  const silentMs = Math.min(toMs, asOfMs) - life.lastMs;
+  const silentMs = Math.min(end_time, asOfMs) - life.lastMs;
   const longest = silentMs > longestSilence(life);
   const verdict = judged.find(({ life: one }) => one === life);
   const isOver = silentMs > HISTORY_MS[calendar.grain];

@@ -1,4 +1,4 @@
-import { MS_PER_DAY } from '@pik/schema';
+import { MS_PER_DAY, type TimeRange } from '@pik/schema';
 import { quantile } from '../../../statistics/histogram.ts';
 import { DELIVERING_MIN } from './cadence/cadence.ts';
 import type { Steps } from './cadence/steps.ts';
@@ -29,11 +29,8 @@ const BOUTS = 3;
 /** Gaps that are written before others have their turn. */
 const GAPS_PIECE = 512;
 
-/** What a report asks of each series. */
-export interface GapQuestion {
-  /** Half-open; windows that start in it are judged. Infinite where it is unbounded. */
-  readonly fromMs: number;
-  readonly toMs: number;
+/** What a report asks of each series. Windows that start in its range are judged. */
+export interface GapQuestion extends TimeRange {
   readonly asOfMs: number;
   readonly basis: 'event' | 'received';
   readonly calendar: Calendar;
@@ -102,10 +99,10 @@ export function* modelSeries(cells: SeriesCells, question: GapQuestion): Steps<M
   };
 }
 
-function lifeQuestion({ fromMs, toMs, asOfMs, calendar }: GapQuestion, usualLagMs: number): LifeQuestion {
-  const endMs = Math.min(toMs, asOfMs + 1);
+function lifeQuestion({ start_time, end_time, asOfMs, calendar }: GapQuestion, usualLagMs: number): LifeQuestion {
+  const endMs = Math.min(end_time, asOfMs + 1);
   const settledMs = asOfMs + 1 - Math.ceil(usualLagMs);
-  return { calendar, fromMs, toMs, endMs, settledMs, historyMs: HISTORY_MS[calendar.grain] };
+  return { calendar, start_time, end_time, endMs, settledMs, historyMs: HISTORY_MS[calendar.grain] };
 }
 
 /** What was loaded at once, long after it happened, has the lag of the load: it says nothing of how late events usually are. */

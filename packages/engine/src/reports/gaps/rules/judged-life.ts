@@ -1,3 +1,4 @@
+import type { TimeRange } from '@pik/schema';
 import { medianOfSorted } from '../../../statistics/statistics.ts';
 import {
   blindWindows,
@@ -29,12 +30,9 @@ const BUSY_MIN = 4;
 /** Of the nominal length of a window. */
 const SHORT = 0.75;
 
-/** What is asked of every life of a report. */
-export interface LifeQuestion {
+/** What is asked of every life of a report: of the windows that start in its range. */
+export interface LifeQuestion extends TimeRange {
   readonly calendar: Calendar;
-  /** Half-open; windows that start in it are asked about. May be infinite. */
-  readonly fromMs: number;
-  readonly toMs: number;
   /** Nothing after it is known. */
   readonly endMs: number;
   /** Windows that end before are old enough for their events to have come. */
@@ -61,7 +59,7 @@ export interface LifeWindows {
 
 /** Numbers the windows of a life. */
 export function* numberWindows(life: Life, question: LifeQuestion): Steps<LifeWindows> {
-  const { calendar, fromMs, toMs, endMs, settledMs, historyMs } = question;
+  const { calendar, start_time, end_time, endMs, settledMs, historyMs } = question;
   const horizonMs = Math.max(life.lastMs, Math.min(endMs, life.lastMs + historyMs));
   const ruler = createRuler(calendar, life.firstMs, horizonMs);
   const at = Float64Array.from(life.cells, ({ start_ms }) => ruler.indexOf(start_ms));
@@ -72,8 +70,12 @@ export function* numberWindows(life: Life, question: LifeQuestion): Steps<LifeWi
   const settled = unended(Math.min(endMs, settledMs));
   const isOver = Math.min(endMs, settledMs) - life.lastMs > historyMs;
   const windows = isOver ? last + 1 : Math.max(last + 1, settled);
-  const first = fromMs <= life.firstMs ? 0 : firstFrom(ruler, Math.min(fromMs, horizonMs));
-  const end = Math.min(windows, toMs > horizonMs ? windows : firstFrom(ruler, toMs), Math.max(0, unended(endMs)));
+  const first = start_time <= life.firstMs ? 0 : firstFrom(ruler, Math.min(start_time, horizonMs));
+  const end = Math.min(
+    windows,
+    end_time > horizonMs ? windows : firstFrom(ruler, end_time),
+    Math.max(0, unended(endMs)),
+  );
   const interval = yield* intervalOf(at);
   const ticks = interval === null ? 0 : Math.round((windows - 1) / interval) + 1;
   const isLong = interval === null ? windows >= WINDOWS_MIN : ticks >= TICKS_MIN;

@@ -151,7 +151,7 @@ export function detailGroup(tallies: DetailTallies, name: GroupName): DetailTall
 }
 
 /** Whether a scanned receipt is a first arrival in the scope. */
-export function isFirstInScope(entry: ScannedEntry, { basis, fromMs, toMs, asOfMs }: ReportScope): boolean {
+export function isFirstInScope(entry: ScannedEntry, { basis, start_time, end_time, asOfMs }: ReportScope): boolean {
   const time = basis === 'event' ? entry.event_ms : entry.received_ms;
-  return entry.outcome === 'ACCEPTED' && time >= fromMs && time < toMs && entry.received_ms <= asOfMs;
+  return entry.outcome === 'ACCEPTED' && time >= start_time && time < end_time && entry.received_ms <= asOfMs;
 }

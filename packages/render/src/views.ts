@@ -1,0 +1,15 @@
+import type { QuestionViews } from './question-view.ts';
+import { completenessView } from './views/completeness.ts';
+import { duplicatesView } from './views/duplicates.ts';
+import { failuresView } from './views/failures.ts';
+import { gapsView } from './views/gaps.ts';
+import { lagView } from './views/lag.ts';
+
+/** Views of all declared questions. A missing view is a type error. */
+export const VIEWS: QuestionViews = {
+  lag: lagView,
+  duplicates: duplicatesView,
+  failures: failuresView,
+  gaps: gapsView,
+  completeness: completenessView,
+};

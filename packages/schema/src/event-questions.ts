@@ -1,0 +1,142 @@
+import { LIMITS } from './limits.ts';
+import { as_of, choice, cursor, instant, page, range, required, series, text, time_zone } from './query-fields.ts';
+import { defineQuestion } from './question.ts';
+import { selectionPageSchema } from './replay.ts';
+import {
+  eventExplanationSchema,
+  receiptSchema,
+  rejectPageSchema,
+  timelinePageSchema,
+  verifyPageSchema,
+} from './reports.ts';
+
+const shared = { scope: 'investigate', audit: 'read' } as const;
+
+const entity_id = text(LIMITS.entity_id_bytes_max, 'this entity', { placeholder: 'id' });
+/** Range to the nanosecond, since an entity's events are ordered to the nanosecond. */
+const exactRange = {
+  start_time: instant('start of the range'),
+  end_time: instant('end of the range (exclusive)'),
+};
+const include = choice(
+  ['body', 'deliveries'],
+  'stream the raw events as NDJSON, closed by an {"end":true} line; deliveries: with their further receipts',
+);
+
+/** What happened to one event? */
+export const eventQuestion = defineQuestion({
+  ...shared,
+  name: 'event',
+  path: '/events/:event_id',
+  audit: 'sensitive',
+  exposes: 'payload',
+  form: 'whole',
+  summary: 'Explain what happened to this event.',
+  query: { as_of, time_zone },
+  answer: eventExplanationSchema,
+});
+
+/** What happened to the event with this key, or of this entity at this time? */
+export const eventByKeyQuestion = defineQuestion({
+  ...shared,
+  name: 'eventByKey',
+  path: '/events',
+  audit: 'sensitive',
+  exposes: 'payload',
+  form: 'whole',
+  summary: 'Explain what happened to the event with this key, or of this entity at this time.',
+  query: {
+    ...series,
+    entity_id: required(entity_id),
+    key: text(LIMITS.idempotency_key_bytes_max, 'idempotency key, with source and event type', { placeholder: 'key' }),
+    event_time: instant('event time, with an entity'),
+    as_of,
+    time_zone,
+  },
+  answer: eventExplanationSchema,
+});
+
+/** What was received, byte for byte? */
+export const receiptQuestion = defineQuestion({
+  ...shared,
+  name: 'receipt',
+  path: '/receipts/:pack_id/:line',
+  audit: 'sensitive',
+  exposes: 'payload',
+  form: 'whole',
+  summary: 'The received bytes of one receipt; with Accept: application/json its envelope.',
+  query: {},
+  answer: receiptSchema,
+});
+
+/** Which events does an entity have? */
+export const timelineQuestion = defineQuestion({
+  ...shared,
+  name: 'timeline',
+  path: '/timeline',
+  exposes: 'payload',
+  form: 'listing',
+  summary: 'The events of an entity in order of event time.',
+  query: { entity_id: required(entity_id), ...exactRange, as_of, time_zone, include, ...page },
+  answer: timelinePageSchema,
+  pages: ['events'],
+});
+
+/** Which events does a time range have, of all entities? */
+export const selectionQuestion = defineQuestion({
+  ...shared,
+  name: 'selection',
+  path: '/selection',
+  exposes: 'payload',
+  form: 'listing',
+  summary: 'Events of a time range by source or type, in the order in which a replay reads them.',
+  query: {
+    ...series,
+    start_time: required(exactRange.start_time),
+    end_time: required({ ...exactRange.end_time, example: '2025-12-29T00:00:00Z' }),
+    received_from: instant('only first received at or after this time'),
+    received_to: instant('only first received before this time'),
+    as_of,
+    time_zone,
+    include,
+    ...page,
+  },
+  answer: selectionPageSchema,
+  pages: ['events'],
+  check: ({ received_from, received_to }) =>
+    received_from !== undefined && received_to !== undefined && received_from >= received_to
+      ? { field: 'received_from', rule: 'must lie before received_to' }
+      : null,
+});
+
+/** What was rejected, and why? Newest day first. */
+export const rejectsQuestion = defineQuestion({
+  ...shared,
+  name: 'rejects',
+  path: '/rejects',
+  exposes: 'payload',
+  form: 'listing',
+  summary: 'Rejected receipts and conflicts, with the address of their bytes.',
+  query: {
+    ...range,
+    time_zone,
+    code: text(64, 'only those with this code', { placeholder: 'code' }),
+    include: choice(['body'], 'stream them as NDJSON with their received text, closed by an {"end":true} line'),
+    ...series,
+    ...page,
+  },
+  answer: rejectPageSchema,
+  pages: ['rejects'],
+});
+
+/** Do log, index and versions agree? */
+export const verifyQuestion = defineQuestion({
+  ...shared,
+  name: 'verify',
+  path: '/verify',
+  exposes: 'ids',
+  form: 'listing',
+  summary: 'Check log and index against each other, one hour of the log per call.',
+  query: { cursor },
+  answer: verifyPageSchema,
+});

@@ -1,0 +1,43 @@
+import { page } from './query-fields.ts';
+import { defineQuestion } from './question.ts';
+import { deadLetterPageSchema, replayPageSchema, replayViewSchema } from './replay.ts';
+
+const shared = { scope: 'investigate', audit: 'read' } as const;
+
+/** Who replayed what, when and why? The latest first. */
+export const replaysQuestion = defineQuestion({
+  ...shared,
+  name: 'replays',
+  path: '/replays',
+  exposes: 'ids',
+  form: 'listing',
+  summary: 'Replays with their requester, time and reason; the latest first.',
+  query: page,
+  answer: replayPageSchema,
+  pages: ['replays'],
+});
+
+/** How far has a replay come? */
+export const replayByIdQuestion = defineQuestion({
+  ...shared,
+  name: 'replayById',
+  path: '/replays/:replay_id',
+  exposes: 'ids',
+  form: 'whole',
+  summary: 'One replay and its progress.',
+  query: {},
+  answer: replayViewSchema,
+});
+
+/** Which messages could not be processed? */
+export const deadLettersQuestion = defineQuestion({
+  ...shared,
+  name: 'deadLetters',
+  path: '/dead-letters',
+  exposes: 'ids',
+  form: 'listing',
+  summary: 'Messages that could not be processed, with the reason.',
+  query: page,
+  answer: deadLetterPageSchema,
+  pages: ['dead_letters'],
+});

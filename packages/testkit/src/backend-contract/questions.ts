@@ -1,0 +1,58 @@
+import type { QuestionName, SelectionOf } from '@pik/schema';
+
+import { HOUR } from './life.ts';
+
+/** Selections of one question, by a name for test output. */
+export interface Ways<S> {
+  /** Selections whose later pages do not change when events arrive in between. */
+  readonly paged: Readonly<Record<string, S>>;
+  readonly more?: Readonly<Record<string, S>>;
+}
+
+/** Selections of every declared question. A missing question is a type error. */
+export type ContractQuestions = { readonly [N in QuestionName]: Ways<SelectionOf<N>> };
+
+/** Returns all selections of one question. */
+export function waysOf<S>({ paged, more = {} }: Ways<S>): [name: string, selection: S][] {
+  return Object.entries({ ...paged, ...more });
+}
+
+/** Selections for the events of `life.ts`, which start at this midnight. */
+export function contractQuestions(startMs: number): ContractQuestions {
+  const at = (hour: number) => new Date(startMs + hour * HOUR);
+  const all = { include_imported: true, by: ['source', 'event_type'] } as const;
+  const hourly = { include_imported: true, by: ['event_type'], cadence_ms: HOUR } as const;
+  const day = { metric: 'daily_event_count', key: 'meter', start_time: at(0) };
+  return {
+    lag: {
+      paged: { 'lag by hour of receipt': { ...all, basis: 'received', by: ['event_type', 'hour'] } },
+      more: {
+        lag: all,
+        'lag by hour of receipt, as of a time': { ...all, basis: 'received', by: ['hour'], as_of: at(22) },
+        'lag by day, live only': { by: ['source', 'day'] },
+      },
+    },
+    duplicates: { paged: { duplicates: { ...all, by: ['event_type', 'hour'], basis: 'received' } } },
+    completeness: { paged: { completeness: { include_imported: true, by: ['event_type'], closed_after_ms: HOUR } } },
+    failures: {
+      paged: { failures: { by: ['event_type', 'hour'] } },
+      more: {
+        'failures of a range': { by: ['source'], start_time: at(5) },
+        'failures as of a time': { as_of: at(22) },
+      },
+    },
+    gaps: {
+      paged: {
+        'gaps by receive time': { ...hourly, basis: 'received' },
+        'gaps of a metric, of two days': { ...day, end_time: at(48) },
+      },
+      more: {
+        gaps: hourly,
+        'gaps by receive time, as of a time': { ...hourly, basis: 'received', as_of: at(22) },
+        'gaps of a learned cadence, live only': { by: ['event_type'] },
+        'gaps of an entity': { ...hourly, entity_id: 'meter' },
+        'gaps of a metric': { ...day, include_imported: true, grain: 'day', end_time: at(24) },
+      },
+    },
+  };
+}
