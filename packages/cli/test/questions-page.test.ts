@@ -1,0 +1,69 @@
+// docs/questions.md is written from the declarations: `npx vitest run packages/cli/test/questions-page.test.ts -u`.
+import { VIEWS } from '@pik/render';
+import { type Field, flagOf, QUESTION_NAMES, QUESTIONS, ROUTES, type Route } from '@pik/schema';
+import { expect, it } from 'vitest';
+
+import { createProgram } from '../src/program.ts';
+
+const row = (...cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+const code = (text: string) => `\`${text}\``;
+
+function routeRows(): string[] {
+  return (Object.values(ROUTES) as Route[]).map(({ method, path, scope, form, exposes, audit, summary }) =>
+    row(code(`${method} ${path}`), summary, scope === null ? '' : code(scope), form, exposes, audit),
+  );
+}
+
+function defaultOf({ fallback, isRequired }: Field): string {
+  if (isRequired) return 'required';
+  if (fallback === undefined) return '';
+  if (typeof fallback === 'boolean') return fallback ? 'yes' : 'no';
+  if (Array.isArray(fallback)) return fallback.length === 0 ? 'none' : code(fallback.join(','));
+  return typeof fallback === 'number' && !Number.isFinite(fallback) ? 'open' : code(String(fallback));
+}
+
+function questionLines(): string[] {
+  return QUESTION_NAMES.flatMap((name) => {
+    const { fields, summary } = QUESTIONS[name];
+    const { yes, no } = VIEWS[name].verdict;
+    const statuses = no === null ? `0: ${yes}` : `0: ${yes}, 1: ${no}`;
+    const rows = Object.entries(fields).map(([field, declared]) =>
+      row(code(field), code(flagOf(field)), defaultOf(declared), declared.doc),
+    );
+    return [
+      `## ${name}`,
+      '',
+      `${summary} \`pik ${name}\` (${statuses}), \`investigator.${name}()\``,
+      '',
+      row('Field', 'Flag', 'Default', 'Meaning'),
+      '|---|---|---|---|',
+      ...rows,
+      '',
+    ];
+  });
+}
+
+it('docs/questions.md has every route, and the fields of every question', async () => {
+  const lines = [
+    '# Routes and questions',
+    '',
+    'Written from the declarations in `packages/schema` by `packages/cli/test/questions-page.test.ts`; do not edit it by hand.',
+    'A key needs the scope. After a command stand its exit statuses (`docs/cli.md`). *Exposes* is the most sensitive content of an answer; *audit* is the entry that a call gets in an audit log.',
+    '',
+    row('Route', 'Purpose', 'Scope', 'Answer', 'Exposes', 'Audit'),
+    '|---|---|---|---|---|---|',
+    ...routeRows(),
+    '',
+    ...questionLines(),
+  ];
+  await expect(`${lines.join('\n').trimEnd()}\n`).toMatchFileSnapshot('../../../docs/questions.md');
+});
+
+it('each question has a command with a flag for each of its fields', () => {
+  const { commands } = createProgram(() => {});
+  for (const name of QUESTION_NAMES) {
+    const command = commands.find((one) => one.name() === name);
+    const flags = command?.options.map(({ long }) => long);
+    expect(flags).toEqual(expect.arrayContaining(Object.keys(QUESTIONS[name].fields).map(flagOf)));
+  }
+});
