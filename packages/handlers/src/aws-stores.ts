@@ -4,7 +4,7 @@ import { KitError } from '@pik/schema';
 import { type AwsSetupOptions, named, traced } from './aws-setup.ts';
 import type { Setup } from './kit.ts';
 
-/** What a function that has nothing to do with messages is opened with in the cloud. */
+/** The setup in the cloud of a function that does not use the queue. */
 export function awsSetup(options: AwsSetupOptions): Setup {
   return {
     ...options,

@@ -2,7 +2,7 @@ import { createAwsClients, openAwsBackend } from '@pik/engine/aws';
 import { type AwsSetupOptions, named, traced } from './aws-setup.ts';
 import type { Setup } from './kit.ts';
 
-/** What a function that sends or takes messages is opened with in the cloud. */
+/** The setup in the cloud of a function that sends or receives messages. */
 export function awsSetup(options: AwsSetupOptions): Setup {
   return {
     ...options,

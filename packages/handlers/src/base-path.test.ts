@@ -22,7 +22,7 @@ describe('the path of an event', () => {
   });
 
   it.each(['/nothing', '/kit/', '/ingest/', '//timeline/x', '/kit/replays/', '/a/b/c/d/e/f/ingest'])(
-    'that is no route of the kit stays %s',
+    'that matches no route of the kit stays %s',
     (rawPath) => {
       expect(pathBelowPrefix({ rawPath })).toBe(rawPath);
     },

@@ -1,6 +1,6 @@
 import { ROUTES, type Route } from '@pik/schema';
 
-/** What of an event says where in the API its path begins. */
+/** The fields of an event that determine where the path of the API begins. */
 export interface PathFacts {
   readonly rawPath: string;
   /** The route that the API matched, such as `ANY /replays/{replay_id}/cancel`, or `$default`. */
@@ -9,13 +9,13 @@ export interface PathFacts {
 }
 
 const PATTERNS = (Object.values(ROUTES) as Route[]).map(({ path }) => path.split('/').slice(1));
-/** The levels that a mapping of a custom domain has at most here; API Gateway itself has no bound. */
+/** The maximum number of levels in the mapping of a custom domain; API Gateway itself has no limit. */
 const MAPPING_LEVELS_MAX = 5;
 
 /**
- * The path below the stage and the mapping of a custom domain, both of which API Gateway leaves in front of it. The route
- * that was matched says how long the path itself is; without one it is the longest end that is a route of the kit. A path
- * that is no route under any prefix stays as it is.
+ * The path below the stage and the mapping of a custom domain, which API Gateway leaves in the path. The matched route
+ * determines the length of the path; without one, it is the longest suffix that matches a route of the kit. A path without
+ * such a suffix stays as it is.
  */
 export function pathBelowPrefix({ rawPath, routeKey = '$default', stage = '$default' }: PathFacts): string {
   const withoutStage =
@@ -29,7 +29,7 @@ export function pathBelowPrefix({ rawPath, routeKey = '$default', stage = '$defa
   }
   for (let prefix = 0; prefix <= Math.min(MAPPING_LEVELS_MAX, segments.length - 1); prefix++) {
     const end = segments.slice(prefix);
-    // What is empty is the home page, which any prefix with a slash behind it would be.
+    // An empty suffix would match the home page, as any prefix with a trailing slash would.
     if (PATTERNS.some((pattern) => fits(pattern, end)) && (prefix === 0 || end.join('') !== ''))
       return `/${end.join('/')}`;
   }

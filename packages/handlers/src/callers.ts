@@ -4,23 +4,23 @@ import type { Settings } from './environment.ts';
 import type { HttpEvent } from './http-event.ts';
 import { createKeyring } from './keyring.ts';
 
-/** The settings that say who may call. */
+/** The settings for authentication. */
 export const CALLER_SETTINGS = ['authentication', 'firstKeySecret', 'apiKeys'] as const;
 
-/** Where callers are looked up. */
+/** The options of `createCallers`. */
 export interface CallersOptions {
   readonly settings: Settings<(typeof CALLER_SETTINGS)[number]>;
-  /** The text of the secret with this ARN. */
+  /** Reads the text of the secret with this ARN. */
   readonly readSecret: (arn: string) => Promise<string>;
   readonly now: () => number;
-  /** The event that a request was made of. */
+  /** Finds the event of a request. */
   readonly eventOf: (request: Request) => HttpEvent | undefined;
 }
 
 /**
- * Who may pass: by API key, or whoever IAM let through to the route.
+ * Authenticates callers: by API key, or by the caller that IAM admitted to the route.
  *
- * @throws KitError `CONFIG_INVALID`, or `KEYS_UNAVAILABLE` where the first key cannot be read.
+ * @throws KitError `CONFIG_INVALID`, or `KEYS_UNAVAILABLE` if the first key cannot be read.
  */
 export async function createCallers(options: CallersOptions): Promise<Authenticate> {
   const { authentication, firstKeySecret, apiKeys } = options.settings;
@@ -37,7 +37,7 @@ export async function createCallers(options: CallersOptions): Promise<Authentica
   };
 }
 
-/** API Gateway has checked the signature and the policy; the function has a caller's name only from there. */
+/** API Gateway has checked signature and policy; the caller's name comes only from there. */
 function byIam(eventOf: CallersOptions['eventOf']): Authenticate {
   return (request, scope) => {
     const arn = eventOf(request)?.requestContext.authorizer?.iam?.userArn;

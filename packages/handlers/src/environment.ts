@@ -1,15 +1,15 @@
 import type { ApiKey } from '@pik/engine/http';
 import { KitError, MS_PER_DAY, SCOPES, type Scope } from '@pik/schema';
 
-/** The variables of a function, as the runtime hands them over. */
+/** The environment variables of a function. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Days by which the index forgets an event before the raw log does: no row may ever name bytes that are gone. */
+/** Days by which the index expires before the raw log: no row may ever point to bytes that are gone. */
 export const RETENTION_MARGIN_DAYS = 7;
 
 const RAW_RETENTION_DAYS_MIN = 2 * RETENTION_MARGIN_DAYS;
 
-/** Reads one variable; gives what it must be where it is not that. */
+/** Reads one variable; returns the violated rule if it is invalid. */
 type Read<T> = (text: string) => { value: T } | { rule: string };
 
 const must = (rule: string) => ({ rule });
@@ -39,7 +39,7 @@ const authentication: Read<'API_KEYS' | 'IAM'> = (text) =>
 const secretArn: Read<string> = (text) =>
   text === '' || /^arn:[\w-]+:secretsmanager:\S+$/.test(text) ? { value: text } : must('be the ARN of a secret');
 
-/** `name:scope+scope:sha256`, several with commas between them; the values never come into a message. */
+/** `name:scope+scope:sha256`, separated by commas; the values never appear in a message. */
 const apiKeys: Read<readonly ApiKey[]> = (text) => {
   const keys: ApiKey[] = [];
   for (const item of text === '' ? [] : text.split(',')) {
@@ -53,7 +53,7 @@ const apiKeys: Read<readonly ApiKey[]> = (text) => {
   return { value: keys };
 };
 
-/** Every setting of the functions: its variable, and how that is read. */
+/** Every setting of the functions: its variable and its reader. */
 const SETTINGS = {
   service: ['POWERTOOLS_SERVICE_NAME', serviceName],
   bucket: ['PIK_BUCKET', resourceName],
@@ -62,12 +62,12 @@ const SETTINGS = {
   replaysTable: ['PIK_REPLAYS_TABLE', resourceName],
   queueUrl: ['PIK_QUEUE_URL', queueUrl],
   deadLetterQueueUrl: ['PIK_DEAD_LETTER_QUEUE_URL', queueUrl],
-  /** In milliseconds; `Infinity` where the raw log is kept for ever. */
+  /** In milliseconds; `Infinity` if the raw log is kept forever. */
   indexRetentionMs: ['PIK_RAW_RETENTION_DAYS', indexRetention],
   settleMs: ['PIK_SETTLE_MS', milliseconds],
   retryDelayMs: ['PIK_RETRY_DELAY_MS', milliseconds],
   authentication: ['PIK_AUTHENTICATION', authentication],
-  /** Empty where IAM says who may call. */
+  /** Empty if IAM authenticates callers. */
   firstKeySecret: ['PIK_FIRST_KEY_SECRET', secretArn],
   apiKeys: ['PIK_API_KEYS', apiKeys],
 } as const satisfies Record<string, readonly [variable: string, read: Read<unknown>]>;
@@ -77,14 +77,14 @@ export type SettingName = keyof typeof SETTINGS;
 
 type ValueOf<N extends SettingName> = (typeof SETTINGS)[N][1] extends Read<infer T> ? T : never;
 
-/** The settings of a function by their names. */
+/** The settings of a function by name. */
 export type Settings<N extends SettingName = SettingName> = { readonly [K in N]: ValueOf<K> };
 
 /**
- * Reads the settings that a function needs. All of them must be there: a function that started without one would fail in
- * the middle of its first request.
+ * Reads the settings that a function needs. All of them are required: a function that started without one would fail in the
+ * middle of its first request.
  *
- * @throws KitError `CONFIG_INVALID` that names every variable which is missing or not what it must be.
+ * @throws KitError `CONFIG_INVALID` that names every missing or invalid variable.
  */
 export function readSettings<N extends SettingName>(variables: Variables, names: readonly N[]): Settings<N> {
   const faults: string[] = [];

@@ -12,7 +12,7 @@ const event = (rest: Partial<HttpEvent> = {}, method = 'POST'): HttpEvent => ({
 });
 
 describe('the request of an event', () => {
-  it('has the bytes that the caller sent, and their number whatever the event says', async () => {
+  it('has the bytes that the caller sent, and their length even if the event states another', async () => {
     const text = 'é\u{1f600}';
     const base64 = Buffer.of(0, 255, 10).toString('base64');
     for (const [rest, bytes] of [
@@ -26,7 +26,7 @@ describe('the request of an event', () => {
     }
   });
 
-  it('says nothing of the way on which its body came to the gateway', () => {
+  it('does not reveal how its body reached the gateway', () => {
     const headers = { 'Transfer-Encoding': 'chunked', 'Content-Type': 'application/json' };
     const request = toRequest(event({ headers, body: '{}' }));
     expect(request.headers.has('transfer-encoding')).toBe(false);
@@ -34,20 +34,20 @@ describe('the request of an event', () => {
     expect(request.headers.get('content-length')).toBe('2');
   });
 
-  it.each(['GET', 'HEAD'])('has no body where the method is %s', (method) => {
+  it.each(['GET', 'HEAD'])('has no body if the method is %s', (method) => {
     const request = toRequest(event({ body: 'x', headers: { 'content-length': '1' } }, method));
     expect(request.body).toBeNull();
     expect(request.method).toBe(method);
     expect(request.headers.get('content-length')).toBe('1');
   });
 
-  it('has no body where the event has none', () => {
+  it('has no body if the event has none', () => {
     const request = toRequest(event());
     expect(request.body).toBeNull();
     expect(request.headers.has('content-length')).toBe(false);
   });
 
-  it('is without the headers that no request can have, and with all others', () => {
+  it('drops invalid headers and keeps all others', () => {
     const headers = { good: 'a, b', bad: 'a\nb', absent: undefined, 'no name': 'x', last: '1' };
     expect([...toRequest(event({ headers })).headers]).toEqual([
       ['good', 'a, b'],
@@ -63,15 +63,15 @@ describe('the request of an event', () => {
     expect(new URL(toRequest(event({ requestContext: rest })).url).hostname).toBe('lambda');
   });
 
-  it('is refused where no request can have its method', () => {
+  it('is refused if its method is invalid in a request', () => {
     expect(() => toRequest(event({}, 'TRACE'))).toThrow(TypeError);
   });
 });
 
-describe('an event that is no request', () => {
+describe('an event that is not a request', () => {
   const { requestContext } = event();
 
-  it('is none of the gateway in the format 2.0, and says which it is', () => {
+  it('is any event other than payload format 2.0, and is explained', () => {
     expect(foreignEvent(event())).toBeNull();
     expect(foreignEvent({ httpMethod: 'GET', path: '/', requestContext: {} })).toMatchObject({
       isHttp: true,

@@ -1,6 +1,6 @@
 import { pathBelowPrefix } from './base-path.ts';
 
-/** What is read of a request as API Gateway hands it over (HTTP API, payload format 2.0). */
+/** The fields read from an event of API Gateway (HTTP API, payload format 2.0). */
 export interface HttpEvent {
   readonly rawPath: string;
   readonly rawQueryString: string;
@@ -11,7 +11,7 @@ export interface HttpEvent {
   readonly requestContext: {
     readonly stage?: string | undefined;
     readonly requestId: string;
-    /** When the API took the request, in milliseconds since the epoch. */
+    /** The time when the API received the request, in milliseconds since the epoch. */
     readonly timeEpoch: number;
     readonly domainName?: string;
     readonly http: { readonly method: string };
@@ -20,8 +20,8 @@ export interface HttpEvent {
 }
 
 /**
- * What an event that is no request of an HTTP API is, for whoever set the function up: one of payload format 1.0, or not of
- * HTTP at all, such as a scheduled event that keeps a function warm. Null for a request.
+ * Explains an event that is not a request of an HTTP API to the person who set up the function: it has payload format 1.0, or
+ * it is not HTTP at all, such as a scheduled event that keeps a function warm. Null for a request.
  */
 export function foreignEvent(event: unknown): { readonly isHttp: boolean; readonly text: string } | null {
   const { rawPath, httpMethod, requestContext } = (event ?? {}) as Record<string, unknown>;
@@ -36,9 +36,9 @@ export function foreignEvent(event: unknown): { readonly isHttp: boolean; readon
 }
 
 /**
- * The request of an event, with the bytes that the caller sent.
+ * Converts an event to a request with the bytes that the caller sent.
  *
- * @throws TypeError for a method or an address that no request can have.
+ * @throws TypeError for a method or address that is invalid in a request.
  */
 export function toRequest(event: HttpEvent): Request {
   const { domainName = 'lambda', http } = event.requestContext;
@@ -59,7 +59,7 @@ function headersOf(event: HttpEvent, body: Uint8Array | null): Headers {
     try {
       if (value !== undefined) headers.set(name, value);
     } catch {
-      // A value that no header can have is as good as none; what needs one refuses the request without it.
+      // An invalid header value counts as missing; code that requires the header refuses the request.
     }
   }
   headers.delete('transfer-encoding');

@@ -17,17 +17,17 @@ export type HttpFunction = (event: HttpEvent, invocation: Invocation) => Promise
 export const HTTP_SETTINGS = CALLER_SETTINGS;
 
 /**
- * The furthest that a receive time may lie before the start of the function: a cold start, and what clocks differ by. A
- * request that says that it waited longer was received when the function began; `settleMs` counts on it.
+ * The maximum time from the receipt of a request to the start of the function: a cold start plus the difference between
+ * clocks. A request that claims a longer wait counts as received when the function began; `settleMs` relies on it.
  */
 export const API_WAIT_MS_MAX = 15_000;
 
-/** What of the function's time is left for an answer once its question was cut: to find the rows of what it names, and to send it. */
+/** The time kept for the answer after its question ended early: to look up the rows that it names, and to send it. */
 const ANSWER_MS = 5_000;
-/** Before its end the function must have said that it could not answer. */
+/** The time kept to send an error before the function times out. */
 const LAST_MS = 1_000;
 
-/** What a function behind the API is made of. */
+/** The parts of a function behind the API. */
 export interface HttpFunctionOptions<P> {
   readonly setup: Setup;
   readonly kit: Kit<(typeof HTTP_SETTINGS)[number]>;
@@ -36,7 +36,8 @@ export interface HttpFunctionOptions<P> {
 }
 
 /**
- * The function that answers these routes: an app over the part of a pipeline that they need, an event in, a result out.
+ * Creates the function that answers a set of routes: it converts an event to a request for the app, and the response to a
+ * result.
  *
  * @throws KitError as `createCallers` does.
  */
@@ -82,7 +83,7 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
   };
 }
 
-/** A test event or a ping is answered, and no failure that an alarm would ring for; a wrong integration is one, and says which. */
+/** Answers a test event or a ping without an error, so that no alarm rings; a wrong integration gets an error that names the fix. */
 async function foreignAnswer(
   kit: Pick<Kit<never>, 'telemetry'>,
   { isHttp, text }: { isHttp: boolean; text: string },
@@ -93,7 +94,7 @@ async function foreignAnswer(
   return { statusCode: 200, headers, body: JSON.stringify({ ignored: text }), isBase64Encoded: false };
 }
 
-/** A question is cut while there is time to answer, and ends with an error before the function is ended without a word. */
+/** Ends a question early while there is time to answer, or else fails it before the function times out silently. */
 async function withTimeLeft<T>(invocation: Invocation, work: (question: QuestionOptions) => Promise<T>): Promise<T> {
   const leftMs = invocation.getRemainingTimeInMillis();
   const timeMs = Math.max(1, Math.min(LIMITS.question_aws_ms_max, leftMs - ANSWER_MS));
@@ -109,7 +110,7 @@ async function withTimeLeft<T>(invocation: Invocation, work: (question: Question
 const TOO_LONG =
   'the question takes longer than a function may run; ask for a smaller window or range, or for one source';
 
-/** How long a request waited between the API and this line: cold starts and throttling show here. */
+/** How long a request waited between the API and this code, because of a cold start or throttling. */
 function waitedMs(event: HttpEvent | undefined, nowMs: number): number {
   const waited = nowMs - (event?.requestContext.timeEpoch ?? nowMs);
   return waited >= 0 && waited <= API_WAIT_MS_MAX ? waited : 0;

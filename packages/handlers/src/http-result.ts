@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 
-/** An answer as API Gateway takes it. */
+/** A response in the format of API Gateway. */
 export interface HttpResult {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
@@ -9,15 +9,15 @@ export interface HttpResult {
   readonly isBase64Encoded: boolean;
 }
 
-/** Below this a body goes as the text that it is; above, base64 grows by a known share where quotes in JSON might double. */
+/** Below this size a body is sent as text; above it as base64, which grows by a known factor while quotes in JSON might double. */
 const TEXT_BYTES_MAX = 8 * 1024;
 
-/** Bytes that fit, as base64 and with headers, into the 6 MB that a function may answer. */
+/** The bytes that fit, as base64 and with headers, into the 6 MB limit of a function's response. */
 export const ANSWER_BYTES_MAX = ((6 * 1024 * 1024 - 32 * 1024) / 4) * 3;
 
 /**
- * The result of a response, compressed where it is long and the caller takes gzip; null where it is too long even so.
- * A stream that breaks off ends the body there, as it would end a connection: the missing last line tells the reader.
+ * Converts a response to a result, compressed if it is long and the caller accepts gzip; null if it is still too long. If
+ * the stream fails, the body ends there, as a connection would: readers detect it by the missing last line.
  */
 export async function toResult(response: Response, { gzip }: { gzip: boolean }): Promise<HttpResult | null> {
   const { status: statusCode } = response;
@@ -47,11 +47,11 @@ async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerato
   try {
     yield* body;
   } catch {
-    // Told by what is missing.
+    // Readers detect the failure by the missing last line.
   }
 }
 
-/** Takes chunks until they end, or until they are more than `bytesMax`. */
+/** Collects chunks until they end or exceed `bytesMax`. */
 async function gather(
   chunks: AsyncIterator<Uint8Array>,
   bytesMax: number,

@@ -5,7 +5,7 @@ import { openKit, type Setup } from './kit.ts';
 
 const SETTINGS = [...HTTP_SETTINGS, 'aggregatesTable', 'replaysTable'] as const;
 
-/** The function behind every route that writes nothing, and behind what is no route. Throws as `open` of ingest does. */
+/** The function behind every read-only route and all unknown paths. Throws as `open` of ingest does. */
 export async function open(setup: Setup): Promise<HttpFunction> {
   const kit = await openKit(setup, SETTINGS);
   return createHttpFunction({ setup, kit, handlers: INVESTIGATE_HANDLERS, pipeline: investigatePipeline(kit.context) });

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { ApiKey } from '@pik/engine/http';
 import { KitError, SCOPES } from '@pik/schema';
 
-/** What a keyring is made of. */
+/** The options of a keyring. */
 export interface KeyringOptions {
-  /** Reads the first key, which the template made, from where it lies. */
+  /** Reads the first key, which the template created. */
   readonly readFirstKey: () => Promise<string>;
   /** Further keys, as hashes. */
   readonly apiKeys: readonly ApiKey[];
@@ -12,26 +12,26 @@ export interface KeyringOptions {
   readonly now: () => number;
 }
 
-/** The keys that open a function. */
+/** The API keys of a function. */
 export interface Keyring {
   /**
-   * The keys as they were at most `KEYS_AGE_MS_MAX` ago; the same list as before where nothing has changed.
+   * The keys, at most `KEYS_AGE_MS_MAX` old; the same list object if nothing has changed.
    *
-   * @throws KitError `KEYS_UNAVAILABLE`: nobody is let in by keys that may have been revoked.
+   * @throws KitError `KEYS_UNAVAILABLE`, since keys that may have been revoked admit no caller.
    */
   current(): Promise<readonly ApiKey[]>;
 }
 
-/** How long a first key that was put in place of another may still open a function that is warm. */
+/** How long a warm function may still accept a first key after its replacement. */
 export const KEYS_AGE_MS_MAX = 5 * 60_000;
 
-/** Reads the first key at once, and hashes it; the key itself is not kept. */
+/** Creates a keyring; it reads the first key immediately and keeps only its hash. */
 export async function createKeyring(options: KeyringOptions): Promise<Keyring> {
   let read = await readKeys(options);
   return {
     async current() {
       const age = options.now() - read.at;
-      // A clock that was set back must not make old keys young.
+      // A clock that was set back must not make old keys appear new.
       if (age >= 0 && age < KEYS_AGE_MS_MAX) return read.keys;
       const fresh = await readKeys(options);
       const same = fresh.keys[0]?.key_sha256 === read.keys[0]?.key_sha256;

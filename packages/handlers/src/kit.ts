@@ -6,26 +6,26 @@ import type { VolatileDeclaration } from '@pik/schema';
 import { readSettings, type SettingName, type Settings, type Variables } from './environment.ts';
 import { createFunctionTelemetry, type FunctionTelemetry, type Invocation } from './telemetry.ts';
 
-/** What a function is opened with; tests bring stores of their own. */
+/** The setup of a function; tests use their own stores. */
 export interface Setup {
   readonly variables: Variables;
   /** Opens the stores that the settings name. */
   readonly openBackend: (settings: Partial<Settings>) => Promise<Backend>;
-  /** The text of the secret with this ARN. Default: as Secrets Manager has it. */
+  /** Reads the text of the secret with this ARN. Default: from Secrets Manager. */
   readonly readSecret?: (arn: string) => Promise<string>;
-  /** The operator's metrics, beside the built-in one. */
+  /** The operator's metrics, in addition to the built-in one. */
   readonly aggregates?: readonly Aggregate[];
   /** Members of payloads that are not content. */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
 }
 
-/** Settings that every function has. */
+/** The settings of every function. */
 export const BASE_SETTINGS = ['service', 'bucket', 'indexTable', 'indexRetentionMs', 'settleMs'] as const;
 
-/** Their windows, at one write each, and their messages fit into a request of the API, with several metrics too. */
+/** The maximum number of events per call: with several metrics, their windows and messages are written within one request. */
 const REPLAY_EVENTS_MAX = 2_000;
 
-/** What a function is composed of, once it has started. */
+/** The parts of a started function. */
 export interface Kit<N extends SettingName> {
   readonly settings: Settings<N | (typeof BASE_SETTINGS)[number]>;
   readonly context: Context;
@@ -33,9 +33,9 @@ export interface Kit<N extends SettingName> {
 }
 
 /**
- * Checks the settings and opens the stores, once per cold start. Nothing is written: the runtime may begin a start again.
+ * Checks the settings and opens the stores, once per cold start. It writes nothing, since the runtime may repeat a start.
  *
- * @throws KitError `CONFIG_INVALID` that names every setting at fault, two metrics of one name among them.
+ * @throws KitError `CONFIG_INVALID` that names every invalid setting, or two metrics with the same name.
  */
 export async function openKit<N extends SettingName>(setup: Setup, names: readonly N[]): Promise<Kit<N>> {
   const settings = readSettings(setup.variables, [...BASE_SETTINGS, ...names]);
@@ -58,7 +58,7 @@ export async function openKit<N extends SettingName>(setup: Setup, names: readon
   };
 }
 
-/** Runs an invocation between its first log line and its metrics, which go out however it ends. */
+/** Runs an invocation between its first log line and its metrics, which are written even if it fails. */
 export async function invoke<T>(
   { telemetry }: { readonly telemetry: FunctionTelemetry },
   invocation: Invocation,

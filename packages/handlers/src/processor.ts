@@ -13,17 +13,17 @@ export interface QueueRecord {
   readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string | undefined } | undefined>>;
 }
 
-/** Messages as the event source mapping hands them over. */
+/** The messages of an event source mapping. */
 export interface QueueEvent {
   readonly Records: readonly QueueRecord[];
 }
 
-/** A queue that can take over a message which the mapping took from it. */
+/** A queue that can adopt a message that the mapping received from it. */
 interface AdoptingQueue extends ReplayQueue {
   adopt(record: QueueRecord): QueuedMessage;
 }
 
-/** Which messages of the event are not done; the mapping deletes the others, and all of them where it gets nothing. */
+/** The messages that are not done; the mapping deletes all others, and deletes everything if it gets no result. */
 export interface QueueResult {
   readonly batchItemFailures: { readonly itemIdentifier: string }[];
 }
@@ -31,7 +31,7 @@ export interface QueueResult {
 /** The function that processes the messages of replays. */
 export type QueueFunction = (event: QueueEvent, invocation: Invocation) => Promise<QueueResult>;
 
-/** Below this no further message of a batch is begun: one that is cut off in the middle only uses up its deliveries. */
+/** The minimum time left to begin a message of a batch: a message that is cut off only uses up a delivery. */
 const REMAINING_MS_MIN = 30_000;
 
 const SETTINGS = ['aggregatesTable', 'replaysTable', 'queueUrl', 'deadLetterQueueUrl', 'retryDelayMs'] as const;
@@ -43,7 +43,7 @@ export async function open(setup: Setup): Promise<QueueFunction> {
   const { queue } = kit.context.backend;
   const run = async ({ Records }: QueueEvent, invocation: Invocation): Promise<QueueResult> => {
     if (!isOfQueue(Records)) throw new KitError('REQUEST_INVALID', NOT_OF_QUEUE);
-    // While a store is down the whole batch comes again, and the mapping slows down.
+    // While a store is down, the whole batch is delivered again, and the mapping slows down.
     await pipeline.ready();
     const batchItemFailures: QueueResult['batchItemFailures'] = [];
     for (const record of Records) {
@@ -71,20 +71,20 @@ function isQueueRecord(record: Partial<QueueRecord> | null): boolean {
   );
 }
 
-/** The message of a record; only a queue of AWS knows how bodies and ids are written there. */
+/** The message of a record; only an AWS queue knows how bodies and ids are encoded. */
 function messageOf(queue: ReplayQueue, record: QueueRecord): QueuedMessage {
   if ('adopt' in queue) return (queue as AdoptingQueue).adopt(record);
   const { messageId: message_id, receiptHandle: receipt, body, attributes } = record;
   return { message_id, receipt, body, receives: Number(attributes.ApproximateReceiveCount) };
 }
 
-/** Whether the mapping may delete a message: it is done, or lies with the dead letters. */
+/** True if the mapping may delete a message because it is done or a dead letter. */
 async function isEnded(pipeline: ProcessPipeline, message: QueuedMessage, options: ProcessOptions): Promise<boolean> {
   try {
     const result = await pipeline.process(message, options);
     return result === 'DONE' || result === 'DEAD';
   } catch {
-    // It could not even be given back, and comes again by itself.
+    // It could not be returned to the queue, but will be delivered again by itself.
     return false;
   }
 }

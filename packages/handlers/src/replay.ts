@@ -5,7 +5,7 @@ import { openKit, type Setup } from './kit.ts';
 
 const SETTINGS = [...HTTP_SETTINGS, 'aggregatesTable', 'replaysTable', 'queueUrl', 'deadLetterQueueUrl'] as const;
 
-/** The function behind the routes that send messages or look at those that died. Throws as `open` of ingest does. */
+/** The function behind the routes that send messages or read dead letters. Throws as `open` of ingest does. */
 export async function open(setup: Setup): Promise<HttpFunction> {
   const kit = await openKit(setup, SETTINGS);
   return createHttpFunction({ setup, kit, handlers: REPLAY_HANDLERS, pipeline: replayPipeline(kit.context) });

@@ -6,13 +6,13 @@ import type { Invocation } from './telemetry.ts';
 /** The function that a schedule calls. */
 export type ScheduledFunction = (event: unknown, invocation: Invocation) => Promise<SweepSummary>;
 
-/** Beyond the time after which nothing that was received is in work any more. */
+/** A margin beyond the time after which no received request is still in progress. */
 const MARGIN_MS = 60_000;
 
-/** Enough for the pack in work, however large; the next run goes on. */
+/** The minimum time left to begin a pack, enough for the largest one; the next run continues. */
 const REMAINING_MS_MIN = 30_000;
 
-/** The function that admits what a crash left behind. Throws as `openKit` does. */
+/** The function that admits packs that a crash left behind. Throws as `openKit` does. */
 export async function open(setup: Setup): Promise<ScheduledFunction> {
   const kit = await openKit(setup, []);
   const pipeline = sweepPipeline(kit.context);

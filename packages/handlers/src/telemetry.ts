@@ -4,23 +4,23 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { LogFields, Telemetry } from '@pik/engine';
 import { METRIC_NAMESPACE, METRICS, type MetricName } from '@pik/schema';
 
-/** What the runtime says of one invocation. */
+/** The runtime's facts about an invocation. */
 export interface Invocation {
   readonly awsRequestId: string;
   readonly functionName: string;
-  /** Milliseconds until the runtime ends the function. */
+  /** Milliseconds until the function times out. */
   getRemainingTimeInMillis(): number;
 }
 
 /** Log lines and metrics of a function, invocation by invocation. */
 export interface FunctionTelemetry extends Telemetry {
-  /** Begins an invocation: every line until the next one carries its ids and these fields. */
+  /** Begins an invocation: every log line until the next one has its ids and these fields. */
   begin(invocation: Invocation, fields: LogFields): void;
-  /** Writes the metrics of the invocation: a function is frozen, or gone, once it has answered. */
+  /** Writes the metrics of the invocation, since a function may be frozen or gone after its answer. */
   flush(): void;
 }
 
-/** The shape of a line is that of every other process of the kit, with the ids of the runtime behind it. */
+/** Formats lines like every other process of the kit, followed by the ids of the runtime. */
 class LineFormatter extends LogFormatter {
   formatAttributes(base: UnformattedAttributes, fields: LogAttributes): LogItem {
     const { logLevel, message, serviceName, xRayTraceId } = base;
@@ -30,7 +30,7 @@ class LineFormatter extends LogFormatter {
   }
 }
 
-/** Metrics go out in the embedded metric format, under one dimension: the service. Nothing of a caller is ever one. */
+/** Writes metrics in the embedded metric format under one dimension, the service; caller data is never a dimension. */
 export function createFunctionTelemetry({ service }: { service: string }): FunctionTelemetry {
   const logger = new Logger({ serviceName: service, logFormatter: new LineFormatter() });
   const metrics = new Metrics({ namespace: METRIC_NAMESPACE, serviceName: service });
@@ -54,7 +54,7 @@ export function createFunctionTelemetry({ service }: { service: string }): Funct
     },
     flush: () =>
       never(() => {
-        // One value per metric and invocation, however often it was counted; zeros say nothing that silence does not.
+        // One value per metric and invocation, regardless of the number of counts; zeros are omitted.
         for (const [metric, value] of counts) if (value > 0) add(metric, value);
         counts.clear();
         if (waiting) metrics.publishStoredMetrics();
@@ -63,11 +63,11 @@ export function createFunctionTelemetry({ service }: { service: string }): Funct
   };
 }
 
-/** A log or a metric that cannot be written must not take down what it is about. */
+/** Ignores errors: a failing log or metric must not break the request. */
 function never(write: () => void): void {
   try {
     write();
   } catch {
-    // There is nowhere left to say it.
+    // There is no other place to report it.
   }
 }

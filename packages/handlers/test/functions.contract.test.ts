@@ -5,7 +5,7 @@ import { createMovingClock, handOver } from '@pik/testkit/fixtures/functions/map
 import { afterAll, beforeAll } from 'vitest';
 import { open as openProcessor } from '../src/processor.ts';
 
-// The functions behind the API answer as the served process does: event in, result out, within the limits of both.
+// The functions behind the API answer like the served process, within the limits of events and results.
 
 let captured: ReturnType<typeof captureLines>;
 beforeAll(() => {

@@ -47,7 +47,7 @@ const get = (path: string, headers: Record<string, string> = {}) =>
   new Request(`https://api.test${path}`, { headers: { authorization: `Bearer ${keyOf([...SCOPES])}`, ...headers } });
 
 describe('L1: a replay', () => {
-  it('comes in parts that fit into a request, however many events it asks for at once', async () => {
+  it('is split into parts that fit into a request, for any number of events per call', async () => {
     const gateway = await open();
     const LINES = 2_100;
     const events = Array.from({ length: LINES }, (_, n) => event(n));

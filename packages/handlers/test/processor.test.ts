@@ -45,7 +45,7 @@ function post(path: string, body: unknown): Request {
   return new Request(`https://api.test${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-/** Sends two events of two days and replays them; gives the request that asked for it. */
+/** Sends two events of two days and replays them; returns the request that asked for it. */
 async function replayed(): Promise<{ requestId: string; replayId: string }> {
   const gateway = await openGateway(setupOver(backend), { now: () => clock.ms });
   await gateway.fetch(post('/ingest', [event(28), event(29)]));
@@ -56,7 +56,7 @@ async function replayed(): Promise<{ requestId: string; replayId: string }> {
   return { requestId: response.headers.get('x-request-id') ?? '', replayId: replay_id };
 }
 
-/** Takes what is in the queue, as the event source mapping would. */
+/** Takes the messages in the queue, as the event source mapping would. */
 async function take(): Promise<QueueEvent> {
   const messages = await backend.queue.receive({ max: 10, visibilityMs: 60_000 });
   return {
@@ -75,7 +75,7 @@ const run = (processor: QueueFunction, event: QueueEvent, remainingMs?: number) 
 const idsOf = ({ batchItemFailures }: Awaited<ReturnType<QueueFunction>>) =>
   batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
 
-it('an event that is not from the queue is refused with where the function belongs', async () => {
+it('an event that is not from the queue is refused with a hint how to connect the function', async () => {
   const processor = await openProcessor(setupOver(backend));
   const foreign = [
     { key1: 'value1' },
@@ -90,7 +90,7 @@ it('an event that is not from the queue is refused with where the function belon
 });
 
 describe('Q5: the processor', () => {
-  it('answers an empty list where all is done, and for no message at all', async () => {
+  it('returns an empty list if all messages are done, or there are none', async () => {
     await replayed();
     const processor = await openProcessor(setupOver(backend));
     expect(await run(processor, await take())).toEqual({ batchItemFailures: [] });
@@ -134,7 +134,7 @@ describe('Q5: the processor', () => {
     expect((await backend.aggregates.listVersions({ limit: 10 })).items).toHaveLength(2);
   });
 
-  it('Q4: a message that failed as often as it may lies with the dead letters, with its reason, and is not named', async () => {
+  it('Q4: a message that failed in its last delivery becomes a dead letter with its reason, and is not named', async () => {
     await backend.queue.send([{ message_id: 'poison', body: '{}' }]);
     const processor = await openProcessor(setupOver(backend));
     for (let receives = 1; receives < LIMITS.message_receives_max; receives++) {
@@ -147,7 +147,7 @@ describe('Q5: the processor', () => {
     ]);
   });
 
-  it('Q3: a message whose receipt is worthless by now is named, so that nobody deletes the delivery of another', async () => {
+  it('Q3: a message whose receipt is no longer valid is named, so that a later delivery is not deleted', async () => {
     await backend.queue.send([{ message_id: 'slow', body: '{}' }]);
     const processor = await openProcessor(setupOver(backend));
     const late = await take();
@@ -156,7 +156,7 @@ describe('Q5: the processor', () => {
     expect(idsOf(await run(processor, late))).toEqual(['slow']);
   });
 
-  it('while a store is down rejects, so that the whole batch comes again', async () => {
+  it('rejects while a store is down, so that the whole batch is delivered again', async () => {
     await replayed();
     const down: Backend = {
       ...backend,
@@ -166,14 +166,14 @@ describe('Q5: the processor', () => {
     await expect(run(processor, await take())).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
   });
 
-  it('names a message that could not even be given back', async () => {
+  it('names a message that could not be returned to the queue', async () => {
     await backend.queue.send([{ message_id: 'poison', body: '{}' }]);
     const queue = { ...backend.queue, fail: () => Promise.reject(new KitError('STORE_UNAVAILABLE')) };
     const processor = await openProcessor(setupOver({ ...backend, queue }));
     expect(idsOf(await run(processor, await take()))).toEqual(['poison']);
   });
 
-  it('L1: begins no message for which there is no time left, and names it', async () => {
+  it('L1: names a message that it does not begin for lack of time', async () => {
     await replayed();
     const processor = await openProcessor(setupOver(backend));
     const event = await take();
@@ -211,7 +211,7 @@ describe('Q5: the processor', () => {
 });
 
 describe('G21: the sweeper', () => {
-  it('L1: ends before its time does, and goes on from there in its next run', async () => {
+  it('L1: ends before it times out, and continues from there in the next run', async () => {
     const gateway = await openGateway(setupOver(backend), { now: () => clock.ms });
     for (let n = 0; n < 6; n++) {
       await gateway.fetch(post('/ingest', { ...event(28), payload: { n } }));
@@ -242,7 +242,7 @@ describe('G21: the sweeper', () => {
     expect(asked).toEqual([0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5].map((n) => packs[n]));
   });
 
-  it('admits what a crash left behind, once it is older than any request can be', async () => {
+  it('admits packs that a crash left behind, once they are older than any request can be', async () => {
     // After the ping and the append.
     const dying = createFaultyBackend(backend, [{ call: 3, kind: 'crash-before' }]);
     const gateway = await openGateway(setupOver(dying), { now: () => clock.ms });

@@ -11,9 +11,9 @@ beforeEach(() => {
 });
 afterEach(() => captured.stop());
 
-it('a question that cannot be cut is refused before its function is ended', async () => {
+it('a question without a partial answer is refused before its function times out', async () => {
   const backend = createMemoryBackend();
-  // A listing that never comes to its end.
+  // A listing that never ends.
   const listSlices = async () => ({ items: [], next: 'more' });
   const investigate = await open(setupOver({ ...backend, index: { ...backend.index, listSlices } }));
   const headers = { authorization: `Bearer ${keyOf([...SCOPES])}` };

@@ -9,7 +9,7 @@ import { open as openProcessor } from '../src/processor.ts';
 import { open as openReplay } from '../src/replay.ts';
 import { open as openSweeper } from '../src/sweeper.ts';
 
-// D04: a function without its configuration must not start, and must say all that is wrong at once.
+// D04: a function without its configuration must not start, and must report all faults at once.
 
 const FUNCTIONS = {
   ingest: openIngest,
@@ -59,7 +59,7 @@ describe('D04: settings', () => {
     }
   });
 
-  it('G5: the index forgets seven days before the raw log, and never where that is kept for ever', () => {
+  it('G5: the index expires seven days before the raw log, and never if that is kept forever', () => {
     const retention = (days: string) => readSettings({ PIK_RAW_RETENTION_DAYS: days }, ['indexRetentionMs']);
     expect(retention('14').indexRetentionMs).toBe(7 * 86_400_000);
     expect(retention('0').indexRetentionMs).toBe(Number.POSITIVE_INFINITY);

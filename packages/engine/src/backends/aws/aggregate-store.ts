@@ -47,7 +47,7 @@ export function createAggregateStore({
   };
 }
 
-/** Where the versions of a window lie: in which partition, and what their sort keys start with. */
+/** The partition of a window's versions, and the prefix of their sort keys. */
 function windowPlace({ metric, key, window_start_ms }: WindowTarget): { pk: string; prefix: string } {
   return { pk: partition(metric, shardOf(key)), prefix: `${keyText(key)}#${timeText(window_start_ms)}#` };
 }
@@ -56,7 +56,7 @@ function partition(metric: string, shard: number): string {
   return `V#${keyText(metric)}#${shard}`;
 }
 
-/** Must never change: it says where rows lie. */
+/** Part of the data format: must never change, since it determines the partition of a row. */
 function shardOf(key: string): number {
   return Number.parseInt(hash('sha256', key).slice(0, 2), 16) % SHARDS;
 }
@@ -94,7 +94,7 @@ const NUMBERS = [
   'computed_ms',
 ] as const satisfies readonly (keyof VersionRow)[];
 
-/** The names are those of the row: versions are few, and somebody may look at them in the console. */
+/** Attributes have full names: versions are few, and people may look at them in the console. */
 function versionItem(row: VersionRow): Item {
   const item: Item = { ...keyItem(versionKey(row)), unsettled: number(row.unsettled ? 1 : 0) };
   for (const name of TEXTS) item[name] = text(row[name]);
@@ -154,7 +154,7 @@ async function listAll(
       });
       if (merged.rows.length === 0 && merged.reached === null) continue;
       const items = merged.rows.map(readVersion).filter(wanted);
-      // The end of a metric is told from the start of the next, which the next page finds.
+      // `~` marks the end of this metric; the next page starts with the next one.
       return { items, next: encodeCursor([metric, merged.reached ?? '~']) };
     }
     beyond = page.next;

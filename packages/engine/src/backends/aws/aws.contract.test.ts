@@ -6,15 +6,15 @@ function describeContract(name: string, habits: (aws: FakeAws) => void): void {
     const clock = createTestClock();
     const aws = createFakeAws({ clock });
     habits(aws);
-    // The services go by the clock themselves, and the queue counts in whole seconds.
+    // The services use the clock themselves, and the queue counts in whole seconds.
     return { backend: aws.open(), clock, reopen: async () => aws.open(), settle: async () => {} };
   });
 }
 
 describeContract('the AWS backend over services in memory', () => undefined);
 
-// R11, D16, D17, D20: nothing may rest on what a page holds, nor on a read that need not be consistent.
-describeContract('the AWS backend over services that give little at a time', ({ dynamodb, s3, sqs }) => {
+// R11, D16, D17, D20: nothing may depend on the size of a page or on an eventually consistent read.
+describeContract('the AWS backend over services with small pages', ({ dynamodb, s3, sqs }) => {
   Object.assign(dynamodb.habits, { pageRows: 2, lastKeyAlways: true, staleReads: true });
   Object.assign(s3.habits, { pageKeys: 2, keepsChecksums: false });
   sqs.habits.shuffled = true;

@@ -3,30 +3,30 @@ import { type ErrorCode, KitError } from '@pik/schema';
 import { failureOf } from './failures.ts';
 import type { Timing } from './timing.ts';
 
-/** By when a port call must have ended, and the signal that ends its requests then. */
+/** The deadline of a port call, and the signal that aborts its requests then. */
 export interface Deadline {
   readonly signal: AbortSignal;
   leftMs(): number;
 }
 
-/** Sends requests of one port: each again while its error may pass, all of one port call under one deadline. */
+/** Sends the requests of one port; retries transient errors, with one deadline per port call. */
 export interface Calls {
-  /** Runs a port call. Errors of the store come out as the port's own code, with the store's error as cause. */
+  /** Runs a port call. Errors of the store are converted to the port's code, with the store's error as cause. */
   run<T>(work: (deadline: Deadline) => Promise<T>): Promise<T>;
-  /** Sends one request, and again until it is answered, refused for good, or out of time. Throws the store's error. */
+  /** Sends one request and retries it until it succeeds, fails permanently, or runs out of time. Throws the store's error. */
   send<T>(deadline: Deadline, request: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T>;
-  /** Waits before the attempt after so many; false where no time is left for it. */
+  /** Waits before the next attempt, after `attempts` of them; false if no time is left for it. */
   pause(deadline: Deadline, attempts: number): Promise<boolean>;
-  /** A part of what is left of a deadline. */
+  /** Runs work within a share of the remaining time. */
   share<T>(deadline: Deadline, part: number, work: (deadline: Deadline) => Promise<T>): Promise<T>;
 }
 
-/** What a port's calls go by. */
+/** The settings of a port's calls. */
 export interface CallsOptions {
   readonly timing: Timing;
-  /** The longest that one port call may take, in milliseconds. */
+  /** The maximum duration of one port call, in milliseconds. */
   readonly callMs: number;
-  /** The code of a store that cannot be used. */
+  /** The error code for an unavailable store. */
   readonly unavailable: ErrorCode;
 }
 
@@ -34,7 +34,7 @@ const ATTEMPTS_MAX = 12;
 const PAUSE_MS = 50;
 const PAUSE_MS_MAX = 2_000;
 
-/** The one layer that retries: the clients themselves are told not to. Pauses are drawn from the whole of a growing range. */
+/** The only layer that retries; the clients themselves do not. Pauses use exponential backoff with full jitter. */
 export function createCalls({ timing, callMs, unavailable }: CallsOptions): Calls {
   const within = async <T>(ms: number, work: (deadline: Deadline) => Promise<T>): Promise<T> => {
     const endMs = timing.nowMs() + ms;

@@ -4,15 +4,15 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 
 import { REQUESTS_AT_ONCE } from './parallel.ts';
 
-/** Where the services are, and how long they may take. Region and credentials come from the environment unless given. */
+/** Addresses and timeouts of the services. Region and credentials default to the environment. */
 export interface AwsClientOptions {
   readonly region?: string | undefined;
-  /** One address for all services, as of an emulator. Default: `AWS_ENDPOINT_URL` and its kin, or the region's own. */
+  /** One address for all services, such as an emulator. Default: `AWS_ENDPOINT_URL` and its variants, or the region's own. */
   readonly endpoint?: string | undefined;
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
-  /** The longest that a connection may take. Default 1,000 ms. */
+  /** The maximum time to connect. Default 1,000 ms. */
   readonly connectMs?: number | undefined;
-  /** The longest from a request to the head of its answer. Default 3,000 ms. */
+  /** The maximum time from a request to the head of its response. Default 3,000 ms. */
   readonly requestMs?: number | undefined;
 }
 
@@ -24,8 +24,8 @@ export interface AwsClients {
 }
 
 /**
- * The clients that the backend needs, with limits of time that really throw: by default a client waits for ever, and with
- * `requestTimeout` alone it only warns. They do not retry: the backend does, under the deadline of its port call.
+ * Creates the clients of the backend with timeouts that throw: by default a client waits forever, and with `requestTimeout`
+ * alone it only warns. They do not retry: the backend does, within the deadline of its port call.
  */
 export function createAwsClients(options: AwsClientOptions = {}): AwsClients {
   return {
@@ -42,7 +42,7 @@ export function createS3Client(options: AwsClientOptions = {}): S3Client {
     ...settings(options),
     // Emulators have one host name for all buckets.
     forcePathStyle: elsewhere !== undefined,
-    // While a client waits for leave to send a large body, no limit of time ends it.
+    // While a client waits for a `100 Continue` before a large body, no timeout applies.
     expectContinueHeader: false,
   });
 }

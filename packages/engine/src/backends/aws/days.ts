@@ -10,26 +10,26 @@ import { mergedPage } from './shards.ts';
 import type { Table } from './table.ts';
 import { dayText, type Item, readDayText, readText } from './values.ts';
 
-/** Rows of a range of days: which days, which rows of each, in which order. */
+/** Selects rows of a range of days, and their order. */
 export interface DaysQuery {
   readonly fromDay: number;
-  /** The first day that is not asked for. */
+  /** The day after the range. */
   readonly toDay: number;
   readonly cursor: string | null | undefined;
   readonly limit: number;
   readonly descending?: boolean;
-  /** The `next` of a page: what comes after that place is left out. Of a listing that is not descending. */
+  /** The `next` of a page: rows after that position are excluded. Only for ascending listings. */
   readonly until?: string | undefined;
   /** Bounds of the sort key, both included. */
   readonly from?: string;
   readonly to?: string;
 }
 
-/** Days that are asked at a time once they turn out to hold little. */
+/** Days that are read concurrently once they turn out to hold few rows. */
 const DAYS_AT_ONCE_MAX = 8;
-/** Days that one call looks through before it gives what it has. */
+/** Days that one call reads before it returns its rows. */
 const DAYS_PER_CALL = 200;
-/** The days that can be named by their fixed-width digits. */
+/** The range of days that fits into the fixed-width digits. */
 const FIRST_DAY = -40_000_000;
 const LAST_DAY = 40_000_000;
 
@@ -45,8 +45,8 @@ interface Place {
 }
 
 /**
- * A page of the rows of one kind, day by day, in order of their sort keys within a day. The page may hold fewer rows than
- * asked for, or none, and still have a next.
+ * Lists rows of one kind, day by day, in order of their sort keys within a day. A page may hold fewer rows than the limit,
+ * or none, and still have a next one.
  */
 export async function listDays<T>(
   { table, directory, kind }: { table: Table; directory: Directory; kind: DayKind },
@@ -95,12 +95,12 @@ function rowsOf({ limit, descending = false, from, to }: DaysQuery) {
   };
 }
 
-/** Whether a row comes after the last place that is asked for. */
+/** True if a row lies after the end of the listing. */
 function isBehind(end: Place | null, { day, sk }: { day: number; sk: string }): boolean {
   return end !== null && (day > end.day || (day === end.day && sk > (end.sk ?? '')));
 }
 
-/** The place of a cursor; null at the start of the range. */
+/** The position of a cursor; null at the start of the range. */
 function placeOf(cursor: string | null | undefined): Place | null {
   const place = decodeCursor<[string, string]>(cursor, ['', '']);
   if (place === null) return null;
@@ -114,7 +114,7 @@ interface Day {
   readonly shards: readonly number[];
 }
 
-/** The next days of the range that have rows, in the order in which they are read, and the day after them, if any. */
+/** The next days of the range that have rows, in reading order, and the day after them, if any. */
 async function daysOf(
   directory: Directory,
   deadline: Deadline,
@@ -140,7 +140,7 @@ async function daysOf(
       days.set(day, [...(days.get(day) ?? []), Number(shard)]);
     }
     beyond = page.next;
-    // One day more than is looked through, so that the last of those is known with all its shards.
+    // One day more than is read, so that all shards of the last day are known.
   } while (beyond !== null && days.size <= DAYS_PER_CALL);
   const found = [...days].map(([day, shards]) => ({ day, shards }));
   return { found: found.slice(0, DAYS_PER_CALL), next: found[DAYS_PER_CALL]?.day ?? null };

@@ -6,12 +6,12 @@ import type { Deadline } from './calls.ts';
 import { readDeadLetter, stamped, type TakenMessage } from './messages.ts';
 import type { QueueParts } from './replay-queue.ts';
 
-/** Hides messages that are looked at; by then a call has long ended. */
+/** How long inspected messages are hidden; longer than any call. */
 const LOOKING_MS = 30_000;
-/** Dead letters that one call looks at: a queue can only be read by taking from it. */
+/** The maximum number of dead letters that one call reads: reading a queue means taking messages from it. */
 const LOOKED_AT_MAX = 5_000;
 
-/** The dead letters as a list, and the way back for them. */
+/** Lists and redrives dead letters. */
 export function createDeadLetters(parts: QueueParts): Pick<ReplayQueue, 'listDead' | 'redrive'> {
   const { calls } = parts;
   return {
@@ -20,7 +20,7 @@ export function createDeadLetters(parts: QueueParts): Pick<ReplayQueue, 'listDea
   };
 }
 
-/** Takes what is there, ten at a time, for at most half of the time; gives back in the end what `visit` returns. */
+/** Takes messages, ten at a time, for at most half of the remaining time; finally releases those that `visit` returns. */
 async function whileTaken(
   { deadLetterQueue }: QueueParts,
   deadline: Deadline,
@@ -36,7 +36,7 @@ async function whileTaken(
       for (const one of await visit(some)) held.push(one);
     }
   } finally {
-    // Where this fails they are back by themselves a little later.
+    // If this fails, they return by themselves after their visibility timeout.
     const receipts = held.map(({ receipt }) => receipt);
     await deadLetterQueue.release(deadline, receipts).catch(() => undefined);
   }
@@ -53,7 +53,7 @@ async function listDead(
     for (const one of some) taken.push(one);
     return some;
   });
-  const rows = [...byId(taken)].map(([, copies]) => told(copies));
+  const rows = [...byId(taken)].map(([, copies]) => deadLetterOf(copies));
   rows.sort((a, b) => a.died_ms - b.died_ms || (a.message_id < b.message_id ? -1 : 1));
   const rest = rows.filter((row) => row.died_ms > diedMs || (row.died_ms === diedMs && row.message_id > id));
   const items = rest.slice(0, limit);
@@ -62,22 +62,22 @@ async function listDead(
   return { items, next };
 }
 
-/** The copies of each message: it may have been moved twice, by this kit and by SQS. */
+/** The copies of each message: both this kit and SQS may have moved it. */
 function byId(taken: readonly TakenMessage[]): Map<string, TakenMessage[]> {
   const found = new Map<string, TakenMessage[]>();
   for (const message of taken) found.set(message.message_id, [...(found.get(message.message_id) ?? []), message]);
   return found;
 }
 
-/** Of several copies the one that says why. */
-function told(copies: readonly TakenMessage[]): DeadLetterRow {
+/** The dead letter of a message, from the copy that holds the reason if there is one. */
+function deadLetterOf(copies: readonly TakenMessage[]): DeadLetterRow {
   const copy = copies.find(({ attributes }) => attributes.code !== undefined) ?? copies[0];
   return readDeadLetter(copy as TakenMessage);
 }
 
 /**
- * Ten at a time, each sent before it is deleted: a crash in between leaves ten in both queues, and none in neither. Ends
- * when half of the time is used, with the number of those that are back by then; whoever wants all asks until it is 0.
+ * Redrives ten messages at a time and sends each before it is deleted: a crash in between leaves copies in both queues and
+ * never loses one. Ends after half of the time with the number of messages redriven so far; repeat until it returns 0.
  */
 async function redrive(
   parts: QueueParts,

@@ -6,9 +6,9 @@ import { deliveryItem } from './index-rows.ts';
 import { inParallel } from './parallel.ts';
 import type { Table } from './table.ts';
 
-/** Writes the further receipts of a request's events. */
+/** Writes the deliveries of a request. */
 export interface DeliveryWriter {
-  /** Durable when it resolves. `insertions` goes with `rows`, and tells which event each receipt repeats. */
+  /** Durable when it resolves. `insertions[i]` belongs to `rows[i]` and holds the event that the receipt repeats. */
   write(
     deadline: Deadline,
     deliveries: readonly DeliveryRow[],
@@ -16,19 +16,19 @@ export interface DeliveryWriter {
   ): Promise<void>;
 }
 
-/** Events whose rows this process counts. */
+/** Events whose deliveries this process counts. */
 const EVENTS_COUNTED = 500;
 
 /**
- * Of each event the first hundred further live receipts are kept. Without a read nobody knows how many there are; each process
- * counts those that it has written itself and stops at a hundred, so a storm of repeats costs one write unit a receipt.
- * A process that was started anew writes a hundred more, which nobody reads: that costs, and changes no answer.
+ * Stores the first hundred live deliveries of each event. The stored number is unknown without a read, so each process
+ * counts its own writes and stops at a hundred: a storm of repeats costs at most one write unit per receipt. A restarted
+ * process writes up to a hundred more, which are never read: they cost money and change no answer.
  */
 export function createDeliveryWriter(table: Table): DeliveryWriter {
   const written = new Map<string, Set<string>>();
   const rowsOf = (first: string): Set<string> => {
     const known = written.get(first) ?? new Set<string>();
-    // Put last again, so that what is left out is what was not seen for longest.
+    // Moved to the end, so that the least recently used entry is evicted first.
     written.delete(first);
     written.set(first, known);
     if (written.size > EVENTS_COUNTED) written.delete(written.keys().next().value as string);
@@ -45,7 +45,7 @@ export function createDeliveryWriter(table: Table): DeliveryWriter {
       const planned = new Map<string, number>();
       for (const delivery of deliveries) {
         const first = firsts.get(delivery.event_id);
-        // Each import is kept, since a later one may change what it is.
+        // Every import is stored, since a later import may change its outcome.
         if (delivery.rank !== null) {
           chosen.push([delivery, first]);
           continue;
@@ -66,7 +66,7 @@ export function createDeliveryWriter(table: Table): DeliveryWriter {
   };
 }
 
-/** The event that a receipt repeats, told from one that had the id before it ended. */
+/** Names the event that a receipt repeats, distinct from an expired event with the same id. */
 function nameOf({ event_id }: DeliveryRow, first: EventRow | undefined): string {
   return first === undefined ? event_id : `${event_id} ${first.pack_id} ${first.line}`;
 }

@@ -3,11 +3,11 @@ import type { Deadline } from './calls.ts';
 import type { Table } from './table.ts';
 import { text } from './values.ts';
 
-/** Which partitions there are: a listing reads them and no others, however few days of a long range have rows. */
+/** The existing partitions: a listing reads only them, even if few days of a long range have rows. */
 export interface Directory {
-  /** Notes a partition; durable when it resolves. Sends nothing for one that this process noted lately. */
+  /** Records a partition; durable when it resolves. Sends no request if this process recorded it recently. */
   note(deadline: Deadline, entry: string): Promise<void>;
-  /** A page of entries in text order, or the other way round; `beyond` is the `next` of the page before. */
+  /** Lists entries in ascending or descending text order; `beyond` is the `next` of the previous page. */
   list(deadline: Deadline, range: EntryRange): Promise<{ entries: string[]; next: string | null }>;
 }
 
@@ -19,11 +19,11 @@ export interface EntryRange {
   readonly descending: boolean;
 }
 
-/** How long this process trusts that what it noted is still there: a table may be put back to an older state. */
+/** How long this process assumes that its entries still exist: a table may be restored to an older state. */
 const TRUSTED_MS = 3_600_000;
 const TRUSTED_ENTRIES = 20_000;
 
-/** The entries of one directory, all in the partition of its name: written once an hour and process at most, read once per listing. */
+/** Creates a directory whose entries share one partition; each process writes an entry at most once an hour. */
 export function createDirectory(table: Table, options: { name: string; clock: Clock }): Directory {
   const { name: pk, clock } = options;
   let noted = new Set<string>();

@@ -17,7 +17,7 @@ import { keyItem, type Table } from './table.ts';
 import type { Timing } from './timing.ts';
 import { number, readNumber } from './values.ts';
 
-/** What the index is made of. */
+/** The parts of the index. */
 export interface IndexParts {
   readonly table: Table;
   readonly calls: Calls;
@@ -28,7 +28,7 @@ export interface IndexParts {
 /** The directories of the days that have rows, by kind. */
 export type DayDirectories = Readonly<Record<DayKind, Directory>>;
 
-/** Of the time of an admission, the part in which events may be inserted; the rest is for the rows after them. */
+/** The share of an admission's time for inserting events; the rest is for the rows after them. */
 const DEDUPE_SHARE = 0.6;
 
 /** The port over one table. */

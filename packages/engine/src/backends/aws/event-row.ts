@@ -24,18 +24,18 @@ const RULES: readonly IdentityRule[] = ['key', 'content', 'occurrence'];
 const OUTCOMES: readonly EventOutcome[] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
 const LIVE_TOO = 4;
 
-/** How a first receipt stands among those of its event; null where it was new and says itself whether it is live. */
+/** Encodes outcome and liveness of a first receipt; null if it was new and its rank shows whether it is live. */
 export function standingOf({ answered, rank, live }: EventRow): number | null {
   const standing = OUTCOMES.indexOf(answered) | (rank !== null && live ? LIVE_TOO : 0);
   return standing === 0 ? null : standing;
 }
 
-/** How the receipt of an EVENT row was answered, by its attributes. */
+/** The answered outcome of an EVENT row's receipt. */
 export function answeredOf(item: Item): EventOutcome {
   return OUTCOMES[(readNumberOrNull(item, 'o') ?? 0) & 3] as EventOutcome;
 }
 
-/** An EVENT row. With ids of the largest size it stays below 1 KB, which is one write unit (a test measures it). */
+/** The item of an EVENT row. Even with the longest ids it stays below 1 KB, that is one write unit (a test measures it). */
 export function eventItem(row: EventRow): Item {
   return {
     ...keyItem(eventKey(row.event_id)),
@@ -88,10 +88,10 @@ export function readEvent(item: Item): EventRow {
   };
 }
 
-/** The TIME row of a keyed event: where it lies on its entity's timeline, and the event that is there. */
+/** The TIME row of a keyed event: its position on its entity's timeline, and a pointer to the event. */
 export function timeItem(row: EventRow): Item {
   const { expires_ms } = row;
-  // Only the event's own row says when it ends; the pointer is deleted some time after.
+  // Only the EVENT row decides when the event expires; the pointer is deleted some time later.
   return {
     ...keyItem(eventKey(row.position)),
     i: text(eventKey(row.event_id).sk),
@@ -99,7 +99,7 @@ export function timeItem(row: EventRow): Item {
   };
 }
 
-/** The key of the event that a TIME row points to; null for a row that is an event itself. */
+/** The key of the event that a TIME row points to; null for an EVENT row. */
 export function readPointer(item: Item): Key | null {
   const sk = readTextOrNull(item, 'i');
   return sk === null ? null : { pk: readText(item, 'pk'), sk };

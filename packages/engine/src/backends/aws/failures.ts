@@ -1,13 +1,13 @@
-/** What can be done about an error of a store: wait and try again, or nothing before an operator has acted. */
+/** The kind of a store's error: retry later, or wait for an operator. */
 export type Failure =
-  /** It has too much to do; nothing happened. */
+  /** The store is overloaded; the request had no effect. */
   | 'throttled'
-  /** It did not answer, or not in time: the request may have taken effect or not. */
+  /** The store did not answer in time: the request may or may not have taken effect. */
   | 'transient'
-  /** It refuses, and will refuse again. */
+  /** The store refuses, and will refuse again. */
   | 'final';
 
-/** Thrown where bytes that came back are not those that were stored; reading again may give them whole. */
+/** Thrown if the bytes read differ from the bytes stored; another read may succeed. */
 export class DamagedBytes extends Error {
   override readonly name = 'DamagedBytes';
 }
@@ -30,14 +30,14 @@ const THROTTLED = new Set([
   'Throttling',
   'ThrottlingException',
   'TooManyRequests',
-  // A transaction was under way on the row, such as that which adds a part to a replay.
+  // A transaction on the row was in progress, such as one that adds a part to a replay.
   'TransactionConflictException',
   'TooManyRequestsException',
 ]);
 
 const TRANSIENT = new Set([
   'AbortError',
-  // S3: another conditional write of the key was under way. It says nothing about whether the key exists.
+  // S3: another conditional write of the key was in progress. It does not show whether the key exists.
   'ConditionalRequestConflict',
   'DamagedBytes',
   'ExpiredToken',
@@ -63,19 +63,19 @@ const NETWORK = new Set([
   'ETIMEDOUT',
 ]);
 
-/** What an error of a store stands for; null for any other error, which is a fault of ours. */
+/** Classifies an error of a store; null for any other error, which is our own fault. */
 export function failureOf(error: unknown): Failure | null {
   if (!(error instanceof Error)) return null;
   const { name, code = '', $metadata, $retryable } = error as StoreError;
   const status = $metadata?.httpStatusCode ?? 0;
   if (THROTTLED.has(name) || status === 429 || $retryable?.throttling === true) return 'throttled';
-  // A corrected clock makes the next signature good, whatever the error was called.
+  // After a clock correction the next signature is valid, regardless of the error's name.
   const clockCorrected = $metadata?.clockSkewCorrected === true;
   if (TRANSIENT.has(name) || NETWORK.has(code) || status >= 500 || clockCorrected) return 'transient';
   return $metadata === undefined ? null : 'final';
 }
 
-/** The HTTP status of a store's error; 0 without one. */
+/** The HTTP status of a store's error; 0 if it has none. */
 export function statusOf(error: unknown): number {
   return (error as StoreError | null)?.$metadata?.httpStatusCode ?? 0;
 }

@@ -2,7 +2,7 @@ import type { Calls } from './calls.ts';
 import type { Table } from './table.ts';
 import type { Timing } from './timing.ts';
 
-/** Whether the index answers: what this process saw last, and only where that says nothing a request of its own. */
+/** Knows whether the index answers, by the recent calls of this process or else by a request of its own. */
 export interface Health {
   /** Rejects while the index does not answer. */
   ping(): Promise<void>;
@@ -10,10 +10,10 @@ export interface Health {
   watch<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** How long an answer speaks for the index. Under load every ping is told from the writes around it. */
+/** How long an answer proves that the index works. Under load, no ping needs a request of its own. */
 const SPEAKS_MS = 30_000;
 
-/** Of one process, which starts out not knowing. */
+/** Creates the health of one process; it starts as unknown. */
 export function createHealth(table: Table, { calls, timing }: { calls: Calls; timing: Timing }): Health {
   let answeredMs = Number.NEGATIVE_INFINITY;
   const watch = async <T>(work: () => Promise<T>): Promise<T> => {

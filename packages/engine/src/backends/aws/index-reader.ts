@@ -51,12 +51,12 @@ type Reader = Pick<
 
 /** Rows of one page where the caller names no limit. */
 const PAGE_ROWS = 1_000;
-/** Slices may bring their receipts, so a page of them has fewer. */
+/** Slices may include their receipts, so a page holds fewer of them. */
 const PAGE_SLICES = 200;
-/** Requests that one page of a timeline is filled with, where most of what they find is left out. */
+/** The maximum number of requests for one page of a timeline, if most of their rows are filtered out. */
 const QUERIES_PER_PAGE = 20;
 
-/** What every read goes by. Rows that have ended are not there, whether or not they were deleted yet. */
+/** The context of every read. Expired rows count as absent, whether or not they have been deleted. */
 interface Reading {
   readonly table: Table;
   readonly deadline: Deadline;
@@ -111,7 +111,7 @@ async function getDeliveries({ table, deadline, nowMs }: Reading, first: EventRo
     const page = await table.query(deadline, { pk: deliveryPartition(first.event_id), beyond, limit });
     for (const item of page.rows) {
       const row = readDelivery(item, nowMs);
-      // A receipt that became the first keeps its row, which is no further receipt then.
+      // A receipt that became the first keeps its DELIVERY row, which no longer counts.
       if (row !== null && !isAt(row, first)) found.push(reclassifyDelivery(row, first));
     }
     beyond = page.reached;
@@ -128,7 +128,7 @@ async function listTimeline(at: Reading, range: PositionRange): Promise<Page<Eve
   for (let queries = 0; queries < QUERIES_PER_PAGE; queries++) {
     const limit = range.limit - items.length;
     const page = await at.table.query(at.deadline, { pk, from, to: to.sk, beyond, limit });
-    // The end of the range is no part of it.
+    // The end of the range is exclusive.
     for (const one of await eventsAt(
       at,
       page.rows.filter((row) => readText(row, 'sk') < to.sk),
@@ -162,7 +162,7 @@ async function eventsAt(at: Reading, rows: readonly Item[], asOfMs: number): Pro
   for (const [i, row] of rows.entries()) {
     const place = eventIdOf({ pk: readText(row, 'pk'), sk: readText(row, 'sk') });
     const event = pointers[i] === null ? readEvent(row) : (pointed[next++] ?? null);
-    // A pointer may be left from an event that had the id before, at another time.
+    // A pointer may be left over from an expired event with the same id and another time.
     if (event === null || event.position !== place) continue;
     if (event.received_ms <= asOfMs && event.expires_ms > at.nowMs) events.push(event);
   }
@@ -213,7 +213,7 @@ async function listSlices(
 
 const NO_ENTRIES = new Uint8Array(0);
 
-/** Of each slice the first receipts of the events whose entries have to be looked at, by line. */
+/** For each slice, the first receipts of the events whose entries need a recheck, by line. */
 async function firstsOf(
   at: Reading,
   rechecks: readonly ReadonlyMap<number, string>[],
@@ -311,7 +311,7 @@ async function listFailures(
   return { items: now.filter((row) => row !== null), next };
 }
 
-/** The rejected receipts of one entity lie in a partition of their own. */
+/** Lists the rejected receipts of one entity, which have their own partition. */
 async function listEntityFailures(
   { table, deadline }: Pick<Reading, 'table' | 'deadline'>,
   entityHash: string,
@@ -342,7 +342,7 @@ async function listSequences(
   return { items, next: page.reached === null ? null : encodeCursor([page.reached]) };
 }
 
-/** A scan of the whole table: who asks for every row there is has no key. */
+/** Lists all addresses by a scan of the whole table. */
 async function listAddresses(
   { table, deadline, nowMs }: Reading,
   cursor?: string | null,

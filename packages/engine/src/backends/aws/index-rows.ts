@@ -33,7 +33,7 @@ import {
   text,
 } from './values.ts';
 
-/** A pack id as the 16 bytes that it is, in the attribute `p`. */
+/** The 16 bytes of a pack id, for the attribute `p`. */
 export function packBytes(packId: string) {
   return hex(packId.replaceAll('-', ''));
 }
@@ -43,18 +43,18 @@ export function readPackId(item: Item): string {
   return readHex(item, 'p').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** The rank of an import, in the attribute `g`; nothing of a live receipt. */
+/** The rank of an import, in the attribute `g`; absent for a live receipt. */
 export function rankItem(rank: string | null): Item {
   return rank === null || rank === '' ? {} : { g: hex(rank) };
 }
 
-/** The rank of a row with flags. An import from before there were ranks comes before all others that claim its time. */
+/** The rank of a row with flags. An import stored before ranks existed precedes all others that claim its time. */
 export function readRank(item: Item): string | null {
   if (item.g !== undefined) return readHex(item, 'g');
   return (readNumber(item, 'f') & flagBit('IMPORTED')) === 0 ? null : '';
 }
 
-/** A DELIVERY row; worthless once the event that it met has ended, for then the id may belong to a new one. */
+/** A DELIVERY row; invalid once its event has expired, since the id may then belong to a new event. */
 export function deliveryItem(row: DeliveryRow, firstExpiresMs: number): Item {
   const { event_ms, event_sub_ns, sent_ms, expires_ms } = row;
   const endsMs = Math.min(expires_ms, firstExpiresMs);
@@ -70,14 +70,14 @@ export function deliveryItem(row: DeliveryRow, firstExpiresMs: number): Item {
   };
 }
 
-/** The DELIVERY row of an item; null once it is worthless. */
+/** The DELIVERY row of an item; null once it is invalid. */
 export function readDelivery(item: Item, nowMs: number): DeliveryRow | null {
   const endsMs = readNumberOrNull(item, 'y') ?? readExpiry(item);
   if (endsMs <= nowMs) return null;
   return {
     ...readReceipt(item),
     event_id: readText(item, 'pk').slice(2),
-    // What it is beside the first receipt is found anew.
+    // A placeholder: readers reclassify it against the first receipt.
     outcome: 'DUPLICATE',
     answered: readText(item, 'o') as EventOutcome,
     rank: readRank(item),
@@ -92,19 +92,19 @@ export function readDelivery(item: Item, nowMs: number): DeliveryRow | null {
   };
 }
 
-/** What a sort key says that was made by `receiptText`. */
+/** Parses a sort key that `receiptText` created. */
 export function readReceipt(item: Item): { received_ms: number; pack_id: string; line: number } {
   const [time = '', pack_id = '', line = ''] = readText(item, 'sk').split('#');
   return { received_ms: readTimeText(time), pack_id, line: Number(line) };
 }
 
-/** A FAILURE row, among those of the day it was received. */
+/** A FAILURE row in the partition of its day of receipt. */
 export function failureItem(row: FailureRow): Item {
   const place = { day: dayOf(row.received_ms), shard: shardOf(row.pack_id) };
   return { ...keyItem({ pk: dayPartition('F', place), sk: failureText(row) }), ...failureFields(row) };
 }
 
-/** The same among the rejected receipts of its entity; null where it names none. */
+/** The same in the partition of its entity; null if it names none. */
 export function entityFailureItem(row: FailureRow): Item | null {
   if (row.entity_hash === null) return null;
   return { ...keyItem({ pk: entityFailures(row.entity_hash), sk: failureText(row) }), ...failureFields(row) };
@@ -115,7 +115,7 @@ export function entityFailures(entityHash: string): string {
   return `R#${entityHash}`;
 }
 
-/** By receipt and kind; of the windows that fail at one event each has a row. */
+/** The sort key of a failure: receipt and kind, and the window if several windows fail at one event. */
 function failureText(row: FailureRow): string {
   const window = row.window === null ? '' : `#${hash('sha256', windowText(row.window)).slice(0, 16)}`;
   return `${receiptText(row)}#${row.kind}${window}`;
@@ -163,7 +163,7 @@ export function readFailure(item: Item): FailureRow {
   };
 }
 
-/** A RECHECK row, beside the slices of its day; nobody looks at it once the event has ended. */
+/** A RECHECK row for the slices of its day; ignored once the event has expired. */
 export function recheckItem(row: RecheckRow): Item {
   const place = { day: row.event_day, shard: shardOf(row.pack_id) };
   return {
@@ -173,12 +173,12 @@ export function recheckItem(row: RecheckRow): Item {
   };
 }
 
-/** How many receipts a slice counts: of two writes of one slice the one with more is the later. */
+/** The number of receipts in a slice: of two writes of a slice, the one with more receipts is the later one. */
 export function receiptsOf(row: SliceRow): number {
   return row.accepted + row.duplicates + row.conflicts;
 }
 
-/** A SLICE row without its receipts, which lie in rows of their own, so that reports need not read them. */
+/** A SLICE row without its receipts, which have their own rows, so that reports need not read them. */
 export function sliceItem(row: SliceRow, parts: number): Item {
   return {
     ...keyItem({ pk: dayPartition('S', { day: row.event_day, shard: shardOf(row.pack_id) }), sk: sliceText(row) }),

@@ -5,28 +5,28 @@ import { dayText, keyText, timeText } from './values.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Characters of an event id that are the same for all events of an entity: 60 bits of its hash. */
+/** The leading characters that all event ids of an entity share: 60 bits of its hash. */
 const ENTITY_CHARS = 12;
 
-/** Partitions that the rows of one day are spread over, so that no day's writes meet the limit of one partition. */
+/** The number of partitions for the rows of one day, so that no day's writes exceed the limit of one partition. */
 export const SHARDS = 8;
 
-/** One event. All events of an entity are one partition, and their ids hold their time: that is its timeline. */
+/** The key of an event. All events of an entity share a partition and their ids hold their times: that is the timeline. */
 export function eventKey(eventId: string): Key {
   return { pk: `E#${eventId.slice(0, ENTITY_CHARS)}`, sk: eventId.slice(ENTITY_CHARS) };
 }
 
-/** The event id (or position) that a key of the events' partition stands for. */
+/** The event id (or position) of a key in an entity's partition. */
 export function eventIdOf({ pk, sk }: Key): string {
   return pk.slice(2) + sk;
 }
 
-/** The further receipts of an event, oldest first. */
+/** The key of a delivery; deliveries of an event are ordered oldest first. */
 export function deliveryKey(row: { event_id: string; received_ms: number; pack_id: string; line: number }): Key {
   return { pk: deliveryPartition(row.event_id), sk: receiptText(row) };
 }
 
-/** The partition of an event's further receipts: not that of its entity, which a storm of repeats must not slow. */
+/** The partition of an event's deliveries: separate from its entity's, which a storm of repeats must not slow down. */
 export function deliveryPartition(eventId: string): string {
   return `D#${eventId}`;
 }
@@ -36,7 +36,7 @@ export function receiptText(row: { received_ms: number; pack_id: string; line: n
   return `${timeText(row.received_ms)}#${row.pack_id}#${String(row.line).padStart(5, '0')}`;
 }
 
-/** Whose rows are spread over the partitions of a day. */
+/** The kinds of rows that are spread over the partitions of a day. */
 export type DayKind =
   /** Slices by event day. */
   | 'S'
@@ -44,7 +44,7 @@ export type DayKind =
   | 'P'
   /** Failures by the day they were received. */
   | 'F'
-  /** Receipts whose entries in slices may be others now, by event day. */
+  /** Receipts whose slice entries may be outdated, by event day. */
   | 'K'
   /** Events whose first receipt changed, by the day of the change. */
   | 'W';
@@ -54,7 +54,7 @@ export function dayPartition(kind: DayKind | 'N', { day, shard }: DayShard): str
   return `${kind}#${dayText(day)}#${shard}`;
 }
 
-/** Where a row of a day lies. */
+/** The partition of a row within a kind. */
 export interface DayShard {
   readonly day: number;
   readonly shard: number;
@@ -70,7 +70,7 @@ export function dayOf(ms: number): number {
   return Math.floor(ms / DAY_MS);
 }
 
-/** Where a PACK row lies: a pure function of its id. */
+/** The partition of a PACK row: a pure function of its id. */
 export function packPlace(packId: string): DayShard {
   return { day: dayOf(packStoredMs(packId)), shard: shardOf(packId) };
 }

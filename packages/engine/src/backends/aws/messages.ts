@@ -17,7 +17,7 @@ export interface TakenMessage extends QueuedMessage {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** What an SQS event of Lambda names differently than an answer of SQS. */
+/** A record of Lambda's SQS event, which uses other names than a response of SQS. */
 export interface LambdaSqsRecord {
   readonly messageId: string;
   readonly receiptHandle: string;
@@ -26,10 +26,10 @@ export interface LambdaSqsRecord {
   readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string | undefined } | undefined>>;
 }
 
-/** Set on bodies that SQS would not take as they are. */
+/** The attribute of bodies that SQS does not accept unencoded. */
 const ENCODING = 'encoding';
 
-/** The attributes and body of a message as SQS takes them; the id travels as an attribute, since SQS makes its own. */
+/** The attributes and body of a message for SQS; the id is an attribute, since SQS assigns its own. */
 export function toEntry({ message_id, body, attributes = {} }: OutMessage) {
   const plain = fitsSqs(body);
   const all = { message_id, ...attributes, ...(plain ? {} : { [ENCODING]: 'base64' }) };

@@ -21,7 +21,7 @@ import { inParallel } from './parallel.ts';
 import { type Condition, keyItem, type Table } from './table.ts';
 import { expiry, isUnexpired, number, readText, timeText } from './values.ts';
 
-/** What a move of a first receipt needs. */
+/** The parts that a move of a first receipt needs. */
 export interface MoveParts {
   readonly table: Table;
   readonly clock: Clock;
@@ -29,18 +29,18 @@ export interface MoveParts {
   readonly directories: { readonly K: Directory; readonly W: Directory };
 }
 
-/** Admissions of one event that may get in each other's way before one of them waits for the next attempt of its request. */
+/** The number of concurrent changes after which an admission gives up and waits for the next attempt of its request. */
 const ATTEMPTS_MAX = 8;
 
-/** True where the conditional insert alone does not say what a receipt is: an import is involved. */
+/** True if the conditional insert alone does not decide the outcome, because an import is involved. */
 export function isOpen(row: EventRow, stored: EventRow): boolean {
   return mayMove(row, stored) || stored.answered !== 'ACCEPTED';
 }
 
 /**
- * Meets a stored first receipt with one that may come before it. What is lost by a crash is written before the row itself
- * changes: a note for the sweeper, the former first as a further receipt, the place in time of the new one. Readers take none of
- * these for more than the row says. What only follows from the change is written at the end (`finishMove`).
+ * Decides between a stored first receipt and one that may precede it. Everything that a crash could lose is written before
+ * the row changes: a note for the sweeper, the former first receipt as a delivery, and the new one's TIME pointer. Readers
+ * trust only the row. Rows that merely follow from the change are written at the end (`finishMove`).
  */
 export async function resolveMove(
   parts: MoveParts,
@@ -60,14 +60,14 @@ export async function resolveMove(
     if (written.done) return { kind: 'present', stored, first };
     if (written.row.pk === undefined || !isUnexpired(written.row, parts.clock.now())) break;
     const there = readEvent(written.row);
-    // Our own change, whose answer was lost; or another admission came to the same.
+    // Our own change whose answer was lost, or an equal change by another admission.
     if (isAt(there, first) && there.live === first.live) return { kind: 'present', stored, first };
     stored = there;
   }
   return { kind: 'throttled' };
 }
 
-/** The row is still the one that was read. */
+/** The condition that the row is still the one that was read. */
 function stillFirst(stored: EventRow): Condition {
   const standing = standingOf(stored);
   return {
@@ -99,7 +99,7 @@ async function prepare(
   ]);
 }
 
-/** What this very receipt was answered, if an earlier attempt of its admission came so far. */
+/** The DELIVERY row of this very receipt, if an earlier attempt of its admission stored it. */
 async function ownDelivery(
   { table, clock }: MoveParts,
   deadline: Deadline,
@@ -109,7 +109,7 @@ async function ownDelivery(
   return item === null ? null : readDelivery(item, clock.now());
 }
 
-/** All further receipts of an event, and what is left of the row of one that became the first. */
+/** All DELIVERY rows of an event, including a leftover row of a receipt that became the first. */
 async function deliveriesOf({ table, clock }: MoveParts, deadline: Deadline, eventId: string): Promise<DeliveryRow[]> {
   const found: DeliveryRow[] = [];
   let beyond: string | null = null;
@@ -124,7 +124,7 @@ async function deliveriesOf({ table, clock }: MoveParts, deadline: Deadline, eve
   return found;
 }
 
-/** The first receipts that changed while rows were admitted, or whose change a former attempt may have left half-way. */
+/** The first receipts that changed during an admission, or whose change an earlier attempt may have left unfinished. */
 export function movedFirsts(rows: readonly EventRow[], insertions: readonly Insertion[]): EventRow[] {
   const firsts = new Map<string, EventRow>();
   for (const [i, row] of rows.entries()) {
@@ -137,7 +137,7 @@ export function movedFirsts(rows: readonly EventRow[], insertions: readonly Inse
   return [...firsts.values()];
 }
 
-/** Writes what follows for stored receipts once their event has another first one. Repeating it changes nothing. */
+/** Writes the rows that follow from a move of a first receipt. Idempotent. */
 export async function finishMove(
   parts: MoveParts,
   deadline: Deadline,
@@ -152,10 +152,10 @@ export async function finishMove(
   await writeFailures(failures);
 }
 
-/** Moves that one call of the sweeper finishes. */
+/** The number of moves that one call of the sweeper finishes. */
 const MOVES_PER_PAGE = 100;
 
-/** Finishes moves that were begun in a range of time. */
+/** Finishes moves that began in a range of time. */
 export async function finishMoves(
   parts: MoveParts,
   deadline: Deadline,
@@ -187,12 +187,12 @@ export async function finishMoves(
   return { items: ids, next: page.next };
 }
 
-/** The first receipt among all that are there by now, made the stored one where it is not. */
+/** Determines the first receipt among all receipts of an event, and stores it if it is not stored already. */
 async function settledFirst(parts: MoveParts, deadline: Deadline, stored: EventRow): Promise<EventRow> {
   const first = firstAmong(stored, await deliveriesOf(parts, deadline, stored.event_id));
   if (first === stored) return stored;
   await prepare(parts, deadline, { first, stored });
   const written = await parts.table.put(deadline, eventItem(first), stillFirst(stored));
-  // Where another admission came between, its own note brings the sweeper back.
+  // If another admission interfered, its own note brings the sweeper back.
   return written.done || written.row.pk === undefined ? first : readEvent(written.row);
 }

@@ -13,17 +13,17 @@ import { type ErrorCode, KitError } from '@pik/schema';
 import type { Calls, Deadline } from './calls.ts';
 import { DamagedBytes, statusOf } from './failures.ts';
 
-/** Objects that are written once. */
+/** Write-once objects. */
 export interface Objects {
-  /** The same bytes under the same key again are fine; others are refused. */
+  /** Accepts the same bytes under the same key again; refuses other bytes. */
   putOnce(key: string, bytes: Uint8Array): Promise<void>;
   get(key: string): Promise<Uint8Array | null>;
   has(key: string): Promise<boolean>;
-  /** Keys of a prefix above one of them, in text order; `more` is false at the end of all. */
+  /** Keys of a prefix after a given key, in text order; `more` is false at the end. */
   list(prefix: string, after: string): Promise<{ keys: string[]; more: boolean }>;
 }
 
-/** The codes of what can go wrong, so that the log and the files beside it tell their own errors. */
+/** The error codes, which differ between the raw log and other files. */
 export interface ObjectErrors {
   readonly exists: ErrorCode;
   readonly corrupt: ErrorCode;
@@ -55,7 +55,7 @@ interface Named {
 async function putOnce(store: Store, deadline: Deadline, { key, bytes }: Named): Promise<void> {
   const { client, bucket, calls, errors } = store;
   const sha256 = sha256Of(bytes);
-  // The checksum travels along, so that S3 refuses bytes that the way has changed, and keeps it for every later read.
+  // With the checksum S3 refuses bytes that were damaged in transit, and stores it for every later read.
   const command = new PutObjectCommand({
     Bucket: bucket,
     Key: key,
@@ -68,16 +68,16 @@ async function putOnce(store: Store, deadline: Deadline, { key, bytes }: Named):
     await calls.send(deadline, (options) => client.send(command, options));
   } catch (error) {
     if (statusOf(error) !== 412) throw error;
-    // Something is there: an earlier attempt of ours whose answer was lost, or something else.
+    // The key exists: an earlier attempt of ours whose answer was lost, or other bytes.
     if (!(await holds(store, deadline, { key, sha256 })))
       throw new KitError(errors.exists, `other bytes are stored as ${key}`, { cause: error });
   }
 }
 
-/** Whether the object that is there has these bytes: by the checksum that S3 keeps, or by its bytes where it keeps none. */
+/** True if the stored object has these bytes: by its checksum, or by its bytes if S3 has no checksum. */
 async function holds(store: Store, deadline: Deadline, { key, sha256 }: { key: string; sha256: string }) {
   const known = await head(store, deadline, key);
-  if (known === null) throw new DamagedBytes(`${key} is there and cannot be found`);
+  if (known === null) throw new DamagedBytes(`${key} exists and cannot be found`);
   if (known.sha256 !== null) return known.sha256 === sha256;
   const bytes = await getChecked(store, deadline, key);
   return bytes !== null && sha256Of(bytes) === sha256;
@@ -89,22 +89,22 @@ async function head({ client, bucket, calls }: Store, deadline: Deadline, key: s
     const answer = await calls.send(deadline, (options) => client.send(command, options));
     return { sha256: wholeChecksum(answer.ChecksumSHA256) };
   } catch (error) {
-    // Without the right to list, S3 answers 403 for what is not there: that says nothing, and is thrown.
+    // Without the right to list, S3 answers 403 for a missing object: that proves nothing, and is thrown.
     if (statusOf(error) === 404) return null;
     throw error;
   }
 }
 
 /**
- * An answer without a body has no code: that there is no such object and that there is no such bucket are one. A listing
- * tells them apart, which who may be told 404 may ask for.
+ * A response without a body has no error code, so a missing object and a missing bucket look the same. A listing
+ * distinguishes them; a role that receives 404 also has the right to list.
  */
 async function has(store: Store, deadline: Deadline, key: string): Promise<boolean> {
   if ((await head(store, deadline, key)) !== null) return true;
   const { client, bucket, calls } = store;
   const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 });
   const { Contents = [] } = await calls.send(deadline, (options) => client.send(command, options));
-  // It may have come in between.
+  // The object may have been stored in between.
   return Contents.some(({ Key }) => Key === key);
 }
 
@@ -119,22 +119,22 @@ async function getChecked({ client, bucket, calls, errors }: Store, deadline: De
   }
 }
 
-/** The body, if it has the length and the checksum that S3 says it has; never a part of it. */
+/** The body, if it has the length and the checksum that S3 states; never a part of it. */
 async function wholeBody(answer: GetObjectCommandOutput, key: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array(0);
   } catch (cause) {
-    throw new DamagedBytes(`${key} could not be read to its end`, { cause });
+    throw new DamagedBytes(`${key} could not be read completely`, { cause });
   }
   if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length)
     throw new DamagedBytes(`${key} came with ${bytes.length} of ${answer.ContentLength} bytes`);
   const sha256 = wholeChecksum(answer.ChecksumSHA256);
-  if (sha256 !== null && sha256 !== sha256Of(bytes)) throw new DamagedBytes(`${key} is not what was stored`);
+  if (sha256 !== null && sha256 !== sha256Of(bytes)) throw new DamagedBytes(`${key} differs from what was stored`);
   return bytes;
 }
 
-/** The checksum of a whole object; one with a dash is of the parts that it was uploaded in. */
+/** The checksum of a whole object; null for one with a dash, which covers the parts of an upload. */
 function wholeChecksum(checksum: string | undefined): string | null {
   return checksum === undefined || checksum.includes('-') ? null : checksum;
 }
@@ -156,7 +156,7 @@ async function list(
     const answer = await calls.send(deadline, (options) => client.send(command, options));
     const keys = (answer.Contents ?? []).map(({ Key }) => Key ?? '');
     token = answer.IsTruncated === true ? answer.NextContinuationToken : undefined;
-    // A page without a key names no place to go on from.
+    // An empty page has no key to continue from.
     if (keys.length > 0 || token === undefined) return { keys, more: token !== undefined };
   }
 }

@@ -10,7 +10,7 @@ import { createReplayStore } from './replay-store.ts';
 import { createTable } from './table.ts';
 import { systemTiming, type Timing } from './timing.ts';
 
-/** The bucket and the tables of one deployment, and what their stores go by. */
+/** The bucket and the tables of one deployment, and the settings of their stores. */
 export interface AwsStoresOptions {
   /** The bucket of the raw log, manifests and records. */
   readonly bucket: string;
@@ -19,16 +19,16 @@ export interface AwsStoresOptions {
   readonly replaysTable: string;
   /** Default: the clock of the machine. */
   readonly clock?: Clock | undefined;
-  /** The longest that one port call may take, retries included, in milliseconds. Default 10,000. */
+  /** The maximum duration of one port call, including retries, in milliseconds. Default 10,000. */
   readonly callMs?: number | undefined;
-  /** How waiting happens. Default: as the machine's time goes; a test may bring a time of its own. */
+  /** Timers and timeouts. Default: those of the machine; tests may bring their own. */
   readonly timing?: Timing | undefined;
 }
 
-/** A backend without its queue: what a process needs that sends no messages and takes none. */
+/** A backend without its queue, for a process that neither sends nor receives messages. */
 export type AwsStores = Omit<Backend, 'queue' | 'close'>;
 
-/** Opens the stores over a bucket and tables that are there. Sends nothing. */
+/** Opens the stores over an existing bucket and existing tables. Sends no request. */
 export function openAwsStores(
   options: AwsStoresOptions,
   { s3: client, dynamodb }: Pick<AwsClients, 's3' | 'dynamodb'>,
@@ -54,7 +54,7 @@ export function openAwsStores(
   };
 }
 
-/** The longest that one port call may take unless it is said. */
+/** The default of the maximum duration of one port call. */
 export const CALL_MS = 10_000;
 
 /** The clock of the machine. */

@@ -6,15 +6,15 @@ import { createQueueRequests } from './queue-requests.ts';
 import { type AwsReplayQueue, createReplayQueue } from './replay-queue.ts';
 import { systemTiming } from './timing.ts';
 
-/** The resources of one deployment, and what the backend goes by. */
+/** The resources of one deployment, and the settings of the backend. */
 export interface AwsOptions extends AwsStoresOptions {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
-  /** Default: new ones, which `close` ends. */
+  /** Default: new clients, which `close` destroys. */
   readonly clients?: AwsClients | undefined;
   /**
-   * How long asking an empty queue waits for a message, in milliseconds, in steps of a second. One that waits asks all
-   * servers of the queue, one that does not may find nothing although there is something. Default 1,000.
+   * How long a receive waits for a message, in milliseconds, in steps of a second. A receive that waits queries all servers
+   * of the queue; a receive that does not wait may miss existing messages. Default 1,000.
    */
   readonly receiveWaitMs?: number | undefined;
 }
@@ -24,7 +24,7 @@ export interface AwsBackend extends Backend {
   readonly queue: AwsReplayQueue;
 }
 
-/** Opens a backend over resources that are there. Sends nothing. */
+/** Opens a backend over existing resources. Sends no request. */
 export function openAwsBackend(options: AwsOptions): AwsBackend {
   const { clock = systemClock, timing = systemTiming, callMs = CALL_MS, receiveWaitMs = 1_000 } = options;
   const clients = options.clients ?? createAwsClients();

@@ -1,9 +1,9 @@
 import { allEnded } from '../../ports/all-ended.ts';
 
-/** Requests that one port call has under way at a time; the clients have sockets for as many. */
+/** The maximum number of concurrent requests of one port call; the clients have enough sockets for them. */
 export const REQUESTS_AT_ONCE = 50;
 
-/** Runs work on each item, so many at a time, and gives the results in their order. Rejects with the first error. */
+/** Runs work on each item, `atOnce` at a time, and returns the results in order. Rejects with the first error. */
 export async function inParallel<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<R>,

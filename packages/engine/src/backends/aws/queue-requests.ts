@@ -14,12 +14,12 @@ import { entryBytes, type OutMessage, readMessage, type TakenMessage, toEntry } 
 
 /** The requests of one queue. */
 export interface QueueRequests {
-  /** Durable on return; each message at least once. */
+  /** Durable on return; each message is delivered at least once. */
   send(deadline: Deadline, messages: readonly OutMessage[]): Promise<void>;
   receive(deadline: Deadline, options: { max: number; visibilityMs: number }): Promise<TakenMessage[]>;
-  /** False when the receipt is worthless. */
+  /** False if the receipt is no longer valid. */
   setVisibility(deadline: Deadline, receipt: string, visibilityMs: number): Promise<boolean>;
-  /** Gives several back at once; one that cannot be is back when its time is over. */
+  /** Makes several messages visible again; if that fails, they return after their visibility timeout. */
   release(deadline: Deadline, receipts: readonly string[]): Promise<void>;
   delete(deadline: Deadline, receipt: string): Promise<void>;
   deleteMany(deadline: Deadline, receipts: readonly string[]): Promise<void>;
@@ -27,9 +27,9 @@ export interface QueueRequests {
 
 /** Entries of one batch request. */
 const ENTRIES_MAX = 10;
-/** Bytes of one batch request, which every queue takes (younger ones take four times that). */
+/** The maximum size of a batch request that every queue accepts (newer queues accept four times that). */
 const BATCH_BYTES_MAX = 256 * 1024;
-/** The longest that a message can be hidden, in seconds. */
+/** The maximum visibility timeout, in seconds. */
 const VISIBILITY_S_MAX = 43_200;
 interface At {
   readonly client: SQSClient;
@@ -141,7 +141,7 @@ function grouped(entries: readonly Entry[]): Entry[][] {
   return groups;
 }
 
-/** Gives the entries that the queue did not take, though it may later. */
+/** Sends a group; returns the entries that the queue did not accept but may accept later. */
 async function sendGroup({ client, url, calls }: At, deadline: Deadline, group: readonly Entry[]): Promise<Entry[]> {
   const Entries = group.map((entry, i) => ({ ...entry, Id: String(i) }));
   const command = new SendMessageBatchCommand({ QueueUrl: url, Entries });
@@ -160,7 +160,7 @@ async function deleteTen({ client, url, calls }: At, deadline: Deadline, receipt
     const { Failed: failed = [] } = await calls.send(deadline, (options) => client.send(command, options));
     const left = failed.filter(({ SenderFault }) => SenderFault !== true).map(({ Id }) => open[Number(Id)] as string);
     open = left;
-    // What is not deleted comes again, which is harmless: it was sent on already.
+    // A message that is not deleted is delivered again, which is harmless: it was already forwarded.
     if (open.length > 0 && !(await calls.pause(deadline, attempts))) return;
   }
 }

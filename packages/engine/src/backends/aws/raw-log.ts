@@ -5,17 +5,17 @@ import type { Page } from '../../ports/queries.ts';
 import type { Objects } from './objects.ts';
 
 const PREFIX = 'raw/v1/';
-/** A pack that there never is. */
+/** The id of a pack that never exists. */
 const NO_PACK = '00000000-0000-7000-8000-000000000000';
 const ENDING = '.ndjson.gz';
 
-/** Packs as objects, whose keys are in order of the time they were stored. */
+/** Packs as objects with keys in order of storage time. */
 export function createRawLog(objects: Objects): RawLog {
   return {
     append: (packId, bytes) => objects.putOnce(packKey(packId), bytes),
     read: (packId) => objects.get(packKey(packId)),
     has: (packId) => objects.has(packKey(packId)),
-    // A bucket does not fill up; that it is there is told, and what else is wrong with it only a write tells.
+    // A bucket never fills up. This checks that it exists; only a write can reveal other faults.
     ready: async () => {
       await objects.has(packKey(NO_PACK));
     },
@@ -29,7 +29,7 @@ async function listPacks(
 ): Promise<Page<string>> {
   const { keys, more } = await objects.list(PREFIX, placeOf(cursor) ?? keyBound(fromMs));
   const ids = keys.map((key) => key.slice(key.lastIndexOf('/') + 1, -ENDING.length));
-  // Whatever else somebody put there is no pack of ours.
+  // Foreign objects are skipped.
   const packs = ids.filter((id, i) => isPackId(id) && keys[i] === packKey(id));
   const items = packs.filter((id) => packStoredMs(id) >= fromMs && packStoredMs(id) < toMs);
   const last = keys.at(-1);

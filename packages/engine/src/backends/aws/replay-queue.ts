@@ -7,13 +7,13 @@ import { createDeadLetters } from './dead-letters.ts';
 import { attributeText, type LambdaSqsRecord, readLambdaRecord, stamped, type TakenMessage } from './messages.ts';
 import type { QueueRequests } from './queue-requests.ts';
 
-/** The queue, and the way in for messages that Lambda took from it. */
+/** The queue, including messages that Lambda received from it. */
 export interface AwsReplayQueue extends ReplayQueue {
-  /** Takes over a message of an SQS event, so that it can be failed, extended and deleted by its receipt. */
+  /** Adopts a message of an SQS event, so that it can be failed, extended and deleted by its receipt. */
   adopt(record: LambdaSqsRecord): QueuedMessage;
 }
 
-/** What the queue is made of. */
+/** The parts of the queue. */
 export interface QueueParts {
   readonly queue: QueueRequests;
   readonly deadLetterQueue: QueueRequests;
@@ -21,14 +21,14 @@ export interface QueueParts {
   readonly clock: Clock;
 }
 
-/** Messages whose contents are remembered until they are given back: far more than one process has in work. */
+/** The maximum number of messages kept in memory: far more than one process handles concurrently. */
 const HELD_MAX = 1_000;
-/** Hides a message that is about to be moved to the dead letters. */
+/** How long a message is hidden while it is moved to the dead letters. */
 const MOVING_MS = 60_000;
 
 /**
- * A standard queue: a message may come twice, and one whose id waits already is added again. What a message says is
- * remembered while this process has it in work, since SQS tells it by its receipt alone.
+ * A standard queue: a message may be delivered twice, and a message whose id is already waiting is added again. Messages in
+ * work are kept in memory, since SQS identifies them by receipt only.
  */
 export function createReplayQueue(parts: QueueParts): AwsReplayQueue {
   const { queue, calls, clock } = parts;
@@ -40,7 +40,7 @@ export function createReplayQueue(parts: QueueParts): AwsReplayQueue {
     if (spent.size > HELD_MAX) spent.delete(spent.values().next().value as string);
   };
   const hold = (message: TakenMessage): QueuedMessage => {
-    // A later delivery makes the receipts of all earlier ones worthless.
+    // A later delivery invalidates the receipts of all earlier ones.
     for (const { sqs_id, receipt } of held.values())
       if (sqs_id === message.sqs_id && receipt !== message.receipt) end(receipt);
     held.set(message.receipt, message);
@@ -54,7 +54,7 @@ export function createReplayQueue(parts: QueueParts): AwsReplayQueue {
       calls.run(async (deadline) => {
         const messages: QueuedMessage[] = [];
         for (const message of await queue.receive(deadline, options)) {
-          // SQS moves such a message itself, unless the queue was made without the policy that says so.
+          // SQS moves such a message itself, unless the queue has no redrive policy.
           if (message.receives > LIMITS.message_receives_max) await bury(parts, deadline, { message });
           else messages.push(hold(message));
         }
@@ -62,7 +62,7 @@ export function createReplayQueue(parts: QueueParts): AwsReplayQueue {
       }),
     adopt: (record) => hold(readLambdaRecord(record)),
     async extend(receipt, visibilityMs) {
-      // One that was given back would hide the message from whoever it is meant for now.
+      // The message was returned: extending it would hide it from its next consumer.
       if (spent.has(receipt)) return false;
       return calls.run((deadline) => queue.setVisibility(deadline, receipt, visibilityMs));
     },
@@ -87,7 +87,7 @@ export function createReplayQueue(parts: QueueParts): AwsReplayQueue {
 
 interface Failing {
   readonly receipt: string;
-  /** Undefined where this process does not have it in work. */
+  /** Undefined if this process is not handling it. */
   readonly message: TakenMessage | undefined;
   readonly failure: MessageFailure;
 }
@@ -99,14 +99,14 @@ async function fail(
 ): Promise<'RETRIED' | 'DEAD' | 'LOST'> {
   const { queue } = parts;
   const dead = message !== undefined && message.receives >= LIMITS.message_receives_max;
-  // A receipt that cannot hide its message any more is worthless: somebody else may be at work on it.
+  // A receipt that can no longer hide its message is invalid: another consumer may be handling the message.
   if (!(await queue.setVisibility(deadline, receipt, dead ? MOVING_MS : failure.delayMs))) return 'LOST';
   if (!dead) return 'RETRIED';
   await bury(parts, deadline, { message, failure });
   return 'DEAD';
 }
 
-/** Into the dead-letter queue first, then out of this one: a crash in between leaves two messages, never none. */
+/** Sends to the dead-letter queue before it deletes here: a crash in between leaves two messages, never none. */
 async function bury(
   { queue, deadLetterQueue, clock }: QueueParts,
   deadline: Deadline,

@@ -13,7 +13,7 @@ import { keyText, readTimeText, timeText } from './values.ts';
 const PACK = '01890a5d-ac96-774b-bcce-b302099a8057';
 const UNIT_BYTES = 1024;
 
-/** Text of exactly so many bytes, of characters of so many bytes each. */
+/** Text of exactly `bytes` bytes, built from one character. */
 function textOf(bytes: number, character: string): string {
   const each = Buffer.byteLength(character);
   return character.repeat(Math.floor(bytes / each)) + 'x'.repeat(bytes % each);
@@ -76,7 +76,7 @@ describe('an EVENT row', () => {
     },
   );
 
-  it('D18: the attribute by which DynamoDB deletes is in seconds, and never before the row has ended', () => {
+  it('D18: the attribute by which DynamoDB deletes is in seconds, and never before the expiry of the row', () => {
     const row = rowOf({ source: 's', event_type: 't', entity_id: 'e', key: 'k', event_ms: 0 });
     const item = eventItem({ ...row, expires_ms: 1_700_000_000_001 });
     expect(item.expires_at).toEqual({ N: '1700000001' });
@@ -92,7 +92,7 @@ const id = fc.oneof(
 );
 
 describe('keys', () => {
-  it('J10: other ids never make the same key, and order of keys is order of bytes', () => {
+  it('J10: different ids never have the same key, and key order is byte order', () => {
     const slice = fc.record({ source: id, event_type: id, pack_id: fc.constant(PACK) });
     fc.assert(
       fc.property(slice, slice, (a, b) => {
@@ -107,7 +107,7 @@ describe('keys', () => {
     );
   });
 
-  it('D15: every sort key fits into the 1,024 bytes that one may have', () => {
+  it('D15: every sort key fits into the limit of 1,024 bytes', () => {
     const longest = '\u{1f600}'.repeat(LIMITS.source_bytes_max / 4);
     const key = JSON.stringify(['"'.repeat(LIMITS.source_bytes_max), '"'.repeat(LIMITS.event_type_bytes_max)]);
     expect(sliceText({ source: longest, event_type: longest, pack_id: PACK }).length).toBeLessThan(1_000);
@@ -115,7 +115,7 @@ describe('keys', () => {
     expect(`${keyText('m'.repeat(64))}#${keyText(key)}#${timeText(0)}`.length).toBeLessThan(1_024);
   });
 
-  it('T3: times as text are in order of time, before 1970 as well, and come back', () => {
+  it('T3: times as text sort by time, even before 1970, and can be decoded', () => {
     const ms = fc.integer({ min: -(2 ** 47), max: 2 ** 47 });
     fc.assert(
       fc.property(ms, ms, (a, b) => {
@@ -128,7 +128,7 @@ describe('keys', () => {
 });
 
 describe('rows of the listings', () => {
-  it('a usual one takes one write unit', () => {
+  it('take one write unit if they are of common size', () => {
     expect(itemBytes(packItem(makePackRow(PACK, { outcomes: 'A'.repeat(100) })))).toBeLessThan(UNIT_BYTES);
     const slice = makeSliceRow(PACK, { lag: new Uint8Array(300), delay: new Uint8Array(2) });
     expect(itemBytes(sliceItem(slice, 1))).toBeLessThan(UNIT_BYTES);

@@ -10,13 +10,13 @@ import { inParallel } from './parallel.ts';
 import { keyItem, type Table } from './table.ts';
 import { binary, dayText, expiry, type Item, number, readBytes, readNumber, readText } from './values.ts';
 
-/** Bytes of packed receipts in one row: a row holds at most 400 KB. 5,000 receipts take at most two. */
+/** The maximum size of the encoded receipts in one row: a row holds 400 KB. 5,000 receipts take at most two rows. */
 const PART_BYTES_MAX = 350_000;
 
 /**
- * Writes a slice: its packed receipts first, then the row that counts them. A slice of a request of which some lines were
- * pending is written again with more receipts; these are new rows, so that whoever reads meanwhile finds the receipts that
- * the counts are about. Of two writes the one with fewer receipts changes nothing.
+ * Writes a slice: its encoded receipts first, then the row that counts them. If some lines of the request were pending, the
+ * slice is written again later with more receipts. They become new rows, so that concurrent readers find the receipts that
+ * match the counts. A write with fewer receipts than stored changes nothing.
  */
 export async function writeSlice(table: Table, deadline: Deadline, row: SliceRow): Promise<void> {
   const parts = partsOf(row);
@@ -47,7 +47,7 @@ function partText(slice: string, receipts: number, part: number): string {
   return `${slice}#${String(receipts).padStart(5, '0')}#${part}`;
 }
 
-/** Reads the packed receipts of slices of one day, in the order of the slices. */
+/** Reads the encoded receipts of slices of one day, in the order of the slices. */
 export async function readEntries(
   table: Table,
   deadline: Deadline,
@@ -78,7 +78,7 @@ function joinParts(slice: Item, parts: ReadonlyMap<string, Uint8Array>): Uint8Ar
   for (let part = 0; part < readNumber(slice, 'z'); part++) {
     const bytes = parts.get(partText(readText(slice, 'sk'), readNumber(slice, 'n'), part));
     // They were durable before the row that counts them.
-    if (bytes === undefined) throw new KitError('INDEX_UNAVAILABLE', 'the receipts of a slice are not there');
+    if (bytes === undefined) throw new KitError('INDEX_UNAVAILABLE', 'the receipts of a slice are missing');
     found.push(bytes);
   }
   const [only] = found;
@@ -91,7 +91,7 @@ export interface FoundSlice {
   readonly day: number;
 }
 
-/** Of each slice the lines whose entries may be others now, with the ids of their events. Asks only for days that have any. */
+/** For each slice, the lines whose entries may be outdated, with their event ids. Reads only days that have rechecks. */
 export async function rechecksOf(
   { table, deadline }: { table: Table; deadline: Deadline },
   { K: directory }: { K: Directory },

@@ -20,19 +20,19 @@ export interface Key {
   readonly sk: string;
 }
 
-/** When a write may happen. */
+/** The condition of a write. */
 export interface Condition {
   readonly expression: string;
   readonly names?: Readonly<Record<string, string>>;
   readonly values?: Item;
 }
 
-/** What a write met: the row that a put replaced or a change left behind, or the row that was in its way. */
+/** The result of a write: the row that a put replaced or an update produced, or the row that violated the condition. */
 export type WriteResult =
   | { readonly done: true; readonly row: Item | null }
   | { readonly done: false; readonly row: Item };
 
-/** A range of one partition, both bounds included; `beyond` is where a former page ended, and is left out. */
+/** A range of one partition, both bounds included; `beyond` is the exclusive end of an earlier page. */
 export interface RowRange {
   readonly pk: string;
   readonly from?: string;
@@ -44,42 +44,42 @@ export interface RowRange {
   readonly only?: readonly string[];
 }
 
-/** A page of rows, and up to which `sk` the range has been looked through; null where that is its end. */
+/** A page of rows, and the `sk` up to which the range has been read; null at its end. */
 export interface RowPage {
   readonly rows: readonly Item[];
   readonly reached: string | null;
 }
 
-/** One table; every read is consistent. Each method sends one request, again while its error may pass. */
+/** One table; every read is consistent. Each method sends one request and retries transient errors. */
 export interface Table {
   readonly name: string;
   get(deadline: Deadline, key: Key): Promise<Item | null>;
-  /** Rows of many keys, in no order; what one request leaves out is asked for again. */
+  /** Rows of many keys, unordered; keys that one request leaves unprocessed are requested again. */
   getMany(deadline: Deadline, keys: readonly Key[]): Promise<Item[]>;
   put(deadline: Deadline, item: Item, condition?: Condition): Promise<WriteResult>;
   update(deadline: Deadline, key: Key, change: Change): Promise<WriteResult>;
   /**
-   * Puts one row and changes another, both or neither; gives which of the two conditions failed first. Safe to repeat
-   * where the first condition fails once the row is there.
+   * Puts one row and updates another in one transaction; returns which of the two conditions failed first. Safe to repeat
+   * if the first condition fails once the row exists.
    */
   putWith(
     deadline: Deadline,
     put: PutParts,
     change: Change & { key: Key },
   ): Promise<'done' | 'put refused' | 'change refused'>;
-  /** One request's worth of a range. A page may be empty and still not be the last. */
+  /** One page of a range. An empty page need not be the last one. */
   query(deadline: Deadline, range: RowRange): Promise<RowPage>;
-  /** One request's worth of the whole table. */
+  /** One page of the whole table. */
   scan(deadline: Deadline, after: Key | null, only: readonly string[]): Promise<{ rows: Item[]; next: Key | null }>;
 }
 
-/** A row, and when it may be written. */
+/** A row, and the condition for writing it. */
 export interface PutParts {
   readonly item: Item;
   readonly condition?: Condition;
 }
 
-/** A change of a row in place. */
+/** An update of a row. */
 export interface Change extends Condition {
   /** An update expression. */
   readonly update: string;
@@ -193,7 +193,7 @@ async function putWith(
       const reasons = reasonsOf(error);
       if (reasons?.[0] === 'ConditionalCheckFailed') return 'put refused';
       if (reasons?.[1] === 'ConditionalCheckFailed') return 'change refused';
-      // Another transaction or write was on one of the rows; the SDK calls that final, but it passes.
+      // Another transaction or write touched one of the rows; the SDK calls that final, but it is transient.
       const passes = reasons?.some((reason) => PASSING_REASONS.has(reason)) ?? false;
       if (!passes || !(await calls.pause(deadline, attempts))) throw error;
     }
@@ -202,7 +202,7 @@ async function putWith(
 
 const PASSING_REASONS = new Set(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded']);
 
-/** Why each write of a cancelled transaction was not done, in their order; null for another error. */
+/** The reason for each write of a cancelled transaction, in order; null for another error. */
 function reasonsOf(error: unknown): string[] | null {
   const { name, CancellationReasons: reasons } = error as { name?: string; CancellationReasons?: { Code?: string }[] };
   if (name !== 'TransactionCanceledException') return null;
@@ -210,8 +210,8 @@ function reasonsOf(error: unknown): string[] | null {
 }
 
 /**
- * A failed condition brings the row that was in the way. That may be the very row of an earlier attempt whose answer was
- * lost: whoever sent it can tell by what it holds.
+ * A failed condition returns the stored row. It may be our own row from an earlier attempt whose answer was lost: the caller
+ * recognizes it by its content.
  */
 async function writeResult(write: () => Promise<{ Attributes?: Item | undefined }>): Promise<WriteResult> {
   try {
@@ -243,14 +243,14 @@ async function query({ client, name, calls }: At, deadline: Deadline, range: Row
   return { rows: answer.Items ?? [], reached: last === undefined ? null : readText(last, 'sk') };
 }
 
-/** The smallest and the largest text that a sort key of ours can be between: all of them are ASCII. */
+/** Bounds below and above all of our sort keys, which are ASCII. */
 const LEAST = '\u0001';
 const MOST = '\u007f';
 
 const least = (a: string, b: string) => (a < b ? a : b);
 const most = (a: string, b: string) => (a > b ? a : b);
 
-/** Above every key of ours that is below this one: no key holds the largest character. */
+/** A bound between this key and all smaller ones of ours: no key contains the largest character. */
 function justBelow(sk: string): string {
   const last = sk.charCodeAt(sk.length - 1);
   return last > 1 ? `${sk.slice(0, -1)}${String.fromCharCode(last - 1)}${MOST}` : LEAST;
@@ -291,7 +291,7 @@ async function scan(
   };
 }
 
-/** The first row of a range; null where it has none. */
+/** The first row of a range; null if it is empty. */
 export async function firstRow(table: Table, deadline: Deadline, range: RowRange): Promise<Item | null> {
   let beyond: string | null = null;
   do {

@@ -1,13 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Time as waits and deadlines see it; what rows are stamped with comes from the backend's clock. */
+/** The time of waits and deadlines; timestamps of rows come from the backend's clock. */
 export interface Timing {
-  /** Milliseconds on a clock that never steps back. */
+  /** Milliseconds of a monotonic clock. */
   nowMs(): number;
   sleep(ms: number): Promise<void>;
-  /** A signal that aborts after so many milliseconds, unless it is cancelled before. */
+  /** A signal that aborts after `ms` milliseconds unless it is cancelled before. */
   abortAfter(ms: number): { readonly signal: AbortSignal; cancel(): void };
-  /** From 0 to below 1; spreads retries. */
+  /** A random number from 0 to below 1, to spread retries. */
   random(): number;
 }
 

@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { encodeBase32Hex } from '@pik/schema';
 
-/** One row of a table as DynamoDB keeps it. Names are short: they are stored, and paid for, with every row. */
+/** One row of a table as DynamoDB stores it. Names are short, since every row stores and pays for them. */
 export type Item = Record<string, AttributeValue>;
 
 /** A text. */
@@ -16,7 +16,7 @@ export const binary = (value: Uint8Array): AttributeValue => ({ B: value });
 /** Bytes written as hexadecimal digits. */
 export const hex = (value: string): AttributeValue => ({ B: Buffer.from(value, 'hex') });
 
-/** The attributes of what is not null; a row has no attribute for what it does not know. */
+/** The attributes of all values that are not null; a row omits unknown attributes. */
 export function present(values: Readonly<Record<string, string | number | null>>): Item {
   const item: Item = {};
   for (const [name, value] of Object.entries(values)) {
@@ -30,7 +30,7 @@ export function readText(item: Item, name: string): string {
   return item[name]?.S ?? missing(name);
 }
 
-/** The text of an attribute, null where the row has none. */
+/** The text of an attribute; null if the row has none. */
 export function readTextOrNull(item: Item, name: string): string | null {
   return item[name]?.S ?? null;
 }
@@ -40,7 +40,7 @@ export function readNumber(item: Item, name: string): number {
   return Number(item[name]?.N ?? missing(name));
 }
 
-/** The number of an attribute, null where the row has none. */
+/** The number of an attribute; null if the row has none. */
 export function readNumberOrNull(item: Item, name: string): number | null {
   const value = item[name]?.N;
   return value === undefined ? null : Number(value);
@@ -61,8 +61,8 @@ function missing(name: string): never {
 }
 
 /**
- * When a row ends: `x` is compared by every read and condition; `expires_at`, in seconds, lets DynamoDB delete the row some time
- * after. A row that never ends has neither.
+ * The expiry of a row: every read and condition compares `x`; `expires_at`, in seconds, lets DynamoDB delete the row some
+ * time later. A row that never expires has neither.
  */
 export function expiry(expiresMs: number, endsMs = expiresMs): Item {
   if (endsMs === Number.POSITIVE_INFINITY) return {};
@@ -70,12 +70,12 @@ export function expiry(expiresMs: number, endsMs = expiresMs): Item {
   return expiresMs === Number.POSITIVE_INFINITY ? ends : { x: number(expiresMs), ...ends };
 }
 
-/** When a row ends; `Infinity` for one that never does. */
+/** The expiry of a row; `Infinity` if it never expires. */
 export function readExpiry(item: Item): number {
   return readNumberOrNull(item, 'x') ?? Number.POSITIVE_INFINITY;
 }
 
-/** True for a row that has not ended. */
+/** True for a row that has not expired. */
 export function isUnexpired(item: Item, nowMs: number): boolean {
   return readExpiry(item) > nowMs;
 }
@@ -83,7 +83,7 @@ export function isUnexpired(item: Item, nowMs: number): boolean {
 const TIME_BIAS = 2 ** 48;
 const TIME_DIGITS = 13;
 
-/** Milliseconds as fixed-width digits, so that text order is order of time, before 1970 as well; clamped far outside. */
+/** Milliseconds as fixed-width digits, so that text order is time order, even before 1970; clamped far outside. */
 export function timeText(ms: number): string {
   const clamped = Math.max(-TIME_BIAS, Math.min(TIME_BIAS, Math.ceil(ms)));
   return (clamped + TIME_BIAS).toString(16).padStart(TIME_DIGITS, '0');
@@ -107,8 +107,8 @@ export function readDayText(digits: string): number {
 }
 
 /**
- * A text of a caller as part of a key: order is kept, and whatever it holds, no separator of ours is part of it. Text
- * order of the result is order of the text's UTF-8.
+ * Encodes a caller's text as part of a key: the result never contains a separator of ours, and its text order is the order
+ * of the text's UTF-8 bytes.
  */
 export function keyText(value: string): string {
   return encodeBase32Hex(Buffer.from(value, 'utf8'));

@@ -10,7 +10,7 @@ import type {
   SliceRow,
 } from '../../ports/rows.ts';
 
-/** A row as SQLite gives it. */
+/** A row as SQLite returns it. */
 export type SqlRow = Record<string, unknown>;
 
 /** Identity rules by their number in the table. Part of the data format: append, never reorder. */
@@ -24,7 +24,7 @@ export function ruleNumber(rule: IdentityRule): number {
 /** The 29 bytes of an event id or position. */
 export function idBytes(id: string): Uint8Array {
   const bytes = decodeBase32Hex(id);
-  if (bytes === null) throw new KitError('INTERNAL', 'an event id that is none reached the index');
+  if (bytes === null) throw new KitError('INTERNAL', 'a malformed event id reached the index');
   return bytes;
 }
 
@@ -48,7 +48,7 @@ function hexText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
-/** A row that never expires has no time, so that the column orders and compares as it should. */
+/** The column value of an expiry; null for a row that never expires, so that comparisons work. */
 export function expiryValue(expiresMs: number): number | null {
   return Number.isFinite(expiresMs) ? expiresMs : null;
 }
@@ -61,13 +61,13 @@ function expiryOf(value: unknown): number {
 const OUTCOMES: readonly EventOutcome[] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
 const LIVE_TOO = 4;
 
-/** How a first receipt stands among those of its event; null where it was new and says itself whether it is live. */
+/** Encodes outcome and liveness of a first receipt; null if it was new and its rank shows whether it is live. */
 export function standingValue({ answered, rank, live }: EventRow): number | null {
   const standing = OUTCOMES.indexOf(answered) | (rank !== null && live ? LIVE_TOO : 0);
   return standing === 0 ? null : standing;
 }
 
-/** How the receipt of a first row was answered, by the value of its column. */
+/** The answered outcome of a first receipt, from the value of its column. */
 export function answeredOf(standing: unknown): EventOutcome {
   return OUTCOMES[((standing as number | null) ?? 0) & 3] as EventOutcome;
 }
@@ -77,13 +77,13 @@ export function rankValue(rank: string | null): Uint8Array | null {
   return rank === null ? null : hexBytes(rank);
 }
 
-/** An import from before there were ranks comes before all others that claim its time. */
+/** An import stored before ranks existed precedes all others that claim its time. */
 function rankOf(value: unknown, flags: number): string | null {
   if (value !== null) return hexText(value as Uint8Array);
   return (flags & flagBit('IMPORTED')) === 0 ? null : '';
 }
 
-/** The values of `EVENT_COLUMNS`. Rows come as lists: objects would cost more than the query. */
+/** The values of `EVENT_COLUMNS`. Rows are lists: creating objects would cost more than the query. */
 export type EventValues = readonly unknown[];
 
 /** The EVENT row behind the values of `EVENT_COLUMNS`. */
@@ -120,7 +120,7 @@ export function toEventRow(values: EventValues): EventRow {
   };
 }
 
-/** The DELIVERY row of a joined row of `delivery` and `producer`; what it is beside the first receipt is found anew. */
+/** The DELIVERY row of a joined row of `delivery` and `producer`; readers reclassify it against the first receipt. */
 export function toDeliveryRow(row: SqlRow): DeliveryRow {
   const flags = row.flags as number;
   return {
@@ -142,7 +142,7 @@ export function toDeliveryRow(row: SqlRow): DeliveryRow {
   };
 }
 
-/** A failed window as the column of `failure` holds it; empty where there is none. */
+/** A failed window as the column value of `failure`; empty if there is none. */
 export function windowColumn(window: FailureRow['window']): string {
   return window === null ? '' : JSON.stringify([window.metric, window.key, window.window_start_ms]);
 }

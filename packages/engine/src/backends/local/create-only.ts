@@ -4,28 +4,29 @@ import { access, type FileHandle, link, mkdir, open, readFile, unlink } from 'no
 import { dirname, join } from 'node:path';
 
 import { type ErrorCode, KitError } from '@pik/schema';
+import { errnoOf, isErrno } from './errno.ts';
 
-/** Files that are written once: whole or not there, durable when the write resolves. Keys are paths below a folder. */
+/** Write-once files: complete or absent, and durable when the write resolves. Keys are paths below a folder. */
 export interface CreateOnlyFiles {
-  /** The same bytes under the same key again are fine; others are refused. */
+  /** Accepts the same bytes under the same key again; refuses other bytes. */
   write(key: string, bytes: Uint8Array): Promise<void>;
   read(key: string): Promise<Uint8Array | null>;
   has(key: string): Promise<boolean>;
-  /** Rejects while a write fails, with the reason. Writes a little itself, as much as the write that failed last. */
+  /** Rejects with the reason while writes fail. Writes a probe that is as large as the last failed write. */
   ready(): Promise<void>;
 }
 
-/** The codes of what can go wrong, so that the log and the files beside it tell their own errors. */
+/** The error codes, which differ between the raw log and other files. */
 export interface FileErrors {
   readonly exists: ErrorCode;
   readonly unavailable: ErrorCode;
 }
 
-/** A file is linked to its name after its fsync, and the folders that lead to it are synced too. */
+/** Creates a store that links each file to its name after fsync, and syncs all folders on its path too. */
 export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFiles {
   const store: Store = { dir, knownFolders: new Set(), exists: errors.exists };
   const guard = <T>(work: () => Promise<T>) => guarded(work, errors.unavailable);
-  /** Bytes of the write that failed last; 0 where the last one got through. */
+  /** The size of the last write if it failed; 0 if it succeeded. */
   let failedBytes = 0;
   return {
     async write(key, bytes) {
@@ -45,7 +46,7 @@ export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFile
 
 interface Store {
   readonly dir: string;
-  /** Folders that are known to be there and durable in their parents. */
+  /** Folders that are known to exist and to be durable in their parents. */
   readonly knownFolders: Set<string>;
   readonly exists: ErrorCode;
 }
@@ -64,7 +65,7 @@ async function write(store: Store, key: string, bytes: Uint8Array): Promise<void
   await syncFolder(folder);
 }
 
-/** Less than a page is free on no disk that takes a pack. */
+/** The minimum size of a probe: a disk that accepts a pack has at least a page free. */
 const PROBE_BYTES = 4_096;
 
 async function probe({ dir }: Store, bytes: number): Promise<void> {
@@ -87,22 +88,22 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** A write may take fewer bytes than it was given without calling that an error. */
+/** Writes all bytes: a single write may accept fewer bytes without an error. */
 export async function writeAll(file: Pick<FileHandle, 'write'>, bytes: Uint8Array): Promise<void> {
   for (let offset = 0; offset < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset);
-    if (bytesWritten === 0) throw Object.assign(new Error('a write took no byte'), { code: 'ENOSPC' });
+    if (bytesWritten === 0) throw Object.assign(new Error('a write accepted no bytes'), { code: 'ENOSPC' });
     offset += bytesWritten;
   }
 }
 
-/** False where the name is taken: `link` never replaces. */
+/** False if the name is taken: `link` never replaces a file. */
 async function linkNew(draft: string, target: string): Promise<boolean> {
   try {
     await link(draft, target);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }
 }
@@ -112,7 +113,7 @@ async function expectSame(store: Store, file: { target: string; key: string; byt
   if (!stored.equals(file.bytes)) throw new KitError(store.exists, `other bytes are stored as ${file.key}`);
 }
 
-/** Makes a folder with all that lead to it, and syncs each parent, so that none is lost with the power. */
+/** Creates a folder and its parents, and syncs each parent, so that a power loss cannot remove them. */
 async function makeFolder(store: Store, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const made: string[] = [];
@@ -120,7 +121,7 @@ async function makeFolder(store: Store, folder: string): Promise<void> {
     await syncFolder(dirname(at));
     made.push(at);
   }
-  // Known only when all that lead to them are durable too.
+  // Marked as known only once all their parents are durable too.
   for (const path of made) store.knownFolders.add(path);
 }
 
@@ -134,12 +135,12 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Null for what is not there; where the whole directory is gone, nothing is known of what it had. */
+/** Returns null for a missing file; throws if the whole directory is gone, since then its content is unknown. */
 async function orNull<T>({ dir }: Store, work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (!isErrno(error, 'ENOENT')) throw error;
     await access(join(dir, 'tmp'));
     return null;
   }
@@ -147,13 +148,13 @@ async function orNull<T>({ dir }: Store, work: () => Promise<T>): Promise<T | nu
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** Runs work on files, and tells its errors in the kit's words. */
+/** Runs work on files, and converts its errors to errors of the kit. */
 export async function guarded<T>(work: () => Promise<T>, unavailable: ErrorCode): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     if (KitError.is(cause)) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code;
+    const code = errnoOf(cause);
     if (code === undefined) throw cause;
     if (FULL.has(code)) throw new KitError('STORAGE_FULL', 'the disk is full', { cause });
     throw new KitError(unavailable, `files of the data directory cannot be used (${code})`, { cause });

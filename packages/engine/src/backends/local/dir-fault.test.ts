@@ -15,13 +15,13 @@ it.each([
   [{ code: 'EDQUOT' }, 'STORAGE_FULL', 'the disk of /data is full'],
   [{ code: 'ERR_SQLITE_ERROR', errcode: 8 | (3 << 8) }, 'DATA_DIR_UNUSABLE', '/data may not be written by this user'],
   [{ code: 'ESOMETHING' }, 'DATA_DIR_UNUSABLE', '/data cannot be used (ESOMETHING)'],
-])('%j is told in one sentence', (cause, code, text) => {
+])('%j is reported in one sentence', (cause, code, text) => {
   const error = fault(cause);
   expect([error.code, error.message]).toEqual([code, expect.stringContaining(text)]);
   expect(error.message).not.toContain('\n');
 });
 
-it('an error of the kit stays what it is', () => {
+it('an error of the kit stays unchanged', () => {
   const known = new KitError('DATA_DIR_LOCKED', 'in use');
   expect(dirFault('/data', known)).toBe(known);
 });

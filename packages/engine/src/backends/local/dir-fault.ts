@@ -1,12 +1,12 @@
 import { KitError } from '@pik/schema';
 
-/** Primary result codes of SQLite for a file that may not be written or opened. */
+/** Primary result codes of SQLite for a file that cannot be written or opened. */
 const SQLITE_READONLY = 8;
 const SQLITE_CANTOPEN = 14;
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** What is wrong with a data directory and what to do, by the error code of the operating system. */
+/** The fault of a data directory and its remedy, by the error code of the operating system. */
 const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'lies on a read-only file system; mount it for writing, or choose another directory with --data',
   EACCES: 'may not be written by this user; start as its owner, or change the owner',
@@ -21,7 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EIO: 'cannot be read or written: the device reports an input/output error',
 };
 
-/** The error of a data directory that cannot be used, in one sentence: full, read-only, foreign, or no directory. */
+/** The error of an unusable data directory, in one sentence. */
 export function dirFault(dir: string, cause: unknown): KitError {
   if (KitError.is(cause)) return cause;
   const { code = '', errcode } = (cause ?? {}) as { code?: string; errcode?: unknown };

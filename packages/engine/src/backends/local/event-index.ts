@@ -9,13 +9,13 @@ import { createReader } from './reader.ts';
 import { indexError } from './sqlite.ts';
 import { createWriter } from './writer.ts';
 
-/** The index of one machine, and the way to stop it. */
+/** The index of one machine, with a method to close it. */
 export interface LocalIndex extends EventIndex {
-  /** Waits for what is being committed, then closes the file. */
+  /** Waits for pending commits, then closes the file. */
   close(): Promise<void>;
 }
 
-/** The port over one SQLite connection. Reads run at once, writes share commits. */
+/** Creates the index over one SQLite connection. Reads run immediately, writes share commits. */
 export function createEventIndex(
   db: DatabaseSync,
   options: { clock: Clock; onCommitted: (packs: readonly PackRow[]) => void },
@@ -51,7 +51,7 @@ export function createEventIndex(
     ...createReader(db, clock, check),
     async ping() {
       await check(() => probe.get());
-      // Only a write shows that writing works again.
+      // Only a write can show that writing works again.
       if (!commits.healthy) await writeMark('probed_ms', clock.now());
     },
     admit: (rows, decide) =>

@@ -6,6 +6,7 @@ import type { FileStore } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page } from '../../ports/queries.ts';
 import { createOnlyFiles, guarded } from './create-only.ts';
+import { isErrno } from './errno.ts';
 
 const LIST_ITEMS = 1_000;
 const UNAVAILABLE = 'STORE_UNAVAILABLE';
@@ -30,7 +31,7 @@ async function listPage(dir: string, prefix: string, cursor?: string | null): Pr
   return { items, next: null };
 }
 
-/** Files below a folder in text order of their keys; folders that lie wholly before the place are not entered. */
+/** Files below a folder in text order of their keys; skips folders that lie completely before `after`. */
 async function* walk(dir: string, folder: string, after: string): AsyncGenerator<string> {
   for (const entry of await entries(join(dir, folder))) {
     const key = `${folder}/${entry.name}`;
@@ -40,14 +41,14 @@ async function* walk(dir: string, folder: string, after: string): AsyncGenerator
   }
 }
 
-/** In text order of the keys below: a folder sorts by its name with the slash that follows it. */
+/** Entries in text order of the keys below them: a folder sorts by its name plus a slash. */
 async function entries(path: string): Promise<Dirent[]> {
   const sortName = (entry: Dirent) => (entry.isDirectory() ? `${entry.name}/` : entry.name);
   try {
     const found = await readdir(path, { withFileTypes: true });
     return found.sort((a, b) => (sortName(a) < sortName(b) ? -1 : 1));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

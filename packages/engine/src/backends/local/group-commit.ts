@@ -4,26 +4,26 @@ import type { ErrorCode } from '@pik/schema';
 
 import { indexError } from './sqlite.ts';
 
-/** Rows in one transaction: enough to share a sync among requests, few enough not to hold up the event loop. */
+/** The maximum number of rows in one transaction: enough to share a sync, few enough not to block the event loop. */
 const ROWS_PER_COMMIT = 1_500;
 
-/** What else has to happen around the commits of a file. */
+/** Callbacks around the commits of a file. */
 export interface CommitHooks {
-  /** At the end of each transaction, as a part of it. */
+  /** Runs at the end of each transaction, as a part of it. */
   readonly beforeCommit?: () => void;
-  /** After a commit and before its answers, with what each piece of work gave. */
+  /** Runs after a commit and before its answers, with the results of the work. */
   readonly afterCommit?: (results: readonly unknown[]) => void;
-  /** What was remembered of rows that are gone must be forgotten. */
+  /** Runs after a rollback, to drop cached facts about rows that are gone. */
   readonly afterRollback?: () => void;
-  /** The code of an error where the file is out of reach. Default `INDEX_UNAVAILABLE`. */
+  /** The error code of an unusable file. Default `INDEX_UNAVAILABLE`. */
   readonly unavailable?: ErrorCode;
 }
 
-/** Takes pieces of work into shared transactions. */
+/** Runs pieces of work in shared transactions. */
 export interface GroupCommit {
-  /** Resolves when what the work wrote is durable. `rows`: about how many rows it writes. */
+  /** Resolves when the writes of the work are durable. `rows` estimates the number of rows that it writes. */
   run<T>(work: () => T, rows?: number): Promise<T>;
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no work is waiting. */
   idle(): Promise<void>;
   /** False after a failed commit, until one succeeds. */
   readonly healthy: boolean;
@@ -41,8 +41,8 @@ interface Parts extends CommitHooks {
 }
 
 /**
- * Work that waits at the same time shares one commit, and so one sync of the disk. Each piece has a savepoint of its own:
- * one that fails takes no other with it. Nothing is resolved before the commit.
+ * Work that waits at the same time shares one commit and thus one sync of the disk. Each piece has its own savepoint, so a
+ * failure does not affect the others. No promise resolves before the commit.
  */
 export function createGroupCommit(db: DatabaseSync, hooks: CommitHooks = {}): GroupCommit {
   const parts: Parts = { db, ...hooks };
@@ -54,7 +54,7 @@ export function createGroupCommit(db: DatabaseSync, hooks: CommitHooks = {}): Gr
   const schedule = () => {
     if (scheduled) return;
     scheduled = true;
-    // After the I/O callbacks of this turn, so that requests whose packs were written together are admitted together.
+    // Runs after the I/O callbacks of this turn, so that requests whose packs were written together are admitted together.
     setImmediate(drain);
   };
 
@@ -93,7 +93,7 @@ interface Done {
   readonly result: unknown;
 }
 
-/** True when the group was committed; its jobs are resolved or rejected either way. */
+/** True if the group was committed; its jobs are resolved or rejected either way. */
 function commitGroup(parts: Parts, group: readonly Job[]): boolean {
   const done: Done[] = [];
   const failed: { job: Job; error: unknown }[] = [];
@@ -133,7 +133,7 @@ function undo(parts: Parts): void {
     if (parts.db.isTransaction) parts.db.exec('ROLLBACK');
     parts.afterRollback?.();
   } catch {
-    // The error that led here is the one to tell; the next BEGIN shows whether the file can be used again.
+    // The original error is reported; the next BEGIN shows whether the file can be used again.
   }
 }
 

@@ -9,7 +9,7 @@ import { indexError } from './sqlite.ts';
 
 const UNAVAILABLE = 'STORE_UNAVAILABLE';
 
-/** One open `history.db`: reads run at once, writes share commits. Errors come in the kit's words. */
+/** An open `history.db`: reads run immediately, writes share commits. Errors are those of the kit. */
 export interface HistoryFile {
   readonly db: DatabaseSync;
   read<T>(work: () => T): Promise<T>;
@@ -17,7 +17,7 @@ export interface HistoryFile {
   write<T>(work: () => T): Promise<T>;
 }
 
-/** What `history.db` holds, and the way to stop it. */
+/** The stores in `history.db`, with a method to close it. */
 export interface History {
   readonly aggregates: AggregateStore;
   readonly replays: ReplayStore;
@@ -25,7 +25,7 @@ export interface History {
   close(): Promise<void>;
 }
 
-/** The three ports over one connection. */
+/** Creates the three stores over one connection. */
 export function createHistory(db: DatabaseSync, clock: Clock): History {
   const commits = createGroupCommit(db, { unavailable: UNAVAILABLE });
   const file: HistoryFile = {

@@ -2,8 +2,8 @@
 export const HISTORY_FORMAT = { applicationId: 0x70696b32, version: 2 } as const;
 
 /**
- * What replays leave behind: versions, replays, and the queue. A file of its own, so that a lost index takes no message
- * with it, and so that a replay never waits for the commits of ingest.
+ * The tables of versions, replays, and the queue. They have their own file, so that the loss of an index loses no message,
+ * and a replay never waits for the commits of ingest.
  */
 export const HISTORY_TABLES = `
 CREATE TABLE version (
@@ -87,5 +87,5 @@ CREATE INDEX message_visible ON message (visible_ms, message_no) WHERE visible_m
 CREATE INDEX message_died ON message (died_ms, message_no) WHERE died_ms IS NOT NULL;
 `;
 
-/** What takes the tables of each version to the next. */
+/** The statements that upgrade the tables from each version to the next. */
 export const HISTORY_UPGRADES: readonly string[] = ['ALTER TABLE replay_window ADD COLUMN failure TEXT;'];

@@ -1,14 +1,14 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 
-/** Numbers kept in memory per kind; beyond it the oldest are looked up again. */
+/** The number of cached ids per kind; beyond it the oldest are evicted. */
 const CACHE_ITEMS = 100_000;
 
-/** Integers in the place of ids: shorter rows, and no text in an index of the hot path. */
+/** Maps ids to integers: shorter rows, and no text in an index of the hot path. */
 export interface Interning {
   series(source: string, eventType: string): number;
   entity(entityId: string): number;
   producer(producerId: string): number;
-  /** After a rollback, numbers in memory may name rows that are gone. */
+  /** Clears the cache after a rollback, since it may hold numbers of rows that are gone. */
   forget(): void;
 }
 

@@ -2,9 +2,9 @@ import type { DatabaseSync } from 'node:sqlite';
 
 import { FIND_EVENT_NO } from './queries.ts';
 
-/** Keys that gather in memory before they go down together: some per page of the table on disk, up to millions of events. */
+/** The number of keys in memory that move to disk together: several per page on disk, up to millions of events. */
 const GENERATION_KEYS = 60_000;
-/** Keys that go down per new key, so that a generation is gone long before the next one is full. */
+/** Keys that move to disk per new key, so that a generation is on disk long before the next one is full. */
 const KEYS_DOWN_PER_KEY = 2;
 /** The mark up to which every event has its key on disk. */
 const MARK = 'event_keys_until';
@@ -13,17 +13,17 @@ const MARK = 'event_keys_until';
 export interface KeyIndex {
   find(id: Uint8Array): number | null;
   add(id: Uint8Array, eventNo: number): void;
-  /** Moves some keys to disk; called inside each transaction, at its end. */
+  /** Moves some keys to disk; called at the end of each transaction. */
   compact(): void;
-  /** After a rollback: what the last calls moved is in memory again. */
+  /** Recovers from a rollback: keys moved by the last calls are in memory again. */
   forget(): void;
 }
 
 /**
- * Event ids are random, so a plain unique index dirties about one page per new event, and writing those pages costs three
- * times the event itself. Here new keys go to a table in memory, and from there to disk in order of key, many to a page
- * (the idea of an LSM tree with two levels; O'Neil et al. 1996). Nothing rests on memory: the event rows are durable,
- * and those above the mark are read again at the start.
+ * Event ids are random, so a plain unique index dirties about one page per new event, and writing these pages costs three
+ * times as much as the event itself. Instead, new keys go to a table in memory and later move to disk in key order, many
+ * to a page (an LSM tree with two levels; O'Neil et al. 1996). Durability does not depend on memory: event rows are
+ * durable, and rows above the mark are read again at the start.
  */
 export function createKeyIndex(db: DatabaseSync): KeyIndex {
   db.exec("ATTACH ':memory:' AS young");
@@ -53,7 +53,7 @@ export function createKeyIndex(db: DatabaseSync): KeyIndex {
   };
 }
 
-/** Reads the keys that were in memory when the process ended; some may have gone down already. */
+/** Loads the keys that were in memory when the process ended; some may be on disk already. */
 function load(db: DatabaseSync): number {
   db.prepare(
     `INSERT INTO young.recent_key SELECT event_id, event_no FROM event
@@ -67,11 +67,11 @@ function count(db: DatabaseSync): number {
   return (db.prepare('SELECT count(*) AS n FROM young.recent_key').get() as { n: number }).n;
 }
 
-/** The way down of one generation: all keys of events up to a boundary, in order of key. */
+/** The move of one generation to disk: all keys of events up to a boundary, in key order. */
 interface Descent {
   readonly active: boolean;
   start(): void;
-  /** Moves up to so many keys; gives how many went. */
+  /** Moves at most `keys` keys; returns the number moved. */
   step(keys: number): number;
   restart(): void;
 }

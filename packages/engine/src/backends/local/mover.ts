@@ -6,26 +6,26 @@ import { idBytes, packBytes, type SqlRow, toDeliveryRow } from './codec.ts';
 import type { Interning } from './interning.ts';
 import { DELIVERIES } from './queries.ts';
 
-/** An event that is there, and where. */
+/** A stored event and its row number. */
 export interface StoredEvent {
   readonly id: Uint8Array;
   readonly eventNo: number;
   readonly stored: EventRow;
 }
 
-/** What the writer does for a move. */
+/** The writes of a move, done by the writer. */
 export interface MoveWrites {
-  /** Makes a row the first receipt in the place of the stored one. */
+  /** Replaces the stored first receipt. */
   replace(first: EventRow, at: StoredEvent): void;
-  /** Keeps the former first receipt as a further one. */
+  /** Stores the former first receipt as a delivery. */
   keep(former: EventRow, first: EventRow): void;
   failure(row: FailureRow): void;
 }
 
-/** Meets an import with what is there, or what is there with a receipt that may come before it; inside the transaction of its request. */
+/** Decides between a stored first receipt and one that may precede it, within the transaction of the request. */
 export interface Mover {
   resolve(row: EventRow, at: StoredEvent): Insertion;
-  /** Forgets what belongs to an event that has ended. */
+  /** Deletes the rechecks of an expired event. */
   drop(id: Uint8Array): void;
 }
 

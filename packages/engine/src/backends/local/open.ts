@@ -17,14 +17,15 @@ import { soleOwnerOf } from './sole-owner.ts';
 import { openSqliteFile } from './sqlite.ts';
 import { releaseReserve, takeReserve } from './start-reserve.ts';
 import { type AnsweredVerdicts, openVerdictJournal, readVerdictJournal } from './verdict-journal.ts';
+import { isErrno } from './errno.ts';
 
-/** How a data directory is opened. */
+/** The options for opening a data directory. */
 export interface LocalOptions {
-  /** The directory; made if it is not there. One process owns it at a time. */
+  /** The directory; created if it is missing. One process owns it at a time. */
   readonly dir: string;
   /** Default: the clock of the machine. */
   readonly clock?: Clock | undefined;
-  /** Told of what went wrong without failing any request. Default: nobody. */
+  /** Called for problems that fail no request. Default: ignores them. */
   readonly onWarning?: ((message: string, error: unknown) => void) | undefined;
 }
 
@@ -33,17 +34,17 @@ export interface LocalBackend extends Backend {
   readonly dir: string;
 }
 
-/** A data directory whose index is being made again. */
+/** A data directory whose index is being rebuilt. */
 export interface LocalRebuild {
   /** The old raw log with a new, empty index. */
   readonly backend: LocalBackend;
-  /** True where versions and replays are made again too; the messages that waited in the queue are lost then. */
+  /** True if versions and replays are rebuilt too; messages that waited in the queue are lost then. */
   readonly historyLost: boolean;
-  /** What was answered while the old index lived, in the order of its commits. */
+  /** The outcomes answered with the old index, in the order of its commits. */
   readonly answered: AsyncIterable<AnsweredVerdicts>;
-  /** Puts the new index in the place of the old one, which is kept aside; the folder it went to, null if none was there. */
+  /** Replaces the old index, which is set aside; returns the folder with the old one, or null if there was none. */
   finish(): Promise<string | null>;
-  /** Leaves everything as it was. */
+  /** Discards the new index and leaves everything as it was. */
   cancel(): Promise<void>;
 }
 
@@ -57,7 +58,7 @@ const SQLITE_FILES = ['', '-wal', '-shm'];
 /**
  * Opens a data directory.
  *
- * A full disk is opened for reading: `rawLog.ready` says so, and nothing is taken in until there is room.
+ * If the disk is full, the directory is opened for reading: `rawLog.ready` rejects, and ingest fails until there is space.
  *
  * @throws KitError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, `DATA_DIR_NEWER`, `STORAGE_FULL`, `INDEX_CORRUPT`, `INDEX_MISSING`.
  */
@@ -69,7 +70,7 @@ export async function openLocalBackend(options: LocalOptions): Promise<LocalBack
     return backend;
   } catch (error) {
     if (!KitError.is(error) || error.code !== 'STORAGE_FULL' || !releaseReserve(dir)) throw error;
-    onWarning('the disk is full: what is stored can be read, and nothing can be taken in', error);
+    onWarning('the disk is full: stored data can be read, and no events can be accepted', error);
     return await openAtOnce(options);
   }
 }
@@ -92,8 +93,8 @@ async function openAtOnce(options: LocalOptions): Promise<LocalBackend> {
 }
 
 /**
- * Opens a data directory to make its index again, and the history of replays where it is lost or damaged; one that is
- * whole stays, and with it the queue. Nothing of the old state is touched before `finish`.
+ * Opens a data directory to rebuild its index, and also the history of replays if that is lost or damaged; an intact
+ * history stays, and the queue with it. The old state stays untouched until `finish`.
  */
 export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebuild> {
   const { dir, clock = systemClock } = options;
@@ -124,7 +125,7 @@ export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebu
   };
 }
 
-/** Makes the directory usable and takes it. */
+/** Prepares the directory and takes its lock. */
 function prepare(dir: string): OwnerLock {
   try {
     mkdirSync(join(dir, 'tmp'), { recursive: true, mode: 0o700 });
@@ -135,7 +136,7 @@ function prepare(dir: string): OwnerLock {
   checkWritable(dir);
   const lock = takeOwnerLock(dir);
   try {
-    // Drafts of packs that were never linked to their names: nobody was told anything about them.
+    // Drafts of packs that were never linked to their names: no client got an answer for them.
     for (const draft of readdirSync(join(dir, 'tmp'))) rmSync(join(dir, 'tmp', draft), { force: true });
     return lock;
   } catch (cause) {
@@ -144,14 +145,14 @@ function prepare(dir: string): OwnerLock {
   }
 }
 
-/** Where all is there, nothing of the above has to write; SQLite opens for reading alone then, and fails later without a reason. */
+/** Checks write access. If all files exist, opening writes nothing: SQLite would open read-only and fail later without a reason. */
 function checkWritable(dir: string): void {
   for (const part of ['', 'tmp', 'raw/v1', 'owner.lock', INDEX, HISTORY]) {
     const path = join(dir, part);
     try {
       accessSync(path, constants.W_OK);
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw dirFault(path, cause);
+      if (!isErrno(cause, 'ENOENT')) throw dirFault(path, cause);
     }
   }
 }
@@ -214,12 +215,12 @@ function hasPacks(dir: string): boolean {
   return readdirSync(join(dir, 'raw', 'v1')).length > 0;
 }
 
-/** Manifests and records are made by replays alone, so with them there was a history. */
+/** Only replays create manifests and records, so if they exist there was a history. */
 function hasRecords(dir: string): boolean {
   return ['records', 'manifests'].some((folder) => existsSync(join(dir, folder)));
 }
 
-/** Moves old files out of the way; a crash before the renames leaves a missing index, which a start refuses. */
+/** Moves old files aside; a crash before the renames leaves a missing index, which a start refuses. */
 function setAside(dir: string, names: readonly string[]): string | null {
   const files = names.flatMap((name) => SQLITE_FILES.map((suffix) => name + suffix));
   const there = files.filter((file) => existsSync(join(dir, file)));

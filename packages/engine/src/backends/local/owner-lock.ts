@@ -7,17 +7,17 @@ import { KitError } from '@pik/schema';
 import { dirFault } from './dir-fault.ts';
 import { isBusy, makePrivate } from './sqlite.ts';
 
-/** The right to be the only process that writes to a data directory. */
+/** The exclusive right to write to a data directory. */
 export interface OwnerLock {
   release(): void;
 }
 
 /**
- * Takes the directory. Node has no call for file locks, SQLite has: a transaction on a file of its own holds a lock of
- * the operating system, which vanishes with the process however that ends. No one else ever opens that file, since
- * closing it anywhere in this process would drop the lock.
+ * Takes the lock of a directory. Node has no file locks, but SQLite does: a transaction on a separate file holds a lock of
+ * the operating system, which ends with the process in any case. No other code may open that file, since closing it
+ * anywhere in this process would release the lock.
  *
- * @throws KitError `DATA_DIR_LOCKED` naming the process that has it.
+ * @throws KitError `DATA_DIR_LOCKED`, naming the process that holds it.
  */
 export function takeOwnerLock(dir: string): OwnerLock {
   const lock = openLock(dir);
@@ -33,10 +33,10 @@ export function takeOwnerLock(dir: string): OwnerLock {
   }
   try {
     writeFileSync(note, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`, { mode: 0o600 });
-    // The mode is that of a new file only.
+    // `mode` applies to new files only.
     chmodSync(note, 0o600);
   } catch {
-    // The note is for people; on a full disk it stays away, and the lock holds all the same.
+    // The note is for people; the lock holds even if a full disk prevents the note.
   }
   return { release: () => lock.close() };
 }
@@ -50,7 +50,7 @@ function openLock(dir: string): DatabaseSync {
   }
 }
 
-/** Only for the message: the note is not the lock, and may be of a process long gone. */
+/** For the message only: the note is not the lock, and its process may be long gone. */
 function ownerOf(note: string): string {
   try {
     const { pid, since } = JSON.parse(readFileSync(note, 'utf8')) as { pid: number; since: string };

@@ -6,7 +6,7 @@ import { type CursorPart, encodeCursor } from '../../ports/cursor.ts';
 import type { FailureQuery, Page } from '../../ports/queries.ts';
 import type { SqlRow } from './codec.ts';
 
-/** Below every pack id that there is. */
+/** A bound below every pack id. */
 export const NO_PACK = '00000000-0000-7000-8000-000000000000';
 
 /** The pack id of a cursor. Throws `CURSOR_INVALID`. */
@@ -15,7 +15,7 @@ export function cursorPack(text: string): string {
   return text;
 }
 
-/** A page of rows; it has a next one where it is full. */
+/** A page of rows; it has a next one if it is full. */
 export function pageOf<T>(
   rows: readonly SqlRow[],
   convert: (row: SqlRow) => T,
@@ -25,7 +25,7 @@ export function pageOf<T>(
   return { items: rows.map(convert), next: last === undefined ? null : encodeCursor(options.place(last)) };
 }
 
-/** Conditions on series and entity, and the values for them. */
+/** SQL conditions on series and entity, with their values. */
 export function seriesFilter(query: Partial<Pick<FailureQuery, 'source' | 'event_type' | 'entity_hash'>>): {
   sql: string;
   values: SQLInputValue[];

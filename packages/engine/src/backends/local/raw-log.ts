@@ -7,8 +7,9 @@ import { isPackId, packKey, packStoredMs } from '@pik/schema';
 import type { RawLog } from '../../ports/backend.ts';
 import type { Page } from '../../ports/queries.ts';
 import { createOnlyFiles, guarded } from './create-only.ts';
+import { isErrno } from './errno.ts';
 
-/** Pack ids in one page of a listing; a page ends with the folder in which it gets full. */
+/** The number of pack ids in a page; a page always includes the whole folder in which it fills up. */
 const LIST_ITEMS = 1_000;
 const UNAVAILABLE = 'RAW_LOG_UNAVAILABLE';
 
@@ -34,7 +35,7 @@ async function listPacks(
   for (const folder of await hourFolders(join(dir, 'raw/v1'), { fromMs, toMs: range.toMs })) {
     for (const file of (await readdir(folder)).sort()) {
       const packId = file.slice(0, -'.ndjson.gz'.length);
-      // Whatever else somebody put here is no pack of ours.
+      // Foreign files are skipped.
       if (!isPackId(packId)) continue;
       const storedMs = packStoredMs(packId);
       if (packId > after && storedMs >= range.fromMs && storedMs < range.toMs) items.push(packId);
@@ -47,7 +48,7 @@ async function listPacks(
 /** The hour folders that can hold packs of a range, in order of time. */
 async function hourFolders(root: string, range: { fromMs: number; toMs: number }): Promise<string[]> {
   const folders: string[] = [];
-  // The folder of all days is made when the directory is opened: without it nothing is known.
+  // Opening the directory creates the folder of all days: if it is missing, the content is unknown.
   await access(root);
   for (const day of await subfolders(root)) {
     for (const hour of await subfolders(join(root, day.name))) {
@@ -63,7 +64,7 @@ async function subfolders(path: string): Promise<Dirent[]> {
     const entries = await readdir(path, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

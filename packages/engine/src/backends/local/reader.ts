@@ -32,7 +32,7 @@ import { cursorPack, NO_PACK, pageOf, seriesFilter } from './pages.ts';
 import { asLists, DELIVERIES, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
 import { createSliceReader } from './slice-reader.ts';
 
-/** The questions of the port; each is one indexed query. */
+/** The read methods of the port; each is one indexed query. */
 export type Reader = Pick<
   EventIndex,
   | 'getEvent'
@@ -49,14 +49,14 @@ export type Reader = Pick<
   | 'getMark'
 >;
 
-/** Rows of one page where the caller names no limit. */
+/** The number of rows in a page if the caller sets no limit. */
 const PAGE_ROWS = 1_000;
-/** Events that are asked for together and may have come together. */
+/** The number of events read together, since they may lie next to each other. */
 const NEIGHBOURS = 64;
-/** Rows that are read for each event that is asked for before it is cheaper to find them one by one. */
+/** The number of rows read per requested event beyond which single look-ups are cheaper. */
 const ROWS_PER_NEIGHBOUR_MAX = 2;
 
-/** A reader over prepared statements; `check` runs each read and tells its errors in the kit's words. */
+/** Creates a reader over prepared statements; `check` runs each read and converts its errors to errors of the kit. */
 export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: () => T) => Promise<T>): Reader {
   const one = statements(db);
   const slices = createSliceReader(db);
@@ -75,7 +75,7 @@ export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: ()
     listFailures: (query) => check(() => listFailures(one, db, { query, nowMs: clock.now() })),
     listSequences: (producerId, cursor) => check(() => listSequences(one.sequences, producerId, cursor)),
     listAddresses: (cursor) => check(() => listAddresses(one, cursor)),
-    // A move is one transaction with all that follows from it.
+    // A move and all its consequences are one transaction here.
     finishMoves: async () => ({ items: [], next: null }),
     getMark: (name) => check(() => (one.mark.get(name) as { value: number } | undefined)?.value ?? null),
   };
@@ -90,8 +90,8 @@ function statements(db: DatabaseSync) {
     neighbours: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no BETWEEN ? AND ?`)),
     deliveries: db.prepare(`${DELIVERIES} WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?`),
     pack: db.prepare('SELECT * FROM pack WHERE pack_id = ?'),
-    // The ids of unkeyed events are positions; keyed ones have time zero in their ids and a pointer at their time. What
-    // comes before the limit is in order already, and no more is sorted than one page of it.
+    // Ids of unkeyed events are positions; keyed events have time zero in their ids and a pointer at their time. The rows
+    // before the limit are already in order, so at most one page is sorted.
     timeline: asLists(
       db.prepare(
         `SELECT ${EVENT_COLUMNS}, at.position, at.keyed = (rule = 0) FROM (
@@ -138,8 +138,8 @@ function getEvents(one: Statements, eventIds: readonly string[], nowMs: number):
 }
 
 /**
- * The events of one request stand side by side in their table, and whoever walks requests or a range of time asks for
- * many of them together: one read from the first to the last costs less than half of finding each by its id.
+ * Events of one request are adjacent in their table, and scans by request or time range read many of them together: one
+ * read from the first to the last costs less than half as much as finding each by its id.
  */
 function neighbours(one: Statements, eventIds: readonly string[], nowMs: number): Map<string, EventRow> | null {
   const find = (eventId: string) => (one.eventNo.get({ id: idBytes(eventId) }) as { n: number | null }).n;
@@ -154,7 +154,7 @@ function neighbours(one: Statements, eventIds: readonly string[], nowMs: number)
   return found;
 }
 
-/** Where in the values of the timeline's query stand what `EVENT_COLUMNS` does not have. */
+/** Positions in the values of the timeline's query; the last two follow `EVENT_COLUMNS`. */
 const RECEIVED_MS = 10;
 const EXPIRES_MS = 14;
 const POSITION = 19;
@@ -167,7 +167,7 @@ function listTimeline(statement: StatementSync, range: PositionRange, nowMs: num
   let from = after === null ? idBytes(range.from) : behind(cursorId(after[0]));
   let limit = range.limit;
   const items: EventRow[] = [];
-  // What is left out is looked at here, row by row: a limit that counted only the rest would have to sort the whole range.
+  // Rows are filtered here and not in SQL: a limit after filtering would have to sort the whole range.
   for (;;) {
     const rows = statement.all({ from, to, limit }) as unknown as EventValues[];
     for (const values of rows) {
@@ -180,12 +180,12 @@ function listTimeline(statement: StatementSync, range: PositionRange, nowMs: num
   }
 }
 
-/** The smallest position above one: positions have 29 bytes, so one more byte makes it. */
+/** The smallest key above a position: positions have 29 bytes, so it has one byte more. */
 function behind(position: Uint8Array): Uint8Array {
   return Buffer.concat([position, Buffer.of(0)]);
 }
 
-/** False where the key of a keyed event stands at time zero, for what came later, and for what is expired. */
+/** False for the key of a keyed event at time zero, for later receipts, and for expired events. */
 function isListed(values: EventValues, asOfMs: number, nowMs: number): boolean {
   const expires = values[EXPIRES_MS] as number | null;
   return values[IN_PLACE] === 1 && (values[RECEIVED_MS] as number) <= asOfMs && (expires === null || expires > nowMs);
@@ -199,7 +199,7 @@ function cursorId(text: string): Uint8Array {
   }
 }
 
-/** Oldest first. A receipt that became the first keeps its row, which is no further receipt then. */
+/** Deliveries, oldest first. A receipt that became the first keeps its DELIVERY row, which no longer counts. */
 function getDeliveries(statement: StatementSync, first: EventRow): DeliveryRow[] {
   const limit = LIMITS.deliveries_per_event_max;
   const rows = (statement.all(idBytes(first.event_id), limit + 1) as SqlRow[]).map(toDeliveryRow);
@@ -207,7 +207,7 @@ function getDeliveries(statement: StatementSync, first: EventRow): DeliveryRow[]
   return further.map((row) => reclassifyDelivery(row, first));
 }
 
-/** What is read as of now: rows that have ended are not there. */
+/** A query as of now: expired rows count as absent. */
 interface Asked<Q> {
   readonly query: Q;
   readonly nowMs: number;
@@ -223,7 +223,7 @@ function listPacks(
   return pageOf(rows, toPackRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id as Uint8Array)] });
 }
 
-/** Below every pack id of that millisecond and above all before: the first six bytes of a UUIDv7 are its time. */
+/** A bound below every pack id of a millisecond and above all earlier ones: a UUIDv7 starts with six bytes of time. */
 function timeBytes(ms: number): Uint8Array {
   const bytes = Buffer.alloc(6);
   bytes.writeUIntBE(Math.min(Math.max(0, Math.ceil(ms)), 2 ** 48 - 1), 0, 6);
@@ -274,7 +274,7 @@ function listSequences(statement: StatementSync, producerId: string, cursor?: st
   return pageOf(rows, toSequenceRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id as Uint8Array)] });
 }
 
-/** Events first, in the order in which they came; then deliveries by event. */
+/** Lists events first, in order of insertion, then deliveries by event. */
 function listAddresses(one: Statements, cursor?: string | null): Page<IndexedAddress> {
   const [kind, eventNo, eventId, packId, line] = decodeCursor<[string, number, string, string, number]>(cursor, [
     '',

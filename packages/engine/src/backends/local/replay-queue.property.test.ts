@@ -5,15 +5,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ReplayQueue } from '../../ports/backend.ts';
 
-// The queue against a model that knows each message by its state alone. What is exact here and open in the port: time to
-// the millisecond, one message per id, and that what is visible is given. The order in which it is given stays open.
+// Checks the queue against a model that knows only the state of each message. The model is stricter than the port in three
+// ways: times to the millisecond, one message per id, and delivery of every visible message. The order stays open.
 
 interface Waiting {
   readonly body: string;
   readonly sent_ms: number;
   visible_ms: number;
   receives: number;
-  /** Null where nobody holds it; worthless once another delivery has one of its own. */
+  /** Null if no consumer holds it; invalid once another delivery has its own. */
   receipt: string | null;
 }
 
@@ -30,7 +30,7 @@ interface Run {
   readonly clock: TestClock;
   readonly waiting: Map<string, Waiting>;
   readonly dead: Map<string, Dead>;
-  /** Every receipt that was ever given. */
+  /** Every receipt ever returned. */
   readonly receipts: string[];
 }
 
@@ -48,7 +48,7 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), pick }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: span }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('redrive' as const), ids: fc.option(fc.array(ids)) }) },
-  // Or few messages would ever come as often as they may.
+  // Otherwise few messages would ever reach the maximum number of deliveries.
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wear out' as const), times: fc.nat(6), fail: fc.boolean() }) },
 );
 type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
@@ -116,7 +116,7 @@ async function execute(run: Run, command: Command): Promise<void> {
   }
 }
 
-/** One that waits stays as it is; one that is dead, or not there, starts anew. */
+/** A waiting message stays as it is; a dead or missing one starts over. */
 function put({ clock, waiting, dead }: Run, id: string): void {
   if (waiting.has(id)) return;
   dead.delete(id);
@@ -144,7 +144,7 @@ async function receive(run: Run, options: { max: number; visibilityMs: number })
   }
   const given = taken.map(({ message_id }) => message_id);
   expect(new Set(given).size).toBe(given.length);
-  // Those that came too often took a place and are not given: which of them were met is for the queue to say.
+  // Messages delivered too often take a slot and are not returned; the queue decides which ones it encountered.
   const { items } = await queue.listDead({ limit: 10 });
   const abandoned = items.map(({ message_id }) => message_id).filter((id) => visible.includes(id));
   for (const id of abandoned) {

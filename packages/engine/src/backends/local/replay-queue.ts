@@ -14,13 +14,13 @@ const ABANDONED = {
   detail: 'it was taken as often as a message may be, and neither finished nor given back',
 };
 
-/** A queue in a table. A message taken away carries the receipt of that delivery, so a late owner can do nothing to it. */
+/** A queue in a table. Each delivery has its own receipt, so that a late consumer cannot affect a later delivery. */
 export function createReplayQueue(file: HistoryFile, clock: Clock): ReplayQueue {
   return { ...sending(file, clock), ...holding(file, clock), ...deadLetters(file, clock) };
 }
 
 function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'send' | 'receive'> {
-  // One that waits is kept once. One that lies with the dead letters would never be delivered: it starts anew.
+  // A waiting message is stored once. A dead letter would never be delivered, so it starts over.
   const insert = db.prepare(
     `INSERT INTO message (message_id, sent_ms, visible_ms, receives, body) VALUES (?, ?, ?, 0, ?)
      ON CONFLICT (message_id) DO UPDATE SET sent_ms = excluded.sent_ms, visible_ms = excluded.visible_ms, receives = 0,
@@ -50,7 +50,7 @@ function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQue
         for (const { message_id, body } of messages) insert.run(message_id, now, now, body);
       }),
     async receive({ max, visibilityMs }) {
-      // An empty queue is asked again and again, and must not cost a sync of the disk each time.
+      // An empty queue is polled continually and must not cost a sync of the disk each time.
       if ((await read(() => visible.get(clock.now(), 1))) === undefined) return [];
       return write(() => {
         const now = clock.now();
@@ -72,7 +72,7 @@ function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQue
   };
 }
 
-/** The windows that a message names; none where it cannot be read. */
+/** The windows that a message names; none if it cannot be parsed. */
 function windowsNamed(body: string): [replayId: string, window: WindowTarget][] {
   try {
     const { replay_id, recompute } = JSON.parse(body) as ReplayMessage;

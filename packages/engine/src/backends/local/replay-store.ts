@@ -43,7 +43,7 @@ function records({ db, read, write }: HistoryFile): Pick<ReplayStore, 'create' |
     get: (replayId) => read(() => get(replayId)),
     list: ({ limit, cursor }) =>
       read(() => {
-        // Ids are UUIDv7, so their order is that of their making.
+        // Ids are UUIDv7, so they sort by creation time.
         const [before] = decodeCursor<[string]>(cursor, ['']) ?? ['\uffff'];
         const items = (page.all(before, limit) as SqlRow[]).map(toReplayRow);
         const last = items.length < limit ? undefined : items.at(-1);
@@ -101,7 +101,7 @@ function windowWrites({
     `INSERT INTO replay_window (replay_id, metric, key, window_start_ms) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET failure = NULL WHERE failure IS NOT NULL`,
   );
-  // A message may be older than the table: after the loss of the file its windows are noted when they are done.
+  // A message may be older than the table: after the loss of the file, its windows are recorded when they are done.
   const done = db.prepare(
     `INSERT INTO replay_window (replay_id, metric, key, window_start_ms, result, version) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET result = excluded.result, version = excluded.version, failure = NULL
@@ -124,7 +124,7 @@ function windowWrites({
   };
 }
 
-/** Notes why a window was left open, unless it has a result. */
+/** Records why a window was left open, unless it has a result. */
 export const FAIL_WINDOW = `INSERT INTO replay_window (replay_id, metric, key, window_start_ms, failure) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET failure = excluded.failure WHERE result IS NULL`;
 

@@ -1,4 +1,4 @@
-/** The receipts whose entries in slices may no longer be what they are: the EVENT row says. */
+/** The receipts whose slice entries may be outdated: the EVENT row decides. */
 const RECHECK_TABLE = `
 CREATE TABLE recheck (
   event_day INTEGER NOT NULL,
@@ -16,9 +16,9 @@ CREATE INDEX recheck_event ON recheck (event_id);
 export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 4 } as const;
 
 /**
- * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows go in
- * at the end of their table; `event_key`, which finds them by id, is filled in bulk (`key-index.ts`). Large blobs stand
- * last in their rows, so that reading the columns before them does not read their pages.
+ * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows are
+ * appended to their table; `event_key`, which finds them by id, is filled in bulk (`key-index.ts`). Large blobs are the last
+ * columns, so that reading the columns before them does not read their pages.
  */
 export const INDEX_TABLES = `
 CREATE TABLE series (
@@ -52,7 +52,7 @@ CREATE TABLE event (
   payload_hash BLOB NOT NULL,
   -- Of imports alone; null in the rows of all others.
   rank BLOB,
-  -- How its receipt was answered, and whether a live one is there beside an import (codec.ts); null where that says nothing.
+  -- The answered outcome of its receipt, and whether an import also has a live receipt (codec.ts); null if neither applies.
   standing INTEGER
 ) STRICT;
 
@@ -147,7 +147,7 @@ CREATE TABLE pack (
 CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
-/** What takes the tables of each version to the next: the first element those of version 1 to version 2, and so on. */
+/** The statements that upgrade the tables: the first element from version 1 to version 2, and so on. */
 export const INDEX_UPGRADES: readonly string[] = [
   `
 ALTER TABLE failure RENAME TO failure_1;

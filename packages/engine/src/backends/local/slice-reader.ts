@@ -8,13 +8,13 @@ import { packBytes, packText, type SqlRow, toEventRow, toSliceRow } from './code
 import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
 import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
 
-/** Slices hold many receipts each, so a page of them has fewer rows than others. */
+/** The number of slices in a page; each holds many receipts, so pages have fewer rows than others. */
 const PAGE_SLICES = 200;
-/** Bytes of packed receipts above which a page ends. */
+/** The size of encoded receipts above which a page ends. */
 const PAGE_BYTES = 1024 * 1024;
-/** Receipts of slices that one page counts anew before it ends: some 30 ms. */
+/** The number of receipts that a page recounts before it ends: about 30 ms. */
 const RECHECKED_PER_PAGE = 10_000;
-/** How many values stand before what a query adds to `EVENT_COLUMNS`. */
+/** The number of values in `EVENT_COLUMNS`. */
 const EVENT_COLUMNS_COUNT = 19;
 
 /** Slices in order of day, series and pack. */
@@ -25,7 +25,7 @@ export interface SliceReader {
 /** A reader of slices over prepared statements. */
 export function createSliceReader(db: DatabaseSync): SliceReader {
   const one: Statements = {
-    // Columns of events have their names, so those of the rechecks have others.
+    // Columns of rechecks are renamed, since columns of events have the same names.
     rechecks: asLists(
       db.prepare(
         `SELECT ${EVENT_COLUMNS}, at.place FROM (
@@ -65,7 +65,7 @@ function listSlices(
   );
   const rows: SqlRow[] = [];
   let bytes = 0;
-  // Slices are of any size: a page of large ones has fewer, so that none takes long to read.
+  // Slices differ in size: a page of large slices has fewer of them, so that no page takes long to read.
   for (const row of statement.iterate(
     query.toDay,
     ...[day, series, packBytes(cursorPack(pack))],
@@ -93,7 +93,7 @@ function listSlices(
       items.push(query.withEntries ? now : { ...now, entries: slice.entries });
       rechecked += now.accepted + now.duplicates + now.conflicts;
     }
-    // Counting entries anew takes longer than reading them, and the event loop waits for it.
+    // Recounting entries takes longer than reading them, and blocks the event loop.
     if (rechecked >= RECHECKED_PER_PAGE && items.length < rows.length)
       return { items, next: encodeCursor(cursorPlace(row)) };
   }
@@ -118,7 +118,7 @@ function slicePlaceValues(row: SqlRow): [number, number, Uint8Array] {
 
 const NONE: ReadonlyMap<number, EventRow> = new Map();
 
-/** The first receipts of the events whose entries in a slice have to be looked at, by line. */
+/** The first receipts of the events whose entries in a slice need a recheck, by line. */
 function firstsOf(one: Statements, slice: SqlRow, nowMs: number): ReadonlyMap<number, EventRow> {
   const found = new Map<number, EventRow>();
   for (const values of one.rechecks.all(...slicePlaceValues(slice)) as unknown as unknown[][]) {

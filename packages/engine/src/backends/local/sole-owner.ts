@@ -2,14 +2,14 @@ import type { DatabaseSync } from 'node:sqlite';
 
 import type { SoleOwner } from '../../ports/backend.ts';
 
-/** The name of the mark that keeps the largest number of a pack. */
+/** The name of the mark that holds the largest number of a pack. */
 const SEQUENCE_MARK = 'pack_sequence';
 
 /** Raises the mark to the number of a pack, in the transaction that admits it. */
 export const RAISE_SEQUENCE = `INSERT INTO mark (name, value) VALUES ('${SEQUENCE_MARK}', ?)
   ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`;
 
-/** What an index holds of the time before it was opened. */
+/** Reads the state of an index from before it was opened. */
 export function soleOwnerOf(db: DatabaseSync): SoleOwner {
   const { latest } = db.prepare('SELECT max(received_max_ms) AS latest FROM pack WHERE imported = 0').get() as {
     latest: number | null;

@@ -2,8 +2,9 @@ import { chmodSync, closeSync, constants, existsSync, openSync, readSync, statSy
 import { DatabaseSync } from 'node:sqlite';
 
 import { type ErrorCode, KitError } from '@pik/schema';
+import { isErrno } from './errno.ts';
 
-/** Primary result codes of SQLite (sqlite.org/rescode.html) that mean something else than a programming error. */
+/** Primary result codes of SQLite (sqlite.org/rescode.html) that do not indicate a programming error. */
 const BUSY = 5;
 const LOCKED = 6;
 const IOERR = 10;
@@ -20,12 +21,12 @@ export function sqliteCode(error: unknown): number {
   return typeof code === 'number' ? code & 0xff : 0;
 }
 
-/** True where another connection holds the lock. */
+/** True if another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
   return sqliteCode(error) === BUSY || sqliteCode(error) === LOCKED;
 }
 
-/** The kit's error behind an error of SQLite: damage, a full disk, or a file that is out of reach. */
+/** Converts an error of SQLite to an error of the kit: damage, a full disk, or an unusable file. */
 export function indexError(cause: unknown, unavailable: ErrorCode = 'INDEX_UNAVAILABLE'): KitError {
   if (KitError.is(cause)) return cause;
   const code = sqliteCode(cause);
@@ -36,30 +37,30 @@ export function indexError(cause: unknown, unavailable: ErrorCode = 'INDEX_UNAVA
   return new KitError(unavailable, `a file of the data directory cannot be used (SQLite code ${code})`, { cause });
 }
 
-/** What kind of file is opened, and how. */
+/** The format of a file. */
 export interface FileFormat {
-  /** Marks the file as the kit's, so that no other SQLite file is ever taken for one. */
+  /** Marks the file as one of the kit, so that other SQLite files are refused. */
   readonly applicationId: number;
-  /** Raised with every change of the tables; an older program refuses a file with a higher one. */
+  /** Increases with every change of the tables; an older program refuses a file with a higher version. */
   readonly version: number;
   readonly tables: string;
-  /** The statements that take a file from version 1 to 2, from 2 to 3, and so on. */
+  /** The statements that upgrade a file from version 1 to 2, from 2 to 3, and so on. */
   readonly upgrades: readonly string[];
-  /** What was made from it is already there, so a missing file means a loss and not a first start. */
+  /** True if related data already exists, so that a missing file means a loss and not a first start. */
   readonly expected: boolean;
 }
 
 /**
- * Opens a file, or makes a new one where there is none and none is expected.
+ * Opens a file, or creates it if it is missing and not expected.
  *
  * @throws KitError `INDEX_CORRUPT`, `INDEX_MISSING`, `DATA_DIR_NEWER`, `DATA_DIR_UNUSABLE`.
  */
 export function openSqliteFile(path: string, format: FileFormat): DatabaseSync {
-  // A crash between making the first file and its tables leaves an empty one.
+  // A crash between creating the file and its tables leaves an empty file.
   const isNew = !existsSync(path) || (!format.expected && statSync(path).size === 0);
   if (isNew && format.expected) throw new KitError('INDEX_MISSING', `${path} is gone; ${REPAIR}`);
   if (!isNew) checkHeader(path);
-  // Before SQLite opens it: the log that it makes beside it takes the mode of the file.
+  // Before SQLite opens it, because SQLite's log inherits the mode of the file.
   makePrivate(path);
   const db = connect(path);
   try {
@@ -73,26 +74,26 @@ export function openSqliteFile(path: string, format: FileFormat): DatabaseSync {
 }
 
 /**
- * For the owner alone, whatever the umask is: a file that is not there is made, and one that an earlier version made open to
- * others is closed. One that is there is not opened, since to close it would drop the locks that this process has on it.
+ * Makes a file private to its owner regardless of the umask: creates it if it is missing, and closes off a file that an
+ * earlier version left open to others. An existing file is not opened, since closing it would drop this process's locks.
  */
 export function makePrivate(path: string): void {
   try {
     closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
   } catch (error) {
-    // What stands in the way of a new file, SQLite meets too, and its error is told.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return;
+    // If a new file cannot be created, SQLite fails too and reports its own error.
+    if (!isErrno(error, 'EEXIST')) return;
     for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
       try {
         chmodSync(file, 0o600);
       } catch {
-        // Not there; or not ours, and then opening it says so.
+        // Missing, or owned by another user; opening it reports that.
       }
     }
   }
 }
 
-/** SQLite takes an empty file for an empty database, and would start over without a word. */
+/** Checks the header: SQLite takes an empty file for an empty database, and would silently start over. */
 function checkHeader(path: string): void {
   const header = Buffer.alloc(100);
   const fd = openSync(path, 'r');
@@ -102,21 +103,21 @@ function checkHeader(path: string): void {
   const pages = header.readUInt32BE(28);
   const pageSize = header.readUInt16BE(16);
   const whole = read === 100 && header.toString('latin1', 0, 15) === 'SQLite format 3';
-  // While a WAL lies beside it the file may be shorter than its header says; without one it may not.
+  // With a WAL, the file may be shorter than its header says; without one it may not.
   const wal = existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0;
   if (!whole || (!wal && statSync(path).size < pages * pageSize)) {
-    throw new KitError('INDEX_CORRUPT', `${path} is cut short or no index; ${REPAIR}`);
+    throw new KitError('INDEX_CORRUPT', `${path} is truncated or not an index; ${REPAIR}`);
   }
 }
 
 function connect(path: string): DatabaseSync {
   try {
     const db = new DatabaseSync(path, { timeout: 0 });
-    // One owner: no shared memory beside the file, and no other process between two transactions.
+    // One owner: no shared-memory file, and no other process between two transactions.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     db.exec('PRAGMA journal_mode = WAL');
     db.exec('PRAGMA synchronous = FULL');
-    // 32 MB of pages; no memory map, which would count as memory of the server.
+    // 32 MB of pages; no memory map, which would count as server memory.
     db.exec('PRAGMA cache_size = -32768');
     db.exec('PRAGMA mmap_size = 0');
     db.exec('PRAGMA temp_store = MEMORY');
@@ -134,7 +135,7 @@ function connect(path: string): DatabaseSync {
   }
 }
 
-/** Read back, since a pragma that is not understood is silently ignored. */
+/** Reads the settings back, since SQLite silently ignores an unknown pragma. */
 function assertDurable(db: DatabaseSync, path: string): void {
   const synchronous = db.prepare('PRAGMA synchronous').get() as { synchronous: number };
   const journal = db.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
@@ -165,7 +166,7 @@ function checkVersion(db: DatabaseSync, format: FileFormat): void {
   upgrade(db, format, version);
 }
 
-/** One transaction per version: a crash leaves the file at one of them, and the next start goes on from there. */
+/** Upgrades in one transaction per version: after a crash, the next start continues from the version reached. */
 function upgrade(db: DatabaseSync, { upgrades, version: latest }: FileFormat, version: number): void {
   for (let at = version; at < latest; at++) {
     try {

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { LIMITS } from '@pik/schema';
 
 /**
- * Room on the disk that is kept for a start: SQLite must write a few pages to open its files, so without it a server that
- * stopped because the disk was full could not even start to be read. A start that finds the disk full gives the room up;
- * a later one that finds room again takes it back.
+ * Disk space reserved for a start: SQLite must write a few pages to open its files, so without it a server that stopped on a
+ * full disk could not even start for reading. A start on a full disk releases the reserve; a later start with enough space
+ * takes it again.
  */
 const NAME = 'start.reserve';
 
-/** True where room was given up. */
+/** Releases the reserve; true if there was one. */
 export function releaseReserve(dir: string): boolean {
   const path = join(dir, NAME);
   if (!existsSync(path)) return false;
@@ -19,14 +19,14 @@ export function releaseReserve(dir: string): boolean {
   return true;
 }
 
-/** Takes the room unless it is there already; where the disk has none, the next start tries again. */
+/** Takes the reserve unless it exists; if the disk has no space, the next start tries again. */
 export function takeReserve(dir: string): void {
   const path = join(dir, NAME);
   if (existsSync(path) && statSync(path).size >= LIMITS.start_reserve_bytes) return;
   try {
     const file = openSync(path, 'w', 0o600);
     try {
-      // Random, since some file systems store zeros in no room at all.
+      // Random bytes, since some file systems store zeros in no space at all.
       writeSync(file, randomBytes(LIMITS.start_reserve_bytes));
       fsyncSync(file);
     } finally {

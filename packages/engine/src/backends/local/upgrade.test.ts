@@ -9,7 +9,7 @@ import { openLocalBackend } from './open.ts';
 import { INDEX_FORMAT, INDEX_UPGRADES } from './schema.ts';
 import { openSqliteFile } from './sqlite.ts';
 
-// A data directory of an earlier version of the tables is opened, and taken to the present one.
+// Opens a data directory with tables of an earlier version and upgrades it to the present version.
 
 let dir: string;
 beforeEach(() => {
@@ -26,7 +26,7 @@ function open(path: string): DatabaseSync {
   return db;
 }
 
-/** The tables of version 1, in the place of those of a new directory that have changed since. */
+/** Replaces the tables of a new directory that have changed since version 1 by those of version 1. */
 const FIRST_INDEX = `
 DROP TABLE recheck;
 ALTER TABLE event DROP COLUMN rank;
@@ -67,7 +67,7 @@ async function firstVersion(): Promise<void> {
 }
 
 describe('tables of version 1', () => {
-  it('G23: are taken to the present version with all their rows, once, and serve what is new', async () => {
+  it('G23: are upgraded to the present version once, keep all rows, and support new features', async () => {
     await firstVersion();
     for (let start = 0; start < 2; start++) {
       const backend = await openLocalBackend({ dir });
@@ -107,7 +107,7 @@ describe('tables of version 1', () => {
     for (const file of ['index.db', 'history.db']) expect(shape(join(dir, file))).toEqual(shape(join(fresh, file)));
   });
 
-  it('stay as they were where the upgrade is cut off', () => {
+  it('stay at the version reached if an upgrade fails', () => {
     const path = join(dir, 'file.db');
     const first = { applicationId: 1, version: 1, tables: 'CREATE TABLE a (x);', upgrades: [], expected: false };
     openSqliteFile(path, first).close();
@@ -123,13 +123,13 @@ describe('tables of version 1', () => {
     expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
   });
 
-  it('each version has the statements that lead to it', () => {
+  it('each version has its upgrade statements', () => {
     expect(INDEX_UPGRADES).toHaveLength(INDEX_FORMAT.version - 1);
     expect(HISTORY_UPGRADES).toHaveLength(HISTORY_FORMAT.version - 1);
   });
 });
 
-/** The order of columns is nobody's business: each is read by its name. */
+/** Ignores the order of columns, since each is read by its name. */
 function withoutPlace({ cid: _, ...column }: Record<string, unknown>): Record<string, unknown> {
   return column;
 }

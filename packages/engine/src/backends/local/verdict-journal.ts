@@ -3,23 +3,24 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import type { PackRow } from '../../ports/rows.ts';
+import { isErrno } from './errno.ts';
 
-/** What was answered for one pack. */
+/** The outcomes answered for one pack. */
 export interface AnsweredVerdicts {
   readonly pack_id: string;
   /** One letter per line, as in the PACK row. */
   readonly outcomes: string;
 }
 
-/** Remembers beside the index what was answered, so that a rebuild can tell every verdict that comes out differently. */
+/** Records answered outcomes separately from the index, so that a rebuild can report every outcome that differs. */
 export interface VerdictJournal {
   append(packs: readonly PackRow[], nowMs: number): void;
   close(): void;
 }
 
 /**
- * One line per pack, in files by day, written after the commit and before the answers. Without a sync: it outlives the
- * process, not the power; a rebuild says how many packs have no line.
+ * Writes one line per pack, in files by day, after the commit and before the answers. It does not sync: the journal survives
+ * the process but not a power loss; a rebuild reports how many packs have no line.
  */
 export function openVerdictJournal(dir: string, onError: (error: unknown) => void): VerdictJournal {
   const folder = join(dir, 'verdicts', 'v1');
@@ -42,7 +43,7 @@ export function openVerdictJournal(dir: string, onError: (error: unknown) => voi
         }
         writeFully(fd, Buffer.from(packs.map(journalLine).join('')));
       } catch (error) {
-        // The commit is done and must be answered; only the comparison after a loss of the index gets poorer.
+        // The commit is done and must be answered; only the comparison after a loss of the index becomes incomplete.
         onError(error);
       }
     },
@@ -58,7 +59,7 @@ function writeFully(fd: number, bytes: Buffer): void {
   for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
 }
 
-/** What was answered, in the order of the commits. Lines that a crash cut short are left out. */
+/** Reads the answered outcomes in the order of the commits, without lines that a crash truncated. */
 export async function* readVerdictJournal(dir: string): AsyncIterable<AnsweredVerdicts> {
   const folder = join(dir, 'verdicts', 'v1');
   for (const file of journalFiles(folder)) {
@@ -74,7 +75,7 @@ function journalFiles(folder: string): string[] {
   try {
     return readdirSync(folder).sort();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

@@ -132,7 +132,7 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
     const isOrdinary = !mayMove(row, stored) && stored.answered === 'ACCEPTED';
     return isOrdinary ? { kind: 'present', stored } : parts.mover.resolve(row, at);
   }
-  // What belonged to the expired event goes.
+  // Deletes the rows of the expired event.
   parts.events.dropDeliveries.run(id);
   parts.mover.drop(id);
   replaceRow(parts, row, at);
@@ -145,7 +145,7 @@ function insertNew({ events, keys, interning }: WriterParts, row: EventRow, id: 
   if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
 }
 
-/** The row keeps its number, so that the key index need not change. */
+/** Replaces a row under its number, so that the key index need not change. */
 function replaceRow(
   { events, interning }: Pick<WriterParts, 'events' | 'interning'>,
   row: EventRow,
@@ -260,7 +260,7 @@ function restStatements(db: DatabaseSync): RestStatements {
   };
 }
 
-/** A slice of a request of which some lines were pending is written again when more of them are decided. */
+/** If some lines of a request were pending, its slice is written again once more of them are decided. */
 function sliceStatement(db: DatabaseSync, columns: readonly string[]): StatementSync {
   const changed = columns.slice(3).map((name) => `${name} = excluded.${name}`);
   const receipts = (table: string) => `${table}.accepted + ${table}.duplicates + ${table}.conflicts`;
@@ -271,7 +271,7 @@ function sliceStatement(db: DatabaseSync, columns: readonly string[]): Statement
   );
 }
 
-/** Of live repeats the first hundred are kept. Each import is, since a later one may change what it is. */
+/** Stores the first hundred live repeats, and every import, since a later import may change its outcome. */
 function writeDelivery(statements: RestStatements, row: DeliveryRow, interning: Interning): void {
   if (row.rank === null) {
     const { n } = statements.countDeliveries.get(idBytes(row.event_id)) as { n: number };
