@@ -6,6 +6,7 @@ import { KitError } from '@pik/schema';
 import type { Backend, Clock } from '../../ports/backend.ts';
 import { syncFolder } from './create-only.ts';
 import { dirFault } from './dir-fault.ts';
+import { isErrno } from './errno.ts';
 import { createEventIndex } from './event-index.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory, type History } from './history-file.ts';
@@ -17,7 +18,6 @@ import { soleOwnerOf } from './sole-owner.ts';
 import { openSqliteFile } from './sqlite.ts';
 import { releaseReserve, takeReserve } from './start-reserve.ts';
 import { type AnsweredVerdicts, openVerdictJournal, readVerdictJournal } from './verdict-journal.ts';
-import { isErrno } from './errno.ts';
 
 /** The options for opening a data directory. */
 export interface LocalOptions {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { parseRecord } from './parse-record.ts';
 
-// What a rejection says, word by word, and the hashes of payloads whose numbers a double does not keep.
+// The exact texts of rejections, and the hashes of payloads whose numbers a double does not keep.
 
 const RECEIVED = Date.UTC(2026, 0, 30, 11);
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -54,7 +54,7 @@ it.each([
   [{ schema_version: {} }, 'FIELD_INVALID', '/schema_version', 'schema_version must be a string or an integer'],
   [{ payload: 'x' }, 'PAYLOAD_NOT_CONTAINER', '/payload', `payload ${CONTAINER} a string`],
   [{ payload: { a: '\ud800' } }, 'LONE_SURROGATE', '/payload/a', 'a string has a surrogate without its pair'],
-])('%j is rejected, and told what it is', (rest, ...fault) => {
+])('%j is rejected, and explained exactly', (rest, ...fault) => {
   expect(faultWith(rest)).toEqual(fault);
 });
 
