@@ -5,24 +5,24 @@ import { readReportCursor } from '../runtime/report-cursor.ts';
 import type { Ranked } from '../statistics/top-ranked.ts';
 import { decodePart, encodePart, openPart, type ReportPart } from './report-part.ts';
 
-/** What pages before this one had. */
+/** The end of the previous page. */
 export interface PagePlace {
-  /** Items of the ranked list. */
+  /** Number of items of the ranked list on earlier pages. */
   readonly offset: number;
-  /** The last of the events, where a report has pages of events too; null before the first. */
+  /** The last event of earlier pages, if the report also has pages of events; null before the first. */
   readonly after: Ranked | null;
 }
 
 /**
- * One page of a report: what it covers is found again as it was on the first page, and a part of its list is given. Where the
- * budget ends before the range, the pages of one part of it come first, then those of the next.
+ * One page of a report: it recomputes what the first page covered and returns a part of its list. If the budget ends before
+ * the range, the pages of one part of the range come first, then those of the next part.
  */
 export interface ReportPage extends PagePlace {
-  /** What was now on the first page: later receipts are on none. */
+  /** The time of the first page: no page includes later receipts. */
   readonly nowMs: number;
-  /** The part of the range that is to be covered; where it ends is known once it was read. */
+  /** The part of the range to cover; its end is known after it was read. */
   readonly part: ReportPart;
-  /** What else a report has to know of the part, as it gave it to `cursorAt`; empty at the start. */
+  /** State of the report for this part, as it passed it to `cursorAt`; empty at the start. */
   readonly extra: string;
   /**
    * The cursor of the page after this one: with `next` of the same part, without it of the next part, null after the last.
@@ -33,14 +33,14 @@ export interface ReportPage extends PagePlace {
    * @throws KitError `CURSOR_INVALID` where they are others: rows have expired, or what was received by then is admitted only now.
    */
   cursorAt(next: PagePlace | null, names: () => readonly unknown[], extra?: PartExtra): string | null;
-  /** A page of the one list that a report has, at most so many items long, and the cursor of the next. Throws as `cursorAt`. */
+  /** Returns a page of at most `itemsMax` items of the report's only list, and the next cursor. Throws as `cursorAt`. */
   cut<T>(
     items: readonly T[],
     options: { itemsMax: number; nameOf: (item: T) => unknown },
   ): { items: T[]; next_cursor: string | null };
 }
 
-/** What a report has to know of this part on its further pages, and of the next part; null if there is none. */
+/** State of a report for further pages of this part and for the next part; null if there is no next part. */
 export interface PartExtra {
   readonly same: string;
   readonly next: string | null;
@@ -61,7 +61,7 @@ export function openReportPage(
   const first: Start = { ...FIRST, nowMs: now, part: openPart(), extra: '' };
   const { nowMs, list, part, extra, ...place } = startOf(cursor, asked) ?? first;
   const cursorAt: ReportPage['cursorAt'] = (next, names, { same, next: after } = extraOf(part)) => {
-    // To name a list costs something, and nothing is compared with that of a first page that has all of it.
+    // Hashing the names takes time, and a first page with the complete list has no later page to compare them with.
     const found = next === null && list === undefined ? '' : digestOf(names());
     if (list !== undefined && list !== found) throw new KitError('CURSOR_INVALID', ANOTHER_LIST);
     if (next !== null)
@@ -83,13 +83,13 @@ export function openReportPage(
   };
 }
 
-/** Of most reports the place where the part ends says all. */
+/** The default state: the place where the part ends. */
 function extraOf({ until }: ReportPart): PartExtra {
   return { same: '', next: until == null ? null : '' };
 }
 
 const ANOTHER_LIST =
-  'what the report lists is not what it was on the page before: begin again, with an as_of of some minutes ago';
+  'the list of the report has changed since the previous page: begin again, with an as_of some minutes ago';
 
 interface Start extends PagePlace {
   readonly nowMs: number;
@@ -117,7 +117,7 @@ function startOf(cursor: string | null | undefined, asked: string): Start | null
 
 const rankParts = (after: Ranked | null): [number, string] => (after === null ? [0, ''] : [after.rank, after.id]);
 
-/** 96 bits: what is told apart are questions and lists of one report, not what somebody has made to look alike. */
+/** 96 bits: enough to distinguish questions and lists of one report; forged collisions do no harm. */
 function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 16);
 }

@@ -2,47 +2,47 @@ import { type Covered, formatEpochMs, KitError, MS_PER_DAY } from '@pik/schema';
 import { type Budget, type Spent, spentText } from '../runtime/budget.ts';
 import type { ReportScope } from './rules/report-scope.ts';
 
-/** A place in the order of slices: before all of an event day, or where the cursor of a listing goes on in it. */
+/** A place in the order of slices: the start of an event day, or the cursor of a listing within it. */
 export interface SlicePlace {
   readonly day: number;
   readonly cursor: string | null;
 }
 
 /**
- * The part of a range that one answer covers, along the event days of its slices. The first page of a part finds out where
- * it ends: with the range, or where the budget does. Whoever reads the same part again reads up to the same place.
+ * The part of a range that one answer covers, along the event days of its slices. The first page of a part determines its
+ * end: the end of the range, or of the budget. Later pages of the part read up to the same place.
  */
 export interface ReportPart {
   /** Null: the start of the range. */
   readonly from: SlicePlace | null;
   /** Null: the end of the range; undefined until it is known. */
   until: SlicePlace | null | undefined;
-  /** Why it ends before the range; null if it does not, or where an earlier answer found out. */
+  /** Why it ends before the range; null if it does not, or if an earlier answer determined the end. */
   why: Spent | null;
 }
 
-/** The whole range, or what is left of it. */
+/** Opens a part that starts at the range's start or at a place in it; its end is not known yet. */
 export function openPart(from: SlicePlace | null = null): ReportPart {
   return { from, until: undefined, why: null };
 }
 
-/** What says that a part must end. */
+/** The limits of a part. */
 export interface PartBounds {
   readonly budget: Budget;
-  /** True once so much is held that no further group or day may be made. */
+  /** True once the memory limit allows no further group or day. */
   readonly isFull?: (() => boolean) | undefined;
-  /** Walks over the same slices that are to fit into the budget. Default 1. */
+  /** Number of walks over the same slices that must fit into the budget. Default 1. */
   readonly walks?: (() => number) | undefined;
 }
 
-/** Why a part must end here, null while it may go on. */
+/** Returns why a part must end here, or null if it may continue. */
 export function endsNow({ budget, isFull, walks = () => 1 }: PartBounds): Spent | null {
   if (isFull?.() === true) return 'made';
   const { what, share } = budget.used();
   return budget.spent() ?? (share * walks() >= 1 ? what : null);
 }
 
-/** Decides at the start of each event day whether it still fits: as much as the longest one so far is left of the budget. */
+/** Decides at the start of each event day if it still fits: the budget left must cover the longest day so far. */
 export function createDayMeter(bounds: PartBounds): { next(): Spent | null } {
   let startShare = bounds.budget.used().share;
   let longest = 0;
@@ -57,21 +57,21 @@ export function createDayMeter(bounds: PartBounds): { next(): Spent | null } {
   };
 }
 
-/** Ends a part at a place, unless it is known already where it ends. */
+/** Ends a part at a place, unless its end is already known. */
 export function endPart(part: ReportPart, until: SlicePlace | null, why: Spent | null): void {
   if (part.until !== undefined) return;
   part.until = until;
   part.why = why;
 }
 
-/** What a part covers, as reports answer it; null if that is the whole range. */
+/** The span that a part covers, as reports return it; null if that is the complete range. */
 export function coveredView(
   { from, until }: ReportPart,
   { basis, start_time, end_time }: Pick<ReportScope, 'basis' | 'start_time' | 'end_time'>,
 ): Covered {
   if (from === null && until == null) return null;
   const text = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
-  // By receive time the range says nothing of event days.
+  // A range of receive time does not bound event days.
   const [startMs, endMs] =
     basis === 'event' ? [start_time, end_time] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   const divided = [from, until].filter((place) => place != null && place.cursor !== null) as SlicePlace[];
@@ -83,25 +83,25 @@ export function coveredView(
   };
 }
 
-/** The note of a part that ends before the range; none where it does not. */
+/** The note of a part that ends before the range; empty if it does not. */
 export function partNotes(part: ReportPart): string[] {
   if (part.until == null) return [];
   const { day, cursor } = part.until;
-  const why = part.why === null ? 'the range takes more than one answer' : spentText(part.why);
+  const why = part.why === null ? 'the range exceeds one answer' : spentText(part.why);
   const divided = cursor === null ? '' : ` and a part of ${dayText(day)}`;
-  return [`${why}: this one covers event times before ${dayText(day)}${divided}; the next page goes on`];
+  return [`${why}: this one covers event times before ${dayText(day)}${divided}; the next page continues`];
 }
 
 const dayText = (day: number) => formatEpochMs(day * MS_PER_DAY).slice(0, 10);
 
-/** A part as text of a cursor. */
+/** Encodes a part for a cursor. */
 export function encodePart({ from, until }: Pick<ReportPart, 'from' | 'until'>): string {
   const place = (at: SlicePlace | null) => (at === null ? null : [at.day, at.cursor]);
   return JSON.stringify(until === undefined ? [place(from)] : [place(from), place(until)]);
 }
 
 /**
- * The part that a cursor names.
+ * Decodes the part of a cursor.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
@@ -112,7 +112,7 @@ export function decodePart(text: string): ReportPart {
 }
 
 /**
- * A JSON array out of a cursor.
+ * Parses a JSON array from a cursor.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
@@ -121,12 +121,12 @@ export function readCursorParts(text: string): unknown[] {
     const parts = JSON.parse(text) as unknown;
     if (Array.isArray(parts)) return parts;
   } catch {
-    // Told below, together with what is JSON of another form.
+    // Reported below, like JSON of another form.
   }
   throw new KitError('CURSOR_INVALID');
 }
 
-/** Days of event time reach some ten thousand years; what lies beyond was made up. */
+/** Event days span about ten thousand years; a day beyond is from a forged cursor. */
 const DAY_MAX = 4_000_000;
 
 function decodePlace(value: unknown): SlicePlace | null {

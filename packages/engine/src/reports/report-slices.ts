@@ -7,17 +7,17 @@ import { readPages } from '../runtime/pages.ts';
 import { createDayMeter, endPart, endsNow, type PartBounds, type ReportPart, type SlicePlace } from './report-part.ts';
 import { coverageOf, eventDays, type ReportScope } from './rules/report-scope.ts';
 
-/** Which slices a report reads. */
+/** The slices that a report reads. */
 export interface SliceScope {
   readonly scope: ReportScope;
   readonly source?: string | undefined;
   readonly event_type?: string | undefined;
 }
 
-/** Said where a single page of slices had more groups than are told apart. */
+/** Note for a single page of slices with more groups than the limit. */
 export const GROUPS_FULL = `only ${LIMITS.report_groups_max * 2} groups are listed; the total covers all`;
 
-/** A part to be read, and what bounds it beside the budget. */
+/** A part to read, and its limits besides the budget. */
 export interface PartReading extends Omit<PartBounds, 'budget'> {
   readonly part: ReportPart;
 }
@@ -25,8 +25,8 @@ export interface PartReading extends Omit<PartBounds, 'budget'> {
 type Slices = Omit<SliceQuery, 'cursor' | 'until'>;
 
 /**
- * The slices of a part, in order of event day. Where it is not yet known where the part ends, it does before a day for which
- * the budget seems too small; a day that is too much by itself is divided between two pages of slices.
+ * Yields the slices of a part, in order of event day. If its end is not known yet, the part ends before the first day for
+ * which the budget seems too small; a day that exceeds the budget by itself is divided between two pages of slices.
  */
 export async function* readPart(
   context: Context,
@@ -52,13 +52,13 @@ export async function* readPart(
     }
     if (page.next === null) return endPart(part, null, null);
     const why: Spent | null = day === null || part.until !== undefined ? null : endsNow(known);
-    // Whatever was read counts: the next part goes on behind it, so each has at least one page.
+    // All slices read so far count, and the next part starts after them, so each part has at least one page.
     if (day !== null && why !== null) return endPart(part, { day, cursor: page.next }, why);
     cursor = page.next;
   }
 }
 
-/** The days of a query that lie in a part, and how far into the last of them. */
+/** The days of a query that lie in a part, and the place in the last day where the part ends. */
 function rangeOf(query: Slices, { from, until }: ReportPart): Slices & { until?: string } {
   const fromDay = from === null ? query.fromDay : Math.max(query.fromDay, from.day);
   if (until == null) return { ...query, fromDay };
@@ -66,7 +66,7 @@ function rangeOf(query: Slices, { from, until }: ReportPart): Slices & { until?:
   return { ...query, fromDay, toDay: Math.min(query.toDay, until.day + 1), until: until.cursor };
 }
 
-/** The slices of a part, each once, with their receipts. */
+/** Yields the slices of a part, each once, with their receipts. */
 export async function* readWithReceipts(
   context: Context,
   { scope, ...series }: SliceScope,
@@ -76,7 +76,7 @@ export async function* readWithReceipts(
     yield* inScope(readPart(context, { ...eventDays(scope), ...series, withEntries: true }, reading), scope);
     return;
   }
-  // By receive time any day may hold some of it: its slices are looked at first, without their receipts.
+  // By receive time, any day may contain some of it: a first walk finds the days without reading receipts.
   const { part } = reading;
   let readTo = Number.NEGATIVE_INFINITY;
   const bare = readPart(context, { ...eventDays(scope), ...series, withEntries: false }, reading);
@@ -91,7 +91,7 @@ async function* inScope(slices: AsyncIterable<SliceRow>, scope: ReportScope): As
   for await (const slice of slices) if (coverageOf(slice, scope) !== 'none') yield slice;
 }
 
-/** Each day of which something is in the scope, once all of its slices were met. */
+/** Yields each day with a slice in the scope, after all of its slices were read. */
 async function* daysInScope(slices: AsyncIterable<SliceRow>, scope: ReportScope): AsyncGenerator<number> {
   let day: number | null = null;
   for await (const slice of slices) {
@@ -104,7 +104,7 @@ async function* daysInScope(slices: AsyncIterable<SliceRow>, scope: ReportScope)
   if (day !== null) yield day;
 }
 
-/** The slices of some days with their receipts, as far as they lie in a part. */
+/** Yields the slices of some days that lie in a part, with their receipts. */
 function readDays(context: Context, days: Omit<Slices, 'withEntries'>, part: ReportPart): AsyncGenerator<SliceRow> {
   const until = part.until ?? null;
   const from = part.from !== null && part.from.day >= days.fromDay ? part.from : null;
@@ -119,15 +119,15 @@ function isWithin(place: SlicePlace | null, { toDay }: { toDay: number }): boole
   return place !== null && place.day < toDay;
 }
 
-/** What a report does with the slices of a part. */
+/** Receives the slices of a part. */
 export interface SliceTaker {
-  /** Takes a slice without its receipts; false if these are needed. */
+  /** Takes a slice without its receipts; returns false if it needs them. */
   complete(slice: SliceRow): boolean;
-  /** Takes one that `complete` did not, with its receipts. */
+  /** Takes a slice that `complete` refused, with its receipts. */
   scanned(slice: SliceRow): void;
 }
 
-/** Hands over the slices of a part without their receipts and, day by day, those with them that need it. */
+/** Passes on the slices of a part without receipts and, day by day, those that need them with receipts. */
 export async function takeSlices(
   context: Context,
   { slices: { scope, ...series }, ...reading }: PartReading & { readonly slices: SliceScope },
@@ -151,13 +151,13 @@ export async function takeSlices(
   if (keys.size > 0) await scan(day, keys);
 }
 
-/** Slices of some event days without their receipts. */
+/** Yields the slices of some event days without their receipts. */
 export function readSlices(context: Context, { scope, ...series }: SliceScope): AsyncGenerator<SliceRow> {
   const query = { ...eventDays(scope), ...series, withEntries: false };
   return readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }), context.budget);
 }
 
-/** Slices of a span of event days with their packed receipts, for a walk over these. */
+/** Yields the slices of a span of event days with their packed receipts. */
 export function scanSlices(
   context: Context,
   series: Omit<SliceScope, 'scope'>,
@@ -167,7 +167,7 @@ export function scanSlices(
   return readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }), context.budget);
 }
 
-/** Tells two slices apart: one request, one series, one event day. */
+/** The unique key of a slice: request, series and event day. */
 export function sliceKey(slice: SliceRow): string {
   return `${slice.event_day}\u0000${slice.pack_id}\u0000${slice.source}\u0000${slice.event_type}`;
 }

@@ -6,15 +6,15 @@ import { plainTime } from '../runtime/rules/plain-time.ts';
 import type { SliceScope } from './report-slices.ts';
 import { coverageOf, type ReportScope } from './rules/report-scope.ts';
 
-/** Sources or types that are named where the one asked for is not there. */
+/** Sources or types listed when the one asked for does not exist. */
 const NAMED_MAX = 10;
 
-/** Event days that hold all events. */
+/** A span of event days that contains all events. */
 const EVER = { fromDay: -4_000_000, toDay: 4_000_000 };
 
 /**
- * Which filter left a report without anything, in one sentence: the first one, in the order source, type, as-of, range,
- * imports, after which no slice is left. Looks at `empty_answer_slices_max` slices at most and says so.
+ * Returns a sentence that names the filter which left a report empty: the first one, in the order source, type, as-of,
+ * range, imports, after which no slice remains. Reads at most `empty_answer_slices_max` slices and says so.
  */
 export async function whyEmpty(context: Context, { scope, source, event_type }: SliceScope): Promise<string> {
   const filters = filtersOf({ scope, source, event_type });
@@ -38,12 +38,12 @@ export async function whyEmpty(context: Context, { scope, source, event_type }: 
   if (all.receipts === 0) return 'The kit has no events yet.';
   const at = left.findIndex(({ receipts }) => receipts === 0);
   const filter = filters[at];
-  // Some slice passes all of them by its bounds, and none of its receipts does.
-  if (filter === undefined) return `No receipt lies exactly in what was asked for.${importsText(left, scope)}${cut}`;
+  // A slice passes all filters by its bounds, but none of its receipts does.
+  if (filter === undefined) return `No receipt matches all filters exactly.${importsText(left, scope)}${cut}`;
   return filter.text(at === 0 ? all : (left[at - 1] as Tally)) + cut;
 }
 
-/** What is left after a filter. */
+/** The receipts that pass a filter. */
 interface Tally {
   receipts: number;
   readonly sources: Set<string>;
@@ -76,7 +76,7 @@ function add(tally: Tally, slice: SliceRow): void {
 
 interface Filter {
   passes(slice: SliceRow): boolean;
-  /** What is said of it where it leaves nothing of what the filters before it left. */
+  /** The sentence for a filter that removes all receipts left by the filters before it. */
   text(before: Tally): string;
 }
 
@@ -94,7 +94,7 @@ function filtersOf({ scope, source, event_type }: SliceScope): Filter[] {
     {
       passes: (slice) => slice.received_min_ms <= scope.asOfMs,
       text: ({ receivedMinMs }) =>
-        `Nothing had been received by ${plainTime(scope.asOfMs)}; the first receipt is of ${plainTime(receivedMinMs)}.`,
+        `Nothing had been received by ${plainTime(scope.asOfMs)}; the first receipt was received at ${plainTime(receivedMinMs)}.`,
     },
     {
       passes: (slice) => coverageOf(slice, { ...scope, includeImported: true }) !== 'none',
@@ -103,16 +103,16 @@ function filtersOf({ scope, source, event_type }: SliceScope): Filter[] {
     {
       passes: (slice) => coverageOf(slice, scope) !== 'none',
       text: ({ receipts }) =>
-        `Only imported receipts lie in the range (${receipts.toLocaleString('en-US')}), and those count only with include_imported (--include-imported).`,
+        `Only imported receipts lie in the range (${receipts.toLocaleString('en-US')}), which count only with include_imported (--include-imported).`,
     },
   ];
 }
 
-/** Of imports that the range has, where other receipts pass all filters by the bounds of their slices alone. */
+/** Mentions imports in the range if other receipts pass all filters only by the bounds of their slices. */
 function importsText(left: readonly Tally[], { includeImported }: ReportScope): string {
   const [inRange = 0, counting = 0] = left.slice(-2).map(({ receipts }) => receipts);
   if (includeImported || inRange === counting) return '';
-  return ` ${counted(inRange - counting, 'imported receipt lies', 'imported receipts lie')} in the range or near it, and those count only with include_imported (--include-imported).`;
+  return ` ${counted(inRange - counting, 'imported receipt lies', 'imported receipts lie')} in the range or near it, and imports count only with include_imported (--include-imported).`;
 }
 
 function named(names: ReadonlySet<string>): string {

@@ -129,7 +129,7 @@ describe('an empty answer names the filter that emptied it', () => {
       'No event of source app has the type x; there are thing.',
     );
     expect(await lag({ as_of: new Date(START) })).toMatch(
-      /^Nothing had been received by 2026-03-05T00:00:00.*first receipt is of 2026-03-05T01/,
+      /^Nothing had been received by 2026-03-05T00:00:00.*first receipt was received at 2026-03-05T01/,
     );
     expect(await lag({ start_time: new Date(START + 3 * DAY) })).toMatch(
       /^None of 1 receipt lies in the range from 2026-03-08.*between 2026-03-05/,
@@ -142,11 +142,9 @@ describe('an empty answer names the filter that emptied it', () => {
     const live = [START, START + 23 * HOUR].map((eventMs) => ({ eventMs, receivedMs: clock.ms }));
     await send(live);
     const range = { start_time: new Date(START + 10 * HOUR), end_time: new Date(START + 11 * HOUR) };
-    expect(await lag(range)).toBe('No receipt lies exactly in what was asked for.');
+    expect(await lag(range)).toBe('No receipt matches all filters exactly.');
     await send([{ eventMs: START + 10.5 * HOUR, receivedMs: START + 11 * HOUR }], 'import');
-    expect(await lag(range)).toMatch(
-      /asked for\. 1 imported receipt lies in the range or near it,.*--include-imported/,
-    );
+    expect(await lag(range)).toMatch(/exactly\. 1 imported receipt lies in the range or near it,.*--include-imported/);
     expect(await lag({ ...range, include_imported: true })).toBeUndefined();
     expect(await lag({ start_time: new Date(START + 3 * DAY) })).toContain('from 2026-03-08T00:00:00Z of event time');
   });

@@ -153,7 +153,7 @@ describe.each(['event', 'received'] as const)('past the budget, by %s time,', (b
     }
     for (const { partial, notes, next_cursor } of pages.slice(0, -1)) {
       expect([partial, next_cursor !== null]).toEqual([true, true]);
-      expect(notes).toEqual([expect.stringMatching(/reads more rows than one answer may.*the next page goes on$/)]);
+      expect(notes).toEqual([expect.stringMatching(/reads more rows than one answer may.*the next page continues$/)]);
     }
     expectTiled(pages.map(({ covered }) => covered));
     expect(pages.at(-1)).toMatchObject({ partial: false, notes: [] });

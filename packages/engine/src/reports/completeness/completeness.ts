@@ -13,8 +13,8 @@ import {
 } from './rules/completeness-report.ts';
 
 /**
- * When the events of each day arrived, and what that says of days that are still open. By slices wherever these tell it.
- * Pages are of the days, series by series.
+ * Reports when the events of each day arrived, with a forecast for days that are still open. Uses slices without their
+ * receipts where possible. Pages divide the days, series by series.
  *
  * @throws KitError `CURSOR_INVALID`.
  */

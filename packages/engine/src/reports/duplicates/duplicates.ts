@@ -18,7 +18,8 @@ import {
 } from './rules/duplicates-report.ts';
 
 /**
- * What came more than once? Counting entities takes the packed receipts of all slices. Pages are of the groups, and at the same time of the repeated events: a page may have some of one and none of the other.
+ * Reports what was received more than once. Counting entities reads the packed receipts of all slices. Pages divide the
+ * groups and, at the same time, the repeated events: a page may have some of one and none of the other.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
@@ -29,7 +30,7 @@ export const duplicates = answerQuestion(duplicatesQuestion, async (context, que
   const slices = { scope, source: query.source, event_type: query.event_type };
   const tallies = createDuplicatesTallies(scope, {
     groupsMax: LIMITS.report_groups_max * 2,
-    // One more than are named says whether there are more.
+    // One more than a page has shows whether there are more.
     topMax: worstMax + 1,
     after: page.after,
   });
@@ -71,7 +72,7 @@ async function repeated(context: Context, worst: readonly Ranked[]): Promise<Dup
   return worst.map(({ id, rank }, i) => ({ event_id: id, repeats: rank, event: viewOf(i) }));
 }
 
-/** What is held is bounded, so of very many repeated events only some are counted in one walk. False if the budget ends before the last. */
+/** Walks again for repeated events beyond the memory limit of one walk. Returns false if the budget ends before the last walk. */
 async function walkAgain(
   context: Context,
   tallies: DuplicatesTallies,

@@ -32,24 +32,24 @@ import {
   warningViews,
 } from './rules/failures-report.ts';
 
-/** Before and after every receive time. */
+/** Beyond every receive time, as a positive or negative number. */
 const EVER_MS = 2 ** 47;
 
-/** How much of the budget the failures of the range may take, and those before it: the receipts take the rest. */
+/** Share of the budget for the failures of the range and of the baseline; the rest is for receipts. */
 const ROWS_SHARE = 0.5;
 const BASELINE_SHARE = 0.65;
 
 /**
- * What fails, of which series, how surely, and whether that is new. Failures come from their own rows, rates from slices.
- * Pages are of the ranked groups. Past the budget an answer covers the earliest failures of the range; where it is the
- * receipts that are too many, further pages count the rest of them.
+ * Reports what fails, in which series, at which rate, and whether that is new. Failures come from their own rows, rates from
+ * slices. Pages divide the ranked groups. If the budget ends first, an answer covers the earliest failures of the range; if
+ * there are too many receipts, further pages count the remaining ones.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
 export const failures = answerQuestion(failuresQuestion, async (context, query) => {
   const { cursor, limit, ...question } = query;
   const page = openReportPage(cursor, { report: 'failures', ...question });
-  // Failures include those of backfills, and so do the receipts that they are a share of.
+  // Failures include those of backfills, so the receipts that they are a share of do too.
   const asked = scopeOf({ ...query, basis: 'received', include_imported: true }, page.nowMs);
   const stretch = openStretch(page, asked);
   const baseline = baselineOf(query);
@@ -61,7 +61,7 @@ export const failures = answerQuestion(failuresQuestion, async (context, query) 
   if (stretch.withRows) stretch.end_time = await readRange(context, { tallies, warnings }, { ...reading, stretch });
   if (baseline !== null && stretch.withRows && !(await readBaseline(context, tallies, { ...reading, ...baseline })))
     baselineNotes.push(
-      'the time before the range has more failures than one answer reads, so a failure may be marked new wrongly',
+      'the time before the range has more failures than one answer reads, so a failure may be wrongly marked as new',
     );
   const scope = { ...asked, start_time: stretch.start_time, end_time: stretch.end_time };
   await countReceipts(context, tallies, { slices: { scope, ...series }, page });
@@ -99,7 +99,7 @@ export const failures = answerQuestion(failuresQuestion, async (context, query) 
 /** The receive times whose failures an answer counts. */
 interface Stretch {
   readonly start_time: number;
-  /** As far as was asked until it was found out how far the budget reaches. */
+  /** The end of the question, until the budget turns out to end earlier. */
   end_time: number;
   /** The range as it was asked for. */
   readonly asked: TimeRange;
@@ -121,7 +121,7 @@ function openStretch({ extra }: ReportPage, { start_time, end_time }: TimeRange)
   };
 }
 
-/** What comes after an answer: further receipts of its stretch, else the next stretch, else nothing. */
+/** State for the next answer: further receipts of this stretch, else the next stretch, else none. */
 function nextStretch({ start_time, end_time, asked, withRows }: Stretch, { part }: ReportPage): PartExtra {
   const bound = (ms: number) => (Number.isFinite(ms) ? ms : null);
   const end = end_time < asked.end_time ? end_time : null;
@@ -140,11 +140,11 @@ function stretchNotes({ end_time, asked }: Stretch, { part }: ReportPage): strin
   const rows = `the range has more failures than one answer counts: this one has those received before ${plainTime(end_time)}; the next page continues`;
   return [
     ...(end_time < asked.end_time ? [rows] : []),
-    ...partNotes(part).map((text) => `receipts: ${text}, and until then shares are too large`),
+    ...partNotes(part).map((text) => `receipts: ${text}, and until then rates are too high`),
   ];
 }
 
-/** As long as the range, just before it, unless the caller says where it starts. */
+/** The baseline: by default as long as the range and just before it. */
 function baselineOf({ start_time, end_time, as_of, baseline_from }: FailuresQuery): TimeRange | null {
   if (!Number.isFinite(start_time)) return null;
   if (baseline_from !== undefined) return { start_time: baseline_from, end_time: start_time };
@@ -159,7 +159,7 @@ interface Reading {
   readonly asOfMs: number;
 }
 
-/** Counts the failures of a stretch, the earliest first. Gives up to which receive time the budget reached. */
+/** Counts the failures of a stretch, the earliest first. Returns the receive time up to which the budget reached. */
 async function readRange(
   context: Context,
   { tallies, warnings }: { tallies: FailureTallies; warnings: WarningTallies },
@@ -175,7 +175,7 @@ async function readRange(
     oldestFirst: true,
     kinds: FAILURES_AND_WARNINGS,
   })) {
-    // Those of one receive time stay together, so that the next answer can go on at a time.
+    // Failures of one receive time stay together, so that the next answer can start at a time.
     const isCut =
       !isKnown && row.received_ms > latestMs && latestMs > Number.NEGATIVE_INFINITY && isLate(context, tallies);
     if (isCut) return row.received_ms;
@@ -190,7 +190,7 @@ function isLate({ budget }: Context, { found }: FailureTallies): boolean {
   return budget.used().share >= ROWS_SHARE || found.size >= LIMITS.report_groups_max;
 }
 
-/** False if the budget does not reach as far back as the baseline does. */
+/** Returns false if the budget ends before the baseline is read. */
 async function readBaseline(
   context: Context,
   tallies: FailureTallies,

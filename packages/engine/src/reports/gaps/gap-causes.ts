@@ -30,7 +30,7 @@ interface FoundCause {
   readonly explains: number | null;
 }
 
-/** What is looked along for the causes of gaps. */
+/** The gaps and series in which to search for causes. */
 export interface FoundGaps {
   readonly found: readonly GapInterval[];
   readonly series: readonly ModelledSeries[];
@@ -41,7 +41,7 @@ const EVIDENCE_MAX = 5;
 /** Other sources must usually bring that many events in such a time for their silence to say anything. */
 const USUAL_MIN = 1;
 
-/** The gaps with the events beside them and their causes, found along the chain from producer to index. */
+/** Returns the gaps with the events next to them and their causes, searched along the chain from producer to index. */
 export async function explainGaps(context: Context, query: GapsQuery, gaps: FoundGaps): Promise<Gap[]> {
   const looked = gaps.found.slice(0, LIMITS.report_gap_causes_max);
   const neighbours = await findNeighbours(context, query, { gaps: looked, asOfMs: gaps.question.asOfMs });
@@ -215,7 +215,7 @@ function rejected({ rows, more }: Rejects): FoundCause | null {
   };
 }
 
-/** Receipts that nobody can read may be of any series: they explain nothing surely, and are no reason to say that none came. */
+/** Unreadable receipts may be of any series: they do not prove a cause, nor rule out that events of this series came. */
 function unreadFinding(rows: readonly FailureRow[], more: boolean): GapFinding | null {
   if (rows.length === 0) return null;
   const were = ['receipt whose series cannot be read was', 'receipts whose series cannot be read were'] as const;
@@ -236,7 +236,7 @@ function lateCause({ later }: GapInterval): FoundCause | null {
   };
 }
 
-/** The producers of the events beside the gap: which of their numbers lie between, and never came. */
+/** Finds sequence numbers in the gap, of the producers of the events next to it, that were never received. */
 async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf }: Looking): Promise<FoundCause[]> {
   if (beside === null || lastGood === null || firstGood === null) return [];
   const { last, first } = beside;

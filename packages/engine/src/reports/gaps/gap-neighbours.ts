@@ -22,7 +22,7 @@ interface Wanted {
   found: { event_id: string; time: number } | null;
 }
 
-/** The events next to each gap, with their rows: read from the slices of the windows beside the gaps alone. */
+/** Finds the events next to each gap, with their rows. Reads only the slices of the windows next to the gaps. */
 export async function findNeighbours(
   context: Context,
   query: GapsQuery,

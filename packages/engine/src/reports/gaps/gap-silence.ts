@@ -5,7 +5,7 @@ import { scanEntries } from '../../storage/rules/slice-codec.ts';
 import { readSlices, scanSlices } from '../report-slices.ts';
 import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gaps.ts';
 
-/** What the series of other sources did in the time of a gap, of those that had events before it and after it. */
+/** Activity of other sources during a gap, counting only series with events before and after it. */
 export interface OtherSources {
   readonly series: number;
   readonly sources: number;
@@ -15,7 +15,7 @@ export interface OtherSources {
   readonly usual: number;
 }
 
-/** Tells what all other sources did during a gap; null if that was not found out. */
+/** Returns the activity of all other sources during a gap; null if unknown. */
 export type AskOthers = (gap: GapInterval) => OtherSources | null;
 
 /** How far before and after a gap other sources are looked at, where the report itself has not read them. */
@@ -131,7 +131,7 @@ async function readOthers(
   const end_time = greatestOf(gaps.map(marginTo));
   const reading = { includeImported: query.include_imported, start_time, end_time, asOfMs };
   await (query.basis === 'received' ? readReceived : readEvents)(context, reading, add);
-  // What was not read to the end proves no silence.
+  // A partial read does not prove silence.
   return isTooMuch(context) ? null : found;
 }
 

@@ -24,8 +24,8 @@ import { readCursorParts } from '../report-part.ts';
 
 /**
  * Windows of a metric whose events are there, while the latest version lacks some of them or there is none: UNPROCESSED.
- * The range must be given; windows that are still open, or whose version is of this very moment, are as they are. So many
- * windows are compared in one answer, or as many as its budget allows.
+ * The range is required. Windows that are still open, or whose version was computed just now, do not count. One answer
+ * compares a limited number of windows, or fewer if its budget ends first.
  */
 export async function versionGaps(context: Context, query: GapsQuery, page: ReportPage): Promise<GapsReport> {
   const { metric = '', key, start_time, end_time } = query;
@@ -127,7 +127,7 @@ async function compareWindows(
     if (untilMs === null ? isEnough(context, compared) : window.start_ms >= untilMs) {
       compared.untilMs = window.start_ms;
       const until = formatEpochMs(window.start_ms);
-      compared.notes.push(`the windows before ${until} were compared with their versions; the next page goes on`);
+      compared.notes.push(`the windows before ${until} were compared with their versions; the next page continues`);
       break;
     }
     compared.windows += 1;

@@ -86,7 +86,7 @@ export const gaps = answerQuestion(gapsQuestion, async (context, query) => {
   const found: GapInterval[] = [];
   const views: SeriesView[] = [];
   for (const one of told) {
-    // What was learned of a series is dropped with it: its windows are never held together with those of another.
+    // The model of a series is dropped after its findings, so that the windows of two series are never in memory together.
     const findings = await inTurns(context, findGaps(one, question, judged));
     for (const gap of findings.gaps) found.push(gap);
     views.push(seriesView(findings, question));
@@ -231,7 +231,7 @@ interface DaysQuery {
 
 /**
  * Reads the days of the range with those before and after it that tell what is usual. Where the budget ends first, the answer
- * covers the days of the range that were read whole; where these are none, the next one reads fewer days before them.
+ * covers the days of the range that were read completely; without any, the next answer reads fewer days of history.
  *
  * @throws KitError `BUDGET_EXCEEDED` where one day is too much.
  */
@@ -342,7 +342,7 @@ interface Found {
   readonly notes: string[];
 }
 
-/** Other types of the source are read, so that it is known whether all of it was silent, but not told of. */
+/** Other types of the source are read to see if all of it was silent, but they are not reported. */
 function isAskedFor({ event_type }: GapSeries, query: GapsQuery): boolean {
   return query.event_type === undefined || event_type === undefined || event_type === query.event_type;
 }

@@ -22,12 +22,13 @@ import {
 } from './rules/lag-details.ts';
 import { addArrival, addSlice, createLagTallies, type LagTallies, lagFigures } from './rules/lag-report.ts';
 
-/** Walks that are planned for once it is known that one is not enough: the others are mostly shorter. */
+/** Walks planned for if one is not enough: the later ones are mostly shorter. */
 const WALKS = 3;
 
 /**
- * Where is data delayed? Figures come from histograms wherever a slice counts as a whole. What histograms do not hold comes
- * from the packed receipts: order, the parts of the lag, the worst events, and slices of which only a part counts. A page of groups has the figures of all events, and the worst of them, like every other page.
+ * Reports where data is delayed. Figures come from histograms for slices that count completely. The packed receipts give
+ * what histograms lack: order, the parts of the lag, the worst events, and partial slices. Every page of groups has the
+ * figures of all events and the worst events.
  *
  * @throws KitError `CURSOR_INVALID`.
  */
@@ -36,7 +37,7 @@ export const lag = answerQuestion(lagQuestion, async (context, query) => {
   const page = openReportPage(cursor, { report: 'lag', late_over_ms, ...question });
   const scope = scopeOf(query, page.nowMs);
   const slices = { scope, source: query.source, event_type: query.event_type };
-  // The part of the range ends once there are as many groups as one answer has.
+  // The part ends when it has as many groups as one answer holds.
   const tallies = createLagTallies(scope, late_over_ms, LIMITS.report_groups_max * 2);
   const details = createDetailTallies({
     groupsMax: LIMITS.report_groups_max * 2,
@@ -53,7 +54,7 @@ export const lag = answerQuestion(lagQuestion, async (context, query) => {
   }
   const isOrdered = await countOrder(context, tallies, { details, slices, reading });
   const notes = partNotes(page.part);
-  if (!isOrdered) notes.push('the order of the arrivals, and with it the details, takes longer than one answer may');
+  if (!isOrdered) notes.push('counting events out of order, and with it the details, exceeds the limits of one answer');
   if (tallies.groups.full) notes.push(GROUPS_FULL);
   const steps = await stepsOf(context, scope);
   for (const step of steps) notes.push(stepNote(step));
@@ -71,7 +72,7 @@ export const lag = answerQuestion(lagQuestion, async (context, query) => {
   };
 });
 
-/** Steps of the server's own clock that the receipts of the report may have been stamped before. */
+/** Steps of the server's clock that may affect the receive times in the report. */
 async function stepsOf(context: Context, { basis, start_time, end_time, asOfMs }: ReportScope): Promise<ClockStep[]> {
   const steps = await context.watch.steps();
   if (basis === 'event') return stepsWithin(steps, Number.NEGATIVE_INFINITY, asOfMs + 1);
@@ -96,8 +97,8 @@ function addReceipts(
 }
 
 /**
- * What is held to find the order is bounded: of very many arrivals only those received first are counted in one walk. False
- * where the budget ends before the last walk.
+ * Counts arrivals out of order in bounded memory: of very many arrivals, one walk counts only those received first. Returns
+ * false if the budget ends before the last walk.
  */
 async function countOrder(
   context: Context,

@@ -1,6 +1,6 @@
 import type { GroupName } from './report-scope.ts';
 
-/** Values gathered by group, up to a bound; what goes beyond it is told, not silently left out. */
+/** Values gathered by group, up to a limit; `full` reports that the limit was exceeded. */
 export interface Groups<T> {
   of(name: GroupName): T | null;
   readonly full: boolean;
@@ -8,7 +8,7 @@ export interface Groups<T> {
   entries(): [GroupName, T][];
 }
 
-/** The last resort of every ranking: slices come in another order from every backend, and answers must not. */
+/** The final tiebreak of every ranking: each backend returns slices in its own order, but answers must be equal. */
 export function compareNames(a: object, b: object): number {
   const [left, right] = [JSON.stringify(a), JSON.stringify(b)];
   return left < right ? -1 : left > right ? 1 : 0;

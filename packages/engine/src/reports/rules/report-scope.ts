@@ -21,10 +21,10 @@ export interface ReportScope extends TimeRange {
   readonly timeZone?: string | undefined;
 }
 
-/** How much of a slice lies in the scope of a report. */
+/** The share of a slice that lies in the scope of a report. */
 export type Coverage = 'all' | 'none' | 'some';
 
-/** Whether a slice can be taken as a whole, left out, or must be read receipt by receipt. */
+/** Returns whether a slice counts completely, not at all, or must be read receipt by receipt. */
 export function coverageOf(slice: SliceRow, scope: ReportScope): Coverage {
   if (slice.imported && !scope.includeImported) return 'none';
   const received = rangeCoverage(
@@ -44,7 +44,7 @@ function rangeCoverage([start, end]: [number, number], [from, to]: [number, numb
   return start >= from && end <= to ? 'all' : 'some';
 }
 
-/** A slice has one event day of UTC, but may hold several hours and days of a zone, and several receive days when it was imported. */
+/** A slice has one UTC event day, but may span several hours, several days of a zone, and, if imported, several receive days. */
 function isOneGroup(slice: SliceRow, { by, basis, timeZone = 'UTC' }: ReportScope): boolean {
   const grain = by.includes('hour') ? 'hour' : by.includes('day') ? 'day' : null;
   if (grain === null) return true;
@@ -67,7 +67,7 @@ export interface GroupName {
   hour?: string;
 }
 
-/** The group of a slice, or of one receipt in it at its own time. */
+/** Returns the group of a slice, or of one receipt in it at its own time. */
 export function groupOf(
   slice: SliceRow,
   scope: ReportScope,
@@ -84,7 +84,7 @@ export function groupOf(
   return name;
 }
 
-/** The day or hour of a time in a zone, as groups are named by it: a date, or the time at which the hour starts. */
+/** Names the day or hour of a time in a zone for a group: a date, or the time at which the hour starts. */
 export function timeGroup(dimension: 'day' | 'hour', timeMs: number, timeZone = 'UTC'): string {
   const { start_ms } = windowsOf(dimension, timeZone).at(timeMs);
   const known = names.get(start_ms);
@@ -95,10 +95,10 @@ export function timeGroup(dimension: 'day' | 'hour', timeMs: number, timeZone = 
   return name;
 }
 
-/** The instant in UTC: where clocks are set back an hour's local time comes twice. */
+/** The instant in UTC: when clocks are set back, an hour's local time occurs twice. */
 const hourName = (startMs: number) => `${formatEpochMs(startMs).slice(0, 16)}Z`;
 
-/** Names by the start of their window: receipts that are read together lie in few of them. */
+/** Names by start of window: receipts that are read together lie in few windows. */
 const names = new Map<number, { dimension: 'day' | 'hour'; timeZone: string; name: string }>();
 const NAMES_MAX = 1_000;
 
@@ -114,7 +114,7 @@ function fixedWindows(length: number): Windows {
   };
 }
 
-/** Windows by zone; those that were asked for last. */
+/** The most recently used windows, by zone. */
 const zones = new Map<string, Windows>();
 const ZONES_MAX = 50;
 
@@ -131,7 +131,7 @@ export function windowsOf(grain: 'day' | 'hour', timeZone: string): Windows {
   return windows;
 }
 
-/** The days of event time that can hold what the scope covers. */
+/** The days of event time that may contain events in the scope. */
 export function eventDays(scope: ReportScope): { fromDay: number; toDay: number } {
   const EVER = 4_000_000;
   if (scope.basis === 'received') return { fromDay: -EVER, toDay: EVER };
@@ -146,7 +146,7 @@ type ScopeQuery = Pick<
   'start_time' | 'end_time' | 'as_of' | 'time_zone' | 'basis' | 'by' | 'include_imported'
 >;
 
-/** The scope of a query, as of now unless it says otherwise. */
+/** Resolves the scope of a query; as of now by default. */
 export function scopeOf(query: ScopeQuery, nowMs: number): ReportScope {
   const { start_time, end_time, as_of, basis, by, include_imported, time_zone } = query;
   return {
@@ -160,7 +160,7 @@ export function scopeOf(query: ScopeQuery, nowMs: number): ReportScope {
   };
 }
 
-/** The scope as every report answers it. */
+/** The scope as every report returns it. */
 export function rangeView(scope: ReportScope) {
   const text = (ms: number) => (Number.isFinite(ms) ? formatEpochMs(ms) : null);
   return {

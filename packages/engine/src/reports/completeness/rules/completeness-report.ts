@@ -18,24 +18,24 @@ import { type ReportScope, windowsOf } from '../../rules/report-scope.ts';
 type Series = CompletenessReport['curves'][number]['series'];
 type Day = CompletenessReport['days'][number];
 
-/** Closed days that a forecast rests on at least. */
+/** Minimum number of closed days for a forecast. */
 const CLOSED_DAYS_MIN = 5;
 
-/** When the events of one day of the report's zone came, as milliseconds after the end of the day. */
+/** Arrival times of the events of one day of the report's zone, as milliseconds after the end of the day. */
 interface DayArrivals {
   readonly series: Series;
   readonly day: Window;
   readonly arrivals: Histogram;
 }
 
-/** A completeness report in the making. */
+/** A completeness report while being gathered. */
 export interface CompletenessTallies {
   readonly scope: ReportScope;
   readonly by: readonly ('source' | 'event_type')[];
   readonly days: Map<string, DayArrivals>;
 }
 
-/** An empty completeness report; whoever adds to it bounds its days. */
+/** Creates an empty completeness report; its caller limits the number of days. */
 export function createCompletenessTallies(
   scope: ReportScope,
   by: readonly ('source' | 'event_type')[],
@@ -43,7 +43,7 @@ export function createCompletenessTallies(
   return { scope, by, days: new Map() };
 }
 
-/** Adds a slice whose receipts all came at one time, for one day. False if they must be looked at one by one. */
+/** Adds a slice whose receipts were all received at one time, for one day. Returns false if it must be read receipt by receipt. */
 export function addCompleteDay(tallies: CompletenessTallies, slice: SliceRow): boolean {
   const { scope } = tallies;
   if (slice.accepted === 0 || slice.received_min_ms > scope.asOfMs) return true;
@@ -69,7 +69,7 @@ export function addScannedDay(tallies: CompletenessTallies, slice: SliceRow): vo
 
 const dayAt = ({ timeZone = 'UTC' }: ReportScope, ms: number) => windowsOf('day', timeZone).at(ms);
 
-/** Days count whole: one that lies only partly in the range does not. */
+/** Only complete days count: a day that lies partly in the range does not. */
 const isInRange = (day: Window, { start_time, end_time }: ReportScope) =>
   day.start_ms >= start_time && day.end_ms <= end_time;
 
@@ -83,12 +83,12 @@ function dayOf(tallies: CompletenessTallies, slice: SliceRow, day: Window): DayA
   return made;
 }
 
-/** Share of a day's events that had come so long after its end; within 1 % of the time. */
+/** Share of a day's events received within `afterMs` of its end; the time is accurate to 1 %. */
 function shareAt({ arrivals }: DayArrivals, afterMs: number): number {
   return 1 - countOver(arrivals, afterMs).count / arrivals.count;
 }
 
-/** The days with their curves, closed ones as they were, open ones with a forecast from the closed ones of their series. */
+/** Returns the days with their curves: closed days as observed, open ones with a forecast from the closed days of their series. */
 export function completenessFigures(
   { days, scope }: CompletenessTallies,
   closedAfterMs: number,

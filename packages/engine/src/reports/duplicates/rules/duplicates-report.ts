@@ -10,7 +10,7 @@ import { createRepeatCounts, type RepeatCounts, type RepeatOptions } from './rep
 import { addToHour, createReceiptHours, hoursOf, type ReceiptHours, stormsOf } from './storms.ts';
 
 interface DuplicatesTally {
-  /** Its number among the tallies. */
+  /** Number of the tally. */
   readonly no: number;
   events: number;
   duplicates: number;
@@ -18,27 +18,27 @@ interface DuplicatesTally {
   readonly delay: Histogram;
 }
 
-/** A duplicates report in the making: one walk over all receipts, and more of them while `nextWalk` says so. */
+/** A duplicates report while being gathered: one walk over all receipts, and further ones while `nextWalk` returns true. */
 export interface DuplicatesTallies {
   readonly scope: ReportScope;
   readonly total: DuplicatesTally;
   readonly groups: Groups<DuplicatesTally>;
   readonly hours: ReceiptHours;
   readonly repeats: RepeatCounts;
-  /** By the first 52 bits of the hash that all ids of an entity start with: of a million two share them once in 10,000 times. */
+  /** By the first 52 bits of the entity hash in ids: among a million entities, two collide in one of 10,000 cases. */
   readonly entities: EntityCounts;
-  /** What is still counted in this walk. */
+  /** The counts that this walk still gathers. */
   walk: { receipts: boolean; repeats: boolean; entities: boolean };
 }
 
-/** How much of it is told and held. */
+/** The limits of a duplicates report. */
 export interface DuplicatesOptions extends RepeatOptions {
   readonly groupsMax: number;
-  /** Pairs of entity and group that are held at a time. Default two million: 50 MB. */
+  /** Pairs of entity and group in memory at a time. Default two million: 50 MB. */
   readonly heldPairsMax?: number | undefined;
 }
 
-/** An empty duplicates report. */
+/** Creates an empty duplicates report. */
 export function createDuplicatesTallies(scope: ReportScope, options: DuplicatesOptions): DuplicatesTallies {
   let made = 0;
   const create = (): DuplicatesTally => ({
@@ -59,12 +59,12 @@ export function createDuplicatesTallies(scope: ReportScope, options: DuplicatesO
   };
 }
 
-/** How many walks over all receipts it takes, by what the first one has met so far. */
+/** Estimates the number of walks over all receipts, from what the first one has found so far. */
 export function walksNeeded({ repeats, entities }: DuplicatesTallies): number {
   return Math.max(repeats.walks, entities.walks);
 }
 
-/** Ends a walk over all receipts. True if another is needed, since more events or entities were met than are held. */
+/** Ends a walk over all receipts. Returns true if another is needed for events or entities beyond the memory limit. */
 export function nextWalk(tallies: DuplicatesTallies): boolean {
   const { walk, repeats, entities } = tallies;
   tallies.walk = {
@@ -75,7 +75,7 @@ export function nextWalk(tallies: DuplicatesTallies): boolean {
   return tallies.walk.repeats || tallies.walk.entities;
 }
 
-/** Adds the receipts of a slice that lie in the scope. */
+/** Adds those receipts of a slice that lie in the scope. */
 export function addReceipts(tallies: DuplicatesTallies, slice: SliceRow): void {
   const { scope, total, groups, walk, repeats, entities } = tallies;
   const coverage = coverageOf(slice, scope);
@@ -108,7 +108,7 @@ function addReceipt(tally: DuplicatesTally, entry: ScannedEntry): void {
   if (entry.first_received_ms !== null) addTo(tally.delay, entry.received_ms - entry.first_received_ms);
 }
 
-/** The figures of all, null without any receipt, those of each group, most repeats first, storms, and the worst events. */
+/** Returns the figures of all receipts, null without any, of each group, most repeats first, storms, and the worst events. */
 export function duplicatesFigures({ total, groups, repeats, hours, entities }: DuplicatesTallies) {
   const ranked = groups.entries().map(([group, tally]) => ({ group, figures: figuresOf(tally, entities) }));
   const repeatsOf = ({ figures }: (typeof ranked)[number]) => figures.duplicates + figures.conflicts;

@@ -7,9 +7,9 @@ import { ID_BYTES } from '../../../storage/rules/slice-codec.ts';
 import { createEntityCounts } from './entity-counts.ts';
 import { createRepeatCounts } from './repeat-counts.ts';
 
-// What a duplicates report holds is bounded: a small bound here makes several walks of what would be one.
+// A duplicates report uses bounded memory: a small limit here makes several walks of what would be one.
 
-/** Walks as often as it takes, and gives how often. */
+/** Walks as often as needed; returns the number of walks. */
 function walked(counts: { next(): boolean }, walk: () => void): number {
   let walks = 0;
   do {
@@ -19,7 +19,7 @@ function walked(counts: { next(): boolean }, walk: () => void): number {
   return walks;
 }
 
-it('different entities are counted as by a Set per tally, however few of them are held at a time', () => {
+it('different entities are counted as by a Set per tally, at any memory limit', () => {
   const entity = fc.oneof(
     fc.integer({ min: 0, max: 2 ** 52 - 1 }),
     fc.nat({ max: 20 }).map((n) => n * 2 ** 47),
@@ -40,8 +40,8 @@ it('different entities are counted as by a Set per tally, however few of them ar
   );
 });
 
-it('repeats are counted by whole ids, and those behind a place are ranked as by sorting all', () => {
-  // Ids of one entity and time; some differ only in what no hash of them has, and cannot be parted.
+it('repeats are counted by complete ids, and those after a place are ranked as by sorting all', () => {
+  // Ids of one entity and time; some differ only outside the hashed part, so their hashes collide.
   const id = fc.oneof(
     fc.nat({ max: 80 }).map((n) => [n * 3, ...new Array(11).fill(7)]),
     fc.uint8Array({ minLength: 1, maxLength: 1 }).map((end) => [...new Array(11).fill(7), ...end]),

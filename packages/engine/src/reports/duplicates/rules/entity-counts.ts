@@ -1,31 +1,31 @@
 import { createSpan } from '../../../runtime/rules/span.ts';
 
-/** How many different entities each of some tallies has, by hashes below 2^52. Exact for these, however many there are. */
+/** Counts distinct entities per tally by hashes below 2^52. Exact for any number of hashes. */
 export interface EntityCounts {
-  /** Notes an entity of a tally, which are numbered from 0. */
+  /** Adds an entity to a tally; tallies are numbered from 0. */
   add(entity: number, tally: number): void;
   of(tally: number): number;
-  /** How many walks it takes by what the first one has met so far. */
+  /** Estimated number of walks, from what the first one has found so far. */
   readonly walks: number;
-  /** To be called after each walk over all receipts; true if another one is needed. */
+  /** Ends a walk over all receipts; returns true if another one is needed. */
   next(): boolean;
 }
 
-/** Pairs of entity and tally that are held at a time: 50 MB. A million receipts of one group each take one walk. */
+/** Pairs of entity and tally in memory at a time: 50 MB. A million receipts with a group each take one walk. */
 const HELD_MAX = 2_000_000;
 
 const EMPTY = -1;
-/** Slots above which it grows when half of them are taken. */
+/** Initial slots. The table grows when half of its slots are taken. */
 const SLOTS_MIN = 1_024;
 
-/** No entities yet. */
+/** Creates empty counts. */
 export function createEntityCounts(heldMax = HELD_MAX): EntityCounts {
   const span = createSpan();
   const counts: number[] = [];
   let entities = new Float64Array(SLOTS_MIN);
   let tallies = new Int32Array(SLOTS_MIN).fill(EMPTY);
   let size = 0;
-  /** False if the pair is there already. */
+  /** Returns false if the pair exists already. */
   const insert = (entity: number, tally: number): boolean => {
     const mask = tallies.length - 1;
     let slot = mixed(entity, tally) & mask;

@@ -2,35 +2,35 @@ import { createSpan } from '../../../runtime/rules/span.ts';
 import { createTopRanked, type Ranked } from '../../../statistics/top-ranked.ts';
 import { hash52At, ID_BYTES, idAt } from '../../../storage/rules/slice-codec.ts';
 
-/** How often each event was repeated: exact, of however many events, by their whole ids. */
+/** Counts the repeats of each event by its complete id. Exact for any number of events. */
 export interface RepeatCounts {
-  /** Notes a repeat of the event whose id lies there. */
+  /** Adds a repeat of the event whose id is at `at` in `bytes`. */
   add(bytes: Uint8Array, at: number): void;
-  /** How many walks it takes by what the first one has met so far. */
+  /** Estimated number of walks, from what the first one has found so far. */
   readonly walks: number;
-  /** To be called after each walk over all receipts; true if another one is needed. */
+  /** Ends a walk over all receipts; returns true if another one is needed. */
   next(): boolean;
-  /** Events with a repeat. Known after the last walk, as all of this. */
+  /** Events with a repeat. Known, like `top`, after the last walk. */
   readonly total: number;
   /** The events with most repeats. */
   top(): readonly Ranked[];
 }
 
-/** Which of the repeated events are named. */
+/** Selects the repeated events to list. */
 export interface RepeatOptions {
   readonly topMax: number;
-  /** Only those that come after it, by repeats and id. */
+  /** List only events after this one, by repeats and id. */
   readonly after?: Ranked | null | undefined;
-  /** Events that are held at a time. Default a million: 41 MB. Whoever has more of them takes more walks. */
+  /** Events in memory at a time; more of them take more walks. Default a million: 41 MB. */
   readonly heldMax?: number | undefined;
 }
 
-/** Where in an id the part lies that is different for each event, however many an entity has at one time. */
+/** Offset in an id of the part that differs between all events, even of one entity and time. */
 const DIGEST_AT = 17;
 const EMPTY = -1;
 const HELD_MAX = 1_000_000;
 
-/** No repeats yet. */
+/** Creates empty counts. */
 export function createRepeatCounts({ topMax, after = null, heldMax = HELD_MAX }: RepeatOptions): RepeatCounts {
   const span = createSpan();
   const top = createTopRanked(topMax, after);
@@ -64,17 +64,17 @@ interface IdTable {
   add(bytes: Uint8Array, at: number): void;
   readonly size: number;
   visit(visit: (count: number, ids: Uint8Array, at: number) => void): void;
-  /** Lets go of all others. */
+  /** Drops all ids for which `isKept` returns false. */
   keep(isKept: (ids: Uint8Array, at: number) => boolean): void;
 }
 
-/** Ids in the order in which they came, one after the other in one array, and where each lies by its digest. */
+/** Ids in order of arrival in one array, and a hash table from digest to place. */
 function createIdTable(): IdTable {
   let ids = new Uint8Array(512 * ID_BYTES);
   let counts = new Uint32Array(512);
   let slots = new Int32Array(1_024).fill(EMPTY);
   let size = 0;
-  /** The slot of an id, or the empty one where it belongs. */
+  /** Returns the slot of an id, or the empty slot where it belongs. */
   const slotOf = (bytes: Uint8Array, at: number): number => {
     const mask = slots.length - 1;
     let slot = hash52At(bytes, at + DIGEST_AT) & mask;
@@ -129,7 +129,7 @@ function createIdTable(): IdTable {
   };
 }
 
-/** From the end, where two ids of an entity differ first. */
+/** Compares from the end, where ids of the same entity are most likely to differ. */
 function isEqual(ids: Uint8Array, place: number, { bytes, at }: { bytes: Uint8Array; at: number }): boolean {
   for (let i = ID_BYTES - 1; i >= 0; i--) if (ids[place + i] !== bytes[at + i]) return false;
   return true;

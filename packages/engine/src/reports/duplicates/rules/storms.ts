@@ -2,12 +2,12 @@ import { type DuplicatesReport, formatEpochMs, greatestOf, leastOf, MS_PER_HOUR 
 
 import { wilsonLower } from '../../../statistics/statistics.ts';
 
-/** Receipts of one series in one hour of receipt. */
+/** Receipts of a series in one hour of receipt. */
 interface HourOfReceipts {
   readonly hour: number;
   receipts: number;
   repeats: number;
-  /** Between the first and the last repeat. */
+  /** Receive time of the first repeat. */
   firstMs: number;
   lastMs: number;
 }
@@ -19,25 +19,25 @@ export interface ReceiptHours {
   full: boolean;
 }
 
-/** Repeats below which nothing is called a storm. */
+/** Fewer repeats are never a storm. */
 const REPEATS_MIN = 20;
-/** Hours of a series below which it is not known what is usual. */
+/** A series with fewer hours has no known usual share. */
 const HOURS_MIN = 12;
-/** The hours with most repeats are left out of what is usual: a storm must not make itself usual. */
+/** The usual share leaves out the hours with most repeats, so that a storm does not count as usual. */
 const LEFT_OUT_SHARE = 0.25;
-/** How many times the odds of a repeat must have grown. */
+/** Factor by which the odds of a repeat must have grown. */
 const ODDS_FACTOR = 5;
 /** Four standard deviations: one hour in thirty thousand by chance. */
 const Z = 4;
-/** Hours of series that are held. */
+/** Limit of hours of all series in memory. */
 const HOURS_MAX = 500_000;
 
-/** No receipts yet. */
+/** Creates an empty record. */
 export function createReceiptHours(): ReceiptHours {
   return { series: new Map(), hours: 0, full: false };
 }
 
-/** The hours of a series. */
+/** Returns the hours of a series. */
 export function hoursOf(all: ReceiptHours, { source, event_type }: { source: string; event_type: string }) {
   const key = JSON.stringify([source, event_type]);
   const known = all.series.get(key);
@@ -73,7 +73,7 @@ export function addToHour(
 
 type Storm = DuplicatesReport['storms'][number];
 
-/** Hours in which the share of repeats lay far above the series' usual, adjacent ones as one storm; by their start. */
+/** Finds hours with a share of repeats far above the series' usual, adjacent ones as one storm, in order of start. */
 export function stormsOf({ series }: ReceiptHours): Storm[] {
   const storms = [...series.values()].flatMap(({ source, event_type, hours }) => {
     const sorted = [...hours.values()].sort((a, b) => a.hour - b.hour);

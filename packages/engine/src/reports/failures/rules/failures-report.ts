@@ -8,8 +8,8 @@ import { compareNames, createGroups, type Groups } from '../../rules/groups.ts';
 import { type GroupName, groupOf, type ReportScope, timeGroup } from '../../rules/report-scope.ts';
 
 /**
- * How sure the rank of a rate is, in standard deviations. With the usual 1.96 a series with one receipt, which failed, would
- * rank above one with 500 failures of 10,000.
+ * Confidence of the lower bound that ranks rates, in standard deviations. With the usual 1.96, a series with a single,
+ * failed receipt would rank above one with 500 failures of 10,000.
  */
 export const RANK_Z = 5;
 
@@ -20,23 +20,23 @@ interface FailureTally {
   count: number;
   firstMs: number;
   lastMs: number;
-  /** The latest of them, that first. */
+  /** The latest failures, most recent first. */
   readonly samples: [FailureRow, ...FailureRow[]];
 }
 
-/** A failures report in the making. */
+/** A failures report while being gathered. */
 export interface FailureTallies {
   readonly scope: ReportScope;
   readonly found: Map<string, { name: GroupName; tally: FailureTally }>;
-  /** Receipts by group: what failures are a share of. */
+  /** Receipts by group: the denominator of rates. */
   readonly receipts: Groups<{ count: number }>;
   total: number;
   failures: number;
-  /** Fingerprints with their groups that the time before had too; null without such a time. */
+  /** Fingerprints with groups that the baseline has too; null without a baseline. */
   readonly before: Set<string> | null;
 }
 
-/** An empty failures report. `scope` is by receive time. */
+/** Creates an empty failures report. `scope` is by receive time. */
 export function createFailureTallies(
   scope: ReportScope,
   options: { groupsMax: number; baseline: boolean },
@@ -51,7 +51,7 @@ export function createFailureTallies(
   };
 }
 
-/** What makes two failures one: where it failed, why, and at which field; of windows also the metric. */
+/** Identifies equal failures: by stage, code and field; for windows also by metric. */
 export function fingerprintOf({
   stage,
   code,
@@ -62,7 +62,7 @@ export function fingerprintOf({
   return sha256Hex(JSON.stringify(named)).slice(0, 16);
 }
 
-/** The group of a failure: dimensions that could not be read are left out. */
+/** The group of a failure, without the dimensions that were unreadable. */
 function failureGroup(row: FailureRow, { by, timeZone }: ReportScope): GroupName {
   const name: GroupName = {};
   for (const dimension of by) {
@@ -75,11 +75,11 @@ function failureGroup(row: FailureRow, { by, timeZone }: ReportScope): GroupName
 
 const keyOf = (row: FailureRow, name: GroupName) => `${fingerprintOf(row)} ${JSON.stringify(name)}`;
 
-/** Adds a failure of the range. False if it makes a group beyond `groupsMax`. */
+/** Adds a failure of the range. Returns false if that would create a group beyond `groupsMax`. */
 export function addFailure(tallies: FailureTallies, row: FailureRow, groupsMax: number): boolean {
   tallies.failures += 1;
   const name = failureGroup(row, tallies.scope);
-  // A conflict is a receipt of a slice already; a processing failure is of a receipt that was counted when it came.
+  // Slices already count the receipts of conflicts and processing failures.
   if (row.kind === 'REJECT') addReceipts(tallies, name, 1);
   const key = keyOf(row, name);
   const known = tallies.found.get(key)?.tally;
@@ -105,7 +105,7 @@ function addSample(samples: FailureRow[], row: FailureRow): void {
 
 function compareLatest(a: FailureRow, b: FailureRow): number {
   if (a.received_ms !== b.received_ms) return b.received_ms - a.received_ms;
-  // Of one time by what they are: where they lie is another thing each time that the same records are imported.
+  // Ties are broken by content: addresses change each time the same records are imported.
   const [left, right] = [textOf(a), textOf(b)];
   if (left !== right) return left < right ? -1 : 1;
   if (a.pack_id !== b.pack_id) return a.pack_id > b.pack_id ? -1 : 1;
@@ -114,9 +114,9 @@ function compareLatest(a: FailureRow, b: FailureRow): number {
 
 const textOf = ({ event_id, detail }: FailureRow) => `${event_id} ${detail}`;
 
-/** Adds a failure of the time before the range: equal ones in the range are not new. */
+/** Adds a failure of the baseline: equal ones in the range are not new. */
 export function addBaseline(tallies: FailureTallies, row: FailureRow): void {
-  // A day or an hour of the range was not there before; what counts is whether the series failed so.
+  // Days and hours of the range differ from those of the baseline, so they are not compared.
   tallies.before?.add(keyOf(row, failureGroup(row, withoutTime(tallies.scope))));
 }
 
@@ -124,12 +124,12 @@ function withoutTime(scope: ReportScope): ReportScope {
   return { ...scope, by: scope.by.filter((dimension) => dimension === 'source' || dimension === 'event_type') };
 }
 
-/** Adds the receipts of a slice that counts as a whole. */
+/** Adds the receipts of a slice that counts completely. */
 export function addSliceReceipts(tallies: FailureTallies, slice: SliceRow): void {
   addReceipts(tallies, groupOf(slice, tallies.scope), slice.accepted + slice.duplicates + slice.conflicts);
 }
 
-/** Adds one receipt of a slice of which only a part counts. */
+/** Adds one receipt of a partial slice. */
 export function addEntryReceipt(tallies: FailureTallies, slice: SliceRow, entry: SliceEntry): void {
   addReceipts(tallies, groupOf(slice, tallies.scope, entry), 1);
 }
@@ -140,10 +140,10 @@ function addReceipts(tallies: FailureTallies, name: GroupName, count: number): v
   if (group !== null) group.count += count;
 }
 
-/** Warnings of the range by what they say and whose they are, each with the latest of them. */
+/** Warnings of the range by text and series, each with its latest row. */
 export type WarningTallies = Map<string, { row: FailureRow; receipts: number; firstMs: number; lastMs: number }>;
 
-/** Adds a warning. False if it makes a group beyond `groupsMax`. */
+/** Adds a warning. Returns false if that would create a group beyond `groupsMax`. */
 export function addWarning(warnings: WarningTallies, row: FailureRow, groupsMax: number): boolean {
   const { receipts = 1, received_ms } = row;
   const key = JSON.stringify([row.code, row.path, row.source, row.event_type]);
@@ -154,14 +154,14 @@ export function addWarning(warnings: WarningTallies, row: FailureRow, groupsMax:
     return true;
   }
   known.receipts += receipts;
-  // The latest is the one that is shown.
+  // The report shows the latest one.
   if (received_ms >= known.lastMs) known.row = row;
   known.firstMs = Math.min(known.firstMs, received_ms);
   known.lastMs = Math.max(known.lastMs, received_ms);
   return true;
 }
 
-/** Warnings as rows, those of the most receipts first. */
+/** Returns warnings as rows, most receipts first. */
 export function warningViews(warnings: WarningTallies): FailureWarning[] {
   const sorted = [...warnings].sort(([a, one], [b, other]) => other.receipts - one.receipts || (a < b ? -1 : 1));
   return sorted.map(([, { row, receipts, firstMs, lastMs }]) => ({
@@ -177,7 +177,7 @@ export function warningViews(warnings: WarningTallies): FailureWarning[] {
   }));
 }
 
-/** Equal failures as rows, the surest rate first. */
+/** Returns groups of equal failures as rows, the surest rate first. */
 export function failureGroups(tallies: FailureTallies): FailureGroup[] {
   const receipts = new Map(tallies.receipts.entries().map(([name, { count }]) => [JSON.stringify(name), count]));
   const rows = [...tallies.found.values()].map(({ name, tally }) => {
@@ -192,12 +192,12 @@ export function failureGroups(tallies: FailureTallies): FailureGroup[] {
   );
 }
 
-/** Whether it is known whose receipts failed. */
+/** Whether all dimensions of the group are known. */
 function isNamed(name: GroupName, { by }: ReportScope): boolean {
   return by.every((dimension) => name[dimension] !== undefined);
 }
 
-/** Where no event is at fault, a receipt would put the blame on one. */
+/** A failure without an event at fault has no sample, which would blame a receipt. */
 function isSample({ kind, event_id }: FailureRow): boolean {
   return kind !== 'PROCESSING' || event_id !== null;
 }

@@ -10,7 +10,7 @@ export interface GapSeries {
   entity_id?: string;
 }
 
-/** What a gap report reads: its range with the history before it. */
+/** The span that a gap report reads: its range with the history before it. */
 export interface GapScope {
   readonly calendar: Calendar;
   readonly basis: 'event' | 'received';

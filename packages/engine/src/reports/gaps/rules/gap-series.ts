@@ -142,7 +142,7 @@ function betweenLives({ at, ruler }: LifeWindows, next: LifeWindows): number {
   return Math.max(0, ruler.indexOf(next.life.cells[0]?.start_ms ?? 0) - (at.at(-1) as number) - 1);
 }
 
-/** What lies between the last event and the end of the range, where that is at least one window. */
+/** The silence from the last event to the end of the range, if that is at least one window. */
 function silenceOf({ series, judged }: SeriesFindings, question: GapQuestion): View['silence'] {
   const { end_time, asOfMs, calendar } = question;
   const last = series.numbered.at(-1) as LifeWindows;
@@ -191,7 +191,7 @@ function overdueOf({ verdict, ticks }: JudgedLife): number | null {
   return dueTo(to) - dueTo(from);
 }
 
-/** Lives beside the largest one: single events with a wrong time, and times that a long silence parts. */
+/** Lives other than the largest one: single events with a wrong time, and periods separated by a long silence. */
 function apartOf({ lives, main }: ModelledSeries, { calendar, declaredMs }: GapQuestion): ApartLife[] {
   const apart: ApartLife[] = [];
   if (main.cells.length < DELIVERING_MIN) return apart;

@@ -30,7 +30,7 @@ export function missingTexts(
   };
 }
 
-/** An outage, beside the silences that are usual. */
+/** The sentence for an outage, compared with the usual silences. */
 function outageText(
   ruler: JudgedLife['ruler'],
   { from, to, count, longestMs }: { from: number; to: number; count: number; longestMs: number },
@@ -43,7 +43,7 @@ function outageText(
   return `${span} ${usual}; given its own rhythm, at most 1 report in 100 lists such a silence by chance.`;
 }
 
-/** The silences of a life that are no outages. */
+/** The silences of a life that are not outages. */
 function otherSilences({ verdict, life }: JudgedLife) {
   const { silences, outages } = verdict;
   const closed = silences.count - (silences.isOpen ? 1 : 0);
@@ -84,7 +84,7 @@ export function declaredText(declaredMs: number, { count, expected }: { count: n
   return `One event every ${durationText(declaredMs)} is declared: ${expected.toLocaleString('en-US')} expected, ${came}.`;
 }
 
-/** What was learned of when a series delivers. */
+/** Describes when a series delivers, as learned. */
 export function expectsText({ verdict, ticks, at, windows, life, interval }: JudgedLife, grain: Grain): string {
   const { profile, due } = verdict;
   const skips = (share: number) => (share > 0 ? `, skips ${percentText(share)}` : '');

@@ -47,7 +47,7 @@ export interface GoodWindow {
 export interface GapInterval {
   readonly series: GapSeries;
   readonly state: 'MISSING' | 'PARTIAL' | 'PENDING';
-  /** What MISSING claims; null for other states and declared cadences. */
+  /** The claim behind MISSING; null for other states and declared cadences. */
   readonly kind: 'OUTAGE' | 'SKIP' | null;
   readonly text: string;
   readonly start_ms: number;
@@ -105,7 +105,7 @@ function lifeQuestion({ start_time, end_time, asOfMs, calendar }: GapQuestion, u
   return { calendar, start_time, end_time, endMs, settledMs, historyMs: HISTORY_MS[calendar.grain] };
 }
 
-/** What was loaded at once, long after it happened, has the lag of the load: it says nothing of how late events usually are. */
+/** Events loaded at once, long after they happened, have the lag of the load, which does not show how late events usually are. */
 function usualLagOf({ lag, received }: SeriesCells, livedMs: number): number {
   const isLoad = received.toMs - received.fromMs < LOAD_SHARE * livedMs;
   return isLoad ? 0 : Math.max(0, quantile(lag, 0.99));
@@ -117,7 +117,7 @@ export function judgedLives(series: readonly ModelledSeries[], { declaredMs }: G
   return series.reduce((sum, { numbered }) => sum + numbered.filter(({ canBeJudged }) => canBeJudged).length, 0);
 }
 
-/** What was found of a series. */
+/** The findings of a series. */
 export interface SeriesFindings {
   readonly series: ModelledSeries;
   readonly gaps: readonly GapInterval[];
@@ -143,7 +143,7 @@ export function* findGaps(series: ModelledSeries, question: GapQuestion, judged:
   return { series, gaps, judged: lives };
 }
 
-/** What lies in the young part of the range is pending: its events may still come. */
+/** Gaps in the young part of the range are pending: their events may still come. */
 function* missingIntervals(life: JudgedLife, series: ModelledSeries): Steps<GapInterval[]> {
   const { range, young, ruler } = life;
   const goodBeside = goodWindows(life);

@@ -25,7 +25,7 @@ import { createRuler, type Ruler } from './ruler.ts';
 const MS_PER_MINUTE = 60_000;
 /** Ticks of a series with an interval of its own, below which nothing can be said. */
 const TICKS_MIN = 12;
-/** Of so many deliveries in a usual window some are missing in one that is known in part. */
+/** With this many deliveries in a usual window, some are missing in a window that is known in part. */
 const BUSY_MIN = 4;
 /** Of the nominal length of a window. */
 const SHORT = 0.75;
@@ -113,7 +113,7 @@ export interface JudgedLife extends LifeWindows {
   readonly ticks: Ticks | null;
   /** The shortest silence that is named an outage, in windows; may be infinite. */
   readonly blind: number;
-  /** What is missing in a part of the range, in order. */
+  /** Returns the missing windows of a part of the range, in order. */
   missing(range: readonly [number, number]): MissingWindows[];
 }
 

@@ -1,57 +1,57 @@
 import { createRuns, type Runs } from './runs.ts';
 
-/** What is told of an arrival: when it was received, when it happened. */
+/** The receive time and event time of an arrival. */
 export interface Arrival {
   readonly received_ms: number;
   readonly event_ms: number;
 }
 
-/** Of which series it is, and to which group it counts, by their numbers. */
+/** The numbers of an arrival's series and group. */
 export interface ArrivalPlace {
   readonly series: number;
   readonly group: number;
 }
 
 /**
- * First arrivals in the order of the walk, counted in that of their receipt. Only so many are held as fit: those that were
- * received first, and the later ones in further walks.
+ * Takes first arrivals in the order of a walk and counts them in order of receipt, in bounded memory: it holds those that
+ * were received first and leaves later ones to further walks.
  */
 export interface Arrivals {
   add(arrival: Arrival, place: ArrivalPlace): void;
-  /** Whether this walk is for anything of what was received from the first to the last of these times. */
+  /** Whether this walk counts anything received between these times. */
   wants(firstMs: number, lastMs: number): boolean;
-  /** Whether this walk holds too little to be the last. */
+  /** Whether another walk is needed, as known so far. */
   readonly needsMore: boolean;
-  /** To be called after each walk over all arrivals; true if another one is needed. */
+  /** Ends a walk over all arrivals; returns true if another one is needed. */
   next(): boolean;
-  /** How many of each group an earlier request had passed, by the number of the group. Known after the last walk. */
+  /** Events out of order by number of group. Known after the last walk. */
   outOfOrder(): ReadonlyMap<number, OutOfOrder>;
 }
 
-/** Arrivals that an earlier request had passed: it brought a later event of the same series, or of any. */
+/** Counts of arrivals after an earlier request that contained a later event, of the same series or of any. */
 export interface OutOfOrder {
   series: number;
   over_all: number;
 }
 
 /**
- * Numbers that are held at a time, at most 67 MB: one for each arrival and six for each run of them. A million arrivals take
- * one walk, however they came.
+ * Numbers held at a time, at most 67 MB: one per arrival and six per run of arrivals. A million arrivals take one walk in
+ * any order.
  */
 const HELD_MAX = 7_200_000;
 
-/** What the requests so far have brought: the latest event of each series, and of all. */
+/** The latest event of each series, and of all, in the requests so far. */
 interface Reached {
   readonly bySeries: Map<number, number>;
   overAll: number;
 }
 
-/** No arrivals yet. What was received in one millisecond is held together, however much it is. */
+/** Creates an empty count. Arrivals of one millisecond are always held together. */
 export function createArrivals(heldMax = HELD_MAX): Arrivals {
   const counts = new Map<number, OutOfOrder>();
   const reached: Reached = { bySeries: new Map(), overAll: Number.NEGATIVE_INFINITY };
   const runs = createRuns();
-  // Half-open: what is received before it was counted, what is received after it is left for another walk.
+  // Half-open: earlier receive times were counted, later ones are left for another walk.
   let [fromMs, toMs] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   let allowed = heldMax;
   return {
@@ -60,7 +60,7 @@ export function createArrivals(heldMax = HELD_MAX): Arrivals {
       runs.add(arrival, place);
       while (runs.held > allowed) {
         const droppedFromMs = runs.dropLatest();
-        // Where nothing can be dropped, it is tried again only when there is twice as much.
+        // If nothing can be dropped, try again only after the amount has doubled.
         if (droppedFromMs === null) allowed = runs.held * 2;
         else toMs = droppedFromMs;
       }
@@ -80,7 +80,7 @@ export function createArrivals(heldMax = HELD_MAX): Arrivals {
   };
 }
 
-/** Counts the runs in the order of their receipt. Those of one receive time are one request, and none of it passes another. */
+/** Counts the runs in order of receipt. Runs of one receive time are one request, whose events do not overtake each other. */
 function countRuns(runs: Runs, reached: Reached, counts: Map<number, OutOfOrder>): void {
   const { received, series, group, max } = runs;
   const order = orderOf(received);
@@ -105,7 +105,7 @@ function countRuns(runs: Runs, reached: Reached, counts: Map<number, OutOfOrder>
 
 function orderOf(received: Float64Array): Uint32Array {
   const order = Uint32Array.from(received, (_, run) => run);
-  // Most backends have them nearly in order, and sorting costs more than all else here.
+  // Most backends return them nearly in order, and sorting is the most expensive step here.
   if (received.every((at, run) => run === 0 || (received[run - 1] as number) <= at)) return order;
   return order.sort((a, b) => (received[a] as number) - (received[b] as number));
 }
@@ -120,7 +120,7 @@ function countOf(counts: Map<number, OutOfOrder>, group: number): OutOfOrder {
 
 function countBelow({ events, min, max, end }: Runs, run: number, limit: number): number {
   const [from, to] = [run === 0 ? 0 : (end[run - 1] as number), end[run] as number];
-  // Mostly a request passed all of another, or none of it.
+  // Mostly all or none of a run is out of order.
   if ((min[run] as number) >= limit) return 0;
   if ((max[run] as number) < limit) return to - from;
   let count = 0;

@@ -11,7 +11,7 @@ const DAY = 24 * HOUR;
 /** 2024-10-04. */
 const FIRST_DAY = 20_000;
 
-/** Facts of lags by day, as if each event had come by itself; an empty list is a day without events. */
+/** Facts from lags by day, as if each event were a request of its own; an empty list is a day without events. */
 function factsOf(days: readonly (readonly number[])[]): ClockFacts {
   const facts = { lags: createHistogram(), days: new DayLags() };
   for (const [i, lags] of days.entries()) {
@@ -25,14 +25,14 @@ function factsOf(days: readonly (readonly number[])[]): ClockFacts {
 
 const codes = (days: readonly (readonly number[])[]) => clockFindings(factsOf(days)).map(({ code }) => code);
 const repeat = <T>(n: number, make: (i: number) => T) => Array.from({ length: n }, (_, i) => make(i));
-/** What the way takes: from a floor of some minutes, with a tail. */
+/** Delays of delivery: a floor of some minutes, with a tail. */
 const way = fc.record({
   floor: fc.integer({ min: 0, max: 14 * MINUTE }),
   spread: fc.integer({ min: 1, max: 40 * MINUTE }),
 });
 
 describe('TIME_ZONE_FAULT', () => {
-  it('is found with its days, whatever the way takes, for every zone, mended or not, with a planned event on some days', () => {
+  it('is found with its days for any delay of delivery and every zone, corrected or not, with a planned event on some days', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 14 }).chain((h) => fc.constantFrom(h, -h)),
@@ -61,7 +61,7 @@ describe('TIME_ZONE_FAULT', () => {
     );
   });
 
-  it('names each stretch where clocks change, and half an hour only beside days without it', () => {
+  it('names each stretch between clock changes, and half an hour only next to days without it', () => {
     const at = (off: number) => repeat(24, (i) => off + 6 * MINUTE + i * 20_000);
     const stepped = clockFindings(factsOf([...repeat(10, () => at(5 * HOUR)), ...repeat(10, () => at(4 * HOUR))]));
     expect(stepped[0]?.text).toMatch(
@@ -73,28 +73,28 @@ describe('TIME_ZONE_FAULT', () => {
     expect(mended[0]?.text).toContain('+5 h 30 min from 2024-10-04 to 2024-10-13');
   });
 
-  it('says that a constant delay may be the reason where every day has it and none comes early', () => {
+  it('says that a constant delay may be the reason if every day has it and no event comes early', () => {
     const [late] = clockFindings(factsOf(repeat(10, () => repeat(8, (i) => 8 * HOUR + 6 * MINUTE + i * 2 * MINUTE))));
     expect(late?.text).toContain('or every event is delayed by that long');
     const [early] = clockFindings(factsOf(repeat(10, () => repeat(8, (i) => -8 * HOUR + 6 * MINUTE + i * 2 * MINUTE))));
     expect(early).toMatchObject({ code: 'TIME_ZONE_FAULT', text: expect.not.stringContaining('delayed by') });
   });
 
-  it('is not a delay: floors that lie anywhere, a nightly batch at the full hour, a slow way with a long tail', () => {
+  it('is not a delay: floors anywhere, a nightly batch at the full hour, a slow delivery with a long tail', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 5, max: 90 }),
         fc.infiniteStream(fc.integer({ min: 0, max: 72 * HOUR })),
         (count, stream) => {
           const floors = repeat(count, () => stream.next().value as number);
-          // Five floors of one hour in a row are beyond chance, and the generator's shrinking likes equal numbers.
+          // Five floors at the same hour in a row are not chance, and the generator's shrinking prefers equal numbers.
           fc.pre(new Set(floors.map((floor) => Math.floor((floor + 5 * MINUTE) / (30 * MINUTE)))).size > 0.8 * count);
           expect(codes(floors.map((floor) => repeat(30, (i) => floor + i * 1_000)))).toEqual([]);
         },
       ),
       runs(100),
     );
-    // All of a day is sent at 02:00 on the next.
+    // All events of a day are sent at 02:00 on the next.
     expect(codes(repeat(30, () => repeat(24, (hour) => (26 - hour) * HOUR)))).toEqual([]);
     expect(codes(repeat(30, () => repeat(24, (i) => i * 10 * MINUTE)))).toEqual([]);
     expect(codes(repeat(30, () => [3 * DAY]))).toEqual([]);
@@ -103,7 +103,7 @@ describe('TIME_ZONE_FAULT', () => {
 });
 
 describe('CLOCK_AHEAD and FUTURE_EVENTS', () => {
-  it('go by a share of the events, never by an extreme', () => {
+  it('depend on a share of the events, never on an extreme', () => {
     const ahead = repeat(20, () => repeat(10, (i) => -95_000 + i * 500));
     expect(codes(ahead)).toEqual(['CLOCK_AHEAD']);
     expect(clockFindings(factsOf(ahead))[0]?.text).toMatch(
@@ -116,12 +116,12 @@ describe('CLOCK_AHEAD and FUTURE_EVENTS', () => {
     expect(codes([[-25 * MINUTE, 5]])).toEqual([]);
   });
 
-  it('part planned events from a clock: those lie ahead by many amounts', () => {
+  it('distinguish planned events from a clock: planned events are ahead by many amounts', () => {
     const planned = repeat(20, (day) => repeat(20, (i) => (i < 10 ? MINUTE : -((i - 9) * (day + 1) * HOUR) / 4)));
     expect(codes(planned)).toEqual(['FUTURE_EVENTS']);
   });
 
-  it('have no word where the clock reads a moment ahead', () => {
+  it('are silent if the clock is only a moment ahead', () => {
     expect(codes(repeat(10, () => repeat(10, (i) => -900 + i)))).toEqual([]);
   });
 });
@@ -146,7 +146,7 @@ it('findings from the histograms of slices are those from single lags', () => {
   const lags = fc.array(fc.integer({ min: -16 * HOUR, max: 16 * HOUR }), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(fc.array(lags, { maxLength: 8 }), fc.integer({ min: 0, max: 3 }), (days, whole) => {
-      // Whole minutes in the middle of a step: within 1 % no value of these leaves its step.
+      // Minutes in the middle of a step: an error of 1 % moves none of these values out of its step.
       const placed = days.map((of) =>
         of.map((lag) => Math.floor(lag / (5 * MINUTE)) * 5 * MINUTE + 150_000 + whole * HOUR),
       );

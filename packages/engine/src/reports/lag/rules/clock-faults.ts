@@ -4,7 +4,7 @@ import { wilsonLower } from '../../../statistics/statistics.ts';
 import type { DayLags } from './day-lags.ts';
 import { zoneFaults, zoneFinding } from './zone-faults.ts';
 
-/** What clock faults are seen in: the lags of a group, and the same by event day. */
+/** The lags of a group, in total and by event day. */
 export interface ClockFacts {
   readonly lags: Histogram;
   readonly days: DayLags;
@@ -12,26 +12,27 @@ export interface ClockFacts {
   readonly serverWasBehind?: boolean | undefined;
 }
 
-/** A finding about clocks, and which end of the lags shows it. */
+/** A finding about clocks, and the end of the lags that shows it. */
 export interface ClockFinding extends Finding {
   readonly shownBy: 'lowest' | 'highest';
 }
 
-/** Above this a negative lag is the reading of two good clocks. */
+/** A negative lag above this is normal between two good clocks. */
 const AHEAD_MS = -1_000;
 /** A clock that is ahead is ahead for a share of the events: at least this, with 97.5 % confidence, and three events. */
 const AHEAD_SHARE_MIN = 0.01;
 const AHEAD_EVENTS_MIN = 3;
-/** One clock is ahead by one amount; planned events lie in the future by many. */
+/** A clock is ahead by one amount, planned events by many: the spread up to which it is one clock. */
 const ONE_AMOUNT_MS = 5 * 60_000;
-/** Lags this far beyond those of nearly all others are not delays of the same way. */
+/** A lag this many times beyond nearly all others has another cause than the usual delay. */
 const EXTREME_TIMES = 10;
 const EXTREME_MS_MIN = 30 * MS_PER_DAY;
 
 /**
- * Faults of clocks behind the lags of a group. `TIME_ZONE_FAULT`: for days on end the quickest events come whole hours off.
- * `CLOCK_AHEAD`: a share of the events comes before its own time, all by much the same. `FUTURE_EVENTS`: the same, by many
- * amounts, as planned events do. `SERVER_CLOCK_WRONG`: it may be this server's own clock that was behind. `EXTREME_TIMES`: single events lie far beyond all others.
+ * Finds clock faults in the lags of a group. `TIME_ZONE_FAULT`: for days in a row, the lag of the quickest events is off by
+ * full hours. `CLOCK_AHEAD`: a share of the events is received before its own time, all by about the same amount.
+ * `FUTURE_EVENTS`: the same by many amounts, like planned events. `SERVER_CLOCK_WRONG`: this server's own clock may have
+ * been behind. `EXTREME_TIMES`: single events lie far beyond all others.
  */
 export function clockFindings({ lags, days, serverWasBehind = false }: ClockFacts): ClockFinding[] {
   if (lags.count === 0) return [];
@@ -39,7 +40,7 @@ export function clockFindings({ lags, days, serverWasBehind = false }: ClockFact
   const byDay = days.days();
   const faults = zoneFaults(byDay);
   if (faults.length > 0) found.push({ ...zoneFinding(faults, byDay), shownBy: 'lowest' });
-  // A zone that lies ahead makes events come before their time, and is no second fault.
+  // A zone that is ahead makes events come before their time; do not report a second fault.
   const ahead = faults.some(({ halves }) => halves < 0) ? null : aheadOf(lags, serverWasBehind);
   if (ahead !== null) found.push(ahead);
   return [...found, ...extremes(lags)];
@@ -49,7 +50,7 @@ function aheadOf(lags: Histogram, serverWasBehind: boolean): ClockFinding | null
   const ahead = lags.count - countOver(lags, AHEAD_MS).count;
   const atLeast = wilsonLower(ahead, lags.count);
   if (ahead < AHEAD_EVENTS_MIN || atLeast < AHEAD_SHARE_MIN) return null;
-  // Negative lags come first: a share of them is a share of all that is smaller by their part.
+  // Negative lags are the lowest ones: convert a share of them to a share of all.
   const early = (q: number) => -quantile(lags, (q * ahead) / lags.count);
   const [most, usual, least] = [early(0.1), early(0.5), early(0.9)];
   const share = `${ahead.toLocaleString('en-US')} of ${counted(lags.count, 'event')} (at least ${percentText(atLeast)} even allowing for chance)`;
@@ -68,7 +69,7 @@ function aheadOf(lags: Histogram, serverWasBehind: boolean): ClockFinding | null
 
 const percentText = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-/** At each end the few events that lie ten times as far as 99 of 100 do, and at least 30 days. */
+/** Finds, at each end, the few events ten times as far out as 99 of 100, and at least 30 days. */
 function extremes(lags: Histogram): ClockFinding[] {
   const high = Math.max(EXTREME_MS_MIN, EXTREME_TIMES * quantile(lags, 0.99));
   const low = Math.min(-EXTREME_MS_MIN, EXTREME_TIMES * quantile(lags, 0.01));

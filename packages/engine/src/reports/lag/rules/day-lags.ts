@@ -3,11 +3,11 @@ import { bucketMiddle, type Histogram } from '../../../statistics/histogram.ts';
 /** Width of a step. */
 export const STEP_MINUTES = 5;
 const STEP_MS = STEP_MINUTES * 60_000;
-/** Lags from −15 to +15 hours have a step of their own, one hour beyond the farthest zones; others share the outermost two. */
+/** Lags from −15 to +15 hours, one hour beyond the farthest zones, have their own steps; others fall into the outermost two. */
 const STEPS_EACH_WAY = (15 * 60) / STEP_MINUTES;
 const STEPS = 2 * STEPS_EACH_WAY;
 
-/** Lags of a group by event day, in steps of five minutes. Bounded: a day holds at most 360 counts. */
+/** Lags of a group by event day, in steps of five minutes. Bounded: a day has at most 360 counts. */
 export class DayLags {
   readonly #counts = new Map<number, number>();
 
@@ -18,7 +18,7 @@ export class DayLags {
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
   }
 
-  /** Adds what a histogram holds of one event day; its extremes are exact, other values within 1 %. */
+  /** Adds a histogram of one event day; its extremes are exact, other values within 1 %. */
   addHistogram(day: number, histogram: Histogram): void {
     for (const [bucket, count] of histogram.buckets) this.add(day, bucketMiddle(bucket, histogram), count);
   }
@@ -49,7 +49,7 @@ export interface LagDay {
   readonly steps: [step: number, count: number][];
 }
 
-/** The step at the share `q` of values given by step; the lowest for 0. */
+/** Returns the step at the quantile `q` of values given by step; the lowest for 0. */
 export function stepAt(steps: readonly (readonly [number, number])[], events: number, q: number): number {
   const rank = Math.floor(q * events);
   let seen = 0;
@@ -60,7 +60,7 @@ export function stepAt(steps: readonly (readonly [number, number])[], events: nu
   return Number.NaN;
 }
 
-/** The lags of several days together. */
+/** Merges the lags of several days. */
 export function pooled(days: readonly LagDay[]): { events: number; steps: [number, number][] } {
   const counts = new Map<number, number>();
   let events = 0;

@@ -25,9 +25,9 @@ interface Extreme {
   readonly line: number;
 }
 
-/** What only the receipts themselves tell of lag, in the making. */
+/** Details of lag that only receipts contain, while being gathered. */
 export interface DetailTallies {
-  /** What belongs to no group, since there are too many of them. */
+  /** The tally for events beyond the maximum number of groups. */
   readonly rest: DetailTally;
   readonly groups: Groups<DetailTally>;
   /** The events with the largest lag. */
@@ -36,7 +36,7 @@ export interface DetailTallies {
   readonly seriesNo: Map<string, number>;
 }
 
-/** Empty details. */
+/** Creates empty details. */
 export function createDetailTallies(options: { groupsMax: number; worstMax: number }): DetailTallies {
   let made = 0;
   const create = (): DetailTally => ({
@@ -55,7 +55,7 @@ export function createDetailTallies(options: { groupsMax: number; worstMax: numb
   };
 }
 
-/** The number of a slice's series. */
+/** Returns the number of a slice's series. */
 export function seriesNoOf({ seriesNo }: DetailTallies, { source, event_type }: SliceRow): number {
   const key = JSON.stringify([source, event_type]);
   const known = seriesNo.get(key) ?? seriesNo.size;
@@ -63,7 +63,7 @@ export function seriesNoOf({ seriesNo }: DetailTallies, { source, event_type }: 
   return known;
 }
 
-/** Adds a first arrival that lies in the scope to its group; null if there are too many groups. */
+/** Adds a first arrival in the scope to its group; the group is null if there are too many. */
 export function addDetail(
   tallies: DetailTallies,
   entry: ScannedEntry,
@@ -85,12 +85,12 @@ export function addDetail(
   tallies.worst.offer(lag, () => idAt(slice.entries, entry.idAt));
 }
 
-/** The later one replaces the known one unless their lags are equal: then the smaller id is named, whatever came first. */
+/** Returns the new extreme, or, if the lags are equal, the one with the smaller id, so that the order of slices has no effect. */
 function firstOf(known: Extreme | null, other: Extreme): Extreme {
   return known !== null && known.lag === other.lag && known.event_id <= other.event_id ? known : other;
 }
 
-/** The details of all events and of each group. */
+/** Returns the details of all events and of each group. */
 export function lagDetails(tallies: DetailTallies): {
   total: LagDetails;
   of(name: GroupName): { details: LagDetails; lowest: Extreme | null; highest: Extreme | null } | null;
@@ -118,7 +118,7 @@ export function lagDetails(tallies: DetailTallies): {
   };
 }
 
-/** All groups together, and what belongs to none. */
+/** Merges all groups and the events without a group. */
 function totalOf({ rest, groups }: DetailTallies): DetailTally {
   const total: DetailTally = {
     no: 0,
@@ -145,7 +145,7 @@ function partOf(histogram: Histogram): LagDetails['produce'] {
   };
 }
 
-/** The tally of a group; null if there are too many. */
+/** Returns the tally of a group; null if there are too many. */
 export function detailGroup(tallies: DetailTallies, name: GroupName): DetailTally | null {
   return tallies.groups.of(name);
 }

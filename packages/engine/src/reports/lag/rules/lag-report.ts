@@ -16,20 +16,20 @@ import { coverageOf, groupOf, type ReportScope } from '../../rules/report-scope.
 import type { ClockFacts } from './clock-faults.ts';
 import { DayLags } from './day-lags.ts';
 
-/** What is gathered of one group. */
+/** The tally of all events. */
 interface LagTally {
   readonly histogram: Histogram;
   late: number;
   future: number;
 }
 
-/** What is gathered of one group beside that. */
+/** The tally of one group. */
 interface GroupTally extends LagTally {
   /** Lags by event day, which show faults of clocks. */
   readonly days: DayLags;
 }
 
-/** A lag report in the making. */
+/** A lag report while being gathered. */
 export interface LagTallies {
   readonly scope: ReportScope;
   readonly lateOverMs: number;
@@ -37,20 +37,20 @@ export interface LagTallies {
   readonly groups: Groups<GroupTally>;
 }
 
-/** Lags of at most this are in the future beyond tolerance: whole milliseconds, strictly below. */
+/** Lags below this lie in the future beyond tolerance. */
 const NOT_FUTURE_FROM = -LIMITS.future_tolerance_ms;
 
 const createTally = (): LagTally => ({ histogram: createHistogram(), late: 0, future: 0 });
 const createGroupTally = (): GroupTally => ({ ...createTally(), days: new DayLags() });
 
-/** An empty lag report. */
+/** Creates an empty lag report. */
 export function createLagTallies(scope: ReportScope, lateOverMs: number, groupsMax: number): LagTallies {
   return { scope, lateOverMs, total: createTally(), groups: createGroups(createGroupTally, groupsMax) };
 }
 
 /**
- * Adds a slice by its histogram. False if that is not enough, since only a part of it counts or a threshold parts a
- * bucket: then its receipts must be added one by one.
+ * Adds a slice by its histogram. Returns false if that is not exact, since the slice is partial or a threshold divides a
+ * bucket: then add its receipts one by one.
  */
 export function addSlice(tallies: LagTallies, slice: SliceRow): boolean {
   const coverage = coverageOf(slice, tallies.scope);
@@ -71,7 +71,7 @@ export function addSlice(tallies: LagTallies, slice: SliceRow): boolean {
   return true;
 }
 
-/** Adds a first arrival that lies in the scope, by itself. */
+/** Adds a single first arrival that lies in the scope. */
 export function addArrival(tallies: LagTallies, slice: SliceRow, entry: ScannedEntry): void {
   const lag = entry.received_ms - entry.event_ms;
   const group = tallies.groups.of(groupOf(slice, tallies.scope, entry));
@@ -84,7 +84,7 @@ export function addArrival(tallies: LagTallies, slice: SliceRow, entry: ScannedE
   group?.days.add(slice.event_day, lag);
 }
 
-/** The figures of all, null without any event, and those of each group: the largest share of the delay first. */
+/** Returns the figures of all events, null without any, and of each group, the largest share of the delay first. */
 export function lagFigures(tallies: LagTallies) {
   const { total, groups } = tallies;
   const ranked = groups.entries().map(([group, tally]) => ({

@@ -17,7 +17,7 @@ import { addDetail, createDetailTallies } from './lag-details.ts';
 
 const HOUR = 3_600_000;
 
-it('out of order is what a naive count finds, however little is held at a time: an earlier request brought a later event', () => {
+it('out of order equals a naive count of arrivals after an earlier request with a later event, at any memory limit', () => {
   const arrival = fc.record({
     received: fc.integer({ min: 0, max: 12 }),
     event: fc.integer({ min: -5, max: 15 }),
@@ -34,7 +34,7 @@ it('out of order is what a naive count finds, however little is held at a time: 
             arrivals.add({ received_ms: received, event_ms: event }, { series, group });
         walks += 1;
       } while (arrivals.next());
-      // An arrival is at most seven numbers, and each walk counts one receive time at least.
+      // An arrival takes at most seven numbers, and each walk counts at least one receive time.
       expect(walks).toBeLessThanOrEqual(all.length * 7 > heldMax ? 13 : 1);
       const naive = (of: number, same: boolean) =>
         all.filter(
@@ -50,7 +50,7 @@ it('out of order is what a naive count finds, however little is held at a time: 
   );
 });
 
-it('a walk over packed receipts sees what unpacking them gives', () => {
+it('a walk over packed receipts visits the same receipts as unpacking them', () => {
   const entry = fc.record({
     event_id: fc.stringMatching(/^[0-9a-v]{46}0$/),
     outcome: fc.constantFrom<SliceEntry['outcome']>('ACCEPTED', 'DUPLICATE', 'CONFLICT'),
@@ -73,7 +73,7 @@ it('a walk over packed receipts sees what unpacking them gives', () => {
       const unpacked = decodeEntries(bytes);
       expect(seen).toEqual(unpacked.map(({ payload_hash, ...rest }) => rest));
       for (const [i, a] of unpacked.entries()) {
-        // 52 bits are ten whole characters and two bits of the next.
+        // 52 bits are ten characters and two bits of the next.
         for (const [j, b] of unpacked.entries())
           if (a.event_id.slice(0, 11) === b.event_id.slice(0, 11)) expect(entities[i]).toBe(entities[j]);
       }
@@ -82,7 +82,7 @@ it('a walk over packed receipts sees what unpacking them gives', () => {
   );
 });
 
-it('the worst events are those with the largest lag, in whatever order they come; of equal ones those with the first ids', () => {
+it('the worst events are those with the largest lag, in any order of arrival; equal ones by id', () => {
   const lag = fc.oneof(fc.integer({ min: -50, max: 50 }), fc.integer({ min: -1_000_000, max: 1_000_000 }));
   fc.assert(
     fc.property(fc.array(lag, { maxLength: 400 }), fc.integer({ min: 1, max: 12 }), (lags, worstMax) => {
@@ -109,7 +109,7 @@ it('the worst events are those with the largest lag, in whatever order they come
   );
 });
 
-/** Receipts of one series by the hour: how many, and which share of them repeats. */
+/** Receipts of one series by hour: their number, and the share of repeats. */
 function receipts(hours: number, at: (hour: number) => { n: number; share: number }) {
   const all = createReceiptHours();
   const series = hoursOf(all, { source: 's', event_type: 't' });
@@ -137,7 +137,7 @@ describe('storms', () => {
     expect(storms[0]?.usual_share).toBeCloseTo(0.02, 2);
   });
 
-  it('a share that is usual is none, however high, and few repeats are none', () => {
+  it('do not include a usual share of repeats, however high, or a few repeats', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1, max: 300 }), (share, n) => {
         expect(stormsOf(receipts(48, () => ({ n, share })))).toEqual([]);

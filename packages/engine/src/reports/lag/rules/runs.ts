@@ -6,31 +6,31 @@ interface Run extends ArrivalPlace {
   /** Earliest and latest event. */
   min: number;
   max: number;
-  /** The place after its last arrival. */
+  /** One past the index of its last arrival. */
   end: number;
 }
 
-/** Runs by their fields, and the event times of all arrivals in the order of the runs. */
+/** Runs as columns, and the event times of all arrivals in order of runs. */
 export type Runs = Readonly<Record<keyof Run | 'events', Float64Array>>;
 
 /**
- * Arrivals that follow each other with one receive time, series and group, as a request leaves them, are one run: an arrival
- * then takes the eight bytes of its event time.
+ * Consecutive arrivals with the same receive time, series and group, such as those of one request, form a run: an arrival
+ * then takes only the eight bytes of its event time.
  */
 export interface RunList {
   add(arrival: Arrival, place: ArrivalPlace): void;
-  /** Numbers that are held. */
+  /** Count of numbers in memory. */
   readonly held: number;
-  /** A view: what is added later is not in it. */
+  /** Returns a view, which does not include later additions. */
   columns(): Runs;
-  /** Drops the latest received eighth, and gives the receive time from which on it did; null if all have one receive time. */
+  /** Drops the eighth that was received last; returns the first receive time dropped, or null if all have the same. */
   dropLatest(): number | null;
   clear(): void;
 }
 
 const FIELDS = ['received', 'series', 'group', 'min', 'max', 'end'] as const;
 
-/** No runs yet. */
+/** Creates an empty list of runs. */
 export function createRuns(): RunList {
   const events = createColumn();
   const columns = Object.fromEntries(FIELDS.map((name) => [name, createColumn()])) as Record<
@@ -91,7 +91,7 @@ function latestEighth(received: Float64Array): number | null {
   return later ?? null;
 }
 
-/** Moves what was received earlier to the front of all columns. Gives how many runs and arrivals these are. */
+/** Moves what was received earlier to the front of all columns. Returns its number of runs and arrivals. */
 function keepEarlier(runs: Runs, fromMs: number): [number, number] {
   let [kept, arrivals, start] = [0, 0, 0];
   for (let run = 0; run < runs.end.length; run++) {

@@ -2,41 +2,41 @@ import { counted, dayFromNumber, type Finding } from '@pik/schema';
 
 import { type LagDay, pooled, STEP_MINUTES, stepAt } from './day-lags.ts';
 
-// A time that carries the wrong zone is off by whole hours, so that the lag of everything is. The quickest events of a day
-// show it: their lag, the floor of the day, lies at those hours and a few minutes, day after day, until somebody mends it.
+// A time with the wrong zone is off by full hours, and so is every lag. The quickest events of a day show it: their lag, the
+// floor of the day, is those hours and a few minutes, day after day, until the fault is fixed.
 // A floor is the lag at the lowest twentieth of a day, so that one planned event, or one clock, does not move it.
 
-/** Zones lie up to 14 hours from UTC. */
+/** Zones are at most 14 hours from UTC. */
 const ZONE_HOURS_MAX = 14;
-/** The zones of half hours lie this far from UTC at least: those of India, Iran, Australia, Newfoundland. */
+/** Zones with half hours are at least this far from UTC: India, Iran, Australia, Newfoundland. */
 const HALF_ZONE_HALVES_MIN = 5;
-/** From five minutes below the hour to 25 above it: what the way takes, and clocks that differ a little. */
+/** From five minutes below the hour to 25 above it: the delay of delivery, and clocks that differ a little. */
 const BELOW_STEPS = 1;
 const NEAR_STEPS = 6;
 const HOUR_STEPS = 60 / STEP_MINUTES;
 const FLOOR_SHARE = 0.05;
-/** In a longer stretch of days the hours are no chance. Where the group has no more days, its lags must be narrow. */
+/** Over this many days in a row, full hours are not chance. If the group has no more days, its lags must be narrow. */
 const DAYS_MIN = 5;
 const DAYS_SHARE = 0.8;
 const EVENTS_MIN = 20;
-/** So many days of a few events each count as much as `EVENTS_MIN` events. */
+/** This many days with a few events each count as much as `EVENTS_MIN` events. */
 const SPARSE_DAYS_MIN = 8;
-/** At most this share may be quicker than the fault allows: others that share the group, and single clocks. */
+/** At most this share may be quicker than the fault allows: from other producers in the group, and single clocks. */
 const QUICKER_SHARE_MAX = 0.02;
-/** Half of the events lie within this of the floor. Where the wait is longer, the floor is that of a batch, not of a way. */
+/** Half of the events lie within this of the floor. A wider spread comes from a batch, not from delivery. */
 const NARROW_STEPS = 90 / STEP_MINUTES;
 const VERY_NARROW_STEPS = 1;
-/** Days whose floor lies near zero, beside which half an hour is a step and not a delay. */
+/** With this many days whose floor is near zero, half an hour on other days is a step and not a delay. */
 const GOOD_DAYS_MIN = 3;
 
 /** A stretch of event days with times of another zone. */
 export interface ZoneFault {
-  /** Half hours that the lag is off, signed. */
+  /** Signed number of half hours by which the lag is off. */
   readonly halves: number;
   readonly days: readonly LagDay[];
 }
 
-/** Stretches of event days on which times are those of another zone than they say, in order of time. */
+/** Finds stretches of event days whose times are in a different zone than they state, in order of time. */
 export function zoneFaults(days: readonly LagDay[]): ZoneFault[] {
   const floors = days.map((day) => stepAt(day.steps, day.events, FLOOR_SHARE));
   const goodDays = floors.filter((floor) => halvesAt(floor, 0)).length;
@@ -51,7 +51,7 @@ export function zoneFaults(days: readonly LagDay[]): ZoneFault[] {
   return faults.sort((a, b) => firstDay(a) - firstDay(b));
 }
 
-/** The stretches as one finding. At least one stretch is given, and all days of the group. */
+/** Builds one finding from at least one stretch and all days of the group. */
 export function zoneFinding(faults: readonly ZoneFault[], days: readonly LagDay[]): Finding {
   return {
     code: 'TIME_ZONE_FAULT',
@@ -64,13 +64,13 @@ export function zoneFinding(faults: readonly ZoneFault[], days: readonly LagDay[
 const firstDay = ({ days }: ZoneFault) => (days[0] as LagDay).day;
 const lastDay = ({ days }: ZoneFault) => (days.at(-1) as LagDay).day;
 
-/** Whether a floor lies at so many half hours and a little. */
+/** Whether a floor lies at this number of half hours or a little above. */
 function halvesAt(floor: number, halves: number): boolean {
   const above = floor - (halves * HOUR_STEPS) / 2 + BELOW_STEPS;
   return above >= 0 && above < NEAR_STEPS;
 }
 
-/** The zones, in half hours, at which some floor lies. */
+/** Returns the zones, in half hours, at which a floor lies. */
 function candidates(floors: readonly number[]): number[] {
   const found = new Set<number>();
   for (const floor of floors) {
@@ -81,7 +81,7 @@ function candidates(floors: readonly number[]): number[] {
   return [...found].sort((a, b) => a - b);
 }
 
-/** Longest stretches in which at least four of five days lie at these hours, first and last one included. */
+/** Returns the longest stretches in which at least four of five days lie at these hours, including the first and last day. */
 function runsOf(floors: readonly number[], halves: number): [from: number, to: number][] {
   const runs: [number, number][] = [];
   const miss = DAYS_SHARE / (1 - DAYS_SHARE);
@@ -126,7 +126,7 @@ function textOf(faults: readonly ZoneFault[], days: readonly LagDay[]): string {
   });
   const more = faults.length > TOLD_MAX ? `, and ${faults.length - TOLD_MAX} more` : '';
   const faultyDays = faults.reduce((sum, fault) => sum + fault.days.length, 0);
-  const where = `On ${faultyDays} of ${counted(days.length, 'event day')} the quickest events come whole hours off (${stretches.join(', ')}${more})`;
+  const where = `On ${faultyDays} of ${counted(days.length, 'event day')} the lag of the quickest events is off by full hours (${stretches.join(', ')}${more})`;
   const sides = new Set(faults.map(({ halves }) => halves));
   if (sides.size > 1)
     return `${where}: their times are in a different zone than they state. The step matches a daylight saving change.`;

@@ -25,14 +25,14 @@ const PASSES = 3;
 /** The most surprising silences that are left do not shape what is usual, if they are few. */
 const SET_ASIDE = 4;
 const SET_ASIDE_SHARE = 0.1;
-/** More than so many times the deliveries of a usual window are a burst. */
+/** More than this many times the deliveries of a usual window are a burst. */
 const BURST = 2;
 /** Windows of an outage that are named: nights and weekends in it carry less than this of its most surprising one. */
 const NAMED_SHARE = 0.1;
 /** From another calendar only where that predicts this much better, as a log-likelihood. */
 const CALENDAR_MARGIN = 3;
 
-/** What is asked of a life. */
+/** The question about a life. */
 export interface CadenceQuestion {
   /** The windows that are asked about, half-open. */
   readonly range: readonly [number, number];
@@ -41,7 +41,7 @@ export interface CadenceQuestion {
   readonly windowsMin?: number;
 }
 
-/** What was found of a life. */
+/** The findings of a life. */
 export interface Verdict {
   readonly profile: Profile;
   readonly silences: Silences;

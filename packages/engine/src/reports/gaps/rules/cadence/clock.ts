@@ -10,7 +10,7 @@ import { sortedOf } from './tail.ts';
 /** A window is due where it has a delivery at least so probably. */
 const DUE_MIN = 0.65;
 const DUE_SURPRISE = -Math.log(1 - DUE_MIN);
-/** The variance of a clock is at most half its mean, with so many standard deviations to spare. */
+/** The variance of a clock is at most half its mean, with this many standard deviations to spare. */
 const DISPERSION_MAX = 0.5;
 const DEVIATIONS = 3.3;
 const DISPERSION_WEIGHT = 30;
@@ -27,7 +27,7 @@ const BALANCE_MIN = 1 / 3;
 const MOVED_INTERVALS = 1.5;
 const MOVED_SHARE = 0.01;
 
-/** What a clock is looked for in. */
+/** The data in which to look for a clock. */
 export interface ClockQuestion {
   readonly counts: Counts;
   readonly silences: Silences;
@@ -148,7 +148,7 @@ export function* movedSilences(
     moved[j] = 1;
     windows += dueTo(silences.to[j] as number) - dueTo(silences.from[j] as number);
   }
-  // Where it is rare it is no habit: a delivery that came late was missing when it was due.
+  // If it is rare, it is not a habit: a late delivery was missing when it was due.
   return windows <= MOVED_SHARE * dueTo(counts.windows) ? moved.fill(0) : moved;
 }
 
@@ -165,7 +165,7 @@ function* movedByPlace({ at }: Counts, { first, last }: NonNullable<Counts['plac
   };
 }
 
-/** Without places: the windows beside it have as many deliveries as were due in all of them. */
+/** Without places: the neighbouring windows have as many deliveries as were due in all of them. */
 function movedByCount({ at, deliveries, windows }: Counts, { layout, mean, surprise }: Profile): HasMoved {
   const nominal = mean.map((m, cell) => {
     const q = 1 - Math.exp(-(surprise[cell] as number));

@@ -3,7 +3,7 @@ import type { SlotScheme } from './slots.ts';
 
 /**
  * The deliveries of a series over the windows of its life, 0 to `windows` − 1. Only windows with deliveries are held; the first
- * window has some. What lies between two of them is a silence.
+ * window has some. The windows between two of them are a silence.
  */
 export interface Counts {
   readonly windows: number;

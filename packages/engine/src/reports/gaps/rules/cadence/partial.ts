@@ -7,11 +7,11 @@ import { extremalIndex, sortedOf, Tail } from './tail.ts';
 
 /** Fewer usual deliveries are too few to miss most of. */
 const MEAN_MIN = 4;
-/** A window with more than this share of the usual is not told, however improbable. */
+/** A window with more than this share of the usual is not reported, however improbable. */
 const SHARE_MAX = 0.6;
 /** Counts less probable than e to the minus this one teach how improbable they become. */
 const THRESHOLD = 2;
-/** No count is as improbable as that within so many standard deviations of the mean. */
+/** No count is as improbable as that within this many standard deviations of the mean. */
 const DEVIATIONS_MIN = 0.7;
 const EXTREMAL_MIN = 0.1;
 /** At this level the lowest counts are taken out of the tail, however few series a report has. */
@@ -20,7 +20,7 @@ const ALPHA_OUTER = 0.002;
 const SATURATED_SHARE = 0.5;
 const MINUTES_PER_DAY = 1_440;
 
-/** What is asked of the windows with too few deliveries. */
+/** The test for windows with too few deliveries. */
 export interface PartialTest {
   readonly counts: Counts;
   readonly profile: Profile;

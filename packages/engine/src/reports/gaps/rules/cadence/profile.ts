@@ -4,13 +4,13 @@ import { Layout } from './layout.ts';
 import type { SlotKeys } from './slots.ts';
 import { inPieces, type Steps } from './steps.ts';
 
-// What is usual of a series: how many deliveries its windows have by the hour of the day and the week, how these vary, and
+// The usual rhythm of a series: how many deliveries its windows have by the hour of the day and the week, how these vary, and
 // from that how surprising an empty window is.
 
 /** How many windows a key is pulled to its parent by; the last one: it has no rhythm of its own. */
 const KAPPAS = [0.1, 0.5, 2, 8, 32, 1e6] as const;
 const MEAN_MIN = 1e-9;
-/** The dispersion of a group is pulled to that of the whole as by so many deliveries. */
+/** The dispersion of a group is shrunk towards that of all windows, with the weight of this many deliveries. */
 const DISPERSION_WEIGHT = 30;
 const BLOCK_DAYS_MIN = 7;
 const BLOCK_DELIVERIES_MIN = 30;
@@ -20,7 +20,7 @@ const CELLS_MAX = 32_768;
 /** Blocks whose median is the level of the middle one: an outage of two blocks does not move it. */
 const BLOCKS_ROUND = 5;
 
-/** What is usual of each cell of a life. */
+/** The usual deliveries of each cell of a life. */
 export interface Profile {
   readonly layout: Layout;
   /** Deliveries that a window of a cell has. */
@@ -40,7 +40,7 @@ export interface Profile {
   readonly score: number;
 }
 
-/** What a profile is learned from. */
+/** The data from which a profile is learned. */
 export interface Learning {
   readonly counts: Counts;
   readonly silences: Silences;
@@ -76,7 +76,7 @@ interface Rhythm {
   readonly score: number;
 }
 
-/** What the other windows say of one, at level 1: of each with deliveries, and of an empty one of each cell. */
+/** The prediction for a window from all others, at level 1: for each with deliveries, and for an empty one of each cell. */
 interface LeftOut {
   readonly full: Float64Array;
   readonly empty: Float64Array;
@@ -238,7 +238,7 @@ function levelBlocks({ counts, silences, excluded }: Learning, { layout, mean }:
   const expectedTo = withoutExcluded(layout.sums(mean), silences, excluded);
   const step = Math.max(1, Math.floor(counts.scheme.windowsPerDay));
   const bounds = [0];
-  // Of a life of years by the minute the level is told by longer blocks: what is held is bounded.
+  // A life of years by the minute uses longer blocks for its level, to bound memory.
   const least = Math.max(BLOCK_DAYS_MIN * step, Math.ceil(counts.windows / (CELLS_MAX / layout.cycle)));
   for (let t = 0; t < counts.windows; ) {
     let end = Math.min(counts.windows, t + least);

@@ -11,7 +11,7 @@ const GOLDEN = 0.6180339887498949;
 /** Rarer than any report could ask for. */
 const SURPRISE_MAX = 1e12;
 
-/** What is asked of the silences of a series. */
+/** The test for silences of a series. */
 export interface SilenceTest {
   /** 1 for each silence that does not teach: one found before, or the open one. */
   readonly flagged: Uint8Array;
@@ -40,7 +40,7 @@ export function surprisesOf({ layout, surprise }: Profile, { from, to, count }: 
   return surprises;
 }
 
-/** Tests the silences of a life, of which those before the range teach and are told from outages too. */
+/** Tests the silences of a life. Those before the range also teach, and outages among them are set aside. */
 export function* testSilences(
   counts: Counts,
   silences: Silences,

@@ -16,13 +16,13 @@ interface Prior {
 const CHANCE_PRIOR: Prior = { thetas: [0.55, 0.12, 0.1, 0.08, 0.06, 0.04, 0.03, 0.02], weight: 2 };
 const CLOCK_PRIOR: Prior = { thetas: [0.9, 0.04, 0.025, 0.015, 0.01, 0.005, 0.003, 0.002], weight: 4 };
 
-/** The upper shares that a tail is learned from, as 1/2 and 1/5, of at least so many silences. */
+/** The upper shares that a tail is learned from, as 1/2 and 1/5, of at least `SAMPLE_MIN` silences. */
 const FRACTIONS = [2, 5] as const;
 const SAMPLE_MIN = 60;
 /** Largest silences that may be taken for outages, and the quarter of a sample that is more than that. */
 const OUTER_MAX = 20;
 const OUTER_MIN = 6;
-/** Outages too short to be named must not hide longer ones: so many more are censored. */
+/** Outages too short to be named must not hide longer ones: this many more are censored. */
 const GUARDS = 4;
 const EXTREMAL_MIN = 0.1;
 
@@ -32,7 +32,7 @@ export type Survival = (excess: number) => number;
 /** Values over a threshold, ascending, and how they fall off. */
 export class Tail {
   readonly size: number;
-  /** Values that may be censored at most, beside the guards. */
+  /** Values that may be censored at most, besides the guards. */
   readonly outer: number;
   /** Mean of the bulk, pulled to 1. */
   readonly mean: number;

@@ -62,7 +62,7 @@ export function ticksOf({ at, rows, windows, scheme }: Counts, interval: number)
     windows: places.length,
     at: Float64Array.from(full),
     deliveries: new Float64Array(at.length).fill(1),
-    // What comes by chance and is fetched at intervals comes in as many rows as chance makes.
+    // Events that occur by chance and are fetched at intervals arrive in as many rows as chance makes.
     rows,
     places: null,
     scheme: uniformScheme(Math.max(1, halfToEven(scheme.windowsPerDay / interval))),
