@@ -53,8 +53,8 @@ export function expiryValue(expiresMs: number): number | null {
   return Number.isFinite(expiresMs) ? expiresMs : null;
 }
 
-function expiryOf(value: unknown): number {
-  return value === null ? Number.POSITIVE_INFINITY : (value as number);
+function expiryOf(value: number | null): number {
+  return value ?? Number.POSITIVE_INFINITY;
 }
 
 /** Outcomes by their number in `standing`. Part of the data format: append, never reorder. */
@@ -78,42 +78,84 @@ export function rankValue(rank: string | null): Uint8Array | null {
 }
 
 /** An import stored before ranks existed precedes all others that claim its time. */
-function rankOf(value: unknown, flags: number): string | null {
-  if (value !== null) return hexText(value as Uint8Array);
+function rankOf(value: Uint8Array | null, flags: number): string | null {
+  if (value !== null) return hexText(value);
   return (flags & flagBit('IMPORTED')) === 0 ? null : '';
 }
 
 /** The values of `EVENT_COLUMNS`. Rows are lists: creating objects would cost more than the query. */
-export type EventValues = readonly unknown[];
+export type EventValues = readonly [
+  event_id: Uint8Array,
+  source: string,
+  event_type: string,
+  entity_id: string,
+  rule: number,
+  idempotency_key: string | null,
+  producer_id: string | null,
+  producer_seq: number | null,
+  event_ms: number,
+  event_sub_ns: number,
+  received_ms: number,
+  sent_ms: number | null,
+  payload_hash: Uint8Array,
+  flags: number,
+  expires_ms: number | null,
+  pack_id: Uint8Array,
+  line: number,
+  rank: Uint8Array | null,
+  standing: number | null,
+  ...more: unknown[],
+];
+
+/** A row of the port in which some columns hold other values. */
+type Columns<Row, Stored> = Omit<Row, keyof Stored> & Stored;
+/** The columns that most tables store in the same form. */
+type Common = { readonly pack_id: Uint8Array; readonly expires_ms: number | null };
+type DeliveryColumns = Columns<
+  DeliveryRow,
+  Common & {
+    readonly event_id: Uint8Array;
+    readonly outcome: EventOutcome;
+    readonly rank: Uint8Array | null;
+    readonly payload_hash: Uint8Array;
+  }
+>;
+type FailureColumns = Columns<
+  FailureRow,
+  Common & { readonly receipts: number | null; readonly window: string; readonly payload_hash: Uint8Array | null }
+>;
+type SliceColumns = Columns<SliceRow, Common & { readonly imported: number; readonly entries: Uint8Array | undefined }>;
+type SequenceColumns = Columns<SequenceRow, Common & { readonly ranges: string }>;
+type PackColumns = Columns<PackRow, Common & { readonly imported: number; readonly sha256: Uint8Array }>;
 
 /** The EVENT row behind the values of `EVENT_COLUMNS`. */
 export function toEventRow(values: EventValues): EventRow {
-  const event_id = encodeBase32Hex(values[0] as Uint8Array);
-  const rule = RULES[values[4] as number] as IdentityRule;
-  const event_ms = values[8] as number;
-  const event_sub_ns = values[9] as number;
-  const flags = values[13] as number;
+  const event_id = encodeBase32Hex(values[0]);
+  const rule = RULES[values[4]] as IdentityRule;
+  const event_ms = values[8];
+  const event_sub_ns = values[9];
+  const flags = values[13];
   const rank = rankOf(values[17], flags);
-  const standing = (values[18] as number | null) ?? 0;
+  const standing = values[18] ?? 0;
   return {
     event_id,
     position: rule === 'key' ? positionAt(event_id, { epoch_ms: event_ms, sub_ms_ns: event_sub_ns }) : event_id,
     rule,
-    source: values[1] as string,
-    event_type: values[2] as string,
-    entity_id: values[3] as string,
-    idempotency_key: values[5] as string | null,
-    producer_id: values[6] as string | null,
-    producer_seq: values[7] as number | null,
+    source: values[1],
+    event_type: values[2],
+    entity_id: values[3],
+    idempotency_key: values[5],
+    producer_id: values[6],
+    producer_seq: values[7],
     event_ms,
     event_sub_ns,
-    received_ms: values[10] as number,
-    sent_ms: values[11] as number | null,
-    payload_hash: hexText(values[12] as Uint8Array),
+    received_ms: values[10],
+    sent_ms: values[11],
+    payload_hash: hexText(values[12]),
     flags,
     expires_ms: expiryOf(values[14]),
-    pack_id: packText(values[15] as Uint8Array),
-    line: values[16] as number,
+    pack_id: packText(values[15]),
+    line: values[16],
     rank,
     live: rank === null || (standing & LIVE_TOO) !== 0,
     answered: answeredOf(standing),
@@ -121,24 +163,25 @@ export function toEventRow(values: EventValues): EventRow {
 }
 
 /** The DELIVERY row of a joined row of `delivery` and `producer`; readers reclassify it against the first receipt. */
-export function toDeliveryRow(row: SqlRow): DeliveryRow {
-  const flags = row.flags as number;
+export function toDeliveryRow(sql: SqlRow): DeliveryRow {
+  const row = sql as DeliveryColumns;
+  const flags = row.flags;
   return {
-    event_id: encodeBase32Hex(row.event_id as Uint8Array),
+    event_id: encodeBase32Hex(row.event_id),
     outcome: 'DUPLICATE',
-    answered: row.outcome as EventOutcome,
+    answered: row.outcome,
     rank: rankOf(row.rank, flags),
-    producer_id: row.producer_id as string | null,
-    producer_seq: row.producer_seq as number | null,
-    event_ms: row.event_ms as number,
-    event_sub_ns: row.event_sub_ns as number,
-    received_ms: row.received_ms as number,
-    sent_ms: row.sent_ms as number | null,
-    payload_hash: hexText(row.payload_hash as Uint8Array),
+    producer_id: row.producer_id,
+    producer_seq: row.producer_seq,
+    event_ms: row.event_ms,
+    event_sub_ns: row.event_sub_ns,
+    received_ms: row.received_ms,
+    sent_ms: row.sent_ms,
+    payload_hash: hexText(row.payload_hash),
     flags,
     expires_ms: expiryOf(row.expires_ms),
-    pack_id: packText(row.pack_id as Uint8Array),
-    line: row.line as number,
+    pack_id: packText(row.pack_id),
+    line: row.line,
   };
 }
 
@@ -154,70 +197,74 @@ function windowOf(column: string): FailureRow['window'] {
 }
 
 /** The FAILURE row of a row of `failure`. */
-export function toFailureRow(row: SqlRow): FailureRow {
+export function toFailureRow(sql: SqlRow): FailureRow {
+  const row = sql as FailureColumns;
   return {
-    kind: row.kind as FailureRow['kind'],
-    ...(row.receipts === null ? {} : { receipts: row.receipts as number }),
-    stage: row.stage as string,
-    code: row.code as string,
-    path: row.path as string | null,
-    detail: row.detail as string | null,
-    source: row.source as string | null,
-    event_type: row.event_type as string | null,
-    event_id: row.event_id as string | null,
-    entity_hash: row.entity_hash as string | null,
-    window: windowOf(row.window as string),
-    received_ms: row.received_ms as number,
-    payload_hash: row.payload_hash === null ? null : hexText(row.payload_hash as Uint8Array),
+    kind: row.kind,
+    ...(row.receipts === null ? {} : { receipts: row.receipts }),
+    stage: row.stage,
+    code: row.code,
+    path: row.path,
+    detail: row.detail,
+    source: row.source,
+    event_type: row.event_type,
+    event_id: row.event_id,
+    entity_hash: row.entity_hash,
+    window: windowOf(row.window),
+    received_ms: row.received_ms,
+    payload_hash: row.payload_hash === null ? null : hexText(row.payload_hash),
     expires_ms: expiryOf(row.expires_ms),
-    pack_id: packText(row.pack_id as Uint8Array),
-    line: row.line as number,
+    pack_id: packText(row.pack_id),
+    line: row.line,
   };
 }
 
 /** The SLICE row of a joined row of `slice` and `series`; without its column, `entries` is empty. */
-export function toSliceRow(row: SqlRow): SliceRow {
+export function toSliceRow(sql: SqlRow): SliceRow {
+  const row = sql as SliceColumns;
   return {
-    pack_id: packText(row.pack_id as Uint8Array),
-    source: row.source as string,
-    event_type: row.event_type as string,
-    event_day: row.event_day as number,
-    received_min_ms: row.received_min_ms as number,
-    received_max_ms: row.received_max_ms as number,
+    pack_id: packText(row.pack_id),
+    source: row.source,
+    event_type: row.event_type,
+    event_day: row.event_day,
+    received_min_ms: row.received_min_ms,
+    received_max_ms: row.received_max_ms,
     imported: row.imported === 1,
-    accepted: row.accepted as number,
-    duplicates: row.duplicates as number,
-    conflicts: row.conflicts as number,
-    lag: row.lag as Uint8Array,
-    delay: row.delay as Uint8Array,
-    entries: (row.entries as Uint8Array | undefined) ?? new Uint8Array(0),
+    accepted: row.accepted,
+    duplicates: row.duplicates,
+    conflicts: row.conflicts,
+    lag: row.lag,
+    delay: row.delay,
+    entries: row.entries ?? new Uint8Array(0),
     expires_ms: expiryOf(row.expires_ms),
   };
 }
 
 /** The SEQUENCE row of a joined row of `sequence` and `producer`. */
-export function toSequenceRow(row: SqlRow): SequenceRow {
+export function toSequenceRow(sql: SqlRow): SequenceRow {
+  const row = sql as SequenceColumns;
   return {
-    producer_id: row.producer_id as string,
-    pack_id: packText(row.pack_id as Uint8Array),
-    ranges: JSON.parse(row.ranges as string) as [number, number][],
-    received_ms: row.received_ms as number,
+    producer_id: row.producer_id,
+    pack_id: packText(row.pack_id),
+    ranges: JSON.parse(row.ranges) as [number, number][],
+    received_ms: row.received_ms,
     expires_ms: expiryOf(row.expires_ms),
   };
 }
 
 /** The PACK row of a row of `pack`. */
-export function toPackRow(row: SqlRow): PackRow {
+export function toPackRow(sql: SqlRow): PackRow {
+  const row = sql as PackColumns;
   return {
-    pack_id: packText(row.pack_id as Uint8Array),
-    sha256: hexText(row.sha256 as Uint8Array),
-    bytes: row.bytes as number,
-    outcomes: row.outcomes as string,
-    request_id: row.request_id as string,
-    principal: row.principal as string | null,
+    pack_id: packText(row.pack_id),
+    sha256: hexText(row.sha256),
+    bytes: row.bytes,
+    outcomes: row.outcomes,
+    request_id: row.request_id,
+    principal: row.principal,
     imported: row.imported === 1,
-    received_min_ms: row.received_min_ms as number,
-    received_max_ms: row.received_max_ms as number,
+    received_min_ms: row.received_min_ms,
+    received_max_ms: row.received_max_ms,
     expires_ms: expiryOf(row.expires_ms),
   };
 }

@@ -4,7 +4,7 @@ import { reclassifySlice } from '../../ingest/rules/slices.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
-import { packBytes, packText, type SqlRow, toEventRow, toSliceRow } from './codec.ts';
+import { type EventValues, packBytes, packText, type SqlRow, toEventRow, toSliceRow } from './codec.ts';
 import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
 import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
 
@@ -121,7 +121,7 @@ const NONE: ReadonlyMap<number, EventRow> = new Map();
 /** The first receipts of the events whose entries in a slice need a recheck, by line. */
 function firstsOf(one: Statements, slice: SqlRow, nowMs: number): ReadonlyMap<number, EventRow> {
   const found = new Map<number, EventRow>();
-  for (const values of one.rechecks.all(...slicePlaceValues(slice)) as unknown as unknown[][]) {
+  for (const values of one.rechecks.all(...slicePlaceValues(slice)) as unknown as EventValues[]) {
     const first = toEventRow(values);
     if (first.expires_ms > nowMs) found.set(values[EVENT_COLUMNS_COUNT] as number, first);
   }
