@@ -41,7 +41,7 @@ const explain = (rest: Partial<EventFacts> = {}) =>
   });
 
 describe('an event that is there', () => {
-  it('is told with all that was found out', () => {
+  it('is shows everything that was found', () => {
     const bytes = { state: 'OK', text: 'they are there' } as const;
     const findings = [{ code: 'SLOW', text: 'slow', evidence: [] }] as never;
     const told = explain({ deliveries: [delivery()], deliveriesCut: true, bytes, findings });
@@ -103,7 +103,7 @@ describe('an event that is there', () => {
 });
 
 describe('an event that is not there', () => {
-  it('is told by the first finding, with all of them', () => {
+  it('is has the first finding as its summary, and lists all of them', () => {
     const findings = [
       { code: 'A', text: 'first', evidence: [] },
       { code: 'B', text: 'second', evidence: [] },
