@@ -104,7 +104,7 @@ describe('the matchers', () => {
       /to have emitted.*page\.viewed.*order\.placed/s,
     );
     expect(() => expect(producer).not.toHaveEmitted('order.placed')).toThrow(/not to have emitted/);
-    expect(() => expect(producer).toHaveEmittedTimes('order.placed', 2)).toThrow(/2 times, and it did 1/);
+    expect(() => expect(producer).toHaveEmittedTimes('order.placed', 2)).toThrow(/2 times, but it did 1/);
     expect(() => expect(producer).toHaveRefused('PAYLOAD_INVALID')).toThrow(/PAYLOAD_INVALID.*nothing/s);
     expect(() => expect({}).toHaveEmitted()).toThrow(/createCollectingProducer/);
     expect(Object.keys(producerMatchers)).toHaveLength(3);

@@ -1,30 +1,33 @@
 import { ERRORS, type ErrorCode, KitError, type Problem, withoutCredentials } from '@pik/schema/events';
 
-/** Where the backend is. */
+/** Options of a connection to the backend. */
 export interface ConnectionOptions {
   /**
-   * Base URL of the kit, such as `http://127.0.0.1:4600`, with the path prefix under which it is served, if any; no query and
-   * no credentials. Not needed where `fetch` leads to an app in this process.
+   * Base URL of the kit, such as `http://127.0.0.1:4600`, including any path prefix; without query and credentials.
+   * Optional if `fetch` leads to an app in this process.
    */
   readonly url?: string | undefined;
-  /** Sent as `Authorization: Bearer …`; white space around it, as a mounted file leaves it, is ignored. Default: none. */
+  /** Sent as `Authorization: Bearer …`. Surrounding white space, as in mounted files, is ignored. Default: none. */
   readonly apiKey?: string | undefined;
-  /** Default: the platform's. Handing an app's own `fetch` runs the kit inside this process, without a socket. */
+  /**
+   * Sends a request. Default: the platform's `fetch`. Pass an app's own `fetch` to run the kit in this process, without
+   * a socket.
+   */
   readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
 }
 
-/** One call to the backend, with a time limit. */
+/** Sends one request to the backend, with a time limit. */
 export type Call = (path: string, init: RequestInit & { timeoutMs: number }) => Promise<Response>;
 
-/** How a producer reaches the backend: the connection's own parts, for a way other than `fetch`. */
+/** Base URL and headers of every request, for a transport other than `fetch`. */
 export interface Target {
   readonly base: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
- * Where the backend is, and what every request to it carries. The one place that judges `url` and `apiKey`, for producer,
- * investigator and command line. Its errors quote neither: a key may be in either.
+ * Validates `url` and `apiKey`, and returns the base URL and headers of every request. The only place that does, for
+ * producer, investigator and command line. The errors quote neither value: both may contain a key.
  *
  * @throws KitError `CONFIG_INVALID` with the path `/url` or `/apiKey`.
  */
@@ -39,8 +42,8 @@ function baseOf(url: unknown): string {
     throw invalid('url', 'must be the URL of the kit, such as https://kit.example.com');
   const { origin, pathname, username, password } = new URL(text);
   if (username + password !== '') throw invalid('url', 'must not carry a user or password; a key goes into apiKey');
-  if (/[?#]/.test(text)) throw invalid('url', 'must have no query and no fragment');
-  if (/\/(ingest|import)\/*$/.test(pathname)) throw invalid('url', 'must end before the path of a route');
+  if (/[?#]/.test(text)) throw invalid('url', 'must not have a query or fragment');
+  if (/\/(ingest|import)\/*$/.test(pathname)) throw invalid('url', 'must not include the path of a route');
   return origin + pathname.replace(/\/+$/, '');
 }
 
@@ -49,7 +52,7 @@ function keyOf(apiKey: unknown): string {
   if (key === '') throw invalid('apiKey', 'is empty; leave it out to send none');
   const place = key.search(/[^!-~]/) + 1;
   if (place > 0)
-    throw invalid('apiKey', `has a character that no header can carry, at place ${place} of ${key.length}`);
+    throw invalid('apiKey', `contains a character that is invalid in a header, at position ${place} of ${key.length}`);
   return key;
 }
 
@@ -62,9 +65,10 @@ function invalid(name: string, what: string): KitError {
 }
 
 /**
- * What sends a request: the caller's own, or the platform's at the time of the call, which others may have replaced by then.
+ * The function that sends requests: the caller's, or the platform's `fetch`, looked up at each call because tools may
+ * replace it.
  *
- * @throws KitError `CONFIG_INVALID` where there is none, as in Jest's jsdom.
+ * @throws KitError `CONFIG_INVALID` if there is none, as in Jest's jsdom.
  */
 export function sendOf(options: ConnectionOptions): (request: Request) => Promise<Response> {
   if (options.fetch === undefined && typeof fetch !== 'function')
@@ -72,11 +76,11 @@ export function sendOf(options: ConnectionOptions): (request: Request) => Promis
   return options.fetch ?? ((request) => fetch(request));
 }
 
-/** A name that stands for this process; it never reaches a network. */
+/** A host name for this process; it never reaches a network. */
 const IN_PROCESS_URL = 'http://pik.internal';
 
 /**
- * Opens the way to the backend.
+ * Creates a connection to the backend.
  *
  * @throws KitError `CONFIG_INVALID` without a usable URL.
  */
@@ -88,7 +92,7 @@ export function connect(options: ConnectionOptions): Call {
     const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;
     const request = requestTo(base + path, { ...init, headers: { ...init.headers, ...own }, signal: stop });
     try {
-      // An app's own `fetch` need not look at the signal.
+      // A caller's `fetch` may ignore the signal.
       return await unlessAborted(stop, () => send(request));
     } catch (cause) {
       throw callError(cause, { aborted: signal?.aborted ?? false, timedOut: timeout.aborted });
@@ -96,7 +100,7 @@ export function connect(options: ConnectionOptions): Call {
   };
 }
 
-/** A request. What the platform refuses of it is a fault of this process, and no news of the network. */
+/** Creates a request. If the platform refuses it, the fault is in this process, not in the network. */
 export function requestTo(url: string, init: RequestInit): Request {
   try {
     return new Request(url, { ...init, redirect: 'manual' });
@@ -105,7 +109,7 @@ export function requestTo(url: string, init: RequestInit): Request {
   }
 }
 
-/** Does work until the signal aborts, and then no longer waits for it: not every `fetch` and stream heeds its signal. */
+/** Runs `work`, but stops waiting for it when the signal aborts: not every `fetch` and stream heeds its signal. */
 export async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   if (signal === undefined) return work();
   signal.throwIfAborted();
@@ -126,7 +130,7 @@ export function refuseAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw callError(signal.reason, { aborted: true, timedOut: false });
 }
 
-/** A broken call in the kit's words. */
+/** Converts the failure of a request to an error of the kit. */
 export function callError(cause: unknown, state: { aborted: boolean; timedOut: boolean }): KitError {
   if (KitError.is(cause)) return cause;
   if (state.aborted) return new KitError('ABORTED', undefined, { cause });
@@ -134,12 +138,15 @@ export function callError(cause: unknown, state: { aborted: boolean; timedOut: b
   return failure('NETWORK', 'The backend could not be reached', cause);
 }
 
-/** The error for which no request could be made, in the kit's words. */
+/** Converts the failure to create a request to an error of the kit. */
 export function sendError(cause: unknown): KitError {
   return KitError.is(cause) ? cause : failure('SEND_FAILED', 'The request could not be made', cause);
 }
 
-/** A cause that names a URL with credentials, as those of proxies do, is described without them and not passed on. */
+/**
+ * If the cause contains credentials, as the URLs of proxies do, the message shows it without them and the cause itself
+ * is not passed on.
+ */
 function failure(code: ErrorCode, what: string, cause: unknown): KitError {
   const isSafe = [cause, (cause as Error | null)?.cause].every((error) => {
     const text = error instanceof Error ? `${error.message} ${error.stack}` : String(error);
@@ -148,26 +155,26 @@ function failure(code: ErrorCode, what: string, cause: unknown): KitError {
   return new KitError(code, `${what}: ${withoutCredentials(reason(cause))}`, isSafe ? { cause } : {});
 }
 
-/** `fetch` hides the cause, such as ECONNREFUSED, one level below. */
+/** `fetch` reports the cause, such as ECONNREFUSED, one level below. */
 function reason(cause: unknown): string {
   const inner = (cause as { cause?: { code?: string; message?: string } } | null)?.cause;
   return inner?.code ?? inner?.message ?? String(cause);
 }
 
-/** An answer that is no success, whatever way it came. */
+/** A response with an error status, from any transport. */
 export interface FailedAnswer {
   readonly status: number;
   readonly header: (name: string) => string | null;
   readonly text: string;
 }
 
-/** The error that a response which is no success stands for; reads its body. */
+/** Reads the body of a response with an error status, and returns its error. */
 export async function responseError(response: Response): Promise<KitError> {
   const text = await response.text().catch(() => '');
   return answerError({ status: response.status, header: (name) => response.headers.get(name), text });
 }
 
-/** What a status means from whoever gives it: proxies refuse keys, sizes and rates too. */
+/** Error codes of statuses that proxies return too: they refuse keys, sizes and rates. */
 const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'UNAUTHENTICATED',
   403: 'FORBIDDEN',
@@ -175,7 +182,7 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   429: 'RATE_LIMITED',
 };
 
-/** The error that an answer which is no success stands for: the backend's own code, or one that fits the status. */
+/** The error of a response with an error status: the backend's own code, or one that fits the status. */
 export function answerError(answer: FailedAnswer): KitError {
   const { status, header } = answer;
   const retryAfterMs = retryAfter(header('retry-after'));
@@ -188,7 +195,7 @@ export function answerError(answer: FailedAnswer): KitError {
       ...(problem.path === undefined ? {} : { path: problem.path }),
     });
   }
-  const text = `an answer with status ${status} that is not the kit's`;
+  const text = `a response with status ${status} that is not from the kit`;
   return new KitError(STATUS_CODES[status] ?? 'ANSWER_NOT_OURS', text, wait);
 }
 
@@ -202,7 +209,7 @@ function readProblem({ header, text }: FailedAnswer): Problem | null {
   }
 }
 
-/** Seconds or a date, as RFC 9110 has it; at most an hour. */
+/** Parses `Retry-After`, seconds or a date (RFC 9110), into milliseconds; at most an hour. */
 function retryAfter(header: string | null): number | undefined {
   if (header === null) return undefined;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();

@@ -2,40 +2,44 @@ import { KitError } from '@pik/schema/events';
 
 import { Timers } from './timers.ts';
 
-/** Milliseconds that a wait between two attempts takes at most, unless the backend asks for a longer one. */
+/** Longest wait between two attempts in milliseconds, unless the backend asks for a longer one. */
 const DELAY_MS_MAX = 20_000;
 
-/** Codes that ask for a longer wait than a broken connection does. */
+/** Codes after which to wait longer than after a broken connection. */
 const THROTTLED = new Set(['PENDING', 'RATE_LIMITED', 'STORAGE_FULL', 'INDEX_UNAVAILABLE', 'RAW_LOG_UNAVAILABLE']);
 
-/** What may come after a failed attempt. */
+/** The next attempt after a failure. */
 export interface NextAttempt {
-  /** Milliseconds to wait before it: full jitter under a bound that doubles with each attempt. */
+  /** Milliseconds to wait before it: full jitter below a bound that doubles with each attempt. */
   readonly delayMs: number;
-  /** The retry budget is used up: too many calls of this client were repeats of late. */
+  /** Whether the retry budget is used up: too many recent calls of this client were retries. */
   readonly overBudget: boolean;
 }
 
-/** The attempts at one piece of work. */
+/** The attempts at one unit of work. */
 export interface Attempts {
-  /** What may come after this failure; null when the number of attempts is used up. */
+  /** Registers a failure. Returns the next attempt, or null if the number of attempts is used up. */
   failed(error: KitError): NextAttempt | null;
   succeeded(): void;
 }
 
-/** Draws a wait with full jitter: anything from nothing to the bound of this attempt, counted from 0. */
+/** A random wait with full jitter: between 0 and the bound of this attempt (counted from 0). */
 export function fullJitterMs(baseMs: number, attempt: number, mostMs: number = DELAY_MS_MAX): number {
   return Math.random() * Math.min(baseMs * 2 ** attempt, mostMs);
 }
 
-/** Bounds of the first wait, in milliseconds. */
+/** Upper bounds of the first wait, in milliseconds. */
 const BASE_MS = { TRANSIENT: 50, THROTTLING: 1_000 };
-/** What all work of one client may spend on repeats, what one costs, and what a success at the first attempt brings in. */
+/**
+ * Retry budget shared by all work of a client, the cost of each kind of retry, and the refund of a success at the first
+ * attempt.
+ */
 const BUDGET = { MOST: 500, TRANSIENT: 14, THROTTLING: 5, SUCCESS: 1 };
 
 /**
- * Attempts under a budget that all work of one client shares, so that a dead backend is not hammered: by the figures of the
- * standard retry mode of the AWS SDKs. A success pays back what the repeat before it cost.
+ * Creates attempts under a retry budget that all work of one client shares, so that retries do not overload a failing
+ * backend. Uses the figures of the standard retry mode of the AWS SDKs. A success refunds the cost of the retry before
+ * it.
  */
 export function createAttempts(attemptsMax: number): () => Attempts {
   let budget = BUDGET.MOST;
@@ -59,14 +63,14 @@ export function createAttempts(attemptsMax: number): () => Attempts {
   };
 }
 
-/** How long and how often a call is repeated. */
+/** Limits of retries. */
 export interface RetryLimits {
-  /** Milliseconds from the first attempt after which no further one starts. */
+  /** Milliseconds from the first attempt after which no further attempt starts. */
   readonly deadlineMs: number;
   readonly attemptsMax: number;
 }
 
-/** Repeats work while its errors are retryable. The signal ends a wait; it is for the work to refuse the next attempt. */
+/** Retries work while its errors are retryable. The signal ends a wait; `work` itself must refuse the next attempt. */
 export type Retry = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 /** For calls that somebody waits for: a used up budget, or a wait beyond the deadline, ends them with their error. */

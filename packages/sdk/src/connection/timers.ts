@@ -1,16 +1,16 @@
 import { setOwnTimeout } from '@pik/schema/events';
 
-/** The longest that a timer can wait; a longer one would fire at once. */
+/** Longest delay of a timer; a longer one would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
-/** What the awake clock counts at most between two looks at it; all waits are looked at more often. */
+/** Most milliseconds that the awake clock counts between two readings; every wait reads it more often. */
 const STEP_MS_MAX = 30_000;
 
 type Handle = ReturnType<typeof setTimeout> & { ref?(): void; unref?(): void };
 
 /**
- * The timers and the clock of one producer. Timers run outside of every caller's async context, and keep the process alive only while somebody waits for what they lead
- * to. The clock counts milliseconds in which the process was awake: one that was frozen for an hour, or whose event loop
- * was blocked, has not used up the time of its events.
+ * Timers and clock of one producer. Timers run outside every caller's async context, and keep the process alive only
+ * while a caller waits for their outcome. The clock counts milliseconds in which the process was awake: a process that
+ * was suspended for an hour, or whose event loop was blocked, has not used up the time of its events.
  */
 export class Timers {
   readonly #live = new Set<Handle>();
@@ -18,7 +18,7 @@ export class Timers {
   #seenMs = performance.now();
   #awakeMs = 0;
 
-  /** Milliseconds awake since the start; rises only. */
+  /** Milliseconds awake since the start; never decreases. */
   now(): number {
     const nowMs = performance.now();
     this.#awakeMs += Math.min(Math.max(nowMs - this.#seenMs, 0), STEP_MS_MAX);
@@ -26,7 +26,7 @@ export class Timers {
     return this.#awakeMs;
   }
 
-  /** Runs something once, later; the function that it returns calls it off. */
+  /** Runs `run` once after a delay. The returned function cancels it. */
   after(ms: number, run: () => void): () => void {
     const handle: Handle = setOwnTimeout(
       () => {
@@ -43,9 +43,9 @@ export class Timers {
     };
   }
 
-  /** Resolves after so many milliseconds, or as soon as the signal aborts. */
+  /** Resolves after a delay, or as soon as the signal aborts. */
   async wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    // In steps, so that the clock is looked at often enough.
+    // Waits in steps, so that the clock is read often enough.
     for (let left = ms; left > 0 && signal?.aborted !== true; left -= STEP_MS_MAX) {
       this.now();
       await this.#step(Math.min(left, STEP_MS_MAX), signal);
@@ -65,20 +65,20 @@ export class Timers {
     });
   }
 
-  /** Somebody waits: from now on the timers keep the process alive. */
+  /** Keeps the process alive while timers are pending, until `release` is called as often as `hold`. */
   hold(): void {
     this.#holders += 1;
     if (this.#holders === 1) for (const handle of this.#live) handle.ref?.();
   }
 
-  /** One who waited does so no longer. */
+  /** Ends one `hold`. */
   release(): void {
     this.#holders -= 1;
     if (this.#holders === 0) for (const handle of this.#live) handle.unref?.();
   }
 }
 
-/** A timer that never keeps the process alive; the function that it returns calls it off. */
+/** A timer that never keeps the process alive. The returned function cancels it. */
 export function unrefTimeout(ms: number, run: () => void): () => void {
   const timer = setOwnTimeout(run, ms);
   (timer as { unref?(): void }).unref?.();

@@ -11,39 +11,40 @@ import {
 } from '../connection/connection.ts';
 import { createRetry, type Retry } from '../connection/retry.ts';
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallOptions {
   /**
-   * Stops the waiting at once, with KitError `ABORTED`: no reader gives anything after it. What was sent may have arrived.
+   * Ends the wait at once with KitError `ABORTED`: no reader returns anything after it. A request that was sent may
+   * have arrived.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How an investigator asks. */
+/** Options of an investigator. */
 export interface InvestigatorOptions extends ConnectionOptions {
-  /** Milliseconds for one answer. Default 60,000. */
+  /** Milliseconds for one response. Default: 60,000. */
   readonly requestTimeoutMs?: number | undefined;
 }
 
-/** The way to the backend, with retries. */
+/** The connection to the backend, with retries. */
 export interface Asking {
   readonly call: Call;
   readonly retry: Retry;
   readonly timeoutMs: number;
 }
 
-/** Fields of a query; what is undefined is left out. */
+/** Fields of a query; undefined ones are omitted. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** One question to a route. */
+/** Parameters of a request. */
 export interface Question extends CallOptions {
   readonly params?: Readonly<Record<string, string | number>>;
   readonly query?: Query;
-  /** Sent as JSON, to a route that takes a body. */
+  /** Sent as JSON, to routes with a body. */
   readonly body?: object;
 }
 
-/** Opens the way. Throws KitError `CONFIG_INVALID` for a URL or key that cannot be used. */
+/** Creates a connection. Throws KitError `CONFIG_INVALID` for an unusable URL or key. */
 export function createAsking(options: InvestigatorOptions): Asking {
   const timeoutMs = options.requestTimeoutMs ?? 60_000;
   return { call: connect(options), retry: createRetry({ deadlineMs: timeoutMs, attemptsMax: 4 }), timeoutMs };
@@ -57,7 +58,7 @@ export function pathOf(route: RouteName, { params = {}, query = {} }: Question):
   return search.size === 0 ? path : `${path}?${search}`;
 }
 
-/** Sends one request of a route; an answer that is no success is thrown as its error. */
+/** Sends one request. Throws the error of a response with an error status. */
 export async function send(
   asking: Asking,
   route: RouteName,
@@ -78,8 +79,8 @@ export async function send(
 }
 
 /**
- * Asks a route, again where that may help: nothing that an investigator calls does more when it is repeated. The answer is
- * held against the route's own schema.
+ * Sends a request and retries it if that may help: every call of an investigator is safe to repeat. Validates the
+ * response against the route's schema.
  */
 export function ask<T>(asking: Asking, route: RouteName, question: Question = {}): Promise<T> {
   const { signal } = question;
@@ -96,18 +97,20 @@ export function ask<T>(asking: Asking, route: RouteName, question: Question = {}
   }, signal);
 }
 
-/** Reads of a body; where it breaks off, whoever ended it is named. */
+/**
+ * Reads from a body. If that fails, the error names who ended it: the caller's signal, the time limit or the network.
+ */
 export async function readBody<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   try {
     return await unlessAborted(signal, read);
   } catch (cause) {
     if (cause instanceof SyntaxError) throw new KitError('ANSWER_NOT_OURS', undefined, { cause });
-    const timedOut = (cause as Error | null)?.name === 'TimeoutError';
+    const timedOut = cause instanceof Error && cause.name === 'TimeoutError';
     throw callError(cause, { aborted: signal?.aborted ?? false, timedOut });
   }
 }
 
-/** All items of a paged answer, page by page. */
+/** Reads all items of a paged list. */
 export async function* readPages<T>(
   read: (cursor: string | undefined) => Promise<{ items: readonly T[]; next: string | null }>,
   signal: AbortSignal | undefined,

@@ -58,20 +58,20 @@ import type { WhatIf } from './what-if.ts';
 /** One rejected receipt or conflict. */
 export type Reject = RejectPage['rejects'][number];
 
-/** One replay as a listing has it: without its windows. */
+/** One replay in a listing: without its windows. */
 export type ListedReplay = ReplayPage['replays'][number];
 
-/** How a simulation is made. */
+/** Options of a simulation. */
 export interface SimulateOptions extends CallOptions {
-  /** What is tried; without it the events are only folded. */
+  /** The hypothesis to test; without it, the events are only folded. */
   readonly whatIf?: WhatIf | undefined;
-  /** Events, and units, that each change lists. Default 100. */
+  /** Events and units listed for each change. Default: 100. */
   readonly limit?: number | undefined;
 }
 
 /**
- * Asks the kit. Every method throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`; and
- * `ABORTED`, at once, where the caller's signal aborts.
+ * Queries the kit. Create one with {@link createInvestigator}. Every method throws KitError with the backend's code, or
+ * `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`; and `ABORTED`, at once, when the caller's signal aborts.
  */
 export interface Investigator extends QuestionMethods {
   /** Asks a declared question by its name: `ask('lag', { start_time: '2h' })` is `lag({ start_time: '2h' })`. */
@@ -89,59 +89,66 @@ export interface Investigator extends QuestionMethods {
     selection: TimelineSelection & { cursor?: string | undefined },
     options?: CallOptions,
   ): Promise<TimelinePage>;
-  /** All events of the selection: an entity's in order of event time, others by event day and request. */
+  /** Reads all events of the selection: those of an entity in order of event time, others by event day and request. */
   readTimeline(selection: TimelineSelection | RangeSelection, options?: CallOptions): AsyncIterable<EventView>;
-  /** The same with their received text, byte for byte. A stream cut short is an error, never an end. */
+  /**
+   * Reads the same events with their received text, byte for byte. An interrupted stream throws; it never looks like
+   * the end.
+   */
   readEvents(selection: TimelineSelection | RangeSelection, options?: RawCallOptions): AsyncIterable<RawEvent>;
   explainEvent(
     event: EventSelection,
     options?: CallOptions & { as_of?: Time | undefined; time_zone?: string | undefined },
   ): Promise<EventExplanation>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
-  /** The same with what was received. A stream cut short is an error, never an end. */
+  /** Reads rejected receipts with the received text. An interrupted stream throws; it never looks like the end. */
   readRejectedReceipts(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<RejectedReceipt>;
   getReceipt(
     address: { pack_id: string; line: number },
     options?: CallOptions,
   ): Promise<{ receipt: Receipt; bytes: Uint8Array }>;
-  /** Holds log and index against each other; each page is a part of the walk, the last one has the root digest. */
+  /** Compares the raw log with the index. Each page is a part of the walk; the last one has the root digest. */
   readVerification(options?: CallOptions): AsyncIterable<VerifyPage>;
   /** The metrics that the backend computes. */
   getMetrics(options?: CallOptions): Promise<MetricView[]>;
-  /** A value now, or as it was known at `as_of`; nothing is written. */
+  /** Computes a value now, or as it was known at `as_of`. Writes nothing. */
   computeAggregate(
     selection: ValueSelection & { as_of?: Time | undefined; time_zone?: string | undefined },
     options?: CallOptions,
   ): Promise<Computed>;
-  /** The versions of a value, oldest first; without `window_start` those of all windows, in their order. */
+  /** Reads the versions of a value, oldest first. Without `window_start`, reads those of all windows, in order. */
   getAggregateHistory(
     selection: Omit<ValueSelection, 'window_start'> & Partial<Pick<ValueSelection, 'window_start'>>,
     options?: CallOptions,
   ): AsyncIterable<AggregateVersion>;
   /**
-   * Why a value changed, between versions, receive times, or until now: classes with their parts, the events behind them,
-   * one sentence. Says whether the parts are exact, and what could not be known. Throws `VERSION_UNKNOWN`.
+   * Explains why a value changed between two versions or receive times, or until now: classes with their parts, the
+   * events behind them, and a sentence. States whether the parts are exact, and what could not be determined. Throws
+   * `VERSION_UNKNOWN`.
    */
   explainChange(change: ChangeSelection, options?: CallOptions): Promise<ChangeExplanation>;
-  /** What a replay would send and change: reads everything, sends and records nothing. */
+  /** Plans a replay: reads everything that it would send and change, but sends and records nothing. */
   planReplay(selection: ReplayRequest, options?: CallOptions): Promise<ReplayPlan>;
-  /** Starts to send past events again. The id is made here, so that no repeat of a call becomes a second replay. */
+  /**
+   * Starts to send past events again. The client creates the id, so that a repeated call never starts a second replay.
+   */
   replay(selection: ReplayRequest, options?: ReplayDrive & { reason?: string | undefined }): ReplayHandle;
-  /** Goes on with a replay where it stands, whoever began it. Throws `REPLAY_UNKNOWN`, `REPLAY_CANCELLED`. */
+  /** Resumes a replay where it stands, whoever started it. Throws `REPLAY_UNKNOWN`, `REPLAY_CANCELLED`. */
   resumeReplay(replayId: string, options?: ReplayDrive): Promise<ReplayHandle>;
   getReplay(replayId: string, options?: CallOptions): Promise<ReplayView>;
-  /** Sends nothing more of a replay; windows that were touched are computed again all the same. Safe to repeat. */
+  /** Stops sending. Windows that were already touched are still recomputed. Safe to repeat. */
   cancelReplay(replayId: string, options?: CallOptions): Promise<ReplayView>;
-  /** All replays, the latest first. */
+  /** Reads all replays, the latest first. */
   readReplays(options?: CallOptions): AsyncIterable<ListedReplay>;
-  /** Messages that could not be processed. */
+  /** Reads the messages that could not be processed. */
   readDeadLetters(options?: CallOptions): AsyncIterable<DeadLetter>;
-  /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
+  /** Puts dead letters back into the queue, all of them without ids. Returns how many. */
   redriveDeadLetters(messageIds?: readonly string[], options?: CallOptions): Promise<number>;
   /**
-   * What a definition, for example a changed one, would give over stored raw events: folded here, with the backend's own
-   * windows and order. Writes nothing; holds the selected events in memory. With `whatIf` it tries another identity rule,
-   * choice among conflicting receipts, lateness cut-off, definition or time zone, and explains each window that would change.
+   * Computes what a definition would give over stored raw events: folds them in this process, with the backend's own
+   * windows and order. Writes nothing; holds the selected events in memory. With `whatIf` it tries another identity
+   * rule, choice among conflicting receipts, lateness cut-off, definition or time zone, and explains each window that
+   * would change.
    */
   simulate(
     aggregate: Aggregate,
@@ -151,9 +158,14 @@ export interface Investigator extends QuestionMethods {
 }
 
 /**
- * Makes an investigator.
+ * Creates an investigator.
  *
- * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
+ * @example
+ * const kit = createInvestigator({ url: 'http://127.0.0.1:4600' });
+ * for await (const event of kit.readTimeline({ entity_id: 'order-17' })) console.log(event.event_time,
+ * event.payload_hash);
+ *
+ * @throws KitError `CONFIG_INVALID` for an unusable URL or key.
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
   const asking = createAsking(options);
@@ -300,7 +312,7 @@ function replays(asking: Asking): Replays {
       const { status, next_cursor, selection, limit, as_of } = await getReplay(replayId, options);
       const given = Object.entries(selection).filter(([, value]) => value !== null);
       const body = { ...Object.fromEntries(given), limit, as_of };
-      // A complete one is asked for its only or last part again, which is answered and not sent.
+      // For a complete replay, asks for its only or last part again, which is answered but not sent.
       const cursor = status === 'COMPLETE' ? undefined : (next_cursor ?? undefined);
       return driveReplay(asking, { replayId, body, cursor }, options);
     },
@@ -317,7 +329,7 @@ function replays(asking: Asking): Replays {
       }, call?.signal),
     async redriveDeadLetters(messageIds, call) {
       const body = messageIds === undefined ? {} : { message_ids: [...messageIds] };
-      // A backend may put back as many as fit into one call.
+      // A backend may redrive only as many as fit into one call.
       for (let sum = 0; ; ) {
         const { redriven } = await ask<{ redriven: number }>(asking, 'redrive', { body, ...call });
         sum += redriven;

@@ -2,20 +2,20 @@ import { KitError, LIMITS, type RawEvent, type RejectedReceipt } from '@pik/sche
 import { refuseAborted } from '../connection/connection.ts';
 import { type Asking, type CallOptions, type Query, readBody, send } from './ask.ts';
 
-/** How raw events are read. */
+/** Options of reading raw events. */
 export interface RawCallOptions extends CallOptions {
-  /** Their further receipts too, with their text: at most 100 of each event. */
+  /** Includes further receipts with their text, at most 100 per event. */
   readonly deliveries?: boolean | undefined;
 }
 
-/** The last line of a stream, or the line that breaks it off. */
+/** The last line of a stream, or the line that ends it with an error. */
 interface StreamLine {
   readonly end?: true;
   readonly next_cursor?: string | null;
   readonly error?: { readonly code: 'RAW_MISSING' | 'RAW_CORRUPT'; readonly detail: string };
 }
 
-/** Events with their received text, page by page. */
+/** Reads events with their received text, page by page. */
 export function readRawEvents(
   asking: Asking,
   route: 'timeline' | 'selection',
@@ -25,7 +25,7 @@ export function readRawEvents(
   return readStream(asking, route, { ...options, query: { ...query, include } });
 }
 
-/** Rejected receipts with what was received, page by page. */
+/** Reads rejected receipts with the received text, page by page. */
 export function readRejectedReceipts(
   asking: Asking,
   { query, ...options }: CallOptions & { query: Query },
@@ -34,8 +34,8 @@ export function readRejectedReceipts(
 }
 
 /**
- * What a route streams, page by page. A stream that is cut short is an error, never an end. Where a page is larger than the
- * deployment can answer, smaller ones are asked for from there on.
+ * Reads the stream of a route, page by page. An interrupted stream throws; it never looks like the end. If a page is
+ * too large for the deployment, the next pages are smaller.
  */
 async function* readStream<T>(
   asking: Asking,
@@ -63,7 +63,7 @@ async function* readStream<T>(
       else yield value as T;
     }
     refuseAborted(signal);
-    if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was cut short');
+    if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was interrupted');
   } while (cursor !== null);
 }
 
@@ -75,7 +75,7 @@ function parseLine(line: string): StreamLine {
   }
 }
 
-/** Half of a page that was too large to be answered. Throws every other error on. */
+/** Half of a page that was too large. Rethrows every other error. */
 function smallerPage(error: unknown, limit: Query[string]): number {
   const asked = Number(limit ?? LIMITS.page_items_default);
   if (!KitError.is(error) || error.code !== 'ANSWER_TOO_LARGE' || !(asked > 1)) throw error;
@@ -97,7 +97,7 @@ async function* readLines(response: Response, signal: AbortSignal | undefined): 
       yield* lines;
     }
   } finally {
-    // A caller who stops in the middle wants no more of it, and need not wait until that is over.
+    // A caller that stops early does not wait for the cancellation.
     void reader.cancel().catch(() => undefined);
   }
 }

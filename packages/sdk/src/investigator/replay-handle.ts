@@ -3,7 +3,7 @@ import { setOwnTimeout } from '@pik/schema/events';
 import { refuseAborted, unlessAborted } from '../connection/connection.ts';
 import { type Asking, ask, type CallOptions } from './ask.ts';
 
-/** How far a replay has come, summed over its calls by this process. */
+/** Progress of a replay, summed over the calls of this process. */
 export interface ReplayProgress {
   readonly replay_id: string;
   readonly scanned: number;
@@ -11,33 +11,35 @@ export interface ReplayProgress {
   readonly messages: number;
 }
 
-/** What a replay sent in the end. */
+/** Result of a replay. */
 export interface ReplayResult extends ReplayProgress {
   readonly as_of: string;
   readonly notes: readonly string[];
 }
 
 /**
- * A replay under way. It is not thenable, so that an `async` function can return it without waiting for the whole of it;
- * any process can go on with it by its id.
+ * A running replay. It is not thenable, so that an `async` function can return it without waiting for its end. Any
+ * process can resume it by its id.
  */
 export interface ReplayHandle {
   readonly replay_id: string;
-  /** What was sent, when all of it is. Rejects with the KitError that stopped the walk, `REPLAY_CANCELLED` among them. */
+  /**
+   * Resolves when everything is sent. Rejects with the KitError that stopped the replay, such as `REPLAY_CANCELLED`.
+   */
   result(): Promise<ReplayResult>;
-  /** Sends nothing more; windows that were touched are computed again all the same. Safe to repeat. */
+  /** Stops sending. Windows that were already touched are still recomputed. Safe to repeat. */
   cancel(options?: CallOptions): Promise<ReplayView>;
-  /** The record, and how many of the windows that it touched were computed again by now. */
+  /** The record of the replay, with how many touched windows are recomputed. */
   status(options?: CallOptions): Promise<ReplayView>;
   /**
-   * Waits until every touched window is computed again. Throws KitError `WINDOWS_FAILED` as soon as all that is left open
-   * lies with the dead letters (`status()` then names the windows and why), and `NOT_PROCESSED` when `timeoutMs` (default
-   * 60,000) have passed: is a worker running?
+   * Waits until every touched window is recomputed. Throws KitError `WINDOWS_FAILED` as soon as all remaining windows
+   * are among the dead letters (`status()` then lists them with the reason), and `NOT_PROCESSED` after `timeoutMs`
+   * (default 60,000): is a worker running?
    */
   processed(options?: CallOptions & { timeoutMs?: number | undefined }): Promise<ReplayView>;
 }
 
-/** How a replay is driven. */
+/** Options of a running replay. */
 export interface ReplayDrive extends CallOptions {
   /** Called after each part that was sent. */
   readonly onProgress?: ((progress: ReplayProgress) => void) | undefined;
@@ -45,14 +47,14 @@ export interface ReplayDrive extends CallOptions {
 
 const POLL_MS = 50;
 
-/** Starts to walk a replay, from its first part or from where another process left it. */
+/** Starts sending a replay, from its first part or from where another process left it. */
 export function driveReplay(
   asking: Asking,
   start: { replayId: string; body: object; cursor: string | undefined },
   drive: ReplayDrive,
 ): ReplayHandle {
   const walked = walk(asking, start, drive);
-  // Whoever asks for the result is told; without anybody it must not end the process.
+  // Callers of `result` get the rejection; without one it must not end the process.
   walked.catch(() => undefined);
   const params = { replay_id: start.replayId };
   const status = (options: CallOptions = {}) => ask<ReplayView>(asking, 'replayById', { params, ...options });
@@ -77,7 +79,7 @@ export function driveReplay(
   };
 }
 
-/** Waits for what may take long, until the signal aborts. */
+/** Waits for a promise until the signal aborts. */
 async function orAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   try {
     return await unlessAborted(signal, () => work);
@@ -93,7 +95,7 @@ function windowsFailed({ windows: { failed, touched }, failures: [first] }: Repl
   return new KitError('WINDOWS_FAILED', text);
 }
 
-/** A message that ended its process lies with the dead letters too, and nobody was left to note it with its windows. */
+/** A message that crashed its worker is among the dead letters too, but not noted with its windows. */
 async function notProcessed(asking: Asking, view: ReplayView, { signal }: CallOptions): Promise<KitError> {
   const { touched, done } = view.windows;
   const query = { limit: LIMITS.page_items_max };
@@ -103,7 +105,7 @@ async function notProcessed(asking: Asking, view: ReplayView, { signal }: CallOp
   );
   refuseAborted(signal);
   const why = dead.map(({ code, detail }) => `; ${counted(dead.length, 'dead letter')}: ${code}: ${detail}`)[0] ?? '';
-  return new KitError('NOT_PROCESSED', `computed again so far: ${done} of ${counted(touched, 'window')}${why}`);
+  return new KitError('NOT_PROCESSED', `recomputed so far: ${done} of ${counted(touched, 'window')}${why}`);
 }
 
 async function walk(

@@ -1,41 +1,41 @@
-import type { PlannedWindow, ReplayPlanPage } from '@pik/schema';
+import { at, type PlannedWindow, type ReplayPlanPage } from '@pik/schema';
 
 import { type Asking, ask, type CallOptions } from './ask.ts';
 import type { ReplayDrive, ReplayHandle } from './replay-handle.ts';
 
-/** What a replay would do: everything was read, nothing was sent. */
+/** Plan of a replay: everything was read, nothing was sent. */
 export interface ReplayPlan {
-  /** Events of the range that were looked at, and those that a replay would send. */
+  /** Events scanned in the range, and those that a replay would send. */
   readonly scanned: number;
   readonly would_send: number;
   readonly messages: number;
-  /** Stored bytes of the packs that hold the events; a pack that several calls met counts for each. */
+  /** Stored bytes of the packs that hold the events. A pack that several calls read counts for each. */
   readonly raw_bytes: number;
   readonly days: readonly { readonly day: string; readonly events: number }[];
-  /** Events that every window they touch already contains in its latest version. */
+  /** Events that the latest version of every touched window already contains. */
   readonly already_processed: number;
-  /** Objects of the raw log that are named by an event and not there. */
+  /** Objects of the raw log that an event references but that are missing. */
   readonly raw_missing: readonly string[];
-  /** Every window that would be computed again, with its current and predicted value. */
+  /** Every window that would be recomputed, with its current and predicted value. */
   readonly windows: readonly PlannedWindow[];
   readonly as_of: string;
   readonly unsettled: boolean;
   readonly plan_hash: string;
-  /** Calls that a replay takes; with a `limit`, one call alone leaves out what the others would send. */
+  /** Calls that a replay takes. With a `limit`, a single call leaves out what the others would send. */
   readonly calls: number;
   /** Events beyond the first call. */
   readonly beyond_limit: number;
   readonly notes: readonly string[];
   /**
-   * Does what was planned, as of the time of the plan. Its result rejects with KitError `PLAN_STALE`, and nothing is
-   * sent, if the selection or a version has moved since.
+   * Executes the plan, as of its time. The result rejects with KitError `PLAN_STALE`, and nothing is sent, if the
+   * selection or a version has changed since.
    */
   apply(options?: ReplayDrive & { reason?: string | undefined }): ReplayHandle;
 }
 
 type Facts = Omit<ReplayPlan, 'apply'>;
 
-/** Walks a dry run to its end. */
+/** Reads all pages of a dry run. */
 export async function makePlan(asking: Asking, body: object, options: CallOptions): Promise<Facts> {
   const pages: ReplayPlanPage[] = [];
   let cursor: string | null = null;
@@ -51,12 +51,12 @@ export async function makePlan(asking: Asking, body: object, options: CallOption
 function merge(pages: readonly ReplayPlanPage[]): Facts {
   const sum = (name: 'scanned' | 'would_send' | 'messages' | 'raw_bytes' | 'already_processed') =>
     pages.reduce((total, page) => total + page[name], 0);
-  const [first] = pages as [ReplayPlanPage, ...ReplayPlanPage[]];
-  const last = pages.at(-1) as ReplayPlanPage;
+  const first = at(pages, 0);
+  const last = at(pages, pages.length - 1);
   const windows = new Map<string, PlannedWindow>();
   const days = new Map<string, number>();
   for (const page of pages) {
-    // As of one time, a window that several calls met was predicted the same each time.
+    // All calls use the same `as_of`, so their predictions of a window agree.
     for (const window of page.windows)
       windows.set(JSON.stringify([window.metric, window.key, window.window_start]), window);
     for (const { day, events } of page.days) days.set(day, (days.get(day) ?? 0) + events);

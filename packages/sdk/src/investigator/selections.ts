@@ -1,6 +1,6 @@
 import type { Time } from '@pik/schema';
 
-/** Which events of an entity: half-open in event time, as they were known at `as_of`. */
+/** Selects events of an entity: half-open in event time, as known at `as_of`. */
 export interface TimelineSelection {
   /** The zone of dates, `today` and `yesterday`. Default: UTC. */
   readonly time_zone?: string | undefined;
@@ -12,7 +12,7 @@ export interface TimelineSelection {
   readonly limit?: number | undefined;
 }
 
-/** Which events of all entities: half-open in event time, of a source or type where they are named. */
+/** Selects events of all entities: half-open in event time, optionally of one source or type. */
 export interface RangeSelection {
   /** The zone of dates, `today` and `yesterday`. Default: UTC. */
   readonly time_zone?: string | undefined;
@@ -29,7 +29,7 @@ export interface RangeSelection {
   readonly limit?: number | undefined;
 }
 
-/** Which past events a replay sends: of an entity, a source, a type or a time range, or named by their ids. */
+/** Selects the events of a replay: by entity, source, type or time range, or by their ids. */
 export interface ReplayRequest {
   readonly entity_id?: string | undefined;
   readonly source?: string | undefined;
@@ -50,7 +50,7 @@ export interface ReplayRequest {
   readonly include_duplicates?: boolean | undefined;
 }
 
-/** Whose value, and of which window. */
+/** Selects the value of a key in a window. */
 export interface ValueSelection {
   readonly metric: string;
   /** An entity id, a source, the JSON array of source and type, or `all`: as the metric is grouped. */
@@ -59,13 +59,13 @@ export interface ValueSelection {
   readonly window_start: Time;
 }
 
-/** Which event to explain. */
+/** Selects the event to explain. */
 export type EventSelection =
   | string
   | { readonly source: string; readonly event_type: string; readonly entity_id: string; readonly key: string }
   | { readonly entity_id: string; readonly event_time: Time };
 
-/** Which rejected receipts: half-open in receive time. */
+/** Selects rejected receipts: half-open in receive time. */
 export interface RejectsSelection {
   /** Only those with this code. */
   readonly code?: string | undefined;
@@ -77,13 +77,13 @@ export interface RejectsSelection {
   readonly event_type?: string | undefined;
 }
 
-/** Which change of a value to explain. Without sides: from the version before the latest to the latest. */
+/** Selects a change of a value. Default: from the version before the latest to the latest. */
 export interface ChangeSelection extends ValueSelection {
   /** The zone of dates, `today` and `yesterday`. Default: UTC. */
   readonly time_zone?: string | undefined;
   /** The number of a version, a receive time, or `now`. */
   readonly from?: number | Time | undefined;
-  /** The same. Where only `from` is given: `now`. */
+  /** As `from`. Default if `from` is given: `now`. */
   readonly to?: number | Time | undefined;
   /** Events, and units, that are listed. Default 100, at most 1,000. */
   readonly limit?: number | undefined;

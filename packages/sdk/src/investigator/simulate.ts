@@ -12,20 +12,20 @@ export interface SimulatedWindow {
   readonly window_end: string;
   readonly value: unknown;
   readonly input_count: number;
-  /** False where the selection's time range cuts the window, so that it may lack inputs. */
+  /** False if the selection's time range cuts the window, which may then lack inputs. */
   readonly whole: boolean;
 }
 
-/** What a definition gives over a selection. */
+/** Result of a simulation. */
 export interface Simulation {
-  /** In order of key, then window; of what was tried, where something was. */
+  /** Windows in order of key, then start; those of the hypothesis if there is one. */
   readonly windows: readonly SimulatedWindow[];
   readonly events: number;
-  /** Why each window differs from what it is without what was tried; empty where nothing was tried. */
+  /** Explanations of the windows that the hypothesis changes; empty without one. */
   readonly changes: readonly ChangeExplanation[];
 }
 
-/** Over what, and as of when, a simulation is made. */
+/** The range and time of a simulation. */
 export interface SimulationRange {
   readonly startMs: number;
   readonly endMs: number;
@@ -33,13 +33,13 @@ export interface SimulationRange {
   readonly asOf: string;
 }
 
-/** What is tried, and how many events and units each change lists. */
+/** A hypothesis, and how many events and units each change lists. */
 export interface Trial {
   readonly whatIf: WhatIf;
   readonly limit: number;
 }
 
-/** Folds raw events in this process: the same windows, order and functions as the processor's. Holds all of them. */
+/** Folds raw events in this process, with the processor's windows, order and functions. Holds all of them in memory. */
 export async function foldEvents(
   aggregate: Aggregate,
   events: AsyncIterable<RawEvent>,
@@ -69,7 +69,7 @@ export async function foldEvents(
   };
 }
 
-/** The inputs by key and window, in order of key, then window. */
+/** Groups the inputs by key and window, in order of key, then start. */
 function gather(aggregate: Aggregate, inputs: readonly SimulatedInput[]): GatheredWindow[] {
   const gathered = new Map<string, GatheredWindow & { inputs: SimulatedInput[] }>();
   for (const one of inputs) {

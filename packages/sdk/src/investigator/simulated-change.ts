@@ -27,18 +27,21 @@ export interface GatheredWindow {
   readonly inputs: readonly SimulatedInput[];
 }
 
-/** What was tried, and what is known of each difference. */
+/** A hypothesis, and the cause of each difference. */
 export interface Tried {
   readonly aggregate: Aggregate;
   readonly tried: Aggregate;
   readonly causes: ReadonlyMap<string, ChangeClass>;
   readonly range: SimulationRange;
-  /** Events of which not every receipt is kept one by one. */
+  /** Number of events with more receipts than are stored one by one. */
   readonly cut: number;
   readonly limit: number;
 }
 
-/** Why each window that differs does, in order of key, then window. Days of two zones are held together by their dates. */
+/**
+ * Explains every window whose value differs, sorted by key and window. With different time zones, days are matched by
+ * calendar date.
+ */
 export function explainSimulated(
   asked: Tried,
   windows: { before: readonly GatheredWindow[]; after: readonly GatheredWindow[] },
@@ -63,13 +66,13 @@ function isChange({ events_total, before, after }: ChangeExplanation): boolean {
   return events_total > 0 || JSON.stringify(before.value) !== JSON.stringify(after.value);
 }
 
-/** A day by its date in its own zone; an hour by when it starts. */
+/** Label of a window: the date of a day in its own zone; the start of an hour. */
 function labelOf({ window, time_zone }: Aggregate, startMs: number): string {
   if (window === 'hour') return String(startMs);
   return new Intl.DateTimeFormat('sv-SE', { timeZone: time_zone, dateStyle: 'short' }).format(startMs);
 }
 
-/** The window without inputs that goes with one of another definition. */
+/** An empty window that corresponds to one of another definition. */
 function emptyLike(own: Aggregate, other: Aggregate, like: GatheredWindow): GatheredWindow {
   const label = labelOf(other, like.start_ms);
   const middle = (like.start_ms + like.end_ms) / 2;
@@ -112,9 +115,9 @@ function explainPair(asked: Tried, { before, after }: Pair): ChangeExplanation {
 function notesOf({ range, cut }: Tried, windows: readonly GatheredWindow[]): Finding[] {
   const notes: Finding[] = [];
   if (windows.some(({ start_ms, end_ms }) => start_ms < range.startMs || end_ms > range.endMs))
-    notes.push({ code: 'WINDOW_CUT', text: 'The selected range cuts the window, so that it may lack inputs.' });
+    notes.push({ code: 'WINDOW_CUT', text: 'The selected range cuts the window, which may lack inputs.' });
   if (cut > 0) {
-    const text = `Of ${counted(cut, 'event')} there may be more receipts than are kept one by one.`;
+    const text = `${counted(cut, 'event')} may have more receipts than are stored one by one.`;
     notes.push({ code: 'DELIVERIES_CUT', text });
   }
   return notes;

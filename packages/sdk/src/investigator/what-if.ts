@@ -18,25 +18,25 @@ import {
   withoutVolatile,
 } from '@pik/schema';
 
-/** What is tried over stored events. Each part may be given; they are applied in this order. */
+/** A hypothesis to test over stored events. Every part is optional; they are applied in this order. */
 export interface WhatIf {
   /**
-   * By what receipts are one event: `content` (source, type, entity, time and payload), or a key of the receipt, which its
-   * source, type and entity are added to. Default: as they were admitted.
+   * Decides which receipts are the same event: `content` (source, type, entity, time and payload), or a key of the
+   * receipt, to which source, type and entity are added. Default: as admitted.
    */
   readonly identity?: 'content' | ((receipt: AggregateInput) => string) | undefined;
   /**
-   * Members of payloads that would not be content, by source and type: events with content identity that differ in nothing
-   * else would be one, and receipts that conflict in nothing else repeats.
+   * Volatile members of payloads, by source and type: events with content identity that differ only in these would be
+   * one, and receipts that conflict only in these would be repeats.
    */
   readonly volatile?: readonly Pick<VolatileDeclaration, 'source' | 'event_type' | 'paths'>[] | undefined;
-  /** Which of an event's receipts counts where their payloads differ: the `first` (default), or the `last` received. */
+  /** Which receipt of an event counts if their payloads differ: the `first` (default) or the `last` received. */
   readonly conflict?: 'first' | 'last' | undefined;
-  /** Leaves out what was received more than this many milliseconds after the end of its window. */
+  /** Drops receipts that were received more than this many milliseconds after the end of their window. */
   readonly latenessMaxMs?: number | undefined;
-  /** Folds by this definition. */
+  /** Folds with this definition. */
   readonly definition?: Aggregate | undefined;
-  /** Cuts windows by the calendar of this zone. */
+  /** Uses the calendar of this time zone for windows. */
   readonly timeZone?: string | undefined;
 }
 
@@ -47,26 +47,26 @@ export interface SimulatedInput extends ListedInput {
   readonly facts: InputFacts;
 }
 
-/** What were the inputs, what they would be, and why each of the difference is one. */
+/** The inputs before and after, and the cause of each difference. */
 export interface TriedInputs {
   readonly before: readonly SimulatedInput[];
   readonly after: readonly SimulatedInput[];
-  /** By the address of the receipt; what is not among them differs by the definition alone. */
+  /** Causes by the address of the receipt. Inputs without one differ by the definition only. */
   readonly causes: ReadonlyMap<string, ChangeClass>;
 }
 
-/** The definition that is tried. */
+/** The definition to test. */
 export function triedDefinition(aggregate: Aggregate, { definition, timeZone }: WhatIf): Aggregate {
   const tried = definition ?? aggregate;
   return timeZone === undefined ? tried : inTimeZone(tried, timeZone);
 }
 
-/** Names a receipt. */
+/** Address of a receipt. */
 export function addressOf({ pack_id, line }: ListedInput): string {
   return `${pack_id}:${line}`;
 }
 
-/** An event's receipts: the first one, which was admitted, then the others. */
+/** The receipts of an event: the first, which was admitted, then the others. */
 export function receiptsOf(event: RawEvent): [SimulatedInput, ...SimulatedInput[]] {
   const others = (event.deliveries ?? []).map((delivery) => simulatedInput(event, delivery));
   return [simulatedInput(event, event), ...others];
@@ -89,7 +89,7 @@ function simulatedInput(event: RawEvent, receipt: ReceiptFields): SimulatedInput
   };
 }
 
-/** The payload of a received text: under the kit's own name, or under that of CloudEvents. */
+/** The payload of a received text, under the kit's own name or that of CloudEvents. */
 function payloadOf(body: string): unknown {
   const record = JSON.parse(body) as Record<string, unknown>;
   return Object.hasOwn(record, 'specversion') && !Object.hasOwn(record, 'event_type') ? record.data : record.payload;
@@ -119,10 +119,10 @@ export function tryInputs(
 
 type Group = readonly [SimulatedInput, ...SimulatedInput[]];
 
-/** The hash of what is content of a payload, by a declaration that is tried; without one as it was admitted. */
+/** Hashes the content of a payload under the tested declaration; without one, returns the stored hash. */
 function contentHashes({ volatile }: WhatIf): (one: SimulatedInput) => string {
   if (volatile === undefined) return ({ payload_hash }) => payload_hash;
-  // What is tried has no version yet.
+  // A tested declaration has no version yet.
   const volatileOf = volatileRules(volatile.map((declaration) => ({ ...declaration, version: 1 })));
   const hashes = new Map<SimulatedInput, string>();
   return (one) => {
@@ -142,7 +142,7 @@ function regroup(
   contentOf: (one: SimulatedInput) => string,
 ): Group[] {
   const groups = new Map<string, [SimulatedInput, ...SimulatedInput[]]>();
-  // Ids of packs never run backwards: their order is that in which receipts were stored.
+  // Pack ids never decrease: their order is the order of storage.
   for (const one of receipts.toSorted(inOrderOfStorage)) {
     const { source, event_type, entity_id } = one.input;
     const own = identityOf(one, identity, contentOf);
@@ -154,7 +154,7 @@ function regroup(
   return [...groups.values()];
 }
 
-/** By what a receipt is one event with others: by the rule that is tried, else by the one that it came with. */
+/** Identity of a receipt: by the tested rule, else by the rule with which it was admitted. */
 function identityOf(
   one: SimulatedInput,
   identity: WhatIf['identity'],
@@ -170,7 +170,7 @@ function inOrderOfStorage(a: ListedInput, b: ListedInput): number {
   return a.line - b.line;
 }
 
-/** The receipt that was received last; the first where that one says the same. */
+/** The receipt that was received last; the first one if the last has the same content. */
 function lastOf(
   group: Group,
   { causes, contentOf }: { causes: Map<string, ChangeClass>; contentOf: (one: SimulatedInput) => string },
@@ -195,7 +195,7 @@ function isCutOff(
   return true;
 }
 
-/** Whole milliseconds of a time that the backend gave. */
+/** Epoch milliseconds of a time from the backend. */
 export function epochMs(time: string): number {
   return parseTime(time)?.epoch_ms ?? 0;
 }

@@ -10,15 +10,15 @@ import { pendingIn } from './inspect.ts';
 import { type OwnerLock, ownerOf, takeOwnerLock } from './owner-lock.ts';
 import { baseOf } from './segment-index.ts';
 
-/** A folder of a parent that this process has locked. */
+/** A folder of a parent directory that this process has locked. */
 export interface Claim {
   readonly dir: string;
   readonly lock: OwnerLock;
-  /** It was made for this claim. */
+  /** Whether the folder was created for this claim. */
   readonly isNew: boolean;
 }
 
-/** The folders that members of one service made in their parent. Other names are left alone. */
+/** Names of the folders that members create in their parent. Other names are ignored. */
 const NAME = /^box-[0-9a-f]{16}$/;
 
 async function foldersIn(parent: string): Promise<string[]> {
@@ -27,11 +27,12 @@ async function foldersIn(parent: string): Promise<string[]> {
   return folders.map(({ name }) => join(parent, name)).sort(() => Math.random() - 0.5);
 }
 
-/** A folder that was just made may be claimed by another member before its maker has locked it. */
+/** Attempts to create a folder: another member may claim it before its creator has locked it. */
 const ATTEMPTS = 5;
 
 /**
- * Claims the folder of a member that is dead, or makes one: there are never more of them than members lived at once.
+ * Claims the folder of a dead member, or creates one. There are never more folders than members that were alive at the
+ * same time.
  *
  * @throws KitError `DATA_DIR_UNUSABLE`.
  */
@@ -49,20 +50,23 @@ export async function claimOwn(parent: string, skipped: ReadonlySet<string>): Pr
   }
 }
 
-/** Folders whose owner is dead and that hold records. Whether an owner lives is said by its lock, never by a time. */
+/** Folders with pending records whose owner is dead. The lock alone decides whether an owner is alive, never a time. */
 export async function abandonedIn(parent: string): Promise<string[]> {
   const abandoned: string[] = [];
   for (const dir of await foldersIn(parent)) {
     try {
       if ((await ownerOf(dir)) === null && (await pendingIn(dir, { enough: 1 })).count > 0) abandoned.push(dir);
     } catch {
-      // Removed by another member just now; or it cannot be read, and then it is not for this one to send.
+      // Another member has just removed it, or it cannot be read; then this member cannot send it.
     }
   }
   return abandoned;
 }
 
-/** Locks the folder of a dead member; null where somebody lives there, was faster, or it is gone. */
+/**
+ * Locks the folder of a dead member. Returns null if the owner is alive, another member was faster, or the folder is
+ * gone.
+ */
 export async function tryLock(dir: string): Promise<OwnerLock | null> {
   try {
     return (await ownerOf(dir)) === null ? await takeOwnerLock(dir) : null;
@@ -73,13 +77,14 @@ export async function tryLock(dir: string): Promise<OwnerLock | null> {
 }
 
 /**
- * Removes what a drained outbox leaves behind, by its owner and under its lock. Segments go first, the oldest before the others:
- * what a crash leaves of them is what the cursor expects. The cursor alone then says that nothing is owed. Dead letters and copies of damaged bytes are kept, and the folder with them.
+ * Removes the files of a drained outbox, under its lock. Deletes segments first, oldest first: after a crash, the
+ * remaining segments match the cursor. The cursor then records that nothing is pending. Keeps dead letters and copies
+ * of damaged bytes, and then the folder too.
  */
 export async function removeSpent(dir: string): Promise<void> {
   const names = await readdir(dir);
   const own = names.filter((name) => baseOf(name) !== null);
-  // Their names are in order of position.
+  // Names sort by position.
   for (const name of own.sort()) {
     await unlink(join(dir, name));
     await nodeFiles.syncDir(dir);
@@ -90,7 +95,7 @@ export async function removeSpent(dir: string): Promise<void> {
   await unlink(cursorPath(dir)).catch(() => undefined);
 }
 
-/** Removes a folder that is empty; fine where it is not, because another member has just claimed it. */
+/** Removes an empty folder. Does nothing if another member has just claimed it. */
 export async function removeEmpty(dir: string): Promise<void> {
   await rmdir(dir).catch(() => undefined);
 }

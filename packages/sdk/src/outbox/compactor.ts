@@ -5,19 +5,22 @@ import type { OutboxLocation } from './quarantine.ts';
 import { diskError, type Reporter } from './reports.ts';
 import type { Segment, SegmentIndex } from './segment-index.ts';
 
-/** What a janitor works with. */
+/** Dependencies of the compactor. */
 export interface CompactorDeps {
   readonly location: OutboxLocation;
   readonly index: SegmentIndex;
   readonly report: Reporter;
-  /** Told when space came free. */
+  /** Called when space was freed. */
   readonly changed: () => void;
 }
 
 /** Milliseconds that the first acknowledgements wait for others. */
 const FIRST_SAVE_MS = 20;
 
-/** Writes the cursor, and deletes the segments that it says are not needed any more: in this order, always. */
+/**
+ * Saves the cursor, and then deletes the segments that it no longer needs, always in this order. A run is either
+ * scheduled or immediate, and never overlaps another.
+ */
 export class Compactor {
   readonly #deps: CompactorDeps;
   readonly #cursor: CursorFile;
@@ -34,14 +37,14 @@ export class Compactor {
     this.#cursor = new CursorFile(deps.location, { generation });
   }
 
-  /** Takes the cursor's space; where there is none, a later save tries again. */
+  /** Reserves the cursor's space. If the disk is full, a later save tries again. */
   async start(): Promise<void> {
     await this.#cursor.prepare().catch((error: unknown) => this.#failed(error));
   }
 
   /**
-   * Something was settled. The first time it is saved soon, so that a process that ends again and again soon after its
-   * start gets on; then once in a while.
+   * Schedules a run after an acknowledgement. The first run comes soon, so that a process that keeps ending soon after
+   * its start makes progress; later ones once per interval.
    */
   schedule(): void {
     if (this.#timer !== null) return;
@@ -55,14 +58,14 @@ export class Compactor {
     this.#timer.unref();
   }
 
-  /** Space is wanted. */
+  /** Starts a run now, because a caller waits for space. */
   runNow(): void {
     if (this.#isClosed) return;
     this.#again = true;
     this.#running ??= runOwnWork(() => this.#run());
   }
 
-  /** Saves and deletes what can be, a last time: afterwards the directory may belong to another process. */
+  /** Runs a last time: afterwards the directory may belong to another process. */
   async close(): Promise<void> {
     this.runNow();
     this.#isClosed = true;
@@ -86,7 +89,7 @@ export class Compactor {
     for (const segment of spent) if (segment.end <= savedThrough) await this.#delete(segment);
   }
 
-  /** One after the other, so that no power loss can take a later one and leave an earlier one. */
+  /** Deletes and syncs one by one, so that a power loss can never remove a later segment and leave an earlier one. */
   async #delete(segment: Segment): Promise<void> {
     const { location, index, changed } = this.#deps;
     await location.files.unlink(segment.path).catch((error: NodeJS.ErrnoException) => {

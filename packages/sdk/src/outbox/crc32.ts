@@ -1,15 +1,15 @@
 import * as zlib from 'node:zlib';
 
 /**
- * CRC-32 (the polynomial of zlib, gzip and PNG) of `bytes[start, end)`, as an unsigned number. Not CRC-32C: Node has the
- * former built in from 20.15 and 22.2 on, and for records of this size both find every burst of up to 32 bits.
+ * CRC-32 (the polynomial of zlib, gzip and PNG) of `bytes[start, end)`, as an unsigned number. Not CRC-32C: Node has
+ * CRC-32 built in since 20.15 and 22.2, and for records of this size both detect every burst of up to 32 bits.
  */
 export const crc32: (bytes: Uint8Array, start: number, end: number) => number =
   typeof zlib.crc32 === 'function' ? (bytes, start, end) => zlib.crc32(bytes.subarray(start, end)) : crc32InScript;
 
 let tables: Int32Array | null = null;
 
-/** The same for older Nodes: four bytes a step. */
+/** The same for older versions of Node, four bytes per step. */
 export function crc32InScript(bytes: Uint8Array, start: number, end: number): number {
   tables ??= makeTables();
   const t = tables;
@@ -43,7 +43,7 @@ function makeTables(): Int32Array {
   return made;
 }
 
-/** The type checker does not know that these are in bounds. */
+/** The callers keep the index in bounds, which the type checker cannot know. */
 function byte(bytes: Uint8Array, at: number): number {
   return bytes[at] as number;
 }

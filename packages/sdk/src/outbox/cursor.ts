@@ -8,36 +8,36 @@ import { FORMAT_VERSION } from './format.ts';
 import type { OutboxLocation } from './quarantine.ts';
 import type { SegmentIndex } from './segment-index.ts';
 
-/** What was acknowledged, as it is on the disk. */
+/** The acknowledged positions, as stored on disk. */
 export interface Cursor {
   readonly generation: number;
-  /** Everything below is settled. */
+  /** Every position below is acknowledged. */
   readonly low_water: number;
-  /** What else is settled: runs `[start, end)`, ascending. */
+  /** Acknowledged positions above: runs `[start, end)`, ascending. */
   readonly acknowledged: readonly (readonly [number, number])[];
-  /** Every position below was durable, or settled. */
+  /** Every position below was durable or acknowledged. */
   readonly stored_end: number;
 }
 
 /**
- * Two slots, written in turn, so that a write that is cut off leaves the other one. They are there from the start: saving
- * takes no new space, so that a full disk can drain.
+ * Size of a slot. The two slots are written in turn, so that an interrupted write leaves the other one intact. Both
+ * exist from the start: saving needs no new space, so a full disk can drain.
  */
 const SLOT_BYTES = 4_096;
 
-/** The cursor's file. */
+/** The path of the cursor file. */
 export function cursorPath(dir: string): string {
   return join(dir, 'cursor');
 }
 
-/** What the file says: null if there is none, or nothing was ever saved; `damaged` if something was and cannot be read. */
+/** Reads the cursor: null if none was ever saved, `damaged` if a saved one cannot be read. */
 export async function readCursor(files: Files, dir: string): Promise<Cursor | 'damaged' | null> {
   const bytes = await readRange(files, cursorPath(dir));
   if (bytes === null) return null;
   const slots = [decodeSlot(bytes.subarray(0, SLOT_BYTES)), decodeSlot(bytes.subarray(SLOT_BYTES))];
   const read = slots.filter((slot) => slot !== null && slot !== 'damaged');
   if (read.length > 0) return read.reduce((a, b) => (a.generation > b.generation ? a : b));
-  // One alone is the first save, cut off.
+  // A single damaged slot is an interrupted first save.
   return slots.every((slot) => slot === 'damaged') ? 'damaged' : null;
 }
 
@@ -49,10 +49,10 @@ function encodeSlot(cursor: Cursor): Buffer {
 function decodeSlot(slot: Buffer): Cursor | 'damaged' | null {
   if (slot.every((byte) => byte === 0)) return null;
   const match = /^PIKCURSR ([0-9a-f]{8}) ((\d+) ([^\n]*))\n/.exec(slot.toString('latin1'));
-  if (match === null || checksum(match[2] as string) !== match[1]) return 'damaged';
+  if (match === null || checksum(match[2] ?? '') !== match[1]) return 'damaged';
   if (Number(match[3]) !== FORMAT_VERSION)
     throw new KitError('DATA_DIR_NEWER', `the outbox has a cursor of format ${match[3]}; this version reads 1`);
-  return JSON.parse(match[4] as string) as Cursor;
+  return JSON.parse(match[4] ?? '') as Cursor;
 }
 
 function checksum(text: string): string {
@@ -60,7 +60,7 @@ function checksum(text: string): string {
   return crc32(bytes, 0, bytes.length).toString(16).padStart(8, '0');
 }
 
-/** The cursor of an open outbox. */
+/** The cursor file of an open outbox. */
 export class CursorFile {
   readonly #files: Files;
   readonly #dir: string;
@@ -75,8 +75,8 @@ export class CursorFile {
   }
 
   /**
-   * Opens the file, or makes it with all the space that it will take. A slot that a killed process wrote is made durable
-   * before the other one is written over.
+   * Opens the file, or creates it at its full size. Makes a slot that a killed process wrote durable before the other
+   * is overwritten.
    */
   async prepare(): Promise<number> {
     if (this.#fd !== null) return this.#fd;
@@ -94,8 +94,8 @@ export class CursorFile {
   }
 
   /**
-   * Makes what the ledger knows durable, as far as it fits. Gives the position up to which it did. Claims nothing about
-   * records that are not durable yet: the cursor never goes ahead of the data.
+   * Saves as much of the index as fits into a slot, and returns the position up to which it did. Claims nothing about
+   * records that are not durable: the cursor is never ahead of the data.
    */
   async save({ acked, storedEnd, lowWater }: SegmentIndex): Promise<number> {
     const acknowledged: [number, number][] = [];
@@ -119,9 +119,9 @@ export class CursorFile {
       }
       bytes = longer;
     }
-    const said = JSON.stringify({ ...cursor, generation: 0 });
-    if (said !== this.#saved) await this.#write(bytes);
-    this.#saved = said;
+    const saved = JSON.stringify({ ...cursor, generation: 0 });
+    if (saved !== this.#saved) await this.#write(bytes);
+    this.#saved = saved;
     return through;
   }
 
@@ -131,7 +131,7 @@ export class CursorFile {
     if (fd !== null) await this.#files.close(fd);
   }
 
-  /** The other slot is the last one that is known to be good, so the turn passes only when this one is. */
+  /** Only a successful write makes it the other slot's turn: until then, that slot holds the last good cursor. */
   async #write(bytes: Buffer): Promise<void> {
     const fd = await this.prepare();
     const position = ((this.#generation + 1) % 2) * SLOT_BYTES;
@@ -142,7 +142,7 @@ export class CursorFile {
     this.#generation += 1;
   }
 
-  /** After a failure the file is opened anew: what was written through a descriptor that failed to sync is not trusted. */
+  /** Closes the file after a failure: writes through a descriptor that failed to sync cannot be trusted. */
   async #guarded(work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { KitError } from '@pik/schema/events';
+import { at, type KitError } from '@pik/schema/events';
 import { writeAll } from './files.ts';
 import type { DeadLetterReason, OutboxRecord } from './outbox-port.ts';
 import type { OutboxLocation } from './quarantine.ts';
@@ -15,14 +15,14 @@ interface Letter {
   readonly resolve: (outcome: KitError | null) => void;
 }
 
-/** The file of records that the backend will never take: one JSON line each, appended and synced, never rewritten. */
+/** The file of records that the backend will never accept: one JSON line each, appended and synced, never rewritten. */
 export class DeadLetters {
   readonly #location: OutboxLocation;
   readonly #path: string;
   #fd: number | null = null;
   #bytes = 0;
   #count = 0;
-  /** The last line has no end: the next letter starts a new one. */
+  /** Whether the last line is incomplete; the next letter then starts a new line. */
   #isTorn = false;
   #waiting: Letter[] = [];
   #running: Promise<void> | null = null;
@@ -40,7 +40,7 @@ export class DeadLetters {
     return this.#bytes;
   }
 
-  /** Opens the file, if there is one, and counts its lines. */
+  /** Opens the file if it exists, and counts its lines. */
   async start(report: Reporter): Promise<void> {
     const fd = await this.#location.files.open(this.#path, 'existing').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
@@ -55,7 +55,10 @@ export class DeadLetters {
     }
   }
 
-  /** Resolves with null when the letter is durable, or with why it is not. Letters that wait together share an fsync. */
+  /**
+   * Resolves with null when the letter is durable, or with the reason why not. Letters that wait together share an
+   * fsync.
+   */
   add({ position, record }: OutboxRecord, { code, detail }: DeadLetterReason): Promise<KitError | null> {
     const head = { dead_at: new Date().toISOString(), position, code, detail: detail.slice(0, DETAIL_CHARS_MAX) };
     const line = `${JSON.stringify({ ...head, ...bodyOf(record) })}\n`;
@@ -80,7 +83,7 @@ export class DeadLetters {
       if (length === 0) break;
       this.#bytes += length;
       this.#count += linesOf(chunk.subarray(0, length));
-      last = chunk[length - 1] as number;
+      last = at(chunk, length - 1);
     }
     this.#isTorn = last !== LINE_FEED;
   }
@@ -116,7 +119,10 @@ export class DeadLetters {
     return this.#fd;
   }
 
-  /** What was written before the failure is there, or not, or in part: the next letter goes behind it, on a new line. */
+  /**
+   * Bytes written before the failure may exist in full, in part or not at all, so the next letter starts on a new line
+   * after them.
+   */
   async #failed(cause: unknown): Promise<KitError> {
     const { files } = this.#location;
     const fd = this.#fd;
@@ -128,7 +134,7 @@ export class DeadLetters {
   }
 }
 
-/** The record as text, or in base64 where it is none, so that its bytes are there either way. */
+/** The record as text, or in base64 if it is not valid UTF-8, so that no byte is lost. */
 function bodyOf(record: Uint8Array): { record: string } | { record_base64: string } {
   try {
     return { record: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(record) };
@@ -139,6 +145,6 @@ function bodyOf(record: Uint8Array): { record: string } | { record_base64: strin
 
 function linesOf(bytes: Buffer): number {
   let count = 0;
-  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1)) count += 1;
+  for (let i = bytes.indexOf(LINE_FEED); i !== -1; i = bytes.indexOf(LINE_FEED, i + 1)) count += 1;
   return count;
 }

@@ -10,29 +10,32 @@ import type { SegmentIndex } from './segment-index.ts';
 import { SegmentWriter, type WriterSettings } from './segment-writer.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
-/** Bytes that may wait for the disk. Beyond it `append` refuses, so that a disk that hangs does not fill the memory. */
+/** Most bytes that wait for the disk. Beyond it `append` refuses, so that a hanging disk does not fill the memory. */
 const UNWRITTEN_BYTES_MAX = 32 * 1024 * 1024;
 
-/** How an outbox works. */
+/** Settings of an outbox. */
 export interface DiskOutboxSettings extends WriterSettings {
   readonly quotaBytes: number;
-  /** Milliseconds after which an acknowledgement is on the disk. What a crash loses of it is sent again. */
+  /**
+   * Milliseconds until an acknowledgement is on disk. After a crash, records whose acknowledgement was lost are sent
+   * again.
+   */
   readonly saveMs: number;
 }
 
-/** What an outbox is made of. */
+/** Dependencies of an outbox. */
 export interface DiskOutboxDeps {
   readonly location: OutboxLocation;
   readonly report: Reporter;
   readonly index: SegmentIndex;
-  /** Of the cursor that was read. */
+  /** Generation of the cursor that was read. */
   readonly generation: number;
   readonly letters: DeadLetters;
-  /** Gives the directory free. */
+  /** Releases the directory. */
   readonly release: () => Promise<void>;
 }
 
-/** An outbox in a directory. */
+/** An outbox in a directory on disk. */
 export class DiskOutbox implements Outbox {
   readonly #deps: DiskOutboxDeps;
   readonly #index: SegmentIndex;
@@ -43,7 +46,7 @@ export class DiskOutbox implements Outbox {
   readonly #recoveredEnd: number;
   readonly #recoveredCount: number;
   readonly #pid = process.pid;
-  /** Bytes for which there was no room. */
+  /** Size of the largest record that was refused for lack of room. */
   #refusedBytes = 0;
   #waiting: (() => void)[] = [];
   #closing: Promise<void> | null = null;
@@ -62,7 +65,10 @@ export class DiskOutbox implements Outbox {
     this.#compactor = new Compactor({ ...deps, changed }, { generation: deps.generation, saveMs: settings.saveMs });
   }
 
-  /** Makes the first segment and begins to tidy up. A full disk is no reason not to start: what is there can be sent. */
+  /**
+   * Creates the first segment and starts the compactor. Starts even on a full disk, because existing records can be
+   * sent.
+   */
   async start(): Promise<void> {
     await this.#compactor.start();
     await this.#writer.start().catch(() => undefined);
@@ -172,7 +178,7 @@ export class DiskOutbox implements Outbox {
     this.#changed();
   }
 
-  /** The last chance of what waits. */
+  /** Last chance to write waiting records when the process ends. */
   #exit(): void {
     try {
       this.#writer.writeRestSync();
@@ -194,7 +200,10 @@ export class DiskOutbox implements Outbox {
     return Math.min(this.#quotaBytes - this.#usedBytes(), UNWRITTEN_BYTES_MAX - this.#unwrittenBytes());
   }
 
-  /** Room for what was refused, and for any usual event: whoever waits for room must not be refused after it. */
+  /**
+   * Whether there is room for the record that was refused and for any usual event: an emit after `ready` must not be
+   * refused.
+   */
   #hasRoom(): boolean {
     if (this.#closing !== null) return true;
     const usual = Math.min(LIMITS.event_bytes_max, this.#quotaBytes >> 4);
@@ -210,7 +219,7 @@ export class DiskOutbox implements Outbox {
     if (!this.#compactIfPressed()) this.#compactor.schedule();
   }
 
-  /** Deletes what is spent, where somebody wants its space; false where there is no hurry. */
+  /** Deletes acknowledged segments if a caller waits for space. Returns false if there is no need. */
   #compactIfPressed(): boolean {
     const isPressed = this.#waiting.length > 0 || this.#refusedBytes > 0;
     if (!isPressed || this.#index.deletable().length === 0) return false;
@@ -220,7 +229,7 @@ export class DiskOutbox implements Outbox {
 
   #changed(): void {
     if (!this.#hasRoom()) {
-      // What was settled before it was written is spent only now.
+      // Records acknowledged before they were written can only be deleted now.
       this.#compactIfPressed();
       return;
     }

@@ -3,35 +3,37 @@ import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * The few calls on files that an outbox makes, so that tests can fail each of them. Paths are absolute, descriptors are
- * numbers; errors are those of Node, with `code`.
+ * The file operations of an outbox, so that tests can fail each of them. Paths are absolute, descriptors are numbers,
+ * and errors are Node's, with `code`.
  */
 export interface Files {
-  /** Makes a folder for its owner alone, and those above it that are missing, durably; fine where it exists. */
+  /** Durably creates a folder and its missing parents, for the owner only. Does nothing if it exists. */
   makeDir(path: string): Promise<void>;
-  /** The names in a folder; none where it is missing. */
+  /** The names in a folder; empty if it does not exist. */
   list(dir: string): Promise<readonly string[]>;
-  /** Makes names that were created, renamed or removed in a folder durable. */
+  /** Makes created, renamed and removed names in a folder durable. */
   syncDir(dir: string): Promise<void>;
-  /** Opens a file for reading and writing, for its owner alone; `EEXIST` or `ENOENT` by what `mode` expects. */
+  /**
+   * Opens a file for reading and writing, for the owner only; fails with `EEXIST` or `ENOENT` if `mode` does not match.
+   */
   open(path: string, mode: 'new' | 'existing'): Promise<number>;
-  /** Up to `into.length` bytes from `position` on; 0 at the end. */
+  /** Reads up to `into.length` bytes from `position`; returns 0 at the end. */
   read(fd: number, into: Uint8Array, position: number): Promise<number>;
-  /** Writes at `position`, perhaps fewer bytes than given; the number written. */
+  /** Writes at `position`, and returns how many bytes were written, which may be fewer than given. */
   write(fd: number, bytes: Uint8Array, position: number): Promise<number>;
   /** Makes the content of a file durable. An error is final: a second call proves nothing. */
   sync(fd: number): Promise<void>;
-  /** Cuts a file off. */
+  /** Truncates a file. */
   truncate(fd: number, length: number): Promise<void>;
   close(fd: number): Promise<void>;
   size(path: string): Promise<number>;
   unlink(path: string): Promise<void>;
-  /** For the last moments of a process, when nothing can be waited for. */
+  /** For the end of a process, which cannot await anything. */
   writeSync(fd: number, bytes: Uint8Array, position: number): number;
   syncSync(fd: number): void;
 }
 
-// Not `fs.promises`: a handle per file and a promise per call cost more than the calls.
+// Not `fs.promises`: a handle per file and a promise per call cost more than the calls themselves.
 const open = promisify(fs.open);
 const close = promisify(fs.close);
 const read = promisify(fs.read);
@@ -42,7 +44,7 @@ const ftruncate = promisify(fs.ftruncate);
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 
-/** The file system of this machine. */
+/** The file operations of Node. */
 export const nodeFiles: Files = {
   async makeDir(path) {
     const made = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
@@ -60,7 +62,7 @@ export const nodeFiles: Files = {
     });
   },
   async syncDir(dir) {
-    // Windows opens no folders; its names are durable with its journal.
+    // Windows cannot open folders; its journal makes names durable.
     if (process.platform === 'win32') return;
     const fd = await open(dir, O_RDONLY);
     try {
@@ -87,7 +89,7 @@ export const nodeFiles: Files = {
   syncSync: (fd) => fs.fdatasyncSync(fd),
 };
 
-/** A write may take fewer bytes than it was given without calling that an error. */
+/** Writes all bytes: a single write may take fewer bytes than given without an error. */
 export async function writeAll(files: Files, fd: number, at: { bytes: Uint8Array; position: number }): Promise<void> {
   for (let done = 0; done < at.bytes.length; ) {
     const written = await files.write(fd, at.bytes.subarray(done), at.position + done);
@@ -96,7 +98,7 @@ export async function writeAll(files: Files, fd: number, at: { bytes: Uint8Array
   }
 }
 
-/** `writeAll` for the last moments of a process. */
+/** `writeAll` for the end of a process. */
 export function writeAllSync(files: Files, fd: number, at: { bytes: Uint8Array; position: number }): void {
   for (let done = 0; done < at.bytes.length; ) {
     const written = files.writeSync(fd, at.bytes.subarray(done), at.position + done);
@@ -105,11 +107,21 @@ export function writeAllSync(files: Files, fd: number, at: { bytes: Uint8Array; 
   }
 }
 
-function tookNothing(): Error {
-  return Object.assign(new Error('a write took no byte'), { code: 'ENOSPC' });
+/** Whether an error of Node has this code. */
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
-/** Bytes `[start, end)` of a file, fewer where it ends before; null where there is no such file. */
+/** The code of an error of Node, or its text if it has none. */
+export function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+function tookNothing(): Error {
+  return Object.assign(new Error('the disk accepted no bytes'), { code: 'ENOSPC' });
+}
+
+/** Reads the bytes `[start, end)` of a file, fewer if it ends before; null if the file does not exist. */
 export async function readRange(
   files: Files,
   path: string,
@@ -119,7 +131,7 @@ export async function readRange(
   try {
     fd = await files.open(path, 'existing');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (isErrno(error, 'ENOENT')) return null;
     throw error;
   }
   try {

@@ -1,34 +1,36 @@
 import { crc32 } from './crc32.ts';
 
-// What is on the disk; README.md says the same in a table. All numbers are little-endian. What is read by any version for
-// ever: the first 16 bytes of a segment, and the first words of a cursor slot.
+// The format on disk, which README.md describes in a table. All numbers are little-endian. Every future version must be
+// able to read the first 16 bytes of a segment and the first words of a cursor slot.
 
-/** The version that this code writes, and the only one so far. */
+/** The format version that this code writes, and the only one so far. */
 export const FORMAT_VERSION = 1;
 
 /** Bytes before the first record: magic, version, checksum of both; first position, `follows`, checksum of all. */
 export const SEGMENT_HEADER_BYTES = 32;
 
-/** Bytes before the bytes of a record: marker, checksum of what follows, length, position, time. */
+/** Bytes before the payload of a record: marker, checksum of what follows, length, position, time. */
 export const RECORD_HEADER_BYTES = 24;
 
 const MAGIC = Buffer.from('PIKOUTBX', 'latin1');
 
-/** The first byte of the marker is in no UTF-8 text, so no record can hold what looks like the next record's head. */
+/**
+ * The marker's first byte never occurs in UTF-8, so no text record can contain what looks like the header of the next.
+ */
 const MARKER = Buffer.from([0xf5, 0x50, 0x49, 0x4b]);
 const MARKER_WORD = MARKER.readUInt32LE(0);
 
 const AT = { crc: 4, length: 8, position: 12, stored: 18 } as const;
 
-/** Of all records before a segment, and of its own. */
+/** Header of a segment. */
 export interface SegmentHeader {
-  /** No record of the segment has a lower position. */
+  /** Lower bound of the positions in the segment. */
   readonly base: number;
-  /** Every position below was durable, or had settled, when the segment was made. */
+  /** Every position below was durable or acknowledged when the segment was created. */
   readonly follows: number;
 }
 
-/** The head of a segment. */
+/** Encodes the header of a segment. */
 export function encodeSegmentHeader({ base, follows }: SegmentHeader): Buffer {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   MAGIC.copy(bytes, 0);
@@ -40,7 +42,7 @@ export function encodeSegmentHeader({ base, follows }: SegmentHeader): Buffer {
   return bytes;
 }
 
-/** What the head of a segment says: another version, nothing that can be trusted (null), or where it belongs. */
+/** Decodes the header of a segment: only the version if it is another one, or null if it is damaged. */
 export function decodeSegmentHeader(bytes: Buffer): { version: number } | SegmentHeader | null {
   if (bytes.length < 16 || !bytes.subarray(0, 8).equals(MAGIC) || bytes.readUInt32LE(12) !== crc32(bytes, 0, 12))
     return null;
@@ -50,7 +52,7 @@ export function decodeSegmentHeader(bytes: Buffer): { version: number } | Segmen
   return { base: bytes.readUIntLE(16, 6), follows: bytes.readUIntLE(22, 6) };
 }
 
-/** A record of `length` bytes, already in place behind `at + RECORD_HEADER_BYTES`, gets its head. */
+/** Writes the header of a record whose `length` bytes are already in place after it. */
 export function sealRecord(bytes: Buffer, at: number, record: { length: number; position: number; storedMs: number }) {
   bytes.writeUInt32LE(MARKER_WORD, at);
   bytes.writeUInt32LE(record.length, at + AT.length);
@@ -67,7 +69,7 @@ export interface FoundRecord {
   readonly end: number;
 }
 
-/** The record whose head is at `at`, or null if there is none whole and undamaged. */
+/** Reads the record whose header starts at `at`; null unless there is a complete, undamaged one. */
 export function readRecordAt(bytes: Buffer, at: number): FoundRecord | null {
   const end = endOfRecordAt(bytes, at);
   if (end === null || bytes.readUInt32LE(at + AT.crc) !== crc32(bytes, at + AT.length, end)) return null;
@@ -75,7 +77,7 @@ export function readRecordAt(bytes: Buffer, at: number): FoundRecord | null {
   return { position: bytes.readUIntLE(at + AT.position, 6), storedMs: bytes.readUIntLE(at + AT.stored, 6), start, end };
 }
 
-/** Where the record whose head seems to be at `at` ends; null if there is no head, or not all of the record. */
+/** End of the record whose header seems to start at `at`; null if there is no header, or the record is incomplete. */
 export function endOfRecordAt(bytes: Buffer, at: number): number | null {
   const start = at + RECORD_HEADER_BYTES;
   if (at < 0 || start > bytes.length || bytes.readUInt32LE(at) !== MARKER_WORD) return null;
@@ -83,7 +85,7 @@ export function endOfRecordAt(bytes: Buffer, at: number): number | null {
   return end > bytes.length ? null : end;
 }
 
-/** Where the next marker is, from `at` on; -1 if there is none. */
+/** Index of the next marker from `at` on; -1 if there is none. */
 export function findMarker(bytes: Buffer, at: number): number {
   return bytes.indexOf(MARKER, at);
 }

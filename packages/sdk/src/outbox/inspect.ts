@@ -5,33 +5,36 @@ import { join, resolve } from 'node:path';
 import { KitError } from '@pik/schema/events';
 
 import { readCursor } from './cursor.ts';
-import { nodeFiles, readRange } from './files.ts';
+import { errnoOf, isErrno, nodeFiles, readRange } from './files.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
 import { ownerOf } from './owner-lock.ts';
 import { RunSet } from './run-set.ts';
 import { scanRecords } from './scan.ts';
 import { baseOf, segmentPath } from './segment-index.ts';
 
-/** An outbox on the disk, as anybody can see it who may read its files. Nothing is changed or locked for it. */
+/** An outbox on disk, as any process can see it that may read its files. Reading it changes and locks nothing. */
 export interface OutboxListing {
-  /** Its folder. */
+  /** Folder of the outbox. */
   readonly dir: string;
-  /** The process that has it open; null where nobody has. `0` where the system does not say which one. */
+  /** Process that has it open; null if none has, 0 if the system does not report which one. */
   readonly owner_pid: number | null;
-  /** Records that are still owed to the backend. Of one that is open: about so many. */
+  /** Records that the backend does not have yet; approximate while the outbox is open. */
   readonly pending_count: number;
-  /** When the oldest of them was appended, by the wall clock. */
+  /** Wall-clock time at which the oldest of them was appended. */
   readonly oldest_stored_at: string | null;
   /** Records in its dead-letter file. */
   readonly dead_count: number;
-  /** Of all its segments. */
+  /** Bytes of all segments. */
   readonly bytes: number;
 }
 
 /**
- * The outboxes of a folder: itself, or the folders in it, whatever their names. Changes nothing.
+ * Lists the outboxes in a folder: the folder itself, or the folders in it. Changes nothing.
  *
- * @throws KitError `DATA_DIR_UNUSABLE` for a folder that is not there or cannot be read, `DATA_DIR_NEWER`.
+ * @example
+ * for (const { dir, pending_count } of await listOutboxes('/var/lib/shop/outbox')) console.log(dir, pending_count);
+ *
+ * @throws KitError `DATA_DIR_UNUSABLE` for a folder that does not exist or cannot be read, `DATA_DIR_NEWER`.
  */
 export async function listOutboxes(dir: string): Promise<OutboxListing[]> {
   const top = resolve(dir);
@@ -47,23 +50,28 @@ export async function listOutboxes(dir: string): Promise<OutboxListing[]> {
     return found;
   } catch (cause) {
     if (KitError.is(cause)) throw cause;
-    const { code, path } = cause as NodeJS.ErrnoException;
-    throw new KitError('DATA_DIR_UNUSABLE', `${path ?? dir} cannot be read (${code ?? String(cause)})`, { cause });
+    const path = cause instanceof Error && 'path' in cause ? String(cause.path) : dir;
+    throw new KitError('DATA_DIR_UNUSABLE', `${path} cannot be read (${errnoOf(cause)})`, { cause });
   }
 }
 
-/** Null for a folder that is no outbox, or is gone: a member removes one that it has sent. */
+/** Null for a folder that is not an outbox, or is gone: members remove the ones that they have sent. */
 async function listingIn(folder: string): Promise<OutboxListing | null> {
   try {
     return isOutbox(await readdir(folder)) ? await listingOf(folder) : null;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !existsSync(folder)) return null;
+    if (isErrno(error, 'ENOENT') && !existsSync(folder)) return null;
     throw error;
   }
 }
 
 function isOutbox(names: readonly string[]): boolean {
   return names.some((name) => name === 'cursor' || name === 'dead-letters.ndjson' || baseOf(name) !== null);
+}
+
+interface PendingSum {
+  count: number;
+  oldestMs: number | null;
 }
 
 async function listingOf(dir: string): Promise<OutboxListing> {
@@ -84,11 +92,11 @@ async function listingOf(dir: string): Promise<OutboxListing> {
   };
 }
 
-/** What is pending in a folder by its cursor and segments; where `enough` are found the search ends. */
+/** Counts the pending records of a folder by its cursor and segments. Stops when `enough` are found. */
 export async function pendingIn(
   dir: string,
   { enough = Number.POSITIVE_INFINITY }: { enough?: number } = {},
-): Promise<{ count: number; oldestMs: number | null; bytes: number }> {
+): Promise<PendingSum & { bytes: number }> {
   const found = await readCursor(nodeFiles, dir);
   const cursor = found === 'damaged' ? null : found;
   const acked = new RunSet();
@@ -96,8 +104,8 @@ export async function pendingIn(
     for (const [start, end] of [[1, cursor.low_water], ...cursor.acknowledged]) acked.add(start, end);
   const bases = (await nodeFiles.list(dir)).map(baseOf).filter((base) => base !== null);
   bases.sort((a, b) => a - b);
-  const all = { count: 0, oldestMs: null as number | null };
-  const pending = { count: 0, oldestMs: null as number | null };
+  const all: PendingSum = { count: 0, oldestMs: null };
+  const pending: PendingSum = { count: 0, oldestMs: null };
   let bytes = 0;
   let dataEnd = 0;
   for (const base of bases) {
@@ -112,17 +120,17 @@ export async function pendingIn(
     }
     if (pending.count >= enough) break;
   }
-  // As recovery has it: a cursor that knows more than there is is of other data, and is not believed.
+  // As in recovery: a cursor ahead of the data belongs to other data and is ignored.
   const isAhead = pending.count < enough && dataEnd > 0 && (cursor?.stored_end ?? 0) > dataEnd;
   return { ...(isAhead ? all : pending), bytes };
 }
 
-/** Empty where the owner has just deleted it. */
+/** Bytes of a segment; empty if the owner has just deleted it. */
 async function segmentBytes(dir: string, base: number): Promise<Buffer> {
   try {
     return (await readRange(nodeFiles, segmentPath(dir, base))) ?? Buffer.alloc(0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    if (isErrno(error, 'ENOENT')) return Buffer.alloc(0);
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { KitError, provideAsyncResource, runOwnWork } from '@pik/schema/events';
 import { claimOwn, removeEmpty, removeSpent } from './claims.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DiskOutbox } from './disk-outbox.ts';
-import { type Files, nodeFiles } from './files.ts';
+import { errnoOf, type Files, nodeFiles } from './files.ts';
 import type { Outbox } from './outbox-port.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { ParentOutbox } from './parent-outbox.ts';
@@ -14,38 +14,46 @@ import { recover } from './recovery.ts';
 import { createReporter, type OutboxReport } from './reports.ts';
 import type { FsyncPolicy } from './segment-writer.ts';
 
-/** The outbox's own directory, on a local disk; made, for its owner alone, if it is missing. One process at a time. */
+/**
+ * The outbox's own directory, on a local disk. Created for its owner only if it does not exist. One process at a time.
+ */
 interface OwnDirectory {
   readonly dir: string;
   readonly parent?: undefined;
 }
 
 /**
- * A directory for all members of one service on this machine, such as the workers of a cluster or pods whose names change.
- * Each has a folder of its own in it, and sends what members left that are dead.
+ * A directory shared by all members of one service on this machine, such as the workers of a cluster or pods whose
+ * names change. Each member has a folder of its own in it, and sends what dead members left.
  */
 interface ParentDirectory {
   readonly parent: string;
   readonly dir?: undefined;
 }
 
-/** Where an outbox is, in `dir` or in `parent`, and how it works. */
+/** Options of an outbox: its location, `dir` or `parent`, and its settings. */
 export type OutboxOptions = (OwnDirectory | ParentDirectory) & OutboxSettings;
 
-/** How an outbox works. */
+/** Settings of an outbox. */
 interface OutboxSettings {
-  /** Bytes that all files together may take. Default 512 MiB, at least 1 MiB. */
+  /** Most bytes that all files may use. Default: 512 MiB, at least 1 MiB. */
   readonly quotaBytes?: number | undefined;
   /**
-   * When records are synced. `each`: every record has a write and an fsync of its own. `batch` (default): what gathers
-   * during one fsync shares the next. `interval`: one fsync per interval. In each, `stored` tells of the fsync.
+   * When records are synced. `stored` waits for the fsync in each mode.
+   *
+   * - `each`: every record has its own write and fsync.
+   * - `batch` (default): records that arrive during one fsync share the next.
+   * - `interval`: one fsync per interval.
    */
   readonly fsync?: FsyncPolicy | undefined;
-  /** Milliseconds from a write to its fsync with `interval`. Default 1,000. */
+  /** Milliseconds from a write to its fsync with `interval`. Default: 1,000. */
   readonly fsyncIntervalMs?: number | undefined;
-  /** Bytes of one segment, about; space comes free by whole segments. Default 16 MiB, at most an eighth of the quota. */
+  /**
+   * Approximate bytes of one segment; space is freed by whole segments. Default: 16 MiB, at most an eighth of the
+   * quota.
+   */
   readonly segmentBytesMax?: number | undefined;
-  /** Told of damage that was found and of calls that failed. Default: a warning of the process. */
+  /** Called with damage that was found and operations that failed. Default: emits a process warning. */
   readonly onReport?: ((report: OutboxReport) => void) | undefined;
 }
 
@@ -57,10 +65,14 @@ const SEGMENTS_MIN = 8;
 const SAVE_MS = 1_000;
 
 /**
- * Opens the outbox in a directory, with what earlier processes left in it.
+ * Opens the outbox in a directory, with the records that earlier processes left in it.
  *
- * @throws KitError `DATA_DIR_LOCKED` while another process (or another outbox of this one) has it, `DATA_DIR_NEWER` where a
- * newer version wrote there (nothing is changed then), `DATA_DIR_UNUSABLE`, `CONFIG_INVALID`.
+ * @example
+ * const outbox = await openOutbox({ dir: '/var/lib/shop/outbox' });
+ * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop', outbox });
+ *
+ * @throws KitError `DATA_DIR_LOCKED` while another process (or another outbox of this one) has it, `DATA_DIR_NEWER` if
+ *   a newer version has written to it (nothing is changed), `DATA_DIR_UNUSABLE`, `CONFIG_INVALID`.
  */
 export function openOutbox(options: OutboxOptions): Promise<Outbox> {
   provideAsyncResource(AsyncResource);
@@ -69,7 +81,7 @@ export function openOutbox(options: OutboxOptions): Promise<Outbox> {
 
 async function open({ dir, parent, ...options }: OutboxOptions): Promise<Outbox> {
   settingsOf(options);
-  if (parent !== undefined && dir !== undefined) throw invalid('parent', 'takes the place of dir: name one of them');
+  if (parent !== undefined && dir !== undefined) throw invalid('parent', 'replaces dir; set only one of them');
   const path = dir ?? parent;
   if (typeof path !== 'string' || path === '') throw invalid('dir', 'must name a directory');
   const top = resolve(path);
@@ -96,7 +108,7 @@ async function openLocked(dir: string, { release }: OwnerLock, options: Settings
   }
 }
 
-/** A member takes the folder of a dead one for its own where there is one; one that cannot be opened is left as it is. */
+/** Opens the folder of a dead member, or a new one. Skips a folder that cannot be opened and leaves it unchanged. */
 async function openMember(parent: string, options: Settings): Promise<Outbox> {
   const report = createReporter(options.onReport);
   const skipped = new Set<string>();
@@ -114,11 +126,11 @@ async function openMember(parent: string, options: Settings): Promise<Outbox> {
   }
 }
 
-/** Once everything in it is sent the folder goes, while it is locked still. */
+/** Opens the folder of a dead member. On close, removes the folder under its lock if everything in it was sent. */
 async function openAdopted(dir: string, lock: OwnerLock, options: Settings): Promise<Outbox> {
   const release = async () => {
     const { pending_count, damaged_count } = outbox.stats();
-    // Damaged bytes may be there still, where they could not be copied.
+    // Damaged bytes may remain if they could not be copied.
     const isSent = pending_count === 0 && damaged_count === 0;
     if (isSent) await removeSpent(dir).catch(() => undefined);
     await lock.release();
@@ -131,7 +143,7 @@ async function openAdopted(dir: string, lock: OwnerLock, options: Settings): Pro
   return outbox;
 }
 
-/** `openOutbox` over any files, and without taking the lock. */
+/** `openOutbox` over any file operations, without the lock. */
 export async function openUnlocked(
   options: Settings & { readonly dir: string },
   { files, release, saveMs = SAVE_MS }: { files: Files; release: () => Promise<void>; saveMs?: number },
@@ -154,13 +166,12 @@ export async function openUnlocked(
 }
 
 function unusable(dir: string, cause: unknown): KitError {
-  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  return new KitError('DATA_DIR_UNUSABLE', `${dir} cannot be used (${code})`, { cause });
+  return new KitError('DATA_DIR_UNUSABLE', `${dir} cannot be used (${errnoOf(cause)})`, { cause });
 }
 
 function settingsOf(options: Settings) {
   const { fsync = 'batch', fsyncIntervalMs = 1_000, quotaBytes = QUOTA_BYTES } = options;
-  if (!['each', 'batch', 'interval'].includes(fsync)) throw invalid('fsync', 'is each, batch or interval');
+  if (!['each', 'batch', 'interval'].includes(fsync)) throw invalid('fsync', 'must be each, batch or interval');
   const segmentBytesMost = Math.floor(quotaBytes / SEGMENTS_MIN);
   const { segmentBytesMax = Math.min(SEGMENT_BYTES, segmentBytesMost) } = options;
   const bounds = { fsyncIntervalMs: [1, 2 ** 31 - 1], quotaBytes: [QUOTA_BYTES_MIN, Number.MAX_SAFE_INTEGER] } as const;
@@ -173,7 +184,7 @@ function settingsOf(options: Settings) {
 
 function checkWhole(name: string, value: number, { min, max }: { min: number; max: number }): void {
   if (!Number.isSafeInteger(value) || value < min || value > max)
-    throw invalid(name, `is a whole number from ${min} to ${max}`);
+    throw invalid(name, `must be a whole number from ${min} to ${max}`);
 }
 
 function invalid(name: string, what: string): KitError {

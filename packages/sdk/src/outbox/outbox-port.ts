@@ -1,10 +1,10 @@
 import type { KitError } from '@pik/schema/events';
 
-/** A record that an outbox holds: the bytes that are sent, and where they are kept. */
+/** A record in an outbox: its bytes and its position. */
 export interface OutboxRecord {
-  /** Names the record in this outbox for good: rises by append, never reused while the record is pending. */
+  /** Identifies the record in this outbox. Rises with each append; never reused while the record is pending. */
   readonly position: number;
-  /** The record as it was appended, byte for byte; the caller's own copy. */
+  /** The appended bytes; the copy belongs to the caller. */
   readonly record: Uint8Array;
 }
 
@@ -15,84 +15,85 @@ export interface DeadLetterReason {
   readonly detail: string;
 }
 
-/** What an outbox holds at this moment. */
+/** Statistics of an outbox at this moment. */
 export interface OutboxStats {
-  /** Appended and neither acknowledged nor dead: what is still owed to the backend. */
+  /** Records appended but neither acknowledged nor dead: the backend does not have them yet. */
   readonly pending_count: number;
-  /** Of those, not yet fsynced. */
+  /** Pending records that are not fsynced yet. */
   readonly unsynced_count: number;
-  /** Bytes of all files of the outbox and of what waits to be written: what the quota bounds. */
+  /** Bytes of all files and of records that wait to be written. The quota limits this number. */
   readonly used_bytes: number;
   readonly quota_bytes: number;
-  /** When the oldest pending record was appended, by the wall clock, to the second; null when nothing is pending. */
+  /** Wall-clock time at which the oldest pending record was appended, to the second; null if nothing is pending. */
   readonly oldest_stored_at: string | null;
-  /** Pending when the outbox was opened: what earlier processes left. */
+  /** Records that were pending when the outbox was opened: left by earlier processes. */
   readonly recovered_count: number;
   /** Records in the dead-letter file. */
   readonly dead_count: number;
   /** Records found damaged or missing when the outbox was opened. */
   readonly damaged_count: number;
-  /** With a parent: folders of dead members that hold records and that nobody had adopted when last looked at. */
+  /** With a parent: folders of dead members with records that nobody had adopted at the last check. */
   readonly abandoned_count: number;
   /** With a parent: folders of dead members that this outbox has adopted since it was opened. */
   readonly adopted_count: number;
 }
 
 /**
- * Keeps records until the backend has them. `openOutbox` of `@pik/sdk/outbox` makes one on a disk; a producer knows only
- * this. Records come back at least once: after a crash some acknowledged ones are read again, with the same bytes.
+ * Keeps records until the backend has them. `openOutbox` of `@pik/sdk/outbox` creates one on disk; a producer depends
+ * only on this interface. Delivery is at least once: after a crash, some acknowledged records are read again, with the
+ * same bytes.
  */
 export interface Outbox {
   /**
-   * Takes a record at once and gives its position; the bytes are captured, the write happens in the background.
-   * A string is stored as UTF-8. Never waits.
+   * Appends a record and returns its position. Captures the bytes at once and writes them in the background. Stores a
+   * string as UTF-8. Never waits.
    *
    * @throws KitError `OUTBOX_FULL` at the quota or while too much waits for the disk (see `ready`), `EVENT_TOO_LARGE`,
-   * `OUTBOX_CLOSED`, `DATA_DIR_LOCKED` in a process that did not open it. Nothing of the record is kept then.
+   *   `OUTBOX_CLOSED`, `DATA_DIR_LOCKED` in a process that did not open the outbox. Nothing of the record is then kept.
    */
   append(record: string | Uint8Array): number;
 
   /**
-   * Resolves with null when the record is durable (fsynced, whatever the policy), or with the reason why it is not:
-   * `OUTBOX_FULL` (no space on the disk), `OUTBOX_FAILED`. Such a record is not pending; appending it again is safe.
-   * Never rejects. Costs nothing for those who do not ask.
+   * Resolves with null when the record is fsynced, whatever the policy, or with the reason why it is not: `OUTBOX_FULL`
+   * (no space on disk) or `OUTBOX_FAILED`. Such a record is not pending, and appending it again is safe. Never rejects.
+   * Costs nothing unless it is called.
    */
   stored(position: number): Promise<KitError | null>;
 
-  /** Resolves when `append` has room: backpressure for those who await it. */
+  /** Resolves when `append` has room. Await it before each append to get backpressure. */
   ready(): Promise<void>;
 
   /**
-   * The backend has these records, or the producer gave them up for good. In any order, also before they are durable;
-   * unknown and repeated positions are ignored. Written down soon (within a second, and on close), not at once.
+   * Marks records as delivered, or given up for good by the producer. Takes positions in any order, also before the
+   * records are durable; ignores unknown and repeated ones. Saved within a second and on close, not at once.
    */
   acknowledge(positions: Iterable<number>): void;
 
   /**
-   * Moves a poison record to the dead-letter file. Resolves with null when the letter is durable and the record is no
-   * longer pending, or with the reason why it still is. Never rejects.
+   * Moves a record that can never be delivered to the dead-letter file. Resolves with null when the letter is durable
+   * and the record is no longer pending, or with the reason why it still is. Never rejects.
    */
   deadLetter(entry: OutboxRecord, reason: DeadLetterReason): Promise<KitError | null>;
 
   /**
-   * What earlier processes left, oldest first, as far as it is still pending when its turn comes.
+   * Records that earlier processes left, oldest first, each if it is still pending when its turn comes.
    *
-   * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
+   * @throws KitError `OUTBOX_FAILED` if the disk cannot be read.
    */
   readRecovered(): AsyncIterable<OutboxRecord>;
 
   /**
-   * Pending durable records in order of position, from the disk, so that a producer need not hold in memory what waits:
-   * those above `after` (default: all) up to `through` (default: what is durable at the call).
+   * Reads pending durable records from disk, in order of position, so that a producer need not hold them in memory:
+   * those above `after` (default: all) up to `through` (default: the last durable one at the call).
    */
   readPending(range?: { readonly after?: number; readonly through?: number }): AsyncIterable<OutboxRecord>;
 
   /**
-   * Looks for outboxes beside this one whose owner is dead, and takes them over: what they still owe, with positions that
-   * name the records here until they are settled. Those that are not settled come again with the next call. Missing where
-   * an outbox has none beside it.
+   * Adopts sibling outboxes whose owner is dead, and reads their pending records. Their positions identify the records
+   * in this outbox until they are acknowledged; records that are not come again with the next call. Undefined if an
+   * outbox cannot have siblings.
    *
-   * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
+   * @throws KitError `OUTBOX_FAILED` if the disk cannot be read.
    */
   readAbandoned?(): AsyncIterable<OutboxRecord>;
 
@@ -101,7 +102,7 @@ export interface Outbox {
   /** Resolves when everything appended before is durable or has failed. */
   flush(): Promise<void>;
 
-  /** Flushes, writes the cursor, gives the directory free. Later appends throw `OUTBOX_CLOSED`. */
+  /** Flushes, saves the cursor and releases the directory. Later appends throw `OUTBOX_CLOSED`. */
   close(): Promise<void>;
 
   [Symbol.asyncDispose](): Promise<void>;

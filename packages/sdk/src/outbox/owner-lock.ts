@@ -5,27 +5,30 @@ import { join } from 'node:path';
 
 import { KitError, setOwnTimeout } from '@pik/schema/events';
 
+import { errnoOf } from './files.ts';
 import { homeFor, homeIn, isListening, knownHomeFor, listen, pipeHome, type SocketHome } from './socket-home.ts';
 
-/** The right to be the only one that uses an outbox directory. */
+/** Exclusive ownership of an outbox directory. */
 export interface OwnerLock {
   release(): Promise<void>;
 }
 
-/** Two that start at the same moment may both see the other and step back; each tries again after a while of its own. */
+/**
+ * Two processes that start at the same time may see each other and both step back; each retries after a random delay.
+ */
 const ATTEMPTS = 5;
 const STEP_BACK_MS_MAX = 60;
 
-/** What the kernel says where a file system has no sockets. */
+/** Error codes of file systems without sockets. */
 const NO_SOCKETS = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EINVAL', 'ENAMETOOLONG']);
 
 /**
- * Takes the directory. The lock is a socket that listens in it: whoever can connect knows that the owner lives. The kernel
- * closes it with the process, however that ends, so no lock is stale, and no process id is trusted: one that was given to
- * another process, or means another process in another container, changes nothing. Nobody needs to answer, so an owner
- * whose event loop is blocked keeps it.
+ * Locks the directory. The lock is a socket that listens in it: a process that can connect knows that the owner is
+ * alive. The kernel closes the socket when the process ends in any way, so a lock is never stale. Process ids are not
+ * trusted: they may be reused, or belong to another container. The owner need not answer, so it keeps the lock even if
+ * its event loop is blocked.
  *
- * Everyone listens first and looks for others after that: of two, at least one sees the other.
+ * Every process listens first and then looks for others: of two, at least one sees the other.
  *
  * @throws KitError `DATA_DIR_LOCKED` naming the process that has it, `DATA_DIR_UNUSABLE`.
  */
@@ -45,14 +48,14 @@ export async function takeOwnerLock(dir: string): Promise<OwnerLock> {
   }
 }
 
-/** The process that has a directory; null where nobody has, 0 where the system does not say which one. Takes nothing. */
+/** The process that owns a directory; null if none does, 0 if the system does not report which one. Does not lock. */
 export async function ownerOf(dir: string): Promise<number | null> {
   const path = await realpath(dir);
   if (process.platform === 'win32') {
     const home = await pipeHome(path);
     return (await isListening(home.address(''))) ? 0 : null;
   }
-  // Where the file system has no sockets the lock lies elsewhere.
+  // On file systems without sockets, the lock is elsewhere.
   for (const home of [homeIn(path), await knownHomeFor(path)]) {
     if (home === null) continue;
     try {
@@ -90,14 +93,14 @@ async function take(home: SocketHome, dir: string): Promise<OwnerLock> {
   throw new KitError('DATA_DIR_LOCKED', `${dir} is in use by ${owner}; an outbox belongs to one process`);
 }
 
-/** The name of somebody else who listens; null if there is nobody, and then what dead processes left is removed. */
+/** The lock name of another listening process; null if there is none. Removes the names that dead processes left. */
 async function rivalOf(home: SocketHome, own: string): Promise<string | null> {
   if (process.platform === 'win32') return null;
   await chmod(home.address(own), 0o600);
   const others = (await home.list()).filter((name) => isLockName(name) && name !== own);
   for (const name of others) if (await isListening(home.address(name))) return name;
   for (const name of others) await unlink(join(home.dir, name)).catch(() => undefined);
-  // One who looked before this one listened may have taken it for dead.
+  // A process that looked before this one listened may have removed its name as stale.
   return (await home.list()).includes(own) ? null : own;
 }
 
@@ -106,7 +109,7 @@ async function release(home: SocketHome, server: Server): Promise<void> {
   home.close();
 }
 
-/** Removes the socket's name too. */
+/** Also removes the socket's name. */
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
@@ -121,5 +124,5 @@ function nullIfTaken(error: unknown): null {
 }
 
 function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
+  return errnoOf(error);
 }

@@ -4,30 +4,30 @@ import type { DeadLetterReason, Outbox, OutboxRecord, OutboxStats } from './outb
 import type { OwnerLock } from './owner-lock.ts';
 import type { Reporter } from './reports.ts';
 
-/** An outbox of a dead member that this one sends. */
+/** An adopted outbox of a dead member. */
 interface Adopted {
   readonly outbox: Outbox;
   isReading: boolean;
-  /** Set once it is on its way to be closed. */
+  /** Set once it is being closed. */
   closed: Promise<void> | null;
 }
 
-/** What an outbox with a parent is made of. */
+/** Dependencies of an outbox with a parent. */
 export interface ParentOutboxDeps {
   readonly parent: string;
   readonly own: Outbox;
   readonly report: Reporter;
-  /** Opens a folder that was locked; closing it removes what is spent. */
+  /** Opens a locked folder. Closing the outbox removes it if everything was sent. */
   readonly open: (dir: string, lock: OwnerLock) => Promise<Outbox>;
 }
 
-/** Folders that are adopted at a time; each takes some open files. The others come when these are sent. */
+/** Most folders adopted at a time; each needs a few open files. The others follow once these are sent. */
 const ADOPTED_MAX = 16;
 
 /**
- * The outbox of one member of a service, with a folder of its own in a parent; and the folders of members that are dead, which
- * it adopts one by one until they are sent. A folder has one owner by its lock, so that no two members send it. Records of
- * adopted folders have positions below zero, which name them while they are on their way.
+ * The outbox of one member of a service: its own folder in a parent, and the folders of dead members, which it adopts
+ * one by one until they are sent. The lock gives a folder one owner, so two members never send the same one. Records of
+ * adopted folders have negative positions while they are in flight.
  */
 export class ParentOutbox implements Outbox {
   readonly #deps: ParentOutboxDeps;
@@ -124,7 +124,7 @@ export class ParentOutbox implements Outbox {
     return this.#own.flush();
   }
 
-  /** What is left of adopted folders is for the members that live on, or for the next. */
+  /** Leaves the rest of adopted folders to other members, or to the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#own.close();
@@ -154,7 +154,7 @@ export class ParentOutbox implements Outbox {
 
   async *#recordsOf(box: Adopted): AsyncGenerator<OutboxRecord> {
     if (box.closed !== null) return;
-    // What was given before and is still owed is given again, under new positions.
+    // Records that were returned before and are still pending get new positions.
     for (const [alias, at] of this.#aliases) if (at.box === box) this.#aliases.delete(alias);
     box.isReading = true;
     try {

@@ -2,26 +2,26 @@ import { basename, join } from 'node:path';
 
 import { type Files, writeAll } from './files.ts';
 
-/** Where an outbox lives. */
+/** Location of an outbox. */
 export interface OutboxLocation {
   readonly files: Files;
   readonly dir: string;
 }
 
-/** What became of damaged bytes: where the copy is, and whether the original may be deleted. */
+/** Result of a quarantine: the path of the copy, and whether the original may be deleted. */
 export interface QuarantineResult {
   readonly path: string | null;
   readonly mayDelete: boolean;
 }
 
-/** The folder for copies of damaged bytes. */
+/** The folder with copies of damaged bytes. */
 export function quarantineDir(dir: string): string {
   return join(dir, 'quarantine');
 }
 
 /**
- * Copies bytes that are no record to a file of their own, named by segment and offset: the same damage found again is the
- * same file again. Nothing but zeros is not copied: some file systems end a file so after a power loss.
+ * Copies damaged bytes to a file named by segment and offset, so that the same damage is always the same file. Does not
+ * copy a run of zeros: some file systems end a file with them after a power loss.
  */
 export async function quarantine(
   { files, dir }: OutboxLocation,
@@ -33,7 +33,7 @@ export async function quarantine(
   const path = join(folder, `${basename(segmentPath, '.log')}-${damaged.offset}.bin`);
   try {
     await files.makeDir(folder);
-    // An earlier copy may have been cut short by a crash; the original is still there.
+    // An earlier copy may be incomplete after a crash; the original still exists.
     await files.unlink(path).catch(() => undefined);
     await copy(files, path, damaged.bytes);
     await files.syncDir(folder);
@@ -43,7 +43,7 @@ export async function quarantine(
   }
 }
 
-/** Bytes of all copies; 0 where that cannot be told. */
+/** Bytes of all copies; 0 if they cannot be read. */
 export async function quarantinedBytes({ files, dir }: OutboxLocation): Promise<number> {
   const folder = quarantineDir(dir);
   const names = await files.list(folder).catch(() => []);

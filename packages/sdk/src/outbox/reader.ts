@@ -11,20 +11,21 @@ interface ReaderDeps {
   readonly report: Reporter;
 }
 
-/** A stretch of a segment between two pages. */
+/** The part of a segment between two pages. */
 interface Stretch {
   readonly segment: Segment;
   readonly start: number;
   readonly end: number;
-  /** Positions `[first, after)` are in it. */
+  /** Contains the positions `[first, after)`. */
   readonly first: number;
   readonly after: number;
 }
 
 /**
- * Pending records with positions in `(after, through]`, page by page; what is settled meanwhile is left out.
+ * Reads pending records with positions in `(after, through]`, page by page. Skips records that are acknowledged in the
+ * meantime.
  *
- * @throws KitError `OUTBOX_FAILED` where the disk cannot be read.
+ * @throws KitError `OUTBOX_FAILED` if the disk cannot be read.
  */
 export async function* readPending(
   deps: ReaderDeps,
@@ -43,7 +44,7 @@ export async function* readPending(
   }
 }
 
-/** The pages that are durable now; later ones are for a later read. */
+/** The stretches between durable pages; later pages belong to a later read. */
 function stretchesOf(segment: Segment): Stretch[] {
   const { pages, end, readableBytes } = segment;
   const durable = pages.filter(({ offset }) => offset < readableBytes);
@@ -58,7 +59,7 @@ async function readStretch(deps: ReaderDeps, stretch: Stretch): Promise<OutboxRe
   const bytes = await readRange(deps.location.files, segment.path, { start, end }).catch((cause: unknown) => {
     throw diskError(cause, 'records could not be read');
   });
-  // It was settled, and deleted, since the list was made.
+  // The segment was acknowledged and deleted since the list was made.
   if (bytes === null) return [];
   const { records, damage } = scanRecords(bytes, 0, first);
   const seenEnd = damage.at(-1)?.endPosition === null ? after : (records.at(-1)?.position ?? first - 1) + 1;
@@ -68,7 +69,7 @@ async function readStretch(deps: ReaderDeps, stretch: Stretch): Promise<OutboxRe
   return records.map(({ position, start: from, end: to }) => ({ position, record: copy(bytes, from, to) }));
 }
 
-/** If the disk has lost something since the outbox was opened, those records are settled, and said to be lost. */
+/** Reports records that the disk has lost since the outbox was opened, and marks them as acknowledged. */
 async function noteDamage(
   { location, index, report }: ReaderDeps,
   { segment, offset, after }: { segment: Segment; offset: number; after: number },
@@ -90,7 +91,7 @@ async function noteDamage(
   report({ kind: 'damaged', detail, file: segment.path, quarantine: copied.path, ...positions });
 }
 
-/** The caller keeps a record for long, and must not keep the page with it. */
+/** Copies a record, so that the caller does not keep the whole page in memory. */
 function copy(bytes: Buffer, start: number, end: number): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes, start, end);
 }

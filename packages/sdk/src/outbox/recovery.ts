@@ -17,8 +17,8 @@ import { type DamagedRange, scanRecords } from './scan.ts';
 import { baseOf, newSegment, notePage, type Segment, SegmentIndex, segmentPath } from './segment-index.ts';
 
 /**
- * Reads what is in the directory, and says what is wrong with it. Nothing is changed but the quarantine, and nothing at all
- * where a file is of another format version.
+ * Rebuilds the index from the files in the directory and reports damage. Changes nothing except the quarantine, and
+ * nothing at all if a file has another format version.
  *
  * @throws KitError `DATA_DIR_NEWER`.
  */
@@ -33,7 +33,7 @@ export async function recover(
   for (const base of bases) await refuseOtherVersions(location, segmentPath(dir, base));
   const cursor = found === 'damaged' ? null : found;
   if (found === 'damaged') {
-    const detail = 'the cursor cannot be read; everything that is there is sent again';
+    const detail = 'the cursor cannot be read; all records on disk are sent again';
     report({ kind: 'cursor_damaged', detail, file: cursorPath(dir) });
   }
   const recovery = new Recovery(location, report, cursor);
@@ -54,10 +54,10 @@ class Recovery {
   readonly #location: OutboxLocation;
   readonly #report: Reporter;
   readonly #cursor: Cursor | null;
-  /** What the cursor says is settled. */
+  /** The positions that the cursor acknowledges. */
   readonly #acknowledged = new RunSet();
   readonly #index = new SegmentIndex();
-  /** Behind the last position of the segments read so far; null before the first. */
+  /** One past the last position of the segments read so far; null before the first. */
   #dataEnd: number | null = null;
 
   constructor(location: OutboxLocation, report: Reporter, cursor: Cursor | null) {
@@ -78,7 +78,7 @@ class Recovery {
     const { records, damage } = scanRecords(bytes, SEGMENT_HEADER_BYTES, base);
     const { acked } = this.#index;
     for (const { position, start, end, storedMs } of records) {
-      // Positions in a segment have no gaps, but where a record was damaged.
+      // Positions in a segment have gaps only where a record was damaged.
       acked.add(segment.end, position);
       notePage(segment, { position, offset: start - RECORD_HEADER_BYTES });
       this.#index.noteTime(position, storedMs);
@@ -88,11 +88,11 @@ class Recovery {
     for (const range of damage) await this.#damaged(segment, bytes, range);
     segment.sealed = true;
     this.#index.addSegment(segment);
-    // A process that ends while it makes a segment writes its last records to the one before.
+    // A process that ends while it creates a segment writes its last records to the previous one.
     this.#dataEnd = Math.max(this.#dataEnd ?? 1, segment.end);
   }
 
-  /** Everything has been read: what the cursor adds to it. */
+  /** Combines the segments with the cursor once all are read. */
   finish(): SegmentIndex {
     const index = this.#index;
     const cursor = this.#cursor;
@@ -100,12 +100,12 @@ class Recovery {
     index.next = Math.max(dataEnd, cursor?.stored_end ?? 1);
     index.acked.add(this.#dataEnd ?? 1, index.next);
     if (index.next > dataEnd) this.#lost(dataEnd, index.next, cursorPath(this.#location.dir));
-    // A cursor that knows more than the data is of other data: what it says of these records is not believed.
+    // A cursor ahead of the data belongs to other data, so its acknowledgements are ignored.
     const isAhead = index.segments.length > 0 && index.next > dataEnd;
     if (isAhead) this.#ahead(dataEnd);
     else for (const [start, end] of this.#acknowledged.runs()) index.acked.add(start, end);
     index.storedEnd = index.next;
-    // The next segment must not take the name of one that is there without a record.
+    // The next segment must not take the name of an existing segment without records.
     if (index.segments.at(-1)?.base === index.next) {
       index.acked.add(index.next, index.next + 1);
       index.next += 1;
@@ -114,21 +114,24 @@ class Recovery {
     return index;
   }
 
-  /** What lies between the segment before and this one was never stored, or is gone. */
+  /** Positions between the previous segment and this one were never stored, or are gone. */
   #before({ path, base, bytes }: Segment, header: SegmentHeader | null): void {
     if (header === null && bytes >= SEGMENT_HEADER_BYTES)
       this.#report({
         kind: 'header_damaged',
-        detail: 'the head of a segment is damaged; its records are read',
+        detail: 'the header of a segment is damaged; its records were read',
         file: path,
       });
-    // Without a cursor nothing tells what was before the first segment.
+    // Without a cursor, nothing records what preceded the first segment.
     const end = this.#dataEnd ?? this.#cursor?.low_water ?? null;
     if (header !== null && end !== null) this.#lost(end, header.follows, path);
     this.#index.acked.add(this.#dataEnd ?? 1, base);
   }
 
-  /** Positions `[start, end)` were stored and are not there; those that the cursor has are only deleted. */
+  /**
+   * Reports the stored positions `[start, end)` as missing, except those that the cursor acknowledges, which were only
+   * deleted.
+   */
   #lost(start: number, end: number, file: string): void {
     for (const [first, after] of missingRuns(this.#acknowledged, start, end)) {
       this.#index.damagedCount += after - first;
@@ -138,7 +141,7 @@ class Recovery {
   }
 
   #ahead(dataEnd: number): void {
-    const detail = 'the cursor knows of records that are not there; everything that is there is sent again';
+    const detail = 'the cursor acknowledges records that are missing; all records on disk are sent again';
     const last_position = this.#index.next - 1;
     const file = cursorPath(this.#location.dir);
     this.#report({ kind: 'cursor_ahead', detail, file, first_position: dataEnd, last_position });
@@ -152,7 +155,7 @@ class Recovery {
     const where = `bytes ${start} to ${end - 1} of a segment`;
     if (endPosition === null) {
       const kind = endOfRecordAt(bytes, start) === null ? 'torn_tail' : 'damaged';
-      this.#report({ kind, detail: `${where}, its end, are no whole record`, ...about });
+      this.#report({ kind, detail: `${where}, at its end, are not a complete record`, ...about });
       return;
     }
     for (const [first, after] of missingRuns(this.#acknowledged, firstPosition, endPosition))
@@ -164,7 +167,10 @@ class Recovery {
   }
 }
 
-/** A killed process may have left what the disk does not have yet; what is told of must survive a power loss from now on. */
+/**
+ * Syncs a segment: a killed process may have left data that is not on disk yet, and a record that is returned must
+ * survive a power loss.
+ */
 async function makeDurable(files: Files, path: string): Promise<void> {
   const fd = await files.open(path, 'existing');
   try {
@@ -174,7 +180,7 @@ async function makeDurable(files: Files, path: string): Promise<void> {
   }
 }
 
-/** The runs of `[start, end)` that the set does not hold. */
+/** The runs of `[start, end)` that are not in the set. */
 function* missingRuns(set: RunSet, start: number, end: number): Generator<readonly [number, number]> {
   let at = set.firstMissing(start);
   for (const [from, to] of set.runs()) {

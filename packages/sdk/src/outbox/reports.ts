@@ -1,14 +1,18 @@
 import { KitError, runOutside } from '@pik/schema/events';
+import { errnoOf } from './files.ts';
 
-/** Something that an outbox found or that failed, and that somebody should know of. */
+/** A problem that an outbox found, or an operation that failed. */
 export interface OutboxReport {
   /**
-   * `torn_tail`: a segment ends in a write that was cut off. `damaged`: bytes among records, or a whole record at the end,
-   * that fail their checksum. `missing`: records were stored and are gone. `header_damaged`: a segment's head; its records
-   * were read. `cursor_ahead`: the cursor knows of records that are not there; everything there is sent again.
-   * `cursor_damaged`: as if nothing had been acknowledged. `dead_letter_torn`: the last letter was cut off; its record is
-   * still pending. `write_failed`, `cursor_failed`: a call on the disk. `adoption_failed`: the folder of a dead member cannot
-   * be taken over; it is left as it is.
+   * - `torn_tail`: a segment ends in an interrupted write.
+   * - `damaged`: bytes among records, or a complete record at the end, fail their checksum.
+   * - `missing`: stored records are gone.
+   * - `header_damaged`: the header of a segment is damaged; its records were read.
+   * - `cursor_ahead`: the cursor acknowledges records that are missing; all records on disk are sent again.
+   * - `cursor_damaged`: the cursor cannot be read; all records on disk are sent again.
+   * - `dead_letter_torn`: the last dead letter is incomplete; its record is still pending.
+   * - `write_failed`, `cursor_failed`: an operation on the disk failed.
+   * - `adoption_failed`: the folder of a dead member cannot be adopted; it is left unchanged.
    */
   readonly kind:
     | 'torn_tail'
@@ -25,17 +29,19 @@ export interface OutboxReport {
   readonly detail: string;
   /** The file concerned. */
   readonly file: string;
-  /** Where the damaged bytes were copied to, if they were. */
+  /** Path of the copy of the damaged bytes, if there is one. */
   readonly quarantine: string | null;
-  /** The positions that are lost or in doubt, both ends included, where they are known. */
+  /** The positions that are lost or in doubt, both ends included, if known. */
   readonly first_position: number | null;
   readonly last_position: number | null;
 }
 
-/** Told of what an outbox finds. */
+/** Receives the reports of an outbox. */
 export type Reporter = (report: Pick<OutboxReport, 'kind' | 'detail' | 'file'> & Partial<OutboxReport>) => void;
 
-/** Nothing is silent: without a handler it becomes a warning of the process. What a handler throws is dropped. */
+/**
+ * Creates a reporter. Without a handler, each report becomes a process warning. Exceptions of the handler are ignored.
+ */
 export function createReporter(onReport: ((report: OutboxReport) => void) | undefined): Reporter {
   return (given) => {
     const report = { quarantine: null, first_position: null, last_position: null, ...given };
@@ -46,17 +52,17 @@ export function createReporter(onReport: ((report: OutboxReport) => void) | unde
     try {
       runOutside(() => onReport(report));
     } catch {
-      // A faulty handler must not cost a record its place.
+      // An exception in the handler must not cost a record its place.
     }
   };
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** The error of a call on the disk, in the kit's words. */
+/** Converts an error of a disk operation to an error of the kit. */
 export function diskError(cause: unknown, what: string): KitError {
   if (KitError.is(cause)) return cause;
-  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  const code = errnoOf(cause);
   if (FULL.has(code)) return new KitError('OUTBOX_FULL', `${what}: the disk is full (${code})`, { cause });
   return new KitError('OUTBOX_FAILED', `${what}: ${code}`, { cause });
 }

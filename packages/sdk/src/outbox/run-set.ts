@@ -1,21 +1,22 @@
+import { at } from '@pik/schema/events';
+
 /**
- * A set of positions as runs `[start, end)`, ascending and not touching. Requests finish nearly in order, so the runs are
- * few, whatever the number of positions.
+ * A set of positions, stored as ascending runs `[start, end)` that do not touch. Requests finish nearly in order, so
+ * there are few runs, whatever the number of positions.
  */
 export class RunSet {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   #size = 0;
 
-  /** How many positions it holds. */
+  /** Number of positions in the set. */
   get size(): number {
     return this.#size;
   }
 
-  /** The first position from `from` on that it does not hold. */
+  /** The first position at or after `from` that is not in the set. */
   firstMissing(from: number): number {
-    const at = this.#runBefore(from);
-    const end = this.#ends[at];
+    const end = this.#ends[this.#runBefore(from)];
     return end === undefined || end <= from ? from : end;
   }
 
@@ -23,7 +24,7 @@ export class RunSet {
     return this.firstMissing(position) > position;
   }
 
-  /** Whether it holds all of `[start, end)`. */
+  /** Whether all of `[start, end)` is in the set. */
   covers(start: number, end: number): boolean {
     return this.firstMissing(start) >= end;
   }
@@ -33,14 +34,14 @@ export class RunSet {
     if (start >= end) return;
     // The runs that touch [start, end) are replaced by one.
     let first = this.#runBefore(start);
-    if (first < 0 || (this.#ends[first] as number) < start) first += 1;
+    if (first < 0 || at(this.#ends, first) < start) first += 1;
     let last = first;
     let from = start;
     let to = end;
-    while (last < this.#starts.length && (this.#starts[last] as number) <= to) {
-      from = Math.min(from, this.#starts[last] as number);
-      to = Math.max(to, this.#ends[last] as number);
-      this.#size -= (this.#ends[last] as number) - (this.#starts[last] as number);
+    while (last < this.#starts.length && at(this.#starts, last) <= to) {
+      from = Math.min(from, at(this.#starts, last));
+      to = Math.max(to, at(this.#ends, last));
+      this.#size -= at(this.#ends, last) - at(this.#starts, last);
       last += 1;
     }
     this.#size += to - from;
@@ -53,21 +54,21 @@ export class RunSet {
     }
   }
 
-  /** The runs below `below`, in order; the last one is cut there. */
+  /** The runs below `below`, in order; the last one is cut off there. */
   *runs(below = Number.POSITIVE_INFINITY): Generator<readonly [start: number, end: number]> {
     for (const [i, start] of this.#starts.entries()) {
       if (start >= below) return;
-      yield [start, Math.min(this.#ends[i] as number, below)];
+      yield [start, Math.min(at(this.#ends, i), below)];
     }
   }
 
   /** The index of the last run that starts at or before `position`; -1 if there is none. */
   #runBefore(position: number): number {
-    // Nearly always one of the last runs is asked for, so the search widens from the end.
+    // Lookups nearly always hit one of the last runs, so the search widens from the end.
     let step = 1;
     let high = this.#starts.length;
     let low = high - step;
-    while (low >= 0 && (this.#starts[low] as number) > position) {
+    while (low >= 0 && at(this.#starts, low) > position) {
       high = low;
       step *= 2;
       low = high - step;
@@ -75,7 +76,7 @@ export class RunSet {
     low = Math.max(low, -1);
     while (high - low > 1) {
       const middle = (low + high) >> 1;
-      if ((this.#starts[middle] as number) <= position) low = middle;
+      if (at(this.#starts, middle) <= position) low = middle;
       else high = middle;
     }
     return low;

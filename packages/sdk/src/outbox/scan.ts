@@ -1,22 +1,25 @@
 import { type FoundRecord, findMarker, readRecordAt } from './format.ts';
 
-/** Bytes `[start, end)` that are no record. */
+/** Bytes `[start, end)` that are not a record. */
 export interface DamagedRange {
   readonly start: number;
   readonly end: number;
-  /** The positions `[firstPosition, endPosition)` were there; null at the tail, where no record follows. */
+  /**
+   * The positions `[firstPosition, endPosition)` were here. `endPosition` is null at the tail, where no record follows.
+   */
   readonly firstPosition: number;
   readonly endPosition: number | null;
 }
 
-/** What a stretch of a segment holds. */
+/** Contents of a part of a segment. */
 export interface Scan {
   readonly records: readonly FoundRecord[];
   readonly damage: readonly DamagedRange[];
 }
 
 /**
- * Reads records from `bytes[from, …)`. Positions must rise, from `minPosition` on. What is no record is skipped up to the next one, however far that is: nothing after it is lost, and nothing is glued to it.
+ * Reads records from `bytes[from, …)`. Positions must rise, starting at `minPosition`. Skips bytes that are not a
+ * record up to the next record, however far away: no later record is lost, and none is joined with damaged bytes.
  */
 export function scanRecords(bytes: Buffer, from: number, minPosition: number): Scan {
   const records: FoundRecord[] = [];

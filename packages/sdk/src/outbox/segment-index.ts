@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { RunSet } from './run-set.ts';
 
-/** A place in a segment where a record starts, so that reading can begin there. */
+/** An offset in a segment at which a record starts, so that reading can begin there. */
 export interface Page {
   readonly position: number;
   readonly offset: number;
@@ -11,61 +11,61 @@ export interface Page {
 /** A file of records in order of position. */
 export interface Segment {
   readonly path: string;
-  /** Its first record's position, and its name. */
+  /** Position of the first record, which is also the file's name. */
   readonly base: number;
-  /** Behind the position of its last record that is known to be durable. */
+  /** One past the last durable record (exclusive). */
   end: number;
-  /** Bytes of the file. */
+  /** Size of the file in bytes. */
   bytes: number;
   /** Bytes up to the end of the last durable record. */
   readableBytes: number;
   readonly pages: Page[];
-  /** Takes no more records. */
+  /** Whether the segment takes no more records. */
   sealed: boolean;
-  /** Holds damaged bytes of which there is no copy: it is not deleted. */
+  /** Whether it holds damaged bytes without a copy; it is then never deleted. */
   keep: boolean;
 }
 
-/** A segment without records. */
+/** Creates a segment without records. */
 export function newSegment({ path, base, bytes }: Pick<Segment, 'path' | 'base' | 'bytes'>): Segment {
   return { path, base, end: base, bytes, readableBytes: bytes, pages: [], sealed: false, keep: false };
 }
 
-/** Bytes between two pages, about. */
+/** Approximate bytes between two pages. */
 const PAGE_BYTES = 64 * 1024;
 
-/** Notes that a record starts here, unless the last such place is near. */
+/** Adds a page, unless the last one is near. */
 export function notePage(segment: Segment, page: Page): void {
   const last = segment.pages.at(-1);
   if (last === undefined || page.offset - last.offset >= PAGE_BYTES) segment.pages.push(page);
 }
 
-/** The file of a segment. */
+/** The path of a segment. */
 export function segmentPath(dir: string, base: number): string {
   return join(dir, `segment-${String(base).padStart(16, '0')}.log`);
 }
 
-/** The first position of the segment with this name; null for other files. */
+/** The first position of the segment with this file name; null for other files. */
 export function baseOf(name: string): number | null {
   const match = /^segment-(\d{16})\.log$/.exec(name);
   return match === null ? null : Number(match[1]);
 }
 
-/** So many times are gathered before those of settled records are dropped. */
+/** Prune the timestamp list every 1,000 entries. */
 const TIMES_MAX = 1_000;
 
-/** What an outbox knows in memory: which positions are settled, and which files hold the others. */
+/** The in-memory index of an outbox: which positions are acknowledged, and which files hold the others. */
 export class SegmentIndex {
-  /** Positions that need not be sent: acknowledged, dead, damaged, never stored. */
+  /** Positions that need not be sent: acknowledged, or dead, damaged or never stored, which count as acknowledged. */
   readonly acked = new RunSet();
   readonly #segments: Segment[] = [];
-  /** The next record's position. */
+  /** Position of the next record. */
   next = 1;
-  /** Every position below is durable or settled. */
+  /** Every position below is durable or acknowledged. */
   storedEnd = 1;
-  /** The fate of every position below is known: durable, or failed. */
+  /** The write result of every position below is known: durable or failed. */
   resolvedEnd = 1;
-  /** Bytes of files that are no segments. */
+  /** Bytes of files other than segments. */
   otherBytes = 0;
   damagedCount = 0;
   #segmentBytes = 0;
@@ -79,7 +79,7 @@ export class SegmentIndex {
     return this.#segmentBytes + this.otherBytes;
   }
 
-  /** The files, in order of position. */
+  /** The segments, in order of position. */
   get segments(): readonly Segment[] {
     return this.#segments;
   }
@@ -89,18 +89,18 @@ export class SegmentIndex {
     this.#segmentBytes += segment.bytes;
   }
 
-  /** Notes how large the file of a segment has become. */
+  /** Records the new size of a segment's file. */
   resize(segment: Segment, bytes: number): void {
     this.#segmentBytes += bytes - segment.bytes;
     segment.bytes = bytes;
   }
 
-  /** The first position that is not settled; `next` when all are. */
+  /** The first position that is not acknowledged; `next` if all are. */
   get lowWater(): number {
     return this.acked.firstMissing(1);
   }
 
-  /** Remembers when a position was appended, once a second. */
+  /** Records when a position was appended, at most once a second. */
   noteTime(position: number, storedMs: number): void {
     const last = this.#times.at(-1);
     if (last !== undefined && Math.abs(storedMs - last.storedMs) < 1_000) return;
@@ -108,7 +108,7 @@ export class SegmentIndex {
     this.#times.push({ position, storedMs });
   }
 
-  /** When the oldest pending record was appended, to the second; null when nothing is pending. */
+  /** Time at which the oldest pending record was appended, to the second; null if nothing is pending. */
   oldestStoredMs(): number | null {
     const oldest = this.lowWater;
     let passed = this.#times.findIndex(({ position }) => position > oldest);
@@ -117,7 +117,7 @@ export class SegmentIndex {
     return this.pendingCount === 0 ? null : (this.#times[0]?.storedMs ?? null);
   }
 
-  /** Segments without a pending record. The newest stays while there are others: it says how far positions went. */
+  /** Segments without pending records. The newest stays while there are others: it records how far positions went. */
   deletable(): Segment[] {
     const newest = this.segments.at(-1);
     const isSpent = ({ sealed, keep, base, end }: Segment) => sealed && !keep && this.acked.covers(base, end);

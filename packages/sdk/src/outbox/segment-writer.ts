@@ -1,4 +1,4 @@
-import { KitError, runOwnWork, setOwnImmediate, setOwnTimeout } from '@pik/schema/events';
+import { at, KitError, runOwnWork, setOwnImmediate, setOwnTimeout } from '@pik/schema/events';
 
 import { type Files, writeAll, writeAllSync } from './files.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format.ts';
@@ -8,25 +8,28 @@ import { newSegment, notePage, type Segment, type SegmentIndex, segmentPath } fr
 import type { RecordBuffer, WriteBuffer } from './write-buffer.ts';
 
 /**
- * When records are synced. `each`: every record has a write and an fsync of its own. `batch`: what has gathered during one
- * write and fsync shares the next. `interval`: written like `batch`, synced once an interval.
+ * When records are synced.
+ *
+ * - `each`: every record has its own write and fsync.
+ * - `batch`: records that arrive during one write and fsync share the next.
+ * - `interval`: written as with `batch`, synced once per interval.
  */
 export type FsyncPolicy = 'each' | 'batch' | 'interval';
 
-/** How a writer works. */
+/** Settings of a writer. */
 export interface WriterSettings {
   readonly fsync: FsyncPolicy;
   readonly fsyncIntervalMs: number;
   readonly segmentBytesMax: number;
 }
 
-/** What a writer works with. */
+/** Dependencies of a writer. */
 export interface WriterDeps {
   readonly location: OutboxLocation;
   readonly index: SegmentIndex;
   readonly writeBuffer: WriteBuffer;
   readonly report: Reporter;
-  /** Told when fates were settled or files have changed. */
+  /** Called when write results are known or files have changed. */
   readonly changed: () => void;
 }
 
@@ -35,35 +38,40 @@ interface Active {
   readonly segment: Segment;
 }
 
-/** Bytes that are written before a sync, at most. */
+/** Most bytes written before a sync. */
 const WRITE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** With less than this waiting, the next sync is put off a little, so that more records share it. */
+/** Below this many waiting bytes, the next sync is delayed a little, so that more records share it. */
 const WORTH_A_SYNC_BYTES = 64 * 1024;
 const BATCH_MS = 1;
 
-/** After a failure the disk is given some time. */
+/** Pause after a failure. */
 const FAILED_PAUSE_MS = 100;
 
-/** Writes gathered records to segments, one write and one sync at a time. */
+/**
+ * Writes buffered records to segments, one write and one sync at a time.
+ *
+ * A record is buffered, then `writing`, then `unsynced`, then durable. A failed write or sync fails all records that
+ * are not durable yet, and later records go to a new segment.
+ */
 export class SegmentWriter {
   readonly #deps: WriterDeps;
   readonly #settings: WriterSettings;
   readonly #files: Files;
   #active: Active | null = null;
   #running: Promise<void> | null = null;
-  /** Taken from the gatherer, and not known to be written. */
+  /** Taken from the write buffer, not known to be written. */
   #writing: RecordBuffer[] = [];
   #writingBytes = 0;
-  /** Written, and not known to be synced. */
+  /** Written, not known to be synced. */
   #unsynced: RecordBuffer[] = [];
   #syncDue = false;
   #syncTimer: ReturnType<typeof setTimeout> | null = null;
-  /** Ends a pause in which records gather. */
+  /** Ends the current pause early. */
   #endPause: (() => void) | null = null;
-  /** Somebody waits for a position below this: the timer must then keep the process alive until it fires. */
+  /** A caller waits for a position below this: the timer must then keep the process alive until it fires. */
   #awaitedEnd = 0;
-  /** Somebody waits for everything that was appended before this position. */
+  /** A `flush` waits for everything appended before this position. */
   #urgentEnd = 0;
   readonly #failures = new Failures();
   #hasFailed = false;
@@ -79,12 +87,12 @@ export class SegmentWriter {
     return this.#writingBytes;
   }
 
-  /** Makes the first segment, so that records can be written even when nothing can be waited for. */
+  /** Creates the first segment, so that records can be written even at the end of the process. */
   async start(): Promise<void> {
     this.#active = await this.#create(this.#deps.index.next);
   }
 
-  /** There is something to write. Everything appended in the same turn of the event loop goes together. */
+  /** Starts writing. Records appended in the same turn of the event loop are written together. */
   wake(): void {
     this.#running ??= runOwnWork(async () => {
       await new Promise<void>((resolve) => setOwnImmediate(resolve));
@@ -92,7 +100,7 @@ export class SegmentWriter {
     });
   }
 
-  /** What became of a position; see `Outbox.stored`. */
+  /** The write result of a position; see `Outbox.stored`. */
   stored(position: number): Promise<KitError | null> {
     const { index, writeBuffer } = this.#deps;
     if (!(position >= 1 && position < index.next))
@@ -104,10 +112,10 @@ export class SegmentWriter {
       const last = buffers.at(-1);
       if (last !== undefined && position < last.first + last.count) return bufferOf(buffers, position).result.promise;
     }
-    return Promise.resolve(new KitError('INTERNAL', `position ${position} is nowhere`));
+    return Promise.resolve(new KitError('INTERNAL', `position ${position} is in no buffer`));
   }
 
-  /** Resolves when the fate of everything appended before is known. */
+  /** Resolves when the write result of everything appended before is known. */
   async flush(): Promise<void> {
     const { index } = this.#deps;
     if (index.resolvedEnd >= index.next) return;
@@ -131,9 +139,9 @@ export class SegmentWriter {
   }
 
   /**
-   * For the end of a process: writes and syncs what waits, now. A write under way is made again with the same bytes at
-   * the same place, which harms nothing. What cannot be written is lost with the process, as `stored` never said it was
-   * not.
+   * Writes and syncs the waiting records when the process ends. Repeats a write in flight with the same bytes at the
+   * same place, which is harmless. Records that cannot be written are lost with the process; `stored` has not reported
+   * them as durable.
    */
   writeRestSync(): void {
     const active = this.#active;
@@ -159,7 +167,7 @@ export class SegmentWriter {
     this.#running = null;
   }
 
-  /** Writes slabs, and syncs when it is time to; each slab's fate is known when its sync is over. */
+  /** Writes buffers, and syncs when due. The result of a buffer is known after its sync. */
   async #store(buffers: RecordBuffer[]): Promise<void> {
     this.#writing = buffers;
     this.#writingBytes = buffers.reduce((sum, { length }) => sum + length, 0);
@@ -205,7 +213,7 @@ export class SegmentWriter {
     this.#resolve(buffers, null);
   }
 
-  /** The open segment if there is room in it, or a new one. */
+  /** The open segment if it has room, or a new one. */
   async #segmentFor(first: number): Promise<Active> {
     const full = this.#active;
     if (full !== null) {
@@ -213,7 +221,7 @@ export class SegmentWriter {
       if (before === SEGMENT_HEADER_BYTES || before + this.#writingBytes <= this.#settings.segmentBytesMax) return full;
       await this.#sync(full);
     }
-    // Until the new one is there, the old one takes what a process writes at its end.
+    // Until the new segment exists, the old one takes what the process writes at its end.
     this.#active = await this.#create(first);
     if (full !== null) {
       full.segment.sealed = true;
@@ -222,7 +230,7 @@ export class SegmentWriter {
     return this.#active;
   }
 
-  /** A segment is there, with its name, before any record in it can be durable. */
+  /** Durably creates a segment and its name, before any record in it can be durable. */
   async #create(base: number): Promise<Active> {
     const { location, index } = this.#deps;
     const path = segmentPath(location.dir, base);
@@ -242,8 +250,9 @@ export class SegmentWriter {
   }
 
   /**
-   * A write or a sync failed. What was not synced is not stored, and never will be said to be: after a failed fsync the
-   * kernel may have dropped the pages, and a second one would "succeed". Later records go to a new segment.
+   * Fails all records that are not durable after a failed write or sync. They are never reported as stored: after a
+   * failed fsync the kernel may have dropped the pages, and a second fsync would "succeed". Later records go to a new
+   * segment.
    */
   async #abandon(error: KitError): Promise<void> {
     const { index, report, location } = this.#deps;
@@ -251,13 +260,13 @@ export class SegmentWriter {
     const buffers = [...this.#unsynced, ...this.#writing];
     const active = this.#active;
     this.#unsynced = [];
-    // Until their fate is known, whoever asks must find them.
+    // `stored` must find the records until their result is known.
     this.#writing = buffers;
     this.#active = null;
     if (active !== null) {
       const { segment, fd } = active;
       segment.sealed = true;
-      // A later process must not find in the kernel's memory what the disk does not have.
+      // A later process must not read from the kernel's cache what the disk does not have.
       await this.#files.truncate(fd, segment.readableBytes).catch(() => undefined);
       await this.#files.close(fd).catch(() => undefined);
       index.resize(segment, await this.#files.size(segment.path).catch(() => segment.bytes));
@@ -275,7 +284,7 @@ export class SegmentWriter {
     this.#resolve(buffers, error);
   }
 
-  /** Lets records gather, unless there are many, none, or somebody waits. */
+  /** Waits for more records, unless there are many or none, or a caller waits for a flush. */
   async #pause(): Promise<void> {
     const { index, writeBuffer } = this.#deps;
     if (writeBuffer.count === 0 || this.#urgentEnd > index.resolvedEnd) return;
@@ -298,7 +307,7 @@ export class SegmentWriter {
       this.#syncDue = true;
       this.wake();
     }, this.#settings.fsyncIntervalMs);
-    // Otherwise the process may end before; `writeRestSync` then does it.
+    // If the process ends before, `writeRestSync` syncs.
     if (this.#awaitedEnd <= this.#deps.index.resolvedEnd) this.#syncTimer.unref();
   }
 
@@ -315,7 +324,7 @@ export class SegmentWriter {
   }
 }
 
-/** Records that were not stored, in order of position; those next to each other with the same reason as one. */
+/** Records that could not be stored, as runs with the same reason, in order of position. */
 class Failures {
   readonly #runs: { start: number; end: number; error: KitError }[] = [];
 
@@ -335,8 +344,8 @@ function bufferOf(buffers: readonly RecordBuffer[], position: number): RecordBuf
   let high = buffers.length;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if ((buffers[middle] as RecordBuffer).first <= position) low = middle;
+    if (at(buffers, middle).first <= position) low = middle;
     else high = middle;
   }
-  return buffers[low] as RecordBuffer;
+  return at(buffers, low);
 }

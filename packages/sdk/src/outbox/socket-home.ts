@@ -5,7 +5,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A folder in which processes that want the same thing listen, each on a socket of its own name. */
+/** A folder in which processes that compete for the same lock listen, each on a socket of its own. */
 export interface SocketHome {
   readonly dir: string;
   address(name: string): string;
@@ -13,13 +13,13 @@ export interface SocketHome {
   close(): void;
 }
 
-/** What every kernel takes as the path of a socket. */
+/** Longest socket path that every kernel accepts. */
 const ADDRESS_BYTES_MAX = 100;
 
-/** Names are no longer than this. */
+/** Longest name of a socket. */
 const NAME_BYTES_MAX = 24;
 
-/** The folder itself. On Linux one with a long path is reached through its descriptor. */
+/** Uses the folder itself. On Linux, a folder with a long path is reached through its descriptor. */
 export function homeIn(dir: string): SocketHome {
   const isLong = Buffer.byteLength(dir) + 1 + NAME_BYTES_MAX > ADDRESS_BYTES_MAX;
   const fd = isLong && process.platform === 'linux' ? openSync(dir, 'r') : null;
@@ -34,8 +34,8 @@ export function homeIn(dir: string): SocketHome {
 }
 
 /**
- * A folder for temporary files, for file systems that have no sockets: it is the same one for all processes of this
- * machine (or container) that name the same directory.
+ * Uses a temporary folder, for file systems without sockets. It is the same for all processes of this machine (or
+ * container) that name the same directory.
  */
 export async function homeFor(dir: string): Promise<SocketHome> {
   const home = await pathFor(dir);
@@ -43,7 +43,7 @@ export async function homeFor(dir: string): Promise<SocketHome> {
   return homeIn(home);
 }
 
-/** The same where somebody has made it; else null. */
+/** The temporary folder if it exists; else null. */
 export async function knownHomeFor(dir: string): Promise<SocketHome | null> {
   const home = await pathFor(dir);
   return existsSync(home) ? homeIn(home) : null;
@@ -55,18 +55,18 @@ async function pathFor(dir: string): Promise<string> {
   return join(tmpdir(), `pik-outbox-${name}`);
 }
 
-/** Windows has one space of names for pipes, and gives each to one process at a time. */
+/** Uses a named pipe on Windows, which gives each name to one process at a time. */
 export async function pipeHome(dir: string): Promise<SocketHome> {
   const { dev, ino } = await stat(dir, { bigint: true });
   return { dir, address: () => `\\\\.\\pipe\\pik-outbox-${dev}-${ino}`, list: async () => [], close: () => undefined };
 }
 
-/** Listens without keeping the process alive; whoever connects is sent away. */
+/** Listens without keeping the process alive. Disconnects every client. */
 export async function listen(address: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    // A worker of a cluster would share the socket of another.
+    // Otherwise a worker of a cluster would share the socket of another worker.
     server.listen({ path: address, exclusive: true }, () => resolve());
   });
   server.on('error', () => undefined);
@@ -74,7 +74,9 @@ export async function listen(address: string): Promise<Server> {
   return server;
 }
 
-/** Whether somebody listens there. In doubt yes: only a refusal, or no such socket, says that nobody does. */
+/**
+ * Whether a process listens at the address. If in doubt yes: only a refusal or a missing socket means that none does.
+ */
 export function isListening(address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(address);

@@ -2,9 +2,9 @@ import { KitError, LIMITS } from '@pik/schema/events';
 
 import { RECORD_HEADER_BYTES, sealRecord } from './format.ts';
 
-/** What becomes of the records that are written together: one promise for all of them, made when first asked for. */
+/** The outcome of records that are written together: one promise for all, created on first access. */
 export class WriteResult {
-  /** Settled: null when they are durable, or why they are not. */
+  /** Set once known: null if the records are durable, or the reason why not. */
   #outcome: KitError | null | undefined;
   #promise: Promise<KitError | null> | null = null;
   #resolve: ((outcome: KitError | null) => void) | null = null;
@@ -23,21 +23,23 @@ export class WriteResult {
   }
 }
 
-/** Records as they go to the disk, one behind the other. */
+/** Encoded records, in the order in which they are written. */
 export interface RecordBuffer {
   readonly memory: Buffer;
   length: number;
-  /** Position of its first record. */
+  /** Position of the first record. */
   readonly first: number;
   count: number;
   readonly result: WriteResult;
 }
 
-/** Bytes that records are gathered in; a few of these are kept for use again. */
+/** Size of a buffer; a few are kept for reuse. */
 const BUFFER_BYTES = 256 * 1024;
 const SPARE_BUFFERS = 4;
 
-/** Turns records into the bytes that are written, at once: nothing that the caller does later changes them. */
+/**
+ * Collects encoded records until they are written. Encodes at once, so that later changes by the caller have no effect.
+ */
 export class WriteBuffer {
   readonly #bufferBytes: number;
   readonly #alone: boolean;
@@ -46,24 +48,27 @@ export class WriteBuffer {
   #bytes = 0;
   #count = 0;
 
-  /** `alone`: each record in a slab of its own. Otherwise a slab has at most `bytesMax`, unless one record has more. */
+  /**
+   * With `alone`, each record has a buffer of its own. Otherwise a buffer has at most `bytesMax`, unless a single
+   * record is larger.
+   */
   constructor({ alone, bytesMax }: { alone: boolean; bytesMax: number }) {
     this.#alone = alone;
     this.#bufferBytes = alone ? 0 : Math.min(BUFFER_BYTES, bytesMax);
   }
 
-  /** Bytes that wait to be taken. */
+  /** Bytes that wait to be written. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Records that wait to be taken. */
+  /** Records that wait to be written. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Adds a record, unless it is larger than an event may be or takes more than `room` bytes with its head.
+   * Adds a record, unless it exceeds the size limit of an event, or takes more than `room` bytes with its header.
    *
    * @throws KitError `EVENT_TOO_LARGE`, `OUTBOX_FULL`.
    */
@@ -87,7 +92,7 @@ export class WriteBuffer {
     this.#count += 1;
   }
 
-  /** The slabs that wait, oldest first: at least one, and as many more as fit into `bytesMax`. */
+  /** Removes and returns waiting buffers, oldest first: at least one, and as many more as fit into `bytesMax`. */
   take(bytesMax: number): RecordBuffer[] {
     let bytes = 0;
     let taken = 0;
@@ -101,18 +106,21 @@ export class WriteBuffer {
     return this.#buffers.splice(0, taken);
   }
 
-  /** The slabs that wait. */
+  /** The waiting buffers. */
   peek(): readonly RecordBuffer[] {
     return this.#buffers;
   }
 
-  /** Takes back the memory of slabs that nobody reads any more. */
+  /** Keeps the memory of buffers that nobody reads any more for reuse. */
   recycle(buffers: readonly RecordBuffer[]): void {
     for (const { memory } of buffers)
       if (memory.length === this.#bufferBytes && this.#spare.length < SPARE_BUFFERS) this.#spare.push(memory);
   }
 
-  /** A UTF-16 unit takes at most three bytes; they are counted only where the slab is for this record alone. */
+  /**
+   * Upper bound of the record's bytes. A UTF-16 unit takes at most three bytes; the exact number is only needed if the
+   * buffer is for this record alone.
+   */
   #mostBytesOf(record: string | Uint8Array): number {
     return typeof record === 'string' && !this.#alone ? record.length * 3 : Buffer.byteLength(record);
   }

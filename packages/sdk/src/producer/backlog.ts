@@ -1,48 +1,51 @@
-import { KitError, runOwnWork } from '@pik/schema/events';
+import { at, KitError, runOwnWork } from '@pik/schema/events';
 import type { Outbox, OutboxRecord } from '../outbox/outbox-port.ts';
 import { type DeliveryDeps, type DeliveryResult, deliver } from './delivery.ts';
 import { OutboxAcks } from './outbox-acks.ts';
 import type { BatchLimits } from './queue.ts';
 import { recordId } from './record-id.ts';
 
-/** Records of an outbox that are sent apart from the emits of this producer. taken = acked + rejected + undelivered + pending. */
+/**
+ * Counts of the outbox records that are sent apart from this producer's emits: taken = acked + rejected + undelivered +
+ * pending.
+ */
 export interface BacklogStats {
-  /** Read from the outbox to be sent; one that is given up counts again when it is read again. */
+  /** Records read from the outbox for sending. A record that is given up counts again when it is read again. */
   readonly taken: number;
   readonly acked: number;
-  /** By the backend, or as too large for it: then it is in the dead-letter file. */
+  /** Rejected by the backend, or too large for it and moved to the dead letters. */
   readonly rejected: number;
-  /** Given up for now: still in the outbox. */
+  /** Given up for now; still in the outbox. */
   readonly undelivered: number;
-  /** Under way. */
+  /** In flight. */
   readonly pending: number;
 }
 
-/** What a backlog works with. */
+/** Dependencies of a backlog. */
 export interface BacklogDeps {
   readonly outbox: Outbox;
   readonly delivery: DeliveryDeps;
   readonly limits: BatchLimits & { readonly deadlineMs: number };
-  /** The lowest position that an emit of this producer still carries. */
+  /** Lowest outbox position that an emitted event in memory still holds. */
   readonly firstHeld: () => number;
-  /** Called when nothing is under way any more. */
+  /** Called when no request is in flight any more. */
   readonly onIdle: () => void;
 }
 
-/** Milliseconds until what was given up is tried again. */
+/** Milliseconds until records that were given up are sent again. */
 const AGAIN_MS = 30_000;
 
 /**
- * What is in the outbox and no emit carries any more: what earlier processes left, and what was given up. It goes in a lane
- * of its own, one request at a time, oldest first, its bytes as they are; no more of it than one batch is in memory.
+ * Sends the outbox records that no event in memory holds: those left by earlier processes, and those given up before.
+ * One request at a time, oldest first, with the stored bytes, so that at most one batch is in memory.
  */
 export class Backlog {
   readonly #deps: BacklogDeps;
   readonly #counts = { taken: 0, acked: 0, rejected: 0, undelivered: 0 };
   #isRunning = false;
-  /** Something was given up that a further round may deliver. */
+  /** Records were given up that a later round may deliver. */
   #mustRetry = false;
-  /** The last round had records of dead members: there may be more of them. */
+  /** The last round returned records of dead members; there may be more. */
   #hasMore = false;
   #cancelTimer: (() => void) | null = null;
   #closedMs = Number.POSITIVE_INFINITY;
@@ -60,18 +63,18 @@ export class Backlog {
     return { ...this.#counts, pending: taken - acked - rejected - undelivered };
   }
 
-  /** Sends what earlier processes left. */
+  /** Starts sending what earlier processes left. */
   start(): void {
     void runOwnWork(() => this.#round(this.#andAbandoned(this.#deps.outbox.readRecovered())));
   }
 
-  /** Records of emits were given up and stay in the outbox; they are tried again later. */
+  /** Schedules a round for events that were given up and stay in the outbox. */
   retryLater(): void {
     this.#mustRetry = true;
     this.#schedule();
   }
 
-  /** No further round begins; the one under way goes on until something of it is given up. */
+  /** Starts no further round. The current one continues until one of its records is given up. */
   close(): void {
     this.#closedMs = this.#deps.delivery.timers.now();
     this.#cancelTimer?.();
@@ -89,7 +92,7 @@ export class Backlog {
     });
   }
 
-  /** Behind the records of the outbox itself those of dead members, where it looks for any. */
+  /** The given records, followed by those of dead members if the outbox looks for any. */
   async *#andAbandoned(own: AsyncIterable<OutboxRecord> | Iterable<OutboxRecord>): AsyncGenerator<OutboxRecord> {
     yield* own;
     this.#hasMore = false;
@@ -109,7 +112,7 @@ export class Backlog {
         if (this.#isOver) break;
       }
     } catch (cause) {
-      // The disk cannot be read now; it may be later, and what is there stays there.
+      // The disk cannot be read now. The records stay there and are read again later.
       const detail = KitError.is(cause) ? cause.message : String(cause);
       this.#deps.delivery.log({ level: 'warn', event: 'outbox_failed', code: 'OUTBOX_FAILED', detail });
       this.#mustRetry = true;
@@ -122,14 +125,13 @@ export class Backlog {
   async #send(batch: readonly OutboxRecord[]): Promise<void> {
     const { delivery, outbox, limits } = this.#deps;
     const acks = new OutboxAcks(outbox, delivery.log);
-    const at = (index: number) => batch[index] as OutboxRecord;
     this.#counts.taken += batch.length;
     await deliver(delivery, {
-      recordAt: (index) => at(index).record,
+      recordAt: (index) => at(batch, index).record,
       eventIds: batch.map(({ record }) => recordId(record)),
       deadlineMs: Math.min(delivery.timers.now(), this.#closedMs) + limits.deadlineMs,
       onResult: (index: number, result: DeliveryResult) => {
-        this.#counts[acks.add(at(index), result)] += 1;
+        this.#counts[acks.add(at(batch, index), result)] += 1;
       },
     });
     if (acks.retainedCount > 0) this.#mustRetry = true;
@@ -140,7 +142,7 @@ export class Backlog {
     return this.#closedMs !== Number.POSITIVE_INFINITY;
   }
 
-  /** Whether what is left is left to the next start. */
+  /** Whether the remaining records wait for the next start. */
   get #isOver(): boolean {
     const { delivery, limits } = this.#deps;
     if (delivery.breaker.stopped.aborted) return true;
@@ -148,7 +150,7 @@ export class Backlog {
   }
 }
 
-/** Records by the batch. */
+/** Groups records into batches. */
 async function* batchesOf(
   records: AsyncIterable<OutboxRecord>,
   { batchCountMax, batchBytesMax }: BatchLimits,

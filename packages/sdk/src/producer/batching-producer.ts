@@ -1,4 +1,4 @@
-import { type Catalog, KitError, type PayloadOf, runOutside, runOwnWork } from '@pik/schema/events';
+import { at, type Catalog, KitError, type PayloadOf, runOutside, runOwnWork } from '@pik/schema/events';
 import { v7 } from 'uuid';
 import { createAttempts } from '../connection/retry.ts';
 import { Timers } from '../connection/timers.ts';
@@ -20,19 +20,22 @@ import { type Settings, settingsOf } from './settings.ts';
 import { Signal } from './signal.ts';
 import { UnknownOptions } from './unknown-options.ts';
 
-/** Those who wait for `ready` find room while fewer events are there than so many batches beyond those under way. */
+/** `ready` resolves while fewer batches than this wait beyond those in flight. */
 const READY_BATCHES = 2;
-/** How often a producer that closes tries to say so. */
+/** Attempts of a closing producer to deliver its last loss report. */
 const CLOSING_REPORTS_MAX = 4;
 
 const NO_OPTIONS = {} as EmitOptions;
 const NO_BACKLOG: BacklogStats = { taken: 0, acked: 0, rejected: 0, undelivered: 0, pending: 0 };
 
-/** Events that were captured wait in a queue, leave it as batches, and have their result when their batch has its answer. */
+/**
+ * The producer over a connection. Captured events wait in a queue, leave it in batches, and get their result when the
+ * backend has answered their batch.
+ */
 export class BatchingProducer<C> implements Producer<C> {
   readonly producer_id = v7();
   readonly #settings: Settings;
-  /** For what is said within a call of `emit`: it runs in the caller's async context, that of the carrier in none. */
+  /** Log for entries written during `emit`: runs in the caller's async context. The log of `#delivery` runs in none. */
   readonly #log: Log;
   readonly #timers = new Timers();
   readonly #changed = new Signal();
@@ -46,7 +49,7 @@ export class BatchingProducer<C> implements Producer<C> {
   #seq = 0;
   #pendingCount = 0;
   #pendingChars = 0;
-  /** Events up to this number do not wait for company. */
+  /** Events up to this sequence number are sent without waiting for a full batch. */
   #flushSeq = 0;
   #isDue = false;
   #cancelTimer: (() => void) | null = null;
@@ -54,7 +57,7 @@ export class BatchingProducer<C> implements Producer<C> {
   #closing: Promise<void> | null = null;
   #closedMs = Number.POSITIVE_INFINITY;
 
-  /** @param post The way of its batches, for one that has no backend of its own. */
+  /** @param post Transport of the batches; tests replace it. */
   constructor(options: ProducerOptions<C>, post: Post = openPost(options)) {
     const settings = settingsOf(options);
     this.#log = guardedLog(options.log ?? consoleLog());
@@ -76,7 +79,9 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#outbox = options.outbox === undefined ? null : this.#openProducerOutbox(options.outbox);
   }
 
-  /** Who has no types may leave the options out, and is told what is missing. */
+  /**
+   * `options` has a default because JavaScript callers may omit it; the event is then rejected with the missing field.
+   */
   emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T> | null, options = NO_OPTIONS): Emitted {
     this.#results.countEmit();
     if (this.#isClosed && this.#outbox === null) return this.#refuseClosed();
@@ -150,7 +155,7 @@ export class BatchingProducer<C> implements Producer<C> {
     return this.#outbox?.stored(position) ?? Promise.resolve(new KitError('INTERNAL'));
   }
 
-  /** Somebody waits for a result: until all is settled, the timers keep the process alive. */
+  /** Called when a result is awaited. The timers keep the process alive until no event is pending. */
   onAwaited(): void {
     if (this.#isAwaited || this.#pendingCount === 0) return;
     this.#isAwaited = true;
@@ -162,7 +167,7 @@ export class BatchingProducer<C> implements Producer<C> {
     return this.#pendingCount >= bufferCountMax || this.#pendingChars >= bufferBytesMax;
   }
 
-  /** What the requests need to be kept busy is there already, so that those who wait for room cost no speed. */
+  /** True while fewer than two batches are buffered beyond those in flight: enough to keep every request slot busy. */
   get #hasRoom(): boolean {
     const { batchCountMax, batchBytesMax, requestsInFlightMax } = this.#settings;
     const batches = requestsInFlightMax + READY_BATCHES;
@@ -178,7 +183,7 @@ export class BatchingProducer<C> implements Producer<C> {
     return event;
   }
 
-  /** It takes a number all the same: the backend then learns that there was an event. */
+  /** Consumes a sequence number even though the event is dropped, so that the backend can see the gap. */
   #refuseForRoom(error: KitError = new KitError('BUFFER_FULL')): Emitted {
     this.#seq += 1;
     this.#results.gaps.add('dropped', this.#seq);
@@ -186,26 +191,26 @@ export class BatchingProducer<C> implements Producer<C> {
     return this.#refuse(error, 'undelivered');
   }
 
-  /** Hands an event to the outbox; gives the refused event where it goes no further. */
+  /** Appends an event to the outbox. Returns null if the producer goes on with it, or the refused event. */
   #store(event: PendingEvent, captured: Captured): Emitted | null {
     const error = this.#outbox?.append(event, captured) ?? null;
     if (error === null) return null;
     if (error.code === 'EVENT_TOO_LARGE') return this.#refuse(error, 'rejected');
     if (this.#isClosed) return this.#refuseClosed();
     if (error.code !== 'OUTBOX_FULL' || this.#settings.overflow !== 'drop-oldest') return this.#refuseForRoom(error);
-    // Its space comes free later: until then the newest wait in memory alone.
+    // The outbox frees the space later; until then the new event waits in memory only.
     this.#dropOldest();
     return null;
   }
 
-  /** Too late, and with no outbox to keep it. */
+  /** Refuses an event after `close`, without an outbox to keep it. */
   #refuseClosed(): Emitted {
     const error = new KitError('PRODUCER_CLOSED');
     this.#log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
     return this.#refuse(error, 'undelivered');
   }
 
-  /** The outbox has it, but nobody waits for its result: there is no room, or the producer is closed. */
+  /** Resolves an event that only the outbox keeps, because the buffer is full or the producer is closed. */
   #leaveInOutbox(event: PendingEvent): Emitted {
     const [code, why] = this.#isClosed
       ? ([
@@ -246,7 +251,7 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#timers.release();
   }
 
-  /** The timer must not keep a process alive that has nothing else to do; `close` is there for the rest. */
+  /** Starts the timer of a partial batch. It does not keep the process alive; `close` sends the rest. */
   #armTimer(): void {
     this.#cancelTimer ??= this.#timers.after(this.#settings.flushIntervalMs, () => {
       this.#cancelTimer = null;
@@ -255,7 +260,7 @@ export class BatchingProducer<C> implements Producer<C> {
     });
   }
 
-  /** Sends what may go now: full batches, and others where their time has come. */
+  /** Sends full batches, and partial ones whose time has come. */
   #dispatch(): void {
     const { requestsInFlightMax } = this.#settings;
     while (this.#inFlight.size < requestsInFlightMax && !this.#queue.isEmpty) {
@@ -280,15 +285,15 @@ export class BatchingProducer<C> implements Producer<C> {
       this.#release(event, result);
     };
     const deliveryBatch = {
-      recordAt: (index: number) => (events[index] as PendingEvent).record(frame),
+      recordAt: (index: number) => at(events, index).record(frame),
       eventIds: events.map((event) => event.event_id),
       deadlineMs: Math.min(batch.closedMs, this.#closedMs) + this.#settings.deadlineMs,
-      onResult: (index: number, result: DeliveryResult) => resolve(events[index] as PendingEvent, result),
-      // A dead letter of an outbox needs its record once more.
+      onResult: (index: number, result: DeliveryResult) => resolve(at(events, index), result),
+      // With an outbox, a dead letter may need the record again.
       onPacked: acks === undefined ? () => events.forEach(forgetPayload) : undefined,
     };
     await deliver(this.#delivery, deliveryBatch).catch((cause: unknown) => {
-      // Nothing there may throw; if it does, no event may be left without a result, and not in silence.
+      // `deliver` must not throw. If it does, every event still gets a result, and the log says so.
       const error = KitError.is(cause) ? cause : new KitError('INTERNAL', String(cause), { cause });
       const { code, message: detail } = error;
       this.#delivery.log({ level: 'warn', event: 'given_up', count: events.length, code, detail });
@@ -297,7 +302,7 @@ export class BatchingProducer<C> implements Producer<C> {
     await acks?.commit();
     this.#inFlight.delete(batch);
     if (acks !== undefined && acks.retainedCount > 0) this.#outbox?.backlog.retryLater();
-    // After events, so that a report that nobody takes is not followed by the next one for ever.
+    // Only after a batch with events: otherwise a report that the backend refuses would trigger the next one for ever.
     const hadEvents = events.some(({ seq }) => seq > 0);
     if (hadEvents && !this.#isClosed && this.#delivery.breaker.state === 'FLOWING') this.#queueReport();
     this.#dispatch();
@@ -310,12 +315,12 @@ export class BatchingProducer<C> implements Producer<C> {
     if (!(event instanceof LossReport)) this.#releaseRoom(event.chars);
   }
 
-  /** Queues a report where there is something to say. */
+  /** Queues a loss report if there is anything to report. */
   #queueReport(): void {
     const closed = this.#isClosed;
     if (this.#seq === 0 || !this.#results.needsReport(closed)) return;
     const content = { ...this.#results.gaps.take(), last_seq: this.#seq, closed };
-    // It is of no request, and has the trace of none.
+    // Runs outside any request, so that the report carries no trace context.
     this.#queue.push(runOwnWork(() => new LossReport(this, this.#series.lastSource, content)));
   }
 
@@ -328,7 +333,7 @@ export class BatchingProducer<C> implements Producer<C> {
       taken: () => this.#results.counts.acked,
       changed: this.#changed,
     });
-    // What is given up meanwhile, or was not taken, is said again in a further report.
+    // Losses during one attempt go into the report of the next.
     for (let left = CLOSING_REPORTS_MAX; left > 0 && !breaker.stopped.aborted; left--) {
       this.#queueReport();
       await this.#drain();
@@ -339,7 +344,7 @@ export class BatchingProducer<C> implements Producer<C> {
     await this.#outbox?.close();
   }
 
-  /** Resolves when nothing is left; a key that is refused once more is reason enough to give up. */
+  /** Resolves when no event is pending. Gives up once the key is refused again. */
   async #drain(): Promise<void> {
     const { breaker } = this.#delivery;
     const isIdle = () => this.#isIdle;
@@ -350,8 +355,8 @@ export class BatchingProducer<C> implements Producer<C> {
   }
 
   /**
-   * Sends what may go, and waits until it is over, the signal aborts or the key is refused. False where it is refused still:
-   * another request of the same moment may have been taken since.
+   * Sends what may go out, and waits until `isOver`, the signal aborts or the key is refused. Returns false if it is
+   * still refused: another request may have succeeded in the meantime.
    */
   async #waitUnlessRefused(isOver: () => boolean, signal?: AbortSignal): Promise<boolean> {
     const { breaker } = this.#delivery;
@@ -380,7 +385,7 @@ export class BatchingProducer<C> implements Producer<C> {
     });
   }
 
-  /** While somebody waits, the timers keep the process alive. */
+  /** Runs `work` while the timers keep the process alive. */
   async #keepingAlive(work: () => Promise<void>): Promise<void> {
     this.#timers.hold();
     try {

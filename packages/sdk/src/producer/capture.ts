@@ -18,41 +18,41 @@ import {
 import { kindOf, type Series } from './series.ts';
 import { activeTraceparent } from './trace.ts';
 
-/** What goes with a payload. */
+/** Fields of an event next to its payload. */
 export interface EmitOptions {
   readonly entity_id: string;
-  /** When it happened. Default: now, and then every emit is an event of its own unless a key says otherwise. */
+  /** When the event happened. Default: now; every emit is then a separate event unless it has a key. */
   readonly event_time?: string | Date | undefined;
-  /** The producer's own stable key: a repeat with it is the same event. */
+  /** A stable key of the producer's own: emits with the same key are the same event. */
   readonly idempotency_key?: string | undefined;
-  /** Default: the producer's. */
+  /** Default: the producer's source. */
   readonly source?: string | undefined;
-  /** The claimed receive time; needed by a backfill, ignored otherwise. */
+  /** The claimed receive time. A backfill needs it; otherwise it is ignored. */
   readonly received_at?: string | Date | undefined;
-  /** W3C trace context. Default: that of the active span, where OpenTelemetry is in use. */
+  /** W3C trace context. Default: the active span's, if OpenTelemetry is in use. */
   readonly traceparent?: string | undefined;
   readonly schema_version?: string | number | undefined;
-  /** The request that led to it. Stands beside the payload, where no identity and no hash depends on it. */
+  /** The request that caused the event. Neither identity nor payload hash depends on it. */
   readonly request_id?: string | undefined;
 }
 
-/** Who emits, and as its how-manieth. */
+/** The producer instance and the event's sequence number. */
 export interface Stamp {
   readonly id: string;
   readonly seq: number;
 }
 
-/** What the records of one sending share, made once for all of them. */
+/** Text that all records of one batch share, built once. */
 export interface Frame {
-  /** Up to the number of the event. */
+  /** Before the sequence number. */
   readonly producer: string;
-  /** From behind the number on. */
+  /** After the sequence number. */
   readonly end: string;
-  /** The whole, for a record that is not one of the producer's count. */
+  /** Replaces both for a record without a sequence number. */
   readonly uncounted: string;
 }
 
-/** The frame of records that a producer sends at a time of its clock. */
+/** The frame for records that a producer sends at this time. */
 export function frameOf(producerId: string, sentAt: string): Frame {
   const sent = `"sent_at":"${sentAt}"}`;
   return { producer: `,"producer":{"id":"${producerId}","seq":`, end: `},${sent}`, uncounted: `,${sent}` };
@@ -60,54 +60,56 @@ export function frameOf(producerId: string, sentAt: string): Frame {
 
 const NOT_A_PAYLOAD = 'a payload is an object or an array, or null for a deletion';
 const NULL = 'null';
-/** Room for what is not measured: names of fields, times, the producer and its number. */
+/** Upper bound for the fields that are not measured: names, times, producer and sequence number. */
 const FRAME_CHARS = 200;
 
-/** One event as it was at `emit`: nothing the caller does later changes it. */
+/** An event as it was at `emit`. Later changes by the caller do not affect it. */
 export class Captured {
-  /** Characters of the record, rounded up: its bytes, unless it has text outside ASCII. */
+  /** Characters of the record, rounded up. Equals its bytes if all text is ASCII. */
   readonly chars: number;
   readonly #series: Series;
   readonly #entityId: string;
-  /** As the caller wrote it; or milliseconds, of which the moment is made when it is needed. */
+  /** The caller's text, or epoch milliseconds; a number becomes a `Moment` when it is first needed. */
   #time: string | number | Moment;
   #payload: string;
   #fixed: string | null = null;
-  readonly #rest: string;
+  readonly #optionalFields: string;
   readonly #key: string | undefined;
   readonly #occurrence: boolean;
 
   /**
-   * @throws KitError `PAYLOAD_INVALID`, `EVENT_NOT_SERIALIZABLE`, `EVENT_TOO_LARGE`, `FIELD_INVALID`, and those of
-   *   `canonicalizeLive`; and whatever the caller's own code throws that is run here. `emit` makes a result of it.
+   * @throws KitError `PAYLOAD_INVALID`, `EVENT_NOT_SERIALIZABLE`, `EVENT_TOO_LARGE`, `FIELD_INVALID`, the errors of
+   *   `canonicalizeLive`, and anything that the caller's code throws when it runs here. `emit` turns each into a
+   *   result.
    */
   constructor(series: Series, payload: unknown, options: EmitOptions) {
     const { entry } = series;
     this.#series = series;
     this.#entityId = requiredText(options.entity_id, 'entity_id');
     checkPayload(entry?.payload, payload, series.event_type);
-    // A deletion has nothing that a key could be made of.
+    // A deletion has no payload to derive a key from.
     const key = options.idempotency_key ?? (payload === null ? undefined : keyOf(entry, payload));
     this.#time = options.event_time === undefined ? now() : timeOf(options.event_time, 'event_time');
     this.#payload = canonicalizeLive(payload);
-    // A toJSON of its own may have made a text or a number of it.
+    // The payload's `toJSON` may have returned a string or a number.
     if (!isContainer(this.#payload) && payload !== null) throw new KitError('PAYLOAD_INVALID', NOT_A_PAYLOAD);
     this.#key = key === undefined ? undefined : textOf(key, 'idempotency_key');
     this.#occurrence = key === undefined && isOccurrence(entry, options);
-    this.#rest = restOf(options, this.#key, this.#occurrence);
-    this.chars = series.head.length + this.#entityId.length + this.#payload.length + this.#rest.length + FRAME_CHARS;
+    this.#optionalFields = optionalFieldsOf(options, this.#key, this.#occurrence);
+    this.chars =
+      series.head.length + this.#entityId.length + this.#payload.length + this.#optionalFields.length + FRAME_CHARS;
     if (this.chars * 3 > LIMITS.event_bytes_max) this.#checkSize();
   }
 
-  /** The record as it goes over the wire, with its number among the producer's; 0 for one that is not counted. */
+  /** The record as sent, with its sequence number; 0 for a record without one. */
   record(seq: number, frame: Frame): string {
     if (this.#fixed !== null) return this.#fixed;
     const head = this.#head();
-    if (seq === 0) return head + this.#payload + this.#rest + frame.uncounted;
-    return head + this.#payload + this.#rest + frame.producer + seq + frame.end;
+    if (seq === 0) return head + this.#payload + this.#optionalFields + frame.uncounted;
+    return head + this.#payload + this.#optionalFields + frame.producer + seq + frame.end;
   }
 
-  /** Makes the record now: from here on it is the same under every frame. The payload is then a part of its text. */
+  /** Fixes the record: from now on it is the same under every frame. The payload then shares its memory. */
   fix(seq: number, frame: Frame): string {
     const text = this.record(seq, frame);
     this.#fixed = text;
@@ -122,7 +124,7 @@ export class Captured {
     return this.#series.head + JSON.stringify(this.#entityId) + text;
   }
 
-  /** The identity by the event's own fields; null where the backend will reject it. */
+  /** The event's identity; null if the backend will reject the event. */
   eventId(producer: Stamp | null): string | null {
     const event_time = this.#instant();
     if (event_time === null || !this.#entityId.isWellFormed()) return null;
@@ -160,7 +162,7 @@ export class Captured {
 
 const NO_FRAME: Frame = { producer: '', end: '', uncounted: '' };
 
-/** An instant, and what stands of it in a record between the entity and the payload. */
+/** An instant, and its text in a record between entity id and payload. */
 interface Moment {
   readonly instant: Instant;
   readonly text: string;
@@ -168,11 +170,11 @@ interface Moment {
 
 let lastNow: Moment | null = null;
 
-/** Events of one millisecond share one. */
+/** Events of the same millisecond share a moment. */
 function now(): Moment {
   const ms = Date.now();
   if (lastNow?.instant.epoch_ms !== ms) lastNow = momentOf(ms);
-  return lastNow as Moment;
+  return lastNow;
 }
 
 function momentOf(epoch_ms: number): Moment {
@@ -213,7 +215,7 @@ function checkPayload(schema: StandardSchema | undefined, payload: unknown, even
 function validate(schema: StandardSchema, payload: object, eventType: string): void {
   const result = ofTheCatalog('schema', () => schema['~standard'].validate(payload));
   if (result instanceof Promise) {
-    // Its outcome comes too late to matter, and must not end the process.
+    // Its outcome is ignored; a rejection must not end the process.
     result.catch(() => {});
     throw new KitError('PAYLOAD_INVALID', `the schema of ${eventType} is asynchronous`);
   }
@@ -227,10 +229,10 @@ function keyOf(entry: CatalogEntry | undefined, payload: unknown): string | unde
     (entry.identity as (payload: never) => unknown)(payload as never),
   );
   if (typeof key === 'string') return key;
-  throw new KitError('PAYLOAD_INVALID', `the identity function of the catalog gave a ${typeof key}, not a key`);
+  throw new KitError('PAYLOAD_INVALID', `the identity function of the catalog returned a ${typeof key}, not a string`);
 }
 
-/** Runs what the catalog brought; where that throws, the payload is not what it was made for. */
+/** Runs a function of the catalog. If it throws, the payload does not fit the declaration. */
 function ofTheCatalog<T>(what: string, run: () => T): T {
   try {
     return run();
@@ -254,8 +256,8 @@ function textOf(value: unknown, name: string): string {
   throw new KitError('FIELD_INVALID', `${name} must be a string, not ${kindOf(value)}`, { path: `/${name}` });
 }
 
-/** The fields that only some events have, each with a comma before it. */
-function restOf(options: EmitOptions, key: string | undefined, occurrence: boolean): string {
+/** The optional fields, each with a leading comma. */
+function optionalFieldsOf(options: EmitOptions, key: string | undefined, occurrence: boolean): string {
   const { received_at, request_id, schema_version, traceparent = activeTraceparent() } = options;
   let rest = occurrence ? ',"identity":"occurrence"' : '';
   if (key !== undefined) rest += `,"idempotency_key":${JSON.stringify(key)}`;

@@ -2,30 +2,30 @@ import { hostModule } from '@pik/schema/events';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What is used of `node:zlib`. */
+/** The part of `node:zlib` that is used. */
 interface NodeZlib {
   gzipSync(data: Uint8Array, options: object): Bytes;
   gunzipSync(data: Uint8Array): Bytes;
   gzip(data: Uint8Array, options: object, done: (error: Error | null, zipped: Bytes) => void): void;
 }
 
-/** The lowest level: events repeat each other so much that higher ones save little and take twice as long. */
+/** The lowest level: events are so repetitive that higher levels save little and take twice as long. */
 const LEVEL = 1;
-/** Room for a batch in one piece: each further piece costs a turn of the thread pool. */
+/** Holds a compressed batch in one chunk: each further chunk costs a turn of the thread pool. */
 const CHUNK_BYTES = 32 * 1024;
 
-/** Up to this size compressing takes less time than handing the work to another thread and coming back: a third of a millisecond. */
+/** Up to this size, compressing is faster than a round trip to another thread: a third of a millisecond. */
 const SYNC_BYTES_MAX = 256 * 1024;
 
-/** Compresses, what is large off this thread, and gives back what was compressed. */
+/** Compresses and decompresses; large data on another thread. */
 export interface Compression {
   readonly gzip: (data: Bytes) => Promise<Bytes> | Bytes;
   readonly gunzip: (data: Bytes) => Promise<Bytes> | Bytes;
 }
 
 /**
- * The host's own compression at its fastest level; on other hosts than Node the platform's stream, which has no level. Null
- * where the host cannot.
+ * Node's zlib at its fastest level, or the platform's `CompressionStream`, which has no level. Null if the host has
+ * neither.
  */
 export function findCompression(): Compression | null {
   const zlib = hostModule<NodeZlib>('node:zlib');

@@ -1,4 +1,4 @@
-import { type IngestResult, KitError } from '@pik/schema/events';
+import { at, type IngestResult, KitError } from '@pik/schema/events';
 
 import { sendError } from '../connection/connection.ts';
 import type { Attempts } from '../connection/retry.ts';
@@ -8,27 +8,30 @@ import type { Log, LogEntry } from './log.ts';
 import type { Results } from './results.ts';
 import { type Framing, fromWire, sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
 
-/** A result that the backend gave, or why there is none. */
+/** The backend's result, or the error for which there is none. */
 export type DeliveryResult = IngestResult | KitError;
 
-/** Records on their way: their texts, their ids where known, and who is told what became of each. */
+/** A batch to deliver: its records, their ids if known, and the callbacks for their results. */
 export interface DeliveryBatch {
-  /** The record at a place; the same text or bytes whenever it is asked for. */
+  /** The record at an index. Must return the same text or bytes on every call. */
   readonly recordAt: (index: number) => string | Uint8Array;
   readonly eventIds: readonly (string | null)[];
-  /** Default: by lines. */
+  /** Default: `lines`. */
   readonly framing?: Framing | undefined;
-  /** The path for the records of these places. Default: that of the transport. */
+  /** Path of a request with the records at these indexes. Default: the transport's path. */
   readonly pathOf?: ((indexes: readonly number[]) => TransportOptions['path']) | undefined;
-  /** When records that were refused for a passing reason are given up, by the clock of the carrier's timers. */
+  /** Time at which retryable failures are given up, by the clock of the timers. */
   readonly deadlineMs: number;
-  /** Called once per record, by its place. */
+  /** Called once for each record. */
   readonly onResult: (index: number, result: DeliveryResult) => void;
-  /** Called once all records are in the bytes of a request. From then on they are not asked for, and need not be kept. */
+  /**
+   * Called when all records are encoded into a request. After that `recordAt` is not called, and the records may be
+   * released.
+   */
   readonly onPacked?: (() => void) | undefined;
 }
 
-/** The way to the backend. */
+/** Dependencies of a delivery: transport, clock, circuit breaker, retry budget and log. */
 export interface DeliveryDeps {
   readonly transport: TransportOptions;
   readonly timers: Timers;
@@ -38,22 +41,22 @@ export interface DeliveryDeps {
 }
 
 const TOO_LARGE = new Set(['BODY_TOO_LARGE', 'TOO_MANY_EVENTS', 'EVENT_TOO_LARGE']);
-/** The body did not arrive as it was sent; the same bytes may do better. */
+/** The body was damaged in transit; a retry with the same bytes may succeed. */
 const BROKEN_ON_THE_WAY = new Set(['CLIENT_GONE', 'ENCODING_INVALID', 'BODY_EMPTY']);
 
 /**
- * Sends records until each has its result or is given up. A repeat sends the same bytes; records that are PENDING, or that
- * the answer does not name, are sent again without the others; what is too large together goes in halves.
+ * Sends a batch until every record has its result or is given up. A retry sends the same bytes. Records that are
+ * PENDING, or that the response does not name, are sent again without the others. A batch that is too large is halved.
  */
 export function deliver(deps: DeliveryDeps, batch: DeliveryBatch): Promise<void> {
   return new Delivery(deps, batch).run(batch.eventIds.map((_, index) => index));
 }
 
-/** The attempts at the records of some places. */
+/** The attempts to deliver one batch. */
 class Delivery {
   readonly #deps: DeliveryDeps;
   readonly #batch: DeliveryBatch;
-  /** All records as they were packed first, where nobody else keeps them. */
+  /** The first encoding of all records, if nobody else keeps them. */
   #packed: WireBatch | null = null;
   #unpacked: Promise<Uint8Array[]> | null = null;
 
@@ -94,10 +97,9 @@ class Delivery {
 
   async #wire(indexes: readonly number[]): Promise<WireBatch> {
     const { eventIds, framing, onPacked } = this.#batch;
-    const ids =
-      indexes.length === eventIds.length ? eventIds : indexes.map((index) => eventIds[index] as string | null);
+    const ids = indexes.length === eventIds.length ? eventIds : indexes.map((index) => at(eventIds, index));
     const record = await this.#records();
-    const records = { count: indexes.length, framing, recordAt: (i: number) => record(indexes[i] as number) };
+    const records = { count: indexes.length, framing, recordAt: (i: number) => record(at(indexes, i)) };
     const wire = await toWire(records, ids, this.#deps.transport.gzipBytesMin);
     if (onPacked !== undefined && this.#packed === null) {
       this.#packed = wire;
@@ -110,10 +112,10 @@ class Delivery {
     if (this.#packed === null) return this.#batch.recordAt;
     this.#unpacked ??= fromWire(this.#packed);
     const records = await this.#unpacked;
-    return (index) => records[index] as Uint8Array;
+    return (index) => at(records, index);
   }
 
-  /** Whatever goes wrong takes one road: an error that is none of the kit's must neither be silent nor cost an event. */
+  /** Every failure returns an error of the kit: an unexpected exception must neither be silent nor cost an event. */
   async #attempt(indexes: readonly number[], pack: () => Promise<WireBatch>): Promise<Results | KitError> {
     const { transport, breaker, log } = this.#deps;
     let about: Pick<LogEntry, 'count' | 'bytes'> = {};
@@ -135,11 +137,10 @@ class Delivery {
     }
   }
 
-  /** Tells each record its outcome; gives the places that have none yet. */
+  /** Reports the result of each record. Returns the indexes that have none yet. */
   #applyResults(indexes: readonly number[], results: Results): number[] {
     const left: number[] = [];
-    for (let i = 0; i < indexes.length; i++) {
-      const index = indexes[i] as number;
+    for (const [i, index] of indexes.entries()) {
       const result = results[i];
       if (result == null || result.status === 'PENDING') left.push(index);
       else this.#batch.onResult(index, result);
@@ -147,7 +148,7 @@ class Delivery {
     return left;
   }
 
-  /** Waits as long as the failure asks for; false where nothing further will be tried. */
+  /** Waits before the next attempt. Returns false if there will be none. */
   async #mayRepeat(error: KitError, attempts: Attempts): Promise<boolean> {
     const { breaker, timers } = this.#deps;
     if (breaker.stopped.aborted) return false;
@@ -156,12 +157,12 @@ class Delivery {
     if (!isPassing(error) || leftMs <= 0) return false;
     const next = attempts.failed(error);
     if (next === null) return false;
-    // Behind a closed gate it is the gate that says when.
+    // While the circuit is open, the breaker decides when to retry.
     if (breaker.state === 'FLOWING') await timers.wait(Math.min(next.delayMs, leftMs), breaker.stopped);
     return true;
   }
 
-  /** What is too large alone is too large for ever. */
+  /** Halves a batch. A single record that is too large is too large for good. */
   async #split(indexes: readonly number[], error: KitError): Promise<void> {
     if (indexes.length === 1) return this.#giveUp(indexes, new KitError('EVENT_TOO_LARGE', error.message));
     this.#deps.log({ level: 'debug', event: 'split', count: indexes.length, code: error.code });
@@ -182,7 +183,7 @@ class Delivery {
   }
 }
 
-/** Whether the same bytes may be taken later. */
+/** Whether a retry with the same bytes may succeed. */
 function isPassing(error: KitError): boolean {
   return error.retryable || BROKEN_ON_THE_WAY.has(error.code);
 }

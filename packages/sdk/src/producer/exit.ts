@@ -1,19 +1,19 @@
 import type { Producer } from './producer.ts';
 
-/** How a producer ends with its process. */
+/** Options of `closeOnExit`. */
 export interface CloseOnExitOptions {
-  /** Signals after which it closes. Default `SIGTERM` and `SIGINT`. */
+  /** Signals on which the producer closes. Default: `SIGTERM` and `SIGINT`. */
   readonly signals?: readonly string[] | undefined;
   /**
-   * Milliseconds for which it may hold the process after a signal, once nothing else does. What has no result then is
-   * UNDELIVERED, and stays in an outbox where there is one. Default 10,000.
+   * Milliseconds for which the producer may keep the process alive after a signal, once nothing else does. Events that
+   * have no result by then are UNDELIVERED, and stay in the outbox if there is one. Default: 10,000.
    */
   readonly graceMs?: number | undefined;
 }
 
 type Listener = (...args: unknown[]) => void;
 
-/** What is used of the process of Node, Deno and Bun. */
+/** The part of `process` of Node, Deno and Bun that is used. */
 interface HostProcess {
   readonly pid: number;
   on(event: string, listener: Listener): void;
@@ -24,50 +24,55 @@ interface HostProcess {
 
 type Ending = Pick<Producer<never>, 'close' | 'flush' | 'stats'>;
 
-/** The listeners of every copy of this module carry it. */
+/** Marks the listeners of every copy of this module. */
 const OURS = Symbol.for('@pik/sdk closeOnExit');
 
 /**
- * Closes a producer when its process ends, after everybody else.
+ * Closes a producer when its process ends, after all other listeners.
  *
- * - A signal for which the service listens too is the service's: it finishes its requests and stops by itself, and all that
- *   while the producer takes events and sends them. It closes when nothing else keeps the process alive (`beforeExit`).
- * - A signal for which nobody else listens would end the process at once: the producer is flushed and closed within
- *   `graceMs`, taking events until then, and the process ends by the signal.
- * - Where the event loop has run dry without a signal, the producer closes; it holds the process as `close` does.
+ * - If the service also listens for the signal, the service decides: it finishes its requests and stops by itself, and
+ *   the producer takes and sends events in the meantime. The producer closes when nothing else keeps the process alive
+ *   (`beforeExit`).
+ * - If nobody else listens, the signal would end the process at once. The producer is flushed and closed within
+ *   `graceMs`, takes events until then, and the process ends by the signal.
+ * - If the event loop is empty without a signal, the producer closes and keeps the process alive as `close` does.
  *
- * `process.exit()` and a kill leave no time for anything; an outbox is there for these, and what has no result is reported
- * as a warning. Where there is no process, as in browsers, this does nothing.
+ * `process.exit()` and a kill leave no time; use an outbox for these. Events without a result are reported as a
+ * warning. In environments without a process, such as browsers, this does nothing.
  *
- * @returns Takes it back, for a producer that is closed otherwise.
+ * @example
+ * const stopListening = closeOnExit(producer, { graceMs: 5_000 });
+ *
+ * @returns Removes the listeners, for a producer that is closed in another way.
  */
 export function closeOnExit(producer: Ending, options: CloseOnExitOptions = {}): () => void {
   const { process } = globalThis as { process?: Partial<HostProcess> };
   if (typeof process?.on !== 'function' || typeof process.off !== 'function') return () => {};
   const host = process as HostProcess;
   const { signals = ['SIGTERM', 'SIGINT'], graceMs = 10_000 } = options;
-  /** Signals that somebody with a listener for one time has just taken: it is removed before it runs. */
+  /** Signals that a one-time listener of the service has just handled; Node removes such a listener before it runs. */
   const taken = new Set<unknown>();
-  let isSignalled = false;
+  let hasSignal = false;
 
   const close = async (): Promise<void> => {
-    if (!isSignalled) return producer.close();
+    if (!hasSignal) return producer.close();
     const signal = AbortSignal.timeout(graceMs);
     await takeOn(producer, signal);
     return producer.close({ signal });
   };
   const onRemoved = (signal: unknown, listener: unknown) => {
-    if (!signals.includes(signal as string) || isOurs(listener)) return;
+    if (!signals.some((name) => name === signal) || isOurs(listener)) return;
     taken.add(signal);
     void Promise.resolve().then(() => taken.delete(signal));
   };
-  const onSignal = (signal: unknown) => {
-    isSignalled = true;
-    if (taken.has(signal) || othersFor(host, signal as string) > 0) return;
+  const onSignal = (name: unknown) => {
+    const signal = String(name);
+    hasSignal = true;
+    if (taken.has(signal) || othersFor(host, signal) > 0) return;
     void close().finally(() => {
       undo();
       // The last of several producers ends the process.
-      if (!host.listeners(signal as string).some(isOurs)) host.kill(host.pid, signal as string);
+      if (!host.listeners(signal).some(isOurs)) host.kill(host.pid, signal);
     });
   };
   const onBeforeExit = () => {
@@ -92,10 +97,10 @@ export function closeOnExit(producer: Ending, options: CloseOnExitOptions = {}):
   return undo;
 }
 
-/** How often one looks whether the backend still takes events. */
+/** Milliseconds between two checks whether the backend still takes events. */
 const LOOK_MS = 250;
 
-/** Until all is sent or the backend fails, what comes meanwhile is taken and sent as well; a closed producer takes nothing. */
+/** Keeps taking and sending events until all are sent or the backend fails; a closed producer would take none. */
 async function takeOn(producer: Ending, signal: AbortSignal): Promise<void> {
   for (let isSent = false; !isSent && !signal.aborted && producer.stats().state === 'FLOWING'; )
     isSent = await producer.flush({ signal: AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]) }).then(
@@ -112,12 +117,12 @@ function isOurs(listener: unknown): boolean {
   return typeof listener === 'function' && OURS in listener;
 }
 
-/** How many others listen for a signal in order to end the process. */
+/** Listeners of others that handle the signal themselves. */
 function othersFor(host: HostProcess, signal: string): number {
   const { __signal_exit_emitter__: third } = host as { __signal_exit_emitter__?: { count?: number } };
   const fourth = (globalThis as { [name: symbol]: { count?: number } | undefined })[Symbol.for('signal-exit emitter')];
-  // The package signal-exit, which many others bring along, only ends the process where nobody else listens: both of us would
-  // wait for the other for ever.
+  // The package signal-exit, a common dependency, ends the process only if nobody else listens. Both would wait for
+  // each other for ever.
   const waiting = (third?.count ?? 0) + (fourth?.count ?? 0);
   return host.listeners(signal).filter((listener) => !isOurs(listener)).length - waiting;
 }

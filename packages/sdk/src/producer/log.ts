@@ -1,16 +1,22 @@
 import type { ErrorCode } from '@pik/schema/events';
 
-/** What a producer tells of its own work. */
+/** An entry in the producer's own log. */
 export interface LogEntry {
-  /** `warn`: events are late or lost unless somebody acts; `info`: that is over; `debug`: everything else. */
+  /** `warn`: events are late or lost unless somebody acts. `info`: a problem has ended. `debug`: everything else. */
   readonly level: 'debug' | 'info' | 'warn';
   /**
-   * `sent` a batch has its answer; `failed` an attempt did not get one; `split` a batch was too large; `waiting` the
-   * backend fails; `paused` it refuses the key, or no request can be made (`SEND_FAILED`): everything is kept; `resumed`
-   * all is well again; `given_up` events are undelivered; `dropped` the buffer or the outbox was full, or the producer
-   * closed; `dead_letter` the outbox has put away a record that will never be taken; `outbox_failed` the outbox could not
-   * do its work; `left` a closed producer leaves events in the outbox to the next start; `unknown_option` an emit has an
-   * option that nothing reads.
+   * - `sent`: a batch was answered.
+   * - `failed`: an attempt got no answer.
+   * - `split`: a batch was too large.
+   * - `waiting`: the backend fails.
+   * - `paused`: the backend refuses the key, or no request can be made (`SEND_FAILED`); all events are kept.
+   * - `resumed`: the backend takes events again.
+   * - `given_up`: events are undelivered.
+   * - `dropped`: the buffer or the outbox was full, or the producer was closed.
+   * - `dead_letter`: the outbox has put away a record that the backend will never accept.
+   * - `outbox_failed`: an operation of the outbox failed.
+   * - `left`: a closed producer leaves events in the outbox to the next start.
+   * - `unknown_option`: an emit has an option that the producer ignores.
    */
   readonly event:
     | 'sent'
@@ -25,7 +31,7 @@ export interface LogEntry {
     | 'outbox_failed'
     | 'left'
     | 'unknown_option';
-  /** Events that it is about. */
+  /** Number of events concerned. */
   readonly count?: number;
   readonly bytes?: number;
   readonly code?: ErrorCode;
@@ -34,13 +40,13 @@ export interface LogEntry {
   readonly wait_ms?: number;
 }
 
-/** Takes what a producer tells. */
+/** Receives log entries. */
 export type Log = (entry: LogEntry) => void;
 
-/** Milliseconds in which one kind of warning is printed once. */
+/** Milliseconds during which the same kind of warning is printed only once. */
 const QUIET_MS = 10_000;
 
-/** Warnings on the console, one of a kind in ten seconds: what is lost must not be lost in silence. */
+/** Prints warnings on the console, each kind at most once in ten seconds. The default, so that no loss is silent. */
 export function consoleLog(): Log {
   const printedMs = new Map<string, number>();
   return ({ level, ...entry }) => {
@@ -52,13 +58,13 @@ export function consoleLog(): Log {
   };
 }
 
-/** The caller's log, whose faults must not cost an event its result. */
+/** Wraps the caller's log, so that an exception in it costs no event its result. */
 export function guardedLog(log: Log): Log {
   return (entry) => {
     try {
       log(entry);
     } catch {
-      // Said above.
+      // See above.
     }
   };
 }

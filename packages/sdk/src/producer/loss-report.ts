@@ -3,24 +3,24 @@ import { type Owner, PendingEvent } from './pending-event.ts';
 import type { SequenceGaps } from './sequence-gaps.ts';
 import { seriesOf } from './series.ts';
 
-/** The reserved type of the event in which a producer tells of itself; see docs/decisions. */
+/** Reserved event type of a producer's loss report; see docs/decisions. */
 export const PRODUCER_REPORT = 'pik.producer.report';
 
-/** What a producer tells of itself. */
+/** Payload of a loss report: the sequence numbers that the backend will never receive. */
 export interface ReportContent extends SequenceGaps {
-  /** The number of the last event that was emitted. */
+  /** Sequence number of the last emitted event. */
   readonly last_seq: number;
-  /** Nothing comes after `last_seq`. */
+  /** True if no event follows `last_seq`. */
   readonly closed: boolean;
 }
 
-/** A report on its way: an event of its own identity, which is not one of the producer's count. */
+/** The producer's loss report as an event; it takes no sequence number. */
 export class LossReport extends PendingEvent {
   readonly content: ReportContent;
 
   constructor(owner: Owner, source: string, content: ReportContent) {
     const now = new Date();
-    // A backfill asks for a receive time of each record; elsewhere it is not read.
+    // A backfill requires a receive time; otherwise it is ignored.
     const options = { entity_id: owner.producer_id, event_time: now, received_at: now };
     const captured = new Captured(seriesOf(source, PRODUCER_REPORT), content, options);
     super(owner, captured, 0);

@@ -3,25 +3,25 @@ import type { Outbox } from '../outbox/outbox-port.ts';
 import type { DeliveryResult } from './delivery.ts';
 import type { Log } from './log.ts';
 
-/** What became of a record, as far as its outbox is concerned. */
+/** Outcome of a record for its outbox. */
 export type AckOutcome = 'acked' | 'rejected' | 'undelivered';
 
-/** A record that was sent, and where the outbox keeps it. */
+/** A record that was sent, with its outbox position. */
 export interface StoredRecord {
   readonly position: number;
   readonly record: string | Uint8Array;
 }
 
 /**
- * Tells an outbox what became of the records of one sending: those that the backend has, all at once; those that are too
- * large for it for ever, as dead letters. All others stay in the outbox.
+ * Collects the results of one batch for its outbox: acknowledges the records that the backend has, and moves those that
+ * it can never take to the dead letters. All others stay in the outbox.
  */
 export class OutboxAcks {
   readonly #outbox: Outbox;
   readonly #log: Log;
   readonly #acked: number[] = [];
   readonly #deadLetters: Promise<void>[] = [];
-  /** Records that stay in the outbox. */
+  /** Records that stay in the outbox, to be sent again. */
   retainedCount = 0;
 
   constructor(outbox: Outbox, log: Log) {
@@ -29,7 +29,7 @@ export class OutboxAcks {
     this.#log = log;
   }
 
-  /** What a rejected record was is kept by the backend, with the reason. */
+  /** Adds a result. A record that the backend rejected is acknowledged: the backend keeps it with the reason. */
   add(stored: StoredRecord, result: DeliveryResult): AckOutcome {
     if (!KitError.is(result)) {
       this.#acked.push(stored.position);
@@ -43,7 +43,7 @@ export class OutboxAcks {
     return 'undelivered';
   }
 
-  /** The sending is over. Resolves when the outbox has been told everything. */
+  /** Acknowledges all results. Resolves when the dead letters are durable. */
   async commit(): Promise<void> {
     if (this.#acked.length > 0) this.#outbox.acknowledge(this.#acked);
     await Promise.all(this.#deadLetters);

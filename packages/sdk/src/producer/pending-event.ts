@@ -3,8 +3,9 @@ import { type CallerContext, type ErrorCode, type IngestResult, KitError, type O
 import type { Captured, Frame, Stamp } from './capture.ts';
 
 /**
- * What became of one emit. ACCEPTED, DUPLICATE and CONFLICT: the bytes are durable. REJECTED: kept by the backend with a
- * reason, or refused here for good (then `raw_key` is null). UNDELIVERED: unknown; it may have arrived.
+ * Result of one emit. ACCEPTED, DUPLICATE and CONFLICT: the backend has stored the bytes. REJECTED: the backend keeps
+ * the record with a reason, or the producer refused it for good (`raw_key` is null). UNDELIVERED: unknown; the event
+ * may have arrived.
  */
 export type EmitResult =
   | (Omit<IngestResult, 'status'> & { readonly status: Outcome })
@@ -15,39 +16,42 @@ export type EmitResult =
       readonly detail: string;
     };
 
-/** One emitted event. Ignoring it is safe and costs nothing. */
+/** Handle of an emitted event. It may be ignored at no cost. */
 export interface Emitted {
-  /** The identity, derived when first asked for; null where the event was refused, or the backend will reject it. */
+  /** The event's id, derived on first access; null if the event was refused or the backend will reject it. */
   readonly event_id: string | null;
-  /** Never rejects. */
+  /** The result, once it is known. Never rejects. */
   readonly result: Promise<EmitResult>;
   /**
-   * Resolves with null when the outbox has the event on its disk (fsynced), or with the reason why it has not:
-   * `OUTBOX_FULL`, `OUTBOX_FAILED`, `CONFIG_INVALID` without an outbox, or that for which the event was refused. Never
-   * rejects; costs nothing for those who do not ask.
+   * Resolves with null when the outbox has fsynced the event, or with the reason why it has not: `OUTBOX_FULL`,
+   * `OUTBOX_FAILED`, `CONFIG_INVALID` without an outbox, or the error for which the event was refused. Never rejects.
+   * Costs nothing unless it is read.
    */
   readonly stored: Promise<KitError | null>;
 }
 
-/** Whose event it is, told when somebody waits for a result that is not there yet. */
+/** The producer that owns an event. */
 export interface Owner {
   readonly producer_id: string;
   onAwaited(): void;
-  /** What the outbox says of a position. */
+  /** See `Outbox.stored`. */
   stored(position: number): Promise<KitError | null>;
 }
 
-/** An emitted event, from `emit` to its result. */
+/** An emitted event until it has its result. It may never be sent. */
 export class PendingEvent implements Emitted, Stamp {
-  /** What was emitted; null once it is in the bytes of a request or has its result, so that a kept handle keeps no payload. */
+  /**
+   * The captured event. Set to null once it is encoded into a request or has its result, so that a retained handle
+   * keeps no payload.
+   */
   captured: Captured | null;
-  /** Characters of its record, rounded up. */
+  /** Characters of the record, rounded up. */
   readonly chars: number;
-  /** Its number among the producer's; 0 for what takes none. */
+  /** Sequence number; 0 for events that take none. */
   readonly seq: number;
-  /** Where the outbox keeps it, or why it does not; null where there is none. */
+  /** Position in the outbox, or the reason why the outbox does not have it; null without an outbox. */
   storage: number | KitError | null = null;
-  /** Where somebody is told of the result: in whose async context. */
+  /** Async context in which `onResult` is called; null if it is not set. */
   caller: CallerContext | null = null;
   readonly #owner: Owner;
   #eventId: string | null | undefined = undefined;
@@ -62,7 +66,7 @@ export class PendingEvent implements Emitted, Stamp {
     this.seq = seq;
   }
 
-  /** Of the producer. */
+  /** Id of the producer, for identities by occurrence. */
   get id(): string {
     return this.#owner.producer_id;
   }
@@ -72,7 +76,7 @@ export class PendingEvent implements Emitted, Stamp {
     return this.#eventId;
   }
 
-  /** The record as it goes over the wire; nothing once that is not kept here. */
+  /** The record as sent; empty once the event is no longer kept here. */
   record(frame: Frame): string {
     return this.captured === null ? '' : this.captured.record(this.seq, frame);
   }
@@ -109,12 +113,12 @@ export class PendingEvent implements Emitted, Stamp {
   }
 }
 
-/** The result of an event that has none of the backend's. */
+/** The result of an event that the backend did not answer. */
 export function undelivered(event_id: string | null, { code, message }: KitError): EmitResult {
   return { status: 'UNDELIVERED', event_id, code, detail: message };
 }
 
-/** The result of an event that is refused here for good. */
+/** The result of an event that the producer refuses for good. */
 export function rejected({ code, message, path }: KitError): EmitResult {
   const at = path === undefined ? {} : { path };
   return { status: 'REJECTED', event_id: null, lag_ms: null, raw_key: null, line: 0, code, detail: message, ...at };

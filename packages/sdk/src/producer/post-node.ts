@@ -4,10 +4,10 @@ import { type ConnectionOptions, callError, targetOf } from '../connection/conne
 import { unrefTimeout } from '../connection/timers.ts';
 import type { Answer, Post, PostRequest } from './post.ts';
 
-/** What is used of `node:http` and `node:https`. */
+/** The part of `node:http` and `node:https` that is used. */
 interface NodeHttp {
   readonly Agent: new (options: object) => object;
-  /** Since Node 22.21 and 24.5 it has the proxies that Node was told to use, by whatever flag, variable or call. */
+  /** Since Node 22.21 and 24.5, holds the proxies that Node was configured to use. */
   readonly globalAgent?: { readonly options?: { readonly proxyEnv?: object } };
   request(url: string, options: object, answered: (message: Message) => void): ClientRequest;
 }
@@ -31,12 +31,12 @@ interface Host {
   readonly process?: { readonly versions?: Record<string, string> };
 }
 
-/** Of an answer; that of a batch at its limits has a fifth of it. */
+/** Largest response; the response to the largest batch has a fifth of it. */
 const ANSWER_BYTES_MAX = 8_000_000;
 
 /**
- * Posts over `node:http` or `node:https` with connections that stay open; null on other hosts than Node. A producer goes the
- * way of `fetch`, and so of an investigator: through the proxies of Node's agents, or by a dispatcher that somebody has set.
+ * Posts over `node:http` or `node:https` with keep-alive connections; null on hosts other than Node. Uses the same
+ * route as `fetch`, and so as the investigator: the proxies of Node's agents, or a dispatcher that the program has set.
  */
 export function nodePost(options: ConnectionOptions, byFetch: Post): Post | null {
   const { base, headers } = targetOf(options);
@@ -52,10 +52,10 @@ export function nodePost(options: ConnectionOptions, byFetch: Post): Post | null
   };
 }
 
-/** Where `fetch` of Node keeps what `setGlobalDispatcher` of undici sets. */
+/** Where undici's `setGlobalDispatcher` stores the dispatcher of Node's `fetch`. */
 const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
 
-/** Whether `fetch` has a dispatcher other than Node's own, such as a proxy or a mock. */
+/** Whether `fetch` uses a dispatcher other than Node's own, such as a proxy or a mock. */
 function isRerouted(http: NodeHttp): boolean {
   const own = ['Agent', http.globalAgent?.options?.proxyEnv && 'EnvHttpProxyAgent'];
   return DISPATCHERS.some((symbol) => {
@@ -64,7 +64,7 @@ function isRerouted(http: NodeHttp): boolean {
   });
 }
 
-/** An agent that goes the way of Node's own: through the proxies that it uses now, so that `fetch` goes no other way. */
+/** Returns an agent with the proxies that Node uses at the time, so that requests take the route of `fetch`. */
 function agentOf(http: NodeHttp): () => object {
   let agent: object | null = null;
   let madeFor: object | undefined;
@@ -122,7 +122,8 @@ function read(message: Message, fail: (cause: unknown) => void, settle: (answer:
   message.on('data', (chunk) => {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > ANSWER_BYTES_MAX) fail(new KitError('ANSWER_NOT_OURS', 'the answer is longer than any of ours'));
+    if (length > ANSWER_BYTES_MAX)
+      fail(new KitError('ANSWER_NOT_OURS', 'the response is larger than the kit ever sends'));
   });
   message.on('end', () => {
     const header = (name: string) => String(message.headers[name] ?? '') || null;
@@ -130,7 +131,7 @@ function read(message: Message, fail: (cause: unknown) => void, settle: (answer:
   });
 }
 
-/** Decoded at once: pieces of text would be put together only to be copied. */
+/** Decodes all chunks together, which avoids copying the text. */
 function textOf(chunks: readonly Uint8Array[], length: number): string {
   const [first] = chunks;
   if (chunks.length === 1 && first !== undefined) return utf8Text(first);

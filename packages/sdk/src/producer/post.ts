@@ -10,30 +10,30 @@ import {
 import { unrefTimeout } from '../connection/timers.ts';
 import { nodePost } from './post-node.ts';
 
-/** A body on its way, and how long its answer may take. */
+/** A request body, its headers, and a time limit. */
 export interface PostRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly headers: Readonly<Record<string, string>>;
-  /** Milliseconds until the whole answer must be there. */
+  /** Milliseconds until the response must be complete. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** An answer, read to its end. */
+/** A complete response. */
 export type Answer = FailedAnswer;
 
 /** Posts a body once. Throws KitError `NETWORK`, `TIMEOUT`, `ABORTED` or `SEND_FAILED`. */
 export type Post = (path: string, request: PostRequest) => Promise<Answer>;
 
 /**
- * The way of a producer's batches: `node:http` on Node, where it takes a third of the time that `fetch` does; `fetch`
- * elsewhere, wherever the caller brings one, and while `fetch` was sent another way than Node's agents go.
+ * Transport of a producer's batches: `node:http` on Node, where it takes a third of the time of `fetch`; `fetch` on
+ * other platforms, if the caller passes one, and while Node's own `fetch` is routed differently from its agents.
  *
- * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
+ * @throws KitError `CONFIG_INVALID` for an unusable URL or key.
  */
 export function openPost(options: ConnectionOptions): Post {
   if (options.fetch !== undefined) return fetchPost(options);
-  // Asked for when it is needed: Node has a way of its own, and its tests may run where there is no `fetch`, as in jsdom.
+  // Created on first use: on Node, tests may run in environments without `fetch`, such as jsdom.
   let byFetch: Post | null = null;
   const rerouted: Post = (path, request) => {
     byFetch ??= fetchPost(options);
@@ -57,7 +57,7 @@ function fetchPost(options: ConnectionOptions): Post {
     signal.addEventListener('abort', abort);
     const init = { method: 'POST', body, headers: { ...headers, ...own }, signal: ended.signal };
     try {
-      // Not every fetch heeds its signal, and none may hold up a batch for ever.
+      // Some implementations of `fetch` ignore the signal; none may block a batch for ever.
       return await unlessAborted(ended.signal, () => exchange(requestTo(base + path, init)));
     } catch (cause) {
       throw callError(cause, { aborted: signal.aborted, timedOut: ended.signal.aborted });

@@ -6,17 +6,17 @@ import { OutboxAcks } from './outbox-acks.ts';
 import type { PendingEvent } from './pending-event.ts';
 import type { Signal } from './signal.ts';
 
-/** Milliseconds in which a closing producer must see something taken, or it leaves what is stored to the next start. */
+/** If the backend takes nothing for this long, a closing producer leaves its stored events to the next start. */
 const LEAVE_MS = 5_000;
 
-/** What a closing producer holds: its events without a result, and how many have one of the backend. */
+/** State of a closing producer: its pending events, and how many the backend has taken. */
 export interface ClosingState {
   readonly held: () => readonly PendingEvent[];
   readonly taken: () => number;
   readonly changed: Signal;
 }
 
-/** The outbox of one producer: its events go in at `emit`, and out when the backend has them. */
+/** Connects a producer with its outbox: appends events at `emit`, and acknowledges them when the backend has them. */
 export class ProducerOutbox {
   readonly backlog: Backlog;
   readonly #deps: BacklogDeps;
@@ -32,7 +32,7 @@ export class ProducerOutbox {
     this.backlog.start();
   }
 
-  /** Hands an event to the outbox, as it will be sent; gives the reason where it does not take it. */
+  /** Appends an event in the form in which it is sent. Returns null, or the reason if the outbox does not take it. */
   append(event: PendingEvent, captured: Captured): KitError | null {
     try {
       event.storage = this.#outbox.append(captured.fix(event.seq, this.#frameNow()));
@@ -43,12 +43,12 @@ export class ProducerOutbox {
     }
   }
 
-  /** Takes down what became of the events of a batch. */
+  /** Starts the acknowledgements of one batch. */
   newAcks(): OutboxAcks {
     return new OutboxAcks(this.#outbox, this.#deps.delivery.log);
   }
 
-  /** The event was given up for good. */
+  /** Removes an event that was given up for good. */
   acknowledge({ storage }: PendingEvent): void {
     if (typeof storage === 'number') this.#outbox.acknowledge([storage]);
   }
@@ -66,8 +66,8 @@ export class ProducerOutbox {
   }
 
   /**
-   * The producer closes. Once all that it holds is stored, nothing is lost by not waiting for it: where the backend fails, or
-   * has taken nothing for some seconds, the gate is stopped, and what is left goes at the next start.
+   * Ends the wait of a closing producer early. Once all its events are stored, stopping loses nothing: if the backend
+   * fails, or takes nothing for `LEAVE_MS`, this stops the breaker, and the next start sends the rest.
    */
   async stopIfStalled({ held, taken, changed }: ClosingState): Promise<void> {
     const { breaker, timers } = this.#deps.delivery;
@@ -87,7 +87,7 @@ export class ProducerOutbox {
     }
   }
 
-  /** What is under way of the backlog goes on while the backend takes it; what is left is safe where it is. */
+  /** Waits for the backlog's request in flight while the backend takes it. The rest is safe in the outbox. */
   async finishBacklog(changed: Signal): Promise<void> {
     const { breaker } = this.#deps.delivery;
     const isOver = () => this.backlog.isIdle;
@@ -96,7 +96,7 @@ export class ProducerOutbox {
     await changed.until(isOver);
   }
 
-  /** Never rejects. Says what is left to the next start. */
+  /** Closes the outbox and logs how many events it leaves to the next start. Never rejects. */
   async close(): Promise<void> {
     const { log } = this.#deps.delivery;
     await this.#outbox.close().catch((cause: unknown) => {
@@ -107,7 +107,7 @@ export class ProducerOutbox {
     if (count > 0) log({ level: 'warn', event: 'left', count });
   }
 
-  /** Events of one millisecond share it. */
+  /** Events of the same millisecond share a frame. */
   #frameNow(): Frame {
     const ms = Date.now();
     if (this.#frame?.ms !== ms) this.#frame = { ms, frame: frameOf(this.#producerId, new Date(ms).toISOString()) };

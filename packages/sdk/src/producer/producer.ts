@@ -9,89 +9,99 @@ import type { Log } from './log.ts';
 import type { EmitResult, Emitted } from './pending-event.ts';
 import type { Overflow, ProducerLimits } from './settings.ts';
 
-/** How a producer works. All sizes are of the events' JSON, counted in characters. */
+/** Options of a producer. All sizes are of the events' JSON, counted in characters. */
 export interface ProducerOptions<C = Catalog> extends ConnectionOptions, ProducerLimits {
-  /** Source of events that name none. */
+  /** Source of events that do not name one. */
   readonly source?: string | undefined;
-  /** Declares event types: names, payloads and identities are then checked, at compile time too. */
+  /** Declares event types. Names, payloads and identities are then checked, also at compile time. */
   readonly catalog?: C | undefined;
   /**
-   * What happens where `bufferCountMax` or `bufferBytesMax` is reached. `wait`: `ready()` holds back those who await it
-   * while more events are there than fill two batches beyond those under way, so that they never meet the bound; an emit
-   * beyond it is UNDELIVERED with `BUFFER_FULL`. `undelivered`: the same
-   * without holding anybody back. `drop-oldest`: the event that waits longest is given up with `DROPPED`. Default `wait`.
-   * Where it is the outbox that is full, the code is `OUTBOX_FULL`; with `drop-oldest` the new event then waits in memory
-   * alone, since space on the disk comes free later.
+   * Behavior when `bufferCountMax` or `bufferBytesMax` is reached.
+   *
+   * - `'wait'` (default): `ready()` resolves only while fewer than two batches are buffered beyond those in flight. If
+   *   you emit without awaiting `ready()` and the buffer is full, the event is UNDELIVERED with `BUFFER_FULL`.
+   * - `'undelivered'`: the same, but `ready()` never waits.
+   * - `'drop-oldest'`: the oldest waiting event is given up with `DROPPED`.
+   *
+   * If the outbox is full, the code is `OUTBOX_FULL`. With `'drop-oldest'` the new event then waits in memory only,
+   * because space on the disk is freed later.
    */
   readonly overflow?: Overflow | undefined;
   /**
-   * Keeps every event until the backend has it: an outbox that is open, such as `await openOutbox({ dir })` of
-   * `@pik/sdk/outbox`. What it holds of earlier processes is sent beside the new events. It belongs to this producer alone,
+   * Keeps every event on disk until the backend has it: an open outbox, such as `await openOutbox({ dir })` of
+   * `@pik/sdk/outbox`. The producer also sends what earlier processes left in it. The outbox belongs to this producer,
    * which closes it.
    */
   readonly outbox?: Outbox | undefined;
   /**
-   * Members of payloads that are not content, as the backend's config declares them: the `event_id` of an event with content
-   * identity is then known before it is sent. It changes nothing of what is sent, and without it every result still names
-   * the id that the backend gave. Default: none.
+   * Volatile members of payloads, as declared in the backend's config. With them the producer knows the `event_id` of
+   * an event with content identity before sending. They change nothing in what is sent; without them every result still
+   * names the backend's id. Default: none.
    */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
-  /** Sends to `/import`: each emit carries its own `received_at`. Default false. */
+  /** Sends to `/import`: each emit carries its own `received_at`. Default: false. */
   readonly backfill?: boolean | undefined;
-  /** Told of every result. What it throws is dropped. */
+  /** Called with every result. Exceptions that it throws are ignored. */
   readonly onResult?: ((result: EmitResult, emitted: Emitted) => void) | undefined;
-  /** Told of the producer's own work, for a debug log. Default: warnings on the console. */
+  /** Receives the producer's log entries. Default: prints warnings on the console. */
   readonly log?: Log | undefined;
 }
 
-/** Counters. emitted = acked + rejected + undelivered + dropped + pending, always. */
+/** Counters. Invariant: emitted = acked + rejected + undelivered + dropped + pending. */
 export interface ProducerStats {
   readonly emitted: number;
   /** Durable at the backend: ACCEPTED, DUPLICATE or CONFLICT. */
   readonly acked: number;
   readonly rejected: number;
-  /** Outcome unknown, or never sent. */
+  /** Events with an unknown outcome, or never sent. */
   readonly undelivered: number;
-  /** Given up by `drop-oldest`. */
+  /** Events given up by `drop-oldest`. */
   readonly dropped: number;
-  /** Waiting or under way. */
+  /** Events that wait or are in flight. */
   readonly pending: number;
-  /** What the outbox sends apart from these: left by earlier processes, or given up before. Zeros without an outbox. */
+  /**
+   * Records that the outbox sends apart from these events: left by earlier processes, or given up before. Zeros without
+   * an outbox.
+   */
   readonly backlog: BacklogStats;
   /**
-   * Whether the backend takes events: `FLOWING`; `WAITING` for it to work again; `PAUSED` because it refuses the key, or no
-   * request can be made.
+   * Whether the backend takes events. `FLOWING`: it does. `WAITING`: it fails, and the producer retries. `PAUSED`: it
+   * refuses the key, or no request can be made.
    */
   readonly state: ProducerState;
 }
 
-/** What waiting calls take. */
+/** Options of methods that wait. */
 export interface WaitOptions {
-  /** Stops the waiting. */
+  /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Sends events to the kit. */
+/** Sends events to the kit. Create one with {@link createProducer}. */
 export interface Producer<C = Catalog> {
-  /** The id of this instance; its events are counted from 1. */
+  /** Id of this instance; its events are numbered from 1. */
   readonly producer_id: string;
   /**
-   * Takes an event. Never throws because of it and never waits; the payload is captured at once. Null says that the entity
-   * was deleted: no schema of the catalog is asked about it, and its key is the one that is passed, if any.
+   * Takes an event and captures its payload at once. Never waits, and never throws because of the event. A null payload
+   * reports that the entity was deleted: the catalog's schema and identity do not apply, and the event has a key only
+   * if you pass one.
    */
   emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T> | null, options: EmitOptions): Emitted;
-  /** Resolves when there is room in the buffer and the outbox: backpressure for those who await it before each emit. */
+  /** Resolves when the buffer and the outbox have room. Await it before each emit to get backpressure. */
   ready(): Promise<void>;
   /**
-   * Resolves when everything emitted before has its result, at the latest `deadlineMs` after its emit while the backend
-   * fails. Rejects with KitError `UNAUTHENTICATED` or `FORBIDDEN` where the backend refuses the key, and with `SEND_FAILED`
-   * where no request can be made (in both cases the events are kept); rejects with `ABORTED` when the signal aborts, which
-   * unsends nothing. By then the outbox has all of them on its disk, or has said why not (`stored`).
+   * Resolves when every event emitted before has its result; if the backend fails, at most `deadlineMs` after the emit.
+   * By then the outbox has the events on disk, or `stored` has the reason why not.
+   *
+   * Rejects with KitError `UNAUTHENTICATED` or `FORBIDDEN` if the backend refuses the key, and with `SEND_FAILED` if no
+   * request can be made; the events are kept in both cases. Rejects with `ABORTED` when the signal aborts, which does
+   * not recall what was sent.
    */
   flush(options?: WaitOptions): Promise<void>;
   /**
-   * Flushes; never rejects. What cannot be delivered, or has no result when the signal aborts, is UNDELIVERED. Later emits
-   * are UNDELIVERED with `PRODUCER_CLOSED`. Closes the outbox last; what is in it then goes at the next start.
+   * Flushes, then closes the outbox. Never rejects. Events that cannot be delivered, or have no result when the signal
+   * aborts, are UNDELIVERED; later emits are UNDELIVERED with `PRODUCER_CLOSED`. The next start sends what is left in
+   * the outbox.
    */
   close(options?: WaitOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -99,9 +109,14 @@ export interface Producer<C = Catalog> {
 }
 
 /**
- * Makes a producer.
+ * Creates a producer.
  *
- * @throws KitError `CONFIG_INVALID` for options that cannot be used.
+ * @example
+ * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop' });
+ * producer.emit('order.placed', { total: 42 }, { entity_id: 'order-17' });
+ * await producer.close();
+ *
+ * @throws KitError `CONFIG_INVALID` for invalid options.
  */
 export function createProducer<const C = Catalog>(options: ProducerOptions<C>): Producer<C> {
   return new BatchingProducer<C>(options);

@@ -1,30 +1,30 @@
 import type { PendingEvent } from './pending-event.ts';
 
-/** Events that go in one request. */
+/** The events of one request. */
 export class Batch {
   readonly events: PendingEvent[] = [];
   chars = 0;
-  /** When the last of them came, by the clock of the timers; known once the batch is cut. */
+  /** Time at which the batch was closed, by the clock of the timers; infinite while it is open. */
   closedMs = Number.POSITIVE_INFINITY;
 
   get firstSeq(): number {
     return this.events[0]?.seq ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The lowest position in the outbox of any of them. */
+  /** Lowest outbox position of its events. */
   get firstPosition(): number {
-    const kept = this.events.find(({ storage }) => typeof storage === 'number');
-    return (kept?.storage as number | undefined) ?? Number.POSITIVE_INFINITY;
+    for (const { storage } of this.events) if (typeof storage === 'number') return storage;
+    return Number.POSITIVE_INFINITY;
   }
 }
 
-/** How large a batch becomes. */
+/** Limits of a batch. */
 export interface BatchLimits {
   readonly batchCountMax: number;
   readonly batchBytesMax: number;
 }
 
-/** Events that wait, cut into batches as they come. */
+/** Waiting events, grouped into batches as they arrive. */
 export class Queue {
   readonly #limits: BatchLimits;
   readonly #now: () => number;
@@ -44,24 +44,24 @@ export class Queue {
     return this.#full.length > 0;
   }
 
-  /** The number of the event that waits longest. */
+  /** Sequence number of the oldest waiting event. */
   get firstSeq(): number {
     return (this.#full[0] ?? this.#open).firstSeq;
   }
 
-  /** The lowest position in the outbox of those that wait. */
+  /** Lowest outbox position of the waiting events. */
   get firstPosition(): number {
     let first = this.#open.firstPosition;
     for (const { firstPosition } of this.#full) first = Math.min(first, firstPosition);
     return first;
   }
 
-  /** Those that wait, oldest first. */
+  /** The waiting batches, oldest first. */
   get batches(): readonly Batch[] {
     return [...this.#full, this.#open];
   }
 
-  /** Takes an event; true where it filled a batch. */
+  /** Adds an event. Returns true if a full batch is waiting. */
   push(event: PendingEvent): boolean {
     const { batchCountMax, batchBytesMax } = this.#limits;
     const { chars } = event;
@@ -72,13 +72,13 @@ export class Queue {
     return this.#full.length > 0;
   }
 
-  /** The oldest full batch, or what there is of one. */
+  /** Removes and returns the oldest full batch, or else the open one; null if the queue is empty. */
   take(): Batch | null {
     if (this.#full.length === 0 && this.#open.events.length > 0) this.#closeBatch();
     return this.#full.shift() ?? null;
   }
 
-  /** Gives up the event that waits longest. */
+  /** Removes and returns the oldest event. */
   dropOldest(): PendingEvent | null {
     const batch = this.#full[0] ?? this.#open;
     const event = batch.events.shift() ?? null;
@@ -95,12 +95,12 @@ export class Queue {
   }
 }
 
-/** The events of batches, without what the producer tells of itself. */
+/** The events of batches, without loss reports. */
 export function eventsOf(batches: readonly Batch[]): PendingEvent[] {
   return batches.flatMap(({ events }) => events.filter(({ seq }) => seq > 0));
 }
 
-/** The smallest number, or position in the outbox, among those that wait or are under way. A report counts as 0. */
+/** Lowest sequence number or outbox position of all waiting and in-flight events. A loss report counts as 0. */
 export function firstOf(name: 'firstSeq' | 'firstPosition', queue: Queue, inFlight: Iterable<Batch>): number {
   let first = queue[name];
   for (const batch of inFlight) first = Math.min(first, batch[name]);

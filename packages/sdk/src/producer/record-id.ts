@@ -5,7 +5,7 @@ type Fields = Omit<IdentityFields, 'event_time' | 'payload_hash'> & {
   readonly payload: object;
 };
 
-/** The identity that the backend derives from a record's bytes; null where they give none. */
+/** The id that the backend derives from a record's bytes; null if it cannot be derived. */
 export function recordId(record: Uint8Array): string | null {
   try {
     const { event_time, payload, ...fields } = JSON.parse(utf8Text(record)) as Fields;

@@ -1,4 +1,4 @@
-import type { IngestResult, KitError } from '@pik/schema/events';
+import { at, type IngestResult, type KitError } from '@pik/schema/events';
 
 import type { ConnectionOptions } from '../connection/connection.ts';
 import { createAttempts } from '../connection/retry.ts';
@@ -8,54 +8,61 @@ import { type DeliveryDeps, deliver } from './delivery.ts';
 import { openPost } from './post.ts';
 import type { TransportOptions } from './transport.ts';
 
-/** How records are sent as they are. */
+/** Options of a record sender. */
 export interface RecordSenderOptions extends ConnectionOptions {
-  /** Sends to `/import`: each record carries its own `received_at`. Default false. */
+  /** Sends to `/import`: each record carries its own `received_at`. Default: false. */
   readonly backfill?: boolean | undefined;
-  /** Asks what would become of each record now, and sends nothing. Default false. */
+  /** Predicts the outcome of each record without sending it for real. Default: false. */
   readonly dryRun?: boolean | undefined;
-  /** Milliseconds for one attempt. Default 30,000. */
+  /** Milliseconds for one attempt. Default: 30,000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Milliseconds from the first attempt of a batch after which it is given up. Default 60,000. */
+  /** Milliseconds from the first attempt after which a batch is given up. Default: 60,000. */
   readonly deadlineMs?: number | undefined;
 }
 
-/** What became of one record: the backend's result, or the error for which it has none. */
+/** Outcome of one record: the backend's result, or the error for which there is none. */
 export type RecordOutcome = IngestResult | KitError;
 
-/** Sends records that already have their wire form, such as the lines of a file. */
+/**
+ * Sends records that already have their wire form, such as the lines of a file. Create one with {@link
+ * createRecordSender}.
+ */
 export interface RecordSender {
   /**
-   * Sends JSON texts, or their bytes, byte for byte as one batch; gives one outcome per record, in order, and never
-   * throws because of a record. Where one spans lines the batch goes as a JSON array, and all of them must be whole JSON
-   * values in UTF-8; otherwise a record may be any line.
+   * Sends JSON texts, or their bytes, unchanged as one batch. Returns one outcome per record, in order, and never
+   * throws because of a record. If a record spans lines, the batch is sent as a JSON array, and every record must be a
+   * complete JSON value in UTF-8; otherwise a record may be any line.
    */
   send(records: readonly (string | Uint8Array)[], options?: SendOptions): Promise<RecordOutcome[]>;
 }
 
-/** How one batch is sent. */
+/** Options for one batch. */
 export interface SendOptions {
-  /** Milliseconds from the first attempt after which it is given up. Default: the sender's. */
+  /** Milliseconds from the first attempt after which the batch is given up. Default: the sender's `deadlineMs`. */
   readonly deadlineMs?: number | undefined;
   /**
-   * Of a backfill: the place of the first record among all of its file, from 1. Of records that claim one receive time the
-   * earlier one is first then, in whatever order batches arrive. Default: not told.
+   * Backfill only: place of the first record in its file, counted from 1. Among records that claim the same receive
+   * time, the earlier place comes first, whatever the order in which batches arrive. Default: not sent.
    */
   readonly firstPlace?: number | undefined;
 }
 
 /**
- * Makes a sender of whole records, for imports and files; `createProducer` is the way for events as they happen.
+ * Creates a sender of complete records, for imports and files. Use `createProducer` for events as they happen.
  *
- * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
+ * @example
+ * const sender = createRecordSender({ url: 'http://127.0.0.1:4600', backfill: true });
+ * const outcomes = await sender.send(lines);
+ *
+ * @throws KitError `CONFIG_INVALID` for an unusable URL or key.
  */
 export function createRecordSender(options: RecordSenderOptions): RecordSender {
   const { backfill = false, dryRun = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;
   const route = backfill ? ('/import' as const) : ('/ingest' as const);
   const pathOf = (query: readonly string[]): TransportOptions['path'] =>
     query.length === 0 ? route : `${route}?${query.join('&')}`;
-  const asked = dryRun ? ['dry_run=true'] : [];
-  const path = pathOf(asked);
+  const baseQuery = dryRun ? ['dry_run=true'] : [];
+  const path = pathOf(baseQuery);
   const timers = new Timers();
   timers.hold();
   const log = () => {};
@@ -70,11 +77,11 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
     async send(records, { deadlineMs: givenUpMs = deadlineMs, firstPlace } = {}) {
       const outcomes: RecordOutcome[] = new Array(records.length);
       await deliver(delivery, {
-        recordAt: (index) => records[index] as string | Uint8Array,
+        recordAt: (index) => at(records, index),
         eventIds: records.map(() => null),
         framing: records.some(spansLines) ? 'array' : 'lines',
         deadlineMs: timers.now() + givenUpMs,
-        pathOf: (indexes) => pathOf([...asked, ...(backfill ? firstLineOf(indexes, firstPlace) : [])]),
+        pathOf: (indexes) => pathOf([...baseQuery, ...(backfill ? firstLineOf(indexes, firstPlace) : [])]),
         onResult(index, result) {
           outcomes[index] = result;
         },
@@ -84,7 +91,7 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
   };
 }
 
-/** Records that do not follow one another, as when some are sent again, go without their place. */
+/** The query of the first record's place. Records that are not consecutive, such as retried ones, go without it. */
 function firstLineOf(indexes: readonly number[], firstPlace: number | undefined): string[] {
   const [first = 0] = indexes;
   const isRun = (indexes.at(-1) ?? 0) - first === indexes.length - 1;

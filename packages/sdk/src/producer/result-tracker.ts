@@ -6,13 +6,15 @@ import { type EmitResult, type Emitted, type PendingEvent, rejected, undelivered
 import type { ProducerStats } from './producer.ts';
 import { SequenceGapTracker } from './sequence-gaps.ts';
 
-/** What counts a result. */
+/** The counter of a result. */
 export type Counter = 'acked' | 'rejected' | 'undelivered' | 'dropped';
 
-/** Told of every result. */
+/** Called with every result. */
 export type ResultHook = (result: EmitResult, emitted: Emitted) => void;
 
-/** Gives every event its one result, counts it, and keeps the numbers that the backend will not see. */
+/**
+ * Gives every event exactly one result, counts it, and tracks the sequence numbers that the backend will never receive.
+ */
 export class ResultTracker {
   readonly gaps = new SequenceGapTracker();
   #isClosedReported = false;
@@ -31,17 +33,17 @@ export class ResultTracker {
     this.#counts.emitted += 1;
   }
 
-  /** The hook is told of this event's result in the async context of its emit, whichever batch brings it. */
+  /** Remembers the caller's async context, in which the hook is called, whichever batch delivers the result. */
   captureCaller(event: PendingEvent): void {
     if (this.#onResult !== undefined) event.caller = callerContext();
   }
 
-  /** Whether the backend is still to learn something: numbers that it will not see, or that no more will come. */
+  /** Whether there is anything to report: sequence gaps, or that the producer has closed. */
   needsReport(closed: boolean): boolean {
     return !this.gaps.isEmpty || (closed && !this.#isClosedReported);
   }
 
-  /** An event that was on its way has its outcome, or never will. */
+  /** Resolves an event with the result of its delivery. */
   release(event: PendingEvent, result: DeliveryResult): void {
     if (event instanceof LossReport) this.#releaseReport(event, result);
     else if ('status' in result)
@@ -55,7 +57,7 @@ export class ResultTracker {
     }
   }
 
-  /** An event that will not be sent, to make room. */
+  /** Resolves an event that is dropped to make room. */
   drop(event: PendingEvent, error: KitError): void {
     if (event instanceof LossReport) return void this.#releaseReport(event, error);
     this.gaps.add('dropped', event.seq);
@@ -71,11 +73,11 @@ export class ResultTracker {
       if (caller === null) this.#onResult(result, event);
       else caller.runInAsyncScope(this.#onResult, undefined, result, event);
     } catch {
-      // A faulty hook must not cost an event its result.
+      // An exception in the hook must not cost an event its result.
     }
   }
 
-  /** A report is none of the producer's events; what it could not say is said by the next. */
+  /** A loss report is not counted. The gaps of an undelivered report go into the next one. */
   #releaseReport(event: LossReport, result: DeliveryResult): void {
     if (KitError.is(result)) {
       this.gaps.restore(event.content);

@@ -1,11 +1,11 @@
 import { type IngestBatch, type IngestResult, STATUSES } from '@pik/schema/events';
 
-/** What an answer says of a batch: for each record, in order, its result, or null where the answer does not name it. */
+/** Results of a batch: for each record, in order, its result, or null if the response does not name it. */
 export type Results = readonly (IngestResult | null)[];
 
 type EventIds = readonly (string | null)[];
 
-/** Reads an answer to a batch. One that is none of ours names nothing. */
+/** Parses the response to a batch. A foreign response yields no results. */
 export function readResults(text: string, eventIds: EventIds): Results {
   return readUsual(text, eventIds) ?? readAny(text, eventIds);
 }
@@ -17,16 +17,16 @@ const RAW_KEY = ',"raw_key":"';
 const LINE = '","line":';
 
 /**
- * The answer to nearly every batch, as our backend writes it: each record new, in order, and nothing else to say of it.
- * Compared in place with the ids that were sent, which takes half the time of parsing it and leaves no second copy of all
- * its texts. Null for any other, which the parser reads: what both can read, they read alike.
+ * Fast path for the usual response: every record ACCEPTED, in order, written as our backend writes it. Compares it in
+ * place with the ids that were sent, which takes half the time of parsing and makes no second copy of its texts.
+ * Returns null for any other response; for every response that both can read, it agrees with the parser.
  */
 function readUsual(text: string, eventIds: EventIds): IngestResult[] | null {
   if (!text.startsWith(START)) return null;
   const results: IngestResult[] = [];
   let at = START.length;
   let raw_key = '';
-  // The records of a batch lie in one object.
+  // All records of a batch are stored in one object.
   let rawKeyAndLine = '';
   for (const event_id of eventIds) {
     if (event_id === null) return null;
@@ -50,19 +50,22 @@ function readUsual(text: string, eventIds: EventIds): IngestResult[] | null {
   return isRest(text.slice(at)) ? results : null;
 }
 
-/** A whole number as JSON has it, and as it is written; null for anything else. */
+/** A JSON integer in canonical form; null for anything else. */
 function integerOf(text: string): number | null {
   const value = Number(text);
   return Number.isSafeInteger(value) && String(value) === text ? value : null;
 }
 
-/** Parsed, so that it is a text of its own: a part of the answer would keep all of the answer. Empty for what is none. */
+/**
+ * The raw key, or an empty string if the member is not one. Parsed, because a slice would keep the whole response in
+ * memory.
+ */
 function rawKeyOf(member: string): string {
   const value = member.startsWith(RAW_KEY) ? parsed(`${member.slice(RAW_KEY.length - 1)}"`) : null;
   return typeof value === 'string' ? value : '';
 }
 
-/** Whether the list ends here, and what follows says nothing of records. */
+/** Whether the list of results ends here, and nothing after it names a record. */
 function isRest(text: string): boolean {
   const rest = text.startsWith(']') ? parsed(`{"at":0${text.slice(1)}`) : null;
   return rest !== null && !('results' in rest);
@@ -81,7 +84,7 @@ function parsed(text: string): object | null {
   }
 }
 
-/** By order where the answer has one result for each record, and by id where it has not. */
+/** Assigns results to records: by order if the response has one result for each record, else by id. */
 function nameRecords(results: readonly unknown[], eventIds: EventIds): Results {
   if (results.length === eventIds.length) {
     return eventIds.map((eventId, i) => {
@@ -99,15 +102,15 @@ function nameRecords(results: readonly unknown[], eventIds: EventIds): Results {
 }
 
 /**
- * A rejected record has no id in the answer; one that has none here is known by its place alone. So is one whose payload has
- * volatile members, which a producer that was not told of them takes for content.
+ * A rejected record has no id in the response, and a record without an id here can only be identified by its place. The
+ * same goes for a record with volatile members: a producer that does not know the declaration derives another id.
  */
 function isAbout(result: IngestResult, eventId: string | null): boolean {
   if (result.status === 'REJECTED' || eventId === null || result.event_id === eventId) return true;
   return Array.isArray(result.flags) && result.flags.includes('VOLATILE');
 }
 
-/** A status that this version does not know is no outcome yet: the record is sent again, which is safe. */
+/** An unknown status is not an outcome: the record is sent again, which is safe. */
 function asResult(value: unknown): IngestResult | null {
   const result = value as IngestResult | null | undefined;
   return STATUSES.includes(result?.status as never) ? (result as IngestResult) : null;

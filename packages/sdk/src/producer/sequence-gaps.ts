@@ -1,18 +1,18 @@
-/** Sequence numbers, first and last of each run. */
+/** Runs of sequence numbers, both ends included. */
 export type Ranges = [from: number, to: number][];
 
-/** What a report says of numbers that the backend will not see. */
+/** Sequence numbers that the backend will never receive. */
 export interface SequenceGaps {
-  /** Never sent: the buffer was full. */
+  /** Never sent, for example because the buffer was full. */
   readonly dropped: Ranges;
-  /** Given up after attempts; some may have arrived. */
+  /** Given up after attempts; some of these events may have arrived. */
   readonly undelivered: Ranges;
 }
 
-/** Ranges of one report, so that it stays far below the limit of an event. */
+/** Most runs in one report, which keeps it far below the size limit of an event. */
 const RANGES_MAX = 1_000;
 
-/** The numbers that were given up and not yet reported. */
+/** Collects the sequence gaps that were not reported yet. */
 export class SequenceGapTracker {
   readonly #gaps: { [K in keyof SequenceGaps]: Ranges } = { dropped: [], undelivered: [] };
 
@@ -26,13 +26,13 @@ export class SequenceGapTracker {
     else this.#gaps[kind].push([seq, seq]);
   }
 
-  /** Hands out what is to be reported next. */
+  /** Removes and returns the gaps of the next report. */
   take(): SequenceGaps {
     const dropped = this.#gaps.dropped.splice(0, RANGES_MAX);
     return { dropped, undelivered: this.#gaps.undelivered.splice(0, RANGES_MAX - dropped.length) };
   }
 
-  /** Takes back what a report could not say. */
+  /** Puts the gaps of an undelivered report back. */
   restore(gaps: SequenceGaps): void {
     for (const kind of ['dropped', 'undelivered'] as const) {
       const later = this.#gaps[kind].splice(0);

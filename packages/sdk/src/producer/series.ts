@@ -8,18 +8,18 @@ import {
   volatileRules,
 } from '@pik/schema/events';
 
-/** What all events of one source and type have in common. */
+/** The parts that all events of one source and type share. */
 export interface Series {
   readonly source: string;
   readonly event_type: string;
   readonly entry: CatalogEntry | undefined;
-  /** Which members of its payloads are not content. */
+  /** Volatile members of its payloads; null without a declaration. */
   readonly volatile: VolatileMembers | null;
-  /** The record up to the entity's id. */
+  /** The record's text before the entity id. */
   readonly head: string;
 }
 
-/** Declares what events of a source and type start with. */
+/** Builds the shared parts of a source and type. */
 export function seriesOf(
   source: string,
   event_type: string,
@@ -29,14 +29,14 @@ export function seriesOf(
   return { source, event_type, entry, volatile, head };
 }
 
-/** What a producer says of all series. */
+/** Options of a producer that apply to all series. */
 interface SeriesOptions {
   readonly source?: string | undefined;
   readonly catalog: Catalog | undefined;
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
 }
 
-/** Most events are of few series, whose texts are made once. */
+/** Caches series: most events share a few of them. */
 export class SeriesCache {
   lastSource: string;
   readonly #source: string | undefined;
@@ -55,7 +55,7 @@ export class SeriesCache {
   /** @throws KitError `FIELD_MISSING`, `FIELD_INVALID`, `EVENT_NOT_DECLARED`. */
   get(ownSource: string | undefined, eventType: string): Series {
     const source = ownSource ?? this.#source;
-    const known = this.#known.get(source as string)?.get(eventType);
+    const known = source === undefined ? undefined : this.#known.get(source)?.get(eventType);
     return known ?? this.#declare(source, eventType);
   }
 
@@ -81,10 +81,10 @@ export class SeriesCache {
   }
 }
 
-/** Callers may make up names without end. */
+/** Most cached series: callers may invent names without end. */
 const SERIES_MAX = 1_000;
 
-/** What a person calls the type of a value. */
+/** The type of a value as an error message names it. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return 'an array';

@@ -1,36 +1,36 @@
 import { type ErrorCode, KitError, LIMITS } from '@pik/schema/events';
 
-/** What happens to an event for which there is no room. */
+/** Behavior when the buffer is full; see `ProducerOptions.overflow`. */
 export type Overflow = 'wait' | 'undelivered' | 'drop-oldest';
 
-/** The bounds of a producer. Each has a default. */
+/** Limits of a producer. Each has a default. */
 export interface ProducerLimits {
-  /** Events in one request. Default 500, at most 5,000. */
+  /** Events in one request. Default: 500, at most 5,000. */
   readonly batchCountMax?: number | undefined;
-  /** Bytes in one request before compression. Default 1,000,000, at most 16,000,000. */
+  /** Bytes in one request before compression. Default: 1,000,000, at most 16,000,000. */
   readonly batchBytesMax?: number | undefined;
-  /** Milliseconds that an event waits for company. Default 200. */
+  /** Milliseconds that an event waits for its batch to fill. Default: 200. */
   readonly flushIntervalMs?: number | undefined;
-  /** Events that may wait or be under way. Default 100,000. */
+  /** Events that may wait or be in flight. Default: 100,000. */
   readonly bufferCountMax?: number | undefined;
-  /** Bytes of the events that may wait or be under way. Default 64 MiB. */
+  /** Bytes of the events that may wait or be in flight. Default: 64 MiB. */
   readonly bufferBytesMax?: number | undefined;
-  /** Requests under way at a time. Default 8. */
+  /** Concurrent requests. Default: 8. */
   readonly requestsInFlightMax?: number | undefined;
-  /** Milliseconds for one attempt. Default 10,000. */
+  /** Milliseconds for one attempt. Default: 10,000. */
   readonly requestTimeoutMs?: number | undefined;
   /**
-   * Milliseconds from `emit` after which an event that cannot be delivered is given up; while the backend takes events
-   * none is, however long it waits. Time in which the process is frozen does not count. Default 120,000.
+   * Milliseconds from `emit` after which an undeliverable event is given up. While the backend takes events, no event
+   * is given up, however long it waits. Time in which the process is suspended does not count. Default: 120,000.
    */
   readonly deadlineMs?: number | undefined;
-  /** Attempts at one batch. Default: as many as the deadline leaves room for. */
+  /** Attempts to send one batch. Default: as many as fit into `deadlineMs`. */
   readonly attemptsMax?: number | undefined;
-  /** Batches from this size on are gzipped. Default 1,024 bytes. */
+  /** Bytes from which a batch is compressed with gzip. Default: 1,024. */
   readonly gzipBytesMin?: number | undefined;
 }
 
-/** The bounds in force. */
+/** The effective limits. */
 export type Settings = Required<ProducerLimits> & { readonly overflow: Overflow };
 
 const DEFAULTS: Required<ProducerLimits> = {
@@ -54,7 +54,7 @@ const LARGEST: Partial<Record<keyof ProducerLimits, number>> = {
 const MAY_BE_ZERO = new Set<keyof ProducerLimits>(['flushIntervalMs', 'gzipBytesMin']);
 const OVERFLOWS: readonly Overflow[] = ['wait', 'undelivered', 'drop-oldest'];
 
-/** The bounds that the options ask for. Throws KitError `CONFIG_INVALID`. */
+/** The limits from options and defaults. Throws KitError `CONFIG_INVALID`. */
 export function settingsOf(options: ProducerLimits & { readonly overflow?: Overflow }): Settings {
   const settings: Record<keyof ProducerLimits, number> = { ...DEFAULTS };
   for (const name of Object.keys(DEFAULTS) as (keyof ProducerLimits)[]) {

@@ -1,8 +1,8 @@
-/** Those who wait for something to become true, asked again whenever something has changed. */
+/** Condition variable: lets callers wait for a condition, and checks it again after every `notify`. */
 export class Signal {
   #checks: (() => void)[] = [];
 
-  /** Resolves when it holds. The signal only makes it look again. */
+  /** Resolves when the condition holds. When the signal aborts, the condition is only checked again. */
   until(holds: () => boolean, signal?: AbortSignal): Promise<void> {
     if (holds()) return Promise.resolve();
     return new Promise((resolve) => {
@@ -16,7 +16,7 @@ export class Signal {
     });
   }
 
-  /** Something has changed. */
+  /** Checks all waiting conditions again. Call it after a change. */
   notify(): void {
     if (this.#checks.length === 0) return;
     const checks = this.#checks;

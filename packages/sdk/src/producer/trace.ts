@@ -1,4 +1,4 @@
-/** What is used of OpenTelemetry's API, which keeps itself in one place for all copies of it in a process. */
+/** The part of OpenTelemetry's API that is used. All copies of it in a process share one global. */
 interface OpenTelemetry {
   readonly context?: { active(): { getValue(key: symbol): unknown } };
 }
@@ -12,12 +12,12 @@ interface SpanContext {
 const API = Symbol.for('opentelemetry.js.api.1');
 const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
 
-/** The W3C trace context of the active span; undefined where there is none, or no OpenTelemetry, or where that fails. */
+/** The W3C trace context of the active span; undefined without a span or OpenTelemetry, or if the tracer fails. */
 export function activeTraceparent(): string | undefined {
   try {
     return spanTraceparent();
   } catch {
-    // A fault of a tracer must not cost an event.
+    // A fault in a tracer must not cost an event.
     return undefined;
   }
 }

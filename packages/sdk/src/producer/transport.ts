@@ -4,19 +4,19 @@ import { findCompression } from './compression.ts';
 import type { Post } from './post.ts';
 import { type Results, readResults } from './results.ts';
 
-/** A batch as it goes over the wire: the same bytes at every attempt. */
+/** An encoded batch: the same bytes at every attempt. */
 export interface WireBatch {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly gzip: boolean;
   readonly framing: Framing;
-  /** The id of each record, in order; null where it could not be derived. */
+  /** The id of each record, in order; null if it could not be derived. */
   readonly eventIds: readonly (string | null)[];
 }
 
-/** How records stand in the body: each on a line of its own, or, where a record spans lines, as elements of one array. */
+/** Format of the body: one record per line, or, if a record spans lines, a JSON array. */
 export type Framing = 'lines' | 'array';
 
-/** How batches are sent. */
+/** Options of the transport. */
 export interface TransportOptions {
   readonly post: Post;
   readonly path: `${'/ingest' | '/import'}${'' | `?${string}`}`;
@@ -26,7 +26,7 @@ export interface TransportOptions {
 
 const compression = findCompression();
 
-/** Makes the bytes of a batch out of its records: NDJSON or an array, compressed from a size on. */
+/** Encodes records as NDJSON or an array, compressed from a given size on. */
 export async function toWire(
   records: Records,
   eventIds: readonly (string | null)[],
@@ -40,7 +40,7 @@ export async function toWire(
   return { body, gzip: gzip !== undefined, framing: records.framing ?? 'lines', eventIds };
 }
 
-/** The records of a batch that was framed by lines, byte for byte, out of its bytes. */
+/** Decodes the records of a batch that was encoded by lines, byte for byte. */
 export async function fromWire({ body, gzip }: WireBatch): Promise<Uint8Array[]> {
   const plain = gzip ? await compression?.gunzip(body) : body;
   const records: Uint8Array[] = [];
@@ -54,24 +54,24 @@ export async function fromWire({ body, gzip }: WireBatch): Promise<Uint8Array[]>
   return records;
 }
 
-/** Records by their number in the batch; the same text or bytes whenever it is asked for. */
+/** Records of a batch by index. `recordAt` must return the same text or bytes on every call. */
 export interface Records {
   readonly count: number;
-  /** Default: by lines. */
+  /** Default: `lines`. */
   readonly framing?: Framing | undefined;
   readonly recordAt: (number: number) => string | Uint8Array;
 }
 
-/** What stands before the first record, between two, and behind the last. */
+/** Text before the first record, between two records, and after the last. */
 const LINES = ['', '\n', ''] as const;
 const ARRAY = ['[', ',', ']'] as const;
 const NEWLINE_BYTE = 0x0a;
-/** Used again by batch after batch: fresh memory of this size costs more than what is done with it. */
+/** Reused by later batches: allocating memory of this size costs more than filling it. */
 const spaces: Space[] = [];
 const SPACE_BYTES_MAX = 4_000_000;
 const SPACE_BYTES_MIN = 64_000;
 
-/** Node's own bytes take a text without a view of themselves for each. */
+/** Node's `Buffer` can write a string in place, without a view for each write. */
 interface Space extends Uint8Array<ArrayBuffer> {
   utf8Write?(text: string, offset: number): number;
 }
@@ -93,7 +93,7 @@ function writeRecord(space: Space, text: string | Uint8Array, offset: number): n
   return bytes.length;
 }
 
-/** Texts are written together up to about so many characters: each call costs, and so does a text of them all. */
+/** Characters after which joined texts are written. Each write has a cost, and so has joining all texts. */
 const TOGETHER_CHARS = 8_000;
 
 function encode({ count, recordAt, framing }: Records): { space: Space; length: number } {
@@ -102,7 +102,7 @@ function encode({ count, recordAt, framing }: Records): { space: Space; length: 
   let length = 0;
   let text = start;
   const write = (record: string | Uint8Array) => {
-    // A character is at most three bytes.
+    // A UTF-16 unit takes at most three bytes.
     const bytesMax = typeof record === 'string' ? record.length * 3 : record.length;
     if (space.length - length <= bytesMax) space = grown(space, length + bytesMax + 1);
     length += writeRecord(space, record, length);
@@ -131,7 +131,7 @@ function grown(space: Space, bytesMin: number): Space {
 }
 
 /**
- * Sends a batch once. Only an answer of the kit that names a record says anything of it: a proxy's 200 acknowledges
+ * Sends a batch once. Only a response of the kit that names a record counts as its result: a proxy's 200 acknowledges
  * nothing.
  *
  * @throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ABORTED`, `ANSWER_NOT_OURS`.

@@ -3,7 +3,7 @@ import { nearestName } from '@pik/schema/events';
 import type { EmitOptions } from './capture.ts';
 import type { Log } from './log.ts';
 
-/** What an emit can say beside its payload. */
+/** The options of `emit`. */
 const OPTIONS: Readonly<Record<keyof EmitOptions, true>> = {
   entity_id: true,
   event_time: true,
@@ -15,11 +15,14 @@ const OPTIONS: Readonly<Record<keyof EmitOptions, true>> = {
   request_id: true,
 };
 
-/** Names that are remembered, so that made-up ones without end cost no memory. */
+/** Most names to remember: callers may invent names without end. */
 const NAMES_MAX = 100;
 const NAME_CHARS_MAX = 64;
 
-/** Warns of options that nothing reads, each once: a mistyped `idempotency_key` would else be an event without a key. */
+/**
+ * Warns once about each unknown option: a mistyped `idempotency_key` would otherwise silently be an event without a
+ * key.
+ */
 export class UnknownOptions {
   readonly #log: Log;
   readonly #warned = new Set<string>();

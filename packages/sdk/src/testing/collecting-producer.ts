@@ -10,13 +10,13 @@ import { type Answers, memoryBackend } from './memory-backend.ts';
 export interface CollectedEvent extends Omit<EmitOptions, 'source'> {
   readonly event_type: string;
   readonly source: string;
-  /** As it would be sent: captured at `emit`, through its `toJSON`. */
+  /** The payload as it would be event: captured at `emit`, through its `toJSON`. */
   readonly payload: unknown;
-  /** Null where the backend would reject the event. */
+  /** Null if the backend would reject the event. */
   readonly event_id: string | null;
 }
 
-/** An emit that was no event: what the code under test did wrong. */
+/** An emit that the producer refused: a fault of the code under test. */
 export interface RefusedEvent {
   readonly event_type: string;
   readonly payload: unknown;
@@ -24,36 +24,41 @@ export interface RefusedEvent {
   readonly detail: string;
 }
 
-/** How a collecting producer works. */
+/** Options of a collecting producer. */
 export interface CollectingOptions<C = Catalog> {
-  /** As the real producer's: names, payloads and identities are checked by it. */
+  /** Catalog that checks names, payloads and identities, as in the real producer. */
   readonly catalog?: C | undefined;
-  /** Source of events that name none. Default `test`. */
+  /** Source of events that do not name one. Default: `test`. */
   readonly source?: string | undefined;
-  /** As the real producer's: each emit carries its own `received_at`. Default false. */
+  /** Each emit carries its own `received_at`, as in the real producer. Default: false. */
   readonly backfill?: boolean | undefined;
   /**
-   * What becomes of an event, to test what the caller does with results. Default: as a backend that is empty at the start,
-   * with ACCEPTED, DUPLICATE and CONFLICT by identity.
+   * Decides the outcome of an event, to test how the code handles results. Default: behaves as an initially empty
+   * backend, with ACCEPTED, DUPLICATE and CONFLICT by identity.
    */
   readonly answer?: Answers | undefined;
-  /** Told of every result. */
+  /** Called with every result. */
   readonly onResult?: ((result: EmitResult, emitted: Emitted) => void) | undefined;
 }
 
-/** A producer for tests: takes events as the real one does, and keeps them in memory instead of sending them. */
+/** A producer for tests: takes events as the real one does, and collects them in memory instead of sending them. */
 export interface CollectingProducer<C = Catalog> extends Producer<C> {
-  /** What was emitted, in order, known as soon as `emit` returns. */
+  /** The emitted events in order, available as soon as `emit` returns. */
   readonly events: readonly CollectedEvent[];
-  /** Emits that were refused: not declared, not of the declared form, no JSON, too large, after `close`. */
+  /** Refused emits: undeclared, not of the declared form, not JSON, too large, or after `close`. */
   readonly refused: readonly RefusedEvent[];
-  /** Forgets what was collected; identities that were seen stay seen. */
+  /** Clears the collected events. Identities that were seen stay known. */
   clear(): void;
 }
 
 /**
- * Makes a producer that collects. It is the real one over a backend in memory, so that what is refused, derived and counted
- * is what production does; results come in a later turn, or at `flush`.
+ * Creates a producer that collects events. It is the real producer over a backend in memory, so it refuses, derives and
+ * counts exactly as in production. Results arrive in a later turn of the event loop, or at `flush`.
+ *
+ * @example
+ * const producer = createCollectingProducer({ source: 'shop' });
+ * placeOrder(producer);
+ * expect(producer.events).toMatchObject([{ event_type: 'order.placed', entity_id: 'order-17' }]);
  */
 export function createCollectingProducer<const C = Catalog>(options: CollectingOptions<C> = {}): CollectingProducer<C> {
   return new Collector<C>(options);
@@ -64,7 +69,7 @@ class Collector<C> implements CollectingProducer<C> {
   readonly #source: string;
   #events: CollectedEvent[] = [];
   #refused: RefusedEvent[] = [];
-  /** Results that came while an emit was running: refusals. */
+  /** The result of the current emit if it was refused. */
   #refusal: EmitResult | null = null;
 
   constructor({ source = 'test', answer, onResult, ...options }: CollectingOptions<C>) {
@@ -72,7 +77,7 @@ class Collector<C> implements CollectingProducer<C> {
     const own: ProducerOptions<C> = {
       ...options,
       source,
-      // One event a request: each has the answer that was asked for it.
+      // One event per request, so that each gets its own answer.
       batchCountMax: 1,
       flushIntervalMs: 0,
       log: () => {},
@@ -104,17 +109,17 @@ class Collector<C> implements CollectingProducer<C> {
 
   emit<T extends keyof C & string>(event_type: T, payload: PayloadOf<C, T> | null, options: EmitOptions): Emitted {
     this.#refusal = null;
-    const sent = this.#producer.emit(event_type, payload, options);
+    const event = this.#producer.emit(event_type, payload, options);
     const refusal = this.#refusal as EmitResult | null;
     if (refusal === null) {
-      const { event_id } = sent;
+      const { event_id } = event;
       const collected = { source: this.#source, ...options, event_type, payload: captured(payload), event_id };
       this.#events.push(collected);
     } else if (refusal.status === 'REJECTED' || refusal.status === 'UNDELIVERED') {
       const { code = 'INTERNAL', detail = '' } = refusal;
       this.#refused.push({ event_type, payload, code: code as ErrorCode, detail });
     }
-    return sent;
+    return event;
   }
 
   ready(): Promise<void> {
@@ -138,7 +143,7 @@ class Collector<C> implements CollectingProducer<C> {
   }
 }
 
-/** What the payload is on the other side. */
+/** The payload as the backend receives it. */
 function captured(payload: unknown): unknown {
   return JSON.parse(canonicalizeLive(payload));
 }

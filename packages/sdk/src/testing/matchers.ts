@@ -1,13 +1,13 @@
 import type { CollectedEvent, CollectingProducer } from './collecting-producer.ts';
 
-/** What a matcher finds of the test runner in `this`: vitest's and Jest's `expect` have it. */
+/** The parts of `this` in a matcher that are used; vitest's and Jest's `expect` provide them. */
 export interface MatcherContext {
   readonly isNot?: boolean | undefined;
   readonly equals: (a: unknown, b: unknown, testers?: never[]) => boolean;
   readonly utils: { readonly stringify: (value: unknown) => string; readonly subsetEquality: unknown };
 }
 
-/** What a matcher answers. */
+/** Result of a matcher. */
 export interface MatchResult {
   readonly pass: boolean;
   readonly message: () => string;
@@ -19,12 +19,16 @@ type Collected = Pick<CollectingProducer<never>, 'events' | 'refused'>;
 type ProducerMatcher<Args extends unknown[]> = (this: MatcherContext, received: unknown, ...args: Args) => MatchResult;
 
 /**
- * Matchers for `expect.extend(producerMatchers)`. `@pik/sdk/vitest` does that for vitest, with types.
+ * Matchers for `expect.extend(producerMatchers)`. For vitest, `@pik/sdk/vitest` registers them with types.
  *
- * - `toHaveEmitted(event_type?, payload?, fields?)`: at least one such event, payload and fields compared as
- *   `toMatchObject` does; asymmetric matchers may stand anywhere.
- * - `toHaveEmittedTimes(event_type, count)`.
- * - `toHaveRefused(code?)`: at least one emit was refused, with that code.
+ * - `toHaveEmitted(event_type?, payload?, fields?)`: at least one such event. Payload and fields are compared as in
+ *   `toMatchObject`; asymmetric matchers may appear anywhere.
+ * - `toHaveEmittedTimes(event_type, count)`: exactly this many events of this type.
+ * - `toHaveRefused(code?)`: at least one emit was refused, with this code if given.
+ *
+ * @example
+ * expect.extend(producerMatchers);
+ * expect(producer).toHaveEmitted('order.placed', { total: 42 });
  */
 export const producerMatchers: {
   readonly toHaveEmitted: ProducerMatcher<[event_type?: string, payload?: object, fields?: Partial<CollectedEvent>]>;
@@ -47,7 +51,7 @@ export const producerMatchers: {
   toHaveEmittedTimes(received, event_type, count) {
     const { events } = collectedOf(received);
     const found = events.filter((event) => event.event_type === event_type).length;
-    const what = `to have emitted ${event_type} ${count} times, and it did ${found} times`;
+    const what = `to have emitted ${event_type} ${count} times, but it did ${found} times`;
     return { pass: found === count, message: () => sentence(this, what, events) };
   },
 
@@ -64,7 +68,7 @@ export const producerMatchers: {
 function collectedOf(received: unknown): Collected {
   const { events, refused } = (received ?? {}) as Partial<Collected>;
   if (Array.isArray(events) && Array.isArray(refused)) return { events, refused };
-  throw new TypeError('these matchers are about a producer of createCollectingProducer');
+  throw new TypeError('expected a producer of createCollectingProducer');
 }
 
 function sentence({ isNot, utils }: MatcherContext, what: string, collected: readonly unknown[]): string {

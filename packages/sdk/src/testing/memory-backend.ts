@@ -11,12 +11,12 @@ export interface SentRecord {
   readonly [field: string]: unknown;
 }
 
-/** Says what becomes of an event; UNDELIVERED as if no backend were there. Nothing: what it does by itself. */
+/** Decides the outcome of an event: `UNDELIVERED` as if the backend were unreachable, undefined for the default. */
 export type Answers = (event: SentRecord) => Outcome | 'UNDELIVERED' | undefined;
 
 /**
- * A backend in memory that tells new events from repeats, for one event a request, not compressed. It is reached without
- * `fetch`, which test environments such as jsdom do not have.
+ * A backend in memory that distinguishes new events from repeats, for one uncompressed event per request. It works
+ * without `fetch`, which test environments such as jsdom lack.
  */
 export function memoryBackend(answer: Answers = () => undefined): Post {
   const kept = new Map<string, string>();
@@ -41,7 +41,7 @@ function verdict(known: string, payload: string): Outcome {
   return known === payload ? 'DUPLICATE' : 'CONFLICT';
 }
 
-/** Final, so that nothing is tried again. */
+/** A final error, so that nothing is retried. */
 function refusal(): Answer {
   const problem = { type: 'about:blank', title: 'refused by the test', status: 422, code: 'REQUEST_INVALID' };
   return answerOf(422, { ...problem, request_id: 'test', retryable: false });
