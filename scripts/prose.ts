@@ -20,7 +20,6 @@ export const PENDING: readonly string[] = [
   'packages/engine/src/internals.ts',
   'packages/engine/src/reports/',
   'packages/engine/test/',
-  'packages/sdk/',
   'packages/testkit/',
   'scripts/mutants/',
 ];

@@ -1,5 +1,5 @@
-// Where the kit is, and with which key, is judged once, when a client is made: by one parser for all of them. What it takes
-// can be sent, what it refuses is named, and nothing that it says shows a credential.
+// URL and key are validated once, when a client is created, by one parser for all clients. A valid value can be sent,
+// an invalid one is named, and no error shows a credential.
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import { withoutCredentials } from '@pik/schema/events';
@@ -36,7 +36,7 @@ function faultOf(make: () => unknown): { code: string; path: string; message: st
 }
 
 describe('a key', () => {
-  it('is taken if and only if a header can carry it, and is never shown', () => {
+  it('is accepted if and only if it is valid in a header, and is never shown', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary', maxLength: 12 })), (apiKey) => {
         const fault = faultOf(() => targetOf({ url, apiKey }));
@@ -55,18 +55,18 @@ describe('a key', () => {
     );
   });
 
-  it('of a mounted file or a pasted text is trimmed', () => {
+  it('is trimmed, as mounted files and pasted text need it', () => {
     for (const apiKey of ['pik_a1\n', ' pik_a1\r\n', '\u{feff}pik_a1', 'pik_a1\u00a0'])
       expect(targetOf({ url, apiKey }).headers).toEqual({ authorization: 'Bearer pik_a1' });
     expect(targetOf({ url }).headers).toEqual({});
   });
 
-  it.each(Object.entries(makers))('%s refuses one that cannot be sent', (_, make) => {
+  it.each(Object.entries(makers))('%s refuses a key that cannot be sent', (_, make) => {
     for (const apiKey of ['', ' \n', 'pik_\u2013a1', 'pik a1', 'pik_\na1', 'Bearer pik_a1', 7 as never, null as never])
       expect(faultOf(() => make({ url, apiKey }))).toMatchObject({ code: 'CONFIG_INVALID', path: '/apiKey' });
   });
 
-  it('is not shown by what was made with it', () => {
+  it('is not shown by clients created with it', () => {
     const options = { url, apiKey: 'pik_never-shown' };
     for (const made of Object.values(makers).map((make) => make(options)))
       expect(inspect(made, { depth: 9, showHidden: true })).not.toContain('never-shown');
@@ -84,7 +84,7 @@ describe('a URL', () => {
     expect(targetOf({ url: given }).base).toBe(base);
   });
 
-  it.each(Object.entries(makers))('%s refuses one that cannot be a base, and does not repeat it', (_, make) => {
+  it.each(Object.entries(makers))('%s refuses an invalid base URL, and does not repeat it', (_, make) => {
     const wrong = [
       'kit.example.com',
       'localhost:4600',
@@ -115,7 +115,7 @@ describe('a URL', () => {
     }
   });
 
-  it('is needed unless a fetch leads elsewhere, and is judged even then', () => {
+  it('is optional with a custom fetch, but always validated', () => {
     const fetch = async () => new Response();
     expect(faultOf(() => createProducer({}))).toMatchObject({ path: '/url' });
     expect(faultOf(() => createProducer({ fetch }))).toBeNull();
@@ -135,12 +135,12 @@ describe('a URL', () => {
   });
 });
 
-describe('an error that is none of the kit', () => {
+describe('a foreign error', () => {
   const broken = () => {
     throw new TypeError('no request can be made, not even to http://joe:hunter2@proxy.test');
   };
 
-  it('pauses the producer: logged once, kept, told by flush, and sent when it is over', async () => {
+  it('pauses the producer: it is logged once, flush rejects, and the kept events are sent later', async () => {
     const outboxes = [{}, { outbox: await openOutbox({ dir: folder() }) }];
     for (const outbox of outboxes) {
       vi.stubGlobal('Request', broken);
@@ -161,7 +161,7 @@ describe('an error that is none of the kit', () => {
     }
   });
 
-  it('of node:http takes the same road', async () => {
+  it('of node:http has the same effect', async () => {
     const request = vi.spyOn(http, 'request').mockImplementation(broken);
     const producer = createProducer({ url: 'http://127.0.0.1:9', source: 's', log: () => {} });
     producer.emit('t', {}, { entity_id: 'e' });
@@ -172,7 +172,7 @@ describe('an error that is none of the kit', () => {
     expect(producer.stats()).toMatchObject({ undelivered: 1, pending: 0 });
   });
 
-  it('is thrown by an investigator, and is the outcome of a record sender, as what it is', async () => {
+  it('is thrown unchanged by an investigator, and is the outcome of a record sender', async () => {
     vi.stubGlobal('Request', broken);
     const fetch = async () => new Response();
     const asked = createInvestigator({ fetch }).getMetrics();

@@ -1,5 +1,5 @@
-// Producer and investigator go one way: that of Node's own `fetch`. Each case is a process that was told so by a flag, a variable
-// or a call, with a forward proxy on this machine that alone knows the host of the kit.
+// Producer and investigator take the route of Node's own `fetch`. Each case is a process configured by a flag, a
+// variable or a call, with a local forward proxy that alone can resolve the host of the kit.
 import { writeFileSync } from 'node:fs';
 import http, { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -46,9 +46,9 @@ async function answer(message: IncomingMessage, response: ServerResponse): Promi
   response.end(await (await scriptedBackend().fetch(request)).text());
 }
 
-/** How producer and investigator fare in a process that is told where to go, and what they show. */
-async function fare(url: string, told: { way?: string; flags?: string[]; env?: Record<string, string> } = {}) {
-  const { way = 'as told', flags = [], env = {} } = told;
+/** Results of producer and investigator in a configured process, and their output. */
+async function fare(url: string, setup: { way?: string; flags?: string[]; env?: Record<string, string> } = {}) {
+  const { way = 'as configured', flags = [], env = {} } = setup;
   const { said, errors } = await start(child, [way, url], { flags, env: { ...CLEAN, ...env } }).ended;
   const about = (what: string) => said.find((one) => one.what === what)?.about;
   expect(about('fared'), errors).toBeDefined();
@@ -65,9 +65,9 @@ describe.runIf(isAble)('through a proxy', () => {
     ['a variable in small letters', () => ({ env: { NODE_USE_ENV_PROXY: '1', http_proxy: proxy.url } })],
     ['a flag', () => ({ flags: ['--use-env-proxy'], env: { HTTP_PROXY: proxy.url } })],
     ['NODE_OPTIONS', () => ({ env: { NODE_OPTIONS: '--use-env-proxy', HTTP_PROXY: proxy.url } })],
-  ])('both go as %s says', async (_, told) => {
+  ])('both take the route that %s configures', async (_, configured) => {
     const { length } = proxy.seen;
-    expect(await fare(KIT, told())).toMatchObject(both);
+    expect(await fare(KIT, configured())).toMatchObject(both);
     const seen = proxy.seen.slice(length).map(({ method, target }) => `${method} ${target}`);
     expect(seen.some((one) => /^(POST|CONNECT) .*kit\.corp/.test(one))).toBe(true);
   });
@@ -76,13 +76,13 @@ describe.runIf(isAble)('through a proxy', () => {
     expect(await fare(KIT, { way: 'at run time', env: { WAY: proxy.url } })).toMatchObject(both);
   });
 
-  it('neither goes through one that Node was not told to use', async () => {
+  it('neither uses a proxy that Node is not configured to use', async () => {
     const { length } = proxy.seen;
     expect(await fare(KIT, { env: { HTTP_PROXY: proxy.url } })).toMatchObject(neither);
     expect(proxy.seen.length).toBe(length);
   });
 
-  it('neither goes through it to a host that NO_PROXY names', async () => {
+  it('neither uses the proxy for a host in NO_PROXY', async () => {
     const { length } = proxy.seen;
     const env = { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1,kit.corp' };
     expect(await fare(`http://127.0.0.1:${portOf(kit)}`, byEnv(env))).toMatchObject(both);
@@ -90,7 +90,7 @@ describe.runIf(isAble)('through a proxy', () => {
     expect(proxy.seen.length).toBe(length);
   });
 
-  it('both give its user and password, and show neither', async () => {
+  it('both authenticate at the proxy, and never show its credentials', async () => {
     const strict = await startProxy({ port: portOf(kit), credentials: 'joe:hunter2' });
     for (const [password, fared] of [['hunter2', both] as const, ['wrong-hunter2', null] as const]) {
       const HTTP_PROXY = strict.url.replace('//', `//joe:${password}@`);
@@ -104,7 +104,7 @@ describe.runIf(isAble)('through a proxy', () => {
     await strict.close();
   });
 
-  it('shows no password of a proxy that cannot be reached, or is none', async () => {
+  it('shows no password of a proxy that is unreachable or invalid', async () => {
     for (const HTTP_PROXY of ['http://joe:hunter2@127.0.0.1:1', 'http://joe:hunter2@no.such.host.test'])
       for (const url of [KIT, KIT.replace('http', 'https')]) {
         const { shown, ...how } = await fare(url, byEnv({ HTTP_PROXY, HTTPS_PROXY: HTTP_PROXY }));
@@ -113,20 +113,20 @@ describe.runIf(isAble)('through a proxy', () => {
       }
   });
 
-  it('both go to https by a tunnel, and trust an authority of the company', async () => {
+  it('both reach https through a tunnel, and trust a private certificate authority', async () => {
     const tunnel = byEnv({ HTTPS_PROXY: tlsProxy.url, NODE_EXTRA_CA_CERTS: ca });
     expect(await fare('https://kit.corp:8443', tunnel)).toMatchObject(both);
     expect(tlsProxy.seen).toContainEqual(expect.objectContaining({ method: 'CONNECT', target: 'kit.corp:8443' }));
   });
 });
 
-it('both trust the authorities that Node was told of, and no other', async () => {
+it('both trust the configured certificate authorities, and no other', async () => {
   const url = `https://127.0.0.1:${portOf(tlsKit as typeof kit)}`;
   expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: ca } })).toMatchObject(both);
   expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: '' } })).toMatchObject(neither);
 });
 
-it('both say what is wrong where TLS and plain HTTP meet, a host has no name, or an authority is unknown', async () => {
+it('both report TLS on a plain port and vice versa, an unknown host, and an unknown authority', async () => {
   const tls = portOf(tlsKit as typeof kit);
   for (const [url, reason] of [
     [`https://127.0.0.1:${portOf(kit)}`, /WRONG_VERSION_NUMBER|wrong version number/],
@@ -140,7 +140,7 @@ it('both say what is wrong where TLS and plain HTTP meet, a host has no name, or
   }
 });
 
-it('both go by a dispatcher that somebody has set for fetch', async () => {
+it('both use a dispatcher that the program has set for fetch', async () => {
   const env = { WAY: `http://127.0.0.1:${portOf(kit)}` };
   expect(await fare(KIT, { way: 'dispatcher', env })).toMatchObject(both);
 });

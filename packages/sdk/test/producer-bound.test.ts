@@ -2,12 +2,12 @@ import { type Script, seqsOf, world } from '@pik/testkit/fixtures/producer/produ
 import { reportsOf } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { describe, expect, it } from 'vitest';
 
-describe('at the bound', () => {
+describe('the buffer limit', () => {
   const never: Script = () => new Promise(() => {});
   const bounded = (overflow: 'wait' | 'undelivered' | 'drop-oldest', script: Script = never) =>
     world(script, { overflow, bufferCountMax: 16, batchCountMax: 4, requestsInFlightMax: 1 });
 
-  it('O21: `wait` holds back those who await it well before the bound, and refuses those who do not', async () => {
+  it('O21: with `wait`, `ready` waits well before the limit, and emits beyond the limit are refused', async () => {
     let open = () => {};
     const opened = new Promise<void>((resolve) => {
       open = resolve;
@@ -16,7 +16,7 @@ describe('at the bound', () => {
       await opened;
       return backend.accept(lines);
     });
-    // Three batches of four: one under way, two beside it.
+    // Three batches of four: one in flight and two waiting.
     for (let n = 0; n < 11; n++) emit();
     await producer.ready();
     emit();
@@ -35,7 +35,7 @@ describe('at the bound', () => {
     expect(producer.stats()).toMatchObject({ emitted: 17, acked: 16, undelivered: 1 });
   });
 
-  it('O21: `undelivered` says so at once, and `ready` holds nobody back', async () => {
+  it('O21: with `undelivered`, emits beyond the limit fail at once, and `ready` never waits', async () => {
     const { producer, emit } = bounded('undelivered');
     const sent = Array.from({ length: 20 }, () => emit());
     await producer.ready();
@@ -45,7 +45,7 @@ describe('at the bound', () => {
     expect(producer.stats()).toMatchObject({ undelivered: 20, pending: 0 });
   });
 
-  it('O21: `drop-oldest` gives up what has waited longest, never what is under way, and reports it', async () => {
+  it('O21: `drop-oldest` gives up and reports the oldest waiting event, never one in flight', async () => {
     let open = () => {};
     const opened = new Promise<void>((resolve) => {
       open = resolve;
@@ -67,7 +67,7 @@ describe('at the bound', () => {
     expect(reportsOf(requests).flatMap(({ payload }) => payload.dropped)).toEqual([[5, 9]]);
   });
 
-  it('is counted in bytes too', async () => {
+  it('also applies to bytes', async () => {
     const { producer, emit } = world(never, { bufferBytesMax: 10_000, overflow: 'undelivered' });
     for (let n = 0; n < 100; n++) emit({ fill: 'x'.repeat(1_000) });
     expect(producer.stats().pending).toBeLessThan(10);

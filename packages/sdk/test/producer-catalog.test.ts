@@ -37,7 +37,7 @@ describe('a catalog', () => {
     });
   }
 
-  it('sends the payload as it was given, not what a schema made of it', async () => {
+  it('sends the payload as given, not as transformed by the schema', async () => {
     const catalog = defineCatalog({ t: { payload: z.object({ n: z.coerce.number().default(5) }) } });
     const backend = scriptedBackend();
     const producer = createProducer({ catalog, source: 's', fetch: backend.fetch });
@@ -47,7 +47,7 @@ describe('a catalog', () => {
     expect(eventsOf(backend.requests)[0]?.payload).toEqual({ n: '7', other: true });
   });
 
-  it('has three identities: what is equal, what was emitted, and what has a key', async () => {
+  it('supports three identities: by content, by occurrence and by key', async () => {
     const catalog = defineCatalog({
       content: { identity: 'content' },
       occurrence: { identity: 'occurrence' },
@@ -70,7 +70,7 @@ describe('a catalog', () => {
   });
 });
 
-/** A context that is active until it is put back; the API brings none of its own. */
+/** A context that is active until it is replaced; the API has no manager of its own. */
 class FixedContext implements ContextManager {
   current: Context = ROOT_CONTEXT;
   active(): Context {
@@ -105,7 +105,7 @@ describe('traceparent', () => {
   const traceId = 'a'.repeat(32);
   const spanId = 'b'.repeat(16);
 
-  it('is that of the active span where OpenTelemetry is in use, unless the caller has one, and missing without a span', async () => {
+  it('comes from the active span of OpenTelemetry unless the caller sets one, and is missing without a span', async () => {
     context.setGlobalContextManager(new FixedContext());
     onTestFinished(() => context.disable());
     const { producer, emit, requests } = world();
@@ -143,7 +143,7 @@ describe('a tracer that fails', () => {
 });
 
 describe('the debug log', () => {
-  it('tells of each sending, with counts and bytes, and of nothing that is in a payload', async () => {
+  it('records each request with counts and bytes, and never a payload', async () => {
     const entries: LogEntry[] = [];
     const { producer, emit } = world(undefined, { log: (entry) => entries.push(entry) });
     for (let n = 0; n < 3; n++) emit({ secret: 'canary' });

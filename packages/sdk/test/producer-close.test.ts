@@ -1,4 +1,5 @@
-// How long a producer that closes waits, and what becomes of events that come too late. On a disk in memory, in virtual time.
+// How long a closing producer waits, and what happens to events that come too late. On a disk in memory, in virtual
+// time.
 
 import { accept, type Script, statuses, world } from '@pik/testkit/fixtures/producer/producer-world';
 import { problem } from '@pik/testkit/fixtures/producer/scripted-backend';
@@ -18,7 +19,7 @@ const AWAY: Record<string, Script> = {
   'asks for an hour': () => new Response('', { status: 503, headers: { 'retry-after': '3600' } }),
 };
 
-describe('a producer with an outbox closes within seconds, and leaves what is stored to the next start', () => {
+describe('a producer with an outbox closes within seconds, and leaves stored events to the next start', () => {
   it.each(Object.entries(AWAY))('while the backend %s', async (_, script) => {
     const { start, backend, entries } = outboxWorld();
     const first = await start({ script, options: { batchCountMax: 10 } });
@@ -36,7 +37,7 @@ describe('a producer with an outbox closes within seconds, and leaves what is st
     expect(entries.filter(({ event }) => event === 'left')).toHaveLength(1);
   });
 
-  it('what was left before, as well', async () => {
+  it('also leaves events of earlier processes', async () => {
     const { start } = outboxWorld();
     const hang = AWAY['never answers'];
     const first = await start(hang === undefined ? {} : { script: hang });
@@ -49,7 +50,7 @@ describe('a producer with an outbox closes within seconds, and leaves what is st
   });
 });
 
-it('a backend that is slow and takes events is waited for', async () => {
+it('close waits for a slow backend that takes events', async () => {
   const { start, entries } = outboxWorld();
   const slow: Script = async ({ lines }, backend) => {
     await new Promise((resolve) => setTimeout(resolve, 4_000));
@@ -66,10 +67,10 @@ it('a backend that is slow and takes events is waited for', async () => {
   expect(entries.filter(({ event }) => event === 'left')).toEqual([]);
 });
 
-it('what the outbox could not store has the whole time that it has without one', async () => {
+it('events that the outbox could not store have the same time as without an outbox', async () => {
   const { start, answer } = outboxWorld();
   const kept = await start({ script: () => problem(503, 'INDEX_UNAVAILABLE') });
-  kept.files.weather = (name) => (name === 'sync' ? 'full' : undefined);
+  kept.files.faultOf = (name) => (name === 'sync' ? 'full' : undefined);
   const sent = kept.emit();
   const closed = kept.producer.close();
   await pass(30_000);
@@ -79,8 +80,8 @@ it('what the outbox could not store has the whole time that it has without one',
   expect((await sent.result).status).toBe('ACCEPTED');
 });
 
-describe('an event that is emitted once the producer closes', () => {
-  it('is kept by the outbox while that is open, and sent by the next start', async () => {
+describe('an event emitted after close', () => {
+  it('is kept while the outbox is open, and sent by the next start', async () => {
     const { start, backend } = outboxWorld();
     const first = await start({ script: () => new Promise(() => {}) });
     first.emit({ n: 'in time' });
@@ -96,7 +97,7 @@ describe('an event that is emitted once the producer closes', () => {
     await within(12_000, second.producer.close());
   });
 
-  it('is refused after that, or without an outbox, and this is logged', async () => {
+  it('is refused and logged once the outbox is closed, or without one', async () => {
     const { start, entries } = outboxWorld();
     const first = await start();
     await within(12_000, first.producer.close());
@@ -110,7 +111,7 @@ describe('an event that is emitted once the producer closes', () => {
     expect([entries, without.entries]).toEqual([expect.arrayContaining([warning]), expect.arrayContaining([warning])]);
   });
 
-  it('makes no room for itself at the cost of those before', async () => {
+  it('does not displace earlier events', async () => {
     const { start } = outboxWorld();
     const options = { overflow: 'drop-oldest', bufferCountMax: 3 } as const;
     const { producer, emit } = await start({ script: () => new Promise(() => {}), options });

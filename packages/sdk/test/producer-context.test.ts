@@ -1,5 +1,5 @@
-// A producer gathers the events of many requests. What a caller brought runs in the async context of its own emit; what the
-// producer does by itself runs in nobody's, and no trace has it.
+// A producer batches the events of many requests. The caller's callbacks run in the async context of their own emit;
+// the producer's own work runs in no caller's context, and appears in no trace.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -34,7 +34,7 @@ const span = trace.wrapSpanContext({ traceId: 'a'.repeat(32), spanId: 'b'.repeat
 beforeEach(() => void context.setGlobalContextManager(new Contexts()));
 afterEach(() => context.disable());
 
-/** Within a request of a service that is traced. */
+/** Runs within a traced request of a service. */
 const within = <T>(name: string, run: () => T): T =>
   request.run(name, () => context.with(trace.setSpan(context.active(), span), run));
 
@@ -53,7 +53,7 @@ const seen = (): Seen => ({
 const OWN: Seen = { request: undefined, traced: false, suppressed: true };
 const NOBODYS: Seen = { request: undefined, traced: false, suppressed: false };
 
-/** Resolves when something is so; the test's own timeout bounds it. */
+/** Resolves when the condition holds; the test's own timeout limits it. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
@@ -61,7 +61,7 @@ async function until(isSo: () => boolean): Promise<void> {
 const distinct = (list: readonly Seen[]) => [...new Map(list.map((one) => [JSON.stringify(one), one])).values()];
 
 describe('callbacks', () => {
-  it('results, identities and payloads are those of their own emit, in batches of many requests and after retries', async () => {
+  it('results, identities and payloads run in the context of their own emit, across batches and retries', async () => {
     let attempts = 0;
     const backend = scriptedBackend((received, own) =>
       ++attempts % 2 === 1 ? Promise.reject(new Error('away')) : own.accept(received.lines),
@@ -95,7 +95,7 @@ describe('callbacks', () => {
       if (idempotency_key !== undefined) expect(payload).toEqual({ n: idempotency_key });
   });
 
-  it('the result of an event that another request pushes out belongs to the one that emitted it', async () => {
+  it('the result of an event that another request displaces runs in the context of its own emit', async () => {
     const told: (string | undefined)[] = [];
     const logged: (string | undefined)[] = [];
     const producer = createProducer({
@@ -111,13 +111,13 @@ describe('callbacks', () => {
     within('second', () => producer.emit('t', {}, { entity_id: 'e' }));
     within('third', () => producer.emit('t', 'no event' as never, { entity_id: 'e' }));
     expect(told).toEqual(['first', 'third']);
-    // What is said at once is said to the one who emits.
+    // Log entries written during an emit run in the context of that emit.
     expect(logged).toEqual(['second']);
     await producer.close({ signal: AbortSignal.abort(new KitError('ABORTED')) });
     expect(told).toEqual(['first', 'third', 'second']);
   });
 
-  it('the log of what the producer does by itself runs in nobody’s context, and may be traced', async () => {
+  it('log entries of the producer’s own work run in no caller’s context, and may be traced', async () => {
     const entries: [LogEntry['event'], Seen][] = [];
     let attempts = 0;
     const backend = scriptedBackend((received, own) =>
@@ -136,7 +136,7 @@ describe('callbacks', () => {
 });
 
 describe('own work', () => {
-  /** Every way in which a request of a producer may begin. */
+  /** Every way in which a producer starts a request. */
   const ways: Record<string, (producer: Producer) => unknown> = {
     'after the interval': (producer) => producer.emit('t', {}, { entity_id: 'e' }).result,
     'of a full batch': (producer) =>
@@ -151,7 +151,7 @@ describe('own work', () => {
     },
   };
   for (const [way, begin] of Object.entries(ways))
-    it(`requests ${way}, and their repeats, are outside of every request and no trace has them`, async () => {
+    it(`requests ${way}, and their retries, run outside every request and appear in no trace`, async () => {
       const calls: Seen[] = [];
       const backend = scriptedBackend((received, own) => {
         calls.push(seen());
@@ -168,7 +168,7 @@ describe('own work', () => {
       expect(distinct(calls)).toEqual([OWN]);
     });
 
-  it('what a producer tells of itself has no trace, whoever flushes; events have that of their emit', async () => {
+  it('a loss report has no trace context, whoever flushes; events have that of their emit', async () => {
     const backend = scriptedBackend();
     const limits = { overflow: 'undelivered', bufferCountMax: 1, flushIntervalMs: 60_000, log: () => {} } as const;
     const producer = createProducer({ ...limits, source: 's', fetch: backend.fetch });
@@ -185,7 +185,7 @@ describe('own work', () => {
     for (const report of reports) expect(report).not.toHaveProperty('traceparent');
   });
 
-  it('connections over node:http are opened outside, whoever is first', async () => {
+  it('connections over node:http are opened outside, whoever emits first', async () => {
     const sink = await serveSink();
     onTestFinished(() => sink.close());
     const starts: Seen[] = [];
@@ -202,7 +202,7 @@ describe('own work', () => {
     expect(distinct(starts)).toEqual([OWN]);
   });
 
-  it('an outbox writes, syncs, tidies up and sends its backlog outside, whoever opens, fills and closes it', async () => {
+  it('an outbox writes, syncs, compacts and sends its backlog outside, whoever opens, fills and closes it', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pik-context-'));
     onTestFinished(() => rmSync(dir, { recursive: true }));
     const calls: [string, Seen][] = [];
@@ -241,7 +241,7 @@ describe('own work', () => {
     expect(distinct(calls.map(([, where]) => where))).toEqual([OWN]);
   });
 
-  it('what a caller awaits goes on in its own context', async () => {
+  it('code after an await continues in the context of its caller', async () => {
     const backend = scriptedBackend();
     const producer = createProducer({ source: 's', fetch: backend.fetch, flushIntervalMs: 1, log: () => {} });
     await within('request', async () => {

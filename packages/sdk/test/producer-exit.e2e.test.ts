@@ -1,4 +1,4 @@
-// How a producer ends with its process, in real processes: each emits a hundred events that nothing has sent yet, and ends.
+// How a producer ends with its process, in real processes: each emits a hundred unsent events, and ends.
 import { join } from 'node:path';
 import { bundleChild, type Ended, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import { type ServedSink, serveSink } from '@pik/testkit/fixtures/producer/served-sink';
@@ -14,7 +14,7 @@ const saidOf = ({ said }: Ended, what: string) => said.find((one) => one.what ==
 const missing = (ended: Ended, { backend }: ServedSink) =>
   (saidOf(ended, 'emitted') as string[]).filter((id) => !backend.kept.has(id));
 
-/** Starts a process that waits, and ends it by a signal. */
+/** Starts a waiting process, and ends it with a signal. */
 async function endBy(signal: NodeJS.Signals, args: readonly string[]): Promise<Ended> {
   const { process, heard, ended } = start(child, args);
   await heard('waiting');
@@ -35,14 +35,14 @@ describe('O9: with closeOnExit and no outbox', () => {
     }
   }
 
-  it('a signal while the backend stays away ends the process within the grace', async () => {
+  it('a signal while the backend is down ends the process within the grace period', async () => {
     const sink = await serveSink(() => new Promise(() => {}));
     const ended = await endBy('SIGTERM', ['serve', sink.url]);
     expect(ended.signal).toBe('SIGTERM');
     await sink.close();
   });
 
-  it('a process with nothing left to do sends everything before it ends', async () => {
+  it('an idle process sends everything before it ends', async () => {
     const sink = await serveSink();
     const ended = await start(child, ['idle', sink.url]).ended;
     expect([ended.code, ended.errors]).toEqual([0, '']);
@@ -51,7 +51,7 @@ describe('O9: with closeOnExit and no outbox', () => {
     await sink.close();
   });
 
-  it('process.exit leaves no time: what is lost is counted, and is why there is an outbox', async () => {
+  it('process.exit leaves no time: the loss is counted, and the warning recommends an outbox', async () => {
     const sink = await serveSink();
     const ended = await start(child, ['exit', sink.url]).ended;
     expect(ended.code).toBe(3);
@@ -74,7 +74,7 @@ describe('O9: with an outbox', () => {
     });
   }
 
-  it('a batch job ends by itself once its events are stored, while nobody listens at the backend', async () => {
+  it('a batch job ends by itself once its events are stored, while the backend is down', async () => {
     const dir = folder();
     const ended = await start(child, ['idle', 'http://127.0.0.1:1', dir]).ended;
     expect([ended.code, ended.errors]).toEqual([0, '']);
@@ -85,7 +85,7 @@ describe('O9: with an outbox', () => {
     await sink.close();
   });
 
-  it('a signal while the backend stays away leaves everything to the next process', async () => {
+  it('a signal while the backend is down leaves everything to the next process', async () => {
     const silent = await serveSink(() => new Promise(() => {}));
     const dir = folder();
     const ended = await endBy('SIGTERM', ['flushing', silent.url, dir]);

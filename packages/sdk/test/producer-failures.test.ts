@@ -7,7 +7,7 @@ import { useVirtualTime } from './support/virtual-time.ts';
 afterEach(() => void vi.useRealTimers());
 
 describe('a backend that fails', () => {
-  it('O14: a refused key pauses and keeps, flush tells, and what was kept goes when the key is taken', async () => {
+  it('O14: a refused key pauses the producer and rejects flush; kept events are sent once the key is accepted', async () => {
     let isRefused = true;
     const { producer, emit, entries } = world(({ lines }, backend) =>
       isRefused ? problem(401, 'UNAUTHENTICATED') : backend.accept(lines),
@@ -38,7 +38,7 @@ describe('a backend that fails', () => {
     expect(await result).toMatchObject({ status: 'ACCEPTED' });
   });
 
-  it('H9, H10: is tried by one request at a time, ever less often', async () => {
+  it('H9, H10: is probed by one request at a time, at growing intervals', async () => {
     useVirtualTime();
     const { producer, emit, requests } = world(() => problem(503, 'INDEX_UNAVAILABLE'), {
       batchCountMax: 1,
@@ -50,12 +50,13 @@ describe('a backend that fails', () => {
     expect(producer.stats()).toMatchObject({ state: 'WAITING', pending: 100 });
     const first = requests.length;
     await vi.advanceTimersByTimeAsync(600_000);
-    // Full jitter under 10 seconds: 120 attempts in ten minutes on the average, against 8 requests that retry by themselves.
+    // Full jitter below 10 seconds: 120 attempts in ten minutes on average, against 8 requests that retry
+    // independently.
     expect(requests.length - first).toBeLessThan(240);
     expect(requests.length - first).toBeGreaterThan(30);
   });
 
-  it('H10: is left alone for as long as it asks, by all requests', async () => {
+  it('H10: gets no request at all until its Retry-After has passed', async () => {
     useVirtualTime();
     const attemptsMs: number[] = [];
     const { producer, emit } = world(
@@ -76,7 +77,7 @@ describe('a backend that fails', () => {
     expect(producer.stats()).toMatchObject({ acked: 11, pending: 0 });
   });
 
-  it('gives no event up before its deadline, and none later than that', async () => {
+  it('gives up every event at its deadline, and none before', async () => {
     useVirtualTime();
     const { producer, emit } = world(() => problem(503, 'INDEX_UNAVAILABLE'), { deadlineMs: 60_000, batchCountMax: 1 });
     for (let n = 0; n < 100; n++) emit();
@@ -86,7 +87,7 @@ describe('a backend that fails', () => {
     expect(producer.stats()).toMatchObject({ undelivered: 100, pending: 0 });
   });
 
-  it('a slow backend is no reason to give up, however long the queue', async () => {
+  it('a slow backend makes no event fail, however long the queue', async () => {
     useVirtualTime();
     const { producer, emit } = world(
       async ({ lines }, backend) => {
@@ -100,7 +101,7 @@ describe('a backend that fails', () => {
     expect(producer.stats()).toMatchObject({ acked: 20, undelivered: 0 });
   });
 
-  it('O10, L3: time in which the process was frozen or blocked gives no event up', async () => {
+  it('O10, L3: time in which the process was suspended or blocked does not count against the deadline', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now());
     const { producer, emit } = world(({ lines, attempt }, backend) => {
@@ -109,14 +110,14 @@ describe('a backend that fails', () => {
     });
     emit();
     await vi.advanceTimersByTimeAsync(1);
-    // Ten hours later by every clock, and no timer has run.
+    // Ten hours later by every clock, and no timer has fired.
     vi.setSystemTime(Date.now() + 36_000_000);
     await vi.advanceTimersByTimeAsync(30_000);
     expect(producer.stats()).toMatchObject({ acked: 1, undelivered: 0 });
     clock.mockRestore();
   });
 
-  it('O11: a wall clock that is set back or forward moves no wait', async () => {
+  it('O11: changes of the wall clock affect no wait', async () => {
     useVirtualTime();
     const { producer, emit } = world(({ lines, attempt }, backend) =>
       attempt < 4 ? problem(503, 'INDEX_UNAVAILABLE') : backend.accept(lines),
@@ -132,7 +133,7 @@ describe('a backend that fails', () => {
 });
 
 describe('the end', () => {
-  it('flush waits for what was emitted before, and stops waiting when told to', async () => {
+  it('flush waits for the events emitted before, until its signal aborts', async () => {
     const opened = Promise.withResolvers<void>();
     const { producer, emit } = world(async ({ lines }, backend) => {
       await opened.promise;
@@ -148,7 +149,7 @@ describe('the end', () => {
     await producer.close();
   });
 
-  it('O14: a key that is refused and taken in one moment is refused no more: flush waits on', async () => {
+  it('O14: flush keeps waiting if the key is refused and accepted at the same moment', async () => {
     const answers = [new Response('<html>', { status: 403 })];
     const { producer, emit } = world(({ lines }, backend) => answers.pop() ?? backend.accept(lines), {
       batchCountMax: 1,
@@ -160,7 +161,7 @@ describe('the end', () => {
     await producer.close();
   });
 
-  it('close sends what waits, and refuses what comes later', async () => {
+  it('close sends waiting events, and refuses later ones', async () => {
     const { producer, emit } = world();
     const sent = emit();
     const closed = producer.close();
@@ -171,7 +172,7 @@ describe('the end', () => {
     expect(await late.result).toMatchObject({ status: 'UNDELIVERED', code: 'PRODUCER_CLOSED' });
   });
 
-  it('close ends within the deadline where the backend stays away, and at once where it is told to', async () => {
+  it('close ends within the deadline while the backend is down, and at once when its signal aborts', async () => {
     useVirtualTime();
     const refused: Script = () => {
       throw new TypeError('connect ECONNREFUSED');
@@ -214,7 +215,7 @@ describe('the end', () => {
 });
 
 describe('hooks', () => {
-  it('are told every result, and what they throw costs nothing', async () => {
+  it('receive every result, and their exceptions are ignored', async () => {
     const seen: string[] = [];
     const { producer, emit } = world(accept, {
       onResult: (result, { event_id }) => {
@@ -232,7 +233,7 @@ describe('hooks', () => {
     expect(producer.stats()).toMatchObject({ acked: 1, rejected: 1 });
   });
 
-  it('without a log, what is lost is printed, and not for each event', async () => {
+  it('without a log, losses are printed, but not for each event', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     const { producer, emit } = world(() => new Promise(() => {}), {
       bufferCountMax: 1,
@@ -246,7 +247,7 @@ describe('hooks', () => {
     warn.mockRestore();
   });
 
-  it('refuses options that cannot be used', () => {
+  it('refuses invalid options', () => {
     const bad: object[] = [
       {},
       { url: 'no url' },

@@ -1,16 +1,16 @@
-// Real processes with a producer and an outbox, against a sink behind a real socket that fails in every third answer, are
-// killed at any moment and started again over the same directory. When the kills happen is left to chance. What was said
-// to be stored must be at the sink in the end; the sink keeps no event under two texts.
+// Real processes with a producer and an outbox send to a sink behind a real socket that fails every third response.
+// They are killed at random moments and restarted over the same directory. In the end, every event that was reported as
+// stored must be at the sink, and no event may have two texts.
 import { join } from 'node:path';
 import { kills } from '@pik/testkit/budget';
-import { bundleChild, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { bundleChild, folder, idsOf, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import type { Script } from '@pik/testkit/fixtures/producer/producer-world';
 import { eventsOf, idOf, problem } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { type ServedSink, serveSink } from '@pik/testkit/fixtures/producer/served-sink';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const DIRECTORIES = 2;
-/** Beside those of the outbox's own test. */
+/** In addition to the kills of the outbox's own test. */
 const KILLS = kills(120 / DIRECTORIES) * DIRECTORIES;
 
 let child = '';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(tidyUp);
 
-/** Takes two requests of three; of the others the answer is lost, an error, or long in coming. */
+/** Accepts two of three requests; for the others the response is lost, an error, or late. */
 const moody: Script = async ({ lines, attempt }, backend) => {
   const response = backend.accept(lines);
   if (attempt % 9 === 3) throw new Error('the connection breaks behind the request');
@@ -39,11 +39,11 @@ async function killOver(sink: ServedSink, dir: string): Promise<{ stored: Set<st
     const { said, signal, errors } = await ended;
     expect([signal, errors]).toEqual(['SIGKILL', '']);
     for (const { what, about } of said) {
-      if (what === 'stored') for (const id of about as string[]) stored.add(id);
+      if (what === 'stored') for (const id of idsOf(about)) stored.add(id);
       if (what === 'opened') recovered += about as number;
       if (what === 'report') expect(about).toMatchObject({ kind: 'torn_tail' });
     }
-    // Now and then one lives long enough to send everything.
+    // Some processes live long enough to send everything.
     if (kill % 10 === 9) await start(child, ['drain', sink.url, dir]).ended;
   }
   const last = await start(child, ['drain', sink.url, dir]).ended;
@@ -51,7 +51,7 @@ async function killOver(sink: ServedSink, dir: string): Promise<{ stored: Set<st
   return { stored, recovered };
 }
 
-test(`O3, G7: after ${KILLS} kills of producers under load everything that was stored is at the backend`, async () => {
+test(`O3, G7: after ${KILLS} kills of producers under load, every stored event is at the backend`, async () => {
   const sink = await serveSink(moody);
   const accounts = await Promise.all(Array.from({ length: DIRECTORIES }, () => killOver(sink, folder())));
   const { kept, requests } = sink.backend;

@@ -1,7 +1,7 @@
-// A producer against a backend that answers in every way there is, in virtual time. What is asserted holds whatever was
-// answered: each event has one result, the counters add up at every moment, nothing is called acknowledged that the
-// backend does not keep, the backend keeps no event twice under different bytes, and each number from 1 to the last is at
-// the backend, or was reported as given up.
+// A producer against a backend that gives every kind of response, in virtual time. In every history, each event has one
+// result, the counters add up at every moment, every acknowledged event is at the backend, the backend keeps no event
+// under two texts, and each sequence number up to the last is at the backend or was reported as lost.
+import { at } from '@pik/schema/events';
 import { createProducer, type EmitResult, type ProducerOptions } from '@pik/sdk';
 import { runs } from '@pik/testkit/budget';
 import { reportsOf, type ScriptedBackend, scriptedBackend } from '@pik/testkit/fixtures/producer/scripted-backend';
@@ -18,7 +18,7 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('emit with a key' as const), key: fc.constantFrom('a', 'b') }) },
   { weight: 1, arbitrary: fc.constant({ do: 'flush' as const }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'emit what is no event' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'emit an invalid event' as const }) },
 );
 
 const options = fc.record({
@@ -32,7 +32,7 @@ const options = fc.record({
 const plan = fc.record({
   options,
   ways: fc.array(fc.constantFrom(...Object.keys(WAYS)), { maxLength: 12 }),
-  // What every request after the planned ones gets: mostly the backend recovers, sometimes it never does.
+  // The response to every request after the planned ones: mostly the backend recovers, sometimes it never does.
   last: fc.oneof(
     { weight: 5, arbitrary: fc.constant('accept') },
     { weight: 1, arbitrary: fc.constantFrom(...Object.keys(WAYS)) },
@@ -40,7 +40,9 @@ const plan = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 15 }),
 });
 
-/** Of two requests that are answered in one moment one is refused and the other taken; after that none is. */
+/**
+ * Of two requests that are answered at the same moment, one is refused and the other accepted; later ones are accepted.
+ */
 const REFUSED_AND_TAKEN: typeof plan extends fc.Arbitrary<infer T> ? T : never = {
   options: { overflow: 'wait', batchCountMax: 1, bufferCountMax: 2, requestsInFlightMax: 2, attemptsMax: 1 },
   ways: ['accept', 'refused by a proxy', 'accept', 'refused by a proxy'],
@@ -81,7 +83,7 @@ class World {
     this.emitted.push(this.producer.emit('t', payload, { entity_id: 'e', idempotency_key }));
   }
 
-  /** G8, at any moment. */
+  /** G8, at every moment. */
   check(): void {
     const { emitted, acked, rejected, undelivered, dropped, pending } = this.producer.stats();
     expect(emitted).toBe(acked + rejected + undelivered + dropped + pending);
@@ -100,7 +102,7 @@ async function act(world: World, given: typeof step extends fc.Arbitrary<infer T
 }
 
 describe('a producer', () => {
-  it('G6, G8, G9, H11, O14, O15, O16, O17, I14: accounts for every event, whatever it is answered', async () => {
+  it('G6, G8, G9, H11, O14, O15, O16, O17, I14: accounts for every event, whatever the responses', async () => {
     await fc.assert(
       fc.asyncProperty(plan, async ({ options, ways, last, steps }) => {
         const world = new World(ways, last, options);
@@ -111,7 +113,7 @@ describe('a producer', () => {
         const results = await Promise.all(world.emitted.map(({ result }) => result));
         checkResults(world, results);
         checkBytes(world);
-        // A key that is refused while the producer closes ends all attempts, those to report included.
+        // A key that is refused while the producer closes ends all attempts, including those of loss reports.
         if (last === 'accept' && !ways.some((way) => way.startsWith('refused'))) checkNumbers(world);
       }),
       { ...runs(600), examples: [[REFUSED_AND_TAKEN]] },
@@ -119,17 +121,17 @@ describe('a producer', () => {
   });
 });
 
-/** What is acknowledged is kept under the id that the producer knew before. */
+/** Every acknowledged event is kept under the id that the producer derived. */
 function checkResults({ backend, emitted, producer }: World, results: readonly EmitResult[]): void {
   const acked = results.flatMap(({ status }, i) =>
-    ['ACCEPTED', 'DUPLICATE', 'CONFLICT'].includes(status) ? [emitted[i]?.event_id as string] : [],
+    ['ACCEPTED', 'DUPLICATE', 'CONFLICT'].includes(status) ? [String(emitted[i]?.event_id)] : [],
   );
   expect(acked.filter((id) => !backend.kept.has(id))).toEqual([]);
   expect(acked.length).toBe(producer.stats().acked);
   for (const result of results) if (result.status === 'UNDELIVERED') expect(result.code).toBeTypeOf('string');
 }
 
-/** A repeat has the same bytes. */
+/** Retries have the same bytes. */
 function checkBytes({ backend }: World): void {
   const texts = new Map<number, string>();
   for (const { lines, texts: received } of backend.requests) {
@@ -137,12 +139,12 @@ function checkBytes({ backend }: World): void {
       if (line.producer === undefined) continue;
       const { seq } = line.producer;
       expect(received[i]).toBe(texts.get(seq) ?? received[i]);
-      texts.set(seq, received[i] as string);
+      texts.set(seq, at(received, i));
     }
   }
 }
 
-/** Each number is at the backend, or was reported; the last one is known. */
+/** Each sequence number is at the backend or was reported; the last one is known. */
 function checkNumbers({ backend, emitted, producer }: World): void {
   const reports = reportsOf(backend.requests).map(({ payload }) => payload);
   // Reports may overtake each other.

@@ -1,7 +1,8 @@
-// A producer with an outbox on a disk in memory, against a backend that answers in every way there is, in virtual time,
-// through several lives: each ends by close, by a kill or by a loss of power, at any call to the disk. What is asserted
-// holds whatever happened: what was said to be stored is at the backend in the end, or was refused for good; the same
-// event always has the same bytes; the counters add up at every moment.
+// A producer with an outbox on a disk in memory, against a backend that gives every kind of response, in virtual time,
+// through several lives: each ends by close, a kill or a power loss, at any disk operation. In every history, each
+// event that was reported as stored is at the backend in the end or was refused for good, an event always has the same
+// bytes, and the counters add up at every moment.
+import { at } from '@pik/schema/events';
 import { createProducer, type Emitted, type Producer } from '@pik/sdk';
 import { runs } from '@pik/testkit/budget';
 import {
@@ -56,20 +57,20 @@ const plan = fc.record({
 
 beforeEach(useVirtualTime);
 afterEach(() => void vi.useRealTimers());
-// Each outbox that is killed leaves its listener behind.
+// Each killed outbox leaves its listener behind.
 process.setMaxListeners(0);
 
-/** What one life is to do. */
+/** The actions of one life. */
 type Life = typeof life extends fc.Arbitrary<infer T> ? T : never;
 type Plan = typeof plan extends fc.Arbitrary<infer T> ? T : never;
 
-/** What outlives the processes: the disk, the backend, and what was said. */
+/** State that outlives the processes: the disk, the backend, and the reported results. */
 class World {
   readonly disk: SimDisk;
   readonly backend: ScriptedBackend = scriptedBackend();
   readonly stored = new Set<string>();
   readonly emitted = new Set<string>();
-  /** Rejected by the backend, too large for it alone, or dropped as the caller chose: not owed any more. */
+  /** Rejected by the backend, too large for it, or dropped as the caller chose: no longer pending. */
   readonly refused = new Set<string>();
   readonly #plan: Plan;
 
@@ -90,7 +91,7 @@ class World {
       gzipBytesMin: 1_000_000_000,
       log: () => {},
       onResult: (result) => {
-        if (result.status === 'UNDELIVERED' && result.code === 'DROPPED') this.refused.add(result.event_id as string);
+        if (result.status === 'UNDELIVERED' && result.code === 'DROPPED') this.refused.add(String(result.event_id));
       },
       ...options,
       outbox,
@@ -147,16 +148,16 @@ class Process {
       await within(600_000, this.producer.close());
       this.check();
       expect(this.producer.stats()).toMatchObject({ pending: 0, backlog: { pending: 0 } });
-      // Whatever is not pending in the outbox is told; whatever is, stays.
+      // Every event has its result unless it is pending in the outbox.
       await Promise.all(this.#emitted.map(({ result }) => result));
     }
-    // What was said in this turn is known before the end.
+    // Collects the results of this turn before the end.
     await new Promise((resolve) => setImmediate(resolve));
     this.files.end();
     if (ending === 'power') this.#world.disk.losePower();
   }
 
-  /** G8, at any moment, for the events and for what the outbox sends apart from them. */
+  /** G8, at every moment, for the events and for the backlog. */
   check(): void {
     const { emitted, acked, rejected, undelivered, dropped, pending, backlog } = this.producer.stats();
     expect(emitted).toBe(acked + rejected + undelivered + dropped + pending);
@@ -178,7 +179,7 @@ class Process {
 }
 
 describe('a producer with an outbox', () => {
-  it('G7, G8, O3, O5, O13: what was stored is delivered, whatever happens, with the same bytes', async () => {
+  it('G7, G8, O3, O5, O13: delivers every stored event with the same bytes, whatever happens', async () => {
     await fc.assert(
       fc.asyncProperty(plan, async (given) => {
         const world = new World(given);
@@ -197,7 +198,7 @@ describe('a producer with an outbox', () => {
   });
 });
 
-/** A repeat has the same bytes, in whatever life; and nothing is at the backend that was not emitted. */
+/** Retries have the same bytes in every life, and the backend has only events that were emitted. */
 function checkBytes({ backend, emitted }: World): void {
   const known = new Map<string, string>();
   for (const { lines, texts } of backend.requests) {
@@ -205,7 +206,7 @@ function checkBytes({ backend, emitted }: World): void {
       if (line.producer === undefined) continue;
       const name = `${line.producer.id} ${line.producer.seq}`;
       expect(texts[i]).toBe(known.get(name) ?? texts[i]);
-      known.set(name, texts[i] as string);
+      known.set(name, at(texts, i));
       expect(emitted.has(idOf(line))).toBe(true);
     }
   }

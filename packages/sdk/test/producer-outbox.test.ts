@@ -1,5 +1,5 @@
-// A producer that keeps its events in an outbox, on a disk in memory and in virtual time: what it does at each bound and
-// each end, one case at a time. The histories that nobody thought of are in producer-outbox.property.test.ts.
+// A producer with an outbox, on a disk in memory and in virtual time: its behavior at each limit and each end, one case
+// at a time. Random histories are in producer-outbox.property.test.ts.
 import { createProducer } from '@pik/sdk';
 import { accept, type Script, seqsOf, statuses, world } from '@pik/testkit/fixtures/producer/producer-world';
 import { eventsOf, problem, reportsOf } from '@pik/testkit/fixtures/producer/scripted-backend';
@@ -11,11 +11,11 @@ afterEach(() => void vi.useRealTimers());
 
 const refuse: Script = () => problem(401, 'UNAUTHENTICATED');
 const fail: Script = () => problem(503, 'INDEX_UNAVAILABLE');
-/** About a kilobyte, so that an outbox of a megabyte is soon full. */
+/** About a kilobyte, so that an outbox of a megabyte fills up soon. */
 const large = { fill: 'x'.repeat(1_000) };
 
 describe('stored', () => {
-  it('G7: tells when the event is on the disk, before anything was sent', async () => {
+  it('G7: resolves when the event is on disk, before anything is sent', async () => {
     const { start, backend } = outboxWorld();
     const { producer, emit, outbox } = await start({ options: { flushIntervalMs: 3_600_000 } });
     const sent = emit();
@@ -27,7 +27,7 @@ describe('stored', () => {
     expect((await sent.result).status).toBe('ACCEPTED');
   });
 
-  it('gives the reason where the event is not stored, and never rejects', async () => {
+  it('resolves with the reason if the event is not stored, and never rejects', async () => {
     const { emit, producer } = world();
     expect(await emit().stored).toMatchObject({ code: 'CONFIG_INVALID' });
     expect(await emit({ n: 1n }).stored).toMatchObject({ code: 'EVENT_NOT_SERIALIZABLE' });
@@ -36,17 +36,17 @@ describe('stored', () => {
 
     const { start } = outboxWorld();
     const kept = await start();
-    kept.files.weather = (name) => (name === 'sync' ? 'full' : undefined);
+    kept.files.faultOf = (name) => (name === 'sync' ? 'full' : undefined);
     const sent = kept.emit();
     expect(await within(60_000, sent.stored)).toMatchObject({ code: 'OUTBOX_FAILED' });
-    // What the disk did not take is sent all the same.
+    // Events that the disk did not take are still sent.
     await within(60_000, kept.producer.flush());
     expect((await sent.result).status).toBe('ACCEPTED');
   });
 });
 
-describe('what the backend has', () => {
-  it('leaves the outbox, and does not come back at the next start', async () => {
+describe('an event that the backend has', () => {
+  it('leaves the outbox, and is not sent again by the next start', async () => {
     const { start, backend } = outboxWorld();
     const first = await start();
     for (let n = 0; n < 20; n++) first.emit({ n });
@@ -60,7 +60,7 @@ describe('what the backend has', () => {
     await within(60_000, second.producer.close());
   });
 
-  it('O13: a record that it rejects is kept there with the reason, and the rest flows', async () => {
+  it('O13: leaves the outbox if the backend rejects it, and does not block the others', async () => {
     const { start } = outboxWorld();
     const script: Script = ({ lines }, backend) =>
       Response.json({
@@ -80,7 +80,7 @@ describe('what the backend has', () => {
     expect(outbox.stats()).toMatchObject({ pending_count: 0, dead_count: 0 });
   });
 
-  it('O13, O15: what is too large for it alone goes to the dead letters, and the rest flows', async () => {
+  it('O13, O15: goes to the dead letters if it is too large, and does not block the others', async () => {
     const { start, entries } = outboxWorld();
     const script: Script = ({ lines }, backend) =>
       lines.some(({ payload }) => payload.n === 3) ? problem(413, 'BODY_TOO_LARGE') : backend.accept(lines);
@@ -94,10 +94,10 @@ describe('what the backend has', () => {
   });
 });
 
-describe('what the backend does not take', () => {
-  it('O14: a refused key loses nothing: what was given up at the end goes at the next start, with the same bytes', async () => {
+describe('an event that the backend does not take', () => {
+  it('O14: is sent by the next start with the same bytes, if the key was refused', async () => {
     const { start, backend } = outboxWorld();
-    // Only a flush syncs such an outbox in this time.
+    // Only a flush syncs this outbox in the time of the test.
     const outboxOptions = { fsync: 'interval', fsyncIntervalMs: 3_600_000 } as const;
     const first = await start({ script: refuse, outboxOptions });
     const results = Array.from({ length: 5 }, (_, n) => first.emit({ n }).result);
@@ -116,7 +116,7 @@ describe('what the backend does not take', () => {
     await within(60_000, second.producer.close());
   });
 
-  it('O12: an outage of a day: what was given up goes when it is over, oldest first, without a restart', async () => {
+  it('O12: is sent after an outage of a day, oldest first, without a restart', async () => {
     const { start, backend, answer } = outboxWorld();
     const { producer, emit, outbox } = await start({ script: fail, options: { batchCountMax: 10 } });
     const results = Array.from({ length: 50 }, (_, n) => emit({ n }).result);
@@ -134,7 +134,7 @@ describe('what the backend does not take', () => {
     await within(60_000, producer.close());
   });
 
-  it('O21: where the buffer is full the outbox keeps the event, and sends it later; the memory stays bounded', async () => {
+  it('O21: is kept by the outbox and sent later if the buffer is full; memory stays bounded', async () => {
     const { start, backend, answer } = outboxWorld();
     const options = { bufferCountMax: 10, batchCountMax: 5 };
     const { producer, emit, outbox } = await start({ script: fail, options });
@@ -151,10 +151,10 @@ describe('what the backend does not take', () => {
   });
 });
 
-describe('O6: an outbox that is full', () => {
+describe('O6: a full outbox', () => {
   const full = { quotaBytes: 1024 * 1024, segmentBytesMax: 16_384 };
 
-  it('refuses with OUTBOX_FULL, counts, reports the numbers, and takes events again when it has drained', async () => {
+  it('refuses with OUTBOX_FULL, counts and reports the losses, and takes events again once drained', async () => {
     const { start, backend, answer } = outboxWorld();
     const { producer, emit, outbox } = await start({ script: fail, outboxOptions: full });
     const sents = Array.from({ length: 1_200 }, () => emit(large));
@@ -173,7 +173,7 @@ describe('O6: an outbox that is full', () => {
     expect(payload?.dropped).toEqual([[1_200 - undelivered + 1, 1_200]]);
   });
 
-  it('with drop-oldest takes the new event into memory alone, and gives up the oldest for it', async () => {
+  it('with drop-oldest keeps the new event in memory only, and gives up the oldest', async () => {
     const { start, answer } = outboxWorld();
     const options = { overflow: 'drop-oldest' } as const;
     const { producer, emit, outbox } = await start({ script: fail, outboxOptions: full, options });
@@ -188,7 +188,7 @@ describe('O6: an outbox that is full', () => {
     expect(outbox.stats().pending_count).toBe(0);
   });
 
-  it('an event that the caller chose to drop does not come back', async () => {
+  it('does not send a dropped event later', async () => {
     const { start } = outboxWorld();
     const options = { overflow: 'drop-oldest', bufferCountMax: 3, requestsInFlightMax: 1, batchCountMax: 100 } as const;
     const { producer, emit, outbox } = await start({ options: { ...options, flushIntervalMs: 3_600_000 } });
@@ -200,7 +200,7 @@ describe('O6: an outbox that is full', () => {
 });
 
 describe('the end', () => {
-  it('close drains the backlog while the backend takes it, and closes the outbox last', async () => {
+  it('close sends the backlog while the backend takes it, and closes the outbox last', async () => {
     const { start, backend } = outboxWorld();
     const first = await start({ script: refuse, options: { batchCountMax: 7 } });
     for (let n = 0; n < 100; n++) first.emit({ n });
@@ -212,7 +212,7 @@ describe('the end', () => {
     expect(() => second.outbox.append('{}')).toThrow(expect.objectContaining({ code: 'OUTBOX_CLOSED' }));
   });
 
-  it('close does not wait for a backlog that the backend does not take', async () => {
+  it('close does not wait for the backlog if the backend fails', async () => {
     const { start } = outboxWorld();
     const first = await start({ script: refuse });
     for (let n = 0; n < 10; n++) first.emit({ n });
@@ -224,11 +224,11 @@ describe('the end', () => {
     expect(second.outbox.stats().pending_count).toBe(10);
   });
 
-  describe('close reckons the time for a backlog from itself on', () => {
+  describe('the deadline of the backlog runs from close', () => {
     const options = { batchCountMax: 1, deadlineMs: 10_000, requestTimeoutMs: 5_000 };
     const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-    /** Closes a producer with a backlog of 100 and gives the milliseconds that it took. */
+    /** Closes a producer with a backlog of 100 and returns the milliseconds that it took. */
     async function closing(script: Script) {
       const { start } = outboxWorld();
       const first = await start({ script: refuse, options });
@@ -242,7 +242,7 @@ describe('the end', () => {
       return { tookMs: performance.now() - startedMs, second, startedMs };
     }
 
-    it('and no further request begins after it', async () => {
+    it('and no request starts after it', async () => {
       const { tookMs, second } = await closing(async ({ lines }, own) => {
         await wait(1_000);
         return own.accept(lines);
@@ -254,11 +254,11 @@ describe('the end', () => {
       expect(acked).toBeLessThan(60);
     });
 
-    it('also for a request that began later', async () => {
+    it('also for a request that started later', async () => {
       let failsFromMs = Number.POSITIVE_INFINITY;
       const { tookMs, second } = await closing(async ({ lines }, own) => {
         await wait(1_000);
-        // The close comes after 30 s: most of its time is over when the backend begins to fail.
+        // Close comes after 30 s: most of its time has passed when the backend begins to fail.
         if (failsFromMs === Number.POSITIVE_INFINITY) failsFromMs = performance.now() + 37_000;
         return performance.now() < failsFromMs ? own.accept(lines) : problem(503, 'INDEX_UNAVAILABLE');
       });
@@ -268,7 +268,7 @@ describe('the end', () => {
     });
   });
 
-  it('an outbox that somebody else closed costs no exception and no event its result', async () => {
+  it('an outbox closed by other code causes no exception, and every event has its result', async () => {
     const { start } = outboxWorld();
     const { producer, emit, outbox } = await start();
     await within(1_000, outbox.close());
@@ -277,16 +277,16 @@ describe('the end', () => {
     expect(producer.stats()).toMatchObject({ emitted: 1, undelivered: 1, pending: 0 });
   });
 
-  it('a disk that cannot be read is said, and what is there is tried again', async () => {
+  it('a disk that cannot be read is reported, and its records are sent later', async () => {
     const { start, entries } = outboxWorld();
     const first = await start({ script: refuse });
     first.emit();
     await within(60_000, first.producer.close());
     const second = await start();
-    second.files.weather = (name) => (name === 'read' ? 'fail-before' : undefined);
+    second.files.faultOf = (name) => (name === 'read' ? 'fail-before' : undefined);
     await pass(1_000);
     expect(entries).toContainEqual(expect.objectContaining({ event: 'outbox_failed', code: 'OUTBOX_FAILED' }));
-    second.files.weather = () => undefined;
+    second.files.faultOf = () => undefined;
     await pass(60_000);
     expect(second.producer.stats().backlog).toMatchObject({ acked: 1 });
     await within(60_000, second.producer.close());

@@ -11,7 +11,7 @@ import { eventsOf, idOf, problem, reportsOf, scriptedBackend } from '@pik/testki
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 
-/** A busy machine takes longer; a test that hangs ends by its own limit. */
+/** Generous for busy machines; a test that hangs ends by its own timeout. */
 const PATIENT = { timeout: 600_000 };
 
 afterEach(() => void vi.useRealTimers());
@@ -26,7 +26,7 @@ describe('emit', () => {
     expect(requests[0]?.lines[0]?.payload).toEqual({ list: [1], at: '1970-01-01T00:00:00.000Z' });
   });
 
-  it('J20: refuses what it cannot capture as a result, never as an exception', async () => {
+  it('J20: reports an event that it cannot capture as a result, never as an exception', async () => {
     const { producer, emit } = world();
     const cyclic: Record<string, unknown> = {};
     cyclic.self = cyclic;
@@ -74,7 +74,7 @@ describe('emit', () => {
     expect(producer.stats()).toMatchObject({ emitted: 22, rejected: 22, pending: 0 });
   });
 
-  it('takes null for a deletion, which no schema and no key function of the catalog is asked about', async () => {
+  it('takes null as a deletion, without the schema and key function of the catalog', async () => {
     const asked: unknown[] = [];
     const backend = scriptedBackend();
     const catalog = defineCatalog({
@@ -94,11 +94,11 @@ describe('emit', () => {
     const ids = [deleted.event_id, producer.emit('kept', null, { ...at, idempotency_key: 'k' }).event_id];
     await producer.close();
     expect(eventsOf(backend.requests).map(({ payload }) => payload)).toEqual([null, null]);
-    expect(ids.filter((id) => !backend.kept.has(id as string))).toEqual([]);
+    expect(ids.filter((id) => !backend.kept.has(String(id)))).toEqual([]);
     expect(asked).toEqual([]);
   });
 
-  it('says of an option that nothing reads what it may stand for, once', async () => {
+  it('warns once about an unknown option, and suggests the nearest name', async () => {
     const { producer, entries } = world();
     const options = { entity_id: 'e', idempotncy_key: 'k' };
     for (let n = 0; n < 3; n++) producer.emit('t', { n }, options);
@@ -111,7 +111,7 @@ describe('emit', () => {
     ]);
   });
 
-  it('knows the id of an event with volatile members where it was told of them, and takes the answer where not', async () => {
+  it('derives the id of an event with declared volatile members, and otherwise takes the one in the response', async () => {
     const declared = { source: 's', event_type: 't', version: 1, paths: ['/attempt'] };
     const answer: Script = ({ lines }) => {
       const results = lines.map((line, i) => {
@@ -141,7 +141,7 @@ describe('emit', () => {
     }
   });
 
-  it('gives the id before anything is sent, and the backend derives the same', async () => {
+  it('derives the id before anything is sent, and the backend derives the same', async () => {
     const { producer, backend } = world();
     const emitted = [
       producer.emit('t', { b: 1, a: [2] }, { entity_id: 'é', event_time: '2025-12-28T23:59:59.5+01:00' }),
@@ -151,11 +151,11 @@ describe('emit', () => {
     ];
     const ids = emitted.map(({ event_id }) => event_id);
     await producer.close();
-    expect(ids.filter((id) => !backend.kept.has(id as string))).toEqual([]);
+    expect(ids.filter((id) => !backend.kept.has(String(id)))).toEqual([]);
     expect(statuses(await Promise.all(emitted.map(({ result }) => result)))).toEqual(Array(4).fill('ACCEPTED'));
   });
 
-  it('sends what goes with a payload', async () => {
+  it('sends the fields next to the payload', async () => {
     const { producer, requests } = world();
     const fields = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, schema_version: 3, source: 'other' };
     producer.emit('t', {}, { entity_id: 'e', idempotency_key: 'k"', ...fields });
@@ -169,7 +169,7 @@ describe('emit', () => {
     expect(requests[0]?.lines[0]).toHaveProperty('sent_at');
   });
 
-  it('has a result for those who ask late, and the same for all who ask', async () => {
+  it('returns the same result to every caller, however late', async () => {
     const { producer, emit } = world();
     const sent = emit();
     const early = sent.result;
@@ -179,7 +179,7 @@ describe('emit', () => {
 });
 
 describe('a batch', () => {
-  it('G6, I14: has the same bytes after a lost answer', async () => {
+  it('G6, I14: has the same bytes after a lost response', async () => {
     const { producer, emit, requests } = world((request, backend) => {
       const answer = backend.accept(request.lines);
       if (request.attempt < 3) throw new TypeError('socket closed');
@@ -193,7 +193,7 @@ describe('a batch', () => {
     expect(producer.stats()).toMatchObject({ acked: 2, undelivered: 0 });
   });
 
-  it('G9: is numbered from 1 without a gap, and in the order of emit', async () => {
+  it('G9: has sequence numbers from 1 without a gap, in the order of emit', async () => {
     const { producer, emit, requests } = world(accept, { batchCountMax: 7, requestsInFlightMax: 3 });
     for (let n = 0; n < 50; n++) emit({ n });
     await producer.close();
@@ -204,7 +204,7 @@ describe('a batch', () => {
     }
   });
 
-  it('is cut by count, by bytes, and by time', async () => {
+  it('is limited by count, bytes and time', async () => {
     const { producer, emit, requests } = world(accept, {
       batchCountMax: 3,
       batchBytesMax: 2_000,
@@ -218,7 +218,7 @@ describe('a batch', () => {
     await producer.close();
   });
 
-  it('is gzipped from a size on', async () => {
+  it('is compressed from a given size on', async () => {
     const { producer, emit, requests } = world();
     emit({ fill: 'x'.repeat(100) });
     await producer.flush();
@@ -229,7 +229,7 @@ describe('a batch', () => {
     await producer.close();
   });
 
-  it('sends again only what is PENDING', async () => {
+  it('is retried only for the records that are PENDING', async () => {
     const { producer, emit, requests } = world(({ lines, attempt }, backend) => {
       const results = backend.resultsOf(lines);
       if (attempt === 1) for (const result of results.slice(1)) result.status = 'PENDING';
@@ -242,7 +242,7 @@ describe('a batch', () => {
     await producer.close();
   });
 
-  it('O15: goes in halves where it is too large, and only what is too large alone is rejected', async () => {
+  it('O15: is halved if it is too large, and only a record that is too large alone is rejected', async () => {
     const { producer, emit, requests } = world(({ lines }, backend) =>
       lines.length > 1 || JSON.stringify(lines).includes('large')
         ? new Response('<html>too large', { status: 413 })
@@ -256,7 +256,7 @@ describe('a batch', () => {
     expect(reportsOf(requests).flatMap(({ payload }) => payload.dropped)).toContainEqual([2, 2]);
   });
 
-  it('goes beside others, as many as are allowed', async () => {
+  it('is sent in parallel with others, up to the limit', async () => {
     let underWay = 0;
     let most = 0;
     const four = Promise.withResolvers<void>();
@@ -266,7 +266,7 @@ describe('a batch', () => {
         most = Math.max(most, underWay);
         if (underWay === 4) four.resolve();
         await four.promise;
-        // A fifth would start now.
+        // A fifth request would start now.
         await new Promise((resolve) => setTimeout(resolve, 5));
         underWay -= 1;
         return backend.accept(lines);
@@ -279,7 +279,7 @@ describe('a batch', () => {
   });
 });
 
-it('O18: two producers of one moment and one state of Math.random have different ids, and so have their events', async () => {
+it('O18: two producers with the same time and state of Math.random have different ids, and so have their events', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 0 });
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
   const [one, other] = [world(), world()];
@@ -290,8 +290,8 @@ it('O18: two producers of one moment and one state of Math.random have different
   await Promise.all([one.producer.close(), other.producer.close()]);
 });
 
-describe('a report', () => {
-  it('tells the last number on close, in an event of its own that is not one of the count', async () => {
+describe('a loss report', () => {
+  it('states the last sequence number on close, in an event without one', async () => {
     const { producer, emit, requests } = world();
     for (let n = 0; n < 3; n++) emit({ n });
     await producer.close();
@@ -306,13 +306,13 @@ describe('a report', () => {
     expect(producer.stats()).toMatchObject({ emitted: 3, acked: 3 });
   });
 
-  it('is not made by a producer that emitted nothing', async () => {
+  it('is not sent by a producer that emitted nothing', async () => {
     const { producer, requests } = world();
     await producer.close();
     expect(requests).toEqual([]);
   });
 
-  it('tells what was given up as soon as the backend takes events again', async () => {
+  it('lists the losses as soon as the backend takes events again', async () => {
     const { producer, emit, requests } = world(
       ({ attempt, lines }, backend) => (attempt <= 2 ? problem(503, 'INDEX_UNAVAILABLE') : backend.accept(lines)),
       { attemptsMax: 2, requestsInFlightMax: 1 },

@@ -10,7 +10,7 @@ interface Seen {
   readonly bytes: Uint8Array;
 }
 
-/** A backend that takes every record, unless a body has what it refuses. */
+/** A backend that accepts every record, unless a body contains the refused text. */
 function backend(refuse: (seen: Seen) => Response | null = () => null) {
   const seen: Seen[] = [];
   const fetch = async (request: Request) => {
@@ -42,8 +42,8 @@ const problem = (status: number, code: string) =>
     headers: { 'content-type': 'application/problem+json' },
   });
 
-describe('a sender of records', () => {
-  it('sends texts and bytes as they are, those that are not UTF-8 too', async () => {
+describe('a record sender', () => {
+  it('sends texts and bytes unchanged, even if they are not UTF-8', async () => {
     const { seen, fetch } = backend();
     const odd = Uint8Array.of(0x7b, 0xff, 0x00, 0x7d);
     const outcomes = await createRecordSender({ fetch, backfill: true }).send(['{"a":"\u2028é"}', odd, '{ }']);
@@ -54,7 +54,7 @@ describe('a sender of records', () => {
     expect(seen).toEqual([{ path: '/import', type: 'application/x-ndjson', bytes: sent }]);
   });
 
-  it('sends records that span lines as one array, without a change to any', async () => {
+  it('sends records that span lines as one array, unchanged', async () => {
     const { seen, fetch } = backend();
     const records = ['{"a":1}', Buffer.from('{\n "a": 2\n}'), '{"a":3}'];
     expect(await createRecordSender({ fetch }).send(records)).toHaveLength(3);
@@ -63,7 +63,7 @@ describe('a sender of records', () => {
     ]);
   });
 
-  it('tells the place of the first record of each request of a backfill, but not of records with gaps between them', async () => {
+  it('sends the place of the first record of each backfill request, unless its records are not consecutive', async () => {
     const asked: string[] = [];
     let pending = true;
     const fetch = async (request: Request) => {
@@ -92,7 +92,7 @@ describe('a sender of records', () => {
     ]);
   });
 
-  it('gives the error of one record as its outcome, and the results of all others', async () => {
+  it('returns the error of one record as its outcome, and the results of all others', async () => {
     const { fetch } = backend(({ bytes }) =>
       Buffer.from(bytes).includes('large') ? problem(413, 'EVENT_TOO_LARGE') : null,
     );
@@ -108,7 +108,7 @@ describe('a sender of records', () => {
     }
   });
 
-  it('gives the same error to all records where none can be sent, and throws nothing', async () => {
+  it('returns the same error for all records if none can be sent, and throws nothing', async () => {
     const { fetch } = backend(() => problem(403, 'FORBIDDEN'));
     const outcomes = await createRecordSender({ fetch }).send(['{}', '{}']);
     expect(outcomes).toMatchObject([{ code: 'FORBIDDEN' }, { code: 'FORBIDDEN' }]);

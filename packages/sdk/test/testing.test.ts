@@ -12,7 +12,7 @@ const catalog = defineCatalog({
   'page.viewed': { payload: z.object({ path: z.string() }), identity: 'occurrence' },
 });
 
-/** The code under test of these tests. */
+/** Stands for an application that emits events. */
 function placeOrder(producer: Pick<ReturnType<typeof collecting>, 'emit'>, order_id: string) {
   return producer.emit('order.placed', { order_id, total_cents: 4_200 }, { entity_id: 'user_123' });
 }
@@ -20,7 +20,7 @@ function placeOrder(producer: Pick<ReturnType<typeof collecting>, 'emit'>, order
 const collecting = () => createCollectingProducer({ catalog, source: 'checkout' });
 
 describe('a collecting producer', () => {
-  it('has what was emitted as soon as emit returns, as it would be sent', () => {
+  it('has each event as soon as emit returns, as it would be sent', () => {
     const producer = collecting();
     const payload = { path: '/cart', at: new Date(0) };
     const { event_id } = producer.emit('page.viewed', payload, { entity_id: 'u' });
@@ -37,7 +37,7 @@ describe('a collecting producer', () => {
     expect(event_id).toHaveLength(47);
   });
 
-  it('gives the results that an empty backend would, by identity', async () => {
+  it('returns the results of an initially empty backend, by identity', async () => {
     await using producer = collecting();
     const results = [
       placeOrder(producer, 'o-1').result,
@@ -50,7 +50,7 @@ describe('a collecting producer', () => {
     expect(producer.stats()).toMatchObject({ emitted: 4, acked: 4, pending: 0 });
   });
 
-  it('refuses what the real one refuses, and says it at once', () => {
+  it('refuses the same events as the real producer, at once', () => {
     const producer = collecting();
     producer.emit('order.placed', { order_id: 7 } as never, { entity_id: 'u' });
     producer.emit('not.declared' as never, {} as never, { entity_id: 'u' });
@@ -58,7 +58,7 @@ describe('a collecting producer', () => {
     expect(producer.refused.map(({ code }) => code)).toEqual(['PAYLOAD_INVALID', 'EVENT_NOT_DECLARED']);
   });
 
-  it('answers as the test wishes, so that the handling of each result can be tested', async () => {
+  it('returns any result that the test asks for', async () => {
     for (const status of ['ACCEPTED', 'DUPLICATE', 'CONFLICT', 'REJECTED', 'UNDELIVERED'] as const) {
       await using producer = createCollectingProducer({ answer: () => status });
       const { result } = producer.emit('t', { big: 'x'.repeat(2_000) }, { entity_id: 'e' });
@@ -66,7 +66,7 @@ describe('a collecting producer', () => {
     }
   });
 
-  it('takes everything back with clear, and closes as the real one does', async () => {
+  it('forgets everything on clear, and closes like the real producer', async () => {
     const producer = collecting();
     placeOrder(producer, 'o-1');
     producer.emit('page.viewed', { path: 5 } as never, { entity_id: 'u' });
@@ -82,7 +82,7 @@ describe('a collecting producer', () => {
 });
 
 describe('the matchers', () => {
-  it('compare payload and fields in part, and let asymmetric matchers stand anywhere', () => {
+  it('compare payload and fields partially, and allow asymmetric matchers anywhere', () => {
     const producer = collecting();
     expect(producer).not.toHaveEmitted();
     placeOrder(producer, 'o-1');
@@ -97,7 +97,7 @@ describe('the matchers', () => {
     expect(producer).not.toHaveRefused();
   });
 
-  it('say what there is instead', () => {
+  it('list the collected events in their message', () => {
     const producer = collecting();
     placeOrder(producer, 'o-1');
     expect(() => expect(producer).toHaveEmitted('page.viewed')).toThrow(

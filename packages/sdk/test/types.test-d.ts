@@ -1,4 +1,4 @@
-// What the compiler refuses, checked by the compiler: a line below that is no error any more fails `tsc`.
+// Type errors that users must get: a line below without an error fails `tsc`.
 import { createProducer, defineCatalog, type EmitResult, type Emitted, type KitError, type Producer } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
 import { createCollectingProducer } from '@pik/sdk/testing';
@@ -23,7 +23,7 @@ const to = { entity_id: 'user_123' };
 
 producer.emit('order.placed', { order_id: 'o-1', total_cents: 4_200 }, to);
 producer.emit('page.viewed', { path: '/' }, { ...to, event_time: new Date() });
-// What goes in, not what the schema makes of it: a default may be left out.
+// The input type of the schema, not its output: a field with a default is optional.
 producer.emit('user.invited', { email: 'a@b.c' }, to);
 producer.emit('anything.else', { any: ['thing'] }, to);
 
@@ -43,20 +43,20 @@ producer.emit('order.placed', { order_id: 'o-1' }, to);
 producer.emit('page.viewed', { path: '/' });
 // @ts-expect-error no entity_id
 producer.emit('page.viewed', { path: '/' }, {});
-// @ts-expect-error a payload that is no object
+// @ts-expect-error a payload that is not an object
 producer.emit('anything.else', 'text', to);
 // Null is a deletion, whatever the payload is otherwise.
 producer.emit('order.placed', null, to);
-// @ts-expect-error a mistyped option, which nothing would read
+// @ts-expect-error a mistyped option
 producer.emit('anything.else', {}, { entity_id: 'user_123', idempotncy_key: 'k' });
-// @ts-expect-error an identity that is none
+// @ts-expect-error an unknown identity
 defineCatalog({ t: { identity: 'sometimes' } });
 // @ts-expect-error an identity function over a field that the payload does not have
 defineCatalog({ t: { payload: z.object({ a: z.string() }), identity: ({ b }) => b } });
-// @ts-expect-error an overflow policy that is none
+// @ts-expect-error an unknown overflow policy
 createProducer({ url: 'http://x', overflow: 'explode' });
 
-// Without a catalog it works untyped, and still asks for the entity.
+// Without a catalog, payloads are untyped, but the entity is required.
 const untyped = createProducer({ url: 'http://x', source: 's' });
 untyped.emit('whatever.happened', { at: 1 }, to);
 // @ts-expect-error no entity_id
@@ -75,7 +75,7 @@ createProducer({ url: 'http://x', outbox: await openOutbox({ dir: 'outbox' }) })
 // @ts-expect-error an outbox that is not open yet
 createProducer({ url: 'http://x', outbox: openOutbox({ dir: 'outbox' }) });
 
-// A producer that collects stands wherever the real one does.
+// A collecting producer can replace the real one.
 const collecting = createCollectingProducer({ catalog });
 expectTypeOf(collecting).toExtend<Producer<typeof catalog>>();
 collecting.emit('page.viewed', { path: '/' }, to);

@@ -8,19 +8,19 @@ import { createAttempts } from './retry.ts';
 const network = new KitError('NETWORK');
 const throttled = new KitError('RATE_LIMITED');
 
-/** How many repeats of new work the budget allows in a row. */
+/** Consecutive retries that the budget allows for new work. */
 function repeatsLeft(begin: ReturnType<typeof createAttempts>, error: KitError): number {
   let count = 0;
   while (begin().failed(error)?.overBudget === false) count += 1;
   return count;
 }
 
-it('repeats of all work of a client are bounded by one budget, and those of a throttled one cost less', () => {
+it('one budget limits the retries of all work of a client, and a throttled retry costs less', () => {
   expect(repeatsLeft(createAttempts(Number.POSITIVE_INFINITY), network)).toBe(35);
   expect(repeatsLeft(createAttempts(Number.POSITIVE_INFINITY), throttled)).toBe(100);
 });
 
-it('a success pays back its own last repeat, or a little where it needed none, and never beyond the whole', () => {
+it('a success refunds its last retry, or a little without one, and never exceeds the full budget', () => {
   const step = fc.constantFrom('fail', 'throttle', 'repeat and succeed', 'succeed');
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
@@ -47,7 +47,7 @@ it('a success pays back its own last repeat, or a little where it needed none, a
   );
 });
 
-it('waits with full jitter under a bound that doubles, and ends at the number of attempts', () => {
+it('waits with full jitter below a bound that doubles, and ends at the number of attempts', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 12 }), (attemptsMax) => {
       const work = createAttempts(attemptsMax)();

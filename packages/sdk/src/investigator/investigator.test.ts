@@ -11,7 +11,7 @@ describe('an investigator', () => {
     return n;
   };
 
-  it('A13: takes a stream of events that was cut short for an error, never for the end', async () => {
+  it('A13: treats an interrupted stream as an error, never as the end', async () => {
     const event = '{"event_id":"x","body":"{}"}\n';
     expect(
       await drain(answering(`${event}{"end":true,"count":1,"next_cursor":null}\n`).readEvents({ entity_id: 'e' })),

@@ -212,13 +212,12 @@ export class BatchingProducer<C> implements Producer<C> {
 
   /** Resolves an event that only the outbox keeps, because the buffer is full or the producer is closed. */
   #leaveInOutbox(event: PendingEvent): Emitted {
-    const [code, why] = this.#isClosed
-      ? ([
+    const error = this.#isClosed
+      ? new KitError(
           'PRODUCER_CLOSED',
           'The producer was closed; the outbox keeps the event, and the next start sends it.',
-        ] as const)
-      : (['BUFFER_FULL', "The producer's buffer is full; the outbox keeps the event and sends it later."] as const);
-    const error = new KitError(code, why);
+        )
+      : new KitError('BUFFER_FULL', "The producer's buffer is full; the outbox keeps the event and sends it later.");
     this.#results.resolve(event, undelivered(event.event_id, error), 'undelivered');
     this.#outbox?.backlog.retryLater();
     return event;

@@ -1,4 +1,5 @@
-// Who ends a process: the service where it listens for the signal, in whatever way and order; the last producer where nobody does.
+// Tests who ends a process: the service if it listens for the signal, in whatever way and order; otherwise the last
+// producer.
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
@@ -9,14 +10,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A process of which nothing ends. */
+/** A process that never ends. */
 function host() {
   const made = Object.assign(new EventEmitter(), { pid: 7, kill: vi.fn() });
   vi.stubGlobal('process', made);
   return made;
 }
 
-/** A producer that notes what it is asked for; its backend takes events, or does not. */
+/** A producer that records its calls, with a backend that takes events or not. */
 function noted(state = 'FLOWING', pending = 0) {
   const calls: string[] = [];
   const note = (name: string) => async () => void calls.push(name);
@@ -26,7 +27,7 @@ function noted(state = 'FLOWING', pending = 0) {
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a signal', () => {
-  it('for which nobody else listens flushes, closes and then ends the process', async () => {
+  it('without other listeners flushes, closes and then ends the process', async () => {
     const process = host();
     const producer = noted();
     closeOnExit(producer);
@@ -58,7 +59,7 @@ describe('a signal', () => {
     },
   );
 
-  it('that the service sends itself again, when it has finished, ends the process after the producer', async () => {
+  it('that the service raises again when it has finished ends the process after the producer', async () => {
     const process = host();
     const producer = noted();
     closeOnExit(producer);
@@ -108,7 +109,7 @@ describe('a signal', () => {
     }
   });
 
-  it('while the backend fails is no reason to take on more: the producer closes at once', async () => {
+  it('while the backend fails closes the producer at once', async () => {
     const process = host();
     const producer = noted('WAITING');
     closeOnExit(producer);
@@ -119,7 +120,7 @@ describe('a signal', () => {
 });
 
 describe('the end without a signal', () => {
-  it('closes the producer without a bound of its own', async () => {
+  it('closes the producer without a time limit', async () => {
     const process = host();
     const close = vi.fn(async () => {});
     closeOnExit({ ...noted(), close });
@@ -130,7 +131,7 @@ describe('the end without a signal', () => {
     expect(process.eventNames()).toEqual([]);
   });
 
-  it('by process.exit says how many events have no result', () => {
+  it('by process.exit prints how many events have no result', () => {
     const process = host();
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     closeOnExit(noted('FLOWING', 0));
@@ -139,7 +140,7 @@ describe('the end without a signal', () => {
     expect(warn.mock.calls).toEqual([[expect.stringContaining('3 events')]]);
   });
 
-  it('is nobody’s business once it is taken back, or where there is no process', () => {
+  it('has no effect once the listeners are removed, or without a process', () => {
     const process = host();
     closeOnExit(noted())();
     expect(process.eventNames()).toEqual([]);

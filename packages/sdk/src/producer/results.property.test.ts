@@ -28,11 +28,11 @@ const answer = fc.array(fc.tuple(eventId, usual, more), { maxLength: 8 }).map((r
   }),
 }));
 
-/** A blank before it leaves an answer as it is, and is none that our backend writes: the parser reads it. */
+/** A leading blank does not change a response, but our backend never writes one, so the parser reads it. */
 const parsed = (text: string, ids: readonly (string | null)[]) => readResults(` ${text}`, ids);
 
-describe('an answer to a batch', () => {
-  it('H11: is read in place as the parser reads it', () => {
+describe('the response to a batch', () => {
+  it('H11: is read in place exactly as by the parser', () => {
     fc.assert(
       fc.property(answer, ({ ids, text }) => {
         expect(readResults(text, ids)).toEqual(parsed(text, ids));
@@ -41,7 +41,7 @@ describe('an answer to a batch', () => {
     );
   });
 
-  it('H11: is read alike when some of it was changed, cut or doubled on the way, and when other records were sent', () => {
+  it('H11: is read the same when parts were changed, cut or doubled in transit, and when other records were sent', () => {
     const change = fc.record({
       at: fc.nat(),
       to: fc.constantFrom('', '0', '-', '9', ',', ']', '}', '"', ' ', '{', 'é'),
@@ -69,7 +69,7 @@ describe('an answer to a batch', () => {
     expect(readResults('<html>', [id])).toEqual([]);
   });
 
-  /** Numbers as a backend may write them; the parser alone says what each is. */
+  /** Numbers that a backend may write; the parser decides what each is. */
   it.each([
     '0',
     '-1',
@@ -96,7 +96,7 @@ describe('an answer to a batch', () => {
     'true',
     'NaN',
     'Infinity',
-  ])('H11: is read in place as the parser reads it, with the number %j', (number) => {
+  ])('H11: is read in place exactly as by the parser, with the number %j', (number) => {
     const id = '0'.repeat(47);
     const one = (lag: string, line: string) =>
       `{"event_id":"${id}","status":"ACCEPTED","lag_ms":${lag},"raw_key":"k","line":${line}}`;
@@ -111,7 +111,7 @@ describe('an answer to a batch', () => {
       const found = readResults(text, ids);
       const expected = parsed(text, ids);
       expect(found).toEqual(expected);
-      // Equal numbers can still be other ones: 0 and -0.
+      // Equal numbers can still differ: 0 and -0.
       for (const [i, result] of found.entries())
         expect(Object.is(result?.lag_ms, expected[i]?.lag_ms) && Object.is(result?.line, expected[i]?.line)).toBe(true);
     }

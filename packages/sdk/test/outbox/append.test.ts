@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { at } from '@pik/schema/events';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { nodeFiles } from '../../src/outbox/files.ts';
@@ -9,7 +10,7 @@ import { openOutbox } from '../../src/outbox.ts';
 import { openOver, pending, sandbox } from './support/sandbox.ts';
 import { turn, World } from './support/world.ts';
 
-test('the folders of an outbox are for their owner alone, and so is every file', async () => {
+test('the folders and files of an outbox are accessible to their owner only', async () => {
   const parent = mkdtempSync(join(tmpdir(), 'pik-outbox-'));
   onTestFinished(() => rmSync(parent, { recursive: true }));
   const dir = join(parent, 'deep/er');
@@ -27,7 +28,7 @@ test('the folders of an outbox are for their owner alone, and so is every file',
   await outbox.close();
 });
 
-test('what was appended is captured: bytes that the caller changes afterwards are stored as they were', async () => {
+test('append captures the bytes: later changes by the caller are not stored', async () => {
   const outbox = await openOver(sandbox());
   const bytes = Buffer.from('{"n":1}');
   outbox.append(bytes);
@@ -37,12 +38,12 @@ test('what was appended is captured: bytes that the caller changes afterwards ar
   await outbox.close();
 });
 
-test('G7: records of one turn share one write and one fsync; with `each` every record has its own', async () => {
+test('G7: records of one turn share a write and an fsync; with `each`, every record has its own', async () => {
   const counts: Record<string, number> = {};
   for (const fsync of ['batch', 'each', 'interval'] as const) {
     const world = new World({ fsync, segmentBytesMax: 100_000, fsyncIntervalMs: 5 });
     await world.open();
-    // What is done at the start is done.
+    // Lets the work of the start finish.
     for (let n = 0; n < 50; n += 1) await turn();
     const before = world.process.log.length;
     for (let n = 0; n < 20; n += 1) world.append(100);
@@ -53,7 +54,7 @@ test('G7: records of one turn share one write and one fsync; with `each` every r
   expect(counts).toEqual({ batch: 1, each: 20, interval: 1 });
 });
 
-test('G7: `stored` speaks only when the fsync is over, whatever the policy', async () => {
+test('G7: `stored` resolves only after the fsync, whatever the policy', async () => {
   for (const fsync of ['batch', 'each', 'interval'] as const) {
     const world = new World({ fsync, fsyncIntervalMs: 5 });
     await world.open();
@@ -68,14 +69,14 @@ test('G7: `stored` speaks only when the fsync is over, whatever the policy', asy
   }
 });
 
-test('acknowledging in any order, twice, too early, or what is not there is safe', async () => {
+test('acknowledging in any order, twice, too early, or an unknown position is safe', async () => {
   const box = sandbox();
   const outbox = await openOver(box);
   const positions = Array.from({ length: 6 }, (_, n) => outbox.append(`{"n":${n}}`));
   // Before they are durable.
-  outbox.acknowledge([positions[3] as number, positions[1] as number, positions[3] as number]);
+  outbox.acknowledge([at(positions, 3), at(positions, 1), at(positions, 3)]);
   await outbox.flush();
-  outbox.acknowledge([0, -1, 7, 99, 1.5, Number.NaN, positions[1] as number]);
+  outbox.acknowledge([0, -1, 7, 99, 1.5, Number.NaN, at(positions, 1)]);
   expect(outbox.stats().pending_count).toBe(4);
   await outbox.close();
   const again = await openOver(box);
@@ -84,7 +85,7 @@ test('acknowledging in any order, twice, too early, or what is not there is safe
   await again.close();
 });
 
-test('a record too many asks for a position that is not there: that is no promise of durability', async () => {
+test('`stored` never resolves with null for a position that does not exist', async () => {
   const outbox = await openOver(sandbox());
   for (const position of [0, 1, -1, Number.NaN])
     expect(await outbox.stored(position)).toMatchObject({ code: 'OUTBOX_FAILED' });
@@ -95,7 +96,7 @@ test('a record too many asks for a position that is not there: that is no promis
   await outbox.close();
 });
 
-test('reading goes on from where it stopped, while records are appended and segments go', async () => {
+test('reading resumes where it stopped, while records are appended and segments deleted', async () => {
   const outbox = await openOver(sandbox(), { segmentBytesMax: 4096 });
   const seen: number[] = [];
   let appended = 0;

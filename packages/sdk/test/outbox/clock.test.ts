@@ -6,7 +6,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test('O11: a clock that goes back or jumps ahead changes neither order nor what is there', async () => {
+test('O11: a clock that goes back or jumps ahead changes neither order nor records', async () => {
   const box = sandbox();
   const times = [Date.UTC(2026, 0, 1), 0, Date.UTC(2099, 0, 1), 5, Date.UTC(2026, 0, 2)];
   for (const time of times) {
@@ -24,7 +24,7 @@ test('O11: a clock that goes back or jumps ahead changes neither order nor what 
   await outbox.close();
 });
 
-test('O18: two clones of one directory give the same bytes, so that the backend knows each as one event', async () => {
+test('O18: two clones of a directory send the same bytes, so that the backend sees each event once', async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0.5);
   const box = sandbox();
   const first = await openOver(box);

@@ -1,11 +1,12 @@
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { at } from '@pik/schema/events';
 import { expect, test, vi } from 'vitest';
 
 import { crc32 } from '../../src/outbox/crc32.ts';
 import { openOver, pending, type Sandbox, sandbox } from './support/sandbox.ts';
 
-// A directory of format 1, as the first release wrote it. It never changes: it is read by every later version.
+// A directory of format 1, as written by the first release. It never changes: every later version must read it.
 
 const GOLDEN = join(import.meta.dirname, 'golden/format-1');
 
@@ -15,7 +16,7 @@ function golden(): Sandbox {
   return box;
 }
 
-/** What the golden directory was made with. */
+/** Creates the golden directory. */
 async function make(box: Sandbox): Promise<void> {
   vi.useFakeTimers({ now: Date.UTC(2026, 10, 23, 12), toFake: ['Date'] });
   try {
@@ -24,10 +25,7 @@ async function make(box: Sandbox): Promise<void> {
     const positions = records.map((record) => outbox.append(record));
     await outbox.flush();
     const record = Buffer.from('{"n":5}');
-    await outbox.deadLetter(
-      { position: positions[4] as number, record },
-      { code: 'FIELD_MISSING', detail: 'no source' },
-    );
+    await outbox.deadLetter({ position: at(positions, 4), record }, { code: 'FIELD_MISSING', detail: 'no source' });
     outbox.acknowledge([1, 3]);
     await outbox.close();
   } finally {
@@ -39,13 +37,13 @@ function content(dir: string): Record<string, string> {
   return Object.fromEntries(readdirSync(dir).map((name) => [name, readFileSync(join(dir, name)).toString('hex')]));
 }
 
-test('O20, G23: what this version writes is format 1, byte for byte', async () => {
+test('O20, G23: this version writes format 1, byte for byte', async () => {
   const box = sandbox();
   await make(box);
   expect(content(box.dir)).toEqual(content(GOLDEN));
 });
 
-test('O20, G23: a directory of format 1 is read: pending, acknowledged and dead records, and the next position', async () => {
+test('O20, G23: reads a directory of format 1: pending, acknowledged and dead records, and the next position', async () => {
   const outbox = await openOver(golden());
   expect(await pending(outbox)).toMatchObject([
     { position: 2, text: '{"n":2,"text":"ä"}' },
@@ -57,7 +55,7 @@ test('O20, G23: a directory of format 1 is read: pending, acknowledged and dead 
   await outbox.close();
 });
 
-test('O20: a newer segment or cursor is refused with a code, and no file is touched', async () => {
+test('O20: refuses a newer segment or cursor with a code, and changes no file', async () => {
   const newerSegment = golden();
   const segment = newerSegment.read('segment-0000000000000001.log');
   segment.writeUInt32LE(2, 8);
@@ -68,7 +66,7 @@ test('O20: a newer segment or cursor is refused with a code, and no file is touc
   const checksum = crc32(checked, 0, checked.length).toString(16).padStart(8, '0');
   newerCursor.write('cursor', Buffer.concat([Buffer.from(`PIKCURSR ${checksum} ${checked}\n`), Buffer.alloc(8_000)]));
   for (const box of [newerSegment, newerCursor]) {
-    // Something that an open would otherwise mend.
+    // Damage that opening would otherwise repair.
     box.write('segment-0000000000000007.log', Buffer.from('PIKOUTBX'));
     const before = content(box.dir);
     await expect(openOver(box)).rejects.toMatchObject({ code: 'DATA_DIR_NEWER' });
@@ -76,7 +74,7 @@ test('O20: a newer segment or cursor is refused with a code, and no file is touc
   }
 });
 
-test('O20: files that are not of an outbox are left alone', async () => {
+test('O20: ignores files that do not belong to an outbox', async () => {
   const box = golden();
   box.write('notes.txt', Buffer.from('mine'));
   box.write('segment-0000000000000001.log.bak', Buffer.from('mine too'));

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import type { SimProcess } from './support/sim-files.ts';
 import { turn, World } from './support/world.ts';
 
-// Single histories that a random one hits too rarely.
+// Histories that random tests produce too rarely.
 
 async function turns(count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) await turn();
 }
 
-/** Numbers by turns: what is not synced survives in half. */
+/** Alternating numbers: half of the unsynced data survives. */
 function tornEachTime(): () => number {
   let calls = 0;
   return () => {
@@ -18,7 +18,7 @@ function tornEachTime(): () => number {
   };
 }
 
-test('E3: what a failed fsync dropped is told as not stored, no second fsync calls it stored, and no later process finds it', async () => {
+test('E3: records dropped by a failed fsync are reported as not stored, never stored by a second fsync, and not found by a later process', async () => {
   const world = new World({ segmentBytesMax: 100_000 });
   await world.open();
   const kept = world.append(100);
@@ -26,7 +26,7 @@ test('E3: what a failed fsync dropped is told as not stored, no second fsync cal
   await turns(50);
   const from = world.process.log.length;
   let failures = 0;
-  world.process.weather = (name) => {
+  world.process.faultOf = (name) => {
     if (name !== 'sync' || failures > 0) return undefined;
     failures += 1;
     return 'full';
@@ -34,7 +34,7 @@ test('E3: what a failed fsync dropped is told as not stored, no second fsync cal
   const lost = world.append(100);
   expect(await world.outbox?.stored(lost.position)).toMatchObject({ code: 'OUTBOX_FAILED' });
   await turns(20);
-  // The segment is not synced again: the next sync is that of a new one.
+  // The segment is not synced again: the next sync is that of a new segment.
   const calls = world.process.log.slice(from).filter((name) => name === 'sync' || name === 'open new');
   expect(calls).toEqual(['sync']);
   const later = world.append(100);
@@ -49,15 +49,15 @@ test('E3: what a failed fsync dropped is told as not stored, no second fsync cal
   await world.end('kill');
 });
 
-test('E3: whoever asks for the fate of records while their failure is being dealt with is told of it', async () => {
+test('E3: `stored` returns the failure even if it is called while the failure is handled', async () => {
   const world = new World({ segmentBytesMax: 100_000 });
   await world.open();
   await turns(50);
   const asked: Promise<unknown>[] = [];
   let lost = 0;
-  world.process.weather = (name) => {
+  world.process.faultOf = (name) => {
     if (name === 'truncate') {
-      // Another one waits behind it, and will be stored.
+      // Another record waits behind it and will be stored.
       world.append(100);
       asked.push(world.outbox?.stored(lost) ?? Promise.resolve());
     }
@@ -70,7 +70,7 @@ test('E3: whoever asks for the fate of records while their failure is being deal
   await world.end('kill');
 });
 
-test('a closed outbox writes nothing any more, whatever it is told', async () => {
+test('a closed outbox writes nothing, whatever is called', async () => {
   const world = new World();
   const outbox = await world.open();
   const listed = world.append(100);
@@ -78,7 +78,7 @@ test('a closed outbox writes nothing any more, whatever it is told', async () =>
   const calls = world.process.calls;
   outbox?.acknowledge([listed.position]);
   const entry = { position: listed.position, record: Buffer.from(listed.text) };
-  // It is settled in memory by now.
+  // The record is acknowledged in memory by now.
   expect(await outbox?.deadLetter(entry, { code: 'X', detail: '' })).toBeNull();
   expect(await outbox?.deadLetter({ ...entry, position: 99 }, { code: 'X', detail: '' })).toMatchObject({
     code: 'OUTBOX_CLOSED',
@@ -89,21 +89,21 @@ test('a closed outbox writes nothing any more, whatever it is told', async () =>
   expect(world.process.calls).toBe(calls);
 });
 
-test('O4: a slot of the cursor that a killed process did not sync is durable before the other one is written over', async () => {
+test('O4: a cursor slot that a killed process did not sync is made durable before the other is overwritten', async () => {
   const world = new World({ random: tornEachTime() });
   await world.open();
   const records = [world.append(100), world.append(100)];
   await world.outbox?.flush();
   await turns(50);
-  // The second save is written, and the process killed before it is synced.
+  // The second save is written, and the process is killed before the sync.
   const endAtSync = (process: SimProcess) => {
-    process.weather = (name) => (name === 'sync' ? 'crash-before' : undefined);
+    process.faultOf = (name) => (name === 'sync' ? 'crash-before' : undefined);
   };
   endAtSync(world.process);
   world.acknowledge(records.slice(0, 1));
   await world.process.ended;
   await world.end('kill');
-  // The next process is killed at the same place of its first save: behind the write of a segment's head, and its own.
+  // The next process is killed at the same point of its first save: after it wrote a segment header and its own slot.
   let writes = 0;
   await world.open([], (name) => {
     if (name === 'write') writes += 1;

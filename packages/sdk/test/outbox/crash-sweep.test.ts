@@ -5,9 +5,9 @@ import { expectLetters, randomFrom, restart } from './support/checks.ts';
 import type { Ending, Fault } from './support/sim-files.ts';
 import { OVER, turn, World } from './support/world.ts';
 
-// One life of an outbox that makes every call it can: it starts over what an earlier process left, fills several segments,
-// settles, buries a record, deletes segments, closes. The life is repeated with a fault at each single call, and ended
-// there, or at the end, by a kill or a power loss; then what was stored must be there.
+// A life of an outbox that makes every call: it starts over the files of an earlier process, fills several segments,
+// acknowledges, moves a record to the dead letters, deletes segments, closes. The life is repeated with a fault at each
+// single call, and ended there, or at the end, by a kill or a power loss; afterwards every stored record must exist.
 
 async function live(world: World): Promise<void> {
   const { outbox } = world;
@@ -18,7 +18,7 @@ async function live(world: World): Promise<void> {
   world.acknowledge(first.filter(({ fate }, i) => fate === 'stored' && i !== 4 && i < 25));
   const buried = first[26];
   if (buried?.fate === 'stored') await world.deadLetter(buried);
-  // Long enough for the cursor to be saved and segments to be deleted.
+  // Waits until the cursor is saved and segments are deleted.
   await world.alive(new Promise((resolve) => setTimeout(resolve, 4)));
   for (let i = 0; i < 12; i += 1) world.append(500);
   await world.alive(outbox.flush());
@@ -56,8 +56,8 @@ async function sweep(kind: Fault['kind'], ending: Ending | 'close'): Promise<voi
 
 for (const kind of ['crash-before', 'crash-after'] as const)
   for (const ending of ['kill', 'power'] as const)
-    test(`O3, O4: ${kind} any call, then ${ending}: what was stored is there`, () => sweep(kind, ending));
+    test(`O3, O4: ${kind} any call, then ${ending}: every stored record exists`, () => sweep(kind, ending));
 
 for (const kind of ['fail-before', 'fail-after', 'short', 'full'] as const)
   for (const ending of ['close', 'power'] as const)
-    test(`O4, O6, E2, E3: ${kind} at any call, then ${ending}: what was stored is there`, () => sweep(kind, ending));
+    test(`O4, O6, E2, E3: ${kind} at any call, then ${ending}: every stored record exists`, () => sweep(kind, ending));

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 import { crc32, crc32InScript } from '../../src/outbox/crc32.ts';
 
-test('the checksum of older Nodes is that of newer ones, for any stretch of any bytes', () => {
+test('the checksum for older versions of Node equals the built-in one, for any range of any bytes', () => {
   const bytes = Buffer.from('123456789');
   expect(crc32InScript(bytes, 0, 9)).toBe(0xcbf43926);
   expect(crc32(bytes, 0, 9)).toBe(0xcbf43926);

@@ -1,14 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { at } from '@pik/schema/events';
 import { expect, test } from 'vitest';
 
 import type { OutboxReport } from '../../src/outbox/reports.ts';
 import { openOver, pending, type Sandbox, sandbox } from './support/sandbox.ts';
 
-// Cursor and segments that do not belong together, as a restore from a backup, a deletion by hand, or an older copy of one
-// of them makes them. What is in doubt is sent again; what is gone is said.
+// Cursor and segments that do not match, for example after a restore from a backup, or a deletion by hand. Records in
+// doubt are sent again; missing records are reported.
 
-/** `count` records, of which those in `acknowledged` are, in segments of about eight. */
+/** Appends `count` records in segments of about eight, and acknowledges those in `acknowledged`. */
 async function filled(box: Sandbox, count: number, acknowledged: readonly number[]): Promise<void> {
   const outbox = await openOver(box, { segmentBytesMax: 4096 });
   for (let n = 0; n < count; n += 1) outbox.append(`{"fill":"${'x'.repeat(450)}"}`);
@@ -35,7 +36,7 @@ async function reopened(box: Sandbox) {
 const to = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 const segments = (box: Sandbox) => box.list().filter((name) => name.startsWith('segment-'));
 
-test('O5: a cursor that is behind gives what it does not know of again', async () => {
+test('O5: a cursor behind the data returns the records that it does not know of again', async () => {
   const box = sandbox();
   await filled(box, 30, to(3));
   const old = box.read('cursor');
@@ -44,13 +45,13 @@ test('O5: a cursor that is behind gives what it does not know of again', async (
   await outbox.close();
   box.write('cursor', old);
   const { positions, reports } = await reopened(box);
-  // The segments that were deleted meanwhile are not there; the rest is.
+  // The segments deleted in the meantime are gone; the rest exists.
   expect(positions).toEqual(to(30, positions[0]));
   expect(positions[0]).toBeLessThanOrEqual(21);
   expect(reports.every(([kind]) => kind === 'missing')).toBe(true);
 });
 
-test('O5: a cursor that is ahead of the data is found out, said, and not believed', async () => {
+test('O5: a cursor ahead of the data is detected, reported and ignored', async () => {
   const box = sandbox();
   await filled(box, 12, []);
   const before = box.copy();
@@ -72,7 +73,7 @@ test('O5: a cursor that is ahead of the data is found out, said, and not believe
   expect((await reopened(before)).reports).toEqual([]);
 });
 
-test('O5: without a cursor, or with one that cannot be read, everything that is there is sent again', async () => {
+test('O5: without a readable cursor, all records on disk are sent again', async () => {
   const box = sandbox();
   await filled(box, 20, [...to(3), 9]);
   const without = box.copy();
@@ -82,7 +83,7 @@ test('O5: without a cursor, or with one that cannot be read, everything that is 
   expect(await reopened(box)).toMatchObject({ positions: to(20), reports: [['cursor_damaged', null, null]] });
 });
 
-test('O5: one damaged slot of the cursor costs at most what the last save said', async () => {
+test('O5: one damaged slot of the cursor loses at most the last save', async () => {
   const box = sandbox();
   await filled(box, 6, to(2));
   const outbox = await openOver(box);
@@ -91,7 +92,7 @@ test('O5: one damaged slot of the cursor costs at most what the last save said',
   for (const at of [20, 4096 + 20]) {
     const damaged = box.copy();
     const bytes = damaged.read('cursor');
-    bytes[at] = (bytes[at] as number) ^ 0xff;
+    bytes[at] = bytes.readUInt8(at) ^ 0xff;
     damaged.write('cursor', bytes);
     const { positions, reports } = await reopened(damaged);
     expect([to(6, 3), to(6, 5)]).toContainEqual(positions);
@@ -99,7 +100,7 @@ test('O5: one damaged slot of the cursor costs at most what the last save said',
   }
 });
 
-test('O4: segments that a crash left behind the cursor are tolerated, and so are missing ones that it has', async () => {
+test('O4: segments that the cursor has passed may exist after a crash, or be missing', async () => {
   const box = sandbox();
   await filled(box, 40, []);
   const before = box.copy();
@@ -113,12 +114,12 @@ test('O4: segments that a crash left behind the cursor are tolerated, and so are
   expect(await reopened(box)).toMatchObject({ positions: to(40, 31), reports: [] });
 });
 
-test('O4, O5: a segment that is gone without having been acknowledged is said to be missing, with its positions', async () => {
+test('O4, O5: a missing segment that was not acknowledged is reported, with its positions', async () => {
   const box = sandbox();
   await filled(box, 40, [20]);
   const names = segments(box);
   const base = (name: string | undefined) => Number(/\d{16}/.exec(name ?? '')?.[0]);
-  rmSync(join(box.dir, names[1] as string));
+  rmSync(join(box.dir, at(names, 1)));
   const gone = to(base(names[2]) - 1, base(names[1]));
   const { positions, reports, stats } = await reopened(box);
   expect(positions).toEqual(to(40).filter((position) => !gone.includes(position) && position !== 20));
@@ -126,7 +127,7 @@ test('O4, O5: a segment that is gone without having been acknowledged is said to
   expect(stats.damaged_count).toBe(gone.length);
 });
 
-test('O4: the first acknowledgements are saved soon, so that a process that is killed again and again gets on', async () => {
+test('O4: the first acknowledgements are saved soon, so that a process that keeps being killed makes progress', async () => {
   const box = sandbox();
   const outbox = await openOver(box);
   for (let n = 0; n < 5; n += 1) outbox.append('{}');
@@ -139,7 +140,7 @@ test('O4: the first acknowledgements are saved soon, so that a process that is k
   await outbox.close();
 });
 
-test('a cursor with more runs than fit forgets the later ones, and no segment that it forgets is deleted', async () => {
+test('a cursor with too many runs omits the later ones, and their segments are not deleted', async () => {
   const box = sandbox();
   const outbox = await openOver(box, { segmentBytesMax: 4096 });
   for (let n = 0; n < 4_000; n += 1) outbox.append('{}');

@@ -1,3 +1,4 @@
+import { at } from '@pik/schema/events';
 import { points } from '@pik/testkit/budget';
 import { expect, test } from 'vitest';
 
@@ -5,7 +6,7 @@ import { RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../src/outbox/form
 import type { OutboxReport } from '../../src/outbox/reports.ts';
 import { fileOf, openOver, pending, type Sandbox, sandbox } from './support/sandbox.ts';
 
-// One segment of a few records on a real disk, cut off at every byte, and with every byte changed.
+// One segment of a few records on a real disk, truncated at every byte, and with every byte changed.
 
 const TEXTS = ['{"n":1}', '{"n":2,"fill":"ä"}', '', '{"n":4}', `{"n":5,"fill":"${'x'.repeat(60)}"}`];
 const ends = TEXTS.map((_, i) =>
@@ -22,7 +23,7 @@ async function written(): Promise<Sandbox> {
   return box;
 }
 
-test('O1: a segment cut off at any byte gives every record before the cut, and later ones are not glued to it', async () => {
+test('O1: a truncated segment returns every record before the cut, and later records are not joined to it', async () => {
   const box = await written();
   const whole = box.read(SEGMENT);
   for (const length of points([...whole.keys(), whole.length])) {
@@ -45,14 +46,14 @@ test('O1: a segment cut off at any byte gives every record before the cut, and l
   }
 });
 
-test('O2: any byte changed costs the record that it is in, at most; it is said, and the bytes are kept', async () => {
+test('O2: any changed byte loses at most its own record; it is reported, and the bytes are kept', async () => {
   const box = await written();
   const whole = box.read(SEGMENT);
   for (const at of points([...whole.keys()])) {
     for (const bits of [0x01, 0x80, 0xff]) {
       const changed = box.copy();
       const bytes = Buffer.from(whole);
-      bytes[at] = (bytes[at] as number) ^ bits;
+      bytes[at] = bytes.readUInt8(at) ^ bits;
       changed.write(SEGMENT, bytes);
       const reports: OutboxReport[] = [];
       const outbox = await openOver(changed, { onReport: (report) => reports.push(report) });
@@ -76,7 +77,7 @@ test('O2: any byte changed costs the record that it is in, at most; it is said, 
   }
 });
 
-test('O2: a record that holds the bytes of another segment is one record, before and after damage', async () => {
+test('O2: a record that contains the bytes of a segment is one record, before and after damage', async () => {
   const inner = (await written()).read(SEGMENT);
   const box = sandbox();
   const outbox = await openOver(box);
@@ -87,13 +88,13 @@ test('O2: a record that holds the bytes of another segment is one record, before
   await again.close();
 });
 
-test('O2: a record that goes bad while the outbox is open is said to be lost, and the others are read', async () => {
+test('O2: a record that is damaged while the outbox is open is reported as lost, and the others are read', async () => {
   const box = await written();
   const reports: OutboxReport[] = [];
   const outbox = await openOver(box, { onReport: (report) => reports.push(report) });
   const bytes = box.read(SEGMENT);
-  bytes[(ends[1] as number) + RECORD_HEADER_BYTES + 30] = 0;
-  bytes[ends[0] as number] = 0;
+  bytes[at(ends, 1) + RECORD_HEADER_BYTES + 30] = 0;
+  bytes[at(ends, 0)] = 0;
   box.write(SEGMENT, bytes);
   expect((await pending(outbox)).map(({ position }) => position)).toEqual([1, 3, 5]);
   expect(reports.map(({ kind, first_position }) => [kind, first_position])).toEqual([
@@ -104,7 +105,7 @@ test('O2: a record that goes bad while the outbox is open is said to be lost, an
   await outbox.close();
 });
 
-test('O2: damaged bytes of which no copy can be made keep their segment', async () => {
+test('O2: a segment with damaged bytes that cannot be copied is not deleted', async () => {
   const box = await written();
   const bytes = box.read(SEGMENT);
   bytes[SEGMENT_HEADER_BYTES] = 0;
@@ -114,7 +115,7 @@ test('O2: damaged bytes of which no copy can be made keep their segment', async 
   outbox.acknowledge([2, 3, 4, 5]);
   await outbox.close();
   expect(box.read(SEGMENT)).toEqual(bytes);
-  // Even where no record is left in it, the next segment does not need its name.
+  // Even without records left in it, the next segment gets another name.
   box.write(SEGMENT, bytes.subarray(0, ends[0]));
   box.write('cursor', Buffer.alloc(8192));
   const again = await openOver(box, { onReport: () => undefined });

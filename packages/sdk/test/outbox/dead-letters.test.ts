@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { at } from '@pik/schema/events';
 import { expect, test } from 'vitest';
 
 import type { OutboxReport } from '../../src/outbox/reports.ts';
@@ -18,7 +19,7 @@ function letters(box: Sandbox): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test('O13: a poison record at the head goes to the dead-letter file with its reason, and the rest flows', async () => {
+test('O13: a poison record goes to the dead-letter file with its reason, and does not block the others', async () => {
   const box = sandbox();
   const outbox = await openOver(box);
   const records = ['{"poison":"ä"}', '{"n":2}', '{"n":3}'];
@@ -38,7 +39,7 @@ test('O13: a poison record at the head goes to the dead-letter file with its rea
   await again.close();
 });
 
-test('O13: many letters at once share an fsync, each is there, and bytes that are no text are kept as they are', async () => {
+test('O13: many letters at once share an fsync, none is missing, and bytes that are not text are kept unchanged', async () => {
   const box = sandbox();
   const outbox = await openOver(box);
   const records = [Buffer.from([0xff, 0x00, 0x0a]), ...Array.from({ length: 50 }, (_, n) => Buffer.from(`{"n":${n}}`))];
@@ -46,15 +47,15 @@ test('O13: many letters at once share an fsync, each is there, and bytes that ar
   const failed = await Promise.all(entries.map((entry) => outbox.deadLetter(entry, REASON)));
   expect(failed).toEqual(entries.map(() => null));
   expect(letters(box).length).toBe(51);
-  expect(Buffer.from(letters(box)[0]?.record_base64 as string, 'base64')).toEqual(records[0]);
+  expect(Buffer.from(String(letters(box)[0]?.record_base64), 'base64')).toEqual(records[0]);
   expect(outbox.stats()).toMatchObject({ pending_count: 0, dead_count: 51 });
-  // Buried twice is buried once.
+  // A second dead letter for the same record has no effect.
   expect(await outbox.deadLetter(entries[1] as (typeof entries)[number], REASON)).toBeNull();
   expect(letters(box).length).toBe(51);
   await outbox.close();
 });
 
-test('O13: a letter that was cut off is said, and the next one is not glued to it', async () => {
+test('O13: an incomplete letter is reported, and the next one is not joined to it', async () => {
   const box = sandbox();
   const first = await openOver(box);
   const position = first.append('{"n":1}');
@@ -68,22 +69,22 @@ test('O13: a letter that was cut off is said, and the next one is not glued to i
   await outbox.close();
   const lines = box.read(FILE).toString().split('\n');
   expect(lines[1]).toBe('{"position":7,"rec');
-  expect(JSON.parse(lines[2] as string)).toMatchObject({ record: '{"n":2}' });
+  expect(JSON.parse(at(lines, 2))).toMatchObject({ record: '{"n":2}' });
 });
 
-test('O6, O13: when the letter cannot be written the record stays pending, and a later try succeeds', async () => {
+test('O6, O13: if the letter cannot be written, the record stays pending, and a later attempt succeeds', async () => {
   const world = new World();
   await world.open();
   const listed = world.append(80);
   await world.outbox?.flush();
   const entry = { position: listed.position, record: Buffer.from(listed.text) };
   for (const kind of ['fail-before', 'full'] as const) {
-    world.process.weather = () => kind;
+    world.process.faultOf = () => kind;
     const code = kind === 'full' ? 'OUTBOX_FULL' : 'OUTBOX_FAILED';
     expect(await world.outbox?.deadLetter(entry, REASON)).toMatchObject({ code });
     expect(world.outbox?.stats()).toMatchObject({ pending_count: 1, dead_count: 0 });
   }
-  world.process.weather = () => undefined;
+  world.process.faultOf = () => undefined;
   expect(await world.outbox?.deadLetter(entry, REASON)).toBeNull();
   expect(world.outbox?.stats()).toMatchObject({ pending_count: 0, dead_count: 1 });
   await world.end('close');

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { kills } from '@pik/testkit/budget';
-import { bundleChild, folder, type Said, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { bundleChild, folder, idsOf, type Said, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-// Processes that append and settle as fast as they can are killed at any moment, their start included, and started again
-// over the same directory. When the kills happen is left to chance. What a process said before it died is what must hold.
+// Processes append and acknowledge as fast as they can, are killed at random moments, even while starting, and are
+// restarted over the same directory. Everything that a process reported before its death must hold.
 
 const DIRECTORIES = 4;
 const KILLS = kills(1_000 / DIRECTORIES) * DIRECTORIES;
@@ -15,10 +15,10 @@ beforeAll(async () => {
 });
 afterAll(tidyUp);
 
-/** What processes of one directory said: what is owed, and what may be there. */
+/** The reports of the processes of one directory: pending records, and records that may exist. */
 class Account {
   readonly #owed = new Set<string>();
-  /** Of these none may come back. */
+  /** Records that must not come back. */
   readonly #gone = new Set<string>();
   stored = 0;
   recovered = 0;
@@ -26,12 +26,12 @@ class Account {
 
   take(said: readonly Said[]): void {
     for (const { what, about } of said) {
-      if (what === 'recovered') this.#recovered(about as string[]);
-      else if (what === 'stored') this.#stored(about as string[]);
-      else if (what === 'settled') this.#settle(about as string[]);
+      if (what === 'recovered') this.#recovered(idsOf(about));
+      else if (what === 'stored') this.#stored(idsOf(about));
+      else if (what === 'settled') this.#settle(idsOf(about));
       else if (what === 'settled for good') {
-        this.#settle(about as string[]);
-        for (const id of about as string[]) this.#gone.add(id);
+        this.#settle(idsOf(about));
+        for (const id of idsOf(about)) this.#gone.add(id);
       } else if (what === 'report') this.#report((about as { kind: string }).kind);
       else if (what !== 'appended' && what !== 'drained') expect({ what, about }).toBeNull();
     }
@@ -43,12 +43,12 @@ class Account {
     expect(found.size).toBe(ids.length);
     expect(ids.filter((id) => this.#gone.has(id))).toEqual([]);
     this.recovered += ids.length;
-    // Some that were settled are back, some that were never said to be stored are there: all are owed now.
+    // Some acknowledged records are back, and some that were never reported as stored exist: all are pending now.
     this.#owed.clear();
     for (const id of ids) this.#owed.add(id);
   }
 
-  /** A kill cuts a write off now and then, between two pages of memory; nothing else may happen. */
+  /** A kill sometimes interrupts a write between two pages of memory; nothing else may happen. */
   #report(kind: string): void {
     expect(kind).toBe('torn_tail');
     this.torn += 1;
@@ -68,7 +68,7 @@ async function killOver(dir: string, kills: number): Promise<Account> {
   const account = new Account();
   for (let kill = 0; kill < kills; kill += 1) {
     const { process, heard, ended } = start(child, ['load', dir, `k${kill}`]);
-    // One in eight is killed while it starts.
+    // One process in eight is killed while it starts.
     if (kill % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 40));
     else {
       await heard(kill % 2 === 0 ? 'recovered' : 'stored');
@@ -85,7 +85,7 @@ async function killOver(dir: string, kills: number): Promise<Account> {
   return account;
 }
 
-test(`O3, G7: after ${KILLS} kills under load nothing that was stored is lost, nothing is damaged, and no lock is in the way`, async () => {
+test(`O3, G7: after ${KILLS} kills under load, no stored record is lost or damaged, and no stale lock remains`, async () => {
   const dirs = Array.from({ length: DIRECTORIES }, folder);
   const accounts = await Promise.all(dirs.map((dir) => killOver(dir, KILLS / DIRECTORIES)));
   const sum = (name: 'stored' | 'recovered' | 'torn') => accounts.reduce((total, account) => total + account[name], 0);
@@ -97,15 +97,15 @@ test(`O3, G7: after ${KILLS} kills under load nothing that was stored is lost, n
 });
 
 for (const how of ['exit', 'throw', 'reject', 'SIGTERM', 'SIGINT', 'drain']) {
-  test(`O9: a process that ends by ${how} loses nothing that it appended, waited for or not`, async () => {
+  test(`O9: a process that ends by ${how} loses no appended record, awaited or not`, async () => {
     const dir = folder();
     const appended = new Set<string>();
     for (let round = 0; round < 8; round += 1) {
       const { said } = await start(child, [how, dir, `r${round}`]).ended;
-      const recovered = said.find(({ what }) => what === 'recovered')?.about as string[];
+      const recovered = idsOf(said.find(({ what }) => what === 'recovered')?.about);
       expect(new Set(recovered)).toEqual(appended);
       for (const { what, about } of said) {
-        if (what === 'appended') for (const id of about as string[]) appended.add(id);
+        if (what === 'appended') for (const id of idsOf(about)) appended.add(id);
         if (what === 'drained') expect(about).toBe(0);
       }
       expect(appended.size).toBe(100 * (round + 1));

@@ -20,7 +20,7 @@ async function endBy({ process, ended }: Child, signal: NodeJS.Signals): Promise
   await ended;
 }
 
-test('O7: a second process gets a typed error that names the first, and the directory when that was killed', async () => {
+test('O7: a second process gets a typed error that names the first, and the directory once that is killed', async () => {
   const dir = folder();
   const owner = start(file, ['hold', dir]);
   await owner.heard('held');
@@ -44,7 +44,7 @@ test('O7, O10: an owner whose event loop is blocked keeps the directory', async 
   await endBy(owner, 'SIGKILL');
 });
 
-test('O7: of many that start at once at most one has the directory, and the next round finds it free', async () => {
+test('O7: of many processes that start at once, at most one gets the directory, and the next round finds it free', async () => {
   const dir = folder();
   let held = 0;
   for (let round = 0; round < 6; round += 1) {
@@ -65,12 +65,12 @@ test('O7: of many that start at once at most one has the directory, and the next
   expect(held).toBeGreaterThan(0);
 });
 
-test('O7: a lock left by a dead process is no lock, even where its number now belongs to a living one', async () => {
+test('O7: the lock of a dead process is ignored, even if its id now belongs to a live process', async () => {
   const dir = folder();
   const owner = start(file, ['hold', dir]);
   await owner.heard('held');
   await endBy(owner, 'SIGKILL');
-  // What a process of this number left, and what is not even a socket.
+  // The lock of a dead process with a live process's id, and a file that is not even a socket.
   writeFileSync(join(dir, `lock-${process.pid}-0badc0de`), '');
   writeFileSync(join(dir, 'lock-1-0badc0de'), '');
   const { release } = await takeOwnerLock(dir);
@@ -86,7 +86,7 @@ test('O7, O8: one process opens a directory once', async () => {
   await (await openOutbox({ dir, ...quiet })).close();
 });
 
-test('O8: workers of a cluster are processes like others: each needs a directory of its own', async () => {
+test('O8: each worker of a cluster needs a directory of its own', async () => {
   const { said, errors } = await start(file, ['workers', folder()]).ended;
   expect(errors).toBe('');
   expect(said).toEqual([
@@ -96,7 +96,7 @@ test('O8: workers of a cluster are processes like others: each needs a directory
   ]);
 });
 
-test('O8: an outbox that finds itself in another process than the one that opened it takes nothing', async () => {
+test('O8: an outbox takes no records in a process other than the one that opened it', async () => {
   const outbox = await openOutbox({ dir: folder(), ...quiet });
   const pid = vi.spyOn(process, 'pid', 'get');
   try {
@@ -109,7 +109,7 @@ test('O8: an outbox that finds itself in another process than the one that opene
   await outbox.close();
 });
 
-test('O7: a directory with a path too long for a socket is locked too', async () => {
+test('O7: a directory whose path is too long for a socket can be locked', async () => {
   const dir = join(folder(), 'x'.repeat(120));
   mkdirSync(dir);
   const first = await takeOwnerLock(dir);
@@ -121,7 +121,7 @@ test('O7: a directory with a path too long for a socket is locked too', async ()
   expect(locks(dir)).toEqual([]);
 });
 
-test('O7: somebody who listens under the name of a lock is an owner', async () => {
+test('O7: any process that listens under the name of a lock is an owner', async () => {
   const dir = folder();
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(join(dir, 'lock-77-12345678'), resolve));
@@ -130,7 +130,7 @@ test('O7: somebody who listens under the name of a lock is an owner', async () =
   await (await takeOwnerLock(dir)).release();
 });
 
-test('E15: what cannot be a directory of an outbox is a typed error', async () => {
+test('E15: an unusable directory is a typed error', async () => {
   const dir = folder();
   writeFileSync(join(dir, 'file'), '');
   await expect(openOutbox({ dir: join(dir, 'file') })).rejects.toMatchObject({ code: 'DATA_DIR_UNUSABLE' });

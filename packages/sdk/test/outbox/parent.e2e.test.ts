@@ -1,11 +1,11 @@
-// Members of one service with a folder each in a parent, whose names do not come back: what a dead one left is adopted by whoever
-// lives or comes next, by its lock and never by a time, and by one of them.
+// Members of one service each have a folder in a parent, whose names never come back. A live or later member adopts the
+// folder of a dead one, decided by its lock and never by a time, and only one member does.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createProducer, type ProducerOptions } from '@pik/sdk';
 import { listOutboxes, type OutboxReport, openOutbox } from '@pik/sdk/outbox';
 import { kills } from '@pik/testkit/budget';
-import { bundleChild, folder, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { bundleChild, folder, idsOf, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
 
 import type { Script } from '@pik/testkit/fixtures/producer/producer-world';
 import { eventsOf, idOf, problem } from '@pik/testkit/fixtures/producer/scripted-backend';
@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 
 const KILLS = kills(120);
 const MEMBERS = 3;
-/** Not the one that tests fake. */
+/** The real timer, not the virtual one. */
 const { setTimeout: realTimeout } = globalThis;
 const moment = (ms: number) => new Promise((resolve) => realTimeout(resolve, ms));
 
@@ -64,10 +64,10 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 const missing = (ids: readonly string[], { backend }: ServedSink) => ids.filter((id) => !backend.kept.has(id));
 
 describe('a folder whose owner is dead', () => {
-  it('is the next member’s own, and others beside it are adopted and removed once they are sent', async () => {
+  it('becomes the next member’s own; further ones are adopted, and removed once they are sent', async () => {
     const parent = folder();
     const sink = await serveSink();
-    // Three that lived at a time, so that there are three folders.
+    // Three members alive at the same time, which creates three folders.
     const living = await Promise.all([1, 2, 3].map(() => member(parent, { url: AWAY })));
     const sents = living.map(({ producer }, n) => producer.emit('t', { n }, { entity_id: 'e' }));
     await Promise.all(sents.map(({ stored }) => stored));
@@ -93,8 +93,8 @@ describe('a folder whose owner is dead', () => {
     await sink.close();
   });
 
-  it('is adopted by a member that lives on, and by no two of them', async () => {
-    // Members look for dead ones every half minute, of a time that goes as fast as the test asks.
+  it('is adopted by exactly one live member', async () => {
+    // Members look for dead ones every half minute of virtual time.
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
     onTestFinished(() => void vi.useRealTimers());
     const parent = folder();
@@ -106,20 +106,20 @@ describe('a folder whose owner is dead', () => {
     await ended;
     const stored = said()
       .filter(({ what }) => what === 'stored')
-      .flatMap(({ about }) => about as string[]);
+      .flatMap(({ about }) => idsOf(about));
     expect(stored.length).toBeGreaterThan(0);
     await until(async () => {
       await vi.advanceTimersByTimeAsync(1_000);
       return missing(stored, sink).length === 0;
     });
-    // A listing takes the lock of a folder for a moment, so it comes last.
+    // A listing connects to the lock of a folder, so it comes last.
     await until(async () => (await pending(parent)) === 0);
     expect(living.map(({ outbox }) => outbox.stats().adopted_count).sort()).toEqual([0, 1]);
     await Promise.all(living.map(({ close }) => close()));
     await sink.close();
   });
 
-  it('stays whole where the backend stays away, and is free for others when its adopter ends', async () => {
+  it('stays complete while the backend is down, and is released when its adopter ends', async () => {
     const parent = folder();
     const ids = await dead(parent, 5);
     const silent = await serveSink(hang);
@@ -135,7 +135,7 @@ describe('a folder whose owner is dead', () => {
     await sink.close();
   });
 
-  it('that cannot be opened is reported and left as it is, and so are folders of other names', async () => {
+  it('is reported and left unchanged if it cannot be opened; folders with other names are ignored', async () => {
     const parent = folder();
     const sink = await serveSink();
     await dead(parent, 1);
@@ -145,7 +145,7 @@ describe('a folder whose owner is dead', () => {
     const [segment = ''] = readdirSync(join(parent, own)).filter((name) => name.endsWith('.log'));
     const newer = readFileSync(join(parent, own, segment));
     newer[8] = 9;
-    // The head says another version, with a checksum that is right for it.
+    // The header has another version, with a valid checksum.
     const { crc32 } = await import('node:zlib');
     newer.writeUInt32LE(crc32(newer.subarray(0, 12)), 12);
     writeFileSync(join(parent, own, segment), newer);
@@ -158,13 +158,13 @@ describe('a folder whose owner is dead', () => {
     await sink.close();
   });
 
-  it('keeps its dead letters when it is sent', async () => {
+  it('keeps its dead letters once it is sent', async () => {
     const parent = folder();
     const ids = await dead(parent, 3);
     const sink = await serveSink(({ lines }, backend) =>
       lines.some(({ payload }) => payload.n === 1) ? problem(413, 'EVENT_TOO_LARGE') : backend.accept(lines),
     );
-    // One that lives takes the first place, so that the folder is adopted.
+    // A live member takes the first folder, so that the other is adopted.
     const [box = ''] = readdirSync(parent);
     const aside = join(folder(), box);
     cpSync(join(parent, box), aside, { recursive: true });
@@ -181,7 +181,7 @@ describe('a folder whose owner is dead', () => {
     await sink.close();
   });
 
-  it('that was half removed says nothing is missing', async () => {
+  it('that is partly removed reports nothing as missing', async () => {
     const parent = folder();
     const sink = await serveSink();
     await dead(parent, 2);
@@ -199,7 +199,7 @@ describe('a folder whose owner is dead', () => {
 });
 
 describe('listOutboxes', () => {
-  it('lists one, or those in a folder, with who has them, and changes nothing', async () => {
+  it('lists an outbox, or those in a folder, with their owners, and changes nothing', async () => {
     const parent = folder();
     mkdirSync(join(parent, 'something else'));
     await dead(parent, 4);
@@ -220,7 +220,7 @@ describe('listOutboxes', () => {
   });
 });
 
-it(`after ${KILLS} kills of members with changing names everything that was stored is at the backend`, async () => {
+it(`after ${KILLS} kills of members with changing names, every stored event is at the backend`, async () => {
   const parent = folder();
   const sink = await serveSink(moody);
   const stored: string[] = [];
@@ -235,13 +235,13 @@ it(`after ${KILLS} kills of members with changing names everything that was stor
       const { said, signal, errors } = await ended;
       expect([signal, errors]).toEqual(['SIGKILL', '']);
       for (const { what, about } of said) {
-        if (what === 'stored') stored.push(...(about as string[]));
+        if (what === 'stored') stored.push(...idsOf(about));
         if (what === 'report') expect(about).toMatchObject({ kind: 'torn_tail' });
       }
     }
   };
   await Promise.all(Array.from({ length: MEMBERS }, place));
-  // Never more folders than members lived at a time, adopted ones among them.
+  // Never more folders than members alive at the same time, adopted ones included.
   expect(readdirSync(parent).length).toBeLessThanOrEqual(MEMBERS + 1);
   const last = await member(parent, sink);
   await until(async () => (await pending(parent)) === 0);

@@ -18,7 +18,7 @@ function modes(dir: string): string[] {
   return [own, ...inside];
 }
 
-test.each(['0', '22'])('whatever the umask is (%s), an outbox is for its owner alone', async (umask) => {
+test.each(['0', '22'])('an outbox is accessible to its owner only, with any umask (%s)', async (umask) => {
   const dir = join(folder(), 'deep', 'outbox');
   const child = start(file, ['load', dir, 'n'], { env: { ...process.env, PIK_TEST_UMASK: umask } });
   await child.heard('stored');

@@ -13,7 +13,7 @@ function bytesOf(box: Sandbox): number {
   return box.list().reduce((sum, name) => sum + statSync(join(box.dir, name)).size, 0);
 }
 
-/** Appends until there is no room. */
+/** Appends until the outbox is full. */
 function fill(outbox: Awaited<ReturnType<typeof openOver>>, record: string): number[] {
   const positions: number[] = [];
   for (;;) {
@@ -26,7 +26,7 @@ function fill(outbox: Awaited<ReturnType<typeof openOver>>, record: string): num
   }
 }
 
-test('O6, O12: at the quota append refuses with a code, what is there stays and drains, and there is room again', async () => {
+test('O6, O12: at the quota, append refuses with a code; existing records stay and drain, and free space again', async () => {
   const box = sandbox();
   const outbox = await openOver(box);
   const record = 'x'.repeat(1_000);
@@ -49,7 +49,7 @@ test('O6, O12: at the quota append refuses with a code, what is there stays and 
   expect(bytesOf(box)).toBeLessThanOrEqual(QUOTA + 8192);
 });
 
-test('O6: what is acknowledged before it is written frees its space all the same, for those who wait for it', async () => {
+test('O6: records acknowledged before they are written still free their space for waiting callers', async () => {
   const world = new World();
   const outbox = (await world.open()) as Outbox;
   const positions = fill(outbox, 'x'.repeat(1_000));
@@ -60,7 +60,7 @@ test('O6: what is acknowledged before it is written frees its space all the same
   await outbox.close();
 });
 
-test('O12: what waits for days comes back oldest first, and its age is told', async () => {
+test('O12: records that wait for days come back oldest first, and the statistics show their age', async () => {
   const box = sandbox();
   for (let day = 0; day < 3; day += 1) {
     const outbox = await openOver(box);
@@ -77,26 +77,26 @@ test('O12: what waits for days comes back oldest first, and its age is told', as
   await outbox.close();
 });
 
-test('O6: a full disk refuses with a code and loses nothing; what is there can be read and settled, and space ends it', async () => {
+test('O6: a full disk refuses with a code and loses nothing; records can be read and acknowledged, and it recovers with free space', async () => {
   const world = new World();
   await world.open();
   const before = Array.from({ length: 5 }, () => world.append(100));
   const { outbox } = world;
   await outbox?.flush();
-  world.process.weather = () => 'full';
+  world.process.faultOf = () => 'full';
   const refused = [outbox?.append('{}'), outbox?.append('{}')];
   for (const position of refused) expect(await outbox?.stored(position ?? 0)).toMatchObject({ code: 'OUTBOX_FULL' });
   expect(outbox?.stats()).toMatchObject({ pending_count: 5, unsynced_count: 0 });
   expect((await world.read(outbox?.readPending() ?? none())).size).toBe(5);
   world.acknowledge(before.slice(0, 2));
-  world.process.weather = () => undefined;
+  world.process.faultOf = () => undefined;
   expect(await outbox?.stored(outbox.append('{}'))).toBeNull();
   expect(outbox?.stats()).toMatchObject({ pending_count: 4 });
   await world.end('close');
   expect((await world.read((await world.open())?.readRecovered() ?? none())).size).toBe(4);
 });
 
-test('O6: a disk that is full at start is no reason not to start: what is there can be sent', async () => {
+test('O6: an outbox opens on a full disk, and its records can be sent', async () => {
   const world = new World();
   await world.open();
   for (let i = 0; i < 5; i += 1) world.append(100);
@@ -105,14 +105,14 @@ test('O6: a disk that is full at start is no reason not to start: what is there 
   const outbox = await world.open([], (name) => (name === 'open new' ? 'fail-before' : undefined));
   expect((await world.read(outbox?.readRecovered() ?? none())).size).toBe(5);
   expect(await outbox?.stored(outbox.append('{}'))).toMatchObject({ code: 'OUTBOX_FAILED' });
-  world.process.weather = () => undefined;
+  world.process.faultOf = () => undefined;
   expect(await outbox?.stored(outbox.append('{}'))).toBeNull();
   await world.end('kill');
 });
 
 async function* none() {}
 
-test('O21: a million records in one turn, without a look at the answer, take no more memory than the bound', async () => {
+test('O21: a million records in one turn, without awaiting anything, use no more memory than the limit', async () => {
   const box = sandbox();
   const outbox = await openOver(box, { quotaBytes: 512 * 1024 * 1024 });
   const record = `{"fill":"${'x'.repeat(180)}"}`;
@@ -136,7 +136,7 @@ test('O21: a million records in one turn, without a look at the answer, take no 
   await outbox.close();
 });
 
-test('a record of the largest size is taken, and one byte more is refused, as text and as bytes', async () => {
+test('append takes a record of the largest size, and refuses one more byte, as text and as bytes', async () => {
   const box = sandbox();
   const outbox = await openOver(box, { quotaBytes: 8 * QUOTA });
   const max = LIMITS.event_bytes_max;
@@ -144,7 +144,7 @@ test('a record of the largest size is taken, and one byte more is refused, as te
     expect(await outbox.stored(outbox.append(make(max)))).toBeNull();
     expect(() => outbox.append(make(max + 1))).toThrow(expect.objectContaining({ code: 'EVENT_TOO_LARGE' }));
   }
-  // Its length in characters is not the one that counts.
+  // The limit counts bytes, not characters.
   expect(() => outbox.append('ä'.repeat(max / 2 + 1))).toThrow(expect.objectContaining({ code: 'EVENT_TOO_LARGE' }));
   expect(await outbox.stored(outbox.append('ä'.repeat(max / 2)))).toBeNull();
   expect((await pending(outbox)).map(({ bytes }) => bytes.length)).toEqual([max, max, max]);

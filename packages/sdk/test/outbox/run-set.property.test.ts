@@ -6,7 +6,7 @@ import { RunSet } from '../../src/outbox/run-set.ts';
 
 const range = fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 12 }));
 
-test('a run set answers as a plain set of numbers does, and holds as few runs as there are', () => {
+test('a run set behaves like a plain set of numbers, with the fewest possible runs', () => {
   fc.assert(
     fc.property(fc.array(range, { maxLength: 40 }), fc.integer({ min: 0, max: 75 }), (ranges, below) => {
       const runs = new RunSet();

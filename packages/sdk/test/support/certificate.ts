@@ -1,12 +1,12 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A key, and a certificate of it that it signed itself: what a company's own authority is to Node. */
+/** A key and its self-signed certificate, like that of a private certificate authority. */
 export interface Certified {
   readonly key: string;
   readonly cert: string;
 }
 
-/** Makes a certificate for a host and for this machine. */
+/** Creates a certificate for a host and for this machine. */
 export function certify(host: string): Certified {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(oid('2a8648ce3d040302'));

@@ -1,4 +1,4 @@
-// A process with a producer and an investigator of one URL: it says how each of them fared, and by which way they were told to go.
+// A process with a producer and an investigator for one URL. It prints the result of each, and the configured route.
 import http from 'node:http';
 import { inspect } from 'node:util';
 import { createProducer } from '@pik/sdk';
@@ -27,11 +27,11 @@ say('fared', {
 say('shown', [inspect([said, result, asked], { depth: 9, showHidden: true })]);
 await producer.close();
 
-/** As `setGlobalDispatcher` of undici does: every request of `fetch` goes where this one sends it. */
+/** Like undici's `setGlobalDispatcher`: sends every request of `fetch` to this dispatcher. */
 async function setDispatcher(): Promise<void> {
   const hosts = globalThis as unknown as Record<symbol, { dispatch(options: object, handler: object): boolean }>;
   const origin = process.env.WAY ?? '';
-  // Node makes its own at the first request.
+  // Node creates its own dispatcher at the first request.
   await fetch(origin).catch(() => undefined);
   for (const symbol of [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')]) {
     const usual = hosts[symbol];

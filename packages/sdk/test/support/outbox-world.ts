@@ -7,7 +7,7 @@ import { useVirtualTime, within } from './virtual-time.ts';
 
 const DIR = '/data/outbox';
 
-/** How the producer and the outbox of one process work. */
+/** Options of the producer and outbox of one process. */
 export interface ProcessOptions {
   readonly script?: Script;
   readonly options?: Partial<ProducerOptions>;
@@ -24,7 +24,7 @@ export function outboxWorld() {
   );
   const entries: LogEntry[] = [];
 
-  /** A new process over the same disk. */
+  /** Starts a new process over the same disk. */
   async function start(given: ProcessOptions = {}) {
     script = given.script;
     const files = disk.start();
@@ -55,7 +55,7 @@ export function outboxWorld() {
     backend,
     entries,
     start,
-    /** Changes how the backend answers from now on. */
+    /** Changes the backend's responses from now on. */
     answer(next: Script | undefined) {
       script = next;
     },

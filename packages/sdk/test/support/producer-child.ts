@@ -1,5 +1,5 @@
-// A process with a real producer, told what to do by its arguments. What it says is written at once and whole, so that what
-// was said has happened even if the process is killed the moment after.
+// A process with a real producer; its arguments are the task. It writes each output line at once and completely, so
+// that every reported step has happened, even if the process is killed right after.
 import { writeSync } from 'node:fs';
 import { closeOnExit, createProducer } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
@@ -11,11 +11,11 @@ function say(what: string, about: unknown): void {
 }
 
 const onReport = (report: unknown) => say('report', report);
-/** `parent:DIR` makes it a member of a parent. */
+/** `parent:DIR` makes the process a member of a parent. */
 const where = dir.startsWith('parent:') ? { parent: dir.slice('parent:'.length) } : { dir };
 const open = () => openOutbox({ ...where, quotaBytes: 64 * 1024 * 1024, segmentBytesMax: 64 * 1024, onReport });
 
-/** Emits as fast as it is taken, until it is killed; says what is stored. */
+/** Emits as fast as possible until it is killed, and prints which events are stored. */
 async function load(): Promise<void> {
   const outbox = await open();
   const producer = createProducer({
@@ -41,7 +41,7 @@ async function load(): Promise<void> {
   }
 }
 
-/** Sends what earlier processes left, and ends. */
+/** Sends the events that earlier processes left, and ends. */
 async function drain(): Promise<void> {
   const outbox = await open();
   const producer = createProducer({ url, source: 'killed', outbox, batchCountMax: 50, log: () => {} });
@@ -51,7 +51,7 @@ async function drain(): Promise<void> {
   say('drained', backlog);
 }
 
-/** Emits events that nobody waits for, with or without an outbox, and ends in the way that the task names. */
+/** Emits events without awaiting them, with or without an outbox, and ends in the way that the task names. */
 async function end(how: string): Promise<void> {
   const outbox = dir === '' ? {} : { outbox: await open() };
   const producer = createProducer({ url, source: 'ended', flushIntervalMs: 60_000, log: () => {}, ...outbox });
@@ -65,7 +65,7 @@ async function end(how: string): Promise<void> {
   if (how === 'exit') process.exit(3);
   if (how === 'throw') throw new Error('nobody catches this');
   if (how === 'idle') return;
-  // A service that would go on for ever.
+  // A service that would run for ever.
   setInterval(() => undefined, 60_000);
   if (how === 'flushing') void producer.flush();
   say('waiting', 1);

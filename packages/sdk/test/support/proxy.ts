@@ -1,15 +1,15 @@
 import { request as ask, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 
-/** A forward proxy as companies have them: absolute URLs for http, CONNECT for https. It alone knows the host `kit.corp`. */
+/** A forward proxy: absolute URLs for http, CONNECT for https. Only the proxy can resolve the host `kit.corp`. */
 export interface ForwardProxy {
   readonly url: string;
-  /** What it was asked for, in order. */
+  /** The requests, in order. */
   readonly seen: { readonly method: string; readonly target: string; readonly authorization: string | undefined }[];
   close(): Promise<void>;
 }
 
-/** Starts one on a free port of this machine. With credentials it refuses whoever does not give them. */
+/** Starts a proxy on a free port. With credentials, it refuses clients that do not send them. */
 export async function startProxy({ port, credentials }: { port: number; credentials?: string }): Promise<ForwardProxy> {
   const seen: ForwardProxy['seen'] = [];
   const wanted = credentials === undefined ? undefined : `Basic ${Buffer.from(credentials).toString('base64')}`;

@@ -1,11 +1,11 @@
 import { vi } from 'vitest';
 
-/** The clocks and timers that tests move by themselves. */
+/** The clocks and timers that tests control. */
 export function useVirtualTime(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
 }
 
-/** Lets virtual time pass, in steps of so many milliseconds; after each there are turns for what waits for no timer. */
+/** Advances virtual time in steps of `stepMs`; after each step, work without timers gets some turns. */
 export async function pass(ms: number, stepMs = 500): Promise<void> {
   for (let left = ms; left >= 0; left -= stepMs) {
     await vi.advanceTimersByTimeAsync(Math.min(left, stepMs));
@@ -13,7 +13,7 @@ export async function pass(ms: number, stepMs = 500): Promise<void> {
   }
 }
 
-/** Runs virtual time until the promise is settled; fails where it never is. */
+/** Advances virtual time until the promise settles; fails if it does not settle in time. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let isOver = false;
   const settled = promise.finally(() => {

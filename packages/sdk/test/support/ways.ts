@@ -2,26 +2,26 @@ import { problem, type ReceivedRequest, type ScriptedBackend } from '@pik/testki
 
 const json = (value: unknown) => Response.json(value);
 
-/** Every way of answering, by name. */
+/** Every kind of response, by name. */
 export const WAYS: Record<
   string,
   (request: ReceivedRequest, backend: ScriptedBackend) => Response | Promise<Response>
 > = {
   accept: ({ lines }, backend) => backend.accept(lines),
-  'an answer that is lost': ({ lines }, backend) => {
+  'a lost response': ({ lines }, backend) => {
     backend.accept(lines);
     throw new TypeError('socket closed');
   },
-  'an answer that is cut short': ({ lines }, backend) => {
+  'a truncated response': ({ lines }, backend) => {
     backend.accept(lines);
     return new Response('{"results":[{"event_id"');
   },
   'no connection': () => {
     throw new TypeError('connect ECONNREFUSED');
   },
-  'no answer': ({ signal }) =>
+  'no response': ({ signal }) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
-  'a page of a portal': () => new Response('<html>', { headers: { 'content-type': 'text/html' } }),
+  'the page of a captive portal': () => new Response('<html>', { headers: { 'content-type': 'text/html' } }),
   'other JSON': () => json({ ok: true }),
   nothing: () => new Response(''),
   'results of another batch': ({ lines }) =>
@@ -39,7 +39,7 @@ export const WAYS: Record<
     }),
   'more results than records': ({ lines }, backend) =>
     json({ results: [...backend.resultsOf(lines), { event_id: 'z', status: 'ACCEPTED' }] }),
-  'a status of the future': ({ lines }, backend) =>
+  'an unknown status': ({ lines }, backend) =>
     json({
       results: backend
         .resultsOf(lines)
@@ -60,7 +60,7 @@ export const WAYS: Record<
   'refused key': () => problem(401, 'UNAUTHENTICATED'),
   'refused by a proxy': () => new Response('<html>', { status: 403 }),
   'a final error': () => problem(422, 'REQUEST_INVALID'),
-  'a body that broke on the way': () => problem(400, 'ENCODING_INVALID'),
+  'a body damaged in transit': () => problem(400, 'ENCODING_INVALID'),
   'an index that is down': () => problem(503, 'INDEX_UNAVAILABLE', { 'retry-after': '1' }),
   'a bad gateway': () => new Response('<html>502</html>', { status: 502 }),
   'a redirect': () => new Response('', { status: 302, headers: { location: 'http://elsewhere' } }),

@@ -1,5 +1,5 @@
-// A process that uses an outbox, told what to do by its arguments. What it says is written at once and whole, so that what
-// was said has happened even if the process is killed the moment after.
+// A process with an outbox; its arguments are the task. It writes each output line at once and completely, so that
+// every reported step has happened, even if the process is killed right after.
 import cluster from 'node:cluster';
 import { writeSync } from 'node:fs';
 import type { Outbox } from '../../../src/outbox/outbox-port.ts';
@@ -12,7 +12,7 @@ function say(what: string, about: unknown): void {
   writeSync(1, `${what} ${JSON.stringify(about)}\n`);
 }
 
-/** A record that can be checked by its name alone. */
+/** A record whose content follows from its name. */
 function recordOf(id: string): string {
   const size = [...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 700, 7);
   return `{"id":"${id}","fill":"${'xä'.repeat(size)}"}`;
@@ -23,7 +23,7 @@ async function open(): Promise<Outbox> {
   return openOutbox({ dir, quotaBytes: 64 * 1024 * 1024, segmentBytesMax: 32 * 1024, onReport });
 }
 
-/** What is pending, with its positions; says so, and whether every record is as it was. */
+/** Reads and prints the pending records with their positions, and whether each is unchanged. */
 async function recover(outbox: Outbox): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for await (const { position, record } of outbox.readRecovered()) {
@@ -36,7 +36,9 @@ async function recover(outbox: Outbox): Promise<Map<string, number>> {
   return found;
 }
 
-/** Appends and settles until it is ended. Settling is said before it is done, storing after. */
+/**
+ * Appends and acknowledges until it is killed. Reports an acknowledgement before it is made, and a stored record after.
+ */
 async function load(): Promise<void> {
   const outbox = await open();
   const pending = await recover(outbox);
@@ -56,7 +58,7 @@ async function load(): Promise<void> {
   }
 }
 
-/** Most of what is pending, in any order. */
+/** Most of the pending records, in any order. */
 function settle(outbox: Outbox, pending: Map<string, number>): void {
   const settled = [...pending].filter(() => Math.random() < 0.7);
   say(
@@ -76,7 +78,7 @@ async function bury(outbox: Outbox, pending: Map<string, number>): Promise<void>
   pending.delete(id);
 }
 
-/** Settles all but a few, and closes: nothing that was settled may come back. */
+/** Acknowledges all but a few records, and closes: no acknowledged record may come back. */
 async function tidy(): Promise<void> {
   const outbox = await open();
   const pending = await recover(outbox);
@@ -89,7 +91,7 @@ async function tidy(): Promise<void> {
   );
 }
 
-/** Appends without waiting, says so, and ends in the way that the task names. */
+/** Appends without waiting, reports it, and ends in the way that the task names. */
 async function end(how: string): Promise<void> {
   const outbox = await open();
   await recover(outbox);
@@ -112,7 +114,7 @@ async function end(how: string): Promise<void> {
   }
 }
 
-/** Takes the outbox, says so, and holds it, with an event loop that turns or one that does not. */
+/** Opens the outbox, reports it, and keeps it, with a running or a blocked event loop. */
 async function hold(): Promise<void> {
   try {
     await open();
@@ -127,7 +129,7 @@ async function hold(): Promise<void> {
   setInterval(() => undefined, 1_000);
 }
 
-/** Workers of a cluster, of which the second starts while the first lives, and the third when it was killed. */
+/** Workers of a cluster: the second starts while the first is alive, the third after it was killed. */
 async function workers(): Promise<void> {
   if (cluster.isWorker) return hold();
   const first = cluster.fork();

@@ -13,12 +13,12 @@ export interface Sandbox {
   read(name: string): Buffer;
   write(name: string, bytes: Uint8Array): void;
   list(): string[];
-  /** The same files in another folder. */
+  /** A copy of the files in another folder. */
   copy(): Sandbox;
   remove(): void;
 }
 
-/** An empty folder that goes with the test. */
+/** Creates an empty folder that is removed after the test. */
 export function sandbox(): Sandbox {
   const dir = mkdtempSync(join(tmpdir(), 'pik-outbox-'));
   const remove = () => rmSync(dir, { recursive: true, force: true });
@@ -37,10 +37,13 @@ export function sandbox(): Sandbox {
   };
 }
 
-/** The machine's files, without the wait for the disk: these tests are about what is written, not whether it lasts. */
+/** Real files without the wait for fsync: these tests check what is written, not whether it lasts. */
 const files = { ...nodeFiles, sync: async () => undefined, syncDir: async () => undefined };
 
-/** An outbox over it, without a lock, that saves its cursor when it is closed or needs space. Whatever it reports fails the test, unless the test listens. */
+/**
+ * An outbox over the sandbox, without a lock, that saves its cursor on close or when it needs space. Its reports fail
+ * the test, unless the test handles them.
+ */
 export function openOver(box: Sandbox, options: Partial<OutboxOptions> = {}): Promise<Outbox> {
   const onReport = (report: OutboxReport) => {
     throw new Error(report.detail);
@@ -49,7 +52,7 @@ export function openOver(box: Sandbox, options: Partial<OutboxOptions> = {}): Pr
   return openUnlocked({ quotaBytes: 1024 * 1024, onReport, ...options, dir: box.dir }, parts);
 }
 
-/** What is pending, in order. */
+/** The pending records, in order. */
 export async function pending(outbox: Outbox): Promise<{ position: number; bytes: Buffer; text: string }[]> {
   const found = [];
   for await (const { position, record } of outbox.readPending()) {

@@ -2,22 +2,22 @@ import { dirname } from 'node:path';
 
 import type { Files } from '../../../src/outbox/files.ts';
 
-// A file system in memory that forgets what was not synced: content of files and names in folders apart, as a disk does
-// when the power goes. Each call of a process can fail, take fewer bytes, or be the last thing that the process does.
+// A file system in memory that loses unsynced data: file contents and folder entries separately, as a disk does on
+// power loss. Each call of a process can fail, take fewer bytes, or be the last thing that the process does.
 
-/** What happens to one call: its number counts from 1 over the calls of one process. */
+/** A fault at one call, numbered from 1 over the calls of one process. */
 export interface Fault {
   readonly call: number;
   readonly kind: 'crash-before' | 'crash-after' | 'fail-before' | 'fail-after' | 'short' | 'full';
 }
 
-/** How a process ends: `kill` leaves what the kernel has, `power` only what was synced, and some of the rest. */
+/** How a process ends: `kill` keeps the kernel's state, `power` only the synced data and some of the rest. */
 export type Ending = 'kill' | 'power';
 
 interface Inode {
   content: Buffer;
   durable: Buffer;
-  /** Not synced, in order. */
+  /** Unsynced changes, in order. */
   writes: { position: number; bytes: Buffer }[];
 }
 
@@ -30,10 +30,10 @@ function isFolder(entry: Inode | Folder | undefined): entry is Folder {
   return entry !== undefined && 'names' in entry;
 }
 
-/** A disk, with one process at a time that uses it. */
+/** A disk, used by one process at a time. */
 export class SimDisk {
   readonly #root: Folder = { names: new Map(), durable: new Map() };
-  /** Numbers from 0 to 1 that decide what of the unsynced survives. */
+  /** Numbers from 0 to 1 that decide which unsynced data survives. */
   readonly #random: () => number;
 
   constructor(random: () => number) {
@@ -45,7 +45,10 @@ export class SimDisk {
     return new SimProcess(this.#root, faults);
   }
 
-  /** The power goes: of each unsynced write nothing, all or a part is there, and of each unsynced name the old or new. */
+  /**
+   * Power loss: each unsynced write survives fully, partly or not at all, and each unsynced name is the old or the new
+   * one.
+   */
   losePower(): void {
     this.#lose(this.#root);
   }
@@ -77,7 +80,7 @@ export class SimDisk {
   }
 }
 
-/** The calls of one process. After its end they never come back. */
+/** The file operations of one process. After its end they never return. */
 export class SimProcess implements Files {
   readonly #root: Folder;
   readonly #faults: ReadonlyMap<number, Fault['kind']>;
@@ -90,9 +93,9 @@ export class SimProcess implements Files {
     this.#end = resolve;
   });
   calls = 0;
-  /** What happens to calls by their names, until it is taken back. */
-  weather: (name: string) => Fault['kind'] | undefined = () => undefined;
-  /** A failed fsync has dropped something that reads still see. */
+  /** Decides the fault of a call by its name. */
+  faultOf: (name: string) => Fault['kind'] | undefined = () => undefined;
+  /** Whether a failed fsync has dropped data that reads still see. */
   hasDropped = false;
   /** The names of all calls, in order. */
   readonly log: string[] = [];
@@ -106,7 +109,7 @@ export class SimProcess implements Files {
     return this.#isOver;
   }
 
-  /** Nothing of what this process still does has an effect. */
+  /** Calls of this process no longer have an effect. */
   end(): void {
     this.#isOver = true;
     this.#end();
@@ -118,7 +121,7 @@ export class SimProcess implements Files {
       for (const name of partsOf(path)) {
         const next = at.names.get(name) ?? { names: new Map(), durable: new Map() };
         at.names.set(name, next);
-        // The real one syncs the folders above what it made.
+        // The real implementation syncs the parents of the new folder.
         at.durable.set(name, next);
         at = next as Folder;
       }
@@ -223,8 +226,8 @@ export class SimProcess implements Files {
     if (this.#isOver) return new Promise(() => undefined);
     this.calls += 1;
     this.log.push(name);
-    const kind = this.#faults.get(this.calls) ?? this.weather(name);
-    // As real calls do, it comes back in a later turn; the process may be over by then.
+    const kind = this.#faults.get(this.calls) ?? this.faultOf(name);
+    // Like real calls, it returns in a later turn; the process may have ended by then.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#isOver) return new Promise(() => undefined);
     if (kind === 'crash-before') return this.#over();

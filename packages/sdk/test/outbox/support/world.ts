@@ -3,37 +3,39 @@ import type { Outbox, OutboxRecord } from '../../../src/outbox/outbox-port.ts';
 import type { OutboxReport } from '../../../src/outbox/reports.ts';
 import { type Ending, type Fault, SimDisk, type SimProcess } from './sim-files.ts';
 
-// An outbox on a disk in memory beside a plain list of what was done with it. A process can end at any call; what the list
-// knows to be stored must be there afterwards, and nothing else but what was appended.
+// An outbox on a disk in memory, and a plain list of the operations on it. A process can end at any call. Afterwards,
+// all records that the list knows to be stored must exist, and only appended ones may.
 
 const DIR = '/data/outbox';
 
 /** One record of the list. */
 export interface Listed {
   readonly text: string;
-  /** In the process that appended it last, or that found it. */
+  /** Position in the process that appended or found it last. */
   position: number;
   fate: 'unknown' | 'stored' | 'failed';
   isSettled: boolean;
 }
 
-/** The process ended while it was being waited for. */
+/** The process ended during the wait. */
 export const OVER = 'the process is over';
 
-// Each outbox that is killed leaves its listener behind.
+// Each killed outbox leaves its listener behind.
 process.setMaxListeners(0);
 
 /** A disk, the process that uses it, and the list. */
 export class World {
   readonly disk: SimDisk;
   readonly list: Listed[] = [];
-  /** What was once in the list. */
+  /** Records that were once in the list. */
   readonly former = new Map<string, Listed>();
   readonly reports: OutboxReport[] = [];
   readonly dead: string[] = [];
   readonly #options: Partial<OutboxOptions>;
   process: SimProcess;
-  /** A failed fsync has dropped something, once: what was never said to be stored may be seen and yet be lost. */
+  /**
+   * Whether a failed fsync has dropped data: a record that was never reported as stored may be visible and yet be lost.
+   */
   hasDropped = false;
   outbox: Outbox | null = null;
   #appended = 0;
@@ -44,19 +46,19 @@ export class World {
     this.#options = options;
   }
 
-  /** Waits as long as the process lives. */
+  /** Waits while the process is alive. */
   async alive<T>(work: Promise<T>): Promise<T | typeof OVER> {
-    return Promise.race([work, this.process.ended.then(() => OVER as typeof OVER)]);
+    return Promise.race([work, this.process.ended.then((): typeof OVER => OVER)]);
   }
 
-  /** A new process; null when it did not come to open its outbox. */
-  async open(faults: readonly Fault[] = [], weather?: SimProcess['weather']): Promise<Outbox | null> {
+  /** Starts a new process; null if it ended before its outbox was open. */
+  async open(faults: readonly Fault[] = [], faultOf?: SimProcess['faultOf']): Promise<Outbox | null> {
     this.process = this.disk.start(faults);
-    if (weather !== undefined) this.process.weather = weather;
+    if (faultOf !== undefined) this.process.faultOf = faultOf;
     const options = { dir: DIR, quotaBytes: 1024 * 1024, segmentBytesMax: 4096, ...this.#options };
     const onReport = (report: OutboxReport) => this.reports.push(report);
     const parts = { files: this.process, release: async () => undefined, saveMs: 1 };
-    const opened = await this.alive(openUnlocked({ ...options, onReport }, parts).catch(() => OVER as typeof OVER));
+    const opened = await this.alive(openUnlocked({ ...options, onReport }, parts).catch((): typeof OVER => OVER));
     this.outbox = opened === OVER ? null : opened;
     return this.outbox;
   }
@@ -87,20 +89,20 @@ export class World {
     this.dead.push(listed.text);
   }
 
-  /** What is owed: stored for sure, and not settled. */
+  /** Records that are certainly stored and not acknowledged. */
   owed(): Listed[] {
     return this.list.filter(({ fate, isSettled }) => fate === 'stored' && !isSettled);
   }
 
-  /** What may be settled. */
+  /** Records that may be acknowledged. */
   unsettled(): Listed[] {
     return this.list.filter(({ fate, isSettled }) => fate !== 'failed' && !isSettled);
   }
 
-  /** The process ends; a clean end closes the outbox first, if it gets so far. */
+  /** Ends the process; a clean end closes the outbox first, if it gets that far. */
   async end(ending: Ending | 'close'): Promise<'clean' | 'crashed'> {
     const closed = ending === 'close' && this.outbox !== null ? await this.alive(this.outbox.close()) : OVER;
-    // What was told in this turn must be in the list before anything is compared.
+    // Results of this turn must be in the list before anything is compared.
     await turn();
     this.process.end();
     this.hasDropped ||= this.process.hasDropped;
@@ -109,14 +111,14 @@ export class World {
     return closed === OVER ? 'crashed' : 'clean';
   }
 
-  /** Reads what is pending, as text by position. */
+  /** Reads the pending records, as text by position. */
   async read(records: AsyncIterable<OutboxRecord>): Promise<Map<number, string>> {
     const read = new Map<number, string>();
     for await (const { position, record } of records) read.set(position, Buffer.from(record).toString());
     return read;
   }
 
-  /** After a start: the list goes on from what is there. */
+  /** Replaces the list by the records found after a start. */
   adopt(recovered: ReadonlyMap<number, string>): void {
     for (const listed of this.list) this.former.set(listed.text, listed);
     const kept = [...recovered.values()].map((text) => this.former.get(text) as Listed);
