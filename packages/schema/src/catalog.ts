@@ -55,6 +55,13 @@ export type DefinedCatalog<Schemas> = {
 /**
  * Declares event types.
  *
+ * @example
+ * const catalog = defineCatalog({
+ *   'order.placed': { payload: orderSchema, identity: ({ order_id }) => order_id },
+ *   'page.viewed': { identity: 'occurrence' },
+ * });
+ * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop', catalog });
+ *
  * @throws KitError `CONFIG_INVALID` for an unusable entry.
  */
 export function defineCatalog<Schemas>(catalog: DefinedCatalog<Schemas>): DefinedCatalog<Schemas> {
