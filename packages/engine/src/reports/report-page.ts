@@ -25,12 +25,11 @@ export interface ReportPage extends PagePlace {
   /** State of the report for this part, as it passed it to `cursorAt`; empty at the start. */
   readonly extra: string;
   /**
-   * The cursor of the page after this one: with `next` of the same part, without it of the next part, null after the last.
-   * `names` are those of the whole list in its order: they are
-   * held against those of the first page, so that no item is on two pages or on none. Figures may still grow while the time
-   * of the first page has not settled.
+   * Returns the cursor of the next page: with `next` a page of the same part, without it the next part; null after the last.
+   * `names` are those of the complete list in its order. They are compared with those of the first page, so that no item is
+   * on two pages or on none. Figures may still grow while the time of the first page has not settled.
    *
-   * @throws KitError `CURSOR_INVALID` where they are others: rows have expired, or what was received by then is admitted only now.
+   * @throws KitError `CURSOR_INVALID` if the names differ: rows have expired, or earlier receipts were admitted only now.
    */
   cursorAt(next: PagePlace | null, names: () => readonly unknown[], extra?: PartExtra): string | null;
   /** Returns a page of at most `itemsMax` items of the report's only list, and the next cursor. Throws as `cursorAt`. */
@@ -47,7 +46,7 @@ export interface PartExtra {
 }
 
 /**
- * The page that a cursor names, the first one without it. `question` is all that was asked beside the size of a page; `now`
+ * The page that a cursor names, the first one without it. `question` is all that was asked except the size of a page; `now`
  * is what its relative times count from, which the cursor hands on.
  *
  * @throws KitError `CURSOR_INVALID` for a cursor of another question.

@@ -154,7 +154,7 @@ function questionOf(query: GapsQuery, asOfMs: number): GapQuestion {
   };
 }
 
-/** What of the question one answer covers: whole windows of the calendar, whose days may be other than those of slices. */
+/** The part of the question that one answer covers: complete windows of the calendar, whose days may be other than those of slices. */
 function partQuestion(question: GapQuestion, { from, until }: ReportPart): GapQuestion {
   const startOf = ({ day }: SlicePlace) => question.calendar.at(day * MS_PER_DAY).start_ms;
   return {

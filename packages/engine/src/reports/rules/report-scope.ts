@@ -11,7 +11,7 @@ import {
 import type { SliceRow } from '../../ports/rows.ts';
 import type { SliceEntry } from '../../storage/rules/slice-codec.ts';
 
-/** What a report covers. */
+/** The scope of a report. */
 export interface ReportScope extends TimeRange {
   readonly asOfMs: number;
   readonly basis: 'event' | 'received';
@@ -140,7 +140,7 @@ export function eventDays(scope: ReportScope): { fromDay: number; toDay: number 
   return { fromDay, toDay };
 }
 
-/** What reports are asked of the events that they cover. */
+/** The fields of a query that select events. */
 type ScopeQuery = Pick<
   LagQuery,
   'start_time' | 'end_time' | 'as_of' | 'time_zone' | 'basis' | 'by' | 'include_imported'

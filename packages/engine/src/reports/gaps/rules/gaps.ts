@@ -29,7 +29,7 @@ const BOUTS = 3;
 /** Gaps that are written before others have their turn. */
 const GAPS_PIECE = 512;
 
-/** What a report asks of each series. Windows that start in its range are judged. */
+/** The question that a report asks about each series. Windows that start in its range are judged. */
 export interface GapQuestion extends TimeRange {
   readonly asOfMs: number;
   readonly basis: 'event' | 'received';
@@ -43,7 +43,7 @@ export interface GoodWindow {
   readonly end_ms: number;
 }
 
-/** Adjacent windows in which events are missing. Good windows beside it are null if there are none. */
+/** Adjacent windows in which events are missing. Good windows next to it are null if there are none. */
 export interface GapInterval {
   readonly series: GapSeries;
   readonly state: 'MISSING' | 'PARTIAL' | 'PENDING';
@@ -64,12 +64,12 @@ export interface GapInterval {
 
 /** A series with its lives: what is judged, and what lies apart. */
 export interface ModelledSeries {
-  /** Of the lives that are no outliers are its first and last event. */
+  /** Of the lives that are not outliers are its first and last event. */
   readonly cells: SeriesCells;
   readonly usualLagMs: number;
   readonly lives: readonly Life[];
   readonly main: Life;
-  /** Lives that are no outliers, as far as they reach into the range. */
+  /** Lives that are not outliers, as far as they reach into the range. */
   readonly numbered: readonly LifeWindows[];
 }
 

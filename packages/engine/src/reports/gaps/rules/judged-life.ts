@@ -30,7 +30,7 @@ const BUSY_MIN = 4;
 /** Of the nominal length of a window. */
 const SHORT = 0.75;
 
-/** What is asked of every life of a report: of the windows that start in its range. */
+/** The question about every life of a report: of the windows that start in its range. */
 export interface LifeQuestion extends TimeRange {
   readonly calendar: Calendar;
   /** Nothing after it is known. */

@@ -52,7 +52,7 @@ export function mainLife(lives: readonly Life[]): Life | null {
   );
 }
 
-/** Whether a life is so small beside the largest one that it says nothing of when the series lives. */
+/** Whether a life is so small compared with the largest one that it says nothing of when the series lives. */
 export function isOutlier({ cells }: Life, main: Life): boolean {
   return cells.length < OUTLIER_WINDOWS && cells.length <= OUTLIER_SHARE * main.cells.length;
 }

@@ -59,7 +59,7 @@ function spansOf(calendar: Calendar, fromMs: number, toMs: number): Span[] {
     const before = spans.at(-1) as Span;
     const last = numberOf(change - 1, before.offset);
     const next = numberOf(change, offsetAt(change));
-    // A day goes on over the change; an hour ends early. A date that the zone leaves out is no window.
+    // A day continues over the change; an hour ends early. A date that the zone leaves out is not a window.
     const goesOn = grain === 'hour' ? false : grain === 'day' ? next <= last : next === last;
     const firstIndex = last - before.shift + (goesOn ? 0 : 1);
     spans.push({ fromMs: change, offset: offsetAt(change), shift: next - firstIndex, firstIndex });
