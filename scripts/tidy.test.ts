@@ -121,6 +121,21 @@ describe('layers', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('no files import each other in a cycle, not even for types', () => {
+    const importsIn = new Map(sources.map((file) => [file, importsOf(file).map(({ from }) => from)]));
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]) => {
+      const start = path.indexOf(file);
+      if (start >= 0) cycles.push([...path.slice(start), file].join(' > '));
+      if (start >= 0 || done.has(file)) return;
+      for (const from of importsIn.get(file) ?? []) visit(from, [...path, file]);
+      done.add(file);
+    };
+    for (const file of sources) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+
   it('every source file is reached from an entry point', () => {
     const isEntry = (file: string) =>
       ENTRIES.some((name) => file.endsWith(`/src/${name}.ts`)) ||

@@ -1,5 +1,6 @@
 import { canonicalize } from '@pik/schema';
-import type { AggregateDefinition, AggregateInput } from './aggregate.ts';
+import type { AggregateDefinition } from './aggregate.ts';
+import type { AggregateInput } from './aggregate-input.ts';
 import { type LatestOptions, type StateRank, stateOrder } from './latest-by.ts';
 
 /** The functions of a definition, to be spread into `defineAggregate`. */

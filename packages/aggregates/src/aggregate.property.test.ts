@@ -2,16 +2,15 @@ import { GROUP_BYS } from '@pik/schema';
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-
 import {
   type AggregateDefinition,
-  type AggregateInput,
   aggregateKey,
   dailyEventCount,
   defineAggregate,
   parseAggregateKey,
 } from './aggregate.ts';
 import { countOf, distinctOf, entitiesWhere, type Folding, lastOf, maxOf, minOf, sumOf } from './aggregate-helpers.ts';
+import type { AggregateInput } from './aggregate-input.ts';
 
 const base = {
   metric: 'm',

@@ -1,5 +1,7 @@
 export * from './aggregate.ts';
 export * from './aggregate-helpers.ts';
+export * from './aggregate-input.ts';
+export * from './change/attributed.ts';
 export * from './change/change-attribution.ts';
 export { plainFields } from './change/change-classes.ts';
 export * from './change/change-deciders.ts';

@@ -1,9 +1,9 @@
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-
-import { type AggregateInput, defineAggregate, inTimeZone } from './aggregate.ts';
+import { defineAggregate, inTimeZone } from './aggregate.ts';
 import { countOf, distinctOf, entitiesWhere, type Folding, lastOf, maxOf, minOf, sumOf } from './aggregate-helpers.ts';
+import type { AggregateInput } from './aggregate-input.ts';
 import type { LatestBy } from './latest-by.ts';
 
 const base = { metric: 'm', definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' } as const;

@@ -1,5 +1,5 @@
 import { KitError, parsePointer, readPointer } from '@pik/schema';
-import type { AggregateInput } from './aggregate.ts';
+import type { AggregateInput } from './aggregate-input.ts';
 
 /** A version of a state: a number or a text; null or undefined if the event has none. */
 export type StateVersion = string | number | bigint | null | undefined;

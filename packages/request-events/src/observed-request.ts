@@ -4,9 +4,9 @@ import { Socket } from 'node:net';
 
 import { type CallerContext, callerContext } from '@pik/schema/events';
 import type { EmitOptions, Emitted, PayloadOf } from '@pik/sdk';
-
+import type { Framework } from './framework.ts';
+import type { Settings } from './options.ts';
 import type { Completion } from './payload.ts';
-import type { Recorder } from './recorder.ts';
 import { encodingOf, ResponseBody } from './response-body.ts';
 import { type Observed, observedOf, observeResponse } from './response-writes.ts';
 import { activeTrace, continueTrace, type TraceContext } from './trace.ts';
@@ -38,6 +38,19 @@ export interface RequestEvents<C> {
   ): Emitted;
 }
 
+/** The parts of the recorder that a request calls. */
+export interface RequestRecorder<C, Request, Response> {
+  readonly framework: Framework<Request, Response>;
+  readonly settings: Settings<C, Request, Response>;
+  requestIdOf(request: Request, incoming: IncomingMessage): string;
+  clientIpOf(request: Request): string | undefined;
+  entityOf(observed: ObservedRequest<C, Request, Response>): string;
+  /** Emits the event of a complete request now. */
+  record(observed: ObservedRequest<C, Request, Response>, completion: Completion): void;
+  /** The same, once the response has left. */
+  recordLater(observed: ObservedRequest<C, Request, Response>): void;
+}
+
 /** A request from the moment that the middleware sees it. */
 export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, Observed {
   readonly request: Request;
@@ -54,7 +67,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   durationMs = 0;
   /** Body bytes written. */
   bytes = 0;
-  readonly #recorder: Recorder<C, Request, Response>;
+  readonly #recorder: RequestRecorder<C, Request, Response>;
   readonly #upgrade: UpgradeAnswer | null;
   readonly #stream: Http2Stream | null;
   readonly #hasConnection: boolean;
@@ -64,7 +77,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   #hasBegun = false;
   #queued: Set<Observed> | null = null;
 
-  constructor(recorder: Recorder<C, Request, Response>, request: Request, response: Response) {
+  constructor(recorder: RequestRecorder<C, Request, Response>, request: Request, response: Response) {
     const { framework, settings } = recorder;
     this.#recorder = recorder;
     this.request = request;

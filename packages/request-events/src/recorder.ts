@@ -8,7 +8,7 @@ import { Callbacks } from './callbacks.ts';
 import { capturedFields } from './captured-fields.ts';
 import { entityIdOfRoute, isEntityId } from './entity-id.ts';
 import type { Framework } from './framework.ts';
-import { ObservedRequest, type RequestEvents } from './observed-request.ts';
+import { ObservedRequest, type RequestEvents, type RequestRecorder } from './observed-request.ts';
 import { isRate, type RequestEventsOptions, type Settings, settingsOf } from './options.ts';
 import { type Completion, HTTP_REQUEST, type RequestPayload, UNMATCHED } from './payload.ts';
 import { PlainCopy } from './plain-copy.ts';
@@ -37,7 +37,7 @@ export interface RequestEventsStats {
 const PAYLOAD_BYTES_MAX = 192 * 1024;
 
 /** Creates the events of requests; one recorder per middleware or plugin. */
-export class Recorder<C, Request, Response> {
+export class Recorder<C, Request, Response> implements RequestRecorder<C, Request, Response> {
   readonly framework: Framework<Request, Response>;
   readonly settings: Settings<C, Request, Response>;
   readonly #callbacks: Callbacks;

@@ -11,17 +11,12 @@ export type { ConnectionOptions } from './connection/connection.ts';
 export type { BacklogStats } from './producer/backlog.ts';
 export type { EmitOptions } from './producer/capture.ts';
 export type { ProducerState } from './producer/circuit-breaker.ts';
+export { createProducer } from './producer/create-producer.ts';
 export { type CloseOnExitOptions, closeOnExit } from './producer/exit.ts';
 export type { Log, LogEntry } from './producer/log.ts';
 export { PRODUCER_REPORT, type ReportContent } from './producer/loss-report.ts';
 export type { EmitResult, Emitted } from './producer/pending-event.ts';
-export {
-  createProducer,
-  type Producer,
-  type ProducerOptions,
-  type ProducerStats,
-  type WaitOptions,
-} from './producer/producer.ts';
+export type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer/producer.ts';
 export {
   createRecordSender,
   type RecordOutcome,

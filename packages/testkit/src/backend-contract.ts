@@ -1,5 +1,4 @@
 import type { Backend } from '@pik/engine';
-
 import { createIds } from '@pik/engine/internals';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { admitContract } from './backend-contract/admit.ts';
@@ -8,6 +7,7 @@ import { failureContract } from './backend-contract/failures.ts';
 import { fileContract } from './backend-contract/files.ts';
 import { investigationContract } from './backend-contract/investigations.ts';
 import { moveContract } from './backend-contract/moves.ts';
+import type { OpenedBackend } from './backend-contract/opened-backend.ts';
 import { queueContract } from './backend-contract/queue.ts';
 import { rawLogContract } from './backend-contract/raw-log.ts';
 import { listContract, readContract } from './backend-contract/reads.ts';
@@ -17,22 +17,6 @@ import { versionContract } from './backend-contract/versions.ts';
 import { windowContract } from './backend-contract/windows.ts';
 import { admit, type World } from './backend-contract/world.ts';
 import { makeEventRow } from './factories.ts';
-import type { TestClock } from './memory-backend.ts';
-
-/** A backend under test. */
-export interface OpenedBackend {
-  readonly backend: Backend;
-  /** The clock that the backend goes by. Nothing but a test moves it. */
-  readonly clock: TestClock;
-  /** Closes the backend and opens it again over the same storage. */
-  readonly reopen: () => Promise<Backend>;
-  /**
-   * Resolves when as much time has passed for the storage as the clock was just moved on. For queues such as SQS and its
-   * emulators, which hide a message by a clock of their own and in whole seconds: with it the tests keep two seconds away
-   * from every bound. A backend whose storage goes by `clock` leaves it out, and is held to the millisecond.
-   */
-  readonly settle?: (passedMs: number) => Promise<void>;
-}
 
 const PORTS: Readonly<Record<string, readonly ((world: () => World) => void)[]>> = {
   'raw log': [rawLogContract],

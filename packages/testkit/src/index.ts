@@ -1,4 +1,5 @@
-export { describeBackendContract, type OpenedBackend } from './backend-contract.ts';
+export type { OpenedBackend } from './backend-contract/opened-backend.ts';
+export { describeBackendContract } from './backend-contract.ts';
 export * from './factories.ts';
 export {
   Crash,

@@ -1,5 +1,5 @@
 import { CHANGE_CLASSES, type ChangeClass, type ChangeClassPart, LIMITS } from '@pik/schema';
-import type { Attributed, UnitShare } from './change-attribution.ts';
+import type { Attributed, UnitShare } from './attributed.ts';
 import { changingInputs } from './change-deciders.ts';
 import { type Difference, lagOf } from './change-diff.ts';
 

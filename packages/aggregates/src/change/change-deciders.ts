@@ -1,22 +1,7 @@
-import type { Aggregate, AggregateFold, AggregateInput } from '../aggregate.ts';
-import type { Attributed, Attribution } from './change-attribution.ts';
+import type { Aggregate, AggregateFold } from '../aggregate.ts';
+import type { AggregateInput } from '../aggregate-input.ts';
+import type { Attributed, Attribution, Decider } from './attributed.ts';
 import type { ChangeSides, Difference } from './change-diff.ts';
-
-/** The single input that decides a value. */
-export interface Decider {
-  readonly input: Pick<
-    AggregateInput,
-    'event_id' | 'source' | 'event_type' | 'entity_id' | 'event_time' | 'received_at'
-  >;
-  /** Null if both sides have it. */
-  readonly difference: Difference | null;
-}
-
-/** The deciding input of each side; null if the side has none, or it is unknown. */
-export interface Deciders {
-  readonly before: Decider | null;
-  readonly after: Decider | null;
-}
 
 interface Side {
   readonly fold: AggregateFold;

@@ -1,8 +1,8 @@
 import type { ChangeEvent, ChangeExplanation, ChangeUnit, DecidingEvent, Finding } from '@pik/schema';
 import { LIMITS, packKey } from '@pik/schema';
-import { type Attributed, deltaOf, type UnitShare } from './change-attribution.ts';
+import type { Attributed, Decider, UnitShare } from './attributed.ts';
+import { deltaOf } from './change-attribution.ts';
 import { classParts, differenceWeights, mainClass } from './change-classes.ts';
-import type { Decider } from './change-deciders.ts';
 import { type ChangeSides, compareListed, type Difference, lagOf, storedAt } from './change-diff.ts';
 import { changeSentence } from './change-sentence.ts';
 import { firstSorted } from './first-sorted.ts';

@@ -1,6 +1,6 @@
 import type { ChangeClass, ChangeClassPart, UnitKind } from '@pik/schema';
 import { counted, durationText, greatestOf, leastOf, MS_PER_HOUR, parseTime } from '@pik/schema';
-import type { Attributed } from './change-attribution.ts';
+import type { Attributed } from './attributed.ts';
 import { mainClass } from './change-classes.ts';
 import type { ChangeSides } from './change-diff.ts';
 

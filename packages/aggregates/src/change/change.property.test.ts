@@ -2,8 +2,9 @@ import { CHANGE_CLASSES, type ChangeClass, type ChangeSide, changeExplanationSch
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Aggregate, type AggregateInput, defineAggregate } from '../aggregate.ts';
+import { type Aggregate, defineAggregate } from '../aggregate.ts';
 import { countOf, distinctOf, entitiesWhere, type Folding, lastOf, maxOf, sumOf } from '../aggregate-helpers.ts';
+import type { AggregateInput } from '../aggregate-input.ts';
 import { createAttribution } from './change-attribution.ts';
 import { compareListed, type Difference, type ListedInput, walkInputs } from './change-diff.ts';
 import { explainedChange } from './change-explain.ts';

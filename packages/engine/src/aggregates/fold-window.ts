@@ -3,7 +3,7 @@ import { formatEpochMs, formatInstant, KitError, LIMITS, TOMBSTONE_HASH } from '
 import type { Context } from '../runtime/context.ts';
 import { type InputSink, type InputSource, readInto } from './input-source.ts';
 import { createPayloadReader } from './payloads.ts';
-import type { WindowInput } from './rules/window-input.ts';
+import type { PayloadPart, WindowInput } from './rules/window-input.ts';
 import { type FaultyInput, InputError, type NamedWindow, thrownText, WindowError } from './window-error.ts';
 
 /** EVENT rows read at a time, between two turns of the event loop. */
@@ -135,12 +135,6 @@ function functionThrew(named: NamedWindow, input: WindowInput, cause: unknown): 
 
 function unreadable(named: NamedWindow, { code, message: reason, input, cause }: InputError): WindowError {
   return new WindowError(named, { code, reason, logged: code, input }, { cause });
-}
-
-/** The fields of an input that its index entry lacks. */
-export interface PayloadPart {
-  readonly entity_id: string;
-  readonly payload: unknown;
 }
 
 /** Passes each input to `take` as aggregates see it, in order. */

@@ -3,8 +3,7 @@ import { type Envelope, KitError } from '@pik/schema';
 import { payloadOf } from '../ingest/rules/record-fields.ts';
 import type { Context } from '../runtime/context.ts';
 import { packText, readBytes } from '../storage/pack-store.ts';
-import type { PayloadPart } from './fold-window.ts';
-import type { WindowInput } from './rules/window-input.ts';
+import type { PayloadPart, WindowInput } from './rules/window-input.ts';
 import { atInput } from './window-error.ts';
 
 /** Characters of received bodies in memory at a time; a larger group of inputs is read in smaller ones. */

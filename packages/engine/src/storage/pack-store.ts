@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
 import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
-import type { PackFacts } from '../ingest/rules/outcomes.ts';
+import type { PackFacts } from '../ingest/rules/pack-facts.ts';
 import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
 import type { Context } from '../runtime/context.ts';
 import { decodePack, encodePack } from './rules/pack-codec.ts';

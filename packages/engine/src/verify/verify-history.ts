@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-
 import { KitError, sha256Hex } from '@pik/schema';
 import { readManifest } from '../aggregates/manifest-store.ts';
 import { parseVersionText, VERSION_PREFIX, versionFileKey, versionText } from '../aggregates/rules/version-view.ts';
@@ -16,13 +15,7 @@ import {
 } from '../replay/rules/replay-view.ts';
 import type { Context } from '../runtime/context.ts';
 import { type VerifyFault, verifyFault } from './rules/verify.ts';
-import type { VerifyPart, VerifyPlace } from './verify.ts';
-
-/** The place where the walk along versions and replays continues. */
-export interface HistoryPlace {
-  readonly part: 'versions' | 'version files' | 'replays' | 'replay files';
-  readonly cursor: string | null;
-}
+import type { HistoryPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
 
 const PARTS: readonly HistoryPlace['part'][] = ['versions', 'version files', 'replays', 'replay files'];
 const ROWS_PER_CALL = 100;

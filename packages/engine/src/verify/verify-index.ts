@@ -3,13 +3,7 @@ import type { FailureKind, PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { isPast } from '../storage/pack-store.ts';
 import { outcomeAt, type VerifyFault, verifyFault } from './rules/verify.ts';
-import type { VerifyPart, VerifyPlace } from './verify.ts';
-
-/** The place where the walk along the index continues. */
-export interface IndexPlace {
-  readonly table: 'addresses' | 'failures' | 'slices';
-  readonly cursor: string | null;
-}
+import type { IndexPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
 
 /** The claim of an index row: its receipt, and the outcomes that the receipt may have. */
 interface Claim {

@@ -13,7 +13,8 @@ import {
   positionAt,
 } from '@pik/schema';
 import { isAt } from '../ingest/rules/first-receipt.ts';
-import { eventRows, type PackFacts } from '../ingest/rules/outcomes.ts';
+import { eventRows } from '../ingest/rules/outcomes.ts';
+import type { PackFacts } from '../ingest/rules/pack-facts.ts';
 import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
 import { parsedEnvelope } from '../ingest/sweep.ts';
 import type { EventRow, FailureRow, PackRow } from '../ports/rows.ts';
@@ -30,15 +31,8 @@ import {
   type VerifyFault,
   verifyFault,
 } from './rules/verify.ts';
-import type { VerifyPart, VerifyPlace } from './verify.ts';
+import type { LogPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
 import { createSliceCheck, type SliceCheck } from './verify-slices.ts';
-
-/** The place where the walk along the log continues. */
-export interface LogPlace {
-  readonly fromMs: number;
-  /** The last pack that was checked. */
-  readonly after: string;
-}
 
 /** Packs per call, so that a call takes seconds at most. */
 const PACKS_PER_CALL = 200;

@@ -1,5 +1,5 @@
 import type { Verdict } from '../ingest/rules/classify.ts';
-import type { PackFacts } from '../ingest/rules/outcomes.ts';
+import type { PackFacts } from '../ingest/rules/pack-facts.ts';
 import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
 import { sequenceRows } from '../ingest/rules/sequences.ts';
 import { sliceRows } from '../ingest/rules/slices.ts';

@@ -1,22 +1,9 @@
 import { KitError, type VerifyPage } from '@pik/schema';
-
 import type { Context } from '../runtime/context.ts';
-import { type HistoryPlace, verifyHistory } from './verify-history.ts';
-import { type IndexPlace, verifyIndex } from './verify-index.ts';
-import { type LogPlace, verifyLog } from './verify-log.ts';
-
-/** The place where the walk continues, and the digest so far. */
-export interface VerifyPlace {
-  readonly digest: string;
-  readonly log?: LogPlace;
-  readonly index?: IndexPlace;
-  readonly history?: HistoryPlace;
-}
-
-/** The result of one part of the walk, and where the next one starts. */
-export interface VerifyPart extends Omit<VerifyPage, 'next_cursor'> {
-  readonly next: VerifyPlace | null;
-}
+import { verifyHistory } from './verify-history.ts';
+import { verifyIndex } from './verify-index.ts';
+import { verifyLog } from './verify-log.ts';
+import type { HistoryPlace, IndexPlace, LogPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
 
 /**
  * Compares log and index: hour by hour along the log, then along the rows of the index, then along versions and replays.

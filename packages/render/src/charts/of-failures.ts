@@ -1,7 +1,7 @@
 import type { FailuresReport } from '@pik/schema';
 
 import { grouped, groupName, percent } from '../format.ts';
-import { failureName } from '../views/failures.ts';
+import { failureName } from '../views/failure-name.ts';
 import type { Chart } from './chart.ts';
 
 const BARS_MAX = 20;

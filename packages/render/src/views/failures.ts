@@ -1,5 +1,4 @@
 import { counted, type FailuresReport, failuresQuestion } from '@pik/schema';
-
 import { barsOfFailures } from '../charts/of-failures.ts';
 import { groupName, percent, shortTime } from '../format.ts';
 import { viewOf } from '../question-view.ts';
@@ -14,6 +13,7 @@ import {
   type View,
   type ViewOptions,
 } from '../view.ts';
+import { failureName } from './failure-name.ts';
 import { nothing } from './lag.ts';
 
 /** Which source or event type fails most, ranked by the lower bound of the rate. */
@@ -70,11 +70,6 @@ function warningBlocks({ warnings }: FailuresReport, options: ViewOptions): Bloc
     table(['', 'what', 'why', 'receipts', 'last', 'sample'], rows),
     ...hiddenLine(warnings.length, 'warning', options),
   ];
-}
-
-/** The code of a failure, with its path in the record. */
-export function failureName({ code, path }: FailuresReport['groups'][number]): string {
-  return `${code}${path === null ? '' : ` at ${path}`}`;
 }
 
 /** A receipt to look at; for a failed window without an event at fault, the window. */

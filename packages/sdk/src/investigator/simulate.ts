@@ -1,7 +1,7 @@
 import { type Aggregate, aggregateKey, compareListed, countsEvent } from '@pik/aggregates';
 import { type ChangeExplanation, formatEpochMs, type RawEvent } from '@pik/schema';
-
 import { explainSimulated, type GatheredWindow } from './simulated-change.ts';
+import type { SimulationRange } from './simulation-range.ts';
 import { epochMs, receiptsOf, type SimulatedInput, triedDefinition, tryInputs, type WhatIf } from './what-if.ts';
 
 /** A value that a definition gives over stored events. Nothing was written. */
@@ -23,14 +23,6 @@ export interface Simulation {
   readonly events: number;
   /** Explanations of the windows that the hypothesis changes; empty without one. */
   readonly changes: readonly ChangeExplanation[];
-}
-
-/** The range and time of a simulation. */
-export interface SimulationRange {
-  readonly startMs: number;
-  readonly endMs: number;
-  /** Fixed-width UTC. */
-  readonly asOf: string;
 }
 
 /** A hypothesis, and how many events and units each change lists. */

@@ -16,7 +16,7 @@ import {
   MS_PER_HOUR,
 } from '@pik/schema';
 
-import type { SimulationRange } from './simulate.ts';
+import type { SimulationRange } from './simulation-range.ts';
 import { addressOf, type SimulatedInput } from './what-if.ts';
 
 /** A window with its inputs in order. */

@@ -2,7 +2,7 @@ import { hostModule, KitError, utf8Text } from '@pik/schema/events';
 
 import { type ConnectionOptions, callError, targetOf } from '../connection/connection.ts';
 import { unrefTimeout } from '../connection/timers.ts';
-import type { Answer, Post, PostRequest } from './post.ts';
+import type { Answer, Post, PostRequest } from './posting.ts';
 
 /** The part of `node:http` and `node:https` that is used. */
 interface NodeHttp {

@@ -1,7 +1,6 @@
 import {
   type ConnectionOptions,
   callError,
-  type FailedAnswer,
   requestTo,
   sendOf,
   targetOf,
@@ -9,21 +8,7 @@ import {
 } from '../connection/connection.ts';
 import { unrefTimeout } from '../connection/timers.ts';
 import { nodePost } from './post-node.ts';
-
-/** A request body, its headers, and a time limit. */
-export interface PostRequest {
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Milliseconds until the response must be complete. */
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
-
-/** A complete response. */
-export type Answer = FailedAnswer;
-
-/** Posts a body once. Throws KitError `NETWORK`, `TIMEOUT`, `ABORTED` or `SEND_FAILED`. */
-export type Post = (path: string, request: PostRequest) => Promise<Answer>;
+import type { Answer, Post } from './posting.ts';
 
 /**
  * Transport of a producer's batches: `node:http` on Node, where it takes a third of the time of `fetch`; `fetch` on

@@ -2,7 +2,6 @@ import type { Catalog, PayloadOf, VolatileDeclaration } from '@pik/schema/events
 import type { ConnectionOptions } from '../connection/connection.ts';
 import type { Outbox } from '../outbox/outbox-port.ts';
 import type { BacklogStats } from './backlog.ts';
-import { BatchingProducer } from './batching-producer.ts';
 import type { EmitOptions } from './capture.ts';
 import type { ProducerState } from './circuit-breaker.ts';
 import type { Log } from './log.ts';
@@ -106,18 +105,4 @@ export interface Producer<C = Catalog> {
   close(options?: WaitOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
   stats(): ProducerStats;
-}
-
-/**
- * Creates a producer.
- *
- * @example
- * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop' });
- * producer.emit('order.placed', { total: 42 }, { entity_id: 'order-17' });
- * await producer.close();
- *
- * @throws KitError `CONFIG_INVALID` for invalid options.
- */
-export function createProducer<const C = Catalog>(options: ProducerOptions<C>): Producer<C> {
-  return new BatchingProducer<C>(options);
 }

@@ -1,7 +1,7 @@
 import { KitError, utf8Bytes } from '@pik/schema/events';
 import { answerError } from '../connection/connection.ts';
 import { findCompression } from './compression.ts';
-import type { Post } from './post.ts';
+import type { Post } from './posting.ts';
 import { type Results, readResults } from './results.ts';
 
 /** An encoded batch: the same bytes at every attempt. */

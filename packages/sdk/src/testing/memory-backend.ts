@@ -1,6 +1,6 @@
 import { type Outcome, utf8Text } from '@pik/schema/events';
 
-import type { Answer, Post } from '../producer/post.ts';
+import type { Answer, Post } from '../producer/posting.ts';
 import { recordId } from '../producer/record-id.ts';
 
 /** A record as it was sent. */

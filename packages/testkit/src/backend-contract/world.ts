@@ -1,8 +1,8 @@
 import type { Backend, DeliveryRow, EventRow, Insertion, Page } from '@pik/engine';
 import { repeatFlags } from '@pik/engine/internals';
 import { expect } from 'vitest';
-import type { OpenedBackend } from '../backend-contract.ts';
 import { makeRequestRows } from '../factories.ts';
+import type { OpenedBackend } from './opened-backend.ts';
 
 /** Every time that a pack can be stored at. */
 export const FOREVER = { fromMs: 0, toMs: 2 ** 47 };

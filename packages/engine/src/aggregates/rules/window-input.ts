@@ -45,3 +45,9 @@ export function listedInput(input: WindowInput): ListedInput {
 export function hashedElement({ event_id, payload_hash, event_time, received_at }: ListedInput): string {
   return `["${event_id}","${payload_hash}","${event_time}","${received_at}"]`;
 }
+
+/** The fields of an input that its index entry lacks. */
+export interface PayloadPart {
+  readonly entity_id: string;
+  readonly payload: unknown;
+}

@@ -4,7 +4,7 @@ import type { DeadLetterRow } from '../../ports/history-rows.ts';
 import type { Page } from '../../ports/queries.ts';
 import type { Deadline } from './calls.ts';
 import { readDeadLetter, stamped, type TakenMessage } from './messages.ts';
-import type { QueueParts } from './replay-queue.ts';
+import type { QueueParts } from './queue-parts.ts';
 
 /** How long inspected messages are hidden; longer than any call. */
 const LOOKING_MS = 30_000;

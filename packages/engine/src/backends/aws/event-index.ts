@@ -1,32 +1,21 @@
 import { allEnded } from '../../ports/all-ended.ts';
 import type { Clock, EventIndex } from '../../ports/backend.ts';
 import type { EventRow, FailureRow, Insertion, RequestRows } from '../../ports/rows.ts';
-import type { Calls, Deadline } from './calls.ts';
+import type { Deadline } from './calls.ts';
 import { directoryEntry } from './days.ts';
 import { absentOrExpired, insertEvents } from './dedupe.ts';
 import { createDeliveryWriter, type DeliveryWriter } from './deliveries.ts';
-import { createDirectory, type Directory } from './directory.ts';
+import { createDirectory } from './directory.ts';
 import { createHealth } from './health.ts';
+import type { DayDirectories, IndexParts } from './index-parts.ts';
 import { createIndexReader } from './index-reader.ts';
 import { entityFailureItem, failureItem, packItem, sequenceItem } from './index-rows.ts';
-import { type DayKind, dayOf, packPlace, shardOf } from './keys.ts';
+import { dayOf, packPlace, shardOf } from './keys.ts';
 import { finishMove, finishMoves, movedFirsts } from './moves.ts';
 import { inParallel } from './parallel.ts';
 import { writeSlice } from './slices.ts';
 import { keyItem, type Table } from './table.ts';
-import type { Timing } from './timing.ts';
 import { number, readNumber } from './values.ts';
-
-/** The parts of the index. */
-export interface IndexParts {
-  readonly table: Table;
-  readonly calls: Calls;
-  readonly clock: Clock;
-  readonly timing: Timing;
-}
-
-/** The directories of the days that have rows, by kind. */
-export type DayDirectories = Readonly<Record<DayKind, Directory>>;
 
 /** The share of an admission's time for inserting events; the rest is for the rows after them. */
 const DEDUPE_SHARE = 0.6;

@@ -16,8 +16,8 @@ import type {
 } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
 import { listDays } from './days.ts';
-import type { DayDirectories, IndexParts } from './event-index.ts';
 import { answeredOf, readEvent, readPointer } from './event-row.ts';
+import type { DayDirectories, IndexParts } from './index-parts.ts';
 import {
   entityFailures,
   readDelivery,

@@ -1,24 +1,15 @@
 import { LIMITS } from '@pik/schema';
-
-import type { Clock, ReplayQueue } from '../../ports/backend.ts';
+import type { ReplayQueue } from '../../ports/backend.ts';
 import type { MessageFailure, QueuedMessage } from '../../ports/history-rows.ts';
-import type { Calls, Deadline } from './calls.ts';
+import type { Deadline } from './calls.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { attributeText, type LambdaSqsRecord, readLambdaRecord, stamped, type TakenMessage } from './messages.ts';
-import type { QueueRequests } from './queue-requests.ts';
+import type { QueueParts } from './queue-parts.ts';
 
 /** The queue, including messages that Lambda received from it. */
 export interface AwsReplayQueue extends ReplayQueue {
   /** Adopts a message of an SQS event, so that it can be failed, extended and deleted by its receipt. */
   adopt(record: LambdaSqsRecord): QueuedMessage;
-}
-
-/** The parts of the queue. */
-export interface QueueParts {
-  readonly queue: QueueRequests;
-  readonly deadLetterQueue: QueueRequests;
-  readonly calls: Calls;
-  readonly clock: Clock;
 }
 
 /** The maximum number of messages kept in memory: far more than one process handles concurrently. */

@@ -9,7 +9,7 @@ import { dirFault } from './dir-fault.ts';
 import { isErrno } from './errno.ts';
 import { createEventIndex } from './event-index.ts';
 import { createFileStore } from './file-store.ts';
-import { createHistory, type History } from './history-file.ts';
+import { createHistory, type History } from './history.ts';
 import { HISTORY_FORMAT, HISTORY_TABLES, HISTORY_UPGRADES } from './history-schema.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { EventRow, Insertion } from '../../ports/rows.ts';
 import { decodeEntries } from '../../storage/rules/slice-codec.ts';
-import { decideOutcomes, eventRows, type PackFacts } from './outcomes.ts';
+import { decideOutcomes, eventRows } from './outcomes.ts';
+import type { PackFacts } from './pack-facts.ts';
 import { type ParsedRecord, parseRecord } from './parse-record.ts';
 
 const RECEIVED = Date.UTC(2026, 0, 30, 11);

@@ -1,5 +1,4 @@
 import { entityHash, OUTCOME_LETTERS } from '@pik/schema';
-
 import type {
   DeliveryRow,
   EventOutcome,
@@ -12,23 +11,11 @@ import type {
 import { classify, type Verdict } from './classify.ts';
 import { conflictRow, deliveryOf, repeatOutcome } from './first-receipt.ts';
 import { importRank } from './import-rank.ts';
+import type { PackFacts } from './pack-facts.ts';
 import type { ParsedRecord } from './parse-record.ts';
 import { sequenceRows } from './sequences.ts';
 import { sliceRows } from './slices.ts';
 import { warningRows } from './warnings.ts';
-
-/** The facts that all rows of one request share. */
-export interface PackFacts {
-  readonly pack_id: string;
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly request_id: string;
-  readonly principal: string | null;
-  readonly imported: boolean;
-  readonly expires_ms: number;
-  /** Its number in the order of the log; null if more than one process stores packs. */
-  readonly sequence: number | null;
-}
 
 /** The rows of a request, and the verdict on each of its lines; null for a rejected line. */
 export interface RequestOutcomes extends RequestRows {

@@ -1,7 +1,7 @@
 import { LIMITS, unknownFieldsHint } from '@pik/schema';
 
 import type { FailureRow } from '../../ports/rows.ts';
-import type { PackFacts } from './outcomes.ts';
+import type { PackFacts } from './pack-facts.ts';
 import type { EventFields, ParsedRecord } from './parse-record.ts';
 
 /**

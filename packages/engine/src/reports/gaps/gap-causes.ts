@@ -17,7 +17,7 @@ import { lostBetween, rangesCount, rangesText } from '../../storage/rules/produc
 import { findNeighbours, type Neighbours } from './gap-neighbours.ts';
 import { type AskOthers, askOthers } from './gap-silence.ts';
 import { eventsBetween } from './rules/gap-cells.ts';
-import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gaps.ts';
+import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gap-question.ts';
 
 type Cause = NonNullable<Gap['cause']>;
 

@@ -6,7 +6,7 @@ import { idAt, type ScannedEntry, scanEntries } from '../../storage/rules/slice-
 import { EVENT_TIME_END, EVENT_TIME_START } from '../../storage/timeline.ts';
 import { readSlices, scanSlices } from '../report-slices.ts';
 import { sliceSeries } from './rules/gap-cells.ts';
-import type { GapInterval, GoodWindow } from './rules/gaps.ts';
+import type { GapInterval, GoodWindow } from './rules/gap-question.ts';
 
 /** The last event before a gap and the first one after it, where there are any. */
 export interface Neighbours {

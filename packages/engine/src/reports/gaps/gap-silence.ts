@@ -3,7 +3,7 @@ import type { SliceRow } from '../../ports/rows.ts';
 import type { Context } from '../../runtime/context.ts';
 import { scanEntries } from '../../storage/rules/slice-codec.ts';
 import { readSlices, scanSlices } from '../report-slices.ts';
-import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gaps.ts';
+import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gap-question.ts';
 
 /** Activity of other sources during a gap, counting only series with events before and after it. */
 export interface OtherSources {

@@ -39,16 +39,9 @@ import {
   type GapSeries,
   seriesOf,
 } from './rules/gap-cells.ts';
+import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gap-question.ts';
 import { type SeriesView, seriesView } from './rules/gap-series.ts';
-import {
-  findGaps,
-  type GapInterval,
-  type GapQuestion,
-  HISTORY_MS,
-  judgedLives,
-  type ModelledSeries,
-  modelSeries,
-} from './rules/gaps.ts';
+import { findGaps, HISTORY_MS, judgedLives, modelSeries } from './rules/gaps.ts';
 
 /** Windows with events after which no further day is begun: what a page of slices adds still fits. */
 const CELLS_ENOUGH = LIMITS.report_windows_max * 0.9;

@@ -7,7 +7,8 @@ import { createPipeline } from '../../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../../src/api/pipeline.ts';
 import { finish } from '../../../src/reports/gaps/rules/cadence/steps.ts';
 import { createCalendar } from '../../../src/reports/gaps/rules/calendar.ts';
-import { findGaps, type GapQuestion, type ModelledSeries, modelSeries } from '../../../src/reports/gaps/rules/gaps.ts';
+import type { GapQuestion, ModelledSeries } from '../../../src/reports/gaps/rules/gap-question.ts';
+import { findGaps, modelSeries } from '../../../src/reports/gaps/rules/gaps.ts';
 
 // Gap reports over a whole pipeline: small series with one thing in them that a report must or must not name.
 

@@ -2,8 +2,9 @@ import { counted, durationText, formatEpochMs, type GapsReport } from '@pik/sche
 
 import { DELIVERING_MIN, WINDOWS_MIN } from './cadence/cadence.ts';
 import { GRAIN_MS } from './calendar.ts';
+import type { GapQuestion, GoodWindow, ModelledSeries } from './gap-question.ts';
 import { dueWindows, expectsText, percentText } from './gap-texts.ts';
-import { type GapQuestion, type GoodWindow, HISTORY_MS, type ModelledSeries, type SeriesFindings } from './gaps.ts';
+import { HISTORY_MS, type SeriesFindings } from './gaps.ts';
 import type { JudgedLife, LifeWindows } from './judged-life.ts';
 import { placeOf } from './later.ts';
 import { isOutlier, type Life } from './lives.ts';

@@ -1,10 +1,11 @@
-import { MS_PER_DAY, type TimeRange } from '@pik/schema';
+import { MS_PER_DAY } from '@pik/schema';
 import { quantile } from '../../../statistics/histogram.ts';
 import { DELIVERING_MIN } from './cadence/cadence.ts';
 import type { Steps } from './cadence/steps.ts';
-import type { Calendar, Grain } from './calendar.ts';
+import type { Grain } from './calendar.ts';
 import { declaredGaps } from './declared.ts';
-import type { GapSeries, SeriesCells } from './gap-cells.ts';
+import type { SeriesCells } from './gap-cells.ts';
+import type { GapInterval, GapQuestion, GoodWindow, ModelledSeries } from './gap-question.ts';
 import { missingTexts, partialText } from './gap-texts.ts';
 import { type JudgedLife, judgeWindows, type LifeQuestion, type LifeWindows, numberWindows } from './judged-life.ts';
 import { laterIn, placeOf } from './later.ts';
@@ -28,50 +29,6 @@ const BOUTS = 3;
 
 /** Gaps that are written before others have their turn. */
 const GAPS_PIECE = 512;
-
-/** The question that a report asks about each series. Windows that start in its range are judged. */
-export interface GapQuestion extends TimeRange {
-  readonly asOfMs: number;
-  readonly basis: 'event' | 'received';
-  readonly calendar: Calendar;
-  readonly declaredMs: number | null;
-}
-
-/** A window that has events. */
-export interface GoodWindow {
-  readonly start_ms: number;
-  readonly end_ms: number;
-}
-
-/** Adjacent windows in which events are missing. Good windows next to it are null if there are none. */
-export interface GapInterval {
-  readonly series: GapSeries;
-  readonly state: 'MISSING' | 'PARTIAL' | 'PENDING';
-  /** The claim behind MISSING; null for other states and declared cadences. */
-  readonly kind: 'OUTAGE' | 'SKIP' | null;
-  readonly text: string;
-  readonly start_ms: number;
-  readonly end_ms: number;
-  /** Windows of it in which something was due. */
-  readonly windows: number;
-  readonly count: number;
-  readonly later: number;
-  readonly expected: number | null;
-  readonly usualLagMs: number;
-  readonly lastGood: GoodWindow | null;
-  readonly firstGood: GoodWindow | null;
-}
-
-/** A series with its lives: what is judged, and what lies apart. */
-export interface ModelledSeries {
-  /** Of the lives that are not outliers are its first and last event. */
-  readonly cells: SeriesCells;
-  readonly usualLagMs: number;
-  readonly lives: readonly Life[];
-  readonly main: Life;
-  /** Lives that are not outliers, as far as they reach into the range. */
-  readonly numbered: readonly LifeWindows[];
-}
 
 /** Finds the lives of a series; null for one without an event that counts: it has no life in which something could be missing. */
 export function* modelSeries(cells: SeriesCells, question: GapQuestion): Steps<ModelledSeries | null> {

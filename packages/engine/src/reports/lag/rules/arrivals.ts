@@ -1,16 +1,5 @@
+import type { Arrival, ArrivalPlace } from './arrival.ts';
 import { createRuns, type Runs } from './runs.ts';
-
-/** The receive time and event time of an arrival. */
-export interface Arrival {
-  readonly received_ms: number;
-  readonly event_ms: number;
-}
-
-/** The numbers of an arrival's series and group. */
-export interface ArrivalPlace {
-  readonly series: number;
-  readonly group: number;
-}
 
 /**
  * Takes first arrivals in the order of a walk and counts them in order of receipt, in bounded memory: it holds those that

@@ -1,5 +1,5 @@
 import { createColumn } from '../../../statistics/column.ts';
-import type { Arrival, ArrivalPlace } from './arrivals.ts';
+import type { Arrival, ArrivalPlace } from './arrival.ts';
 
 interface Run extends ArrivalPlace {
   readonly received: number;

@@ -1,0 +1,33 @@
+import type { VerifyPage } from '@pik/schema';
+
+/** The place where the walk along the log continues. */
+export interface LogPlace {
+  readonly fromMs: number;
+  /** The last pack that was checked. */
+  readonly after: string;
+}
+
+/** The place where the walk along the index continues. */
+export interface IndexPlace {
+  readonly table: 'addresses' | 'failures' | 'slices';
+  readonly cursor: string | null;
+}
+
+/** The place where the walk along versions and replays continues. */
+export interface HistoryPlace {
+  readonly part: 'versions' | 'version files' | 'replays' | 'replay files';
+  readonly cursor: string | null;
+}
+
+/** The place where the walk continues, and the digest so far. */
+export interface VerifyPlace {
+  readonly digest: string;
+  readonly log?: LogPlace;
+  readonly index?: IndexPlace;
+  readonly history?: HistoryPlace;
+}
+
+/** The result of one part of the walk, and where the next one starts. */
+export interface VerifyPart extends Omit<VerifyPage, 'next_cursor'> {
+  readonly next: VerifyPlace | null;
+}

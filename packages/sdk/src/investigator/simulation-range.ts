@@ -1,0 +1,7 @@
+/** The range and time of a simulation. */
+export interface SimulationRange {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Fixed-width UTC. */
+  readonly asOf: string;
+}
