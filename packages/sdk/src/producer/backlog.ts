@@ -21,6 +21,9 @@ export interface BacklogStats {
   readonly pending: number;
 }
 
+/** The backlog of a producer without an outbox, and of an empty one. */
+export const NO_BACKLOG: BacklogStats = { taken: 0, acked: 0, rejected: 0, undelivered: 0, pending: 0 };
+
 /** Dependencies of a backlog. */
 export interface BacklogDeps {
   readonly outbox: Outbox;

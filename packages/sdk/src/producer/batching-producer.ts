@@ -3,7 +3,7 @@ import { v7 } from 'uuid';
 import { createAttempts } from '../connection/retry.ts';
 import { Timers } from '../connection/timers.ts';
 import type { Outbox } from '../outbox/outbox-port.ts';
-import type { BacklogStats } from './backlog.ts';
+import { NO_BACKLOG } from './backlog.ts';
 import { Captured, type EmitOptions, frameOf } from './capture.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { type DeliveryDeps, type DeliveryResult, deliver } from './delivery.ts';
@@ -27,7 +27,6 @@ const READY_BATCHES = 2;
 const CLOSING_REPORTS_MAX = 4;
 
 const NO_OPTIONS = {} as EmitOptions;
-const NO_BACKLOG: BacklogStats = { taken: 0, acked: 0, rejected: 0, undelivered: 0, pending: 0 };
 
 /**
  * The producer over a connection. Captured events wait in a queue, leave it in batches, and get their result when the
