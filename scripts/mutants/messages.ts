@@ -12,7 +12,7 @@ export interface KnownTests {
   readonly tests: readonly (readonly [id: string, ms: number])[];
 }
 
-/** What a run of all tests without a mutant gave. */
+/** The result of a run of all tests without a mutant. */
 export interface DryRun extends KnownTests {
   readonly failed: readonly (readonly [id: string, failure: string])[];
   /** How often each mutant was reached: while modules were loaded, and by each test. */
@@ -33,7 +33,7 @@ export interface Asked {
   readonly isStatic: boolean;
 }
 
-/** What became of a mutant. */
+/** The result for a mutant. */
 export interface Answer {
   readonly status: 'killed' | 'survived' | 'timeout';
   readonly killer: string | null;

@@ -11,7 +11,7 @@ export class TookTooLong extends Error {}
 
 const HOOK_MS = 60_000;
 
-/** What a run of tests goes by. */
+/** The settings and callbacks of a test run. */
 export interface Run {
   readonly isWanted: (id: string) => boolean;
   readonly timeLimit: (id: string) => number;
@@ -68,7 +68,7 @@ async function runHooks(hooks: readonly (() => unknown)[], run: Run, id: string)
   run.onBegin(null);
 }
 
-/** What a piece of work throws; undefined where it throws nothing. */
+/** Returns the error that a piece of work throws, or undefined. */
 async function failureOf(work: () => Promise<void>): Promise<unknown> {
   try {
     await work();

@@ -11,9 +11,9 @@ import { createVitest } from 'vitest/node';
 const MUTANTS_PER_WORKER = 400;
 /** Every mutant is tried, or every third, and so on. */
 const EVERY = Number(env.MUTATE_EVERY ?? 1);
-/** Each mutant that was tried, a line each, as soon as it was: a run that is cut off has them too. */
+/** One line per tried mutant, written at once, so that an interrupted run keeps its results. */
 const LOG = resolve(env.MUTATE_LOG ?? 'coverage/mutants/tried.ndjson');
-/** What the first run found, for the processes that come after one that hung. */
+/** The results of the first run, for the processes that replace one that hung. */
 const KNOWN = resolve('coverage/mutants/known.json');
 const TESTS = 'packages/engine/{src,test}/**/*.test.ts';
 const NEVER = [

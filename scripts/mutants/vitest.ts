@@ -52,7 +52,7 @@ function named(suite: Suite, id: string): Suite {
 /** Whether a part of a suite is a suite itself. */
 export const isSuite = (part: Suite | Test): part is Suite => 'parts' in part;
 
-/** What `skip` throws to end a test. */
+/** Thrown by `skip` to end a test. */
 export const SKIPPED = Symbol.for('a test that skipped itself');
 
 function addTest(id: string, body: Body, given: readonly unknown[]): void {

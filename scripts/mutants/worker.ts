@@ -10,16 +10,16 @@ import { isSuite, type Suite, type Test, takeSuite } from './vitest.ts';
 // Keeps the test files loaded and runs their tests against one mutant after the other. It is the one "test" that vitest runs.
 
 const BUDGET_MS = Number(env.MUTATE_BUDGET_MS ?? 15_000);
-/** A test may take so many times as long as it did without a mutant, but at least so long. */
+/** A test may take `SLOWER_MAX` times as long as without a mutant, and at least `LIMIT_MS`. */
 const SLOWER_MAX = 20;
 const LIMIT_MS = 10_000;
 const FIRST_RUN_LIMIT_MS = 120_000;
 /** A mutant may be reached so often before it counts as one that never ends; properties have few runs, so this is much. */
 const HITS_MIN = 100_000;
-/** How much a test that killed a mutant of the same file counts before others. */
+/** Priority of a test that already killed a mutant of the same file. */
 const KILLER_WEIGHT = 20;
 
-/** What Stryker's instrumented code reads and writes. */
+/** The state that Stryker's instrumented code reads and writes. */
 interface Instrumented {
   activeMutant?: string | undefined;
   currentTestId?: string | undefined;
@@ -72,7 +72,7 @@ async function runAll(): Promise<DryRun> {
   return { tests: [...tookMs], failed: [...failed], mutantCoverage };
 }
 
-/** What is reached around all tests of a suite counts for each of them. */
+/** Counts mutants reached around all tests of a suite for each of these tests. */
 function spreadCoverage(suite: Suite): void {
   const perTest = stryker.mutantCoverage?.perTest ?? {};
   const around = perTest[aroundId(suite)];
@@ -100,7 +100,7 @@ function activate(mutant: string | undefined, hitLimit?: number): void {
   stryker.hitLimit = hitLimit === undefined ? undefined : Math.max(HITS_MIN, hitLimit / 10);
 }
 
-/** What is run at once: a test, or a suite whose tests share what is made before them. */
+/** The units that run as a whole: single tests, and suites whose tests share a setup. */
 function unitsOf(suite: Suite): Test[][] {
   if (isOneUnit(suite)) return [testsOf(suite)];
   return suite.parts.flatMap((part) => (isSuite(part) ? unitsOf(part) : [[part]]));

@@ -1,5 +1,5 @@
-// What the test kit and the benchmarks of this repository need besides the entry points. It makes no promises: any version may
-// change it.
+// Exports for the test kit and the benchmarks of this repository only. They are not part of the public API: any version may
+// change them.
 export { readManifest } from './aggregates/manifest-store.ts';
 export { inParallel } from './backends/aws/parallel.ts';
 export { createEventIndex } from './backends/local/event-index.ts';

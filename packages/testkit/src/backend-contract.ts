@@ -29,9 +29,9 @@ const PORTS: Readonly<Record<string, readonly ((world: () => World) => void)[]>>
 };
 
 /**
- * What the port promises, as tests; every backend passes them unchanged. Each test has storage of its own. The port is
- * read-after-write, so what was answered is there and nothing waits for it; only what a queue hides comes with time, and
- * a queue may be asked more than once. Nothing rests on the order of a queue, nor on its keeping a message once.
+ * The promises of the port, as tests that every backend passes unchanged. Each test has its own storage. The port is
+ * read-after-write, so tests read acknowledged writes without waiting. Only hidden messages of a queue appear with time,
+ * and tests may poll a queue more than once. No test relies on queue order or on single delivery.
  */
 export function describeBackendContract(name: string, open: () => Promise<OpenedBackend>): void {
   describe(`${name} keeps the contract of a backend`, () => {
@@ -67,7 +67,7 @@ function markContract(world: () => World): void {
     expect(await index.getMark('m')).toBe(2 ** 50);
   });
 
-  it('what was written is there after closing and opening again', async () => {
+  it('finds everything that was written after closing and opening again', async () => {
     const { backend, newId, reopen } = world();
     const row = makeEventRow(newId());
     await backend.rawLog.append(row.pack_id, Uint8Array.of(1));

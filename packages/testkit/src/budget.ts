@@ -3,8 +3,8 @@ import fc, { type Parameters, type RunDetails } from 'fast-check';
 import { expect } from 'vitest';
 
 /**
- * What one run of the tests may cost, named by `PIK_BUDGET`. Ten commits a day play more histories than one full run, and
- * other ones, since each run has a fresh seed. `full` is what a test asks for; Stryker uses it.
+ * The cost of one test run, chosen by `PIK_BUDGET`. Ten commits a day play more, and other, histories than one full run,
+ * since each run has a fresh seed. `full` runs as many as a test requests; Stryker uses it.
  */
 const BUDGETS = {
   commit: { runs: 1 / 8, kills: 1 / 20, points: 1 / 8 },
@@ -15,15 +15,15 @@ const BUDGETS = {
 const budget = BUDGETS[(process.env.PIK_BUDGET ?? 'commit') as keyof typeof BUDGETS];
 if (budget === undefined) throw new Error(`PIK_BUDGET must be one of ${Object.keys(BUDGETS).join(', ')}`);
 
-/** The seed of this run: `FC_SEED`, which vitest.config.ts draws and prints. Outside of it, one is drawn here. */
+/** The seed of this run: `FC_SEED`, which vitest.config.ts draws and prints; without it, a random one. */
 export const SEED = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-/** So many repeats of a test that has chance in it: `full` scaled by the budget, at least one. */
+/** The number of repeats of a randomized test: `full` scaled by the budget, at least one. */
 export function repeats(full: number): number {
   return Math.max(1, Math.ceil(full * budget.runs));
 }
 
-/** So many kills of a process: `full` scaled by the budget, at least one. */
+/** The number of kills of a process: `full` scaled by the budget, at least one. */
 export function kills(full: number): number {
   return Math.max(1, Math.ceil(full * budget.kills));
 }

@@ -1,7 +1,7 @@
 import type { EventRow, FailureRow, PackRow, ReplayRequestRow, RequestRows, SliceRow, VersionRow } from '@pik/engine';
 import { deriveIdentity, flagBit, formatInstant, type IdentityRule, type Instant, sha256Hex } from '@pik/schema';
 
-/** What a test says of an event row; the rest is made up. */
+/** The fields of an event row that a test sets; the others are made up. */
 export interface EventSeed {
   readonly entity?: string;
   readonly source?: string;
@@ -130,7 +130,7 @@ export function makeSliceRow(packId: string, rest: Partial<SliceRow> = {}): Slic
   };
 }
 
-/** A VERSION row of made-up figures; its computation is its own unless told otherwise. */
+/** A VERSION row of made-up figures; its computation is unique unless `rest` sets one. */
 export function makeVersionRow(rest: Partial<VersionRow> = {}): VersionRow {
   const { version = 1, window_start_ms = Date.UTC(2025, 11, 28) } = rest;
   return {

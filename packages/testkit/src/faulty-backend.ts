@@ -1,7 +1,7 @@
 import type { Backend, RequestRows } from '@pik/engine';
 import { type ErrorCode, KitError } from '@pik/schema';
 
-/** What can befall one port call. */
+/** The faults that one port call can suffer. */
 export type FaultKind =
   /** It fails, and nothing happened. */
   | 'fail-before'

@@ -34,7 +34,7 @@ export interface OpenedHttp {
   close(): Promise<void>;
 }
 
-/** What a kit under test is spared. */
+/** The tests that a slow kit skips. */
 export interface HttpContractOptions {
   /**
    * False where each row costs a round trip to something slow, such as an emulator: requests of as many records as the
@@ -43,7 +43,7 @@ export interface HttpContractOptions {
   readonly manyRecords?: boolean | undefined;
 }
 
-/** What the HTTP surface does, as tests; the app, a served process and every deployment pass them unchanged. */
+/** The promises of the HTTP API, as tests that the app, a served process and every deployment pass unchanged. */
 export function describeHttpContract(
   name: string,
   open: () => Promise<OpenedHttp>,

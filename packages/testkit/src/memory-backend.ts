@@ -3,12 +3,12 @@ import type { Backend, Clock, FileStore, RawLog } from '@pik/engine';
 import { createEventIndex, createHistory, HISTORY_TABLES, INDEX_TABLES, soleOwnerOf } from '@pik/engine/internals';
 import { KitError, packStoredMs } from '@pik/schema';
 
-/** A clock that stands until it is told otherwise. */
+/** A clock that stands still until a test sets it. */
 export interface TestClock extends Clock {
   ms: number;
 }
 
-/** A clock that starts at 2026-01-01T00:00:00Z unless told otherwise. */
+/** A test clock that starts at `ms`, by default 2026-01-01T00:00:00Z. */
 export function createTestClock(ms = Date.UTC(2026, 0, 1)): TestClock {
   return {
     ms,

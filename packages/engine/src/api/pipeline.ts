@@ -32,33 +32,34 @@ import type {
 
 import type { QueuedMessage } from '../ports/history-rows.ts';
 
-/** One ingest request, after transport: decompressed bytes, and what the transport knows of it. */
+/** One ingest request after transport: its decompressed bytes and metadata. */
 export interface IngestRequest {
   readonly body: Uint8Array;
-  /** How the body is to be cut into records. */
+  /** How the body is split into records. */
   readonly format: 'json' | 'ndjson';
-  /** `import`: each record carries its own `received_at`, and is marked. */
+  /** `import`: each record has its own `received_at`, and is flagged `IMPORTED`. */
   readonly mode: 'live' | 'import';
-  /** Of an import: the line that its first record has in the file; the others follow it. */
+  /** For imports: the line number of the first record in the imported file; the others follow it. */
   readonly firstLine?: number | undefined;
   /** When the request arrived, in milliseconds since the epoch. */
   readonly receivedMs: number;
   readonly requestId: string;
-  /** The name of the API key, null without keys. */
+  /** The name of the API key; null if the server has no keys. */
   readonly principal: string | null;
-  /** Answer as usual, read the gate, but store and count nothing. */
+  /** Answer as usual and read the index, but store and count nothing. */
   readonly dryRun: boolean;
 }
 
-/** What ingest decided: one result per record, and whether the body was one single object. */
+/** The answer to an ingest request: one result per record. */
 export interface IngestAnswer extends IngestBatch {
+  /** Whether the body was a single JSON object. */
   readonly single: boolean;
-  /** True where the whole body could not be read as JSON and was kept as one rejected receipt. */
+  /** True if the body as a whole is not valid JSON and was stored as one rejected receipt. */
   readonly unreadable: boolean;
   readonly results: IngestResult[];
 }
 
-/** A page of an entity's events. Bounds are RFC 3339 texts that were checked, or null. */
+/** A page of the events of an entity. Bounds are valid RFC 3339 texts, or null. */
 export interface TimelineQuery {
   readonly entity_id: string;
   readonly start_time: string | null;
@@ -68,13 +69,13 @@ export interface TimelineQuery {
   readonly cursor: string | null;
 }
 
-/** What a stream of raw events has beside them. */
+/** Options of a stream of raw events. */
 export interface RawOptions {
-  /** Their further receipts too, at most `deliveries_per_event_max` of each. */
+  /** Include further receipts, at most `deliveries_per_event_max` per event. */
   readonly deliveries: boolean;
 }
 
-/** Which event to explain: by id, by the fields of its key, or by entity and time. */
+/** The event to explain: by id, by the fields of its key, or by entity and time. */
 export type EventQuery =
   | { readonly event_id: string }
   | { readonly source: string; readonly event_type: string; readonly entity_id: string; readonly key: string }
@@ -89,13 +90,13 @@ export interface RejectsQuery extends Partial<TimeRange> {
   readonly cursor: string | null;
 }
 
-/** Who sends rejected receipts again, when, and whether it is only tried. */
+/** The caller of a reingest, the receive time of the new receipts, and whether it is a dry run. */
 export interface ReingestRequester extends Requester {
   readonly receivedMs: number;
   readonly dryRun?: boolean | undefined;
 }
 
-/** A page of a listing that takes nothing else. */
+/** A page of a listing without other parameters. */
 export interface PageQuery {
   readonly limit: number;
   readonly cursor: string | null;
@@ -112,7 +113,7 @@ export interface SelectionQuery extends PageQuery {
   readonly asOfMs: number | null;
 }
 
-/** Which value to fold: `window_start` is a time, or a date in the metric's zone. */
+/** The value to fold; `window_start` is a time, or a date in the time zone of the metric. */
 export interface ComputeQuery {
   readonly metric: string;
   readonly key: string;
@@ -120,104 +121,104 @@ export interface ComputeQuery {
   readonly asOfMs: number | null;
 }
 
-/** Which change to explain; without sides that from the version before to the latest one. */
+/** The change to explain. Without sides: from the previous version to the latest. */
 export interface ChangeQuery {
   readonly metric: string;
   readonly key: string;
   readonly window_start: string;
   readonly from: ChangeSideQuery | null;
   readonly to: ChangeSideQuery | null;
-  /** Events, and units, that are listed at most. */
+  /** Maximum number of events, and of units, to list. */
   readonly limit: number;
   readonly cursor?: string | null;
 }
 
-/** The history of one value, or without a window of all windows of a metric and key. */
+/** The history of one value; without a window, of all windows of the metric and key. */
 export interface VersionsQuery extends PageQuery {
   readonly metric: string;
   readonly key: string;
   readonly window_start: string | null;
 }
 
-/** Who asks for something that is recorded. */
+/** The caller of an operation that is recorded. */
 export interface Requester {
   readonly principal: string | null;
   readonly requestId: string;
 }
 
-/** What becomes of a message that fails. */
+/** How failed messages are retried. */
 export interface ProcessOptions {
-  /** Wait before a failed message comes again, doubled with each failure and spread by chance. Default 1,000 ms. */
+  /** Delay before a failed message is delivered again, doubled with each failure and jittered. Default: 1,000 ms. */
   readonly retryDelayMs?: number | undefined;
 }
 
 /** How messages are taken from the queue. */
 export interface WorkOptions extends ProcessOptions {
-  /** How long a message is kept from others; prolonged while it is in work. Default 60,000 ms. */
+  /** How long a message is hidden from other workers; extended while this worker handles it. Default: 60,000 ms. */
   readonly visibilityMs?: number | undefined;
-  /** Asked before each window: once it is true none is begun, and the message is given back for the next worker. */
+  /** Called before each window. If it returns true, no window is started and the message goes back to the queue. */
   readonly isStopping?: (() => boolean) | undefined;
 }
 
-/** What became of one message; `LOST`: its receipt is worthless by now, and another delivery of it is on its way. */
+/** The result for one message. `LOST`: the queue receipt has expired, and the message is being delivered again. */
 export type ProcessResult = 'DONE' | 'RETRIED' | 'DEAD' | 'LOST';
 
-/** What became of one message; `IDLE`: there was none. */
+/** The result for one message. `IDLE`: the queue had no message. */
 export type WorkResult = 'IDLE' | ProcessResult;
 
-/** Which packs a sweep looks at. */
+/** Selects the packs that a sweep checks. */
 export interface SweepOptions {
-  /** Younger packs may still be in work: the longest time a request can take, plus a minute. */
+  /** Younger packs are skipped, since their request may still be running: its maximum duration plus a minute. */
   readonly minAgeMs: number;
-  /** How far before the last sweep's end to look again, for packs whose append took long or whose clock differed. */
+  /** How far before the end of the last sweep this one starts, to catch slow appends and differing clocks. */
   readonly lookBackMs: number;
-  /** Asked before each pack: true ends the sweep there, and the next one goes on. */
+  /** Called before each pack. If it returns true, the sweep ends there and the next sweep continues. */
   readonly stop?: (() => boolean) | undefined;
 }
 
-/** What a sweep did. */
+/** The counts of a sweep. */
 export interface SweepSummary {
   readonly packs_listed: number;
   readonly packs_admitted: number;
   readonly receipts_admitted: number;
   /** Packs that could not be read; each is named in the log. */
   readonly packs_unreadable: number;
-  /** Packs left for a later sweep because a line is still not decided. */
+  /** Packs left for a later sweep because a line still has no outcome. */
   readonly packs_pending: number;
 }
 
-/** What keeps and admits events. */
+/** Stores and admits events. */
 export interface IngestPipeline {
   /**
-   * Says that a request has arrived at this time, before its body is read: until the returned function is called, no
-   * answer as of a later time counts as settled.
+   * Announces a request that arrived at this time, before its body is read. Until the returned function is called,
+   * answers as of a later time are unsettled.
    */
   arriving(receivedMs: number): () => void;
   ingest(request: IngestRequest): Promise<IngestAnswer>;
-  /** Rejected receipts as new ones, as they are or mended. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`. */
+  /** Ingests rejected receipts again, unchanged or corrected. Throws `RECEIPT_UNKNOWN`, `REQUEST_INVALID`. */
   reingest(body: ReingestBody, requester: ReingestRequester): Promise<ReingestAnswer>;
 }
 
-/** Who waits for an answer, and for how long. */
+/** The signal and time limit of a question. */
 export interface QuestionOptions {
-  /** Aborted when nobody waits any more: the work ends, and the call rejects with `CLIENT_GONE`. */
+  /** Abort it when the caller no longer waits: the work stops, and the call rejects with `CLIENT_GONE`. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds after which the answer is cut; never more than the pipeline's own. */
+  /** Time limit in milliseconds, after which the answer is partial; capped by the limit of the pipeline. */
   readonly timeMs?: number | undefined;
 }
 
 /**
- * What answers questions, and writes nothing. An answer that would take too long is `partial`, covers the first part of what
- * was asked for, and has a cursor that goes on; what cannot be cut rejects with `BUDGET_EXCEEDED`.
+ * Answers questions; writes nothing. An answer that would take too long is `partial`: it covers the first part of the
+ * question and has a cursor to the rest. A question that cannot be divided rejects with `BUDGET_EXCEEDED`.
  */
 export interface InvestigatePipeline {
-  /** Rejects, with the reason, while the index does not answer or the log takes no pack. */
+  /** Rejects, with the reason, while the index does not respond or the log cannot store packs. */
   ready(): Promise<void>;
-  /** What is wrong with the clock of this server, for whoever watches it; null where nothing is known to be. */
+  /** Describes a fault of this server's clock, for monitoring; null if no fault is known. */
   clockFault(): string | null;
   /** Answers a declared question. Throws `REQUEST_INVALID`, and `CURSOR_INVALID` for a cursor of another question. */
   ask<N extends QuestionName>(name: N, given: SelectionOf<N>, options?: QuestionOptions): Promise<ReportOf<N>>;
-  /** Reads what a caller asks with: times by the backend's clock, defaults filled in. Throws `REQUEST_INVALID`, `CURSOR_INVALID`. */
+  /** Parses a selection: resolves times by the backend's clock and fills in defaults. Throws `REQUEST_INVALID`, `CURSOR_INVALID`. */
   read<N extends DeclaredName>(name: N, given: SelectionOf<N>): AskedOf<(typeof ROUTES)[N]>;
   timeline(query: TimelineQuery, options?: QuestionOptions): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
@@ -225,11 +226,11 @@ export interface InvestigatePipeline {
   receipt(address: ReceiptAddress, options?: QuestionOptions): Promise<{ receipt: Receipt; body: Uint8Array }>;
   explainEvent(query: EventQuery, options: QuestionOptions & { asOfMs: number | null }): Promise<EventExplanation>;
   rejects(query: RejectsQuery, options?: QuestionOptions): Promise<RejectPage>;
-  /** Rejections alone, as NDJSON lines with what was received, and a last line as that of `rawEvents`. */
+  /** Rejected receipts without conflicts: NDJSON lines with the received bytes, ended like `rawEvents`. */
   rejectedReceipts(query: RejectsQuery, options?: QuestionOptions): AsyncIterable<string>;
   verify(cursor: string | null, options?: QuestionOptions): Promise<VerifyPage>;
   selectEvents(query: SelectionQuery, options?: QuestionOptions): Promise<SelectionPage>;
-  /** The same as NDJSON lines, as `rawEvents` gives those of an entity. */
+  /** The selected events as NDJSON lines, in the format of `rawEvents`. */
   selectRawEvents(query: SelectionQuery, options?: Partial<RawOptions> & QuestionOptions): AsyncIterable<string>;
   metrics(): MetricView[];
   computeAggregate(query: ComputeQuery, options?: QuestionOptions): Promise<Computed>;
@@ -239,37 +240,37 @@ export interface InvestigatePipeline {
   listReplays(query: PageQuery, options?: QuestionOptions): Promise<ReplayPage>;
 }
 
-/** What sends past events again, and looks after the messages that could not be processed. */
+/** Replays past events, and manages dead letters. */
 export interface ReplayPipeline {
-  /** One part of a replay: recorded before it acts, idempotent by id and cursor. */
+  /** Sends one part of a replay. The part is recorded before it is sent, and is idempotent by id and cursor. */
   replay(body: ReplayBody, requester: Requester): Promise<ReplayAnswer>;
   planReplay(body: ReplayBody, options?: QuestionOptions): Promise<ReplayPlanPage>;
   cancelReplay(replayId: string): Promise<ReplayView>;
   listDeadLetters(query: PageQuery, options?: QuestionOptions): Promise<DeadLetterPage>;
-  /** Puts dead letters back into the queue; without ids all of them. Gives how many. */
+  /** Moves dead letters back into the queue, all of them without ids. Returns their number. */
   redrive(messageIds?: readonly string[]): Promise<number>;
 }
 
-/** What processes messages. */
+/** Processes messages. */
 export interface ProcessPipeline {
-  /** Rejects, with the reason, while the index does not answer or the log takes no pack. */
+  /** Rejects, with the reason, while the index does not respond or the log cannot store packs. */
   ready(): Promise<void>;
   /** Takes one message from the queue and processes it. */
   work(options?: WorkOptions): Promise<WorkResult>;
   /**
-   * Processes a message that the caller took from the queue, and deletes itself when this gives `DONE`. Rejects where a
-   * failed message could not even be given back: it must not be deleted then.
+   * Processes a message that the caller took from the queue; the caller deletes it if the result is `DONE`. Rejects if a
+   * failed message could not be given back either: then the caller must not delete it.
    */
   process(message: QueuedMessage, options?: ProcessOptions): Promise<ProcessResult>;
 }
 
-/** What admits what a crash left behind. */
+/** Admits the packs that a crash left behind. */
 export interface SweepPipeline {
-  /** Admits packs without an outcome that are older than `minAgeMs`. */
+  /** Admits packs without outcomes that are older than `minAgeMs`. */
   sweep(options: SweepOptions): Promise<SweepSummary>;
 }
 
-/** The whole kit behind one object: what the HTTP app or a test calls. */
+/** The whole kit as one object, for the HTTP app and tests. */
 export interface Pipeline extends IngestPipeline, InvestigatePipeline, ReplayPipeline, ProcessPipeline, SweepPipeline {
   close(): Promise<void>;
 }

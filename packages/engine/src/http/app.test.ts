@@ -261,7 +261,7 @@ describe('the request line of the log', () => {
     expect(JSON.stringify(lines)).not.toMatch(/PAYLOAD|k3y/);
   });
 
-  it('leaves out a caller id that is no id, query values and wrong keys', async () => {
+  it('leaves out malformed request ids, query values and wrong keys', async () => {
     const { call, lines } = open();
     await call('/timeline?entity_id=SECRET&limit=SECRET', {
       headers: { 'x-request-id': 'a b\u00e9', authorization: 'Bearer SECRET' },
@@ -276,7 +276,7 @@ describe('the request line of the log', () => {
   });
 });
 
-describe('what reaches the pipeline', () => {
+describe('the calls of the pipeline', () => {
   const argument = async (path: string, init?: RequestInit) => {
     const { call, pipeline } = open();
     expect((await call(path, init)).status).toBe(200);

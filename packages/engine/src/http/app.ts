@@ -12,19 +12,19 @@ import { faultOf, problem } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { logFailure, logRequest } from './request-log.ts';
 
-/** What an app is made of. */
+/** The parts and settings of an app. */
 export interface AppOptions<P = Pipeline> {
   readonly pipeline: P;
   readonly telemetry: Telemetry;
   /** Without keys every scope is open: bind such a server to loopback only. */
   readonly apiKeys?: readonly ApiKey[] | undefined;
-  /** Who may pass, in place of keys: for deployments in front of which somebody else asks who is calling. */
+  /** Authenticates requests in place of keys, for deployments behind a gateway that identifies the caller. */
   readonly authenticate?: Authenticate | undefined;
   /** Host names, without ports, under which the app may be called. Default: any, for callers in the same process. */
   readonly allowedHosts?: readonly string[] | undefined;
   /** Milliseconds since the epoch: when a request arrived. Default: the system's clock. */
   readonly now?: ((request: Request) => number) | undefined;
-  /** Who waits for the answer to a request, and for how long. Default: the request's own signal, and as long as the pipeline says. */
+  /** The signal and time limit of a request. Default: the request's own signal, and the limit of the pipeline. */
   readonly asking?: ((request: Request) => QuestionOptions) | undefined;
   /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
   readonly metricsText?: (() => Promise<string>) | undefined;
@@ -33,8 +33,8 @@ export interface AppOptions<P = Pipeline> {
 /** The whole HTTP surface behind one function, the same in a server, in a Lambda function and inside a process. */
 export interface App {
   /**
-   * Never rejects: what goes wrong is an answer. A `client` in `about` is the caller's address, for the log; what a server
-   * hands over beside it is left alone.
+   * Never rejects: errors become responses. `client` in `about` is the address of the caller, for the log; other members,
+   * which some servers pass, are ignored.
    */
   fetch(request: Request, about?: object): Promise<Response>;
 }
@@ -116,7 +116,7 @@ function lastResort({ method }: Request): Response {
   return toResponse(problem({ code: 'INTERNAL' }, { requestId }), { requestId, method });
 }
 
-/** One entry per path, so that a method which a path lacks is told from a path which is not there. */
+/** One entry per path, to distinguish an unknown path (404) from a method that the path does not have (405). */
 function routesByPath(): Map<string, Methods> {
   const paths = new Map<string, Map<string, RouteName>>();
   for (const [name, { path, method }] of Object.entries(ROUTES) as [RouteName, Route][]) {

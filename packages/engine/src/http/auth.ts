@@ -4,14 +4,14 @@ import { KitError, SCOPES, type Scope } from '@pik/schema';
 
 /** An API key as the server holds it: never the key itself. */
 export interface ApiKey {
-  /** What logs and receipts call its holder. */
+  /** The name of its holder in logs and receipts. */
   readonly name: string;
   /** SHA-256 of the key, 64 hexadecimal digits in lower case. */
   readonly key_sha256: string;
   readonly scopes: readonly Scope[];
 }
 
-/** Who may pass: the name of the key, or null where no key is asked for. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
+/** Checks a request; returns the name of the key, or null if no key is required. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
 export type Authenticate = (request: Request, scope: Scope | null) => string | null | Promise<string | null>;
 
 /**

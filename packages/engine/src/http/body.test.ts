@@ -74,7 +74,7 @@ describe('the wire limit', () => {
     );
   });
 
-  it('reads by counting where the length is no number', async () => {
+  it('counts bytes while reading if the content length is not a number', async () => {
     for (const length of ['abc', '-1', '1e3', '', '1, 1']) {
       const { bytes } = await readBody(post({ body: 'x', headers: { 'content-length': length } }), { gzip: false });
       expect(bytes.length).toBe(1);

@@ -2,7 +2,7 @@ import type { RouteName, SelectionOf, Status } from '@pik/schema';
 
 import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
 
-/** What the handlers call: a whole pipeline, or the part that they need. */
+/** The services of the handlers: a whole pipeline, or the part that they need. */
 export interface Services<P = Pipeline> {
   readonly pipeline: P;
   /** The metrics in the Prometheus text format, where this process keeps any. */
@@ -21,11 +21,11 @@ export interface Call<N extends RouteName> {
   /** The query after its schema: known fields only, flags and counts already read. */
   readonly query: SelectionOf<N>;
   readonly notes: Notes;
-  /** Who waits for the answer, and for how long. */
+  /** The signal and time limit of the request. */
   readonly asking: () => QuestionOptions;
 }
 
-/** What a handler adds to the log line of its request. */
+/** The fields that a handler adds to the log line of its request. */
 export interface Notes {
   bytes_in: number;
   code?: string;
@@ -41,11 +41,11 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What answers one route. */
+/** Answers one route. */
 export type Handler<N extends RouteName, P = Pipeline> = (
   services: Services<P>,
   call: Call<N>,
 ) => Answer | Promise<Answer>;
 
-/** What answers some routes. */
+/** The handlers of some routes. */
 export type Handlers<P = Pipeline> = { readonly [N in RouteName]?: Handler<N, P> };

@@ -5,7 +5,7 @@ import { KitError } from '@pik/schema';
 /** Larger than zlib's own 16 KB, so that a usual batch takes one trip to the thread pool. */
 const CHUNK_BYTES = 128 * 1024;
 
-/** What `info: true` makes of the result; the types of Node do not tell. */
+/** The result with `info: true`, which the types of Node do not declare. */
 interface Inflated {
   readonly buffer: Uint8Array;
   readonly engine: { readonly bytesWritten: number };

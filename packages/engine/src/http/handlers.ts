@@ -5,7 +5,7 @@ import { INGEST_HANDLERS } from './ingest-handler.ts';
 import { INVESTIGATE_HANDLERS } from './investigate-handlers.ts';
 import { REPLAY_HANDLERS } from './replay-handlers.ts';
 
-/** What answers each route. A route of `ROUTES` without a handler, or a handler without a route, does not compile. */
+/** The handler of each route. A route of `ROUTES` without a handler, or a handler without a route, does not compile. */
 export const HANDLERS: { readonly [N in RouteName]: Handler<N> } = {
   ...INGEST_HANDLERS,
   ...INVESTIGATE_HANDLERS,

@@ -46,7 +46,7 @@ const reingest: Handler<'reingest', IngestPipeline> = async ({ pipeline }, call)
   }
 };
 
-/** What answers the routes that write events. */
+/** The handlers of the routes that write events. */
 export const INGEST_HANDLERS = {
   ingest: ingestHandler('live'),
   import: ingestHandler('import'),

@@ -12,7 +12,7 @@ import { openApiText } from './openapi.ts';
 import { QUESTION_HANDLERS } from './question-handlers.ts';
 import { getReplay, listReplays } from './replay-handlers.ts';
 
-/** What answers the routes that write nothing. */
+/** The handlers of the routes that write nothing. */
 export const INVESTIGATE_HANDLERS = {
   home: () => ({ status: 200, type: 'text/html; charset=utf-8', body: homePage() }),
   event: explainById,

@@ -4,7 +4,7 @@ import { readBody } from './body.ts';
 import { bodyForm } from './media-type.ts';
 import { type Issue, ruleOf } from './query.ts';
 
-/** The routes that take one JSON object which is no event. */
+/** The routes whose body is one JSON object, and not an event. */
 export type JsonRoute = 'replay' | 'redrive' | 'reingest';
 
 /** The body of such a route after its schema. */

@@ -39,7 +39,7 @@ export function openApi(): Json {
       version: '1',
       description: 'Keeps every event as received, decides on it once, answers about it later.',
     },
-    // Beside the document itself, whatever prefix a proxy put before it.
+    // Relative to the address of this document, so that any prefix that a proxy adds is kept.
     servers: [{ url: '.' }],
     paths,
     components: {
@@ -61,7 +61,7 @@ function operation(name: RouteName, route: Route): Json {
     ...(route.body === undefined ? {} : { requestBody: requestBody(name, route.body) }),
     responses: {
       200: { description: 'The answer.', content: answerContent(name, route) },
-      default: { description: 'What went wrong.', content: { 'application/problem+json': { schema: PROBLEM } } },
+      default: { description: 'The error.', content: { 'application/problem+json': { schema: PROBLEM } } },
     },
   };
 }

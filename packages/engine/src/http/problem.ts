@@ -16,7 +16,7 @@ export interface Fault {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** What the headers of a problem say about the route that was called. */
+/** The facts about the called route that the headers of a problem need. */
 export interface ProblemContext {
   readonly requestId: string;
   readonly scope?: Scope | null;
@@ -64,8 +64,8 @@ function retryAfter(ms: number | undefined): string {
 }
 
 /**
- * What of an error may be answered. Anything without a code, or with one that never crosses HTTP, is INTERNAL; what
- * lies beneath a failure of the server stays in the log.
+ * The part of an error that a caller may see. An error without a code, or with a code that never crosses HTTP, becomes
+ * INTERNAL; the cause of a server failure stays in the log.
  */
 export function faultOf(error: unknown): Fault {
   if (!KitError.is(error)) return { code: 'INTERNAL' };

@@ -1,6 +1,6 @@
 import { fieldFault, type KitError, ROUTES, type Route, type RouteName, type SelectionOf } from '@pik/schema';
 
-/** What of zod's issues the answers use. */
+/** The fields of zod's issues that the answers use. */
 export interface Issue {
   readonly code?: string | undefined;
   readonly path: PropertyKey[];
@@ -62,7 +62,7 @@ function issueFault(issue: Issue, raw: Record<string, string>): KitError {
   return fieldFault(field, Object.hasOwn(raw, field) ? ruleOf(issue) : 'is required');
 }
 
-/** What a field must be, for a person. */
+/** The rule that a field breaks, as text for a person. */
 export function ruleOf(issue: Issue): string {
   const text = issue.origin === 'string';
   switch (issue.code) {

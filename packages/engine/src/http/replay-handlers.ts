@@ -38,7 +38,7 @@ const redrive: Handler<'redrive', ReplayPipeline> = async ({ pipeline }, call) =
   return json({ redriven: await pipeline.redrive(body.message_ids) });
 };
 
-/** What answers the routes that send messages, or look after those that could not be processed. */
+/** The handlers of the routes that send messages or manage dead letters. */
 export const REPLAY_HANDLERS = { replay, replayCancel, deadLetters, redrive } satisfies Handlers<ReplayPipeline>;
 
 function page(query: { limit?: number | undefined; cursor?: string | undefined }) {

@@ -3,11 +3,11 @@ import type { RouteName } from '@pik/schema';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Notes } from './call.ts';
 
-/** What is known of a request once it is answered. */
+/** The facts about an answered request. */
 export interface Served {
   readonly request: Request;
   readonly requestId: string;
-  /** Null where no route was met. */
+  /** Null if no route matched. */
   readonly route: RouteName | null;
   readonly status: number;
   readonly durationMs: number;
@@ -45,9 +45,9 @@ export interface Failure {
   readonly status: number;
 }
 
-/** What a failure was, for whoever has to mend it; the caller gets only its code and the request id. */
+/** Logs a failure with its cause, for operators; the caller gets only its code and the request id. */
 export function logFailure(telemetry: Telemetry, { error, requestId, route, status }: Failure): void {
-  // An outage fails every request in the same way: where in the code it came up says nothing more.
+  // An outage fails every request in the same way: the stack adds nothing.
   const outage = status === 503;
   telemetry.log(outage ? 'warn' : 'error', 'request_failed', {
     request_id: requestId,

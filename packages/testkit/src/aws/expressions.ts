@@ -92,7 +92,7 @@ class Reader {
       return text;
     }
     const name = kind === 'name' ? this.#with.names?.[text] : undefined;
-    if (name === undefined) throw this.unknown(`${text} is no name`);
+    if (name === undefined) throw this.unknown(`${text} is not a name`);
     this.#used.add(text);
     return name;
   }
@@ -100,7 +100,7 @@ class Reader {
   value(): AttributeValue {
     const { kind, text } = this.next();
     const value = kind === 'value' ? this.#with.values?.[text] : undefined;
-    if (value === undefined) throw this.unknown(`${text} is no value`);
+    if (value === undefined) throw this.unknown(`${text} is not a value`);
     this.#used.add(text);
     return value;
   }
@@ -223,7 +223,7 @@ function set(reader: Reader): (item: FakeItem) => void {
 function add(reader: Reader): (item: FakeItem) => void {
   const name = reader.name();
   const value = reader.value();
-  if (value.N === undefined) throw reader.unknown('ADD of what is no number');
+  if (value.N === undefined) throw reader.unknown('ADD needs a number');
   return (item) => {
     item[name] = { N: String(Number(item[name]?.N ?? 0) + Number(value.N)) };
   };

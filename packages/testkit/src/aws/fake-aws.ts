@@ -8,7 +8,7 @@ import { createFakeSQS, type FakeSQS } from './fake-sqs.ts';
 import { networkError, serviceError, timeoutError } from './service-error.ts';
 import { createVirtualTiming, type VirtualTiming } from './virtual-timing.ts';
 
-/** What can befall one request to a service. */
+/** The faults that one request to a service can suffer. */
 export type AwsFaultKind =
   /** The service fails, and nothing happened. */
   | 'fail-before'
@@ -38,9 +38,9 @@ export interface AwsFault {
   /** The first of them, counted from 1 over all services. */
   readonly call: number;
   readonly kind: AwsFaultKind;
-  /** So many requests from there on. Default 1. */
+  /** The number of requests from there on. Default: 1. */
   readonly times?: number;
-  /** Of these only such requests. Default: all. */
+  /** Limits the fault to these requests. Default: all. */
   readonly where?: (request: Pick<AwsCall, 'request' | 'input'>) => boolean;
 }
 
@@ -157,7 +157,7 @@ interface Options {
   readonly abortSignal?: AbortSignal;
 }
 
-/** Says, beside a request, whose it is. */
+/** Key under which a request names its service. */
 const TO = Symbol('to');
 
 interface Address {
@@ -283,7 +283,7 @@ async function goWrong(call: Call, kind: AwsFaultKind): Promise<object> {
   }
 }
 
-/** Whatever the service would have answered is lost with the answer. */
+/** Runs the work and drops its result or error, as if the response were lost. */
 function tried(work: () => object): void {
   try {
     work();

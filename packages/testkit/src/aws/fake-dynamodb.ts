@@ -22,7 +22,7 @@ import { createFakeTable, type FakeKey, type FakeTable, keyOf } from './fake-tab
 import { itemBytes, readUnits, writeUnits } from './item-size.ts';
 import { serviceError } from './service-error.ts';
 
-/** What a request used up. */
+/** The capacity units that a request consumed. */
 export interface Units {
   read: number;
   write: number;
@@ -96,7 +96,7 @@ function invalid(why: string): Error {
   return Object.assign(serviceError('ValidationException', 400), { message: why });
 }
 
-/** Whatever is asked for and not known here would be left out in silence otherwise. */
+/** Throws on input that this fake does not support, which it would otherwise ignore silently. */
 function expectOnly(input: object, known: readonly string[]): void {
   const unknown = Object.keys(input).filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`the fake of DynamoDB does not know ${unknown.join(', ')}`);
@@ -183,7 +183,7 @@ function batchGetPart(world: World, input: BatchGetItemCommandInput, units: Unit
   return { ...batchGet(world, part, units), UnprocessedKeys: rest };
 }
 
-/** What a put and an update have in common. */
+/** The fields that a put and an update share. */
 interface WriteInput {
   readonly TableName?: string | undefined;
   readonly Item?: FakeItem | undefined;
@@ -242,7 +242,7 @@ function checkItem(item: FakeItem): void {
   const { pk, sk } = keyOf(item);
   if (Buffer.byteLength(pk) > 2048 || Buffer.byteLength(sk) > 1024) throw invalid('a key is too long');
   for (const [name, { N }] of Object.entries(item)) {
-    if (N !== undefined && !/^-?\d{1,38}$/.test(N)) throw invalid(`${name} is no number: ${N}`);
+    if (N !== undefined && !/^-?\d{1,38}$/.test(N)) throw invalid(`${name} is not a number: ${N}`);
   }
 }
 

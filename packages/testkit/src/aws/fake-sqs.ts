@@ -25,13 +25,13 @@ export interface FakeMessage {
 export interface FakeSQS {
   readonly queues: ReadonlyMap<string, FakeMessage[]>;
   readonly habits: {
-    /** Each message of a receive comes in so many copies, each with a receipt of its own. */
+    /** The number of copies of each received message, each with its own receipt. */
     copies: number;
-    /** Messages come in no order. */
+    /** Messages arrive in random order. */
     shuffled: boolean;
   };
   handle(command: string, input: object): object;
-  /** Half of a batch: the rest is told as failed. */
+  /** Handles half of a batch and reports the rest as failed. */
   handlePart(command: string, input: object): object | null;
 }
 
@@ -208,7 +208,7 @@ function hide(
   return {};
 }
 
-/** A worthless receipt deletes nothing, and is no error. */
+/** An expired receipt deletes nothing, without an error. */
 function remove(messages: FakeMessage[], { ReceiptHandle }: Entry | DeleteMessageCommandInput): object {
   const message = held(messages, ReceiptHandle);
   if (message !== null) messages.splice(messages.indexOf(message), 1);

@@ -20,10 +20,10 @@ export interface FakeTable {
   delete(key: FakeKey): void;
 }
 
-/** Writes that a stale read does not see yet. */
+/** Number of recent writes that a stale read does not see yet. */
 const UNSEEN = 50;
 
-/** The key of a row; throws where it is none. */
+/** The key of a row; throws if the key is invalid. */
 export function keyOf(item: FakeItem | undefined): FakeKey {
   const pk = item?.pk?.S ?? '';
   const sk = item?.sk?.S ?? '';

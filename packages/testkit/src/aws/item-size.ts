@@ -26,12 +26,12 @@ function numberBytes(text: string): number {
   return Math.ceil(digits.length / 2) + 1 + (text.startsWith('-') ? 1 : 0);
 }
 
-/** Write units of rows of so many bytes: one per started KB, at least one. */
+/** Write units of rows of these sizes, in bytes: one per started KB of the largest row, at least one. */
 export function writeUnits(...bytes: number[]): number {
   return Math.max(1, Math.ceil(Math.max(0, ...bytes) / 1024));
 }
 
-/** Read units of so many bytes: one per started 4 KB, at least one; half of it where the read need not be consistent. */
+/** Read units of this number of bytes: one per started 4 KB, at least one; half if the read is not consistent. */
 export function readUnits(bytes: number, consistent: boolean): number {
   return Math.max(1, Math.ceil(bytes / 4096)) * (consistent ? 1 : 0.5);
 }

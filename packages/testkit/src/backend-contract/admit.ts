@@ -20,7 +20,7 @@ const seeds: fc.Arbitrary<EventSeed> = fc.record({
   seq: fc.constantFrom(1, Number.MAX_SAFE_INTEGER),
 });
 
-/** What is promised of the conditional insert. */
+/** Tests of the conditional insert. */
 export function admitContract(world: () => World): void {
   it('a row that is not there is inserted and comes back with every field', async () => {
     const { backend, newId } = world();
@@ -83,7 +83,7 @@ export function admitContract(world: () => World): void {
     expect(page.items).toEqual([renewed]);
   });
 
-  it('G5: what belonged to an event that has ended is no part of the one that takes its id', async () => {
+  it('G5: an event that takes the id of an expired event inherits nothing from it', async () => {
     const { backend, newId, opened } = world();
     const expires_ms = opened.clock.ms + DAY_MS;
     const old = makeEventRow(newId(), { rule: 'key', expires_ms });

@@ -10,7 +10,7 @@ const message = (message_id: string) => ({ message_id, body: `{"message":${JSON.
 const messages = (count: number) => Array.from({ length: count }, (_, i) => message(`replay.first.${i}`));
 const idOf = ({ message_id }: { message_id: string }) => message_id;
 
-/** What is promised of messages that came too often. */
+/** Tests of messages that were delivered too often. */
 export function deadLetterContract(world: () => World): void {
   const dead = async (limit = 100): Promise<DeadLetterRow[]> => {
     const found = await all((cursor) => world().backend.queue.listDead({ limit, cursor }));
@@ -104,7 +104,7 @@ export function deadLetterContract(world: () => World): void {
     ]);
   });
 
-  it('dead letters are redriven by their ids or all at once; what is none is left alone', async () => {
+  it('dead letters are redriven by their ids or all at once; other messages stay where they are', async () => {
     const { queue } = world().backend;
     const sent = messages(5);
     await kill(world(), sent);

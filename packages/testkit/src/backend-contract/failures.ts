@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { makeFailureRow, makePackRow } from '../factories.ts';
 import { admit, all, FOREVER, ODD_TEXTS, type World } from './world.ts';
 
-/** What is promised of failures that come after an event was admitted. */
+/** Tests of failures that follow the admission of an event. */
 export function failureContract(world: () => World): void {
   const processing = (rest: Partial<FailureRow> = {}) =>
     makeFailureRow(world().newId(), { kind: 'PROCESSING', stage: 'process', code: 'AGGREGATE_FAILED', ...rest });

@@ -8,7 +8,7 @@ const PUTS_AT_ONCE = 50;
 
 const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('utf8'));
 
-/** What is promised of files. */
+/** Tests of files. */
 export function fileContract(world: () => World): void {
   it('G11: a file comes back byte for byte, empty and large ones too, after a new start as well', async () => {
     const files = [0, 1, 3_000, 3_000_000].map((size) => ({

@@ -7,8 +7,8 @@ import { HOUR, live } from './life.ts';
 import { contractQuestions, waysOf } from './questions.ts';
 import type { World } from './world.ts';
 
-// Questions are answered by the same operations over every backend, so each must get the same answers: those that a backend
-// in memory gives, which went through the same requests. What differs by nature, the random part of ids, is left out.
+// The same operations answer questions over every backend, so each backend must give the same answers as a backend in memory
+// that got the same requests. The random part of ids, which differs by nature, is left out.
 
 type Question = (pipeline: Pipeline) => Promise<unknown>;
 

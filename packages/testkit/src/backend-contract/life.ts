@@ -64,7 +64,7 @@ export async function send(pipeline: Pipeline, { atMs, records, mode }: Sent): P
   await pipeline.ingest({ body, mode, ...request });
 }
 
-/** What a day's value was computed from is kept, so that it can be asked for. */
+/** Replays a day, so that its value has a version with a manifest. */
 async function replay(pipeline: Pipeline, { startMs, passed }: { startMs: number; passed: () => Promise<void> }) {
   const [start_time, end_time] = [startMs, startMs + 24 * HOUR].map((ms) => new Date(ms).toISOString());
   await pipeline.replay(
@@ -78,7 +78,7 @@ async function replay(pipeline: Pipeline, { startMs, passed }: { startMs: number
   while (!(await isDone())) if ((await pipeline.work()) === 'IDLE') await passed();
 }
 
-/** Who goes through it, from when on. */
+/** The start of the history, and the pipelines that go through it. */
 export interface Life {
   readonly startMs: number;
   readonly pipelines: readonly Pipeline[];

@@ -98,9 +98,9 @@ const statuses = ({ verdicts }: RequestOutcomes) => verdicts.map((verdict) => ve
 const idOf = ({ verdicts, slices }: RequestOutcomes) =>
   decodeEntries((slices[0] as RequestOutcomes['slices'][0]).entries)[verdicts.length - 1]?.event_id ?? '';
 
-/** What is promised of first receipts where imports are involved. */
+/** Tests of first receipts when there are imports. */
 export function moveContract(world: () => World): void {
-  it('an import that claims an earlier time becomes the first receipt, and all others are what they are beside it', async () => {
+  it('an import that claims an earlier time becomes the first receipt, and all others are judged against it', async () => {
     const at = world();
     const first = await send(at, [{ value: 1, at: 50, imported: true }]);
     await send(at, [{ value: 1, at: 60, imported: true }]);

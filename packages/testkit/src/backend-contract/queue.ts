@@ -6,10 +6,10 @@ import { grainMs, ODD_TEXTS, pass, type World } from './world.ts';
 const FAILURE = { code: 'AGGREGATE_FAILED', detail: 'a function threw' };
 /** How often a queue is asked before it is taken for empty: one of many servers may answer for its own part alone. */
 const ASKED_MAX = 20;
-/** Messages in one asking: the most that SQS gives. */
+/** Messages per receive: the maximum of SQS. */
 const AT_ONCE = 10;
 
-/** Takes so many messages, however few the queue gives at one asking. */
+/** Takes `count` messages, however few the queue returns per receive. */
 export async function take(
   { backend: { queue } }: World,
   { count = 1, visibilityMs }: { count?: number; visibilityMs: number },
@@ -37,7 +37,7 @@ const messages = (count: number) => Array.from({ length: count }, (_, i) => mess
 const bodies = (held: readonly { message_id: string; body: string }[]) =>
   Object.fromEntries(held.map(({ message_id, body }) => [message_id, body]));
 
-/** What is promised of messages on their way. */
+/** Tests of messages in the queue. */
 export function queueContract(world: () => World): void {
   sendContract(world);
   visibilityContract(world);
@@ -103,7 +103,7 @@ function sendContract(world: () => World): void {
     expect(await takeOne(world(), visibilityMs)).toMatchObject({ ...message('a'), receives: 1 });
   });
 
-  it('what was sent, and what is held, is there after a new start', async () => {
+  it('messages that were sent, and those that are held, survive a restart', async () => {
     const visibilityMs = 4 * grainMs(world());
     await world().backend.queue.send(messages(3));
     const held = await takeOne(world(), visibilityMs);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { all, FOREVER, type World } from './world.ts';
 
-/** What is promised of the log. */
+/** Tests of the raw log. */
 export function rawLogContract(world: () => World): void {
   it('G11: a pack comes back byte for byte, empty and large ones too, after a new start as well', async () => {
     const packs = [0, 1, 3_000, 3_000_000].map(

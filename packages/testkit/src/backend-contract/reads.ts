@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { makeEventRow, makeFailureRow, makePackRow, makeSliceRow } from '../factories.ts';
 import { admit, all, FOREVER, makeDelivery, type World } from './world.ts';
 
-/** What is promised of an event, its further receipts and its timeline. */
+/** Tests of an event, its further receipts and its timeline. */
 export function readContract(world: () => World): void {
   it('many events are read at once, each in the place of its id, and null where none is known', async () => {
     const { backend, newId, opened } = world();
@@ -78,7 +78,7 @@ export function readContract(world: () => World): void {
   });
 }
 
-/** What is promised of the listings. */
+/** Tests of the listings. */
 export function listContract(world: () => World): void {
   it('slices come by day and series, with their receipts only where asked', async () => {
     const { backend, newId } = world();

@@ -28,7 +28,7 @@ const chain: fc.Arbitrary<ReplayPart[]> = fc
     })),
   );
 
-/** What is promised of replays and their parts. */
+/** Tests of replays and their parts. */
 export function replayContract(world: () => World): void {
   /** A replay that runs. */
   const start = async (): Promise<ReplayRow> => world().backend.replays.create(makeReplayRow(world().newId()));
@@ -96,7 +96,7 @@ export function replayContract(world: () => World): void {
         const { replay_id } = await start();
         for (const [i, one] of parts.entries()) {
           await replays.addPart(replay_id, one, 1_000 + i);
-          // Told again, by a caller who counted otherwise, and at a later time.
+          // Reported again later, by a caller with other counts.
           for (const n of again.filter((n) => n <= i))
             await replays.addPart(replay_id, { ...(parts[n] as ReplayPart), scanned: 1, next_cursor: 'other' }, 9_999);
           const done = parts.slice(0, i + 1);
@@ -175,7 +175,7 @@ export function replayContract(world: () => World): void {
     });
   });
 
-  it('Q19: of a cancel and a last part at one time one ends the replay, and both are told so', async () => {
+  it('Q19: of a cancel and a last part at the same time one ends the replay, and both callers learn which', async () => {
     const { replays } = world().backend;
     for (let i = 0; i < 8; i++) {
       const { replay_id } = await start();

@@ -6,9 +6,9 @@ import { HOUR, live, send } from './life.ts';
 import { contractQuestions, type Ways } from './questions.ts';
 import type { World } from './world.ts';
 
-// A page is a part of one answer: pages together are the whole, whatever their size, and whatever comes in between.
+// A page is a part of one answer: all pages together are that answer, whatever their size, and whatever arrives in between.
 
-/** What is asked of a page. */
+/** The size and cursor of a page. */
 interface PageOf {
   readonly size: number;
   readonly cursor?: string | undefined;
@@ -106,14 +106,14 @@ export function reportPagesContract(world: () => World): void {
     const [way = {}] = Object.values(contractQuestions(startMs).lag.paged);
     const lag = (source?: string) => pipeline.ask('lag', { ...way, limit: 1, cursor, source });
     await expect(lag('plant')).rejects.toMatchObject(REFUSED);
-    // What was received before the first page and is admitted only now would shift the pages: they end instead.
+    // A record received before the first page and admitted only now would shift the pages: they end instead.
     expect((await lag()).groups).toHaveLength(1);
     await send(pipeline, { atMs: startMs + 30 * HOUR, mode: 'live', records: others(startMs - 48 * HOUR) });
     await expect(lag()).rejects.toMatchObject(REFUSED);
   });
 }
 
-/** What would come into every report: a further receipt, new ones of all hours, and refused ones. */
+/** Records that would enter every report: a further receipt, new events of all hours, and rejected ones. */
 function others(startMs: number): object[] {
   const reading = (hour: number) => ({
     source: 'plant',

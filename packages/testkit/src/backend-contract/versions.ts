@@ -34,7 +34,7 @@ const inOrder = (a: VersionRow, b: VersionRow) =>
 
 const target = ({ metric, key, window_start_ms }: VersionRow) => ({ metric, key, window_start_ms });
 
-/** What is promised of versions. */
+/** Tests of versions. */
 export function versionContract(world: () => World): void {
   it('a version comes back with every field, by its window and in a listing', async () => {
     const { aggregates } = world().backend;
@@ -148,7 +148,7 @@ interface Appended {
   readonly given: VersionRow;
 }
 
-/** A processor that comes back as often as it is told, each time with the number after the latest that it sees. */
+/** A processor that appends once per turn, each time with the number after the latest version that it sees. */
 async function appendInTurns(
   aggregates: AggregateStore,
   { key, name, turns }: { key: string; name: string; turns: readonly number[] },

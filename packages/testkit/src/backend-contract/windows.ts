@@ -26,7 +26,7 @@ const done: fc.Arbitrary<WindowDone> = fc.oneof(
   }),
 );
 
-/** What is promised of the windows that a replay names. */
+/** Tests of the touched windows of a replay. */
 export function windowContract(world: () => World): void {
   const start = async () => (await world().backend.replays.create(makeReplayRow(world().newId()))).replay_id;
   const list = (replayId: string) => all((cursor) => world().backend.replays.listWindows(replayId, cursor));

@@ -4,10 +4,10 @@ import { expect } from 'vitest';
 import { makeRequestRows } from '../factories.ts';
 import type { OpenedBackend } from './opened-backend.ts';
 
-/** Every time that a pack can be stored at. */
+/** The range of all times at which a pack can be stored. */
 export const FOREVER = { fromMs: 0, toMs: 2 ** 47 };
 
-/** What each test of the contract starts from. */
+/** The start of each test of the contract. */
 export interface World {
   readonly opened: OpenedBackend;
   readonly backend: Backend;
@@ -72,7 +72,7 @@ export async function pass({ opened }: World, ms: number): Promise<void> {
   await opened.settle?.(ms);
 }
 
-/** Inserts rows and tells what they met; each request is complete, as ingest leaves it. */
+/** Inserts rows and returns their insertions; each request is complete, as ingest leaves it. */
 export async function admit(
   backend: Backend,
   rows: readonly EventRow[],

@@ -8,7 +8,7 @@ import { DAY, fresh, type ReplayAsks, readAll, send, series } from './replay-ask
 
 const query = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
 
-/** What metrics, values and versions are asked for and answered. */
+/** Tests of the routes of metrics, values and versions. */
 export function aggregates(asks: ReplayAsks): void {
   computed(asks);
   versions(asks);

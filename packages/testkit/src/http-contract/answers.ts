@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 
 import { type Asking, event, faultsOf, type Json, parse, text } from './ask.ts';
 
-/** What an investigator is answered. */
+/** Tests of the answers for an investigator. */
 export function answers(ask: Asking): void {
   const ENTITY = 'contract_timeline';
   beforeAll(async () => {

@@ -5,7 +5,7 @@ import { type Asking, event, text, unique } from './ask.ts';
 
 const DAY = '2025-12-28';
 
-/** What is asked and answered about why a value changed. */
+/** Tests of the route that explains why a value changed. */
 export function changes(ask: Asking): void {
   const send = async (entity_id: string, hours: readonly number[]): Promise<string[]> => {
     const at = (hour: number) => `${DAY}T${String(hour).padStart(2, '0')}:00:00Z`;
@@ -112,7 +112,7 @@ export function changes(ask: Asking): void {
     }
   });
 
-  it('refuses sides that are none, in the wrong order, or not there', async () => {
+  it('refuses sides that are malformed, in the wrong order, or missing', async () => {
     const entity_id = `contract_change_${unique()}`;
     const { as_of } = await twoThenThree(entity_id);
     expect(await refusal(entity_id, {})).toEqual([404, 'VERSION_UNKNOWN', undefined]);

@@ -10,7 +10,7 @@ const webhook = (attempt: number, rest: object = {}) => ({
   payload: { order: 7, attempt, meta: { delivered_at: attempt, of: 'x' } },
 });
 
-/** What is content, what a record says beside it, and what is said of the rest. */
+/** Tests of payloads as content, of volatile members, and of the other members of a record. */
 export function content(ask: Asking): void {
   const send = async (body: object): Promise<Json> => (await ask('/ingest', { body: text(body) })).json;
   const numbers = (payload: string, key: string) => {

@@ -5,7 +5,7 @@ interface ContractPayload {
   readonly broken?: boolean;
 }
 
-/** The metrics that a kit is started with to be held to the HTTP contract, beside the built-in one. */
+/** The metrics, in addition to the built-in one, that a kit needs to run the HTTP contract. */
 export const CONTRACT_AGGREGATES: readonly Aggregate[] = [
   defineAggregate({
     metric: 'contract_sum',

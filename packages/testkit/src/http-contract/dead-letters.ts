@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type Json, text } from './ask.ts';
 import { DAY, fresh, type ReplayAsks, readAll, send, series } from './replay-asks.ts';
 
-/** What is answered of messages that cannot be processed. */
+/** Tests of the routes of dead letters. */
 export function deadLetters({ ask, get, replay, view, until }: ReplayAsks): void {
   const list = () => readAll(get, 'deadLetters', { path: '/dead-letters?limit=1', items: 'dead_letters' });
   const redrive = async (body: object): Promise<number> =>

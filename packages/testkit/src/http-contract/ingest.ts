@@ -102,7 +102,7 @@ export function ingestForms(ask: Asking): void {
   });
 }
 
-/** What becomes of what was sent. */
+/** Tests of the outcomes of sent records. */
 export function ingestOutcomes(ask: Asking): void {
   it('G3, D14: the same key with another payload is a CONFLICT; the first stands, both bodies are kept and found again', async () => {
     const key = `order-${unique()}`;

@@ -7,13 +7,13 @@ import { type Answered, type Ask, type Asking, event, text } from './ask.ts';
 
 const NDJSON = 'application/x-ndjson';
 
-/** A record of exactly so many bytes. */
+/** A record of exactly this size. */
 function sized(bytes: number): string {
   const empty = text(event({ payload: { fill: '' } }));
   return empty.replace('"fill":""', `"fill":"${'x'.repeat(bytes - empty.length)}"`);
 }
 
-/** One record and blank lines, of exactly so many bytes together. */
+/** One record followed by blank lines, of exactly this size together. */
 function padded(bytes: number): string {
   const body = text(event());
   return body + '\n'.repeat(bytes - body.length);
@@ -26,7 +26,7 @@ function nested(depth: number): string {
   );
 }
 
-/** A record of so many object members: five of its own, the others in the payload. */
+/** A record with this number of object members: five of its own, the others in the payload. */
 function wide(members: number): string {
   return text(event({ payload: Object.fromEntries(Array.from({ length: members - 5 }, (_, i) => [`k${i}`, 0])) }));
 }
@@ -58,14 +58,14 @@ export function limits(ask: Asking, { manyRecords }: { manyRecords: boolean }): 
   };
   const upTo = (code: string) => ['fine', 'fine', code];
 
-  it('G19: an event has so many bytes, alone and among others', async () => {
+  it('G19: the size of an event is limited, alone and among others', async () => {
     const max = LIMITS.event_bytes_max;
     expect(await around(max, (size) => ({ body: sized(size) }))).toEqual(upTo('EVENT_TOO_LARGE'));
     const among = (size: number) => ({ type: NDJSON, body: `${text(event())}\n${sized(size)}` });
     expect(await around(max, among)).toEqual(upTo('EVENT_TOO_LARGE'));
   });
 
-  it('G19: a body has so many bytes on the wire', async () => {
+  it('G19: the size of a body on the wire is limited', async () => {
     const send = (size: number) => ({ type: NDJSON, body: padded(size) });
     expect(await around(LIMITS.body_bytes_max, send)).toEqual(upTo('BODY_TOO_LARGE'));
   });
@@ -75,14 +75,14 @@ export function limits(ask: Asking, { manyRecords }: { manyRecords: boolean }): 
     expect(await around(LIMITS.body_bytes_max, send)).toEqual(upTo('BODY_TOO_LARGE'));
   });
 
-  it('J15: a body has so many bytes after decompression, so a bomb costs no more than the limit', async () => {
+  it('J15: the size of a decompressed body is limited, so a bomb costs no more than the limit', async () => {
     const max = LIMITS.body_decompressed_bytes_max;
     const send = (size: number) => ({ type: NDJSON, encoding: 'gzip', body: new Uint8Array(gzipSync(padded(size))) });
     expect(await around(max, send)).toEqual(upTo('BODY_TOO_LARGE'));
     expect(outcome(await ask('/ingest', send(max * 16)))).toBe('BODY_TOO_LARGE');
   });
 
-  it('G19: a request has so many records', async () => {
+  it('G19: the number of records in a request is limited', async () => {
     const max = LIMITS.events_per_request_max;
     const sizes = manyRecords ? [max - 1, max, max + 1] : [max + 1];
     const expected = manyRecords ? upTo('TOO_MANY_EVENTS') : ['TOO_MANY_EVENTS'];
@@ -97,7 +97,7 @@ export function limits(ask: Asking, { manyRecords }: { manyRecords: boolean }): 
     expect(outcome(await ask('/ingest', { body: nested(100_000) }))).toBe('JSON_TOO_DEEP');
   });
 
-  it('J17: a record has so many members', async () => {
+  it('J17: the number of members of a record is limited', async () => {
     const send = (members: number) => ({ body: wide(members) });
     expect(await around(LIMITS.json_members_max, send)).toEqual(upTo('JSON_TOO_MANY_MEMBERS'));
   });

@@ -11,7 +11,7 @@ const byMetric = (windows: readonly PlannedWindow[]) =>
     a.metric < b.metric ? -1 : a.metric > b.metric ? 1 : a.window_start < b.window_start ? -1 : 1,
   );
 
-/** What a dry run tells, and how a replay holds to it. */
+/** Tests of the predictions of a dry run, and of the replay that follows it. */
 export function plans(asks: ReplayAsks): void {
   predictions(asks);
   agreements(asks);
@@ -75,7 +75,7 @@ function predictions({ ask, get, plan, replay, processed }: ReplayAsks): void {
     ]);
   });
 
-  it('what was predicted comes true; after that nothing is left to change, until something comes late', async ({
+  it('a replay makes the predicted changes; after that nothing is left to change until an event arrives late', async ({
     skip,
   }) => {
     const of = fresh();

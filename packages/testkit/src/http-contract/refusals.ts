@@ -111,7 +111,7 @@ const PATHS: readonly [path: string, field: string][] = [
   [`/replays/${ID.toUpperCase()}x`, '/replay_id'],
 ];
 
-/** What is refused of replays and of what they leave behind, each time with the field that is at fault. */
+/** Tests of refused requests about replays and dead letters, each with the invalid field. */
 export function refusals(ask: Asking): void {
   const expectRefused = async (path: string, { asked, field }: { asked?: Ask; field: string }) => {
     const { status, json } = await ask(path, asked);
@@ -234,7 +234,7 @@ export function refusals(ask: Asking): void {
   });
 }
 
-/** A dry run has no id and no hash, and says so before anything else is looked at; malformed ones are told first. */
+/** A dry run has no id and no hash. The server refuses them before it checks other fields, malformed ones first. */
 function dryField(body: Json, field: string): string {
   const named = typeof body.replay_id === 'string' || typeof body.plan_hash === 'string';
   return named && field !== '/replay_id' && field !== '/plan_hash' ? '/dry_run' : field;

@@ -16,10 +16,10 @@ export const DAY = { start_time: '2025-12-28T00:00:00Z', end_time: '2025-12-29T0
 /** Skips the rest of a test where its condition holds. */
 export type Skip = (condition: boolean, note?: string) => void;
 
-/** How the tests of replays and of what they leave behind ask. */
+/** The requests of the tests of replays and dead letters. */
 export interface ReplayAsks {
   readonly ask: Asking;
-  /** An answer of 200 in the form that its route declares, with no field beside it. */
+  /** An answer of 200 in the declared form of its route, without undeclared fields. */
   get(route: RouteName, path: string, options?: Ask): Promise<Json>;
   /** One part of a replay. */
   replay(body: object): Promise<ReplayAnswer>;

@@ -19,7 +19,7 @@ const sums = (answers: readonly ReplayAnswer[]) => ({
   messages: answers.reduce((sum, { messages }) => sum + messages, 0),
 });
 
-/** What a replay sends, and what is recorded of it. */
+/** Tests of the events that a replay sends, and of its record. */
 export function replays(asks: ReplayAsks): void {
   selections(asks);
   parts(asks);
@@ -98,7 +98,7 @@ function selections({ ask, get, replay, processed }: ReplayAsks): void {
     expect(await replay(range)).toMatchObject({ scanned: 12, sent: 12, complete: true });
   });
 
-  it('further receipts go along where asked for, and are no events', async () => {
+  it('further receipts are sent on request, and do not count as events', async () => {
     const of = fresh();
     const one = text(event(of));
     for (let i = 0; i < 4; i++) await ask('/ingest', { body: one });
@@ -147,7 +147,7 @@ function parts(asks: ReplayAsks): void {
     }
   });
 
-  it('G13: what comes in between two parts is none of the replay', async () => {
+  it('G13: events that arrive between two parts do not belong to the replay', async () => {
     const of = fresh();
     await send(ask, series(of, 4));
     const first = await replay({ ...DAY, ...of, limit: 3, as_of: await now(of) });

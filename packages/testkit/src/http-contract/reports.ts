@@ -30,7 +30,7 @@ export function reports(ask: Asking): void {
       await send(hours.map((hour) => regular(hour, { event_type: 'meter.ping' })));
     });
 
-    it('names the windows of a calendar that are empty, merged, with the events beside them and the cause', async () => {
+    it('names the empty windows of a calendar, merged, with the neighbouring events and the cause', async () => {
       const { json } = await ask(`/reports/gaps?${range}`);
       expect(json.partial).toBe(false);
       expect(json.series.map(({ model }: Json) => model)).toEqual(['CLOCK', 'CLOCK']);
@@ -170,7 +170,7 @@ export function reports(ask: Asking): void {
       expect(JSON.parse(sample.text)).toMatchObject({ source: failing, event_time: '2024-01-01' });
     });
 
-    it('what the time before the range had not is new', async () => {
+    it('a failure is new if the time before the range did not have it', async () => {
       const soon = new Date(Date.now() + 60_000).toISOString();
       const before = new Date(Date.now() - 3_600_000).toISOString();
       const { json } = await ask(`/reports/failures?source=${failing}&start_time=${before}&end_time=${soon}`);

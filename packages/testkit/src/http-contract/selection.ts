@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { type Json, parse } from './ask.ts';
 import { fresh, type ReplayAsks, readAll, send, series, walk } from './replay-asks.ts';
 
-/** What is answered to a selection by source, type or time alone. */
+/** Tests of selections by source, type or time alone. */
 export function selection({ ask, get }: ReplayAsks): void {
   const path = (fields: Record<string, string>) =>
     `/selection?${new URLSearchParams({ start_time: '2025-12-28T00:00:00Z', end_time: '2025-12-29T00:00:00Z', ...fields })}`;

@@ -95,7 +95,7 @@ describe('statistics', () => {
         expect(low).toBeGreaterThanOrEqual(0);
         expect(low).toBeLessThanOrEqual(hits / tries);
         expect(wilsonLower(hits * 10, tries * 10)).toBeGreaterThanOrEqual(low);
-        // Its definition: the share at which so many hits lie just z standard deviations above what is expected.
+        // Its definition: the share at which this number of hits lies exactly z standard deviations above the expected one.
         if (hits > 0) expect((hits / tries - low) / Math.sqrt((low * (1 - low)) / tries)).toBeCloseTo(1.96, 4);
       }),
       runs(100),

@@ -162,7 +162,7 @@ export function* judgeWindows(
   };
 }
 
-/** A silence that would have to be longer than all that is known of a series is none that could be seen. */
+/** A silence that would have to be longer than the known life of the series can never be observed. */
 function withinLife(blind: number, { windows }: LifeWindows): number {
   return blind <= windows ? blind : Number.POSITIVE_INFINITY;
 }

@@ -45,7 +45,7 @@ it('the place of a window is that of the first value at or after it', () => {
   );
 });
 
-it('what came later between two times is counted by the windows that start in between', () => {
+it('counts the later arrivals between two times by the windows that start in between', () => {
   const cell = fc.record({ start_ms: fc.integer({ min: 0, max: 50 }), later: fc.integer({ min: 0, max: 3 }) });
   const cells = fc.uniqueArray(cell, { selector: ({ start_ms }) => start_ms, maxLength: 20 });
   fc.assert(
