@@ -1,5 +1,5 @@
-// Replaces fast-check in test files while mutants are tried: the same input in every run, so that no mutant lives or dies by
-// chance, and few runs of a property. A failure is not shrunk: that would run the mutant on and on.
+// Replaces fast-check in test files while mutants are tried: the same input in every run, so that no mutant survives by chance,
+// and few runs of each property. Failures are not shrunk: that would run the mutant again and again.
 import { env } from 'node:process';
 import fc from 'fast-check';
 

@@ -22,14 +22,14 @@ export interface DryRun extends KnownTests {
   };
 }
 
-/** A mutant that is to be tried. */
+/** A mutant to try. */
 export interface Asked {
   readonly id: string;
   readonly file: string;
   readonly hitLimit?: number | undefined;
-  /** The tests that reach it; absent where all tests are to run. */
+  /** The tests that reach it; absent to run all tests. */
   readonly tests?: ReadonlySet<string> | undefined;
-  /** Whether it lies in what a module makes when it is loaded. */
+  /** Whether it lies in code that runs when its module is loaded. */
   readonly isStatic: boolean;
 }
 
@@ -40,6 +40,6 @@ export interface Answer {
   readonly failure: string | null;
   readonly ran: number;
   readonly leftOut: number;
-  /** Whether the worker is to be replaced: something of this mutant may still go on in it. */
+  /** Whether to replace the worker, since work of this mutant may still run in it. */
   readonly isSpent: boolean;
 }

@@ -6,7 +6,7 @@ import { isSuite, SKIPPED, type Suite, type Test } from './vitest.ts';
 
 const { setTimeout, clearTimeout } = globalThis;
 
-/** A test or hook that took too long. It may still go on. */
+/** A test or hook that took too long. It may still be running. */
 export class TookTooLong extends Error {}
 
 const HOOK_MS = 60_000;
@@ -15,9 +15,9 @@ const HOOK_MS = 60_000;
 export interface Run {
   readonly isWanted: (id: string) => boolean;
   readonly timeLimit: (id: string) => number;
-  /** Called when a test, or what is done around all tests of a suite, begins; null at its end. */
+  /** Called when a test or a suite's hooks begin; null at their end. */
   readonly onBegin: (id: string | null) => void;
-  /** Called after each test; `failure` is undefined where it passed. False ends the run. */
+  /** Called after each test; `failure` is undefined if it passed. Return false to end the run. */
   readonly onEnd: (test: Test, failure: unknown, ms: number) => boolean;
 }
 
@@ -25,10 +25,10 @@ export interface Run {
 export const testsOf = (suite: Suite): Test[] =>
   suite.parts.flatMap((part) => (isSuite(part) ? testsOf(part) : [part]));
 
-/** The id that stands for what is done before and after all tests of a suite. */
+/** The id that stands for the hooks around all tests of a suite. */
 export const aroundId = ({ id }: Suite) => `around ${id}`;
 
-/** Runs the wanted tests of a suite. False where the run is to end. */
+/** Runs the wanted tests of a suite. Returns false if the run must end. */
 export async function runSuite(suite: Suite, run: Run, above: readonly Suite[] = []): Promise<boolean> {
   const first = testsOf(suite).find(({ id }) => run.isWanted(id));
   if (first === undefined) return true;
@@ -74,7 +74,7 @@ async function failureOf(work: () => Promise<void>): Promise<unknown> {
     await work();
     return undefined;
   } catch (error) {
-    return error ?? new Error('something that is nothing was thrown');
+    return error ?? new Error('null or undefined was thrown');
   }
 }
 
@@ -90,5 +90,5 @@ async function within(ms: number, work: () => unknown): Promise<void> {
   }
 }
 
-/** Whether the tests of a suite share what is made before them, so that they are run together. */
+/** Whether the tests of a suite share a setup, and so must run together. */
 export const isOneUnit = ({ hooks }: Suite) => hooks.beforeAll.length + hooks.afterAll.length > 0;

@@ -7,9 +7,9 @@ import { BroadcastChannel } from 'node:worker_threads';
 import { commonTokens, declareClassPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin';
 import { createVitest } from 'vitest/node';
 
-/** Mutants after which a worker is replaced, so that what they left behind cannot pile up. */
+/** Number of mutants after which a worker is replaced, so that leftovers cannot accumulate. */
 const MUTANTS_PER_WORKER = 400;
-/** Every mutant is tried, or every third, and so on. */
+/** Tries every n-th mutant. */
 const EVERY = Number(env.MUTATE_EVERY ?? 1);
 /** One line per tried mutant, written at once, so that an interrupted run keeps its results. */
 const LOG = resolve(env.MUTATE_LOG ?? 'coverage/mutants/tried.ndjson');
@@ -44,7 +44,7 @@ class KeptTestsRunner {
     this.#config = keptTests.configFile;
   }
 
-  /** A mutant of what modules make when they are loaded is tried by loading them anew. */
+  /** A mutant in code that runs at load time is tried by loading the modules again. */
   capabilities() {
     return { reloadEnvironment: true };
   }
@@ -145,7 +145,7 @@ class KeptTestsRunner {
   }
 }
 
-/** The files of `MUTATE_TESTS` but for those of `MUTATE_NOT`, each a list of patterns with commas between them. */
+/** The files of `MUTATE_TESTS` without those of `MUTATE_NOT`; both are comma-separated lists of patterns. */
 async function testFiles() {
   const patterns = (list) => list.split(/,(?![^{]*\})/).filter((pattern) => pattern !== '');
   const exclude = [...NEVER, ...patterns(env.MUTATE_NOT ?? '')];

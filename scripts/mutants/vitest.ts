@@ -1,4 +1,4 @@
-// Replaces vitest in test files while mutants are tried: the same names, but tests are kept instead of run at once.
+// Replaces vitest in test files while mutants are tried: the same names, but tests are stored instead of run at once.
 import * as vitest from 'vitest';
 
 export * from 'vitest';
@@ -6,10 +6,10 @@ export * from 'vitest';
 type Work = () => unknown;
 type Body = (...given: unknown[]) => unknown;
 
-/** A test that was declared. */
+/** A declared test. */
 export interface Test {
   readonly id: string;
-  /** Runs it; what it wants done at its end is added to `ends`. */
+  /** Runs it; adds its cleanup to `ends`. */
   readonly run: (ends: Work[]) => unknown;
 }
 
@@ -26,12 +26,12 @@ const emptySuite = (id: string): Suite => ({
   hooks: { beforeAll: [], afterAll: [], beforeEach: [], afterEach: [] },
 });
 
-// Modules are loaded anew for some mutants, and this one with them.
+// Some mutants reload all modules, including this one.
 const shared = globalThis as unknown as { mutantsState: { suite: Suite; ends: Work[] } };
 shared.mutantsState ??= { suite: emptySuite(''), ends: [] };
 const state = shared.mutantsState;
 
-/** The tests that were declared since the last call, in a suite by this name; the id of each is its own. */
+/** Returns the tests declared since the last call, in a suite of this name; each has a unique id. */
 export function takeSuite(name: string): Suite {
   const { suite } = state;
   state.suite = emptySuite('');
@@ -78,7 +78,7 @@ function addSuite(id: string, body: Body, given: readonly unknown[]): void {
 type Add = typeof addTest;
 type Declare = (title: unknown, ...rest: unknown[]) => void;
 
-/** `describe` or `it`, with the ways to declare that tests use. */
+/** `describe` or `it`, with the modifiers that tests use. */
 function declare(add: Add): Declare {
   const titled = (given: readonly unknown[], [title, ...rest]: readonly unknown[], suffix: string) =>
     add(

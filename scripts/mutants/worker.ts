@@ -7,14 +7,14 @@ import type { Answer, Asked, DryRun, KnownTests } from './messages.ts';
 import { aroundId, isOneUnit, runSuite, TookTooLong, testsOf } from './run-tests.ts';
 import { isSuite, type Suite, type Test, takeSuite } from './vitest.ts';
 
-// Keeps the test files loaded and runs their tests against one mutant after the other. It is the one "test" that vitest runs.
+// Keeps the test files loaded and runs their tests against one mutant after another. It is the only "test" that vitest runs.
 
 const BUDGET_MS = Number(env.MUTATE_BUDGET_MS ?? 15_000);
 /** A test may take `SLOWER_MAX` times as long as without a mutant, and at least `LIMIT_MS`. */
 const SLOWER_MAX = 20;
 const LIMIT_MS = 10_000;
 const FIRST_RUN_LIMIT_MS = 120_000;
-/** A mutant may be reached so often before it counts as one that never ends; properties have few runs, so this is much. */
+/** A mutant reached more often than this counts as endless; properties have few runs, so this is a high limit. */
 const HITS_MIN = 100_000;
 /** Priority of a test that already killed a mutant of the same file. */
 const KILLER_WEIGHT = 20;
@@ -25,7 +25,7 @@ interface Instrumented {
   currentTestId?: string | undefined;
   hitCount?: number | undefined;
   hitLimit?: number | undefined;
-  /** Set by this worker: what a mutant reaches is known from the first run and is not counted again. */
+  /** Set by this worker: coverage is known from the first run and not counted again. */
   isCounted?: boolean;
   mutantCoverage?: DryRun['mutantCoverage'];
 }
@@ -46,7 +46,7 @@ async function loadSuites(): Promise<Suite[]> {
   return loaded;
 }
 
-/** Runs all tests once: how long each takes, and which mutants it reaches. Tests that fail are left out, and named. */
+/** Runs all tests once; returns the time of each, the mutants it reaches, and the failing tests, which are left out. */
 async function runAll(): Promise<DryRun> {
   const failed = new Map<string, string>();
   suites = await loadSuites();
@@ -90,7 +90,7 @@ interface Outcome {
   readonly killer: string | null;
   readonly failure: unknown;
   readonly ran: number;
-  /** Units that were left out, because they would have taken longer than the budget. */
+  /** Number of units left out because they would have exceeded the budget. */
   readonly leftOut: number;
 }
 
@@ -106,7 +106,7 @@ function unitsOf(suite: Suite): Test[][] {
   return suite.parts.flatMap((part) => (isSuite(part) ? unitsOf(part) : [[part]]));
 }
 
-/** Runs the tests with a mutant until one fails: cheap ones first, and those that killed others of the same file. */
+/** Runs the tests with a mutant until one fails: first cheap ones, and those that killed other mutants of the same file. */
 async function attempt(asked: Asked, mutant: string | undefined, only?: ReadonlySet<string>): Promise<Outcome> {
   const isWanted = (id: string) => tookMs.has(id) && (only === undefined || only.has(id));
   const units = suites.flatMap((suite) =>
@@ -144,7 +144,7 @@ async function attempt(asked: Asked, mutant: string | undefined, only?: Readonly
   return { killer, failure, ran, leftOut };
 }
 
-/** Tries a mutant of what a module makes when it is loaded: all test files are loaded anew, with it. */
+/** Tries a mutant in code that runs at load time: reloads all test files with it. */
 async function attemptLoaded(asked: Asked): Promise<Outcome> {
   const kept = suites;
   vi.resetModules();
@@ -161,7 +161,7 @@ async function attemptLoaded(asked: Asked): Promise<Outcome> {
   }
 }
 
-/** Tries any other mutant. A test that fails from then on without it too was spoilt by one before: it says nothing. */
+/** Tries any other mutant. A test that then also fails without it was broken by an earlier mutant and proves nothing. */
 async function attemptKept(asked: Asked): Promise<{ outcome: Outcome; isSpoilt: boolean }> {
   const outcome = await attempt(asked, asked.id, asked.tests);
   if (outcome.killer === null || isEndless(outcome.failure)) return { outcome, isSpoilt: false };

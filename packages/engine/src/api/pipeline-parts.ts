@@ -32,14 +32,14 @@ import type {
   SweepPipeline,
 } from './pipeline.ts';
 
-// A pipeline in parts, so that a process which does one thing carries the code of that alone.
+// A pipeline in parts, so that a process with one task loads only the code of that task.
 
 /**
- * A waiting request is its bytes; one in work is several times that in objects. Enough to keep disk and processor busy.
+ * A waiting request takes its bytes; a request in work takes several times as much. Enough to keep disk and processor busy.
  */
 const INGESTS_AT_ONCE = 4;
 
-/** The part of a pipeline that keeps and admits events. */
+/** The part of a pipeline that stores and admits events. */
 export function ingestPipeline(context: Context): IngestPipeline {
   const limit = createLimiter(INGESTS_AT_ONCE);
   return {
@@ -59,7 +59,7 @@ async function ready({ backend }: Context): Promise<void> {
   await backend.rawLog.ready();
 }
 
-/** The part of a pipeline that answers questions: each in a context of its own, whose budget begins when it is asked. */
+/** The part of a pipeline that answers questions: each in its own context, whose budget starts with the question. */
 export function investigatePipeline(context: Context): InvestigatePipeline {
   const cut = <Q, A>(answer: (asked: Context, query: Q) => A) => {
     return (query: Q, options?: QuestionOptions) => answer(askedContext(context, options), query);
@@ -90,7 +90,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
   };
 }
 
-/** The part of a pipeline that sends past events again. */
+/** The part of a pipeline that replays past events. */
 export function replayPipeline(context: Context): ReplayPipeline {
   return {
     replay: (body, requester) => replay(context, body, requester),
@@ -110,7 +110,7 @@ export function processPipeline(context: Context): ProcessPipeline {
   };
 }
 
-/** The part of a pipeline that admits what a crash left behind. */
+/** The part of a pipeline that admits the packs that a crash left behind. */
 export function sweepPipeline(context: Context): SweepPipeline {
   return { sweep: (options) => sweep(context, options) };
 }

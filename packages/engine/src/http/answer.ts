@@ -1,6 +1,6 @@
 import type { Answer } from './call.ts';
 
-/** No answer may be kept, framed, sniffed into another type, or run anything. */
+/** Forbids storing, framing and sniffing of every answer, and running anything in it. */
 const SHARED_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -21,7 +21,7 @@ export function toResponse(answer: Answer, call: { requestId: string; method: st
   return new Response(call.method === 'HEAD' ? discard(answer.body) : answer.body, { status: answer.status, headers });
 }
 
-/** A stream that nobody reads would keep what it reads from open. */
+/** An unread stream would keep its source open. */
 function discard(body: Answer['body']): null {
   if (body instanceof ReadableStream) body.cancel().catch(() => {});
   return null;

@@ -91,7 +91,7 @@ describe('methods', () => {
 });
 
 describe('headers', () => {
-  it('of every answer keep it from being stored, sniffed, framed or run', async () => {
+  it('forbid storing, sniffing, framing and running of every answer', async () => {
     const { call } = open({ ask: () => Promise.reject(new Error('x')) });
     for (const path of [...(Object.keys(ROUTES) as RouteName[]).map(pathOf), '/nothing', '/timeline']) {
       const { headers } = await call(path);
@@ -103,7 +103,7 @@ describe('headers', () => {
     }
   });
 
-  it('of raw bytes say: download, as nothing in particular', async () => {
+  it('of raw bytes require a download, as generic binary data', async () => {
     const script = new TextEncoder().encode('<script>alert(1)</script>');
     const { call } = open({ receipt: async () => ({ receipt: {} as never, body: script }) });
     const answer = await call(`/receipts/${PACK}/3`);
@@ -114,7 +114,7 @@ describe('headers', () => {
 });
 
 describe('errors', () => {
-  it('without a code are INTERNAL; the log has what lies beneath, the answer does not', async () => {
+  it('without a code are INTERNAL; the cause is in the log, not in the answer', async () => {
     const secret = 'secret-in-a-message';
     const { call, lines } = open({ verify: () => Promise.reject(new Error(secret, { cause: new TypeError('deep') })) });
     const answer = await call('/verify');
@@ -154,7 +154,7 @@ describe('errors', () => {
     expect(problemSchema.parse(await (await call('/healthz')).json()).code).toBe('INTERNAL');
   });
 
-  it('of an outage say when to come back, not what broke', async () => {
+  it('of an outage state when to retry, not what broke', async () => {
     const { call, lines } = open({
       ready: () => Promise.reject(new KitError('INDEX_UNAVAILABLE', 'at /data/x.db', { retryAfterMs: 2_100 })),
     });
@@ -167,7 +167,7 @@ describe('errors', () => {
     ]);
   });
 
-  it('carry detail and path where the caller can mend them', async () => {
+  it('have a detail and a path if the caller can correct them', async () => {
     const { call } = open({
       timeline: () => Promise.reject(new KitError('CURSOR_INVALID', 'of another entity', { path: '/cursor' })),
     });
@@ -221,7 +221,7 @@ describe('a single record', () => {
     });
   });
 
-  it('that was only rehearsed has no address', async () => {
+  it('of a dry run has no address', async () => {
     const { call } = answering({ status: 'REJECTED', code: 'JSON_SYNTAX', raw_key: null });
     const problem = problemSchema.parse(await (await call('/ingest?dry_run=true', ingest('x'))).json());
     expect([problem.raw_key, problem.line]).toEqual([undefined, undefined]);
@@ -236,7 +236,7 @@ describe('a single record', () => {
 });
 
 describe('the request line of the log', () => {
-  it('says who, what and how much, and nothing of what was sent', async () => {
+  it('states who, what and how much, and nothing of the content', async () => {
     const apiKeys = [
       { name: 'ios', key_sha256: createHash('sha256').update('k3y').digest('hex'), scopes: ['ingest' as const] },
     ];
@@ -283,7 +283,7 @@ describe('the calls of the pipeline', () => {
     return pipeline.calls[0];
   };
 
-  it('is the request as it came, and when', async () => {
+  it('have the request as it came, and its time of arrival', async () => {
     const { call, pipeline } = open({}, { now: () => 1_234 });
     const answer = await call('/import?dry_run=true', ingest('{}\n', { 'content-type': 'application/jsonl' }));
     expect(pipeline.calls).toEqual([
@@ -303,7 +303,7 @@ describe('the calls of the pipeline', () => {
     ]);
   });
 
-  it('has the defaults of the documentation', async () => {
+  it('have the documented defaults', async () => {
     expect(await argument('/reports/lag')).toEqual(['ask', 'lag']);
     expect(await argument('/timeline?entity_id=a')).toEqual([
       'timeline',
@@ -323,7 +323,7 @@ describe('the calls of the pipeline', () => {
     expect(await argument('/verify')).toEqual(['verify', null]);
   });
 
-  it('names an event in exactly one way', async () => {
+  it('name an event in exactly one way', async () => {
     const time = '2025-12-28T00:00:00Z';
     expect(await argument(`/events?entity_id=a&event_time=${time}`)).toEqual([
       'explainEvent',

@@ -30,7 +30,7 @@ export interface AppOptions<P = Pipeline> {
   readonly metricsText?: (() => Promise<string>) | undefined;
 }
 
-/** The whole HTTP surface behind one function, the same in a server, in a Lambda function and inside a process. */
+/** The whole HTTP API as one function, the same in a server, in a Lambda function and inside a process. */
 export interface App {
   /**
    * Never rejects: errors become responses. `client` in `about` is the address of the caller, for the log; other members,
@@ -50,12 +50,12 @@ interface Server {
   readonly now: (request: Request) => number;
 }
 
-/** The routes of one path by method. A Map, since any word may come as a method, `constructor` too. */
+/** The routes of one path by method. A Map, since a request may have any word as its method, such as `constructor`. */
 type Methods = ReadonlyMap<string, RouteName>;
 
 /**
- * Makes an app that answers the routes for which there are handlers, over a pipeline or the part of one that they need.
- * It knows the methods of all the others, and answers `NOT_FOUND` where it is asked for one.
+ * Creates an app that answers the routes of its handlers, over a pipeline or the part that they need. It knows the methods
+ * of all other routes, and answers them with `NOT_FOUND`.
  *
  * @throws KitError `CONFIG_INVALID` for keys that cannot be used.
  */
@@ -110,7 +110,7 @@ function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<Rout
 
 const clientOf = (about: unknown) => (about as { readonly client?: string | null } | undefined)?.client ?? null;
 
-/** Only where the telemetry breaks its promise never to throw. */
+/** Used only if the telemetry breaks its promise never to throw. */
 function lastResort({ method }: Request): Response {
   const requestId = v7();
   return toResponse(problem({ code: 'INTERNAL' }, { requestId }), { requestId, method });
@@ -134,7 +134,7 @@ interface Match {
   readonly client: string | null;
 }
 
-/** One request on its way, with what the log line and a problem need to know. */
+/** One request in flight, with the data for its log line and for a problem. */
 interface Visit {
   readonly request: Request;
   readonly requestId: string;
@@ -191,7 +191,7 @@ function allowedMethods({ methods }: Match): string {
   return methods.size === 0 ? '' : [...methods.keys(), 'OPTIONS'].join(', ');
 }
 
-/** OPTIONS tells what /openapi.json tells everybody; there is no CORS, so no other origin learns more. */
+/** OPTIONS shows only what /openapi.json shows everybody; there is no CORS, so other origins learn nothing more. */
 function withoutRoute(request: Request, allow: string): Answer {
   if (allow === '') throw new KitError('NOT_FOUND');
   if (request.method === 'OPTIONS') return { status: 204, body: null, headers: { allow } };

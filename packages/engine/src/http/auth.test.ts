@@ -55,7 +55,7 @@ describe('the gate', () => {
     expect(codeOf(() => authenticate(request(authorization), 'ingest'))).toBe('UNAUTHENTICATED');
   });
 
-  it('asks for nothing where a route has no scope', () => {
+  it('requires no key for a route without a scope', () => {
     expect(authenticate(request(), null)).toBeNull();
     expect(authenticate(request('Bearer wrong'), null)).toBeNull();
   });

@@ -59,7 +59,7 @@ function readKey({ name, key_sha256, scopes }: ApiKey): HeldKey {
   return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes) };
 }
 
-/** Compares with every key, in constant time, so that the time of an answer tells nothing about any. */
+/** Compares with every key, in constant time, so that the response time reveals nothing about any key. */
 function findKey(keys: readonly HeldKey[], header: string | null): HeldKey | null {
   const token = /^bearer +([\w.~+/=-]+) *$/i.exec(header ?? '')?.[1];
   if (token === undefined) return null;

@@ -2,7 +2,7 @@ import { KitError, LIMITS } from '@pik/schema';
 
 import { decompress } from './decompress.ts';
 
-/** A request body: what came over the wire, and how many bytes that were. */
+/** A request body, and its number of bytes on the wire. */
 export interface Body {
   readonly bytes: Uint8Array;
   readonly wireBytes: number;
@@ -26,7 +26,7 @@ async function readWire(request: Request, bytesMax: number): Promise<Uint8Array>
   try {
     const bytes =
       declared === null ? await readStream(request.body, bytesMax) : new Uint8Array(await request.arrayBuffer());
-    // A server holds a body to its declared length; a caller in the same process may have declared anything.
+    // A server enforces the declared length; a caller in the same process may have declared anything.
     if (bytes.length > bytesMax) throw tooLarge(bytesMax);
     return bytes;
   } catch (cause) {

@@ -5,7 +5,7 @@ import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
 /** The services of the handlers: a whole pipeline, or the part that they need. */
 export interface Services<P = Pipeline> {
   readonly pipeline: P;
-  /** The metrics in the Prometheus text format, where this process keeps any. */
+  /** The metrics in the Prometheus text format, if this process has any. */
   readonly metricsText: (() => Promise<string>) | null;
 }
 
@@ -15,7 +15,7 @@ export interface Call<N extends RouteName> {
   readonly requestId: string;
   /** When the request arrived, in milliseconds since the epoch. */
   readonly receivedMs: number;
-  /** The name of the API key, null without keys. */
+  /** The name of the API key; null without keys. */
   readonly principal: string | null;
   readonly params: Readonly<Record<string, string>>;
   /** The query after its schema: known fields only, flags and counts already read. */

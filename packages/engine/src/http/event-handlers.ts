@@ -46,7 +46,7 @@ function eventQuery({
   return { entity_id, event_time };
 }
 
-/** `GET /receipts/:pack_id/:line`: bytes of a stranger, so never as a type that a browser would render. */
+/** `GET /receipts/:pack_id/:line`: untrusted bytes, so never as a type that a browser would render. */
 export const readReceipt: Handler<'receipt', InvestigatePipeline> = async (
   { pipeline },
   { params, request, asking },

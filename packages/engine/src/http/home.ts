@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 
 let page: string | null = null;
 
-/** The HTML index of the routes: no script, no style, nothing of a caller. */
+/** The HTML index of the routes, without scripts, styles or caller input. */
 export function homePage(): string {
   page ??= String(html`<!doctype html>
 <html lang="en">

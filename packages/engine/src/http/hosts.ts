@@ -1,11 +1,11 @@
 import { KitError } from '@pik/schema';
 
-/** The hosts under which a server that only its own machine can reach is called. */
+/** The host names of a server that only its own machine can reach. */
 export const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 
 /**
  * Refuses requests that name another host. A page in a browser can make its own name point to 127.0.0.1 and then talk
- * to a local server as its own origin; the name it uses is what gives it away.
+ * to a local server as its own origin; the host name reveals it.
  *
  * @throws KitError `HOST_FORBIDDEN`.
  */

@@ -11,7 +11,7 @@ import { problem } from './problem.ts';
 /** The two routes that take events. */
 type IngestRoute = Extract<RouteName, 'ingest' | 'import'>;
 
-/** Takes events in every form and encoding that `media-type.ts` names; each record gets a result of its own. */
+/** Ingests events in all forms and encodings of `media-type.ts`; each record gets its own result. */
 function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, IngestPipeline> {
   return async ({ pipeline }, call) => {
     const { requestId, receivedMs, principal } = call;
@@ -22,7 +22,7 @@ function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, Ingest
       const { bytes, wireBytes } = await readBody(call.request, { gzip });
       call.notes.bytes_in = wireBytes;
       const dryRun = call.query.dry_run ?? false;
-      // Only the route of imports takes it.
+      // A parameter of the import route only.
       const { first_line: firstLine } = call.query as Call<'import'>['query'];
       const request = { body: bytes, format, mode, firstLine, receivedMs, requestId, principal, dryRun };
       const answer = await pipeline.ingest(request);
@@ -34,7 +34,7 @@ function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, Ingest
   };
 }
 
-/** `POST /rejects/reingest`: what was rejected comes in again, so it arrives as any request of events does. */
+/** `POST /rejects/reingest`: rejected receipts arrive again, like any request with events. */
 const reingest: Handler<'reingest', IngestPipeline> = async ({ pipeline }, call) => {
   const done = pipeline.arriving(call.receivedMs);
   try {
@@ -60,7 +60,7 @@ function answerOf({ results, counts, single }: IngestAnswer, call: Call<IngestRo
   return json(only);
 }
 
-/** A single record has no list to carry its fate, so the status says it; the receipt's address still goes with it. */
+/** A single record has no list of results, so the status states its outcome; the answer still has the receipt's address. */
 function refused({ status, code, detail, path, raw_key, line }: IngestResult, call: Call<IngestRoute>): Answer {
   const fallback: ErrorCode = status === 'PENDING' ? 'PENDING' : 'FIELD_INVALID';
   const known = code !== undefined && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : fallback;

@@ -37,7 +37,7 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** Half a surrogate has no UTF-8: stored and compared it would be U+FFFD, and so ask for another id. */
+/** A lone surrogate has no UTF-8 form: it would become U+FFFD, which would ask for another id. */
 function checkTexts(body: object): void {
   for (const [field, value] of Object.entries(body)) {
     for (const text of Array.isArray(value) ? value : [value]) {

@@ -2,7 +2,7 @@ import { KitError } from '@pik/schema';
 
 import type { IngestRequest } from '../api/pipeline.ts';
 
-/** The content types that ingest reads, and how a body of each is cut into records. */
+/** The content types that ingest reads, and how a body of each is split into records. */
 export const CONTENT_TYPES: Readonly<Record<string, IngestRequest['format']>> = {
   'application/json': 'json',
   'application/x-ndjson': 'ndjson',
@@ -15,7 +15,7 @@ export const CONTENT_TYPES: Readonly<Record<string, IngestRequest['format']>> = 
 /** The content encodings that ingest reads. */
 export const ENCODINGS = ['gzip', 'identity'] as const;
 
-/** How a request body is written. */
+/** The format and encoding of a request body. */
 export interface BodyForm {
   /** The content type, without its parameters. */
   readonly type: string;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { ndjson } from './ndjson.ts';
 
-/** Lines that say how many were taken and whether the source was ended. */
+/** Lines that count how many were taken, and record whether the source was ended. */
 function source(count: number, line = 'x'.repeat(999)) {
   const state = { taken: 0, ended: false };
   async function* lines() {
@@ -43,7 +43,7 @@ describe('a stream of lines', () => {
     expect(state.taken).toBeLessThan(100);
   });
 
-  it('gives a fault that is found first as a fault, and breaks off at a later one', async () => {
+  it('rejects on a fault before the first line, and breaks off at a later one', async () => {
     async function* late() {
       yield 'a';
       throw new KitError('RAW_CORRUPT');

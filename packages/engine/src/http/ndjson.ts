@@ -1,15 +1,15 @@
 import type { Answer } from './call.ts';
 
-/** Bytes gathered before they are handed on: one event at a time would cost more than the events. */
+/** Bytes per chunk: passing on single events would cost more than reading them. */
 const CHUNK_CHARS = 64 * 1024;
 
-/** No chunk is read before somebody asks for it. */
+/** Reads no chunk in advance. */
 const ON_DEMAND = { highWaterMark: 0 };
 
 /**
- * Streams lines as they are asked for; a reader that goes away ends the source. The first line is read before the answer
- * begins, so that a fault found by then still gets a status of its own; one found later breaks the stream off, and the
- * missing last line tells the reader.
+ * Streams lines on demand; a reader that disconnects ends the source. The first line is read before the answer begins, so
+ * that a fault found by then still determines the status. A later fault breaks off the stream; the reader notices by the
+ * missing last line.
  */
 export async function ndjson(lines: AsyncIterable<string>): Promise<Answer> {
   const iterator = lines[Symbol.asyncIterator]();

@@ -45,7 +45,7 @@ export function openApi(): Json {
     components: {
       schemas: { Problem: schemaOf(problemSchema, 'output') },
       securitySchemes: {
-        key: { type: 'http', scheme: 'bearer', description: 'An API key; not asked for by a server without keys.' },
+        key: { type: 'http', scheme: 'bearer', description: 'An API key; a server without keys does not require it.' },
       },
     },
   };

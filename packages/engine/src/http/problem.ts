@@ -3,10 +3,10 @@ import { ERRORS, type ErrorCode, KitError, type Problem, type Scope } from '@pik
 import type { Answer } from './call.ts';
 import { ENCODINGS } from './media-type.ts';
 
-/** Seconds to wait where the backend names no time of its own. */
+/** Seconds to wait if the backend does not state a time. */
 const RETRY_AFTER_S = 1;
 
-/** One error as it is answered. */
+/** One error as the answer states it. */
 export interface Fault {
   readonly code: ErrorCode;
   readonly detail?: string | undefined;

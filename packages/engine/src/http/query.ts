@@ -13,8 +13,8 @@ export interface Issue {
 }
 
 /**
- * The checked query of a request. Unknown, repeated and malformed fields are faults: what is silently left out would
- * answer another question than was asked.
+ * Parses and checks the query of a request. Unknown, repeated and malformed fields are faults: to ignore one would
+ * answer another question than the caller asked.
  *
  * @throws KitError `REQUEST_INVALID` with the path of the field.
  */
@@ -41,7 +41,7 @@ function splitQuery(url: string): Record<string, string> {
   return Object.fromEntries(fields);
 }
 
-/** URLSearchParams would put U+FFFD in the place of what it cannot read, and so ask for another id. */
+/** URLSearchParams replaces invalid bytes by U+FFFD, which would ask for another id. */
 function decode(text: string, field: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
@@ -74,7 +74,7 @@ export function ruleOf(issue: Issue): string {
       if (issue.origin === 'array') return `has more than ${issue.maximum} entries`;
       return text ? `is longer than ${issue.maximum} characters` : `must be at most ${issue.maximum}`;
     case 'invalid_format':
-      return 'has not the form that it must have';
+      return 'has an invalid format';
     default:
       return 'must be a whole number of at most nine digits';
   }

@@ -10,7 +10,7 @@ const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline }, call) => 
   const { body, wireBytes } = await readJsonBody('replay', call.request);
   call.notes.bytes_in = wireBytes;
   if (body.event_ids?.some((id) => parseEventId(id) === null))
-    throw fieldFault('event_ids', 'has one that is not an event id');
+    throw fieldFault('event_ids', 'has an entry that is not an event id');
   if (body.dry_run === true) return json(await pipeline.planReplay(body, call.asking()));
   return json(await pipeline.replay(body, call));
 };

@@ -17,7 +17,7 @@ export interface Served {
   readonly notes: Notes;
 }
 
-/** One line per request. Never a payload, a query value or a key; of the caller's own words only a short request id. */
+/** One line per request. Never a payload, a query value or a key; of caller input, only a short request id. */
 export function logRequest(telemetry: Telemetry, served: Served): void {
   const { request, requestId, route, status, durationMs, principal, client, notes } = served;
   telemetry.log('info', 'request', {
@@ -37,7 +37,7 @@ function callerRequestId(header: string | null): string | undefined {
   return header !== null && /^[\w.:-]{1,128}$/.test(header) ? header : undefined;
 }
 
-/** A failure of the server, and in which request. */
+/** A failure of the server, and its request. */
 export interface Failure {
   readonly error: unknown;
   readonly requestId: string;

@@ -21,12 +21,12 @@ import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gap-quest
 
 type Cause = NonNullable<Gap['cause']>;
 
-/** Something that was found, and of how many missing events it says where they are. */
+/** A finding, and the number of missing events that it explains. */
 interface FoundCause {
   readonly code: Cause;
   readonly text: string;
   readonly evidence?: GapFinding['evidence'];
-  /** Null for what holds of all that nothing else explains, such as that a whole source was silent. */
+  /** Null if it explains all remaining events, such as the silence of a whole source. */
   readonly explains: number | null;
 }
 
@@ -38,7 +38,7 @@ export interface FoundGaps {
 }
 
 const EVIDENCE_MAX = 5;
-/** Other sources must usually bring that many events in such a time for their silence to say anything. */
+/** Other sources must usually deliver this number of events in such a time; otherwise their silence proves nothing. */
 const USUAL_MIN = 1;
 
 /** Returns the gaps with the events next to them and their causes, searched along the chain from producer to index. */
@@ -110,8 +110,8 @@ interface Looking {
 }
 
 /**
- * The causes by how much of the gap each explains. Receipts that were refused, came late or were lost are counted one by
- * one; what they leave is explained by the silence of everything, or of the source, or by nothing.
+ * Returns the causes, ordered by the share of the gap that each explains. Rejected, late and lost receipts are counted one
+ * by one; the silence of everything or of the source, if any, explains the rest.
  */
 async function causesOf(context: Context, gap: GapInterval, looking: Looking): Promise<GapFinding[]> {
   const missing = missingOf(gap, looking.gaps.series);
@@ -137,7 +137,7 @@ function findingOf(
   return { code, text, ...(evidence && { evidence }), explains: { missing, by_this, share } };
 }
 
-/** How many events a gap lacks; where the model does not count, as many as the series brings in such a time on average. */
+/** Number of events that a gap lacks; if the model does not count, the average of the series for such a time. */
 function missingOf(gap: GapInterval, all: readonly ModelledSeries[]): number {
   if (gap.expected !== null) return Math.max(1, Math.round(gap.expected - gap.count));
   const own = JSON.stringify(gap.series);
@@ -155,7 +155,7 @@ function notReceived(gap: GapInterval, left: number): FoundCause {
   return { code: 'NOT_RECEIVED', text: gap.state === 'PARTIAL' ? less : text, explains: null };
 }
 
-/** Where no other source brought anything either it is the kit or the network, whichever series one looks at. */
+/** If no other source delivered anything either, the kit or the network is at fault, for every series. */
 function silentCause(gap: GapInterval, { others }: Looking): FoundCause | null {
   const found = gap.state === 'MISSING' ? others(gap) : null;
   if (found === null || found.sources === 0 || found.came > 0 || found.usual < USUAL_MIN) return null;
@@ -164,7 +164,7 @@ function silentCause(gap: GapInterval, { others }: Looking): FoundCause | null {
   return { code: 'ALL_SILENT', text, explains: null };
 }
 
-/** Refused receipts have a receive time only, so they are looked for in the windows and for the usual lag after them. */
+/** Rejected receipts only have a receive time, so the search covers the windows and the usual lag after them. */
 async function rejectedCause(
   context: Context,
   gap: GapInterval,
@@ -262,7 +262,7 @@ async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf
   return causes;
 }
 
-/** Only where the source has other series that were alive then: one silent series alone says nothing of its source. */
+/** Only if the source had other live series then: one silent series proves nothing about its source. */
 function sourceCause(gap: GapInterval, all: readonly ModelledSeries[]): FoundCause | null {
   const { source, event_type } = gap.series;
   if (gap.state !== 'MISSING' || source === undefined || event_type === undefined) return null;

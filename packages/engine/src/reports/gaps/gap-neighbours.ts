@@ -8,7 +8,7 @@ import { readSlices, scanSlices } from '../report-slices.ts';
 import { sliceSeries } from './rules/gap-cells.ts';
 import type { GapInterval, GoodWindow } from './rules/gap-question.ts';
 
-/** The last event before a gap and the first one after it, where there are any. */
+/** The last event before a gap and the first one after it, if any. */
 export interface Neighbours {
   readonly last: EventRow | null;
   readonly first: EventRow | null;
@@ -91,7 +91,7 @@ function touches(slice: SliceRow, { start_ms, end_ms }: GoodWindow, basis: GapsQ
   return from < end_ms && to > start_ms;
 }
 
-/** The event days that hold something of the windows; by receive time only the slices say which. */
+/** The event days with events of the windows; by receive time, only the slices show which. */
 async function daysOf(context: Context, query: GapsQuery, { open, asOfMs }: Search): Promise<Set<number>> {
   const days = new Set<number>();
   if (open.length === 0) return days;

@@ -9,23 +9,23 @@ import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gap-quest
 export interface OtherSources {
   readonly series: number;
   readonly sources: number;
-  /** Events of theirs in the gap. */
+  /** Their events in the gap. */
   readonly came: number;
-  /** How many such a time usually brings. */
+  /** Their usual number of events in such a time. */
   readonly usual: number;
 }
 
 /** Returns the activity of all other sources during a gap; null if unknown. */
 export type AskOthers = (gap: GapInterval) => OtherSources | null;
 
-/** How far before and after a gap other sources are looked at, where the report itself has not read them. */
+/** How far before and after a gap other sources are read, if the report itself has not read them. */
 const MARGIN_MS = MS_PER_DAY;
-/** Times are gathered by quarters of an hour, which every zone's hours begin at, or by minutes for a report of minutes. */
+/** Times are gathered by quarter hours, which divide the hours of every zone, or by minutes in a report by minutes. */
 const BUCKET_MS = { minute: 60_000, hour: 900_000, day: 900_000 } as const;
 
 /**
- * Whether everything was silent tells the kit or the network from one source. A report over all series has them at hand;
- * for one of a single source, type or entity the others are read, around its gaps alone.
+ * Silence of everything distinguishes a fault of the kit or the network from a fault of one source. A report over all
+ * series has their events already; a report over a single source, type or entity reads the others around its gaps.
  */
 export async function askOthers(
   context: Context,
@@ -54,12 +54,12 @@ function isOther(own: { source?: string | undefined }, other: { source?: string 
 interface CountedSeries {
   readonly modelled: ModelledSeries;
   readonly name: string;
-  /** Starts of its windows with events, in order, and how many events there are before each of them and after the last. */
+  /** Starts of its windows with events, in order, and the number of events before each window and after the last. */
   readonly starts: Float64Array;
   readonly before: Float64Array;
 }
 
-/** Counted once, so that each of many gaps costs two look-ups a series. */
+/** Counted once, so that each gap costs two look-ups per series. */
 function countSeries(modelled: ModelledSeries): CountedSeries {
   const { series, cells } = modelled.cells;
   const starts = Float64Array.from(cells.keys()).sort();
@@ -98,7 +98,7 @@ function othersAmong(gap: GapInterval, series: readonly CountedSeries[]): OtherS
   return { series: alive, sources: sources.size, came, usual };
 }
 
-/** The gaps themselves and what is known of them come first: the others are read as long as enough of the budget is left. */
+/** Gaps and their findings come first: other sources are read while enough of the budget is left. */
 const BUDGET_SHARE = 0.75;
 
 function isTooMuch({ budget }: Context): boolean {
@@ -154,7 +154,7 @@ async function readReceived(context: Context, range: Reading, add: Add): Promise
     if (slice.received_min_ms !== slice.received_max_ms) partialDays.add(slice.event_day);
     else add(slice, slice.received_min_ms, slice.accepted + slice.duplicates + slice.conflicts);
   }
-  // The receipts of an import claim times of their own, before, in and after a gap.
+  // Receipts of an import claim times before, in and after a gap.
   for (const fromDay of [...partialDays].sort((x, y) => x - y)) {
     for await (const slice of scanSlices(context, {}, { fromDay, toDay: fromDay + 1 })) {
       if (isTooMuch(context)) return;

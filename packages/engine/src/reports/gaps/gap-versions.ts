@@ -23,9 +23,9 @@ import type { ReportPage } from '../report-page.ts';
 import { readCursorParts } from '../report-part.ts';
 
 /**
- * Windows of a metric whose events are there, while the latest version lacks some of them or there is none: UNPROCESSED.
- * The range is required. Windows that are still open, or whose version was computed just now, do not count. One answer
- * compares a limited number of windows, or fewer if its budget ends first.
+ * Returns the UNPROCESSED windows of a metric: they have events that the latest version lacks, or no version at all. The
+ * range is required. Open windows, and windows with a version computed just now, do not count. One answer compares a
+ * limited number of windows, or fewer if its budget ends first.
  */
 export async function versionGaps(context: Context, query: GapsQuery, page: ReportPage): Promise<GapsReport> {
   const { metric = '', key, start_time, end_time } = query;
@@ -88,7 +88,7 @@ export async function versionGaps(context: Context, query: GapsQuery, page: Repo
   };
 }
 
-/** The windows that an answer compares: from when, up to when where an earlier page of it has found that out, and the end of all. */
+/** The windows that an answer compares: their start, their end if an earlier page determined it, and the end of the range. */
 interface VersionsPart extends TimeRange {
   readonly untilMs: number | null;
 }
@@ -109,7 +109,7 @@ function coveredOf(start_time: number, end_time: number): Covered {
 interface Compared {
   readonly gaps: Gap[];
   readonly notes: string[];
-  /** Where the next answer goes on; null if this one has the last window. */
+  /** Where the next answer continues; null if this one has the last window. */
   untilMs: number | null;
   windows: number;
   empty: number;
@@ -147,7 +147,7 @@ function isEnough({ budget }: Context, { windows }: Compared): boolean {
 
 interface Missed {
   inputs: number;
-  /** Those that no version has. */
+  /** Events that no version includes. */
   count: number;
   readonly first: WindowInput[];
 }
@@ -226,7 +226,7 @@ async function latestVersions(
   const latest = new Map<number, VersionRow>();
   const query = { metric, key, limit: LIMITS.page_items_max };
   for await (const row of readPages((cursor) => context.backend.aggregates.listVersions({ ...query, cursor }))) {
-    // In order of their numbers: the last one that was there then stays.
+    // In order of their numbers, so that the latest version remains.
     if (row.computed_ms <= asOfMs) latest.set(row.window_start_ms, row);
   }
   return latest;

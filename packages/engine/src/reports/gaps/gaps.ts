@@ -43,16 +43,16 @@ import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gap-quest
 import { type SeriesView, seriesView } from './rules/gap-series.ts';
 import { findGaps, HISTORY_MS, judgedLives, modelSeries } from './rules/gaps.ts';
 
-/** Windows with events after which no further day is begun: what a page of slices adds still fits. */
+/** Number of windows with events after which no further day is started, so that a page of slices still fits. */
 const CELLS_ENOUGH = LIMITS.report_windows_max * 0.9;
-/** Series whose events that lie apart are looked up. */
+/** Number of series whose outlying events are looked up. */
 const APART_MAX = 20;
-/** Probability that a report names anything by chance: more than its tests spend, as a reserve for what models do not hold. */
+/** Probability that a report names anything by chance: more than its tests spend, as a reserve for errors of the models. */
 const FALSE_ALARMS_ALPHA = 0.01;
 
 /**
- * Which windows are missing, by a calendar and not by the events that are there; and why. Pages are of the gaps; causes are
- * looked up for those of the page alone.
+ * Reports which windows are missing, by a calendar instead of the events that exist, and why. Pages divide the gaps; causes
+ * are looked up for the gaps of the page only.
  *
  * @throws KitError `CURSOR_INVALID`, and what `versionGaps` throws.
  */
@@ -84,7 +84,7 @@ export const gaps = answerQuestion(gapsQuestion, async (context, query) => {
     for (const gap of findings.gaps) found.push(gap);
     views.push(seriesView(findings, question));
   }
-  // Stable: those of one start stay in the order of their series.
+  // A stable sort: gaps with equal starts keep the order of their series.
   found.sort((a, b) => a.start_ms - b.start_ms);
   const end = page.offset + limit;
   const next_cursor = page.cursorAt(
@@ -159,7 +159,7 @@ function partQuestion(question: GapQuestion, { from, until }: ReportPart): GapQu
 
 const historyDays = (grain: GapsQuery['grain']) => HISTORY_MS[grain] / MS_PER_DAY;
 
-/** The days of history of this page: fewer where those of the page before took too much of its budget. */
+/** Days of history of this page; fewer if they took too much of the budget of the previous page. */
 function historyOf({ extra }: ReportPage, grain: GapsQuery['grain']): number {
   if (extra === '') return historyDays(grain);
   const days = Number(extra);
@@ -167,7 +167,7 @@ function historyOf({ extra }: ReportPage, grain: GapsQuery['grain']): number {
   return Math.min(days, historyDays(grain));
 }
 
-/** Nothing after the range or the as-of is read: asked again later, the answer is the same. */
+/** Reads nothing after the range or the as-of time, so that the answer is the same later. */
 function scopeOf(query: GapsQuery, { start_time, end_time, asOfMs, calendar }: GapQuestion, history: number): GapScope {
   return {
     calendar,
@@ -188,8 +188,8 @@ interface Reading {
 }
 
 /**
- * All series of the source, whichever type was asked for: only then is it known whether the whole source was silent. Gives the
- * days of history of the next page.
+ * Reads all series of the source, whatever the type in the question: only they show if the whole source was silent. Returns
+ * the days of history of the next page.
  */
 async function readCells(context: Context, query: GapsQuery, reading: Reading): Promise<number> {
   const { cells } = reading;
@@ -223,10 +223,10 @@ interface DaysQuery {
 }
 
 /**
- * Reads the days of the range with those before and after it that tell what is usual. Where the budget ends first, the answer
- * covers the days of the range that were read completely; without any, the next answer reads fewer days of history.
+ * Reads the days of the range, and those before and after it from which the usual is learned. If the budget ends first, the
+ * answer covers the days of the range that were read completely; without any, the next answer reads fewer days of history.
  *
- * @throws KitError `BUDGET_EXCEEDED` where one day is too much.
+ * @throws KitError `BUDGET_EXCEEDED` if a single day exceeds the budget.
  */
 async function readDays(context: Context, days: DaysQuery, { cells, page, history }: Reading): Promise<number> {
   const { part } = page;
@@ -249,7 +249,7 @@ async function readDays(context: Context, days: DaysQuery, { cells, page, histor
   if (day <= firstDay || (isEmpty && history === 0)) throw exceeded(read.why ?? 'time');
   dropFrom(cells, day * MS_PER_DAY);
   endPart(part, { day: isEmpty ? Math.floor(start_time / MS_PER_DAY) : day, cursor: null }, read.why);
-  // Half of what fits is left for the days that are asked about.
+  // Half of the limit is left for the days in the question.
   return Math.min(history, Math.floor((day - firstDay) / 2));
 }
 
@@ -262,7 +262,7 @@ function daysOf({ readFromMs, readToMs }: GapScope): { fromDay: number; toDay: n
   };
 }
 
-/** One entity's events are a series too, read from its own timeline. */
+/** The events of one entity are a series too, read from its timeline. */
 async function readEntity(context: Context, query: GapsQuery & { entity_id: string }, cells: GapCells): Promise<void> {
   const { scope } = cells;
   const series = seriesOf(cells, { entity_id: query.entity_id });
@@ -295,7 +295,7 @@ async function modelAll(context: Context, cells: GapCells, question: GapQuestion
   return models;
 }
 
-/** Runs a computation to its end, and lets others have their turn in between. */
+/** Runs a computation to its end and yields to other work in between. */
 async function inTurns<T>({ budget }: Context, steps: Steps<T>): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();
@@ -304,7 +304,7 @@ async function inTurns<T>({ budget }: Context, steps: Steps<T>): Promise<T> {
   }
 }
 
-/** The series with ids of some of the events that lie apart. */
+/** The series with ids of some of their outlying events. */
 async function withExamples(
   context: Context,
   query: GapsQuery,
@@ -335,7 +335,7 @@ interface Found {
   readonly notes: string[];
 }
 
-/** Other types of the source are read to see if all of it was silent, but they are not reported. */
+/** Other types of the source only show if all of it was silent; they are not reported. */
 function isAskedFor({ event_type }: GapSeries, query: GapsQuery): boolean {
   return query.event_type === undefined || event_type === undefined || event_type === query.event_type;
 }

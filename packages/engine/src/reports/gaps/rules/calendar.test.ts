@@ -53,7 +53,7 @@ describe('the changes of an offset', () => {
     expect(changesBetween(FORWARD - 1, FORWARD)).toEqual([FORWARD]);
     expect(changesBetween(FORWARD, FORWARD + HOUR)).toEqual([]);
     expect(changesBetween(FORWARD - HOUR, FORWARD - 1)).toEqual([]);
-    // asked again, with what is known by now
+    // Again, now from the cache.
     expect(changesBetween(FORWARD - 1, FORWARD)).toEqual([FORWARD]);
     expect(changesBetween(BACK - 14 * 24 * HOUR, BACK + HOUR)).toEqual([BACK]);
   });

@@ -1,21 +1,21 @@
 import { createWindows, MS_PER_DAY, MS_PER_HOUR, type Window, zoneOffsets } from '@pik/schema';
 
-/** How long a window is. */
+/** The length of a window. */
 export type Grain = 'minute' | 'hour' | 'day';
 
-/** Windows of a calendar: side by side, every instant in exactly one, whether anything happened in it or not. */
+/** The adjacent windows of a calendar: every instant lies in exactly one, with or without events. */
 export interface Calendar {
   readonly grain: Grain;
   readonly timeZone: string;
   at(epochMs: number): Window;
-  /** Milliseconds that its zone is ahead of UTC. */
+  /** Offset of its zone from UTC in milliseconds, positive if ahead. */
   offsetAt(epochMs: number): number;
   /** The first instants of a span, without its start, at which the zone's offset is another than before. */
   changesBetween(fromMs: number, toMs: number): number[];
 }
 
 const MS_PER_MINUTE = 60_000;
-/** No zone changes its offset twice in so short a time. */
+/** No zone changes its offset twice within this time. */
 const CHANGES_APART_MS = 7 * MS_PER_DAY;
 
 /** The nominal length of a window; days and hours in which clocks change are longer or shorter. */
@@ -50,7 +50,7 @@ function windowsOf(grain: Grain, timeZone: string): Calendar['at'] {
   return (ms) => windows.at(ms);
 }
 
-/** Looked for once per week, since the series of a report mostly live at the same time. */
+/** Searched once per week, since the series of a report mostly live at the same time. */
 function changesOf(offsetAt: Calendar['offsetAt']): Calendar['changesBetween'] {
   const known = new Map<number, number | null>();
   const changeIn = (week: number): number | null => {

@@ -8,10 +8,10 @@ import { laterIn } from './later.ts';
 import { isOutlier } from './lives.ts';
 import { createRuler, type Ruler } from './ruler.ts';
 
-/** Days whose length is looked at one by one, since clocks may change in them. */
+/** Days whose lengths are checked one by one, since clocks may change in them. */
 const DAYS_MAX = 4_000;
 
-/** A stretch of windows of one state; of MISSING ones none has events. */
+/** Adjacent windows of one state; MISSING windows have no events. */
 interface Stretch {
   readonly state: 'MISSING' | 'PARTIAL';
   readonly from: number;
@@ -60,7 +60,7 @@ export function* declaredGaps(series: ModelledSeries, question: GapQuestion, dec
   return gaps;
 }
 
-/** Of a declared interval one event may fall on the other side of a bound. */
+/** With a declared interval, one event may lie on the other side of a window bound. */
 function* stretchesOf(
   cells: readonly Cell[],
   ruler: Ruler,
@@ -91,7 +91,7 @@ interface Bounds extends TimeRange {
   readonly youngMs: number;
 }
 
-/** The part of a stretch that was asked about: what is settled, then what is pending. */
+/** The part of a stretch that lies in the range: first its settled windows, then its pending ones. */
 function partsOf(
   { state, from, to }: Stretch,
   { startMs, start_time, end_time, youngMs }: Bounds,
@@ -122,7 +122,7 @@ function firstWhere(from: number, to: number, passes: (index: number) => boolean
   return low;
 }
 
-/** How many events a declared interval makes of some windows; each has one at least. */
+/** Number of events that a declared interval implies for some windows; at least one each. */
 function expectedIn(
   ruler: Ruler,
   { grain, declaredMs }: { grain: keyof typeof GRAIN_MS; declaredMs: number },

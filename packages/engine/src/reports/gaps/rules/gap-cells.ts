@@ -3,7 +3,7 @@ import { addTo, createHistogram, type Histogram } from '../../../statistics/hist
 import { type ScannedEntry, scanEntries } from '../../../storage/rules/slice-codec.ts';
 import type { Calendar } from './calendar.ts';
 
-/** The series that a gap report tells apart. */
+/** The series that a gap report distinguishes. */
 export interface GapSeries {
   source?: string;
   event_type?: string;
@@ -14,13 +14,13 @@ export interface GapSeries {
 export interface GapScope {
   readonly calendar: Calendar;
   readonly basis: 'event' | 'received';
-  /** Half-open, with the history before the range that was asked for. Nothing after the range is read. */
+  /** Half-open, with the history before the requested range. Nothing after the range is read. */
   readonly readFromMs: number;
   readonly readToMs: number;
   readonly asOfMs: number;
   readonly includeImported: boolean;
   readonly by: readonly ('source' | 'event_type')[];
-  /** Windows that have events, of all series together, that are held at most. */
+  /** Maximum number of windows with events in memory, over all series. */
   readonly cellsMax: number;
 }
 
@@ -30,7 +30,7 @@ export interface Cell {
   count: number;
   /** Events of the window that came after `asOfMs`, or by a backfill that is not counted. */
   later: number;
-  /** Minutes with an event: what came at once came in one delivery. */
+  /** Minutes with an event: events within a minute are one delivery. */
   deliveries: number;
   /** Its first and its last event. */
   firstMs: number;
@@ -44,7 +44,7 @@ export interface SeriesCells {
   readonly series: GapSeries;
   readonly cells: Map<number, Cell>;
   readonly lag: Histogram;
-  /** When what is in `lag` was received. */
+  /** The receive times of the events in `lag`. */
   readonly received: { fromMs: number; toMs: number };
   firstMs: number;
   lastMs: number;
@@ -58,12 +58,12 @@ export interface GapCells {
   full: boolean;
 }
 
-/** An empty gathering. */
+/** Creates an empty collection. */
 export function createGapCells(scope: GapScope): GapCells {
   return { scope, series: new Map(), cells: 0, full: false };
 }
 
-/** The cells of a series; made where it is new. */
+/** Returns the cells of a series; creates them for a new series. */
 export function seriesOf(all: GapCells, series: GapSeries): SeriesCells {
   const key = JSON.stringify(series);
   const known = all.series.get(key);
@@ -80,7 +80,7 @@ export function seriesOf(all: GapCells, series: GapSeries): SeriesCells {
   return made;
 }
 
-/** The series of a slice among those that are told apart. */
+/** The series of a slice, by the dimensions that the report distinguishes. */
 export function sliceSeries(slice: Pick<SliceRow, 'source' | 'event_type'>, by: GapScope['by']): GapSeries {
   return Object.fromEntries(by.map((name) => [name, slice[name]]));
 }
@@ -111,7 +111,7 @@ export function addScanned(all: GapCells, slice: SliceRow): number {
   scanEntries(slice.entries, ({ outcome, event_ms, received_ms }: ScannedEntry) => {
     read += 1;
     const timeMs = basis === 'event' ? event_ms : received_ms;
-    // A window that has not begun cannot be judged: an event of the future says nothing about those before it.
+    // A window that has not started cannot be judged: a future event proves nothing about the windows before it.
     if (timeMs < readFromMs || timeMs >= readToMs || timeMs > asOfMs) return;
     if (basis === 'received') {
       if (counted) addInstant(all, series, { timeMs, count: 1 });
@@ -124,7 +124,7 @@ export function addScanned(all: GapCells, slice: SliceRow): number {
   return read;
 }
 
-/** Lets go of what happened from a time on: a day that was read only in part. */
+/** Drops all events from a time on: a day that was read only in part. */
 export function dropFrom(all: GapCells, fromMs: number): void {
   const start = all.scope.calendar.at(fromMs).start_ms;
   for (const [key, series] of all.series) {
@@ -138,7 +138,7 @@ export function dropFrom(all: GapCells, fromMs: number): void {
   }
 }
 
-/** Adds how long an event took, and widens the span in which those behind `lag` were received. */
+/** Adds the lag of an event, and extends the range of receive times of `lag` by it. */
 export function addLag({ lag, received }: SeriesCells, lagMs: number, receivedMs: number): void {
   addTo(lag, lagMs);
   if (receivedMs < received.fromMs) received.fromMs = receivedMs;
@@ -207,7 +207,7 @@ function setBit(bits: Uint32Array, at: number): boolean {
   return (known & bit) === 0;
 }
 
-/** How many events a series has in the windows that start in a half-open span: empty windows are not walked. */
+/** Number of events of a series in the windows that start in a half-open span; skips empty windows. */
 export function eventsBetween({ cells }: SeriesCells, fromMs: number, toMs: number): number {
   let events = 0;
   for (const [start, { count }] of cells) if (start >= fromMs && start < toMs) events += count;

@@ -27,7 +27,7 @@ export interface GapInterval {
   readonly text: string;
   readonly start_ms: number;
   readonly end_ms: number;
-  /** Windows of it in which something was due. */
+  /** Its windows in which a delivery was due. */
   readonly windows: number;
   readonly count: number;
   readonly later: number;
@@ -37,9 +37,9 @@ export interface GapInterval {
   readonly firstGood: GoodWindow | null;
 }
 
-/** A series with its lives: what is judged, and what lies apart. */
+/** A series with its lives, judged ones and outliers. */
 export interface ModelledSeries {
-  /** Of the lives that are not outliers are its first and last event. */
+  /** Its first and last event lie in the lives that are not outliers. */
   readonly cells: SeriesCells;
   readonly usualLagMs: number;
   readonly lives: readonly Life[];

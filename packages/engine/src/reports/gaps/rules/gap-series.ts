@@ -13,13 +13,13 @@ import { createRuler } from './ruler.ts';
 type View = GapsReport['series'][number];
 type Reason = NonNullable<View['reason']>;
 
-/** A life that lies apart from the one that was judged, and the window of its first event. */
+/** An outlying life, and the window of its first event. */
 export interface ApartLife {
   readonly view: Omit<View['apart'][number], 'examples'>;
   readonly window: GoodWindow;
 }
 
-/** A series as the report lists it; events that lie apart still lack their examples. */
+/** A series as the report lists it; examples of outlying events are still missing. */
 export interface SeriesView {
   readonly view: Omit<View, 'apart'>;
   readonly apart: readonly ApartLife[];

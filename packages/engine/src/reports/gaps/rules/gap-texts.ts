@@ -5,16 +5,16 @@ import type { JudgedLife } from './judged-life.ts';
 
 // The sentences of a gap report.
 
-/** A time to the minute, as in a sentence. */
+/** A time to the minute, for sentences. */
 const timeText = (ms: number) => `${formatEpochMs(ms).slice(0, 16).replace('T', ' ')}Z`;
 
-/** A share as a percentage, with a digit more where it is small or nearly all. */
+/** A share as a percentage, with one more digit below 10 % and above 99 %. */
 export function percentText(share: number): string {
   const percent = share * 100;
   return `${percent < 10 || percent > 99 ? Math.round(percent * 10) / 10 : Math.round(percent)} %`;
 }
 
-/** The sentences of the gaps of a life; what they have in common is looked up once. */
+/** Returns a function for the sentences of a life's gaps, which looks up their shared facts once. */
 export function missingTexts(
   life: JudgedLife,
 ): (gap: { kind: 'OUTAGE' | 'SKIP'; from: number; to: number; windows: number }) => string {
@@ -57,14 +57,14 @@ function otherSilences({ verdict, life }: JudgedLife) {
   return { count, longestMs };
 }
 
-/** Windows that a clock skipped; null for a time of an interval of its own. */
+/** The sentence for windows that a clock skipped; `windows` is null for a series that keeps its own interval. */
 function skipText({ due, empty }: { due: number; empty: number }, windows: number | null): string {
   const share = percentText(due === 0 ? 0 : 1 - empty / due);
   const where = windows === null ? 'then' : windows === 1 ? 'in this window' : `in each of these ${windows} windows`;
   return `By the series' own clock a delivery was due ${where}, and none came; it makes ${share} of its deliveries.`;
 }
 
-/** How often a clock was due in its life, and how often nothing came; outages and the silence at the end left out. */
+/** Number of due and of empty due windows in a life, without outages and the silence at the end. */
 export function dueWindows({ profile, live, due }: JudgedLife['verdict']): { due: number; empty: number } {
   let all = 0;
   let full = 0;
@@ -73,7 +73,7 @@ export function dueWindows({ profile, live, due }: JudgedLife['verdict']): { due
   return { due: all, empty: Math.max(0, all - full) };
 }
 
-/** Far fewer events than usual. */
+/** The sentence for a window with far fewer events than usual. */
 export function partialText(count: number, expected: number): string {
   return `Only ${counted(count, 'event')} where ${Math.round(expected).toLocaleString('en-US')} are usual.`;
 }

@@ -7,36 +7,36 @@ import { type TestedSilences, testSilences } from './silences.ts';
 import type { Steps } from './steps.ts';
 import { sortedOf } from './tail.ts';
 
-// When a series should deliver, learned from its own deliveries. Two claims are kept apart. SKIP: by the series' own clock a
-// delivery was due in this window and none came; a fact about a clock. OUTAGE: this silence is too long even for a series
-// that skips and clusters as this one does; bounded by chance.
+// Learns from the deliveries of a series when it should deliver. It makes two separate claims. SKIP: by the series' own clock
+// a delivery was due in this window and none came; a fact about a clock. OUTAGE: this silence is too long even for a series
+// that skips and clusters like this one; a test with a bounded rate of false alarms.
 
 /** Over all series and windows of a report, the probability that any OUTAGE is named by chance. */
 export const ALPHA_OUTAGE = 0.003;
 /** The same for PARTIAL. */
 export const ALPHA_PARTIAL = 0.002;
 
-/** Windows of a life, below which nothing can be said. */
+/** Minimum number of windows of a life to judge it. */
 export const WINDOWS_MIN = 20;
-/** Windows of a life with deliveries, below which nothing can be said. */
+/** Minimum number of windows with deliveries of a life to judge it. */
 export const DELIVERING_MIN = 8;
 
 const PASSES = 3;
-/** The most surprising silences that are left do not shape what is usual, if they are few. */
+/** The most surprising remaining silences are not used for learning, if they are few. */
 const SET_ASIDE = 4;
 const SET_ASIDE_SHARE = 0.1;
 /** More than this many times the deliveries of a usual window are a burst. */
 const BURST = 2;
-/** Windows of an outage that are named: nights and weekends in it carry less than this of its most surprising one. */
+/** Windows below this share of the most surprising one of an outage, such as nights and weekends, are not named. */
 const NAMED_SHARE = 0.1;
-/** From another calendar only where that predicts this much better, as a log-likelihood. */
+/** Another calendar is used only if it predicts better by this log-likelihood. */
 const CALENDAR_MARGIN = 3;
 
 /** The question about a life. */
 export interface CadenceQuestion {
-  /** The windows that are asked about, half-open. */
+  /** The windows in question, half-open. */
   readonly range: readonly [number, number];
-  /** Lives that are judged in the report: they share its false alarms. */
+  /** Number of lives in the report, which share its allowance of false alarms. */
   readonly judged: number;
   readonly windowsMin?: number;
 }
@@ -45,12 +45,12 @@ export interface CadenceQuestion {
 export interface Verdict {
   readonly profile: Profile;
   readonly silences: Silences;
-  /** Windows of each cell but for outages and the silence at the end. */
+  /** Windows of each cell, without outages and the silence at the end. */
   readonly live: Float64Array;
-  /** 1 for each silence that is an outage: of the range, and those before it that left what is usual. */
+  /** 1 for each silence that is an outage, in the range or, excluded from learning, before it. */
   readonly outages: Uint8Array;
   readonly outagesAsked: Uint8Array;
-  /** 1 for each silence that only moved a delivery over a bound; no window of it is missing. */
+  /** 1 for each silence that only moved a delivery across a window bound; none of its windows is missing. */
   readonly moved: Uint8Array;
   /** Windows of the range with too few deliveries, as indices into `Counts.at`. */
   readonly partial: readonly number[];
@@ -91,8 +91,8 @@ export function* judgeLife(given: Counts, question: CadenceQuestion): Steps<Verd
 }
 
 /**
- * A clock that now and then delivers many times at once is a clock still: bursts are taken down to a few usual windows where
- * it is one then. Chance arrivals keep theirs, which say how these cluster.
+ * A clock that sometimes delivers many times at once is still a clock: if a series is one without its bursts, they are
+ * reduced to a few usual windows. Random arrivals keep their bursts, which show how they cluster.
  */
 function* withoutBursts(counts: Counts): Steps<Counts> {
   const most = BURST * medianOfSorted(yield* sortedOf(counts.deliveries));
@@ -105,7 +105,7 @@ function* withoutBursts(counts: Counts): Steps<Counts> {
   return due === null ? counts : calm;
 }
 
-/** Events in the place of deliveries. */
+/** Counts events instead of deliveries. */
 function* byEvents(
   test: PartialTest,
   { silences, excluded }: Pick<Learning, 'silences' | 'excluded'>,
@@ -115,7 +115,7 @@ function* byEvents(
   return { ...test, counts, profile, live: liveWindows(profile.layout, { counts, silences, excluded }) };
 }
 
-/** Outages leave what is usual, which may show further ones: up to three passes. */
+/** Outages are excluded from learning, which may reveal further ones: up to three passes. */
 function* findOutages(
   counts: Counts,
   silences: Silences,
@@ -140,7 +140,7 @@ function* findOutages(
 
 type ByCalendar = Profile & { readonly turns: number };
 
-/** A job that is run by one calendar, as UTC, may be looked at by another. */
+/** A job may run by another calendar, such as UTC, than the one of the report. */
 function* bestCalendar(learning: Omit<Learning, 'turns'>): Steps<ByCalendar> {
   let best: ByCalendar | null = null;
   for (const turns of learning.counts.turns.keys()) {
@@ -193,8 +193,8 @@ export interface NamedWindows {
 }
 
 /**
- * The missing windows of a range that lies in the one that was asked about, in order. An outage is one stretch; the nights
- * and weekends at its ends do not belong to it. Of the silence at the end nothing is named: it may be no end.
+ * Returns the missing windows of a part of the range, in order. An outage is one stretch, without nights and weekends at its
+ * ends. The silence at the end is not named, since the series may have ended.
  */
 export function namedWindows(verdict: Verdict, [low, high]: readonly [number, number]): NamedWindows[] {
   const { silences, outagesAsked, due, moved } = verdict;

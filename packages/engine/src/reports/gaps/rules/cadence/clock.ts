@@ -4,10 +4,10 @@ import type { Profile } from './profile.ts';
 import { inPieces, type Steps } from './steps.ts';
 import { sortedOf } from './tail.ts';
 
-// Whether a series keeps a clock: then each empty window in which something was due is a fact, at any rate of skips. Chance
-// arrivals must hardly ever be taken for one.
+// Decides whether a series keeps a clock: then each empty due window is a fact, at any rate of skips. Random arrivals must
+// hardly ever be mistaken for a clock.
 
-/** A window is due where it has a delivery at least so probably. */
+/** A window is due if a delivery in it is at least this probable. */
 const DUE_MIN = 0.65;
 const DUE_SURPRISE = -Math.log(1 - DUE_MIN);
 /** The variance of a clock is at most half its mean, with this many standard deviations to spare. */
@@ -17,10 +17,10 @@ const DISPERSION_WEIGHT = 30;
 /** Chance leaves at least f1²/2f2 of the windows empty (Chao); a clock at most a quarter of that, or one in fifty. */
 const FEW_EMPTY = 4;
 const FEW_EMPTY_SHARE = 0.02;
-/** Rows that are as random as their zeros say explain these without a clock. */
+/** If the event counts are random enough to predict the number of empty windows, no clock is needed to explain it. */
 const EXPLAINED_LOW = 1 / 8;
 const DUE_WINDOWS_MIN = 12;
-/** Windows of one block, and how much of their variance is left where neighbours do not make up for each other. */
+/** Windows of one block, and the share of their variance that remains if neighbours do not compensate for each other. */
 const BALANCE_WINDOWS = 8;
 const BALANCE_MIN = 1 / 3;
 /** A delivery after less than this many usual intervals has moved over a bound and is not missing. */
@@ -32,7 +32,7 @@ export interface ClockQuestion {
   readonly counts: Counts;
   readonly silences: Silences;
   readonly profile: Profile;
-  /** 1 for each silence that says nothing of the clock: an outage, or the open one. */
+  /** 1 for each silence without information about the clock: an outage, or the open silence. */
   readonly excluded: Uint8Array;
 }
 
@@ -51,7 +51,7 @@ function steadyGroups({ dispersions, weights }: Profile): Uint8Array {
   });
 }
 
-/** The cells that a clock has a delivery due in; null if the series keeps none. */
+/** The cells in which the clock has a delivery due; null if the series keeps no clock. */
 export function* dueCells(question: ClockQuestion, live: Float64Array): Steps<Uint8Array | null> {
   const { counts, profile } = question;
   const probable = probableCells(profile);
@@ -66,7 +66,7 @@ function onlySteady(probable: Uint8Array, profile: Profile, { scheme }: Counts):
   return probable.map((one, cell) => one & (steady[scheme.groups.keys[cell % scheme.cycle] as number] as number));
 }
 
-/** Whether most of the windows that are due are steady too: then what is usual of a clock is taken as known beforehand. */
+/** Whether most due windows are steady too: then the usual behaviour of a clock is assumed in advance. */
 export function* isClock(question: ClockQuestion, live: Float64Array): Steps<boolean> {
   const { counts, profile } = question;
   const probable = probableCells(profile);
@@ -81,7 +81,7 @@ export function* isClock(question: ClockQuestion, live: Float64Array): Steps<boo
   return (yield* balance(question)) >= BALANCE_MIN;
 }
 
-/** Fewer windows are empty than any mixture of chance arrivals leaves, and their rows do not explain them either. */
+/** Whether fewer windows are empty than any mixture of random arrivals leaves, and event counts do not explain that. */
 function leavesFewEmpty({ counts, profile }: ClockQuestion, probable: Uint8Array, live: Float64Array): boolean {
   let windows = 0;
   for (let cell = 0; cell < live.length; cell++) if (probable[cell] === 1) windows += live[cell] as number;
@@ -105,12 +105,12 @@ function countOneOrTwo(into: number[], value: number): void {
   if (value === 1 || value === 2) into[value - 1] = (into[value - 1] as number) + 1;
 }
 
-/** How many windows chance leaves empty at least, by those with one and with two (Chao's lower bound). */
+/** Minimum number of windows that chance leaves empty, from those with one and two deliveries (Chao's lower bound). */
 function leastEmpty([one = 0, two = 0]: readonly number[]): number {
   return (one * (one - 1)) / (2 * (two + 1));
 }
 
-/** The variance over blocks of windows against that of single ones: near 0 where a neighbour makes up for an empty window. */
+/** The variance of blocks relative to single windows: near 0 if neighbours compensate for empty windows. */
 function* balance({ counts, silences, profile, excluded }: ClockQuestion): Steps<number> {
   const { layout, mean } = profile;
   const windows = counts.windows - (counts.windows % BALANCE_WINDOWS);
@@ -134,7 +134,7 @@ function* balance({ counts, silences, profile, excluded }: ClockQuestion): Steps
   return (blocks + 1) / (single + 1);
 }
 
-/** 1 for each silence in which a delivery came late rather than never, where that is the habit of a clock. */
+/** 1 for each silence after which a delivery came late, if late deliveries are the habit of this clock. */
 export function* movedSilences(
   { counts, silences, profile, excluded }: ClockQuestion,
   due: Uint8Array,

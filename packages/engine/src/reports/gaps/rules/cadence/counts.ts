@@ -9,14 +9,14 @@ export interface Counts {
   readonly windows: number;
   /** Numbers of the windows with deliveries, ascending, from 0 on. */
   readonly at: Float64Array;
-  /** Minutes with an event, per window with deliveries: what came at once came in one delivery. */
+  /** Minutes with an event, per window with deliveries: events within a minute are one delivery. */
   readonly deliveries: Float64Array;
   /** Events, per window with deliveries. */
   readonly rows: Float64Array;
   /** Where the first and last delivery of a window lie, in windows since the start of the first; null: not known. */
   readonly places: { readonly first: Float64Array; readonly last: Float64Array } | null;
   readonly scheme: SlotScheme;
-  /** How windows fall into slots; more than one where that may be by one calendar or another. */
+  /** The assignments of windows to slots; several if more than one calendar is possible. */
   readonly turns: readonly (readonly Turn[])[];
 }
 
@@ -27,7 +27,7 @@ export interface Silences {
   /** The window with deliveries before each, as an index into `Counts.at`. */
   readonly after: Int32Array;
   readonly count: number;
-  /** Whether the last of them lasts until the end: nothing has come since. */
+  /** Whether the last silence lasts until the end. */
   readonly isOpen: boolean;
 }
 

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { Layout } from './layout.ts';
 import { SLOT_SCHEMES } from './slots.ts';
 
-// A layout against the plain one: each window by itself.
+// Compares a layout with the naive one, which treats each window by itself.
 
 const cuts = fc.uniqueArray(fc.integer({ min: 1, max: 299 }), { maxLength: 4 });
 const layouts = fc
@@ -30,7 +30,7 @@ const layouts = fc
   });
 const spans = fc.tuple(fc.integer({ min: 0, max: 320 }), fc.integer({ min: 0, max: 320 }));
 
-it('each window has its cell, and a walk meets all of a span in order', () => {
+it('each window has its cell, and a walk visits all windows of a span in order', () => {
   fc.assert(
     fc.property(layouts, spans, ({ layout, cellOf, windows, cells, blocks }, [a, b]) => {
       expect([layout.cells, layout.blocks]).toEqual([cells, blocks]);

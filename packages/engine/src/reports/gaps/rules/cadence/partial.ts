@@ -3,20 +3,20 @@ import { emptySurprise, type Profile } from './profile.ts';
 import type { Steps } from './steps.ts';
 import { extremalIndex, sortedOf, Tail } from './tail.ts';
 
-// Windows with deliveries, but far fewer than is usual of them.
+// Finds windows with deliveries, but far fewer than usual.
 
-/** Fewer usual deliveries are too few to miss most of. */
+/** Minimum number of usual deliveries for a window to be PARTIAL. */
 const MEAN_MIN = 4;
 /** A window with more than this share of the usual is not reported, however improbable. */
 const SHARE_MAX = 0.6;
-/** Counts less probable than e to the minus this one teach how improbable they become. */
+/** Counts less probable than e to the minus this are the sample for the tail. */
 const THRESHOLD = 2;
 /** No count is as improbable as that within this many standard deviations of the mean. */
 const DEVIATIONS_MIN = 0.7;
 const EXTREMAL_MIN = 0.1;
 /** At this level the lowest counts are taken out of the tail, however few series a report has. */
 const ALPHA_OUTER = 0.002;
-/** Where most minutes have a delivery they no longer tell how much comes; events do. */
+/** If most minutes have a delivery, deliveries no longer measure the volume, but events do. */
 const SATURATED_SHARE = 0.5;
 const MINUTES_PER_DAY = 1_440;
 
@@ -24,14 +24,14 @@ const MINUTES_PER_DAY = 1_440;
 export interface PartialTest {
   readonly counts: Counts;
   readonly profile: Profile;
-  /** Windows of each cell but for outages. */
+  /** Windows of each cell, without outages. */
   readonly live: Float64Array;
   readonly range: readonly [number, number];
-  /** At most so probable is it that any window of the range is named by chance. */
+  /** Maximum probability that any window of the range is named by chance. */
   readonly alpha: number;
 }
 
-/** Whether the deliveries of windows are so many that events are to be counted in their place. */
+/** Whether windows have enough deliveries to count events instead. */
 export function isSaturated({ deliveries, scheme }: Counts): boolean {
   const all = deliveries.reduce((sum, d) => sum + d, 0);
   return all > SATURATED_SHARE * deliveries.length * (MINUTES_PER_DAY / scheme.windowsPerDay);
@@ -67,7 +67,7 @@ export function* partialWindows({ counts, profile, live, range, alpha }: Partial
 
 interface LowCount {
   readonly i: number;
-  /** −ln of the probability of so few. */
+  /** −ln of the probability of a count this low. */
   readonly score: number;
   readonly isFew: boolean;
 }

@@ -7,7 +7,7 @@ import { inPieces, type Steps } from './steps.ts';
 // The usual rhythm of a series: how many deliveries its windows have by the hour of the day and the week, how these vary, and
 // from that how surprising an empty window is.
 
-/** How many windows a key is pulled to its parent by; the last one: it has no rhythm of its own. */
+/** Weights, in windows, that pull a key towards its parent; with the last one a key has no rhythm of its own. */
 const KAPPAS = [0.1, 0.5, 2, 8, 32, 1e6] as const;
 const MEAN_MIN = 1e-9;
 /** The dispersion of a group is shrunk towards that of all windows, with the weight of this many deliveries. */
@@ -27,7 +27,7 @@ export interface Profile {
   readonly mean: Float64Array;
   /** How surprising it is that a window of a cell is empty: −ln of its probability. */
   readonly surprise: Float64Array;
-  /** Windows of each cell that it was learned from. */
+  /** Windows of each cell from which the profile was learned. */
   readonly live: Float64Array;
   /** Variance over mean, per group of slots; 0 by the clock, 1 by chance, more in bursts. */
   readonly dispersions: Float64Array;
@@ -36,7 +36,7 @@ export interface Profile {
   readonly weights: Float64Array;
   /** The cell of each window with deliveries. */
   readonly cells: Int32Array;
-  /** How well a window is predicted by the others, as a log-likelihood. */
+  /** Log-likelihood of the windows, each predicted by the others. */
   readonly score: number;
 }
 
@@ -46,7 +46,7 @@ export interface Learning {
   readonly silences: Silences;
   /** Which of `counts.turns`. */
   readonly turns: number;
-  /** 1 for each silence that is not to shape what is usual. */
+  /** 1 for each silence that is excluded from learning. */
   readonly excluded: Uint8Array;
 }
 
@@ -59,7 +59,7 @@ export function* learnProfile(learning: Learning): Steps<Profile> {
   return yield* withDispersion(learning, rhythm);
 }
 
-/** Blocks of a life and how busy each is, as a factor. */
+/** Blocks of a life and the level of each, as a factor. */
 interface Blocks {
   readonly bounds: readonly number[];
   readonly levels: Float64Array;
@@ -109,7 +109,7 @@ function* learnRhythm({ counts, silences, turns, excluded }: Learning, blocks: B
   return { layout, levels: blocks.levels, live, cells, mean, left, score };
 }
 
-/** Windows of each cell but for those of excluded silences. */
+/** Windows of each cell, without those of excluded silences. */
 export function liveWindows(
   layout: Layout,
   { counts, silences, excluded }: Pick<Learning, 'counts' | 'silences' | 'excluded'>,
@@ -140,7 +140,7 @@ interface Shrunk {
   readonly exposures: Float64Array;
 }
 
-/** The mean of each key, pulled to that of its parent as far as predicts windows best that it was not learned from. */
+/** The mean of each key, pulled towards its parent by the weight that best predicts windows not used for learning. */
 function* shrink(keys: SlotKeys, given: Given): Steps<Shrunk> {
   const { layout, levels, cells, deliveries, parent } = given;
   const { cycle } = layout;
@@ -173,7 +173,7 @@ function* shrink(keys: SlotKeys, given: Given): Steps<Shrunk> {
   return { mean, kappa, score: scores[best] as number, sums, exposures };
 }
 
-/** Scores of all windows as if each were empty; those that are not are set right afterwards. */
+/** Scores of all windows as if each were empty; windows with deliveries are corrected afterwards. */
 function emptyScores(keys: SlotKeys, { layout, levels, live, cells, deliveries, parent }: Given) {
   const { cycle, blocks } = layout;
   const sums = new Float64Array(keys.count);
@@ -294,7 +294,7 @@ export function withoutExcluded(
   };
 }
 
-/** Residuals are against what the other windows say, or each window would be found too much like itself. */
+/** Residuals use the prediction from the other windows; otherwise each window would seem too similar to itself. */
 function* withDispersion({ counts }: Learning, rhythm: Rhythm): Steps<Profile> {
   const { layout, levels, live, cells, left, score } = rhythm;
   const { groups } = counts.scheme;

@@ -4,29 +4,29 @@ import type { Profile } from './profile.ts';
 import { inPieces, type Steps } from './steps.ts';
 import { learnTails, sortedOf, type TailOver, withGuards } from './tail.ts';
 
-// Which silences are too long even for a series that skips and clusters as this one does.
+// Finds silences that are too long even for a series that skips and clusters like this one.
 
-/** Steps of the golden ratio spread evenly: silences of equal length are told apart without random numbers. */
+/** Steps of the golden ratio spread evenly: silences of equal length are distinguished without random numbers. */
 const GOLDEN = 0.6180339887498949;
 /** Rarer than any report could ask for. */
 const SURPRISE_MAX = 1e12;
 
 /** The test for silences of a series. */
 export interface SilenceTest {
-  /** 1 for each silence that does not teach: one found before, or the open one. */
+  /** 1 for each silence excluded from learning: found before, or still open. */
   readonly flagged: Uint8Array;
-  /** The windows that are asked about, half-open. */
+  /** The windows in question, half-open. */
   readonly range: readonly [number, number];
-  /** At most so probable is it that any silence of the range is named by chance. */
+  /** Maximum probability that any silence of the range is named by chance. */
   readonly alpha: number;
   readonly isClock: boolean;
 }
 
-/** The silences that were found. */
+/** The found silences. */
 export interface TestedSilences {
   /** 1 for each silence of the range that is an outage. */
   readonly outages: Uint8Array;
-  /** Silences, of all of the life, that must not teach. */
+  /** Silences of the whole life that must be excluded from learning. */
   readonly outer: readonly number[];
   /** A silence of this surprise is an outage. */
   readonly threshold: number;
@@ -40,7 +40,7 @@ export function surprisesOf({ layout, surprise }: Profile, { from, to, count }: 
   return surprises;
 }
 
-/** Tests the silences of a life. Those before the range also teach, and outages among them are set aside. */
+/** Tests the silences of a life. Silences before the range are used for learning, except outages. */
 export function* testSilences(
   counts: Counts,
   silences: Silences,
@@ -99,7 +99,7 @@ function* usedSilences(
   return { values: values.slice(0, n), which: which.slice(0, n) };
 }
 
-/** How many silences are expected to begin, in all of the life and in the range: one where a window after a full one is empty. */
+/** Expected numbers of silences in the whole life and in the range; one starts if the window after a full one is empty. */
 function beginnings(
   { at, windows }: Counts,
   { profile, silences, flagged, range }: SilenceTest & { profile: Profile; silences: Silences },

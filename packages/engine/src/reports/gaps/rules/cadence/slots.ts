@@ -6,11 +6,11 @@ export interface SlotKeys {
   readonly count: number;
 }
 
-/** Which windows are alike: those of one slot of a cycle, and, less closely, those of one key. */
+/** Similar windows: those of one slot of a cycle and, less closely, those of one key. */
 export interface SlotScheme {
   /** Slots of the cycle: 168 hours of a week, 7 days of a week, 1,440 minutes of a day. */
   readonly cycle: number;
-  /** From coarse to fine: what a finer key expects is pulled to what the coarser one does. */
+  /** From coarse to fine: the mean of a finer key is pulled towards that of the coarser one. */
   readonly levels: readonly SlotKeys[];
   /** Windows that share one dispersion. */
   readonly groups: SlotKeys;

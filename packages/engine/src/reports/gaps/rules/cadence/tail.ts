@@ -4,7 +4,7 @@ import { inPieces, type Steps, sortInPieces } from './steps.ts';
 // How long the silences of a series may become by its own habit: the tail of their surprise, learned from the upper half and
 // the upper fifth of them. Above a threshold they fall off exponentially or, to a degree that is learned, like a power.
 
-/** How heavy a tail may be: 0 is exponential, above that Pareto-like. */
+/** The possible weights of a tail: 0 is exponential, larger ones are Pareto-like. */
 const THETAS = [0, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2] as const;
 
 interface Prior {
@@ -22,7 +22,7 @@ const SAMPLE_MIN = 60;
 /** Largest silences that may be taken for outages, and the quarter of a sample that is more than that. */
 const OUTER_MAX = 20;
 const OUTER_MIN = 6;
-/** Outages too short to be named must not hide longer ones: this many more are censored. */
+/** Number of additional censored silences, so that outages too short to be named cannot hide longer ones. */
 const GUARDS = 4;
 const EXTREMAL_MIN = 0.1;
 

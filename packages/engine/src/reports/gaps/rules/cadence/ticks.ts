@@ -4,13 +4,13 @@ import { uniformScheme } from './slots.ts';
 import type { Steps } from './steps.ts';
 import { sortedOf } from './tail.ts';
 
-// A series that keeps an interval of its own, as every seven hours or each month, whatever the calendar says.
+// A series that keeps its own interval, such as every seven hours or each month, independent of the calendar.
 
 const DISTANCES_MIN = 10;
 const INTERVAL_MIN = 2;
 const TOLERANCE = 0.25;
 const KEPT_SHARE = 0.9;
-/** Of fewer distances each must be kept. */
+/** With fewer distances than this, each must match the interval. */
 const DISTANCES_FEW = 20;
 const DEVIATION_SHARE = 0.9;
 
@@ -18,11 +18,11 @@ const DEVIATION_SHARE = 0.9;
 export interface Ticks {
   /** In windows. */
   readonly interval: number;
-  /** 90 % of the deliveries lie so near to when they are due, in whole windows. */
+  /** 90 % of the deliveries lie within this distance of their due time, in whole windows. */
   readonly deviation: number;
   /** The window of each tick. */
   readonly at: Float64Array;
-  /** The deliveries over the ticks: one or none each. */
+  /** The deliveries at each tick: one or none. */
   readonly counts: Counts;
 }
 
@@ -76,7 +76,7 @@ function distancesOf(at: Float64Array): Float64Array {
   return Float64Array.from({ length: Math.max(0, at.length - 1) }, (_, i) => (at[i + 1] as number) - (at[i] as number));
 }
 
-/** Halves to the even number, so that they are not all rounded to one side. */
+/** Rounds halves to even, so that they are not all rounded to one side. */
 function halfToEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
