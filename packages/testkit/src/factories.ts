@@ -15,13 +15,13 @@ export interface EventSeed {
   readonly expires_ms?: number;
   readonly line?: number;
   readonly seq?: number;
-  /** Makes it a row of an import. */
+  /** Makes the row that of an import. */
   readonly rank?: string;
 }
 
 const PRODUCER = '01890a5d-ac96-774b-bcce-b302099a8057';
 
-/** A row as ingest would make it, with a true identity. */
+/** A row like ingest would create, with a derived identity. */
 export function makeEventRow(packId: string, seed: EventSeed = {}): EventRow {
   const { event_ms = Date.UTC(2025, 11, 28), event_sub_ns = 0, rule = 'content' } = seed;
   const event_time: Instant = {
@@ -65,7 +65,7 @@ export function makeEventRow(packId: string, seed: EventSeed = {}): EventRow {
   };
 }
 
-/** The rows of a request that leaves nothing but its events. */
+/** The rows of a request that has only events. */
 export function makeRequestRows(rows: Partial<RequestRows> = {}): RequestRows {
   return { deliveries: [], failures: [], slices: [], sequences: [], pack: null, ...rows };
 }
@@ -157,7 +157,7 @@ export function makeVersionRow(rest: Partial<VersionRow> = {}): VersionRow {
   };
 }
 
-/** A replay as it was asked for, of everything in a day. */
+/** The request of a replay of all events of a day. */
 export function makeReplayRow(replayId: string, rest: Partial<ReplayRequestRow> = {}): ReplayRequestRow {
   return {
     replay_id: replayId,

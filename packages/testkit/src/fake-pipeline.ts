@@ -4,13 +4,13 @@ import { readQuery } from '@pik/engine/internals';
 import { type IngestResult, KitError, ROUTES } from '@pik/schema';
 import { leastAnswer } from './least-answer.ts';
 
-/** A pipeline that answers what it is told to, and remembers what it was asked. */
+/** A pipeline with fixed answers that records its calls. */
 export interface FakePipeline extends Pipeline {
   /** Method name and first argument of each call, in order. */
   readonly calls: [name: string, argument: unknown][];
 }
 
-/** For tests of what stands before a pipeline. `overrides` replace single methods. */
+/** Creates a fake for tests of code that calls a pipeline. `overrides` replace single methods. */
 export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipeline {
   const calls: FakePipeline['calls'] = [];
   const pipeline: Pipeline = {
@@ -101,7 +101,7 @@ function recorded(pipeline: Pipeline, calls: FakePipeline['calls']): Pipeline {
       const method = Reflect.get(target, name, receiver);
       if (typeof method !== 'function') return method;
       return (...args: unknown[]) => {
-        // How a query is read, and what time it is, nobody asks for its own sake.
+        // Helpers of other calls, not calls of interest to tests.
         if (name !== 'read' && name !== 'clockFault') calls.push([String(name), args[0]]);
         return method(...args);
       };
@@ -111,7 +111,7 @@ function recorded(pipeline: Pipeline, calls: FakePipeline['calls']): Pipeline {
 
 const NEWLINE = 0x0a;
 
-/** One ACCEPTED per line, or per body where it is JSON. */
+/** One ACCEPTED per line, or one for a JSON body. */
 async function acceptAll({ body, format }: IngestRequest): Promise<IngestAnswer> {
   await setImmediate();
   const count = format === 'json' ? 1 : body.reduce((lines, byte) => (byte === NEWLINE ? lines + 1 : lines), 0);

@@ -5,27 +5,27 @@ import { type ErrorCode, KitError } from '@pik/schema';
 export type FaultKind =
   /** It fails, and nothing happened. */
   | 'fail-before'
-  /** It fails, though all of it happened: the answer was lost. */
+  /** It fails although it happened: the response was lost. */
   | 'fail-after'
   /** The process ends before it. */
   | 'crash-before'
   /** The process ends after it. */
   | 'crash-after'
-  /** The process ends in the middle: of an admission only the EVENT rows got through. */
+  /** The process ends in the middle of an admission: only the EVENT rows were written. */
   | 'crash-inside'
-  /** Of an admission every second insert was throttled. */
+  /** Every second insert of an admission was throttled. */
   | 'throttle';
 
-/** Which port call goes wrong, counted from 1 over all of them, and how. */
+/** The port call that fails, counted from 1 over all calls, and how. */
 export interface Fault {
   readonly call: number;
   readonly kind: FaultKind;
 }
 
-/** Thrown in the place of everything that a dead process would not do any more. */
+/** Thrown instead of everything that a dead process would no longer do. */
 export class Crash extends Error {}
 
-/** A backend whose port calls go wrong as planned. After a crash every call throws until a new one is made over `inner`. */
+/** A backend whose port calls fail as planned. After a crash every call throws until a new one is created over `inner`. */
 export interface FaultyBackend extends Backend {
   /** Port calls so far. */
   readonly calls: number;
@@ -52,7 +52,7 @@ const WRITES = new Set([
   'redrive',
 ]);
 
-/** Wraps a backend; what got through to it before a crash is what is durable. */
+/** Wraps a backend; everything that reached it before a crash is durable. */
 export function createFaultyBackend(inner: Backend, faults: readonly Fault[]): FaultyBackend {
   const state = { calls: 0, crashed: false };
   const wrap = <T extends object>(port: T, unavailable: ErrorCode): T =>
@@ -127,7 +127,7 @@ function onlyEvents(decide: Decide): Decide {
   });
 }
 
-/** Every second row is never tried, as when a table refuses some writes of a batch for its throughput. */
+/** Skips every second row, like a table that throttles some writes of a batch. */
 async function throttled(method: PortCall['method'], args: unknown[]): Promise<unknown> {
   const [rows, decide] = args as [unknown[], Decide];
   const tried = rows.filter((_, i) => i % 2 === 0);

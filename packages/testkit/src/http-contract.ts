@@ -18,17 +18,16 @@ import { reports } from './http-contract/reports.ts';
 import { scopes } from './http-contract/scopes.ts';
 import { selection } from './http-contract/selection.ts';
 
-/** A kit under test with `CONTRACT_AGGREGATES`, `CONTRACT_VOLATILE` and nothing in it, reached as its clients reach it. */
+/** An empty kit under test with `CONTRACT_AGGREGATES` and `CONTRACT_VOLATILE`, called as its clients call it. */
 export interface OpenedHttp {
-  /** An URL for the requests; its host need not exist. */
+  /** A URL for the requests; its host need not exist. */
   readonly baseUrl: string;
   fetch(request: Request): Promise<Response>;
   /** A key with exactly these scopes: all of them, or one. */
   key(scopes: readonly Scope[]): string;
   /**
-   * Lets the messages of replays be processed: does it, or waits a moment while a worker of the kit's own does. It need not
-   * come to an end with all of them; the tests ask on. Absent where no messages are taken: tests of what processing
-   * leaves behind are skipped then.
+   * Processes messages of replays, or waits a moment while a worker of the kit does. It need not process all of them; the
+   * tests call it again. Absent if no messages are processed: then tests that need it are skipped.
    */
   work?(): Promise<void>;
   close(): Promise<void>;
@@ -37,8 +36,8 @@ export interface OpenedHttp {
 /** The tests that a slow kit skips. */
 export interface HttpContractOptions {
   /**
-   * False where each row costs a round trip to something slow, such as an emulator: requests of as many records as the
-   * limit allows are left out; one of more is still refused. Default true.
+   * False if each row costs a round trip to something slow, such as an emulator: tests skip requests with the maximum number
+   * of records, and only test that one more is refused. Default: true.
    */
   readonly manyRecords?: boolean | undefined;
 }
@@ -49,7 +48,7 @@ export function describeHttpContract(
   open: () => Promise<OpenedHttp>,
   { manyRecords = true }: HttpContractOptions = {},
 ): void {
-  describe(`${name} keeps the contract of the HTTP surface`, () => {
+  describe(`${name} keeps the contract of the HTTP API`, () => {
     let opened: OpenedHttp;
     let asking: Asking;
     beforeAll(async () => {

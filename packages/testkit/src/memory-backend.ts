@@ -18,17 +18,17 @@ export function createTestClock(ms = Date.UTC(2026, 0, 1)): TestClock {
   };
 }
 
-/** A backend whose packs and files a test may look at, and damage. */
+/** A backend whose packs and files a test can read and damage. */
 export interface MemoryBackend extends Backend {
   readonly packs: Map<string, Uint8Array>;
   readonly stored: Map<string, Uint8Array>;
-  /** How many messages the queue has yet to deliver for the last time; dead letters do not count. */
+  /** Number of messages in the queue, without dead letters. */
   undelivered(): number;
-  /** The time and everything that is stored: rows, packs, files. Two backends with equal contents answer alike. */
+  /** The time and all stored rows, packs and files. Two backends with equal contents give equal answers. */
   contents(): Iterable<unknown>;
 }
 
-/** A backend that forgets: the local tables in memory, packs and files in maps. For fast tests. */
+/** A backend in memory, for fast tests: the local tables, and maps for packs and files. */
 export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBackend {
   const packs = new Map<string, Uint8Array>();
   const stored = new Map<string, Uint8Array>();
@@ -93,7 +93,7 @@ export function createMemoryFiles(stored: Map<string, Uint8Array>): FileStore {
   };
 }
 
-/** A raw log over a map, which the test may read, and damage. */
+/** A raw log over a map that the test can read and damage. */
 export function createMemoryRawLog(packs: Map<string, Uint8Array>): RawLog {
   return {
     async append(packId, bytes) {

@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 
-// The part of DynamoDB's expressions that the backend uses, and nothing else: what is not known here throws, so that no
-// test passes because an expression was quietly taken for true.
+// The part of DynamoDB's expressions that the backend uses, and nothing else: unknown syntax throws, so that no test passes
+// because an expression was silently taken for true.
 
 /** A row of a fake table. */
 export type FakeItem = Record<string, AttributeValue>;
@@ -12,7 +12,7 @@ export interface Substitutes {
   readonly values?: FakeItem | undefined;
 }
 
-/** Words that an expression may not use as plain names; those of DynamoDB's list that rows of this kit come near to. */
+/** Reserved words of DynamoDB that an expression may not use as plain names; only those that rows of this kit might use. */
 const RESERVED = new Set(
   `ADD ALL AND ANY AT BEGIN BETWEEN BINARY BY BYTE BYTES COMMENT COUNT CURSOR DATA DATE DAY DELETE DETAIL DURATION END ENTRIES
    ERROR EVENT EXISTS EXPLAIN FILTER FIRST FLAG FROM GROUP HASH HOUR INDEX ITEM ITEMS KEY KEYS LAST LENGTH LEVEL LIMIT LINE
@@ -59,7 +59,7 @@ class Reader {
     return this.#at >= this.#tokens.length;
   }
 
-  /** Names and values that were used, so that what is given and not used is found, as DynamoDB does. */
+  /** The used names and values; like DynamoDB, the fake refuses unused ones. */
   get used(): ReadonlySet<string> {
     return this.#used;
   }
@@ -110,16 +110,16 @@ class Reader {
   }
 }
 
-/** A condition that can be asked of a row. */
+/** A condition on a row. */
 export type Test = (item: FakeItem) => boolean;
 
-/** The names and values that an expression made use of. */
+/** The names and values that an expression used. */
 export interface Parsed<T> {
   readonly result: T;
   readonly used: ReadonlySet<string>;
 }
 
-/** Reads a condition, key condition or filter. */
+/** Parses a condition, key condition or filter. */
 export function parseCondition(expression: string, substitutes: Substitutes): Parsed<Test> {
   const reader = new Reader(expression, substitutes);
   const result = anyOf(reader);
@@ -170,7 +170,7 @@ function between(reader: Reader, name: string): Test {
   return (item) => compares(item[name], '>=', from) && compares(item[name], '<=', to);
 }
 
-/** Values of different types, and what is not there, compare as false. */
+/** Comparisons with missing values, or between types, are false. */
 function compares(left: AttributeValue | undefined, sign: string, right: AttributeValue): boolean {
   const order = orderOf(left, right);
   if (!['=', '<', '<=', '>', '>='].includes(sign)) throw new Error(`unknown comparison ${sign}`);
@@ -188,7 +188,7 @@ function orderOf(left: AttributeValue | undefined, right: AttributeValue): numbe
   return null;
 }
 
-/** Reads an update expression; gives the row as it leaves it. */
+/** Parses an update expression; returns a function that updates a row. */
 export function parseUpdate(expression: string, substitutes: Substitutes): Parsed<(item: FakeItem) => FakeItem> {
   const reader = new Reader(expression, substitutes);
   const changes: ((item: FakeItem) => void)[] = [];
@@ -236,7 +236,7 @@ function remove(reader: Reader): (item: FakeItem) => void {
   };
 }
 
-/** Reads a projection; gives the names of attributes. */
+/** Parses a projection; returns the names of attributes. */
 export function parseProjection(expression: string, substitutes: Substitutes): Parsed<readonly string[]> {
   const reader = new Reader(expression, substitutes);
   const names: string[] = [];

@@ -12,28 +12,28 @@ import { createVirtualTiming, type VirtualTiming } from './virtual-timing.ts';
 export type AwsFaultKind =
   /** The service fails, and nothing happened. */
   | 'fail-before'
-  /** It happened, and the answer was lost on the way. */
+  /** It happened, but the response was lost. */
   | 'fail-after'
-  /** The service never answers, and nothing happened; the client's limit of time ends it. */
+  /** The service never answers, and nothing happened; the client's timeout ends the request. */
   | 'hang-before'
   /** The service never answers, though it happened. */
   | 'hang-after'
-  /** The service has too much to do; nothing happened. */
+  /** The service throttles the request; nothing happened. */
   | 'throttle'
-  /** Of a batch half is done; a download breaks off. Where there is nothing to halve, as `fail-before`. */
+  /** Half of a batch is done; a download breaks off. Other requests: as `fail-before`. */
   | 'partial'
-  /** Something else is under way on the same key; nothing happened. */
+  /** Another request on the same key is in flight; nothing happened. */
   | 'conflict'
   /** The role does not allow it; nothing happened. */
   | 'deny'
-  /** A download comes with a flipped bit. Of other requests, as `fail-before`. */
+  /** A download has a flipped bit. Other requests: as `fail-before`. */
   | 'damage'
   /** The process ends before it. */
   | 'crash-before'
   /** The process ends after it. */
   | 'crash-after';
 
-/** Which requests go wrong, and how. */
+/** Selects the requests that fail, and how. */
 export interface AwsFault {
   /** The first of them, counted from 1 over all services. */
   readonly call: number;
@@ -47,7 +47,7 @@ export interface AwsFault {
 /** One request that was sent. */
 export interface AwsCall {
   readonly service: 's3' | 'dynamodb' | 'sqs';
-  /** As S3 and the others name it: `PutObject`. */
+  /** The name of the operation, such as `PutObject`. */
   readonly request: string;
   readonly input: object;
   readonly units: Units;
@@ -60,12 +60,12 @@ export interface FakeAws {
   readonly s3: FakeS3;
   readonly dynamodb: FakeDynamoDB;
   readonly sqs: FakeSQS;
-  /** Every request so far, those that went wrong too. */
+  /** Every request so far, including failed ones. */
   readonly calls: AwsCall[];
   readonly crashed: boolean;
-  /** A backend over them, as a freshly started process has it. After a crash each request throws until there is a new one. */
+  /** Opens a backend over them, like a freshly started process. After a crash each request throws until a new one is opened. */
   open(resources?: Partial<Record<keyof typeof FAKE_RESOURCES, string>>): AwsBackend;
-  /** Sets the faults of what comes; requests are counted from here. */
+  /** Sets the faults of the following requests; counting starts again at 1. */
   plan(faults: readonly AwsFault[]): void;
 }
 
@@ -79,12 +79,12 @@ export const FAKE_RESOURCES = {
   deadLetterQueueUrl: 'https://sqs.test/pik-dead',
 } as const;
 
-/** How long the clients of the fakes wait for an answer. */
+/** Timeout of the clients of the fakes. */
 const REQUEST_MS = 3_000;
 
 /**
- * Fresh services. Each request is answered from memory, unless it is planned to go wrong; at once, or after a time that is
- * drawn for it, so that requests under way overtake each other.
+ * Creates empty services. They answer each request from memory unless a fault is planned for it: at once, or after a random
+ * time, so that requests in flight overtake each other.
  */
 export function createFakeAws({ clock, latencyMs }: { clock: Clock; latencyMs?: () => number }): FakeAws {
   const { bucket, indexTable, aggregatesTable, replaysTable, queueUrl, deadLetterQueueUrl } = FAKE_RESOURCES;
@@ -132,13 +132,13 @@ interface World {
   readonly calls: AwsCall[];
   faults: readonly AwsFault[];
   counted: number;
-  /** Processes that were started: what is left of a crashed one reaches nothing. */
+  /** Number of started processes: leftovers of a crashed process reach nothing. */
   processes: number;
   crashed: boolean;
   readonly latencyMs: (() => number) | undefined;
 }
 
-/** The clients of one process: real ones, with `send` in the hands of the fakes. */
+/** The clients of one process: real ones, whose `send` calls the fakes. */
 function clientsOf(world: World): AwsClients {
   const own = world.processes;
   const gone = () => world.processes !== own;
@@ -157,13 +157,13 @@ interface Options {
   readonly abortSignal?: AbortSignal;
 }
 
-/** Key under which a request names its service. */
+/** Key under which the options of a request name the fake services that answer it. */
 const TO = Symbol('to');
 
 interface Address {
   readonly world: World;
   readonly service: AwsCall['service'];
-  /** True once another process was started. */
+  /** True once another process has started. */
   readonly gone: () => boolean;
 }
 
@@ -174,7 +174,7 @@ interface Mocked {
 }
 
 let mocked: Mocked | null = null;
-/** Requests after which the mocks forget what they were asked; the fakes keep their own account. */
+/** Number of requests after which the history of the mocks is cleared; the fakes keep their own. */
 const REMEMBERED = 1_000;
 
 /** One set of mocked clients for all fakes: each mock is kept until the process ends. */
@@ -316,7 +316,7 @@ function conflictOf({ service, name }: Call): Error {
   if (name === 'PutObjectCommand') return serviceError('ConditionalRequestConflict', 409);
   const reasons = { CancellationReasons: [{ Code: 'None' }, { Code: 'TransactionConflict' }] };
   if (name === 'TransactWriteItemsCommand') return serviceError('TransactionCanceledException', 400, reasons);
-  // A single write meets a transaction on its row under a name of its own.
+  // A single write that conflicts with a transaction on its row fails with its own error name.
   if (name === 'UpdateItemCommand' || name === 'PutItemCommand')
     return serviceError('TransactionConflictException', 400);
   return THROTTLES[service]();

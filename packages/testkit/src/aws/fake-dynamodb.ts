@@ -28,15 +28,15 @@ export interface Units {
   write: number;
 }
 
-/** How a fake table answers where DynamoDB leaves itself a choice. */
+/** The answers of a fake table where DynamoDB has a choice. */
 export interface DynamoDBHabits {
-  /** Rows of one page of a query or scan at most. */
+  /** Maximum number of rows in a page of a query or scan. */
   pageRows: number;
-  /** Before a page with rows comes one without any, and with a key to go on from. */
+  /** Returns an empty page with a key before each page with rows. */
   emptyPages: boolean;
-  /** A page that ends where its rows end says so only in the next one. */
+  /** The last page with rows has a key too; an empty page follows. */
   lastKeyAlways: boolean;
-  /** Reads that need not be consistent miss the latest writes. */
+  /** Eventually consistent reads miss the latest writes. */
   staleReads: boolean;
 }
 
@@ -44,9 +44,9 @@ export interface DynamoDBHabits {
 export interface FakeDynamoDB {
   readonly tables: ReadonlyMap<string, FakeTable>;
   readonly habits: DynamoDBHabits;
-  /** Answers a request; adds to `units` what it used up, also where it fails by its condition. */
+  /** Answers a request; adds the consumed units to `units`, even if its condition fails. */
   handle(command: string, input: object, units: Units): object;
-  /** Half of a batch: the rest is given back as not processed. */
+  /** Handles half of a batch and returns the rest as unprocessed. */
   handlePart(command: string, input: object, units: Units): object | null;
 }
 
@@ -76,7 +76,7 @@ export function createFakeDynamoDB(names: readonly string[]): FakeDynamoDB {
 interface World {
   readonly tables: Map<string, FakeTable>;
   readonly habits: DynamoDBHabits;
-  /** Rows before which an empty page was given; the next page has them. */
+  /** Rows before which an empty page was returned; the next page has them. */
   readonly passed: Set<string>;
 }
 
@@ -334,7 +334,7 @@ function pageOptions(
   return { consistent: ConsistentRead, only };
 }
 
-/** Rows up to the limit, the habit or 1 MB; units are those of what was read, whatever is given of it. */
+/** Rows up to the limit, the habit or 1 MB; units count everything that was read, even if it is not returned. */
 function page(
   world: World,
   rows: readonly FakeItem[],
@@ -348,7 +348,7 @@ function page(
   while (count < rows.length && count < most && bytes < PAGE_BYTES_MAX) bytes += itemBytes(rows[count++] as FakeItem);
   units.read += readUnits(bytes, consistent);
   const [first] = rows;
-  // As where a filter leaves nothing over: the next page has the rows.
+  // Like a filter that removes all rows of a page: the next page has the rows.
   if (habits.emptyPages && first !== undefined && turns(world.passed, JSON.stringify(keyOf(first))))
     return { Items: [], LastEvaluatedKey: nextTo(first, descending) };
   const given = rows.slice(0, count);
@@ -369,7 +369,7 @@ function turns(passed: Set<string>, name: string): boolean {
   return true;
 }
 
-/** A key just before a row in the order of reading, as of a row that was passed and does not match. */
+/** A key just before a row in reading order, like that of a skipped row that does not match. */
 function nextTo(row: FakeItem, descending: boolean): FakeItem {
   const { pk, sk } = keyOf(row);
   const end = sk.charCodeAt(sk.length - 1) - 1;

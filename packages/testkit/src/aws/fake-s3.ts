@@ -9,19 +9,19 @@ import type {
 
 import { serviceError } from './service-error.ts';
 
-/** S3 in memory: one bucket whose policy lets nobody write what is there already. */
+/** S3 in memory: one bucket whose policy forbids overwriting objects. */
 export interface FakeS3 {
   readonly objects: Map<string, Uint8Array>;
   readonly habits: {
-    /** Keys of one page of a listing at most. */
+    /** Maximum number of keys in a page of a listing. */
     pageKeys: number;
-    /** Before a page with keys comes one without any, and with a token to go on from. */
+    /** Returns an empty page with a token before each page with keys. */
     emptyPages: boolean;
-    /** Whether S3 keeps the checksums that objects came with. */
+    /** Whether S3 stores the checksums of uploaded objects. */
     keepsChecksums: boolean;
   };
   handle(command: string, input: object): object;
-  /** A download that breaks off, or comes with a bit that is not as it was stored. */
+  /** A download that breaks off, or has a flipped bit. */
   handleDamaged(command: string, input: object, how: 'short' | 'flipped'): object | null;
 }
 
@@ -34,7 +34,7 @@ export function createFakeS3(bucket: string): FakeS3 {
     objects,
     habits,
     handle(command, input) {
-      // The answer to HEAD has no body, so its error has no code: that of a bucket which is not there is that of an object.
+      // The answer to HEAD has no body, so its error has no code: a missing bucket looks like a missing object.
       if ((input as { Bucket?: string }).Bucket !== bucket)
         throw serviceError(command === 'HeadObjectCommand' ? 'NotFound' : 'NoSuchBucket', 404);
       if (command === 'PutObjectCommand') return put(world, input as PutObjectCommandInput);
@@ -60,7 +60,7 @@ function put(
   { objects }: World,
   { Key = '', Body, IfNoneMatch, ChecksumSHA256, ContentLength }: PutObjectCommandInput,
 ): object {
-  // The bucket's policy: who does not ask that nothing is there may not write.
+  // The bucket's policy: only conditional writes of new objects are allowed.
   if (IfNoneMatch !== '*') throw serviceError('AccessDenied', 403);
   const bytes = Body as Uint8Array;
   if (ContentLength !== bytes.length || ChecksumSHA256 !== sha256(bytes)) throw serviceError('BadDigest', 400);

@@ -21,7 +21,7 @@ export interface FakeMessage {
   receives: number;
 }
 
-/** Two standard queues in memory, the second for what was taken too often from the first. */
+/** Two standard queues in memory; the second is the dead-letter queue of the first. */
 export interface FakeSQS {
   readonly queues: ReadonlyMap<string, FakeMessage[]>;
   readonly habits: {
@@ -142,7 +142,7 @@ function send(world: World, messages: FakeMessage[], { Entries = [] }: SendMessa
   return { Successful: Entries.map(({ Id }) => ({ Id })) };
 }
 
-/** SQS takes the characters of XML 1.0, and no empty text. */
+/** SQS accepts the characters of XML 1.0, and no empty text. */
 function expectText(text: string): void {
   if (text === '') throw serviceError('InvalidParameterValue', 400);
   if (/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u.test(text))
@@ -186,7 +186,7 @@ function toAnswer({ id, body, attributes, sentMs, receives }: FakeMessage): obje
   };
 }
 
-/** The message of a receipt; null where it was received again since, or deleted. */
+/** The message of a receipt; null if it was received again since, or deleted. */
 function held(messages: readonly FakeMessage[], receipt = ''): FakeMessage | null {
   const [id, receives] = receipt.split('/');
   if (id === undefined || receives === undefined) throw serviceError('ReceiptHandleIsInvalid', 400);
@@ -200,7 +200,7 @@ function hide(
 ): object {
   const message = held(messages, ReceiptHandle);
   const now = clock.now();
-  // Only what is hidden can be hidden for longer.
+  // Only a hidden message can be hidden for longer.
   if (message === null) throw serviceError('InvalidParameterValue', 400);
   if (message.visibleMs <= now) throw serviceError('MessageNotInflight', 400);
   if (!Number.isInteger(VisibilityTimeout)) throw serviceError('InvalidParameterValue', 400);

@@ -9,14 +9,14 @@ export interface FakeKey {
 /** One table in memory. */
 export interface FakeTable {
   readonly size: number;
-  /** With `stale` as it was before the latest writes. */
+  /** `stale` reads miss the latest writes. */
   get(key: FakeKey, stale: boolean): FakeItem | undefined;
   /** The rows of a partition in order of their sort keys. */
   partition(pk: string, stale: boolean): FakeItem[];
   /** All rows, partition by partition. */
   all(): FakeItem[];
   put(item: FakeItem): void;
-  /** As the deletion of rows that have ended; for tests. */
+  /** Like the deletion of expired rows; for tests. */
   delete(key: FakeKey): void;
 }
 

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 
 import type { FakeItem } from './expressions.ts';
 
-/** Bytes of a row as DynamoDB counts them for its units: names and values, without what it adds for storage. */
+/** Bytes of a row as DynamoDB counts them for units: names and values, without its overhead for storage. */
 export function itemBytes(item: FakeItem): number {
   let bytes = 0;
   for (const [name, value] of Object.entries(item)) bytes += Buffer.byteLength(name) + valueBytes(value);
@@ -14,10 +14,10 @@ function valueBytes(value: AttributeValue): number {
   if (value.B !== undefined) return value.B.length;
   if (value.N !== undefined) return numberBytes(value.N);
   if (value.BOOL !== undefined || value.NULL !== undefined) return 1;
-  throw new Error('an attribute of a type that no row of the kit has');
+  throw new Error('an attribute of a type that the rows of the kit do not use');
 }
 
-/** One byte per two significant digits and one more, and one for the sign. */
+/** One byte per two significant digits, one more, and one for a sign. */
 function numberBytes(text: string): number {
   const digits = text
     .replace(/^-/, '')

@@ -1,4 +1,4 @@
-/** An error as the clients throw it: with the name that the service gave it and the status of its answer. */
+/** An error like those that clients throw, with the error name of the service and the status of its response. */
 export function serviceError(name: string, status: number, more: object = {}): Error {
   const error = new Error(`${name} by the fake`);
   error.name = name;
@@ -9,12 +9,12 @@ export function serviceError(name: string, status: number, more: object = {}): E
   });
 }
 
-/** An error of the way to the service. */
+/** A network error on the way to the service. */
 export function networkError(code: string): Error {
   return Object.assign(new Error(`${code} by the fake`), { code });
 }
 
-/** The limit of time of a client, as its handler throws it. */
+/** The timeout error of a client's request handler. */
 export function timeoutError(): Error {
   const error = new Error('no answer in time, by the fake');
   error.name = 'TimeoutError';

@@ -1,21 +1,21 @@
 import type { Timing } from '@pik/engine/aws';
 
-/** Time that passes only by being waited for: a test of minutes ends at once. */
+/** Virtual time that passes only while code waits: a test of minutes ends at once. */
 export interface VirtualTiming extends Timing {
-  /** Waits, unless the signal ends the wait before; gives whether it did not. */
+  /** Waits; returns false if the signal ended the wait early. */
   waitFor(ms: number, signal: AbortSignal | undefined): Promise<boolean>;
 }
 
 interface Event {
   readonly atMs: number;
   readonly happen: () => void;
-  /** Time moves on towards waits; a deadline alone moves nothing. */
+  /** Only waits move the time forward, deadlines do not. */
   readonly isWait: boolean;
 }
 
 /**
- * Starts at 0. Whenever nothing is left to do but to wait, time moves on to the next wait or deadline, so that waits at
- * one time overlap as they do in truth. Retries are spread by a fixed sequence: each run is the same.
+ * Starts at 0. Whenever all work waits, time moves on to the next wait or deadline, so that simultaneous waits overlap as
+ * in real time. The jitter of retries is a fixed sequence, so that each run is the same.
  */
 export function createVirtualTiming(): VirtualTiming {
   let now = 0;

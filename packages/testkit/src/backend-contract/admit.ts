@@ -22,7 +22,7 @@ const seeds: fc.Arbitrary<EventSeed> = fc.record({
 
 /** Tests of the conditional insert. */
 export function admitContract(world: () => World): void {
-  it('a row that is not there is inserted and comes back with every field', async () => {
+  it('a new row is inserted and read back with every field', async () => {
     const { backend, newId } = world();
     await fc.assert(
       fc.asyncProperty(seeds, async (seed) => {
@@ -35,7 +35,7 @@ export function admitContract(world: () => World): void {
     );
   });
 
-  it('D68: a row that is there stays as it is, and is brought along', async () => {
+  it('D68: an existing row stays unchanged, and is returned', async () => {
     const { backend, newId } = world();
     const first = makeEventRow(newId(), { rule: 'key', payload: 'a' });
     const second = makeEventRow(newId(), { rule: 'key', payload: 'b', event_ms: first.event_ms + 5, line: 7 });
@@ -44,7 +44,7 @@ export function admitContract(world: () => World): void {
     expect(await backend.index.getEvent(first.event_id)).toEqual(first);
   });
 
-  it('I12: the second row of one id in one call meets the first', async () => {
+  it('I12: the second row of one id in one call finds the first', async () => {
     const { backend, newId } = world();
     const row = makeEventRow(newId());
     const insertions = await admit(backend, [row, { ...row, line: 1 }, { ...row, line: 2 }]);
@@ -88,7 +88,7 @@ export function admitContract(world: () => World): void {
     const expires_ms = opened.clock.ms + DAY_MS;
     const old = makeEventRow(newId(), { rule: 'key', expires_ms });
     await admit(backend, [old]);
-    // A repeat is kept from its own receipt on, and so longer than the event that it repeats.
+    // The retention of a repeat starts with its own receipt, so it outlives the event that it repeats.
     const repeat = makeEventRow(newId(), { rule: 'key', expires_ms: expires_ms + DAY_MS });
     const further = { ...makeDelivery(old, repeat.pack_id), expires_ms: repeat.expires_ms };
     await admit(backend, [repeat], { deliveries: [further] });
@@ -99,7 +99,7 @@ export function admitContract(world: () => World): void {
     expect(await backend.index.getDeliveries(renewed)).toEqual([]);
   });
 
-  it('a request that fails to settle leaves nothing, and takes no other with it', async () => {
+  it('a request that fails to settle leaves nothing, and does not affect other requests', async () => {
     const { backend, newId } = world();
     const [good, bad] = [
       makeEventRow(newId(), { payload: 'good' }),

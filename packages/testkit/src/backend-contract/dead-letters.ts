@@ -58,7 +58,7 @@ export function deadLetterContract(world: () => World): void {
     expect(healthy).toMatchObject({ ...message('healthy'), receives: 1 });
     await queue.delete(healthy.receipt);
     await expectNone(world());
-    // Its last consumer comes too late to end it.
+    // Its last consumer is too late to delete it.
     await queue.delete(late);
     expect(await queue.fail(late, { code: 'LATE', detail: 'late', delayMs: 0 })).toBe('LOST');
     const [letter, ...others] = await dead();
@@ -133,14 +133,14 @@ export function deadLetterContract(world: () => World): void {
     await expectNone(world());
   });
 
-  it('A10: a cursor that no listing gave is refused', async () => {
+  it('A10: a cursor that no listing returned is refused', async () => {
     const { queue } = world().backend;
     for (const cursor of FOREIGN_CURSORS)
       await expect(queue.listDead({ limit: 5, cursor })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
   });
 }
 
-/** Sends messages and lets each of them fail as often as it may. */
+/** Sends messages and lets each fail until it is a dead letter. */
 async function kill(world: World, sent: readonly { message_id: string; body: string }[]): Promise<void> {
   const { queue } = world.backend;
   await queue.send(sent);
@@ -152,7 +152,7 @@ async function kill(world: World, sent: readonly { message_id: string; body: str
   expect(ends.filter((end) => end === 'DEAD')).toHaveLength(sent.length);
 }
 
-/** Goes on with a walk to its end, since one that is broken off may hide from the next what it has shown. */
+/** Completes a walk, since an abandoned walk may hide messages from the next one. */
 async function finish({ backend: { queue } }: World, next: string | null, limit: number): Promise<void> {
   for (let cursor = next; cursor !== null; ) cursor = (await queue.listDead({ limit, cursor })).next;
 }

@@ -32,7 +32,7 @@ export function failureContract(world: () => World): void {
     expect(await list()).toEqual(rows.toReversed());
   });
 
-  it('a failure that is there already stays as it is, alone and among new ones', async () => {
+  it('an existing failure stays unchanged, alone and among new ones', async () => {
     const { index } = world().backend;
     const first = processing({ received_ms: 5, detail: 'first' });
     const second = processing({ received_ms: 6, detail: 'second' });

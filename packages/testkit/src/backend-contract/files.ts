@@ -2,7 +2,7 @@ import type { FileStore } from '@pik/engine';
 import { expect, it } from 'vitest';
 import { all, FOREIGN_CURSORS, type World } from './world.ts';
 
-/** More than one page of any listing (S3 gives 1,000 keys at a time), and one that ends exactly at a page. */
+/** More than one page of any listing (S3 returns 1,000 keys per page), and exactly one page. */
 const KEYS = 2_000;
 const PUTS_AT_ONCE = 50;
 
@@ -44,7 +44,7 @@ export function fileContract(world: () => World): void {
     expect(text(await reopened.get(key))).toBe('first');
   });
 
-  it('of writers of other bytes at one time those of one succeed, and all others are refused', async () => {
+  it('of concurrent writers only those of the stored bytes succeed, and all others are refused', async () => {
     const { files } = world().backend;
     const contents = Array.from({ length: 12 }, (_, i) => `content ${i % 3}`);
     const puts = await Promise.allSettled(
@@ -58,7 +58,7 @@ export function fileContract(world: () => World): void {
 
   it('R11: a listing has every key below its prefix and no other, in text order across pages', async () => {
     const { files } = world().backend;
-    // Neighbours of the prefix, and names whose order turns where a folder is taken for its name alone.
+    // Neighbours of the prefix, and names that sort differently if a folder sorts by its name without the slash.
     const odd = ['a.json', 'a/b.json', 'a/b/c.json', 'a-b.json', 'a0.json', 'a.b/c.json', 'B.json'];
     const keys = Array.from({ length: KEYS - odd.length }, (_, i) => `${(i * 7919) % 256}/${i}.json`);
     const inside = [...odd, ...keys].map((name) => `manifests/v1/versions/${name}`);
@@ -75,7 +75,7 @@ export function fileContract(world: () => World): void {
     expect(await all((cursor) => files.list('manifests/v1/none/', cursor))).toEqual([]);
   });
 
-  it('A10: a cursor that no listing gave is refused', async () => {
+  it('A10: a cursor that no listing returned is refused', async () => {
     const { files } = world().backend;
     await files.put('records/v1/a.json', Buffer.from('a'));
     for (const cursor of FOREIGN_CURSORS)

@@ -45,7 +45,7 @@ function declaredQuestions(startMs: number): Record<string, Question> {
   return Object.fromEntries(QUESTION_NAMES.flatMap((name) => ways(name)));
 }
 
-/** All raw events of an entity, page by page: how many there are on one is the backend's own. */
+/** All raw events of an entity, page by page; each backend has its own page size. */
 async function readRaw(pipeline: Pipeline): Promise<unknown[]> {
   const events: unknown[] = [];
   let cursor: string | null = null;
@@ -61,7 +61,7 @@ async function readRaw(pipeline: Pipeline): Promise<unknown[]> {
   return events;
 }
 
-/** An answer without what two runs cannot have in common: of an id made here, its time is kept and its chance is not. */
+/** An answer without the random part of generated ids, which differs between two runs; their time stays. */
 function lasting(answer: unknown): unknown {
   const text = JSON.stringify(answer).replace(/([0-9a-f]{8}-[0-9a-f]{4}-7)[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, '$1');
   return JSON.parse(text) as unknown;
@@ -69,10 +69,10 @@ function lasting(answer: unknown): unknown {
 
 /** Every question gets the same answer as from a backend in memory. */
 export function investigationContract(world: () => World): void {
-  it('answers every question as a backend in memory does that went through the same', async () => {
+  it('answers every question like a backend in memory with the same history', async () => {
     const { opened, backend } = world();
     const { clock } = opened;
-    // At midnight: days of UTC and of the zone of a metric then lie as the questions have them.
+    // At midnight, so that days of UTC and of the zone of a metric lie as the questions expect.
     const startMs = Math.ceil(clock.ms / (24 * HOUR)) * 24 * HOUR;
     const aggregates = CONTRACT_AGGREGATES;
     const ours = createPipeline({ backend, aggregates });

@@ -3,19 +3,19 @@ import type { TestClock } from '../memory-backend.ts';
 
 /** Milliseconds. */
 export const HOUR = 3_600_000;
-/** How long it lasts. */
+/** The duration of the history. */
 export const HOURS = 36;
 const PRODUCER = '01890a5d-ac96-774b-bcce-b302099a8057';
 const REPLAY = '01890a5d-ac96-774b-bcce-b302099a8050';
 
-/** A request, and when it comes. */
+/** A request, and the time of its arrival. */
 export interface Sent {
   readonly atMs: number;
   readonly records: readonly object[];
   readonly mode: 'live' | 'import';
 }
 
-/** A day and a half with everything that is asked about: refused, lost, late, repeated, contradicting and imported records. */
+/** A day and a half with all kinds of records: rejected, lost, late, repeated, conflicting and imported ones. */
 function requests(startMs: number): Sent[] {
   const time = (hour: number) => new Date(startMs + hour * HOUR + 60_000).toISOString();
   const reading = (hour: number, rest: object = {}) => ({
@@ -57,7 +57,7 @@ function requests(startMs: number): Sent[] {
   return sent;
 }
 
-/** Sends it. */
+/** Sends the request. */
 export async function send(pipeline: Pipeline, { atMs, records, mode }: Sent): Promise<void> {
   const body = new TextEncoder().encode(records.map((record) => JSON.stringify(record)).join('\n'));
   const request = { format: 'ndjson', receivedMs: atMs, requestId: 'r', principal: 'p', dryRun: false } as const;
@@ -85,10 +85,10 @@ export interface Life {
   readonly settle: ((passedMs: number) => Promise<void>) | undefined;
 }
 
-/** Every pipeline goes through the same, and the clock stands after all of it. */
+/** Plays the same history to every pipeline; the clock then stands at its end. */
 export async function live(clock: TestClock, { startMs, pipelines, settle }: Life): Promise<void> {
   const sent = requests(startMs);
-  // The value of the day is computed while some of its records are still to come.
+  // The value of the day is computed before some of its records arrive.
   const early = sent.findIndex(({ atMs }) => atMs > startMs + 24 * HOUR);
   for (const [i, request] of sent.entries()) {
     clock.ms = request.atMs;

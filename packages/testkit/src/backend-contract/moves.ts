@@ -59,7 +59,7 @@ function textOf({ value, at, minute = 0 }: Receipt): string {
   return JSON.stringify({ ...names, event_time: time(minute), received_at: time(at), payload: { value } });
 }
 
-/** The event, its further receipts, and what reports read of both. */
+/** The event, its further receipts, and the rows of both that reports read. */
 async function dump({ backend: { index } }: World, eventId: string) {
   const first = await index.getEvent(eventId);
   if (first === null) throw new Error('the event is gone');
@@ -122,7 +122,7 @@ export function moveContract(world: () => World): void {
       timeline: [3],
     };
     expect(await dump(at, idOf(first))).toEqual(expected);
-    // And once more, with what agrees with one that was a conflict.
+    // And again, with a receipt that agrees with one that was a conflict.
     await send(at, [{ value: 1, at: 30, imported: true }]);
     expect(await dump(at, idOf(first))).toEqual({
       first: 30,

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { grainMs, ODD_TEXTS, pass, type World } from './world.ts';
 
 const FAILURE = { code: 'AGGREGATE_FAILED', detail: 'a function threw' };
-/** How often a queue is asked before it is taken for empty: one of many servers may answer for its own part alone. */
+/** Number of empty receives before a queue counts as empty: one of many servers may answer for its own part only. */
 const ASKED_MAX = 20;
 /** Messages per receive: the maximum of SQS. */
 const AT_ONCE = 10;
@@ -21,12 +21,12 @@ export async function take(
   return taken;
 }
 
-/** The one message that is there. */
+/** Takes the only message of the queue. */
 export async function takeOne(world: World, visibilityMs: number): Promise<QueuedMessage> {
   return (await take(world, { visibilityMs }))[0] as QueuedMessage;
 }
 
-/** Asks, and is given nothing. */
+/** Expects that the queue returns nothing. */
 export async function expectNone({ backend: { queue } }: World): Promise<void> {
   for (let asked = 0; asked < 3; asked++)
     expect(await queue.receive({ max: AT_ONCE, visibilityMs: 60_000 })).toEqual([]);
@@ -45,9 +45,9 @@ export function queueContract(world: () => World): void {
 }
 
 function sendContract(world: () => World): void {
-  it('Q12, G11: what was sent is delivered byte for byte, up to the largest body, as many at once as there are', async () => {
+  it('Q12, G11: messages are delivered byte for byte, up to the largest body, in batches of any size', async () => {
     const empty = '{"fill":""}'.length;
-    // U+FFFE and U+FFFF are JSON as they are, and characters that SQS does not take.
+    // U+FFFE and U+FFFF are valid in JSON, but SQS does not accept them.
     const odd = [
       ...ODD_TEXTS,
       '\ufffe\uffff',
@@ -77,7 +77,7 @@ function sendContract(world: () => World): void {
     await expectNone(world());
   });
 
-  it('as many are given as were asked for, or fewer', async () => {
+  it('a receive returns at most the requested number of messages', async () => {
     const { queue } = world().backend;
     await queue.send(messages(12));
     for (const max of [1, 3, 100]) {
@@ -86,7 +86,7 @@ function sendContract(world: () => World): void {
     }
   });
 
-  it('D12: a message whose id is waiting already is kept once or twice, and never lost', async () => {
+  it('D12: a message with the id of a waiting one is stored once or twice, and never lost', async () => {
     const { queue } = world().backend;
     const visibilityMs = 8 * grainMs(world());
     await queue.send([message('a'), message('b')]);
@@ -98,7 +98,7 @@ function sendContract(world: () => World): void {
     for (const { receipt } of taken.values()) await queue.delete(receipt);
     await pass(world(), visibilityMs);
     await expectNone(world());
-    // Nothing of it is remembered: the same id may come again.
+    // Its id is not remembered: the same id may be sent again.
     await queue.send([message('a')]);
     expect(await takeOne(world(), visibilityMs)).toMatchObject({ ...message('a'), receives: 1 });
   });
@@ -117,7 +117,7 @@ function sendContract(world: () => World): void {
 }
 
 function visibilityContract(world: () => World): void {
-  it('Q1, Q3: a message that was taken is hidden until its time has passed, and counts how often it came', async () => {
+  it('Q1, Q3: a message that was taken is hidden until its time has passed, and counts its deliveries', async () => {
     const grain = grainMs(world());
     await world().backend.queue.send([message()]);
     const receipts = new Set<string>();
@@ -166,7 +166,7 @@ function visibilityContract(world: () => World): void {
     expect((await takeOne(world(), 4 * grain)).receives).toBe(2);
   });
 
-  it('a message that was given back comes again after its wait, and not before', async () => {
+  it('a message that was given back is delivered again after its delay, and not before', async () => {
     const { queue } = world().backend;
     const grain = grainMs(world());
     await queue.send([message()]);
@@ -194,7 +194,7 @@ function receiptContract(world: () => World): void {
     await queue.delete(late);
     expect(await queue.extend(late, 60_000)).toBe(false);
     expect(await queue.fail(late, { ...FAILURE, delayMs: 0 })).toBe('LOST');
-    // Still held by the second consumer, and no longer than that one asked for.
+    // Still held by the second consumer, for the time that it requested.
     await expectNone(world());
     await pass(world(), 4 * grain);
     const third = await takeOne(world(), 4 * grain);
@@ -206,7 +206,7 @@ function receiptContract(world: () => World): void {
     await expectNone(world());
   });
 
-  it('a receipt that is worthless harms nothing: of a deleted message, or of none', async () => {
+  it('a stale or invalid receipt has no effect', async () => {
     const { queue } = world().backend;
     await queue.send([message('gone'), message('there')]);
     const taken = await take(world(), { count: 2, visibilityMs: 60_000 });

@@ -26,7 +26,7 @@ export function rawLogContract(world: () => World): void {
     expect([...((await backend.rawLog.read(id)) ?? [])]).toEqual([1, 2]);
   });
 
-  it('is ready while it takes packs, and being asked leaves nothing in it', async () => {
+  it('is ready while it can store packs, and the check leaves nothing in it', async () => {
     const { backend } = world();
     const list = () => all((cursor) => backend.rawLog.list({ ...FOREVER, cursor }));
     const before = await list();

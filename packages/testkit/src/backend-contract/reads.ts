@@ -6,7 +6,7 @@ import { admit, all, FOREVER, makeDelivery, type World } from './world.ts';
 
 /** Tests of an event, its further receipts and its timeline. */
 export function readContract(world: () => World): void {
-  it('many events are read at once, each in the place of its id, and null where none is known', async () => {
+  it('many events are read at once, each at the position of its id, with null for unknown ids', async () => {
     const { backend, newId, opened } = world();
     const pack_id = newId();
     // More than DynamoDB reads in one call.
@@ -23,7 +23,7 @@ export function readContract(world: () => World): void {
     expect(await backend.index.getEvents([])).toEqual([]);
   });
 
-  it('the further receipts of an event come oldest first, as many as are kept', async () => {
+  it('the kept further receipts of an event are listed oldest first', async () => {
     const { backend, newId } = world();
     const row = makeEventRow(newId());
     const count = LIMITS.deliveries_per_event_max + 5;
@@ -80,7 +80,7 @@ export function readContract(world: () => World): void {
 
 /** Tests of the listings. */
 export function listContract(world: () => World): void {
-  it('slices come by day and series, with their receipts only where asked', async () => {
+  it('slices are listed by day and series, with their receipts only on request', async () => {
     const { backend, newId } = world();
     for (const [event_day, source] of [
       [10, 'a'],
@@ -106,10 +106,10 @@ export function listContract(world: () => World): void {
     );
   });
 
-  it('slices up to the place where a page ended are those of the pages so far, whatever comes in before it', async () => {
+  it('slices up to the end of a page are those of the pages so far, whatever arrives before that place', async () => {
     const { backend, newId } = world();
     const add = async (count: number) => {
-      // More than one page of bytes, and days that pages do not end with.
+      // More than one page by size, and days that do not end at the end of a page.
       const slices = Array.from({ length: count }, (_, i) =>
         makeSliceRow(newId(), {
           event_day: 10 + (i % 3),
@@ -142,7 +142,7 @@ export function listContract(world: () => World): void {
     }
   });
 
-  it('PACK rows come in order of id, in a half-open range of storage time', async () => {
+  it('PACK rows are listed in order of id, in a half-open range of storage time', async () => {
     const { backend, newId, opened } = world();
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) {
@@ -160,7 +160,7 @@ export function listContract(world: () => World): void {
     expect(await backend.index.getPack(newId())).toBeNull();
   });
 
-  it('failures come newest first, or oldest first, of one series where asked, page by page', async () => {
+  it('failures are listed newest first or oldest first, of one series on request, page by page', async () => {
     const { backend, newId } = world();
     const failures = Array.from({ length: 9 }, (_, i) =>
       makeFailureRow(newId(), { received_ms: i, line: i, source: i % 2 === 0 ? 's' : null, event_type: 't' }),
@@ -218,7 +218,7 @@ export function listContract(world: () => World): void {
     );
   });
 
-  it('A10: a cursor that no listing gave is refused', async () => {
+  it('A10: a cursor that no listing returned is refused', async () => {
     const { index } = world().backend;
     for (const cursor of [
       '',

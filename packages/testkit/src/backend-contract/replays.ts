@@ -17,7 +17,7 @@ const part = (rest: Partial<ReplayPart> = {}): ReplayPart => ({
 
 const begun = { status: 'RUNNING', scanned: 0, sent: 0, messages: 0, next_cursor: null, ended_ms: null } as const;
 
-/** A chain of parts, each starting where the one before says. */
+/** A chain of parts; each starts at the cursor of the previous one. */
 const chain: fc.Arbitrary<ReplayPart[]> = fc
   .array(fc.record({ scanned: fc.nat(1e5), sent: fc.nat(1e5), messages: fc.nat(1e3) }), { minLength: 1, maxLength: 5 })
   .map((figures) =>
@@ -30,7 +30,7 @@ const chain: fc.Arbitrary<ReplayPart[]> = fc
 
 /** Tests of replays and their parts. */
 export function replayContract(world: () => World): void {
-  /** A replay that runs. */
+  /** A running replay. */
   const start = async (): Promise<ReplayRow> => world().backend.replays.create(makeReplayRow(world().newId()));
 
   it('G13: a replay comes back with every field, as it was asked for, after a new start as well', async () => {
@@ -64,7 +64,7 @@ export function replayContract(world: () => World): void {
     expect(await replays.get(world().newId())).toBeNull();
   });
 
-  it('D12, Q14: one id is one replay: of creators at one time the first stands, and all are given it', async () => {
+  it('D12, Q14: one id is one replay: of concurrent creators the first succeeds, and all get its row', async () => {
     const { replays } = world().backend;
     for (const creators of [2, 3, 16]) {
       const replayId = world().newId();
@@ -78,7 +78,7 @@ export function replayContract(world: () => World): void {
     }
   });
 
-  it('creating a replay again changes nothing of how far it has come', async () => {
+  it('creating a replay again does not change its progress', async () => {
     const { replays } = world().backend;
     const { replay_id } = await start();
     await replays.addPart(replay_id, part({ next_cursor: 'next' }), 5);
@@ -118,7 +118,7 @@ export function replayContract(world: () => World): void {
     );
   });
 
-  it('of equal parts added at one time one counts, and a part is that of its own replay', async () => {
+  it('of equal parts added concurrently one counts, and a part counts only for its own replay', async () => {
     const { replays } = world().backend;
     const [one, other] = [await start(), await start()];
     const cursors = ['', 'a', 'b'];
@@ -132,7 +132,7 @@ export function replayContract(world: () => World): void {
     expect(await replays.getPart(other.replay_id, '')).toBeNull();
   });
 
-  it('cursors of any length and form tell parts apart', async () => {
+  it('cursors of any length and form distinguish parts', async () => {
     const { replays } = world().backend;
     const { replay_id } = await start();
     const long = 'x'.repeat(4_095);
@@ -145,7 +145,7 @@ export function replayContract(world: () => World): void {
       );
   });
 
-  it('Q19: cancelling ends a replay that runs, once; one that is complete stays so', async () => {
+  it('Q19: cancelling ends a running replay, once; a complete replay stays complete', async () => {
     const { replays } = world().backend;
     const running = await start();
     const cancelled = { ...running, status: 'CANCELLED', ended_ms: 77 };
@@ -160,7 +160,7 @@ export function replayContract(world: () => World): void {
     expect(await replays.cancel(world().newId(), 1)).toBeNull();
   });
 
-  it('Q19: a part that was under way when its replay was cancelled counts, and ends nothing anew', async () => {
+  it('Q19: a part in flight when its replay was cancelled counts, and does not end the replay again', async () => {
     const { replays } = world().backend;
     const { replay_id } = await start();
     await replays.cancel(replay_id, 77);
@@ -187,7 +187,7 @@ export function replayContract(world: () => World): void {
     }
   });
 
-  it('replays are listed the latest first, each as it is now, page by page', async () => {
+  it('replays are listed latest first, each with its current state, page by page', async () => {
     const { backend, opened, newId } = world();
     const rows: ReplayRow[] = [];
     for (let i = 0; i < 23; i++) {
@@ -204,7 +204,7 @@ export function replayContract(world: () => World): void {
     expect((await backend.replays.list({ limit: 5 })).items.length).toBeLessThanOrEqual(5);
   });
 
-  it('A10: a cursor that no listing gave is refused', async () => {
+  it('A10: a cursor that no listing returned is refused', async () => {
     const { replays } = world().backend;
     await start();
     for (const cursor of FOREIGN_CURSORS)

@@ -14,7 +14,7 @@ interface PageOf {
   readonly cursor?: string | undefined;
 }
 
-/** A report without its lists, its lists, and where it goes on. */
+/** A report without its lists, its lists, and its next cursor. */
 interface Parts {
   readonly rest: object;
   readonly lists: readonly (readonly unknown[])[];
@@ -26,7 +26,7 @@ type Report = (pipeline: Pipeline, page: PageOf) => Promise<Parts>;
 const REFUSED = { code: 'CURSOR_INVALID' };
 const ALL = { size: 5_000 } as const;
 
-/** Every declared question that has pages, with the lists that it declares as paged. */
+/** Every declared question with pages, and its paged lists. */
 function reports(startMs: number): Record<string, Report> {
   const asked = contractQuestions(startMs);
   const ways = <N extends QuestionName>(name: N): [string, Report][] => {
@@ -48,7 +48,7 @@ function reports(startMs: number): Record<string, Report> {
   return Object.fromEntries(QUESTION_NAMES.flatMap((name) => ways(name)));
 }
 
-/** All pages behind a first one, put together; each has no more than was asked for, and all else as the first has it. */
+/** Concatenates all pages after a first one; each has at most the requested size, and otherwise equals the first. */
 async function walked(report: Report, pipeline: Pipeline, { first, size }: { first: Parts; size: number }) {
   const lists = first.lists.map((items) => [...items]);
   let pages = 1;
@@ -64,7 +64,7 @@ async function walked(report: Report, pipeline: Pipeline, { first, size }: { fir
   return { lists, pages };
 }
 
-/** Reports are had whole by pages. */
+/** Tests that all pages together are the whole report. */
 export function reportPagesContract(world: () => World): void {
   it('A10: pages of a report of any size are the whole of it as it was on the first one, and a cursor is of one question', async () => {
     const { opened, backend } = world();
@@ -101,7 +101,7 @@ export function reportPagesContract(world: () => World): void {
       for (const cursor of ['x', `${own}x`.slice(1), ...foreign.filter((one) => one !== own)])
         await expect(report(pipeline, { size: 1, cursor }), name).rejects.toMatchObject(REFUSED);
     }
-    // Everything is of this source: the same answer to another question.
+    // All events have this source: another question with the same answer.
     const cursor = firsts.get('lag by hour of receipt')?.next_cursor ?? undefined;
     const [way = {}] = Object.values(contractQuestions(startMs).lag.paged);
     const lag = (source?: string) => pipeline.ask('lag', { ...way, limit: 1, cursor, source });

@@ -36,7 +36,7 @@ const target = ({ metric, key, window_start_ms }: VersionRow) => ({ metric, key,
 
 /** Tests of versions. */
 export function versionContract(world: () => World): void {
-  it('a version comes back with every field, by its window and in a listing', async () => {
+  it('a version is read back with every field, by its window and in a listing', async () => {
     const { aggregates } = world().backend;
     const stored = new Map<string, VersionRow>();
     await fc.assert(
@@ -70,7 +70,7 @@ export function versionContract(world: () => World): void {
     for (const row of rows) expect(await aggregates.getLatest(target(row))).toEqual(row);
   });
 
-  it('G15: a version never changes, whatever is appended under its number', async () => {
+  it('G15: a version never changes, even if another is appended under its number', async () => {
     const { backend, reopen } = world();
     const first = makeVersionRow({ computation_id: 'first' });
     const other = makeVersionRow({ computation_id: 'other', value_json: '"other"', as_of_ms: 0, unsettled: true });
@@ -83,14 +83,14 @@ export function versionContract(world: () => World): void {
     expect(await all((cursor) => aggregates.listVersions({ limit: 5, cursor }))).toEqual([first]);
   });
 
-  it('the latest version is that of the highest number, in whatever order they were appended', async () => {
+  it('the latest version has the highest number, in whatever order versions were appended', async () => {
     const { aggregates } = world().backend;
     for (const number of [3, 10, 1, 12, 2, 9, 11])
       await aggregates.append(makeVersionRow({ version: number, as_of_ms: 100 - number }));
     expect((await aggregates.getLatest(target(makeVersionRow())))?.version).toBe(12);
   });
 
-  it('G15, D19, D20, A1: of appenders at one time exactly one gets each number, and all are given the row that stands', async () => {
+  it('G15, D19, D20, A1: of concurrent appenders exactly one gets each number, and all get the stored row', async () => {
     const { aggregates } = world().backend;
     let run = 0;
     const pauses = fc.array(fc.array(fc.nat(3), { minLength: 1, maxLength: 4 }), { minLength: 2, maxLength: 5 });
@@ -131,7 +131,7 @@ export function versionContract(world: () => World): void {
     expect(await list({ metric: 'a', key: 'a', window_start_ms: 0 })).toEqual([]);
   });
 
-  it('A10: a cursor that no listing gave is refused', async () => {
+  it('A10: a cursor that no listing returned is refused', async () => {
     const { aggregates } = world().backend;
     await aggregates.append(makeVersionRow());
     for (const cursor of FOREIGN_CURSORS) {

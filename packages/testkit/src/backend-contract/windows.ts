@@ -52,13 +52,13 @@ export function windowContract(world: () => World): void {
     expect(await reopened.countWindows(world().newId())).toEqual({ touched: 0, done: 0, changed: 0, failed: 0 });
   });
 
-  it('D21, Q1: of the results of a window the first stands, also where windows are noted again after it', async () => {
+  it('D21, Q1: the first result of a window stands, even if the window is noted again later', async () => {
     const { replays } = world().backend;
     const results = fc.array(done, { minLength: 1, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(results, fc.boolean(), async (told, noted) => {
         const replayId = await start();
-        // A message may be older than what is known of its replay: then its windows are noted when they are done.
+        // A message may be older than the rows of its replay: then its windows are noted when they are done.
         if (noted) await replays.addWindows(replayId, [target()]);
         for (const result of told) {
           await replays.setWindowResult(replayId, target(), result);
@@ -72,7 +72,7 @@ export function windowContract(world: () => World): void {
     );
   });
 
-  it('of results at one time one stands whole', async () => {
+  it('of concurrent results exactly one is stored, complete', async () => {
     const { replays } = world().backend;
     const replayId = await start();
     await replays.addWindows(replayId, [target()]);
@@ -83,7 +83,7 @@ export function windowContract(world: () => World): void {
     expect(await replays.countWindows(replayId)).toEqual({ touched: 1, done: 1, changed: 1, failed: 0 });
   });
 
-  it('windows are counted by what became of them: only an appended version is a change', async () => {
+  it('windows are counted by result: only an appended version is a change', async () => {
     const { replays } = world().backend;
     await fc.assert(
       fc.asyncProperty(fc.array(fc.option(done), { maxLength: 12 }), async (outcomes) => {
@@ -103,7 +103,7 @@ export function windowContract(world: () => World): void {
     );
   });
 
-  it('more windows than a page has are all listed and counted, those of another replay not', async () => {
+  it('windows beyond one page are all listed and counted, those of another replay are not', async () => {
     const { replays } = world().backend;
     const [one, other] = [await start(), await start()];
     const windows = Array.from({ length: MANY }, (_, i) =>
@@ -136,7 +136,7 @@ export function windowContract(world: () => World): void {
     );
     await replays.setWindowFailures(one, []);
     const [first, second, third, ...rest] = windows as [WindowTarget, WindowTarget, WindowTarget, ...WindowTarget[]];
-    // Again, by a later delivery; the reason is that of the last one.
+    // Again, by a later delivery, whose reason replaces the earlier one.
     await replays.setWindowFailures(one, [failed(third, { detail: 'the last reason' })]);
     await replays.setWindowResult(one, first, { result: 'APPENDED', version: 3 });
     await replays.setWindowFailures(one, [failed(first)]);
@@ -162,7 +162,7 @@ export function windowContract(world: () => World): void {
     expect(await list(late)).toEqual([{ ...first, ...open, ...failed(first) }]);
   });
 
-  it('A10: a cursor that no listing gave is refused', async () => {
+  it('A10: a cursor that no listing returned is refused', async () => {
     const replayId = await start();
     await world().backend.replays.addWindows(replayId, [target()]);
     for (const cursor of FOREIGN_CURSORS)

@@ -16,7 +16,7 @@ export interface World {
   reopen(): Promise<Backend>;
 }
 
-/** Texts that a store may take apart, join, cut, order or normalise in a wrong way. */
+/** Texts that a store may wrongly split, join, cut, order or normalize. */
 export const ODD_TEXTS = [
   'a',
   'a#b',
@@ -34,7 +34,7 @@ export const ODD_TEXTS = [
   'A',
 ] as const;
 
-/** Cursors that no listing gives. */
+/** Cursors that no listing returns. */
 export const FOREIGN_CURSORS: readonly string[] = [
   '',
   'x',
@@ -42,7 +42,7 @@ export const FOREIGN_CURSORS: readonly string[] = [
   Buffer.from('{"a":1}').toString('base64url'),
 ];
 
-/** All items of a paged listing. A place that comes twice would be a walk without an end. */
+/** All items of a paged listing. Throws on a repeated cursor, which would never end. */
 export async function all<T>(read: (cursor: string | null) => Promise<Page<T>>): Promise<T[]> {
   const items: T[] = [];
   const places = new Set<string | null>();
@@ -56,17 +56,17 @@ export async function all<T>(read: (cursor: string | null) => Promise<Page<T>>):
   return items;
 }
 
-/** Order of UTF-8 bytes, which is not that of JavaScript where characters lie beyond U+FFFF. */
+/** Order of UTF-8 bytes, which differs from that of JavaScript for characters above U+FFFF. */
 export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** The distance that tests keep from each bound of time: with `settle` two of the whole seconds in which SQS counts. */
+/** The distance of tests from each time bound: two seconds with `settle`, since SQS counts whole seconds. */
 export function grainMs({ opened }: World): number {
   return opened.settle === undefined ? 1 : 2_000;
 }
 
-/** Lets time pass, for the storage too. */
+/** Lets time pass, in the storage too. */
 export async function pass({ opened }: World, ms: number): Promise<void> {
   opened.clock.ms += ms;
   await opened.settle?.(ms);

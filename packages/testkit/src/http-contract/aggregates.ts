@@ -66,13 +66,13 @@ function computed({ ask, get }: ReplayAsks): void {
     expect((await compute({ ...hour, window_start: '2025-12-28T11:00:00Z' })).value).toBe(16);
   });
 
-  it('a window without events, or of nobody, has the value of nothing', async () => {
+  it('a window without events, or of an unknown entity, has the empty value', async () => {
     const { entity_id } = fresh();
     const none = await compute({ metric: 'daily_event_count', key: entity_id, window_start: '2025-12-28' });
     expect(none).toMatchObject({ value: 0, input_count: 0 });
   });
 
-  it('A14: folds a value as it was known at a receive time', async () => {
+  it('A14: folds a value as of a receive time', async () => {
     const of = fresh();
     const asked = { metric: 'daily_event_count', key: of.entity_id, window_start: '2025-12-28' };
     await send(ask, series(of, 2));
@@ -84,7 +84,7 @@ function computed({ ask, get }: ReplayAsks): void {
     expect((await compute({ ...asked, as_of: formatEpochMs(Date.parse(as_of) - 1) })).value).toBe(0);
   });
 
-  it('a metric whose function throws is an answer, and no failure of the server', async () => {
+  it('an exception in a metric is an answer, not a server failure', async () => {
     const of = fresh();
     await send(ask, [{ ...of, payload: { broken: true } }]);
     const { status, json } = await ask(
@@ -96,7 +96,7 @@ function computed({ ask, get }: ReplayAsks): void {
 }
 
 function versions({ ask, get, replay, processed }: ReplayAsks): void {
-  it('G15, A4: what comes late makes a next version; the one before stays as it was', async ({ skip }) => {
+  it('G15, A4: a late event leads to a new version; the previous one stays unchanged', async ({ skip }) => {
     const of = fresh();
     const { entity_id } = of;
     const asked = { metric: 'daily_event_count', key: entity_id, window_start: '2025-12-28' };
@@ -133,7 +133,7 @@ function versions({ ask, get, replay, processed }: ReplayAsks): void {
     expect(await list()).toHaveLength(2);
   });
 
-  it('versions come page by page, oldest first, of one window or of all windows of a key', async ({ skip }) => {
+  it('versions are listed page by page, oldest first, of one window or of all windows of a key', async ({ skip }) => {
     const of = fresh();
     const { entity_id } = of;
     const day = { start_time: '2025-12-27T00:00:00Z', end_time: '2025-12-31T00:00:00Z' };
@@ -156,7 +156,7 @@ function versions({ ask, get, replay, processed }: ReplayAsks): void {
     }
   });
 
-  it('D46: an event tells which versions have it, and which replays sent it', async ({ skip }) => {
+  it('D46: an event lists the versions that include it, and the replays that sent it', async ({ skip }) => {
     const of = fresh();
     const [id, other] = await send(ask, [...series(of, 1), ...series(of, 1, '2025-12-28T11:00:00Z')]);
     const range = { ...DAY, end_time: '2025-12-28T10:30:00Z' };
@@ -173,7 +173,7 @@ function versions({ ask, get, replay, processed }: ReplayAsks): void {
     ]);
     const beside = await get('event', `/events/${other}`);
     expect(beside.replays).toEqual([]);
-    // An input of the same days, which were computed whole, and of another hour.
+    // An input of another hour in the same, already computed days.
     expect(beside.versions.map(({ metric }: Json) => metric).sort()).toEqual(['contract_fragile', 'daily_event_count']);
   });
 }

@@ -30,7 +30,7 @@ export function answers(ask: Asking): void {
     expect((await ask(`${path}&cursor=x`)).json.code).toBe('CURSOR_INVALID');
   });
 
-  it('streams raw events with their received text, and says when that is all', async () => {
+  it('streams raw events with their received text, and marks the end', async () => {
     const { text: stream } = await ask(`/timeline?entity_id=${ENTITY}&include=body`);
     const lines = stream.trimEnd().split('\n').map(parse);
     expect(lines.slice(0, -1).map((line) => parse(line.body).event_time)).toEqual(
@@ -44,7 +44,7 @@ export function answers(ask: Asking): void {
     expect((await ask('/reports/lag?as_of=2000-01-01T00:00:00Z')).json.total).toBeNull();
   });
 
-  it('D46: explains an event by id, by key, by entity and time, and says why there is none', async () => {
+  it('D46: explains an event by id, by key, by entity and time, and why it is missing', async () => {
     const byKey = (await ask(`/events?source=contract&event_type=thing.happened&entity_id=${ENTITY}&key=k3`)).json;
     expect(byKey).toMatchObject({
       found: true,
@@ -91,7 +91,7 @@ export function answers(ask: Asking): void {
     expect(headers.get('content-type')).toContain('application/problem+json');
   });
 
-  it('H5: tells a route that is not there from a method that it lacks', async () => {
+  it('H5: distinguishes an unknown route from an unknown method', async () => {
     expect((await ask('/nothing')).json.code).toBe('NOT_FOUND');
     const { status, headers, json } = await ask('/ingest');
     expect([status, json.code, headers.get('allow')]).toEqual([
@@ -110,7 +110,7 @@ export function answers(ask: Asking): void {
     expect((await ask('/healthz', { key: null })).status).toBe(200);
   });
 
-  it('counts under the names of the schema, where it counts in this process', async () => {
+  it('names its metrics as the schema does, if this process has metrics', async () => {
     const { status, text: metrics } = await ask('/metrics');
     if (status === 404) return;
     const families = [...metrics.matchAll(/^# TYPE (\S+) /gm)].map(([, family]) => family);
@@ -119,7 +119,7 @@ export function answers(ask: Asking): void {
   });
 }
 
-/** Holds the kit to itself, after all that the other tests did. */
+/** Verifies the kit after all other tests. */
 export function agreement(ask: Asking): void {
   it('G18: log, index, versions and replays agree after all of this', async () => {
     expect(await faultsOf(ask)).toEqual([]);

@@ -1,28 +1,28 @@
 import { problemSchema } from '@pik/schema';
 import { expect } from 'vitest';
 
-/** A body that is not checked further than the test does. */
+/** A body that only the test checks. */
 // biome-ignore lint/suspicious/noExplicitAny: tests read answers of every form
 export type Json = any;
 
-/** One request. Without a method it is a POST where there is a body, else a GET. */
+/** One request. Default method: POST with a body, else GET. */
 export interface Ask {
   readonly method?: string;
   readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
-  /** Content type; null sends none. Default JSON. */
+  /** Content type; null sends none. Default: JSON. */
   readonly type?: string | null;
   readonly encoding?: string;
-  /** The API key; null sends none. Default one with every scope. */
+  /** The API key; null sends none. Default: a key with every scope. */
   readonly key?: string | null;
   readonly accept?: string;
 }
 
-/** One answer, read to its end. */
+/** One complete answer. */
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The parsed text, or null where it is not JSON. */
+  /** The parsed text, or null if it is not JSON. */
   readonly json: Json;
 }
 
@@ -31,7 +31,7 @@ export type Asking = (path: string, options?: Ask) => Promise<Answered>;
 
 const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** How the tests ask. Every answer, whatever the test is about, must have what all answers have. */
+/** Sends the requests of the tests, and checks in every answer what all answers must have. */
 export function createAsk(
   opened: { baseUrl: string; fetch(request: Request): Promise<Response> },
   everything: string,
@@ -62,7 +62,7 @@ function requestHeaders(options: Ask, everything: string): Headers {
   return headers;
 }
 
-/** Bad input is never a failure of the server, a fault always has its problem, and nothing may be stored, sniffed or framed. */
+/** Bad input never causes a server failure, every error has a problem body, and no answer may be stored, sniffed or framed. */
 function checkEveryAnswer({ status, headers, json }: Answered, method: string): void {
   expect(status).toBeLessThan(500);
   expect(headers.get('x-request-id')).toMatch(UUID7);
@@ -90,13 +90,13 @@ export function parse(text: string): Json {
 
 let made = 0;
 
-/** A number that no other test has. */
+/** A unique number. */
 export function unique(): number {
   made += 1;
   return made;
 }
 
-/** An event that no other test sends. */
+/** A unique event. */
 export function event(rest: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     source: 'contract',
@@ -111,12 +111,12 @@ export function event(rest: Record<string, unknown> = {}): Record<string, unknow
 /** The JSON text of a value. */
 export const text = (value: unknown): string => JSON.stringify(value);
 
-/** Where the bytes of a result are read back. */
+/** The path at which the bytes of a result are read back. */
 export function receiptPath({ raw_key, line }: { raw_key: string; line: number }): string {
   return `/receipts/${/([^/]+)\.ndjson\.gz$/.exec(raw_key)?.[1]}/${line}`;
 }
 
-/** Every fault that `GET /verify` finds, over all its parts. */
+/** All faults that `GET /verify` finds, over all parts. */
 export async function faultsOf(ask: Asking): Promise<Json[]> {
   const faults: Json[] = [];
   let cursor = '';

@@ -37,12 +37,12 @@ export function changes(ask: Asking): void {
       .map(({ received_at }: { received_at: string }) => received_at)
       .sort()
       .at(-1);
-    // Receive times are whole milliseconds: the next request must not share the one before.
+    // Receive times are whole milliseconds: the next request must have a later one.
     await new Promise((resolve) => setTimeout(resolve, 5));
     return { as_of, later: await send(entity_id, [3, 4, 5]) };
   };
 
-  it('tells why a value changed between a receive time and now, with the events behind it', async () => {
+  it('explains why a value changed between a receive time and now, with the events behind it', async () => {
     const entity_id = `contract_change_${unique()}`;
     const { as_of, later } = await twoThenThree(entity_id);
     const change = await explain(entity_id, { from: as_of });
@@ -59,7 +59,7 @@ export function changes(ask: Asking): void {
     expect((await explain(entity_id, { from: as_of, to: as_of })).delta).toBe(0);
   });
 
-  it('lists no more events than asked for, and says so', async () => {
+  it('lists at most the requested number of events, and says so', async () => {
     const entity_id = `contract_change_${unique()}`;
     const { as_of } = await twoThenThree(entity_id);
     const change = await explain(entity_id, { from: as_of, limit: '2' });
@@ -67,7 +67,7 @@ export function changes(ask: Asking): void {
     expect(change.notes.map(({ code }) => code)).toContain('EVENTS_CUT');
   });
 
-  it('has further pages with the other events, of the same change though more has come since', async () => {
+  it('has further pages with the other events, of the same change even if more events arrived since', async () => {
     const entity_id = `contract_change_${unique()}`;
     const { as_of, later } = await twoThenThree(entity_id);
     const first = await explain(entity_id, { from: as_of, limit: '2' });
@@ -75,7 +75,7 @@ export function changes(ask: Asking): void {
     await send(entity_id, [6]);
     const second = await explain(entity_id, { from: as_of, limit: '2', cursor: first.next_cursor ?? '' });
     const { events, units, next_cursor, notes, after, ...rest } = second;
-    // The time that was now is long past by then, and has settled.
+    // By then the as-of time of the first page has long settled.
     const { unsettled, ...value } = after;
     expect(first).toMatchObject({ ...rest, after: value });
     expect([...first.events, ...events].map(({ event_id }) => event_id).sort()).toEqual(later.sort());
@@ -85,7 +85,7 @@ export function changes(ask: Asking): void {
     expect(await of({ from: as_of, to: as_of, cursor: first.next_cursor ?? '' })).toBe('CURSOR_INVALID');
   });
 
-  it('gives raw events with their further receipts, on both routes, when asked for', async () => {
+  it('returns raw events with their further receipts on request, on both routes', async () => {
     const entity_id = `contract_change_${unique()}`;
     const keyed = (value: number) => event({ entity_id, source: entity_id, idempotency_key: 'k', payload: { value } });
     for (const value of [1, 2, 1]) await ask('/ingest', { body: text(keyed(value)) });

@@ -52,7 +52,7 @@ export function content(ask: Asking): void {
     expect(story.bytes.state).toBe('OK');
   });
 
-  it('null is a deletion, an event like any other; a payload that is missing is refused', async () => {
+  it('null is a deletion, an event like any other; a missing payload is refused', async () => {
     const one = { ...event({ entity_id: `gone-${unique()}` }), event_time: '2025-12-28T11:00:00Z' };
     const deleted = await send({ ...one, payload: null });
     expect(deleted).toMatchObject({ status: 'ACCEPTED', flags: ['TOMBSTONE'] });
@@ -66,7 +66,7 @@ export function content(ask: Asking): void {
     expect(story.findings[0].text).toContain('deletion');
   });
 
-  it('members that are not fields are taken with a hint, and are warnings that count in no rate', async () => {
+  it('unknown members are accepted with a hint, and are warnings that count in no rate', async () => {
     const source = `warned-${unique()}`;
     const typo = (rest: object = {}) => ({ ...event({ source }), idempotncy_key: `k${unique()}`, ...rest });
     const result = await send(typo());

@@ -36,7 +36,7 @@ export function deadLetters({ ask, get, replay, view, until }: ReplayAsks): void
       expect(letter.died_at >= letter.sent_at).toBe(true);
       expect(JSON.parse(letter.body)).toMatchObject({ kind: 'replay', message_id: letter.message_id });
       expect(JSON.parse(letter.body).events).toHaveLength(3);
-      // The windows of its other metrics were computed all the same.
+      // The windows of its other metrics were still computed.
       const { windows, failures } = await view(letter.replay_id);
       expect(windows).toEqual({ touched: 3, done: 2, changed: 2, failed: 1 });
       const broken_id = JSON.parse(letter.body).events[2].event_id;

@@ -43,7 +43,7 @@ export function declaredFields(ask: Asking): void {
   });
 
   const paged = DECLARED.filter((name) => ['page', 'listing'].includes(ROUTES[name].form));
-  it.each(paged)('A10: %s refuses a cursor that it did not give', async (name) => {
+  it.each(paged)('A10: %s refuses a cursor that it did not return', async (name) => {
     const other = Buffer.from('["x","y",1]').toString('base64url');
     for (const cursor of ['x', other, Buffer.from('{}').toString('base64url')]) {
       const { path } = callOf(name, { cursor });

@@ -4,9 +4,9 @@ import { expect, it } from 'vitest';
 
 import { type Asking, event, type Json, receiptPath, text, unique } from './ask.ts';
 
-/** In which forms and encodings events are taken. */
+/** Tests of the accepted formats and encodings. */
 export function ingestForms(ask: Asking): void {
-  it('takes one object, and answers with one', async () => {
+  it('accepts one object, and answers with one', async () => {
     const { status, json } = await ask('/ingest', { body: text(event()) });
     expect(status).toBe(200);
     expect(json).toMatchObject({
@@ -38,7 +38,7 @@ export function ingestForms(ask: Asking): void {
     expect(json.counts).toEqual({ ACCEPTED: 2, REJECTED: 1, DUPLICATE: 1 });
   });
 
-  it('takes CloudEvents 1.0, structured and batched, keyed by source and id', async () => {
+  it('accepts CloudEvents 1.0, structured and batched, keyed by source and id', async () => {
     const cloud = {
       specversion: '1.0',
       id: `ce-${unique()}`,
@@ -62,7 +62,7 @@ export function ingestForms(ask: Asking): void {
     expect(without.json).toMatchObject({ code: 'FIELD_MISSING', path: '/subject' });
   });
 
-  it('takes gzip, and refuses what does not decompress whole', async () => {
+  it('accepts gzip, and refuses bodies that do not decompress completely', async () => {
     const body = new Uint8Array(gzipSync(text(event())));
     expect((await ask('/ingest', { body, encoding: 'gzip' })).status).toBe(200);
     expect((await ask('/ingest', { body: body.slice(0, -5), encoding: 'gzip' })).json.code).toBe('ENCODING_INVALID');
@@ -71,7 +71,7 @@ export function ingestForms(ask: Asking): void {
     expect((await ask('/ingest', { body, encoding: 'br' })).status).toBe(415);
   });
 
-  it('J15: undoes one layer of gzip; what is inside another is bytes that are not JSON, and kept', async () => {
+  it('J15: decompresses one layer of gzip; a second layer is stored as bytes that are not JSON', async () => {
     const inner = new Uint8Array(gzipSync(text(event())));
     const { status, json } = await ask('/ingest', { body: new Uint8Array(gzipSync(inner)), encoding: 'gzip' });
     expect([status, json.code]).toEqual([400, 'UTF8_INVALID']);
@@ -104,7 +104,7 @@ export function ingestForms(ask: Asking): void {
 
 /** Tests of the outcomes of sent records. */
 export function ingestOutcomes(ask: Asking): void {
-  it('G3, D14: the same key with another payload is a CONFLICT; the first stands, both bodies are kept and found again', async () => {
+  it('G3, D14: the same key with another payload is a CONFLICT; the first stands, and both bodies are kept and can be read back', async () => {
     const key = `order-${unique()}`;
     const [a, b] = [
       text(event({ idempotency_key: key })),
@@ -152,7 +152,7 @@ export function ingestOutcomes(ask: Asking): void {
     expect(envelope).toMatchObject({ reject_code: 'TIME_INVALID', event_id: null, source: 'contract', body });
   });
 
-  it('J8: bytes that are not UTF-8 are kept as they are, and cost their neighbours nothing', async () => {
+  it('J8: bytes that are not UTF-8 are kept unchanged, and do not affect their neighbours', async () => {
     const bad = Uint8Array.of(0x7b, 0xff, 0xfe, 0x7d);
     const body = new Uint8Array(
       Buffer.concat([Buffer.from(`${text(event())}\n`), bad, Buffer.from(`\n${text(event())}`)]),
@@ -175,7 +175,7 @@ export function ingestOutcomes(ask: Asking): void {
     }
   });
 
-  it('D39–D41: a dry run reads the gate, answers as ingest would, and leaves nothing behind', async () => {
+  it('D39–D41: a dry run reads the index, answers as ingest would, and leaves nothing behind', async () => {
     const known = event();
     await ask('/ingest', { body: text(known) });
     const unseen = event();

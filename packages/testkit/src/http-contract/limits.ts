@@ -45,7 +45,7 @@ function streamed(bytes: number): ReadableStream<Uint8Array> {
 
 const outcome = ({ status, json }: Answered) => json?.code ?? (status === 200 ? 'fine' : status);
 
-/** Every limit one below, at, and one above; above, nothing of the request is kept. */
+/** Tests every limit at one below, at and one above it; above, nothing of the request is kept. */
 export function limits(ask: Asking, { manyRecords }: { manyRecords: boolean }): void {
   const around = async (max: number, make: (size: number) => Ask, sizes = [max - 1, max, max + 1]) => {
     const outcomes: unknown[] = [];
@@ -70,7 +70,7 @@ export function limits(ask: Asking, { manyRecords }: { manyRecords: boolean }): 
     expect(await around(LIMITS.body_bytes_max, send)).toEqual(upTo('BODY_TOO_LARGE'));
   });
 
-  it('J14: a body that does not say its length is counted as it comes', async () => {
+  it('J14: a body without a declared length is counted while it is read', async () => {
     const send = (size: number) => ({ type: NDJSON, body: streamed(size) });
     expect(await around(LIMITS.body_bytes_max, send)).toEqual(upTo('BODY_TOO_LARGE'));
   });
@@ -92,7 +92,7 @@ export function limits(ask: Asking, { manyRecords }: { manyRecords: boolean }): 
     expect(await around(max, list, sizes)).toEqual(expected);
   });
 
-  it('J1: a record nests so deep', async () => {
+  it('J1: the nesting depth of a record is limited', async () => {
     expect(await around(LIMITS.json_depth_max, (depth) => ({ body: nested(depth) }))).toEqual(upTo('JSON_TOO_DEEP'));
     expect(outcome(await ask('/ingest', { body: nested(100_000) }))).toBe('JSON_TOO_DEEP');
   });
@@ -108,7 +108,7 @@ export function limits(ask: Asking, { manyRecords }: { manyRecords: boolean }): 
     ['entity_id', LIMITS.entity_id_bytes_max],
     ['idempotency_key', LIMITS.idempotency_key_bytes_max],
   ])('D03, D15: %s is bounded in bytes of UTF-8, not in characters', async (field, max) => {
-    // Four-byte characters, then as many of one byte as are left.
+    // Four-byte characters, then one-byte characters for the rest.
     const id = (bytes: number) => '\u{1f600}'.repeat(Math.floor(bytes / 4)) + 'a'.repeat(bytes % 4);
     const send = (bytes: number) => ({ body: text(event({ [field]: id(bytes) })) });
     expect(await around(max, send)).toEqual(upTo('FIELD_TOO_LONG'));

@@ -60,7 +60,7 @@ function predictions({ ask, get, plan, replay, processed }: ReplayAsks): void {
     expect((await get('versions', versions)).versions).toEqual([]);
   });
 
-  it('predicts only what the metrics that are named would change, and what cannot be computed', async () => {
+  it('predicts only the changes of the named metrics, and the windows that cannot be computed', async () => {
     const of = fresh();
     await send(ask, [...series(of, 2), { ...of, payload: { broken: true } }]);
     const planned = await plan({ ...DAY, entity_id: of.entity_id, metrics: ['contract_fragile'] });
@@ -105,7 +105,7 @@ function predictions({ ask, get, plan, replay, processed }: ReplayAsks): void {
 }
 
 function agreements({ ask, plan, replay, refusal, processed }: ReplayAsks): void {
-  /** Every part of a dry run; the plan is that of the last one. */
+  /** Runs every part of a dry run; the last one has the plan. */
   const planAll = async (body: object): Promise<{ pages: ReplayPlanPage[]; last: ReplayPlanPage }> => {
     const pages: ReplayPlanPage[] = [];
     await walk(async (cursor) => {
@@ -116,7 +116,7 @@ function agreements({ ask, plan, replay, refusal, processed }: ReplayAsks): void
     return { pages, last: pages.at(-1) as ReplayPlanPage };
   };
 
-  it('a dry run comes in parts too, all as of one time, and its last hash is that of the whole plan', async () => {
+  it('a dry run has parts too, all as of one time, and its last hash is that of the whole plan', async () => {
     for (const by of ['entity_id', 'source'] as const) {
       const of = fresh();
       const selection = { [by]: of[by] };
@@ -153,7 +153,7 @@ function agreements({ ask, plan, replay, refusal, processed }: ReplayAsks): void
       await send(ask, series(of, 2));
       const { last } = await planAll({ ...DAY, ...selection });
       const agreed = { ...DAY, ...selection, plan_hash: last.plan_hash, replay_id: OWN[0] };
-      // Before the others, in windows that were touched already: the last part and all windows stay the same.
+      // Before the others, in windows that are touched anyway: the last part and all windows stay the same.
       await send(ask, [{ ...of, event_time: '2025-12-28T10:00:00.000000001Z' }]);
       expect(await refusal(agreed)).toBe('PLAN_STALE');
       expect((await ask(`/replays/${OWN[0]}`)).json.code).toBe('REPLAY_UNKNOWN');

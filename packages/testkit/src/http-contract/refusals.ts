@@ -11,7 +11,7 @@ const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const EVENT_ID = '0'.repeat(47);
 const long = (chars: number) => 'x'.repeat(chars);
 
-/** Bodies of `POST /replay` that are refused, each with the field that is at fault. */
+/** Invalid bodies of `POST /replay`, each with the invalid field. */
 const REPLAYS: readonly [body: Json, path: string][] = [
   ...[0, -5, 'abc', '5', 1.5, null, LIMITS.replay_events_per_call_max + 1].map((limit): [Json, string] => [
     { ...ENTITY, limit },
@@ -87,7 +87,7 @@ const COMPUTE = '/aggregates/compute?metric=daily_event_count&key=x&window_start
 const VERSIONS = '/aggregates/versions?metric=daily_event_count&key=x';
 const SELECTION = '/selection?start_time=2025-12-28T00:00:00Z&end_time=2025-12-29T00:00:00Z';
 
-/** Paths that are refused, each with the parameter that is at fault. */
+/** Invalid paths, each with the invalid parameter. */
 const PATHS: readonly [path: string, field: string][] = [
   ['/selection', '/start_time'],
   [`/selection?start_time=${DAY.start_time}`, '/end_time'],
@@ -125,7 +125,7 @@ export function refusals(ask: Asking): void {
     expect(json.detail).toEqual(expect.any(String));
   };
 
-  it('D38: refuses each body of a replay that it would have to guess at, and records nothing of it', async () => {
+  it('D38: refuses each ambiguous body of a replay, and records nothing of it', async () => {
     const latest = async () => (await ask('/replays?limit=1')).text;
     const before = await latest();
     for (const [body, field] of REPLAYS) {
@@ -140,12 +140,12 @@ export function refusals(ask: Asking): void {
     expect(await latest()).toBe(before);
   });
 
-  it('D38: refuses each list of messages to redrive that it would have to guess at', async () => {
+  it('D38: refuses each ambiguous list of messages to redrive', async () => {
     for (const [body, field] of REDRIVES)
       await expectRefused('/dead-letters/redrive', { asked: { body: text(body) }, field });
   });
 
-  it('D38: refuses each parameter that it would have to guess at', async () => {
+  it('D38: refuses each ambiguous parameter', async () => {
     for (const [path, field] of PATHS) await expectRefused(path, { field });
     await expectRefused('/replays/x/cancel', { asked: { method: 'POST' }, field: '/replay_id' });
   });
@@ -178,7 +178,7 @@ export function refusals(ask: Asking): void {
     },
   );
 
-  it('D38: tells a metric that is not there from one without values', async () => {
+  it('D38: distinguishes an unknown metric from one without values', async () => {
     for (const path of [
       '/aggregates/compute?metric=none&key=x&window_start=2025-12-28',
       '/aggregates/versions?metric=none&key=x',
@@ -194,7 +194,7 @@ export function refusals(ask: Asking): void {
     expect((await ask(VERSIONS)).json.versions).toEqual([]);
   });
 
-  it('A10: refuses a cursor that the route did not give', async () => {
+  it('A10: refuses a cursor that the route did not return', async () => {
     const other = Buffer.from('["x","y",1]').toString('base64url');
     for (const cursor of ['x', other, Buffer.from('{}').toString('base64url')]) {
       for (const body of [ENTITY, { ...DAY, source: 'x' }, { event_ids: [EVENT_ID] }]) {
@@ -204,7 +204,7 @@ export function refusals(ask: Asking): void {
     }
   });
 
-  it('A10: a cursor with a character changed leads somewhere or nowhere, and never to a failure of the server', async () => {
+  it('A10: a cursor with a changed character never causes a server failure', async () => {
     const of = fresh();
     const record = (n: number) => event({ ...of, event_time: `2025-12-28T10:00:0${n}Z` });
     await ask('/ingest', { body: text([...[1, 2, 3].map(record), { ...record(4), event_type: 'another' }]) });

@@ -13,7 +13,7 @@ import { type Ask, type Asking, event, type Json, text, unique } from './ask.ts'
 /** The day of most events of these tests. */
 export const DAY = { start_time: '2025-12-28T00:00:00Z', end_time: '2025-12-29T00:00:00Z' } as const;
 
-/** Skips the rest of a test where its condition holds. */
+/** Skips the rest of a test if its condition holds. */
 export type Skip = (condition: boolean, note?: string) => void;
 
 /** The requests of the tests of replays and dead letters. */
@@ -25,17 +25,17 @@ export interface ReplayAsks {
   replay(body: object): Promise<ReplayAnswer>;
   /** One part of a dry run. */
   plan(body: object): Promise<ReplayPlanPage>;
-  /** A replay and how far it has come. */
+  /** A replay and its progress. */
   view(replayId: string): Promise<ReplayView>;
-  /** The code of a `POST /replay` that is refused. */
+  /** The error code of a refused `POST /replay`. */
   refusal(body: object): Promise<string>;
-  /** Waits until each window that a replay touched was computed again; skips the test where no messages are taken. */
+  /** Waits until each touched window of a replay has been recomputed; skips the test if no messages are processed. */
   processed(replayId: string, skip: Skip): Promise<ReplayView>;
-  /** Lets messages be taken until a condition holds; skips the test where none are. */
+  /** Lets messages be processed until a condition holds; skips the test if none are. */
   until(condition: () => Promise<boolean>, skip: Skip): Promise<void>;
 }
 
-/** Asks over HTTP; `work` lets messages be processed, where the kit under test can do so. */
+/** Sends requests over HTTP; `work` processes messages, if the kit under test can. */
 export function createReplayAsks(ask: Asking, work: () => (() => Promise<void>) | undefined): ReplayAsks {
   const get: ReplayAsks['get'] = async (route, path, options) => {
     const { status, json, text: answered } = await ask(path, options);
@@ -69,13 +69,13 @@ export function createReplayAsks(ask: Asking, work: () => (() => Promise<void>) 
   };
 }
 
-/** An entity and a source that no other test has. */
+/** A unique entity and source. */
 export function fresh(): { entity_id: string; source: string } {
   const n = unique();
   return { entity_id: `contract_replay_${n}`, source: `contract_replay_${n}` };
 }
 
-/** Sends events in one request; each must be new. Gives their ids. */
+/** Sends events in one request; each must be new. Returns their ids. */
 export async function send(ask: Asking, events: readonly object[]): Promise<string[]> {
   const { json } = await ask('/ingest', { body: text(events.map((fields) => event({ ...fields }))) });
   expect(json.counts).toEqual({ ACCEPTED: events.length });
@@ -107,7 +107,7 @@ export async function readAll(
   return found;
 }
 
-/** Goes from page to page. A place that comes twice would be a walk without an end. */
+/** Reads page by page. Throws on a repeated cursor, which would never end. */
 export async function walk(read: (cursor: string | null) => Promise<string | null>): Promise<void> {
   const places = new Set<string | null>();
   for (let cursor = await read(null); cursor !== null; cursor = await read(cursor)) {
@@ -116,7 +116,7 @@ export async function walk(read: (cursor: string | null) => Promise<string | nul
   }
 }
 
-/** Sends every part of a replay; gives the answers. */
+/** Sends every part of a replay; returns the answers. */
 export async function replayAll(asks: ReplayAsks, body: object): Promise<[ReplayAnswer, ...ReplayAnswer[]]> {
   const answers: ReplayAnswer[] = [];
   await walk(async (cursor) => {

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { event, type Json, receiptPath, text } from './ask.ts';
 import { DAY, fresh, type ReplayAsks, readAll, replayAll, send, series } from './replay-asks.ts';
 
-/** A UUIDv7 of a caller's own. */
+/** A UUIDv7 that the caller generates. */
 let made = 0;
 function ownId(): string {
   made += 1;
@@ -27,10 +27,10 @@ export function replays(asks: ReplayAsks): void {
 }
 
 function selections({ ask, get, replay, processed }: ReplayAsks): void {
-  it("D11, D19, D20: takes the earlier kit's call as it is, sends all of it, and makes one value of the whole day", async ({
+  it('D11, D19, D20: accepts the call of the earlier kit unchanged, sends all events, and computes one value of the whole day', async ({
     skip,
   }) => {
-    // More than one page of the index, and than the 500 after which the earlier kit stopped without a word.
+    // More than one page of the index, and more than the 500 after which the earlier kit stopped silently.
     const count = LIMITS.page_items_max + 500;
     const body = '{"entity_id":"user_123","start_time":"2025-12-28T00:00:00Z","end_time":"2025-12-29T00:00:00Z"}';
     const at = (event_time: string) => ({ entity_id: 'user_123', source: 'contract_user', event_time });
@@ -106,7 +106,7 @@ function selections({ ask, get, replay, processed }: ReplayAsks): void {
       expect(await replay({ ...DAY, ...of, include_duplicates })).toMatchObject({ scanned: 1, sent: 1, messages: 1 });
   });
 
-  it('D38: tells an entity that was never seen from one without events there, and names ids that it does not have', async () => {
+  it('D38: distinguishes an unknown entity from one without events in the range, and names unknown ids', async () => {
     const of = fresh();
     await send(ask, series(of, 1));
     const { entity_id } = of;
@@ -126,7 +126,7 @@ function selections({ ask, get, replay, processed }: ReplayAsks): void {
 function parts(asks: ReplayAsks): void {
   const { ask, get, replay, view, refusal } = asks;
 
-  it('D11, G13: comes in parts of any size that together are the whole, by entity and by source', async () => {
+  it('D11, G13: has parts of any size that together are the whole, by entity and by source', async () => {
     const of = fresh();
     for (let i = 0; i < 4; i++) await send(ask, series(of, 6, `2025-12-28T1${i}:00:00Z`));
     for (const selection of [{ entity_id: of.entity_id }, { source: of.source }]) {
@@ -155,7 +155,7 @@ function parts(asks: ReplayAsks): void {
     const last = await replay({ replay_id: first.replay_id, cursor: first.next_cursor });
     expect([first.sent, last.sent, last.complete]).toEqual([3, 1, true]);
 
-    /** The receive time of the newest event: by the clock that stamps events, whichever machine asks. */
+    /** The receive time of the newest event, by the clock of the kit, whatever machine runs the tests. */
     async function now(query: { entity_id: string }): Promise<string> {
       const { events } = await get('timeline', `/timeline?entity_id=${query.entity_id}`);
       return events
@@ -165,7 +165,7 @@ function parts(asks: ReplayAsks): void {
     }
   });
 
-  it('D12, G13: a part that is asked for again is answered and not sent again', async () => {
+  it('D12, G13: a repeated request for a part is answered, and the part is not sent again', async () => {
     const of = fresh();
     await send(ask, series(of, 5));
     const selection = { ...DAY, entity_id: of.entity_id, limit: 2, replay_id: ownId() };
@@ -182,7 +182,7 @@ function parts(asks: ReplayAsks): void {
     expect({ ...(await view(first.replay_id)), windows: null }).toEqual({ ...before, windows: null });
   });
 
-  it('D12, Q14: the same replay_id at one time is one replay', async () => {
+  it('D12, Q14: concurrent requests with the same replay_id are one replay', async () => {
     const of = fresh();
     await send(ask, series(of, 5));
     const selection = { ...DAY, source: of.source, replay_id: ownId() };
@@ -191,7 +191,7 @@ function parts(asks: ReplayAsks): void {
     expect(await view(selection.replay_id)).toMatchObject({ status: 'COMPLETE', scanned: 5, sent: 5, messages: 1 });
   });
 
-  it('refuses another selection under the same id, and leaves the first as it was', async () => {
+  it('refuses another selection under the same id, and leaves the first unchanged', async () => {
     const of = fresh();
     await send(ask, series(of, 3));
     const selection = { ...DAY, entity_id: of.entity_id, limit: 2, replay_id: ownId() };
@@ -219,7 +219,7 @@ function parts(asks: ReplayAsks): void {
     expect({ ...(await view(replay_id)), windows: null }).toEqual({ ...recorded, windows: null });
   });
 
-  it('Q13: goes on from another process with the id and the cursor alone, and refuses what it did not give', async () => {
+  it('Q13: continues from another process with the id and the cursor alone, and refuses other cursors', async () => {
     const of = fresh();
     await send(ask, series(of, 3));
     const { replay_id, next_cursor } = await replay({ ...DAY, entity_id: of.entity_id, limit: 1 });
@@ -236,9 +236,7 @@ function parts(asks: ReplayAsks): void {
 }
 
 function records({ ask, get, replay, view, refusal, processed }: ReplayAsks): void {
-  it('Q19: a cancelled replay sends nothing more, and what it touched is computed again all the same', async ({
-    skip,
-  }) => {
+  it('Q19: a cancelled replay sends nothing more, and its touched windows are still recomputed', async ({ skip }) => {
     const of = fresh();
     await send(ask, series(of, 5));
     const first = await replay({ ...DAY, entity_id: of.entity_id, limit: 2 });
@@ -256,7 +254,7 @@ function records({ ask, get, replay, view, refusal, processed }: ReplayAsks): vo
     expect(windows.done).toBe(windows.touched);
   });
 
-  it('cancelling a replay that is complete changes nothing; one that is not there is not found', async () => {
+  it('cancelling a complete replay changes nothing; an unknown one is not found', async () => {
     const of = fresh();
     await send(ask, series(of, 1));
     const { replay_id } = await replay({ ...DAY, entity_id: of.entity_id });

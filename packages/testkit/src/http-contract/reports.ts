@@ -7,14 +7,14 @@ const HOUR = 3_600_000;
 const START = Date.UTC(2024, 0, 1);
 const at = (hour: number, ms = 0) => new Date(START + hour * HOUR + ms).toISOString();
 
-/** Reports, and what is done about rejects. */
+/** Tests of reports and of rejects. */
 export function reports(ask: Asking): void {
   const source = `reports_${unique()}`;
   const send = (events: readonly Json[]) => ask('/ingest', { body: text(events) });
   const regular = (hour: number, rest: Json = {}) =>
     event({ source, event_type: 'meter.read', entity_id: 'meter', event_time: at(hour, 60_000), ...rest });
 
-  /** Resolves once what comes is received after this time: a server may stamp it somewhat before it answers questions as of then. */
+  /** Resolves once new events get a receive time after this one; a server may stamp them slightly before it answers. */
   const receivedAfter = async (time: string) => {
     for (let hour = 0; ; hour++) {
       const { json } = await ask('/ingest', { body: text(event({ source: `probe_${source}`, event_time: at(hour) })) });
@@ -53,7 +53,7 @@ export function reports(ask: Asking): void {
       expect(json.false_alarms).toEqual({ alpha: 0.01, spent: 0.005, covers: 'OUTAGE and PARTIAL', judged: 2 });
     });
 
-    it('takes a declared cadence, one entity, and a zone; nothing is a gap before the first or after the last event', async () => {
+    it('accepts a declared cadence, one entity, and a zone; there is no gap before the first or after the last event', async () => {
       const wide = `source=${source}&start_time=${at(-500)}&end_time=${at(900)}`;
       for (const more of ['&cadence_ms=3600000', '&cadence_ms=3600000&time_zone=America/New_York']) {
         const { json } = await ask(`/reports/gaps?${wide}&event_type=meter.read${more}`);
@@ -78,7 +78,7 @@ export function reports(ask: Asking): void {
       expect(seen.toSorted()).toEqual(['meter.ping', 'meter.read']);
     });
 
-    it('says which filter left an answer empty', async () => {
+    it('names the filter that left an answer empty', async () => {
       const { json } = await ask(`/reports/lag?source=${source}_never`);
       expect(json).toMatchObject({
         total: null,
@@ -88,12 +88,12 @@ export function reports(ask: Asking): void {
       expect(timeline).toMatchObject({ events: [], empty: 'No event of this entity is known.' });
     });
 
-    it('as of a time before anything came, there is no series and no gap', async () => {
+    it('as of a time before all events, there is no series and no gap', async () => {
       const { json } = await ask(`/reports/gaps?${range}&as_of=2000-01-01T00:00:00Z`);
       expect([json.series, json.gaps]).toEqual([[], []]);
     });
 
-    it('compares the versions of a metric with the events that are there', async () => {
+    it('compares the versions of a metric with its events', async () => {
       const metric = `metric=daily_event_count&key=meter&start_time=${at(0)}&end_time=${at(48)}`;
       const { json } = await ask(`/reports/gaps?${metric}`);
       expect(json.gaps).toMatchObject([{ state: 'MISSING', windows: 2, cause: 'UNPROCESSED', expected: 96 }]);
@@ -116,13 +116,13 @@ export function reports(ask: Asking): void {
     });
   });
 
-  it('completeness: a day that is long past is closed, and all of it came after its end', async () => {
+  it('completeness: a day that is long past is closed, and all of its events arrived after its end', async () => {
     const { json } = await ask(`/reports/completeness?source=${source}&start_time=${at(0)}&end_time=${at(24)}`);
     expect(json.days).toMatchObject([{ day: '2024-01-01', events: 48, state: 'CLOSED', forecast: null }]);
     expect(json.days[0].arrived[0]).toEqual({ after_ms: 0, share: 0 });
   });
 
-  it('A10: a report has further pages, as of the time of the first one, and its cursor is of it alone', async () => {
+  it('A10: a report has further pages, as of the time of the first one, and its cursor is valid for it alone', async () => {
     const paged = `pages_${unique()}`;
     const record = (n: number) => event({ source: paged, event_type: `type_${n}`, event_time: at(n) });
     await send([record(1), record(1), record(2), record(2), record(3)]);
@@ -178,7 +178,7 @@ export function reports(ask: Asking): void {
       expect(json.baseline.end_time.slice(0, 19)).toBe(before.slice(0, 19));
     });
 
-    it('are listed by code, with what was received, and tried again without a trace', async () => {
+    it('are listed by code with the received bytes, and a dry run leaves no trace', async () => {
       // A page may be empty and still have a next one.
       const list = async (query: string) => {
         const found: Json[] = [];
@@ -214,7 +214,7 @@ export function reports(ask: Asking): void {
       expect((await attempt('?dry_run=perhaps')).status).toBe(422);
     });
 
-    it('a mended receipt is a new one that names its original; sent twice it is a repeat', async () => {
+    it('a corrected receipt is a new one that names its original; sent twice it is a repeat', async () => {
       const [original] = rejected;
       const pack_id = receiptPath(original).split('/')[2] as string;
       const mended = text(bad({ event_time: '2024-01-01T00:00:00Z' }));
@@ -237,7 +237,7 @@ export function reports(ask: Asking): void {
       expect(await faultsOf(ask)).toEqual([]);
     });
 
-    it('without a mended text the same bytes are read again, and what cannot be sent again is refused whole', async () => {
+    it('without a corrected text the same bytes are read again, and invalid requests are refused as a whole', async () => {
       const [original, , , accepted] = rejected;
       const pack_id = receiptPath(original).split('/')[2] as string;
       const same = await ask('/rejects/reingest', { body: text({ receipts: [{ pack_id, line: original.line }] }) });

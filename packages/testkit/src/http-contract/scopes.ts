@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { Asking } from './ask.ts';
 import { callOf } from './calls.ts';
 
-/** Which key opens which route. */
+/** Tests which keys may use which routes. */
 export function scopes(ask: Asking, keyWith: (wanted: readonly Scope[]) => string): void {
   it.each(Object.entries(ROUTES) as [RouteName, Route][])(
     'G24: %s opens to its own scope and to no other',

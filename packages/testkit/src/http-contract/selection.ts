@@ -11,7 +11,7 @@ export function selection({ ask, get }: ReplayAsks): void {
   const idsOf = async (fields: Record<string, string>) =>
     (await readAll(get, 'selection', { path: path(fields), items: 'events' })).map(({ event_id }) => event_id);
 
-  it('D72: has the events of its range, source and type, each once, in pages of any size and one order', async () => {
+  it('D72: lists the events of its range, source and type, each once, in pages of any size and in one order', async () => {
     const of = fresh();
     const { source } = of;
     const ids: string[] = [];
@@ -50,7 +50,7 @@ export function selection({ ask, get }: ReplayAsks): void {
     expect([page.as_of, page.events.length]).toEqual([received, 3]);
   });
 
-  it('G11: streams the same events with their received text, and says when that is all and where to go on', async () => {
+  it('G11: streams the same events with their received text, and ends with the count and the next cursor', async () => {
     const of = fresh();
     for (let i = 0; i < 2; i++) await send(ask, series(of, 4, `2025-12-28T0${i}:00:00Z`));
     const inOrder = await idsOf({ source: of.source });
