@@ -11,9 +11,9 @@ import { readAll, workOff } from '@pik/testkit/fixtures/engine/replays';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pipeline } from '../../src/api/pipeline.ts';
 
-// A day's metric is the number of earthquakes whose latest change known at a time is not a withdrawal. What was known at
-// the first good poll after each day, and what is known in the end, stand in a file that was made by other means. The
-// metric is that of the example.
+// A day's metric is the number of earthquakes whose latest change known at a time is not a withdrawal. A file made by
+// other means lists the value known at the first good poll after each day, and the final one. The metric is the one of
+// the example.
 
 interface Day {
   readonly day: string;
@@ -61,14 +61,14 @@ describe.skipIf(!hasRealEvents)('the daily metric of 595 days', () => {
     expect((await pipeline.replay(body, { principal: null, requestId: 'data' })).complete).toBe(true);
   };
 
-  it('is computed as it was known then, and as it is known in the end, on every day', async () => {
+  it('has on every day the value known at the time and the final value', async () => {
     expect(days).toHaveLength(595);
     for (const { day, v1, v2, v1ReceivedAt } of days) {
       expect([day, await compute(day, v1ReceivedAt), await compute(day, null)]).toEqual([day, v1, v2]);
     }
   });
 
-  it('is stored as versions with the same values after a replay of each day', async () => {
+  it('has stored versions with the same values after a replay of each day', async () => {
     for (const asOf of ['v1', 'now'] as const) {
       // Many at once: they share commits, and several workers share the queue.
       for (let i = 0; i < days.length; i += 40) {

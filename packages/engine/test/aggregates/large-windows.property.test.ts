@@ -23,8 +23,8 @@ import {
   type World,
 } from '../support/change-world.ts';
 
-// A window of any size is read in parts, of which each is held alone: the same inputs in the same order as those of a window
-// that is held whole.
+// A window of any size is read in parts, one part in memory at a time. The parts give the same inputs in the same order
+// as the window read at once.
 
 const receipt = fc.record({
   source: fc.constantFrom('a', 'b'),
@@ -58,7 +58,7 @@ const KEYS = [
 ] as const;
 
 describe('the inputs of a window', () => {
-  it('are the same in the same order, whether they are held whole or in parts of any size', async () => {
+  it('are the same in the same order, whether the window is read at once or in parts of any size', async () => {
     const bounds = fc.record({ heldMax: fc.integer({ min: 1, max: 9 }), partMax: fc.integer({ min: 1, max: 5 }) });
     await fc.assert(
       fc.asyncProperty(
@@ -143,8 +143,8 @@ async function fill(world: World): Promise<void> {
   }
 }
 
-describe('a window of more inputs than are held', () => {
-  it('has the value, count and hash that it has when it is held, computed, planned and appended', async () => {
+describe('a window with more inputs than fit in memory', () => {
+  it('is computed, planned and appended with the value, count and hash that it has when read at once', async () => {
     const world = createWorld();
     world.restart(AGGREGATES);
     world.clock.ms = DAY + 30 * HOUR_MS;
@@ -187,7 +187,7 @@ describe('a window of more inputs than are held', () => {
     expect(faults).toEqual([]);
   });
 
-  it('is refused where its fold reads payloads and is not additive, with the reason', async () => {
+  it('is refused with the reason if its fold reads payloads and is not additive', async () => {
     const world = createWorld();
     world.restart(AGGREGATES);
     world.clock.ms = DAY + 30 * HOUR_MS;
@@ -200,7 +200,7 @@ describe('a window of more inputs than are held', () => {
     await expect(compute(world, 'each')).resolves.toMatchObject({ input_count: 9 });
   });
 
-  it('says by how much it changed, and that it is not known which inputs did it', async () => {
+  it('reports how much it changed, and that the inputs behind the change are unknown', async () => {
     const world = createWorld();
     world.restart(AGGREGATES);
     world.clock.ms = DAY + 30 * HOUR_MS;
@@ -217,7 +217,7 @@ describe('a window of more inputs than are held', () => {
     expect([now.delta, codes(now).filter((code) => code === 'WINDOW_TOO_LARGE').length]).toEqual([1, 2]);
   });
 
-  it('is read again with entities where a fold asks for one late, or at its end', async () => {
+  it('is read again with entity ids if a fold asks for one late, or at its end', async () => {
     const { pipeline, ...world } = createWorld();
     const context = createContext({ backend: world.backend });
     world.clock.ms = DAY + 30 * HOUR_MS;

@@ -8,8 +8,8 @@ import { endsChunk, parseManifestLines } from '../../src/aggregates/rules/manife
 import { compareInputs, listedInput, type WindowInput } from '../../src/aggregates/rules/window-input.ts';
 import { createContext } from '../../src/runtime/context.ts';
 
-// Manifests are cut where the events themselves say so: a late input changes the chunk that it falls into, and versions
-// share the others.
+// The content of the events decides where a manifest is cut: a late input changes only its own chunk, and versions
+// share all others.
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuv';
 
@@ -47,7 +47,7 @@ async function listed(context: ReturnType<typeof createContext>, key: string) {
 
 describe('a manifest', () => {
   it.each([0, 1, 2, 6_000, 60_000])(
-    'of %i inputs comes back as it was written, in order, with their places',
+    'of %i inputs is read back as written, in order, with their addresses',
     async (count) => {
       const { backend, context } = createStore();
       const key = await writeManifest(context, MANY.slice(0, count));
@@ -57,14 +57,14 @@ describe('a manifest', () => {
         line: one.line,
       }));
       expect(await listed(context, key)).toEqual(expected);
-      // The same inputs again are the same object, and nothing more is stored.
+      // Writing the same inputs again gives the same object and stores nothing more.
       const stored = new Set(backend.stored.keys());
       expect(await writeManifest(context, MANY.slice(0, count))).toBe(key);
       expect(new Set(backend.stored.keys())).toEqual(stored);
     },
   );
 
-  it('with one input more shares all chunks but those around it', async () => {
+  it('with one more input shares all chunks except those around it', async () => {
     const { backend, context } = createStore();
     await writeManifest(context, MANY);
     const before = new Set(backend.stored.keys());
@@ -74,7 +74,7 @@ describe('a manifest', () => {
         const late: WindowInput = { ...input(1_000_000 + at), event_ms: (MANY[at] as WindowInput).event_ms };
         const key = await writeManifest(context, [...MANY, late].sort(compareInputs));
         const added = [...backend.stored.keys()].filter((name) => !before.has(name));
-        // The object that names the chunks, and the chunk it fell into; a cut that moves takes the next one with it.
+        // The object that names the chunks, and the chunk of the new input; a moved cut also changes the next chunk.
         expect(added.length).toBeLessThanOrEqual(3);
         const { event_time } = listedInput(late);
         expect(await manifestHas(context, key, { event_id: late.event_id, event_time })).toBe(true);
@@ -84,7 +84,7 @@ describe('a manifest', () => {
     );
   });
 
-  it('says of each event whether it is listed, from the one chunk in which it would be', async () => {
+  it('tells whether an event is listed by reading the only chunk that can list it', async () => {
     const { backend, context } = createStore();
     const listedOnes = MANY.filter((_, i) => i % 2 === 0);
     const key = await writeManifest(context, listedOnes);
@@ -110,7 +110,7 @@ describe('a manifest', () => {
     }
   });
 
-  it('that was changed, cut short or taken away is an error with its name, never a shorter list', async () => {
+  it('that was changed, truncated or deleted gives an error with its name, never a shorter list', async () => {
     const { backend, context } = createStore();
     const key = await writeManifest(context, MANY.slice(0, 100));
     const bytes = backend.stored.get(key) as Uint8Array;
@@ -136,7 +136,7 @@ function chunkEnds(ids: readonly string[]): number[] {
   return ends.at(-1) === ids.length ? ends : [...ends, ids.length];
 }
 
-it('cuts lie between 6,000 and 20,000 inputs apart, cover everything once, and depend on ids alone', () => {
+it('chunks have 6,000 to 20,000 inputs, cover every input once, and depend only on ids', () => {
   const ids = MANY.map(({ event_id }) => event_id);
   const ends = chunkEnds(ids);
   const sizes = ends.map((end, i) => end - (ends[i - 1] ?? 0));

@@ -28,8 +28,8 @@ import type { Backend } from '../../src/ports/backend.ts';
 import type { SliceQuery } from '../../src/ports/queries.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 
-// A metric says of which sources and types its events are: whatever else comes in is not read, not counted, and touches
-// none of its windows.
+// A metric declares the sources and types of its events. Other events are not read, not counted, and touch none of its
+// windows.
 
 type Rest = Partial<Pick<AggregateDefinition<unknown, unknown>, 'sources' | 'event_types' | 'group_by' | 'metric'>>;
 const counting = (rest: Rest = {}): Aggregate =>
@@ -66,8 +66,8 @@ function recordSlices(backend: Backend, asked: SliceQuery[]): Backend {
 }
 
 describe('the declared sources and types', () => {
-  it('are part of the hash only where they are given, in whatever order; another zone keeps them', () => {
-    // That of the releases before they could be declared.
+  it('are part of the definition hash only if declared, in any order, and in every time zone', () => {
+    // The hash of releases in which they could not be declared.
     expect(dailyEventCount.definition_hash).toBe('a0c6402cc8320758d9c52afc4a851691b17f0a3e98d56ba928bdb4f128df7517');
     const hashes = [
       counting(),
@@ -98,7 +98,7 @@ describe('the declared sources and types', () => {
     );
   });
 
-  it('decide what a value counts, and slices of other sources are not read', async () => {
+  it('decide which events a value counts; slices of other sources are not read', async () => {
     const { world } = await worldWith([scoped]);
     const asked: SliceQuery[] = [];
     const pipeline = world.pipelineOver(recordSlices(world.backend, asked));
@@ -111,14 +111,14 @@ describe('the declared sources and types', () => {
     });
   });
 
-  it('leave others out of the inputs of an entity too', async () => {
+  it('exclude other events from the inputs of an entity too', async () => {
     const own = counting({ metric: 'own', group_by: 'entity', sources: ['source_1', 'source_4'] });
     const { pipeline } = await worldWith([own], [event(1), event(2), event(4, { hour: 5 })]);
     const asked = { metric: 'own', key: 'entity_1', window_start: '2021-03-14', asOfMs: null };
     expect(await pipeline.computeAggregate(asked)).toMatchObject({ value: 2, input_count: 2 });
   });
 
-  it('decide which windows a replay touches, what its plan says, and what a version has', async () => {
+  it('decide which windows a replay touches, its plan, and the inputs of a version', async () => {
     const { world, pipeline } = await worldWith([scoped]);
     const only = { ...WHOLE_RANGE, metrics: ['scoped'] };
     expect(await pipeline.planReplay({ ...only, source: 'source_2' })).toMatchObject({ would_send: 1, windows: [] });
@@ -140,7 +140,7 @@ describe('the declared sources and types', () => {
     expect(await historyOf(pipeline, SCOPED)).toMatchObject([{ version: 1, value: 1, input_count: 1 }]);
   });
 
-  it('decide what is unprocessed, why a value changed, and which values an event is an input of', async () => {
+  it('decide which windows are unprocessed, why a value changed, and which values have an event as input', async () => {
     const { world, pipeline } = await worldWith([scoped]);
     const gaps = () =>
       pipeline.ask('gaps', {
@@ -175,7 +175,7 @@ describe('the declared sources and types', () => {
     expect([await valuesOf(0), await valuesOf(1)]).toEqual([['daily_event_count'], ['daily_event_count', 'scoped']]);
   });
 
-  it('that were declared later take their inputs out by the new definition', async () => {
+  it('declared later remove inputs as an effect of the new definition', async () => {
     const before = counting({ metric: 'scoped' });
     const { world, pipeline } = await worldWith([before]);
     await pipeline.replay({ ...WHOLE_RANGE, metrics: ['scoped'] }, TESTER);
@@ -189,13 +189,13 @@ describe('the declared sources and types', () => {
       exact: true,
       classes: [{ class: 'DEFINITION', contribution: -2, went: 2 }],
     });
-    // What an event was an input of then is told of it still.
+    // The story of a removed event still names the versions that had it as input.
     const gone = change.events[0]?.event_id as string;
     const { versions } = await after.explainEvent({ event_id: gone }, { asOfMs: null });
     expect(versions).toMatchObject([{ metric: 'scoped', version: 1, value: 3 }]);
-    // And the other way round: what counts now was not missed before.
+    // Conversely, no earlier version missed an event that only counts now.
     await after.replay({ ...WHOLE_RANGE, metrics: ['scoped'] }, TESTER);
-    // Settled, so that it is known to have missed nothing.
+    // After the grace period, so that the version is known to have missed nothing.
     world.clock.ms += 1_000;
     await workOff(after);
     const back = await pipeline.explainChange({
@@ -207,7 +207,7 @@ describe('the declared sources and types', () => {
     expect(back).toMatchObject({ delta: 2, exact: true, classes: [{ class: 'DEFINITION', contribution: 2, came: 2 }] });
   });
 
-  it('hold in a simulation, and trying others changes the value by the definition', async () => {
+  it('apply in a simulation; simulating others changes the value as an effect of the definition', async () => {
     const { pipeline } = await worldWith([scoped]);
     const app = createApp({ pipeline, telemetry: silentTelemetry });
     const ask = createInvestigator({ url: 'http://kit', fetch: (request) => app.fetch(request) });
@@ -218,7 +218,7 @@ describe('the declared sources and types', () => {
     expect(changes).toMatchObject([{ delta: 1, exact: true, classes: [{ class: 'DEFINITION', contribution: 1 }] }]);
   });
 
-  it('give what the same condition in select gives, for every grouping and any events', async () => {
+  it('give the same value as that condition in select, for every grouping and any events', async () => {
     const groups = ['all', 'source', 'source_type', 'entity'] as const;
     const small = fc.record({
       entity: fc.integer({ min: 1, max: 2 }),

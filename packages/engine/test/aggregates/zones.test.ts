@@ -52,8 +52,8 @@ const ALL: SelectionOf<'lag'> = {
   limit: 100,
 };
 
-describe('days of a zone', () => {
-  it('are those of its calendar, in lag by event and by receive time, and in completeness', async () => {
+describe('days of a time zone', () => {
+  it('follow its calendar, in lag by event and by receive time, and in completeness', async () => {
     const times = fc.array(
       fc.record({
         eventMs: fc.integer({ min: START, max: START + 6 * DAY }),
@@ -94,7 +94,7 @@ describe('days of a zone', () => {
     );
   });
 
-  it('end when the zone says so: what came at 23:30 there was on time, although the day had ended in UTC', async () => {
+  it('end by local time: an event received at 23:30 local time is on time although the day has ended in UTC', async () => {
     // 2026-03-06 in New York: from 05:00Z to 05:00Z on the next day.
     const eventMs = Date.UTC(2026, 2, 7, 4, 0);
     clock.ms = START + 30 * DAY;
@@ -105,7 +105,7 @@ describe('days of a zone', () => {
     expect(await of('UTC')).toMatchObject({ day: '2026-03-07' });
   });
 
-  it('name hours by the instant in UTC, where a zone lies half an hour off too', async () => {
+  it('name hours by their UTC instant, also in a zone with an offset of half an hour', async () => {
     clock.ms = START + 30 * DAY;
     await send([{ eventMs: Date.UTC(2026, 2, 6, 10, 45), receivedMs: Date.UTC(2026, 2, 6, 11) }], 'import');
     const hourIn = async (timeZone: string) =>
@@ -115,7 +115,7 @@ describe('days of a zone', () => {
   });
 });
 
-describe('an empty answer names the filter that emptied it', () => {
+describe('an empty answer names the filter that excluded everything', () => {
   const lag = async (query: SelectionOf<'lag'>) =>
     (await pipeline.ask('lag', { ...ALL, include_imported: false, ...query, late_over_ms: HOUR })).empty;
 
@@ -137,7 +137,7 @@ describe('an empty answer names the filter that emptied it', () => {
     expect(await lag({ include_imported: true })).toBeUndefined();
   });
 
-  it('of imports too where other receipts lie on the same day, and says its times without idle zeros', async () => {
+  it('of imports too, if other receipts lie on the same day, with times without trailing zeros', async () => {
     clock.ms = START + DAY;
     const live = [START, START + 23 * HOUR].map((eventMs) => ({ eventMs, receivedMs: clock.ms }));
     await send(live);

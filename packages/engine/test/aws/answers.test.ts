@@ -13,7 +13,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { AwsBackend } from '../../src/backends/aws/open.ts';
 import type { EventRow, Insertion } from '../../src/ports/rows.ts';
 
-// What each answer of a service is taken for: done, not done, done by an earlier attempt, or not known.
+// The meaning of each answer of a service: done, not done, done by an earlier attempt, or unknown.
 
 const PACK = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OTHER = '01890a5d-ac96-774b-bcce-b302099a8058';
@@ -46,7 +46,7 @@ async function admit(
 
 describe('S3', () => {
   it.each([true, false])(
-    'I5, R2: 412 after our own lost write is a success, after that of another RAW_EXISTS (checksums kept: %s)',
+    'I5, R2: 412 means success after our own lost write, and RAW_EXISTS after a write by another process (checksums kept: %s)',
     async (kept) => {
       aws.s3.habits.keepsChecksums = kept;
       aws.plan([{ call: 1, kind: 'fail-after' }]);
@@ -60,7 +60,7 @@ describe('S3', () => {
     },
   );
 
-  it('I6: 409 says nothing of what is there: it is asked again, and never taken for a success', async () => {
+  it('I6: 409 does not show which object exists: the request is repeated, and never counts as a success', async () => {
     aws.plan([{ call: 1, kind: 'conflict', times: 3 }]);
     await backend.rawLog.append(PACK, bytes('ours'));
     expect(requests('PutObject')).toBe(4);
@@ -70,7 +70,7 @@ describe('S3', () => {
     expect(await backend.rawLog.has(OTHER)).toBe(false);
   });
 
-  it('R1, R2b: too much to do, and silence, are waited out within a deadline, and then told as retryable', async () => {
+  it('R1, R2b: throttling and silence are waited out until a deadline, and then reported as retryable', async () => {
     for (const kind of ['throttle', 'hang-before'] as const) {
       aws.plan([{ ...ALWAYS, kind }]);
       const startedMs = aws.timing.nowMs();
@@ -81,7 +81,7 @@ describe('S3', () => {
   });
 
   it.each(['partial', 'damage'] as const)(
-    'R4, R5: a download that comes short or changed is read again, and never given (%s)',
+    'R4, R5: a truncated or changed download is read again, and never returned (%s)',
     async (kind) => {
       await backend.rawLog.append(PACK, bytes('what was stored'));
       aws.plan([{ call: 1, kind, times: 2 }]);
@@ -91,7 +91,7 @@ describe('S3', () => {
     },
   );
 
-  it('R8, R10, R14: a refusal is told at once, and is neither absence nor presence', async () => {
+  it('R8, R10, R14: a refusal is reported at once, and means neither absence nor presence', async () => {
     const denied: FakeAws = createFakeAws({ clock });
     denied.s3.handle = () => {
       throw Object.assign(new Error('denied'), { name: 'AccessDenied', $metadata: { httpStatusCode: 403 } });
@@ -110,7 +110,7 @@ describe('S3', () => {
 });
 
 describe('DynamoDB', () => {
-  it('I4, D2: our own insert whose answer was lost is ours, by pack and line; that of another is not', async () => {
+  it('I4, D2: an insert whose answer was lost is recognised as ours by pack and line; the insert of another process is not', async () => {
     const row = makeEventRow(PACK, { rule: 'key' });
     for (const kind of ['fail-after', 'hang-after'] as const) {
       aws.plan([{ call: 1, kind }]);
@@ -123,7 +123,7 @@ describe('DynamoDB', () => {
     expect(met).toEqual({ kind: 'present', stored: row });
   });
 
-  it('D1, D12: rows that the table refuses for its throughput are not decided; all others are', async () => {
+  it('D1, D12: rows that the table throttles stay undecided; all others are decided', async () => {
     const rows = Array.from({ length: 20 }, (_, i) =>
       makeEventRow(PACK, { entity: i % 4 === 0 ? 'hot' : 'cool', payload: `${i}`, line: i }),
     );
@@ -138,13 +138,13 @@ describe('DynamoDB', () => {
     expect((await admit(rows)).every(({ kind }) => kind !== 'throttled')).toBe(true);
   });
 
-  it('D1: where every row is refused for its throughput, all are undecided and the call does not fail', async () => {
+  it('D1: if every row is throttled, all stay undecided and the call does not fail', async () => {
     aws.plan([{ ...ALWAYS, kind: 'throttle', where: ({ request }) => request === 'PutItem' }]);
     const rows = [makeEventRow(PACK), makeEventRow(PACK, { payload: 'b', line: 1 })];
     expect(await admit(rows)).toEqual([{ kind: 'throttled' }, { kind: 'throttled' }]);
   });
 
-  it('G20: where no row is answered for at all the call fails, and so does the next ping', async () => {
+  it('G20: if no row gets an answer, the call and the next ping fail', async () => {
     aws.plan([{ ...ALWAYS, kind: 'hang-before' }]);
     await expect(admit([makeEventRow(PACK)])).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE', retryable: true });
     await expect(backend.index.ping()).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
@@ -155,7 +155,7 @@ describe('DynamoDB', () => {
     expect(aws.calls).toHaveLength(sent);
   });
 
-  it('G2: a look-up that the table refuses decides nothing by itself: the writes do', async () => {
+  it('G2: a refused look-up decides no outcome: the writes do', async () => {
     const rows = Array.from({ length: 20 }, (_, line) => makeEventRow(PACK, { line }));
     await admit(rows);
     aws.plan([{ ...ALWAYS, kind: 'deny', where: ({ request }) => request === 'BatchGetItem' }]);
@@ -163,12 +163,12 @@ describe('DynamoDB', () => {
     expect(met.map(({ kind }) => kind)).toEqual(rows.map(() => 'present'));
   });
 
-  it('D12: a single write that meets a transaction on its row is sent again', async () => {
+  it('D12: a single write that conflicts with a transaction on its row is sent again', async () => {
     aws.plan([{ call: 1, kind: 'conflict' }]);
     expect(await admit([makeEventRow(PACK)])).toMatchObject([{ kind: 'inserted' }]);
   });
 
-  it('a request that is mostly a repeat looks up what it has not tried; what is new in it is still decided by its write', async () => {
+  it('a request of mostly repeats looks up the rows that it has not tried; new rows are still decided by their write', async () => {
     const rows = Array.from({ length: 100 }, (_, i) => makeEventRow(PACK, { payload: `${i}`, line: i }));
     await admit(rows);
     const again = rows.map((row) => ({ ...row, pack_id: OTHER }));
@@ -182,7 +182,7 @@ describe('DynamoDB', () => {
     expect(sent.filter((request) => request === 'PutItem')).toHaveLength(8 + 5);
   });
 
-  it('G5: a look-up takes nothing for there that has ended', async () => {
+  it('G5: a look-up treats an expired row as absent', async () => {
     const ended = (i: number) => i % 5 === 1;
     const rows = Array.from({ length: 40 }, (_, i) =>
       makeEventRow(PACK, { payload: `${i}`, line: i, expires_ms: clock.ms + (ended(i) ? 1_000 : 9_000) }),
@@ -198,7 +198,7 @@ describe('DynamoDB', () => {
   });
 
   it.each(['throttle', 'hang-before'] as const)(
-    'D1: while the table does not read, a repeat is decided by its writes (%s)',
+    'D1: while reads of the table fail, a repeat is decided by its writes (%s)',
     async (kind) => {
       const rows = Array.from({ length: 40 }, (_, i) => makeEventRow(PACK, { payload: `${i}`, line: i }));
       await admit(rows);
@@ -209,7 +209,7 @@ describe('DynamoDB', () => {
     },
   );
 
-  it('D16: keys that a batch leaves out are asked for again, to an end', async () => {
+  it('D16: keys that a batch leaves out are requested again, a bounded number of times', async () => {
     const rows = Array.from({ length: 150 }, (_, i) => makeEventRow(PACK, { payload: `${i}`, line: i }));
     await admit(rows);
     const ids = [...rows.map(({ event_id }) => event_id), rows[0]?.event_id ?? '', 'd'.repeat(47)];
@@ -220,7 +220,7 @@ describe('DynamoDB', () => {
     expect(halves).toMatchObject({ code: 'INDEX_UNAVAILABLE' });
   });
 
-  it('D13: a slice of any size comes back whole, and a report without its receipts does not read them', async () => {
+  it('D13: a slice of any size is read back whole, and a report that needs no receipts does not read them', async () => {
     const entries = Uint8Array.from({ length: 475_000 }, (_, i) => i % 251);
     const slice = makeSliceRow(PACK, { entries, accepted: 5_000, duplicates: 0, conflicts: 0 });
     await admit([], { slices: [slice], pack: makePackRow(PACK) });
@@ -233,7 +233,7 @@ describe('DynamoDB', () => {
     expect(aws.calls.slice(before).every(({ units }) => units.read <= 1)).toBe(true);
   });
 
-  it('a slice that is written again with more receipts is read whole at any time, and never with fewer again', async () => {
+  it('a slice that is rewritten with more receipts is complete at any time, and never loses receipts', async () => {
     const few = makeSliceRow(PACK, { accepted: 1, duplicates: 0, conflicts: 0, entries: bytes('few') });
     const more = { ...few, accepted: 2, entries: bytes('more of them') };
     const read = async () => {
@@ -241,7 +241,7 @@ describe('DynamoDB', () => {
       return (await backend.index.listSlices(query)).items;
     };
     await admit([], { slices: [few] });
-    // The receipts got through, the row that counts them did not.
+    // The receipts were written, the row that counts them was not.
     aws.plan([{ call: 2, kind: 'crash-before' }]);
     await expect(admit([], { slices: [more] })).rejects.toThrow('crashed');
     aws.plan([]);
@@ -252,7 +252,7 @@ describe('DynamoDB', () => {
     expect(await read()).toEqual([more]);
   });
 
-  it('D12: a storm of repeats writes a hundred rows of one event, and then one write unit a receipt', async () => {
+  it('D12: a storm of repeats writes a hundred rows for one event, and then one write unit per receipt', async () => {
     const row = makeEventRow(PACK);
     await admit([row]);
     const before = aws.calls.length;
@@ -265,7 +265,7 @@ describe('DynamoDB', () => {
     expect(await backend.index.getDeliveries(row)).toHaveLength(100);
   });
 
-  it('G5: the further receipts of an event end with it, though they came later', async () => {
+  it('G5: the deliveries of an event expire with it, although they came later', async () => {
     const old = makeEventRow(PACK, { rule: 'key', expires_ms: clock.ms + 1_000 });
     await admit([old]);
     const repeat = { ...old, pack_id: OTHER, expires_ms: clock.ms + 5_000 };
@@ -282,7 +282,7 @@ describe('SQS', () => {
   const messages = (count: number, fill = '') =>
     Array.from({ length: count }, (_, i) => ({ message_id: `replay.first.${i}`, body: JSON.stringify({ i, fill }) }));
 
-  it('Q11: what a batch did not take is sent again, alone, and to an end', async () => {
+  it('Q11: entries that a batch did not accept are sent again, alone, a bounded number of times', async () => {
     aws.plan([{ call: 1, kind: 'partial', times: 2 }]);
     await backend.queue.send(messages(10));
     const sizes = aws.calls.map(({ input }) => (input as { Entries: unknown[] }).Entries.length);
@@ -292,7 +292,7 @@ describe('SQS', () => {
     await expect(backend.queue.send(messages(1))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
   });
 
-  it('Q12: entries are grouped so that no request is larger than a queue takes', async () => {
+  it('Q12: entries are grouped so that no request exceeds the size limit of the queue', async () => {
     await backend.queue.send(messages(20));
     expect(requests()).toBe(2);
     await backend.queue.send(messages(10, 'x'.repeat(100 * 1024)));
@@ -301,7 +301,7 @@ describe('SQS', () => {
     expect(requests()).toBe(2 + 5 + 4);
   });
 
-  it('Q4, D06: a message that died lies in the dead-letter queue before it leaves the other', async () => {
+  it('Q4, D06: a dead message is in the dead-letter queue before it is deleted from the other queue', async () => {
     await backend.queue.send(messages(1));
     for (let receives = 1; receives < 5; receives++) {
       const [held] = await backend.queue.receive({ max: 1, visibilityMs: 1_000 });
@@ -315,7 +315,7 @@ describe('SQS', () => {
     backend = aws.open();
     expect((await backend.queue.listDead({ limit: 5 })).items).toMatchObject([{ code: 'C', detail: 'd', receives: 5 }]);
     clock.ms += 120_000;
-    // The copy that was left is moved by SQS itself; it is one dead letter still, with its reason.
+    // SQS itself moves the remaining copy; it is still one dead letter, with its reason.
     expect(await backend.queue.receive({ max: 1, visibilityMs: 1_000 })).toEqual([]);
     expect((await backend.queue.listDead({ limit: 5 })).items).toMatchObject([{ code: 'C', detail: 'd' }]);
     expect(await backend.queue.redrive()).toBe(1);
@@ -323,7 +323,7 @@ describe('SQS', () => {
     expect(await backend.queue.receive({ max: 10, visibilityMs: 1_000 })).toHaveLength(1);
   });
 
-  it('Q10: a redrive that is cut off leaves ten messages in both queues at most, and the next goes on from there', async () => {
+  it('Q10: an interrupted redrive leaves at most ten messages in both queues, and the next one continues from there', async () => {
     const dead = aws.sqs.queues.get('https://sqs.test/pik-dead') ?? [];
     const live = aws.sqs.queues.get('https://sqs.test/pik-replay') ?? [];
     await backend.queue.send(messages(45));
@@ -341,11 +341,11 @@ describe('SQS', () => {
     expect(live.length).toBeLessThanOrEqual(45 + 10);
   });
 
-  it('a message that Lambda took from the queue is failed, and buried, as one taken here', async () => {
+  it('a message that Lambda received fails and becomes a dead letter like one that the worker received', async () => {
     await backend.queue.send(messages(1));
     for (let receives = 1; receives <= 5; receives++) {
       const taken = await backend.queue.receive({ max: 1, visibilityMs: 1_000 });
-      // Another process: it knows of the message what the event says.
+      // Another process: it knows only the facts of the message that the Lambda event contains.
       const { queue } = aws.open();
       const stored = aws.sqs.queues.get('https://sqs.test/pik-replay')?.[0];
       const adopted = queue.adopt({

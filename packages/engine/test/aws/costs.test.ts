@@ -10,8 +10,8 @@ import { workOff } from '@pik/testkit/fixtures/engine/replays';
 import { expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 
-// D57, D58, D59: what the design promises of requests and write units, counted in the requests that are really sent.
-// What they cost in dollars is worked out by benchmarks/src/aws-costs.ts from the same counts.
+// D57, D58, D59: the numbers of requests and write units that the design promises, counted in the requests sent.
+// benchmarks/src/aws-costs.ts computes their price in dollars from the same counts.
 
 const BATCHES = { events: 1_000, perRequest: 100 };
 
@@ -20,18 +20,21 @@ const total = (units: Readonly<Record<string, number>>) => Object.values(units).
 it.each<[Identity, Record<string, number>]>([
   ['content', { EVENT: 1_000 }],
   ['keyed', { EVENT: 1_000, TIME: 1_000 }],
-])('1,000 new events in requests of 100: 10 PutObject, no read, one write unit a row (%s)', async (identity, rows) => {
-  const { puts, reads, units } = await countIngest(identity, BATCHES);
-  expect(puts).toBe(10);
-  expect(reads).toBe(0);
-  expect(units).toMatchObject({ ...rows, PACK: 10, SLICE: 10, SEQUENCE: 10 });
-  // The receipts of a slice take some 70 bytes each.
-  expect(units['SLICE receipts']).toBeLessThanOrEqual(80);
-  const others = total(units) - total(rows);
-  expect(others).toBeLessThanOrEqual(10 * (1 + 1 + 1 + 8) + 16);
-});
+])(
+  '1,000 new events in requests of 100: 10 PutObject, no read, one write unit per row (%s)',
+  async (identity, rows) => {
+    const { puts, reads, units } = await countIngest(identity, BATCHES);
+    expect(puts).toBe(10);
+    expect(reads).toBe(0);
+    expect(units).toMatchObject({ ...rows, PACK: 10, SLICE: 10, SEQUENCE: 10 });
+    // The receipts of a slice take some 70 bytes each.
+    expect(units['SLICE receipts']).toBeLessThanOrEqual(80);
+    const others = total(units) - total(rows);
+    expect(others).toBeLessThanOrEqual(10 * (1 + 1 + 1 + 8) + 16);
+  },
+);
 
-it('1,000 duplicates in requests of 100: 10 PutObject, one write unit a receipt, the others looked up in one read a request', async () => {
+it('1,000 duplicates in requests of 100: 10 PutObject, one write unit per receipt, the others looked up in one read per request', async () => {
   const { puts, reads, units } = await countIngest('duplicates', BATCHES);
   expect([puts, reads]).toEqual([10, 10]);
   expect(units).toMatchObject({ EVENT: 80, DELIVERY: 1_000, PACK: 10, SLICE: 10, SEQUENCE: 10 });
@@ -93,7 +96,7 @@ it('D19, D21: a day of 10,000 events is computed once per replay, however many m
     ({ request, input }) => request === 'GetObject' && /^raw/.test((input as { Key: string }).Key),
   );
   expect(reads.length).toBeLessThanOrEqual(PACKS);
-  // The slices of the day are read once for each of the two metrics that are not of one entity: one query a partition.
+  // The slices of the day are read once for each of the two metrics that are not by entity: one query per partition.
   const slices = aws.calls.filter(({ request, input }) => request === 'Query' && /^S#\d/.test(partitionOf(input)));
   expect(slices.length).toBeLessThanOrEqual(2 * 8);
 });

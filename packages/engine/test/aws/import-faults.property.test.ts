@@ -20,8 +20,9 @@ import {
 } from '../support/import-world.ts';
 import { applies, createAwsProcess, KINDS } from './process.ts';
 
-// An import that comes before what is there changes several rows, one request each. Whatever goes wrong between any two of
-// them, and whatever else is under way, one sweep makes the index what the log alone makes of it.
+// An import with an earlier claim than the stored receipts changes several rows, one request each. After any fault
+// between two of these requests, and with any concurrent requests, one sweep gives the index that a rebuild from the
+// log gives.
 
 const MINUTE_MS = 60_000;
 const SWEEP = { minAgeMs: 0, lookBackMs: 3_600_000 };
@@ -35,14 +36,14 @@ const keyed = (value: number, minute = 0) => ({ entity: 1, key: 1, minute, value
 const content = (entity: number) => ({ entity, key: null, minute: 0, value: 1 });
 const claims = (record: SmallRecord, claim: number): ImportedRecord => ({ ...record, claim });
 
-/** Imports that take each other's place, with other payloads and times, and the place of a live receipt. */
+/** Imports that replace each other and a live receipt as first receipt, with other payloads and times. */
 const IMPORTS: readonly Request[] = [
   { mode: 'import', records: [claims(keyed(1), 50), claims(content(1), 50), claims(content(2), 50)] },
   { mode: 'import', records: [claims(keyed(1), 40), claims(content(1), 60)] },
   { mode: 'import', records: [claims(keyed(2, 1), 30), claims(content(1), 20), claims(keyed(1), 60)] },
 ];
 const LIVE: readonly Request[] = [{ mode: 'live', records: [content(1), content(2), { ...keyed(3), entity: 2 }] }];
-/** A live receipt that makes a conflict of what imports agree on, and a first receipt of one that was a conflict. */
+/** A live receipt that conflicts with what the imports agree on, and one that turns a conflict into the first receipt. */
 const LIVE_LAST: readonly Request[] = [
   { mode: 'import', records: [claims(keyed(1), 50), claims(keyed(2), 60), claims(keyed(1), 70)] },
   { mode: 'live', records: [keyed(2), keyed(1)] },
@@ -85,7 +86,7 @@ interface Scenario {
   readonly requests: readonly Request[];
 }
 
-/** Plays what goes well, then the rest under faults, repeated until it is answered whole. */
+/** Sends the first requests without faults and the rest under faults, repeated until every record has an answer. */
 async function runUnder({ before, requests }: Scenario, faults: readonly AwsFault[]) {
   const clock = createTestClock(WORLD_START + 300 * MINUTE_MS);
   const process = createAwsProcess<Pipeline>(clock, [], {
@@ -115,17 +116,20 @@ it.each(
       scenario: { before: LIVE_LAST.slice(0, 1), requests: LIVE_LAST.slice(1) },
     },
   ]),
-)('every request of $name goes wrong in turn ($kind)', async ({ kind, scenario }) => {
-  const clean = await runUnder(scenario, []);
-  await expectSound(clean.process.durable(), clean.clock);
-  const struckAt = [...clean.requests.entries()].filter(([, request]) => applies(kind, request));
-  for (const [at, request] of points(struckAt)) {
-    const struck = await runUnder(scenario, [{ call: at + 1, kind }]);
-    await expectSound(struck.process.durable(), struck.clock).catch((error: unknown) => {
-      throw new Error(`after ${kind} at request ${at + 1}, ${request}`, { cause: error });
-    });
-  }
-});
+)(
+  'leaves the index of a rebuild after a fault at each request of $name in turn ($kind)',
+  async ({ kind, scenario }) => {
+    const clean = await runUnder(scenario, []);
+    await expectSound(clean.process.durable(), clean.clock);
+    const struckAt = [...clean.requests.entries()].filter(([, request]) => applies(kind, request));
+    for (const [at, request] of points(struckAt)) {
+      const struck = await runUnder(scenario, [{ call: at + 1, kind }]);
+      await expectSound(struck.process.durable(), struck.clock).catch((error: unknown) => {
+        throw new Error(`after ${kind} at request ${at + 1}, ${request}`, { cause: error });
+      });
+    }
+  },
+);
 
 const record = fc.record({
   entity: fc.integer({ min: 1, max: 2 }),
@@ -137,7 +141,7 @@ const imported = fc
   .tuple(record, fc.constantFrom(10, 20, 30, 40))
   .map(([one, claim]): ImportedRecord => ({ ...one, claim }));
 
-test('imports and one live request that overtake each other everywhere, and a fault now and then', async () => {
+test('imports and one live request in any interleaving, with occasional faults, leave the index of a rebuild', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(imported, { minLength: 1, maxLength: 4 }), { minLength: 2, maxLength: 4 }),

@@ -21,11 +21,11 @@ import type { Backend } from '../../src/ports/backend.ts';
 import type { Context } from '../../src/runtime/context.ts';
 import { type AwsProcess, applies, createAwsProcess, KINDS } from './process.ts';
 
-// Every request that ingest and sweep send to S3 and DynamoDB goes wrong in turn, in every way that it can. The client
-// repeats the same bytes until it is answered; a process that died is started again and sweeps. Then everything that was
-// acknowledged must be there, with the outcome that was answered, and each index row that its pack asks for.
+// Every request that ingest and sweep send to S3 and DynamoDB fails in turn, in every way that it can. The client
+// repeats the same bytes until it gets an answer; a process that died is restarted and sweeps. Then every acknowledged
+// receipt must be stored with its answered outcome, and every index row of its pack must exist.
 
-// A sweep here does not wait until a request must have ended, so it looks again at what came since the last one.
+// A sweep here does not wait until a request must have ended, so it checks again the packs stored since the last one.
 const SWEEP = { minAgeMs: 0, lookBackMs: 3_600_000 };
 
 const content = (entity: number, value: number): SmallRecord => ({
@@ -128,7 +128,7 @@ async function expectTruthful(backend: Backend): Promise<void> {
   }
 }
 
-/** What reports and timelines read is whole: each receipt is in its slice, each keyed event at its place in time. */
+/** Reports and timelines miss nothing: each receipt is in its slice, each keyed event at its position in the timeline. */
 async function expectIndexed(backend: Backend): Promise<void> {
   const { index } = backend;
   const { packs, addresses, slices } = await snapshot(backend);
@@ -154,7 +154,7 @@ async function expectIndexed(backend: Backend): Promise<void> {
 }
 
 it.each(KINDS)(
-  'G1, G2, G21, I1–I5, I12, I13, R1–R5, D1, D2: every request of ingest and sweep goes wrong in turn (%s)',
+  'G1, G2, G21, I1–I5, I12, I13, R1–R5, D1, D2: acknowledged receipts survive a fault at each request of ingest and sweep in turn (%s)',
   async (kind) => {
     const clean = await runUnder(REQUESTS, []);
     await expectSound(clean);
@@ -169,7 +169,7 @@ it.each(KINDS)(
   },
 );
 
-// A request that is mostly a repeat looks its events up before it writes: keyed and by content, a conflict and a new one.
+// A request of mostly repeats looks its events up before it writes: keyed and by content, a conflict and a new one.
 const STORM: readonly SmallRecord[] = Array.from({ length: 20 }, (_, i) =>
   i % 2 === 0 ? content(1 + (i % 3), i) : { ...keyed(1 + (i % 3), 1), key: i },
 );
@@ -181,7 +181,7 @@ const STORM_AGAIN = [
 ];
 
 it.each(['fail-before', 'fail-after', 'hang-before', 'throttle', 'partial', 'crash-after'] as const)(
-  'G2, G4, I3, D16: every request of a storm of repeats goes wrong in turn (%s)',
+  'G2, G4, I3, D16: acknowledged receipts survive a fault at each request of a storm of repeats in turn (%s)',
   async (kind) => {
     const clean = await runUnder([STORM, STORM_AGAIN], []);
     await expectSound(clean);
@@ -200,7 +200,7 @@ it.each(['fail-before', 'fail-after', 'hang-before', 'throttle', 'partial', 'cra
 );
 
 it.each(['throttle', 'hang-before', 'hang-after', 'fail-before', 'fail-after'] as const)(
-  'D1, R1, R2b, G20: an outage begins at each request in turn and lasts beyond the deadline (%s)',
+  'D1, R1, R2b, G20: acknowledged receipts survive an outage that begins at each request in turn and outlasts the deadline (%s)',
   async (kind) => {
     const { requests } = await runUnder(REQUESTS, []);
     for (const at of points([...requests.keys()].filter((one) => one % 3 === 0)))
@@ -223,7 +223,7 @@ const fault: fc.Arbitrary<AwsFault> = fc.record({
   times: fc.constantFrom(1, 1, 1, 4, 40),
 });
 
-test('G1, G2, G21: several faults in one run, those of the recovery among them', async () => {
+test('G1, G2, G21: acknowledged receipts survive several faults in one run, also during recovery', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(placed, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 }),

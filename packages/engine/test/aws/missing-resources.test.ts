@@ -4,7 +4,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { AwsBackend } from '../../src/backends/aws/open.ts';
 
-// A name that was misspelt: no call may take what is not there for something that is empty.
+// A misspelt name: no call may treat a missing resource as an empty one.
 
 const PACK = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OTHER = '01890a5d-ac96-774b-bcce-b302099a8058';
@@ -18,7 +18,7 @@ beforeEach(() => {
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-it('a bucket that is not there is an error of every call, and never an absent object', async () => {
+it('a missing bucket makes every call fail, and never looks like an absent object', async () => {
   const misspelt = aws.open({ bucket: 'kit-rwa' });
   const { rawLog, files } = misspelt;
   const asked = {
@@ -34,14 +34,14 @@ it('a bucket that is not there is an error of every call, and never an absent ob
     expect([name, failed]).toEqual([name, expect.objectContaining({ message: expect.stringContaining('refuses') })]);
   }
   await expect(createPipeline({ backend: misspelt }).ready()).rejects.toMatchObject({ code: 'RAW_LOG_UNAVAILABLE' });
-  // After another process was started the first one is gone.
+  // A second process replaces the first one.
   backend = aws.open();
   await expect(createPipeline({ backend }).ready()).resolves.toBeUndefined();
   await backend.rawLog.append(PACK, bytes('x'));
   expect([await backend.rawLog.has(PACK), await backend.rawLog.has(OTHER)]).toEqual([true, false]);
 });
 
-it('tables and queues that are not there are errors of every call too', async () => {
+it('missing tables and queues make every call fail too', async () => {
   const misspelt = aws.open({ indexTable: 'kit-idx', aggregatesTable: 'kit-agg', replaysTable: 'kit-rep' });
   const target = { metric: 'm', key: 'k', window_start_ms: 0 };
   const asked = [

@@ -4,7 +4,7 @@ import { type AwsFault, createFakeAws, type FakeAws } from '@pik/testkit/aws';
 import type { AwsBackend } from '../../src/backends/aws/open.ts';
 import type { Clock } from '../../src/ports/backend.ts';
 
-/** Every kind of fault that a request to a service can meet. */
+/** Every kind of fault that can hit a request to a service. */
 export const KINDS = [
   'fail-before',
   'fail-after',
@@ -23,9 +23,9 @@ const BATCHES = /^(BatchGetItem|SendMessageBatch|ChangeMessageVisibilityBatch|De
 
 const CONFLICTS = /^(PutObject|TransactWriteItems|UpdateItem|PutItem)$/;
 
-/** Whether a kind of fault is, for a request, another one than those of the other kinds. */
+/** True if a kind of fault differs for a request from all other kinds. */
 export function applies(kind: AwsFault['kind'], request: string): boolean {
-  // A process that ends before a request ended after the one before it.
+  // A crash before a request equals a crash after the previous request.
   if (kind === 'crash-before') return request === 'ReceiveMessage';
   if (kind === 'fail-after' || kind === 'hang-after') return WRITES.test(request);
   if (kind === 'partial') return BATCHES.test(request);
@@ -33,19 +33,19 @@ export function applies(kind: AwsFault['kind'], request: string): boolean {
   return kind !== 'conflict' || CONFLICTS.test(request);
 }
 
-/** A process that may die, over services that last. */
+/** A process that may crash, over services that outlive it. */
 export interface AwsProcess<T> {
   readonly aws: FakeAws;
-  /** Does something until it succeeds, as a client repeats it and a process is started again. */
+  /** Repeats a call until it succeeds, as a client does, and restarts the process after each crash. */
   untilDone<R>(work: (running: T) => Promise<R>): Promise<R>;
   /** The same services without any fault, for a look at what is there. */
   durable(): AwsBackend;
 }
 
-/** Repeats after which something will never succeed. */
+/** Number of repeats after which a call counts as hopeless. */
 const REPEATS_MAX = 200;
 
-/** Starts a process whose requests go wrong as planned; `onStart` is what each later life does first. */
+/** Starts a process whose requests fail as planned; each restart calls `onStart` first. */
 export function createAwsProcess<T>(
   clock: Clock,
   faults: readonly AwsFault[],
@@ -83,7 +83,7 @@ export function createAwsProcess<T>(
   };
 }
 
-/** What is neither a crash nor said to be worth a repeat is a fault of the kit. */
+/** An error that is neither a crash nor marked as retryable is a bug of the kit. */
 function expectPassing(error: unknown): void {
   if (error instanceof Crash) return;
   if (!KitError.is(error) || !error.retryable) throw error;

@@ -23,9 +23,9 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import { type AwsProcess, applies, createAwsProcess, KINDS } from './process.ts';
 
-// Every request of a replay, of its cancelling and of the processor goes wrong in turn, in every way that it can. The
-// client repeats the call that was not answered, the worker is started again, a message comes back when its time is over.
-// In the end the versions are those of a run in which nothing went wrong, and a pure fold of the raw log.
+// Every request of a replay, of its cancelling and of the processor fails in turn, in every way that it can. The client
+// repeats the unanswered call, the worker is restarted, a message returns when its visibility ends. In the end the
+// versions equal those of a run without faults, and a pure fold of the raw log.
 
 const EVENTS: readonly SmallEvent[] = [
   { entity: 1, source: 1, hour: 3, value: 1 },
@@ -56,7 +56,7 @@ const start = (backend: Backend) => {
   return createPipeline({ backend, aggregates: AGGREGATES });
 };
 
-/** Runs a scenario under faults over events that came in without any. */
+/** Runs a scenario under faults over events ingested without faults. */
 async function runUnder(scenario: Scenario, faults: readonly AwsFault[]): Promise<Run> {
   ids.nextWorld();
   const clock = createTestClock(DAY_START + 48 * 3_600_000);
@@ -79,13 +79,13 @@ async function replayAll(process: AwsProcess<Pipeline>, replayId: string): Promi
   }
 }
 
-/** Works until the queue has nothing left to deliver. */
+/** Runs the worker until the queue has nothing left to deliver. */
 async function workAll(process: AwsProcess<Pipeline>, clock: TestClock): Promise<void> {
   const work = () => process.untilDone((pipeline) => pipeline.work({ visibilityMs: VISIBILITY_MS }));
   const queue = process.aws.sqs.queues.get(FAKE_RESOURCES.queueUrl) as readonly unknown[];
   while (queue.length > 0) if ((await work()) !== 'DONE') clock.ms += VISIBILITY_MS + 1_000;
   expect(await work()).toBe('IDLE');
-  // What is received now was not known to what has been computed.
+  // Events received from now on were unknown to the versions computed so far.
   clock.ms += 1;
 }
 
@@ -112,7 +112,7 @@ const SCENARIOS: readonly { readonly name: string; readonly run: Scenario }[] = 
   },
 ];
 
-/** What a scenario leaves behind, without what depends on chance or on how often something was tried. */
+/** Final state of a scenario, without the parts that depend on chance or on the number of attempts. */
 async function outcome({ process, clock }: Run) {
   const backend = process.durable();
   const versions = (await allVersions(backend)).map((row) => [targetName(row), row.version, row.value_json]);
@@ -147,7 +147,7 @@ async function expectAsIfNothingHappened(run: Run, expected: unknown): Promise<v
   });
 }
 
-/** Rows, files and bytes agree, whatever was left half-way (G18). */
+/** Rows, files and bytes agree, even after interrupted steps (G18). */
 async function expectVerified({ process }: Run): Promise<void> {
   const pipeline = start(process.durable());
   await pipeline.sweep(SWEEP);
@@ -160,7 +160,7 @@ async function expectVerified({ process }: Run): Promise<void> {
 
 for (const { name, run: scenario } of SCENARIOS) {
   it.each(KINDS)(
-    `G13, G15, D1, D2, Q1, Q3, Q11, Q13, A5: ${name}: every request goes wrong in turn (%s)`,
+    `G13, G15, D1, D2, Q1, Q3, Q11, Q13, A5: ${name}: a fault at each request in turn leaves the same versions (%s)`,
     async (kind) => {
       const clean = await runUnder(scenario, []);
       const expected = await outcome(clean);
@@ -176,7 +176,7 @@ for (const { name, run: scenario } of SCENARIOS) {
     },
   );
 
-  test(`G21: ${name}: several faults in one run, those of the recovery among them`, async () => {
+  test(`G21: ${name}: several faults in one run, also during recovery, leave the same versions`, async () => {
     const clean = await runUnder(scenario, []);
     const expected = await outcome(clean);
     const call = fc.integer({ min: 1, max: clean.requests.length + 20 });

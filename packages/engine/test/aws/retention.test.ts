@@ -9,7 +9,7 @@ import { sweep } from '../../src/ingest/sweep.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import { type Context, createContext } from '../../src/runtime/context.ts';
 
-// DynamoDB deletes a row some time after it has ended, or days after. No answer may depend on when (G5, I15, D18).
+// DynamoDB deletes a row soon after it has expired, or days later. No answer may depend on when (G5, I15, D18).
 
 const RETENTION_MS = 10 * MS_PER_DAY;
 const SWEEP = { minAgeMs: 0, lookBackMs: 0 };
@@ -55,7 +55,7 @@ async function answers() {
   return { faults, index: await snapshot(backend) };
 }
 
-it('G5, D18: before and after rows that have ended are deleted all answers are the same, and verify finds no fault', async () => {
+it('G5, D18: answers are the same before and after expired rows are deleted, and verify finds no fault', async () => {
   await send(context, REQUEST);
   const pack_id = (await snapshot(backend)).packs[0]?.pack_id ?? '';
   clock.ms += RETENTION_MS / 2;
@@ -79,7 +79,7 @@ it('G5, D18: before and after rows that have ended are deleted all answers are t
   expect(await answers()).toEqual(none);
 });
 
-it('G21: packs whose rows have ended are not admitted anew, though no mark says that they were', async () => {
+it('G21: packs whose rows have expired are not admitted again, although no PACK row is left', async () => {
   await send(context, REQUEST);
   clock.ms += RETENTION_MS;
   deleteEnded();
@@ -92,7 +92,7 @@ it('G21: packs whose rows have ended are not admitted anew, though no mark says 
   ).toEqual([]);
 });
 
-it('R5: a pack that S3 itself finds damaged is one fault of verify, and stops nothing', async () => {
+it('R5: a pack that S3 itself reports as damaged is one fault of verify, and verify goes on', async () => {
   await send(context, REQUEST);
   await send(context, REQUEST);
   const { rawLog } = backend;
@@ -109,7 +109,7 @@ it('R5: a pack that S3 itself finds damaged is one fault of verify, and stops no
   expect(faults).toMatchObject([{ code: 'RAW_CORRUPT', pack_id: damaged }]);
 });
 
-it('D13: the row of a rejection is bounded, whatever names the record has', async () => {
+it('D13: the row of a rejection has a bounded size for any names in the record', async () => {
   const name = '/'.repeat(200_000);
   const body = `{"source":"s","event_type":"t","entity_id":"e","event_time":"2026-01-01T00:00:00Z","payload":{"${name}":"\\ud800"}}`;
   const pipeline = createPipeline({ backend });

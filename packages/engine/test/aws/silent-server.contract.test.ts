@@ -8,18 +8,18 @@ import { createAwsClients } from '../../src/backends/aws/clients.ts';
 import { openAwsBackend } from '../../src/backends/aws/open.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 
-// R2b with the real clients: a server that takes connections and says nothing, or stops in the middle of an answer. By
-// default a client would wait for it for ever.
+// R2b with the real clients: a server that accepts connections and sends nothing, or stops in the middle of an answer.
+// By default a client would wait for ever.
 
 const PACK = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 let server: Server;
 let backend: Backend;
 let sockets: Set<Socket>;
-/** What the server says to whatever it is asked. */
+/** The answer of the server to every request. */
 let answer: string;
 let asked: number;
-/** What it was asked for last. */
+/** The head of the last request. */
 let head: string;
 
 beforeEach(async () => {
@@ -61,14 +61,14 @@ const CALLS: Readonly<Record<string, () => Promise<unknown>>> = {
 };
 
 it.each(Object.keys(CALLS))(
-  'R2b: %s against a server that says nothing ends as a retryable error, after more than one attempt',
+  'R2b: %s against a silent server ends with a retryable error after more than one attempt',
   async (name) => {
     await expect(CALLS[name]?.()).rejects.toMatchObject({ retryable: true });
     expect(asked).toBeGreaterThan(1);
   },
 );
 
-it('R2b: a large body is sent without asking for leave, for which no limit of time would hold', async () => {
+it('R2b: a large body is sent without Expect: 100-continue, whose wait has no time limit', async () => {
   await expect(backend.rawLog.append(PACK, new Uint8Array(3_000_000))).rejects.toMatchObject({ retryable: true });
   expect(head).toContain('content-length: 3000000');
   expect(head.toLowerCase()).not.toContain('expect:');
@@ -79,7 +79,7 @@ it('R2b, R4: a download that stops in the middle ends with the deadline', async 
   await expect(backend.rawLog.read(PACK)).rejects.toMatchObject({ code: expect.stringMatching(/^RAW_/) });
 });
 
-it('R2b, H9: clients are made in one place alone, and do not retry on their own', async () => {
+it('R2b, H9: clients are made in only one place, and do not retry on their own', async () => {
   const root = join(import.meta.dirname, '../../src');
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const made = files.filter((file) => /new (S3|DynamoDB|SQS)Client\b/.test(readFileSync(join(root, file), 'utf8')));

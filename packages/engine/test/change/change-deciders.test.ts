@@ -15,7 +15,8 @@ import {
   type World,
 } from '../support/change-world.ts';
 
-// Of a value that is that of one event it is told which: on each side, and what became of the one that had it before.
+// If one event decides a value, such as a maximum, the answer names it on each side, and explains why a former decider
+// no longer decides.
 
 const METRICS = [
   defineAggregate({ ...base, metric: 'largest', ...maxOf(value) }),
@@ -41,7 +42,7 @@ function world(options: { indexRetentionMs?: number } = {}): World {
 const afterDay = DAY + 30 * HOUR_MS;
 
 describe('the event that decides', () => {
-  it('a maximum and a minimum is named on both sides, and the sentence has its lag and no other', async () => {
+  it('of a maximum and a minimum is named on both sides, and the sentence has only its lag', async () => {
     const at = world();
     const [small, big] = await send(at, [
       { value: 1, hour: 1 },
@@ -51,7 +52,7 @@ describe('the event that decides', () => {
     at.clock.ms = afterDay;
     const [late] = await send(at, [{ value: 9, hour: 20, source: 'app' }]);
     at.clock.ms += 40 * HOUR_MS;
-    // Came much later, and changes nothing.
+    // Received much later, without effect.
     await send(at, [{ value: 4, hour: 3, source: 'app' }]);
     const change = await explain(at, 'largest', { from: versionSide(1), to: NOW });
     expect(change.decided_by).toMatchObject({
@@ -67,7 +68,7 @@ describe('the event that decides', () => {
     expect(same.sentence).toBe(`smallest on 2026-01-01: 1, unchanged: 2 inputs came late, and they change nothing.`);
   });
 
-  it('what was received last is named, whatever its event time', async () => {
+  it('of a last-received value is the event received last, at any event time', async () => {
     const at = world();
     const [first] = await send(at, [{ value: 7, hour: 20 }]);
     await version(at);
@@ -77,7 +78,7 @@ describe('the event that decides', () => {
     expect([decided_by?.before?.event_id, decided_by?.after?.event_id]).toEqual([first, second]);
   });
 
-  it('that is gone is named with why', async () => {
+  it('is named with the reason if it is gone', async () => {
     const at = world({ indexRetentionMs: 40 * HOUR_MS });
     const [gone] = await send(at, [{ value: 9, hour: 1 }]);
     at.clock.ms = DAY + 30 * HOUR_MS;
@@ -91,7 +92,7 @@ describe('the event that decides', () => {
     });
   });
 
-  it('is that of the declared fold, and leaves out what does not count', async () => {
+  it('is found by the declared fold, without the events that do not count', async () => {
     const at = world();
     await send(at, [{ value: 50, hour: 3 }]);
     await version(at);
@@ -105,7 +106,7 @@ describe('the event that decides', () => {
     });
   });
 
-  it('is not said where code that nobody has any more made the value, and of other metrics', async () => {
+  it('is omitted if the code that computed the value is gone, and for other metrics', async () => {
     const at = world();
     await send(at, [{ value: 5 }]);
     await version(at);
@@ -124,7 +125,7 @@ describe('the event that decides', () => {
 });
 
 describe('the sentence', () => {
-  it('of a first value has no arrow from nothing', async () => {
+  it('of a first value has no arrow from a previous value', async () => {
     const at = world();
     const from = { kind: 'AS_OF', asOfMs: at.clock.now() } as const;
     at.clock.ms = afterDay;
@@ -135,7 +136,7 @@ describe('the sentence', () => {
     );
   });
 
-  it('of a value that is as it was says so, and what came all the same', async () => {
+  it('of an unchanged value says so, and counts the inputs that came', async () => {
     const at = createWorld();
     await send(at, [{ entity: 'a', type: 'on' }]);
     await version(at);
@@ -145,14 +146,14 @@ describe('the sentence', () => {
     expect(sentence).toBe('active on 2026-01-01: 1, unchanged: 1 input came late, and it changes nothing.');
   });
 
-  it('has the lags of those inputs alone that changed the value', async () => {
+  it('has only the lags of inputs that changed the value', async () => {
     const at = createWorld();
     await send(at, [{ entity: 'a', type: 'on' }]);
     await version(at);
     at.clock.ms = afterDay;
     await send(at, [{ entity: 'b', type: 'on', hour: 20 }]);
     at.clock.ms += 20 * HOUR_MS;
-    // A revision of what was there, and an event of an entity that is off and was not there: no share changes.
+    // A revision of a known entity, and an event of a new entity that is off: no share changes.
     await send(at, [
       { entity: 'a', type: 'on', hour: 3 },
       { entity: 'c', type: 'off', hour: 4 },

@@ -14,15 +14,15 @@ import {
   versionSide,
 } from '../support/change-world.ts';
 
-// Why a value changed, where something that would tell it is gone: what is still known is told, nothing is guessed.
+// Why a value changed, if some of the evidence is gone: the answer has all that is still known, and guesses nothing.
 
-describe('what is gone', () => {
-  it('a manifest whose list the index still has, by its hash, is replaced by that and noted', async () => {
+describe('missing evidence', () => {
+  it('a missing manifest is replaced by the list of the index with the same hash, with a note', async () => {
     const world = createWorld();
     await mixed(world);
     world.backend.stored.clear();
     const change = await explain(world, 'count');
-    // The second list is proved by its hash; the first lacks the import, which claims an earlier receive time.
+    // The hash proves the second list; the first lacks the import, which claims an earlier receive time.
     expect(change).toMatchObject({ exact: false, delta: 3, classes: [], events_total: 0 });
     expect(change.why_not_exact).toContain('no longer known');
     expect(codes(change)).toEqual(['MANIFEST_MISSING', 'MANIFEST_MISSING']);
@@ -38,7 +38,7 @@ describe('what is gone', () => {
     expect(mended.notes.map(({ text }) => text).join()).toContain('same hash');
   });
 
-  it('bytes: classes and counts are told, parts are not', async () => {
+  it('without the bytes, the answer has classes and counts, but no parts', async () => {
     const world = createWorld();
     await mixed(world);
     world.backend.packs.clear();
@@ -47,11 +47,11 @@ describe('what is gone', () => {
     expect(change.why_not_exact).toContain('raw log has no pack');
     expect(change.classes.map(({ came }) => came)).toEqual([1, 1, 1]);
     expect(codes(change)).toContain('RAW_MISSING');
-    // What needs no payload is as exact as before.
+    // Answers that need no payload stay exact.
     expect(partsOf(await explain(world, 'count'))).toEqual({ LATE: 1, ON_TIME: 1, IMPORTED: 1 });
   });
 
-  it('a version that is not there is an error with its own code', async () => {
+  it('a missing version gives an error with its own code', async () => {
     const world = createWorld();
     await send(world, [{}]);
     await expect(explain(world, 'sum')).rejects.toMatchObject({ code: 'VERSION_UNKNOWN' });

@@ -11,11 +11,11 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChangeQuery, Pipeline } from '../../src/api/pipeline.ts';
 
-// Why a metric changed, on real events whose changes were worked out by other means.
+// Why a metric changed, on real events whose changes were computed by other means.
 
 const LIMIT = 1_000;
 
-/** The rows of a CSV file without quotes, by the names of its head. */
+/** The rows of a CSV file without quotes, by its column names. */
 function readTable(file: string): Record<string, string>[] {
   const [head = '', ...rows] = readLines(file);
   const names = head.trim().split(',');
@@ -29,7 +29,7 @@ function readTable(file: string): Record<string, string>[] {
   );
 }
 
-/** The answer, held against what holds of each. */
+/** The answer, after checking the properties of every answer. */
 async function explain(pipeline: Pipeline, query: Omit<ChangeQuery, 'limit'>): Promise<ChangeExplanation> {
   const change = await pipeline.explainChange({ ...query, limit: LIMIT });
   const parts = change.classes.map(({ contribution }) => contribution ?? Number.NaN);
@@ -60,7 +60,7 @@ describe.skipIf(!hasRealEvents)('why the metric of 595 days changed', () => {
 
   const ids = (text = '') => text.split(' ').filter((id) => id !== '');
 
-  it('is told as the table has it: late, withdrawn, reinstated, and which', async () => {
+  it('is explained as in the table: late, withdrawn, reinstated, and which events', async () => {
     // The file ends within its last day.
     const days = readTable('usgs/daily_metric_versions.csv').slice(0, -1);
     expect(days).toHaveLength(595);
@@ -86,7 +86,7 @@ describe.skipIf(!hasRealEvents)('why the metric of 595 days changed', () => {
     const { sentence, units, events } = await explainDay(row ?? {});
     expect(sentence).toMatch(/^earthquakes on 2022-09-02: 20 → 46 \(\+26\): 19 came back and 7 came late, /);
     expect(units?.counts).toMatchObject({ CAME_BACK: 19, CAME: 7, WENT: 0 });
-    // Each unit has the events behind it, and those are among the events that are listed.
+    // Each unit has its events, and these are among the listed events.
     const listed = new Set(events.map(({ event_id }) => event_id));
     for (const { event_ids } of units?.items ?? []) {
       expect(event_ids.length).toBeGreaterThan(0);
@@ -116,7 +116,7 @@ describe.skipIf(!hasRealEvents)('the counts that a health department restated', 
     ({ pipeline, remove } = await openPipeline([published]));
     const lines = readLines('nyc/metric_changes_2020-12-09_2021-06-30.ndjson.gz');
     const city = lines.filter((line) => line.includes(':NYC"'));
-    // One request per publication, as they came: then a day's inputs lie in small packs.
+    // One request per publication, in their order: the inputs of a day then lie in small packs.
     const publications = new Map<string, string[]>();
     for (const line of city) {
       const { version, received_at, payload } = JSON.parse(line) as Published;
@@ -149,7 +149,7 @@ describe.skipIf(!hasRealEvents)('the counts that a health department restated', 
     );
   });
 
-  it('each of the 348 restatements is told with its old and new value', async () => {
+  it('each of the 348 restatements is listed with its old and new value', async () => {
     const restated = readTable('nyc/restated_2021-03.csv').map((row) => {
       const [old = '', now = ''] = Object.entries(row).flatMap(([name, value]) =>
         /^(old|new)_/.test(name) ? [value] : [],

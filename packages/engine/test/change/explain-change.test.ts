@@ -20,7 +20,7 @@ import {
   versionSide,
 } from '../support/change-world.ts';
 
-// Why a value changed, between versions, receive times and now; each class made by what really causes it.
+// Why a value changed, between versions, receive times and now; each class is produced by its real cause.
 
 describe('the class of an input', () => {
   it('is LATE, ON_TIME or IMPORTED by when it was received, when the window ended, and when it was stored', async () => {
@@ -50,10 +50,10 @@ describe('the class of an input', () => {
     expect(partsOf(await explain(world, 'sum'))).toEqual({ LATE: 2 });
   });
 
-  it('is NEWLY_PROCESSED where the first version missed what it should have had', async () => {
+  it('is NEWLY_PROCESSED if the first version missed an input that it should have had', async () => {
     const world = createWorld();
     await send(world, [{ value: 1 }]);
-    // A request that arrived before the version, and was admitted after it.
+    // A request received before the version and admitted after it.
     const arrived = world.clock.now();
     world.clock.ms += 1_000;
     await version(world);
@@ -65,7 +65,7 @@ describe('the class of an input', () => {
     expect(partsOf(await explain(world, 'sum'))).toEqual({ NEWLY_PROCESSED: 2 });
   });
 
-  it('is EXPIRED where its time in the index has ended, and its event is still told from the log', async () => {
+  it('is EXPIRED after its retention in the index, and its event is still read from the log', async () => {
     const world = createWorld({ indexRetentionMs: 48 * HOUR_MS });
     const [gone] = await send(world, [{ value: 1, entity: 'old' }]);
     world.clock.ms = DAY + 40 * HOUR_MS;
@@ -79,7 +79,7 @@ describe('the class of an input', () => {
     expect(units.units?.items).toMatchObject([{ unit: 'old', kind: 'WENT', class: 'EXPIRED', before: 1, after: 0 }]);
   });
 
-  it('is EXPIRED and LATE where an event expired and came again: another receipt is another input', async () => {
+  it('is EXPIRED and LATE if an event expired and came again: another receipt is another input', async () => {
     const world = createWorld({ indexRetentionMs: 48 * HOUR_MS });
     const [first] = await send(world, [{ value: 1 }]);
     world.clock.ms = DAY + 40 * HOUR_MS;
@@ -95,11 +95,11 @@ describe('the class of an input', () => {
     ]);
   });
 
-  it('is UNEXPLAINED where it went and nothing stored says why', async () => {
+  it('is UNEXPLAINED if it is gone and nothing stored explains why', async () => {
     const world = createWorld();
     await send(world, [{ value: 1 }, { value: 2, hour: 2 }]);
     await version(world);
-    // Another index, without the second event: as if it had been lost and made again from fewer packs.
+    // Another index, without the second event: as if it had been lost and rebuilt from fewer packs.
     const other = createWorld();
     await send(other, [{ value: 1 }]);
     const mended = { ...world.backend, index: other.backend.index };
@@ -112,11 +112,11 @@ describe('the class of an input', () => {
 });
 
 describe('a change', () => {
-  it('of a metric that is neither a sum nor by unit is shared by exact Shapley', async () => {
+  it('of a metric that is neither a sum nor by unit is split by exact Shapley values', async () => {
     const world = createWorld();
     await mixed(world);
     const change = await explain(world, 'best');
-    // A maximum is an airport game (Littlechild and Owen, 1973): each step up is shared by those that reach it.
+    // A maximum is an airport game (Littlechild and Owen, 1973): the inputs that reach a step share it.
     expect(change).toMatchObject({ attribution: 'SHAPLEY', exact: true, delta: 70 });
     const parts = partsOf(change);
     expect(parts.ON_TIME).toBeCloseTo(10 / 3, 9);
@@ -124,7 +124,7 @@ describe('a change', () => {
     expect(parts.IMPORTED).toBeCloseTo(10 / 3 + 20 / 2 + 40, 9);
   });
 
-  it('of a metric by unit says which came, came back, went and changed nothing', async () => {
+  it('of a metric by unit lists the units that came, came back, went and stayed the same', async () => {
     const world = createWorld();
     const at = (entity: string, type: string, hour: number) => ({ entity, type, hour });
     await send(world, [at('stays', 'on', 1), at('back', 'on', 1), at('goes', 'on', 1)]);
@@ -151,7 +151,7 @@ describe('a change', () => {
     for (const phrase of ['1 came late', '1 came back', '1 went']) expect(change.sentence).toContain(phrase);
   });
 
-  it('is broken down by source, type, and fields of payloads that have few values', async () => {
+  it('is broken down by source, type, and payload fields with few values', async () => {
     const world = createWorld();
     await send(world, [{ value: 1 }]);
     await version(world);
@@ -173,12 +173,12 @@ describe('a change', () => {
       { value: 'beta', inputs: 1, contribution: 100 },
       { value: 'stable', inputs: 24, contribution: 24 },
     ]);
-    // A field with a value of its own for each input says nothing, and one that is no plain value is left alone.
+    // A field with a different value for each input explains nothing, and nested values are not broken down.
     expect(Object.keys(fields)).not.toContain('payload.number');
     expect(Object.keys(fields)).not.toContain('payload.nested');
   });
 
-  it('by a new definition alone is the definition’s, without any payload being read', async () => {
+  it('by only a new definition belongs to the definition, and no payload is read', async () => {
     const world = createWorld();
     await send(world, [{ value: 3 }]);
     await version(world, ['sum']);
@@ -198,7 +198,7 @@ describe('a change', () => {
     expect(change.sentence).toContain('+3 by the new definition');
   });
 
-  it('by a new definition and late events is parted: the old inputs under the new code, then the rest', async () => {
+  it('by a new definition and late events is split: the old inputs under the new code, then the rest', async () => {
     const world = createWorld();
     await send(world, [{ value: 3 }]);
     await version(world, ['sum', 'active']);
@@ -223,7 +223,7 @@ describe('a change', () => {
     expect(partsOf(await explain(world, 'active'))).toEqual({ LATE: 1 });
   });
 
-  it('of a metric that is declared no more is told where one class has all of it, and else says what is missing', async () => {
+  it('of a metric that is no longer declared is explained if one class has all of it; otherwise the answer names the missing definition', async () => {
     const world = createWorld();
     await mixed(world);
     world.restart([]);
@@ -247,7 +247,7 @@ describe('a change', () => {
     expect([whole.exact, partsOf(whole), whole.attribution]).toEqual([true, { LATE: 1 }, 'WHOLE']);
   });
 
-  it('says when the functions changed under an equal definition, and gives to the definition what they did', async () => {
+  it('reports functions that changed under an equal definition, and attributes their effect to the definition', async () => {
     const byHand = (select: (input: AggregateInput) => number) =>
       defineAggregate({
         ...{ ...base, metric: 'sum', additive: true, select, initial: () => 0, finish: (total: number) => total },
@@ -266,14 +266,14 @@ describe('a change', () => {
       { DEFINITION: 3, LATE: 10 },
       ['FUNCTIONS_CHANGED'],
     ]);
-    // Both versions are of other code than this server has now: no fold of it may pass for one of theirs.
+    // Other code than this server has made both versions: no fold of this server may replace theirs.
     world.restart([byHand((input) => value(input) * 7)]);
     const unknown = await explain(world, 'sum');
     expect([unknown.exact, unknown.delta, partsOf(unknown)]).toEqual([false, 13, { LATE: null }]);
     expect(codes(unknown)).toContain('FUNCTIONS_CHANGED');
   });
 
-  it('between versions of two definitions that are both gone is not told by a third', async () => {
+  it('between versions of two definitions that are both gone is not computed with a third', async () => {
     const world = createWorld();
     const times = (definition_version: number) =>
       defineAggregate({
@@ -294,7 +294,7 @@ describe('a change', () => {
     expect(change.why_not_exact).toContain('does not have the definition');
   });
 
-  it('where nothing changed says so', async () => {
+  it('of zero says that nothing changed', async () => {
     const world = createWorld();
     await send(world, [{ value: 3 }]);
     await version(world);
@@ -303,7 +303,7 @@ describe('a change', () => {
     expect(change.sentence).toBe('sum on 2026-01-01: 3, unchanged: the inputs are the same.');
   });
 
-  it('of a value that is no number has counts and events, and no parts', async () => {
+  it('of a value other than a number has counts and events, and no parts', async () => {
     const world = createWorld();
     await send(world, [{ value: 3, hour: 30 }]);
     const from = { kind: 'AS_OF', asOfMs: world.clock.now() } as const;

@@ -17,8 +17,8 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 
-// What would be under another identity rule, choice of receipts, cut-off, zone or definition: folded where one is asking,
-// over what was really received, and explained as a change between versions is.
+// The value under another identity rule, choice of receipts, cut-off, time zone or definition: folded in the client
+// over the stored receipts, and explained like a change between versions.
 
 const HOUR_MS = 3_600_000;
 const DAY = Date.UTC(2026, 0, 1);
@@ -64,7 +64,7 @@ const partsOf = ({ changes }: Simulation) =>
   changes.map(({ classes }) => Object.fromEntries(classes.map((part) => [part.class, part.contribution])));
 
 describe('a simulation', () => {
-  it('of the last of conflicting receipts corrects the value by their differences', async () => {
+  it('with the last of conflicting receipts corrects the value by their differences', async () => {
     const { send, ask } = createWorld();
     expect(
       await send([
@@ -84,15 +84,15 @@ describe('a simulation', () => {
     ]);
     expect(partsOf(found)).toEqual([{ CORRECTED: 3 }]);
     expect(found.changes[0]?.sentence).toContain('+3 by other receipts of conflicts');
-    // A conflict that was taken back says the same as the first receipt: nothing is corrected.
+    // After a conflict was taken back, the last receipt equals the first one: nothing is corrected.
     await send([{ key: 'a', value: 5 }]);
     expect((await ask.simulate(sum, RANGE, { whatIf: { conflict: 'last' } })).changes).toEqual([]);
     expect((await ask.simulate(sum, RANGE, { whatIf: { conflict: 'first' } })).changes).toEqual([]);
   });
 
-  it('of another identity rule removes what it takes for repeats, and brings what it parts', async () => {
+  it('with another identity rule removes the events that become repeats, and adds those that become separate', async () => {
     const { send, ask } = createWorld();
-    // One order came twice under keys of their own, and one key was used for two orders.
+    // One order came twice under two keys, and one key was used for two orders.
     await send([
       { key: '1', value: 10, order: 'x' },
       { key: '2', value: 11, order: 'x' },
@@ -111,7 +111,7 @@ describe('a simulation', () => {
     expect(content.changes).toMatchObject([{ before: { value: 25 }, after: { value: 31 } }]);
   });
 
-  it('of a lateness cut-off leaves out what came after it', async () => {
+  it('with a lateness cut-off leaves out events received after it', async () => {
     const { send, ask, clock } = createWorld();
     await send([{ value: 1 }]);
     clock.ms = DAY + 25 * HOUR_MS;
@@ -120,13 +120,13 @@ describe('a simulation', () => {
     await send([{ value: 4, hour: 3 }]);
     const at = async (latenessMaxMs: number) => partsOf(await ask.simulate(sum, RANGE, { whatIf: { latenessMaxMs } }));
     expect(await at(0)).toEqual([{ LATE: -6 }]);
-    // Received exactly at the bound is not after it.
+    // An event received exactly at the cut-off is included.
     expect(await at(HOUR_MS)).toEqual([{ LATE: -4 }]);
     expect(await at(HOUR_MS - 1)).toEqual([{ LATE: -6 }]);
     expect(await at(6 * HOUR_MS)).toEqual([]);
   });
 
-  it('of another time zone holds days together by their dates', async () => {
+  it('with another time zone matches days by their dates', async () => {
     const { send, ask } = createWorld();
     await send([
       { value: 1, hour: 2 },
@@ -147,7 +147,7 @@ describe('a simulation', () => {
     expect(inTimeZone(sum, 'UTC').definition_hash).toBe(sum.definition_hash);
   });
 
-  it('of a definition, a cut-off and the last receipts at once parts the change between them', async () => {
+  it('with a definition, a cut-off and the last receipts at once splits the change between them', async () => {
     const { send, ask, clock } = createWorld();
     await send([
       { key: 'a', value: 5 },
@@ -169,7 +169,7 @@ describe('a simulation', () => {
     expect(partsOf(found)).toEqual([{ LATE: -200, DEFINITION: 106, CORRECTED: 6 }]);
   });
 
-  it('says by unit which would come and go', async () => {
+  it('lists by unit which would come and go', async () => {
     const { send, ask } = createWorld();
     const on = defineAggregate({
       ...base,
@@ -193,7 +193,7 @@ describe('a simulation', () => {
     ]);
   });
 
-  it('tries nothing unless told to, and what is tried gives the plain fold of what it stands for', async () => {
+  it('changes nothing by default, and gives the plain fold of the receipts under each option', async () => {
     const last = defineAggregate({ ...base, metric: 'last', ...lastOf(value) });
     await fc.assert(
       fc.asyncProperty(
@@ -222,7 +222,7 @@ describe('a simulation', () => {
     );
   });
 
-  it('of volatile members merges what differs in nothing else: events by content, and conflicts into repeats', async () => {
+  it('with volatile members merges receipts that differ in nothing else: events by content, and conflicts into repeats', async () => {
     const { send, ask } = createWorld();
     await send([{ value: 1, order: 'a' }]);
     await send([{ value: 1, order: 'b' }]);

@@ -9,7 +9,7 @@ import {
 import { workOff } from '@pik/testkit/fixtures/engine/replays';
 import { describe, expect, it } from 'vitest';
 
-// What an event's story says of values and replays.
+// The values and replays in the story of an event.
 
 async function ingestOne(world: SmallWorld, value: number, entity = 1): Promise<string> {
   const pipeline = world.pipelineOver(world.backend);
@@ -30,7 +30,7 @@ const story = (world: SmallWorld, id: string, asOfMs: number | null = null) =>
   world.pipelineOver(world.backend).explainEvent({ event_id: id }, { asOfMs });
 
 describe('the story of an event', () => {
-  it('names every version that has it among its inputs, from the first one on, and none before', async () => {
+  it('names every version with the event among its inputs, from the first one on, and none before', async () => {
     const world = createSmallWorld();
     await ingestOne(world, 1);
     await replayed(world);
@@ -50,7 +50,7 @@ describe('the story of an event', () => {
     ]);
   });
 
-  it('names the replays that sent it, with who and why, and not those that did not', async () => {
+  it('names only the replays that sent it, with who asked and why', async () => {
     const world = createSmallWorld();
     const id = await ingestOne(world, 1, 1);
     const other = await ingestOne(world, 1, 2);
@@ -69,7 +69,7 @@ describe('the story of an event', () => {
     expect((await story(world, other)).replays).toHaveLength(1);
   });
 
-  it('says of a replay that was cut short that it may have sent it, and nothing of one that sent nothing', async () => {
+  it('says that an interrupted replay may have sent it, and omits a replay that sent nothing', async () => {
     const world = createSmallWorld();
     const pipeline = world.pipelineOver(world.backend);
     await ingestOne(world, 1);
@@ -81,7 +81,7 @@ describe('the story of an event', () => {
     ]);
   });
 
-  it('A12: as of a time it knows no version computed and no replay asked for later', async () => {
+  it('A12: as of a time has no version computed later and no replay requested later', async () => {
     const world = createSmallWorld();
     const id = await ingestOne(world, 1);
     const before = world.clock.ms;
@@ -91,7 +91,7 @@ describe('the story of an event', () => {
     expect((await story(world, id)).versions).toHaveLength(3);
   });
 
-  it('a manifest that is gone is told as a finding, and never guessed', async () => {
+  it('reports a missing manifest as a finding, and never guesses its inputs', async () => {
     const world = createSmallWorld([]);
     const id = await ingestOne(world, 1);
     await replayed(world);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { EventQuery, Pipeline } from '../../src/api/pipeline.ts';
 
-// Why an event is not there: each reason by itself, with the evidence that it names read back.
+// Why an event is missing: each reason alone, and its evidence read back.
 
 const PRODUCER = '01890a5d-ac96-774b-bcce-b302099a8057';
 let clock: TestClock;
@@ -64,7 +64,7 @@ const byId = (minute: number) => {
 };
 
 describe('a negative explanation', () => {
-  it('rejected: a refused receipt that names the entity comes first, and reads back', async () => {
+  it('rejected: a refused receipt that names the entity comes first, and can be read', async () => {
     const { results } = await send(order(30, { payload: 1 }), order(30, { entity_id: 'user_2', payload: 1 }));
     const [first] = await reasons(fragment);
     expect(first).toMatchObject({ code: 'REJECTED', text: expect.stringContaining('PAYLOAD_NOT_CONTAINER') });
@@ -75,7 +75,7 @@ describe('a negative explanation', () => {
     expect((await reasons(keyed))[0]).toMatchObject({ code: 'REJECTED_IN_SERIES' });
   });
 
-  it('a refusal that came after the time asked about is no reason then', async () => {
+  it('a refusal after the as-of time is not a reason', async () => {
     const asOfMs = clock.now();
     clock.ms += 1_000;
     await send(order(30, { payload: 1 }));
@@ -85,19 +85,16 @@ describe('a negative explanation', () => {
   it.each([
     ['LOST_CONFLICT', { minute: 'other' }],
     ['REPEAT_OF_ANOTHER', { minute: 0 }],
-  ])(
-    '%s: a receipt of that time that is no event of its own, with the event that it belongs to',
-    async (code, payload) => {
-      const early = order(0, { event_time: '2026-01-04T08:00:00Z', idempotency_key: 'k' });
-      const { results } = await send(early, order(30, { idempotency_key: 'k', payload }));
-      const findings = await reasons(fragment);
-      expect(findings[0]).toMatchObject({ code, evidence: [{ event_id: results[0]?.event_id, line: 1 }] });
-      // By an id that was made from the content the same receipt is found: the id holds entity and time.
-      expect((await reasons(byId(30)))[0]?.code).toBe(code);
-    },
-  );
+  ])('%s: a receipt of that time that belongs to another event, with that event', async (code, payload) => {
+    const early = order(0, { event_time: '2026-01-04T08:00:00Z', idempotency_key: 'k' });
+    const { results } = await send(early, order(30, { idempotency_key: 'k', payload }));
+    const findings = await reasons(fragment);
+    expect(findings[0]).toMatchObject({ code, evidence: [{ event_id: results[0]?.event_id, line: 1 }] });
+    // An id made from the content finds the same receipt: the id contains entity and time.
+    expect((await reasons(byId(30)))[0]?.code).toBe(code);
+  });
 
-  it('numbers of the producer between the neighbours are named, dropped ones are not', async () => {
+  it('missing sequence numbers between the neighbours are named, dropped ones are not', async () => {
     const seen = (minute: number, seq: number) => order(minute, { producer: { id: PRODUCER, seq } });
     await send(...Array.from({ length: 9 }, (_, i) => seen(1 + i, i + 1)), seen(20, 10), seen(40, 15), seen(50, 18));
     const find = async () => (await reasons(byId(30))).find(({ code }) => code === 'SEQUENCE_GAP');
@@ -117,7 +114,7 @@ describe('a negative explanation', () => {
     expect(await find()).toBeUndefined();
   });
 
-  it('outside retention, a malformed id, and at last: no receipt, with the neighbours counted', async () => {
+  it('outside retention, a malformed id, and last: no receipt, with the number of neighbours', async () => {
     await send(order(20), order(40));
     const codes = async (query: EventQuery) => (await reasons(query)).map(({ code }) => code);
     expect(await codes({ entity_id: 'user_1', event_time: '2025-06-01T00:00:00Z' })).toEqual([
@@ -132,7 +129,7 @@ describe('a negative explanation', () => {
     });
   });
 
-  it('a refused receipt that names the entity is found among any number of later ones, whenever it came', async () => {
+  it('a refused receipt that names the entity is found at any receive time, among any number of later ones', async () => {
     const { results } = await send(order(30, { payload: 1 }));
     for (let part = 0; part < 6; part++) {
       clock.ms += 86_400_000;
@@ -143,9 +140,9 @@ describe('a negative explanation', () => {
     expect(first?.text).toBe(
       '1 receipt that names this entity was rejected (PAYLOAD_NOT_CONTAINER) and received within a day of that time; it may be the event asked for.',
     );
-    // It is not said in the same breath that none came.
+    // The answer does not claim at the same time that no receipt came.
     expect(others.map(({ text }) => text).join(' ')).not.toContain('No receipt of it was found');
-    // An id holds the hash of its entity, so it is found by that alone.
+    // An id contains the hash of its entity, so the receipt is found by the id alone.
     expect((await reasons(byId(30)))[0]?.code).toBe('REJECTED');
     expect((await reasons({ ...fragment, entity_id: 'other_3_77' }))[0]).toMatchObject({
       code: 'REJECTED',
@@ -153,7 +150,7 @@ describe('a negative explanation', () => {
     });
   });
 
-  it('of rejected receipts in which no entity can be read the bytes of those nearest to the time are searched, and it is said which were not', async () => {
+  it('rejected receipts without a readable entity: the bytes nearest to the time are searched, and the answer names those that were not', async () => {
     const searched = async () => (await reasons(fragment)).at(-1)?.text ?? '';
     const broken = (text: string) => sendText(`{"source":"shop","entity_id":${text}`);
     await broken('"user_2"');
@@ -187,7 +184,7 @@ describe('a negative explanation', () => {
     ['user_1', 'user_1 ', 'white space around it'],
     ['\ufeffuser_1', 'user_1', 'white space around it'],
     [' ÉMILE', 'e\u0301mile', 'Unicode form and case and white space around it'],
-  ])('asked for %j where there is %j, the other spelling is told', async (asked, stored, differences) => {
+  ])('asked for %j where %j is stored, the answer gives the other spelling', async (asked, stored, differences) => {
     const { results } = await send(order(10, { entity_id: stored }));
     const found = (await reasons({ entity_id: asked, event_time: at(30) })).find(
       ({ code }) => code === 'SIMILAR_ENTITY',
@@ -200,7 +197,7 @@ describe('a negative explanation', () => {
     expect((await pipeline.timeline(page)).empty).toBe(`No event of this entity is known. ${found?.text}`);
   });
 
-  it('ids that only look alike are not hinted at', async () => {
+  it('ids that only look similar are not suggested', async () => {
     await send(
       order(10, { entity_id: 'user_10' }),
       order(10, { entity_id: 'user 1' }),
@@ -209,7 +206,7 @@ describe('a negative explanation', () => {
     expect((await reasons(fragment)).map(({ code }) => code)).toEqual(['NO_RECEIPT']);
   });
 
-  it('numbers between the nearest neighbours are named, however many events of the entity lie around them', async () => {
+  it('missing sequence numbers between the nearest neighbours are named among any number of events of the entity', async () => {
     const many = (hour: number, count: number, seq: number) =>
       Array.from({ length: count }, (_, i) => {
         const event_time = new Date(Date.UTC(2026, 0, 5, hour) + i * 1_000).toISOString();
@@ -226,7 +223,7 @@ describe('a negative explanation', () => {
 });
 
 describe('an event near a time', () => {
-  it('is found up to an hour away, and no farther', async () => {
+  it('is found up to an hour away, and not farther', async () => {
     await send(order(0));
     const ask = (event_time: string) =>
       pipeline.explainEvent({ entity_id: 'user_1', event_time }, { asOfMs: null }).then(({ found }) => found);

@@ -28,7 +28,7 @@ describeHttpContract('the app over files and SQLite', async () => {
     baseUrl: 'http://pik.internal',
     fetch: app.fetch,
     key: keyOf,
-    // Nothing takes messages beside the app, so it is done here, without the waits between two deliveries.
+    // No worker runs next to the app, so messages are processed here, without waits between deliveries.
     async work() {
       while ((await pipeline.work({ retryDelayMs: 0 })) !== 'IDLE');
     },

@@ -10,8 +10,8 @@ import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 import { startWorker } from '../../src/replay/worker.ts';
 
-// Whoever aborts a reader is through with it: it says ABORTED, at once, and gives nothing more; wherever it was, and whether or
-// not the platform's fetch and streams heed the signal.
+// An aborted reader fails with ABORTED at once and gives nothing more, at any point, whether or not the platform's
+// fetch and streams obey the signal.
 
 const EVENTS = 30;
 const key = JSON.stringify(['source_1', 'thing.counted']);
@@ -32,7 +32,7 @@ afterAll(() => pipeline.close());
 
 const investigator = (fetch = fetchApp) => createInvestigator({ url: 'http://pik.internal', fetch });
 
-/** Every reader, over more than one page where it takes a limit. */
+/** Every reader, over more than one page if it has a limit. */
 const READERS: Record<string, (ask: Investigator, signal: AbortSignal) => AsyncIterable<unknown>> = {
   'readTimeline of an entity': (ask, signal) => ask.readTimeline({ entity_id: 'entity_1', limit: 7 }, { signal }),
   'readTimeline of a range': (ask, signal) => ask.readTimeline({ ...WHOLE_RANGE, limit: 7 }, { signal }),
@@ -45,7 +45,7 @@ const READERS: Record<string, (ask: Investigator, signal: AbortSignal) => AsyncI
   getAggregateHistory: (ask, signal) => ask.getAggregateHistory({ metric: 'hourly_count', key }, { signal }),
 };
 
-/** Every question with one answer, and what waits for a long time. */
+/** Every question with one answer, and every call that waits for a long time. */
 const QUESTIONS: Record<string, (ask: Investigator, signal: AbortSignal) => Promise<unknown>> = {
   lag: (ask, signal) => ask.lag({}, { signal }),
   timelinePage: (ask, signal) => ask.timelinePage({ entity_id: 'entity_1' }, { signal }),
@@ -59,7 +59,7 @@ const QUESTIONS: Record<string, (ask: Investigator, signal: AbortSignal) => Prom
 
 const aborted = { code: 'ABORTED', retryable: false };
 
-/** What a fetch does that is in the way: it never heeds the signal. */
+/** Ways in which a fetch can block: it never obeys the signal. */
 const HANGING: Record<string, () => Response | Promise<Response>> = {
   'no answer comes': () => new Promise(() => {}),
   'the body never ends': () =>
@@ -67,7 +67,7 @@ const HANGING: Record<string, () => Response | Promise<Response>> = {
   'the backend asks for a wait': () => new Response('', { status: 503, headers: { 'retry-after': '40' } }),
 };
 
-it('without an abort each reader comes to its end', async () => {
+it('without an abort each reader reaches its end', async () => {
   const counts: Record<string, number> = {};
   for (const [name, read] of Object.entries(READERS)) {
     let count = 0;
@@ -102,7 +102,7 @@ describe.each(Object.entries(READERS))('%s', (name, read) => {
           }
           return 'the end';
         })();
-        // A reader with fewer items than that has come to its end before.
+        // A reader with fewer items than that has already ended.
         if ((await reading.catch(() => '')) === 'the end') {
           expect(given).toBeLessThan(Math.max(last, 1));
           return;
@@ -116,7 +116,7 @@ describe.each(Object.entries(READERS))('%s', (name, read) => {
 });
 
 describe.each(Object.entries({ ...READERS, ...QUESTIONS }))('%s', (_, question) => {
-  it.each(Object.entries(HANGING))('ends at once where %s', async (_, hang) => {
+  it.each(Object.entries(HANGING))('ends at once if %s', async (_, hang) => {
     const stop = new AbortController();
     let asked = 0;
     const ask = investigator(async () => {
@@ -130,7 +130,7 @@ describe.each(Object.entries({ ...READERS, ...QUESTIONS }))('%s', (_, question) 
     expect(asked).toBe(1);
   });
 
-  it('asks nothing where it was aborted before', async () => {
+  it('sends no request if it was aborted before', async () => {
     let asked = 0;
     const ask = investigator(async (request) => {
       if (!request.url.endsWith('/replay')) asked += 1;
@@ -142,7 +142,7 @@ describe.each(Object.entries({ ...READERS, ...QUESTIONS }))('%s', (_, question) 
   });
 });
 
-it('what was aborted leaves no listener behind', async () => {
+it('an aborted reader leaves no listener behind', async () => {
   const stop = new AbortController();
   let listening = 0;
   const { addEventListener, removeEventListener } = stop.signal;

@@ -12,7 +12,8 @@ import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 import { startWorker, type Worker } from '../../src/replay/worker.ts';
 
-// Replays, plans, histories and simulations as an investigator has them: through the app's own fetch, with a worker beside it.
+// Replays, plans, histories and simulations as the investigator sees them: through the app's own fetch, with a worker
+// running.
 
 let backend: MemoryBackend;
 let pipeline: Pipeline;
@@ -45,14 +46,14 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return found;
 }
 
-/** What lies in the queue, without taking it for long. */
+/** The messages in the queue, made visible again at once. */
 async function waiting(): Promise<ReplayMessage[]> {
   const taken = await backend.queue.receive({ max: 1_000, visibilityMs: 1 });
   return taken.map(({ body }) => JSON.parse(body) as ReplayMessage);
 }
 
 describe('a replay', () => {
-  it('walks its parts, tells how far it is, and ends when the windows it touched are computed again', async () => {
+  it('walks its parts, reports its progress, and ends when the touched windows are recomputed', async () => {
     await ingest(10);
     work();
     const seen: number[] = [];
@@ -68,14 +69,14 @@ describe('a replay', () => {
     expect(await all(ask.readReplays())).toMatchObject([{ replay_id: handle.replay_id, sent: 10 }]);
   });
 
-  it('can be returned from an async function without being waited for: it is not thenable', async () => {
+  it('can be returned from an async function without being awaited: it is not thenable', async () => {
     await ingest(1);
     const handle = await (async () => ask.replay(WHOLE_RANGE))();
     expect(handle).not.toHaveProperty('then');
     await handle.result();
   });
 
-  it('is gone on with by another process from where the first one left it, and each event goes out once', async () => {
+  it('is resumed by another process where the first one left it, and each event is sent once', async () => {
     await ingest(10);
     const stop = new AbortController();
     const first = ask.replay({ ...WHOLE_RANGE, limit: 3 }, { signal: stop.signal, onProgress: () => stop.abort() });
@@ -86,12 +87,12 @@ describe('a replay', () => {
     expect(await second.status()).toMatchObject({ status: 'COMPLETE', sent: 10 });
     const ids = (await waiting()).flatMap((message) => message.events.map(({ event_id }) => event_id));
     expect([ids.length, new Set(ids).size]).toEqual([10, 10]);
-    // Whoever asks once more is answered, and nothing is sent.
+    // Another resume gets an answer, and nothing is sent.
     await (await investigator().resumeReplay(first.replay_id)).result();
     expect(await first.status()).toMatchObject({ sent: 10 });
   });
 
-  it('that is cancelled cannot be gone on with, and cancelling it again is fine', async () => {
+  it('that is cancelled cannot be resumed, and can be cancelled again', async () => {
     await ingest(10);
     const stop = new AbortController();
     const handle = ask.replay({ ...WHOLE_RANGE, limit: 3 }, { signal: stop.signal, onProgress: () => stop.abort() });
@@ -102,7 +103,7 @@ describe('a replay', () => {
     await expect(resumed.result()).rejects.toMatchObject({ code: 'REPLAY_CANCELLED' });
   });
 
-  it('says when its windows are not computed again in time, and for want of what', async () => {
+  it('reports windows that are not recomputed in time, and what they wait for', async () => {
     await ingest(3);
     const handle = ask.replay(WHOLE_RANGE);
     await expect(handle.processed({ timeoutMs: 60 })).rejects.toMatchObject({
@@ -111,7 +112,7 @@ describe('a replay', () => {
     });
   });
 
-  it('whose body is wrong is told as the backend tells it', async () => {
+  it('with an invalid body fails with the error of the backend', async () => {
     await expect(ask.replay({ start_time: '2021-03-14T00:00:00Z' }).result()).rejects.toMatchObject({
       code: 'REQUEST_INVALID',
       path: '/end_time',
@@ -123,7 +124,7 @@ describe('a replay', () => {
 });
 
 describe('a plan', () => {
-  it('adds its calls up, and is applied as of its own time', async () => {
+  it('adds up its calls, and is applied as of its own time', async () => {
     await ingest(10);
     work();
     const plan = await ask.planReplay({ ...WHOLE_RANGE, limit: 4 });
@@ -143,7 +144,7 @@ describe('a plan', () => {
     expect((await handle.processed()).windows).toMatchObject({ touched: 4, changed: 4 });
   });
 
-  it('is refused when a version has moved, and nothing is sent', async () => {
+  it('is refused after a new version, and nothing is sent', async () => {
     await ingest(4);
     work();
     const plan = await ask.planReplay(WHOLE_RANGE);
@@ -155,11 +156,11 @@ describe('a plan', () => {
 });
 
 describe('a history', () => {
-  it('comes oldest first, page by page, with what each version was computed from', async () => {
+  it('comes oldest first, page by page, with the inputs of each version', async () => {
     work();
     for (let count = 2; count <= 8; count += 2) {
       await ingest(count);
-      // What is received in one millisecond with an as-of has no order to it.
+      // Events received in the same millisecond as an as-of time have no order relative to it.
       await new Promise((resolve) => setTimeout(resolve, 2));
       await ask.replay(WHOLE_RANGE).processed();
     }
@@ -187,7 +188,7 @@ describe('a history', () => {
 });
 
 describe('dead letters', () => {
-  it('are listed with their reason and put back by their ids', async () => {
+  it('are listed with their reason and redriven by their ids', async () => {
     await backend.queue.send(['a', 'b'].map((message_id) => ({ message_id, body: `not JSON: ${message_id}` })));
     worker = startWorker(pipeline, { telemetry: silentTelemetry, idleMs: 1, retryDelayMs: 1 });
     const letters = async () => all(ask.readDeadLetters());
@@ -205,7 +206,7 @@ describe('dead letters', () => {
 });
 
 describe('a simulation', () => {
-  it('gives what the backend computes, for every metric, window and key, and writes nothing', async () => {
+  it('gives the values of the backend for every metric, window and key, and writes nothing', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 12 }),
@@ -232,7 +233,7 @@ describe('a simulation', () => {
     );
   });
 
-  it('of a changed definition tells its values beside the current ones, and of a window that the range cuts that it is not whole', async () => {
+  it('of a changed definition gives its values next to the current ones, and marks a window that the range cuts as partial', async () => {
     await ingest(6);
     const changed = defineAggregate({
       metric: 'value_sum',
@@ -254,7 +255,7 @@ describe('a simulation', () => {
     expect((await ask.simulate(changed, { entity_id: 'entity_1' })).windows).toMatchObject([{ value: 8, whole: true }]);
   });
 
-  it('as of a time folds what was known then', async () => {
+  it('as of a time folds the events known then', async () => {
     await ingest(2);
     await new Promise((resolve) => setTimeout(resolve, 2));
     const as_of = new Date().toISOString();
@@ -274,7 +275,7 @@ describe('a simulation', () => {
 });
 
 describe('raw events of a range', () => {
-  it('G11: come with their received text, of every entity, over as many pages as it takes', async () => {
+  it('G11: have their received text, for every entity, over all pages', async () => {
     await ingest(25);
     const found = await all(ask.readEvents({ ...WHOLE_RANGE, limit: 4 }));
     expect(found.map(({ body }) => canonicalize(JSON.parse(body))).sort()).toEqual(

@@ -17,12 +17,12 @@ import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 import { type BadRequest, badRequest } from '../support/bad-input.ts';
 
-// Whatever comes, the answer is one with known statuses or a problem with a known code; never a 5xx, and never a changed
-// prototype. What was kept is kept byte for byte, and in the end log and index agree on every receipt.
+// Any input gets an answer with known statuses or a problem with a known code; never a 5xx, and never a changed
+// prototype. Stored bodies are kept byte for byte, and in the end log and index agree on every receipt.
 
 const ORIGIN = 'http://pik.internal';
 
-/** Every answer, by its code or status, so that a generator that lost its reach is noticed. */
+/** Number of answers by code or status, so that a generator that no longer reaches one of them is noticed. */
 type Seen = Map<string, number>;
 
 const note = (seen: Seen, name: string, count = 1) => seen.set(name, (seen.get(name) ?? 0) + count);
@@ -80,7 +80,7 @@ async function countVerified(pipeline: Pipeline): Promise<number> {
   return receipts;
 }
 
-test(`bodies get an answer or a problem with a known code, never a 5xx, and what is kept is kept as it came`, async () => {
+test(`bodies get an answer or a problem with a known code, never a 5xx, and stored bodies are kept byte for byte`, async () => {
   const before = prototypes();
   const pipeline = createPipeline({ backend: createMemoryBackend() });
   const app = createApp({ pipeline, telemetry: silentTelemetry });

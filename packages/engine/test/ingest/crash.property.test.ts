@@ -21,9 +21,9 @@ import type { Context } from '../../src/runtime/context.ts';
 import { type CrashingProcess, createProcess } from '../support/crashing.ts';
 import { answersAsOf, type ImportedRecord, sendRecords, WORLD_END, WORLD_START } from '../support/import-world.ts';
 
-// Every port call of ingest and sweep can fail before or after its effect, be throttled, or be the last thing that the
-// process does. The client repeats the same bytes until it is answered, as the SDK does; a crashed process is started
-// again and sweeps. Then everything that was acknowledged must be there, and nothing must be counted twice.
+// Every port call of ingest and sweep can fail before or after its effect, be throttled, or crash the process. The
+// client repeats the same bytes until it gets an answer, as the SDK does; a crashed process is restarted and sweeps.
+// Then every acknowledged receipt must be stored, and nothing may be counted twice.
 
 const SWEEP = { minAgeMs: 0, lookBackMs: 0 };
 
@@ -116,7 +116,7 @@ const imported = fc
   })
   .map((one): ImportedRecord => one);
 
-test('G21: imports that take the place of others under any faults leave, after one sweep, what the log alone makes', async () => {
+test('G21: imports that replace first receipts under any faults leave, after one sweep, the index of a rebuild', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(imported, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 }),

@@ -11,8 +11,9 @@ import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { IngestRequest, Pipeline } from '../../src/api/pipeline.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 
-// What an earlier kit of the same purpose got wrong, by its number in that list. D03, D14, D15, D39 to D41 and D46 are
-// also in the HTTP contract; D24, D25, D33 in schema's time tests; D28, D29 in its identity tests; D35 in the backend contract.
+// Faults of an earlier kit with the same purpose, by their number in that list. D03, D14, D15, D39 to D41 and D46 are
+// also in the HTTP contract; D24, D25, D33 in schema's time tests; D28, D29 in its identity tests; D35 in the backend
+// contract.
 
 const DAY_MS = 86_400_000;
 let clock: TestClock;
@@ -55,7 +56,7 @@ async function story(eventId: string | null | undefined) {
 
 describe('no data is lost', () => {
   it.each(['fail-before', 'fail-after', 'crash-before', 'crash-after'] as FaultKind[])(
-    'D01: an append that goes wrong (%s) and is repeated loses nothing',
+    'D01: an append that fails (%s) and is repeated loses nothing',
     async (kind) => {
       const broken = createPipeline({ backend: createFaultyBackend(durable, [{ call: 2, kind }]) });
       await expect(ingest(base, { to: broken })).rejects.toThrow();
@@ -66,7 +67,7 @@ describe('no data is lost', () => {
     },
   );
 
-  it('D02: an index write that fails and is never repeated by the client is made by the sweeper', async () => {
+  it('D02: the sweeper makes an index write that failed and that the client never repeated', async () => {
     const broken = createPipeline({ backend: createFaultyBackend(durable, [{ call: 3, kind: 'fail-before' }]) });
     await expect(ingest(base, { to: broken })).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
     expect(await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 })).toMatchObject({
@@ -85,12 +86,12 @@ describe('no data is lost', () => {
     expect((await one(base))?.status).toBe('ACCEPTED');
   });
 
-  it('D04: what cannot be configured fails at the start, not at the first event', () => {
+  it('D04: an invalid configuration fails at the start, not at the first event', () => {
     expect(() => createPipeline({ backend: durable, indexRetentionMs: Number.NaN })).toThrow(KitError);
     expect(() => createPipeline({ backend: durable, indexRetentionMs: 0 })).toThrow(KitError);
   });
 
-  it('D13: two equal emits that are occurrences stay two; nanoseconds tell events apart; a match by content is called inferred', async () => {
+  it('D13: two equal occurrences stay two events; nanoseconds distinguish events; a match by content is called inferred', async () => {
     const producer = (seq: number) => ({
       identity: 'occurrence',
       producer: { id: '01890a5d-ac96-774b-bcce-b302099a8057', seq },
@@ -127,7 +128,7 @@ describe('no data is lost', () => {
 });
 
 describe('no answer is wrong', () => {
-  it('D16, D17, D18: repeats on later days leave the first receipt, its lag and its place as they were', async () => {
+  it('D16, D17, D18: repeats on later days leave the first receipt, its lag and its address unchanged', async () => {
     const first = await one({ ...base, idempotency_key: 'k' });
     const before = (await story(first?.event_id)).event;
     for (let day = 1; day <= 3; day++) {
@@ -146,7 +147,7 @@ describe('no answer is wrong', () => {
     expect(result?.lag_ms).toBeLessThan(0);
   });
 
-  it('D27: repeats never enter the figures of lag', async () => {
+  it('D27: repeats never count in lag figures', async () => {
     await one(base);
     clock.ms += 2 * DAY_MS;
     for (let i = 0; i < 3; i++) await one(base);
@@ -160,7 +161,7 @@ describe('no answer is wrong', () => {
     expect(total).toMatchObject({ count: 1, max_ms: Date.UTC(2025, 11, 30) - Date.parse(base.event_time) });
   });
 
-  it('D30, J11: no text of a caller is ever part of a storage key', async () => {
+  it('D30, J11: a storage key never contains text of a caller', async () => {
     const evil = {
       ...base,
       source: 'evil/event_type=x',
@@ -177,7 +178,7 @@ describe('no answer is wrong', () => {
   });
 
   it.each([[0], [''], [1], [null], [false], [{}]])(
-    'D31: %j is no idempotency key, and is not silently left out',
+    'D31: %j is refused as an idempotency key, not silently left out',
     async (key) => {
       expect(await one({ ...base, idempotency_key: key })).toMatchObject({
         status: 'REJECTED',
@@ -196,13 +197,13 @@ describe('no answer is wrong', () => {
     [7, undefined],
     [null, undefined],
     ['text', undefined],
-  ])('D32: %j is rejected with the place of the fault', async (record, path) => {
+  ])('D32: %j is rejected with the path of the fault', async (record, path) => {
     const result = (await ingest([record])).results[0];
     expect(result).toMatchObject({ status: 'REJECTED' });
     expect(result?.path).toBe(path);
   });
 
-  it('D34: the received bytes are kept as they are, and equal values in other spellings are one event', async () => {
+  it('D34: the received bytes are kept unchanged, and equal values in other spellings are one event', async () => {
     const spelt =
       '{"source":"ios_app","event_type":"purchase","entity_id":"user_123","event_time":"2025-12-29T01:59:59+02:00",\n "payload":{"n" : 1.0}, "event_id":"mine"}';
     const { results } = await ingest(null, { raw: spelt });
@@ -211,7 +212,7 @@ describe('no answer is wrong', () => {
     expect((await one(base))?.event_id).toBe(results[0]?.event_id);
   });
 
-  it('D34, J6: 2^53 + 1 is no repeat of 2^53; a number out of range and a lone surrogate are reasons, not silent changes', async () => {
+  it('D34, J6: 2^53 + 1 does not repeat 2^53; a number out of range and a lone surrogate are rejected, not silently changed', async () => {
     const raw = (payload: string) =>
       `{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T00:00:00Z","payload":{"n":${payload}}}`;
     const statuses: unknown[] = [];
@@ -236,7 +237,7 @@ describe('no answer is wrong', () => {
     ]);
   });
 
-  it('D35: a repeat is recognised until its retention ends, and after it is a new event and told as such', async () => {
+  it('D35: a repeat is recognised until retention ends; after that it is a new event, and reported as new', async () => {
     pipeline = createPipeline({ backend: durable, indexRetentionMs: 35 * DAY_MS });
     await one(base);
     clock.ms += 34 * DAY_MS;
@@ -245,14 +246,14 @@ describe('no answer is wrong', () => {
     expect(await one(base)).toMatchObject({ status: 'ACCEPTED', flags: ['AFTER_EXPIRY'] });
   });
 
-  it('D39, D41: a dry run reads the gate and gives the outcome that ingest would', async () => {
+  it('D39, D41: a dry run reads the index and gives the outcome of ingest', async () => {
     await one(base);
     const { results } = await ingest([base, { ...base, payload: { n: 3 } }], { dryRun: true });
     expect(results.map(({ status }) => status)).toEqual(['DUPLICATE', 'ACCEPTED']);
     expect(durable.packs.size).toBe(1);
   });
 
-  it('D42: stored bytes are held against their hash whenever they are explained', async () => {
+  it('D42: every explanation checks the stored bytes against their hash', async () => {
     const result = await one(base);
     const [packId] = durable.packs.keys();
     const other = await one({ ...base, payload: { n: 99 } });
@@ -272,7 +273,7 @@ describe('no answer is wrong', () => {
 });
 
 describe('the edges of the design', () => {
-  it('G10, T1: a producer clock a hundred years off decides nothing but its own event time', async () => {
+  it('G10, T1: a producer clock that is a hundred years off affects only its own event time', async () => {
     for (const year of ['1925', '2125']) {
       const result = await one({ ...base, event_time: `${year}-12-28T00:00:00Z` });
       expect(result?.status).toBe('ACCEPTED');
@@ -281,11 +282,11 @@ describe('the edges of the design', () => {
     }
   });
 
-  it('T9: ids stay unique while the clock is set back, and the sweep still finds what was stored then', async () => {
+  it('T9: ids stay unique while the clock is set back, and the sweep still finds packs stored then', async () => {
     await one(base);
     await pipeline.sweep({ minAgeMs: 0, lookBackMs: 0 });
     clock.ms -= 3_600_000;
-    // The first call keeps the step.
+    // The first call stores the clock step.
     const fresh = createPipeline({ backend: createFaultyBackend(durable, [{ call: 4, kind: 'crash-before' }]) });
     await expect(ingest({ ...base, payload: { n: 2 } }, { to: fresh })).rejects.toThrow();
     expect(await createPipeline({ backend: durable }).sweep({ minAgeMs: 0, lookBackMs: 0 })).toMatchObject({
@@ -294,7 +295,7 @@ describe('the edges of the design', () => {
     expect(new Set(durable.packs.keys()).size).toBe(2);
   });
 
-  it('J3: keys that steer prototypes are data', async () => {
+  it('J3: keys that name members of prototypes are data', async () => {
     const raw =
       '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T00:00:00Z","payload":{"__proto__":{"polluted":1},"constructor":{"prototype":{}}},"__proto__":{"identity":"occurrence"}}';
     expect((await ingest(null, { raw })).results[0]?.status).toBe('ACCEPTED');

@@ -17,11 +17,11 @@ import {
   WORLD_START,
 } from '../support/import-world.ts';
 
-// Importing the same receipts in any order, in any batches, at the same time or one after the other, before or after the live
-// ones: the same first receipts, payloads, counts and answers, as of any time.
+// Importing the same receipts in any order and any batches, concurrently or one after the other, before or after the
+// live ones, gives the same first receipts, payloads, counts and answers, as of any time.
 
 const MINUTE_MS = 60_000;
-/** When live receipts come, in minutes. Imports come between them, and claim times before, between, of and after theirs. */
+/** Receive times of live receipts, in minutes. Imports come between them, and claim earlier, equal and later times. */
 const LIVE_AT = [120, 240, 360];
 
 const content = fc.record({
@@ -40,7 +40,7 @@ const imported: fc.Arbitrary<ImportedRecord> = fc
   .map(({ record, ...rest }) => ({ ...record, ...rest }));
 const live = fc.tuple(...LIVE_AT.map(() => fc.array(content, { maxLength: 2 })));
 
-/** Where each import comes: after how many of the live requests, in which batch there, and in which order. */
+/** Place of each import: the number of live requests before it, its batch there, and its order. */
 interface Place {
   readonly after: number;
   readonly batch: number;
@@ -57,7 +57,7 @@ interface Receipts {
   readonly imports: readonly ImportedRecord[];
 }
 
-/** The minute at which the imports come that follow so many live requests. */
+/** The minute of the imports that follow the given number of live requests. */
 const clockAfter = (requests: number) => (LIVE_AT[requests] === undefined ? 600 : LIVE_AT[requests] - 0.5);
 
 async function play(
@@ -70,7 +70,7 @@ async function play(
     clock.ms = WORLD_START + clockAfter(slot) * MINUTE_MS;
     const here = receipts.imports
       .map((record, i) => ({ record, place: places[i] as Place }))
-      // What has not been received yet cannot be imported.
+      // A record cannot be imported before its claimed receive time.
       .filter(({ record, place: { after } }) =>
         slot === LIVE_AT.length ? isLeft(record, after) : slot === after && record.claim <= clockAfter(slot),
       )
@@ -88,7 +88,7 @@ async function play(
   clock.ms = WORLD_END;
 }
 
-/** Whatever could not come in its own place comes at the end. */
+/** True for an import that cannot come in its own place: it comes at the end. */
 const isLeft = ({ claim }: ImportedRecord, after: number) => after === LIVE_AT.length || claim > clockAfter(after);
 
 function create() {
@@ -142,7 +142,7 @@ function firstOf(receipts: readonly Sent[]): Sent {
   return eligible.reduce((first, one) => (comesBefore(one, first) ? one : first));
 }
 
-/** What settles a tie where no line of a file does. */
+/** Breaks a tie if no line of a file does. */
 const digestOf = ({ text }: Sent) => createHash('sha256').update(text).digest('hex').slice(0, 12);
 
 interface Sent extends SmallRecord {
@@ -159,7 +159,7 @@ function comesBefore(a: Sent, b: Sent): boolean {
   return digestOf(a) < digestOf(b);
 }
 
-test('the first receipt is the one that the rule names, and all others are held against it', async () => {
+test('the first receipt is the one that the rule names, and all others are compared with it', async () => {
   await fc.assert(
     fc.asyncProperty(
       live,
@@ -224,7 +224,7 @@ test('the first receipt is the one that the rule names, and all others are held 
   );
 });
 
-test('two imports of one time: the line of the file says which is first, without it their bytes', async () => {
+test('two imports of one time are ordered by the line of the file, or without it by their bytes', async () => {
   const record = (value: number): ImportedRecord => ({ entity: 1, key: 1, minute: 0, value, claim: 60 });
   const bodyOf = async (pipeline: Pipeline) => {
     const query = { entity_id: 'entity_1', start_time: null, end_time: null, asOfMs: null, limit: 9, cursor: null };

@@ -15,7 +15,8 @@ import { rebuildIndex } from '../../src/verify/rebuild.ts';
 import { createWorld, DAY, explain, HOUR_MS, partsOf, send, version, versionSide } from '../support/change-world.ts';
 import { answersAsOf, type ImportedRecord, sendRecords, WORLD_END, WORLD_START } from '../support/import-world.ts';
 
-// Imports: what the answer to one says, what a change says of it, and what a data directory of before and a lost index make of it.
+// Imports: the answer to an import, its effect on a change, and imports in an older data directory and after the loss
+// of an index.
 
 const record = (value: number, claim: number): ImportedRecord => ({ entity: 1, key: 1, minute: 0, value, claim });
 
@@ -26,7 +27,7 @@ function start(ms = WORLD_END) {
 }
 
 describe('the answer to a receipt', () => {
-  it('says that an import takes the place of another, or that the live receipt stays', async () => {
+  it('says that an import replaces another as first receipt, or that the live receipt stays', async () => {
     const { pipeline, clock } = start();
     const answerTo = async (records: readonly ImportedRecord[], mode: 'live' | 'import' = 'import') =>
       (await sendRecords(pipeline, clock, { mode, records })).results.map(({ status, detail }) => [status, detail]);
@@ -58,7 +59,7 @@ describe('the answer to a receipt', () => {
     expect(dry.results.map(({ status }) => status)).toEqual(results.map(({ status }) => status));
   });
 
-  it('explains the story of a conflict that claims to have come before what came live', async () => {
+  it('explains a conflict whose claim is earlier than the live receipt', async () => {
     const { pipeline, clock } = start();
     const { results } = await sendRecords(pipeline, clock, { mode: 'live', records: [record(1, 0)] });
     const event_id = results[0]?.event_id ?? '';
@@ -81,7 +82,7 @@ const toWire = ({ entity, key, minute, value, claim }: ImportedRecord) => ({
   idempotency_key: `k${key}`,
 });
 
-describe('a receive time that is still to come', () => {
+describe('a receive time in the future', () => {
   const at = (clock: TestClock, aheadMs: number) => record(1, (clock.ms + aheadMs - WORLD_START) / 60_000);
   const AHEAD = LIMITS.import_ahead_max_ms;
 
@@ -89,7 +90,7 @@ describe('a receive time that is still to come', () => {
     [AHEAD, 'ACCEPTED'],
     [AHEAD + 1, 'REJECTED'],
     [70 * 365 * 86_400_000, 'REJECTED'],
-  ])('%i ms ahead of the clock is %s, and nothing that is acknowledged is hidden', async (aheadMs, status) => {
+  ])('%i ms ahead of the clock is %s, and no acknowledged receipt is hidden', async (aheadMs, status) => {
     const { pipeline, clock, backend } = start();
     const { results } = await sendRecords(pipeline, clock, { mode: 'import', records: [at(clock, aheadMs)] });
     expect(results).toMatchObject([{ status }]);
@@ -97,7 +98,7 @@ describe('a receive time that is still to come', () => {
     const query = { entity_id: 'entity_1', start_time: null, end_time: null, asOfMs: null, limit: 9, cursor: null };
     const { events } = await pipeline.timeline(query);
     expect(events.map(({ received_at }) => Date.parse(received_at))).toEqual(status === 'ACCEPTED' ? [clock.ms] : []);
-    // Read again from the log, on any later day, it is what it was.
+    // Read from the log on any later day, the outcome is the same.
     clock.ms += 86_400_000;
     const fresh = { ...createMemoryBackend(clock), rawLog: backend.rawLog };
     await createPipeline({ backend: fresh }).sweep({ minAgeMs: 0, lookBackMs: 0 });
@@ -119,7 +120,7 @@ describe('a receive time that is still to come', () => {
 });
 
 describe('a change', () => {
-  it('is IMPORTED where an import makes the event known from an earlier time on, and changes nothing where it was counted', async () => {
+  it('is IMPORTED if an import makes the event known from an earlier time on, and changes nothing if the event was counted', async () => {
     const world = createWorld();
     await send(world, [{ value: 5, hour: 2 }]);
     world.clock.ms = DAY + 30 * HOUR_MS;
@@ -132,7 +133,7 @@ describe('a change', () => {
     expect(Object.keys(partsOf(change))).toEqual(['IMPORTED']);
   });
 
-  it('has the event among what was known then', async () => {
+  it('includes the event as known then', async () => {
     const world = createWorld();
     world.clock.ms = DAY + 4 * HOUR_MS;
     await version(world);
@@ -160,7 +161,7 @@ async function sendEqual({ pipeline, clock }: ReturnType<typeof createWorld>, re
 }
 
 describe('a data directory', () => {
-  it('is rebuilt from its log with the verdicts that were answered and the answers that it gave', async () => {
+  it('is rebuilt from its log with the same verdicts and the same answers', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pik-imports-'));
     try {
       const clock = createTestClock(WORLD_START + 300 * 60_000);
@@ -190,7 +191,7 @@ describe('a data directory', () => {
     }
   });
 
-  it('of version 1 is brought to the version of today, and takes imports before what it has', async () => {
+  it('of version 1 is migrated to the current version, and accepts imports with earlier claims', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pik-imports-'));
     try {
       const clock = createTestClock(WORLD_END);

@@ -5,7 +5,7 @@ import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { IngestRequest, Pipeline } from '../../src/api/pipeline.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 
-// What ingest counts of a request, and how it tells one record from many.
+// The counts that ingest keeps per request, and how it distinguishes one record from many.
 
 const NOW = Date.UTC(2026, 0, 10);
 
@@ -44,7 +44,7 @@ const ingest = (records: readonly unknown[], rest: Partial<IngestRequest> = {}) 
     ...rest,
   });
 
-it('all receipts, those of each outcome, and the lag of each that was accepted', async () => {
+it('ingest counts all receipts, the receipts of each outcome, and the lag of each accepted one', async () => {
   await ingest([event(1, { idempotency_key: 'k' }), event(2)]);
   expect(counted).toEqual([
     ['IngestCount', 2],
@@ -73,14 +73,14 @@ it('all receipts, those of each outcome, and the lag of each that was accepted',
   ]);
 });
 
-it('nothing of a request without a record, or of one that is only tried', async () => {
+it('ingest counts nothing for a request without a record or for a dry run', async () => {
   expect(await ingest([])).toMatchObject({ results: [], counts: {} });
   expect(await ingest([event(1)], { dryRun: true })).toMatchObject({ counts: { ACCEPTED: 1 } });
   expect(counted).toEqual([]);
   expect((await ingest([event(1)])).counts).toEqual({ ACCEPTED: 1 });
 });
 
-it('a receipt has its line in the file where the first one is told, and none otherwise', async () => {
+it('a receipt has its line in the file only if the first line is given', async () => {
   const linesOf = async (rest: Partial<IngestRequest>) => {
     const { results } = await ingest([event(1), event(2), event(3, { source: '' })], rest);
     const receipts = results.map(({ raw_key, line }) =>
@@ -92,7 +92,7 @@ it('a receipt has its line in the file where the first one is told, and none oth
   expect(await linesOf({})).toEqual([undefined, undefined, undefined]);
 });
 
-it('a long request gives others their turn', async () => {
+it('a long request lets other requests run', async () => {
   let turns = 0;
   let isOver = false;
   const turn = () => {

@@ -24,10 +24,10 @@ const KINDS = [
 ];
 const FILES = [/^raw\/.*\.ndjson\.gz$/, /^manifests\//, /^records\//, /^verdicts\//];
 
-describe('a data directory is for its owner alone', () => {
-  it.each(['0', '22', '77'])('whatever the umask is (%s)', (umask) => {
+describe('a data directory is accessible only to its owner', () => {
+  it.each(['0', '22', '77'])('under any umask (%s)', (umask) => {
     const modes = modesUnder(umask, join(home, `data-${umask}`));
-    // Folders with what is in them: only what is made below the directory can be told from what was there before.
+    // Folders with their content: only files below the directory can be distinguished from earlier ones.
     const wrong = [...modes].filter(([, mode]) => mode !== '600' && mode !== '700');
     expect(wrong).toEqual([]);
     for (const kind of [...KINDS, ...FILES])
@@ -36,7 +36,7 @@ describe('a data directory is for its owner alone', () => {
     expect(modes.get('raw/v1')).toBe('700');
   });
 
-  it('also where an earlier version left files that others can read', () => {
+  it('also if an earlier version left files that others can read', () => {
     const dir = join(home, 'old');
     mkdirSync(dir, { mode: 0o700 });
     new DatabaseSync(join(dir, 'owner.lock')).close();

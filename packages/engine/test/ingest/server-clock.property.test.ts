@@ -9,12 +9,12 @@ import type { Clock } from '../../src/ports/backend.ts';
 import { createContext } from '../../src/runtime/context.ts';
 import { rebuildIndex } from '../../src/verify/rebuild.ts';
 
-// The clock of the server itself is wrong: set ahead or back, at its start, while it runs, and while it is down.
+// The server's own clock is wrong: set ahead or back, at its start, while it runs, and while it is down.
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 0, 1);
 
-/** A wall clock that anybody may set, and one that nobody does. */
+/** A wall clock that tests can set, and a monotonic clock that nothing sets. */
 interface SetClock extends Clock {
   ms: number;
   steadyMs: number;
@@ -38,7 +38,7 @@ function createSetClock(): SetClock {
   };
 }
 
-/** A server that is started again over what its backend holds; the process is gone with its pipeline. */
+/** A server that restarts over the data of its backend; each restart makes a new pipeline. */
 class World {
   readonly clock = createSetClock();
   readonly backend: MemoryBackend = createMemoryBackend(this.clock);
@@ -47,7 +47,7 @@ class World {
   #sent = 0;
 
   #start(): Pipeline {
-    // The rows that were there before are read when a process starts.
+    // A process reads the existing rows when it starts.
     return createPipeline({ backend: { ...this.backend, soleOwner: this.backend.soleOwner, clock: this.clock } });
   }
 
@@ -68,7 +68,7 @@ class World {
     return status;
   }
 
-  /** The process ends after a pack was stored and before it was admitted. */
+  /** The process crashes after a pack was stored and before it was admitted. */
   async crashInside(): Promise<void> {
     const backend = { ...this.backend, soleOwner: this.backend.soleOwner, clock: this.clock };
     const dying = createPipeline({ backend: createFaultyBackend(backend, [{ call: 3, kind: 'crash-before' }]) });
@@ -96,8 +96,8 @@ const change = fc.oneof(
   fc.record({ kind: fc.constant('crash' as const) }),
 );
 
-describe('whatever the clock of the server does', () => {
-  it('no answer denies what was acknowledged, packs lie in their hour, and a rebuild gives the same verdicts', async () => {
+describe('under any change of the server clock', () => {
+  it('no answer denies an acknowledged receipt, packs lie in their hour, and a rebuild gives the same verdicts', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 3, maxLength: 25 }), async (changes) => {
         const world = new World();
@@ -117,7 +117,7 @@ describe('whatever the clock of the server does', () => {
     );
   });
 
-  it('a clock that was ahead is told of by health, log and explain, and packs find their hour once it is right', async () => {
+  it('a clock that was ahead is reported by health, log and explain, and packs lie in their hour once it is right', async () => {
     const world = new World();
     world.clock.ms += 300 * 24 * HOUR;
     await world.restart();
@@ -139,7 +139,7 @@ describe('whatever the clock of the server does', () => {
       { code: 'SERVER_CLOCK_WRONG', text: expect.stringContaining('own clock was ahead by') },
     ]);
     expect(right?.findings).toEqual([]);
-    // Another process reads what this one noted.
+    // Another process reads the notes of this one.
     await world.restart();
     const later = await world.pipeline.explainEvent({ event_id: wrong?.event?.event_id ?? '' }, { asOfMs: null });
     expect(later.findings).toMatchObject([{ code: 'SERVER_CLOCK_WRONG' }]);
@@ -167,7 +167,7 @@ describe('whatever the clock of the server does', () => {
     expect(codes).not.toContain('CLOCK_AHEAD');
   });
 
-  it('a clock that wavers by seconds is no step', async () => {
+  it('a clock that drifts by seconds is not reported as a step', async () => {
     const world = new World();
     await world.send();
     world.clock.ms -= 3_000;
@@ -190,7 +190,7 @@ async function expectAllKnown({ pipeline, acknowledged, backend }: World): Promi
   for (const packId of backend.packs.keys()) expect(await backend.index.getPack(packId)).not.toBeNull();
 }
 
-/** As after the loss of the index and of every note of what was answered. */
+/** The state after losing the index and every note of an answer. */
 async function expectSameAfterRebuild({ backend, acknowledged, clock }: World): Promise<void> {
   const fresh = createMemoryBackend(clock);
   for (const [id, bytes] of backend.packs) fresh.packs.set(id, bytes);

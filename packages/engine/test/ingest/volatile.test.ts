@@ -11,7 +11,7 @@ import { openLocalBackend, openLocalRebuild } from '../../src/backends/local/ope
 import { createContext } from '../../src/runtime/context.ts';
 import { rebuildIndex } from '../../src/verify/rebuild.ts';
 
-// Whatever the config says later, a receipt stays what it was: its declaration lies beside its bytes.
+// A later config does not change the outcome of a receipt: its declaration is stored with its bytes.
 
 const FIRST: VolatileDeclaration = { source: 's', event_type: 'hook', version: 1, paths: ['/attempt'] };
 const SECOND: VolatileDeclaration = { ...FIRST, version: 2, paths: ['/attempt', '/sent'] };
@@ -63,19 +63,19 @@ async function faults(): Promise<string[]> {
 
 async function rebuilt() {
   const work = await openLocalRebuild({ dir });
-  // The command knows no config.
+  // The command reads no config.
   const summary = await rebuildIndex(createContext({ backend: work.backend }), { answered: work.answered });
   await work.finish();
   return summary;
 }
 
 describe('a declaration of volatile members', () => {
-  it('is kept with each receipt: verify and rebuild give the same verdicts, whatever the config says then', async () => {
+  it('is kept with each receipt: verify and rebuild give the same verdicts under any later config', async () => {
     await open([FIRST]);
     expect(await statuses(hook({ id: 1, attempt: 1 }), hook({ id: 1, attempt: 2 }))).toEqual(['ACCEPTED', 'DUPLICATE']);
     await reopen([]);
     expect(await faults()).toEqual([]);
-    // Nothing is volatile any more: of the same key, this is another payload.
+    // Nothing is volatile any more: this is another payload with the same key.
     expect(await statuses(hook({ id: 1, attempt: 3 }), hook({ id: 1 }))).toEqual(['CONFLICT', 'DUPLICATE']);
     await reopen([SECOND]);
     expect(await statuses(hook({ id: 1, attempt: 4, sent: 9 }))).toEqual(['DUPLICATE']);
@@ -86,7 +86,7 @@ describe('a declaration of volatile members', () => {
     expect(await faults()).toEqual([]);
   });
 
-  it('that came after the first receipt is named by the conflict that it leaves', async () => {
+  it('made after the first receipt is named by the remaining conflict', async () => {
     await open([]);
     const [first] = await send(hook({ id: 1, attempt: 1 }));
     await reopen([FIRST]);
@@ -98,7 +98,7 @@ describe('a declaration of volatile members', () => {
     ]);
   });
 
-  it('of the time of a rejected receipt holds for its mended form, and that of today where its series was not known', async () => {
+  it('at the time of a rejected receipt applies to its corrected form; the current one applies if the series was unknown', async () => {
     await open([FIRST]);
     const broken = hook({ id: 1, attempt: 2 }, { event_time: 'yesterday' });
     const [accepted, rejected, unreadable] = await send(hook({ id: 1, attempt: 1 }), broken, '{"source":');

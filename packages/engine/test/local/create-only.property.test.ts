@@ -29,8 +29,8 @@ beforeEach(() => {
   disk = newDisk();
 });
 
-describe('a file that is written once', () => {
-  it('G1: is there with all its bytes after a loss of power that nothing survives but what was synced', async () => {
+describe('a write-once file', () => {
+  it('G1: has all its bytes after a power loss that only synced data survives', async () => {
     const files = open();
     for (const key of KEYS) {
       await files.write(key, bytesOf(key));
@@ -40,7 +40,7 @@ describe('a file that is written once', () => {
     }
   });
 
-  it('G1: whatever fails and wherever the power goes, what was acknowledged is there, and nothing is there in part', async () => {
+  it('G1: after any fault and a power loss at any call, acknowledged files exist, and no file is incomplete', async () => {
     const fault: fc.Arbitrary<DiskFault> = fc.record({
       call: fc.integer({ min: 1, max: 60 }),
       kind: fc.constantFrom('power', 'error', 'short'),
@@ -57,7 +57,7 @@ describe('a file that is written once', () => {
           const acknowledged = new Set<string>();
           for (const survives of [...more, last]) {
             const files = open();
-            // Each twice: a write that failed is tried again, and one that got through is met again.
+            // Each key twice: a failed write is tried again, and a successful one finds its own file.
             for (const key of [...KEYS, ...KEYS]) {
               await files.write(key, bytesOf(key)).then(
                 () => acknowledged.add(key),
@@ -77,14 +77,14 @@ describe('a file that is written once', () => {
     );
   });
 
-  it('is refused where other bytes have its name, and those stay', async () => {
+  it('is refused if other bytes have its name, and those stay', async () => {
     const files = open();
     await files.write('raw/v1/a', Buffer.from('one'));
     await expect(files.write('raw/v1/a', Buffer.from('two'))).rejects.toMatchObject({ code: 'RAW_EXISTS' });
     expect(await files.read('raw/v1/a')).toEqual(Buffer.from('one'));
   });
 
-  it('leaves no draft behind, written or failed', async () => {
+  it('leaves no temporary file behind, written or failed', async () => {
     const files = open();
     await files.write('raw/v1/a', Buffer.from('one'));
     const calls = disk.count;
@@ -99,7 +99,7 @@ describe('a file that is written once', () => {
 });
 
 describe('ready', () => {
-  it('says so while the disk fails, with a probe of its own that leaves nothing', async () => {
+  it('reports a failing disk by a probe that leaves nothing behind', async () => {
     const files = open();
     await files.ready();
     expect(disk.list(`${DIR}/tmp`)).toEqual([]);

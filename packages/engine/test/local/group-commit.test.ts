@@ -22,14 +22,14 @@ const insert = (n: number) => () => {
 };
 const stored = () => (db.prepare('SELECT n FROM t ORDER BY n').all() as { n: number }[]).map(({ n }) => n);
 
-/** A disk that is full ends the transaction itself. */
+/** A full disk makes SQLite end the transaction. */
 function fullDisk(): never {
   db.exec('ROLLBACK');
   throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
 }
 
-describe('work that shares a commit', () => {
-  it('fails as a whole with the first error where SQLite has ended the transaction', async () => {
+describe('a group commit', () => {
+  it('fails as a whole with the first error if SQLite has ended the transaction', async () => {
     const commits = createGroupCommit(db, hooks());
     const done = await Promise.allSettled([commits.run(insert(1)), commits.run(fullDisk), commits.run(insert(3))]);
     for (const one of done) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'STORAGE_FULL' } });
@@ -41,7 +41,7 @@ describe('work that shares a commit', () => {
     expect(stored()).toEqual([4]);
   });
 
-  it('loses no more than the piece that fails where the transaction goes on', async () => {
+  it('loses only the failing piece if the transaction continues', async () => {
     const commits = createGroupCommit(db, hooks());
     const failing = () => {
       insert(2)();
@@ -55,7 +55,7 @@ describe('work that shares a commit', () => {
     expect(commits.healthy).toBe(true);
   });
 
-  it('fails as a whole where the end of the transaction fails, and forgets what was noted of it', async () => {
+  it('fails as a whole if the end of the transaction fails, and discards its notes', async () => {
     let fails = true;
     const commits = createGroupCommit(db, {
       ...hooks(),
@@ -72,7 +72,7 @@ describe('work that shares a commit', () => {
     expect(await commits.run(insert(3))).toBe(3);
   });
 
-  it('is taken by rows: a commit holds at most 1,500, or one larger piece', async () => {
+  it('is limited by rows: a commit has at most 1,500, or one larger piece', async () => {
     const commits = createGroupCommit(db, hooks());
     const sizes = [700, 800, 1, 1_500, 4_000, 2];
     await Promise.all(sizes.map((rows) => commits.run(insert(rows), rows)));

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { createKeyIndex, type KeyIndex } from '../../src/backends/local/key-index.ts';
 
-/** Keys that gather in memory before they go down. */
+/** Number of keys that gather in memory before they are written to the file. */
 const GENERATION = 60_000;
 
 let db: DatabaseSync;
@@ -24,7 +24,7 @@ const count = (table: string) => (db.prepare(`SELECT count(*) AS n FROM ${table}
 const onDisk = () => count('main.event_key');
 const inMemory = () => count('young.recent_key');
 
-/** Adds so many events in one transaction, as ingest does. */
+/** Adds the given number of events in one transaction, as ingest does. */
 function add(events: number, end: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): void {
   db.exec('BEGIN');
   const insert = db.prepare('INSERT INTO event (event_no, event_id) VALUES (?, ?)');
@@ -38,7 +38,7 @@ function add(events: number, end: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): void {
   else added += events;
 }
 
-/** The next start of a process over the same file. */
+/** A restarted process over the same file. */
 function restart(): void {
   db.exec('DETACH young');
   keys = createKeyIndex(db);
@@ -52,7 +52,7 @@ function expectAllFound(): void {
 }
 
 describe('the keys of events', () => {
-  it('go down a generation at a time: each starts when as many have gathered since the last', () => {
+  it('are written one generation at a time: each starts once a generation of keys has gathered since the last', () => {
     add(GENERATION - 1);
     expect(onDisk()).toBe(0);
     add(1);
@@ -60,7 +60,7 @@ describe('the keys of events', () => {
     add(GENERATION / 2);
     expect(onDisk()).toBe(GENERATION);
     expectAllFound();
-    // Of what came meanwhile half a generation is in memory: the next way down begins with the other half.
+    // Half a generation has gathered in memory meanwhile: the next write begins with the other half.
     add(GENERATION / 2 - 1);
     expect(onDisk()).toBe(GENERATION);
     add(1);
@@ -68,7 +68,7 @@ describe('the keys of events', () => {
     expectAllFound();
   });
 
-  it('are counted again at a start: those in memory then are part of the generation', () => {
+  it('are counted again at a start: keys in memory are part of the generation', () => {
     add(GENERATION - 10);
     restart();
     expectAllFound();
@@ -81,7 +81,7 @@ describe('the keys of events', () => {
     expect(inMemory()).toBe(added - 2);
   });
 
-  it('that were rolled back do not count, and those that went down with them are in memory again', () => {
+  it('that were rolled back do not count, and keys written with them are in memory again', () => {
     add(GENERATION - 10, 'ROLLBACK');
     add(GENERATION - 10, 'ROLLBACK');
     expect(keys.find(idOf(1))).toBeNull();
@@ -96,12 +96,12 @@ describe('the keys of events', () => {
     add(GENERATION / 2);
     expectAllFound();
     expect(onDisk()).toBeGreaterThanOrEqual(GENERATION);
-    // No key below the mark is in memory alone: a start would not find it again.
+    // No key below the mark is only in memory: a start would not find it again.
     restart();
     expectAllFound();
   });
 
-  it('are read at a start only where they are above the mark, which no key in memory is below', () => {
+  it('are read at a start only above the mark, and no key in memory is below it', () => {
     add(GENERATION);
     add(GENERATION / 2);
     expect(db.prepare('SELECT value FROM mark').get()).toEqual({ value: GENERATION });

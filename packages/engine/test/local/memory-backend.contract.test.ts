@@ -2,7 +2,7 @@ import { createMemoryBackend, createTestClock, describeBackendContract } from '@
 
 describeBackendContract('memory', async () => {
   const clock = createTestClock();
-  // What lies in memory ends with its owner, so it is opened again by not having been closed.
+  // Data in memory ends with its owner, so opening it again means that it was never closed.
   const backend = { ...createMemoryBackend(clock), async close() {} };
   return { backend, clock, reopen: async () => backend };
 });

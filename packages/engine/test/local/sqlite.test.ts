@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { openSqliteFile } from '../../src/backends/local/sqlite.ts';
 
-/** How the SQLite of a test differs from Node's: statements that run first on each connection, and those that do nothing. */
+/** Differences from Node's SQLite: statements that run first on each connection, and statements that do nothing. */
 const build = vi.hoisted(() => ({ defaults: '', ignored: null as RegExp | null }));
 
 vi.mock('node:sqlite', async (original) => {
@@ -40,8 +40,8 @@ const format = {
 
 const pragma = (db: Sqlite.DatabaseSync, name: string) => db.prepare(`PRAGMA ${name}`).get();
 
-describe('a file of SQLite', () => {
-  it.each(['OFF', 'NORMAL'])('G1: is synced with each commit, also by a build whose default is %s', (mode) => {
+describe('an SQLite file', () => {
+  it.each(['OFF', 'NORMAL'])('G1: is synced with each commit, also in a build whose default is %s', (mode) => {
     build.defaults = `PRAGMA synchronous = ${mode}`;
     for (const turn of ['first', 'second']) {
       const db = openSqliteFile(path, format);
@@ -55,7 +55,7 @@ describe('a file of SQLite', () => {
     ['no full sync', 'PRAGMA synchronous = OFF', /synchronous/],
     ['half a sync', 'PRAGMA synchronous = NORMAL', /synchronous/],
     ['no write-ahead log', '', /journal_mode/],
-  ])('G1: is refused where SQLite gives %s', (_, defaults, ignored) => {
+  ])('G1: is refused if SQLite gives %s', (_, defaults, ignored) => {
     Object.assign(build, { defaults, ignored });
     expect(() => openSqliteFile(path, format)).toThrow(expect.objectContaining({ code: 'DATA_DIR_UNUSABLE' }));
   });
@@ -68,11 +68,11 @@ describe('a file of SQLite', () => {
     openSqliteFile(path, format).close();
   });
 
-  it('is made where none is expected, and missed where one is', () => {
+  it('is created unless a file is expected, which is then reported missing', () => {
     expect(() => openSqliteFile(path, { ...format, expected: true })).toThrow(
       expect.objectContaining({ code: 'INDEX_MISSING' }),
     );
-    // What a crash leaves between making the file and its tables.
+    // The file after a crash between creating it and its tables.
     writeFileSync(path, '');
     expect(() => openSqliteFile(path, { ...format, expected: true })).toThrow(
       expect.objectContaining({ code: 'INDEX_CORRUPT' }),

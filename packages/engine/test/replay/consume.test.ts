@@ -5,7 +5,7 @@ import type { ReplayQueue } from '../../src/ports/backend.ts';
 import { consumeMessage, handleMessage } from '../../src/replay/consume.ts';
 import { createContext } from '../../src/runtime/context.ts';
 
-// A message that fails comes back later each time, and at the end lies with the dead letters.
+// A failing message returns after a longer delay each time, and ends as a dead letter.
 
 let backend: MemoryBackend;
 let failures: Parameters<ReplayQueue['fail']>[1][];
@@ -21,7 +21,7 @@ afterEach(async () => {
   await backend.close();
 });
 
-/** A context whose queue says what it is asked, with changes. */
+/** A context whose queue records its calls, with replaced methods. */
 function contextWith(queue: Partial<ReplayQueue> = {}, index: Partial<MemoryBackend['index']> = {}) {
   const fail: ReplayQueue['fail'] = async (_, failure) => {
     failures.push(failure);
@@ -47,18 +47,18 @@ async function delays(random: number, retryDelayMs?: number): Promise<number[]> 
 }
 
 describe('a message that fails', () => {
-  it('comes back after twice the time of the last delivery, less up to half of it by chance', async () => {
+  it('returns after twice the delay of the last delivery, less up to half of it at random', async () => {
     expect(await delays(1)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
     expect(await delays(0)).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
     expect(await delays(0.5, 10)).toEqual([8, 15, 30, 60, 120]);
   });
 
-  it('comes back after ten minutes at the latest', async () => {
+  it('returns after ten minutes at the latest', async () => {
     expect(await delays(1, 150_000)).toEqual([150_000, 300_000, 600_000, 600_000, 600_000]);
     expect(await delays(0, 400_000)).toEqual([200_000, 300_000, 300_000, 300_000, 300_000]);
   });
 
-  it('is given back with the reason, and what became of it is told', async () => {
+  it('is released with the reason, and its result is reported', async () => {
     for (const result of ['RETRIED', 'DEAD', 'LOST'] as const) {
       const context = contextWith({
         fail: async (receipt, { code }) => {
@@ -72,7 +72,7 @@ describe('a message that fails', () => {
     expect(new Set(calls).size).toBe(1);
   });
 
-  it('fails where its end cannot be written down', async () => {
+  it('fails if its end cannot be stored', async () => {
     const body = JSON.stringify({
       kind: 'replay',
       message_id: 'm',
@@ -100,7 +100,7 @@ describe('a worker', () => {
     return [message(1)];
   };
 
-  it('takes one message at a time, and none while the index is out of reach', async () => {
+  it('takes one message at a time, and none while the index is unavailable', async () => {
     expect(await consumeMessage(contextWith({ receive }))).toBe('RETRIED');
     expect(calls).toEqual(['receive 1 60000']);
     const ping = async () => {
@@ -113,7 +113,7 @@ describe('a worker', () => {
     expect(await consumeMessage(contextWith())).toBe('IDLE');
   });
 
-  it('keeps a message for longer at each third of its time, whether or not that works, and not after its end', async () => {
+  it('extends the visibility of a message at each third of it, even if an extension fails, until the message ends', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     let end = () => {};
     const failing = new Promise<void>((resolve) => {

@@ -29,7 +29,7 @@ import { parsePackKey } from '../../src/replay/rules/replay-message.ts';
 import { createContext } from '../../src/runtime/context.ts';
 import { envelopeBody, readPack } from '../../src/storage/pack-store.ts';
 
-// What an earlier kit of the same purpose got wrong about replays and aggregates, by its number in that list. D19 to D21
+// Faults of an earlier kit with the same purpose in replays and aggregates, by their number in that list. D19 to D21
 // are in processor.property.test.ts, D05 also in processor.test.ts, D38 in the HTTP contract.
 
 const DAY_MS = 86_400_000;
@@ -56,7 +56,7 @@ async function ingest(events: readonly SmallEvent[]): Promise<(string | null)[]>
 }
 
 describe('nothing is lost', () => {
-  it('D05: work that fails is never taken for done: the message stays, and says what went wrong', async () => {
+  it('D05: failed work never counts as done: the message stays, and has the error', async () => {
     await ingest(many(3));
     await pipeline.replay(WHOLE_RANGE, TESTER);
     const packs = new Map(world.backend.packs);
@@ -84,7 +84,7 @@ describe('nothing is lost', () => {
     expect((await pipeline.listDeadLetters({ limit: 9, cursor: null })).dead_letters).toHaveLength(1);
   });
 
-  it('D07: a dry run takes nothing from the queue and puts nothing into it, records nothing and writes nothing', async () => {
+  it('D07: a dry run neither takes messages from the queue nor sends any, and records and writes nothing', async () => {
     await ingest(many(3));
     await pipeline.replay(WHOLE_RANGE, TESTER);
     const before = [sent.size, world.backend.stored.size];
@@ -96,7 +96,7 @@ describe('nothing is lost', () => {
     expect(await historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' })).toHaveLength(1);
   });
 
-  it('D11: 1,700 events in a range are all sent, whatever the limit of one call, and each answer says whether that was all', async () => {
+  it('D11: 1,700 events in a range are all sent under any limit per call, and each answer says whether more follow', async () => {
     const ids = await ingest(many(1_700));
     const answers = [await pipeline.replay({ ...WHOLE_RANGE, entity_id: 'entity_1', limit: 500 }, TESTER)];
     for (;;) {
@@ -109,7 +109,7 @@ describe('nothing is lost', () => {
     expect(sentIds().sort()).toEqual([...ids].sort());
   });
 
-  it('D12: throttled in the middle, and the call repeated: each event goes into one message, and counts once', async () => {
+  it('D12: after throttling and a repeated call each event is in one message, and counts once', async () => {
     await ingest(many(20));
     const throttled = (isSent: boolean): Pipeline => {
       const { backend } = world;
@@ -122,7 +122,7 @@ describe('nothing is lost', () => {
     let body: ReplayBody = { ...WHOLE_RANGE, replay_id: '01890a5d-ac96-774b-bcce-b302099a8057', limit: 3 };
     let answer: ReplayAnswer;
     do {
-      // Each part is refused once, and once its answer is lost.
+      // Each part is refused once, and its answer is lost once.
       for (const isSent of [false, true])
         await expect(throttled(isSent).replay(body, TESTER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
       answer = await pipeline.replay(body, TESTER);
@@ -135,7 +135,7 @@ describe('nothing is lost', () => {
     expect(await historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' })).toMatchObject([{ value: 20 }]);
   });
 
-  it('D43: one damaged object fails the windows that need it, and no other of the same message', async () => {
+  it('D43: a damaged object fails only the windows of the message that need it', async () => {
     await ingest(many(2, 1));
     const [broken] = world.backend.packs.keys();
     await ingest(many(2, 2));
@@ -143,7 +143,7 @@ describe('nothing is lost', () => {
     const whole = world.backend.packs.get(broken ?? '') as Uint8Array;
     world.backend.packs.set(broken ?? '', Uint8Array.of(1, 2, 3));
     expect(await pipeline.work()).toBe('RETRIED');
-    // Counts need no object; the sum over payloads does.
+    // Counts need no object; a sum over payloads does.
     for (const key of ['entity_1', 'entity_2'])
       expect(await historyOf(pipeline, { metric: 'daily_event_count', key })).toHaveLength(1);
     expect(await historyOf(pipeline, { metric: 'value_sum', key: 'all' })).toEqual([]);
@@ -155,7 +155,7 @@ describe('nothing is lost', () => {
 });
 
 describe('no value is wrong', () => {
-  it('D22: metrics of one key and window have histories of their own, and so have two definitions of one metric', async () => {
+  it('D22: two metrics of one key and window have separate histories, and so do two definitions of one metric', async () => {
     await ingest(many(3));
     await pipeline.replay(WHOLE_RANGE, TESTER);
     await workOff(pipeline);
@@ -181,7 +181,7 @@ describe('no value is wrong', () => {
     expect(await historyOf(later, { metric: 'daily_event_count', key: 'entity_1' })).toHaveLength(1);
   });
 
-  it('D23: a version names its inputs one by one, their hashes, its definition, who asked for it and what was before it', async () => {
+  it('D23: a version names each input with its hash, its definition, who asked for it and its predecessor', async () => {
     const ids = await ingest(many(2));
     const first = await pipeline.replay(WHOLE_RANGE, TESTER);
     await workOff(pipeline);
@@ -205,7 +205,7 @@ describe('no value is wrong', () => {
     expect(world.backend.stored.has(one?.manifest_key ?? '')).toBe(true);
   });
 
-  it('D36: a day is one of the metric’s own zone, has 23 hours where clocks go forward, and holds its last nanosecond', async () => {
+  it('D36: a day lies in the time zone of the metric, has 23 hours when clocks go forward, and includes its last nanosecond', async () => {
     const at = (event_time: string) => ({
       source: 's',
       event_type: 't',
@@ -241,8 +241,8 @@ describe('no value is wrong', () => {
   });
 });
 
-describe('nothing is unbounded or unsaid', () => {
-  it('D52 to D56: 2,500 events are 25 messages, the answer says how many were sent, and no call may ask for more than the limit', async () => {
+describe('everything is bounded and reported', () => {
+  it('D52 to D56: 2,500 events are 25 messages, the answer has the number sent, and no call may exceed the limit', async () => {
     await ingest(many(2_500));
     const answer = await pipeline.replay({ ...WHOLE_RANGE, source: 'source_1' }, TESTER);
     expect(answer).toMatchObject({ scanned: 2_500, sent: 2_500, messages: 25, complete: true });
@@ -252,7 +252,7 @@ describe('nothing is unbounded or unsaid', () => {
     expect(await pipeline.getReplay(answer.replay_id)).toMatchObject({ sent: 2_500, messages: 25, status: 'COMPLETE' });
   });
 
-  it('D70: a message tells which replay it is of, and of each event what it is, where its bytes lie and their hash', async () => {
+  it('D70: a message names its replay, and each event with the address and hash of its bytes', async () => {
     await ingest(many(3));
     const { replay_id, as_of } = await pipeline.replay(WHOLE_RANGE, TESTER);
     const [message] = messages();
@@ -302,7 +302,7 @@ describe('nothing is unbounded or unsaid', () => {
     );
   });
 
-  it('D38: an entity that nobody knows is told apart from a range in which a known one has nothing', async () => {
+  it('D38: an unknown entity is told apart from a known entity without events in the range', async () => {
     await ingest(many(1));
     const notes = async (body: object) => (await pipeline.replay(body, TESTER)).notes.join();
     expect(await notes({ ...WHOLE_RANGE, entity_id: 'nobody' })).toContain('no event of this entity');
@@ -310,7 +310,7 @@ describe('nothing is unbounded or unsaid', () => {
     expect(await notes(before)).toContain('none of them in this selection');
   });
 
-  it('Q19: a replay that is cancelled while it sends stops within one batch, and its record says how far it came', async () => {
+  it('Q19: a replay cancelled while it sends stops within one batch, and its record has its progress', async () => {
     await ingest(many(4_000));
     const { queue } = world.backend;
     let batches = 0;
@@ -332,7 +332,7 @@ describe('nothing is unbounded or unsaid', () => {
       'REPLAY_CANCELLED',
     );
     await workOff(pipeline);
-    // What was touched is computed from all its inputs, sent or not.
+    // A touched window is computed from all its inputs, sent or not.
     expect(await historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' })).toMatchObject([
       { value: 4_000 },
     ]);
@@ -340,7 +340,7 @@ describe('nothing is unbounded or unsaid', () => {
     expect(done).toBe(touched);
   });
 
-  it('Q19: windows that were noted and whose message was never sent are computed after a cancel', async () => {
+  it('Q19: noted windows whose message was never sent are computed after a cancel', async () => {
     await ingest(many(3));
     const replay_id = '01890a5d-ac96-774b-bcce-b302099a8057';
     const send = () => Promise.reject(new KitError('STORE_UNAVAILABLE'));
@@ -352,7 +352,7 @@ describe('nothing is unbounded or unsaid', () => {
     expect(await historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' })).toMatchObject([{ value: 3 }]);
   });
 
-  it('replays are listed with who, when and why, and page', async () => {
+  it('replays are listed in pages, with who asked, when and why', async () => {
     await ingest(many(1));
     for (const reason of ['one', 'two', 'three']) {
       await pipeline.replay({ ...WHOLE_RANGE, reason }, { principal: 'ana', requestId: `for ${reason}` });

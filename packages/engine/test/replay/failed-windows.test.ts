@@ -17,7 +17,7 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry, type Telemetry } from '../../src/ports/telemetry.ts';
 
-// What is said of windows that cannot be computed: by the dead letter, the failures, the replay and the value itself.
+// Windows that cannot be computed, as reported by the dead letter, the failures, the replay and the value itself.
 
 const POISON = 13;
 
@@ -39,7 +39,7 @@ function fragile(metric: string, rest: object = {}): Aggregate {
 
 const event = (rest: Partial<SmallEvent> = {}): SmallEvent => ({ entity: 1, source: 1, hour: 12, value: 1, ...rest });
 
-/** Delivers what lies in the queue until nothing comes any more. */
+/** Delivers messages until the queue is empty. */
 async function wearOut(world: SmallWorld, pipeline: Pipeline): Promise<void> {
   for (let idle = 0; idle < 2; world.clock.ms += 600_001) idle = (await pipeline.work()) === 'IDLE' ? idle + 1 : 0;
 }
@@ -58,9 +58,9 @@ const ALL = { by: ['source', 'event_type'], limit: 99 } as const;
 const failures = (pipeline: Pipeline) => pipeline.ask('failures', { ...ALL });
 
 describe('windows that fail', () => {
-  it('G14: are a failure each, under source and type of the event at which the fold threw, not of the first of the message', async () => {
+  it('G14: are one failure each, under source and type of the event at which the fold threw, not of the first event of the message', async () => {
     const healthy = Array.from({ length: 4 }, (_, i) => event({ entity: i, source: 1, hour: i }));
-    // In the same windows, and before the poison.
+    // In the same windows, before the event that fails.
     const beside = [5, 6, 7].map((entity) => event({ entity, source: 1, hour: 10 }));
     const broken = [5, 6, 7].map((entity) => event({ entity, source: 2, hour: 20, value: POISON }));
     const { world, pipeline, ids } = await replayed([fragile('fragile')], [...healthy, ...broken, ...beside]);
@@ -83,7 +83,7 @@ describe('windows that fail', () => {
     }
   });
 
-  it('G14: metric, key, window and event are named by the dead letter, the value, the plan and the replay', async () => {
+  it('G14: have metric, key, window and event in the dead letter, the value, the plan and the replay', async () => {
     const { world, pipeline, replay_id, ids } = await replayed(
       [fragile('fragile')],
       [event(), event({ hour: 13 }), event({ entity: 2 }), event({ entity: 2, hour: 14, value: POISON })],
@@ -111,7 +111,7 @@ describe('windows that fail', () => {
     ]);
   });
 
-  it('G14: of two metrics that fail at one event each is a failure of its own, and the dead letter counts both', async () => {
+  it('G14: of two metrics that fail at one event are two failures, and the dead letter counts both', async () => {
     const { world, pipeline } = await replayed([fragile('one'), fragile('two')], [event({ value: POISON })]);
     await wearOut(world, pipeline);
     const { groups } = await failures(pipeline);
@@ -124,7 +124,7 @@ describe('windows that fail', () => {
     expect(letter?.detail).toMatch(/^one, key entity_1, .*\(and 1 more of its windows failed\)$/);
   });
 
-  it('G14: where no single event is at fault none is blamed: a finish that throws, a value that is not JSON', async () => {
+  it('G14: name no event if no single event is at fault: a finish that throws, a value that is not JSON', async () => {
     const finish = () => {
       throw new Error('at the end');
     };
@@ -157,7 +157,7 @@ describe('windows that fail', () => {
     expect(told).toHaveLength(3);
   });
 
-  it('a pack that is gone is told with the window and an event of it', async () => {
+  it('a missing pack is reported with the window and an event of the pack', async () => {
     const { world, pipeline, ids } = await replayed([fragile('fragile')], [event(), event({ entity: 2, source: 2 })]);
     await sendEvents(pipeline, world.clock, [event({ entity: 3, source: 3 })]);
     const [first] = world.backend.packs.keys();
@@ -193,13 +193,13 @@ describe('windows that fail', () => {
   });
 });
 
-describe('whoever waits for a replay', () => {
+describe('waiting for a replay', () => {
   function asking(pipeline: Pipeline) {
     const app = createApp({ pipeline, telemetry: silentTelemetry });
     return createInvestigator({ url: 'http://kit', fetch: (request) => app.fetch(request) });
   }
 
-  it('is told as soon as all that is open lies with the dead letters, and why; after a fix and a redrive waits again', async () => {
+  it('fails with the reason as soon as all open windows are dead letters; after a fix and a redrive it waits again', async () => {
     const { world, pipeline, replay_id, ids } = await replayed(
       [fragile('fragile')],
       [event(), event({ entity: 2, value: POISON })],
@@ -225,7 +225,7 @@ describe('whoever waits for a replay', () => {
     });
   });
 
-  it('only what is redriven waits again', async () => {
+  it('waits again only for redriven windows', async () => {
     const { world, pipeline } = await replayed([fragile('fragile')], [event({ value: POISON })]);
     const other = await pipeline.replay({ ...WHOLE_RANGE, metrics: ['fragile'], reason: 'again' }, TESTER);
     await wearOut(world, pipeline);
@@ -237,7 +237,7 @@ describe('whoever waits for a replay', () => {
     expect(await Promise.all(letters.map(failed))).toEqual(letters.map((letter) => (letter === mine ? 0 : 1)));
   });
 
-  it('a cancelled replay sends what failed once more, and it is not failed any more', async () => {
+  it('a cancelled replay sends failed windows again, and they are no longer failed', async () => {
     const world = createSmallWorld([fragile('fragile')]);
     const pipeline = world.pipelineOver(world.backend);
     await sendEvents(pipeline, world.clock, [event({ value: POISON }), event({ entity: 2 })]);
@@ -250,10 +250,10 @@ describe('whoever waits for a replay', () => {
     expect([before.failed, view.windows.failed]).toEqual([before.touched - before.done, 0]);
   });
 
-  it('Q4: a message that ends its process leaves its windows failed too', async () => {
+  it('Q4: a message that crashes its process leaves its windows failed too', async () => {
     const { world, pipeline, replay_id } = await replayed([fragile('fragile')], [event()]);
     for (let life = 0; life <= LIMITS.message_receives_max; life++) {
-      // Taken, and never heard of again.
+      // Received and never finished.
       await world.backend.queue.receive({ max: 1, visibilityMs: 1_000 });
       world.clock.ms += 1_001;
     }

@@ -14,7 +14,7 @@ import {
 } from '../../src/replay/recompute-windows.ts';
 import { type Context, createContext } from '../../src/runtime/context.ts';
 
-// A message by itself: how it is read, and what becomes of each window that it names.
+// One message: how it is read, and the result of each window that it names.
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 0, 10);
@@ -48,7 +48,7 @@ const faultOf = (work: () => unknown) => {
 };
 
 describe('a message that cannot be read', () => {
-  it('because it is not JSON says so, with what the parser said', () => {
+  it('because it is not JSON has the error of the parser', () => {
     const fault = faultOf(() => readMessage('{"kind":'));
     expect([KitError.is(fault), fault.code, fault.message]).toEqual([
       true,
@@ -58,7 +58,7 @@ describe('a message that cannot be read', () => {
     expect(fault.cause).toBeInstanceOf(SyntaxError);
   });
 
-  it('because it has another form names the place and the fault', () => {
+  it('because it has another form has the path and the fault', () => {
     const { code, message: text } = faultOf(() => readMessage(message({ events: [{ event_id: 1 }] as never })));
     expect([code, text]).toEqual([
       'MESSAGE_INVALID',
@@ -67,13 +67,13 @@ describe('a message that cannot be read', () => {
     expect(faultOf(() => readMessage('null')).message).toMatch(/^not a replay message: {2}?\S+/);
   });
 
-  it('has no origin; any other has that of its replay and its request', () => {
+  it('has no origin; any other message has its replay and request as origin', () => {
     expect(originOf('{')).toEqual({ replay_id: null, request_id: null });
     expect(originOf(message())).toEqual({ replay_id: REPLAY, request_id: null });
     expect(originOf(message({ request_id: 'r' }))).toEqual({ replay_id: REPLAY, request_id: 'r' });
   });
 
-  it('names the time that is none', () => {
+  it('because a time is invalid names it', () => {
     const { code, message: text, path } = faultOf(() => targetOf(window(1, { window_start: 'noon' })));
     expect([code, text, path]).toEqual(['MESSAGE_INVALID', 'window_start is not a valid time', '/recompute']);
     expect(targetOf(window(1))).toEqual({ metric: 'things', key: 'app', window_start_ms: NOW - DAY });
@@ -132,7 +132,7 @@ describe('the windows of a message', () => {
     const body = message({ recompute: [window(1), window(2)] });
     expect(await recomputeWindows(context, body)).toBe(2);
     expect([await versionOf(1), await versionOf(2), await versionOf(3)]).toEqual([1, 1, null]);
-    // A second delivery: what is noted is not computed again, whatever its inputs would be by now.
+    // A second delivery: windows with a stored result are not computed again, even if their inputs have changed.
     let reads = 0;
     const { aggregates } = context.backend;
     const getLatest: typeof aggregates.getLatest = (target) => {
@@ -146,7 +146,7 @@ describe('the windows of a message', () => {
     expect(reads).toBeGreaterThan(0);
   });
 
-  it('that fail are told in the order of the message; the others are computed', async () => {
+  it('that fail are reported in the order of the message; the others are computed', async () => {
     const recompute = [window(3, { metric: 'none' }), window(1), window(2, { metric: 'nothing' }), window(2)];
     const failure = (await recomputeWindows(context, message({ recompute })).catch(
       (error: unknown) => error,
@@ -160,7 +160,7 @@ describe('the windows of a message', () => {
     expect([await versionOf(1), await versionOf(2)]).toEqual([1, 1]);
   });
 
-  it('that were not begun when the process was to stop are left for the message to come again', async () => {
+  it('that were not begun when the process had to stop are left for the next delivery', async () => {
     let begun = 0;
     const isStopping = () => {
       begun += 1;
@@ -175,7 +175,7 @@ describe('the windows of a message', () => {
     expect([await versionOf(1), await versionOf(2), await versionOf(3)]).toEqual([1, null, null]);
   });
 
-  it('are not looked at where the time of the message is none', async () => {
+  it('are not read if the time of the message is invalid', async () => {
     const fault = (await recomputeWindows(context, message({ as_of: 'now' })).catch(
       (error: unknown) => error,
     )) as KitError;

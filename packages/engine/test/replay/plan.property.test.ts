@@ -18,8 +18,8 @@ import { describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
 
-// A dry run says what the replay will do: the events it will send, the windows that will change and their values. Both are
-// made by different code over the same index, so each is held against the other.
+// A dry run predicts the replay: the events it will send, the windows that will change and their values. Different code
+// over the same index makes plan and replay, so each is checked against the other.
 
 const smallEvent: fc.Arbitrary<SmallEvent> = fc.record({
   entity: fc.integer({ min: 1, max: 3 }),
@@ -57,7 +57,7 @@ async function ingest(world: SmallWorld, list: readonly SmallEvent[]): Promise<v
 }
 
 describe('a plan', () => {
-  it('says before the replay what is true after it: events, windows, values, and what stays', async () => {
+  it('predicts the result of the replay: events, windows, values, and windows that stay the same', async () => {
     await fc.assert(
       fc.asyncProperty(events, events, by, fc.constantFrom(1, 3, 100), async (first, second, selection, limit) => {
         const world = createSmallWorld();
@@ -104,7 +104,7 @@ describe('a plan', () => {
     );
   });
 
-  it('is refused once an event has come that it would send too, and once a version has moved', async () => {
+  it('is refused after a new event in its selection, and after a new version', async () => {
     for (const moved of ['selection', 'version'] as const) {
       const world = createSmallWorld();
       const pipeline = world.pipelineOver(world.backend);
@@ -126,7 +126,7 @@ describe('a plan', () => {
     }
   });
 
-  it('a plan that was applied once is not stale for the same replay id: the repeat is answered', async () => {
+  it('an applied plan is not stale for the same replay id: the repeated request gets its answer', async () => {
     const world = createSmallWorld();
     const pipeline = world.pipelineOver(world.backend);
     await ingest(world, [{ entity: 1, source: 1, hour: 3, value: 1 }]);
@@ -139,7 +139,7 @@ describe('a plan', () => {
     expect(await pipeline.replay(body, TESTER)).toEqual(first);
   });
 
-  it('names raw objects that are missing, and why a value cannot be predicted', async () => {
+  it('names missing raw objects, and why a value cannot be predicted', async () => {
     const world = createSmallWorld();
     const pipeline = world.pipelineOver(world.backend);
     await ingest(world, [{ entity: 1, source: 1, hour: 3, value: 1 }]);
@@ -155,7 +155,7 @@ describe('a plan', () => {
     ]);
   });
 
-  it('says of a window whose latest version is as of a later time that nothing is appended', async () => {
+  it('predicts that nothing is appended to a window whose latest version is as of a later time', async () => {
     const world = createSmallWorld([]);
     const pipeline = world.pipelineOver(world.backend);
     await ingest(world, [{ entity: 1, source: 1, hour: 3, value: 1 }]);
@@ -167,7 +167,7 @@ describe('a plan', () => {
     expect(page?.windows).toMatchObject([{ changes: false, predicted: null, problem: { code: 'SUPERSEDED' } }]);
   });
 
-  it('reads index rows alone for windows that do not change', async () => {
+  it('reads only index rows for windows that do not change', async () => {
     const world = createSmallWorld();
     const pipeline = world.pipelineOver(world.backend);
     await ingest(world, [{ entity: 1, source: 1, hour: 3, value: 1 }]);
@@ -190,7 +190,7 @@ describe('a plan', () => {
     });
     await planAll(reading, { ...WHOLE_RANGE, as_of });
     expect(touched).toEqual([]);
-    // The processor too: the same replay again, as another one.
+    // The same holds for the processor: the same replay again, under another id.
     await replayAll(reading, { ...WHOLE_RANGE, as_of });
     touched.length = 0;
     const versions = await allVersions(world.backend);

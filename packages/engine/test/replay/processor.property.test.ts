@@ -43,7 +43,7 @@ function interleaved(backend: Backend, scheduler: fc.Scheduler): Backend {
   };
 }
 
-test('G15, A1, D19, D20: processors that work on the same windows at the same time, call by call in any order, neither lose nor double a version', async () => {
+test('G15, A1, D19, D20: concurrent processors of the same windows, with calls in any order, neither lose nor duplicate a version', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -58,7 +58,7 @@ test('G15, A1, D19, D20: processors that work on the same windows at the same ti
           times.push(clock.ms);
           clock.ms += 60_000;
         }
-        // Each replay as of one of three times, so that windows have other inputs for each.
+        // Each replay is as of one of three times, so that windows have different inputs.
         for (const age of ages)
           await steady.replay({ ...WHOLE_RANGE, as_of: formatEpochMs(times[age] as number) }, TESTER);
         const processors = ages.map(() => world.pipelineOver(interleaved(backend, scheduler)));

@@ -35,7 +35,7 @@ async function replayed(world: SmallWorld, values: readonly number[]): Promise<P
   return pipeline;
 }
 
-/** A backend whose next call of a method waits until it is let go. */
+/** A backend whose next call of a method waits until it is released. */
 function held<P extends 'aggregates' | 'index'>(backend: Backend, port: P, name: keyof Backend[P]) {
   let letGo = () => {};
   let reached = () => {};
@@ -55,7 +55,7 @@ function held<P extends 'aggregates' | 'index'>(backend: Backend, port: P, name:
 }
 
 describe('a message that is held too long', () => {
-  it('Q3, G15, A1: when visibility runs out during the work, a second worker does it, and the first changes nothing any more', async () => {
+  it('Q3, G15, A1: if visibility ends during the work, a second worker does it, and the first changes nothing any more', async () => {
     const world = createSmallWorld([]);
     await replayed(world, [1, 2, 3]);
     const slow = held(world.backend, 'aggregates', 'append');
@@ -71,7 +71,7 @@ describe('a message that is held too long', () => {
     expect(await world.pipelineOver(world.backend).work()).toBe('IDLE');
   });
 
-  it('Q3: a worker whose receipt is worthless gives nothing back, and buries nothing', async () => {
+  it('Q3: a worker with an outdated receipt handle neither releases the message nor makes it a dead letter', async () => {
     const world = createSmallWorld([]);
     await replayed(world, [1]);
     const broken = held(world.backend, 'aggregates', 'getLatest');
@@ -97,7 +97,7 @@ describe('a message that is held too long', () => {
 });
 
 describe('a process that stops', () => {
-  /** Stops as soon as the first window is done; the message has more of them than are worked on at once. */
+  /** Stops as soon as the first window is done; the message has more windows than are processed concurrently. */
   async function stopping(world: SmallWorld) {
     const pipeline = world.pipelineOver(world.backend);
     await sendEvents(
@@ -120,7 +120,7 @@ describe('a process that stops', () => {
     return { pipeline, stopped: world.pipelineOver({ ...backend, replays }), isStopping: () => isStopping, windows };
   }
 
-  it('G13: begins no further window, and gives the message back at once for the next worker', async () => {
+  it('G13: begins no further window, and releases the message at once for the next worker', async () => {
     const world = createSmallWorld([]);
     const { pipeline, stopped, isStopping, windows } = await stopping(world);
     expect(await stopped.work({ isStopping })).toBe('RETRIED');
@@ -132,7 +132,7 @@ describe('a process that stops', () => {
     expect(await pipeline.work()).toBe('IDLE');
   });
 
-  it('Q4: works on its last delivery to the end, so that no number of stops makes a dead letter', async () => {
+  it('Q4: finishes a last delivery, so that no number of stops makes a dead letter', async () => {
     const world = createSmallWorld([]);
     const { stopped, isStopping, windows } = await stopping(world);
     for (let n = 1; n < LIMITS.message_receives_max; n++)
@@ -141,7 +141,7 @@ describe('a process that stops', () => {
     expect(await windows()).toMatchObject({ done: 30 });
   });
 
-  it('tells the work of its worker, which then takes no other message', async () => {
+  it('signals the work of its worker, which then takes no other message', async () => {
     const asked: (boolean | undefined)[] = [];
     let letGo = () => {};
     const work: Pipeline['work'] = async ({ isStopping } = {}) => {
@@ -173,7 +173,7 @@ describe('poison', () => {
     }),
   });
   const mended = defineAggregate({ ...poisonous, unit: undefined, ...countOf() });
-  /** What can be wrong with a message, and what is then said of it. */
+  /** Faults of a message, and the error for each. */
   const BAD_BODIES: readonly [body: string, code: string][] = [
     ['{', 'MESSAGE_INVALID'],
     ['{"kind":"replay"}', 'MESSAGE_INVALID'],
@@ -195,13 +195,13 @@ describe('poison', () => {
   }
 
   it.each([0.1, 1, 10, 50, 100])(
-    'G14, Q4, D05, D43: with %s percent of poison every other message is done with one delivery, and the poison ends as dead letters with its reason',
+    'G14, Q4, D05, D43: with %s percent of invalid messages every other message is done in one delivery, and the invalid ones end as dead letters with their reason',
     async (percent) => {
       const world = createSmallWorld([]);
       const { backend, clock } = world;
       const messages = 1_000;
       const poison = Math.round((messages * percent) / 100);
-      // Healthy ones name windows of their own, so that each is seen to be done.
+      // Valid messages name different windows, so that each is seen to be done.
       const bodies = Array.from({ length: messages }, (_, i) => {
         const isPoison = Math.floor(((i + 1) * poison) / messages) > Math.floor((i * poison) / messages);
         return isPoison ? (BAD_BODIES[i % BAD_BODIES.length]?.[0] ?? '') : bodyOf({ key: `entity_${i}` });
@@ -234,7 +234,7 @@ describe('poison', () => {
     },
   );
 
-  it('G14: of one message only the window whose fold throws is left open; after a fix and a redrive it is computed', async () => {
+  it('G14: only the window whose fold throws stays open in a message; after a fix and a redrive it is computed', async () => {
     const world = createSmallWorld([poisonous]);
     const pipeline = world.pipelineOver(world.backend);
     await sendEvents(pipeline, world.clock, [event(1, 1), event(13, 2), event(2, 3)]);
@@ -261,14 +261,14 @@ describe('poison', () => {
     expect((await fixed.listDeadLetters({ limit: 9, cursor: null })).dead_letters).toEqual([]);
   });
 
-  it('Q4: a message that ends the process takes no other with it, and is a dead letter after as many deliveries as a message may have', async () => {
+  it('Q4: a message that crashes the process affects no other, and is a dead letter after the maximum number of deliveries', async () => {
     const world = createSmallWorld([]);
     const { backend, clock } = world;
     await backend.queue.send([
       { message_id: 'deadly', body: bodyOf({ key: 'deadly' }) },
       { message_id: 'healthy', body: bodyOf({ key: 'healthy' }) },
     ]);
-    // The process is gone in the middle of the work: it gives nothing back.
+    // The process crashes in the middle of the work: it releases no message.
     const gone = () => Promise.reject(new Crash('out of memory'));
     const getLatest: Backend['aggregates']['getLatest'] = (target) =>
       target.key === 'deadly' ? gone() : backend.aggregates.getLatest(target);
@@ -290,11 +290,11 @@ describe('poison', () => {
   });
 });
 
-describe('what is on its way while a version is made', () => {
+describe('an event in flight while a version is made', () => {
   const ONE_VALUE = { metric: 'daily_event_count', key: 'entity_1', window_start: '2021-03-14' };
   const history = (pipeline: Pipeline) => historyOf(pipeline, { metric: 'daily_event_count', key: 'entity_1' });
 
-  it('G16: an event received before and indexed after the as-of of a version leaves it unsettled, and is in the next one', async () => {
+  it('G16: received before and indexed after the as-of time of a version leaves it unsettled, and is in the next one', async () => {
     const world = createSmallWorld([]);
     const pipeline = await replayed(world, [1]);
     const firstAsOf = formatEpochMs(world.clock.ms);
@@ -326,7 +326,7 @@ describe('what is on its way while a version is made', () => {
     ]);
   });
 
-  it('G16: a version that would be final in time is told unsettled while what it misses is being admitted', async () => {
+  it('G16: keeps a version unsettled past its grace period while the event is being admitted', async () => {
     const world = createSmallWorld([]);
     const slow = held(world.backend, 'index', 'admit');
     const ingesting = createPipeline({ backend: slow.backend });
@@ -351,7 +351,7 @@ describe('what is on its way while a version is made', () => {
   });
 
   it.each(['fail-before', 'fail-after'] as const)(
-    'G16, I2: a pack whose index write went wrong (%s) keeps answers unsettled until the sweeper has admitted it',
+    'G16, I2: in a pack whose index write failed (%s) keeps answers unsettled until the sweeper has admitted the pack',
     async (kind) => {
       const world = createSmallWorld([]);
       const pipeline = createPipeline({ backend: createFaultyBackend(world.backend, [{ call: 3, kind }]) });
@@ -364,7 +364,7 @@ describe('what is on its way while a version is made', () => {
     },
   );
 
-  it('G16: a pack that may have been stored keeps answers unsettled until a sweep has looked for it', async () => {
+  it('G16: in a pack that may have been stored keeps answers unsettled until a sweep has looked for the pack', async () => {
     for (const kind of ['fail-before', 'fail-after'] as const) {
       const world = createSmallWorld([]);
       const pipeline = createPipeline({ backend: createFaultyBackend(world.backend, [{ call: 2, kind }]) });
@@ -378,7 +378,7 @@ describe('what is on its way while a version is made', () => {
     }
   });
 
-  it('G16: where other processes ingest too, an answer is unsettled for the settle time', async () => {
+  it('G16: in another process leaves an answer unsettled for the grace period', async () => {
     const world = createSmallWorld([]);
     const pipeline = createPipeline({ backend: world.backend, settleMs: 90_000 });
     const asOfMs = world.clock.ms;

@@ -34,9 +34,9 @@ import { createContext } from '../../src/runtime/context.ts';
 import { restoreHistory } from '../../src/verify/restore-history.ts';
 import { type CrashingProcess, createProcess } from '../support/crashing.ts';
 
-// The process ends, or one call fails, at each port call of a replay and of the processor in turn. The client repeats the
-// call that was not answered, the worker is started again, a message comes back when its time is over. In the end all must
-// be as if nothing had gone wrong: in the tables, in the files beside them, and in tables made again from the files alone.
+// The process crashes, or one call fails, at each port call of a replay and of the processor in turn. The client
+// repeats the unanswered call, the worker is restarted, a message returns when its visibility ends. In the end the
+// tables, their files, and tables rebuilt from the files alone must equal those of a run without faults.
 
 const EVENTS: readonly SmallEvent[] = [
   { entity: 1, source: 1, hour: 3, value: 1 },
@@ -51,7 +51,7 @@ const SECOND_ID = '01890a5d-ac96-774b-bcce-b302099a8058';
 const KINDS: readonly FaultKind[] = ['fail-before', 'fail-after', 'crash-before', 'crash-after'];
 const VISIBILITY_MS = 60_000;
 
-/** What is done, and what must come out of it. */
+/** The calls of a scenario, and their expected result. */
 interface Scenario {
   readonly name: string;
   run(process: CrashingProcess<Pipeline>, world: SmallWorld): Promise<void>;
@@ -59,7 +59,7 @@ interface Scenario {
 
 const numbersTo = (last: number) => Array.from({ length: last }, (_, at) => at + 1);
 
-/** Who does something until it succeeds. */
+/** Repeats a call until it succeeds. */
 type Repeating = Pick<CrashingProcess<Pipeline>, 'untilDone'>;
 
 /** Replays the whole range in parts of two events. */
@@ -72,12 +72,12 @@ async function replayAll(process: Repeating, replayId: string): Promise<void> {
   }
 }
 
-/** Works until the queue has nothing left to deliver: one life of the process after another. */
+/** Runs the worker until the queue has nothing left to deliver, restarting the process after each crash. */
 async function workAll(process: Repeating, { backend, clock }: SmallWorld): Promise<void> {
   const work = () => process.untilDone((pipeline) => pipeline.work({ visibilityMs: VISIBILITY_MS }));
   while (backend.undelivered() > 0) if ((await work()) !== 'DONE') clock.ms += VISIBILITY_MS + 1;
   expect(await work()).toBe('IDLE');
-  // What is received now was not known to what has been computed.
+  // Events received from now on were unknown to the versions computed so far.
   clock.ms += 1;
 }
 
@@ -108,7 +108,7 @@ const ids = usePlainIds();
 const judge = createJudge();
 afterAll(() => console.log(judge.summary()));
 
-/** Runs a scenario under faults in a world of its own. */
+/** Runs a scenario under faults in a separate world. */
 async function runUnder(scenario: Scenario, faults: readonly Fault[]): Promise<{ world: SmallWorld; calls: number }> {
   ids.nextWorld();
   const world = createSmallWorld();
@@ -123,7 +123,7 @@ async function runUnder(scenario: Scenario, faults: readonly Fault[]): Promise<{
   return { world, calls: process.calls };
 }
 
-/** What a scenario leaves behind, without what depends on chance or on how often something was tried. */
+/** Final state of a scenario, without the parts that depend on chance or on the number of attempts. */
 async function outcome({ backend, clock }: SmallWorld) {
   const versions = (await allVersions(backend)).map((row) => [targetName(row), row.version, row.value_json]);
   const replays = await readAll((cursor) => backend.replays.list({ limit: 10, cursor }));
@@ -153,7 +153,7 @@ async function expectVerified(world: SmallWorld): Promise<void> {
   expect(faults).toEqual([]);
 }
 
-/** The files alone make the same versions, replays and sums again. */
+/** Versions, replays and sums rebuilt from the files alone are the same. */
 async function expectRestored({ backend }: SmallWorld): Promise<void> {
   const restored: MemoryBackend = createMemoryBackend(backend.clock);
   for (const [key, bytes] of backend.stored) restored.stored.set(key, bytes);
@@ -176,20 +176,23 @@ async function expectAsIfNothingHappened(world: SmallWorld, expected: unknown): 
 }
 
 describe.each(SCENARIOS)('$name', (scenario) => {
-  it.each(KINDS)('G13, G15, G21, Q13, A5: every port call goes wrong in turn (%s)', async (kind) => {
-    const { world, calls } = await runUnder(scenario, []);
-    const expected = await outcome(world);
-    await expectAsIfNothingHappened(world, expected);
-    expect(calls).toBeGreaterThan(40);
-    for (const call of points(numbersTo(calls))) {
-      const { world: struck } = await runUnder(scenario, [{ call, kind }]);
-      await expectAsIfNothingHappened(struck, expected).catch((error: unknown) => {
-        throw new Error(`after ${kind} at call ${call}`, { cause: error });
-      });
-    }
-  });
+  it.each(KINDS)(
+    'G13, G15, G21, Q13, A5: a fault at each port call in turn leaves the same history (%s)',
+    async (kind) => {
+      const { world, calls } = await runUnder(scenario, []);
+      const expected = await outcome(world);
+      await expectAsIfNothingHappened(world, expected);
+      expect(calls).toBeGreaterThan(40);
+      for (const call of points(numbersTo(calls))) {
+        const { world: struck } = await runUnder(scenario, [{ call, kind }]);
+        await expectAsIfNothingHappened(struck, expected).catch((error: unknown) => {
+          throw new Error(`after ${kind} at call ${call}`, { cause: error });
+        });
+      }
+    },
+  );
 
-  test('G21: several of them in one run, those of the recovery among them', async () => {
+  test('G21: several faults in one run, also during recovery, leave the same history', async () => {
     const { world, calls } = await runUnder(scenario, []);
     const expected = await outcome(world);
     await world.backend.close();
@@ -204,14 +207,14 @@ describe.each(SCENARIOS)('$name', (scenario) => {
   });
 });
 
-describe('a replay that its client leaves', () => {
-  it('G13, Q19: wherever the process ends, each window of every event that was sent is computed again', async () => {
+describe('a replay that its client abandons', () => {
+  it('G13, Q19: after a crash at any call each window of every sent event is recomputed', async () => {
     const { calls } = await leaveAt(Number.POSITIVE_INFINITY);
     expect(calls).toBeGreaterThan(20);
     for (const call of points(numbersTo(calls))) await leaveAt(call);
   });
 
-  /** The process ends at a call of the replay, nobody repeats it, and only a worker is started again. */
+  /** The process crashes at a call of the replay, no client repeats it, and only a worker is restarted. */
   async function leaveAt(call: number): Promise<{ calls: number }> {
     const world = createSmallWorld();
     const { backend, clock } = world;
@@ -235,7 +238,7 @@ describe('a replay that its client leaves', () => {
   }
 });
 
-test('an error that no repeat mends is told at once, and changes nothing', async () => {
+test('fails at once on an error that no repeat fixes, and changes nothing', async () => {
   const world = createSmallWorld();
   const process = createProcess(world.backend, [], { start: (backend) => world.pipelineOver(backend) });
   await expect(process.running.cancelReplay(REPLAY_ID)).rejects.toMatchObject({ code: 'REPLAY_UNKNOWN' });

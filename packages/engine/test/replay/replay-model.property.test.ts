@@ -22,8 +22,9 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 
 // Ingest, replay and processor against a pure fold of the raw log. Commands come in any order: events new and repeated,
-// replays of one entity, one source or all, as of now or of an earlier time, in parts of any size, cancelled or left
-// half-way; messages delivered in any order, twice, given back, or only later; processes that start anew in between.
+// replays of one entity, one source or all, as of now or of an earlier time, in parts of any size, cancelled or
+// abandoned half-way; messages delivered in any order, twice, released, or only later; processes that restart in
+// between.
 
 type Command =
   | { readonly do: 'ingest'; readonly events: readonly SmallEvent[] }
@@ -83,7 +84,8 @@ interface Run {
 
 async function execute(run: Run, command: Command): Promise<void> {
   const { clock } = run.world;
-  // No two commands in one millisecond: what is received in the same one as a version is as of has no order.
+  // No two commands in one millisecond: events received in the millisecond of an as-of time have no order relative to
+  // it.
   clock.ms += 1_000;
   switch (command.do) {
     case 'ingest':
@@ -137,7 +139,7 @@ test('G13, G15, Q1, Q2, Q13, Q14: any history ends in versions that are pure fol
       const sent = new Map<string, string>();
       const run: Run = { world, replays: [], sent, pipeline: world.pipelineOver(recordSends(world.backend, sent)) };
       for (const one of commands) await execute(run, one);
-      // Half of the replays that were left half-way are gone on with; the others stay as they are.
+      // Half of the abandoned replays are resumed; the others stay as they are.
       for (const [i, replay] of run.replays.entries()) while (i % 2 === 0 && !replay.ended) await nextPart(run, replay);
       world.clock.ms += 120_000;
       while ((await run.pipeline.work()) !== 'IDLE');
@@ -162,7 +164,7 @@ async function expectOutcome({ world, replays, sent }: Run): Promise<void> {
     const asOfMs = parseTime(messages[0]?.as_of ?? '')?.epoch_ms ?? 0;
     for (const window of messages.flatMap(({ recompute }) => recompute)) {
       const target = { ...window, window_start_ms: Date.parse(window.window_start) };
-      // Computed again as of the replay or a later time; that of an older time is never put after a newer one.
+      // Recomputed as of the replay or a later time; a version as of an older time never follows a newer one.
       const row = latest.get(targetName(target));
       expect(row === undefined ? Number.NaN : row.as_of_ms >= asOfMs || sameInputs(row, asOfMs)).toBe(true);
     }
@@ -170,7 +172,7 @@ async function expectOutcome({ world, replays, sent }: Run): Promise<void> {
     expect(done).toBe(touched);
   }
 
-  /** An older version stands where the replay found the same inputs. */
+  /** An older version stays the latest if the replay found the same inputs. */
   function sameInputs(row: (typeof versions)[number], asOfMs: number): boolean {
     const aggregate = aggregates.find(({ metric }) => metric === row.metric);
     return (
@@ -179,7 +181,7 @@ async function expectOutcome({ world, replays, sent }: Run): Promise<void> {
   }
 }
 
-/** A complete replay sent every event of its selection and none outside; one that was cut short none outside. */
+/** A complete replay sent exactly the events of its selection; an interrupted one sent none outside. */
 async function expectExact(
   backend: Backend,
   id: string,

@@ -14,7 +14,7 @@ import { EMPTY_SELECTION } from '../../src/replay/rules/selection.ts';
 import { walk } from '../../src/replay/walk.ts';
 import { createContext } from '../../src/runtime/context.ts';
 
-// A walk over the events of a selection, stretch by stretch.
+// A walk over the events of a selection, page by page.
 
 let world: SmallWorld;
 let pipeline: Pipeline;
@@ -40,7 +40,7 @@ const stretch = (selection: Partial<ReplaySelection>, cursor: string | null = nu
     cursor,
   });
 
-/** All stretches of a walk, each of at most so many events. */
+/** All pages of a walk, each with at most `limit` events. */
 async function all(selection: Partial<ReplaySelection>, options: Options = {}): Promise<EventRow[]> {
   const rows: EventRow[] = [];
   const cursors = new Set<string | null>();
@@ -64,7 +64,7 @@ const whole = {
 };
 
 describe('a walk by time', () => {
-  it('finds each event once, whatever the size of its stretches is', async () => {
+  it('finds each event once with pages of any size', async () => {
     for (const source of [1, 2, 3])
       await sendEvents(pipeline, world.clock, [...events(20, source), ...events(5, source)]);
     const once = await all(whole);
@@ -73,13 +73,13 @@ describe('a walk by time', () => {
     for (const limit of [1, 7, 19, 20, 21, 59, 60]) expect(ids(await all(whole, { limit }))).toEqual(ids(once));
   });
 
-  it('ends with its last stretch, which is full or not', async () => {
+  it('ends with its last page, full or not', async () => {
     await sendEvents(pipeline, world.clock, events(3));
     expect((await stretch(whole, null, { limit: 3 })).next).toBeNull();
     expect((await stretch(whole, null, { limit: 2 })).next).not.toBeNull();
   });
 
-  it('has the start of its range and not the end, to the nanosecond', async () => {
+  it('includes the start of its range and excludes the end, to the nanosecond', async () => {
     await sendEvents(pipeline, world.clock, events(4));
     const at = (hour: number, ns = '000000000') => `${formatEpochMs(DAY_START + hour * HOUR_MS).slice(0, 19)}.${ns}Z`;
     const hours = async (start_time: string, end_time: string) =>
@@ -89,7 +89,7 @@ describe('a walk by time', () => {
     expect(await hours(at(0, '999999999'), at(2))).toEqual([1]);
   });
 
-  it('knows nothing that came after its time', async () => {
+  it('has no event received after its as-of time', async () => {
     await sendEvents(pipeline, world.clock, events(2));
     const asOfMs = world.clock.ms;
     world.clock.ms += 1_000;
@@ -99,7 +99,7 @@ describe('a walk by time', () => {
     expect(await all(whole)).toHaveLength(4);
   });
 
-  it('takes no event for one that had its id before it ended', async () => {
+  it('does not confuse an event with an expired one of the same id', async () => {
     const context = createContext({ backend: world.backend });
     await sendEvents(pipeline, world.clock, events(3));
     const before = await all(whole);
@@ -123,18 +123,18 @@ describe('a walk by time', () => {
     expect(page.scanned).toBe(3);
   });
 
-  it('looks at no repeat', async () => {
+  it('skips repeats', async () => {
     await sendEvents(pipeline, world.clock, events(3));
     await sendEvents(pipeline, world.clock, events(3));
     const page = await stretch(whole);
     expect(page.scanned).toBe(3);
     expect(places(page.rows)).toHaveLength(3);
-    // Beside a new event in one request too.
+    // Also in one request with a new event.
     await sendEvents(pipeline, world.clock, events(4));
     expect(await stretch(whole)).toMatchObject({ scanned: 4 });
   });
 
-  it('looks at no import that claims a later time, beside an earlier one in one request', async () => {
+  it('skips an import with a later claim than another one in its request', async () => {
     const lines = events(2).map((event, n) => ({
       ...wireEvent(event),
       received_at: formatEpochMs(world.clock.ms - 2_000 + n * 1_000),
@@ -153,7 +153,7 @@ describe('a walk by time', () => {
     expect(await asOf(world.clock.ms - 1_000)).toMatchObject({ scanned: 2 });
   });
 
-  it('refuses a cursor that no walk gave', async () => {
+  it('refuses a cursor that no walk has returned', async () => {
     await sendEvents(pipeline, world.clock, events(5));
     const { next } = await stretch(whole, null, { limit: 2 });
     const [page, slice] = JSON.parse(Buffer.from(next as string, 'base64url').toString()) as [string | null, string];
@@ -175,14 +175,14 @@ describe('a walk by time', () => {
     for (const cursor of invalid)
       await expect(stretch(whole, cursor), cursor).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
     expect((await stretch(whole, forged([page, slice, 0]))).rows).toHaveLength(5);
-    // Where a question ended early, its cursor names a page alone.
+    // The cursor of a question that ended early names only a page.
     expect((await stretch(whole, forged([page, null, 0]))).rows).toHaveLength(5);
     expect((await stretch(whole, next)).rows).toHaveLength(3);
   });
 });
 
 describe('a walk by ids', () => {
-  it('has those that it knows, and names the first of the others', async () => {
+  it('has the known events, and names the first of the unknown ids', async () => {
     await sendEvents(pipeline, world.clock, events(3));
     const known = ids(await all(whole));
     const unknown = [0, 1, 2, 3].map((n) => makeEventRow('pack', { payload: `unknown ${n}` }).event_id);
@@ -205,7 +205,7 @@ describe('a walk by ids', () => {
 });
 
 describe('a walk along an entity', () => {
-  it('has its events in their range and order, whatever the size of its stretches is', async () => {
+  it('has its events in their range and order with pages of any size', async () => {
     await sendEvents(pipeline, world.clock, [...events(10, 1, 1), ...events(10, 2, 1), ...events(3, 1, 2)]);
     const selection = { entity_id: 'entity_1' };
     const once = await all(selection);
@@ -221,7 +221,7 @@ describe('a walk along an entity', () => {
     expect(await all(selection, { asOfMs: world.clock.ms - 1 })).toEqual([]);
   });
 
-  it('tells an entity without events there from one that is unknown', async () => {
+  it('distinguishes an entity without events in the range from an unknown one', async () => {
     await sendEvents(pipeline, world.clock, events(2));
     const nothing = { start_time: formatEpochMs(0), end_time: formatEpochMs(1) };
     expect((await stretch({ entity_id: 'entity_1', ...nothing })).notes).toEqual([

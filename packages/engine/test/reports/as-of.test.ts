@@ -12,7 +12,7 @@ import { workOff } from '@pik/testkit/fixtures/engine/replays';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Pipeline } from '../../src/api/pipeline.ts';
 
-// Times that values, replays and plans are asked as of, and the ends of time.
+// As-of times of values, replays and plans, and the ends of time.
 
 const ONE = { entity: 1, source: 1, hour: 3, value: 1 };
 let world: SmallWorld;
@@ -24,7 +24,7 @@ beforeEach(() => {
 
 describe('as of a receive time', () => {
   it.each(['daily_event_count', 'value_sum'])(
-    '%s counts of one import only what had been received by then',
+    '%s counts only those records of an import that had been received by then',
     async (metric) => {
       const at = (i: number) => new Date(DAY_START + (30 + i) * 3_600_000).toISOString();
       const records = [0, 1, 2].map((i) => ({
@@ -56,7 +56,7 @@ describe('as of a receive time', () => {
 });
 
 describe('a replay', () => {
-  it('is not taken as of a time to come: nothing would get past the version that it makes', async () => {
+  it('is refused as of a future time: its version would supersede all others', async () => {
     await sendEvents(pipeline, world.clock, [ONE]);
     const asOf = (aheadMs: number) => ({ ...WHOLE_RANGE, as_of: formatEpochMs(world.clock.ms + aheadMs) });
     const beyond = asOf(LIMITS.future_tolerance_ms + 1);
@@ -64,7 +64,7 @@ describe('a replay', () => {
     await expect(pipeline.replay(beyond, TESTER)).rejects.toMatchObject(refusal);
     await expect(pipeline.planReplay({ ...beyond, dry_run: true })).rejects.toMatchObject(refusal);
     expect((await pipeline.listReplays({ limit: 1, cursor: null })).replays).toEqual([]);
-    // Clocks of callers differ by a little.
+    // Clocks of callers may differ a little.
     await pipeline.replay(asOf(LIMITS.future_tolerance_ms), TESTER);
     await workOff(pipeline);
     world.clock.ms += LIMITS.future_tolerance_ms + 1;
@@ -82,7 +82,7 @@ describe('a replay', () => {
   });
 
   it.each([{ ...WHOLE_RANGE, entity_id: 'nobody' }, { event_ids: ['0'.repeat(47)] }])(
-    'D38: asked for again it has the same notes (%j)',
+    'D38: a repeated call has the same notes (%j)',
     async (selection) => {
       const body = { ...selection, replay_id: '01890a5d-ac96-774b-bcce-b302099a8057' };
       const first = await pipeline.replay(body, TESTER);
@@ -91,7 +91,7 @@ describe('a replay', () => {
     },
   );
 
-  it('A10: a cursor of a dry run with a time that no date has is no cursor', async () => {
+  it('A10: a cursor of a dry run with a time beyond all dates is invalid', async () => {
     const cursor = Buffer.from(JSON.stringify(['1', '', 9e15])).toString('base64url');
     const asking = pipeline.planReplay({ event_ids: ['0'.repeat(47)], cursor, dry_run: true });
     await expect(asking).rejects.toMatchObject({ code: 'CURSOR_INVALID' });

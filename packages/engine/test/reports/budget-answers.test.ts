@@ -14,7 +14,8 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import type { BudgetLimits } from '../../src/runtime/budget.ts';
 
-// Answers that are no reports: pages, the story of an event, values and plans. Budgets here are of what is read, never of time.
+// Answers other than reports: pages, the story of an event, values and plans. Budgets here limit the rows and bytes
+// read, never time.
 
 const NEVER_MS = 1e9;
 const START = Date.UTC(2026, 0, 5);
@@ -40,13 +41,13 @@ async function storyWorld() {
     world.clock.ms += 1_000;
     await workOff(pipeline);
   }
-  // Not replayed yet, so that a plan has something to predict.
+  // Not replayed yet, so that a plan has a change to predict.
   await send({ ...event, entity: 3, value: 9 });
   return { world, id };
 }
 
 describe('the story of an event, past the budget,', () => {
-  it('ends with what it has and names what it did not look at, whatever the budget is', async () => {
+  it('under any budget has the facts read so far, and names those not read', async () => {
     const { world, id } = await storyWorld();
     const asked = { asOfMs: world.clock.ms };
     const whole = await world.pipelineOver(world.backend).explainEvent({ event_id: id }, asked);
@@ -67,7 +68,7 @@ describe('the story of an event, past the budget,', () => {
       partial += 1;
       const [note = '', ...others] = story.notes ?? [];
       expect([story.found, others]).toEqual([true, []]);
-      // What is not as it is in the whole answer is named, and what is there is true.
+      // The answer names every part that differs from the complete answer, and all else is true.
       const named = (what: string) => expect(note).toContain(what);
       if (story.deliveries.length < 4) {
         named('its further receipts');
@@ -87,7 +88,7 @@ describe('the story of an event, past the budget,', () => {
     expect([partial > 10, some > 0]).toEqual([true, true]);
   });
 
-  it('of an event that is not there says what was not searched, and claims nothing of it', async () => {
+  it('of a missing event names the evidence not searched, and claims nothing about it', async () => {
     const { world } = await storyWorld();
     const query = { source: 'source_1', event_type: 'thing.counted', entity_id: 'entity_1', key: 'k' };
     const whole = await over(world.backend, {}).explainEvent(query, { asOfMs: null });
@@ -99,7 +100,7 @@ describe('the story of an event, past the budget,', () => {
     expect(text).toMatch(/^No receipt of it was found\. Not searched: .*the other events of the entity/);
   });
 
-  it('does not take bytes that were not read for bytes that are gone', async () => {
+  it('does not report bytes that were not read as missing', async () => {
     const { world, id } = await storyWorld();
     for (let readMax = 1; readMax < 30; readMax++) {
       const { bytes } = await over(world.backend, { readMax }).explainEvent({ event_id: id }, { asOfMs: null });
@@ -107,7 +108,7 @@ describe('the story of an event, past the budget,', () => {
     }
   });
 
-  it('shows how the payload of a conflict differs, or that this was not looked at', async () => {
+  it('shows how the payload of a conflict differs, or that it was not read', async () => {
     const clock = createTestClock(START);
     const backend = createMemoryBackend(clock);
     const pipeline = over(backend, {});
@@ -132,13 +133,13 @@ describe('the story of an event, past the budget,', () => {
     }
   });
 
-  it('where the event nearest to a time is not found yet, is refused with what to ask instead', async () => {
+  it('is refused with another question to ask, if the event nearest to a time is not found yet', async () => {
     const { world } = await storyWorld();
     const query = { entity_id: 'entity_2', event_time: '2021-03-14T05:00:00Z' };
     const { index } = world.backend;
     const listTimeline: typeof index.listTimeline = async (range) => {
       const { items } = await index.listTimeline(range);
-      // As of an index that looks through many rows of others.
+      // As from an index that scans many rows of other entities.
       return range.cursor == null ? { items: items.slice(0, 1), next: 'more' } : { items: items.slice(1), next: null };
     };
     const slow = { ...world.backend, index: { ...index, listTimeline } };
@@ -190,7 +191,7 @@ describe('a page, past the budget,', () => {
     readonly notes?: readonly string[] | undefined;
   }
 
-  /** All pages under a budget that each piece of a page uses up. */
+  /** All pages under a budget that each read of a page exhausts. */
   async function cutPages<T extends Cuttable>(ask: (pipeline: Pipeline, cursor: string | null) => Promise<T>) {
     const pages: T[] = [];
     let cursor: string | null = null;
@@ -204,7 +205,7 @@ describe('a page, past the budget,', () => {
     return pages;
   }
 
-  it('of a timeline ends early, and its cursor leads to the rest', async () => {
+  it('of a timeline ends early, and its cursor continues with the rest', async () => {
     await send(900, event);
     await send(300, (n) => event(n + 900));
     const query = { entity_id: 'crowd', start_time: null, end_time: null, asOfMs: clock.ms, limit: 1_000 };
@@ -263,7 +264,7 @@ describe('a page, past the budget,', () => {
     };
   }
 
-  it('of replays, versions and dead letters ends early where the backend gives them in pieces', async () => {
+  it('of replays, versions and dead letters ends early if the backend returns them in pieces', async () => {
     const { world } = await storyWorld();
     backend = world.backend;
     const { aggregates, replays, queue } = backend;
@@ -293,7 +294,7 @@ describe('a page, past the budget,', () => {
     expect(letters.flatMap(({ dead_letters }) => dead_letters)).toHaveLength(5);
   });
 
-  /** Every second page is empty, the others have one item: a page of an answer has something to show all the same. */
+  /** Every second page is empty, the others have one item: a page of an answer still has items. */
   function oneByOne<T>(all: () => Promise<readonly T[]>) {
     return async ({ cursor }: { cursor?: string | null }) => {
       const items = await all();
@@ -305,7 +306,7 @@ describe('a page, past the budget,', () => {
     };
   }
 
-  it('that is empty so far is read on while the budget lasts', async () => {
+  it('that is still empty is read further while the budget lasts', async () => {
     const { world } = await storyWorld();
     const { replays } = world.backend;
     const list = oneByOne(async () => (await replays.list({ limit: 100, cursor: null })).items);
@@ -330,7 +331,7 @@ describe('a page, past the budget,', () => {
   });
 });
 
-describe('what cannot be answered in part', () => {
+describe('an answer that cannot be partial', () => {
   const value = { metric: 'value_sum', key: 'all', window_start: '2021-03-14' };
   const change = { from: null, to: null, limit: 100, cursor: null };
 
@@ -342,7 +343,7 @@ describe('what cannot be answered in part', () => {
     ],
     ['a change', (p: Pipeline) => p.explainChange({ ...value, ...change }), /value_sum, key all, window of 2021-03-14/],
     ['a plan', (p: Pipeline) => p.planReplay({ ...WHOLE_RANGE, dry_run: true }), /narrow the selection/],
-  ])('%s is the same under every budget, or refused with its name and what to do', async (_, ask, message) => {
+  ])('%s is the same under every budget, or refused with its name and a remedy', async (_, ask, message) => {
     const { world } = await storyWorld();
     const whole = await ask(over(world.backend, {}));
     let refused = 0;

@@ -15,7 +15,7 @@ describe('the parts of a window', () => {
   const aggregate = countOnly();
   const question = { aggregate, key: 'all', window: aggregate.windows.at(START), asOfMs: START + 1e9 };
 
-  /** Whatever has been read and held, one part after the other. */
+  /** The inputs read, one part after the other. */
   async function partsRead(budget: Budget, group: 'slices' | 'list') {
     const clock = createTestClock(START);
     const context = { ...createContext({ backend: createMemoryBackend(clock) }), budget };
@@ -39,7 +39,7 @@ describe('the parts of a window', () => {
     return read;
   }
 
-  it.each(['slices', 'list'] as const)('of %s end with the budget', async (group) => {
+  it.each(['slices', 'list'] as const)('of %s stop when the budget is exhausted', async (group) => {
     expect(await partsRead(createBudget({ whole: true, timeMs: NEVER_MS }), group)).toBeGreaterThan(2);
     const budget = createBudget({ whole: true, timeMs: NEVER_MS, readMax: 2 });
     await expect(partsRead(budget, group)).rejects.toMatchObject({ code: 'BUDGET_EXCEEDED' });

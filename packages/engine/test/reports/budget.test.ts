@@ -6,8 +6,8 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import { type BudgetLimits, createBudget } from '../../src/runtime/budget.ts';
 
-// What one question may take, with bounds that small worlds meet. Time is never one of them here: it is counted by a clock
-// that a test moves, or left so large that no machine is that slow.
+// The budget of one question, with limits that small worlds reach. Real time is never one of them here: a test moves
+// the clock, or the limit is so large that no machine is that slow.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -15,7 +15,7 @@ const START = Date.UTC(2026, 0, 5);
 const NEVER_MS = 1e9;
 
 describe('a budget', () => {
-  it('is used up by time, by bytes and by what is read, and says by which', () => {
+  it('is exhausted by time, by bytes or by rows, and says by which', () => {
     let ms = 0;
     const make = (limits: BudgetLimits) => createBudget({ ...limits, now: () => ms });
     const timed = make({ timeMs: 10 });
@@ -33,7 +33,7 @@ describe('a budget', () => {
     expect(rows.spent()).toBe('read');
   });
 
-  it('lets a turn pass until it is due, and rejects once nobody waits', async () => {
+  it('is due for a turn after some time, and rejects once nobody waits', async () => {
     let ms = 0;
     const gone = new AbortController();
     const budget = createBudget({ signal: gone.signal, now: () => ms });
@@ -46,7 +46,7 @@ describe('a budget', () => {
     await expect(budget.turn()).rejects.toMatchObject({ code: 'CLIENT_GONE' });
   });
 
-  it('rejects with what it was aborted for where that has a code, as the end of a function has', async () => {
+  it('rejects with the reason of the abort if it has a code, as the end of a function has', async () => {
     const signal = AbortSignal.abort(new KitError('BUDGET_EXCEEDED', 'no time left'));
     await expect(createBudget({ signal }).turn()).rejects.toMatchObject({
       code: 'BUDGET_EXCEEDED',
@@ -54,7 +54,7 @@ describe('a budget', () => {
     });
   });
 
-  it('of an answer that cannot be cut rejects once it is used up', async () => {
+  it('of an answer that cannot be partial rejects once it is exhausted', async () => {
     const budget = createBudget({ whole: true, readMax: 1 });
     await budget.turn();
     budget.read(1);
@@ -72,7 +72,7 @@ beforeEach(() => {
 });
 afterEach(() => pipeline.close());
 
-/** The same data, asked with bounds. */
+/** The same data, under limits. */
 const bounded = (questions: BudgetLimits, over: Backend = backend) =>
   createPipeline({ backend: over, questions: { timeMs: NEVER_MS, ...questions } });
 
@@ -100,7 +100,7 @@ function send(...records: object[]) {
   return pipeline.ingest({ body, dryRun: false, ...request });
 }
 
-/** So many requests a day, each with an event of now and one of some days ago, some of them sent twice, one in ten refused. */
+/** Sends `perDay` requests a day, each with a current and an older event; some are sent twice, one in ten is refused. */
 async function fill({ days, perDay }: { days: number; perDay: number }): Promise<void> {
   for (let day = 0; day < days; day++) {
     for (let n = 0; n < perDay; n++) {
@@ -135,10 +135,10 @@ async function pagesOf<T extends Paged>(ask: (cursor: string | undefined) => Pro
 const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
 
 describe.each(['event', 'received'] as const)('past the budget, by %s time,', (basis) => {
-  // Pages of one part have its figures each: here a part is one page.
+  // Each page of a part has the figures of the part: here a part is one page.
   const query = { ...EVERYTHING, basis, worst: 1_000 };
 
-  it('lag covers the first days, its cursor the rest, and counts add up', async () => {
+  it('lag covers the first days, its cursor the rest, and the counts add up', async () => {
     await fill({ days: 6, perDay: 30 });
     const whole = await pipeline.ask('lag', query);
     expect(whole).toMatchObject({ partial: false, covered: null, next_cursor: null });
@@ -167,7 +167,7 @@ describe.each(['event', 'received'] as const)('past the budget, by %s time,', (b
     expect(pages.length).toBeGreaterThan(3);
     for (const name of ['receipts', 'events', 'duplicates', 'conflicts'] as const)
       expect(sum(pages.map(({ total }) => total?.[name] ?? 0))).toBe(whole.total?.[name]);
-    // An event is repeated within its day alone, so each is named once.
+    // Repeats of an event lie within its day, so each event is named once.
     expect(sum(pages.map(({ worst_total }) => worst_total))).toBe(whole.worst_total);
     expectTiled(pages.map(({ covered }) => covered));
     const days = { ...query, by: ['source'] as const, closed_after_ms: DAY };
@@ -182,14 +182,14 @@ describe.each(['event', 'received'] as const)('past the budget, by %s time,', (b
 
 type Covered = ReportOf<'lag'>['covered'];
 
-/** Each part begins where the one before it ends, the first at the start and the last at the end of the range. */
+/** Checks that each part begins at the end of the one before it, and that all parts cover the range. */
 function expectTiled(parts: readonly Covered[]): void {
   expect(parts[0]?.start_time).toBeNull();
   expect(parts.at(-1)?.end_time).toBeNull();
   for (const [i, part] of parts.entries()) if (i > 0) expect(part?.start_time).toBe(parts[i - 1]?.end_time);
 }
 
-it('a part is what the report says of the days that it names', async () => {
+it('a part equals the report of the days that it names', async () => {
   await fill({ days: 6, perDay: 30 });
   const small = bounded({ readMax: 200 });
   const pages = await pagesOf((cursor) => small.ask('lag', { ...EVERYTHING, cursor }));
@@ -201,7 +201,7 @@ it('a part is what the report says of the days that it names', async () => {
   }
 });
 
-it('a day that is too much for one answer is divided, and its parts add up', async () => {
+it('a day that exceeds one answer is divided, and its parts add up', async () => {
   await fill({ days: 2, perDay: 450 });
   const whole = await pipeline.ask('lag', { ...EVERYTHING, by: ['day'] });
   const small = bounded({ readMax: 100 });
@@ -223,14 +223,14 @@ it('a day that is too much for one answer is divided, and its parts add up', asy
   expect(events(dayParts)).toBe(events([complete]));
 });
 
-it('a part that was found stays as it is on its further pages, whatever comes in meanwhile', async () => {
+it('the further pages of a part do not change when events arrive meanwhile', async () => {
   await fill({ days: 2, perDay: 450 });
   const query = { ...EVERYTHING, by: ['hour', 'source'] as const, as_of: new Date(clock.ms) };
   const whole = await pipeline.ask('lag', { ...query, limit: 1_000 });
   const small = bounded({ readMax: 500 });
   let more = 0;
   const pages = await pagesOf(async (cursor) => {
-    // Slices of days long read, in the middle of what the cursor has passed.
+    // Slices of days already read, in the middle of the range that the cursor has passed.
     clock.ms += 1_000;
     await send(event(START + ++more * 60_000), event(START + DAY + more * 60_000));
     return small.ask('lag', { ...query, limit: 7, cursor });
@@ -244,7 +244,7 @@ it('a part that was found stays as it is on its further pages, whatever comes in
   expect(names(pages.flatMap(({ groups }) => groups))).toEqual(names(whole.groups));
 });
 
-it('failures cover the first of them, then the receipts that are left, and both add up', async () => {
+it('failures cover the first receipts, then the rest, and both add up', async () => {
   await fill({ days: 6, perDay: 40 });
   const query = EVERYTHING;
   const whole = await pipeline.ask('failures', query);
@@ -261,7 +261,7 @@ it('failures cover the first of them, then the receipts that are left, and both 
   }
 });
 
-it('gaps cover the days that were read whole, and together name what one answer names', async () => {
+it('gaps cover the days that were read completely, and all parts together name the gaps of one answer', async () => {
   for (let hour = 0; hour < 20 * 24; hour++) {
     clock.ms = START + hour * HOUR;
     const isOut = hour >= 9 * 24 && hour < 9 * 24 + 7;
@@ -288,13 +288,13 @@ it('gaps cover the days that were read whole, and together name what one answer 
   expect(missing(pages.flatMap(({ gaps }) => gaps))).toEqual(missing(whole.gaps));
   expect(pages[0]?.covered?.start_time).toBe(whole.range.start_time);
   expect(pages.at(-1)?.covered?.end_time).toBe(whole.range.end_time);
-  // What came before the range does not fit into one answer: the next one reads less of it.
+  // The history before the range exceeds one answer: the next answer reads less of it.
   const tiny = await pagesOf((cursor) => bounded({ readMax: 500 }).ask('gaps', { ...query, cursor }));
   expect(missing(tiny.flatMap(({ gaps }) => gaps))).toEqual(missing(whole.gaps));
   expect(tiny[0]?.covered?.end_time).toBe(whole.range.start_time);
 });
 
-it('gaps of days of which not even one fits into an answer are refused, and the error says so', async () => {
+it('gaps are refused if not even one day fits into an answer, and the error says so', async () => {
   await fill({ days: 2, perDay: 450 });
   const query = {
     ...EVERYTHING,
@@ -308,7 +308,7 @@ it('gaps of days of which not even one fits into an answer are refused, and the 
 });
 
 describe('once nobody waits', () => {
-  /** Counts the reads of the index, and tells somebody who goes away after some of them. */
+  /** Counts the reads of the index, and aborts after the given number of them. */
   function leaving(after: number) {
     const gone = new AbortController();
     const counted = { reads: 0 };

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 
-// Reports of duplicates and of completeness against the plain way: every receipt by itself, of streams made by chance.
+// Reports of duplicates and completeness against a plain model that counts every receipt of random streams.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -33,7 +33,7 @@ const sent = fc.record({
   entity: fc.constantFrom('e1', 'e2', 'e3'),
   key: fc.nat(9),
   value: fc.constantFrom(1, 1, 1, 2),
-  /** In steps of ten minutes, so that bounds are met. */
+  /** In steps of ten minutes, so that events lie exactly on bounds. */
   event: fc.nat((4 * DAY) / 600_000),
   lag: fc.nat((30 * HOUR) / 600_000),
 });
@@ -84,7 +84,7 @@ async function receive(stream: readonly (typeof sent extends fc.Arbitrary<infer 
       event_type,
       entity,
       key: event_id,
-      // A repeat belongs to the time that it claims itself.
+      // A repeat counts at the time that it claims.
       eventMs,
       receivedMs,
       outcome: status,
@@ -118,7 +118,7 @@ function rangeBetween(a: number | null, b: number | null) {
   return { fromMs, toMs, range: { start_time: time(fromMs), end_time: time(toMs) } };
 }
 
-it('duplicates: of all, of each group, and of each event, in any range as of any time', async () => {
+it('duplicates equal the model in total, by group and by event, in any range as of any time', async () => {
   await fc.assert(
     fc.asyncProperty(streams, fc.array(queries, { minLength: 1, maxLength: 6 }), async (stream, asked) => {
       const { pipeline, receipts } = await receive(stream);
@@ -173,7 +173,7 @@ function expectDelays(total: ReportOf<'duplicates'>['total'], receipts: readonly
     expect(Math.abs((told ?? Number.NaN) - at(q))).toBeLessThanOrEqual(WITHIN * at(q) + 1);
 }
 
-it('completeness: of each day of each source its events, and what had come by each age', async () => {
+it('completeness equals the model: the events of each day and source, and the share received by each age', async () => {
   await fc.assert(
     fc.asyncProperty(streams, queries, fc.integer({ min: 0, max: 3 }), async (stream, { a, b, asOfMs }, closedDays) => {
       const { pipeline, receipts } = await receive(stream);

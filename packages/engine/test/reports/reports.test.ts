@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
 
-// Lag, repeats and completeness of streams whose figures are known by how they are made, received live.
+// Lag, repeats and completeness of live streams with figures known by construction.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -50,17 +50,17 @@ function send(...records: object[]) {
 }
 
 describe('lag', () => {
-  it('is parted where events say when they were sent, and order is counted by request', async () => {
+  it('is split if events have a sent time, and order is counted by request', async () => {
     clock.ms = START + HOUR;
     const sent = (ms: number) => event(ms, { sent_at: new Date(clock.ms - 400).toISOString() });
-    // In one request order means nothing.
+    // Order within one request has no meaning.
     await send(sent(clock.ms - 1_000), sent(clock.ms - 2_000), event(clock.ms - 5_000));
     clock.ms += HOUR;
     await send(event(START), event(clock.ms - 10));
     await send(event(START + 30 * 60_000, { source: 'other' }));
     const { details, groups, worst, partial } = await pipeline.ask('lag', EVERYTHING);
     expect(partial).toBe(false);
-    // The event of the other source came after later ones, but not of its own series.
+    // The event of the other source came after later events, but not after those of its own series.
     expect(details?.out_of_order).toEqual({ series: 1, over_all: 2 });
     expect(details?.produce).toMatchObject({ count: 2, max_ms: 1_600 });
     expect(details?.transport).toMatchObject({ count: 2, p50_ms: 400, max_ms: 400 });
@@ -71,7 +71,7 @@ describe('lag', () => {
     expect((await pipeline.ask('lag', { ...EVERYTHING, worst: 2 })).worst).toEqual(worst.slice(0, 2));
   });
 
-  it('says whose clock is wrong, with the event of the lowest lag', async () => {
+  it('names the source with a wrong clock, and the event with the lowest lag', async () => {
     for (let day = 0; day < 8; day++) {
       clock.ms = START + day * DAY + 12 * HOUR;
       await send(
@@ -95,7 +95,7 @@ describe('lag', () => {
 });
 
 describe('duplicates', () => {
-  it('names a storm with its first and last repeat, and the event that came most often', async () => {
+  it('names a storm with its first and last repeat, and the event received most often', async () => {
     const kept: object[] = [];
     for (let hour = 0; hour < 48; hour++) {
       clock.ms = START + hour * HOUR;
@@ -131,8 +131,8 @@ describe('duplicates', () => {
 });
 
 describe('completeness', () => {
-  it('knows what had arrived at each age, and forecasts an open day from the closed ones', async () => {
-    // Of each day eight events come at once, and two ten hours after its end.
+  it('has the share received by each age, and forecasts an open day from the closed ones', async () => {
+    // On each day eight events come at once, and two ten hours after its end.
     for (let day = 0; day < 20; day++) {
       for (let i = 0; i < 8; i++) {
         clock.ms = START + day * DAY + (2 + i) * HOUR;

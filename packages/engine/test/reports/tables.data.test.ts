@@ -35,7 +35,7 @@ describe.skipIf(!hasRealEvents)('real tables through the converter of the exampl
       limit: 100,
     });
 
-  it('the table that was published with conflict markers: 282 new, 100 repeats, 181 contradictions, 4 rows that are no data', async () => {
+  it('the table that was published with conflict markers: 282 new, 100 repeats, 181 contradictions, 4 rows that are not data', async () => {
     const table = readLines('nyc/data-by-day_bad_2020-12-09.csv.gz').join('\n');
     const { pipeline, counts, results } = await send(
       tableRecords(table, {
@@ -81,7 +81,7 @@ describe.skipIf(!hasRealEvents)('real tables through the converter of the exampl
       ...(timeZone === undefined ? {} : { timeZone }),
     });
 
-  it('times without a zone are refused, all 413 of them, and the reason says what to add', async () => {
+  it('all 413 times without a zone are refused, and the reason says what to append', async () => {
     const { pipeline, counts } = await send(sleep());
     expect(counts).toEqual({ REJECTED: 413 });
     expect((await failures(pipeline)).groups).toMatchObject([

@@ -41,7 +41,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       expect(counts).toEqual({ ACCEPTED: 758, DUPLICATE: 4_944 });
     });
 
-    it('receipts are the sum of the outcomes, in the report too', async () => {
+    it('the outcomes add up to the receipts, in the report too', async () => {
       const { total } = await pipeline.ask('duplicates', EVERYTHING);
       expect(total).toMatchObject({ receipts: 5_702, events: 758, duplicates: 4_944, conflicts: 0 });
     });
@@ -58,7 +58,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
   });
 
   describe('usgs/rawpoll, a stale delivery', () => {
-    it('stands out: 28 first arrivals of one request are 400 hours late, the next one is not 24', async () => {
+    it('stands out: 28 first arrivals of one request are 400 hours late, the next one is less than 24', async () => {
       const pipeline = await open();
       await importLines(pipeline, readLines('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
       const query = {
@@ -77,7 +77,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       expect(worst[28]?.lag_ms).toBeLessThan(24 * 3_600_000);
     });
 
-    it('repeats are the rule there, and no storm', async () => {
+    it('repeats are normal there, and not a storm', async () => {
       const pipeline = await open();
       await importLines(pipeline, readLines('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
       expect((await pipeline.ask('duplicates', { ...EVERYTHING, by: ['source'] })).storms).toEqual([]);
@@ -103,7 +103,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       [2, 4_971],
       [6, 2_159],
       [12, 1_386],
-    ])('of 26,601 reports after the first poll those over %i hours late are exactly %i', async (hours, late) => {
+    ])('of 26,601 reports after the first poll those more than %i hours late are exactly %i', async (hours, late) => {
       const query = {
         ...EVERYTHING,
         event_type: 'quake.reported',
@@ -115,7 +115,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       expect([total?.count, total?.late_count, partial]).toEqual([26_601, late, false]);
     });
 
-    it('the 2,159 over six hours late are those of the truth table, event by event', async () => {
+    it('the 2,159 reports more than six hours late equal the truth table, event by event', async () => {
       const { worst } = await pipeline.ask('lag', {
         ...EVERYTHING,
         event_type: 'quake.reported',
@@ -141,12 +141,12 @@ describe.skipIf(!hasRealEvents)('real events', () => {
       expect([total?.count, details?.out_of_order]).toEqual([26_637, { series: 3_259, over_all: 5_785 }]);
     });
 
-    it('no clock is said to be wrong', async () => {
+    it('no clock is reported as wrong', async () => {
       const { groups } = await pipeline.ask('lag', { ...EVERYTHING, event_type: 'quake.reported', by: ['source'] });
       expect(groups.flatMap(({ group, findings }) => (findings.length === 0 ? [] : [[group, findings]]))).toEqual([]);
     });
 
-    it('percentiles of their lag are within 1 %', async () => {
+    it('percentiles of lag are exact within 1 %', async () => {
       const { total } = await pipeline.ask('lag', {
         ...EVERYTHING,
         event_type: 'quake.reported',
@@ -161,7 +161,7 @@ describe.skipIf(!hasRealEvents)('real events', () => {
     });
   });
 
-  it('small/nasa: one row comes twice, and the last request is of 14:52:01 -0400', async () => {
+  it('small/nasa: one row comes twice, and the last request is from 14:52:01 -0400', async () => {
     const pipeline = await open();
     const rows = readLines('small/nasa_1995-08-01.tsv.gz').slice(1);
     const lines = rows.map((row) => {

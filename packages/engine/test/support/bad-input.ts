@@ -2,17 +2,17 @@ import { gzipSync } from 'node:zlib';
 
 import fc from 'fast-check';
 
-// Requests that no well-meaning client sends, and good ones with some bytes changed. Texts are put together from tokens
-// rather than printed from values: half of what breaks a reader of JSON has no value behind it.
+// Requests that no well-behaved client sends, and good ones with some bytes changed. Texts are built from tokens rather
+// than serialised from values: half of the inputs that break a JSON parser do not come from a value.
 
 /** One request to ingest. */
 export interface BadRequest {
   readonly path: string;
   readonly type: string;
   readonly encoding: string | null;
-  /** What is sent. */
+  /** The bytes sent. */
   readonly wire: Uint8Array<ArrayBuffer>;
-  /** What was meant: the bytes before compression. */
+  /** The bytes before compression. */
   readonly body: Uint8Array;
 }
 
@@ -116,7 +116,7 @@ function spoilt(
   if (how === 'repeat') return [...members, ...members.slice(i, i + 1)];
   if (how === 'add') return [...members, [name, text]];
   if (how === 'time') return put(/time$/, quoted(time));
-  // Of an import; one of the times lies ahead of every clock.
+  // Receive times of imports; one of them lies ahead of every clock.
   if (how === 'received') return [...members, ['received_at', quoted(time)]];
   return how === 'payload' ? put(/^(payload|data)$/, `{"n":${text}}`) : put(/^(source|type|subject|entity_id)$/, text);
 }
@@ -202,7 +202,7 @@ function change(bytes: Buffer, [how, where, byte]: Change): Buffer {
   return Buffer.concat([before, Buffer.of(how === 'set' ? byte : first ^ (1 << (byte & 7))), after.subarray(1)]);
 }
 
-/** Byte sequences that no UTF-8 has: overlong, cut, a surrogate, beyond the last code point. */
+/** Byte sequences that are invalid in UTF-8: overlong, truncated, a surrogate, beyond the last code point. */
 const notUtf8 = fc.constantFrom('c080', 'e282', 'eda080', 'f4908080', 'ff', '80').map((hex) => Buffer.from(hex, 'hex'));
 
 const bodies: fc.Arbitrary<Buffer> = fc.oneof(
@@ -258,7 +258,7 @@ const paths = fc.oneof(
   },
 );
 
-/** Bodies, content types, encodings and queries that belong together or do not. */
+/** Bodies, content types, encodings and queries, matching or not. */
 export const badRequest: fc.Arbitrary<BadRequest> = fc
   .record({ path: paths, body: bodies, type: types, encoding: encodings, damage: changes })
   .map(({ path, body, type, encoding, damage }) => {

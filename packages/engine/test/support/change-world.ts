@@ -21,7 +21,7 @@ export const DAY = Date.UTC(2026, 0, 1);
 const WINDOW = { window_start: '2026-01-01' } as const;
 /** The value of an event. */
 export const value = ({ payload }: AggregateInput) => (payload as { value: number }).value;
-/** What all metrics of these tests share. */
+/** The fields that all metrics of these tests share. */
 export const base = { definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' } as const;
 
 const sum = defineAggregate({ ...base, metric: 'sum', ...sumOf(value) });
@@ -102,7 +102,7 @@ export async function version(world: World, metrics?: string[]): Promise<void> {
   world.clock.ms += 1_000;
 }
 
-/** The answer; held against what holds of each. */
+/** The answer, after checking the properties of every answer. */
 export async function explain(
   world: World,
   metric: string,
@@ -118,7 +118,7 @@ export async function explain(
   return change;
 }
 
-/** The parts by their classes. */
+/** The parts by class. */
 export const partsOf = ({ classes }: ChangeExplanation) =>
   Object.fromEntries(classes.map((part) => [part.class, part.contribution]));
 /** A version as a side. */

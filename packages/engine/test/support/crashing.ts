@@ -3,19 +3,19 @@ import { Crash, createFaultyBackend, type Fault, type FaultyBackend } from '@pik
 import { expect } from 'vitest';
 import type { Backend } from '../../src/ports/backend.ts';
 
-/** A process that may die, over a backend that lasts. */
+/** A process that may crash, over a backend that outlives it. */
 export interface CrashingProcess<T> {
-  /** What runs in the process now: made anew after each crash. */
+  /** The instance running in the process; each crash replaces it. */
   readonly running: T;
   /** Port calls of all its lives. */
   readonly calls: number;
-  /** After a crash: a new process, for which the faults that are left come at their later calls. */
+  /** Starts a new process after a crash; the remaining faults come at its later calls. */
   recover(): Promise<void>;
-  /** Does something until it succeeds, as a client repeats it and a process is started again. */
+  /** Repeats a call until it succeeds, as a client does, and restarts the process after each crash. */
   untilDone<R>(work: (running: T) => Promise<R>): Promise<R>;
 }
 
-/** Starts a process whose port calls go wrong as planned; `onStart` is what each later life does first. */
+/** Starts a process whose port calls fail as planned; each restart calls `onStart` first. */
 export function createProcess<T>(
   durable: Backend,
   faults: readonly Fault[],
@@ -45,7 +45,7 @@ export function createProcess<T>(
         try {
           return await work(running);
         } catch (error) {
-          // What is neither a crash nor said to be worth a repeat is a fault of the kit.
+          // An error that is neither a crash nor marked as retryable is a bug of the kit.
           if (!(error instanceof Crash)) expect(error).toSatisfy(isRetryable);
           await process.recover();
         }

@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 /** When its last imports come. */
 export const WORLD_END = WORLD_START + 600 * MINUTE_MS;
 
-/** What a receipt carries. Few values of each, so that repeats, conflicts and ties are frequent. */
+/** The content of a receipt. Each field has few values, so that repeats, conflicts and ties are frequent. */
 export interface SmallRecord {
   readonly entity: number;
   /** Null: identity by content. */
@@ -18,13 +18,13 @@ export interface SmallRecord {
   readonly spaces?: number;
 }
 
-/** A record that claims to have been received so many minutes after the start, and nanoseconds beyond. */
+/** A record with a receive time of `claim` minutes after the start, plus nanoseconds. */
 export interface ImportedRecord extends SmallRecord {
   readonly claim: number;
   readonly nanoseconds?: number;
 }
 
-/** A record as it is sent. */
+/** The text of a record as sent. */
 export function textOf(record: SmallRecord | ImportedRecord): string {
   const { entity, key, minute, value, spaces = 0 } = record;
   const received = 'claim' in record ? { received_at: claimOf(record) } : {};
@@ -63,7 +63,7 @@ export function sendRecords(
   });
 }
 
-/** Everything that is asked of the small world as of a time, without where its receipts happen to lie. */
+/** All answers about the small world as of a time, without the addresses of its receipts. */
 export async function answersAsOf(pipeline: Pipeline, asOfMs: number) {
   const report = {
     as_of: new Date(asOfMs),
@@ -106,10 +106,10 @@ export async function answersAsOf(pipeline: Pipeline, asOfMs: number) {
   });
 }
 
-// Why a report is empty is said by whole requests, so it tells how these were cut.
+// The reason for an empty report depends on how records were grouped into requests.
 const PLACES = new Set(['pack_id', 'line', 'raw_key', 'evidence', 'empty']);
 
-/** A value whose lists are in the order of their texts, without addresses: these are those of one run. */
+/** A value with lists sorted by text and without addresses, which differ from run to run. */
 function withoutPlaces(value: unknown): unknown {
   if (Array.isArray(value)) {
     const items = value.map((item) => withoutPlaces(item));

@@ -1,4 +1,5 @@
-// A process with a umask of its own that uses a data directory in every way that makes a file, and says which modes these have.
+// A process with its own umask that uses a data directory in every way that makes a file, and prints the modes of these
+// files.
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { createPipeline } from '../../src/api/create-pipeline.ts';

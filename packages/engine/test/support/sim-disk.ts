@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 
-// A disk in memory behind the calls of `node:fs/promises` that the backend makes. It keeps what was written apart from what
-// was fsynced, for the content of files and for the names in folders, and forgets the rest when the power goes.
+// A disk in memory behind the calls of `node:fs/promises` that the backend makes. It keeps written and fsynced data
+// apart, for the content of files and for the names in folders, and loses unsynced data when the power fails.
 
-/** What happens to one call: its number counts from 1. */
+/** The fault of one call; calls are numbered from 1. */
 export interface DiskFault {
   readonly call: number;
   /** `power`: nothing after this call has an effect. `error`: the call fails and has none. `short`: a write takes half. */
@@ -33,27 +33,27 @@ export class SimDisk {
   #faults = new Map<number, DiskFault['kind']>();
   #count = 0;
   #isOff = false;
-  /** The names of the calls that went wrong. */
+  /** The names of the calls that failed. */
   readonly failed: string[] = [];
 
-  /** These folders are there and durable from the start. */
+  /** Folders that exist and are durable from the start. */
   constructor(folders: readonly string[]) {
     for (const folder of folders) this.#makeFolders(folder);
     this.#syncAll(this.#root);
   }
 
-  /** From now on calls are counted anew, and these of them go wrong. */
+  /** Restarts the count of calls, and makes the given ones fail. */
   plan(faults: readonly DiskFault[]): void {
     this.#faults = new Map(faults.map(({ call, kind }) => [call, kind]));
     this.#count = 0;
   }
 
-  /** Calls since the plan was made. */
+  /** Number of calls since the last plan. */
   get count(): number {
     return this.#count;
   }
 
-  /** The power goes and comes back. `survives` decides for each thing that was not synced whether it is there all the same. */
+  /** The power fails and returns. `survives` decides for each unsynced write or name whether it survives. */
   losePower(survives: () => boolean): void {
     this.#lose(this.#root, survives);
     this.#isOff = false;
@@ -65,7 +65,7 @@ export class SimDisk {
     return [...this.#folder(path).names.keys()];
   }
 
-  /** Those of `node:fs/promises`. */
+  /** The functions that replace `node:fs/promises`. */
   readonly calls = {
     open: (path: string, flags: number) => this.#call('open', () => this.#open(path, flags)),
     mkdir: (path: string) => this.#call('mkdir', () => void this.#makeFolders(path)),

@@ -12,7 +12,7 @@ import { openLocalBackend, openLocalRebuild } from '../../src/backends/local/ope
 import { createContext } from '../../src/runtime/context.ts';
 import { rebuildIndex } from '../../src/verify/rebuild.ts';
 
-// Parts of a data directory from different times: an index out of a backup, and a copy that was made while events came in.
+// Parts of a data directory from different times: an index from a backup, and a copy made while events arrived.
 
 const clock = createTestClock(Date.UTC(2026, 0, 10));
 let home: string;
@@ -63,7 +63,7 @@ async function faults(pipeline: Pipeline): Promise<string[]> {
   return codes;
 }
 
-it('G21: an index of nine days ago beside the log of today takes in again what came since', async () => {
+it('G21: an index of nine days ago with the log of today admits the receipts stored since', async () => {
   const [data, backup] = [join(home, 'data'), join(home, 'backup')];
   const sent: string[] = [];
   for (const days of [0, 4, 5]) {
@@ -82,7 +82,7 @@ it('G21: an index of nine days ago beside the log of today takes in again what c
   await restored.close();
 });
 
-it('G18: a log out of a backup beside the index of today is named pack by pack, and the rest is read', async () => {
+it('G18: verify of an older log with the index of today names each missing pack, and reads the rest', async () => {
   const data = join(home, 'data');
   const pipeline = await start(data);
   const sent = [await send(pipeline, 1), await send(pipeline, 2)];
@@ -98,7 +98,7 @@ it('G18: a log out of a backup beside the index of today is named pack by pack, 
   await restored.close();
 });
 
-it('G18: a copy by the guide, made while events come in, holds after a rebuild whatever was acknowledged before it', async () => {
+it('G18: a copy by the guide, made while events arrive, has after a rebuild every receipt acknowledged before it', async () => {
   const [data, copy] = [join(home, 'data'), join(home, 'copy')];
   const pipeline = await start(data);
   let isCopied = false;
@@ -109,7 +109,7 @@ it('G18: a copy by the guide, made while events come in, holds after a rebuild w
   const loads = [1, 2, 3].map(load);
   while (acknowledged.length < 20) await new Promise(setImmediate);
   const before = [...acknowledged];
-  // In the order of the guide; of each folder whatever is there when its turn comes.
+  // In the order of the guide; each folder is copied with the files that exist at its turn.
   for (const folder of ['raw', 'verdicts', 'manifests', 'records'])
     if (existsSync(join(data, folder))) await cp(join(data, folder), join(copy, folder), { recursive: true });
   isCopied = true;

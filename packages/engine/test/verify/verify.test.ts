@@ -9,7 +9,7 @@ import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
 import { openLocalBackend } from '../../src/backends/local/open.ts';
 
-// G18. Each change is planted in a copy of its own, behind the back of the kit; verify must find it and name its place.
+// G18. Each change is made in a separate copy, without the kit; verify must find it and name its place.
 
 /** The day of all records. */
 const WHOLE_DAY = { start_time: '2025-12-28T00:00:00Z', end_time: '2025-12-29T00:00:00Z' };
@@ -61,7 +61,7 @@ async function verifyAll(): Promise<{ codes: string[]; digest: string }> {
   return { codes, digest };
 }
 
-/** Changes a file as somebody with it at hand could. */
+/** Changes a file in place, as anybody with access to it could. */
 async function change(sql: string, file = 'index.db'): Promise<void> {
   await pipeline.close();
   const db = new DatabaseSync(join(dir, file));
@@ -121,7 +121,7 @@ describe('verify', () => {
     expect(codes.some((found) => code.split('|').includes(found))).toBe(true);
   });
 
-  it('names a pack that is gone, that was changed, and that another took the place of', async () => {
+  it('names a pack that is gone, that was changed, and that was replaced by another', async () => {
     const before = (await verifyAll()).digest;
     const [first = '', second = ''] = packFiles();
     renameSync(first, `${first}.kept`);
@@ -140,7 +140,7 @@ describe('verify', () => {
   });
 });
 
-describe('verify where an import came before what was there', () => {
+describe('verify after an import with an earlier claim', () => {
   const minute = (at: number) => new Date(Date.UTC(2025, 11, 28) + at * 60_000).toISOString();
   const claims = (value: number, at: number) => ({
     source: 's',
@@ -174,9 +174,9 @@ describe('verify where an import came before what was there', () => {
 
   const moved = 'event_id = (SELECT event_id FROM event WHERE standing IS NOT NULL)';
   it.each([
-    ['what its first receipt was answered', 'UPDATE event SET standing = NULL', 'OUTCOME_DIFFERS'],
+    ['the answer to its first receipt', 'UPDATE event SET standing = NULL', 'OUTCOME_DIFFERS'],
     [
-      'what the former first receipt was answered',
+      'the answer to the former first receipt',
       `UPDATE delivery SET outcome = 'DUPLICATE' WHERE ${moved}`,
       'EVENT_DIFFERS',
     ],
@@ -194,7 +194,7 @@ describe('verify where an import came before what was there', () => {
   });
 });
 
-describe('verify of what replays leave behind', () => {
+describe('verify of versions and replays', () => {
   beforeEach(async () => {
     await pipeline.replay(WHOLE_DAY, { principal: 'ana', requestId: 'r' });
     await workOff(pipeline);
@@ -253,7 +253,7 @@ describe('verify of what replays leave behind', () => {
     expect((await verifyAll()).codes).toContain(code);
   });
 
-  it('gives another digest when versions have moved', async () => {
+  it('gives another digest after a new version', async () => {
     const before = (await verifyAll()).digest;
     expect((await verifyAll()).digest).toBe(before);
     await send([{ entity: 1, key: null, minute: 3, value: 5, broken: false }]);

@@ -12,8 +12,8 @@ import { finish, sortInPieces } from '../../../src/reports/gaps/rules/cadence/st
 import { extremalIndex, Tail } from '../../../src/reports/gaps/rules/cadence/tail.ts';
 import { intervalOf, ticksOf } from '../../../src/reports/gaps/rules/cadence/ticks.ts';
 
-// The model was validated with a reference in Python before it was built here. `cadence-reference.json` has series of its
-// processes, one character per window from the first delivery on, and what the reference found in them.
+// The model was validated with a reference in Python before it was built here. `cadence-reference.json` has series of
+// its processes, one character per window from the first delivery on, and the findings of the reference.
 
 interface Reference {
   readonly name: string;
@@ -61,40 +61,43 @@ function countsOf({ deliveries, rows, first, last, grain, start }: Reference): C
 }
 
 describe('the reference', () => {
-  it.each(references.map((one, i) => [`${one.name} ${i}`, one] as const))('is met for %s', (_, reference) => {
-    const counts = countsOf(reference);
-    const { expected, judged } = reference;
-    const interval = finish(intervalOf(counts.at));
-    expect(interval !== null).toBe(expected.ticks);
-    if (interval === null) {
-      const verdict = finish(judgeLife(counts, { range: reference.range, judged }));
-      expect(
-        namedWindows(verdict, reference.range).map(({ kind, from, to, named }) => [kind, from, to, named]),
-      ).toEqual(expected.named);
-      expect(verdict.openIsOutage).toBe(expected.openIsOutage);
+  it.each(references.map((one, i) => [`${one.name} ${i}`, one] as const))(
+    'agrees with this implementation for %s',
+    (_, reference) => {
+      const counts = countsOf(reference);
+      const { expected, judged } = reference;
+      const interval = finish(intervalOf(counts.at));
+      expect(interval !== null).toBe(expected.ticks);
+      if (interval === null) {
+        const verdict = finish(judgeLife(counts, { range: reference.range, judged }));
+        expect(
+          namedWindows(verdict, reference.range).map(({ kind, from, to, named }) => [kind, from, to, named]),
+        ).toEqual(expected.named);
+        expect(verdict.openIsOutage).toBe(expected.openIsOutage);
+        expectNear(verdict.profile.dispersion, expected.dispersion);
+        expectNear(usualDeliveries(verdict)(0, counts.windows), expected.deliveries);
+        expectNear(verdict.profile.layout.sums(verdict.profile.surprise)(counts.windows), expected.surprise);
+        return;
+      }
+      const ticks = ticksOf(counts, interval);
+      const range = reference.range.map((window) => [...ticks.at].filter((tick) => tick < window).length);
+      const verdict = finish(judgeLife(ticks.counts, { range: range as [number, number], judged, windowsMin: 12 }));
+      const named = namedWindows(verdict, range as [number, number]).map(({ kind, from, to }) => {
+        const before = counts.at.findLast((window) => window < (ticks.at[from] as number)) as number;
+        return [kind, Math.max(before + 1, (ticks.at[from] as number) - ticks.deviation), ticks.at[to]];
+      });
+      expect(named).toEqual(expected.named);
       expectNear(verdict.profile.dispersion, expected.dispersion);
-      expectNear(usualDeliveries(verdict)(0, counts.windows), expected.deliveries);
-      expectNear(verdict.profile.layout.sums(verdict.profile.surprise)(counts.windows), expected.surprise);
-      return;
-    }
-    const ticks = ticksOf(counts, interval);
-    const range = reference.range.map((window) => [...ticks.at].filter((tick) => tick < window).length);
-    const verdict = finish(judgeLife(ticks.counts, { range: range as [number, number], judged, windowsMin: 12 }));
-    const named = namedWindows(verdict, range as [number, number]).map(({ kind, from, to }) => {
-      const before = counts.at.findLast((window) => window < (ticks.at[from] as number)) as number;
-      return [kind, Math.max(before + 1, (ticks.at[from] as number) - ticks.deviation), ticks.at[to]];
-    });
-    expect(named).toEqual(expected.named);
-    expectNear(verdict.profile.dispersion, expected.dispersion);
-  });
+    },
+  );
 });
 
-/** Sums are added in another order, and of equal silences another may be set aside: a part in a hundred. */
+/** Sums are added in another order, and another one of equal silences may be set aside: one part in a hundred. */
 const expectNear = (found: number, expected: number) =>
   expect(Math.abs(found - expected)).toBeLessThanOrEqual(0.01 * Math.abs(expected));
 
 describe('surprise', () => {
-  it('13: goes over without a step where the variance is the mean, and is that of a clock, of chance, of batches', () => {
+  it('13: is continuous where the variance equals the mean, and is right for a clock, for chance and for batches', () => {
     for (const mean of [0.05, 1, 7]) {
       for (const step of [1e-7, 1e-5, 1e-3]) {
         expect(emptySurprise(mean, 1 + step)).toBeCloseTo(mean, 2);
@@ -112,7 +115,7 @@ describe('surprise', () => {
       expect(emptySurprise(mean, d)).toBeCloseTo((mean / (d - 1)) * Math.log(d), 10);
   });
 
-  it('of few is the sum of the probabilities of so many and fewer', () => {
+  it('of at most n deliveries is the sum of the probabilities of 0 to n', () => {
     let poisson = 0;
     for (let k = 0, term = Math.exp(-30); k <= 12; k++, term *= 30 / k) poisson += term;
     expect(logAtMost(12, 30, 1)).toBeCloseTo(Math.log(poisson), 9);
@@ -132,7 +135,7 @@ describe('tails', () => {
     return finish(Tail.learn(sorted, { rate: 1, isClock: false })).fit(1);
   };
 
-  it('14: of a thousand exponential silences the tail is exponential, to a factor that grows with how far it is', () => {
+  it('14: of a thousand exponential silences is exponential, to a factor that grows with the distance', () => {
     for (let seed = 1; seed <= 5; seed++) {
       const random = seeded(seed);
       const survival = learn(Array.from({ length: 1_000 }, () => exponential(random)));
@@ -143,7 +146,7 @@ describe('tails', () => {
     }
   });
 
-  it('of heavy silences it is heavy: one as long as the longest of a thousand is no wonder in the next thousand', () => {
+  it('of heavy-tailed silences is heavy: a silence as long as the longest of a thousand is plausible in the next thousand', () => {
     for (let seed = 1; seed <= 5; seed++) {
       const random = seeded(seed);
       const values = Array.from({ length: 1_000 }, () => Math.exp(1.5 * normal(random)));
@@ -151,14 +154,14 @@ describe('tails', () => {
     }
   });
 
-  it('places one by one count whole, places in clusters by their number', () => {
+  it('single places count fully, clustered places by the number of clusters', () => {
     const apart = Float64Array.from({ length: 100 }, (_, i) => i * 20 + ((i * 7) % 13));
     expect(extremalIndex(apart)).toBeGreaterThan(0.8);
     const clusters = Float64Array.from({ length: 100 }, (_, i) => Math.floor(i / 5) * 400 + (i % 5));
     expect(extremalIndex(clusters)).toBeLessThan(0.5);
   });
 
-  it('what is sorted in pieces is sorted, whatever its length', () => {
+  it('sorting in pieces sorts arrays of any length', () => {
     const random = seeded(3);
     for (const length of [0, 1, 16_384, 16_385, 50_000, 70_001]) {
       const values = Float64Array.from({ length }, () => random());
@@ -169,11 +172,11 @@ describe('tails', () => {
   });
 });
 
-it('the surprise of a silence is that of its windows after the first, whatever blocks and turns it crosses', () => {
+it('the surprise of a silence is the sum over its windows after the first, across all blocks and turns', () => {
   const reference = references.find(({ name }) => name.startsWith('growth')) as Reference;
   const counts = countsOf(reference);
   const half = Math.floor(counts.windows / 2) + 5;
-  // As where clocks change: from the middle on the slots are others.
+  // As at a change of clocks: the slots differ from the middle on.
   const turned = {
     ...counts,
     turns: [

@@ -3,12 +3,12 @@ import { type Instant, type Judging, judgeInstants, windowsOf } from '@pik/testk
 import { hasRealEvents, readLines } from '@pik/testkit/fixtures/engine/real-events';
 import { describe, expect, it } from 'vitest';
 
-// Public series with known answers: as they are, thinned, cut into weekdays, in bursts, and with outages put into them.
+// Public series with known answers: unchanged, thinned, cut into weekdays, in bursts, and with added outages.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** The empty windows between the first and the last event, those of them that are named, and what is named beside them. */
+/** The empty windows between the first and the last event, those that are named, and other named windows. */
 function judged(instants: readonly Instant[], judging: Judging = {}) {
   const grain = judging.grain ?? 'hour';
   const length = grain === 'day' ? DAY : HOUR;
@@ -33,7 +33,7 @@ describe.skipIf(!hasRealEvents)('public series', () => {
       .map((line) => ({ ms: Date.parse(line.split(',')[2] as string) }));
   const hourOf = ({ ms }: Instant) => Math.floor(ms / HOUR);
 
-  /** Hours left out at a rate, and twenty times six hours in a row. */
+  /** Leaves out hours at a rate, and twenty runs of six hours. */
   function thinned(all: readonly Instant[], rate: number, random: Random): Instant[] {
     const [first, last] = [hourOf(all[0] as Instant), hourOf(all.at(-1) as Instant)];
     const gone = new Set<number>();
@@ -46,7 +46,7 @@ describe.skipIf(!hasRealEvents)('public series', () => {
   }
 
   it.each([0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2])(
-    'polls without %f of their hours: each missing hour is named, at any rate, and no other',
+    'polls without %f of their hours: exactly the missing hours are named, at any rate',
     (rate) => {
       const left = thinned(polls(), rate, seeded(5 + rate * 1_000));
       const found = judged(left);
@@ -56,7 +56,7 @@ describe.skipIf(!hasRealEvents)('public series', () => {
     },
   );
 
-  it('polls that come in bursts in one hour of twenty keep their clock', () => {
+  it('polls with bursts in one hour of twenty are still a clock', () => {
     const random = seeded(17);
     const bursts = thinned(polls(), 0.05, random).flatMap((one) => {
       const more = random() < 0.05 ? Math.floor(random() * 30) : 0;
@@ -73,13 +73,13 @@ describe.skipIf(!hasRealEvents)('public series', () => {
       const seen = new Set<number>();
       for (const line of readLines('nyc/metric_changes_2020-12-09_2021-06-30.ndjson.gz'))
         seen.add(Date.parse((JSON.parse(line) as { received_at: string }).received_at));
-      // By New York's clock: no delivery lies near a bound of its days.
+      // By New York time: no delivery lies near the start or end of a day.
       return [...seen].sort((a, b) => a - b).map((ms) => ({ ms: ms - 5 * HOUR }));
     };
     const dayOf = ({ ms }: Instant) => Math.floor(ms / DAY);
     const weekday = (day: number) => (((day - 4) % 7) + 7) % 7;
 
-    it.each([0, 0.05, 0.1])('without %f of them and five in a row: each missing day is named, and no other', (rate) => {
+    it.each([0, 0.05, 0.1])('without %f of them and five in a row: exactly the missing days are named', (rate) => {
       const all = published();
       const first = dayOf(all[0] as Instant);
       const random = seeded(11 + rate * 100);
@@ -96,7 +96,7 @@ describe.skipIf(!hasRealEvents)('public series', () => {
       expect(found.empty).toBeGreaterThanOrEqual(8);
     });
 
-    it('on weekdays alone: an outage from a Monday on is named, of one day or five, and no weekend is', () => {
+    it('only on weekdays: an outage from a Monday on is named, of one day or five, and no weekend is', () => {
       const all = published().filter((one) => weekday(dayOf(one)) < 5);
       const first = dayOf(all[0] as Instant);
       for (const week of [8, 12, 16]) {
@@ -114,7 +114,7 @@ describe.skipIf(!hasRealEvents)('public series', () => {
     });
   });
 
-  it('networks of earthquakes: no quiet time of the eighteen is taken for an outage, nor for a skip of a clock', () => {
+  it('earthquake networks: no quiet time of the eighteen counts as an outage or as a skip of a clock', () => {
     const bySource = new Map<string, Instant[]>();
     for (const line of readLines('usgs/changes_2021-11-12_2023-06-30.ndjson.gz')) {
       const { source, received_at } = JSON.parse(line) as { source: string; received_at: string };
@@ -125,7 +125,7 @@ describe.skipIf(!hasRealEvents)('public series', () => {
     expect(bySource.size).toBe(18);
     const named = [...bySource].flatMap(([source, instants]) => {
       const { gaps, view } = judgeInstants(instants, { others: bySource.size - 1 });
-      // What is named, and of what is not, that something is said.
+      // Every series has a model and a text, also if no gap is named.
       expect([source, view.text.length > 0, view.model]).toEqual([source, true, expect.any(String)]);
       return gaps.map(({ start_ms, kind }) => `${source} ${kind} ${new Date(start_ms).toISOString()}`);
     });

@@ -30,8 +30,8 @@ import {
 } from '@pik/testkit/fixtures/engine/judging';
 import { describe, expect, it } from 'vitest';
 
-// When a series should deliver is learned from it. Two claims are kept apart: SKIP, a clock had a delivery due and none came;
-// OUTAGE, the silence is too long even for a series that skips and clusters as this one does.
+// The cadence of a series is learned from its events. Two claims are kept apart: SKIP, a clock had a delivery due and
+// none came; OUTAGE, the silence is too long even for a series that skips and clusters like this one.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -45,7 +45,7 @@ const judge = (arrivals: Arrivals) => judgeArrivals(arrivals, { range: RANGE });
 const kinds = (found: ReturnType<typeof judge>) => found.gaps.map(({ kind, state }) => kind ?? state);
 
 describe('false alarms', () => {
-  it('of chance, bursts, heavy tails and times of silence are at most one report in a hundred', () => {
+  it('occur in at most one report in a hundred for chance, bursts, heavy tails and times of silence', () => {
     const processes: Record<string, Process> = {
       'bursts that breed bursts': hawkes(0.3, 0.8, 3),
       'rare, long bursts': hawkes(0.02, 0.9, 24),
@@ -66,16 +66,17 @@ describe('false alarms', () => {
         for (const kind of kinds(judge(make(process, seed * 7_919)))) named.push(`${name} ${seed}: ${kind}`);
     const reports = new Set(named.map((one) => one.split(':')[0])).size;
     const tries = each * Object.keys(processes).length;
-    // One in a hundred, with three standard deviations to spare: chance does not fail the test more than once in a thousand.
+    // One in a hundred, with a margin of three standard deviations: the test fails by chance at most once in a thousand
+    // runs.
     expect(reports, named.join(', ')).toBeLessThanOrEqual(tries / 100 + 3 * Math.sqrt(tries / 100));
     expect(named.filter((one) => one.endsWith('SKIP'))).toEqual([]);
   });
 
-  it('12: what keeps time but not the hour has no empty hour named: every 75 minutes, on the bound, polled chance', () => {
+  it('12: name no empty hour of a regular series that does not follow the hour: every 75 minutes, on the bound, polled chance', () => {
     for (let seed = 1; seed <= seriesCount(6); seed++) {
       for (const process of [interval(1.25, 0.02, 0), polled(poisson(2.5)), polled(negativeBinomial(8, 8))])
         expect(kinds(judge(make(process, seed)))).toEqual([]);
-      // Around the bound some hours have two deliveries and the next one none: that is how this series comes.
+      // Around the bound some hours have two deliveries and the next hour none: this is normal for the series.
       const onBound = judge(make(interval(1, 0.05, 0), seed * 31));
       expect(onBound.gaps.length).toBeLessThanOrEqual(1);
     }
@@ -85,7 +86,7 @@ describe('false alarms', () => {
 describe('a clock', () => {
   const OUT = [HISTORY + 200, HISTORY + 208] as const;
 
-  it('8: at any rate of skips each empty hour is named and no other, and no rate is a cliff', () => {
+  it('8: at any rate of skips exactly the empty hours are named, and no rate is a cliff', () => {
     const shortest: number[] = [];
     for (const skips of [0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]) {
       const blind: number[] = [];
@@ -104,13 +105,13 @@ describe('a clock', () => {
       }
       shortest.push(Math.min(...blind));
     }
-    // The more it skips, the longer a silence must be to be more than skips.
+    // The more a series skips, the longer a silence must be to count as an outage.
     expect(shortest.toSorted((a, b) => a - b)).toEqual(shortest);
     expect(shortest[0]).toBeLessThanOrEqual(3);
     expect(shortest.at(-1)).toBeLessThanOrEqual(12);
   });
 
-  it('with bursts in it is a clock still, and one that comes in bursts by times of its own is none', () => {
+  it('with bursts is still a clock; a series of bursts at irregular times is not', () => {
     for (let seed = 1; seed <= seriesCount(3); seed++) {
       const arrivals = without(make(withBursts(clock(0.05), 0.05), seed), OUT);
       const last = arrivals.deliveries.findLastIndex((d) => d > 0);
@@ -123,7 +124,7 @@ describe('a clock', () => {
     }
   });
 
-  it('10: of weekdays has no weekend named; an outage from Monday on begins on Monday', () => {
+  it('10: on weekdays has no weekend named; an outage from Monday on begins on Monday', () => {
     for (let seed = 1; seed <= seriesCount(3); seed++) {
       const monday = 9 * 168;
       const arrivals = without(make(weekdayClock(0.01), seed), [monday - 48, monday + 30]);
@@ -138,11 +139,11 @@ describe('a clock', () => {
     const arrivals = make(office(3), 5);
     expect(judge(arrivals).gaps).toEqual([]);
     const out = without(arrivals, [HISTORY + 9, HISTORY + 18]);
-    // A day without anyone, from the morning on; the night around it is none of it.
+    // A day without anyone, from the morning on; the outage excludes the nights around it.
     expect(judge(out).gaps).toMatchObject([{ kind: 'OUTAGE', start_ms: MONDAY + (HISTORY + 9) * HOUR }]);
   });
 
-  it('a nightly job that stays away is named by its own time, with the days that it missed', () => {
+  it('a missing nightly job is named by its own time, with the days that it missed', () => {
     const arrivals = without(make(nightly(0), 3), [(56 + 9) * 24, (56 + 12) * 24]);
     const { gaps, view } = judge(arrivals);
     expect(view).toMatchObject({
@@ -156,8 +157,8 @@ describe('a clock', () => {
   });
 });
 
-describe('what is missing is found', () => {
-  it('long silences of chance streams, with the events beside them', () => {
+describe('missing events are found', () => {
+  it('long silences of chance streams, with the events around them', () => {
     for (const [rate, hours] of [
       [40, 2],
       [4, 24],
@@ -178,7 +179,7 @@ describe('what is missing is found', () => {
   it.each([
     [30, 5],
     [200, 100],
-  ])('PARTIAL: %i an hour by chance, of which %i came in one; by events where each minute has some', (rate, few) => {
+  ])('PARTIAL: %i an hour by chance, of which %i came in one hour; by events if each minute has some', (rate, few) => {
     const arrivals = make(poisson(rate), 77);
     const all = instantsOf(arrivals);
     const hour = MONDAY + (HISTORY + 100) * HOUR;
@@ -193,7 +194,7 @@ describe('what is missing is found', () => {
     expect(judgeInstants(all, { range: RANGE }).gaps).toEqual([]);
   });
 
-  it('6: a silence that is longer stays named; 7: an equal one elsewhere hides neither', () => {
+  it('6: a longer silence stays named; 7: an equal silence elsewhere hides neither', () => {
     const arrivals = make(poisson(2), 11);
     const start = HISTORY + 100;
     for (const hours of [20, 30, 60, 120]) {
@@ -207,7 +208,7 @@ describe('what is missing is found', () => {
     }
   });
 
-  it('5: an outage of days by the hour is missing by the day too', () => {
+  it('5: an outage of days found by the hour is also missing by the day', () => {
     const arrivals = without(make(poisson(6), 21), [HISTORY + 240, HISTORY + 312]);
     const instants = instantsOf(arrivals);
     expect(judgeInstants(instants, { range: RANGE }).gaps).toMatchObject([{ kind: 'OUTAGE' }]);
@@ -216,7 +217,7 @@ describe('what is missing is found', () => {
   });
 });
 
-describe('what changes nothing', () => {
+describe('the gaps stay the same', () => {
   const processes = {
     clock: clock(0.03),
     chance: poisson(1),
@@ -226,7 +227,7 @@ describe('what changes nothing', () => {
   const out = [HISTORY + 300, HISTORY + 380] as const;
 
   it.each(Object.entries(processes))(
-    '1: what happened after the range, or was received after the as-of: %s',
+    '1: with events after the range, or received after the as-of time: %s',
     (_, process) => {
       for (let seed = 1; seed <= seriesCount(3); seed++) {
         const instants = instantsOf(without(make(process, seed), out));
@@ -250,7 +251,7 @@ describe('what changes nothing', () => {
     },
   );
 
-  it.each(Object.entries(processes))('2: the zone, where all times move with it: %s', (_, process) => {
+  it.each(Object.entries(processes))('2: in another time zone, if all times move with it: %s', (_, process) => {
     for (let seed = 1; seed <= seriesCount(3); seed++) {
       const instants = instantsOf(without(make(process, seed), out));
       const moved = instants.map(({ ms, ...rest }) => ({ ...rest, ms: ms + 5 * HOUR }));
@@ -263,7 +264,7 @@ describe('what changes nothing', () => {
     }
   });
 
-  it.each(Object.entries(processes))('3: further events of a minute change no OUTAGE: %s', (_, process) => {
+  it.each(Object.entries(processes))('3: for an OUTAGE, with further events in a minute: %s', (_, process) => {
     for (let seed = 1; seed <= seriesCount(3); seed++) {
       const instants = instantsOf(without(make(process, seed), out));
       const outages = (all: typeof instants) =>
@@ -274,7 +275,7 @@ describe('what changes nothing', () => {
     }
   });
 
-  it('11: an event of 1970 and one of the year 1: they are told, and the life is what it was', () => {
+  it('11: with an event of 1970 and one of the year 1: both are reported, and the lifetime of the series stays the same', () => {
     const instants = instantsOf(without(make(clock(0.01), 9), [HISTORY + 300, HISTORY + 301]));
     const before = judgeInstants(instants, { range: RANGE });
     const wrong = [Date.UTC(1970, 0, 1, 1), Date.parse('0001-01-01T00:00:00Z')].map((ms) => ({ ms }));
@@ -285,7 +286,7 @@ describe('what changes nothing', () => {
       '1 event lies 2,023 years before the others',
       '1 event lies 54 years before the others',
     ]);
-    // Whatever the range: without one the bulk of the events decides too.
+    // Under any range: without one the bulk of the events decides too.
     const unbounded = judgeInstants([...instants, ...wrong], { asOfMs: RANGE[1] });
     expect(unbounded.view).toEqual(judgeInstants(instants, { asOfMs: RANGE[1] }).view);
     for (const declaredMs of [HOUR]) {
@@ -294,29 +295,25 @@ describe('what changes nothing', () => {
     }
   });
 
-  it.each(['America/New_York', 'Australia/Lord_Howe'])(
-    '15: days of 23 and 25 hours name no window by themselves (%s)',
-    (timeZone) => {
-      // Clocks of the zone: each whole local hour, and one daily by the wall clock.
-      const from = Date.UTC(2024, 0, 1);
-      for (let hour = 0, hourly = []; ; hour++) {
-        hourly.push({ ms: from + hour * HOUR + 20 * 60_000 });
-        if (hour < 330 * 24) continue;
-        for (const grain of ['hour', 'day'] as const)
-          expect(judgeInstants(hourly, { timeZone, grain }).gaps).toEqual([]);
-        break;
-      }
-      const wall = new Intl.DateTimeFormat('en-GB', { timeZone, hourCycle: 'h23', hour: '2-digit', minute: '2-digit' });
-      const nine: { ms: number }[] = [];
-      for (let ms = from; ms < from + 330 * DAY; ms += HOUR / 2) if (wall.format(ms) === '09:00') nine.push({ ms });
-      expect(nine).toHaveLength(330);
-      for (const grain of ['hour', 'day'] as const) expect(judgeInstants(nine, { timeZone, grain }).gaps).toEqual([]);
-    },
-  );
+  it.each(['America/New_York', 'Australia/Lord_Howe'])('15: none on days of 23 and 25 hours (%s)', (timeZone) => {
+    // Series by local time: one each whole hour, and one daily by the wall clock.
+    const from = Date.UTC(2024, 0, 1);
+    for (let hour = 0, hourly = []; ; hour++) {
+      hourly.push({ ms: from + hour * HOUR + 20 * 60_000 });
+      if (hour < 330 * 24) continue;
+      for (const grain of ['hour', 'day'] as const) expect(judgeInstants(hourly, { timeZone, grain }).gaps).toEqual([]);
+      break;
+    }
+    const wall = new Intl.DateTimeFormat('en-GB', { timeZone, hourCycle: 'h23', hour: '2-digit', minute: '2-digit' });
+    const nine: { ms: number }[] = [];
+    for (let ms = from; ms < from + 330 * DAY; ms += HOUR / 2) if (wall.format(ms) === '09:00') nine.push({ ms });
+    expect(nine).toHaveLength(330);
+    for (const grain of ['hour', 'day'] as const) expect(judgeInstants(nine, { timeZone, grain }).gaps).toEqual([]);
+  });
 });
 
-describe('what cannot be seen is said', () => {
-  it('4: half as many events make a silence twice as long before it is told from chance', () => {
+describe('undetectable silences are reported', () => {
+  it('4: with half as many events a silence must be twice as long to be told apart from chance', () => {
     const ratios: number[] = [];
     for (let seed = 1; seed <= seriesCount(6); seed++) {
       const arrivals = make(poisson(1), seed * 17);
@@ -345,7 +342,8 @@ describe('what cannot be seen is said', () => {
     ]);
     const inside = judgeInstants(two, { range: [MONDAY + 195 * DAY, MONDAY + 198 * DAY], asOfMs: MONDAY + 300 * DAY });
     expect(inside.view).toMatchObject({ model: 'CANNOT_BE_JUDGED', reason: 'LIFE_BROKEN' });
-    // Bouts: dense at first, then thin, and silent for months: what is usual in their middle is not so at their end.
+    // Bouts: dense at first, then thin, and silent for months: usual silences differ between their middle and their
+    // end.
     const bouts = [0, 250, 500, 750].flatMap((day) =>
       instantsOf(make(growth(3, 0.02), day, 240), 'hour', MONDAY + day * DAY),
     );
@@ -357,7 +355,7 @@ describe('what cannot be seen is said', () => {
     expect(wild.view.blind_ms).toBeNull();
   });
 
-  it('the silence at the end is no gap, but longer than chance where it is; of a clock, so many are overdue', () => {
+  it('the silence at the end is not listed as a gap, but marked if longer than chance; a clock has its number of overdue deliveries', () => {
     const arrivals = without(make(clock(0.02), 6), [ALL - 40, ALL]);
     const { gaps, view } = judge(arrivals);
     expect(gaps.every(({ end_ms }) => end_ms <= MONDAY + (ALL - 40) * HOUR)).toBe(true);

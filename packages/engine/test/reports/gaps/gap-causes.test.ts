@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../../src/api/pipeline.ts';
 
-// One meter that is read once an hour, as it is received in real time, and what may have become of the hour that is missing.
+// One meter that is read once an hour and received in real time, and the possible causes of a missing hour.
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 0, 5);
@@ -54,7 +54,7 @@ const reading = (hour: number, rest: object = {}) => ({
   ...rest,
 });
 
-/** Sends a reading each hour, two minutes after it was taken; `instead` says what happens in hour 100. */
+/** Sends a reading each hour, two minutes after it was taken; `instead` runs in hour 100. */
 async function run(instead: (hour: number) => Promise<unknown>): Promise<void> {
   seq = 0;
   for (let hour = 0; hour < 240; hour++) {
@@ -74,7 +74,7 @@ async function theGap(query: SelectionOf<'gaps'> = {}) {
 }
 
 describe('the cause of a gap', () => {
-  it('NOT_RECEIVED: nothing says more', async () => {
+  it('NOT_RECEIVED: no evidence explains more', async () => {
     await run(async () => {});
     expect(await theGap()).toMatchObject({ state: 'MISSING', cause: 'NOT_RECEIVED' });
   });
@@ -88,7 +88,7 @@ describe('the cause of a gap', () => {
     expect(receipt.reject_code).toBe('TIME_INVALID');
   });
 
-  it('LATE: as of a time before it came; and by a backfill that is not counted', async () => {
+  it('LATE: as of a time before the event came; and by a backfill that is not counted', async () => {
     await run(async () => {});
     clock.ms += HOUR;
     await send([reading(100)]);
@@ -96,7 +96,7 @@ describe('the cause of a gap', () => {
     expect((await pipeline.ask('gaps', HOURS)).gaps).toEqual([]);
   });
 
-  it('LATE: by a backfill that is not counted, and no gap where it is', async () => {
+  it('LATE: by a backfill that is not counted; there is no gap if it is', async () => {
     await run(async () => {});
     await send([reading(100, { received_at: '2026-01-09T04:05:00Z' })], 'import');
     expect(await theGap()).toMatchObject({ cause: 'LATE' });
@@ -111,13 +111,13 @@ describe('the cause of a gap', () => {
     expect(found?.last_good?.event_id).toBe(found?.findings[0]?.evidence?.[0]?.event_id);
   });
 
-  it('what the producer reports as dropped is no loss in transit', async () => {
+  it('events that the producer reports as dropped are not lost in transit', async () => {
     await run(async (hour) => void reading(hour));
     await send([report({ dropped: [[101, 101]], last_seq: 240 })]);
     expect(await theGap()).toMatchObject({ cause: 'NOT_RECEIVED' });
   });
 
-  it('a report that was not there yet at the time asked about excuses nothing', async () => {
+  it('a loss notice received after the as-of time excuses nothing', async () => {
     await run(async (hour) => void reading(hour));
     const as_of = new Date(clock.ms);
     clock.ms += HOUR;
@@ -125,17 +125,17 @@ describe('the cause of a gap', () => {
     expect(await theGap({ as_of })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
   });
 
-  it('numbers that came after the time asked about had not come then', async () => {
+  it('sequence numbers received after the as-of time count as missing', async () => {
     await run(async (hour) => void reading(hour));
     const as_of = new Date(clock.ms);
     clock.ms += HOUR;
-    // Some other event of the producer had the number, so nothing of this series was lost.
+    // Another event of the producer had the sequence number, so this series lost nothing.
     await send([reading(5, { event_type: 'meter.checked', producer: { id: PRODUCER, seq: 101 } })]);
     expect(await theGap({ as_of })).toMatchObject({ cause: 'LOST_IN_TRANSIT' });
     expect(await theGap()).toMatchObject({ cause: 'NOT_RECEIVED' });
   });
 
-  it('SOURCE_WIDE: the other series of the source was silent too; where it was not, it says nothing', async () => {
+  it('SOURCE_WIDE: the other series of the source was silent too; if it was not, it is not evidence', async () => {
     await run(async () => {});
     const other = (hours: readonly number[]) =>
       send(hours.map((hour) => reading(hour, { event_type: 'meter.ping', producer: undefined })));
@@ -147,7 +147,7 @@ describe('the cause of a gap', () => {
 
   it('PENDING: a window younger than the usual lag has no cause yet; later it is missing', async () => {
     seq = 0;
-    // One reading in forty comes a day late, so that long is usual; the reading of hour 230 never comes.
+    // One reading in forty comes a day late, so such a lag is usual; the reading of hour 230 never comes.
     const isLate = (hour: number) => hour % 40 === 20;
     for (let hour = 0; hour < 270; hour++) {
       clock.ms = START + hour * HOUR + 180_000;
@@ -163,7 +163,7 @@ describe('the cause of a gap', () => {
     expect(gaps).toMatchObject([{ state: 'MISSING', start_time: '2026-01-14T14:00:00.000000000Z' }]);
   });
 
-  it('UNPROCESSED: the events are there, and a version lacks them', async () => {
+  it('UNPROCESSED: the events are stored, and a version lacks them', async () => {
     await run((hour) => send([reading(hour)]));
     const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', end_time: new Date(START + 48 * HOUR) };
     expect((await pipeline.ask('gaps', query)).gaps).toMatchObject([
@@ -188,7 +188,7 @@ describe('the cause of a gap', () => {
   });
 });
 
-/** Several sources, each with as many events an hour; `quiet` says which are silent from hour 100 to 105. */
+/** Several sources, each with its number of events an hour; those in `quiet` are silent from hour 100 to 105. */
 async function runSources(
   perHour: Readonly<Record<string, number>>,
   quiet: readonly string[],
@@ -226,7 +226,7 @@ const refused = (source: string, count: number, rest: object = {}) =>
     })),
   );
 
-/** The causes of the one gap of a source, with the number of missing events that each explains. */
+/** The causes of the only gap of a source, with the number of missing events that each explains. */
 async function sharesOf(source: string, query: SelectionOf<'gaps'> = {}) {
   const { gaps } = await pipeline.ask('gaps', { ...HOURS, by: ['source'], ...query });
   const own = gaps.filter(({ series }) => (series.source ?? query.source) === source);
@@ -238,27 +238,27 @@ async function sharesOf(source: string, query: SelectionOf<'gaps'> = {}) {
 const ALL = { a: 8, b: 8, c: 8 };
 
 describe('the causes of a gap', () => {
-  it('ALL_SILENT: no other source brought anything either; a receipt or two refused explain as many events and no more', async () => {
+  it('ALL_SILENT: no other source sent anything either; one or two refused receipts explain only one or two events', async () => {
     await runSources(ALL, ['a', 'b', 'c'], () => refused('a', 2));
     expect(await sharesOf('a')).toEqual([
       ['ALL_SILENT', 38, 40],
       ['REJECTED', 2, 40],
     ]);
     expect(await sharesOf('b')).toEqual([['ALL_SILENT', 40, 40]]);
-    // Asked about one source alone, the others are looked at all the same, by both kinds of time.
+    // A question about one source still reads the others, by both kinds of time.
     for (const query of [{ source: 'a' }, { source: 'a', basis: 'received' }] as const)
       expect((await sharesOf('a', query))?.[0]).toEqual(['ALL_SILENT', 38, 40]);
     const { gaps } = await pipeline.ask('gaps', { ...HOURS, by: ['source'], basis: 'received' });
     expect(gaps.map(({ cause }) => cause)).toEqual(['ALL_SILENT', 'ALL_SILENT', 'ALL_SILENT']);
   });
 
-  it('one other source that brought something, or too little of others to miss any, says nothing', async () => {
+  it('ALL_SILENT is not given if another source sent events, or if the others send too few to be missed', async () => {
     await runSources(ALL, ['a', 'b']);
     expect(await sharesOf('a')).toEqual([['NOT_RECEIVED', 40, 40]]);
     expect(await sharesOf('a', { source: 'a' })).toEqual([['NOT_RECEIVED', 40, 40]]);
   });
 
-  it('receipts of others that one import brought for the whole time are seen in it', async () => {
+  it('receipts of other sources from one import over the whole time count as sent in the gap', async () => {
     await runSources({ a: 8 }, ['a']);
     const others = (fromHour: number, toHour: number) =>
       Array.from({ length: (toHour - fromHour) * 4 }, (_, i) => ({
@@ -269,24 +269,24 @@ describe('the causes of a gap', () => {
         payload: { fromHour, i },
         received_at: new Date(START + fromHour * HOUR + (i * HOUR) / 4).toISOString(),
       }));
-    // Neither begins in the gap, and the first has some of it.
+    // Neither begins in the gap, and the first one has events in it.
     await send(others(90, 110), 'import');
     await send(others(112, 120), 'import');
     const query = { basis: 'received', include_imported: true, source: 'a' } as const;
     expect(await sharesOf('a', query)).toEqual([['NOT_RECEIVED', 40, 40]]);
   });
 
-  it('a source that is alone is no witness of itself', async () => {
+  it('the only source is not evidence for its own silence', async () => {
     await runSources({ a: 8 }, ['a']);
     expect(await sharesOf('a')).toEqual([['NOT_RECEIVED', 40, 40]]);
   });
 
-  it('refused receipts that are as many as what is missing explain all of it', async () => {
+  it('refused receipts as many as the missing events explain all of them', async () => {
     await runSources(ALL, ['a'], () => refused('a', 50));
     expect(await sharesOf('a')).toEqual([['REJECTED', 40, 40]]);
   });
 
-  it('what explains more comes first, and what nothing explains is counted too', async () => {
+  it('the cause that explains most comes first, and unexplained events are counted too', async () => {
     await runSources(ALL, ['a'], async () => {
       await refused('a', 3);
       const late = Array.from({ length: 30 }, (_, i) => ({
@@ -297,7 +297,7 @@ describe('the causes of a gap', () => {
         payload: {},
         received_at: new Date(START + 300 * HOUR).toISOString(),
       }));
-      // Imported after the time that is asked about.
+      // Imported after the as-of time.
       const now = clock.ms;
       clock.ms = START + 300 * HOUR;
       await send(late, 'import');
@@ -310,7 +310,7 @@ describe('the causes of a gap', () => {
     ]);
   });
 
-  it('conflicts and other failures of that time crowd out no refused receipt', async () => {
+  it('conflicts and other failures of that time do not crowd out refused receipts', async () => {
     await runSources(ALL, ['a'], async () => {
       await refused('a', 40);
       for (let part = 0; part < 3; part++)
@@ -328,7 +328,7 @@ describe('the causes of a gap', () => {
     expect(await sharesOf('a')).toEqual([['REJECTED', 40, 40]]);
   });
 
-  it('receipts that nobody can read are told beside the causes, since some may be of the series', async () => {
+  it('unreadable receipts are reported next to the causes, since some may belong to the series', async () => {
     await runSources(ALL, ['a'], () => refused('', 5));
     expect(await sharesOf('a')).toEqual([
       ['NOT_RECEIVED', 40, 40],
@@ -336,12 +336,12 @@ describe('the causes of a gap', () => {
     ]);
   });
 
-  it('SOURCE_WIDE and ALL_SILENT: the wider one is told', async () => {
+  it('SOURCE_WIDE and ALL_SILENT: the wider cause is reported', async () => {
     await runSources(ALL, ['a', 'b', 'c']);
     expect(await sharesOf('a', { by: ['source', 'event_type'] })).toEqual([['ALL_SILENT', 40, 40]]);
   });
 
-  it('UNPROCESSED: each window has its share of what the versions lack', async () => {
+  it('UNPROCESSED: each window has its share of the events that the versions lack', async () => {
     await run((hour) => send([reading(hour)]));
     const query = { ...HOURS, metric: dailyEventCount.metric, key: 'meter', end_time: new Date(START + 48 * HOUR) };
     const { gaps } = await pipeline.ask('gaps', query);

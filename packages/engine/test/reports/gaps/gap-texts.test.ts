@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 
 import { percentText } from '../../../src/reports/gaps/rules/gap-texts.ts';
 
-// What a gap report says of a series, word by word: small series, each with its numbers.
+// The texts of a gap report, word by word: small series, each with its numbers.
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** One event every step, seven minutes past; those of the numbers given are left out. */
+/** One event every step, seven minutes past, without the given numbers. */
 const every = (stepMs: number, count: number, isThere: (n: number) => boolean = () => true): Instant[] =>
   Array.from({ length: count }, (_, n) => n)
     .filter(isThere)
@@ -35,7 +35,7 @@ const silent = (from: string, to: string) =>
 const UNKNOWN_END = 'its events do not show whether it ended or fails';
 
 describe('a series by the hour', () => {
-  it('that skips two hours and is out for seven', () => {
+  it('that skips two hours and has an outage of seven', () => {
     const skipped = [100, 333];
     expect(texts(every(HOUR, 720, (n) => !skipped.includes(n) && (n < 500 || n > 506)))).toEqual({
       model: 'CLOCK',
@@ -57,7 +57,7 @@ describe('a series by the hour', () => {
     });
   });
 
-  it('that has no gap, and ended three days before the range does', () => {
+  it('without a gap that ended three days before the end of the range', () => {
     expect(texts(every(HOUR, 720), { range: [MONDAY, MONDAY + 800 * HOUR] })).toEqual({
       model: 'CLOCK',
       text: 'a clock, every hour: every due time without a delivery is listed; a silence from 4 h on is longer than chance skips explain',
@@ -95,7 +95,7 @@ describe('a series by the hour', () => {
     });
   });
 
-  it('of half a day: nothing can be said', () => {
+  it('of half a day: too short to be judged', () => {
     expect(texts(every(HOUR, 12))).toEqual({
       model: 'CANNOT_BE_JUDGED',
       text: 'too little history: 20 windows are required, 8 of them with deliveries (12 deliveries for a series with its own interval)',
@@ -133,7 +133,7 @@ describe('a series with an interval of its own', () => {
     });
   });
 
-  it('that is out once, and late at the end', () => {
+  it('with one outage, and late at the end', () => {
     const range = [MONDAY, MONDAY + 520 * HOUR] as const;
     expect(
       texts(
@@ -157,7 +157,7 @@ describe('a series with an interval of its own', () => {
 });
 
 describe('a series by chance', () => {
-  it('that is out for sixty-one hours', () => {
+  it('with an outage of sixty-one hours', () => {
     const random = seeded(3);
     expect(texts(every(HOUR, 1_500, (n) => random() < 0.5 && (n < 900 || n > 960)))).toEqual({
       model: 'CHANCE',
@@ -177,7 +177,7 @@ describe('a series by chance', () => {
     });
   });
 
-  it('of which few came in one hour', () => {
+  it('with few events in one hour', () => {
     const instants = instantsOf(poisson(30)(seeded(77), 2_000));
     const hour = MONDAY + 1_500 * HOUR;
     const inHour = instants.filter(({ ms }) => ms >= hour && ms < hour + HOUR);
@@ -200,7 +200,7 @@ describe('a series by chance', () => {
 });
 
 describe('a declared interval', () => {
-  it('of which none came for four hours, and too few in the others', () => {
+  it('without events for four hours, and with too few in the others', () => {
     const text = (expected: number, came: string) =>
       `One event every 20 min is declared: ${expected} expected, ${came}.`;
     expect(

@@ -66,7 +66,7 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
       },
     );
 
-    it('a learned cadence finds exactly these 31, each single one too', async () => {
+    it('a learned cadence finds exactly these 31, including each single hour', async () => {
       const report = await pipeline.ask('gaps', HOURS);
       expect(starts(report.gaps, 3_600_000)).toEqual(missing());
       expect(report.series).toMatchObject([{ model: 'CLOCK', expects: 'a clock, every hour, skips 0.2 %' }]);
@@ -80,7 +80,7 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
       }
     });
 
-    it('the longest hole lies between the last good and the first good poll', async () => {
+    it('the longest gap lies between two good polls', async () => {
       const { gaps } = await pipeline.ask('gaps', HOURS);
       const longest = gaps.find(({ start_time }) => start_time.startsWith('2021-11-27T21'));
       expect(longest).toMatchObject({
@@ -123,18 +123,18 @@ describe.skipIf(!hasRealEvents)('gaps of real series', () => {
       expect(await named(['source', 'event_type'])).toEqual([
         ['metric.published', ...days],
         ['metric.restated', ...days],
-        // In the table of that day nothing was restated.
+        // The table of that day restated nothing.
         ['metric.restated', '2021-03-30T04', '2021-03-31T04', 'MISSING'],
       ]);
     });
 
-    it('a structural lag of three days is no incident: the youngest days are not called missing', async () => {
+    it('a structural lag of three days is not an incident: the youngest days are not listed as missing', async () => {
       const as_of = '2021-05-01T12:00:00Z';
       const report = await pipeline.ask('gaps', { ...DAYS, as_of, source: 'nychealth' });
       expect(report.gaps.filter(({ state }) => state !== 'PENDING')).toEqual([]);
     });
 
-    it('nor is it a fault of a clock: the lag of days is told, and nothing is found wrong', async () => {
+    it('a structural lag is not a clock fault either: the report has the lag of days, and finds no fault', async () => {
       const { groups, total } = await pipeline.ask('lag', {
         ...{ basis: 'event', include_imported: true },
         ...{ by: ['source', 'event_type'], limit: 100, late_over_ms: 7_200_000 },

@@ -10,7 +10,7 @@ import { createCalendar } from '../../../src/reports/gaps/rules/calendar.ts';
 import type { GapQuestion, ModelledSeries } from '../../../src/reports/gaps/rules/gap-question.ts';
 import { findGaps, modelSeries } from '../../../src/reports/gaps/rules/gaps.ts';
 
-// Gap reports over a whole pipeline: small series with one thing in them that a report must or must not name.
+// Gap reports over a whole pipeline: small series with one feature that a report must or must not name.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -73,7 +73,7 @@ const named = async (query: SelectionOf<'gaps'> = {}) =>
 
 describe('a series by the hour', () => {
   it.each([2, 8, 40])(
-    'that skips %i single hours in thirty days: each is named, and the outage of five hours with them',
+    'that skips %i single hours in thirty days: each is named, and so is the outage of five hours',
     async (skips) => {
       const random = seeded(skips);
       const skipped = new Set([...Array(skips)].map(() => 30 + 2 * Math.floor(random() * 330)));
@@ -92,7 +92,7 @@ describe('a series by the hour', () => {
     },
   );
 
-  it('one event with a wrong clock hides nothing and costs nothing: it is told, with its id', async () => {
+  it('one event with a wrong clock hides nothing and costs nothing: it is reported with its id', async () => {
     await load(hours(60 * 24, (hour) => hour !== 700));
     const before = await pipeline.ask('gaps', { ...QUERY, basis: 'event' });
     expect(before.gaps).toMatchObject([{ windows: 1, kind: 'SKIP' }]);
@@ -113,7 +113,7 @@ describe('a series by the hour', () => {
     }
   });
 
-  it('that begins and ends within a day is as even by the day: each missing day is one of a clock', async () => {
+  it('that begins and ends within a day is a clock by the day too: each missing day is a skip', async () => {
     const out = (hour: number) => hour >= 30 * 24 - 13 && hour < 31 * 24 - 13;
     await load(
       hours(60 * 24, (hour) => !out(hour)).flatMap(({ ms }) =>
@@ -125,7 +125,7 @@ describe('a series by the hour', () => {
     expect(report.gaps).toMatchObject([{ state: 'MISSING', windows: 1, start_time: '2025-07-02T00:00:00.000000000Z' }]);
   });
 
-  it('a daily batch of any size that stays away for two days is missing then', async () => {
+  it('a daily batch of any size that is absent for two days is missing on both', async () => {
     const random = seeded(9);
     const days = [...Array(60).keys()].filter((day) => day !== 40 && day !== 41);
     await load(
@@ -138,7 +138,7 @@ describe('a series by the hour', () => {
 });
 
 describe('empty stretches', () => {
-  it('cost nothing by their length: two events a century apart, by the minute, in each of a hundred series', async () => {
+  it('cost nothing for their length: two events a century apart, by the minute, in each of a hundred series', async () => {
     const apart = Array.from({ length: 100 }, (_, n) => [
       { source: `s${n}`, ms: Date.UTC(1925, 0, 1), receivedMs: START },
       { source: `s${n}`, ms: START, receivedMs: START },
@@ -149,13 +149,13 @@ describe('empty stretches', () => {
     expect(new Set(report.series.map(({ model, reason }) => [model, reason].join()))).toEqual(
       new Set(['CANNOT_BE_JUDGED,TOO_LITTLE_HISTORY']),
     );
-    // A declared interval makes one gap of them, whatever it is long.
+    // With a declared interval they are one gap of any length.
     const declared = await pipeline.ask('gaps', { ...QUERY, basis: 'event', grain: 'minute', cadence_ms: 60_000 });
     expect(declared.gaps_total).toBe(100);
     expect(declared.gaps[0]?.windows).toBe((START - Date.UTC(1925, 0, 1)) / 60_000 - 1);
   });
 
-  it('a life of years by the minute is judged by its events', async () => {
+  it('a lifetime of years by the minute is judged by its events', async () => {
     // Every 13 days and a bit, over ten years: 5 million minutes.
     const events = Array.from({ length: 280 }, (_, n) => ({
       ms: START - 10 * 365 * DAY + n * 13 * DAY + (n % 7) * HOUR,
@@ -167,7 +167,7 @@ describe('empty stretches', () => {
   });
 });
 
-it('a long series is judged in many small pieces, between which others have their turn', () => {
+it('a long series is judged in many small pieces, and other work runs between them', () => {
   const random = seeded(1);
   const question: GapQuestion = {
     start_time: Number.NEGATIVE_INFINITY,
@@ -185,13 +185,13 @@ it('a long series is judged in many small pieces, between which others have thei
     return count;
   };
   const series = finish(modelSeries(cells, question)) as ModelledSeries;
-  // A piece is 8,192 items at most, and each item is looked at more than a hundred times.
+  // A piece has at most 8,192 items, and each item is visited more than a hundred times.
   expect(stepsOf(modelSeries(cells, question))).toBeGreaterThan(instants.length / 8_192);
   expect(stepsOf(findGaps(series, question, 1))).toBeGreaterThan((30 * instants.length) / 8_192);
 });
 
 describe('as of a time', () => {
-  it('the gaps are those that were known then, whatever came later and whatever came to be usual', async () => {
+  it('the gaps are those known then, independent of later events and of what later became usual', async () => {
     const random = seeded(77);
     // By chance, received some hours late; 30 hours of silence; later the series becomes ten times as busy.
     const early: Made[] = [];
@@ -209,7 +209,7 @@ describe('as of a time', () => {
       return {
         ...report,
         series,
-        // What came since is told as the cause LATE alone.
+        // Events received since appear only as the cause LATE.
         gaps: gaps.map(({ cause: _, findings: __, ...gap }) => gap),
       };
     };
@@ -221,14 +221,14 @@ describe('as of a time', () => {
         receivedMs: START + 57 * DAY + n * 360_000,
       })),
     );
-    // Some of the silence is filled, and of the past more is known, but not then.
+    // Later events fill some of the silence, and add to the past, but were unknown then.
     await load(
       [1_005, 1_012, 1_020, 12, 13, 14].map((hour) => ({ ms: START + hour * HOUR, receivedMs: START + 70 * DAY })),
     );
     expect(await ask()).toEqual(then);
   });
 
-  it('a range takes nothing from after its end, by either time', async () => {
+  it('a range uses no event after its end, by either time', async () => {
     const random = seeded(31);
     await load(hours(50 * 24, (hour) => random() < 0.7 && !(hour >= 900 && hour < 960)));
     const end_time = new Date(START + 50 * DAY);
@@ -238,14 +238,14 @@ describe('as of a time', () => {
     };
     const then = { event: await ask('event'), received: await ask('received') };
     expect(then.event.gaps.map(({ kind }) => kind)).toContain('OUTAGE');
-    // From then on it is silent for weeks at a time, and so is what is usual of it.
+    // From then on it is silent for weeks at a time, and such silences become usual.
     await load(
       [0, 20, 40, 60, 80].flatMap((day) => hours(24, () => true).map(({ ms }) => ({ ms: ms + (50 + day) * DAY }))),
     );
     expect({ event: await ask('event'), received: await ask('received') }).toEqual(then);
   });
 
-  it('the order in which series come changes nothing: 16', async () => {
+  it('16: the order of the series does not change the report', async () => {
     const random = seeded(5);
     const all = ['a', 'b', 'c', 'd'].flatMap((source) =>
       hours(900, (hour) => random() < 0.9 && !(source === 'b' && hour > 600 && hour < 640)).map(({ ms }) => ({
