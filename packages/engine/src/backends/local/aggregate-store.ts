@@ -4,8 +4,8 @@ import type { AggregateStore } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { VersionRow, WindowTarget } from '../../ports/history-rows.ts';
 import type { Page, VersionQuery } from '../../ports/queries.ts';
-import type { SqlRow } from './codec.ts';
 import type { HistoryFile } from './history-file.ts';
+import { prepareRows, requireRow } from './sqlite.ts';
 
 const COLUMNS = [
   'metric',
@@ -29,30 +29,37 @@ const COLUMNS = [
   'computation_id',
 ] as const satisfies readonly (keyof VersionRow)[];
 
+/** A row of `version`; SQLite has no booleans. */
+type VersionColumns = Omit<VersionRow, 'unsettled'> & { readonly unsettled: number };
+
 /** Versions in a table; the primary key is the condition of an append. */
 export function createAggregateStore({ db, read, write }: HistoryFile): AggregateStore {
   const insert = db.prepare(
     `INSERT OR IGNORE INTO version (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
   );
-  const one = db.prepare('SELECT * FROM version WHERE metric = ? AND key = ? AND window_start_ms = ? AND version = ?');
-  const latest = db.prepare(
+  const one = prepareRows<VersionColumns>(
+    db,
+    'SELECT * FROM version WHERE metric = ? AND key = ? AND window_start_ms = ? AND version = ?',
+  );
+  const latest = prepareRows<VersionColumns>(
+    db,
     'SELECT * FROM version WHERE metric = ? AND key = ? AND window_start_ms = ? ORDER BY version DESC LIMIT 1',
   );
   return {
     getLatest: ({ metric, key, window_start_ms }) =>
       read(() => {
-        const row = latest.get(metric, key, window_start_ms) as SqlRow | undefined;
+        const row = latest.get(metric, key, window_start_ms);
         return row === undefined ? null : toVersionRow(row);
       }),
     getVersion: ({ metric, key, window_start_ms }, version) =>
       read(() => {
-        const row = one.get(metric, key, window_start_ms, version) as SqlRow | undefined;
+        const row = one.get(metric, key, window_start_ms, version);
         return row === undefined ? null : toVersionRow(row);
       }),
     append: (row) =>
       write(() => {
         insert.run(...COLUMNS.map((name) => (name === 'unsettled' ? Number(row[name]) : row[name])));
-        return toVersionRow(one.get(row.metric, row.key, row.window_start_ms, row.version) as SqlRow);
+        return toVersionRow(requireRow(one.get(row.metric, row.key, row.window_start_ms, row.version)));
       }),
     listVersions: (query) => read(() => listVersions(db, query)),
   };
@@ -65,19 +72,18 @@ function listVersions(db: DatabaseSync, query: VersionQuery): Page<VersionRow> {
     (name) => query[name] !== undefined,
   );
   const after = decodeCursor<Place>(query.cursor, ['', '', 0, 0]) ?? ['', '', Number.MIN_SAFE_INTEGER, 0];
-  const rows = db
-    .prepare(
-      `SELECT * FROM version WHERE (metric, key, window_start_ms, version) > (?, ?, ?, ?)
-       ${names.map((name) => `AND ${name} = ?`).join(' ')}
-       ORDER BY metric, key, window_start_ms, version LIMIT ?`,
-    )
-    .all(...after, ...names.map((name) => query[name] as string | number), query.limit) as SqlRow[];
+  const rows = prepareRows<VersionColumns>(
+    db,
+    `SELECT * FROM version WHERE (metric, key, window_start_ms, version) > (?, ?, ?, ?)
+     ${names.map((name) => `AND ${name} = ?`).join(' ')}
+     ORDER BY metric, key, window_start_ms, version LIMIT ?`,
+  ).all(...after, ...names.flatMap((name) => query[name] ?? []), query.limit);
   const items = rows.map(toVersionRow);
   const last = items.length < query.limit ? undefined : items.at(-1);
   const next = last && encodeCursor([last.metric, last.key, last.window_start_ms, last.version]);
   return { items, next: next ?? null };
 }
 
-function toVersionRow(row: SqlRow): VersionRow {
-  return { ...(row as unknown as VersionRow), unsettled: row.unsettled === 1 };
+function toVersionRow(row: VersionColumns): VersionRow {
+  return { ...row, unsettled: row.unsettled === 1 };
 }

@@ -10,9 +10,6 @@ import type {
   SliceRow,
 } from '../../ports/rows.ts';
 
-/** A row as SQLite returns it. */
-export type SqlRow = Record<string, unknown>;
-
 /** Identity rules by their number in the table. Part of the data format: append, never reorder. */
 const RULES: readonly IdentityRule[] = ['key', 'occurrence', 'content'];
 
@@ -68,8 +65,8 @@ export function standingValue({ answered, rank, live }: EventRow): number | null
 }
 
 /** The answered outcome of a first receipt, from the value of its column. */
-export function answeredOf(standing: unknown): EventOutcome {
-  return OUTCOMES[((standing as number | null) ?? 0) & 3] as EventOutcome;
+export function answeredOf(standing: number | null): EventOutcome {
+  return OUTCOMES[(standing ?? 0) & 3] as EventOutcome;
 }
 
 /** The bytes of a rank. */
@@ -83,8 +80,8 @@ function rankOf(value: Uint8Array | null, flags: number): string | null {
   return (flags & flagBit('IMPORTED')) === 0 ? null : '';
 }
 
-/** The values of `EVENT_COLUMNS`. Rows are lists: creating objects would cost more than the query. */
-export type EventValues = readonly [
+/** The values of `EVENT_COLUMNS` and any `More`. Rows are lists: creating objects would cost more than the query. */
+export type EventValues<More extends readonly unknown[] = readonly unknown[]> = readonly [
   event_id: Uint8Array,
   source: string,
   event_type: string,
@@ -104,14 +101,15 @@ export type EventValues = readonly [
   line: number,
   rank: Uint8Array | null,
   standing: number | null,
-  ...more: unknown[],
+  ...more: More,
 ];
 
 /** A row of the port in which some columns hold other values. */
 type Columns<Row, Stored> = Omit<Row, keyof Stored> & Stored;
 /** The columns that most tables store in the same form. */
 type Common = { readonly pack_id: Uint8Array; readonly expires_ms: number | null };
-type DeliveryColumns = Columns<
+/** A joined row of `delivery` and `producer`. */
+export type DeliveryColumns = Columns<
   DeliveryRow,
   Common & {
     readonly event_id: Uint8Array;
@@ -120,13 +118,20 @@ type DeliveryColumns = Columns<
     readonly payload_hash: Uint8Array;
   }
 >;
-type FailureColumns = Columns<
+/** A row of `failure`. */
+export type FailureColumns = Columns<
   FailureRow,
   Common & { readonly receipts: number | null; readonly window: string; readonly payload_hash: Uint8Array | null }
 >;
-type SliceColumns = Columns<SliceRow, Common & { readonly imported: number; readonly entries: Uint8Array | undefined }>;
-type SequenceColumns = Columns<SequenceRow, Common & { readonly ranges: string }>;
-type PackColumns = Columns<PackRow, Common & { readonly imported: number; readonly sha256: Uint8Array }>;
+/** A joined row of `slice` and `series`. */
+export type SliceColumns = Columns<
+  SliceRow,
+  Common & { readonly imported: number; readonly entries: Uint8Array | undefined }
+>;
+/** A joined row of `sequence` and `producer`. */
+export type SequenceColumns = Columns<SequenceRow, Common & { readonly ranges: string }>;
+/** A row of `pack`. */
+export type PackColumns = Columns<PackRow, Common & { readonly imported: number; readonly sha256: Uint8Array }>;
 
 /** The EVENT row behind the values of `EVENT_COLUMNS`. */
 export function toEventRow(values: EventValues): EventRow {
@@ -163,8 +168,7 @@ export function toEventRow(values: EventValues): EventRow {
 }
 
 /** The DELIVERY row of a joined row of `delivery` and `producer`; readers reclassify it against the first receipt. */
-export function toDeliveryRow(sql: SqlRow): DeliveryRow {
-  const row = sql as DeliveryColumns;
+export function toDeliveryRow(row: DeliveryColumns): DeliveryRow {
   const flags = row.flags;
   return {
     event_id: encodeBase32Hex(row.event_id),
@@ -197,8 +201,7 @@ function windowOf(column: string): FailureRow['window'] {
 }
 
 /** The FAILURE row of a row of `failure`. */
-export function toFailureRow(sql: SqlRow): FailureRow {
-  const row = sql as FailureColumns;
+export function toFailureRow(row: FailureColumns): FailureRow {
   return {
     kind: row.kind,
     ...(row.receipts === null ? {} : { receipts: row.receipts }),
@@ -220,8 +223,7 @@ export function toFailureRow(sql: SqlRow): FailureRow {
 }
 
 /** The SLICE row of a joined row of `slice` and `series`; without its column, `entries` is empty. */
-export function toSliceRow(sql: SqlRow): SliceRow {
-  const row = sql as SliceColumns;
+export function toSliceRow(row: SliceColumns): SliceRow {
   return {
     pack_id: packText(row.pack_id),
     source: row.source,
@@ -241,8 +243,7 @@ export function toSliceRow(sql: SqlRow): SliceRow {
 }
 
 /** The SEQUENCE row of a joined row of `sequence` and `producer`. */
-export function toSequenceRow(sql: SqlRow): SequenceRow {
-  const row = sql as SequenceColumns;
+export function toSequenceRow(row: SequenceColumns): SequenceRow {
   return {
     producer_id: row.producer_id,
     pack_id: packText(row.pack_id),
@@ -253,8 +254,7 @@ export function toSequenceRow(sql: SqlRow): SequenceRow {
 }
 
 /** The PACK row of a row of `pack`. */
-export function toPackRow(sql: SqlRow): PackRow {
-  const row = sql as PackColumns;
+export function toPackRow(row: PackColumns): PackRow {
   return {
     pack_id: packText(row.pack_id),
     sha256: hexText(row.sha256),

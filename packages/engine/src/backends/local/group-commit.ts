@@ -32,7 +32,8 @@ export interface GroupCommit {
 interface Job {
   readonly rows: number;
   readonly work: () => unknown;
-  readonly resolve: (value: never) => void;
+  /** Resolves the promise of the work with its result. */
+  readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -66,9 +67,14 @@ export function createGroupCommit(db: DatabaseSync, hooks: CommitHooks = {}): Gr
   };
 
   return {
-    run: (work, rows = 0) =>
-      new Promise((resolve, reject) => {
-        queue.push({ rows, work, resolve: resolve as Job['resolve'], reject });
+    run: <T>(work: () => T, rows = 0) =>
+      new Promise<T>((resolve, reject) => {
+        let result: T;
+        const keepResult = () => {
+          result = work();
+          return result;
+        };
+        queue.push({ rows, work: keepResult, resolve: () => resolve(result), reject });
         schedule();
       }),
     idle: () => (scheduled ? new Promise((resolve) => idlers.push(resolve)) : Promise.resolve()),
@@ -81,8 +87,9 @@ export function createGroupCommit(db: DatabaseSync, hooks: CommitHooks = {}): Gr
 function takeGroup(queue: Job[]): Job[] {
   let rows = 0;
   let count = 0;
-  while (count < queue.length && (count === 0 || rows + (queue[count] as Job).rows <= ROWS_PER_COMMIT)) {
-    rows += (queue[count] as Job).rows;
+  for (const job of queue) {
+    if (count > 0 && rows + job.rows > ROWS_PER_COMMIT) break;
+    rows += job.rows;
     count += 1;
   }
   return queue.splice(0, count);
@@ -109,7 +116,7 @@ function commitGroup(parts: Parts, group: readonly Job[]): boolean {
   }
   parts.afterCommit?.(done.map(({ result }) => result));
   for (const { job, error } of failed) rejectJob(parts, job, error);
-  for (const { job, result } of done) job.resolve(result as never);
+  for (const { job } of done) job.resolve();
   return true;
 }
 

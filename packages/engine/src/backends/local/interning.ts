@@ -1,5 +1,8 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 
+import { evictOldest } from '../../ports/evict-oldest.ts';
+import { prepareRows } from './sqlite.ts';
+
 /** The number of cached ids per kind; beyond it the oldest are evicted. */
 const CACHE_ITEMS = 100_000;
 
@@ -38,7 +41,8 @@ function internTable(
   names: { table: string; number: string; columns: readonly string[] },
 ): InternTable {
   const { table, number, columns } = names;
-  const find = db.prepare(
+  const find = prepareRows<{ n: number }>(
+    db,
     `SELECT ${number} AS n FROM ${table} WHERE ${columns.map((name) => `${name} = ?`).join(' AND ')}`,
   );
   const insert = db.prepare(
@@ -49,9 +53,9 @@ function internTable(
     numberOf(key, values) {
       const cached = known.get(key);
       if (cached !== undefined) return cached;
-      const row = find.get(...values) as { n: number } | undefined;
+      const row = find.get(...values);
       const found = row === undefined ? Number(insert.run(...values).lastInsertRowid) : row.n;
-      if (known.size >= CACHE_ITEMS) known.delete(known.keys().next().value as string);
+      if (known.size >= CACHE_ITEMS) evictOldest(known);
       known.set(key, found);
       return found;
     },

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import { FIND_EVENT_NO } from './queries.ts';
+import { prepareRows, requireRow } from './sqlite.ts';
 
 /** The number of keys in memory that move to disk together: several per page on disk, up to millions of events. */
 const GENERATION_KEYS = 60_000;
@@ -28,13 +29,13 @@ export interface KeyIndex {
 export function createKeyIndex(db: DatabaseSync): KeyIndex {
   db.exec("ATTACH ':memory:' AS young");
   db.exec('CREATE TABLE young.recent_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID');
-  const find = db.prepare(`SELECT ${FIND_EVENT_NO} AS n`);
+  const find = prepareRows<{ n: number | null }>(db, `SELECT ${FIND_EVENT_NO} AS n`);
   const add = db.prepare('INSERT INTO young.recent_key (event_id, event_no) VALUES (?, ?)');
   const descent = createDescent(db);
   let young = load(db);
   let added = 0;
   return {
-    find: (id) => (find.get({ id }) as { n: number | null }).n,
+    find: (id) => requireRow(find.get({ id })).n,
     add(id, eventNo) {
       add.run(id, eventNo);
       added += 1;
@@ -64,7 +65,7 @@ function load(db: DatabaseSync): number {
 }
 
 function count(db: DatabaseSync): number {
-  return (db.prepare('SELECT count(*) AS n FROM young.recent_key').get() as { n: number }).n;
+  return requireRow(prepareRows<{ n: number }>(db, 'SELECT count(*) AS n FROM young.recent_key').get()).n;
 }
 
 /** The move of one generation to disk: all keys of events up to a boundary, in key order. */
@@ -77,9 +78,12 @@ interface Descent {
 }
 
 function createDescent(db: DatabaseSync): Descent {
-  const newest = db.prepare('SELECT max(event_no) AS n FROM event');
+  const newest = prepareRows<{ n: number | null }>(db, 'SELECT max(event_no) AS n FROM event');
   const range = 'FROM young.recent_key WHERE event_id > :after AND event_no <= :boundary';
-  const nth = db.prepare(`SELECT event_id AS id ${range} ORDER BY event_id LIMIT 1 OFFSET :skip`);
+  const nth = prepareRows<{ id: Uint8Array }>(
+    db,
+    `SELECT event_id AS id ${range} ORDER BY event_id LIMIT 1 OFFSET :skip`,
+  );
   const copy = db.prepare(
     `INSERT INTO main.event_key SELECT event_id, event_no ${range} AND event_id <= :last ORDER BY event_id`,
   );
@@ -96,12 +100,12 @@ function createDescent(db: DatabaseSync): Descent {
       return boundary !== null;
     },
     start() {
-      boundary = (newest.get() as { n: number | null }).n;
+      boundary = requireRow(newest.get()).n;
       after = start;
     },
     step(keys) {
       if (boundary === null) return 0;
-      const found = nth.get({ after, boundary, skip: keys - 1 }) as { id: Uint8Array } | undefined;
+      const found = nth.get({ after, boundary, skip: keys - 1 });
       const last = found?.id ?? end;
       copy.run({ after, boundary, last });
       const moved = Number(drop.run({ after, boundary, last }).changes);

@@ -2,9 +2,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 import { isAt, needsOthers, nextFirst, rowsAfterMove } from '../../ingest/rules/first-receipt.ts';
 import type { DeliveryRow, EventOutcome, EventRow, FailureRow, Insertion, RecheckRow } from '../../ports/rows.ts';
-import { idBytes, packBytes, type SqlRow, toDeliveryRow } from './codec.ts';
+import { type DeliveryColumns, idBytes, packBytes, toDeliveryRow } from './codec.ts';
 import type { Interning } from './interning.ts';
 import { DELIVERIES } from './queries.ts';
+import { prepareRows } from './sqlite.ts';
 
 /** A stored event and its row number. */
 export interface StoredEvent {
@@ -31,18 +32,21 @@ export interface Mover {
 
 /** A mover over prepared statements. */
 export function createMover(db: DatabaseSync, interning: Interning, writes: MoveWrites): Mover {
-  const own = db.prepare('SELECT outcome FROM delivery WHERE event_id = ? AND pack_id = ? AND line = ?');
-  const all = db.prepare(`${DELIVERIES} WHERE event_id = ?`);
+  const own = prepareRows<{ outcome: EventOutcome }>(
+    db,
+    'SELECT outcome FROM delivery WHERE event_id = ? AND pack_id = ? AND line = ?',
+  );
+  const all = prepareRows<DeliveryColumns>(db, `${DELIVERIES} WHERE event_id = ?`);
   const drop = db.prepare('DELETE FROM recheck WHERE event_id = ?');
   const recheck = db.prepare(
     'INSERT OR IGNORE INTO recheck (event_day, series_no, pack_id, line, event_id) VALUES (?, ?, ?, ?, ?)',
   );
-  const deliveriesOf = (id: Uint8Array): DeliveryRow[] => (all.all(id) as SqlRow[]).map(toDeliveryRow);
+  const deliveriesOf = (id: Uint8Array): DeliveryRow[] => all.all(id).map(toDeliveryRow);
   return {
     resolve(row, at) {
       const { id, stored } = at;
       if (isAt(row, stored)) return { kind: 'present', stored };
-      const before = own.get(id, packBytes(row.pack_id), row.line) as { outcome: EventOutcome } | undefined;
+      const before = own.get(id, packBytes(row.pack_id), row.line);
       if (before !== undefined) return { kind: 'present', stored, answered: before.outcome };
       const first = nextFirst(row, stored, needsOthers(row, stored) ? deliveriesOf(id) : []);
       if (first === stored) return { kind: 'present', stored };

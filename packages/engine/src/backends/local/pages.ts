@@ -4,7 +4,6 @@ import { isPackId, KitError } from '@pik/schema';
 
 import { type CursorPart, encodeCursor } from '../../ports/cursor.ts';
 import type { FailureQuery, Page } from '../../ports/queries.ts';
-import type { SqlRow } from './codec.ts';
 
 /** A bound below every pack id. */
 export const NO_PACK = '00000000-0000-7000-8000-000000000000';
@@ -16,10 +15,10 @@ export function cursorPack(text: string): string {
 }
 
 /** A page of rows; it has a next one if it is full. */
-export function pageOf<T>(
-  rows: readonly SqlRow[],
-  convert: (row: SqlRow) => T,
-  options: { limit: number; place: (row: SqlRow) => CursorPart[] },
+export function pageOf<Row, T>(
+  rows: readonly Row[],
+  convert: (row: Row) => T,
+  options: { limit: number; place: (row: Row) => CursorPart[] },
 ): Page<T> {
   const last = rows.length < options.limit ? undefined : rows.at(-1);
   return { items: rows.map(convert), next: last === undefined ? null : encodeCursor(options.place(last)) };

@@ -1,5 +1,3 @@
-import type { StatementSync } from 'node:sqlite';
-
 /** The columns of a whole EVENT row, in the order in which `toEventRow` takes them. */
 export const EVENT_COLUMNS = `
   event.event_id, series.source, series.event_type, entity.entity_id, rule, idempotency_key, producer.producer_id,
@@ -21,9 +19,3 @@ export const DELIVERIES =
 export const FIND_EVENT_NO = `coalesce(
   (SELECT event_no FROM young.recent_key WHERE event_id = :id),
   (SELECT event_no FROM main.event_key WHERE event_id = :id))`;
-
-/** Makes a statement give its rows as lists of values. */
-export function asLists(statement: StatementSync): StatementSync {
-  statement.setReturnArrays(true);
-  return statement;
-}

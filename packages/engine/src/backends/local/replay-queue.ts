@@ -5,9 +5,12 @@ import { LIMITS, type ReplayMessage } from '@pik/schema';
 import type { Clock, ReplayQueue } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { DeadLetterRow, QueuedMessage, WindowTarget } from '../../ports/history-rows.ts';
-import type { SqlRow } from './codec.ts';
 import type { HistoryFile } from './history-file.ts';
 import { FAIL_WINDOW } from './replay-store.ts';
+import { prepareRows } from './sqlite.ts';
+
+/** The number of a message in its table. */
+type MessageNo = { readonly message_no: number };
 
 const ABANDONED = {
   code: 'MESSAGE_ABANDONED',
@@ -27,7 +30,8 @@ function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQue
        died_ms = NULL, code = NULL, detail = NULL, body = excluded.body
      WHERE died_ms IS NOT NULL`,
   );
-  const visible = db.prepare(
+  const visible = prepareRows<MessageNo & Omit<QueuedMessage, 'receipt'>>(
+    db,
     `SELECT message_no, message_id, body, receives FROM message
      WHERE visible_ms <= ? ORDER BY visible_ms, message_no LIMIT ?`,
   );
@@ -55,16 +59,16 @@ function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQue
       return write(() => {
         const now = clock.now();
         const taken: QueuedMessage[] = [];
-        for (const row of visible.all(now, max) as SqlRow[]) {
-          const receives = (row.receives as number) + 1;
+        for (const row of visible.all(now, max)) {
+          const receives = row.receives + 1;
           if (receives > LIMITS.message_receives_max) {
-            abandon.run(now, ABANDONED.code, ABANDONED.detail, row.message_no as number);
-            noteAbandoned(row.body as string, now);
+            abandon.run(now, ABANDONED.code, ABANDONED.detail, row.message_no);
+            noteAbandoned(row.body, now);
             continue;
           }
           const receipt = randomUUID();
-          take.run(now + visibilityMs, receipt, row.message_no as number);
-          taken.push({ message_id: row.message_id as string, body: row.body as string, receipt, receives });
+          take.run(now + visibilityMs, receipt, row.message_no);
+          taken.push({ message_id: row.message_id, body: row.body, receipt, receives });
         }
         return taken;
       });
@@ -87,7 +91,10 @@ function windowsNamed(body: string): [replayId: string, window: WindowTarget][] 
 function holding({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'extend' | 'delete' | 'fail'> {
   const extend = db.prepare('UPDATE message SET visible_ms = ? WHERE receipt = ? AND visible_ms IS NOT NULL');
   const remove = db.prepare('DELETE FROM message WHERE receipt = ?');
-  const held = db.prepare('SELECT message_no, receives FROM message WHERE receipt = ?');
+  const held = prepareRows<MessageNo & Pick<QueuedMessage, 'receives'>>(
+    db,
+    'SELECT message_no, receives FROM message WHERE receipt = ?',
+  );
   const giveBack = db.prepare(
     'UPDATE message SET visible_ms = ?, receipt = NULL, code = ?, detail = ? WHERE message_no = ?',
   );
@@ -102,7 +109,7 @@ function holding({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'e
       }),
     fail: (receipt, { code, detail, delayMs }) =>
       write(() => {
-        const row = held.get(receipt) as { message_no: number; receives: number } | undefined;
+        const row = held.get(receipt);
         if (row === undefined) return 'LOST';
         const dead = row.receives >= LIMITS.message_receives_max;
         if (dead) bury.run(clock.now(), code, detail, row.message_no);
@@ -113,7 +120,8 @@ function holding({ db, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'e
 }
 
 function deadLetters({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'listDead' | 'redrive'> {
-  const page = db.prepare(
+  const page = prepareRows<MessageNo & DeadLetterRow>(
+    db,
     `SELECT * FROM message WHERE died_ms IS NOT NULL AND (died_ms, message_no) > (?, ?)
      ORDER BY died_ms, message_no LIMIT ?`,
   );
@@ -128,9 +136,9 @@ function deadLetters({ db, read, write }: HistoryFile, clock: Clock): Pick<Repla
     listDead: ({ limit, cursor }) =>
       read(() => {
         const place = decodeCursor<[number, number]>(cursor, [0, 0]) ?? [Number.MIN_SAFE_INTEGER, 0];
-        const rows = page.all(...place, limit) as SqlRow[];
+        const rows = page.all(...place, limit);
         const last = rows.length < limit ? undefined : rows.at(-1);
-        const next = last && encodeCursor([last.died_ms as number, last.message_no as number]);
+        const next = last && encodeCursor([last.died_ms, last.message_no]);
         return { items: rows.map(toDeadLetter), next: next ?? null };
       }),
     redrive: (messageIds) =>
@@ -142,14 +150,14 @@ function deadLetters({ db, read, write }: HistoryFile, clock: Clock): Pick<Repla
   };
 }
 
-function toDeadLetter(row: SqlRow): DeadLetterRow {
+function toDeadLetter(row: DeadLetterRow): DeadLetterRow {
   return {
-    message_id: row.message_id as string,
-    body: row.body as string,
-    receives: row.receives as number,
-    code: row.code as string,
-    detail: row.detail as string,
-    sent_ms: row.sent_ms as number,
-    died_ms: row.died_ms as number,
+    message_id: row.message_id,
+    body: row.body,
+    receives: row.receives,
+    code: row.code,
+    detail: row.detail,
+    sent_ms: row.sent_ms,
+    died_ms: row.died_ms,
   };
 }

@@ -9,8 +9,17 @@ import type {
   WindowTarget,
 } from '../../ports/history-rows.ts';
 import type { ReplayWindows } from '../../ports/replay-windows.ts';
-import type { SqlRow } from './codec.ts';
 import type { HistoryFile } from './history-file.ts';
+import { prepareRows, requireRow } from './sqlite.ts';
+
+/** A row of `replay`: the selection as JSON, and the limit as `events_per_call`, since `limit` is a keyword. */
+type ReplayColumns = Omit<ReplayRow, 'selection' | 'limit'> & {
+  readonly selection: string;
+  readonly events_per_call: number;
+};
+
+/** A row of `replay_window`: the failure as JSON. */
+type WindowColumns = Omit<ReplayWindow, 'failure'> & { readonly failure: string | null };
 
 /** Replays, their parts and their windows in three tables. */
 export function createReplayStore(file: HistoryFile): ReplayStore {
@@ -23,13 +32,16 @@ function records({ db, read, write }: HistoryFile): Pick<ReplayStore, 'create' |
        events_per_call, status, scanned, sent, messages)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'RUNNING', 0, 0, 0)`,
   );
-  const one = db.prepare('SELECT * FROM replay WHERE replay_id = ?');
-  const page = db.prepare('SELECT * FROM replay WHERE replay_id < ? ORDER BY replay_id DESC LIMIT ?');
+  const one = prepareRows<ReplayColumns>(db, 'SELECT * FROM replay WHERE replay_id = ?');
+  const page = prepareRows<ReplayColumns>(
+    db,
+    'SELECT * FROM replay WHERE replay_id < ? ORDER BY replay_id DESC LIMIT ?',
+  );
   const end = db.prepare(
     "UPDATE replay SET status = 'CANCELLED', ended_ms = ? WHERE replay_id = ? AND status = 'RUNNING'",
   );
   const get = (replayId: string): ReplayRow | null => {
-    const row = one.get(replayId) as SqlRow | undefined;
+    const row = one.get(replayId);
     return row === undefined ? null : toReplayRow(row);
   };
   return {
@@ -38,14 +50,14 @@ function records({ db, read, write }: HistoryFile): Pick<ReplayStore, 'create' |
         const { replay_id, requested_ms, requested_by, request_id, reason, selection, as_of_ms, limit } = row;
         const text = JSON.stringify(selection);
         insert.run(replay_id, requested_ms, requested_by, request_id, reason, text, as_of_ms, limit);
-        return get(replay_id) as ReplayRow;
+        return requireRow(get(replay_id));
       }),
     get: (replayId) => read(() => get(replayId)),
     list: ({ limit, cursor }) =>
       read(() => {
         // Ids are UUIDv7, so they sort by creation time.
         const [before] = decodeCursor<[string]>(cursor, ['']) ?? ['\uffff'];
-        const items = (page.all(before, limit) as SqlRow[]).map(toReplayRow);
+        const items = page.all(before, limit).map(toReplayRow);
         const last = items.length < limit ? undefined : items.at(-1);
         return { items, next: last === undefined ? null : encodeCursor([last.replay_id]) };
       }),
@@ -58,7 +70,8 @@ function records({ db, read, write }: HistoryFile): Pick<ReplayStore, 'create' |
 }
 
 function parts({ db, read, write }: HistoryFile): Pick<ReplayStore, 'getPart' | 'addPart'> {
-  const one = db.prepare(
+  const one = prepareRows<ReplayPart>(
+    db,
     'SELECT cursor, scanned, sent, messages, next_cursor FROM replay_part WHERE replay_id = ? AND cursor = ?',
   );
   const insert = db.prepare(
@@ -73,7 +86,7 @@ function parts({ db, read, write }: HistoryFile): Pick<ReplayStore, 'getPart' | 
     "UPDATE replay SET status = 'COMPLETE', ended_ms = ? WHERE replay_id = ? AND status = 'RUNNING'",
   );
   return {
-    getPart: (replayId, cursor) => read(() => (one.get(replayId, cursor) as ReplayPart | undefined) ?? null),
+    getPart: (replayId, cursor) => read(() => one.get(replayId, cursor) ?? null),
     addPart: (replayId, part, nowMs) =>
       write(() => {
         const { cursor, scanned, sent, messages, next_cursor } = part;
@@ -136,41 +149,46 @@ function windowReads({
   db,
   read,
 }: HistoryFile): Pick<ReplayWindows, 'getWindow' | 'listWindows' | 'countWindows' | 'listFailedWindows'> {
-  const one = db.prepare(
+  const one = prepareRows<WindowColumns>(
+    db,
     `SELECT ${WINDOW_COLUMNS} FROM replay_window
      WHERE replay_id = ? AND metric = ? AND key = ? AND window_start_ms = ?`,
   );
-  const page = db.prepare(
+  const page = prepareRows<WindowColumns>(
+    db,
     `SELECT ${WINDOW_COLUMNS} FROM replay_window
      WHERE replay_id = ? AND (metric, key, window_start_ms) > (?, ?, ?)
      ORDER BY metric, key, window_start_ms LIMIT ?`,
   );
-  const count = db.prepare(
+  const count = prepareRows<WindowCounts>(
+    db,
     `SELECT count(*) AS touched, count(result) AS done, count(*) FILTER (WHERE result = 'APPENDED') AS changed,
        count(failure) AS failed
      FROM replay_window WHERE replay_id = ?`,
   );
-  const failed = db.prepare(
+  const failed = prepareRows<WindowColumns>(
+    db,
     `SELECT ${WINDOW_COLUMNS} FROM replay_window WHERE replay_id = ? AND failure IS NOT NULL
      ORDER BY metric, key, window_start_ms LIMIT ?`,
   );
   return {
     getWindow: (replayId, target) =>
       read(() => {
-        const row = one.get(...windowPlace(replayId, target)) as SqlRow | undefined;
+        const row = one.get(...windowPlace(replayId, target));
         return row === undefined ? null : toReplayWindow(row);
       }),
     listWindows: (replayId, cursor) =>
       read(() => {
         const place = decodeCursor<[string, string, number]>(cursor, ['', '', 0]) ?? ['', '', Number.MIN_SAFE_INTEGER];
-        const items = (page.all(replayId, ...place, PAGE_WINDOWS) as SqlRow[]).map(toReplayWindow);
+        const items = page.all(replayId, ...place, PAGE_WINDOWS).map(toReplayWindow);
         const last = items.length < PAGE_WINDOWS ? undefined : items.at(-1);
         return { items, next: last ? encodeCursor([last.metric, last.key, last.window_start_ms]) : null };
       }),
-    countWindows: (replayId) => read(() => ({ ...(count.get(replayId) as unknown as WindowCounts) })),
+    countWindows: (replayId) => read(() => ({ ...requireRow(count.get(replayId)) })),
     listFailedWindows: (replayId, limit) =>
       read(() =>
-        (failed.all(replayId, limit) as SqlRow[])
+        failed
+          .all(replayId, limit)
           .map(toReplayWindow)
           .flatMap(({ metric, key, window_start_ms, failure }): FailedWindow[] =>
             failure === null ? [] : [{ metric, key, window_start_ms, failure }],
@@ -179,33 +197,33 @@ function windowReads({
   };
 }
 
-function toReplayWindow(row: SqlRow): ReplayWindow {
-  const failure = row.failure as string | null;
+function toReplayWindow(row: WindowColumns): ReplayWindow {
+  const { failure } = row;
   return {
-    metric: row.metric as string,
-    key: row.key as string,
-    window_start_ms: row.window_start_ms as number,
-    result: row.result as ReplayWindow['result'],
-    version: row.version as number | null,
+    metric: row.metric,
+    key: row.key,
+    window_start_ms: row.window_start_ms,
+    result: row.result,
+    version: row.version,
     failure: failure === null ? null : (JSON.parse(failure) as ReplayWindow['failure']),
   };
 }
 
-function toReplayRow(row: SqlRow): ReplayRow {
+function toReplayRow(row: ReplayColumns): ReplayRow {
   return {
-    replay_id: row.replay_id as string,
-    requested_ms: row.requested_ms as number,
-    requested_by: row.requested_by as string | null,
-    request_id: row.request_id as string,
-    reason: row.reason as string | null,
-    selection: JSON.parse(row.selection as string) as ReplayRow['selection'],
-    as_of_ms: row.as_of_ms as number,
-    limit: row.events_per_call as number,
-    status: row.status as ReplayRow['status'],
-    scanned: row.scanned as number,
-    sent: row.sent as number,
-    messages: row.messages as number,
-    next_cursor: row.next_cursor as string | null,
-    ended_ms: row.ended_ms as number | null,
+    replay_id: row.replay_id,
+    requested_ms: row.requested_ms,
+    requested_by: row.requested_by,
+    request_id: row.request_id,
+    reason: row.reason,
+    selection: JSON.parse(row.selection) as ReplayRow['selection'],
+    as_of_ms: row.as_of_ms,
+    limit: row.events_per_call,
+    status: row.status,
+    scanned: row.scanned,
+    sent: row.sent,
+    messages: row.messages,
+    next_cursor: row.next_cursor,
+    ended_ms: row.ended_ms,
   };
 }

@@ -1,12 +1,13 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 
 import { reclassifySlice } from '../../ingest/rules/slices.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
-import { type EventValues, packBytes, packText, type SqlRow, toEventRow, toSliceRow } from './codec.ts';
+import { type EventValues, packBytes, packText, type SliceColumns, toEventRow, toSliceRow } from './codec.ts';
 import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
-import { asLists, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+import { EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 /** The number of slices in a page; each holds many receipts, so pages have fewer rows than others. */
 const PAGE_SLICES = 200;
@@ -26,25 +27,34 @@ export interface SliceReader {
 export function createSliceReader(db: DatabaseSync): SliceReader {
   const one: Statements = {
     // Columns of rechecks are renamed, since columns of events have the same names.
-    rechecks: asLists(
-      db.prepare(
-        `SELECT ${EVENT_COLUMNS}, at.place FROM (
-           SELECT line AS place, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?) AS at
-         JOIN ${EVENT_TABLES.replace('JOIN series', `ON event.event_no = ${FIND_EVENT_NO.replaceAll(':id', 'at.id')} JOIN series`)}`,
-      ),
+    rechecks: prepareLists<RecheckValues>(
+      db,
+      `SELECT ${EVENT_COLUMNS}, at.place FROM (
+         SELECT line AS place, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?) AS at
+       JOIN ${EVENT_TABLES.replace('JOIN series', `ON event.event_no = ${FIND_EVENT_NO.replaceAll(':id', 'at.id')} JOIN series`)}`,
     ),
-    isRechecked: db.prepare(
+    isRechecked: prepareRows<object>(
+      db,
       'SELECT 1 FROM recheck WHERE (event_day, series_no, pack_id) BETWEEN (?, ?, ?) AND (?, ?, ?) LIMIT 1',
     ),
-    entries: db.prepare('SELECT entries FROM slice WHERE event_day = ? AND series_no = ? AND pack_id = ?'),
+    entries: prepareRows<{ entries: Uint8Array }>(
+      db,
+      'SELECT entries FROM slice WHERE event_day = ? AND series_no = ? AND pack_id = ?',
+    ),
   };
   return { list: (query, nowMs) => listSlices(one, db, { query, nowMs }) };
 }
 
+/** The first receipt of an event whose receipt needs a recheck, and the line of that receipt. */
+type RecheckValues = EventValues<[line: number]>;
+
+/** A listed slice with the number of its series, which is part of its place. */
+type ListedSlice = SliceColumns & { readonly series_no: number };
+
 interface Statements {
-  readonly isRechecked: StatementSync;
-  readonly rechecks: StatementSync;
-  readonly entries: StatementSync;
+  readonly isRechecked: RowStatement<object>;
+  readonly rechecks: RowStatement<RecheckValues>;
+  readonly entries: RowStatement<{ readonly entries: Uint8Array }>;
 }
 
 function listSlices(
@@ -56,14 +66,15 @@ function listSlices(
   const [lastDay, lastSeries, lastPack] = placeOf(query.until) ?? [query.toDay, 0, NO_PACK];
   const columns = `event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay`;
   const filter = seriesFilter(query);
-  const statement = db.prepare(
+  const statement = prepareRows<ListedSlice>(
+    db,
     `SELECT slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type
      FROM slice JOIN series USING (series_no)
      WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?)
        AND (event_day, series_no, pack_id) <= (?, ?, ?) ${filter.sql}
      ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
   );
-  const rows: SqlRow[] = [];
+  const rows: ListedSlice[] = [];
   let bytes = 0;
   // Slices differ in size: a page of large slices has fewer of them, so that no page takes long to read.
   for (const row of statement.iterate(
@@ -71,9 +82,9 @@ function listSlices(
     ...[day, series, packBytes(cursorPack(pack))],
     ...[lastDay, lastSeries, packBytes(cursorPack(lastPack))],
     ...filter.values,
-  ) as Iterable<SqlRow>) {
+  )) {
     rows.push(row);
-    bytes += query.withEntries ? (row.entries as Uint8Array).length : 0;
+    bytes += row.entries?.length ?? 0;
     if (bytes >= PAGE_BYTES) break;
   }
   const [first, end] = [rows[0], rows.at(-1)];
@@ -88,7 +99,7 @@ function listSlices(
     const firsts = isRechecked ? firstsOf(one, row, nowMs) : NONE;
     if (firsts.size === 0) items.push(slice);
     else {
-      const { entries } = one.entries.get(...slicePlaceValues(row)) as { entries: Uint8Array };
+      const { entries } = requireRow(one.entries.get(...slicePlaceValues(row)));
       const now = reclassifySlice({ ...slice, entries }, firsts);
       items.push(query.withEntries ? now : { ...now, entries: slice.entries });
       rechecked += now.accepted + now.duplicates + now.conflicts;
@@ -108,22 +119,22 @@ function placeOf(cursor: string | null | undefined): SlicePlace | null {
   return decodeCursor<SlicePlace>(cursor, [0, 0, '']);
 }
 
-function cursorPlace(row: SqlRow): CursorPart[] {
-  return [row.event_day as number, row.series_no as number, packText(row.pack_id as Uint8Array)];
+function cursorPlace(row: ListedSlice): CursorPart[] {
+  return [row.event_day, row.series_no, packText(row.pack_id)];
 }
 
-function slicePlaceValues(row: SqlRow): [number, number, Uint8Array] {
-  return [row.event_day as number, row.series_no as number, row.pack_id as Uint8Array];
+function slicePlaceValues(row: ListedSlice): [number, number, Uint8Array] {
+  return [row.event_day, row.series_no, row.pack_id];
 }
 
 const NONE: ReadonlyMap<number, EventRow> = new Map();
 
 /** The first receipts of the events whose entries in a slice need a recheck, by line. */
-function firstsOf(one: Statements, slice: SqlRow, nowMs: number): ReadonlyMap<number, EventRow> {
+function firstsOf(one: Statements, slice: ListedSlice, nowMs: number): ReadonlyMap<number, EventRow> {
   const found = new Map<number, EventRow>();
-  for (const values of one.rechecks.all(...slicePlaceValues(slice)) as unknown as EventValues[]) {
+  for (const values of one.rechecks.all(...slicePlaceValues(slice))) {
     const first = toEventRow(values);
-    if (first.expires_ms > nowMs) found.set(values[EVENT_COLUMNS_COUNT] as number, first);
+    if (first.expires_ms > nowMs) found.set(values[EVENT_COLUMNS_COUNT], first);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import type { SoleOwner } from '../../ports/backend.ts';
+import { prepareRows, requireRow } from './sqlite.ts';
 
 /** The name of the mark that holds the largest number of a pack. */
 const SEQUENCE_MARK = 'pack_sequence';
@@ -11,9 +12,11 @@ export const RAISE_SEQUENCE = `INSERT INTO mark (name, value) VALUES ('${SEQUENC
 
 /** Reads the state of an index from before it was opened. */
 export function soleOwnerOf(db: DatabaseSync): SoleOwner {
-  const { latest } = db.prepare('SELECT max(received_max_ms) AS latest FROM pack WHERE imported = 0').get() as {
-    latest: number | null;
-  };
-  const mark = db.prepare('SELECT value FROM mark WHERE name = ?').get(SEQUENCE_MARK) as { value: number } | undefined;
+  const live = prepareRows<{ latest: number | null }>(
+    db,
+    'SELECT max(received_max_ms) AS latest FROM pack WHERE imported = 0',
+  );
+  const { latest } = requireRow(live.get());
+  const mark = prepareRows<{ value: number }>(db, 'SELECT value FROM mark WHERE name = ?').get(SEQUENCE_MARK);
   return { latestReceivedMs: latest ?? Number.NEGATIVE_INFINITY, lastSequence: mark?.value ?? 0 };
 }

@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 
 import { type ErrorCode, KitError } from '@pik/schema';
 import { isErrno } from './errno.ts';
@@ -35,6 +35,37 @@ export function indexError(cause: unknown, unavailable: ErrorCode = 'INDEX_UNAVA
   if (code === FULL) return new KitError('STORAGE_FULL', 'the disk of the index is full', { cause });
   if (code === 0) throw cause;
   return new KitError(unavailable, `a file of the data directory cannot be used (SQLite code ${code})`, { cause });
+}
+
+/** The values of a statement, by place or by name. */
+type Values = SQLInputValue[] | [named: Record<string, SQLInputValue>];
+
+/** A prepared statement whose rows have a known shape. */
+export interface RowStatement<Row> {
+  get(...values: Values): Row | undefined;
+  all(...values: Values): Row[];
+  iterate(...values: Values): Iterable<Row>;
+}
+
+/** Prepares a query; `Row` names the columns that it selects. */
+export function prepareRows<Row extends object>(db: DatabaseSync, sql: string): RowStatement<Row> {
+  // The one place where rows get their type. The tables are STRICT and only this backend writes them, so a column holds
+  // what its table declares, and `Row` stands beside the SQL that selects it.
+  return db.prepare(sql) as unknown as RowStatement<Row>;
+}
+
+/** Prepares a query that gives its rows as lists of values, in the order of its columns. */
+export function prepareLists<Row extends readonly unknown[]>(db: DatabaseSync, sql: string): RowStatement<Row> {
+  const statement = db.prepare(sql);
+  statement.setReturnArrays(true);
+  // As sound as the type of `prepareRows`.
+  return statement as unknown as RowStatement<Row>;
+}
+
+/** The row of a query that always has one. Throws `INTERNAL` if it is missing. */
+export function requireRow<Row>(row: Row | null | undefined): Row {
+  if (row == null) throw new KitError('INTERNAL', 'a query that always has a row returned none');
+  return row;
 }
 
 /** The format of a file. */
@@ -137,9 +168,9 @@ function connect(path: string): DatabaseSync {
 
 /** Reads the settings back, since SQLite silently ignores an unknown pragma. */
 function assertDurable(db: DatabaseSync, path: string): void {
-  const synchronous = db.prepare('PRAGMA synchronous').get() as { synchronous: number };
-  const journal = db.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
-  if (path !== ':memory:' && (synchronous.synchronous !== 2 || journal.journal_mode !== 'wal')) {
+  const { synchronous } = requireRow(prepareRows<{ synchronous: number }>(db, 'PRAGMA synchronous').get());
+  const { journal_mode } = requireRow(prepareRows<{ journal_mode: string }>(db, 'PRAGMA journal_mode').get());
+  if (path !== ':memory:' && (synchronous !== 2 || journal_mode !== 'wal')) {
     throw new KitError('DATA_DIR_UNUSABLE', 'the file system does not let SQLite use a write-ahead log with full sync');
   }
 }
@@ -151,8 +182,8 @@ function createTables(db: DatabaseSync, { tables, applicationId, version }: File
 }
 
 function checkVersion(db: DatabaseSync, format: FileFormat): void {
-  const id = (db.prepare('PRAGMA application_id').get() as { application_id: number }).application_id;
-  const version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+  const id = requireRow(prepareRows<{ application_id: number }>(db, 'PRAGMA application_id').get()).application_id;
+  const version = requireRow(prepareRows<{ user_version: number }>(db, 'PRAGMA user_version').get()).user_version;
   if (id !== format.applicationId) throw new KitError('INDEX_CORRUPT', `the file is not one of the kit; ${REPAIR}`);
   if (version > format.version) {
     throw new KitError(
@@ -160,7 +191,7 @@ function checkVersion(db: DatabaseSync, format: FileFormat): void {
       `the file has version ${version}, this program knows ${format.version}; use the newer one`,
     );
   }
-  const check = db.prepare('PRAGMA main.quick_check(1)').get() as { quick_check: string };
+  const check = requireRow(prepareRows<{ quick_check: string }>(db, 'PRAGMA main.quick_check(1)').get());
   if (check.quick_check !== 'ok')
     throw new KitError('INDEX_CORRUPT', `the index is damaged (${check.quick_check}); ${REPAIR}`);
   upgrade(db, format, version);

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
-import { LIMITS } from '@pik/schema';
+import { at, LIMITS } from '@pik/schema';
 
 import { admissionOrder, deliveryOf, finalInsertions, mayMove } from '../../ingest/rules/first-receipt.ts';
 import type {
@@ -28,8 +28,9 @@ import {
 import type { Interning } from './interning.ts';
 import type { KeyIndex } from './key-index.ts';
 import { createMover, type Mover, type StoredEvent } from './mover.ts';
-import { asLists, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
+import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 import { RAISE_SEQUENCE } from './sole-owner.ts';
+import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 /** Writes the rows of one request; the caller holds the transaction. */
 export interface Writer {
@@ -59,7 +60,7 @@ export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Intern
     insertEvents(rows, nowMs) {
       const insertions = new Array<Insertion>(rows.length);
       const order = admissionOrder(rows);
-      for (const place of order) insertions[place] = insertEvent(parts, rows[place] as EventRow, nowMs);
+      for (const place of order) insertions[place] = insertEvent(parts, at(rows, place), nowMs);
       return finalInsertions(rows, { order, insertions });
     },
     writeRest(rows) {
@@ -102,7 +103,7 @@ const COLUMNS = [
 interface EventStatements {
   readonly insert: StatementSync;
   readonly replace: StatementSync;
-  readonly stored: StatementSync;
+  readonly stored: RowStatement<EventValues>;
   readonly pointer: StatementSync;
   readonly dropPointer: StatementSync;
   readonly dropDeliveries: StatementSync;
@@ -112,7 +113,7 @@ function eventStatements(db: DatabaseSync): EventStatements {
   return {
     insert: db.prepare(`INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`),
     replace: db.prepare(`UPDATE event SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE event_no = ?`),
-    stored: asLists(db.prepare(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event.event_no = ?`)),
+    stored: prepareLists<EventValues>(db, `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event.event_no = ?`),
     pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
     dropPointer: db.prepare('DELETE FROM pointer WHERE position = ?'),
     dropDeliveries: db.prepare('DELETE FROM delivery WHERE event_id = ?'),
@@ -126,16 +127,16 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
     insertNew(parts, row, id);
     return { kind: 'inserted', replaced_expired: false };
   }
-  const stored = toEventRow(parts.events.stored.get(eventNo) as unknown as EventValues);
-  const at = { id, eventNo, stored };
+  const stored = toEventRow(requireRow(parts.events.stored.get(eventNo)));
+  const place = { id, eventNo, stored };
   if (stored.expires_ms > nowMs) {
     const isOrdinary = !mayMove(row, stored) && stored.answered === 'ACCEPTED';
-    return isOrdinary ? { kind: 'present', stored } : parts.mover.resolve(row, at);
+    return isOrdinary ? { kind: 'present', stored } : parts.mover.resolve(row, place);
   }
   // Deletes the rows of the expired event.
   parts.events.dropDeliveries.run(id);
   parts.mover.drop(id);
-  replaceRow(parts, row, at);
+  replaceRow(parts, row, place);
   return { kind: 'inserted', replaced_expired: true };
 }
 
@@ -180,7 +181,7 @@ function eventValues(row: EventRow, id: Uint8Array, interning: Interning): SQLIn
 }
 
 interface RestStatements {
-  readonly countDeliveries: StatementSync;
+  readonly countDeliveries: RowStatement<{ readonly n: number }>;
   readonly delivery: StatementSync;
   readonly failure: StatementSync;
   readonly slice: StatementSync;
@@ -194,7 +195,10 @@ function restStatements(db: DatabaseSync): RestStatements {
     db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
   return {
     sequenceMark: db.prepare(RAISE_SEQUENCE),
-    countDeliveries: db.prepare('SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL'),
+    countDeliveries: prepareRows<{ n: number }>(
+      db,
+      'SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL',
+    ),
     delivery: into('delivery', [
       'event_id',
       'pack_id',
@@ -274,7 +278,7 @@ function sliceStatement(db: DatabaseSync, columns: readonly string[]): Statement
 /** Stores the first hundred live repeats, and every import, since a later import may change its outcome. */
 function writeDelivery(statements: RestStatements, row: DeliveryRow, interning: Interning): void {
   if (row.rank === null) {
-    const { n } = statements.countDeliveries.get(idBytes(row.event_id)) as { n: number };
+    const { n } = requireRow(statements.countDeliveries.get(idBytes(row.event_id)));
     if (n >= LIMITS.deliveries_per_event_max) return;
   }
   keepDelivery(statements, row, interning);
