@@ -31,7 +31,7 @@ export async function computeAggregate(context: Context, query: ComputeQuery): P
     window_start: formatEpochMs(window.start_ms),
     window_end: formatEpochMs(window.end_ms),
     time_zone: aggregate.time_zone,
-    value: JSON.parse(folded.value_json) as unknown,
+    value: JSON.parse(folded.value_json),
     ...folded.sinks[0].figures(),
     definition_hash: aggregate.definition_hash,
     as_of: formatEpochMs(asOfMs),

@@ -1,5 +1,5 @@
 import type { AggregateFold, AggregateInput } from '@pik/aggregates';
-import { formatEpochMs, formatInstant, KitError, LIMITS, TOMBSTONE_HASH } from '@pik/schema';
+import { at, formatEpochMs, formatInstant, KitError, LIMITS, TOMBSTONE_HASH } from '@pik/schema';
 import type { Context } from '../runtime/context.ts';
 import { type InputSink, type InputSource, readInto } from './input-source.ts';
 import { createPayloadReader } from './payloads.ts';
@@ -85,14 +85,14 @@ export class WindowFold implements InputSink {
   }
 
   async #fold(part: readonly WindowInput[], folding: AggregateFold): Promise<void> {
-    let at = 0;
+    let read = 0;
     await this.#read(part, (input) => {
       // `#read` passes inputs in order.
-      const place = at++;
+      const place = read++;
       try {
         folding.add(input);
       } catch (cause) {
-        throw functionThrew(this.#named, part[place] as WindowInput, cause);
+        throw functionThrew(this.#named, at(part, place), cause);
       }
     });
   }

@@ -1,4 +1,4 @@
-import { type Envelope, KitError } from '@pik/schema';
+import { at, type Envelope, KitError } from '@pik/schema';
 
 import { payloadOf } from '../ingest/rules/record-fields.ts';
 import type { Context } from '../runtime/context.ts';
@@ -44,7 +44,7 @@ export function createPayloadReader(context: Context): ReadPacked {
       await read(inputs.slice(half), take);
       return;
     }
-    for (const [i, input] of inputs.entries()) take(input, found[i] as PackedPart);
+    for (const [i, input] of inputs.entries()) take(input, at(found, i));
   };
 }
 
@@ -98,10 +98,10 @@ async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): 
     if (next !== undefined) readLines(next).catch(() => undefined);
     const ofPack = places.get(packId) ?? [];
     const lines = await reading.catch((error: unknown) => {
-      throw atInput(error, inputs[ofPack[0] as number] as PackedInput);
+      throw atInput(error, at(inputs, at(ofPack, 0)));
     });
     for (const i of ofPack) {
-      const input = inputs[i] as PackedInput;
+      const input = at(inputs, i);
       const text = lines[input.line] ?? '';
       chars += text.length;
       if (chars > BODY_CHARS_MAX && inputs.length > 1) return null;

@@ -1,5 +1,5 @@
 import { type Difference, type InputFacts, type ListedInput, plainFields } from '@pik/aggregates';
-import { counted, type Finding, flagBit, KitError, LIMITS, packStoredMs } from '@pik/schema';
+import { at, counted, type Finding, flagBit, KitError, LIMITS, packStoredMs } from '@pik/schema';
 import { createPayloadReader, type PackedPart } from '../aggregates/payloads.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
@@ -61,10 +61,10 @@ async function addPacked(context: Context, { inputs, facts, notes }: Packed): Pr
   const read = createPayloadReader(context);
   let unread = 0;
   for (const places of placesByPack(inputs, facts)) {
-    const wanted = places.map((place) => ({ ...(inputs[place] as SidedInput).input, place }));
+    const wanted = places.map((place) => ({ ...at(inputs, place).input, place }));
     try {
       await read(wanted, ({ place }, part) => {
-        facts[place] = withPacked(facts[place] as InputFacts, part);
+        facts[place] = withPacked(at(facts, place), part);
       });
     } catch (error) {
       if (!KitError.is(error) || (error.code !== 'RAW_MISSING' && error.code !== 'RAW_CORRUPT')) throw error;

@@ -7,7 +7,7 @@ import {
   type ListedInput,
   unattributed,
 } from '@pik/aggregates';
-import { KitError, TOMBSTONE_HASH } from '@pik/schema';
+import { at, KitError, TOMBSTONE_HASH } from '@pik/schema';
 import { createPayloadReader, type PackedPart } from '../aggregates/payloads.ts';
 import { thrownText } from '../aggregates/window-error.ts';
 import type { Context } from '../runtime/context.ts';
@@ -65,7 +65,7 @@ async function readInputs(
 ): Promise<void> {
   const parts: (EventPart | null)[] = aggregate.reads_payload ? some.map(() => null) : await rowParts(context, some);
   const missing = parts.flatMap((part, place) => {
-    return part === null ? [{ ...(some[place] as FoldedInput).input, place }] : [];
+    return part === null ? [{ ...at(some, place).input, place }] : [];
   });
   const read = createPayloadReader(context);
   await read(missing, ({ place }, { source, event_type, entity_id, payload }) => {

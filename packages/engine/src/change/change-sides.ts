@@ -177,7 +177,7 @@ async function foldedSide(
   const view: ChangeSide = {
     kind,
     version: null,
-    value: JSON.parse(folded.value_json) as unknown,
+    value: JSON.parse(folded.value_json),
     ...figures,
     definition_version,
     definition_hash,

@@ -90,7 +90,7 @@ async function findDifferences(context: Context, { lists, sides, notes }: Asked)
   const expiredByMs = computed_at === null ? context.backend.clock.now() : (parseTime(computed_at)?.epoch_ms ?? 0);
   const facts = await inputFacts(context, found, { expiredByMs, notes });
   return found.map(({ side, input }, i) => {
-    const known = { side, input, facts: facts[i] as Difference['facts'] };
+    const known = { side, input, facts: at(facts, i) };
     return { ...known, class: classifyInput(known, sides) };
   });
 }

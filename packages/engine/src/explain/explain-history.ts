@@ -76,7 +76,7 @@ function versionEntry(row: VersionRow): EventExplanation['versions'][number] {
     key: row.key,
     window_start: formatEpochMs(row.window_start_ms),
     version: row.version,
-    value: JSON.parse(row.value_json) as unknown,
+    value: JSON.parse(row.value_json),
     as_of: formatEpochMs(row.as_of_ms),
     computed_at: formatEpochMs(row.computed_ms),
   };

@@ -1,4 +1,4 @@
-import { KitError, LIMITS } from '@pik/schema';
+import { at, KitError, LIMITS } from '@pik/schema';
 
 import { decompress } from './decompress.ts';
 
@@ -50,7 +50,7 @@ async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: num
     if (size > bytesMax) throw tooLarge(bytesMax);
     chunks.push(chunk);
   }
-  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size);
+  return chunks.length === 1 ? at(chunks, 0) : Buffer.concat(chunks, size);
 }
 
 function tooLarge(bytesMax: number): KitError {

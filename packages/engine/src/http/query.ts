@@ -1,4 +1,4 @@
-import { fieldFault, type KitError, ROUTES, type Route, type RouteName, type SelectionOf } from '@pik/schema';
+import { at, fieldFault, type KitError, ROUTES, type Route, type RouteName, type SelectionOf } from '@pik/schema';
 
 /** The fields of zod's issues that the answers use. */
 export interface Issue {
@@ -30,7 +30,7 @@ export function parseQuery<N extends RouteName>(name: N, url: string): Selection
 function splitQuery(url: string): Record<string, string> {
   const fields = new Map<string, string>();
   const start = url.indexOf('?');
-  const query = start === -1 ? '' : (url.slice(start + 1).split('#', 1)[0] as string);
+  const query = start === -1 ? '' : at(url.slice(start + 1).split('#', 1), 0);
   for (const pair of query.split('&')) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');

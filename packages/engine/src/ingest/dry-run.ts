@@ -1,3 +1,5 @@
+import { at } from '@pik/schema';
+
 import type { EventRow, Insertion } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { classify, type Verdict } from './rules/classify.ts';
@@ -28,7 +30,7 @@ export async function predictOutcomes(context: Context, records: readonly Parsed
   }
   const verdicts: (Verdict | null)[] = records.map(() => null);
   for (const place of admissionOrder(rows)) {
-    const row = rows[place] as EventRow;
+    const row = at(rows, place);
     const there = stored.get(row.event_id) ?? null;
     const insertion: Insertion =
       there === null ? { kind: 'inserted', replaced_expired: false } : { kind: 'present', stored: there };

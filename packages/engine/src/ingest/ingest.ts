@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { type IngestResult, KitError, packKey, type Status } from '@pik/schema';
+import { at, type IngestResult, KitError, packKey, type Status } from '@pik/schema';
 import type { IngestAnswer, IngestRequest } from '../api/pipeline.ts';
 import type { Context } from '../runtime/context.ts';
 import { appendPack } from '../storage/pack-store.ts';
@@ -102,7 +102,7 @@ function count(context: Context, records: readonly ParsedRecord[], verdicts: rea
   for (let line = 0; line < records.length; line++) {
     const status = verdicts[line]?.status ?? 'REJECTED';
     if (status !== 'ACCEPTED') counts[status] += 1;
-    else lags.push(lagOf(records[line] as ParsedRecord));
+    else lags.push(lagOf(at(records, line)));
   }
   telemetry.count('IngestCount', records.length);
   telemetry.count('DuplicateCount', counts.DUPLICATE);

@@ -1,4 +1,5 @@
 import {
+  at,
   type Envelope,
   isPackId,
   KitError,
@@ -49,7 +50,7 @@ export async function reingest(
     ? ingestAnswer(records, await predictOutcomes(context, records), null)
     : await storeAndAdmit(context, records, { mode: 'live', ...requester });
   return {
-    results: results.map((result, i) => ({ original: addressOf(receipts[i] as (typeof receipts)[0]), result })),
+    results: results.map((result, i) => ({ original: addressOf(at(receipts, i)), result })),
   };
 }
 

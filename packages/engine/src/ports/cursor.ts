@@ -16,7 +16,7 @@ export function encodeCursor(parts: readonly CursorPart[]): string {
 export function decodeCursor<T extends CursorPart[]>(cursor: string | null | undefined, shape: T): T | null {
   if (cursor === null || cursor === undefined) return null;
   try {
-    const parts = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown;
+    const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (
       Array.isArray(parts) &&
       parts.length === shape.length &&

@@ -133,7 +133,7 @@ async function predict(
     const { value_json, input_count, inputs_hash } = await predictions.get({ aggregate, target, window, latest });
     if (value_json === null)
       return { ...known, predicted: latest && storedValue(latest), changes: false, problem: null };
-    const value = JSON.parse(value_json) as unknown;
+    const value: unknown = JSON.parse(value_json);
     const { definition_hash } = aggregate;
     const predicted = { value, input_count, inputs_hash, definition_hash, as_of: formatEpochMs(asOfMs) };
     return { ...known, predicted, changes: true, problem: null };

@@ -74,7 +74,7 @@ export function coveredView(
   // A range of receive time does not bound event days.
   const [startMs, endMs] =
     basis === 'event' ? [start_time, end_time] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  const divided = [from, until].filter((place) => place != null && place.cursor !== null) as SlicePlace[];
+  const divided = [from, until].filter((place): place is SlicePlace => place != null && place.cursor !== null);
   return {
     basis: 'event',
     start_time: text(from === null ? startMs : Math.max(startMs, from.day * MS_PER_DAY)),
@@ -118,7 +118,7 @@ export function decodePart(text: string): ReportPart {
  */
 export function readCursorParts(text: string): unknown[] {
   try {
-    const parts = JSON.parse(text) as unknown;
+    const parts: unknown = JSON.parse(text);
     if (Array.isArray(parts)) return parts;
   } catch {
     // Reported below, like JSON of another form.
@@ -131,8 +131,8 @@ const DAY_MAX = 4_000_000;
 
 function decodePlace(value: unknown): SlicePlace | null {
   if (value === null) return null;
-  const [day, cursor] = Array.isArray(value) ? (value as unknown[]) : [];
-  const isDay = Number.isSafeInteger(day) && Math.abs(day as number) <= DAY_MAX;
+  const [day, cursor]: unknown[] = Array.isArray(value) ? value : [];
+  const isDay = typeof day === 'number' && Number.isSafeInteger(day) && Math.abs(day) <= DAY_MAX;
   if (!isDay || (cursor !== null && typeof cursor !== 'string')) throw new KitError('CURSOR_INVALID');
-  return { day: day as number, cursor };
+  return { day, cursor };
 }

@@ -1,4 +1,4 @@
-import { counted, LIMITS, MS_PER_DAY } from '@pik/schema';
+import { at, counted, LIMITS, MS_PER_DAY } from '@pik/schema';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
@@ -32,15 +32,15 @@ export async function whyEmpty(context: Context, { scope, source, event_type }: 
     add(all, slice);
     for (const [i, { passes }] of filters.entries()) {
       if (!passes(slice)) break;
-      add(left[i] as Tally, slice);
+      add(at(left, i), slice);
     }
   }
   if (all.receipts === 0) return 'The kit has no events yet.';
-  const at = left.findIndex(({ receipts }) => receipts === 0);
-  const filter = filters[at];
+  const emptied = left.findIndex(({ receipts }) => receipts === 0);
+  const filter = filters[emptied];
   // A slice passes all filters by its bounds, but none of its receipts does.
   if (filter === undefined) return `No receipt matches all filters exactly.${importsText(left, scope)}${cut}`;
-  return filter.text(at === 0 ? all : (left[at - 1] as Tally)) + cut;
+  return filter.text(emptied === 0 ? all : at(left, emptied - 1)) + cut;
 }
 
 /** The receipts that pass a filter. */

@@ -1,5 +1,6 @@
 import { type Envelope, formatEpochMs, KitError, LIMITS, type RawEvent, type ReceiptAddress } from '@pik/schema';
 import type { RawOptions, TimelineQuery } from '../api/pipeline.ts';
+import { evictOldest } from '../ports/evict-oldest.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { envelopeBody, readPack } from './pack-store.ts';
@@ -105,7 +106,7 @@ export function createPackReader(context: Context): (packId: string) => Promise<
   return (packId) => {
     const known = held.get(packId);
     if (known !== undefined) return known;
-    if (held.size >= PACKS_HELD) held.delete(held.keys().next().value as string);
+    if (held.size >= PACKS_HELD) evictOldest(held);
     const pack = readPack(context, packId);
     held.set(packId, pack);
     return pack;

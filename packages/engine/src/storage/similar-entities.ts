@@ -1,4 +1,4 @@
-import { EPOCH_MS_MAX, EPOCH_MS_MIN, type Finding, formatInstant, MS_PER_DAY, timelineBound } from '@pik/schema';
+import { at, EPOCH_MS_MAX, EPOCH_MS_MIN, type Finding, formatInstant, MS_PER_DAY, timelineBound } from '@pik/schema';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readFirst } from '../runtime/pages.ts';
@@ -25,7 +25,7 @@ export async function similarEntities(
   for (let start = 0; start < spellings.length; start += AT_ONCE) {
     const some = spellings.slice(start, start + AT_ONCE);
     const found = await Promise.all(some.map((spelling) => anyEvent(context, spelling, question)));
-    for (const [i, row] of found.entries()) if (row !== null) findings.push(similar(entityId, some[i] as string, row));
+    for (const [i, row] of found.entries()) if (row !== null) findings.push(similar(entityId, at(some, i), row));
   }
   return findings;
 }

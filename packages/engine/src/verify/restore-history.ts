@@ -18,7 +18,8 @@ export interface RestoreSummary {
  */
 export async function restoreHistory(context: Context): Promise<RestoreSummary> {
   const { files, aggregates, replays } = context.backend;
-  const summary = { versions: 0, replays: 0, unreadable: [] as string[] };
+  const unreadable: string[] = [];
+  const summary = { versions: 0, replays: 0, unreadable };
   for await (const key of readPages((cursor) => files.list(VERSION_PREFIX, cursor))) {
     const row = parseVersionText(await textOf(files, key));
     if (row === null) summary.unreadable.push(key);

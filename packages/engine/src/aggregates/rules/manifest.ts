@@ -46,7 +46,7 @@ export function parseManifestLines(text: string): ManifestInput[] {
   const lines = text.split('\n');
   if (lines.pop() !== '') throw new SyntaxError('the last line has no line break');
   return lines.map((text) => {
-    const fields = JSON.parse(text) as unknown;
+    const fields: unknown = JSON.parse(text);
     if (!Array.isArray(fields) || fields.length !== 6) throw new SyntaxError('a line does not have six fields');
     const [event_id, payload_hash, event_time, received_at, pack_id, line] = fields as [
       string,

@@ -13,7 +13,7 @@ export function versionView(row: VersionRow): AggregateVersion {
     time_zone_data: row.time_zone_data,
     version: row.version,
     previous_version: row.version === 1 ? null : row.version - 1,
-    value: JSON.parse(row.value_json) as unknown,
+    value: JSON.parse(row.value_json),
     input_count: row.input_count,
     inputs_hash: row.inputs_hash,
     definition_version: row.definition_version,

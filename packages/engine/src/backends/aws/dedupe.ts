@@ -1,3 +1,5 @@
+import { at } from '@pik/schema';
+
 import { admissionOrder, finalInsertions, isAt } from '../../ingest/rules/first-receipt.ts';
 import type { EventRow, Insertion } from '../../ports/rows.ts';
 import type { Calls, Deadline } from './calls.ts';
@@ -34,26 +36,26 @@ export async function insertEvents(
 ): Promise<readonly Insertion[]> {
   const order = admissionOrder(rows);
   const byId = new Map<string, number[]>();
-  for (const at of order) {
-    const { event_id } = rows[at] as EventRow;
+  for (const place of order) {
+    const { event_id } = at(rows, place);
     const places = byId.get(event_id);
-    if (places === undefined) byId.set(event_id, [at]);
-    else places.push(at);
+    if (places === undefined) byId.set(event_id, [place]);
+    else places.push(place);
   }
-  const firsts = [...byId.values()].map(([at]) => rows[at as number] as EventRow);
+  const firsts = [...byId.values()].map((places) => at(rows, at(places, 0)));
   const dedupe: Dedupe = { table, deadline, ...options, outages: [], decided: new Map() };
   await decide(dedupe, firsts);
   const insertions = new Array<Insertion>(rows.length);
   for (const [eventId, places] of byId) {
     let insertion = dedupe.decided.get(eventId) as Insertion;
-    for (const [nth, at] of places.entries()) {
+    for (const [nth, place] of places.entries()) {
       if (nth > 0)
         insertion = await resolveNext(dedupe, {
-          row: rows[at] as EventRow,
-          before: rows[places[nth - 1] as number] as EventRow,
+          row: at(rows, place),
+          before: at(rows, at(places, nth - 1)),
           insertion,
         });
-      insertions[at] = insertion;
+      insertions[place] = insertion;
     }
   }
   const undecided = insertions.every(({ kind }) => kind === 'throttled');

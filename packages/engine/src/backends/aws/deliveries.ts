@@ -1,5 +1,6 @@
 import { LIMITS } from '@pik/schema';
 
+import { evictOldest } from '../../ports/evict-oldest.ts';
 import type { DeliveryRow, EventRow, Insertion } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
 import { deliveryItem } from './index-rows.ts';
@@ -31,7 +32,7 @@ export function createDeliveryWriter(table: Table): DeliveryWriter {
     // Moved to the end, so that the least recently used entry is evicted first.
     written.delete(first);
     written.set(first, known);
-    if (written.size > EVENTS_COUNTED) written.delete(written.keys().next().value as string);
+    if (written.size > EVENTS_COUNTED) evictOldest(written);
     return known;
   };
   return {

@@ -1,3 +1,5 @@
+import { at } from '@pik/schema';
+
 import { allEnded } from '../../ports/all-ended.ts';
 
 /** The maximum number of concurrent requests of one port call; the clients have enough sockets for them. */
@@ -14,9 +16,9 @@ export async function inParallel<T, R>(
   let failed = false;
   const worker = async () => {
     while (next < items.length && !failed) {
-      const at = next++;
+      const place = next++;
       try {
-        results[at] = await work(items[at] as T);
+        results[place] = await work(at(items, place));
       } catch (error) {
         failed = true;
         throw error;

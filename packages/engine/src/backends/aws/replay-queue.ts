@@ -1,5 +1,6 @@
 import { LIMITS } from '@pik/schema';
 import type { ReplayQueue } from '../../ports/backend.ts';
+import { evictOldest } from '../../ports/evict-oldest.ts';
 import type { MessageFailure, QueuedMessage } from '../../ports/history-rows.ts';
 import type { Deadline } from './calls.ts';
 import { createDeadLetters } from './dead-letters.ts';
@@ -28,14 +29,14 @@ export function createReplayQueue(parts: QueueParts): AwsReplayQueue {
   const end = (receipt: string) => {
     held.delete(receipt);
     spent.add(receipt);
-    if (spent.size > HELD_MAX) spent.delete(spent.values().next().value as string);
+    if (spent.size > HELD_MAX) evictOldest(spent);
   };
   const hold = (message: TakenMessage): QueuedMessage => {
     // A later delivery invalidates the receipts of all earlier ones.
     for (const { sqs_id, receipt } of held.values())
       if (sqs_id === message.sqs_id && receipt !== message.receipt) end(receipt);
     held.set(message.receipt, message);
-    if (held.size > HELD_MAX) held.delete(held.keys().next().value as string);
+    if (held.size > HELD_MAX) evictOldest(held);
     const { message_id, body, receipt, receives } = message;
     return { message_id, body, receipt, receives };
   };

@@ -1,3 +1,5 @@
+import { at } from '@pik/schema';
+
 import type { Deadline } from './calls.ts';
 import type { RowRange, Table } from './table.ts';
 import type { Item } from './values.ts';
@@ -34,7 +36,7 @@ export async function mergedPage(table: Table, deadline: Deadline, range: Merged
     .sort((a, b) => (before(sortKey(a), sortKey(b)) ? -1 : 1));
   if (rows.length <= limit) return { rows, reached: known };
   const given = rows.slice(0, limit);
-  return { rows: given, reached: sortKey(given.at(-1) as Item) };
+  return { rows: given, reached: sortKey(at(given, given.length - 1)) };
 }
 
 function sortKey(row: Item): string {

@@ -1,4 +1,4 @@
-import { KitError } from '@pik/schema';
+import { at, KitError } from '@pik/schema';
 
 import type { SliceRow } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
@@ -61,8 +61,8 @@ export async function readEntries(
   const parts = new Map<string, Uint8Array>();
   await inParallel([...byShard], async ([shard, some]) => {
     const pk = dayPartition('N', { day, shard });
-    const from = readText(some[0] as Item, 'sk');
-    const to = `${readText(some.at(-1) as Item, 'sk')}#~`;
+    const from = readText(at(some, 0), 'sk');
+    const to = `${readText(at(some, some.length - 1), 'sk')}#~`;
     let beyond: string | null = null;
     do {
       const page = await table.query(deadline, { pk, from, to, beyond });
@@ -100,16 +100,17 @@ export async function rechecksOf(
   const found = slices.map(() => new Map<number, string>());
   const [first, last] = [slices[0], slices.at(-1)];
   if (first === undefined || last === undefined) return found;
-  const [from, below] = [Math.min(first.day, last.day), Math.max(first.day, last.day) + 1].map(dayText);
-  const places = await entriesIn(directory, deadline, { from: from as string, below: below as string });
-  const byPlace = Map.groupBy(slices.keys(), (i) => placeOf(slices[i] as FoundSlice));
+  const from = dayText(Math.min(first.day, last.day));
+  const below = dayText(Math.max(first.day, last.day) + 1);
+  const places = await entriesIn(directory, deadline, { from, below });
+  const byPlace = Map.groupBy(slices.keys(), (i) => placeOf(at(slices, i)));
   await inParallel([...byPlace], async ([place, some]) => {
     if (!places.has(place)) return;
-    const bySlice = new Map(some.map((i) => [readText((slices[i] as FoundSlice).item, 'sk'), i]));
+    const bySlice = new Map(some.map((i) => [readText(at(slices, i).item, 'sk'), i]));
     const keys = [...bySlice.keys()].sort();
     let beyond: string | null = null;
     do {
-      const range = { pk: `K#${place}`, from: keys[0] as string, to: `${keys.at(-1)}#~`, beyond };
+      const range = { pk: `K#${place}`, from: at(keys, 0), to: `${keys.at(-1)}#~`, beyond };
       const page = await table.query(deadline, range);
       for (const row of page.rows) {
         const sk = readText(row, 'sk');

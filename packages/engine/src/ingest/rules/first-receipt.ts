@@ -1,4 +1,4 @@
-import { flagBit, MS_PER_DAY, positionAt } from '@pik/schema';
+import { at, flagBit, MS_PER_DAY, positionAt } from '@pik/schema';
 
 import type { DeliveryRow, EventRow, FailureRow, Insertion, RecheckRow } from '../../ports/rows.ts';
 
@@ -67,10 +67,10 @@ export function finalInsertions(
   const firsts = new Map<string, EventRow>();
   for (const place of order) {
     const one = insertions[place];
-    if (one?.kind === 'present') firsts.set((rows[place] as EventRow).event_id, one.first ?? one.stored);
+    if (one?.kind === 'present') firsts.set(at(rows, place).event_id, one.first ?? one.stored);
   }
   return insertions.map((one, place) => {
-    const first = firsts.get((rows[place] as EventRow).event_id);
+    const first = firsts.get(at(rows, place).event_id);
     return one.kind !== 'present' || first === undefined || first === one.stored ? one : { ...one, first };
   });
 }

@@ -1,4 +1,4 @@
-import { entityHash, OUTCOME_LETTERS } from '@pik/schema';
+import { at, entityHash, OUTCOME_LETTERS } from '@pik/schema';
 import type {
   DeliveryRow,
   EventOutcome,
@@ -26,7 +26,7 @@ export interface RequestOutcomes extends RequestRows {
 export function eventRows(records: readonly ParsedRecord[], pack: PackFacts): EventRow[] {
   const rows: EventRow[] = [];
   for (let line = 0; line < records.length; line++) {
-    const parsed = records[line] as ParsedRecord;
+    const parsed = at(records, line);
     const { event, received_ms } = parsed;
     if (event === null) continue;
     rows.push({
@@ -68,8 +68,8 @@ export function decideOutcomes(
   const { pack, insertions } = options;
   const verdicts: (Verdict | null)[] = records.map(() => null);
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] as EventRow;
-    verdicts[row.line] = classify(row, insertions[i] as Insertion);
+    const row = at(rows, i);
+    verdicts[row.line] = classify(row, at(insertions, i));
   }
   return {
     verdicts,
@@ -125,7 +125,7 @@ function packRow(
     const status = verdicts[line]?.status ?? 'REJECTED';
     if (status === 'PENDING') return null;
     outcomes += OUTCOME_LETTERS[status];
-    const { received_ms } = records[line] as ParsedRecord;
+    const { received_ms } = at(records, line);
     if (received_ms < received_min_ms) received_min_ms = received_ms;
     if (received_ms > received_max_ms) received_max_ms = received_ms;
   }

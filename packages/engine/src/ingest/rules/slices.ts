@@ -1,4 +1,4 @@
-import { MS_PER_DAY } from '@pik/schema';
+import { at, MS_PER_DAY } from '@pik/schema';
 
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
 import { addTo, createHistogram, encodeHistogram } from '../../statistics/histogram.ts';
@@ -37,7 +37,7 @@ function sliceOf(
     received_max_ms = Math.max(received_max_ms, row.received_ms);
     entries.push(entryOf(row, (verdicts[row.line] as Verdict).currentFirst));
   }
-  const { source, event_type, event_ms } = group[0] as EventRow;
+  const { source, event_type, event_ms } = at(group, 0);
   return {
     pack_id: pack.pack_id,
     source,

@@ -107,15 +107,19 @@ interface Stretch {
   readonly withRows: boolean;
 }
 
+function isBound(value: unknown): value is number | null {
+  return value === null || (typeof value === 'number' && Number.isSafeInteger(value));
+}
+
 function openStretch({ extra }: ReportPage, { start_time, end_time }: TimeRange): Stretch {
   const asked = { start_time, end_time };
   if (extra === '') return { ...asked, asked, withRows: true };
   const [from, to, withRows, ...rest] = readCursorParts(extra);
-  const bounds = [from, to].every((bound) => bound === null || Number.isSafeInteger(bound));
-  if (!bounds || typeof withRows !== 'boolean' || rest.length > 0) throw new KitError('CURSOR_INVALID');
+  if (!isBound(from) || !isBound(to) || typeof withRows !== 'boolean' || rest.length > 0)
+    throw new KitError('CURSOR_INVALID');
   return {
-    start_time: (from as number | null) ?? start_time,
-    end_time: (to as number | null) ?? end_time,
+    start_time: from ?? start_time,
+    end_time: to ?? end_time,
     asked,
     withRows,
   };

@@ -1,4 +1,4 @@
-import { type GapsQuery, greatestOf, leastOf, MS_PER_DAY, type TimeRange } from '@pik/schema';
+import { at, type GapsQuery, greatestOf, leastOf, MS_PER_DAY, type TimeRange } from '@pik/schema';
 import type { SliceRow } from '../../ports/rows.ts';
 import type { Context } from '../../runtime/context.ts';
 import { scanEntries } from '../../storage/rules/slice-codec.ts';
@@ -89,7 +89,7 @@ function othersAmong(gap: GapInterval, series: readonly CountedSeries[]): OtherS
     if (cells.firstMs >= gap.start_ms || cells.lastMs < gap.end_ms) continue;
     if (one.name === own || !isOther(gap.series, cells.series)) continue;
     const inside = eventsBefore(one, gap.end_ms) - eventsBefore(one, gap.start_ms);
-    const all = one.before.at(-1) as number;
+    const all = at(one.before, one.before.length - 1);
     sources.add(cells.series.source);
     alive += 1;
     came += inside;

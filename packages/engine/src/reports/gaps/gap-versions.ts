@@ -96,10 +96,10 @@ interface VersionsPart extends TimeRange {
 function partOf({ extra }: ReportPage, { start_time, end_time }: TimeRange): VersionsPart {
   if (extra === '') return { start_time, untilMs: null, end_time };
   const [from, until] = readCursorParts(extra);
-  const isTime = (value: unknown) =>
-    Number.isSafeInteger(value) && (value as number) >= start_time && (value as number) <= end_time;
+  const isTime = (value: unknown): value is number =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= start_time && value <= end_time;
   if (!isTime(from) || (until !== null && !isTime(until))) throw new KitError('CURSOR_INVALID');
-  return { start_time: from as number, untilMs: until as number | null, end_time };
+  return { start_time: from, untilMs: until, end_time };
 }
 
 function coveredOf(start_time: number, end_time: number): Covered {

@@ -1,4 +1,4 @@
-import { type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
+import { at, type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
 import type { Verdict } from '../../ingest/rules/classify.ts';
 import { isAt, nextFirst, repeatOutcome } from '../../ingest/rules/first-receipt.ts';
 import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
@@ -44,7 +44,7 @@ export function envelopeFaults(
       toBase64: () => envelope.body_base64 ?? '',
       sequence: envelope.sequence ?? null,
     };
-    if (!sameValue(envelope, envelopeOf(arrivals[line] as ParsedRecord, line, head))) {
+    if (!sameValue(envelope, envelopeOf(at(arrivals, line), line, head))) {
       faults.push(
         verifyFault('ENVELOPE_DIFFERS', 'The envelope does not match its bytes.', {
           pack_id: packId,

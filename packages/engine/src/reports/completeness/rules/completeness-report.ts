@@ -1,4 +1,5 @@
 import {
+  at,
   COMPLETENESS_MARKS_MS,
   type CompletenessReport,
   dateIn,
@@ -101,7 +102,7 @@ export function completenessFigures(
   const views: Day[] = [];
   for (const all of bySeries.values()) {
     const closed = all.filter(({ day }) => nowMs - day.end_ms >= closedAfterMs);
-    const { series } = all[0] as DayArrivals;
+    const { series } = at(all, 0);
     if (closed.length > 0) curves.push({ series, days: closed.length, median: medianCurve(closed) });
     for (const day of all.toSorted((a, b) => a.day.start_ms - b.day.start_ms))
       views.push({ ...dayView(day, closed, nowMs), day: dateIn(scope.timeZone ?? 'UTC', day.day.start_ms) });

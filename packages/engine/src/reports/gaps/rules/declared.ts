@@ -1,4 +1,4 @@
-import type { TimeRange } from '@pik/schema';
+import { at, type TimeRange } from '@pik/schema';
 import type { Steps } from './cadence/steps.ts';
 import { GRAIN_MS } from './calendar.ts';
 import type { Cell } from './gap-cells.ts';
@@ -26,7 +26,7 @@ interface Stretch {
 export function* declaredGaps(series: ModelledSeries, question: GapQuestion, declaredMs: number): Steps<GapInterval[]> {
   const cells = series.lives.filter((life) => !isOutlier(life, series.main)).flatMap((life) => life.cells);
   const { calendar, start_time, end_time, asOfMs } = question;
-  const ruler = createRuler(calendar, (cells[0] as Cell).start_ms, (cells.at(-1) as Cell).start_ms);
+  const ruler = createRuler(calendar, at(cells, 0).start_ms, at(cells, cells.length - 1).start_ms);
   const expected = expectedIn(ruler, { grain: calendar.grain, declaredMs });
   const later = laterIn(series.cells);
   const youngMs = asOfMs + 1 - Math.ceil(series.usualLagMs);

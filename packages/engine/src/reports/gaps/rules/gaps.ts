@@ -1,4 +1,4 @@
-import { MS_PER_DAY } from '@pik/schema';
+import { at, MS_PER_DAY } from '@pik/schema';
 import { quantile } from '../../../statistics/histogram.ts';
 import { DELIVERING_MIN } from './cadence/cadence.ts';
 import type { Steps } from './cadence/steps.ts';
@@ -9,7 +9,7 @@ import type { GapInterval, GapQuestion, GoodWindow, ModelledSeries } from './gap
 import { missingTexts, partialText } from './gap-texts.ts';
 import { type JudgedLife, judgeWindows, type LifeQuestion, type LifeWindows, numberWindows } from './judged-life.ts';
 import { laterIn, placeOf } from './later.ts';
-import { isOutlier, type Life, livesOf, mainLife } from './lives.ts';
+import { isOutlier, livesOf, mainLife } from './lives.ts';
 
 /** How far before the range a series is read to learn what is usual. A silence longer than that parts two lives. */
 export const HISTORY_MS: Readonly<Record<Grain, number>> = {
@@ -38,7 +38,7 @@ export function* modelSeries(cells: SeriesCells, question: GapQuestion): Steps<M
   const main = mainLife(lives);
   if (main === null) return null;
   const living = lives.filter((life) => !isOutlier(life, main));
-  const [firstMs, lastMs] = [(living[0] as Life).firstMs, (living.at(-1) as Life).lastMs];
+  const [firstMs, lastMs] = [at(living, 0).firstMs, at(living, living.length - 1).lastMs];
   const usualLagMs = basis === 'received' ? 0 : usualLagOf(cells, lastMs - firstMs);
   const inBouts = living.filter((life) => life.cells.length >= DELIVERING_MIN).length >= BOUTS;
   const numbered: LifeWindows[] = [];

@@ -1,3 +1,5 @@
+import { at } from '@pik/schema';
+
 import { type Steps, sortInPieces } from './cadence/steps.ts';
 import type { Cell, SeriesCells } from './gap-cells.ts';
 
@@ -35,7 +37,7 @@ export function* livesOf({ cells }: SeriesCells, historyMs: number): Steps<Life[
 }
 
 function lifeOf(cells: readonly Cell[]): Life {
-  const [first, last] = [cells[0] as Cell, cells.at(-1) as Cell];
+  const [first, last] = [at(cells, 0), at(cells, cells.length - 1)];
   return {
     cells,
     events: cells.reduce((sum, { count }) => sum + count, 0),

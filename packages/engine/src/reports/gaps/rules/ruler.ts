@@ -1,4 +1,4 @@
-import { MS_PER_DAY, MS_PER_HOUR } from '@pik/schema';
+import { at, MS_PER_DAY, MS_PER_HOUR } from '@pik/schema';
 import type { Turn } from './cadence/layout.ts';
 import { type Calendar, GRAIN_MS } from './calendar.ts';
 
@@ -29,7 +29,7 @@ export function createRuler(calendar: Calendar, fromMs: number, toMs: number): R
   const { grain } = calendar;
   const length = GRAIN_MS[grain];
   const spans = spansOf(calendar, fromMs, toMs);
-  const spanWhere = (isIn: (span: Span) => boolean) => spans.findLast(isIn) ?? (spans[0] as Span);
+  const spanWhere = (isIn: (span: Span) => boolean) => spans.findLast(isIn) ?? at(spans, 0);
   // Minutes are the same in all zones.
   const local = ({ offset }: Span) => (grain === 'minute' ? 0 : offset);
   return {
@@ -56,7 +56,7 @@ function spansOf(calendar: Calendar, fromMs: number, toMs: number): Span[] {
   const numberOf = (ms: number, ahead: number) => Math.floor((ms + (grain === 'minute' ? 0 : ahead)) / length);
   const spans: Span[] = [{ fromMs: first, offset, shift: numberOf(first, offset), firstIndex: 0 }];
   for (const change of calendar.changesBetween(first, toMs)) {
-    const before = spans.at(-1) as Span;
+    const before = at(spans, spans.length - 1);
     const last = numberOf(change - 1, before.offset);
     const next = numberOf(change, offsetAt(change));
     // A day continues over the change; an hour ends early. A date that the zone leaves out is not a window.

@@ -1,4 +1,4 @@
-import { counted, dayFromNumber, type Finding } from '@pik/schema';
+import { at, counted, dayFromNumber, type Finding } from '@pik/schema';
 
 import { type LagDay, pooled, STEP_MINUTES, stepAt } from './day-lags.ts';
 
@@ -56,13 +56,13 @@ export function zoneFinding(faults: readonly ZoneFault[], days: readonly LagDay[
   return {
     code: 'TIME_ZONE_FAULT',
     text: textOf(faults, days),
-    first_day: dayFromNumber(firstDay(faults[0] as ZoneFault)),
-    last_day: dayFromNumber(lastDay(faults.at(-1) as ZoneFault)),
+    first_day: dayFromNumber(firstDay(at(faults, 0))),
+    last_day: dayFromNumber(lastDay(at(faults, faults.length - 1))),
   };
 }
 
-const firstDay = ({ days }: ZoneFault) => (days[0] as LagDay).day;
-const lastDay = ({ days }: ZoneFault) => (days.at(-1) as LagDay).day;
+const firstDay = ({ days }: ZoneFault) => at(days, 0).day;
+const lastDay = ({ days }: ZoneFault) => at(days, days.length - 1).day;
 
 /** Whether a floor lies at this number of half hours or a little above. */
 function halvesAt(floor: number, halves: number): boolean {
@@ -119,7 +119,7 @@ function isFault(
 const TOLD_MAX = 4;
 
 function textOf(faults: readonly ZoneFault[], days: readonly LagDay[]): string {
-  const lastOfAll = (days.at(-1) as LagDay).day;
+  const lastOfAll = at(days, days.length - 1).day;
   const stretches = faults.slice(0, TOLD_MAX).map((fault) => {
     const until = lastDay(fault) === lastOfAll ? 'on' : `to ${dayFromNumber(lastDay(fault))}`;
     return `${hoursText(fault.halves)} from ${dayFromNumber(firstDay(fault))} ${until}`;
@@ -132,7 +132,7 @@ function textOf(faults: readonly ZoneFault[], days: readonly LagDay[]): string {
     return `${where}: their times are in a different zone than they state. The step matches a daylight saving change.`;
   if (faultyDays < days.length)
     return `${where}, and not on the others: their times are in a different zone than they state.`;
-  const held = (faults[0] as ZoneFault).halves > 0 ? ', or every event is delayed by that long' : '';
+  const held = at(faults, 0).halves > 0 ? ', or every event is delayed by that long' : '';
   return `${where}: their times are in a different zone than they state${held}.`;
 }
 
