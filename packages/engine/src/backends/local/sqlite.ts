@@ -50,7 +50,7 @@ export interface RowStatement<Row> {
 /** Prepares a query; `Row` names the columns that it selects. */
 export function prepareRows<Row extends object>(db: DatabaseSync, sql: string): RowStatement<Row> {
   // The one place where rows get their type. The tables are STRICT and only this backend writes them, so a column holds
-  // what its table declares, and `Row` stands beside the SQL that selects it.
+  // what its table declares; each caller names `Row` together with the SQL that selects it.
   return db.prepare(sql) as unknown as RowStatement<Row>;
 }
 

@@ -190,15 +190,14 @@ interface RestStatements {
   readonly sequenceMark: StatementSync;
 }
 
+const COUNT_DELIVERIES = 'SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL';
+
 function restStatements(db: DatabaseSync): RestStatements {
   const into = (table: string, columns: readonly string[]) =>
     db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
   return {
     sequenceMark: db.prepare(RAISE_SEQUENCE),
-    countDeliveries: prepareRows<{ n: number }>(
-      db,
-      'SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL',
-    ),
+    countDeliveries: prepareRows<{ n: number }>(db, COUNT_DELIVERIES),
     delivery: into('delivery', [
       'event_id',
       'pack_id',
