@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig, type PikConfig } from '@pik/cli';
-import { build, type Plugin } from 'esbuild';
+import { build, type OnLoadResult, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '../..');
 const LAMBDA = join(ROOT, 'packages/handlers/src');
@@ -44,7 +44,7 @@ const typesOfConfig: Plugin = stub('config', /^@pik\/cli$/, {
   contents: 'export const defineConfig = (config) => config;',
 });
 
-function stub(name: string, filter: RegExp, module: { contents: string; resolveDir?: string | undefined }): Plugin {
+function stub(name: string, filter: RegExp, module: OnLoadResult): Plugin {
   return {
     name,
     setup({ onResolve, onLoad }) {

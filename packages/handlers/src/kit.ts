@@ -14,7 +14,7 @@ export interface Setup {
   /** Reads the text of the secret with this ARN. Default: from Secrets Manager. */
   readonly readSecret?: (arn: string) => Promise<string>;
   /** The operator's metrics, in addition to the built-in one. */
-  readonly aggregates?: readonly Aggregate[];
+  readonly aggregates?: readonly Aggregate[] | undefined;
   /** Members of payloads that are not content. */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
 }

@@ -41,7 +41,7 @@ type InputOf<Schema> = Schema extends { '~standard': { types?: infer Types | und
 export type PayloadOf<C, T extends keyof C> = string extends keyof C
   ? object
   : C[T] extends { payload?: infer Schema | undefined }
-    ? InputOf<Schema>
+    ? InputOf<Exclude<Schema, undefined>>
     : object;
 
 /** A catalog whose event types and payload schemas the compiler knows. */

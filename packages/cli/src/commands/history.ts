@@ -13,7 +13,11 @@ export interface HistoryOptions extends GlobalOptions {
 export async function history(options: HistoryOptions): Promise<boolean> {
   const { metric, key, window } = options;
   const found: AggregateVersion[] = [];
-  for await (const version of investigator(options).getAggregateHistory({ metric, key, window_start: window }))
+  for await (const version of investigator(options).getAggregateHistory({
+    metric,
+    key,
+    ...(window !== undefined && { window_start: window }),
+  }))
     found.push(version);
   print(options, found, () => {
     if (found.length === 0) return 'No versions yet: a replay of the window creates the first.';

@@ -31,9 +31,9 @@ export interface ProducerLimits {
 }
 
 /** The effective limits. */
-export type Settings = Required<ProducerLimits> & { readonly overflow: Overflow };
+export type Settings = Readonly<Record<keyof ProducerLimits, number>> & { readonly overflow: Overflow };
 
-const DEFAULTS: Required<ProducerLimits> = {
+const DEFAULTS: Readonly<Record<keyof ProducerLimits, number>> = {
   batchCountMax: 500,
   batchBytesMax: 1_000_000,
   flushIntervalMs: 200,
@@ -55,7 +55,7 @@ const MAY_BE_ZERO = new Set<keyof ProducerLimits>(['flushIntervalMs', 'gzipBytes
 const OVERFLOWS: readonly Overflow[] = ['wait', 'undelivered', 'drop-oldest'];
 
 /** The limits from options and defaults. Throws KitError `CONFIG_INVALID`. */
-export function settingsOf(options: ProducerLimits & { readonly overflow?: Overflow }): Settings {
+export function settingsOf(options: ProducerLimits & { readonly overflow?: Overflow | undefined }): Settings {
   const settings: Record<keyof ProducerLimits, number> = { ...DEFAULTS };
   for (const name of Object.keys(DEFAULTS) as (keyof ProducerLimits)[]) {
     const value = options[name];

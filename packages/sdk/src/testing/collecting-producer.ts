@@ -113,7 +113,8 @@ class Collector<C> implements CollectingProducer<C> {
     const refusal = this.#refusal as EmitResult | null;
     if (refusal === null) {
       const { event_id } = event;
-      const collected = { source: this.#source, ...options, event_type, payload: captured(payload), event_id };
+      const source = options.source ?? this.#source;
+      const collected = { ...options, source, event_type, payload: captured(payload), event_id };
       this.#events.push(collected);
     } else if (refusal.status === 'REJECTED' || refusal.status === 'UNDELIVERED') {
       const { code = 'INTERNAL', detail = '' } = refusal;

@@ -11,7 +11,7 @@ const DIR = '/data/outbox';
 export interface ProcessOptions {
   readonly script?: Script;
   readonly options?: Partial<ProducerOptions>;
-  readonly outboxOptions?: Partial<OutboxOptions>;
+  readonly outboxOptions?: Omit<OutboxOptions, 'dir' | 'parent'>;
 }
 
 /** A disk in memory and a backend that outlive the processes with a producer and an outbox; all timers are virtual. */

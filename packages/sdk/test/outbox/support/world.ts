@@ -31,7 +31,7 @@ export class World {
   readonly former = new Map<string, Listed>();
   readonly reports: OutboxReport[] = [];
   readonly dead: string[] = [];
-  readonly #options: Partial<OutboxOptions>;
+  readonly #options: Omit<OutboxOptions, 'dir' | 'parent'>;
   process: SimProcess;
   /**
    * Whether a failed fsync has dropped data: a record that was never reported as stored may be visible and yet be lost.
@@ -40,7 +40,10 @@ export class World {
   outbox: Outbox | null = null;
   #appended = 0;
 
-  constructor({ random = () => 0.5, ...options }: Partial<OutboxOptions> & { random?: () => number } = {}) {
+  constructor({
+    random = () => 0.5,
+    ...options
+  }: Omit<OutboxOptions, 'dir' | 'parent'> & { random?: () => number } = {}) {
     this.disk = new SimDisk(random);
     this.process = this.disk.start();
     this.#options = options;

@@ -5,9 +5,9 @@ import type { Calendar } from './calendar.ts';
 
 /** The series that a gap report distinguishes. */
 export interface GapSeries {
-  source?: string;
-  event_type?: string;
-  entity_id?: string;
+  source?: string | undefined;
+  event_type?: string | undefined;
+  entity_id?: string | undefined;
 }
 
 /** The span that a gap report reads: its range with the history before it. */
