@@ -47,6 +47,30 @@ async function ask<T>({ gateway }: Stack, path: string, body?: { type: string; t
   return (await response.json()) as T;
 }
 
+/** The totals of the duplicates report: a slow emulator makes it answer in parts, which add up. */
+async function duplicateTotals(stack: Stack): Promise<Record<string, number>> {
+  const sums: Record<string, number> = { receipts: 0, events: 0, duplicates: 0, conflicts: 0 };
+  const parts = new Set<string>();
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const query = `include_imported=true${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
+    const page: Part = await ask<Part>(stack, `/reports/duplicates?${query}`);
+    const part = JSON.stringify(page.covered ?? null);
+    if (!parts.has(part))
+      for (const name of Object.keys(sums)) sums[name] = (sums[name] ?? 0) + (page.total[name] ?? 0);
+    parts.add(part);
+    cursor = page.next_cursor ?? null;
+  }
+  return sums;
+}
+
+/** One page of a report: the pages of one part have equal totals. */
+interface Part {
+  readonly covered?: unknown;
+  readonly total: Readonly<Record<string, number>>;
+  readonly next_cursor?: string | null | undefined;
+}
+
 async function importAll(stack: Stack, lines: readonly string[]): Promise<Record<string, number>> {
   const total: Record<string, number> = {};
   for (let i = 0; i < lines.length; i += 250) {
@@ -83,8 +107,7 @@ describe.skipIf(!hasRealEvents)('real events through the functions', () => {
     const stack = await open();
     const counts = await importAll(stack, readLines('usgs/rawpoll_2022-02-01_2022-02-06.ndjson.gz'));
     expect(counts).toEqual({ ACCEPTED: 758, DUPLICATE: 4_944 });
-    const { total } = await ask<{ total: object }>(stack, '/reports/duplicates?include_imported=true');
-    expect(total).toMatchObject({ receipts: 5_702, events: 758, duplicates: 4_944, conflicts: 0 });
+    expect(await duplicateTotals(stack)).toEqual({ receipts: 5_702, events: 758, duplicates: 4_944, conflicts: 0 });
   });
 
   it('usgs/changes: 2022-09-02 as it was known then, and as it is known in the end', async () => {
