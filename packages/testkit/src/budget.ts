@@ -59,6 +59,14 @@ export function runs<T>(full: number): Parameters<T> {
   return { seed: SEED, numRuns: repeats(full), ...path, reporter: (details) => report(details, nth) };
 }
 
+/**
+ * Parameters for `fc.assert`: the same `numRuns` histories in every run and with every budget, before those of `runs`. For a
+ * test that also asserts which cases its generator reaches, which must not depend on a random seed.
+ */
+export function fixedRuns<T>(numRuns: number): Parameters<T> {
+  return { seed: 1, numRuns };
+}
+
 function report<T>(details: RunDetails<T>, nth: number): void {
   if (!details.failed) return;
   const text = fc.defaultReportMessage(details) ?? 'failed';
