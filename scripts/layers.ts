@@ -97,6 +97,6 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/src\/|@pik\/(schema|aggregates|sdk|render|engine)|commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|render|engine)|commander$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];

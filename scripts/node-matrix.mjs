@@ -17,7 +17,8 @@ const LONG = ['kill.e2e', 'replay.e2e', 'property.test', 'data.test', 'tidy'];
 const left = [...LONG.map((name) => `**/*${name}*`), '**/deploy/test/**', '**/test/aws/**', '**/test/lambda/**'];
 const quick = ['vitest', 'run', ...left.flatMap((glob) => ['--exclude', glob])];
 for (const version of ['20.0.0', '22.0.0'])
-  for (const script of ['smoke', 'smoke-middleware', 'smoke-loads']) run(version, ['node', `scripts/${script}.mjs`]);
+  for (const script of ['smoke', 'smoke-middleware', 'smoke-loads', 'smoke-cli'])
+    run(version, ['node', `scripts/${script}.mjs`]);
 if (process.argv.includes('--all')) run('22.18.0', quick);
 
 function run(version, [command, ...args]) {

@@ -196,7 +196,7 @@ describe('tests', () => {
     const wrong = tests.flatMap((file) =>
       callsIn(file)
         .filter(({ expression }) => expression.getText() === 'fc.assert')
-        .filter(({ arguments: [, parameters] }) => !/\bruns\(/.test(parameters?.getText() ?? ''))
+        .filter(({ arguments: [, parameters] }) => !/\b(runs|fixedRuns)\(/.test(parameters?.getText() ?? ''))
         .map((call) => `${file}: ${call.getText().slice(0, 60)}`),
     );
     expect(wrong).toEqual([]);

@@ -55,6 +55,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   'dead-letters': { yes: 'there are no dead letters, or they are back in the queue', no: 'there are dead letters' },
   history: { yes: 'the value has versions', no: 'it has none' },
   compute: { yes: 'the value', no: null },
+  completion: { yes: 'the script', no: null },
 };
 
 const USAGE: ReadonlySet<ErrorCode> = new Set([

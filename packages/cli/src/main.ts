@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
+// A namespace, since Node 20 has no `enableCompileCache`, and a missing named import would end in a SyntaxError.
+import * as nodeModule from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 // Later starts load compiled code. Node's default place is the shared temporary folder, where another user could plant code; a
 // folder of the user's own is safe. Without a home there is no cache.
 try {
-  enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pik'));
+  nodeModule.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pik'));
 } catch {}
 
 // Node 22 prints an experimental warning about SQLite on standard error, where scripts expect only errors and log

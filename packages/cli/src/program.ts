@@ -1,6 +1,8 @@
+import tab from '@bomb.sh/tab/commander';
 import { printable, VIEWS } from '@pik/render';
 import { KitError, QUESTION_NAMES, QUESTIONS } from '@pik/schema';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import own from '../package.json' with { type: 'json' };
 import { compute } from './commands/compute.ts';
 import { deadLetters } from './commands/dead-letters.ts';
 import { events } from './commands/events.ts';
@@ -78,6 +80,8 @@ function wholeNumber(value: string): string {
 export function createProgram(done: Done): Command {
   const program = new Command('pik')
     .description('A black box for event pipelines: keep every event, investigate it later.')
+    .version(`pik ${own.version} on Node ${process.versions.node}`, '--version', 'show the versions of pik and Node')
+    .helpOption('-h, --help', 'show help')
     .showHelpAfterError('(--help shows how)')
     // Otherwise `explain` would parse the options of `explain change` as its own.
     .enablePositionalOptions()
@@ -93,7 +97,17 @@ export function createProgram(done: Done): Command {
   addReports(program, done);
   addReplays(program, done);
   addValues(program, done);
+  addCompletion(program);
   return program;
+}
+
+/** Adds `completion`, and the hidden command that its scripts call. Called last: it copies the commands and options that exist. */
+function addCompletion(program: Command): void {
+  const completionCommandName = 'completion';
+  tab(program, { completionCommandName });
+  program.commands
+    .find((command) => command.name() === completionCommandName)
+    ?.description('print the script that completes commands and options in a shell');
 }
 
 /** Commands that load the backend or work without a server; client commands start without the backend. */

@@ -36,15 +36,15 @@ afterAll(() => new Promise((resolve) => server.close(resolve)));
 afterEach(() => vi.unstubAllEnvs());
 
 /**
- * Every command with its options, taken from the program itself, except those that would serve or wait for standard
- * input.
+ * Every command with its options, taken from the program itself, except those that would serve, wait for standard input, or
+ * answer a shell.
  */
 const COMMANDS = createProgram(() => {})
   .commands.flatMap((command) => [
     command,
     ...command.commands.map((inner) => Object.assign(inner, { outer: command })),
   ])
-  .filter((command) => !['serve', 'rebuild', 'outbox'].includes(command.name()))
+  .filter((command) => !['serve', 'rebuild', 'outbox', 'completion', 'complete'].includes(command.name()))
   .map((command) => ({
     name: 'outer' in command ? [(command.outer as typeof command).name(), command.name()] : [command.name()],
     options: command.options.map(({ long, short }) => long ?? short ?? ''),
