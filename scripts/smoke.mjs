@@ -1,6 +1,7 @@
 // The builds of schema and sdk, used as by a service on the oldest supported Node: both module systems, and a
 // producer that gets answers. Plain JavaScript: Node 20 reads no TypeScript.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -30,12 +31,28 @@ for (const { fields, event_id } of vectors) {
   );
 }
 
+// Each of these takes longer to load than the producer itself. Node before 20.16 has no way to load them later.
+if (process.getBuiltinModule !== undefined)
+  for (const program of [
+    "import '@pik/sdk'",
+    "process.getBuiltinModule('module').createRequire(import.meta.url)('@pik/sdk')",
+  ])
+    assert.deepEqual(loadedBy(program), [], `${program} loads what only the first batch needs`);
+
 const producer = createProducer({ fetch: answerAll, source: 'smoke' });
 const emitted = producer.emit('smoke.tested', { n: 1 }, { entity_id: 'e' });
 await producer.close();
 assert.equal((await emitted.result).status, 'ACCEPTED');
 assert.equal(typeof createInvestigator({ fetch: answerAll }).lag, 'function');
 console.log(`Node ${process.version}: ${vectors.length} vectors, one event acknowledged`);
+
+/** The large modules of Node that a program has loaded at its end. */
+function loadedBy(program) {
+  const large = ['crypto', 'http', 'zlib'];
+  const report = `process.on('exit', () => console.log(JSON.stringify(${JSON.stringify(large)}.filter((name) => process.moduleLoadList.includes('NativeModule ' + name)))));`;
+  const options = { cwd: import.meta.dirname, encoding: 'utf8' };
+  return JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', `${program};${report}`], options));
+}
 
 /** As the backend does: by the ids that the bytes have. */
 async function answerAll(request) {

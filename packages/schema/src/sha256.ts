@@ -20,11 +20,18 @@ function findNativeHash(): NodeCrypto['hash'] | null {
   }
 }
 
-const nativeHash = findNativeHash();
+let foundHash: NodeCrypto['hash'] | null | undefined;
+
+/** Looked up at the first hash: loading the host's cryptography takes longer than all the rest of a producer's start. */
+function nativeHash(): NodeCrypto['hash'] | null {
+  if (foundHash === undefined) foundHash = findNativeHash() ?? null;
+  return foundHash;
+}
 
 /** SHA-256 as 64 hexadecimal digits; a string is hashed as UTF-8. */
 export function sha256Hex(data: Binary): string {
-  if (nativeHash) return nativeHash('sha256', data, 'hex');
+  const hash = nativeHash();
+  if (hash) return hash('sha256', data, 'hex');
   let hex = '';
   for (const byte of sha256Js(toBytes(data))) hex += byte.toString(16).padStart(2, '0');
   return hex;
@@ -32,7 +39,7 @@ export function sha256Hex(data: Binary): string {
 
 /** SHA-256 as 32 bytes; a string is hashed as UTF-8. */
 export function sha256Bytes(data: Binary): Uint8Array {
-  if (!nativeHash) return sha256Js(toBytes(data));
+  if (!nativeHash()) return sha256Js(toBytes(data));
   const bytes = new Uint8Array(32);
   writeSha256(bytes, data, { at: 0, length: 32 });
   return bytes;
@@ -43,11 +50,12 @@ export function sha256Bytes(data: Binary): Uint8Array {
  * array.
  */
 export function writeSha256(into: Uint8Array, data: Binary, { at, length }: { at: number; length: number }): void {
-  if (!nativeHash) {
+  const hash = nativeHash();
+  if (!hash) {
     into.set(sha256Js(toBytes(data)).subarray(0, length), at);
     return;
   }
-  const digest = nativeHash('sha256', data, 'latin1');
+  const digest = hash('sha256', data, 'latin1');
   for (let i = 0; i < length; i++) into[at + i] = digest.charCodeAt(i);
 }
 
@@ -70,8 +78,8 @@ function fraction(value: number): number {
   return Math.floor((value - Math.floor(value)) * 2 ** 32);
 }
 
-const INITIAL = primeRoots(8, 2);
-const ROUND = primeRoots(64, 3);
+let initial: Uint32Array | null = null;
+let round: Uint32Array | null = null;
 
 /** SHA-256 in JavaScript alone (FIPS 180-4), for runtimes without native hashing. */
 export function sha256Js(data: Uint8Array): Uint8Array {
@@ -81,7 +89,8 @@ export function sha256Js(data: Uint8Array): Uint8Array {
   const view = new DataView(padded.buffer);
   view.setUint32(padded.length - 8, Math.floor(data.length / 2 ** 29));
   view.setUint32(padded.length - 4, data.length << 3);
-  const state = Uint32Array.from(INITIAL);
+  initial ??= primeRoots(8, 2);
+  const state = Uint32Array.from(initial);
   const words = new Uint32Array(64);
   for (let offset = 0; offset < padded.length; offset += 64) compress(state, words, { view, offset });
   const digest = new DataView(new ArrayBuffer(32));
@@ -106,9 +115,10 @@ function compress(state: Uint32Array, w: Uint32Array, block: { view: DataView; o
     w[t] = (wordAt(w, t - 16) + s0 + wordAt(w, t - 7) + s1) | 0;
   }
   let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
+  round ??= primeRoots(64, 3);
   for (let t = 0; t < 64; t++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + wordAt(ROUND, t) + wordAt(w, t)) | 0;
+    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + wordAt(round, t) + wordAt(w, t)) | 0;
     const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
     h = g;

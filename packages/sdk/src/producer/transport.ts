@@ -1,6 +1,6 @@
 import { KitError, utf8Bytes } from '@pik/schema/events';
 import { answerError } from '../connection/connection.ts';
-import { findCompression } from './compression.ts';
+import { type Compression, findCompression } from './compression.ts';
 import type { Post } from './posting.ts';
 import { type Results, readResults } from './results.ts';
 
@@ -24,7 +24,13 @@ export interface TransportOptions {
   readonly gzipBytesMin: number;
 }
 
-const compression = findCompression();
+let foundCompression: Compression | null | undefined;
+
+/** Looked up at the first batch, so that loading it does not delay the start of the service. */
+function compression(): Compression | null {
+  if (foundCompression === undefined) foundCompression = findCompression();
+  return foundCompression;
+}
 
 /** Encodes records as NDJSON or an array, compressed from a given size on. */
 export async function toWire(
@@ -34,7 +40,7 @@ export async function toWire(
 ): Promise<WireBatch> {
   const { space, length } = encode(records);
   const plain = space.subarray(0, length);
-  const gzip = length >= gzipBytesMin ? compression?.gzip : undefined;
+  const gzip = length >= gzipBytesMin ? compression()?.gzip : undefined;
   const body = gzip === undefined ? new Uint8Array(plain) : await gzip(plain);
   if (space.length <= SPACE_BYTES_MAX) spaces.push(space);
   return { body, gzip: gzip !== undefined, framing: records.framing ?? 'lines', eventIds };
@@ -42,7 +48,7 @@ export async function toWire(
 
 /** Decodes the records of a batch that was encoded by lines, byte for byte. */
 export async function fromWire({ body, gzip }: WireBatch): Promise<Uint8Array[]> {
-  const plain = gzip ? await compression?.gunzip(body) : body;
+  const plain = gzip ? await compression()?.gunzip(body) : body;
   const records: Uint8Array[] = [];
   if (plain === undefined) return records;
   let start = 0;
