@@ -61,6 +61,7 @@ const GRAPHS: readonly { title: string; stat?: string | undefined; metrics: read
     ],
   },
   { title: 'Age of the oldest message (s)', metrics: [queue('ApproximateAgeOfOldestMessage', 'ReplayQueue')] },
+  { title: 'Age of the oldest pack that waits to be admitted (s)', stat: 'Maximum', metrics: [kit('SweepLagSeconds')] },
   { title: 'API', metrics: [api('Count'), api('4xx'), api('5xx')] },
   { title: 'API latency (ms)', metrics: [api('Latency', at('p50')), api('Latency', at('p99'))] },
   { title: 'Function errors', metrics: functions('Errors') },

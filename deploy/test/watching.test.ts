@@ -45,6 +45,7 @@ describe('monitoring', () => {
     expect(about('ApproximateNumberOfMessagesVisible')?.Dimensions).toEqual([
       { Name: 'QueueName', Value: 'DeadLetterQueue.QueueName' },
     ]);
+    expect(about('SweepLagSeconds')).toMatchObject({ Statistic: 'Maximum', Threshold: 1_800 });
     expect(about('IngestLagMs')).toMatchObject({ ExtendedStatistic: 'p99', Threshold: 21_600_000 });
     expect(about('IngestCount')).toMatchObject({
       ComparisonOperator: 'LessThanThreshold',

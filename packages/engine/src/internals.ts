@@ -1,7 +1,6 @@
 // Exports for the test kit and the benchmarks of this repository only. They are not part of the public API: any version may
 // change them.
 export { readManifest } from './aggregates/manifest-store.ts';
-export { inParallel } from './backends/aws/parallel.ts';
 export { createEventIndex } from './backends/local/event-index.ts';
 export { createHistory } from './backends/local/history.ts';
 export { HISTORY_TABLES } from './backends/local/history-schema.ts';
@@ -14,6 +13,7 @@ export { repeatFlags } from './ingest/rules/first-receipt.ts';
 export { decideOutcomes, eventRows, type RequestOutcomes } from './ingest/rules/outcomes.ts';
 export type { PackFacts } from './ingest/rules/pack-facts.ts';
 export { type ParsedRecord, parseRecord } from './ingest/rules/parse-record.ts';
+export { inParallel } from './ports/in-parallel.ts';
 export { finish } from './reports/gaps/rules/cadence/steps.ts';
 export { createCalendar, GRAIN_MS, type Grain } from './reports/gaps/rules/calendar.ts';
 export { addInstant, createGapCells, type SeriesCells, seriesOf } from './reports/gaps/rules/gap-cells.ts';

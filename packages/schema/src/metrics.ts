@@ -16,6 +16,10 @@ export const METRICS = {
   ProcessorMessageCount: { unit: 'Count', help: 'Messages that the processor received.' },
   ProcessorErrorCount: { unit: 'Count', help: 'Messages that the processor failed to process.' },
   AggregateVersionCount: { unit: 'Count', help: 'Aggregate versions appended.' },
+  SweepLagSeconds: {
+    unit: 'Seconds',
+    help: 'Time since the oldest pack that the last sweep left unadmitted was due; 0 if none is left.',
+  },
   ClockStepCount: {
     unit: 'Count',
     served: true,
@@ -26,7 +30,10 @@ export const METRICS = {
     served: true,
     help: 'Log lines lost because their reader hung or went away.',
   },
-} as const satisfies Record<string, { unit: 'Count' | 'Milliseconds'; help: string; served?: true | undefined }>;
+} as const satisfies Record<
+  string,
+  { unit: 'Count' | 'Milliseconds' | 'Seconds'; help: string; served?: true | undefined }
+>;
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS;

@@ -1,5 +1,6 @@
 import { type Envelope, KitError, membersFault, packStoredMs, parseTime } from '@pik/schema';
 import type { SweepOptions, SweepSummary } from '../api/pipeline.ts';
+import { inParallel } from '../ports/in-parallel.ts';
 import type { Page } from '../ports/queries.ts';
 import type { Context } from '../runtime/context.ts';
 import { decodeBytes, envelopeBody, packFacts, readBytes } from '../storage/pack-store.ts';
@@ -34,17 +35,23 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
   const settled = async (ms: number) => {
     if (summary.packs_pending === 0) await index.setMark(SWEEP_MARK, ms);
   };
+  const dueMs = toMs - 1;
+  let oldestMs = dueMs;
+  const waits = (packId: string) => {
+    oldestMs = Math.min(oldestMs, packStoredMs(packId));
+  };
   const isOver = () => options.stop?.() === true;
   const passes = async () =>
-    (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled })) &&
+    (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled, waits })) &&
     (context.backend.soleOwner === undefined ||
-      (await sweepRange(context, ahead, { summary, isOver, settled: async () => {} })));
+      (await sweepRange(context, ahead, { summary, isOver, settled: async () => {}, waits })));
   if (await passes()) {
     await settled(toMs);
     // A pack that a complete sweep did not find was never stored or cannot be read: none of its receipts can still come.
     if (summary.packs_pending === 0) context.inFlight.releaseStored({ fromMs, toMs });
     await finishMoves(context, options);
   }
+  context.telemetry.observe('SweepLagSeconds', [(dueMs - oldestMs) / 1_000]);
   if (summary.packs_admitted + summary.packs_pending > 0) context.telemetry.log('warn', 'sweep', summary);
   return summary;
 }
@@ -80,20 +87,37 @@ interface Sweep {
   readonly isOver: () => boolean;
   /** Notes that every pack stored before this time is fully admitted. */
   readonly settled: (ms: number) => Promise<void>;
+  /** Notes that a pack is not admitted yet. */
+  readonly waits: (packId: string) => void;
 }
+
+/** Packs whose rows are read together. */
+const PACKS_AT_ONCE = 500;
 
 /** Sweeps a range; returns false if it was stopped before the end. */
 async function sweepRange(
   context: Context,
   range: { fromMs: number; toMs: number },
-  { summary, isOver, settled }: Sweep,
+  sweeping: Sweep,
 ): Promise<boolean> {
+  const { summary, isOver, settled, waits } = sweeping;
   let cursor: string | null = null;
   for (;;) {
     const page: Page<string> = await context.backend.rawLog.list({ ...range, cursor });
-    for (const packId of page.items) {
-      if (isOver()) return false;
-      await sweepPack(context, packId, summary);
+    for (let start = 0; start < page.items.length; start += PACKS_AT_ONCE) {
+      const packIds = page.items.slice(start, start + PACKS_AT_ONCE);
+      // Nearly all packs are admitted: asking for one after the other would take longer than their requests took to come in.
+      const rows = await inParallel(packIds, (packId) => context.backend.index.getPack(packId));
+      for (const [i, packId] of packIds.entries()) {
+        if (isOver()) {
+          waits(packId);
+          return false;
+        }
+        summary.packs_listed += 1;
+        // Its admission may have succeeded although the answer was lost.
+        if (rows[i] !== null) context.inFlight.release(packId);
+        else await sweepPack(context, packId, sweeping);
+      }
     }
     const last = page.items.at(-1);
     cursor = page.next;
@@ -102,17 +126,12 @@ async function sweepRange(
   }
 }
 
-async function sweepPack(context: Context, packId: string, summary: Counts): Promise<void> {
-  summary.packs_listed += 1;
-  if ((await context.backend.index.getPack(packId)) !== null) {
-    // Its admission may have succeeded although the answer was lost.
-    context.inFlight.release(packId);
-    return;
-  }
+async function sweepPack(context: Context, packId: string, { summary, waits }: Sweep): Promise<void> {
   try {
     const outcomes = await admitPack(context, packId);
     if (outcomes === null) {
       summary.packs_pending += 1;
+      waits(packId);
       return;
     }
     summary.packs_admitted += 1;

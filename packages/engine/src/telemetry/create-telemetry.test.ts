@@ -29,10 +29,8 @@ describe('metrics', () => {
 
   it('are exactly those of the schema, all zero at the start', async () => {
     const text = await createTelemetry({ write() {} }).metricsText();
-    const expected = Object.entries(METRICS).map(([name, { unit }]) => [
-      name,
-      unit === 'Count' ? 'counter' : 'histogram',
-    ]);
+    const kinds = { Count: 'counter', Milliseconds: 'histogram', Seconds: 'gauge' };
+    const expected = Object.entries(METRICS).map(([name, { unit }]) => [name, kinds[unit]]);
     expect(families(text)).toEqual(expected);
     for (const name of Object.keys(METRICS)) expect(text).toMatch(new RegExp(`^${name}(_count)? 0$`, 'm'));
   });
@@ -49,6 +47,12 @@ describe('metrics', () => {
     expect(text).toContain('IngestLagMs_bucket{le="7200000"} 3');
     expect(text).toContain('IngestLagMs_bucket{le="+Inf"} 4');
     expect(text).toContain('IngestLagMs_sum 7995001');
+  });
+
+  it('of an age show the latest value', async () => {
+    const telemetry = createTelemetry({ write() {} });
+    telemetry.observe('SweepLagSeconds', [900, 30]);
+    expect(await telemetry.metricsText()).toContain('\nSweepLagSeconds 30\n');
   });
 
   it('ignore invalid values instead of throwing', async () => {

@@ -1,5 +1,5 @@
 import { METRICS, type MetricName } from '@pik/schema';
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** One metric of any kind. Values that its kind cannot hold are ignored and never cause an error. */
 export interface Metric {
@@ -27,10 +27,7 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const metrics = {} as Record<MetricName, Metric>;
   for (const [name, { unit, help }] of Object.entries(METRICS) as [MetricName, (typeof METRICS)[MetricName]][]) {
-    metrics[name] =
-      unit === 'Count'
-        ? counter({ name, help, registers: [registry] })
-        : histogram({ name, help, registers: [registry] });
+    metrics[name] = KINDS[unit]({ name, help, registers: [registry] });
   }
   return { ...metrics, text: () => registry.metrics() };
 }
@@ -49,6 +46,15 @@ function counter(config: MetricConfig): Metric {
   return { add, addAll: (values) => add(values.reduce((sum, value) => sum + value, 0)) };
 }
 
+/** Shows the latest value: an age, which only grows until something ends it. */
+function gauge(config: MetricConfig): Metric {
+  const metric = new Gauge(config);
+  const add = (value: number): void => {
+    if (Number.isFinite(value)) metric.set(value);
+  };
+  return { add, addAll: (values) => values.forEach(add) };
+}
+
 function histogram(config: MetricConfig): Metric {
   const metric = new Histogram({ ...config, buckets: LAG_BUCKETS });
   const add = (value: number): void => {
@@ -56,3 +62,5 @@ function histogram(config: MetricConfig): Metric {
   };
   return { add, addAll: (values) => values.forEach(add) };
 }
+
+const KINDS = { Count: counter, Milliseconds: histogram, Seconds: gauge } as const;

@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 
-import { REQUESTS_AT_ONCE } from './parallel.ts';
+import { REQUESTS_AT_ONCE } from '../../ports/in-parallel.ts';
 
 /** Addresses and timeouts of the services. Region and credentials default to the environment. */
 export interface AwsClientOptions {

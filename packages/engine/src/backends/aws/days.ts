@@ -1,11 +1,11 @@
 import { KitError } from '@pik/schema';
 
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { Page } from '../../ports/queries.ts';
 import type { Deadline } from './calls.ts';
 import type { Directory } from './directory.ts';
 import { type DayKind, type DayShard, dayPartition } from './keys.ts';
-import { inParallel } from './parallel.ts';
 import { mergedPage } from './shards.ts';
 import type { Table } from './table.ts';
 import { dayText, type Item, readDayText, readText } from './values.ts';

@@ -1,13 +1,13 @@
 import { at } from '@pik/schema';
 
 import { admissionOrder, finalInsertions, isAt } from '../../ingest/rules/first-receipt.ts';
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { EventRow, Insertion } from '../../ports/rows.ts';
 import type { Calls, Deadline } from './calls.ts';
 import { eventItem, readEvent, timeItem } from './event-row.ts';
 import { failureOf } from './failures.ts';
 import { eventKey } from './keys.ts';
 import { isOpen, type MoveParts, resolveMove } from './moves.ts';
-import { inParallel } from './parallel.ts';
 import type { Condition, Table } from './table.ts';
 import { isUnexpired, number } from './values.ts';
 

@@ -1,10 +1,10 @@
 import { LIMITS } from '@pik/schema';
 
 import { evictOldest } from '../../ports/evict-oldest.ts';
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { DeliveryRow, EventRow, Insertion } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
 import { deliveryItem } from './index-rows.ts';
-import { inParallel } from './parallel.ts';
 import type { Table } from './table.ts';
 
 /** Writes the deliveries of a request. */

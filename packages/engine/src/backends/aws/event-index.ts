@@ -1,5 +1,6 @@
 import { allEnded } from '../../ports/all-ended.ts';
 import type { Clock, EventIndex } from '../../ports/backend.ts';
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { EventRow, FailureRow, Insertion, RequestRows } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
 import { directoryEntry } from './days.ts';
@@ -12,7 +13,6 @@ import { createIndexReader } from './index-reader.ts';
 import { entityFailureItem, failureItem, packItem, sequenceItem } from './index-rows.ts';
 import { dayOf, packPlace, shardOf } from './keys.ts';
 import { finishMove, finishMoves, movedFirsts } from './moves.ts';
-import { inParallel } from './parallel.ts';
 import { writeSlice } from './slices.ts';
 import { keyItem, type Table } from './table.ts';
 import { number, readNumber } from './values.ts';

@@ -9,6 +9,7 @@ import {
 } from '../../ingest/rules/first-receipt.ts';
 import { allEnded } from '../../ports/all-ended.ts';
 import type { Clock } from '../../ports/backend.ts';
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { Page } from '../../ports/queries.ts';
 import type { DeliveryRow, EventRow, FailureRow, Insertion } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
@@ -17,7 +18,6 @@ import type { Directory } from './directory.ts';
 import { eventItem, readEvent, standingOf, timeItem } from './event-row.ts';
 import { deliveryItem, packBytes, readDelivery, recheckItem } from './index-rows.ts';
 import { dayOf, dayPartition, deliveryKey, deliveryPartition, eventKey, shardOf } from './keys.ts';
-import { inParallel } from './parallel.ts';
 import { type Condition, keyItem, type Table } from './table.ts';
 import { expiry, isUnexpired, number, readText, timeText } from './values.ts';
 

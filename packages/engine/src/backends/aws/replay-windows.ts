@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { FailedWindow, ReplayWindow, WindowDone, WindowTarget } from '../../ports/history-rows.ts';
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { ReplayWindows } from '../../ports/replay-windows.ts';
 import type { Calls, Deadline } from './calls.ts';
-import { inParallel } from './parallel.ts';
 import { mergedPage } from './shards.ts';
 import { type Key, keyItem, type Table } from './table.ts';
 import {

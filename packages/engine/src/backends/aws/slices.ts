@@ -1,12 +1,11 @@
 import { at, KitError } from '@pik/schema';
-
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { SliceRow } from '../../ports/rows.ts';
 import type { Deadline } from './calls.ts';
 import { directoryEntry } from './days.ts';
 import type { Directory } from './directory.ts';
 import { receiptsOf, sliceItem } from './index-rows.ts';
 import { dayPartition, shardOf, sliceText } from './keys.ts';
-import { inParallel } from './parallel.ts';
 import { keyItem, type Table } from './table.ts';
 import { binary, dayText, expiry, type Item, number, readBytes, readNumber, readText } from './values.ts';
 

@@ -9,9 +9,8 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-
+import { inParallel } from '../../ports/in-parallel.ts';
 import type { Calls, Deadline } from './calls.ts';
-import { inParallel } from './parallel.ts';
 import { type Item, readText, text } from './values.ts';
 
 /** The key of a row. */

@@ -1,6 +1,6 @@
 import { at } from '@pik/schema';
 
-import { allEnded } from '../../ports/all-ended.ts';
+import { allEnded } from './all-ended.ts';
 
 /** The maximum number of concurrent requests of one port call; the clients have enough sockets for them. */
 export const REQUESTS_AT_ONCE = 50;
