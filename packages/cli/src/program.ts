@@ -18,6 +18,7 @@ import { reingest } from './commands/reingest.ts';
 import { rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
+import { status } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
 import { isErrno } from './errno.ts';
 import { EXIT, exitOf } from './exit-status.ts';
@@ -232,6 +233,13 @@ const SVG = ['--svg <file>', 'write the chart as SVG to this file'] as const;
 const HTML = ['--html <file>', 'write the answer with its charts to this self-contained file'] as const;
 
 function addReports(program: Command, done: Done): void {
+  withRange(client(program, 'status', 'one screen: do events flow, what needs attention, and since when'), {
+    from: 'start of the range; default 24h ago',
+    to: 'end of the range (exclusive)',
+  })
+    .option('--include-imported', 'count backfilled events too')
+    .option('--watch <seconds>', 'show it again and again, this many seconds apart', wholeNumber)
+    .action(async (options) => done(await status(options)));
   for (const name of QUESTION_NAMES) {
     const { fields, summary } = QUESTIONS[name];
     const description = summary.charAt(0).toLowerCase() + summary.slice(1);

@@ -1,18 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import own from '../package.json' with { type: 'json' };
 import { createProgram } from '../src/program.ts';
 import { runPik } from './support/kit.ts';
 
-/** Runs `pik`, and returns what the library of completions prints: it uses the console. */
 async function printed(...args: readonly string[]): Promise<string> {
-  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-  try {
-    expect((await runPik(...args)).code).toBe(0);
-    return log.mock.calls.map(([text]) => String(text)).join('\n');
-  } finally {
-    log.mockRestore();
-  }
+  const { code, stdout, stderr } = await runPik(...args);
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout.trimEnd();
 }
 
 /** Suggestions of a shell after these words, of which the last is incomplete. */

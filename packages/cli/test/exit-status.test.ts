@@ -50,6 +50,7 @@ const CASES: Record<string, Cases> = {
     usage: ['--metric', 'no_such_metric', '--key', 'x', ...window],
   },
   rejects: { yes: [], no: [], usage: ['--limit', 'many'] },
+  status: { yes: ['--since', DAY], no: ['--since', DAY], usage: ['--since', 'soon'] },
   verify: { yes: [], no: [] },
   lag: { yes: [], no: null, usage: ['--from', 'soon'] },
   duplicates: { yes: [], no: null, usage: ['--from', 'soon'] },

@@ -59,12 +59,18 @@ export const printing = { stdout: '', stderr: '' };
 /** Runs `pik` with these arguments in this process. */
 export async function runPik(...args: readonly string[]): Promise<Ran> {
   Object.assign(printing, { stdout: '', stderr: '' });
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
-      printing[name] += String(chunk);
-      return true;
+  const spies = [
+    ...(['stdout', 'stderr'] as const).map((name) =>
+      vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+        printing[name] += String(chunk);
+        return true;
+      }),
+    ),
+    // Vitest's console does not write to the stream; the library of completions uses the console.
+    vi.spyOn(console, 'log').mockImplementation((text) => {
+      printing.stdout += `${text}\n`;
     }),
-  );
+  ];
   try {
     return { code: await run(args), ...printing };
   } finally {
