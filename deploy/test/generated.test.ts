@@ -24,7 +24,7 @@ function packText(): string {
   arrivals.push({ ...again, volatile, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
   arrivals.push({ ...again, file_line: 7 });
   const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
-  return encodePack(arrivals, { requestId: 'r', principal: null, toBase64, sequence: 1 });
+  return encodePack([{ requestId: 'r', principal: null, records: arrivals }], { toBase64, sequence: 1 });
 }
 
 describe('generated parts of the template', () => {

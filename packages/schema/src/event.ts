@@ -89,8 +89,8 @@ export const ingestResultSchema = z.object({
   lag_ms: z.nullable(z.number()),
   /** The raw object that holds the received bytes; null for a dry run, which stores nothing. */
   raw_key: z.nullable(z.string()),
-  /** The line of this record in that object, from 0. */
-  line: z.int(),
+  /** The line of this record in that object, from 0; other requests may come before it. Null for a dry run. */
+  line: z.nullable(z.int()),
   /** Receive time of the first receipt, for DUPLICATE and CONFLICT. */
   first_received_at: z.optional(z.string()),
   flags: z.optional(z.array(z.enum(EVENT_FLAGS))),

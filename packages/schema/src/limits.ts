@@ -11,6 +11,10 @@ export const LIMITS = {
   event_bytes_max: 256 * 1024,
   /** Records in one request. */
   events_per_request_max: 5_000,
+  /** Receipts of the requests that share a pack on one machine; a larger request is a pack of its own. */
+  group_receipts_max: 2_000,
+  /** Bytes of the decompressed bodies of such requests; a larger request is a pack of its own. */
+  group_bytes_max: 4 * 1024 * 1024,
   /** Nesting of objects and arrays in one record, including the record itself. */
   json_depth_max: 64,
   /** Object members in one record, at all depths. */

@@ -50,6 +50,8 @@ export interface Envelope {
   readonly received_at: string;
   readonly request_id: string;
   readonly line: number;
+  /** Its place in its request, from 0; a pack holds requests one after another. Absent in older packs, of one request each. */
+  readonly request_line?: number | undefined;
   readonly principal: string | null;
   readonly imported: boolean;
   readonly event_id: string | null;
@@ -90,6 +92,7 @@ export const ENVELOPE_COLUMNS = {
   received_at: { type: 'string', comment: 'when the request arrived, UTC with nine digits; claimed if imported' },
   request_id: { type: 'string', comment: 'the request that brought it' },
   line: { type: 'int', comment: 'its line in the pack, from 0' },
+  request_line: { type: 'int', comment: 'its place in its request, from 0; null in older packs: there it is line' },
   principal: { type: 'string', comment: 'the name of the API key, or the ARN of the caller' },
   imported: { type: 'boolean', comment: 'true for an import' },
   event_id: { type: 'string', comment: 'the identity of the event; null if it was rejected' },

@@ -48,6 +48,8 @@ export const receiptSchema = z.object({
   ...address,
   received_at: z.string(),
   request_id: z.string(),
+  /** Its place in its request, from 0; absent in older packs, in which it is `line`. */
+  request_line: z.optional(z.int()),
   principal: z.nullable(z.string()),
   imported: z.boolean(),
   event_id: z.nullable(z.string()),

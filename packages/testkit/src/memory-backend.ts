@@ -96,6 +96,7 @@ export function createMemoryFiles(stored: Map<string, Uint8Array>): FileStore {
 /** A raw log over a map that the test can read and damage. */
 export function createMemoryRawLog(packs: Map<string, Uint8Array>): RawLog {
   return {
+    sharesPacks: true,
     async append(packId, bytes) {
       const stored = packs.get(packId);
       if (stored !== undefined && Buffer.compare(stored, bytes) !== 0) throw new KitError('RAW_EXISTS');

@@ -17,7 +17,6 @@ import { selectEvents, selectRawEvents } from '../replay/select.ts';
 import { readAsked } from '../runtime/answer-question.ts';
 import { clockFault } from '../runtime/clock-watch.ts';
 import type { Context } from '../runtime/context.ts';
-import { createLimiter } from '../runtime/limiter.ts';
 import { askedContext } from '../runtime/question.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
@@ -34,14 +33,8 @@ import type {
 
 // A pipeline in parts, so that a process with one task loads only the code of that task.
 
-/**
- * A waiting request takes its bytes; a request in work takes several times as much. Enough to keep disk and processor busy.
- */
-const INGESTS_AT_ONCE = 4;
-
 /** The part of a pipeline that stores and admits events. */
 export function ingestPipeline(context: Context): IngestPipeline {
-  const limit = createLimiter(INGESTS_AT_ONCE);
   return {
     arriving(receivedMs) {
       const name = Symbol('request');
@@ -49,8 +42,8 @@ export function ingestPipeline(context: Context): IngestPipeline {
       context.inFlight.hold(name, receivedMs);
       return () => context.inFlight.release(name);
     },
-    ingest: (request) => limit(() => ingest(context, request)),
-    reingest: (body, requester) => limit(() => reingest(context, body, requester)),
+    ingest: (request) => ingest(context, request),
+    reingest: (body, requester) => reingest(context, body, requester),
   };
 }
 

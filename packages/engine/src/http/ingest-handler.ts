@@ -65,6 +65,6 @@ function refused({ status, code, detail, path, raw_key, line }: IngestResult, ca
   const fallback: ErrorCode = status === 'PENDING' ? 'PENDING' : 'FIELD_INVALID';
   const known = code !== undefined && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : fallback;
   call.notes.code = known;
-  const address = raw_key === null ? {} : { raw_key, line };
+  const address = raw_key === null || line === null ? {} : { raw_key, line };
   return problem({ code: known, detail, path, ...address }, { requestId: call.requestId });
 }

@@ -13,9 +13,10 @@ import type { Context } from '../runtime/context.ts';
 import { envelopeBody } from '../storage/pack-store.ts';
 import { createPackReader } from '../storage/raw-events.ts';
 import { predictOutcomes } from './dry-run.ts';
-import { ingestAnswer, storeAndAdmit } from './ingest.ts';
+import { predictedAnswer } from './ingest-answer.ts';
 import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 import { fitsUtf8 } from './rules/record-split.ts';
+import { storeAndAdmit } from './write-group.ts';
 
 /**
  * Ingests rejected receipts again: with corrected text, or unchanged if the rules have changed. They become new receipts,
@@ -29,7 +30,23 @@ export async function reingest(
   { receipts }: ReingestBody,
   { dryRun, ...requester }: ReingestRequester,
 ): Promise<ReingestAnswer> {
-  const { receivedMs } = requester;
+  const { records, predicted } = await context.parsing(async () => {
+    const mended = await mendedRecords(context, receipts, requester);
+    if (dryRun) return { records: mended, predicted: predictedAnswer(mended, await predictOutcomes(context, mended)) };
+    await context.groups.room();
+    return { records: mended, predicted: null };
+  });
+  const { results } = predicted ?? (await storeAndAdmit(context, records, { ...requester, imported: false }));
+  return {
+    results: results.map((result, i) => ({ original: addressOf(at(receipts, i)), result })),
+  };
+}
+
+async function mendedRecords(
+  context: Context,
+  receipts: ReingestBody['receipts'],
+  { receivedMs }: Pick<ReingestRequester, 'receivedMs'>,
+): Promise<ParsedRecord[]> {
   const read = createKnownReader(context);
   const records: ParsedRecord[] = [];
   for (const [i, { pack_id, line, body }] of receipts.entries()) {
@@ -46,12 +63,7 @@ export async function reingest(
     });
     records.push({ ...parsed, reingest_of: { pack_id, line } });
   }
-  const { results } = dryRun
-    ? ingestAnswer(records, await predictOutcomes(context, records), null)
-    : await storeAndAdmit(context, records, { mode: 'live', ...requester });
-  return {
-    results: results.map((result, i) => ({ original: addressOf(at(receipts, i)), result })),
-  };
+  return records;
 }
 
 /**

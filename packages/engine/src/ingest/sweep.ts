@@ -3,8 +3,8 @@ import type { SweepOptions, SweepSummary } from '../api/pipeline.ts';
 import { inParallel } from '../ports/in-parallel.ts';
 import type { Page } from '../ports/queries.ts';
 import type { Context } from '../runtime/context.ts';
-import { decodeBytes, envelopeBody, packFacts, readBytes } from '../storage/pack-store.ts';
-import { admitRecords } from './ingest.ts';
+import { decodeBytes, envelopeBody, readBytes, storedFacts } from '../storage/pack-store.ts';
+import { admitRecords } from './admit.ts';
 import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
 
 /** The name of the mark: every pack stored before it is fully admitted. */
@@ -148,11 +148,9 @@ async function sweepPack(context: Context, packId: string, { summary, waits }: S
 export async function admitPack(context: Context, packId: string): Promise<string | null> {
   const bytes = await readBytes(context, packId);
   const envelopes = await decodeBytes(packId, bytes);
-  const first = envelopes[0];
-  if (first === undefined) throw new KitError('RAW_CORRUPT', `the pack ${packId} has no line`);
-  const { request_id: requestId, principal, imported, sequence = null } = first;
-  if (sequence !== null) context.watch.stored(sequence);
-  const pack = packFacts(context, { packId, bytes, requestId, principal, imported, sequence });
+  if (envelopes.length === 0) throw new KitError('RAW_CORRUPT', `the pack ${packId} has no line`);
+  const pack = storedFacts(context, { packId, bytes, envelopes });
+  if (pack.sequence !== null) context.watch.stored(pack.sequence);
   const outcomes = await admitRecords(context, envelopes.map(parsedEnvelope), pack);
   return outcomes.pack === null ? null : outcomes.pack.outcomes;
 }

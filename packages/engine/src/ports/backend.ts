@@ -41,6 +41,8 @@ export interface Backend {
 
 /** The immutable log. A pack is written once and never changes; its key is `packKey(pack_id)`. */
 export interface RawLog {
+  /** True if requests that wait together are to share a pack, as each write takes a sync; false if each writes its own. */
+  readonly sharesPacks: boolean;
   /** Durable on return. The same bytes under the same id are accepted again (a retried write); other bytes: `RAW_EXISTS`. */
   append(packId: string, bytes: Uint8Array): Promise<void>;
   /** The bytes as appended, or null. */
@@ -69,9 +71,8 @@ export interface EventIndex {
   /**
    * Inserts each row unless an unexpired row with its id exists (in the order of `admissionOrder`; the second row of an id
    * finds the first), passes the insertions to `decide`, and writes the rows that it returns, PACK last. The insert of a keyed
-   * event also writes its TIME pointer. If `nextFirst` makes another receipt the first, that receipt takes over the EVENT
-   * row, the former first receipt becomes a delivery, and the rows of `rowsAfterMove` are written too. Repeating the whole
-   * call changes nothing. Resolves when everything is durable.
+   * event also writes its TIME pointer. If `nextFirst` makes another receipt the first, it takes over the EVENT row, the
+   * former one becomes a delivery, and the rows of `rowsAfterMove` are written too. Durable on return; repeatable.
    */
   admit<T extends RequestRows>(rows: readonly EventRow[], decide: (insertions: readonly Insertion[]) => T): Promise<T>;
   /** The unexpired row of an event; read-after-write. */

@@ -111,7 +111,7 @@ export interface RecheckRow extends ReceiptAddress {
   readonly expires_ms: number;
 }
 
-/** All receipts of one request with the same source, type and event day, packed, with precomputed figures for reports. */
+/** All receipts of one pack with the same source, type and event day, packed, with precomputed figures for reports. */
 export interface SliceRow {
   readonly pack_id: string;
   readonly source: string;
@@ -133,24 +133,38 @@ export interface SliceRow {
   readonly expires_ms: number;
 }
 
-/** The sequence numbers of a producer in one request, regardless of outcomes; inclusive ranges, ascending. */
+/** Inclusive numbers, and by how many milliseconds they were received after the first ones of their row if not with them. */
+export type SequenceRange = readonly [first: number, last: number, laterMs?: number];
+
+/** The sequence numbers of a producer in one pack, regardless of outcomes. */
 export interface SequenceRow {
   readonly producer_id: string;
   readonly pack_id: string;
-  readonly ranges: readonly (readonly [first: number, last: number])[];
+  /** In order of receive time, then of number. */
+  readonly ranges: readonly SequenceRange[];
+  /** The receive time of the first ones. */
   readonly received_ms: number;
   readonly expires_ms: number;
 }
 
-/** A completely admitted request: the row exists only once each of its lines has an outcome. */
+/** A request in a pack. */
+export interface PackedRequest {
+  readonly request_id: string;
+  readonly principal: string | null;
+  /** The number of its receipts: the lines after those of the requests before it. */
+  readonly lines: number;
+}
+
+/** A completely admitted pack: the row exists only once each of its lines has an outcome. */
 export interface PackRow {
   readonly pack_id: string;
   readonly sha256: string;
   readonly bytes: number;
   /** One letter of `OUTCOME_LETTERS` per line. */
   readonly outcomes: string;
-  readonly request_id: string;
-  readonly principal: string | null;
+  /** The requests in the pack, in order of their lines. */
+  readonly requests: readonly PackedRequest[];
+  /** A pack holds live receipts or those of one import, never both. */
   readonly imported: boolean;
   readonly received_min_ms: number;
   readonly received_max_ms: number;
@@ -159,7 +173,7 @@ export interface PackRow {
   readonly sequence?: number | null | undefined;
 }
 
-/** The rows of a request other than its EVENT rows; `pack` is null while a line is undecided. */
+/** The rows of a pack other than its EVENT rows; `pack` is null while a line is undecided. */
 export interface RequestRows {
   readonly deliveries: readonly DeliveryRow[];
   readonly failures: readonly FailureRow[];

@@ -1,13 +1,28 @@
 import { type Aggregate, dailyEventCount } from '@pik/aggregates';
-import { KitError, LIMITS, type VolatileDeclaration, type VolatileOf, volatileRules } from '@pik/schema';
+import {
+  type IngestBatch,
+  KitError,
+  LIMITS,
+  type VolatileDeclaration,
+  type VolatileOf,
+  volatileRules,
+} from '@pik/schema';
 
+import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
 import { type Budget, type BudgetLimits, endlessBudget } from './budget.ts';
 import { type ClockWatch, createClockWatch } from './clock-watch.ts';
+import { createGroupQueue, type GroupQueue } from './group-queue.ts';
 import { createIds } from './ids.ts';
 import { createInFlight, type InFlight } from './in-flight.ts';
+import { createLimiter, type Limiter } from './limiter.ts';
 import { createQuestionClock, type QuestionClock } from './question-clock.ts';
+
+/**
+ * A waiting request takes its bytes; a parsed one takes several times as much. Enough to keep disk and processor busy.
+ */
+const PARSED_AT_ONCE = 4;
 
 /** The context of every operation: the backend, the telemetry, and the settings of the operator. */
 export interface Context {
@@ -28,6 +43,10 @@ export interface Context {
   /** The maximum number of events that one call of a replay or a dry run reads, whatever it asks for. */
   readonly replayEventsMax: number;
   readonly inFlight: InFlight;
+  /** Bounds the requests that are parsed at a time. */
+  readonly parsing: Limiter;
+  /** The requests that wait to be stored. */
+  readonly groups: GroupQueue<ArrivedRequest, IngestBatch>;
   /** The time at which questions are asked. */
   readonly clock: QuestionClock;
   readonly watch: ClockWatch;
@@ -88,6 +107,8 @@ export function createContext(options: PipelineOptions): Context {
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),
+    parsing: createLimiter(PARSED_AT_ONCE),
+    groups: createGroupQueue({ shared: backend.rawLog.sharesPacks }),
     clock: createQuestionClock(backend),
     watch: createClockWatch(backend, { telemetry, newId }),
     questions: options.questions ?? {},

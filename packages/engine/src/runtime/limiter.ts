@@ -1,5 +1,8 @@
+/** Runs a piece of work when its turn has come. */
+export type Limiter = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** Creates a limiter: at most `runningMax` pieces of work run at a time, and the others wait in order of their calls. */
-export function createLimiter(runningMax: number): <T>(work: () => Promise<T>) => Promise<T> {
+export function createLimiter(runningMax: number): Limiter {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (work) => {

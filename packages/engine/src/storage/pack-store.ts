@@ -4,9 +4,9 @@ import { gunzip, gzip } from 'node:zlib';
 
 import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 import type { PackFacts } from '../ingest/rules/pack-facts.ts';
-import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
+import type { PackedRequest } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
-import { decodePack, encodePack } from './rules/pack-codec.ts';
+import { decodePack, encodePack, packedRequests, type RequestRecords } from './rules/pack-codec.ts';
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
@@ -14,36 +14,48 @@ const decompress = promisify(gunzip);
 /** The size limit of an unpacked pack. Bodies are escaped again inside envelopes, so a pack is larger than its request. */
 const PACK_BYTES_MAX = LIMITS.body_decompressed_bytes_max * 8;
 
-/** The facts about a request that its pack records. */
-export interface PackRequest {
-  readonly requestId: string;
-  readonly principal: string | null;
+/** The facts that a pack records about its requests. */
+export interface PackHead {
   readonly imported: boolean;
   /** Its number in the order of the log; null if it has none. */
   readonly sequence: number | null;
 }
 
-/** Writes the records of a request as one pack; durable when it resolves. The pack id holds the time of storage. */
+/** Writes the records of requests as one pack; durable when it resolves. The pack id holds the time of storage. */
 export async function appendPack(
   context: Context,
-  records: readonly ParsedRecord[],
-  { packId, ...request }: PackRequest & { packId: string },
+  requests: readonly RequestRecords[],
+  { packId, ...head }: PackHead & { packId: string },
 ): Promise<PackFacts> {
-  const text = encodePack(records, { ...request, toBase64 });
+  const text = encodePack(requests, { sequence: head.sequence, toBase64 });
   // Level 1: higher levels take four times as long and save only a tenth of the size.
   const bytes = await compress(text, { level: 1 });
   await context.backend.rawLog.append(packId, bytes);
-  return packFacts(context, { packId, bytes, ...request });
+  const packed = requests.map(({ requestId, principal, records }) => {
+    return { request_id: requestId, principal, lines: records.length };
+  });
+  return packFacts(context, { packId, bytes, requests: packed, ...head });
 }
 
-/** The facts of a stored pack; the same for a new pack as for one that the sweeper reads again. */
-export function packFacts(context: Context, pack: PackRequest & { packId: string; bytes: Uint8Array }): PackFacts {
+/** The facts of a stored pack from its bytes and what they decode to; the same as when it was appended. */
+export function storedFacts(
+  context: Context,
+  pack: { packId: string; bytes: Uint8Array; envelopes: readonly Envelope[] },
+): PackFacts {
+  const { packId, bytes, envelopes } = pack;
+  const { imported = false, sequence = null } = envelopes[0] ?? {};
+  return packFacts(context, { packId, bytes, requests: packedRequests(envelopes), imported, sequence });
+}
+
+function packFacts(
+  context: Context,
+  pack: PackHead & { packId: string; bytes: Uint8Array; requests: readonly PackedRequest[] },
+): PackFacts {
   return {
     pack_id: pack.packId,
     sha256: sha256Of(pack.bytes),
     bytes: pack.bytes.length,
-    request_id: pack.requestId,
-    principal: pack.principal,
+    requests: pack.requests,
     imported: pack.imported,
     sequence: pack.sequence,
     expires_ms: packStoredMs(pack.packId) + context.indexRetentionMs,

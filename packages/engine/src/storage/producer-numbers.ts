@@ -22,7 +22,8 @@ export async function producerLoss(context: Context, producerId: string, asOfMs:
   let packs = 0;
   for await (const row of readPages((cursor) => context.backend.index.listSequences(producerId, cursor))) {
     if (++packs > LIMITS.producer_packs_max) return null;
-    if (row.received_ms <= asOfMs) for (const one of row.ranges) seen.push(one);
+    for (const [first, last, laterMs = 0] of row.ranges)
+      if (row.received_ms + laterMs <= asOfMs) seen.push([first, last]);
   }
   const said = await readReports(context, producerId, asOfMs);
   return {

@@ -1,6 +1,5 @@
 import {
   counted,
-  type Envelope,
   floorToHour,
   formatEpochMs,
   KitError,
@@ -20,7 +19,7 @@ import { parsedEnvelope } from '../ingest/sweep.ts';
 import type { EventRow, FailureRow, PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
-import { decodeBytes, isPast, packFacts, sha256Of } from '../storage/pack-store.ts';
+import { decodeBytes, isPast, sha256Of, storedFacts } from '../storage/pack-store.ts';
 import {
   envelopeFaults,
   type IndexedLine,
@@ -28,6 +27,7 @@ import {
   nextDigest,
   outcomeAt,
   recordedVerdicts,
+  sameValue,
   type VerifyFault,
   verifyFault,
 } from './rules/verify.ts';
@@ -146,7 +146,11 @@ async function checkPack(check: Check, packId: string, pack: PackRow | null): Pr
   check.receipts += read.arrivals.length;
   for (const one of envelopeFaults(packId, read.envelopes, read.arrivals)) faults.push(one);
   if (pack === null) notAdmitted(check, packId, read.arrivals.length);
-  else await checkLines(check, pack, { arrivals: read.arrivals, facts: factsOf(context, packId, { bytes, ...read }) });
+  else
+    await checkAdmitted(check, pack, {
+      arrivals: read.arrivals,
+      facts: storedFacts(context, { packId, bytes, ...read }),
+    });
 }
 
 /** Reads the stored bytes. A store that detects damage itself throws. */
@@ -175,24 +179,6 @@ async function readArrivals(packId: string, bytes: Uint8Array) {
   }
 }
 
-function factsOf(
-  context: Context,
-  packId: string,
-  read: {
-    bytes: Uint8Array;
-    envelopes: readonly Envelope[];
-  },
-): PackFacts {
-  const first = read.envelopes[0];
-  const request = {
-    requestId: first?.request_id ?? '',
-    principal: first?.principal ?? null,
-    imported: first?.imported ?? false,
-    sequence: first?.sequence ?? null,
-  };
-  return packFacts(context, { packId, bytes: read.bytes, ...request });
-}
-
 function notAdmitted(check: Check, packId: string, receipts: number): void {
   if (isPast(check.context, packId)) return;
   check.counts.PENDING = (check.counts.PENDING ?? 0) + receipts;
@@ -202,6 +188,14 @@ function notAdmitted(check: Check, packId: string, receipts: number): void {
       pack_id: packId,
     }),
   );
+}
+
+async function checkAdmitted(check: Check, pack: PackRow, read: Parameters<typeof checkLines>[2]): Promise<void> {
+  if (!sameValue(pack.requests, read.facts.requests)) {
+    const text = 'The PACK row lists other requests than the pack holds.';
+    check.faults.push(verifyFault('REQUESTS_DIFFER', text, { pack_id: pack.pack_id }));
+  }
+  await checkLines(check, pack, read);
 }
 
 async function checkLines(

@@ -89,7 +89,7 @@ async function expectKept(backend: Backend, acknowledged: readonly Sent[]): Prom
   for (const { record, result } of acknowledged) {
     expect(await receivedText(backend, result)).toBe(recordText(record));
     const letters = await outcomesOf(backend, result.raw_key);
-    expect(LETTER_OUTCOMES[letters[result.line] as OutcomeLetter]).toBe(result.status);
+    expect(LETTER_OUTCOMES[letters[result.line ?? -1] as OutcomeLetter]).toBe(result.status);
     if (result.event_id !== null) expect(await backend.index.getEvent(result.event_id)).not.toBeNull();
   }
 }

@@ -87,12 +87,34 @@ test('G1, G20, G21, I1–I3, I13, D01, D02: after any faults and one sweep nothi
   );
 });
 
+test('G1, G20, G21: the same holds for requests that share packs: any faults lose nothing acknowledged of any of them', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(record, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 6 }),
+      fc.array(fault, { minLength: 1, maxLength: 4 }),
+      async (requests, faults) => {
+        const durable = createMemoryBackend();
+        const process = createIngesting(durable, faults);
+        const answered = await Promise.all(requests.map((records) => sendUntilAnswered(process, records)));
+        await sweep(start(durable), SWEEP);
+        await expectInvariants(durable);
+        await expectKept(durable, answered.flat());
+        const before = await snapshot(durable);
+        expect(await sweep(start(durable), SWEEP)).toMatchObject({ packs_admitted: 0, packs_pending: 0 });
+        expect(await snapshot(durable)).toEqual(before);
+        await durable.close();
+      },
+    ),
+    runs(600),
+  );
+});
+
 /** Each answer still stands in the index, its bytes in the log, and its event under its id. */
 async function expectKept(backend: Backend, acknowledged: readonly Acknowledged[]): Promise<void> {
   for (const { record, result } of acknowledged) {
     expect(await receivedText(backend, result)).toBe(recordText(record));
     const packId = /([^/]+)\.ndjson\.gz$/.exec(result.raw_key ?? '')?.[1] ?? '';
-    const letter = (await backend.index.getPack(packId))?.outcomes[result.line] as OutcomeLetter;
+    const letter = (await backend.index.getPack(packId))?.outcomes[result.line ?? -1] as OutcomeLetter;
     expect(LETTER_OUTCOMES[letter]).toBe(result.status);
     if (result.event_id !== null) expect(await backend.index.getEvent(result.event_id)).not.toBeNull();
   }

@@ -200,7 +200,7 @@ describe('a data directory', () => {
       await old.close();
       const db = new DatabaseSync(join(dir, 'index.db'));
       db.exec(
-        `DROP TABLE recheck; PRAGMA user_version = 1;
+        `DROP TABLE recheck; ALTER TABLE pack DROP COLUMN requests; PRAGMA user_version = 1;
          ALTER TABLE event DROP COLUMN rank; ALTER TABLE event DROP COLUMN standing;
          ALTER TABLE delivery DROP COLUMN rank; ALTER TABLE delivery DROP COLUMN producer_no;
          ALTER TABLE delivery DROP COLUMN producer_seq; ALTER TABLE failure DROP COLUMN payload_hash;`,

@@ -84,7 +84,7 @@ it('a receipt has its line in the file only if the first line is given', async (
   const linesOf = async (rest: Partial<IngestRequest>) => {
     const { results } = await ingest([event(1), event(2), event(3, { source: '' })], rest);
     const receipts = results.map(({ raw_key, line }) =>
-      pipeline.receipt({ pack_id: raw_key?.match(/[0-9a-f-]{36}/)?.[0] ?? '', line }),
+      pipeline.receipt({ pack_id: raw_key?.match(/[0-9a-f-]{36}/)?.[0] ?? '', line: line ?? -1 }),
     );
     return (await Promise.all(receipts)).map(({ receipt }) => (receipt as { file_line?: number }).file_line);
   };

@@ -122,7 +122,7 @@ describe('an index from before warnings', () => {
     await send(hook({ id: 1 }), '{');
     await pipeline.close();
     const db = new DatabaseSync(join(dir, 'index.db'));
-    db.exec(`DROP TABLE recheck;
+    db.exec(`DROP TABLE recheck; ALTER TABLE pack DROP COLUMN requests;
       ALTER TABLE event DROP COLUMN rank; ALTER TABLE event DROP COLUMN standing;
       ALTER TABLE delivery DROP COLUMN rank; ALTER TABLE delivery DROP COLUMN producer_no;
       ALTER TABLE delivery DROP COLUMN producer_seq; ALTER TABLE failure DROP COLUMN payload_hash;

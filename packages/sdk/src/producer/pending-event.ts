@@ -121,5 +121,5 @@ export function undelivered(event_id: string | null, { code, message }: KitError
 /** The result of an event that the producer refuses for good. */
 export function rejected({ code, message, path }: KitError): EmitResult {
   const at = path === undefined ? {} : { path };
-  return { status: 'REJECTED', event_id: null, lag_ms: null, raw_key: null, line: 0, code, detail: message, ...at };
+  return { status: 'REJECTED', event_id: null, lag_ms: null, raw_key: null, line: null, code, detail: message, ...at };
 }

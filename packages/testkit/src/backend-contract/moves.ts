@@ -37,8 +37,7 @@ async function send({ backend, newId }: World, receipts: readonly Receipt[]): Pr
     pack_id: newId(),
     sha256: 'ab'.repeat(32),
     bytes: 1,
-    request_id: 'r',
-    principal: null,
+    requests: [{ request_id: 'r', principal: null, lines: receipts.length }],
     sequence: null,
   };
   return admitIn(backend.index, records, { ...facts, imported, expires_ms: Number.POSITIVE_INFINITY });
@@ -195,8 +194,7 @@ export function moveContract(world: () => World): void {
       pack_id: at.newId(),
       sha256: 'ab'.repeat(32),
       bytes: 1,
-      request_id: 'r',
-      principal: null,
+      requests: [{ request_id: 'r', principal: null, lines: records.length }],
       sequence: null,
     };
     const facts = { ...pack, imported: true, expires_ms: Number.POSITIVE_INFINITY };

@@ -142,6 +142,19 @@ export function listContract(world: () => World): void {
     }
   });
 
+  it('a PACK row keeps each of its requests, one or several, with and without a principal', async () => {
+    const { backend, newId } = world();
+    const request = (request_id: string, principal: string | null) => ({ request_id, principal, lines: 1 });
+    const packs = [
+      [request('only', null)],
+      [request('only', 'key "a"')],
+      [request('first', null), { ...request('second', 'b'), lines: 2 }, request('first', null)],
+    ].map((requests) => makePackRow(newId(), { requests, outcomes: 'A'.repeat(requests.length === 1 ? 1 : 4) }));
+    for (const pack of packs) await admit(backend, [], { pack });
+    for (const pack of packs) expect(await backend.index.getPack(pack.pack_id)).toEqual(pack);
+    expect(await all((cursor) => backend.index.listPacks({ ...FOREVER, cursor }))).toEqual(packs);
+  });
+
   it('PACK rows are listed in order of id, in a half-open range of storage time', async () => {
     const { backend, newId, opened } = world();
     const ids: string[] = [];
@@ -188,8 +201,8 @@ export function listContract(world: () => World): void {
       pack_id: newId(),
       ranges: [
         [i * 10 + 1, i * 10 + 5],
-        [i * 10 + 7, i * 10 + 7],
-      ] as [number, number][],
+        [i * 10 + 7, i * 10 + 7, 12],
+      ] as [number, number, number?][],
       received_ms: i,
       expires_ms: Number.POSITIVE_INFINITY,
     }));

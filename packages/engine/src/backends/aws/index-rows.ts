@@ -3,12 +3,14 @@ import { hash } from 'node:crypto';
 import { flagBit } from '@pik/schema';
 
 import type { WindowTarget } from '../../ports/history-rows.ts';
+import { readRequests, storedRequests } from '../../ports/packed-requests.ts';
 import type {
   DeliveryRow,
   EventOutcome,
   FailureRow,
   PackRow,
   RecheckRow,
+  SequenceRange,
   SequenceRow,
   SliceRow,
 } from '../../ports/rows.ts';
@@ -233,7 +235,7 @@ export function readSequence(item: Item, producer_id: string): SequenceRow {
   return {
     producer_id,
     pack_id: readText(item, 'sk'),
-    ranges: JSON.parse(readText(item, 'v')) as [number, number][],
+    ranges: JSON.parse(readText(item, 'v')) as SequenceRange[],
     received_ms: readNumber(item, 'c'),
     expires_ms: readExpiry(item),
   };
@@ -246,13 +248,14 @@ export function sequencePartition(producerId: string): string {
 
 /** A PACK row. */
 export function packItem(row: PackRow): Item {
+  const requests = storedRequests(row.requests);
   return {
     ...keyItem({ pk: dayPartition('P', packPlace(row.pack_id)), sk: row.pack_id }),
     h: hex(row.sha256),
     b: number(row.bytes),
     o: text(row.outcomes),
-    q: text(row.request_id),
-    ...present({ u: row.principal }),
+    q: text(requests.request_id),
+    ...present({ u: requests.principal, r: requests.requests }),
     i: number(row.imported ? 1 : 0),
     c: number(row.received_min_ms),
     d: number(row.received_max_ms),
@@ -262,13 +265,18 @@ export function packItem(row: PackRow): Item {
 
 /** The PACK row of an item. */
 export function readPack(item: Item): PackRow {
+  const outcomes = readText(item, 'o');
+  const stored = {
+    request_id: readText(item, 'q'),
+    principal: readTextOrNull(item, 'u'),
+    requests: readTextOrNull(item, 'r'),
+  };
   return {
     pack_id: readText(item, 'sk'),
     sha256: readHex(item, 'h'),
     bytes: readNumber(item, 'b'),
-    outcomes: readText(item, 'o'),
-    request_id: readText(item, 'q'),
-    principal: readTextOrNull(item, 'u'),
+    outcomes,
+    requests: readRequests(stored, outcomes.length),
     imported: readNumber(item, 'i') === 1,
     received_min_ms: readNumber(item, 'c'),
     received_max_ms: readNumber(item, 'd'),

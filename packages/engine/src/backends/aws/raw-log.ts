@@ -12,6 +12,8 @@ const ENDING = '.ndjson.gz';
 /** Packs as objects with keys in order of storage time. */
 export function createRawLog(objects: Objects): RawLog {
   return {
+    // Each invocation of the function handles one request, and writes of objects do not wait for each other.
+    sharesPacks: false,
     append: (packId, bytes) => objects.putOnce(packKey(packId), bytes),
     read: (packId) => objects.get(packKey(packId)),
     has: (packId) => objects.has(packKey(packId)),

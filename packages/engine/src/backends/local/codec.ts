@@ -1,11 +1,13 @@
 import { decodeBase32Hex, encodeBase32Hex, flagBit, type IdentityRule, KitError, positionAt } from '@pik/schema';
 
+import { readRequests, type StoredRequests } from '../../ports/packed-requests.ts';
 import type {
   DeliveryRow,
   EventOutcome,
   EventRow,
   FailureRow,
   PackRow,
+  SequenceRange,
   SequenceRow,
   SliceRow,
 } from '../../ports/rows.ts';
@@ -131,7 +133,10 @@ export type SliceColumns = Columns<
 /** A joined row of `sequence` and `producer`. */
 export type SequenceColumns = Columns<SequenceRow, Common & { readonly ranges: string }>;
 /** A row of `pack`. */
-export type PackColumns = Columns<PackRow, Common & { readonly imported: number; readonly sha256: Uint8Array }>;
+export type PackColumns = Columns<
+  Omit<PackRow, 'requests'>,
+  Common & StoredRequests & { readonly imported: number; readonly sha256: Uint8Array }
+>;
 
 /** The EVENT row behind the values of `EVENT_COLUMNS`. */
 export function toEventRow(values: EventValues): EventRow {
@@ -247,7 +252,7 @@ export function toSequenceRow(row: SequenceColumns): SequenceRow {
   return {
     producer_id: row.producer_id,
     pack_id: packText(row.pack_id),
-    ranges: JSON.parse(row.ranges) as [number, number][],
+    ranges: JSON.parse(row.ranges) as SequenceRange[],
     received_ms: row.received_ms,
     expires_ms: expiryOf(row.expires_ms),
   };
@@ -260,8 +265,7 @@ export function toPackRow(row: PackColumns): PackRow {
     sha256: hexText(row.sha256),
     bytes: row.bytes,
     outcomes: row.outcomes,
-    request_id: row.request_id,
-    principal: row.principal,
+    requests: readRequests(row, row.outcomes.length),
     imported: row.imported === 1,
     received_min_ms: row.received_min_ms,
     received_max_ms: row.received_max_ms,

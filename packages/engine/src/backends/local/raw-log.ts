@@ -17,6 +17,7 @@ const UNAVAILABLE = 'RAW_LOG_UNAVAILABLE';
 export function createRawLog(dir: string): RawLog {
   const files = createOnlyFiles(dir, { exists: 'RAW_EXISTS', unavailable: UNAVAILABLE });
   return {
+    sharesPacks: true,
     append: (packId, bytes) => files.write(packKey(packId), bytes),
     read: (packId) => files.read(packKey(packId)),
     has: (packId) => files.has(packKey(packId)),

@@ -13,7 +13,7 @@ CREATE INDEX recheck_event ON recheck (event_id);
 `;
 
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 4 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 5 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows are
@@ -141,7 +141,9 @@ CREATE TABLE pack (
   received_min_ms INTEGER NOT NULL,
   received_max_ms INTEGER NOT NULL,
   expires_ms INTEGER,
-  outcomes TEXT NOT NULL
+  outcomes TEXT NOT NULL,
+  -- Of a pack with several requests alone: all of them, as JSON.
+  requests TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -182,4 +184,5 @@ ALTER TABLE delivery ADD COLUMN producer_no INTEGER;
 ALTER TABLE delivery ADD COLUMN producer_seq INTEGER;
 ALTER TABLE failure ADD COLUMN payload_hash BLOB;
 ${RECHECK_TABLE}`,
+  'ALTER TABLE pack ADD COLUMN requests TEXT;',
 ];

@@ -29,6 +29,7 @@ function open(path: string): DatabaseSync {
 /** Replaces the tables of a new directory that have changed since version 1 by those of version 1. */
 const FIRST_INDEX = `
 DROP TABLE recheck;
+ALTER TABLE pack DROP COLUMN requests;
 ALTER TABLE event DROP COLUMN rank;
 ALTER TABLE event DROP COLUMN standing;
 ALTER TABLE delivery DROP COLUMN rank;

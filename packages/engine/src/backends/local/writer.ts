@@ -3,6 +3,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { at, LIMITS } from '@pik/schema';
 
 import { admissionOrder, deliveryOf, finalInsertions, mayMove } from '../../ingest/rules/first-receipt.ts';
+import { storedRequests } from '../../ports/packed-requests.ts';
 import type {
   DeliveryRow,
   EventRow,
@@ -32,7 +33,7 @@ import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 import { RAISE_SEQUENCE } from './sole-owner.ts';
 import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
-/** Writes the rows of one request; the caller holds the transaction. */
+/** Writes the rows of one pack; the caller holds the transaction. */
 export interface Writer {
   insertEvents(rows: readonly EventRow[], nowMs: number): readonly Insertion[];
   writeRest(rows: RequestRows): void;
@@ -190,6 +191,20 @@ interface RestStatements {
   readonly sequenceMark: StatementSync;
 }
 
+const PACK_COLUMNS = [
+  'pack_id',
+  'sha256',
+  'bytes',
+  'request_id',
+  'principal',
+  'imported',
+  'received_min_ms',
+  'received_max_ms',
+  'expires_ms',
+  'outcomes',
+  'requests',
+];
+
 const COUNT_DELIVERIES = 'SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL';
 
 function restStatements(db: DatabaseSync): RestStatements {
@@ -248,22 +263,11 @@ function restStatements(db: DatabaseSync): RestStatements {
       'entries',
     ]),
     sequence: into('sequence', ['producer_no', 'pack_id', 'received_ms', 'expires_ms', 'ranges']),
-    pack: into('pack', [
-      'pack_id',
-      'sha256',
-      'bytes',
-      'request_id',
-      'principal',
-      'imported',
-      'received_min_ms',
-      'received_max_ms',
-      'expires_ms',
-      'outcomes',
-    ]),
+    pack: into('pack', PACK_COLUMNS),
   };
 }
 
-/** If some lines of a request were pending, its slice is written again once more of them are decided. */
+/** If some lines of a pack were pending, its slice is written again once more of them are decided. */
 function sliceStatement(db: DatabaseSync, columns: readonly string[]): StatementSync {
   const changed = columns.slice(3).map((name) => `${name} = excluded.${name}`);
   const receipts = (table: string) => `${table}.accepted + ${table}.duplicates + ${table}.conflicts`;
@@ -356,16 +360,18 @@ function writeSequence(statement: StatementSync, row: SequenceRow, interning: In
 }
 
 function writePack(statement: StatementSync, row: PackRow): void {
+  const { request_id, principal, requests } = storedRequests(row.requests);
   statement.run(
     packBytes(row.pack_id),
     hexBytes(row.sha256),
     row.bytes,
-    row.request_id,
-    row.principal,
+    request_id,
+    principal,
     row.imported ? 1 : 0,
     row.received_min_ms,
     row.received_max_ms,
     expiryValue(row.expires_ms),
     row.outcomes,
+    requests,
   );
 }

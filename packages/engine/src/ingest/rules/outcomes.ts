@@ -17,7 +17,7 @@ import { sequenceRows } from './sequences.ts';
 import { sliceRows } from './slices.ts';
 import { warningRows } from './warnings.ts';
 
-/** The rows of a request, and the verdict on each of its lines; null for a rejected line. */
+/** The rows of a pack, and the verdict on each of its lines; null for a rejected line. */
 export interface RequestOutcomes extends RequestRows {
   readonly verdicts: readonly (Verdict | null)[];
 }
@@ -57,7 +57,7 @@ export function eventRows(records: readonly ParsedRecord[], pack: PackFacts): Ev
 }
 
 /**
- * Decides the outcomes of a request and derives all rows that it leaves behind. `insertions[i]` belongs to `rows[i]`. For
+ * Decides the outcomes of a pack and derives all rows that it leaves behind. `insertions[i]` belongs to `rows[i]`. For
  * the same pack it returns the same rows again, so that the sweeper may repeat an admission that a crash interrupted.
  */
 export function decideOutcomes(

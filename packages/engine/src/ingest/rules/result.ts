@@ -2,11 +2,10 @@ import { ERRORS, flagNames, formatEpochMs, type IngestResult, unknownFieldsHint 
 import type { Verdict } from './classify.ts';
 import type { ParsedRecord } from './parse-record.ts';
 
-/** Where a receipt was stored; `rawKey` is null in a dry run. */
-export interface StoredAt {
-  readonly line: number;
-  readonly rawKey: string | null;
-}
+/** Where a receipt was stored; nulls in a dry run. */
+export type StoredAt =
+  | { readonly line: number; readonly rawKey: string }
+  | { readonly line: null; readonly rawKey: null };
 
 /** The answer of ingest for one record. Empty fields are omitted, since most answers are long lists. */
 export function verdictResult(parsed: ParsedRecord, verdict: Verdict | null, stored: StoredAt): IngestResult {

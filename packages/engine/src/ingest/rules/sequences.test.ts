@@ -6,9 +6,9 @@ import type { ParsedRecord } from './parse-record.ts';
 import { sequenceRows, toRanges } from './sequences.ts';
 
 const pack = { pack_id: 'p', expires_ms: 9 };
-const parsed = (producer: ParsedRecord['producer'], received_ms = 1): ParsedRecord => ({
+const parsed = (producer: ParsedRecord['producer'], received_ms = 1, imported = false): ParsedRecord => ({
   record: { text: '' },
-  imported: false,
+  imported,
   event: null,
   fault: null,
   source: null,
@@ -18,15 +18,37 @@ const parsed = (producer: ParsedRecord['producer'], received_ms = 1): ParsedReco
   received_ms,
 });
 
-describe('the sequence numbers of a request', () => {
-  it('are kept per producer, regardless of outcomes, with the first receive time', () => {
+describe('the sequence numbers of a pack', () => {
+  it('are kept per producer, regardless of outcomes, with the receive times of their requests', () => {
     const records = [
       parsed({ id: 'a', seq: 3 }, 5),
       parsed(null),
       parsed({ id: 'b', seq: 7 }, 6),
-      parsed({ id: 'a', seq: 1 }, 4),
-      parsed({ id: 'a', seq: 2 }, 7),
-      parsed({ id: 'a', seq: 10 }, 8),
+      parsed({ id: 'a', seq: 1 }, 5),
+      parsed({ id: 'a', seq: 2 }, 8),
+      parsed({ id: 'a', seq: 10 }, 4),
+    ];
+    const [a, b] = sequenceRows(records, pack);
+    expect(a).toMatchObject({
+      received_ms: 4,
+      ranges: [
+        [10, 10],
+        [1, 1, 1],
+        [3, 3, 1],
+        [2, 2, 4],
+      ],
+    });
+    expect(b).toMatchObject({ received_ms: 6, ranges: [[7, 7]] });
+  });
+
+  it('of an import count as received with the first one of their producer', () => {
+    const records = [
+      parsed({ id: 'a', seq: 3 }, 5, true),
+      parsed(null),
+      parsed({ id: 'b', seq: 7 }, 6, true),
+      parsed({ id: 'a', seq: 1 }, 4, true),
+      parsed({ id: 'a', seq: 2 }, 7, true),
+      parsed({ id: 'a', seq: 10 }, 8, true),
     ];
     expect(sequenceRows(records, pack)).toEqual([
       {

@@ -6,7 +6,7 @@ import { decodeEntries, encodeEntries, type SliceEntry } from '../../storage/rul
 import type { Verdict } from './classify.ts';
 import { isAt, repeatOutcome } from './first-receipt.ts';
 
-/** The decided receipts of a request, packed by source, type and event day. */
+/** The decided receipts of a pack, grouped by source, type and event day. */
 export function sliceRows(
   rows: readonly EventRow[],
   verdicts: readonly (Verdict | null)[],

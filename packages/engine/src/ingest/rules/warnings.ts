@@ -9,16 +9,28 @@ import type { EventFields, ParsedRecord } from './parse-record.ts';
  * an extra member must not double its rows. Beyond the limit, further sets of names only set a flag on their receipts.
  */
 export function warningRows(records: readonly ParsedRecord[], pack: PackFacts): FailureRow[] {
+  if (!records.some(({ event }) => event !== null && event.unknown.length > 0)) return [];
+  let start = 0;
+  return pack.requests.flatMap(({ lines }) => {
+    start += lines;
+    return requestWarnings(records.slice(start - lines, start), { pack, start: start - lines });
+  });
+}
+
+function requestWarnings(
+  records: readonly ParsedRecord[],
+  { pack, start }: { pack: PackFacts; start: number },
+): FailureRow[] {
   const rows = new Map<string, FailureRow & { receipts: number }>();
-  for (const [line, parsed] of records.entries()) {
+  for (const [place, parsed] of records.entries()) {
     const { event } = parsed;
     if (event === null || event.unknown.length === 0) continue;
     const unknown = event.unknown.toSorted();
     const name = JSON.stringify([event.source, event.event_type, unknown]);
     const known = rows.get(name);
+    const at = { ...pack, line: start + place, received_ms: parsed.received_ms };
     if (known !== undefined) known.receipts += 1;
-    else if (rows.size < LIMITS.unknown_field_warnings_max)
-      rows.set(name, warningRow(event, unknown, { ...pack, line, received_ms: parsed.received_ms }));
+    else if (rows.size < LIMITS.unknown_field_warnings_max) rows.set(name, warningRow(event, unknown, at));
   }
   return [...rows.values()];
 }

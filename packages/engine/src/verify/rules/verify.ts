@@ -41,10 +41,12 @@ export function envelopeFaults(
     const head = {
       requestId: envelope.request_id,
       principal: envelope.principal,
+      line,
+      requestLine: envelope.request_line,
       toBase64: () => envelope.body_base64 ?? '',
       sequence: envelope.sequence ?? null,
     };
-    if (!sameValue(envelope, envelopeOf(at(arrivals, line), line, head))) {
+    if (!sameValue(envelope, envelopeOf(at(arrivals, line), head))) {
       faults.push(
         verifyFault('ENVELOPE_DIFFERS', 'The envelope does not match its bytes.', {
           pack_id: packId,

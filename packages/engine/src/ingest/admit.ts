@@ -1,0 +1,43 @@
+import { at } from '@pik/schema';
+
+import type { Context } from '../runtime/context.ts';
+import type { Verdict } from './rules/classify.ts';
+import { decideOutcomes, eventRows, type RequestOutcomes } from './rules/outcomes.ts';
+import type { PackFacts } from './rules/pack-facts.ts';
+import type { ParsedRecord } from './rules/parse-record.ts';
+
+/** Decides and counts the outcome of each record of a durable pack. The sweeper and the rebuild use it too. */
+export async function admitRecords(
+  context: Context,
+  records: readonly ParsedRecord[],
+  pack: PackFacts,
+): Promise<RequestOutcomes> {
+  const rows = eventRows(records, pack);
+  const outcomes = await context.backend.index.admit(rows, (insertions) =>
+    decideOutcomes(records, rows, { pack, insertions }),
+  );
+  if (outcomes.pack !== null) context.inFlight.release(pack.pack_id);
+  if (outcomes.pack !== null && !pack.imported) context.clock.received(outcomes.pack.received_max_ms);
+  count(context, records, outcomes.verdicts);
+  return outcomes;
+}
+
+function count(context: Context, records: readonly ParsedRecord[], verdicts: readonly (Verdict | null)[]): void {
+  const { telemetry } = context;
+  const lags: number[] = [];
+  const counts = { DUPLICATE: 0, CONFLICT: 0, REJECTED: 0, PENDING: 0 };
+  for (let line = 0; line < records.length; line++) {
+    const status = verdicts[line]?.status ?? 'REJECTED';
+    if (status !== 'ACCEPTED') counts[status] += 1;
+    else lags.push(lagOf(at(records, line)));
+  }
+  telemetry.count('IngestCount', records.length);
+  telemetry.count('DuplicateCount', counts.DUPLICATE);
+  telemetry.count('ConflictCount', counts.CONFLICT);
+  telemetry.count('RejectedCount', counts.REJECTED);
+  telemetry.observe('IngestLagMs', lags);
+}
+
+function lagOf({ received_ms, event }: ParsedRecord): number {
+  return event === null ? 0 : received_ms - event.event_time.epoch_ms;
+}

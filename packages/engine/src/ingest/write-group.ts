@@ -1,0 +1,81 @@
+import { type IngestBatch, KitError } from '@pik/schema';
+
+import type { Context } from '../runtime/context.ts';
+import { appendPack } from '../storage/pack-store.ts';
+import { admitRecords } from './admit.ts';
+import { storedAnswer } from './ingest-answer.ts';
+import { type ArrivedRequest, arrivedRequest } from './rules/arrived-request.ts';
+import type { PackFacts } from './rules/pack-facts.ts';
+import type { ParsedRecord } from './rules/parse-record.ts';
+
+/** Stores the records of a request and decides their outcomes: the only way into log and index. */
+export async function storeAndAdmit(
+  context: Context,
+  records: readonly ParsedRecord[],
+  request: Parameters<typeof arrivedRequest>[1],
+): Promise<IngestBatch> {
+  const arrived = arrivedRequest(records, request);
+  // While it waits for its group, answers as of a later time are unsettled.
+  const waiting = Symbol('request');
+  context.inFlight.hold(waiting, arrived.receivedMs);
+  try {
+    return await context.groups.add(arrived, (group, earlier) => writeGroup(context, group, earlier));
+  } finally {
+    context.inFlight.release(waiting);
+  }
+}
+
+/**
+ * Writes the requests of a group as one durable pack, then, after all earlier groups, the index, the PACK row last; the
+ * answers follow. A crash before the append leaves nothing; after the append, a pack that the sweeper admits; after the
+ * commit, outcomes that repeats find.
+ */
+export async function writeGroup(
+  context: Context,
+  group: readonly ArrivedRequest[],
+  earlier: Promise<void>,
+): Promise<IngestBatch[]> {
+  // Before anything else, so that groups have numbers in the order in which they were started.
+  const [packId, sequence] = [context.newId(), context.watch.nextSequence()];
+  const pack = await append(context, group, { packId, sequence });
+  await earlier;
+  const { verdicts } = await admitRecords(
+    context,
+    group.flatMap(({ records }) => records),
+    pack,
+  );
+  let line = 0;
+  return group.map(({ records }) => {
+    line += records.length;
+    return storedAnswer(records, { packId, firstLine: line - records.length, verdicts });
+  });
+}
+
+async function append(
+  context: Context,
+  group: readonly ArrivedRequest[],
+  { packId, sequence }: Pick<PackFacts, 'sequence'> & { packId: string },
+): Promise<PackFacts> {
+  // Checked before the append, so that retries during an outage of the index do not pile up packs.
+  await context.backend.index.ping();
+  // If this group fails, its pack may be in the log but not in the index. Answers stay unsettled until the sweeper runs.
+  context.inFlight.hold(
+    packId,
+    group.reduce((first, { receivedMs }) => Math.min(first, receivedMs), Number.POSITIVE_INFINITY),
+  );
+  const imported = group[0]?.imported ?? false;
+  return appendPack(context, group, { packId, sequence, imported }).catch(async (error: unknown) => {
+    if (await isRefused(context, packId, error)) context.inFlight.release(packId);
+    else context.inFlight.doubt(packId);
+    throw error;
+  });
+}
+
+/** True if a full store has certainly not kept a pack, so that there is nothing to wait for. */
+async function isRefused({ backend }: Context, packId: string, error: unknown): Promise<boolean> {
+  if (!KitError.is(error) || error.code !== 'STORAGE_FULL') return false;
+  return backend.rawLog.has(packId).then(
+    (isThere) => !isThere,
+    () => false,
+  );
+}
