@@ -1,6 +1,6 @@
 import tab from '@bomb.sh/tab/commander';
 import { printable, VIEWS } from '@pik/render';
-import { KitError, QUESTION_NAMES, QUESTIONS } from '@pik/schema';
+import { KitError, QUESTION_NAMES, QUESTIONS, SEARCH_FIELDS } from '@pik/schema';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import own from '../package.json' with { type: 'json' };
 import { compute } from './commands/compute.ts';
@@ -8,6 +8,7 @@ import { deadLetters } from './commands/dead-letters.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { explainChange } from './commands/explain-change.ts';
+import { find } from './commands/find.ts';
 import { history } from './commands/history.ts';
 import { importFile } from './commands/import.ts';
 import { ingest } from './commands/ingest.ts';
@@ -215,6 +216,13 @@ function addAnswers(program: Command, done: Done): void {
     .option(...SVG)
     .option(...HTML)
     .action((options) => explainChange(options));
+  withFlags(client(program, 'find', 'receipts that match an expression, rejected ones too, the last stored first'), {
+    fields: QUESTIONS.find.fields,
+    draws: false,
+  })
+    .argument('[expression...]', 'such as payload.order_id=4711; several must all match')
+    .addHelpText('after', FIND_HELP)
+    .action(async (expressions, options) => done(await find(expressions, options)));
   withRange(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
     from: 'first receive time',
     to: 'end of the range of receive times (exclusive)',
@@ -229,6 +237,11 @@ function addAnswers(program: Command, done: Done): void {
     .action(async (options) => done(await verify(options)));
 }
 
+const FIND_HELP = `
+Expressions: payload.order_id=4711   source == "shop" and not (outcome in [DUPLICATE, REJECTED])
+             payload.items[*].sku.startsWith("A-")   has(payload.refund)   trace_id=4bf92f…   body.contains("4711")
+Fields: ${SEARCH_FIELDS.join(', ')}.`;
+
 const SVG = ['--svg <file>', 'write the chart as SVG to this file'] as const;
 const HTML = ['--html <file>', 'write the answer with its charts to this self-contained file'] as const;
 
@@ -241,6 +254,7 @@ function addReports(program: Command, done: Done): void {
     .option('--watch <seconds>', 'show it again and again, this many seconds apart', wholeNumber)
     .action(async (options) => done(await status(options)));
   for (const name of QUESTION_NAMES) {
+    if (name === 'find') continue;
     const { fields, summary } = QUESTIONS[name];
     const description = summary.charAt(0).toLowerCase() + summary.slice(1);
     withFlags(client(program, name, description), { fields, draws: VIEWS[name].draws === true }).action(

@@ -49,6 +49,7 @@ const CASES: Record<string, Cases> = {
     no: ['--metric', 'daily_event_count', '--key', 'nobody', ...window],
     usage: ['--metric', 'no_such_metric', '--key', 'x', ...window],
   },
+  find: { yes: ['entity_id=parcel-1'], no: ['entity_id=nobody'], usage: ['entity_id ='] },
   rejects: { yes: [], no: [], usage: ['--limit', 'many'] },
   status: { yes: ['--since', DAY], no: ['--since', DAY], usage: ['--since', 'soon'] },
   verify: { yes: [], no: [] },

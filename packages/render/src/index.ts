@@ -8,6 +8,7 @@ export { completenessView } from './views/completeness.ts';
 export { duplicatesView } from './views/duplicates.ts';
 export { eventView } from './views/event.ts';
 export { failuresView } from './views/failures.ts';
+export { findView, MATCH_HEAD, matchCells, scannedText } from './views/find.ts';
 export { gapsView } from './views/gaps.ts';
 export { lagView } from './views/lag.ts';
 export { VIEWS } from './views.ts';

@@ -2,6 +2,7 @@ import type { QuestionViews } from './question-view.ts';
 import { completenessView } from './views/completeness.ts';
 import { duplicatesView } from './views/duplicates.ts';
 import { failuresView } from './views/failures.ts';
+import { findView } from './views/find.ts';
 import { gapsView } from './views/gaps.ts';
 import { lagView } from './views/lag.ts';
 
@@ -12,4 +13,5 @@ export const VIEWS: QuestionViews = {
   failures: failuresView,
   gaps: gapsView,
   completeness: completenessView,
+  find: findView,
 };

@@ -123,6 +123,17 @@ export const LIMITS = {
   message_events_max: 100,
   /** Bytes of one replay message; below SQS's limit of 256 KB. */
   message_bytes_max: 200 * 1024,
+  /** Characters of a search expression. */
+  search_expression_chars_max: 4_096,
+  /** Nesting of parentheses and `not` in a search expression. */
+  search_depth_max: 32,
+  /**
+   * Milliseconds by which the id of a pack may be earlier than the receive times in it, as after the clock was set back between
+   * the two: a search over receive times reads the log from this long before its range.
+   */
+  search_before_range_ms: 3_600_000,
+  /** Unreadable packs that one page of a search names; all are counted. */
+  search_unreadable_listed_max: 20,
   /** Deliveries of a message after which it becomes a dead letter. */
   message_receives_max: 5,
   /** Classes that can share a change by exact Shapley values. */

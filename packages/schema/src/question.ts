@@ -91,7 +91,7 @@ export type Exposure = 'nothing' | 'ids' | 'payload';
 
 /**
  * Form of an answer. `whole`: complete, or an error if it exceeds the budget. `page`: by cursor, and every page has the figures of the
- * whole answer as of its first page; partial if it exceeds the budget. `listing`: items by cursor. `stream`: NDJSON with an end line.
+ * whole answer as of its first page; partial if it exceeds the budget. `listing`: items by cursor. `stream`: items by cursor, or with `Accept: application/x-ndjson` NDJSON with an end line; relative times count from the first page.
  * `job`: a record to poll.
  */
 export type AnswerForm = 'whole' | 'page' | 'listing' | 'stream' | 'job';

@@ -1,12 +1,14 @@
 import { completenessQuestion } from './completeness.ts';
 import { duplicatesQuestion } from './duplicates.ts';
 import { failuresQuestion } from './failures.ts';
+import { findQuestion } from './find.ts';
 import { gapsQuestion } from './gaps.ts';
 import { lagQuestion } from './lag.ts';
 
 export * from './completeness.ts';
 export * from './duplicates.ts';
 export * from './failures.ts';
+export * from './find.ts';
 export * from './gaps.ts';
 export * from './lag.ts';
 
@@ -17,6 +19,7 @@ export const QUESTIONS = {
   failures: failuresQuestion,
   gaps: gapsQuestion,
   completeness: completenessQuestion,
+  find: findQuestion,
 } as const;
 
 /** Name of a declared question. */

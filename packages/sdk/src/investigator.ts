@@ -8,7 +8,7 @@ export {
   type SimulateOptions,
 } from './investigator/investigator.ts';
 export { type AskQuestion, type QuestionMethods, questionMethods } from './investigator/questions.ts';
-export type { RawCallOptions } from './investigator/raw-events.ts';
+export type { RawCallOptions, SearchCallOptions, SearchProgress } from './investigator/raw-events.ts';
 export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './investigator/replay-handle.ts';
 export type { ReplayPlan } from './investigator/replay-plan.ts';
 export type * from './investigator/selections.ts';

@@ -26,6 +26,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     clockFault: () => null,
     ask: async (name) => leastAnswer(ROUTES[name]),
     read: (name, given) => readQuery(ROUTES[name], given, { nowMs: Date.now(), timeZone: 'UTC' }),
+    findLines: () => endOfLines(),
     timeline: async () => ({ events: [], as_of: '', next_cursor: null }),
     rawEvents: () => endOfLines(),
     receipt: async () => {

@@ -7,7 +7,7 @@ import { draws, type ShowOptions, show } from '../show.ts';
 import { type RangeOptions, startOf, TIMES_HELP } from '../times.ts';
 
 /** Parsed options of a question's command. */
-interface AskOptions extends ShowOptions, RangeOptions {
+export interface AskOptions extends ShowOptions, RangeOptions {
   readonly [flag: string]: unknown;
 }
 

@@ -5,6 +5,7 @@ import { failures } from '../reports/failures/failures.ts';
 import { gaps } from '../reports/gaps/gaps.ts';
 import { lag } from '../reports/lag/lag.ts';
 import type { Answerer } from '../runtime/answer-question.ts';
+import { find } from '../search/find.ts';
 
 /** Answers to all declared questions. A missing answer is a type error. */
 export const ANSWERS: { readonly [N in QuestionName]: Answerer<(typeof ROUTES)[N]> } = {
@@ -13,4 +14,5 @@ export const ANSWERS: { readonly [N in QuestionName]: Answerer<(typeof ROUTES)[N
   failures,
   gaps,
   completeness,
+  find,
 };

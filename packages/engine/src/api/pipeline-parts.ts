@@ -18,6 +18,7 @@ import { readAsked } from '../runtime/answer-question.ts';
 import { clockFault } from '../runtime/clock-watch.ts';
 import type { Context } from '../runtime/context.ts';
 import { askedContext } from '../runtime/question.ts';
+import { findLines } from '../search/find.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
 import { verify } from '../verify/verify.ts';
@@ -65,6 +66,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     clockFault: () => clockFault(context),
     ask: (name, given, options) => ANSWERS[name](context, given, options),
     read: (name, given) => readAsked(context, ROUTES[name], given),
+    findLines: (given, options) => findLines(context, given, options),
     timeline: cut(timeline),
     rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
     receipt: whole(readReceipt),

@@ -220,6 +220,11 @@ export interface InvestigatePipeline {
   ask<N extends QuestionName>(name: N, given: SelectionOf<N>, options?: QuestionOptions): Promise<ReportOf<N>>;
   /** Parses a selection: resolves times by the backend's clock and fills in defaults. Throws `REQUEST_INVALID`, `CURSOR_INVALID`. */
   read<N extends DeclaredName>(name: N, given: SelectionOf<N>): AskedOf<(typeof ROUTES)[N]>;
+  /**
+   * A page of a search as chunks of NDJSON lines: the matches as they are found, lines about the progress, and last
+   * `{"end":true,"count":n,"next_cursor":…}`. Throws as `ask`.
+   */
+  findLines(given: SelectionOf<'find'>, options?: QuestionOptions): AsyncIterable<string>;
   timeline(query: TimelineQuery, options?: QuestionOptions): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
   rawEvents(query: TimelineQuery, options?: Partial<RawOptions> & QuestionOptions): AsyncIterable<string>;

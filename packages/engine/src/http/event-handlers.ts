@@ -8,6 +8,7 @@ import {
 } from '@pik/schema';
 
 import type { EventQuery, InvestigatePipeline, TimelineQuery } from '../api/pipeline.ts';
+import { accepts } from './accepts.ts';
 import { json } from './answer.ts';
 import type { Handler } from './call.ts';
 import { ndjson } from './ndjson.ts';
@@ -54,7 +55,7 @@ export const readReceipt: Handler<'receipt', InvestigatePipeline> = async (
   const address = receiptAddress(params);
   const { receipt, body } = await pipeline.receipt(address, asking());
   const headers = { vary: 'accept' };
-  if (wantsJson(request.headers.get('accept'))) return { ...json(receipt), headers };
+  if (accepts(request, 'application/json')) return { ...json(receipt), headers };
   const filename = `receipt-${address.pack_id}-${address.line}.bin`;
   return {
     status: 200,
@@ -68,10 +69,6 @@ function receiptAddress({ pack_id = '', line = '' }: Readonly<Record<string, str
   if (!isPackId(pack_id)) throw fieldFault('pack_id', 'is not the id of a pack');
   if (!/^\d{1,9}$/.test(line)) throw fieldFault('line', 'must be a whole number from 0');
   return { pack_id, line: Number(line) };
-}
-
-function wantsJson(accept: string | null): boolean {
-  return (accept ?? '').split(',').some((range) => range.split(';', 1)[0]?.trim().toLowerCase() === 'application/json');
 }
 
 /** `GET /timeline`. */

@@ -12,6 +12,7 @@ const PROBLEM = { $ref: '#/components/schemas/Problem' };
 const OTHER_TYPES: { readonly [N in RouteName]?: readonly string[] } = {
   home: ['text/html'],
   metrics: ['text/plain'],
+  find: ['application/x-ndjson'],
   receipt: ['application/octet-stream'],
   timeline: ['application/x-ndjson'],
   selection: ['application/x-ndjson'],

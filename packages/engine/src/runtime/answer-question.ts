@@ -30,6 +30,7 @@ export function readAsked<Q extends Question>(context: Context, question: Q, giv
   const { time_zone, cursor } = given as { readonly time_zone?: string; readonly cursor?: string };
   checkZone(time_zone);
   // `2h` means the same on every page.
-  const nowMs = nowOf(context, question.form === 'page' ? (cursor ?? null) : null);
+  const isTimed = question.form === 'page' || question.form === 'stream';
+  const nowMs = nowOf(context, isTimed ? (cursor ?? null) : null);
   return readQuery(question, given, { nowMs, timeZone: time_zone ?? 'UTC' });
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip, gunzipSync, gzip } from 'node:zlib';
 
 import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 import type { PackFacts } from '../ingest/rules/pack-facts.ts';
@@ -91,8 +91,17 @@ export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<En
 
 /** Decompresses the text of a pack: one envelope per line. Throws `RAW_CORRUPT`. */
 export async function packText(packId: string, bytes: Uint8Array): Promise<string> {
+  return (await unpacked(packId, bytes)).toString('utf8');
+}
+
+/** Below this size, starting a thread costs more than decompressing here. */
+const INLINE_BYTES_MAX = 4_096;
+
+/** Decompresses a pack to the UTF-8 bytes of its text. Throws `RAW_CORRUPT`. */
+export async function unpacked(packId: string, bytes: Uint8Array): Promise<Buffer> {
+  const options = { maxOutputLength: PACK_BYTES_MAX };
   try {
-    return (await decompress(bytes, { maxOutputLength: PACK_BYTES_MAX })).toString('utf8');
+    return bytes.length <= INLINE_BYTES_MAX ? gunzipSync(bytes, options) : await decompress(bytes, options);
   } catch (cause) {
     throw new KitError('RAW_CORRUPT', `the pack ${packId} cannot be read`, { cause });
   }

@@ -11,6 +11,7 @@ import {
   type EventView,
   formatEpochMs,
   LIMITS,
+  type Match,
   type MetricView,
   parseTime,
   type RawEvent,
@@ -21,6 +22,7 @@ import {
   type RejectPage,
   type ReplayPage,
   type ReplayView,
+  type SelectionOf,
   type SelectionPage,
   type Time,
   type TimelinePage,
@@ -40,7 +42,13 @@ import {
   wire,
 } from './ask.ts';
 import { type AskQuestion, type QuestionMethods, questionMethods, questionsOver } from './questions.ts';
-import { type RawCallOptions, readRawEvents, readRejectedReceipts } from './raw-events.ts';
+import {
+  type RawCallOptions,
+  readMatches,
+  readRawEvents,
+  readRejectedReceipts,
+  type SearchCallOptions,
+} from './raw-events.ts';
 import { driveReplay, type ReplayDrive, type ReplayHandle } from './replay-handle.ts';
 import { makePlan, type ReplayPlan } from './replay-plan.ts';
 import type {
@@ -96,6 +104,13 @@ export interface Investigator extends QuestionMethods {
    * the end.
    */
   readEvents(selection: TimelineSelection | RangeSelection, options?: RawCallOptions): AsyncIterable<RawEvent>;
+  /**
+   * Reads all receipts that match a search, the last stored first, each when it is found; `find` reads one page. An interrupted
+   * stream throws; it never looks like the end. Throws `REQUEST_INVALID` with the place of a fault in the expression.
+   *
+   * @example for await (const match of kit.readMatches({ where: 'payload.order_id = 4711', start_time: '2h' })) …
+   */
+  readMatches(selection: SelectionOf<'find'>, options?: SearchCallOptions): AsyncIterable<Match>;
   explainEvent(
     event: EventSelection,
     options?: CallOptions & { as_of?: Time | undefined; time_zone?: string | undefined },
@@ -185,6 +200,7 @@ type EventQuestions = Pick<
   | 'timelinePage'
   | 'readTimeline'
   | 'readEvents'
+  | 'readMatches'
   | 'explainEvent'
   | 'getReceipt'
   | 'readRejects'
@@ -205,6 +221,7 @@ function eventQuestions(asking: Asking): EventQuestions {
         return { items: page.events, next: page.next_cursor };
       }, call?.signal),
     readEvents: (selection, call) => rawEvents(asking, selection, call),
+    readMatches: (selection, call) => readMatches(asking, { query: wire(selection), ...call }),
     explainEvent: (event, { as_of, time_zone, ...call } = {}) => {
       const at = { as_of, time_zone };
       if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, ...at }), ...call });

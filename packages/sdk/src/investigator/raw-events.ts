@@ -1,4 +1,4 @@
-import { KitError, LIMITS, type RawEvent, type RejectedReceipt } from '@pik/schema';
+import { KitError, LIMITS, type Match, type RawEvent, type RejectedReceipt, type Scanned } from '@pik/schema';
 import { refuseAborted } from '../connection/connection.ts';
 import { type Asking, type CallOptions, type Query, readBody, send } from './ask.ts';
 
@@ -8,9 +8,41 @@ export interface RawCallOptions extends CallOptions {
   readonly deliveries?: boolean | undefined;
 }
 
-/** The last line of a stream, or the line that ends it with an error. */
+/** How far a search has come. */
+export interface SearchProgress extends Scanned {
+  /** Packs of the whole search; null while they are not counted, or if there are more than some 100,000. */
+  readonly packs_total: number | null;
+}
+
+/** Options of a search. */
+export interface SearchCallOptions extends CallOptions {
+  /** Called now and then, and once at the end of each page. */
+  readonly onProgress?: ((progress: SearchProgress) => void) | undefined;
+  /** Called at the end of each page with the cursor of the next one; null after the last. If it returns false, the search ends. */
+  readonly onPage?: ((next_cursor: string | null) => boolean | undefined) | undefined;
+  /** Called for each pack that could not be read, and so was not searched. */
+  readonly onUnreadable?: ((pack: { readonly pack_id: string; readonly code: string }) => void) | undefined;
+}
+
+/** Reads the matches of a search, page by page. */
+export function readMatches(
+  asking: Asking,
+  { query, onProgress, onPage, onUnreadable, ...options }: SearchCallOptions & { query: Query },
+): AsyncGenerator<Match> {
+  const onNote = ({ end, scanned, packs_total = null, unreadable = [], next_cursor = null }: StreamLine) => {
+    if (scanned !== undefined) onProgress?.({ ...scanned, packs_total });
+    for (const pack of unreadable) onUnreadable?.(pack);
+    return end !== true || onPage?.(next_cursor) !== false;
+  };
+  return readStream(asking, 'find', { ...options, query, onNote });
+}
+
+/** The last line of a stream, a line about the progress of a search, or the line that ends a stream with an error. */
 interface StreamLine {
   readonly end?: true;
+  readonly scanned?: Scanned;
+  readonly packs_total?: number | null;
+  readonly unreadable?: readonly { readonly pack_id: string; readonly code: string }[];
   readonly next_cursor?: string | null;
   readonly error?: { readonly code: 'RAW_MISSING' | 'RAW_CORRUPT'; readonly detail: string };
 }
@@ -39,14 +71,14 @@ export function readRejectedReceipts(
  */
 async function* readStream<T>(
   asking: Asking,
-  route: 'timeline' | 'selection' | 'rejects',
-  { query, ...options }: CallOptions & { query: Query },
+  route: 'timeline' | 'selection' | 'rejects' | 'find',
+  { query, onNote, ...options }: CallOptions & { query: Query; onNote?: (line: StreamLine) => boolean },
 ): AsyncGenerator<T> {
   const { signal } = options;
   let cursor: string | null | undefined;
   let limit = query.limit;
   do {
-    const question = { ...options, query: { ...query, limit, cursor: cursor ?? undefined } };
+    const question = { ...options, query: { ...query, limit, cursor: cursor ?? query.cursor } };
     let response: Response;
     try {
       response = await asking.retry(() => send(asking, route, { ...question, accept: 'application/x-ndjson' }), signal);
@@ -59,8 +91,9 @@ async function* readStream<T>(
       refuseAborted(signal);
       const value = parseLine(line);
       if (value.error !== undefined) throw new KitError(value.error.code, value.error.detail);
+      if (value.scanned !== undefined && onNote?.(value) === false) return;
       if (value.end === true) cursor = value.next_cursor ?? null;
-      else yield value as T;
+      else if (value.scanned === undefined) yield value as T;
     }
     refuseAborted(signal);
     if (cursor === undefined) throw new KitError('ANSWER_NOT_OURS', 'the stream of events was interrupted');

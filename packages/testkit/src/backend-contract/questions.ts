@@ -34,6 +34,14 @@ export function contractQuestions(startMs: number): ContractQuestions {
     },
     duplicates: { paged: { duplicates: { ...all, by: ['event_type', 'hour'], basis: 'received' } } },
     completeness: { paged: { completeness: { include_imported: true, by: ['event_type'], closed_after_ms: HOUR } } },
+    find: {
+      paged: { find: {} },
+      more: {
+        'find by a value': { where: 'payload.value = 7 and payload.unit != "kWh"', include: 'body' },
+        'find rejected receipts of a range': { where: 'outcome == REJECTED', start_time: at(5), end_time: at(30) },
+        'find as of a time': { where: 'source.startsWith("pl") and has(payload.unit)', as_of: at(22) },
+      },
+    },
     failures: {
       paged: { failures: { by: ['event_type', 'hour'] } },
       more: {

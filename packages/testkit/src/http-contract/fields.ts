@@ -42,7 +42,7 @@ export function declaredFields(ask: Asking): void {
         await refused({ start_time: '2025-12-28T00:00:00Z', end_time }, 'start_time');
   });
 
-  const paged = DECLARED.filter((name) => ['page', 'listing'].includes(ROUTES[name].form));
+  const paged = DECLARED.filter((name) => ['page', 'listing', 'stream'].includes(ROUTES[name].form));
   it.each(paged)('A10: %s refuses a cursor that it did not return', async (name) => {
     const other = Buffer.from('["x","y",1]').toString('base64url');
     for (const cursor of ['x', other, Buffer.from('{}').toString('base64url')]) {

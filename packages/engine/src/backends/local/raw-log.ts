@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { isPackId, packKey, packStoredMs } from '@pik/schema';
+import { isPackId, MS_PER_DAY, packKey, packStoredMs } from '@pik/schema';
 
 import type { RawLog } from '../../ports/backend.ts';
 import type { Page } from '../../ports/queries.ts';
@@ -52,6 +52,8 @@ async function hourFolders(root: string, range: { fromMs: number; toMs: number }
   // Opening the directory creates the folder of all days: if it is missing, the content is unknown.
   await access(root);
   for (const day of await subfolders(root)) {
+    const dayMs = Date.parse(`${day.name.slice(-10)}T00:00:00Z`);
+    if (dayMs + MS_PER_DAY <= range.fromMs || dayMs >= range.toMs) continue;
     for (const hour of await subfolders(join(root, day.name))) {
       const startMs = Date.parse(`${day.name.slice(-10)}T${hour.name.slice(-2)}:00:00Z`);
       if (startMs + 3_600_000 > range.fromMs && startMs < range.toMs) folders.push(join(root, day.name, hour.name));

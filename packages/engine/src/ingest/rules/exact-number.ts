@@ -33,7 +33,7 @@ export function isExactNumber(token: string): boolean {
 }
 
 /** A decimal without its sign: `digits` has no zero at either end, and is empty for zero. */
-interface Decimal {
+export interface Decimal {
   readonly digits: string;
   /** The exponent of the first digit, which follows the decimal point. */
   readonly exponent: number;
@@ -41,7 +41,8 @@ interface Decimal {
 
 const ZERO: Decimal = { digits: '', exponent: 0 };
 
-function decimalOf(token: string): Decimal {
+/** The decimal of a JSON number, without its sign. */
+export function decimalOf(token: string): Decimal {
   const [mantissa = '', exponent = '0'] = token.split(/[eE]/, 2);
   const [whole = '', fraction = ''] = (mantissa.startsWith('-') ? mantissa.slice(1) : mantissa).split('.', 2);
   const all = whole + fraction;
