@@ -1,6 +1,6 @@
 // Follows the guide in a copy of the repository, then asks the new question in every way.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,6 +57,9 @@ beforeAll(() => {
     const [from, to] = [join(root, 'packages', name), join(copy, 'packages', name)];
     cpSync(join(from, 'src'), join(to, 'src'), { recursive: true });
     cpSync(join(from, 'package.json'), join(to, 'package.json'));
+    // Dependencies that npm keeps in the package.
+    const own = join(from, 'node_modules');
+    if (existsSync(own)) symlinkSync(own, join(to, 'node_modules'));
   }
   for (const file of CONTRACTS) cpSync(join(root, file), join(copy, file));
   const asked = 'packages/cli/test/support/new-question';
