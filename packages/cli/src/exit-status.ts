@@ -21,6 +21,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
     yes: 'every recomputed verdict equals the recorded one',
     no: 'a verdict differs, or a pack or file cannot be read',
   },
+  doctor: { yes: 'no check found a fault', no: 'a check found a fault; warnings do not count' },
   keygen: { yes: 'the key was created', no: null },
   ingest: {
     yes: 'every record was accepted, as new or as a repeat',

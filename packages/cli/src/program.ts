@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import own from '../package.json' with { type: 'json' };
 import { compute } from './commands/compute.ts';
 import { deadLetters } from './commands/dead-letters.ts';
+import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { explainChange } from './commands/explain-change.ts';
@@ -93,6 +94,7 @@ export function createProgram(done: Done): Command {
     })
     .exitOverride();
   addServer(program, done);
+  addDoctor(program, done);
   addSending(program, done);
   addOutboxes(program, done);
   addAnswers(program, done);
@@ -149,6 +151,13 @@ function client(program: Command, name: string, description: string): Command {
       .option('--api-key <key>', 'API key; default PIK_API_KEY')
       .option('--json', 'write only JSON to standard output')
   );
+}
+
+function addDoctor(program: Command, done: Done): void {
+  client(program, 'doctor', 'check this machine, the server, the key, the data directory and the config file')
+    .option('--data <dir>', 'data directory of a server on this machine', '.pik')
+    .option('--config <file>', 'pik.config.ts to check')
+    .action(async (options) => done(await doctor(options)));
 }
 
 const FILE = 'NDJSON, a JSON array or concatenated JSON objects, plain or gzip; - for standard input';

@@ -35,6 +35,7 @@ const CASES: Record<string, Cases> = {
   // outbox.e2e.test.ts covers these: they need outboxes.
   'outbox list': { yes: null, no: null },
   'outbox drain': { yes: null, no: null, usage: [dirname(fileOf(''))] },
+  doctor: { yes: ['--data', '/nowhere'], no: ['--data', '/nowhere', '--config', '/nowhere'] },
   keygen: { yes: ['--name', 'shop'], no: null, usage: ['--name', 'shop', '--scopes', 'everything'] },
   ingest: { yes: [good], no: [bad], usage: ['/nowhere.ndjson'] },
   import: { yes: [good], no: [bad], usage: [fileOf('a,b\n')] },
@@ -73,7 +74,8 @@ const CASES: Record<string, Cases> = {
 
 const OFFLINE = new Set(['serve', 'rebuild', 'keygen', 'outbox list', 'outbox drain', 'completion']);
 const commands = Object.keys(CASES);
-const asking = commands.filter((command) => !OFFLINE.has(command));
+// For `doctor` a server that cannot be reached is an answer.
+const asking = commands.filter((command) => !OFFLINE.has(command) && command !== 'doctor');
 
 let well: Kit;
 let ill: Kit;

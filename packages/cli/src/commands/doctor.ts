@@ -1,0 +1,170 @@
+import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { arch, platform, release } from 'node:os';
+import { join } from 'node:path';
+import { grouped, printable, tableText } from '@pik/render';
+import { counted, durationText, KitError, ROUTES } from '@pik/schema';
+import own from '../../package.json' with { type: 'json' };
+import { loadConfig } from '../config.ts';
+import { foreignErrorText } from '../foreign-error.ts';
+import { withoutSecrets } from '../secrets.ts';
+import { connection, type GlobalOptions, print } from '../session.ts';
+
+/** Options of `pik doctor`. */
+export interface DoctorOptions extends GlobalOptions {
+  readonly data: string;
+  readonly config?: string | undefined;
+}
+
+/** The result of one check. `skipped` has the reason in its text. */
+export interface Checked {
+  readonly check: string;
+  readonly result: 'ok' | 'warning' | 'fault' | 'skipped';
+  readonly text: string;
+}
+
+const ANSWER_MS_MAX = 10_000;
+/** The `Date` of an answer has whole seconds, and the answer takes time. */
+const CLOCK_MS_MAX = 2_000;
+const FREE_BYTES_MIN = 1_000_000_000;
+const MB = 1_000_000;
+
+/**
+ * Checks this machine, the server, the key, the data directory and the config file. Sends nothing that is stored, and prints no
+ * credential, so that the output can go into a bug report. True without a fault.
+ */
+export async function doctor(options: DoctorOptions): Promise<boolean> {
+  const found = [versions(), ...(await server(options)), data(options.data), await config(options.config)];
+  const checks = found.map((checked) => ({ ...checked, text: withoutSecrets(checked.text) }));
+  print(options, checks, () =>
+    tableText(
+      ['check', 'result', 'details'],
+      checks.map(({ check, result, text }) => [check, result, printable(text)]),
+    ),
+  );
+  return checks.every(({ result }) => result !== 'fault');
+}
+
+function versions(): Checked {
+  const { node } = process.versions;
+  const text = `pik ${own.version}, Node ${node}, ${platform()} ${release()} ${arch()}`;
+  const [major = 0, minor = 0] = node.split('.').map(Number);
+  const isNew = major > 22 || (major === 22 && minor >= 18);
+  if (isNew) return { check: 'versions', result: 'ok', text };
+  return { check: 'versions', result: 'warning', text: `${text}; serve and rebuild need Node 22.18 or newer` };
+}
+
+async function server(options: DoctorOptions): Promise<Checked[]> {
+  let asked: { url: string; apiKey?: string | undefined };
+  try {
+    asked = connection(options);
+  } catch (error) {
+    return [{ check: 'server', result: 'fault', text: textOf(error) }];
+  }
+  const startedMs = Date.now();
+  try {
+    const answer = await send(asked, ROUTES.healthz.path);
+    const endedMs = Date.now();
+    const health = (await answer.json().catch(() => ({}))) as { status?: unknown; code?: unknown; detail?: unknown };
+    const { url } = asked;
+    const took = `${url} answers in ${durationText(endedMs - startedMs)}`;
+    const state = answer.ok ? String(health.status) : `${answer.status} ${health.code ?? ''} ${health.detail ?? ''}`;
+    return [
+      { check: 'server', result: answer.ok ? 'ok' : 'fault', text: `${took}: ${state.trim()}` },
+      clock(answer.headers.get('date'), (startedMs + endedMs) / 2),
+      await key(asked, options),
+    ];
+  } catch (error) {
+    return [{ check: 'server', result: 'fault', text: `${asked.url} cannot be reached: ${textOf(error)}` }];
+  }
+}
+
+function clock(date: string | null, hereMs: number): Checked {
+  const thereMs = Date.parse(date ?? '');
+  if (Number.isNaN(thereMs)) return { check: 'clock', result: 'skipped', text: 'the answer has no date' };
+  // The date is cut to whole seconds: half a second more on average.
+  const aheadMs = thereMs + 500 - hereMs;
+  if (Math.abs(aheadMs) <= CLOCK_MS_MAX)
+    return { check: 'clock', result: 'ok', text: "the server's clock agrees with this machine's" };
+  const way = aheadMs > 0 ? 'ahead of' : 'behind';
+  const text = `the server's clock is ${durationText(Math.abs(aheadMs))} ${way} this machine's: lag and as-of times are off by that`;
+  return { check: 'clock', result: 'warning', text };
+}
+
+/** Requests that need a scope each and store nothing. */
+const PROBES = {
+  investigate: (asked: Asked) => send(asked, ROUTES.metricList.path),
+  ingest: (asked: Asked) => send(asked, `${ROUTES.ingest.path}?dry_run=true`, '[]'),
+  import: (asked: Asked) => send(asked, `${ROUTES.import.path}?dry_run=true`, '[]'),
+};
+
+type Asked = { readonly url: string; readonly apiKey?: string | undefined };
+
+async function key(asked: Asked, { apiKey }: DoctorOptions): Promise<Checked> {
+  const from =
+    asked.apiKey === undefined ? 'no key' : `the key of ${apiKey === undefined ? 'PIK_API_KEY' : '--api-key'}`;
+  const may: string[] = [];
+  for (const [scope, probe] of Object.entries(PROBES)) {
+    const { status } = await probe(asked);
+    if (status === 401) return { check: 'key', result: 'fault', text: `the server does not accept ${from} (401)` };
+    if (status !== 403) may.push(scope);
+  }
+  if (may.length > 0) return { check: 'key', result: 'ok', text: `${from} may ${may.join(', ')}` };
+  return { check: 'key', result: 'fault', text: `${from} has none of the scopes ${Object.keys(PROBES).join(', ')}` };
+}
+
+function send({ url, apiKey }: Asked, path: string, body?: string): Promise<Response> {
+  return fetch(url.replace(/\/$/, '') + path, {
+    headers: {
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { method: 'POST', body }),
+    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+  });
+}
+
+function data(dir: string): Checked {
+  const check = 'data';
+  if (!existsSync(dir))
+    return { check, result: 'skipped', text: `${dir} does not exist: no server of this folder ran here` };
+  const mode = statSync(dir).mode & 0o777;
+  const { bavail, bsize } = statfsSync(dir);
+  const free = bavail * bsize;
+  const text = `${dir}, ${ownerOf(dir)}, ${grouped(Math.floor(free / MB))} MB free`;
+  if ((mode & 0o077) !== 0 && platform() !== 'win32')
+    return { check, result: 'warning', text: `${text}; other users may enter it (mode ${mode.toString(8)})` };
+  if (free < FREE_BYTES_MIN) return { check, result: 'warning', text: `${text}: a full disk refuses events` };
+  return { check, result: 'ok', text };
+}
+
+/** The process that has the directory open, according to the note that its lock leaves. */
+function ownerOf(dir: string): string {
+  try {
+    const { pid, since } = JSON.parse(readFileSync(join(dir, 'owner.json'), 'utf8')) as { pid: number; since: string };
+    // Signal 0 only asks whether the process exists.
+    process.kill(pid, 0);
+    return `open in process ${pid} since ${since}`;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? "open in another user's process" : 'not open';
+  }
+}
+
+async function config(file: string | undefined): Promise<Checked> {
+  const check = 'config';
+  if (file === undefined) return { check, result: 'skipped', text: 'without --config there is nothing to check' };
+  try {
+    const { aggregates = [], apiKeys = [] } = await loadConfig(file);
+    const metrics = aggregates.map(({ metric }) => metric).join(', ');
+    const text = `${file}: ${counted(aggregates.length, 'metric')}${metrics && ` (${metrics})`}, ${counted(apiKeys.length, 'key')}`;
+    return { check, result: 'ok', text };
+  } catch (error) {
+    return { check, result: 'fault', text: textOf(error) };
+  }
+}
+
+function textOf(error: unknown): string {
+  if (KitError.is(error)) return `${error.code}: ${error.message}`;
+  const { cause } = error as Error;
+  const reason = cause instanceof Error ? cause : error;
+  return reason instanceof Error && !('syscall' in reason) ? reason.message : foreignErrorText(reason);
+}
