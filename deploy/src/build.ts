@@ -58,17 +58,17 @@ interface Entry {
   readonly kind: Kind;
   readonly configFile: string | null;
   /** As JSON: functions that receive events need not load the config, with its metrics and schemas. */
-  readonly volatile: string;
+  readonly declared: string;
 }
 
-function entry(name: string, { kind: { setup }, configFile, volatile }: Entry): string {
+function entry(name: string, { kind: { setup }, configFile, declared }: Entry): string {
   const from = (file: string) => JSON.stringify(file);
   return `import { awsSetup } from ${from(join(LAMBDA, `${setup}.ts`))};
 import { open } from ${from(join(LAMBDA, `${name}.ts`))};
 ${configFile === null ? '' : `import config from ${from(configFile)};`}
 const { aggregates = [] } = ${configFile === null ? '{}' : 'config'};
-const volatile = ${volatile};
-export const handler = await open(awsSetup({ variables: process.env, aggregates, volatile }));`;
+const declared = ${declared};
+export const handler = await open(awsSetup({ variables: process.env, aggregates, ...declared }));`;
 }
 
 async function bundle(name: string, { outDir, ...parts }: Entry & { outDir: string }): Promise<Bundle> {
@@ -111,14 +111,14 @@ function notes({ apiKeys, indexRetentionDays }: PikConfig): string[] {
 export async function buildFunctions(options: { outDir: string; configFile: string | null }): Promise<Bundle[]> {
   const { outDir, configFile } = options;
   const config = configFile === null ? {} : await loadConfig(configFile);
-  const volatile = JSON.stringify(config.volatile ?? []);
+  const declared = JSON.stringify({ volatile: config.volatile, doors: config.doors });
   for (const note of notes(config)) console.log(`note: ${note}`);
   // Into a temporary folder first: the old bundles stay deployable until all new ones exist.
   const fresh = `${outDir}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   const bundles: Bundle[] = [];
   for (const [name, kind] of Object.entries(FUNCTIONS))
-    bundles.push(await bundle(name, { kind, outDir: fresh, configFile: kind.computes ? configFile : null, volatile }));
+    bundles.push(await bundle(name, { kind, outDir: fresh, configFile: kind.computes ? configFile : null, declared }));
   const metrics = ['daily_event_count', ...(config.aggregates ?? []).map(({ metric }) => metric)];
   writeFileSync(join(fresh, 'built.json'), `${JSON.stringify({ metrics, bundles }, null, 2)}\n`);
   rmSync(outDir, { recursive: true, force: true });

@@ -12,7 +12,7 @@ import { deploy } from './support/cloud.ts';
 const resources = deploy();
 const table = resources.Receipts?.Properties.TableInput;
 
-/** A pack with a receipt of each kind: valid, rejected, not UTF-8, sent again, and from a line of a file. */
+/** A pack with a receipt of each kind: valid, rejected, not UTF-8, sent again, from a line of a file, and read by a mapping. */
 function packText(): string {
   const text = '{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-12-28T10:00:00Z","payload":{}}';
   const records = [{ text }, { text: '{}' }, { bytes: Uint8Array.of(0xff, 0xfe) }];
@@ -23,6 +23,7 @@ function packText(): string {
   const volatile = { version: 1, paths: ['/a'] };
   arrivals.push({ ...again, volatile, reingest_of: { pack_id: '01942f4c-8c00-7000-8000-000000000000', line: 1 } });
   arrivals.push({ ...again, file_line: 7 });
+  arrivals.push({ ...again, mapping: { name: 'cloudevents', version: 1, settings: '{}', around: '{}' } });
   const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   return encodePack([{ requestId: 'r', principal: null, records: arrivals }], { toBase64, sequence: 1 });
 }

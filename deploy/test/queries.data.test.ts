@@ -24,6 +24,8 @@ const TYPES = {
   boolean: 'BOOLEAN',
   'struct<pack_id:string,line:int>': 'STRUCT(pack_id VARCHAR, line INTEGER)',
   'struct<version:int,paths:array<string>>': 'STRUCT(version INTEGER, paths VARCHAR[])',
+  'struct<name:string,version:int,settings:string,around:string>':
+    'STRUCT(name VARCHAR, version INTEGER, settings VARCHAR, around VARCHAR)',
 } as const;
 
 /** Of a series of its own: two events a few hours apart, and between them clocks that are decades off. */

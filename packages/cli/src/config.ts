@@ -1,5 +1,14 @@
 import type { Aggregate } from '@pik/aggregates';
-import { type Catalog, KitError, SCOPES, type Scope, type VolatileDeclaration, volatileRules } from '@pik/schema';
+import {
+  type Catalog,
+  checkDoors,
+  type Doors,
+  KitError,
+  SCOPES,
+  type Scope,
+  type VolatileDeclaration,
+  volatileRules,
+} from '@pik/schema';
 
 import { loadModule } from './load-module.ts';
 
@@ -23,6 +32,8 @@ export interface PikConfig {
    * keeps the declaration that was in force when it arrived.
    */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
+  /** How events in the forms of other products are read, such as CloudEvents without a subject. */
+  readonly doors?: Doors | undefined;
   /** Without keys the server listens on loopback only, and every caller may do everything. */
   readonly apiKeys?: readonly ApiKeyConfig[] | undefined;
   /**
@@ -60,6 +71,7 @@ const CHECKS: Record<keyof PikConfig, Check> = {
       ? null
       : 'must be a list of aggregates, each made by defineAggregate',
   volatile: volatileFault,
+  doors: doorsFault,
   apiKeys: (value) => (Array.isArray(value) ? firstFault(value.map(apiKeyFault)) : 'must be a list'),
   trustedProxies: (value) =>
     Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? null : 'must be a list of addresses',
@@ -81,6 +93,16 @@ function volatileFault(value: unknown): string | null {
   if (!Array.isArray(value)) return 'must be a list of declarations';
   try {
     volatileRules(value);
+    return null;
+  } catch (error) {
+    if (!KitError.is(error)) throw error;
+    return `cannot be used: ${error.message}`;
+  }
+}
+
+function doorsFault(value: unknown): string | null {
+  try {
+    checkDoors(value as Doors);
     return null;
   } catch (error) {
     if (!KitError.is(error)) throw error;

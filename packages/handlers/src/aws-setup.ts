@@ -1,7 +1,7 @@
 import { Tracer } from '@aws-lambda-powertools/tracer';
 import type { Aggregate } from '@pik/aggregates';
 import type { AwsStoresOptions } from '@pik/engine/aws';
-import type { VolatileDeclaration } from '@pik/schema';
+import type { Doors, VolatileDeclaration } from '@pik/schema';
 import type { Settings, Variables } from './environment.ts';
 
 /** The options that a bundle passes. */
@@ -9,6 +9,7 @@ export interface AwsSetupOptions {
   readonly variables: Variables;
   readonly aggregates?: readonly Aggregate[] | undefined;
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
+  readonly doors?: Doors | undefined;
 }
 
 /** A placeholder for a table that a function does not use; its role forbids every call anyway. */

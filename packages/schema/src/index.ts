@@ -5,6 +5,7 @@ export * from './canonical-json.ts';
 export * from './catalog.ts';
 export * from './change.ts';
 export * from './counted.ts';
+export * from './doors.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export * from './event.ts';

@@ -9,6 +9,8 @@ export const LIMITS = {
   body_decompressed_bytes_max: 16 * 1024 * 1024,
   /** One event record, as received. */
   event_bytes_max: 256 * 1024,
+  /** Statements of a request about a record, outside its bytes, such as headers; as JSON. Each receipt stores them. */
+  around_bytes_max: 16 * 1024,
   /** Records in one request. */
   events_per_request_max: 5_000,
   /** Receipts of the requests that share a pack on one machine; a larger request is a pack of its own. */

@@ -45,6 +45,16 @@ export function packKey(packId: string): string {
   return `${folder}${packId}.ndjson.gz`;
 }
 
+/** The mapping that read a record of another wire, with all that it needs to read the same bytes again. */
+export interface AppliedMapping {
+  readonly name: string;
+  readonly version: number;
+  /** The declaration that applied when the record arrived, as JSON; absent if it was the default of this version. */
+  readonly settings?: string | undefined;
+  /** Statements of the request about the record, outside its bytes, such as headers: a JSON object of texts; absent if none. */
+  readonly around?: string | undefined;
+}
+
 /** One line of a pack: a receipt with the facts known before its outcome, and its text exactly as received. */
 export interface Envelope {
   readonly received_at: string;
@@ -67,6 +77,8 @@ export interface Envelope {
   readonly volatile?: VolatileMembers | undefined;
   /** For an import: the line in its file, if the client stated it; absent otherwise. */
   readonly file_line?: number | undefined;
+  /** The mapping that read the record; absent if it came in the kit's own form. */
+  readonly mapping?: AppliedMapping | undefined;
   /** The sequence number of the pack in the log, on its first line; absent if several processes store packs. */
   readonly sequence?: number | undefined;
   /** The received text if it is UTF-8. */
@@ -83,7 +95,8 @@ export interface EnvelopeColumn {
     | 'bigint'
     | 'boolean'
     | 'struct<pack_id:string,line:int>'
-    | 'struct<version:int,paths:array<string>>';
+    | 'struct<version:int,paths:array<string>>'
+    | 'struct<name:string,version:int,settings:string,around:string>';
   readonly comment: string;
 }
 
@@ -111,6 +124,10 @@ export const ENVELOPE_COLUMNS = {
     comment: 'the payload members that its hash leaves out; null if none were declared',
   },
   file_line: { type: 'int', comment: 'for an import: the line in its file; null if unknown' },
+  mapping: {
+    type: 'struct<name:string,version:int,settings:string,around:string>',
+    comment: 'the mapping that read a record of another wire; null if it came in the own form of the kit',
+  },
   sequence: { type: 'bigint', comment: 'the sequence number of the pack in the log, on its first line' },
   body: { type: 'string', comment: 'the text exactly as received' },
   body_base64: { type: 'string', comment: 'the bytes exactly as received if they are not UTF-8' },

@@ -61,6 +61,15 @@ export const receiptSchema = z.object({
   payload_hash: z.nullable(z.string()),
   /** The rejected receipt that was sent again as this one. */
   reingest_of: z.optional(z.object({ pack_id: z.string(), line: z.int() })),
+  /** The mapping that read the record; absent if it came in the kit's own form. */
+  mapping: z.optional(
+    z.object({
+      name: z.string(),
+      version: z.int(),
+      settings: z.optional(z.string()),
+      around: z.optional(payloadValue(z.string())),
+    }),
+  ),
   /** The received text; absent where the bytes are not UTF-8. */
   body: z.optional(payloadValue(z.string())),
   /** The received bytes in base64 if they are not UTF-8. */
@@ -86,13 +95,20 @@ export const deliveryViewSchema = z.object({
 /** A further receipt of an event. */
 export type DeliveryView = z.infer<typeof deliveryViewSchema>;
 
-/** An event with its received text and, if requested, its further receipts with theirs. */
-export type RawEvent = EventView & {
+/** The received text of a receipt. */
+export interface ReceivedText {
   readonly body: string;
-  readonly deliveries?: readonly (DeliveryView & { readonly body: string })[] | undefined;
-  /** True if more receipts may exist than are stored one by one. */
-  readonly deliveries_cut?: boolean | undefined;
-};
+  /** The record in the kit's own form, if a mapping read it from another wire. */
+  readonly mapped?: string | undefined;
+}
+
+/** An event with its received text and, if requested, its further receipts with theirs. */
+export type RawEvent = EventView &
+  ReceivedText & {
+    readonly deliveries?: readonly (DeliveryView & ReceivedText)[] | undefined;
+    /** True if more receipts may exist than are stored one by one. */
+    readonly deliveries_cut?: boolean | undefined;
+  };
 
 /** A finding for or against something, in the order of the checks. */
 export const findingSchema = z.object({

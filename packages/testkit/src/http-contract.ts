@@ -5,6 +5,7 @@ import { aggregates } from './http-contract/aggregates.ts';
 import { agreement, answers } from './http-contract/answers.ts';
 import { type Asking, createAsk } from './http-contract/ask.ts';
 import { changes } from './http-contract/changes.ts';
+import { cloudEvents } from './http-contract/cloudevents.ts';
 import { content } from './http-contract/content.ts';
 import { deadLetters } from './http-contract/dead-letters.ts';
 import { declaredFields } from './http-contract/fields.ts';
@@ -59,6 +60,7 @@ export function describeHttpContract(
     const ask: Asking = (path, options) => asking(path, options);
     ingestForms(ask);
     ingestOutcomes(ask);
+    cloudEvents(ask);
     content(ask);
     limits(ask, { manyRecords });
     answers(ask);

@@ -56,8 +56,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   const retention =
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
-  const { aggregates = [], volatile = [] } = config;
-  const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, ...retention });
+  const { aggregates = [], volatile = [], doors } = config;
+  const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, doors, ...retention });
   await sweepAtStart(pipeline, telemetry);
   const app = createApp({
     pipeline,

@@ -1,6 +1,6 @@
 import { at, type Envelope, KitError } from '@pik/schema';
 
-import { payloadOf } from '../ingest/rules/record-fields.ts';
+import { receivedPayload } from '../ingest/rules/received-payload.ts';
 import type { Context } from '../runtime/context.ts';
 import { packText, readBytes } from '../storage/pack-store.ts';
 import type { PayloadPart, WindowInput } from './rules/window-input.ts';
@@ -113,16 +113,22 @@ async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): 
 
 function packedPart(input: PackedInput, text: string): PackedPart {
   const envelope = parse<Envelope>(text);
-  const { event_id, payload_hash, entity_id, source, event_type, imported, body } = envelope ?? {};
+  const { event_id, payload_hash, entity_id, source, event_type, imported } = envelope ?? {};
   const isEvent = event_id === input.event_id && payload_hash === input.payload_hash;
-  if (!isEvent || !entity_id || !source || !event_type || imported === undefined || body === undefined) {
+  if (!isEvent || !entity_id || !source || !event_type || imported === undefined) {
     const place = `line ${input.line} of the pack ${input.pack_id}`;
     throw atInput(new KitError('RAW_CORRUPT', `${place} is not the event ${input.event_id}`), input);
   }
-  const record = parse<Record<string, unknown>>(body);
-  if (record === null)
-    throw atInput(new KitError('RAW_CORRUPT', `the body of the event ${input.event_id} is not JSON`), input);
-  return { entity_id, source, event_type, imported, payload: payloadOf(record) };
+  return { entity_id, source, event_type, imported, payload: payloadIn(envelope as Envelope, input) };
+}
+
+function payloadIn(envelope: Envelope, input: PackedInput): unknown {
+  try {
+    return receivedPayload(envelope);
+  } catch (cause) {
+    const text = `the body of the event ${input.event_id} cannot be read`;
+    throw atInput(new KitError('RAW_CORRUPT', text, { cause }), input);
+  }
 }
 
 function parse<T>(text: string): T | null {

@@ -32,11 +32,21 @@ import type {
 
 import type { QueuedMessage } from '../ports/history-rows.ts';
 
+/** The form of records that a mapping reads, and what the request states about them outside their bytes. */
+export interface Wire {
+  /** The name of the mapping. */
+  readonly name: string;
+  /** Such as the headers that the mapping reads, by lower-case name; null if there are none. */
+  readonly around: Readonly<Record<string, string>> | null;
+}
+
 /** One ingest request after transport: its decompressed bytes and metadata. */
 export interface IngestRequest {
   readonly body: Uint8Array;
-  /** How the body is split into records. */
-  readonly format: 'json' | 'ndjson';
+  /** How the body is split into records; `whole`: it is one record. */
+  readonly format: 'json' | 'ndjson' | 'whole';
+  /** Set if the records are in the form of another product. Default: events in the kit's own form, or CloudEvents in JSON. */
+  readonly wire?: Wire | undefined;
   /** `import`: each record has its own `received_at`, and is flagged `IMPORTED`. */
   readonly mode: 'live' | 'import';
   /** For imports: the line number of the first record in the imported file; the others follow it. */

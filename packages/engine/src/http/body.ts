@@ -13,10 +13,13 @@ export interface Body {
  *
  * @throws KitError `BODY_TOO_LARGE` before more than the limit is held, `BODY_EMPTY`, `ENCODING_INVALID`, `CLIENT_GONE`.
  */
-export async function readBody(request: Request, { gzip }: { gzip: boolean }): Promise<Body> {
+export async function readBody(
+  request: Request,
+  { gzip, mayBeEmpty = false }: { gzip: boolean; mayBeEmpty?: boolean },
+): Promise<Body> {
   const wire = await readWire(request, LIMITS.body_bytes_max);
   const bytes = gzip && wire.length > 0 ? await decompress(wire, LIMITS.body_decompressed_bytes_max) : wire;
-  if (bytes.length === 0) throw new KitError('BODY_EMPTY');
+  if (bytes.length === 0 && !mayBeEmpty) throw new KitError('BODY_EMPTY');
   return { bytes, wireBytes: wire.length };
 }
 

@@ -5,7 +5,7 @@ import { json } from './answer.ts';
 import { readBody } from './body.ts';
 import type { Answer, Call, Handler, Handlers } from './call.ts';
 import { readJsonBody } from './json-body.ts';
-import { bodyForm } from './media-type.ts';
+import { ingestForm } from './media-type.ts';
 import { problem } from './problem.ts';
 
 /** The two routes that take events. */
@@ -18,13 +18,14 @@ function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, Ingest
     // Its events count as received from now on, however long the body takes to arrive.
     const done = pipeline.arriving(receivedMs);
     try {
-      const { format, gzip } = bodyForm(call.request.headers);
-      const { bytes, wireBytes } = await readBody(call.request, { gzip });
+      const { format, gzip, wire } = ingestForm(call.request.headers);
+      // A CloudEvent in binary mode may have no data.
+      const { bytes, wireBytes } = await readBody(call.request, { gzip, mayBeEmpty: format === 'whole' });
       call.notes.bytes_in = wireBytes;
       const dryRun = call.query.dry_run ?? false;
       // A parameter of the import route only.
       const { first_line: firstLine } = call.query as Call<'import'>['query'];
-      const request = { body: bytes, format, mode, firstLine, receivedMs, requestId, principal, dryRun };
+      const request = { body: bytes, format, wire, mode, firstLine, receivedMs, requestId, principal, dryRun };
       const answer = await pipeline.ingest(request);
       call.notes.counts = answer.counts;
       return answerOf(answer, call);

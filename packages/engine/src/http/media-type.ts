@@ -1,6 +1,6 @@
 import { KitError } from '@pik/schema';
 
-import type { IngestRequest } from '../api/pipeline.ts';
+import type { IngestRequest, Wire } from '../api/pipeline.ts';
 
 /** The content types that ingest reads, and how a body of each is split into records. */
 export const CONTENT_TYPES: Readonly<Record<string, IngestRequest['format']>> = {
@@ -21,6 +21,27 @@ export interface BodyForm {
   readonly type: string;
   readonly format: IngestRequest['format'];
   readonly gzip: boolean;
+}
+
+/** How the body of an ingest request is read. */
+export interface IngestForm {
+  readonly format: IngestRequest['format'];
+  readonly gzip: boolean;
+  readonly wire?: Wire | undefined;
+}
+
+/**
+ * Reads the form of an ingest request. Headers `ce-*` hold the attributes of a CloudEvent in binary mode, whose data may be of
+ * any type; the mapping reads them and the content type.
+ *
+ * @throws KitError `MEDIA_TYPE_UNSUPPORTED`, `ENCODING_UNSUPPORTED`.
+ */
+export function ingestForm(headers: Headers): IngestForm {
+  const isStructured = /^\s*application\/cloudevents/i.test(headers.get('content-type') ?? '');
+  if (!headers.has('ce-specversion') || isStructured) return bodyForm(headers);
+  const around = [...headers].filter(([name]) => name.startsWith('ce-') || name === 'content-type');
+  const gzip = readEncoding(headers.get('content-encoding')) === 'gzip';
+  return { format: 'whole', gzip, wire: { name: 'cloudevents', around: Object.fromEntries(around) } };
 }
 
 /**

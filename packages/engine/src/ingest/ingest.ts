@@ -4,8 +4,8 @@ import type { IngestAnswer, IngestRequest } from '../api/pipeline.ts';
 import type { Context } from '../runtime/context.ts';
 import { predictOutcomes } from './dry-run.ts';
 import { predictedAnswer } from './ingest-answer.ts';
-import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
-import { type RawRecord, splitBody } from './rules/record-split.ts';
+import { type Arrival, arrivalsOf, readArrival } from './rules/arrivals.ts';
+import type { ParsedRecord } from './rules/parse-record.ts';
 import { storeAndAdmit } from './write-group.ts';
 
 /** Records parsed before the event loop gets a turn: about 5 ms of work. */
@@ -21,8 +21,8 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
 
 /** Parses a request, and waits until there is room for it. A dry run, and a request without records, need none. */
 async function parse(context: Context, request: IngestRequest) {
-  const { records: raw, single, unreadable } = splitBody(request.body, request.format);
-  const records = await parseRecords(context, raw, request);
+  const { arrivals, single, unreadable } = arrivalsOf(request);
+  const records = await parseRecords(context, arrivals, request);
   const parsed = { records, single, unreadable };
   if (records.length === 0) return { ...parsed, predicted: { results: [], counts: {} } };
   if (request.dryRun)
@@ -32,15 +32,15 @@ async function parse(context: Context, request: IngestRequest) {
 }
 
 async function parseRecords(
-  { volatileOf }: Context,
-  raw: readonly RawRecord[],
+  { volatileOf, mappings }: Context,
+  arrivals: readonly Arrival[],
   request: IngestRequest,
 ): Promise<ParsedRecord[]> {
   const context = { receivedMs: request.receivedMs, imported: request.mode === 'import', volatileOf };
   const records: ParsedRecord[] = [];
   const { firstLine } = request;
-  for (const record of raw) {
-    const parsed = parseRecord(record, context);
+  for (const arrival of arrivals) {
+    const parsed = readArrival(arrival, mappings, context);
     records.push(firstLine === undefined ? parsed : { ...parsed, file_line: firstLine + records.length });
     if (records.length % RECORDS_PER_TURN === 0) await setImmediate();
   }

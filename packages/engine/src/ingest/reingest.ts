@@ -8,13 +8,14 @@ import {
   type ReingestBody,
   type VolatileOf,
 } from '@pik/schema';
-import type { ReingestRequester } from '../api/pipeline.ts';
+import type { ReingestRequester, Wire } from '../api/pipeline.ts';
 import type { Context } from '../runtime/context.ts';
 import { envelopeBody } from '../storage/pack-store.ts';
 import { createPackReader } from '../storage/raw-events.ts';
 import { predictOutcomes } from './dry-run.ts';
 import { predictedAnswer } from './ingest-answer.ts';
-import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
+import { readArrival } from './rules/arrivals.ts';
+import type { ParsedRecord } from './rules/parse-record.ts';
 import { fitsUtf8 } from './rules/record-split.ts';
 import { storeAndAdmit } from './write-group.ts';
 
@@ -56,11 +57,9 @@ async function mendedRecords(
       throw new KitError('EVENT_TOO_LARGE', `the record has more than ${LIMITS.event_bytes_max} bytes`, { path });
     const mended = body ?? original.body;
     const record = mended === undefined ? { bytes: envelopeBody(original) } : { text: mended };
-    const parsed = parseRecord(record, {
-      receivedMs,
-      imported: false,
-      volatileOf: volatileOfOriginal(context, original),
-    });
+    const arrival = { record, wire: wireOf(original) };
+    const volatileOf = volatileOfOriginal(context, original);
+    const parsed = readArrival(arrival, context.mappings, { receivedMs, imported: false, volatileOf });
     records.push({ ...parsed, reingest_of: { pack_id, line } });
   }
   return records;
@@ -76,6 +75,13 @@ function volatileOfOriginal(context: Context, original: Envelope): VolatileOf {
     source === original.source && event_type === original.event_type
       ? volatile
       : context.volatileOf(source, event_type);
+}
+
+/** The wire that brought a receipt. Its record arrives again, so the mapping of that wire reads it as declared now. */
+function wireOf({ mapping }: Envelope): Wire | null {
+  if (mapping === undefined) return null;
+  const { name, around } = mapping;
+  return { name, around: around === undefined ? null : JSON.parse(around) };
 }
 
 function addressOf({ pack_id, line }: { pack_id: string; line: number }) {

@@ -3,9 +3,11 @@ import type { SweepOptions, SweepSummary } from '../api/pipeline.ts';
 import { inParallel } from '../ports/in-parallel.ts';
 import type { Page } from '../ports/queries.ts';
 import type { Context } from '../runtime/context.ts';
-import { decodeBytes, envelopeBody, readBytes, storedFacts } from '../storage/pack-store.ts';
+import { decodeBytes, readBytes, storedFacts } from '../storage/pack-store.ts';
 import { admitRecords } from './admit.ts';
+import { parseMapped } from './rules/map-record.ts';
 import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
+import { receivedRecord } from './rules/received-payload.ts';
 
 /** The name of the mark: every pack stored before it is fully admitted. */
 export const SWEEP_MARK = 'swept_until_ms';
@@ -159,12 +161,13 @@ export async function admitPack(context: Context, packId: string): Promise<strin
 export function parsedEnvelope(envelope: Envelope): ParsedRecord {
   const received = parseTime(envelope.received_at);
   if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
-  const record = envelope.body === undefined ? { bytes: envelopeBody(envelope) } : { text: envelope.body };
-  const { imported, reingest_of, file_line, volatile = null } = envelope;
+  const record = receivedRecord(envelope);
+  const { imported, reingest_of, file_line, mapping, volatile = null } = envelope;
   if (volatile !== null && membersFault(volatile) !== null)
     throw new KitError('RAW_CORRUPT', 'a receipt has volatile members that are not paths');
-  // Uses the declaration that applied when it was received, whatever the config says now.
-  const parsed = parseRecord(record, { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile });
+  // Uses the declarations that applied when it was received, whatever the config says now.
+  const context = { receivedMs: received.epoch_ms, imported, volatileOf: () => volatile };
+  const parsed = mapping === undefined ? parseRecord(record, context) : parseMapped(record, mapping, context);
   if (file_line !== undefined) return { ...parsed, file_line };
   return reingest_of === undefined ? parsed : { ...parsed, reingest_of };
 }

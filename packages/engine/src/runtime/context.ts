@@ -1,5 +1,7 @@
 import { type Aggregate, dailyEventCount } from '@pik/aggregates';
 import {
+  checkDoors,
+  type Doors,
   type IngestBatch,
   KitError,
   LIMITS,
@@ -8,6 +10,7 @@ import {
   volatileRules,
 } from '@pik/schema';
 
+import { type MappingSettings, mappingSettings } from '../ingest/rules/arrivals.ts';
 import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
@@ -36,6 +39,8 @@ export interface Context {
   readonly aggregates: ReadonlyMap<string, Aggregate>;
   /** Finds the members of payloads that are not content, for events received from now on. */
   readonly volatileOf: VolatileOf;
+  /** The settings of mappings, for events received from now on. */
+  readonly mappings: MappingSettings;
   /**
    * Grace period: events received up to T may appear in the index until T + `settleMs` if other processes ingest too.
    */
@@ -71,6 +76,11 @@ export interface PipelineOptions {
    */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /**
+   * How events in the forms of other products are read. Each receipt stores what applied when it arrived, so that it is always
+   * read the same way. Default: the defaults of each.
+   */
+  readonly doors?: Doors | undefined;
+  /**
    * Milliseconds after which an answer as of a time is final although other processes ingest too: the maximum duration of
    * a request, plus the difference between their clocks. Default 0: only this process ingests.
    */
@@ -85,7 +95,7 @@ export interface PipelineOptions {
  * Creates the context of operations; called directly for operations outside the pipeline, such as a rebuild.
  *
  * @throws KitError `CONFIG_INVALID` for an invalid retention, two metrics with the same name, or an invalid declaration of
- *   volatile members.
+ *   volatile members or doors.
  */
 export function createContext(options: PipelineOptions): Context {
   const { indexRetentionMs = Number.POSITIVE_INFINITY, settleMs = 0 } = options;
@@ -104,6 +114,7 @@ export function createContext(options: PipelineOptions): Context {
     indexRetentionMs,
     aggregates: byMetric([dailyEventCount, ...(options.aggregates ?? [])]),
     volatileOf: volatileRules(options.volatile ?? []),
+    mappings: mappingSettings(checkDoors(options.doors ?? {})),
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),

@@ -1,8 +1,8 @@
 import { KitError, LIMITS, PRODUCER_REPORT_TYPE, producerReportSchema, timelineBound } from '@pik/schema';
+import { receivedPayload } from '../ingest/rules/received-payload.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
-import { envelopeBody } from './pack-store.ts';
 import { createPackReader } from './raw-events.ts';
 import { lostRanges, type SequenceRange } from './rules/producer-loss.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from './timeline.ts';
@@ -67,11 +67,7 @@ async function reportOf(read: ReturnType<typeof createPackReader>, row: EventRow
   try {
     const envelope = (await read(row.pack_id))[row.line];
     if (envelope === undefined) return null;
-    const record = JSON.parse(new TextDecoder().decode(envelopeBody(envelope))) as {
-      payload?: unknown;
-      data?: unknown;
-    };
-    const parsed = producerReportSchema.safeParse(record.payload ?? record.data);
+    const parsed = producerReportSchema.safeParse(receivedPayload(envelope));
     return parsed.success ? parsed.data : null;
   } catch (error) {
     if (error instanceof SyntaxError || KitError.is(error)) return null;

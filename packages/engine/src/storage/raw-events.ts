@@ -1,5 +1,14 @@
-import { type Envelope, formatEpochMs, KitError, LIMITS, type RawEvent, type ReceiptAddress } from '@pik/schema';
+import {
+  type Envelope,
+  formatEpochMs,
+  KitError,
+  LIMITS,
+  type RawEvent,
+  type ReceiptAddress,
+  type ReceivedText,
+} from '@pik/schema';
 import type { RawOptions, TimelineQuery } from '../api/pipeline.ts';
+import { ownFormOf } from '../ingest/rules/received-payload.ts';
 import { evictOldest } from '../ports/evict-oldest.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
@@ -68,7 +77,7 @@ async function lineOf(
 ): Promise<{ text: string; isFault: boolean }> {
   try {
     const further = deliveries ? await deliveriesOf(context, { row, asOfMs, read }) : {};
-    return { text: JSON.stringify({ ...eventView(row), body: await bodyOf(read, row), ...further }), isFault: false };
+    return { text: JSON.stringify({ ...eventView(row), ...(await textOf(read, row)), ...further }), isFault: false };
   } catch (error) {
     if (!KitError.is(error)) throw error;
     const { code, message: detail } = error;
@@ -87,17 +96,19 @@ async function deliveriesOf(
   const deliveries: NonNullable<RawEvent['deliveries']>[number][] = [];
   for (const further of rows) {
     if (further.received_ms > asOfMs) continue;
-    deliveries.push({ ...deliveryView(further, row), body: await bodyOf(read, further) });
+    deliveries.push({ ...deliveryView(further, row), ...(await textOf(read, further)) });
   }
   return { deliveries, deliveries_cut: rows.length >= LIMITS.deliveries_per_event_max };
 }
 
-async function bodyOf(read: ReadPack, row: ReceiptAddress & { event_id: string }): Promise<string> {
+async function textOf(read: ReadPack, row: ReceiptAddress & { event_id: string }): Promise<ReceivedText> {
   const envelope = (await read(row.pack_id))[row.line];
   if (envelope?.event_id !== row.event_id) {
     throw new KitError('RAW_CORRUPT', `line ${row.line} of the pack ${row.pack_id} is not this event`);
   }
-  return new TextDecoder().decode(envelopeBody(envelope));
+  const body = new TextDecoder().decode(envelopeBody(envelope));
+  const mapped = ownFormOf(envelope);
+  return mapped === undefined ? { body } : { body, mapped };
 }
 
 /** Creates a reader of packs that caches the last few. */

@@ -74,13 +74,13 @@ export function receiptsOf(event: RawEvent): [SimulatedInput, ...SimulatedInput[
 
 type ReceiptFields = Pick<
   RawEvent,
-  'event_time' | 'received_at' | 'payload_hash' | 'flags' | 'pack_id' | 'line' | 'body'
+  'event_time' | 'received_at' | 'payload_hash' | 'flags' | 'pack_id' | 'line' | 'body' | 'mapped'
 >;
 
 function simulatedInput(event: RawEvent, receipt: ReceiptFields): SimulatedInput {
   const { event_id, source, event_type, entity_id, identity } = event;
-  const { event_time, received_at, payload_hash, flags, pack_id, line, body } = receipt;
-  const payload = payloadOf(body);
+  const { event_time, received_at, payload_hash, flags, pack_id, line, body, mapped } = receipt;
+  const payload = payloadOf(mapped ?? body);
   const imported = flags.includes('IMPORTED');
   return {
     ...{ event_id, payload_hash, event_time, received_at, pack_id, line, identity },
@@ -89,7 +89,7 @@ function simulatedInput(event: RawEvent, receipt: ReceiptFields): SimulatedInput
   };
 }
 
-/** The payload of a received text, under the kit's own name or that of CloudEvents. */
+/** The payload of a record in the kit's own form, or of a CloudEvent of a release that had no mapping for it. */
 function payloadOf(body: string): unknown {
   const record = JSON.parse(body) as Record<string, unknown>;
   return Object.hasOwn(record, 'specversion') && !Object.hasOwn(record, 'event_type') ? record.data : record.payload;

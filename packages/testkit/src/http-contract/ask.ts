@@ -15,6 +15,8 @@ export interface Ask {
   /** The API key; null sends none. Default: a key with every scope. */
   readonly key?: string | null;
   readonly accept?: string;
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One complete answer. */
@@ -53,7 +55,7 @@ export function createAsk(
 }
 
 function requestHeaders(options: Ask, everything: string): Headers {
-  const headers = new Headers();
+  const headers = new Headers(options.headers ?? {});
   if (options.type !== null && options.body !== undefined)
     headers.set('content-type', options.type ?? 'application/json');
   if (options.encoding !== undefined) headers.set('content-encoding', options.encoding);

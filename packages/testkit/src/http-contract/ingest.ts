@@ -38,30 +38,6 @@ export function ingestForms(ask: Asking): void {
     expect(json.counts).toEqual({ ACCEPTED: 2, REJECTED: 1, DUPLICATE: 1 });
   });
 
-  it('accepts CloudEvents 1.0, structured and batched, keyed by source and id', async () => {
-    const cloud = {
-      specversion: '1.0',
-      id: `ce-${unique()}`,
-      source: '/orders',
-      type: 'placed',
-      subject: 'user_1',
-      time: '2025-12-28T10:00:00Z',
-      data: { n: 1 },
-    };
-    const one = await ask('/ingest', { type: 'application/cloudevents+json', body: text(cloud) });
-    expect(one.json.status).toBe('ACCEPTED');
-    const batch = await ask('/ingest', {
-      type: 'application/cloudevents-batch+json',
-      body: text([cloud, { ...cloud, data: { n: 2 } }]),
-    });
-    expect(batch.json.results.map((result: Json) => result.status)).toEqual(['DUPLICATE', 'CONFLICT']);
-    const without = await ask('/ingest', {
-      type: 'application/cloudevents+json',
-      body: text({ ...cloud, subject: undefined }),
-    });
-    expect(without.json).toMatchObject({ code: 'FIELD_MISSING', path: '/subject' });
-  });
-
   it('accepts gzip, and refuses bodies that do not decompress completely', async () => {
     const body = new Uint8Array(gzipSync(text(event())));
     expect((await ask('/ingest', { body, encoding: 'gzip' })).status).toBe(200);

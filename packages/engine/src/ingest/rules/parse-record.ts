@@ -1,4 +1,5 @@
 import {
+  type AppliedMapping,
   deriveIdentity,
   flagBit,
   formatEpochMs,
@@ -10,21 +11,20 @@ import {
   type VolatileOf,
 } from '@pik/schema';
 
-import { bareWord, memberText, scanJson } from './json-scan.ts';
+import { memberText, scanJson } from './json-scan.ts';
 import { hashPayload, type ScannedRecord } from './payload-hash.ts';
+import { readObject } from './read-object.ts';
 import {
   checkOptionalFields,
   Fault,
   type FieldNames,
   fieldNames,
-  isObject,
   type JsonObject,
   type ProducerStamp,
   readId,
   readOptionalTime,
   readProducer,
   readTime,
-  typeName,
 } from './record-fields.ts';
 import type { RawRecord } from './record-split.ts';
 
@@ -66,6 +66,8 @@ export interface ParsedRecord {
   readonly producer: ProducerStamp | null;
   /** The rejected receipt that this one repeats. */
   readonly reingest_of?: ReceiptAddress;
+  /** The mapping that read the record, if it came in the form of another wire. */
+  readonly mapping?: AppliedMapping | undefined;
   /** The members of the payload that are not content; kept for rejected records too, so that a correction is read alike. */
   readonly volatile?: VolatileMembers | undefined;
 }
@@ -83,63 +85,11 @@ export interface ParseContext {
  * ids, times, producer, optional fields, payload, canonical form, duplicate keys. The first fault found is the reason.
  */
 export function parseRecord(record: RawRecord, context: ParseContext): ParsedRecord {
-  if (!('text' in record)) return rejected(record, context, new Fault('UTF8_INVALID', null, 'the bytes are not UTF-8'));
-  const { text } = record;
-  if (text.charCodeAt(0) === 0xfeff) {
-    return rejected(record, context, new Fault('UTF8_INVALID', null, 'the text starts with a byte order mark'));
-  }
-  const scan = scanJson(text, LIMITS.json_depth_max);
-  if (scan.depth > LIMITS.json_depth_max) {
-    return rejected(record, context, new Fault('JSON_TOO_DEEP', null, `nested deeper than ${LIMITS.json_depth_max}`));
-  }
-  if (scan.members > LIMITS.json_members_max) {
-    return rejected(
-      record,
-      context,
-      new Fault('JSON_TOO_MANY_MEMBERS', null, `more than ${LIMITS.json_members_max} members`),
-    );
-  }
-  const value = parse(text);
-  if (value instanceof Fault) return rejected(record, context, value);
-  if (!isObject(value)) {
-    return rejected(
-      record,
-      context,
-      new Fault('RECORD_NOT_OBJECT', null, `an event is an object, not ${typeName(value)}`),
-    );
-  }
-  return readEvent(record, { ...context, text, value, scan });
+  const read = readObject(record);
+  return read instanceof Fault ? rejected(record, context, read) : readEvent(record, { ...context, ...read });
 }
 
 type Parsed = ParseContext & ScannedRecord;
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return new Fault('JSON_SYNTAX', null, syntaxHint(text, error));
-  }
-}
-
-/** Describes a syntax error. V8's message quotes the input; our own text with the position leaks nothing into logs. */
-function syntaxHint(text: string, error: unknown): string {
-  if (text.trim() === '') return 'the record is empty';
-  const bare = bareWord(text);
-  if (bare !== null) return `not JSON at character ${bare.at}: ${BARE_WORD_HINTS[bare.word]}`;
-  const place = /position (\d+)/.exec(String(error));
-  return place === null ? 'not JSON, or cut short' : `not JSON at character ${place[1]}`;
-}
-
-const NOT_A_NUMBER = 'JSON has no NaN and no Infinity; write null, or leave the member out';
-
-const BARE_WORD_HINTS: Readonly<Record<string, string>> = {
-  NaN: NOT_A_NUMBER,
-  Infinity: NOT_A_NUMBER,
-  None: 'write null for None',
-  True: 'write true for True',
-  False: 'write false for False',
-  undefined: 'JSON has no undefined; write null, or leave the member out',
-};
 
 function readEvent(record: RawRecord, parsed: Parsed): ParsedRecord {
   const { value } = parsed;
@@ -264,7 +214,8 @@ function flagsOf(parsed: Parsed, eventTime: Instant, receivedMs: number): number
   return flags;
 }
 
-function rejected(record: RawRecord, context: ParseContext, fault: Fault): ParsedRecord {
+/** A record of which nothing but the fault is known. */
+export function rejected(record: RawRecord, context: ParseContext, fault: Fault): ParsedRecord {
   return {
     record,
     received_ms: context.receivedMs,

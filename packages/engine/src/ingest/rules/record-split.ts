@@ -26,11 +26,21 @@ const RETURN = 0x0d;
 export function splitBody(body: Uint8Array, format: 'json' | 'ndjson'): SplitBody {
   const text = decode(body);
   const split = format === 'ndjson' ? splitLines(body, text) : splitJson(body, text);
-  if (split.records.length > LIMITS.events_per_request_max) {
-    throw new KitError('TOO_MANY_EVENTS', `${split.records.length} records; at most ${LIMITS.events_per_request_max}`);
-  }
-  for (const [line, record] of split.records.entries()) checkSize(record, line);
+  checkRecords(split.records);
   return split;
+}
+
+/** Checks the number and sizes of records. Throws `TOO_MANY_EVENTS`, `EVENT_TOO_LARGE`. */
+export function checkRecords(records: readonly RawRecord[]): void {
+  if (records.length > LIMITS.events_per_request_max)
+    throw new KitError('TOO_MANY_EVENTS', `${records.length} records; at most ${LIMITS.events_per_request_max}`);
+  for (const [line, record] of records.entries()) checkSize(record, line);
+}
+
+/** Bytes as one record: their text, if they are UTF-8. */
+export function rawRecord(bytes: Uint8Array): RawRecord {
+  const text = decode(bytes);
+  return text === null ? { bytes } : { text };
 }
 
 function decode(bytes: Uint8Array): string | null {

@@ -39,6 +39,7 @@ export function envelopeOf(parsed: ParsedRecord, head: EnvelopeHead): Envelope {
     event_time: event === null ? null : event.event_time.utc,
     payload_hash: event === null ? null : event.payload_hash,
     ...(parsed.reingest_of === undefined ? {} : { reingest_of: parsed.reingest_of }),
+    ...(parsed.mapping === undefined ? {} : { mapping: parsed.mapping }),
     ...(parsed.volatile === undefined ? {} : { volatile: parsed.volatile }),
     ...(parsed.file_line === undefined ? {} : { file_line: parsed.file_line }),
     ...(head.line === 0 && head.sequence !== null ? { sequence: head.sequence } : {}),

@@ -1,0 +1,82 @@
+import { type AppliedMapping, type Doors, KitError, LIMITS } from '@pik/schema';
+
+import type { IngestRequest, Wire } from '../../api/pipeline.ts';
+import { parseMapped } from './map-record.ts';
+import { isCloudEvent } from './mappings/cloudevents.ts';
+import { findMapping } from './mappings/registry.ts';
+import { type ParseContext, type ParsedRecord, parseRecord } from './parse-record.ts';
+import { checkRecords, fitsUtf8, type RawRecord, rawRecord, splitBody } from './record-split.ts';
+
+/** One record as it arrives, with the wire that brought it; null for the kit's own. */
+export interface Arrival {
+  readonly record: RawRecord;
+  readonly wire: Wire | null;
+}
+
+/** The records of a request. */
+export interface Arrivals {
+  readonly arrivals: readonly Arrival[];
+  /** True if the body was one value, not a list, and gets a single answer. */
+  readonly single: boolean;
+  /** True if the body could not be split; its only record is the whole body. */
+  readonly unreadable: boolean;
+}
+
+/**
+ * Splits a request into records.
+ *
+ * @throws KitError `TOO_MANY_EVENTS`, `EVENT_TOO_LARGE`; both are checked here, before any durable effect.
+ */
+export function arrivalsOf({ body, format, wire: given }: IngestRequest): Arrivals {
+  const wire = given ?? null;
+  checkAround(wire);
+  if (format === 'whole') {
+    const record = rawRecord(body);
+    checkRecords([record]);
+    return { arrivals: [{ record, wire }], single: true, unreadable: false };
+  }
+  const { records, single, unreadable } = splitBody(body, format);
+  return { arrivals: records.map((record) => ({ record, wire })), single, unreadable };
+}
+
+function checkAround(wire: Wire | null): void {
+  const max = LIMITS.around_bytes_max;
+  if (wire === null || wire.around === null || fitsUtf8(JSON.stringify(wire.around), max)) return;
+  throw new KitError('EVENT_TOO_LARGE', `the headers of the record have more than ${max} bytes`);
+}
+
+/** The settings of mappings by name, as receipts store them; a mapping without an entry reads by its defaults. */
+export type MappingSettings = ReadonlyMap<string, string>;
+
+/** The settings that differ from the defaults of the latest mappings. */
+export function mappingSettings({ cloudEvents }: Doors): MappingSettings {
+  const given = { cloudevents: cloudEvents };
+  const settings = new Map<string, string>();
+  for (const [name, own] of Object.entries(given)) {
+    const defaults = JSON.stringify(findMapping(name)?.defaults);
+    const text = JSON.stringify({ ...JSON.parse(defaults), ...JSON.parse(JSON.stringify(own ?? {})) });
+    if (text !== defaults) settings.set(name, text);
+  }
+  return settings;
+}
+
+/** Reads a record that arrives now: by the latest mapping of its wire, with the settings of now. */
+export function readArrival({ record, wire }: Arrival, settings: MappingSettings, context: ParseContext): ParsedRecord {
+  if (wire !== null) return parseMapped(record, appliedNow(wire, settings), context);
+  if (isCloudEvent(record)) return parseMapped(record, appliedNow(CLOUD_EVENTS, settings), context);
+  return parseRecord(record, context);
+}
+
+const CLOUD_EVENTS: Wire = { name: 'cloudevents', around: null };
+
+function appliedNow({ name, around }: Wire, settings: MappingSettings): AppliedMapping {
+  const mapping = findMapping(name);
+  if (mapping === null) throw new KitError('REQUEST_INVALID', `there is no mapping ${name}`);
+  const own = settings.get(name);
+  return {
+    name,
+    version: mapping.version,
+    ...(own === undefined ? {} : { settings: own }),
+    ...(around === null ? {} : { around: JSON.stringify(around) }),
+  };
+}

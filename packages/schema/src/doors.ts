@@ -1,0 +1,48 @@
+import { KitError } from './errors.ts';
+
+/** Rules for an event of CloudEvents 1.0 that lacks an attribute which the specification leaves optional. */
+export interface CloudEventsRules {
+  /** The entity of an event without `subject`: its source (default), or its id, or it is rejected. */
+  readonly without_subject: 'source' | 'id' | 'reject';
+  /** The time of an event without `time`: when it was received (default), or it is rejected. */
+  readonly without_time: 'received' | 'reject';
+  /** The payload of an event without data: `{}` (default), or null, which is a deletion, or it is rejected. */
+  readonly without_data: 'empty' | 'deletion' | 'reject';
+}
+
+/** The settings of doors: how events are read that come in the forms of other products. */
+export interface Doors {
+  readonly cloudEvents?: Partial<CloudEventsRules> | undefined;
+}
+
+const CLOUD_EVENTS: { readonly [K in keyof CloudEventsRules]: readonly CloudEventsRules[K][] } = {
+  without_subject: ['source', 'id', 'reject'],
+  without_time: ['received', 'reject'],
+  without_data: ['empty', 'deletion', 'reject'],
+};
+
+/** Returns the settings if they can be used. Throws `CONFIG_INVALID` naming the field. */
+export function checkDoors(doors: Doors): Doors {
+  checkFields(doors, ['cloudEvents'], '/doors');
+  if (doors.cloudEvents !== undefined) checkChoices(doors.cloudEvents, CLOUD_EVENTS, '/doors/cloudEvents');
+  return doors;
+}
+
+function checkChoices(given: object, choices: Readonly<Record<string, readonly string[]>>, path: string): void {
+  checkFields(given, Object.keys(choices), path);
+  for (const [name, value] of Object.entries(given)) {
+    const allowed = choices[name] ?? [];
+    if (value !== undefined && !allowed.includes(value))
+      throw fault(`${path}/${name}`, `must be one of ${allowed.join(', ')}`);
+  }
+}
+
+function checkFields(given: unknown, names: readonly string[], path: string): asserts given is object {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw fault(path, 'must be an object');
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw fault(path, `has the unknown field ${unknown}`);
+}
+
+function fault(path: string, rule: string): KitError {
+  return new KitError('CONFIG_INVALID', `${path.slice(1).replaceAll('/', '.')} ${rule}`, { path });
+}
