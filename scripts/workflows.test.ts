@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const folder = join(import.meta.dirname, '../.github/workflows');
+const workflows = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const);
+
+describe('workflows', () => {
+  it.each(workflows)('%s: every action is pinned to a commit, with its version in a comment', (_, text) => {
+    const used = [...text.matchAll(/uses: (.+)$/gm)].map(([, action]) => action);
+    expect(used.length).toBeGreaterThan(0);
+    for (const action of used) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  it.each(workflows)('%s: may read the repository and nothing else', (_, text) => {
+    expect(text).toMatch(/^permissions:\n {2}contents: read$/m);
+    expect(text.match(/permissions:/g)).toHaveLength(1);
+    // The token must not stay in the checkout, where a script of a dependency could read it.
+    expect(text.match(/actions\/checkout@/g)?.length).toBe(text.match(/persist-credentials: false/g)?.length);
+  });
+
+  it('run what a contributor runs', () => {
+    const all = workflows.map(([, text]) => text).join('\n');
+    expect(all).toContain('run: .ci/run');
+    expect(all).toContain('run: npm run verify:nightly');
+  });
+});
