@@ -103,16 +103,17 @@ function sendContract(world: () => World): void {
     expect(await takeOne(world(), visibilityMs)).toMatchObject({ ...message('a'), receives: 1 });
   });
 
-  it('messages that were sent, and those that are held, survive a restart', async () => {
+  it('messages that were sent, and those that were taken, survive a restart', async () => {
     const visibilityMs = 4 * grainMs(world());
     await world().backend.queue.send(messages(3));
     const held = await takeOne(world(), visibilityMs);
     await world().reopen();
-    const others = await take(world(), { count: 2, visibilityMs: 60_000 });
-    expect(bodies([held, ...others])).toEqual(bodies(messages(3)));
-    await expectNone(world());
+    // A queue of one process may know that nobody works on the message any more; every other hides it until its time has passed.
     await pass(world(), visibilityMs);
-    expect(await takeOne(world(), visibilityMs)).toMatchObject({ message_id: held.message_id, receives: 2 });
+    const taken = await take(world(), { count: 3, visibilityMs: 60_000 });
+    expect(bodies(taken)).toEqual(bodies(messages(3)));
+    for (const { message_id, receives } of taken) expect(receives).toBe(message_id === held.message_id ? 2 : 1);
+    await expectNone(world());
   });
 }
 

@@ -13,6 +13,7 @@ import { createHistory, type History } from './history.ts';
 import { HISTORY_FORMAT, HISTORY_TABLES, HISTORY_UPGRADES } from './history-schema.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
+import { giveBackTaken } from './replay-queue.ts';
 import { INDEX_FORMAT, INDEX_TABLES, INDEX_UPGRADES } from './schema.ts';
 import { soleOwnerOf } from './sole-owner.ts';
 import { openSqliteFile } from './sqlite.ts';
@@ -164,7 +165,9 @@ interface Place {
 
 function openHistory({ dir, clock }: Place, { file, expected }: { file: string; expected: boolean }): History {
   const format = { ...HISTORY_FORMAT, tables: HISTORY_TABLES, upgrades: HISTORY_UPGRADES, expected };
-  return createHistory(openSqliteFile(join(dir, file), format), clock);
+  const db = openSqliteFile(join(dir, file), format);
+  giveBackTaken(db, clock.now());
+  return createHistory(db, clock);
 }
 
 function openOrReplaceHistory(dir: string, clock: Clock): { history: History; replaced: boolean } {

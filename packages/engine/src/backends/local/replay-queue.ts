@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
 
 import { LIMITS, type ReplayMessage } from '@pik/schema';
 
@@ -20,6 +21,20 @@ const ABANDONED = {
 /** A queue in a table. Each delivery has its own receipt, so that a late consumer cannot affect a later delivery. */
 export function createReplayQueue(file: HistoryFile, clock: Clock): ReplayQueue {
   return { ...sending(file, clock), ...holding(file, clock), ...deadLetters(file, clock) };
+}
+
+/**
+ * Makes the messages visible that an earlier process had taken when it ended: one process owns the file at a time, so nobody
+ * works on them any more. They count as delivered. On a full disk they stay hidden until their time has passed.
+ */
+export function giveBackTaken(db: DatabaseSync, nowMs: number): void {
+  try {
+    const giveBack =
+      'UPDATE message SET visible_ms = :now, receipt = NULL WHERE visible_ms > :now AND receipt IS NOT NULL';
+    db.prepare(giveBack).run({ now: nowMs });
+  } catch {
+    // Each message returns by itself.
+  }
 }
 
 function sending({ db, read, write }: HistoryFile, clock: Clock): Pick<ReplayQueue, 'send' | 'receive'> {
