@@ -1,4 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { compareUtf8 } from './utf8-order.ts';
 
 // The part of DynamoDB's expressions that the backend uses, and nothing else: unknown syntax throws, so that no test passes
 // because an expression was silently taken for true.
@@ -183,7 +184,7 @@ function compares(left: AttributeValue | undefined, sign: string, right: Attribu
 
 function orderOf(left: AttributeValue | undefined, right: AttributeValue): number | null {
   if (left?.N !== undefined && right.N !== undefined) return Number(left.N) - Number(right.N);
-  if (left?.S !== undefined && right.S !== undefined) return Buffer.compare(Buffer.from(left.S), Buffer.from(right.S));
+  if (left?.S !== undefined && right.S !== undefined) return compareUtf8(left.S, right.S);
   if (left?.B !== undefined && right.B !== undefined) return Buffer.compare(left.B, right.B);
   return null;
 }

@@ -21,6 +21,7 @@ import {
 import { createFakeTable, type FakeKey, type FakeTable, keyOf } from './fake-table.ts';
 import { itemBytes, readUnits, writeUnits } from './item-size.ts';
 import { serviceError } from './service-error.ts';
+import { compareUtf8 } from './utf8-order.ts';
 
 /** The capacity units that a request consumed. */
 export interface Units {
@@ -313,7 +314,7 @@ function scan(world: World, input: ScanCommandInput, units: Units): object {
 }
 
 function comesAfter(a: FakeKey, b: FakeKey): boolean {
-  return a.pk === b.pk ? a.sk > b.sk : a.pk > b.pk;
+  return (compareUtf8(a.pk, b.pk) || compareUtf8(a.sk, b.sk)) > 0;
 }
 
 interface PageOptions {

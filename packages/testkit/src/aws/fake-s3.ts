@@ -8,6 +8,7 @@ import type {
 } from '@aws-sdk/client-s3';
 
 import { serviceError } from './service-error.ts';
+import { compareUtf8, placeAfter } from './utf8-order.ts';
 
 /** S3 in memory: one bucket whose policy forbids overwriting objects. */
 export interface FakeS3 {
@@ -27,7 +28,7 @@ export interface FakeS3 {
 
 /** An empty bucket. */
 export function createFakeS3(bucket: string): FakeS3 {
-  const objects = new Map<string, Uint8Array>();
+  const objects = new Objects();
   const habits = { pageKeys: 1_000, emptyPages: false, keepsChecksums: true };
   const world = { objects, habits, passed: new Set<string>() };
   return {
@@ -50,8 +51,34 @@ export function createFakeS3(bucket: string): FakeS3 {
   };
 }
 
+/** Objects by key. Keeps the order of its keys for the next listing: most are of one page of many. */
+class Objects extends Map<string, Uint8Array> {
+  #sorted: readonly string[] | null = null;
+
+  override set(key: string, bytes: Uint8Array): this {
+    this.#sorted = null;
+    return super.set(key, bytes);
+  }
+
+  override delete(key: string): boolean {
+    this.#sorted = null;
+    return super.delete(key);
+  }
+
+  override clear(): void {
+    this.#sorted = null;
+    super.clear();
+  }
+
+  /** The keys in the order of a listing. */
+  sorted(): readonly string[] {
+    this.#sorted ??= [...this.keys()].sort(compareUtf8);
+    return this.#sorted;
+  }
+}
+
 interface World {
-  readonly objects: Map<string, Uint8Array>;
+  readonly objects: Objects;
   readonly habits: FakeS3['habits'];
   readonly passed: Set<string>;
 }
@@ -105,9 +132,8 @@ function head(world: World, { Key = '', ChecksumMode }: HeadObjectCommandInput):
 function list(world: World, input: ListObjectsV2CommandInput): object {
   const { Prefix = '', StartAfter = '', ContinuationToken = StartAfter, MaxKeys = 1_000 } = input;
   const { objects, habits } = world;
-  const keys = [...objects.keys()]
-    .filter((key) => key.startsWith(Prefix) && compare(key, ContinuationToken) > 0)
-    .sort(compare);
+  const sorted = objects.sorted();
+  const keys = sorted.slice(placeAfter(sorted, ContinuationToken)).filter((key) => key.startsWith(Prefix));
   const passed = world.passed.delete(keys[0] ?? '');
   const empty = habits.emptyPages && keys.length > 0 && !passed;
   if (empty) world.passed.add(keys[0] ?? '');
@@ -118,9 +144,4 @@ function list(world: World, input: ListObjectsV2CommandInput): object {
     IsTruncated: more,
     ...(more ? { NextContinuationToken: given.at(-1) ?? ContinuationToken } : {}),
   };
-}
-
-/** S3 lists in order of UTF-8. */
-function compare(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -1,4 +1,5 @@
 import type { FakeItem } from './expressions.ts';
+import { compareUtf8 } from './utf8-order.ts';
 
 /** The key of a row. */
 export interface FakeKey {
@@ -31,39 +32,59 @@ export function keyOf(item: FakeItem | undefined): FakeKey {
   return { pk, sk };
 }
 
+/** The rows of one partition. */
+interface Partition {
+  readonly rows: Map<string, FakeItem>;
+  /** Their sort keys in order; null if that is no longer known. */
+  sorted: readonly string[] | null;
+}
+
 /** An empty table. */
 export function createFakeTable(): FakeTable {
-  const partitions = new Map<string, Map<string, FakeItem>>();
+  const partitions = new Map<string, Partition>();
   const latest: { key: FakeKey; before: FakeItem | undefined }[] = [];
   let size = 0;
-  const now = ({ pk, sk }: FakeKey) => partitions.get(pk)?.get(sk);
-  const seen = (key: FakeKey, stale: boolean) => {
-    const unseen = stale ? latest.find((write) => write.key.pk === key.pk && write.key.sk === key.sk) : undefined;
-    return unseen === undefined ? now(key) : unseen.before;
-  };
+  const now = ({ pk, sk }: FakeKey) => partitions.get(pk)?.rows.get(sk);
   return {
     get size() {
       return size;
     },
-    get: seen,
+    get(key, stale) {
+      const unseen = stale ? latest.find((write) => write.key.pk === key.pk && write.key.sk === key.sk) : undefined;
+      return unseen === undefined ? now(key) : unseen.before;
+    },
     partition(pk, stale) {
-      const keys = [...(partitions.get(pk)?.keys() ?? [])].sort();
-      return keys.map((sk) => seen({ pk, sk }, stale)).filter((item) => item !== undefined);
+      const partition = partitions.get(pk);
+      if (partition === undefined) return [];
+      partition.sorted ??= [...partition.rows.keys()].sort(compareUtf8);
+      const unseen = new Map<string, FakeItem | undefined>();
+      // The oldest of the unseen writes of a row replaced what a stale read sees.
+      if (stale) for (const { key, before } of latest.toReversed()) if (key.pk === pk) unseen.set(key.sk, before);
+      return partition.sorted
+        .map((sk) => (unseen.has(sk) ? unseen.get(sk) : partition.rows.get(sk)))
+        .filter((item) => item !== undefined);
     },
     all() {
-      return [...partitions.keys()].sort().flatMap((pk) => this.partition(pk, false));
+      return [...partitions.keys()].sort(compareUtf8).flatMap((pk) => this.partition(pk, false));
     },
     put(item) {
       const key = keyOf(item);
       const before = now(key);
       latest.push({ key, before });
       if (latest.length > UNSEEN) latest.shift();
-      if (before === undefined) size += 1;
-      const rows = partitions.get(key.pk) ?? new Map<string, FakeItem>();
-      partitions.set(key.pk, rows.set(key.sk, item));
+      const partition = partitions.get(key.pk) ?? { rows: new Map<string, FakeItem>(), sorted: null };
+      if (before === undefined) {
+        size += 1;
+        partition.sorted = null;
+      }
+      partition.rows.set(key.sk, item);
+      partitions.set(key.pk, partition);
     },
     delete({ pk, sk }) {
-      if (partitions.get(pk)?.delete(sk) === true) size -= 1;
+      const partition = partitions.get(pk);
+      if (partition?.rows.delete(sk) !== true) return;
+      partition.sorted = null;
+      size -= 1;
     },
   };
 }
