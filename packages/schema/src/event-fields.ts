@@ -36,7 +36,10 @@ export function nearestName(name: string, names: readonly string[]): string | nu
   let nearest: string | null = null;
   let least = Math.min(2, Math.floor(plain.length / 3)) + 1;
   for (const candidate of names) {
-    const distance = editDistance(plain, plainName(candidate));
+    const other = plainName(candidate);
+    // Each letter more or less is an edit. Most candidates differ too much in length, and this runs for every event.
+    if (Math.abs(plain.length - other.length) >= least) continue;
+    const distance = editDistance(plain, other);
     if (distance >= least) continue;
     nearest = candidate;
     least = distance;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { gunzip, gunzipSync, gzip } from 'node:zlib';
+import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 
 import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 import type { PackFacts } from '../ingest/rules/pack-facts.ts';
@@ -10,6 +10,9 @@ import { decodePack, encodePack, packedRequests, type RequestRecords } from './r
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
+
+/** Up to this size, handing the work to another thread takes several times as long as doing it here. */
+const INLINE_BYTES_MAX = 16 * 1024;
 
 /** The size limit of an unpacked pack. Bodies are escaped again inside envelopes, so a pack is larger than its request. */
 const PACK_BYTES_MAX = LIMITS.body_decompressed_bytes_max * 8;
@@ -29,7 +32,8 @@ export async function appendPack(
 ): Promise<PackFacts> {
   const text = encodePack(requests, { sequence: head.sequence, toBase64 });
   // Level 1: higher levels take four times as long and save only a tenth of the size.
-  const bytes = await compress(text, { level: 1 });
+  const options = { level: 1 };
+  const bytes = text.length <= INLINE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
   await context.backend.rawLog.append(packId, bytes);
   const packed = requests.map(({ requestId, principal, records }) => {
     return { request_id: requestId, principal, lines: records.length };
@@ -93,9 +97,6 @@ export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<En
 export async function packText(packId: string, bytes: Uint8Array): Promise<string> {
   return (await unpacked(packId, bytes)).toString('utf8');
 }
-
-/** Below this size, starting a thread costs more than decompressing here. */
-const INLINE_BYTES_MAX = 4_096;
 
 /** Decompresses a pack to the UTF-8 bytes of its text. Throws `RAW_CORRUPT`. */
 export async function unpacked(packId: string, bytes: Uint8Array): Promise<Buffer> {
