@@ -81,7 +81,7 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'engine/http',
     files: /^packages\/engine\/src\/http\//,
-    may: /^(packages\/engine\/src\/(http|ports)\/|@pik\/schema$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
+    may: /^(packages\/engine\/src\/(http|ports)\/|@pik\/(schema|console)$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
     types: /^packages\/engine\/src\/api\/pipeline\.ts$/,
   },
   {
@@ -94,6 +94,16 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
     layer: 'render',
     files: /^packages\/render\/src\//,
     may: /^(packages\/render\/src\/|@pik\/(schema|sdk\/investigator)$|@observablehq\/plot$|linkedom$|cli-table3$|picocolors$)/,
+  },
+  {
+    layer: 'console, its files',
+    files: /^packages\/console\/src\/[^/]+\.ts$/,
+    may: /^(packages\/console\/src\/[^/]+\.ts$|esbuild$|node:path$)/,
+  },
+  {
+    layer: 'console, its pages',
+    files: /^packages\/console\/src\/app\//,
+    may: /^(packages\/console\/src\/app\/|@pik\/(schema|render\/format)$|preact(-iso)?(\/|$)|@preact\/signals$|@tanstack\/query-core$)/,
   },
   {
     layer: 'cli',

@@ -19,8 +19,8 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   .filter((file) => file !== '' && existsSync(join(root, file)));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const isTest = (file: string) => /\.test(-d)?\.ts$|\/test\//.test(file);
-const sources = tracked.filter((file) => /^packages\/[^/]+\/src\/.*\.ts$/.test(file) && !isTest(file));
-const code = tracked.filter((file) => /\.(ts|mjs)$/.test(file));
+const sources = tracked.filter((file) => /^packages\/[^/]+\/src\/.*\.tsx?$/.test(file) && !isTest(file));
+const code = tracked.filter((file) => /\.(tsx?|mjs)$/.test(file));
 
 const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
@@ -111,7 +111,7 @@ describe('layers', () => {
   it('no import reaches into the files of another package', () => {
     const packageOf = (file: string) => /^((packages|examples)\/[^/]+|[^/]+)\//.exec(file)?.[1];
     const wrong = code
-      .filter((file) => file.endsWith('.ts') && !/^scripts\//.test(file))
+      .filter((file) => /\.tsx?$/.test(file) && !/^scripts\//.test(file))
       .flatMap((file) => importsOf(file).map(({ from }) => ({ file, from })))
       .filter(
         ({ file, from }) =>
@@ -139,6 +139,7 @@ describe('layers', () => {
   it('every source file is reached from an entry point', () => {
     const isEntry = (file: string) =>
       ENTRIES.some((name) => file.endsWith(`/src/${name}.ts`)) ||
+      file.endsWith('/src/app/main.tsx') ||
       FUNCTION_ENTRIES.some((name) => file === `packages/handlers/src/${name}.ts`);
     const entries = sources.filter(isEntry);
     const reached = new Set<string>();
@@ -149,7 +150,7 @@ describe('layers', () => {
     };
     for (const entry of entries) walk(entry);
     for (const file of sources) {
-      for (const [, from] of read(file).matchAll(/await import\('(\.[^']+)'\)/g))
+      for (const [, from] of read(file).matchAll(/\bimport\('(\.[^']+)'\)/g))
         walk(normalize(join(dirname(file), from as string)));
     }
     const forTests = code.filter(isTest).flatMap((file) => importsOf(file).map(({ from }) => sourceOf(from)));
@@ -225,7 +226,7 @@ describe('sizes', () => {
 
   it(`no function has more than ${FUNCTION_LINES_MAX} lines or ${PARAMETERS_MAX} parameters`, () => {
     const wrong: string[] = [];
-    for (const file of code.filter((name) => name.endsWith('.ts') && !isTest(name))) {
+    for (const file of code.filter((name) => /\.tsx?$/.test(name) && !isTest(name))) {
       const source = parse(file);
       const visit = (node: ts.Node) => {
         if (

@@ -44,6 +44,14 @@ const typesOfConfig: Plugin = stub('config', /^@pik\/cli$/, {
   contents: 'export const defineConfig = (config) => config;',
 });
 
+/** From its build, since the sources of the console bundle its pages with esbuild. */
+const builtConsole: Plugin = {
+  name: 'console',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@pik\/console$/ }, () => ({ path: join(ROOT, 'packages/console/dist/index.js') }));
+  },
+};
+
 function stub(name: string, filter: RegExp, module: OnLoadResult): Plugin {
   return {
     name,
@@ -85,7 +93,7 @@ async function bundle(name: string, { outDir, ...parts }: Entry & { outDir: stri
     // From sources, so that only the needed modules of a package are bundled.
     tsconfig: join(ROOT, 'tsconfig.json'),
     legalComments: 'none',
-    plugins: [environmentCredentials, typesOfConfig],
+    plugins: [environmentCredentials, typesOfConfig, builtConsole],
     // Some libraries are CommonJS and require modules of Node.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",

@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/pictures.ts', 'src/notebook.ts'],
+  entry: ['src/index.ts', 'src/format.ts', 'src/pictures.ts', 'src/notebook.ts'],
   format: ['esm'],
   dts: true,
   target: 'node22',

@@ -14,7 +14,8 @@ const MAPPING_LEVELS_MAX = 5;
 
 /**
  * The path below the stage and the mapping of a custom domain, which API Gateway leaves in the path. The matched route
- * determines the length of the path; without one, it is the longest suffix that matches a route of the kit. A path without
+ * determines the length of the path; without one, it is the longest suffix that matches a route of the kit, or that
+ * begins with `ui`, the folder of the console. A path without
  * such a suffix stays as it is.
  */
 export function pathBelowPrefix({ rawPath, routeKey = '$default', stage = '$default' }: PathFacts): string {
@@ -27,6 +28,9 @@ export function pathBelowPrefix({ rawPath, routeKey = '$default', stage = '$defa
     const length = matched.split('/').length;
     return `/${segments.slice(Math.max(0, segments.length - length)).join('/')}`;
   }
+  // Pages of the console lie at any depth, and their ends look like routes.
+  const consoleAt = segments.indexOf('ui');
+  if (consoleAt >= 0 && consoleAt <= MAPPING_LEVELS_MAX) return `/${segments.slice(consoleAt).join('/')}`;
   for (let prefix = 0; prefix <= Math.min(MAPPING_LEVELS_MAX, segments.length - 1); prefix++) {
     const end = segments.slice(prefix);
     // An empty suffix would match the home page, as any prefix with a trailing slash would.

@@ -1,5 +1,5 @@
 import type { QuestionOptions } from '@pik/engine';
-import type { Handlers } from '@pik/engine/http';
+import type { Handlers, Pages } from '@pik/engine/http';
 import { createAppOf, problem, toResponse } from '@pik/engine/http';
 import { KitError, LIMITS } from '@pik/schema';
 import { v7 } from 'uuid';
@@ -33,6 +33,8 @@ export interface HttpFunctionOptions<P> {
   readonly kit: Kit<(typeof HTTP_SETTINGS)[number]>;
   readonly handlers: Handlers<P>;
   readonly pipeline: P;
+  /** Pages at other paths than those of the routes. */
+  readonly pages?: Pages | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface HttpFunctionOptions<P> {
  * @throws KitError as `createCallers` does.
  */
 export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Promise<HttpFunction> {
-  const { setup, kit, handlers, pipeline } = options;
+  const { setup, kit, handlers, pipeline, pages } = options;
   const events = new WeakMap<Request, HttpEvent>();
   const eventOf = (request: Request) => events.get(request);
   const asked = new WeakMap<Request, QuestionOptions>();
@@ -56,7 +58,7 @@ export async function createHttpFunction<P>(options: HttpFunctionOptions<P>): Pr
   });
   const arrived = (request: Request) => clock() - waitedMs(eventOf(request), clock());
   const asking = (request: Request) => asked.get(request) ?? {};
-  const app = createAppOf(handlers, { pipeline, telemetry: kit.telemetry, authenticate, now: arrived, asking });
+  const app = createAppOf(handlers, { pipeline, telemetry: kit.telemetry, authenticate, now: arrived, asking, pages });
   const answer = async (event: HttpEvent, question: QuestionOptions) => {
     let request: Request;
     try {

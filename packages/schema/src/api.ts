@@ -73,7 +73,8 @@ const act = { method: 'POST', audit: 'act', exposes: 'ids', form: 'whole' } as c
 
 /** All HTTP routes. The app, the OpenAPI document and the scope tests are generated from this table. */
 export const ROUTES = define({
-  home: { ...own, path: '/', scope: null, summary: 'An HTML index of the routes.' },
+  home: { ...own, path: '/', scope: null, summary: 'The console for a browser, the list of routes for other clients.' },
+  routes: { ...own, path: '/routes', scope: null, summary: 'The list of routes, as a page or as text.' },
   ingest: {
     ...act,
     path: '/ingest',

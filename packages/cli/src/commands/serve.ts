@@ -76,7 +76,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
   // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
-  writeOut(`pik serves ${dir} at http://${address.urlHost}:${addressPort(server)} (ctrl-c stops it)\n`);
+  const url = `http://${address.urlHost}:${addressPort(server)}`;
+  writeOut(`pik serves ${dir} at ${url} (ctrl-c stops it)\nthe console: ${url}/ui\n`);
   await stopped;
   setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
   clearInterval(timer);

@@ -26,6 +26,8 @@ export interface AppOptions<P = Pipeline> {
   readonly now?: ((request: Request) => number) | undefined;
   /** The signal and time limit of a request. Default: the request's own signal, and the limit of the pipeline. */
   readonly asking?: ((request: Request) => QuestionOptions) | undefined;
+  /** Pages at other paths than those of the routes; null where there is none. They need no key. */
+  readonly pages?: Pages | undefined;
   /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
   readonly metricsText?: (() => Promise<string>) | undefined;
 }
@@ -39,6 +41,9 @@ export interface App {
   fetch(request: Request, about?: object): Promise<Response>;
 }
 
+/** Answers a request that no route takes; null if it has no page there. */
+export type Pages = (request: Request) => Promise<Answer | null>;
+
 /** Answers a request of one route. */
 type Answerer = (visit: Visit, principal: string | null) => Answer | Promise<Answer>;
 
@@ -46,6 +51,7 @@ interface Server {
   readonly answerers: ReadonlyMap<RouteName, Answerer>;
   readonly telemetry: Telemetry;
   readonly authenticate: Authenticate;
+  readonly pages: Pages | undefined;
   readonly allowedHosts: readonly string[] | undefined;
   readonly now: (request: Request) => number;
 }
@@ -64,6 +70,7 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
     answerers: answerersOf(handlers, options),
     telemetry: options.telemetry,
     authenticate: options.authenticate ?? createAuthenticate(options.apiKeys),
+    pages: options.pages,
     allowedHosts: options.allowedHosts,
     now: options.now ?? Date.now,
   };
@@ -169,7 +176,10 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
 async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   const { request, route } = visit;
   checkHost(request, server.allowedHosts);
-  if (route === null) return withoutRoute(request, allowedMethods(visit.match));
+  if (route === null) {
+    const page = (await server.pages?.(request)) ?? null;
+    return page ?? withoutRoute(request, allowedMethods(visit.match));
+  }
   const principal = await server.authenticate(request, ROUTES[route].scope);
   visit.principal = principal;
   const answer = server.answerers.get(route);

@@ -6,7 +6,7 @@ import { json } from './answer.ts';
 import type { Handlers } from './call.ts';
 import { explainChange } from './change-handlers.ts';
 import { explainByFields, explainById, readReceipt, readTimeline } from './event-handlers.ts';
-import { homePage } from './home.ts';
+import { home, listRoutes } from './home.ts';
 import { listRejects, verifyHour } from './log-handlers.ts';
 import { openApiText } from './openapi.ts';
 import { QUESTION_HANDLERS } from './question-handlers.ts';
@@ -14,7 +14,8 @@ import { getReplay, listReplays } from './replay-handlers.ts';
 
 /** The handlers of the routes that write nothing. */
 export const INVESTIGATE_HANDLERS = {
-  home: () => ({ status: 200, type: 'text/html; charset=utf-8', body: homePage() }),
+  home,
+  routes: listRoutes,
   event: explainById,
   eventByKey: explainByFields,
   receipt: readReceipt,

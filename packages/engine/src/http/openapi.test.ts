@@ -1,7 +1,7 @@
 import { ROUTES, type Route } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
-import { homePage } from './home.ts';
+import { routesPage, routesText } from './home.ts';
 import { openApi, openApiText } from './openapi.ts';
 
 const document = openApi() as {
@@ -64,12 +64,14 @@ describe('the OpenAPI document', () => {
   });
 });
 
-describe('the index page', () => {
-  it('names every route, and runs nothing', () => {
-    for (const { path, summary } of Object.values(ROUTES) as Route[]) {
-      expect(homePage()).toContain(path);
-      expect(homePage()).toContain(summary.replaceAll("'", '&#39;'));
+describe('the list of routes', () => {
+  it('names every route, as a page and as text, and runs nothing', () => {
+    for (const { method, path, summary } of Object.values(ROUTES) as Route[]) {
+      expect(routesText()).toMatch(new RegExp(`^${method} +${path.replaceAll(/[.]/g, '\\.')} `, 'm'));
+      expect(routesText()).toContain(summary);
+      expect(routesPage()).toContain(path);
+      expect(routesPage()).toContain(summary.replaceAll("'", '&#39;'));
     }
-    expect(homePage()).not.toMatch(/<script|<style|\son\w+=|javascript:|&lt;tr/i);
+    expect(routesPage()).not.toMatch(/<script|<style|\son\w+=|javascript:|&lt;tr/i);
   });
 });

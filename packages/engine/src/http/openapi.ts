@@ -10,7 +10,8 @@ const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
 /** Routes that answer something besides JSON. */
 const OTHER_TYPES: { readonly [N in RouteName]?: readonly string[] } = {
-  home: ['text/html'],
+  home: ['text/html', 'text/plain'],
+  routes: ['text/html', 'text/plain'],
   metrics: ['text/plain'],
   find: ['application/x-ndjson'],
   receipt: ['application/octet-stream'],

@@ -1,0 +1,60 @@
+import { render } from 'preact';
+import lazy from 'preact-iso/lazy';
+import { LocationProvider, Route, Router } from 'preact-iso/router';
+
+import { Health } from './pages/health.tsx';
+import { Shell } from './parts/shell.tsx';
+import { applyTheme } from './parts/theme.ts';
+import { ROOT } from './state/address.ts';
+
+const UI = `${ROOT}ui`;
+const page = (load: () => Promise<{ default: () => preact.JSX.Element }>) => lazy(load);
+
+const Lag = page(() => import('./pages/lag.tsx'));
+const Completeness = page(() => import('./pages/completeness.tsx'));
+const Gaps = page(() => import('./pages/gaps.tsx'));
+const Duplicates = page(() => import('./pages/duplicates.tsx'));
+const Failures = page(() => import('./pages/failures.tsx'));
+const Events = page(() => import('./pages/events.tsx'));
+const Story = page(() => import('./pages/story.tsx'));
+const Receipt = page(() => import('./pages/receipt.tsx'));
+
+function Unknown() {
+  return (
+    <section class="notice">
+      <h1>Unknown page</h1>
+      <p>
+        <a href={UI}>To Health</a>
+      </p>
+    </section>
+  );
+}
+
+function App() {
+  return (
+    <LocationProvider scope={new RegExp(`^${ROOT}(ui(/|\\?|$)|$)`)}>
+      <Shell>
+        <Router>
+          <Route path={ROOT} component={Health} />
+          <Route path={UI} component={Health} />
+          <Route path={`${UI}/lag`} component={Lag} />
+          <Route path={`${UI}/completeness`} component={Completeness} />
+          <Route path={`${UI}/gaps`} component={Gaps} />
+          <Route path={`${UI}/duplicates`} component={Duplicates} />
+          <Route path={`${UI}/failures`} component={Failures} />
+          <Route path={`${UI}/events`} component={Events} />
+          <Route path={`${UI}/events/:id`} component={Story} />
+          <Route path={`${UI}/receipts/:pack/:line`} component={Receipt} />
+          <Route default component={Unknown} />
+        </Router>
+      </Shell>
+    </LocationProvider>
+  );
+}
+
+applyTheme();
+const root = document.querySelector('#app');
+if (root !== null) {
+  root.textContent = '';
+  render(<App />, root);
+}

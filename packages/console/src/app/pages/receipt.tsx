@@ -1,0 +1,83 @@
+import type { Receipt as ReceiptAnswer } from '@pik/schema';
+import { useRoute } from 'preact-iso/router';
+
+import { timeText } from '../parts/axis.ts';
+import { Page } from '../parts/page.tsx';
+import { Bytes } from '../parts/payload.tsx';
+import { Shown } from '../parts/states.tsx';
+import { useAddress } from '../state/address.ts';
+import { useAnswer } from '../state/answers.ts';
+
+/** The received bytes of one receipt. */
+export default function Receipt() {
+  const { pack = '', line = '' } = useRoute().params;
+  const answer = useAnswer('receipt', { pack_id: pack, line });
+  return (
+    <Page title="Receipt" lead={<code class="any">{`${pack}/${line}`}</code>}>
+      <Shown of={answer} what="the receipt">
+        {(receipt) => (
+          <div class="two">
+            <section class="panel">
+              <h2>Envelope</h2>
+              <Envelope receipt={receipt} />
+            </section>
+            <section class="panel">
+              <h2>Bytes</h2>
+              {receipt.body !== undefined && <Bytes text={receipt.body} />}
+              {receipt.body_base64 !== undefined && <Bytes text={receipt.body_base64} />}
+            </section>
+          </div>
+        )}
+      </Shown>
+    </Page>
+  );
+}
+
+function Envelope({ receipt }: { receipt: ReceiptAnswer }) {
+  const { link, fields } = useAddress();
+  const {
+    received_at,
+    reject_code,
+    event_id,
+    principal,
+    imported,
+    request_id,
+    raw_key,
+    source,
+    event_type,
+    entity_id,
+    reingest_of,
+  } = receipt;
+  const facts: readonly (readonly [string, preact.ComponentChildren])[] = [
+    ['received', timeText(received_at, fields.tz ?? 'UTC')],
+    ['outcome', reject_code === null ? 'admitted' : <span class="badge bad">{reject_code}</span>],
+    ['event', event_id === null ? '–' : <a href={link(`/events/${event_id}`)}>{event_id}</a>],
+    ['source', source ?? '–'],
+    ['type', event_type ?? '–'],
+    ['entity', entity_id === null ? '–' : <a href={link('/events', { entity: entity_id })}>{entity_id}</a>],
+    ['key of the sender', principal ?? 'without a key'],
+    ['imported', imported ? 'yes' : 'no'],
+    ['request', <code key="request">{request_id}</code>],
+    ['stored in', <code key="raw">{raw_key}</code>],
+  ];
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </>
+      ))}
+      {reingest_of !== undefined && (
+        <>
+          <dt>sent again for</dt>
+          <dd>
+            <a
+              href={link(`/receipts/${reingest_of.pack_id}/${reingest_of.line}`)}
+            >{`${reingest_of.pack_id}/${reingest_of.line}`}</a>
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+}

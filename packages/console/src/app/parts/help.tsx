@@ -1,0 +1,37 @@
+import { signal } from '@preact/signals';
+
+import { Dialog } from './dialog.tsx';
+
+/** True while the list of keys is on screen. */
+export const helpWanted = signal(false);
+
+const KEYS: readonly (readonly [key: string, text: string])[] = [
+  ['j, k', 'next and previous row'],
+  ['o, Enter', 'open the row'],
+  ['Tab, arrows', 'into a picture, and through it'],
+  ['y', 'copy a link to this page, as of now'],
+  ['Esc', 'back'],
+  ['?', 'this list'],
+];
+
+/** The list of keys. */
+export function Help({ places }: { readonly places: readonly { readonly name: string; readonly key: string }[] }) {
+  const rows = [...places.map(({ name, key }) => [`g ${key}`, name] as const), ...KEYS];
+  return (
+    <Dialog open={helpWanted.value} title="Keys" onClose={() => (helpWanted.value = false)}>
+      <dl class="keys">
+        {rows.map(([key, text]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+      <button type="button" onClick={() => (helpWanted.value = false)}>
+        Close
+      </button>
+    </Dialog>
+  );
+}

@@ -1,0 +1,106 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+
+import { useAddress } from '../state/address.ts';
+import { apiKey, keyWanted } from '../state/key.ts';
+import { Help, helpWanted } from './help.tsx';
+import { KeyDialog } from './key-dialog.tsx';
+import { type Keys, useKeys } from './keys.ts';
+import { ScopeBar } from './scope-bar.tsx';
+import { switchTheme } from './theme.ts';
+
+/** A page of the navigation, with the second key of its shortcut after `g`. */
+interface Place {
+  readonly path: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+/** The pages of the navigation by group. */
+export const PLACES: readonly (readonly [group: string, places: readonly Place[]])[] = [
+  [
+    'Pipeline',
+    [
+      { path: '/', name: 'Health', key: 'h' },
+      { path: '/events', name: 'Events', key: 'e' },
+    ],
+  ],
+  [
+    'Arrivals',
+    [
+      { path: '/lag', name: 'Lag', key: 'l' },
+      { path: '/completeness', name: 'Completeness', key: 'c' },
+      { path: '/gaps', name: 'Gaps', key: 'g' },
+      { path: '/duplicates', name: 'Duplicates', key: 'd' },
+      { path: '/failures', name: 'Failures', key: 'f' },
+    ],
+  ],
+];
+
+/** The frame around every page: navigation, range, key, theme and keyboard. */
+export function Shell({ children }: { readonly children: ComponentChildren }) {
+  const { path, link, go } = useAddress();
+  const main = useRef<HTMLElement>(null);
+  const places = PLACES.flatMap(([, group]) => group);
+  useKeys({
+    ...(Object.fromEntries(places.map(({ key, path: to }) => [`g ${key}`, () => go(link(to))])) as Keys),
+    '?': () => (helpWanted.value = true),
+    y: () => void navigator.clipboard?.writeText(fixedAddress()),
+    Escape: () => history.back(),
+  });
+  // Readers of the screen hear the new page; others keep their place.
+  useEffect(() => main.current?.focus({ preventScroll: true }), [path]);
+  return (
+    <div class="shell">
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        Skip to the page
+      </button>
+      <header>
+        <a class="brand" href={link('/')} aria-label="pik, to Health">
+          <svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true">
+            <path d="M1 9h3l2.5-6 4 12L13 9h4" />
+          </svg>
+          <b>pik</b>
+        </a>
+        <ScopeBar />
+        <span class="tools">
+          <button type="button" onClick={() => (keyWanted.value = true)}>
+            {apiKey.value === null ? 'No key' : 'Key set'}
+          </button>
+          <button type="button" onClick={switchTheme} aria-label="Switch between light and dark" title="Light or dark">
+            ◐
+          </button>
+          <button type="button" onClick={() => (helpWanted.value = true)} aria-label="Keys" title="Keys">
+            ?
+          </button>
+        </span>
+      </header>
+      <nav aria-label="Pages">
+        {PLACES.map(([group, list]) => (
+          <div key={group}>
+            <p>{group}</p>
+            {list.map(({ path: to, name }) => (
+              <a key={to} href={link(to)} aria-current={isAt(path, to) ? 'page' : undefined}>
+                {name}
+              </a>
+            ))}
+          </div>
+        ))}
+      </nav>
+      <main id="main" ref={main} tabIndex={-1}>
+        {children}
+      </main>
+      <KeyDialog />
+      <Help places={places} />
+    </div>
+  );
+}
+
+const isAt = (path: string, to: string) => path === to || (to !== '/' && path.startsWith(`${to}/`));
+
+/** The address of this page with its as-of time fixed, so that it shows the same later. */
+function fixedAddress(): string {
+  const url = new URL(location.href);
+  if (!url.searchParams.has('as_of')) url.searchParams.set('as_of', new Date().toISOString());
+  return url.href;
+}

@@ -1,0 +1,6 @@
+/** A file of the console. */
+export interface ConsoleFile {
+  /** Its content type. */
+  readonly type: string;
+  readonly text: string;
+}
