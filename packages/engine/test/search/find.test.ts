@@ -5,6 +5,7 @@ import { addressesOf, lifePipeline } from '@pik/testkit/fixtures/engine/search-l
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import type { Wire } from '../../src/api/pipeline.ts';
 import { createContext } from '../../src/runtime/context.ts';
 import { newestPacks } from '../../src/search/newest-packs.ts';
 
@@ -36,7 +37,44 @@ function world() {
   return { clock, backend, pipeline, send };
 }
 
+/** CloudEvents in every mode: the fields and the payload stand in different places of the receipt. */
+const attributes = { specversion: '1.0', id: 'key-7', source: 'shop/ü', type: 'order.placed', subject: 'order-7' };
+const payload = JSON.stringify({ id: 7, note: 'by base64' });
+const headers = {
+  ...Object.fromEntries(Object.entries(attributes).map(([name, text]) => [`ce-${name}`, encodeURI(text)])),
+  'content-type': 'application/json',
+};
+const CLOUD_EVENTS: readonly [mode: string, body: string, wire: Wire][] = [
+  ['binary', payload, { name: 'cloudevents', around: headers }],
+  ['structured', JSON.stringify({ ...attributes, data: JSON.parse(payload) }), { name: 'cloudevents', around: null }],
+  [
+    'base64',
+    JSON.stringify({ ...attributes, datacontenttype: 'application/json', data_base64: btoa(payload) }),
+    { name: 'cloudevents', around: null },
+  ],
+];
+
 describe('find', () => {
+  it.each(CLOUD_EVENTS)('finds a CloudEvent of %s mode by its fields and its payload', async (_, body, wire) => {
+    const { clock, pipeline } = world();
+    clock.ms += 1_000;
+    const request = { mode: 'live', receivedMs: clock.ms, requestId: 'r', principal: 'p', dryRun: false } as const;
+    const bytes = new TextEncoder().encode(body);
+    const { results } = await pipeline.ingest({ ...request, body: bytes, format: 'whole', wire });
+    expect(results.map(({ status }) => status)).toEqual(['ACCEPTED']);
+    const count = async (where: string) => (await pipeline.ask('find', { where })).matches.length;
+    for (const where of [
+      'key == "key-7"',
+      'entity_id == "order-7"',
+      'source == "shop/ü"',
+      'payload.id == 7',
+      'payload.note == "by base64"',
+      'has(payload.note)',
+    ])
+      expect([where, await count(where)]).toEqual([where, 1]);
+    expect(await count('payload.id == 8')).toBe(0);
+  });
+
   it('names packs that it cannot read, and searches all others', async () => {
     const { backend, pipeline, send } = world();
     const ids = [

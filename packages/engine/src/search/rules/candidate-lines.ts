@@ -3,12 +3,16 @@ import type { Anchor, Leaf } from './anchors.ts';
 /** The span of a line in the text of a pack. */
 export type LineSpan = readonly [start: number, end: number];
 
+/** Begins the mapping in an envelope: inside the received text, quotes are escaped. */
+const MAPPED = '"mapping":{';
+
 /** A backslash of the received text is written as two in the envelope. */
 const ESCAPED_LOW = String.raw`\\u00`;
 
 /**
  * Finds the lines of a pack that pass an anchor, in order. `text` has one character per byte, since an anchor is ASCII; a text
- * without line break at its end has one more line.
+ * without line break at its end has one more line. Lines that a mapping read always pass: it may decode text that the line has
+ * in another form, such as base64.
  */
 export function candidateLines(text: string, anchor: Anchor | null): LineSpan[] {
   if (anchor === null) return allLines(text);
@@ -18,6 +22,7 @@ export function candidateLines(text: string, anchor: Anchor | null): LineSpan[] 
     const needle = `${name}${String.raw`\"`}`;
     addHits(found, text, { needle, isHit: (end) => isFollowedBy(text, end, VALUES[value]) });
   }
+  addHits(found, text, { needle: MAPPED, isHit: () => true });
   addHits(found, text, { needle: ESCAPED_LOW, isHit: (end) => isPrintable(text.charAt(end)) });
   return [...found].sort(([a], [b]) => a - b);
 }

@@ -1,5 +1,6 @@
-import { type Envelope, LETTER_OUTCOMES, type Outcome, type OutcomeLetter, parseTime } from '@pik/schema';
+import { type Envelope, KitError, LETTER_OUTCOMES, type Outcome, type OutcomeLetter, parseTime } from '@pik/schema';
 import { scanJson } from '../../ingest/rules/json-scan.ts';
+import { ownFormOf } from '../../ingest/rules/received-payload.ts';
 import { type FieldNames, fieldNames, isObject, type JsonObject } from '../../ingest/rules/record-fields.ts';
 import { doubleOf, type Numeral } from './numeral.ts';
 
@@ -8,7 +9,7 @@ export interface ReceiptFacts {
   readonly envelope: Envelope;
   /** Null if it was not admitted yet, or if its row has expired. */
   readonly outcome: Outcome | null;
-  /** The record in the received text; null if it is not a JSON object. */
+  /** The record in the received text, in the kit's own form if a mapping read it; null if it is not a JSON object. */
   readonly record: JsonObject | null;
   readonly names: FieldNames | null;
 }
@@ -40,13 +41,17 @@ export function factsOf(envelope: Envelope, { outcomes, withDigits }: FactsOptio
 }
 
 /** The record of an envelope. A text that nests too deeply is not read: code that walks it would overflow the stack. */
-function recordOf({ body, reject_code }: Envelope, withDigits: boolean): JsonObject | null {
-  if (body === undefined || reject_code === 'JSON_TOO_DEEP') return null;
+function recordOf(envelope: Envelope, withDigits: boolean): JsonObject | null {
+  const { reject_code } = envelope;
+  if (reject_code === 'JSON_TOO_DEEP') return null;
   try {
+    // A mapping could not read a rejected record: it is searched as it came.
+    const body = (reject_code === null ? ownFormOf(envelope) : undefined) ?? envelope.body;
+    if (body === undefined) return null;
     const value: unknown = withDigits && mayLoseDigits(body, reject_code) ? parseWithDigits(body) : JSON.parse(body);
     return isObject(value) ? value : null;
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError || (KitError.is(error) && error.code === 'RAW_CORRUPT')) return null;
     throw error;
   }
 }
