@@ -85,6 +85,11 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
     types: /^packages\/engine\/src\/api\/pipeline\.ts$/,
   },
   {
+    layer: 'engine/readers',
+    files: /^packages\/engine\/src\/readers\//,
+    may: /^(packages\/engine\/src\/(readers|api|http|ports|runtime|backends\/local)\/|@pik\/schema$|node:(os|worker_threads)$)/,
+  },
+  {
     layer: 'handlers',
     files: /^packages\/handlers\/src\//,
     may: /^(packages\/handlers\/src\/|@pik\/engine(\/(aws|http))?$|@pik\/schema$|@aws-lambda-powertools\/|@aws-sdk\/client-secrets-manager$|uuid$|node:(crypto|stream|zlib)$)/,

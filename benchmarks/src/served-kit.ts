@@ -11,9 +11,9 @@ export interface ServedKit {
   stop(): Promise<void>;
 }
 
-/** Starts `pik serve` on a free port. */
-export async function serveKit(dir: string): Promise<ServedKit> {
-  const args = ['packages/cli/dist/main.js', 'serve', '--port', '0', '--data', dir];
+/** Starts `pik serve` on a free port, with further arguments. */
+export async function serveKit(dir: string, more: readonly string[] = []): Promise<ServedKit> {
+  const args = ['packages/cli/dist/main.js', 'serve', '--port', '0', '--data', dir, ...more];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const url = await listening(child);
   return {

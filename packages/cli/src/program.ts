@@ -123,6 +123,10 @@ function addServer(program: Command, done: Done): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--data <dir>', 'data directory', '.pik')
     .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
+    .option(
+      '--readers <n>',
+      'threads for questions; 0: the thread of ingest answers them. Default: 1, with more than two processors 2',
+    )
     .option('--no-worker', 'leave replay messages in the queue')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options));
   program

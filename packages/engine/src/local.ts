@@ -6,3 +6,5 @@ export {
   openLocalRebuild,
 } from './backends/local/open.ts';
 export type { AnsweredVerdicts } from './backends/local/verdict-journal.ts';
+export { openReaders, type ReadersOptions, type ReaderThreads } from './readers/open-readers.ts';
+export { type RunReaderOptions, runReader } from './readers/run-reader.ts';

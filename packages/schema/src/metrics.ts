@@ -25,6 +25,11 @@ export const METRICS = {
     served: true,
     help: "Steps of the server's own clock, and starts behind its latest receipt.",
   },
+  ReaderLostCount: {
+    unit: 'Count',
+    served: true,
+    help: 'Threads for questions that ended and were replaced.',
+  },
   LogLinesLostCount: {
     unit: 'Count',
     served: true,

@@ -4,13 +4,14 @@ import { setFlagsFromString } from 'node:v8';
 
 import { type HttpBindings, serve as listen } from '@hono/node-server';
 import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/engine';
-import { openLocalBackend } from '@pik/engine/local';
+import { openLocalBackend, openReaders, type ReadersOptions, type ReaderThreads } from '@pik/engine/local';
 import { KitError, MS_PER_DAY } from '@pik/schema';
 
 import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../addresses.ts';
 import { loadConfig, type PikConfig } from '../config.ts';
 import { createLogWriter } from '../log-writer.ts';
 import { writeOut } from '../output.ts';
+import { READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
 
 /** Options of `pik serve`. */
 export interface ServeOptions {
@@ -18,6 +19,8 @@ export interface ServeOptions {
   readonly host: string;
   readonly data: string;
   readonly config?: string | undefined;
+  /** The number of threads for questions; 0: the thread of ingest answers them. Default: by the number of processors. */
+  readonly readers?: string | undefined;
   /** False: messages stay in the queue for other consumers. */
   readonly worker: boolean;
 }
@@ -47,11 +50,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   const port = portOf(options.port);
   const address = listenAddress(options.host);
   checkBinding(address, config);
+  const threads = readerThreads(options.readers);
   const trusted = config.trustedProxies === undefined ? null : proxyList(config.trustedProxies);
   const dir = resolve(options.data);
   const telemetry = createTelemetry({ write: createLogWriter() });
   const backend = await openLocalBackend({
     dir,
+    isShared: threads > 0,
     onWarning: (message, error) => telemetry.log('warn', 'backend', { message, error: String(error) }),
   });
   const retention =
@@ -59,9 +64,15 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { aggregates = [], volatile = [], doors } = config;
   const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, doors, ...retention });
   await sweepAtStart(pipeline, telemetry);
+  const readers = await openThreads(threads, {
+    data: { dir, config: options.config },
+    settings: { aggregates, volatile },
+    ...{ pipeline, telemetry },
+  });
   const app = createApp({
     pipeline,
     telemetry,
+    readers: readers ?? undefined,
     apiKeys: config.apiKeys,
     allowedHosts: config.apiKeys === undefined ? [...new Set([...LOOPBACK_NAMES, address.urlHost])] : undefined,
     metricsText: () => telemetry.metricsText(),
@@ -84,9 +95,21 @@ export async function serve(options: ServeOptions): Promise<void> {
   // In parallel: while the server waits for slow clients, the worker must not start work that the shutdown would cut
   // short.
   await Promise.all([stop(server), worker?.stop()]);
+  // Their connections end before that of the writer.
+  await readers?.close();
   await pipeline.close();
   // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
+}
+
+/** Settings that the threads for questions share with this one. */
+interface ThreadParts extends Omit<ReadersOptions, 'threads' | 'module'> {
+  readonly data: ReaderData;
+}
+
+/** Opens the threads for questions; null if there are none. */
+async function openThreads(threads: number, parts: ThreadParts): Promise<ReaderThreads | null> {
+  return threads === 0 ? null : openReaders({ threads, module: READER_MODULE, ...parts });
 }
 
 /** Finishes what a crash left behind. On a full disk a later sweep does it, and stored data can be read meanwhile. */

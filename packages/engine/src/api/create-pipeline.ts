@@ -1,4 +1,5 @@
 import { createContext, type PipelineOptions } from '../runtime/context.ts';
+import { questionFacts } from '../runtime/question-facts.ts';
 import type { Pipeline } from './pipeline.ts';
 import {
   ingestPipeline,
@@ -17,6 +18,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ...replayPipeline(context),
     ...processPipeline(context),
     ...sweepPipeline(context),
+    questionFacts: () => questionFacts(context),
     close: () => context.backend.close(),
   };
 }

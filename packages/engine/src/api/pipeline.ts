@@ -31,6 +31,7 @@ import type {
 } from '@pik/schema';
 
 import type { QueuedMessage } from '../ports/history-rows.ts';
+import type { ClockStep } from '../runtime/rules/clock-steps.ts';
 
 /** The form of records that a mapping reads, and what the request states about them outside their bytes. */
 export interface Wire {
@@ -209,10 +210,23 @@ export interface IngestPipeline {
   reingest(body: ReingestBody, requester: ReingestRequester): Promise<ReingestAnswer>;
 }
 
+/** Says that nobody waits for an answer any more: an `AbortSignal`, or a flag of another thread. */
+export type Cancellation = Pick<AbortSignal, 'aborted' | 'reason'>;
+
+/** Facts about the process that a thread needs to answer a question as the thread of ingest would. */
+export interface QuestionFacts {
+  /** The time of the question, in milliseconds since the epoch: the later of the clock and the latest receipt. */
+  readonly nowMs: number;
+  /** The oldest receive time of a request that is not in the index yet; `Infinity` if there is none. */
+  readonly oldestInFlightMs: number;
+  /** The known steps of the server's clock. */
+  readonly clockSteps: readonly ClockStep[];
+}
+
 /** The signal and time limit of a question. */
 export interface QuestionOptions {
   /** Abort it when the caller no longer waits: the work stops, and the call rejects with `CLIENT_GONE`. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
   /** Time limit in milliseconds, after which the answer is partial; capped by the limit of the pipeline. */
   readonly timeMs?: number | undefined;
 }
@@ -287,5 +301,7 @@ export interface SweepPipeline {
 
 /** The whole kit as one object, for the HTTP app and tests. */
 export interface Pipeline extends IngestPipeline, InvestigatePipeline, ReplayPipeline, ProcessPipeline, SweepPipeline {
+  /** The facts that a question asked now needs if another thread answers it. */
+  questionFacts(): Promise<QuestionFacts>;
   close(): Promise<void>;
 }

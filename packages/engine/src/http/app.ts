@@ -6,11 +6,12 @@ import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { toResponse } from './answer.ts';
 import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
-import type { Answer, Handler, Handlers, Notes, Services } from './call.ts';
+import type { Answer, Handler, Handlers, Notes, Readers, Services } from './call.ts';
 import { checkHost } from './hosts.ts';
 import { faultOf, problem } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { logFailure, logRequest } from './request-log.ts';
+import { isReading, routedQuestion } from './routed-question.ts';
 
 /** The parts and settings of an app. */
 export interface AppOptions<P = Pipeline> {
@@ -28,6 +29,8 @@ export interface AppOptions<P = Pipeline> {
   readonly asking?: ((request: Request) => QuestionOptions) | undefined;
   /** Pages at other paths than those of the routes; null where there is none. They need no key. */
   readonly pages?: Pages | undefined;
+  /** Threads that answer questions. Default: this thread answers them. */
+  readonly readers?: Readers | undefined;
   /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
   readonly metricsText?: (() => Promise<string>) | undefined;
 }
@@ -96,20 +99,23 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
 
 /** Binds each handler to the services that it calls, so that later code needs no knowledge of their types. */
 function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<RouteName, Answerer> {
-  const services: Services<P> = { pipeline: options.pipeline, metricsText: options.metricsText ?? null };
+  const { pipeline, metricsText = null, readers = null } = options;
+  const services: Services<P> = { pipeline, metricsText, readers };
   const asking = options.asking ?? (({ signal }) => ({ signal }));
   const answerers = new Map<RouteName, Answerer>();
   const add = <N extends RouteName>(name: N) => {
     const handler: Handler<N, P> | undefined = handlers[name];
     if (handler === undefined) return;
-    answerers.set(name, ({ request, requestId, receivedMs, match, notes }, principal) =>
-      handler(services, {
+    answerers.set(name, ({ request, requestId, receivedMs, match, notes }, principal) => {
+      const call = {
         ...{ request, requestId, receivedMs, principal, notes, params: match.params },
         query: parseQuery(name, request.url),
         // Only questions call it: a server creates a signal when it is read.
         asking: () => asking(request),
-      }),
-    );
+      };
+      if (readers?.isUsable === true && isReading(name)) return readers.ask(routedQuestion(name, call), call.asking());
+      return handler(services, call);
+    });
   };
   for (const name of Object.keys(ROUTES) as RouteName[]) add(name);
   return answerers;

@@ -2,9 +2,34 @@ import type { RouteName, SelectionOf, Status } from '@pik/schema';
 
 import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
 
+/** A question of a caller, in a form that can be passed to another thread. */
+export interface RoutedQuestion {
+  readonly route: RouteName;
+  readonly url: string;
+  readonly accept: string | null;
+  readonly requestId: string;
+  readonly receivedMs: number;
+  readonly principal: string | null;
+  readonly params: Readonly<Record<string, string>>;
+  /** The query after its schema. */
+  readonly query: object;
+  /** The body after its schema, of a route that has one. */
+  readonly body?: object | undefined;
+}
+
+/** Answers questions on other threads, so that they never hold up the caller's. */
+export interface Readers {
+  /** False if the threads cannot answer as this one would: then questions are answered here. */
+  readonly isUsable: boolean;
+  /** Throws what the handler of the route throws, and `READER_LOST`, `SHUTTING_DOWN`. */
+  ask(question: RoutedQuestion, options: QuestionOptions): Promise<Answer>;
+}
+
 /** The services of the handlers: a whole pipeline, or the part that they need. */
 export interface Services<P = Pipeline> {
   readonly pipeline: P;
+  /** Null if this thread answers all questions. */
+  readonly readers: Readers | null;
   /** The metrics in the Prometheus text format, if this process has any. */
   readonly metricsText: (() => Promise<string>) | null;
 }

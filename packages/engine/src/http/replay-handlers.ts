@@ -4,15 +4,17 @@ import type { InvestigatePipeline, ReplayPipeline } from '../api/pipeline.ts';
 import { json } from './answer.ts';
 import type { Call, Handler, Handlers } from './call.ts';
 import { readJsonBody } from './json-body.ts';
+import { routedQuestion } from './routed-question.ts';
 
 /** `POST /replay`: a part of a replay, or of a dry run. */
-const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline }, call) => {
+const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline, readers }, call) => {
   const { body, wireBytes } = await readJsonBody('replay', call.request);
   call.notes.bytes_in = wireBytes;
   if (body.event_ids?.some((id) => parseEventId(id) === null))
     throw fieldFault('event_ids', 'has an entry that is not an event id');
-  if (body.dry_run === true) return json(await pipeline.planReplay(body, call.asking()));
-  return json(await pipeline.replay(body, call));
+  if (body.dry_run !== true) return json(await pipeline.replay(body, call));
+  if (readers?.isUsable === true) return readers.ask(routedQuestion('replay', call, body), call.asking());
+  return json(await pipeline.planReplay(body, call.asking()));
 };
 
 /** `POST /replays/:replay_id/cancel`. */
@@ -28,8 +30,10 @@ export const listReplays: Handler<'replays', InvestigatePipeline> = async ({ pip
   json(await pipeline.listReplays(page(query), asking()));
 
 /** `GET /dead-letters`. */
-const deadLetters: Handler<'deadLetters', ReplayPipeline> = async ({ pipeline }, { query, asking }) =>
-  json(await pipeline.listDeadLetters(page(query), asking()));
+export const deadLetters: Handler<'deadLetters', Pick<ReplayPipeline, 'listDeadLetters'>> = async (
+  { pipeline },
+  { query, asking },
+) => json(await pipeline.listDeadLetters(page(query), asking()));
 
 /** `POST /dead-letters/redrive`: a body that names messages, or `{}` for all of them. */
 const redrive: Handler<'redrive', ReplayPipeline> = async ({ pipeline }, call) => {

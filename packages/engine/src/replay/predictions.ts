@@ -8,7 +8,6 @@ import { isSame } from '../aggregates/recompute-window.ts';
 import type { VersionRow, WindowTarget } from '../ports/history-rows.ts';
 import { isOfQuestion } from '../runtime/budget.ts';
 import { type Context, isUnsettled } from '../runtime/context.ts';
-import type { InFlight } from '../runtime/in-flight.ts';
 import { windowName } from './rules/replay-message.ts';
 
 /** The predicted value of a window. */
@@ -54,9 +53,9 @@ interface Memory {
 
 /**
  * Predictions of earlier calls of running dry runs, by the place where each continues. Per pipeline, identified by its
- * `InFlight`, since each call has its own context.
+ * metrics, since each call has its own context.
  */
-const remembered = new WeakMap<InFlight, Map<string, Memory>>();
+const remembered = new WeakMap<Context['aggregates'], Map<string, Memory>>();
 
 /**
  * Returns the predictions for one stretch. Many calls of a dry run touch a window of many events, so predictions of earlier
@@ -69,8 +68,8 @@ export function predictionsOf(
   context: Context,
   { from, to, asOfMs }: { from: string; to: string; asOfMs: number },
 ): Predictions {
-  const places = remembered.get(context.inFlight) ?? new Map<string, Memory>();
-  remembered.set(context.inFlight, places);
+  const places = remembered.get(context.aggregates) ?? new Map<string, Memory>();
+  remembered.set(context.aggregates, places);
   const earlier = from === '' ? undefined : places.get(placeName(from, asOfMs));
   const memory = earlier ?? { windows: new Map(), chars: 0, listed: new Map(), ids: 0 };
   places.delete(placeName(to, asOfMs));

@@ -2,6 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 
 import { KitError, LIMITS } from '@pik/schema';
 
+import type { Cancellation } from '../api/pipeline.ts';
+
 /** The reason why an answer ends early: an exhausted part of the budget, or the size of the report. */
 export type Spent = 'time' | 'bytes' | 'read' | 'made';
 
@@ -24,7 +26,7 @@ export interface BudgetLimits {
 /** The bounds, the abort signal, and the clock. */
 export interface BudgetOptions extends BudgetLimits {
   /** Aborted when no caller waits for the answer anymore. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
   /** A monotonic clock in milliseconds. */
   readonly now?: (() => number) | undefined;
   /** If true, the answer cannot be partial: `turn` rejects with `BUDGET_EXCEEDED` once the budget is exhausted. */
@@ -151,6 +153,7 @@ export async function orExceeded<T>(budget: Budget, sentence: string, work: () =
   }
 }
 
-function goneError({ reason }: AbortSignal): KitError {
+/** The error of a question that nobody waits for. */
+export function goneError({ reason }: Cancellation): KitError {
   return KitError.is(reason) ? reason : new KitError('CLIENT_GONE', undefined, { cause: reason });
 }

@@ -48,7 +48,7 @@ export function createEventIndex(
       setMark.run(name, value);
     });
   return {
-    ...createReader(db, clock, check),
+    ...createReader(db, { clock, check, onDiskUntil: () => Number.MAX_SAFE_INTEGER }),
     async ping() {
       await check(() => probe.get());
       // Only a write can show that writing works again.

@@ -54,6 +54,44 @@ export function createKeyIndex(db: DatabaseSync): KeyIndex {
   };
 }
 
+/** The keys of an index as another connection of the process reads them. */
+export interface KeyView {
+  /** Takes over what the writer has committed since the last call; called at the start of each read transaction. */
+  refresh(): void;
+  /** The last event whose key is on disk for sure. */
+  onDiskUntil(): number;
+}
+
+/**
+ * The keys that the writer holds in memory follow from the rows of its events, so a reading connection derives its own. Some
+ * of them may be on disk already; `onDiskUntil` keeps a timeline from reading these twice.
+ */
+export function createKeyView(db: DatabaseSync): KeyView {
+  db.exec("ATTACH ':memory:' AS young");
+  db.exec('CREATE TABLE young.recent_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID');
+  const changes = prepareRows<{ data_version: number }>(db, 'PRAGMA main.data_version');
+  const mark = prepareRows<{ value: number }>(db, 'SELECT value FROM mark WHERE name = ?');
+  const newest = prepareRows<{ n: number | null }>(db, 'SELECT max(event_no) AS n FROM event');
+  const drop = db.prepare('DELETE FROM young.recent_key WHERE event_no <= ?');
+  const add = db.prepare('INSERT INTO young.recent_key SELECT event_id, event_no FROM event WHERE event_no > ?');
+  let seen = -1;
+  let until = 0;
+  let last = 0;
+  return {
+    refresh() {
+      const { data_version } = requireRow(changes.get());
+      if (data_version === seen) return;
+      const moved = mark.get(MARK)?.value ?? 0;
+      if (moved > until) drop.run(moved);
+      until = moved;
+      add.run(Math.max(last, until));
+      last = requireRow(newest.get()).n ?? 0;
+      seen = data_version;
+    },
+    onDiskUntil: () => until,
+  };
+}
+
 /** Loads the keys that were in memory when the process ended; some may be on disk already. */
 function load(db: DatabaseSync): number {
   db.prepare(

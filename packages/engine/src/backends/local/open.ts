@@ -28,6 +28,8 @@ export interface LocalOptions {
   readonly clock?: Clock | undefined;
   /** Called for problems that fail no request. Default: ignores them. */
   readonly onWarning?: ((message: string, error: unknown) => void) | undefined;
+  /** True if other threads of the process read the directory too (`openLocalReader`). Default: false. */
+  readonly isShared?: boolean | undefined;
 }
 
 /** The kit's backend on one machine: files for the raw log, SQLite for the index. */
@@ -49,10 +51,13 @@ export interface LocalRebuild {
   cancel(): Promise<void>;
 }
 
-const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
-const INDEX = 'index.db';
+/** The clock of the machine. */
+export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
+/** The database of the index. */
+export const INDEX = 'index.db';
 const NEW_INDEX = 'index.new.db';
-const HISTORY = 'history.db';
+/** The database of versions, replays and the queue. */
+export const HISTORY = 'history.db';
 const NEW_HISTORY = 'history.new.db';
 const SQLITE_FILES = ['', '-wal', '-shm'];
 
@@ -77,10 +82,10 @@ export async function openLocalBackend(options: LocalOptions): Promise<LocalBack
 }
 
 async function openAtOnce(options: LocalOptions): Promise<LocalBackend> {
-  const { dir, clock = systemClock } = options;
+  const { dir, clock = systemClock, isShared } = options;
   const lock = prepare(dir);
   try {
-    const history = openHistory({ dir, clock }, { file: HISTORY, expected: hasRecords(dir) });
+    const history = openHistory({ dir, clock, isShared }, { file: HISTORY, expected: hasRecords(dir) });
     try {
       return openBackend(options, { lock, history, file: INDEX, expected: hasPacks(dir) });
     } catch (error) {
@@ -161,10 +166,14 @@ function checkWritable(dir: string): void {
 interface Place {
   readonly dir: string;
   readonly clock: Clock;
+  readonly isShared?: boolean | undefined;
 }
 
-function openHistory({ dir, clock }: Place, { file, expected }: { file: string; expected: boolean }): History {
-  const format = { ...HISTORY_FORMAT, tables: HISTORY_TABLES, upgrades: HISTORY_UPGRADES, expected };
+function openHistory(
+  { dir, clock, isShared }: Place,
+  { file, expected }: { file: string; expected: boolean },
+): History {
+  const format = { ...HISTORY_FORMAT, tables: HISTORY_TABLES, upgrades: HISTORY_UPGRADES, expected, isShared };
   const db = openSqliteFile(join(dir, file), format);
   giveBackTaken(db, clock.now());
   return createHistory(db, clock);
@@ -187,8 +196,8 @@ interface Parts {
 }
 
 function openBackend(options: LocalOptions, { lock, history, file, expected }: Parts): LocalBackend {
-  const { dir, clock = systemClock, onWarning = () => {} } = options;
-  const format = { ...INDEX_FORMAT, tables: INDEX_TABLES, upgrades: INDEX_UPGRADES, expected };
+  const { dir, clock = systemClock, onWarning = () => {}, isShared } = options;
+  const format = { ...INDEX_FORMAT, tables: INDEX_TABLES, upgrades: INDEX_UPGRADES, expected, isShared };
   const db = openSqliteFile(join(dir, file), format);
   const journal =
     file === INDEX

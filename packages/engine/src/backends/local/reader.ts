@@ -60,8 +60,17 @@ const NEIGHBOURS = 64;
 /** The number of rows read per requested event beyond which single look-ups are cheaper. */
 const ROWS_PER_NEIGHBOUR_MAX = 2;
 
-/** Creates a reader over prepared statements; `check` runs each read and converts its errors to errors of the kit. */
-export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: () => T) => Promise<T>): Reader {
+/** The surroundings of a reader. */
+export interface ReaderParts {
+  readonly clock: Clock;
+  /** Runs each read, and converts its errors to errors of the kit. */
+  readonly check: <T>(read: () => T) => Promise<T>;
+  /** The last event whose key a timeline takes from disk: the keys of later events are in memory. */
+  readonly onDiskUntil: () => number;
+}
+
+/** Creates a reader over prepared statements. */
+export function createReader(db: DatabaseSync, { clock, check, onDiskUntil }: ReaderParts): Reader {
   const one = statements(db);
   const slices = createSliceReader(db);
   return {
@@ -73,7 +82,8 @@ export function createReader(db: DatabaseSync, clock: Clock, check: <T>(read: ()
         const row = one.pack.get(packBytes(packId));
         return row === undefined ? null : toPackRow(row);
       }),
-    listTimeline: (range) => check(() => listTimeline(one.timeline, range, clock.now())),
+    listTimeline: (range) =>
+      check(() => listTimeline(one.timeline, range, { nowMs: clock.now(), until: onDiskUntil() })),
     listSlices: (query) => check(() => slices.list(query, clock.now())),
     listPacks: (range) => check(() => listPacks(one.packs, range)),
     listFailures: (query) => check(() => listFailures(one, db, { query, nowMs: clock.now() })),
@@ -122,7 +132,8 @@ function statements(db: DatabaseSync) {
       `SELECT ${EVENT_COLUMNS}, at.position, at.keyed = (rule = 0) FROM (
          SELECT event_id AS position, event_no, 0 AS keyed FROM young.recent_key WHERE event_id >= :from AND event_id < :to
          UNION ALL
-         SELECT event_id, event_no, 0 FROM main.event_key WHERE event_id >= :from AND event_id < :to
+         SELECT event_id, event_no, 0 FROM main.event_key
+         WHERE event_id >= :from AND event_id < :to AND event_no <= :until
          UNION ALL
          SELECT position, event_no, 1 FROM pointer WHERE position >= :from AND position < :to
          ORDER BY position LIMIT :limit) AS at
@@ -190,7 +201,11 @@ const EXPIRES_MS = 14;
 const POSITION = 19;
 const IN_PLACE = 20;
 
-function listTimeline(statement: RowStatement<TimelineValues>, range: PositionRange, nowMs: number): Page<EventRow> {
+function listTimeline(
+  statement: RowStatement<TimelineValues>,
+  range: PositionRange,
+  { nowMs, until }: { nowMs: number; until: number },
+): Page<EventRow> {
   const after = decodeCursor<[string]>(range.cursor, ['']);
   if (after !== null && (after[0] < range.from || after[0] >= range.to)) throw new KitError('CURSOR_INVALID');
   const to = idBytes(range.to);
@@ -199,7 +214,7 @@ function listTimeline(statement: RowStatement<TimelineValues>, range: PositionRa
   const items: EventRow[] = [];
   // Rows are filtered here and not in SQL: a limit after filtering would have to sort the whole range.
   for (;;) {
-    const rows = statement.all({ from, to, limit });
+    const rows = statement.all({ from, to, limit, until });
     for (const values of rows) {
       if (!isListed(values, range.asOfMs, nowMs)) continue;
       const row = toEventRow(values);

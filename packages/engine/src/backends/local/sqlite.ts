@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 
 import { type ErrorCode, KitError } from '@pik/schema';
 import { isErrno } from './errno.ts';
@@ -79,6 +80,8 @@ export interface FileFormat {
   readonly upgrades: readonly string[];
   /** True if related data already exists, so that a missing file means a loss and not a first start. */
   readonly expected: boolean;
+  /** True if further connections of this process read the file (`openSqliteReader`). Default: one connection. */
+  readonly isShared?: boolean | undefined;
 }
 
 /**
@@ -93,7 +96,7 @@ export function openSqliteFile(path: string, format: FileFormat): DatabaseSync {
   if (!isNew) checkHeader(path);
   // Before SQLite opens it, because SQLite's log inherits the mode of the file.
   makePrivate(path);
-  const db = connect(path);
+  const db = connect(path, format.isShared === true);
   try {
     if (isNew) createTables(db, format);
     else checkVersion(db, format);
@@ -141,11 +144,28 @@ function checkHeader(path: string): void {
   }
 }
 
-function connect(path: string): DatabaseSync {
+/** Milliseconds that a reading connection waits for a lock: SQLite holds the few that concern it for moments only. */
+const READER_WAIT_MS = 5_000;
+
+/**
+ * Opens a file for reading, on any thread of the process whose writer has it open with `isShared`. Tables in memory can be
+ * attached and written. Each read sees all that was committed before it began.
+ */
+export function openSqliteReader(path: string): DatabaseSync {
+  // As a URL, since the option `readOnly` would make attached tables read-only too.
+  const url = pathToFileURL(path);
+  url.searchParams.set('mode', 'ro');
+  const db = new DatabaseSync(url, { timeout: READER_WAIT_MS });
+  db.exec('PRAGMA cache_size = -16384; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY');
+  return db;
+}
+
+function connect(path: string, isShared: boolean): DatabaseSync {
   try {
     const db = new DatabaseSync(path, { timeout: 0 });
-    // One owner: no shared-memory file, and no other process between two transactions.
-    db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    // Without readers there is no shared-memory file, and no other process gets in between two transactions. With readers, the
+    // lock of the directory keeps other processes of the kit away.
+    db.exec(`PRAGMA locking_mode = ${isShared ? 'NORMAL' : 'EXCLUSIVE'}`);
     db.exec('PRAGMA journal_mode = WAL');
     db.exec('PRAGMA synchronous = FULL');
     // 32 MB of pages; no memory map, which would count as server memory.

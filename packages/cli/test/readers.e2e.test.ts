@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { type Pik, pik, serve, temporaryDir } from './served.ts';
+
+let server: (Pik & { url: string }) | null = null;
+afterEach(() => {
+  server?.child.kill('SIGKILL');
+  server = null;
+});
+
+const send = (url: string, n: number) => {
+  const event = { source: 's', event_type: 't', entity_id: 'e', event_time: '2026-01-01T00:00:00Z', payload: { n } };
+  const headers = { 'content-type': 'application/json' };
+  return fetch(`${url}/ingest`, { method: 'POST', headers, body: JSON.stringify(event) });
+};
+
+describe('pik serve --readers', () => {
+  it.each(['0', '1', '3'])('%s: answers questions, also after the next start', async (readers) => {
+    const dir = join(temporaryDir(), 'data');
+    for (let start = 1; start <= 2; start++) {
+      server = await serve(dir, ['--readers', readers]);
+      expect((await send(server.url, start)).status).toBe(200);
+      const report = (await (await fetch(`${server.url}/reports/lag`)).json()) as { total: { count: number } };
+      expect(report.total.count).toBe(start);
+      server.child.kill('SIGTERM');
+      expect(await server.ended).toBe(0);
+      expect(server.stderr()).not.toMatch(/Warning|reader_lost|reader_config_differs/);
+    }
+  });
+
+  it.each(['-1', '17', 'two', '1.5'])('%s is refused with the range', async (readers) => {
+    const { code, stderr } = await pik(['serve', '--data', temporaryDir(), '--readers', readers]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/CONFIG_INVALID: --readers .+ from 0 to 16/)]);
+  });
+
+  it('ends in order while questions run', async () => {
+    server = await serve(join(temporaryDir(), 'data'), ['--readers', '1']);
+    const { url } = server;
+    await send(url, 1);
+    const asked = Array.from({ length: 40 }, () => fetch(`${url}/reports/gaps`).then(({ status }) => status));
+    await Promise.race(asked);
+    server.child.kill('SIGTERM');
+    const answers = await Promise.allSettled(asked);
+    expect(await server.ended).toBe(0);
+    for (const answer of answers) if (answer.status === 'fulfilled') expect([200, 503]).toContain(answer.value);
+  });
+});

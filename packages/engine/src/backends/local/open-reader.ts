@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+
+import { KitError } from '@pik/schema';
+
+import type { Backend, Clock, EventIndex, FileStore, RawLog } from '../../ports/backend.ts';
+import { createFileStore } from './file-store.ts';
+import { createHistory } from './history.ts';
+import { createKeyView } from './key-index.ts';
+import { HISTORY, INDEX, systemClock } from './open.ts';
+import { createRawLog } from './raw-log.ts';
+import { createReader } from './reader.ts';
+import { indexError, openSqliteReader } from './sqlite.ts';
+
+/** The options for reading a data directory on another thread. */
+export interface LocalReaderOptions {
+  readonly dir: string;
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Opens the directory for reading, on any thread of the process that has it open with `isShared`. Each read sees all that
+ * was committed before it began. Writes reject with `INTERNAL`.
+ *
+ * @throws KitError `INDEX_UNAVAILABLE`, `INDEX_CORRUPT`.
+ */
+export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions): Backend {
+  const index = openFile(join(dir, INDEX));
+  const history = createHistory(openFile(join(dir, HISTORY)), clock);
+  return {
+    clock,
+    index: readingIndex(index, clock),
+    rawLog: readingLog(dir),
+    files: readingFiles(dir),
+    aggregates: history.aggregates,
+    replays: history.replays,
+    queue: history.queue,
+    async close() {
+      await history.close();
+      index.close();
+    },
+  };
+}
+
+function openFile(path: string): DatabaseSync {
+  try {
+    return openSqliteReader(path);
+  } catch (error) {
+    throw indexError(error);
+  }
+}
+
+const refuse = (): Promise<never> => Promise.reject(new KitError('INTERNAL', 'this backend is open for reading only'));
+
+function readingIndex(db: DatabaseSync, clock: Clock): EventIndex {
+  const keys = createKeyView(db);
+  const begin = db.prepare('BEGIN');
+  const end = db.prepare('COMMIT');
+  // One transaction, so that the keys and the rows of a read are of the same commit.
+  const check = async <T>(read: () => T): Promise<T> => {
+    try {
+      begin.run();
+      try {
+        keys.refresh();
+        return read();
+      } finally {
+        end.run();
+      }
+    } catch (error) {
+      throw indexError(error);
+    }
+  };
+  return {
+    ...createReader(db, { clock, check, onDiskUntil: () => keys.onDiskUntil() }),
+    ping: refuse,
+    admit: refuse,
+    setMark: refuse,
+    addFailures: refuse,
+  };
+}
+
+function readingLog(dir: string): RawLog {
+  return { ...createRawLog(dir), append: refuse, ready: refuse };
+}
+
+function readingFiles(dir: string): FileStore {
+  return { ...createFileStore(dir), put: refuse };
+}

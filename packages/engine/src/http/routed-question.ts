@@ -1,0 +1,18 @@
+import { ROUTES, type RouteName } from '@pik/schema';
+
+import type { Call, RoutedQuestion } from './call.ts';
+
+/** True for a declared question: its answer is computed from stored data, so any thread can answer it. */
+export function isReading(route: RouteName): boolean {
+  return Object.hasOwn(ROUTES[route], 'name');
+}
+
+/** The question of a call in a form that can be passed to another thread. */
+export function routedQuestion<N extends RouteName>(
+  route: N,
+  { request, requestId, receivedMs, principal, params, query }: Omit<Call<N>, 'notes' | 'asking'>,
+  body?: object,
+): RoutedQuestion {
+  const accept = request.headers.get('accept');
+  return { route, url: request.url, accept, requestId, receivedMs, principal, params: { ...params }, query, body };
+}

@@ -1,0 +1,98 @@
+import { Worker } from 'node:worker_threads';
+
+import { KitError } from '@pik/schema';
+
+import type { QuestionFacts } from '../api/pipeline.ts';
+import type { Answer, RoutedQuestion } from '../http/call.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { createAwaitedAnswers } from './awaited-answers.ts';
+import { createFlag, setFlag } from './flag.ts';
+import type { FromReader, ReaderSetup, ToReader } from './messages.ts';
+
+/** One question with what a thread needs to answer it. */
+export interface ThreadQuestion {
+  readonly question: RoutedQuestion;
+  readonly facts: QuestionFacts;
+  readonly timeMs: number;
+  readonly goneFlag: SharedArrayBuffer;
+}
+
+/** A running reader thread. */
+export interface ReaderThread {
+  /** Resolves with the settings that it answers by; rejects if it ends before. */
+  readonly ready: Promise<string>;
+  /** Resolves when the thread has ended, with the error that all of its questions then get. */
+  readonly ended: Promise<KitError>;
+  /** Questions that have no answer yet. */
+  readonly running: number;
+  /** Rejects with `READER_LOST` if the thread ends before it has answered. */
+  ask(asked: ThreadQuestion): Promise<Answer>;
+  /** Ends the thread: questions that still run are given up. It never ends while it reads. */
+  stop(): void;
+}
+
+/** How a thread is started. */
+export interface ThreadOptions {
+  /** The module that calls `runReader`. */
+  readonly module: URL;
+  /** Data for that module. */
+  readonly data: object;
+  readonly heapBytesMax: number;
+  readonly telemetry: Telemetry;
+}
+
+/** A young generation as large as Node's default would add some 100 MB per thread. */
+const YOUNG_MB_MAX = 24;
+
+const BYTES_PER_MB = 1024 * 1024;
+
+/** Starts a reader thread. */
+export function startReaderThread({ module, data, heapBytesMax, telemetry }: ThreadOptions): ReaderThread {
+  const stopFlag = createFlag();
+  const worker = new Worker(module, {
+    name: 'pik-reader',
+    workerData: { ...data, stopFlag } satisfies ReaderSetup,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX, maxOldGenerationSizeMb: heapBytesMax / BYTES_PER_MB },
+  });
+  const post = (message: ToReader) => worker.postMessage(message);
+  const answers = createAwaitedAnswers(post);
+  const ready = Promise.withResolvers<string>();
+  const ended = Promise.withResolvers<KitError>();
+  // Nobody may be waiting for it when the thread ends.
+  ready.promise.catch(() => {});
+  let lastId = 0;
+  let cause: unknown;
+  worker.on('message', (message: FromReader) => {
+    if (message.type === 'ready') ready.resolve(message.settings);
+    else if (message.type === 'count') telemetry.count(...message.args);
+    else if (message.type === 'observe') telemetry.observe(...message.args);
+    else if (message.type === 'log') telemetry.log(...message.args);
+    else answers.receive(message);
+  });
+  worker.on('error', (error) => {
+    cause = error;
+  });
+  worker.on('exit', () => {
+    const lost = new KitError('READER_LOST', undefined, { cause });
+    ready.reject(lost);
+    answers.lose(lost);
+    ended.resolve(lost);
+  });
+  return {
+    ready: ready.promise,
+    ended: ended.promise,
+    get running() {
+      return answers.count;
+    },
+    ask(asked) {
+      lastId += 1;
+      const answer = answers.add(lastId);
+      post({ type: 'ask', id: lastId, ...asked });
+      return answer;
+    },
+    stop() {
+      setFlag(stopFlag);
+      post({ type: 'stop' });
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import { setPriority } from 'node:os';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+
+import { KitError } from '@pik/schema';
+
+import type { Cancellation } from '../api/pipeline.ts';
+import { investigatePipeline, replayPipeline } from '../api/pipeline-parts.ts';
+import { openLocalReader } from '../backends/local/open-reader.ts';
+import { answerRouted } from '../http/answer-routed.ts';
+import type { Backend, Clock } from '../ports/backend.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { type Context, createContext } from '../runtime/context.ts';
+import { contextOfFacts } from '../runtime/question-facts.ts';
+import { anyFlag } from './flag.ts';
+import type { ReaderSetup, ToReader } from './messages.ts';
+import { createSentAnswers, type Post } from './sent-answers.ts';
+import { type AnswerSettings, settingsText } from './settings.ts';
+
+/** The directory that a reader thread reads, and the settings of its answers. */
+export interface RunReaderOptions extends AnswerSettings {
+  /** The data directory, which the process has open with `isShared`. */
+  readonly dir: string;
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock | undefined;
+  /** Replaces the backend by one around it, for tests. */
+  readonly around?: ((backend: Backend) => Backend) | undefined;
+}
+
+/** Below ingest and above nothing: of the levels from -20 to 19, 0 is normal. */
+const PRIORITY = 10;
+
+/** Runs this thread as a reader: it answers questions until the process stops it. Call it in the module of `openReaders`. */
+export function runReader({ dir, clock, around = (backend) => backend, ...settings }: RunReaderOptions): void {
+  const port = parentPort;
+  if (port === null) throw new KitError('INTERNAL', 'a reader needs a thread of its own');
+  lowerPriority();
+  const post: Post = (message, transfer = []) => port.postMessage(message, transfer);
+  const backend = around(openLocalReader({ dir, clock }));
+  const context = createContext({ backend, telemetry: sentTelemetry(post), ...settings });
+  serve(port, { context, post, ...(workerData as ReaderSetup) });
+  post({ type: 'ready', settings: settingsText(settings) });
+}
+
+interface Serving extends ReaderSetup {
+  readonly context: Context;
+  readonly post: Post;
+}
+
+/** Answers the questions that come over the port. After a `stop` the thread ends as soon as nothing runs. */
+function serve(port: MessagePort, { context, post, stopFlag }: Serving): void {
+  const answers = createSentAnswers(post);
+  let running = 0;
+  let isStopping = false;
+  const ask = async ({ id, question, facts, timeMs, goneFlag }: ToReader & { type: 'ask' }) => {
+    running += 1;
+    try {
+      const options = { signal: cancellation(anyFlag(goneFlag, stopFlag)), timeMs };
+      answers.send(id, await answerRouted(readPipeline(contextOfFacts(context, facts)), question, options));
+    } catch (error) {
+      answers.fail(id, error);
+    }
+    running -= 1;
+  };
+  const act = async (message: ToReader) => {
+    if (message.type === 'ask') await ask(message);
+    else if (message.type === 'pull') await answers.piece(message.id);
+    else if (message.type === 'cancel') await answers.cancel(message.id);
+    else isStopping = true;
+    if (!isStopping || running > 0 || answers.streams > 0) return;
+    await context.backend.close();
+    port.close();
+  };
+  port.on('message', (message: ToReader) => void act(message));
+}
+
+function cancellation(isSet: () => boolean): Cancellation {
+  return {
+    get aborted() {
+      return isSet();
+    },
+    reason: undefined,
+  };
+}
+
+/** On Linux this concerns the calling thread alone; elsewhere it would slow down the whole process. */
+function lowerPriority(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(0, PRIORITY);
+  } catch {
+    // Without it the operating system shares the processor evenly.
+  }
+}
+
+function sentTelemetry(post: Post): Telemetry {
+  return {
+    count: (...args) => post({ type: 'count', args }),
+    observe: (...args) => post({ type: 'observe', args }),
+    log: (...args) => post({ type: 'log', args }),
+  };
+}
+
+function readPipeline(context: Context) {
+  const { planReplay, listDeadLetters } = replayPipeline(context);
+  return { ...investigatePipeline(context), planReplay, listDeadLetters };
+}
