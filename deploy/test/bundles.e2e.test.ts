@@ -8,7 +8,9 @@ import { FUNCTIONS, template } from './support/cloud.ts';
 
 // The deployed bundles are those of `npm run build`: they exist, are small, and start in a process of their own.
 
+/** A function loads its bundle at each cold start. The one that answers questions also serves the console. */
 const BUNDLE_BYTES_MAX = 1_000_000;
+const CONSOLE_BYTES_MAX = 500_000;
 // The folder from which a config resolves the packages that it imports.
 const dir = mkdtempSync(join(import.meta.dirname, '../../node_modules/.pik-bundles-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -29,10 +31,10 @@ function start(file: string, variables: Record<string, string | undefined>) {
 const byIam = { ...VARIABLES, PIK_AUTHENTICATION: 'IAM', PIK_FIRST_KEY_SECRET: '' };
 
 describe('D61: every CodeUri of the template', () => {
-  it.each(FUNCTIONS)('%s exists after npm run build, as a single file below 1 MB', (name) => {
+  it.each(FUNCTIONS)('%s exists after npm run build, as a single small file', (name) => {
     const file = join(codeUri(name), 'index.mjs');
     expect(existsSync(file)).toBe(true);
-    expect(statSync(file).size).toBeLessThan(BUNDLE_BYTES_MAX);
+    expect(statSync(file).size).toBeLessThan(BUNDLE_BYTES_MAX + (name === 'Investigate' ? CONSOLE_BYTES_MAX : 0));
   });
 
   it.each(FUNCTIONS)('%s starts, and exports a handler', (name) => {

@@ -149,10 +149,14 @@ describe('where a server listens', () => {
     });
     await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
     const base = `http://127.0.0.1:${(proxy.address() as { port: number }).port}/pik/`;
-    const page = await (await fetch(base)).text();
-    const links = [...page.matchAll(/href="([^"]*)"/g)].map(([, href]) => new URL(href as string, base).href);
-    expect(links.length).toBeGreaterThan(0);
-    for (const link of links) expect((await fetch(link)).status).toBe(200);
+    for (const path of ['', 'routes', 'ui/lag']) {
+      const page = await (await fetch(base + path, { headers: { accept: 'text/html' } })).text();
+      const links = [...page.matchAll(/(?:href|src)="(?!data:)([^"]*)"/g)].map(
+        ([, href]) => new URL(href as string, base + path).href,
+      );
+      expect(links.length).toBeGreaterThan(1);
+      for (const link of links) expect([link, (await fetch(link)).status]).toEqual([link, 200]);
+    }
     const document = (await (await fetch(`${base}openapi.json`)).json()) as { servers: { url: string }[] };
     expect(new URL(document.servers[0]?.url ?? '', `${base}openapi.json`).href).toBe(base);
     expect(await send(base.slice(0, -1), 1)).toBe(200);
