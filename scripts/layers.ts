@@ -108,7 +108,7 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'console, its pages',
     files: /^packages\/console\/src\/app\//,
-    may: /^(packages\/console\/src\/app\/|@pik\/(schema|render\/format)$|preact(-iso)?(\/|$)|@preact\/signals$|@tanstack\/query-core$)/,
+    may: /^(packages\/console\/src\/app\/|@pik\/(schema|render\/format|sdk\/investigator)$|preact(-iso)?(\/|$)|@preact\/signals$|@tanstack\/query-core$)/,
   },
   {
     layer: 'cli',

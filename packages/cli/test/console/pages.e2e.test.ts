@@ -89,7 +89,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
   it('Health names what is wrong, and why', async () => {
     const { text } = await visit('/ui');
     const shown = await text();
-    for (const part of ['6 deliveries overdue', 'no events, rejected', 'a storm', '1 conflicts', '100 % over 2 h'])
+    for (const part of ['6 deliveries overdue', 'no events, rejected', 'a storm', '1 conflict', '100 % over 2 h'])
       expect(shown).toContain(part);
     expect(shown.replace(/\s+/g, ' ')).toContain(
       '3,242 receipts = 3,149 accepted + 92 repeats + 1 conflicts · 3 rejected',

@@ -17,6 +17,13 @@ const Duplicates = page(() => import('./pages/duplicates.tsx'));
 const Failures = page(() => import('./pages/failures.tsx'));
 const Events = page(() => import('./pages/events.tsx'));
 const Story = page(() => import('./pages/story.tsx'));
+const Metrics = page(() => import('./pages/metrics.tsx'));
+const MetricValue = page(() => import('./pages/metric-value.tsx'));
+const MetricWindow = page(() => import('./pages/metric-window.tsx'));
+const Replays = page(() => import('./pages/replays.tsx'));
+const NewReplay = page(() => import('./pages/new-replay.tsx'));
+const Replay = page(() => import('./pages/replay.tsx'));
+const DeadLetters = page(() => import('./pages/dead-letters.tsx'));
 const Receipt = page(() => import('./pages/receipt.tsx'));
 
 function Unknown() {
@@ -45,6 +52,13 @@ function App() {
           <Route path={`${UI}/events`} component={Events} />
           <Route path={`${UI}/events/:id`} component={Story} />
           <Route path={`${UI}/receipts/:pack/:line`} component={Receipt} />
+          <Route path={`${UI}/metrics`} component={Metrics} />
+          <Route path={`${UI}/metrics/value`} component={MetricValue} />
+          <Route path={`${UI}/metrics/window`} component={MetricWindow} />
+          <Route path={`${UI}/replays`} component={Replays} />
+          <Route path={`${UI}/replays/new`} component={NewReplay} />
+          <Route path={`${UI}/replays/:id`} component={Replay} />
+          <Route path={`${UI}/dead-letters`} component={DeadLetters} />
           <Route default component={Unknown} />
         </Router>
       </Shell>

@@ -1,4 +1,4 @@
-import type { FailureGroup, ReportOf } from '@pik/schema';
+import { counted, type FailureGroup, type ReportOf } from '@pik/schema';
 
 import { type Axis, minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Level } from '../parts/grid.tsx';
@@ -110,7 +110,7 @@ function Groups({ report: { groups, groups_total } }: { report: Report }) {
     );
   return (
     <Table
-      title={`${groups_total.toLocaleString('en-US')} kinds of failure, by the lower bound of their rate`}
+      title={`${counted(groups_total, 'kind')} of failure, by the lower bound of their rate`}
       rows={groups}
       keyOf={({ fingerprint, group }) => `${fingerprint} ${seriesName(group)}`}
       columns={[

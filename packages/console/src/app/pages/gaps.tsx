@@ -1,4 +1,4 @@
-import type { ReportOf } from '@pik/schema';
+import { counted, type ReportOf } from '@pik/schema';
 
 import { type Axis, minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Stretch } from '../parts/grid.tsx';
@@ -109,7 +109,7 @@ function GapTable({ report: { gaps, gaps_total, grain } }: { report: Report }) {
     );
   return (
     <Table
-      title={`${gaps_total.toLocaleString('en-US')} gaps, in order of time`}
+      title={`${counted(gaps_total, 'gap')}, those without any events first`}
       rows={[...gaps].sort((a, b) => rank(a) - rank(b))}
       keyOf={({ series, start_time }) => `${seriesName(series)} ${start_time}`}
       columns={[

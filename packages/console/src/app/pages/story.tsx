@@ -1,4 +1,4 @@
-import { durationText, type EventExplanation, type EventView } from '@pik/schema';
+import { counted, durationText, type EventExplanation, type EventView } from '@pik/schema';
 import type { ComponentChildren } from 'preact';
 import { useRoute } from 'preact-iso/router';
 
@@ -111,14 +111,16 @@ function Steps({ story, event }: { story: EventExplanation; event: EventView }) 
       />
       {replays.map(({ replay_id, requested_at, reason, status, sent }) => (
         <Step key={replay_id} title={`Replayed (${status.toLowerCase()})`} time={requested_at}>
-          {reason ?? 'without a reason'}
+          <a href={link(`/replays/${replay_id}`)}>{reason ?? 'without a reason'}</a>
           {sent === 'MAYBE' && ', may not have reached this event yet'}
         </Step>
       ))}
       <Step
-        title={versions.length === 0 ? 'In no stored value yet' : `In ${versions.length} stored values`}
+        title={versions.length === 0 ? 'In no stored value yet' : `In ${counted(versions.length, 'stored value')}`}
         {...(versions.length === 0 ? { look: 'idle' as const } : {})}
-      />
+      >
+        <a href={link('/replays/new', { event: event.event_id })}>Plan a replay of this event</a>
+      </Step>
     </ol>
   );
 }
@@ -161,7 +163,7 @@ function Deliveries({ story: { deliveries, deliveries_cut } }: { story: EventExp
   if (deliveries.length === 0) return null;
   return (
     <Table
-      title={`${deliveries.length.toLocaleString('en-US')} further receipts${deliveries_cut ? ', and there may be more' : ''}`}
+      title={`${counted(deliveries.length, 'further receipt')}${deliveries_cut ? ', and there may be more' : ''}`}
       rows={deliveries}
       keyOf={({ pack_id, line }) => `${pack_id}/${line}`}
       hrefOf={({ pack_id, line }) => link(`/receipts/${pack_id}/${line}`)}
@@ -179,13 +181,14 @@ function Deliveries({ story: { deliveries, deliveries_cut } }: { story: EventExp
 }
 
 function Versions({ story: { versions } }: { story: EventExplanation }) {
-  const { fields } = useAddress();
+  const { fields, link } = useAddress();
   if (versions.length === 0) return null;
   return (
     <Table
       title="Values that it is an input of"
       rows={versions}
       keyOf={({ metric, key, window_start, version }) => `${metric} ${key} ${window_start} ${version}`}
+      hrefOf={({ metric, key, window_start }) => link('/metrics/window', { metric, key, window: window_start })}
       columns={[
         { name: 'Metric', cell: ({ metric }) => metric },
         { name: 'Key', cell: ({ key }) => <span class="any">{key}</span> },

@@ -35,6 +35,14 @@ export const PLACES: readonly (readonly [group: string, places: readonly Place[]
       { path: '/failures', name: 'Failures', key: 'f' },
     ],
   ],
+  [
+    'Values',
+    [
+      { path: '/metrics', name: 'Metrics', key: 'm' },
+      { path: '/replays', name: 'Replays', key: 'r' },
+      { path: '/dead-letters', name: 'Dead letters', key: 'x' },
+    ],
+  ],
 ];
 
 /** The frame around every page: navigation, range, key, theme and keyboard. */

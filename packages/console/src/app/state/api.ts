@@ -43,17 +43,8 @@ export async function ask<N extends Asked>(name: N, values: Values, signal?: Abo
   return (await response.json()) as ReportOf<N>;
 }
 
-/** Sends a JSON body to a route that acts. Throws `ApiError`. */
-export async function act<A>(path: string, body: object): Promise<A> {
-  const headers = { accept: 'application/json', 'content-type': 'application/json' };
-  const response = await send(path.replace(/^\//, ''), { method: 'POST', headers, body: JSON.stringify(body) });
-  return (await response.json()) as A;
-}
-
 interface Call {
-  readonly method?: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -69,4 +60,11 @@ async function send(path: string, { signal, headers, ...call }: Call): Promise<R
   }
   if (response.ok) return response;
   throw new ApiError(await response.json().catch(() => ({ status: response.status, code: `HTTP ${response.status}` })));
+}
+
+/** The error of a call, of whatever kind. */
+export function errorOf(cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause;
+  const { code = 'UNKNOWN', message = String(cause) } = (cause ?? {}) as { code?: string; message?: string };
+  return new ApiError({ code, detail: message });
 }

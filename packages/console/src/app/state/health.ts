@@ -1,5 +1,5 @@
 // The judgements of the first page: which cell is red, and why, in words. Pure, so that a test can name each threshold.
-import { durationText, type ReportOf } from '@pik/schema';
+import { counted, durationText, type ReportOf } from '@pik/schema';
 
 import { shareText } from '../parts/words.ts';
 
@@ -89,7 +89,7 @@ export function repeats(figures: Figures | undefined, storms: number): Verdict {
   if (figures === undefined) return NOT_JUDGED;
   const value = shareText(figures.repeat_share);
   if (storms > 0) return bad(value, storms === 1 ? 'a storm' : `${storms} storms`);
-  if (figures.conflicts > 0) return warn(value, `${figures.conflicts.toLocaleString('en-US')} conflicts`);
+  if (figures.conflicts > 0) return warn(value, counted(figures.conflicts, 'conflict'));
   return figures.repeat_share >= THRESHOLDS.repeat_warn ? warn(value, 'of receipts') : plain(value);
 }
 
