@@ -13,7 +13,7 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   },
   {
     layer: 'sdk/producer',
-    files: /^packages\/sdk\/src\/(producer\/|index\.ts)/,
+    files: /^packages\/sdk\/src\/(producer\/|producer-thread\.ts|index\.ts)/,
     may: /^(packages\/sdk\/src\/(producer|connection)\/|@pik\/schema\/events$|uuid$)/,
     types: /^packages\/sdk\/src\/outbox\/outbox-port\.ts$/,
   },

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import golden from '../vectors/canonical.json' with { type: 'json' };
 import { canonicalize, canonicalizeCounted, canonicalizeLive, countMembers } from './canonical-json.ts';
+import { stringifyLive } from './live-json.ts';
 import { sha256Hex } from './sha256.ts';
 
 // G12. Covers three faults: a text that differs from a second implementation, a text with another value, and two texts
@@ -83,6 +84,16 @@ const live = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value;
 
+/** The result of a writer, or the code and place of its refusal. */
+function outcomeOf(write: () => string): unknown {
+  try {
+    return write();
+  } catch (error) {
+    const { code, path } = error as { code: string; path: string };
+    return { code, path };
+  }
+}
+
 describe('J20: the canonical form of a value of a program', () => {
   it('equals the result of JSON.stringify', () => {
     fc.assert(
@@ -91,6 +102,20 @@ describe('J20: the canonical form of a value of a program', () => {
         // A value without a JSON text, such as undefined alone, is not a payload either.
         fc.pre(text !== undefined && !/\\ud[89a-f]/.test(text));
         expect(canonicalizeLive(value)).toBe(reference(JSON.parse(text)));
+      }),
+      runs(3_000),
+    );
+  });
+
+  it('is that of its text with the members in their own order, which is equally long', () => {
+    fc.assert(
+      fc.property(live, (value) => {
+        fc.pre(JSON.stringify(value) !== undefined);
+        const canonical = outcomeOf(() => canonicalizeLive(value));
+        const text = outcomeOf(() => stringifyLive(value));
+        if (typeof canonical !== 'string') expect(text).toEqual(canonical);
+        else
+          expect([canonicalize(JSON.parse(String(text))), String(text).length]).toEqual([canonical, canonical.length]);
       }),
       runs(3_000),
     );
@@ -122,7 +147,8 @@ describe('J20: the canonical form of a value of a program', () => {
     [{ a: 1n }, 'EVENT_NOT_SERIALIZABLE', '/a'],
     [{ a: { toJSON: () => '\ud800' } }, 'LONE_SURROGATE', '/a'],
   ])('is refused with its place if JSON.stringify would change it silently: %o', (value, code, path) => {
-    expect(() => canonicalizeLive(value)).toThrow(expect.objectContaining({ code, path }));
+    for (const write of [canonicalizeLive, stringifyLive])
+      expect(() => write(value)).toThrow(expect.objectContaining({ code, path }));
   });
 });
 

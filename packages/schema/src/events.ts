@@ -19,6 +19,7 @@ export { nearestName } from './event-fields.ts';
 export { hostModule } from './host.ts';
 export { deriveIdentity, type IdentityFields, payloadHash } from './identity.ts';
 export * from './limits.ts';
+export { stringifyLive } from './live-json.ts';
 export * from './outcome.ts';
 export { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 export { sha256Hex } from './sha256.ts';

@@ -3,7 +3,7 @@
 // stored must be at the sink, and no event may have two texts.
 import { join } from 'node:path';
 import { kills } from '@pik/testkit/budget';
-import { bundleChild, folder, idsOf, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { bundleChild, folder, idsOf, start as startChild, tidyUp } from '@pik/testkit/fixtures/producer/children';
 import type { Script } from '@pik/testkit/fixtures/producer/producer-world';
 import { eventsOf, idOf, problem } from '@pik/testkit/fixtures/producer/scripted-backend';
 import { type ServedSink, serveSink } from '@pik/testkit/fixtures/producer/served-sink';
@@ -28,7 +28,15 @@ const moody: Script = async ({ lines, attempt }, backend) => {
   return response;
 };
 
-async function killOver(sink: ServedSink, dir: string): Promise<{ stored: Set<string>; recovered: number }> {
+/** Starts a process; those of every second directory send with a thread. */
+const startWith = (thread: string) => (file: string, args: readonly string[]) =>
+  startChild(file, args, { env: { PIK_TEST_THREAD: thread } });
+
+async function killOver(
+  sink: ServedSink,
+  dir: string,
+  start: ReturnType<typeof startWith>,
+): Promise<{ stored: Set<string>; recovered: number }> {
   const stored = new Set<string>();
   let recovered = 0;
   for (let kill = 0; kill < KILLS / DIRECTORIES; kill += 1) {
@@ -53,7 +61,11 @@ async function killOver(sink: ServedSink, dir: string): Promise<{ stored: Set<st
 
 test(`O3, G7: after ${KILLS} kills of producers under load, every stored event is at the backend`, async () => {
   const sink = await serveSink(moody);
-  const accounts = await Promise.all(Array.from({ length: DIRECTORIES }, () => killOver(sink, folder())));
+  const accounts = await Promise.all(
+    Array.from({ length: DIRECTORIES }, (_, n) =>
+      killOver(sink, folder(), startWith(n % 2 === 0 ? 'always' : 'never')),
+    ),
+  );
   const { kept, requests } = sink.backend;
   const stored = accounts.flatMap((account) => [...account.stored]);
   const recovered = accounts.reduce((sum, account) => sum + account.recovered, 0);

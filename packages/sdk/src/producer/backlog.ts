@@ -1,9 +1,9 @@
 import { at, KitError, runOwnWork } from '@pik/schema/events';
 import type { Outbox, OutboxRecord } from '../outbox/outbox-port.ts';
+import { recordContent } from './batch-contents.ts';
 import { type DeliveryDeps, type DeliveryResult, deliver } from './delivery.ts';
 import { OutboxAcks } from './outbox-acks.ts';
 import type { BatchLimits } from './queue.ts';
-import { recordId } from './record-id.ts';
 
 /**
  * Counts of the outbox records that are sent apart from this producer's emits: taken = acked + rejected + undelivered +
@@ -130,8 +130,7 @@ export class Backlog {
     const acks = new OutboxAcks(outbox, delivery.log);
     this.#counts.taken += batch.length;
     await deliver(delivery, {
-      recordAt: (index) => at(batch, index).record,
-      eventIds: batch.map(({ record }) => recordId(record)),
+      content: recordContent(batch.map(({ record }) => record)),
       deadlineMs: Math.min(delivery.timers.now(), this.#closedMs) + limits.deadlineMs,
       onResult: (index: number, result: DeliveryResult) => {
         this.#counts[acks.add(at(batch, index), result)] += 1;

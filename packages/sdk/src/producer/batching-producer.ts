@@ -1,12 +1,16 @@
-import { at, type Catalog, KitError, type PayloadOf, runOutside, runOwnWork } from '@pik/schema/events';
+import { type Catalog, KitError, type PayloadOf, runOutside, runOwnWork } from '@pik/schema/events';
 import { v7 } from 'uuid';
 import { createAttempts } from '../connection/retry.ts';
 import { Timers } from '../connection/timers.ts';
 import type { Outbox } from '../outbox/outbox-port.ts';
+import type { AcceptedResults } from './accepted-results.ts';
 import { NO_BACKLOG } from './backlog.ts';
-import { Captured, type EmitOptions, frameOf } from './capture.ts';
+import { capture, type EmitOptions } from './capture.ts';
+import type { Captured } from './captured.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-import { type DeliveryDeps, type DeliveryResult, deliver } from './delivery.ts';
+import type { DeliveryDeps, DeliveryResult } from './delivery.ts';
+import { deliverEvents } from './event-delivery.ts';
+import { InlinePoster } from './inline-poster.ts';
 import { consoleLog, guardedLog, type Log } from './log.ts';
 import { LossReport } from './loss-report.ts';
 import { type Emitted, PendingEvent, rejected, undelivered } from './pending-event.ts';
@@ -19,6 +23,7 @@ import { ResultTracker } from './result-tracker.ts';
 import { SeriesCache } from './series.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Signal } from './signal.ts';
+import { ProducerPoster } from './thread/producer-poster.ts';
 import { UnknownOptions } from './unknown-options.ts';
 
 /** `ready` resolves while fewer batches than this wait beyond those in flight. */
@@ -41,6 +46,8 @@ export class BatchingProducer<C> implements Producer<C> {
   readonly #changed = new Signal();
   readonly #results: ResultTracker;
   readonly #delivery: DeliveryDeps;
+  /** Chooses the thread of the requests; null if a test has replaced the transport. */
+  readonly #poster: ProducerPoster | null;
   readonly #queue: Queue;
   readonly #series: SeriesCache;
   readonly #inFlight = new Set<Batch>();
@@ -57,20 +64,22 @@ export class BatchingProducer<C> implements Producer<C> {
   #closing: Promise<void> | null = null;
   #closedMs = Number.POSITIVE_INFINITY;
 
-  /** @param post Transport of the batches; tests replace it. */
-  constructor(options: ProducerOptions<C>, post: Post = openPost(options)) {
+  /** @param testPost Transport of the batches; only for tests. */
+  constructor(options: ProducerOptions<C>, testPost?: Post) {
     const settings = settingsOf(options);
     this.#log = guardedLog(options.log ?? consoleLog());
     const log: Log = (entry) => runOutside(() => this.#log(entry));
-    const { requestTimeoutMs, gzipBytesMin } = settings;
-    const path = options.backfill === true ? ('/import' as const) : ('/ingest' as const);
     this.#settings = settings;
     this.#unknown = new UnknownOptions(log);
     this.#results = new ResultTracker(options.onResult);
     this.#series = new SeriesCache({ ...options, catalog: options.catalog as Catalog | undefined });
     this.#queue = new Queue(settings, () => this.#timers.now());
+    const inline = new InlinePoster({ ...settings, post: testPost ?? openPost(options) });
+    const posterDeps = { connection: options, settings, inline, timers: this.#timers, log };
+    this.#poster = testPost === undefined ? new ProducerPoster(posterDeps) : null;
     this.#delivery = {
-      transport: { post, path, requestTimeoutMs, gzipBytesMin },
+      poster: this.#poster ?? inline,
+      path: options.backfill === true ? '/import' : '/ingest',
       timers: this.#timers,
       breaker: new CircuitBreaker({ timers: this.#timers, pauses: true, onOpened: () => this.#changed.notify(), log }),
       startAttempts: createAttempts(settings.attemptsMax),
@@ -91,7 +100,10 @@ export class BatchingProducer<C> implements Producer<C> {
     let captured: Captured;
     try {
       this.#unknown.check(options);
-      captured = new Captured(this.#series.get(options.source, eventType), payload, options);
+      const series = this.#series.get(options.source, eventType);
+      // An outbox stores a record as it will be sent.
+      const isDeferred = this.#outbox === null && this.#poster?.isElsewhere === true;
+      captured = capture({ series, isDeferred }, payload, options);
     } catch (cause) {
       const error = KitError.is(cause) ? cause : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });
       return this.#refuse(error, 'rejected');
@@ -275,32 +287,16 @@ export class BatchingProducer<C> implements Producer<C> {
   async #send(batch: Batch): Promise<void> {
     this.#inFlight.add(batch);
     const { events } = batch;
-    const frame = frameOf(this.producer_id, new Date().toISOString());
-    const acks = this.#outbox?.newAcks();
-    const resolve = (event: PendingEvent, result: DeliveryResult) => {
-      const { storage: position } = event;
-      if (typeof position === 'number' && !event.isResolved)
-        acks?.add({ position, record: event.record(frame) }, result);
-      this.#release(event, result);
-    };
-    const deliveryBatch = {
-      recordAt: (index: number) => at(events, index).record(frame),
-      eventIds: events.map((event) => event.event_id),
+    const retainedCount = await deliverEvents(events, {
+      producerId: this.producer_id,
+      delivery: this.#delivery,
       deadlineMs: Math.min(batch.closedMs, this.#closedMs) + this.#settings.deadlineMs,
-      onResult: (index: number, result: DeliveryResult) => resolve(at(events, index), result),
-      // With an outbox, a dead letter may need the record again.
-      onPacked: acks === undefined ? () => events.forEach(forgetPayload) : undefined,
-    };
-    await deliver(this.#delivery, deliveryBatch).catch((cause: unknown) => {
-      // `deliver` must not throw. If it does, every event still gets a result, and the log says so.
-      const error = KitError.is(cause) ? cause : new KitError('INTERNAL', String(cause), { cause });
-      const { code, message: detail } = error;
-      this.#delivery.log({ level: 'warn', event: 'given_up', count: events.length, code, detail });
-      for (const event of events) resolve(event, error);
+      acks: this.#outbox?.newAcks() ?? null,
+      release: (event, result) => this.#release(event, result),
+      accept: (event, results, index) => this.#accept(event, results, index),
     });
-    await acks?.commit();
     this.#inFlight.delete(batch);
-    if (acks !== undefined && acks.retainedCount > 0) this.#outbox?.backlog.retryLater();
+    if (retainedCount > 0) this.#outbox?.backlog.retryLater();
     // Only after a batch with events: otherwise a report that the backend refuses would trigger the next one for ever.
     const hadEvents = events.some(({ seq }) => seq > 0);
     if (hadEvents && !this.#isClosed && this.#delivery.breaker.state === 'FLOWING') this.#queueReport();
@@ -311,6 +307,12 @@ export class BatchingProducer<C> implements Producer<C> {
   #release(event: PendingEvent, result: DeliveryResult): void {
     if (event.isResolved) return;
     this.#results.release(event, result);
+    if (!(event instanceof LossReport)) this.#releaseRoom(event.chars);
+  }
+
+  #accept(event: PendingEvent, results: AcceptedResults, index: number): void {
+    if (event.isResolved) return;
+    this.#results.accept(event, results, index);
     if (!(event instanceof LossReport)) this.#releaseRoom(event.chars);
   }
 
@@ -341,6 +343,7 @@ export class BatchingProducer<C> implements Producer<C> {
     breaker.stop(new KitError('PRODUCER_CLOSED'));
     this.#changed.notify();
     await this.#outbox?.close();
+    this.#poster?.close();
   }
 
   /** Resolves when no event is pending. Gives up once the key is refused again. */
@@ -393,8 +396,4 @@ export class BatchingProducer<C> implements Producer<C> {
       this.#timers.release();
     }
   }
-}
-
-function forgetPayload(event: PendingEvent): void {
-  event.captured = null;
 }

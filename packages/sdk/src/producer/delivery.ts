@@ -1,39 +1,34 @@
-import { at, type IngestResult, KitError } from '@pik/schema/events';
+import { type IngestResult, KitError } from '@pik/schema/events';
 
 import { sendError } from '../connection/connection.ts';
 import type { Attempts } from '../connection/retry.ts';
 import type { Timers } from '../connection/timers.ts';
+import { AcceptedResults } from './accepted-results.ts';
 import { type CircuitBreaker, needsOperator } from './circuit-breaker.ts';
 import type { Log, LogEntry } from './log.ts';
-import type { Results } from './results.ts';
-import { type Framing, fromWire, sendBatch, type TransportOptions, toWire, type WireBatch } from './transport.ts';
+import type { BatchContent, OpenBatch, PostedResults, Poster } from './poster.ts';
+import type { RequestPath } from './transport.ts';
 
 /** The backend's result, or the error for which there is none. */
 export type DeliveryResult = IngestResult | KitError;
 
-/** A batch to deliver: its records, their ids if known, and the callbacks for their results. */
+/** A batch to deliver: its records, and the callbacks for their results. */
 export interface DeliveryBatch {
-  /** The record at an index. Must return the same text or bytes on every call. */
-  readonly recordAt: (index: number) => string | Uint8Array;
-  readonly eventIds: readonly (string | null)[];
-  /** Default: `lines`. */
-  readonly framing?: Framing | undefined;
-  /** Path of a request with the records at these indexes. Default: the transport's path. */
-  readonly pathOf?: ((indexes: readonly number[]) => TransportOptions['path']) | undefined;
+  readonly content: BatchContent;
+  /** Path of a request with the records at these indexes. Default: the path of the delivery. */
+  readonly pathOf?: ((indexes: readonly number[]) => RequestPath) | undefined;
   /** Time at which retryable failures are given up, by the clock of the timers. */
   readonly deadlineMs: number;
-  /** Called once for each record. */
+  /** Called once for each record, unless `onAccepted` is called for it. */
   readonly onResult: (index: number, result: DeliveryResult) => void;
-  /**
-   * Called when all records are encoded into a request. After that `recordAt` is not called, and the records may be
-   * released.
-   */
-  readonly onPacked?: (() => void) | undefined;
+  /** Called with records that were all accepted, and with their results in the same order. */
+  readonly onAccepted?: ((indexes: readonly number[], results: AcceptedResults) => void) | undefined;
 }
 
 /** Dependencies of a delivery: transport, clock, circuit breaker, retry budget and log. */
 export interface DeliveryDeps {
-  readonly transport: TransportOptions;
+  readonly poster: Poster;
+  readonly path: RequestPath;
   readonly timers: Timers;
   readonly breaker: CircuitBreaker;
   readonly startAttempts: () => Attempts;
@@ -48,19 +43,22 @@ const BROKEN_ON_THE_WAY = new Set(['CLIENT_GONE', 'ENCODING_INVALID', 'BODY_EMPT
  * Sends a batch until every record has its result or is given up. A retry sends the same bytes. Records that are
  * PENDING, or that the response does not name, are sent again without the others. A batch that is too large is halved.
  */
-export function deliver(deps: DeliveryDeps, batch: DeliveryBatch): Promise<void> {
-  return new Delivery(deps, batch).run(batch.eventIds.map((_, index) => index));
+export async function deliver(deps: DeliveryDeps, batch: DeliveryBatch): Promise<void> {
+  const open = deps.poster.open(batch.content);
+  const all = Array.from({ length: batch.content.count }, (_, index) => index);
+  try {
+    await new Delivery({ ...deps, open }, batch).run(all);
+  } finally {
+    open.end();
+  }
 }
 
 /** The attempts to deliver one batch. */
 class Delivery {
-  readonly #deps: DeliveryDeps;
+  readonly #deps: DeliveryDeps & { readonly open: OpenBatch };
   readonly #batch: DeliveryBatch;
-  /** The first encoding of all records, if nobody else keeps them. */
-  #packed: WireBatch | null = null;
-  #unpacked: Promise<Uint8Array[]> | null = null;
 
-  constructor(deps: DeliveryDeps, batch: DeliveryBatch) {
+  constructor(deps: DeliveryDeps & { readonly open: OpenBatch }, batch: DeliveryBatch) {
     this.#deps = deps;
     this.#batch = batch;
   }
@@ -69,14 +67,10 @@ class Delivery {
     const { breaker, startAttempts } = this.#deps;
     const attempts = startAttempts();
     let open = indexes;
-    let wire: WireBatch | null = null;
     for (;;) {
       const refusal = await breaker.acquire(this.#batch.deadlineMs);
       if (refusal !== null) return this.#giveUp(open, refusal);
-      const answer = await this.#attempt(open, async () => {
-        wire ??= await this.#wire(open);
-        return wire;
-      });
+      const answer = await this.#attempt(open);
       let error: KitError;
       if (KitError.is(answer)) {
         error = answer;
@@ -85,52 +79,29 @@ class Delivery {
         const left = this.#applyResults(open, answer);
         if (left.length < open.length) {
           attempts.succeeded();
-          wire = null;
+          open = left;
         }
         if (left.length === 0) return;
-        open = left;
         error = new KitError('PENDING');
       }
       if (!(await this.#mayRepeat(error, attempts))) return this.#giveUp(open, error);
     }
   }
 
-  async #wire(indexes: readonly number[]): Promise<WireBatch> {
-    const { eventIds, framing, onPacked } = this.#batch;
-    const ids = indexes.length === eventIds.length ? eventIds : indexes.map((index) => at(eventIds, index));
-    const record = await this.#records();
-    const records = { count: indexes.length, framing, recordAt: (i: number) => record(at(indexes, i)) };
-    const wire = await toWire(records, ids, this.#deps.transport.gzipBytesMin);
-    if (onPacked !== undefined && this.#packed === null) {
-      this.#packed = wire;
-      onPacked();
-    }
-    return wire;
-  }
-
-  async #records(): Promise<DeliveryBatch['recordAt']> {
-    if (this.#packed === null) return this.#batch.recordAt;
-    this.#unpacked ??= fromWire(this.#packed);
-    const records = await this.#unpacked;
-    return (index) => at(records, index);
-  }
-
   /** Every failure returns an error of the kit: an unexpected exception must neither be silent nor cost an event. */
-  async #attempt(indexes: readonly number[], pack: () => Promise<WireBatch>): Promise<Results | KitError> {
-    const { transport, breaker, log } = this.#deps;
-    let about: Pick<LogEntry, 'count' | 'bytes'> = {};
+  async #attempt(indexes: readonly number[]): Promise<PostedResults | KitError> {
+    const { path, open, breaker, log } = this.#deps;
+    const about = (): Pick<LogEntry, 'count' | 'bytes'> =>
+      open.bytes === 0 ? {} : { count: indexes.length, bytes: open.bytes };
     try {
-      const wire = await pack();
-      about = { count: wire.eventIds.length, bytes: wire.body.length };
       const { pathOf } = this.#batch;
-      const way = pathOf === undefined ? transport : { ...transport, path: pathOf(indexes) };
-      const results = await sendBatch(way, wire, breaker.stopped);
+      const results = await open.post(indexes, { path: pathOf?.(indexes) ?? path, signal: breaker.stopped });
       breaker.succeeded();
-      log({ level: 'debug', event: 'sent', ...about });
+      log({ level: 'debug', event: 'sent', ...about() });
       return results;
     } catch (cause) {
       const error = sendError(cause);
-      log({ level: 'debug', event: 'failed', ...about, code: error.code, detail: error.message });
+      log({ level: 'debug', event: 'failed', ...about(), code: error.code, detail: error.message });
       if (isPassing(error) || needsOperator(error)) breaker.failed(error);
       else breaker.succeeded();
       return error;
@@ -138,8 +109,14 @@ class Delivery {
   }
 
   /** Reports the result of each record. Returns the indexes that have none yet. */
-  #applyResults(indexes: readonly number[], results: Results): number[] {
+  #applyResults(indexes: readonly number[], results: PostedResults): number[] {
     const left: number[] = [];
+    if (results instanceof AcceptedResults) {
+      const { onAccepted, onResult } = this.#batch;
+      if (onAccepted !== undefined) onAccepted(indexes, results);
+      else for (const [i, index] of indexes.entries()) onResult(index, results.at(i));
+      return left;
+    }
     for (const [i, index] of indexes.entries()) {
       const result = results[i];
       if (result == null || result.status === 'PENDING') left.push(index);

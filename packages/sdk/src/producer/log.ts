@@ -16,6 +16,9 @@ export interface LogEntry {
    * - `dead_letter`: the outbox has put away a record that the backend will never accept.
    * - `outbox_failed`: an operation of the outbox failed.
    * - `left`: a closed producer leaves events in the outbox to the next start.
+   * - `thread_started`: from now on a thread makes the requests.
+   * - `thread_ended`: the thread ended unexpectedly. Another one, or the thread of the caller, sends what it had.
+   * - `thread_unavailable`: no thread can run, so the thread of the caller makes the requests.
    * - `unknown_option`: an emit has an option that the producer ignores.
    */
   readonly event:
@@ -30,6 +33,9 @@ export interface LogEntry {
     | 'dead_letter'
     | 'outbox_failed'
     | 'left'
+    | 'thread_started'
+    | 'thread_ended'
+    | 'thread_unavailable'
     | 'unknown_option';
   /** Number of events concerned. */
   readonly count?: number;

@@ -1,4 +1,4 @@
-import { Captured } from './capture.ts';
+import { capture } from './capture.ts';
 import { type Owner, PendingEvent } from './pending-event.ts';
 import type { SequenceGaps } from './sequence-gaps.ts';
 import { seriesOf } from './series.ts';
@@ -22,8 +22,7 @@ export class LossReport extends PendingEvent {
     const now = new Date();
     // A backfill requires a receive time; otherwise it is ignored.
     const options = { entity_id: owner.producer_id, event_time: now, received_at: now };
-    const captured = new Captured(seriesOf(source, PRODUCER_REPORT), content, options);
-    super(owner, captured, 0);
+    super(owner, capture({ series: seriesOf(source, PRODUCER_REPORT), isDeferred: false }, content, options), 0);
     this.content = content;
   }
 }

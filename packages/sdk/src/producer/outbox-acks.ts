@@ -29,6 +29,11 @@ export class OutboxAcks {
     this.#log = log;
   }
 
+  /** Adds a record that the backend has. */
+  addAcked(position: number): void {
+    this.#acked.push(position);
+  }
+
   /** Adds a result. A record that the backend rejected is acknowledged: the backend keeps it with the reason. */
   add(stored: StoredRecord, result: DeliveryResult): AckOutcome {
     if (!KitError.is(result)) {

@@ -1,6 +1,7 @@
 import { type CallerContext, type ErrorCode, type IngestResult, KitError, type Outcome } from '@pik/schema/events';
 
-import type { Captured, Frame, Stamp } from './capture.ts';
+import type { AcceptedResults } from './accepted-results.ts';
+import { type Captured, eventIdOf, type Frame, recordOf, type Stamp } from './captured.ts';
 
 /**
  * Result of one emit. ACCEPTED, DUPLICATE and CONFLICT: the backend has stored the bytes. REJECTED: the backend keeps
@@ -56,6 +57,9 @@ export class PendingEvent implements Emitted, Stamp {
   readonly #owner: Owner;
   #eventId: string | null | undefined = undefined;
   #result: EmitResult | null = null;
+  /** The results that hold this event's, until somebody reads it, and its place there. */
+  #accepted: AcceptedResults | null = null;
+  #acceptedAt = 0;
   #promise: Promise<EmitResult> | null = null;
   #resolve: ((result: EmitResult) => void) | null = null;
 
@@ -72,17 +76,19 @@ export class PendingEvent implements Emitted, Stamp {
   }
 
   get event_id(): string | null {
-    if (this.#eventId === undefined) this.#eventId = this.captured?.eventId(this.#stamp) ?? null;
+    if (this.#eventId === undefined)
+      this.#eventId = this.#known?.event_id ?? (this.captured && eventIdOf(this.captured, this.#stamp));
     return this.#eventId;
   }
 
   /** The record as sent; empty once the event is no longer kept here. */
   record(frame: Frame): string {
-    return this.captured === null ? '' : this.captured.record(this.seq, frame);
+    return this.captured === null ? '' : recordOf(this.captured, this.seq, frame);
   }
 
   get result(): Promise<EmitResult> {
-    if (this.#result !== null) return Promise.resolve(this.#result);
+    const known = this.#known;
+    if (known !== null) return Promise.resolve(known);
     if (this.#promise === null) {
       this.#promise = new Promise((resolve) => {
         this.#resolve = resolve;
@@ -98,18 +104,45 @@ export class PendingEvent implements Emitted, Stamp {
   }
 
   get isResolved(): boolean {
-    return this.#result !== null;
+    return this.#result !== null || this.#accepted !== null;
+  }
+
+  get #known(): EmitResult | null {
+    if (this.#result === null && this.#accepted !== null) {
+      this.#result = this.#accepted.at(this.#acceptedAt);
+      this.#accepted = null;
+    }
+    return this.#result;
   }
 
   get #stamp(): Stamp | null {
     return this.seq === 0 ? null : this;
   }
 
+  /** Notes the id that another thread derived from the same fields. */
+  noteEventId(eventId: string | null): void {
+    this.#eventId ??= eventId;
+  }
+
   resolve(result: EmitResult): void {
+    // The id of a rejected event is not in its result, and can still be read when the payload is gone.
+    if (result.event_id === null) this.#eventId = this.event_id;
     this.#result = result;
     this.captured = null;
     this.caller = null;
     this.#resolve?.(result);
+  }
+
+  /** Resolves an accepted event with its place among results; they become an object when somebody reads it. */
+  accept(results: AcceptedResults, index: number): void {
+    if (this.#resolve !== null) {
+      this.resolve(results.at(index));
+      return;
+    }
+    this.#accepted = results;
+    this.#acceptedAt = index;
+    this.captured = null;
+    this.caller = null;
   }
 }
 

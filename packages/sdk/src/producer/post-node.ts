@@ -55,6 +55,15 @@ export function nodePost(options: ConnectionOptions, byFetch: Post): Post | null
 /** Where undici's `setGlobalDispatcher` stores the dispatcher of Node's `fetch`. */
 const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
 
+/**
+ * Whether requests to this URL take the route that they would take in another thread: a proxy or a dispatcher that the
+ * program has set exists in its own thread only.
+ */
+export function isUsualRoute(url: string | undefined): boolean {
+  const http = hostModule<NodeHttp>(url?.startsWith('https:') ? 'node:https' : 'node:http');
+  return http !== null && http.globalAgent?.options?.proxyEnv === undefined && !isRerouted(http);
+}
+
 /** Whether `fetch` uses a dispatcher other than Node's own, such as a proxy or a mock. */
 function isRerouted(http: NodeHttp): boolean {
   const own = ['Agent', http.globalAgent?.options?.proxyEnv && 'EnvHttpProxyAgent'];

@@ -1,7 +1,7 @@
 import { KitError } from '@pik/schema/events';
 import type { Outbox } from '../outbox/outbox-port.ts';
 import { Backlog, type BacklogDeps } from './backlog.ts';
-import { type Captured, type Frame, frameOf } from './capture.ts';
+import { type Captured, type Frame, fixRecord, frameOf } from './captured.ts';
 import { OutboxAcks } from './outbox-acks.ts';
 import type { PendingEvent } from './pending-event.ts';
 import type { Signal } from './signal.ts';
@@ -35,7 +35,7 @@ export class ProducerOutbox {
   /** Appends an event in the form in which it is sent. Returns null, or the reason if the outbox does not take it. */
   append(event: PendingEvent, captured: Captured): KitError | null {
     try {
-      event.storage = this.#outbox.append(captured.fix(event.seq, this.#frameNow()));
+      event.storage = this.#outbox.append(fixRecord(captured, event.seq, this.#frameNow()));
       return null;
     } catch (cause) {
       event.storage = KitError.is(cause) ? cause : new KitError('OUTBOX_FAILED', String(cause), { cause });

@@ -5,8 +5,9 @@ import { createAttempts } from '../connection/retry.ts';
 import { Timers } from '../connection/timers.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { type DeliveryDeps, deliver } from './delivery.ts';
+import { InlinePoster } from './inline-poster.ts';
 import { openPost } from './post.ts';
-import type { TransportOptions } from './transport.ts';
+import type { RequestPath } from './transport.ts';
 
 /** Options of a record sender. */
 export interface RecordSenderOptions extends ConnectionOptions {
@@ -59,7 +60,7 @@ export interface SendOptions {
 export function createRecordSender(options: RecordSenderOptions): RecordSender {
   const { backfill = false, dryRun = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;
   const route = backfill ? ('/import' as const) : ('/ingest' as const);
-  const pathOf = (query: readonly string[]): TransportOptions['path'] =>
+  const pathOf = (query: readonly string[]): RequestPath =>
     query.length === 0 ? route : `${route}?${query.join('&')}`;
   const baseQuery = dryRun ? ['dry_run=true'] : [];
   const path = pathOf(baseQuery);
@@ -67,7 +68,8 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
   timers.hold();
   const log = () => {};
   const delivery: DeliveryDeps = {
-    transport: { post: openPost(options), path, requestTimeoutMs, gzipBytesMin: 1_024 },
+    poster: new InlinePoster({ post: openPost(options), requestTimeoutMs, gzipBytesMin: 1_024 }),
+    path,
     timers,
     breaker: new CircuitBreaker({ timers, pauses: false, log }),
     startAttempts: createAttempts(Number.POSITIVE_INFINITY),
@@ -77,9 +79,12 @@ export function createRecordSender(options: RecordSenderOptions): RecordSender {
     async send(records, { deadlineMs: givenUpMs = deadlineMs, firstPlace } = {}) {
       const outcomes: RecordOutcome[] = new Array(records.length);
       await deliver(delivery, {
-        recordAt: (index) => at(records, index),
-        eventIds: records.map(() => null),
-        framing: records.some(spansLines) ? 'array' : 'lines',
+        content: {
+          count: records.length,
+          framing: records.some(spansLines) ? 'array' : 'lines',
+          recordAt: (index) => at(records, index),
+          eventIdAt: () => null,
+        },
         deadlineMs: timers.now() + givenUpMs,
         pathOf: (indexes) => pathOf([...baseQuery, ...(backfill ? firstLineOf(indexes, firstPlace) : [])]),
         onResult(index, result) {

@@ -1,5 +1,5 @@
 import { callerContext, KitError } from '@pik/schema/events';
-
+import type { AcceptedResults } from './accepted-results.ts';
 import type { DeliveryResult } from './delivery.ts';
 import { LossReport } from './loss-report.ts';
 import { type EmitResult, type Emitted, type PendingEvent, rejected, undelivered } from './pending-event.ts';
@@ -54,6 +54,15 @@ export class ResultTracker {
     } else {
       this.gaps.add('undelivered', event.seq);
       this.resolve(event, undelivered(event.event_id, result), 'undelivered');
+    }
+  }
+
+  /** Resolves an accepted event, with an object for its result only if the hook wants one. */
+  accept(event: PendingEvent, results: AcceptedResults, index: number): void {
+    if (this.#onResult !== undefined || event instanceof LossReport) this.release(event, results.at(index));
+    else {
+      this.#counts.acked += 1;
+      event.accept(results, index);
     }
   }
 

@@ -1,4 +1,5 @@
 import { type ErrorCode, KitError, LIMITS } from '@pik/schema/events';
+import type { ThreadMode } from './thread/thread-choice.ts';
 
 /** Behavior when the buffer is full; see `ProducerOptions.overflow`. */
 export type Overflow = 'wait' | 'undelivered' | 'drop-oldest';
@@ -30,8 +31,13 @@ export interface ProducerLimits {
   readonly gzipBytesMin?: number | undefined;
 }
 
-/** The effective limits. */
-export type Settings = Readonly<Record<keyof ProducerLimits, number>> & { readonly overflow: Overflow };
+/** The effective settings. */
+export type Settings = Readonly<Record<keyof ProducerLimits, number>> & Choices;
+
+interface Choices {
+  readonly overflow: Overflow;
+  readonly thread: ThreadMode;
+}
 
 const DEFAULTS: Readonly<Record<keyof ProducerLimits, number>> = {
   batchCountMax: 500,
@@ -53,9 +59,12 @@ const LARGEST: Partial<Record<keyof ProducerLimits, number>> = {
 
 const MAY_BE_ZERO = new Set<keyof ProducerLimits>(['flushIntervalMs', 'gzipBytesMin']);
 const OVERFLOWS: readonly Overflow[] = ['wait', 'undelivered', 'drop-oldest'];
+const THREADS: readonly ThreadMode[] = ['auto', 'always', 'never'];
 
 /** The limits from options and defaults. Throws KitError `CONFIG_INVALID`. */
-export function settingsOf(options: ProducerLimits & { readonly overflow?: Overflow | undefined }): Settings {
+export function settingsOf(
+  options: ProducerLimits & { readonly [K in keyof Choices]?: Choices[K] | undefined },
+): Settings {
   const settings: Record<keyof ProducerLimits, number> = { ...DEFAULTS };
   for (const name of Object.keys(DEFAULTS) as (keyof ProducerLimits)[]) {
     const value = options[name];
@@ -66,9 +75,10 @@ export function settingsOf(options: ProducerLimits & { readonly overflow?: Overf
       throw invalid(name, `a whole number from ${least} to ${most}`);
     settings[name] = value;
   }
-  const { overflow = 'wait' } = options;
+  const { overflow = 'wait', thread = 'auto' } = options;
   if (!OVERFLOWS.includes(overflow)) throw invalid('overflow', `one of ${OVERFLOWS.join(', ')}`);
-  return { ...settings, overflow };
+  if (!THREADS.includes(thread)) throw invalid('thread', `one of ${THREADS.join(', ')}`);
+  return { ...settings, overflow, thread };
 }
 
 function invalid(name: string, form: string): KitError {

@@ -16,10 +16,12 @@ export interface WireBatch {
 /** Format of the body: one record per line, or, if a record spans lines, a JSON array. */
 export type Framing = 'lines' | 'array';
 
+/** The path of a request. */
+export type RequestPath = `${'/ingest' | '/import'}${'' | `?${string}`}`;
+
 /** Options of the transport. */
 export interface TransportOptions {
   readonly post: Post;
-  readonly path: `${'/ingest' | '/import'}${'' | `?${string}`}`;
   readonly requestTimeoutMs: number;
   readonly gzipBytesMin: number;
 }
@@ -142,12 +144,16 @@ function grown(space: Space, bytesMin: number): Space {
  *
  * @throws KitError with the backend's code, or `NETWORK`, `TIMEOUT`, `ABORTED`, `ANSWER_NOT_OURS`.
  */
-export async function sendBatch(options: TransportOptions, batch: WireBatch, signal: AbortSignal): Promise<Results> {
+export async function sendBatch(
+  options: TransportOptions,
+  batch: WireBatch,
+  { path, signal }: { readonly path: RequestPath; readonly signal: AbortSignal },
+): Promise<Results> {
   const type = batch.framing === 'array' ? 'application/json' : 'application/x-ndjson';
   const headers: Record<string, string> = { 'content-type': type, accept: 'application/json' };
   if (batch.gzip) headers['content-encoding'] = 'gzip';
   const { requestTimeoutMs: timeoutMs } = options;
-  const answer = await options.post(options.path, { headers, body: batch.body, timeoutMs, signal });
+  const answer = await options.post(path, { headers, body: batch.body, timeoutMs, signal });
   if (answer.status !== 200) throw answerError(answer);
   const results = readResults(answer.text, batch.eventIds);
   if (!results.some((result) => result !== null)) throw new KitError('ANSWER_NOT_OURS');

@@ -1,4 +1,4 @@
-import { type Outcome, utf8Text } from '@pik/schema/events';
+import { type Outcome, payloadHash, utf8Text } from '@pik/schema/events';
 
 import type { Answer, Post } from '../producer/posting.ts';
 import { recordId } from '../producer/record-id.ts';
@@ -24,7 +24,7 @@ export function memoryBackend(answer: Answers = () => undefined): Post {
     const text = utf8Text(body);
     const record = JSON.parse(text) as SentRecord;
     const event_id = recordId(body);
-    const payload = JSON.stringify(record.payload);
+    const payload = payloadHash(record.payload);
     const known = event_id === null ? undefined : kept.get(event_id);
     if (event_id !== null && known === undefined) kept.set(event_id, payload);
     const own = event_id === null ? 'REJECTED' : known === undefined ? 'ACCEPTED' : verdict(known, payload);

@@ -1,10 +1,13 @@
 // A process with a real producer; its arguments are the task. It writes each output line at once and completely, so
 // that every reported step has happened, even if the process is killed right after.
 import { writeSync } from 'node:fs';
-import { closeOnExit, createProducer } from '@pik/sdk';
+import { closeOnExit, createProducer as create, type ProducerOptions } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
 
 const [task = '', url = '', dir = ''] = process.argv.slice(2);
+
+const thread = process.env.PIK_TEST_THREAD as ProducerOptions['thread'];
+const createProducer = (options: ProducerOptions) => create({ ...options, thread });
 
 function say(what: string, about: unknown): void {
   writeSync(1, `${what} ${JSON.stringify(about)}\n`);

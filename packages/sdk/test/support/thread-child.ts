@@ -1,0 +1,66 @@
+// A process whose producers send with a real worker thread; its argument is the task. Each line of its output is complete.
+import { writeSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
+import { createProducer, type LogEntry, type ProducerOptions } from '@pik/sdk';
+
+const [task = '', url = ''] = process.argv.slice(2);
+const say = (what: string, about: unknown) => writeSync(1, `${what} ${JSON.stringify(about)}\n`);
+
+const workers: Worker[] = [];
+process.on('worker', (worker) => workers.push(worker));
+const warnings: LogEntry[] = [];
+const log = (entry: LogEntry) => void (entry.level === 'warn' && warnings.push(entry));
+
+const open = (options: Partial<ProducerOptions> = {}) =>
+  createProducer({ url, source: 'thread', flushIntervalMs: 1, thread: 'always', log, ...options });
+const emit = (producer: ReturnType<typeof open>, count: number) =>
+  Array.from({ length: count }, (_, n) => producer.emit('t', { n }, { entity_id: 'e' }));
+
+/** Two producers send at once, one of them goes on alone. */
+async function share(): Promise<void> {
+  const producers = [open(), open()] as const;
+  const sents = producers.flatMap((producer) => emit(producer, 100));
+  const ids = sents.map(({ event_id }) => event_id);
+  await producers[0].close();
+  sents.push(...emit(producers[1], 100));
+  await producers[1].close();
+  const results = await Promise.all(sents.map(({ result }) => result));
+  const isEqual = ids.every((id, i) => results[i]?.event_id === id);
+  say('ended', {
+    workers: workers.length,
+    acked: results.filter(({ status }) => status === 'ACCEPTED').length,
+    isEqual,
+  });
+  say('warned', warnings);
+}
+
+/** The worker ends while it has batches. */
+async function lose(how: string): Promise<void> {
+  const producer = open();
+  const sents = emit(producer, 50);
+  await producer.flush();
+  for (let round = 0; round < 3; round++) {
+    sents.push(...emit(producer, 500));
+    const worker = workers.at(-1);
+    if (how === 'terminate') await worker?.terminate();
+    // What the worker cannot read ends it with an error that nobody catches.
+    else worker?.postMessage(null);
+    await producer.flush();
+  }
+  await producer.close();
+  const results = await Promise.all(sents.map(({ result }) => result));
+  const { emitted, acked, pending } = producer.stats();
+  say('ended', { workers: workers.length, emitted, acked, pending, results: results.length });
+  say('warned', [...new Set(warnings.map(({ event }) => event))]);
+}
+
+/** Leaves a producer open, whose events wait for a batch and which nobody waits for. */
+function leave(): void {
+  const producer = open({ flushIntervalMs: 60_000 });
+  emit(producer, 10);
+  process.on('exit', () => say('left', { workers: workers.length, pending: producer.stats().pending }));
+}
+
+if (task === 'share') await share();
+else if (task === 'leave') leave();
+else await lose(task);

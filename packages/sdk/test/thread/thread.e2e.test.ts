@@ -1,0 +1,73 @@
+// A producer with a real worker thread, in processes of its own.
+import { join } from 'node:path';
+import { createProducer, type LogEntry } from '@pik/sdk';
+import { bundleChild, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
+import { serveSink } from '@pik/testkit/fixtures/producer/served-sink';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+let child = '';
+beforeAll(async () => {
+  child = await bundleChild(join(import.meta.dirname, '../support/thread-child.ts'));
+});
+afterAll(tidyUp);
+
+/** The output of a task that ends by itself. */
+async function run(task: string, flags: readonly string[] = []) {
+  const sink = await serveSink();
+  const { said, code, errors } = await start(child, [task, sink.url], { flags }).ended;
+  await sink.close();
+  expect([code, errors]).toEqual([0, '']);
+  return Object.fromEntries(said.map(({ what, about }) => [what, about]));
+}
+
+describe('a thread', () => {
+  it('is shared by all producers of a process, and derives the ids that the producers do', async () => {
+    expect(await run('share')).toEqual({ ended: { workers: 1, acked: 300, isEqual: true }, warned: [] });
+  });
+
+  it('does not run what the program loads into itself', async () => {
+    const flags = ['--import', 'data:text/javascript,globalThis.loaded=1'];
+    expect(await run('share', flags)).toMatchObject({ ended: { acked: 300 }, warned: [] });
+  });
+
+  for (const how of ['terminate', 'fail'])
+    it(`is replaced after it has ${how === 'fail' ? 'failed' : 'been terminated'}, and no event is lost`, async () => {
+      const { ended, warned } = await run(how);
+      expect(ended).toEqual({ workers: 4, emitted: 1_550, acked: 1_550, pending: 0, results: 1_550 });
+      expect(warned).toEqual(['thread_ended']);
+    });
+
+  it('keeps no process alive that waits for nothing', async () => {
+    expect(await run('leave')).toEqual({ left: { workers: 1, pending: 10 } });
+  });
+
+  it('is done without where its file is missing, which the log reports once', async () => {
+    const sink = await serveSink();
+    const entries: LogEntry[] = [];
+    const log = (entry: LogEntry) => void entries.push(entry);
+    // The sources, unlike the build, have no such file.
+    const producer = createProducer({ url: sink.url, source: 's', thread: 'always', flushIntervalMs: 1, log });
+    for (let round = 0; round < 3; round++) {
+      const { result } = producer.emit('t', { round }, { entity_id: 'e' });
+      expect((await result).status).toBe('ACCEPTED');
+    }
+    await producer.close();
+    await sink.close();
+    expect(entries.filter(({ level }) => level === 'warn').map(({ event }) => event)).toEqual(['thread_unavailable']);
+  });
+
+  it.each([
+    [{ fetch: async () => new Response('') }, 'fetch'],
+    [{ url: 'http://127.0.0.1:1' }, 'timers'],
+  ])('is refused where it cannot work, with the reason: %o', async (connection, reason) => {
+    const { setTimeout } = globalThis;
+    // As the usual libraries for virtual time mark their timers.
+    if (reason === 'timers') globalThis.setTimeout = Object.assign(setTimeout.bind(null), { clock: {} }) as never;
+    const entries: LogEntry[] = [];
+    createProducer({ ...connection, source: 's', thread: 'always', log: (entry) => void entries.push(entry) });
+    globalThis.setTimeout = setTimeout;
+    expect(entries).toEqual([
+      { level: 'warn', event: 'thread_unavailable', detail: expect.stringContaining(reason) as string },
+    ]);
+  });
+});
