@@ -33,7 +33,8 @@ const WALKS = {
     @aggregates/change/change-attribution @aggregates/change/shapley @aggregates/change/change-deciders
     @aggregates/change/change-explain @aggregates/change/change-sentence`,
   emit: `@sdk/producer/create-producer @sdk/producer/batching-producer @sdk/producer/series @sdk/producer/capture
-    @sdk/producer/pending-event @sdk/producer/producer-outbox @sdk/outbox/disk-outbox @sdk/outbox/write-buffer @sdk/outbox/format
+    @sdk/producer/captured @sdk/producer/event-delivery @sdk/producer/batch-contents @sdk/producer/inline-poster
+    @sdk/producer/thread/producer-poster @sdk/producer/pending-event @sdk/producer/producer-outbox @sdk/outbox/disk-outbox @sdk/outbox/write-buffer @sdk/outbox/format
     @sdk/outbox/segment-index @sdk/outbox/segment-writer @sdk/outbox/files @sdk/producer/queue @sdk/producer/delivery
     @sdk/producer/circuit-breaker @sdk/producer/transport @sdk/producer/compression @sdk/producer/post @sdk/producer/post-node
     @sdk/producer/results @sdk/producer/result-tracker @sdk/producer/outbox-acks @sdk/outbox/compactor @sdk/outbox/cursor`,
