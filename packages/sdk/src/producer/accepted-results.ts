@@ -49,16 +49,19 @@ export function acceptedParts(
     if (result === null || result.raw_key !== rawKey || result.event_id !== eventIds[i] || !isUsual(result))
       return null;
     ids += result.event_id;
-    lagsMs[i] = result.lag_ms as number;
+    lagsMs[i] = result.lag_ms;
     lines[i] = result.line;
   }
   return { eventIds: ids, rawKey, lagsMs, lines };
 }
 
-const MEMBERS = 5;
+/** A result with exactly the members of {@link AcceptedResults.at}, with values of their types. */
+type UsualResult = IngestResult & { readonly event_id: string; readonly lag_ms: number; readonly line: number };
 
-/** Whether a result has exactly the members of {@link AcceptedResults.at}, with values of their types. */
-function isUsual({ event_id, status, lag_ms, line, ...rest }: IngestResult): boolean {
+const OTHER_MEMBERS = ['raw_key'];
+
+function isUsual(result: IngestResult): result is UsualResult {
+  const { event_id, status, lag_ms, line, ...rest } = result;
   if (status !== 'ACCEPTED' || event_id?.length !== ID_CHARS) return false;
-  return typeof lag_ms === 'number' && typeof line === 'number' && Object.keys(rest).length === MEMBERS - 4;
+  return typeof lag_ms === 'number' && typeof line === 'number' && Object.keys(rest).length === OTHER_MEMBERS.length;
 }
