@@ -28,7 +28,7 @@ async function emit(from, to) {
   }
 }
 
-/** What the same loop costs without a producer. */
+/** The cost of the same loop without a producer. */
 async function loopCost() {
   let kept = null;
   const before = process.threadCpuUsage();

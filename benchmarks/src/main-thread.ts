@@ -1,4 +1,4 @@
-// What a producer takes from the event loop, compared with its peers: `node benchmarks/src/main-thread.ts HARNESS [rounds]
+// CPU time that a producer takes from the event loop, compared with its peers: `node benchmarks/src/main-thread.ts HARNESS [rounds]
 // [node]`, where HARNESS is a copy of the shared harness with its packages installed, and `node` the program of another
 // Node version (22.15 or newer, for the CPU time of a thread). Each round runs every variant once, in alternating order,
 // all on both cores. Writes results/main-thread.json, by version, with every run.

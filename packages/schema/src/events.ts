@@ -21,7 +21,7 @@ export { deriveIdentity, type IdentityFields, payloadHash } from './identity.ts'
 export * from './limits.ts';
 export { stringifyLive } from './live-json.ts';
 export * from './outcome.ts';
-export { setOwnImmediate, setOwnTimeout } from './own-timers.ts';
+export { hasVirtualTime, setOwnImmediate, setOwnTimeout } from './own-timers.ts';
 export { sha256Hex } from './sha256.ts';
 export { EPOCH_MS_MAX, EPOCH_MS_MIN, formatEpochMs, type Instant, parseTime } from './time.ts';
 export { utf8Bytes, utf8Text } from './utf8.ts';

@@ -8,6 +8,11 @@ export function setOwnTimeout(run: () => void, ms: number): ReturnType<typeof se
   return runOwnWork(() => setTimeout(run, ms));
 }
 
+/** Whether a library for virtual time has replaced the timers: the usual ones mark theirs with a clock. */
+export function hasVirtualTime(): boolean {
+  return (setTimeout as { readonly clock?: unknown }).clock !== undefined;
+}
+
 /** `setImmediate`, outside every caller's async context. Node only. */
 export function setOwnImmediate(run: () => void): void {
   runOwnWork(() => setImmediate(run));

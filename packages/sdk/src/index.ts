@@ -24,4 +24,4 @@ export {
   type RecordSenderOptions,
   type SendOptions,
 } from './producer/record-sender.ts';
-export type { Overflow, ProducerLimits } from './producer/settings.ts';
+export type { Overflow, ProducerLimits, ThreadMode } from './producer/settings.ts';

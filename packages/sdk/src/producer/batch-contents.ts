@@ -1,12 +1,12 @@
 import { at } from '@pik/schema/events';
 
 import type { Frame } from './captured.ts';
-import { eventParts, recordParts } from './content-parts.ts';
+import { eventParts, recordParts } from './content-transfer.ts';
 import type { PendingEvent } from './pending-event.ts';
 import type { BatchContent } from './poster.ts';
 import { recordId } from './record-id.ts';
 
-/** What all events of a batch share. */
+/** Parts that all events of a batch share. */
 interface EventFraming {
   readonly producerId: string;
   readonly frame: Frame;

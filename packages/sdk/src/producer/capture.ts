@@ -36,7 +36,7 @@ const NOT_A_PAYLOAD = 'a payload is an object or an array, or null for a deletio
 /** Upper bound for the fields that are not measured: names, times, producer and sequence number. */
 const FRAME_CHARS = 200;
 
-/** What the events of a call of `emit` belong to. */
+/** The series of an event, and how far it is captured at `emit`. */
 export interface CaptureTarget {
   readonly series: Series;
   /** Leaves the canonical form of payloads to the thread that sends them. */

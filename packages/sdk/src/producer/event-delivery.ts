@@ -7,7 +7,7 @@ import { type DeliveryDeps, type DeliveryResult, deliver } from './delivery.ts';
 import type { OutboxAcks } from './outbox-acks.ts';
 import type { PendingEvent } from './pending-event.ts';
 
-/** What the delivery of a batch of emitted events needs. */
+/** Dependencies of the delivery of a batch of emitted events. */
 export interface EventDeliveryDeps {
   readonly producerId: string;
   readonly delivery: DeliveryDeps;

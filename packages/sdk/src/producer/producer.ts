@@ -6,8 +6,7 @@ import type { EmitOptions } from './capture.ts';
 import type { ProducerState } from './circuit-breaker.ts';
 import type { Log } from './log.ts';
 import type { EmitResult, Emitted } from './pending-event.ts';
-import type { Overflow, ProducerLimits } from './settings.ts';
-import type { ThreadMode } from './thread/thread-choice.ts';
+import type { Overflow, ProducerLimits, ThreadMode } from './settings.ts';
 
 /** Options of a producer. All sizes are of the events' JSON, counted in characters. */
 export interface ProducerOptions<C = Catalog> extends ConnectionOptions, ProducerLimits {

@@ -1,8 +1,13 @@
 import { type ErrorCode, KitError, LIMITS } from '@pik/schema/events';
-import type { ThreadMode } from './thread/thread-choice.ts';
 
 /** Behavior when the buffer is full; see `ProducerOptions.overflow`. */
 export type Overflow = 'wait' | 'undelivered' | 'drop-oldest';
+
+/**
+ * Whether a producer does its work in a thread. `auto`: where events come so fast that it pays. `always`: from the first
+ * event on. `never`: in the thread of the caller.
+ */
+export type ThreadMode = 'auto' | 'always' | 'never';
 
 /** Limits of a producer. Each has a default. */
 export interface ProducerLimits {

@@ -10,7 +10,7 @@ import type { ThreadPlan } from '../../src/producer/thread/thread-choice.ts';
 
 /** The connections of producers by the URL under which the thread knows them. */
 const connections = new Map<string | undefined, ConnectionOptions>();
-/** What the thread of this file has been given. */
+/** Counts of messages and threads. */
 export const seen = { posts: 0, ends: 0, threads: 0 };
 /** Ends the running threads, as a lack of memory would. */
 const kills = new Set<() => void>();

@@ -43,7 +43,7 @@ async function lose(how: string): Promise<void> {
     sents.push(...emit(producer, 500));
     const worker = workers.at(-1);
     if (how === 'terminate') await worker?.terminate();
-    // What the worker cannot read ends it with an error that nobody catches.
+    // A message that the worker cannot read ends it with an error that nobody catches.
     else worker?.postMessage(null);
     await producer.flush();
   }

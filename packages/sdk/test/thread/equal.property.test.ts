@@ -81,7 +81,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What can be observed of a life. */
+/** Lives a life, and returns everything that can be observed of it. */
 async function live(
   { options, ways, hasHook, steps, declared = volatile }: Life & { declared?: typeof volatile },
   usesThread: boolean,

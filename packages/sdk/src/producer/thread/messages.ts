@@ -4,7 +4,7 @@ import type { AcceptedParts } from '../accepted-results.ts';
 import type { ContentParts } from '../content-parts.ts';
 import type { RequestPath } from '../transport.ts';
 
-/** What a thread needs to make the requests of one producer. */
+/** The target of one producer's requests. */
 export interface ThreadTarget {
   readonly url: string | undefined;
   readonly apiKey: string | undefined;

@@ -28,7 +28,7 @@ const HEAP_MB = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 };
 
 /**
  * The options of Node that affect requests. All others stay behind: those that load code would run a service's
- * instrumentation in a thread that is none of its own.
+ * instrumentation in a thread that does not belong to it.
  */
 const NETWORK_OPTION = /^--(dns-|verify-dns|(no-)?network-family|max-http-|insecure-http|tls-|use-env-proxy)/;
 

@@ -32,7 +32,7 @@ interface Waiting {
 
 /** Requests and answers of one thread. */
 export class PostingThread {
-  /** Whether the thread has ever taken a message. One that never did will not do so the next time either. */
+  /** Whether the thread has loaded its file. If it could not, another thread cannot either. */
   isReady = false;
   /** Why the thread has ended; null while it runs. */
   ended: string | null = null;

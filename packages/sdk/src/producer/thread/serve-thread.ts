@@ -1,6 +1,6 @@
 import { sendError } from '../../connection/connection.ts';
 import { acceptedParts } from '../accepted-results.ts';
-import { contentOf } from '../content-parts.ts';
+import { contentOf } from '../content-transfer.ts';
 import { type InlineBatch, InlinePoster } from '../inline-poster.ts';
 import { openPost } from '../post.ts';
 import type { BatchContent } from '../poster.ts';

@@ -1,19 +1,12 @@
-import { hostModule } from '@pik/schema/events';
+import { hasVirtualTime, hostModule } from '@pik/schema/events';
 import type { ConnectionOptions } from '../../connection/connection.ts';
 import { isUsualRoute } from '../post-node.ts';
-import type { Settings } from '../settings.ts';
+import type { Settings, ThreadMode } from '../settings.ts';
 import type { ThreadTarget } from './messages.ts';
-
-/**
- * Whether a producer does its work in a thread. `auto`: where events come so fast that it pays. `always`: from the first
- * event on. `never`: in the thread of the caller.
- */
-export type ThreadMode = 'auto' | 'always' | 'never';
 
 interface Host {
   readonly Deno?: unknown;
   readonly document?: unknown;
-  readonly setTimeout: { readonly clock?: unknown };
   readonly process?: {
     readonly versions?: Readonly<Record<string, string | undefined>>;
     readonly env?: Readonly<Record<string, string | undefined>>;
@@ -30,7 +23,7 @@ export interface ThreadPlan {
 export function planThread(mode: ThreadMode, connection: ConnectionOptions): ThreadPlan {
   if (mode === 'never' || (mode === 'auto' && !mayStartByItself())) return { when: 'never', obstacle: null };
   const obstacle = obstacleOf(connection);
-  // An environment in which there are no threads is no surprise.
+  // Nobody who leaves the choice to `auto` expects a thread everywhere.
   if (obstacle !== null) return { when: 'never', obstacle: mode === 'always' ? obstacle : null };
   return { when: mode === 'always' ? 'at once' : 'when it pays', obstacle };
 }
@@ -40,19 +33,19 @@ export function mayLeaveNow({ url }: ConnectionOptions): boolean {
   return isUsualRoute(url);
 }
 
-/** What a thread needs to make the requests of a producer. */
+/** The target of a producer's requests, for a thread. */
 export function threadTarget(connection: ConnectionOptions, settings: Settings): ThreadTarget {
   const { requestTimeoutMs, gzipBytesMin } = settings;
   return { url: connection.url, apiKey: connection.apiKey, requestTimeoutMs, gzipBytesMin };
 }
 
 function obstacleOf({ fetch }: ConnectionOptions): string | null {
-  const { process, Deno, document, setTimeout } = globalThis as unknown as Host;
+  const { process, Deno, document } = globalThis as unknown as Host;
   if (fetch !== undefined) return 'a function `fetch` cannot be given to a thread';
   if (process?.versions?.node === undefined || process.versions.bun !== undefined || Deno !== undefined)
     return 'only Node has the threads that a producer uses';
   if (document !== undefined) return 'this environment imitates a browser';
-  if (setTimeout.clock !== undefined) return 'the timers are replaced, and a thread has others';
+  if (hasVirtualTime()) return 'the timers are replaced, and a thread has others';
   return hostModule('node:worker_threads') === null ? 'this version of Node cannot load worker threads later' : null;
 }
 
@@ -67,7 +60,7 @@ function mayStartByItself(): boolean {
 
 /** Events per second from which a thread pays: with an outbox the same event takes longer. */
 const PAYING_PER_S = { alone: 1_000, outbox: 250 };
-/** Seconds in a row with so many events. */
+/** Seconds in a row with that rate. */
 const SECONDS = 3;
 const SECOND_MS = 1_000;
 
