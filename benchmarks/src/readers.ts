@@ -160,7 +160,7 @@ async function measure(kit: ServedKit, about: { round: number; readers: number; 
 const median = (numbers: readonly number[]) =>
   Number((numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0).toFixed(2));
 
-/** For each way and question: p99 during the question over p99 idle in the same round, and the p99 itself; medians of the rounds. */
+/** For each way and question: times during the question, and over those idle in the same round; medians of the rounds. */
 function summary(rows: readonly Row[]): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const readers of [0, 1])
@@ -171,10 +171,15 @@ function summary(rows: readonly Row[]): Record<string, unknown> {
         answers_per_s: median(mine.map(({ answers }) => answers / (PHASE_MS / 1_000))),
         rss_mb_max: Math.max(...mine.map(({ rss_mb }) => rss_mb)),
         ...Object.fromEntries(
-          (Object.keys(PACE) as Kind[]).flatMap((kind) => [
-            [`${kind}_p99_ms`, median(mine.map(({ ms }) => ms[kind].p99))],
-            [`${kind}_p99_of_idle`, median(mine.map(({ ms }, i) => ms[kind].p99 / (idle[i]?.ms[kind].p99 ?? 1)))],
-          ]),
+          (Object.keys(PACE) as Kind[]).flatMap((kind) =>
+            (['p50', 'p99'] as const).flatMap((share) => [
+              [`${kind}_${share}_ms`, median(mine.map(({ ms }) => ms[kind][share]))],
+              [
+                `${kind}_${share}_of_idle`,
+                median(mine.map(({ ms }, i) => ms[kind][share] / (idle[i]?.ms[kind][share] ?? 1))),
+              ],
+            ]),
+          ),
         ),
       };
     }
