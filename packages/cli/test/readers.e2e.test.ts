@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import own from '../package.json' with { type: 'json' };
 import { type Pik, pik, serve, temporaryDir } from './served.ts';
 
 let server: (Pik & { url: string }) | null = null;
@@ -26,6 +27,41 @@ describe('pik serve --readers', () => {
       server.child.kill('SIGTERM');
       expect(await server.ended).toBe(0);
       expect(server.stderr()).not.toMatch(/Warning|reader_lost|reader_config_differs/);
+    }
+  });
+
+  it('prints what it opened, and tells its state', async () => {
+    const dir = join(temporaryDir(), 'data');
+    for (const stored of [0, 2]) {
+      server = await serve(dir, ['--readers', '2']);
+      const { url, stdout } = server;
+      const before = (await (await fetch(`${url}/healthz`)).json()) as Record<string, unknown>;
+      expect(before).toMatchObject({ status: 'ok', events: stored, queue_depth: 0, dead_letters: 0, readers: 2 });
+      expect(before.last_event_age_s === null).toBe(stored === 0);
+      expect(stdout()).toMatch(
+        new RegExp(`^opened ${stored} events, 0 waiting messages, .+; 1 thread ingests, 2 more for questions$`, 'm'),
+      );
+      await send(url, stored);
+      await send(url, stored + 1);
+      const { events, disk_free_bytes, uptime_s, version, last_event_age_s, last_sweep_age_s } = (await (
+        await fetch(`${url}/healthz`)
+      ).json()) as Record<string, unknown>;
+      expect(events).toBe(stored + 2);
+      expect(version).toBe(own.version);
+      for (const number of [disk_free_bytes, uptime_s, last_event_age_s, last_sweep_age_s])
+        expect(number).toBeGreaterThanOrEqual(0);
+      await fetch(`${url}/reports/lag`);
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      for (const line of [
+        'IngestParseMs_count 2',
+        'IngestStoreMs_count 2',
+        'IngestAdmitMs_count 2',
+        'QuestionMs_count{question="lag"} 1',
+        'LastEventAgeSeconds{source="s"} ',
+      ])
+        expect(metrics).toContain(`\n${line}`);
+      server.child.kill('SIGTERM');
+      expect(await server.ended).toBe(0);
     }
   });
 

@@ -1,3 +1,4 @@
+export type { LocalFigures } from './backends/local/figures.ts';
 export {
   type LocalBackend,
   type LocalOptions,

@@ -38,7 +38,8 @@ export function createFunctionTelemetry({ service }: { service: string }): Funct
   let coldStart = true;
   let waiting = false;
   const add = (metric: MetricName, value: number) => {
-    if (!Number.isFinite(value)) return;
+    // CloudWatch charges for each metric, and measures the functions itself.
+    if (!Number.isFinite(value) || 'served' in METRICS[metric]) return;
     metrics.addMetric(metric, METRICS[metric].unit, value);
     waiting = true;
   };

@@ -11,6 +11,7 @@ import {
   verifyQuestion,
 } from './event-questions.ts';
 import { reingestAnswerSchema, reingestBodySchema } from './failures.ts';
+import { healthSchema } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { count, toggle } from './query-fields.ts';
 import {
@@ -146,7 +147,13 @@ export const ROUTES = define({
     response: reingestAnswerSchema,
   },
   verify: verifyQuestion,
-  healthz: { ...own, path: '/healthz', scope: null, summary: 'Whether log and index are available.' },
+  healthz: {
+    ...own,
+    path: '/healthz',
+    scope: null,
+    summary: 'Whether events can be stored, and the state of the server.',
+    response: healthSchema,
+  },
   openapi: { ...own, path: '/openapi.json', scope: null, summary: 'This surface as OpenAPI 3.1.' },
   metrics: { ...own, path: '/metrics', scope: 'investigate', summary: 'Metrics in the Prometheus text format.' },
 });

@@ -12,6 +12,7 @@ export * from './event.ts';
 export * from './event-fields.ts';
 export * from './event-questions.ts';
 export * from './extremes.ts';
+export * from './health.ts';
 export * from './history.ts';
 export * from './host.ts';
 export * from './identity.ts';

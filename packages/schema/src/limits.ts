@@ -66,12 +66,14 @@ export const LIMITS = {
   clock_steps_max: 1_000,
   /** Bytes that a data directory reserves on its disk, so that a server can start and serve reads while the disk is full. */
   start_reserve_bytes: 1_048_576,
+  /** Sources whose last event `/metrics` shows. */
+  metric_sources_max: 100,
   /** Threads for questions of one server. */
   reader_threads_max: 16,
   /** Questions that one such thread answers at the same time; further ones wait. */
   reader_questions_max: 8,
   /** Heap of one such thread, in bytes; a question that needs more ends its thread, and is answered `READER_LOST`. */
-  reader_heap_bytes_max: 384 * 1024 * 1024,
+  reader_heap_bytes_max: 512 * 1024 * 1024,
   /** Slices read to find the filter that left an answer empty. */
   empty_answer_slices_max: 20_000,
   /** Milliseconds after which an answer ends early: it is then `partial`, and its cursor leads to the rest. */

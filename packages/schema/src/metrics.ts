@@ -2,8 +2,8 @@
 export const METRIC_NAMESPACE = 'PipelineInvestigationKit';
 
 /**
- * Every metric of the kit, with its meaning and unit; `served` marks metrics that only a served process counts.
- * Dimensions are bounded and never contain caller text.
+ * Every metric of the kit, with its meaning and unit; `served` marks metrics that only a served process counts. `label` names
+ * the one label of a metric, with a bounded number of values. Buckets of milliseconds suit lags unless they are durations.
  */
 export const METRICS = {
   IngestCount: { unit: 'Count', help: 'Records that ingest answered, with any outcome.' },
@@ -20,6 +20,37 @@ export const METRICS = {
     unit: 'Seconds',
     help: 'Time since the oldest pack that the last sweep left unadmitted was due; 0 if none is left.',
   },
+  IngestParseMs: {
+    unit: 'Milliseconds',
+    served: true,
+    buckets: 'duration',
+    help: 'Time per request until its records are parsed and there is room for them.',
+  },
+  IngestStoreMs: {
+    unit: 'Milliseconds',
+    served: true,
+    buckets: 'duration',
+    help: 'Time per pack until it is durable in the raw log.',
+  },
+  IngestAdmitMs: {
+    unit: 'Milliseconds',
+    served: true,
+    buckets: 'duration',
+    help: 'Time per pack, once it and all packs before it are durable, until its outcomes are.',
+  },
+  QuestionMs: {
+    unit: 'Milliseconds',
+    served: true,
+    buckets: 'duration',
+    label: 'question',
+    help: 'Time per question until its answer begins, by question.',
+  },
+  LastEventAgeSeconds: {
+    unit: 'Seconds',
+    served: true,
+    label: 'source',
+    help: 'Time since the last accepted event, by source: of the first 100 sources since the start.',
+  },
   ClockStepCount: {
     unit: 'Count',
     served: true,
@@ -35,10 +66,16 @@ export const METRICS = {
     served: true,
     help: 'Log lines lost because their reader hung or went away.',
   },
-} as const satisfies Record<
-  string,
-  { unit: 'Count' | 'Milliseconds' | 'Seconds'; help: string; served?: true | undefined }
->;
+} as const satisfies Record<string, Metric>;
+
+/** The declaration of a metric. */
+export interface Metric {
+  readonly unit: 'Count' | 'Milliseconds' | 'Seconds';
+  readonly help: string;
+  readonly served?: true | undefined;
+  readonly buckets?: 'duration' | undefined;
+  readonly label?: string | undefined;
+}
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS;

@@ -24,6 +24,7 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
       packs_pending: 0,
     }),
     clockFault: () => null,
+    latestReceivedMs: () => null,
     questionFacts: async () => ({ nowMs: Date.now(), oldestInFlightMs: Number.POSITIVE_INFINITY, clockSteps: [] }),
     ask: async (name) => leastAnswer(ROUTES[name]),
     read: (name, given) => readQuery(ROUTES[name], given, { nowMs: Date.now(), timeZone: 'UTC' }),

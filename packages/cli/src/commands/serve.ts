@@ -4,7 +4,13 @@ import { setFlagsFromString } from 'node:v8';
 
 import { type HttpBindings, serve as listen } from '@hono/node-server';
 import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/engine';
-import { openLocalBackend, openReaders, type ReadersOptions, type ReaderThreads } from '@pik/engine/local';
+import {
+  type LocalFigures,
+  openLocalBackend,
+  openReaders,
+  type ReadersOptions,
+  type ReaderThreads,
+} from '@pik/engine/local';
 import { KitError, MS_PER_DAY } from '@pik/schema';
 
 import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../addresses.ts';
@@ -12,6 +18,7 @@ import { loadConfig, type PikConfig } from '../config.ts';
 import { createLogWriter } from '../log-writer.ts';
 import { writeOut } from '../output.ts';
 import { READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
+import { createServerHealth, type ServerHealth } from '../server-health.ts';
 
 /** Options of `pik serve`. */
 export interface ServeOptions {
@@ -69,10 +76,13 @@ export async function serve(options: ServeOptions): Promise<void> {
     settings: { aggregates, volatile },
     ...{ pipeline, telemetry },
   });
+  const health = createServerHealth({ backend, pipeline, readers: threads });
+  health.swept();
   const app = createApp({
     pipeline,
     telemetry,
     readers: readers ?? undefined,
+    health: () => health.read(),
     apiKeys: config.apiKeys,
     allowedHosts: config.apiKeys === undefined ? [...new Set([...LOOPBACK_NAMES, address.urlHost])] : undefined,
     metricsText: () => telemetry.metricsText(),
@@ -82,13 +92,14 @@ export async function serve(options: ServeOptions): Promise<void> {
     return app.fetch(request, { client: clientAddress(incoming.socket.remoteAddress, forwarded, trusted) });
   };
   const server = await start(serveRequest, { port, hostname: address.host });
-  const timer = setInterval(() => sweepQuietly(pipeline, telemetry), SWEEP_INTERVAL_MS);
+  const timer = setInterval(() => sweepQuietly(pipeline, telemetry, health), SWEEP_INTERVAL_MS);
   timer.unref();
   const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
   // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
   const url = `http://${address.urlHost}:${addressPort(server)}`;
-  writeOut(`pik serves ${dir} at ${url} (ctrl-c stops it)\nthe console: ${url}/ui\n`);
+  const opened = openedText(await backend.figures(), threads);
+  writeOut(`pik serves ${dir} at ${url} (ctrl-c stops it)\nthe console: ${url}/ui\n${opened}\n`);
   await stopped;
   setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
   clearInterval(timer);
@@ -100,6 +111,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   await pipeline.close();
   // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
+}
+
+/** One line about the open directory and the threads. */
+function openedText({ events, queue_depth, disk_free_bytes }: LocalFigures, threads: number): string {
+  const questions = threads === 0 ? 'the same thread answers questions' : `${threads} more for questions`;
+  const free = `${Math.floor(disk_free_bytes / 1e9)} GB free on its disk`;
+  return `opened ${events} events, ${queue_depth} waiting messages, ${free}; 1 thread ingests, ${questions}`;
 }
 
 /** Settings that the threads for questions share with this one. */
@@ -172,10 +190,11 @@ interface Log {
   log(level: 'error', event: string, fields: object): void;
 }
 
-function sweepQuietly(pipeline: Pipeline, telemetry: Log): void {
-  pipeline.sweep({ minAgeMs: SWEEP_MIN_AGE_MS, lookBackMs: 10 * 60_000 }).catch((error: unknown) => {
-    telemetry.log('error', 'sweep_failed', { error: String(error) });
-  });
+function sweepQuietly(pipeline: Pipeline, telemetry: Log, health: ServerHealth): void {
+  pipeline.sweep({ minAgeMs: SWEEP_MIN_AGE_MS, lookBackMs: 10 * 60_000 }).then(
+    () => health.swept(),
+    (error: unknown) => telemetry.log('error', 'sweep_failed', { error: String(error) }),
+  );
 }
 
 /** Signals that stop the server, with the exit status of a process that each kills. SIGHUP: the terminal was closed. */

@@ -19,6 +19,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ...processPipeline(context),
     ...sweepPipeline(context),
     questionFacts: () => questionFacts(context),
+    latestReceivedMs() {
+      const ms = context.clock.latestMs();
+      return Number.isFinite(ms) ? ms : null;
+    },
     close: () => context.backend.close(),
   };
 }

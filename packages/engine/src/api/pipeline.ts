@@ -303,5 +303,7 @@ export interface SweepPipeline {
 export interface Pipeline extends IngestPipeline, InvestigatePipeline, ReplayPipeline, ProcessPipeline, SweepPipeline {
   /** The facts that a question asked now needs if another thread answers it. */
   questionFacts(): Promise<QuestionFacts>;
+  /** When the latest live event was received, in milliseconds since the epoch; null if none is known. */
+  latestReceivedMs(): number | null;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { KitError, ROUTES, type Route, type RouteName } from '@pik/schema';
+import { KitError, type ProcessHealth, ROUTES, type Route, type RouteName } from '@pik/schema';
 import { Hono } from 'hono';
 import { v7 } from 'uuid';
 
@@ -31,6 +31,8 @@ export interface AppOptions<P = Pipeline> {
   readonly pages?: Pages | undefined;
   /** Threads that answer questions. Default: this thread answers them. */
   readonly readers?: Readers | undefined;
+  /** The state of this process, for `GET /healthz`. Default: only whether it can ingest. */
+  readonly health?: (() => Promise<ProcessHealth>) | undefined;
   /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
   readonly metricsText?: (() => Promise<string>) | undefined;
 }
@@ -99,8 +101,8 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
 
 /** Binds each handler to the services that it calls, so that later code needs no knowledge of their types. */
 function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<RouteName, Answerer> {
-  const { pipeline, metricsText = null, readers = null } = options;
-  const services: Services<P> = { pipeline, metricsText, readers };
+  const { pipeline, metricsText = null, health = null, readers = null } = options;
+  const services: Services<P> = { pipeline, metricsText, health, readers };
   const asking = options.asking ?? (({ signal }) => ({ signal }));
   const answerers = new Map<RouteName, Answerer>();
   const add = <N extends RouteName>(name: N) => {
@@ -170,12 +172,9 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
     principal: null,
   };
   const answer = await answerVisit(server, visit).catch((error: unknown) => failed(server, visit, error));
-  logRequest(server.telemetry, {
-    ...visit,
-    client: match.client,
-    status: answer.status,
-    durationMs: performance.now() - startedMs,
-  });
+  const durationMs = performance.now() - startedMs;
+  if (visit.route !== null && isReading(visit.route)) server.telemetry.observe('QuestionMs', [durationMs], visit.route);
+  logRequest(server.telemetry, { ...visit, client: match.client, status: answer.status, durationMs });
   return toResponse(answer, { requestId: visit.requestId, method: request.method });
 }
 

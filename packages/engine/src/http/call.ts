@@ -1,4 +1,4 @@
-import type { RouteName, SelectionOf, Status } from '@pik/schema';
+import type { ProcessHealth, RouteName, SelectionOf, Status } from '@pik/schema';
 
 import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
 
@@ -30,6 +30,8 @@ export interface Services<P = Pipeline> {
   readonly pipeline: P;
   /** Null if this thread answers all questions. */
   readonly readers: Readers | null;
+  /** The state of this process, if it knows it. */
+  readonly health: (() => Promise<ProcessHealth>) | null;
   /** The metrics in the Prometheus text format, if this process has any. */
   readonly metricsText: (() => Promise<string>) | null;
 }

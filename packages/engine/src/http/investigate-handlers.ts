@@ -30,10 +30,10 @@ export const INVESTIGATE_HANDLERS = {
   ...QUESTION_HANDLERS,
   rejects: listRejects,
   verify: verifyHour,
-  healthz: async ({ pipeline }) => {
+  healthz: async ({ pipeline, health }) => {
     await pipeline.ready();
     const clock = pipeline.clockFault();
-    return json({ status: 'ok', ...(clock === null ? {} : { clock }) });
+    return json({ status: 'ok', ...(clock === null ? {} : { clock }), ...(await health?.()) });
   },
   openapi: () => ({ status: 200, type: 'application/json', body: openApiText() }),
   metrics: async ({ metricsText }) => {

@@ -25,17 +25,23 @@ export async function admitRecords(
 function count(context: Context, records: readonly ParsedRecord[], verdicts: readonly (Verdict | null)[]): void {
   const { telemetry } = context;
   const lags: number[] = [];
+  const sources = new Set<string>();
   const counts = { DUPLICATE: 0, CONFLICT: 0, REJECTED: 0, PENDING: 0 };
   for (let line = 0; line < records.length; line++) {
     const status = verdicts[line]?.status ?? 'REJECTED';
     if (status !== 'ACCEPTED') counts[status] += 1;
-    else lags.push(lagOf(at(records, line)));
+    else {
+      const { event } = at(records, line);
+      if (event !== null) sources.add(event.source);
+      lags.push(lagOf(at(records, line)));
+    }
   }
   telemetry.count('IngestCount', records.length);
   telemetry.count('DuplicateCount', counts.DUPLICATE);
   telemetry.count('ConflictCount', counts.CONFLICT);
   telemetry.count('RejectedCount', counts.REJECTED);
   telemetry.observe('IngestLagMs', lags);
+  for (const source of sources) telemetry.accepted?.(source);
 }
 
 function lagOf({ received_ms, event }: ParsedRecord): number {

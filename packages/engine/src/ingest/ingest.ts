@@ -13,8 +13,10 @@ const RECORDS_PER_TURN = 250;
 
 /** Answers a request once all of it is durable, in log and index. Few requests are parsed at a time, many wait for a group. */
 export async function ingest(context: Context, request: IngestRequest): Promise<IngestAnswer> {
+  const startedMs = performance.now();
   const { records, predicted, ...form } = await context.parsing(() => parse(context, request));
   if (predicted !== null) return { ...predicted, ...form };
+  context.telemetry.observe('IngestParseMs', [performance.now() - startedMs]);
   const stored = { ...request, imported: request.mode === 'import' };
   return { ...(await storeAndAdmit(context, records, stored)), ...form };
 }

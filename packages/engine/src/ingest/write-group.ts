@@ -37,13 +37,18 @@ export async function writeGroup(
 ): Promise<IngestBatch[]> {
   // Before anything else, so that groups have numbers in the order in which they were started.
   const [packId, sequence] = [context.newId(), context.watch.nextSequence()];
+  const startedMs = performance.now();
   const pack = await append(context, group, { packId, sequence });
+  const storedMs = performance.now();
   await earlier;
+  const dueMs = performance.now();
   const { verdicts } = await admitRecords(
     context,
     group.flatMap(({ records }) => records),
     pack,
   );
+  context.telemetry.observe('IngestStoreMs', [storedMs - startedMs]);
+  context.telemetry.observe('IngestAdmitMs', [performance.now() - dueMs]);
   let line = 0;
   return group.map(({ records }) => {
     line += records.length;

@@ -6,8 +6,10 @@ export type LogFields = Readonly<Record<string, unknown>>;
 /** Receives counts and log lines. No method may throw or block: a slow sink must never delay ingest. */
 export interface Telemetry {
   count(metric: MetricName, value: number): void;
-  /** Records many values of one metric. */
-  observe(metric: MetricName, values: readonly number[]): void;
+  /** Records many values of one metric; `label` is the value of its label, if it has one. */
+  observe(metric: MetricName, values: readonly number[], label?: string): void;
+  /** Notes that an event of a source was accepted. Default: not noted. */
+  accepted?(source: string): void;
   log(level: 'info' | 'warn' | 'error', event: string, fields: LogFields): void;
 }
 

@@ -9,6 +9,8 @@ export interface QuestionClock {
   now(): number;
   /** Records the receive time of a live receipt. */
   received(receivedMs: number): void;
+  /** The receive time of the latest live receipt; -Infinity if none is known. */
+  latestMs(): number;
   /** How far the latest receipt lies ahead of the clock, in milliseconds; 0 if it does not. */
   aheadMs(): number;
 }
@@ -21,6 +23,7 @@ export function createQuestionClock({ clock, soleOwner }: Pick<Backend, 'clock' 
     received(receivedMs) {
       if (receivedMs > latestMs) latestMs = receivedMs;
     },
+    latestMs: () => latestMs,
     aheadMs: () => Math.max(0, latestMs - clock.now()),
   };
 }

@@ -1,4 +1,4 @@
-import { METRICS, type MetricName } from '@pik/schema';
+import { LIMITS, METRICS, type MetricName } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
 import { createTelemetry } from './create-telemetry.ts';
@@ -32,7 +32,8 @@ describe('metrics', () => {
     const kinds = { Count: 'counter', Milliseconds: 'histogram', Seconds: 'gauge' };
     const expected = Object.entries(METRICS).map(([name, { unit }]) => [name, kinds[unit]]);
     expect(families(text)).toEqual(expected);
-    for (const name of Object.keys(METRICS)) expect(text).toMatch(new RegExp(`^${name}(_count)? 0$`, 'm'));
+    for (const [name, declared] of Object.entries(METRICS))
+      if (!('label' in declared)) expect(text).toMatch(new RegExp(`^${name}(_count)? 0$`, 'm'));
   });
 
   it('add up, and lags keep their sign', async () => {
@@ -47,6 +48,36 @@ describe('metrics', () => {
     expect(text).toContain('IngestLagMs_bucket{le="7200000"} 3');
     expect(text).toContain('IngestLagMs_bucket{le="+Inf"} 4');
     expect(text).toContain('IngestLagMs_sum 7995001');
+  });
+
+  it('of durations have fine buckets, and those of questions a label', async () => {
+    const telemetry = createTelemetry({ write() {} });
+    telemetry.observe('IngestStoreMs', [3, 700]);
+    telemetry.observe('QuestionMs', [15], 'lag');
+    telemetry.observe('QuestionMs', [1_500], 'gaps');
+    const text = await telemetry.metricsText();
+    expect(text).toContain('IngestStoreMs_bucket{le="5"} 1');
+    expect(text).toContain('IngestStoreMs_bucket{le="1000"} 2');
+    expect(text).toContain('QuestionMs_bucket{le="20",question="lag"} 1');
+    expect(text).toContain('QuestionMs_bucket{le="1000",question="gaps"} 0');
+    expect(text).toContain('QuestionMs_count{question="gaps"} 1');
+  });
+
+  it('show the age of the last event of each source, of a bounded number of sources', async () => {
+    let nowMs = 0;
+    const telemetry = createTelemetry({ write() {}, now: () => nowMs });
+    const ages = async () => [
+      ...(await telemetry.metricsText()).matchAll(/^LastEventAgeSeconds\{source="(.+)"\} (.+)$/gm),
+    ];
+    expect(await ages()).toEqual([]);
+    for (let n = 0; n < LIMITS.metric_sources_max + 5; n++) telemetry.accepted?.(`s${n}`);
+    nowMs = 1_500;
+    telemetry.accepted?.('s1');
+    telemetry.accepted?.(`s${LIMITS.metric_sources_max}`);
+    nowMs = 4_000;
+    const found = new Map((await ages()).map(([, source, seconds]) => [source, Number(seconds)]));
+    expect(found.size).toBe(LIMITS.metric_sources_max);
+    expect([found.get('s0'), found.get('s1'), found.get(`s${LIMITS.metric_sources_max}`)]).toEqual([4, 2.5, undefined]);
   });
 
   it('of an age show the latest value', async () => {

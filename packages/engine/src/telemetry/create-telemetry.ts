@@ -2,6 +2,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import { createLineSink } from './line-sink.ts';
 import { logLine } from './log-line.ts';
 import { createMetrics } from './metrics.ts';
+import { createSourceAges } from './source-ages.ts';
 
 /** The options of `createTelemetry`. */
 export interface TelemetryOptions {
@@ -28,6 +29,7 @@ const WAITING_LINES_MAX = 10_000;
 export function createTelemetry(options: TelemetryOptions): ProcessTelemetry {
   const now = options.now ?? Date.now;
   const metrics = createMetrics();
+  const ages = createSourceAges(now);
   const sink = createLineSink(options.write, {
     waitingLinesMax: options.waitingLinesMax ?? WAITING_LINES_MAX,
     onLost: (count) => metrics.LogLinesLostCount.add(count),
@@ -35,8 +37,12 @@ export function createTelemetry(options: TelemetryOptions): ProcessTelemetry {
   });
   return {
     count: (metric, value) => metrics[metric].add(value),
-    observe: (metric, values) => metrics[metric].addAll(values),
+    observe: (metric, values, label) => metrics[metric].addAll(values, label),
+    accepted: (source) => ages.note(source),
     log: (level, event, fields) => sink.push(logLine({ nowMs: now(), level, event }, fields)),
-    metricsText: () => metrics.text(),
+    metricsText() {
+      for (const [source, seconds] of ages.all()) metrics.LastEventAgeSeconds.addAll([seconds], source);
+      return metrics.text();
+    },
   };
 }

@@ -1,10 +1,10 @@
-import { METRICS, type MetricName } from '@pik/schema';
+import { type Metric as Declared, METRICS, type MetricName } from '@pik/schema';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** One metric of any kind. Values that its kind cannot hold are ignored and never cause an error. */
 export interface Metric {
   add(value: number): void;
-  addAll(values: readonly number[]): void;
+  addAll(values: readonly number[], label?: string): void;
 }
 
 /** All metrics of one process, by name. */
@@ -22,12 +22,17 @@ const LAG_BUCKETS = [
   ...[HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY],
 ];
 
-/** Creates every metric of `METRICS` at zero. There are no labels, since text of a caller must not become one. */
+/** Milliseconds. */
+const DURATION_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND];
+
+/** Creates every metric of `METRICS` at zero. Labels have few values: text of a caller becomes one for a bounded number only. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const metrics = {} as Record<MetricName, Metric>;
-  for (const [name, { unit, help }] of Object.entries(METRICS) as [MetricName, (typeof METRICS)[MetricName]][]) {
-    metrics[name] = KINDS[unit]({ name, help, registers: [registry] });
+  for (const [name, declared] of Object.entries(METRICS) as [MetricName, Declared][]) {
+    const { unit, help, buckets, label } = declared;
+    const labelNames = label === undefined ? [] : [label];
+    metrics[name] = KINDS[unit]({ name, help, registers: [registry], labelNames, isDuration: buckets === 'duration' });
   }
   return { ...metrics, text: () => registry.metrics() };
 }
@@ -36,9 +41,11 @@ interface MetricConfig {
   name: string;
   help: string;
   registers: Registry[];
+  labelNames: string[];
+  isDuration: boolean;
 }
 
-function counter(config: MetricConfig): Metric {
+function counter({ isDuration: _, ...config }: MetricConfig): Metric {
   const metric = new Counter(config);
   const add = (value: number): void => {
     if (value > 0 && Number.isFinite(value)) metric.inc(value);
@@ -47,20 +54,27 @@ function counter(config: MetricConfig): Metric {
 }
 
 /** Shows the latest value: an age, which only grows until something ends it. */
-function gauge(config: MetricConfig): Metric {
+function gauge({ isDuration: _, ...config }: MetricConfig): Metric {
   const metric = new Gauge(config);
-  const add = (value: number): void => {
-    if (Number.isFinite(value)) metric.set(value);
-  };
-  return { add, addAll: (values) => values.forEach(add) };
+  return each(config, (labels, value) => metric.set(labels, value));
 }
 
-function histogram(config: MetricConfig): Metric {
-  const metric = new Histogram({ ...config, buckets: LAG_BUCKETS });
-  const add = (value: number): void => {
-    if (Number.isFinite(value)) metric.observe(value);
+function histogram({ isDuration, ...config }: MetricConfig): Metric {
+  const metric = new Histogram({ ...config, buckets: isDuration ? DURATION_BUCKETS : LAG_BUCKETS });
+  return each(config, (labels, value) => metric.observe(labels, value));
+}
+
+type Labels = Partial<Record<string, string>>;
+
+function each(
+  { labelNames: [name] }: Pick<MetricConfig, 'labelNames'>,
+  put: (labels: Labels, value: number) => void,
+): Metric {
+  const addAll = (values: readonly number[], label?: string): void => {
+    const labels = name === undefined || label === undefined ? {} : { [name]: label };
+    for (const value of values) if (Number.isFinite(value)) put(labels, value);
   };
-  return { add, addAll: (values) => values.forEach(add) };
+  return { add: (value) => addAll([value]), addAll };
 }
 
 const KINDS = { Count: counter, Milliseconds: histogram, Seconds: gauge } as const;

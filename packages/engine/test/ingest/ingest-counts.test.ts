@@ -7,18 +7,24 @@ import { silentTelemetry } from '../../src/ports/telemetry.ts';
 
 // The counts that ingest keeps per request, and how it distinguishes one record from many.
 
+const DURATIONS: readonly string[] = ['IngestParseMs', 'IngestStoreMs', 'IngestAdmitMs'];
 const NOW = Date.UTC(2026, 0, 10);
 
 let counted: [metric: string, value: number | readonly number[]][];
+let timed: string[];
 let pipeline: Pipeline;
 beforeEach(() => {
   counted = [];
+  timed = [];
   pipeline = createPipeline({
     backend: createMemoryBackend(createTestClock(NOW)),
     telemetry: {
       ...silentTelemetry,
       count: (metric, value) => void counted.push([metric, value]),
-      observe: (metric, values) => void counted.push([metric, values]),
+      observe(metric, values) {
+        if (DURATIONS.includes(metric)) timed.push(metric);
+        else counted.push([metric, values]);
+      },
     },
   });
 });
@@ -53,6 +59,7 @@ it('ingest counts all receipts, the receipts of each outcome, and the lag of eac
     ['RejectedCount', 0],
     ['IngestLagMs', [1_000, 2_000]],
   ]);
+  expect(timed).toEqual(DURATIONS);
   counted = [];
   const { counts } = await ingest([
     event(2),
@@ -76,7 +83,7 @@ it('ingest counts all receipts, the receipts of each outcome, and the lag of eac
 it('ingest counts nothing for a request without a record or for a dry run', async () => {
   expect(await ingest([])).toMatchObject({ results: [], counts: {} });
   expect(await ingest([event(1)], { dryRun: true })).toMatchObject({ counts: { ACCEPTED: 1 } });
-  expect(counted).toEqual([]);
+  expect([counted, timed]).toEqual([[], []]);
   expect((await ingest([event(1)])).counts).toEqual({ ACCEPTED: 1 });
 });
 

@@ -1,4 +1,4 @@
-import { LIMITS, METRICS, ROUTES } from '@pik/schema';
+import { healthSchema, LIMITS, METRICS, ROUTES } from '@pik/schema';
 import { beforeAll, expect, it } from 'vitest';
 
 import { type Asking, event, faultsOf, type Json, parse, text } from './ask.ts';
@@ -107,7 +107,9 @@ export function answers(ask: Asking): void {
     const paths = Object.values(ROUTES).map(({ path }) => path.replace(/:(\w+)/g, '{$1}'));
     expect(Object.keys(json.paths).sort()).toEqual(expect.arrayContaining(paths.filter((path) => path !== '/').sort()));
     expect((await ask('/', { key: null })).text).toContain('/reports/lag');
-    expect((await ask('/healthz', { key: null })).status).toBe(200);
+    const health = await ask('/healthz', { key: null });
+    expect(health.status).toBe(200);
+    expect(healthSchema.parse(health.json)).toEqual(health.json);
   });
 
   it('names its metrics as the schema does, if this process has metrics', async () => {

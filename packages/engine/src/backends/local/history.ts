@@ -5,7 +5,7 @@ import { createGroupCommit } from './group-commit.ts';
 import type { HistoryFile } from './history-file.ts';
 import { createReplayQueue } from './replay-queue.ts';
 import { createReplayStore } from './replay-store.ts';
-import { indexError } from './sqlite.ts';
+import { indexError, prepareRows, requireRow } from './sqlite.ts';
 
 const UNAVAILABLE = 'STORE_UNAVAILABLE';
 
@@ -14,6 +14,8 @@ export interface History {
   readonly aggregates: AggregateStore;
   readonly replays: ReplayStore;
   readonly queue: ReplayQueue;
+  /** Messages that wait or are in work, and dead letters. */
+  countMessages(): { readonly waiting: number; readonly dead: number };
   close(): Promise<void>;
 }
 
@@ -31,7 +33,13 @@ export function createHistory(db: DatabaseSync, clock: Clock): History {
     },
     write: (work) => commits.run(work, 1),
   };
+  const messages = prepareRows<{ waiting: number; dead: number }>(
+    db,
+    `SELECT (SELECT count(*) FROM message WHERE visible_ms IS NOT NULL) AS waiting,
+       (SELECT count(*) FROM message WHERE died_ms IS NOT NULL) AS dead`,
+  );
   return {
+    countMessages: () => requireRow(messages.get()),
     aggregates: createAggregateStore(file),
     replays: createReplayStore(file),
     queue: createReplayQueue(file, clock),

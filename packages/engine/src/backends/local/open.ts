@@ -8,6 +8,7 @@ import { syncFolder } from './create-only.ts';
 import { dirFault } from './dir-fault.ts';
 import { isErrno } from './errno.ts';
 import { createEventIndex } from './event-index.ts';
+import { createFigures, type LocalFigures } from './figures.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory, type History } from './history.ts';
 import { HISTORY_FORMAT, HISTORY_TABLES, HISTORY_UPGRADES } from './history-schema.ts';
@@ -35,6 +36,8 @@ export interface LocalOptions {
 /** The kit's backend on one machine: files for the raw log, SQLite for the index. */
 export interface LocalBackend extends Backend {
   readonly dir: string;
+  /** The state of the directory, for monitoring. */
+  figures(): Promise<LocalFigures>;
 }
 
 /** A data directory whose index is being rebuilt. */
@@ -208,6 +211,7 @@ function openBackend(options: LocalOptions, { lock, history, file, expected }: P
     dir,
     clock,
     index,
+    figures: createFigures(dir, db, history),
     soleOwner: soleOwnerOf(db),
     rawLog: createRawLog(dir),
     files: createFileStore(dir),
