@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { cpuMsOf, ended, listening, rssMbOf } from './processes.ts';
 
 /** A kit in its own process, with its resource use. */
 export interface ServedKit {
@@ -8,7 +8,8 @@ export interface ServedKit {
   rssMb(): number;
   /** CPU time so far, user and system, in milliseconds; in steps of ten. */
   cpuMs(): number;
-  stop(): Promise<void>;
+  /** Ends it: in an orderly way, or as `kill -9` does. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
 /** Starts `pik serve` on a free port, with further arguments. */
@@ -18,26 +19,11 @@ export async function serveKit(dir: string, more: readonly string[] = []): Promi
   const url = await listening(child);
   return {
     url,
-    rssMb: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
-    cpuMs: () => {
-      // After the name, which may contain anything: the 14th and 15th field, in hundredths of a second.
-      const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-      return (Number(fields[11]) + Number(fields[12])) * 10;
+    rssMb: () => rssMbOf(child.pid),
+    cpuMs: () => cpuMsOf(child.pid),
+    stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return ended(child);
     },
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => resolve());
-        child.kill('SIGTERM');
-      }),
   };
-}
-
-function listening(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    child.stdout?.on('data', (chunk) => {
-      const url = /http:\/\/\S+/.exec(String(chunk))?.[0];
-      if (url !== undefined) resolve(url);
-    });
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-  });
 }

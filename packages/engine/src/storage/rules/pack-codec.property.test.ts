@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { parseRecord } from '../../ingest/rules/parse-record.ts';
-import { decodePack, encodePack, packedRequests, type RequestRecords } from './pack-codec.ts';
+import { decodePack, encodePack, envelopeOf, packedRequests, type RequestRecords } from './pack-codec.ts';
 
 const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
 const parsed = (text: string) => parseRecord({ text }, { receivedMs: 5, imported: false, volatileOf: () => null });
@@ -39,6 +39,50 @@ describe('a pack', () => {
         expect(envelopes.map(({ sequence }) => sequence)).toEqual(texts.map((_, line) => (line === 0 ? 7 : undefined)));
       }),
       runs(200),
+    );
+  });
+
+  it('has exactly the text of its envelopes, whatever their records', () => {
+    const record = fc.oneof(
+      fc.string({ unit: 'binary' }).map((text) => ({ text })),
+      fc.uint8Array().map((bytes) => ({ bytes })),
+      fc.record({ source: fc.string(), entity: fc.string(), payload: fc.json() }).map(({ source, entity, payload }) => {
+        const names = `"source":${JSON.stringify(source)},"event_type":"t","entity_id":${JSON.stringify(entity)}`;
+        return { text: `{${names},"event_time":"2026-01-30T10:00:00Z","payload":{"p":${payload}}}` };
+      }),
+    );
+    const arrived = fc
+      .record({
+        record,
+        receivedMs: fc.integer({ min: 0, max: 3 }),
+        imported: fc.boolean(),
+        rest: fc.integer({ min: 0, max: 7 }),
+      })
+      .map(({ record: one, rest, ...context }) => ({
+        ...parseRecord(one, {
+          ...context,
+          volatileOf: () => ((rest & 1) === 0 ? null : { version: 1, paths: ['/p"'] }),
+        }),
+        ...((rest & 2) === 0 ? {} : { file_line: 7 }),
+        ...((rest & 4) === 0 ? {} : { reingest_of: { pack_id: 'p', line: 3 }, mapping: { name: '"', version: 1 } }),
+      }));
+    const ids = fc.record({ requestId: fc.string(), principal: fc.option(fc.string()) });
+    const any = fc.array(
+      fc.tuple(ids, fc.array(arrived, { minLength: 1, maxLength: 3 })).map(([head, records]) => ({ ...head, records })),
+      { maxLength: 3 },
+    );
+    fc.assert(
+      fc.property(any, fc.option(fc.nat()), (list, sequence) => {
+        let line = 0;
+        const lines = list.flatMap(({ requestId, principal, records }) =>
+          records.map((one, requestLine) => {
+            const head = { requestId, principal, line: line++, requestLine, sequence, toBase64 };
+            return `${JSON.stringify(envelopeOf(one, head))}\n`;
+          }),
+        );
+        expect(encodePack(list, { sequence, toBase64 })).toBe(lines.join(''));
+      }),
+      runs(300),
     );
   });
 

@@ -38,13 +38,20 @@ export function envelopeOf(parsed: ParsedRecord, head: EnvelopeHead): Envelope {
     entity_id: event === null ? null : event.entity_id,
     event_time: event === null ? null : event.event_time.utc,
     payload_hash: event === null ? null : event.payload_hash,
+    ...rareFields(parsed, head),
+  };
+  return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
+}
+
+/** The fields that most lines do not have. */
+function rareFields(parsed: ParsedRecord, head: Pick<EnvelopeHead, 'line' | 'sequence'>) {
+  return {
     ...(parsed.reingest_of === undefined ? {} : { reingest_of: parsed.reingest_of }),
     ...(parsed.mapping === undefined ? {} : { mapping: parsed.mapping }),
     ...(parsed.volatile === undefined ? {} : { volatile: parsed.volatile }),
     ...(parsed.file_line === undefined ? {} : { file_line: parsed.file_line }),
     ...(head.line === 0 && head.sequence !== null ? { sequence: head.sequence } : {}),
   };
-  return 'text' in record ? { ...known, body: record.text } : { ...known, body_base64: head.toBase64(record.bytes) };
 }
 
 /** The text of a pack: the receipts of its requests, one after another, each an envelope in a line of NDJSON. */
@@ -52,15 +59,63 @@ export function encodePack(
   requests: readonly RequestRecords[],
   pack: Pick<EnvelopeHead, 'sequence' | 'toBase64'>,
 ): string {
+  const quoted = createQuoting();
   let text = '';
   let line = 0;
   for (const { requestId, principal, records } of requests) {
     for (const [requestLine, parsed] of records.entries()) {
-      text += `${JSON.stringify(envelopeOf(parsed, { ...pack, requestId, principal, line, requestLine }))}\n`;
+      text += envelopeLine(parsed, { ...pack, requestId, principal, line, requestLine }, quoted);
       line += 1;
     }
   }
   return text;
+}
+
+/** Texts as JSON, and the last few of each place: most lines of a pack share them. */
+interface Quoting {
+  readonly requestId: Quote<string>;
+  readonly principal: Quote<string | null>;
+  readonly source: Quote<string | null>;
+  readonly eventType: Quote<string | null>;
+  readonly receivedAt: Quote<number>;
+}
+type Quote<T> = (value: T) => string;
+
+function createQuoting(): Quoting {
+  return {
+    requestId: lastOf(JSON.stringify),
+    principal: lastOf(JSON.stringify),
+    source: lastOf(JSON.stringify),
+    eventType: lastOf(JSON.stringify),
+    receivedAt: lastOf((ms: number) => `"${formatEpochMs(ms)}"`),
+  };
+}
+
+function lastOf<T>(convert: (value: T) => string): Quote<T> {
+  let last: { value: T; text: string } | null = null;
+  return (value) => {
+    if (last === null || last.value !== value) last = { value, text: convert(value) };
+    return last.text;
+  };
+}
+
+/** The line of an envelope: what `JSON.stringify` makes of `envelopeOf`, in about half the time. */
+function envelopeLine(parsed: ParsedRecord, head: EnvelopeHead, quoted: Quoting): string {
+  const { event, record, fault } = parsed;
+  let text = `{"received_at":${quoted.receivedAt(parsed.received_ms)},"request_id":${quoted.requestId(head.requestId)}`;
+  text += `,"line":${head.line},"request_line":${head.requestLine},"principal":${quoted.principal(head.principal)}`;
+  text += `,"imported":${parsed.imported},"event_id":${event === null ? null : `"${event.event_id}"`}`;
+  text += `,"reject_code":${fault === null ? null : `"${fault.code}"`},"source":${quoted.source(parsed.source)}`;
+  text += `,"event_type":${quoted.eventType(parsed.event_type)}`;
+  text +=
+    event === null
+      ? ',"entity_id":null,"event_time":null,"payload_hash":null'
+      : `,"entity_id":${JSON.stringify(event.entity_id)},"event_time":"${event.event_time.utc}","payload_hash":"${event.payload_hash}"`;
+  const rare = JSON.stringify(rareFields(parsed, head));
+  if (rare !== '{}') text += `,${rare.slice(1, -1)}`;
+  text +=
+    'text' in record ? `,"body":${JSON.stringify(record.text)}` : `,"body_base64":"${head.toBase64(record.bytes)}"`;
+  return `${text}}\n`;
 }
 
 /** The envelopes of a pack's text. Throws a SyntaxError if `encodePack` cannot have written it. */
