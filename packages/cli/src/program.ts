@@ -21,6 +21,7 @@ import { rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
 import { status } from './commands/status.ts';
+import { TAIL_FIELDS, tail } from './commands/tail.ts';
 import { verify } from './commands/verify.ts';
 import { isErrno } from './errno.ts';
 import { EXIT, exitOf } from './exit-status.ts';
@@ -236,6 +237,13 @@ function addAnswers(program: Command, done: Done): void {
     .argument('[expression...]', 'such as payload.order_id=4711; several must all match')
     .addHelpText('after', FIND_HELP)
     .action(async (expressions, options) => done(await find(expressions, options)));
+  withFlags(client(program, 'tail', 'receipts that match an expression, as they arrive; ctrl-c stops it'), {
+    fields: TAIL_FIELDS,
+    draws: false,
+  })
+    .argument('[expression...]', 'such as outcome=REJECTED; several must all match')
+    .addHelpText('after', FIND_HELP)
+    .action((expressions, options) => tail(expressions, options));
   withRange(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
     from: 'first receive time',
     to: 'end of the range of receive times (exclusive)',

@@ -34,6 +34,7 @@ import {
 } from './replay.ts';
 import { deadLettersQuestion, replayByIdQuestion, replaysQuestion } from './replay-questions.ts';
 import type { Scope } from './scopes.ts';
+import { tailQuestion } from './tail.ts';
 import { computeQuestion, explainChangeQuestion, metricListQuestion, versionsQuestion } from './value-questions.ts';
 
 /** One HTTP route: its query and body, its answer, the scope it requires, and the sensitivity of its answer. */
@@ -99,6 +100,7 @@ export const ROUTES = define({
   },
   event: eventQuestion,
   eventByKey: eventByKeyQuestion,
+  tail: tailQuestion,
   receipt: receiptQuestion,
   timeline: timelineQuestion,
   selection: selectionQuestion,

@@ -31,6 +31,7 @@ export type { Covered } from './report-range.ts';
 export * from './reports.ts';
 export * from './scopes.ts';
 export * from './sha256.ts';
+export * from './tail.ts';
 export * from './time.ts';
 export * from './value-questions.ts';
 export * from './volatile.ts';

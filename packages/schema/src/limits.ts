@@ -144,6 +144,14 @@ export const LIMITS = {
   search_before_range_ms: 3_600_000,
   /** Unreadable packs that one page of a search names; all are counted. */
   search_unreadable_listed_max: 20,
+  /** Matches that wait for one listener; what arrives beyond them is skipped, with a count. */
+  tail_queue_max: 1_000,
+  /** Characters of these matches as JSON. */
+  tail_queue_chars_max: 4 * 1024 * 1024,
+  /** Matches that one listener skips in a row before its stream ends. */
+  tail_skipped_max: 100_000,
+  /** Listeners of one process. */
+  tail_listeners_max: 500,
   /** Deliveries of a message after which it becomes a dead letter. */
   message_receives_max: 5,
   /** Classes that can share a change by exact Shapley values. */

@@ -13,4 +13,5 @@ export type { ReplayDrive, ReplayHandle, ReplayProgress, ReplayResult } from './
 export type { ReplayPlan } from './investigator/replay-plan.ts';
 export type * from './investigator/selections.ts';
 export type { SimulatedWindow, Simulation } from './investigator/simulate.ts';
+export type { TailCallOptions } from './investigator/tail.ts';
 export type { WhatIf } from './investigator/what-if.ts';

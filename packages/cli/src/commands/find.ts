@@ -44,13 +44,14 @@ export async function find(expressions: readonly string[], options: AskOptions &
 }
 
 /** One expression as it is typed, so that places in errors are right; several joined, each in parentheses. */
-function allOf(expressions: readonly string[], where: string | undefined): string | undefined {
+export function allOf(expressions: readonly string[], where: string | undefined): string | undefined {
   const all = where === undefined ? [...expressions] : [where, ...expressions];
   if (all.length < 2) return all[0];
   return all.map((one) => `(${one})`).join(' and ');
 }
 
-function matchText(match: Match): string {
+/** A match as a line, and its received text as another if it has it. */
+export function matchText(match: Match): string {
   const cells = matchCells(match).map((cell) => printable(String(cell)) || '–');
   const body = match.body ?? match.body_base64;
   return `${cells.join('  ')}\n${body === undefined ? '' : `    ${printable(body)}\n`}`;

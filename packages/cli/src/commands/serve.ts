@@ -103,6 +103,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   await stopped;
   setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
   clearInterval(timer);
+  pipeline.hangUp();
   // In parallel: while the server waits for slow clients, the worker must not start work that the shutdown would cut
   // short.
   await Promise.all([stop(server), worker?.stop()]);

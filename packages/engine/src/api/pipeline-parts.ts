@@ -21,6 +21,9 @@ import { askedContext } from '../runtime/question.ts';
 import { findLines } from '../search/find.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
+import { listen } from '../tail/listen.ts';
+import { createTailHub } from '../tail/tail-hub.ts';
+import { readTailPage } from '../tail/tail-page.ts';
 import { verify } from '../verify/verify.ts';
 import { ANSWERS } from './answers.ts';
 import type {
@@ -55,6 +58,7 @@ async function ready({ backend }: Context): Promise<void> {
 
 /** The part of a pipeline that answers questions: each in its own context, whose budget starts with the question. */
 export function investigatePipeline(context: Context): InvestigatePipeline {
+  const hub = createTailHub(context);
   const cut = <Q, A>(answer: (asked: Context, query: Q) => A) => {
     return (query: Q, options?: QuestionOptions) => answer(askedContext(context, options), query);
   };
@@ -67,6 +71,10 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     ask: (name, given, options) => ANSWERS[name](context, given, options),
     read: (name, given) => readAsked(context, ROUTES[name], given),
     findLines: (given, options) => findLines(context, given, options),
+    tailPage: (given, options) => readTailPage(context, given, options),
+    listen: (given, options) =>
+      context.backend.soleOwner === undefined ? null : listen(context, hub, { given, options }),
+    hangUp: () => hub.hangUp(),
     timeline: cut(timeline),
     rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
     receipt: whole(readReceipt),

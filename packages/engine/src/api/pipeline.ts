@@ -24,6 +24,8 @@ import type {
   ROUTES,
   SelectionOf,
   SelectionPage,
+  TailItem,
+  TailPage,
   TimelinePage,
   TimeRange,
   VerifyPage,
@@ -249,6 +251,15 @@ export interface InvestigatePipeline {
    * `{"end":true,"count":n,"next_cursor":…}`. Throws as `ask`.
    */
   findLines(given: SelectionOf<'find'>, options?: QuestionOptions): AsyncIterable<string>;
+  /** A page of what arrived since a cursor, the first stored first. Throws `REQUEST_INVALID`, `CURSOR_INVALID`. */
+  tailPage(given: SelectionOf<'tail'>, options?: QuestionOptions): Promise<TailPage>;
+  /**
+   * Follows what arrives, each match once and in the order of the log, until the signal aborts; null if other processes ingest
+   * too, whose receipts this one does not see arrive. Throws as `tailPage`, and `RATE_LIMITED` above the maximum of listeners.
+   */
+  listen(given: SelectionOf<'tail'>, options?: QuestionOptions): AsyncIterable<TailItem> | null;
+  /** Ends all streams of `listen`, as before the server stops. */
+  hangUp(): void;
   timeline(query: TimelineQuery, options?: QuestionOptions): Promise<TimelinePage>;
   /** Raw events in order of event time: NDJSON lines of `RawEvent`, then one `{"end":true,"count":n,"next_cursor":…}`. */
   rawEvents(query: TimelineQuery, options?: Partial<RawOptions> & QuestionOptions): AsyncIterable<string>;

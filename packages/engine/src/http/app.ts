@@ -80,8 +80,14 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
     now: options.now ?? Date.now,
   };
   const hono = new Hono();
-  for (const [path, methods] of routesByPath()) {
-    hono.all(path, (c) => serve(server, c.req.raw, { methods, params: c.req.param(), client: clientOf(c.env) }));
+  const paths = routesByPath();
+  for (const [path, methods] of paths) {
+    if (isCovered(path, paths)) continue;
+    hono.all(path, (c) => {
+      const exact = path.includes(':') ? paths.get(c.req.path) : undefined;
+      const match = exact === undefined ? { methods, params: c.req.param() } : { methods: exact, params: {} };
+      return serve(server, c.req.raw, { ...match, client: clientOf(c.env) });
+    });
   }
   hono.notFound((c) => serve(server, c.req.raw, { methods: new Map(), params: {}, client: clientOf(c.env) }));
   // Hono would print the error and answer in plain text.
@@ -141,6 +147,20 @@ function routesByPath(): Map<string, Methods> {
     paths.set(path, methods);
   }
   return paths;
+}
+
+/**
+ * True for a path without parameters that one with parameters covers, such as `/events/stream`. Two routes for it would make the router
+ * change to one that fails on methods such as `constructor`.
+ */
+function isCovered(path: string, paths: ReadonlyMap<string, Methods>): boolean {
+  const parts = path.split('/');
+  if (path.includes(':')) return false;
+  return [...paths.keys()].some((other) => {
+    const others = other.split('/');
+    const covers = others.every((part, i) => part.startsWith(':') || part === parts[i]);
+    return other.includes(':') && others.length === parts.length && covers;
+  });
 }
 
 interface Match {

@@ -11,6 +11,7 @@ import { listRejects, verifyHour } from './log-handlers.ts';
 import { openApiText } from './openapi.ts';
 import { QUESTION_HANDLERS } from './question-handlers.ts';
 import { getReplay, listReplays } from './replay-handlers.ts';
+import { tailHandler } from './tail-handler.ts';
 
 /** The handlers of the routes that write nothing. */
 export const INVESTIGATE_HANDLERS = {
@@ -18,6 +19,7 @@ export const INVESTIGATE_HANDLERS = {
   routes: listRoutes,
   event: explainById,
   eventByKey: explainByFields,
+  tail: tailHandler,
   receipt: readReceipt,
   timeline: readTimeline,
   selection: select,

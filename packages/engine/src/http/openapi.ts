@@ -14,6 +14,7 @@ const OTHER_TYPES: { readonly [N in RouteName]?: readonly string[] } = {
   routes: ['text/html', 'text/plain'],
   metrics: ['text/plain'],
   find: ['application/x-ndjson'],
+  tail: ['text/event-stream'],
   receipt: ['application/octet-stream'],
   timeline: ['application/x-ndjson'],
   selection: ['application/x-ndjson'],

@@ -2,9 +2,12 @@ import { ROUTES, type RouteName } from '@pik/schema';
 
 import type { Call, RoutedQuestion } from './call.ts';
 
-/** True for a declared question: its answer is computed from stored data, so any thread can answer it. */
+/**
+ * True for a declared question: its answer is computed from stored data, so any thread can answer it. Only the thread that ingests
+ * knows what arrives.
+ */
 export function isReading(route: RouteName): boolean {
-  return Object.hasOwn(ROUTES[route], 'name');
+  return Object.hasOwn(ROUTES[route], 'name') && route !== 'tail';
 }
 
 /** The question of a call in a form that can be passed to another thread. */

@@ -5,6 +5,7 @@ import { appendPack } from '../storage/pack-store.ts';
 import { admitRecords } from './admit.ts';
 import { storedAnswer } from './ingest-answer.ts';
 import { type ArrivedRequest, arrivedRequest } from './rules/arrived-request.ts';
+import type { RequestOutcomes } from './rules/outcomes.ts';
 import type { PackFacts } from './rules/pack-facts.ts';
 import type { ParsedRecord } from './rules/parse-record.ts';
 
@@ -37,23 +38,36 @@ export async function writeGroup(
 ): Promise<IngestBatch[]> {
   // Before anything else, so that groups have numbers in the order in which they were started.
   const [packId, sequence] = [context.newId(), context.watch.nextSequence()];
-  const startedMs = performance.now();
-  const pack = await append(context, group, { packId, sequence });
-  const storedMs = performance.now();
-  await earlier;
-  const dueMs = performance.now();
-  const { verdicts } = await admitRecords(
-    context,
-    group.flatMap(({ records }) => records),
-    pack,
-  );
-  context.telemetry.observe('IngestStoreMs', [storedMs - startedMs]);
-  context.telemetry.observe('IngestAdmitMs', [performance.now() - dueMs]);
+  const done = context.arrivals.named(packId);
+  const { verdicts } = await storeGroup(context, group, { packId, sequence, earlier }).finally(done);
   let line = 0;
   return group.map(({ records }) => {
     line += records.length;
     return storedAnswer(records, { packId, firstLine: line - records.length, verdicts });
   });
+}
+
+interface NamedGroup {
+  readonly packId: string;
+  readonly sequence: PackFacts['sequence'];
+  readonly earlier: Promise<void>;
+}
+
+async function storeGroup(
+  context: Context,
+  group: readonly ArrivedRequest[],
+  { earlier, ...named }: NamedGroup,
+): Promise<RequestOutcomes> {
+  const startedMs = performance.now();
+  const pack = await append(context, group, named);
+  const storedMs = performance.now();
+  await earlier;
+  const dueMs = performance.now();
+  const records = group.flatMap((request) => request.records);
+  const outcomes = await admitRecords(context, records, pack);
+  context.telemetry.observe('IngestStoreMs', [storedMs - startedMs]);
+  context.telemetry.observe('IngestAdmitMs', [performance.now() - dueMs]);
+  return outcomes;
 }
 
 async function append(

@@ -14,6 +14,7 @@ import { type MappingSettings, mappingSettings } from '../ingest/rules/arrivals.
 import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
+import { type Arrivals, createArrivals } from './arrivals.ts';
 import { type Budget, type BudgetLimits, endlessBudget } from './budget.ts';
 import { type ClockWatch, createClockWatch } from './clock-watch.ts';
 import { createGroupQueue, type GroupQueue } from './group-queue.ts';
@@ -48,6 +49,8 @@ export interface Context {
   /** The maximum number of events that one call of a replay or a dry run reads, whatever it asks for. */
   readonly replayEventsMax: number;
   readonly inFlight: InFlight;
+  /** Announces the packs that this process admits. */
+  readonly arrivals: Arrivals;
   /** Bounds the requests that are parsed at a time. */
   readonly parsing: Limiter;
   /** The requests that wait to be stored. */
@@ -118,6 +121,7 @@ export function createContext(options: PipelineOptions): Context {
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),
+    arrivals: createArrivals(),
     parsing: createLimiter(PARSED_AT_ONCE),
     groups: createGroupQueue({ shared: backend.rawLog.sharesPacks }),
     clock: createQuestionClock(backend),

@@ -77,3 +77,19 @@ describe('a request that storage refuses', () => {
     expect([context.inFlight.size, context.inFlight.oldestMs()]).toEqual([1, clock.ms]);
   });
 });
+
+describe('the oldest pack in flight', () => {
+  it('is the least id that is held or doubtful, whatever requests wait', () => {
+    const inFlight = createInFlight();
+    inFlight.hold(Symbol('request'), 0);
+    expect(inFlight.oldestPackId()).toBeNull();
+    const ids = [0, 1, 2].map((i) => packAt(START + i * 1_000));
+    for (const id of ids.toReversed()) inFlight.hold(id, START);
+    expect(inFlight.oldestPackId()).toBe(ids[0]);
+    inFlight.doubt(ids[1] as string);
+    inFlight.doubt(ids[0] as string);
+    expect(inFlight.oldestPackId()).toBe(ids[0]);
+    inFlight.releaseStored({ fromMs: START, toMs: START + 1_500 });
+    expect(inFlight.oldestPackId()).toBe(ids[2]);
+  });
+});

@@ -14,12 +14,16 @@ export interface InFlight {
   releaseStored(range: { readonly fromMs: number; readonly toMs: number }): void;
   /** The oldest registered receive time; `Infinity` if there is none. */
   oldestMs(): number;
+  /** The least id of a pack that is held or doubtful; null if there is none. */
+  oldestPackId(): string | null;
   /** The number of entries. */
   readonly size: number;
 }
 
 /** The doubtful packs of one minute. */
 interface Doubted {
+  /** The least of their ids. */
+  firstId: string;
   firstMs: number;
   lastMs: number;
   oldestMs: number;
@@ -44,7 +48,8 @@ export function createInFlight(): InFlight {
       held.delete(packId);
       const storedMs = packStoredMs(packId);
       const minute = Math.floor(storedMs / MS_PER_MINUTE);
-      const known = doubted.get(minute) ?? { firstMs: storedMs, lastMs: storedMs, oldestMs };
+      const known = doubted.get(minute) ?? { firstId: packId, firstMs: storedMs, lastMs: storedMs, oldestMs };
+      if (packId < known.firstId) known.firstId = packId;
       known.firstMs = Math.min(known.firstMs, storedMs);
       known.lastMs = Math.max(known.lastMs, storedMs);
       known.oldestMs = Math.min(known.oldestMs, oldestMs);
@@ -62,6 +67,12 @@ export function createInFlight(): InFlight {
       let oldest = Number.POSITIVE_INFINITY;
       for (const receivedMs of held.values()) if (receivedMs < oldest) oldest = receivedMs;
       for (const { oldestMs } of doubted.values()) if (oldestMs < oldest) oldest = oldestMs;
+      return oldest;
+    },
+    oldestPackId() {
+      let oldest: string | null = null;
+      for (const name of held.keys()) if (typeof name === 'string' && (oldest === null || name < oldest)) oldest = name;
+      for (const { firstId } of doubted.values()) if (oldest === null || firstId < oldest) oldest = firstId;
       return oldest;
     },
     get size() {

@@ -112,7 +112,9 @@ const ASKED: { readonly [N in Asked]: readonly string[] } = {
   verify: [''],
 };
 
-type Asked = { [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: string } ? N : never }[RouteName];
+type Declared = { [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: string } ? N : never }[RouteName];
+/** Only the thread that ingests follows what arrives. */
+type Asked = Exclude<Declared, 'tail'>;
 
 function range(): string {
   return `start_time=${WHOLE.start_time}&end_time=${WHOLE.end_time}`;

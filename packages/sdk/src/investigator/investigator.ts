@@ -61,6 +61,7 @@ import type {
   ValueSelection,
 } from './selections.ts';
 import { foldEvents, type Simulation } from './simulate.ts';
+import { readTail, type TailCallOptions } from './tail.ts';
 import type { WhatIf } from './what-if.ts';
 
 /** One rejected receipt or conflict. */
@@ -111,6 +112,13 @@ export interface Investigator extends QuestionMethods {
    * @example for await (const match of kit.readMatches({ where: 'payload.order_id = 4711', start_time: '2h' })) …
    */
   readMatches(selection: SelectionOf<'find'>, options?: SearchCallOptions): AsyncIterable<Match>;
+  /**
+   * Follows the receipts that match as they arrive, each once and in the order of the log, from now on, from `start_time` or from a
+   * cursor. It reconnects, and polls where the backend has no streams; it ends when the signal aborts, or when you stop reading.
+   *
+   * @example for await (const match of kit.readTail({ where: 'outcome = REJECTED' })) console.log(match.reject_code);
+   */
+  readTail(selection?: SelectionOf<'tail'>, options?: TailCallOptions): AsyncIterable<Match>;
   explainEvent(
     event: EventSelection,
     options?: CallOptions & { as_of?: Time | undefined; time_zone?: string | undefined },
@@ -201,6 +209,7 @@ type EventQuestions = Pick<
   | 'readTimeline'
   | 'readEvents'
   | 'readMatches'
+  | 'readTail'
   | 'explainEvent'
   | 'getReceipt'
   | 'readRejects'
@@ -222,6 +231,7 @@ function eventQuestions(asking: Asking): EventQuestions {
       }, call?.signal),
     readEvents: (selection, call) => rawEvents(asking, selection, call),
     readMatches: (selection, call) => readMatches(asking, { query: wire(selection), ...call }),
+    readTail: (selection = {}, call) => readTail(asking, { query: wire(selection), ...call }),
     explainEvent: (event, { as_of, time_zone, ...call } = {}) => {
       const at = { as_of, time_zone };
       if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, ...at }), ...call });

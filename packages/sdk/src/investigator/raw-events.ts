@@ -1,6 +1,7 @@
 import { KitError, LIMITS, type Match, type RawEvent, type RejectedReceipt, type Scanned } from '@pik/schema';
 import { refuseAborted } from '../connection/connection.ts';
-import { type Asking, type CallOptions, type Query, readBody, send } from './ask.ts';
+import { type Asking, type CallOptions, type Query, send } from './ask.ts';
+import { readLines } from './read-lines.ts';
 
 /** Options of reading raw events. */
 export interface RawCallOptions extends CallOptions {
@@ -113,24 +114,4 @@ function smallerPage(error: unknown, limit: Query[string]): number {
   const asked = Number(limit ?? LIMITS.page_items_default);
   if (!KitError.is(error) || error.code !== 'ANSWER_TOO_LARGE' || !(asked > 1)) throw error;
   return Math.floor(asked / 2);
-}
-
-async function* readLines(response: Response, signal: AbortSignal | undefined): AsyncGenerator<string> {
-  if (response.body === null) return;
-  const reader = response.body
-    .pipeThrough(new TextDecoderStream('utf-8', { fatal: true, ignoreBOM: true }))
-    .getReader();
-  let rest = '';
-  try {
-    for (;;) {
-      const { done, value } = await readBody(() => reader.read(), signal);
-      if (done) break;
-      const lines = (rest + value).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-    }
-  } finally {
-    // A caller that stops early does not wait for the cancellation.
-    void reader.cancel().catch(() => undefined);
-  }
 }
