@@ -57,6 +57,9 @@ export interface Route {
 const ingestBodySchema = z.union([wireEventSchema, z.array(wireEventSchema)]);
 const ingestResponseSchema = z.union([ingestResultSchema, ingestBatchSchema]);
 
+/** The answer that SDKs of Segment and RudderStack expect; they ignore the counts. */
+const segmentAnswerSchema = z.object({ success: z.boolean(), counts: ingestBatchSchema.shape.counts });
+
 const define = <const T extends Record<string, Route>>(routes: T): T => routes;
 
 const ingestQuery = { dry_run: toggle('show the outcome that each would have; store and count nothing') };
@@ -97,6 +100,16 @@ export const ROUTES = define({
     query: querySchema(importQuery),
     body: ingestBodySchema,
     response: ingestResponseSchema,
+  },
+  segment: {
+    ...act,
+    path: '/v1/:call',
+    scope: 'ingest',
+    audit: 'none',
+    summary: 'Events of Segment and RudderStack: batch, track, identify, page, screen, group and alias.',
+    fields: ingestQuery,
+    query: querySchema(ingestQuery),
+    response: segmentAnswerSchema,
   },
   event: eventQuestion,
   eventByKey: eventByKeyQuestion,

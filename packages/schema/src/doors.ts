@@ -10,9 +10,16 @@ export interface CloudEventsRules {
   readonly without_data: 'empty' | 'deletion' | 'reject';
 }
 
+/** How events of Segment and RudderStack are read. */
+export interface SegmentRules {
+  /** Source of the events. Default null: the name of the API key, or `segment` on a server without keys. */
+  readonly source: string | null;
+}
+
 /** The settings of doors: how events are read that come in the forms of other products. */
 export interface Doors {
   readonly cloudEvents?: Partial<CloudEventsRules> | undefined;
+  readonly segment?: Partial<SegmentRules> | undefined;
 }
 
 const CLOUD_EVENTS: { readonly [K in keyof CloudEventsRules]: readonly CloudEventsRules[K][] } = {
@@ -23,9 +30,17 @@ const CLOUD_EVENTS: { readonly [K in keyof CloudEventsRules]: readonly CloudEven
 
 /** Returns the settings if they can be used. Throws `CONFIG_INVALID` naming the field. */
 export function checkDoors(doors: Doors): Doors {
-  checkFields(doors, ['cloudEvents'], '/doors');
+  checkFields(doors, ['cloudEvents', 'segment'], '/doors');
   if (doors.cloudEvents !== undefined) checkChoices(doors.cloudEvents, CLOUD_EVENTS, '/doors/cloudEvents');
+  if (doors.segment !== undefined) checkSegment(doors.segment);
   return doors;
+}
+
+function checkSegment(given: Partial<SegmentRules>): void {
+  checkFields(given, ['source'], '/doors/segment');
+  const { source = null } = given;
+  if (source !== null && (typeof source !== 'string' || source === ''))
+    throw fault('/doors/segment/source', 'must be the source of the events');
 }
 
 function checkChoices(given: object, choices: Readonly<Record<string, readonly string[]>>, path: string): void {

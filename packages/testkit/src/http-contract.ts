@@ -17,6 +17,7 @@ import { createReplayAsks } from './http-contract/replay-asks.ts';
 import { replays } from './http-contract/replays.ts';
 import { reports } from './http-contract/reports.ts';
 import { scopes } from './http-contract/scopes.ts';
+import { segment } from './http-contract/segment.ts';
 import { selection } from './http-contract/selection.ts';
 
 /** An empty kit under test with `CONTRACT_AGGREGATES` and `CONTRACT_VOLATILE`, called as its clients call it. */
@@ -61,6 +62,7 @@ export function describeHttpContract(
     ingestForms(ask);
     ingestOutcomes(ask);
     cloudEvents(ask);
+    segment(ask);
     content(ask);
     limits(ask, { manyRecords });
     answers(ask);

@@ -32,6 +32,7 @@ describe('the gate', () => {
   it('passes a key that has the scope, under its name', () => {
     expect(authenticate(request(`Bearer ${SECRET}`), 'ingest')).toBe('ios');
     expect(authenticate(request('bearer other'), 'replay')).toBe('ops');
+    expect(authenticate(request(`Basic ${btoa(`${SECRET}:`)}`), 'ingest')).toBe('ios');
   });
 
   it('refuses a key without the scope as FORBIDDEN', () => {
@@ -48,6 +49,9 @@ describe('the gate', () => {
     ['a truncated key', `Bearer ${SECRET.slice(0, -1)}`],
     ['a longer key', `Bearer ${SECRET}x`],
     ['the hash instead of the key', `Bearer ${sha256(SECRET)}`],
+    ['a key as the password', `Basic ${btoa(`:${SECRET}`)}`],
+    ['a key with a password', `Basic ${btoa(`${SECRET}:x`)}`],
+    ['Basic that is not base64', 'Basic ?'],
     ['two headers, joined', `Bearer ${SECRET}, Bearer ${SECRET}`],
     ['two keys', `Bearer ${SECRET} other`],
     ['a key in quotes', `Bearer "${SECRET}"`],

@@ -59,9 +59,20 @@ function readKey({ name, key_sha256, scopes }: ApiKey): HeldKey {
   return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes) };
 }
 
+function bearerToken(header: string): string | undefined {
+  return /^bearer +([\w.~+/=-]+) *$/i.exec(header)?.[1];
+}
+
+/** The user name of HTTP Basic authentication without a password: SDKs of Segment and RudderStack send their write key so. */
+function basicUser(header: string): string | undefined {
+  const encoded = /^basic +([\w+/]+=*) *$/i.exec(header)?.[1];
+  if (encoded === undefined) return undefined;
+  return /^([\w.~+/=-]+):$/.exec(Buffer.from(encoded, 'base64').toString('latin1'))?.[1];
+}
+
 /** Compares with every key, in constant time, so that the response time reveals nothing about any key. */
 function findKey(keys: readonly HeldKey[], header: string | null): HeldKey | null {
-  const token = /^bearer +([\w.~+/=-]+) *$/i.exec(header ?? '')?.[1];
+  const token = bearerToken(header ?? '') ?? basicUser(header ?? '');
   if (token === undefined) return null;
   const hash = createHash('sha256').update(token).digest();
   let found: HeldKey | null = null;

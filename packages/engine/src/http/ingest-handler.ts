@@ -1,12 +1,13 @@
-import { ERRORS, type ErrorCode, type IngestResult, type RouteName } from '@pik/schema';
+import type { RouteName } from '@pik/schema';
 
-import type { IngestAnswer, IngestPipeline, IngestRequest } from '../api/pipeline.ts';
+import type { IngestPipeline, IngestRequest } from '../api/pipeline.ts';
 import { json } from './answer.ts';
 import { readBody } from './body.ts';
-import type { Answer, Call, Handler, Handlers } from './call.ts';
+import type { Call, Handler, Handlers } from './call.ts';
+import { answerOf } from './ingest-answer.ts';
 import { readJsonBody } from './json-body.ts';
 import { ingestForm } from './media-type.ts';
-import { problem } from './problem.ts';
+import { segment } from './segment-handler.ts';
 
 /** The two routes that take events. */
 type IngestRoute = Extract<RouteName, 'ingest' | 'import'>;
@@ -52,20 +53,5 @@ export const INGEST_HANDLERS = {
   ingest: ingestHandler('live'),
   import: ingestHandler('import'),
   reingest,
+  segment,
 } satisfies Handlers<IngestPipeline>;
-
-function answerOf({ results, counts, single }: IngestAnswer, call: Call<IngestRoute>): Answer {
-  const [only] = results;
-  if (!single || only === undefined) return json({ results, counts });
-  if (only.status === 'REJECTED' || only.status === 'PENDING') return refused(only, call);
-  return json(only);
-}
-
-/** A single record has no list of results, so the status states its outcome; the answer still has the receipt's address. */
-function refused({ status, code, detail, path, raw_key, line }: IngestResult, call: Call<IngestRoute>): Answer {
-  const fallback: ErrorCode = status === 'PENDING' ? 'PENDING' : 'FIELD_INVALID';
-  const known = code !== undefined && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : fallback;
-  call.notes.code = known;
-  const address = raw_key === null || line === null ? {} : { raw_key, line };
-  return problem({ code: known, detail, path, ...address }, { requestId: call.requestId });
-}

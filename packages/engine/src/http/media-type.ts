@@ -40,7 +40,7 @@ export function ingestForm(headers: Headers): IngestForm {
   const isStructured = /^\s*application\/cloudevents/i.test(headers.get('content-type') ?? '');
   if (!headers.has('ce-specversion') || isStructured) return bodyForm(headers);
   const around = [...headers].filter(([name]) => name.startsWith('ce-') || name === 'content-type');
-  const gzip = readEncoding(headers.get('content-encoding')) === 'gzip';
+  const gzip = isGzip(headers);
   return { format: 'whole', gzip, wire: { name: 'cloudevents', around: Object.fromEntries(around) } };
 }
 
@@ -54,7 +54,7 @@ export function bodyForm(headers: Headers): BodyForm {
   return {
     type,
     format: CONTENT_TYPES[type] as IngestRequest['format'],
-    gzip: readEncoding(headers.get('content-encoding')) === 'gzip',
+    gzip: isGzip(headers),
   };
 }
 
@@ -73,6 +73,11 @@ function readType(header: string | null): string {
 function unsupported(why: string | null): KitError {
   const hint = `send one of ${Object.keys(CONTENT_TYPES).join(', ')}`;
   return new KitError('MEDIA_TYPE_UNSUPPORTED', why === null ? hint : `${why}; ${hint}`);
+}
+
+/** True for a body in gzip. Throws `ENCODING_UNSUPPORTED`. */
+export function isGzip(headers: Headers): boolean {
+  return readEncoding(headers.get('content-encoding')) === 'gzip';
 }
 
 function readEncoding(header: string | null): (typeof ENCODINGS)[number] {

@@ -3,7 +3,13 @@ import { ROUTES, type Route, type RouteName } from '@pik/schema';
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 /** Values for the parameters of a path. */
-const PARAMS: Readonly<Record<string, string>> = { event_id: '0'.repeat(47), pack_id: ID, replay_id: ID, line: '0' };
+const PARAMS: Readonly<Record<string, string>> = {
+  event_id: '0'.repeat(47),
+  pack_id: ID,
+  replay_id: ID,
+  line: '0',
+  call: 'track',
+};
 
 /** Query fields that a route needs besides its required ones. */
 const MORE: { readonly [N in RouteName]?: Readonly<Record<string, string>> } = {
@@ -14,6 +20,7 @@ const MORE: { readonly [N in RouteName]?: Readonly<Record<string, string>> } = {
 const BODIES: { readonly [N in RouteName]?: string } = {
   ingest: '{}',
   import: '{}',
+  segment: '{}',
   replay: '{}',
   redrive: '{"message_ids":["none"]}',
   reingest: '{}',

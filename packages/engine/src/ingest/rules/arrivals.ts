@@ -30,13 +30,25 @@ export interface Arrivals {
 export function arrivalsOf({ body, format, wire: given }: IngestRequest): Arrivals {
   const wire = given ?? null;
   checkAround(wire);
-  if (format === 'whole') {
-    const record = rawRecord(body);
-    checkRecords([record]);
-    return { arrivals: [{ record, wire }], single: true, unreadable: false };
-  }
+  if (format === 'whole') return wholeBody(body, wire);
   const { records, single, unreadable } = splitBody(body, format);
   return { arrivals: records.map((record) => ({ record, wire })), single, unreadable };
+}
+
+/** The records that the mapping of the wire finds in a body; without a rule of its own, the body is one record. */
+function wholeBody(body: Uint8Array, wire: Wire | null): Arrivals {
+  const mapping = wire === null ? null : findMapping(wire.name);
+  const parts = mapping?.split?.(body, wire?.around ?? null);
+  if (parts === undefined || parts === null) {
+    const record = rawRecord(body);
+    checkRecords([record]);
+    return { arrivals: [{ record, wire }], single: true, unreadable: parts === null };
+  }
+  checkRecords(parts.map(({ record }) => record));
+  const name = wire?.name ?? '';
+  const arrivals = parts.map(({ record, around }) => ({ record, wire: { name, around } }));
+  for (const { wire: own } of arrivals) checkAround(own);
+  return { arrivals, single: false, unreadable: false };
 }
 
 function checkAround(wire: Wire | null): void {
@@ -49,8 +61,8 @@ function checkAround(wire: Wire | null): void {
 export type MappingSettings = ReadonlyMap<string, string>;
 
 /** The settings that differ from the defaults of the latest mappings. */
-export function mappingSettings({ cloudEvents }: Doors): MappingSettings {
-  const given = { cloudevents: cloudEvents };
+export function mappingSettings({ cloudEvents, segment }: Doors): MappingSettings {
+  const given = { cloudevents: cloudEvents, segment };
   const settings = new Map<string, string>();
   for (const [name, own] of Object.entries(given)) {
     const defaults = JSON.stringify(findMapping(name)?.defaults);

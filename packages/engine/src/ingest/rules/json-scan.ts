@@ -160,6 +160,39 @@ export function memberText(text: string, name: string): string | null {
   return null;
 }
 
+/** A member of an object as written. */
+export interface MemberText {
+  readonly name: string;
+  /** With its quotes. */
+  readonly key: string;
+  readonly value: string;
+}
+
+/** The top-level members of a JSON object, in order. The text must have been parsed before. */
+export function membersOf(text: string): MemberText[] {
+  const members: MemberText[] = [];
+  let keyStart = -1;
+  for (let i = text.indexOf('{') + 1; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      keyStart = i;
+      i = stringEnd(text, i);
+    } else if (code === COLON) {
+      const end = valueEnd(text, i + 1);
+      const key = text.slice(keyStart, text.lastIndexOf('"', i) + 1);
+      members.push({ name: JSON.parse(key), key, value: text.slice(...(trimmed(text, i + 1, end) ?? [i, i])) });
+      i = end - 1;
+    }
+  }
+  return members;
+}
+
+/** The text of an object without some of its members, which keep their digits and their order. */
+export function withoutMembers(members: readonly MemberText[], names: ReadonlySet<string>): string {
+  const kept = members.filter(({ name }) => !names.has(name));
+  return `{${kept.map(({ key, value }) => `${key}:${value}`).join(',')}}`;
+}
+
 /** A word outside strings that other languages write but JSON does not allow, such as `NaN`; null if there is none. */
 export function bareWord(text: string): { readonly word: string; readonly at: number } | null {
   for (let i = 0; i < text.length; i++) {

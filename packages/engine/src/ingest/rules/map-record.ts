@@ -57,6 +57,7 @@ function faultOnWire({ code, path, detail }: Fault, { names }: MappedEvent): Fau
   const [, field = '', rest = ''] = /^\/(\w+)(.*)$/s.exec(path ?? '') ?? [];
   const name = Object.hasOwn(names, field) ? names[field as MappedField | 'payload'] : undefined;
   if (name === undefined) return new Fault(code, path, detail);
+  if (name === '') return new Fault(code, rest === '' ? null : rest, detail);
   const own = detail.startsWith(field) ? name + detail.slice(field.length) : detail;
   return new Fault(code, `/${name}${rest}`, own);
 }

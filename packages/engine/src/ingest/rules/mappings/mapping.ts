@@ -33,8 +33,14 @@ export interface MappedEvent {
   readonly fields: Readonly<Partial<Record<MappedField, unknown>>>;
   /** The JSON text of the payload, with all digits as received; null if there is none. It must be one valid JSON value. */
   readonly payload: string | null;
-  /** The names of the fields on the wire, and `payload`: a fault names the member of the record as it came. */
+  /** The names of the fields on the wire, and of `payload`, empty if that is the record itself: a fault names the member of the record as it came. */
   readonly names: Readonly<Partial<Record<MappedField | 'payload', string>>>;
+}
+
+/** A record of a body, and what is around it. */
+export interface MappedPart {
+  readonly record: RawRecord;
+  readonly around: Around | null;
 }
 
 /**
@@ -47,5 +53,10 @@ export interface Mapping<S> {
   readonly version: number;
   /** The settings of receipts that name none; they never change. */
   readonly defaults: S;
+  /**
+   * Splits a body into records, each with what is around it. Absent or undefined: a body is one record. Null: it cannot be split,
+   * and the whole body is one record, in which `map` finds the fault.
+   */
+  split?(body: Uint8Array, around: Around | null): readonly MappedPart[] | null | undefined;
   map(record: RawRecord, facts: MappingFacts<S>): MappedEvent | Fault;
 }
