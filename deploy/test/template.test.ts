@@ -279,7 +279,7 @@ describe('the API', () => {
     expect([...targets.keys()].filter((key) => key !== '$default' && !paths.includes(key))).toEqual([]);
   });
 
-  it('D51, security 1: every route authenticates its caller, with either setting; there is no third', () => {
+  it('D51, security 1: every route authenticates its caller, with either setting; there is no third; a webhook proves itself by its signature', () => {
     expect(template.Parameters.Authentication?.AllowedValues).toEqual(['API_KEYS', 'IAM']);
     expect(template.Parameters.Authentication?.Default).toBe('API_KEYS');
     const variables = functionProperties('Ingest').Environment.Variables;
@@ -288,7 +288,8 @@ describe('the API', () => {
       secretArn('FirstApiKey'),
     ]);
     const byIam = deploy({ Authentication: 'IAM' });
-    expect(routes(byIam).map(({ AuthorizationType }) => AuthorizationType)).toEqual(routes().map(() => 'AWS_IAM'));
+    for (const { RouteKey, AuthorizationType } of routes(byIam))
+      expect([RouteKey, AuthorizationType]).toEqual([RouteKey, RouteKey === 'ANY /hooks/{name}' ? 'NONE' : 'AWS_IAM']);
     expect(byIam.FirstApiKey).toBeUndefined();
     expect(functionProperties('Ingest', byIam).Environment.Variables.PIK_AUTHENTICATION).toBe('IAM');
   });

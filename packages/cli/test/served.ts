@@ -48,8 +48,12 @@ export async function pik(
 }
 
 /** Starts `pik serve` on a free port and waits until it listens. */
-export async function serve(dir: string, args: readonly string[] = []): Promise<Pik & { url: string }> {
-  const started = startPik(['serve', '--port', '0', '--data', dir, ...args]);
+export async function serve(
+  dir: string,
+  args: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<Pik & { url: string }> {
+  const started = startPik(['serve', '--port', '0', '--data', dir, ...args], env);
   const url = await new Promise<string>((resolve, reject) => {
     started.child.stdout?.on('data', () => {
       const found = /http:\/\/\S+/.exec(started.stdout())?.[0];

@@ -1,4 +1,5 @@
 import { KitError } from './errors.ts';
+import { checkHooks, type HookDeclaration } from './hooks.ts';
 
 /** Rules for an event of CloudEvents 1.0 that lacks an attribute which the specification leaves optional. */
 export interface CloudEventsRules {
@@ -20,6 +21,8 @@ export interface SegmentRules {
 export interface Doors {
   readonly cloudEvents?: Partial<CloudEventsRules> | undefined;
   readonly segment?: Partial<SegmentRules> | undefined;
+  /** Webhooks by the name in the path `/hooks/:name`. */
+  readonly hooks?: Readonly<Record<string, HookDeclaration>> | undefined;
 }
 
 const CLOUD_EVENTS: { readonly [K in keyof CloudEventsRules]: readonly CloudEventsRules[K][] } = {
@@ -30,9 +33,10 @@ const CLOUD_EVENTS: { readonly [K in keyof CloudEventsRules]: readonly CloudEven
 
 /** Returns the settings if they can be used. Throws `CONFIG_INVALID` naming the field. */
 export function checkDoors(doors: Doors): Doors {
-  checkFields(doors, ['cloudEvents', 'segment'], '/doors');
+  checkFields(doors, ['cloudEvents', 'segment', 'hooks'], '/doors');
   if (doors.cloudEvents !== undefined) checkChoices(doors.cloudEvents, CLOUD_EVENTS, '/doors/cloudEvents');
   if (doors.segment !== undefined) checkSegment(doors.segment);
+  if (doors.hooks !== undefined) checkHooks(doors.hooks);
   return doors;
 }
 

@@ -28,6 +28,9 @@ export const REJECT_CODES = {
   TIME_WITHOUT_OFFSET: final(400, 'A time has no offset, so it names no instant.'),
   TIME_OUT_OF_RANGE: final(400, 'A time lies outside the years 0001 to 9999 in UTC.'),
   RECEIVED_AT_AHEAD: final(400, "An imported record claims a receive time later than the server's clock."),
+  SIGNATURE_MISSING: final(401, 'The delivery of a webhook carries no signature of its scheme.'),
+  SIGNATURE_INVALID: final(401, 'No secret of the webhook made the signature of the delivery.'),
+  SIGNATURE_EXPIRED: final(401, 'The delivery was signed too long before or after its receipt.'),
   PAYLOAD_NOT_CONTAINER: final(400, 'The payload is not an object, an array, or null (a deletion).'),
 } as const satisfies Record<string, ErrorInfo>;
 

@@ -14,6 +14,7 @@ export * from './event-questions.ts';
 export * from './extremes.ts';
 export * from './health.ts';
 export * from './history.ts';
+export * from './hooks.ts';
 export * from './host.ts';
 export * from './identity.ts';
 export * from './json-pointer.ts';

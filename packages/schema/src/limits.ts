@@ -11,6 +11,10 @@ export const LIMITS = {
   event_bytes_max: 256 * 1024,
   /** Statements of a request about a record, outside its bytes, such as headers; as JSON. Each receipt stores them. */
   around_bytes_max: 16 * 1024,
+  /** Milliseconds between the time that a webhook has signed and its receipt. */
+  hook_window_ms: 5 * 60 * 1000,
+  /** Deliveries with a bad signature that one process keeps for one webhook in a minute; the others are refused unkept. */
+  hook_refusals_per_minute_max: 60,
   /** Records in one request. */
   events_per_request_max: 5_000,
   /** Receipts of the requests that share a pack on one machine; a larger request is a pack of its own. */

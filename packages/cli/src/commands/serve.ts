@@ -11,7 +11,7 @@ import {
   type ReadersOptions,
   type ReaderThreads,
 } from '@pik/engine/local';
-import { KitError, MS_PER_DAY } from '@pik/schema';
+import { checkHookSecrets, KitError, MS_PER_DAY } from '@pik/schema';
 
 import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../addresses.ts';
 import { loadConfig, type PikConfig } from '../config.ts';
@@ -57,6 +57,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const port = portOf(options.port);
   const address = listenAddress(options.host);
   checkBinding(address, config);
+  checkHookSecrets(config.doors?.hooks ?? {}, process.env);
   const threads = readerThreads(options.readers);
   const trusted = config.trustedProxies === undefined ? null : proxyList(config.trustedProxies);
   const dir = resolve(options.data);

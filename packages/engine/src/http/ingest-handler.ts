@@ -4,6 +4,7 @@ import type { IngestPipeline, IngestRequest } from '../api/pipeline.ts';
 import { json } from './answer.ts';
 import { readBody } from './body.ts';
 import type { Call, Handler, Handlers } from './call.ts';
+import { hook } from './hook-handler.ts';
 import { answerOf } from './ingest-answer.ts';
 import { readJsonBody } from './json-body.ts';
 import { ingestForm } from './media-type.ts';
@@ -54,4 +55,5 @@ export const INGEST_HANDLERS = {
   import: ingestHandler('import'),
   reingest,
   segment,
+  hook,
 } satisfies Handlers<IngestPipeline>;

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { IngestAnswer, IngestRequest } from '../api/pipeline.ts';
 import type { Context } from '../runtime/context.ts';
 import { predictOutcomes } from './dry-run.ts';
+import { arrivingWire } from './hooks.ts';
 import { predictedAnswer } from './ingest-answer.ts';
 import { type Arrival, arrivalsOf, readArrival } from './rules/arrivals.ts';
 import type { ParsedRecord } from './rules/parse-record.ts';
@@ -23,7 +24,8 @@ export async function ingest(context: Context, request: IngestRequest): Promise<
 
 /** Parses a request, and waits until there is room for it. A dry run, and a request without records, need none. */
 async function parse(context: Context, request: IngestRequest) {
-  const { arrivals, single, unreadable } = arrivalsOf(request);
+  const wire = request.wire === undefined ? undefined : arrivingWire(context.hooks, request.wire, request);
+  const { arrivals, single, unreadable } = arrivalsOf({ ...request, wire });
   const records = await parseRecords(context, arrivals, request);
   const parsed = { records, single, unreadable };
   if (records.length === 0) return { ...parsed, predicted: { results: [], counts: {} } };

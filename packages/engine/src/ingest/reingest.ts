@@ -4,6 +4,7 @@ import {
   isPackId,
   KitError,
   LIMITS,
+  parseTime,
   type ReingestAnswer,
   type ReingestBody,
   type VolatileOf,
@@ -13,10 +14,11 @@ import type { Context } from '../runtime/context.ts';
 import { envelopeBody } from '../storage/pack-store.ts';
 import { createPackReader } from '../storage/raw-events.ts';
 import { predictOutcomes } from './dry-run.ts';
+import { signedWire } from './hooks.ts';
 import { predictedAnswer } from './ingest-answer.ts';
 import { readArrival } from './rules/arrivals.ts';
 import type { ParsedRecord } from './rules/parse-record.ts';
-import { fitsUtf8 } from './rules/record-split.ts';
+import { fitsUtf8, type RawRecord } from './rules/record-split.ts';
 import { storeAndAdmit } from './write-group.ts';
 
 /**
@@ -57,7 +59,7 @@ async function mendedRecords(
       throw new KitError('EVENT_TOO_LARGE', `the record has more than ${LIMITS.event_bytes_max} bytes`, { path });
     const mended = body ?? original.body;
     const record = mended === undefined ? { bytes: envelopeBody(original) } : { text: mended };
-    const arrival = { record, wire: wireOf(original) };
+    const arrival = { record, wire: wireOf(context, original, record) };
     const volatileOf = volatileOfOriginal(context, original);
     const parsed = readArrival(arrival, context.mappings, { receivedMs, imported: false, volatileOf });
     records.push({ ...parsed, reingest_of: { pack_id, line } });
@@ -78,10 +80,12 @@ function volatileOfOriginal(context: Context, original: Envelope): VolatileOf {
 }
 
 /** The wire that brought a receipt. Its record arrives again, so the mapping of that wire reads it as declared now. */
-function wireOf({ mapping }: Envelope): Wire | null {
+function wireOf({ hooks }: Context, { mapping, received_at }: Envelope, record: RawRecord): Wire | null {
   if (mapping === undefined) return null;
   const { name, around } = mapping;
-  return { name, around: around === undefined ? null : JSON.parse(around) };
+  const wire = { name, around: around === undefined ? null : JSON.parse(around) };
+  const body = 'text' in record ? new TextEncoder().encode(record.text) : record.bytes;
+  return signedWire(hooks, wire, { body, receivedMs: parseTime(received_at)?.epoch_ms ?? 0 });
 }
 
 function addressOf({ pack_id, line }: { pack_id: string; line: number }) {

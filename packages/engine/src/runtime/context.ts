@@ -10,6 +10,7 @@ import {
   volatileRules,
 } from '@pik/schema';
 
+import { createHooks, type Hooks } from '../ingest/hooks.ts';
 import { type MappingSettings, mappingSettings } from '../ingest/rules/arrivals.ts';
 import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
 import type { Backend } from '../ports/backend.ts';
@@ -42,6 +43,7 @@ export interface Context {
   readonly volatileOf: VolatileOf;
   /** The settings of mappings, for events received from now on. */
   readonly mappings: MappingSettings;
+  readonly hooks: Hooks;
   /**
    * Grace period: events received up to T may appear in the index until T + `settleMs` if other processes ingest too.
    */
@@ -83,6 +85,8 @@ export interface PipelineOptions {
    * read the same way. Default: the defaults of each.
    */
   readonly doors?: Doors | undefined;
+  /** The variables that hold the secrets of webhooks. Default: those of the process. */
+  readonly variables?: Readonly<Record<string, string | undefined>> | undefined;
   /**
    * Milliseconds after which an answer as of a time is final although other processes ingest too: the maximum duration of
    * a request, plus the difference between their clocks. Default 0: only this process ingests.
@@ -118,6 +122,7 @@ export function createContext(options: PipelineOptions): Context {
     aggregates: byMetric([dailyEventCount, ...(options.aggregates ?? [])]),
     volatileOf: volatileRules(options.volatile ?? []),
     mappings: mappingSettings(checkDoors(options.doors ?? {})),
+    hooks: createHooks(options.doors ?? {}, options.variables ?? process.env),
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),

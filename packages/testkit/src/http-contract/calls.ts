@@ -9,6 +9,7 @@ const PARAMS: Readonly<Record<string, string>> = {
   replay_id: ID,
   line: '0',
   call: 'track',
+  name: 'none',
 };
 
 /** Query fields that a route needs besides its required ones. */
@@ -21,6 +22,7 @@ const BODIES: { readonly [N in RouteName]?: string } = {
   ingest: '{}',
   import: '{}',
   segment: '{}',
+  hook: '{}',
   replay: '{}',
   redrive: '{"message_ids":["none"]}',
   reingest: '{}',

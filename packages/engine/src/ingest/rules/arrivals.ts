@@ -1,4 +1,4 @@
-import { type AppliedMapping, type Doors, KitError, LIMITS } from '@pik/schema';
+import { type AppliedMapping, type Doors, hookRules, KitError, LIMITS } from '@pik/schema';
 
 import type { IngestRequest, Wire } from '../../api/pipeline.ts';
 import { parseMapped } from './map-record.ts';
@@ -61,7 +61,7 @@ function checkAround(wire: Wire | null): void {
 export type MappingSettings = ReadonlyMap<string, string>;
 
 /** The settings that differ from the defaults of the latest mappings. */
-export function mappingSettings({ cloudEvents, segment }: Doors): MappingSettings {
+export function mappingSettings({ cloudEvents, segment, hooks = {} }: Doors): MappingSettings {
   const given = { cloudevents: cloudEvents, segment };
   const settings = new Map<string, string>();
   for (const [name, own] of Object.entries(given)) {
@@ -69,6 +69,8 @@ export function mappingSettings({ cloudEvents, segment }: Doors): MappingSetting
     const text = JSON.stringify({ ...JSON.parse(defaults), ...JSON.parse(JSON.stringify(own ?? {})) });
     if (text !== defaults) settings.set(name, text);
   }
+  for (const [name, declaration] of Object.entries(hooks))
+    settings.set(`hook:${name}`, JSON.stringify(hookRules(name, declaration)));
   return settings;
 }
 
@@ -84,7 +86,8 @@ const CLOUD_EVENTS: Wire = { name: 'cloudevents', around: null };
 function appliedNow({ name, around }: Wire, settings: MappingSettings): AppliedMapping {
   const mapping = findMapping(name);
   if (mapping === null) throw new KitError('REQUEST_INVALID', `there is no mapping ${name}`);
-  const own = settings.get(name);
+  const hook = around?.[':hook'];
+  const own = settings.get(hook === undefined ? name : `${name}:${hook}`);
   return {
     name,
     version: mapping.version,

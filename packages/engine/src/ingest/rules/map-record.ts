@@ -15,6 +15,7 @@ export function parseMapped(record: RawRecord, mapping: AppliedMapping, context:
   const mapped = mapRecord(record, mapping, context);
   if (mapped instanceof Fault) return { ...rejected(record, context, mapped), mapping };
   const parsed = parseRecord({ text: ownForm(mapped) }, context);
+  if (mapped.refused !== undefined) return { ...parsed, record, mapping, event: null, fault: mapped.refused };
   return { ...parsed, record, mapping, fault: parsed.fault === null ? null : faultOnWire(parsed.fault, mapped) };
 }
 

@@ -33,6 +33,8 @@ export interface MappedEvent {
   readonly fields: Readonly<Partial<Record<MappedField, unknown>>>;
   /** The JSON text of the payload, with all digits as received; null if there is none. It must be one valid JSON value. */
   readonly payload: string | null;
+  /** The reason to reject the record although it can be read. */
+  readonly refused?: Fault | undefined;
   /** The names of the fields on the wire, and of `payload`, empty if that is the record itself: a fault names the member of the record as it came. */
   readonly names: Readonly<Partial<Record<MappedField | 'payload', string>>>;
 }
