@@ -103,16 +103,21 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'console, its files',
     files: /^packages\/console\/src\/[^/]+\.ts$/,
-    may: /^(packages\/console\/src\/[^/]+\.ts$|esbuild$|node:path$)/,
+    may: /^(packages\/console\/src\/([^/]+|case\/[^/]+)\.ts$|esbuild$|node:path$)/,
+  },
+  {
+    layer: 'console, its case files',
+    files: /^packages\/console\/src\/case\//,
+    may: /^(packages\/console\/src\/case\/|@pik\/schema$)/,
   },
   {
     layer: 'console, its pages',
     files: /^packages\/console\/src\/app\//,
-    may: /^(packages\/console\/src\/app\/|@pik\/(schema|render\/format|sdk\/investigator)$|preact(-iso)?(\/|$)|@preact\/signals$|@tanstack\/query-core$)/,
+    may: /^(packages\/console\/src\/(app|case)\/|@pik\/(schema|render\/format|sdk\/investigator)$|preact(-iso)?(\/|$)|@preact\/signals$|@tanstack\/query-core$)/,
   },
   {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|render|engine)|commander$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|render|engine|console)|commander$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];

@@ -43,6 +43,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
   status: { yes: 'nothing needs attention', no: 'something does; the output says what, and since when' },
   verify: { yes: 'log and index agree', no: 'faults were found' },
+  'verify-case': { yes: 'every answer is the same', no: 'an answer differs or is missing, or the file was changed' },
   ...Object.fromEntries(
     Object.entries(VIEWS).map(([name, { verdict }]) => [name, { yes: verdict.yes, no: verdict.no }]),
   ),

@@ -23,6 +23,7 @@ import { replays } from './commands/replays.ts';
 import { status } from './commands/status.ts';
 import { TAIL_FIELDS, tail } from './commands/tail.ts';
 import { verify } from './commands/verify.ts';
+import { verifyCase } from './commands/verify-case.ts';
 import { isErrno } from './errno.ts';
 import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
@@ -256,6 +257,9 @@ function addAnswers(program: Command, done: Done): void {
   client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
     .option('--digest', 'print the digest of the log; store it elsewhere')
     .action(async (options) => done(await verify(options)));
+  client(program, 'verify-case', 'ask the questions of a case of the console again, and compare the answers')
+    .argument('<file>', 'the exported file')
+    .action(async (file, options) => done(await verifyCase(file, options)));
 }
 
 const FIND_HELP = `

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineAggregate } from '@pik/aggregates';
+import { answerHash, caseHtml } from '@pik/console';
 import { ERRORS, type ErrorCode, KitError, QUESTIONS } from '@pik/schema';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -15,6 +16,13 @@ const selected = ['--entity', 'parcel-1', '--from', `${DAY}T00:00:00Z`, '--to', 
 
 const good = fileOf(eventText());
 const bad = fileOf(`${eventText()}\n{"source":"depot"}\n`);
+
+/** A case whose only question is whether the server is there. */
+function caseOf(answer: object): string {
+  const asked = { question: 'healthz', path: 'healthz', asked_at: DAY, as_of: null, note: '' } as const;
+  const pins = [{ ...asked, answer, answer_sha256: answerHash(answer) }];
+  return fileOf(caseHtml({ format: 'pik-case-1', title: 'a case', server: '', exported_at: DAY, pins }), 'case.html');
+}
 
 /** A command with its arguments, for each possible answer. */
 interface Cases {
@@ -55,6 +63,7 @@ const CASES: Record<string, Cases> = {
   rejects: { yes: [], no: [], usage: ['--limit', 'many'] },
   status: { yes: ['--since', DAY], no: ['--since', DAY], usage: ['--since', 'soon'] },
   verify: { yes: [], no: [] },
+  'verify-case': { yes: [caseOf({ status: 'ok' })], no: [caseOf({ status: 'other' })], usage: [good] },
   lag: { yes: [], no: null, usage: ['--from', 'soon'] },
   duplicates: { yes: [], no: null, usage: ['--from', 'soon'] },
   failures: { yes: [], no: [], usage: ['--from', 'soon'] },

@@ -1,5 +1,6 @@
 import type { ConsoleFile } from './files.ts';
 
+export { answerHash, type Case, caseHtml, differences, type Pin, readCase } from './case/case-file.ts';
 export type { ConsoleFile } from './files.ts';
 
 /** The folder of the scripts and the style, below the root of the API. */

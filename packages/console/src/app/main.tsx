@@ -24,6 +24,7 @@ const Replays = page(() => import('./pages/replays.tsx'));
 const NewReplay = page(() => import('./pages/new-replay.tsx'));
 const Replay = page(() => import('./pages/replay.tsx'));
 const DeadLetters = page(() => import('./pages/dead-letters.tsx'));
+const CasePage = page(() => import('./pages/case.tsx'));
 const Receipt = page(() => import('./pages/receipt.tsx'));
 
 function Unknown() {
@@ -59,6 +60,7 @@ function App() {
           <Route path={`${UI}/replays/new`} component={NewReplay} />
           <Route path={`${UI}/replays/:id`} component={Replay} />
           <Route path={`${UI}/dead-letters`} component={DeadLetters} />
+          <Route path={`${UI}/case`} component={CasePage} />
           <Route default component={Unknown} />
         </Router>
       </Shell>

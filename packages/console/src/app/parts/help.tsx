@@ -9,6 +9,7 @@ const KEYS: readonly (readonly [key: string, text: string])[] = [
   ['j, k', 'next and previous row'],
   ['o, Enter', 'open the row'],
   ['Tab, arrows', 'into a picture, and through it'],
+  ['c', 'pin answers of this page to the case'],
   ['y', 'copy a link to this page, as of now'],
   ['Esc', 'back'],
   ['?', 'this list'],

@@ -1,13 +1,18 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import lazy, { ErrorBoundary } from 'preact-iso/lazy';
 
 import { useAddress } from '../state/address.ts';
 import { apiKey, keyWanted } from '../state/key.ts';
+import { onPage } from '../state/on-page.ts';
+import { openCase, pinWanted } from '../state/pins.ts';
 import { Help, helpWanted } from './help.tsx';
 import { KeyDialog } from './key-dialog.tsx';
 import { type Keys, useKeys } from './keys.ts';
 import { ScopeBar } from './scope-bar.tsx';
 import { switchTheme } from './theme.ts';
+
+const PinDialog = lazy(() => import('./pin-dialog.tsx'));
 
 /** A page of the navigation, with the second key of its shortcut after `g`. */
 interface Place {
@@ -52,6 +57,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
   const places = PLACES.flatMap(([, group]) => group);
   useKeys({
     ...(Object.fromEntries(places.map(({ key, path: to }) => [`g ${key}`, () => go(link(to))])) as Keys),
+    c: () => (pinWanted.value = onPage.value.size > 0),
     '?': () => (helpWanted.value = true),
     y: () => void navigator.clipboard?.writeText(fixedAddress()),
     Escape: () => history.back(),
@@ -72,6 +78,12 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
         </a>
         <ScopeBar />
         <span class="tools">
+          <button type="button" onClick={() => (pinWanted.value = true)} disabled={onPage.value.size === 0}>
+            Pin
+          </button>
+          <a class="button" href={link('/case')}>
+            Case{openCase.value.pins.length > 0 && ` (${openCase.value.pins.length})`}
+          </a>
           <button type="button" onClick={() => (keyWanted.value = true)}>
             {apiKey.value === null ? 'No key' : 'Key set'}
           </button>
@@ -98,6 +110,11 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
       <main id="main" ref={main} tabIndex={-1}>
         {children}
       </main>
+      {pinWanted.value && (
+        <ErrorBoundary>
+          <PinDialog />
+        </ErrorBoundary>
+      )}
       <KeyDialog />
       <Help places={places} />
     </div>

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 
 import { ApiError, type Asked, ask, type Values } from './api.ts';
 import { apiKey } from './key.ts';
+import { noteShown } from './on-page.ts';
 
 const RETRIES = 2;
 
@@ -61,6 +62,11 @@ export function useAnswer<N extends Asked>(
     });
     setState(observer.getCurrentResult());
   }, [observer, key, everyMs]);
+  const answer = values === null || values.limit === 1 ? undefined : state.data;
+  useEffect(
+    () => (answer === undefined || values === null ? undefined : noteShown(key, { name, values, answer })),
+    [key, answer],
+  );
   return {
     data: state.data as ReportOf<N> | undefined,
     error: state.error,
