@@ -16,6 +16,17 @@ interface IngestResult {
 const root = join(import.meta.dirname, '../..');
 const read = <T>(name: string) => JSON.parse(readFileSync(join(root, `benchmarks/results/${name}.json`), 'utf8')) as T;
 const result = read<IngestResult>('ingest');
+interface Compared {
+  readonly of_postgres: number;
+  readonly kit: { readonly events_per_s: number; readonly cpu_us_per_event: number };
+  readonly collector: { readonly events_per_s: number; readonly cpu_us_per_event: number };
+}
+const versus = read<{
+  rounds: number;
+  postgres: string;
+  single: Compared & { from: number; packs_per_event: number };
+  batches: Compared & { from: number; to: number };
+}>('against-postgres');
 const page = read<{ median_ms: number }>('timeline');
 const replay = read<{
   windows: { inputs: number; metric: string; ms: number; unchanged_ms: number }[];
@@ -66,12 +77,15 @@ const reached = faults.filter(({ fault }) => fault !== 'no backend');
 const sum = (name: 'lost' | 'doubled') => reached.reduce((total, fault) => total + fault[name], 0);
 const n = (value: number) => value.toLocaleString('en-US');
 const figures = `Measured on one machine with 2 cores and Node ${result.node}, with the load generator on the same machine. The scripts are in \`benchmarks/src\`:
-\`ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`, \`reports.ts\` and \`explain-change.ts\`.
+\`ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`, \`reports.ts\` and \`explain-change.ts\`. Other work ran on the machine: rates compared
+in turn count, single rates do not.
 
 | What | Measured |
 |---|---|
 | Durable ingest over HTTP, batches of 500 events of 200 bytes, 16 requests in flight, while the index grows from ${n(result.base)} to ${n(result.base + result.more)} events | ${n(result.events_per_s)} events/s (median of ten parts) |
 | Bare \`node:sqlite\` with the same rows, rows per commit and durability, run alternately with the kit | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
+| The same batches in turn with a collector over PostgreSQL ${versus.postgres.split(' ')[0]} (Fastify, one row per event, no bytes kept), ${versus.rounds} rounds, from ${n(versus.batches.from)} to ${n(versus.batches.to)} events (\`against-postgres.ts\`) | ${versus.batches.of_postgres} of its rate; CPU per event ${versus.batches.kit.cpu_us_per_event} against ${versus.batches.collector.cpu_us_per_event} µs |
+| One event per request, 64 in flight, from ${n(versus.single.from)} events, the same way | ${versus.single.of_postgres} of its rate; CPU per event ${versus.single.kit.cpu_us_per_event} against ${versus.single.collector.cpu_us_per_event} µs; ${versus.single.packs_per_event} packs per event |
 | Ingest rate of the last tenth compared with the first tenth | ${result.last_tenth_of_first} of it |
 | Peak memory of the server (RSS) | ${n(result.rss_mb_max)} MB |
 | Timeline page of 500 events out of 1,000,000, over HTTP, median | ${page.median_ms} ms |

@@ -38,6 +38,23 @@ export function ingestForms(ask: Asking): void {
     expect(json.counts).toEqual({ ACCEPTED: 2, REJECTED: 1, DUPLICATE: 1 });
   });
 
+  it('G4, G11: answers each of many requests at one time in its order, and every receipt names its request and its place there', async () => {
+    const requests = Array.from({ length: 12 }, (_, n) => {
+      const events = [event(), { broken: n }, event()].slice(0, 1 + (n % 3)).map(text);
+      return { events, asked: ask('/ingest', { type: 'application/x-ndjson', body: events.join('\n') }) };
+    });
+    for (const { events, asked } of requests) {
+      const { headers, json } = await asked;
+      const statuses = ['ACCEPTED', 'REJECTED', 'ACCEPTED'].slice(0, events.length);
+      expect(json.results.map((result: Json) => result.status)).toEqual(statuses);
+      for (const [place, result] of json.results.entries()) {
+        const envelope = (await ask(receiptPath(result), { accept: 'application/json' })).json;
+        const request = { request_id: headers.get('x-request-id'), request_line: place, line: result.line };
+        expect(envelope).toMatchObject({ ...request, body: events[place] });
+      }
+    }
+  });
+
   it('accepts gzip, and refuses bodies that do not decompress completely', async () => {
     const body = new Uint8Array(gzipSync(text(event())));
     expect((await ask('/ingest', { body, encoding: 'gzip' })).status).toBe(200);
