@@ -77,8 +77,8 @@ const reached = faults.filter(({ fault }) => fault !== 'no backend');
 const sum = (name: 'lost' | 'doubled') => reached.reduce((total, fault) => total + fault[name], 0);
 const n = (value: number) => value.toLocaleString('en-US');
 const figures = `Measured on one machine with 2 cores and Node ${result.node}, with the load generator on the same machine. The scripts are in \`benchmarks/src\`:
-\`ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`, \`reports.ts\` and \`explain-change.ts\`. Other work ran on the machine: rates compared
-in turn count, single rates do not.
+\`ingest.ts\`, \`timeline.ts\`, \`replay.ts\`, \`producer.ts\`, \`reports.ts\` and \`explain-change.ts\`. Other work ran on the
+machine at the same time: trust the ratios of what ran in turn more than the rates.
 
 | What | Measured |
 |---|---|
