@@ -75,7 +75,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const readers = await openThreads(threads, {
     data: { dir, config: options.config },
     settings: { aggregates, volatile },
-    ...{ pipeline, telemetry },
+    ...{ pipeline, backend, telemetry },
   });
   const health = createServerHealth({ backend, pipeline, readers: threads });
   health.swept();
@@ -95,7 +95,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const server = await start(serveRequest, { port, hostname: address.host });
   const timer = setInterval(() => sweepQuietly(pipeline, telemetry, health), SWEEP_INTERVAL_MS);
   timer.unref();
-  const worker = options.worker ? startWorker(pipeline, { telemetry }) : null;
+  const worker = options.worker ? startWorker(readers ?? pipeline, { telemetry }) : null;
   // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
   const url = `http://${address.urlHost}:${addressPort(server)}`;

@@ -6,10 +6,10 @@ import type { Answer, Call, Handler, Handlers, RoutedQuestion, Services } from '
 import { INVESTIGATE_HANDLERS } from './investigate-handlers.ts';
 import { deadLetters } from './replay-handlers.ts';
 
-/** The part of a pipeline that reads. */
-export type ReadPipeline = InvestigatePipeline & Pick<ReplayPipeline, 'planReplay' | 'listDeadLetters'>;
+/** The part of a pipeline that answers routed questions. */
+export type RoutedPipeline = InvestigatePipeline & Pick<ReplayPipeline, 'replay' | 'planReplay' | 'listDeadLetters'>;
 
-const HANDLERS: Handlers<ReadPipeline> = { ...INVESTIGATE_HANDLERS, deadLetters };
+const HANDLERS: Handlers<RoutedPipeline> = { ...INVESTIGATE_HANDLERS, deadLetters };
 
 /**
  * Answers a question of another thread, with the handlers that answer it there.
@@ -17,29 +17,37 @@ const HANDLERS: Handlers<ReadPipeline> = { ...INVESTIGATE_HANDLERS, deadLetters 
  * @throws KitError what the handler of the route throws.
  */
 export async function answerRouted(
-  pipeline: ReadPipeline,
+  pipeline: RoutedPipeline,
   question: RoutedQuestion,
   options: QuestionOptions,
 ): Promise<Answer> {
   const { route, body } = question;
-  // A replay with `dry_run`; the caller's thread has read and checked its body.
-  if (route === 'replay') return json(await pipeline.planReplay(body as ReplayBody, options));
-  return answerBy(HANDLERS[route] as Handler<RouteName, ReadPipeline> | undefined, { pipeline, question, options });
+  // The caller's thread has read and checked the body.
+  if (route === 'replay') return json(await answerReplay(pipeline, body as ReplayBody, { question, options }));
+  return answerBy(HANDLERS[route] as Handler<RouteName, RoutedPipeline> | undefined, { pipeline, question, options });
+}
+
+function answerReplay(
+  pipeline: RoutedPipeline,
+  body: ReplayBody,
+  { question, options }: Pick<Routed, 'question' | 'options'>,
+): Promise<object> {
+  return body.dry_run === true ? pipeline.planReplay(body, options) : pipeline.replay(body, question);
 }
 
 interface Routed {
-  readonly pipeline: ReadPipeline;
+  readonly pipeline: RoutedPipeline;
   readonly question: RoutedQuestion;
   readonly options: QuestionOptions;
 }
 
 async function answerBy(
-  handler: Handler<RouteName, ReadPipeline> | undefined,
+  handler: Handler<RouteName, RoutedPipeline> | undefined,
   { pipeline, question, options }: Routed,
 ): Promise<Answer> {
   if (handler === undefined) throw new KitError('INTERNAL', `${question.route} is not a question`);
   const { url, accept, requestId, receivedMs, principal, params } = question;
-  const services: Services<ReadPipeline> = { pipeline, readers: null, health: null, metricsText: null };
+  const services: Services<RoutedPipeline> = { pipeline, readers: null, health: null, metricsText: null };
   const headers = accept === null ? {} : { accept };
   return handler(services, {
     ...{ requestId, receivedMs, principal, params, notes: { bytes_in: 0 } },

@@ -12,9 +12,10 @@ const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline, readers }, 
   call.notes.bytes_in = wireBytes;
   if (body.event_ids?.some((id) => parseEventId(id) === null))
     throw fieldFault('event_ids', 'has an entry that is not an event id');
-  if (body.dry_run !== true) return json(await pipeline.replay(body, call));
-  if (readers?.isUsable === true) return readers.ask(routedQuestion('replay', call, body), call.asking());
-  return json(await pipeline.planReplay(body, call.asking()));
+  const isPlan = body.dry_run === true;
+  // A replay is not given up when its caller goes away.
+  if (readers?.isUsable === true) return readers.ask(routedQuestion('replay', call, body), isPlan ? call.asking() : {});
+  return json(isPlan ? await pipeline.planReplay(body, call.asking()) : await pipeline.replay(body, call));
 };
 
 /** `POST /replays/:replay_id/cancel`. */

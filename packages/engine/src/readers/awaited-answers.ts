@@ -1,15 +1,18 @@
 import type { KitError } from '@pik/schema';
 
+import type { WorkResult } from '../api/pipeline.ts';
 import type { Answer } from '../http/call.ts';
 import { fromErrorMessage } from './error-message.ts';
 import type { FromReader, ToReader } from './messages.ts';
 
 /** Messages that concern one answer. */
-type AnswerMessage = Extract<FromReader, { readonly id: number }>;
+type AnswerMessage = Exclude<Extract<FromReader, { readonly id: number }>, { readonly type: 'write' }>;
 
 /** Answers that one thread owes. */
 export interface AwaitedAnswers {
   add(id: number): Promise<Answer>;
+  /** The same for a message of the queue. */
+  addWork(id: number): Promise<WorkResult>;
   receive(message: AnswerMessage): void;
   /** Fails all answers, and all streams from now on. */
   lose(error: KitError): void;
@@ -25,14 +28,14 @@ interface Waiting<T> {
 /** Creates the receiving side of one thread. A streamed answer asks for each piece when its reader does. */
 export function createAwaitedAnswers(post: (message: ToReader) => void): AwaitedAnswers {
   const answers = new Map<number, Waiting<Answer>>();
+  const works = new Map<number, Waiting<WorkResult>>();
   const pieces = new Map<number, Waiting<Uint8Array | null>>();
   let lost: KitError | null = null;
   const nextPiece = (id: number): Promise<Uint8Array | null> => {
     if (lost !== null) return Promise.reject(lost);
-    const waiting = Promise.withResolvers<Uint8Array | null>();
-    pieces.set(id, waiting);
+    const piece = put(pieces, id);
     post({ type: 'pull', id });
-    return waiting.promise;
+    return piece;
   };
   const streamOf = (id: number) =>
     new ReadableStream<Uint8Array>(
@@ -47,29 +50,34 @@ export function createAwaitedAnswers(post: (message: ToReader) => void): Awaited
       { highWaterMark: 0 },
     );
   return {
-    add(id) {
-      const waiting = Promise.withResolvers<Answer>();
-      answers.set(id, waiting);
-      return waiting.promise;
-    },
+    add: (id) => put(answers, id),
+    addWork: (id) => put(works, id),
     receive(message) {
       const { id } = message;
       if (message.type === 'answer') {
         const body = message.body === 'stream' ? streamOf(id) : message.body;
         take(answers, id)?.resolve({ ...message.head, body });
       } else if (message.type === 'piece') take(pieces, id)?.resolve(message.bytes);
-      else (take(answers, id) ?? take(pieces, id))?.reject(fromErrorMessage(message.error));
+      else if (message.type === 'worked') take(works, id)?.resolve(message.result);
+      else (take(answers, id) ?? take(pieces, id) ?? take(works, id))?.reject(fromErrorMessage(message.error));
     },
     lose(error) {
       lost = error;
-      for (const waiting of [...answers.values(), ...pieces.values()]) waiting.reject(error);
-      answers.clear();
-      pieces.clear();
+      for (const waiting of [answers, pieces, works]) {
+        for (const { reject } of waiting.values()) reject(error);
+        waiting.clear();
+      }
     },
     get count() {
       return answers.size;
     },
   };
+}
+
+function put<T>(waiting: Map<number, Waiting<T>>, id: number): Promise<T> {
+  const { promise, ...settle } = Promise.withResolvers<T>();
+  waiting.set(id, settle);
+  return promise;
 }
 
 function take<T>(waiting: Map<number, Waiting<T>>, id: number): Waiting<T> | undefined {

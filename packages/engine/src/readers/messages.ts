@@ -1,7 +1,8 @@
-import type { QuestionFacts } from '../api/pipeline.ts';
+import type { QuestionFacts, WorkOptions, WorkResult } from '../api/pipeline.ts';
 import type { Answer, RoutedQuestion } from '../http/call.ts';
 import type { LogFields, Telemetry } from '../ports/telemetry.ts';
 import type { ErrorMessage } from './error-message.ts';
+import type { Write } from './remote-writes.ts';
 
 // The messages between the thread of ingest and a reader thread. The SharedArrayBuffers are flags, which a thread sees while it
 // computes; messages wait for its next turn.
@@ -23,6 +24,17 @@ export type ToReader =
       /** Set when nobody waits for the answer any more. */
       readonly goneFlag: SharedArrayBuffer;
     }
+  /** Takes one message from the queue and processes it; `stoppingFlag` is set when no further window should be started. */
+  | {
+      readonly type: 'work';
+      readonly id: number;
+      readonly facts: QuestionFacts;
+      readonly options: Omit<WorkOptions, 'isStopping'>;
+      readonly stoppingFlag: SharedArrayBuffer;
+    }
+  /** The result of a write that the thread asked for. */
+  | { readonly type: 'written'; readonly id: number; readonly result: unknown }
+  | { readonly type: 'refused'; readonly id: number; readonly error: ErrorMessage }
   /** Asks for the next piece of a streamed answer. */
   | { readonly type: 'pull'; readonly id: number }
   /** Ends a streamed answer early. */
@@ -47,6 +59,8 @@ export type FromReader =
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorMessage }
   /** A piece of a streamed answer; null at its end. */
   | { readonly type: 'piece'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> | null }
+  | { readonly type: 'worked'; readonly id: number; readonly result: WorkResult }
+  | { readonly type: 'write'; readonly id: number; readonly write: Write }
   | { readonly type: 'count'; readonly args: Parameters<Telemetry['count']> }
   | { readonly type: 'observe'; readonly args: Parameters<Telemetry['observe']> }
   | { readonly type: 'log'; readonly args: [level: 'info' | 'warn' | 'error', event: string, fields: LogFields] };

@@ -1,12 +1,14 @@
 import { KitError, LIMITS } from '@pik/schema';
 
-import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
+import type { Pipeline, QuestionOptions, WorkOptions, WorkResult } from '../api/pipeline.ts';
 import type { Answer, Readers } from '../http/call.ts';
+import type { Backend } from '../ports/backend.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { goneError } from '../runtime/budget.ts';
 import { createFlag, setFlag } from './flag.ts';
 import { createReaderPool, type Job, type ReaderPool } from './reader-pool.ts';
 import { startReaderThread } from './reader-thread.ts';
+import { doWrite } from './remote-writes.ts';
 import { type AnswerSettings, settingsText } from './settings.ts';
 
 /** How reader threads are opened. */
@@ -20,7 +22,9 @@ export interface ReadersOptions {
   /** The settings of this process. */
   readonly settings: AnswerSettings;
   /** The pipeline that ingests. */
-  readonly pipeline: Pick<Pipeline, 'questionFacts'>;
+  readonly pipeline: Pick<Pipeline, 'questionFacts' | 'work'>;
+  /** The backend of that pipeline, which does the writes of the threads. */
+  readonly backend: Backend;
   readonly telemetry: Telemetry;
   /** The heap of a thread in bytes, beyond which it ends and is replaced. Default: `LIMITS`. */
   readonly heapBytesMax?: number | undefined;
@@ -28,9 +32,14 @@ export interface ReadersOptions {
 
 /** Lasting threads that answer questions. */
 export interface ReaderThreads extends Readers {
+  /** Takes one message from the queue and processes it, on a thread if one can. For `startWorker`. */
+  work(options?: WorkOptions): Promise<WorkResult>;
   /** Ends the threads. Running questions are given up, with `SHUTTING_DOWN`. */
   close(): Promise<void>;
 }
+
+/** Milliseconds between two checks whether a worker is stopping. */
+const STOPPING_MS = 50;
 
 /**
  * Opens reader threads, and waits until each can answer. A thread that ends is replaced, and its questions reject with
@@ -39,11 +48,12 @@ export interface ReaderThreads extends Readers {
  * @throws KitError `READER_LOST` if a thread ends at its start; its cause says why.
  */
 export async function openReaders(options: ReadersOptions): Promise<ReaderThreads> {
-  const { pipeline, telemetry, settings, module, data = {} } = options;
+  const { pipeline, backend, telemetry, settings, module, data = {} } = options;
   const { heapBytesMax = LIMITS.reader_heap_bytes_max } = options;
   const pool = createReaderPool({
     threads: options.threads,
-    start: () => startReaderThread({ module, data, heapBytesMax, telemetry }),
+    start: () =>
+      startReaderThread({ module, data, heapBytesMax, telemetry, write: (write) => doWrite(backend, write) }),
     settings: settingsText(settings),
     telemetry,
   });
@@ -67,6 +77,18 @@ export async function openReaders(options: ReadersOptions): Promise<ReaderThread
         if (!KitError.is(error) || error.code !== 'CLIENT_GONE') throw error;
         if (signal?.aborted === true) throw goneError(signal);
         throw isClosing ? new KitError('SHUTTING_DOWN', undefined, { cause: error }) : error;
+      }
+    },
+    async work(given = {}) {
+      if (!pool.isUsable) return pipeline.work(given);
+      const { isStopping = () => false, ...options } = given;
+      const stoppingFlag = createFlag();
+      // The thread cannot call the function.
+      const watch = setInterval(() => isStopping() && setFlag(stoppingFlag), STOPPING_MS);
+      try {
+        return await pool.work({ facts: await pipeline.questionFacts(), options, stoppingFlag });
+      } finally {
+        clearInterval(watch);
       }
     },
     close() {

@@ -1,8 +1,9 @@
 import { KitError, LIMITS } from '@pik/schema';
 
+import type { WorkResult } from '../api/pipeline.ts';
 import type { Answer } from '../http/call.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { ReaderThread, ThreadQuestion } from './reader-thread.ts';
+import type { ReaderThread, ThreadQuestion, ThreadWork } from './reader-thread.ts';
 
 /** A question that waits for a thread. */
 export interface Job {
@@ -19,6 +20,8 @@ export interface ReaderPool {
   /** False once a thread has loaded another config and no earlier thread is left. */
   readonly isUsable: boolean;
   add(job: Job): void;
+  /** Lets a thread take a message from the queue. Rejects with `READER_LOST` if there is no thread at the moment. */
+  work(work: ThreadWork): Promise<WorkResult>;
   /** Takes back a question that still waits; false if a thread has it. */
   remove(job: Job): boolean;
   close(): Promise<void>;
@@ -80,6 +83,11 @@ export function createReaderPool(options: PoolOptions): ReaderPool {
       waiting.push(job);
       handOut(waiting, usable);
     },
+    async work(work) {
+      const thread = leastBusy(usable, Number.POSITIVE_INFINITY);
+      if (thread === null) throw new KitError('READER_LOST');
+      return thread.work(work);
+    },
     remove(job) {
       const place = waiting.indexOf(job);
       return place !== -1 && waiting.splice(place, 1).length === 1;
@@ -132,8 +140,8 @@ const CONFIG_DIFFERS =
   'a thread for questions has loaded another config than this process: restart the server to apply what has changed';
 
 /** The usable thread with the fewest questions; null if each has as many as it may. */
-function leastBusy(threads: ReadonlySet<ReaderThread>): ReaderThread | null {
+function leastBusy(threads: ReadonlySet<ReaderThread>, max: number = LIMITS.reader_questions_max): ReaderThread | null {
   let best: ReaderThread | null = null;
   for (const thread of threads) if (best === null || thread.running < best.running) best = thread;
-  return best === null || best.running >= LIMITS.reader_questions_max ? null : best;
+  return best === null || best.running >= max ? null : best;
 }

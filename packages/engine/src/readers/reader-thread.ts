@@ -2,12 +2,14 @@ import { Worker } from 'node:worker_threads';
 
 import { KitError } from '@pik/schema';
 
-import type { QuestionFacts } from '../api/pipeline.ts';
+import type { QuestionFacts, WorkResult } from '../api/pipeline.ts';
 import type { Answer, RoutedQuestion } from '../http/call.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { createAwaitedAnswers } from './awaited-answers.ts';
+import { toErrorMessage } from './error-message.ts';
 import { createFlag, setFlag } from './flag.ts';
 import type { FromReader, ReaderSetup, ToReader } from './messages.ts';
+import type { Write } from './remote-writes.ts';
 
 /** One question with what a thread needs to answer it. */
 export interface ThreadQuestion {
@@ -16,6 +18,9 @@ export interface ThreadQuestion {
   readonly timeMs: number;
   readonly goneFlag: SharedArrayBuffer;
 }
+
+/** How a thread takes a message from the queue. */
+export type ThreadWork = Omit<ToReader & { type: 'work' }, 'type' | 'id'>;
 
 /** A running reader thread. */
 export interface ReaderThread {
@@ -27,6 +32,8 @@ export interface ReaderThread {
   readonly running: number;
   /** Rejects with `READER_LOST` if the thread ends before it has answered. */
   ask(asked: ThreadQuestion): Promise<Answer>;
+  /** Lets the thread take a message from the queue. Rejects like `ask`. */
+  work(work: ThreadWork): Promise<WorkResult>;
   /** Ends the thread: questions that still run are given up. It never ends while it reads. */
   stop(): void;
 }
@@ -39,6 +46,8 @@ export interface ThreadOptions {
   readonly data: object;
   readonly heapBytesMax: number;
   readonly telemetry: Telemetry;
+  /** Does a write that the thread asks for. */
+  readonly write: (write: Write) => Promise<unknown>;
 }
 
 /** A young generation as large as Node's default would add some 100 MB per thread. */
@@ -47,7 +56,7 @@ const YOUNG_MB_MAX = 24;
 const BYTES_PER_MB = 1024 * 1024;
 
 /** Starts a reader thread. */
-export function startReaderThread({ module, data, heapBytesMax, telemetry }: ThreadOptions): ReaderThread {
+export function startReaderThread({ module, data, heapBytesMax, telemetry, write }: ThreadOptions): ReaderThread {
   const stopFlag = createFlag();
   const worker = new Worker(module, {
     name: 'pik-reader',
@@ -62,11 +71,17 @@ export function startReaderThread({ module, data, heapBytesMax, telemetry }: Thr
   ready.promise.catch(() => {});
   let lastId = 0;
   let cause: unknown;
+  const answerWrite = ({ id, write: asked }: FromReader & { type: 'write' }) =>
+    write(asked).then(
+      (result) => post({ type: 'written', id, result }),
+      (error: unknown) => post({ type: 'refused', id, error: toErrorMessage(error) }),
+    );
   worker.on('message', (message: FromReader) => {
     if (message.type === 'ready') ready.resolve(message.settings);
     else if (message.type === 'count') telemetry.count(...message.args);
     else if (message.type === 'observe') telemetry.observe(...message.args);
     else if (message.type === 'log') telemetry.log(...message.args);
+    else if (message.type === 'write') void answerWrite(message);
     else answers.receive(message);
   });
   worker.on('error', (error) => {
@@ -89,6 +104,12 @@ export function startReaderThread({ module, data, heapBytesMax, telemetry }: Thr
       const answer = answers.add(lastId);
       post({ type: 'ask', id: lastId, ...asked });
       return answer;
+    },
+    work(work) {
+      lastId += 1;
+      const result = answers.addWork(lastId);
+      post({ type: 'work', id: lastId, ...work });
+      return result;
     },
     stop() {
       setFlag(stopFlag);

@@ -4,16 +4,18 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { KitError } from '@pik/schema';
 
 import type { Cancellation } from '../api/pipeline.ts';
-import { investigatePipeline, replayPipeline } from '../api/pipeline-parts.ts';
+import { investigatePipeline, processPipeline, replayPipeline } from '../api/pipeline-parts.ts';
 import { openLocalReader } from '../backends/local/open-reader.ts';
-import { answerRouted } from '../http/answer-routed.ts';
+import { answerRouted, type RoutedPipeline } from '../http/answer-routed.ts';
 import type { Backend, Clock } from '../ports/backend.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { type Context, createContext } from '../runtime/context.ts';
 import { contextOfFacts } from '../runtime/question-facts.ts';
 import { anyFlag } from './flag.ts';
 import type { ReaderSetup, ToReader } from './messages.ts';
+import { withRemoteWrites } from './remote-writes.ts';
 import { createSentAnswers, type Post } from './sent-answers.ts';
+import { createSentWrites, type SentWrites } from './sent-writes.ts';
 import { type AnswerSettings, settingsText } from './settings.ts';
 
 /** The directory that a reader thread reads, and the settings of its answers. */
@@ -29,40 +31,50 @@ export interface RunReaderOptions extends AnswerSettings {
 /** Below ingest and above nothing: of the levels from -20 to 19, 0 is normal. */
 const PRIORITY = 10;
 
-/** Runs this thread as a reader: it answers questions until the process stops it. Call it in the module of `openReaders`. */
+/**
+ * Runs this thread as a reader: it answers questions until the process stops it, and leaves writes to the first thread. Call it in
+ * the module of `openReaders`.
+ */
 export function runReader({ dir, clock, around = (backend) => backend, ...settings }: RunReaderOptions): void {
   const port = parentPort;
   if (port === null) throw new KitError('INTERNAL', 'a reader needs a thread of its own');
   lowerPriority();
   const post: Post = (message, transfer = []) => port.postMessage(message, transfer);
-  const backend = around(openLocalReader({ dir, clock }));
+  const writes = createSentWrites(post);
+  const backend = around(withRemoteWrites(openLocalReader({ dir, clock }), writes.send));
   const context = createContext({ backend, telemetry: sentTelemetry(post), ...settings });
-  serve(port, { context, post, ...(workerData as ReaderSetup) });
+  serve(port, { context, post, writes, ...(workerData as ReaderSetup) });
   post({ type: 'ready', settings: settingsText(settings) });
 }
 
 interface Serving extends ReaderSetup {
   readonly context: Context;
   readonly post: Post;
+  readonly writes: SentWrites;
 }
 
 /** Answers the questions that come over the port. After a `stop` the thread ends as soon as nothing runs. */
-function serve(port: MessagePort, { context, post, stopFlag }: Serving): void {
+function serve(port: MessagePort, { context, post, writes, stopFlag }: Serving): void {
   const answers = createSentAnswers(post);
   let running = 0;
   let isStopping = false;
   const ask = async ({ id, question, facts, timeMs, goneFlag }: ToReader & { type: 'ask' }) => {
+    const options = { signal: cancellation(anyFlag(goneFlag, stopFlag)), timeMs };
+    answers.send(id, await answerRouted(routedPipeline(contextOfFacts(context, facts)), question, options));
+  };
+  const work = async ({ id, facts, options, stoppingFlag }: ToReader & { type: 'work' }) => {
+    const isStopping = anyFlag(stoppingFlag, stopFlag);
+    const result = await processPipeline(contextOfFacts(context, facts)).work({ ...options, isStopping });
+    post({ type: 'worked', id, result });
+  };
+  const run = async (message: ToReader & { type: 'ask' | 'work' }) => {
     running += 1;
-    try {
-      const options = { signal: cancellation(anyFlag(goneFlag, stopFlag)), timeMs };
-      answers.send(id, await answerRouted(readPipeline(contextOfFacts(context, facts)), question, options));
-    } catch (error) {
-      answers.fail(id, error);
-    }
+    await (message.type === 'ask' ? ask(message) : work(message)).catch((error) => answers.fail(message.id, error));
     running -= 1;
   };
   const act = async (message: ToReader) => {
-    if (message.type === 'ask') await ask(message);
+    if (message.type === 'ask' || message.type === 'work') await run(message);
+    else if (message.type === 'written' || message.type === 'refused') writes.settle(message);
     else if (message.type === 'pull') await answers.piece(message.id);
     else if (message.type === 'cancel') await answers.cancel(message.id);
     else isStopping = true;
@@ -100,7 +112,6 @@ function sentTelemetry(post: Post): Telemetry {
   };
 }
 
-function readPipeline(context: Context) {
-  const { planReplay, listDeadLetters } = replayPipeline(context);
-  return { ...investigatePipeline(context), planReplay, listDeadLetters };
+function routedPipeline(context: Context): RoutedPipeline {
+  return { ...investigatePipeline(context), ...replayPipeline(context) };
 }

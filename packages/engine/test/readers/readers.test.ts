@@ -103,6 +103,39 @@ describe('an answer', () => {
   });
 });
 
+describe('a replay', () => {
+  const replay = (kit: Threads, source: string) => {
+    const hours = (n: number) => new Date(kit.clock.now() + n * 3_600_000).toISOString();
+    const body = JSON.stringify({ source, start_time: hours(-48), end_time: hours(48), reason: 'test' });
+    const headers = { 'content-type': 'application/json' };
+    return kit.there(new Request('http://kit/replay', { method: 'POST', headers, body }));
+  };
+
+  it('is walked and processed on a thread, and written by the thread of ingest', async () => {
+    const kit = await open();
+    for (let n = 1; n <= 40; n++) await ingest(kit, n);
+    expect(await (await replay(kit, 's')).json()).toMatchObject({ sent: 40, complete: true });
+    const reads = kit.reads();
+    expect(reads).toBeGreaterThan(0);
+    await kit.workAll();
+    expect(kit.reads()).toBeGreaterThan(reads);
+    for (const fetch of [kit.here, kit.there]) {
+      const page = await (await fetch(new Request('http://kit/aggregates/versions?metric=sum_by_all&key=all'))).json();
+      expect(page).toMatchObject({ versions: [{ value: 820, input_count: 40 }] });
+    }
+    const replays = await (await kit.here(new Request('http://kit/replays'))).json();
+    expect(replays).toMatchObject({ replays: [{ status: 'COMPLETE', sent: 40 }] });
+  });
+
+  it('whose thread ends is answered 503, and the next one runs', async () => {
+    const kit = await open();
+    await ingest(kit, 1);
+    expect(await codeOf(replay(kit, 'crash'))).toEqual([503, 'READER_LOST']);
+    expect(await (await replay(kit, 's')).json()).toMatchObject({ sent: 1 });
+    await kit.workAll();
+  });
+});
+
 describe('a client that goes away', () => {
   it('ends the reads of its question', async () => {
     const kit = await open();

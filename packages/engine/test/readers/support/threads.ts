@@ -27,6 +27,8 @@ export interface Threads {
   readonly here: (request: Request) => Promise<Response>;
   readonly there: (request: Request) => Promise<Response>;
   readonly reads: () => number;
+  /** Processes all messages of the queue on a thread. */
+  workAll(): Promise<void>;
   openGate(): void;
   closeReaders(): Promise<void>;
   close(): Promise<void>;
@@ -55,21 +57,31 @@ export async function openThreads(
   const settings = { aggregates: AGGREGATES };
   const pipeline = createPipeline({ backend, telemetry, ...settings });
   const data: ThreadData = { dir, clockMs, reads, gate, ...rest };
-  const module = new URL('./thread.ts', import.meta.url);
-  const readers = await openReaders({ threads, heapBytesMax, module, data, settings, pipeline, telemetry }).catch(
-    async (error: unknown) => {
-      await pipeline.close();
-      throw error;
-    },
-  );
+  const module = new URL('./start-thread.ts', import.meta.url);
+  const readers = await openReaders({
+    threads,
+    heapBytesMax,
+    module,
+    data,
+    settings,
+    pipeline,
+    backend,
+    telemetry,
+  }).catch(async (error: unknown) => {
+    await pipeline.close();
+    throw error;
+  });
   const closeReaders = () => readers.close();
   return {
     pipeline,
     clock,
     logged,
-    here: createApp({ pipeline, telemetry }).fetch,
-    there: createApp({ pipeline, telemetry, readers }).fetch,
+    here: createApp({ pipeline, telemetry, now: clock.now }).fetch,
+    there: createApp({ pipeline, telemetry, now: clock.now, readers }).fetch,
     reads: () => Atomics.load(new Int32Array(reads), 0),
+    async workAll() {
+      while ((await readers.work({ retryDelayMs: 0 })) !== 'IDLE');
+    },
     openGate() {
       Atomics.store(new Int32Array(gate), 0, 1);
       Atomics.notify(new Int32Array(gate), 0);
