@@ -1,5 +1,5 @@
 import { matchCells, printable, scannedText } from '@pik/render';
-import { findQuestion, LIMITS, type Match, type SelectionOf } from '@pik/schema';
+import { counted, findQuestion, LIMITS, type Match, type SelectionOf } from '@pik/schema';
 import type { SearchProgress } from '@pik/sdk/investigator';
 
 import { progressStream, writeErr, writeOut } from '../output.ts';
@@ -58,8 +58,9 @@ export function matchText(match: Match): string {
 }
 
 function endText(progress: SearchProgress | null, next: string | null): string {
-  const more = next === null ? '' : `; for earlier ones: --cursor ${next}`;
-  return progress === null ? '' : `${scannedText(progress)}${more}\n`;
+  if (progress === null) return '';
+  if (next === null) return `${scannedText(progress)}\n`;
+  return `${counted(progress.matched, 'match', 'matches')} so far; for earlier ones: --cursor ${next}\n`;
 }
 
 /** The line on standard error about a search in progress; silent unless that is a terminal. */

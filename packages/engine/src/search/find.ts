@@ -25,7 +25,7 @@ import { countPacks } from './newest-packs.ts';
 import { parseExpression } from './rules/parse-expression.ts';
 import type { ReceiptFacts } from './rules/receipt-facts.ts';
 import { ExpressionFault } from './rules/tokens.ts';
-import { type SearchPlace, type SearchQuery, type SearchStep, searchLog } from './search-log.ts';
+import { PACK_DONE, type SearchPlace, type SearchQuery, type SearchStep, searchLog } from './search-log.ts';
 
 /** Which receipts match an expression? Throws `CURSOR_INVALID`, and `REQUEST_INVALID` with the place of a fault in it. */
 export const find = answerQuestion(findQuestion, async (context, query) => {
@@ -131,7 +131,7 @@ function openPage(query: FindQuery): OpenPage {
     }
     scanned.packs += 1;
     scanned.receipts += step.receipts;
-    place = { pack_id: step.pack_id, beforeLine: 0 };
+    place = { pack_id: step.pack_id, beforeLine: PACK_DONE };
     if (step.fault !== null) {
       faults += 1;
       const { pack_id, fault: code } = step;
@@ -148,7 +148,7 @@ function openPage(query: FindQuery): OpenPage {
     count: async (context, isEnough) => {
       const upTo = start.place?.pack_id ?? null;
       const more = await countPacks(context, { upTo, fromMs }, { listingsMax: COUNT_LISTINGS_MAX, isOver: isEnough });
-      return more === null ? null : start.scanned.packs + more - (start.place?.beforeLine === 0 ? 1 : 0);
+      return more === null ? null : start.scanned.packs + more - (start.place?.beforeLine === PACK_DONE ? 1 : 0);
     },
     isOver,
     scanned: () => ({ ...scanned }),
@@ -247,7 +247,8 @@ function startOf(cursor: string | null | undefined, asked: string): Start {
   if (parts === null) return { place: null, scanned: { packs: 0, receipts: 0, matched: 0 } };
   const [question, , , beforeLine, , pack_id, , counts] = parts;
   const [packs, receipts, matched] = countsOf(counts);
-  const isPlace = isPackId(pack_id) && isCount(beforeLine) && isCount(packs) && isCount(receipts) && isCount(matched);
+  const isPlace =
+    isPackId(pack_id) && isCount(beforeLine - PACK_DONE) && isCount(packs) && isCount(receipts) && isCount(matched);
   if (question !== asked || !isPlace) throw new KitError('CURSOR_INVALID');
   return { place: { pack_id, beforeLine }, scanned: { packs, receipts, matched } };
 }

@@ -18,11 +18,14 @@ export interface SearchQuery {
   readonly asOfMs: number;
 }
 
-/** The receipt before which a search continues: lines of the pack from `beforeLine` on were searched. */
+/** The receipt before which a search continues: lines of the pack from `beforeLine` on were searched, or all of it. */
 export interface SearchPlace {
   readonly pack_id: string;
   readonly beforeLine: number;
 }
+
+/** In place of a line: the pack was searched to its end, and counted. */
+export const PACK_DONE = -1;
 
 /** A step of a search: a match, or the end of a pack. */
 export type SearchStep =
@@ -46,7 +49,7 @@ export async function* searchLog(
   { place, fromMs }: { place: SearchPlace | null; fromMs: number },
 ): AsyncGenerator<SearchStep> {
   const search = prepared(query);
-  const isDone = (packId: string) => place?.beforeLine === 0 && packId === place.pack_id;
+  const isDone = (packId: string) => place?.beforeLine === PACK_DONE && packId === place.pack_id;
   const isWanted = ({ pack_id, row }: { pack_id: string; row: PackRow | null }) =>
     !isDone(pack_id) && (row === null || mayHaveMatches(search, row));
   for await (const pack of readNewest(context, { upTo: place?.pack_id ?? null, fromMs, isWanted })) {

@@ -1,5 +1,6 @@
 import type { Context } from '../runtime/context.ts';
-import { oldestInFlight, type PackLines, packLines } from './tail-page.ts';
+import type { PackLines } from './pack-lines.ts';
+import { oldestInFlight, packLines } from './tail-page.ts';
 
 /** Gets each pack of this process once it is settled, in the order of ids. */
 export type Follower = (pack: PackLines & { readonly pack_id: string }) => void;

@@ -1,5 +1,5 @@
 import type { SelectionOf } from '@pik/schema';
-import { type Envelope, KitError, packStoredMs, type TailPage, type TailQuery, tailQuestion } from '@pik/schema';
+import { KitError, packStoredMs, type TailPage, type TailQuery, tailQuestion } from '@pik/schema';
 import type { QuestionOptions } from '../api/pipeline.ts';
 import type { Page } from '../ports/queries.ts';
 import { readAsked } from '../runtime/answer-question.ts';
@@ -7,12 +7,13 @@ import { isOfQuestion } from '../runtime/budget.ts';
 import type { Context } from '../runtime/context.ts';
 import { askedContext } from '../runtime/question.ts';
 import { expressionOf, matchView } from '../search/find.ts';
-import { type Anchor, anchorOf } from '../search/rules/anchors.ts';
-import { candidateLines } from '../search/rules/candidate-lines.ts';
+import { anchorOf } from '../search/rules/anchors.ts';
 import { matches } from '../search/rules/evaluate.ts';
 import { EVERY_RECEIPT, type Expression, needsDigits } from '../search/rules/expression.ts';
-import { factsOf, type ReceiptFacts } from '../search/rules/receipt-facts.ts';
+import { namedValueOf } from '../search/rules/named-value.ts';
+import type { ReceiptFacts } from '../search/rules/receipt-facts.ts';
 import { readBytes, unpacked } from '../storage/pack-store.ts';
+import { createPackLines, type LineFilter, type PackLines } from './pack-lines.ts';
 import { AFTER_ALL_LINES, comparePlaces, idFloor, type TailPlace, tailCursor, tailPlace } from './tail-cursor.ts';
 
 /** Other processes may name a pack by a clock that differs, and store it some time later. */
@@ -40,9 +41,8 @@ export async function readTailPage(
 }
 
 /** The conditions of a tail. */
-export interface Tail {
+export interface Tail extends LineFilter {
   readonly expression: Expression;
-  readonly anchor: Anchor | null;
   readonly withDigits: boolean;
 }
 
@@ -50,7 +50,12 @@ export interface Tail {
 export function tailOf({ where, now, time_zone }: Pick<TailQuery, 'where' | 'now' | 'time_zone'>): Tail {
   const base = { nowMs: now, timeZone: time_zone };
   const expression = where === undefined ? EVERY_RECEIPT : expressionOf(where, base);
-  return { expression, anchor: anchorOf(expression), withDigits: needsDigits(expression) };
+  return {
+    expression,
+    anchor: anchorOf(expression),
+    named: namedValueOf(expression),
+    withDigits: needsDigits(expression),
+  };
 }
 
 /** Where a tail begins: at its cursor, at a time, or now. Throws `CURSOR_INVALID`. */
@@ -131,20 +136,12 @@ async function* packsFrom({ backend }: Context, start: TailPlace, bound: TailPla
   } while (cursor !== null);
 }
 
-/** The text of a pack, and the outcomes of its lines. */
-export interface PackLines {
-  readonly bytes: Buffer;
-  /** The same with one character per byte. */
-  readonly text: string;
-  readonly outcomes: string | null;
-}
-
 /** Reads a pack; a damaged or missing one gives its error code. */
 export async function packLines(context: Context, packId: string): Promise<PackLines | { readonly code: string }> {
   try {
     const bytes = await unpacked(packId, await readBytes(context, packId));
     const row = await context.backend.index.getPack(packId);
-    return { bytes, text: bytes.toString('latin1'), outcomes: row?.outcomes ?? null };
+    return createPackLines(bytes, row?.outcomes ?? null);
   } catch (error) {
     const isDamage = KitError.is(error) && (error.code === 'RAW_MISSING' || error.code === 'RAW_CORRUPT');
     if (!isDamage || isOfQuestion(error)) throw error;
@@ -153,13 +150,9 @@ export async function packLines(context: Context, packId: string): Promise<PackL
 }
 
 /** The matches in a pack in order of their lines. */
-export function* matchesIn(
-  { bytes, text, outcomes }: PackLines,
-  { expression, anchor, withDigits }: Tail,
-): Generator<ReceiptFacts> {
-  for (const [start, end] of candidateLines(text, anchor)) {
-    const envelope = JSON.parse(bytes.toString('utf8', start, end)) as Envelope;
-    const facts = factsOf(envelope, { outcomes, withDigits });
+export function* matchesIn(lines: PackLines, { expression, withDigits, ...filter }: Tail): Generator<ReceiptFacts> {
+  for (const line of lines.candidates(filter)) {
+    const facts = lines.facts(line, withDigits);
     if (matches(expression, facts)) yield facts;
   }
 }

@@ -1,8 +1,9 @@
 import { LIMITS, type Skipped, type TailItem, type TailQuery } from '@pik/schema';
 
 import { matchView } from '../search/find.ts';
+import type { PackLines } from './pack-lines.ts';
 import { AFTER_ALL_LINES, type TailPlace, tailCursor } from './tail-cursor.ts';
-import { matchesIn, type PackLines, type Tail, type TailMatch } from './tail-page.ts';
+import { matchesIn, type Tail, type TailMatch } from './tail-page.ts';
 
 /** The item of a match. */
 export function matchItem(

@@ -103,7 +103,9 @@ describe('a search', () => {
           expect(matches.length).toBeLessThanOrEqual(bounds.limit);
           expect(partial).toBe(false);
         }
-        expect(pages.at(-1)?.scanned.matched).toBe(expected.length);
+        const { scanned } = pages.at(-1) as FindPage;
+        expect(scanned.matched).toBe(expected.length);
+        if (bounds.start === null) expect(scanned).toMatchObject({ packs: life.length, receipts: receipts.length });
         seen.matched += expected.length;
         seen.missed += receipts.length - expected.length;
         seen.paged += pages.length > 1 ? 1 : 0;

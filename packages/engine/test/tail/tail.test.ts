@@ -3,6 +3,7 @@ import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { lifePipeline } from '@pik/testkit/fixtures/engine/search-life';
 import { describe, expect, it } from 'vitest';
 
+import { createPackLines } from '../../src/tail/pack-lines.ts';
 import { tailOf } from '../../src/tail/tail-page.ts';
 import { createTailQueue } from '../../src/tail/tail-queue.ts';
 
@@ -104,8 +105,8 @@ describe('a stream of arrivals', () => {
       (_, line) =>
         `{"received_at":"x","request_id":"r","line":${line},"event_id":"e","reject_code":null,"source":"s","body":"{}"}\n`,
     ).join('');
-    const bytes = Buffer.from(text);
-    for (let pack = 1; !queue.isEnded(); pack++) queue.add({ pack_id: PACK(pack), bytes, text, outcomes: null });
+    const pack = createPackLines(Buffer.from(text), null);
+    for (let n = 1; !queue.isEnded(); n++) queue.add({ ...pack, pack_id: PACK(n) });
     const cut = queue.take();
     if (cut?.kind !== 'cut') throw new Error(`the item is ${cut?.kind}`);
     expect(cut.skipped.count).toBe(LIMITS.tail_skipped_max + LIMITS.tail_queue_max);
