@@ -19,7 +19,7 @@ export const LIMITS = {
   events_per_request_max: 5_000,
   /** Receipts of the requests that share a pack on one machine; a larger request is a pack of its own. */
   group_receipts_max: 2_000,
-  /** Bytes of the decompressed bodies of such requests; a larger request is a pack of its own. */
+  /** Bytes of the records of such requests; a larger request is a pack of its own. */
   group_bytes_max: 4 * 1024 * 1024,
   /** Nesting of objects and arrays in one record, including the record itself. */
   json_depth_max: 64,

@@ -4,10 +4,21 @@ import type { Context } from '../runtime/context.ts';
 import { appendPack } from '../storage/pack-store.ts';
 import { admitRecords } from './admit.ts';
 import { storedAnswer } from './ingest-answer.ts';
-import { type ArrivedRequest, arrivedRequest } from './rules/arrived-request.ts';
+import type { ArrivedRequest } from './rules/arrived-request.ts';
 import type { RequestOutcomes } from './rules/outcomes.ts';
 import type { PackFacts } from './rules/pack-facts.ts';
 import type { ParsedRecord } from './rules/parse-record.ts';
+
+/** A request as it waits to be stored. */
+export function arrivedRequest(
+  records: readonly ParsedRecord[],
+  request: Pick<ArrivedRequest, 'requestId' | 'principal' | 'imported' | 'receivedMs'>,
+): ArrivedRequest {
+  const { requestId, principal, imported, receivedMs } = request;
+  let bytes = 0;
+  for (const { record } of records) bytes += 'text' in record ? Buffer.byteLength(record.text) : record.bytes.length;
+  return { records, requestId, principal, imported, receivedMs, receipts: records.length, bytes, alone: imported };
+}
 
 /** Stores the records of a request and decides their outcomes: the only way into log and index. */
 export async function storeAndAdmit(
