@@ -33,6 +33,12 @@ const replay = read<{
   replay: { by_source_ms: number; by_entity_ms: number };
   plan: { dry_run_ms: number; of_walk_and_compute: number };
 }>('replay');
+type Relative = Record<'batch_p50_of_idle' | 'batch_p99_of_idle', number>;
+const readers = read<{ events: number; summary: Record<string, Relative> }>('readers');
+const duringLag = (way: 'readers 0' | 'readers 1') => {
+  const lag = readers.summary[`${way}, lag`];
+  return `${lag?.batch_p50_of_idle.toFixed(1)} / ${lag?.batch_p99_of_idle.toFixed(1)}`;
+};
 const costs = read<{ rows: { dollars: { sum: number } }[] }>('aws-costs');
 const starts = read<{ functions: { import_ms_p50: number }[] }>('cold-start');
 const cloud = read<{ of_bare: number }>('aws-ingest');
@@ -86,6 +92,7 @@ machine at the same time: trust the ratios of what ran in turn more than the rat
 | Bare \`node:sqlite\` with the same rows, rows per commit and durability, run alternately with the kit | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
 | The same batches in turn with a collector over PostgreSQL ${versus.postgres.split(' ')[0]} (Fastify, one row per event, no bytes kept), ${versus.rounds} rounds, from ${n(versus.batches.from)} to ${n(versus.batches.to)} events (\`against-postgres.ts\`) | ${versus.batches.of_postgres} of its rate; CPU per event ${versus.batches.kit.cpu_us_per_event} against ${versus.batches.collector.cpu_us_per_event} µs |
 | One event per request, 64 in flight, from ${n(versus.single.from)} events, the same way | ${versus.single.of_postgres} of its rate; CPU per event ${versus.single.kit.cpu_us_per_event} against ${versus.single.collector.cpu_us_per_event} µs; ${versus.single.packs_per_event} packs per event |
+| Time of a batch of 100 events while a lag report over 30 days and ${n(readers.events)} events is asked again and again, relative to the same server when idle, median / p99: with a thread for questions; in turn with one thread for everything (\`readers.ts\`) | ${duringLag('readers 1')}; ${duringLag('readers 0')} |
 | Ingest rate of the last tenth compared with the first tenth | ${result.last_tenth_of_first} of it |
 | Peak memory of the server (RSS) | ${n(result.rss_mb_max)} MB |
 | Timeline page of 500 events out of 1,000,000, over HTTP, median | ${page.median_ms} ms |
