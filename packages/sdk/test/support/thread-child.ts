@@ -1,4 +1,6 @@
 // A process whose producers send with a real worker thread; its argument is the task. Each line of its output is complete.
+import cluster from 'node:cluster';
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { createProducer, type LogEntry, type ProducerOptions } from '@pik/sdk';
@@ -61,6 +63,41 @@ function leave(): void {
   process.on('exit', () => say('left', { workers: workers.length, pending: producer.stats().pending }));
 }
 
+/** Emits until events have come fast enough for a thread. */
+async function hurry(): Promise<void> {
+  const producer = createProducer({ url, source: 'thread', log });
+  let count = 0;
+  while (workers.length === 0) {
+    await producer.ready();
+    emit(producer, 100);
+    count += 100;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  emit(producer, 100);
+  await producer.close();
+  const { acked } = producer.stats();
+  say('ended', { workers: workers.length, missing: count + 100 - acked });
+  say('warned', warnings);
+}
+
+/** Two workers of a cluster, each with a producer. */
+async function divide(): Promise<void> {
+  if (cluster.worker !== undefined) {
+    await share();
+    // Its channel to the primary would keep it alive.
+    cluster.worker.disconnect();
+    return;
+  }
+  const members = [cluster.fork(), cluster.fork()];
+  await Promise.all(members.map((member) => once(member, 'exit')));
+  say(
+    'ended',
+    members.map((member) => member.process.exitCode),
+  );
+}
+
 if (task === 'share') await share();
+else if (task === 'hurry') await hurry();
+else if (task === 'divide') await divide();
 else if (task === 'leave') leave();
 else await lose(task);

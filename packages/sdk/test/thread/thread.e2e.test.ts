@@ -14,7 +14,9 @@ afterAll(tidyUp);
 /** The output of a task that ends by itself. */
 async function run(task: string, flags: readonly string[] = []) {
   const sink = await serveSink();
-  const { said, code, errors } = await start(child, [task, sink.url], { flags }).ended;
+  // The child is a service, not a test.
+  const env = { VITEST: undefined, NODE_ENV: 'production', JEST_WORKER_ID: undefined, NODE_TEST_CONTEXT: undefined };
+  const { said, code, errors } = await start(child, [task, sink.url], { flags, env }).ended;
   await sink.close();
   expect([code, errors]).toEqual([0, '']);
   return Object.fromEntries(said.map(({ what, about }) => [what, about]));
@@ -25,8 +27,17 @@ describe('a thread', () => {
     expect(await run('share')).toEqual({ ended: { workers: 1, acked: 300, isEqual: true }, warned: [] });
   });
 
+  it('starts by itself once events come fast, and takes over between two batches', async () => {
+    expect(await run('hurry')).toEqual({ ended: { workers: 1, missing: 0 }, warned: [] });
+  });
+
+  it('is that of its own process in a cluster', async () => {
+    expect(await run('divide')).toMatchObject({ ended: [0, 0], warned: [] });
+  });
+
   it('does not run what the program loads into itself', async () => {
-    const flags = ['--import', 'data:text/javascript,globalThis.loaded=1'];
+    const load = ['--import', 'data:text/javascript,globalThis.loaded=1'];
+    const flags = [...load, '--dns-result-order=ipv4first', '--tls-cipher-list=DEFAULT'];
     expect(await run('share', flags)).toMatchObject({ ended: { acked: 300 }, warned: [] });
   });
 

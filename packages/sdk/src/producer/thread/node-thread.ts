@@ -27,10 +27,11 @@ interface NodeProcess {
 const HEAP_MB = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 };
 
 /**
- * The options of Node that affect requests. All others stay behind: those that load code would run a service's
- * instrumentation in a thread that does not belong to it.
+ * The options of Node that affect requests and that a worker may have. All others stay behind: those that load code would
+ * run a service's instrumentation in a thread that does not belong to it.
  */
-const NETWORK_OPTION = /^--(dns-|verify-dns|(no-)?network-family|max-http-|insecure-http|tls-|use-env-proxy)/;
+const NETWORK_OPTION =
+  /^--(dns-result-order=|network-family-autoselection-attempt-timeout=|max-http-header-size=|(no-)?network-family-autoselection$|insecure-http-parser$|tls-(min|max)-v)/;
 
 /** Starts a Node worker with the file next to this one. Throws if Node refuses. */
 export function startNodeThread(): ThreadHandle {
