@@ -13,6 +13,8 @@ export async function bundleConsole(sources: string = import.meta.dirname): Prom
     splitting: true,
     format: 'esm',
     target: 'es2022',
+    // From the sources of every package, whatever was built before.
+    tsconfig: join(sources, '../../../tsconfig.json'),
     jsx: 'automatic',
     jsxImportSource: 'preact',
     outdir: 'assets',

@@ -13,6 +13,7 @@ export { at } from './at.ts';
 export { canonicalizeLive } from './canonical-json.ts';
 export * from './catalog.ts';
 export { counted } from './counted.ts';
+export { durationText } from './duration.ts';
 export * from './errors.ts';
 export type { IngestBatch, IngestResult } from './event.ts';
 export { nearestName } from './event-fields.ts';

@@ -1,4 +1,5 @@
-import { counted, type DeadLetter } from '@pik/schema';
+import type { DeadLetter } from '@pik/schema';
+import { counted } from '@pik/schema/events';
 import { useState } from 'preact/hooks';
 
 import { minuteText } from '../parts/axis.ts';

@@ -1,4 +1,5 @@
-import { durationText, type ReportOf } from '@pik/schema';
+import type { ReportOf } from '@pik/schema';
+import { durationText } from '@pik/schema/events';
 
 import { type Axis, minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Level, type Stretch } from '../parts/grid.tsx';

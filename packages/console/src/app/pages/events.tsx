@@ -1,4 +1,5 @@
-import { durationText, type EventView } from '@pik/schema';
+import type { EventView } from '@pik/schema';
+import { durationText } from '@pik/schema/events';
 import { useState } from 'preact/hooks';
 
 import { minuteText, timeText } from '../parts/axis.ts';

@@ -1,4 +1,5 @@
-import { counted, type FailureGroup, type ReportOf } from '@pik/schema';
+import type { FailureGroup, ReportOf } from '@pik/schema';
+import { counted } from '@pik/schema/events';
 
 import { type Axis, minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Level } from '../parts/grid.tsx';

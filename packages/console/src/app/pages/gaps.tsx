@@ -1,4 +1,5 @@
-import { counted, type ReportOf } from '@pik/schema';
+import type { ReportOf } from '@pik/schema';
+import { counted } from '@pik/schema/events';
 
 import { type Axis, minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Stretch } from '../parts/grid.tsx';

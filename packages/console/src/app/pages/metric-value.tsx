@@ -1,4 +1,5 @@
-import { type AggregateVersion, counted } from '@pik/schema';
+import type { AggregateVersion } from '@pik/schema';
+import { counted } from '@pik/schema/events';
 
 import { minuteText } from '../parts/axis.ts';
 import { Page } from '../parts/page.tsx';

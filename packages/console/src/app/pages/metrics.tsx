@@ -1,4 +1,5 @@
-import { counted, type MetricView } from '@pik/schema';
+import type { MetricView } from '@pik/schema';
+import { counted } from '@pik/schema/events';
 
 import { Page } from '../parts/page.tsx';
 import { Shown } from '../parts/states.tsx';

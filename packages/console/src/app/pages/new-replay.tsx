@@ -1,4 +1,4 @@
-import { counted } from '@pik/schema';
+import { counted } from '@pik/schema/events';
 import type { ReplayPlan } from '@pik/sdk/investigator';
 import { useEffect, useState } from 'preact/hooks';
 

@@ -1,4 +1,5 @@
-import { counted, durationText, type EventExplanation, type EventView } from '@pik/schema';
+import type { EventExplanation, EventView } from '@pik/schema';
+import { counted, durationText } from '@pik/schema/events';
 import type { ComponentChildren } from 'preact';
 import { useRoute } from 'preact-iso/router';
 

@@ -1,5 +1,6 @@
 // The judgements of the first page: which cell is red, and why, in words. Pure, so that a test can name each threshold.
-import { counted, durationText, type ReportOf } from '@pik/schema';
+import type { ReportOf } from '@pik/schema';
+import { counted, durationText } from '@pik/schema/events';
 
 import { shareText } from '../parts/words.ts';
 
