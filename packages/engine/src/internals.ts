@@ -4,6 +4,8 @@ export { readManifest } from './aggregates/manifest-store.ts';
 export { createEventIndex } from './backends/local/event-index.ts';
 export { createHistory } from './backends/local/history.ts';
 export { HISTORY_TABLES } from './backends/local/history-schema.ts';
+export type { KeyFiles } from './backends/local/key-runs/files.ts';
+export { openKeyRuns } from './backends/local/key-runs/key-runs.ts';
 export { INDEX_TABLES } from './backends/local/schema.ts';
 export { soleOwnerOf } from './backends/local/sole-owner.ts';
 export { INGEST_HANDLERS } from './http/ingest-handler.ts';

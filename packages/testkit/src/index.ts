@@ -19,3 +19,4 @@ export {
   type MemoryBackend,
   type TestClock,
 } from './memory-backend.ts';
+export { createMemoryKeyFiles, type KeyFileFault, type MemoryKeyFiles } from './memory-key-files.ts';

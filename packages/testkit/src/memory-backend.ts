@@ -1,7 +1,16 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { Backend, Clock, FileStore, RawLog } from '@pik/engine';
-import { createEventIndex, createHistory, HISTORY_TABLES, INDEX_TABLES, soleOwnerOf } from '@pik/engine/internals';
+import {
+  createEventIndex,
+  createHistory,
+  HISTORY_TABLES,
+  INDEX_TABLES,
+  openKeyRuns,
+  soleOwnerOf,
+} from '@pik/engine/internals';
 import { KitError, packStoredMs } from '@pik/schema';
+
+import { createMemoryKeyFiles } from './memory-key-files.ts';
 
 /** A clock that stands still until a test sets it. */
 export interface TestClock extends Clock {
@@ -33,7 +42,8 @@ export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBac
   const packs = new Map<string, Uint8Array>();
   const stored = new Map<string, Uint8Array>();
   const db = tables(INDEX_TABLES);
-  const index = createEventIndex(db, { clock, onCommitted() {} });
+  const keys = openKeyRuns(createMemoryKeyFiles(), { onWarning() {} });
+  const index = createEventIndex(db, { clock, keys, onCommitted() {} });
   const historyDb = tables(HISTORY_TABLES);
   const { close, ...history } = createHistory(historyDb, clock);
   return {

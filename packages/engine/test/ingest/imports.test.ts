@@ -201,6 +201,7 @@ describe('a data directory', () => {
       const db = new DatabaseSync(join(dir, 'index.db'));
       db.exec(
         `DROP TABLE recheck; ALTER TABLE pack DROP COLUMN requests; PRAGMA user_version = 1;
+         CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
          ALTER TABLE event DROP COLUMN rank; ALTER TABLE event DROP COLUMN standing;
          ALTER TABLE delivery DROP COLUMN rank; ALTER TABLE delivery DROP COLUMN producer_no;
          ALTER TABLE delivery DROP COLUMN producer_seq; ALTER TABLE failure DROP COLUMN payload_hash;`,

@@ -4,7 +4,7 @@ import type { Clock, EventIndex } from '../../ports/backend.ts';
 import type { PackRow, RequestRows } from '../../ports/rows.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createInterning } from './interning.ts';
-import { createKeyIndex } from './key-index.ts';
+import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createReader } from './reader.ts';
 import { indexError } from './sqlite.ts';
 import { createWriter } from './writer.ts';
@@ -15,21 +15,23 @@ export interface LocalIndex extends EventIndex {
   close(): Promise<void>;
 }
 
-/** Creates the index over one SQLite connection. Reads run immediately, writes share commits. */
+/** Creates the index over one SQLite connection and the keys of its events. Reads run immediately, writes share commits. */
 export function createEventIndex(
   db: DatabaseSync,
-  options: { clock: Clock; onCommitted: (packs: readonly PackRow[]) => void },
+  options: { clock: Clock; keys: KeyRuns; onCommitted: (packs: readonly PackRow[]) => void },
 ): LocalIndex {
-  const { clock, onCommitted } = options;
+  const { clock, keys, onCommitted } = options;
   const interning = createInterning(db);
-  const keys = createKeyIndex(db);
   const writer = createWriter(db, keys, interning);
   const commits = createGroupCommit(db, {
-    beforeCommit: () => keys.compact(),
-    afterCommit: (results) => onCommitted(results.flatMap((rows) => (rows as RequestRows | undefined)?.pack ?? [])),
+    afterCommit(results) {
+      keys.publish();
+      onCommitted(results.flatMap((rows) => (rows as RequestRows | undefined)?.pack ?? []));
+    },
     afterRollback() {
       interning.forget();
-      keys.forget();
+      // Within a transaction, the piece of work that failed has taken its own keys back.
+      if (!db.isTransaction) keys.takeBack(keys.published);
     },
   });
   const probe = db.prepare('SELECT count(*) FROM mark');
@@ -48,18 +50,22 @@ export function createEventIndex(
       setMark.run(name, value);
     });
   return {
-    ...createReader(db, { clock, check, onDiskUntil: () => Number.MAX_SAFE_INTEGER }),
+    ...createReader(db, { clock, keys, check }),
     async ping() {
       await check(() => probe.get());
       // Only a write can show that writing works again.
       if (!commits.healthy) await writeMark('probed_ms', clock.now());
     },
     admit: (rows, decide) =>
-      commits.run(() => {
-        const decided = decide(writer.insertEvents(rows, clock.now()));
-        writer.writeRest(decided);
-        return decided;
-      }, rows.length),
+      commits.run(
+        () =>
+          orTakeBack(keys, () => {
+            const decided = decide(writer.insertEvents(rows, clock.now()));
+            writer.writeRest(decided);
+            return decided;
+          }),
+        rows.length,
+      ),
     setMark: writeMark,
     addFailures: (rows) =>
       commits.run(() => {
@@ -67,7 +73,19 @@ export function createEventIndex(
       }, rows.length),
     async close() {
       await commits.idle();
+      await keys.close();
       db.close();
     },
   };
+}
+
+/** Does a piece of work; if it fails, the keys that it has added are taken back with its rows. */
+function orTakeBack<T>(keys: KeyRuns, work: () => T): T {
+  const { last } = keys;
+  try {
+    return work();
+  } catch (error) {
+    keys.takeBack(last);
+    throw error;
+  }
 }

@@ -9,8 +9,6 @@ const ROWS_PER_COMMIT = 1_500;
 
 /** Callbacks around the commits of a file. */
 export interface CommitHooks {
-  /** Runs at the end of each transaction, as a part of it. */
-  readonly beforeCommit?: () => void;
   /** Runs after a commit and before its answers, with the results of the work. */
   readonly afterCommit?: (results: readonly unknown[]) => void;
   /** Runs after a rollback, to drop cached facts about rows that are gone. */
@@ -107,7 +105,6 @@ function commitGroup(parts: Parts, group: readonly Job[]): boolean {
   try {
     parts.db.exec('BEGIN IMMEDIATE');
     for (const job of group) runJob(parts, job, { done, failed });
-    parts.beforeCommit?.();
     parts.db.exec('COMMIT');
   } catch (error) {
     undo(parts);

@@ -6,11 +6,13 @@ import { KitError } from '@pik/schema';
 import type { Backend, Clock, EventIndex, FileStore, RawLog } from '../../ports/backend.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory } from './history.ts';
-import { createKeyView } from './key-index.ts';
-import { HISTORY, INDEX, systemClock } from './open.ts';
+import { createDiskFiles } from './key-runs/disk-files.ts';
+import type { KeyEntry } from './key-runs/finder.ts';
+import { createKeyView, type KeyView } from './key-runs/key-view.ts';
+import { HISTORY, INDEX, KEYS, systemClock } from './open.ts';
 import { createRawLog } from './raw-log.ts';
 import { createReader } from './reader.ts';
-import { indexError, openSqliteReader } from './sqlite.ts';
+import { indexError, openSqliteReader, prepareRows } from './sqlite.ts';
 
 /** The options for reading a data directory on another thread. */
 export interface LocalReaderOptions {
@@ -27,10 +29,11 @@ export interface LocalReaderOptions {
  */
 export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions): Backend {
   const index = openFile(join(dir, INDEX));
+  const keys = createKeyView(createDiskFiles(join(dir, KEYS)));
   const history = createHistory(openFile(join(dir, HISTORY)), clock);
   return {
     clock,
-    index: readingIndex(index, clock),
+    index: readingIndex(index, { clock, keys }),
     rawLog: readingLog(dir),
     files: readingFiles(dir),
     aggregates: history.aggregates,
@@ -38,6 +41,7 @@ export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions
     queue: history.queue,
     async close() {
       await history.close();
+      keys.close();
       index.close();
     },
   };
@@ -53,8 +57,11 @@ function openFile(path: string): DatabaseSync {
 
 const refuse = (): Promise<never> => Promise.reject(new KitError('INTERNAL', 'this backend is open for reading only'));
 
-function readingIndex(db: DatabaseSync, clock: Clock): EventIndex {
-  const keys = createKeyView(db);
+function readingIndex(db: DatabaseSync, { clock, keys }: { clock: Clock; keys: KeyView }): EventIndex {
+  const rows = prepareRows<KeyEntry>(
+    db,
+    'SELECT event_id AS id, event_no AS number FROM event WHERE event_no > ? ORDER BY event_no',
+  );
   const begin = db.prepare('BEGIN');
   const end = db.prepare('COMMIT');
   // One transaction, so that the keys and the rows of a read are of the same commit.
@@ -62,7 +69,8 @@ function readingIndex(db: DatabaseSync, clock: Clock): EventIndex {
     try {
       begin.run();
       try {
-        keys.refresh();
+        // The keys that the writer has in memory follow from the rows of their events.
+        keys.refresh((above) => rows.iterate(above));
         return read();
       } finally {
         end.run();
@@ -72,7 +80,7 @@ function readingIndex(db: DatabaseSync, clock: Clock): EventIndex {
     }
   };
   return {
-    ...createReader(db, { clock, check, onDiskUntil: () => keys.onDiskUntil() }),
+    ...createReader(db, { clock, keys, check }),
     ping: refuse,
     admit: refuse,
     setMark: refuse,

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 
 import { KitError } from '@pik/schema';
 
@@ -12,12 +13,15 @@ import { createFigures, type LocalFigures } from './figures.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory, type History } from './history.ts';
 import { HISTORY_FORMAT, HISTORY_TABLES, HISTORY_UPGRADES } from './history-schema.ts';
+import { openKeyIndex } from './key-index.ts';
+import { createDiskFiles } from './key-runs/disk-files.ts';
+import type { KeyRuns } from './key-runs/key-runs.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
 import { giveBackTaken } from './replay-queue.ts';
 import { INDEX_FORMAT, INDEX_TABLES, INDEX_UPGRADES } from './schema.ts';
 import { soleOwnerOf } from './sole-owner.ts';
-import { openSqliteFile } from './sqlite.ts';
+import { indexError, openSqliteFile } from './sqlite.ts';
 import { releaseReserve, takeReserve } from './start-reserve.ts';
 import { type AnsweredVerdicts, openVerdictJournal, readVerdictJournal } from './verdict-journal.ts';
 
@@ -63,6 +67,9 @@ const NEW_INDEX = 'index.new.db';
 export const HISTORY = 'history.db';
 const NEW_HISTORY = 'history.new.db';
 const SQLITE_FILES = ['', '-wal', '-shm'];
+/** The folder with the keys of the index. */
+export const KEYS = 'index.keys';
+const NEW_KEYS = 'index.new.keys';
 
 /**
  * Opens a data directory.
@@ -90,7 +97,7 @@ async function openAtOnce(options: LocalOptions): Promise<LocalBackend> {
   try {
     const history = openHistory({ dir, clock, isShared }, { file: HISTORY, expected: hasRecords(dir) });
     try {
-      return openBackend(options, { lock, history, file: INDEX, expected: hasPacks(dir) });
+      return await openBackend(options, { lock, history, file: INDEX, keysFolder: KEYS, expected: hasPacks(dir) });
     } catch (error) {
       await history.close();
       throw error;
@@ -108,10 +115,10 @@ async function openAtOnce(options: LocalOptions): Promise<LocalBackend> {
 export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebuild> {
   const { dir, clock = systemClock } = options;
   const lock = prepare(dir);
-  removeFile(dir, NEW_INDEX);
-  removeFile(dir, NEW_HISTORY);
+  removeNew(dir);
   const { history, replaced } = openOrReplaceHistory(dir, clock);
-  const backend = openBackend(options, { lock: { release() {} }, history, file: NEW_INDEX, expected: false });
+  const parts = { lock: { release() {} }, history, file: NEW_INDEX, keysFolder: NEW_KEYS, expected: false };
+  const backend = await openBackend(options, parts);
   return {
     backend,
     historyLost: replaced,
@@ -120,6 +127,8 @@ export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebu
       await backend.close();
       const aside = setAside(dir, replaced ? [INDEX, HISTORY] : [INDEX]);
       renameSync(join(dir, NEW_INDEX), join(dir, INDEX));
+      // A crash before this leaves an index without keys, which the next start makes again.
+      if (existsSync(join(dir, NEW_KEYS))) renameSync(join(dir, NEW_KEYS), join(dir, KEYS));
       if (replaced) renameSync(join(dir, NEW_HISTORY), join(dir, HISTORY));
       await syncFolder(dir);
       lock.release();
@@ -127,8 +136,7 @@ export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebu
     },
     async cancel() {
       await backend.close();
-      removeFile(dir, NEW_INDEX);
-      removeFile(dir, NEW_HISTORY);
+      removeNew(dir);
       lock.release();
     },
   };
@@ -195,10 +203,12 @@ interface Parts {
   readonly lock: OwnerLock;
   readonly history: History;
   readonly file: string;
+  readonly keysFolder: string;
   readonly expected: boolean;
 }
 
-function openBackend(options: LocalOptions, { lock, history, file, expected }: Parts): LocalBackend {
+async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBackend> {
+  const { lock, history, file, expected } = parts;
   const { dir, clock = systemClock, onWarning = () => {}, isShared } = options;
   const format = { ...INDEX_FORMAT, tables: INDEX_TABLES, upgrades: INDEX_UPGRADES, expected, isShared };
   const db = openSqliteFile(join(dir, file), format);
@@ -206,7 +216,8 @@ function openBackend(options: LocalOptions, { lock, history, file, expected }: P
     file === INDEX
       ? openVerdictJournal(dir, (error) => onWarning('the verdict journal cannot be written', error))
       : null;
-  const index = createEventIndex(db, { clock, onCommitted: (packs) => journal?.append(packs, clock.now()) });
+  const keys = await openKeys(db, join(dir, parts.keysFolder), onWarning);
+  const index = createEventIndex(db, { clock, keys, onCommitted: (packs) => journal?.append(packs, clock.now()) });
   return {
     dir,
     clock,
@@ -227,6 +238,19 @@ function openBackend(options: LocalOptions, { lock, history, file, expected }: P
   };
 }
 
+async function openKeys(
+  db: DatabaseSync,
+  folder: string,
+  onWarning: (message: string, error: unknown) => void,
+): Promise<KeyRuns> {
+  try {
+    return await openKeyIndex(db, createDiskFiles(folder), onWarning);
+  } catch (error) {
+    db.close();
+    throw indexError(error);
+  }
+}
+
 function hasPacks(dir: string): boolean {
   return readdirSync(join(dir, 'raw', 'v1')).length > 0;
 }
@@ -238,13 +262,20 @@ function hasRecords(dir: string): boolean {
 
 /** Moves old files aside; a crash before the renames leaves a missing index, which a start refuses. */
 function setAside(dir: string, names: readonly string[]): string | null {
-  const files = names.flatMap((name) => SQLITE_FILES.map((suffix) => name + suffix));
+  // The keys first: an index without keys can be opened, keys without their index cannot.
+  const files = [KEYS, ...names.flatMap((name) => SQLITE_FILES.map((suffix) => name + suffix))];
   const there = files.filter((file) => existsSync(join(dir, file)));
   if (there.length === 0) return null;
   const aside = join(dir, `index.replaced-${new Date().toISOString().replaceAll(':', '-')}`);
   mkdirSync(aside, { mode: 0o700 });
   for (const file of there) renameSync(join(dir, file), join(aside, file));
   return aside;
+}
+
+function removeNew(dir: string): void {
+  rmSync(join(dir, NEW_KEYS), { recursive: true, force: true });
+  removeFile(dir, NEW_INDEX);
+  removeFile(dir, NEW_HISTORY);
 }
 
 function removeFile(dir: string, file: string): void {

@@ -1,9 +1,9 @@
 import type { SQLInputValue } from 'node:sqlite';
 
 import { isPackId, KitError } from '@pik/schema';
-
 import { type CursorPart, encodeCursor } from '../../ports/cursor.ts';
 import type { FailureQuery, Page } from '../../ports/queries.ts';
+import { idBytes } from './codec.ts';
 
 /** A bound below every pack id. */
 export const NO_PACK = '00000000-0000-7000-8000-000000000000';
@@ -12,6 +12,15 @@ export const NO_PACK = '00000000-0000-7000-8000-000000000000';
 export function cursorPack(text: string): string {
   if (text !== NO_PACK && !isPackId(text)) throw new KitError('CURSOR_INVALID');
   return text;
+}
+
+/** The bytes of the event id or position in a cursor. Throws `CURSOR_INVALID`. */
+export function cursorId(text: string): Uint8Array {
+  try {
+    return idBytes(text);
+  } catch {
+    throw new KitError('CURSOR_INVALID');
+  }
 }
 
 /** A page of rows; it has a next one if it is full. */

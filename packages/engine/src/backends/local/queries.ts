@@ -14,8 +14,3 @@ export const EVENT_TABLES = `
 /** DELIVERY rows with what `toDeliveryRow` takes; a condition may follow. */
 export const DELIVERIES =
   'SELECT delivery.*, producer.producer_id FROM delivery LEFT JOIN producer USING (producer_no)';
-
-/** The number of the event with the id `:id`, from either level of the key index; null if there is none. */
-export const FIND_EVENT_NO = `coalesce(
-  (SELECT event_no FROM young.recent_key WHERE event_id = :id),
-  (SELECT event_no FROM main.event_key WHERE event_id = :id))`;

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-import { at, encodeBase32Hex, KitError, LIMITS } from '@pik/schema';
+import { at, encodeBase32Hex, LIMITS } from '@pik/schema';
 
 import { isAt, reclassifyDelivery, reclassifyFailure } from '../../ingest/rules/first-receipt.ts';
 import type { Clock, EventIndex } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
-import { FAILURES, type FailureQuery, type Page, type PositionRange } from '../../ports/queries.ts';
+import { FAILURES, type FailureQuery, type Page } from '../../ports/queries.ts';
 import type {
   DeliveryRow,
   EventOutcome,
@@ -31,10 +31,12 @@ import {
   toPackRow,
   toSequenceRow,
 } from './codec.ts';
-import { cursorPack, NO_PACK, pageOf, seriesFilter } from './pages.ts';
-import { DELIVERIES, EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+import type { KeyFinder } from './key-runs/finder.ts';
+import { cursorId, cursorPack, NO_PACK, pageOf, seriesFilter } from './pages.ts';
+import { DELIVERIES, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 import { createSliceReader } from './slice-reader.ts';
-import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
+import { prepareLists, prepareRows, type RowStatement } from './sqlite.ts';
+import { createTimelineReader } from './timeline-reader.ts';
 
 /** The read methods of the port; each is one indexed query. */
 export type Reader = Pick<
@@ -63,16 +65,16 @@ const ROWS_PER_NEIGHBOUR_MAX = 2;
 /** The surroundings of a reader. */
 export interface ReaderParts {
   readonly clock: Clock;
+  readonly keys: KeyFinder;
   /** Runs each read, and converts its errors to errors of the kit. */
   readonly check: <T>(read: () => T) => Promise<T>;
-  /** The last event whose key a timeline takes from disk: the keys of later events are in memory. */
-  readonly onDiskUntil: () => number;
 }
 
 /** Creates a reader over prepared statements. */
-export function createReader(db: DatabaseSync, { clock, check, onDiskUntil }: ReaderParts): Reader {
-  const one = statements(db);
-  const slices = createSliceReader(db);
+export function createReader(db: DatabaseSync, { clock, keys, check }: ReaderParts): Reader {
+  const one = { ...statements(db), keys };
+  const slices = createSliceReader(db, keys);
+  const timeline = createTimelineReader(db, keys);
   return {
     getEvent: (eventId) => check(() => getEvent(one, eventId, clock.now())),
     getEvents: (eventIds) => check(() => getEvents(one, eventIds, clock.now())),
@@ -82,8 +84,7 @@ export function createReader(db: DatabaseSync, { clock, check, onDiskUntil }: Re
         const row = one.pack.get(packBytes(packId));
         return row === undefined ? null : toPackRow(row);
       }),
-    listTimeline: (range) =>
-      check(() => listTimeline(one.timeline, range, { nowMs: clock.now(), until: onDiskUntil() })),
+    listTimeline: (range) => check(() => timeline.list(range, clock.now())),
     listSlices: (query) => check(() => slices.list(query, clock.now())),
     listPacks: (range) => check(() => listPacks(one.packs, range)),
     listFailures: (query) => check(() => listFailures(one, db, { query, nowMs: clock.now() })),
@@ -95,10 +96,7 @@ export function createReader(db: DatabaseSync, { clock, check, onDiskUntil }: Re
   };
 }
 
-type Statements = ReturnType<typeof statements>;
-
-/** The values of the timeline's query: the position of the key, and whether its event lies there. */
-type TimelineValues = EventValues<[position: Uint8Array, in_place: number]>;
+type Statements = ReturnType<typeof statements> & { readonly keys: KeyFinder };
 
 /** The columns of a receipt's address. */
 interface AddressColumns {
@@ -111,11 +109,7 @@ type DeliveryAddress = AddressColumns & { readonly outcome: EventOutcome };
 
 function statements(db: DatabaseSync) {
   return {
-    event: prepareLists<EventValues>(
-      db,
-      `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ${FIND_EVENT_NO}`,
-    ),
-    eventNo: prepareRows<{ n: number | null }>(db, `SELECT ${FIND_EVENT_NO} AS n`),
+    event: prepareLists<EventValues>(db, `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ?`),
     neighbours: prepareLists<EventValues>(
       db,
       `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no BETWEEN ? AND ?`,
@@ -125,21 +119,6 @@ function statements(db: DatabaseSync) {
       `${DELIVERIES} WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?`,
     ),
     pack: prepareRows<PackColumns>(db, 'SELECT * FROM pack WHERE pack_id = ?'),
-    // Ids of unkeyed events are positions; keyed events have time zero in their ids and a pointer at their time. The rows
-    // before the limit are already in order, so at most one page is sorted.
-    timeline: prepareLists<TimelineValues>(
-      db,
-      `SELECT ${EVENT_COLUMNS}, at.position, at.keyed = (rule = 0) FROM (
-         SELECT event_id AS position, event_no, 0 AS keyed FROM young.recent_key WHERE event_id >= :from AND event_id < :to
-         UNION ALL
-         SELECT event_id, event_no, 0 FROM main.event_key
-         WHERE event_id >= :from AND event_id < :to AND event_no <= :until
-         UNION ALL
-         SELECT position, event_no, 1 FROM pointer WHERE position >= :from AND position < :to
-         ORDER BY position LIMIT :limit) AS at
-       CROSS JOIN ${EVENT_TABLES.replace('JOIN series', 'USING (event_no) JOIN series')}
-       ORDER BY at.position`,
-    ),
     packs: prepareRows<PackColumns>(
       db,
       'SELECT * FROM pack WHERE pack_id > ? AND pack_id < ? ORDER BY pack_id LIMIT ?',
@@ -163,7 +142,8 @@ function statements(db: DatabaseSync) {
 }
 
 function getEvent(one: Statements, eventId: string, nowMs: number): EventRow | null {
-  const values = one.event.get({ id: idBytes(eventId) });
+  const eventNo = one.keys.find(idBytes(eventId));
+  const values = eventNo === null ? undefined : one.event.get(eventNo);
   const row = values === undefined ? null : toEventRow(values);
   return row !== null && row.expires_ms > nowMs ? row : null;
 }
@@ -183,9 +163,8 @@ function getEvents(one: Statements, eventIds: readonly string[], nowMs: number):
  * read from the first to the last costs less than half as much as finding each by its id.
  */
 function neighbours(one: Statements, eventIds: readonly string[], nowMs: number): Map<string, EventRow> | null {
-  const find = (eventId: string) => requireRow(one.eventNo.get({ id: idBytes(eventId) })).n;
-  const a = find(at(eventIds, 0));
-  const b = find(at(eventIds, eventIds.length - 1));
+  const a = one.keys.find(idBytes(at(eventIds, 0)));
+  const b = one.keys.find(idBytes(at(eventIds, eventIds.length - 1)));
   if (a === null || b === null || Math.abs(a - b) >= eventIds.length * ROWS_PER_NEIGHBOUR_MAX) return null;
   const found = new Map<string, EventRow>();
   for (const values of one.neighbours.all(Math.min(a, b), Math.max(a, b))) {
@@ -193,58 +172,6 @@ function neighbours(one: Statements, eventIds: readonly string[], nowMs: number)
     if (row.expires_ms > nowMs) found.set(row.event_id, row);
   }
   return found;
-}
-
-/** Positions in the values of the timeline's query; the last two follow `EVENT_COLUMNS`. */
-const RECEIVED_MS = 10;
-const EXPIRES_MS = 14;
-const POSITION = 19;
-const IN_PLACE = 20;
-
-function listTimeline(
-  statement: RowStatement<TimelineValues>,
-  range: PositionRange,
-  { nowMs, until }: { nowMs: number; until: number },
-): Page<EventRow> {
-  const after = decodeCursor<[string]>(range.cursor, ['']);
-  if (after !== null && (after[0] < range.from || after[0] >= range.to)) throw new KitError('CURSOR_INVALID');
-  const to = idBytes(range.to);
-  let from = after === null ? idBytes(range.from) : behind(cursorId(after[0]));
-  let limit = range.limit;
-  const items: EventRow[] = [];
-  // Rows are filtered here and not in SQL: a limit after filtering would have to sort the whole range.
-  for (;;) {
-    const rows = statement.all({ from, to, limit, until });
-    for (const values of rows) {
-      if (!isListed(values, range.asOfMs, nowMs)) continue;
-      const row = toEventRow(values);
-      items.push(row);
-      if (items.length === range.limit) return { items, next: encodeCursor([row.position]) };
-    }
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < limit) return { items, next: null };
-    from = behind(last[POSITION]);
-    limit = PAGE_ROWS;
-  }
-}
-
-/** The smallest key above a position: positions have 29 bytes, so it has one byte more. */
-function behind(position: Uint8Array): Uint8Array {
-  return Buffer.concat([position, Buffer.of(0)]);
-}
-
-/** False for the key of a keyed event at time zero, for later receipts, and for expired events. */
-function isListed(values: TimelineValues, asOfMs: number, nowMs: number): boolean {
-  const expires = values[EXPIRES_MS];
-  return values[IN_PLACE] === 1 && values[RECEIVED_MS] <= asOfMs && (expires === null || expires > nowMs);
-}
-
-function cursorId(text: string): Uint8Array {
-  try {
-    return idBytes(text);
-  } catch {
-    throw new KitError('CURSOR_INVALID');
-  }
 }
 
 /** Deliveries, oldest first. A receipt that became the first keeps its DELIVERY row, which no longer counts. */

@@ -13,11 +13,11 @@ CREATE INDEX recheck_event ON recheck (event_id);
 `;
 
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 5 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 6 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows are
- * appended to their table; `event_key`, which finds them by id, is filled in bulk (`key-index.ts`). Large blobs are the last
+ * appended to their table; which event has an id is kept in files of its own (`key-index.ts`). Large blobs are the last
  * columns, so that reading the columns before them does not read their pages.
  */
 export const INDEX_TABLES = `
@@ -55,9 +55,6 @@ CREATE TABLE event (
   -- The answered outcome of its receipt, and whether an import also has a live receipt (codec.ts); null if neither applies.
   standing INTEGER
 ) STRICT;
-
--- Which event has an id. Random order, so the one table whose pages a new event would dirty anywhere.
-CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 -- TIME pointers: only keyed events have one, since the id of all others holds their time.
 CREATE TABLE pointer (position BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -185,4 +182,6 @@ ALTER TABLE delivery ADD COLUMN producer_seq INTEGER;
 ALTER TABLE failure ADD COLUMN payload_hash BLOB;
 ${RECHECK_TABLE}`,
   'ALTER TABLE pack ADD COLUMN requests TEXT;',
+  // The keys are made again from the event rows.
+  "DROP TABLE event_key; DELETE FROM mark WHERE name = 'event_keys_until';",
 ];

@@ -5,8 +5,9 @@ import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.
 import type { Page, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
 import { type EventValues, packBytes, packText, type SliceColumns, toEventRow, toSliceRow } from './codec.ts';
+import type { KeyFinder } from './key-runs/finder.ts';
 import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
-import { EVENT_COLUMNS, EVENT_TABLES, FIND_EVENT_NO } from './queries.ts';
+import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 /** The number of slices in a page; each holds many receipts, so pages have fewer rows than others. */
@@ -15,8 +16,6 @@ const PAGE_SLICES = 200;
 const PAGE_BYTES = 1024 * 1024;
 /** The number of receipts that a page recounts before it ends: about 30 ms. */
 const RECHECKED_PER_PAGE = 10_000;
-/** The number of values in `EVENT_COLUMNS`. */
-const EVENT_COLUMNS_COUNT = 19;
 
 /** Slices in order of day, series and pack. */
 export interface SliceReader {
@@ -24,15 +23,14 @@ export interface SliceReader {
 }
 
 /** A reader of slices over prepared statements. */
-export function createSliceReader(db: DatabaseSync): SliceReader {
+export function createSliceReader(db: DatabaseSync, keys: KeyFinder): SliceReader {
   const one: Statements = {
-    // Columns of rechecks are renamed, since columns of events have the same names.
-    rechecks: prepareLists<RecheckValues>(
+    keys,
+    rechecks: prepareRows<Recheck>(
       db,
-      `SELECT ${EVENT_COLUMNS}, at.place FROM (
-         SELECT line AS place, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?) AS at
-       JOIN ${EVENT_TABLES.replace('JOIN series', `ON event.event_no = ${FIND_EVENT_NO.replaceAll(':id', 'at.id')} JOIN series`)}`,
+      'SELECT line, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?',
     ),
+    event: prepareLists<EventValues>(db, `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ?`),
     isRechecked: prepareRows<object>(
       db,
       'SELECT 1 FROM recheck WHERE (event_day, series_no, pack_id) BETWEEN (?, ?, ?) AND (?, ?, ?) LIMIT 1',
@@ -45,15 +43,20 @@ export function createSliceReader(db: DatabaseSync): SliceReader {
   return { list: (query, nowMs) => listSlices(one, db, { query, nowMs }) };
 }
 
-/** The first receipt of an event whose receipt needs a recheck, and the line of that receipt. */
-type RecheckValues = EventValues<[line: number]>;
+/** A receipt that needs a recheck, and its event. */
+interface Recheck {
+  readonly line: number;
+  readonly id: Uint8Array;
+}
 
 /** A listed slice with the number of its series, which is part of its place. */
 type ListedSlice = SliceColumns & { readonly series_no: number };
 
 interface Statements {
   readonly isRechecked: RowStatement<object>;
-  readonly rechecks: RowStatement<RecheckValues>;
+  readonly rechecks: RowStatement<Recheck>;
+  readonly keys: KeyFinder;
+  readonly event: RowStatement<EventValues>;
   readonly entries: RowStatement<{ readonly entries: Uint8Array }>;
 }
 
@@ -132,9 +135,12 @@ const NONE: ReadonlyMap<number, EventRow> = new Map();
 /** The first receipts of the events whose entries in a slice need a recheck, by line. */
 function firstsOf(one: Statements, slice: ListedSlice, nowMs: number): ReadonlyMap<number, EventRow> {
   const found = new Map<number, EventRow>();
-  for (const values of one.rechecks.all(...slicePlaceValues(slice))) {
+  for (const { line, id } of one.rechecks.all(...slicePlaceValues(slice))) {
+    const eventNo = one.keys.find(id);
+    const values = eventNo === null ? undefined : one.event.get(eventNo);
+    if (values === undefined) continue;
     const first = toEventRow(values);
-    if (first.expires_ms > nowMs) found.set(values[EVENT_COLUMNS_COUNT], first);
+    if (first.expires_ms > nowMs) found.set(line, first);
   }
   return found;
 }

@@ -27,7 +27,7 @@ import {
   windowColumn,
 } from './codec.ts';
 import type { Interning } from './interning.ts';
-import type { KeyIndex } from './key-index.ts';
+import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createMover, type Mover, type StoredEvent } from './mover.ts';
 import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 import { RAISE_SEQUENCE } from './sole-owner.ts';
@@ -42,13 +42,13 @@ export interface Writer {
 
 interface WriterParts {
   readonly events: EventStatements;
-  readonly keys: KeyIndex;
+  readonly keys: Pick<KeyRuns, 'find' | 'add'>;
   readonly interning: Interning;
   readonly mover: Mover;
 }
 
 /** A writer over prepared statements. */
-export function createWriter(db: DatabaseSync, keys: KeyIndex, interning: Interning): Writer {
+export function createWriter(db: DatabaseSync, keys: WriterParts['keys'], interning: Interning): Writer {
   const events = eventStatements(db);
   const rest = restStatements(db);
   const mover = createMover(db, interning, {
