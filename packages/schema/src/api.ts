@@ -60,6 +60,11 @@ const ingestResponseSchema = z.union([ingestResultSchema, ingestBatchSchema]);
 /** The answer that SDKs of Segment and RudderStack expect; they ignore the counts. */
 const segmentAnswerSchema = z.object({ success: z.boolean(), counts: ingestBatchSchema.shape.counts });
 
+/** The answer to exporters of OTLP: empty, or what was not accepted. */
+const otlpAnswerSchema = z.object({
+  partialSuccess: z.optional(z.object({ rejectedLogRecords: z.string(), errorMessage: z.string() })),
+});
+
 const define = <const T extends Record<string, Route>>(routes: T): T => routes;
 
 const ingestQuery = { dry_run: toggle('show the outcome that each would have; store and count nothing') };
@@ -100,6 +105,16 @@ export const ROUTES = define({
     query: querySchema(importQuery),
     body: ingestBodySchema,
     response: ingestResponseSchema,
+  },
+  otlpLogs: {
+    ...act,
+    path: '/v1/logs',
+    scope: 'ingest',
+    audit: 'none',
+    summary: 'Log records of OpenTelemetry (OTLP), in JSON or protobuf.',
+    fields: ingestQuery,
+    query: querySchema(ingestQuery),
+    response: otlpAnswerSchema,
   },
   segment: {
     ...act,

@@ -17,10 +17,22 @@ export interface SegmentRules {
   readonly source: string | null;
 }
 
+/** How log records of OpenTelemetry are read. */
+export interface OtlpRules {
+  /**
+   * Attributes of a record, or of its resource, that name the entity; the first one present counts, else the service. Default:
+   * `enduser.id`, `user.id`, `session.id`, `service.instance.id`.
+   */
+  readonly entity_attributes: readonly string[];
+  /** Attribute with a key of the record. Default null: the content identifies a record. */
+  readonly key_attribute: string | null;
+}
+
 /** The settings of doors: how events are read that come in the forms of other products. */
 export interface Doors {
   readonly cloudEvents?: Partial<CloudEventsRules> | undefined;
   readonly segment?: Partial<SegmentRules> | undefined;
+  readonly otlp?: Partial<OtlpRules> | undefined;
   /** Webhooks by the name in the path `/hooks/:name`. */
   readonly hooks?: Readonly<Record<string, HookDeclaration>> | undefined;
 }
@@ -33,9 +45,10 @@ const CLOUD_EVENTS: { readonly [K in keyof CloudEventsRules]: readonly CloudEven
 
 /** Returns the settings if they can be used. Throws `CONFIG_INVALID` naming the field. */
 export function checkDoors(doors: Doors): Doors {
-  checkFields(doors, ['cloudEvents', 'segment', 'hooks'], '/doors');
+  checkFields(doors, ['cloudEvents', 'segment', 'otlp', 'hooks'], '/doors');
   if (doors.cloudEvents !== undefined) checkChoices(doors.cloudEvents, CLOUD_EVENTS, '/doors/cloudEvents');
   if (doors.segment !== undefined) checkSegment(doors.segment);
+  if (doors.otlp !== undefined) checkOtlp(doors.otlp);
   if (doors.hooks !== undefined) checkHooks(doors.hooks);
   return doors;
 }
@@ -45,6 +58,15 @@ function checkSegment(given: Partial<SegmentRules>): void {
   const { source = null } = given;
   if (source !== null && (typeof source !== 'string' || source === ''))
     throw fault('/doors/segment/source', 'must be the source of the events');
+}
+
+function checkOtlp(given: Partial<OtlpRules>): void {
+  checkFields(given, ['entity_attributes', 'key_attribute'], '/doors/otlp');
+  const { entity_attributes = [], key_attribute = null } = given;
+  const isList = Array.isArray(entity_attributes) && entity_attributes.every((name) => typeof name === 'string');
+  if (!isList) throw fault('/doors/otlp/entity_attributes', 'must be a list of the names of attributes');
+  if (key_attribute !== null && typeof key_attribute !== 'string')
+    throw fault('/doors/otlp/key_attribute', 'must be the name of an attribute');
 }
 
 function checkChoices(given: object, choices: Readonly<Record<string, readonly string[]>>, path: string): void {

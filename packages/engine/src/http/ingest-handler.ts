@@ -8,6 +8,7 @@ import { hook } from './hook-handler.ts';
 import { answerOf } from './ingest-answer.ts';
 import { readJsonBody } from './json-body.ts';
 import { ingestForm } from './media-type.ts';
+import { otlpLogs } from './otlp-handler.ts';
 import { segment } from './segment-handler.ts';
 
 /** The two routes that take events. */
@@ -54,6 +55,7 @@ export const INGEST_HANDLERS = {
   ingest: ingestHandler('live'),
   import: ingestHandler('import'),
   reingest,
+  otlpLogs,
   segment,
   hook,
 } satisfies Handlers<IngestPipeline>;

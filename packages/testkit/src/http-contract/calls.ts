@@ -22,6 +22,7 @@ const BODIES: { readonly [N in RouteName]?: string } = {
   ingest: '{}',
   import: '{}',
   segment: '{}',
+  otlpLogs: '{}',
   hook: '{}',
   replay: '{}',
   redrive: '{"message_ids":["none"]}',

@@ -61,8 +61,8 @@ function checkAround(wire: Wire | null): void {
 export type MappingSettings = ReadonlyMap<string, string>;
 
 /** The settings that differ from the defaults of the latest mappings. */
-export function mappingSettings({ cloudEvents, segment, hooks = {} }: Doors): MappingSettings {
-  const given = { cloudevents: cloudEvents, segment };
+export function mappingSettings({ cloudEvents, segment, otlp, hooks = {} }: Doors): MappingSettings {
+  const given = { cloudevents: cloudEvents, segment, 'otlp-logs': otlp };
   const settings = new Map<string, string>();
   for (const [name, own] of Object.entries(given)) {
     const defaults = JSON.stringify(findMapping(name)?.defaults);
