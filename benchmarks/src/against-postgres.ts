@@ -1,8 +1,9 @@
 // Ingest over HTTP, the kit in turn with a home-made collector over PostgreSQL: single events into a small index, then
 // batches into one that grows. The machine may be busy with other work, so only the ratios of the rounds count. Installs
 // nothing: it needs PostgreSQL in /usr/lib/postgresql (`apt-get install postgresql`). Writes results/against-postgres.json.
-// node benchmarks/src/against-postgres.ts [--rounds 5] [--small 200000] [--base 1000000] [--more 1000000] [--singles 10000]
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+// `--add` adds the rounds to those of the last run, since one busy quarter of an hour can decide the ratio of a short run.
+// node benchmarks/src/against-postgres.ts [--add] [--rounds 5] [--small 200000] [--base 1000000] [--more 1000000] [--singles 10000]
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     more: option('1000000'),
     singles: option('10000'),
     write: { type: 'boolean', default: true },
+    add: { type: 'boolean', default: false },
   },
   allowNegative: true,
 });
@@ -38,12 +40,17 @@ interface Part {
   readonly p99_ms: number;
 }
 
+/** The rounds of an earlier run. */
+type Earlier = Record<'single' | 'batches', { readonly parts: Record<'kit' | 'collector', Part[]> }>;
+
 interface System {
   readonly batches: Load;
   readonly singles: Load;
   readonly cpuMs: () => number;
 }
 
+const RESULTS = join(import.meta.dirname, '../results/against-postgres.json');
+const earlier = values.add ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Earlier) : null;
 const dir = mkdtempSync(join(tmpdir(), 'pik-bench-'));
 // The user of PostgreSQL has its folder in it.
 chmodSync(dir, 0o711);
@@ -82,15 +89,18 @@ rmSync(dir, { recursive: true });
 const result = {
   node: process.version,
   postgres: postgres.version,
-  rounds,
-  single: { from: small, in_flight: 64, packs_per_event: Number(packs_per_single.toFixed(3)), ...compared(single) },
-  batches: { from: base, to: base + more, per_request: 500, in_flight: 16, ...compared(batch) },
+  single: {
+    from: small,
+    in_flight: 64,
+    packs_per_event: Number(packs_per_single.toFixed(3)),
+    ...compared('single', single),
+  },
+  batches: { from: base, to: base + more, per_request: 500, in_flight: 16, ...compared('batches', batch) },
   ...sizes,
   rss_mb_max: Math.round(rssMax),
   ...restart,
 };
-if (values.write)
-  writeFileSync(join(import.meta.dirname, '../results/against-postgres.json'), `${JSON.stringify(result, null, 2)}\n`);
+if (values.write) writeFileSync(RESULTS, `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result, null, 2));
 
 function systemOf(url: string, cpuMs: () => number): System {
@@ -133,17 +143,21 @@ async function measure(
 }
 
 /** The medians of all rounds, and their ratio. */
-function compared({ kit: ours, postgres: theirs }: Record<keyof typeof systems, Part[]>) {
-  const medianOf = (parts: readonly Part[], field: keyof Part) => median(parts.map((part) => part[field]));
+function compared(name: keyof Earlier, now: Record<keyof typeof systems, Part[]>) {
+  const before = earlier?.[name].parts ?? { kit: [], collector: [] };
+  const parts = { kit: [...before.kit, ...now.kit], collector: [...before.collector, ...now.postgres] };
   const fields = ['events_per_s', 'cpu_us_per_event', 'p99_ms'] as const;
-  const medians = (parts: readonly Part[]) =>
-    Object.fromEntries(fields.map((field) => [field, medianOf(parts, field)]));
-  const ratio = medianOf(ours, 'events_per_s') / medianOf(theirs, 'events_per_s');
+  const medianOf = (some: readonly Part[], field: keyof Part) => median(some.map((part) => part[field]));
+  const medians = (some: readonly Part[]) => Object.fromEntries(fields.map((field) => [field, medianOf(some, field)]));
+  const ratio = medianOf(parts.kit, 'events_per_s') / medianOf(parts.collector, 'events_per_s');
+  const ratios = parts.kit.map((part, i) => part.events_per_s / (parts.collector[i]?.events_per_s ?? 0));
   return {
+    rounds: ratios.length,
     of_postgres: Number(ratio.toFixed(2)),
-    kit: medians(ours),
-    collector: medians(theirs),
-    parts: { kit: ours, collector: theirs },
+    of_postgres_by_round: ratios.map((one) => Number(one.toFixed(2))),
+    kit: medians(parts.kit),
+    collector: medians(parts.collector),
+    parts,
   };
 }
 

@@ -17,16 +17,18 @@ const root = join(import.meta.dirname, '../..');
 const read = <T>(name: string) => JSON.parse(readFileSync(join(root, `benchmarks/results/${name}.json`), 'utf8')) as T;
 const result = read<IngestResult>('ingest');
 interface Compared {
+  readonly rounds: number;
+  readonly of_postgres_by_round: readonly number[];
   readonly of_postgres: number;
   readonly kit: { readonly events_per_s: number; readonly cpu_us_per_event: number };
   readonly collector: { readonly events_per_s: number; readonly cpu_us_per_event: number };
 }
 const versus = read<{
-  rounds: number;
   postgres: string;
   single: Compared & { from: number; packs_per_event: number };
   batches: Compared & { from: number; to: number };
 }>('against-postgres');
+const range = ({ of_postgres_by_round: all }: Compared) => `${Math.min(...all)} to ${Math.max(...all)} by round`;
 const page = read<{ median_ms: number }>('timeline');
 const replay = read<{
   windows: { inputs: number; metric: string; ms: number; unchanged_ms: number }[];
@@ -90,8 +92,8 @@ machine at the same time: trust the ratios of what ran in turn more than the rat
 |---|---|
 | Durable ingest over HTTP, batches of 500 events of 200 bytes, 16 requests in flight, while the index grows from ${n(result.base)} to ${n(result.base + result.more)} events | ${n(result.events_per_s)} events/s (median of ten parts) |
 | Bare \`node:sqlite\` with the same rows, rows per commit and durability, run alternately with the kit | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
-| The same batches in turn with a collector over PostgreSQL ${versus.postgres.split(' ')[0]} (Fastify, one row per event, no bytes kept), ${versus.rounds} rounds, from ${n(versus.batches.from)} to ${n(versus.batches.to)} events (\`against-postgres.ts\`) | ${versus.batches.of_postgres} of its rate; CPU per event ${versus.batches.kit.cpu_us_per_event} against ${versus.batches.collector.cpu_us_per_event} µs |
-| One event per request, 64 in flight, from ${n(versus.single.from)} events, the same way | ${versus.single.of_postgres} of its rate; CPU per event ${versus.single.kit.cpu_us_per_event} against ${versus.single.collector.cpu_us_per_event} µs; ${versus.single.packs_per_event} packs per event |
+| The same batches in turn with a collector over PostgreSQL ${versus.postgres.split(' ')[0]} (Fastify, one row per event, no bytes kept), ${versus.batches.rounds} rounds, from ${n(versus.batches.from)} to ${n(versus.batches.to)} events (\`against-postgres.ts\`) | ${versus.batches.of_postgres} of its rate (${range(versus.batches)}); CPU per event ${versus.batches.kit.cpu_us_per_event} against ${versus.batches.collector.cpu_us_per_event} µs |
+| One event per request, 64 in flight, from ${n(versus.single.from)} events, the same way | ${versus.single.of_postgres} of its rate (${range(versus.single)}); CPU per event ${versus.single.kit.cpu_us_per_event} against ${versus.single.collector.cpu_us_per_event} µs; ${versus.single.packs_per_event} packs per event |
 | Time of a batch of 100 events while a lag report over 30 days and ${n(readers.events)} events is asked again and again, relative to the same server when idle, median / p99: with a thread for questions; in turn with one thread for everything (\`readers.ts\`) | ${duringLag('readers 1')}; ${duringLag('readers 0')} |
 | Ingest rate of the last tenth compared with the first tenth | ${result.last_tenth_of_first} of it |
 | Peak memory of the server (RSS) | ${n(result.rss_mb_max)} MB |
