@@ -109,10 +109,15 @@ function handOut(waiting: Job[], usable: ReadonlySet<ReaderThread>): void {
     const job = waiting.shift();
     if (job === undefined) return;
     const timeMs = Math.max(1, job.asked.timeMs - (performance.now() - job.askedMs));
-    const answer = thread.ask({ ...job.asked, timeMs });
+    const answer = askThread(thread, { ...job.asked, timeMs });
     answer.catch(() => {}).finally(() => handOut(waiting, usable));
     job.resolve(answer);
   }
+}
+
+/** A question that cannot be passed to a thread rejects like any other failure. */
+async function askThread(thread: ReaderThread, asked: ThreadQuestion): Promise<Answer> {
+  return thread.ask(asked);
 }
 
 function rejectAll(waiting: Job[], error: KitError): void {
