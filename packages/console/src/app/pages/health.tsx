@@ -58,7 +58,7 @@ function HealthOf({ scope }: { scope: Scope }) {
       <Volume arrivals={reports.arrivals} />
       <p class="dim">
         Red: more than 10 % over the lag limit, a clock at fault, missing windows, 1 % of receipts failing, a storm of
-        repeats, or an open day with less than 80 % of its expected events. Amber: less of the same.
+        repeats, or less than 80 % of a day that has ended. Amber: less of the same.
       </p>
     </>
   );
