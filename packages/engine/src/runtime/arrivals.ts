@@ -4,16 +4,30 @@ export interface Arrivals {
   named(packId: string): () => void;
   /** A pack was admitted: its receipts have their outcomes. */
   admitted(packId: string): void;
+  /** Keeps the text of a pack that is being stored, if somebody follows the log and the bound allows it. */
+  keep(packId: string, text: string): void;
+  /** The kept text of a pack, once; null if it was not kept. */
+  take(packId: string): string | null;
   /** The least id that is named and may still arrive; null if there is none. */
   oldestId(): string | null;
   /** Calls `listener` with each pack admitted from now on, and with null when a named pack is done. */
   subscribe(listener: (packId: string | null) => void): () => void;
 }
 
+/** Characters of the texts that are kept: enough for packs that wait for their turn. */
+const KEPT_CHARS_MAX = 16 * 1024 * 1024;
+
 /** Creates the announcements of one process. They cost next to nothing while nobody follows. */
 export function createArrivals(): Arrivals {
   const listeners = new Set<(packId: string | null) => void>();
   const names = new Set<string>();
+  const kept = new Map<string, { readonly text: string; isAdmitted: boolean }>();
+  let keptChars = 0;
+  const take = (packId: string) => {
+    const text = kept.get(packId)?.text ?? null;
+    if (kept.delete(packId)) keptChars -= text?.length ?? 0;
+    return text;
+  };
   const announce = (packId: string | null) => {
     for (const listener of listeners) listener(packId);
   };
@@ -22,10 +36,21 @@ export function createArrivals(): Arrivals {
       names.add(packId);
       return () => {
         names.delete(packId);
+        if (kept.get(packId)?.isAdmitted === false) take(packId);
         announce(null);
       };
     },
-    admitted: announce,
+    admitted(packId) {
+      const one = kept.get(packId);
+      if (one !== undefined) one.isAdmitted = true;
+      announce(packId);
+    },
+    keep(packId, text) {
+      if (listeners.size === 0 || keptChars + text.length > KEPT_CHARS_MAX) return;
+      kept.set(packId, { text, isAdmitted: false });
+      keptChars += text.length;
+    },
+    take,
     oldestId() {
       let oldest: string | null = null;
       for (const name of names) if (oldest === null || name < oldest) oldest = name;
@@ -33,7 +58,12 @@ export function createArrivals(): Arrivals {
     },
     subscribe(listener) {
       listeners.add(listener);
-      return () => listeners.delete(listener);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size > 0) return;
+        kept.clear();
+        keptChars = 0;
+      };
     },
   };
 }

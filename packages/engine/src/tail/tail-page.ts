@@ -139,7 +139,8 @@ async function* packsFrom({ backend }: Context, start: TailPlace, bound: TailPla
 /** Reads a pack; a damaged or missing one gives its error code. */
 export async function packLines(context: Context, packId: string): Promise<PackLines | { readonly code: string }> {
   try {
-    const bytes = await unpacked(packId, await readBytes(context, packId));
+    const kept = context.arrivals.take(packId);
+    const bytes = kept === null ? await unpacked(packId, await readBytes(context, packId)) : Buffer.from(kept);
     const row = await context.backend.index.getPack(packId);
     return createPackLines(bytes, row?.outcomes ?? null);
   } catch (error) {
