@@ -1,6 +1,6 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
 
-import base from './vitest.config.ts';
+import base from './vitest.base.ts';
 
 // Tests against whatever AWS_ENDPOINT_URL names: resources are created there from the template's own definitions.
 if (process.env.AWS_ENDPOINT_URL === undefined) {
@@ -13,9 +13,8 @@ process.env.AWS_SECRET_ACCESS_KEY ??= 'emulator';
 /** An emulator on the same machine answers one request after the other. */
 const PATIENCE_MS = 900_000;
 
-const { include: _, exclude: __, ...test } = base.test ?? {};
 export default mergeConfig(
-  { ...base, test },
+  base,
   defineConfig({
     test: {
       setupFiles: ['deploy/test/support/own-emulator.ts'],

@@ -1,45 +1,24 @@
-import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { mergeConfig } from 'vitest/config';
 
-import { LongestFirst } from './scripts/vitest/longest-first.ts';
+import { needsOwnProcess } from './scripts/vitest/own-process.ts';
+import base from './vitest.base.ts';
 
-/** Tests run on the sources: the same paths as the type checker's. */
-const { compilerOptions } = JSON.parse(readFileSync(new URL('tsconfig.json', import.meta.url), 'utf8')) as {
-  compilerOptions: { paths: Record<string, [string]> };
-};
-const alias = Object.entries(compilerOptions.paths).map(([name, [file]]) => ({
-  find: new RegExp(`^${name.replace('*', '(.*)')}$`),
-  replacement: resolve(import.meta.dirname, file.replace('*', '$1')),
-}));
+const FOLDERS = ['packages/*/{src,test}', 'scripts', 'examples/*/src', 'deploy/test'];
+const tests = globSync(
+  FOLDERS.map((folder) => `${folder}/**/*.test.ts`),
+  // Those over an emulator run by `npm run test:aws`.
+  { cwd: import.meta.dirname, exclude: ['**/*.aws.test.ts'] },
+);
+const own = tests.filter((file) => needsOwnProcess(join(import.meta.dirname, file)));
+const shared = tests.filter((file) => !own.includes(file));
 
-/** Seed of the random histories in this run; a failing one prints the command that replays it. */
-const seed = process.env.FC_SEED ?? String(randomInt(2 ** 31));
-const budget = process.env.PIK_BUDGET ?? 'commit';
-console.log(`random histories: PIK_BUDGET=${budget} FC_SEED=${seed}`);
-
-/** Ends tests that hang. Generous, because a test that is merely slow on a busy machine must pass. */
-const HUNG_MS = (budget === 'nightly' ? 120 : 15) * 60_000;
-
-export default defineConfig({
-  resolve: { alias },
+export default mergeConfig(base, {
   test: {
-    include: [
-      'packages/*/{src,test}/**/*.test.ts',
-      'scripts/**/*.test.ts',
-      'examples/*/src/**/*.test.ts',
-      'deploy/test/**/*.test.ts',
+    projects: [
+      { extends: true, test: { name: 'own process', include: own } },
+      { extends: true, test: { name: 'shared process', include: shared, isolate: false } },
     ],
-    // They need an emulator: `npm run test:aws`.
-    exclude: ['**/node_modules/**', '**/dist/**', '**/*.aws.test.ts'],
-    typecheck: { enabled: false },
-    // The environment's colour settings affect no test.
-    env: { NO_COLOR: '1', PIK_BUDGET: budget, FC_SEED: seed },
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: HUNG_MS,
-    hookTimeout: HUNG_MS,
-    sequence: { sequencer: LongestFirst },
   },
 });

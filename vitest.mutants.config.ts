@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { mergeConfig } from 'vitest/config';
 
-import base from './vitest.config.ts';
+import base from './vitest.base.ts';
 
 /** Modules that replace packages in test files while mutants are tried. */
 const SHIMS: Readonly<Record<string, string>> = {

@@ -8,12 +8,17 @@ const seconds: Record<string, number> = JSON.parse(
 ) as Record<string, number>;
 
 /**
- * Starts test files in order of their recorded duration, longest first, so that both workers end at about the same time.
+ * Starts the test files with a process of their own first, and of each kind the longest first by their recorded durations,
+ * so that both workers end at about the same time.
  * A checkout has no record of its own, as vitest's sequencer would need. Files that are not in `durations.json` are short.
  */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const lasting = ({ moduleId }: TestSpecification) => seconds[relative(root, moduleId)] ?? 0;
-    return [...files].sort((a, b) => lasting(b) - lasting(a) || (a.moduleId < b.moduleId ? -1 : 1));
+    // A shared process ends when the next file needs its own.
+    const sharing = ({ project }: TestSpecification) => Number(!project.config.isolate);
+    return [...files].sort(
+      (a, b) => sharing(a) - sharing(b) || lasting(b) - lasting(a) || (a.moduleId < b.moduleId ? -1 : 1),
+    );
   }
 }

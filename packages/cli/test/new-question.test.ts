@@ -50,7 +50,7 @@ const steps = stepsOfGuide();
 
 beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  for (const file of ['package.json', 'tsconfig.json', 'tsconfig.base.json', 'vitest.config.ts'])
+  for (const file of ['package.json', 'tsconfig.json', 'tsconfig.base.json', 'vitest.config.ts', 'vitest.base.ts'])
     cpSync(join(root, file), join(copy, file));
   cpSync(join(root, 'scripts/vitest'), join(copy, 'scripts/vitest'), { recursive: true });
   for (const name of PACKAGES) {

@@ -15,7 +15,7 @@ const BUDGETS = {
 const budget = BUDGETS[(process.env.PIK_BUDGET ?? 'commit') as keyof typeof BUDGETS];
 if (budget === undefined) throw new Error(`PIK_BUDGET must be one of ${Object.keys(BUDGETS).join(', ')}`);
 
-/** The seed of this run: `FC_SEED`, which vitest.config.ts draws and prints; without it, a random one. */
+/** The seed of this run: `FC_SEED`, which vitest.base.ts draws and prints; without it, a random one. */
 export const SEED = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** The number of repeats of a randomized test: `full` scaled by the budget, at least one. */

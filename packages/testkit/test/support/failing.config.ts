@@ -1,6 +1,6 @@
 import { mergeConfig } from 'vitest/config';
 
-import base from '../../../../vitest.config.ts';
+import base from '../../../../vitest.base.ts';
 
 const config = mergeConfig(base, {});
 config.test.include = ['packages/testkit/test/support/failing.history.ts'];
