@@ -13,8 +13,3 @@ const MAPPINGS: readonly Mapping<any>[] = [cloudEvents1, segment1, hook1, otlp1]
 export function findMapping(name: string, version?: number): Mapping<any> | null {
   return MAPPINGS.findLast((one) => one.name === name && (version === undefined || one.version === version)) ?? null;
 }
-
-/** All mappings, for tests of what each promises. */
-export function allMappings(): readonly Mapping<unknown>[] {
-  return MAPPINGS;
-}
