@@ -20,7 +20,7 @@ export interface MemoryKeyFiles extends KeyFiles {
   /** Restarts the count of calls, and makes the given ones fail. */
   plan(faults: readonly KeyFileFault[]): void;
   /** The power fails and returns. `survives` decides for each unsynced name and for the unsynced bytes of each file. */
-  losePower(survives: () => boolean): void;
+  losePower(survives: (name: string) => boolean): void;
   /** The bytes of a file, to damage them. */
   bytesOf(name: string): Buffer;
   /** Cuts a file. */
@@ -78,15 +78,15 @@ class MemoryDisk {
     this.#isStopped = false;
   }
 
-  losePower(survives: () => boolean): void {
+  losePower(survives: (name: string) => boolean): void {
     const kept = new Map<string, MemoryFile>();
     for (const name of new Set([...this.names.keys(), ...this.syncedNames.keys()])) {
       const [now, before] = [this.names.get(name), this.syncedNames.get(name)];
-      const file = now === before || survives() ? now : before;
+      const file = now === before || survives(name) ? now : before;
       if (file !== undefined) kept.set(name, file);
     }
-    for (const file of kept.values()) {
-      if (!survives()) file.content = Buffer.from(file.content.subarray(0, file.synced));
+    for (const [name, file] of kept) {
+      if (!survives(name)) file.content = Buffer.from(file.content.subarray(0, file.synced));
       file.synced = file.content.length;
     }
     this.names = kept;

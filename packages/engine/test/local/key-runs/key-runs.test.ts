@@ -230,27 +230,33 @@ describe('the effects of a flush', () => {
 });
 
 describe('a stop at any write', () => {
-  it('followed by a start, its upkeep and a loss of power, leaves an index that opens with all keys up to its mark', async () => {
-    for (let call = 1; ; call++) {
-      const files = createMemoryKeyFiles();
-      const first = open(files, 10);
-      await addUntil(first, 71);
-      files.plan([{ call, kind: 'stop' }]);
-      await addUntil(first, 81);
-      await first.close();
-      // The eighth run, and the merge of all eight.
-      if (files.calls < call) return expect(call).toBeGreaterThan(30);
-      files.plan([]);
-      const second = open(files, 10);
-      await addUntil(second, 81);
-      await second.close();
-      files.losePower(() => false);
-      const third = open(files, 10);
-      await addUntil(third, 81);
-      expectAll(third, 81);
-      await third.close();
-    }
-  });
+  it.each([
+    ['everything that was not synced', () => false],
+    ['an unsynced manifest alone', (name: string) => name !== 'MANIFEST'],
+  ])(
+    'followed by a start, its upkeep and a loss of %s, leaves an index that opens with all its keys',
+    async (_, survives) => {
+      for (let call = 1; ; call++) {
+        const files = createMemoryKeyFiles();
+        const first = open(files, 10);
+        await addUntil(first, 71);
+        files.plan([{ call, kind: 'stop' }]);
+        await addUntil(first, 81);
+        await first.close();
+        // The eighth run, and the merge of all eight.
+        if (files.calls < call) return expect(call).toBeGreaterThan(30);
+        files.plan([]);
+        const second = open(files, 10);
+        await addUntil(second, 81);
+        await second.close();
+        files.losePower(survives);
+        const third = open(files, 10);
+        await addUntil(third, 81);
+        expectAll(third, 81);
+        await third.close();
+      }
+    },
+  );
 });
 
 /** Files with runs of both levels; each call returns a copy. */
