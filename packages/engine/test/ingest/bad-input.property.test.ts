@@ -106,7 +106,9 @@ test(`bodies get an answer or a problem with a known code, never a 5xx, and stor
     'TOO_MANY_EVENTS',
   ];
   const transport = ['MEDIA_TYPE_UNSUPPORTED', 'ENCODING_UNSUPPORTED', 'ENCODING_INVALID'];
-  expect(reachedCodes).toEqual(expect.arrayContaining([...reached, ...transport, ...Object.keys(REJECT_CODES)]));
+  // Only deliveries of webhooks are signed; test/http/hooks.test.ts has their codes.
+  const codes = Object.keys(REJECT_CODES).filter((code) => !code.startsWith('SIGNATURE_'));
+  expect(reachedCodes).toEqual(expect.arrayContaining([...reached, ...transport, ...codes]));
   expect(await countVerified(pipeline)).toBe(seen.get('receipts'));
   await pipeline.close();
 });
