@@ -92,7 +92,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
     for (const part of ['6 deliveries overdue', 'no events, rejected', 'a storm', '1 conflict', '100 % over 2 h'])
       expect(shown).toContain(part);
     expect(shown.replace(/\s+/g, ' ')).toContain(
-      '3,242 receipts = 3,149 accepted + 92 repeats + 1 conflicts · 3 rejected',
+      '3,242 receipts = 3,149 accepted + 92 repeats + 1 conflict · 3 rejected',
     );
   });
 

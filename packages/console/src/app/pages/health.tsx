@@ -5,7 +5,7 @@ import { Page, Scoped } from '../parts/page.tsx';
 import { Spark } from '../parts/spark.tsx';
 import { Failed, Limits, Loading } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { type SeriesNames, seriesFields, seriesName } from '../parts/words.ts';
+import { noun, type SeriesNames, seriesFields, seriesName } from '../parts/words.ts';
 import { useAddress } from '../state/address.ts';
 import { type Answered, useAnswer } from '../state/answers.ts';
 import { type Arrivals, bySeries, rangeFields, stretchOf, useArrivals } from '../state/arrivals.ts';
@@ -102,12 +102,12 @@ function Account({ reports: { duplicates, failures } }: { reports: Reports }) {
     .reduce((sum, { count }) => sum + count, 0);
   const parts = [
     ['accepted', total.events],
-    ['repeats', total.duplicates],
-    ['conflicts', total.conflicts],
+    [noun(total.duplicates, 'repeat'), total.duplicates],
+    [noun(total.conflicts, 'conflict'), total.conflicts],
   ] as const;
   return (
     <p class="account panel">
-      <b>{total.receipts.toLocaleString('en-US')}</b> <span>receipts =</span>
+      <b>{total.receipts.toLocaleString('en-US')}</b> <span>{noun(total.receipts, 'receipt')} =</span>
       {parts.map(([name, count], index) => (
         <>
           {index > 0 && <span>+</span>} <b>{count.toLocaleString('en-US')}</b> <span>{name}</span>

@@ -7,6 +7,7 @@ import { Page } from '../parts/page.tsx';
 import { replayBody } from '../parts/selection.ts';
 import { Failed, Limits, Loading } from '../parts/states.tsx';
 import { PlannedWindows } from '../parts/windows.tsx';
+import { noun } from '../parts/words.ts';
 import { useAddress } from '../state/address.ts';
 import { type ApiError, errorOf } from '../state/api.ts';
 import { investigator } from '../state/investigator.ts';
@@ -119,9 +120,10 @@ function Planned({ plan, replan }: { plan: ReplayPlan; replan: () => void }) {
   return (
     <>
       <p class="account panel">
-        <b>{plan.would_send.toLocaleString('en-US')}</b> <span>events in</span>{' '}
-        <b>{plan.messages.toLocaleString('en-US')}</b> <span>messages would recompute</span>{' '}
-        <b>{plan.windows.length.toLocaleString('en-US')}</b> <span>windows and change</span>{' '}
+        <b>{plan.would_send.toLocaleString('en-US')}</b> <span>{noun(plan.would_send, 'event')} in</span>{' '}
+        <b>{plan.messages.toLocaleString('en-US')}</b> <span>{noun(plan.messages, 'message')} would recompute</span>{' '}
+        <b>{plan.windows.length.toLocaleString('en-US')}</b>{' '}
+        <span>{noun(plan.windows.length, 'window')} and change</span>{' '}
         <b class={changed > 0 ? 'warn' : ''}>{changed.toLocaleString('en-US')}</b>
         <span>· as of {timeText(plan.as_of, fields.tz ?? 'UTC')}</span>
       </p>

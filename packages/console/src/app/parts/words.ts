@@ -38,3 +38,8 @@ export function shortValue(value: unknown): string {
   const text = JSON.stringify(value) ?? '–';
   return printable(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
+
+/** The noun after a count that stands in an element of its own. */
+export function noun(count: number, one: string): string {
+  return count === 1 ? one : `${one}s`;
+}
