@@ -16,7 +16,9 @@ async function run() {
     return 0;
   }
   // Every request is a line of its log, which nobody reads.
-  const start = () => spawn('moto_server', ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const env = { ...process.env, PYTHONPATH: join(import.meta.dirname, 'emulator') };
+  const start = () =>
+    spawn('moto_server', ['-H', '127.0.0.1', '-p', '0'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const servers = Array.from({ length: WORKERS }, start);
   try {
     const urls = await Promise.all(servers.map(listening));
