@@ -75,7 +75,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
     await page.waitForURL(/known_at=/);
     expect(await axe()).toEqual([]);
     await page.getByRole('link', { name: 'Plan a replay of this window' }).click();
-    await shows('windows and change');
+    await shows('window and change');
     expect(await page.locator('main tbody tr').first().innerText()).toMatch(/revenue_cents\s+checkout.*\+/s);
     await open('/ui/replays');
     await shows('revenue of the day, at its end');
