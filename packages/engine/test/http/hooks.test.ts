@@ -7,11 +7,11 @@ import { checkHookSecrets, type HookDeclaration, LIMITS } from '@pik/schema';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
-import { openLocalBackend, openLocalRebuild } from '../../src/backends/local/open.ts';
+import { openLocalBackend } from '../../src/backends/local/open.ts';
 import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 import { createContext } from '../../src/runtime/context.ts';
-import { rebuildIndex } from '../../src/verify/rebuild.ts';
+import { rebuildDir, verifyAll } from '../support/verified.ts';
 
 const GITHUB: HookDeclaration = { version: 1, signature: { scheme: 'github', secrets_env: ['SECRET'] } };
 const SHOP: HookDeclaration = {
@@ -54,16 +54,7 @@ const github = (body: string, secret?: string) => ({
 });
 const ISSUE = '{ "action":"opened", "repository":{"full_name":"a/b"}, "n": 1.10 }';
 
-async function faults(): Promise<string[]> {
-  const codes: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await pipeline.verify(cursor);
-    codes.push(...page.faults.map(({ code }) => code));
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return codes;
-}
+const faults = async () => (await verifyAll(pipeline)).faults.map(({ code }) => code);
 
 it('takes a signed delivery, recognises it again, and keeps its bytes and the headers that it needs', async () => {
   await open({ github: GITHUB, shop: SHOP });
@@ -105,11 +96,8 @@ it('keeps a delivery with a bad signature as rejected, for ever; it is accepted 
   expect(await again('{"forged":1}')).toBe('SIGNATURE_INVALID');
   expect(await again()).toBe('ACCEPTED');
   await pipeline.close();
-  const work = await openLocalRebuild({ dir });
   // The command knows no secrets and no webhooks.
-  const summary = await rebuildIndex(createContext({ backend: work.backend }), { answered: work.answered });
-  expect(summary).toMatchObject({ receipts: 4, differing: [], unreadable: [] });
-  await work.finish();
+  expect(await rebuildDir(dir)).toMatchObject({ receipts: 4, differing: [], unreadable: [] });
   await open();
   expect(await faults()).toEqual([]);
 });

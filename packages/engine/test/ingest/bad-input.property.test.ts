@@ -16,6 +16,7 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 import { type BadRequest, badRequest } from '../support/bad-input.ts';
+import { verifyAll } from '../support/verified.ts';
 
 // Any input gets an answer with known statuses or a problem with a known code; never a 5xx, and never a changed
 // prototype. Stored bodies are kept byte for byte, and in the end log and index agree on every receipt.
@@ -70,14 +71,8 @@ async function checkAnswer(
 }
 
 async function countVerified(pipeline: Pipeline): Promise<number> {
-  let receipts = 0;
-  let cursor: string | null = null;
-  do {
-    const page = await pipeline.verify(cursor);
-    expect(page.faults).toEqual([]);
-    receipts += page.receipts;
-    cursor = page.next_cursor;
-  } while (cursor !== null);
+  const { receipts, faults } = await verifyAll(pipeline);
+  expect(faults).toEqual([]);
   return receipts;
 }
 

@@ -7,9 +7,8 @@ import type { Doors, RawEvent } from '@pik/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline, Wire } from '../../src/api/pipeline.ts';
-import { openLocalBackend, openLocalRebuild } from '../../src/backends/local/open.ts';
-import { createContext } from '../../src/runtime/context.ts';
-import { rebuildIndex } from '../../src/verify/rebuild.ts';
+import { openLocalBackend } from '../../src/backends/local/open.ts';
+import { rebuildDir, verifyAll } from '../support/verified.ts';
 
 // A receipt that a mapping read is read alike for ever: its envelope has the mapping, its version, its settings and the headers.
 
@@ -56,24 +55,7 @@ const binary = (attributes: object): Wire => ({
   },
 });
 
-async function faults(): Promise<string[]> {
-  const codes: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await pipeline.verify(cursor);
-    codes.push(...page.faults.map(({ code }) => code));
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return codes;
-}
-
-async function rebuilt() {
-  const work = await openLocalRebuild({ dir });
-  // The command reads no config.
-  const summary = await rebuildIndex(createContext({ backend: work.backend }), { answered: work.answered });
-  await work.finish();
-  return summary;
-}
+const faults = async () => (await verifyAll(pipeline)).faults.map(({ code }) => code);
 
 const TIME = { time: '2026-01-30T10:00:00Z' };
 
@@ -94,7 +76,7 @@ describe('a receipt of another wire', () => {
     expect(await send('', binary({ id: 4, ...TIME }))).toMatchObject({ code: 'FIELD_MISSING', path: '/ce-subject' });
     expect(await send('', binary({ id: 4, subject: 'shop', ...TIME }))).toMatchObject({ status: 'CONFLICT' });
     await pipeline.close();
-    expect(await rebuilt()).toMatchObject({ receipts: 7, differing: [], unreadable: [] });
+    expect(await rebuildDir(dir)).toMatchObject({ receipts: 7, differing: [], unreadable: [] });
     await open();
     expect(await faults()).toEqual([]);
   });

@@ -17,6 +17,7 @@ import type { PackRow } from '../../src/ports/rows.ts';
 import { createContext } from '../../src/runtime/context.ts';
 import { rebuildIndex } from '../../src/verify/rebuild.ts';
 import { answersAsOf, textOf, WORLD_END, WORLD_START } from '../support/import-world.ts';
+import { verifyAll } from '../support/verified.ts';
 
 // However requests are grouped into packs, every answer about them is that of one pack per request: the outcomes of each
 // record, and all reports as of any time, also as of one between two requests of a pack.
@@ -114,12 +115,7 @@ async function expectSameAnswers(a: Written, b: Written): Promise<void> {
 }
 
 async function expectClean(pipeline: Pipeline): Promise<void> {
-  let cursor: string | null = null;
-  do {
-    const page = await pipeline.verify(cursor);
-    expect(page.faults).toEqual([]);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
+  expect((await verifyAll(pipeline)).faults).toEqual([]);
 }
 
 /** Every receipt can be read, and names its request and its place there. */

@@ -7,9 +7,8 @@ import type { VolatileDeclaration } from '@pik/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
-import { openLocalBackend, openLocalRebuild } from '../../src/backends/local/open.ts';
-import { createContext } from '../../src/runtime/context.ts';
-import { rebuildIndex } from '../../src/verify/rebuild.ts';
+import { openLocalBackend } from '../../src/backends/local/open.ts';
+import { rebuildDir, verifyAll } from '../support/verified.ts';
 
 // A later config does not change the outcome of a receipt: its declaration is stored with its bytes.
 
@@ -50,24 +49,7 @@ async function send(...bodies: string[]) {
 
 const statuses = async (...bodies: string[]) => (await send(...bodies)).map(({ status }) => status);
 
-async function faults(): Promise<string[]> {
-  const codes: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await pipeline.verify(cursor);
-    codes.push(...page.faults.map(({ code }) => code));
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return codes;
-}
-
-async function rebuilt() {
-  const work = await openLocalRebuild({ dir });
-  // The command reads no config.
-  const summary = await rebuildIndex(createContext({ backend: work.backend }), { answered: work.answered });
-  await work.finish();
-  return summary;
-}
+const faults = async () => (await verifyAll(pipeline)).faults.map(({ code }) => code);
 
 describe('a declaration of volatile members', () => {
   it('is kept with each receipt: verify and rebuild give the same verdicts under any later config', async () => {
@@ -81,7 +63,7 @@ describe('a declaration of volatile members', () => {
     expect(await statuses(hook({ id: 1, attempt: 4, sent: 9 }))).toEqual(['DUPLICATE']);
     expect(await faults()).toEqual([]);
     await pipeline.close();
-    expect(await rebuilt()).toMatchObject({ receipts: 5, differing: [], unreadable: [] });
+    expect(await rebuildDir(dir)).toMatchObject({ receipts: 5, differing: [], unreadable: [] });
     await open([]);
     expect(await faults()).toEqual([]);
   });
