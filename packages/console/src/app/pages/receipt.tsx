@@ -1,7 +1,7 @@
 import type { Receipt as ReceiptAnswer } from '@pik/schema';
 import { useRoute } from 'preact-iso/router';
-
 import { timeText } from '../parts/axis.ts';
+import { type Fact, FactList } from '../parts/facts.tsx';
 import { Page } from '../parts/page.tsx';
 import { Bytes } from '../parts/payload.tsx';
 import { Shown } from '../parts/states.tsx';
@@ -48,7 +48,7 @@ function Envelope({ receipt }: { receipt: ReceiptAnswer }) {
     entity_id,
     reingest_of,
   } = receipt;
-  const facts: readonly (readonly [string, preact.ComponentChildren])[] = [
+  const facts: Fact[] = [
     ['received', timeText(received_at, fields.tz ?? 'UTC')],
     ['outcome', reject_code === null ? 'admitted' : <span class="badge bad">{reject_code}</span>],
     ['event', event_id === null ? '–' : <a href={link(`/events/${event_id}`)}>{event_id}</a>],
@@ -60,24 +60,14 @@ function Envelope({ receipt }: { receipt: ReceiptAnswer }) {
     ['request', <code key="request">{request_id}</code>],
     ['stored in', <code key="raw">{raw_key}</code>],
   ];
-  return (
-    <dl class="facts">
-      {facts.map(([name, value]) => (
-        <>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </>
-      ))}
-      {reingest_of !== undefined && (
-        <>
-          <dt>sent again for</dt>
-          <dd>
-            <a
-              href={link(`/receipts/${reingest_of.pack_id}/${reingest_of.line}`)}
-            >{`${reingest_of.pack_id}/${reingest_of.line}`}</a>
-          </dd>
-        </>
-      )}
-    </dl>
-  );
+  if (reingest_of !== undefined) {
+    const again = `${reingest_of.pack_id}/${reingest_of.line}`;
+    facts.push([
+      'sent again for',
+      <a key="again" href={link(`/receipts/${again}`)}>
+        {again}
+      </a>,
+    ]);
+  }
+  return <FactList facts={facts} />;
 }

@@ -2,8 +2,8 @@ import type { ReplayView } from '@pik/schema';
 import type { ReplayPlan } from '@pik/sdk/investigator';
 import { useEffect, useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso/router';
-
 import { timeText } from '../parts/axis.ts';
+import { type Fact, FactList } from '../parts/facts.tsx';
 import { Page } from '../parts/page.tsx';
 import { replayBody, selectionText } from '../parts/selection.ts';
 import { Failed, Shown } from '../parts/states.tsx';
@@ -44,7 +44,7 @@ function Facts({ replay }: { replay: ReplayView }) {
   const { fields } = useAddress();
   const { reason, status, requested_by, requested_at, selection, as_of, sent, scanned } = replay;
   const zone = fields.tz ?? 'UTC';
-  const facts = [
+  const facts: readonly Fact[] = [
     ['reason', reason ?? 'without a reason'],
     ['requested', `${timeText(requested_at, zone)}, ${requested_by ?? 'without a key'}`],
     ['selection', selectionText(selection)],
@@ -56,14 +56,7 @@ function Facts({ replay }: { replay: ReplayView }) {
       <h2>
         <Status status={status} />
       </h2>
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </>
-        ))}
-      </dl>
+      <FactList facts={facts} />
     </section>
   );
 }

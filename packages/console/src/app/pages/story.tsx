@@ -2,8 +2,8 @@ import type { EventExplanation, EventView } from '@pik/schema';
 import { counted, durationText } from '@pik/schema/events';
 import type { ComponentChildren } from 'preact';
 import { useRoute } from 'preact-iso/router';
-
 import { timeText } from '../parts/axis.ts';
+import { type Fact, FactList } from '../parts/facts.tsx';
 import { Page } from '../parts/page.tsx';
 import { Bytes } from '../parts/payload.tsx';
 import { Limits, Shown } from '../parts/states.tsx';
@@ -130,7 +130,7 @@ function Facts({ event }: { event: EventView }) {
   const { link } = useAddress();
   const day = event.event_time.slice(0, 10);
   const next = new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
-  const facts: readonly (readonly [string, ComponentChildren])[] = [
+  const facts: readonly Fact[] = [
     [
       'source, type',
       <a
@@ -147,14 +147,7 @@ function Facts({ event }: { event: EventView }) {
   return (
     <section class="panel">
       <h2>Facts</h2>
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </>
-        ))}
-      </dl>
+      <FactList facts={facts} />
     </section>
   );
 }
