@@ -7,6 +7,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM, openBrowser, type WatchedPage, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
 
+/** A page draws after a key was pressed, sooner or later. */
+const PATIENCE = { timeout: 60_000 };
+
 const KEYS = { reader: 'reader-key', sender: 'sender-key' };
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const PAGES = {
@@ -178,16 +181,19 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
     await shows('by their share of the delay');
     await page.locator('.canvas').focus();
     for (const key of ['ArrowRight', 'ArrowRight', 'ArrowDown']) await page.keyboard.press(key);
-    expect(await page.locator('.reading').innerText()).toMatch(/partner · invoice\.issued, .* p95 /);
+    await expect
+      .poll(() => page.locator('.reading').innerText(), PATIENCE)
+      .toMatch(/partner · invoice\.issued, .* p95 /);
     await page.locator('main').focus();
     await page.keyboard.press('j');
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/ui\/events\?.*source=/);
     await page.keyboard.press('?');
-    expect(await page.getByRole('dialog', { name: 'Keys' }).isVisible()).toBe(true);
+    const keys = page.getByRole('dialog', { name: 'Keys' });
+    await expect.poll(() => keys.isVisible(), PATIENCE).toBe(true);
     await page.keyboard.press('Escape');
-    expect(await page.getByRole('dialog', { name: 'Keys' }).isVisible()).toBe(false);
+    await expect.poll(() => keys.isVisible(), PATIENCE).toBe(false);
   });
 
   it('hostile texts in every field of an event stay text', async () => {
