@@ -37,11 +37,11 @@ export function encodeBase32Hex(bytes: Uint8Array): string {
 }
 
 function byteAt(bytes: Uint8Array, i: number): number {
-  return bytes[i] as number;
+  return bytes[i] ?? 0;
 }
 
 function pairAt(i: number): number {
-  return PAIRS[i] as number;
+  return PAIRS[i] ?? 0;
 }
 
 /** Node's Buffer makes a string at half the cost of a list of character codes. */

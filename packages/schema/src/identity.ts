@@ -101,7 +101,7 @@ function writeEntity(bytes: Uint8Array, entityId: string): void {
     cachedEntity = entityId;
     cachedEntityText = JSON.stringify(entityId);
   }
-  for (let i = 0; i < ENTITY_BYTES; i++) bytes[i] = entityBytes[i] as number;
+  for (let i = 0; i < ENTITY_BYTES; i++) bytes[i] = entityBytes[i] ?? 0;
 }
 
 /** The first 8 bytes of SHA-256 of an entity id, as a new array. */

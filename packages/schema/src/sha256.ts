@@ -100,7 +100,7 @@ export function sha256Js(data: Uint8Array): Uint8Array {
 
 /** Faster than `at` in the inner loop: it sees only one kind of array. */
 function wordAt(words: Uint32Array, i: number): number {
-  return words[i] as number;
+  return words[i] ?? 0;
 }
 
 const rotate = (x: number, n: number): number => (x >>> n) | (x << (32 - n));

@@ -45,7 +45,7 @@ export class ValueScanner {
     const records: FileRecord[] = [];
     let start = 0;
     for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i] as number;
+      const byte = chunk[i] ?? 0;
       this.#column += 1;
       if (this.#state === 'between') {
         const fault = this.#between(byte);

@@ -45,9 +45,9 @@ function makeTables(): Int32Array {
 
 /** The callers keep the index in bounds, which the type checker cannot know. */
 function byte(bytes: Uint8Array, at: number): number {
-  return bytes[at] as number;
+  return bytes[at] ?? 0;
 }
 
 function entry(table: Int32Array, at: number): number {
-  return table[at] as number;
+  return table[at] ?? 0;
 }

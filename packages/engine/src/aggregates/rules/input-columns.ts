@@ -37,7 +37,7 @@ interface IdAt {
 
 function compareBytes(a: IdAt, b: IdAt): number {
   for (let i = 0; i < ID_BYTES; i++) {
-    const difference = (a.bytes[a.at + i] as number) - (b.bytes[b.at + i] as number);
+    const difference = (a.bytes[a.at + i] ?? 0) - (b.bytes[b.at + i] ?? 0);
     if (difference !== 0) return difference;
   }
   return 0;
@@ -86,8 +86,8 @@ export class InputColumns {
     const order = Uint32Array.from({ length: this.#length }, (_, i) => i);
     return order.sort(
       (a, b) =>
-        (ms[a] as number) - (ms[b] as number) ||
-        (sub[a] as number) - (sub[b] as number) ||
+        (ms[a] ?? 0) - (ms[b] ?? 0) ||
+        (sub[a] ?? 0) - (sub[b] ?? 0) ||
         compareBytes({ bytes: ids, at: a * ROW_BYTES }, { bytes: ids, at: b * ROW_BYTES }),
     );
   }
@@ -96,18 +96,18 @@ export class InputColumns {
   input(at: number): WindowInput {
     const start = at * ROW_BYTES;
     const bytes = this.#idAndHash;
-    const { source, event_type, pack_id } = this.#heads[this.#head[at] as number] as SliceHead;
+    const { source, event_type, pack_id } = this.#heads[this.#head[at] ?? 0] as SliceHead;
     return {
       event_id: encodeBase32Hex(bytes.subarray(start, start + ID_BYTES)),
       source,
       event_type,
       entity_id: null,
-      event_ms: this.#eventMs[at] as number,
-      event_sub_ns: this.#subNs[at] as number,
-      received_ms: this.#receivedMs[at] as number,
+      event_ms: this.#eventMs[at] ?? 0,
+      event_sub_ns: this.#subNs[at] ?? 0,
+      received_ms: this.#receivedMs[at] ?? 0,
       payload_hash: hexOf(bytes.subarray(start + ID_BYTES, start + ROW_BYTES)),
       pack_id,
-      line: this.#line[at] as number,
+      line: this.#line[at] ?? 0,
     };
   }
 

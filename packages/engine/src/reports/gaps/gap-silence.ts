@@ -64,7 +64,7 @@ function countSeries(modelled: ModelledSeries): CountedSeries {
   const { series, cells } = modelled.cells;
   const starts = Float64Array.from(cells.keys()).sort();
   const before = new Float64Array(starts.length + 1);
-  for (const [i, start] of starts.entries()) before[i + 1] = (before[i] as number) + (cells.get(start)?.count ?? 0);
+  for (const [i, start] of starts.entries()) before[i + 1] = (before[i] ?? 0) + (cells.get(start)?.count ?? 0);
   return { modelled, name: JSON.stringify(series), starts, before };
 }
 
@@ -73,10 +73,10 @@ function eventsBefore({ starts, before }: CountedSeries, ms: number): number {
   let [low, high] = [0, starts.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((starts[middle] as number) < ms) low = middle + 1;
+    if ((starts[middle] ?? 0) < ms) low = middle + 1;
     else high = middle;
   }
-  return before[low] as number;
+  return before[low] ?? 0;
 }
 
 function othersAmong(gap: GapInterval, series: readonly CountedSeries[]): OtherSources {

@@ -89,9 +89,9 @@ const HEX_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeA
 function hexText(bytes: Uint8Array): string {
   const codes = new Uint8Array(bytes.length * 2);
   for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
-    codes[i * 2] = HEX_CODES[byte >> 4] as number;
-    codes[i * 2 + 1] = HEX_CODES[byte & 15] as number;
+    const byte = bytes[i] ?? 0;
+    codes[i * 2] = HEX_CODES[byte >> 4] ?? 0;
+    codes[i * 2 + 1] = HEX_CODES[byte & 15] ?? 0;
   }
   return new TextDecoder('latin1').decode(codes);
 }
@@ -149,6 +149,6 @@ export function idAt(bytes: Uint8Array, at: number): string {
 /** 52 bits as a number, a cheap key for counting. At the start of an id they belong to the 64 bits that an entity's ids share. */
 export function hash52At(bytes: Uint8Array, at: number): number {
   let value = 0;
-  for (let i = 0; i < 6; i++) value = value * 256 + (bytes[at + i] as number);
-  return value * 16 + ((bytes[at + 6] as number) >> 4);
+  for (let i = 0; i < 6; i++) value = value * 256 + (bytes[at + i] ?? 0);
+  return value * 16 + ((bytes[at + 6] ?? 0) >> 4);
 }

@@ -44,7 +44,7 @@ export function createEntityCounts(heldMax = HELD_MAX): EntityCounts {
     tallies = new Int32Array(slots).fill(EMPTY);
     size = 0;
     for (let i = 0; i < oldTallies.length; i++) {
-      const [entity, tally] = [oldEntities[i] as number, oldTallies[i] as number];
+      const [entity, tally] = [oldEntities[i] ?? 0, oldTallies[i] ?? 0];
       if (tally === EMPTY) continue;
       if (span.has(entity)) insert(entity, tally);
       else counts[tally] = (counts[tally] ?? 0) - 1;

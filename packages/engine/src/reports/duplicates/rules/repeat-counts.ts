@@ -79,7 +79,7 @@ function createIdTable(): IdTable {
     const mask = slots.length - 1;
     let slot = hash52At(bytes, at + DIGEST_AT) & mask;
     for (;;) {
-      const place = slots[slot] as number;
+      const place = slots[slot] ?? 0;
       if (place === EMPTY || isEqual(ids, place * ID_BYTES, { bytes, at })) return slot;
       slot = (slot + 1) & mask;
     }
@@ -99,9 +99,9 @@ function createIdTable(): IdTable {
   return {
     add(bytes, at) {
       const slot = slotOf(bytes, at);
-      const known = slots[slot] as number;
+      const known = slots[slot] ?? 0;
       if (known !== EMPTY) {
-        counts[known] = (counts[known] as number) + 1;
+        counts[known] = (counts[known] ?? 0) + 1;
         return;
       }
       ids.set(bytes.subarray(at, at + ID_BYTES), size * ID_BYTES);
@@ -113,7 +113,7 @@ function createIdTable(): IdTable {
       return size;
     },
     visit(visit) {
-      for (let place = 0; place < size; place++) visit(counts[place] as number, ids, place * ID_BYTES);
+      for (let place = 0; place < size; place++) visit(counts[place] ?? 0, ids, place * ID_BYTES);
     },
     keep(isKept) {
       let kept = 0;
@@ -121,7 +121,7 @@ function createIdTable(): IdTable {
         const at = place * ID_BYTES;
         if (!isKept(ids, at)) continue;
         ids.copyWithin(kept * ID_BYTES, at, at + ID_BYTES);
-        counts[kept++] = counts[place] as number;
+        counts[kept++] = counts[place] ?? 0;
       }
       size = kept;
       index(slots.length);

@@ -202,7 +202,7 @@ function minuteIn({ start_ms }: Cell, timeMs: number): number {
 function setBit(bits: Uint32Array, at: number): boolean {
   const word = at >> 5;
   const bit = 1 << (at & 31);
-  const known = bits[word] as number;
+  const known = bits[word] ?? 0;
   bits[word] = known | bit;
   return (known & bit) === 0;
 }

@@ -127,20 +127,20 @@ function skippedOf({ verdict }: JudgedLife): View['skipped'] {
 function askedWindows({ numbered }: ModelledSeries, { declaredMs }: GapQuestion): { windows: number; full: number } {
   let [windows, full] = [0, 0];
   for (const [i, { at, range }] of numbered.entries()) {
-    const from = Math.min(range[0], (at.at(-1) as number) + 1);
-    const to = Math.min(range[1], (at.at(-1) as number) + 1);
+    const from = Math.min(range[0], (at.at(-1) ?? 0) + 1);
+    const to = Math.min(range[1], (at.at(-1) ?? 0) + 1);
     windows += Math.max(0, to - from);
     full += placeOf(at, to) - placeOf(at, from);
     // Between two lives each window is empty; only a declared interval says that something was due.
     const next = numbered[i + 1];
-    if (declaredMs !== null && next !== undefined && range[1] > (at.at(-1) as number))
+    if (declaredMs !== null && next !== undefined && range[1] > (at.at(-1) ?? 0))
       windows += betweenLives(numbered[i] as LifeWindows, next);
   }
   return { windows, full };
 }
 
 function betweenLives({ at, ruler }: LifeWindows, next: LifeWindows): number {
-  return Math.max(0, ruler.indexOf(next.life.cells[0]?.start_ms ?? 0) - (at.at(-1) as number) - 1);
+  return Math.max(0, ruler.indexOf(next.life.cells[0]?.start_ms ?? 0) - (at.at(-1) ?? 0) - 1);
 }
 
 /** The silence from the last event to the end of the range, if that is at least one window. */
@@ -185,7 +185,7 @@ function longestSilence({ cells }: Life): number {
 function overdueOf({ verdict, ticks }: JudgedLife): number | null {
   const { silences, profile, due } = verdict;
   if (!silences.isOpen) return verdict.due === null && ticks === null ? null : 0;
-  const [from, to] = [silences.from[silences.count - 1] as number, silences.to[silences.count - 1] as number];
+  const [from, to] = [silences.from[silences.count - 1] ?? 0, silences.to[silences.count - 1] ?? 0];
   if (ticks !== null) return to - from;
   if (due === null) return null;
   const dueTo = profile.layout.sums(Float64Array.from(due));
@@ -201,7 +201,7 @@ function apartOf({ lives, main }: ModelledSeries, { calendar, declaredMs }: GapQ
     const isBefore = life.lastMs < main.firstMs;
     const distance = isBefore ? main.firstMs - life.lastMs : life.firstMs - main.lastMs;
     const lies = `${isBefore ? 'before' : 'after'} ${isOutlier(life, main) ? 'the others' : 'most of the others'}`;
-    const window = calendar.at((life.cells[0]?.start_ms as number) ?? life.firstMs);
+    const window = calendar.at(life.cells[0]?.start_ms ?? life.firstMs);
     apart.push({
       view: {
         events: life.events,

@@ -50,7 +50,7 @@ function otherSilences({ verdict, life }: JudgedLife) {
   let [count, longestMs] = [0, 0];
   for (let j = 0; j < closed; j++) {
     if (outages[j] === 1) continue;
-    const after = silences.after[j] as number;
+    const after = silences.after[j] ?? 0;
     count += 1;
     longestMs = Math.max(longestMs, (life.cells[after + 1]?.firstMs ?? 0) - (life.cells[after]?.lastMs ?? 0));
   }
@@ -68,7 +68,7 @@ function skipText({ due, empty }: { due: number; empty: number }, windows: numbe
 export function dueWindows({ profile, live, due }: JudgedLife['verdict']): { due: number; empty: number } {
   let all = 0;
   let full = 0;
-  for (const [cell, isDue] of (due ?? []).entries()) if (isDue === 1) all += live[cell] as number;
+  for (const [cell, isDue] of (due ?? []).entries()) if (isDue === 1) all += live[cell] ?? 0;
   for (const cell of profile.cells) if (due?.[cell] === 1) full += 1;
   return { due: all, empty: Math.max(0, all - full) };
 }
@@ -101,7 +101,7 @@ export function expectsText({ verdict, ticks, at, windows, life, interval }: Jud
     return `a clock, ${when}${skips(all === 0 ? 0 : empty / all)}`;
   }
   const deliveries = life.cells.reduce((sum, cell) => sum + cell.deliveries, 0);
-  const rate = deliveries / Math.max(1, Math.min(windows, (at.at(-1) as number) + 1));
+  const rate = deliveries / Math.max(1, Math.min(windows, (at.at(-1) ?? 0) + 1));
   const digits = rate < 10 ? Number(rate.toPrecision(2)) : Math.round(rate);
   const clustered = profile.dispersion > 1.2 ? `, clustered ${Math.round(profile.dispersion * 10) / 10}×` : '';
   return `chance arrivals, ${digits.toLocaleString('en-US')} deliveries per ${grain}${clustered}`;

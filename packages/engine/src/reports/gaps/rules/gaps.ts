@@ -142,15 +142,15 @@ function partialIntervals(life: JudgedLife, series: ModelledSeries): GapInterval
   const rows = life.life.events / cells.reduce((sum, { deliveries }) => sum + deliveries, 0);
   const gaps: GapInterval[] = [];
   for (let p = 0; p < verdict.partial.length; ) {
-    const first = verdict.partial[p] as number;
-    const isYoung = (i: number) => (at[i] as number) >= young;
+    const first = verdict.partial[p] ?? 0;
+    const isYoung = (i: number) => (at[i] ?? 0) >= young;
     let last = first;
     for (p += 1; p < verdict.partial.length; p++) {
-      const next = verdict.partial[p] as number;
-      if ((at[next] as number) !== (at[last] as number) + 1 || isYoung(next) !== isYoung(first)) break;
+      const next = verdict.partial[p] ?? 0;
+      if ((at[next] ?? 0) !== (at[last] ?? 0) + 1 || isYoung(next) !== isYoung(first)) break;
       last = next;
     }
-    const [from, to] = [at[first] as number, (at[last] as number) + 1];
+    const [from, to] = [at[first] ?? 0, (at[last] ?? 0) + 1];
     const count = cells.slice(first, last + 1).reduce((sum, cell) => sum + cell.count, 0);
     const expected = usualIn(life, first, last) * rows;
     gaps.push({
@@ -173,7 +173,7 @@ function partialIntervals(life: JudgedLife, series: ModelledSeries): GapInterval
 
 function usualIn({ verdict: { profile } }: JudgedLife, first: number, last: number): number {
   let usual = 0;
-  for (let i = first; i <= last; i++) usual += profile.mean[profile.cells[i] as number] as number;
+  for (let i = first; i <= last; i++) usual += profile.mean[profile.cells[i] ?? 0] ?? 0;
   return usual;
 }
 
@@ -182,7 +182,7 @@ function goodWindows({ at, life, ruler, verdict }: JudgedLife) {
   const partial = new Set(verdict.partial);
   const good = (i: number): GoodWindow | null => {
     const cell = life.cells[i];
-    return cell === undefined ? null : { start_ms: cell.start_ms, end_ms: ruler.startOf((at[i] as number) + 1) };
+    return cell === undefined ? null : { start_ms: cell.start_ms, end_ms: ruler.startOf((at[i] ?? 0) + 1) };
   };
   return (from: number, to: number) => {
     let before = placeOf(at, from) - 1;

@@ -64,7 +64,7 @@ export function* numberWindows(life: Life, question: LifeQuestion): Steps<LifeWi
   const ruler = createRuler(calendar, life.firstMs, horizonMs);
   const at = Float64Array.from(life.cells, ({ start_ms }) => ruler.indexOf(start_ms));
   yield;
-  const last = at.at(-1) as number;
+  const last = at.at(-1) ?? 0;
   /** The first window that does not end by then. */
   const unended = (ms: number) => (ms <= life.firstMs ? 0 : ruler.indexOf(Math.min(ms, horizonMs)));
   const settled = unended(Math.min(endMs, settledMs));
@@ -148,8 +148,8 @@ export function* judgeWindows(
   const verdict = yield* judgeLife(ticks.counts, { range: inTicks(range), judged, windowsMin: TICKS_MIN });
   const missing: JudgedLife['missing'] = (part) =>
     namedWindows(verdict, inTicks(part)).map(({ kind, from, to, after, named }) => {
-      const delivered = ticks.at[ticks.counts.at[after] as number] as number;
-      const start = Math.max(delivered + 1, part[0], (ticks.at[from] as number) - ticks.deviation);
+      const delivered = ticks.at[ticks.counts.at[after] ?? 0] ?? 0;
+      const start = Math.max(delivered + 1, part[0], (ticks.at[from] ?? 0) - ticks.deviation);
       const end = Math.min(part[1], ticks.at[to] ?? windows.windows);
       return { kind, from: start, to: end, windows: end - start, usual: named };
     });
@@ -171,7 +171,7 @@ function* countsOf({ life, ruler, at, windows }: LifeWindows, { grain }: Calenda
   const { cells } = life;
   const minuteOf = (cell: Cell, ms: number) =>
     (Math.floor((ms - cell.start_ms) / MS_PER_MINUTE) * MS_PER_MINUTE) / GRAIN_MS[grain];
-  const isKnownToEnd = windows > (at.at(-1) as number) + 1;
+  const isKnownToEnd = windows > (at.at(-1) ?? 0) + 1;
   return {
     windows,
     at,
@@ -199,7 +199,7 @@ function* countsOf({ life, ruler, at, windows }: LifeWindows, { grain }: Calenda
 function* withWholeEnds(values: Float64Array, isKnownToEnd: boolean): Steps<Float64Array> {
   const usual = medianOfSorted(yield* sortedOf(values));
   if (usual < BUSY_MIN) return values;
-  values[0] = Math.max(values[0] as number, usual);
-  if (!isKnownToEnd) values[values.length - 1] = Math.max(values.at(-1) as number, usual);
+  values[0] = Math.max(values[0] ?? 0, usual);
+  if (!isKnownToEnd) values[values.length - 1] = Math.max(values.at(-1) ?? 0, usual);
   return values;
 }

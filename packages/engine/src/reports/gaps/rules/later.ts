@@ -6,7 +6,7 @@ export function placeOf(at: Float64Array, window: number): number {
   let high = at.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((at[middle] as number) < window) low = middle + 1;
+    if ((at[middle] ?? 0) < window) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -19,7 +19,7 @@ export function laterIn({ cells }: SeriesCells): (fromMs: number, toMs: number) 
   late.sort((a, b) => a.start_ms - b.start_ms);
   const starts = Float64Array.from(late, ({ start_ms }) => start_ms);
   const before = new Float64Array(late.length + 1);
-  for (const [i, { later }] of late.entries()) before[i + 1] = (before[i] as number) + later;
-  const sumTo = (ms: number) => before[placeOf(starts, ms)] as number;
+  for (const [i, { later }] of late.entries()) before[i + 1] = (before[i] ?? 0) + later;
+  const sumTo = (ms: number) => before[placeOf(starts, ms)] ?? 0;
   return (fromMs, toMs) => sumTo(toMs) - sumTo(fromMs);
 }

@@ -25,7 +25,7 @@ export function* livesOf({ cells }: SeriesCells, historyMs: number): Steps<Life[
   const lives: Life[] = [];
   let life: Cell[] = [];
   for (const [i, start] of sorted.entries()) {
-    if (i > 0 && start - (sorted[i - 1] as number) > historyMs) {
+    if (i > 0 && start - (sorted[i - 1] ?? 0) > historyMs) {
       lives.push(lifeOf(life));
       life = [];
     }

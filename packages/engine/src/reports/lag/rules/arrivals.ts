@@ -74,18 +74,18 @@ function countRuns(runs: Runs, reached: Reached, counts: Map<number, OutOfOrder>
   const { received, series, group, max } = runs;
   const order = orderOf(received);
   for (let start = 0; start < order.length; ) {
-    const at = received[order[start] as number];
+    const at = received[order[start] ?? 0];
     let end = start;
-    for (; end < order.length && received[order[end] as number] === at; end++) {
-      const run = order[end] as number;
-      const count = countOf(counts, group[run] as number);
-      const passed = reached.bySeries.get(series[run] as number) ?? Number.NEGATIVE_INFINITY;
+    for (; end < order.length && received[order[end] ?? 0] === at; end++) {
+      const run = order[end] ?? 0;
+      const count = countOf(counts, group[run] ?? 0);
+      const passed = reached.bySeries.get(series[run] ?? 0) ?? Number.NEGATIVE_INFINITY;
       count.series += countBelow(runs, run, passed);
       count.over_all += countBelow(runs, run, reached.overAll);
     }
     for (; start < end; start++) {
-      const run = order[start] as number;
-      const [no, latest] = [series[run] as number, max[run] as number];
+      const run = order[start] ?? 0;
+      const [no, latest] = [series[run] ?? 0, max[run] ?? 0];
       reached.bySeries.set(no, Math.max(reached.bySeries.get(no) ?? latest, latest));
       reached.overAll = Math.max(reached.overAll, latest);
     }
@@ -95,8 +95,8 @@ function countRuns(runs: Runs, reached: Reached, counts: Map<number, OutOfOrder>
 function orderOf(received: Float64Array): Uint32Array {
   const order = Uint32Array.from(received, (_, run) => run);
   // Most backends return them nearly in order, and sorting is the most expensive step here.
-  if (received.every((at, run) => run === 0 || (received[run - 1] as number) <= at)) return order;
-  return order.sort((a, b) => (received[a] as number) - (received[b] as number));
+  if (received.every((at, run) => run === 0 || (received[run - 1] ?? 0) <= at)) return order;
+  return order.sort((a, b) => (received[a] ?? 0) - (received[b] ?? 0));
 }
 
 function countOf(counts: Map<number, OutOfOrder>, group: number): OutOfOrder {
@@ -108,11 +108,11 @@ function countOf(counts: Map<number, OutOfOrder>, group: number): OutOfOrder {
 }
 
 function countBelow({ events, min, max, end }: Runs, run: number, limit: number): number {
-  const [from, to] = [run === 0 ? 0 : (end[run - 1] as number), end[run] as number];
+  const [from, to] = [run === 0 ? 0 : (end[run - 1] ?? 0), end[run] ?? 0];
   // Mostly all or none of a run is out of order.
-  if ((min[run] as number) >= limit) return 0;
-  if ((max[run] as number) < limit) return to - from;
+  if ((min[run] ?? 0) >= limit) return 0;
+  if ((max[run] ?? 0) < limit) return to - from;
   let count = 0;
-  for (let i = from; i < to; i++) if ((events[i] as number) < limit) count += 1;
+  for (let i = from; i < to; i++) if ((events[i] ?? 0) < limit) count += 1;
   return count;
 }

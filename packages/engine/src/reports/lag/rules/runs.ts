@@ -86,7 +86,7 @@ export function createRuns(): RunList {
 
 function latestEighth(received: Float64Array): number | null {
   const sorted = received.slice().sort();
-  const cut = sorted[Math.floor((sorted.length / 8) * 7)] as number;
+  const cut = sorted[Math.floor((sorted.length / 8) * 7)] ?? 0;
   const later = sorted[0] === cut ? sorted.find((at) => at > cut) : cut;
   return later ?? null;
 }
@@ -95,11 +95,11 @@ function latestEighth(received: Float64Array): number | null {
 function keepEarlier(runs: Runs, fromMs: number): [number, number] {
   let [kept, arrivals, start] = [0, 0, 0];
   for (let run = 0; run < runs.end.length; run++) {
-    const end = runs.end[run] as number;
-    if ((runs.received[run] as number) < fromMs) {
+    const end = runs.end[run] ?? 0;
+    if ((runs.received[run] ?? 0) < fromMs) {
       runs.events.copyWithin(arrivals, start, end);
       arrivals += end - start;
-      for (const name of FIELDS) runs[name][kept] = runs[name][run] as number;
+      for (const name of FIELDS) runs[name][kept] = runs[name][run] ?? 0;
       runs.end[kept++] = arrivals;
     }
     start = end;

@@ -86,12 +86,12 @@ function runsOf(floors: readonly number[], halves: number): [from: number, to: n
   const runs: [number, number][] = [];
   const miss = DAYS_SHARE / (1 - DAYS_SHARE);
   for (let from = 0; from < floors.length; from++) {
-    if (!halvesAt(floors[from] as number, halves)) continue;
+    if (!halvesAt(floors[from] ?? 0, halves)) continue;
     let score = 0;
     let best = 0;
     let to = from + 1;
     for (let at = from; at < floors.length && score >= 0; at++) {
-      score += halvesAt(floors[at] as number, halves) ? 1 : -miss;
+      score += halvesAt(floors[at] ?? 0, halves) ? 1 : -miss;
       if (score >= best) [best, to] = [score, at + 1];
     }
     runs.push([from, to]);

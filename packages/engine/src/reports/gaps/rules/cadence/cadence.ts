@@ -80,7 +80,7 @@ export function* judgeLife(given: Counts, question: CadenceQuestion): Steps<Verd
     profile,
     silences,
     live,
-    outages: flagged.map((flag, j) => flag | (tested.outages[j] as number)),
+    outages: flagged.map((flag, j) => flag | (tested.outages[j] ?? 0)),
     outagesAsked: tested.outages,
     moved,
     partial,
@@ -131,7 +131,7 @@ function* findOutages(
     const clock = yield* isClock({ counts, silences, profile, excluded }, profile.live);
     const test = { flagged: withOpen(flagged, silences), range, alpha: ALPHA_OUTAGE / judged, isClock: clock };
     const tested = yield* testSilences(counts, silences, { ...test, profile });
-    const next = flagged.map((flag, j) => flag | (tested.outages[j] as number));
+    const next = flagged.map((flag, j) => flag | (tested.outages[j] ?? 0));
     for (const j of tested.outer) next[j] = 1;
     if (pass === PASSES || next.every((flag, j) => flag === flagged[j])) return { profile, flagged, tested };
     flagged = next;
@@ -166,7 +166,7 @@ function setAside(
   const most: { j: number; surprise: number }[] = [];
   for (let j = 0; j < closed; j++) {
     if (flagged[j] === 1) continue;
-    const surprise = sums(silences.to[j] as number) - sums(silences.from[j] as number);
+    const surprise = sums(silences.to[j] ?? 0) - sums(silences.from[j] ?? 0);
     if (most.length === SET_ASIDE && surprise <= (most.at(-1)?.surprise ?? 0)) continue;
     most.push({ j, surprise });
     most.sort((a, b) => b.surprise - a.surprise || a.j - b.j);
@@ -174,7 +174,7 @@ function setAside(
   }
   let room = SET_ASIDE_SHARE * counts.windows;
   for (const { j } of most) {
-    const length = (silences.to[j] as number) - (silences.from[j] as number);
+    const length = (silences.to[j] ?? 0) - (silences.from[j] ?? 0);
     if (length > room) continue;
     excluded[j] = 1;
     room -= length;
@@ -201,7 +201,7 @@ export function namedWindows(verdict: Verdict, [low, high]: readonly [number, nu
   const named: NamedWindows[] = [];
   const closed = silences.count - (silences.isOpen ? 1 : 0);
   for (let j = 0; j < closed; j++) {
-    const span = [Math.max(silences.from[j] as number, low), Math.min(silences.to[j] as number, high)] as const;
+    const span = [Math.max(silences.from[j] ?? 0, low), Math.min(silences.to[j] ?? 0, high)] as const;
     if (span[0] >= span[1]) continue;
     if (outagesAsked[j] === 1) for (const one of outageOf(verdict, j, span)) named.push(one);
     else if (due !== null && moved[j] !== 1) for (const one of skipsOf(verdict, j, span)) named.push(one);
@@ -215,17 +215,17 @@ function outageOf(
   [low, high]: readonly [number, number],
 ): NamedWindows[] {
   let most = 0;
-  layout.walk(silences.from[j] as number, silences.to[j] as number, (_, cell) => {
-    most = Math.max(most, surprise[cell] as number);
+  layout.walk(silences.from[j] ?? 0, silences.to[j] ?? 0, (_, cell) => {
+    most = Math.max(most, surprise[cell] ?? 0);
   });
   let [from, to, named] = [low, low, 0];
   layout.walk(low, high, (window, cell) => {
-    if ((surprise[cell] as number) < NAMED_SHARE * most) return;
+    if ((surprise[cell] ?? 0) < NAMED_SHARE * most) return;
     if (named === 0) from = window;
     to = window + 1;
     named += 1;
   });
-  return named === 0 ? [] : [{ kind: 'OUTAGE', from, to, named, after: silences.after[j] as number }];
+  return named === 0 ? [] : [{ kind: 'OUTAGE', from, to, named, after: silences.after[j] ?? 0 }];
 }
 
 function skipsOf(
@@ -236,7 +236,7 @@ function skipsOf(
   const skips: NamedWindows[] = [];
   let [from, to] = [low, low];
   const add = () => {
-    if (to > from) skips.push({ kind: 'SKIP', from, to, named: to - from, after: silences.after[j] as number });
+    if (to > from) skips.push({ kind: 'SKIP', from, to, named: to - from, after: silences.after[j] ?? 0 });
   };
   profile.layout.walk(low, high, (window, cell) => {
     if (due?.[cell] !== 1) return;
@@ -258,7 +258,7 @@ export function blindWindows({ profile, threshold }: Verdict): number {
   const { layout, surprise, mean } = profile;
   const { cycle, blocks } = layout;
   const base = (blocks - 1) * cycle;
-  const at = (slot: number) => surprise[base + (slot % cycle)] as number;
+  const at = (slot: number) => surprise[base + (slot % cycle)] ?? 0;
   let round = 0;
   for (let slot = 0; slot < cycle; slot++) round += at(slot);
   if (!Number.isFinite(threshold) || round <= 0) return Number.POSITIVE_INFINITY;
@@ -270,7 +270,7 @@ export function blindWindows({ profile, threshold }: Verdict): number {
     if (slot > 0) sum -= at(slot);
     if (end <= slot) [end, sum] = [slot + 1, 0];
     while (rounds * round + sum < threshold && end <= slot + cycle) sum += at(end++);
-    const weight = mean[base + ((slot + cycle - 1) % cycle)] as number;
+    const weight = mean[base + ((slot + cycle - 1) % cycle)] ?? 0;
     lengths.push({ length: rounds * cycle + Math.max(1, end - slot), weight });
   }
   lengths.sort((a, b) => a.length - b.length);

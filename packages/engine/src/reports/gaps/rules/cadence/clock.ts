@@ -39,14 +39,14 @@ export interface ClockQuestion {
 /** 1 for each cell whose windows are due: a delivery is probable there. */
 function probableCells({ surprise }: Profile): Uint8Array {
   const probable = new Uint8Array(surprise.length);
-  for (let cell = 0; cell < surprise.length; cell++) if ((surprise[cell] as number) >= DUE_SURPRISE) probable[cell] = 1;
+  for (let cell = 0; cell < surprise.length; cell++) if ((surprise[cell] ?? 0) >= DUE_SURPRISE) probable[cell] = 1;
   return probable;
 }
 
 /** 1 for each group of slots whose deliveries vary too little to be chance. */
 function steadyGroups({ dispersions, weights }: Profile): Uint8Array {
   return Uint8Array.from(dispersions, (d, group) => {
-    const weight = Math.max((weights[group] as number) + DISPERSION_WEIGHT, 1);
+    const weight = Math.max((weights[group] ?? 0) + DISPERSION_WEIGHT, 1);
     return d * (1 + DEVIATIONS * Math.sqrt(2 / weight)) <= DISPERSION_MAX ? 1 : 0;
   });
 }
@@ -63,7 +63,7 @@ export function* dueCells(question: ClockQuestion, live: Float64Array): Steps<Ui
 
 function onlySteady(probable: Uint8Array, profile: Profile, { scheme }: Counts): Uint8Array {
   const steady = steadyGroups(profile);
-  return probable.map((one, cell) => one & (steady[scheme.groups.keys[cell % scheme.cycle] as number] as number));
+  return probable.map((one, cell) => one & (steady[scheme.groups.keys[cell % scheme.cycle] ?? 0] ?? 0));
 }
 
 /** Whether most due windows are steady too: then the usual behaviour of a clock is assumed in advance. */
@@ -74,8 +74,8 @@ export function* isClock(question: ClockQuestion, live: Float64Array): Steps<boo
   const due = onlySteady(probable, profile, counts);
   let [all, kept] = [0, 0];
   for (let cell = 0; cell < live.length; cell++) {
-    if (probable[cell] === 1) all += live[cell] as number;
-    if (due[cell] === 1) kept += live[cell] as number;
+    if (probable[cell] === 1) all += live[cell] ?? 0;
+    if (due[cell] === 1) kept += live[cell] ?? 0;
   }
   if (all === 0 || kept <= 0.5 * all || !leavesFewEmpty(question, probable, live)) return false;
   return (yield* balance(question)) >= BALANCE_MIN;
@@ -84,7 +84,7 @@ export function* isClock(question: ClockQuestion, live: Float64Array): Steps<boo
 /** Whether fewer windows are empty than any mixture of random arrivals leaves, and event counts do not explain that. */
 function leavesFewEmpty({ counts, profile }: ClockQuestion, probable: Uint8Array, live: Float64Array): boolean {
   let windows = 0;
-  for (let cell = 0; cell < live.length; cell++) if (probable[cell] === 1) windows += live[cell] as number;
+  for (let cell = 0; cell < live.length; cell++) if (probable[cell] === 1) windows += live[cell] ?? 0;
   if (windows < DUE_WINDOWS_MIN) return false;
   let empty = windows;
   const deliveries = [0, 0];
@@ -92,8 +92,8 @@ function leavesFewEmpty({ counts, profile }: ClockQuestion, probable: Uint8Array
   for (const [i, cell] of profile.cells.entries()) {
     if (probable[cell] === 0) continue;
     empty -= 1;
-    countOneOrTwo(deliveries, counts.deliveries[i] as number);
-    countOneOrTwo(rows, counts.rows[i] as number);
+    countOneOrTwo(deliveries, counts.deliveries[i] ?? 0);
+    countOneOrTwo(rows, counts.rows[i] ?? 0);
   }
   if (empty === 0) return true;
   const isFew = leastEmpty(deliveries) >= FEW_EMPTY * empty || empty <= FEW_EMPTY_SHARE * windows;
@@ -102,7 +102,7 @@ function leavesFewEmpty({ counts, profile }: ClockQuestion, probable: Uint8Array
 }
 
 function countOneOrTwo(into: number[], value: number): void {
-  if (value === 1 || value === 2) into[value - 1] = (into[value - 1] as number) + 1;
+  if (value === 1 || value === 2) into[value - 1] = (into[value - 1] ?? 0) + 1;
 }
 
 /** Minimum number of windows that chance leaves empty, from those with one and two deliveries (Chao's lower bound). */
@@ -119,10 +119,10 @@ function* balance({ counts, silences, profile, excluded }: ClockQuestion): Steps
   let j = 0;
   yield* inPieces(windows / BALANCE_WINDOWS, (from, to) => {
     layout.walk(from * BALANCE_WINDOWS, to * BALANCE_WINDOWS, (t, cell) => {
-      while (j < silences.count && (silences.to[j] as number) <= t) j += 1;
+      while (j < silences.count && (silences.to[j] ?? 0) <= t) j += 1;
       const isFull = counts.at[i] === t;
-      const isOut = !isFull && j < silences.count && (silences.from[j] as number) <= t && excluded[j] === 1;
-      const rest = isOut ? 0 : (isFull ? (counts.deliveries[i] as number) : 0) - (mean[cell] as number);
+      const isOut = !isFull && j < silences.count && (silences.from[j] ?? 0) <= t && excluded[j] === 1;
+      const rest = isOut ? 0 : (isFull ? (counts.deliveries[i] ?? 0) : 0) - (mean[cell] ?? 0);
       if (isFull) i += 1;
       single += rest * rest;
       block += rest;
@@ -146,7 +146,7 @@ export function* movedSilences(
   for (let j = 0; j < silences.count; j++) {
     if (excluded[j] === 1 || !hasMoved(silences, j)) continue;
     moved[j] = 1;
-    windows += dueTo(silences.to[j] as number) - dueTo(silences.from[j] as number);
+    windows += dueTo(silences.to[j] ?? 0) - dueTo(silences.from[j] ?? 0);
   }
   // If it is rare, it is not a habit: a late delivery was missing when it was due.
   return windows <= MOVED_SHARE * dueTo(counts.windows) ? moved.fill(0) : moved;
@@ -155,12 +155,11 @@ export function* movedSilences(
 type HasMoved = (silences: Silences, j: number) => boolean;
 
 function* movedByPlace({ at }: Counts, { first, last }: NonNullable<Counts['places']>): Steps<HasMoved> {
-  const apart = (i: number) =>
-    (at[i + 1] as number) + (first[i + 1] as number) - (at[i] as number) - (last[i] as number);
+  const apart = (i: number) => (at[i + 1] ?? 0) + (first[i + 1] ?? 0) - (at[i] ?? 0) - (last[i] ?? 0);
   const distances = Float64Array.from({ length: Math.max(0, at.length - 1) }, (_, i) => apart(i));
   const usual = medianOfSorted(yield* sortedOf(distances));
   return ({ after }, j) => {
-    const i = after[j] as number;
+    const i = after[j] ?? 0;
     return i + 1 < at.length && apart(i) < MOVED_INTERVALS * usual;
   };
 }
@@ -168,15 +167,15 @@ function* movedByPlace({ at }: Counts, { first, last }: NonNullable<Counts['plac
 /** Without places: the neighbouring windows have as many deliveries as were due in all of them. */
 function movedByCount({ at, deliveries, windows }: Counts, { layout, mean, surprise }: Profile): HasMoved {
   const nominal = mean.map((m, cell) => {
-    const q = 1 - Math.exp(-(surprise[cell] as number));
+    const q = 1 - Math.exp(-(surprise[cell] ?? 0));
     return q >= DUE_MIN ? m / q : 0;
   });
   const nominalTo = layout.sums(nominal);
   return ({ from, to, after }, j) => {
-    const i = after[j] as number;
-    const high = Math.min((to[j] as number) + 1, windows);
-    const low = Math.max((from[j] as number) - 1, 0);
-    const came = (deliveries[i] as number) + ((at[i + 1] ?? windows) < high ? (deliveries[i + 1] as number) : 0);
+    const i = after[j] ?? 0;
+    const high = Math.min((to[j] ?? 0) + 1, windows);
+    const low = Math.max((from[j] ?? 0) - 1, 0);
+    const came = (deliveries[i] ?? 0) + ((at[i + 1] ?? windows) < high ? (deliveries[i + 1] ?? 0) : 0);
     return came > nominalTo(high) - nominalTo(low) - 0.5;
   };
 }

@@ -35,14 +35,14 @@ export interface Silences {
 export function silencesOf({ windows, at }: Counts): Silences {
   const nextAt = (i: number) => at[i + 1] ?? windows;
   let count = 0;
-  for (let i = 0; i < at.length; i++) if (nextAt(i) > (at[i] as number) + 1) count += 1;
+  for (let i = 0; i < at.length; i++) if (nextAt(i) > (at[i] ?? 0) + 1) count += 1;
   const from = new Float64Array(count);
   const to = new Float64Array(count);
   const after = new Int32Array(count);
   let j = 0;
   for (let i = 0; i < at.length; i++) {
-    if (nextAt(i) <= (at[i] as number) + 1) continue;
-    from[j] = (at[i] as number) + 1;
+    if (nextAt(i) <= (at[i] ?? 0) + 1) continue;
+    from[j] = (at[i] ?? 0) + 1;
     to[j] = nextAt(i);
     after[j] = i;
     j += 1;

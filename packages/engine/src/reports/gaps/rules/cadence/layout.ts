@@ -65,10 +65,10 @@ export class Layout {
       const length = Math.min(to, piece.to) - first;
       const rounds = Math.floor(length / this.cycle);
       const base = piece.block * this.cycle;
-      if (rounds > 0) for (let s = 0; s < this.cycle; s++) into[base + s] = (into[base + s] as number) + sign * rounds;
+      if (rounds > 0) for (let s = 0; s < this.cycle; s++) into[base + s] = (into[base + s] ?? 0) + sign * rounds;
       let slot = slotIn(piece, first, this.cycle);
       for (let i = rounds * this.cycle; i < length; i++) {
-        into[base + slot] = (into[base + slot] as number) + sign;
+        into[base + slot] = (into[base + slot] ?? 0) + sign;
         slot = slot + 1 === this.cycle ? 0 : slot + 1;
       }
     }
@@ -82,25 +82,25 @@ export class Layout {
     for (let block = 0; block < this.blocks; block++)
       for (let s = 0; s < cycle; s++) {
         const at = block * (cycle + 1) + s;
-        within[at + 1] = (within[at] as number) + (values[block * cycle + s] as number);
+        within[at + 1] = (within[at] ?? 0) + (values[block * cycle + s] ?? 0);
       }
     const inPiece = (piece: Piece, window: number): number => {
       const base = piece.block * (cycle + 1);
-      const total = within[base + cycle] as number;
+      const total = within[base + cycle] ?? 0;
       const length = window - piece.from;
       const first = slotIn(piece, piece.from, cycle);
       const end = first + (length % cycle);
       const part =
         end <= cycle
-          ? (within[base + end] as number) - (within[base + first] as number)
-          : total - (within[base + first] as number) + (within[base + end - cycle] as number);
+          ? (within[base + end] ?? 0) - (within[base + first] ?? 0)
+          : total - (within[base + first] ?? 0) + (within[base + end - cycle] ?? 0);
       return Math.floor(length / cycle) * total + part;
     };
     const before = new Float64Array(this.#pieces.length + 1);
-    for (const [i, piece] of this.#pieces.entries()) before[i + 1] = (before[i] as number) + inPiece(piece, piece.to);
+    for (const [i, piece] of this.#pieces.entries()) before[i + 1] = (before[i] ?? 0) + inPiece(piece, piece.to);
     return (window) => {
       const at = this.#pieceAt(window);
-      return (before[at] as number) + inPiece(this.#pieces[at] as Piece, window);
+      return (before[at] ?? 0) + inPiece(this.#pieces[at] as Piece, window);
     };
   }
 
@@ -121,14 +121,14 @@ const slotIn = ({ phase }: Piece, window: number, cycle: number) => (((window + 
 
 function piecesOf(turns: readonly Turn[], bounds: readonly number[]): Piece[] {
   const pieces: Piece[] = [];
-  const end = bounds.at(-1) as number;
+  const end = bounds.at(-1) ?? 0;
   const cuts = [...new Set([...turns.map(({ from }) => from), ...bounds])].filter((cut) => cut < end);
   cuts.sort((a, b) => a - b);
   let turn = 0;
   let block = 0;
   for (const [i, from] of cuts.entries()) {
     while ((turns[turn + 1]?.from ?? Number.POSITIVE_INFINITY) <= from) turn += 1;
-    while ((bounds[block + 1] as number) <= from) block += 1;
+    while ((bounds[block + 1] ?? Number.POSITIVE_INFINITY) <= from) block += 1;
     pieces.push({ from, to: cuts[i + 1] ?? end, phase: turns[turn]?.phase ?? 0, block });
   }
   return pieces;

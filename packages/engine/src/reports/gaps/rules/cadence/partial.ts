@@ -41,26 +41,25 @@ export function isSaturated({ deliveries, scheme }: Counts): boolean {
 export function* partialWindows({ counts, profile, live, range, alpha }: PartialTest): Steps<number[]> {
   const { mean } = profile;
   let windows = 0;
-  for (let cell = 0; cell < live.length; cell++)
-    if ((mean[cell] as number) >= MEAN_MIN) windows += live[cell] as number;
+  for (let cell = 0; cell < live.length; cell++) if ((mean[cell] ?? 0) >= MEAN_MIN) windows += live[cell] ?? 0;
   if (windows === 0) return [];
   const scores = yield* lowCounts(counts, profile);
   if (scores.length === 0) return [];
   const excesses = yield* sortedOf(Float64Array.from(scores, ({ score }) => score - THRESHOLD));
   const size = excesses.length;
-  const rate = extremalIndex(Float64Array.from(scores, ({ i }) => counts.at[i] as number));
+  const rate = extremalIndex(Float64Array.from(scores, ({ i }) => counts.at[i] ?? 0));
   const tail = yield* Tail.learn(excesses, { rate: Math.max(rate, EXTREMAL_MIN), isClock: false });
   const usual = Math.exp(-THRESHOLD) * windows;
   let censored = tail.outer;
   for (; censored > 1; censored--) {
     const most = Math.max(usual, size - censored);
-    if (most * tail.fit(censored)(excesses[size - censored] as number) <= ALPHA_OUTER) break;
+    if (most * tail.fit(censored)(excesses[size - censored] ?? 0) <= ALPHA_OUTER) break;
   }
   const survival = tail.fit(Math.max(1, censored));
   const expected = Math.max(usual, size - censored) * ((range[1] - range[0]) / counts.windows);
   const isAsked = (window: number) => window >= range[0] && window < range[1];
   return scores
-    .filter(({ i, isFew }) => isFew && isAsked(counts.at[i] as number))
+    .filter(({ i, isFew }) => isFew && isAsked(counts.at[i] ?? 0))
     .filter(({ score }) => expected * survival(score - THRESHOLD) <= alpha)
     .map(({ i }) => i);
 }
@@ -76,10 +75,10 @@ interface LowCount {
 function* lowCounts(counts: Counts, { mean, cells, dispersions, layout }: Profile): Steps<LowCount[]> {
   const scores: LowCount[] = [];
   for (let i = 0; i < cells.length; i++) {
-    const cell = cells[i] as number;
-    const m = mean[cell] as number;
-    const d = counts.deliveries[i] as number;
-    const dispersion = dispersions[counts.scheme.groups.keys[cell % layout.cycle] as number] as number;
+    const cell = cells[i] ?? 0;
+    const m = mean[cell] ?? 0;
+    const d = counts.deliveries[i] ?? 0;
+    const dispersion = dispersions[counts.scheme.groups.keys[cell % layout.cycle] ?? 0] ?? 0;
     if (i % 512 === 511) yield;
     if (m < MEAN_MIN || d > m - DEVIATIONS_MIN * Math.sqrt(m * dispersion)) continue;
     const score = -logAtMost(d, m, dispersion);

@@ -88,11 +88,11 @@ function* learnRhythm({ counts, silences, turns, excluded }: Learning, blocks: B
   const live = liveWindows(layout, { counts, silences, excluded });
   const cells = new Int32Array(at.length);
   yield* inPieces(at.length, (from, to) => {
-    for (let i = from; i < to; i++) cells[i] = layout.cellAt(at[i] as number);
+    for (let i = from; i < to; i++) cells[i] = layout.cellAt(at[i] ?? 0);
   });
   let exposure = 0;
   for (let cell = 0; cell < live.length; cell++)
-    exposure += (live[cell] as number) * (blocks.levels[Math.floor(cell / layout.cycle)] as number);
+    exposure += (live[cell] ?? 0) * (blocks.levels[Math.floor(cell / layout.cycle)] ?? 0);
   const overall = Math.max(MEAN_MIN, sumOf(deliveries) / Math.max(MEAN_MIN, exposure));
   let mean: Float64Array = new Float64Array(layout.cycle).fill(overall);
   let left: LeftOut = {
@@ -117,7 +117,7 @@ export function liveWindows(
   const live = new Float64Array(layout.cells);
   layout.tally(live, [0, counts.windows], 1);
   for (let j = 0; j < silences.count; j++)
-    if (excluded[j] === 1) layout.tally(live, [silences.from[j] as number, silences.to[j] as number], -1);
+    if (excluded[j] === 1) layout.tally(live, [silences.from[j] ?? 0, silences.to[j] ?? 0], -1);
   return live;
 }
 
@@ -147,30 +147,30 @@ function* shrink(keys: SlotKeys, given: Given): Steps<Shrunk> {
   const { sums, exposures, scores } = emptyScores(keys, given);
   yield* inPieces(cells.length, (from, to) => {
     for (let i = from; i < to; i++) {
-      const cell = cells[i] as number;
+      const cell = cells[i] ?? 0;
       const slot = cell % cycle;
-      const level = levels[(cell - slot) / cycle] as number;
-      const key = keys.keys[slot] as number;
-      const d = deliveries[i] as number;
-      const others = (sums[key] as number) - d;
-      const exposure = (exposures[key] as number) - level;
+      const level = levels[(cell - slot) / cycle] ?? 0;
+      const key = keys.keys[slot] ?? 0;
+      const d = deliveries[i] ?? 0;
+      const others = (sums[key] ?? 0) - d;
+      const exposure = (exposures[key] ?? 0) - level;
       for (let k = 0; k < KAPPAS.length; k++) {
-        const kappa = KAPPAS[k] as number;
+        const kappa = KAPPAS[k] ?? 0;
         const weight = exposure + kappa;
-        const rate = Math.max((others + kappa * (parent[slot] as number)) / weight, MEAN_MIN);
-        scores[k] = (scores[k] as number) + d * Math.log(rate * level) + (level * d) / weight;
+        const rate = Math.max((others + kappa * (parent[slot] ?? 0)) / weight, MEAN_MIN);
+        scores[k] = (scores[k] ?? 0) + d * Math.log(rate * level) + (level * d) / weight;
       }
     }
   });
   let best = 0;
-  for (let k = 1; k < KAPPAS.length; k++) if ((scores[k] as number) > (scores[best] as number) + 1e-9) best = k;
-  const kappa = KAPPAS[best] as number;
+  for (let k = 1; k < KAPPAS.length; k++) if ((scores[k] ?? 0) > (scores[best] ?? 0) + 1e-9) best = k;
+  const kappa = KAPPAS[best] ?? 0;
   const mean = new Float64Array(cycle);
   for (let slot = 0; slot < cycle; slot++) {
-    const key = keys.keys[slot] as number;
-    mean[slot] = ((sums[key] as number) + kappa * (parent[slot] as number)) / ((exposures[key] as number) + kappa);
+    const key = keys.keys[slot] ?? 0;
+    mean[slot] = ((sums[key] ?? 0) + kappa * (parent[slot] ?? 0)) / ((exposures[key] ?? 0) + kappa);
   }
-  return { mean, kappa, score: scores[best] as number, sums, exposures };
+  return { mean, kappa, score: scores[best] ?? 0, sums, exposures };
 }
 
 /** Scores of all windows as if each were empty; windows with deliveries are corrected afterwards. */
@@ -181,28 +181,28 @@ function emptyScores(keys: SlotKeys, { layout, levels, live, cells, deliveries, 
   const windows = new Float64Array(blocks * keys.count);
   const parents = new Float64Array(blocks * keys.count);
   for (let i = 0; i < cells.length; i++) {
-    const key = keys.keys[(cells[i] as number) % cycle] as number;
-    sums[key] = (sums[key] as number) + (deliveries[i] as number);
+    const key = keys.keys[(cells[i] ?? 0) % cycle] ?? 0;
+    sums[key] = (sums[key] ?? 0) + (deliveries[i] ?? 0);
   }
   for (let block = 0; block < blocks; block++)
     for (let slot = 0; slot < cycle; slot++) {
-      const n = live[block * cycle + slot] as number;
-      const key = keys.keys[slot] as number;
+      const n = live[block * cycle + slot] ?? 0;
+      const key = keys.keys[slot] ?? 0;
       const at = block * keys.count + key;
-      exposures[key] = (exposures[key] as number) + n * (levels[block] as number);
-      windows[at] = (windows[at] as number) + n;
-      parents[at] = (parents[at] as number) + n * (parent[slot] as number);
+      exposures[key] = (exposures[key] ?? 0) + n * (levels[block] ?? 0);
+      windows[at] = (windows[at] ?? 0) + n;
+      parents[at] = (parents[at] ?? 0) + n * (parent[slot] ?? 0);
     }
   const scores = new Float64Array(KAPPAS.length);
   for (let block = 0; block < blocks; block++) {
-    const level = levels[block] as number;
+    const level = levels[block] ?? 0;
     for (let key = 0; key < keys.count; key++) {
       const at = block * keys.count + key;
       if (windows[at] === 0) continue;
       for (let k = 0; k < KAPPAS.length; k++) {
-        const kappa = KAPPAS[k] as number;
-        const usual = (sums[key] as number) * (windows[at] as number) + kappa * (parents[at] as number);
-        scores[k] = (scores[k] as number) - (level * usual) / ((exposures[key] as number) - level + kappa);
+        const kappa = KAPPAS[k] ?? 0;
+        const usual = (sums[key] ?? 0) * (windows[at] ?? 0) + kappa * (parents[at] ?? 0);
+        scores[k] = (scores[k] ?? 0) - (level * usual) / ((exposures[key] ?? 0) - level + kappa);
       }
     }
   }
@@ -216,18 +216,18 @@ function* leftOut(
 ): Steps<LeftOut> {
   const { cycle, blocks } = layout;
   const rateOf = (slot: number, level: number, d: number) => {
-    const key = keys.keys[slot] as number;
-    const pulled = (sums[key] as number) - d + kappa * (parent[slot] as number);
-    return Math.max(pulled / ((exposures[key] as number) - level + kappa), MEAN_MIN);
+    const key = keys.keys[slot] ?? 0;
+    const pulled = (sums[key] ?? 0) - d + kappa * (parent[slot] ?? 0);
+    return Math.max(pulled / ((exposures[key] ?? 0) - level + kappa), MEAN_MIN);
   };
   const empty = new Float64Array(layout.cells);
   for (let block = 0; block < blocks; block++)
-    for (let slot = 0; slot < cycle; slot++) empty[block * cycle + slot] = rateOf(slot, levels[block] as number, 0);
+    for (let slot = 0; slot < cycle; slot++) empty[block * cycle + slot] = rateOf(slot, levels[block] ?? 0, 0);
   const full = new Float64Array(cells.length);
   yield* inPieces(cells.length, (from, to) => {
     for (let i = from; i < to; i++) {
-      const cell = cells[i] as number;
-      full[i] = rateOf(cell % cycle, levels[Math.floor(cell / cycle)] as number, deliveries[i] as number);
+      const cell = cells[i] ?? 0;
+      full[i] = rateOf(cell % cycle, levels[Math.floor(cell / cycle)] ?? 0, deliveries[i] ?? 0);
     }
   });
   return { full, empty };
@@ -247,17 +247,16 @@ function levelBlocks({ counts, silences, excluded }: Learning, { layout, mean }:
     bounds.push(end);
     t = end;
   }
-  const expectedIn = (i: number) => expectedTo(bounds[i + 1] as number) - expectedTo(bounds[i] as number);
+  const expectedIn = (i: number) => expectedTo(bounds[i + 1] ?? 0) - expectedTo(bounds[i] ?? 0);
   if (bounds.length > 2 && expectedIn(bounds.length - 2) < BLOCK_DELIVERIES_MIN) bounds.splice(-2, 1);
   const blocks = bounds.length - 1;
   if (blocks < 3) return null;
   const ratios = new Float64Array(blocks).fill(BLOCK_PRIOR);
   for (let i = 0, block = 0; i < counts.at.length; i++) {
-    while ((counts.at[i] as number) >= (bounds[block + 1] as number)) block += 1;
-    ratios[block] = (ratios[block] as number) + (counts.deliveries[i] as number);
+    while ((counts.at[i] ?? 0) >= (bounds[block + 1] ?? Number.POSITIVE_INFINITY)) block += 1;
+    ratios[block] = (ratios[block] ?? 0) + (counts.deliveries[i] ?? 0);
   }
-  for (let block = 0; block < blocks; block++)
-    ratios[block] = (ratios[block] as number) / (expectedIn(block) + BLOCK_PRIOR);
+  for (let block = 0; block < blocks; block++) ratios[block] = (ratios[block] ?? 0) / (expectedIn(block) + BLOCK_PRIOR);
   const levels = ratios.map((_, block) => {
     const from = Math.max(0, Math.min(block - 2, blocks - BLOCKS_ROUND));
     return medianOfSorted(ratios.slice(from, from + BLOCKS_ROUND).sort());
@@ -276,21 +275,21 @@ export function withoutExcluded(
   const before = [0];
   for (let j = 0; j < count; j++) {
     if (excluded[j] !== 1) continue;
-    starts.push(from[j] as number);
-    ends.push(to[j] as number);
-    before.push((before.at(-1) as number) + sumsTo(to[j] as number) - sumsTo(from[j] as number));
+    starts.push(from[j] ?? 0);
+    ends.push(to[j] ?? 0);
+    before.push((before.at(-1) ?? 0) + sumsTo(to[j] ?? 0) - sumsTo(from[j] ?? 0));
   }
   return (window) => {
     let low = 0;
     let high = starts.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((starts[middle] as number) < window) low = middle + 1;
+      if ((starts[middle] ?? 0) < window) low = middle + 1;
       else high = middle;
     }
     if (low === 0) return sumsTo(window);
-    const end = Math.min(window, ends[low - 1] as number);
-    return sumsTo(window) - (before[low - 1] as number) - (sumsTo(end) - sumsTo(starts[low - 1] as number));
+    const end = Math.min(window, ends[low - 1] ?? 0);
+    return sumsTo(window) - (before[low - 1] ?? 0) - (sumsTo(end) - sumsTo(starts[low - 1] ?? 0));
   };
 }
 
@@ -305,32 +304,32 @@ function* withDispersion({ counts }: Learning, rhythm: Rhythm): Steps<Profile> {
   let windows = 0;
   for (let cell = 0; cell < layout.cells; cell++) {
     const slot = cell % cycle;
-    const level = levels[(cell - slot) / cycle] as number;
-    const group = groups.keys[slot] as number;
-    const m = (rhythm.mean[slot] as number) * level;
-    const usual = (live[cell] as number) * m;
+    const level = levels[(cell - slot) / cycle] ?? 0;
+    const group = groups.keys[slot] ?? 0;
+    const m = (rhythm.mean[slot] ?? 0) * level;
+    const usual = (live[cell] ?? 0) * m;
     mean[cell] = m;
-    windows += live[cell] as number;
-    weights[group] = (weights[group] as number) + usual;
-    squares[group] = (squares[group] as number) + usual * (left.empty[cell] as number) * level;
+    windows += live[cell] ?? 0;
+    weights[group] = (weights[group] ?? 0) + usual;
+    squares[group] = (squares[group] ?? 0) + usual * (left.empty[cell] ?? 0) * level;
   }
   yield* inPieces(cells.length, (from, to) => {
     for (let i = from; i < to; i++) {
-      const cell = cells[i] as number;
+      const cell = cells[i] ?? 0;
       const slot = cell % cycle;
-      const level = levels[(cell - slot) / cycle] as number;
-      const group = groups.keys[slot] as number;
-      const d = counts.deliveries[i] as number;
-      const m = mean[cell] as number;
-      const own = (d - m) * (d - (left.full[i] as number) * level);
-      squares[group] = (squares[group] as number) + own - m * (left.empty[cell] as number) * level;
+      const level = levels[(cell - slot) / cycle] ?? 0;
+      const group = groups.keys[slot] ?? 0;
+      const d = counts.deliveries[i] ?? 0;
+      const m = mean[cell] ?? 0;
+      const own = (d - m) * (d - (left.full[i] ?? 0) * level);
+      squares[group] = (squares[group] ?? 0) + own - m * (left.empty[cell] ?? 0) * level;
     }
   });
   const weight = sumOf(weights);
   const least = 1 / (weight + 1);
   const dispersion = Math.max((sumOf(squares) + 1) * least, least);
   const dispersions = squares.map((sum, group) =>
-    Math.max((sum + DISPERSION_WEIGHT * dispersion) / ((weights[group] as number) + DISPERSION_WEIGHT), least),
+    Math.max((sum + DISPERSION_WEIGHT * dispersion) / ((weights[group] ?? 0) + DISPERSION_WEIGHT), least),
   );
   const surprise = surprises(mean, { cycle, keys: groups.keys, dispersions, windows });
   return { layout, mean, surprise, live, dispersions, dispersion, weights, cells, score };
@@ -349,8 +348,8 @@ function surprises(
   const least = 1 / (windows + 2);
   const surprise = new Float64Array(mean.length);
   for (let cell = 0; cell < mean.length; cell++) {
-    const m = mean[cell] as number;
-    const factor = factors[keys[cell % cycle] as number] as number;
+    const m = mean[cell] ?? 0;
+    const factor = factors[keys[cell % cycle] ?? 0] ?? 0;
     // Of one delivery at most the window is as surprising as the lack of that one; only a clock could say more.
     surprise[cell] = m < 1 && factor > 1 ? Math.min(m * factor, -Math.log(Math.max(1 - m, least))) : m * factor;
   }

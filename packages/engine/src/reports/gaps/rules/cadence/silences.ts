@@ -36,7 +36,7 @@ export interface TestedSilences {
 export function surprisesOf({ layout, surprise }: Profile, { from, to, count }: Silences): Float64Array {
   const sums = layout.sums(surprise);
   const surprises = new Float64Array(count);
-  for (let j = 0; j < count; j++) surprises[j] = sums(to[j] as number) - sums((from[j] as number) + 1);
+  for (let j = 0; j < count; j++) surprises[j] = sums(to[j] ?? 0) - sums((from[j] ?? 0) + 1);
   return surprises;
 }
 
@@ -62,8 +62,8 @@ export function* testSilences(
   const threshold = leastSurprise((y) => expected * probability(y) <= test.alpha);
   const outages = new Uint8Array(silences.count);
   for (let j = 0; j < silences.count; j++) {
-    if ((silences.to[j] as number) <= low || (silences.from[j] as number) >= high) continue;
-    const surprise = surprises[j] as number;
+    if ((silences.to[j] ?? 0) <= low || (silences.from[j] ?? 0) >= high) continue;
+    const surprise = surprises[j] ?? 0;
     const isNear = Math.abs(surprise - threshold) <= 1e-6 * threshold;
     if (isNear ? expected * probability(surprise) <= test.alpha : surprise > threshold) outages[j] = 1;
   }
@@ -87,11 +87,11 @@ function* usedSilences(
   let n = 0;
   yield* inPieces(count, (first, last) => {
     for (let j = first; j < last; j++) {
-      const end = to[j] as number;
-      if (end >= windows || flagged[j] === 1 || (from[j] as number) === 0) continue;
-      const h = Math.max(profile.surprise[profile.layout.cellAt(end)] as number, 1e-12);
+      const end = to[j] ?? 0;
+      if (end >= windows || flagged[j] === 1 || (from[j] ?? 0) === 0) continue;
+      const h = Math.max(profile.surprise[profile.layout.cellAt(end)] ?? 0, 1e-12);
       const part = ((j + 1) * GOLDEN) % 1;
-      values[n] = (surprises[j] as number) - Math.log1p(part * Math.expm1(-Math.min(h, 700)));
+      values[n] = (surprises[j] ?? 0) - Math.log1p(part * Math.expm1(-Math.min(h, 700)));
       which[n] = j;
       n += 1;
     }
@@ -109,14 +109,14 @@ function beginnings(
   let j = 0;
   const add = (window: number) => {
     if (window >= windows) return;
-    const probability = Math.exp(-(surprise[layout.cellAt(window)] as number));
-    while (j < silences.count && (silences.to[j] as number) <= window) j += 1;
-    const isOut = j < silences.count && flagged[j] === 1 && (silences.from[j] as number) <= window;
+    const probability = Math.exp(-(surprise[layout.cellAt(window)] ?? 0));
+    while (j < silences.count && (silences.to[j] ?? 0) <= window) j += 1;
+    const isOut = j < silences.count && flagged[j] === 1 && (silences.from[j] ?? 0) <= window;
     if (!isOut) all += probability;
     if (window >= range[0] && window < range[1]) asked += probability;
   };
   add(0);
-  for (let i = 0; i < at.length; i++) add((at[i] as number) + 1);
+  for (let i = 0; i < at.length; i++) add((at[i] ?? 0) + 1);
   return { all, asked };
 }
 
@@ -148,7 +148,7 @@ function outwardIn(sorted: Float64Array, { used, tails, surprises, alpha, expect
   );
   const largest = largestOf(used.values, sorted[n - most] ?? 0, most);
   for (let j = most; j > 0; j--) {
-    const surprise = surprises[used.which[largest[most - j] as number] as number] as number;
+    const surprise = surprises[used.which[largest[most - j] ?? 0] ?? 0] ?? 0;
     const begin = Math.max(expected, n - j);
     // A bound that costs less: no survival is below it.
     const isFar = tails.every(
@@ -157,7 +157,7 @@ function outwardIn(sorted: Float64Array, { used, tails, surprises, alpha, expect
     );
     if (isFar) continue;
     if (begin * probabilityOf(tails, j)(surprise) <= alpha)
-      return largest.slice(most - j).map((at) => used.which[at] as number);
+      return largest.slice(most - j).map((at) => used.which[at] ?? 0);
   }
   return [];
 }
@@ -165,8 +165,8 @@ function outwardIn(sorted: Float64Array, { used, tails, surprises, alpha, expect
 /** The places of the `count` largest values, ascending by value, then place. */
 function largestOf(values: Float64Array, least: number, count: number): number[] {
   const places: number[] = [];
-  for (let i = 0; i < values.length; i++) if ((values[i] as number) >= least) places.push(i);
-  places.sort((a, b) => (values[a] as number) - (values[b] as number) || a - b);
+  for (let i = 0; i < values.length; i++) if ((values[i] ?? 0) >= least) places.push(i);
+  places.sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0) || a - b);
   return places.slice(places.length - count);
 }
 

@@ -49,8 +49,8 @@ function* mergeRuns(
   let right = middle;
   yield* inPieces(end - from, (first, last) => {
     for (let i = first; i < last; i++) {
-      const takesLeft = left < middle && (right >= end || (values[left] as number) <= (values[right] as number));
-      merged[from + i] = values[takesLeft ? left++ : right++] as number;
+      const takesLeft = left < middle && (right >= end || (values[left] ?? 0) <= (values[right] ?? 0));
+      merged[from + i] = values[takesLeft ? left++ : right++] ?? 0;
     }
   });
 }

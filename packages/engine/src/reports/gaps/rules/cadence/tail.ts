@@ -69,7 +69,7 @@ export class Tail {
     const size = excesses.length;
     const outer = Math.min(OUTER_MAX, Math.max(OUTER_MIN, Math.ceil(size / 4)), size);
     let bulk = 0;
-    for (let i = 0; i < size - outer; i++) bulk += excesses[i] as number;
+    for (let i = 0; i < size - outer; i++) bulk += excesses[i] ?? 0;
     const bound = excesses[size - outer - 1] ?? 0;
     const mean = size === 0 ? 1 : (bulk + outer * bound + prior.weight) / (size - outer + prior.weight);
     const kept = Math.max(0, size - OUTER_MAX - GUARDS - 1);
@@ -82,7 +82,7 @@ export class Tail {
       yield* inPieces(size, (from, to) => {
         for (let i = from; i < to; i++) {
           if (i >= kept) sum[i - kept] = all;
-          const y = stretch(excesses[i] as number, theta, mean);
+          const y = stretch(excesses[i] ?? 0, theta, mean);
           if (i >= kept) value[i - kept] = y;
           all += y;
         }
@@ -108,7 +108,7 @@ export class Tail {
       const prior = weight * stretch(1, theta, 1);
       const scale = this.#rate * (sum + censored * last) + prior;
       scales.push(scale);
-      const given = Math.log(thetas[i] as number) + weight * Math.log(prior);
+      const given = Math.log(thetas[i] ?? 0) + weight * Math.log(prior);
       return given - shape * Math.log(scale) - this.#rate * theta * sum;
     });
     const most = greatestOf(logs);
@@ -117,8 +117,8 @@ export class Tail {
     return (excess) => {
       let probability = 0;
       for (const [i, theta] of THETAS.entries()) {
-        const y = stretch(excess, theta, mean) / (scales[i] as number);
-        probability += ((shares[i] as number) / total) * (1 + y) ** -shape;
+        const y = stretch(excess, theta, mean) / (scales[i] ?? 0);
+        probability += ((shares[i] ?? 0) / total) * (1 + y) ** -shape;
       }
       return probability;
     };
@@ -149,10 +149,10 @@ export function* learnTails(values: Float64Array, sorted: Float64Array, isClock:
   for (const fraction of FRACTIONS) {
     const size = Math.min(Math.max(Math.floor(n / fraction), SAMPLE_MIN), n);
     if (tails.length > 0 && size >= (tails[0] as TailOver).tail.size) continue;
-    const threshold = n > size ? (sorted[n - size - 1] as number) : 0;
+    const threshold = n > size ? (sorted[n - size - 1] ?? 0) : 0;
     const excesses = sorted.slice(n - size);
-    for (let i = 0; i < size; i++) excesses[i] = Math.max(0, (excesses[i] as number) - threshold);
-    const rate = n > size ? extremalIndex(placesOf(values, sorted[n - size] as number, size)) : 1;
+    for (let i = 0; i < size; i++) excesses[i] = Math.max(0, (excesses[i] ?? 0) - threshold);
+    const rate = n > size ? extremalIndex(placesOf(values, sorted[n - size] ?? 0, size)) : 1;
     const tail = yield* Tail.learn(excesses, { rate: Math.max(rate, EXTREMAL_MIN), isClock });
     tails.push({ threshold, share: n === 0 ? 1 : size / n, tail });
     yield;
@@ -172,7 +172,7 @@ function placesOf(values: Float64Array, least: number, size: number): Float64Arr
   let skipped = equal - (size - over);
   let n = 0;
   for (let i = 0; i < values.length && n < size; i++) {
-    const value = values[i] as number;
+    const value = values[i] ?? 0;
     if (value < least || (value === least && skipped-- > 0)) continue;
     places[n++] = i;
   }
@@ -188,7 +188,7 @@ export function extremalIndex(places: Float64Array): number {
   if (size < 3) return 1;
   let [most, sum, squares, less, lessSquares] = [0, 0, 0, 0, 0];
   for (let i = 1; i < places.length; i++) {
-    const apart = (places[i] as number) - (places[i - 1] as number);
+    const apart = (places[i] ?? 0) - (places[i - 1] ?? 0);
     most = Math.max(most, apart);
     sum += apart;
     squares += apart * apart;

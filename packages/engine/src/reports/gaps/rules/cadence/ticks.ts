@@ -31,7 +31,7 @@ export function* intervalOf(at: Float64Array): Steps<number | null> {
   const distances = distancesOf(at);
   if (distances.length < DISTANCES_MIN) return null;
   const sorted = yield* sortedOf(distances);
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)] as number;
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
   if (lower < INTERVAL_MIN) return null;
   const near = sorted.filter((distance) => Math.abs(distance / lower - 1) <= TOLERANCE);
   const interval = near.reduce((sum, distance) => sum + distance, 0) / near.length;
@@ -73,7 +73,7 @@ export function ticksOf({ at, rows, windows, scheme }: Counts, interval: number)
 }
 
 function distancesOf(at: Float64Array): Float64Array {
-  return Float64Array.from({ length: Math.max(0, at.length - 1) }, (_, i) => (at[i + 1] as number) - (at[i] as number));
+  return Float64Array.from({ length: Math.max(0, at.length - 1) }, (_, i) => (at[i + 1] ?? 0) - (at[i] ?? 0));
 }
 
 /** Rounds halves to even, so that they are not all rounded to one side. */
