@@ -9,6 +9,7 @@ export {
 } from './api/pipeline-parts.ts';
 export { createApp } from './http/create-app.ts';
 export type * from './ports/backend.ts';
+export type * from './ports/closed-hours.ts';
 export type * from './ports/history-rows.ts';
 export type * from './ports/queries.ts';
 export type * from './ports/rows.ts';

@@ -1,0 +1,145 @@
+import type { IdentityRule, ReceiptAddress } from '@pik/schema';
+
+import type { Page } from './queries.ts';
+import type { EventOutcome } from './rows.ts';
+
+/** The files of a closed hour: their keys, sizes and SHA-256. */
+export interface HourFile {
+  readonly key: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The bounds of the receipts in a file of columns, so that readers skip files: its series, and its times. */
+export interface ColumnZone {
+  readonly receipts: number;
+  readonly event_min_ms: number | null;
+  readonly event_max_ms: number | null;
+  readonly received_min_ms: number;
+  readonly received_max_ms: number;
+}
+
+/**
+ * The commit of a closed hour: its packs are final, and what is derived from them is in files. Rows are never changed: a pack
+ * that is found later makes the next generation, and derived files that are made again make the next revision.
+ */
+export interface HourRow {
+  /** The start of the stored hour. */
+  readonly hour_ms: number;
+  /** 1, 2, 3 …: grows with the packs of the hour. */
+  readonly generation: number;
+  /** 0, 1, 2 … of a generation: grows when its derived files are made again. */
+  readonly revision: number;
+  /** The root over the salted packs of the generation, in hexadecimal. Equal in all of its revisions. */
+  readonly root: string;
+  readonly packs: number;
+  readonly receipts: number;
+  /** Receipts by answered outcome letter. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly first_pack_id: string;
+  readonly last_pack_id: string;
+  readonly received_min_ms: number;
+  readonly received_max_ms: number;
+  /** The event times of all its events; null if it has none. */
+  readonly event_min_ms: number | null;
+  readonly event_max_ms: number | null;
+  readonly closed_ms: number;
+  /** The version of the form of cells and columns, and of the library that writes them. */
+  readonly form: string;
+  /** The packs of the generation with the hashes of their bytes. */
+  readonly packs_file: HourFile;
+  /** The outcomes that were answered. */
+  readonly outcomes_file: HourFile;
+  readonly cells_file: HourFile;
+  /** Its receipts, sorted by series, entity and time. */
+  readonly columns: readonly (HourFile & { readonly zone: ColumnZone })[];
+}
+
+/** The common fields of a receipt of a closed hour. */
+interface ReceiptFields extends ReceiptAddress {
+  readonly request_id: string;
+  /** Its place in its request. */
+  readonly request_line: number;
+  readonly imported: boolean;
+  readonly received_ms: number;
+}
+
+/** A receipt that carries an event. */
+export interface ClosedEvent extends ReceiptFields {
+  /** The outcome that was answered; it never changes. */
+  readonly answered: EventOutcome;
+  /** The outcome compared with the first receipt of now. */
+  readonly outcome: EventOutcome;
+  /** The receive time of the first receipt of now; null for the first receipt itself. */
+  readonly first_received_ms: number | null;
+  readonly source: string;
+  readonly event_type: string;
+  readonly entity_id: string;
+  readonly event_id: string;
+  readonly rule: IdentityRule;
+  readonly idempotency_key: string | null;
+  readonly event_ms: number;
+  readonly event_sub_ns: number;
+  readonly sent_ms: number | null;
+  readonly payload_hash: string;
+  readonly producer_id: string | null;
+  readonly producer_seq: number | null;
+  readonly flags: number;
+}
+
+/** A rejected receipt. */
+export interface ClosedReject extends ReceiptFields {
+  readonly answered: 'REJECTED';
+  readonly outcome: 'REJECTED';
+  readonly code: string;
+  /** Null if it could not be read. */
+  readonly source: string | null;
+  readonly event_type: string | null;
+}
+
+/** A receipt of a closed hour, as its columns hold it. */
+export type ClosedReceipt = ClosedEvent | ClosedReject;
+
+/** Selects receipts of an hour; bounds of time are half-open. Columns that cannot hold any are not read. */
+export interface ReceiptFilter {
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+  readonly eventFromMs?: number | undefined;
+  readonly eventToMs?: number | undefined;
+  readonly receivedFromMs?: number | undefined;
+  readonly receivedToMs?: number | undefined;
+}
+
+/**
+ * The closed hours as questions read them. Everything is compared with the first receipts of now, as slices are: an import
+ * that became a first receipt since an hour was closed is taken into account.
+ */
+export interface ClosedHours<C> {
+  /**
+   * The hours stored in `[fromMs, toMs)` that are closed, in their latest form, oldest first. Packs of other hours, and packs of
+   * these hours for which `covers` is false, are in slices.
+   */
+  list(range: { readonly fromMs: number; readonly toMs: number }): Promise<readonly ClosedHour[]>;
+  /** The cells of an hour. */
+  readCells(hour: ClosedHour): Promise<readonly C[]>;
+  /** The receipts of an hour that match, in order of series, entity and event time. */
+  readReceipts(hour: ClosedHour, filter?: ReceiptFilter): AsyncIterable<ClosedReceipt>;
+}
+
+/** A closed hour, and which packs it covers. */
+export interface ClosedHour extends HourRow {
+  /** True if its cells and columns hold this pack, which is stored in the hour; false for a pack that was found later. */
+  covers(packId: string): boolean;
+}
+
+/** The commits of hours in a backend. */
+export interface HourStore {
+  /** Commits an hour unless the hour has a row of this generation and revision; returns the stored one. */
+  commit(row: HourRow): Promise<HourRow>;
+  /** The latest rows of the hours that start in `[fromMs, toMs)`, oldest first. */
+  list(range: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly cursor?: string | null;
+  }): Promise<Page<HourRow>>;
+}
