@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { v7 } from 'uuid';
 
 import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
+import { randomIdBytes } from '../ports/random-bytes.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { toResponse } from './answer.ts';
 import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
@@ -184,7 +185,7 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
   const startedMs = performance.now();
   const visit: Visit = {
     request,
-    requestId: v7(),
+    requestId: v7({ rng: randomIdBytes }),
     receivedMs: server.now(request),
     route: match.methods.get(request.method) ?? null,
     match,

@@ -2,6 +2,7 @@ import { LIMITS } from '@pik/schema';
 import { v7 } from 'uuid';
 
 import type { Clock } from '../ports/backend.ts';
+import { randomIdBytes } from '../ports/random-bytes.ts';
 
 /** The 32-bit counter that orders ids of one millisecond. */
 const SEQ_END = 2 ** 32;
@@ -23,6 +24,6 @@ export function createIds(clock: Clock): () => string {
       msecs += 1;
       seq = 0;
     }
-    return v7({ msecs, seq });
+    return v7({ msecs, seq, rng: randomIdBytes });
   };
 }

@@ -14,6 +14,13 @@ const decompress = promisify(gunzip);
 /** Up to this size, handing the work to another thread takes several times as long as doing it here. */
 const INLINE_BYTES_MAX = 16 * 1024;
 
+/**
+ * Each chunk of a result waits for its turn of the event loop, which takes longer than the work. So a result should fit in one:
+ * packs have a quarter of the size of their text, and a file of gzip ends with the size of what it holds.
+ */
+const CHUNK_BYTES_MIN = 16 * 1024;
+const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
+
 /** The size limit of an unpacked pack. Bodies are escaped again inside envelopes, so a pack is larger than its request. */
 const PACK_BYTES_MAX = LIMITS.body_decompressed_bytes_max * 8;
 
@@ -32,7 +39,7 @@ export async function appendPack(
 ): Promise<PackFacts> {
   const text = encodePack(requests, { sequence: head.sequence, toBase64 });
   // Level 1: higher levels take four times as long and save only a tenth of the size.
-  const options = { level: 1 };
+  const options = { level: 1, chunkSize: Math.max(CHUNK_BYTES_MIN, text.length >> 1) };
   const bytes = text.length <= INLINE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
   context.arrivals.keep(packId, text);
   await context.backend.rawLog.append(packId, bytes);
@@ -101,12 +108,18 @@ export async function packText(packId: string, bytes: Uint8Array): Promise<strin
 
 /** Decompresses a pack to the UTF-8 bytes of its text. Throws `RAW_CORRUPT`. */
 export async function unpacked(packId: string, bytes: Uint8Array): Promise<Buffer> {
-  const options = { maxOutputLength: PACK_BYTES_MAX };
+  const options = { maxOutputLength: PACK_BYTES_MAX, chunkSize: unpackedSize(bytes) };
   try {
     return bytes.length <= INLINE_BYTES_MAX ? gunzipSync(bytes, options) : await decompress(bytes, options);
   } catch (cause) {
     throw new KitError('RAW_CORRUPT', `the pack ${packId} cannot be read`, { cause });
   }
+}
+
+/** The size that a file of gzip says it has, within the bounds of a chunk: the file may be damaged. */
+function unpackedSize(bytes: Uint8Array): number {
+  const size = bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 4, true);
+  return Math.min(Math.max(CHUNK_BYTES_MIN, size + 1), CHUNK_BYTES_MAX);
 }
 
 /** The SHA-256 of the stored bytes of a pack, as in its PACK row. */
