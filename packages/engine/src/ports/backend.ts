@@ -1,4 +1,6 @@
+import type { CellRow } from './cell-row.ts';
 import type { Clock, SoleOwner } from './clock.ts';
+import type { ClosedHours } from './closed-hours.ts';
 import type { ReplayPart, ReplayRequestRow, ReplayRow, VersionRow, WindowTarget } from './history-rows.ts';
 import type { FailureQuery, Page, PositionRange, SliceQuery, VersionQuery } from './queries.ts';
 import type { ReplayQueue } from './replay-queue.ts';
@@ -29,6 +31,8 @@ export interface Backend {
   readonly clock: Clock;
   /** The state found on opening, if only this process writes to the backend; absent if other processes write too. */
   readonly soleOwner?: SoleOwner | undefined;
+  /** The hours of the log that were closed; absent if the backend closes none. */
+  readonly closedHours?: ClosedHours<CellRow> | undefined;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,94 @@
+import type { CellKey } from '../../ports/cell-row.ts';
+import type { SliceRow } from '../../ports/rows.ts';
+import { idAt, scanEntries } from '../../storage/rules/slice-codec.ts';
+import { addToCell, CELL_MS, type Cell, type CellReceipt, compareCells, createCell, keyAt, mergeCell } from './cell.ts';
+
+/** Cells while being made: of the receipts of slices, or of finer cells. */
+export interface CellMaker {
+  /** Adds the receipts of a slice that was read with them. */
+  add(slice: SliceRow): void;
+  /** The cells in the order of their file, which does not depend on the order in which receipts were added. */
+  cells(): Cell[];
+}
+
+/** Makes the hour cells of some slices. Only the receipts count: their division into slices has no effect. */
+export function createCellMaker(): CellMaker {
+  const cells = new Map<string, Cell>();
+  return {
+    add(slice) {
+      const { pack_id, entries } = slice;
+      const series = seriesKey(slice);
+      const receipt: CellReceipt & { at: number } = {
+        pack_id,
+        at: 0,
+        outcome: 'ACCEPTED',
+        event_ms: 0,
+        received_ms: 0,
+        line: 0,
+        sent_ms: null,
+        first_received_ms: null,
+        id() {
+          return idAt(entries, this.at);
+        },
+      };
+      let last: Cell | null = null;
+      scanEntries(entries, ({ idAt: at, event_sub_ns: _, ...fields }) => {
+        Object.assign(receipt, fields, { at });
+        last = cellFor(cells, last, { slice, series, receipt });
+        addToCell(last, receipt);
+      });
+    },
+    cells: () => [...cells.values()].sort(compareCells),
+  };
+}
+
+interface Placed {
+  readonly slice: SliceRow;
+  /** The text of the series in keys. */
+  readonly series: string;
+  readonly receipt: CellReceipt;
+}
+
+/** Successive receipts mostly share their cell: then no key text is needed. */
+function cellFor(cells: Map<string, Cell>, last: Cell | null, { slice, series, receipt }: Placed): Cell {
+  const event = Math.floor(receipt.event_ms / CELL_MS.hour);
+  const received = Math.floor(receipt.received_ms / CELL_MS.hour);
+  if (last !== null && last.key.event_window === event && last.key.received_window === received) return last;
+  const text = `${series}\u0000${event}\u0000${received}`;
+  let cell = cells.get(text);
+  if (cell === undefined) {
+    cell = createCell(keyAt(slice, receipt, 'hour'));
+    cells.set(text, cell);
+  }
+  return cell;
+}
+
+const seriesKey = ({ source, event_type, imported }: Pick<SliceRow, 'source' | 'event_type' | 'imported'>) =>
+  `${source}\u0000${event_type}\u0000${imported}`;
+
+/** Merges hour cells into day cells: those of the same series whose hours lie in the same days. The hour cells stay as they are. */
+export function dayCells(hours: Iterable<Cell>): Cell[] {
+  const days = new Map<string, Cell>();
+  for (const cell of hours) {
+    const key = dayKey(cell.key);
+    const text = `${seriesKey(key)}\u0000${key.event_window}\u0000${key.received_window}`;
+    let day = days.get(text);
+    if (day === undefined) {
+      day = createCell(key);
+      days.set(text, day);
+    }
+    mergeCell(day, cell);
+  }
+  return [...days.values()].sort(compareCells);
+}
+
+const HOURS_PER_DAY = CELL_MS.day / CELL_MS.hour;
+
+/** The key of the day cell to which an hour cell belongs. */
+export function dayKey(key: CellKey): CellKey {
+  return {
+    ...key,
+    event_window: Math.floor(key.event_window / HOURS_PER_DAY),
+    received_window: Math.floor(key.received_window / HOURS_PER_DAY),
+  };
+}
