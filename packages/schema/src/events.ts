@@ -34,3 +34,10 @@ export {
   withoutVolatile,
 } from './volatile.ts';
 export { withoutCredentials } from './without-credentials.ts';
+export {
+  type HasWrittenDoor,
+  WRITTEN_DOOR,
+  type WrittenDoor,
+  type WrittenEvent,
+  writtenDoorOf,
+} from './written-event.ts';

@@ -76,6 +76,16 @@ export class Timers {
     this.#holders -= 1;
     if (this.#holders === 0) for (const handle of this.#live) handle.unref?.();
   }
+
+  /** Runs `work` while pending timers keep the process alive. */
+  async holding(work: () => Promise<void>): Promise<void> {
+    this.hold();
+    try {
+      await work();
+    } finally {
+      this.release();
+    }
+  }
 }
 
 /** A timer that never keeps the process alive. The returned function cancels it. */

@@ -1,11 +1,20 @@
-import { type Catalog, KitError, type PayloadOf, runOutside, runOwnWork } from '@pik/schema/events';
+import {
+  type Catalog,
+  KitError,
+  type PayloadOf,
+  runOutside,
+  runOwnWork,
+  WRITTEN_DOOR,
+  type WrittenDoor,
+  type WrittenEvent,
+} from '@pik/schema/events';
 import { v7 } from 'uuid';
 import { createAttempts } from '../connection/retry.ts';
 import { Timers } from '../connection/timers.ts';
 import type { Outbox } from '../outbox/outbox-port.ts';
 import type { AcceptedResults } from './accepted-results.ts';
 import { NO_BACKLOG } from './backlog.ts';
-import { capture, type EmitOptions } from './capture.ts';
+import { capture, captureError, captureWritten, type EmitOptions } from './capture.ts';
 import type { Captured } from './captured.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { DeliveryDeps, DeliveryResult } from './delivery.ts';
@@ -17,17 +26,16 @@ import { type Emitted, PendingEvent, rejected, undelivered } from './pending-eve
 import { openPost } from './post.ts';
 import type { Post } from './posting.ts';
 import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer.ts';
-import { ProducerOutbox } from './producer-outbox.ts';
+import { keptError, ProducerOutbox } from './producer-outbox.ts';
 import { type Batch, eventsOf, firstOf, Queue } from './queue.ts';
 import { ResultTracker } from './result-tracker.ts';
+import { Room } from './room.ts';
 import { SeriesCache } from './series.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Signal } from './signal.ts';
 import { ProducerPoster } from './thread/producer-poster.ts';
 import { UnknownOptions } from './unknown-options.ts';
 
-/** `ready` resolves while fewer batches than this wait beyond those in flight. */
-const READY_BATCHES = 2;
 /** Attempts of a closing producer to deliver its last loss report. */
 const CLOSING_REPORTS_MAX = 4;
 
@@ -49,13 +57,13 @@ export class BatchingProducer<C> implements Producer<C> {
   /** Chooses the thread of the requests; null if a test has replaced the transport. */
   readonly #poster: ProducerPoster | null;
   readonly #queue: Queue;
+  readonly #room: Room;
   readonly #series: SeriesCache;
   readonly #inFlight = new Set<Batch>();
   readonly #outbox: ProducerOutbox | null;
   readonly #unknown: UnknownOptions;
+  readonly #hasCallbacks: boolean;
   #seq = 0;
-  #pendingCount = 0;
-  #pendingChars = 0;
   /** Events up to this sequence number are sent without waiting for a full batch. */
   #flushSeq = 0;
   #isDue = false;
@@ -70,13 +78,15 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#log = guardedLog(options.log ?? consoleLog());
     const log: Log = (entry) => runOutside(() => this.#log(entry));
     this.#settings = settings;
+    this.#hasCallbacks = options.onResult !== undefined || options.log !== undefined;
     this.#unknown = new UnknownOptions(log);
     this.#results = new ResultTracker(options.onResult);
     this.#series = new SeriesCache({ ...options, catalog: options.catalog as Catalog | undefined });
+    this.#room = new Room(settings);
     this.#queue = new Queue(settings, () => this.#timers.now());
     const inline = new InlinePoster({ ...settings, post: testPost ?? openPost(options) });
-    const posterDeps = { connection: options, settings, inline, timers: this.#timers, log };
-    this.#poster = testPost === undefined ? new ProducerPoster(posterDeps) : null;
+    const deps = { connection: options, settings, inline, timers: this.#timers, log };
+    this.#poster = testPost === undefined ? new ProducerPoster(deps) : null;
     this.#delivery = {
       poster: this.#poster ?? inline,
       path: options.backfill === true ? '/import' : '/ingest',
@@ -93,10 +103,8 @@ export class BatchingProducer<C> implements Producer<C> {
    */
   emit<T extends keyof C & string>(eventType: T, payload: PayloadOf<C, T> | null, options = NO_OPTIONS): Emitted {
     this.#results.countEmit();
-    if (this.#isClosed && this.#outbox === null) return this.#refuseClosed();
-    const isFull = this.#isFull && !this.#isClosed;
-    const isDropping = this.#settings.overflow === 'drop-oldest';
-    if (isFull && !isDropping && this.#outbox === null) return this.#refuseForRoom();
+    const unwanted = this.#refuseUnwanted();
+    if (unwanted !== null) return unwanted;
     let captured: Captured;
     try {
       this.#unknown.check(options);
@@ -105,25 +113,24 @@ export class BatchingProducer<C> implements Producer<C> {
       const isDeferred = this.#outbox === null && this.#poster?.isElsewhere === true;
       captured = capture({ series, isDeferred }, payload, options);
     } catch (cause) {
-      const error = KitError.is(cause) ? cause : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });
-      return this.#refuse(error, 'rejected');
+      return this.#refuse(captureError(cause), 'rejected');
     }
-    if (isFull && isDropping && !this.#dropOldest()) return this.#refuseForRoom();
-    const event = new PendingEvent(this, captured, this.#seq + 1);
-    this.#results.captureCaller(event);
-    const refused = this.#store(event, captured);
-    if (refused !== null) return refused;
-    this.#seq += 1;
-    if (this.#isClosed || (isFull && !isDropping)) return this.#leaveInOutbox(event);
-    this.#enqueue(event);
-    return event;
+    return this.#admit(captured);
+  }
+
+  /** Null for an object that only stands for this producer, such as a proxy. */
+  [WRITTEN_DOOR]() {
+    if (!(#seq in this)) return null;
+    const door: WrittenDoor = { hasCallbacks: this.#hasCallbacks, emit: (event) => this.#emitWritten(event) };
+    return { door, replaces: BatchingProducer.prototype.emit };
   }
 
   async ready(): Promise<void> {
     if (this.#settings.overflow !== 'wait') return;
-    if (!this.#hasRoom) await this.#keepingAlive(() => this.#changed.until(() => this.#isClosed || this.#hasRoom));
+    if (!this.#room.isReady)
+      await this.#timers.holding(() => this.#changed.until(() => this.#isClosed || this.#room.isReady));
     const outbox = this.#outbox;
-    if (outbox !== null) await this.#keepingAlive(() => outbox.ready());
+    if (outbox !== null) await this.#timers.holding(() => outbox.ready());
   }
 
   async flush({ signal }: WaitOptions = {}): Promise<void> {
@@ -133,7 +140,7 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#queueReport();
     const stored = this.#outbox?.flush();
     const isOver = () => firstOf('firstSeq', this.#queue, this.#inFlight) > target;
-    await this.#keepingAlive(async () => {
+    await this.#timers.holding(async () => {
       while (!isOver() && !signal?.aborted && (await this.#waitUnlessRefused(isOver, signal)));
     });
     if (!signal?.aborted) await stored;
@@ -145,7 +152,7 @@ export class BatchingProducer<C> implements Producer<C> {
   close({ signal }: WaitOptions = {}): Promise<void> {
     if (this.#closing === null) {
       this.#closedMs = this.#timers.now();
-      this.#closing = runOwnWork(() => this.#keepingAlive(() => this.#close()));
+      this.#closing = runOwnWork(() => this.#timers.holding(() => this.#close()));
       this.#changed.notify();
     }
     const stop = () => this.#delivery.breaker.stop(new KitError('ABORTED', undefined, { cause: signal?.reason }));
@@ -160,7 +167,7 @@ export class BatchingProducer<C> implements Producer<C> {
 
   stats(): ProducerStats {
     const backlog = this.#outbox?.backlog.stats ?? NO_BACKLOG;
-    return { ...this.#results.counts, pending: this.#pendingCount, backlog, state: this.#delivery.breaker.state };
+    return { ...this.#results.counts, pending: this.#room.count, backlog, state: this.#delivery.breaker.state };
   }
 
   stored(position: number): Promise<KitError | null> {
@@ -169,29 +176,44 @@ export class BatchingProducer<C> implements Producer<C> {
 
   /** Called when a result is awaited. The timers keep the process alive until no event is pending. */
   onAwaited(): void {
-    if (this.#isAwaited || this.#pendingCount === 0) return;
+    if (this.#isAwaited || this.#room.count === 0) return;
     this.#isAwaited = true;
     this.#timers.hold();
-  }
-
-  get #isFull(): boolean {
-    const { bufferCountMax, bufferBytesMax } = this.#settings;
-    return this.#pendingCount >= bufferCountMax || this.#pendingChars >= bufferBytesMax;
-  }
-
-  /** True while fewer than two batches are buffered beyond those in flight: enough to keep every request slot busy. */
-  get #hasRoom(): boolean {
-    const { batchCountMax, batchBytesMax, requestsInFlightMax } = this.#settings;
-    const batches = requestsInFlightMax + READY_BATCHES;
-    return (
-      !this.#isFull && this.#pendingCount < batches * batchCountMax && this.#pendingChars < batches * batchBytesMax
-    );
   }
 
   #refuse(error: KitError, counter: 'rejected' | 'undelivered'): Emitted {
     const event = new PendingEvent(this, null, 0);
     event.storage = error;
     this.#results.resolve(event, counter === 'rejected' ? rejected(error) : undelivered(null, error), counter);
+    return event;
+  }
+
+  #emitWritten(event: WrittenEvent): boolean {
+    const captured = captureWritten(this.#series, event);
+    if (captured === null) return false;
+    this.#results.countEmit();
+    return this.#refuseUnwanted() !== null || this.#admit(captured) !== null;
+  }
+
+  /** Refuses an event before it is captured: the producer is closed, or full. Null if there is no reason to. */
+  #refuseUnwanted(): Emitted | null {
+    if (this.#outbox !== null) return null;
+    if (this.#isClosed) return this.#refuseClosed();
+    return this.#room.isFull && this.#settings.overflow !== 'drop-oldest' ? this.#refuseForRoom() : null;
+  }
+
+  /** Takes a captured event. */
+  #admit(captured: Captured): Emitted {
+    const isFull = this.#room.isFull && !this.#isClosed;
+    const isDropping = this.#settings.overflow === 'drop-oldest';
+    if (isFull && isDropping && !this.#dropOldest()) return this.#refuseForRoom();
+    const event = new PendingEvent(this, captured, this.#seq + 1);
+    this.#results.captureCaller(event);
+    const refused = this.#store(event, captured);
+    if (refused !== null) return refused;
+    this.#seq += 1;
+    if (this.#isClosed || (isFull && !isDropping)) return this.#leaveInOutbox(event);
+    this.#enqueue(event);
     return event;
   }
 
@@ -224,12 +246,7 @@ export class BatchingProducer<C> implements Producer<C> {
 
   /** Resolves an event that only the outbox keeps, because the buffer is full or the producer is closed. */
   #leaveInOutbox(event: PendingEvent): Emitted {
-    const error = this.#isClosed
-      ? new KitError(
-          'PRODUCER_CLOSED',
-          'The producer was closed; the outbox keeps the event, and the next start sends it.',
-        )
-      : new KitError('BUFFER_FULL', "The producer's buffer is full; the outbox keeps the event and sends it later.");
+    const error = keptError(this.#isClosed);
     this.#results.resolve(event, undelivered(event.event_id, error), 'undelivered');
     this.#outbox?.backlog.retryLater();
     return event;
@@ -248,16 +265,14 @@ export class BatchingProducer<C> implements Producer<C> {
   }
 
   #enqueue(event: PendingEvent): void {
-    this.#pendingCount += 1;
-    this.#pendingChars += event.chars;
+    this.#room.take(event.chars);
     if (this.#queue.push(event)) this.#dispatch();
     else this.#armTimer();
   }
 
   #releaseRoom(chars: number): void {
-    this.#pendingCount -= 1;
-    this.#pendingChars -= chars;
-    if (this.#pendingCount > 0 || !this.#isAwaited) return;
+    this.#room.free(chars);
+    if (this.#room.count > 0 || !this.#isAwaited) return;
     this.#isAwaited = false;
     this.#timers.release();
   }
@@ -349,7 +364,7 @@ export class BatchingProducer<C> implements Producer<C> {
   /** Resolves when no event is pending. Gives up once the key is refused again. */
   async #drain(): Promise<void> {
     const { breaker } = this.#delivery;
-    const isIdle = () => this.#isIdle;
+    const isIdle = () => this.#queue.isEmpty && this.#inFlight.size === 0;
     while (!isIdle() && !breaker.stopped.aborted) {
       if (!(await this.#waitUnlessRefused(isIdle))) breaker.stop(breaker.openedBy ?? new KitError('INTERNAL'));
     }
@@ -373,10 +388,6 @@ export class BatchingProducer<C> implements Producer<C> {
     return this.#closedMs !== Number.POSITIVE_INFINITY;
   }
 
-  get #isIdle(): boolean {
-    return this.#queue.isEmpty && this.#inFlight.size === 0;
-  }
-
   #openProducerOutbox(outbox: Outbox): ProducerOutbox {
     return new ProducerOutbox(this.producer_id, {
       outbox,
@@ -385,15 +396,5 @@ export class BatchingProducer<C> implements Producer<C> {
       firstHeld: () => firstOf('firstPosition', this.#queue, this.#inFlight),
       onIdle: () => this.#changed.notify(),
     });
-  }
-
-  /** Runs `work` while the timers keep the process alive. */
-  async #keepingAlive(work: () => Promise<void>): Promise<void> {
-    this.#timers.hold();
-    try {
-      await work();
-    } finally {
-      this.#timers.release();
-    }
   }
 }

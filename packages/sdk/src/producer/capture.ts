@@ -8,10 +8,11 @@ import {
   type StandardSchema,
   stringifyLive,
   utf8Bytes,
+  type WrittenEvent,
 } from '@pik/schema/events';
 
 import { type Captured, type Frame, recordOf, timeJson } from './captured.ts';
-import { kindOf, type Series } from './series.ts';
+import { kindOf, type Series, type SeriesCache } from './series.ts';
 import { activeTraceparent } from './trace.ts';
 
 /** Fields of an event next to its payload. */
@@ -79,6 +80,50 @@ export function capture({ series, isDeferred }: CaptureTarget, payload: unknown,
   };
   if (chars * 3 > LIMITS.event_bytes_max) checkSize(event);
   return event;
+}
+
+/** Why an event could not be captured. */
+export function captureError(cause: unknown): KitError {
+  return KitError.is(cause) ? cause : new KitError('EVENT_NOT_SERIALIZABLE', undefined, { cause });
+}
+
+/**
+ * Captures an event that is written already. Returns null if the catalog has something to check or to derive, or the
+ * event may be too large.
+ */
+export function captureWritten(
+  cache: SeriesCache,
+  { event_type, entity_id, payload, traceparent }: WrittenEvent,
+): Captured | null {
+  const series = seriesOrNull(cache, event_type);
+  if (series === null) return null;
+  const { entry, head } = series;
+  if (entry?.payload !== undefined || (entry?.identity !== undefined && entry.identity !== 'occurrence')) return null;
+  const optionalFields = `,"identity":"occurrence","traceparent":"${traceparent}"`;
+  const chars = head.length + entity_id.length + payload.length + optionalFields.length + FRAME_CHARS;
+  if (chars * 3 > LIMITS.event_bytes_max) return null;
+  return {
+    series,
+    entityId: entity_id,
+    time: Date.now(),
+    payload,
+    isCanonical: false,
+    optionalFields,
+    key: undefined,
+    occurrence: true,
+    chars,
+    fixed: null,
+    fixedStart: 0,
+  };
+}
+
+/** Null if there is none; `emit` says why. */
+function seriesOrNull(cache: SeriesCache, eventType: string): Series | null {
+  try {
+    return cache.get(undefined, eventType);
+  } catch {
+    return null;
+  }
 }
 
 function checkSize(event: Captured): void {

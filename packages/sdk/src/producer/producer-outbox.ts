@@ -114,3 +114,13 @@ export class ProducerOutbox {
     return this.#frame.frame;
   }
 }
+
+/** Why an event has no result yet and will be sent later: only the outbox keeps it. */
+export function keptError(isClosed: boolean): KitError {
+  return isClosed
+    ? new KitError(
+        'PRODUCER_CLOSED',
+        'The producer was closed; the outbox keeps the event, and the next start sends it.',
+      )
+    : new KitError('BUFFER_FULL', "The producer's buffer is full; the outbox keeps the event and sends it later.");
+}
