@@ -42,6 +42,8 @@ export interface RequestEvents<C> {
 export interface RequestRecorder<C, Request, Response> {
   readonly framework: Framework<Request, Response>;
   readonly settings: Settings<C, Request, Response>;
+  /** Whether anything of the caller runs for a request later, and so needs its async context. */
+  readonly keepsContexts: boolean;
   requestIdOf(request: Request, incoming: IncomingMessage): string;
   clientIpOf(request: Request): string | undefined;
   entityOf(observed: ObservedRequest<C, Request, Response>): string;
@@ -61,8 +63,8 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   readonly responseBody: ResponseBody | null;
   /** Read at once: a closed connection has no address. */
   readonly clientIp: string | undefined;
-  /** The async context in which the response began; until then, the one that called the middleware. */
-  context: CallerContext = callerContext();
+  /** The async context in which the response began; until then, the one that called the middleware. Null if not kept. */
+  context: CallerContext | null;
   /** Known once the request is complete. */
   durationMs = 0;
   /** Body bytes written. */
@@ -80,6 +82,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   constructor(recorder: RequestRecorder<C, Request, Response>, request: Request, response: Response) {
     const { framework, settings } = recorder;
     this.#recorder = recorder;
+    this.context = recorder.keepsContexts ? callerContext() : null;
     this.request = request;
     this.response = response;
     this.incoming = framework.rawRequest(request);
@@ -138,7 +141,7 @@ export class ObservedRequest<C, Request, Response> implements RequestEvents<C>, 
   add(chunk: unknown, encoding: unknown): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
-      this.context = callerContext();
+      if (this.context !== null) this.context = callerContext();
     }
     if (typeof chunk === 'string') this.bytes += Buffer.byteLength(chunk, encodingOf(encoding));
     else if (chunk instanceof Uint8Array) this.bytes += chunk.byteLength;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 /** Hex digits generated at once: a few at a time would cost twenty times as much. */
-const POOL_BYTES = 4_096;
+const POOL_BYTES = 32_768;
 
 let pool = '';
 let used = 0;

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 
-import { provideAsyncResource, setOwnImmediate } from '@pik/schema/events';
+import { provideAsyncResource, setOwnImmediate, type WrittenDoor, writtenDoorOf } from '@pik/schema/events';
 import type { Catalog, Producer } from '@pik/sdk';
 
 import { Callbacks } from './callbacks.ts';
@@ -16,6 +16,7 @@ import { nextRequestId, requestIdFrom } from './request-id.ts';
 import { observedOf } from './response-writes.ts';
 import { isSampled } from './sampling.ts';
 import { requestBytes } from './transport.ts';
+import { PayloadWriter } from './written-payload.ts';
 
 /** Counters. requests = open + emitted + skipped + sampled_out + failed, always. */
 export interface RequestEventsStats {
@@ -40,7 +41,12 @@ const PAYLOAD_BYTES_MAX = 192 * 1024;
 export class Recorder<C, Request, Response> implements RequestRecorder<C, Request, Response> {
   readonly framework: Framework<Request, Response>;
   readonly settings: Settings<C, Request, Response>;
+  /** Whether callbacks of the caller run for a request, in its async context. */
+  readonly keepsContexts: boolean;
   readonly #callbacks: Callbacks;
+  /** Takes events whose JSON is written here; null if the producer only takes objects, or the options change them. */
+  readonly #door: WrittenDoor | null;
+  readonly #writer = new PayloadWriter();
   #finished: ObservedRequest<C, Request, Response>[] = [];
   readonly #counts = { requests: 0, open: 0, emitted: 0, skipped: 0, sampled_out: 0, failed: 0 };
 
@@ -50,6 +56,12 @@ export class Recorder<C, Request, Response> implements RequestRecorder<C, Reques
     this.framework = framework;
     this.settings = settingsOf(options);
     this.#callbacks = new Callbacks(options.onCallbackError);
+    const { captured, map, redaction } = this.settings;
+    const isPlain = !captured.isOn && map === undefined && !redaction.hasPaths;
+    this.#door = isPlain ? writtenDoorOf(options.producer) : null;
+    const { entity, skip, sample } = options;
+    const hasCallbacks = entity !== undefined || skip !== undefined || typeof sample === 'function';
+    this.keepsContexts = hasCallbacks || (this.#door?.hasCallbacks ?? true);
   }
 
   /** Observes a request from now on; null if it is observed already. Never throws. */
@@ -111,7 +123,9 @@ export class Recorder<C, Request, Response> implements RequestRecorder<C, Reques
    * context, whichever code ended it. Never throws.
    */
   record(observed: ObservedRequest<C, Request, Response>, completion: Completion): void {
-    observed.context.runInAsyncScope(this.#record, this, observed, completion);
+    const { context } = observed;
+    if (context === null) this.#record(observed, completion);
+    else context.runInAsyncScope(this.#record, this, observed, completion);
   }
 
   #record(observed: ObservedRequest<C, Request, Response>, completion: Completion): void {
@@ -132,6 +146,10 @@ export class Recorder<C, Request, Response> implements RequestRecorder<C, Reques
     const payload = this.#payloadOf(observed, completion);
     const { traceparent } = observed;
     const entity_id = this.entityOf(observed, payload.route);
+    if (this.#door !== null) {
+      const text = this.#writer.write(payload);
+      if (text !== null && this.#door.emit({ event_type: HTTP_REQUEST, entity_id, payload: text, traceparent })) return;
+    }
     // The catalog is unknown here; the types of the packages require it to contain `http.request`.
     const producer = this.settings.producer as unknown as Producer<Catalog>;
     producer.emit(HTTP_REQUEST, this.#extended(observed, payload), { entity_id, traceparent });

@@ -68,7 +68,13 @@ export function observeResponsesOf(prototype: object): void {
     const inner = (): Call => own ?? Object.getPrototypeOf(watched)[name];
     const value = function (this: Watched, ...args: unknown[]): unknown {
       const watch = this[OBSERVED];
-      return watch === undefined ? inner().apply(this, args) : report(this, watch, { name, args, inner: inner() });
+      if (watch === undefined || !begin(watch, name)) return inner().apply(this, args);
+      try {
+        watch.observed.add(args[0], args[1]);
+        return inner().apply(this, args);
+      } finally {
+        watch.isInside = false;
+      }
     };
     Object.defineProperty(watched, name, { value, configurable: true, writable: true });
   }
@@ -76,12 +82,24 @@ export function observeResponsesOf(prototype: object): void {
 
 function reportedWrite(this: Watched, ...args: unknown[]): unknown {
   const watch = watchOf(this);
-  return report(this, watch, { name: 'write', args, inner: watch.write });
+  if (!begin(watch, 'write')) return watch.write.apply(this, args);
+  try {
+    watch.observed.add(args[0], args[1]);
+    return watch.write.apply(this, args);
+  } finally {
+    watch.isInside = false;
+  }
 }
 
 function reportedEnd(this: Watched, ...args: unknown[]): unknown {
   const watch = watchOf(this);
-  return report(this, watch, { name: 'end', args, inner: watch.end });
+  if (!begin(watch, 'end')) return watch.end.apply(this, args);
+  try {
+    watch.observed.add(args[0], args[1]);
+    return watch.end.apply(this, args);
+  } finally {
+    watch.isInside = false;
+  }
 }
 
 function watchOf(response: Watched): Watch {
@@ -90,18 +108,10 @@ function watchOf(response: Watched): Watch {
   return watch;
 }
 
-function report(
-  response: Watched,
-  watch: Watch,
-  { name, args, inner }: { name: Name; args: unknown[]; inner: Call },
-): unknown {
-  if (watch.isInside || watch.isEnding) return inner.apply(response, args);
-  watch.observed.add(args[0], args[1]);
+/** Notes the begin of a call. Returns false if it is not to be reported. */
+function begin(watch: Watch, name: Name): boolean {
+  if (watch.isInside || watch.isEnding) return false;
   watch.isInside = true;
   watch.isEnding = name === 'end';
-  try {
-    return inner.apply(response, args);
-  } finally {
-    watch.isInside = false;
-  }
+  return true;
 }
