@@ -28,7 +28,7 @@ export async function measureInTurn(harness, { variants, turns, burst, port = 61
     for (const variant of variants) {
       const url = `http://127.0.0.1:${port + 1 + servers.length}`;
       await start('0', ['mwserver.mjs', variant, String(port + 1 + servers.length), `http://127.0.0.1:${port}`]);
-      servers.push({ variant, url, cpuUs: [], p99Ms: [] });
+      servers.push({ variant, url, cpuUs: [], mainUs: [], p99Ms: [] });
     }
     const hit = (server, duration) =>
       autocannon({ url: `${server.url}/hello/42`, connections: 50, duration, headers: HEADERS });
@@ -36,10 +36,12 @@ export async function measureInTurn(harness, { variants, turns, burst, port = 61
     for (let turn = 0; turn < turns; turn++)
       for (const server of turn % 2 === 0 ? servers : servers.toReversed()) {
         await fetch(`${server.url}/__reset`);
+        const before = await (await fetch(`${server.url}/__cpu`)).json();
         const { latency, non2xx } = await hit(server, burst);
-        const { cpuUs, requests } = await (await fetch(`${server.url}/__cpu`)).json();
+        const { cpuUs, mainUs, requests } = await (await fetch(`${server.url}/__cpu`)).json();
         if (non2xx > 0) throw new Error(`${server.variant}: ${non2xx} answers were not successful`);
         server.cpuUs.push(cpuUs / requests);
+        server.mainUs.push((mainUs - before.mainUs) / requests);
         server.p99Ms.push(latency.p99);
       }
     return Object.fromEntries(servers.map((server) => [server.variant, rowOf(server, servers)]));
@@ -48,10 +50,13 @@ export async function measureInTurn(harness, { variants, turns, burst, port = 61
   }
 }
 
-function rowOf({ variant, cpuUs, p99Ms }, servers) {
+function rowOf({ variant, cpuUs, mainUs, p99Ms }, servers) {
   const bare = servers.find((server) => server.variant === `${variant.split('-')[0]}-bare`);
   const added = cpuUs.map((us, turn) => us - bare.cpuUs[turn]);
+  const addedMain = mainUs.map((us, turn) => us - bare.mainUs[turn]);
   return {
+    // Null before Node 22.15, which has no CPU time of a thread.
+    main_added_us: mainUs.some(Number.isNaN) ? null : quantile(addedMain, 0.5),
     added_us: quantile(added, 0.5),
     added_us_q1: quantile(added, 0.25),
     added_us_q3: quantile(added, 0.75),

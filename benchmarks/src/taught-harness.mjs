@@ -22,7 +22,7 @@ export function taughtHarness(folder, { isLoaded = false, repeats = 1 } = {}) {
   writeFileSync(join(copy, 'sink.mjs'), sink);
   const producer = `(await import('${own('packages/sdk/dist/index.js')}')).createProducer({ url: sinkUrl, source: 'bench' })`;
   const about = `const events = mw({ producer }); extra = () => { const { undelivered, rejected } = producer.stats(); return { dropped: undelivered + rejected + events.stats().failed } };`;
-  const server = readFileSync(join(copy, 'mwserver.mjs'), 'utf8');
+  const server = withExpress4(withMainThread(readFileSync(join(copy, 'mwserver.mjs'), 'utf8')));
   const express = `if (v === 'pik') { const mw = (await import('${own('packages/express-middleware/dist/index.js')}')).createExpressEvents; const producer = ${producer}; ${about} app.use(events) }\n`;
   const fastify = `if (v === 'pik') { const mw = (await import('${own('packages/fastify-plugin/dist/index.js')}')).createFastifyEvents; const producer = ${producer}; ${about} app.register(events) }\n`;
   const patched = server
@@ -32,4 +32,26 @@ export function taughtHarness(folder, { isLoaded = false, repeats = 1 } = {}) {
   const library = isLoaded ? `import '${import.meta.resolve('zod')}';\n` : '';
   writeFileSync(join(copy, 'mwserver.mjs'), library + patched);
   return copy;
+}
+
+/** The server also reports the CPU time of its main thread, on Node from 22.15 on, which has it. */
+function withMainThread(server) {
+  const before = 'return { cpuUs: c.user + c.system,';
+  const after = `const m = process.threadCpuUsage?.(); return { mainUs: m && m.user + m.system, cpuUs: c.user + c.system,`;
+  return replaced(server, before, after);
+}
+
+/** Variants of Express also exist as `express4-…`. */
+function withExpress4(server) {
+  const named = replaced(server, 'const [fw, ...rest]', 'const [framework, ...rest]').replace(
+    "const v = rest.join('-')",
+    () => "const v = rest.join('-'), fw = framework.replace('4', '')",
+  );
+  const express4 = JSON.stringify(join(repository, 'node_modules/express4'));
+  return replaced(named, "require('express')", `require(framework === 'express4' ? ${express4} : 'express')`);
+}
+
+function replaced(text, before, after) {
+  if (!text.includes(before)) throw new Error('the harness has changed');
+  return text.replace(before, () => after);
 }
