@@ -27,7 +27,7 @@ const WALKS = {
     backends/local/reader reports/lag/rules/lag-report statistics/histogram storage/rules/slice-codec reports/lag/rules/lag-details
     reports/lag/rules/arrivals reports/lag/rules/runs statistics/column statistics/top-ranked reports/lag/rules/clock-faults
     reports/rules/groups storage/rules/event-view`,
-  change: `http/change-handlers api/pipeline-parts change/explain-change change/change-sides aggregates/manifest-store
+  change: `http/question-handlers api/answers change/explain-change change/change-sides aggregates/manifest-store
     aggregates/rules/version-view aggregates/window-inputs aggregates/fold-window change/change-facts aggregates/payloads
     change/change-fold @aggregates/change/change-diff @aggregates/change/change-classes @aggregates/change/attributed
     @aggregates/change/change-attribution @aggregates/change/shapley @aggregates/change/change-deciders

@@ -21,6 +21,7 @@ import {
   type Exposure,
   type Fields,
   type GivenOf,
+  type Lines,
   querySchema,
 } from './question.ts';
 import { QUESTIONS } from './questions.ts';
@@ -49,6 +50,9 @@ export interface Route {
   readonly form: AnswerForm;
   readonly summary: string;
   readonly fields?: Fields | undefined;
+  /** Declared parameters of the path. */
+  readonly params?: Fields | undefined;
+  readonly lines?: Lines | undefined;
   readonly query?: z.ZodMiniType | undefined;
   readonly body?: z.ZodMiniType | undefined;
   readonly response?: z.ZodMiniType | undefined;
@@ -205,6 +209,11 @@ export type RouteName = keyof typeof ROUTES;
 export type DeclaredName = {
   [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: N } ? N : never;
 }[RouteName];
+
+/** Name of a question whose answer may be sent as NDJSON lines. */
+export type LinesName = {
+  [N in DeclaredName]: (typeof ROUTES)[N] extends { readonly lines: 'never' } ? never : N;
+}[DeclaredName];
 
 /** Selection of a question, such as `SelectionOf<'lag'>`; for any other route, its query. */
 export type SelectionOf<N extends RouteName> = GivenOf<(typeof ROUTES)[N]>;

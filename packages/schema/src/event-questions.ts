@@ -1,5 +1,20 @@
+import { parseEventId } from './identity.ts';
 import { LIMITS } from './limits.ts';
-import { as_of, choice, cursor, instant, page, range, required, series, text, time_zone } from './query-fields.ts';
+import { isPackId } from './pack.ts';
+import {
+  as_of,
+  choice,
+  cursor,
+  id,
+  index,
+  instant,
+  page,
+  range,
+  required,
+  series,
+  text,
+  time_zone,
+} from './query-fields.ts';
 import { defineQuestion } from './question.ts';
 import { selectionPageSchema } from './replay.ts';
 import {
@@ -23,6 +38,17 @@ const include = choice(
   'stream the raw events as NDJSON, closed by an {"end":true} line; deliveries: with their further receipts',
 );
 
+const event_id = id((text) => parseEventId(text) !== null, 'id of the event', {
+  rule: 'is not an event id: an event id has 47 characters of 0-9 and a-v',
+  placeholder: 'id',
+  example: '0'.repeat(47),
+});
+const pack_id = id(isPackId, 'id of the pack', {
+  rule: 'is not the id of a pack',
+  placeholder: 'id',
+  example: '01890a5d-ac96-774b-bcce-b302099a8057',
+});
+
 /** What happened to one event? */
 export const eventQuestion = defineQuestion({
   ...shared,
@@ -32,6 +58,7 @@ export const eventQuestion = defineQuestion({
   exposes: 'payload',
   form: 'whole',
   summary: 'Explain what happened to this event.',
+  params: { event_id },
   query: { as_of, time_zone },
   answer: eventExplanationSchema,
 });
@@ -54,6 +81,17 @@ export const eventByKeyQuestion = defineQuestion({
     time_zone,
   },
   answer: eventExplanationSchema,
+  check: ({ source, event_type, key, event_time }) => {
+    const fault = (field: string, rule: string) => ({ field, rule });
+    if (key !== undefined) {
+      if (event_time !== undefined) return fault('event_time', 'cannot be given together with key');
+      if (source === undefined) return fault('source', 'is required together with key');
+      return event_type === undefined ? fault('event_type', 'is required together with key') : null;
+    }
+    if (event_time === undefined) return fault('event_time', 'is required unless key is given');
+    if (source !== undefined) return fault('source', 'is used together with key only');
+    return event_type === undefined ? null : fault('event_type', 'is used together with key only');
+  },
 });
 
 /** What was received, byte for byte? */
@@ -65,6 +103,7 @@ export const receiptQuestion = defineQuestion({
   exposes: 'payload',
   form: 'whole',
   summary: 'The received bytes of one receipt; with Accept: application/json its envelope.',
+  params: { pack_id, line: index('line of the receipt in its pack') },
   query: {},
   answer: receiptSchema,
 });
@@ -76,6 +115,7 @@ export const timelineQuestion = defineQuestion({
   path: '/timeline',
   exposes: 'payload',
   form: 'listing',
+  lines: 'included',
   summary: 'The events of an entity in order of event time.',
   query: { entity_id: required(entity_id), ...exactRange, as_of, time_zone, include, ...page },
   answer: timelinePageSchema,
@@ -89,6 +129,7 @@ export const selectionQuestion = defineQuestion({
   path: '/selection',
   exposes: 'payload',
   form: 'listing',
+  lines: 'included',
   summary: 'Events of a time range by source or type, in the order in which a replay reads them.',
   query: {
     ...series,
@@ -116,6 +157,7 @@ export const rejectsQuestion = defineQuestion({
   path: '/rejects',
   exposes: 'payload',
   form: 'listing',
+  lines: 'included',
   summary: 'Rejected receipts and conflicts, with the address of their bytes.',
   query: {
     ...range,

@@ -88,6 +88,7 @@ export const findQuestion = defineQuestion({
   audit: 'sensitive',
   exposes: 'payload',
   form: 'stream',
+  lines: 'accepted',
   summary: 'Find the receipts that match an expression, rejected ones too, the last stored first.',
   query: {
     where: text(LIMITS.search_expression_chars_max, 'expression that a receipt matches; default: every receipt', {

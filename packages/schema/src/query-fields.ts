@@ -16,6 +16,7 @@ interface Parts extends About {
   readonly time?: TimeReading | undefined;
   readonly values?: readonly string[] | undefined;
   readonly max?: number | undefined;
+  readonly rule?: string | undefined;
 }
 
 function field<Given, Asked>(kind: FieldKind, parts: Parts, fallback?: Asked): Field<Given, Asked, false> {
@@ -68,6 +69,22 @@ export function count(max: number, doc: string, about: About = {}): Field<number
     z.pipe(z.transform(Number), z.int().check(z.minimum(1), z.maximum(max))),
   );
   return field('count', { doc, wire, max, example: '1', placeholder: 'n', ...about });
+}
+
+/** A whole number from 0 to 999,999,999. */
+export function index(doc: string): Field<number, number, true> {
+  const wire = z.pipe(z.string().check(z.regex(/^[0-9]{1,9}$/)), z.transform(Number));
+  const rule = 'must be a whole number from 0';
+  return required(field('count', { doc, wire, rule, example: '0', placeholder: 'n' }));
+}
+
+/** An id of a form that the kit gives. `rule` completes a sentence about a text of another form. */
+export function id(
+  isId: (text: string) => boolean,
+  doc: string,
+  about: Required<About> & { readonly rule: string },
+): Field<string, string, true> {
+  return required(field('text', { doc, wire: z.string().check(z.refine(isId)), ...about }));
 }
 
 /** A number of milliseconds from 1. */

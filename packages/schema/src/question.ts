@@ -31,6 +31,8 @@ export interface Field<Given = unknown, Asked = unknown, Needed extends boolean 
   readonly values?: readonly string[] | undefined;
   /** Largest count allowed. */
   readonly max?: number | undefined;
+  /** Rest of the sentence about a value that `wire` refuses. Default: from what it refuses. */
+  readonly rule?: string | undefined;
   /** Never set. Carries the two types. */
   readonly types?: { readonly given: Given; readonly asked: Asked } | undefined;
 }
@@ -43,6 +45,8 @@ type AskedValue<F> = F extends { readonly types?: { readonly asked: infer Asked 
 type NeededIn<F extends Fields> = {
   [K in keyof F]: F[K] extends { readonly isRequired: true } ? K : never;
 }[keyof F];
+/** A question without fields of its own in its path. */
+type NoFields = Readonly<Record<never, Field>>;
 type Flat<T> = { [K in keyof T]: T[K] };
 
 /** Selection that a caller passes: times as text or `Date`, lists as arrays. Only required fields must be present. */
@@ -55,16 +59,18 @@ export type GivenBy<F extends Fields> = Flat<
 /** Query that the engine gets: every field is present, times are parsed and defaults filled in. */
 export type AskedBy<F extends Fields> = { readonly [K in keyof F]: AskedValue<F[K]> };
 
-/** Selection that a caller passes to a question. Empty if the question declares no fields. */
-export type GivenOf<Q> = Q extends { readonly fields: infer F extends Fields }
-  ? GivenBy<F>
-  : Readonly<Record<string, never>>;
+/** Selection that a caller passes to a question: its fields and those of its path. Empty if it declares none. */
+export type GivenOf<Q> = Q extends { readonly fields: infer F extends Fields; readonly params: infer P extends Fields }
+  ? GivenBy<F & P>
+  : Q extends { readonly fields: infer F extends Fields }
+    ? GivenBy<F>
+    : Readonly<Record<string, never>>;
 
 /**
  * Query that the engine gets. `now` is the time that relative times count from: on a page of a report, the time of its first page.
  */
-export type AskedOf<Q> = Q extends { readonly fields: infer F extends Fields }
-  ? AskedBy<F> & { readonly now: number }
+export type AskedOf<Q> = Q extends { readonly fields: infer F extends Fields; readonly params: infer P extends Fields }
+  ? AskedBy<F & P> & { readonly now: number }
   : never;
 
 /** Answer of a question. */
@@ -96,8 +102,14 @@ export type Exposure = 'nothing' | 'ids' | 'payload';
  */
 export type AnswerForm = 'whole' | 'page' | 'listing' | 'stream' | 'job';
 
+/**
+ * When an answer is sent as NDJSON lines: `accepted`: if the request accepts them; `included`: if the field `include` is given;
+ * `never`: it is always JSON.
+ */
+export type Lines = 'accepted' | 'included' | 'never';
+
 /** Parts of a question besides its name. */
-export interface Declaration<F extends Fields, A> {
+export interface Declaration<F extends Fields, A, P extends Fields = Fields, L extends Lines = Lines> {
   readonly method: 'GET' | 'POST';
   /** Path with `:name` for parameters. A path never contains a caller's ids. */
   readonly path: string;
@@ -108,26 +120,39 @@ export interface Declaration<F extends Fields, A> {
   /** The question in one sentence. */
   readonly summary: string;
   readonly fields: F;
+  /** Parameters of the path by their names in it. */
+  readonly params: P;
+  readonly lines: L;
   readonly response: z.ZodMiniType<A>;
   /** Lists of the answer that `limit` and `cursor` split into pages. */
   readonly pages: readonly string[];
   /** Returns the first rule about several fields that the query violates. */
-  check?(asked: AskedBy<F> & { readonly now: number }): QueryFault | null;
+  check?(asked: AskedBy<F & P> & { readonly now: number }): QueryFault | null;
 }
 
 /** A declared question. Server, clients, tests and docs are built from it. */
-export interface Question<N extends string = string, F extends Fields = Fields, A = unknown> extends Declaration<F, A> {
+export interface Question<
+  N extends string = string,
+  F extends Fields = Fields,
+  A = unknown,
+  P extends Fields = Fields,
+  L extends Lines = Lines,
+> extends Declaration<F, A, P, L> {
   readonly name: N;
   /** Parses the query of a URL. */
   readonly query: z.ZodMiniType<GivenBy<F>>;
 }
 
 /** Declaration of a question, as `defineQuestion` takes it. */
-export interface QuestionDefinition<N extends string, F extends Fields, A>
-  extends Omit<Declaration<F, A>, 'fields' | 'response' | 'method' | 'pages'> {
+export interface QuestionDefinition<N extends string, F extends Fields, A, P extends Fields, L extends Lines>
+  extends Omit<Declaration<F, A, P, L>, 'fields' | 'params' | 'lines' | 'response' | 'method' | 'pages'> {
   readonly name: N;
   readonly method?: 'GET' | 'POST' | undefined;
   readonly query: F;
+  /** Default: none. */
+  readonly params?: P | undefined;
+  /** Default: `never`. */
+  readonly lines?: L | undefined;
   readonly answer: z.ZodMiniType<A>;
   readonly pages?: readonly string[] | undefined;
 }
@@ -144,11 +169,27 @@ export interface QuestionDefinition<N extends string, F extends Fields, A>
  *   answer: z.object({ sources: z.array(z.object({ source: z.string(), last_at: z.string() })) }),
  * });
  */
-export function defineQuestion<const N extends string, F extends Fields, A>(
-  definition: QuestionDefinition<N, F, A>,
-): Question<N, F, A> {
-  const { query: fields, answer: response, method = 'GET', pages = [], ...rest } = definition;
-  return { ...rest, method, fields, query: querySchema(fields), response, pages };
+export function defineQuestion<
+  const N extends string,
+  F extends Fields,
+  A,
+  P extends Fields = NoFields,
+  const L extends Lines = 'never',
+>(definition: QuestionDefinition<N, F, A, P, L>): Question<N, F, A, P, L>;
+/** The same with the defaults of `params` and `lines`, which the types above know. */
+export function defineQuestion<N extends string, F extends Fields, A, P extends Fields, L extends Lines>(
+  definition: QuestionDefinition<N, F, A, P, L>,
+): Question<N, F, A, Fields, Lines> {
+  const {
+    query: fields,
+    params = {},
+    lines = 'never',
+    answer: response,
+    method = 'GET',
+    pages = [],
+    ...rest
+  } = definition;
+  return { ...rest, method, fields, params, lines, query: querySchema(fields), response, pages };
 }
 
 /** Builds the schema of a URL's query. It rejects undeclared fields. */

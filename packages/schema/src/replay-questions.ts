@@ -1,4 +1,5 @@
-import { page } from './query-fields.ts';
+import { isPackId } from './pack.ts';
+import { id, page } from './query-fields.ts';
 import { defineQuestion } from './question.ts';
 import { deadLetterPageSchema, replayPageSchema, replayViewSchema } from './replay.ts';
 
@@ -25,6 +26,14 @@ export const replayByIdQuestion = defineQuestion({
   exposes: 'ids',
   form: 'whole',
   summary: 'One replay and its progress.',
+  params: {
+    // Replay ids are UUIDv7, as pack ids are.
+    replay_id: id(isPackId, 'id of the replay', {
+      rule: 'is not the id of a replay',
+      placeholder: 'id',
+      example: '01890a5d-ac96-774b-bcce-b302099a8057',
+    }),
+  },
   query: {},
   answer: replayViewSchema,
 });

@@ -1,31 +1,26 @@
-import { ROUTES } from '@pik/schema';
 import { computeAggregate } from '../aggregates/compute.ts';
-import { metrics, versions } from '../aggregates/versions.ts';
+import { versions } from '../aggregates/versions.ts';
 import { explainChange } from '../change/explain-change.ts';
 import { explainEvent } from '../explain/explain-event.ts';
 import { ingest } from '../ingest/ingest.ts';
 import { readReceipt } from '../ingest/receipt.ts';
 import { reingest } from '../ingest/reingest.ts';
-import { rejectedReceipts, rejects } from '../ingest/rejects.ts';
+import { rejects } from '../ingest/rejects.ts';
 import { sweep } from '../ingest/sweep.ts';
 import { consumeMessage, handleMessage } from '../replay/consume.ts';
 import { listDeadLetters, redrive } from '../replay/dead-letters.ts';
 import { planReplay } from '../replay/plan.ts';
 import { replay } from '../replay/replay.ts';
 import { cancelReplay, getReplay, listReplays } from '../replay/replay-records.ts';
-import { selectEvents, selectRawEvents } from '../replay/select.ts';
-import { readAsked } from '../runtime/answer-question.ts';
 import { clockFault } from '../runtime/clock-watch.ts';
 import type { Context } from '../runtime/context.ts';
 import { askedContext } from '../runtime/question.ts';
-import { findLines } from '../search/find.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
 import { listen } from '../tail/listen.ts';
 import { createTailHub } from '../tail/tail-hub.ts';
-import { readTailPage } from '../tail/tail-page.ts';
 import { verify } from '../verify/verify.ts';
-import { ANSWERS } from './answers.ts';
+import { ANSWERS, LINES } from './answers.ts';
 import type {
   IngestPipeline,
   InvestigatePipeline,
@@ -69,9 +64,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     ready: () => ready(context),
     clockFault: () => clockFault(context),
     ask: (name, given, options) => ANSWERS[name](context, given, options),
-    read: (name, given) => readAsked(context, ROUTES[name], given),
-    findLines: (given, options) => findLines(context, given, options),
-    tailPage: (given, options) => readTailPage(context, given, options),
+    lines: (name, given, options) => LINES[name](context, given, options),
     listen: (given, options) =>
       context.backend.soleOwner === undefined ? null : listen(context, hub, { given, options }),
     hangUp: () => hub.hangUp(),
@@ -80,11 +73,7 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
     receipt: whole(readReceipt),
     explainEvent: (query, options) => explainEvent(askedContext(context, { ...options, whole: true }), query, options),
     rejects: cut(rejects),
-    rejectedReceipts: cut(rejectedReceipts),
     verify: cut(verify),
-    selectEvents: cut(selectEvents),
-    selectRawEvents: (query, options) => selectRawEvents(askedContext(context, options), query, options),
-    metrics: () => metrics(context),
     computeAggregate: whole(computeAggregate),
     versions: cut(versions),
     explainChange: whole(explainChange),

@@ -1,5 +1,4 @@
 import type {
-  AskedOf,
   ChangeExplanation,
   ChangeSideQuery,
   Computed,
@@ -8,8 +7,7 @@ import type {
   EventExplanation,
   IngestBatch,
   IngestResult,
-  MetricView,
-  QuestionName,
+  LinesName,
   Receipt,
   ReceiptAddress,
   ReingestAnswer,
@@ -21,11 +19,8 @@ import type {
   ReplayPlanPage,
   ReplayView,
   ReportOf,
-  ROUTES,
   SelectionOf,
-  SelectionPage,
   TailItem,
-  TailPage,
   TimelinePage,
   TimeRange,
   VerifyPage,
@@ -233,6 +228,9 @@ export interface QuestionOptions {
   readonly timeMs?: number | undefined;
 }
 
+/** Name of a question about stored data. Dead letters are in the queue, which belongs to replays. */
+export type AnsweredName = Exclude<DeclaredName, 'deadLetters'>;
+
 /**
  * Answers questions; writes nothing. An answer that would take too long is `partial`: it covers the first part of the
  * question and has a cursor to the rest. A question that cannot be divided rejects with `BUDGET_EXCEEDED`.
@@ -243,19 +241,15 @@ export interface InvestigatePipeline {
   /** Describes a fault of this server's clock, for monitoring; null if no fault is known. */
   clockFault(): string | null;
   /** Answers a declared question. Throws `REQUEST_INVALID`, and `CURSOR_INVALID` for a cursor of another question. */
-  ask<N extends QuestionName>(name: N, given: SelectionOf<N>, options?: QuestionOptions): Promise<ReportOf<N>>;
-  /** Parses a selection: resolves times by the backend's clock and fills in defaults. Throws `REQUEST_INVALID`, `CURSOR_INVALID`. */
-  read<N extends DeclaredName>(name: N, given: SelectionOf<N>): AskedOf<(typeof ROUTES)[N]>;
+  ask<N extends AnsweredName>(name: N, given: SelectionOf<N>, options?: QuestionOptions): Promise<ReportOf<N>>;
   /**
-   * A page of a search as chunks of NDJSON lines: the matches as they are found, lines about the progress, and last
-   * `{"end":true,"count":n,"next_cursor":…}`. Throws as `ask`.
+   * A page of an answer as chunks of NDJSON lines: events and receipts with their received text, lines about the progress of a
+   * search, and last `{"end":true,"count":n,"next_cursor":…}`. Throws as `ask`.
    */
-  findLines(given: SelectionOf<'find'>, options?: QuestionOptions): AsyncIterable<string>;
-  /** A page of what arrived since a cursor, the first stored first. Throws `REQUEST_INVALID`, `CURSOR_INVALID`. */
-  tailPage(given: SelectionOf<'tail'>, options?: QuestionOptions): Promise<TailPage>;
+  lines<N extends LinesName>(name: N, given: SelectionOf<N>, options?: QuestionOptions): AsyncIterable<string>;
   /**
    * Follows what arrives, each match once and in the order of the log, until the signal aborts; null if other processes ingest
-   * too, whose receipts this one does not see arrive. Throws as `tailPage`, and `RATE_LIMITED` above the maximum of listeners.
+   * too, whose receipts this one does not see arrive. Throws as `ask`, and `RATE_LIMITED` above the maximum of listeners.
    */
   listen(given: SelectionOf<'tail'>, options?: QuestionOptions): AsyncIterable<TailItem> | null;
   /** Ends all streams of `listen`, as before the server stops. */
@@ -266,13 +260,7 @@ export interface InvestigatePipeline {
   receipt(address: ReceiptAddress, options?: QuestionOptions): Promise<{ receipt: Receipt; body: Uint8Array }>;
   explainEvent(query: EventQuery, options: QuestionOptions & { asOfMs: number | null }): Promise<EventExplanation>;
   rejects(query: RejectsQuery, options?: QuestionOptions): Promise<RejectPage>;
-  /** Rejected receipts without conflicts: NDJSON lines with the received bytes, ended like `rawEvents`. */
-  rejectedReceipts(query: RejectsQuery, options?: QuestionOptions): AsyncIterable<string>;
   verify(cursor: string | null, options?: QuestionOptions): Promise<VerifyPage>;
-  selectEvents(query: SelectionQuery, options?: QuestionOptions): Promise<SelectionPage>;
-  /** The selected events as NDJSON lines, in the format of `rawEvents`. */
-  selectRawEvents(query: SelectionQuery, options?: Partial<RawOptions> & QuestionOptions): AsyncIterable<string>;
-  metrics(): MetricView[];
   computeAggregate(query: ComputeQuery, options?: QuestionOptions): Promise<Computed>;
   versions(query: VersionsQuery, options?: QuestionOptions): Promise<VersionPage>;
   explainChange(query: ChangeQuery, options?: QuestionOptions): Promise<ChangeExplanation>;

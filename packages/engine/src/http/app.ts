@@ -118,7 +118,7 @@ function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<Rout
     answerers.set(name, ({ request, requestId, receivedMs, match, notes }, principal) => {
       const call = {
         ...{ request, requestId, receivedMs, principal, notes, params: match.params },
-        query: parseQuery(name, request.url),
+        query: parseQuery(name, { url: request.url, params: match.params }),
         // Only questions call it: a server creates a signal when it is read.
         asking: () => asking(request),
       };

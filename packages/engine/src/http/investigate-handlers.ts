@@ -1,37 +1,21 @@
 import { KitError } from '@pik/schema';
 
 import type { InvestigatePipeline } from '../api/pipeline.ts';
-import { compute, listMetrics, listVersions, select } from './aggregate-handlers.ts';
 import { json } from './answer.ts';
 import type { Handlers } from './call.ts';
-import { explainChange } from './change-handlers.ts';
-import { explainByFields, explainById, readReceipt, readTimeline } from './event-handlers.ts';
 import { home, listRoutes } from './home.ts';
-import { listRejects, verifyHour } from './log-handlers.ts';
 import { openApiText } from './openapi.ts';
 import { QUESTION_HANDLERS } from './question-handlers.ts';
-import { getReplay, listReplays } from './replay-handlers.ts';
+import { readReceipt } from './receipt-handler.ts';
 import { tailHandler } from './tail-handler.ts';
 
 /** The handlers of the routes that write nothing. */
 export const INVESTIGATE_HANDLERS = {
   home,
   routes: listRoutes,
-  event: explainById,
-  eventByKey: explainByFields,
+  ...QUESTION_HANDLERS,
   tail: tailHandler,
   receipt: readReceipt,
-  timeline: readTimeline,
-  selection: select,
-  metricList: listMetrics,
-  compute,
-  versions: listVersions,
-  explainChange,
-  replays: listReplays,
-  replayById: getReplay,
-  ...QUESTION_HANDLERS,
-  rejects: listRejects,
-  verify: verifyHour,
   healthz: async ({ pipeline, health }) => {
     await pipeline.ready();
     const clock = pipeline.clockFault();

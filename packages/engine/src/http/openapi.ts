@@ -3,21 +3,19 @@ import { METRIC_NAMESPACE, problemSchema, ROUTES, type Route, type RouteName } f
 import { toJSONSchema } from 'zod/mini';
 
 import { CONTENT_TYPES } from './media-type.ts';
+import { NDJSON } from './ndjson.ts';
 
 type Json = Record<string, unknown>;
 
 const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
-/** Routes that answer something besides JSON. */
+/** Routes that answer something besides JSON and lines. */
 const OTHER_TYPES: { readonly [N in RouteName]?: readonly string[] } = {
   home: ['text/html', 'text/plain'],
   routes: ['text/html', 'text/plain'],
   metrics: ['text/plain'],
-  find: ['application/x-ndjson'],
   tail: ['text/event-stream'],
   receipt: ['application/octet-stream'],
-  timeline: ['application/x-ndjson'],
-  selection: ['application/x-ndjson'],
 };
 
 let text: string | null = null;
@@ -69,13 +67,17 @@ function operation(name: RouteName, route: Route): Json {
   };
 }
 
-function pathParameters({ path }: Route): Json[] {
-  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
-  }));
+function pathParameters({ path, params = {} }: Route): Json[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
+    const { doc, kind } = params[name] ?? {};
+    return {
+      name,
+      in: 'path',
+      required: true,
+      ...(doc === undefined ? {} : { description: doc }),
+      schema: { type: kind === 'count' ? 'integer' : 'string' },
+    };
+  });
 }
 
 function queryParameters({ query, fields = {} }: Route): Json[] {
@@ -104,8 +106,9 @@ function requestBody(name: RouteName, body: NonNullable<Route['body']>): Json {
   };
 }
 
-function answerContent(name: RouteName, { response }: Route): Json {
-  const other = (OTHER_TYPES[name] ?? []).map((type) => [type, {}]);
+function answerContent(name: RouteName, { response, lines = 'never' }: Route): Json {
+  const types = [...(lines === 'never' ? [] : [NDJSON]), ...(OTHER_TYPES[name] ?? [])];
+  const other = types.map((type) => [type, {}]);
   const schema = response === undefined ? {} : { schema: schemaOf(response, 'output') };
   const alone = response === undefined && other.length > 0;
   return Object.fromEntries(alone ? other : [['application/json', schema], ...other]);

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { parseQuery } from './query.ts';
 
-const parse = (name: RouteName, query: string) => parseQuery(name, `http://pik.internal/x?${query}`);
+const parse = (name: RouteName, query: string) =>
+  parseQuery(name, { url: `http://pik.internal/x?${query}`, params: {} });
 
 function faultOf(run: () => unknown): { code: string; path: string | undefined } | null {
   try {
@@ -28,8 +29,10 @@ describe('a query', () => {
     });
     expect(parse('ingest', '')).toEqual({});
     expect(parse('ingest', '&')).toEqual({});
-    expect(parseQuery('ingest', 'http://pik.internal/x')).toEqual({});
-    expect(parseQuery('ingest', 'http://pik.internal/x?dry_run=true#dry_run=false')).toEqual({ dry_run: true });
+    expect(parseQuery('ingest', { url: 'http://pik.internal/x', params: {} })).toEqual({});
+    expect(parseQuery('ingest', { url: 'http://pik.internal/x?dry_run=true#dry_run=false', params: {} })).toEqual({
+      dry_run: true,
+    });
   });
 
   it.each<[RouteName, string, string]>([

@@ -12,19 +12,39 @@ export interface Issue {
   readonly expected?: string;
 }
 
+/** The query of a request and the parameters of its path, as texts. */
+export interface Asked {
+  readonly url: string;
+  readonly params: Readonly<Record<string, string>>;
+}
+
 /**
- * Parses and checks the query of a request. Unknown, repeated and malformed fields are faults: to ignore one would
+ * Parses and checks the query of a request, and the declared parameters of its path. Unknown, repeated and malformed fields are faults: to ignore one would
  * answer another question than the caller asked.
  *
  * @throws KitError `REQUEST_INVALID` with the path of the field.
  */
-export function parseQuery<N extends RouteName>(name: N, url: string): SelectionOf<N> {
+export function parseQuery<N extends RouteName>(name: N, { url, params }: Asked): SelectionOf<N> {
   const raw = splitQuery(url);
-  const schema = (ROUTES[name] as Route).query;
-  if (schema === undefined) return noQuery(raw) as SelectionOf<N>;
-  const result = schema.safeParse(raw);
-  if (result.success) return result.data as SelectionOf<N>;
-  throw issueFault(result.error.issues[0] as Issue, raw);
+  const route: Route = ROUTES[name];
+  return { ...queryOf(route, raw), ...paramsOf(route, params) } as SelectionOf<N>;
+}
+
+function queryOf({ query }: Route, raw: Record<string, string>): object {
+  if (query === undefined) return noQuery(raw);
+  const result = query.safeParse(raw);
+  if (!result.success) throw issueFault(at(result.error.issues, 0), raw);
+  return Object(result.data);
+}
+
+function paramsOf({ params = {} }: Route, given: Asked['params']): object {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, { wire, rule }]) => {
+      const result = wire.safeParse(given[name] ?? '');
+      if (!result.success) throw fieldFault(name, rule ?? ruleOf(at(result.error.issues, 0)));
+      return [name, result.data];
+    }),
+  );
 }
 
 function splitQuery(url: string): Record<string, string> {

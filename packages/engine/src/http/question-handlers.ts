@@ -1,24 +1,45 @@
-import { mapQuestions, type QuestionName } from '@pik/schema';
+import { type LinesName, ROUTES } from '@pik/schema';
 
-import type { InvestigatePipeline } from '../api/pipeline.ts';
+import type { AnsweredName, InvestigatePipeline } from '../api/pipeline.ts';
 import { accepts } from './accepts.ts';
 import { json } from './answer.ts';
-import type { Handler } from './call.ts';
+import type { Handler, Handlers } from './call.ts';
 import { NDJSON, ndjson } from './ndjson.ts';
 
-function questionHandler<N extends QuestionName>(name: N): Handler<N, InvestigatePipeline> {
+function questionHandler<N extends AnsweredName>(name: N): Handler<N, InvestigatePipeline> {
   return async ({ pipeline }, { query, asking }) => json(await pipeline.ask(name, query, asking()));
 }
 
-/** `GET /search`: a page as JSON, or as a stream whose first match is sent when it is found. */
-const findHandler: Handler<'find', InvestigatePipeline> = async ({ pipeline }, { query, request, asking }) => {
-  const headers = { vary: 'accept' };
-  if (!accepts(request, NDJSON)) return { ...json(await pipeline.ask('find', query, asking())), headers };
-  return { ...(await ndjson(pipeline.findLines(query, asking()), { isEager: true })), headers };
-};
+/** A page as JSON, or as lines that are read from the log as they are sent. */
+function linesHandler<N extends LinesName>(name: N): Handler<N, InvestigatePipeline> {
+  const isByAccept = ROUTES[name].lines === 'accepted';
+  const headers = isByAccept ? { vary: 'accept' } : {};
+  return async ({ pipeline }, { query, request, asking }) => {
+    const isLines = isByAccept ? accepts(request, NDJSON) : query.include !== undefined;
+    if (!isLines) return { ...json(await pipeline.ask(name, query, asking())), headers };
+    // A search is waited for: its matches are sent as they are found.
+    return { ...(await ndjson(pipeline.lines(name, query, asking()), { isEager: isByAccept })), headers };
+  };
+}
 
-/** Handlers of the declared questions. */
+/** The handlers of the questions whose answer is JSON or lines. A question with other forms of answers has a handler of its own. */
 export const QUESTION_HANDLERS = {
-  ...mapQuestions<{ readonly [N in QuestionName]: Handler<N, InvestigatePipeline> }>(questionHandler),
-  find: findHandler,
-};
+  lag: questionHandler('lag'),
+  duplicates: questionHandler('duplicates'),
+  failures: questionHandler('failures'),
+  gaps: questionHandler('gaps'),
+  completeness: questionHandler('completeness'),
+  find: linesHandler('find'),
+  event: questionHandler('event'),
+  eventByKey: questionHandler('eventByKey'),
+  timeline: linesHandler('timeline'),
+  selection: linesHandler('selection'),
+  metricList: questionHandler('metricList'),
+  compute: questionHandler('compute'),
+  versions: questionHandler('versions'),
+  explainChange: questionHandler('explainChange'),
+  replays: questionHandler('replays'),
+  replayById: questionHandler('replayById'),
+  rejects: linesHandler('rejects'),
+  verify: questionHandler('verify'),
+} satisfies Handlers<InvestigatePipeline>;

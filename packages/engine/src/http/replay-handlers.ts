@@ -1,6 +1,6 @@
 import { fieldFault, isPackId, LIMITS, parseEventId } from '@pik/schema';
 
-import type { InvestigatePipeline, ReplayPipeline } from '../api/pipeline.ts';
+import type { ReplayPipeline } from '../api/pipeline.ts';
 import { json } from './answer.ts';
 import type { Call, Handler, Handlers } from './call.ts';
 import { readJsonBody } from './json-body.ts';
@@ -21,14 +21,6 @@ const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline, readers }, 
 /** `POST /replays/:replay_id/cancel`. */
 const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline }, { params }) =>
   json(await pipeline.cancelReplay(replayId(params)));
-
-/** `GET /replays/:replay_id`. */
-export const getReplay: Handler<'replayById', InvestigatePipeline> = async ({ pipeline }, { params, asking }) =>
-  json(await pipeline.getReplay(replayId(params), asking()));
-
-/** `GET /replays`. */
-export const listReplays: Handler<'replays', InvestigatePipeline> = async ({ pipeline }, { query, asking }) =>
-  json(await pipeline.listReplays(page(query), asking()));
 
 /** `GET /dead-letters`. */
 export const deadLetters: Handler<'deadLetters', Pick<ReplayPipeline, 'listDeadLetters'>> = async (

@@ -17,7 +17,7 @@ export const tailHandler: Handler<'tail', InvestigatePipeline> = async ({ pipeli
   const cursor = request.headers.get('last-event-id') ?? query.cursor;
   const given = cursor === undefined ? query : { ...query, cursor };
   const items = accepts(request, EVENT_STREAM) ? pipeline.listen(given, asking()) : null;
-  if (items === null) return { ...json(await pipeline.tailPage(given, asking())), headers };
+  if (items === null) return { ...json(await pipeline.ask('tail', given, asking())), headers };
   return { ...(await eventStream(items)), headers: { ...headers, 'x-accel-buffering': 'no' } };
 };
 

@@ -30,7 +30,7 @@ export function checkZone(timeZone = 'UTC'): void {
 export function readQuery<Q extends Question>(question: Q, given: GivenOf<Q>, base: MomentBase): AskedOf<Q> {
   const values = given as Readonly<Record<string, unknown>>;
   const asked: Record<string, unknown> = { now: base.nowMs };
-  for (const [name, { kind, time, fallback }] of Object.entries(question.fields)) {
+  for (const [name, { kind, time, fallback }] of Object.entries({ ...question.fields, ...question.params })) {
     const value = values[name];
     if (value === undefined) asked[name] = fallback;
     else if (time !== undefined) asked[name] = readTime(value, { name, time, base });

@@ -105,7 +105,8 @@ describe('the declared sources and types', () => {
     expect(await pipeline.computeAggregate({ ...SCOPED, asOfMs: null })).toMatchObject({ value: 1, input_count: 1 });
     expect(asked.map(({ source, event_type }) => [source, event_type])).toEqual([['source_1', 'thing.counted']]);
     expect(scoped.fold([1, 2].map((n) => ({ source: `source_${n}`, event_type: 'thing.counted' }) as never))).toBe(1);
-    expect(pipeline.metrics().find(({ metric }) => metric === 'scoped')).toMatchObject({
+    const { metrics } = await pipeline.ask('metricList', {});
+    expect(metrics.find(({ metric }) => metric === 'scoped')).toMatchObject({
       sources: ['source_1'],
       event_types: ['thing.counted'],
     });

@@ -228,7 +228,7 @@ describe('a page, past the budget,', () => {
     const pages = await cutPages((pipeline, cursor) => pipeline.rejects({ ...query, cursor }));
     expect(places(pages.flatMap(({ rejects }) => rejects))).toEqual(places(whole.rejects));
     const lines: { pack_id: string; line: number; end?: boolean; next_cursor?: string | null }[] = [];
-    for await (const line of over(backend, { readMax: 1 }).rejectedReceipts({ ...query, cursor: null }))
+    for await (const line of over(backend, { readMax: 1 }).lines('rejects', { ...query, include: 'body' }))
       lines.push(JSON.parse(line));
     expect(lines.at(-1)).toMatchObject({ end: true, count: 500, next_cursor: expect.any(String) });
     expect(places(lines.slice(0, -1))).toEqual(places(whole.rejects.slice(0, 500)));
@@ -238,19 +238,18 @@ describe('a page, past the budget,', () => {
     for (let n = 0; n < 30; n++) await send(2, (i) => event(n * 86_400 + i));
     const query = {
       source: 'app',
-      event_type: null,
       start_time: new Date(START - 40 * 86_400_000).toISOString(),
       end_time: new Date(START + 1_000).toISOString(),
-      received_from: null,
-      received_to: null,
-      asOfMs: clock.ms,
+      as_of: new Date(clock.ms),
       limit: 100,
     };
     const pieces: Backend = { ...backend, index: { ...backend.index, listSlices: inPieces(backend) } };
-    const whole = await over(backend, {}).selectEvents({ ...query, cursor: null });
+    const whole = await over(backend, {}).ask('selection', query);
     expect([whole.events.length, whole.next_cursor, whole.partial]).toEqual([60, null, undefined]);
     backend = Object.assign(backend, { index: pieces.index });
-    const pages = await cutPages((pipeline, cursor) => pipeline.selectEvents({ ...query, cursor }));
+    const pages = await cutPages((pipeline, cursor) =>
+      pipeline.ask('selection', { ...query, cursor: cursor ?? undefined }),
+    );
     const ids = (events: typeof whole.events) => events.map(({ event_id }) => event_id);
     expect(ids(pages.flatMap(({ events }) => events))).toEqual(ids(whole.events));
   });

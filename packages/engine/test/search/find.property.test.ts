@@ -138,7 +138,7 @@ describe('a search', () => {
     const streams = fc.asyncProperty(lives, meanings, async (life, meant) => {
       const { pipeline, receipts } = await lived(life);
       let text = '';
-      for await (const chunk of pipeline.findLines({ where: meant.text, include: 'body' })) text += chunk;
+      for await (const chunk of pipeline.lines('find', { where: meant.text, include: 'body' })) text += chunk;
       const lines = text
         .trimEnd()
         .split('\n')

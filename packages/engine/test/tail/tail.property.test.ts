@@ -82,7 +82,7 @@ describe('a tail', () => {
     const loses = fc.asyncProperty(steps, reads, meanings, async (all, connections, { text: where }) => {
       const { clock, backend, delays } = slowBackend();
       const server = { pipeline: lifePipeline(backend), isOver: false };
-      const first = await server.pipeline.tailPage({ where });
+      const first = await server.pipeline.ask('tail', { where });
       const client: Client = { cursor: first.next_cursor ?? '', found: [] };
       const following = follow(client, server, { where, reads: connections });
       let sent: Promise<unknown>[] = [];
@@ -110,7 +110,7 @@ describe('a tail', () => {
       server.pipeline.hangUp();
       await following;
       for (let isCurrent = false; !isCurrent; ) {
-        const page = await server.pipeline.tailPage({ where, cursor: client.cursor, limit: 2 });
+        const page = await server.pipeline.ask('tail', { where, cursor: client.cursor, limit: 2 });
         for (const match of page.matches) client.found.push(match);
         [client.cursor, isCurrent] = [page.next_cursor ?? '', page.is_current];
       }

@@ -79,14 +79,14 @@ describe('a stream of arrivals', () => {
     await send(LIMITS.tail_queue_max);
     await send(extra);
     // The page shows that all of it was passed on.
-    while ((await pipeline.tailPage({ cursor: first?.cursor, limit: 1 })).matches.length === 0);
+    while ((await pipeline.ask('tail', { cursor: first?.cursor, limit: 1 })).matches.length === 0);
     await send(1);
     const items = await take(stream, LIMITS.tail_queue_max + 1);
     expect(entityOf(items[0])).toBe('order-2');
     const last = items.at(-1);
     if (last?.kind !== 'skipped') throw new Error(`the last item is ${last?.kind}`);
     const { from, to, count } = last.skipped;
-    const page = await pipeline.tailPage({ cursor: from, until: to, limit: 1_000 });
+    const page = await pipeline.ask('tail', { cursor: from, until: to, limit: 1_000 });
     expect(page.is_current).toBe(true);
     expect(page.matches).toHaveLength(count);
     expect(page.matches[0]?.entity_id).toBe(`order-${LIMITS.tail_queue_max + 2}`);
