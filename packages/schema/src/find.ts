@@ -20,6 +20,7 @@ export const SEARCH_FIELDS = [
   'request_id',
   'trace_id',
   'principal',
+  'producer',
   'key',
   'imported',
   'body',

@@ -181,15 +181,19 @@ function searchOf({ where = '', now, time_zone, start_time, end_time, as_of }: F
 /** Characters of an expression that an error quotes. */
 const QUOTED_CHARS = 24;
 
-/** Parses an expression. Throws `REQUEST_INVALID` with the place of the fault. */
-export function expressionOf(where: string, base: Parameters<typeof parseExpression>[1]): SearchQuery['expression'] {
+/** Parses the expression of a field. Throws `REQUEST_INVALID` with the place of the fault. */
+export function expressionOf(
+  where: string,
+  base: Parameters<typeof parseExpression>[1],
+  field = 'where',
+): SearchQuery['expression'] {
   try {
     return parseExpression(where, base);
   } catch (error) {
     if (!(error instanceof ExpressionFault)) throw error;
     const rest = where.slice(error.at, error.at + QUOTED_CHARS).toWellFormed();
     const near = rest === '' ? 'at its end' : `at character ${error.at + 1}, near ${JSON.stringify(rest)}`;
-    throw fieldFault('where', `cannot be read ${near}: ${error.message}`);
+    throw fieldFault(field, `cannot be read ${near}: ${error.message}`);
   }
 }
 

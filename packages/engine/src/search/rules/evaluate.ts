@@ -1,6 +1,16 @@
 import type { Comparison, Expression, Literal, Path, SearchField, Step } from './expression.ts';
 import { compareNumerals, doubleOf, type Numeral } from './numeral.ts';
-import { ExactNumber, entityOf, eventTimeOf, hasPayload, keyOf, type ReceiptFacts, traceOf } from './receipt-facts.ts';
+import {
+  ExactNumber,
+  entityOf,
+  eventTimeOf,
+  hasPayload,
+  keyOf,
+  payloadIn,
+  producerOf,
+  type ReceiptFacts,
+  traceOf,
+} from './receipt-facts.ts';
 
 /** True if an expression matches a receipt. Takes time linear in the size of both. */
 export function matches(expression: Expression, facts: ReceiptFacts): boolean {
@@ -34,13 +44,21 @@ export function matches(expression: Expression, facts: ReceiptFacts): boolean {
 
 /** True if a value at the path passes the test. A missing value passes none. */
 function someValue({ field, steps }: Path, facts: ReceiptFacts, test: (value: unknown) => boolean): boolean {
-  if (field === 'payload') return hasPayload(facts) && someAt(payloadOf(facts), { steps, next: 0 }, test);
+  if (field === 'payload') return hasPayload(facts) && someAt(payloadIn(facts), { steps, next: 0 }, test);
   const value = fieldOf(field, facts);
   return value !== null && test(value);
 }
 
-function payloadOf({ record, names }: ReceiptFacts): unknown {
-  return record === null || names === null ? undefined : record[names.payload];
+/** The first number at a path; null if it has none. */
+export function numberAt(path: Path, facts: ReceiptFacts): number | null {
+  let number: number | null = null;
+  someValue(path, facts, (value) => {
+    const read = value instanceof ExactNumber ? Number(value.token) : value;
+    if (typeof read !== 'number' || !Number.isFinite(read)) return false;
+    number = read;
+    return true;
+  });
+  return number;
 }
 
 function fieldOf(field: Exclude<SearchField, 'payload'>, facts: ReceiptFacts): string | boolean | null {
@@ -56,6 +74,8 @@ function fieldOf(field: Exclude<SearchField, 'payload'>, facts: ReceiptFacts): s
       return traceOf(facts);
     case 'key':
       return keyOf(facts);
+    case 'producer':
+      return producerOf(facts);
     case 'body':
       return envelope.body ?? null;
     default:

@@ -114,6 +114,18 @@ export function traceOf({ record }: ReceiptFacts): string | null {
   return typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent)?.[1] ?? null) : null;
 }
 
+/** The id of the producer that sent a receipt. */
+export function producerOf({ record }: ReceiptFacts): string | null {
+  const producer = record !== null && Object.hasOwn(record, 'producer') ? record.producer : null;
+  if (!isObject(producer) || !Object.hasOwn(producer, 'id')) return null;
+  return typeof producer.id === 'string' ? producer.id : null;
+}
+
+/** The payload of a record; undefined if it has none. */
+export function payloadIn({ record, names }: ReceiptFacts): unknown {
+  return record !== null && names !== null && Object.hasOwn(record, names.payload) ? record[names.payload] : undefined;
+}
+
 /** True if the record has a payload; a deletion has the payload null. */
 export function hasPayload({ record, names }: ReceiptFacts): boolean {
   return record !== null && names !== null && Object.hasOwn(record, names.payload);
