@@ -59,6 +59,7 @@ const CASES: Record<string, Cases> = {
     usage: ['--metric', 'no_such_metric', '--key', 'x', ...window],
   },
   find: { yes: ['entity_id=parcel-1'], no: ['entity_id=nobody'], usage: ['entity_id ='] },
+  compare: { yes: ['--a', 'outcome = ACCEPTED'], no: null, usage: ['--a', 'entity_id ='] },
   tail: { yes: ['--from', '2020-01-01', '--limit', '1'], no: null, usage: ['entity_id ='] },
   rejects: { yes: [], no: [], usage: ['--limit', 'many'] },
   status: { yes: ['--since', DAY], no: ['--since', DAY], usage: ['--since', 'soon'] },

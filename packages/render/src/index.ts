@@ -4,6 +4,7 @@ export { type QuestionView, type QuestionViews, type ShowingOf, type Verdict, vi
 export { tableText, viewText } from './text.ts';
 export type { View, ViewOptions } from './view.ts';
 export { changeView } from './views/change.ts';
+export { compareView } from './views/compare.ts';
 export { completenessView } from './views/completeness.ts';
 export { duplicatesView } from './views/duplicates.ts';
 export { eventView } from './views/event.ts';

@@ -1,4 +1,5 @@
 import type { QuestionViews } from './question-view.ts';
+import { compareView } from './views/compare.ts';
 import { completenessView } from './views/completeness.ts';
 import { duplicatesView } from './views/duplicates.ts';
 import { failuresView } from './views/failures.ts';
@@ -14,4 +15,5 @@ export const VIEWS: QuestionViews = {
   gaps: gapsView,
   completeness: completenessView,
   find: findView,
+  compare: compareView,
 };

@@ -148,6 +148,18 @@ export const LIMITS = {
   search_before_range_ms: 3_600_000,
   /** Unreadable packs that one page of a search names; all are counted. */
   search_unreadable_listed_max: 20,
+  /** Findings of one comparison; the strongest. */
+  compare_findings_max: 50,
+  /** Paths that one comparison compares. */
+  compare_paths_max: 100,
+  /** Different values of one path that it compares, in each group: the first that it reads. */
+  compare_values_max: 20_000,
+  /** Characters of a text that it compares. */
+  compare_text_chars_max: 200,
+  /** Bytes of the table in which it holds the values of receipts; it compares the last stored ones that fit. */
+  compare_table_bytes_max: 256 * 1024 * 1024,
+  /** Values of one path whose parts of a difference are listed; the others are summed up. */
+  compare_parts_max: 20,
   /** Matches that wait for one listener; what arrives beyond them is skipped, with a count. */
   tail_queue_max: 1_000,
   /** Characters of these matches as JSON. */

@@ -1,3 +1,4 @@
+import { compareQuestion } from './compare.ts';
 import { completenessQuestion } from './completeness.ts';
 import { duplicatesQuestion } from './duplicates.ts';
 import { failuresQuestion } from './failures.ts';
@@ -5,6 +6,7 @@ import { findQuestion } from './find.ts';
 import { gapsQuestion } from './gaps.ts';
 import { lagQuestion } from './lag.ts';
 
+export * from './compare.ts';
 export * from './completeness.ts';
 export * from './duplicates.ts';
 export * from './failures.ts';
@@ -20,6 +22,7 @@ export const QUESTIONS = {
   gaps: gapsQuestion,
   completeness: completenessQuestion,
   find: findQuestion,
+  compare: compareQuestion,
 } as const;
 
 /** Name of a declared question. */

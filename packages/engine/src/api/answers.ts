@@ -20,6 +20,7 @@ import {
 import { computeAggregate } from '../aggregates/compute.ts';
 import { metrics, versions } from '../aggregates/versions.ts';
 import { explainChange } from '../change/explain-change.ts';
+import { compare } from '../compare/compare.ts';
 import { explainEvent } from '../explain/explain-event.ts';
 import { readReceipt } from '../ingest/receipt.ts';
 import { rejectedReceipts, rejects } from '../ingest/rejects.ts';
@@ -49,6 +50,7 @@ export const ANSWERS: { readonly [N in AnsweredName]: Answerer<(typeof ROUTES)[N
   gaps,
   completeness,
   find,
+  compare,
   tail: readTailPage,
   event: answerQuestion(eventQuestion, (context, { event_id, as_of }) =>
     explainEvent(context, { event_id }, { asOfMs: as_of ?? null }),

@@ -30,6 +30,7 @@ export const QUESTION_HANDLERS = {
   gaps: questionHandler('gaps'),
   completeness: questionHandler('completeness'),
   find: linesHandler('find'),
+  compare: questionHandler('compare'),
   event: questionHandler('event'),
   eventByKey: questionHandler('eventByKey'),
   timeline: linesHandler('timeline'),

@@ -42,6 +42,20 @@ export function contractQuestions(startMs: number): ContractQuestions {
         'find as of a time': { where: 'source.startsWith("pl") and has(payload.unit)', as_of: at(22) },
       },
     },
+    compare: {
+      paged: { 'compare receipts with a unit with the others': { a: 'has(payload.unit)' } },
+      more: {
+        'compare rejected receipts with the others': { a: 'outcome = REJECTED', end_time: at(60) },
+        'compare two ranges': { start_time: at(24), end_time: at(48), b_from: at(0), b_to: at(24), depth: 3 },
+        'compare means as of a time': {
+          a: 'payload.unit = kWh',
+          end_time: at(22),
+          as_of: at(22),
+          measure: 'mean',
+          of: 'payload.value',
+        },
+      },
+    },
     failures: {
       paged: { failures: { by: ['event_type', 'hour'] } },
       more: {
