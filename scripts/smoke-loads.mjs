@@ -9,7 +9,14 @@ import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 
 const from = (name) => fileURLToPath(new URL(`../packages/${name}/package.json`, import.meta.url));
-const EVERYWHERE = ['@pik/schema', '@pik/schema/events', '@pik/sdk', '@pik/sdk/investigator', '@pik/sdk/testing'];
+const EVERYWHERE = [
+  '@pik/schema',
+  '@pik/schema/events',
+  '@pik/schema/words',
+  '@pik/sdk',
+  '@pik/sdk/investigator',
+  '@pik/sdk/testing',
+];
 const ENTRIES = [
   ...EVERYWHERE.map((name) => [name, from('sdk')]),
   ['@pik/sdk/outbox', from('sdk')],

@@ -13,6 +13,7 @@ const require = createRequire(import.meta.url);
 const NAMES = [
   '@pik/schema',
   '@pik/schema/events',
+  '@pik/schema/words',
   '@pik/sdk',
   '@pik/sdk/investigator',
   '@pik/sdk/outbox',

@@ -1,6 +1,6 @@
 import { defineConfig, type Options } from 'tsup';
 
-const entries = ['src/index.ts', 'src/events.ts'];
+const entries = ['src/index.ts', 'src/events.ts', 'src/words.ts'];
 const shared: Options = { target: 'node20', splitting: true, dts: { entry: entries } };
 
 export default defineConfig([

@@ -1,5 +1,5 @@
 import type { ReportOf } from '@pik/schema';
-import { durationText } from '@pik/schema/events';
+import { durationText } from '@pik/schema/words';
 
 import type { Axis } from '../parts/axis.ts';
 import { minuteText } from '../parts/axis.ts';

@@ -1,5 +1,5 @@
 import type { DeadLetter } from '@pik/schema';
-import { counted } from '@pik/schema/events';
+import { counted } from '@pik/schema/words';
 import { useState } from 'preact/hooks';
 
 import { minuteText } from '../parts/axis.ts';

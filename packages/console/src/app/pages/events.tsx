@@ -1,5 +1,5 @@
 import type { EventView } from '@pik/schema';
-import { durationText } from '@pik/schema/events';
+import { durationText } from '@pik/schema/words';
 import { useState } from 'preact/hooks';
 
 import { minuteText, timeText } from '../parts/axis.ts';

@@ -1,5 +1,5 @@
 import type { ReportOf } from '@pik/schema';
-import { counted } from '@pik/schema/events';
+import { counted } from '@pik/schema/words';
 
 import { type Axis, minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Stretch } from '../parts/grid.tsx';

@@ -1,4 +1,4 @@
-import { durationText } from '@pik/schema/events';
+import { durationText } from '@pik/schema/words';
 import { minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Level } from '../parts/grid.tsx';
 import { Page, Scoped } from '../parts/page.tsx';

@@ -1,5 +1,5 @@
 import type { AggregateVersion } from '@pik/schema';
-import { counted } from '@pik/schema/events';
+import { counted } from '@pik/schema/words';
 
 import { minuteText } from '../parts/axis.ts';
 import { Page } from '../parts/page.tsx';

@@ -1,5 +1,5 @@
 import type { AggregateVersion, ChangeExplanation, Computed } from '@pik/schema';
-import { counted, durationText } from '@pik/schema/events';
+import { counted, durationText } from '@pik/schema/words';
 import { useEffect, useState } from 'preact/hooks';
 
 import { timeText } from '../parts/axis.ts';

@@ -1,5 +1,5 @@
 import type { MetricView } from '@pik/schema';
-import { counted } from '@pik/schema/events';
+import { counted } from '@pik/schema/words';
 
 import { Page } from '../parts/page.tsx';
 import { Shown } from '../parts/states.tsx';

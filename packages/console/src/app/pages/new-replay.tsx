@@ -1,4 +1,4 @@
-import { counted } from '@pik/schema/events';
+import { counted } from '@pik/schema/words';
 import type { ReplayPlan } from '@pik/sdk/investigator';
 import { useEffect, useState } from 'preact/hooks';
 

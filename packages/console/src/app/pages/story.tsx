@@ -1,5 +1,5 @@
 import type { EventExplanation, EventView } from '@pik/schema';
-import { counted, durationText } from '@pik/schema/events';
+import { counted, durationText } from '@pik/schema/words';
 import type { ComponentChildren } from 'preact';
 import { useRoute } from 'preact-iso/router';
 import { timeText } from '../parts/axis.ts';

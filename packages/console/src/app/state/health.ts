@@ -1,6 +1,6 @@
 // The judgements of the first page: which cell is red, and why, in words. Pure, so that a test can name each threshold.
 import type { ReportOf } from '@pik/schema';
-import { counted, durationText } from '@pik/schema/events';
+import { counted, durationText } from '@pik/schema/words';
 
 import { shareText } from '../parts/words.ts';
 
