@@ -113,7 +113,7 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'console, its pages',
     files: /^packages\/console\/src\/app\//,
-    may: /^(packages\/console\/src\/(app|case)\/|@pik\/(schema(\/events)?|render\/format|sdk\/investigator)$|preact(-iso)?(\/|$)|@preact\/signals$|@tanstack\/query-core$)/,
+    may: /^(packages\/console\/src\/(app|case)\/|@pik\/(schema(\/words)?|render\/format|sdk\/investigator)$|preact(-iso)?(\/|$)|@preact\/signals$|@tanstack\/query-core$)/,
   },
   {
     layer: 'cli',

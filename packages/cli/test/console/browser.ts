@@ -2,7 +2,7 @@
 // not installed (`apt-get install chromium`).
 import { existsSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page, type Request } from 'playwright-core';
 
 const PLACES = [process.env.PIK_CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -44,11 +44,13 @@ export async function watchPage(context: BrowserContext, url: string): Promise<W
       faults.push(`elsewhere: ${request.url()}`);
   });
   let waiting = 0;
-  page.on('request', () => {
-    waiting += 1;
+  // A stream of what arrives has no end.
+  const isStream = (request: Request) => request.headers().accept === 'text/event-stream';
+  page.on('request', (request) => {
+    if (!isStream(request)) waiting += 1;
   });
-  const ended = () => {
-    waiting -= 1;
+  const ended = (request: Request) => {
+    if (!isStream(request)) waiting -= 1;
   };
   page.on('requestfinished', ended);
   page.on('requestfailed', ended);

@@ -15,7 +15,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const PAGES = {
   '/': 'Health',
   '/ui': 'Health',
-  '/ui/events': 'Events',
+  '/ui/events': 'Find',
   '/ui/lag': 'Lag',
   '/ui/completeness': 'Completeness',
   '/ui/gaps': 'Gaps',
@@ -90,8 +90,9 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
   });
 
   it('Health names what is wrong, and why', async () => {
-    const { text } = await visit('/ui');
+    const { page, text } = await visit('/ui');
     const shown = await text();
+    expect(await page.locator('.table').evaluate((box) => box.scrollWidth - box.clientWidth)).toBe(0);
     for (const part of ['6 deliveries overdue', 'no events, rejected', 'a storm', '1 conflict', '100 % over 2 h'])
       expect(shown).toContain(part);
     expect(shown.replace(/\s+/g, ' ')).toContain(

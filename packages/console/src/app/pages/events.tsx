@@ -1,128 +1,103 @@
-import type { EventView } from '@pik/schema';
-import { durationText } from '@pik/schema/words';
-import { useState } from 'preact/hooks';
-
-import { minuteText, timeText } from '../parts/axis.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { findWanted } from '../parts/find-wanted.ts';
+import { useKeys } from '../parts/keys.ts';
 import { Page, Scoped } from '../parts/page.tsx';
-import { Limits, Shown } from '../parts/states.tsx';
-import { Table } from '../parts/table.tsx';
-import { seriesName } from '../parts/words.ts';
 import { useAddress } from '../state/address.ts';
-import { useAnswer } from '../state/answers.ts';
-import type { Values } from '../state/api.ts';
-import { rangeFields, useArrivals } from '../state/arrivals.ts';
-import type { Scope } from '../state/scope.ts';
+import { EventsOfEntity, EventsOfRange } from './events-in-time.tsx';
+import { ReceiptList } from './receipt-list.tsx';
 
-/** Which events are there? */
-export default function Events() {
+/** Which events are there, and which arrive? */
+export default function Find() {
   const { fields } = useAddress();
+  const { q, live, entity } = fields;
+  const isSearch = q !== undefined || live !== undefined;
   return (
-    <Page title="Events" lead="The events of a range, or of one entity, in order of event time.">
-      <Lookup />
-      {fields.entity === undefined ? (
-        <Scoped>{(scope) => <OfRange scope={scope} />}</Scoped>
+    <Page
+      title="Find"
+      lead={isSearch ? 'Receipts that match, the last stored first.' : 'Events in order of event time.'}
+    >
+      <FindBox key={q ?? entity ?? ''} />
+      {isSearch ? (
+        <ReceiptList />
+      ) : entity === undefined ? (
+        <Scoped>{(scope) => <EventsOfRange scope={scope} />}</Scoped>
       ) : (
-        <OfEntity entity={fields.entity} />
+        <EventsOfEntity entity={entity} />
       )}
     </Page>
   );
 }
 
-/** Opens one event by its id, or the events of an entity. */
-function Lookup() {
-  const { fields, link, go } = useAddress();
-  const [text, setText] = useState(fields.entity ?? '');
+const EXAMPLES = ['outcome = REJECTED', 'payload.total_cents > 5000', 'entity_id.startsWith("order-")'];
+
+/** An id of an event opens it; every other text is searched for. */
+function FindBox() {
+  const { fields, link, go, set } = useAddress();
+  const { q, entity, live } = fields;
+  const [text, setText] = useState(q ?? '');
+  const box = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (findWanted.value) box.current?.focus();
+    findWanted.value = false;
+  }, [findWanted.value]);
   const open = (event: Event) => {
     event.preventDefault();
     const named = text.trim();
-    if (named === '') return go(link('/events'));
-    go(/^[0-9a-v]{47}$/.test(named) ? link(`/events/${named}`) : link('/events', { entity: named, cursor: null }));
+    if (/^[0-9a-v]{47}$/.test(named)) return go(link(`/events/${named}`));
+    set({ q: named === '' ? null : named, entity: null, cursor: null, open: null });
   };
   return (
-    <form class="row lookup" onSubmit={open}>
-      <input
-        aria-label="Entity, or the id of an event"
-        placeholder="Entity, or the id of an event"
-        size={44}
-        spellcheck={false}
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      <button type="submit">Open</button>
-      {fields.entity !== undefined && <a href={link('/events')}>all entities</a>}
-    </form>
-  );
-}
-
-function OfRange({ scope }: { scope: Scope }) {
-  const { fields } = useAddress();
-  const { axis } = useArrivals(scope);
-  const { start_time, end_time, include_imported: _, ...rest } = scope.range;
-  const bounds = axis === null ? null : rangeFields(axis);
-  const values =
-    bounds === null
-      ? null
-      : {
-          ...rest,
-          start_time: start_time ?? bounds.from,
-          end_time: end_time ?? bounds.to,
-          limit: 100,
-          cursor: fields.cursor,
-        };
-  return <EventList name="selection" values={values} />;
-}
-
-function OfEntity({ entity }: { entity: string }) {
-  const { fields } = useAddress();
-  const { as_of, tz, from, to, cursor } = fields;
-  return (
-    <EventList
-      name="timeline"
-      values={{
-        ...{ entity_id: entity, as_of, time_zone: tz, cursor, limit: 100 },
-        start_time: from === 'all' ? undefined : from,
-        end_time: to,
-      }}
-    />
-  );
-}
-
-function EventList({ name, values }: { name: 'selection' | 'timeline'; values: Values | null }) {
-  const { fields, link, set } = useAddress();
-  const page = useAnswer(name, values);
-  const zone = fields.tz ?? 'UTC';
-  return (
-    <Shown of={page} what="events">
-      {({ events, empty, next_cursor, partial, notes, as_of }) => (
-        <>
-          <Limits partial={partial} notes={notes} />
-          {empty !== undefined && <p class="notice">{empty}</p>}
-          {events.length > 0 && (
-            <Table<EventView>
-              title={`Events as of ${timeText(as_of, zone)}`}
-              rows={events}
-              first={100}
-              keyOf={({ event_id }) => event_id}
-              hrefOf={({ event_id }) => link(`/events/${event_id}`)}
-              columns={[
-                { name: 'Happened', fixed: true, cell: ({ event_time }) => timeText(event_time, zone) },
-                { name: 'Entity', cell: ({ entity_id }) => <span class="any">{entity_id}</span> },
-                { name: 'Series', fixed: true, cell: (event) => seriesName(event) },
-                { name: 'Received', fixed: true, wide: true, cell: ({ received_at }) => minuteText(received_at, zone) },
-                { name: 'Lag', end: true, cell: ({ lag_ms }) => durationText(lag_ms) },
-                { name: 'Flags', wide: true, cell: ({ flags }) => flags.join(' ').toLowerCase() },
-              ]}
-              more={
-                next_cursor !== null && (
-                  <button type="button" class="more" onClick={() => set({ cursor: next_cursor })}>
-                    Next page
-                  </button>
-                )
-              }
-            />
-          )}
-        </>
+    <>
+      <form class="row lookup" onSubmit={open}>
+        <input
+          ref={box}
+          aria-label="Find: words, an expression, or the id of an event"
+          placeholder="Words, an expression such as payload.order_id = 4711, or the id of an event"
+          spellcheck={false}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        <button type="submit">Find</button>
+        {entity !== undefined && (
+          <span class="chip">
+            <span class="dim">entity</span> {entity}{' '}
+            <a href={link('/events')}>
+              ×<span class="unseen"> all entities</span>
+            </a>
+          </span>
+        )}
+        <LiveButton />
+      </form>
+      {q === undefined && live === undefined && (
+        <p class="row examples">
+          <span class="dim">Such as</span>
+          {EXAMPLES.map((example) => (
+            <a key={example} href={link('/events', { q: example })}>
+              <code>{example}</code>
+            </a>
+          ))}
+        </p>
       )}
-    </Shown>
+    </>
+  );
+}
+
+/** Follows what arrives, from now on. */
+function LiveButton() {
+  const { fields, set } = useAddress();
+  const { live, as_of, to } = fields;
+  const isPast = as_of !== undefined || to !== undefined;
+  const toggle = () => set({ live: live === undefined ? 'true' : null, entity: null, cursor: null });
+  useKeys({ t: () => (live !== undefined || !isPast) && toggle() });
+  return (
+    <button
+      type="button"
+      aria-pressed={live !== undefined}
+      disabled={isPast && live === undefined}
+      title={isPast ? 'Nothing arrives in a range that has ended' : 'Follow what arrives (t)'}
+      onClick={toggle}
+    >
+      <i class={`dot ${live === undefined ? '' : 'on'}`} /> Live
+    </button>
   );
 }

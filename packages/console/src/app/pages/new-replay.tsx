@@ -27,6 +27,7 @@ export default function NewReplay() {
   const { fields } = useAddress();
   const { event, entity, source, type, start, end, metric, as_of } = fields;
   const zone = fields.tz ?? 'UTC';
+  const events = event?.split(',') ?? [];
   const isPlanned = event !== undefined || fields.plan === 'true';
   return (
     <Page title="Plan a replay" lead="Nothing is sent before it has been shown, and given a reason.">
@@ -34,14 +35,20 @@ export default function NewReplay() {
         <Selection />
       ) : (
         <p class="panel">
-          One event: <code class="any">{event}</code>
+          {counted(events.length, 'event')}:{' '}
+          {events.slice(0, 3).map((id) => (
+            <code key={id} class="any">
+              {id}{' '}
+            </code>
+          ))}
+          {events.length > 3 && 'and others'}
         </p>
       )}
       {isPlanned && (
         <Plan
           key={JSON.stringify(fields)}
           body={replayBody({
-            event_ids: event === undefined ? null : [event],
+            event_ids: event === undefined ? null : events,
             metrics: metric === undefined ? null : [metric],
             ...(event === undefined
               ? {

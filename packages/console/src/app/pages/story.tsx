@@ -82,8 +82,8 @@ function Step({ look, title, time, children }: StepProps) {
   );
 }
 
-/** Its way through the kit, in order. */
-function Steps({ story, event }: { story: EventExplanation; event: EventView }) {
+/** The way of an event through the kit, in order. */
+export function Steps({ story, event }: { story: EventExplanation; event: EventView }) {
   const { link } = useAddress();
   const { lateness, rule, deliveries, versions, replays, findings, outcome } = story;
   const late =

@@ -6,6 +6,8 @@ import { Dialog } from './dialog.tsx';
 export const helpWanted = signal(false);
 
 const KEYS: readonly (readonly [key: string, text: string])[] = [
+  ['/', 'find'],
+  ['t', 'follow what arrives, on and off'],
   ['j, k', 'next and previous row'],
   ['o, Enter', 'open the row'],
   ['Tab, arrows', 'into a picture, and through it'],

@@ -6,6 +6,7 @@ import { useAddress } from '../state/address.ts';
 import { apiKey, keyWanted } from '../state/key.ts';
 import { onPage } from '../state/on-page.ts';
 import { openCase, pinWanted } from '../state/pins.ts';
+import { findWanted } from './find-wanted.ts';
 import { Help, helpWanted } from './help.tsx';
 import { KeyDialog } from './key-dialog.tsx';
 import { type Keys, useKeys } from './keys.ts';
@@ -27,7 +28,7 @@ export const PLACES: readonly (readonly [group: string, places: readonly Place[]
     'Pipeline',
     [
       { path: '/', name: 'Health', key: 'h' },
-      { path: '/events', name: 'Events', key: 'e' },
+      { path: '/events', name: 'Find', key: 'e' },
     ],
   ],
   [
@@ -57,6 +58,10 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
   const places = PLACES.flatMap(([, group]) => group);
   useKeys({
     ...(Object.fromEntries(places.map(({ key, path: to }) => [`g ${key}`, () => go(link(to))])) as Keys),
+    '/': () => {
+      findWanted.value = true;
+      if (path !== '/events') go(link('/events'));
+    },
     c: () => (pinWanted.value = onPage.value.size > 0),
     '?': () => (helpWanted.value = true),
     y: () => void navigator.clipboard?.writeText(fixedAddress()),
@@ -77,23 +82,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
           <b>pik</b>
         </a>
         <ScopeBar />
-        <span class="tools">
-          <button type="button" onClick={() => (pinWanted.value = true)} disabled={onPage.value.size === 0}>
-            Pin
-          </button>
-          <a class="button" href={link('/case')}>
-            Case{openCase.value.pins.length > 0 && ` (${openCase.value.pins.length})`}
-          </a>
-          <button type="button" onClick={() => (keyWanted.value = true)}>
-            {apiKey.value === null ? 'No key' : 'Key set'}
-          </button>
-          <button type="button" onClick={switchTheme} aria-label="Switch between light and dark" title="Light or dark">
-            ◐
-          </button>
-          <button type="button" onClick={() => (helpWanted.value = true)} aria-label="Keys" title="Keys">
-            ?
-          </button>
-        </span>
+        <Tools />
       </header>
       <nav aria-label="Pages">
         {PLACES.map(([group, list]) => (
@@ -118,6 +107,30 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
       <KeyDialog />
       <Help places={places} />
     </div>
+  );
+}
+
+/** Case, key, theme and help. */
+function Tools() {
+  const { link } = useAddress();
+  return (
+    <span class="tools">
+      <button type="button" onClick={() => (pinWanted.value = true)} disabled={onPage.value.size === 0}>
+        Pin
+      </button>
+      <a class="button" href={link('/case')}>
+        Case{openCase.value.pins.length > 0 && ` (${openCase.value.pins.length})`}
+      </a>
+      <button type="button" onClick={() => (keyWanted.value = true)}>
+        {apiKey.value === null ? 'No key' : 'Key set'}
+      </button>
+      <button type="button" onClick={switchTheme} aria-label="Switch between light and dark" title="Light or dark">
+        ◐
+      </button>
+      <button type="button" onClick={() => (helpWanted.value = true)} aria-label="Keys" title="Keys">
+        ?
+      </button>
+    </span>
   );
 }
 

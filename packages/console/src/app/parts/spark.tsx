@@ -1,8 +1,8 @@
 import { type Axis, grainMs } from './axis.ts';
 
-const WIDTH = 132;
+const WIDTH = 112;
 const HEIGHT = 22;
-const BARS_MAX = 66;
+const BARS_MAX = 56;
 
 /** The volume of a series over the axis that all rows share; each row has its own height. */
 export function Spark(props: {

@@ -43,7 +43,13 @@ export async function ask<N extends Asked>(name: N, values: Values, signal?: Abo
   return (await response.json()) as ReportOf<N>;
 }
 
-interface Call {
+/** Asks for a stream; the caller reads the response. Throws `ApiError`. */
+export function openStream(name: Asked, values: Values, call: Call): Promise<Response> {
+  return send(questionPath(name, values), call);
+}
+
+/** Headers of a request, and the signal that ends it. */
+export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }

@@ -34,11 +34,17 @@ const bad = (value: string, why: string): Verdict => ({ look: 'bad', value, why 
 /** A cell without an answer. */
 export const NOT_JUDGED = plain('–');
 
+/** A duration in one unit from ten of it on, such as `31 min`, so that a row of cells stays narrow. */
+function roughly(ms: number): string {
+  const [first = '', unit = '', ...rest] = durationText(ms).split(' ');
+  return rest.length > 0 && Number(first) < 10 ? [first, unit, ...rest].join(' ') : `${first} ${unit}`;
+}
+
 /** When the series last brought something, and whether its silence is longer than chance. */
 export function lastEvent(series: GapSeries | undefined, asOfMs: number): Verdict {
   if (series === undefined) return NOT_JUDGED;
   const { silence, last_time } = series;
-  const value = `${durationText(Math.max(0, asOfMs - Date.parse(last_time)))} ago`;
+  const value = `${roughly(Math.max(0, asOfMs - Date.parse(last_time)))} ago`;
   if (silence === null) return plain(value);
   if (silence.overdue !== null && silence.overdue > 0)
     return bad(value, `${silence.overdue.toLocaleString('en-US')} deliveries overdue`);
@@ -50,7 +56,7 @@ export function lastEvent(series: GapSeries | undefined, asOfMs: number): Verdic
 export function lag(group: LagGroup | undefined, lateOverMs: number): Verdict {
   if (group === undefined) return NOT_JUDGED;
   const { p50_ms, p95_ms, late_count, count } = group.figures;
-  const value = `${durationText(p50_ms)} / ${durationText(p95_ms)}`;
+  const value = `${roughly(p50_ms)} / ${roughly(p95_ms)}`;
   const [finding] = group.findings;
   if (finding !== undefined) return bad(value, finding.code.toLowerCase().replaceAll('_', ' '));
   const late = late_count / count;

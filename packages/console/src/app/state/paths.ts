@@ -20,4 +20,6 @@ export const PATHS = {
   gaps: '/reports/gaps',
   completeness: '/reports/completeness',
   rejects: '/rejects',
+  find: '/search',
+  tail: '/events/stream',
 } as const satisfies { readonly [N in RouteName]?: string };

@@ -1,0 +1,120 @@
+// The page Find in a real browser: a search on two weeks of a shop, and what arrives at `pik serve` while it is killed and
+// started again.
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { type Pik, serve, temporaryDir } from '../served.ts';
+import { CHROMIUM, openBrowser, watchPage } from './browser.ts';
+import { type ServedStory, serveStory } from './served-story.ts';
+
+const PATIENCE = { timeout: 60_000 };
+
+describe.skipIf(CHROMIUM === null)('Find', () => {
+  let browser: Browser;
+  let story: ServedStory;
+  let server: (Pik & { url: string }) | null = null;
+  beforeAll(async () => {
+    [browser, story] = await Promise.all([openBrowser(), serveStory()]);
+  });
+  afterEach(() => server?.child.kill('SIGKILL'));
+  afterAll(async () => {
+    await browser?.close();
+    await story?.close();
+  });
+
+  async function visit(url: string, path: string) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+    const watched = await watchPage(context, url);
+    await watched.open(path);
+    return watched;
+  }
+
+  it('searches as it is typed, says how far it came, and shows one receipt next to the list', async () => {
+    const { page, shows, axe, faults } = await visit(story.url, '/ui');
+    await page.keyboard.press('/');
+    await page.locator(':focus').fill('reject_code = TIME_WITHOUT_OFFSET');
+    await page.keyboard.press('Enter');
+    await shows('3 matches');
+    await shows('Scanned 1,053 packs with 3,245 receipts');
+    await page.locator('main').focus();
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await shows('"source": "warehouse"');
+    expect(new URL(page.url()).searchParams.get('open')).toMatch(/^[0-9a-f-]{36}\/\d+$/);
+    expect(await axe()).toEqual([]);
+    await page.setViewportSize({ width: 400, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(400);
+    expect(faults).toEqual([]);
+  });
+
+  it('keeps only the rows in view in the page, however long the list', async () => {
+    const { page, shows, faults } = await visit(story.url, '/ui/events?q=outcome%20%3D%20ACCEPTED');
+    await page.getByRole('button', { name: 'Search on' }).click();
+    await shows('1,000 matches');
+    const table = page.locator('.long table');
+    await expect.poll(() => table.getAttribute('aria-rowcount'), PATIENCE).toBe('1001');
+    expect(await table.locator('tbody tr').count()).toBeLessThan(80);
+    await page.locator('.long').evaluate((box) => box.scrollTo({ top: box.scrollHeight }));
+    await page.locator('tr[data-row="999"]').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('names the place of a fault in an expression', async () => {
+    const { shows, faults } = await visit(story.url, '/ui/events?q=source%20%3D%3D');
+    await shows('where cannot be read');
+    expect(faults).toEqual([]);
+  });
+
+  it('selects rows and plans their replay', async () => {
+    const { page, shows, faults } = await visit(story.url, '/ui/events?q=entity_id%20%3D%20belt-1');
+    await page.locator('tr[data-row="1"]').waitFor();
+    for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key);
+    await shows('2 events selected');
+    await page.keyboard.press('r');
+    await shows('2 events: ');
+    expect(faults).toEqual([]);
+  });
+
+  it('shows what arrives, each receipt once, also through a restart; it waits while the reader is further down', async () => {
+    const dir = join(temporaryDir(), 'data');
+    const started = await serve(dir);
+    server = started;
+    const { url } = started;
+    const event_time = new Date().toISOString();
+    const send = (from: number, to: number) => {
+      const records = Array.from({ length: to - from }, (_, n) =>
+        JSON.stringify({ source: 's', event_type: 't', entity_id: `e${from + n}`, event_time, payload: {} }),
+      );
+      return fetch(`${url}/ingest`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: records.join('\n'),
+      });
+    };
+    await send(0, 5);
+    const { page, shows, faults } = await visit(url, '/ui/events?live=true');
+    await shows('live');
+    const entities = () => page.locator('tr[data-row] td:nth-child(3)').allInnerTexts();
+    const upTo = (end: number) => Array.from({ length: end }, (_, n) => `e${end - 1 - n}`);
+    await expect.poll(entities, PATIENCE).toEqual(upTo(5));
+    await send(5, 8);
+    await expect.poll(entities, PATIENCE).toEqual(upTo(8));
+    started.child.kill('SIGKILL');
+    await started.ended;
+    await shows('the server cannot be reached');
+    server = await serve(dir, ['--port', new URL(url).port]);
+    await send(8, 80);
+    await expect.poll(async () => (await entities()).slice(0, 30), PATIENCE).toEqual(upTo(80).slice(0, 30));
+    await page.locator('.long').evaluate((box) => box.scrollTo({ top: 900 }));
+    await page.locator('tr[data-row="0"]').waitFor({ state: 'detached' });
+    await send(80, 97);
+    await page.getByRole('button', { name: '17 new ↑' }).click();
+    await expect.poll(async () => (await entities())[0], PATIENCE).toBe('e96');
+    expect(await page.locator('.long table').getAttribute('aria-rowcount')).toBe('98');
+    await page.keyboard.press('t');
+    await page.waitForURL((address) => !address.searchParams.has('live'));
+    expect(faults.filter((fault) => !fault.includes('ERR_'))).toEqual([]);
+  });
+});
