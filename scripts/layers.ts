@@ -90,6 +90,11 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
     may: /^(packages\/engine\/src\/(readers|api|http|ports|runtime|backends\/local)\/|@pik\/schema$|node:(os|worker_threads)$)/,
   },
   {
+    layer: 'engine/parsers',
+    files: /^packages\/engine\/src\/parsers\//,
+    may: /^(packages\/engine\/src\/(parsers\/|ingest\/|ports\/|readers\/error-message\.ts$)|@pik\/schema$|node:worker_threads$)/,
+  },
+  {
     layer: 'handlers',
     files: /^packages\/handlers\/src\//,
     may: /^(packages\/handlers\/src\/|@pik\/engine(\/(aws|http))?$|@pik\/schema$|@aws-lambda-powertools\/|@aws-sdk\/client-secrets-manager$|uuid$|node:(crypto|stream|zlib)$)/,

@@ -129,6 +129,10 @@ function addServer(program: Command, done: Done): void {
       '--readers <n>',
       'threads for questions; 0: the thread of ingest answers them. Default: 1, with more than two processors 2',
     )
+    .option(
+      '--parsers <n>',
+      'threads that parse requests above 32 KB; 0: the thread of ingest does it. Default: one less than processors, at most 4',
+    )
     .option('--no-worker', 'leave replay messages in the queue')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options));
   program

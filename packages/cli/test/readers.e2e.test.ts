@@ -39,7 +39,10 @@ describe('pik serve --readers', () => {
       expect(before).toMatchObject({ status: 'ok', events: stored, queue_depth: 0, dead_letters: 0, readers: 2 });
       expect(before.last_event_age_s === null).toBe(stored === 0);
       expect(stdout()).toMatch(
-        new RegExp(`^opened ${stored} events, 0 waiting messages, .+; 1 thread ingests, 2 more for questions$`, 'm'),
+        new RegExp(
+          `^opened ${stored} events, 0 waiting messages, .+; 1 thread ingests, (\\d more for parsing, )?2 more for questions$`,
+          'm',
+        ),
       );
       await send(url, stored);
       await send(url, stored + 1);
@@ -80,5 +83,30 @@ describe('pik serve --readers', () => {
     const answers = await Promise.allSettled(asked);
     expect(await server.ended).toBe(0);
     for (const answer of answers) if (answer.status === 'fulfilled') expect([200, 503]).toContain(answer.value);
+  });
+});
+
+describe('pik serve --parsers', () => {
+  it.each(['0', '1'])('%s: ingests large requests, and ends in order', async (parsers) => {
+    server = await serve(join(temporaryDir(), 'data'), ['--parsers', parsers]);
+    const { url, stdout, stderr } = server;
+    const event = { source: 's', event_type: 't', entity_id: 'e', event_time: '2026-01-01T00:00:00Z' };
+    const body = Array.from({ length: 400 }, (_, n) => JSON.stringify({ ...event, payload: { n } })).join('\n');
+    const headers = { 'content-type': 'application/x-ndjson' };
+    for (const counts of [{ ACCEPTED: 400 }, { DUPLICATE: 400 }]) {
+      const answer = await fetch(`${url}/ingest`, { method: 'POST', headers, body });
+      expect(await answer.json()).toMatchObject({ counts });
+    }
+    expect(stdout()).toMatch(
+      parsers === '0' ? /1 thread ingests, \d more for q/ : /1 thread ingests, 1 more for parsing, /,
+    );
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+    expect(stderr()).not.toMatch(/Warning|parser_lost/);
+  });
+
+  it('refuses a number out of range', async () => {
+    const { code, stderr } = await pik(['serve', '--data', temporaryDir(), '--parsers', '17']);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/CONFIG_INVALID: --parsers 17 .+ from 0 to 16/)]);
   });
 });

@@ -74,6 +74,10 @@ const BACKEND_CODES = {
   KEYS_UNAVAILABLE: retry(503, 'The API keys cannot be read, so every request is refused; nothing was acknowledged.'),
   SHUTTING_DOWN: retry(503, 'The server is stopping.'),
   READER_LOST: retry(503, 'The thread that computed the answer has ended; a new one takes its place.'),
+  PARSER_LOST: retry(
+    503,
+    'The thread that parsed the request has ended and nothing was stored; a new one takes its place.',
+  ),
   RAW_EXISTS: final(500, 'Another object is already stored under this raw key.'),
   RAW_MISSING: final(500, 'The index names a pack that the raw log does not have.'),
   RAW_CORRUPT: final(500, 'A pack of the raw log cannot be read, or differs from its recorded hash.'),

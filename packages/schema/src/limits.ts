@@ -78,6 +78,10 @@ export const LIMITS = {
   reader_questions_max: 8,
   /** Heap of one such thread, in bytes; a question that needs more ends its thread, and is answered `READER_LOST`. */
   reader_heap_bytes_max: 512 * 1024 * 1024,
+  /** Threads of one server that parse requests. */
+  parser_threads_max: 16,
+  /** Heap of one such thread, in bytes; a request that needs more ends its thread, and is answered `PARSER_LOST`. */
+  parser_heap_bytes_max: 512 * 1024 * 1024,
   /** Slices read to find the filter that left an answer empty. */
   empty_answer_slices_max: 20_000,
   /** Milliseconds after which an answer ends early: it is then `partial`, and its cursor leads to the rest. */

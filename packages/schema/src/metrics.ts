@@ -59,7 +59,7 @@ export const METRICS = {
   ReaderLostCount: {
     unit: 'Count',
     served: true,
-    help: 'Threads for questions that ended and were replaced.',
+    help: 'Threads for questions or for parsing that ended and were replaced.',
   },
   LogLinesLostCount: {
     unit: 'Count',

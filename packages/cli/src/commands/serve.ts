@@ -1,12 +1,12 @@
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 
 import { type HttpBindings, serve as listen } from '@hono/node-server';
 import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/engine';
 import {
   type LocalFigures,
   openLocalBackend,
+  openParsers,
   openReaders,
   type ReadersOptions,
   type ReaderThreads,
@@ -17,8 +17,9 @@ import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../
 import { loadConfig, type PikConfig } from '../config.ts';
 import { createLogWriter } from '../log-writer.ts';
 import { writeOut } from '../output.ts';
-import { READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
+import { PARSER_MODULE, parserThreads, READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
 import { createServerHealth, type ServerHealth } from '../server-health.ts';
+import { keepYoungGeneration } from '../young-generation.ts';
 
 /** Options of `pik serve`. */
 export interface ServeOptions {
@@ -28,6 +29,8 @@ export interface ServeOptions {
   readonly config?: string | undefined;
   /** The number of threads for questions; 0: the thread of ingest answers them. Default: by the number of processors. */
   readonly readers?: string | undefined;
+  /** The number of threads that parse requests; 0: the thread of ingest does it. Default: by the number of processors. */
+  readonly parsers?: string | undefined;
   /** False: messages stay in the queue for other consumers. */
   readonly worker: boolean;
 }
@@ -51,14 +54,14 @@ const LAST_LINES_MS = 500;
  * its files. A second signal ends it at once.
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  // Requests leave short-lived objects in bulk: an unbounded young generation would hold hundreds of megabytes.
-  setFlagsFromString('--semi-space-growth-factor=1');
+  keepYoungGeneration();
   const config = await loadConfig(options.config);
   const port = portOf(options.port);
   const address = listenAddress(options.host);
   checkBinding(address, config);
   checkHookSecrets(config.doors?.hooks ?? {}, process.env);
   const threads = readerThreads(options.readers);
+  const parsing = parserThreads(options.parsers);
   const trusted = config.trustedProxies === undefined ? null : proxyList(config.trustedProxies);
   const dir = resolve(options.data);
   const telemetry = createTelemetry({ write: createLogWriter() });
@@ -70,7 +73,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const retention =
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
   const { aggregates = [], volatile = [], doors } = config;
-  const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, doors, ...retention });
+  const parsers =
+    parsing === 0 ? undefined : openParsers({ threads: parsing, module: PARSER_MODULE, volatile, doors, telemetry });
+  const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, doors, parsers, ...retention });
   await sweepAtStart(pipeline, telemetry);
   const readers = await openThreads(threads, {
     data: { dir, config: options.config },
@@ -99,7 +104,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
   const url = `http://${address.urlHost}:${addressPort(server)}`;
-  const opened = openedText(await backend.figures(), threads);
+  const opened = openedText(await backend.figures(), { threads, parsing });
   writeOut(`pik serves ${dir} at ${url} (ctrl-c stops it)\nthe console: ${url}/ui\n${opened}\n`);
   await stopped;
   setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
@@ -109,17 +114,21 @@ export async function serve(options: ServeOptions): Promise<void> {
   // short.
   await Promise.all([stop(server), worker?.stop()]);
   // Their connections end before that of the writer.
-  await readers?.close();
+  await Promise.all([readers?.close(), parsers?.close()]);
   await pipeline.close();
   // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
 }
 
 /** One line about the open directory and the threads. */
-function openedText({ events, queue_depth, disk_free_bytes }: LocalFigures, threads: number): string {
+function openedText(
+  { events, queue_depth, disk_free_bytes }: LocalFigures,
+  { threads, parsing }: { threads: number; parsing: number },
+): string {
+  const parsed = parsing === 0 ? '' : `, ${parsing} more for parsing`;
   const questions = threads === 0 ? 'the same thread answers questions' : `${threads} more for questions`;
   const free = `${Math.floor(disk_free_bytes / 1e9)} GB free on its disk`;
-  return `opened ${events} events, ${queue_depth} waiting messages, ${free}; 1 thread ingests, ${questions}`;
+  return `opened ${events} events, ${queue_depth} waiting messages, ${free}; 1 thread ingests${parsed}, ${questions}`;
 }
 
 /** Settings that the threads for questions share with this one. */

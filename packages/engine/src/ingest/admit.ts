@@ -4,12 +4,12 @@ import type { Context } from '../runtime/context.ts';
 import type { Verdict } from './rules/classify.ts';
 import { decideOutcomes, eventRows, type RequestOutcomes } from './rules/outcomes.ts';
 import type { PackFacts } from './rules/pack-facts.ts';
-import type { ParsedRecord } from './rules/parse-record.ts';
+import type { ReadRecord } from './rules/parse-record.ts';
 
 /** Decides and counts the outcome of each record of a durable pack. The sweeper and the rebuild use it too. */
 export async function admitRecords(
   context: Context,
-  records: readonly ParsedRecord[],
+  records: readonly ReadRecord[],
   pack: PackFacts,
 ): Promise<RequestOutcomes> {
   const rows = eventRows(records, pack);
@@ -23,7 +23,7 @@ export async function admitRecords(
   return outcomes;
 }
 
-function count(context: Context, records: readonly ParsedRecord[], verdicts: readonly (Verdict | null)[]): void {
+function count(context: Context, records: readonly ReadRecord[], verdicts: readonly (Verdict | null)[]): void {
   const { telemetry } = context;
   const lags: number[] = [];
   const sources = new Set<string>();
@@ -45,6 +45,6 @@ function count(context: Context, records: readonly ParsedRecord[], verdicts: rea
   for (const source of sources) telemetry.accepted?.(source);
 }
 
-function lagOf({ received_ms, event }: ParsedRecord): number {
+function lagOf({ received_ms, event }: ReadRecord): number {
   return event === null ? 0 : received_ms - event.event_time.epoch_ms;
 }

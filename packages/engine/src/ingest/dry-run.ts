@@ -5,13 +5,13 @@ import type { Context } from '../runtime/context.ts';
 import { classify, type Verdict } from './rules/classify.ts';
 import { admissionOrder, nextFirst } from './rules/first-receipt.ts';
 import { eventRows } from './rules/outcomes.ts';
-import type { ParsedRecord } from './rules/parse-record.ts';
+import type { ReadRecord } from './rules/parse-record.ts';
 
 /** Concurrent reads, so that a dry run of a large batch does not take one round trip per event. */
 const READS_AT_ONCE = 50;
 
 /** Predicts the verdicts that ingest would give now. Reads the index, writes nothing, counts nothing. */
-export async function predictOutcomes(context: Context, records: readonly ParsedRecord[]): Promise<(Verdict | null)[]> {
+export async function predictOutcomes(context: Context, records: readonly ReadRecord[]): Promise<(Verdict | null)[]> {
   const rows = eventRows(records, {
     pack_id: '',
     sha256: '',

@@ -1,7 +1,7 @@
 import { type IngestBatch, type IngestResult, packKey, type Status } from '@pik/schema';
 
 import type { Verdict } from './rules/classify.ts';
-import type { ParsedRecord } from './rules/parse-record.ts';
+import type { ReadRecord } from './rules/parse-record.ts';
 import { verdictResult } from './rules/result.ts';
 
 /** The place of the receipts of a request: its pack, and the line of its first receipt there. */
@@ -14,7 +14,7 @@ export interface StoredRequest {
 
 /** The answer for the records of a request: their outcomes, in its order. */
 export function storedAnswer(
-  records: readonly ParsedRecord[],
+  records: readonly ReadRecord[],
   { packId, firstLine, verdicts }: StoredRequest,
 ): IngestBatch {
   const rawKey = packKey(packId);
@@ -26,7 +26,7 @@ export function storedAnswer(
 }
 
 /** The answer of a dry run: the outcomes that the records would have. */
-export function predictedAnswer(records: readonly ParsedRecord[], verdicts: readonly (Verdict | null)[]): IngestBatch {
+export function predictedAnswer(records: readonly ReadRecord[], verdicts: readonly (Verdict | null)[]): IngestBatch {
   const results = records.map((parsed, i) => verdictResult(parsed, verdicts[i] ?? null, { line: null, rawKey: null }));
   return { results, counts: countsOf(results) };
 }

@@ -39,7 +39,8 @@ export async function reingest(
     await context.groups.room();
     return { records: mended, predicted: null };
   });
-  const { results } = predicted ?? (await storeAndAdmit(context, records, { ...requester, imported: false }));
+  const { results } =
+    predicted ?? (await storeAndAdmit(context, { records, lines: null }, { ...requester, imported: false }));
   return {
     results: results.map((result, i) => ({ original: addressOf(at(receipts, i)), result })),
   };

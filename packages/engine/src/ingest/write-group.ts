@@ -1,32 +1,27 @@
 import { type IngestBatch, KitError } from '@pik/schema';
 
 import type { Context } from '../runtime/context.ts';
+import { bytesOf } from '../storage/pack-bytes.ts';
 import { appendPack } from '../storage/pack-store.ts';
 import { admitRecords } from './admit.ts';
 import { storedAnswer } from './ingest-answer.ts';
-import type { ArrivedRequest } from './rules/arrived-request.ts';
+import type { ArrivedRequest, RequestParts } from './rules/arrived-request.ts';
 import type { RequestOutcomes } from './rules/outcomes.ts';
 import type { PackFacts } from './rules/pack-facts.ts';
-import type { ParsedRecord } from './rules/parse-record.ts';
+import type { ReadRecord } from './rules/parse-record.ts';
 
 /** A request as it waits to be stored. */
-export function arrivedRequest(
-  records: readonly ParsedRecord[],
-  request: Pick<ArrivedRequest, 'requestId' | 'principal' | 'imported' | 'receivedMs'>,
-): ArrivedRequest {
+export function arrivedRequest(parts: RequestParts, request: Requester): ArrivedRequest {
   const { requestId, principal, imported, receivedMs } = request;
-  let bytes = 0;
-  for (const { record } of records) bytes += 'text' in record ? Buffer.byteLength(record.text) : record.bytes.length;
-  return { records, requestId, principal, imported, receivedMs, receipts: records.length, bytes, alone: imported };
+  const own = { requestId, principal, imported, receivedMs, receipts: parts.records.length, alone: imported };
+  return { ...parts, ...own, bytes: parts.lines === null ? bytesOf(parts.records) : parts.lines.recordBytes };
 }
 
+type Requester = Pick<ArrivedRequest, 'requestId' | 'principal' | 'imported' | 'receivedMs'>;
+
 /** Stores the records of a request and decides their outcomes: the only way into log and index. */
-export async function storeAndAdmit(
-  context: Context,
-  records: readonly ParsedRecord[],
-  request: Parameters<typeof arrivedRequest>[1],
-): Promise<IngestBatch> {
-  const arrived = arrivedRequest(records, request);
+export async function storeAndAdmit(context: Context, parts: RequestParts, request: Requester): Promise<IngestBatch> {
+  const arrived = arrivedRequest(parts, request);
   // While it waits for its group, answers as of a later time are unsettled.
   const waiting = Symbol('request');
   context.inFlight.hold(waiting, arrived.receivedMs);
@@ -74,7 +69,7 @@ async function storeGroup(
   const storedMs = performance.now();
   await earlier;
   const dueMs = performance.now();
-  const records = group.flatMap((request) => request.records);
+  const records = group.flatMap<ReadRecord>((request) => request.records);
   const outcomes = await admitRecords(context, records, pack);
   context.telemetry.observe('IngestStoreMs', [storedMs - startedMs]);
   context.telemetry.observe('IngestAdmitMs', [performance.now() - dueMs]);

@@ -5,13 +5,13 @@ import { createArrivals } from './arrivals.ts';
 describe('the text of a pack', () => {
   it('is kept for followers, given once, and dropped if the pack is not admitted', () => {
     const arrivals = createArrivals();
-    arrivals.keep('a', 'nobody follows');
+    arrivals.keep('a', Buffer.from('nobody follows'));
     expect(arrivals.take('a')).toBeNull();
     const seen: (string | null)[] = [];
     const leave = arrivals.subscribe((packId) => seen.push(packId));
     const [done, failed] = [arrivals.named('b'), arrivals.named('c')];
-    arrivals.keep('b', 'text');
-    arrivals.keep('c', 'other');
+    arrivals.keep('b', Buffer.from('text'));
+    arrivals.keep('c', Buffer.from('other'));
     expect(arrivals.oldestId()).toBe('b');
     arrivals.admitted('b');
     done();
@@ -23,7 +23,7 @@ describe('the text of a pack', () => {
       null,
     ]);
     expect(seen).toEqual(['b', null, null]);
-    arrivals.keep('d', 'text');
+    arrivals.keep('d', Buffer.from('text'));
     leave();
     expect(arrivals.take('d')).toBeNull();
   });
@@ -32,9 +32,9 @@ describe('the text of a pack', () => {
     const arrivals = createArrivals();
     arrivals.subscribe(() => {});
     const text = 'x'.repeat(6 * 1024 * 1024);
-    for (const id of ['a', 'b', 'c']) arrivals.keep(id, text);
+    for (const id of ['a', 'b', 'c']) arrivals.keep(id, Buffer.from(text));
     expect(['a', 'b', 'c'].map((id) => arrivals.take(id) !== null)).toEqual([true, true, false]);
-    arrivals.keep('c', text);
+    arrivals.keep('c', Buffer.from(text));
     expect(arrivals.take('c')).toBe(text);
   });
 });

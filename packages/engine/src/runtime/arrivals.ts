@@ -4,8 +4,8 @@ export interface Arrivals {
   named(packId: string): () => void;
   /** A pack was admitted: its receipts have their outcomes. */
   admitted(packId: string): void;
-  /** Keeps the text of a pack that is being stored, if somebody follows the log and the bound allows it. */
-  keep(packId: string, text: string): void;
+  /** Keeps the UTF-8 text of a pack that is being stored, if somebody follows the log and the bound allows it. */
+  keep(packId: string, text: Buffer): void;
   /** The kept text of a pack, once; null if it was not kept. */
   take(packId: string): string | null;
   /** The least id that is named and may still arrive; null if there is none. */
@@ -14,19 +14,19 @@ export interface Arrivals {
   subscribe(listener: (packId: string | null) => void): () => void;
 }
 
-/** Characters of the texts that are kept: enough for packs that wait for their turn. */
-const KEPT_CHARS_MAX = 16 * 1024 * 1024;
+/** Bytes of the texts that are kept: enough for packs that wait for their turn. */
+const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Creates the announcements of one process. They cost next to nothing while nobody follows. */
 export function createArrivals(): Arrivals {
   const listeners = new Set<(packId: string | null) => void>();
   const names = new Set<string>();
-  const kept = new Map<string, { readonly text: string; isAdmitted: boolean }>();
-  let keptChars = 0;
+  const kept = new Map<string, { readonly text: Buffer; isAdmitted: boolean }>();
+  let keptBytes = 0;
   const take = (packId: string) => {
     const text = kept.get(packId)?.text ?? null;
-    if (kept.delete(packId)) keptChars -= text?.length ?? 0;
-    return text;
+    if (kept.delete(packId)) keptBytes -= text?.length ?? 0;
+    return text?.toString() ?? null;
   };
   const announce = (packId: string | null) => {
     for (const listener of listeners) listener(packId);
@@ -46,9 +46,9 @@ export function createArrivals(): Arrivals {
       announce(packId);
     },
     keep(packId, text) {
-      if (listeners.size === 0 || keptChars + text.length > KEPT_CHARS_MAX) return;
+      if (listeners.size === 0 || keptBytes + text.length > KEPT_BYTES_MAX) return;
       kept.set(packId, { text, isAdmitted: false });
-      keptChars += text.length;
+      keptBytes += text.length;
     },
     take,
     oldestId() {
@@ -62,7 +62,7 @@ export function createArrivals(): Arrivals {
         listeners.delete(listener);
         if (listeners.size > 0) return;
         kept.clear();
-        keptChars = 0;
+        keptBytes = 0;
       };
     },
   };

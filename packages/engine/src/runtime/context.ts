@@ -13,6 +13,7 @@ import {
 import { createHooks, type Hooks } from '../ingest/hooks.ts';
 import { type MappingSettings, mappingSettings } from '../ingest/rules/arrivals.ts';
 import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
+import type { Parsers } from '../ingest/rules/parsed-request.ts';
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
 import { type Arrivals, createArrivals } from './arrivals.ts';
@@ -53,6 +54,8 @@ export interface Context {
   readonly inFlight: InFlight;
   /** Announces the packs that this process admits. */
   readonly arrivals: Arrivals;
+  /** Threads that parse requests; null if this one does it all. */
+  readonly parsers: Parsers | null;
   /** Bounds the requests that are parsed at a time. */
   readonly parsing: Limiter;
   /** The requests that wait to be stored. */
@@ -94,6 +97,8 @@ export interface PipelineOptions {
   readonly settleMs?: number | undefined;
   /** The maximum number of events that one call of a replay or a dry run reads. Default: `LIMITS`. */
   readonly replayEventsMax?: number | undefined;
+  /** Threads that parse large requests (`openParsers`). Default: this thread parses all. */
+  readonly parsers?: Parsers | undefined;
   /** The bounds of one question. Default: `LIMITS`. */
   readonly questions?: BudgetLimits | undefined;
 }
@@ -127,6 +132,7 @@ export function createContext(options: PipelineOptions): Context {
     replayEventsMax,
     inFlight: createInFlight(),
     arrivals: createArrivals(),
+    parsers: options.parsers ?? null,
     parsing: createLimiter(PARSED_AT_ONCE),
     groups: createGroupQueue({ shared: backend.rawLog.sharesPacks }),
     clock: createQuestionClock(backend),

@@ -6,7 +6,8 @@ import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 import type { PackFacts } from '../ingest/rules/pack-facts.ts';
 import type { PackedRequest } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
-import { decodePack, encodePack, packedRequests, type RequestRecords } from './rules/pack-codec.ts';
+import { type PackedRecords, packBytes } from './pack-bytes.ts';
+import { decodePack, packedRequests } from './rules/pack-codec.ts';
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
@@ -34,10 +35,10 @@ export interface PackHead {
 /** Writes the records of requests as one pack; durable when it resolves. The pack id holds the time of storage. */
 export async function appendPack(
   context: Context,
-  requests: readonly RequestRecords[],
+  requests: readonly PackedRecords[],
   { packId, ...head }: PackHead & { packId: string },
 ): Promise<PackFacts> {
-  const text = encodePack(requests, { sequence: head.sequence, toBase64 });
+  const text = packBytes(requests, head.sequence);
   // Level 1: higher levels take four times as long and save only a tenth of the size.
   const options = { level: 1, chunkSize: Math.max(CHUNK_BYTES_MIN, text.length >> 1) };
   const bytes = text.length <= INLINE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
@@ -131,8 +132,4 @@ export function sha256Of(bytes: Uint8Array): string {
 export function envelopeBody(envelope: Envelope): Uint8Array {
   if (envelope.body !== undefined) return new TextEncoder().encode(envelope.body);
   return new Uint8Array(Buffer.from(envelope.body_base64 ?? '', 'base64'));
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }

@@ -80,7 +80,10 @@ async function write(backend: Backend, clock: TestClock, groups: readonly (reado
       const records = texts.map((one) =>
         parseRecord({ text: one }, { receivedMs, imported: false, volatileOf: () => null }),
       );
-      return arrivedRequest(records, { requestId: `r${n}`, principal: `key ${n % 3}`, imported: false, receivedMs });
+      return arrivedRequest(
+        { records, lines: null },
+        { requestId: `r${n}`, principal: `key ${n % 3}`, imported: false, receivedMs },
+      );
     });
     for (const { results, counts } of await writeGroup(context, arrived, Promise.resolve())) {
       answers.push([counts, results.map(({ raw_key: _, line: __, ...rest }) => rest)]);

@@ -56,7 +56,8 @@ function internTable(
       const row = find.get(...values);
       const found = row === undefined ? Number(insert.run(...values).lastInsertRowid) : row.n;
       if (known.size >= CACHE_ITEMS) evictOldest(known);
-      known.set(key, found);
+      // A copy, since a piece of a longer text would keep all of it in memory.
+      known.set(Buffer.from(key).toString(), found);
       return found;
     },
     forget: () => known.clear(),

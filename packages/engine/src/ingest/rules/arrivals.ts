@@ -27,7 +27,7 @@ export interface Arrivals {
  *
  * @throws KitError `TOO_MANY_EVENTS`, `EVENT_TOO_LARGE`; both are checked here, before any durable effect.
  */
-export function arrivalsOf({ body, format, wire: given }: IngestRequest): Arrivals {
+export function arrivalsOf({ body, format, wire: given }: Pick<IngestRequest, 'body' | 'format' | 'wire'>): Arrivals {
   const wire = given ?? null;
   checkAround(wire);
   if (format === 'whole') return wholeBody(body, wire);

@@ -12,7 +12,7 @@ import { classify, type Verdict } from './classify.ts';
 import { conflictRow, deliveryOf, repeatOutcome } from './first-receipt.ts';
 import { importRank } from './import-rank.ts';
 import type { PackFacts } from './pack-facts.ts';
-import type { ParsedRecord } from './parse-record.ts';
+import type { ReadRecord } from './parse-record.ts';
 import { sequenceRows } from './sequences.ts';
 import { sliceRows } from './slices.ts';
 import { warningRows } from './warnings.ts';
@@ -23,7 +23,7 @@ export interface RequestOutcomes extends RequestRows {
 }
 
 /** The EVENT rows that the records of a pack produce, in line order. */
-export function eventRows(records: readonly ParsedRecord[], pack: PackFacts): EventRow[] {
+export function eventRows(records: readonly ReadRecord[], pack: PackFacts): EventRow[] {
   const rows: EventRow[] = [];
   for (let line = 0; line < records.length; line++) {
     const parsed = at(records, line);
@@ -61,7 +61,7 @@ export function eventRows(records: readonly ParsedRecord[], pack: PackFacts): Ev
  * the same pack it returns the same rows again, so that the sweeper may repeat an admission that a crash interrupted.
  */
 export function decideOutcomes(
-  records: readonly ParsedRecord[],
+  records: readonly ReadRecord[],
   rows: readonly EventRow[],
   options: { pack: PackFacts; insertions: readonly Insertion[] },
 ): RequestOutcomes {
@@ -90,7 +90,7 @@ function deliveryRows(rows: readonly EventRow[], verdicts: readonly (Verdict | n
   return deliveries;
 }
 
-function rejectRows(records: readonly ParsedRecord[], { pack_id, expires_ms }: PackFacts): FailureRow[] {
+function rejectRows(records: readonly ReadRecord[], { pack_id, expires_ms }: PackFacts): FailureRow[] {
   const rejects: FailureRow[] = [];
   for (const [line, { fault, source, event_type, entity_id, received_ms }] of records.entries()) {
     if (fault === null) continue;
@@ -114,7 +114,7 @@ function conflictRows(rows: readonly EventRow[], verdicts: readonly (Verdict | n
 }
 
 function packRow(
-  records: readonly ParsedRecord[],
+  records: readonly ReadRecord[],
   verdicts: readonly (Verdict | null)[],
   pack: PackFacts,
 ): PackRow | null {

@@ -28,8 +28,8 @@ import {
 } from './record-fields.ts';
 import type { RawRecord } from './record-split.ts';
 
-/** The fields of an event, derived from its bytes alone. */
-export interface EventFields {
+/** The fields of an event that its outcome follows from. */
+export interface EventFacts {
   readonly event_id: string;
   readonly position: string;
   readonly rule: IdentityRule;
@@ -38,32 +38,50 @@ export interface EventFields {
   readonly entity_id: string;
   readonly idempotency_key: string | null;
   readonly producer: ProducerStamp | null;
-  readonly event_time: Instant;
+  readonly event_time: Pick<Instant, 'epoch_ms' | 'sub_ms_ns'>;
   readonly sent_ms: number | null;
   readonly payload_hash: string;
-  /** Null for a tombstone. */
-  readonly payload: object | null;
   readonly flags: number;
   /** Members of the record that are not fields of an event. */
   readonly unknown: readonly string[];
 }
 
-/** One parsed record: an event, or a fault together with the fields that could still be read. */
-export interface ParsedRecord {
-  readonly record: RawRecord;
+/** The fields of an event, derived from its bytes alone. */
+export interface EventFields extends EventFacts {
+  readonly event_time: Instant;
+  /** Null for a tombstone. */
+  readonly payload: object | null;
+}
+
+/** The basis of the outcome of a record: an event, or a fault together with the fields that could still be read. */
+interface RecordFacts {
   readonly received_ms: number;
-  /** For an import: the nanoseconds that it claims beyond `received_ms`. */
-  readonly received_sub_ns?: number;
-  /** For an import: the record's line in its file, if the client sends it. */
-  readonly file_line?: number;
-  readonly imported: boolean;
-  readonly event: EventFields | null;
+  readonly event: EventFacts | null;
   readonly fault: Fault | null;
   /** Known for rejected records too, if the record names them. */
   readonly source: string | null;
   readonly event_type: string | null;
   readonly entity_id: string | null;
   readonly producer: ProducerStamp | null;
+}
+
+/** A live record that another thread has parsed, which keeps its bytes and its payload. */
+export interface LightRecord extends RecordFacts {
+  readonly imported: false;
+}
+
+/** A record, parsed by this thread or another. */
+export type ReadRecord = ParsedRecord | LightRecord;
+
+/** One parsed record. */
+export interface ParsedRecord extends RecordFacts {
+  readonly record: RawRecord;
+  /** For an import: the nanoseconds that it claims beyond `received_ms`. */
+  readonly received_sub_ns?: number;
+  /** For an import: the record's line in its file, if the client sends it. */
+  readonly file_line?: number;
+  readonly imported: boolean;
+  readonly event: EventFields | null;
   /** The rejected receipt that this one repeats. */
   readonly reingest_of?: ReceiptAddress;
   /** The mapping that read the record, if it came in the form of another wire. */

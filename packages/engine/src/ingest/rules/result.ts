@@ -1,6 +1,6 @@
 import { ERRORS, flagNames, formatEpochMs, type IngestResult, unknownFieldsHint } from '@pik/schema';
 import type { Verdict } from './classify.ts';
-import type { ParsedRecord } from './parse-record.ts';
+import type { ReadRecord } from './parse-record.ts';
 
 /** Where a receipt was stored; nulls in a dry run. */
 export type StoredAt =
@@ -8,7 +8,7 @@ export type StoredAt =
   | { readonly line: null; readonly rawKey: null };
 
 /** The answer of ingest for one record. Empty fields are omitted, since most answers are long lists. */
-export function verdictResult(parsed: ParsedRecord, verdict: Verdict | null, stored: StoredAt): IngestResult {
+export function verdictResult(parsed: ReadRecord, verdict: Verdict | null, stored: StoredAt): IngestResult {
   const { event, fault } = parsed;
   const at = { raw_key: stored.rawKey, line: stored.line };
   if (event === null || verdict === null) {
@@ -35,7 +35,7 @@ export function verdictResult(parsed: ParsedRecord, verdict: Verdict | null, sto
 }
 
 /** Explains the status of a repeat that involves an import; null if the status needs no explanation. */
-function detailOf({ imported }: ParsedRecord, { first, currentFirst, status }: Verdict): string | null {
+function detailOf({ imported }: ReadRecord, { first, currentFirst, status }: Verdict): string | null {
   if (first === null) return null;
   const isFirst = currentFirst === null;
   if (status === 'DUPLICATE') return isFirst ? 'the event is known from this earlier receive time on' : null;

@@ -1,14 +1,14 @@
 import { at } from '@pik/schema';
 
 import type { SequenceRange, SequenceRow } from '../../ports/rows.ts';
-import type { ParsedRecord } from './parse-record.ts';
+import type { ReadRecord } from './parse-record.ts';
 
 /**
  * Ranges of the sequence numbers that a pack brought, per producer, regardless of the outcomes. Requests of one pack differ
  * in their receive times; the records of an import count as received with the first one of their producer.
  */
 export function sequenceRows(
-  records: readonly ParsedRecord[],
+  records: readonly ReadRecord[],
   pack: { pack_id: string; expires_ms: number },
 ): SequenceRow[] {
   const seen = new Map<string, Map<number, number[]>>();

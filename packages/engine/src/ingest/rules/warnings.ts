@@ -2,13 +2,13 @@ import { LIMITS, unknownFieldsHint } from '@pik/schema';
 
 import type { FailureRow } from '../../ports/rows.ts';
 import type { PackFacts } from './pack-facts.ts';
-import type { EventFields, ParsedRecord } from './parse-record.ts';
+import type { EventFacts, ReadRecord } from './parse-record.ts';
 
 /**
  * One row for all receipts of a request that have the same unknown members in the same series: a producer that always sends
  * an extra member must not double its rows. Beyond the limit, further sets of names only set a flag on their receipts.
  */
-export function warningRows(records: readonly ParsedRecord[], pack: PackFacts): FailureRow[] {
+export function warningRows(records: readonly ReadRecord[], pack: PackFacts): FailureRow[] {
   if (!records.some(({ event }) => event !== null && event.unknown.length > 0)) return [];
   let start = 0;
   return pack.requests.flatMap(({ lines }) => {
@@ -18,7 +18,7 @@ export function warningRows(records: readonly ParsedRecord[], pack: PackFacts): 
 }
 
 function requestWarnings(
-  records: readonly ParsedRecord[],
+  records: readonly ReadRecord[],
   { pack, start }: { pack: PackFacts; start: number },
 ): FailureRow[] {
   const rows = new Map<string, FailureRow & { receipts: number }>();
@@ -39,7 +39,7 @@ function requestWarnings(
 const TEXT_CHARS_MAX = 300;
 
 function warningRow(
-  { source, event_type, event_id }: EventFields,
+  { source, event_type, event_id }: EventFacts,
   unknown: readonly string[],
   at: Pick<PackFacts, 'pack_id' | 'expires_ms'> & { readonly line: number; readonly received_ms: number },
 ): FailureRow & { receipts: number } {
