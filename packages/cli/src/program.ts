@@ -1,23 +1,30 @@
 import tab from '@bomb.sh/tab/commander';
 import { printable, VIEWS } from '@pik/render';
-import { KitError, QUESTION_NAMES, QUESTIONS, SEARCH_FIELDS } from '@pik/schema';
+import {
+  computeQuestion,
+  explainChangeQuestion,
+  KitError,
+  QUESTION_NAMES,
+  QUESTIONS,
+  SEARCH_FIELDS,
+} from '@pik/schema';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import own from '../package.json' with { type: 'json' };
 import { compute } from './commands/compute.ts';
 import { deadLetters } from './commands/dead-letters.ts';
 import { doctor } from './commands/doctor.ts';
-import { events } from './commands/events.ts';
+import { EVENTS_FIELDS, events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { explainChange } from './commands/explain-change.ts';
 import { find } from './commands/find.ts';
-import { history } from './commands/history.ts';
+import { HISTORY_FIELDS, history } from './commands/history.ts';
 import { importFile } from './commands/import.ts';
 import { ingest } from './commands/ingest.ts';
 import { keygen } from './commands/keygen.ts';
 import { outboxDrain, outboxList } from './commands/outbox.ts';
 import { askQuestion, withFlags } from './commands/question.ts';
 import { reingest } from './commands/reingest.ts';
-import { rejects } from './commands/rejects.ts';
+import { REJECTS_FIELDS, rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
 import { status } from './commands/status.ts';
@@ -203,15 +210,10 @@ function addOutboxes(program: Command, done: Done): void {
 }
 
 function addAnswers(program: Command, done: Done): void {
-  withRange(
-    client(program, 'events', 'the events of an entity, in order of event time').requiredOption(
-      '--entity <id>',
-      'entity whose events to list',
-    ),
-    { from: 'first event time', to: 'end of the range of event times (exclusive)' },
-  )
-    .option('--as-of <time>', 'as known at this receive time')
-    .action(async (options) => done(await events(options)));
+  withFlags(client(program, 'events', 'the events of an entity, in order of event time'), {
+    fields: EVENTS_FIELDS,
+    draws: false,
+  }).action(async (options) => done(await events(options)));
   const explaining = withZone(
     client(program, 'explain', 'what happened to one event; `explain change`: why a value changed'),
   )
@@ -224,17 +226,10 @@ function addAnswers(program: Command, done: Done): void {
     .option('--as-of <time>', 'as known at this receive time')
     .option(...HTML)
     .action(async (eventId, options) => done(await explain(eventId, options)));
-  withZone(client(explaining, 'change', 'why a value changed: between versions, receive times, or until now'))
-    .requiredOption('--metric <metric>', 'metric name: daily_event_count, or one from pik.config.ts')
-    .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all')
-    .requiredOption('--window <start>', 'start of the window, or the date of a day')
-    .option('--from <side>', 'version number, receive time, or now; default: the version before the latest')
-    .option('--to <side>', 'the same; default: the latest version, or now if --from is given')
-    .option('--limit <n>', 'maximum number of listed events and units', '20')
-    .option('--cursor <cursor>', 'next_cursor of the previous answer (--json), for more events and units')
-    .option(...SVG)
-    .option(...HTML)
-    .action((options) => explainChange(options));
+  withFlags(client(explaining, 'change', 'why a value changed: between versions, receive times, or until now'), {
+    fields: explainChangeQuestion.fields,
+    draws: true,
+  }).action((options) => explainChange(options));
   withFlags(client(program, 'find', 'receipts that match an expression, rejected ones too, the last stored first'), {
     fields: QUESTIONS.find.fields,
     draws: false,
@@ -249,13 +244,10 @@ function addAnswers(program: Command, done: Done): void {
     .argument('[expression...]', 'such as outcome=REJECTED; several must all match')
     .addHelpText('after', FIND_HELP)
     .action((expressions, options) => tail(expressions, options));
-  withRange(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
-    from: 'first receive time',
-    to: 'end of the range of receive times (exclusive)',
+  withFlags(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
+    fields: REJECTS_FIELDS,
+    draws: false,
   })
-    .option('--code <code>', 'only those with this code')
-    .option('--source <source>')
-    .option('--type <type>')
     .option('--limit <n>', 'how many', wholeNumber, '50')
     .action(async (options) => done(await rejects(options)));
   client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
@@ -271,7 +263,6 @@ Expressions: payload.order_id=4711   source == "shop" and not (outcome in [DUPLI
              payload.items[*].sku.startsWith("A-")   has(payload.refund)   trace_id=4bf92f…   body.contains("4711")
 Fields: ${SEARCH_FIELDS.join(', ')}.`;
 
-const SVG = ['--svg <file>', 'write the chart as SVG to this file'] as const;
 const HTML = ['--html <file>', 'write the answer with its charts to this self-contained file'] as const;
 
 function addReports(program: Command, done: Done): void {
@@ -341,15 +332,12 @@ function addReplays(program: Command, done: Done): void {
 }
 
 function addValues(program: Command, done: Done): void {
-  const value = (name: string, description: string) =>
-    client(program, name, description)
-      .requiredOption('--metric <metric>', 'metric name: daily_event_count, or one from pik.config.ts')
-      .requiredOption('--key <key>', 'entity id, source, JSON array of source and type, or all');
-  value('history', 'the versions of a value, oldest first: what was known, and when')
-    .option('--window <start>', 'start of the window, or the date of a day')
-    .action(async (options) => done(await history(options)));
-  withZone(value('compute', 'a value now, or as known at a receive time; writes nothing'))
-    .requiredOption('--window <start>', 'start of the window, or the date of a day')
-    .option('--as-of <time>', 'as known at this receive time')
-    .action((options) => compute(options));
+  withFlags(client(program, 'history', 'the versions of a value, oldest first: what was known, and when'), {
+    fields: HISTORY_FIELDS,
+    draws: false,
+  }).action(async (options) => done(await history(options)));
+  withFlags(client(program, 'compute', 'a value now, or as known at a receive time; writes nothing'), {
+    fields: computeQuestion.fields,
+    draws: false,
+  }).action((options) => compute(options));
 }

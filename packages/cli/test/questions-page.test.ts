@@ -22,6 +22,18 @@ function defaultOf({ fallback, isRequired }: Field): string {
   return typeof fallback === 'number' && !Number.isFinite(fallback) ? 'open' : code(String(fallback));
 }
 
+/** The questions without a command of their name: each can be asked by it. */
+function otherLines(): string[] {
+  return (Object.entries(ROUTES) as [string, Route][]).flatMap(([name, { summary, fields, params }]) => {
+    if (params === undefined || fields === undefined || name in QUESTIONS) return [];
+    const rows = Object.entries({ ...params, ...fields }).map(([field, declared]) =>
+      row(code(field), defaultOf(declared), declared.doc),
+    );
+    const table = [row('Field', 'Default', 'Meaning'), '|---|---|---|', ...rows, ''];
+    return [`## ${name}`, '', `${summary} \`investigator.ask('${name}', …)\``, '', ...(rows.length === 0 ? [] : table)];
+  });
+}
+
 function questionLines(): string[] {
   return QUESTION_NAMES.flatMap((name) => {
     const { fields, summary } = QUESTIONS[name];
@@ -55,6 +67,7 @@ it('docs/questions.md has every route, and the fields of every question', async 
     ...routeRows(),
     '',
     ...questionLines(),
+    ...otherLines(),
   ];
   await expect(`${lines.join('\n').trimEnd()}\n`).toMatchFileSnapshot('../../../docs/questions.md');
 });
@@ -65,5 +78,22 @@ it('each question has a command with a flag for each of its fields', () => {
     const command = commands.find((one) => one.name() === name);
     const flags = command?.options.map(({ long }) => long);
     expect(flags).toEqual(expect.arrayContaining(Object.keys(QUESTIONS[name].fields).map(flagOf)));
+  }
+});
+
+it('the commands about events, values and rejects take their flags from the declarations', () => {
+  const { commands } = createProgram(() => {});
+  const changing = commands.find((command) => command.name() === 'explain')?.commands[0];
+  const sources: [(typeof commands)[number] | undefined, Record<string, Field>, readonly string[]][] = [
+    [commands.find((one) => one.name() === 'events'), ROUTES.timeline.fields, ['include', 'limit', 'cursor']],
+    [commands.find((one) => one.name() === 'rejects'), ROUTES.rejects.fields, ['include', 'cursor']],
+    [commands.find((one) => one.name() === 'history'), ROUTES.versions.fields, ['limit', 'cursor']],
+    [commands.find((one) => one.name() === 'compute'), ROUTES.compute.fields, []],
+    [changing, ROUTES.explainChange.fields, []],
+  ];
+  for (const [command, fields, left] of sources) {
+    const flags = command?.options.map(({ long }) => long);
+    const own = Object.keys(fields).filter((name) => !left.includes(name));
+    expect(flags).toEqual(expect.arrayContaining(own.map(flagOf)));
   }
 });

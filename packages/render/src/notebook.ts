@@ -1,4 +1,4 @@
-import { counted } from '@pik/schema';
+import { counted, type DeclaredName, type ReportOf } from '@pik/schema';
 import {
   createInvestigator,
   type Investigator,
@@ -30,6 +30,14 @@ const OPTIONS: ViewOptions = {
   next: () => 'ask again with its next_cursor as cursor',
 };
 
+/** The views of answers. An answer without one displays itself as every other object. */
+const SHOWN: { readonly [N in DeclaredName]?: (answer: ReportOf<N>, options: ViewOptions) => View } = {
+  ...VIEWS,
+  event: eventView,
+  eventByKey: eventView,
+  explainChange: changeView,
+};
+
 /**
  * Creates an investigator for notebooks: the same answers, each of which displays itself as the last value of a cell.
  * JSON, fields and comparison of an answer stay the same.
@@ -38,8 +46,11 @@ const OPTIONS: ViewOptions = {
  */
 export function createNotebook(options: InvestigatorOptions): Investigator {
   const asking = createInvestigator(options);
-  const ask: Investigator['ask'] = async (name, selection, call) =>
-    displayed(await asking.ask(name, selection, call), (answer) => VIEWS[name](answer, OPTIONS));
+  const ask: Investigator['ask'] = async (name, selection, call) => {
+    const answer = await asking.ask(name, selection, call);
+    const view = SHOWN[name];
+    return view === undefined ? answer : displayed(answer, (shownAnswer) => view(shownAnswer, OPTIONS));
+  };
   return {
     ...asking,
     ask,

@@ -1,25 +1,13 @@
 import { printable, shortTime } from '@pik/render';
-import { counted } from '@pik/schema';
+import { computeQuestion, counted } from '@pik/schema';
 import { investigator, print } from '../session.ts';
-import type { HistoryOptions } from './history.ts';
-
-/** Options of `pik compute`. */
-export interface ComputeOptions extends HistoryOptions {
-  readonly window: string;
-  readonly asOf?: string | undefined;
-  readonly timeZone?: string | undefined;
-}
+import { type AskOptions, givenOf } from './question.ts';
 
 /** Computes a value as of now or as of a receive time. Writes nothing. */
-export async function compute(options: ComputeOptions): Promise<void> {
-  const { metric, key, window, asOf, timeZone } = options;
-  const answer = await investigator(options).computeAggregate({
-    metric,
-    key,
-    window_start: window,
-    as_of: asOf,
-    time_zone: timeZone,
-  });
+export async function compute(options: AskOptions): Promise<void> {
+  const selection = givenOf(computeQuestion, options);
+  const { metric, key } = selection;
+  const answer = await investigator(options).computeAggregate(selection);
   print(options, answer, () => {
     const span = `${shortTime(answer.window_start)} to ${shortTime(answer.window_end)}`;
     const lines = [

@@ -1,24 +1,15 @@
 import { printable, tableText } from '@pik/render';
-import { counted, durationText, type EventView } from '@pik/schema';
+import { counted, durationText, type EventView, timelineQuestion } from '@pik/schema';
 import { writeOut } from '../output.ts';
-import { type GlobalOptions, investigator } from '../session.ts';
-import { type RangeOptions, startOf } from '../times.ts';
+import { investigator } from '../session.ts';
+import { type AskOptions, flagsWithout, givenOf } from './question.ts';
 
-/** Options of `pik events`. */
-export interface EventsOptions extends GlobalOptions, RangeOptions {
-  readonly entity: string;
-  readonly asOf?: string | undefined;
-}
+/** The fields of `pik events`, which reads all pages. */
+export const EVENTS_FIELDS = flagsWithout(timelineQuestion.fields, 'include', 'limit', 'cursor');
 
 /** Lists the events of an entity; with `--json` as NDJSON with their received text. True if there are any. */
-export async function events(options: EventsOptions): Promise<boolean> {
-  const selection = {
-    entity_id: options.entity,
-    start_time: startOf(options),
-    end_time: options.to,
-    as_of: options.asOf,
-    time_zone: options.timeZone,
-  };
+export async function events(options: AskOptions): Promise<boolean> {
+  const selection = givenOf({ fields: EVENTS_FIELDS }, options);
   const ask = investigator(options);
   if (options.json) {
     let count = 0;

@@ -1,24 +1,16 @@
 import { shortTime, tableText, valueText } from '@pik/render';
-import type { AggregateVersion } from '@pik/schema';
-import { type GlobalOptions, investigator, print } from '../session.ts';
+import { type AggregateVersion, versionsQuestion } from '@pik/schema';
+import { investigator, print } from '../session.ts';
+import { type AskOptions, flagsWithout, givenOf } from './question.ts';
 
-/** Options of `pik history`. */
-export interface HistoryOptions extends GlobalOptions {
-  readonly metric: string;
-  readonly key: string;
-  readonly window?: string | undefined;
-}
+/** The fields of `pik history`, which reads all pages. */
+export const HISTORY_FIELDS = flagsWithout(versionsQuestion.fields, 'limit', 'cursor');
 
 /** Lists the versions of a value, oldest first: what was known, and when. True if there are any. */
-export async function history(options: HistoryOptions): Promise<boolean> {
-  const { metric, key, window } = options;
+export async function history(options: AskOptions): Promise<boolean> {
   const found: AggregateVersion[] = [];
-  for await (const version of investigator(options).getAggregateHistory({
-    metric,
-    key,
-    ...(window !== undefined && { window_start: window }),
-  }))
-    found.push(version);
+  const selection = givenOf({ fields: HISTORY_FIELDS }, options);
+  for await (const version of investigator(options).getAggregateHistory(selection)) found.push(version);
   print(options, found, () => {
     if (found.length === 0) return 'No versions yet: a replay of the window creates the first.';
     const rows = found.map((v) => [

@@ -30,6 +30,13 @@ export function withFlags(
   return isTimed ? command.addHelpText('after', TIMES_HELP) : command;
 }
 
+/** The fields without some that a command does not offer as flags, such as the cursor if it reads all pages. */
+export function flagsWithout<F extends object, K extends keyof F>(fields: F, ...names: readonly K[]): Omit<F, K> {
+  const rest: Omit<F, K> & { [N in K]?: unknown } = { ...fields };
+  for (const name of names) delete rest[name];
+  return rest;
+}
+
 /** Converts a command's options to a selection. The server reports invalid values. */
 export function givenOf<Q extends Pick<Question, 'fields'>>({ fields }: Q, options: AskOptions): GivenOf<Q> {
   const given = Object.entries(fields).map(([name, field]) => [name, readOption(field, optionOf(name, options))]);

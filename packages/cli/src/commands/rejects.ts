@@ -1,26 +1,15 @@
 import { tableText } from '@pik/render';
+import { rejectsQuestion } from '@pik/schema';
 import type { Reject } from '@pik/sdk/investigator';
-import { type GlobalOptions, investigator, print } from '../session.ts';
-import { type RangeOptions, startOf } from '../times.ts';
+import { investigator, print } from '../session.ts';
+import { type AskOptions, flagsWithout, givenOf } from './question.ts';
 
-/** Options of `pik rejects`. */
-export interface RejectsOptions extends GlobalOptions, RangeOptions {
-  readonly code?: string | undefined;
-  readonly source?: string | undefined;
-  readonly type?: string | undefined;
-  readonly limit: string;
-}
+/** The fields of `pik rejects`; its `--limit` counts over all pages. */
+export const REJECTS_FIELDS = flagsWithout(rejectsQuestion.fields, 'include', 'limit', 'cursor');
 
 /** Lists rejected receipts and conflicts, the latest first. True if there are none. */
-export async function rejects(options: RejectsOptions): Promise<boolean> {
-  const selection = {
-    start_time: startOf(options),
-    end_time: options.to,
-    time_zone: options.timeZone,
-    code: options.code,
-    source: options.source,
-    event_type: options.type,
-  };
+export async function rejects(options: AskOptions): Promise<boolean> {
+  const selection = givenOf({ fields: REJECTS_FIELDS }, options);
   const found: Reject[] = [];
   for await (const reject of investigator(options).readRejects(selection)) {
     found.push(reject);
@@ -41,7 +30,7 @@ export async function rejects(options: RejectsOptions): Promise<boolean> {
 }
 
 /** States whether there are no rejects at all or only none that the options select. */
-async function whyNone(options: RejectsOptions): Promise<string> {
+async function whyNone(options: AskOptions): Promise<string> {
   const { code, source, type, from, since, to } = options;
   const given = Object.entries({ code, source, type, from, since, to }).filter(([, value]) => value !== undefined);
   const nothing = 'Nothing was rejected';

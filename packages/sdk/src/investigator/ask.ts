@@ -111,19 +111,20 @@ export async function readBody<T>(read: () => Promise<T>, signal: AbortSignal | 
 }
 
 /** Reads all items of a paged list. */
-export async function* readPages<T>(
-  read: (cursor: string | undefined) => Promise<{ items: readonly T[]; next: string | null }>,
+export async function* readItems<P extends { readonly next_cursor: string | null }, T>(
+  readPage: (cursor: string | undefined) => Promise<P>,
+  itemsOf: (page: P) => readonly T[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
-    const { items, next } = await read(cursor);
-    for (const item of items) {
+    const page = await readPage(cursor);
+    for (const item of itemsOf(page)) {
       refuseAborted(signal);
       yield item;
     }
     refuseAborted(signal);
-    cursor = next ?? undefined;
+    cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);
 }
 

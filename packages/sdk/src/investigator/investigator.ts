@@ -4,7 +4,6 @@ import {
   type ChangeExplanation,
   type Computed,
   type DeadLetter,
-  type DeadLetterPage,
   EPOCH_MS_MAX,
   EPOCH_MS_MIN,
   type EventExplanation,
@@ -23,11 +22,9 @@ import {
   type ReplayPage,
   type ReplayView,
   type SelectionOf,
-  type SelectionPage,
   type Time,
   type TimelinePage,
   type VerifyPage,
-  type VersionPage,
 } from '@pik/schema';
 import { v7 } from 'uuid';
 import {
@@ -37,7 +34,7 @@ import {
   createAsking,
   type InvestigatorOptions,
   readBody,
-  readPages,
+  readItems,
   send,
   wire,
 } from './ask.ts';
@@ -83,7 +80,10 @@ export interface SimulateOptions extends CallOptions {
  * `NETWORK`, `TIMEOUT`, `ANSWER_NOT_OURS`; and `ABORTED`, at once, when the caller's signal aborts.
  */
 export interface Investigator extends QuestionMethods {
-  /** Asks a declared question by its name: `ask('lag', { start_time: '2h' })` is `lag({ start_time: '2h' })`. */
+  /**
+   * Asks a declared question by its name: `ask('lag', { start_time: '2h' })` is `lag({ start_time: '2h' })`. Of a listing it reads one
+   * page, and it takes the ids of a path like every other field: `ask('replayById', { replay_id })`.
+   */
   readonly ask: AskQuestion;
   /**
    * Sends rejected receipts again: with `body` as mended records, without it as they are. Needs the scope `ingest`. Safe to
@@ -141,7 +141,7 @@ export interface Investigator extends QuestionMethods {
   ): Promise<Computed>;
   /** Reads the versions of a value, oldest first. Without `window_start`, reads those of all windows, in order. */
   getAggregateHistory(
-    selection: Omit<ValueSelection, 'window_start'> & Partial<Pick<ValueSelection, 'window_start'>>,
+    selection: Omit<SelectionOf<'versions'>, 'limit' | 'cursor'>,
     options?: CallOptions,
   ): AsyncIterable<AggregateVersion>;
   /**
@@ -196,10 +196,9 @@ export function createInvestigator(options: InvestigatorOptions): Investigator {
   return {
     ask: askQuestion,
     ...questionMethods(askQuestion),
-    ...eventQuestions(asking),
-    ...verification(asking),
-    ...valueQuestions(asking),
-    ...replays(asking),
+    ...eventQuestions(asking, askQuestion),
+    ...valueQuestions(asking, askQuestion),
+    ...replays(asking, askQuestion),
   };
 }
 
@@ -215,38 +214,45 @@ type EventQuestions = Pick<
   | 'readRejects'
   | 'readRejectedReceipts'
   | 'reingest'
+  | 'readVerification'
 >;
 
-function eventQuestions(asking: Asking): EventQuestions {
-  const timelinePage: Investigator['timelinePage'] = (selection, call) =>
-    ask(asking, 'timeline', { query: wire(selection), ...call });
+function eventQuestions(asking: Asking, askQuestion: AskQuestion): EventQuestions {
   return {
-    timelinePage,
+    timelinePage: (selection, call) => askQuestion('timeline', selection, call),
     readTimeline: (selection, call) =>
-      readPages(async (cursor) => {
-        const query = { ...wire(selection), cursor };
-        const route = selection.entity_id === undefined ? 'selection' : 'timeline';
-        const page = await ask<SelectionPage>(asking, route, { query, ...call });
-        return { items: page.events, next: page.next_cursor };
-      }, call?.signal),
+      readItems<TimelinePage, EventView>(
+        (cursor) =>
+          selection.entity_id === undefined
+            ? askQuestion('selection', { ...selection, cursor }, call)
+            : askQuestion('timeline', { ...selection, cursor }, call),
+        ({ events }) => events,
+        call?.signal,
+      ),
     readEvents: (selection, call) => rawEvents(asking, selection, call),
     readMatches: (selection, call) => readMatches(asking, { query: wire(selection), ...call }),
     readTail: (selection = {}, call) => readTail(asking, { query: wire(selection), ...call }),
-    explainEvent: (event, { as_of, time_zone, ...call } = {}) => {
-      const at = { as_of, time_zone };
-      if (typeof event !== 'string') return ask(asking, 'eventByKey', { query: wire({ ...event, ...at }), ...call });
-      return ask(asking, 'event', { params: { event_id: event }, query: wire(at), ...call });
-    },
+    explainEvent: (event, { as_of, time_zone, ...call } = {}) =>
+      typeof event === 'string'
+        ? askQuestion('event', { event_id: event, as_of, time_zone }, call)
+        : askQuestion('eventByKey', { ...event, as_of, time_zone }, call),
     readRejects: (selection = {}, call) =>
-      readPages(async (cursor) => {
-        const page = await ask<RejectPage>(asking, 'rejects', { query: { ...wire(selection), cursor }, ...call });
-        return { items: page.rejects, next: page.next_cursor };
-      }, call?.signal),
+      readItems(
+        (cursor) => askQuestion('rejects', { ...selection, cursor }, call),
+        ({ rejects }) => rejects,
+        call?.signal,
+      ),
     readRejectedReceipts: (selection = {}, call) =>
       readRejectedReceipts(asking, { query: { limit: LIMITS.page_items_max, ...wire(selection) }, ...call }),
     reingest: (receipts, { dryRun, ...call } = {}) =>
       ask(asking, 'reingest', { body: { receipts }, query: { dry_run: dryRun }, ...call }),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
+    readVerification: (call) =>
+      readItems(
+        (cursor) => askQuestion('verify', { cursor }, call),
+        (page) => [page],
+        call?.signal,
+      ),
   };
 }
 
@@ -266,31 +272,22 @@ async function getReceipt(asking: Asking, address: { pack_id: string; line: numb
   return { receipt, bytes };
 }
 
-function verification(asking: Asking): Pick<Investigator, 'readVerification'> {
-  return {
-    readVerification: (call) =>
-      readPages(async (cursor) => {
-        const page = await ask<VerifyPage>(asking, 'verify', { query: { cursor }, ...call });
-        return { items: [page], next: page.next_cursor };
-      }, call?.signal),
-  };
-}
-
 type ValueQuestions = Pick<
   Investigator,
   'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'explainChange' | 'simulate'
 >;
 
-function valueQuestions(asking: Asking): ValueQuestions {
+function valueQuestions(asking: Asking, askQuestion: AskQuestion): ValueQuestions {
   return {
-    getMetrics: async (call) => (await ask<{ metrics: MetricView[] }>(asking, 'metricList', { ...call })).metrics,
-    computeAggregate: (selection, call) => ask(asking, 'compute', { query: wire(selection), ...call }),
+    getMetrics: async (call) => (await askQuestion('metricList', {}, call)).metrics,
+    computeAggregate: (selection, call) => askQuestion('compute', selection, call),
     getAggregateHistory: (selection, call) =>
-      readPages(async (cursor) => {
-        const page = await ask<VersionPage>(asking, 'versions', { query: { ...wire(selection), cursor }, ...call });
-        return { items: page.versions, next: page.next_cursor };
-      }, call?.signal),
-    explainChange: (change, call) => ask(asking, 'explainChange', { query: wire(change), ...call }),
+      readItems(
+        (cursor) => askQuestion('versions', { ...selection, cursor }, call),
+        ({ versions }) => versions,
+        call?.signal,
+      ),
+    explainChange: (change, call) => askQuestion('explainChange', change, call),
     simulate: (aggregate, selection, call = {}) => {
       const bound = (time: Time | undefined) => (time === undefined ? undefined : parseTime(wireTime(time))?.epoch_ms);
       const startMs = bound(selection.start_time) ?? EPOCH_MS_MIN;
@@ -321,11 +318,10 @@ type Replays = Pick<
   | 'redriveDeadLetters'
 >;
 
-function replays(asking: Asking): Replays {
+function replays(asking: Asking, askQuestion: AskQuestion): Replays {
   const begin = (body: object, { reason, ...drive }: ReplayDrive & { reason?: string | undefined }) =>
     driveReplay(asking, { replayId: v7(), body: { ...body, reason }, cursor: undefined }, drive);
-  const getReplay: Investigator['getReplay'] = (replayId, call) =>
-    ask(asking, 'replayById', { params: { replay_id: replayId }, ...call });
+  const getReplay: Investigator['getReplay'] = (replay_id, call) => askQuestion('replayById', { replay_id }, call);
   return {
     getReplay,
     replay: (selection, options = {}) => begin(wire(selection), options),
@@ -345,15 +341,17 @@ function replays(asking: Asking): Replays {
     },
     cancelReplay: (replayId, call) => ask(asking, 'replayCancel', { params: { replay_id: replayId }, ...call }),
     readReplays: (call) =>
-      readPages(async (cursor) => {
-        const page = await ask<ReplayPage>(asking, 'replays', { query: { cursor }, ...call });
-        return { items: page.replays, next: page.next_cursor };
-      }, call?.signal),
+      readItems(
+        (cursor) => askQuestion('replays', { cursor }, call),
+        (page) => page.replays,
+        call?.signal,
+      ),
     readDeadLetters: (call) =>
-      readPages(async (cursor) => {
-        const page = await ask<DeadLetterPage>(asking, 'deadLetters', { query: { cursor }, ...call });
-        return { items: page.dead_letters, next: page.next_cursor };
-      }, call?.signal),
+      readItems(
+        (cursor) => askQuestion('deadLetters', { cursor }, call),
+        (page) => page.dead_letters,
+        call?.signal,
+      ),
     async redriveDeadLetters(messageIds, call) {
       const body = messageIds === undefined ? {} : { message_ids: [...messageIds] };
       // A backend may redrive only as many as fit into one call.

@@ -1,9 +1,17 @@
-import { mapQuestions, type QuestionName, type ReportOf, type SelectionOf, toWire } from '@pik/schema';
+import {
+  type DeclaredName,
+  mapQuestions,
+  type QuestionName,
+  type ReportOf,
+  ROUTES,
+  type SelectionOf,
+  toWire,
+} from '@pik/schema';
 
 import { type Asking, ask, type CallOptions } from './ask.ts';
 
 /** Asks a declared question by name. */
-export type AskQuestion = <N extends QuestionName>(
+export type AskQuestion = <N extends DeclaredName>(
   name: N,
   selection: SelectionOf<N>,
   options?: CallOptions,
@@ -24,7 +32,13 @@ type AskedWith<S> =
 
 /** Creates `ask` over a connection. */
 export function questionsOver(asking: Asking): AskQuestion {
-  return (name, selection, options) => ask(asking, name, { query: toWire(selection), ...options });
+  return (name, selection, options) => {
+    const given = Object.entries(toWire(selection));
+    const isParam = ([field]: readonly [string, string]) => Object.hasOwn(ROUTES[name].params, field);
+    const params = Object.fromEntries(given.filter(isParam));
+    const query = Object.fromEntries(given.filter((entry) => !isParam(entry)));
+    return ask(asking, name, { params, query, ...options });
+  };
 }
 
 /** Creates the methods of all declared questions. */
