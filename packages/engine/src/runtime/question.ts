@@ -1,5 +1,7 @@
 import type { QuestionOptions } from '../api/pipeline.ts';
 import type { Backend } from '../ports/backend.ts';
+import type { CellRow } from '../ports/cell-row.ts';
+import type { ClosedHours } from '../ports/closed-hours.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import { type Budget, createBudget } from './budget.ts';
 import type { Context } from './context.ts';
@@ -32,7 +34,7 @@ interface Size {
 
 /** A backend whose reads await the budget's turn and count their results. */
 export function watchedBackend(backend: Backend, budget: Budget): Backend {
-  const { index, rawLog, files, aggregates, replays, queue } = backend;
+  const { index, rawLog, files, aggregates, replays, queue, closedHours } = backend;
   const watch = <A extends unknown[], R>(read: (...args: A) => Promise<R>, sizeOf: (result: R) => Size) => {
     return async (...args: A): Promise<R> => {
       await budget.turn();
@@ -81,6 +83,27 @@ export function watchedBackend(backend: Backend, budget: Budget): Backend {
       listWindows: watch((id, cursor) => replays.listWindows(id, cursor), page),
     },
     queue: { ...queue, listDead: watch((query) => queue.listDead(query), page) },
+    closedHours: closedHours && watchedHours(closedHours, budget, watch),
+  };
+}
+
+type Watch = <A extends unknown[], R>(
+  read: (...args: A) => Promise<R>,
+  sizeOf: (result: R) => Size,
+) => (...args: A) => Promise<R>;
+
+function watchedHours(hours: ClosedHours<CellRow>, budget: Budget, watch: Watch): ClosedHours<CellRow> {
+  return {
+    list: watch((range) => hours.list(range), list),
+    readCells: watch((hour) => hours.readCells(hour), list),
+    async *readReceipts(hour, filter) {
+      await budget.turn();
+      for await (const receipt of hours.readReceipts(hour, filter)) {
+        budget.read(1);
+        if (budget.isDue()) await budget.turn();
+        yield receipt;
+      }
+    },
   };
 }
 

@@ -29,25 +29,33 @@ function sliceOf(
   verdicts: readonly (Verdict | null)[],
   pack: { pack_id: string; imported: boolean; expires_ms: number },
 ): SliceRow {
+  const entries = group.map((row) => entryOf(row, (verdicts[row.line] as Verdict).currentFirst));
+  const { source, event_type, event_ms } = at(group, 0);
+  return sliceOfEntries(entries, { ...pack, source, event_type, event_day: Math.floor(event_ms / MS_PER_DAY) });
+}
+
+/** The slice of receipts of one pack, series and event day, in order of their lines. */
+export function sliceOfEntries(
+  entries: readonly SliceEntry[],
+  common: Pick<SliceRow, 'pack_id' | 'source' | 'event_type' | 'event_day' | 'imported' | 'expires_ms'>,
+): SliceRow {
   let received_min_ms = Number.POSITIVE_INFINITY;
   let received_max_ms = Number.NEGATIVE_INFINITY;
-  const entries: SliceEntry[] = [];
-  for (const row of group) {
-    received_min_ms = Math.min(received_min_ms, row.received_ms);
-    received_max_ms = Math.max(received_max_ms, row.received_ms);
-    entries.push(entryOf(row, (verdicts[row.line] as Verdict).currentFirst));
+  for (const { received_ms } of entries) {
+    received_min_ms = Math.min(received_min_ms, received_ms);
+    received_max_ms = Math.max(received_max_ms, received_ms);
   }
-  const { source, event_type, event_ms } = at(group, 0);
+  const { pack_id, source, event_type, event_day, imported, expires_ms } = common;
   return {
-    pack_id: pack.pack_id,
+    pack_id,
     source,
     event_type,
-    event_day: Math.floor(event_ms / MS_PER_DAY),
+    event_day,
     received_min_ms,
     received_max_ms,
-    imported: pack.imported,
+    imported,
     ...packed(entries),
-    expires_ms: pack.expires_ms,
+    expires_ms,
   };
 }
 

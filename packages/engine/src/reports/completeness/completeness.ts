@@ -1,14 +1,17 @@
 import { completenessQuestion, LIMITS } from '@pik/schema';
 import { answerQuestion } from '../../runtime/answer-question.ts';
+import { closedQuery, openClosedCells } from '../closed-cells.ts';
 import { openReportPage } from '../report-page.ts';
 import { coveredView, partNotes } from '../report-part.ts';
-import { takeSlices } from '../report-slices.ts';
+import { takePortions } from '../report-slices.ts';
 import { rangeView, scopeOf } from '../rules/report-scope.ts';
 import { whyEmpty } from '../why-empty.ts';
 import {
   addCompleteDay,
+  addDayCell,
   addScannedDay,
   completenessFigures,
+  coverageOfDay,
   createCompletenessTallies,
 } from './rules/completeness-report.ts';
 
@@ -24,10 +27,18 @@ export const completeness = answerQuestion(completenessQuestion, async (context,
   const scope = scopeOf({ ...query, by: [], basis: 'event' }, page.nowMs);
   const tallies = createCompletenessTallies(scope, query.by);
   const slices = { scope, source: query.source, event_type: query.event_type };
-  await takeSlices(
+  const closed = await openClosedCells(
     context,
-    { slices, part: page.part, isFull: () => tallies.days.size >= LIMITS.report_groups_max },
-    { complete: (slice) => addCompleteDay(tallies, slice), scanned: (slice) => addScannedDay(tallies, slice) },
+    closedQuery(slices, page, (cell) => coverageOfDay(cell, scope)),
+  );
+  await takePortions(
+    context,
+    { slices, part: page.part, closed, isFull: () => tallies.days.size >= LIMITS.report_groups_max },
+    {
+      complete: (slice) => addCompleteDay(tallies, slice),
+      scanned: (slice) => addScannedDay(tallies, slice),
+      cell: (cell) => addDayCell(tallies, cell),
+    },
   );
   const notes = partNotes(page.part);
   const { curves, days } = completenessFigures(tallies, query.closed_after_ms);

@@ -14,13 +14,16 @@ import type { Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';
 import { plainTime } from '../../runtime/rules/plain-time.ts';
 import { decodeEntries } from '../../storage/rules/slice-codec.ts';
+import { closedQuery, openClosedCells } from '../closed-cells.ts';
 import { openReportPage, type PartExtra, type ReportPage } from '../report-page.ts';
 import { coveredView, partNotes, readCursorParts } from '../report-part.ts';
-import { GROUPS_FULL, type SliceScope, takeSlices } from '../report-slices.ts';
+import { GROUPS_FULL, type SliceScope, takePortions } from '../report-slices.ts';
+import { coverageOfCell } from '../rules/cell-scope.ts';
 import { coverageOf, isInScope, rangeView, scopeOf } from '../rules/report-scope.ts';
 import { whyEmpty } from '../why-empty.ts';
 import {
   addBaseline,
+  addCellReceipts,
   addEntryReceipt,
   addFailure,
   addSliceReceipts,
@@ -221,16 +224,21 @@ async function* failuresIn(
   if (query.toMs > query.fromMs) yield* readPages((cursor) => backend.index.listFailures({ ...query, cursor }), budget);
 }
 
-function countReceipts(
+async function countReceipts(
   context: Context,
   tallies: FailureTallies,
   { slices, page }: { slices: SliceScope; page: ReportPage },
 ): Promise<void> {
   const { scope } = slices;
-  return takeSlices(
+  const closed = await openClosedCells(
     context,
-    { slices, part: page.part, isFull: () => tallies.receipts.size >= LIMITS.report_groups_max },
+    closedQuery(slices, page, (cell) => coverageOfCell(cell, scope)),
+  );
+  await takePortions(
+    context,
+    { slices, part: page.part, closed, isFull: () => tallies.receipts.size >= LIMITS.report_groups_max },
     {
+      cell: (cell) => addCellReceipts(tallies, cell),
       complete(slice) {
         const coverage = coverageOf(slice, scope);
         if (coverage === 'all') addSliceReceipts(tallies, slice);

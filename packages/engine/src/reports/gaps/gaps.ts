@@ -15,9 +15,11 @@ import { exceeded } from '../../runtime/budget.ts';
 import type { Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from '../../storage/timeline.ts';
+import { type ClosedCells, openClosedCells, type Portion } from '../closed-cells.ts';
 import { openReportPage, type ReportPage } from '../report-page.ts';
 import { coveredView, endPart, partNotes, type ReportPart, type SlicePlace } from '../report-part.ts';
-import { readPart, readSlices, scanSlices } from '../report-slices.ts';
+import { readPortions, readSlices, scanSlices } from '../report-slices.ts';
+import { eventDayOf } from '../rules/cell-scope.ts';
 import { compareNames } from '../rules/groups.ts';
 import type { ReportScope } from '../rules/report-scope.ts';
 import { whyEmpty } from '../why-empty.ts';
@@ -27,6 +29,7 @@ import { versionGaps } from './gap-versions.ts';
 import { ALPHA_OUTAGE, ALPHA_PARTIAL } from './rules/cadence/cadence.ts';
 import type { Steps } from './rules/cadence/steps.ts';
 import { createCalendar } from './rules/calendar.ts';
+import { addCell, coverageOfWindows } from './rules/closed-windows.ts';
 import {
   addCompleteSlice,
   addInstant,
@@ -196,6 +199,7 @@ async function readCells(context: Context, query: GapsQuery, reading: Reading): 
   const { scope } = cells;
   const series = { source: query.source, event_type: query.by.length < 2 ? query.event_type : undefined };
   if (query.basis === 'event') return readDays(context, { ...daysOf(scope), ...series }, reading);
+  const closed = await openWindows(context, reading, { ...ALL_DAYS, ...series });
   const range = {
     start_time: scope.readFromMs,
     end_time: scope.readToMs,
@@ -204,15 +208,43 @@ async function readCells(context: Context, query: GapsQuery, reading: Reading): 
   } as const;
   const partialDays = new Set<number>();
   const slices = { scope: { ...range, by: [], includeImported: scope.includeImported }, ...series };
+  for (const day of closed?.days ?? []) for await (const portion of closed?.read(day) ?? []) addPortion(cells, portion);
   for await (const slice of readSlices(context, slices)) {
+    if (closed?.covers(slice.pack_id) === true) continue;
     if (!addCompleteSlice(cells, slice)) partialDays.add(slice.event_day);
   }
   for (const fromDay of [...partialDays].sort((a, b) => a - b)) {
     for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1 })) {
+      if (closed?.covers(slice.pack_id) === true) continue;
       if (slice.received_min_ms !== slice.received_max_ms) addScanned(cells, slice);
     }
   }
   return reading.history;
+}
+
+/** The closed hours that a gap report reads. */
+function openWindows(context: Context, { cells, page }: Reading, days: DaysQuery): Promise<ClosedCells | null> {
+  const { scope } = cells;
+  const [fromMs, toMs] =
+    scope.basis === 'received'
+      ? [scope.readFromMs, Math.min(scope.readToMs, scope.asOfMs)]
+      : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  return openClosedCells(context, {
+    ...days,
+    receivedFromMs: fromMs,
+    receivedToMs: toMs,
+    closedBeforeMs: page.nowMs,
+    fit: (cell) => coverageOfWindows(cell, scope),
+  });
+}
+
+function addPortion(cells: GapCells, portion: Portion): number {
+  if ('cell' in portion) {
+    addCell(cells, portion.cell);
+    return eventDayOf(portion.cell);
+  }
+  addScanned(cells, portion.slice);
+  return portion.slice.event_day;
 }
 
 interface DaysQuery {
@@ -232,11 +264,10 @@ async function readDays(context: Context, days: DaysQuery, { cells, page, histor
   const { part } = page;
   const read: ReportPart = { ...part, from: null };
   let firstDay = Number.POSITIVE_INFINITY;
-  const reading = { part: read, isFull: () => cells.cells >= CELLS_ENOUGH };
-  for await (const slice of readPart(context, { ...days, withEntries: true }, reading)) {
-    firstDay = Math.min(firstDay, slice.event_day);
-    addScanned(cells, slice);
-  }
+  const closed = await openWindows(context, { cells, page, history }, days);
+  const reading = { part: read, closed, isFull: () => cells.cells >= CELLS_ENOUGH };
+  for await (const portion of readPortions(context, { ...days, withEntries: true }, reading))
+    firstDay = Math.min(firstDay, addPortion(cells, portion));
   if (part.until !== undefined) return history;
   if (read.until == null) {
     endPart(part, null, null);
@@ -254,6 +285,7 @@ async function readDays(context: Context, days: DaysQuery, { cells, page, histor
 }
 
 const EVER_DAYS = 4_000_000;
+const ALL_DAYS = { fromDay: -EVER_DAYS, toDay: EVER_DAYS };
 
 function daysOf({ readFromMs, readToMs }: GapScope): { fromDay: number; toDay: number } {
   return {

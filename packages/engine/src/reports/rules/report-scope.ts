@@ -21,6 +21,13 @@ export interface ReportScope extends TimeRange {
   readonly timeZone?: string | undefined;
 }
 
+/** The series and the scope of a report. */
+export interface SliceScope {
+  readonly scope: ReportScope;
+  readonly source?: string | undefined;
+  readonly event_type?: string | undefined;
+}
+
 /** The share of a slice that lies in the scope of a report. */
 export type Coverage = 'all' | 'none' | 'some';
 
@@ -39,18 +46,17 @@ export function coverageOf(slice: SliceRow, scope: ReportScope): Coverage {
   return received === 'all' && range === 'all' && isOneGroup(slice, scope) ? 'all' : 'some';
 }
 
-function rangeCoverage([start, end]: [number, number], [from, to]: [number, number]): Coverage {
+/** The share of a half-open span that lies in a range. */
+export function rangeCoverage([start, end]: [number, number], [from, to]: [number, number]): Coverage {
   if (end <= from || start >= to) return 'none';
   return start >= from && end <= to ? 'all' : 'some';
 }
 
 /** A slice has one UTC event day, but may span several hours, several days of a zone, and, if imported, several receive days. */
-function isOneGroup(slice: SliceRow, { by, basis, timeZone = 'UTC' }: ReportScope): boolean {
-  const grain = by.includes('hour') ? 'hour' : by.includes('day') ? 'day' : null;
-  if (grain === null) return true;
-  if (basis === 'event') return grain === 'day' && timeZone === 'UTC';
-  const windows = windowsOf(grain, timeZone);
-  return windows.at(slice.received_min_ms).start_ms === windows.at(slice.received_max_ms).start_ms;
+function isOneGroup(slice: SliceRow, scope: ReportScope): boolean {
+  const { by, timeZone = 'UTC' } = scope;
+  if (scope.basis === 'event') return !by.includes('hour') && (!by.includes('day') || timeZone === 'UTC');
+  return isOneGroupOf([slice.received_min_ms, slice.received_max_ms + 1], scope);
 }
 
 /** Whether one receipt of a slice lies in the scope. */
@@ -67,19 +73,36 @@ export interface GroupName {
   hour?: string;
 }
 
+/** Whether all times of a span, of the basis of the scope, lie in one group. */
+export function isOneGroupOf([start, end]: [number, number], { by, timeZone = 'UTC' }: ReportScope): boolean {
+  const grain = by.includes('hour') ? 'hour' : by.includes('day') ? 'day' : null;
+  if (grain === null) return true;
+  const windows = windowsOf(grain, timeZone);
+  return windows.at(start).start_ms === windows.at(end - 1).start_ms;
+}
+
 /** Returns the group of a slice, or of one receipt in it at its own time. */
 export function groupOf(
   slice: SliceRow,
   scope: ReportScope,
   entry?: Pick<SliceEntry, 'event_ms' | 'received_ms'>,
 ): GroupName {
-  const name: GroupName = {};
   const completeMs = scope.basis === 'event' ? slice.event_day * MS_PER_DAY : slice.received_min_ms;
   const timeMs = entry === undefined ? completeMs : scope.basis === 'event' ? entry.event_ms : entry.received_ms;
-  for (const dimension of scope.by) {
-    if (dimension === 'source') name.source = slice.source;
-    else if (dimension === 'event_type') name.event_type = slice.event_type;
-    else name[dimension] = timeGroup(dimension, timeMs, scope.timeZone);
+  return nameOf(slice, scope, timeMs);
+}
+
+/** Returns the group of a series at a time of the basis of the scope. */
+export function nameOf(
+  series: Pick<SliceRow, 'source' | 'event_type'>,
+  { by, timeZone }: ReportScope,
+  timeMs: number,
+): GroupName {
+  const name: GroupName = {};
+  for (const dimension of by) {
+    if (dimension === 'source') name.source = series.source;
+    else if (dimension === 'event_type') name.event_type = series.event_type;
+    else name[dimension] = timeGroup(dimension, timeMs, timeZone);
   }
   return name;
 }

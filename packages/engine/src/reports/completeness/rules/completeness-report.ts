@@ -8,13 +8,16 @@ import {
   type Window,
 } from '@pik/schema';
 
+import { minuteUpTo } from '../../../cells/rules/cell.ts';
+import { arrivalsOf } from '../../../cells/rules/cell-codec.ts';
+import type { CellRow } from '../../../ports/cell-row.ts';
 import type { SliceRow } from '../../../ports/rows.ts';
 import { addTo, countOver, createHistogram, type Histogram, quantile } from '../../../statistics/histogram.ts';
 import { rankOf } from '../../../statistics/statistics.ts';
 import { scanEntries } from '../../../storage/rules/slice-codec.ts';
 import { sliceSeries } from '../../gaps/rules/gap-cells.ts';
 import { compareNames } from '../../rules/groups.ts';
-import { type ReportScope, windowsOf } from '../../rules/report-scope.ts';
+import { type Coverage, type ReportScope, windowsOf } from '../../rules/report-scope.ts';
 
 type Series = CompletenessReport['curves'][number]['series'];
 type Day = CompletenessReport['days'][number];
@@ -54,7 +57,7 @@ export function addCompleteDay(tallies: CompletenessTallies, slice: SliceRow): b
   if (!isInRange(first, scope) && !isInRange(last, scope)) return true;
   if (first.start_ms !== last.start_ms || slice.received_min_ms !== slice.received_max_ms) return false;
   const day = dayOf(tallies, slice, first);
-  addTo(day.arrivals, slice.received_min_ms - first.end_ms, slice.accepted);
+  addTo(day.arrivals, afterEnd(first, minuteUpTo(slice.received_min_ms)), slice.accepted);
   return true;
 }
 
@@ -64,9 +67,31 @@ export function addScannedDay(tallies: CompletenessTallies, slice: SliceRow): vo
   scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
     if (outcome !== 'ACCEPTED' || received_ms > scope.asOfMs) return;
     const window = dayAt(scope, event_ms);
-    if (isInRange(window, scope)) addTo(dayOf(tallies, slice, window).arrivals, received_ms - window.end_ms);
+    if (isInRange(window, scope))
+      addTo(dayOf(tallies, slice, window).arrivals, afterEnd(window, minuteUpTo(received_ms)));
   });
 }
+
+/** Whether a cell counts completely: its receipts are of one day of the zone, and either all or none of them count. */
+export function coverageOfDay(cell: CellRow, scope: ReportScope): Coverage {
+  if (cell.first_received_min_ms === null || cell.first_received_max_ms === null) return 'none';
+  if (cell.first_received_min_ms > scope.asOfMs || (cell.imported && !scope.includeImported)) return 'none';
+  const [first, last] = [dayAt(scope, cell.event_min_ms), dayAt(scope, cell.event_max_ms)];
+  if (!isInRange(first, scope) && !isInRange(last, scope)) return 'none';
+  return first.start_ms === last.start_ms && cell.first_received_max_ms <= scope.asOfMs ? 'all' : 'some';
+}
+
+/** Adds a cell that counts completely. */
+export function addDayCell(tallies: CompletenessTallies, cell: CellRow): void {
+  const day = dayAt(tallies.scope, cell.event_min_ms);
+  const { arrivals } = dayOf(tallies, cell, day);
+  for (const [minute, count] of arrivalsOf(cell)) addTo(arrivals, afterEnd(day, minute), count);
+}
+
+/** Arrivals count at the end of the minute in which they were received, since closed hours know no more. */
+const afterEnd = ({ end_ms }: Window, minute: number) => minute * MS_PER_MINUTE - end_ms;
+
+const MS_PER_MINUTE = 60_000;
 
 const dayAt = ({ timeZone = 'UTC' }: ReportScope, ms: number) => windowsOf('day', timeZone).at(ms);
 
@@ -74,7 +99,7 @@ const dayAt = ({ timeZone = 'UTC' }: ReportScope, ms: number) => windowsOf('day'
 const isInRange = (day: Window, { start_time, end_time }: ReportScope) =>
   day.start_ms >= start_time && day.end_ms <= end_time;
 
-function dayOf(tallies: CompletenessTallies, slice: SliceRow, day: Window): DayArrivals {
+function dayOf(tallies: CompletenessTallies, slice: Pick<SliceRow, 'source' | 'event_type'>, day: Window): DayArrivals {
   const series = sliceSeries(slice, tallies.by);
   const key = JSON.stringify([series, day.start_ms]);
   const known = tallies.days.get(key);

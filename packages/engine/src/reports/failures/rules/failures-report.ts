@@ -1,9 +1,11 @@
 import { type FailureGroup, type FailureWarning, formatEpochMs, packKey, sha256Hex } from '@pik/schema';
 
+import type { CellRow } from '../../../ports/cell-row.ts';
 import type { FailedKind, FailureRow, SliceRow } from '../../../ports/rows.ts';
 import { wilsonLower } from '../../../statistics/statistics.ts';
 import { failedWindow } from '../../../storage/rules/event-view.ts';
 import type { SliceEntry } from '../../../storage/rules/slice-codec.ts';
+import { groupOfCell, receiptsOf } from '../../rules/cell-scope.ts';
 import { compareNames, createGroups, type Groups } from '../../rules/groups.ts';
 import { type GroupName, groupOf, type ReportScope, timeGroup } from '../../rules/report-scope.ts';
 
@@ -127,6 +129,11 @@ function withoutTime(scope: ReportScope): ReportScope {
 /** Adds the receipts of a slice that counts completely. */
 export function addSliceReceipts(tallies: FailureTallies, slice: SliceRow): void {
   addReceipts(tallies, groupOf(slice, tallies.scope), slice.accepted + slice.duplicates + slice.conflicts);
+}
+
+/** Adds a cell that counts completely. */
+export function addCellReceipts(tallies: FailureTallies, cell: CellRow): void {
+  addReceipts(tallies, groupOfCell(cell, tallies.scope), receiptsOf(cell));
 }
 
 /** Adds one receipt of a partial slice. */

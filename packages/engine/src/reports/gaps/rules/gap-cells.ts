@@ -152,16 +152,8 @@ export function addInstant(
   { timeMs, count, later = false }: { timeMs: number; count: number; later?: boolean },
 ): void {
   const { start_ms, end_ms } = all.scope.calendar.at(timeMs);
-  let cell = series.cells.get(start_ms);
-  if (cell === undefined) {
-    if (all.cells >= all.scope.cellsMax) {
-      all.full = true;
-      return;
-    }
-    all.cells += 1;
-    cell = { start_ms, count: 0, later: 0, deliveries: 0, firstMs: 0, lastMs: 0, minutes: null };
-    series.cells.set(start_ms, cell);
-  }
+  const cell = cellAt(all, series, start_ms);
+  if (cell === null) return;
   if (later) {
     cell.later += count;
     return;
@@ -170,6 +162,53 @@ export function addInstant(
   addMinute(cell, timeMs, end_ms);
   if (timeMs < series.firstMs) series.firstMs = timeMs;
   if (timeMs > series.lastMs) series.lastMs = timeMs;
+}
+
+/** Events of one window: their number, the first and the last, and the numbers of their minutes since 1970. */
+export interface Deliveries {
+  readonly count: number;
+  readonly later: boolean;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly minutes: readonly number[];
+}
+
+/** Adds the events of one window at once. */
+export function addDeliveries(
+  all: GapCells,
+  series: SeriesCells,
+  { count, later, firstMs, lastMs, minutes }: Deliveries,
+): void {
+  const { start_ms, end_ms } = all.scope.calendar.at(firstMs);
+  const cell = cellAt(all, series, start_ms);
+  if (cell === null) return;
+  if (later) {
+    cell.later += count;
+    return;
+  }
+  cell.count += count;
+  addMinute(cell, firstMs, end_ms);
+  addMinute(cell, lastMs, end_ms);
+  for (const minute of minutes) {
+    // The first and the last minute have events at other times than their starts.
+    const timeMs = minute * MS_PER_MINUTE;
+    if (timeMs > firstMs && timeMs + MS_PER_MINUTE <= lastMs) addMinute(cell, timeMs, end_ms);
+  }
+  if (firstMs < series.firstMs) series.firstMs = firstMs;
+  if (lastMs > series.lastMs) series.lastMs = lastMs;
+}
+
+function cellAt(all: GapCells, series: SeriesCells, start_ms: number): Cell | null {
+  const known = series.cells.get(start_ms);
+  if (known !== undefined) return known;
+  if (all.cells >= all.scope.cellsMax) {
+    all.full = true;
+    return null;
+  }
+  all.cells += 1;
+  const cell = { start_ms, count: 0, later: 0, deliveries: 0, firstMs: 0, lastMs: 0, minutes: null };
+  series.cells.set(start_ms, cell);
+  return cell;
 }
 
 const MS_PER_MINUTE = 60_000;
