@@ -101,14 +101,21 @@ export function contentOf(parts: ContentParts): BatchContent {
 
 function eventsOf(parts: EventParts): BatchContent {
   const series = parts.series.map(({ source, event_type, volatile }) => seriesOf(source, event_type, { volatile }));
-  const events = parts.texts.map((_, index) => eventAt(parts, series, index));
+  let events: readonly Captured[] = parts.texts.map((_, index) => eventAt(parts, series, index));
   const { producerId: id, frame, seqs } = parts;
+  const ids: (string | null)[] = [];
+  const eventIdAt = (index: number) => {
+    const seq = at(seqs, index);
+    ids[index] ??= eventIdOf(at(events, index), seq === 0 ? null : { id, seq });
+    return ids[index];
+  };
   return {
     count: events.length,
     recordAt: (index) => recordOf(at(events, index), at(seqs, index), frame),
-    eventIdAt(index) {
-      const seq = at(seqs, index);
-      return eventIdOf(at(events, index), seq === 0 ? null : { id, seq });
+    eventIdAt: (index) => (events.length === 0 ? (ids[index] ?? null) : eventIdAt(index)),
+    // The caller's thread has the texts, should this one end; here the encoded batch is enough.
+    onPacked() {
+      events = [];
     },
   };
 }

@@ -56,7 +56,8 @@ export class InlineBatch implements OpenBatch {
     const record = await this.#records();
     const records = { count: indexes.length, framing, recordAt: (i: number) => record(at(indexes, i)) };
     const wire = await toWire(records, indexes.map(eventIdAt), this.#transport.gzipBytesMin);
-    if (onPacked !== undefined && this.#packed === null) {
+    // A thread that replaces another may get a part of a batch first.
+    if (onPacked !== undefined && this.#packed === null && indexes.length === this.#content.count) {
       this.#packed = wire;
       onPacked();
     }

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { createProducer, type LogEntry, type ProducerOptions } from '@pik/sdk';
+import { openOutbox } from '@pik/sdk/outbox';
 
-const [task = '', url = ''] = process.argv.slice(2);
+const [task = '', url = '', dir = ''] = process.argv.slice(2);
 const say = (what: string, about: unknown) => writeSync(1, `${what} ${JSON.stringify(about)}\n`);
 
 const workers: Worker[] = [];
@@ -56,6 +57,33 @@ async function lose(how: string): Promise<void> {
   say('warned', [...new Set(warnings.map(({ event }) => event))]);
 }
 
+/** The worker has too little memory for the batches that it gets, which an outbox keeps. */
+async function exhaust(dir: string): Promise<void> {
+  const threads = process.getBuiltinModule('node:worker_threads');
+  const { Worker: Real } = threads;
+  class Small extends Real {
+    constructor(file: URL, options: object) {
+      super(file, { ...options, resourceLimits: { maxOldGenerationSizeMb: 12, maxYoungGenerationSizeMb: 1 } });
+    }
+  }
+  Object.assign(threads, { Worker: Small });
+  const outbox = await openOutbox({ dir });
+  // The text of one batch is more than a worker of this size can copy and compress.
+  const producer = open({ outbox, batchBytesMax: 8_000_000 });
+  const payload = { parts: Array.from({ length: 4_000 }, (_, n) => ({ z: n, a: [n] })) };
+  const sents = Array.from({ length: 150 }, (_, n) =>
+    producer.emit('t', { ...payload, n }, { entity_id: 'e', event_time: '2026-01-02T03:04:05Z' }),
+  );
+  const failures = (await Promise.all(sents.map(({ stored }) => stored))).filter((error) => error !== null);
+  await producer.flush();
+  const { pending_count } = outbox.stats();
+  const { emitted, acked, pending } = producer.stats();
+  await producer.close();
+  say('ended', { hasReplaced: workers.length > 1, failures: failures.length, emitted, acked, pending, pending_count });
+  const memory = warnings.filter(({ event, detail }) => event === 'thread_ended' && detail?.includes('memory'));
+  say('warned', memory.length > 0 ? ['memory'] : warnings);
+}
+
 /** Leaves a producer open, whose events wait for a batch and which nobody waits for. */
 function leave(): void {
   const producer = open({ flushIntervalMs: 60_000 });
@@ -100,4 +128,5 @@ if (task === 'share') await share();
 else if (task === 'hurry') await hurry();
 else if (task === 'divide') await divide();
 else if (task === 'leave') leave();
+else if (task === 'exhaust') await exhaust(dir);
 else await lose(task);

@@ -1,4 +1,6 @@
 // A producer with a real worker thread, in processes of its own.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProducer, type LogEntry } from '@pik/sdk';
 import { bundleChild, start, tidyUp } from '@pik/testkit/fixtures/producer/children';
@@ -12,11 +14,11 @@ beforeAll(async () => {
 afterAll(tidyUp);
 
 /** The output of a task that ends by itself. */
-async function run(task: string, flags: readonly string[] = []) {
+async function run(task: string, flags: readonly string[] = [], more: readonly string[] = []) {
   const sink = await serveSink();
   // The child is a service, not a test.
   const env = { VITEST: undefined, NODE_ENV: 'production', JEST_WORKER_ID: undefined, NODE_TEST_CONTEXT: undefined };
-  const { said, code, errors } = await start(child, [task, sink.url], { flags, env }).ended;
+  const { said, code, errors } = await start(child, [task, sink.url, ...more], { flags, env }).ended;
   await sink.close();
   expect([code, errors]).toEqual([0, '']);
   return Object.fromEntries(said.map(({ what, about }) => [what, about]));
@@ -47,6 +49,14 @@ describe('a thread', () => {
       expect(ended).toEqual({ workers: 4, emitted: 1_550, acked: 1_550, pending: 0, results: 1_550 });
       expect(warned).toEqual(['thread_ended']);
     });
+
+  it('is replaced when it runs out of memory, and what the outbox stored arrives', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pik-exhaust-'));
+    const { ended, warned } = await run('exhaust', [], [dir]);
+    rmSync(dir, { recursive: true });
+    expect(ended).toEqual({ hasReplaced: true, failures: 0, emitted: 150, acked: 150, pending: 0, pending_count: 0 });
+    expect(warned).toEqual(['memory']);
+  });
 
   it('keeps no process alive that waits for nothing', async () => {
     expect(await run('leave')).toEqual({ left: { workers: 1, pending: 10 } });

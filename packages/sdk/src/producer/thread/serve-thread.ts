@@ -3,8 +3,8 @@ import { acceptedParts } from '../accepted-results.ts';
 import { contentOf } from '../content-transfer.ts';
 import { type InlineBatch, InlinePoster } from '../inline-poster.ts';
 import { openPost } from '../post.ts';
-import type { BatchContent } from '../poster.ts';
 import type { Post } from '../posting.ts';
+import type { RequestPath } from '../transport.ts';
 import { errorParts, type FromThread, type ThreadReady, type ThreadTarget, type ToThread } from './messages.ts';
 
 /** The end of the thread at which it gets messages and answers them. */
@@ -25,12 +25,19 @@ export function serveThread(port: ThreadPort, open: OpenPost = openPost): void {
   port.postMessage({ ready: true });
 }
 
-/** A batch in the thread: its content, and the indexes of its last request. */
+/** A batch in the thread, and the indexes of its last request. */
 interface HeldBatch {
-  readonly content: BatchContent;
+  readonly count: number;
   readonly open: InlineBatch;
   selection: number;
   indexes: readonly number[];
+}
+
+/** A request in the thread. */
+interface Posting {
+  readonly request: number;
+  readonly path: RequestPath;
+  readonly batch: HeldBatch;
 }
 
 class Server {
@@ -47,7 +54,7 @@ class Server {
   }
 
   take(message: ToThread): void {
-    if (message.kind === 'post') void this.#post(message);
+    if (message.kind === 'post') this.#start(message);
     else if (message.kind === 'abort') this.#aborts.get(message.request)?.abort();
     else {
       this.#batches.get(message.batch)?.open.end();
@@ -55,43 +62,35 @@ class Server {
     }
   }
 
-  async #post(request: Request): Promise<void> {
-    const ended = new AbortController();
-    this.#aborts.set(request.request, ended);
-    const answer = await this.#answer(request, ended.signal);
-    this.#aborts.delete(request.request);
-    this.#port.postMessage(answer, transferOf(answer));
+  /** Nothing that waits for the answer may hold the message, which has the texts of the batch. */
+  #start(message: Request): void {
+    const { request, path } = message;
+    try {
+      void this.#post({ request, path, batch: this.#batchOf(message) });
+    } catch (cause) {
+      this.#port.postMessage({ request, bytes: 0, error: errorParts(sendError(cause)) });
+    }
   }
 
-  async #answer(request: Request, signal: AbortSignal): Promise<FromThread> {
-    const about = { request: request.request, bytes: 0 };
-    try {
-      const batch = this.#batchOf(request);
-      const { open, indexes } = batch;
-      try {
-        const results = await open.post(indexes, { path: request.path, signal });
-        about.bytes = open.bytes;
-        const eventIds = open.eventIds;
-        const accepted = results.length === indexes.length ? acceptedParts(results, eventIds) : null;
-        return accepted === null ? { ...about, results, eventIds } : { ...about, accepted };
-      } finally {
-        about.bytes = open.bytes;
-      }
-    } catch (cause) {
-      return { ...about, error: errorParts(sendError(cause)) };
-    }
+  async #post(posting: Posting): Promise<void> {
+    const ended = new AbortController();
+    this.#aborts.set(posting.request, ended);
+    const answer = await answerOf(posting, ended.signal);
+    this.#aborts.delete(posting.request);
+    this.#port.postMessage(answer, transferOf(answer));
   }
 
   #batchOf({ batch: number, opening, selection, indexes }: Request): HeldBatch {
     let batch = this.#batches.get(number);
     if (opening !== null && batch === undefined) {
       const content = contentOf(opening.parts);
-      batch = { content, open: this.#posterOf(opening.target).open(content), selection: -1, indexes: [] };
+      const open = this.#posterOf(opening.target).open(content);
+      batch = { count: content.count, open, selection: -1, indexes: [] };
       this.#batches.set(number, batch);
     }
     if (batch === undefined) throw new RangeError(`batch ${number} was released`);
     if (batch.selection !== selection) {
-      batch.indexes = indexes ?? Array.from({ length: batch.content.count }, (_, index) => index);
+      batch.indexes = indexes ?? Array.from({ length: batch.count }, (_, index) => index);
       batch.selection = selection;
     }
     return batch;
@@ -105,6 +104,19 @@ class Server {
       this.#posters.set(name, poster);
     }
     return poster;
+  }
+}
+
+async function answerOf({ request, path, batch }: Posting, signal: AbortSignal): Promise<FromThread> {
+  const { open, indexes } = batch;
+  try {
+    const results = await open.post(indexes, { path, signal });
+    const about = { request, bytes: open.bytes };
+    const eventIds = open.eventIds;
+    const accepted = results.length === indexes.length ? acceptedParts(results, eventIds) : null;
+    return accepted === null ? { ...about, results, eventIds } : { ...about, accepted };
+  } catch (cause) {
+    return { request, bytes: open.bytes, error: errorParts(sendError(cause)) };
   }
 }
 
