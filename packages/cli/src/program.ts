@@ -27,6 +27,7 @@ import { reingest } from './commands/reingest.ts';
 import { REJECTS_FIELDS, rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
+import { schema } from './commands/schema.ts';
 import { status } from './commands/status.ts';
 import { TAIL_FIELDS, tail } from './commands/tail.ts';
 import { verify } from './commands/verify.ts';
@@ -278,7 +279,7 @@ function addReports(program: Command, done: Done): void {
     const { fields, summary } = QUESTIONS[name];
     const description = summary.charAt(0).toLowerCase() + summary.slice(1);
     withFlags(client(program, name, description), { fields, draws: VIEWS[name].draws === true }).action(
-      async (options) => done(await askQuestion(name, options)),
+      async (options) => done(await (name === 'schema' ? schema(options) : askQuestion(name, options))),
     );
   }
   withRange(

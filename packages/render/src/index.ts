@@ -12,4 +12,5 @@ export { failuresView } from './views/failures.ts';
 export { findView, MATCH_HEAD, matchCells, scannedText } from './views/find.ts';
 export { gapsView } from './views/gaps.ts';
 export { lagView } from './views/lag.ts';
+export { schemaView } from './views/schema.ts';
 export { VIEWS } from './views.ts';

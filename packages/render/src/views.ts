@@ -6,6 +6,7 @@ import { failuresView } from './views/failures.ts';
 import { findView } from './views/find.ts';
 import { gapsView } from './views/gaps.ts';
 import { lagView } from './views/lag.ts';
+import { schemaView } from './views/schema.ts';
 
 /** Views of all declared questions. A missing view is a type error. */
 export const VIEWS: QuestionViews = {
@@ -16,4 +17,5 @@ export const VIEWS: QuestionViews = {
   completeness: completenessView,
   find: findView,
   compare: compareView,
+  schema: schemaView,
 };

@@ -164,6 +164,10 @@ export const LIMITS = {
   compare_table_bytes_max: 256 * 1024 * 1024,
   /** Values of one path whose parts of a difference are listed; the others are summed up. */
   compare_parts_max: 20,
+  /** Paths that one answer about the shape of payloads learns, over all series. */
+  schema_paths_max: 5_000,
+  /** Characters of a text that it shows. */
+  schema_text_chars_max: 200,
   /** Matches that wait for one listener; what arrives beyond them is skipped, with a count. */
   tail_queue_max: 1_000,
   /** Characters of these matches as JSON. */

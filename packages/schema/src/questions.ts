@@ -5,6 +5,7 @@ import { failuresQuestion } from './failures.ts';
 import { findQuestion } from './find.ts';
 import { gapsQuestion } from './gaps.ts';
 import { lagQuestion } from './lag.ts';
+import { schemaQuestion } from './shape.ts';
 
 export * from './compare.ts';
 export * from './completeness.ts';
@@ -13,6 +14,7 @@ export * from './failures.ts';
 export * from './find.ts';
 export * from './gaps.ts';
 export * from './lag.ts';
+export * from './shape.ts';
 
 /** Every declared question by name. Routes, clients, commands, tests and docs are built from this list. */
 export const QUESTIONS = {
@@ -23,6 +25,7 @@ export const QUESTIONS = {
   completeness: completenessQuestion,
   find: findQuestion,
   compare: compareQuestion,
+  schema: schemaQuestion,
 } as const;
 
 /** Name of a declared question. */

@@ -35,6 +35,7 @@ import { type Answerer, answerQuestion, readAsked } from '../runtime/answer-ques
 import type { Context } from '../runtime/context.ts';
 import { askedContext } from '../runtime/question.ts';
 import { find, findLines } from '../search/find.ts';
+import { schema } from '../shape/shape.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
 import { readTailPage } from '../tail/tail-page.ts';
@@ -51,6 +52,7 @@ export const ANSWERS: { readonly [N in AnsweredName]: Answerer<(typeof ROUTES)[N
   completeness,
   find,
   compare,
+  schema,
   tail: readTailPage,
   event: answerQuestion(eventQuestion, (context, { event_id, as_of }) =>
     explainEvent(context, { event_id }, { asOfMs: as_of ?? null }),

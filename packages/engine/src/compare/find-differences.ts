@@ -78,11 +78,7 @@ export async function findDifferences(
 function strongestFirst(rows: Counts): (x: Significant, y: Significant) => number {
   const moreInA = ({ counts: [a, b] }: Significant) => (a * rows[1] > b * rows[0] ? 0 : 1);
   return (x, y) =>
-    x.correctedLogP - y.correctedLogP ||
-    x.logP - y.logP ||
-    x.items.length - y.items.length ||
-    moreInA(x) - moreInA(y) ||
-    placeOf(x) - placeOf(y);
+    x.rank - y.rank || x.items.length - y.items.length || moreInA(x) - moreInA(y) || placeOf(x) - placeOf(y);
 }
 
 function placeOf({ items }: Pattern): number {

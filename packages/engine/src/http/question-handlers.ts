@@ -31,6 +31,7 @@ export const QUESTION_HANDLERS = {
   completeness: questionHandler('completeness'),
   find: linesHandler('find'),
   compare: questionHandler('compare'),
+  schema: questionHandler('schema'),
   event: questionHandler('event'),
   eventByKey: questionHandler('eventByKey'),
   timeline: linesHandler('timeline'),

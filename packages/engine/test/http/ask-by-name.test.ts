@@ -18,6 +18,7 @@ const SELECTIONS: { readonly [N in DeclaredName]: SelectionOf<N> } = {
   gaps: {},
   completeness: {},
   compare: { a: 'outcome = REJECTED' },
+  schema: { json_schema: true },
   find: { where: 'source = x' },
   tail: {},
   event: { event_id: EVENT_ID, as_of: new Date(0) },

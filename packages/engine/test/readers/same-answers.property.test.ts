@@ -93,6 +93,7 @@ const ASKED: { readonly [N in Exclude<Asked, 'tail'>]: readonly string[] } = {
   failures: ['', 'by=event_type,hour&limit=1'],
   find: ['limit=2', 'where=payload.n+%3D+1&include=body', 'where=outcome+%3D%3D+REJECTED'],
   compare: ['a=outcome+%3D+REJECTED&limit=1', 'b_to=2026-03-02&measure=mean&of=payload.n&depth=3&per_mille=100'],
+  schema: ['limit=1', 'drift_from=2026-03-02T12:00:00Z&json_schema=true'],
   gaps: ['by=event_type', 'cadence_ms=3600000&include_imported=true', `metric=sum_by_all&key=all&grain=day&${range()}`],
   completeness: ['', 'by=event_type&closed_after_ms=3600000&include_imported=true'],
   event: [''],

@@ -61,9 +61,12 @@ const DIMENSIONS_SHOWN = 3;
 /** Parts shown of each. */
 const PARTS_SHOWN = 5;
 
-function differenceBlocks({ difference }: CompareReport, { rowsMax }: ViewOptions): Block[] {
+function differenceBlocks({ difference, ...groups }: CompareReport, { rowsMax }: ViewOptions): Block[] {
   const { measure, a, b, delta, dimensions } = difference;
   if (delta === null || a === null || b === null) return [];
+  // How many receipts match one of two expressions is above already.
+  const isOneRange = JSON.stringify(groups.a.ranges) === JSON.stringify(groups.b.ranges);
+  if (measure === 'count' && isOneRange) return [];
   const line = text(`${measure}: ${figure(a)} in A, ${figure(b)} in B, difference ${figure(delta)}`);
   if (delta === 0) return [line];
   const rows = dimensions.slice(0, DIMENSIONS_SHOWN).flatMap(({ path, parts }) =>

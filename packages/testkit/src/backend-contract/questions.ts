@@ -56,6 +56,13 @@ export function contractQuestions(startMs: number): ContractQuestions {
         },
       },
     },
+    schema: {
+      paged: { schema: {} },
+      more: {
+        'schema with drift': { drift_from: at(20), json_schema: true },
+        'schema of a type as of a time': { event_type: 'meter.read', start_time: at(3), as_of: at(22) },
+      },
+    },
     failures: {
       paged: { failures: { by: ['event_type', 'hour'] } },
       more: {

@@ -37,10 +37,16 @@ export function dividedDifference(dimensions: readonly Dimension[], rows: Counts
     b: bFigure,
     delta,
     dimensions: divided
-      .filter(({ parts }) => parts.length > 1)
+      .filter(({ parts }) => parts.length > 1 && isNamed(parts, rows))
       .sort((x, y) => y.surprise - x.surprise || (x.path < y.path ? -1 : 1))
       .slice(0, DIMENSIONS_MAX),
   };
+}
+
+/** True if most receipts have a value that is listed. Parts of single ids explain nothing. */
+function isNamed(parts: Divided['parts'], rows: Counts): boolean {
+  const rest = parts.find(({ where }) => where === null);
+  return rest === undefined || 2 * (rest.a_count + rest.b_count) <= rows[0] + rows[1];
 }
 
 function totalOf({ values, bRanges }: Figures, group: 0 | 1, rows: Counts): { count: number; sum: number } {

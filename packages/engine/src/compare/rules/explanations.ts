@@ -1,12 +1,11 @@
 import type { Counts } from './cells.ts';
+import type { Corrected } from './correction.ts';
 import { fisherLogP } from './fisher.ts';
 import type { ItemColumn, ItemSet } from './items.ts';
 import type { ItemPlace, Pattern } from './mine.ts';
 
 /** A pattern whose p value is corrected for everything that was tried. */
-export interface Significant extends Pattern {
-  readonly correctedLogP: number;
-}
+export interface Significant extends Pattern, Corrected {}
 
 /** A finding, with the weaker ones that it explains. */
 export interface Explanation {
