@@ -72,8 +72,12 @@ const otlpAnswerSchema = z.object({
 const define = <const T extends Record<string, Route>>(routes: T): T => routes;
 
 const ingestQuery = { dry_run: toggle('show the outcome that each would have; store and count nothing') };
-const importQuery = {
+const ownQuery = {
   ...ingestQuery,
+  mapped: toggle('each line of NDJSON holds a record of another system, and the event that a map read in it'),
+};
+const importQuery = {
+  ...ownQuery,
   first_line: count(
     LIMITS.file_line_max,
     'line, or place, of the first record in its file: of records that claim one receive time, the earlier is first',
@@ -95,8 +99,8 @@ export const ROUTES = define({
     scope: 'ingest',
     audit: 'none',
     summary: 'Store and admit one event, an array of them, NDJSON, or CloudEvents.',
-    fields: ingestQuery,
-    query: querySchema(ingestQuery),
+    fields: ownQuery,
+    query: querySchema(ownQuery),
     body: ingestBodySchema,
     response: ingestResponseSchema,
   },

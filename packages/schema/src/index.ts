@@ -19,6 +19,7 @@ export * from './host.ts';
 export * from './identity.ts';
 export * from './json-pointer.ts';
 export * from './limits.ts';
+export * from './mapped-record.ts';
 export * from './metrics.ts';
 export * from './moment.ts';
 export * from './outcome.ts';

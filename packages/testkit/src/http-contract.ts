@@ -11,6 +11,7 @@ import { deadLetters } from './http-contract/dead-letters.ts';
 import { declaredFields } from './http-contract/fields.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
+import { mapped } from './http-contract/mapped.ts';
 import { plans } from './http-contract/plans.ts';
 import { refusals } from './http-contract/refusals.ts';
 import { createReplayAsks } from './http-contract/replay-asks.ts';
@@ -62,6 +63,7 @@ export function describeHttpContract(
     ingestForms(ask);
     ingestOutcomes(ask);
     cloudEvents(ask);
+    mapped(ask);
     segment(ask);
     content(ask);
     limits(ask, { manyRecords });

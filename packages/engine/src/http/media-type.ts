@@ -36,12 +36,19 @@ export interface IngestForm {
  *
  * @throws KitError `MEDIA_TYPE_UNSUPPORTED`, `ENCODING_UNSUPPORTED`.
  */
-export function ingestForm(headers: Headers): IngestForm {
+export function ingestForm(headers: Headers, { mapped = false }: { mapped?: boolean | undefined } = {}): IngestForm {
+  if (mapped) return mappedForm(headers);
   const isStructured = /^\s*application\/cloudevents/i.test(headers.get('content-type') ?? '');
   if (!headers.has('ce-specversion') || isStructured) return bodyForm(headers);
   const around = [...headers].filter(([name]) => name.startsWith('ce-') || name === 'content-type');
   const gzip = isGzip(headers);
   return { format: 'whole', gzip, wire: { name: 'cloudevents', around: Object.fromEntries(around) } };
+}
+
+function mappedForm(headers: Headers): IngestForm {
+  const { type, format, gzip } = bodyForm(headers);
+  if (format !== 'ndjson') throw unsupported(`mapped records are lines of NDJSON, not ${type}`);
+  return { format: 'whole', gzip, wire: { name: 'mapped', around: null } };
 }
 
 /**

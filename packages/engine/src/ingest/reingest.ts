@@ -60,7 +60,9 @@ async function mendedRecords(
       throw new KitError('EVENT_TOO_LARGE', `the record has more than ${LIMITS.event_bytes_max} bytes`, { path });
     const mended = body ?? original.body;
     const record = mended === undefined ? { bytes: envelopeBody(original) } : { text: mended };
-    const arrival = { record, wire: wireOf(context, original, record) };
+    // A map runs at the sender, so the mended form of a record that it read is an event in the kit's own form.
+    const isOwnForm = body !== undefined && original.mapping?.name === 'mapped';
+    const arrival = { record, wire: isOwnForm ? null : wireOf(context, original, record) };
     const volatileOf = volatileOfOriginal(context, original);
     const parsed = readArrival(arrival, context.mappings, { receivedMs, imported: false, volatileOf });
     records.push({ ...parsed, reingest_of: { pack_id, line } });

@@ -111,6 +111,28 @@ describe('a receipt of another wire', () => {
     expect(story).toMatchObject({ found: true, bytes: { state: 'OK' } });
   });
 
+  it('that a map of the sender read is read alike in a rebuild, and mended in the form of the kit', async () => {
+    await open();
+    const fields = { source: 'shop', event_type: 'sold', event_time: TIME.time, idempotency_key: 'k' };
+    const line = (own: object) => `${JSON.stringify({ map: 'm 1', record: 'a;1', ...own })}\n`;
+    const wire: Wire = { name: 'mapped', around: null };
+    const good = line({ fields: { ...fields, entity_id: 'e' }, payload: { n: 1 } });
+    expect(await send(good, wire)).toMatchObject({ status: 'ACCEPTED' });
+    expect(await send(good, wire)).toMatchObject({ status: 'DUPLICATE' });
+    const rejected = await send(line({ fields, payload: { n: 2 } }), wire);
+    expect(rejected).toMatchObject({ code: 'FIELD_MISSING', path: '/entity_id' });
+    const receipt = { pack_id: rejected.pack_id, line: 0 };
+    const again = async (body?: string) =>
+      (await pipeline.reingest({ receipts: [{ ...receipt, body }] }, { ...requester, receivedMs: Date.now() })).results;
+    expect(await again()).toMatchObject([{ result: { code: 'FIELD_MISSING' } }]);
+    const mended = JSON.stringify({ ...fields, entity_id: 'other', payload: { n: 2 } });
+    expect(await again(mended)).toMatchObject([{ result: { status: 'ACCEPTED' } }]);
+    await pipeline.close();
+    expect(await rebuildDir(dir)).toMatchObject({ receipts: 5, differing: [], unreadable: [] });
+    await open();
+    expect(await faults()).toEqual([]);
+  });
+
   it('is refused before anything is stored if its headers are too large', async () => {
     await open();
     await expect(send('{}', binary({ id: 1, note: 'x'.repeat(17_000) }))).rejects.toThrow(/headers of the record/);

@@ -15,6 +15,8 @@ export interface RecordSenderOptions extends ConnectionOptions {
   readonly backfill?: boolean | undefined;
   /** Predicts the outcome of each record without sending it for real. Default: false. */
   readonly dryRun?: boolean | undefined;
+  /** The records are `MappedRecord`s: records of another system, and the events that a map read in them. Default: false. */
+  readonly mapped?: boolean | undefined;
   /** Milliseconds for one attempt. Default: 30,000. */
   readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds from the first attempt after which a batch is given up. Default: 60,000. */
@@ -58,11 +60,11 @@ export interface SendOptions {
  * @throws KitError `CONFIG_INVALID` for an unusable URL or key.
  */
 export function createRecordSender(options: RecordSenderOptions): RecordSender {
-  const { backfill = false, dryRun = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;
+  const { backfill = false, dryRun = false, mapped = false, requestTimeoutMs = 30_000, deadlineMs = 60_000 } = options;
   const route = backfill ? ('/import' as const) : ('/ingest' as const);
   const pathOf = (query: readonly string[]): RequestPath =>
     query.length === 0 ? route : `${route}?${query.join('&')}`;
-  const baseQuery = dryRun ? ['dry_run=true'] : [];
+  const baseQuery = [...(dryRun ? ['dry_run=true'] : []), ...(mapped ? ['mapped=true'] : [])];
   const path = pathOf(baseQuery);
   const timers = new Timers();
   timers.hold();

@@ -52,9 +52,14 @@ function wholeBody(body: Uint8Array, wire: Wire | null): Arrivals {
 }
 
 function checkAround(wire: Wire | null): void {
-  const max = LIMITS.around_bytes_max;
-  if (wire === null || wire.around === null || fitsUtf8(JSON.stringify(wire.around), max)) return;
-  throw new KitError('EVENT_TOO_LARGE', `the headers of the record have more than ${max} bytes`);
+  if (wire === null || wire.around === null) return;
+  // What a map has read may be the whole payload.
+  const max = wire.name === 'mapped' ? LIMITS.event_bytes_max : LIMITS.around_bytes_max;
+  if (fitsUtf8(JSON.stringify(wire.around), max)) return;
+  throw new KitError(
+    'EVENT_TOO_LARGE',
+    `the headers of the record (or what its map has read) have more than ${max} bytes`,
+  );
 }
 
 /** The settings of mappings by name, as receipts store them; a mapping without an entry reads by its defaults. */
