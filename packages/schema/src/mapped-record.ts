@@ -10,6 +10,9 @@ export interface MappedFields {
   readonly sent_at?: string | undefined;
   readonly traceparent?: string | undefined;
   readonly schema_version?: number | undefined;
+  readonly producer?: { readonly id: string; readonly seq: number } | undefined;
+  /** `occurrence`: each emitted event is an event of its own, identified by its producer and number. */
+  readonly identity?: 'occurrence' | undefined;
   /** Of an import: when the record had been received. */
   readonly received_at?: string | undefined;
 }
@@ -17,7 +20,7 @@ export interface MappedFields {
 /** The names of the fields that a map may set. */
 export const MAPPED_FIELDS = [
   ...(['source', 'event_type', 'entity_id', 'event_time', 'idempotency_key', 'sent_at', 'traceparent'] as const),
-  ...(['schema_version', 'received_at'] as const),
+  ...(['schema_version', 'producer', 'identity', 'received_at'] as const),
 ] as const satisfies readonly (keyof MappedFields)[];
 
 /**

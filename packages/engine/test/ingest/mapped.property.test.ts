@@ -61,7 +61,7 @@ describe('a body of mapped records', () => {
       runs(500),
     ));
 
-  it('keeps a line that is none as it is, with the reason', () => {
+  it('keeps a line that is not a mapped record as it is, with the reason', () => {
     const bad = [
       '[]',
       '{',

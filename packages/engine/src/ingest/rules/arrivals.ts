@@ -53,7 +53,7 @@ function wholeBody(body: Uint8Array, wire: Wire | null): Arrivals {
 
 function checkAround(wire: Wire | null): void {
   if (wire === null || wire.around === null) return;
-  // What a map has read may be the whole payload.
+  // A map may have read the whole payload.
   const max = wire.name === 'mapped' ? LIMITS.event_bytes_max : LIMITS.around_bytes_max;
   if (fitsUtf8(JSON.stringify(wire.around), max)) return;
   throw new KitError(

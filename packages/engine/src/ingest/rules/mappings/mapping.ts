@@ -22,6 +22,7 @@ export type MappedField =
   | 'event_time'
   | 'idempotency_key'
   | 'producer'
+  | 'identity'
   | 'sent_at'
   | 'traceparent'
   | 'schema_version'
