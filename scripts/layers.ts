@@ -51,6 +51,12 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
     types: /^(@pik\/sdk|fastify)$/,
   },
   {
+    layer: 'taps',
+    files: /^packages\/taps\/src\//,
+    may: /^(packages\/taps\/src\/|@pik\/(schema|sdk)$|node:timers\/promises$)/,
+    types: /^(@aws-sdk\/client-sqs|@nats-io\/jetstream|amqplib|pg)$/,
+  },
+  {
     layer: 'engine rules',
     files: RULES,
     may: /^(packages\/engine\/src\/(statistics\/|(.+\/)?rules\/)|@pik\/(schema|aggregates)$)/,
@@ -123,6 +129,6 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|render|engine|console)|commander$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|taps|render|engine|console)|commander$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];

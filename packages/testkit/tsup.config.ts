@@ -1,10 +1,10 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/aws.ts', 'src/budget.ts', 'src/fixtures/**/*.ts'],
+  entry: ['src/index.ts', 'src/aws.ts', 'src/budget.ts', 'src/taps.ts', 'src/fixtures/**/*.ts'],
   format: ['esm'],
   // Fixtures serve the tests of this repository, which see their sources.
-  dts: { entry: ['src/index.ts', 'src/aws.ts', 'src/budget.ts'] },
+  dts: { entry: ['src/index.ts', 'src/aws.ts', 'src/budget.ts', 'src/taps.ts'] },
   target: 'node22',
   clean: true,
   // `sqlite` exists only under its full name, `node:sqlite`.

@@ -1,0 +1,11 @@
+export { type MapLineOptions, type MappedLine, mapLine } from './map-line.ts';
+export { type DefaultMapOptions, defaultMap } from './maps/default-map.ts';
+export { wal2jsonMap } from './maps/wal2json-map.ts';
+export { type NatsTapOptions, openNatsTap } from './nats.ts';
+export { openPostgresTap, type PostgresTapOptions } from './postgres.ts';
+export { openRabbitmqTap, type RabbitmqTapOptions } from './rabbitmq.ts';
+export { checkRecordMap, defineRecordMap, type MapInput, type MapOutput, type RecordMap } from './record-map.ts';
+export { openRedisTap, type RedisTapOptions } from './redis.ts';
+export { type RunTapOptions, runTap, type SendLines, type TapReport, type TapTotals } from './run-tap.ts';
+export { openSqsTap, type SqsTapOptions } from './sqs.ts';
+export type { Tap, TapBatch, TapOptions, TapRecord } from './tap.ts';

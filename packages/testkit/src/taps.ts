@@ -1,0 +1,1 @@
+export { describeTapContract, type OpenedSource, type TapContractOptions } from './tap-contract.ts';
