@@ -31,6 +31,15 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
     yes: 'every record was accepted, as new or as a repeat',
     no: 'a record was rejected, in conflict, or not sent',
   },
+  ...Object.fromEntries(
+    ['postgres', 'redis', 'nats', 'rabbitmq', 'sqs'].map((source) => [
+      `tap ${source}`,
+      {
+        yes: 'it was stopped, or with --drain every record was accepted',
+        no: 'with --drain: a record was rejected or in conflict',
+      },
+    ]),
+  ),
   'outbox list': {
     yes: 'no outbox without an owner has pending records',
     no: 'an outbox without an owner has pending records',

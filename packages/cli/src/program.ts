@@ -38,6 +38,7 @@ import { foreignErrorText } from './foreign-error.ts';
 import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { withoutSecrets } from './secrets.ts';
 import { DEFAULT_URL } from './session.ts';
+import { addTaps } from './tap-commands.ts';
 import { inFlags, withRange, withZone } from './times.ts';
 
 /** Runs the command in `args` and returns its exit status, one of `EXIT`. */
@@ -77,7 +78,8 @@ const HINTS: Readonly<Record<string, string>> = {
 
 type Done = (ok: boolean | undefined) => void;
 
-const WORKING = new Set(['serve', 'rebuild', 'ingest', 'import', 'reingest', 'replay', 'drain']);
+const TAPS = ['postgres', 'redis', 'nats', 'rabbitmq', 'sqs'];
+const WORKING = new Set(['serve', 'rebuild', 'ingest', 'import', 'reingest', 'replay', 'drain', ...TAPS]);
 
 function changesSomething(command: Command): boolean {
   return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
@@ -106,6 +108,7 @@ export function createProgram(done: Done): Command {
   addServer(program, done);
   addDoctor(program, done);
   addSending(program, done);
+  addTaps(program, { client, done });
   addOutboxes(program, done);
   addAnswers(program, done);
   addReports(program, done);
