@@ -1,5 +1,5 @@
 // The main use of the kit on real input: sends a week of earthquakes, twice, shows the first answers, and one day's
-// value as known then and as known now.
+// value as known then and as known now. On a terminal the kit then stays up for its console; `--once` ends it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,9 @@ import { duration, grouped, heading, printFacts, printTable, progressBar, toSeco
 import { serveKit } from './server.ts';
 import { showWhatChanged } from './what-changed.ts';
 
-const { values } = parseArgs({ options: { limit: { type: 'string', default: '1707' }, url: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { limit: { type: 'string', default: '1707' }, url: { type: 'string' }, once: { type: 'boolean' } },
+});
 const limit = Number(values.limit);
 if (!Number.isInteger(limit) || limit < 1) {
   console.error('--limit must be a whole number from 1');
@@ -23,7 +25,9 @@ if (!Number.isInteger(limit) || limit < 1) {
 const dataDir = mkdtempSync(join(tmpdir(), 'pik-demo-'));
 const removeData = () => rmSync(dataDir, { recursive: true, force: true });
 process.on('exit', removeData);
-process.on('SIGINT', () => process.exit(130));
+const interrupted = () => process.exit(130);
+process.on('SIGINT', interrupted);
+const staysUp = process.stdout.isTTY === true && values.once !== true && values.url === undefined;
 
 const quakes = readQuakes(limit);
 const config = fileURLToPath(import.meta.resolve('@pik/example-earthquakes/config'));
@@ -47,12 +51,23 @@ try {
   await showOne(investigator, worst);
   await showVerification(investigator);
   await showWhatChanged(investigator);
+  if (staysUp) await showConsole(kit.url);
 } finally {
   await kit.stop();
 }
 console.log('\nNext: `npm start` serves the kit on http://127.0.0.1:4600, README.md has the first curl lines,');
 console.log('examples/producer and examples/investigation are twenty lines each, and examples/earthquakes defines');
 console.log('the count of a day that was shown here.');
+
+/** Waits with the kit up until Ctrl+C, so that its console can be looked at. */
+async function showConsole(url: string): Promise<void> {
+  heading('The same in the console, in a browser');
+  console.log(`${url}/ui?from=all&imported=true`);
+  console.log('The kit stays up; Ctrl+C ends it and removes its data.');
+  process.off('SIGINT', interrupted);
+  // A terminal sends Ctrl+C to every process, and npm sends it once more.
+  await new Promise<void>((resolve) => process.on('SIGINT', () => resolve()));
+}
 
 /** A backfill: the last revision serves as the receive time. */
 async function sendAll(label: string, events: readonly Quake[]): Promise<Record<string, number>> {
