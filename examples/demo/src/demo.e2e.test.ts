@@ -28,7 +28,7 @@ describe.skipIf(!hasTerminals)('the demo on a terminal', () => {
     });
     const page = await fetch(url);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-    // What Ctrl+C sends to a terminal.
+    // The byte of Ctrl+C.
     child.stdin?.write('\u0003');
     expect(await ended).toBe(0);
     await expect(fetch(url)).rejects.toThrow();

@@ -121,7 +121,7 @@ function Groups({ report: { groups, groups_total } }: { report: Report }) {
         { name: 'Share', end: true, cell: ({ share }) => shareText(share) },
         { name: 'First seen', fixed: true, wide: true, cell: ({ first_seen }) => minuteText(first_seen, zone) },
         { name: 'Last seen', fixed: true, cell: ({ last_seen }) => minuteText(last_seen, zone) },
-        { name: 'Samples', cell: ({ samples }) => <Samples samples={samples} /> },
+        { name: 'Samples', cell: (group) => <Samples group={group} /> },
       ]}
     />
   );
@@ -142,8 +142,11 @@ function Name({ group: { code, path, detail, is_new, windows } }: { group: Failu
   );
 }
 
-function Samples({ samples }: { samples: readonly { pack_id: string; line: number; event_id: string | null }[] }) {
-  const { link } = useAddress();
+/** Receipts to look at, and the way to mend rejected ones. */
+function Samples({ group: { samples, kind, code, path, group } }: { group: FailureGroup }) {
+  const { link, fields } = useAddress();
+  const range = { from: fields.from, to: fields.to };
+  const mend = link('/failures/mend', { ...seriesFields(group), ...range, code, at: path });
   return (
     <>
       {samples.slice(0, 3).map(({ pack_id, line, event_id }, index) => (
@@ -154,6 +157,12 @@ function Samples({ samples }: { samples: readonly { pack_id: string; line: numbe
           </a>
         </span>
       ))}
+      {kind === 'REJECT' && (
+        <>
+          {' · '}
+          <a href={mend}>mend</a>
+        </>
+      )}
     </>
   );
 }

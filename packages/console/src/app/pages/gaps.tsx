@@ -1,5 +1,6 @@
 import type { ReportOf } from '@pik/schema';
 import { counted } from '@pik/schema/words';
+import { useState } from 'preact/hooks';
 
 import { type Axis, minuteText } from '../parts/axis.ts';
 import { Grid, type GridRow, type Stretch } from '../parts/grid.tsx';
@@ -10,7 +11,9 @@ import { seriesFields, seriesName, shareText, wordOf } from '../parts/words.ts';
 import { useAddress } from '../state/address.ts';
 import { useAnswer } from '../state/answers.ts';
 import { rangeFields, useArrivals } from '../state/arrivals.ts';
+import { muteOf } from '../state/muted.ts';
 import type { Scope } from '../state/scope.ts';
+import { GapActions } from './gap-actions.tsx';
 
 type Report = ReportOf<'gaps'>;
 type Gap = Report['gaps'][number];
@@ -51,8 +54,7 @@ function GapsOf({ scope }: { scope: Scope }) {
         {(answer) => (
           <>
             <Limits partial={answer.partial} notes={answer.notes} covered={answer.covered} />
-            {axis !== null && <GapGrid report={answer} axis={axis} />}
-            <GapTable report={answer} />
+            <GapsShown report={answer} axis={axis} />
             <SeriesTable report={answer} />
           </>
         )}
@@ -61,7 +63,33 @@ function GapsOf({ scope }: { scope: Scope }) {
   );
 }
 
-function GapGrid({ report: { series, gaps }, axis }: { report: Report; axis: Axis }) {
+const nameOf = ({ series, start_time }: Gap) => `${seriesName(series)} ${start_time}`;
+
+/** Picture and list of the gaps, with a selection that both share. */
+function GapsShown({ report, axis }: { report: Report; axis: Axis | null }) {
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const toggle = (key: string) => {
+    const next = new Set(selected);
+    if (!next.delete(key)) next.add(key);
+    setSelected(next);
+  };
+  const shared = { report, selected, toggle };
+  return (
+    <>
+      {axis !== null && <GapGrid axis={axis} {...shared} />}
+      <GapActions gaps={report.gaps.filter((gap) => selected.has(nameOf(gap)))} done={() => setSelected(new Set())} />
+      <GapTable {...shared} />
+    </>
+  );
+}
+
+interface GapProps {
+  readonly report: Report;
+  readonly selected: ReadonlySet<string>;
+  toggle(key: string): void;
+}
+
+function GapGrid({ report: { series, gaps }, axis, selected, toggle }: GapProps & { axis: Axis }) {
   const { link } = useAddress();
   const rows: GridRow[] = series.map(({ series: names, first_time, last_time, silence, text }) => {
     const own = gaps.filter((gap) => seriesName(gap.series) === seriesName(names));
@@ -78,7 +106,16 @@ function GapGrid({ report: { series, gaps }, axis }: { report: Report; axis: Axi
     ['warn', 'partial'] as const,
     ['pending', 'pending or silent'] as const,
   ];
-  return <Grid title="Gaps on the time of their events" axis={axis} rows={rows} legend={legend} />;
+  return (
+    <Grid
+      title="Gaps on the time of their events"
+      axis={axis}
+      rows={rows}
+      legend={legend}
+      selected={selected}
+      onSelect={toggle}
+    />
+  );
 }
 
 function stretch(gap: Gap, link: ReturnType<typeof useAddress>['link']): Stretch {
@@ -86,7 +123,9 @@ function stretch(gap: Gap, link: ReturnType<typeof useAddress>['link']): Stretch
   const when = { startMs: Date.parse(start_time), endMs: Date.parse(end_time) };
   return {
     ...when,
-    level: state === 'MISSING' ? 'bad' : state === 'PARTIAL' ? 'warn' : 'pending',
+    key: nameOf(gap),
+    level:
+      muteOf(gap) !== undefined ? 'silent' : state === 'MISSING' ? 'bad' : state === 'PARTIAL' ? 'warn' : 'pending',
     text: `${wordOf(state)}${cause === null ? '' : `, ${wordOf(cause)}`}: ${text}`,
     href: link('/gaps', { ...seriesFields(series), ...rangeFields(around(when)) }),
   };
@@ -98,8 +137,8 @@ function around({ startMs, endMs }: { startMs: number; endMs: number }) {
   return { startMs: startMs - margin, endMs: endMs + margin };
 }
 
-function GapTable({ report: { gaps, gaps_total, grain } }: { report: Report }) {
-  const { fields } = useAddress();
+function GapTable({ report: { gaps, gaps_total, grain }, selected, toggle }: GapProps) {
+  const { fields, link } = useAddress();
   const zone = fields.tz ?? 'UTC';
   if (gaps.length === 0)
     return (
@@ -111,10 +150,22 @@ function GapTable({ report: { gaps, gaps_total, grain } }: { report: Report }) {
   return (
     <Table
       title={`${counted(gaps_total, 'gap')}, those without any events first`}
-      rows={[...gaps].sort((a, b) => rank(a) - rank(b))}
-      keyOf={({ series, start_time }) => `${seriesName(series)} ${start_time}`}
+      rows={gaps.filter((gap) => muteOf(gap) === undefined).sort((a, b) => rank(a) - rank(b))}
+      keyOf={nameOf}
+      hrefOf={(gap) => stretch(gap, link).href ?? null}
       columns={[
         { name: 'Series', fixed: true, cell: ({ series }) => seriesName(series) },
+        {
+          name: 'Select',
+          cell: (gap) => (
+            <input
+              type="checkbox"
+              aria-label={`Select the gap of ${nameOf(gap)}`}
+              checked={selected.has(nameOf(gap))}
+              onChange={() => toggle(nameOf(gap))}
+            />
+          ),
+        },
         { name: 'From', fixed: true, cell: ({ start_time }) => minuteText(start_time, zone) },
         { name: `${grain}s`, end: true, cell: ({ windows }) => windows.toLocaleString('en-US') },
         {

@@ -1,4 +1,5 @@
 import type { ReportOf } from '@pik/schema';
+import { counted } from '@pik/schema/words';
 
 import { Grid, type GridRow, type Level } from '../parts/grid.tsx';
 import { Page, Scoped } from '../parts/page.tsx';
@@ -10,6 +11,7 @@ import { useAddress } from '../state/address.ts';
 import { type Answered, useAnswer } from '../state/answers.ts';
 import { type Arrivals, bySeries, rangeFields, stretchOf, useArrivals } from '../state/arrivals.ts';
 import { complete, failing, lag, lastEvent, missing, NOT_JUDGED, repeats, type Verdict } from '../state/health.ts';
+import { muted, muteOf } from '../state/muted.ts';
 import { failureRange, type Scope } from '../state/scope.ts';
 
 /** Is the pipeline well? */
@@ -31,6 +33,7 @@ interface Reports {
 }
 
 function HealthOf({ scope }: { scope: Scope }) {
+  const { link } = useAddress();
   const { range } = scope;
   const reports: Reports = {
     lag: useAnswer('lag', { ...range, worst: 25, limit: 1000 }),
@@ -50,6 +53,12 @@ function HealthOf({ scope }: { scope: Scope }) {
     <>
       {failed?.error != null && <Failed error={failed.error} retry={failed.refetch} />}
       <Account reports={reports} />
+      {muted.value.length > 0 && (
+        <p class="note">
+          <a href={link('/gaps')}>{counted(muted.value.length, 'gap')} muted in this browser</a> count as nothing
+          missing.
+        </p>
+      )}
       <Limits
         partial={Object.values(answers).some(({ data }) => data?.partial)}
         notes={[...new Set(Object.values(answers).flatMap(({ data }) => data?.notes ?? []))]}
@@ -150,7 +159,7 @@ function lineOf(names: SeriesNames, reports: Reports): Line {
     names,
     last: lastEvent(series, Date.parse(gaps?.range.as_of ?? '')),
     lag: lag(group, reports.lag.data?.late_over_ms ?? 0),
-    missing: missing(series, gaps?.gaps.filter((one) => isOwn(one.series)) ?? []),
+    missing: missing(series, gaps?.gaps.filter((one) => isOwn(one.series) && muteOf(one) === undefined) ?? []),
     failing: reports.failures.data === undefined ? NOT_JUDGED : failing(failed, failures[0]?.receipts ?? 0),
     repeats: repeats(figures, duplicates?.storms.filter(isOwn).length ?? 0),
     complete: complete(days, Date.parse(reports.completeness.data?.range.as_of ?? '')),

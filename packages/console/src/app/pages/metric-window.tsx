@@ -78,7 +78,9 @@ function Summary({ computed, versions }: { computed: Computed; versions: readonl
       ) : (
         <span class="badge ok">the same as version {latest.version}</span>
       )}
-      <a href={plan}>Plan a replay of this window</a>
+      <a data-key="r" href={plan}>
+        Plan a replay of this window
+      </a>
     </p>
   );
 }

@@ -120,7 +120,9 @@ export function Steps({ story, event }: { story: EventExplanation; event: EventV
         title={versions.length === 0 ? 'In no stored value yet' : `In ${counted(versions.length, 'stored value')}`}
         {...(versions.length === 0 ? { look: 'idle' as const } : {})}
       >
-        <a href={link('/replays/new', { event: event.event_id })}>Plan a replay of this event</a>
+        <a data-key="r" href={link('/replays/new', { event: event.event_id })}>
+          Plan a replay of this event
+        </a>
       </Step>
     </ol>
   );

@@ -2,6 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { useAddress } from '../state/address.ts';
 import { type Axis, minuteText, ticksOf } from './axis.ts';
+import { Table } from './table.tsx';
+import { tableWanted } from './table-wanted.ts';
 
 /** How a stretch of a row looks: five steps of one hue, or a state. */
 export type Level = 0 | 1 | 2 | 3 | 4 | 'ok' | 'warn' | 'bad' | 'pending' | 'life' | 'silent';
@@ -14,6 +16,8 @@ export interface Stretch {
   /** The value in words. */
   readonly text: string;
   readonly href?: string | undefined;
+  /** Its name in a selection; a stretch without one cannot be selected. */
+  readonly key?: string | undefined;
 }
 
 /** A row of a grid: one series. */
@@ -29,6 +33,9 @@ export interface GridProps {
   readonly axis: Axis;
   readonly rows: readonly GridRow[];
   readonly legend: readonly (readonly [level: Level, text: string])[];
+  /** Keys of the selected stretches, and what selects one or takes it out; without them `x` does nothing. */
+  readonly selected?: ReadonlySet<string>;
+  onSelect?(key: string): void;
 }
 
 const ROW = 20;
@@ -86,8 +93,10 @@ function useDrag({ msAt }: Scale) {
 }
 
 /** Series over time. Arrow keys move from stretch to stretch, Enter opens one, a drag narrows the range. */
-export function Grid({ title, axis, rows, legend }: GridProps) {
+export function Grid(props: GridProps) {
+  const { title, axis, rows, legend, selected, onSelect } = props;
   const { go } = useAddress();
+  const [isTable, setTable] = useTableKey();
   const [width, box] = useWidth();
   const [at, setAt] = useState<readonly [row: number, stretch: number] | null>(null);
   const shown = rows.slice(0, ROWS_MAX);
@@ -96,7 +105,11 @@ export function Grid({ title, axis, rows, legend }: GridProps) {
   const height = TOP + shown.length * ROW;
   const current = at === null ? null : (shown[at[0]]?.stretches[at[1]] ?? null);
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === 'Enter' && current?.href) return go(current.href);
+    if ((event.key === 'Enter' || event.key === 'e') && current?.href) return go(current.href);
+    if (event.key === 'x' && current?.key !== undefined) {
+      event.preventDefault();
+      return onSelect?.(current.key);
+    }
     const next = moved(shown, { at, key: event.key });
     if (next === null) return;
     event.preventDefault();
@@ -108,6 +121,9 @@ export function Grid({ title, axis, rows, legend }: GridProps) {
       <figcaption>
         {title}
         <Legend legend={legend} />
+        <button type="button" class="quiet" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+          Table
+        </button>
       </figcaption>
       <div
         class="canvas"
@@ -120,25 +136,63 @@ export function Grid({ title, axis, rows, legend }: GridProps) {
         <svg width={width} height={height + 4} aria-hidden="true" {...handlers}>
           <Ticks axis={axis} scale={scale} height={height} />
           {shown.map((row, index) => (
-            <Row key={row.name} row={row} y={TOP + index * ROW} scale={scale} at={at?.[0] === index ? at[1] : null} />
-          ))}
-          {drag !== null && (
-            <rect
-              class="drag"
-              x={Math.min(drag[0], drag[1])}
-              y={TOP}
-              width={Math.abs(drag[1] - drag[0])}
-              height={height - TOP}
+            <Row
+              key={row.name}
+              row={row}
+              y={TOP + index * ROW}
+              scale={scale}
+              at={at?.[0] === index ? at[1] : null}
+              selected={selected}
             />
-          )}
+          ))}
+          {drag !== null && <Dragged drag={drag} height={height - TOP} />}
         </svg>
       </div>
       <p class="reading" aria-live="polite">
         {reading}
       </p>
+      {isTable && <Cells {...props} />}
       {rows.length > shown.length && <p class="dim">{rows.length - shown.length} more series are in the table.</p>}
     </figure>
   );
+}
+
+/** The tables of all pictures of a page, with one key. */
+function useTableKey() {
+  const [isTable, setTable] = useState(false);
+  useEffect(() => {
+    tableWanted.value = false;
+  }, []);
+  return [
+    isTable || tableWanted.value,
+    (wanted: boolean) => {
+      tableWanted.value = false;
+      setTable(wanted);
+    },
+  ] as const;
+}
+
+/** The same as a picture, cell by cell. */
+function Cells({ title, rows, axis: { timeZone } }: GridProps) {
+  const cells = rows.flatMap(({ name, stretches }) => stretches.map((stretch) => ({ name, ...stretch })));
+  return (
+    <Table
+      title={`${title}, cell by cell`}
+      rows={cells}
+      keyOf={({ name, startMs, level }) => `${name} ${startMs} ${level}`}
+      hrefOf={({ href }) => href ?? null}
+      columns={[
+        { name: 'From', fixed: true, cell: ({ startMs }) => minuteText(startMs, timeZone) },
+        { name: 'To', fixed: true, wide: true, cell: ({ endMs }) => minuteText(endMs, timeZone) },
+        { name: 'Series', fixed: true, cell: ({ name }) => name },
+        { name: 'Value', text: true, cell: ({ text }) => text },
+      ]}
+    />
+  );
+}
+
+function Dragged({ drag: [from, to], height }: { drag: readonly [from: number, to: number]; height: number }) {
+  return <rect class="drag" x={Math.min(from, to)} y={TOP} width={Math.abs(to - from)} height={height} />;
 }
 
 /** A stretch in words. */
@@ -170,8 +224,16 @@ function moved(rows: readonly GridRow[], { at, key }: Move): readonly [number, n
   return [next, near < 0 ? Math.max(0, cells(next).length - 1) : near];
 }
 
-function Row(props: { row: GridRow; y: number; scale: Scale; at: number | null }) {
-  const { row, y, at } = props;
+interface RowProps {
+  readonly row: GridRow;
+  readonly y: number;
+  readonly scale: Scale;
+  readonly at: number | null;
+  readonly selected: ReadonlySet<string> | undefined;
+}
+
+function Row(props: RowProps) {
+  const { row, y, at, selected } = props;
   const { left, x } = props.scale;
   const chars = Math.floor(left / 6.6);
   const label = row.name.length > chars ? `${row.name.slice(0, chars - 1)}…` : row.name;
@@ -181,11 +243,11 @@ function Row(props: { row: GridRow; y: number; scale: Scale; at: number | null }
         <title>{row.name}</title>
         {label}
       </text>
-      {row.stretches.map(({ startMs, endMs, level, text, href }, index) => {
+      {row.stretches.map(({ startMs, endMs, level, text, href, key: name }, index) => {
         const isThin = level === 'life' || level === 'silent';
         const cell = (
           <rect
-            class={`s-${level}${at === index ? ' at' : ''}`}
+            class={`s-${level}${at === index ? ' at' : ''}${name !== undefined && selected?.has(name) ? ' chosen' : ''}`}
             x={x(startMs)}
             y={isThin ? y + 8 : y + 1}
             width={Math.max(1.5, x(endMs) - x(startMs) - 0.75)}

@@ -1,13 +1,16 @@
 import { useEffect, useRef } from 'preact/hooks';
 
 /** Actions by key: one character, or two after each other, such as `g l`. */
-export type Keys = Readonly<Record<string, () => void>>;
+export type Keys = Readonly<Record<string, () => unknown>>;
 
 const CHORD_MS = 900;
 
 /** True where a key belongs to a field of a form. */
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest('input, select, textarea, [contenteditable]') !== null;
+  return (
+    target instanceof HTMLElement &&
+    target.closest('input:not([type="checkbox"]), select, textarea, [contenteditable]') !== null
+  );
 }
 
 /** Listens to keys while the component is on screen; fields of forms and open dialogs keep theirs. */

@@ -122,6 +122,7 @@ function useListKeys(box: { readonly current: HTMLDivElement | null }, count: nu
     j: () => move(1),
     k: () => move(-1),
     o: () => focused()?.querySelector('a')?.click(),
+    e: () => focused()?.querySelector('a')?.click(),
     x: () => {
       const key = focused()?.dataset.key;
       if (key !== undefined) onSelect(key);

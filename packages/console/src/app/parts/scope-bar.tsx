@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 
 import { type Fields, useAddress } from '../state/address.ts';
 import { DEFAULT_RANGE } from '../state/scope.ts';
+import { useKeys } from './keys.ts';
 
 /** Ranges by the text of their start. */
 const RANGES: readonly (readonly [from: string, text: string])[] = [
@@ -74,6 +75,7 @@ function Chip({ name, text, clear }: { name: string; text: string; clear: Fields
 /** The receive time as of which everything is shown. */
 function AsOf({ asOf, set }: { asOf: string | undefined; set: (fields: Fields) => void }) {
   const [isOpen, setOpen] = useState(false);
+  useKeys({ '.': () => setOpen(true) });
   if (!isOpen)
     return (
       <span class={`chip${asOf === undefined ? '' : ' on'}`}>

@@ -10,7 +10,9 @@ import { findWanted } from './find-wanted.ts';
 import { Help, helpWanted } from './help.tsx';
 import { KeyDialog } from './key-dialog.tsx';
 import { type Keys, useKeys } from './keys.ts';
+import { ROW_KEYS } from './row-keys.ts';
 import { ScopeBar } from './scope-bar.tsx';
+import { tableWanted } from './table-wanted.ts';
 import { switchTheme } from './theme.ts';
 
 const PinDialog = lazy(() => import('./pin-dialog.tsx'));
@@ -63,6 +65,8 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
       if (path !== '/events') go(link('/events'));
     },
     c: () => (pinWanted.value = onPage.value.size > 0),
+    ...ROW_KEYS,
+    v: () => (tableWanted.value = !tableWanted.value),
     '?': () => (helpWanted.value = true),
     y: () => void navigator.clipboard?.writeText(fixedAddress()),
     Escape: () => history.back(),
