@@ -16,6 +16,12 @@ export interface PositionRange {
   readonly cursor?: string | null;
 }
 
+/** A half-open span of storage times. */
+export interface StoredSpan {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** Selects slices. Without `withEntries`, `entries` of each slice is an empty array. */
 export interface SliceQuery {
   readonly fromDay: number;
@@ -26,6 +32,8 @@ export interface SliceQuery {
   readonly cursor?: string | null;
   /** The `next` of a page of this listing: slices after that position are excluded, including ones added since. */
   readonly until?: string | undefined;
+  /** Disjoint spans whose packs the caller does not need: a listing may leave out their slices. */
+  readonly skip?: readonly StoredSpan[] | undefined;
 }
 
 /** Selects failures and their order. */

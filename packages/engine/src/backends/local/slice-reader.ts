@@ -8,6 +8,7 @@ import { type EventValues, packBytes, packText, type SliceColumns, toEventRow, t
 import type { KeyFinder } from './key-runs/finder.ts';
 import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
 import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
+import { createSkippingWalk, type SliceKey, type WalkBounds } from './skipped-slices.ts';
 import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 /** The number of slices in a page; each holds many receipts, so pages have fewer rows than others. */
@@ -68,28 +69,26 @@ function listSlices(
   const [day, series, pack] = placeOf(query.cursor) ?? [query.fromDay, 0, NO_PACK];
   const [lastDay, lastSeries, lastPack] = placeOf(query.until) ?? [query.toDay, 0, NO_PACK];
   const columns = `event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay`;
-  const filter = seriesFilter(query);
-  const statement = prepareRows<ListedSlice>(
-    db,
-    `SELECT slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type
-     FROM slice JOIN series USING (series_no)
-     WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?)
-       AND (event_day, series_no, pack_id) <= (?, ?, ?) ${filter.sql}
-     ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
-  );
+  const bounds: WalkBounds = {
+    after: { event_day: day, series_no: series, pack_id: packBytes(cursorPack(pack)) },
+    upTo: { event_day: lastDay, series_no: lastSeries, pack_id: packBytes(cursorPack(lastPack)) },
+    toDay: query.toDay,
+  };
+  const names = `slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type`;
+  const walk =
+    (query.skip ?? []).length > 0 ? walkOutside(db, { query, names, bounds }) : walkAll(db, { query, names, bounds });
   const rows: ListedSlice[] = [];
   let bytes = 0;
+  let step = walk.next();
   // Slices differ in size: a page of large slices has fewer of them, so that no page takes long to read.
-  for (const row of statement.iterate(
-    query.toDay,
-    ...[day, series, packBytes(cursorPack(pack))],
-    ...[lastDay, lastSeries, packBytes(cursorPack(lastPack))],
-    ...filter.values,
-  )) {
-    rows.push(row);
-    bytes += row.entries?.length ?? 0;
-    if (bytes >= PAGE_BYTES) break;
+  for (; step.done !== true; step = walk.next()) {
+    rows.push(step.value);
+    bytes += step.value.entries?.length ?? 0;
+    if (bytes >= PAGE_BYTES || rows.length === PAGE_SLICES) break;
   }
+  // An iterator that was left open would keep its statement busy.
+  if (step.done !== true) walk.return(null);
+  const further = step.done === true ? step.value : null;
   const [first, end] = [rows[0], rows.at(-1)];
   const isRechecked =
     first !== undefined &&
@@ -111,9 +110,42 @@ function listSlices(
     if (rechecked >= RECHECKED_PER_PAGE && items.length < rows.length)
       return { items, next: encodeCursor(cursorPlace(row)) };
   }
-  const isFull = bytes >= PAGE_BYTES || rows.length === PAGE_SLICES;
-  const last = isFull ? rows.at(-1) : undefined;
-  return { items, next: last === undefined ? null : encodeCursor(cursorPlace(last)) };
+  const last = step.done === true ? further : (rows.at(-1) ?? null);
+  return { items, next: last === null ? null : encodeCursor(cursorPlace(last)) };
+}
+
+interface Walk {
+  readonly query: SliceQuery;
+  /** The columns to read. */
+  readonly names: string;
+  readonly bounds: WalkBounds;
+}
+
+/** Yields all slices of a query; returns null, since they end with the last one. */
+function* walkAll(db: DatabaseSync, { query, names, bounds }: Walk): Generator<ListedSlice, SliceKey | null> {
+  const filter = seriesFilter(query);
+  const statement = prepareRows<ListedSlice>(
+    db,
+    `SELECT ${names} FROM slice JOIN series USING (series_no)
+     WHERE event_day < ? AND (event_day, series_no, pack_id) > (?, ?, ?)
+       AND (event_day, series_no, pack_id) <= (?, ?, ?) ${filter.sql}
+     ORDER BY event_day, series_no, pack_id LIMIT ${PAGE_SLICES}`,
+  );
+  const { after, upTo, toDay } = bounds;
+  yield* statement.iterate(toDay, ...slicePlaceValues(after), ...slicePlaceValues(upTo), ...filter.values);
+  return null;
+}
+
+/** Yields the slices of a query outside of the spans that it skips. Returns the place from which the next page goes on. */
+function walkOutside(db: DatabaseSync, { query, names, bounds }: Walk): Generator<ListedSlice, SliceKey | null> {
+  const filter = seriesFilter(query);
+  const series = prepareRows<{ readonly series_no: number }>(
+    db,
+    `SELECT series_no FROM series WHERE TRUE ${filter.sql}`,
+  );
+  const seriesNos =
+    filter.values.length === 0 ? null : new Set(series.all(...filter.values).map(({ series_no }) => series_no));
+  return createSkippingWalk<ListedSlice>(db, { columns: names, seriesNos })(bounds, query.skip ?? []);
 }
 
 type SlicePlace = [day: number, series_no: number, pack: string];
@@ -122,11 +154,11 @@ function placeOf(cursor: string | null | undefined): SlicePlace | null {
   return decodeCursor<SlicePlace>(cursor, [0, 0, '']);
 }
 
-function cursorPlace(row: ListedSlice): CursorPart[] {
+function cursorPlace(row: SliceKey): CursorPart[] {
   return [row.event_day, row.series_no, packText(row.pack_id)];
 }
 
-function slicePlaceValues(row: ListedSlice): [number, number, Uint8Array] {
+function slicePlaceValues(row: SliceKey): [number, number, Uint8Array] {
   return [row.event_day, row.series_no, row.pack_id];
 }
 
