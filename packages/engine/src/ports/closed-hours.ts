@@ -130,6 +130,8 @@ export interface ClosedHours<C> {
 export interface ClosedHour extends HourRow {
   /** True if its cells and columns hold this pack, which is stored in the hour; false for a pack that was found later. */
   covers(packId: string): boolean;
+  /** True if `covers` is false for a pack that is stored in the hour. */
+  readonly hasLate: boolean;
 }
 
 /** The commits of hours in a backend. */

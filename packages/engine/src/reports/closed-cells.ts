@@ -3,6 +3,7 @@ import { MS_PER_HOUR, packStoredMs } from '@pik/schema';
 import { createSliceMaker } from '../cells/rules/receipts-slices.ts';
 import type { CellRow } from '../ports/cell-row.ts';
 import type { ClosedHour, ClosedHours, ReceiptFilter } from '../ports/closed-hours.ts';
+import type { StoredSpan } from '../ports/queries.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import type { ReportPage } from './report-page.ts';
@@ -43,11 +44,16 @@ export function closedQuery(
 export interface ClosedCells {
   /** Whether a pack is in a closed hour, so that its slices do not count. */
   covers(packId: string): boolean;
+  /** Spans of storage times all packs of which are covered. */
+  readonly skip: readonly StoredSpan[];
   /** The event days with receipts that count, in order. */
   readonly days: readonly number[];
   /** The receipts of a day that count: by cell, or, where the report needs them, by slices with entries. */
   read(day: number): AsyncGenerator<Portion>;
 }
+
+/** Reading the cells of an hour takes some milliseconds: the slices of fewer receipts are read sooner. */
+const RECEIPTS_MIN = 2_000;
 
 /** The cells of an hour with one event day. */
 interface HourOfDay {
@@ -60,7 +66,7 @@ export async function openClosedCells({ backend, budget }: Context, query: Close
   const { closedHours } = backend;
   if (closedHours === undefined) return null;
   const all = await closedHours.list({ fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY });
-  const hours = all.filter(({ closed_ms }) => closed_ms < query.closedBeforeMs);
+  const hours = all.filter(({ closed_ms, receipts }) => closed_ms < query.closedBeforeMs && receipts >= RECEIPTS_MIN);
   if (hours.length === 0) return null;
   const byStart = new Map(hours.map((hour) => [hour.hour_ms, hour]));
   const byDay = new Map<number, HourOfDay[]>();
@@ -78,11 +84,24 @@ export async function openClosedCells({ backend, budget }: Context, query: Close
       const hour = byStart.get(Math.floor(packStoredMs(packId) / MS_PER_HOUR) * MS_PER_HOUR);
       return hour?.covers(packId) === true;
     },
+    skip: coveredSpans(hours),
     days: [...byDay.keys()].sort((a, b) => a - b),
     async *read(day) {
       for (const one of byDay.get(day) ?? []) yield* readHour(closedHours, one, query);
     },
   };
+}
+
+/** Adjacent hours form one span. Where a pack was found later, the slices of the hour are listed. */
+function coveredSpans(hours: readonly ClosedHour[]): StoredSpan[] {
+  const spans: { fromMs: number; toMs: number }[] = [];
+  for (const { hour_ms, hasLate } of hours) {
+    if (hasLate) continue;
+    const last = spans.at(-1);
+    if (last?.toMs === hour_ms) last.toMs += MS_PER_HOUR;
+    else spans.push({ fromMs: hour_ms, toMs: hour_ms + MS_PER_HOUR });
+  }
+  return spans;
 }
 
 function addTo(byDay: Map<number, HourOfDay[]>, day: number, one: HourOfDay): void {

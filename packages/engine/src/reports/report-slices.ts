@@ -36,7 +36,7 @@ export async function* readPortions(
   const { backend, budget } = context;
   const known = { budget, ...bounds };
   const meter = createDayMeter(known);
-  const range = rangeOf(query, part);
+  const range = { ...rangeOf(query, part), skip: closed?.skip };
   const closedDays = closed === null ? [] : daysLeft(closed.days, range, part);
   let cursor = part.from?.cursor ?? null;
   let day: number | null = null;
@@ -177,7 +177,11 @@ export async function takePortions(
 ): Promise<void> {
   const { part } = reading;
   const scan = async (day: number, keys: ReadonlySet<string>) => {
-    for await (const slice of readDays(context, { fromDay: day, toDay: day + 1, ...series }, part))
+    for await (const slice of readDays(
+      context,
+      { fromDay: day, toDay: day + 1, ...series, skip: reading.closed?.skip },
+      part,
+    ))
       if (keys.has(sliceKey(slice))) take.scanned(slice);
   };
   let day = 0;
@@ -201,8 +205,11 @@ export async function takePortions(
   if (keys.size > 0) await scan(day, keys);
 }
 
-/** Yields the slices of some event days without their receipts. */
-export function readSlices(context: Context, { scope, ...series }: SliceScope): AsyncGenerator<SliceRow> {
+/** Yields the slices of some event days without their receipts; may leave out some that were stored in spans. */
+export function readSlices(
+  context: Context,
+  { scope, ...series }: SliceScope & Pick<SliceQuery, 'skip'>,
+): AsyncGenerator<SliceRow> {
   const query = { ...eventDays(scope), ...series, withEntries: false };
   return readPages((cursor) => context.backend.index.listSlices({ ...query, cursor }), context.budget);
 }
@@ -210,7 +217,7 @@ export function readSlices(context: Context, { scope, ...series }: SliceScope): 
 /** Yields the slices of a span of event days with their packed receipts. */
 export function scanSlices(
   context: Context,
-  series: Omit<SliceScope, 'scope'>,
+  series: Omit<SliceScope, 'scope'> & Pick<SliceQuery, 'skip'>,
   { fromDay, toDay }: { fromDay: number; toDay: number },
 ): AsyncGenerator<SliceRow> {
   const query = { fromDay, toDay, ...series, withEntries: true };

@@ -43,7 +43,10 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
       const found: ClosedHour[] = [];
       for (const hour_ms of hours.filter((hourMs) => hourMs >= fromMs && hourMs < toMs)) {
         const covers = (packId: string) => coveredBy(hour_ms, packId);
-        found.push({ ...hourRow(hour_ms, await cellsOf(hour_ms)), covers });
+        const hasLate = [...closing().late].some(
+          (packId) => Math.floor(packStoredMs(packId) / MS_PER_HOUR) * MS_PER_HOUR === hour_ms,
+        );
+        found.push({ ...hourRow(hour_ms, await cellsOf(hour_ms)), covers, hasLate });
       }
       return found;
     },
@@ -57,7 +60,7 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
 const NO_FILE = { key: '', bytes: 0, sha256: '' };
 
 /** The commit of an hour, with the bounds that reports use. */
-function hourRow(hour_ms: number, cells: readonly CellRow[]): Omit<ClosedHour, 'covers'> {
+function hourRow(hour_ms: number, cells: readonly CellRow[]): Omit<ClosedHour, 'covers' | 'hasLate'> {
   const least = (values: number[]) => values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const greatest = (values: number[]) => values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const bound = (value: number) => (Number.isFinite(value) ? value : null);
@@ -67,7 +70,8 @@ function hourRow(hour_ms: number, cells: readonly CellRow[]): Omit<ClosedHour, '
     revision: 0,
     root: '',
     packs: 0,
-    receipts: 0,
+    // Enough for reports to read cells.
+    receipts: 1_000_000,
     counts: {},
     first_pack_id: '',
     last_pack_id: '',

@@ -207,14 +207,15 @@ async function readCells(context: Context, query: GapsQuery, reading: Reading): 
     basis: 'received',
   } as const;
   const partialDays = new Set<number>();
-  const slices = { scope: { ...range, by: [], includeImported: scope.includeImported }, ...series };
+  const skip = closed?.skip;
+  const slices = { scope: { ...range, by: [], includeImported: scope.includeImported }, ...series, skip };
   for (const day of closed?.days ?? []) for await (const portion of closed?.read(day) ?? []) addPortion(cells, portion);
   for await (const slice of readSlices(context, slices)) {
     if (closed?.covers(slice.pack_id) === true) continue;
     if (!addCompleteSlice(cells, slice)) partialDays.add(slice.event_day);
   }
   for (const fromDay of [...partialDays].sort((a, b) => a - b)) {
-    for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1 })) {
+    for await (const slice of scanSlices(context, { ...series, skip }, { fromDay, toDay: fromDay + 1 })) {
       if (closed?.covers(slice.pack_id) === true) continue;
       if (slice.received_min_ms !== slice.received_max_ms) addScanned(cells, slice);
     }
