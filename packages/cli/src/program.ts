@@ -183,6 +183,15 @@ function addDoctor(program: Command, done: Done): void {
 
 const FILE = 'NDJSON, a JSON array or concatenated JSON objects, plain or gzip; - for standard input';
 
+const MAP = [
+  '--map <file>',
+  'module whose default export reads each record, or row of CSV or Parquet, as an event; made by defineRecordMap',
+] as const;
+const MAP_DRY_RUN = [
+  '--dry-run',
+  'with --map: show ten events and the outcome that each would have; send nothing',
+] as const;
+
 function addSending(program: Command, done: Done): void {
   client(
     program,
@@ -190,9 +199,13 @@ function addSending(program: Command, done: Done): void {
     "send a file's events unchanged, received now; an event without a time gets the current time",
   )
     .argument('<file>', FILE)
+    .option(...MAP)
+    .option(...MAP_DRY_RUN)
     .action(async (file, options) => done(await ingest(file, options)));
   client(program, 'import', "backfill: send a file's records unchanged, each with its own received_at")
     .argument('<file>', FILE)
+    .option(...MAP)
+    .option(...MAP_DRY_RUN)
     .option('--key <field>', 'use the exact value of this field as the idempotency key')
     .action(async (file, options) => done(await importFile(file, options)));
 }

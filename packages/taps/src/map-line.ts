@@ -22,6 +22,8 @@ export interface MappedLine {
 export interface MapLineOptions {
   /** Its value, if that is not its text as JSON. */
   readonly value?: (() => unknown) | undefined;
+  /** The payload of an event to which its map gives none. Default: the record. */
+  readonly payload?: unknown;
   /** The key of an event to which its map gives none. Default: none, so the content identifies it. */
   readonly key?: string | undefined;
 }
@@ -30,7 +32,11 @@ export interface MapLineOptions {
  * Reads a record by a map. Every record gets a line, so that none is lost: one that the map cannot read, and one that is too large,
  * is kept as a rejected receipt.
  */
-export function mapLine(map: RecordMap, record: TapRecord, { value, key }: MapLineOptions = {}): MappedLine {
+export function mapLine(
+  map: RecordMap,
+  record: TapRecord,
+  { value, key, payload: row }: MapLineOptions = {},
+): MappedLine {
   const own = `${map.name} ${map.version}`;
   let read: MapOutput | null;
   try {
@@ -39,7 +45,7 @@ export function mapLine(map: RecordMap, record: TapRecord, { value, key }: MapLi
     return faulty(own, record, `the map threw: ${errorMessage(error)}`);
   }
   if (read === null) return { line: null, read, fault: null };
-  const { payload, payload_json, ...given } = read;
+  const { payload = row, payload_json, ...given } = read;
   const { idempotency_key = key } = given;
   const fields = { ...given, idempotency_key: idempotency_key ?? undefined };
   const payloadPart = payload_json === undefined ? { payload } : { payload: parseExact(payload_json) };

@@ -6,12 +6,15 @@ import { lineRecords } from './line-records.ts';
 import type { FileRecord } from './record.ts';
 import { valueRecords } from './value-records.ts';
 
+/** Forms of files whose rows need a map. */
+export type RowForm = 'csv' | 'parquet';
+
 /** An open file of records whose form has been detected. */
 export interface RecordFile {
   readonly file: string;
   /** Its name in errors. */
   readonly name: string;
-  readonly form: FileForm;
+  readonly form: FileForm | RowForm;
   readonly gzip: boolean;
   /** Size on disk; 0 if unknown. */
   readonly size: number;
@@ -56,5 +59,5 @@ export function nothingSent(error: unknown, { file, gzip }: Pick<RecordFile, 'fi
 
 /** The place of a record as `FILE:LINE`, with the column if a line may have several records. */
 export function placeOf({ name, form }: Pick<RecordFile, 'name' | 'form'>, { line, column }: FileRecord): string {
-  return form === 'lines' ? `${name}:${line}` : `${name}:${line}:${column}`;
+  return form === 'array' || form === 'values' ? `${name}:${line}:${column}` : `${name}:${line}`;
 }

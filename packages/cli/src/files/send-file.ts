@@ -1,6 +1,8 @@
 import { printable } from '@pik/render';
 import { counted, KitError } from '@pik/schema';
 import { createRecordSender, type RecordSender } from '@pik/sdk';
+import { checkRecordMap, type RecordMap } from '@pik/taps';
+import { loadModule } from '../load-module.ts';
 import { writeErr } from '../output.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
@@ -8,8 +10,10 @@ import { batches, type Entry, type Prepare } from './batches.ts';
 import { createCompletion } from './complete-record.ts';
 import { withKey } from './key-field.ts';
 import { KeySurvey } from './key-survey.ts';
+import { openMapped, recordsOf } from './mapped-file.ts';
 import { nothingSent, openRecords, type RecordFile } from './record-file.ts';
 import { sendBatch } from './send-batch.ts';
+import { showMapped } from './show-mapped.ts';
 import { type Stop, Totals, totalsText } from './totals.ts';
 
 /** Options of `pik ingest` and `pik import`. */
@@ -17,6 +21,10 @@ export interface SendFileOptions extends GlobalOptions {
   /** The field whose value becomes the idempotency key of each record. */
   readonly key?: string | undefined;
   readonly backfill: boolean;
+  /** A module whose default export is a map: it reads each record, or row of a CSV or Parquet file, as an event. */
+  readonly map?: string | undefined;
+  /** With a map: show ten events, and send nothing. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** Retries until the first answer: shorter, because the server may never have been started. */
@@ -30,23 +38,50 @@ const DEADLINE_MS = 60_000;
  * @throws KitError `FILE_INVALID` with nothing sent; after printing the totals, the error that ended the work early.
  */
 export async function sendFile(file: string, options: SendFileOptions): Promise<boolean> {
-  const { key, backfill } = options;
+  const { key, backfill, dryRun = false } = options;
+  const map = options.map === undefined ? null : await loadMap(options.map);
+  if (map === null && dryRun)
+    throw new KitError('CONFIG_INVALID', '--dry-run shows what a map reads; name one with --map');
+  if (map !== null && key !== undefined) throw new KitError('CONFIG_INVALID', '--key is for files without --map');
+  if (map !== null && dryRun) return showMapped(file, map, options);
   const complete = createCompletion();
+  const asItIs = backfill || map !== null;
   const prepare: Prepare =
-    key !== undefined ? (bytes) => withKey(bytes, key) : (bytes) => (backfill ? { bytes } : { bytes: complete(bytes) });
+    key !== undefined ? (bytes) => withKey(bytes, key) : (bytes) => (asItIs ? { bytes } : { bytes: complete(bytes) });
   const startedMs = performance.now();
-  const source = await openChecked(file, options);
+  const rows = { leftOut: 0 };
+  const source =
+    map === null
+      ? await openChecked(file, options)
+      : recordsOf(await openMapped(file, map), () => {
+          rows.leftOut += 1;
+        });
   const totals = new Totals(source);
-  const sender = createRecordSender({ ...connection(options), backfill, deadlineMs: DEADLINE_MS });
+  const sender = createRecordSender({
+    ...connection(options),
+    backfill,
+    mapped: map !== null,
+    deadlineMs: DEADLINE_MS,
+  });
   const progress = createProgress(backfill ? 'importing' : 'sending', source.size);
   try {
     await sendAll({ source, prepare, sender, totals, key, onBytes: (count) => progress.add(count) });
   } finally {
     progress.stop();
   }
-  print(options, totalsJson(source, totals, options), () => totalsText(totals, performance.now() - startedMs));
+  const leftOut = map === null ? {} : { left_out: rows.leftOut };
+  print(options, { ...totalsJson(source, totals, options), ...leftOut }, () =>
+    [
+      totalsText(totals, performance.now() - startedMs),
+      ...(rows.leftOut === 0 ? [] : [`${rows.leftOut} left out by the map`]),
+    ].join('\n'),
+  );
   if (totals.stop !== null) throw cutShort(source, totals, totals.stop);
   return totals.allFine;
+}
+
+async function loadMap(file: string): Promise<RecordMap> {
+  return checkRecordMap(await loadModule(file), file);
 }
 
 /**
