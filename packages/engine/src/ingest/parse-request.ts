@@ -3,10 +3,10 @@ import { setImmediate } from 'node:timers/promises';
 import type { VolatileOf } from '@pik/schema';
 
 import type { IngestRequest } from '../api/pipeline.ts';
-import { requestLines } from '../storage/pack-bytes.ts';
+import { createLinesBuilders } from '../storage/pack-bytes.ts';
 import { type Arrival, arrivalsOf, type MappingSettings, readArrival } from './rules/arrivals.ts';
 import type { RequestLines } from './rules/arrived-request.ts';
-import { type LightColumns, toColumns } from './rules/light-columns.ts';
+import { createColumns, type LightColumns } from './rules/light-columns.ts';
 import type { ParsedRecord } from './rules/parse-record.ts';
 import type { ParsedRequest, ParseOrder } from './rules/parsed-request.ts';
 
@@ -42,12 +42,21 @@ export interface LightRequest extends Pick<ParsedRequest, 'single' | 'unreadable
   readonly lines: RequestLines;
 }
 
-/** Parses a live request at once, on a thread that does nothing else. Throws like `parseRequest`. */
-export function parseLight(settings: ParseSettings, order: ParseOrder): LightRequest {
-  const { receivedMs, principal } = order;
-  const { arrivals, single, unreadable } = arrivalsOf(order);
-  const records = arrivals.map((arrival) => readNow(settings, arrival, { receivedMs, mode: 'live' }));
-  return { columns: toColumns(records, receivedMs), lines: requestLines(records, principal), single, unreadable };
+/** Parses live requests, each at once, on a thread that does nothing else. Throws like `parseRequest`. */
+export function createLightParser(settings: ParseSettings): (order: ParseOrder) => LightRequest {
+  const linesBuilder = createLinesBuilders();
+  return (order) => {
+    const { receivedMs, principal } = order;
+    const { arrivals, single, unreadable } = arrivalsOf(order);
+    const columns = createColumns(arrivals.length, receivedMs);
+    const lines = linesBuilder(arrivals.length, principal);
+    for (const arrival of arrivals) {
+      const parsed = readNow(settings, arrival, { receivedMs, mode: 'live' });
+      columns.add(parsed);
+      lines.add(parsed);
+    }
+    return { columns: columns.columns(), lines: lines.lines(), single, unreadable };
+  };
 }
 
 function readNow(

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 import { checkDoors, KitError, volatileRules } from '@pik/schema';
 
-import { type LightRequest, type ParseSettings, parseLight } from '../ingest/parse-request.ts';
+import { createLightParser, type LightRequest } from '../ingest/parse-request.ts';
 import { mappingSettings } from '../ingest/rules/arrivals.ts';
 import type { ParseOrder } from '../ingest/rules/parsed-request.ts';
 import { toErrorMessage } from '../readers/error-message.ts';
@@ -19,17 +19,17 @@ export function runParser({ onOrder = () => {} }: RunParserOptions = {}): void {
   const port = parentPort;
   if (port === null) throw new KitError('INTERNAL', 'a parser needs a thread of its own');
   const { volatile, doors } = workerData as ParserSetup;
-  const settings: ParseSettings = {
+  const parse = createLightParser({
     volatileOf: volatileRules(volatile),
     mappings: mappingSettings(checkDoors(doors)),
-  };
+  });
   const post = (message: FromParser, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer);
   port.on('message', (message: ToParser) => {
     if (message.type === 'stop') return port.close();
     const { id, order } = message;
     try {
       onOrder(order);
-      const request = parseLight(settings, order);
+      const request = parse(order);
       post({ type: 'parsed', id, request }, memoryOf(request));
     } catch (error) {
       post({ type: 'failed', id, error: toErrorMessage(error) });

@@ -2,7 +2,7 @@ import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { parseLight } from '../ingest/parse-request.ts';
+import { createLightParser } from '../ingest/parse-request.ts';
 import { mappingSettings } from '../ingest/rules/arrivals.ts';
 import { fromColumns } from '../ingest/rules/light-columns.ts';
 import { type ParsedRecord, parseRecord } from '../ingest/rules/parse-record.ts';
@@ -55,10 +55,11 @@ const parsedHere = (bytes: Uint8Array): ParsedRecord[] =>
   splitBody(bytes, 'ndjson').records.map((record) =>
     parseRecord(record, { receivedMs: head.receivedMs, imported: false, volatileOf: settings.volatileOf }),
   );
+const parseLight = createLightParser(settings);
 /** A copy, as it comes from another thread. */
 const parsedThere = (bytes: Uint8Array, principal: string | null) =>
   structuredClone(
-    parseLight(settings, { body: bytes, format: 'ndjson', wire: undefined, receivedMs: head.receivedMs, principal }),
+    parseLight({ body: bytes, format: 'ndjson', wire: undefined, receivedMs: head.receivedMs, principal }),
   );
 
 /** The parts of a record that its outcome follows from. */

@@ -63,42 +63,65 @@ function lineBytes(
   return all.subarray(0, end);
 }
 
-/** Makes the lines of a live request without their heads, for a thread that only parses. */
-export function requestLines(records: readonly ParsedRecord[], principal: string | null): RequestLines {
+/** Makes the lines of a live request without their heads. It keeps nothing of a record. */
+export interface LinesBuilder {
+  add(record: ParsedRecord): void;
+  lines(): RequestLines;
+}
+
+/** The memory in which lines are made: grows for a large request, and is given back after a very large one. */
+const SCRATCH_BYTES = 1024 * 1024;
+const SCRATCH_BYTES_KEPT = 8 * SCRATCH_BYTES;
+
+/** UTF-8 takes at most three bytes for each unit of a text. */
+const BYTES_PER_UNIT_MAX = 3;
+
+/** Makes the lines of requests, one request after another, for a thread that only parses. */
+export function createLinesBuilders(): (countMax: number, principal: string | null) => LinesBuilder {
   const encode = createLineEncoder(toBase64);
-  const ends: number[] = [];
-  const parts: string[] = [];
-  let text = '';
-  for (const [requestLine, parsed] of records.entries()) {
-    const { facts, body } = encode.rest(parsed, { requestLine, principal });
-    parts.push(facts, body);
-    text += facts;
-    ends.push(text.length);
-    text += body;
-    ends.push(text.length);
-  }
-  // On its own memory, so that it can be handed to another thread.
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
-  bytes.write(text);
-  return { bytes, places: placesOf(ends, bytes.length === text.length ? null : parts), recordBytes: bytesOf(records) };
+  let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  const write = (text: string, at: number): number => {
+    const most = at + text.length * BYTES_PER_UNIT_MAX;
+    if (most > scratch.length) {
+      const larger = Buffer.allocUnsafeSlow(most * 2);
+      scratch.copy(larger, 0, 0, at);
+      scratch = larger;
+    }
+    return at + scratch.write(text, at);
+  };
+  return (countMax, principal) => {
+    const places = new Int32Array(2 * countMax);
+    let [end, count, recordBytes] = [0, 0, 0];
+    return {
+      add(parsed) {
+        const { facts, body } = encode.rest(parsed, { requestLine: count, principal });
+        places[2 * count] = end;
+        end = write(facts, end);
+        places[2 * count + 1] = end;
+        end = write(body, end);
+        count += 1;
+        recordBytes += bytesOfRecord(parsed);
+      },
+      lines() {
+        // On its own memory, so that it can be handed to another thread.
+        const bytes = Buffer.allocUnsafeSlow(end);
+        scratch.copy(bytes, 0, 0, end);
+        if (scratch.length > SCRATCH_BYTES_KEPT) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+        return { bytes, places, recordBytes };
+      },
+    };
+  };
 }
 
 /** The number of bytes of records as received. */
 export function bytesOf(records: readonly ParsedRecord[]): number {
   let bytes = 0;
-  for (const { record } of records) bytes += 'text' in record ? Buffer.byteLength(record.text) : record.bytes.length;
+  for (const record of records) bytes += bytesOfRecord(record);
   return bytes;
 }
 
-/** Where the parts of a text start in its UTF-8 form; `parts` is null if each character is a byte. */
-function placesOf(ends: readonly number[], parts: readonly string[] | null): RequestLines['places'] {
-  const places = new Int32Array(ends.length);
-  let end = 0;
-  for (let i = 0; i + 1 < places.length; i++) {
-    end = parts === null ? (ends[i] ?? 0) : end + Buffer.byteLength(parts[i] ?? '');
-    places[i + 1] = end;
-  }
-  return places;
+function bytesOfRecord({ record }: ParsedRecord): number {
+  return 'text' in record ? Buffer.byteLength(record.text) : record.bytes.length;
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -27,9 +27,13 @@ export function idBytes(id: string): Uint8Array {
   return bytes;
 }
 
-/** The 16 bytes of a pack id. */
+/** The pack whose bytes were asked for last: all rows of an admission have the same one. */
+let lastPack = { id: '', bytes: new Uint8Array(0) };
+
+/** The 16 bytes of a pack id, not to be changed. */
 export function packBytes(packId: string): Uint8Array {
-  return Buffer.from(packId.replaceAll('-', ''), 'hex');
+  if (packId !== lastPack.id) lastPack = { id: packId, bytes: Buffer.from(packId.replaceAll('-', ''), 'hex') };
+  return lastPack.bytes;
 }
 
 /** The pack id of 16 bytes. */

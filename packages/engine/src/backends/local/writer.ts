@@ -26,6 +26,7 @@ import {
   toEventRow,
   windowColumn,
 } from './codec.ts';
+import { createFreshRows, EVENT_COLUMNS_STORED, type FreshRows } from './fresh-rows.ts';
 import type { Interning } from './interning.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createMover, type Mover, type StoredEvent } from './mover.ts';
@@ -42,6 +43,7 @@ export interface Writer {
 
 interface WriterParts {
   readonly events: EventStatements;
+  readonly fresh: FreshRows;
   readonly keys: Pick<KeyRuns, 'find' | 'add'>;
   readonly interning: Interning;
   readonly mover: Mover;
@@ -50,18 +52,21 @@ interface WriterParts {
 /** A writer over prepared statements. */
 export function createWriter(db: DatabaseSync, keys: WriterParts['keys'], interning: Interning): Writer {
   const events = eventStatements(db);
+  const fresh = createFreshRows(db);
   const rest = restStatements(db);
   const mover = createMover(db, interning, {
     replace: (first, at) => replaceRow({ events, interning }, first, at),
     keep: (former, first) => keepDelivery(rest, deliveryOf(former, first), interning),
     failure: (row) => writeFailure(rest.failure, row),
   });
-  const parts: WriterParts = { events, keys, interning, mover };
+  const parts: WriterParts = { events, fresh, keys, interning, mover };
   return {
     insertEvents(rows, nowMs) {
       const insertions = new Array<Insertion>(rows.length);
       const order = admissionOrder(rows);
+      fresh.begin();
       for (const place of order) insertions[place] = insertEvent(parts, at(rows, place), nowMs);
+      fresh.write();
       return finalInsertions(rows, { order, insertions });
     },
     writeRest(rows) {
@@ -80,29 +85,7 @@ export function createWriter(db: DatabaseSync, keys: WriterParts['keys'], intern
   };
 }
 
-const COLUMNS = [
-  'event_id',
-  'series_no',
-  'entity_no',
-  'rule',
-  'idempotency_key',
-  'producer_no',
-  'producer_seq',
-  'event_ms',
-  'event_sub_ns',
-  'received_ms',
-  'sent_ms',
-  'flags',
-  'expires_ms',
-  'line',
-  'pack_id',
-  'payload_hash',
-  'rank',
-  'standing',
-];
-
 interface EventStatements {
-  readonly insert: StatementSync;
   readonly replace: StatementSync;
   readonly stored: RowStatement<EventValues>;
   readonly pointer: StatementSync;
@@ -112,8 +95,9 @@ interface EventStatements {
 
 function eventStatements(db: DatabaseSync): EventStatements {
   return {
-    insert: db.prepare(`INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`),
-    replace: db.prepare(`UPDATE event SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE event_no = ?`),
+    replace: db.prepare(
+      `UPDATE event SET ${EVENT_COLUMNS_STORED.map((name) => `${name} = ?`).join(', ')} WHERE event_no = ?`,
+    ),
     stored: prepareLists<EventValues>(db, `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event.event_no = ?`),
     pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
     dropPointer: db.prepare('DELETE FROM pointer WHERE position = ?'),
@@ -128,6 +112,7 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
     insertNew(parts, row, id);
     return { kind: 'inserted', replaced_expired: false };
   }
+  if (parts.fresh.holds(eventNo)) parts.fresh.write();
   const stored = toEventRow(requireRow(parts.events.stored.get(eventNo)));
   const place = { id, eventNo, stored };
   if (stored.expires_ms > nowMs) {
@@ -141,8 +126,8 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
   return { kind: 'inserted', replaced_expired: true };
 }
 
-function insertNew({ events, keys, interning }: WriterParts, row: EventRow, id: Uint8Array): void {
-  const eventNo = Number(events.insert.run(...eventValues(row, id, interning)).lastInsertRowid);
+function insertNew({ events, fresh, keys, interning }: WriterParts, row: EventRow, id: Uint8Array): void {
+  const eventNo = fresh.add(eventValues(row, id, interning));
   keys.add(id, eventNo);
   if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
 }

@@ -41,26 +41,28 @@ const INTEGERS = 8;
 const NUMBERS = 3;
 const NONE = -1;
 
-/** The columns of live records that were received together. */
-export function toColumns(records: readonly ParsedRecord[], receivedMs: number): LightColumns {
-  const integers = new Int32Array(records.length * INTEGERS);
-  const numbers = new Float64Array(records.length * NUMBERS);
+/** Collects live records that were received together. It keeps nothing of a record, so its memory is free at once. */
+export interface ColumnsBuilder {
+  add(record: ParsedRecord): void;
+  columns(): LightColumns;
+}
+
+/** Collects the columns of this many records at most. */
+export function createColumns(countMax: number, receivedMs: number): ColumnsBuilder {
+  const integers = new Int32Array(countMax * INTEGERS);
+  const numbers = new Float64Array(countMax * NUMBERS);
   const names = createNames();
   const rejected: [number, Rejected][] = [];
   const unknown: [number, readonly string[]][] = [];
+  let count = 0;
   let [ids, hashes, texts] = ['', '', ''];
-  for (const [place, { event, fault, source, event_type, entity_id, producer }] of records.entries()) {
-    const at = place * INTEGERS;
-    if (event === null) {
-      integers[at] = NONE;
-      rejected.push([place, { fault: fault === null ? null : { ...fault }, source, event_type, entity_id, producer }]);
-      continue;
-    }
+  const addEvent = (event: EventFacts, place: number) => {
     ids += event.event_id;
     hashes += event.payload_hash;
     texts += event.entity_id;
     const entityEnd = texts.length;
     if (event.idempotency_key !== null) texts += event.idempotency_key;
+    const at = place * INTEGERS;
     integers[at] = RULES.indexOf(event.rule);
     integers[at + 1] = names.numberOf(event.source);
     integers[at + 2] = names.numberOf(event.event_type);
@@ -73,9 +75,16 @@ export function toColumns(records: readonly ParsedRecord[], receivedMs: number):
     numbers[place * NUMBERS + 1] = event.producer?.seq ?? Number.NaN;
     numbers[place * NUMBERS + 2] = event.sent_ms ?? Number.NaN;
     if (event.unknown.length > 0) unknown.push([place, event.unknown]);
-  }
-  const columns = { ids, hashes, texts, names: names.all, integers, numbers, rejected, unknown };
-  return { receivedMs, count: records.length, ...columns };
+  };
+  return {
+    add({ event, fault, source, event_type, entity_id, producer }) {
+      const place = count++;
+      if (event !== null) return addEvent(event, place);
+      integers[place * INTEGERS] = NONE;
+      rejected.push([place, { fault: fault === null ? null : { ...fault }, source, event_type, entity_id, producer }]);
+    },
+    columns: () => ({ receivedMs, count, ids, hashes, texts, names: names.all, integers, numbers, rejected, unknown }),
+  };
 }
 
 function createNames() {

@@ -92,13 +92,14 @@ function deliveryRows(rows: readonly EventRow[], verdicts: readonly (Verdict | n
 
 function rejectRows(records: readonly ReadRecord[], { pack_id, expires_ms }: PackFacts): FailureRow[] {
   const rejects: FailureRow[] = [];
-  for (const [line, { fault, source, event_type, entity_id, received_ms }] of records.entries()) {
+  for (let line = 0; line < records.length; line++) {
+    const { fault, source, event_type, entity_id, received_ms } = at(records, line);
     if (fault === null) continue;
     const entity_hash = entity_id === null ? null : entityHash(entity_id);
-    const at = { pack_id, line, source, event_type, received_ms, expires_ms };
+    const place = { pack_id, line, source, event_type, received_ms, expires_ms };
     const { code, path, detail } = fault;
     const rest = { event_id: null, entity_hash, window: null, payload_hash: null };
-    rejects.push({ ...at, ...rest, kind: 'REJECT', stage: 'admit', code, path, detail });
+    rejects.push({ ...place, ...rest, kind: 'REJECT', stage: 'admit', code, path, detail });
   }
   return rejects;
 }
