@@ -1,8 +1,10 @@
 // Checks all types: the sources as one program, and each service with a catalog of its own separately, as services of others
 // would be, two of them with their own settings. The type tests see the build, so build first. The compiler's state is kept in
-// `.turbo`, so that a second run looks only at what has changed.
-import { spawnSync } from 'node:child_process';
+// `.turbo`, so that a second run looks only at what has changed. The examples of the doc comments are checked as modules of their own.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { examplesIn, moduleOf, nameOf } from './examples.ts';
 
 const root = join(import.meta.dirname, '..');
 const PROJECTS = [
@@ -13,8 +15,11 @@ const PROJECTS = [
   'packages/fastify-plugin/test/types',
   'scripts/types/exact',
   'scripts/types/node10',
+  'scripts/types/examples',
 ];
+const EXAMPLES = '.turbo/examples';
 let failed = false;
+writeExamples();
 for (const project of PROJECTS) {
   const found = join('.turbo/types', `${project.replaceAll('/', '-')}.tsbuildinfo`);
   const args = ['-p', project, '--noEmit', '--incremental', '--tsBuildInfoFile', found];
@@ -23,3 +28,17 @@ for (const project of PROJECTS) {
   failed ||= status !== 0;
 }
 process.exit(failed ? 1 : 0);
+
+/** Writes the examples of all packages as modules, each under the name of its place. */
+function writeExamples() {
+  rmSync(join(root, EXAMPLES), { recursive: true, force: true });
+  mkdirSync(join(root, EXAMPLES), { recursive: true });
+  const listed = execFileSync('git', ['ls-files', 'packages/*/src/**.ts'], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1e8,
+  });
+  for (const file of listed.split('\n').filter((name) => name !== '' && !name.endsWith('.test.ts')))
+    for (const example of examplesIn(file, readFileSync(join(root, file), 'utf8')))
+      writeFileSync(join(root, EXAMPLES, nameOf(example)), moduleOf(example, EXAMPLES));
+}

@@ -18,6 +18,12 @@ export type NumberOf = (input: AggregateInput) => number | null | undefined;
 /**
  * Counts the events that pass the test; without a test, all events. Deletions are events too: `passes` gets them with a
  * null payload.
+ *
+ * @example
+ * import { defineAggregate, countOf } from '@pik/aggregates';
+ *
+ * const day = { definition_version: 1, group_by: 'source', window: 'day', time_zone: 'UTC' } as const;
+ * export const refunds = defineAggregate({ metric: 'refunds', ...day, ...countOf(({ event_type }) => event_type === 'order.refunded') });
  */
 export function countOf(passes: (input: AggregateInput) => boolean = () => true): Folding<number, true> {
   return {
@@ -31,6 +37,12 @@ export function countOf(passes: (input: AggregateInput) => boolean = () => true)
 
 /**
  * Sums a number per event, with compensation (Neumaier 1974), so that many small terms are not lost next to large ones.
+ *
+ * @example
+ * import { defineAggregate, sumOf } from '@pik/aggregates';
+ *
+ * const day = { definition_version: 1, group_by: 'source', window: 'day', time_zone: 'UTC' } as const;
+ * export const revenue = defineAggregate({ metric: 'revenue', ...day, ...sumOf(({ payload }) => orderSchema.parse(payload).total) });
  */
 export function sumOf(number: NumberOf): Folding<{ sum: number; lost: number }, number> {
   return {
@@ -46,12 +58,28 @@ export function sumOf(number: NumberOf): Folding<{ sum: number; lost: number }, 
   };
 }
 
-/** The smallest of a number per event; null if there are none. */
+/**
+ * The smallest of a number per event; null if there are none.
+ *
+ * @example
+ * import { defineAggregate, minOf } from '@pik/aggregates';
+ *
+ * const day = { definition_version: 1, group_by: 'source', window: 'day', time_zone: 'UTC' } as const;
+ * export const smallest_order = defineAggregate({ metric: 'smallest_order', ...day, ...minOf(({ payload }) => orderSchema.parse(payload).total) });
+ */
 export function minOf(number: NumberOf): Folding<number | null, number> {
   return extreme(number, (a, b) => a < b);
 }
 
-/** The largest of a number per event; null if there are none. */
+/**
+ * The largest of a number per event; null if there are none.
+ *
+ * @example
+ * import { defineAggregate, maxOf } from '@pik/aggregates';
+ *
+ * const day = { definition_version: 1, group_by: 'source', window: 'day', time_zone: 'UTC' } as const;
+ * export const largest_order = defineAggregate({ metric: 'largest_order', ...day, ...maxOf(({ payload }) => orderSchema.parse(payload).total) });
+ */
 export function maxOf(number: NumberOf): Folding<number | null, number> {
   return extreme(number, (a, b) => a > b);
 }
@@ -74,6 +102,12 @@ interface Ranked<T> {
 /**
  * A JSON value of the latest event, null if there are none: by default of the event *received* last, whatever its event
  * time. A deletion has the value null, without calling the function.
+ *
+ * @example
+ * import { defineAggregate, lastOf } from '@pik/aggregates';
+ *
+ * const day = { definition_version: 1, group_by: 'source', window: 'day', time_zone: 'UTC' } as const;
+ * export const last_status = defineAggregate({ metric: 'last_status', ...day, ...lastOf(({ payload }) => orderSchema.parse(payload).status) });
  */
 export function lastOf<T>(
   value: (input: AggregateInput) => T | undefined,
@@ -93,7 +127,15 @@ export function lastOf<T>(
   };
 }
 
-/** Counts the different JSON values of the events. Deletions have none. */
+/**
+ * Counts the different JSON values of the events. Deletions have none.
+ *
+ * @example
+ * import { defineAggregate, distinctOf } from '@pik/aggregates';
+ *
+ * const day = { definition_version: 1, group_by: 'source', window: 'day', time_zone: 'UTC' } as const;
+ * export const products = defineAggregate({ metric: 'products', ...day, ...distinctOf(({ payload }) => orderSchema.parse(payload).sku) });
+ */
 export function distinctOf(value: (input: AggregateInput) => unknown): Folding<Set<string>, string> {
   return {
     select: (input) => {
@@ -110,6 +152,12 @@ export function distinctOf(value: (input: AggregateInput) => unknown): Folding<S
  * Counts the entities whose latest event passes the test: for things that are reported, revised and withdrawn. By
  * default the latest event is the one *received* last. An entity whose latest event is a deletion does not count,
  * without calling the test. The value is a plain sum over entities, so declare `unit: 'entity_id'` with it.
+ *
+ * @example
+ * import { defineAggregate, entitiesWhere } from '@pik/aggregates';
+ *
+ * const day = { definition_version: 1, group_by: 'source', window: 'day', time_zone: 'UTC' } as const;
+ * export const open_orders = defineAggregate({ metric: 'open_orders', ...day, unit: 'entity_id', ...entitiesWhere(({ payload }) => orderSchema.parse(payload).status === 'open') });
  */
 export function entitiesWhere(
   passes: (latest: AggregateInput) => boolean,

@@ -104,6 +104,15 @@ const METRIC = /^[a-z][a-z0-9_]{0,63}$/;
 /**
  * Declares a metric.
  *
+ * @example
+ * import { defineAggregate, sumOf } from '@pik/aggregates';
+ *
+ * export const revenue = defineAggregate({
+ *   ...sumOf(({ payload }) => orderSchema.parse(payload).total),
+ *   metric: 'revenue', definition_version: 1, group_by: 'source', window: 'day', time_zone: 'Europe/Berlin',
+ *   event_types: ['order.placed'],
+ * });
+ *
  * @throws KitError `CONFIG_INVALID` naming the unusable field.
  */
 export function defineAggregate<State, Selected>(definition: AggregateDefinition<State, Selected>): Aggregate {
@@ -157,7 +166,14 @@ export function countsEvent(scope: Scope, event: Pick<KeyFields, 'source' | 'eve
   return (sources?.includes(event.source) ?? true) && (event_types?.includes(event.event_type) ?? true);
 }
 
-/** The same metric with the calendar of another time zone. Throws KitError `CONFIG_INVALID` for an unknown zone. */
+/**
+ * The same metric with the calendar of another time zone. Throws KitError `CONFIG_INVALID` for an unknown zone.
+ *
+ * @example
+ * import { type Aggregate, inTimeZone } from '@pik/aggregates';
+ *
+ * const inNewYork = (metric: Aggregate) => inTimeZone(metric, 'America/New_York');
+ */
 export function inTimeZone(aggregate: Aggregate, timeZone: string): Aggregate {
   const windows = createWindows(aggregate.window, timeZone);
   const { metric, definition_version, group_by, unit, window, reads_payload, latest_by } = aggregate;
@@ -240,6 +256,11 @@ export interface KeyFields {
 /**
  * The key of an event's value as text: the entity id, the source, the JSON array of source and type (which no separator
  * can make ambiguous), or `all`.
+ *
+ * @example
+ * import { aggregateKey } from '@pik/aggregates';
+ *
+ * aggregateKey('source_type', { source: 'shop', event_type: 'order.placed', entity_id: 'order-17' }); // ["shop","order.placed"]
  */
 export function aggregateKey(groupBy: GroupBy, event: KeyFields): string {
   if (groupBy === 'entity') return event.entity_id;
@@ -247,7 +268,14 @@ export function aggregateKey(groupBy: GroupBy, event: KeyFields): string {
   return groupBy === 'all' ? 'all' : JSON.stringify([event.source, event.event_type]);
 }
 
-/** The fields behind a key; null if the text is not a key of this grouping. */
+/**
+ * The fields behind a key; null if the text is not a key of this grouping.
+ *
+ * @example
+ * import { parseAggregateKey } from '@pik/aggregates';
+ *
+ * parseAggregateKey('source_type', '["shop","order.placed"]'); // { source: 'shop', event_type: 'order.placed' }
+ */
 export function parseAggregateKey(groupBy: GroupBy, key: string): Partial<KeyFields> | null {
   if (groupBy === 'entity') return { entity_id: key };
   if (groupBy === 'source') return { source: key };

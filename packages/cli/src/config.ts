@@ -45,13 +45,26 @@ export interface PikConfig {
   readonly indexRetentionDays?: number | undefined;
 }
 
-/** Types a config; the CLI checks it when it loads it. */
+/**
+ * Types a config; the CLI checks it when it loads it.
+ *
+ * @example
+ * import { defineConfig } from '@pik/cli';
+ *
+ * // pik keygen --name shop prints the key and its hash
+ * export default defineConfig({ apiKeys: [{ name: 'shop', key_sha256: process.env.SHOP_KEY_SHA256 ?? '', scopes: ['ingest'] }] });
+ */
 export function defineConfig(config: PikConfig): PikConfig {
   return config;
 }
 
 /**
  * Loads a config file; TypeScript needs no build step.
+ *
+ * @example
+ * import { loadConfig } from '@pik/cli';
+ *
+ * const { aggregates = [] } = await loadConfig('pik.config.ts');
  *
  * @throws KitError `CONFIG_INVALID` naming the field.
  */

@@ -57,6 +57,19 @@ export interface ExpressEvents extends RequestHandler {
  * Mount it before all routes that it should see. It never throws, never waits, and calls `next` once. A request that
  * passes twice has one event.
  *
+ * @example
+ * import { createExpressEvents } from '@pik/express-middleware';
+ * import { createProducer } from '@pik/sdk';
+ * import express from 'express';
+ *
+ * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop' });
+ * const app = express();
+ * app.use(createExpressEvents({ producer, entity: (request) => request.get('x-user') }));
+ * app.post('/orders', (request, response) => {
+ *   request.pik?.emit('order.placed', { total: 42 }, { entity_id: 'order-17' });
+ *   response.status(201).end();
+ * });
+ *
  * @throws KitError `CONFIG_INVALID` for options that cannot be used.
  */
 export function createExpressEvents<const C = RegisteredCatalog>(options: ExpressEventsOptions<C>): ExpressEvents {

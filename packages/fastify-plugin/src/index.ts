@@ -54,6 +54,19 @@ export interface FastifyEvents extends FastifyPluginCallback {
  * without a route. It never throws and never waits. A request that it sees twice, because a child scope registers it
  * again, has one event.
  *
+ * @example
+ * import { createFastifyEvents } from '@pik/fastify-plugin';
+ * import { createProducer } from '@pik/sdk';
+ * import { fastify } from 'fastify';
+ *
+ * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop' });
+ * const app = fastify();
+ * app.register(createFastifyEvents({ producer, entity: (request) => String(request.headers['x-user']) }));
+ * app.post('/orders', async (request, reply) => {
+ *   request.pik?.emit('order.placed', { total: 42 }, { entity_id: 'order-17' });
+ *   return reply.code(201).send();
+ * });
+ *
  * @throws KitError `CONFIG_INVALID` for options that cannot be used.
  */
 export function createFastifyEvents<const C = RegisteredCatalog>(options: FastifyEventsOptions<C>): FastifyEvents {

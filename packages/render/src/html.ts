@@ -41,6 +41,14 @@ thead th{border-bottom:2px solid #999}figure{margin:1rem 0;overflow-x:auto}figur
 /**
  * A self-contained HTML report: one file without scripts or external references, which its content security policy
  * forbids as well.
+ *
+ * @example
+ * import { lagView, pageHtml } from '@pik/render';
+ * import { chartSvg } from '@pik/render/pictures';
+ *
+ * const options = { rowsMax: 40, fullAnswer: 'the answer has all', next: () => 'there is more' };
+ * const view = lagView(await kit.lag({ start_time: '7d' }), options);
+ * const html = pageHtml(view, { svgs: view.charts.map(chartSvg), footer: 'Made this morning.' });
  */
 export function pageHtml(view: View, { svgs, footer }: { svgs: readonly string[]; footer: string }): string {
   const title = escapeHtml(view.title);

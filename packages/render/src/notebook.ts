@@ -42,6 +42,12 @@ const SHOWN: { readonly [N in DeclaredName]?: (answer: ReportOf<N>, options: Vie
  * Creates an investigator for notebooks: the same answers, each of which displays itself as the last value of a cell.
  * JSON, fields and comparison of an answer stay the same.
  *
+ * @example
+ * import { createNotebook } from '@pik/render/notebook';
+ *
+ * const investigator = createNotebook({ url: 'http://127.0.0.1:4600' });
+ * await investigator.lag({ start_time: '7d' }); // the last value of a cell displays itself
+ *
  * @throws KitError `CONFIG_INVALID` for a URL or key that cannot be used.
  */
 export function createNotebook(options: InvestigatorOptions): Investigator {

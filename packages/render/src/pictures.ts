@@ -38,7 +38,16 @@ const NAME_CHARS_MAX = 40;
 const CHAR_PX = 6.6;
 const WIDTH_PX = 760;
 
-/** Draws a chart as self-contained SVG: no scripts, no external references. Texts of callers are escaped. */
+/**
+ * Draws a chart as self-contained SVG: no scripts, no external references. Texts of callers are escaped.
+ *
+ * @example
+ * import { lagView } from '@pik/render';
+ * import { chartSvg } from '@pik/render/pictures';
+ *
+ * const options = { rowsMax: 40, fullAnswer: 'the answer has all', next: () => 'there is more' };
+ * const svgs = lagView(await kit.lag({ start_time: '7d' }), options).charts.map(chartSvg);
+ */
 export function chartSvg(chart: Chart): string {
   switch (chart.kind) {
     case 'heat-map':

@@ -35,7 +35,11 @@ export type QuestionViews = { readonly [N in QuestionName]: QuestionView<(typeof
 /**
  * Adds the view to a declared question. The command line, notebooks and HTML files show it.
  *
- * @example export const pulseView = viewOf(pulseQuestion, ({ sources }) => ({ title: 'Pulse', blocks: […], charts: [] }));
+ * @example
+ * import { viewOf } from '@pik/render';
+ * import { verifyQuestion } from '@pik/schema';
+ *
+ * const view = viewOf(verifyQuestion, ({ part }) => ({ title: 'Verified', blocks: [{ kind: 'text', text: part }], charts: [] }));
  */
 export function viewOf<Q extends Question>(
   question: Q,

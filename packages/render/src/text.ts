@@ -32,7 +32,15 @@ export function tableText(head: readonly string[], rows: readonly (readonly Cell
   return made.toString();
 }
 
-/** An answer as text, as the command line prints it. Charts are drawn with characters, at most this many per line. */
+/**
+ * An answer as text, as the command line prints it. Charts are drawn with characters, at most this many per line.
+ *
+ * @example
+ * import { lagView, viewText } from '@pik/render';
+ *
+ * const options = { rowsMax: 40, fullAnswer: 'the answer has all', next: () => 'there is more' };
+ * console.log(viewText(lagView(await kit.lag({ start_time: '7d' }), options), { columns: 80 }));
+ */
 export function viewText({ blocks, charts }: View, { columns = 100 }: { columns?: number | undefined } = {}): string {
   const lines = blocks.map((block) =>
     block.kind === 'table' ? tableText(block.head, block.rows) : printable(block.text),

@@ -56,6 +56,10 @@ export type DefinedCatalog<Schemas> = {
  * Declares event types.
  *
  * @example
+ * import { createProducer, defineCatalog } from '@pik/sdk';
+ * import * as z from 'zod';
+ *
+ * const orderSchema = z.object({ order_id: z.string(), total: z.number() });
  * const catalog = defineCatalog({
  *   'order.placed': { payload: orderSchema, identity: ({ order_id }) => order_id },
  *   'page.viewed': { identity: 'occurrence' },

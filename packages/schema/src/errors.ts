@@ -150,6 +150,16 @@ const MARKER: unique symbol = Symbol.for('@pik/KitError');
  * The only error class of the kit. `code` is stable, `retryable` says whether the same call may succeed later, `cause`
  * is the underlying error. Check for it with `KitError.is`, which also works across two installed copies of the
  * package.
+ *
+ * @example
+ * import { KitError } from '@pik/schema';
+ *
+ * try {
+ *   await kit.getReplay('01890a5d-ac96-774b-bcce-b302099a8057');
+ * } catch (error) {
+ *   if (KitError.is(error) && error.code === 'REPLAY_UNKNOWN') console.log('nobody has replayed that');
+ *   else throw error;
+ * }
  */
 export class KitError extends Error {
   readonly code: ErrorCode;

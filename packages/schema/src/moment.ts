@@ -36,7 +36,10 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
  * anything else; `momentFault` says why.
  *
  * @throws KitError `CONFIG_INVALID` for a zone that the runtime does not know.
- * @example parseMoment('yesterday', { nowMs: Date.now(), timeZone: 'America/New_York' })?.utc
+ * @example
+ * import { parseMoment } from '@pik/schema';
+ *
+ * parseMoment('yesterday', { nowMs: Date.now(), timeZone: 'America/New_York' })?.utc
  */
 export function parseMoment(text: string, base: MomentBase): Instant | null {
   const ago = AGO.exec(text);

@@ -162,6 +162,10 @@ export interface QuestionDefinition<N extends string, F extends Fields, A, P ext
  * tests and docs follow from the declaration. The engine's `answerQuestion` adds the answer, and `viewOf` of `@pik/render` the view.
  *
  * @example
+ * import * as z from 'zod/mini';
+ * import { range, series } from './query-fields.ts';
+ * import { defineQuestion } from './question.ts';
+ *
  * export const pulseQuestion = defineQuestion({
  *   name: 'pulse', path: '/reports/pulse', scope: 'investigate', audit: 'read', exposes: 'nothing', form: 'page',
  *   summary: 'When did each source last bring something?',
@@ -221,7 +225,10 @@ export function flagOf(field: string): string {
 /**
  * Creates the `REQUEST_INVALID` error for a field that violates a rule.
  *
- * @example throw fieldFault('end_time', 'is required together with metric');
+ * @example
+ * import { fieldFault } from '@pik/schema';
+ *
+ * throw fieldFault('end_time', 'is required together with metric');
  */
 export function fieldFault(field: string, rule: string): KitError {
   const name = field.slice(0, 64);

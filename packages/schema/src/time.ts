@@ -27,6 +27,11 @@ const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 /**
  * Parses an RFC 3339 date-time with an offset, up to nanoseconds, within the years 0001 to 9999 in UTC; null otherwise
  * (`timeFault` says why). Accepts second 60 only at 23:59:60 in UTC.
+ *
+ * @example
+ * import { parseTime } from '@pik/schema';
+ *
+ * parseTime('2026-02-01T09:00:00.000000001+01:00')?.utc; // 2026-02-01T08:00:00.000000001Z
  */
 export function parseTime(text: string): Instant | null {
   const match = SHAPE.exec(text);
@@ -188,7 +193,14 @@ function secondText(epochSecond: number): string {
 
 const SECONDS_PER_DAY = 86_400;
 
-/** The fixed-width text of whole milliseconds since the epoch, clamped to the years 0001 to 9999. */
+/**
+ * The fixed-width text of whole milliseconds since the epoch, clamped to the years 0001 to 9999.
+ *
+ * @example
+ * import { formatEpochMs } from '@pik/schema';
+ *
+ * formatEpochMs(0); // 1970-01-01T00:00:00.000000000Z
+ */
 export function formatEpochMs(epochMs: number): string {
   return formatInstant(Math.min(Math.max(epochMs, EPOCH_MS_MIN), EPOCH_MS_MAX), 0);
 }

@@ -47,6 +47,9 @@ const calls = { test: '', count: 0 };
  * line that plays the same history again.
  *
  * @example
+ * import { runs } from '@pik/testkit/budget';
+ * import fc from 'fast-check';
+ *
  * fc.assert(fc.property(fc.integer(), (n) => n + 0 === n), runs(300));
  */
 export function runs<T>(full: number): Parameters<T> {

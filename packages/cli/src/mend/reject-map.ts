@@ -17,7 +17,14 @@ export type RejectMap = (
   receipt: RefusedReceipt,
 ) => string | object | null | undefined | Promise<string | object | null | undefined>;
 
-/** Types a map: the default export of a module for `pik reingest --map FILE`. */
+/**
+ * Types a map: the default export of a module for `pik reingest --map FILE`.
+ *
+ * @example
+ * import { defineRejectMap } from '@pik/cli';
+ *
+ * export default defineRejectMap((text, { source }) => (source === 'shop' ? { ...JSON.parse(text), source: 'web-shop' } : null));
+ */
 export function defineRejectMap(map: RejectMap): RejectMap {
   return map;
 }

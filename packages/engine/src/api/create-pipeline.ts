@@ -9,7 +9,17 @@ import {
   sweepPipeline,
 } from './pipeline-parts.ts';
 
-/** The whole kit over one backend. Closing it closes the backend. */
+/**
+ * The whole kit over one backend. Closing it closes the backend.
+ *
+ * @example
+ * import { createPipeline } from '@pik/engine';
+ * import { openLocalBackend } from '@pik/engine/local';
+ *
+ * const pipeline = createPipeline({ backend: await openLocalBackend({ dir: '.pik' }) });
+ * const { summary } = await pipeline.ask('eventByKey', { entity_id: 'order-17', event_time: '2026-02-01T08:00:00Z' });
+ * await pipeline.close();
+ */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const context = createContext(options);
   return {

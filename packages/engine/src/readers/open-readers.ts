@@ -45,6 +45,15 @@ const STOPPING_MS = 50;
  * Opens reader threads, and waits until each can answer. A thread that ends is replaced, and its questions reject with
  * `READER_LOST`. A thread that has loaded other settings than this process is not used.
  *
+ * @example
+ * import { createPipeline, silentTelemetry as telemetry } from '@pik/engine';
+ * import { openLocalBackend, openReaders } from '@pik/engine/local';
+ *
+ * const backend = await openLocalBackend({ dir: '.pik', isShared: true });
+ * const pipeline = createPipeline({ backend, telemetry });
+ * const module = new URL('reader.ts', import.meta.url); // calls runReader
+ * const readers = await openReaders({ threads: 2, module, settings: {}, pipeline, backend, telemetry });
+ *
  * @throws KitError `READER_LOST` if a thread ends at its start; its cause says why.
  */
 export async function openReaders(options: ReadersOptions): Promise<ReaderThreads> {

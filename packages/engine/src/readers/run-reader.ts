@@ -34,6 +34,11 @@ const PRIORITY = 10;
 /**
  * Runs this thread as a reader: it answers questions until the process stops it, and leaves writes to the first thread. Call it in
  * the module of `openReaders`.
+ *
+ * @example
+ * import { runReader } from '@pik/engine/local';
+ *
+ * runReader({ dir: '.pik' });
  */
 export function runReader({ dir, clock, around = (backend) => backend, ...settings }: RunReaderOptions): void {
   const port = parentPort;

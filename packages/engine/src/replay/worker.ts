@@ -17,7 +17,17 @@ export interface Worker {
 /** Milliseconds between two tries while a store fails. */
 const BROKEN_MS = 1_000;
 
-/** Starts a worker in this process. Messages that no worker has received stay in the queue. */
+/**
+ * Starts a worker in this process. Messages that no worker has received stay in the queue.
+ *
+ * @example
+ * import { createPipeline, silentTelemetry, startWorker } from '@pik/engine';
+ * import { openLocalBackend } from '@pik/engine/local';
+ *
+ * const pipeline = createPipeline({ backend: await openLocalBackend({ dir: '.pik' }) });
+ * const worker = startWorker(pipeline, { telemetry: silentTelemetry });
+ * process.once('SIGTERM', () => worker.stop().then(() => pipeline.close()));
+ */
 export function startWorker(pipeline: Pick<Pipeline, 'work'>, options: WorkerOptions): Worker {
   const { telemetry, idleMs = 100, ...rest } = options;
   let stopped = false;

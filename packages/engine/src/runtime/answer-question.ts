@@ -13,7 +13,11 @@ export type Answerer<Q> = (context: Context, given: GivenOf<Q>, options?: Questi
  * Adds the answer to a declared question. The returned function parses the selection, then calls `compute` with a context of its own
  * budget. A question of the form `whole` fails if it exceeds the budget; others return a partial answer.
  *
- * @example export const pulse = answerQuestion(pulseQuestion, async (context, { start_time, end_time }) => ({ sources: […] }));
+ * @example
+ * import { deadLettersQuestion } from '@pik/schema';
+ * import { answerQuestion } from './answer-question.ts';
+ *
+ * export const none = answerQuestion(deadLettersQuestion, async () => ({ dead_letters: [], next_cursor: null }));
  */
 export function answerQuestion<Q extends Question>(
   question: Q,

@@ -40,6 +40,14 @@ type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & {
  * Fills an empty index from the log. Packs are admitted in the order of their first admission, which gives each receipt the
  * outcome that was answered. Packs without a recorded answer follow by sequence number, which does not depend on clocks,
  * after those without a number, by id.
+ *
+ * @example
+ * import { createContext, rebuildIndex } from '@pik/engine';
+ * import { openLocalRebuild } from '@pik/engine/local';
+ *
+ * const work = await openLocalRebuild({ dir: '.pik' });
+ * const { differing } = await rebuildIndex(createContext({ backend: work.backend }), { answered: work.answered });
+ * await (differing.length === 0 ? work.finish() : work.cancel());
  */
 export async function rebuildIndex(context: Context, options: RebuildOptions): Promise<RebuildSummary> {
   const totals: Totals = { packs: 0, receipts: 0, differing: [], unrecorded: 0, unreadable: [] };

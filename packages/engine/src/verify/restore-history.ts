@@ -15,6 +15,13 @@ export interface RestoreSummary {
 /**
  * Restores versions and replays from their files; existing rows are unchanged. Safe to repeat. A replay without a file of
  * its end counts as running: its next call starts over, which changes nothing that was done.
+ *
+ * @example
+ * import { createContext, restoreHistory } from '@pik/engine';
+ * import { openLocalBackend } from '@pik/engine/local';
+ *
+ * const backend = await openLocalBackend({ dir: '.pik' });
+ * const { versions, replays } = await restoreHistory(createContext({ backend }));
  */
 export async function restoreHistory(context: Context): Promise<RestoreSummary> {
   const { files, aggregates, replays } = context.backend;

@@ -4,7 +4,15 @@ import { waterfall } from '../charts/of-change.ts';
 import { type Cell, shortTime, signed, valueText } from '../format.ts';
 import { type Block, hiddenLine, table, text, type View, type ViewOptions } from '../view.ts';
 
-/** Why a value changed: the sentence, then classes, common fields, units and events. */
+/**
+ * Why a value changed: the sentence, then classes, common fields, units and events.
+ *
+ * @example
+ * import { changeView, viewText } from '@pik/render';
+ *
+ * const change = await kit.explainChange({ metric: 'daily_event_count', key: 'all', window_start: '2026-02-01' });
+ * console.log(viewText(changeView(change, { rowsMax: 40, fullAnswer: 'the answer has all', next: () => 'there is more' })));
+ */
 export function changeView(change: ChangeExplanation, options: ViewOptions): View {
   const { before, after, exact, why_not_exact, notes, metric, key, window_start } = change;
   const blocks: Block[] = [

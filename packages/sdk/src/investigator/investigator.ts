@@ -109,7 +109,7 @@ export interface Investigator extends QuestionMethods {
    * Reads all receipts that match a search, the last stored first, each when it is found; `find` reads one page. An interrupted
    * stream throws; it never looks like the end. Throws `REQUEST_INVALID` with the place of a fault in the expression.
    *
-   * @example for await (const match of kit.readMatches({ where: 'payload.order_id = 4711', start_time: '2h' })) …
+   * @example for await (const match of kit.readMatches({ where: 'payload.order_id = 4711', start_time: '2h' })) console.log(match.body);
    */
   readMatches(selection: SelectionOf<'find'>, options?: SearchCallOptions): AsyncIterable<Match>;
   /**
@@ -184,6 +184,8 @@ export interface Investigator extends QuestionMethods {
  * Creates an investigator.
  *
  * @example
+ * import { createInvestigator } from '@pik/sdk/investigator';
+ *
  * const kit = createInvestigator({ url: 'http://127.0.0.1:4600' });
  * for await (const event of kit.readTimeline({ entity_id: 'order-17' })) console.log(event.event_time,
  * event.payload_hash);

@@ -32,6 +32,8 @@ export interface OutboxListing {
  * Lists the outboxes in a folder: the folder itself, or the folders in it. Changes nothing.
  *
  * @example
+ * import { listOutboxes } from '@pik/sdk/outbox';
+ *
  * for (const { dir, pending_count } of await listOutboxes('/var/lib/shop/outbox')) console.log(dir, pending_count);
  *
  * @throws KitError `DATA_DIR_UNUSABLE` for a folder that does not exist or cannot be read, `DATA_DIR_NEWER`.

@@ -68,6 +68,9 @@ const SAVE_MS = 1_000;
  * Opens the outbox in a directory, with the records that earlier processes left in it.
  *
  * @example
+ * import { createProducer } from '@pik/sdk';
+ * import { openOutbox } from '@pik/sdk/outbox';
+ *
  * const outbox = await openOutbox({ dir: '/var/lib/shop/outbox' });
  * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop', outbox });
  *

@@ -41,6 +41,9 @@ const OURS = Symbol.for('@pik/sdk closeOnExit');
  * warning. In environments without a process, such as browsers, this does nothing.
  *
  * @example
+ * import { closeOnExit, createProducer } from '@pik/sdk';
+ *
+ * const producer = createProducer({ url: 'http://127.0.0.1:4600', source: 'shop' });
  * const stopListening = closeOnExit(producer, { graceMs: 5_000 });
  *
  * @returns Removes the listeners, for a producer that is closed in another way.

@@ -54,6 +54,9 @@ export interface SendOptions {
  * Creates a sender of complete records, for imports and files. Use `createProducer` for events as they happen.
  *
  * @example
+ * import { createRecordSender } from '@pik/sdk';
+ *
+ * const lines = ['{"source":"shop","event_type":"order.placed"}'].map((line) => new TextEncoder().encode(line));
  * const sender = createRecordSender({ url: 'http://127.0.0.1:4600', backfill: true });
  * const outcomes = await sender.send(lines);
  *

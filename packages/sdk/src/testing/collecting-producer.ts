@@ -56,8 +56,11 @@ export interface CollectingProducer<C = Catalog> extends Producer<C> {
  * counts exactly as in production. Results arrive in a later turn of the event loop, or at `flush`.
  *
  * @example
+ * import { createCollectingProducer } from '@pik/sdk/testing';
+ * import { expect } from 'vitest';
+ *
  * const producer = createCollectingProducer({ source: 'shop' });
- * placeOrder(producer);
+ * producer.emit('order.placed', { total: 42 }, { entity_id: 'order-17' }); // your service does
  * expect(producer.events).toMatchObject([{ event_type: 'order.placed', entity_id: 'order-17' }]);
  */
 export function createCollectingProducer<const C = Catalog>(options: CollectingOptions<C> = {}): CollectingProducer<C> {

@@ -27,6 +27,11 @@ type ProducerMatcher<Args extends unknown[]> = (this: MatcherContext, received: 
  * - `toHaveRefused(code?)`: at least one emit was refused, with this code if given.
  *
  * @example
+ * import { createCollectingProducer, producerMatchers } from '@pik/sdk/testing';
+ * import '@pik/sdk/vitest';
+ * import { expect } from 'vitest';
+ *
+ * const producer = createCollectingProducer({ source: 'shop' });
  * expect.extend(producerMatchers);
  * expect(producer).toHaveEmitted('order.placed', { total: 42 });
  */

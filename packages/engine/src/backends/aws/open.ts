@@ -24,7 +24,17 @@ export interface AwsBackend extends Backend {
   readonly queue: AwsReplayQueue;
 }
 
-/** Opens a backend over existing resources. Sends no request. */
+/**
+ * Opens a backend over existing resources. Sends no request.
+ *
+ * @example
+ * import { createPipeline } from '@pik/engine';
+ * import { openAwsBackend } from '@pik/engine/aws';
+ *
+ * const stores = { bucket: 'events', indexTable: 'index', aggregatesTable: 'aggregates', replaysTable: 'replays' };
+ * const queues = { queueUrl: process.env.QUEUE_URL ?? '', deadLetterQueueUrl: process.env.DEAD_LETTER_QUEUE_URL ?? '' };
+ * const pipeline = createPipeline({ backend: openAwsBackend({ ...stores, ...queues }) });
+ */
 export function openAwsBackend(options: AwsOptions): AwsBackend {
   const { clock = systemClock, timing = systemTiming, callMs = CALL_MS, receiveWaitMs = 1_000 } = options;
   const clients = options.clients ?? createAwsClients();

@@ -76,6 +76,11 @@ const NEW_KEYS = 'index.new.keys';
  *
  * If the disk is full, the directory is opened for reading: `rawLog.ready` rejects, and ingest fails until there is space.
  *
+ * @example
+ * import { openLocalBackend } from '@pik/engine/local';
+ *
+ * const backend = await openLocalBackend({ dir: '.pik', onWarning: (message, error) => console.warn(message, error) });
+ *
  * @throws KitError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, `DATA_DIR_NEWER`, `STORAGE_FULL`, `INDEX_CORRUPT`, `INDEX_MISSING`.
  */
 export async function openLocalBackend(options: LocalOptions): Promise<LocalBackend> {
@@ -111,6 +116,13 @@ async function openAtOnce(options: LocalOptions): Promise<LocalBackend> {
 /**
  * Opens a data directory to rebuild its index, and also the history of replays if that is lost or damaged; an intact
  * history stays, and the queue with it. The old state stays untouched until `finish`.
+ *
+ * @example
+ * import { openLocalRebuild } from '@pik/engine/local';
+ *
+ * const work = await openLocalRebuild({ dir: '.pik' });
+ * // Fill work.backend, then:
+ * await work.finish();
  */
 export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebuild> {
   const { dir, clock = systemClock } = options;
