@@ -77,6 +77,31 @@ describe.skipIf(CHROMIUM === null)('Find', () => {
     expect(faults).toEqual([]);
   });
 
+  it('compares the box of a drag with Shift with the rest, and names what sets repeats apart', async () => {
+    const { page, shows, open, axe, faults } = await visit(story.url, '/ui/lag');
+    const box = await page.locator('.canvas svg').first().boundingBox();
+    const [left, top] = [(box?.x ?? 0) + 260, (box?.y ?? 0) + 30];
+    await page.mouse.move(left, top);
+    await page.mouse.down();
+    await page.mouse.move(left + 200, top + 5, { steps: 3 });
+    await page.keyboard.down('Shift');
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    await shows('in A,');
+    const group = new URL(page.url()).searchParams.get('a');
+    expect(group).toMatch(/^event_time >= "2026-.*" and event_time < "2026-.*" and \(\(\(source == "checkout"\)/);
+    expect(await axe()).toEqual([]);
+    await open('/ui/compare?a=outcome%20%3D%20DUPLICATE');
+    const strongest = page.locator('main tbody a').first();
+    expect(await strongest.innerText()).toMatch(/checkout|order\.placed|payload\./);
+    await strongest.click();
+    await shows('92 matches');
+    await open('/ui/schema?since=2026-03-11');
+    await shows('payload.total_cents');
+    expect(await axe()).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
   it('shows what arrives, each receipt once, also through a restart; it waits while the reader is further down', async () => {
     const dir = join(temporaryDir(), 'data');
     const started = await serve(dir);

@@ -15,6 +15,8 @@ const Completeness = page(() => import('./pages/completeness.tsx'));
 const Gaps = page(() => import('./pages/gaps.tsx'));
 const Duplicates = page(() => import('./pages/duplicates.tsx'));
 const Failures = page(() => import('./pages/failures.tsx'));
+const Compare = page(() => import('./pages/compare.tsx'));
+const Schema = page(() => import('./pages/schema.tsx'));
 const Mend = page(() => import('./pages/mend.tsx'));
 const Events = page(() => import('./pages/events.tsx'));
 const Story = page(() => import('./pages/story.tsx'));
@@ -51,6 +53,8 @@ function App() {
           <Route path={`${UI}/gaps`} component={Gaps} />
           <Route path={`${UI}/duplicates`} component={Duplicates} />
           <Route path={`${UI}/failures`} component={Failures} />
+          <Route path={`${UI}/compare`} component={Compare} />
+          <Route path={`${UI}/schema`} component={Schema} />
           <Route path={`${UI}/failures/mend`} component={Mend} />
           <Route path={`${UI}/events`} component={Events} />
           <Route path={`${UI}/events/:id`} component={Story} />

@@ -8,6 +8,7 @@ import { seriesFields, seriesName, shareText } from '../parts/words.ts';
 import { useAddress } from '../state/address.ts';
 import { useAnswer } from '../state/answers.ts';
 import { type Arrivals, bySeries, type LagGroup, rangeFields, stretchOf, useArrivals } from '../state/arrivals.ts';
+import { filtered } from '../state/expression.ts';
 import type { Scope } from '../state/scope.ts';
 
 /** Where is data delayed? */
@@ -55,6 +56,7 @@ function LagGrid({ arrivals: { groups, axis } }: { arrivals: Arrivals }) {
     const series = list[0]?.group ?? {};
     return {
       name: seriesName(series),
+      where: filtered(undefined, { source: series.source, type: series.event_type }),
       stretches: list
         .map(({ group, figures: { p95_ms, p50_ms, count } }) => ({
           ...stretchOf(group, axis.timeZone),

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { useAddress } from '../state/address.ts';
+import { quoted } from '../state/expression.ts';
 import { type Axis, minuteText, ticksOf } from './axis.ts';
 import { Table } from './table.tsx';
 import { tableWanted } from './table-wanted.ts';
@@ -23,6 +24,8 @@ export interface Stretch {
 /** A row of a grid: one series. */
 export interface GridRow {
   readonly name: string;
+  /** The expression of its events; without one, a drag with Shift compares times alone. */
+  readonly where?: string | undefined;
   readonly href?: string | undefined;
   readonly stretches: readonly Stretch[];
 }
@@ -41,7 +44,7 @@ export interface GridProps {
 const ROW = 20;
 const TOP = 22;
 const ROWS_MAX = 60;
-const HINT = 'Drag to narrow the range. Arrow keys read the cells, Enter opens one.';
+const HINT = 'Drag to narrow the range, with Shift to compare the box. Arrow keys read the cells, Enter opens one.';
 /** Arrow keys reach the cells. Attributes of SVG are case-sensitive, so this name is in lower case. */
 const OUT_OF_TAB_ORDER = { tabindex: -1 };
 /** A picture takes keys, though no element of HTML stands for it. */
@@ -70,14 +73,18 @@ function scaleOf({ startMs, endMs }: Axis, width: number): Scale {
 }
 
 /** A drag over a picture, from pixel to pixel: it narrows the range when it ends. */
-function useDrag({ msAt }: Scale) {
-  const { set } = useAddress();
+function useDrag({ msAt }: Scale, rows: readonly GridRow[]) {
+  const { set, go, link } = useAddress();
+  const startY = useRef(0);
   const [drag, setDrag] = useState<readonly [from: number, to: number] | null>(null);
   const pixel = (event: PointerEvent) => event.clientX - (event.currentTarget as Element).getBoundingClientRect().left;
   return {
     drag,
     handlers: {
-      onPointerDown: (event: PointerEvent) => setDrag([pixel(event), pixel(event)]),
+      onPointerDown: (event: PointerEvent) => {
+        startY.current = event.clientY;
+        setDrag([pixel(event), pixel(event)]);
+      },
       onPointerMove: (event: PointerEvent) => drag !== null && setDrag([drag[0], pixel(event)]),
       onPointerLeave: () => setDrag(null),
       onDragStart: (event: DragEvent) => event.preventDefault(),
@@ -86,7 +93,17 @@ function useDrag({ msAt }: Scale) {
         if (drag === null || Math.abs(drag[1] - drag[0]) <= DRAG_PX) return;
         event.preventDefault();
         event.stopPropagation();
-        set(rangeOf([msAt(drag[0]), msAt(drag[1])]));
+        const range = rangeOf([msAt(drag[0]), msAt(drag[1])]);
+        if (!event.shiftKey) return set(range);
+        const top = (event.currentTarget as Element).getBoundingClientRect().top + TOP;
+        const [first, last] = [startY.current, event.clientY]
+          .map((y) => Math.floor((y - top) / ROW))
+          .sort((a, b) => a - b);
+        go(
+          link('/compare', {
+            a: boxExpression(range, rows.slice(Math.max(0, first ?? 0), Math.max(0, last ?? 0) + 1)),
+          }),
+        );
       },
     },
   };
@@ -101,7 +118,7 @@ export function Grid(props: GridProps) {
   const [at, setAt] = useState<readonly [row: number, stretch: number] | null>(null);
   const shown = rows.slice(0, ROWS_MAX);
   const scale = scaleOf(axis, width);
-  const { drag, handlers } = useDrag(scale);
+  const { drag, handlers } = useDrag(scale, shown);
   const height = TOP + shown.length * ROW;
   const current = at === null ? null : (shown[at[0]]?.stretches[at[1]] ?? null);
   const onKeyDown = (event: KeyboardEvent) => {
@@ -198,6 +215,13 @@ function Dragged({ drag: [from, to], height }: { drag: readonly [from: number, t
 /** A stretch in words. */
 function readingOf({ startMs, endMs, text }: Stretch, { timeZone }: Axis): string {
   return `${minuteText(startMs, timeZone)} to ${minuteText(endMs, timeZone)}: ${text}`;
+}
+
+/** The events of a box in a picture. */
+function boxExpression({ from, to }: { from: string; to: string }, rows: readonly GridRow[]): string {
+  const times = `event_time >= ${quoted(from)} and event_time < ${quoted(to)}`;
+  const series = rows.flatMap(({ where }) => where ?? []);
+  return series.length === 0 ? times : `${times} and (${series.map((one) => `(${one})`).join(' or ')})`;
 }
 
 function rangeOf([a, b]: readonly [number, number]): { from: string; to: string } {

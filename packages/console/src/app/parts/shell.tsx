@@ -31,6 +31,8 @@ export const PLACES: readonly (readonly [group: string, places: readonly Place[]
     [
       { path: '/', name: 'Health', key: 'h' },
       { path: '/events', name: 'Find', key: 'e' },
+      { path: '/compare', name: 'Compare', key: 'p' },
+      { path: '/schema', name: 'Schema', key: 's' },
     ],
   ],
   [
@@ -58,7 +60,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
   const { path, link, go } = useAddress();
   const main = useRef<HTMLElement>(null);
   const places = PLACES.flatMap(([, group]) => group);
-  useKeys({
+  const keys: Keys = {
     ...(Object.fromEntries(places.map(({ key, path: to }) => [`g ${key}`, () => go(link(to))])) as Keys),
     '/': () => {
       findWanted.value = true;
@@ -70,7 +72,8 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
     '?': () => (helpWanted.value = true),
     y: () => void navigator.clipboard?.writeText(fixedAddress()),
     Escape: () => history.back(),
-  });
+  };
+  useKeys(keys, { isFrame: true });
   // Readers of the screen hear the new page; others keep their place.
   useEffect(() => main.current?.focus({ preventScroll: true }), [path]);
   return (

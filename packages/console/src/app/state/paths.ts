@@ -21,5 +21,7 @@ export const PATHS = {
   completeness: '/reports/completeness',
   rejects: '/rejects',
   find: '/search',
+  compare: '/compare',
+  schema: '/schema',
   tail: '/events/stream',
 } as const satisfies { readonly [N in RouteName]?: string };
