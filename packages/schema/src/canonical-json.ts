@@ -16,6 +16,11 @@ export interface CountedCanonical {
  *
  * @throws KitError `LONE_SURROGATE`, `NUMBER_OUT_OF_RANGE`, `JSON_TOO_DEEP`, `EVENT_NOT_SERIALIZABLE`, each with the
  * JSON pointer of the fault.
+ *
+ * @example
+ * import { canonicalize } from '@pik/schema';
+ *
+ * canonicalize({ b: 1, a: 2.0 }); // {"a":2,"b":1}
  */
 export function canonicalize(value: unknown): string {
   return canonicalizeCounted(value).text;

@@ -46,6 +46,19 @@ const NS_PER_MS = 1_000_000;
 /**
  * Derives the identity of an event, a pure function of its fields. The producer calls it before sending, and the
  * backend again on receipt. The golden vectors in `vectors/` fix the format permanently.
+ *
+ * @example
+ * import { deriveIdentity, parseTime, payloadHash } from '@pik/schema';
+ *
+ * const event_time = parseTime('2026-01-01T12:00:00Z');
+ * if (event_time === null) throw new Error('not a time');
+ * const { event_id } = deriveIdentity({
+ *   source: 'checkout',
+ *   event_type: 'order.placed',
+ *   entity_id: 'user_123',
+ *   event_time,
+ *   payload_hash: payloadHash({ order_id: 'o-1' }),
+ * });
  */
 export function deriveIdentity(fields: IdentityFields): Identity {
   const rule = identityRule(fields);
@@ -183,7 +196,14 @@ export function positionAt(eventId: string, time: { epoch_ms: number; sub_ms_ns:
   return encodeBase32Hex(bytes);
 }
 
-/** SHA-256 of the RFC 8785 form of a payload, in hexadecimal. Errors as `canonicalize`. */
+/**
+ * SHA-256 of the RFC 8785 form of a payload, in hexadecimal. Errors as `canonicalize`.
+ *
+ * @example
+ * import { payloadHash } from '@pik/schema';
+ *
+ * payloadHash({ b: 1, a: 2 }) === payloadHash({ a: 2, b: 1 }); // true
+ */
 export function payloadHash(payload: unknown): string {
   return sha256Hex(canonicalize(payload));
 }
