@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { type View, type ViewOptions, viewText } from '@pik/render';
 
 import { outputColumns, writeErr } from './output.ts';
-import { type GlobalOptions, print } from './session.ts';
+import { withoutSecrets } from './secrets.ts';
+import { connection, type GlobalOptions, print } from './session.ts';
 
 /** Output options of a command whose answer has charts. */
 export interface ShowOptions extends GlobalOptions {
@@ -23,7 +24,7 @@ export function draws({ svg, html }: ShowOptions): boolean {
 /** Limits of the text on a terminal. */
 const ROWS: ViewOptions = { rowsMax: 40, fullAnswer: '--json has all', next: (cursor) => `--cursor ${cursor}` };
 /** Limits of an HTML file. */
-const FILE_ROWS: ViewOptions = { ...ROWS, rowsMax: 1_000, fullAnswer: 'pik --json has all' };
+const FILE_ROWS: ViewOptions = { ...ROWS, rowsMax: 1_000, fullAnswer: 'pik --json has all', isDrawn: true };
 
 /** Prints an answer, as JSON with `--json`, otherwise as text, and writes the files that the options name. */
 export async function show<T>(
@@ -34,17 +35,46 @@ export async function show<T>(
   const columns = outputColumns();
   const { rowsMax = ROWS.rowsMax } = options;
   print(options, answer, () => viewText(view(answer, { ...ROWS, rowsMax }), columns === undefined ? {} : { columns }));
-  if (draws(options)) await writeFiles(options, view(answer, FILE_ROWS));
+  if (draws(options)) await writeFiles(options, { view: view(answer, FILE_ROWS), facts: factsOf(options, answer) });
 }
 
 /** Loads the drawing library only when something is drawn. */
-async function writeFiles({ svg, html }: ShowOptions, view: View): Promise<void> {
+async function writeFiles(
+  { svg, html }: ShowOptions,
+  { view, facts }: { view: View; facts: readonly (readonly [string, string])[] },
+): Promise<void> {
   const [{ pageHtml }, { chartSvg }] = await Promise.all([import('@pik/render'), import('@pik/render/pictures')]);
   const svgs = view.charts.map(chartSvg);
   if (svg !== undefined) writeFile(svg, svgs[0] ?? null);
   const footer = `Made by pik at ${new Date().toISOString()}. Times are UTC unless a zone is named.`;
-  if (html !== undefined) writeFile(html, pageHtml(view, { svgs, footer }));
+  if (html !== undefined) writeFile(html, pageHtml(view, { svgs, facts, footer }));
 }
+
+/** Range, as-of time, server and command: a report says how to get it again. Keys are masked. */
+function factsOf(options: GlobalOptions, answer: unknown): [name: string, value: string][] {
+  const range = memberOf(answer, 'range');
+  const facts: [string, string][] = [];
+  if (range !== undefined)
+    facts.push([
+      'range',
+      `${memberOf(range, 'start_time') ?? 'the first event'} to ${memberOf(range, 'end_time') ?? 'the last one'}`,
+    ]);
+  for (const [name, value] of [
+    ['as of', memberOf(range, 'as_of') ?? memberOf(answer, 'as_of')],
+    ['time zone', memberOf(range, 'time_zone')],
+  ] as const)
+    if (typeof value === 'string') facts.push([name, value]);
+  facts.push(['server', withoutSecrets(connection(options).url)]);
+  facts.push(['command', withoutSecrets(['pik', ...process.argv.slice(2).map(quoted)].join(' '))]);
+  return facts;
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/** An argument as a shell takes it. */
+const quoted = (arg: string) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`);
 
 function writeFile(file: string, text: string | null): void {
   if (text === null) {

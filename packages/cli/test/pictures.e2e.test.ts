@@ -66,7 +66,13 @@ describe('--svg and --html', () => {
     expect(picture).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
     const page = readFileSync(html, 'utf8');
     expect(page).toContain(picture);
-    expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|src=|href=|<script|<b>/);
+    // How to get it again: range or as-of time, server and command.
+    for (const fact of [`<dt>server</dt><dd>${server.url}`, `<dt>command</dt><dd>pik ${command} --`])
+      expect(page).toContain(fact);
+    if (args === RANGE) expect(page).toMatch(/<dt>range<\/dt><dd>2025-12-01T.* to 2025-12-22T.*<dt>as of<\/dt>/);
+    expect(page.replaceAll('http://www.w3.org/2000/svg', '').replaceAll(server.url, '')).not.toMatch(
+      /https?:|src=|href=|<script|<b>/,
+    );
   });
 
   it('the lag is drawn by source and hour, or by day if there are too many hours', async () => {

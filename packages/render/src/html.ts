@@ -10,7 +10,7 @@ export function escapeHtml(text: string): string {
 export function viewHtml({ blocks }: View, svgs: readonly string[] = []): string {
   const pictures = svgs.map((svg) => `<figure>${svg}</figure>`);
   const rest = blocks.map((block) => {
-    if (block.kind === 'text') return `<p>${escapeHtml(block.text)}</p>`;
+    if (block.kind === 'text') return `<p style="overflow-wrap:anywhere">${escapeHtml(block.text)}</p>`;
     const right = numericColumns(block.head, block.rows);
     const cell = (tag: 'th' | 'td', text: string, column: number) =>
       `<${tag}${styleOf(text, right[column] === true)}>${escapeHtml(text)}</${tag}>`;
@@ -28,7 +28,7 @@ function styleOf(text: string, right: boolean): string {
   const styles = [
     'padding:.2em .6em',
     ...(right ? ['text-align:right'] : ['text-align:left']),
-    ...(text.length <= UNBROKEN_CHARS_MAX ? ['white-space:nowrap'] : []),
+    text.length <= UNBROKEN_CHARS_MAX ? 'white-space:nowrap' : 'overflow-wrap:anywhere',
   ];
   return ` style="${styles.join(';')}"`;
 }
@@ -36,7 +36,15 @@ function styleOf(text: string, right: boolean): string {
 const STYLE = `body{font:14px/1.4 system-ui,"Segoe UI","DejaVu Sans",sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
 th,td{border-bottom:1px solid #ddd;vertical-align:top}
-thead th{border-bottom:2px solid #999}figure{margin:1rem 0;overflow-x:auto}figure svg{max-width:none}footer{color:#666;margin-top:2rem}`;
+thead th{border-bottom:2px solid #999}figure{margin:1rem 0;overflow-x:auto}figure svg{max-width:none}dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1rem;color:#555}dd{margin:0;overflow-wrap:anywhere}footer{color:#666;margin-top:2rem}`;
+
+/** Parts of a report besides its view. */
+export interface PageParts {
+  readonly svgs: readonly string[];
+  /** Names and values below the title, such as range, as-of time, server and command. */
+  readonly facts?: readonly (readonly [name: string, value: string])[] | undefined;
+  readonly footer: string;
+}
 
 /**
  * A self-contained HTML report: one file without scripts or external references, which its content security policy
@@ -50,7 +58,8 @@ thead th{border-bottom:2px solid #999}figure{margin:1rem 0;overflow-x:auto}figur
  * const view = lagView(await kit.lag({ start_time: '7d' }), options);
  * const html = pageHtml(view, { svgs: view.charts.map(chartSvg), footer: 'Made this morning.' });
  */
-export function pageHtml(view: View, { svgs, footer }: { svgs: readonly string[]; footer: string }): string {
+export function pageHtml(view: View, { svgs, facts = [], footer }: PageParts): string {
+  const rows = facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`);
   const title = escapeHtml(view.title);
   return `<!DOCTYPE html>
 <html lang="en">
@@ -63,6 +72,7 @@ export function pageHtml(view: View, { svgs, footer }: { svgs: readonly string[]
 </head>
 <body>
 <h1>${title}</h1>
+${rows.length === 0 ? '' : `<dl>${rows.join('')}</dl>`}
 ${viewHtml(view, svgs)}
 <footer>${escapeHtml(footer)}</footer>
 </body>

@@ -2,35 +2,28 @@ import * as Plot from '@observablehq/plot';
 import { at, durationText, greatestOf, leastOf } from '@pik/schema';
 import { parseHTML } from 'linkedom';
 
-import {
-  type Bars,
-  type Calendar,
-  type Chart,
-  type Curves,
-  DELAY_NAMES,
-  delayLevel,
-  type HeatMap,
-  type Waterfall,
-} from './charts/chart.ts';
+import type { Bars, Calendar, Chart, Curves, HeatMap, Waterfall } from './charts/chart.ts';
+import { type HeatScale, heatScale } from './charts/heat-scale.ts';
 import { grouped, percent, printable, signed } from './format.ts';
 
 export type { Chart } from './charts/chart.ts';
 
-/** Yellow to red; violet for events ahead of their time. */
+// The colours of the console in its light theme: one hue in steps, red for what is missing or went, amber for what deserves a look.
+/** Light to dark; violet for events ahead of their time. */
 const DELAY_COLOURS = [
   '#7b3294',
-  '#ffffcc',
-  '#ffeda0',
-  '#fed976',
-  '#feb24c',
-  '#fd8d3c',
-  '#fc4e2a',
-  '#e31a1c',
-  '#800026',
+  '#e8eef6',
+  '#c2d6f0',
+  '#a9c6ea',
+  '#8fb5e5',
+  '#5189d1',
+  '#3672bf',
+  '#1f5fbf',
+  '#123a78',
 ];
-const STATE_COLOURS = { MISSING: '#c0392b', PARTIAL: '#f39c12', PENDING: '#7f8c8d' } as const;
-const PART_COLOURS = ['#4c78a8', '#f58518', '#c0392b'];
-const [CAME, WENT, WHOLE] = ['#2e8b57', '#c0392b', '#4c78a8'];
+const STATE_COLOURS = { MISSING: '#d1483b', PARTIAL: '#e2a93b', PENDING: '#b9c1ca' } as const;
+const PART_COLOURS = ['#5189d1', '#e2a93b', '#d1483b'];
+const [CAME, WENT, WHOLE] = ['#1f5fbf', '#d1483b', '#8fb5e5'];
 const STYLE = 'font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size: 12px; background: white;';
 
 /** Characters of a row label; longer labels are cut. */
@@ -153,7 +146,9 @@ function heatMap({ title, rows, columns, cells }: HeatMap): string {
   const names = rowNames(rows);
   const marginLeft = marginOf(names);
   const width = Math.max(WIDTH_PX, marginLeft + 20 + columns.length * 4);
-  const keys = DELAY_NAMES.map((name, level) => ({ name, colour: DELAY_COLOURS[level] ?? '' }));
+  const scale = heatScale(cells.map(({ p90_ms }) => p90_ms));
+  const colours = scale.names.map((_, level) => colourOf(level, scale));
+  const keys = scale.names.map((name, level) => ({ name, colour: colours[level] ?? '' }));
   return draw(title, keys, {
     width,
     height: 102 + rows.length * 20,
@@ -166,7 +161,7 @@ function heatMap({ title, rows, columns, cells }: HeatMap): string {
       Plot.cell(cells, {
         x: ({ column }) => columns[column],
         y: ({ row }) => names[row],
-        fill: ({ p90_ms }) => DELAY_COLOURS[delayLevel(p90_ms)],
+        fill: ({ p90_ms }) => colours[scale.level(p90_ms)],
         title: ({ row, column, p90_ms }) => `${names[row]}, ${columns[column]}: ${durationText(p90_ms)}`,
       }),
     ],
@@ -174,7 +169,14 @@ function heatMap({ title, rows, columns, cells }: HeatMap): string {
   });
 }
 
-const LINE_COLOURS = { closed: '#c9d3dd', open: '#f58518', median: '#1f4e79' } as const;
+/** The colour of a level: its own on the fixed scale, otherwise one of the steps, evenly spread. */
+function colourOf(level: number, { names, isFixed }: HeatScale): string {
+  if (isFixed) return DELAY_COLOURS[level] ?? '';
+  const steps = DELAY_COLOURS.slice(1);
+  return steps[Math.round((level * (steps.length - 1)) / Math.max(1, names.length - 1))] ?? '';
+}
+
+const LINE_COLOURS = { closed: '#c9d3dd', open: '#e2a93b', median: '#1f5fbf' } as const;
 
 function curves({ title, ages_ms, lines }: Curves): string {
   const points = lines.flatMap(({ name, role, shares }, line) =>
@@ -186,7 +188,6 @@ function curves({ title, ages_ms, lines }: Curves): string {
   const last = points.filter((point, i) => points[i + 1]?.line !== point.line);
   // Nearly complete days end on one line, and so would their labels.
   const named = last.filter(({ role, share }) => (role === 'open' ? share < 0.995 : role === 'median' && many));
-  const lowest = points.reduce((low, { share }) => Math.min(low, share), 1);
   const keys: Key[] = [
     { name: 'closed days', colour: LINE_COLOURS.closed },
     { name: 'open days, by their forecast', colour: LINE_COLOURS.open },
@@ -204,7 +205,8 @@ function curves({ title, ages_ms, lines }: Curves): string {
       label: 'after the end of the day',
     },
     y: {
-      domain: [Math.floor(lowest * 10) / 10, 1],
+      // From nothing to all, so that two pictures can be compared.
+      domain: [0, 1],
       tickFormat: (share: number) => `${Math.round(share * 100)} %`,
       label: null,
       grid: true,
@@ -236,7 +238,8 @@ function curves({ title, ages_ms, lines }: Curves): string {
 
 function calendar({ title, across, down, cells }: Calendar): string {
   const side = Math.max(3, Math.min(16, Math.floor(700 / across.length)));
-  const tall = down.length === 60 ? 7 : Math.max(9, side);
+  // A row with a label needs the height of a text.
+  const tall = down.length === 60 ? 7 : Math.max(down.length <= 7 ? 15 : 9, side);
   const marginLeft = 72;
   const keys = Object.entries(STATE_COLOURS).map(([name, colour]) => ({ name, colour }));
   const labels = down.length > 24 ? some(down, 6) : down.length > 7 ? some(down, 8) : [...down];

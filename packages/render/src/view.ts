@@ -34,6 +34,8 @@ export interface ViewOptions {
   readonly fullAnswer: string;
   /** How to request the page with this cursor: ends the line about the next page. */
   readonly next: (cursor: string) => string;
+  /** True if the charts are drawn next to the tables, which then need not repeat every cell. */
+  readonly isDrawn?: boolean | undefined;
 }
 
 /** Creates a line. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { delayLevel } from './chart.ts';
 import { drawing } from './drawing.ts';
+import { heatScale } from './heat-scale.ts';
 import { waterfall } from './of-change.ts';
 import { arrivalCurves } from './of-completeness.ts';
 import { gapCalendars } from './of-gaps.ts';
@@ -46,6 +47,24 @@ describe('a gap calendar', () => {
     const [york] = gapCalendars(gapsOf('hour', 'America/New_York', [gap]));
     if (york?.kind !== 'calendar') throw new Error('not a calendar');
     expect(york.cells.map(({ down }) => york.down[down])).toEqual(['00', '01', '02']);
+  });
+
+  it('of every series has the same axis, so that their gaps can be compared', () => {
+    const gap = (source: string, day: string) => ({
+      ...{ series: { source }, state: 'MISSING', windows: 1 },
+      ...{ start_time: `${day}T05:00:00Z`, end_time: `${day}T06:00:00Z` },
+    });
+    const life = (source: string, first: string, last: string) => ({
+      ...{ series: { source }, first_time: `${first}T00:00:00Z`, last_time: `${last}T00:00:00Z` },
+    });
+    const report = {
+      ...{ grain: 'hour', time_zone: 'UTC', gaps: [gap('a', '2022-03-05'), gap('b', '2022-05-05')] },
+      series: [life('a', '2022-03-01', '2022-03-20'), life('b', '2022-05-01', '2022-05-20')],
+    } as unknown as GapsReport;
+    const axes = gapCalendars(report).map((chart) => (chart.kind === 'calendar' ? chart.across : []));
+    expect(axes).toHaveLength(2);
+    expect(axes[0]).toEqual(axes[1]);
+    expect([axes[0]?.[0], axes[0]?.at(-1)]).toEqual(['2022-03-01', '2022-05-20']);
   });
 
   it('D36: has days of 23 and 25 hours, each hour once', () => {
@@ -93,6 +112,20 @@ describe('a heat map', () => {
       { row: 0, column: 0, p90_ms: 1 },
       { row: 1, column: 3, p90_ms: 7_200_000 },
     ]);
+  });
+
+  it('is not filled with one colour where all delays lie in one level', () => {
+    const close = Array.from({ length: 100 }, (_, n) => 130 * 60_000 + n * 60_000);
+    const scale = heatScale(close);
+    expect(new Set(close.map(delayLevel)).size).toBe(1);
+    const counts = close.reduce<number[]>(
+      (all, ms) => all.with(scale.level(ms), (all[scale.level(ms)] ?? 0) + 1),
+      [...scale.names.map(() => 0)],
+    );
+    expect(counts.length).toBe(7);
+    expect(counts.every((count) => count >= 10)).toBe(true);
+    expect(heatScale([0, 3_600_000, 86_400_000, 0, 3_600_000, 86_400_000, 1]).isFixed).toBe(true);
+    expect(heatScale(close.map(() => 5)).isFixed).toBe(true);
   });
 
   it('has a level of its own for events ahead of their time', () => {

@@ -11,7 +11,7 @@ const ACROSS_MAX = 750;
 type Grain = GapsReport['grain'];
 type Gap = GapsReport['gaps'][number];
 
-/** One calendar for each series with gaps. */
+/** One calendar for each series with gaps, all of them on one axis. */
 export function gapCalendars(report: GapsReport): Chart[] {
   const bySeries = new Map<string, Gap[]>();
   for (const gap of report.gaps) {
@@ -20,39 +20,51 @@ export function gapCalendars(report: GapsReport): Chart[] {
   }
   const count = (gaps: readonly Gap[]) => gaps.reduce((sum, { windows }) => sum + windows, 0);
   const worst = [...bySeries].sort(([, a], [, b]) => count(b) - count(a)).slice(0, SERIES_MAX);
-  return worst.map(([name, gaps]) => calendar(report, { name, gaps, windows: count(gaps) }));
+  const axis = axisOf(report, new Map(worst));
+  return worst.map(([name, gaps]) => calendar(report, { name, gaps, windows: count(gaps), axis }));
+}
+
+/** A stretch of time in milliseconds, both ends included. */
+type Axis = readonly [fromMs: number, toMs: number];
+
+const msOf = (time: string) => parseTime(time)?.epoch_ms ?? 0;
+const columnsIn = ([from, to]: Axis, grain: Grain) => Math.floor((to - from) / ACROSS_MS[grain]) + 1;
+
+/** The lives of the drawn series; if they are long, only the part with gaps. */
+function axisOf({ series, grain }: GapsReport, drawn: ReadonlyMap<string, readonly Gap[]>): Axis {
+  const within = (stretches: readonly Axis[], start: Axis): Axis =>
+    stretches.reduce<Axis>(([low, high], [from, to]) => [Math.min(low, from), Math.max(high, to)], start);
+  const gaps = within(
+    [...drawn.values()].flat().map(({ start_time, end_time }): Axis => [msOf(start_time), msOf(end_time) - 1]),
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
+  const lives = series.filter((one) => drawn.has(groupName(one.series)));
+  const whole = within(
+    lives.map(({ first_time, last_time }): Axis => [msOf(first_time), msOf(last_time)]),
+    gaps,
+  );
+  return columnsIn(whole, grain) > ACROSS_MAX ? gaps : whole;
 }
 
 function calendar(
   report: GapsReport,
-  { name, gaps, windows }: { name: string; gaps: readonly Gap[]; windows: number },
+  { name, gaps, windows, axis }: { name: string; gaps: readonly Gap[]; windows: number; axis: Axis },
 ): Calendar {
   const { grain, time_zone } = report;
   const place = createPlaces(grain, time_zone);
-  const life = report.series.find(({ series }) => groupName(series) === name);
-  const first = (time: string) => parseTime(time)?.epoch_ms ?? 0;
-  const [gapsFrom, gapsTo] = gaps.reduce(
-    ([low, high], { start_time, end_time }) => [Math.min(low, first(start_time)), Math.max(high, first(end_time) - 1)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  );
-  const whole = [
-    Math.min(gapsFrom, first(life?.first_time ?? '') || gapsFrom),
-    Math.max(gapsTo, first(life?.last_time ?? '') || gapsTo),
-  ] as const;
-  const columnsIn = ([from, to]: readonly [number, number]) => Math.floor((to - from) / ACROSS_MS[grain]) + 1;
-  // Of a long life only the part with gaps is drawn, and of that only the end, so no more is computed.
-  const [fromMs, toMs] = columnsIn(whole) > ACROSS_MAX ? ([gapsFrom, gapsTo] as const) : whole;
+  // Only the end of a long axis is drawn, so no more is computed.
+  const [fromMs, toMs] = axis;
   const drawnFrom = Math.max(fromMs, toMs - ACROSS_MAX * ACROSS_MS[grain]);
   const across = acrossOf(place, grain, [drawnFrom, toMs]).slice(-ACROSS_MAX);
   const columns = new Map(across.map((name, column) => [name, column]));
   const cells: Calendar['cells'][number][] = [];
   for (const { start_time, end_time, state } of gaps)
-    for (const ms of windowStarts(grain, time_zone, [Math.max(first(start_time), drawnFrom), first(end_time)])) {
+    for (const ms of windowStarts(grain, time_zone, [Math.max(msOf(start_time), drawnFrom), msOf(end_time)])) {
       const at = place(ms);
       const column = columns.get(at.across);
       if (column !== undefined) cells.push({ across: column, down: at.down, state });
     }
-  const all = columnsIn([fromMs, toMs]);
+  const all = columnsIn(axis, grain);
   const cut = all > across.length && drawnFrom > fromMs ? `; the last ${across.length} of ${all}` : '';
   const title = `${name}: ${windows} ${grain}s of ${time_zone}${cut}`;
   return { kind: 'calendar', title, across, down: DOWN[grain], cells };

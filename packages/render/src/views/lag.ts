@@ -29,7 +29,13 @@ export const lagView = viewOf(lagQuestion, view, {
   forPicture: heatMapGroups,
 });
 
-function view(report: LagReport, options: ViewOptions): View {
+/** Rows next to a picture that has all of them as cells. */
+const ROWS_BESIDE_PICTURE = 20;
+
+function view(report: LagReport, given: ViewOptions): View {
+  const map = heatMap(report);
+  const isInPicture = given.isDrawn === true && map !== null;
+  const options = isInPicture ? { ...given, rowsMax: Math.min(given.rowsMax, ROWS_BESIDE_PICTURE) } : given;
   const title = 'Where is data delayed?';
   const { total, groups } = report;
   const more = [
@@ -58,7 +64,7 @@ function view(report: LagReport, options: ViewOptions): View {
     ...hiddenLine(groups.length, 'group', options),
     ...more,
   ];
-  return { title, blocks, charts: heatMap(report) ?? barsOfLag(report) };
+  return { title, blocks, charts: map ?? barsOfLag(report) };
 }
 
 /** Longest range whose picture has a column per hour; a longer one has a column per day. */
