@@ -52,8 +52,9 @@ export interface ClosedCells {
   read(day: number): AsyncGenerator<Portion>;
 }
 
-/** Reading the cells of an hour takes some milliseconds: the slices of fewer receipts are read sooner. */
-const RECEIPTS_MIN = 2_000;
+/** Reading the cells of an hour takes a millisecond or more: the slices of fewer receipts or packs are read sooner, as long as the index has them. */
+const RECEIPTS_MIN = 300;
+const PACKS_MIN = 20;
 
 /** The cells of an hour with one event day. */
 interface HourOfDay {
@@ -66,7 +67,10 @@ export async function openClosedCells({ backend, budget }: Context, query: Close
   const { closedHours } = backend;
   if (closedHours === undefined) return null;
   const all = await closedHours.list({ fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY });
-  const hours = all.filter(({ closed_ms, receipts }) => closed_ms < query.closedBeforeMs && receipts >= RECEIPTS_MIN);
+  const hours = all.filter(
+    ({ closed_ms, receipts, packs }) =>
+      closed_ms < query.closedBeforeMs && receipts >= RECEIPTS_MIN && packs >= PACKS_MIN,
+  );
   if (hours.length === 0) return null;
   const byStart = new Map(hours.map((hour) => [hour.hour_ms, hour]));
   const byDay = new Map<number, HourOfDay[]>();

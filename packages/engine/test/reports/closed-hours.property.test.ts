@@ -1,11 +1,12 @@
 import { MS_PER_HOUR, packStoredMs, type QuestionName, type SelectionOf } from '@pik/schema';
-import { createMemoryBackend, createTestClock, type MemoryBackend, type TestClock } from '@pik/testkit';
+import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
+import type { Backend } from '../../src/ports/backend.ts';
 import { type Closing, createClosedHours } from '../support/closed-hours.ts';
 
 // A report must not change when hours are closed: for any life, closing, range, as-of time, basis, zone and grouping, the answer
@@ -44,9 +45,9 @@ const lives = fc.record({
 type Life = typeof lives extends fc.Arbitrary<infer T> ? T : never;
 
 interface Lived {
-  readonly clock: TestClock;
-  readonly backend: MemoryBackend;
   readonly plain: Pipeline;
+  /** With closed hours. */
+  readonly backend: Backend;
   readonly closed: Pipeline;
 }
 
@@ -77,7 +78,8 @@ async function live({ requests, closedShare, open }: Life): Promise<Lived> {
   const hours = stored.filter((hour) => (hour + 1) * MS_PER_HOUR <= until && !open.includes(hour - first));
   const closing: Closing = { hours: new Set(hours), late };
   const closedHours = createClosedHours(backend, () => closing);
-  return { clock, backend, plain, closed: createPipeline({ backend: { ...backend, closedHours } }) };
+  const withClosed = { ...backend, closedHours };
+  return { plain, backend: withClosed, closed: createPipeline({ backend: withClosed }) };
 }
 
 function textOf(one: typeof record extends fc.Arbitrary<infer T> ? T : never, nowMs: number, imported: boolean) {
@@ -164,3 +166,74 @@ it('failures, completeness and gaps are the same whatever hours are closed', asy
     runs(160),
   );
 });
+
+it('parts of a report add up to all of it, wherever a budget ends them', async () => {
+  const budgets = fc.integer({ min: 1, max: 40 });
+  await fc.assert(
+    fc.asyncProperty(
+      lives,
+      fc.array(questions, { minLength: 2, maxLength: 4 }),
+      budgets,
+      async (life, asked, readMax) => {
+        const { plain, backend } = await live(life);
+        const listSlices = inPieces(backend, { size: 1 + (readMax % 3) });
+        const pieces = { ...backend, index: { ...backend.index, listSlices } };
+        const parts = createPipeline({ backend: pieces, questions: { readMax } });
+        for (const one of asked) {
+          const { time_zone, source, event_type, include_imported } = one;
+          const base = { ...rangeOf(one), time_zone, source, event_type, limit: 100 };
+          const failures = { ...base, baseline_from: undefined };
+          const counted = { receipts: 0, failures: 0 };
+          for await (const answer of pagesOf(parts, 'failures', failures)) {
+            counted.receipts += answer.receipts;
+            counted.failures += answer.failures;
+          }
+          expect(counted).toEqual(pick(await plain.ask('failures', failures)));
+          const completeness = { ...base, include_imported, closed_after_ms: MS_PER_HOUR };
+          const days = new Map<string, number>();
+          for await (const answer of pagesOf(parts, 'completeness', { ...completeness, limit: 1 }))
+            addDays(days, answer.days);
+          const whole = new Map<string, number>();
+          addDays(whole, (await plain.ask('completeness', completeness)).days);
+          expect(days).toEqual(whole);
+        }
+      },
+    ),
+    runs(160),
+  );
+});
+
+/** Pages of a few slices: places among all slices are their cursors, so that a day may be divided. */
+function inPieces({ index }: Backend, { size }: { size: number }): Backend['index']['listSlices'] {
+  return async ({ cursor, until, fromDay, toDay, ...query }) => {
+    const { items } = await index.listSlices({ ...query, fromDay: -4_000_000, toDay: 4_000_000 });
+    const [start, end] = [Number(cursor ?? 0), Number(until ?? items.length)];
+    const places = [...items.keys()].slice(start, end);
+    const wanted = places.filter((at) => (items[at]?.event_day ?? 0) >= fromDay && (items[at]?.event_day ?? 0) < toDay);
+    const page = wanted.slice(0, size);
+    const next = wanted.length > size ? String((page.at(-1) ?? 0) + 1) : null;
+    return { items: page.flatMap((at) => items[at] ?? []), next };
+  };
+}
+
+const pick = ({ receipts, failures }: { receipts: number; failures: number }) => ({ receipts, failures });
+
+function addDays(sums: Map<string, number>, days: readonly { series: unknown; day: string; events: number }[]): void {
+  for (const { series, day, events } of days) {
+    const key = JSON.stringify([series, day]);
+    sums.set(key, (sums.get(key) ?? 0) + events);
+  }
+}
+
+async function* pagesOf<Q extends 'failures' | 'completeness'>(
+  pipeline: Pipeline,
+  question: Q,
+  selection: SelectionOf<Q>,
+) {
+  let cursor: string | undefined;
+  do {
+    const answer = await pipeline.ask(question, { ...selection, cursor });
+    yield answer;
+    cursor = answer.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+}

@@ -69,7 +69,7 @@ function hourRow(hour_ms: number, cells: readonly CellRow[]): Omit<ClosedHour, '
     generation: 1,
     revision: 0,
     root: '',
-    packs: 0,
+    packs: 1_000,
     // Enough for reports to read cells.
     receipts: 1_000_000,
     counts: {},
