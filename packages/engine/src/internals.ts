@@ -8,6 +8,8 @@ export type { KeyFiles } from './backends/local/key-runs/files.ts';
 export { openKeyRuns } from './backends/local/key-runs/key-runs.ts';
 export { INDEX_TABLES } from './backends/local/schema.ts';
 export { soleOwnerOf } from './backends/local/sole-owner.ts';
+export { findDifferences } from './compare/find-differences.ts';
+export { ComparedTable } from './compare/rules/compared-table.ts';
 export { INGEST_HANDLERS } from './http/ingest-handler.ts';
 export { REPLAY_HANDLERS } from './http/replay-handlers.ts';
 export { ingest } from './ingest/ingest.ts';
@@ -22,6 +24,7 @@ export { addInstant, createGapCells, type SeriesCells, seriesOf } from './report
 export type { GapInterval, GapQuestion } from './reports/gaps/rules/gap-question.ts';
 export { seriesView } from './reports/gaps/rules/gap-series.ts';
 export { findGaps, judgedLives, modelSeries } from './reports/gaps/rules/gaps.ts';
+export { endlessBudget } from './runtime/budget.ts';
 export { createIds } from './runtime/ids.ts';
 export { readQuery } from './runtime/read-query.ts';
 export { addTo, createHistogram, encodeHistogram } from './statistics/histogram.ts';

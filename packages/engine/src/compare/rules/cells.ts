@@ -69,22 +69,12 @@ function numbersOf(dimension: Dimension, rows: Counts): Float64Array | null {
   return isFew ? null : Float64Array.from(sample);
 }
 
-type Visit = (cell: number, row: number) => void;
-
-/** Visits the cell of each receipt. Only the first slot says that nothing is there. */
-export function eachCell(
-  { codes, numbers }: Column,
-  { cells, slot, length }: { readonly cells: Cells; readonly slot: number; readonly length: number },
-  visit: Visit,
-): void {
-  const { ofCode, firstRange, edges } = cells;
-  const stored = Math.min(length, codes.length);
-  for (let row = 0; row < stored; row++) {
-    const code = codes[row] ?? MISSING;
-    if (code === MISSING && slot > 0) continue;
-    visit(code === NUMBER ? firstRange + rangeIndex(edges, numbers?.[row] ?? 0) : (ofCode[code] ?? 0), row);
-  }
-  if (slot === 0) for (let row = stored; row < length; row++) visit(MISSING, row);
+/** A column with the number of its receipts. */
+interface Stretch {
+  readonly cells: Cells;
+  /** Only the first slot says that nothing is there. */
+  readonly slot: number;
+  readonly length: number;
 }
 
 /** Receipts of each cell, in each group. */
@@ -94,12 +84,51 @@ export function countCells(dimension: Dimension, cells: Cells, rows: Counts): [U
     new Uint32Array(cells.conditions.length),
   ];
   dimension.slots.forEach((columns, slot) => {
-    for (const group of [0, 1] as const) {
-      const own = counts[group];
-      eachCell(columns[group], { cells, slot, length: rows[group] }, (cell) => {
-        own[cell] = (own[cell] ?? 0) + 1;
-      });
-    }
+    for (const group of [0, 1] as const)
+      countColumn(columns[group], { cells, slot, length: rows[group] }, counts[group]);
   });
   return counts;
+}
+
+/** Adds the receipts of a column to the counts of their cells: by code first, which takes one step per receipt. */
+function countColumn({ codes, numbers }: Column, { cells, slot, length }: Stretch, counts: Uint32Array): void {
+  const { ofCode, firstRange, edges } = cells;
+  const stored = Math.min(length, codes.length);
+  const byCode = new Uint32Array(ofCode.length);
+  for (let row = 0; row < stored; row++) {
+    const code = codes[row] ?? MISSING;
+    byCode[code] = (byCode[code] ?? 0) + 1;
+  }
+  if (numbers !== null)
+    for (let row = 0; row < stored; row++) {
+      if (codes[row] !== NUMBER) continue;
+      const cell = firstRange + rangeIndex(edges, numbers[row] ?? 0);
+      counts[cell] = (counts[cell] ?? 0) + 1;
+    }
+  byCode[MISSING] = slot === 0 ? (byCode[MISSING] ?? 0) + length - stored : 0;
+  byCode.forEach((count, code) => {
+    const cell = ofCode[code] ?? 0;
+    if (code !== NUMBER || numbers === null) counts[cell] = (counts[cell] ?? 0) + count;
+  });
+}
+
+/** Writes the mark of the cell of each receipt: `markOf` is the mark of each cell. */
+export function markRows(
+  { codes, numbers }: Column,
+  { cells, slot, length }: Stretch,
+  {
+    markOf,
+    into,
+  }: { readonly markOf: Uint16Array | Uint32Array; readonly into: Uint8Array | Uint16Array | Uint32Array },
+): void {
+  const { ofCode, firstRange, edges } = cells;
+  const stored = Math.min(length, codes.length);
+  const ofMissing = slot === 0 ? (markOf[MISSING] ?? 0) : 0;
+  const markOfCode = Uint32Array.from(ofCode, (cell) => markOf[cell] ?? 0);
+  markOfCode[MISSING] = ofMissing;
+  for (let row = 0; row < stored; row++) into[row] = markOfCode[codes[row] ?? MISSING] ?? 0;
+  if (numbers !== null)
+    for (let row = 0; row < stored; row++)
+      if (codes[row] === NUMBER) into[row] = markOf[firstRange + rangeIndex(edges, numbers[row] ?? 0)] ?? 0;
+  into.fill(ofMissing, stored, length);
 }

@@ -2,7 +2,7 @@ import { LIMITS } from '@pik/schema';
 
 import { ExactNumber, entityOf, payloadIn, producerOf, type ReceiptFacts } from '../../search/rules/receipt-facts.ts';
 import type { Group } from './column.ts';
-import { Dimension, type Leaf } from './dimension.ts';
+import { Dimension, type Leaf, NOT_COMPARED } from './dimension.ts';
 import { memberPath } from './path-text.ts';
 
 /** A place in payloads: its path, and the places below it. */
@@ -71,19 +71,25 @@ export class ComparedTable {
   #walk(place: Place, value: unknown, at: { readonly group: Group; readonly row: number }): void {
     if (value instanceof ExactNumber) this.#walk(place, Number(value.token), at);
     else if (Array.isArray(value)) {
+      this.#addLeaf(place, NOT_COMPARED, at);
       for (const one of value.slice(0, ELEMENTS_MAX)) {
         place.element ??= this.#newPlace(`${place.path}[*]`, true);
         if (place.element !== null) this.#walk(place.element, one, at);
       }
     } else if (isMembers(value)) {
+      this.#addLeaf(place, NOT_COMPARED, at);
       for (const name of Object.keys(value)) {
         const below = place.members.get(name) ?? this.#member(place, name);
         if (below !== null) this.#walk(below, value[name], at);
       }
-    } else if (isLeaf(value)) this.#addLeaf(place, value, at);
+    } else this.#addLeaf(place, isLeaf(value) ? value : NOT_COMPARED, at);
   }
 
-  #addLeaf(place: Place, value: Leaf, { group, row }: { readonly group: Group; readonly row: number }): void {
+  #addLeaf(
+    place: Place,
+    value: Leaf | typeof NOT_COMPARED,
+    { group, row }: { readonly group: Group; readonly row: number },
+  ): void {
     place.dimension ??= this.#dimensionFor(place.path, place.isMany);
     if (place.dimension !== null) this.#bytes += place.dimension.add(group, row, value);
   }

@@ -5,6 +5,9 @@ import { type Column, createColumn, FIRST_CODE, type Group, growColumn, keepNumb
 /** A value that groups are compared by. */
 export type Leaf = string | number | boolean | null;
 
+/** In place of a value: the receipt has something there that is not compared, such as an object. */
+export const NOT_COMPARED = undefined;
+
 /** Different numbers of a path above which they are compared by ranges. */
 const NUMBERS_AS_VALUES = 200;
 /** Different values of a list in one receipt that are compared. */
@@ -37,7 +40,7 @@ export class Dimension {
   }
 
   /** Adds a value of a row. Rows ascend in each group. Returns the bytes that this took. */
-  add(group: Group, row: number, value: Leaf): number {
+  add(group: Group, row: number, value: Leaf | typeof NOT_COMPARED): number {
     const code = this.#codeOf(group, value);
     if (this.#rows[group] === row) {
       if (this.#hasCode(group, row, code)) return 0;
@@ -70,7 +73,8 @@ export class Dimension {
     return created[group];
   }
 
-  #codeOf(group: Group, value: Leaf): number {
+  #codeOf(group: Group, value: Leaf | typeof NOT_COMPARED): number {
+    if (value === NOT_COMPARED) return OTHER;
     if (typeof value === 'number' && this.#keepsNumbers) return this.isMany ? OTHER : NUMBER;
     const known = this.#codes.get(value);
     if (known !== undefined) return known;

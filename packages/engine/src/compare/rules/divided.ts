@@ -1,7 +1,7 @@
 import type { CompareDifference } from '@pik/schema';
 import { LIMITS } from '@pik/schema';
-import { type Counts, cellsOf, eachCell } from './cells.ts';
-import { additiveParts, meanParts, meansOf, type Sides, surpriseOf } from './difference.ts';
+import { type Cells, type Counts, cellsOf, countCells, markRows } from './cells.ts';
+import { type Amount, additiveParts, meanParts, meansOf, type Sides, surpriseOf } from './difference.ts';
 import type { Dimension } from './dimension.ts';
 import { conditionText } from './path-text.ts';
 
@@ -113,29 +113,45 @@ function added(one: Tally, other: Tally): Tally {
 /** Figures of each cell of a dimension that a receipt lies in. */
 function talliesOf(dimension: Dimension, rows: Counts, { values, bRanges }: Figures): Tally[] {
   const cells = cellsOf(dimension, rows);
-  const size = cells.conditions.length;
-  const [counts, sums, receipts] = [0, 1, 2].map(() => [new Float64Array(size), new Float64Array(size)]);
-  for (const group of [0, 1] as const) {
-    const [count, sum, met] = [counts?.[group], sums?.[group], receipts?.[group]];
-    const own = values?.[group];
-    const columns = dimension.slots[0];
-    if (count === undefined || sum === undefined || met === undefined || columns === undefined) continue;
-    eachCell(columns[group], { cells, slot: 0, length: rows[group] }, (cell, row) => {
-      met[cell] = (met[cell] ?? 0) + 1;
-      const value = own === undefined ? 1 : (own[row] ?? Number.NaN);
-      if (Number.isNaN(value)) return;
-      count[cell] = (count[cell] ?? 0) + 1;
-      sum[cell] = (sum[cell] ?? 0) + value;
-    });
-  }
+  const met = countCells(dimension, cells, rows);
+  const amounts = values?.map((own, group) => amountsOf(own, cellRows(dimension, cells, { rows, group })));
   return cells.conditions.flatMap((condition, cell) => {
-    const met: Counts = [receipts?.[0]?.[cell] ?? 0, receipts?.[1]?.[cell] ?? 0];
-    if (met[0] + met[1] === 0) return [];
-    const side = (group: 0 | 1, scale: number) => ({
-      count: counts?.[group]?.[cell] ?? 0,
-      sum: (sums?.[group]?.[cell] ?? 0) / scale,
-    });
+    const receipts: Counts = [met[0][cell] ?? 0, met[1][cell] ?? 0];
+    if (receipts[0] + receipts[1] === 0) return [];
+    const side = (group: 0 | 1, scale: number): Amount => {
+      const amount = amounts?.[group];
+      if (amount === undefined) return { count: receipts[group], sum: receipts[group] / scale };
+      return { count: amount.counts[cell] ?? 0, sum: (amount.sums[cell] ?? 0) / scale };
+    };
     const where = condition === null ? null : conditionText({ path: dimension.path, ...condition });
-    return [{ where, receipts: met, a: side(0, 1), b: side(1, bRanges) }];
+    return [{ where, receipts, a: side(0, 1), b: side(1, bRanges) }];
   });
+}
+
+/** The cell of each receipt of a group. */
+function cellRows(
+  { slots }: Dimension,
+  cells: Cells,
+  { rows, group }: { readonly rows: Counts; readonly group: number },
+): Uint32Array {
+  const length = rows[group === 0 ? 0 : 1];
+  const into = new Uint32Array(length);
+  const markOf = Uint32Array.from(cells.conditions, (_, cell) => cell);
+  const columns = slots[0];
+  if (columns !== undefined) markRows(columns[group === 0 ? 0 : 1], { cells, slot: 0, length }, { markOf, into });
+  return into;
+}
+
+/** Figures by cell; a receipt without one does not count. */
+function amountsOf(values: Float64Array, cellOf: Uint32Array): { counts: Float64Array; sums: Float64Array } {
+  const size = cellOf.reduce((most, cell) => Math.max(most, cell + 1), 0);
+  const [counts, sums] = [new Float64Array(size), new Float64Array(size)];
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? Number.NaN;
+    const cell = cellOf[row] ?? 0;
+    if (Number.isNaN(value)) continue;
+    counts[cell] = (counts[cell] ?? 0) + 1;
+    sums[cell] = (sums[cell] ?? 0) + value;
+  }
+  return { counts, sums };
 }

@@ -14,7 +14,7 @@ export interface Explanation {
 }
 
 /** Patterns that are looked at, the strongest first. */
-const LOOKED_AT_MAX = 100;
+const LOOKED_AT_MAX = 60;
 
 /** Rows, the correction of a test, and how many findings to stop at. */
 export interface ExplainOptions {
@@ -32,6 +32,7 @@ export interface ExplainOptions {
 export function explain(patterns: readonly Significant[], options: ExplainOptions): Explanation[] {
   const { sets, rows, logPMax, findingsMax } = options;
   const marks = [new Uint8Array(rows[0]), new Uint8Array(rows[1])] as const;
+  const marked: [number, number] = [0, 0];
   const found: { pattern: Significant; implied: Significant[] }[] = [];
   for (const pattern of patterns.slice(0, LOOKED_AT_MAX)) {
     // All of its receipts meet a stronger one.
@@ -40,16 +41,18 @@ export function explain(patterns: readonly Significant[], options: ExplainOption
       wider.implied.push(pattern);
       continue;
     }
-    const counted = countOutside(pattern, sets, marks);
-    if (found.length > 0 && !(counted.logP <= logPMax)) {
-      found[explainedBy(counted.by, rows)]?.implied.push(pattern);
+    const by = found.length === 0 ? null : countMarks(pattern, sets, marks);
+    if (by !== null && logPOutside(by, rows, marked) > logPMax) {
+      found[explainedBy(by, rows)]?.implied.push(pattern);
       continue;
     }
     if (found.length >= findingsMax) break;
     found.push({ pattern, implied: [] });
     for (const group of [0, 1] as const)
       eachRow(pattern.items, { sets, group }, (row) => {
-        if (marks[group][row] === 0) marks[group][row] = found.length;
+        if (marks[group][row] !== 0) return;
+        marks[group][row] = found.length;
+        marked[group] += 1;
       });
   }
   return found;
@@ -63,27 +66,58 @@ function isWithin({ items }: Pattern, { items: wider }: Pattern): boolean {
 /** The number of the first finding that a receipt meets, from 1; 0 if it meets none. */
 type Marks = readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
 
-/** Counts the receipts of a pattern by the finding that they meet, and tests those that meet none. */
-function countOutside(
-  { items }: Pattern,
-  sets: readonly ItemSet[],
-  marks: Marks,
-): { readonly logP: number; readonly by: readonly [Uint32Array, Uint32Array] } {
+/** Receipts of a pattern by the finding that they meet. */
+type ByFinding = readonly [Uint32Array, Uint32Array];
+
+function countMarks({ items }: Pattern, sets: readonly ItemSet[], marks: Marks): ByFinding {
   const by = [new Uint32Array(256), new Uint32Array(256)] as const;
   for (const group of [0, 1] as const) {
     const [own, count] = [marks[group], by[group]];
+    const [first, second, third] = items;
+    const [x, y] = [plainColumn(sets, first, group), plainColumn(sets, second ?? first, group)];
+    if (x !== null && y !== null && third === undefined) {
+      countPlain({ x, y, xItem: first?.item ?? 0, yItem: (second ?? first)?.item ?? 0 }, own, count);
+      continue;
+    }
     eachRow(items, { sets, group }, (row) => {
       const mark = own[row] ?? 0;
       count[mark] = (count[mark] ?? 0) + 1;
     });
   }
-  const outside = marks.map((own) => own.reduce((sum, mark) => sum + (mark === 0 ? 1 : 0), 0));
-  const [aTotal = 0, bTotal = 0] = outside;
-  return { logP: fisherLogP({ aCount: by[0][0] ?? 0, bCount: by[1][0] ?? 0, aTotal, bTotal }), by };
+  return by;
+}
+
+/** The only column of an item in a group; null if a receipt can have several. */
+function plainColumn(sets: readonly ItemSet[], place: ItemPlace | undefined, group: 0 | 1): ItemColumn | null {
+  const slots = place === undefined ? [] : (sets[place.set]?.slots ?? []);
+  return slots.length === 1 ? (slots[0]?.[group] ?? null) : null;
+}
+
+interface PlainPair {
+  readonly x: ItemColumn;
+  readonly y: ItemColumn;
+  readonly xItem: number;
+  readonly yItem: number;
+}
+
+/** The same as with `eachRow` for one or two plain conditions, in a loop that does nothing else. */
+function countPlain({ x, y, xItem, yItem }: PlainPair, marks: Uint8Array, count: Uint32Array): void {
+  const length = Math.min(x.length, y.length, marks.length);
+  for (let row = 0; row < length; row++) {
+    if (x[row] !== xItem || y[row] !== yItem) continue;
+    const mark = marks[row] ?? 0;
+    count[mark] = (count[mark] ?? 0) + 1;
+  }
+}
+
+/** Tests the receipts that meet no finding. */
+function logPOutside(by: ByFinding, rows: Counts, marked: Counts): number {
+  const [aTotal, bTotal] = [rows[0] - marked[0], rows[1] - marked[1]];
+  return fisherLogP({ aCount: by[0][0] ?? 0, bCount: by[1][0] ?? 0, aTotal, bTotal });
 }
 
 /** The place of the finding that has most of the difference of a pattern. */
-function explainedBy(by: readonly [Uint32Array, Uint32Array], rows: Counts): number {
+function explainedBy(by: ByFinding, rows: Counts): number {
   let [best, largest] = [0, -1];
   for (let mark = 1; mark < 256; mark++) {
     const [a, b] = [by[0][mark] ?? 0, by[1][mark] ?? 0];
@@ -100,14 +134,18 @@ interface Rows {
 
 /** Visits the receipts of a group that meet all conditions. Stops if the visitor returns false. */
 export function eachRow(items: readonly ItemPlace[], { sets, group }: Rows, visit: (row: number) => unknown): void {
-  const columns = items.map(({ set, item }) => ({ item, slots: (sets[set]?.slots ?? []).map((pair) => pair[group]) }));
-  const [first, ...others] = columns;
-  const lead = first?.slots[0];
-  if (first === undefined || lead === undefined) return;
-  const isPlain = columns.every(({ slots }) => slots.length === 1);
-  for (let row = 0; row < lead.length; row++) {
-    if (isPlain ? lead[row] !== first.item : !hasItem(first, row)) continue;
-    if (others.every((one) => hasItem(one, row)) && visit(row) === false) return;
+  const wanted = items.map(({ set, item }) => ({ item, slots: (sets[set]?.slots ?? []).map((pair) => pair[group]) }));
+  const [first, second, ...others] = wanted;
+  if (first === undefined) return;
+  // The columns of most paths are plain, and a pattern has up to three of them.
+  const isPlain = wanted.every(({ slots }) => slots.length === 1);
+  const [xs, ys] = [first.slots[0], second?.slots[0]];
+  const [x, y] = [first.item, second?.item ?? 0];
+  for (let row = 0; row < (xs?.length ?? 0); row++) {
+    if (isPlain && (xs?.[row] !== x || (ys !== undefined && ys[row] !== y))) continue;
+    if (!isPlain && !(hasItem(first, row) && (second === undefined || hasItem(second, row)))) continue;
+    if (others.length > 0 && !others.every((one) => hasItem(one, row))) continue;
+    if (visit(row) === false) return;
   }
 }
 

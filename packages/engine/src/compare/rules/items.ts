@@ -1,6 +1,6 @@
 import type { CompareCondition } from '@pik/schema';
 
-import { type Counts, cellsOf, countCells, eachCell } from './cells.ts';
+import { type Counts, cellsOf, countCells, markRows } from './cells.ts';
 import type { Dimension } from './dimension.ts';
 
 /** A condition on one path, with the receipts of each group that meet it. */
@@ -83,9 +83,7 @@ export function itemsOf(dimension: Dimension, needs: Needs): ItemSet {
   function encodeSlot(columns: Dimension['slots'][number], slot: number): [ItemColumn, ItemColumn] {
     const [a, b] = ([0, 1] as const).map((group) => {
       const column = items.length > 255 ? new Uint16Array(rows[group]) : new Uint8Array(rows[group]);
-      eachCell(columns[group], { cells, slot, length: rows[group] }, (cell, row) => {
-        column[row] = itemOfCell[cell] ?? 0;
-      });
+      markRows(columns[group], { cells, slot, length: rows[group] }, { markOf: itemOfCell, into: column });
       return column;
     });
     return [a ?? new Uint8Array(0), b ?? new Uint8Array(0)];
