@@ -49,6 +49,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   explain: { yes: 'the event was found', no: 'it was not found' },
   'explain change': { yes: 'the change is explained', no: 'the value has no such version' },
   tail: { yes: 'it was stopped, or has printed as many as --limit says', no: null },
+  sql: { yes: 'the rows', no: null },
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
   status: { yes: 'nothing needs attention', no: 'something does; the output says what, and since when' },
   verify: { yes: 'log and index agree', no: 'faults were found' },

@@ -28,6 +28,7 @@ import { REJECTS_FIELDS, rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
 import { schema } from './commands/schema.ts';
+import { sql } from './commands/sql.ts';
 import { status } from './commands/status.ts';
 import { TAIL_FIELDS, tail } from './commands/tail.ts';
 import { verify } from './commands/verify.ts';
@@ -261,6 +262,15 @@ function addAnswers(program: Command, done: Done): void {
     .argument('[expression...]', 'such as outcome=REJECTED; several must all match')
     .addHelpText('after', FIND_HELP)
     .action((expressions, options) => tail(expressions, options));
+  withRange(client(program, 'sql', 'one SQL statement over the receipts of a range; needs @duckdb/node-api'), {
+    from: 'first receive time',
+    to: 'end of the range of receive times (exclusive)',
+  })
+    .argument('<statement>', 'reads the views receipts, events, repeats and rejects')
+    .option('--where <expression>', 'load only receipts that match')
+    .option('--as-of <time>', 'as known at this receive time')
+    .option('--receipts <n>', 'receipts to load: the last stored ones', wholeNumber, '1000000')
+    .action(async (statement, options) => done(await sql(statement, options)));
   withFlags(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
     fields: REJECTS_FIELDS,
     draws: false,

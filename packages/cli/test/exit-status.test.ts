@@ -67,6 +67,7 @@ const CASES: Record<string, Cases> = {
   find: { yes: ['entity_id=parcel-1'], no: ['entity_id=nobody'], usage: ['entity_id ='] },
   compare: { yes: ['--a', 'outcome = ACCEPTED'], no: null, usage: ['--a', 'entity_id ='] },
   schema: { yes: [], no: null, usage: ['--drift-from', 'soon'] },
+  sql: { yes: ['SELECT count(*) FROM events'], no: null, usage: ['DROP TABLE loaded'] },
   tail: { yes: ['--from', '2020-01-01', '--limit', '1'], no: null, usage: ['entity_id ='] },
   rejects: { yes: [], no: [], usage: ['--limit', 'many'] },
   status: { yes: ['--since', DAY], no: ['--since', DAY], usage: ['--since', 'soon'] },

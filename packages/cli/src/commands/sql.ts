@@ -1,0 +1,66 @@
+import { printable, tableText } from '@pik/render';
+import { counted, LIMITS, type Match } from '@pik/schema';
+
+import { writeErr, writeOut } from '../output.ts';
+import { type GlobalOptions, investigator } from '../session.ts';
+import { openReceiptsDatabase, type SqlValue } from '../sql/receipts-database.ts';
+import { type RangeOptions, startOf } from '../times.ts';
+
+/** Options of `pik sql`. */
+export interface SqlOptions extends GlobalOptions, RangeOptions {
+  readonly to?: string | undefined;
+  readonly where?: string | undefined;
+  readonly asOf?: string | undefined;
+  readonly receipts: string;
+}
+
+/** Loads the receipts of a range into a database in this process, and answers one statement that reads. */
+export async function sql(statement: string, options: SqlOptions): Promise<boolean> {
+  const receiptsMax = Number(options.receipts);
+  const database = await openReceiptsDatabase(lastReceipts(options, receiptsMax));
+  try {
+    const { columns, rows, hasMore } = await database.query(statement);
+    if (options.json === true)
+      for (const row of rows)
+        writeOut(`${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, row[i] ?? null])))}\n`);
+    else if (rows.length > 0)
+      writeOut(
+        `${tableText(
+          columns.map(printable),
+          rows.map((row) => row.map(cell)),
+        )}\n`,
+      );
+    if (options.json !== true) writeOut(`${counted(rows.length, 'row')}\n`);
+    if (hasMore) writeErr(`note: only the first ${rows.length.toLocaleString('en-US')} rows\n`);
+    return true;
+  } finally {
+    database.close();
+  }
+}
+
+/** The receipts of the range, the last stored first. Says on standard error if there are more. */
+async function* lastReceipts(options: SqlOptions, receiptsMax: number): AsyncGenerator<Match> {
+  const { where, to, asOf } = options;
+  const found = investigator(options).readMatches({
+    where,
+    start_time: startOf(options),
+    end_time: to,
+    as_of: asOf,
+    include: 'body',
+    limit: LIMITS.page_items_max,
+  });
+  let count = 0;
+  for await (const match of found) {
+    if (count === receiptsMax) {
+      writeErr(`note: only the last ${counted(count, 'stored receipt')} of the range; --receipts takes more\n`);
+      return;
+    }
+    count += 1;
+    yield match;
+  }
+}
+
+function cell(value: SqlValue): string | number | null {
+  if (value === null || typeof value === 'number') return value;
+  return printable(typeof value === 'string' ? value : JSON.stringify(value));
+}
