@@ -35,6 +35,9 @@ describe('pik serve --readers', () => {
     for (const stored of [0, 2]) {
       server = await serve(dir, ['--readers', '2']);
       const { url, stdout } = server;
+      // The age of a source goes on across a start.
+      const agesAtStart = await (await fetch(`${url}/metrics`)).text();
+      expect(agesAtStart.includes('\nLastEventAgeSeconds{source="s"} ')).toBe(stored > 0);
       const before = (await (await fetch(`${url}/healthz`)).json()) as Record<string, unknown>;
       expect(before).toMatchObject({ status: 'ok', events: stored, queue_depth: 0, dead_letters: 0, readers: 2 });
       expect(before.last_event_age_s === null).toBe(stored === 0);

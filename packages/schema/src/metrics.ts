@@ -49,7 +49,7 @@ export const METRICS = {
     unit: 'Seconds',
     served: true,
     label: 'source',
-    help: 'Time since the last accepted event, by source: of the first 100 sources since the start.',
+    help: 'Time since the last accepted event, by source: of the first 100 sources; at a start, of those of the latest days.',
   },
   ClockStepCount: {
     unit: 'Count',

@@ -77,6 +77,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     parsing === 0 ? undefined : openParsers({ threads: parsing, module: PARSER_MODULE, volatile, doors, telemetry });
   const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, doors, parsers, ...retention });
   await sweepAtStart(pipeline, telemetry);
+  for (const [source, ms] of await backend.lastReceived()) telemetry.accepted?.(source, ms);
   const readers = await openThreads(threads, {
     data: { dir, config: options.config },
     settings: { aggregates, volatile },

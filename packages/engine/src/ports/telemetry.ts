@@ -8,8 +8,8 @@ export interface Telemetry {
   count(metric: MetricName, value: number): void;
   /** Records many values of one metric; `label` is the value of its label, if it has one. */
   observe(metric: MetricName, values: readonly number[], label?: string): void;
-  /** Notes that an event of a source was accepted. Default: not noted. */
-  accepted?(source: string): void;
+  /** Notes that an event of a source was accepted, at a time in milliseconds; default: now. Default: not noted. */
+  accepted?(source: string, receivedMs?: number): void;
   log(level: 'info' | 'warn' | 'error', event: string, fields: LogFields): void;
 }
 

@@ -74,10 +74,18 @@ describe('metrics', () => {
     nowMs = 1_500;
     telemetry.accepted?.('s1');
     telemetry.accepted?.(`s${LIMITS.metric_sources_max}`);
+    // An event that was received before, as a server finds it at its start.
+    telemetry.accepted?.('s2', 500);
+    telemetry.accepted?.('s1', 700);
     nowMs = 4_000;
     const found = new Map((await ages()).map(([, source, seconds]) => [source, Number(seconds)]));
     expect(found.size).toBe(LIMITS.metric_sources_max);
-    expect([found.get('s0'), found.get('s1'), found.get(`s${LIMITS.metric_sources_max}`)]).toEqual([4, 2.5, undefined]);
+    expect([found.get('s2'), found.get('s0'), found.get('s1'), found.get(`s${LIMITS.metric_sources_max}`)]).toEqual([
+      3.5,
+      4,
+      2.5,
+      undefined,
+    ]);
   });
 
   it('of an age show the latest value', async () => {

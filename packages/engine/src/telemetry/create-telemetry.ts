@@ -38,7 +38,7 @@ export function createTelemetry(options: TelemetryOptions): ProcessTelemetry {
   return {
     count: (metric, value) => metrics[metric].add(value),
     observe: (metric, values, label) => metrics[metric].addAll(values, label),
-    accepted: (source) => ages.note(source),
+    accepted: (source, receivedMs) => ages.note(source, receivedMs),
     log: (level, event, fields) => sink.push(logLine({ nowMs: now(), level, event }, fields)),
     metricsText() {
       for (const [source, seconds] of ages.all()) metrics.LastEventAgeSeconds.addAll([seconds], source);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LIMITS } from '@pik/schema';
-import { makeEventRow, makeRequestRows } from '@pik/testkit';
+import { makeEventRow, makeRequestRows, makeSliceRow } from '@pik/testkit';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { type LocalBackend, openLocalBackend } from '../../src/backends/local/open.ts';
@@ -35,4 +35,28 @@ it('the figures of a directory count its events, waiting messages and dead lette
   const { disk_free_bytes, ...counts } = await backend.figures();
   expect(counts).toEqual({ events: 3, queue_depth: 1, dead_letters: 1 });
   expect(disk_free_bytes).toBeGreaterThan(0);
+});
+
+it('the last receipt of each source is found in the latest days that have events', async () => {
+  expect([...(await backend.lastReceived())]).toEqual([]);
+  const newId = createIds(backend.clock);
+  const slices = [
+    { source: 'a', event_day: 10, received_max_ms: 100 },
+    { source: 'a', event_day: 10, received_max_ms: 300 },
+    { source: 'a', event_day: 400, received_max_ms: 200 },
+    { source: 'b', event_day: 399, received_max_ms: 50 },
+    { source: 'c', event_day: -5, received_max_ms: 70 },
+  ];
+  for (const slice of slices)
+    await backend.index.admit([], () => makeRequestRows({ slices: [makeSliceRow(newId(), slice)] }));
+  expect([...(await backend.lastReceived())]).toEqual([
+    ['a', 300],
+    ['b', 50],
+    ['c', 70],
+  ]);
+  for (let day = 500; day < 560; day++)
+    await backend.index.admit([], () =>
+      makeRequestRows({ slices: [makeSliceRow(newId(), { ...slices[3], event_day: day })] }),
+    );
+  expect([...(await backend.lastReceived())]).toEqual([['b', 50]]);
 });

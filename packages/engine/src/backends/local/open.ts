@@ -16,6 +16,7 @@ import { HISTORY_FORMAT, HISTORY_TABLES, HISTORY_UPGRADES } from './history-sche
 import { openKeyIndex } from './key-index.ts';
 import { createDiskFiles } from './key-runs/disk-files.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
+import { createLastReceived } from './last-received.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
 import { giveBackTaken } from './replay-queue.ts';
@@ -42,6 +43,13 @@ export interface LocalBackend extends Backend {
   readonly dir: string;
   /** The state of the directory, for monitoring. */
   figures(): Promise<LocalFigures>;
+  /**
+   * When each source last sent an event, in milliseconds since the epoch, as far as the latest days with events show it. For
+   * `Telemetry.accepted` at a start.
+   *
+   * @throws KitError `INDEX_CORRUPT`, `INDEX_UNAVAILABLE`.
+   */
+  lastReceived(): Promise<ReadonlyMap<string, number>>;
 }
 
 /** A data directory whose index is being rebuilt. */
@@ -235,6 +243,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
     clock,
     index,
     figures: createFigures(dir, db, history),
+    lastReceived: createLastReceived(db),
     soleOwner: soleOwnerOf(db),
     rawLog: createRawLog(dir),
     files: createFileStore(dir),
