@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -220,6 +221,63 @@ describe('a data directory', () => {
       execFileSync('mount', ['-o', 'remount,ro', dir]);
       const { code, stderr } = await refusal(join(dir, 'data'));
       expect([code === 0, stderr]).toEqual([false, expect.stringMatching(line('lies on a read-only file system'))]);
+    } finally {
+      spawnSync('umount', [dir]);
+    }
+  });
+
+  it('whose disk becomes full between requests that share packs answers each of them, and keeps what it has accepted', async () => {
+    const dir = temporaryDir();
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', dir]).status !== 0) {
+      console.log('skipped: this machine does not let a test mount a small file system');
+      return;
+    }
+    try {
+      const { url, child, ended } = await serve(join(dir, 'data'));
+      // Texts that do not compress; single events and batches above and below the size that a thread parses.
+      const bodyOf = (n: number) =>
+        Array.from({ length: n % 3 === 0 ? 100 : 1 }, (_, i) => {
+          const text = randomBytes(n % 2 === 0 ? 300 : 3_000).toString('base64');
+          const event = { source: 's', event_type: 't', entity_id: `e${n}`, event_time: '2026-01-01T00:00:00Z' };
+          return JSON.stringify({ ...event, payload: { n, i, text } });
+        }).join('\n');
+      const post = async (body: string) => {
+        const headers = { 'content-type': 'application/x-ndjson' };
+        const response = await fetch(`${url}/ingest`, { method: 'POST', headers, body });
+        const { results, code } = (await response.json()) as { results?: { event_id: string }[]; code?: string };
+        return { status: response.status, code, ids: results?.map(({ event_id }) => event_id) ?? [] };
+      };
+      const accepted: string[] = [];
+      const refused: string[] = [];
+      for (let n = 0; refused.length === 0 && n < 600; n += 12) {
+        const bodies = Array.from({ length: 12 }, (_, i) => bodyOf(n + i));
+        for (const [i, { status, code, ids }] of (await Promise.all(bodies.map(post))).entries()) {
+          if (status === 200) accepted.push(...ids);
+          else {
+            expect([status, code]).toEqual([503, 'STORAGE_FULL']);
+            refused.push(bodies[i] ?? '');
+          }
+        }
+      }
+      expect([accepted.length > 0, refused.length > 0]).toEqual([true, true]);
+      execFileSync('mount', ['-o', 'remount,size=64m', dir]);
+      for (const body of refused) expect((await post(body)).status).toBe(200);
+      for (const id of accepted) expect((await fetch(`${url}/events/${id}`)).status).toBe(200);
+      child.kill('SIGTERM');
+      expect(await ended).toBe(0);
+      // The start admits packs that were stored although their requests were refused.
+      const again = await serve(join(dir, 'data'));
+      const faults: unknown[] = [];
+      let cursor: string | null = '';
+      while (cursor !== null) {
+        const page = await fetch(`${again.url}/verify${cursor === '' ? '' : `?cursor=${cursor}`}`);
+        const { next_cursor, ...part } = (await page.json()) as { faults: unknown[]; next_cursor: string | null };
+        faults.push(...part.faults);
+        cursor = next_cursor;
+      }
+      expect(faults).toEqual([]);
+      again.child.kill('SIGTERM');
+      expect(await again.ended).toBe(0);
     } finally {
       spawnSync('umount', [dir]);
     }

@@ -12,8 +12,13 @@ import { decodePack, packedRequests } from './rules/pack-codec.ts';
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
-/** Up to this size, handing the work to another thread takes several times as long as doing it here. */
-const INLINE_BYTES_MAX = 16 * 1024;
+/**
+ * Up to this size of a text, which is some 60 receipts, compressing it on another thread takes longer than doing it here: the result
+ * waits for its turn.
+ */
+const COMPRESSED_HERE_BYTES_MAX = 48 * 1024;
+/** The same for unpacking, by the compressed size. */
+const UNPACKED_HERE_BYTES_MAX = 16 * 1024;
 
 /**
  * Each chunk of a result waits for its turn of the event loop, which takes longer than the work. So a result should fit in one:
@@ -41,7 +46,7 @@ export async function appendPack(
   const text = packBytes(requests, head.sequence);
   // Level 1: higher levels take four times as long and save only a tenth of the size.
   const options = { level: 1, chunkSize: Math.max(CHUNK_BYTES_MIN, text.length >> 1) };
-  const bytes = text.length <= INLINE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
+  const bytes = text.length <= COMPRESSED_HERE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
   context.arrivals.keep(packId, text);
   await context.backend.rawLog.append(packId, bytes);
   const packed = requests.map(({ requestId, principal, records }) => {
@@ -111,7 +116,7 @@ export async function packText(packId: string, bytes: Uint8Array): Promise<strin
 export async function unpacked(packId: string, bytes: Uint8Array): Promise<Buffer> {
   const options = { maxOutputLength: PACK_BYTES_MAX, chunkSize: unpackedSize(bytes) };
   try {
-    return bytes.length <= INLINE_BYTES_MAX ? gunzipSync(bytes, options) : await decompress(bytes, options);
+    return bytes.length <= UNPACKED_HERE_BYTES_MAX ? gunzipSync(bytes, options) : await decompress(bytes, options);
   } catch (cause) {
     throw new KitError('RAW_CORRUPT', `the pack ${packId} cannot be read`, { cause });
   }

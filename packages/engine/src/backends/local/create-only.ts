@@ -14,6 +14,8 @@ export interface CreateOnlyFiles {
   has(key: string): Promise<boolean>;
   /** Rejects with the reason while writes fail. Writes a probe that is as large as the last failed write. */
   ready(): Promise<void>;
+  /** Closes the folder that it holds open. */
+  close(): Promise<void>;
 }
 
 /** The error codes, which differ between the raw log and other files. */
@@ -22,9 +24,12 @@ export interface FileErrors {
   readonly unavailable: ErrorCode;
 }
 
-/** Creates a store that links each file to its name after fsync, and syncs all folders on its path too. */
+/**
+ * Creates a store that links each file to its name after fsync, and syncs all folders on its path too. Each call of the file
+ * system waits for a turn of the event loop, so those that need not follow each other run side by side.
+ */
 export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFiles {
-  const store: Store = { dir, knownFolders: new Set(), exists: errors.exists };
+  const store: Store = { dir, knownFolders: new Set(), folder: createOpenFolder(), exists: errors.exists };
   const guard = <T>(work: () => Promise<T>) => guarded(work, errors.unavailable);
   /** The size of the last write if it failed; 0 if it succeeded. */
   let failedBytes = 0;
@@ -41,6 +46,7 @@ export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFile
     ready: () => guard(() => probe(store, Math.max(PROBE_BYTES, failedBytes))),
     read: (key) => guard(() => orNull(store, () => readFile(join(dir, key)))),
     has: (key) => guard(async () => (await orNull(store, () => access(join(dir, key)).then(() => true))) ?? false),
+    close: () => store.folder.close(),
   };
 }
 
@@ -48,6 +54,7 @@ interface Store {
   readonly dir: string;
   /** Folders that are known to exist and to be durable in their parents. */
   readonly knownFolders: Set<string>;
+  readonly folder: OpenFolder;
   readonly exists: ErrorCode;
 }
 
@@ -56,13 +63,49 @@ async function write(store: Store, key: string, bytes: Uint8Array): Promise<void
   const folder = dirname(target);
   if (!store.knownFolders.has(folder)) await makeFolder(store, folder);
   const draft = join(store.dir, 'tmp', randomBytes(12).toString('hex'));
+  const removeDraft = () => unlink(draft).catch(() => undefined);
   try {
-    await writeDurably(draft, bytes);
-    if (!(await linkNew(draft, target))) await expectSame(store, { target, key, bytes });
-  } finally {
-    await unlink(draft).catch(() => undefined);
+    const file = await writeDurably(draft, bytes);
+    const [isNew] = await Promise.all([linkNew(draft, target), file.close()]);
+    if (!isNew) await expectSame(store, { target, key, bytes });
+  } catch (error) {
+    await removeDraft();
+    throw error;
   }
-  await syncFolder(folder);
+  await Promise.all([store.folder.sync(folder), removeDraft()]);
+}
+
+/** The folder of the last file, which stays open: most files follow in the same one. */
+interface OpenFolder {
+  /** Makes the names in a folder durable. */
+  sync(folder: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+function createOpenFolder(): OpenFolder {
+  let known: { readonly folder: string; readonly handle: Promise<FileHandle> } | null = null;
+  const close = async () => {
+    const last = known;
+    known = null;
+    // It waits for a sync that is under way.
+    await last?.handle.then((handle) => handle.close());
+  };
+  return {
+    async sync(folder) {
+      if (known?.folder !== folder) {
+        close().catch(() => {});
+        known = { folder, handle: open(folder, constants.O_RDONLY) };
+      }
+      const { handle } = known;
+      try {
+        await (await handle).sync();
+      } catch (error) {
+        if (known?.handle === handle) await close().catch(() => {});
+        throw error;
+      }
+    },
+    close: () => close().catch(() => {}),
+  };
 }
 
 /** The minimum size of a probe: a disk that accepts a pack has at least a page free. */
@@ -71,20 +114,25 @@ const PROBE_BYTES = 4_096;
 async function probe({ dir }: Store, bytes: number): Promise<void> {
   const draft = join(dir, 'tmp', randomBytes(12).toString('hex'));
   try {
-    await writeDurably(draft, randomBytes(bytes));
+    await (await writeDurably(draft, randomBytes(bytes))).close();
   } finally {
     await unlink(draft).catch(() => undefined);
   }
 }
 
-/** A failed fsync is final: the kernel may have dropped the pages, and a second one would "succeed". */
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Returns the file, still open. A failed fsync is final: the kernel may have dropped the pages, and a second one would
+ * "succeed".
+ */
+async function writeDurably(path: string, bytes: Uint8Array): Promise<FileHandle> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     await writeAll(file, bytes);
     await file.sync();
-  } finally {
+    return file;
+  } catch (error) {
     await file.close();
+    throw error;
   }
 }
 

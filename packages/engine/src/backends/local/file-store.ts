@@ -5,18 +5,19 @@ import { join } from 'node:path';
 import type { FileStore } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page } from '../../ports/queries.ts';
-import { createOnlyFiles, guarded } from './create-only.ts';
+import { type CreateOnlyFiles, createOnlyFiles, guarded } from './create-only.ts';
 import { isErrno } from './errno.ts';
 
 const LIST_ITEMS = 1_000;
 const UNAVAILABLE = 'STORE_UNAVAILABLE';
 
 /** Manifests and records as create-only files; a key is the path of its file. */
-export function createFileStore(dir: string): FileStore {
+export function createFileStore(dir: string): FileStore & Pick<CreateOnlyFiles, 'close'> {
   const files = createOnlyFiles(dir, { exists: 'FILE_EXISTS', unavailable: UNAVAILABLE });
   return {
     put: files.write,
     get: files.read,
+    close: files.close,
     list: (prefix, cursor) => guarded(() => listPage(dir, prefix, cursor), UNAVAILABLE),
   };
 }

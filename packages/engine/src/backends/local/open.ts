@@ -238,6 +238,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
       : null;
   const keys = await openKeys(db, join(dir, parts.keysFolder), onWarning);
   const index = createEventIndex(db, { clock, keys, onCommitted: (packs) => journal?.append(packs, clock.now()) });
+  const [rawLog, files] = [createRawLog(dir), createFileStore(dir)];
   return {
     dir,
     clock,
@@ -245,14 +246,15 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
     figures: createFigures(dir, db, history),
     lastReceived: createLastReceived(db),
     soleOwner: soleOwnerOf(db),
-    rawLog: createRawLog(dir),
-    files: createFileStore(dir),
+    rawLog,
+    files,
     aggregates: history.aggregates,
     replays: history.replays,
     queue: history.queue,
     async close() {
       await index.close();
       await history.close();
+      await Promise.all([rawLog.close(), files.close()]);
       journal?.close();
       lock.release();
     },

@@ -6,7 +6,7 @@ import { isPackId, MS_PER_DAY, packKey, packStoredMs } from '@pik/schema';
 
 import type { RawLog } from '../../ports/backend.ts';
 import type { Page } from '../../ports/queries.ts';
-import { createOnlyFiles, guarded } from './create-only.ts';
+import { type CreateOnlyFiles, createOnlyFiles, guarded } from './create-only.ts';
 import { isErrno } from './errno.ts';
 
 /** The number of pack ids in a page; a page always includes the whole folder in which it fills up. */
@@ -14,7 +14,7 @@ const LIST_ITEMS = 1_000;
 const UNAVAILABLE = 'RAW_LOG_UNAVAILABLE';
 
 /** Packs as create-only files in folders by stored hour. */
-export function createRawLog(dir: string): RawLog {
+export function createRawLog(dir: string): RawLog & Pick<CreateOnlyFiles, 'close'> {
   const files = createOnlyFiles(dir, { exists: 'RAW_EXISTS', unavailable: UNAVAILABLE });
   return {
     sharesPacks: true,
@@ -23,6 +23,7 @@ export function createRawLog(dir: string): RawLog {
     has: (packId) => files.has(packKey(packId)),
     ready: () => files.ready(),
     list: (range) => guarded(() => listPacks(dir, range), UNAVAILABLE),
+    close: files.close,
   };
 }
 
