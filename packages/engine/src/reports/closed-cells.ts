@@ -5,6 +5,7 @@ import type { CellRow } from '../ports/cell-row.ts';
 import type { ClosedHour, ClosedHours, ReceiptFilter } from '../ports/closed-hours.ts';
 import type { StoredSpan } from '../ports/queries.ts';
 import type { SliceRow } from '../ports/rows.ts';
+import { unlessEnded } from '../runtime/budget.ts';
 import type { Context } from '../runtime/context.ts';
 import type { ReportPage } from './report-page.ts';
 import { eventDayOf } from './rules/cell-scope.ts';
@@ -67,33 +68,40 @@ export async function openClosedCells({ backend, budget }: Context, query: Close
   const { closedHours } = backend;
   if (closedHours === undefined) return null;
   const all = await closedHours.list({ fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY });
-  const hours = all.filter(
-    ({ closed_ms, receipts, packs }) =>
-      closed_ms < query.closedBeforeMs && receipts >= RECEIPTS_MIN && packs >= PACKS_MIN,
-  );
-  if (hours.length === 0) return null;
-  const byStart = new Map(hours.map((hour) => [hour.hour_ms, hour]));
+  const hours = all.filter((hour) => isWorth(hour) && wasClosedBefore(hour, query.closedBeforeMs));
   const byDay = new Map<number, HourOfDay[]>();
+  const readable: ClosedHour[] = [];
   for (const hour of hours) {
-    if (!mayCount(hour, query)) continue;
+    const cells = mayCount(hour, query) ? await closedHours.readCells(hour).catch(unlessEnded) : [];
+    // Until they are made again, damaged cells are replaced by the slices of the hour.
+    if (cells === undefined) continue;
+    readable.push(hour);
     await budget.turn();
-    for (const [day, cells] of Map.groupBy(await closedHours.readCells(hour), eventDayOf)) {
+    for (const [day, ofDay] of Map.groupBy(cells, eventDayOf)) {
       if (day < query.fromDay || day >= query.toDay) continue;
-      const counting = cells.filter((cell) => isSeries(cell, query) && query.fit(cell) !== 'none');
+      const counting = ofDay.filter((cell) => isSeries(cell, query) && query.fit(cell) !== 'none');
       if (counting.length > 0) addTo(byDay, day, { hour, cells: counting });
     }
   }
+  const byStart = new Map(readable.map((hour) => [hour.hour_ms, hour]));
   return {
     covers(packId) {
       const hour = byStart.get(Math.floor(packStoredMs(packId) / MS_PER_HOUR) * MS_PER_HOUR);
       return hour?.covers(packId) === true;
     },
-    skip: coveredSpans(hours),
+    skip: coveredSpans(readable),
     days: [...byDay.keys()].sort((a, b) => a - b),
     async *read(day) {
       for (const one of byDay.get(day) ?? []) yield* readHour(closedHours, one, query);
     },
   };
+}
+
+const isWorth = ({ receipts, packs }: ClosedHour) => receipts >= RECEIPTS_MIN && packs >= PACKS_MIN;
+
+/** A later generation or revision is of an hour that was closed before it, most likely long ago. */
+function wasClosedBefore({ closed_ms, generation, revision }: ClosedHour, beforeMs: number): boolean {
+  return closed_ms < beforeMs || generation > 1 || revision > 0;
 }
 
 /** Adjacent hours form one span. Where a pack was found later, the slices of the hour are listed. */

@@ -41,6 +41,7 @@ const lives = fc.record({
   /** Which hours are closed: all up to a time, but not some of them. */
   closedShare: fc.double({ min: 0, max: 1.1, noNaN: true }),
   open: fc.array(fc.nat(60), { maxLength: 4 }),
+  damaged: fc.array(fc.nat(60), { maxLength: 4 }),
 });
 type Life = typeof lives extends fc.Arbitrary<infer T> ? T : never;
 
@@ -51,7 +52,7 @@ interface Lived {
   readonly closed: Pipeline;
 }
 
-async function live({ requests, closedShare, open }: Life): Promise<Lived> {
+async function live({ requests, closedShare, open, damaged }: Life): Promise<Lived> {
   const clock = createTestClock(START);
   const backend = createMemoryBackend(clock);
   const plain = createPipeline({ backend });
@@ -76,7 +77,7 @@ async function live({ requests, closedShare, open }: Life): Promise<Lived> {
   const stored = [...backend.packs.keys()].map((pack) => Math.floor(packStoredMs(pack) / MS_PER_HOUR));
   const first = Math.floor(START / MS_PER_HOUR);
   const hours = stored.filter((hour) => (hour + 1) * MS_PER_HOUR <= until && !open.includes(hour - first));
-  const closing: Closing = { hours: new Set(hours), late };
+  const closing: Closing = { hours: new Set(hours), late, damaged: new Set(damaged.map((hour) => first + hour)) };
   const closedHours = createClosedHours(backend, () => closing);
   const withClosed = { ...backend, closedHours };
   return { plain, backend: withClosed, closed: createPipeline({ backend: withClosed }) };

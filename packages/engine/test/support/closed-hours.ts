@@ -1,4 +1,4 @@
-import { MS_PER_HOUR, packStoredMs } from '@pik/schema';
+import { KitError, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import { encodeCell } from '../../src/cells/rules/cell-codec.ts';
 import { createCellMaker } from '../../src/cells/rules/make-cells.ts';
@@ -17,6 +17,8 @@ export interface Closing {
   readonly hours: ReadonlySet<number>;
   /** Packs that were found after their hour was closed. */
   readonly late: ReadonlySet<string>;
+  /** Closed hours whose cells cannot be read. */
+  readonly damaged: ReadonlySet<number>;
 }
 
 /** Closed hours in memory: their cells and receipts are made of the slices of a backend whenever they are read. */
@@ -50,7 +52,10 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
       }
       return found;
     },
-    readCells: ({ hour_ms }) => cellsOf(hour_ms),
+    async readCells({ hour_ms }) {
+      if (closing().damaged.has(hour_ms / MS_PER_HOUR)) throw new KitError('RAW_CORRUPT');
+      return cellsOf(hour_ms);
+    },
     async *readReceipts({ hour_ms }, filter = {}) {
       for (const slice of await slicesOf(hour_ms)) yield* receiptsOf(backend, slice, filter);
     },
