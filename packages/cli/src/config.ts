@@ -19,6 +19,8 @@ export interface ApiKeyConfig {
   /** SHA-256 of the key, in hexadecimal. */
   readonly key_sha256: string;
   readonly scopes: readonly Scope[];
+  /** Origins whose pages may use the key, such as `https://shop.example`; its only scope is then `ingest`. Default: none. */
+  readonly origins?: readonly string[] | undefined;
 }
 
 /** The fields of `pik.config.ts`. */
@@ -125,11 +127,13 @@ function doorsFault(value: unknown): string | null {
 
 function apiKeyFault(key: unknown, i: number): string | null {
   if (!isObject(key)) return `has at ${i} something that is not a key`;
-  const { name, key_sha256, scopes, ...rest } = key;
+  const { name, key_sha256, scopes, origins, ...rest } = key;
   if (Object.keys(rest).length > 0) return `has at ${i} the unknown field ${Object.keys(rest)[0]}`;
   if (typeof name !== 'string' || name === '') return `has at ${i} a key without a name`;
   if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256))
     return `has at ${i} a key_sha256 that is not a SHA-256 in hexadecimal`;
+  const areTexts = Array.isArray(origins) && origins.every((origin) => typeof origin === 'string');
+  if (origins !== undefined && !areTexts) return `has at ${i} origins that are not a list of texts`;
   const known = Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope));
   return known ? null : `has at ${i} scopes other than ${SCOPES.join(', ')}`;
 }

@@ -158,6 +158,7 @@ function addServer(program: Command, done: Done): void {
     .description('create an API key')
     .requiredOption('--name <name>', 'name of the user or service that gets the key')
     .option('--scopes <scopes>', 'permissions, comma-separated', 'ingest')
+    .option('--origin <origin>', 'for pages of this origin only; may be given several times', many)
     .option('--json', 'write JSON')
     .action((options) => keygen(options));
 }

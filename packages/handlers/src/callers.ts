@@ -29,11 +29,11 @@ export async function createCallers(options: CallersOptions): Promise<Authentica
   const readFirstKey = () => options.readSecret(firstKeySecret);
   const keyring = await createKeyring({ readFirstKey, apiKeys, now: options.now });
   let held = { keys: await keyring.current(), authenticate: createAuthenticate(await keyring.current()) };
-  return async (request, scope) => {
+  return async (request, scope, route) => {
     if (scope === null) return null;
     const keys: readonly ApiKey[] = await keyring.current();
     if (keys !== held.keys) held = { keys, authenticate: createAuthenticate(keys) };
-    return held.authenticate(request, scope);
+    return held.authenticate(request, scope, route);
   };
 }
 

@@ -5,13 +5,24 @@ import { KitError, SCOPES } from '@pik/schema';
 import { print } from '../session.ts';
 
 /** Creates an API key and prints it once; only its hash goes into the config. */
-export function keygen(options: { name: string; scopes: string; json?: boolean | undefined }): void {
+export function keygen(options: {
+  name: string;
+  scopes: string;
+  origin?: readonly string[] | undefined;
+  json?: boolean | undefined;
+}): void {
   const scopes = options.scopes.split(',');
   const unknown = scopes.find((scope) => !SCOPES.some((known) => known === scope));
   if (unknown !== undefined)
     throw new KitError('REQUEST_INVALID', `unknown scope ${unknown}; the scopes are ${SCOPES.join(', ')}`);
+  const { origin: origins } = options;
+  if (origins !== undefined && options.scopes !== 'ingest')
+    throw new KitError(
+      'REQUEST_INVALID',
+      'a key with --origin is in a page for everybody to read: its only scope is ingest',
+    );
   const key = `pik_${randomBytes(32).toString('base64url')}`;
-  const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes };
+  const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes, origins };
   // The format of one entry in the stack's parameter ApiKeys.
   const parameter = `${entry.name}:${scopes.join('+')}:${entry.key_sha256}`;
   const session = options.json === undefined ? {} : { json: options.json };

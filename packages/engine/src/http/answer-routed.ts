@@ -53,6 +53,7 @@ async function answerBy(
     ...{ requestId, receivedMs, principal, params, notes: { bytes_in: 0 } },
     request: new Request(url, { headers }),
     query: question.query as Call<RouteName>['query'],
+    isPage: false,
     asking: () => options,
   });
 }

@@ -7,6 +7,7 @@ import { randomIdBytes } from '../ports/random-bytes.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { toResponse } from './answer.ts';
 import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
+import { type BrowserDoor, createBrowserDoor, isPageRoute, keyInUrl, withoutKey } from './browser-door.ts';
 import type { Answer, Handler, Handlers, Notes, Readers, Services } from './call.ts';
 import { checkHost } from './hosts.ts';
 import { faultOf, problem } from './problem.ts';
@@ -58,6 +59,7 @@ interface Server {
   readonly telemetry: Telemetry;
   readonly authenticate: Authenticate;
   readonly pages: Pages | undefined;
+  readonly browsers: BrowserDoor;
   readonly allowedHosts: readonly string[] | undefined;
   readonly now: (request: Request) => number;
 }
@@ -77,6 +79,7 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
     telemetry: options.telemetry,
     authenticate: options.authenticate ?? createAuthenticate(options.apiKeys),
     pages: options.pages,
+    browsers: createBrowserDoor(options.apiKeys),
     allowedHosts: options.allowedHosts,
     now: options.now ?? Date.now,
   };
@@ -111,14 +114,18 @@ function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<Rout
   const { pipeline, metricsText = null, health = null, readers = null } = options;
   const services: Services<P> = { pipeline, metricsText, health, readers };
   const asking = options.asking ?? (({ signal }) => ({ signal }));
+  const hasKeys = options.apiKeys !== undefined && options.authenticate === undefined;
   const answerers = new Map<RouteName, Answerer>();
   const add = <N extends RouteName>(name: N) => {
     const handler: Handler<N, P> | undefined = handlers[name];
     if (handler === undefined) return;
     answerers.set(name, ({ request, requestId, receivedMs, match, notes }, principal) => {
+      // The gate lets a key in the URL pass for pages of its origin only.
+      const isPage = hasKeys && isPageRoute(name) && keyInUrl(request) !== null;
+      const url = isPage ? withoutKey(request.url) : request.url;
       const call = {
-        ...{ request, requestId, receivedMs, principal, notes, params: match.params },
-        query: parseQuery(name, { url: request.url, params: match.params }),
+        ...{ request, requestId, receivedMs, principal, notes, params: match.params, isPage },
+        query: parseQuery(name, { url, params: match.params }),
         // Only questions call it: a server creates a signal when it is read.
         asking: () => asking(request),
       };
@@ -196,7 +203,8 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
   const durationMs = performance.now() - startedMs;
   if (visit.route !== null && isReading(visit.route)) server.telemetry.observe('QuestionMs', [durationMs], visit.route);
   logRequest(server.telemetry, { ...visit, client: match.client, status: answer.status, durationMs });
-  return toResponse(answer, { requestId: visit.requestId, method: request.method });
+  const headers = { ...answer.headers, ...server.browsers.headers(request, routesOf(match)) };
+  return toResponse({ ...answer, headers }, { requestId: visit.requestId, method: request.method });
 }
 
 async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
@@ -204,9 +212,10 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   checkHost(request, server.allowedHosts);
   if (route === null) {
     const page = (await server.pages?.(request)) ?? null;
-    return page ?? withoutRoute(request, allowedMethods(visit.match));
+    const preflight = request.method === 'OPTIONS' ? server.browsers.preflight(request, routesOf(visit.match)) : null;
+    return page ?? preflight ?? withoutRoute(request, allowedMethods(visit.match));
   }
-  const principal = await server.authenticate(request, ROUTES[route].scope);
+  const principal = await server.authenticate(request, ROUTES[route].scope, route);
   visit.principal = principal;
   const answer = server.answerers.get(route);
   if (answer === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
@@ -223,11 +232,15 @@ function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {
   return answer;
 }
 
+function routesOf({ methods }: Match): RouteName[] {
+  return [...methods.values()];
+}
+
 function allowedMethods({ methods }: Match): string {
   return methods.size === 0 ? '' : [...methods.keys(), 'OPTIONS'].join(', ');
 }
 
-/** OPTIONS shows only what /openapi.json shows everybody; there is no CORS, so other origins learn nothing more. */
+/** OPTIONS shows only what /openapi.json shows everybody; a page learns more only at routes for events, and only if its origin has a key. */
 function withoutRoute(request: Request, allow: string): Answer {
   if (allow === '') throw new KitError('NOT_FOUND');
   if (request.method === 'OPTIONS') return { status: 204, body: null, headers: { allow } };

@@ -1,6 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-import { KitError, SCOPES, type Scope } from '@pik/schema';
+import { KitError, type RouteName, SCOPES, type Scope } from '@pik/schema';
+
+import { checkOrigin, isPageRoute, keyInUrl, originFault } from './browser-door.ts';
 
 /** An API key as the server holds it: never the key itself. */
 export interface ApiKey {
@@ -9,10 +11,19 @@ export interface ApiKey {
   /** SHA-256 of the key, 64 hexadecimal digits in lower case. */
   readonly key_sha256: string;
   readonly scopes: readonly Scope[];
+  /**
+   * Origins whose pages may use the key, such as `https://shop.example`. Its only scope is then `ingest`, it may stand in the URL
+   * (`?key=`), and requests from elsewhere are refused. Default: the key is not for pages.
+   */
+  readonly origins?: readonly string[] | undefined;
 }
 
 /** Checks a request; returns the name of the key, or null if no key is required. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
-export type Authenticate = (request: Request, scope: Scope | null) => string | null | Promise<string | null>;
+export type Authenticate = (
+  request: Request,
+  scope: Scope | null,
+  route: RouteName,
+) => string | null | Promise<string | null>;
 
 /**
  * Makes the gate of an app. Without keys it is open: such a server must be reachable by its own machine only.
@@ -22,10 +33,15 @@ export type Authenticate = (request: Request, scope: Scope | null) => string | n
 export function createAuthenticate(apiKeys: readonly ApiKey[] | undefined): Authenticate {
   if (apiKeys === undefined) return () => null;
   const keys = readKeys(apiKeys);
-  return (request, scope) => {
+  return (request, scope, route) => {
     if (scope === null) return null;
-    const key = findKey(keys, request.headers.get('authorization'));
-    if (key === null) throw new KitError('UNAUTHENTICATED', 'send Authorization: Bearer followed by a key');
+    const header = request.headers.get('authorization');
+    const inUrl = header === null && isPageRoute(route) ? keyInUrl(request) : null;
+    const key = findKey(keys, header === null ? (inUrl ?? undefined) : tokenIn(header));
+    // URLs are written to logs on the way: a key in one must be good for nothing else.
+    if (key === null || (inUrl !== null && key.origins === undefined))
+      throw new KitError('UNAUTHENTICATED', 'send Authorization: Bearer followed by a key');
+    checkOrigin(key, request, route);
     if (!key.scopes.has(scope)) throw new KitError('FORBIDDEN', `the key ${key.name} lacks the scope ${scope}`);
     return key.name;
   };
@@ -35,6 +51,7 @@ interface HeldKey {
   readonly name: string;
   readonly hash: Uint8Array;
   readonly scopes: ReadonlySet<Scope>;
+  readonly origins: readonly string[] | undefined;
 }
 
 function readKeys(apiKeys: readonly ApiKey[]): HeldKey[] {
@@ -46,7 +63,7 @@ function readKeys(apiKeys: readonly ApiKey[]): HeldKey[] {
   return apiKeys.map(readKey);
 }
 
-function readKey({ name, key_sha256, scopes }: ApiKey): HeldKey {
+function readKey({ name, key_sha256, scopes, origins }: ApiKey): HeldKey {
   if (typeof name !== 'string' || !/^[\w.@-]{1,64}$/.test(name)) {
     throw new KitError('CONFIG_INVALID', 'the name of an API key must be 1 to 64 of letters, digits, _ . @ -');
   }
@@ -56,7 +73,9 @@ function readKey({ name, key_sha256, scopes }: ApiKey): HeldKey {
   const unknown = scopes.find((scope) => !SCOPES.includes(scope));
   if (unknown !== undefined)
     throw new KitError('CONFIG_INVALID', `the API key ${name} has an unknown scope; there are ${SCOPES.join(', ')}`);
-  return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes) };
+  const fault = origins === undefined ? null : originFault(origins, scopes);
+  if (fault !== null) throw new KitError('CONFIG_INVALID', `the API key ${name} ${fault}`);
+  return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes), origins };
 }
 
 function bearerToken(header: string): string | undefined {
@@ -70,9 +89,12 @@ function basicUser(header: string): string | undefined {
   return /^([\w.~+/=-]+):$/.exec(Buffer.from(encoded, 'base64').toString('latin1'))?.[1];
 }
 
+function tokenIn(header: string): string | undefined {
+  return bearerToken(header) ?? basicUser(header);
+}
+
 /** Compares with every key, in constant time, so that the response time reveals nothing about any key. */
-function findKey(keys: readonly HeldKey[], header: string | null): HeldKey | null {
-  const token = bearerToken(header ?? '') ?? basicUser(header ?? '');
+function findKey(keys: readonly HeldKey[], token: string | undefined): HeldKey | null {
   if (token === undefined) return null;
   const hash = createHash('sha256').update(token).digest();
   let found: HeldKey | null = null;

@@ -48,6 +48,8 @@ export interface Call<N extends RouteName> {
   /** The query after its schema: known fields only, flags and counts already read. */
   readonly query: SelectionOf<N>;
   readonly notes: Notes;
+  /** True for a page in a browser whose key is in the URL: it can send only texts (`sendBeacon`). */
+  readonly isPage: boolean;
   /** The signal and time limit of the request. */
   readonly asking: () => QuestionOptions;
 }

@@ -21,7 +21,7 @@ function ingestHandler(mode: IngestRequest['mode']): Handler<IngestRoute, Ingest
     // Its events count as received from now on, however long the body takes to arrive.
     const done = pipeline.arriving(receivedMs);
     try {
-      const { format, gzip, wire } = ingestForm(call.request.headers, call.query);
+      const { format, gzip, wire } = ingestForm(call.request.headers, { ...call.query, isPage: call.isPage });
       // A CloudEvent in binary mode may have no data.
       const { bytes, wireBytes } = await readBody(call.request, { gzip, mayBeEmpty: format === 'whole' });
       call.notes.bytes_in = wireBytes;

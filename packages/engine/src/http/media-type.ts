@@ -36,8 +36,14 @@ export interface IngestForm {
  *
  * @throws KitError `MEDIA_TYPE_UNSUPPORTED`, `ENCODING_UNSUPPORTED`.
  */
-export function ingestForm(headers: Headers, { mapped = false }: { mapped?: boolean | undefined } = {}): IngestForm {
+export function ingestForm(
+  headers: Headers,
+  { mapped = false, isPage = false }: { mapped?: boolean | undefined; isPage?: boolean } = {},
+): IngestForm {
   if (mapped) return mappedForm(headers);
+  // Without the key of a page, a text is refused: any page can send one to a server on this machine without asking.
+  if (isPage && /^\s*text\/plain\s*(;|$)/i.test(headers.get('content-type') ?? ''))
+    return { format: 'ndjson', gzip: isGzip(headers) };
   const isStructured = /^\s*application\/cloudevents/i.test(headers.get('content-type') ?? '');
   if (!headers.has('ce-specversion') || isStructured) return bodyForm(headers);
   const around = [...headers].filter(([name]) => name.startsWith('ce-') || name === 'content-type');
