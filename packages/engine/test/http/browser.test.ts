@@ -88,7 +88,7 @@ describe('anybody else', () => {
     }
   });
 
-  it('is not told that another origin may send, nor that pages may ask questions', async () => {
+  it('gets no permission for another origin, nor for questions', async () => {
     const headers = (origin: string) => ({ origin, 'access-control-request-method': 'POST' });
     const other = await ask('/ingest', { method: 'OPTIONS', headers: headers('https://other.example') });
     expect([...other.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
