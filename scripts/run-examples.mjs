@@ -19,6 +19,12 @@ const EXAMPLES = {
     /by attempt: .*2: \+/,
     /found: 5 orders were counted twice, \d+ cents too much, all by release 2\.4\.0/,
   ],
+  comparisons: [
+    /missing cases: \+15841 on the day/,
+    /four times: 14440 -> 15160 events \(\+5\.0 %\), all repeats/,
+    /every state: .* by paid and shipped/,
+    /broken release: payload\.release == "2\.2\.0" and payload\.provider == "wallet"/,
+  ],
   notebooks: [
     /a-metric-changed\.ipynb with deno run: 7 cells, all as stored/,
     /a-window-is-missing\.ipynb with deno run: 8 cells, all as stored/,
