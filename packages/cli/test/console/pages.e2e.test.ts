@@ -196,35 +196,4 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
     await page.keyboard.press('Escape');
     await expect.poll(() => keys.isVisible(), PATIENCE).toBe(false);
   });
-
-  it('hostile texts in every field of an event stay text', async () => {
-    const kit = await serveStory({ empty: true });
-    const text = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202egnp.exe{{7*7}}';
-    const event = {
-      source: text.slice(0, 60),
-      event_type: 'a<b>',
-      entity_id: text,
-      event_time: '2026-02-28T12:00:00Z',
-    };
-    const headers = { 'content-type': 'application/json' };
-    const sent = await fetch(`${kit.url}/ingest`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify({ ...event, payload: { [text]: text } }),
-    });
-    expect(((await sent.json()) as { status: string }).status).toBe('ACCEPTED');
-    try {
-      const { page, open, faults } = await visit('/ui/events', { kit });
-      page.on('dialog', () => expect.unreachable('a script of an event ran'));
-      await page.locator('main tbody a').first().click();
-      expect(await page.locator('main pre').innerText()).toContain('\\u202e');
-      for (const path of ['/ui', '/ui/lag', '/ui/gaps', '/ui/completeness', '/ui/duplicates']) {
-        await open(path);
-        expect(await page.locator('main img, main script').count()).toBe(0);
-      }
-      expect(faults).toEqual([]);
-    } finally {
-      await kit.close();
-    }
-  });
 });

@@ -65,7 +65,7 @@ export function LongList<R>(props: LongListProps<R>) {
           </tr>
         </thead>
         <tbody>
-          <Space px={first * ROW_PX} columns={columns.length} />
+          <Space px={first * ROW_PX} />
           {rows.slice(first, end).map((row, at) => {
             const key = keyOf(row);
             return (
@@ -84,7 +84,7 @@ export function LongList<R>(props: LongListProps<R>) {
               </tr>
             );
           })}
-          <Space px={(rows.length - end) * ROW_PX} columns={columns.length} />
+          <Space px={(rows.length - end) * ROW_PX} />
         </tbody>
       </table>
     </div>
@@ -95,11 +95,11 @@ const classOf = ({ wide, size }: { readonly wide?: boolean; readonly size?: stri
   [wide ? 'wide' : '', size ?? ''].join(' ').trim() || undefined;
 
 /** The rows that are not in the page, as one of their height. */
-function Space({ px, columns }: { px: number; columns: number }) {
+function Space({ px }: { px: number }) {
   if (px <= 0) return null;
   return (
     <tr class="space">
-      <td colSpan={columns} style={{ height: `${px}px` }} />
+      <td style={{ height: `${px}px` }} />
     </tr>
   );
 }
