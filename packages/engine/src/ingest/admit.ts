@@ -18,7 +18,7 @@ export async function admitRecords(
   );
   if (outcomes.pack !== null) context.inFlight.release(pack.pack_id);
   if (outcomes.pack !== null && !pack.imported) context.clock.received(outcomes.pack.received_max_ms);
-  if (outcomes.pack !== null) context.arrivals.admitted(pack.pack_id);
+  if (outcomes.pack !== null) context.announcements.admitted(pack.pack_id);
   count(context, records, outcomes.verdicts);
   return outcomes;
 }

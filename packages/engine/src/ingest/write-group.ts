@@ -44,7 +44,7 @@ export async function writeGroup(
 ): Promise<IngestBatch[]> {
   // Before anything else, so that groups have numbers in the order in which they were started.
   const [packId, sequence] = [context.newId(), context.watch.nextSequence()];
-  const done = context.arrivals.named(packId);
+  const done = context.announcements.named(packId);
   const { verdicts } = await storeGroup(context, group, { packId, sequence, earlier }).finally(done);
   let line = 0;
   return group.map(({ records }) => {

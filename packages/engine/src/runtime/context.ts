@@ -16,7 +16,7 @@ import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
 import type { Parsers } from '../ingest/rules/parsed-request.ts';
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
-import { type Arrivals, createArrivals } from './arrivals.ts';
+import { type Announcements, createAnnouncements } from './announcements.ts';
 import { type Budget, type BudgetLimits, endlessBudget } from './budget.ts';
 import { type ClockWatch, createClockWatch } from './clock-watch.ts';
 import { createGroupQueue, type GroupQueue } from './group-queue.ts';
@@ -53,7 +53,7 @@ export interface Context {
   readonly replayEventsMax: number;
   readonly inFlight: InFlight;
   /** Announces the packs that this process admits. */
-  readonly arrivals: Arrivals;
+  readonly announcements: Announcements;
   /** Threads that parse requests; null if this one does it all. */
   readonly parsers: Parsers | null;
   /** Bounds the requests that are parsed at a time. */
@@ -131,7 +131,7 @@ export function createContext(options: PipelineOptions): Context {
     settleMs,
     replayEventsMax,
     inFlight: createInFlight(),
-    arrivals: createArrivals(),
+    announcements: createAnnouncements(),
     parsers: options.parsers ?? null,
     parsing: createLimiter(PARSED_AT_ONCE),
     groups: createGroupQueue({ shared: backend.rawLog.sharesPacks }),

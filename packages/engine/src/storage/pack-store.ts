@@ -47,7 +47,7 @@ export async function appendPack(
   // Level 1: higher levels take four times as long and save only a tenth of the size.
   const options = { level: 1, chunkSize: Math.max(CHUNK_BYTES_MIN, text.length >> 1) };
   const bytes = text.length <= COMPRESSED_HERE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
-  context.arrivals.keep(packId, text);
+  context.announcements.keep(packId, text);
   await context.backend.rawLog.append(packId, bytes);
   const packed = requests.map(({ requestId, principal, records }) => {
     return { request_id: requestId, principal, lines: records.length };

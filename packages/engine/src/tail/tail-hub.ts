@@ -79,7 +79,7 @@ function createSettledReader(context: Context, pass: Follower): { start(): void;
   };
   return {
     start() {
-      unsubscribe = context.arrivals.subscribe((packId) => {
+      unsubscribe = context.announcements.subscribe((packId) => {
         if (packId !== null) waiting.add(packId);
         look();
       });

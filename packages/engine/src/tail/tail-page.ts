@@ -79,8 +79,8 @@ export function settledPlace(context: Context): TailPlace {
 }
 
 /** The least id of a pack of this process that may still arrive, or that waits for the sweeper; null if there is none. */
-export function oldestInFlight({ inFlight, arrivals }: Context): string | null {
-  const [held, named] = [inFlight.oldestPackId(), arrivals.oldestId()];
+export function oldestInFlight({ inFlight, announcements }: Context): string | null {
+  const [held, named] = [inFlight.oldestPackId(), announcements.oldestId()];
   if (held === null || named === null) return held ?? named;
   return held < named ? held : named;
 }
@@ -139,7 +139,7 @@ async function* packsFrom({ backend }: Context, start: TailPlace, bound: TailPla
 /** Reads a pack; a damaged or missing one gives its error code. */
 export async function packLines(context: Context, packId: string): Promise<PackLines | { readonly code: string }> {
   try {
-    const kept = context.arrivals.take(packId);
+    const kept = context.announcements.take(packId);
     const bytes = kept === null ? await unpacked(packId, await readBytes(context, packId)) : Buffer.from(kept);
     const row = await context.backend.index.getPack(packId);
     return createPackLines(bytes, row?.outcomes ?? null);

@@ -1,5 +1,5 @@
 /** Announces the packs of this process to those who follow the log. */
-export interface Arrivals {
+export interface Announcements {
   /** A pack has its id. Until the returned function is called, it may still be stored and admitted. */
   named(packId: string): () => void;
   /** A pack was admitted: its receipts have their outcomes. */
@@ -18,7 +18,7 @@ export interface Arrivals {
 const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Creates the announcements of one process. They cost next to nothing while nobody follows. */
-export function createArrivals(): Arrivals {
+export function createAnnouncements(): Announcements {
   const listeners = new Set<(packId: string | null) => void>();
   const names = new Set<string>();
   const kept = new Map<string, { readonly text: Buffer; isAdmitted: boolean }>();
