@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
+import { afterAll, beforeAll } from 'vitest';
 
 const main = join(import.meta.dirname, '../dist/main.js');
 
@@ -67,4 +69,31 @@ export async function serve(
 /** Creates a data directory. */
 export function temporaryDir(): string {
   return mkdtempSync(join(tmpdir(), 'pik-e2e-'));
+}
+
+/** A kit that is served while the tests of a file run. */
+export interface ServedKit {
+  readonly url: string;
+  readonly ask: Investigator;
+}
+
+/** Serves a kit from the first test of the calling file to its last, with a config as an object if one is given. */
+export function servedKit({ config, apiKey }: { config?: object; apiKey?: string } = {}): ServedKit {
+  const dir = temporaryDir();
+  const kit = { url: '', ask: createInvestigator({ url: 'http://127.0.0.1' }) };
+  let server: Pik | null = null;
+  beforeAll(async () => {
+    const file = join(dir, 'pik.config.ts');
+    if (config !== undefined) writeFileSync(file, `export default ${JSON.stringify(config)};\n`);
+    const started = await serve(join(dir, 'data'), config === undefined ? [] : ['--config', file]);
+    server = started;
+    kit.url = started.url;
+    kit.ask = createInvestigator({ url: started.url, ...(apiKey === undefined ? {} : { apiKey }) });
+  });
+  afterAll(async () => {
+    server?.child.kill('SIGTERM');
+    await server?.ended;
+    rmSync(dir, { recursive: true });
+  });
+  return kit;
 }

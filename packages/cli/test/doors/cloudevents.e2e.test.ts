@@ -1,34 +1,20 @@
-import { rmSync } from 'node:fs';
-
-import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 import { CloudEvent, emitterFor, HTTP, httpTransport, Mode } from 'cloudevents';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
-import { type Pik, serve, temporaryDir } from '../served.ts';
+import { servedKit } from '../served.ts';
 
 // The official SDK of CloudEvents as the client of a served kit, over real connections.
 
-const dir = temporaryDir();
-let server: Pik & { url: string };
-let ask: Investigator;
-beforeAll(async () => {
-  server = await serve(dir);
-  ask = createInvestigator({ url: server.url });
-});
-afterAll(async () => {
-  server.child.kill('SIGTERM');
-  await server.ended;
-  rmSync(dir, { recursive: true });
-});
+const kit = servedKit();
 
 const emit = async (event: CloudEvent<unknown>, mode: Mode) => {
-  const emitter = emitterFor(httpTransport(`${server.url}/ingest`), { binding: HTTP, mode });
+  const emitter = emitterFor(httpTransport(`${kit.url}/ingest`), { binding: HTTP, mode });
   return JSON.parse(((await emitter(event)) as { body: string }).body);
 };
 
 /** Sends a message that the SDK has written; its own transport cannot send one without a body. */
 const post = async ({ headers, body }: ReturnType<typeof HTTP.binary>) => {
-  const response = await fetch(`${server.url}/ingest`, {
+  const response = await fetch(`${kit.url}/ingest`, {
     method: 'POST',
     headers: headers as Record<string, string>,
     ...(body === undefined ? {} : { body: body as string }),
@@ -42,7 +28,7 @@ it('takes what the SDK sends in structured and binary mode as one event', async 
   const first = await emit(event, Mode.BINARY);
   expect(first).toMatchObject({ status: 'ACCEPTED', lag_ms: expect.any(Number) });
   expect(await emit(event, Mode.STRUCTURED)).toMatchObject({ status: 'DUPLICATE', event_id: first.event_id });
-  const story = await ask.explainEvent(first.event_id);
+  const story = await kit.ask.explainEvent(first.event_id);
   expect(story).toMatchObject({ found: true, event: { source: '/orders', entity_id: 'user_1' } });
 });
 

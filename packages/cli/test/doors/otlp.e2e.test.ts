@@ -1,29 +1,16 @@
-import { rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { SeverityNumber } from '@opentelemetry/api-logs';
 import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http';
 import { OTLPLogExporter as ProtoExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
-import { type Pik, serve, temporaryDir } from '../served.ts';
+import { servedKit } from '../served.ts';
 
 // The exporters of OpenTelemetry for JavaScript as clients of a served kit, over real connections.
 
-const dir = temporaryDir();
-let server: Pik & { url: string };
-let ask: Investigator;
-beforeAll(async () => {
-  server = await serve(dir);
-  ask = createInvestigator({ url: server.url });
-});
-afterAll(async () => {
-  server.child.kill('SIGTERM');
-  await server.ended;
-  rmSync(dir, { recursive: true });
-});
+const kit = servedKit();
 
 const TIME = Date.UTC(2026, 0, 30, 10);
 const attributes = {
@@ -40,16 +27,16 @@ async function emit(exporter: JsonExporter | ProtoExporter, body: string): Promi
 }
 
 it('takes a record from the exporters for JSON and for protobuf, compressed or not, as one event', async () => {
-  const url = `${server.url}/v1/logs`;
+  const url = `${kit.url}/v1/logs`;
   await emit(new JsonExporter({ url }), 'paid');
   await emit(new ProtoExporter({ url }), 'paid');
   await emit(new ProtoExporter({ url, compression: 'gzip' as never }), 'paid');
-  const { events } = await ask.timelinePage({ entity_id: 'user_1' });
+  const { events } = await kit.ask.timelinePage({ entity_id: 'user_1' });
   expect(events).toHaveLength(1);
   expect(events[0]).toMatchObject({
     ...{ source: 'checkout', event_type: 'order.placed', event_time: '2026-01-30T10:00:00.000000000Z' },
   });
-  const story = await ask.explainEvent(events[0]?.event_id ?? '');
+  const story = await kit.ask.explainEvent(events[0]?.event_id ?? '');
   expect(story.deliveries).toHaveLength(2);
 });
 
@@ -57,7 +44,7 @@ it('reports rejected records as a partial success, and refuses bodies that are n
   const post = async (body: string, headers: Record<string, string> = {}) => {
     const packed = gzipSync(body);
     const init = { 'content-type': 'application/json', 'content-encoding': 'gzip', ...headers };
-    const response = await fetch(`${server.url}/v1/logs`, { method: 'POST', headers: init, body: packed });
+    const response = await fetch(`${kit.url}/v1/logs`, { method: 'POST', headers: init, body: packed });
     return { status: response.status, json: await response.json() };
   };
   const record = { timeUnixNano: '1769767200000000000', body: { stringValue: 'x' } };

@@ -1,43 +1,27 @@
 import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 
-import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 import RudderAnalytics from '@rudderstack/rudder-sdk-node';
 import { Analytics } from '@segment/analytics-node';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
-import { type Pik, serve, temporaryDir } from '../served.ts';
+import { servedKit } from '../served.ts';
 
 // The SDKs of Segment and RudderStack for Node as clients of a served kit, over real connections, with an API key as write key.
 
-const dir = temporaryDir();
-let server: Pik & { url: string };
-let ask: Investigator;
-beforeAll(async () => {
-  const config = join(dir, 'pik.config.ts');
-  const key = (name: string, scopes: string[]) => ({
-    ...{ name, scopes },
-    key_sha256: createHash('sha256').update(`pik_${name}`).digest('hex'),
-  });
-  const apiKeys = [key('ios_app', ['ingest']), key('reader', ['investigate'])];
-  writeFileSync(config, `export default { apiKeys: ${JSON.stringify(apiKeys)} };\n`);
-  server = await serve(join(dir, 'data'), ['--config', config]);
-  ask = createInvestigator({ url: server.url, apiKey: 'pik_reader' });
+const key = (name: string, scopes: string[]) => ({
+  ...{ name, scopes },
+  key_sha256: createHash('sha256').update(`pik_${name}`).digest('hex'),
 });
-afterAll(async () => {
-  server.child.kill('SIGTERM');
-  await server.ended;
-  rmSync(dir, { recursive: true });
-});
+const apiKeys = [key('ios_app', ['ingest']), key('reader', ['investigate'])];
+const kit = servedKit({ config: { apiKeys }, apiKey: 'pik_reader' });
 
 const eventsOf = async (entity: string) => {
-  const { events } = await ask.timelinePage({ entity_id: entity });
+  const { events } = await kit.ask.timelinePage({ entity_id: entity });
   return events.map(({ event_type, source }) => `${source} ${event_type}`).toSorted();
 };
 
 it('takes every call of the SDK of Segment', async () => {
-  const analytics = new Analytics({ writeKey: 'pik_ios_app', host: server.url, flushInterval: 10 });
+  const analytics = new Analytics({ writeKey: 'pik_ios_app', host: kit.url, flushInterval: 10 });
   const failures: unknown[] = [];
   analytics.on('error', (error) => failures.push(error));
   const userId = 'segment_user';
@@ -55,7 +39,7 @@ it('takes every call of the SDK of Segment', async () => {
 
 it('takes what the SDK of RudderStack sends, compressed or not', async () => {
   const send = (gzip: boolean, event: string) => {
-    const rudder = new RudderAnalytics('pik_ios_app', { dataPlaneUrl: server.url, gzip, flushInterval: 10 });
+    const rudder = new RudderAnalytics('pik_ios_app', { dataPlaneUrl: kit.url, gzip, flushInterval: 10 });
     return new Promise<void>((resolve, reject) => {
       rudder.track({ userId: 'rudder_user', event, properties: { n: 1 } }, (error?: Error) =>
         error === undefined ? resolve() : reject(error),
@@ -69,7 +53,7 @@ it('takes what the SDK of RudderStack sends, compressed or not', async () => {
 });
 
 it('refuses another write key', async () => {
-  const analytics = new Analytics({ writeKey: 'pik_other', host: server.url, maxRetries: 0 });
+  const analytics = new Analytics({ writeKey: 'pik_other', host: kit.url, maxRetries: 0 });
   const failures: unknown[] = [];
   analytics.on('error', (error) => failures.push(error));
   analytics.track({ userId: 'nobody', event: 'x' });

@@ -103,6 +103,21 @@ export interface EventIndex {
   addFailures(rows: readonly FailureRow[]): Promise<void>;
 }
 
+/** The questions to an index that any process may ask, also one that does not admit. */
+export type IndexReads = Pick<
+  EventIndex,
+  | 'getEvent'
+  | 'getEvents'
+  | 'getDeliveries'
+  | 'getPack'
+  | 'listTimeline'
+  | 'listSlices'
+  | 'listPacks'
+  | 'listFailures'
+  | 'listSequences'
+  | 'listAddresses'
+>;
+
 /** Versions of values: appended with an expected number, never changed. */
 export interface AggregateStore {
   getLatest(target: WindowTarget): Promise<VersionRow | null>;

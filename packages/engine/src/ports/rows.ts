@@ -5,19 +5,10 @@ import type { WindowTarget } from './history-rows.ts';
 /** The outcomes of receipts that carry an event. */
 export type EventOutcome = 'ACCEPTED' | 'DUPLICATE' | 'CONFLICT';
 
-/**
- * The first receipt of an event: dedupe, index and address in one row. A repeat never changes it, but if imports are
- * involved, another receipt may turn out to be the first (`ingest/rules/first-receipt.ts`). Times are in milliseconds.
- */
-export interface EventRow extends ReceiptAddress {
+/** The facts of one receipt of an event, which first and further receipts have. Times are in milliseconds. */
+interface ReceiptFacts extends ReceiptAddress {
   readonly event_id: string;
-  /** The event id with the event time in it, so that text order is time order; equals the id unless the event is keyed. */
-  readonly position: string;
-  readonly rule: IdentityRule;
-  readonly source: string;
-  readonly event_type: string;
-  readonly entity_id: string;
-  readonly idempotency_key: string | null;
+  /** A further receipt has it only if it may become the first. */
   readonly producer_id: string | null;
   readonly producer_seq: number | null;
   readonly event_ms: number;
@@ -28,10 +19,24 @@ export interface EventRow extends ReceiptAddress {
   readonly payload_hash: string;
   /** Bit set of `EVENT_FLAGS`. */
   readonly flags: number;
-  /** From this time on a repeat is a new event, whether or not the row has been deleted. `Infinity`: never. */
-  readonly expires_ms: number;
   /** The order among imports that claim the same receive time, as fixed-width text; null for a live receipt. */
   readonly rank: string | null;
+}
+
+/**
+ * The first receipt of an event: dedupe, index and address in one row. A repeat never changes it, but if imports are
+ * involved, another receipt may turn out to be the first (`ingest/rules/first-receipt.ts`). Times are in milliseconds.
+ */
+export interface EventRow extends ReceiptFacts {
+  /** The event id with the event time in it, so that text order is time order; equals the id unless the event is keyed. */
+  readonly position: string;
+  readonly rule: IdentityRule;
+  readonly source: string;
+  readonly event_type: string;
+  readonly entity_id: string;
+  readonly idempotency_key: string | null;
+  /** From this time on a repeat is a new event, whether or not the row has been deleted. `Infinity`: never. */
+  readonly expires_ms: number;
   /** True once a live receipt of the event exists: its payload stays, whatever imports claim. */
   readonly live: boolean;
   /** The outcome of this receipt when it arrived; not ACCEPTED if it became the first receipt later. */
@@ -52,22 +57,11 @@ export type Insertion =
   | { readonly kind: 'throttled' };
 
 /** A further receipt of an event. */
-export interface DeliveryRow extends ReceiptAddress {
-  readonly event_id: string;
+export interface DeliveryRow extends ReceiptFacts {
   /** The outcome compared with the first receipt; follows from the payloads and is never stored. */
   readonly outcome: 'DUPLICATE' | 'CONFLICT';
   /** The outcome that was answered; ACCEPTED if it was the first receipt until an import with an earlier claim came. */
   readonly answered: EventOutcome;
-  readonly rank: string | null;
-  /** Stored for receipts that may become the first; null for others. */
-  readonly producer_id: string | null;
-  readonly producer_seq: number | null;
-  readonly event_ms: number;
-  readonly event_sub_ns: number;
-  readonly received_ms: number;
-  readonly sent_ms: number | null;
-  readonly payload_hash: string;
-  readonly flags: number;
   readonly expires_ms: number;
 }
 

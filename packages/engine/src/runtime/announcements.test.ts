@@ -16,12 +16,12 @@ describe('the text of a pack', () => {
     announcements.admitted('b');
     done();
     failed();
-    expect([announcements.take('b'), announcements.take('b'), announcements.take('c'), announcements.oldestId()]).toEqual([
-      'text',
-      null,
-      null,
-      null,
-    ]);
+    expect([
+      announcements.take('b'),
+      announcements.take('b'),
+      announcements.take('c'),
+      announcements.oldestId(),
+    ]).toEqual(['text', null, null, null]);
     expect(seen).toEqual(['b', null, null]);
     announcements.keep('d', Buffer.from('text'));
     leave();

@@ -1,7 +1,7 @@
 import { KitError, LIMITS } from '@pik/schema';
 import { isAt, reclassifyDelivery, reclassifyFailure } from '../../ingest/rules/first-receipt.ts';
 import { reclassifySlice } from '../../ingest/rules/slices.ts';
-import type { EventIndex } from '../../ports/backend.ts';
+import type { IndexReads } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import { FAILURES, type FailureQuery, type Page, type PositionRange, type SliceQuery } from '../../ports/queries.ts';
 import type {
@@ -34,21 +34,6 @@ import { type FoundSlice, readEntries, rechecksOf } from './slices.ts';
 import type { Key, Table } from './table.ts';
 import { type Item, isUnexpired, keyText, readText, readTextOrNull, timeText } from './values.ts';
 
-/** The questions of the port. */
-type Reader = Pick<
-  EventIndex,
-  | 'getEvent'
-  | 'getEvents'
-  | 'getDeliveries'
-  | 'getPack'
-  | 'listTimeline'
-  | 'listSlices'
-  | 'listPacks'
-  | 'listFailures'
-  | 'listSequences'
-  | 'listAddresses'
->;
-
 /** Rows of one page where the caller names no limit. */
 const PAGE_ROWS = 1_000;
 /** Slices may include their receipts, so a page holds fewer of them. */
@@ -67,7 +52,7 @@ interface Reading {
 export function createIndexReader(
   { table, calls, clock }: Pick<IndexParts, 'table' | 'calls' | 'clock'>,
   directories: DayDirectories,
-): Reader {
+): IndexReads {
   const read = <T>(work: (reading: Reading) => Promise<T>) =>
     calls.run((deadline) => work({ table, deadline, nowMs: clock.now() }));
   return {

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { at, encodeBase32Hex, LIMITS } from '@pik/schema';
 
 import { isAt, reclassifyDelivery, reclassifyFailure } from '../../ingest/rules/first-receipt.ts';
-import type { Clock, EventIndex } from '../../ports/backend.ts';
+import type { Clock, EventIndex, IndexReads } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import { FAILURES, type FailureQuery, type Page } from '../../ports/queries.ts';
 import type {
@@ -39,21 +39,7 @@ import { prepareLists, prepareRows, type RowStatement } from './sqlite.ts';
 import { createTimelineReader } from './timeline-reader.ts';
 
 /** The read methods of the port; each is one indexed query. */
-export type Reader = Pick<
-  EventIndex,
-  | 'getEvent'
-  | 'getEvents'
-  | 'getDeliveries'
-  | 'getPack'
-  | 'listTimeline'
-  | 'listSlices'
-  | 'listPacks'
-  | 'listFailures'
-  | 'listSequences'
-  | 'listAddresses'
-  | 'finishMoves'
-  | 'getMark'
->;
+export type Reader = IndexReads & Pick<EventIndex, 'finishMoves' | 'getMark'>;
 
 /** The number of rows in a page if the caller sets no limit. */
 const PAGE_ROWS = 1_000;
