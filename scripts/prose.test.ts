@@ -38,10 +38,23 @@ const ORDINARY = [
   'One window is left. The one that came first counts.',
   'What does it answer? Who asks?',
   'Code such as `is no JSON` and `told` is quoted.',
+  'Two keys look alike, and both groups are alike. Of the 20 events, three are late; most of a list is short, as is the rest.',
   'At most `n` bytes, quoted as `is none`, and ``told`` too.',
 ];
 
+/** Sentences that only documents must not have. */
+const REFUSED_IN_DOCUMENTS: readonly (readonly [rule: string, sentence: string])[] = [
+  ['of first', 'It is kept. Of a record that is larger,\nthe first bytes are kept.'],
+  ['of first', 'Of several patterns, the first one counts.'],
+  ['alike', 'An old receipt is decided alike by every release.'],
+];
+
 describe('refuses', () => {
+  it.each(REFUSED_IN_DOCUMENTS)('in documents, %s: %s', (rule, sentence) => {
+    expect(rulesIn('a.md', sentence)).toEqual([rule]);
+    expect(rulesIn('a.ts', `// ${sentence.replaceAll('\n', '\n// ')}\n`)).toEqual([]);
+  });
+
   it.each(REFUSED)('%s: %s', (rule, sentence) => {
     expect(rulesIn('a.md', sentence)).toEqual([rule]);
     expect(rulesIn('a.ts', `/** ${sentence} */\nexport const a = 1;\n`)).toEqual([rule]);

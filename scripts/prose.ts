@@ -21,6 +21,8 @@ interface Rule {
   readonly name: string;
   readonly pattern: RegExp;
   readonly instead: string;
+  /** The passages that it reads. Default: all. */
+  readonly kinds?: readonly Passage['kind'][];
 }
 
 const BE = '(?:is|are|was|were)';
@@ -76,6 +78,18 @@ const RULES: readonly Rule[] = [
     name: 'one for a thing',
     pattern: /\bone\s+who\b|(?:^|(?<=[.?!:;]\s+))One\s+(?:that|which|whose)\b/g,
     instead: 'name the thing: "an event that …"',
+  },
+  {
+    name: 'of first',
+    pattern: /(?:^|(?<=[.;:]\s+))Of\s+(?:an?|each|several|two)\b[^.;:|]{3,100}?,/g,
+    instead: 'begin with the subject: not "Of a list, the first counts" but "The first of a list counts"',
+    kinds: ['document'],
+  },
+  {
+    name: 'alike',
+    pattern: /\b(?!looked)(?:\w+ed|reads?|answers?)\s+(?:(?:it|them|both)\s+)?alike\b/g,
+    instead: '"in the same way"',
+    kinds: ['document'],
   },
 ];
 
@@ -181,7 +195,8 @@ export function proseFindings(file: string, text: string, source?: ts.SourceFile
   const found: { at: number; rule: Omit<Rule, 'pattern'> }[] = [];
   for (const passage of passages) {
     for (const rule of RULES)
-      for (const { index } of passage.text.matchAll(rule.pattern)) found.push({ at: passage.start + index, rule });
+      if (rule.kinds?.includes(passage.kind) ?? true)
+        for (const { index } of passage.text.matchAll(rule.pattern)) found.push({ at: passage.start + index, rule });
     for (const index of clausesOf(passage)) found.push({ at: passage.start + index, rule: CLAUSE });
   }
   found.sort((a, b) => a.at - b.at);

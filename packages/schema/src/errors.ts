@@ -37,9 +37,9 @@ export const REJECT_CODES = {
 /** Errors of a whole request, answered as problem+json. */
 const REQUEST_CODES = {
   BODY_EMPTY: final(400, 'The request has no body.'),
-  BODY_TOO_LARGE: final(413, 'The body is larger than the limit; nothing of it was kept.'),
+  BODY_TOO_LARGE: final(413, 'The body is larger than the limit; nothing was stored.'),
   EVENT_TOO_LARGE: final(413, 'One record is larger than the limit; nothing of the request was kept.'),
-  TOO_MANY_EVENTS: final(413, 'The request has more records than the limit; nothing of it was kept.'),
+  TOO_MANY_EVENTS: final(413, 'The request has more records than the limit; nothing was stored.'),
   MEDIA_TYPE_UNSUPPORTED: final(415, 'Ingest does not accept this content type.'),
   ENCODING_UNSUPPORTED: final(415, 'Ingest does not accept this content encoding.'),
   ENCODING_INVALID: final(400, 'The body cannot be decompressed with its content encoding.'),

@@ -20,7 +20,8 @@ export type HookSignature = {
 
 /**
  * Where a delivery has the fields of its event. A pattern is a text in which `{/data/id}` stands for a value of the body (a JSON
- * pointer) and `{header x-topic}` for a header. Of several patterns, the first one counts whose references all have a value.
+ * pointer) and `{header x-topic}` for a header. The first pattern of a list whose references all
+ * have a value counts.
  */
 export interface HookRules {
   /** Version of this declaration, from 1; raise it with every change. Each receipt stores it with the rules. */

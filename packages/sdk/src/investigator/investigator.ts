@@ -81,8 +81,8 @@ export interface SimulateOptions extends CallOptions {
  */
 export interface Investigator extends QuestionMethods {
   /**
-   * Asks a declared question by its name: `ask('lag', { start_time: '2h' })` is `lag({ start_time: '2h' })`. Of a listing it reads one
-   * page, and it takes the ids of a path like every other field: `ask('replayById', { replay_id })`.
+   * Asks a declared question by its name: `ask('lag', { start_time: '2h' })` is `lag({ start_time: '2h' })`. It reads one page
+   * of a listing, and takes the ids of a path like every other field: `ask('replayById', { replay_id })`.
    */
   readonly ask: AskQuestion;
   /**

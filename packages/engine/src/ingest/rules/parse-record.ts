@@ -86,7 +86,7 @@ export interface ParsedRecord extends RecordFacts {
   readonly reingest_of?: ReceiptAddress;
   /** The mapping that read the record, if it came in the form of another wire. */
   readonly mapping?: AppliedMapping | undefined;
-  /** The members of the payload that are not content; kept for rejected records too, so that a correction is read alike. */
+  /** The members of the payload that are not content; kept for rejected records too, so that a correction is read in the same way. */
   readonly volatile?: VolatileMembers | undefined;
 }
 

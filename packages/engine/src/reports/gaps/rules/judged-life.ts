@@ -194,7 +194,8 @@ function* countsOf({ life, ruler, at, windows }: LifeWindows, { grain }: Calenda
 
 /**
  * A life begins and ends within a window: half a day of a busy series is not half as much as usual, and must not make its days
- * look uneven. Of a window that is known in part no more is known than what is usual.
+ * look uneven. A window that is known in part is taken to have at
+ * least its usual deliveries.
  */
 function* withWholeEnds(values: Float64Array, isKnownToEnd: boolean): Steps<Float64Array> {
   const usual = medianOfSorted(yield* sortedOf(values));

@@ -350,7 +350,7 @@ function surprises(
   for (let cell = 0; cell < mean.length; cell++) {
     const m = mean[cell] ?? 0;
     const factor = factors[keys[cell % cycle] ?? 0] ?? 0;
-    // Of one delivery at most the window is as surprising as the lack of that one; only a clock could say more.
+    // A window with at most one delivery is as surprising as the lack of that one; only a clock could say more.
     surprise[cell] = m < 1 && factor > 1 ? Math.min(m * factor, -Math.log(Math.max(1 - m, least))) : m * factor;
   }
   return surprise;

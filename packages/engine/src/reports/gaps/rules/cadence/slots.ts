@@ -51,7 +51,7 @@ export const SLOT_SCHEMES: Readonly<Record<Grain, SlotScheme>> = {
   },
 };
 
-/** Windows that are all alike, as the due times of a series with an interval of its own are. */
+/** Windows that are all equal, as the due times of a series with an interval of its own are. */
 export function uniformScheme(windowsPerDay: number): SlotScheme {
   return { cycle: 1, levels: [], groups: one(1), windowsPerDay };
 }
