@@ -51,6 +51,11 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
     types: /^(@pik\/sdk|fastify)$/,
   },
   {
+    layer: 'pino-transport',
+    files: /^packages\/pino-transport\/src\//,
+    may: /^(packages\/pino-transport\/src\/|@pik\/sdk$|pino-abstract-transport$|node:crypto$)/,
+  },
+  {
     layer: 'taps',
     files: /^packages\/taps\/src\//,
     may: /^(packages\/taps\/src\/|@pik\/(schema|sdk)$|node:timers\/promises$)/,
