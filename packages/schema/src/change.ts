@@ -203,6 +203,11 @@ export const changeExplanationSchema = z.object({
   decided_by: z.nullable(z.object({ before: z.nullable(decidingEventSchema), after: z.nullable(decidingEventSchema) })),
   /** Largest parts first, then in order of receipt. */
   events: z.array(changeEventSchema),
+  /**
+   * If inputs are LATE: the selection with which `compare` says what distinguishes them from the other inputs of the window. It
+   * selects by key, type and time; events that the definition leaves out by their payload are among them.
+   */
+  compare: z.optional(z.object({ where: z.string(), a: z.string(), end_time: z.string() })),
   /** Total number of inputs that only one side has; more than `events` if those are a page. */
   events_total: z.int(),
   /** Cursor of the next events and units, with everything else unchanged; null after the last of both. */

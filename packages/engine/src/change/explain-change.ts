@@ -20,6 +20,7 @@ import type { Context } from '../runtime/context.ts';
 import { inputFacts, type SidedInput } from './change-facts.ts';
 import { attribute, type FoldedInput } from './change-fold.ts';
 import { type ChangeTarget, changeTarget, type LoadedSide, loadSides } from './change-sides.ts';
+import { lateGroups } from './rules/late-groups.ts';
 
 /**
  * Explains why a value changed: walks the two lists of inputs side by side, classifies each difference by stored facts, and
@@ -53,7 +54,9 @@ async function explainTarget(context: Context, target: ChangeTarget, query: Chan
   for (const one of sideNotes(loaded, target.aggregate)) notes.push(one);
   const { metric, key, limit } = query;
   const cursorAt = (next: number) => encodeCursor([next, nowMs, own]);
-  return explainedChange({ metric, key, sides, differences, attributed, limit, offset, cursorAt, notes });
+  const explained = explainedChange({ metric, key, sides, differences, attributed, limit, offset, cursorAt, notes });
+  const compare = lateGroups(explained, target.aggregate);
+  return compare == null ? explained : { ...explained, compare };
 }
 
 interface Loaded {
