@@ -37,6 +37,7 @@ const WRITES = new Set([
   'admit',
   'setMark',
   'addFailures',
+  'commit',
   'put',
   'create',
   'cancel',
@@ -73,6 +74,7 @@ export function createFaultyBackend(inner: Backend, faults: readonly Fault[]): F
     aggregates: wrap(inner.aggregates, 'STORE_UNAVAILABLE'),
     replays: wrap(inner.replays, 'STORE_UNAVAILABLE'),
     queue: wrap(inner.queue, 'STORE_UNAVAILABLE'),
+    hours: inner.hours === undefined ? undefined : wrap(inner.hours, 'INDEX_UNAVAILABLE'),
     close: () => Promise.resolve(),
     get calls() {
       return state.calls;

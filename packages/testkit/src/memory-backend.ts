@@ -52,6 +52,7 @@ export function createMemoryBackend(clock: Clock = createTestClock()): MemoryBac
       return soleOwnerOf(db);
     },
     index,
+    hours: index.hours,
     ...history,
     packs,
     stored,

@@ -1,6 +1,6 @@
 import type { CellRow } from './cell-row.ts';
 import type { Clock, SoleOwner } from './clock.ts';
-import type { ClosedHours } from './closed-hours.ts';
+import type { ClosedHours, HourStore } from './closed-hours.ts';
 import type { ReplayPart, ReplayRequestRow, ReplayRow, VersionRow, WindowTarget } from './history-rows.ts';
 import type { FailureQuery, Page, PositionRange, SliceQuery, VersionQuery } from './queries.ts';
 import type { ReplayQueue } from './replay-queue.ts';
@@ -28,6 +28,8 @@ export interface Backend {
   readonly aggregates: AggregateStore;
   readonly replays: ReplayStore;
   readonly queue: ReplayQueue;
+  /** Absent: no hour is ever closed, and everything is answered from rows. */
+  readonly hours?: HourStore | undefined;
   readonly clock: Clock;
   /** The state found on opening, if only this process writes to the backend; absent if other processes write too. */
   readonly soleOwner?: SoleOwner | undefined;

@@ -1,7 +1,7 @@
 import type { IdentityRule, ReceiptAddress } from '@pik/schema';
 
 import type { Page } from './queries.ts';
-import type { EventOutcome } from './rows.ts';
+import type { EventOutcome, SliceRow } from './rows.ts';
 
 /** The files of a closed hour: their keys, sizes and SHA-256. */
 export interface HourFile {
@@ -50,9 +50,20 @@ export interface HourRow {
   readonly packs_file: HourFile;
   /** The outcomes that were answered. */
   readonly outcomes_file: HourFile;
+  /** The seeds of the salts under the root. */
+  readonly seeds_file: HourFile;
+  /** Cells of all receipts but the moved ones. */
   readonly cells_file: HourFile;
-  /** Its receipts, sorted by series, entity and time. */
-  readonly columns: readonly (HourFile & { readonly zone: ColumnZone })[];
+  /** Its receipts, each file sorted by series, entity and time, as they were admitted. */
+  readonly columns: readonly ColumnFile[];
+  /** The receipts whose events have been moved to another first receipt by then; null if there are none. */
+  readonly moved_file: HourFile | null;
+  readonly moved: number;
+}
+
+/** A file of columns. */
+export interface ColumnFile extends HourFile {
+  readonly zone: ColumnZone;
 }
 
 /** The common fields of a receipt of a closed hour. */
@@ -134,14 +145,29 @@ export interface ClosedHour extends HourRow {
   readonly hasLate: boolean;
 }
 
-/** The commits of hours in a backend. */
+/** A slice by its key. */
+export type SlicePlace = Pick<SliceRow, 'pack_id' | 'event_day' | 'source' | 'event_type'>;
+
+/** A receipt that may not be what its slice says, since an import was involved: the EVENT row decides. */
+export interface MovedReceipt extends ReceiptAddress {
+  readonly event_id: string;
+}
+
+/** The commits of hours in a backend, and the reads that closing an hour needs. */
 export interface HourStore {
+  /** Slices with their receipts as they were admitted, in the order of the places; null for one that does not exist. */
+  readSlices(places: readonly SlicePlace[]): Promise<readonly (SliceRow | null)[]>;
+  /** Receipts of packs stored in `[fromMs, toMs)` that may have moved, in order of their addresses. */
+  listMoved(range: HourRange): Promise<Page<MovedReceipt>>;
   /** Commits an hour unless the hour has a row of this generation and revision; returns the stored one. */
   commit(row: HourRow): Promise<HourRow>;
   /** The latest rows of the hours that start in `[fromMs, toMs)`, oldest first. */
-  list(range: {
-    readonly fromMs: number;
-    readonly toMs: number;
-    readonly cursor?: string | null;
-  }): Promise<Page<HourRow>>;
+  list(range: HourRange): Promise<Page<HourRow>>;
+}
+
+/** A half-open range of storage times, in milliseconds. */
+export interface HourRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly cursor?: string | null;
 }

@@ -2,14 +2,15 @@ import { KitError } from '@pik/schema';
 
 import type { Backend } from '../ports/backend.ts';
 
-/** The writes that a reader thread leaves to the thread that owns the directory: all that a replay and its processing need. */
+/** The writes that a reader thread leaves to the thread that owns the directory: those of replays and their processing, and of compaction. */
 const WRITES = {
   index: ['ping', 'setMark', 'addFailures'],
   files: ['put'],
+  hours: ['commit'],
   aggregates: ['append'],
   replays: ['create', 'addPart', 'cancel', 'addWindows', 'setWindowResult', 'setWindowFailures'],
   queue: ['send', 'receive', 'extend', 'delete', 'fail', 'redrive'],
-} as const satisfies { readonly [S in keyof Backend]?: readonly (keyof Backend[S])[] };
+} as const satisfies { readonly [S in keyof Backend]?: readonly (keyof NonNullable<Backend[S]>)[] };
 
 /** One such write, as it is passed between threads. */
 export interface Write {

@@ -1,8 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import type { Clock, EventIndex } from '../../ports/backend.ts';
+import type { HourStore } from '../../ports/closed-hours.ts';
 import type { PackRow, RequestRows } from '../../ports/rows.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { createHourReader, createHourWriter } from './hour-store.ts';
 import { createInterning } from './interning.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createReader } from './reader.ts';
@@ -11,6 +13,8 @@ import { createWriter } from './writer.ts';
 
 /** The index of one machine, with a method to close it. */
 export interface LocalIndex extends EventIndex {
+  /** The commits of closed hours, which are in the same file. */
+  readonly hours: HourStore;
   /** Waits for pending commits, then closes the file. */
   close(): Promise<void>;
 }
@@ -49,8 +53,10 @@ export function createEventIndex(
     commits.run(() => {
       setMark.run(name, value);
     });
+  const writeHour = createHourWriter(db);
   return {
     ...createReader(db, { clock, keys, check }),
+    hours: { ...createHourReader(db, check), commit: (row) => commits.run(() => writeHour(row)) },
     async ping() {
       await check(() => probe.get());
       // Only a write can show that writing works again.

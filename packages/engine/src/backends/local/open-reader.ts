@@ -4,8 +4,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { KitError } from '@pik/schema';
 
 import type { Backend, Clock, EventIndex, FileStore, RawLog } from '../../ports/backend.ts';
+import type { HourStore } from '../../ports/closed-hours.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory } from './history.ts';
+import { createHourReader } from './hour-store.ts';
 import { createDiskFiles } from './key-runs/disk-files.ts';
 import type { KeyEntry } from './key-runs/finder.ts';
 import { createKeyView, type KeyView } from './key-runs/key-view.ts';
@@ -28,12 +30,12 @@ export interface LocalReaderOptions {
  * @throws KitError `INDEX_UNAVAILABLE`, `INDEX_CORRUPT`.
  */
 export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions): Backend {
-  const index = openFile(join(dir, INDEX));
+  const db = openFile(join(dir, INDEX));
   const keys = createKeyView(createDiskFiles(join(dir, KEYS)));
   const history = createHistory(openFile(join(dir, HISTORY)), clock);
   return {
     clock,
-    index: readingIndex(index, { clock, keys }),
+    ...readingIndex(db, { clock, keys }),
     rawLog: readingLog(dir),
     files: readingFiles(dir),
     aggregates: history.aggregates,
@@ -42,7 +44,7 @@ export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions
     async close() {
       await history.close();
       keys.close();
-      index.close();
+      db.close();
     },
   };
 }
@@ -57,7 +59,10 @@ function openFile(path: string): DatabaseSync {
 
 const refuse = (): Promise<never> => Promise.reject(new KitError('INTERNAL', 'this backend is open for reading only'));
 
-function readingIndex(db: DatabaseSync, { clock, keys }: { clock: Clock; keys: KeyView }): EventIndex {
+function readingIndex(
+  db: DatabaseSync,
+  { clock, keys }: { clock: Clock; keys: KeyView },
+): { index: EventIndex; hours: HourStore } {
   const rows = prepareRows<KeyEntry>(
     db,
     'SELECT event_id AS id, event_no AS number FROM event WHERE event_no > ? ORDER BY event_no',
@@ -80,11 +85,14 @@ function readingIndex(db: DatabaseSync, { clock, keys }: { clock: Clock; keys: K
     }
   };
   return {
-    ...createReader(db, { clock, keys, check }),
-    ping: refuse,
-    admit: refuse,
-    setMark: refuse,
-    addFailures: refuse,
+    index: {
+      ...createReader(db, { clock, keys, check }),
+      ping: refuse,
+      admit: refuse,
+      setMark: refuse,
+      addFailures: refuse,
+    },
+    hours: { ...createHourReader(db, check), commit: refuse },
   };
 }
 

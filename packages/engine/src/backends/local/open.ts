@@ -243,6 +243,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
     dir,
     clock,
     index,
+    hours: index.hours,
     figures: createFigures(dir, db, history),
     lastReceived: createLastReceived(db),
     soleOwner: soleOwnerOf(db),

@@ -43,3 +43,10 @@ export function seriesFilter(query: Partial<Pick<FailureQuery, 'source' | 'event
   const given = wanted.filter((entry): entry is [string, string] => entry[1] !== undefined);
   return { sql: given.map(([name]) => `AND ${name} = ?`).join(' '), values: given.map(([, value]) => value) };
 }
+
+/** A bound below every pack id of a millisecond and above all earlier ones: a UUIDv7 starts with six bytes of time. */
+export function timeBytes(ms: number): Uint8Array {
+  const bytes = Buffer.alloc(6);
+  bytes.writeUIntBE(Math.min(Math.max(0, Math.ceil(ms)), 2 ** 48 - 1), 0, 6);
+  return bytes;
+}

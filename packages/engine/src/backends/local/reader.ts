@@ -32,7 +32,7 @@ import {
   toSequenceRow,
 } from './codec.ts';
 import type { KeyFinder } from './key-runs/finder.ts';
-import { cursorId, cursorPack, NO_PACK, pageOf, seriesFilter } from './pages.ts';
+import { cursorId, cursorPack, NO_PACK, pageOf, seriesFilter, timeBytes } from './pages.ts';
 import { DELIVERIES, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 import { createSliceReader } from './slice-reader.ts';
 import { prepareLists, prepareRows, type RowStatement } from './sqlite.ts';
@@ -182,13 +182,6 @@ function listPacks(
   const from = after === null ? timeBytes(range.fromMs) : packBytes(cursorPack(after[0]));
   const rows = statement.all(from, timeBytes(range.toMs), PAGE_ROWS);
   return pageOf(rows, toPackRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id)] });
-}
-
-/** A bound below every pack id of a millisecond and above all earlier ones: a UUIDv7 starts with six bytes of time. */
-function timeBytes(ms: number): Uint8Array {
-  const bytes = Buffer.alloc(6);
-  bytes.writeUIntBE(Math.min(Math.max(0, Math.ceil(ms)), 2 ** 48 - 1), 0, 6);
-  return bytes;
 }
 
 function listFailures(one: Statements, db: DatabaseSync, { query, nowMs }: Asked<FailureQuery>): Page<FailureRow> {

@@ -12,8 +12,21 @@ CREATE TABLE recheck (
 CREATE INDEX recheck_event ON recheck (event_id);
 `;
 
+/** The commits of closed hours: generations and revisions of each, as JSON. */
+const HOUR_TABLES = `
+CREATE TABLE hour (
+  hour_ms INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  row TEXT NOT NULL,
+  PRIMARY KEY (hour_ms, generation, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recheck_pack ON recheck (pack_id, line);
+`;
+
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 6 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 7 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows are
@@ -119,6 +132,7 @@ CREATE TABLE slice (
 ) STRICT;
 
 ${RECHECK_TABLE}
+${HOUR_TABLES}
 CREATE TABLE sequence (
   producer_no INTEGER NOT NULL,
   pack_id BLOB NOT NULL,
@@ -184,4 +198,5 @@ ${RECHECK_TABLE}`,
   'ALTER TABLE pack ADD COLUMN requests TEXT;',
   // The keys are made again from the event rows.
   "DROP TABLE event_key; DELETE FROM mark WHERE name = 'event_keys_until';",
+  HOUR_TABLES,
 ];
