@@ -81,6 +81,7 @@ const BACKEND_CODES = {
   RAW_EXISTS: final(500, 'Another object is already stored under this raw key.'),
   RAW_MISSING: final(500, 'The index names a pack that the raw log does not have.'),
   RAW_CORRUPT: final(500, 'A pack of the raw log cannot be read, or differs from its recorded hash.'),
+  HOUR_DAMAGED: final(500, 'A file of a closed hour is missing, or its bytes are not those that were written.'),
   STORE_UNAVAILABLE: retry(503, 'The store of versions, replays and messages cannot be reached.'),
   VERSION_CONTENDED: retry(503, 'Other processes kept appending versions of the same window; retrying is safe.'),
   FILE_EXISTS: final(500, 'Another object is already stored under this key.'),

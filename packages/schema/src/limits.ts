@@ -21,6 +21,8 @@ export const LIMITS = {
   group_receipts_max: 2_000,
   /** Bytes of the records of such requests; a larger request is a pack of its own. */
   group_bytes_max: 4 * 1024 * 1024,
+  /** Receipts of a closed hour after which the next file of columns begins; the receipts of a pack stay together. */
+  column_file_receipts_max: 200_000,
   /** Nesting of objects and arrays in one record, including the record itself. */
   json_depth_max: 64,
   /** Object members in one record, at all depths. */

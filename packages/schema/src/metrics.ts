@@ -20,6 +20,11 @@ export const METRICS = {
     unit: 'Seconds',
     help: 'Time since the oldest pack that the last sweep left unadmitted was due; 0 if none is left.',
   },
+  CompactLagSeconds: {
+    unit: 'Seconds',
+    served: true,
+    help: 'Time from the first stored hour that the last compaction left open to the end of the hours that were due; 0 if none is left.',
+  },
   IngestParseMs: {
     unit: 'Milliseconds',
     served: true,

@@ -2,6 +2,7 @@ import { createContext, type PipelineOptions } from '../runtime/context.ts';
 import { questionFacts } from '../runtime/question-facts.ts';
 import type { Pipeline } from './pipeline.ts';
 import {
+  compactPipeline,
   ingestPipeline,
   investigatePipeline,
   processPipeline,
@@ -28,6 +29,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ...replayPipeline(context),
     ...processPipeline(context),
     ...sweepPipeline(context),
+    ...compactPipeline(context),
     questionFacts: () => questionFacts(context),
     latestReceivedMs() {
       const ms = context.clock.latestMs();

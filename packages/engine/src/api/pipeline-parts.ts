@@ -1,6 +1,7 @@
 import { computeAggregate } from '../aggregates/compute.ts';
 import { versions } from '../aggregates/versions.ts';
 import { explainChange } from '../change/explain-change.ts';
+import { compact } from '../compact/compact.ts';
 import { explainEvent } from '../explain/explain-event.ts';
 import { ingest } from '../ingest/ingest.ts';
 import { readReceipt } from '../ingest/receipt.ts';
@@ -22,6 +23,7 @@ import { createTailHub } from '../tail/tail-hub.ts';
 import { verify } from '../verify/verify.ts';
 import { ANSWERS, LINES } from './answers.ts';
 import type {
+  CompactPipeline,
   IngestPipeline,
   InvestigatePipeline,
   ProcessPipeline,
@@ -105,4 +107,9 @@ export function processPipeline(context: Context): ProcessPipeline {
 /** The part of a pipeline that admits the packs that a crash left behind. */
 export function sweepPipeline(context: Context): SweepPipeline {
   return { sweep: (options) => sweep(context, options) };
+}
+
+/** The part of a pipeline that closes hours. */
+export function compactPipeline(context: Context): CompactPipeline {
+  return { compact: (options) => compact(context, options) };
 }

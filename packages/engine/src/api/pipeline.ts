@@ -195,6 +195,30 @@ export interface SweepSummary {
   readonly packs_pending: number;
 }
 
+/** Selects the hours that a compaction closes. */
+export interface CompactOptions {
+  /** Start of the log to look for open hours, in milliseconds since the epoch. Default: a day before the last one that was closed. */
+  readonly sinceMs?: number | undefined;
+  /** Closes the running hour too; packs that come later are its next generation. Default: false. */
+  readonly all?: boolean | undefined;
+  /** Called before each hour. If it returns true, the next compaction continues there. */
+  readonly stop?: (() => boolean) | undefined;
+}
+
+/** The counts of a compaction. */
+export interface CompactSummary {
+  readonly hours_closed: number;
+  /** Hours whose cells were made again, since imports became first receipts of their events. */
+  readonly hours_revised: number;
+  /** Hours that stay open: a pack is not admitted yet, or cannot be read. The log names them. */
+  readonly hours_waiting: number;
+  /** Packs and receipts of the hours closed. */
+  readonly packs: number;
+  readonly receipts: number;
+  /** Milliseconds from the first hour that stays open to the end of the hours that are due; 0 if none stays open. */
+  readonly lag_ms: number;
+}
+
 /** Stores and admits events. */
 export interface IngestPipeline {
   /**
@@ -298,8 +322,20 @@ export interface SweepPipeline {
   sweep(options: SweepOptions): Promise<SweepSummary>;
 }
 
+/** Closes the hours of the log whose packs are final. */
+export interface CompactPipeline {
+  /** Closes hours, from the oldest; does nothing if the backend closes none. */
+  compact(options?: CompactOptions): Promise<CompactSummary>;
+}
+
 /** The whole kit as one object, for the HTTP app and tests. */
-export interface Pipeline extends IngestPipeline, InvestigatePipeline, ReplayPipeline, ProcessPipeline, SweepPipeline {
+export interface Pipeline
+  extends IngestPipeline,
+    InvestigatePipeline,
+    ReplayPipeline,
+    ProcessPipeline,
+    SweepPipeline,
+    CompactPipeline {
   /** The facts that a question asked now needs if another thread answers it. */
   questionFacts(): Promise<QuestionFacts>;
   /** When the latest live event was received, in milliseconds since the epoch; null if none is known. */

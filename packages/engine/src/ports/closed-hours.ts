@@ -133,7 +133,7 @@ export interface ClosedHours<C> {
   list(range: { readonly fromMs: number; readonly toMs: number }): Promise<readonly ClosedHour[]>;
   /** The cells of an hour. */
   readCells(hour: ClosedHour): Promise<readonly C[]>;
-  /** The receipts of an hour that match, in order of series, entity and event time. */
+  /** The receipts of an hour that match, file by file; those of a file are in order of series, entity and event time. */
   readReceipts(hour: ClosedHour, filter?: ReceiptFilter): AsyncIterable<ClosedReceipt>;
 }
 
@@ -159,8 +159,13 @@ export interface HourStore {
   readSlices(places: readonly SlicePlace[]): Promise<readonly (SliceRow | null)[]>;
   /** Receipts of packs stored in `[fromMs, toMs)` that may have moved, in order of their addresses. */
   listMoved(range: HourRange): Promise<Page<MovedReceipt>>;
-  /** Commits an hour unless the hour has a row of this generation and revision; returns the stored one. */
-  commit(row: HourRow): Promise<HourRow>;
+  /**
+   * Commits an hour with the packs that it covers, unless it has a row of this generation and revision; returns the stored one.
+   * From then on, packs of the hour that it does not cover, and those admitted later, are listed by `listLate`.
+   */
+  commit(row: HourRow, packIds: readonly string[]): Promise<HourRow>;
+  /** Ids of packs of closed hours stored in `[fromMs, toMs)` that the latest row of their hour does not cover, in order. */
+  listLate(range: HourRange): Promise<Page<string>>;
   /** The latest rows of the hours that start in `[fromMs, toMs)`, oldest first. */
   list(range: HourRange): Promise<Page<HourRow>>;
 }

@@ -99,7 +99,11 @@ export async function readBytes(context: Context, packId: string): Promise<Uint8
 
 /** Decodes the receipts in the bytes of a pack. Throws `RAW_CORRUPT`. */
 export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<Envelope[]> {
-  const text = await packText(packId, bytes);
+  return decodeText(packId, await packText(packId, bytes));
+}
+
+/** Decodes the receipts in the text of a pack. Throws `RAW_CORRUPT`. */
+export function decodeText(packId: string, text: string): Envelope[] {
   try {
     return decodePack(text);
   } catch (cause) {

@@ -26,7 +26,8 @@ export function createEventIndex(
 ): LocalIndex {
   const { clock, keys, onCommitted } = options;
   const interning = createInterning(db);
-  const writer = createWriter(db, keys, interning);
+  const hours = createHourWriter(db);
+  const writer = createWriter(db, { keys, interning, hours });
   const commits = createGroupCommit(db, {
     afterCommit(results) {
       keys.publish();
@@ -53,10 +54,9 @@ export function createEventIndex(
     commits.run(() => {
       setMark.run(name, value);
     });
-  const writeHour = createHourWriter(db);
   return {
     ...createReader(db, { clock, keys, check }),
-    hours: { ...createHourReader(db, check), commit: (row) => commits.run(() => writeHour(row)) },
+    hours: { ...createHourReader(db, check), commit: (row, packIds) => commits.run(() => hours.commit(row, packIds)) },
     async ping() {
       await check(() => probe.get());
       // Only a write can show that writing works again.

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-import { encodeBase32Hex } from '@pik/schema';
+import { encodeBase32Hex, floorToHour, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import type { HourRange, HourRow, HourStore, MovedReceipt, SlicePlace } from '../../ports/closed-hours.ts';
 import { decodeCursor } from '../../ports/cursor.ts';
@@ -17,6 +17,10 @@ const SLICE =
 interface HourColumns {
   readonly hour_ms: number;
   readonly row: string;
+}
+
+interface PackKey {
+  readonly pack_id: Uint8Array;
 }
 
 /** A receipt that needs a recheck. */
@@ -46,7 +50,18 @@ export function createHourReader(db: DatabaseSync, check: <T>(read: () => T) => 
          AND (later.generation, later.revision) > (one.generation, one.revision)
      ) ORDER BY hour_ms LIMIT ${PAGE_ROWS}`,
   );
+  const late = prepareRows<PackKey>(
+    db,
+    `SELECT pack_id FROM late_pack WHERE pack_id > ? AND pack_id < ? ORDER BY pack_id LIMIT ${PAGE_ROWS}`,
+  );
   return {
+    listLate: ({ fromMs, toMs, cursor }) =>
+      check(() => {
+        const [after] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+        const rows = late.all(after === null ? timeBytes(fromMs) : packBytes(cursorPack(after)), timeBytes(toMs));
+        const convert = ({ pack_id }: PackKey) => packText(pack_id);
+        return pageOf(rows, convert, { limit: PAGE_ROWS, place: (row) => [convert(row)] });
+      }),
     readSlices: (places) => check(() => places.map((place) => sliceAt(slice, place))),
     listMoved: (range) => check(() => listMoved(moved, range)),
     list: ({ fromMs, toMs, cursor }) =>
@@ -58,17 +73,43 @@ export function createHourReader(db: DatabaseSync, check: <T>(read: () => T) => 
   };
 }
 
-/** Commits an hour unless its generation and revision are there; returns the stored row. Runs in a transaction of the caller. */
-export function createHourWriter(db: DatabaseSync): (row: HourRow) => HourRow {
+/** The writes of closed hours, each in a transaction of the caller. */
+export interface HourWriter {
+  /** Commits an hour unless its generation and revision are there; returns the stored row. */
+  commit(row: HourRow, packIds: readonly string[]): HourRow;
+  /** Notes a new pack if its hour is closed. */
+  admitted(packId: string): void;
+}
+
+/** A writer over prepared statements. */
+export function createHourWriter(db: DatabaseSync): HourWriter {
   const insert = db.prepare('INSERT OR IGNORE INTO hour (hour_ms, generation, revision, row) VALUES (?, ?, ?, ?)');
   const stored = prepareRows<HourColumns>(
     db,
     'SELECT hour_ms, row FROM hour WHERE hour_ms = ? AND generation = ? AND revision = ?',
   );
-  return (row) => {
-    const key = [row.hour_ms, row.generation, row.revision];
-    insert.run(...key, JSON.stringify(row));
-    return toHourRow(requireRow(stored.get(...key)));
+  const packs = prepareRows<PackKey>(db, 'SELECT pack_id FROM pack WHERE pack_id >= ? AND pack_id < ?');
+  const forget = db.prepare('DELETE FROM late_pack WHERE pack_id >= ? AND pack_id < ?');
+  const note = db.prepare('INSERT OR IGNORE INTO late_pack (pack_id) VALUES (?)');
+  const noteIfClosed = db.prepare(
+    'INSERT OR IGNORE INTO late_pack (pack_id) SELECT ? WHERE EXISTS (SELECT 1 FROM hour WHERE hour_ms = ?)',
+  );
+  return {
+    commit(row, packIds) {
+      const key = [row.hour_ms, row.generation, row.revision];
+      const isNew = insert.run(...key, JSON.stringify(row)).changes > 0;
+      if (isNew) {
+        const hour = [timeBytes(row.hour_ms), timeBytes(row.hour_ms + MS_PER_HOUR)];
+        const covered = new Set(packIds);
+        forget.run(...hour);
+        // Some may have been admitted since the hour was read.
+        for (const { pack_id } of packs.iterate(...hour)) if (!covered.has(packText(pack_id))) note.run(pack_id);
+      }
+      return toHourRow(requireRow(stored.get(...key)));
+    },
+    admitted(packId) {
+      noteIfClosed.run(packBytes(packId), floorToHour(packStoredMs(packId)));
+    },
   };
 }
 

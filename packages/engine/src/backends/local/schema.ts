@@ -22,6 +22,9 @@ CREATE TABLE hour (
   PRIMARY KEY (hour_ms, generation, revision)
 ) STRICT, WITHOUT ROWID;
 
+-- Packs of closed hours that the latest commit of their hour does not cover.
+CREATE TABLE late_pack (pack_id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
 CREATE INDEX recheck_pack ON recheck (pack_id, line);
 `;
 

@@ -31,6 +31,7 @@ const FIRST_INDEX = `
 CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 DROP TABLE recheck;
 DROP TABLE hour;
+DROP TABLE late_pack;
 ALTER TABLE pack DROP COLUMN requests;
 ALTER TABLE event DROP COLUMN rank;
 ALTER TABLE event DROP COLUMN standing;

@@ -27,6 +27,7 @@ import {
   windowColumn,
 } from './codec.ts';
 import { createFreshRows, EVENT_COLUMNS_STORED, type FreshRows } from './fresh-rows.ts';
+import type { HourWriter } from './hour-store.ts';
 import type { Interning } from './interning.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createMover, type Mover, type StoredEvent } from './mover.ts';
@@ -50,7 +51,14 @@ interface WriterParts {
 }
 
 /** A writer over prepared statements. */
-export function createWriter(db: DatabaseSync, keys: WriterParts['keys'], interning: Interning): Writer {
+export function createWriter(
+  db: DatabaseSync,
+  {
+    keys,
+    interning,
+    hours,
+  }: Pick<WriterParts, 'keys' | 'interning'> & { readonly hours: Pick<HourWriter, 'admitted'> },
+): Writer {
   const events = eventStatements(db);
   const fresh = createFreshRows(db);
   const rest = restStatements(db);
@@ -75,7 +83,7 @@ export function createWriter(db: DatabaseSync, keys: WriterParts['keys'], intern
       for (const row of rows.slices) writeSlice(rest.slice, row, interning);
       for (const row of rows.sequences) writeSequence(rest.sequence, row, interning);
       if (rows.pack !== null) {
-        writePack(rest.pack, rows.pack);
+        if (writePack(rest.pack, rows.pack)) hours.admitted(rows.pack.pack_id);
         if (rows.pack.sequence != null) rest.sequenceMark.run(rows.pack.sequence);
       }
     },
@@ -344,9 +352,10 @@ function writeSequence(statement: StatementSync, row: SequenceRow, interning: In
   );
 }
 
-function writePack(statement: StatementSync, row: PackRow): void {
+/** Returns false if the pack was there before. */
+function writePack(statement: StatementSync, row: PackRow): boolean {
   const { request_id, principal, requests } = storedRequests(row.requests);
-  statement.run(
+  const { changes } = statement.run(
     packBytes(row.pack_id),
     hexBytes(row.sha256),
     row.bytes,
@@ -359,4 +368,5 @@ function writePack(statement: StatementSync, row: PackRow): void {
     row.outcomes,
     requests,
   );
+  return changes > 0;
 }

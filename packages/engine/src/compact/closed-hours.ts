@@ -1,0 +1,140 @@
+import { floorToHour, MS_PER_HOUR, packStoredMs } from '@pik/schema';
+
+import { encodeCell } from '../cells/rules/cell-codec.ts';
+import { createCellMaker } from '../cells/rules/make-cells.ts';
+import { createSliceMaker } from '../cells/rules/receipts-slices.ts';
+import type { Backend } from '../ports/backend.ts';
+import type { CellRow } from '../ports/cell-row.ts';
+import type {
+  ClosedHours,
+  ClosedReceipt,
+  ColumnZone,
+  HourRow,
+  HourStore,
+  MovedReceipt,
+  ReceiptFilter,
+} from '../ports/closed-hours.ts';
+import type { EventRow } from '../ports/rows.ts';
+import { readPages } from '../runtime/pages.ts';
+import { readHourFile } from './hour-file.ts';
+import { readParquet } from './parquet.ts';
+import { CELLS_FORM, cellsOf } from './rules/cell-columns.ts';
+import { comparedWith } from './rules/closed-receipts.ts';
+import { damaged } from './rules/hour-files.ts';
+import { RECEIPTS_FORM, receiptsOf } from './rules/receipt-columns.ts';
+
+/** A backend with its closed hours, if it keeps commits of hours. */
+export function withClosedHours<B extends Backend>(backend: B): B {
+  const { hours, index, files, closedHours } = backend;
+  if (hours === undefined || closedHours !== undefined) return backend;
+  return { ...backend, closedHours: createClosedHours({ hours, index, files }) };
+}
+
+type Parts = Pick<Backend, 'index' | 'files'> & { readonly hours: HourStore };
+
+/**
+ * The closed hours of a backend as reports read them. Every file is compared with its hash in the commit row before it is used.
+ *
+ * @throws KitError `HOUR_DAMAGED` from the reads.
+ */
+function createClosedHours(parts: Parts): ClosedHours<CellRow> {
+  const { hours } = parts;
+  return {
+    async list(range) {
+      const late = new Set<string>();
+      for await (const packId of readPages((cursor) => hours.listLate({ ...range, cursor }))) late.add(packId);
+      const found: HourRow[] = [];
+      for await (const row of readPages((cursor) => hours.list({ ...range, cursor }))) found.push(row);
+      return found.map((row) => ({
+        ...row,
+        covers: (packId) => floorToHour(packStoredMs(packId)) === row.hour_ms && !late.has(packId),
+      }));
+    },
+    readCells: (hour) => readCells(parts, hour),
+    readReceipts: (hour, filter) => readReceipts(parts, hour, filter),
+  };
+}
+
+/** The cells of the receipts that do not move, and of the moved ones as they are now. */
+async function readCells(parts: Parts, hour: HourRow): Promise<readonly CellRow[]> {
+  const moves = await movesIn(parts, hour);
+  if (moves.size === 0 && hour.moved_file === null) return storedCells(parts, hour);
+  const moved: ClosedReceipt[] = [];
+  if (hour.moved_file !== null)
+    for await (const receipt of readFile(parts, hour.moved_file)) moved.push(compared(receipt, moves));
+  const known = new Set(moved.map(addressOf));
+  // More have moved since the cells were made: they count some of these receipts as they were.
+  if ([...moves.keys()].some((address) => !known.has(address))) return cellsOfReceipts(readReceipts(parts, hour));
+  return [...(await storedCells(parts, hour)), ...(await cellsOfReceipts(moved))];
+}
+
+async function storedCells({ files }: Parts, { cells_file }: HourRow): Promise<CellRow[]> {
+  const bytes = await readHourFile({ files }, cells_file);
+  return readable(cells_file.key, async () => cellsOf(await readParquet(bytes, CELLS_FORM)));
+}
+
+async function cellsOfReceipts(receipts: AsyncIterable<ClosedReceipt> | Iterable<ClosedReceipt>): Promise<CellRow[]> {
+  const slices = createSliceMaker();
+  for await (const receipt of receipts) if (receipt.answered !== 'REJECTED') slices.add(receipt);
+  const maker = createCellMaker();
+  for (const slice of slices.slices()) maker.add(slice);
+  return maker.cells().map(encodeCell);
+}
+
+async function* readReceipts(parts: Parts, hour: HourRow, filter: ReceiptFilter = {}): AsyncGenerator<ClosedReceipt> {
+  const moves = await movesIn(parts, hour);
+  for (const file of hour.columns) {
+    if (!mayMatch(file.zone, filter)) continue;
+    for await (const receipt of readFile(parts, file, filter)) yield compared(receipt, moves);
+  }
+}
+
+async function* readFile(
+  { files }: Parts,
+  file: HourRow['columns'][number] | NonNullable<HourRow['moved_file']>,
+  filter?: ReceiptFilter,
+): AsyncGenerator<ClosedReceipt> {
+  const bytes = await readHourFile({ files }, file);
+  yield* await readable(file.key, async () => receiptsOf(await readParquet(bytes, RECEIPTS_FORM), filter));
+}
+
+/** Bytes that were committed and cannot be read are of another version, or were damaged before they were committed. */
+async function readable<T>(key: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof RangeError) throw damaged(key, error);
+    throw error;
+  }
+}
+
+/** Whether a file can hold a receipt that matches. */
+function mayMatch(zone: ColumnZone, { eventFromMs, eventToMs, receivedFromMs, receivedToMs }: ReceiptFilter): boolean {
+  const { event_min_ms, event_max_ms, received_min_ms, received_max_ms } = zone;
+  if (receivedFromMs !== undefined && received_max_ms < receivedFromMs) return false;
+  if (receivedToMs !== undefined && received_min_ms >= receivedToMs) return false;
+  if (eventFromMs !== undefined && (event_max_ms === null || event_max_ms < eventFromMs)) return false;
+  return eventToMs === undefined || (event_min_ms !== null && event_min_ms < eventToMs);
+}
+
+const addressOf = ({ pack_id, line }: { pack_id: string; line: number }) => `${pack_id}/${line}`;
+
+/** The receipts of an hour that may have moved, with the first receipts of now; null for those that have expired. */
+async function movesIn({ hours, index }: Parts, { hour_ms }: HourRow): Promise<ReadonlyMap<string, EventRow | null>> {
+  const moves = new Map<string, EventRow | null>();
+  const range = { fromMs: hour_ms, toMs: hour_ms + MS_PER_HOUR };
+  let cursor: string | null = null;
+  do {
+    const page: { items: readonly MovedReceipt[]; next: string | null } = await hours.listMoved({ ...range, cursor });
+    const firsts = await index.getEvents(page.items.map(({ event_id }) => event_id));
+    for (const [i, moved] of page.items.entries()) moves.set(addressOf(moved), firsts[i] ?? null);
+    cursor = page.next;
+  } while (cursor !== null);
+  return moves;
+}
+
+function compared(receipt: ClosedReceipt, moves: ReadonlyMap<string, EventRow | null>): ClosedReceipt {
+  if (receipt.answered === 'REJECTED' || moves.size === 0) return receipt;
+  const first = moves.get(addressOf(receipt)) ?? null;
+  return first === null ? receipt : comparedWith(receipt, first);
+}

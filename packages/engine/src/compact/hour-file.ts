@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+
+import { KitError } from '@pik/schema';
+
+import type { Backend } from '../ports/backend.ts';
+import type { HourFile } from '../ports/closed-hours.ts';
+import { damaged } from './rules/hour-files.ts';
+
+type Files = Pick<Backend, 'files'>;
+
+/** The size and hash of a file, as commit rows name it. */
+export function hourFile(key: string, bytes: Uint8Array): HourFile {
+  return { key, bytes: bytes.length, sha256: hashText(bytes) };
+}
+
+function hashText(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The start of the hash of a file, for its name. */
+export function hashName(bytes: Uint8Array): string {
+  return hashText(bytes).slice(0, 16);
+}
+
+/** Reads a file of a closed hour. Throws `HOUR_DAMAGED` if it is missing, or its bytes are not those that were committed. */
+export async function readHourFile({ files }: Files, file: HourFile): Promise<Uint8Array> {
+  const bytes = await files.get(file.key);
+  if (bytes === null) throw new KitError('HOUR_DAMAGED', `the file ${file.key} is missing`);
+  if (bytes.length !== file.bytes || hashText(bytes) !== file.sha256) throw damaged(file.key);
+  return bytes;
+}
+
+/** Stores a text unless one is stored under its key; returns the bytes that stay: those of the first writer. */
+export async function firstWritten({ files }: Files, key: string, text: string): Promise<Uint8Array> {
+  const known = await files.get(key);
+  if (known !== null) return known;
+  const bytes = new TextEncoder().encode(text);
+  try {
+    await files.put(key, bytes);
+    return bytes;
+  } catch (error) {
+    if (!KitError.is(error) || error.code !== 'FILE_EXISTS') throw error;
+  }
+  const stored = await files.get(key);
+  if (stored === null) throw damaged(key);
+  return stored;
+}
+
+/** Bytes of a file as text. */
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

@@ -1,0 +1,140 @@
+import { formatEpochMs, isPackId, KitError, LETTER_OUTCOMES } from '@pik/schema';
+
+import type { PackedRequest, PackRow } from '../../ports/rows.ts';
+
+/** The prefix of what is stored once when an hour is closed and cannot be derived again: outcomes, packs and seeds. */
+export const HOURS_PREFIX = 'hours/v1/';
+/** The prefix of what follows from packs and outcomes. */
+export const DERIVED_PREFIX = 'derived/v1/';
+
+/** The folder of the files of an hour that cannot be derived again. */
+export function hourFolder(hourMs: number): string {
+  const text = formatEpochMs(hourMs);
+  return `${HOURS_PREFIX}${text.slice(0, 10)}/${text.slice(11, 13)}/`;
+}
+
+/** The files of a generation that cannot be derived again. */
+export interface HourKeys {
+  readonly outcomes: string;
+  readonly packs: string;
+  readonly seeds: string;
+}
+
+/** The keys of those files. */
+export function hourKeys(hourMs: number, generation: number): HourKeys {
+  const start = `${hourFolder(hourMs)}g${generation}`;
+  return { outcomes: `${start}.outcomes`, packs: `${start}.packs`, seeds: `${start}.seeds` };
+}
+
+/** The kinds of derived files. */
+export type DerivedKind = 'cells' | 'receipts' | 'moved';
+
+/** The key of a derived file: a Hive-style folder by stored hour, and a name that says what it was made from. */
+export function derivedKey(
+  kind: DerivedKind,
+  { hourMs, generation, name }: { hourMs: number; generation: number; name: string },
+): string {
+  const text = formatEpochMs(hourMs);
+  const folder = `stored_date=${text.slice(0, 10)}/stored_hour=${text.slice(11, 13)}/`;
+  return `${DERIVED_PREFIX}${kind}/${folder}g${generation}-${name}.parquet`;
+}
+
+/** The answered outcomes of a pack: one letter per line. */
+export interface PackOutcomes {
+  readonly pack_id: string;
+  readonly outcomes: string;
+}
+
+/** A pack of a closed hour, as its list names it. */
+export interface ListedPack {
+  readonly pack_id: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly imported: boolean;
+  readonly received_min_ms: number;
+  readonly received_max_ms: number;
+  readonly requests: readonly PackedRequest[];
+}
+
+/** The seed of the salts of a pack, in hexadecimal. */
+export interface PackSeed {
+  readonly pack_id: string;
+  readonly seed: string;
+}
+
+/** The text of a file of outcomes: a JSON object per pack. */
+export function outcomesText(packs: readonly PackOutcomes[]): string {
+  return linesText(packs, ({ pack_id, outcomes }) => ({ pack_id, outcomes }));
+}
+
+/** The text of a list of packs. */
+export function packsText(packs: readonly PackRow[]): string {
+  return linesText(packs, ({ pack_id, sha256, bytes, imported, received_min_ms, received_max_ms, requests }) => {
+    return { pack_id, sha256, bytes, imported, received_min_ms, received_max_ms, requests };
+  });
+}
+
+/** The text of a file of seeds. */
+export function seedsText(seeds: readonly PackSeed[]): string {
+  return linesText(seeds, ({ pack_id, seed }) => ({ pack_id, seed }));
+}
+
+function linesText<T>(items: readonly T[], view: (item: T) => object): string {
+  let text = '';
+  for (const item of items) text += `${JSON.stringify(view(item))}\n`;
+  return text;
+}
+
+/** Reads a file of outcomes. Throws `HOUR_DAMAGED`. */
+export function parseOutcomes(text: string, key: string): PackOutcomes[] {
+  const letters = (value: unknown) =>
+    typeof value === 'string' && [...value].every((letter) => Object.hasOwn(LETTER_OUTCOMES, letter));
+  return parseLines<PackOutcomes>(text, key, ({ outcomes }) => letters(outcomes));
+}
+
+/** Reads a list of packs. Throws `HOUR_DAMAGED`. */
+export function parsePacks(text: string, key: string): ListedPack[] {
+  return parseLines<ListedPack>(
+    text,
+    key,
+    ({ sha256, bytes }) => typeof sha256 === 'string' && Number.isInteger(bytes),
+  );
+}
+
+/** Reads a file of seeds. Throws `HOUR_DAMAGED`. */
+export function parseSeeds(text: string, key: string): PackSeed[] {
+  return parseLines<PackSeed>(text, key, ({ seed }) => typeof seed === 'string' && /^[0-9a-f]{32}$/.test(seed));
+}
+
+/** Each line names a pack, in ascending order of their ids. */
+function parseLines<T extends { pack_id: string }>(
+  text: string,
+  key: string,
+  isValid: (line: Partial<Record<keyof T, unknown>>) => boolean,
+): T[] {
+  const lines = text.split('\n');
+  const found: T[] = [];
+  if (lines.pop() !== '') throw damaged(key);
+  for (const line of lines) {
+    const one = parseLine<T>(line);
+    if (one === null || !isPackId(String(one.pack_id)) || !isValid(one)) throw damaged(key);
+    const last = found.at(-1);
+    if (last !== undefined && last.pack_id >= one.pack_id) throw damaged(key);
+    found.push(one);
+  }
+  return found;
+}
+
+function parseLine<T>(line: string): T | null {
+  try {
+    const value: T | null = JSON.parse(line);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The error of a file of a closed hour whose bytes are not those that were written. */
+export function damaged(key: string, cause?: unknown): KitError {
+  return new KitError('HOUR_DAMAGED', `the file ${key} is damaged`, { cause });
+}

@@ -1,0 +1,88 @@
+import { floorToHour, MS_PER_HOUR, packStoredMs } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { ClosedReceipt } from '../../src/ports/closed-hours.ts';
+import { readPack } from '../../src/storage/pack-store.ts';
+import {
+  cellsOfSlices,
+  closeDue,
+  closedHours,
+  comparable,
+  createWorld,
+  lives,
+  mergedCells,
+  play,
+  receiptsOf,
+  slicesOf,
+  slicesOfReceipts,
+} from './closed-life.ts';
+
+const key = (value: { key: unknown }) => JSON.stringify(value.key);
+
+it('closed hours hold what slices hold, wherever hours are closed, and whatever imports move afterwards', async () => {
+  await fc.assert(
+    fc.asyncProperty(lives, fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (requests, closings) => {
+      const world = createWorld();
+      for (const [i, request] of requests.entries()) {
+        await play(world, request);
+        if (closings[i]) await closeDue(world, { all: closings[i + 1] });
+      }
+      const hours = await closedHours(world);
+      const receipts: ClosedReceipt[] = [];
+      for (const hour of hours) {
+        const own = await receiptsOf(world, hour);
+        receipts.push(...own);
+        expect(own.length).toBe(hour.receipts);
+        const expected = cellsOfSlices((await slicesOf(world)).filter(({ pack_id }) => hour.covers(pack_id)));
+        const cells = mergedCells((await world.context.backend.closedHours?.readCells(hour)) ?? []);
+        expect(cells).toEqual(new Map(expected.map((cell) => [key(cell), cell])));
+      }
+      const isCovered = (packId: string) => hours.some((hour) => hour.covers(packId));
+      const slices = (await slicesOf(world)).filter(({ pack_id }) => isCovered(pack_id));
+      expect(comparable(slicesOfReceipts(receipts))).toEqual(comparable(slices));
+      await expectAll(world, receipts, isCovered);
+    }),
+    runs(200),
+  );
+});
+
+/** Every receipt of a covered pack is in the columns, with its place in its request and what was answered. */
+async function expectAll(
+  { backend, context }: ReturnType<typeof createWorld>,
+  receipts: readonly ClosedReceipt[],
+  isCovered: (packId: string) => boolean,
+) {
+  const found = new Map(receipts.map((receipt) => [`${receipt.pack_id}/${receipt.line}`, receipt]));
+  let count = 0;
+  for (const packId of backend.packs.keys()) {
+    if (!isCovered(packId)) continue;
+    for (const envelope of await readPack(context, packId)) {
+      count += 1;
+      const receipt = found.get(`${packId}/${envelope.line}`);
+      const { request_id, request_line, imported, event_id, source } = envelope;
+      expect(receipt).toMatchObject({ request_id, request_line, imported, source });
+      expect(receipt === undefined || receipt.answered === 'REJECTED' ? null : receipt.event_id).toBe(event_id);
+    }
+  }
+  expect(found.size).toBe(count);
+}
+
+it('after the last hour is over, a compaction leaves no hour open, and a second one does nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(lives, async (requests) => {
+      const world = createWorld();
+      for (const request of requests) await play(world, request);
+      world.clock.ms += 2 * MS_PER_HOUR;
+      expect(await closeDue(world)).toMatchObject({ hours_waiting: 0, lag_ms: 0 });
+      const stored = [...world.backend.packs.keys()].map((packId) => floorToHour(packStoredMs(packId)));
+      expect((await closedHours(world)).map(({ hour_ms }) => hour_ms)).toEqual(
+        [...new Set(stored)].sort((a, b) => a - b),
+      );
+      const before = new Map(world.backend.stored);
+      expect(await closeDue(world)).toMatchObject({ hours_closed: 0, hours_revised: 0 });
+      expect(world.backend.stored).toEqual(before);
+    }),
+    runs(80),
+  );
+});
