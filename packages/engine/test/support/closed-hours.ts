@@ -88,8 +88,11 @@ function hourRow(hour_ms: number, cells: readonly CellRow[]): Omit<ClosedHour, '
     form: '',
     packs_file: NO_FILE,
     outcomes_file: NO_FILE,
+    seeds_file: NO_FILE,
     cells_file: NO_FILE,
     columns: [],
+    moved_file: null,
+    moved: 0,
   };
 }
 
