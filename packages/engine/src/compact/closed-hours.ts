@@ -42,11 +42,16 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
   return {
     async list(range) {
       const late = new Set<string>();
-      for await (const packId of readPages((cursor) => hours.listLate({ ...range, cursor }))) late.add(packId);
+      const lateHours = new Set<number>();
+      for await (const packId of readPages((cursor) => hours.listLate({ ...range, cursor }))) {
+        late.add(packId);
+        lateHours.add(floorToHour(packStoredMs(packId)));
+      }
       const found: HourRow[] = [];
       for await (const row of readPages((cursor) => hours.list({ ...range, cursor }))) found.push(row);
       return found.map((row) => ({
         ...row,
+        hasLate: lateHours.has(row.hour_ms),
         covers: (packId) => floorToHour(packStoredMs(packId)) === row.hour_ms && !late.has(packId),
       }));
     },
