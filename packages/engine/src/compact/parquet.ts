@@ -1,5 +1,5 @@
-import { parquetMetadata, parquetRead, type SchemaElement } from 'hyparquet';
-import { ByteWriter, parquetWrite } from 'hyparquet-writer';
+import { parquetMetadata, parquetRead } from 'hyparquet';
+import { ByteWriter, parquetWrite, type SchemaElement } from 'hyparquet-writer';
 
 import type { Column, ReadColumns } from './rules/column.ts';
 

@@ -26,7 +26,8 @@ export interface LifeRequest {
   readonly records: readonly LifeRecord[];
 }
 
-interface LifeRecord {
+/** One record of a request. */
+export interface LifeRecord {
   readonly source: string;
   readonly entity: number;
   readonly key: number | null;
