@@ -80,7 +80,7 @@ const HINTS: Readonly<Record<string, string>> = {
 type Done = (ok: boolean | undefined) => void;
 
 const TAPS = ['postgres', 'redis', 'nats', 'rabbitmq', 'sqs'];
-const WORKING = new Set(['serve', 'rebuild', 'ingest', 'import', 'reingest', 'replay', 'drain', ...TAPS]);
+const WORKING = new Set(['serve', 'rebuild', 'compact', 'ingest', 'import', 'reingest', 'replay', 'drain', ...TAPS]);
 
 function changesSomething(command: Command): boolean {
   return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
@@ -153,6 +153,17 @@ function addServer(program: Command, done: Done): void {
     .option('--data <dir>', 'data directory', '.pik')
     .option('--json', 'write JSON')
     .action(async (options) => done(await (await import('./commands/rebuild.ts')).rebuild(options)));
+  program
+    .command('compact')
+    .description('close the hours whose packs are final; a server does it by itself, so stop it first')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option(
+      '--since <time>',
+      'start of the log to look for open hours; default a day before the last one that was closed',
+    )
+    .option('--all', 'close the running hour too; later packs are its next generation')
+    .option('--json', 'write JSON')
+    .action(async (options) => done(await (await import('./commands/compact.ts')).compact(options)));
   program
     .command('keygen')
     .description('create an API key')

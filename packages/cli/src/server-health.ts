@@ -9,6 +9,8 @@ export interface ServerHealth {
   read(): Promise<ProcessHealth>;
   /** Notes that a sweep has ended. */
   swept(): void;
+  /** Notes that a compaction has ended. */
+  compacted(): void;
 }
 
 /** The parts of a server whose state is reported. */
@@ -21,10 +23,14 @@ export interface HealthParts {
 /** Creates the report of a server that starts now. */
 export function createServerHealth({ backend, pipeline, readers }: HealthParts): ServerHealth {
   let sweptMs: number | null = null;
+  let compactedMs: number | null = null;
   const age = (ms: number | null) => (ms === null ? null : seconds(Date.now() - ms));
   return {
     swept() {
       sweptMs = Date.now();
+    },
+    compacted() {
+      compactedMs = Date.now();
     },
     async read() {
       const figures = await backend.figures();
@@ -34,6 +40,7 @@ export function createServerHealth({ backend, pipeline, readers }: HealthParts):
         ...figures,
         last_event_age_s: age(pipeline.latestReceivedMs()),
         last_sweep_age_s: age(sweptMs),
+        last_compact_age_s: age(compactedMs),
         readers,
       };
     },

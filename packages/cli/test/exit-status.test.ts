@@ -40,6 +40,8 @@ const CASES: Record<string, Cases> = {
   // commands.e2e.test.ts covers their successful ends, and those of `rebuild`: they need processes.
   serve: { yes: null, no: null, usage: ['--port', 'x'] },
   rebuild: { yes: null, no: null },
+  // compact.e2e.test.ts covers it: it needs directories.
+  compact: { yes: null, no: null, usage: ['--since', 'soon'] },
   // outbox.e2e.test.ts covers these: they need outboxes.
   'outbox list': { yes: null, no: null },
   'outbox drain': { yes: null, no: null, usage: [dirname(fileOf(''))] },
@@ -91,7 +93,7 @@ const CASES: Record<string, Cases> = {
   completion: { yes: ['bash'], no: null, usage: ['tcsh'] },
 };
 
-const OFFLINE = new Set(['serve', 'rebuild', 'keygen', 'outbox list', 'outbox drain', 'completion']);
+const OFFLINE = new Set(['serve', 'rebuild', 'compact', 'keygen', 'outbox list', 'outbox drain', 'completion']);
 const commands = Object.keys(CASES);
 // For `doctor` a server that cannot be reached is an answer.
 const asking = commands.filter(

@@ -41,6 +41,7 @@ const damage = fc.record({
 const command = fc.constantFrom(
   (dir: string) => ['serve', '--port', '0', '--data', join(dir, 'data')],
   (dir: string) => ['rebuild', '--data', join(dir, 'data')],
+  (dir: string) => ['compact', '--all', '--data', join(dir, 'data')],
   (dir: string) => ['outbox', 'list', join(dir, 'outbox')],
   (dir: string) => ['outbox', 'drain', join(dir, 'outbox'), '--url', 'http://127.0.0.1:1', '--timeout', '1'],
 );

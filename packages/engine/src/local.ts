@@ -9,5 +9,6 @@ export {
 export type { AnsweredVerdicts } from './backends/local/verdict-journal.ts';
 export { openParsers, type ParsersOptions, type ParserThreads } from './parsers/open-parsers.ts';
 export { type RunParserOptions, runParser } from './parsers/run-parser.ts';
+export { type CompactThreadOptions, type RunningCompaction, startCompaction } from './readers/compact-thread.ts';
 export { openReaders, type ReadersOptions, type ReaderThreads } from './readers/open-readers.ts';
 export { type RunReaderOptions, runReader } from './readers/run-reader.ts';

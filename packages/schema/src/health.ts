@@ -17,6 +17,8 @@ export const healthSchema = z.object({
   last_event_age_s: z.optional(z.nullable(z.number())),
   /** Seconds since the last sweep ended; null if none has ended yet. */
   last_sweep_age_s: z.optional(z.nullable(z.number())),
+  /** Seconds since hours were last closed; null if that has not happened since the start. */
+  last_compact_age_s: z.optional(z.nullable(z.number())),
   /** Threads that answer questions. */
   readers: z.optional(z.int()),
 });

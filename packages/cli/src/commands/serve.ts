@@ -15,6 +15,7 @@ import { checkHookSecrets, KitError, MS_PER_DAY } from '@pik/schema';
 
 import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../addresses.ts';
 import { loadConfig, type PikConfig } from '../config.ts';
+import { createHourCloser } from '../hour-closer.ts';
 import { createLogWriter } from '../log-writer.ts';
 import { writeOut } from '../output.ts';
 import { PARSER_MODULE, parserThreads, READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
@@ -99,7 +100,14 @@ export async function serve(options: ServeOptions): Promise<void> {
     return app.fetch(request, { client: clientAddress(incoming.socket.remoteAddress, forwarded, trusted) });
   };
   const server = await start(serveRequest, { port, hostname: address.host });
-  const timer = setInterval(() => sweepQuietly(pipeline, telemetry, health), SWEEP_INTERVAL_MS);
+  const compacting = { pipeline, backend, telemetry, module: READER_MODULE, data: { dir, config: options.config } };
+  const closer = createHourCloser({
+    pipeline,
+    thread: threads === 0 ? null : compacting,
+    telemetry,
+    onCompacted: () => health.compacted(),
+  });
+  const timer = setInterval(() => void sweepQuietly(pipeline, telemetry, health).then(closer.tick), SWEEP_INTERVAL_MS);
   timer.unref();
   const worker = options.worker ? startWorker(readers ?? pipeline, { telemetry }) : null;
   // Before printing the address: a reader may send a signal as soon as it sees it.
@@ -115,7 +123,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   // short.
   await Promise.all([stop(server), worker?.stop()]);
   // Their connections end before that of the writer.
-  await Promise.all([readers?.close(), parsers?.close()]);
+  await Promise.all([readers?.close(), parsers?.close(), closer.stop()]);
   await pipeline.close();
   // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
@@ -202,8 +210,8 @@ interface Log {
   log(level: 'error', event: string, fields: object): void;
 }
 
-function sweepQuietly(pipeline: Pipeline, telemetry: Log, health: ServerHealth): void {
-  pipeline.sweep({ minAgeMs: SWEEP_MIN_AGE_MS, lookBackMs: 10 * 60_000 }).then(
+function sweepQuietly(pipeline: Pipeline, telemetry: Log, health: ServerHealth): Promise<void> {
+  return pipeline.sweep({ minAgeMs: SWEEP_MIN_AGE_MS, lookBackMs: 10 * 60_000 }).then(
     () => health.swept(),
     (error: unknown) => telemetry.log('error', 'sweep_failed', { error: String(error) }),
   );

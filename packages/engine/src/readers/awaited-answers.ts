@@ -1,6 +1,6 @@
 import type { KitError } from '@pik/schema';
 
-import type { WorkResult } from '../api/pipeline.ts';
+import type { CompactSummary, WorkResult } from '../api/pipeline.ts';
 import type { Answer } from '../http/call.ts';
 import { fromErrorMessage } from './error-message.ts';
 import type { FromReader, ToReader } from './messages.ts';
@@ -13,6 +13,8 @@ export interface AwaitedAnswers {
   add(id: number): Promise<Answer>;
   /** The same for a message of the queue. */
   addWork(id: number): Promise<WorkResult>;
+  /** The same for a compaction. */
+  addCompaction(id: number): Promise<CompactSummary>;
   receive(message: AnswerMessage): void;
   /** Fails all answers, and all streams from now on. */
   lose(error: KitError): void;
@@ -29,6 +31,7 @@ interface Waiting<T> {
 export function createAwaitedAnswers(post: (message: ToReader) => void): AwaitedAnswers {
   const answers = new Map<number, Waiting<Answer>>();
   const works = new Map<number, Waiting<WorkResult>>();
+  const compactions = new Map<number, Waiting<CompactSummary>>();
   const pieces = new Map<number, Waiting<Uint8Array | null>>();
   let lost: KitError | null = null;
   const nextPiece = (id: number): Promise<Uint8Array | null> => {
@@ -52,6 +55,7 @@ export function createAwaitedAnswers(post: (message: ToReader) => void): Awaited
   return {
     add: (id) => put(answers, id),
     addWork: (id) => put(works, id),
+    addCompaction: (id) => put(compactions, id),
     receive(message) {
       const { id } = message;
       if (message.type === 'answer') {
@@ -59,11 +63,15 @@ export function createAwaitedAnswers(post: (message: ToReader) => void): Awaited
         take(answers, id)?.resolve({ ...message.head, body });
       } else if (message.type === 'piece') take(pieces, id)?.resolve(message.bytes);
       else if (message.type === 'worked') take(works, id)?.resolve(message.result);
-      else (take(answers, id) ?? take(pieces, id) ?? take(works, id))?.reject(fromErrorMessage(message.error));
+      else if (message.type === 'compacted') take(compactions, id)?.resolve(message.result);
+      else {
+        const waiting = take(answers, id) ?? take(pieces, id) ?? take(works, id) ?? take(compactions, id);
+        waiting?.reject(fromErrorMessage(message.error));
+      }
     },
     lose(error) {
       lost = error;
-      for (const waiting of [answers, pieces, works]) {
+      for (const waiting of [answers, pieces, works, compactions]) {
         for (const { reject } of waiting.values()) reject(error);
         waiting.clear();
       }

@@ -1,4 +1,4 @@
-import type { QuestionFacts, WorkOptions, WorkResult } from '../api/pipeline.ts';
+import type { CompactOptions, CompactSummary, QuestionFacts, WorkOptions, WorkResult } from '../api/pipeline.ts';
 import type { Answer, RoutedQuestion } from '../http/call.ts';
 import type { LogFields, Telemetry } from '../ports/telemetry.ts';
 import type { ErrorMessage } from './error-message.ts';
@@ -32,6 +32,13 @@ export type ToReader =
       readonly options: Omit<WorkOptions, 'isStopping'>;
       readonly stoppingFlag: SharedArrayBuffer;
     }
+  /** Closes the hours that are due. */
+  | {
+      readonly type: 'compact';
+      readonly id: number;
+      readonly facts: QuestionFacts;
+      readonly options: Omit<CompactOptions, 'stop'>;
+    }
   /** The result of a write that the thread asked for. */
   | { readonly type: 'written'; readonly id: number; readonly result: unknown }
   | { readonly type: 'refused'; readonly id: number; readonly error: ErrorMessage }
@@ -60,6 +67,7 @@ export type FromReader =
   /** A piece of a streamed answer; null at its end. */
   | { readonly type: 'piece'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> | null }
   | { readonly type: 'worked'; readonly id: number; readonly result: WorkResult }
+  | { readonly type: 'compacted'; readonly id: number; readonly result: CompactSummary }
   | { readonly type: 'write'; readonly id: number; readonly write: Write }
   | { readonly type: 'count'; readonly args: Parameters<Telemetry['count']> }
   | { readonly type: 'observe'; readonly args: Parameters<Telemetry['observe']> }

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 
 import { KitError } from '@pik/schema';
 
-import type { QuestionFacts, WorkResult } from '../api/pipeline.ts';
+import type { CompactSummary, QuestionFacts, WorkResult } from '../api/pipeline.ts';
 import type { Answer, RoutedQuestion } from '../http/call.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { createAwaitedAnswers } from './awaited-answers.ts';
@@ -22,6 +22,9 @@ export interface ThreadQuestion {
 /** How a thread takes a message from the queue. */
 export type ThreadWork = Omit<ToReader & { type: 'work' }, 'type' | 'id'>;
 
+/** How a thread closes hours. */
+export type ThreadCompaction = Omit<ToReader & { type: 'compact' }, 'type' | 'id'>;
+
 /** A running reader thread. */
 export interface ReaderThread {
   /** Resolves with the settings that it answers by; rejects if it ends before. */
@@ -34,6 +37,8 @@ export interface ReaderThread {
   ask(asked: ThreadQuestion): Promise<Answer>;
   /** Lets the thread take a message from the queue. Rejects like `ask`. */
   work(work: ThreadWork): Promise<WorkResult>;
+  /** Lets the thread close hours. Rejects like `ask`. */
+  compact(compaction: ThreadCompaction): Promise<CompactSummary>;
   /** Ends the thread: questions that still run are given up. It never ends while it reads. */
   stop(): void;
 }
@@ -109,6 +114,12 @@ export function startReaderThread({ module, data, heapBytesMax, telemetry, write
       lastId += 1;
       const result = answers.addWork(lastId);
       post({ type: 'work', id: lastId, ...work });
+      return result;
+    },
+    compact(compaction) {
+      lastId += 1;
+      const result = answers.addCompaction(lastId);
+      post({ type: 'compact', id: lastId, ...compaction });
       return result;
     },
     stop() {

@@ -4,7 +4,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { KitError } from '@pik/schema';
 
 import type { Cancellation } from '../api/pipeline.ts';
-import { investigatePipeline, processPipeline, replayPipeline } from '../api/pipeline-parts.ts';
+import { compactPipeline, investigatePipeline, processPipeline, replayPipeline } from '../api/pipeline-parts.ts';
 import { openLocalReader } from '../backends/local/open-reader.ts';
 import { answerRouted, type RoutedPipeline } from '../http/answer-routed.ts';
 import type { Backend, Clock } from '../ports/backend.ts';
@@ -58,6 +58,9 @@ interface Serving extends ReaderSetup {
   readonly writes: SentWrites;
 }
 
+/** A message that asks for work. */
+type Done = ToReader & { type: 'ask' | 'work' | 'compact' };
+
 /** Answers the questions that come over the port. After a `stop` the thread ends as soon as nothing runs. */
 function serve(port: MessagePort, { context, post, writes, stopFlag }: Serving): void {
   const answers = createSentAnswers(post);
@@ -72,13 +75,22 @@ function serve(port: MessagePort, { context, post, writes, stopFlag }: Serving):
     const result = await processPipeline(contextOfFacts(context, facts)).work({ ...options, isStopping });
     post({ type: 'worked', id, result });
   };
-  const run = async (message: ToReader & { type: 'ask' | 'work' }) => {
+  const compact = async ({ id, facts, options }: ToReader & { type: 'compact' }) => {
+    const stop = anyFlag(stopFlag);
+    const result = await compactPipeline(contextOfFacts(context, facts)).compact({ ...options, stop });
+    post({ type: 'compacted', id, result });
+  };
+  const doneOf = (message: Done) => {
+    if (message.type === 'ask') return ask(message);
+    return message.type === 'work' ? work(message) : compact(message);
+  };
+  const run = async (message: Done) => {
     running += 1;
-    await (message.type === 'ask' ? ask(message) : work(message)).catch((error) => answers.fail(message.id, error));
+    await doneOf(message).catch((error) => answers.fail(message.id, error));
     running -= 1;
   };
   const act = async (message: ToReader) => {
-    if (message.type === 'ask' || message.type === 'work') await run(message);
+    if (message.type === 'ask' || message.type === 'work' || message.type === 'compact') await run(message);
     else if (message.type === 'written' || message.type === 'refused') writes.settle(message);
     else if (message.type === 'pull') await answers.piece(message.id);
     else if (message.type === 'cancel') await answers.cancel(message.id);

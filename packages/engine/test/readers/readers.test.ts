@@ -72,6 +72,20 @@ describe('while a thread computes', () => {
   });
 });
 
+describe('a compaction on a thread', () => {
+  it('closes the hour with every event that was acknowledged before it, while ingest goes on', async () => {
+    const kit = await open();
+    for (let n = 0; n < 20; n++) await ingest(kit, n);
+    const { done } = kit.compact();
+    for (let n = 20; n < 40; n++) await ingest(kit, n);
+    expect(await done).toMatchObject({ hours_closed: 1, hours_waiting: 0 });
+    const report = await (await kit.there(lag('s'))).json();
+    expect(report).toMatchObject({ total: { count: 40 } });
+    expect(await kit.compact().done).toMatchObject({ hours_waiting: 0 });
+    expect(await (await kit.there(lag('s'))).json()).toMatchObject({ total: { count: 40 } });
+  });
+});
+
 describe('an answer', () => {
   it('contains every event that was acknowledged before the question, whichever thread gives it', async () => {
     const kit = await open({ threads: 2 });

@@ -4,7 +4,7 @@ export type ColumnData = BigInt64Array | Int32Array | unknown[];
 /** A column as a writer of Parquet takes it. */
 export interface Column {
   readonly name: string;
-  /** A number: values of so many bytes each. */
+  /** A number: the bytes of each value. */
   readonly type: 'STRING' | 'BYTE_ARRAY' | 'INT32' | 'INT64' | 'BOOLEAN' | number;
   readonly nullable: boolean;
   /** Default: the writer chooses. */

@@ -2,6 +2,7 @@ import { createPipeline } from '../../../src/api/create-pipeline.ts';
 import { openLocalBackend } from '../../../src/backends/local/open.ts';
 import { createApp } from '../../../src/http/create-app.ts';
 import type { Telemetry } from '../../../src/ports/telemetry.ts';
+import { startCompaction } from '../../../src/readers/compact-thread.ts';
 import { openReaders, type ReadersOptions } from '../../../src/readers/open-readers.ts';
 
 import { AGGREGATES } from './aggregates.ts';
@@ -29,6 +30,8 @@ export interface Threads {
   readonly reads: () => number;
   /** Processes all messages of the queue on a thread. */
   workAll(): Promise<void>;
+  /** Closes the running hour on a thread of its own. */
+  compact(): ReturnType<typeof startCompaction>;
   openGate(): void;
   closeReaders(): Promise<void>;
   close(): Promise<void>;
@@ -82,6 +85,7 @@ export async function openThreads(
     async workAll() {
       while ((await readers.work({ retryDelayMs: 0 })) !== 'IDLE');
     },
+    compact: () => startCompaction({ module, data, pipeline, backend, telemetry }, { all: true }),
     openGate() {
       Atomics.store(new Int32Array(gate), 0, 1);
       Atomics.notify(new Int32Array(gate), 0);
