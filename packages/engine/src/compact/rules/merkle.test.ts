@@ -1,4 +1,5 @@
 import { sha256Hex } from '@pik/schema';
+import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -39,7 +40,7 @@ describe('tree head', () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 5 }), { maxLength: 70 }), (entries) => {
         expect(hexText(treeHead(entries))).toBe(defined(entries));
       }),
-      { numRuns: 30 },
+      runs(200),
     );
   });
 });
