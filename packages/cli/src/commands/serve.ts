@@ -79,11 +79,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, doors, parsers, ...retention });
   await sweepAtStart(pipeline, telemetry);
   for (const [source, ms] of await backend.lastReceived()) telemetry.accepted?.(source, ms);
-  const readers = await openThreads(threads, {
-    data: { dir, config: options.config },
-    settings: { aggregates, volatile },
-    ...{ pipeline, backend, telemetry },
-  });
+  const parts = { data: { dir, config: options.config }, pipeline, backend, telemetry };
+  const readers = await openThreads(threads, { settings: { aggregates, volatile }, ...parts });
   const health = createServerHealth({ backend, pipeline, readers: threads });
   health.swept();
   const app = createApp({
@@ -100,13 +97,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     return app.fetch(request, { client: clientAddress(incoming.socket.remoteAddress, forwarded, trusted) });
   };
   const server = await start(serveRequest, { port, hostname: address.host });
-  const compacting = { pipeline, backend, telemetry, module: READER_MODULE, data: { dir, config: options.config } };
-  const closer = createHourCloser({
-    pipeline,
-    thread: threads === 0 ? null : compacting,
-    telemetry,
-    onCompacted: () => health.compacted(),
-  });
+  const thread = threads === 0 ? null : { module: READER_MODULE, ...parts };
+  const closer = createHourCloser({ pipeline, thread, telemetry, onCompacted: () => health.compacted() });
   const timer = setInterval(() => void sweepQuietly(pipeline, telemetry, health).then(closer.tick), SWEEP_INTERVAL_MS);
   timer.unref();
   const worker = options.worker ? startWorker(readers ?? pipeline, { telemetry }) : null;
