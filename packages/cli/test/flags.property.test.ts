@@ -44,7 +44,9 @@ const COMMANDS = createProgram(() => {})
     command,
     ...command.commands.map((inner) => Object.assign(inner, { outer: command })),
   ])
-  .filter((command) => !['serve', 'rebuild', 'compact', 'outbox', 'tail', 'completion', 'complete'].includes(command.name()))
+  .filter(
+    (command) => !['serve', 'rebuild', 'compact', 'outbox', 'tail', 'completion', 'complete'].includes(command.name()),
+  )
   .map((command) => ({
     name: 'outer' in command ? [(command.outer as typeof command).name(), command.name()] : [command.name()],
     options: command.options.map(({ long, short }) => long ?? short ?? ''),
