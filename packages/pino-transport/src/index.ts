@@ -22,6 +22,8 @@ const WAITING_MAX = 10_000;
  * Creates a transport of pino that sends each log line as an event.
  *
  * @example
+ * import { pino } from 'pino';
+ *
  * pino({ transport: { target: '@pik/pino-transport', options: { url: 'http://127.0.0.1:4600', source: 'checkout' } } });
  *
  * @throws KitError `CONFIG_INVALID` for a URL, a key or a source that cannot be used.

@@ -46,6 +46,8 @@ export interface RecordMap {
  * Checks a map: the default export of a module for `pik import --map FILE` and `pik tap … --map FILE`.
  *
  * @example
+ * import { defineRecordMap } from '@pik/taps';
+ *
  * export default defineRecordMap({
  *   name: 'orders',
  *   version: 1,
