@@ -1,4 +1,5 @@
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
+// As a whole: a Node without Zstandard runs all other commands.
+import * as zlib from 'node:zlib';
 import { KitError } from '@pik/schema';
 
 import { errorMessage } from '../errno.ts';
@@ -21,9 +22,9 @@ export function isParquet(bytes: Uint8Array): boolean {
 export async function* parquetRows(file: string): AsyncGenerator<Row[]> {
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
   const compressors = {
-    GZIP: (bytes: Uint8Array) => gunzipSync(bytes),
-    ZSTD: (bytes: Uint8Array) => zstdDecompressSync(bytes),
-    BROTLI: (bytes: Uint8Array) => brotliDecompressSync(bytes),
+    GZIP: (bytes: Uint8Array) => zlib.gunzipSync(bytes),
+    ZSTD: (bytes: Uint8Array) => zlib.zstdDecompressSync(bytes),
+    BROTLI: (bytes: Uint8Array) => zlib.brotliDecompressSync(bytes),
   };
   let line = 1;
   try {
