@@ -182,7 +182,7 @@ describe('help', () => {
       const { code, stdout, stderr } = await runWith(args);
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).not.toMatch(/hunter2|never-shown/);
-      if (!['keygen', 'outbox'].includes(name[0] ?? ''))
+      if (!['keygen', 'outbox', 'tap'].includes(name[0] ?? ''))
         expect(stdout.replace(/\s+/g, ' ')).toMatch(/PIK_URL.*PIK_API_KEY/);
     }
   });
