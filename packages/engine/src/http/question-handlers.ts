@@ -1,4 +1,4 @@
-import { type LinesName, ROUTES } from '@pik/schema';
+import { type LinesName, mapQuestions, type QuestionName, ROUTES } from '@pik/schema';
 
 import type { AnsweredName, InvestigatePipeline } from '../api/pipeline.ts';
 import { accepts } from './accepts.ts';
@@ -24,14 +24,8 @@ function linesHandler<N extends LinesName>(name: N): Handler<N, InvestigatePipel
 
 /** The handlers of the questions whose answer is JSON or lines. A question with other forms of answers has a handler of its own. */
 export const QUESTION_HANDLERS = {
-  lag: questionHandler('lag'),
-  duplicates: questionHandler('duplicates'),
-  failures: questionHandler('failures'),
-  gaps: questionHandler('gaps'),
-  completeness: questionHandler('completeness'),
+  ...mapQuestions<{ readonly [N in QuestionName]: Handler<N, InvestigatePipeline> }>(questionHandler),
   find: linesHandler('find'),
-  compare: questionHandler('compare'),
-  schema: questionHandler('schema'),
   event: questionHandler('event'),
   eventByKey: questionHandler('eventByKey'),
   timeline: linesHandler('timeline'),
