@@ -1,8 +1,8 @@
-import { LIMITS } from '@pik/schema/events';
+import { EVENT_LIMITS } from '@pik/schema/events';
 
 /** Characters of one byte each that the backend accepts: routes consist of them. */
 const PLAIN = /^[\x21-\x7e]+$/;
-const BYTES_MAX = LIMITS.entity_id_bytes_max;
+const BYTES_MAX = EVENT_LIMITS.entity_id_bytes_max;
 
 /** True if the backend accepts the text as an entity id. */
 export function isEntityId(value: unknown): value is string {

@@ -1,32 +1,9 @@
-/**
- * Every maximum of the kit, with its unit in the name. Each is checked before any durable effect. docs/limits.md lists
- * the same numbers (a test compares them).
- */
-export const LIMITS = {
-  /** One request body on the wire. Below Lambda's 6 MB, which base64 inflates by a third. */
-  body_bytes_max: 4 * 1024 * 1024,
-  /** One request body after decompression. */
-  body_decompressed_bytes_max: 16 * 1024 * 1024,
+/** The maxima of one event. A producer checks them too, and its bundle has no others. */
+export const EVENT_LIMITS = {
   /** One event record, as received. */
   event_bytes_max: 256 * 1024,
-  /** Statements of a request about a record, outside its bytes, such as headers; as JSON. Each receipt stores them. */
-  around_bytes_max: 16 * 1024,
-  /** Milliseconds between the time that a webhook has signed and its receipt. */
-  hook_window_ms: 5 * 60 * 1000,
-  /** Deliveries with a bad signature that one process keeps for one webhook in a minute; the others are refused unkept. */
-  hook_refusals_per_minute_max: 60,
   /** Records in one request. */
   events_per_request_max: 5_000,
-  /** Receipts of the requests that share a pack on one machine; a larger request is a pack of its own. */
-  group_receipts_max: 2_000,
-  /** Bytes of the records of such requests; a larger request is a pack of its own. */
-  group_bytes_max: 4 * 1024 * 1024,
-  /** Receipts of a closed hour after which the next file of columns begins; the receipts of a pack stay together. */
-  column_file_receipts_max: 200_000,
-  /** Nesting of objects and arrays in one record, including the record itself. */
-  json_depth_max: 64,
-  /** Object members in one record, at all depths. */
-  json_members_max: 10_000,
   /** UTF-8 bytes of `source`. The four id maxima keep an index row below 1 KB, one DynamoDB write unit. */
   source_bytes_max: 128,
   /** UTF-8 bytes of `event_type`. */
@@ -39,6 +16,30 @@ export const LIMITS = {
   volatile_paths_max: 16,
   /** Characters of one such path. */
   volatile_path_chars_max: 200,
+} as const;
+
+// Written as plain numbers: a bundler would keep the whole table for a product in it.
+const OTHER_LIMITS = {
+  /** One request body on the wire. Below Lambda's 6 MB, which base64 inflates by a third. */
+  body_bytes_max: 4_194_304,
+  /** One request body after decompression. */
+  body_decompressed_bytes_max: 16_777_216,
+  /** Statements of a request about a record, outside its bytes, such as headers; as JSON. Each receipt stores them. */
+  around_bytes_max: 16_384,
+  /** Milliseconds between the time that a webhook has signed and its receipt. */
+  hook_window_ms: 300_000,
+  /** Deliveries with a bad signature that one process keeps for one webhook in a minute; the others are refused unkept. */
+  hook_refusals_per_minute_max: 60,
+  /** Receipts of the requests that share a pack on one machine; a larger request is a pack of its own. */
+  group_receipts_max: 2_000,
+  /** Bytes of the records of such requests; a larger request is a pack of its own. */
+  group_bytes_max: 4_194_304,
+  /** Receipts of a closed hour after which the next file of columns begins; the receipts of a pack stay together. */
+  column_file_receipts_max: 200_000,
+  /** Nesting of objects and arrays in one record, including the record itself. */
+  json_depth_max: 64,
+  /** Object members in one record, at all depths. */
+  json_members_max: 10_000,
   /**
    * Distinct sets of unknown members per request that are listed as warnings; receipts with other sets only carry the
    * flag.
@@ -47,7 +48,7 @@ export const LIMITS = {
   /** Characters of a time as text. */
   time_chars_max: 64,
   /** Milliseconds by which an event time may be later than its receive time before the event is flagged FUTURE. */
-  future_tolerance_ms: 5 * 60 * 1000,
+  future_tolerance_ms: 300_000,
   /**
    * Milliseconds by which a claimed receive time may be ahead of the server's clock; the record then counts as received
    * on arrival.
@@ -79,11 +80,11 @@ export const LIMITS = {
   /** Questions that one such thread answers at the same time; further ones wait. */
   reader_questions_max: 8,
   /** Heap of one such thread, in bytes; a question that needs more ends its thread, and is answered `READER_LOST`. */
-  reader_heap_bytes_max: 512 * 1024 * 1024,
+  reader_heap_bytes_max: 536_870_912,
   /** Threads of one server that parse requests. */
   parser_threads_max: 16,
   /** Heap of one such thread, in bytes; a request that needs more ends its thread, and is answered `PARSER_LOST`. */
-  parser_heap_bytes_max: 512 * 1024 * 1024,
+  parser_heap_bytes_max: 536_870_912,
   /** Slices read to find the filter that left an answer empty. */
   empty_answer_slices_max: 20_000,
   /** Milliseconds after which an answer ends early: it is then `partial`, and its cursor leads to the rest. */
@@ -95,7 +96,7 @@ export const LIMITS = {
   /** Rows and receipts that one question reads before its answer ends early. */
   question_read_max: 5_000_000,
   /** Stored bytes that one question reads before its answer ends early. */
-  question_bytes_max: 2 * 1024 * 1024 * 1024,
+  question_bytes_max: 2_147_483_648,
   /** Groups, and days of series, that one report holds before it is `partial`; also the groups of one page. */
   report_groups_max: 10_000,
   /**
@@ -124,7 +125,7 @@ export const LIMITS = {
   /** Inputs of one window if the fold is additive or reads no payload; a larger window fails and never drops inputs. */
   window_inputs_streamed_max: 50_000_000,
   /** UTF-8 bytes of an aggregate's value as JSON. */
-  aggregate_value_bytes_max: 64 * 1024,
+  aggregate_value_bytes_max: 65_536,
   /** Events of one call of a replay. */
   replay_events_per_call_max: 100_000,
   /** Events of one call of a replay if the caller sets no limit. */
@@ -142,7 +143,7 @@ export const LIMITS = {
   /** Events in one replay message. */
   message_events_max: 100,
   /** Bytes of one replay message; below SQS's limit of 256 KB. */
-  message_bytes_max: 200 * 1024,
+  message_bytes_max: 204_800,
   /** Characters of a search expression. */
   search_expression_chars_max: 4_096,
   /** Nesting of parentheses and `not` in a search expression. */
@@ -163,7 +164,7 @@ export const LIMITS = {
   /** Characters of a text that it compares. */
   compare_text_chars_max: 200,
   /** Bytes of the table in which it holds the values of receipts; it compares the last stored ones that fit. */
-  compare_table_bytes_max: 256 * 1024 * 1024,
+  compare_table_bytes_max: 268_435_456,
   /** Values of one path whose parts of a difference are listed; the others are summed up. */
   compare_parts_max: 20,
   /** Paths that one answer about the shape of payloads learns, over all series. */
@@ -173,7 +174,7 @@ export const LIMITS = {
   /** Matches that wait for one listener; what arrives beyond them is skipped, with a count. */
   tail_queue_max: 1_000,
   /** Characters of these matches as JSON. */
-  tail_queue_chars_max: 4 * 1024 * 1024,
+  tail_queue_chars_max: 4_194_304,
   /** Matches that one listener skips in a row before its stream ends. */
   tail_skipped_max: 100_000,
   /** Listeners of one process. */
@@ -199,6 +200,12 @@ export const LIMITS = {
   /** Characters of the reason of a replay. */
   reason_chars_max: 500,
 } as const;
+
+/**
+ * Every maximum of the kit, with its unit in the name. Each is checked before any durable effect. docs/limits.md lists
+ * the same numbers (a test compares them).
+ */
+export const LIMITS = /* @__PURE__ */ (() => ({ ...EVENT_LIMITS, ...OTHER_LIMITS }))();
 
 /** The name of a limit. */
 export type LimitName = keyof typeof LIMITS;

@@ -1,6 +1,6 @@
 import { KitError } from './errors.ts';
 import { type PointerSteps, parsePointer, withoutPointer } from './json-pointer.ts';
-import { LIMITS } from './limits.ts';
+import { EVENT_LIMITS } from './limits.ts';
 
 /** The payload members that are not content, and the declaration that says so. */
 export interface VolatileMembers {
@@ -62,12 +62,12 @@ export function membersFault({ version, paths }: { version?: unknown; paths?: un
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
     return 'needs a version, an integer from 1';
   if (!Array.isArray(paths) || paths.length === 0) return 'needs paths, a list of JSON pointers such as /attempt';
-  if (paths.length > LIMITS.volatile_paths_max) return `has more than ${LIMITS.volatile_paths_max} paths`;
+  if (paths.length > EVENT_LIMITS.volatile_paths_max) return `has more than ${EVENT_LIMITS.volatile_paths_max} paths`;
   for (const path of paths) {
     if (typeof path !== 'string' || path === '' || parsePointer(path) === null)
       return `has the path ${JSON.stringify(path)}, which is not a JSON pointer such as /attempt`;
-    if (path.length > LIMITS.volatile_path_chars_max || !path.isWellFormed())
-      return `has a path of more than ${LIMITS.volatile_path_chars_max} characters, or one that is not Unicode`;
+    if (path.length > EVENT_LIMITS.volatile_path_chars_max || !path.isWellFormed())
+      return `has a path of more than ${EVENT_LIMITS.volatile_path_chars_max} characters, or one that is not Unicode`;
   }
   return null;
 }

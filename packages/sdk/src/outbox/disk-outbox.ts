@@ -1,4 +1,4 @@
-import { KitError, LIMITS } from '@pik/schema/events';
+import { EVENT_LIMITS, KitError } from '@pik/schema/events';
 import { Compactor } from './compactor.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { RECORD_HEADER_BYTES } from './format.ts';
@@ -206,7 +206,7 @@ export class DiskOutbox implements Outbox {
    */
   #hasRoom(): boolean {
     if (this.#closing !== null) return true;
-    const usual = Math.min(LIMITS.event_bytes_max, this.#quotaBytes >> 4);
+    const usual = Math.min(EVENT_LIMITS.event_bytes_max, this.#quotaBytes >> 4);
     return this.#room() >= Math.max(this.#refusedBytes, usual) + RECORD_HEADER_BYTES;
   }
 

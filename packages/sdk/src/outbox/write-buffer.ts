@@ -1,4 +1,4 @@
-import { KitError, LIMITS } from '@pik/schema/events';
+import { EVENT_LIMITS, KitError } from '@pik/schema/events';
 
 import { RECORD_HEADER_BYTES, sealRecord } from './format.ts';
 
@@ -76,7 +76,7 @@ export class WriteBuffer {
     record: string | Uint8Array,
     { position, storedMs, room }: { position: number; storedMs: number; room: number },
   ): void {
-    if (record.length > LIMITS.event_bytes_max) throw tooLarge();
+    if (record.length > EVENT_LIMITS.event_bytes_max) throw tooLarge();
     const buffer = this.#bufferFor(RECORD_HEADER_BYTES + this.#mostBytesOf(record), position);
     const start = buffer.length + RECORD_HEADER_BYTES;
     const length = put(record, buffer.memory, start);
@@ -144,10 +144,10 @@ function put(record: string | Uint8Array, into: Buffer, at: number): number {
 }
 
 function refusalOf(length: number, room: number): KitError | null {
-  if (length > LIMITS.event_bytes_max) return tooLarge();
+  if (length > EVENT_LIMITS.event_bytes_max) return tooLarge();
   return RECORD_HEADER_BYTES + length > room ? new KitError('OUTBOX_FULL') : null;
 }
 
 function tooLarge(): KitError {
-  return new KitError('EVENT_TOO_LARGE', `a record has at most ${LIMITS.event_bytes_max} bytes`);
+  return new KitError('EVENT_TOO_LARGE', `a record has at most ${EVENT_LIMITS.event_bytes_max} bytes`);
 }

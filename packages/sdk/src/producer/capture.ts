@@ -3,8 +3,8 @@ import {
   canonicalizeLive,
   EPOCH_MS_MAX,
   EPOCH_MS_MIN,
+  EVENT_LIMITS,
   KitError,
-  LIMITS,
   type StandardSchema,
   stringifyLive,
   utf8Bytes,
@@ -78,7 +78,7 @@ export function capture({ series, isDeferred }: CaptureTarget, payload: unknown,
     fixed: null,
     fixedStart: 0,
   };
-  if (chars * 3 > LIMITS.event_bytes_max) checkSize(event);
+  if (chars * 3 > EVENT_LIMITS.event_bytes_max) checkSize(event);
   return event;
 }
 
@@ -101,7 +101,7 @@ export function captureWritten(
   if (entry?.payload !== undefined || (entry?.identity !== undefined && entry.identity !== 'occurrence')) return null;
   const optionalFields = `,"identity":"occurrence","traceparent":"${traceparent}"`;
   const chars = head.length + entity_id.length + payload.length + optionalFields.length + FRAME_CHARS;
-  if (chars * 3 > LIMITS.event_bytes_max) return null;
+  if (chars * 3 > EVENT_LIMITS.event_bytes_max) return null;
   return {
     series,
     entityId: entity_id,
@@ -128,8 +128,8 @@ function seriesOrNull(cache: SeriesCache, eventType: string): Series | null {
 
 function checkSize(event: Captured): void {
   const bytes = utf8Bytes(recordOf(event, 0, NO_FRAME)).length + FRAME_CHARS;
-  if (bytes > LIMITS.event_bytes_max)
-    throw new KitError('EVENT_TOO_LARGE', `${bytes} bytes; at most ${LIMITS.event_bytes_max}`);
+  if (bytes > EVENT_LIMITS.event_bytes_max)
+    throw new KitError('EVENT_TOO_LARGE', `${bytes} bytes; at most ${EVENT_LIMITS.event_bytes_max}`);
 }
 
 const NO_FRAME: Frame = { producer: '', end: '', uncounted: '' };

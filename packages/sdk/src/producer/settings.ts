@@ -1,4 +1,4 @@
-import { type ErrorCode, KitError, LIMITS } from '@pik/schema/events';
+import { type ErrorCode, EVENT_LIMITS, KitError } from '@pik/schema/events';
 
 /** Behavior when the buffer is full; see `ProducerOptions.overflow`. */
 export type Overflow = 'wait' | 'undelivered' | 'drop-oldest';
@@ -58,7 +58,7 @@ const DEFAULTS: Readonly<Record<keyof ProducerLimits, number>> = {
 };
 
 const LARGEST: Partial<Record<keyof ProducerLimits, number>> = {
-  batchCountMax: LIMITS.events_per_request_max,
+  batchCountMax: EVENT_LIMITS.events_per_request_max,
   batchBytesMax: 16_000_000,
 };
 
