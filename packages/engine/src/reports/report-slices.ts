@@ -36,7 +36,7 @@ export async function* readPortions(
   const { backend, budget } = context;
   const known = { budget, ...bounds };
   const meter = createDayMeter(known);
-  const range = { ...rangeOf(query, part), skip: closed?.skip };
+  const range = { ...rangeOf(query, part), ...(closed === null ? {} : { skip: closed.skip }) };
   const closedDays = closed === null ? [] : daysLeft(closed.days, range, part);
   let cursor = part.from?.cursor ?? null;
   let day: number | null = null;
