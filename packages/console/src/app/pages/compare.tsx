@@ -2,6 +2,7 @@ import type { CompareFinding, ReportOf } from '@pik/schema';
 import { counted } from '@pik/schema/words';
 
 import { timeText } from '../parts/axis.ts';
+import { FieldsForm } from '../parts/fields-form.tsx';
 import { Page } from '../parts/page.tsx';
 import { Limits, Shown } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
@@ -41,7 +42,9 @@ export default function Compare() {
   );
   return (
     <Page title="Compare" lead="Differences of two groups of receipts, the strongest first.">
-      <Groups key={JSON.stringify(fields)} />
+      <FieldsForm key={JSON.stringify(fields)} fields={FIELDS} button="Compare">
+        The range above is of receive times. A drag with Shift over a picture puts its box here as group A.
+      </FieldsForm>
       {isAsked ? (
         <Shown of={answer} what="the differences">
           {(report) => (
@@ -57,35 +60,6 @@ export default function Compare() {
         <Examples />
       )}
     </Page>
-  );
-}
-
-function Groups() {
-  const { fields, set } = useAddress();
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    set(Object.fromEntries(FIELDS.map(([name]) => [name, String(form.get(name) ?? '').trim() || null])));
-  };
-  return (
-    <form class="panel form" onSubmit={submit}>
-      <div class="fields">
-        {FIELDS.map(([name, label]) => (
-          <label key={name} class="field">
-            {label}
-            <input name={name} defaultValue={fields[name] ?? ''} spellcheck={false} autocomplete="off" />
-          </label>
-        ))}
-      </div>
-      <p class="row">
-        <button type="submit" class="primary">
-          Compare
-        </button>
-        <span class="dim">
-          The range above is of receive times. A drag with Shift over a picture puts its box here as group A.
-        </span>
-      </p>
-    </form>
   );
 }
 

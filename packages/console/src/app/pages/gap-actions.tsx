@@ -3,6 +3,7 @@ import { counted } from '@pik/schema/words';
 import { useState } from 'preact/hooks';
 
 import { minuteText } from '../parts/axis.ts';
+import { EvidenceLinks } from '../parts/evidence.tsx';
 import { seriesFields, seriesName, wordOf } from '../parts/words.ts';
 import { useAddress } from '../state/address.ts';
 import { mute, muted, unmute } from '../state/muted.ts';
@@ -70,7 +71,7 @@ function Plans({ gaps }: { gaps: readonly Gap[] }) {
 
 /** All findings about a gap, with their evidence. */
 function Why({ gap: { series, start_time, end_time, findings, text } }: { gap: Gap }) {
-  const { link, fields } = useAddress();
+  const { fields } = useAddress();
   const zone = fields.tz ?? 'UTC';
   return (
     <>
@@ -81,18 +82,7 @@ function Why({ gap: { series, start_time, end_time, findings, text } }: { gap: G
       <ul>
         {findings.map(({ code, text: why, evidence = [] }) => (
           <li key={code + why}>
-            <b>{wordOf(code)}</b> {why}{' '}
-            {evidence.slice(0, 3).map(({ event_id, pack_id, line }) =>
-              event_id !== undefined ? (
-                <a key={event_id} href={link(`/events/${event_id}`)}>
-                  event{' '}
-                </a>
-              ) : pack_id !== undefined && line !== undefined ? (
-                <a key={`${pack_id}/${line}`} href={link(`/receipts/${pack_id}/${line}`)}>
-                  receipt{' '}
-                </a>
-              ) : null,
-            )}
+            <b>{wordOf(code)}</b> {why} <EvidenceLinks evidence={evidence} />
           </li>
         ))}
       </ul>

@@ -3,6 +3,7 @@ import type { ReplayPlan } from '@pik/sdk/investigator';
 import { useEffect, useState } from 'preact/hooks';
 
 import { dayStartMs, timeText } from '../parts/axis.ts';
+import { FieldsForm } from '../parts/fields-form.tsx';
 import { Page } from '../parts/page.tsx';
 import { replayBody } from '../parts/selection.ts';
 import { Failed, Limits, Loading } from '../parts/states.tsx';
@@ -32,7 +33,9 @@ export default function NewReplay() {
   return (
     <Page title="Plan a replay" lead="Nothing is sent before it has been shown, and given a reason.">
       {event === undefined ? (
-        <Selection />
+        <FieldsForm fields={FIELDS} button="Plan" also={{ plan: 'true' }}>
+          By entity, or by source or type with a range, such as from 2026-03-13 to 2026-03-14.
+        </FieldsForm>
       ) : (
         <p class="panel">
           {counted(events.length, 'event')}:{' '}
@@ -71,34 +74,6 @@ export default function NewReplay() {
 function instant(time: string | undefined, zone: string): string | undefined {
   if (time === undefined || !/^\d{4}-\d\d-\d\d$/.test(time)) return time;
   return new Date(dayStartMs(time, zone)).toISOString();
-}
-
-function Selection() {
-  const { fields, set } = useAddress();
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const given = FIELDS.map(([name]) => [name, String(form.get(name) ?? '').trim() || null]);
-    set({ ...Object.fromEntries(given), plan: 'true' });
-  };
-  return (
-    <form class="panel form" onSubmit={submit}>
-      <div class="fields">
-        {FIELDS.map(([name, label]) => (
-          <label key={name} class="field">
-            {label}
-            <input name={name} defaultValue={fields[name] ?? ''} spellcheck={false} autocomplete="off" />
-          </label>
-        ))}
-      </div>
-      <p class="row">
-        <button type="submit" class="primary">
-          Plan
-        </button>
-        <span class="dim">By entity, or by source or type with a range, such as from 2026-03-13 to 2026-03-14.</span>
-      </p>
-    </form>
-  );
 }
 
 type Body = ReturnType<typeof replayBody>;

@@ -3,6 +3,7 @@ import { counted, durationText } from '@pik/schema/words';
 import type { ComponentChildren } from 'preact';
 import { useRoute } from 'preact-iso/router';
 import { timeText } from '../parts/axis.ts';
+import { EvidenceLinks } from '../parts/evidence.tsx';
 import { type Fact, FactList } from '../parts/facts.tsx';
 import { Page } from '../parts/page.tsx';
 import { Bytes } from '../parts/payload.tsx';
@@ -204,25 +205,13 @@ function Versions({ story: { versions } }: { story: EventExplanation }) {
 
 /** Why there is no such event: the findings in the order of the checks. */
 function Missing({ story: { findings } }: { story: EventExplanation }) {
-  const { link } = useAddress();
   return (
     <section class="panel">
       <h2>Why it is not here</h2>
       <ol class="steps">
         {findings.map(({ code, text, evidence = [] }) => (
           <Step key={code + text} look="warn" title={wordOf(code)}>
-            {text}{' '}
-            {evidence.slice(0, 3).map(({ event_id, pack_id, line }) =>
-              event_id !== undefined ? (
-                <a key={event_id} href={link(`/events/${event_id}`, { as_of: null })}>
-                  event{' '}
-                </a>
-              ) : pack_id !== undefined && line !== undefined ? (
-                <a key={`${pack_id}/${line}`} href={link(`/receipts/${pack_id}/${line}`)}>
-                  receipt{' '}
-                </a>
-              ) : null,
-            )}
+            {text} <EvidenceLinks evidence={evidence} changes={{ as_of: null }} />
           </Step>
         ))}
       </ol>
