@@ -153,12 +153,7 @@ export function addInstant(
 ): void {
   const { start_ms, end_ms } = all.scope.calendar.at(timeMs);
   const cell = cellAt(all, series, start_ms);
-  if (cell === null) return;
-  if (later) {
-    cell.later += count;
-    return;
-  }
-  cell.count += count;
+  if (!addCount(cell, count, later)) return;
   addMinute(cell, timeMs, end_ms);
   if (timeMs < series.firstMs) series.firstMs = timeMs;
   if (timeMs > series.lastMs) series.lastMs = timeMs;
@@ -181,12 +176,7 @@ export function addDeliveries(
 ): void {
   const { start_ms, end_ms } = all.scope.calendar.at(firstMs);
   const cell = cellAt(all, series, start_ms);
-  if (cell === null) return;
-  if (later) {
-    cell.later += count;
-    return;
-  }
-  cell.count += count;
+  if (!addCount(cell, count, later)) return;
   addMinute(cell, firstMs, end_ms);
   addMinute(cell, lastMs, end_ms);
   for (const minute of minutes) {
@@ -196,6 +186,14 @@ export function addDeliveries(
   }
   if (firstMs < series.firstMs) series.firstMs = firstMs;
   if (lastMs > series.lastMs) series.lastMs = lastMs;
+}
+
+/** Counts events in a cell. Returns whether they are deliveries of it: not if there is no room for the cell, or they count later. */
+function addCount(cell: Cell | null, count: number, later: boolean): cell is Cell {
+  if (cell === null) return false;
+  if (later) cell.later += count;
+  else cell.count += count;
+  return !later;
 }
 
 function cellAt(all: GapCells, series: SeriesCells, start_ms: number): Cell | null {
