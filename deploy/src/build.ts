@@ -44,11 +44,6 @@ const typesOfConfig: Plugin = stub('config', /^@pik\/cli$/, {
   contents: 'export const defineConfig = (config) => config;',
 });
 
-/** No function closes hours, and the index in the cloud has none that are closed: their reader of Parquet is left out. */
-const noClosedHours: Plugin = stub('closed-hours', /\/compact\/closed-hours\.ts$/, {
-  contents: 'export const withClosedHours = (backend) => backend;',
-});
-
 /** From its build, since the sources of the console bundle its pages with esbuild. */
 const builtConsole: Plugin = {
   name: 'console',
@@ -98,7 +93,7 @@ async function bundle(name: string, { outDir, ...parts }: Entry & { outDir: stri
     // From sources, so that only the needed modules of a package are bundled.
     tsconfig: join(ROOT, 'tsconfig.json'),
     legalComments: 'none',
-    plugins: [environmentCredentials, typesOfConfig, noClosedHours, builtConsole],
+    plugins: [environmentCredentials, typesOfConfig, builtConsole],
     // Some libraries are CommonJS and require modules of Node.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",

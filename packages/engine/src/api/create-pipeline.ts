@@ -1,4 +1,4 @@
-import { createContext, type PipelineOptions } from '../runtime/context.ts';
+import type { PipelineOptions } from '../runtime/context.ts';
 import { questionFacts } from '../runtime/question-facts.ts';
 import type { Pipeline } from './pipeline.ts';
 import {
@@ -9,6 +9,7 @@ import {
   replayPipeline,
   sweepPipeline,
 } from './pipeline-parts.ts';
+import { createQuestionContext } from './question-context.ts';
 
 /**
  * The whole kit over one backend. Closing it closes the backend.
@@ -22,7 +23,7 @@ import {
  * await pipeline.close();
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const context = createContext(options);
+  const context = createQuestionContext(options);
   return {
     ...ingestPipeline(context),
     ...investigatePipeline(context),

@@ -5,11 +5,12 @@ import { KitError } from '@pik/schema';
 
 import type { Cancellation } from '../api/pipeline.ts';
 import { compactPipeline, investigatePipeline, processPipeline, replayPipeline } from '../api/pipeline-parts.ts';
+import { createQuestionContext } from '../api/question-context.ts';
 import { openLocalReader } from '../backends/local/open-reader.ts';
 import { answerRouted, type RoutedPipeline } from '../http/answer-routed.ts';
 import type { Backend, Clock } from '../ports/backend.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { type Context, createContext } from '../runtime/context.ts';
+import type { Context } from '../runtime/context.ts';
 import { contextOfFacts } from '../runtime/question-facts.ts';
 import { anyFlag } from './flag.ts';
 import type { ReaderSetup, ToReader } from './messages.ts';
@@ -47,7 +48,7 @@ export function runReader({ dir, clock, around = (backend) => backend, ...settin
   const post: Post = (message, transfer = []) => port.postMessage(message, transfer);
   const writes = createSentWrites(post);
   const backend = around(withRemoteWrites(openLocalReader({ dir, clock }), writes.send));
-  const context = createContext({ backend, telemetry: sentTelemetry(post), ...settings });
+  const context = createQuestionContext({ backend, telemetry: sentTelemetry(post), ...settings });
   serve(port, { context, post, writes, ...(workerData as ReaderSetup) });
   post({ type: 'ready', settings: settingsText(settings) });
 }

@@ -9,7 +9,6 @@ import {
   type VolatileOf,
   volatileRules,
 } from '@pik/schema';
-import { withClosedHours } from '../compact/closed-hours.ts';
 import { createHooks, type Hooks } from '../ingest/hooks.ts';
 import { type MappingSettings, mappingSettings } from '../ingest/rules/arrivals.ts';
 import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
@@ -117,8 +116,7 @@ export function createContext(options: PipelineOptions): Context {
     if (bound !== undefined && !(bound > 0)) throw new KitError('CONFIG_INVALID', `questions.${name} must be above 0`);
   }
   if (!(settleMs >= 0)) throw new KitError('CONFIG_INVALID', 'settleMs must be 0 or more');
-  const { telemetry = silentTelemetry } = options;
-  const backend = withClosedHours(options.backend);
+  const { backend, telemetry = silentTelemetry } = options;
   const newId = createIds(backend.clock);
   return {
     backend,

@@ -2,6 +2,7 @@ import { MS_PER_HOUR } from '@pik/schema';
 import { createMemoryBackend, createTestClock, type MemoryBackend, type TestClock } from '@pik/testkit';
 import { all } from '@pik/testkit/fixtures/engine/world';
 import fc from 'fast-check';
+import { createQuestionContext } from '../../src/api/question-context.ts';
 import { type Cell, createCell, mergeCell } from '../../src/cells/rules/cell.ts';
 import { decodeCell } from '../../src/cells/rules/cell-codec.ts';
 import { createCellMaker } from '../../src/cells/rules/make-cells.ts';
@@ -12,7 +13,7 @@ import { sweep } from '../../src/ingest/sweep.ts';
 import type { CellRow } from '../../src/ports/cell-row.ts';
 import type { ClosedHour, ClosedReceipt } from '../../src/ports/closed-hours.ts';
 import type { SliceRow } from '../../src/ports/rows.ts';
-import { type Context, createContext } from '../../src/runtime/context.ts';
+import type { Context } from '../../src/runtime/context.ts';
 import { decodeEntries } from '../../src/storage/rules/slice-codec.ts';
 
 /** When the lives begin. */
@@ -88,7 +89,7 @@ export interface ClosedWorld {
 export function createWorld(): ClosedWorld {
   const clock = createTestClock(LIFE_START);
   const backend = createMemoryBackend(clock);
-  return { clock, backend, context: createContext({ backend }) };
+  return { clock, backend, context: createQuestionContext({ backend }) };
 }
 
 /** Plays a request. */

@@ -2,12 +2,12 @@ import { KitError, MS_PER_HOUR } from '@pik/schema';
 import { Crash, createFaultyBackend, createMemoryBackend, type FaultKind, type MemoryBackend } from '@pik/testkit';
 import { points } from '@pik/testkit/budget';
 import { describe, expect, it } from 'vitest';
+import { createQuestionContext } from '../../src/api/question-context.ts';
 import { compact } from '../../src/compact/compact.ts';
 import { parseSeeds } from '../../src/compact/rules/hour-files.ts';
 import { hourRootText, saltedRoot } from '../../src/compact/salts.ts';
 import { sweep } from '../../src/ingest/sweep.ts';
 import type { ClosedHour } from '../../src/ports/closed-hours.ts';
-import { createContext } from '../../src/runtime/context.ts';
 import { unpacked } from '../../src/storage/pack-store.ts';
 import {
   type ClosedWorld,
@@ -52,7 +52,7 @@ async function lived(): Promise<ClosedWorld> {
 async function copyOf({ clock, backend }: ClosedWorld): Promise<ClosedWorld> {
   const copy = createMemoryBackend(clock);
   for (const [packId, bytes] of backend.packs) copy.packs.set(packId, bytes);
-  const context = createContext({ backend: copy });
+  const context = createQuestionContext({ backend: copy });
   await sweep(context, { minAgeMs: 0, lookBackMs: 0 });
   return { clock, backend: copy, context };
 }
@@ -78,7 +78,7 @@ async function rootOf({ backend }: ClosedWorld, hour: ClosedHour): Promise<strin
 
 async function calls(world: ClosedWorld): Promise<number> {
   const faulty = createFaultyBackend((await copyOf(world)).backend, []);
-  await compact(createContext({ backend: faulty }));
+  await compact(createQuestionContext({ backend: faulty }));
   return faulty.calls;
 }
 
@@ -95,7 +95,7 @@ describe('a crash or a fault at any call of a compaction', () => {
       for (const call of points(sweepOf)) {
         const copy = await copyOf(world);
         const faulty = createFaultyBackend(copy.backend, [{ call, kind }]);
-        await compact(createContext({ backend: faulty })).catch((error: unknown) => {
+        await compact(createQuestionContext({ backend: faulty })).catch((error: unknown) => {
           if (kind.startsWith('crash')) expect(error).toBeInstanceOf(Crash);
         });
         const seeds = new Map([...copy.backend.stored].filter(([key]) => key.endsWith('.seeds')));
@@ -123,7 +123,7 @@ describe('a crash or a fault at any call of a compaction', () => {
         free -= bytes;
       },
     );
-    const full = createContext({ backend: { ...backend, files } });
+    const full = createQuestionContext({ backend: { ...backend, files } });
     await expect(compact(full)).rejects.toMatchObject({ code: 'STORAGE_FULL' });
     free = 1e9;
     await compact(full);
@@ -145,8 +145,12 @@ function createLimitedFiles({ files }: MemoryBackend, free: () => number, use: (
 describe('two compactors', () => {
   it('give one commit for each hour, with files that exist and the root of the stored seeds', async () => {
     const world = await copyOf(await lived());
-    const other = createContext({ backend: world.backend });
-    await Promise.all([compact(world.context), compact(other), compact(createContext({ backend: world.backend }))]);
+    const other = createQuestionContext({ backend: world.backend });
+    await Promise.all([
+      compact(world.context),
+      compact(other),
+      compact(createQuestionContext({ backend: world.backend })),
+    ]);
     const hours = await closedHours(world);
     expect(hours.map(({ generation, revision }) => [generation, revision])).toEqual([
       [1, 0],
@@ -191,7 +195,7 @@ describe('an hour whose pack is', () => {
     const world = await lived();
     const copy = createMemoryBackend(world.clock);
     for (const [packId, bytes] of world.backend.packs) copy.packs.set(packId, bytes);
-    const context = createContext({ backend: copy });
+    const context = createQuestionContext({ backend: copy });
     await sweep(context, { minAgeMs: 0, lookBackMs: 0 });
     copy.packs.set('019b8ff5-a881-7000-8000-0000000000ff', packOf(world)[1]);
     expect(await compact(context)).toMatchObject({ hours_closed: 1, hours_waiting: 1, lag_ms: 3 * MS_PER_HOUR });
