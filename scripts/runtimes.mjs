@@ -6,11 +6,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { build } from 'esbuild';
 
-import { installed, isSupported, nodeOf } from './runtimes/installed.mjs';
+import { BUN, bun, DENO, DENO_ARGS, deno, isSupported, nodeOf } from './runtimes/installed.mjs';
 import { startSink } from './runtimes/sink.mjs';
 
-const DENO = '2.9.5';
-const BUN = '1.4.5';
 const LIMIT_MS = 120_000;
 const root = join(import.meta.dirname, '..');
 const host = join(root, 'scripts/runtimes/host.mjs');
@@ -21,32 +19,8 @@ const hosts = isSupported
       { name: 'Node 20', program: nodeOf('20'), args: [] },
       { name: 'Node 22', program: nodeOf('22'), args: [] },
       { name: `Node ${process.versions.node}`, program: process.execPath, args: [] },
-      {
-        name: `Deno ${DENO}`,
-        program: installed({
-          folder: 'deno',
-          spec: `@deno/linux-x64-glibc@${DENO}`,
-          program: '@deno/linux-x64-glibc/deno',
-        }),
-        args: [
-          'run',
-          '--quiet',
-          '--node-modules-dir=manual',
-          '--allow-net',
-          '--allow-read',
-          '--allow-env',
-          '--allow-sys',
-        ],
-      },
-      {
-        name: `Bun ${BUN}`,
-        program: installed({
-          folder: 'bun',
-          spec: `@oven/bun-linux-x64@${BUN}`,
-          program: '@oven/bun-linux-x64/bin/bun',
-        }),
-        args: [],
-      },
+      { name: `Deno ${DENO}`, program: deno(), args: DENO_ARGS },
+      { name: `Bun ${BUN}`, program: bun(), args: [] },
     ]
   : [{ name: `Node ${process.versions.node}`, program: process.execPath, args: [] }];
 if (!isSupported) console.log('SKIPPED: other runtimes; they come as packages for Linux on x64 only');

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { installed, isSupported, nodeOf } from '../runtimes/installed.mjs';
+import { bun, DENO_ARGS, deno, isSupported, nodeOf } from '../runtimes/installed.mjs';
 import { stage } from './stage.mjs';
 
 const LIMIT_MS = 120_000;
@@ -30,7 +30,7 @@ const pik = join(cli, 'node_modules', scope, 'cli/dist/main.js');
 for (const node of nodes.filter((path) => path !== null)) {
   const version = execFileSync(node, [pik, '--version'], { encoding: 'utf8' });
   const server = await serve(node);
-  await run('status', node, [pik, 'status', '--url', server.url], /./);
+  run('status', node, [pik, 'status', '--url', server.url], /./);
   await server.stop();
   console.log(`${version.trim()}: serves from its tarball`);
 }
@@ -39,25 +39,10 @@ const server = await serve(here);
 const service = project('service', producers, ['typescript@5.9.3', '@types/node@24', 'zod@4']);
 for (const file of ['service.mjs', 'service.cjs'])
   for (const node of [...new Set([isSupported ? nodeOf('20') : null, ...nodes])].filter((path) => path !== null))
-    await run(`${file} on ${versionOf(node)}`, node, [file, server.url, `${versionOf(node)}`], /^held$/m, service);
+    run(`${file} on ${versionOf(node)}`, node, [file, server.url, `${versionOf(node)}`], /^held$/m, service);
 if (isSupported) {
-  const deno = installed({
-    folder: 'deno',
-    spec: '@deno/linux-x64-glibc@2.9.5',
-    program: '@deno/linux-x64-glibc/deno',
-  });
-  const bun = installed({ folder: 'bun', spec: '@oven/bun-linux-x64@1.4.5', program: '@oven/bun-linux-x64/bin/bun' });
-  await run('service.mjs on Bun', bun, ['service.mjs', server.url, 'bun'], /^held$/m, service);
-  const flags = [
-    'run',
-    '--quiet',
-    '--node-modules-dir=manual',
-    '--allow-net',
-    '--allow-read',
-    '--allow-env',
-    '--allow-sys',
-  ];
-  await run('service.mjs on Deno', deno, [...flags, 'service.mjs', server.url, 'deno'], /^held$/m, service);
+  run('service.mjs on Bun', bun(), ['service.mjs', server.url, 'bun'], /^held$/m, service);
+  run('service.mjs on Deno', deno(), [...DENO_ARGS, 'service.mjs', server.url, 'deno'], /^held$/m, service);
 }
 const strict = [
   '--strict',
@@ -72,13 +57,7 @@ for (const [module, resolution] of [
   ['esnext', 'bundler'],
 ]) {
   const how = ['--module', module, '--moduleResolution', resolution];
-  await run(
-    `types, ${resolution}`,
-    here,
-    ['node_modules/typescript/bin/tsc', ...strict, ...how, 'strict.ts'],
-    /^$/,
-    service,
-  );
+  run(`types, ${resolution}`, here, ['node_modules/typescript/bin/tsc', ...strict, ...how, 'strict.ts'], /^$/, service);
 }
 
 for (const [name, ours, theirs] of [
@@ -87,7 +66,7 @@ for (const [name, ours, theirs] of [
   ['fastify', 'fastify-plugin', 'fastify@5'],
 ]) {
   const folder = project(theirs, [...producers, 'request-events', ours], [theirs]);
-  await run(theirs, here, [`${name}.mjs`, server.url, theirs], /^held$/m, folder);
+  run(theirs, here, [`${name}.mjs`, server.url, theirs], /^held$/m, folder);
 }
 await server.stop();
 const small = project('sdk-alone', producers, []);
@@ -132,9 +111,8 @@ async function serve(node) {
   return { url, stop };
 }
 
-async function run(what, program, args, expected, cwd = cli) {
+function run(what, program, args, expected, cwd = cli) {
   const child = spawnSync(program, args, { cwd, encoding: 'utf8', timeout: LIMIT_MS });
-  // The server is another process: nothing waits for this one.
   assert.equal(child.status, 0, `${what}: ${child.stdout}${child.stderr}`);
   assert.match(child.stdout.trim(), expected, what);
   console.log(`${what}: ok`);

