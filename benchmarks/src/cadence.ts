@@ -21,7 +21,6 @@ import {
   pareto,
   poisson,
   polled,
-  seeded,
   stickyClock,
   switching,
   weekdayClock,
@@ -30,6 +29,7 @@ import {
   without,
 } from '@pik/testkit/fixtures/engine/arrivals';
 import { type Instant, judgeArrivals, judgeInstants, MONDAY, windowsOf } from '@pik/testkit/fixtures/engine/judging';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 
 const REPORTS = Number(process.argv[2] ?? 300);
 const RUNS = Number(process.argv[3] ?? 30);

@@ -1,24 +1,14 @@
 // The cost of a comparison: 20 paths, every condition and pair, a group of receipts against another of the same size.
 // node benchmarks/src/compare.ts [RECEIPTS_PER_GROUP] writes results/compare.json. Reading the log is not included: find.ts measures it.
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
 import { ComparedTable, endlessBudget, findDifferences } from '@pik/engine/internals';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 
 const [perGroup = 1_000_000] = process.argv.slice(2).map(Number);
 
-/** Uniform numbers from a seed (Mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = Math.imul(state ^ (state >>> 15), state | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const random = randomOf(17);
+const random = seeded(17);
 const VALUES = Array.from({ length: 60 }, (_, i) => `value ${i}`);
 const NAMES = Array.from({ length: 20 }, (_, i) => `path_${i}`);
 

@@ -1,8 +1,9 @@
 import { repeats, SEED } from '@pik/testkit/budget';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 import { describe, expect, it } from 'vitest';
 
 import type { ReceiptFacts } from '../../src/search/rules/receipt-facts.ts';
-import { differencesOf, drawn, randomOf, receiptOf } from './groups.ts';
+import { differencesOf, drawn, receiptOf } from './groups.ts';
 
 /** A stream: some paths with few values, one with ids, a number, a list, and paths that are often missing. */
 function streamOf(length: number, random: () => number): ReceiptFacts[] {
@@ -25,7 +26,7 @@ function streamOf(length: number, random: () => number): ReceiptFacts[] {
 
 describe('a comparison of groups that are alike', () => {
   it('names something for at most one pair in a hundred, drawn from one stream', async () => {
-    const random = randomOf(SEED);
+    const random = seeded(SEED);
     const pairs = repeats(10_000);
     let stream = streamOf(2_000, random);
     let alarms = 0;

@@ -38,17 +38,6 @@ export async function differencesOf(
   return { table, ...(await findDifferences({ budget: endlessBudget() }, table, options)) };
 }
 
-/** Uniform numbers from a seed (Mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = Math.imul(state ^ (state >>> 15), state | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Two groups of a size each, drawn from a list without putting back. */
 export function drawn<T>(from: readonly T[], sizes: readonly [number, number], random: () => number): [T[], T[]] {
   const rest = [...from];

@@ -1,11 +1,12 @@
 import { repeats, SEED } from '@pik/testkit/budget';
 import { hasRealEvents, readLines } from '@pik/testkit/fixtures/engine/real-events';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 import { describe, expect, it } from 'vitest';
 
 import { conditionsOf } from '../../src/compare/rules/finding-view.ts';
 import { conditionsText } from '../../src/compare/rules/path-text.ts';
 import type { ReceiptFacts } from '../../src/search/rules/receipt-facts.ts';
-import { differencesOf, drawn, randomOf, receiptOf } from './groups.ts';
+import { differencesOf, drawn, receiptOf } from './groups.ts';
 
 interface RealLine {
   readonly source: string;
@@ -31,7 +32,7 @@ const METRICS = 'nyc/metric_changes_2020-12-09_2021-06-30.ndjson.gz';
 
 describe.skipIf(!hasRealEvents)('a comparison of real receipts', () => {
   it.each([CHANGES, METRICS])('names something for at most one pair in a hundred, drawn from %s', async (file) => {
-    const random = randomOf(SEED);
+    const random = seeded(SEED);
     const all = receiptsIn(file, 10).map(({ facts }) => facts);
     const pairs = repeats(320);
     let alarms = 0;

@@ -2,6 +2,7 @@ import type { SchemaReport, SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { fixedRuns, repeats, runs, SEED } from '@pik/testkit/budget';
 import { lifePipeline } from '@pik/testkit/fixtures/engine/search-life';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DistinctCount } from '../../src/shape/rules/distinct-count.ts';
@@ -183,20 +184,9 @@ describe('a learned schema', () => {
   });
 });
 
-/** Uniform numbers from a seed (Mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = Math.imul(state ^ (state >>> 15), state | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 describe('drift', () => {
   it('is named for at most one in a hundred streams in which nothing changes', () => {
-    const random = randomOf(SEED);
+    const random = seeded(SEED);
     const streams = repeats(4_000);
     let alarms = 0;
     for (let stream = 0; stream < streams; stream++) {

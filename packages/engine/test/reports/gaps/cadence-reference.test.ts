@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exponential, normal, seeded } from '@pik/testkit/fixtures/engine/arrivals';
+import { exponential, normal } from '@pik/testkit/fixtures/engine/arrivals';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 import { describe, expect, it } from 'vitest';
 import { judgeLife, namedWindows, usualDeliveries } from '../../../src/reports/gaps/rules/cadence/cadence.ts';
 import type { Counts } from '../../../src/reports/gaps/rules/cadence/counts.ts';

@@ -1,6 +1,6 @@
-import { type Random, seeded } from '@pik/testkit/fixtures/engine/arrivals';
 import { type Instant, type Judging, judgeInstants, windowsOf } from '@pik/testkit/fixtures/engine/judging';
 import { hasRealEvents, readLines } from '@pik/testkit/fixtures/engine/real-events';
+import { type Random, seeded } from '@pik/testkit/fixtures/seeded';
 import { describe, expect, it } from 'vitest';
 
 // Public series with known answers: unchanged, thinned, cut into weekdays, in bursts, and with added outages.

@@ -13,7 +13,6 @@ import {
   type Process,
   poisson,
   polled,
-  seeded,
   switching,
   weekdayClock,
   weibull,
@@ -28,6 +27,7 @@ import {
   seriesCount,
   windowsOf,
 } from '@pik/testkit/fixtures/engine/judging';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 import { describe, expect, it } from 'vitest';
 
 // The cadence of a series is learned from its events. Two claims are kept apart: SKIP, a clock had a delivery due and

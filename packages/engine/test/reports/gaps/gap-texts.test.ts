@@ -1,5 +1,6 @@
-import { poisson, seeded } from '@pik/testkit/fixtures/engine/arrivals';
+import { poisson } from '@pik/testkit/fixtures/engine/arrivals';
 import { type Instant, instantsOf, judgeInstants, MONDAY } from '@pik/testkit/fixtures/engine/judging';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 import { describe, expect, it } from 'vitest';
 
 import { percentText } from '../../../src/reports/gaps/rules/gap-texts.ts';

@@ -1,7 +1,7 @@
 import type { SelectionOf } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
-import { seeded } from '@pik/testkit/fixtures/engine/arrivals';
 import { cellsOf } from '@pik/testkit/fixtures/engine/judging';
+import { seeded } from '@pik/testkit/fixtures/seeded';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../../src/api/pipeline.ts';
