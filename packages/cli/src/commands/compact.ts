@@ -40,7 +40,7 @@ function summaryText({ hours_closed, hours_revised, hours_waiting, packs, receip
       : `Closed ${counted(hours_closed, 'hour')} with ${counted(receipts, 'receipt')} in ${counted(packs, 'pack')}.`,
   ];
   if (hours_revised > 0)
-    lines.push(`Counted ${counted(hours_revised, 'hour')} again, since imports are now first receipts.`);
+    lines.push(`Counted ${counted(hours_revised, 'hour')} again: imports became the first receipts of their events.`);
   if (hours_waiting > 0)
     lines.push(
       `${counted(hours_waiting, 'hour stays', 'hours stay')} open: a pack is damaged or missing; \`pik verify\` names it.`,

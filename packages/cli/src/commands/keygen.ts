@@ -19,7 +19,7 @@ export function keygen(options: {
   if (origins !== undefined && options.scopes !== 'ingest')
     throw new KitError(
       'REQUEST_INVALID',
-      'a key with --origin is in a page for everybody to read: its only scope is ingest',
+      'everybody can read the key of a page, so with --origin its only scope is ingest',
     );
   const key = `pik_${randomBytes(32).toString('base64url')}`;
   const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes, origins };
