@@ -25,8 +25,9 @@ if (!Number.isInteger(limit) || limit < 1) {
 const dataDir = mkdtempSync(join(tmpdir(), 'pik-demo-'));
 const removeData = () => rmSync(dataDir, { recursive: true, force: true });
 process.on('exit', removeData);
-const interrupted = () => process.exit(130);
-process.on('SIGINT', interrupted);
+let onInterrupt: () => void = () => process.exit(130);
+// One listener from the start to the end: without one for a moment, Ctrl+C would kill the process as it stands.
+process.on('SIGINT', () => onInterrupt());
 const staysUp = process.stdout.isTTY === true && values.once !== true && values.url === undefined;
 
 const quakes = readQuakes(limit);
@@ -62,11 +63,13 @@ console.log('the count of a day that was shown here.');
 /** Waits with the kit up until Ctrl+C, so that its console can be looked at. */
 async function showConsole(url: string): Promise<void> {
   heading('The same in the console, in a browser');
+  // A terminal sends Ctrl+C to every process, and npm sends it once more: the second changes nothing.
+  const interrupted = new Promise<void>((resolve) => {
+    onInterrupt = resolve;
+  });
   console.log(`${url}/ui?from=all&imported=true`);
   console.log('The kit stays up; Ctrl+C ends it and removes its data.');
-  process.off('SIGINT', interrupted);
-  // A terminal sends Ctrl+C to every process, and npm sends it once more.
-  await new Promise<void>((resolve) => process.on('SIGINT', () => resolve()));
+  await interrupted;
 }
 
 /** A backfill: the last revision serves as the receive time. */
