@@ -33,7 +33,7 @@ describe.skipIf(CHROMIUM === null)('Find', () => {
   it('searches as it is typed, says how far it came, and shows one receipt next to the list', async () => {
     const { page, shows, axe, faults } = await visit(story.url, '/ui');
     await page.keyboard.press('/');
-    await page.locator(':focus').fill('reject_code = TIME_WITHOUT_OFFSET');
+    await page.locator('input[aria-label^="Find"]:focus').fill('reject_code = TIME_WITHOUT_OFFSET');
     await page.keyboard.press('Enter');
     await shows('3 matches');
     await shows('Scanned 1,053 packs with 3,245 receipts');

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import lazy, { ErrorBoundary } from 'preact-iso/lazy';
 
 import { useAddress } from '../state/address.ts';
@@ -74,8 +74,9 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
     Escape: () => history.back(),
   };
   useKeys(keys, { isFrame: true });
-  // Readers of the screen hear the new page; others keep their place.
-  useEffect(() => main.current?.focus({ preventScroll: true }), [path]);
+  // Readers of the screen hear the new page; others keep their place. Before the page's own effects, which may move the
+  // focus on: `/` leads into the box of Find.
+  useLayoutEffect(() => main.current?.focus({ preventScroll: true }), [path]);
   return (
     <div class="shell">
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
