@@ -118,8 +118,7 @@ async function query(
     const statements = await connection.extractStatements(sql);
     if (statements.count !== 1) throw refused('send one statement at a time');
     const prepared = await statements.prepare(0);
-    if (!readOnly.has(prepared.statementType))
-      throw refused('it must only read, by SELECT, FROM, DESCRIBE or EXPLAIN');
+    if (!readOnly.has(prepared.statementType)) throw refused('it must only read, by SELECT, FROM, DESCRIBE or EXPLAIN');
     const reader = await prepared.streamAndReadUntil(rowsMax + 1);
     const rows = reader.getRowsJson() as readonly (readonly SqlValue[])[];
     const hasMore = rows.length > rowsMax;
