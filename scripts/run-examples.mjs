@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const EXAMPLES = {
-  demo: [/2018-02-03 │ +112 │ +259 │ +147/, /version 2: 259 │ with it/],
   embedded: [/outcomes: ACCEPTED, DUPLICATE, CONFLICT/],
   producer: [/ACCEPTED/],
   lambda: [/call 3: ACCEPTED, acked 3, pending 0/, /retry of the first call: DUPLICATE, acked 4, pending 0/],

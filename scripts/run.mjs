@@ -9,7 +9,7 @@ const bin = join(root, 'node_modules', '.bin');
 const env = { ...process.env, PATH: bin + delimiter + process.env.PATH };
 
 const TARGETS = {
-  demo: ['node', 'examples/demo/src/main.ts'],
+  demo: ['node', 'packages/cli/dist/main.js', 'demo'],
   start: ['node', 'packages/cli/dist/main.js', 'serve'],
   test: ['vitest', 'run'],
   'test:aws': ['vitest', 'run', '--config', 'vitest.aws.config.ts'],

@@ -109,7 +109,7 @@ describe('a deployment with metrics of its own', () => {
     const { url, key, close } = await deployOnEmulator(bundles);
     try {
       const demo = (args: readonly string[]) =>
-        spawnSync(process.execPath, [join(ROOT, 'examples/demo/src/main.ts'), '--limit', '150', ...args], {
+        spawnSync(process.execPath, [join(ROOT, 'packages/cli/dist/main.js'), 'demo', '--limit', '150', ...args], {
           encoding: 'utf8',
           env: { ...process.env, PIK_API_KEY: key },
         });

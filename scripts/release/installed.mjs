@@ -32,6 +32,7 @@ for (const node of nodes.filter((path) => path !== null)) {
   const server = await serve(node);
   run('status', node, [pik, 'status', '--url', server.url], /./);
   await server.stop();
+  run('demo', node, [pik, 'demo', '--once'], /version 2: 259 +with it/);
   console.log(`${version.trim()}: serves from its tarball`);
 }
 

@@ -16,6 +16,7 @@ export const EXIT = {
 
 /** The meaning of 0 and 1 for each command; `no` is null where a command never exits with 1. `docs/cli.md` has the same table. */
 export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; readonly no: string | null }>> = {
+  demo: { yes: 'the demo', no: null },
   serve: { yes: 'the server stopped on a signal', no: null },
   rebuild: {
     yes: 'every recomputed verdict equals the recorded one',

@@ -51,3 +51,8 @@ export function progressStream(): NodeJS.WriteStream | null {
 export function outputColumns(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
+
+/** True if the output goes to a terminal. */
+export function isTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}

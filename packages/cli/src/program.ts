@@ -80,7 +80,18 @@ const HINTS: Readonly<Record<string, string>> = {
 type Done = (ok: boolean | undefined) => void;
 
 const TAPS = ['postgres', 'redis', 'nats', 'rabbitmq', 'sqs'];
-const WORKING = new Set(['serve', 'rebuild', 'compact', 'ingest', 'import', 'reingest', 'replay', 'drain', ...TAPS]);
+const WORKING = new Set([
+  'demo',
+  'serve',
+  'rebuild',
+  'compact',
+  'ingest',
+  'import',
+  'reingest',
+  'replay',
+  'drain',
+  ...TAPS,
+]);
 
 function changesSomething(command: Command): boolean {
   return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
@@ -106,6 +117,7 @@ export function createProgram(done: Done): Command {
       if (changesSomething(command)) keepWorking();
     })
     .exitOverride();
+  addDemo(program);
   addServer(program, done);
   addDoctor(program, done);
   addSending(program, done);
@@ -126,6 +138,18 @@ function addCompletion(program: Command): void {
   program.commands
     .find((command) => command.name() === completionCommandName)
     ?.description('print the script that completes commands and options in a shell');
+}
+
+/** Adds the demo, which loads its parts only when it runs. */
+function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('a week of real earthquakes: what came twice, what came late, and why the count of a day changed')
+    .option('--limit <n>', 'only so many earthquakes', wholeNumber, '1707')
+    .option('--once', 'end at once, also on a terminal')
+    .option('--url <url>', 'an empty kit that serves the metric earthquakes; default: one of its own')
+    .option('--api-key <key>', 'key of that kit; default PIK_API_KEY')
+    .action(async (options) => (await import('./commands/demo.ts')).demo(options));
 }
 
 /** Commands that load the backend or work without a server; client commands start without the backend. */

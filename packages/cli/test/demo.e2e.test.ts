@@ -3,9 +3,19 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
-const main = join(import.meta.dirname, 'main.ts');
+import { pik } from './served.ts';
+
+const main = join(import.meta.dirname, '../dist/main.js');
 const hasTerminals = spawnSync('script', ['--version']).status === 0;
 if (!hasTerminals) console.log('the test of the demo on a terminal is skipped: no script (apt-get install bsdutils)');
+
+it('the demo shows what came later, and the versions of a value', async () => {
+  const { code, stdout, stderr } = await pik(['demo']);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/ACCEPTED +1,707 +0 *\n +DUPLICATE +0 +1,707 *\n/);
+  expect(stdout).toMatch(/2018-02-03 +112 +259 +147 *\n/);
+  expect(stdout).toMatch(/version 2: 259 +with it/);
+});
 
 describe.skipIf(!hasTerminals)('the demo on a terminal', () => {
   let child: ChildProcess;
@@ -13,7 +23,7 @@ describe.skipIf(!hasTerminals)('the demo on a terminal', () => {
 
   it('ends with the address of its console, and stays up until it is interrupted', async () => {
     let output = '';
-    child = spawn('script', ['-qefc', `'${process.execPath}' '${main}'`, '/dev/null'], {
+    child = spawn('script', ['-qefc', `'${process.execPath}' '${main}' demo`, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, TERM: 'xterm' },
     });

@@ -39,6 +39,8 @@ interface Cases {
 const CASES: Record<string, Cases> = {
   // commands.e2e.test.ts covers their successful ends, and those of `rebuild`: they need processes.
   serve: { yes: null, no: null, usage: ['--port', 'x'] },
+  // demo.e2e.test.ts covers it.
+  demo: { yes: null, no: null, usage: ['--limit', '0'] },
   rebuild: { yes: null, no: null },
   // compact.e2e.test.ts covers it: it needs directories.
   compact: { yes: null, no: null, usage: ['--since', 'soon'] },
@@ -93,7 +95,7 @@ const CASES: Record<string, Cases> = {
   completion: { yes: ['bash'], no: null, usage: ['tcsh'] },
 };
 
-const OFFLINE = new Set(['serve', 'rebuild', 'compact', 'keygen', 'outbox list', 'outbox drain', 'completion']);
+const OFFLINE = new Set(['demo', 'serve', 'rebuild', 'compact', 'keygen', 'outbox list', 'outbox drain', 'completion']);
 const commands = Object.keys(CASES);
 // For `doctor` a server that cannot be reached is an answer.
 const asking = commands.filter(

@@ -45,7 +45,8 @@ const COMMANDS = createProgram(() => {})
     ...command.commands.map((inner) => Object.assign(inner, { outer: command })),
   ])
   .filter(
-    (command) => !['serve', 'rebuild', 'compact', 'outbox', 'tail', 'completion', 'complete'].includes(command.name()),
+    (command) =>
+      !['demo', 'serve', 'rebuild', 'compact', 'outbox', 'tail', 'completion', 'complete'].includes(command.name()),
   )
   .map((command) => ({
     name: 'outer' in command ? [(command.outer as typeof command).name(), command.name()] : [command.name()],

@@ -1,90 +1,116 @@
-// The main use of the kit on real input: sends a week of earthquakes, twice, shows the first answers, and one day's
-// value as known then and as known now. On a terminal the kit then stays up for its console; `--once` ends it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-
-import { type Quake, readQuakes } from '@pik/example-earthquakes/quakes';
+import { grouped } from '@pik/render';
+import { durationText, KitError } from '@pik/schema';
 import { createProducer } from '@pik/sdk';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 
-import { duration, grouped, heading, printFacts, printTable, progressBar, toSecond } from './render.ts';
-import { serveKit } from './server.ts';
-import { showWhatChanged } from './what-changed.ts';
+import { type Quake, readQuakes } from '../demo/quakes.ts';
+import { heading, printFacts, printTable, say, toSecond } from '../demo/render.ts';
+import { serveKit } from '../demo/server.ts';
+import { showWhatChanged } from '../demo/what-changed.ts';
+import { isTerminal } from '../output.ts';
+import { createProgress } from '../terminal.ts';
 
-const { values } = parseArgs({
-  options: { limit: { type: 'string', default: '1707' }, url: { type: 'string' }, once: { type: 'boolean' } },
-});
-const limit = Number(values.limit);
-if (!Number.isInteger(limit) || limit < 1) {
-  console.error('--limit must be a whole number from 1');
-  process.exit(2);
+/** Options of `pik demo`. */
+export interface DemoOptions {
+  /** An empty kit that serves the metric `earthquakes`. Default: one of the demo's own. */
+  readonly url?: string | undefined;
+  readonly apiKey?: string | undefined;
+  readonly limit: string;
+  /** True: end at once, also on a terminal. */
+  readonly once?: boolean | undefined;
 }
-const dataDir = mkdtempSync(join(tmpdir(), 'pik-demo-'));
-const removeData = () => rmSync(dataDir, { recursive: true, force: true });
-process.on('exit', removeData);
-let onInterrupt: () => void = () => process.exit(130);
-// One listener from the start to the end: without one for a moment, Ctrl+C would kill the process as it stands.
-process.on('SIGINT', () => onInterrupt());
-const staysUp = process.stdout.isTTY === true && values.once !== true && values.url === undefined;
 
-const quakes = readQuakes(limit);
-const config = fileURLToPath(import.meta.resolve('@pik/example-earthquakes/config'));
-// A kit elsewhere must be empty and have the metric of examples/earthquakes.
-const kit =
-  values.url === undefined ? await serveKit({ dataDir, config }) : { url: values.url, stop: async () => undefined };
-const connection = { url: kit.url, apiKey: process.env.PIK_API_KEY };
-console.log(`The kit runs at ${kit.url}${values.url === undefined ? ', with its data in a temporary directory' : ''}.`);
-try {
+/**
+ * The main use of the kit on real input: sends a week of earthquakes twice, shows the first answers, and one day's value as known
+ * then and as known now. On a terminal the kit then stays up for its console.
+ */
+export async function demo(options: DemoOptions): Promise<void> {
+  const limit = Number(options.limit);
+  if (limit < 1) throw new KitError('REQUEST_INVALID', '--limit must be at least 1');
+  const dataDir = mkdtempSync(join(tmpdir(), 'pik-demo-'));
+  process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
+  const interrupts = listenToInterrupts();
+  const quakes = readQuakes(limit);
+  const kit = options.url === undefined ? await serveKit(dataDir) : { url: options.url, stop: () => Promise.resolve() };
+  say(`The kit runs at ${kit.url}${options.url === undefined ? ', with its data in a temporary directory' : ''}.`);
+  try {
+    await showAll({ url: kit.url, apiKey: options.apiKey ?? (process.env.PIK_API_KEY || undefined) }, quakes);
+    if (isTerminal() && options.once !== true && options.url === undefined) await showConsole(kit.url, interrupts);
+  } finally {
+    await kit.stop();
+  }
+  say('\nNext: `pik serve` serves a kit of your own on http://127.0.0.1:4600, `pik ingest FILE` sends it events, and');
+  say('`pik --help` lists the questions. A metric such as the count of a day is defined in a pik.config.ts.');
+}
+
+interface Connection {
+  readonly url: string;
+  readonly apiKey: string | undefined;
+}
+
+async function showAll(connection: Connection, quakes: readonly Quake[]): Promise<void> {
+  const investigator = createInvestigator(connection);
+  const served = await investigator.getMetrics();
+  if (!served.some(({ metric }) => metric === 'earthquakes'))
+    throw new KitError('METRIC_UNKNOWN', `${connection.url} does not serve the metric earthquakes`);
   heading(`1. ${grouped(quakes.length)} earthquakes go in, and then all of them a second time`);
-  console.log('They are a backfill: the time of the last revision stands in for the time of the arrival.');
-  const first = await sendAll('first pass ', quakes);
-  const second = await sendAll('second pass', quakes);
+  say('They are a backfill: the time of the last revision stands in for the time of the arrival.');
+  const first = await sendAll(connection, { label: 'first pass', quakes });
+  const second = await sendAll(connection, { label: 'second pass', quakes });
   const outcomes = ['ACCEPTED', 'DUPLICATE', 'CONFLICT', 'REJECTED', 'UNDELIVERED'];
   printTable(
     ['outcome', 'first pass', 'second pass'],
-    outcomes.map((name) => [name, first[name] ?? 0, second[name] ?? 0]),
+    outcomes.map((name) => [name, first.get(name) ?? 0, second.get(name) ?? 0]),
   );
-  const investigator = createInvestigator(connection);
   const worst = await showLag(investigator);
   await showOne(investigator, worst);
   await showVerification(investigator);
   await showWhatChanged(investigator);
-  if (staysUp) await showConsole(kit.url);
-} finally {
-  await kit.stop();
 }
-console.log('\nNext: `npm start` serves the kit on http://127.0.0.1:4600, README.md has the first curl lines,');
-console.log('examples/producer and examples/investigation are twenty lines each, and examples/earthquakes defines');
-console.log('the count of a day that was shown here.');
+
+/** What Ctrl+C does at the moment. */
+interface Interrupts {
+  act: () => void;
+}
+
+/** One listener from the start to the end: without one for a moment, Ctrl+C would kill the process as it stands. */
+function listenToInterrupts(): Interrupts {
+  const interrupts: Interrupts = { act: () => process.exit(130) };
+  process.on('SIGINT', () => interrupts.act());
+  return interrupts;
+}
 
 /** Waits with the kit up until Ctrl+C, so that its console can be looked at. */
-async function showConsole(url: string): Promise<void> {
+async function showConsole(url: string, interrupts: Interrupts): Promise<void> {
   heading('The same in the console, in a browser');
   // A terminal sends Ctrl+C to every process, and npm sends it once more: the second changes nothing.
   const interrupted = new Promise<void>((resolve) => {
-    onInterrupt = resolve;
+    interrupts.act = resolve;
   });
-  console.log(`${url}/ui?from=all&imported=true`);
-  console.log('The kit stays up; Ctrl+C ends it and removes its data.');
+  say(`${url}/ui?from=all&imported=true`);
+  say('The kit stays up; Ctrl+C ends it and removes its data.');
   await interrupted;
 }
 
-/** A backfill: the last revision serves as the receive time. */
-async function sendAll(label: string, events: readonly Quake[]): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  const bar = progressBar(label, events.length);
+/** A backfill: the last revision serves as the receive time. Returns how many events had each outcome. */
+async function sendAll(
+  connection: Connection,
+  { label, quakes }: { label: string; quakes: readonly Quake[] },
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  const progress = createProgress(label, quakes.length);
   const producer = createProducer({
     ...connection,
     backfill: true,
     onResult: ({ status }) => {
-      counts[status] = (counts[status] ?? 0) + 1;
-      bar.increment();
+      counts.set(status, (counts.get(status) ?? 0) + 1);
+      progress.add(1);
     },
   });
-  for (const { id, properties } of events) {
+  for (const { id, properties } of quakes) {
     producer.emit('quake.reported', properties, {
       source: properties.net,
       entity_id: id,
@@ -93,7 +119,7 @@ async function sendAll(label: string, events: readonly Quake[]): Promise<Record<
     });
   }
   await producer.close();
-  bar.stop();
+  progress.stop();
   return counts;
 }
 
@@ -103,19 +129,14 @@ async function showLag(investigator: Investigator): Promise<string> {
   const rows = report.groups.map(({ group, figures }) => [
     group.source ?? '',
     figures.count,
-    duration(figures.p50_ms),
-    duration(figures.p90_ms),
-    duration(figures.max_ms),
+    durationText(figures.p50_ms),
+    durationText(figures.p90_ms),
+    durationText(figures.max_ms),
     figures.late_count,
     `${(figures.delay_share * 100).toFixed(1)} %`,
   ]);
-  printTable(
-    ['network', 'quakes', 'p50', 'p90', 'max', `over ${duration(report.late_over_ms)}`, 'of all delay'],
-    rows,
-    {
-      amounts: ['p50', 'p90', 'max', 'of all delay'],
-    },
-  );
+  const late = `over ${durationText(report.late_over_ms)}`;
+  printTable(['network', 'quakes', 'p50', 'p90', 'max', late, 'of all delay'], rows);
   return report.worst[0]?.event_id ?? '';
 }
 
@@ -123,7 +144,7 @@ async function showOne(investigator: Investigator, eventId: string): Promise<voi
   heading('3. What happened to this one event? The latest of all');
   const { event, summary, deliveries, bytes } = await investigator.explainEvent(eventId);
   const { mag, place } = (JSON.parse(bytes?.body ?? '{}') as { payload: { mag: number; place: string } }).payload;
-  console.log(summary);
+  say(summary);
   printFacts([
     ['quake', `magnitude ${mag}, ${place}`],
     ['happened', toSecond(event?.event_time ?? '')],
@@ -141,8 +162,6 @@ async function showVerification(investigator: Investigator): Promise<void> {
     receipts += page.receipts;
     faults += page.faults.length;
   }
-  console.log(
-    `${grouped(receipts)} receipts were read again from the log and compared with the index: ${faults} faults.`,
-  );
-  console.log('Two of them are reports: each producer says at its end how many events it numbered.');
+  say(`${grouped(receipts)} receipts were read again from the log and compared with the index: ${faults} faults.`);
+  say('Two of them are reports: each producer says at its end how many events it numbered.');
 }

@@ -1,18 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('main.js', import.meta.resolve('@pik/cli')));
-
 /** A kit in its own process. */
 export interface ServedKit {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts `pik serve` on a free port. */
-export async function serveKit({ dataDir, config }: { dataDir: string; config: string }): Promise<ServedKit> {
-  const args = ['serve', '--port', '0', '--data', dataDir, '--config', config];
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+/** Starts `pik serve` on a free port, with the metric of the demo. */
+export async function serveKit(dataDir: string): Promise<ServedKit> {
+  const [main, config] = ['main.js', 'demo-config.js'].map((file) => fileURLToPath(new URL(file, import.meta.url)));
+  const args = ['serve', '--port', '0', '--data', dataDir, '--config', `${config}`];
+  const child = spawn(process.execPath, [`${main}`, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
   return { url: await listening(child), stop: () => stop(child) };
 }
 

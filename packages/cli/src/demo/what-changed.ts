@@ -1,7 +1,8 @@
-import type { AggregateVersion } from '@pik/schema';
+import { grouped } from '@pik/render';
+import { type AggregateVersion, durationText } from '@pik/schema';
 import type { Investigator, ReplayPlan } from '@pik/sdk/investigator';
 
-import { duration, grouped, heading, printFacts, printTable, toSecond } from './render.ts';
+import { heading, printFacts, printTable, say, toSecond } from './render.ts';
 
 const METRIC = 'earthquakes';
 
@@ -19,7 +20,7 @@ interface DayCount {
 export async function showWhatChanged(investigator: Investigator): Promise<void> {
   const changed = await showDays(investigator);
   if (changed === null) {
-    console.log('Here no earthquake came after the end of its day; with a larger --limit some do.');
+    say('Here no earthquake came after the end of its day; with a larger --limit some do.');
     return;
   }
   await showReplayAtEnd(investigator, changed);
@@ -54,7 +55,7 @@ async function countDay(investigator: Investigator, day: string): Promise<DayCou
 
 async function showReplayAtEnd(investigator: Investigator, day: DayCount): Promise<void> {
   heading(`6. The count of ${day.day} as known at its end is kept: the day is replayed as of then`);
-  console.log('A replay sends stored events again; what the processor computes from them is kept as a version.');
+  say('A replay sends stored events again; what the processor computes from them is kept as a version.');
   const plan = await planDay(investigator, day, day.end);
   printPlan(plan);
   await applyAndTell(plan, 'as known at the end of the day');
@@ -62,12 +63,12 @@ async function showReplayAtEnd(investigator: Investigator, day: DayCount): Promi
 
 async function showReplayNow(investigator: Investigator, day: DayCount): Promise<void> {
   heading('7. The same day is replayed as of now');
-  console.log('History before:');
+  say('History before:');
   printHistory(await readHistory(investigator, day));
   const plan = await planDay(investigator, day);
   printPlan(plan);
   await applyAndTell(plan, 'earthquakes that came later');
-  console.log('History after:');
+  say('History after:');
   printHistory(await readHistory(investigator, day));
 }
 
@@ -77,7 +78,7 @@ function planDay(investigator: Investigator, { start, end }: DayCount, as_of?: s
 
 function printPlan({ as_of, would_send, messages, already_processed, windows: [window] }: ReplayPlan): void {
   const current = window?.current ?? null;
-  console.log('Plan, with nothing sent yet:');
+  say('Plan, with nothing sent yet:');
   printFacts([
     ['as of', toSecond(as_of)],
     ['events to send', `${grouped(would_send)}, in ${messages} messages`],
@@ -90,7 +91,7 @@ function printPlan({ as_of, would_send, messages, already_processed, windows: [w
 /** Carries out the plan; the server refuses if an event or a version has arrived since. */
 async function applyAndTell(plan: ReplayPlan, reason: string): Promise<void> {
   const { sent, windows } = await plan.apply({ reason }).processed();
-  console.log(`Done: ${grouped(sent)} events were sent, and ${windows.changed} window has a new version.`);
+  say(`Done: ${grouped(sent)} events were sent, and ${windows.changed} window has a new version.`);
 }
 
 async function readHistory(investigator: Investigator, { day }: DayCount): Promise<AggregateVersion[]> {
@@ -126,9 +127,8 @@ async function showLaterOnes(investigator: Investigator, day: DayCount): Promise
     ['network', 'then', 'later', 'the last of these', 'lag'],
     networks.map(([network, quakes]) => {
       const [last] = quakes as [LaterQuake, ...LaterQuake[]];
-      return [network, inTime.get(network) ?? 0, quakes.length, last.text, duration(last.lag_ms)];
+      return [network, inTime.get(network) ?? 0, quakes.length, last.text, durationText(last.lag_ms)];
     }),
-    { amounts: ['lag'] },
   );
   return later[0]?.event_id ?? '';
 }
@@ -156,7 +156,7 @@ async function showLast(investigator: Investigator, day: DayCount, eventId: stri
   const { summary, versions, replays } = await investigator.explainEvent(eventId);
   const history = await readHistory(investigator, day);
   const isIn = ({ version }: AggregateVersion) => versions.some((with_it) => with_it.version === version);
-  console.log(summary);
+  say(summary);
   printFacts([
     ...history.map(
       (v) =>

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, serve, temporaryDir } from '../served.ts';
+import { type Pik, pik, serve, temporaryDir } from '../served.ts';
 import { CHROMIUM, openBrowser, watchPage } from './browser.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../../examples');
 const CLICKS_MAX = 5;
 
 /** Runs an example against a kit until it ends. */
-async function runExample(name: string, url: string, args: readonly string[] = []): Promise<void> {
-  const child = spawn(process.execPath, [join(EXAMPLES, name, 'src/main.ts'), ...args], {
+async function runExample(name: string, url: string): Promise<void> {
+  const child = spawn(process.execPath, [join(EXAMPLES, name, 'src/main.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, PIK_URL: url },
   });
@@ -59,7 +59,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
 
   it('leads through the earthquakes from their lag to a value', async () => {
     server = await serve(join(temporaryDir(), 'data'), ['--config', join(EXAMPLES, 'earthquakes/pik.config.ts')]);
-    await runExample('demo', server.url, ['--url', server.url]);
+    expect((await pik(['demo', '--url', server.url])).code).toBe(0);
     await walk(server.url, { cell: /^Lag p50 \/ p95 of nc/, event: 'The latest events', metric: 'earthquakes' });
   });
 
