@@ -1,46 +1,29 @@
 import tab from '@bomb.sh/tab/commander';
 import { printable, VIEWS } from '@pik/render';
-import {
-  computeQuestion,
-  explainChangeQuestion,
-  KitError,
-  QUESTION_NAMES,
-  QUESTIONS,
-  SEARCH_FIELDS,
-} from '@pik/schema';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { computeQuestion, KitError, QUESTION_NAMES, QUESTIONS } from '@pik/schema';
+import { Command, CommanderError } from 'commander';
 import own from '../package.json' with { type: 'json' };
 import { compute } from './commands/compute.ts';
 import { deadLetters } from './commands/dead-letters.ts';
-import { doctor } from './commands/doctor.ts';
-import { EVENTS_FIELDS, events } from './commands/events.ts';
-import { explain } from './commands/explain.ts';
-import { explainChange } from './commands/explain-change.ts';
-import { find } from './commands/find.ts';
 import { HISTORY_FIELDS, history } from './commands/history.ts';
 import { importFile } from './commands/import.ts';
 import { ingest } from './commands/ingest.ts';
-import { keygen } from './commands/keygen.ts';
-import { outboxDrain, outboxList } from './commands/outbox.ts';
 import { askQuestion, withFlags } from './commands/question.ts';
 import { reingest } from './commands/reingest.ts';
-import { REJECTS_FIELDS, rejects } from './commands/rejects.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
 import { schema } from './commands/schema.ts';
-import { sql } from './commands/sql.ts';
 import { status } from './commands/status.ts';
-import { TAIL_FIELDS, tail } from './commands/tail.ts';
-import { verify } from './commands/verify.ts';
-import { verifyCase } from './commands/verify-case.ts';
 import { isErrno } from './errno.ts';
 import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
 import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
+import { addAnswers } from './program/answer-commands.ts';
+import { client, type Done, many, wholeNumber } from './program/client.ts';
+import { addDemo, addDoctor, addOutboxes, addServer } from './program/local-commands.ts';
 import { withoutSecrets } from './secrets.ts';
-import { DEFAULT_URL } from './session.ts';
 import { addTaps } from './tap-commands.ts';
-import { inFlags, withRange, withZone } from './times.ts';
+import { inFlags, withRange } from './times.ts';
 
 /** Runs the command in `args` and returns its exit status, one of `EXIT`. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -77,8 +60,6 @@ const HINTS: Readonly<Record<string, string>> = {
   NOT_PROCESSED: 'does the server run with its worker? `pik dead-letters` lists what failed',
 };
 
-type Done = (ok: boolean | undefined) => void;
-
 const TAPS = ['postgres', 'redis', 'nats', 'rabbitmq', 'sqs'];
 const WORKING = new Set([
   'demo',
@@ -95,12 +76,6 @@ const WORKING = new Set([
 
 function changesSomething(command: Command): boolean {
   return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
-}
-
-/** Checks that an option is a whole number; returns it as text. */
-function wholeNumber(value: string): string {
-  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It must be a whole number of at most nine digits.');
-  return value;
 }
 
 /** All commands; each passes its result to `done`. */
@@ -140,84 +115,6 @@ function addCompletion(program: Command): void {
     ?.description('print the script that completes commands and options in a shell');
 }
 
-/** Adds the demo, which loads its parts only when it runs. */
-function addDemo(program: Command): void {
-  program
-    .command('demo')
-    .description('a week of real earthquakes: what came twice, what came late, and why the count of a day changed')
-    .option('--limit <n>', 'only so many earthquakes', wholeNumber, '1707')
-    .option('--once', 'end at once, also on a terminal')
-    .option('--url <url>', 'an empty kit that serves the metric earthquakes; default: one of its own')
-    .option('--api-key <key>', 'key of that kit; default PIK_API_KEY')
-    .action(async (options) => (await import('./commands/demo.ts')).demo(options));
-}
-
-/** Commands that load the backend or work without a server; client commands start without the backend. */
-function addServer(program: Command, done: Done): void {
-  program
-    .command('serve')
-    .description('run the whole kit in this process')
-    .option('--port <port>', 'port to listen on', '4600')
-    .option('--host <host>', 'address to listen on', '127.0.0.1')
-    .option('--data <dir>', 'data directory', '.pik')
-    .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
-    .option(
-      '--readers <n>',
-      'threads for questions; 0: the thread of ingest answers them. Default: 1, with more than two processors 2',
-    )
-    .option(
-      '--parsers <n>',
-      'threads that parse requests above 32 KB; 0: the thread of ingest does it. Default: one less than processors, at most 4',
-    )
-    .option('--no-worker', 'leave replay messages in the queue')
-    .action(async (options) => (await import('./commands/serve.ts')).serve(options));
-  program
-    .command('rebuild')
-    .description('rebuild the index from the raw log; stop the server first')
-    .option('--data <dir>', 'data directory', '.pik')
-    .option('--json', 'write JSON')
-    .action(async (options) => done(await (await import('./commands/rebuild.ts')).rebuild(options)));
-  program
-    .command('compact')
-    .description('close the hours whose packs are final; a server does it by itself, so stop it first')
-    .option('--data <dir>', 'data directory', '.pik')
-    .option(
-      '--since <time>',
-      'start of the log to look for open hours; default a day before the last one that was closed',
-    )
-    .option('--all', 'close the running hour too; later packs are its next generation')
-    .option('--json', 'write JSON')
-    .action(async (options) => done(await (await import('./commands/compact.ts')).compact(options)));
-  program
-    .command('keygen')
-    .description('create an API key')
-    .requiredOption('--name <name>', 'name of the user or service that gets the key')
-    .option('--scopes <scopes>', 'permissions, comma-separated', 'ingest')
-    .option('--origin <origin>', 'for pages of this origin only; may be given several times', many)
-    .option('--json', 'write JSON')
-    .action((options) => keygen(options));
-}
-
-/** A command that talks to a server. */
-function client(program: Command, name: string, description: string): Command {
-  return (
-    program
-      .command(name)
-      .description(description)
-      // No defaults here: help prints defaults, and the environment holds credentials.
-      .option('--url <url>', `URL of the kit; default PIK_URL, else ${DEFAULT_URL}`)
-      .option('--api-key <key>', 'API key; default PIK_API_KEY')
-      .option('--json', 'write only JSON to standard output')
-  );
-}
-
-function addDoctor(program: Command, done: Done): void {
-  client(program, 'doctor', 'check this machine, the server, the key, the data directory and the config file')
-    .option('--data <dir>', 'data directory of a server on this machine', '.pik')
-    .option('--config <file>', 'pik.config.ts to check')
-    .action(async (options) => done(await doctor(options)));
-}
-
 const FILE = 'NDJSON, a JSON array or concatenated JSON objects, plain or gzip; - for standard input';
 
 const MAP = [
@@ -246,87 +143,6 @@ function addSending(program: Command, done: Done): void {
     .option('--key <field>', 'use the exact value of this field as the idempotency key')
     .action(async (file, options) => done(await importFile(file, options)));
 }
-
-/** Outboxes of producers on this machine; `list` reads only the files. */
-function addOutboxes(program: Command, done: Done): void {
-  const outbox = program
-    .command('outbox')
-    .description('list the outboxes of producers on this machine, or send their records');
-  outbox
-    .command('list')
-    .description('pending records of each outbox, and the process that has it open')
-    .argument('<dir>', 'an outbox, or a folder of them')
-    .option('--json', 'write only JSON to standard output')
-    .action(async (dir, options) => done(await outboxList(dir, options)));
-  client(outbox, 'drain', 'send the records of outboxes that no process has open')
-    .argument('<dir>', 'an outbox, or a folder of them')
-    .action(async (dir, options) => done(await outboxDrain(dir, options)));
-}
-
-function addAnswers(program: Command, done: Done): void {
-  withFlags(client(program, 'events', 'the events of an entity, in order of event time'), {
-    fields: EVENTS_FIELDS,
-    draws: false,
-  }).action(async (options) => done(await events(options)));
-  const explaining = withZone(
-    client(program, 'explain', 'what happened to one event; `explain change`: why a value changed'),
-  )
-    .argument('[event-id]')
-    .option('--source <source>')
-    .option('--type <type>')
-    .option('--entity <id>')
-    .option('--key <key>', 'idempotency key, with --source, --type and --entity')
-    .option('--time <time>', 'event time, with --entity')
-    .option('--as-of <time>', 'as known at this receive time')
-    .option(...HTML)
-    .action(async (eventId, options) => done(await explain(eventId, options)));
-  withFlags(client(explaining, 'change', 'why a value changed: between versions, receive times, or until now'), {
-    fields: explainChangeQuestion.fields,
-    draws: true,
-  }).action((options) => explainChange(options));
-  withFlags(client(program, 'find', 'receipts that match an expression, rejected ones too, the last stored first'), {
-    fields: QUESTIONS.find.fields,
-    draws: false,
-  })
-    .argument('[expression...]', 'such as payload.order_id=4711; several must all match')
-    .addHelpText('after', FIND_HELP)
-    .action(async (expressions, options) => done(await find(expressions, options)));
-  withFlags(client(program, 'tail', 'receipts that match an expression, as they arrive; ctrl-c stops it'), {
-    fields: TAIL_FIELDS,
-    draws: false,
-  })
-    .argument('[expression...]', 'such as outcome=REJECTED; several must all match')
-    .addHelpText('after', FIND_HELP)
-    .action((expressions, options) => tail(expressions, options));
-  withRange(client(program, 'sql', 'one SQL statement over the receipts of a range; needs @duckdb/node-api'), {
-    from: 'first receive time',
-    to: 'end of the range of receive times (exclusive)',
-  })
-    .argument('<statement>', 'reads the views receipts, events, repeats and rejects')
-    .option('--where <expression>', 'load only receipts that match')
-    .option('--as-of <time>', 'as known at this receive time')
-    .option('--receipts <n>', 'receipts to load: the last stored ones', wholeNumber, '1000000')
-    .action(async (statement, options) => done(await sql(statement, options)));
-  withFlags(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
-    fields: REJECTS_FIELDS,
-    draws: false,
-  })
-    .option('--limit <n>', 'how many', wholeNumber, '50')
-    .action(async (options) => done(await rejects(options)));
-  client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
-    .option('--digest', 'print the digest of the log; store it elsewhere')
-    .action(async (options) => done(await verify(options)));
-  client(program, 'verify-case', 'ask the questions of a case of the console again, and compare the answers')
-    .argument('<file>', 'the exported file')
-    .action(async (file, options) => done(await verifyCase(file, options)));
-}
-
-const FIND_HELP = `
-Expressions: payload.order_id=4711   source == "shop" and not (outcome in [DUPLICATE, REJECTED])
-             payload.items[*].sku.startsWith("A-")   has(payload.refund)   trace_id=4bf92f…   body.contains("4711")
-Fields: ${SEARCH_FIELDS.join(', ')}.`;
-
-const HTML = ['--html <file>', 'write the answer with its charts to this self-contained file'] as const;
 
 function addReports(program: Command, done: Done): void {
   withRange(client(program, 'status', 'one screen: do events flow, what needs attention, and since when'), {
@@ -360,9 +176,6 @@ function addReports(program: Command, done: Done): void {
     .option('--dry-run', 'show the predicted outcome of each, with examples; send nothing')
     .action(async (receipts, options) => done(await reingest(receipts, options)));
 }
-
-/** Collects the values of an option that may be given several times. */
-const many = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
 function addReplays(program: Command, done: Done): void {
   withRange(client(program, 'replay', 'send past events again; with --dry-run, show what that would change'), {

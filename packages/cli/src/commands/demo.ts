@@ -71,7 +71,7 @@ async function showAll(connection: Connection, quakes: readonly Quake[]): Promis
   await showWhatChanged(investigator);
 }
 
-/** What Ctrl+C does at the moment. */
+/** The present effect of Ctrl+C. */
 interface Interrupts {
   act: () => void;
 }

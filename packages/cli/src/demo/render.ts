@@ -20,7 +20,7 @@ export function printTable(head: readonly string[], rows: readonly (readonly Cel
 
 /** Prints the facts about one thing, line by line. */
 export function printFacts(facts: readonly (readonly [name: string, fact: string | number])[]): void {
-  const width = Math.max(...facts.map(([name]) => name.length));
+  const width = facts.reduce((widest, [name]) => Math.max(widest, name.length), 0);
   for (const [name, fact] of facts) say(`  ${name.padEnd(width)}  ${fact}`);
 }
 

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+
+import { doctor } from '../commands/doctor.ts';
+import { keygen } from '../commands/keygen.ts';
+import { outboxDrain, outboxList } from '../commands/outbox.ts';
+import { client, type Done, many, wholeNumber } from './client.ts';
+
+/** Adds the demo, which loads its parts only when it runs. */
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('a week of real earthquakes: what came twice, what came late, and why the count of a day changed')
+    .option('--limit <n>', 'send only this many earthquakes', wholeNumber, '1707')
+    .option('--once', 'end at once, also on a terminal')
+    .option('--url <url>', 'an empty kit that serves the metric earthquakes; default: one of its own')
+    .option('--api-key <key>', 'key of that kit; default PIK_API_KEY')
+    .action(async (options) => (await import('../commands/demo.ts')).demo(options));
+}
+
+/** Commands that load the backend or work without a server; client commands start without the backend. */
+export function addServer(program: Command, done: Done): void {
+  program
+    .command('serve')
+    .description('run the whole kit in this process')
+    .option('--port <port>', 'port to listen on', '4600')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
+    .option(
+      '--readers <n>',
+      'threads for questions; 0: the thread of ingest answers them. Default: 1, with more than two processors 2',
+    )
+    .option(
+      '--parsers <n>',
+      'threads that parse requests above 32 KB; 0: the thread of ingest does it. Default: one less than processors, at most 4',
+    )
+    .option('--no-worker', 'leave replay messages in the queue')
+    .action(async (options) => (await import('../commands/serve.ts')).serve(options));
+  program
+    .command('rebuild')
+    .description('rebuild the index from the raw log; stop the server first')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option('--json', 'write JSON')
+    .action(async (options) => done(await (await import('../commands/rebuild.ts')).rebuild(options)));
+  program
+    .command('compact')
+    .description('close the hours whose packs are final; a server does it by itself, so stop it first')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option(
+      '--since <time>',
+      'start of the log to look for open hours; default a day before the last one that was closed',
+    )
+    .option('--all', 'close the running hour too; later packs are its next generation')
+    .option('--json', 'write JSON')
+    .action(async (options) => done(await (await import('../commands/compact.ts')).compact(options)));
+  program
+    .command('keygen')
+    .description('create an API key')
+    .requiredOption('--name <name>', 'name of the user or service that gets the key')
+    .option('--scopes <scopes>', 'permissions, comma-separated', 'ingest')
+    .option('--origin <origin>', 'for pages of this origin only; may be given several times', many)
+    .option('--json', 'write JSON')
+    .action((options) => keygen(options));
+}
+
+/** Adds `doctor`. */
+export function addDoctor(program: Command, done: Done): void {
+  client(program, 'doctor', 'check this machine, the server, the key, the data directory and the config file')
+    .option('--data <dir>', 'data directory of a server on this machine', '.pik')
+    .option('--config <file>', 'pik.config.ts to check')
+    .action(async (options) => done(await doctor(options)));
+}
+
+/** Outboxes of producers on this machine; `list` reads only the files. */
+export function addOutboxes(program: Command, done: Done): void {
+  const outbox = program
+    .command('outbox')
+    .description('list the outboxes of producers on this machine, or send their records');
+  outbox
+    .command('list')
+    .description('pending records of each outbox, and the process that has it open')
+    .argument('<dir>', 'an outbox, or a folder of them')
+    .option('--json', 'write only JSON to standard output')
+    .action(async (dir, options) => done(await outboxList(dir, options)));
+  client(outbox, 'drain', 'send the records of outboxes that no process has open')
+    .argument('<dir>', 'an outbox, or a folder of them')
+    .action(async (dir, options) => done(await outboxDrain(dir, options)));
+}
