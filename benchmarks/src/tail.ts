@@ -1,7 +1,8 @@
-// The cost of listeners to ingest: the same requests without listeners and with many, each with an expression of its own.
+// The cost of listeners to ingest: the same requests without listeners, with many that each follow an entity of their own, and with
+// many that follow the same one.
 // node benchmarks/src/tail.ts [LISTENERS] [EVENTS] writes results/tail.json.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { makeBodies } from './rows.ts';
@@ -9,12 +10,19 @@ import { serveKit } from './served-kit.ts';
 
 const [listeners = 200, events = 200_000] = process.argv.slice(2).map(Number);
 const PER_REQUEST = 500;
+const ROUNDS = 5;
 const dir = mkdtempSync(join(tmpdir(), 'pik-bench-'));
 const kit = await serveKit(dir);
 let sent = 0;
 
-/** Events per second, and CPU time of the server per event, over all events sent now. */
-async function ingest(): Promise<{ per_second: number; cpu_us_per_event: number }> {
+interface Figures {
+  readonly per_second: number;
+  /** CPU time of the server. */
+  readonly cpu_us_per_event: number;
+}
+
+/** The figures of all events sent now. */
+async function ingest(): Promise<Figures> {
   const bodies = makeBodies(sent, events, PER_REQUEST);
   sent += events;
   const [startedMs, cpuMs] = [performance.now(), kit.cpuMs()];
@@ -35,31 +43,64 @@ async function ingest(): Promise<{ per_second: number; cpu_us_per_event: number 
 }
 
 let matches = 0;
-const stop = new AbortController();
 
-/** Follows one order in a thousand. */
-async function listen(n: number): Promise<void> {
-  const where = `payload.order_id.startsWith("o-") and entity_id = user_${n * 100}`;
+/** Expressions of the listeners. */
+const FILTERS = {
+  own: (n: number) => `payload.order_id.startsWith("o-") and entity_id = user_${n * 100}`,
+  same: () => 'payload.order_id.startsWith("o-") and entity_id = user_700',
+} as const;
+
+/** Opens a stream. The answer begins when the listener is there. */
+async function open(where: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   const url = `${kit.url}/events/stream?where=${encodeURIComponent(where)}`;
-  const response = await fetch(url, { headers: { accept: 'text/event-stream' }, signal: stop.signal });
+  const response = await fetch(url, { headers: { accept: 'text/event-stream' }, signal });
   if (response.status !== 200 || response.body === null) throw new Error(await response.text());
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream()))
-    matches += chunk.split('\ndata: ').length - 1;
+  return response.body;
 }
 
-function unlessStopped(error: unknown): void {
-  if (!stop.signal.aborted) throw error;
+async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+  for await (const chunk of body.pipeThrough(new TextDecoderStream())) matches += chunk.split('\ndata: ').length - 1;
 }
+
+/** Ingest while listeners follow it. Opening and closing their connections does not count. */
+async function followed(whereOf: (n: number) => string): Promise<Figures> {
+  const stop = new AbortController();
+  const unlessStopped = (error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+  };
+  const bodies = await Promise.all(Array.from({ length: listeners }, (_, n) => open(whereOf(n), stop.signal)));
+  const following = bodies.map((body) => read(body).catch(unlessStopped));
+  const figures = await ingest();
+  stop.abort();
+  await Promise.all(following);
+  return figures;
+}
+
+/** The median of one figure of several runs. */
+function medianOf(runs: readonly Figures[], name: keyof Figures): number {
+  return runs.map((one) => one[name]).sort((a, b) => a - b)[runs.length >> 1] ?? Number.NaN;
+}
+
+const medians = (runs: readonly Figures[]) => ({
+  per_second: medianOf(runs, 'per_second'),
+  cpu_us_per_event: medianOf(runs, 'cpu_us_per_event'),
+});
 
 await ingest();
-const alone = await ingest();
-const following = Array.from({ length: listeners }, (_, n) => listen(n).catch(unlessStopped));
-const followed = await ingest();
+// Interleaved, so that a machine that changes its speed changes all of them.
+const runs: Record<'alone' | keyof typeof FILTERS, Figures[]> = { alone: [], own: [], same: [] };
+for (let n = 0; n < ROUNDS; n++) {
+  runs.alone.push(await ingest());
+  runs.own.push(await followed(FILTERS.own));
+  runs.same.push(await followed(FILTERS.same));
+}
 const memory_mb = Math.round(kit.rssMb());
-stop.abort();
-await Promise.all(following);
 await kit.stop();
 rmSync(dir, { recursive: true });
-const result = { node: process.version, listeners, events, alone, followed, matches, memory_mb };
+const [alone, own, same] = [medians(runs.alone), medians(runs.own), medians(runs.same)];
+// Far above the number of cores, only the ratios count.
+const load = Math.round(loadavg()[0] ?? 0);
+const given = { node: process.version, load, listeners, events, rounds: ROUNDS };
+const result = { ...given, alone, own, same, matches, memory_mb };
 writeFileSync(join(import.meta.dirname, '../results/tail.json'), `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result, null, 2));

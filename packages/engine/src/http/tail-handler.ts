@@ -25,14 +25,13 @@ export const tailHandler: Handler<'tail', InvestigatePipeline> = async ({ pipeli
 async function eventStream(items: AsyncIterable<TailItem>): Promise<Answer> {
   const iterator = items[Symbol.asyncIterator]();
   let next: IteratorResult<TailItem> | null = await iterator.next();
-  const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = next ?? (await iterator.next());
         next = null;
         if (done === true) controller.close();
-        else controller.enqueue(encoder.encode(eventText(value)));
+        else controller.enqueue(encoded(value));
       },
       async cancel() {
         await iterator.return?.();
@@ -41,6 +40,16 @@ async function eventStream(items: AsyncIterable<TailItem>): Promise<Answer> {
     { highWaterMark: 0 },
   );
   return { status: 200, type: EVENT_STREAM, body };
+}
+
+const encoder = new TextEncoder();
+/** Listeners share the item of a match, so it is encoded once for all of them. */
+const known = new WeakMap<TailItem, Uint8Array>();
+
+function encoded(item: TailItem): Uint8Array {
+  const bytes = known.get(item) ?? encoder.encode(eventText(item));
+  known.set(item, bytes);
+  return bytes;
 }
 
 /** A match is an event without a name; the id of each event continues after it. An event without data only moves the id. */

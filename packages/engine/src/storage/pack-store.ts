@@ -5,6 +5,7 @@ import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 import { type Envelope, KitError, LIMITS, packStoredMs } from '@pik/schema';
 import type { PackFacts } from '../ingest/rules/pack-facts.ts';
 import type { PackedRequest } from '../ports/rows.ts';
+import type { ReceiptNames } from '../runtime/announcements.ts';
 import type { Context } from '../runtime/context.ts';
 import { type PackedRecords, packBytes } from './pack-bytes.ts';
 import { decodePack, packedRequests } from './rules/pack-codec.ts';
@@ -47,7 +48,7 @@ export async function appendPack(
   // Level 1: higher levels take four times as long and save only a tenth of the size.
   const options = { level: 1, chunkSize: Math.max(CHUNK_BYTES_MIN, text.length >> 1) };
   const bytes = text.length <= COMPRESSED_HERE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
-  context.announcements.keep(packId, text);
+  context.announcements.keep(packId, () => ({ text, names: requests.flatMap<ReceiptNames>(({ records }) => records) }));
   await context.backend.rawLog.append(packId, bytes);
   const packed = requests.map(({ requestId, principal, records }) => {
     return { request_id: requestId, principal, lines: records.length };

@@ -3,10 +3,11 @@ import type { QuestionOptions } from '../api/pipeline.ts';
 import { readAsked } from '../runtime/answer-question.ts';
 import type { Context } from '../runtime/context.ts';
 import { askedContext } from '../runtime/question.ts';
+import { matchItem } from './shared-pack.ts';
 import { comparePlaces, type TailPlace, tailCursor } from './tail-cursor.ts';
 import type { TailHub } from './tail-hub.ts';
 import { readTail, settledPlace, startOf, type Tail, type TailMatch, tailOf } from './tail-page.ts';
-import { createTailQueue, matchItem } from './tail-queue.ts';
+import { createTailQueue } from './tail-queue.ts';
 
 /** Matches that one read of the past returns. */
 const PAST_AT_ONCE = 200;

@@ -1,5 +1,6 @@
 import type { Envelope } from '@pik/schema';
 
+import type { KeptPack, ReceiptNames } from '../runtime/announcements.ts';
 import type { Anchor } from '../search/rules/anchors.ts';
 import { candidateLines, type LineSpan } from '../search/rules/candidate-lines.ts';
 import type { NamedValue } from '../search/rules/named-value.ts';
@@ -19,19 +20,28 @@ export interface PackLines {
   facts(line: LineSpan, withDigits: boolean): ReceiptFacts;
 }
 
+/** A pack as it was kept, or as the log has it, without the names of its receipts. */
+export type PackToRead = Pick<KeptPack, 'text'> & { readonly names: KeptPack['names'] | null };
+
 /** Prepares the lines of a pack. `outcomes` has a letter per line; null without a PACK row. */
-export function createPackLines(bytes: Buffer, outcomes: string | null): PackLines {
-  // One character per byte.
-  const text = bytes.toString('latin1');
+export function createPackLines({ text: bytes, names }: PackToRead, outcomes: string | null): PackLines {
+  // One character per byte. Listeners who name a value do not need it.
+  let text: string | null = null;
+  let spans: readonly LineSpan[] | null = null;
   const parsed = new Map<number, ReceiptFacts>();
   const fields = new Map<NamedValue['field'], FieldLines>();
   return {
     candidates({ anchor, named }) {
-      if (named === null) return candidateLines(text, anchor);
-      const lines = fields.get(named.field) ?? fieldLines(text, named.field);
-      fields.set(named.field, lines);
-      const found = lines.byValue.get(rawText(named.value)) ?? [];
-      return lines.others.length === 0 ? found : [...found, ...lines.others].sort(([a], [b]) => a - b);
+      if (named !== null && names !== null) {
+        const lines = fields.get(named.field) ?? fieldLines(names, named.field);
+        fields.set(named.field, lines);
+        const found = lines.byValue.get(named.value) ?? [];
+        if (found.length + lines.others.length === 0) return [];
+        spans ??= lineSpans(bytes);
+        return spansOf(spans, lines.others.length === 0 ? found : [...found, ...lines.others].sort((a, b) => a - b));
+      }
+      text ??= bytes.toString('latin1');
+      return candidateLines(text, anchor);
     },
     facts([start, end], withDigits) {
       // A negative key, since a place is a key of its own with and without digits.
@@ -47,47 +57,44 @@ export function createPackLines(bytes: Buffer, outcomes: string | null): PackLin
 }
 
 interface FieldLines {
-  /** By the text of the value in the line. */
-  readonly byValue: ReadonlyMap<string, readonly LineSpan[]>;
-  /** Lines whose value is not there as text, such as those of rejected receipts, or has an escaped quote or backslash. */
-  readonly others: readonly LineSpan[];
+  readonly byValue: ReadonlyMap<string, readonly number[]>;
+  /** Lines whose envelope has no value, such as those of rejected receipts: the record in them may have one. */
+  readonly others: readonly number[];
 }
 
-const BACKSLASH = 0x5c;
-
-/**
- * The lines of a pack by the value of a field. An envelope has the field before its received text, and inside a text quotes are
- * escaped, so the first `"field":"` of a line is the field of the envelope. Lines that a mapping read may have others before it.
- */
-function fieldLines(text: string, field: NamedValue['field']): FieldLines {
-  const byValue = new Map<string, LineSpan[]>();
-  const others: LineSpan[] = [];
-  const name = `"${field}":"`;
-  const mapped = new Set(candidateLines(text, NOTHING).map(([start]) => start));
-  let at = text.indexOf(name);
-  for (const line of candidateLines(text, null)) {
-    if (at !== -1 && at < line[0]) at = text.indexOf(name, line[0]);
-    const isThere = at !== -1 && at < line[1] && !mapped.has(line[0]);
-    const value = isThere ? valueAt(text, at + name.length, line[1]) : null;
-    if (value === null) others.push(line);
-    else {
-      const lines = byValue.get(value);
-      if (lines === undefined) byValue.set(value, [line]);
-      else lines.push(line);
+/** The lines of a pack by the value of a field. */
+function fieldLines(names: readonly ReceiptNames[], field: NamedValue['field']): FieldLines {
+  const byValue = new Map<string, number[]>();
+  const others: number[] = [];
+  for (const [line, name] of names.entries()) {
+    const value = field === 'entity_id' ? (name.event?.entity_id ?? null) : name[field];
+    if (value === null) {
+      others.push(line);
+      continue;
     }
+    const lines = byValue.get(value);
+    if (lines === undefined) byValue.set(value, [line]);
+    else lines.push(line);
   }
   return { byValue, others };
 }
 
-/** An anchor that only lines pass which every anchor lets pass. */
-const NOTHING: Anchor = { needles: [], leaves: [] };
+const LINE_BREAK = 0x0a;
 
-function valueAt(text: string, from: number, end: number): string | null {
-  const to = text.indexOf('"', from);
-  return to === -1 || to > end || text.charCodeAt(to - 1) === BACKSLASH ? null : text.slice(from, to);
+function lineSpans(bytes: Buffer): LineSpan[] {
+  const spans: LineSpan[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const found = bytes.indexOf(LINE_BREAK, start);
+    const end = found === -1 ? bytes.length : found;
+    spans.push([start, end]);
+    start = end + 1;
+  }
+  return spans;
 }
 
-/** A value as it stands in the text of a pack, which has one character per byte. */
-function rawText(value: string): string {
-  return Buffer.from(JSON.stringify(value).slice(1, -1)).toString('latin1');
+function spansOf(spans: readonly LineSpan[], lines: readonly number[]): LineSpan[] {
+  return lines.flatMap((line) => {
+    const span = spans[line];
+    return span === undefined ? [] : [span];
+  });
 }

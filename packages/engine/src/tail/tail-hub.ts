@@ -1,9 +1,9 @@
 import type { Context } from '../runtime/context.ts';
-import type { PackLines } from './pack-lines.ts';
+import { createSharedPack, type SharedPack } from './shared-pack.ts';
 import { oldestInFlight, packLines } from './tail-page.ts';
 
 /** Gets each pack of this process once it is settled, in the order of ids. */
-export type Follower = (pack: PackLines & { readonly pack_id: string }) => void;
+export type Follower = (pack: SharedPack) => void;
 
 /** Reads each admitted pack once, for all followers. */
 export interface TailHub {
@@ -52,7 +52,7 @@ function createSettledReader(context: Context, pass: Follower): { start(): void;
   const passOn = async (pack_id: string): Promise<void> => {
     const lines = await packLines(context, pack_id);
     if ('code' in lines) context.telemetry.log('error', 'pack_unreadable', { pack_id, code: lines.code });
-    else pass({ ...lines, pack_id });
+    else pass(createSharedPack(pack_id, lines));
   };
   const drain = async (): Promise<void> => {
     while (isDue) {

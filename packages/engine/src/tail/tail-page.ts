@@ -43,6 +43,8 @@ export async function readTailPage(
 /** The conditions of a tail. */
 export interface Tail extends LineFilter {
   readonly expression: Expression;
+  /** Equal for equal expressions. */
+  readonly key: string;
   readonly withDigits: boolean;
 }
 
@@ -52,6 +54,7 @@ export function tailOf({ where, now, time_zone }: Pick<TailQuery, 'where' | 'now
   const expression = where === undefined ? EVERY_RECEIPT : expressionOf(where, base);
   return {
     expression,
+    key: JSON.stringify(expression),
     anchor: anchorOf(expression),
     named: namedValueOf(expression),
     withDigits: needsDigits(expression),
@@ -140,9 +143,9 @@ async function* packsFrom({ backend }: Context, start: TailPlace, bound: TailPla
 export async function packLines(context: Context, packId: string): Promise<PackLines | { readonly code: string }> {
   try {
     const kept = context.announcements.take(packId);
-    const bytes = kept === null ? await unpacked(packId, await readBytes(context, packId)) : Buffer.from(kept);
+    const pack = kept ?? { text: await unpacked(packId, await readBytes(context, packId)), names: null };
     const row = await context.backend.index.getPack(packId);
-    return createPackLines(bytes, row?.outcomes ?? null);
+    return createPackLines(pack, row?.outcomes ?? null);
   } catch (error) {
     const isDamage = KitError.is(error) && (error.code === 'RAW_MISSING' || error.code === 'RAW_CORRUPT');
     if (!isDamage || isOfQuestion(error)) throw error;
@@ -151,7 +154,10 @@ export async function packLines(context: Context, packId: string): Promise<PackL
 }
 
 /** The matches in a pack in order of their lines. */
-export function* matchesIn(lines: PackLines, { expression, withDigits, ...filter }: Tail): Generator<ReceiptFacts> {
+export function* matchesIn(
+  lines: PackLines,
+  { expression, withDigits, ...filter }: Omit<Tail, 'key'>,
+): Generator<ReceiptFacts> {
   for (const line of lines.candidates(filter)) {
     const facts = lines.facts(line, withDigits);
     if (matches(expression, facts)) yield facts;

@@ -1,22 +1,11 @@
-import { LIMITS, type Skipped, type TailItem, type TailQuery } from '@pik/schema';
+import { LIMITS, type Skipped, type TailItem } from '@pik/schema';
 
-import { matchView } from '../search/find.ts';
-import type { PackLines } from './pack-lines.ts';
+import type { Listening, MatchItem, SharedPack } from './shared-pack.ts';
 import { AFTER_ALL_LINES, type TailPlace, tailCursor } from './tail-cursor.ts';
-import { matchesIn, type Tail, type TailMatch } from './tail-page.ts';
-
-/** The item of a match. */
-export function matchItem(
-  { facts, pack_id }: TailMatch,
-  include: TailQuery['include'],
-): Extract<TailItem, { kind: 'match' }> {
-  const json = JSON.stringify(matchView(facts, { pack_id, include }));
-  return { kind: 'match', json, cursor: tailCursor({ pack_id, line: facts.envelope.line + 1 }) };
-}
 
 /** The matches that wait for one listener. Beyond its bounds it counts them, and beyond a bound of that count it ends. */
 export interface TailQueue {
-  add(pack: PackLines & { readonly pack_id: string }): void;
+  add(pack: SharedPack): void;
   take(): TailItem | null;
   end(): void;
   isEnded(): boolean;
@@ -27,10 +16,7 @@ export interface TailQueue {
 }
 
 /** Creates the queue of a listener whose stream continues from a place. */
-export function createTailQueue(
-  { tail, include }: { tail: Tail; include: TailQuery['include'] },
-  start: TailPlace,
-): TailQueue {
+export function createTailQueue(listening: Listening, start: TailPlace): TailQueue {
   let items: TailItem[] = [];
   let next = 0;
   let chars = 0;
@@ -51,8 +37,7 @@ export function createTailQueue(
     items = [{ kind: 'cut', skipped: { from: taken, to, count }, cursor: taken }];
     [next, chars, skipped, isEnded] = [0, 0, null, true];
   };
-  const addMatch = (match: TailMatch) => {
-    const item = matchItem(match, include);
+  const addMatch = (item: MatchItem) => {
     if (skipped !== null || isFull(item)) return skip(item.cursor);
     items.push(item);
     chars += item.json.length;
@@ -66,9 +51,9 @@ export function createTailQueue(
   };
   return {
     add(pack) {
-      const { pack_id } = pack;
-      for (const facts of matchesIn(pack, tail)) if (!isEnded) addMatch({ pack_id, facts });
-      place = { pack_id, line: AFTER_ALL_LINES };
+      if (isEnded) return;
+      for (const item of pack.items(listening)) if (!isEnded) addMatch(item);
+      place = { pack_id: pack.pack_id, line: AFTER_ALL_LINES };
       if (items.length > next || isEnded) bell.ring();
     },
     take() {

@@ -4,6 +4,7 @@ import { lifePipeline } from '@pik/testkit/fixtures/engine/search-life';
 import { describe, expect, it } from 'vitest';
 
 import { createPackLines } from '../../src/tail/pack-lines.ts';
+import { createSharedPack } from '../../src/tail/shared-pack.ts';
 import { tailOf } from '../../src/tail/tail-page.ts';
 import { createTailQueue } from '../../src/tail/tail-queue.ts';
 
@@ -96,6 +97,20 @@ describe('a stream of arrivals', () => {
     await stream.return?.();
   });
 
+  it('shares the items of a pack between listeners with one expression, and the item of a receipt between all', () => {
+    const names = { source: 'shop', event_type: 't', event: { entity_id: 'a' } };
+    const text = `{"received_at":"x","request_id":"r","line":0,"event_id":"e","reject_code":null,"entity_id":"a","body":"{}"}\n`;
+    const pack = createSharedPack(PACK(1), createPackLines({ text: Buffer.from(text), names: [names] }, 'A'));
+    const listening = (where: string) => ({ tail: tailOf({ where, now: 0, time_zone: 'UTC' }), include: undefined });
+    const [one, same, other] = ['entity_id = a', 'entity_id=a', 'has(entity_id)'].map((where) =>
+      pack.items(listening(where)),
+    );
+    expect(one).toHaveLength(1);
+    expect(same).toBe(one);
+    expect(other?.[0]).toBe(one?.[0]);
+    expect(pack.items(listening('entity_id = b'))).toEqual([]);
+  });
+
   it('ends with a count for a listener that reads nothing', () => {
     const tail = tailOf({ where: undefined, now: 0, time_zone: 'UTC' });
     const queue = createTailQueue({ tail, include: undefined }, { pack_id: PACK(0), line: 0 });
@@ -105,8 +120,8 @@ describe('a stream of arrivals', () => {
       (_, line) =>
         `{"received_at":"x","request_id":"r","line":${line},"event_id":"e","reject_code":null,"source":"s","body":"{}"}\n`,
     ).join('');
-    const pack = createPackLines(Buffer.from(text), null);
-    for (let n = 1; !queue.isEnded(); n++) queue.add({ ...pack, pack_id: PACK(n) });
+    const pack = createPackLines({ text: Buffer.from(text), names: null }, null);
+    for (let n = 1; !queue.isEnded(); n++) queue.add(createSharedPack(PACK(n), pack));
     const cut = queue.take();
     if (cut?.kind !== 'cut') throw new Error(`the item is ${cut?.kind}`);
     expect(cut.skipped.count).toBe(LIMITS.tail_skipped_max + LIMITS.tail_queue_max);
