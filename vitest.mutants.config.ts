@@ -20,7 +20,7 @@ const config = mergeConfig(base, {
       transform: (code: string) => code.replace('function cover() {', 'function cover() { if (ns.isCounted) return;'),
     },
   ],
-  test: { pool: 'threads', isolate: false, maxWorkers: 1, env: { PIK_BUDGET: 'full', FC_SEED: '1' } },
+  test: { pool: 'threads', isolate: false, maxWorkers: 1, env: { PIK_BUDGET: 'commit', FC_SEED: '1' } },
 });
 config.test.include = ['scripts/mutants/worker.ts'];
 export default config;

@@ -9,8 +9,9 @@ import { createVitest } from 'vitest/node';
 
 /** Number of mutants after which a worker is replaced, so that leftovers cannot accumulate. */
 const MUTANTS_PER_WORKER = 400;
-/** Tries every n-th mutant. */
+/** Tries every n-th mutant, from the one with this number on. */
 const EVERY = Number(env.MUTATE_EVERY ?? 1);
+const FROM = Number(env.MUTATE_FROM ?? 0);
 /** One line per tried mutant, written at once, so that an interrupted run keeps its results. */
 const LOG = resolve(env.MUTATE_LOG ?? 'coverage/mutants/tried.ndjson');
 /** The results of the first run, for the processes that replace one that hung. */
@@ -71,7 +72,7 @@ class KeptTestsRunner {
   }
 
   async mutantRun(run) {
-    if (Number(run.activeMutant.id) % EVERY === 0) return this.#tryMutant(run);
+    if (Number(run.activeMutant.id) % EVERY === FROM % EVERY) return this.#tryMutant(run);
     return { status: 'error', errorMessage: 'not in the sample' };
   }
 

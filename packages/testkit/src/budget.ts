@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 
 /**
  * The cost of one test run, chosen by `PIK_BUDGET`. Ten commits a day play more, and other, histories than one full run,
- * since each run has a fresh seed. `full` runs as many as a test requests; Stryker uses it.
+ * since each run has a fresh seed. `full` runs as many as a test requests.
  */
 const BUDGETS = {
   commit: { runs: 1 / 8, kills: 1 / 20, points: 1 / 8 },
