@@ -1,11 +1,12 @@
 import { floorToHour, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import { encodeCell } from '../cells/rules/cell-codec.ts';
-import { createCellMaker } from '../cells/rules/make-cells.ts';
+import { type CellMaker, createCellMaker } from '../cells/rules/make-cells.ts';
 import { createSliceMaker } from '../cells/rules/receipts-slices.ts';
 import type { Backend } from '../ports/backend.ts';
 import type { CellRow } from '../ports/cell-row.ts';
 import type {
+  ClosedArrival,
   ClosedHours,
   ClosedReceipt,
   ColumnZone,
@@ -21,7 +22,7 @@ import { readParquet } from './parquet.ts';
 import { CELLS_FORM, cellsOf } from './rules/cell-columns.ts';
 import { comparedWith } from './rules/closed-receipts.ts';
 import { damaged } from './rules/hour-files.ts';
-import { RECEIPTS_FORM, receiptsOf } from './rules/receipt-columns.ts';
+import { ARRIVAL_COLUMNS, arrivalsOf, RECEIPTS_FORM, receiptsOf } from './rules/receipt-columns.ts';
 
 /** A backend with its closed hours, if it keeps commits of hours. */
 export function withClosedHours<B extends Backend>(backend: B): B {
@@ -57,6 +58,7 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
     },
     readCells: (hour) => readCells(parts, hour),
     readReceipts: (hour, filter) => readReceipts(parts, hour, filter),
+    readArrivals: (hour) => readArrivals(parts, hour),
   };
 }
 
@@ -69,8 +71,11 @@ async function readCells(parts: Parts, hour: HourRow): Promise<readonly CellRow[
     for await (const receipt of readFile(parts, hour.moved_file)) moved.push(compared(receipt, moves));
   const known = new Set(moved.map(addressOf));
   // More have moved since the cells were made: they count some of these receipts as they were.
-  if ([...moves.keys()].some((address) => !known.has(address))) return cellsOfReceipts(readReceipts(parts, hour));
-  return [...(await storedCells(parts, hour)), ...(await cellsOfReceipts(moved))];
+  if ([...moves.keys()].some((address) => !known.has(address)))
+    return (await makerOf(readReceipts(parts, hour))).rows();
+  // Their order among the other receipts is not known.
+  const ofMoved = (await makerOf(moved)).cells();
+  return [...(await storedCells(parts, hour)), ...ofMoved.map((cell) => encodeCell(cell))];
 }
 
 async function storedCells({ files }: Parts, { cells_file }: HourRow): Promise<CellRow[]> {
@@ -78,12 +83,12 @@ async function storedCells({ files }: Parts, { cells_file }: HourRow): Promise<C
   return readable(cells_file.key, async () => cellsOf(await readParquet(bytes, CELLS_FORM)));
 }
 
-async function cellsOfReceipts(receipts: AsyncIterable<ClosedReceipt> | Iterable<ClosedReceipt>): Promise<CellRow[]> {
+async function makerOf(receipts: AsyncIterable<ClosedReceipt> | Iterable<ClosedReceipt>): Promise<CellMaker> {
   const slices = createSliceMaker();
   for await (const receipt of receipts) if (receipt.answered !== 'REJECTED') slices.add(receipt);
   const maker = createCellMaker();
   for (const slice of slices.slices()) maker.add(slice);
-  return maker.cells().map(encodeCell);
+  return maker;
 }
 
 async function* readReceipts(parts: Parts, hour: HourRow, filter: ReceiptFilter = {}): AsyncGenerator<ClosedReceipt> {
@@ -91,6 +96,19 @@ async function* readReceipts(parts: Parts, hour: HourRow, filter: ReceiptFilter 
   for (const file of hour.columns) {
     if (!mayMatch(file.zone, filter)) continue;
     for await (const receipt of readFile(parts, file, filter)) yield compared(receipt, moves);
+  }
+}
+
+/** Reads a few columns only, unless receipts may have moved. */
+async function* readArrivals(parts: Parts, hour: HourRow): AsyncGenerator<ClosedArrival> {
+  if ((await movesIn(parts, hour)).size > 0) {
+    for await (const receipt of readReceipts(parts, hour)) if (receipt.outcome === 'ACCEPTED') yield receipt;
+    return;
+  }
+  for (const file of hour.columns) {
+    const bytes = await readHourFile(parts, file);
+    const columns = () => readParquet(bytes, RECEIPTS_FORM, ARRIVAL_COLUMNS);
+    yield* await readable(file.key, async () => arrivalsOf(await columns()));
   }
 }
 

@@ -1,6 +1,5 @@
 import { KitError, LIMITS } from '@pik/schema';
 
-import { encodeCell } from '../cells/rules/cell-codec.ts';
 import { createCellMaker } from '../cells/rules/make-cells.ts';
 import { eventRows } from '../ingest/rules/outcomes.ts';
 import { parsedEnvelope } from '../ingest/sweep.ts';
@@ -75,7 +74,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
   return {
     leaves,
     columns,
-    cells_file: await store('cells', cellColumns(cells.cells().map(encodeCell)), CELLS_FORM),
+    cells_file: await store('cells', cellColumns(cells.rows()), CELLS_FORM),
     moved_file: moved.length === 0 ? null : await store('moved', receiptColumns(moved), RECEIPTS_FORM),
     moved: moved.length,
   };

@@ -35,4 +35,6 @@ export interface CellRow extends CellKey {
   readonly event_minutes: Uint8Array;
   readonly received_minutes: Uint8Array;
   readonly arrivals: Uint8Array;
+  /** The order of first arrivals among all receipts of the file; empty if it was not counted. */
+  readonly order: Uint8Array;
 }

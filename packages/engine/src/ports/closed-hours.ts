@@ -135,7 +135,12 @@ export interface ClosedHours<C> {
   readCells(hour: ClosedHour): Promise<readonly C[]>;
   /** The receipts of an hour that match, file by file; those of a file are in order of series, entity and event time. */
   readReceipts(hour: ClosedHour, filter?: ReceiptFilter): AsyncIterable<ClosedReceipt>;
+  /** The times of the first arrivals of an hour. */
+  readArrivals(hour: ClosedHour): AsyncIterable<ClosedArrival>;
 }
+
+/** The series and the times of a first arrival. */
+export type ClosedArrival = Pick<ClosedEvent, 'source' | 'event_type' | 'imported' | 'event_ms' | 'received_ms'>;
 
 /** A closed hour, and which packs it covers. */
 export interface ClosedHour extends HourRow {

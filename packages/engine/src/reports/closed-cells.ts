@@ -11,8 +11,8 @@ import type { ReportPage } from './report-page.ts';
 import { eventDayOf } from './rules/cell-scope.ts';
 import { type Coverage, eventDays, type SliceScope } from './rules/report-scope.ts';
 
-/** A piece of a report's range: the figures of many receipts, or a slice. */
-export type Portion = { readonly cell: CellRow } | { readonly slice: SliceRow };
+/** A piece of a report's range: the figures of many receipts, and the hour that holds them, or a slice. */
+export type Portion = { readonly cell: CellRow; readonly hour: ClosedHour } | { readonly slice: SliceRow };
 
 /** The receipts that a report reads of closed hours. Times are bounds of its range; wider ones only cost time. */
 export interface ClosedQuery {
@@ -27,6 +27,8 @@ export interface ClosedQuery {
   readonly closedBeforeMs: number;
   /** Whether the report counts a cell completely, not at all, or needs its receipts. */
   fit(cell: CellRow): Coverage;
+  /** Called with all cells of each hour that is read, also those that do not count. */
+  readonly onHour?: ((hour: ClosedHour, cells: readonly CellRow[]) => void) | undefined;
 }
 
 /** The receipts of closed hours that lie in the scope of a report page. */
@@ -76,6 +78,7 @@ export async function openClosedCells({ backend, budget }: Context, query: Close
     // Until they are made again, damaged cells are replaced by the slices of the hour.
     if (cells === undefined) continue;
     readable.push(hour);
+    query.onHour?.(hour, cells);
     await budget.turn();
     for (const [day, ofDay] of Map.groupBy(cells, eventDayOf)) {
       if (day < query.fromDay || day >= query.toDay) continue;
@@ -146,7 +149,7 @@ async function* readHour(
 ): AsyncGenerator<Portion> {
   const divided = new Set(cells.filter((cell) => query.fit(cell) === 'some').map(seriesOf));
   const [first] = cells;
-  for (const cell of cells) if (!divided.has(seriesOf(cell))) yield { cell };
+  for (const cell of cells) if (!divided.has(seriesOf(cell))) yield { cell, hour };
   if (divided.size === 0 || first === undefined) return;
   const maker = createSliceMaker();
   const eventFromMs = eventDayOf(first) * DAY_MS;

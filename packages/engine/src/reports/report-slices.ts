@@ -89,15 +89,6 @@ async function* readClosed(
   }
 }
 
-/** Yields the slices of a part, all receipts of which are in slices. */
-export async function* readPart(
-  context: Context,
-  query: Slices,
-  reading: Omit<PartReading, 'closed'>,
-): AsyncGenerator<SliceRow> {
-  for await (const portion of readPortions(context, query, reading)) if ('slice' in portion) yield portion.slice;
-}
-
 /** The days of a query that lie in a part, and the place in the last day where the part ends. */
 function rangeOf(query: Slices, { from, until }: ReportPart): Slices & { until?: string } {
   const fromDay = from === null ? query.fromDay : Math.max(query.fromDay, from.day);
@@ -106,53 +97,55 @@ function rangeOf(query: Slices, { from, until }: ReportPart): Slices & { until?:
   return { ...query, fromDay, toDay: Math.min(query.toDay, until.day + 1), until: until.cursor };
 }
 
-/** Yields the slices of a part, each once, with their receipts. */
+/** Yields the portions of a part that may lie in the scope, each once; slices with their receipts. */
 export async function* readWithReceipts(
   context: Context,
   { scope, ...series }: SliceScope,
   reading: PartReading,
-): AsyncGenerator<SliceRow> {
+): AsyncGenerator<Portion> {
+  const query = { ...eventDays(scope), ...series };
   if (scope.basis === 'event') {
-    yield* inScope(readPart(context, { ...eventDays(scope), ...series, withEntries: true }, reading), scope);
+    for await (const portion of readPortions(context, { ...query, withEntries: true }, reading))
+      if ('cell' in portion || isTouched(portion.slice, scope)) yield portion;
     return;
   }
   // By receive time, any day may contain some of it: a first walk finds the days without reading receipts.
-  const { part } = reading;
-  let readTo = Number.NEGATIVE_INFINITY;
-  const bare = readPart(context, { ...eventDays(scope), ...series, withEntries: false }, reading);
-  for await (const day of daysInScope(bare, scope)) {
-    if (day < readTo) continue;
-    readTo = day + 1;
-    yield* inScope(readDays(context, { fromDay: day, toDay: readTo, ...series }, part), scope);
-  }
-}
-
-async function* inScope(slices: AsyncIterable<SliceRow>, scope: ReportScope): AsyncGenerator<SliceRow> {
-  for await (const slice of slices) if (coverageOf(slice, scope) !== 'none') yield slice;
-}
-
-/** Yields each day with a slice in the scope, after all of its slices were read. */
-async function* daysInScope(slices: AsyncIterable<SliceRow>, scope: ReportScope): AsyncGenerator<number> {
+  const { part, closed = null } = reading;
+  const readDay = async function* (day: number | null): AsyncGenerator<Portion> {
+    if (day === null) return;
+    const days = { fromDay: day, toDay: day + 1, ...series, skip: closed?.skip };
+    for await (const slice of readDays(context, days, part))
+      if (closed?.covers(slice.pack_id) !== true && isTouched(slice, scope)) yield { slice };
+  };
   let day: number | null = null;
-  for await (const slice of slices) {
-    if (day !== null && slice.event_day !== day) {
-      yield day;
-      day = null;
+  for await (const portion of readPortions(context, { ...query, withEntries: false }, reading)) {
+    if ('cell' in portion) yield portion;
+    else if (isTouched(portion.slice, scope)) {
+      const { slice } = portion;
+      // Slices of closed hours come with their receipts.
+      if (slice.entries.length > 0) yield portion;
+      else if (slice.event_day !== day) {
+        yield* readDay(day);
+        day = slice.event_day;
+      }
     }
-    if (coverageOf(slice, scope) !== 'none') day = slice.event_day;
   }
-  if (day !== null) yield day;
+  yield* readDay(day);
 }
+
+const isTouched = (slice: SliceRow, scope: ReportScope) => coverageOf(slice, scope) !== 'none';
 
 /** Yields the slices of some days that lie in a part, with their receipts. */
-function readDays(context: Context, days: Omit<Slices, 'withEntries'>, part: ReportPart): AsyncGenerator<SliceRow> {
+async function* readDays(
+  context: Context,
+  days: Omit<Slices, 'withEntries'>,
+  part: ReportPart,
+): AsyncGenerator<SliceRow> {
   const until = part.until ?? null;
   const from = part.from !== null && part.from.day >= days.fromDay ? part.from : null;
-  return readPart(
-    context,
-    { ...days, withEntries: true },
-    { part: { from, until: isWithin(until, days) ? until : null, why: null } },
-  );
+  const reading = { part: { from, until: isWithin(until, days) ? until : null, why: null } };
+  for await (const portion of readPortions(context, { ...days, withEntries: true }, reading))
+    if ('slice' in portion) yield portion.slice;
 }
 
 function isWithin(place: SlicePlace | null, { toDay }: { toDay: number }): boolean {

@@ -96,15 +96,18 @@ function watchedHours(hours: ClosedHours<CellRow>, budget: Budget, watch: Watch)
   return {
     list: watch((range) => hours.list(range), list),
     readCells: watch((hour) => hours.readCells(hour), list),
-    async *readReceipts(hour, filter) {
-      await budget.turn();
-      for await (const receipt of hours.readReceipts(hour, filter)) {
-        budget.read(1);
-        if (budget.isDue()) await budget.turn();
-        yield receipt;
-      }
-    },
+    readReceipts: (hour, filter) => watched(hours.readReceipts(hour, filter), budget),
+    readArrivals: (hour) => watched(hours.readArrivals(hour), budget),
   };
+}
+
+async function* watched<T>(items: AsyncIterable<T>, budget: Budget): AsyncGenerator<T> {
+  await budget.turn();
+  for await (const item of items) {
+    budget.read(1);
+    if (budget.isDue()) await budget.turn();
+    yield item;
+  }
 }
 
 const one = (): Size => ({ items: 1 });

@@ -113,13 +113,18 @@ function edgeAt(bucket: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
+/** The middle of the bucket of a value: within half a percent of it. */
+export function nearValue(value: number): number {
+  return middleOf(bucketOf(value));
+}
+
 /** A value within half a percent of all values in a bucket, and never outside the histogram's extremes. */
-export function bucketMiddle(bucket: number, { min, max }: Pick<Histogram, 'min' | 'max'>): number {
+function bucketMiddle(bucket: number, { min, max }: Pick<Histogram, 'min' | 'max'>): number {
   return Math.min(max, Math.max(min, middleOf(bucket)));
 }
 
 /** The middle of a bucket: within half a percent of all values in it. */
-function middleOf(bucket: number): number {
+export function middleOf(bucket: number): number {
   if (bucket >= -LINEAR_MAX && bucket <= LINEAR_MAX) return bucket;
   return (upperEdge(bucket) + upperEdge(bucket - 1)) / 2;
 }

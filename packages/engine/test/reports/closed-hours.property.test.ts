@@ -125,6 +125,8 @@ const questions = fc.record({
   ),
   grain: fc.constantFrom('hour' as const, 'day' as const, 'minute' as const),
   declared: fc.boolean(),
+  late_over_ms: fc.constantFrom(7_200_000, 3_600_000, 1_234_567),
+  worst: fc.constantFrom(10, 3, 11),
 });
 type Asked = typeof questions extends fc.Arbitrary<infer T> ? T : never;
 
@@ -143,14 +145,16 @@ async function same<Q extends QuestionName>(
   expect(await closed.ask(question, selection)).toEqual(await plain.ask(question, selection));
 }
 
-it('failures, completeness and gaps are the same whatever hours are closed', async () => {
+it('lag, failures, completeness and gaps are the same whatever hours are closed', async () => {
   await fc.assert(
     fc.asyncProperty(lives, fc.array(questions, { minLength: 4, maxLength: 8 }), async (life, asked) => {
       const lived = await live(life);
       for (const one of asked) {
-        const { basis, time_zone, source, event_type, include_imported, by, grain, declared } = one;
+        const { basis, time_zone, source, event_type, include_imported, by, grain, declared, late_over_ms, worst } =
+          one;
         const base = { ...rangeOf(one), time_zone, source, event_type, limit: 100 };
         await same(lived, 'failures', { ...base, by });
+        await same(lived, 'lag', { ...base, basis, by, include_imported, late_over_ms, worst });
         const series = by.filter((name) => name === 'source' || name === 'event_type');
         await same(lived, 'completeness', { ...base, by: series, include_imported, closed_after_ms: MS_PER_HOUR });
         const cadence_ms = declared ? GRAIN_MS[grain] : undefined;

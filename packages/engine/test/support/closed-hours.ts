@@ -1,6 +1,5 @@
 import { KitError, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
-import { encodeCell } from '../../src/cells/rules/cell-codec.ts';
 import { createCellMaker } from '../../src/cells/rules/make-cells.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import type { CellRow } from '../../src/ports/cell-row.ts';
@@ -37,7 +36,7 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
   const cellsOf = async (hourMs: number) => {
     const maker = createCellMaker();
     for (const slice of await slicesOf(hourMs)) maker.add(slice);
-    return maker.cells().map(encodeCell);
+    return maker.rows();
   };
   return {
     async list({ fromMs, toMs }) {
@@ -58,6 +57,10 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
     },
     async *readReceipts({ hour_ms }, filter = {}) {
       for (const slice of await slicesOf(hour_ms)) yield* receiptsOf(backend, slice, filter);
+    },
+    async *readArrivals({ hour_ms }) {
+      for (const slice of await slicesOf(hour_ms))
+        for await (const receipt of receiptsOf(backend, slice, {})) if (receipt.outcome === 'ACCEPTED') yield receipt;
     },
   };
 }

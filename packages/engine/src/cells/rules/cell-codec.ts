@@ -5,6 +5,7 @@ import { ByteReader, ByteWriter } from '../../runtime/rules/bytes.ts';
 import { decodeHistogram, encodeHistogram, type Histogram } from '../../statistics/histogram.ts';
 import type { Ranked } from '../../statistics/top-ranked.ts';
 import { ID_BYTES } from '../../storage/rules/slice-codec.ts';
+import { type CellOrder, decodeOrder, encodeOrder } from './arrival-order.ts';
 import {
   type Bounds,
   type Cell,
@@ -15,8 +16,8 @@ import {
   type ReceivedHour,
 } from './cell.ts';
 
-/** Encodes a cell that holds at least one receipt. Equal cells give equal bytes. */
-export function encodeCell(cell: Cell): CellRow {
+/** Encodes a cell that holds at least one receipt, with the order of its arrivals if that was counted. Equal cells give equal bytes. */
+export function encodeCell(cell: Cell, order: CellOrder | null = null): CellRow {
   const received = receivedBounds(cell);
   return {
     ...cell.key,
@@ -40,6 +41,7 @@ export function encodeCell(cell: Cell): CellRow {
     event_minutes: encodeMinutes(cell.eventMinutes),
     received_minutes: encodeMinutes(cell.receivedMinutes),
     arrivals: encodeCounts(cell.arrivals),
+    order: order === null || cell.accepted === 0 ? NOTHING : encodeOrder(order, cell.event.minMs),
   };
 }
 
@@ -196,6 +198,11 @@ export function receivedHoursOf({ received_hours }: Pick<CellRow, 'received_hour
     hours.set(hour, { receipts, minMs, maxMs, repeats, repeated });
   }
   return hours;
+}
+
+/** Reads the order of the arrivals of a cell; null if it was not counted. */
+export function orderOf({ order, event_min_ms }: Pick<CellRow, 'order' | 'event_min_ms'>): CellOrder | null {
+  return decodeOrder(order, event_min_ms);
 }
 
 function encodeCounts(counts: ReadonlyMap<number, number>): Uint8Array {

@@ -1,7 +1,10 @@
-import type { CellKey } from '../../ports/cell-row.ts';
+import type { CellKey, CellRow } from '../../ports/cell-row.ts';
 import type { SliceRow } from '../../ports/rows.ts';
+import { createColumn } from '../../statistics/column.ts';
 import { idAt, scanEntries } from '../../storage/rules/slice-codec.ts';
+import { ordersOf } from './arrival-order.ts';
 import { addToCell, CELL_MS, type Cell, type CellReceipt, compareCells, createCell, keyAt, mergeCell } from './cell.ts';
+import { encodeCell } from './cell-codec.ts';
 
 /** Cells while being made: of the receipts of slices, or of finer cells. */
 export interface CellMaker {
@@ -9,15 +12,20 @@ export interface CellMaker {
   add(slice: SliceRow): void;
   /** The cells in the order of their file, which does not depend on the order in which receipts were added. */
   cells(): Cell[];
+  /** The same, encoded, with the order of all first arrivals among each other. */
+  rows(): CellRow[];
 }
 
 /** Makes the hour cells of some slices. Only the receipts count: their division into slices has no effect. */
 export function createCellMaker(): CellMaker {
-  const cells = new Map<string, Cell>();
+  const cells = new Map<string, Numbered>();
+  const series = createNumbers();
+  const arrivals = { received: createColumn(), events: createColumn(), cells: createColumn() };
+  const sorted = () => [...cells.values()].sort((a, b) => compareCells(a.cell, b.cell));
   return {
     add(slice) {
       const { pack_id, entries } = slice;
-      const series = seriesKey(slice);
+      const seriesText = seriesKey(slice);
       const receipt: CellReceipt & { at: number } = {
         pack_id,
         at: 0,
@@ -31,14 +39,43 @@ export function createCellMaker(): CellMaker {
           return idAt(entries, this.at);
         },
       };
-      let last: Cell | null = null;
+      let last: Numbered | null = null;
       scanEntries(entries, ({ idAt: at, event_sub_ns: _, ...fields }) => {
         Object.assign(receipt, fields, { at });
-        last = cellFor(cells, last, { slice, series, receipt });
-        addToCell(last, receipt);
+        last = cellFor(cells, last, { slice, series: seriesText, receipt });
+        addToCell(last.cell, receipt);
+        if (receipt.outcome !== 'ACCEPTED') return;
+        arrivals.received.push(receipt.received_ms);
+        arrivals.events.push(receipt.event_ms);
+        arrivals.cells.push(last.no);
       });
     },
-    cells: () => [...cells.values()].sort(compareCells),
+    cells: () => sorted().map(({ cell }) => cell),
+    rows() {
+      const orders = ordersOf(
+        arrivals,
+        [...cells.values()].map(({ cell: { key } }) => series.of(`${key.source}\u0000${key.event_type}`)),
+      );
+      return sorted().map(({ cell, no }) => encodeCell(cell, orders[no] ?? null));
+    },
+  };
+}
+
+/** A cell and its place in the order in which cells were begun. */
+interface Numbered {
+  readonly cell: Cell;
+  readonly no: number;
+}
+
+/** Numbers texts in the order in which they come first. */
+function createNumbers(): { of(text: string): number } {
+  const numbers = new Map<string, number>();
+  return {
+    of(text) {
+      const known = numbers.get(text) ?? numbers.size;
+      numbers.set(text, known);
+      return known;
+    },
   };
 }
 
@@ -50,14 +87,14 @@ interface Placed {
 }
 
 /** Successive receipts mostly share their cell: then no key text is needed. */
-function cellFor(cells: Map<string, Cell>, last: Cell | null, { slice, series, receipt }: Placed): Cell {
+function cellFor(cells: Map<string, Numbered>, last: Numbered | null, { slice, series, receipt }: Placed): Numbered {
   const event = Math.floor(receipt.event_ms / CELL_MS.hour);
   const received = Math.floor(receipt.received_ms / CELL_MS.hour);
-  if (last !== null && last.key.event_window === event && last.key.received_window === received) return last;
+  if (last?.cell.key.event_window === event && last.cell.key.received_window === received) return last;
   const text = `${series}\u0000${event}\u0000${received}`;
   let cell = cells.get(text);
   if (cell === undefined) {
-    cell = createCell(keyAt(slice, receipt, 'hour'));
+    cell = { cell: createCell(keyAt(slice, receipt, 'hour')), no: cells.size };
     cells.set(text, cell);
   }
   return cell;

@@ -2,7 +2,7 @@ import type { CellRow } from '../../ports/cell-row.ts';
 import type { Column, ReadColumns } from './column.ts';
 
 /** The version of the columns of cells. A file of another version is not read. */
-export const CELLS_FORM = 'pik-cells/1';
+export const CELLS_FORM = 'pik-cells/2';
 
 /** The columns of a file of cells, in its order. */
 const TYPES = {
@@ -31,6 +31,7 @@ const TYPES = {
   event_minutes: 'BYTE_ARRAY',
   received_minutes: 'BYTE_ARRAY',
   arrivals: 'BYTE_ARRAY',
+  order: 'BYTE_ARRAY',
 } as const satisfies { readonly [Name in keyof CellRow]-?: Column['type'] };
 
 const NULLABLE = new Set(['first_received_min_ms', 'first_received_max_ms']);
@@ -85,5 +86,6 @@ export function cellsOf(columns: ReadColumns): CellRow[] {
     event_minutes: bytes('event_minutes', row),
     received_minutes: bytes('received_minutes', row),
     arrivals: bytes('arrivals', row),
+    order: bytes('order', row),
   }));
 }

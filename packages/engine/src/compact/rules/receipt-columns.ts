@@ -1,6 +1,6 @@
 import { decodeBase32Hex, encodeBase32Hex, entityPrefix, type IdentityRule, positionAt } from '@pik/schema';
 
-import type { ClosedEvent, ClosedReceipt, ReceiptFilter } from '../../ports/closed-hours.ts';
+import type { ClosedArrival, ClosedEvent, ClosedReceipt, ReceiptFilter } from '../../ports/closed-hours.ts';
 import type { EventOutcome } from '../../ports/rows.ts';
 import type { Column, ColumnData, ReadColumns } from './column.ts';
 
@@ -116,6 +116,25 @@ export function* receiptsOf(columns: ReadColumns, filter: ReceiptFilter = {}): G
   for (let row = 0; row < rows; row++) {
     if (!isWanted(read, row, filter)) continue;
     yield read.text('answered', row) === 'REJECTED' ? rejectAt(read, row) : eventAt(read, row, idOf);
+  }
+}
+
+/** The columns of which `arrivalsOf` reads. */
+export const ARRIVAL_COLUMNS = ['source', 'event_type', 'imported', 'event_ms', 'received_ms', 'outcome'];
+
+/** The first arrivals among the receipts that these columns hold. Throws a RangeError for columns of another form. */
+export function* arrivalsOf(columns: ReadColumns): Generator<ClosedArrival> {
+  const read = columnReader(columns);
+  const rows = columns.get('outcome')?.length ?? 0;
+  for (let row = 0; row < rows; row++) {
+    if (read.text('outcome', row) !== 'ACCEPTED') continue;
+    yield {
+      source: read.text('source', row),
+      event_type: read.text('event_type', row),
+      imported: read.isTrue('imported', row),
+      event_ms: read.number('event_ms', row),
+      received_ms: read.number('received_ms', row),
+    };
   }
 }
 

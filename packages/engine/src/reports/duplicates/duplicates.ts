@@ -39,7 +39,8 @@ export const duplicates = answerQuestion(duplicatesQuestion, async (context, que
     isFull: () => tallies.groups.size >= LIMITS.report_groups_max,
     walks: () => walksNeeded(tallies),
   };
-  for await (const slice of readWithReceipts(context, slices, reading)) addReceipts(tallies, slice);
+  for await (const portion of readWithReceipts(context, slices, reading))
+    if ('slice' in portion) addReceipts(tallies, portion.slice);
   const isComplete = await walkAgain(context, tallies, { slices, reading });
   const notes = partNotes(page.part);
   if (!isComplete)
@@ -79,12 +80,12 @@ async function walkAgain(
   { slices, reading }: { slices: SliceScope; reading: PartReading },
 ): Promise<boolean> {
   while (nextWalk(tallies)) {
-    for await (const slice of readWithReceipts(context, slices, reading)) {
+    for await (const portion of readWithReceipts(context, slices, reading)) {
       if (context.budget.spent() !== null) {
         nextWalk(tallies);
         return false;
       }
-      addReceipts(tallies, slice);
+      if ('slice' in portion) addReceipts(tallies, portion.slice);
     }
   }
   return true;

@@ -1,18 +1,25 @@
 import { type EventView, LIMITS, lagQuestion } from '@pik/schema';
+import { CELL_WORST_MAX } from '../../cells/rules/cell.ts';
+import type { CellRow } from '../../ports/cell-row.ts';
+import type { ClosedHour } from '../../ports/closed-hours.ts';
 import type { SliceRow } from '../../ports/rows.ts';
 import { answerQuestion } from '../../runtime/answer-question.ts';
 import type { Context } from '../../runtime/context.ts';
 import { type ClockStep, stepNote, stepsWithin } from '../../runtime/rules/clock-steps.ts';
 import { eventView } from '../../storage/rules/event-view.ts';
 import { scanEntries } from '../../storage/rules/slice-codec.ts';
+import { type ClosedCells, closedQuery, openClosedCells } from '../closed-cells.ts';
 import { openReportPage, type ReportPage } from '../report-page.ts';
 import { coveredView, partNotes } from '../report-part.ts';
 import { GROUPS_FULL, type PartReading, readWithReceipts, type SliceScope } from '../report-slices.ts';
+import { groupOfCell } from '../rules/cell-scope.ts';
 import { coverageOf, groupOf, type ReportScope, rangeView, scopeOf } from '../rules/report-scope.ts';
 import { whyEmpty } from '../why-empty.ts';
+import { type ClosedOrder, createClosedOrder } from './closed-order.ts';
 import { clockFindings } from './rules/clock-faults.ts';
 import {
   addDetail,
+  addDetailCell,
   createDetailTallies,
   type DetailTallies,
   detailGroup,
@@ -20,13 +27,21 @@ import {
   lagDetails,
   seriesNoOf,
 } from './rules/lag-details.ts';
-import { addArrival, addSlice, createLagTallies, type LagTallies, lagFigures } from './rules/lag-report.ts';
+import {
+  addArrival,
+  addLagCell,
+  addSlice,
+  coverageOfLags,
+  createLagTallies,
+  type LagTallies,
+  lagFigures,
+} from './rules/lag-report.ts';
 
 /** Walks planned for if one is not enough: the later ones are mostly shorter. */
 const WALKS = 3;
 
 /**
- * Reports where data is delayed. Figures come from histograms for slices that count completely. The packed receipts give
+ * Reports where data is delayed. Figures come from the cells of closed hours, and from histograms for slices that count completely. The packed receipts give
  * what histograms lack: order, the parts of the lag, the worst events, and partial slices. Every page of groups has the
  * figures of all events and the worst events.
  *
@@ -43,16 +58,18 @@ export const lag = answerQuestion(lagQuestion, async (context, query) => {
     groupsMax: LIMITS.report_groups_max * 2,
     worstMax: query.worst,
   });
+  const order = createClosedOrder(scope, details);
   const reading: PartReading = {
     part: page.part,
+    closed: query.worst > CELL_WORST_MAX ? null : await openClosed(context, { tallies, slices, page, order }),
     isFull: () => tallies.groups.size >= LIMITS.report_groups_max,
     walks: () => (details.arrivals.needsMore ? WALKS : 1),
   };
-  for await (const slice of readWithReceipts(context, slices, reading)) {
-    if (slice.accepted === 0) continue;
-    addReceipts(tallies, details, { slice, isPartial: !addSlice(tallies, slice) });
+  for await (const portion of readWithReceipts(context, slices, reading)) {
+    if ('cell' in portion) addClosed(tallies, details, { ...portion, order });
+    else if (portion.slice.accepted > 0) addReceipts(tallies, details, portion.slice);
   }
-  const isOrdered = await countOrder(context, tallies, { details, slices, reading });
+  const isOrdered = await countOrder(context, tallies, { details, slices, reading, order });
   const notes = partNotes(page.part);
   if (!isOrdered) notes.push('counting events out of order, and with it the details, exceeds the limits of one answer');
   if (tallies.groups.full) notes.push(GROUPS_FULL);
@@ -79,11 +96,32 @@ async function stepsOf(context: Context, { basis, start_time, end_time, asOfMs }
   return stepsWithin(steps, start_time, Math.min(end_time, asOfMs + 1));
 }
 
-function addReceipts(
+interface Closed {
+  readonly tallies: LagTallies;
+  readonly slices: SliceScope;
+  readonly page: ReportPage;
+  readonly order: ClosedOrder;
+}
+
+/** The closed hours of the report. Cells name ten of the worst events: more of them are found in slices. */
+function openClosed(context: Context, { tallies, slices, page, order }: Closed): Promise<ClosedCells | null> {
+  const query = closedQuery(slices, page, (cell) => coverageOfLags(cell, tallies));
+  return openClosedCells(context, { ...query, onHour: order.open });
+}
+
+function addClosed(
   tallies: LagTallies,
   details: DetailTallies,
-  { slice, isPartial }: { slice: SliceRow; isPartial: boolean },
+  { cell, hour, order }: { cell: CellRow; hour: ClosedHour; order: ClosedOrder },
 ): void {
+  addLagCell(tallies, cell);
+  const group = detailGroup(details, groupOfCell(cell, tallies.scope));
+  addDetailCell(details, cell, group);
+  order.add(hour, cell, group?.no ?? 0);
+}
+
+function addReceipts(tallies: LagTallies, details: DetailTallies, slice: SliceRow): void {
+  const isPartial = !addSlice(tallies, slice);
   const { scope } = tallies;
   const isAll = coverageOf(slice, scope) === 'all';
   const series = seriesNoOf(details, slice);
@@ -103,16 +141,28 @@ function addReceipts(
 async function countOrder(
   context: Context,
   tallies: LagTallies,
-  { details, slices, reading }: { details: DetailTallies; slices: SliceScope; reading: PartReading },
+  { details, slices, reading, order }: Walks,
 ): Promise<boolean> {
+  order.count();
+  if (!(await order.clear(context))) return false;
   while (details.arrivals.next()) {
-    for await (const slice of readWithReceipts(context, slices, reading)) {
+    for await (const portion of readWithReceipts(context, slices, reading)) {
       if (context.budget.spent() !== null) return false;
+      if (!('slice' in portion)) continue;
+      const { slice } = portion;
       const isDue = details.arrivals.wants(slice.received_min_ms, slice.received_max_ms);
       if (isDue && slice.accepted > 0 && slice.entries.length > 0) addOrder(tallies, details, slice);
     }
+    if (!(await order.again(context)) || !(await order.clear(context))) return false;
   }
   return true;
+}
+
+interface Walks {
+  readonly details: DetailTallies;
+  readonly slices: SliceScope;
+  readonly reading: PartReading;
+  readonly order: ClosedOrder;
 }
 
 function addOrder({ scope }: LagTallies, details: DetailTallies, slice: SliceRow): void {

@@ -84,7 +84,7 @@ const nameOf = ({ source, imported }: Pick<SliceRow, 'source' | 'imported'>, day
 function takeCells(slices: readonly SliceRow[], grain: 'hour' | 'day', take: Take): void {
   const maker = createCellMaker();
   for (const slice of slices) maker.add(slice);
-  const cells = (grain === 'hour' ? maker.cells() : dayCells(maker.cells())).map(encodeCell);
+  const cells = grain === 'hour' ? maker.rows() : dayCells(maker.cells()).map((cell) => encodeCell(cell));
   const divided = new Set(
     cells.filter((cell) => take.fit(cell) === 'some').map((cell) => nameOf(cell, eventDayOf(cell))),
   );

@@ -1,4 +1,4 @@
-import { bucketMiddle, type Histogram } from '../../../statistics/histogram.ts';
+import { type Histogram, middleOf, nearValue } from '../../../statistics/histogram.ts';
 
 /** Width of a step. */
 export const STEP_MINUTES = 5;
@@ -11,16 +11,21 @@ const STEPS = 2 * STEPS_EACH_WAY;
 export class DayLags {
   readonly #counts = new Map<number, number>();
 
-  add(day: number, lagMs: number, count = 1): void {
+  /** Adds a lag as its histogram would count it, so that the sums do not depend on how receipts are gathered. */
+  add(day: number, lagMs: number): void {
+    this.#add(day, nearValue(lagMs), 1);
+  }
+
+  #add(day: number, lagMs: number, count: number): void {
     const step = Math.floor(lagMs / STEP_MS);
     const inside = Math.min(STEPS_EACH_WAY - 1, Math.max(-STEPS_EACH_WAY, step));
     const key = day * STEPS + inside + STEPS_EACH_WAY;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
   }
 
-  /** Adds a histogram of one event day; its extremes are exact, other values within 1 %. */
-  addHistogram(day: number, histogram: Histogram): void {
-    for (const [bucket, count] of histogram.buckets) this.add(day, bucketMiddle(bucket, histogram), count);
+  /** Adds a histogram of one event day; values are within half a percent. */
+  addHistogram(day: number, { buckets }: Histogram): void {
+    for (const [bucket, count] of buckets) this.#add(day, middleOf(bucket), count);
   }
 
   /** The days in order of time. */

@@ -1,5 +1,8 @@
 import type { LagDetails } from '@pik/schema';
 
+import { type CellExtreme, higherOf, lowerOf } from '../../../cells/rules/cell.ts';
+import { extremesOf, histogramOf, worstOf } from '../../../cells/rules/cell-codec.ts';
+import type { CellRow } from '../../../ports/cell-row.ts';
 import type { SliceRow } from '../../../ports/rows.ts';
 import { addTo, createHistogram, type Histogram, mergeInto, quantile } from '../../../statistics/histogram.ts';
 import { createTopRanked, type TopRanked } from '../../../statistics/top-ranked.ts';
@@ -13,16 +16,8 @@ interface DetailTally {
   readonly no: number;
   readonly produce: Histogram;
   readonly transport: Histogram;
-  lowest: Extreme | null;
-  highest: Extreme | null;
-}
-
-/** The event at one end of a group's lags. */
-interface Extreme {
-  readonly lag: number;
-  readonly event_id: string;
-  readonly pack_id: string;
-  readonly line: number;
+  lowest: CellExtreme | null;
+  highest: CellExtreme | null;
 }
 
 /** Details of lag that only receipts contain, while being gathered. */
@@ -55,9 +50,12 @@ export function createDetailTallies(options: { groupsMax: number; worstMax: numb
   };
 }
 
-/** Returns the number of a slice's series. */
-export function seriesNoOf({ seriesNo }: DetailTallies, { source, event_type }: SliceRow): number {
-  const key = JSON.stringify([source, event_type]);
+/** Returns the number of a series. */
+export function seriesNoOf(
+  { seriesNo }: DetailTallies,
+  { source, event_type }: Pick<SliceRow, 'source' | 'event_type'>,
+): number {
+  const key = `${source}\u0000${event_type}`;
   const known = seriesNo.get(key) ?? seriesNo.size;
   seriesNo.set(key, known);
   return known;
@@ -85,15 +83,28 @@ export function addDetail(
   tallies.worst.offer(lag, () => idAt(slice.entries, entry.idAt));
 }
 
+/** Adds a cell that counts completely, but not the order of its arrivals. */
+export function addDetailCell(tallies: DetailTallies, cell: CellRow, group: DetailTally | null): void {
+  const tally = group ?? tallies.rest;
+  mergeInto(tally.produce, histogramOf(cell.produce));
+  mergeInto(tally.transport, histogramOf(cell.transport));
+  if (group !== null) {
+    const { lowest, highest } = extremesOf(cell);
+    group.lowest = lowerOf(group.lowest, lowest);
+    group.highest = higherOf(group.highest, highest);
+  }
+  for (const { rank, id } of worstOf(cell)) tallies.worst.offer(rank, () => id);
+}
+
 /** Returns the new extreme, or, if the lags are equal, the one with the smaller id, so that the order of slices has no effect. */
-function firstOf(known: Extreme | null, other: Extreme): Extreme {
+function firstOf(known: CellExtreme | null, other: CellExtreme): CellExtreme {
   return known !== null && known.lag === other.lag && known.event_id <= other.event_id ? known : other;
 }
 
 /** Returns the details of all events and of each group. */
 export function lagDetails(tallies: DetailTallies): {
   total: LagDetails;
-  of(name: GroupName): { details: LagDetails; lowest: Extreme | null; highest: Extreme | null } | null;
+  of(name: GroupName): { details: LagDetails; lowest: CellExtreme | null; highest: CellExtreme | null } | null;
 } {
   const counts = tallies.arrivals.outOfOrder();
   const sum: OutOfOrder = { series: 0, over_all: 0 };

@@ -1,5 +1,7 @@
 import { type LagFigures, LIMITS } from '@pik/schema';
 
+import { extremesOf, histogramOf } from '../../../cells/rules/cell-codec.ts';
+import type { CellRow } from '../../../ports/cell-row.ts';
 import type { SliceRow } from '../../../ports/rows.ts';
 import {
   addTo,
@@ -11,8 +13,9 @@ import {
   quantile,
 } from '../../../statistics/histogram.ts';
 import type { ScannedEntry } from '../../../storage/rules/slice-codec.ts';
+import { coverageOfCell, eventDayOf, groupOfCell } from '../../rules/cell-scope.ts';
 import { compareNames, createGroups, type Groups } from '../../rules/groups.ts';
-import { coverageOf, groupOf, type ReportScope } from '../../rules/report-scope.ts';
+import { type Coverage, coverageOf, groupOf, type ReportScope } from '../../rules/report-scope.ts';
 import type { ClockFacts } from './clock-faults.ts';
 import { DayLags } from './day-lags.ts';
 
@@ -69,6 +72,47 @@ export function addSlice(tallies: LagTallies, slice: SliceRow): boolean {
   }
   group?.days.addHistogram(slice.event_day, histogram);
   return true;
+}
+
+/** Whether a cell counts completely, not at all, or must be read receipt by receipt: a threshold may divide one of its buckets. */
+export function coverageOfLags(
+  cell: CellRow,
+  { scope, lateOverMs }: Pick<LagTallies, 'scope' | 'lateOverMs'>,
+): Coverage {
+  if (cell.accepted === 0) return 'none';
+  const coverage = coverageOfCell(cell, scope);
+  return coverage === 'all' && countsOf(cell, lateOverMs) === null ? 'some' : coverage;
+}
+
+/** Adds a cell that counts completely. */
+export function addLagCell(tallies: LagTallies, cell: CellRow): void {
+  const counts = countsOf(cell, tallies.lateOverMs);
+  if (counts === null) throw new RangeError('a threshold divides a bucket of this cell');
+  const histogram = histogramOf(cell.lag);
+  const group = tallies.groups.of(groupOfCell(cell, tallies.scope));
+  for (const tally of [tallies.total, group]) {
+    if (tally === null) continue;
+    mergeInto(tally.histogram, histogram);
+    tally.late += counts.late;
+    tally.future += counts.future;
+  }
+  group?.days.addHistogram(eventDayOf(cell), histogram);
+}
+
+/** Counts by the thresholds of a report; null if a cell does not tell them exactly. */
+function countsOf(cell: CellRow, lateOverMs: number): { late: number; future: number } | null {
+  const late = countAbove(cell, lateOverMs);
+  const notFuture = countAbove(cell, NOT_FUTURE_FROM - 1);
+  return late === null || notFuture === null ? null : { late, future: cell.accepted - notFuture };
+}
+
+/** The extremes decide most cells, without their histogram. */
+function countAbove(cell: CellRow, thresholdMs: number): number | null {
+  const { lowest, highest } = extremesOf(cell);
+  if (lowest === null || highest === null || highest.lag <= thresholdMs) return 0;
+  if (lowest.lag > thresholdMs) return cell.accepted;
+  const { count, exact } = countOver(histogramOf(cell.lag), thresholdMs);
+  return exact ? count : null;
 }
 
 /** Adds a single first arrival that lies in the scope. */
