@@ -75,8 +75,8 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'engine capabilities',
     files:
-      /^packages\/engine\/src\/(runtime|storage|ingest|aggregates|change|replay|reports|search|compare|shape|tail|explain|verify|cells|compact)\//,
-    may: /^(packages\/engine\/src\/(runtime|statistics|storage|ingest|aggregates|change|replay|reports|search|compare|shape|tail|explain|verify|cells|compact|ports)\/|@pik\/(schema|aggregates)$|uuid$|hyparquet(-writer)?$|node:(zlib|crypto|util|timers))/,
+      /^packages\/engine\/src\/(runtime|storage|ingest|aggregates|change|replay|reports|search|compare|shape|tail|explain|verify|cells|compact|signed-log)\//,
+    may: /^(packages\/engine\/src\/(runtime|statistics|storage|ingest|aggregates|change|replay|reports|search|compare|shape|tail|explain|verify|cells|compact|signed-log|ports)\/|@pik\/(schema|aggregates)$|uuid$|hyparquet(-writer)?$|node:(zlib|crypto|util|timers))/,
     types: /^packages\/engine\/src\/api\/pipeline\.ts$/,
   },
   {

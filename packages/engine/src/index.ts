@@ -11,11 +11,22 @@ export { createApp } from './http/create-app.ts';
 export type * from './ports/backend.ts';
 export type * from './ports/closed-hours.ts';
 export type * from './ports/history-rows.ts';
+export type * from './ports/log-keys.ts';
+export type * from './ports/log-target.ts';
 export type * from './ports/queries.ts';
 export type * from './ports/rows.ts';
 export { type LogFields, silentTelemetry, type Telemetry } from './ports/telemetry.ts';
 export { startWorker, type Worker, type WorkerOptions } from './replay/worker.ts';
 export { type Context, createContext, type PipelineOptions } from './runtime/context.ts';
+export type * from './signed-log/rules/entries.ts';
+export type { VerifierKey } from './signed-log/rules/note.ts';
+export {
+  openSignedLog,
+  restoreLog,
+  type SignedHead,
+  type SignedLog,
+  type SignedLogOptions,
+} from './signed-log/signed-log.ts';
 export { createTelemetry } from './telemetry/create-telemetry.ts';
 export { rebuildIndex } from './verify/rebuild.ts';
 export { type RestoreSummary, restoreHistory } from './verify/restore-history.ts';

@@ -82,6 +82,9 @@ const BACKEND_CODES = {
   RAW_MISSING: final(500, 'The index names a pack that the raw log does not have.'),
   RAW_CORRUPT: final(500, 'A pack of the raw log cannot be read, or differs from its recorded hash.'),
   HOUR_DAMAGED: final(500, 'A file of a closed hour is missing, or its bytes are not those that were written.'),
+  LOG_DAMAGED: final(500, 'A file of the signed log is missing, or its bytes are not those that were written.'),
+  LOG_CONTENDED: retry(503, 'Another process has appended to the signed log; retrying is safe.'),
+  LOG_ENTRY_TOO_LARGE: final(500, 'An entry of the signed log is larger than its form allows.'),
   STORE_UNAVAILABLE: retry(503, 'The store of versions, replays and messages cannot be reached.'),
   VERSION_CONTENDED: retry(503, 'Other processes kept appending versions of the same window; retrying is safe.'),
   FILE_EXISTS: final(500, 'Another object is already stored under this key.'),
@@ -105,6 +108,13 @@ const START_CODES = {
   DATA_DIR_UNUSABLE: final(0, 'The data directory cannot be created, read or written.'),
   DATA_DIR_NEWER: final(0, 'The data directory was written by a newer version.'),
   INDEX_CORRUPT: final(0, 'The index file is damaged; `pik rebuild` rebuilds it from the raw log.'),
+  LOG_ROLLBACK: final(
+    0,
+    'The signed log is shorter than a checkpoint that was made of it: files of a backup were restored.',
+  ),
+  LOG_FORKED: final(0, 'The signed log has other entries than a checkpoint or a commit that was made of it.'),
+  LOG_KEY_UNUSABLE: final(0, 'The private key of the signed log is missing, is not its key, or can be read by others.'),
+  LOG_KEY_INVALID: final(0, 'The text does not name a public key.'),
   INDEX_MISSING: final(0, 'The raw log has packs but the index file is missing; `pik rebuild` rebuilds it.'),
 } as const satisfies Record<string, ErrorInfo>;
 

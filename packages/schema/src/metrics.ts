@@ -25,6 +25,12 @@ export const METRICS = {
     served: true,
     help: 'Time from the first stored hour that the last compaction left open to the end of the hours that were due; 0 if none is left.',
   },
+  LogPublishLagSeconds: {
+    unit: 'Seconds',
+    served: true,
+    label: 'target',
+    help: 'Time for which the newest checkpoint of the signed log has waited to be published, by target; 0 if it is.',
+  },
   IngestParseMs: {
     unit: 'Milliseconds',
     served: true,

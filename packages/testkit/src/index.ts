@@ -20,3 +20,4 @@ export {
   type TestClock,
 } from './memory-backend.ts';
 export { createMemoryKeyFiles, type KeyFileFault, type MemoryKeyFiles } from './memory-key-files.ts';
+export { createMemoryLogKeys, type MemoryLogKeys } from './memory-log-keys.ts';

@@ -5,6 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { KitError } from '@pik/schema';
 
 import type { Backend, Clock } from '../../ports/backend.ts';
+import type { LogKeys } from '../../ports/log-keys.ts';
 import { syncFolder } from './create-only.ts';
 import { dirFault } from './dir-fault.ts';
 import { isErrno } from './errno.ts';
@@ -17,6 +18,7 @@ import { openKeyIndex } from './key-index.ts';
 import { createDiskFiles } from './key-runs/disk-files.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createLastReceived } from './last-received.ts';
+import { createLogKeys } from './log-keys.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
 import { giveBackTaken } from './replay-queue.ts';
@@ -41,6 +43,8 @@ export interface LocalOptions {
 /** The kit's backend on one machine: files for the raw log, SQLite for the index. */
 export interface LocalBackend extends Backend {
   readonly dir: string;
+  /** The private keys of the signed log: files in the directory that only their owner can read. */
+  readonly logKeys: LogKeys;
   /** The state of the directory, for monitoring. */
   figures(): Promise<LocalFigures>;
   /**
@@ -241,6 +245,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
   const [rawLog, files] = [createRawLog(dir), createFileStore(dir)];
   return {
     dir,
+    logKeys: createLogKeys(dir),
     clock,
     index,
     hours: index.hours,

@@ -10,17 +10,27 @@ const GROUP = 2;
 /** The head of an RFC 6962 tree over these entries. */
 export function treeHead(entries: readonly Uint8Array[]): Uint8Array {
   if (entries.length === 0) return sha256Bytes(new Uint8Array(0));
-  let level = entries.map((entry) => hashOf(LEAF, [entry]));
+  let level = entries.map(leafHash);
   // The left subtree of RFC 6962 is the largest full one, so pairs from the left with a lone last node give the same tree.
   while (level.length > 1) {
     const above: Uint8Array[] = [];
     for (let i = 0; i < level.length; i += 2) {
       const [left, right] = [level[i], level[i + 1]];
-      if (left !== undefined) above.push(right === undefined ? left : hashOf(NODE, [left, right]));
+      if (left !== undefined) above.push(right === undefined ? left : nodeHash(left, right));
     }
     level = above;
   }
   return level[0] ?? new Uint8Array(0);
+}
+
+/** The hash of an entry of an RFC 6962 tree. */
+export function leafHash(entry: Uint8Array): Uint8Array {
+  return hashOf(LEAF, [entry]);
+}
+
+/** The hash of a node of an RFC 6962 tree. */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return hashOf(NODE, [left, right]);
 }
 
 /** The leaf of a line: its bytes without the newline, behind a salt that only the eraser can drop. */
