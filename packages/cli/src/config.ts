@@ -11,6 +11,7 @@ import {
 } from '@pik/schema';
 
 import { loadModule } from './load-module.ts';
+import { type LogConfig, logFault } from './signed-log/log-config.ts';
 
 /** An API key as the server stores it: only its hash. `pik keygen` creates one. */
 export interface ApiKeyConfig {
@@ -36,6 +37,8 @@ export interface PikConfig {
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /** How events in the forms of other products are read, such as CloudEvents without a subject. */
   readonly doors?: Doors | undefined;
+  /** The signed log, with which anybody can check offline that nothing was changed. */
+  readonly log?: LogConfig | undefined;
   /** Without keys the server listens on loopback only, and every caller may do everything. */
   readonly apiKeys?: readonly ApiKeyConfig[] | undefined;
   /**
@@ -87,6 +90,7 @@ const CHECKS: Record<keyof PikConfig, Check> = {
       : 'must be a list of aggregates, each made by defineAggregate',
   volatile: volatileFault,
   doors: doorsFault,
+  log: logFault,
   apiKeys: (value) => (Array.isArray(value) ? firstFault(value.map(apiKeyFault)) : 'must be a list'),
   trustedProxies: (value) =>
     Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? null : 'must be a list of addresses',

@@ -16,8 +16,8 @@ export interface HourCloserParts {
   /** Starts a thread for it; null: it runs on the thread of ingest, between requests. */
   readonly thread: CompactThreadOptions | null;
   readonly telemetry: { log(level: 'error', event: string, fields: object): void };
-  /** Called after each compaction that ended well. */
-  readonly onCompacted: () => void;
+  /** Called after each compaction that ended well, and waited for. */
+  readonly onCompacted: () => Promise<void>;
   /** Default: the clock of the machine. */
   readonly now?: (() => number) | undefined;
 }
@@ -40,7 +40,7 @@ export function createHourCloser({
       const { hours_waiting } = await done;
       // An hour that waits for a pack is tried again.
       if (hours_waiting === 0) doneHour = hour;
-      onCompacted();
+      await onCompacted();
     } catch (error) {
       if (!isStopping) telemetry.log('error', 'compact_failed', { error: String(error) });
     } finally {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { type HttpBindings, serve as listen } from '@hono/node-server';
 import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/engine';
 import {
+  type CompactThreadOptions,
   type LocalFigures,
   openLocalBackend,
   openParsers,
@@ -20,6 +21,8 @@ import { createLogWriter } from '../log-writer.ts';
 import { writeOut } from '../output.ts';
 import { PARSER_MODULE, parserThreads, READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
 import { createServerHealth, type ServerHealth } from '../server-health.ts';
+import { logOptions } from '../signed-log/log-config.ts';
+import { type LogKeeper, openLogKeeper } from '../signed-log/log-keeper.ts';
 import { keepYoungGeneration } from '../young-generation.ts';
 
 /** Options of `pik serve`. */
@@ -71,6 +74,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     isShared: threads > 0,
     onWarning: (message, error) => telemetry.log('warn', 'backend', { message, error: String(error) }),
   });
+  const keeper = await openLogKeeper({ backend, telemetry, keys: backend.logKeys, ...logOptions(config) });
   const retention =
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
   const { aggregates = [], volatile = [], doors } = config;
@@ -98,9 +102,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   };
   const server = await start(serveRequest, { port, hostname: address.host });
   const thread = threads === 0 ? null : { module: READER_MODULE, ...parts };
-  const closer = createHourCloser({ pipeline, thread, telemetry, onCompacted: () => health.compacted() });
-  const timer = setInterval(() => void sweepQuietly(pipeline, telemetry, health).then(closer.tick), SWEEP_INTERVAL_MS);
-  timer.unref();
+  const upkeep = startUpkeep({ pipeline, thread, telemetry, health, keeper });
   const worker = options.worker ? startWorker(readers ?? pipeline, { telemetry }) : null;
   // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
@@ -109,16 +111,45 @@ export async function serve(options: ServeOptions): Promise<void> {
   writeOut(`pik serves ${dir} at ${url} (ctrl-c stops it)\nthe console: ${url}/ui\n${opened}\n`);
   await stopped;
   setTimeout(() => process.exit(1), GRACE_MS + CLOSE_MS).unref();
-  clearInterval(timer);
+  upkeep.pause();
   pipeline.hangUp();
   // In parallel: while the server waits for slow clients, the worker must not start work that the shutdown would cut
   // short.
   await Promise.all([stop(server), worker?.stop()]);
   // Their connections end before that of the writer.
-  await Promise.all([readers?.close(), parsers?.close(), closer.stop()]);
+  await Promise.all([readers?.close(), parsers?.close(), upkeep.stop()]);
   await pipeline.close();
   // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
+}
+
+interface UpkeepParts {
+  readonly pipeline: Pipeline;
+  readonly thread: CompactThreadOptions | null;
+  readonly telemetry: Log;
+  readonly health: ServerHealth;
+  readonly keeper: LogKeeper;
+}
+
+/** Sweeps from time to time, closes hours, and keeps the signed log. */
+function startUpkeep({ pipeline, thread, telemetry, health, keeper }: UpkeepParts) {
+  const onCompacted = async () => {
+    health.compacted();
+    await keeper.closed();
+  };
+  const closer = createHourCloser({ pipeline, thread, telemetry, onCompacted });
+  const round = () => sweepQuietly(pipeline, telemetry, health).then(closer.tick).then(keeper.tick);
+  const timer = setInterval(() => void round(), SWEEP_INTERVAL_MS);
+  timer.unref();
+  return {
+    /** Starts nothing more. */
+    pause: () => clearInterval(timer),
+    /** Waits for what is being done. */
+    async stop() {
+      await closer.stop();
+      await keeper.stop();
+    },
+  };
 }
 
 /** One line about the open directory and the threads. */
