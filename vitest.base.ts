@@ -30,8 +30,8 @@ export default defineConfig({
   resolve: { alias },
   test: {
     typecheck: { enabled: false },
-    // The environment's colour settings affect no test.
-    env: { NO_COLOR: '1', PIK_BUDGET: budget, FC_SEED: seed },
+    // The environment's colour settings and the user's profiles affect no test.
+    env: { NO_COLOR: '1', PIK_CONFIG_DIR: '/nonexistent', PIK_BUDGET: budget, FC_SEED: seed },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: HUNG_MS,

@@ -25,6 +25,9 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   compact: { yes: 'no hour has to wait', no: 'an hour stays open, since a pack is damaged or missing' },
   doctor: { yes: 'no check found a fault', no: 'a check found a fault; warnings do not count' },
   keygen: { yes: 'the key was created', no: null },
+  login: { yes: 'the profile is stored', no: 'the server does not accept the key; nothing was stored' },
+  logout: { yes: 'the profile is removed', no: null },
+  profiles: { yes: 'the list', no: null },
   ingest: {
     yes: 'every record was accepted, as new or as a repeat',
     no: 'a record was rejected, in conflict, or not sent',

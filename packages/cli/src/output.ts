@@ -32,9 +32,19 @@ function lost(error: NodeJS.ErrnoException, stream: 'output' | 'error'): void {
   process.exit(3);
 }
 
+/** Clears the terminal, and moves the cursor to its top left corner. */
+const CLEAR = '\u001b[2J\u001b[H';
+let isCleared = true;
+
+/** Makes the next output replace what is on the terminal. Does nothing to other outputs. */
+export function clearBeforeOutput(): void {
+  isCleared = process.stdout.isTTY !== true;
+}
+
 /** Writes to standard output. */
 export function writeOut(text: string): void {
-  process.stdout.write(text);
+  process.stdout.write(isCleared ? text : CLEAR + text);
+  isCleared = true;
 }
 
 /** Writes to standard error. */

@@ -8,7 +8,7 @@ import { deadLetters } from './commands/dead-letters.ts';
 import { HISTORY_FIELDS, history } from './commands/history.ts';
 import { importFile } from './commands/import.ts';
 import { ingest } from './commands/ingest.ts';
-import { askQuestion, withFlags } from './commands/question.ts';
+import { type AskOptions, askQuestion, withFlags } from './commands/question.ts';
 import { reingest } from './commands/reingest.ts';
 import { replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
@@ -19,11 +19,14 @@ import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
 import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { addAnswers } from './program/answer-commands.ts';
-import { client, type Done, many, wholeNumber } from './program/client.ts';
-import { addDemo, addDoctor, addOutboxes, addServer } from './program/local-commands.ts';
+import { client, type Done, many } from './program/client.ts';
+import { addExamples } from './program/examples.ts';
+import { addDemo, addDoctor, addOutboxes, addProfiles, addServer } from './program/local-commands.ts';
+import { wholeNumber } from './program/whole-number.ts';
 import { withoutSecrets } from './secrets.ts';
 import { addTaps } from './tap-commands.ts';
 import { inFlags, withRange } from './times.ts';
+import { watching, withWatch } from './watch.ts';
 
 /** Runs the command in `args` and returns its exit status, one of `EXIT`. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -95,6 +98,7 @@ export function createProgram(done: Done): Command {
   addDemo(program);
   addServer(program, done);
   addDoctor(program, done);
+  addProfiles(program, done);
   addSending(program, done);
   addTaps(program, { client, done });
   addOutboxes(program, done);
@@ -103,6 +107,7 @@ export function createProgram(done: Done): Command {
   addReplays(program, done);
   addValues(program, done);
   addCompletion(program);
+  addExamples(program);
   return program;
 }
 
@@ -145,19 +150,19 @@ function addSending(program: Command, done: Done): void {
 }
 
 function addReports(program: Command, done: Done): void {
-  withRange(client(program, 'status', 'one screen: do events flow, what needs attention, and since when'), {
-    from: 'start of the range; default 24h ago',
-    to: 'end of the range (exclusive)',
-  })
-    .option('--include-imported', 'count backfilled events too')
-    .option('--watch <seconds>', 'show it again and again, this many seconds apart', wholeNumber)
-    .action(async (options) => done(await status(options)));
+  withWatch(
+    withRange(client(program, 'status', 'one screen: do events flow, what needs attention, and since when'), {
+      from: 'start of the range; default 24h ago',
+      to: 'end of the range (exclusive)',
+    }).option('--include-imported', 'count backfilled events too'),
+  ).action(async (options) => done(await status(options)));
   for (const name of QUESTION_NAMES) {
     if (name === 'find') continue;
     const { fields, summary } = QUESTIONS[name];
     const description = summary.charAt(0).toLowerCase() + summary.slice(1);
-    withFlags(client(program, name, description), { fields, draws: VIEWS[name].draws === true }).action(
-      async (options) => done(await (name === 'schema' ? schema(options) : askQuestion(name, options))),
+    const ask = (options: AskOptions) => (name === 'schema' ? schema(options) : askQuestion(name, options));
+    withWatch(withFlags(client(program, name, description), { fields, draws: VIEWS[name].draws === true })).action(
+      async (options) => done(await watching(options, () => ask(options))),
     );
   }
   withRange(
@@ -208,12 +213,16 @@ function addReplays(program: Command, done: Done): void {
 }
 
 function addValues(program: Command, done: Done): void {
-  withFlags(client(program, 'history', 'the versions of a value, oldest first: what was known, and when'), {
-    fields: HISTORY_FIELDS,
-    draws: false,
-  }).action(async (options) => done(await history(options)));
-  withFlags(client(program, 'compute', 'a value now, or as known at a receive time; writes nothing'), {
-    fields: computeQuestion.fields,
-    draws: false,
-  }).action((options) => compute(options));
+  withWatch(
+    withFlags(client(program, 'history', 'the versions of a value, oldest first: what was known, and when'), {
+      fields: HISTORY_FIELDS,
+      draws: false,
+    }),
+  ).action(async (options) => done(await watching(options, () => history(options))));
+  withWatch(
+    withFlags(client(program, 'compute', 'a value now, or as known at a receive time; writes nothing'), {
+      fields: computeQuestion.fields,
+      draws: false,
+    }),
+  ).action(async (options) => done(await watching(options, () => compute(options))));
 }

@@ -17,11 +17,20 @@ export function withoutSecrets(text: string): string {
     .replace(/(--?[\w-]+=)[^'\s]+/g, '$1…');
 }
 
+const kept = new Set<string>();
+
+/** Masks this secret too, from now on: a key that is neither an argument nor a variable. */
+export function keepSecret(secret: string): void {
+  kept.add(secret);
+}
+
 function givenKeys(): string[] {
   const { argv, env } = process;
   const given = argv.flatMap((arg, i) => {
     if (arg === '--api-key') return argv[i + 1] ?? [];
     return arg.startsWith('--api-key=') ? arg.slice('--api-key='.length) : [];
   });
-  return [...given, env.PIK_API_KEY ?? ''].map((key) => key.trim()).filter(({ length }) => length >= SECRET_CHARS_MIN);
+  return [...given, ...kept, env.PIK_API_KEY ?? '']
+    .map((key) => key.trim())
+    .filter(({ length }) => length >= SECRET_CHARS_MIN);
 }

@@ -1,43 +1,41 @@
 import { KitError } from '@pik/schema';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 
+import { type FormOptions, formOf, printRows } from './forms/forms.ts';
+import { rowsOf } from './forms/rules/rows.ts';
 import { writeOut } from './output.ts';
+import { type Chosen, type ConnectionOptions, choose, DEFAULT_URL } from './profiles/choose.ts';
+import { keepSecret } from './secrets.ts';
 
 /** Options that every command takes. */
-export interface GlobalOptions {
-  /** Default: PIK_URL, else `DEFAULT_URL`. */
-  readonly url?: string | undefined;
-  /** Default: PIK_API_KEY, else none. */
-  readonly apiKey?: string | undefined;
-  /** Machine-readable output: only JSON on standard output. */
-  readonly json?: boolean | undefined;
-}
-
-/** URL of the server unless an option or the environment names another. */
-export const DEFAULT_URL = 'http://127.0.0.1:4600';
+export interface GlobalOptions extends FormOptions, ConnectionOptions {}
 
 /**
- * The connection that the options and the environment name. An empty variable counts as unset.
+ * The connection that the options, the environment and the profiles name; with `isAlone` the profiles count for nothing.
  *
- * @throws KitError `CONFIG_INVALID` naming the option or variable at fault.
+ * @throws KitError `CONFIG_INVALID` naming the option, variable or profile at fault.
  */
-export function connection(options: GlobalOptions): { url: string; apiKey?: string | undefined } {
-  const { PIK_URL, PIK_API_KEY } = process.env;
-  const url = options.url ?? (PIK_URL || DEFAULT_URL);
-  const apiKey = options.apiKey ?? (PIK_API_KEY || undefined);
+export function connection(
+  options: ConnectionOptions,
+  { isAlone = false } = {},
+): { url: string; apiKey?: string | undefined } {
+  const chosen = isAlone ? alone(options) : choose(options);
+  const { url, apiKey } = chosen;
+  if (apiKey !== undefined) keepSecret(apiKey);
   const given = apiKey === undefined ? { url } : { url, apiKey };
   try {
     createInvestigator(given);
   } catch (error) {
     if (!KitError.is(error) || error.path === undefined) throw error;
-    const [own, option, variable] =
-      error.path === '/url'
-        ? ([options.url, '--url', 'PIK_URL'] as const)
-        : ([options.apiKey, '--api-key', 'PIK_API_KEY'] as const);
-    const message = error.message.replace(/^\w+/, own === undefined ? variable : option);
+    const message = error.message.replace(/^\w+/, error.path === '/url' ? chosen.urlFrom : chosen.keyFrom);
     throw new KitError('CONFIG_INVALID', message, { path: error.path });
   }
   return given;
+}
+
+/** What options and environment name, for a profile that is about to be stored. */
+function alone({ url = DEFAULT_URL, apiKey }: ConnectionOptions): Chosen {
+  return { url, apiKey: apiKey ?? (process.env.PIK_API_KEY || undefined), urlFrom: '--url', keyFrom: '--api-key' };
 }
 
 /** Creates an investigator from the options. */
@@ -45,7 +43,24 @@ export function investigator(options: GlobalOptions): Investigator {
   return createInvestigator(connection(options));
 }
 
-/** Prints an answer: as JSON with `--json`, otherwise as the given text. */
-export function print(options: GlobalOptions, value: unknown, text: () => string): void {
-  writeOut(options.json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
+/** An answer to print. */
+export interface Printed {
+  readonly answer: unknown;
+  /** The lists of the answer that the question splits into pages; the first has the rows. */
+  readonly pages?: readonly string[] | undefined;
+  /** The answer for people. */
+  text(): string;
+}
+
+/** Prints an answer in the form that the options name; without one for people. */
+export function printAnswer(options: FormOptions, { answer, pages, text }: Printed): void {
+  const form = formOf(options);
+  if (form === 'table') writeOut(`${text()}\n`);
+  else if (form === 'json') writeOut(`${JSON.stringify(answer)}\n`);
+  else printRows(form, rowsOf(answer, pages));
+}
+
+/** Prints an answer without pages, as `printAnswer` does. */
+export function print(options: FormOptions, answer: unknown, text: () => string): void {
+  printAnswer(options, { answer, text });
 }

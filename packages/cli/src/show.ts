@@ -4,7 +4,7 @@ import { type View, type ViewOptions, viewText } from '@pik/render';
 
 import { outputColumns, writeErr } from './output.ts';
 import { withoutSecrets } from './secrets.ts';
-import { connection, type GlobalOptions, print } from './session.ts';
+import { connection, type GlobalOptions, printAnswer } from './session.ts';
 
 /** Output options of a command whose answer has charts. */
 export interface ShowOptions extends GlobalOptions {
@@ -14,6 +14,8 @@ export interface ShowOptions extends GlobalOptions {
   readonly html?: string | undefined;
   /** Rows of a table on the terminal. Default 40. */
   readonly rowsMax?: number | undefined;
+  /** The lists of the answer that the question splits into pages. */
+  readonly pages?: readonly string[] | undefined;
 }
 
 /** True if the answer also goes to a file with charts. */
@@ -33,8 +35,9 @@ export async function show<T>(
   view: (answer: T, options: ViewOptions) => View,
 ): Promise<void> {
   const columns = outputColumns();
-  const { rowsMax = ROWS.rowsMax } = options;
-  print(options, answer, () => viewText(view(answer, { ...ROWS, rowsMax }), columns === undefined ? {} : { columns }));
+  const { rowsMax = ROWS.rowsMax, pages } = options;
+  const text = () => viewText(view(answer, { ...ROWS, rowsMax }), columns === undefined ? {} : { columns });
+  printAnswer(options, { answer, pages, text });
   if (draws(options)) await writeFiles(options, { view: view(answer, FILE_ROWS), facts: factsOf(options, answer) });
 }
 

@@ -53,6 +53,10 @@ const CASES: Record<string, Cases> = {
   'tap nats': { yes: null, no: null, usage: ['--stream', 's', '--map', '/nowhere.ts'] },
   'tap rabbitmq': { yes: null, no: null, usage: [] },
   'tap sqs': { yes: null, no: null, usage: [] },
+  // profiles.test.ts covers these: they need a folder of their own.
+  login: { yes: null, no: null, usage: ['--profile', 'a b'] },
+  logout: { yes: null, no: null, usage: ['--profile', 'nobody'] },
+  profiles: { yes: [], no: null, usage: ['--use', 'nobody'] },
   doctor: { yes: ['--data', '/nowhere'], no: ['--data', '/nowhere', '--config', '/nowhere'] },
   keygen: { yes: ['--name', 'shop'], no: null, usage: ['--name', 'shop', '--scopes', 'everything'] },
   ingest: { yes: [good], no: [bad], usage: ['/nowhere.ndjson'] },
@@ -95,7 +99,19 @@ const CASES: Record<string, Cases> = {
   completion: { yes: ['bash'], no: null, usage: ['tcsh'] },
 };
 
-const OFFLINE = new Set(['demo', 'serve', 'rebuild', 'compact', 'keygen', 'outbox list', 'outbox drain', 'completion']);
+const OFFLINE = new Set([
+  'demo',
+  'serve',
+  'rebuild',
+  'compact',
+  'keygen',
+  'outbox list',
+  'outbox drain',
+  'completion',
+  'login',
+  'logout',
+  'profiles',
+]);
 const commands = Object.keys(CASES);
 // For `doctor` a server that cannot be reached is an answer.
 const asking = commands.filter(

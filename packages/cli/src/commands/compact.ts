@@ -20,7 +20,7 @@ export async function compact({ data, since, all, json }: CompactCommandOptions)
     // Nobody else writes here, so a pack without a row is one that a crash left behind.
     await pipeline.sweep({ minAgeMs: 0, lookBackMs: MS_PER_DAY });
     const summary = await pipeline.compact({ sinceMs, all });
-    print(json === undefined ? { url: '' } : { url: '', json }, summary, () => summaryText(summary));
+    print({ json }, summary, () => summaryText(summary));
     return summary.hours_waiting === 0;
   } finally {
     await backend.close();

@@ -3,8 +3,8 @@ import { computeQuestion, counted } from '@pik/schema';
 import { investigator, print } from '../session.ts';
 import { type AskOptions, givenOf } from './question.ts';
 
-/** Computes a value as of now or as of a receive time. Writes nothing. */
-export async function compute(options: AskOptions): Promise<void> {
+/** Computes a value as of now or as of a receive time. Writes nothing. True: every value is an answer. */
+export async function compute(options: AskOptions): Promise<boolean> {
   const selection = givenOf(computeQuestion, options);
   const { metric, key } = selection;
   const answer = await investigator(options).computeAggregate(selection);
@@ -17,4 +17,5 @@ export async function compute(options: AskOptions): Promise<void> {
     if (answer.unsettled) lines.push('unsettled: events received by then may not all be in the index yet');
     return lines.join('\n');
   });
+  return true;
 }

@@ -25,7 +25,7 @@ export interface DemoOptions {
 
 /**
  * The main use of the kit on real input: sends a week of earthquakes twice, shows the first answers, and one day's value as known
- * then and as known now. On a terminal the kit then stays up for its console.
+ * then and as known now. On a terminal the kit then stays up, so that its pages can be looked at.
  */
 export async function demo(options: DemoOptions): Promise<void> {
   const limit = Number(options.limit);

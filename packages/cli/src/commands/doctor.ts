@@ -6,6 +6,8 @@ import { counted, durationText, KitError, ROUTES } from '@pik/schema';
 import own from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config.ts';
 import { foreignErrorText } from '../foreign-error.ts';
+import { choose } from '../profiles/choose.ts';
+import { isOpenToOthers, profilesFile, readProfiles } from '../profiles/profiles.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
 
@@ -33,7 +35,7 @@ const MB = 1_000_000;
  * credential, so that the output can go into a bug report. True without a fault.
  */
 export async function doctor(options: DoctorOptions): Promise<boolean> {
-  const found = [versions(), ...(await server(options)), data(options.data), await config(options.config)];
+  const found = [versions(), profile(), ...(await server(options)), data(options.data), await config(options.config)];
   const checks = found.map((checked) => ({ ...checked, text: withoutSecrets(checked.text) }));
   print(options, checks, () =>
     tableText(
@@ -51,6 +53,20 @@ function versions(): Checked {
   const isNew = major > 22 || (major === 22 && minor >= 18);
   if (isNew) return { check: 'versions', result: 'ok', text };
   return { check: 'versions', result: 'warning', text: `${text}; serve and rebuild need Node 22.18 or newer` };
+}
+
+function profile(): Checked {
+  const check = 'profiles';
+  const file = profilesFile();
+  try {
+    const names = Object.keys(readProfiles(file).profiles);
+    if (names.length === 0) return { check, result: 'skipped', text: 'none are stored' };
+    const text = `${counted(names.length, 'profile')} in ${file}`;
+    if (!isOpenToOthers(file)) return { check, result: 'ok', text };
+    return { check, result: 'warning', text: `${text}, which other users may read: chmod 600 it, and renew the keys` };
+  } catch (error) {
+    return { check, result: 'fault', text: textOf(error) };
+  }
 }
 
 async function server(options: DoctorOptions): Promise<Checked[]> {
@@ -71,7 +87,7 @@ async function server(options: DoctorOptions): Promise<Checked[]> {
     return [
       { check: 'server', result: answer.ok ? 'ok' : 'fault', text: `${took}: ${state.trim()}` },
       clock(answer.headers.get('date'), (startedMs + endedMs) / 2),
-      await key(asked, options),
+      await keyChecked(asked, choose(options).keyFrom),
     ];
   } catch (error) {
     return [{ check: 'server', result: 'fault', text: `${asked.url} cannot be reached: ${textOf(error)}` }];
@@ -97,11 +113,12 @@ const PROBES = {
   import: (asked: Asked) => send(asked, `${ROUTES.import.path}?dry_run=true`, '[]'),
 };
 
-type Asked = { readonly url: string; readonly apiKey?: string | undefined };
+/** The server and the key that is checked. */
+export type Asked = { readonly url: string; readonly apiKey?: string | undefined };
 
-async function key(asked: Asked, { apiKey }: DoctorOptions): Promise<Checked> {
-  const from =
-    asked.apiKey === undefined ? 'no key' : `the key of ${apiKey === undefined ? 'PIK_API_KEY' : '--api-key'}`;
+/** Asks the server what a key may do. Throws if the server cannot be reached. */
+export async function keyChecked(asked: Asked, keyFrom?: string): Promise<Checked> {
+  const from = asked.apiKey === undefined ? 'no key' : keyFrom === undefined ? 'the key' : `the key of ${keyFrom}`;
   const may: string[] = [];
   for (const [scope, probe] of Object.entries(PROBES)) {
     const { status } = await probe(asked);

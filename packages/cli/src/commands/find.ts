@@ -1,7 +1,8 @@
 import { matchCells, printable, scannedText } from '@pik/render';
-import { counted, findQuestion, LIMITS, type Match, type SelectionOf } from '@pik/schema';
+import { counted, findQuestion, LIMITS, type Match, matchSchema, type SelectionOf } from '@pik/schema';
 import type { SearchProgress } from '@pik/sdk/investigator';
 
+import { formOf, rowWriter } from '../forms/forms.ts';
 import { progressStream, writeErr, writeOut } from '../output.ts';
 import { type GlobalOptions, investigator } from '../session.ts';
 import { type AskOptions, givenOf } from './question.ts';
@@ -9,15 +10,19 @@ import { type AskOptions, givenOf } from './question.ts';
 /** Matches on a terminal if no option says how many. */
 const MATCHES_DEFAULT = 40;
 
+/** The columns of a match in CSV. */
+export const MATCH_COLUMNS: readonly string[] = Object.keys(matchSchema.shape);
+
 /**
  * Finds receipts and prints each when it is found, the last stored first; with `--json` as NDJSON. Several expressions must all
  * match. True if a receipt matches.
  */
 export async function find(expressions: readonly string[], options: AskOptions & GlobalOptions): Promise<boolean> {
   const given = givenOf(findQuestion, options);
-  const isWhole = options.json === true && given.limit === undefined;
+  const isWhole = formOf(options) !== 'table' && given.limit === undefined;
   const limit = given.limit ?? (isWhole ? LIMITS.page_items_max : MATCHES_DEFAULT);
   const selection: SelectionOf<'find'> = { ...given, where: allOf(expressions, given.where), limit };
+  const rows = rowWriter(options, { columns: MATCH_COLUMNS });
   let count = 0;
   let last: SearchProgress | null = null;
   let next: string | null = null;
@@ -35,11 +40,13 @@ export async function find(expressions: readonly string[], options: AskOptions &
   });
   for await (const match of found) {
     progress.clear();
-    writeOut(options.json ? `${JSON.stringify(match)}\n` : matchText(match));
+    if (rows === null) writeOut(matchText(match));
+    else rows.write(match);
     count += 1;
   }
   progress.clear();
-  if (options.json !== true) writeOut(endText(last, next));
+  if (rows === null) writeOut(endText(last, next));
+  else rows.end();
   return count > 0;
 }
 

@@ -25,7 +25,7 @@ export function keygen(options: {
   const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes, origins };
   // The format of one entry in the stack's parameter ApiKeys.
   const parameter = `${entry.name}:${scopes.join('+')}:${entry.key_sha256}`;
-  const session = options.json === undefined ? {} : { json: options.json };
+  const session = { json: options.json };
   print(
     session,
     { key, ...entry },

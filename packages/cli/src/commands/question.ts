@@ -66,6 +66,6 @@ export async function askQuestion<N extends QuestionName>(name: N, options: AskO
   const pictured = draws(options) ? view.forPicture?.(given) : {};
   const answer = await investigator(options).ask(name, { ...given, ...pictured });
   const rowsMax = options.limit === undefined ? undefined : Number(options.limit);
-  await show({ ...options, rowsMax }, answer, view);
+  await show({ ...options, rowsMax, pages: QUESTIONS[name].pages }, answer, view);
   return view.verdict.isYes(answer);
 }

@@ -27,7 +27,7 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
     const aside = await work.finish();
     progress.stop();
     const { differing, unreadable } = summary;
-    const options = json === undefined ? { url: '' } : { url: '', json };
+    const options = { json };
     print(options, { ...summary, restored, history_lost: work.historyLost, old_index: aside }, () => {
       const lines = [
         `Rebuilt the index from ${counted(summary.receipts, 'receipt')} in ${counted(summary.packs, 'pack')}.`,

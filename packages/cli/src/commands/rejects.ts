@@ -1,6 +1,7 @@
 import { tableText } from '@pik/render';
 import { rejectsQuestion } from '@pik/schema';
 import type { Reject } from '@pik/sdk/investigator';
+import { formOf } from '../forms/forms.ts';
 import { investigator, print } from '../session.ts';
 import { type AskOptions, flagsWithout, givenOf } from './question.ts';
 
@@ -22,7 +23,7 @@ export async function rejects(options: AskOptions): Promise<boolean> {
     `${r.source ?? '?'} ${r.event_type ?? '?'}`,
     `${r.pack_id}/${r.line}`,
   ]);
-  const none = found.length === 0 && options.json !== true ? await whyNone(options) : '';
+  const none = found.length === 0 && formOf(options) === 'table' ? await whyNone(options) : '';
   print(options, found, () =>
     found.length === 0 ? none : tableText(['received', 'code', 'why', 'series', 'receipt'], rows),
   );

@@ -1,6 +1,7 @@
 import { printable, tableText } from '@pik/render';
 import { counted, LIMITS, type Match } from '@pik/schema';
 
+import { formOf, printRows } from '../forms/forms.ts';
 import { writeErr, writeOut } from '../output.ts';
 import { type GlobalOptions, investigator } from '../session.ts';
 import { openReceiptsDatabase, type SqlValue } from '../sql/receipts-database.ts';
@@ -20,17 +21,13 @@ export async function sql(statement: string, options: SqlOptions): Promise<boole
   const database = await openReceiptsDatabase(lastReceipts(options, receiptsMax));
   try {
     const { columns, rows, hasMore } = await database.query(statement);
-    if (options.json === true)
-      for (const row of rows)
-        writeOut(`${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, row[i] ?? null])))}\n`);
-    else if (rows.length > 0)
-      writeOut(
-        `${tableText(
-          columns.map(printable),
-          rows.map((row) => row.map(cell)),
-        )}\n`,
+    const form = options.json === true ? 'ndjson' : formOf(options);
+    if (form !== 'table')
+      printRows(
+        form,
+        rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i] ?? null]))),
       );
-    if (options.json !== true) writeOut(`${counted(rows.length, 'row')}\n`);
+    else writeOut(`${rows.length > 0 ? `${rowsText(columns, rows)}\n` : ''}${counted(rows.length, 'row')}\n`);
     if (hasMore) writeErr(`note: only the first ${rows.length.toLocaleString('en-US')} rows\n`);
     return true;
   } finally {
@@ -58,6 +55,13 @@ async function* lastReceipts(options: SqlOptions, receiptsMax: number): AsyncGen
     count += 1;
     yield match;
   }
+}
+
+function rowsText(columns: readonly string[], rows: readonly (readonly SqlValue[])[]): string {
+  return tableText(
+    columns.map(printable),
+    rows.map((row) => row.map(cell)),
+  );
 }
 
 function cell(value: SqlValue): string | number | null {

@@ -1,35 +1,30 @@
-import { setTimeout } from 'node:timers/promises';
 import { tableText } from '@pik/render';
-import { counted, durationText, KitError } from '@pik/schema';
-import { outputColumns, writeOut } from '../output.ts';
-import { connection, type GlobalOptions, investigator, print } from '../session.ts';
+import { counted, durationText } from '@pik/schema';
+import { connection, type GlobalOptions, investigator, printAnswer } from '../session.ts';
 import { headline, type Overview, overviewOf, type SeriesStatus } from '../status/overview.ts';
 import { type RangeOptions, startOf } from '../times.ts';
+import { type WatchOptions, watching } from '../watch.ts';
 
 /** Options of `pik status`. */
-export interface StatusOptions extends GlobalOptions, RangeOptions {
-  /** Seconds between two updates; once without it. */
-  readonly watch?: string | undefined;
+export interface StatusOptions extends GlobalOptions, RangeOptions, WatchOptions {
   readonly includeImported?: boolean | undefined;
 }
 
 /** Series and alarms that fit on one screen. */
 const ROWS_MAX = 20;
 const DEFAULT_SINCE = '24h';
-/** Clears the terminal, and moves the cursor to its top left corner. */
-const CLEAR = '\u001b[2J\u001b[H';
 
 /** Shows on one screen if events flow, what needs attention, and since when. True if nothing does. */
-export async function status(options: StatusOptions): Promise<boolean> {
-  const seconds = options.watch === undefined ? null : Number(options.watch);
-  if (seconds !== null && seconds < 1) throw new KitError('REQUEST_INVALID', '--watch must be at least 1 second');
-  for (;;) {
+export function status(options: StatusOptions): Promise<boolean> {
+  return watching(options, async () => {
     const overview = await readOverview(options);
-    if (seconds !== null && outputColumns() !== undefined) writeOut(CLEAR);
-    print(options, overview, () => overviewText(overview, connection(options).url));
-    if (seconds === null) return overview.alarms.length === 0;
-    await setTimeout(seconds * 1_000);
-  }
+    printAnswer(options, {
+      answer: overview,
+      pages: ['series'],
+      text: () => overviewText(overview, connection(options).url),
+    });
+    return overview.alarms.length === 0;
+  });
 }
 
 async function readOverview(options: StatusOptions): Promise<Overview> {

@@ -12,7 +12,9 @@ import { TAIL_FIELDS, tail } from '../commands/tail.ts';
 import { verify } from '../commands/verify.ts';
 import { verifyCase } from '../commands/verify-case.ts';
 import { withRange, withZone } from '../times.ts';
-import { client, type Done, wholeNumber } from './client.ts';
+import { watching, withWatch } from '../watch.ts';
+import { client, type Done } from './client.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** Adds the questions about events and receipts. */
 export function addAnswers(program: Command, done: Done): void {
@@ -59,12 +61,14 @@ export function addAnswers(program: Command, done: Done): void {
     .option('--as-of <time>', 'as known at this receive time')
     .option('--receipts <n>', 'receipts to load: the last stored ones', wholeNumber, '1000000')
     .action(async (statement, options) => done(await sql(statement, options)));
-  withFlags(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
-    fields: REJECTS_FIELDS,
-    draws: false,
-  })
+  withWatch(
+    withFlags(client(program, 'rejects', 'rejected receipts, conflicts and failed processing, the latest first'), {
+      fields: REJECTS_FIELDS,
+      draws: false,
+    }),
+  )
     .option('--limit <n>', 'how many', wholeNumber, '50')
-    .action(async (options) => done(await rejects(options)));
+    .action(async (options) => done(await watching(options, () => rejects(options))));
   client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
     .option('--digest', 'print the digest of the log; store it elsewhere')
     .action(async (options) => done(await verify(options)));

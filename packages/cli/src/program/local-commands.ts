@@ -2,8 +2,11 @@ import type { Command } from 'commander';
 
 import { doctor } from '../commands/doctor.ts';
 import { keygen } from '../commands/keygen.ts';
+import { login, logout, profiles } from '../commands/login.ts';
 import { outboxDrain, outboxList } from '../commands/outbox.ts';
-import { client, type Done, many, wholeNumber } from './client.ts';
+import { DEFAULT_URL } from '../profiles/choose.ts';
+import { client, type Done, many } from './client.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** Adds the demo, which loads its parts only when it runs. */
 export function addDemo(program: Command): void {
@@ -85,4 +88,31 @@ export function addOutboxes(program: Command, done: Done): void {
   client(outbox, 'drain', 'send the records of outboxes that no process has open')
     .argument('<dir>', 'an outbox, or a folder of them')
     .action(async (dir, options) => done(await outboxDrain(dir, options)));
+}
+
+/** Adds the commands about profiles: a server and its key, stored for this user alone. */
+export function addProfiles(program: Command, done: Done): void {
+  program
+    .command('login')
+    .description('store a server and its key as a profile of this user, after the server has accepted the key')
+    .option('--profile <name>', 'name of the profile; default PIK_PROFILE, else default')
+    .option('--url <url>', `URL of the kit; default PIK_URL, else that of the profile, else ${DEFAULT_URL}`)
+    .option(
+      '--api-key <key>',
+      'API key; default PIK_API_KEY. Other users of this machine may see it while the command runs',
+    )
+    .option('--with-key', 'read the key from standard input')
+    .option('--no-check', 'store it without asking the server')
+    .action(async (options) => done(await login(options)));
+  program
+    .command('logout')
+    .description('remove a profile with its key')
+    .option('--profile <name>', 'default PIK_PROFILE, else the current one')
+    .action((options) => logout(options));
+  program
+    .command('profiles')
+    .description('list the profiles, without their keys')
+    .option('--use <name>', 'make this one the current one')
+    .option('--json', 'write only JSON to standard output')
+    .action((options) => profiles(options));
 }
