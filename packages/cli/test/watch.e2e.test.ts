@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+import { pik, serve, startPik, temporaryDir } from './served.ts';
+
+it('--watch answers again and again, and ends on ctrl-c', async () => {
+  const server = await serve(join(temporaryDir(), 'data'));
+  try {
+    expect((await pik(['lag', '--watch', '0', '--url', server.url])).code).toBe(2);
+    const watching = startPik(['lag', '--watch', '1', '--json', '--url', server.url]);
+    await new Promise<void>((resolve, reject) => {
+      watching.child.stdout?.on('data', () => {
+        if (watching.stdout().split('\n').length > 3) resolve();
+      });
+      void watching.ended.then((code) => reject(new Error(`it ended with ${code}: ${watching.stderr()}`)));
+    });
+    const answers = watching.stdout().trim().split('\n');
+    expect(answers.map((text) => Object.keys(JSON.parse(text)))).toEqual(
+      answers.map(() => expect.arrayContaining(['groups'])),
+    );
+    // No terminal, so nothing is cleared.
+    expect(watching.stdout()).not.toContain('\u001b');
+    watching.child.kill('SIGINT');
+    expect(await watching.ended).toBe('SIGINT');
+  } finally {
+    server.child.kill('SIGTERM');
+    await server.ended;
+  }
+});
