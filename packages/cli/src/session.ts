@@ -33,7 +33,7 @@ export function connection(
   return given;
 }
 
-/** What options and environment name, for a profile that is about to be stored. */
+/** Server and key by options and environment alone, for a profile that is about to be stored. */
 function alone({ url = DEFAULT_URL, apiKey }: ConnectionOptions): Chosen {
   return { url, apiKey: apiKey ?? (process.env.PIK_API_KEY || undefined), urlFrom: '--url', keyFrom: '--api-key' };
 }
