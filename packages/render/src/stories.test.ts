@@ -110,6 +110,14 @@ describe('a change', () => {
     for (const form of formsOf(changeView(change({}), OPTIONS))) expect(form).not.toContain('decided by');
   });
 
+  it('shows the command that compares late inputs with the others, as a shell takes it', () => {
+    const compare = { where: `entity_id == "o'brien"`, a: `received_at >= ${TIME}`, end_time: TIME };
+    const shown = viewText(changeView(change({ compare }), OPTIONS), { columns: 400 });
+    const argument = `'entity_id == "o'\\''brien"'`;
+    expect(shown).toContain(`pik compare --where ${argument} --a 'received_at >= ${TIME}' --to ${TIME}`);
+    expect(viewText(changeView(change({}), OPTIONS))).not.toContain('pik compare');
+  });
+
   it('shows the lags of the inputs that changed the value', () => {
     const part = {
       class: 'LATE',

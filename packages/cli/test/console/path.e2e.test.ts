@@ -66,6 +66,10 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
       .click();
     await shows('version 1 has');
     await shows('late');
+    await page.getByRole('link', { name: 'Differences of the late inputs from the others' }).click();
+    await shows('in A');
+    await page.goBack();
+    await shows('version 1 has');
     const before = await page.locator('.account b').last().innerText();
     await page.getByLabel('As of this receive time').fill('2');
     await page.waitForFunction(

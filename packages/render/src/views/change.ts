@@ -24,6 +24,7 @@ export function changeView(change: ChangeExplanation, options: ViewOptions): Vie
     ...deciderBlocks(change),
     ...unitBlocks(change, options),
     ...eventBlocks(change, options),
+    ...compareLine(change),
     ...notes.map(({ code, text: note }) => text(`• ${code}: ${note}`)),
   ];
   return {
@@ -32,6 +33,17 @@ export function changeView(change: ChangeExplanation, options: ViewOptions): Vie
     charts: waterfall(change),
   };
 }
+
+/** The command that says what sets the late inputs apart. */
+function compareLine({ compare }: ChangeExplanation): Block[] {
+  if (compare === undefined) return [];
+  const { where, a, end_time } = compare;
+  const command = `pik compare --where ${quoted(where)} --a ${quoted(a)} --to ${end_time}`;
+  return [text(`differences of the late inputs from the others: ${command}`)];
+}
+
+/** An argument as a shell takes it. */
+const quoted = (arg: string) => `'${arg.replaceAll("'", `'\\''`)}'`;
 
 function sideRow(name: string, side: ChangeExplanation['before']): Cell[] {
   const what = side.version === null ? side.kind.toLowerCase().replace('_', ' ') : `version ${side.version}`;

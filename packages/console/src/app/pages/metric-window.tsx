@@ -174,11 +174,25 @@ function Change({ versions }: { versions: readonly AggregateVersion[] }) {
             <p>{change.sentence}</p>
             <Waterfall change={change} />
             {change.why_not_exact !== null && <p class="warn">{change.why_not_exact}</p>}
+            <Late change={change} />
             <Behind change={change} />
           </>
         )}
       </Shown>
     </section>
+  );
+}
+
+/** The way to what sets late inputs apart from the others. */
+function Late({ change: { compare } }: { change: ChangeExplanation }) {
+  const { link } = useAddress();
+  if (compare === undefined) return null;
+  const { where, a, end_time } = compare;
+  const href = link('/compare', { a, where, from: 'all', to: end_time, source: null, type: null });
+  return (
+    <p>
+      <a href={href}>Differences of the late inputs from the others</a>
+    </p>
   );
 }
 
