@@ -1,7 +1,9 @@
 // Searches of a log: a value that occurs once, a full scan of a payload path, a value in every thousandth event, and rejected
-// receipts. node benchmarks/src/find.ts [EVENTS] [PER_REQUEST] writes results/find.json.
+// receipts; first in an open hour, then after it was closed. node benchmarks/src/find.ts [EVENTS] [PER_REQUEST] writes
+// results/find.json.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { makeBodies } from './rows.ts';
@@ -9,7 +11,7 @@ import { serveKit } from './served-kit.ts';
 
 const [events = 1_000_000, perRequest = 1_000] = process.argv.slice(2).map(Number);
 const dir = mkdtempSync(join(tmpdir(), 'pik-bench-'));
-const kit = await serveKit(dir);
+let kit = await serveKit(dir);
 
 async function post(body: Buffer): Promise<void> {
   const headers = { 'content-type': 'application/x-ndjson' };
@@ -64,18 +66,33 @@ async function search(where: string, expected: number) {
   };
 }
 
-const idle_mb = Math.round(kit.rssMb());
-const middle = Math.floor(events / 2);
-const results = [
-  await search(`payload.order_id == "o-${middle}"`, 1),
-  await search('payload.ok == false', 0),
-  await search('payload.order_id.startsWith("x")', 0),
-  await search('entity_id = user_7', Math.ceil(events / 100_000)),
-  await search('outcome = REJECTED', 0),
-  await search('payload.missing = 1', 0),
-];
+async function searches() {
+  const idle_mb = Math.round(kit.rssMb());
+  const middle = Math.floor(events / 2);
+  return {
+    idle_mb,
+    results: [
+      await search(`payload.order_id == "o-${middle}"`, 1),
+      await search('payload.ok == false', 0),
+      await search('payload.order_id.startsWith("x")', 0),
+      await search('entity_id = user_7', Math.ceil(events / 100_000)),
+      await search('outcome = REJECTED', 0),
+      await search('payload.missing = 1', 0),
+    ],
+  };
+}
+
+const open = await searches();
+await kit.stop();
+const startedMs = performance.now();
+execFileSync(process.execPath, ['packages/cli/dist/main.js', 'compact', '--all', '--data', dir]);
+const closing_seconds = Math.round((performance.now() - startedMs) / 1_000);
+kit = await serveKit(dir);
+const closed = await searches();
 await kit.stop();
 rmSync(dir, { recursive: true });
-const result = { node: process.version, events, events_per_request: perRequest, idle_mb, results };
+const load = Math.round(loadavg()[0] ?? 0);
+const given = { node: process.version, load, events, events_per_request: perRequest };
+const result = { ...given, open, closing_seconds, closed };
 writeFileSync(join(import.meta.dirname, '../results/find.json'), `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result, null, 2));

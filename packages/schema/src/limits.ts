@@ -36,6 +36,8 @@ const OTHER_LIMITS = {
   group_bytes_max: 4_194_304,
   /** Receipts of a closed hour after which the next file of columns begins; the receipts of a pack stay together. */
   column_file_receipts_max: 200_000,
+  /** Bytes of the filters of words of a closed hour after which their next file begins. */
+  words_file_bytes_max: 4_194_304,
   /** Nesting of objects and arrays in one record, including the record itself. */
   json_depth_max: 64,
   /** Object members in one record, at all depths. */

@@ -23,6 +23,7 @@ import { CELLS_FORM, cellsOf } from './rules/cell-columns.ts';
 import { comparedWith } from './rules/closed-receipts.ts';
 import { damaged } from './rules/hour-files.ts';
 import { ARRIVAL_COLUMNS, arrivalsOf, RECEIPTS_FORM, receiptsOf } from './rules/receipt-columns.ts';
+import { parseWords } from './rules/words-file.ts';
 
 /** A backend with its closed hours, if it keeps commits of hours. */
 export function withClosedHours<B extends Backend>(backend: B): B {
@@ -59,6 +60,10 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
     readCells: (hour) => readCells(parts, hour),
     readReceipts: (hour, filter) => readReceipts(parts, hour, filter),
     readArrivals: (hour) => readArrivals(parts, hour),
+    async readWords(file) {
+      const bytes = await readHourFile(parts, file);
+      return readable(file.key, async () => parseWords(bytes));
+    },
   };
 }
 

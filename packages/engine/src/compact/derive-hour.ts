@@ -3,9 +3,11 @@ import { KitError, LIMITS } from '@pik/schema';
 import { createCellMaker } from '../cells/rules/make-cells.ts';
 import { eventRows } from '../ingest/rules/outcomes.ts';
 import { parsedEnvelope } from '../ingest/sweep.ts';
-import type { ClosedReceipt, ColumnFile, ColumnZone, HourFile, HourStore } from '../ports/closed-hours.ts';
+import type { ClosedReceipt, ColumnFile, ColumnZone, HourFile, HourStore, WordsFile } from '../ports/closed-hours.ts';
 import type { PackRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
+import { wordFilter } from '../search/rules/word-filter.ts';
+import { wordHashes } from '../search/rules/words.ts';
 import { decodeText, readBytes, sha256Of, unpacked } from '../storage/pack-store.ts';
 import { hashName, hourFile } from './hour-file.ts';
 import { parquetBytes } from './parquet.ts';
@@ -15,6 +17,7 @@ import type { Column } from './rules/column.ts';
 import { type DerivedKind, derivedKey } from './rules/hour-files.ts';
 import type { PackLeaf } from './rules/merkle.ts';
 import { RECEIPTS_FORM, receiptColumns } from './rules/receipt-columns.ts';
+import { wordsBytes } from './rules/words-file.ts';
 import { saltedRoot } from './salts.ts';
 
 /** An hour to derive files of: its packs with what they were answered, and the seeds of their salts. */
@@ -34,6 +37,7 @@ export interface DerivedHour {
   readonly columns: readonly ColumnFile[];
   readonly moved_file: HourFile | null;
   readonly moved: number;
+  readonly words: readonly WordsFile[];
 }
 
 /**
@@ -48,6 +52,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
   const leaves: PackLeaf[] = [];
   const columns: ColumnFile[] = [];
   const moved: ClosedReceipt[] = [];
+  const words = wordsWriter(context, hour);
   let waiting: ClosedReceipt[] = [];
   const flush = async () => {
     if (waiting.length === 0) return;
@@ -61,6 +66,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
     if (seed === undefined) throw new KitError('INTERNAL', `the pack ${pack.pack_id} has no seed`);
     const { root } = saltedRoot(seed, read.text);
     leaves.push({ pack_id: pack.pack_id, outcomes: pack.outcomes, root });
+    await words.add(pack.pack_id, read.text);
     const lines = hour.moved.get(pack.pack_id) ?? NONE;
     for (const slice of read.slices) {
       const rest = sliceWithout(slice, lines);
@@ -77,6 +83,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
     cells_file: await store('cells', cellColumns(cells.rows()), CELLS_FORM),
     moved_file: moved.length === 0 ? null : await store('moved', receiptColumns(moved), RECEIPTS_FORM),
     moved: moved.length,
+    words: await words.end(),
   };
 }
 
@@ -92,8 +99,38 @@ function fileWriter({ backend }: Context, { hourMs, generation }: HourParts) {
   };
 }
 
+/** Stores filters of the words of packs, a number of bytes in a file. */
+function wordsWriter({ backend }: Context, { hourMs, generation }: HourParts) {
+  const files: WordsFile[] = [];
+  let waiting = new Map<string, Uint8Array>();
+  let size = 0;
+  const flush = async () => {
+    const [first_pack_id] = waiting.keys();
+    const last_pack_id = [...waiting.keys()].at(-1);
+    if (first_pack_id === undefined || last_pack_id === undefined) return;
+    const bytes = wordsBytes(waiting);
+    const key = derivedKey('words', { hourMs, generation, name: hashName(bytes) });
+    await backend.files.put(key, bytes);
+    files.push({ ...hourFile(key, bytes), first_pack_id, last_pack_id });
+    [waiting, size] = [new Map(), 0];
+  };
+  return {
+    async add(packId: string, text: Buffer): Promise<void> {
+      const hashes = wordHashes(text);
+      const filter = hashes === null ? new Uint8Array() : wordFilter(hashes);
+      waiting.set(packId, filter);
+      size += filter.length;
+      if (size >= LIMITS.words_file_bytes_max) await flush();
+    },
+    async end(): Promise<readonly WordsFile[]> {
+      await flush();
+      return files;
+    },
+  };
+}
+
 interface ClosedPack {
-  readonly text: Uint8Array;
+  readonly text: Buffer;
   readonly receipts: readonly ClosedReceipt[];
   readonly slices: readonly SliceRow[];
 }

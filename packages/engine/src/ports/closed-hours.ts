@@ -59,6 +59,14 @@ export interface HourRow {
   /** The receipts whose events have been moved to another first receipt by then; null if there are none. */
   readonly moved_file: HourFile | null;
   readonly moved: number;
+  /** The words of its packs; absent in rows of earlier versions. */
+  readonly words?: readonly WordsFile[];
+}
+
+/** A file with a filter of words for each pack of a part of an hour. */
+export interface WordsFile extends HourFile {
+  readonly first_pack_id: string;
+  readonly last_pack_id: string;
 }
 
 /** A file of columns. */
@@ -137,6 +145,8 @@ export interface ClosedHours<C> {
   readReceipts(hour: ClosedHour, filter?: ReceiptFilter): AsyncIterable<ClosedReceipt>;
   /** The times of the first arrivals of an hour. */
   readArrivals(hour: ClosedHour): AsyncIterable<ClosedArrival>;
+  /** The filters of words of a file, by pack; an empty one may have any word. */
+  readWords(file: WordsFile): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 /** The series and the times of a first arrival. */

@@ -98,6 +98,10 @@ function watchedHours(hours: ClosedHours<CellRow>, budget: Budget, watch: Watch)
     readCells: watch((hour) => hours.readCells(hour), list),
     readReceipts: (hour, filter) => watched(hours.readReceipts(hour, filter), budget),
     readArrivals: (hour) => watched(hours.readArrivals(hour), budget),
+    readWords: watch(
+      (file) => hours.readWords(file),
+      () => ({ items: 1 }),
+    ),
   };
 }
 

@@ -18,14 +18,12 @@ export interface PackRead extends ListedPack {
 /** Reads packs, the last stored first, some of them at a time. Packs that `isWanted` refuses are listed without being read. */
 export async function* readNewest(
   context: Context,
-  options: NewestFirst & { isWanted(pack: ListedPack): boolean },
+  options: NewestFirst & { isWanted(pack: ListedPack): boolean | Promise<boolean> },
 ): AsyncGenerator<PackRead> {
   const ahead: Promise<PackRead>[] = [];
   try {
     for await (const pack of newestPacks(context, options)) {
-      const read = options.isWanted(pack)
-        ? readPack(context, pack)
-        : Promise.resolve({ ...pack, bytes: null, fault: null });
+      const read = readWanted(context, pack, options.isWanted(pack));
       // Awaited in its turn; until then its failure must not count as unhandled.
       read.catch(() => {});
       ahead.push(read);
@@ -37,6 +35,10 @@ export async function* readNewest(
     // Reads that nobody waits for end before the question does.
     await Promise.allSettled(ahead);
   }
+}
+
+async function readWanted(context: Context, pack: ListedPack, isWanted: boolean | Promise<boolean>): Promise<PackRead> {
+  return (await isWanted) ? readPack(context, pack) : { ...pack, bytes: null, fault: null };
 }
 
 /** A damaged or missing pack does not end the search: the answer names it. */

@@ -8,6 +8,7 @@ import { candidateLines, lineStart } from './rules/candidate-lines.ts';
 import { matches } from './rules/evaluate.ts';
 import { type Expression, needsDigits } from './rules/expression.ts';
 import { factsOf, type ReceiptFacts } from './rules/receipt-facts.ts';
+import { createPackCheck } from './skipped-packs.ts';
 
 /** A search: the receipts of a range that match an expression, as known at a time. */
 export interface SearchQuery {
@@ -50,8 +51,10 @@ export async function* searchLog(
 ): AsyncGenerator<SearchStep> {
   const search = prepared(query);
   const isDone = (packId: string) => place?.beforeLine === PACK_DONE && packId === place.pack_id;
+  const mayHaveWords = createPackCheck(context, query.expression);
+  // A pack without a row is read, so that its lines are counted.
   const isWanted = ({ pack_id, row }: { pack_id: string; row: PackRow | null }) =>
-    !isDone(pack_id) && (row === null || mayHaveMatches(search, row));
+    !isDone(pack_id) && (row === null || (mayHaveMatches(search, row) && mayHaveWords(pack_id)));
   for await (const pack of readNewest(context, { upTo: place?.pack_id ?? null, fromMs, isWanted })) {
     const { pack_id, row, bytes, fault } = pack;
     if (isDone(pack_id)) continue;

@@ -91,8 +91,10 @@ describe('a search', () => {
       meanings,
       questions.filter(isAskable),
       lives,
-      async (life, meant, bounds, later) => {
+      fc.constantFrom(false, false, false, true),
+      async (life, meant, bounds, later, isClosed) => {
         const { clock, pipeline, receipts } = await lived(life);
+        if (isClosed) await pipeline.compact({ all: true });
         const expected = filtered(receipts, meant, bounds);
         const pages = await allPages(pipeline, selectionOf(meant.text, bounds), async () => {
           if (bounds.asOf !== null || bounds.end !== null) return;

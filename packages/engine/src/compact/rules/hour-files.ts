@@ -27,7 +27,7 @@ export function hourKeys(hourMs: number, generation: number): HourKeys {
 }
 
 /** The kinds of derived files. */
-export type DerivedKind = 'cells' | 'receipts' | 'moved';
+export type DerivedKind = 'cells' | 'receipts' | 'moved' | 'words';
 
 /** The key of a derived file: a Hive-style folder by stored hour, and a name that says what it was made from. */
 export function derivedKey(
@@ -36,7 +36,7 @@ export function derivedKey(
 ): string {
   const text = formatEpochMs(hourMs);
   const folder = `stored_date=${text.slice(0, 10)}/stored_hour=${text.slice(11, 13)}/`;
-  return `${DERIVED_PREFIX}${kind}/${folder}g${generation}-${name}.parquet`;
+  return `${DERIVED_PREFIX}${kind}/${folder}g${generation}-${name}.${kind === 'words' ? 'bin' : 'parquet'}`;
 }
 
 /** The answered outcomes of a pack: one letter per line. */
