@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import golden from '../vectors/identity.json' with { type: 'json' };
 import deletions from '../vectors/tombstone.json' with { type: 'json' };
+import { decodeBase32Hex, encodeBase32Hex } from './base32hex.ts';
 import {
   deriveIdentity,
   type IdentityFields,
@@ -12,6 +13,7 @@ import {
   positionAt,
   TOMBSTONE_HASH,
   timelineBound,
+  writePositionTime,
 } from './identity.ts';
 import { type Instant, parseTime } from './time.ts';
 
@@ -79,6 +81,9 @@ describe('identity', () => {
         });
         expect(parseEventId(position)?.event_time).toBe(a.event_time.utc);
         expect(positionAt(event_id, a.event_time)).toBe(position);
+        const bytes = decodeBase32Hex(event_id) ?? new Uint8Array(29);
+        writePositionTime(bytes, a.event_time);
+        expect(encodeBase32Hex(bytes)).toBe(position);
         const later = deriveIdentity({ ...a, event_time: other }).position;
         if (a.event_time.utc !== other.utc) expect(position < later).toBe(a.event_time.utc < other.utc);
         expect(timelineBound(a.entity_id, a.event_time) <= position).toBe(true);

@@ -147,6 +147,14 @@ function writeTime(bytes: Uint8Array, time: { epoch_ms: number; sub_ms_ns: numbe
   writeUint24(bytes, ENTITY_BYTES + 6, low - carry * TWO_24);
 }
 
+/**
+ * Writes a time into the 29 bytes of a position: for an unkeyed event they are then its id. The bytes of entity and digest stay
+ * as they are.
+ */
+export function writePositionTime(position: Uint8Array, time: { epoch_ms: number; sub_ms_ns: number }): void {
+  writeTime(position, time);
+}
+
 function writeUint24(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 16;
   bytes[at + 1] = (value >>> 8) & 255;

@@ -1,3 +1,5 @@
+const TWO_31 = 2 ** 31;
+
 /** A growing byte buffer with a compact form for safe integers, unsigned and signed (LEB128, zigzag). */
 export class ByteWriter {
   #bytes = new Uint8Array(256);
@@ -17,6 +19,16 @@ export class ByteWriter {
   /** An integer from −2^52 to 2^52. */
   int(value: number): void {
     this.uint(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+
+  /** An integer from 0 to 2^53 − 1 in a fixed number of bytes, at most seven, the lowest first. */
+  fixed(value: number, width: number): void {
+    this.#reserve(width);
+    let rest = value;
+    for (let i = 0; i < width; i++) {
+      this.#bytes[this.#length++] = rest & 255;
+      rest = rest < TWO_31 ? rest >> 8 : Math.floor(rest / 256);
+    }
   }
 
   raw(bytes: Uint8Array): void {
@@ -43,6 +55,13 @@ export class ByteWriter {
     grown.set(this.#bytes);
     this.#bytes = grown;
   }
+}
+
+/** Reads what `fixed` wrote. */
+export function fixedAt(bytes: Uint8Array, at: number, width: number): number {
+  let value = 0;
+  for (let i = at + width - 1; i >= at; i--) value = value * 256 + (bytes[i] ?? 0);
+  return value;
 }
 
 function nibble(code: number): number {
