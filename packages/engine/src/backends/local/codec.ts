@@ -20,6 +20,11 @@ export function ruleNumber(rule: IdentityRule): number {
   return RULES.indexOf(rule);
 }
 
+/** The identity rule with a number. */
+export function ruleOf(number: number): IdentityRule {
+  return RULES[number] as IdentityRule;
+}
+
 /** The 29 bytes of an event id or position. */
 export function idBytes(id: string): Uint8Array {
   const bytes = decodeBase32Hex(id);
@@ -73,6 +78,11 @@ export function standingValue({ answered, rank, live }: EventRow): number | null
 /** The answered outcome of a first receipt, from the value of its column. */
 export function answeredOf(standing: number | null): EventOutcome {
   return OUTCOMES[(standing ?? 0) & 3] as EventOutcome;
+}
+
+/** True if an import that is the first receipt has a live receipt too, from the value of its column. */
+export function isLiveToo(standing: number | null): boolean {
+  return ((standing ?? 0) & LIVE_TOO) !== 0;
 }
 
 /** The bytes of a rank. */
@@ -145,12 +155,12 @@ export type PackColumns = Columns<
 /** The EVENT row behind the values of `EVENT_COLUMNS`. */
 export function toEventRow(values: EventValues): EventRow {
   const event_id = encodeBase32Hex(values[0]);
-  const rule = RULES[values[4]] as IdentityRule;
+  const rule = ruleOf(values[4]);
   const event_ms = values[8];
   const event_sub_ns = values[9];
   const flags = values[13];
   const rank = rankOf(values[17], flags);
-  const standing = values[18] ?? 0;
+  const standing = values[18];
   return {
     event_id,
     position: rule === 'key' ? positionAt(event_id, { epoch_ms: event_ms, sub_ms_ns: event_sub_ns }) : event_id,
@@ -171,7 +181,7 @@ export function toEventRow(values: EventValues): EventRow {
     pack_id: packText(values[15]),
     line: values[16],
     rank,
-    live: rank === null || (standing & LIVE_TOO) !== 0,
+    live: rank === null || isLiveToo(standing),
     answered: answeredOf(standing),
   };
 }
