@@ -14,6 +14,7 @@ import { createContext } from '../../src/runtime/context.ts';
 import { rebuildIndex } from '../../src/verify/rebuild.ts';
 import { createWorld, DAY, explain, HOUR_MS, partsOf, send, version, versionSide } from '../support/change-world.ts';
 import { answersAsOf, type ImportedRecord, sendRecords, WORLD_END, WORLD_START } from '../support/import-world.ts';
+import { loosenEvents } from '../support/loosen-events.ts';
 
 // Imports: the answer to an import, its effect on a change, and imports in an older data directory and after the loss
 // of an index.
@@ -199,8 +200,9 @@ describe('a data directory', () => {
       await sendRecords(old, clock, { mode: 'import', records: [record(1, 50), record(1, 60)] });
       await old.close();
       const db = new DatabaseSync(join(dir, 'index.db'));
+      loosenEvents(db);
       db.exec(
-        `DROP TABLE recheck; DROP TABLE hour; DROP TABLE late_pack; ALTER TABLE pack DROP COLUMN requests; PRAGMA user_version = 1;
+        `DROP TABLE segment; DROP TABLE recheck; DROP TABLE hour; DROP TABLE late_pack; ALTER TABLE pack DROP COLUMN requests; PRAGMA user_version = 1;
          CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
          ALTER TABLE event DROP COLUMN rank; ALTER TABLE event DROP COLUMN standing;
          ALTER TABLE delivery DROP COLUMN rank; ALTER TABLE delivery DROP COLUMN producer_no;

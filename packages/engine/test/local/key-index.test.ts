@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-import { encodeBase32Hex } from '@pik/schema';
+import { encodeBase32Hex, writePositionTime } from '@pik/schema';
 import {
   createMemoryKeyFiles,
   createTestClock,
@@ -15,9 +15,11 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createEventIndex } from '../../src/backends/local/event-index.ts';
+import { createInterning } from '../../src/backends/local/interning.ts';
 import { openKeyIndex } from '../../src/backends/local/key-index.ts';
 import { type KeyRuns, openKeyRuns } from '../../src/backends/local/key-runs/key-runs.ts';
 import { type LocalBackend, openLocalBackend, openLocalRebuild } from '../../src/backends/local/open.ts';
+import { createFreshRows } from '../../src/backends/local/packed/fresh-rows.ts';
 import { INDEX_TABLES } from '../../src/backends/local/schema.ts';
 import type { EventRow } from '../../src/ports/rows.ts';
 
@@ -26,14 +28,25 @@ const TABLE = 131_072;
 const PACK = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 const idOf = (n: number) => createHash('sha256').update(String(n)).digest().subarray(0, 29);
+const TEMPLATE = makeEventRow(PACK);
+/** The same with the time of the template in it, so that the event can be packed. */
+function timedId(n: number): Uint8Array {
+  const id = idOf(n);
+  writePositionTime(id, { epoch_ms: TEMPLATE.event_ms, sub_ms_ns: TEMPLATE.event_sub_ns });
+  return id;
+}
+function rowOf(n: number): EventRow {
+  const event_id = encodeBase32Hex(timedId(n));
+  return { ...TEMPLATE, event_id, position: event_id, line: n };
+}
 
-describe('the keys of event rows', () => {
+describe('the keys of events', () => {
   let db: DatabaseSync;
   let files: MemoryKeyFiles;
   let warnings: string[];
   beforeEach(() => {
     db = new DatabaseSync(':memory:');
-    db.exec('CREATE TABLE event (event_no INTEGER PRIMARY KEY, event_id BLOB NOT NULL) STRICT');
+    db.exec(INDEX_TABLES);
     files = createMemoryKeyFiles();
     warnings = [];
   });
@@ -41,27 +54,46 @@ describe('the keys of event rows', () => {
 
   const open = () => openKeyIndex(db, files, (message) => void warnings.push(message));
 
-  function addRows(count: number): void {
-    const insert = db.prepare('INSERT INTO event (event_no, event_id) VALUES (?, ?)');
-    const { n } = db.prepare('SELECT count(*) AS n FROM event').get() as { n: number };
+  /** Every thousandth event has a row of its own, and no place in a segment. */
+  const isLoose = (n: number) => n % 1_000 === 0;
+  const numberedId = (n: number) => (isLoose(n) ? idOf(n) : timedId(n));
+
+  function addRows(from: number, count: number): void {
+    let last = from;
+    const keys = {
+      get last() {
+        return last;
+      },
+      add(_: Uint8Array, number: number) {
+        last = number;
+      },
+    };
+    const fresh = createFreshRows(db, { keys, interning: createInterning(db) });
     db.exec('BEGIN');
-    for (let i = n + 1; i <= n + count; i++) insert.run(i, idOf(i));
+    for (let n = from + 1; n <= from + count; n++) {
+      if (isLoose(n)) fresh.write();
+      const event_id = encodeBase32Hex(numberedId(n));
+      fresh.add({ ...TEMPLATE, event_id, position: event_id, line: n }, numberedId(n));
+      if (isLoose(n)) fresh.write();
+    }
+    fresh.write();
     db.exec('COMMIT');
   }
 
   function expectAll(keys: KeyRuns, count: number): void {
-    for (let n = 1; n <= count; n += 1_009) expect(keys.find(idOf(n))).toBe(n);
-    expect([keys.find(idOf(count)), keys.find(idOf(count + 1)), keys.last]).toEqual([count, null, count]);
+    for (let n = 1; n <= count; n += 1_009) expect(keys.find(numberedId(n))).toBe(n);
+    expect([keys.find(numberedId(count)), keys.find(numberedId(count + 1)), keys.last]).toEqual([count, null, count]);
+    expect(keys.find(numberedId(2_000))).toBe(2_000);
   }
 
   it('are read from the rows behind the last run, and from all rows if there is no run', async () => {
-    addRows(TABLE + 5);
+    addRows(0, TABLE + 5);
     const first = await open();
     expectAll(first, TABLE + 5);
     await first.idle();
     expect([first.covered, files.list().length]).toEqual([TABLE, 2]);
     await first.close();
-    addRows(100);
+    addRows(TABLE + 5, 100);
     const next = await open();
     expectAll(next, TABLE + 105);
     await next.close();
@@ -73,7 +105,7 @@ describe('the keys of event rows', () => {
   });
 
   it('are made again, with a warning, if they are damaged or of other rows', async () => {
-    addRows(TABLE + 1);
+    addRows(0, TABLE + 1);
     const first = await open();
     await first.idle();
     await first.close();
@@ -83,11 +115,14 @@ describe('the keys of event rows', () => {
     await mended.idle();
     await mended.close();
     expect(warnings).toEqual([expect.stringContaining('the key index is damaged (the footer of run 1)')]);
-    db.prepare('UPDATE event SET event_id = ? WHERE event_no = ?').run(idOf(0), TABLE);
+    // The same events in another order: their first one is the last.
+    db.exec('DELETE FROM segment; DELETE FROM event');
+    addRows(1, TABLE);
+    db.exec('UPDATE segment SET first_no = first_no - 1; UPDATE event SET event_no = event_no - 1');
     const other = await open();
-    expect([other.find(idOf(0)), other.find(idOf(TABLE)), other.find(idOf(1))]).toEqual([TABLE, null, 1]);
+    expect([1, 2, TABLE + 1].map((n) => other.find(numberedId(n)))).toEqual([null, 1, TABLE]);
     await other.close();
-    expect(warnings[1]).toContain('other event rows');
+    expect(warnings[1]).toContain('other events');
   });
 });
 
@@ -149,12 +184,6 @@ describe('the keys of a data directory', () => {
     dir = mkdtempSync(join(tmpdir(), 'pik-keys-'));
   });
   afterEach(() => rmSync(dir, { recursive: true }));
-
-  const rowOf = (n: number): EventRow => {
-    const event_id = encodeBase32Hex(idOf(n));
-    return { ...TEMPLATE, event_id, position: event_id, line: n };
-  };
-  const TEMPLATE = makeEventRow(PACK);
 
   async function admit({ index }: LocalBackend, count: number): Promise<void> {
     for (let n = 0; n < count; n += 4_096) {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
 import { openLocalBackend } from '../../src/backends/local/open.ts';
+import { loosenEvents } from '../support/loosen-events.ts';
 
 // G18. Each change is made in a separate copy, without the kit; verify must find it and name its place.
 
@@ -62,9 +63,11 @@ async function verifyAll(): Promise<{ codes: string[]; digest: string }> {
 }
 
 /** Changes a file in place, as anybody with access to it could. */
-async function change(sql: string, file = 'index.db'): Promise<void> {
+async function change(sql: string, file = 'index.db', isPacked = false): Promise<void> {
   await pipeline.close();
   const db = new DatabaseSync(join(dir, file));
+  // Columns of packed events cannot be changed by a statement.
+  if (file === 'index.db' && !isPacked) loosenEvents(db);
   db.exec(sql);
   db.close();
   pipeline = createPipeline({ backend: await openLocalBackend({ dir }) });
@@ -119,6 +122,19 @@ describe('verify', () => {
     const { codes } = await verifyAll();
     expect(codes.length).toBeGreaterThan(0);
     expect(codes.some((found) => code.split('|').includes(found))).toBe(true);
+  });
+
+  it.each([
+    [
+      'the payload hash of a packed event',
+      "UPDATE segment SET columns = CAST(substr(columns, 1, length(columns) - 1) || x'00' AS BLOB)",
+      'EVENT_DIFFERS',
+    ],
+    ['packed events that are gone', 'DELETE FROM segment WHERE first_no = 1', 'EVENT_MISSING'],
+    ['the series of packed events', "UPDATE series SET source = 'another'", 'EVENT_DIFFERS'],
+  ])('names %s', async (_, sql, code) => {
+    await change(sql, 'index.db', true);
+    expect((await verifyAll()).codes).toContain(code);
   });
 
   it('names a pack that is gone, that was changed, and that was replaced by another', async () => {

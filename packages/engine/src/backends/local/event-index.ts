@@ -7,6 +7,7 @@ import { createGroupCommit } from './group-commit.ts';
 import { createHourReader, createHourWriter } from './hour-store.ts';
 import { createInterning } from './interning.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
+import { createEventRows } from './packed/event-rows.ts';
 import { createReader } from './reader.ts';
 import { indexError } from './sqlite.ts';
 import { createWriter } from './writer.ts';
@@ -27,7 +28,8 @@ export function createEventIndex(
   const { clock, keys, onCommitted } = options;
   const interning = createInterning(db);
   const hours = createHourWriter(db);
-  const writer = createWriter(db, { keys, interning, hours });
+  const rows = createEventRows(db);
+  const writer = createWriter(db, { keys, rows, interning, hours });
   const commits = createGroupCommit(db, {
     afterCommit(results) {
       keys.publish();
@@ -35,6 +37,7 @@ export function createEventIndex(
     },
     afterRollback() {
       interning.forget();
+      rows.forget();
       // Within a transaction, the piece of work that failed has taken its own keys back.
       if (!db.isTransaction) keys.takeBack(keys.published);
     },
@@ -55,7 +58,7 @@ export function createEventIndex(
       setMark.run(name, value);
     });
   return {
-    ...createReader(db, { clock, keys, check }),
+    ...createReader(db, { clock, keys, rows, check }),
     hours: { ...createHourReader(db, check), commit: (row, packIds) => commits.run(() => hours.commit(row, packIds)) },
     async ping() {
       await check(() => probe.get());

@@ -21,13 +21,19 @@ export function createFigures(
   db: DatabaseSync,
   { countMessages }: Pick<History, 'countMessages'>,
 ): () => Promise<LocalFigures> {
-  // Numbers are given in order and rows are never deleted, so the last number counts the rows without reading them.
-  const last = prepareRows<{ n: number | null }>(db, 'SELECT max(event_no) AS n FROM event');
+  // Numbers are given in order and events are never deleted, so the last number counts them without reading them.
+  const last = prepareRows<{ n: number }>(
+    db,
+    `SELECT max(
+       ifnull((SELECT max(event_no) FROM event), 0),
+       ifnull((SELECT first_no + rows - 1 FROM segment ORDER BY first_no DESC LIMIT 1), 0)
+     ) AS n`,
+  );
   return async () => {
     try {
       const { bavail, bsize } = await statfs(dir);
       const { waiting, dead } = countMessages();
-      const events = requireRow(last.get()).n ?? 0;
+      const events = requireRow(last.get()).n;
       return { events, queue_depth: waiting, dead_letters: dead, disk_free_bytes: bavail * bsize };
     } catch (error) {
       throw indexError(error);

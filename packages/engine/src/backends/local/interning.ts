@@ -20,12 +20,20 @@ export function createInterning(db: DatabaseSync): Interning {
   const series = internTable(db, { table: 'series', number: 'series_no', columns: ['source', 'event_type'] });
   const entity = internTable(db, { table: 'entity', number: 'entity_no', columns: ['entity_id'] });
   const producer = internTable(db, { table: 'producer', number: 'producer_no', columns: ['producer_id'] });
+  // Most events have the series of the one before them: comparing two texts costs less than joining them.
+  let last = { source: '', eventType: '', number: 0 };
   return {
-    // Ids are free of control characters, so the separator cannot be part of one.
-    series: (source, eventType) => series.numberOf(`${source}\u0000${eventType}`, [source, eventType]),
+    series(source, eventType) {
+      if (last.number > 0 && source === last.source && eventType === last.eventType) return last.number;
+      // Ids are free of control characters, so the separator cannot be part of one.
+      const number = series.numberOf(`${source}\u0000${eventType}`, [source, eventType]);
+      last = { source: ownText(source), eventType: ownText(eventType), number };
+      return number;
+    },
     entity: (entityId) => entity.numberOf(entityId, [entityId]),
     producer: (producerId) => producer.numberOf(producerId, [producerId]),
     forget() {
+      last = { source: '', eventType: '', number: 0 };
       for (const table of [series, entity, producer]) table.forget();
     },
   };
@@ -56,10 +64,14 @@ function internTable(
       const row = find.get(...values);
       const found = row === undefined ? Number(insert.run(...values).lastInsertRowid) : row.n;
       if (known.size >= CACHE_ITEMS) evictOldest(known);
-      // A copy, since a piece of a longer text would keep all of it in memory.
-      known.set(Buffer.from(key).toString(), found);
+      known.set(ownText(key), found);
       return found;
     },
     forget: () => known.clear(),
   };
+}
+
+/** A copy, since a piece of a longer text would keep all of it in memory. */
+function ownText(text: string): string {
+  return Buffer.from(text).toString();
 }

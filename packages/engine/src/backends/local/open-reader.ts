@@ -9,12 +9,12 @@ import { createFileStore } from './file-store.ts';
 import { createHistory } from './history.ts';
 import { createHourReader } from './hour-store.ts';
 import { createDiskFiles } from './key-runs/disk-files.ts';
-import type { KeyEntry } from './key-runs/finder.ts';
 import { createKeyView, type KeyView } from './key-runs/key-view.ts';
 import { HISTORY, INDEX, KEYS, systemClock } from './open.ts';
+import { createEventRows } from './packed/event-rows.ts';
 import { createRawLog } from './raw-log.ts';
 import { createReader } from './reader.ts';
-import { indexError, openSqliteReader, prepareRows } from './sqlite.ts';
+import { indexError, openSqliteReader } from './sqlite.ts';
 
 /** The options for reading a data directory on another thread. */
 export interface LocalReaderOptions {
@@ -63,10 +63,7 @@ function readingIndex(
   db: DatabaseSync,
   { clock, keys }: { clock: Clock; keys: KeyView },
 ): { index: EventIndex; hours: HourStore } {
-  const rows = prepareRows<KeyEntry>(
-    db,
-    'SELECT event_id AS id, event_no AS number FROM event WHERE event_no > ? ORDER BY event_no',
-  );
+  const rows = createEventRows(db);
   const begin = db.prepare('BEGIN');
   const end = db.prepare('COMMIT');
   // One transaction, so that the keys and the rows of a read are of the same commit.
@@ -75,7 +72,7 @@ function readingIndex(
       begin.run();
       try {
         // The keys that the writer has in memory follow from the rows of their events.
-        keys.refresh((above) => rows.iterate(above));
+        keys.refresh((above) => rows.idsAbove(above));
         return read();
       } finally {
         end.run();
@@ -86,7 +83,7 @@ function readingIndex(
   };
   return {
     index: {
-      ...createReader(db, { clock, keys, check }),
+      ...createReader(db, { clock, keys, rows, check }),
       ping: refuse,
       admit: refuse,
       setMark: refuse,

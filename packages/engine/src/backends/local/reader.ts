@@ -18,7 +18,6 @@ import type {
 import {
   answeredOf,
   type DeliveryColumns,
-  type EventValues,
   type FailureColumns,
   idBytes,
   type PackColumns,
@@ -26,16 +25,16 @@ import {
   packText,
   type SequenceColumns,
   toDeliveryRow,
-  toEventRow,
   toFailureRow,
   toPackRow,
   toSequenceRow,
 } from './codec.ts';
 import type { KeyFinder } from './key-runs/finder.ts';
+import type { EventRows } from './packed/event-rows.ts';
 import { cursorId, cursorPack, NO_PACK, pageOf, seriesFilter, timeBytes } from './pages.ts';
-import { DELIVERIES, EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
+import { DELIVERIES } from './queries.ts';
 import { createSliceReader } from './slice-reader.ts';
-import { prepareLists, prepareRows, type RowStatement } from './sqlite.ts';
+import { prepareRows, type RowStatement } from './sqlite.ts';
 import { createTimelineReader } from './timeline-reader.ts';
 
 /** The read methods of the port; each is one indexed query. */
@@ -52,15 +51,16 @@ const ROWS_PER_NEIGHBOUR_MAX = 2;
 export interface ReaderParts {
   readonly clock: Clock;
   readonly keys: KeyFinder;
+  readonly rows: EventRows;
   /** Runs each read, and converts its errors to errors of the kit. */
   readonly check: <T>(read: () => T) => Promise<T>;
 }
 
 /** Creates a reader over prepared statements. */
-export function createReader(db: DatabaseSync, { clock, keys, check }: ReaderParts): Reader {
-  const one = { ...statements(db), keys };
-  const slices = createSliceReader(db, keys);
-  const timeline = createTimelineReader(db, keys);
+export function createReader(db: DatabaseSync, { clock, keys, rows, check }: ReaderParts): Reader {
+  const one = { ...statements(db), keys, rows };
+  const slices = createSliceReader(db, { keys, rows });
+  const timeline = createTimelineReader(db, { keys, rows });
   return {
     getEvent: (eventId) => check(() => getEvent(one, eventId, clock.now())),
     getEvents: (eventIds) => check(() => getEvents(one, eventIds, clock.now())),
@@ -82,7 +82,7 @@ export function createReader(db: DatabaseSync, { clock, keys, check }: ReaderPar
   };
 }
 
-type Statements = ReturnType<typeof statements> & { readonly keys: KeyFinder };
+type Statements = ReturnType<typeof statements> & Pick<ReaderParts, 'keys' | 'rows'>;
 
 /** The columns of a receipt's address. */
 interface AddressColumns {
@@ -90,16 +90,10 @@ interface AddressColumns {
   readonly pack_id: Uint8Array;
   readonly line: number;
 }
-type EventAddress = AddressColumns & { readonly event_no: number; readonly standing: number | null };
 type DeliveryAddress = AddressColumns & { readonly outcome: EventOutcome };
 
 function statements(db: DatabaseSync) {
   return {
-    event: prepareLists<EventValues>(db, `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ?`),
-    neighbours: prepareLists<EventValues>(
-      db,
-      `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no BETWEEN ? AND ?`,
-    ),
     deliveries: prepareRows<DeliveryColumns>(
       db,
       `${DELIVERIES} WHERE event_id = ? ORDER BY received_ms, pack_id, line LIMIT ?`,
@@ -114,10 +108,6 @@ function statements(db: DatabaseSync) {
       `SELECT sequence.*, producer.producer_id FROM sequence JOIN producer USING (producer_no)
        WHERE producer.producer_id = ? AND pack_id > ? ORDER BY pack_id LIMIT ?`,
     ),
-    eventAddresses: prepareRows<EventAddress>(
-      db,
-      'SELECT event_no, event_id, pack_id, line, standing FROM event WHERE event_no > ? ORDER BY event_no LIMIT ?',
-    ),
     deliveryAddresses: prepareRows<DeliveryAddress>(
       db,
       `SELECT event_id, pack_id, line, outcome FROM delivery WHERE (event_id, pack_id, line) > (?, ?, ?)
@@ -129,8 +119,7 @@ function statements(db: DatabaseSync) {
 
 function getEvent(one: Statements, eventId: string, nowMs: number): EventRow | null {
   const eventNo = one.keys.find(idBytes(eventId));
-  const values = eventNo === null ? undefined : one.event.get(eventNo);
-  const row = values === undefined ? null : toEventRow(values);
+  const row = eventNo === null ? null : one.rows.get(eventNo);
   return row !== null && row.expires_ms > nowMs ? row : null;
 }
 
@@ -145,7 +134,7 @@ function getEvents(one: Statements, eventIds: readonly string[], nowMs: number):
 }
 
 /**
- * Events of one request are adjacent in their table, and scans by request or time range read many of them together: one
+ * Events of one request, source and type have numbers next to each other, and scans by request or time range read many of them together: one
  * read from the first to the last costs less than half as much as finding each by its id.
  */
 function neighbours(one: Statements, eventIds: readonly string[], nowMs: number): Map<string, EventRow> | null {
@@ -153,10 +142,8 @@ function neighbours(one: Statements, eventIds: readonly string[], nowMs: number)
   const b = one.keys.find(idBytes(at(eventIds, eventIds.length - 1)));
   if (a === null || b === null || Math.abs(a - b) >= eventIds.length * ROWS_PER_NEIGHBOUR_MAX) return null;
   const found = new Map<string, EventRow>();
-  for (const values of one.neighbours.all(Math.min(a, b), Math.max(a, b))) {
-    const row = toEventRow(values);
+  for (const row of one.rows.between(Math.min(a, b), Math.max(a, b)))
     if (row.expires_ms > nowMs) found.set(row.event_id, row);
-  }
   return found;
 }
 
@@ -241,10 +228,11 @@ function listAddresses(one: Statements, cursor?: string | null): Page<IndexedAdd
     0,
   ]) ?? ['EVENT', 0, '', '', 0];
   if (kind === 'EVENT') {
-    const rows = one.eventAddresses.all(eventNo, PAGE_ROWS);
+    const rows = one.rows.addressesAbove(eventNo, PAGE_ROWS);
     const last = rows.at(-1);
-    const next = last === undefined ? ['DELIVERY', 0, '', '', 0] : ['EVENT', last.event_no, '', '', 0];
-    return { items: rows.map((row) => toAddress(row, 'EVENT', answeredOf(row.standing))), next: encodeCursor(next) };
+    const next = last === undefined ? ['DELIVERY', 0, '', '', 0] : ['EVENT', last.number, '', '', 0];
+    const items = rows.map((row) => toAddress({ ...row, event_id: row.id }, 'EVENT', answeredOf(row.standing)));
+    return { items, next: encodeCursor(next) };
   }
   const place: [event_id: Uint8Array, pack_id: Uint8Array, line: number] =
     eventId === '' ? [Buffer.alloc(0), Buffer.alloc(0), 0] : [cursorId(eventId), packBytes(cursorPack(packId)), line];

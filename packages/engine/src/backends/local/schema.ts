@@ -28,12 +28,27 @@ CREATE TABLE late_pack (pack_id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE INDEX recheck_pack ON recheck (pack_id, line);
 `;
 
+/**
+ * The events of one pack, series and day, column by column (`packed/rules/segment.ts`), by the number of the first one. A
+ * row of `event` with the number of one of them counts instead.
+ */
+const SEGMENT_TABLE = `
+CREATE TABLE segment (
+  first_no INTEGER PRIMARY KEY,
+  rows INTEGER NOT NULL,
+  series_no INTEGER NOT NULL,
+  pack_id BLOB NOT NULL,
+  columns BLOB NOT NULL
+) STRICT;
+`;
+
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 7 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 8 } as const;
 
 /**
- * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Event rows are
- * appended to their table; which event has an id is kept in files of its own (`key-index.ts`). Large blobs are the last
+ * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Events are appended as
+ * segments; `event` has those that were replaced, and those of earlier versions. Which event has an id is kept in files of its own
+ * (`key-index.ts`). Large blobs are the last
  * columns, so that reading the columns before them does not read their pages.
  */
 export const INDEX_TABLES = `
@@ -72,6 +87,7 @@ CREATE TABLE event (
   standing INTEGER
 ) STRICT;
 
+${SEGMENT_TABLE}
 -- TIME pointers: only keyed events have one, since the id of all others holds their time.
 CREATE TABLE pointer (position BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -202,4 +218,6 @@ ${RECHECK_TABLE}`,
   // The keys are made again from the event rows.
   "DROP TABLE event_key; DELETE FROM mark WHERE name = 'event_keys_until';",
   HOUR_TABLES,
+  // Events of earlier versions stay rows.
+  SEGMENT_TABLE,
 ];

@@ -4,12 +4,12 @@ import { reclassifySlice } from '../../ingest/rules/slices.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
-import { type EventValues, packBytes, packText, type SliceColumns, toEventRow, toSliceRow } from './codec.ts';
+import { packBytes, packText, type SliceColumns, toSliceRow } from './codec.ts';
 import type { KeyFinder } from './key-runs/finder.ts';
+import type { EventRows } from './packed/event-rows.ts';
 import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
-import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
 import { createSkippingWalk, type SliceKey, type WalkBounds } from './skipped-slices.ts';
-import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
+import { prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 /** The number of slices in a page; each holds many receipts, so pages have fewer rows than others. */
 const PAGE_SLICES = 200;
@@ -23,15 +23,20 @@ export interface SliceReader {
   list(query: SliceQuery, nowMs: number): Page<SliceRow>;
 }
 
+/** Where the first receipts of events are found. */
+interface SliceReaderParts {
+  readonly keys: KeyFinder;
+  readonly rows: Pick<EventRows, 'get'>;
+}
+
 /** A reader of slices over prepared statements. */
-export function createSliceReader(db: DatabaseSync, keys: KeyFinder): SliceReader {
+export function createSliceReader(db: DatabaseSync, parts: SliceReaderParts): SliceReader {
   const one: Statements = {
-    keys,
+    ...parts,
     rechecks: prepareRows<Recheck>(
       db,
       'SELECT line, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?',
     ),
-    event: prepareLists<EventValues>(db, `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event_no = ?`),
     isRechecked: prepareRows<object>(
       db,
       'SELECT 1 FROM recheck WHERE (event_day, series_no, pack_id) BETWEEN (?, ?, ?) AND (?, ?, ?) LIMIT 1',
@@ -53,11 +58,9 @@ interface Recheck {
 /** A listed slice with the number of its series, which is part of its place. */
 type ListedSlice = SliceColumns & { readonly series_no: number };
 
-interface Statements {
+interface Statements extends SliceReaderParts {
   readonly isRechecked: RowStatement<object>;
   readonly rechecks: RowStatement<Recheck>;
-  readonly keys: KeyFinder;
-  readonly event: RowStatement<EventValues>;
   readonly entries: RowStatement<{ readonly entries: Uint8Array }>;
 }
 
@@ -169,10 +172,8 @@ function firstsOf(one: Statements, slice: ListedSlice, nowMs: number): ReadonlyM
   const found = new Map<number, EventRow>();
   for (const { line, id } of one.rechecks.all(...slicePlaceValues(slice))) {
     const eventNo = one.keys.find(id);
-    const values = eventNo === null ? undefined : one.event.get(eventNo);
-    if (values === undefined) continue;
-    const first = toEventRow(values);
-    if (first.expires_ms > nowMs) found.set(line, first);
+    const first = eventNo === null ? null : one.rows.get(eventNo);
+    if (first !== null && first.expires_ms > nowMs) found.set(line, first);
   }
   return found;
 }

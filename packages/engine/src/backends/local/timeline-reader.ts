@@ -5,11 +5,11 @@ import { KitError } from '@pik/schema';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page, PositionRange } from '../../ports/queries.ts';
 import type { EventRow } from '../../ports/rows.ts';
-import { type EventValues, idBytes, toEventRow } from './codec.ts';
+import { idBytes } from './codec.ts';
 import type { KeyFinder } from './key-runs/finder.ts';
+import type { EventRows } from './packed/event-rows.ts';
 import { cursorId } from './pages.ts';
-import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
-import { prepareLists, prepareRows, type RowStatement } from './sqlite.ts';
+import { prepareRows, type RowStatement } from './sqlite.ts';
 
 /** The number of places read together once the first ones did not fill the page. */
 const PAGE_PLACES = 1_000;
@@ -28,26 +28,17 @@ interface Place {
 
 interface Sources {
   readonly keys: KeyFinder;
+  readonly rows: Pick<EventRows, 'getMany'>;
   readonly pointers: RowStatement<{ readonly position: Uint8Array; readonly event_no: number }>;
-  readonly events: RowStatement<TimelineValues>;
 }
 
-/** The values of an event row, and its number. */
-type TimelineValues = EventValues<[event_no: number]>;
-
-/** A reader of timelines over keys and prepared statements. */
-export function createTimelineReader(db: DatabaseSync, keys: KeyFinder): TimelineReader {
+/** A reader of timelines over keys, events and prepared statements. */
+export function createTimelineReader(db: DatabaseSync, parts: Pick<Sources, 'keys' | 'rows'>): TimelineReader {
   const sources: Sources = {
-    keys,
+    ...parts,
     pointers: prepareRows(
       db,
       'SELECT position, event_no FROM pointer WHERE position >= ? AND position < ? ORDER BY position LIMIT ?',
-    ),
-    // One statement for all rows of a page, in the order of their numbers: a statement each would take twice as long.
-    events: prepareLists<TimelineValues>(
-      db,
-      `SELECT ${EVENT_COLUMNS}, event_no FROM json_each(?) AS wanted
-       CROSS JOIN ${EVENT_TABLES.replace('JOIN series', 'ON event_no = wanted.value JOIN series')}`,
     ),
   };
   return { list: (range, nowMs) => listTimeline(sources, range, nowMs) };
@@ -63,7 +54,7 @@ function listTimeline(sources: Sources, range: PositionRange, nowMs: number): Pa
   // Rows are filtered here: which of them count does not follow from their keys.
   for (;;) {
     const places = placesOf(sources, { from, to, limit });
-    const rows = rowsAt(sources, places);
+    const rows = sources.rows.getMany(places.map(({ eventNo }) => eventNo));
     for (const place of places) {
       const row = eventAt(place, rows.get(place.eventNo), { asOfMs: range.asOfMs, nowMs });
       if (row === null) continue;
@@ -91,27 +82,12 @@ function behind(position: Uint8Array): Uint8Array {
   return Buffer.concat([position, Buffer.of(0)]);
 }
 
-/** Places in the values of a row. */
-const RULE = 4;
-const RECEIVED_MS = 10;
-const EXPIRES_MS = 14;
-const EVENT_NO = 19;
-
-/** The rows at places, by number. */
-function rowsAt({ events }: Sources, places: readonly Place[]): ReadonlyMap<number, TimelineValues> {
-  const rows = new Map<number, TimelineValues>();
-  for (const values of events.all(JSON.stringify(places.map(({ eventNo }) => eventNo))))
-    rows.set(values[EVENT_NO], values);
-  return rows;
-}
-
 /** The event at a place; null for the key of a keyed event at time zero, for later receipts, and for expired events. */
 function eventAt(
   { isPointer }: Place,
-  values: TimelineValues | undefined,
+  row: EventRow | undefined,
   { asOfMs, nowMs }: { asOfMs: number; nowMs: number },
 ): EventRow | null {
-  if (values === undefined || (values[RULE] === 0) !== isPointer || values[RECEIVED_MS] > asOfMs) return null;
-  const expires = values[EXPIRES_MS];
-  return expires === null || expires > nowMs ? toEventRow(values) : null;
+  if (row === undefined || (row.rule === 'key') !== isPointer || row.received_ms > asOfMs) return null;
+  return row.expires_ms > nowMs ? row : null;
 }

@@ -29,6 +29,7 @@ function open(path: string): DatabaseSync {
 /** Replaces the tables of a new directory that have changed since version 1 by those of version 1. */
 const FIRST_INDEX = `
 CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+DROP TABLE segment;
 DROP TABLE recheck;
 DROP TABLE hour;
 DROP TABLE late_pack;

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 import { at, LIMITS } from '@pik/schema';
 
@@ -14,26 +14,15 @@ import type {
   SequenceRow,
   SliceRow,
 } from '../../ports/rows.ts';
-import {
-  type EventValues,
-  expiryValue,
-  hexBytes,
-  idBytes,
-  packBytes,
-  rankValue,
-  ruleNumber,
-  standingValue,
-  toEventRow,
-  windowColumn,
-} from './codec.ts';
-import { createFreshRows, EVENT_COLUMNS_STORED, type FreshRows } from './fresh-rows.ts';
+import { expiryValue, hexBytes, idBytes, packBytes, rankValue, windowColumn } from './codec.ts';
 import type { HourWriter } from './hour-store.ts';
 import type { Interning } from './interning.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createMover, type Mover, type StoredEvent } from './mover.ts';
-import { EVENT_COLUMNS, EVENT_TABLES } from './queries.ts';
+import type { EventRows } from './packed/event-rows.ts';
+import { createFreshRows, type FreshRows } from './packed/fresh-rows.ts';
 import { RAISE_SEQUENCE } from './sole-owner.ts';
-import { prepareLists, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
+import { prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 /** Writes the rows of one pack; the caller holds the transaction. */
 export interface Writer {
@@ -45,7 +34,8 @@ export interface Writer {
 interface WriterParts {
   readonly events: EventStatements;
   readonly fresh: FreshRows;
-  readonly keys: Pick<KeyRuns, 'find' | 'add'>;
+  readonly keys: Pick<KeyRuns, 'find' | 'add' | 'last'>;
+  readonly rows: Pick<EventRows, 'get'>;
   readonly interning: Interning;
   readonly mover: Mover;
 }
@@ -55,19 +45,20 @@ export function createWriter(
   db: DatabaseSync,
   {
     keys,
+    rows: stored,
     interning,
     hours,
-  }: Pick<WriterParts, 'keys' | 'interning'> & { readonly hours: Pick<HourWriter, 'admitted'> },
+  }: Pick<WriterParts, 'keys' | 'rows' | 'interning'> & { readonly hours: Pick<HourWriter, 'admitted'> },
 ): Writer {
   const events = eventStatements(db);
-  const fresh = createFreshRows(db);
+  const fresh = createFreshRows(db, { keys, interning });
   const rest = restStatements(db);
   const mover = createMover(db, interning, {
-    replace: (first, at) => replaceRow({ events, interning }, first, at),
+    replace: (first, at) => replaceRow({ events, fresh }, first, at),
     keep: (former, first) => keepDelivery(rest, deliveryOf(former, first), interning),
     failure: (row) => writeFailure(rest.failure, row),
   });
-  const parts: WriterParts = { events, fresh, keys, interning, mover };
+  const parts: WriterParts = { events, fresh, keys, rows: stored, interning, mover };
   return {
     insertEvents(rows, nowMs) {
       const insertions = new Array<Insertion>(rows.length);
@@ -94,84 +85,55 @@ export function createWriter(
 }
 
 interface EventStatements {
-  readonly replace: StatementSync;
-  readonly stored: RowStatement<EventValues>;
-  readonly pointer: StatementSync;
   readonly dropPointer: StatementSync;
   readonly dropDeliveries: StatementSync;
 }
 
 function eventStatements(db: DatabaseSync): EventStatements {
   return {
-    replace: db.prepare(
-      `UPDATE event SET ${EVENT_COLUMNS_STORED.map((name) => `${name} = ?`).join(', ')} WHERE event_no = ?`,
-    ),
-    stored: prepareLists<EventValues>(db, `SELECT ${EVENT_COLUMNS} FROM ${EVENT_TABLES} WHERE event.event_no = ?`),
-    pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
     dropPointer: db.prepare('DELETE FROM pointer WHERE position = ?'),
     dropDeliveries: db.prepare('DELETE FROM delivery WHERE event_id = ?'),
   };
 }
 
 function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertion {
+  const { fresh, keys, rows, mover, events } = parts;
+  const held = fresh.get(row.event_id);
+  if (held !== undefined) {
+    if (isOrdinary(row, held, nowMs)) return { kind: 'present', stored: held };
+    // It gets its number, since another receipt may replace it.
+    fresh.write();
+  }
   const id = idBytes(row.event_id);
-  const eventNo = parts.keys.find(id);
+  const eventNo = keys.find(id);
   if (eventNo === null) {
-    insertNew(parts, row, id);
+    fresh.add(row, id);
     return { kind: 'inserted', replaced_expired: false };
   }
-  if (parts.fresh.holds(eventNo)) parts.fresh.write();
-  const stored = toEventRow(requireRow(parts.events.stored.get(eventNo)));
+  const stored = requireRow(rows.get(eventNo));
   const place = { id, eventNo, stored };
-  if (stored.expires_ms > nowMs) {
-    const isOrdinary = !mayMove(row, stored) && stored.answered === 'ACCEPTED';
-    return isOrdinary ? { kind: 'present', stored } : parts.mover.resolve(row, place);
-  }
+  if (isOrdinary(row, stored, nowMs)) return { kind: 'present', stored };
+  if (stored.expires_ms > nowMs) return mover.resolve(row, place);
   // Deletes the rows of the expired event.
-  parts.events.dropDeliveries.run(id);
-  parts.mover.drop(id);
+  events.dropDeliveries.run(id);
+  mover.drop(id);
   replaceRow(parts, row, place);
   return { kind: 'inserted', replaced_expired: true };
 }
 
-function insertNew({ events, fresh, keys, interning }: WriterParts, row: EventRow, id: Uint8Array): void {
-  const eventNo = fresh.add(eventValues(row, id, interning));
-  keys.add(id, eventNo);
-  if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
+/** True if a receipt of an event changes nothing of its first one. */
+function isOrdinary(row: EventRow, stored: EventRow, nowMs: number): boolean {
+  return stored.expires_ms > nowMs && !mayMove(row, stored) && stored.answered === 'ACCEPTED';
 }
 
-/** Replaces a row under its number, so that the key index need not change. */
+/** Replaces an event under its number, so that the key index need not change. */
 function replaceRow(
-  { events, interning }: Pick<WriterParts, 'events' | 'interning'>,
+  { events, fresh }: Pick<WriterParts, 'events' | 'fresh'>,
   row: EventRow,
   { id, eventNo, stored }: StoredEvent,
 ): void {
   events.dropPointer.run(idBytes(stored.position));
-  events.replace.run(...eventValues(row, id, interning), eventNo);
-  if (row.rule === 'key') events.pointer.run(idBytes(row.position), eventNo);
-}
-
-function eventValues(row: EventRow, id: Uint8Array, interning: Interning): SQLInputValue[] {
-  return [
-    id,
-    interning.series(row.source, row.event_type),
-    interning.entity(row.entity_id),
-    ruleNumber(row.rule),
-    row.idempotency_key,
-    row.producer_id === null ? null : interning.producer(row.producer_id),
-    row.producer_seq,
-    row.event_ms,
-    row.event_sub_ns,
-    row.received_ms,
-    row.sent_ms,
-    row.flags,
-    expiryValue(row.expires_ms),
-    row.line,
-    packBytes(row.pack_id),
-    hexBytes(row.payload_hash),
-    rankValue(row.rank),
-    standingValue(row),
-  ];
+  fresh.replace(eventNo, row, id);
 }
 
 interface RestStatements {

@@ -1,0 +1,173 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+
+import { MS_PER_DAY } from '@pik/schema';
+
+import type { EventRow } from '../../../ports/rows.ts';
+import { expiryValue, hexBytes, idBytes, packBytes, rankValue, ruleNumber, standingValue } from '../codec.ts';
+import type { Interning } from '../interning.ts';
+import type { KeyRuns } from '../key-runs/key-runs.ts';
+import { encodeSegment, isPackable, type PackableEvent, SEGMENT_ROWS } from './rules/segment.ts';
+
+/** The new events of one admission, which get their numbers when they are written. */
+export interface FreshRows {
+  /** Starts an admission; events of an earlier one that failed are forgotten. */
+  begin(): void;
+  /** Takes a new event. */
+  add(row: EventRow, id: Uint8Array): void;
+  /** An event that is not written yet. */
+  get(eventId: string): EventRow | undefined;
+  /** Writes the events that are held, and adds their keys. */
+  write(): void;
+  /** Writes an event as a row of its own, in place of the one that has the number. */
+  replace(eventNo: number, row: EventRow, id: Uint8Array): void;
+}
+
+interface Parts {
+  readonly keys: Pick<KeyRuns, 'add' | 'last'>;
+  readonly interning: Interning;
+}
+
+/** Events with the same pack, series and day, in the order in which they came. */
+interface Group {
+  readonly seriesNo: number;
+  readonly packId: string;
+  readonly events: PackableEvent[];
+}
+
+interface Statements {
+  readonly segment: StatementSync;
+  readonly row: StatementSync;
+  readonly pointer: StatementSync;
+}
+
+const COLUMNS = [
+  'event_no',
+  'event_id',
+  'series_no',
+  'entity_no',
+  'rule',
+  'idempotency_key',
+  'producer_no',
+  'producer_seq',
+  'event_ms',
+  'event_sub_ns',
+  'received_ms',
+  'sent_ms',
+  'flags',
+  'expires_ms',
+  'line',
+  'pack_id',
+  'payload_hash',
+  'rank',
+  'standing',
+];
+
+/** Fresh rows over prepared statements; the caller holds the transaction. */
+export function createFreshRows(db: DatabaseSync, parts: Parts): FreshRows {
+  const statements: Statements = {
+    segment: db.prepare('INSERT INTO segment (first_no, rows, series_no, pack_id, columns) VALUES (?, ?, ?, ?, ?)'),
+    row: db.prepare(
+      `INSERT OR REPLACE INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
+    ),
+    pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
+  };
+  const { interning } = parts;
+  const held = new Map<string, EventRow>();
+  const groups = new Grouping();
+  const replace = (eventNo: number, row: EventRow, id: Uint8Array) => {
+    statements.row.run(eventNo, ...rowValues(row, id, interning));
+    if (row.rule === 'key') statements.pointer.run(idBytes(row.position), eventNo);
+  };
+  return {
+    begin() {
+      held.clear();
+      groups.take();
+    },
+    add(row, id) {
+      held.set(row.event_id, row);
+      const producerNo = row.producer_id === null ? null : interning.producer(row.producer_id);
+      groups.add(interning.series(row.source, row.event_type), { id, row, producerNo });
+    },
+    get: (eventId) => held.get(eventId),
+    write() {
+      for (const group of groups.take()) writeGroup(group, { ...parts, statements, replace });
+      held.clear();
+    },
+    replace,
+  };
+}
+
+type GroupParts = Parts & { readonly statements: Statements; readonly replace: FreshRows['replace'] };
+
+/** Gives the events of a group numbers one after the other, so that its receipts lie together. */
+function writeGroup({ seriesNo, packId, events }: Group, { keys, statements, replace }: GroupParts): void {
+  for (let start = 0; start < events.length; start += SEGMENT_ROWS) {
+    const some = start === 0 && events.length <= SEGMENT_ROWS ? events : events.slice(start, start + SEGMENT_ROWS);
+    const first = keys.last + 1;
+    const isPacked = some.every(isPackable);
+    if (isPacked) statements.segment.run(first, some.length, seriesNo, packBytes(packId), encodeSegment(some));
+    for (const [place, { row, id }] of some.entries()) {
+      if (!isPacked) replace(first + place, row, id);
+      else if (row.rule === 'key') statements.pointer.run(idBytes(row.position), first + place);
+      keys.add(id, first + place);
+    }
+  }
+}
+
+/** Days are between these bounds, which keeps the number of a group unique. */
+const DAYS = 2 ** 22;
+
+/** Groups events by pack, series and day, each in the order in which it began. */
+class Grouping {
+  #groups: Group[] = [];
+  readonly #ofPack = new Map<number, Group>();
+  #packId = '';
+
+  add(seriesNo: number, event: PackableEvent): void {
+    const { pack_id, event_ms } = event.row;
+    if (pack_id !== this.#packId) {
+      this.#ofPack.clear();
+      this.#packId = pack_id;
+    }
+    const key = seriesNo * DAYS + Math.floor(event_ms / MS_PER_DAY) + DAYS / 4;
+    const known = this.#ofPack.get(key);
+    if (known !== undefined) {
+      known.events.push(event);
+      return;
+    }
+    const group = { seriesNo, packId: pack_id, events: [event] };
+    this.#ofPack.set(key, group);
+    this.#groups.push(group);
+  }
+
+  /** All groups; none are held afterwards. */
+  take(): readonly Group[] {
+    const groups = this.#groups;
+    this.#groups = [];
+    this.#ofPack.clear();
+    return groups;
+  }
+}
+
+function rowValues(row: EventRow, id: Uint8Array, interning: Interning): SQLInputValue[] {
+  return [
+    id,
+    interning.series(row.source, row.event_type),
+    interning.entity(row.entity_id),
+    ruleNumber(row.rule),
+    row.idempotency_key,
+    row.producer_id === null ? null : interning.producer(row.producer_id),
+    row.producer_seq,
+    row.event_ms,
+    row.event_sub_ns,
+    row.received_ms,
+    row.sent_ms,
+    row.flags,
+    expiryValue(row.expires_ms),
+    row.line,
+    packBytes(row.pack_id),
+    hexBytes(row.payload_hash),
+    rankValue(row.rank),
+    standingValue(row),
+  ];
+}

@@ -1,0 +1,25 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+import { createInterning } from '../../src/backends/local/interning.ts';
+import { createEventRows } from '../../src/backends/local/packed/event-rows.ts';
+import { createFreshRows } from '../../src/backends/local/packed/fresh-rows.ts';
+
+/**
+ * Makes a row of its own of each event, as versions before packed events stored them: the same index in the earlier form.
+ * `keepPacked` leaves the segments, which then count no more.
+ */
+export function loosenEvents(
+  db: DatabaseSync,
+  {
+    isLoosened = () => true,
+    keepPacked = false,
+  }: { isLoosened?: (number: number) => boolean; keepPacked?: boolean } = {},
+): void {
+  const rows = createEventRows(db);
+  const fresh = createFreshRows(db, { keys: { last: 0, add() {} }, interning: createInterning(db) });
+  for (const { number, id } of [...rows.idsAbove(0)]) {
+    const row = rows.get(number);
+    if (row !== null && isLoosened(number)) fresh.replace(number, row, id);
+  }
+  if (!keepPacked) db.exec('DELETE FROM segment');
+}
