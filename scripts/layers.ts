@@ -82,7 +82,7 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'engine/backends/local',
     files: /^packages\/engine\/src\/backends\/local\//,
-    may: /^(packages\/engine\/src\/((backends\/local|ports)\/|ingest\/rules\/(first-receipt|slices)\.ts$)|@pik\/schema$|node:)/,
+    may: /^(packages\/engine\/src\/((backends\/local|ports)\/|(ingest\/rules\/(first-receipt|slices)|runtime\/rules\/bytes|storage\/rules\/slice-codec)\.ts$)|@pik\/schema$|node:)/,
   },
   {
     layer: 'engine/backends/aws',

@@ -1,4 +1,4 @@
-import { decodeBase32Hex, encodeBase32Hex, flagBit, type IdentityRule, KitError, positionAt } from '@pik/schema';
+import { decodeBase32Hex, encodeBase32Hex, flagBit, KitError, positionAt } from '@pik/schema';
 
 import { readRequests, type StoredRequests } from '../../ports/packed-requests.ts';
 import type {
@@ -11,19 +11,7 @@ import type {
   SequenceRow,
   SliceRow,
 } from '../../ports/rows.ts';
-
-/** Identity rules by their number in the table. Part of the data format: append, never reorder. */
-const RULES: readonly IdentityRule[] = ['key', 'occurrence', 'content'];
-
-/** The number of an identity rule. */
-export function ruleNumber(rule: IdentityRule): number {
-  return RULES.indexOf(rule);
-}
-
-/** The identity rule with a number. */
-export function ruleOf(number: number): IdentityRule {
-  return RULES[number] as IdentityRule;
-}
+import { answeredOf, isLiveToo, ruleOf } from './rules/stored-facts.ts';
 
 /** The 29 bytes of an event id or position. */
 export function idBytes(id: string): Uint8Array {
@@ -63,26 +51,6 @@ export function expiryValue(expiresMs: number): number | null {
 
 function expiryOf(value: number | null): number {
   return value ?? Number.POSITIVE_INFINITY;
-}
-
-/** Outcomes by their number in `standing`. Part of the data format: append, never reorder. */
-const OUTCOMES: readonly EventOutcome[] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
-const LIVE_TOO = 4;
-
-/** Encodes outcome and liveness of a first receipt; null if it was new and its rank shows whether it is live. */
-export function standingValue({ answered, rank, live }: EventRow): number | null {
-  const standing = OUTCOMES.indexOf(answered) | (rank !== null && live ? LIVE_TOO : 0);
-  return standing === 0 ? null : standing;
-}
-
-/** The answered outcome of a first receipt, from the value of its column. */
-export function answeredOf(standing: number | null): EventOutcome {
-  return OUTCOMES[(standing ?? 0) & 3] as EventOutcome;
-}
-
-/** True if an import that is the first receipt has a live receipt too, from the value of its column. */
-export function isLiveToo(standing: number | null): boolean {
-  return ((standing ?? 0) & LIVE_TOO) !== 0;
 }
 
 /** The bytes of a rank. */

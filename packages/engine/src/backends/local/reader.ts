@@ -16,7 +16,6 @@ import type {
   SequenceRow,
 } from '../../ports/rows.ts';
 import {
-  answeredOf,
   type DeliveryColumns,
   type FailureColumns,
   idBytes,
@@ -33,6 +32,7 @@ import type { KeyFinder } from './key-runs/finder.ts';
 import type { EventRows } from './packed/event-rows.ts';
 import { cursorId, cursorPack, NO_PACK, pageOf, seriesFilter, timeBytes } from './pages.ts';
 import { DELIVERIES } from './queries.ts';
+import { answeredOf } from './rules/stored-facts.ts';
 import { createSliceReader } from './slice-reader.ts';
 import { prepareRows, type RowStatement } from './sqlite.ts';
 import { createTimelineReader } from './timeline-reader.ts';

@@ -31,7 +31,7 @@ export interface EventRows {
   between(from: number, to: number): Iterable<EventRow>;
   /** The ids of events with numbers above one, in order. */
   idsAbove(number: number): Iterable<KeyEntry>;
-  /** At most so many addresses of events with numbers above one, in order; fewer only if there are no more. */
+  /** At most `limit` addresses of events with numbers above one, in order; fewer only if there are no more. */
   addressesAbove(number: number, limit: number): NumberedAddress[];
   /** Forgets the names of numbers that a rollback has taken back. */
   forget(): void;

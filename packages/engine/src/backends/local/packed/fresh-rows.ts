@@ -3,9 +3,10 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { MS_PER_DAY } from '@pik/schema';
 
 import type { EventRow } from '../../../ports/rows.ts';
-import { expiryValue, hexBytes, idBytes, packBytes, rankValue, ruleNumber, standingValue } from '../codec.ts';
+import { expiryValue, hexBytes, idBytes, packBytes, rankValue } from '../codec.ts';
 import type { Interning } from '../interning.ts';
 import type { KeyRuns } from '../key-runs/key-runs.ts';
+import { ruleNumber, standingValue } from '../rules/stored-facts.ts';
 import { encodeSegment, isPackable, type PackableEvent, SEGMENT_ROWS } from './rules/segment.ts';
 
 /** The new events of one admission, which get their numbers when they are written. */

@@ -2,7 +2,7 @@ import { encodeBase32Hex, positionAt, writePositionTime } from '@pik/schema';
 
 import type { EventRow } from '../../../../ports/rows.ts';
 import { ByteReader, ByteWriter } from '../../../../runtime/rules/bytes.ts';
-import { answeredOf, isLiveToo, ruleNumber, ruleOf, standingValue } from '../../codec.ts';
+import { answeredOf, isLiveToo, ruleNumber, ruleOf, standingValue } from '../../rules/stored-facts.ts';
 import { findNumbers, NULL, type NumberColumn, numberAt, writeNumbers } from './number-column.ts';
 import { findTexts, type TextColumn, textAt, writeTexts } from './text-column.ts';
 

@@ -38,7 +38,7 @@ function writeText(out: ByteWriter, bytes: Uint8Array): void {
   out.raw(bytes);
 }
 
-/** What all texts start with, in ASCII, so that no character is cut; null if all are null. */
+/** The common start of all texts, in ASCII, so that no character is cut; null if all are null. */
 function commonStart(texts: readonly (string | null)[]): string | null {
   let first: string | null = null;
   let length = 0;
