@@ -9,8 +9,8 @@ import { HISTORY_FIELDS, history } from './commands/history.ts';
 import { importFile } from './commands/import.ts';
 import { ingest } from './commands/ingest.ts';
 import { type AskOptions, askQuestion, withFlags } from './commands/question.ts';
-import { reingest } from './commands/reingest.ts';
-import { replay } from './commands/replay.ts';
+import { REINGEST_FIELDS, reingest } from './commands/reingest.ts';
+import { REPLAY_FIELDS, replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
 import { schema } from './commands/schema.ts';
 import { status } from './commands/status.ts';
@@ -19,7 +19,7 @@ import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
 import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { addAnswers } from './program/answer-commands.ts';
-import { client, type Done, many } from './program/client.ts';
+import { client, type Done } from './program/client.ts';
 import { addExamples } from './program/examples.ts';
 import { addDemo, addDoctor, addOutboxes, addProfiles, addServer } from './program/local-commands.ts';
 import { wholeNumber } from './program/whole-number.ts';
@@ -165,40 +165,24 @@ function addReports(program: Command, done: Done): void {
       async (options) => done(await watching(options, () => ask(options))),
     );
   }
-  withRange(
+  withFlags(
     client(program, 'reingest', 'send rejected receipts again after a fix; each keeps a link to its original'),
     {
-      from: 'first receive time of the rejected receipts',
-      to: 'end of the range of receive times (exclusive)',
+      fields: REINGEST_FIELDS,
+      draws: false,
     },
   )
     .argument('[receipt...]', 'PACK/LINE, as pik rejects lists them; default: all that the options select')
     .option('--body <file>', 'file with the mended record of one receipt; - for standard input')
-    .option('--code <code>', 'all receipts rejected with this code')
-    .option('--source <source>')
-    .option('--type <type>')
     .option('--map <file>', 'module whose default export mends each receipt: (text, receipt) => the mended record')
-    .option('--dry-run', 'show the predicted outcome of each, with examples; send nothing')
     .action(async (receipts, options) => done(await reingest(receipts, options)));
 }
 
 function addReplays(program: Command, done: Done): void {
-  withRange(client(program, 'replay', 'send past events again; with --dry-run, show what that would change'), {
-    from: 'first event time',
-    to: 'end of the range of event times (exclusive)',
+  withFlags(client(program, 'replay', 'send past events again; with --dry-run, show what that would change'), {
+    fields: REPLAY_FIELDS,
+    draws: false,
   })
-    .option('--entity <id>', 'events of this entity')
-    .option('--source <source>')
-    .option('--type <type>')
-    .option('--event <id>', 'this event; may be given several times', many)
-    .option('--received-from <time>', 'only first received at or after this time')
-    .option('--received-to <time>', 'only first received before this time')
-    .option('--metric <metric>', 'recompute only this metric; may be given several times', many)
-    .option('--as-of <time>', 'events received by then; default now')
-    .option('--limit <n>', 'maximum number of events per call', wholeNumber)
-    .option('--include-duplicates', 'also send repeated receipts')
-    .option('--dry-run', 'predict the new values without sending anything')
-    .option('--reason <text>', 'why; recorded with who and when')
     .option('--resume <replay-id>', 'continue this replay')
     .option('--cancel <replay-id>', 'stop sending this replay')
     .option('--no-wait', 'do not wait until the windows are recomputed')

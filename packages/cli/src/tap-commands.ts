@@ -2,12 +2,10 @@ import type { TapOptions } from '@pik/taps';
 import type { Command } from 'commander';
 
 import type { TapCommandOptions, TapSource } from './commands/tap.ts';
+import { many } from './program/client.ts';
 
 type Done = (ok: boolean | undefined) => void;
 type Client = (program: Command, name: string, description: string) => Command;
-
-/** Collects the values of an option that may be given several times. */
-const many = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
 /** Adds `pik tap` with a command for each source; each loads its client library only when it runs. */
 export function addTaps(program: Command, { client, done }: { client: Client; done: Done }): void {

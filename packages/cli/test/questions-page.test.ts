@@ -25,12 +25,26 @@ function defaultOf({ fallback, isRequired }: Field): string {
 /** The questions without a command of their name: each can be asked by it. */
 function otherLines(): string[] {
   return (Object.entries(ROUTES) as [string, Route][]).flatMap(([name, { summary, fields, params }]) => {
-    if (params === undefined || fields === undefined || name in QUESTIONS) return [];
+    if (params === undefined || fields === undefined || name in QUESTIONS || isAction(name)) return [];
     const rows = Object.entries({ ...params, ...fields }).map(([field, declared]) =>
       row(code(field), defaultOf(declared), declared.doc),
     );
     const table = [row('Field', 'Default', 'Meaning'), '|---|---|---|', ...rows, ''];
     return [`## ${name}`, '', `${summary} \`investigator.ask('${name}', …)\``, '', ...(rows.length === 0 ? [] : table)];
+  });
+}
+
+const isAction = (name: string) => (ROUTES as Record<string, Route>)[name]?.bodyFields !== undefined;
+
+/** The actions: where each of their fields goes. */
+function actionLines(): string[] {
+  return (Object.entries(ROUTES) as [string, Route][]).flatMap(([name, { summary, fields, params, bodyFields }]) => {
+    if (bodyFields === undefined) return [];
+    const rows = Object.entries({ path: params, query: fields, body: bodyFields }).flatMap(([place, declared = {}]) =>
+      Object.entries(declared).map(([field, one]) => row(code(field), place, defaultOf(one), one.doc)),
+    );
+    const table = [row('Field', 'In', 'Default', 'Meaning'), '|---|---|---|---|', ...rows, ''];
+    return [`## ${name}`, '', `${summary} \`investigator.act('${name}', …)\``, '', ...table];
   });
 }
 
@@ -68,6 +82,7 @@ it('docs/questions.md has every route, and the fields of every question', async 
     '',
     ...questionLines(),
     ...otherLines(),
+    ...actionLines(),
   ];
   await expect(`${lines.join('\n').trimEnd()}\n`).toMatchFileSnapshot('../../../docs/questions.md');
 });
@@ -81,7 +96,7 @@ it('each question has a command with a flag for each of its fields', () => {
   }
 });
 
-it('the commands about events, values and rejects take their flags from the declarations', () => {
+it('the commands about events, values, rejects and replays take their flags from the declarations', () => {
   const { commands } = createProgram(() => {});
   const changing = commands.find((command) => command.name() === 'explain')?.commands[0];
   const sources: [(typeof commands)[number] | undefined, Record<string, Field>, readonly string[]][] = [
@@ -90,6 +105,8 @@ it('the commands about events, values and rejects take their flags from the decl
     [commands.find((one) => one.name() === 'history'), ROUTES.versions.fields, ['limit', 'cursor']],
     [commands.find((one) => one.name() === 'compute'), ROUTES.compute.fields, []],
     [changing, ROUTES.explainChange.fields, []],
+    [commands.find((one) => one.name() === 'replay'), ROUTES.replay.bodyFields, ['replay_id', 'cursor', 'plan_hash']],
+    [commands.find((one) => one.name() === 'reingest'), ROUTES.reingest.fields, []],
   ];
   for (const [command, fields, left] of sources) {
     const flags = command?.options.map(({ long }) => long);

@@ -1,5 +1,7 @@
 import * as z from 'zod/mini';
 
+import type { GivenToAction } from './action.ts';
+import { redriveAction, reingestAction, replayAction, replayCancelAction } from './actions.ts';
 import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.ts';
 import {
   eventByKeyQuestion,
@@ -10,7 +12,6 @@ import {
   timelineQuestion,
   verifyQuestion,
 } from './event-questions.ts';
-import { reingestAnswerSchema, reingestBodySchema } from './failures.ts';
 import { healthSchema } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { count, toggle } from './query-fields.ts';
@@ -25,14 +26,6 @@ import {
   querySchema,
 } from './question.ts';
 import { QUESTIONS } from './questions.ts';
-import {
-  redriveAnswerSchema,
-  redriveBodySchema,
-  replayAnswerSchema,
-  replayBodySchema,
-  replayPlanSchema,
-  replayViewSchema,
-} from './replay.ts';
 import { deadLettersQuestion, replayByIdQuestion, replaysQuestion } from './replay-questions.ts';
 import type { Scope } from './scopes.ts';
 import { tailQuestion } from './tail.ts';
@@ -53,6 +46,8 @@ export interface Route {
   /** Declared parameters of the path. */
   readonly params?: Fields | undefined;
   readonly lines?: Lines | undefined;
+  /** Declared fields of the JSON body. */
+  readonly bodyFields?: Fields | undefined;
   readonly query?: z.ZodMiniType | undefined;
   readonly body?: z.ZodMiniType | undefined;
   readonly response?: z.ZodMiniType | undefined;
@@ -154,46 +149,15 @@ export const ROUTES = define({
   compute: computeQuestion,
   versions: versionsQuestion,
   explainChange: explainChangeQuestion,
-  replay: {
-    ...act,
-    path: '/replay',
-    scope: 'replay',
-    exposes: 'payload',
-    form: 'job',
-    summary: 'Send past events again, or with dry_run predict what that would change.',
-    body: replayBodySchema,
-    response: z.union([replayAnswerSchema, replayPlanSchema]),
-  },
-  replayCancel: {
-    ...act,
-    path: '/replays/:replay_id/cancel',
-    scope: 'replay',
-    summary: 'Stop sending a replay; the windows it touched are still recomputed.',
-    response: replayViewSchema,
-  },
+  replay: replayAction,
+  replayCancel: replayCancelAction,
   replays: replaysQuestion,
   replayById: replayByIdQuestion,
   deadLetters: deadLettersQuestion,
-  redrive: {
-    ...act,
-    path: '/dead-letters/redrive',
-    scope: 'replay',
-    summary: 'Put dead letters back into the queue.',
-    body: redriveBodySchema,
-    response: redriveAnswerSchema,
-  },
+  redrive: redriveAction,
   ...QUESTIONS,
   rejects: rejectsQuestion,
-  reingest: {
-    ...act,
-    path: '/rejects/reingest',
-    scope: 'ingest',
-    summary: 'Send rejected receipts again after a fix; each keeps a link to the original.',
-    fields: ingestQuery,
-    query: querySchema(ingestQuery),
-    body: reingestBodySchema,
-    response: reingestAnswerSchema,
-  },
+  reingest: reingestAction,
   verify: verifyQuestion,
   healthz: {
     ...own,
@@ -209,10 +173,18 @@ export const ROUTES = define({
 /** The name of a route. */
 export type RouteName = keyof typeof ROUTES;
 
+/** Name of a declared action: a route that changes something and is recorded before. */
+export type ActionName = {
+  [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: N; readonly audit: 'act' } ? N : never;
+}[RouteName];
+
 /** Name of a route that is declared as a question. */
 export type DeclaredName = {
-  [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: N } ? N : never;
+  [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: N } ? Exclude<N, ActionName> : never;
 }[RouteName];
+
+/** Selection that a caller passes to an action, such as `ActOf<'redrive'>`: the fields of its body, its query and its path. */
+export type ActOf<N extends ActionName> = GivenToAction<(typeof ROUTES)[N]>;
 
 /** Name of a question whose answer may be sent as NDJSON lines. */
 export type LinesName = {

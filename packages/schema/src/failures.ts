@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import { ingestResultSchema } from './event.ts';
-import { LIMITS } from './limits.ts';
 import { as_of, dimensions, moment, range, reportPage, series, time_zone } from './query-fields.ts';
 import { type AnswerOf, type AskedOf, defineQuestion } from './question.ts';
 import { coveredSchema, emptySchema, groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
@@ -123,23 +122,6 @@ export type FailuresQuery = AskedOf<typeof failuresQuestion>;
 
 /** Which source or event type fails most? */
 export type FailuresReport = AnswerOf<typeof failuresQuestion>;
-
-/** `POST /rejects/reingest`: rejected receipts to send again, unchanged or with their text mended. */
-export const reingestBodySchema = z.strictObject({
-  receipts: z
-    .array(
-      z.strictObject({
-        pack_id: z.string(),
-        line: z.int().check(z.minimum(0)),
-        /** The mended record. Without it the received bytes are read again under today's rules. */
-        body: z.optional(z.string().check(z.minLength(1), z.maxLength(LIMITS.event_bytes_max))),
-      }),
-    )
-    .check(z.minLength(1), z.maxLength(LIMITS.reingest_receipts_max)),
-});
-
-/** The body of `POST /rejects/reingest`. */
-export type ReingestBody = z.infer<typeof reingestBodySchema>;
 
 /** One result per receipt, in order, with its original receipt. */
 export const reingestAnswerSchema = z.object({

@@ -1,3 +1,5 @@
+export * from './action.ts';
+export * from './actions.ts';
 export * from './api.ts';
 export { at } from './at.ts';
 export * from './base32hex.ts';

@@ -13,6 +13,7 @@ interface About {
 interface Parts extends About {
   readonly doc: string;
   readonly wire: z.ZodMiniType;
+  readonly json?: z.ZodMiniType | undefined;
   readonly time?: TimeReading | undefined;
   readonly values?: readonly string[] | undefined;
   readonly max?: number | undefined;
@@ -124,6 +125,28 @@ export function list<const W extends string>(
     ),
   );
   return field('list', { doc, wire, values, example: values[0] ?? '', placeholder: 'names', ...about });
+}
+
+/** Several items of a form of their own, from 1 to `max`. */
+export function items<T>(
+  item: z.ZodMiniType<T>,
+  doc: string,
+  { max, ...about }: About & { readonly max: number },
+): Field<readonly T[], readonly T[] | undefined, false> {
+  const json = z.array(item).check(z.minLength(1), z.maxLength(max));
+  const wire = z.pipe(
+    z.pipe(
+      z.string(),
+      z.transform((value): unknown[] => value.split(',')),
+    ),
+    json,
+  );
+  return field('list', { doc, wire, json, max, ...about });
+}
+
+/** A text of a form, as a regular expression. */
+export function formed(form: RegExp, doc: string, about: Required<About>): Field<string, string | undefined, false> {
+  return field('text', { doc, wire: z.string().check(z.regex(form)), ...about });
 }
 
 /** The zone of dates. */

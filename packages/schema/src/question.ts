@@ -19,6 +19,8 @@ export interface Field<Given = unknown, Asked = unknown, Needed extends boolean 
   readonly doc: string;
   /** Parses the text in a URL. */
   readonly wire: z.ZodMiniType;
+  /** Checks the value in a JSON body. Default: by the kind. */
+  readonly json?: z.ZodMiniType | undefined;
   readonly isRequired: Needed;
   /** Value for the engine if the field is absent. */
   readonly fallback: Asked | undefined;
@@ -27,7 +29,7 @@ export interface Field<Given = unknown, Asked = unknown, Needed extends boolean 
   /** Placeholder for the value in `--help`. */
   readonly placeholder: string;
   readonly time?: TimeReading | undefined;
-  /** Allowed words of a choice or a list. */
+  /** Allowed words of a choice or a list. A list without them has items of its own, each given on its own to a command. */
   readonly values?: readonly string[] | undefined;
   /** Largest count allowed. */
   readonly max?: number | undefined;

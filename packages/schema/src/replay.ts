@@ -1,53 +1,7 @@
 import * as z from 'zod/mini';
-import { LIMITS } from './limits.ts';
 import { payloadValue } from './payload-value.ts';
 import { cutFields, emptySchema } from './report-range.ts';
 import { eventViewSchema } from './reports.ts';
-
-const time = z.string().check(z.minLength(1), z.maxLength(LIMITS.time_chars_max));
-const text = (charsMax: number) => z.string().check(z.minLength(1), z.maxLength(charsMax));
-const uuid7 = z.string().check(z.regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/));
-
-/** A selection of past events: by entity, by source or type, or by id; half-open in event time. */
-const selection = {
-  entity_id: z.optional(text(LIMITS.entity_id_bytes_max)),
-  source: z.optional(text(LIMITS.source_bytes_max)),
-  event_type: z.optional(text(LIMITS.event_type_bytes_max)),
-  /** Only these events, in this order; without a time range. */
-  event_ids: z.optional(
-    z.array(z.string().check(z.length(47))).check(z.minLength(1), z.maxLength(LIMITS.replay_event_ids_max)),
-  ),
-  start_time: z.optional(time),
-  end_time: z.optional(time),
-  /** Half-open range of first receive times. */
-  received_from: z.optional(time),
-  received_to: z.optional(time),
-  /** Recompute only windows of these metrics. Default: all. */
-  metrics: z.optional(z.array(text(64)).check(z.minLength(1), z.maxLength(100))),
-};
-
-/** `POST /replay`: a new replay, a dry run, or with `replay_id` and `cursor` the next part of a running one. */
-export const replayBodySchema = z.strictObject({
-  ...selection,
-  /** Events received by then. Default: when the replay is recorded. */
-  as_of: z.optional(time),
-  /** Events of one call. Default 10,000, at most 100,000. */
-  limit: z.optional(z.int().check(z.minimum(1), z.maximum(LIMITS.replay_events_per_call_max))),
-  /** Messages also contain further receipts of each event; they change no aggregate. */
-  include_duplicates: z.optional(z.boolean()),
-  /** Read everything, send nothing, predict the values. */
-  dry_run: z.optional(z.boolean()),
-  /** The reason; recorded with who and when. */
-  reason: z.optional(text(LIMITS.reason_chars_max)),
-  /** A UUIDv7 created by the caller; the same id twice is one replay. */
-  replay_id: z.optional(uuid7),
-  cursor: z.optional(text(4096)),
-  /** The `plan_hash` of a dry run: nothing is sent if the selection or a version has changed since. */
-  plan_hash: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
-});
-
-/** The body of `POST /replay`. */
-export type ReplayBody = z.infer<typeof replayBodySchema>;
 
 /** The selection of a replay, recorded before anything was sent. Times are fixed-width UTC. */
 export const replaySelectionSchema = z.object({
@@ -258,11 +212,6 @@ export const deadLetterPageSchema = z.object({
 
 /** A page of dead letters. */
 export type DeadLetterPage = z.infer<typeof deadLetterPageSchema>;
-
-/** `POST /dead-letters/redrive`: these messages, or all of them if none are named. */
-export const redriveBodySchema = z.strictObject({
-  message_ids: z.optional(z.array(text(200)).check(z.minLength(1), z.maxLength(LIMITS.page_items_max))),
-});
 
 /** How many messages went back into the queue. */
 export const redriveAnswerSchema = z.object({ redriven: z.int() });

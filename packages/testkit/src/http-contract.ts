@@ -8,7 +8,7 @@ import { changes } from './http-contract/changes.ts';
 import { cloudEvents } from './http-contract/cloudevents.ts';
 import { content } from './http-contract/content.ts';
 import { deadLetters } from './http-contract/dead-letters.ts';
-import { declaredFields } from './http-contract/fields.ts';
+import { declaredBodies, declaredFields } from './http-contract/fields.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
 import { mapped } from './http-contract/mapped.ts';
@@ -73,6 +73,7 @@ export function describeHttpContract(
     scopes(ask, (wanted) => opened.key(wanted));
     const asks = createReplayAsks(ask, () => opened.work?.bind(opened));
     declaredFields(ask);
+    declaredBodies(ask);
     refusals(ask);
     selection(asks);
     aggregates(asks);

@@ -2,6 +2,7 @@ import { type QuestionViews, VIEWS } from '@pik/render';
 import { type Field, flagOf, type GivenOf, QUESTIONS, type Question, type QuestionName } from '@pik/schema';
 import type { Command } from 'commander';
 
+import { many } from '../program/client.ts';
 import { investigator } from '../session.ts';
 import { draws, type ShowOptions, show } from '../show.ts';
 import { type RangeOptions, startOf, TIMES_HELP } from '../times.ts';
@@ -11,14 +12,18 @@ export interface AskOptions extends ShowOptions, RangeOptions {
   readonly [flag: string]: unknown;
 }
 
-/** Adds a flag per field to a question's command, and the flags that write charts. */
+/** True for a list whose items are given one by one, since they may contain commas. */
+const isRepeated = ({ kind, values }: Field) => kind === 'list' && values === undefined;
+
+/** Adds a flag per field to the command of a question or an action, and the flags that write charts. */
 export function withFlags(
   command: Command,
   { fields, draws: hasCharts }: Pick<Question, 'fields'> & { draws: boolean },
 ): Command {
   for (const [name, field] of Object.entries(fields)) {
     const flag = field.kind === 'switch' ? flagOf(name) : `${flagOf(name)} <${field.placeholder}>`;
-    if (field.isRequired) command.requiredOption(flag, field.doc);
+    if (isRepeated(field)) command.option(flag, field.doc, many);
+    else if (field.isRequired) command.requiredOption(flag, field.doc);
     else command.option(flag, field.doc);
     if (name === 'start_time') command.option('--since <time>', 'the same as --from, such as --since 2h');
   }
@@ -54,7 +59,7 @@ function optionOf(name: string, options: AskOptions): unknown {
 }
 
 function readOption({ kind }: Field, option: unknown): unknown {
-  if (option === undefined) return undefined;
+  if (option === undefined || Array.isArray(option)) return option;
   if (kind === 'count') return Number(option);
   return kind === 'list' ? String(option).split(',') : option;
 }

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { printable, tableText } from '@pik/render';
-import { KitError, type ReingestAnswer } from '@pik/schema';
+import { KitError, type ReingestAnswer, reingestAction } from '@pik/schema';
 import { errorMessage } from '../errno.ts';
 import { type MendOptions, mendRejects } from '../mend/mend-rejects.ts';
 import { investigator, print } from '../session.ts';
+import { REJECTS_FIELDS } from './rejects.ts';
+
+/** The fields that `pik reingest` offers as flags: those that select rejects, and those of the action. */
+export const REINGEST_FIELDS = { ...REJECTS_FIELDS, ...reingestAction.fields };
 
 /** Sends rejected receipts again, by name or by selection. True if all of them are stored now. */
 export async function reingest(

@@ -1,23 +1,29 @@
 import { grouped, printable, shortTime, tableText, valueText } from '@pik/render';
-import { counted, KitError, type PlannedWindow, type ReplayView } from '@pik/schema';
+import {
+  counted,
+  flagOf,
+  KitError,
+  type PlannedWindow,
+  type ReplayView,
+  rejectsQuestion,
+  replayAction,
+} from '@pik/schema';
 import type { Investigator, ReplayHandle, ReplayPlan, ReplayRequest } from '@pik/sdk/investigator';
 import { writeErr } from '../output.ts';
-import { type GlobalOptions, investigator, print } from '../session.ts';
+import { investigator, print } from '../session.ts';
 import { createProgress } from '../terminal.ts';
-import { absolute, type RangeOptions, startOf } from '../times.ts';
+import { absolute } from '../times.ts';
+import { type AskOptions, flagsWithout, givenOf } from './question.ts';
 
-/** Options of `pik replay`: which past events to send again, or which replay to resume or cancel. */
-export interface ReplayOptions extends GlobalOptions, RangeOptions {
-  readonly entity?: string | undefined;
-  readonly source?: string | undefined;
-  readonly type?: string | undefined;
-  readonly event?: readonly string[] | undefined;
-  readonly receivedFrom?: string | undefined;
-  readonly receivedTo?: string | undefined;
-  readonly metric?: readonly string[] | undefined;
-  readonly asOf?: string | undefined;
+/** The fields of a replay that select, and those that say how it is done. The command makes its own id, and sends all parts. */
+const { dry_run, reason, ...SELECTING } = flagsWithout(replayAction.bodyFields, 'replay_id', 'cursor', 'plan_hash');
+
+/** The fields that `pik replay` offers as flags, and the zone of its dates. */
+export const REPLAY_FIELDS = { ...SELECTING, dry_run, reason, time_zone: rejectsQuestion.fields.time_zone };
+
+/** Options of `pik replay`: those of its fields, or which replay to resume or cancel. */
+export interface ReplayOptions extends AskOptions {
   readonly limit?: string | undefined;
-  readonly includeDuplicates?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
   readonly reason?: string | undefined;
   readonly resume?: string | undefined;
@@ -69,25 +75,17 @@ async function begin(
 }
 
 function selection(options: ReplayOptions): ReplayRequest {
-  const { limit } = options;
-  if (limit !== undefined && !/^\d+$/.test(limit))
+  if (options.limit !== undefined && !/^\d+$/.test(options.limit))
     throw new KitError('REQUEST_INVALID', '--limit must be a whole number');
-  return {
-    entity_id: options.entity,
-    source: options.source,
-    event_type: options.type,
-    event_ids: options.event,
+  const given = Object.entries(givenOf({ fields: SELECTING }, options)).map(([name, value]) => [
+    name,
     // A replay records its range, so the range must be absolute.
-    start_time: absolute('--from', startOf(options), options),
-    end_time: absolute('--to', options.to, options),
-    received_from: absolute('--received-from', options.receivedFrom, options),
-    received_to: absolute('--received-to', options.receivedTo, options),
-    metrics: options.metric,
-    as_of: absolute('--as-of', options.asOf, options),
-    limit: limit === undefined ? undefined : Number(limit),
-    include_duplicates: options.includeDuplicates,
-  };
+    typeof value === 'string' && isTime(name) ? absolute(flagOf(name), value, options) : value,
+  ]);
+  return Object.fromEntries(given);
 }
+
+const isTime = (name: string) => Object.entries(SELECTING).some(([own, { kind }]) => own === name && kind === 'time');
 
 function show(options: ReplayOptions, view: ReplayView): boolean {
   print(options, view, () => viewText(view));

@@ -1,21 +1,18 @@
-import { fieldFault, KitError, ROUTES, type RouteName } from '@pik/schema';
+import { type ActionName, fieldFault, KitError, ROUTES } from '@pik/schema';
 
 import { readBody } from './body.ts';
 import { bodyForm } from './media-type.ts';
 import { type Issue, ruleOf } from './query.ts';
 
-/** The routes whose body is one JSON object, and not an event. */
-export type JsonRoute = 'replay' | 'redrive' | 'reingest';
-
-/** The body of such a route after its schema. */
-export type JsonBodyOf<N extends JsonRoute> = (typeof ROUTES)[N]['body']['_zod']['output'];
+/** The body of an action after its schema. */
+export type JsonBodyOf<N extends ActionName> = (typeof ROUTES)[N]['body']['_zod']['output'];
 
 /**
  * Reads and checks a JSON body. Unknown and malformed fields are faults, as in a query.
  *
  * @throws KitError `REQUEST_INVALID` with the path of the field, and what reading a body throws.
  */
-export async function readJsonBody<N extends JsonRoute & RouteName>(
+export async function readJsonBody<N extends ActionName>(
   name: N,
   request: Request,
 ): Promise<{ body: JsonBodyOf<N>; wireBytes: number }> {

@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE, problemSchema, ROUTES, type Route, type RouteName } from '@pik/schema';
+import { type Fields, METRIC_NAMESPACE, problemSchema, ROUTES, type Route, type RouteName } from '@pik/schema';
 // The mini build: the classic one is thirty times its size.
 import { toJSONSchema } from 'zod/mini';
 
@@ -59,7 +59,7 @@ function operation(name: RouteName, route: Route): Json {
     // OpenAPI 3.1 lets a bearer scheme list the roles that a key needs.
     security: route.scope === null ? [] : [{ key: [route.scope] }],
     parameters: [...pathParameters(route), ...queryParameters(route)],
-    ...(route.body === undefined ? {} : { requestBody: requestBody(name, route.body) }),
+    ...requestBody(route),
     responses: {
       200: { description: 'The answer.', content: answerContent(name, route) },
       default: { description: 'The error.', content: { 'application/problem+json': { schema: PROBLEM } } },
@@ -92,9 +92,24 @@ function queryParameters({ query, fields = {} }: Route): Json[] {
   }));
 }
 
-function requestBody(name: RouteName, body: NonNullable<Route['body']>): Json {
+function requestBody({ body, bodyFields }: Route): Json {
+  if (body === undefined || (bodyFields !== undefined && Object.keys(bodyFields).length === 0)) return {};
+  return { requestBody: bodyFields === undefined ? eventBody(body) : jsonBody(body, bodyFields) };
+}
+
+/** One JSON object, whose fields are declared. */
+function jsonBody(body: NonNullable<Route['body']>, fields: Fields): Json {
+  const { properties = {}, ...rest } = schemaOf(body, 'input') as { properties?: Record<string, object> };
+  const described = Object.entries(properties).map(([name, schema]) => [
+    name,
+    { description: fields[name]?.doc, ...schema },
+  ]);
+  const schema = { ...rest, properties: Object.fromEntries(described) };
+  return { required: true, content: { 'application/json': { schema } } };
+}
+
+function eventBody(body: NonNullable<Route['body']>): Json {
   const schema = schemaOf(body, 'input');
-  if (name !== 'ingest' && name !== 'import') return { required: true, content: { 'application/json': { schema } } };
   const content = Object.entries(CONTENT_TYPES).map(([type, format]) => [
     type,
     format === 'ndjson' || type.includes('cloudevents') ? {} : { schema },

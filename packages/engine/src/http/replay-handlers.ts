@@ -1,8 +1,8 @@
-import { fieldFault, isPackId, LIMITS, parseEventId } from '@pik/schema';
+import { fieldFault, LIMITS, parseEventId } from '@pik/schema';
 
 import type { ReplayPipeline } from '../api/pipeline.ts';
 import { json } from './answer.ts';
-import type { Call, Handler, Handlers } from './call.ts';
+import type { Handler, Handlers } from './call.ts';
 import { readJsonBody } from './json-body.ts';
 import { routedQuestion } from './routed-question.ts';
 
@@ -19,8 +19,8 @@ const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline, readers }, 
 };
 
 /** `POST /replays/:replay_id/cancel`. */
-const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline }, { params }) =>
-  json(await pipeline.cancelReplay(replayId(params)));
+const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline }, { query }) =>
+  json(await pipeline.cancelReplay(query.replay_id));
 
 /** `GET /dead-letters`. */
 export const deadLetters: Handler<'deadLetters', Pick<ReplayPipeline, 'listDeadLetters'>> = async (
@@ -40,10 +40,4 @@ export const REPLAY_HANDLERS = { replay, replayCancel, deadLetters, redrive } sa
 
 function page(query: { limit?: number | undefined; cursor?: string | undefined }) {
   return { limit: query.limit ?? LIMITS.page_items_default, cursor: query.cursor ?? null };
-}
-
-/** Replay ids are UUIDv7, as pack ids are. */
-function replayId({ replay_id = '' }: Call<'replayById'>['params']): string {
-  if (!isPackId(replay_id)) throw fieldFault('replay_id', 'is not the id of a replay');
-  return replay_id;
 }

@@ -1,4 +1,4 @@
-import { ROUTES, type RouteName } from '@pik/schema';
+import { ROUTES, type Route, type RouteName } from '@pik/schema';
 
 import type { Call, RoutedQuestion } from './call.ts';
 
@@ -7,7 +7,8 @@ import type { Call, RoutedQuestion } from './call.ts';
  * knows what arrives.
  */
 export function isReading(route: RouteName): boolean {
-  return Object.hasOwn(ROUTES[route], 'name') && route !== 'tail';
+  const declared: Route = ROUTES[route];
+  return Object.hasOwn(declared, 'name') && declared.audit !== 'act' && route !== 'tail';
 }
 
 /** The question of a call in a form that can be passed to another thread. */

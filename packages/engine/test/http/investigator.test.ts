@@ -1,5 +1,5 @@
 import { aggregateKey, defineAggregate, maxOf, sumOf } from '@pik/aggregates';
-import { canonicalize, type ReplayMessage } from '@pik/schema';
+import { canonicalize, type ReplayAnswer, type ReplayMessage } from '@pik/schema';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 import { createMemoryBackend, type MemoryBackend } from '@pik/testkit';
 import { runs } from '@pik/testkit/budget';
@@ -202,6 +202,20 @@ describe('dead letters', () => {
     expect(await ask.redriveDeadLetters(['a', 'unknown'])).toBe(1);
     expect(await ask.redriveDeadLetters()).toBe(1);
     expect(await letters()).toEqual([]);
+  });
+});
+
+describe('a declared action', () => {
+  it('is done by its name, with the fields of its path, its query and its body', async () => {
+    await ingest(10);
+    const part = await ask.act('replay', { ...WHOLE_RANGE, limit: 4, reason: 'why', as_of: new Date() });
+    expect(part).toMatchObject({ sent: 4, complete: false });
+    const { replay_id } = part as ReplayAnswer;
+    expect(await ask.act('replayCancel', { replay_id })).toMatchObject({ status: 'CANCELLED', reason: 'why' });
+    expect(await ask.act('redrive', {})).toEqual({ redriven: 0 });
+    const receipts = [{ pack_id: replay_id, line: 0 }];
+    await expect(ask.act('reingest', { receipts, dry_run: true })).rejects.toMatchObject({ code: 'RECEIPT_UNKNOWN' });
+    await expect(ask.act('replay', { limit: 0 })).rejects.toMatchObject({ code: 'REQUEST_INVALID', path: '/limit' });
   });
 });
 

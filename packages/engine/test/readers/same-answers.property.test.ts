@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { QUESTION_NAMES, ROUTES, type RouteName } from '@pik/schema';
+import { type DeclaredName, QUESTION_NAMES, ROUTES } from '@pik/schema';
 import { fixedRuns, runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -116,9 +116,8 @@ const ASKED: { readonly [N in Exclude<Asked, 'tail'>]: readonly string[] } = {
   verify: [''],
 };
 
-type Declared = { [N in RouteName]: (typeof ROUTES)[N] extends { readonly name: string } ? N : never }[RouteName];
 /** Only the thread that ingests follows what arrives. */
-type Asked = Exclude<Declared, 'tail'>;
+type Asked = Exclude<DeclaredName, 'tail'>;
 
 function range(): string {
   return `start_time=${WHOLE.start_time}&end_time=${WHOLE.end_time}`;

@@ -27,6 +27,7 @@ import {
   type VerifyPage,
 } from '@pik/schema';
 import { v7 } from 'uuid';
+import { type Act, actionsOver } from './actions.ts';
 import {
   type Asking,
   ask,
@@ -85,6 +86,11 @@ export interface Investigator extends QuestionMethods {
    * of a listing, and takes the ids of a path like every other field: `ask('replayById', { replay_id })`.
    */
   readonly ask: AskQuestion;
+  /**
+   * Does a declared action by its name, in one call: `act('redrive', { message_ids })`. `replay` sends one part; the method of that
+   * name sends all of them. Safe to repeat, a replay with its `replay_id`. Throws `REQUEST_INVALID` with the field at fault.
+   */
+  readonly act: Act;
   /**
    * Sends rejected receipts again: with `body` as mended records, without it as they are. Needs the scope `ingest`. Safe to
    * repeat: what was accepted is a repeat the second time. With `dryRun` the outcomes are those that they would have now, and
@@ -194,14 +200,22 @@ export interface Investigator extends QuestionMethods {
  */
 export function createInvestigator(options: InvestigatorOptions): Investigator {
   const asking = createAsking(options);
-  const askQuestion = questionsOver(asking);
+  const calls: Calls = { asking, ask: questionsOver(asking), act: actionsOver(asking) };
   return {
-    ask: askQuestion,
-    ...questionMethods(askQuestion),
-    ...eventQuestions(asking, askQuestion),
-    ...valueQuestions(asking, askQuestion),
-    ...replays(asking, askQuestion),
+    ask: calls.ask,
+    act: calls.act,
+    ...questionMethods(calls.ask),
+    ...eventQuestions(calls),
+    ...valueQuestions(calls),
+    ...replays(calls),
   };
+}
+
+/** The calls of an investigator over its connection. */
+interface Calls {
+  readonly asking: Asking;
+  readonly ask: AskQuestion;
+  readonly act: Act;
 }
 
 type EventQuestions = Pick<
@@ -219,7 +233,7 @@ type EventQuestions = Pick<
   | 'readVerification'
 >;
 
-function eventQuestions(asking: Asking, askQuestion: AskQuestion): EventQuestions {
+function eventQuestions({ asking, ask: askQuestion, act }: Calls): EventQuestions {
   return {
     timelinePage: (selection, call) => askQuestion('timeline', selection, call),
     readTimeline: (selection, call) =>
@@ -246,8 +260,7 @@ function eventQuestions(asking: Asking, askQuestion: AskQuestion): EventQuestion
       ),
     readRejectedReceipts: (selection = {}, call) =>
       readRejectedReceipts(asking, { query: { limit: LIMITS.page_items_max, ...wire(selection) }, ...call }),
-    reingest: (receipts, { dryRun, ...call } = {}) =>
-      ask(asking, 'reingest', { body: { receipts }, query: { dry_run: dryRun }, ...call }),
+    reingest: (receipts, { dryRun, ...call } = {}) => act('reingest', { receipts, dry_run: dryRun }, call),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
     readVerification: (call) =>
       readItems(
@@ -279,7 +292,7 @@ type ValueQuestions = Pick<
   'getMetrics' | 'computeAggregate' | 'getAggregateHistory' | 'explainChange' | 'simulate'
 >;
 
-function valueQuestions(asking: Asking, askQuestion: AskQuestion): ValueQuestions {
+function valueQuestions({ asking, ask: askQuestion }: Calls): ValueQuestions {
   return {
     getMetrics: async (call) => (await askQuestion('metricList', {}, call)).metrics,
     computeAggregate: (selection, call) => askQuestion('compute', selection, call),
@@ -320,7 +333,7 @@ type Replays = Pick<
   | 'redriveDeadLetters'
 >;
 
-function replays(asking: Asking, askQuestion: AskQuestion): Replays {
+function replays({ asking, ask: askQuestion, act }: Calls): Replays {
   const begin = (body: object, { reason, ...drive }: ReplayDrive & { reason?: string | undefined }) =>
     driveReplay(asking, { replayId: v7(), body: { ...body, reason }, cursor: undefined }, drive);
   const getReplay: Investigator['getReplay'] = (replay_id, call) => askQuestion('replayById', { replay_id }, call);
@@ -341,7 +354,7 @@ function replays(asking: Asking, askQuestion: AskQuestion): Replays {
       const cursor = status === 'COMPLETE' ? undefined : (next_cursor ?? undefined);
       return driveReplay(asking, { replayId, body, cursor }, options);
     },
-    cancelReplay: (replayId, call) => ask(asking, 'replayCancel', { params: { replay_id: replayId }, ...call }),
+    cancelReplay: (replayId, call) => act('replayCancel', { replay_id: replayId }, call),
     readReplays: (call) =>
       readItems(
         (cursor) => askQuestion('replays', { cursor }, call),
@@ -354,11 +367,10 @@ function replays(asking: Asking, askQuestion: AskQuestion): Replays {
         (page) => page.dead_letters,
         call?.signal,
       ),
-    async redriveDeadLetters(messageIds, call) {
-      const body = messageIds === undefined ? {} : { message_ids: [...messageIds] };
+    async redriveDeadLetters(message_ids, call) {
       // A backend may redrive only as many as fit into one call.
       for (let sum = 0; ; ) {
-        const { redriven } = await ask<{ redriven: number }>(asking, 'redrive', { body, ...call });
+        const { redriven } = await act('redrive', { message_ids }, call);
         sum += redriven;
         if (redriven === 0) return sum;
       }

@@ -24,6 +24,43 @@ function wrongValues({ kind, max = 0, values = [] }: Field): string[] {
 
 const DECLARED = (Object.keys(ROUTES) as RouteName[]).filter((name) => 'fields' in ROUTES[name]);
 
+/** Values that a field of a JSON body rejects. */
+function wrongInJson({ kind, max = 0 }: Field): unknown[] {
+  switch (kind) {
+    case 'count':
+      return ['1', 0, -5, 1.5, max + 1, null, []];
+    case 'switch':
+      return ['true', 1, null];
+    case 'list':
+      return ['x', [], [1], [null], {}, null];
+    default:
+      return ['', 1, null, ['x'], {}];
+  }
+}
+
+const ACTIONS = (Object.keys(ROUTES) as RouteName[]).filter((name) => 'bodyFields' in ROUTES[name]);
+
+/** Every action checks the declared fields of its body and rejects others. */
+export function declaredBodies(ask: Asking): void {
+  it.each(ACTIONS)('D38: %s refuses each wrong value in its body with the name of its field', async (name) => {
+    const { bodyFields = {} }: Route = ROUTES[name];
+    if (Object.keys(bodyFields).length === 0) return;
+    const { path } = callOf(name, {});
+    const refused = async (body: unknown, field: string) => {
+      const { status, json } = await ask(path, { method: 'POST', body: JSON.stringify(body) });
+      const expected = [422, 'REQUEST_INVALID', field === '' ? '' : `/${field}`];
+      expect([body, status, json.code, json.path]).toEqual([body, ...expected]);
+      expect(json.detail).toEqual(expect.any(String));
+    };
+    for (const [field, declared] of Object.entries(bodyFields)) {
+      for (const value of wrongInJson(declared)) await refused({ [field]: value }, field);
+      if (declared.isRequired) await refused({}, field);
+    }
+    await refused({ unknown: '1' }, Object.entries(bodyFields).find(([, one]) => one.isRequired)?.[0] ?? 'unknown');
+    for (const body of [[], 'x', 1, null]) await refused(body, '');
+  });
+}
+
 /** Every route checks its declared fields and rejects others. */
 export function declaredFields(ask: Asking): void {
   it.each(DECLARED)('D38: %s refuses each wrong value with the name of its field', async (name) => {
