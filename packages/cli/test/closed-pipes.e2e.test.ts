@@ -4,12 +4,12 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from './served.ts';
+import { pik, type ServedPik, serve, temporaryDir } from './served.ts';
 
 const main = join(import.meta.dirname, '../dist/main.js');
 const dir = temporaryDir();
 const file = join(dir, 'many.ndjson');
-let server: Pik & { url: string };
+let server: ServedPik;
 
 beforeAll(async () => {
   server = await serve(join(dir, 'data'));

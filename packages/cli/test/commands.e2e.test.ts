@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateS
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { type Pik, pik, serve, startPik, temporaryDir } from './served.ts';
+import { pik, type ServedPik, serve, startPik, temporaryDir } from './served.ts';
 
 const record = (n: number) =>
   JSON.stringify({
@@ -17,7 +17,7 @@ const record = (n: number) =>
   });
 
 describe('commands against a server', () => {
-  let server: Pik & { url: string };
+  let server: ServedPik;
   const dir = temporaryDir();
   const file = join(dir, 'events.ndjson');
   const ask = (...args: string[]) => pik([...args, '--url', server.url]);
@@ -191,11 +191,10 @@ describe('damage', () => {
     const server = await serve(dir);
     for (let i = 0; i < 5; i++) {
       const body = Array.from({ length: 400 }, (_, n) => record(n % 10)).join('\n');
-      await fetch(`${server.url}/ingest`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/x-ndjson' },
-        body,
-      });
+      const headers = { 'content-type': 'application/x-ndjson' };
+      const response = await fetch(`${server.url}/ingest`, { method: 'POST', headers, body });
+      // A server that stops waits for a reader that is slow.
+      await response.arrayBuffer();
     }
     server.child.kill('SIGTERM');
     await server.ended;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from './served.ts';
+import { pik, type ServedPik, serve, temporaryDir } from './served.ts';
 
 const record = (n: number, received_at: string) =>
   JSON.stringify({
@@ -16,7 +16,7 @@ const record = (n: number, received_at: string) =>
   });
 
 describe('pik explain change', () => {
-  let server: Pik & { url: string };
+  let server: ServedPik;
   const dir = temporaryDir();
   const value = ['--metric', 'daily_event_count', '--key', 'user_1', '--window', '2025-12-28'];
   const ask = (...args: string[]) => pik(['explain', 'change', ...value, ...args, '--url', server.url]);

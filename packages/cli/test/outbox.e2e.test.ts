@@ -6,12 +6,12 @@ import { createProducer } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from './served.ts';
+import { pik, type ServedPik, serve, temporaryDir } from './served.ts';
 
 const AWAY = 'http://127.0.0.1:1';
 const dir = temporaryDir();
 const boxes = join(dir, 'boxes');
-let server: Pik & { url: string };
+let server: ServedPik;
 beforeAll(async () => {
   server = await serve(join(dir, 'data'));
   // Folder names that workers of an earlier deployment used.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from './served.ts';
+import { pik, type ServedPik, serve, temporaryDir } from './served.ts';
 
 const HOUR_MS = 3_600_000;
 const START_MS = Date.parse('2025-12-01T00:00:00Z');
@@ -29,7 +29,7 @@ function records(): string {
 }
 
 describe('--svg and --html', () => {
-  let server: Pik & { url: string };
+  let server: ServedPik;
   const dir = temporaryDir();
   const file = (name: string) => join(dir, name);
   const ask = (command: string, args: readonly string[] = [], env: Record<string, string> = {}) =>

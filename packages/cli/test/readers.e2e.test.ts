@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import own from '../package.json' with { type: 'json' };
-import { type Pik, pik, serve, temporaryDir } from './served.ts';
+import { pik, type ServedPik, serveWithThreads, temporaryDir } from './served.ts';
 
-let server: (Pik & { url: string }) | null = null;
+let server: ServedPik | null = null;
 afterEach(() => {
   server?.child.kill('SIGKILL');
   server = null;
@@ -16,11 +16,18 @@ const send = (url: string, n: number) => {
   return fetch(`${url}/ingest`, { method: 'POST', headers, body: JSON.stringify(event) });
 };
 
+/** The status of an answer that was read to its end: the server waits for a reader that is slow. */
+async function answered(url: string): Promise<number> {
+  const response = await fetch(url);
+  await response.arrayBuffer();
+  return response.status;
+}
+
 describe('pik serve --readers', () => {
   it.each(['0', '1', '3'])('%s: answers questions, also after the next start', async (readers) => {
     const dir = join(temporaryDir(), 'data');
     for (let start = 1; start <= 2; start++) {
-      server = await serve(dir, ['--readers', readers]);
+      server = await serveWithThreads(dir, ['--readers', readers]);
       expect((await send(server.url, start)).status).toBe(200);
       const report = (await (await fetch(`${server.url}/reports/lag`)).json()) as { total: { count: number } };
       expect(report.total.count).toBe(start);
@@ -33,7 +40,7 @@ describe('pik serve --readers', () => {
   it('prints what it opened, and tells its state', async () => {
     const dir = join(temporaryDir(), 'data');
     for (const stored of [0, 2]) {
-      server = await serve(dir, ['--readers', '2']);
+      server = await serveWithThreads(dir, ['--readers', '2']);
       const { url, stdout } = server;
       // The age of a source goes on across a start.
       const agesAtStart = await (await fetch(`${url}/metrics`)).text();
@@ -77,10 +84,10 @@ describe('pik serve --readers', () => {
   });
 
   it('ends in order while questions run', async () => {
-    server = await serve(join(temporaryDir(), 'data'), ['--readers', '1']);
+    server = await serveWithThreads(join(temporaryDir(), 'data'), ['--readers', '1']);
     const { url } = server;
     await send(url, 1);
-    const asked = Array.from({ length: 40 }, () => fetch(`${url}/reports/gaps`).then(({ status }) => status));
+    const asked = Array.from({ length: 40 }, () => answered(`${url}/reports/gaps`));
     await Promise.race(asked);
     server.child.kill('SIGTERM');
     const answers = await Promise.allSettled(asked);
@@ -91,7 +98,7 @@ describe('pik serve --readers', () => {
 
 describe('pik serve --parsers', () => {
   it.each(['0', '1'])('%s: ingests large requests, and ends in order', async (parsers) => {
-    server = await serve(join(temporaryDir(), 'data'), ['--parsers', parsers]);
+    server = await serveWithThreads(join(temporaryDir(), 'data'), ['--parsers', parsers]);
     const { url, stdout, stderr } = server;
     const event = { source: 's', event_type: 't', entity_id: 'e', event_time: '2026-01-01T00:00:00Z' };
     const body = Array.from({ length: 400 }, (_, n) => JSON.stringify({ ...event, payload: { n } })).join('\n');

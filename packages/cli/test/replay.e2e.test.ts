@@ -9,9 +9,9 @@ import { createInvestigator } from '@pik/sdk/investigator';
 import { kills } from '@pik/testkit/budget';
 import { allVersions, expectVersions } from '@pik/testkit/fixtures/engine/replay-world';
 import { readAll } from '@pik/testkit/fixtures/engine/replays';
-import { describe, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { AGGREGATES } from './replay.pik.config.ts';
-import { pik, serve, temporaryDir } from './served.ts';
+import { pik, type ServedPik, serve, serveWithThreads, temporaryDir } from './served.ts';
 
 // Replays, the queue and the worker of a served kit: processes, files, and sudden kills.
 
@@ -39,7 +39,7 @@ async function ingest(url: string, from: number, count: number): Promise<void> {
   expect(await response.json()).toMatchObject({ counts: { ACCEPTED: count } });
 }
 
-async function stop(server: Awaited<ReturnType<typeof serve>>): Promise<void> {
+async function stop(server: ServedPik): Promise<void> {
   server.child.kill('SIGTERM');
   await server.ended;
 }
@@ -87,23 +87,29 @@ describe('pik replay', () => {
     await stop(server);
   });
 
-  it.each([
-    [['replay'], /REQUEST_INVALID/],
-    [['replay', '--entity', 'e', '--from', 'soon', '--to', RANGE.end_time], /--from cannot be read/],
-    [['replay', '--cancel', '01890a5d-ac96-774b-bcce-b302099a8057'], /REPLAY_UNKNOWN/],
-    [['replay', '--resume', 'x'], /replay_id/],
-    [['history', '--metric', 'unknown', '--key', 'k'], /METRIC_UNKNOWN.*daily_event_count/],
-    [
-      ['compute', '--metric', 'daily_event_count', '--key', 'k', '--window', '2025-12-27T01:00:00Z'],
-      /2025-12-27T00:00/,
-    ],
-  ])('D38: refuses %j with one line, and nothing on standard output', async (args, line) => {
-    const server = await serve(temporaryDir(), CONFIG);
-    const { code, stdout, stderr } = await pik([...args, '--url', server.url]);
-    expect([code, stdout]).toEqual([String(line).includes('REPLAY_UNKNOWN') ? 1 : 2, '']);
-    expect(stderr.trim()).toMatch(line);
-    expect(stderr.trim().split('\n')).toHaveLength(1);
-    await stop(server);
+  describe('wrong use', () => {
+    let server: ServedPik;
+    beforeAll(async () => {
+      server = await serve(temporaryDir(), CONFIG);
+    });
+    afterAll(() => stop(server));
+
+    it.each([
+      [['replay'], /REQUEST_INVALID/],
+      [['replay', '--entity', 'e', '--from', 'soon', '--to', RANGE.end_time], /--from cannot be read/],
+      [['replay', '--cancel', '01890a5d-ac96-774b-bcce-b302099a8057'], /REPLAY_UNKNOWN/],
+      [['replay', '--resume', 'x'], /replay_id/],
+      [['history', '--metric', 'unknown', '--key', 'k'], /METRIC_UNKNOWN.*daily_event_count/],
+      [
+        ['compute', '--metric', 'daily_event_count', '--key', 'k', '--window', '2025-12-27T01:00:00Z'],
+        /2025-12-27T00:00/,
+      ],
+    ])('D38: refuses %j with one line, and nothing on standard output', async (args, line) => {
+      const { code, stdout, stderr } = await pik([...args, '--url', server.url]);
+      expect([code, stdout]).toEqual([String(line).includes('REPLAY_UNKNOWN') ? 1 : 2, '']);
+      expect(stderr.trim()).toMatch(line);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+    });
   });
 });
 
@@ -114,7 +120,7 @@ describe('the queue', () => {
       [off, ['--no-worker']],
       [on, []],
     ] as const) {
-      const server = await serve(dir, [...CONFIG, ...worker]);
+      const server = await serveWithThreads(dir, [...CONFIG, ...worker]);
       await ingest(server.url, 0, 1_000);
       const ask = createInvestigator({ url: server.url });
       const handle = ask.replay({ ...RANGE, limit: 300 });
@@ -146,7 +152,7 @@ test(`G13, G15, G21: after ${KILLS} kills during replays and their processing, e
   const newId = createIds({ now: () => Date.now() });
   const ids: string[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
-    const server = await serve(dir, CONFIG);
+    const server = await serveWithThreads(dir, CONFIG);
     if (kill % 2 === 0) ids.push(newId());
     const begun = Promise.withResolvers<void>();
     const drive = Promise.all(ids.map((id) => driveReplay(server.url, id, { hits, onPart: begun.resolve })));

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { SCOPES, type Scope } from '@pik/schema';
 
 import { describeHttpContract } from '@pik/testkit';
-import { serve, temporaryDir } from './served.ts';
+import { serveWithThreads, temporaryDir } from './served.ts';
 
 /** The key that has exactly these scopes. */
 const keyOf = (scopes: readonly Scope[]) => `pik_${scopes.join('_')}`;
@@ -28,7 +28,7 @@ describeHttpContract('a served process', async () => {
      import { CONTRACT_VOLATILE as volatile } from ${JSON.stringify(join(CONTRACT, 'contract-volatile.ts'))};
      export default { aggregates, volatile, apiKeys: ${JSON.stringify(apiKeys)} };\n`,
   );
-  const server = await serve(join(dir, 'data'), ['--config', config]);
+  const server = await serveWithThreads(join(dir, 'data'), ['--config', config]);
   return {
     baseUrl: server.url,
     fetch: (request) => fetch(request),

@@ -49,12 +49,26 @@ export async function pik(
   return { code, stdout: started.stdout(), stderr: started.stderr() };
 }
 
-/** Starts `pik serve` on a free port and waits until it listens. */
-export async function serve(
+/** A served kit. */
+export type ServedPik = Pik & { readonly url: string };
+
+/** A server whose only thread does everything starts in half the time. */
+const ONE_THREAD = ['--readers', '0', '--parsers', '0'];
+
+/**
+ * Starts `pik serve` in one thread on a free port, and waits until it listens. For tests that are not about threads: the others
+ * are `serveWithThreads` and `readers.e2e.test.ts`.
+ */
+export function serve(dir: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<ServedPik> {
+  return serveWithThreads(dir, [...ONE_THREAD, ...args], env);
+}
+
+/** Starts `pik serve` with its usual threads on a free port, and waits until it listens. */
+export async function serveWithThreads(
   dir: string,
   args: readonly string[] = [],
   env: Record<string, string> = {},
-): Promise<Pik & { url: string }> {
+): Promise<ServedPik> {
   const started = startPik(['serve', '--port', '0', '--data', dir, ...args], env);
   const url = await new Promise<string>((resolve, reject) => {
     started.child.stdout?.on('data', () => {

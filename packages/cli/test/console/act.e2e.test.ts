@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { CHROMIUM, openBrowser, watchPage } from './browser.ts';
+import { CHROMIUM, openBrowser, openContext, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
 
 const keyOf = (name: string, scopes: readonly ('ingest' | 'investigate')[]) => ({
@@ -24,7 +24,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
   });
 
   async function visit({ url }: ServedStory, path: string) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+    const context = await openContext(browser, { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
     const watched = await watchPage(context, url);
     await watched.open(path);
     return watched;

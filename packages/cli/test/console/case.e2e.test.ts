@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { runPik } from '../support/kit.ts';
-import { CHROMIUM, openBrowser, watchPage } from './browser.ts';
+import { CHROMIUM, openBrowser, openContext, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
 
 describe.skipIf(CHROMIUM === null)('a case', () => {
@@ -22,7 +22,7 @@ describe.skipIf(CHROMIUM === null)('a case', () => {
   });
 
   it('collects answers with notes and is exported as one file that opens offline', async () => {
-    const context = await browser.newContext({ reducedMotion: 'reduce', acceptDownloads: true });
+    const context = await openContext(browser, { reducedMotion: 'reduce', acceptDownloads: true });
     const { page, open, shows, axe, faults } = await watchPage(context, story.url);
     for (const [path, note] of [
       ['/ui/gaps?source=warehouse', 'the clock of the <b>warehouse</b>'],
@@ -32,10 +32,7 @@ describe.skipIf(CHROMIUM === null)('a case', () => {
       await page.keyboard.press('c');
       await page.getByLabel('Note').fill(note);
       await page.getByRole('button', { name: /^Pin \d/ }).click();
-      await page
-        .getByRole('dialog')
-        .waitFor({ state: 'detached' })
-        .catch(() => undefined);
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
     }
     await page.getByRole('link', { name: /^Case \(/ }).click();
     await shows('Which days or windows are missing, and why?');
@@ -47,7 +44,7 @@ describe.skipIf(CHROMIUM === null)('a case', () => {
     ]);
     file = join(mkdtempSync(join(tmpdir(), 'pik-case-')), 'case.html');
     await download.saveAs(file);
-    const offline = await browser.newContext({ offline: true });
+    const offline = await openContext(browser, { offline: true });
     const opened = await offline.newPage();
     await opened.goto(`file://${file}`);
     expect(await opened.locator('h1').innerText()).toBe('Warehouse, 11 March');

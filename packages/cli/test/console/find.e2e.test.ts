@@ -4,16 +4,14 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, serve, temporaryDir } from '../served.ts';
-import { CHROMIUM, openBrowser, watchPage } from './browser.ts';
+import { type ServedPik, serveWithThreads, temporaryDir } from '../served.ts';
+import { CHROMIUM, openBrowser, openContext, PATIENCE, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
-
-const PATIENCE = { timeout: 60_000 };
 
 describe.skipIf(CHROMIUM === null)('Find', () => {
   let browser: Browser;
   let story: ServedStory;
-  let server: (Pik & { url: string }) | null = null;
+  let server: ServedPik | null = null;
   beforeAll(async () => {
     [browser, story] = await Promise.all([openBrowser(), serveStory()]);
   });
@@ -24,14 +22,14 @@ describe.skipIf(CHROMIUM === null)('Find', () => {
   });
 
   async function visit(url: string, path: string) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+    const context = await openContext(browser, { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
     const watched = await watchPage(context, url);
     await watched.open(path);
     return watched;
   }
 
   it('searches as it is typed, says how far it came, and shows one receipt next to the list', async () => {
-    const { page, shows, axe, faults } = await visit(story.url, '/ui');
+    const { page, shows, axe, fits, faults } = await visit(story.url, '/ui');
     await page.keyboard.press('/');
     await page.locator('input[aria-label^="Find"]:focus').fill('reject_code = TIME_WITHOUT_OFFSET');
     await page.keyboard.press('Enter');
@@ -44,8 +42,7 @@ describe.skipIf(CHROMIUM === null)('Find', () => {
     await shows('"source": "warehouse"');
     expect(new URL(page.url()).searchParams.get('open')).toMatch(/^[0-9a-f-]{36}\/\d+$/);
     expect(await axe()).toEqual([]);
-    await page.setViewportSize({ width: 400, height: 800 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(400);
+    await fits(400);
     expect(faults).toEqual([]);
   });
 
@@ -104,7 +101,7 @@ describe.skipIf(CHROMIUM === null)('Find', () => {
 
   it('shows what arrives, each receipt once, also through a restart; it waits while the reader is further down', async () => {
     const dir = join(temporaryDir(), 'data');
-    const started = await serve(dir);
+    const started = await serveWithThreads(dir);
     server = started;
     const { url } = started;
     const event_time = new Date().toISOString();
@@ -129,7 +126,7 @@ describe.skipIf(CHROMIUM === null)('Find', () => {
     started.child.kill('SIGKILL');
     await started.ended;
     await shows('the server cannot be reached');
-    server = await serve(dir, ['--port', new URL(url).port]);
+    server = await serveWithThreads(dir, ['--port', new URL(url).port]);
     await send(8, 80);
     await expect.poll(async () => (await entities()).slice(0, 30), PATIENCE).toEqual(upTo(80).slice(0, 30));
     await page.locator('.long').evaluate((box) => box.scrollTo({ top: 900 }));

@@ -4,11 +4,8 @@ import { createHash } from 'node:crypto';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { CHROMIUM, openBrowser, type WatchedPage, watchPage } from './browser.ts';
+import { CHROMIUM, openBrowser, openContext, PATIENCE, type WatchedPage, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
-
-/** A page draws after a key was pressed, sooner or later. */
-const PATIENCE = { timeout: 60_000 };
 
 const KEYS = { reader: 'reader-key', sender: 'sender-key' };
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -58,7 +55,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
 
   async function visit(path: string, options: { kit?: ServedStory; width?: number; scheme?: 'light' | 'dark' } = {}) {
     const { kit = story, width = 1280, scheme = 'light' } = options;
-    const context = await browser.newContext({
+    const context = await openContext(browser, {
       viewport: { width, height: 900 },
       colorScheme: scheme,
       reducedMotion: 'reduce',
@@ -72,12 +69,11 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
   it.each(Object.entries(PAGES).slice(1))(
     '%s shows %s, axe finds nothing, and a narrow screen does not scroll',
     async (path, title) => {
-      const { page, axe } = await visit(path, { scheme: DARK.has(path) ? 'dark' : 'light' });
+      const { page, axe, fits } = await visit(path, { scheme: DARK.has(path) ? 'dark' : 'light' });
       expect(await page.locator('h1').innerText()).toBe(title);
       expect(await page.locator('main table tbody tr').count()).toBeGreaterThan(0);
       expect(await axe()).toEqual([]);
-      await page.setViewportSize({ width: 400, height: 800 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(400);
+      await fits(400);
     },
   );
 
@@ -176,10 +172,8 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
   });
 
   it('the keyboard alone goes from page to page, through rows and pictures', async () => {
-    const { page, shows } = await visit('/ui');
-    await page.keyboard.press('g');
-    await page.keyboard.press('l');
-    await shows('by their share of the delay');
+    const { page, chord } = await visit('/ui');
+    await chord(['g', 'l'], 'by their share of the delay');
     await page.locator('.canvas').focus();
     for (const key of ['ArrowRight', 'ArrowRight', 'ArrowDown']) await page.keyboard.press(key);
     await expect

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from '../served.ts';
-import { CHROMIUM, openBrowser, watchPage } from './browser.ts';
+import { pik, type ServedPik, serve, temporaryDir } from '../served.ts';
+import { CHROMIUM, openBrowser, openContext, watchPage } from './browser.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../../examples');
 const CLICKS_MAX = 5;
@@ -22,7 +22,7 @@ async function runExample(name: string, url: string): Promise<void> {
 
 describe.skipIf(CHROMIUM === null)('the console', () => {
   let browser: Browser;
-  let server: (Pik & { url: string }) | null = null;
+  let server: ServedPik | null = null;
   beforeAll(async () => {
     browser = await openBrowser();
   });
@@ -31,7 +31,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
 
   /** Walks from a red or amber cell of Health to an event, its bytes, a plan, and the value that a replay appended. */
   async function walk(url: string, { cell, event, metric }: { cell: RegExp; event: string; metric: string }) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+    const context = await openContext(browser, { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
     const { page, shows, open, faults } = await watchPage(context, url);
     let clicks = 0;
     const main = page.getByRole('main');

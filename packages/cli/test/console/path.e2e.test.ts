@@ -3,7 +3,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { CHROMIUM, openBrowser, type WatchedPage, watchPage } from './browser.ts';
+import { CHROMIUM, openBrowser, openContext, type WatchedPage, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
 
 const CLICKS_MAX = 5;
@@ -20,7 +20,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
   });
 
   async function visit(path: string): Promise<WatchedPage> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+    const context = await openContext(browser, { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
     const watched = await watchPage(context, story.url);
     await watched.open(path);
     return watched;

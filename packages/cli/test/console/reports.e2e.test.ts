@@ -5,7 +5,7 @@ import type { EventExplanation } from '@pik/schema';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { CHROMIUM, openBrowser } from './browser.ts';
+import { CHROMIUM, openBrowser, openContext } from './browser.ts';
 
 const WEEKS = Array.from({ length: 300 }, (_, week) => new Date(week * 7 * 86_400_000).toISOString().slice(0, 10));
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0'));
@@ -15,7 +15,7 @@ describe.skipIf(CHROMIUM === null)('a report', () => {
   let page: Page;
   beforeAll(async () => {
     browser = await openBrowser();
-    page = await browser.newPage({ viewport: { width: 900, height: 700 } });
+    page = await (await openContext(browser, { viewport: { width: 900, height: 700 } })).newPage();
   });
   afterAll(() => browser?.close());
 

@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { openBrowser } from './browser.ts';
+import { openBrowser, openContext } from './browser.ts';
 import { serveStory } from './served-story.ts';
 
 const DOCS = join(import.meta.dirname, '../../../../docs/console');
@@ -43,7 +43,7 @@ const target = folder ?? DOCS;
 mkdirSync(target, { recursive: true });
 const [browser, story] = await Promise.all([openBrowser(), serveStory()]);
 for (const { name, path, scheme, keys = [] } of folder === undefined ? PICTURES : every) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 640 }, colorScheme: scheme });
+  const context = await openContext(browser, { viewport: { width: 1280, height: 640 }, colorScheme: scheme });
   const page = await context.newPage();
   await page.goto(story.url + path);
   const isDrawn = () => document.querySelector('h1') !== null && document.querySelector('.loading') === null;

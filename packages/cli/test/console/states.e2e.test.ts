@@ -3,7 +3,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { CHROMIUM, openBrowser, watchPage } from './browser.ts';
+import { CHROMIUM, openBrowser, openContext, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
 
 /** Texts that are markup, scripts, addresses, templates, formulas or characters that hide and reorder others. */
@@ -33,7 +33,7 @@ describe.skipIf(CHROMIUM === null)('the console', () => {
   });
 
   async function visit({ url }: ServedStory, path: string, width = 1280) {
-    const context = await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: 'reduce' });
+    const context = await openContext(browser, { viewport: { width, height: 900 }, reducedMotion: 'reduce' });
     const watched = await watchPage(context, url);
     await watched.open(path);
     return watched;

@@ -7,8 +7,8 @@ import { build } from 'esbuild';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { CHROMIUM, openBrowser } from '../console/browser.ts';
-import { type Pik, serve, temporaryDir } from '../served.ts';
+import { CHROMIUM, openBrowser, openContext, PATIENCE } from '../console/browser.ts';
+import { type ServedPik, serve, temporaryDir } from '../served.ts';
 
 // Chromium as client of a served kit: pages of another origin, with the SDK and with beacons.
 
@@ -39,7 +39,7 @@ async function startSite(script: string): Promise<{ origin: string; close(): Pro
 
 describe.skipIf(CHROMIUM === null)('a page in Chromium', () => {
   let browser: Browser;
-  let server: Pik & { url: string };
+  let server: ServedPik;
   let sites: Awaited<ReturnType<typeof startSite>>[];
   let ask: Investigator;
   beforeAll(async () => {
@@ -67,7 +67,7 @@ describe.skipIf(CHROMIUM === null)('a page in Chromium', () => {
     (await ask.timelinePage({ entity_id })).events.map(({ event_type }) => event_type);
 
   it('sends with the SDK, and with a beacon when it is closed; the log has no key', async () => {
-    const page = await browser.newPage();
+    const page = await (await openContext(browser)).newPage();
     await page.goto(`${sites[0]?.origin}/`);
     // As a text: the test runner rewrites imports in functions.
     const status = await page.evaluate(`(async () => {
@@ -90,12 +90,12 @@ describe.skipIf(CHROMIUM === null)('a page in Chromium', () => {
       });
     }, server.url);
     await page.close({ runBeforeUnload: false });
-    await expect.poll(() => typesOf('visitor'), { timeout: 120_000 }).toEqual(['cart.opened', 'page.closed']);
+    await expect.poll(() => typesOf('visitor'), PATIENCE).toEqual(['cart.opened', 'page.closed']);
     expect(server.stdout() + server.stderr()).not.toContain('pik_page');
   });
 
   it('of another origin is stopped by the browser and by the kit', async () => {
-    const page = await browser.newPage();
+    const page = await (await openContext(browser)).newPage();
     await page.goto(`${sites[1]?.origin}/`);
     const sent = await page.evaluate(async (url) => {
       const event = {

@@ -4,7 +4,7 @@ import { Analytics } from '@segment/analytics-node';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from '../served.ts';
+import { pik, type ServedPik, serveWithThreads, temporaryDir } from '../served.ts';
 
 // docs/five-minutes.md: an empty machine with Node, one command, one paste, first answers. The times are printed, and
 // judged by nobody: a test that fails on a slow machine says nothing about the kit.
@@ -20,12 +20,14 @@ const timed = async <T>(step: string, work: () => Promise<T>): Promise<T> => {
   return result;
 };
 
-let server: Pik & { url: string };
+let server: ServedPik;
 beforeAll(async () => {
   const config = join(dir, 'pik.config.ts');
   const hook = { version: 1, signature: { scheme: 'standard', secrets_env: ['BILLING_SECRET'] } };
   writeFileSync(config, `export default { doors: { hooks: { billing: ${JSON.stringify(hook)} } } };`);
-  server = await timed('pik serve', () => serve(join(dir, 'data'), ['--config', config], { BILLING_SECRET: SECRET }));
+  server = await timed('pik serve', () =>
+    serveWithThreads(join(dir, 'data'), ['--config', config], { BILLING_SECRET: SECRET }),
+  );
 });
 afterAll(async () => {
   server.child.kill('SIGTERM');

@@ -9,12 +9,12 @@ import { createClient } from '@redis/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Pik, pik, serve, startPik, temporaryDir } from '../served.ts';
+import { pik, type ServedPik, serve, startPik, temporaryDir } from '../served.ts';
 
 // `pik tap` over real servers, killed without warning at a moment that chance decides, while records arrive.
 
 const dir = temporaryDir();
-let server: Pik & { url: string };
+let server: ServedPik;
 beforeAll(async () => {
   server = await serve(join(dir, 'data'));
 });
