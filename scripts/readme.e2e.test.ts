@@ -46,7 +46,7 @@ const SENSIBLE: Record<string, (answer: Answer) => void | Promise<void>> = {
     expect(answer).toMatchObject({ scanned: 1, sent: 1, messages: 1, complete: true, next_cursor: null });
     // A person takes longer than the worker does to come to the next line.
     const replay = await createInvestigator({ url: URL }).resumeReplay(answer.replay_id as string);
-    await replay.processed();
+    await replay.processed({ timeoutMs: 3_600_000 });
   },
   '/aggregates/versions': ({ versions }) => expect(versions).toMatchObject([{ version: 1, value: 1 }]),
   '/replays': ({ replays }) => expect(replays).toMatchObject([{ status: 'COMPLETE', sent: 1 }]),

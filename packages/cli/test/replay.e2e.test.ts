@@ -20,6 +20,7 @@ const RANGE = { start_time: '2025-12-27T00:00:00Z', end_time: '2025-12-30T00:00:
 const KILLS = kills(40);
 /** A test that hangs ends by its own limit; no wait here decides one. */
 const PATIENT = { timeoutMs: 3_600_000 };
+const WAIT = ['--timeout', '3600'];
 const EVENTS = 1_000;
 
 function record(n: number) {
@@ -69,7 +70,7 @@ describe('pik replay', () => {
       0,
       expect.stringMatching(/Nothing was sent.*5 events[\s\S]*daily_event_count/),
     ]);
-    const done = await pik(['replay', ...selection, '--reason', 'a test', '--json', ...url]);
+    const done = await pik(['replay', ...selection, ...WAIT, '--reason', 'a test', '--json', ...url]);
     expect([done.code, JSON.parse(done.stdout)]).toEqual([
       0,
       expect.objectContaining({ status: 'COMPLETE', sent: 5, reason: 'a test' }),
@@ -83,7 +84,7 @@ describe('pik replay', () => {
     expect(JSON.parse((await pik([...compute, '--json'])).stdout)).toMatchObject({ value: 5, input_count: 5 });
     expect((await pik(['replays', ...url])).stdout).toContain('a test');
     expect((await pik(['dead-letters', ...url])).stdout).toContain('no dead letters');
-    expect((await pik(['replay', '--resume', replay_id, ...url])).code).toBe(0);
+    expect((await pik(['replay', '--resume', replay_id, ...WAIT, ...url])).code).toBe(0);
     await stop(server);
   });
 
@@ -226,6 +227,7 @@ describe('rebuild', () => {
       RANGE.start_time,
       '--to',
       RANGE.end_time,
+      ...WAIT,
       '--url',
       server.url,
       '--json',

@@ -46,10 +46,21 @@ async function answer(message: IncomingMessage, response: ServerResponse): Promi
   response.end(await (await scriptedBackend().fetch(request)).text());
 }
 
+/** How a process is configured. */
+interface Setup {
+  readonly way?: string;
+  readonly flags?: string[];
+  readonly env?: Record<string, string>;
+}
+
+/** Milliseconds of retries where no answer can come; anywhere else a slow machine has time to answer. */
+const NO_ANSWER_MS = 1_000;
+
 /** Results of producer and investigator in a configured process, and their output. */
-async function fare(url: string, setup: { way?: string; flags?: string[]; env?: Record<string, string> } = {}) {
+async function fare(url: string, setup: Setup = {}, timeoutMs = 600_000) {
   const { way = 'as configured', flags = [], env = {} } = setup;
-  const { said, errors } = await start(child, [way, url], { flags, env: { ...CLEAN, ...env } }).ended;
+  const limit = { PIK_TEST_TIMEOUT_MS: String(timeoutMs) };
+  const { said, errors } = await start(child, [way, url], { flags, env: { ...CLEAN, ...limit, ...env } }).ended;
   const about = (what: string) => said.find((one) => one.what === what)?.about;
   expect(about('fared'), errors).toBeDefined();
   return { ...(about('fared') as { producer: string; investigator: string }), shown: `${about('shown')}${errors}` };
@@ -78,7 +89,7 @@ describe.runIf(isAble)('through a proxy', () => {
 
   it('neither uses a proxy that Node is not configured to use', async () => {
     const { length } = proxy.seen;
-    expect(await fare(KIT, { env: { HTTP_PROXY: proxy.url } })).toMatchObject(neither);
+    expect(await fare(KIT, { env: { HTTP_PROXY: proxy.url } }, NO_ANSWER_MS)).toMatchObject(neither);
     expect(proxy.seen.length).toBe(length);
   });
 
@@ -86,7 +97,7 @@ describe.runIf(isAble)('through a proxy', () => {
     const { length } = proxy.seen;
     const env = { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1,kit.corp' };
     expect(await fare(`http://127.0.0.1:${portOf(kit)}`, byEnv(env))).toMatchObject(both);
-    expect(await fare(KIT, byEnv(env))).toMatchObject(neither);
+    expect(await fare(KIT, byEnv(env), NO_ANSWER_MS)).toMatchObject(neither);
     expect(proxy.seen.length).toBe(length);
   });
 
@@ -94,11 +105,11 @@ describe.runIf(isAble)('through a proxy', () => {
     const strict = await startProxy({ port: portOf(kit), credentials: 'joe:hunter2' });
     for (const [password, fared] of [['hunter2', both] as const, ['wrong-hunter2', null] as const]) {
       const HTTP_PROXY = strict.url.replace('//', `//joe:${password}@`);
-      const { shown, ...how } = await fare(KIT, byEnv({ HTTP_PROXY }));
+      const { shown, ...how } = await fare(KIT, byEnv({ HTTP_PROXY }), fared === null ? NO_ANSWER_MS : undefined);
       if (fared === null) expect(how).not.toMatchObject({ producer: 'ACCEPTED' });
       else expect(how).toMatchObject(fared);
       expect(shown).not.toContain('hunter2');
-      const tunnel = await fare('https://kit.corp:8443', byEnv({ HTTPS_PROXY: HTTP_PROXY }));
+      const tunnel = await fare('https://kit.corp:8443', byEnv({ HTTPS_PROXY: HTTP_PROXY }), NO_ANSWER_MS);
       expect(tunnel.shown).not.toContain('hunter2');
     }
     await strict.close();
@@ -107,7 +118,7 @@ describe.runIf(isAble)('through a proxy', () => {
   it('shows no password of a proxy that is unreachable or invalid', async () => {
     for (const HTTP_PROXY of ['http://joe:hunter2@127.0.0.1:1', 'http://joe:hunter2@no.such.host.test'])
       for (const url of [KIT, KIT.replace('http', 'https')]) {
-        const { shown, ...how } = await fare(url, byEnv({ HTTP_PROXY, HTTPS_PROXY: HTTP_PROXY }));
+        const { shown, ...how } = await fare(url, byEnv({ HTTP_PROXY, HTTPS_PROXY: HTTP_PROXY }), NO_ANSWER_MS);
         expect(how).toMatchObject({ producer: 'UNDELIVERED' });
         expect(shown).not.toContain('hunter2');
       }
@@ -123,7 +134,7 @@ describe.runIf(isAble)('through a proxy', () => {
 it('both trust the configured certificate authorities, and no other', async () => {
   const url = `https://127.0.0.1:${portOf(tlsKit as typeof kit)}`;
   expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: ca } })).toMatchObject(both);
-  expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: '' } })).toMatchObject(neither);
+  expect(await fare(url, { env: { NODE_EXTRA_CA_CERTS: '' } }, NO_ANSWER_MS)).toMatchObject(neither);
 });
 
 it('both report TLS on a plain port and vice versa, an unknown host, and an unknown authority', async () => {
@@ -134,7 +145,7 @@ it('both report TLS on a plain port and vice versa, an unknown host, and an unkn
     ['http://kit.invalid:4600', /ENOTFOUND|EAI_AGAIN/],
     [`https://127.0.0.1:${tls}`, /self-signed|DEPTH_ZERO_SELF_SIGNED_CERT/],
   ] as const) {
-    const { shown, ...fared } = await fare(url);
+    const { shown, ...fared } = await fare(url, {}, NO_ANSWER_MS);
     expect(fared).toMatchObject(neither);
     expect(shown).toMatch(reason);
   }

@@ -11,14 +11,18 @@ beforeAll(async () => {
 afterAll(tidyUp);
 
 describe.each(['never', 'always'] as const)('with the option thread: %s,', (thread) => {
-  const start = (file: string, args: readonly string[]) => startChild(file, args, { env: { PIK_TEST_THREAD: thread } });
+  const start = (file: string, args: readonly string[], env: Record<string, string> = {}) =>
+    startChild(file, args, { env: { PIK_TEST_THREAD: thread, ...env } });
   const saidOf = ({ said }: Ended, what: string) => said.find((one) => one.what === what)?.about;
   const missing = (ended: Ended, { backend }: ServedSink) =>
     (saidOf(ended, 'emitted') as string[]).filter((id) => !backend.kept.has(id));
 
+  /** The grace period of a process whose backend is down. With a backend, every process has time to send. */
+  const SHORT_GRACE = { PIK_TEST_GRACE_MS: '300' };
+
   /** Starts a waiting process, and ends it with a signal. */
-  async function endBy(signal: NodeJS.Signals, args: readonly string[]): Promise<Ended> {
-    const { process, heard, ended } = start(child, args);
+  async function endBy(signal: NodeJS.Signals, args: readonly string[], env?: Record<string, string>): Promise<Ended> {
+    const { process, heard, ended } = start(child, args, env);
     await heard('waiting');
     process.kill(signal);
     return ended;
@@ -39,7 +43,7 @@ describe.each(['never', 'always'] as const)('with the option thread: %s,', (thre
 
     it('a signal while the backend is down ends the process within the grace period', async () => {
       const sink = await serveSink(() => new Promise(() => {}));
-      const ended = await endBy('SIGTERM', ['serve', sink.url]);
+      const ended = await endBy('SIGTERM', ['serve', sink.url], SHORT_GRACE);
       expect(ended.signal).toBe('SIGTERM');
       await sink.close();
     });
@@ -90,7 +94,7 @@ describe.each(['never', 'always'] as const)('with the option thread: %s,', (thre
     it('a signal while the backend is down leaves everything to the next process', async () => {
       const silent = await serveSink(() => new Promise(() => {}));
       const dir = folder();
-      const ended = await endBy('SIGTERM', ['flushing', silent.url, dir]);
+      const ended = await endBy('SIGTERM', ['flushing', silent.url, dir], SHORT_GRACE);
       expect(ended.signal).toBe('SIGTERM');
       await silent.close();
       const sink = await serveSink();

@@ -10,6 +10,9 @@ import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 import { startWorker } from '../../src/replay/worker.ts';
 
+/** A test that hangs ends by its own limit; no wait here decides one. */
+const PATIENT = { timeoutMs: 3_600_000 };
+
 // An aborted reader fails with ABORTED at once and gives nothing more, at any point, whether or not the platform's
 // fetch and streams obey the signal.
 
@@ -25,7 +28,7 @@ beforeAll(async () => {
   const broken = { method: 'POST', body: 'no JSON\n'.repeat(5), headers: { 'content-type': 'application/x-ndjson' } };
   await fetchApp(new Request('http://pik.internal/ingest', broken));
   const worker = startWorker(pipeline, { telemetry: silentTelemetry, idleMs: 1 });
-  for (let n = 0; n < 5; n++) await investigator().replay(WHOLE_RANGE).processed();
+  for (let n = 0; n < 5; n++) await investigator().replay(WHOLE_RANGE).processed(PATIENT);
   await worker.stop();
 });
 afterAll(() => pipeline.close());

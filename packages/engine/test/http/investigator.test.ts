@@ -12,6 +12,9 @@ import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 import { startWorker, type Worker } from '../../src/replay/worker.ts';
 
+/** A test that hangs ends by its own limit; no wait here decides one. */
+const PATIENT = { timeoutMs: 3_600_000 };
+
 // Replays, plans, histories and simulations as the investigator sees them: through the app's own fetch, with a worker
 // running.
 
@@ -63,7 +66,7 @@ describe('a replay', () => {
     );
     expect(await handle.result()).toMatchObject({ replay_id: handle.replay_id, sent: 10, scanned: 10, messages: 3 });
     expect(seen).toEqual([4, 8, 10]);
-    const view = await handle.processed();
+    const view = await handle.processed(PATIENT);
     expect(view).toMatchObject({ status: 'COMPLETE', reason: 'why', windows: { touched: 4, done: 4, changed: 4 } });
     expect(await handle.status()).toEqual(view);
     expect(await all(ask.readReplays())).toMatchObject([{ replay_id: handle.replay_id, sent: 10 }]);
@@ -141,14 +144,14 @@ describe('a plan', () => {
       .result();
     const handle = plan.apply({ reason: 'as planned' });
     expect(await handle.result()).toMatchObject({ sent: 10, as_of: plan.as_of });
-    expect((await handle.processed()).windows).toMatchObject({ touched: 4, changed: 4 });
+    expect((await handle.processed(PATIENT)).windows).toMatchObject({ touched: 4, changed: 4 });
   });
 
   it('is refused after a new version, and nothing is sent', async () => {
     await ingest(4);
     work();
     const plan = await ask.planReplay(WHOLE_RANGE);
-    await ask.replay(WHOLE_RANGE).processed();
+    await ask.replay(WHOLE_RANGE).processed(PATIENT);
     const stale = plan.apply();
     await expect(stale.result()).rejects.toMatchObject({ code: 'PLAN_STALE' });
     await expect(stale.status()).rejects.toMatchObject({ code: 'REPLAY_UNKNOWN' });
@@ -162,7 +165,7 @@ describe('a history', () => {
       await ingest(count);
       // Events received in the same millisecond as an as-of time have no order relative to it.
       await new Promise((resolve) => setTimeout(resolve, 2));
-      await ask.replay(WHOLE_RANGE).processed();
+      await ask.replay(WHOLE_RANGE).processed(PATIENT);
     }
     const versions = await all(ask.getAggregateHistory({ metric: 'daily_event_count', key: 'entity_1' }));
     expect(versions.map(({ version, value, input_count }) => [version, value, input_count])).toEqual([

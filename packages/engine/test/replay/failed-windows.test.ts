@@ -17,6 +17,9 @@ import type { Pipeline } from '../../src/api/pipeline.ts';
 import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry, type Telemetry } from '../../src/ports/telemetry.ts';
 
+/** A test that hangs ends by its own limit; no wait here decides one. */
+const PATIENT = { timeoutMs: 3_600_000 };
+
 // Windows that cannot be computed, as reported by the dead letter, the failures, the replay and the value itself.
 
 const POISON = 13;
@@ -219,7 +222,7 @@ describe('waiting for a replay', () => {
     expect((await mended.getReplay(replay_id)).windows).toEqual({ touched: 2, done: 1, changed: 1, failed: 0 });
     const fixed = createPipeline({ backend: world.backend, aggregates: [fragile('fragile', countOf())] });
     await workOff(fixed);
-    expect(await handle.processed()).toMatchObject({
+    expect(await handle.processed(PATIENT)).toMatchObject({
       windows: { touched: 2, done: 2, changed: 2, failed: 0 },
       failures: [],
     });

@@ -9,7 +9,7 @@ const said: unknown[] = [];
 const say = (what: string, about: unknown) => console.log(`${what} ${JSON.stringify(about)}`);
 
 const producer = createProducer({ url, source: 'network', attemptsMax: 1, log: (entry) => said.push(entry) });
-const investigator = createInvestigator({ url, requestTimeoutMs: 2_000 });
+const investigator = createInvestigator({ url, requestTimeoutMs: Number(process.env.PIK_TEST_TIMEOUT_MS) });
 
 if (way === 'at run time') http.setGlobalProxyFromEnv?.({ HTTP_PROXY: process.env.WAY ?? '' });
 if (way === 'dispatcher') await setDispatcher();

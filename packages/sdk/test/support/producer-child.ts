@@ -58,7 +58,7 @@ async function drain(): Promise<void> {
 async function end(how: string): Promise<void> {
   const outbox = dir === '' ? {} : { outbox: await open() };
   const producer = createProducer({ url, source: 'ended', flushIntervalMs: 60_000, log: () => {}, ...outbox });
-  closeOnExit(producer, { graceMs: 2_000 });
+  closeOnExit(producer, { graceMs: Number(process.env.PIK_TEST_GRACE_MS ?? 600_000) });
   const sents = Array.from({ length: 100 }, (_, n) => producer.emit('end.emitted', { n }, { entity_id: 'e' }));
   say(
     'emitted',
