@@ -1,4 +1,4 @@
-import { floorToHour, MS_PER_HOUR, packStoredMs } from '@pik/schema';
+import { floorToHour, MS_PER_DAY, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import { encodeCell } from '../cells/rules/cell-codec.ts';
 import { type CellMaker, createCellMaker } from '../cells/rules/make-cells.ts';
@@ -17,11 +17,11 @@ import type {
 } from '../ports/closed-hours.ts';
 import type { EventRow } from '../ports/rows.ts';
 import { readPages } from '../runtime/pages.ts';
+import { readable, readStoredCells } from './cells-file.ts';
+import { dayOf, readDayFile } from './day-file.ts';
 import { readHourFile } from './hour-file.ts';
 import { readParquet } from './parquet.ts';
-import { CELLS_FORM, cellsOf } from './rules/cell-columns.ts';
 import { comparedWith } from './rules/closed-receipts.ts';
-import { damaged } from './rules/hour-files.ts';
 import { ARRIVAL_COLUMNS, arrivalsOf, RECEIPTS_FORM, receiptsOf } from './rules/receipt-columns.ts';
 import { parseWords } from './rules/words-file.ts';
 
@@ -58,6 +58,7 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
       }));
     },
     readCells: (hour) => readCells(parts, hour),
+    readDay: (hours) => readDay(parts, hours),
     readReceipts: (hour, filter) => readReceipts(parts, hour, filter),
     readArrivals: (hour) => readArrivals(parts, hour),
     async readWords(file) {
@@ -70,7 +71,7 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
 /** The cells of the receipts that do not move, and of the moved ones as they are now. */
 async function readCells(parts: Parts, hour: HourRow): Promise<readonly CellRow[]> {
   const moves = await movesIn(parts, hour);
-  if (moves.size === 0 && hour.moved_file === null) return storedCells(parts, hour);
+  if (moves.size === 0 && hour.moved_file === null) return readStoredCells(parts, hour);
   const moved: ClosedReceipt[] = [];
   if (hour.moved_file !== null)
     for await (const receipt of readFile(parts, hour.moved_file)) moved.push(compared(receipt, moves));
@@ -80,12 +81,16 @@ async function readCells(parts: Parts, hour: HourRow): Promise<readonly CellRow[
     return (await makerOf(readReceipts(parts, hour))).rows();
   // Their order among the other receipts is not known.
   const ofMoved = (await makerOf(moved)).cells();
-  return [...(await storedCells(parts, hour)), ...ofMoved.map((cell) => encodeCell(cell))];
+  return [...(await readStoredCells(parts, hour)), ...ofMoved.map((cell) => encodeCell(cell))];
 }
 
-async function storedCells({ files }: Parts, { cells_file }: HourRow): Promise<CellRow[]> {
-  const bytes = await readHourFile({ files }, cells_file);
-  return readable(cells_file.key, async () => cellsOf(await readParquet(bytes, CELLS_FORM)));
+/** Day cells count all receipts as they were when the cells of the hours were made. */
+async function readDay(parts: Parts, hours: readonly HourRow[]): Promise<readonly CellRow[] | null> {
+  const [first] = hours;
+  if (first === undefined || hours.some(({ moved_file }) => moved_file !== null)) return null;
+  const range = { fromMs: dayOf(first), toMs: dayOf(first) + MS_PER_DAY };
+  const { items } = await parts.hours.listMoved(range);
+  return items.length > 0 ? null : readDayFile(parts, hours);
 }
 
 async function makerOf(receipts: AsyncIterable<ClosedReceipt> | Iterable<ClosedReceipt>): Promise<CellMaker> {
@@ -124,16 +129,6 @@ async function* readFile(
 ): AsyncGenerator<ClosedReceipt> {
   const bytes = await readHourFile({ files }, file);
   yield* await readable(file.key, async () => receiptsOf(await readParquet(bytes, RECEIPTS_FORM), filter));
-}
-
-/** Bytes that were committed and cannot be read are of another version, or were damaged before they were committed. */
-async function readable<T>(key: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof RangeError) throw damaged(key, error);
-    throw error;
-  }
 }
 
 /** Whether a file can hold a receipt that matches. */

@@ -7,6 +7,7 @@ import type { PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import { closeHour } from './close-hour.ts';
+import { dayOf, storeDay } from './day-file.ts';
 import { reviseHour } from './revise-hour.ts';
 
 /** The name of the mark: all hours of the log before it were closed, or had no packs. */
@@ -23,6 +24,8 @@ interface Compaction {
   readonly hours: HourStore;
   readonly summary: Counts;
   readonly isOver: () => boolean;
+  /** Stored days, by their start, with hours that were closed lately or by this compaction. */
+  readonly days: Set<number>;
   /** Packs that a sweep has not admitted yet are left to the next generation, instead of waiting for them. */
   readonly isPartial: (hourMs: number) => boolean;
 }
@@ -42,12 +45,13 @@ export async function compact(context: Context, options: CompactOptions = {}): P
   const toMs = options.all === true ? floorToHour(now) + MS_PER_HOUR : dueMs;
   const isPartial = (hourMs: number) => hourMs >= dueMs;
   const isOver = () => options.stop?.() === true;
-  const work: Compaction = { context, hours, summary, isOver, isPartial };
+  const work: Compaction = { context, hours, summary, isOver, isPartial, days: new Set() };
   const mark = (await index.getMark(COMPACT_MARK)) ?? 0;
   const fromMs = Math.max(options.sinceMs ?? Math.min(mark, now) - LOOK_BACK_MS, now - context.indexRetentionMs + 1, 0);
   const firstOpenMs = await closeNew(work, { fromMs: floorToHour(fromMs), toMs });
   await closeAgain(work, toMs);
   await reviseMoved(work);
+  await closeDays(work, Math.min(firstOpenMs, dueMs));
   if (firstOpenMs > mark) await index.setMark(COMPACT_MARK, Math.min(firstOpenMs, dueMs));
   summary.lag_ms = Math.max(0, dueMs - firstOpenMs);
   context.telemetry.observe('CompactLagSeconds', [summary.lag_ms / 1_000]);
@@ -60,7 +64,10 @@ export async function compact(context: Context, options: CompactOptions = {}): P
 async function closeNew(work: Compaction, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<number> {
   const { context, hours } = work;
   const closed = new Set<number>();
-  for await (const { hour_ms } of readPages((cursor) => hours.list({ fromMs, toMs, cursor }))) closed.add(hour_ms);
+  for await (const row of readPages((cursor) => hours.list({ fromMs, toMs, cursor }))) {
+    closed.add(row.hour_ms);
+    work.days.add(dayOf(row));
+  }
   let firstOpenMs: number | null = null;
   for (let at = fromMs; at < toMs; ) {
     while (closed.has(at)) at += MS_PER_HOUR;
@@ -108,6 +115,7 @@ async function close(work: Compaction, hour: { hourMs: number; previous: HourRow
   const generation = (previous?.generation ?? 0) + 1;
   const row = await closable(work, hourMs, () => closeHour(context, hours, { hourMs, generation, packs, previous }));
   if (row === null) return false;
+  work.days.add(dayOf(row));
   summary.hours_closed += 1;
   summary.packs += row.packs;
   summary.receipts += row.receipts;
@@ -159,6 +167,22 @@ async function reviseMoved(work: Compaction): Promise<void> {
     if (work.isOver()) return;
     const [row] = (await hours.list({ fromMs: hourMs, toMs: hourMs + 1 })).items;
     if (row === undefined || row.moved >= count) continue;
-    if ((await closable(work, hourMs, () => reviseHour(context, hours, row))) !== null) summary.hours_revised += 1;
+    if ((await closable(work, hourMs, () => reviseHour(context, hours, row))) === null) continue;
+    work.days.add(dayOf(row));
+    summary.hours_revised += 1;
+  }
+}
+
+/** Makes the cells of stored days that were over by a time, of which all hours are closed. */
+async function closeDays(work: Compaction, toMs: number): Promise<void> {
+  const { context, hours } = work;
+  for (const dayMs of [...work.days].sort((a, b) => a - b)) {
+    if (work.isOver()) return;
+    if (dayMs + MS_PER_DAY > toMs) continue;
+    const ofDay: HourRow[] = [];
+    const range = { fromMs: dayMs, toMs: dayMs + MS_PER_DAY };
+    for await (const row of readPages((cursor) => hours.list({ ...range, cursor }))) ofDay.push(row);
+    const hasMoved = ofDay.some(({ moved_file }) => moved_file !== null);
+    if (ofDay.length > 1 && !hasMoved) await closable(work, dayMs, () => storeDay(context.backend, ofDay));
   }
 }

@@ -13,7 +13,8 @@ export function hourFile(key: string, bytes: Uint8Array): HourFile {
   return { key, bytes: bytes.length, sha256: hashText(bytes) };
 }
 
-function hashText(bytes: Uint8Array): string {
+/** The SHA-256 of bytes, in hexadecimal. */
+export function hashText(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 

@@ -141,6 +141,8 @@ export interface ClosedHours<C> {
   list(range: { readonly fromMs: number; readonly toMs: number }): Promise<readonly ClosedHour[]>;
   /** The cells of an hour. */
   readCells(hour: ClosedHour): Promise<readonly C[]>;
+  /** The cells of a stored day, by day, in place of those of these hours, which are all of its closed ones; null if there are none. */
+  readDay(hours: readonly ClosedHour[]): Promise<readonly C[] | null>;
   /** The receipts of an hour that match, file by file; those of a file are in order of series, entity and event time. */
   readReceipts(hour: ClosedHour, filter?: ReceiptFilter): AsyncIterable<ClosedReceipt>;
   /** The times of the first arrivals of an hour. */

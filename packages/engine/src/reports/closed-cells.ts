@@ -11,8 +11,14 @@ import type { ReportPage } from './report-page.ts';
 import { eventDayOf } from './rules/cell-scope.ts';
 import { type Coverage, eventDays, type SliceScope } from './rules/report-scope.ts';
 
-/** A piece of a report's range: the figures of many receipts, and the hour that holds them, or a slice. */
-export type Portion = { readonly cell: CellRow; readonly hour: ClosedHour } | { readonly slice: SliceRow };
+/** Cells that were read together: of a closed hour, or of a stored day in place of its hours. */
+export interface CellSource {
+  readonly hours: readonly ClosedHour[];
+  readonly isDay: boolean;
+}
+
+/** A piece of a report's range: the figures of many receipts, and the cells that they are among, or a slice. */
+export type Portion = { readonly cell: CellRow; readonly of: CellSource } | { readonly slice: SliceRow };
 
 /** The receipts that a report reads of closed hours. Times are bounds of its range; wider ones only cost time. */
 export interface ClosedQuery {
@@ -27,8 +33,10 @@ export interface ClosedQuery {
   readonly closedBeforeMs: number;
   /** Whether the report counts a cell completely, not at all, or needs its receipts. */
   fit(cell: CellRow): Coverage;
-  /** Called with all cells of each hour that is read, also those that do not count. */
-  readonly onHour?: ((hour: ClosedHour, cells: readonly CellRow[]) => void) | undefined;
+  /** Whether it needs the order of first arrivals: then days without it are read hour by hour. Default: false. */
+  readonly needsOrder?: boolean | undefined;
+  /** Called with all cells that are read together, also those that do not count. */
+  readonly onCells?: ((of: CellSource, cells: readonly CellRow[]) => void) | undefined;
 }
 
 /** The receipts of closed hours that lie in the scope of a report page. */
@@ -59,31 +67,31 @@ export interface ClosedCells {
 const RECEIPTS_MIN = 300;
 const PACKS_MIN = 20;
 
-/** The cells of an hour with one event day. */
-interface HourOfDay {
-  readonly hour: ClosedHour;
+/** The cells of one source with one event day. */
+interface CellsOfDay {
+  readonly of: CellSource;
   readonly cells: CellRow[];
 }
 
-/** Opens the closed hours for a report; null if there are none. */
+/** Opens the closed hours for a report; null if the backend has none. */
 export async function openClosedCells({ backend, budget }: Context, query: ClosedQuery): Promise<ClosedCells | null> {
   const { closedHours } = backend;
   if (closedHours === undefined) return null;
-  const all = await closedHours.list({ fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY });
-  const hours = all.filter((hour) => isWorth(hour) && wasClosedBefore(hour, query.closedBeforeMs));
-  const byDay = new Map<number, HourOfDay[]>();
+  const listed = await closedHours.list(storedRange(query));
+  const byDay = new Map<number, CellsOfDay[]>();
   const readable: ClosedHour[] = [];
-  for (const hour of hours) {
-    const cells = mayCount(hour, query) ? await closedHours.readCells(hour).catch(unlessEnded) : [];
-    // Until they are made again, damaged cells are replaced by the slices of the hour.
-    if (cells === undefined) continue;
-    readable.push(hour);
-    query.onHour?.(hour, cells);
-    await budget.turn();
-    for (const [day, ofDay] of Map.groupBy(cells, eventDayOf)) {
-      if (day < query.fromDay || day >= query.toDay) continue;
-      const counting = ofDay.filter((cell) => isSeries(cell, query) && query.fit(cell) !== 'none');
-      if (counting.length > 0) addTo(byDay, day, { hour, cells: counting });
+  for (const ofDay of Map.groupBy(listed, ({ hour_ms }) => Math.floor(hour_ms / DAY_MS)).values()) {
+    const hours = ofDay.filter((hour) => wasClosedBefore(hour, query.closedBeforeMs));
+    for await (const { of, cells } of readCells(
+      closedHours,
+      { hours, isWhole: hours.length === ofDay.length },
+      query,
+    )) {
+      for (const hour of of.hours) readable.push(hour);
+      query.onCells?.(of, cells);
+      await budget.turn();
+      const counting = cells.filter((cell) => doesCount(cell, query));
+      for (const [day, ofOne] of Map.groupBy(counting, eventDayOf)) addTo(byDay, day, { of, cells: ofOne });
     }
   }
   const byStart = new Map(readable.map((hour) => [hour.hour_ms, hour]));
@@ -95,12 +103,64 @@ export async function openClosedCells({ backend, budget }: Context, query: Close
     skip: coveredSpans(readable),
     days: [...byDay.keys()].sort((a, b) => a - b),
     async *read(day) {
-      for (const one of byDay.get(day) ?? []) yield* readHour(closedHours, one, query);
+      for (const one of byDay.get(day) ?? []) yield* readPortions(closedHours, one, query);
     },
   };
 }
 
-const isWorth = ({ receipts, packs }: ClosedHour) => receipts >= RECEIPTS_MIN && packs >= PACKS_MIN;
+/**
+ * The storage times, in whole days, of which hours are listed: what was stored long before its event time, or long after its receive
+ * time, is read from slices.
+ */
+function storedRange({ fromDay, receivedFromMs, receivedToMs }: ClosedQuery): { fromMs: number; toMs: number } {
+  const from = Math.max(fromDay * DAY_MS, receivedFromMs);
+  return { fromMs: (Math.floor(from / DAY_MS) - 1) * DAY_MS, toMs: (Math.floor(receivedToMs / DAY_MS) + 2) * DAY_MS };
+}
+
+/** Reads the cells of the hours of a stored day: by day if that serves the report, and otherwise those of each hour. */
+async function* readCells(
+  closedHours: ClosedHours<CellRow>,
+  { hours, isWhole }: { hours: readonly ClosedHour[]; isWhole: boolean },
+  query: ClosedQuery,
+): AsyncGenerator<{ of: CellSource; cells: readonly CellRow[] }> {
+  const day = isWhole ? await readDay(closedHours, hours, query) : null;
+  if (day !== null) {
+    yield { of: { hours, isDay: true }, cells: day };
+    return;
+  }
+  for (const hour of hours) {
+    if (!isWorth([hour])) continue;
+    const cells = mayCount(hour, query) ? await closedHours.readCells(hour).catch(unlessEnded) : [];
+    // Until they are made again, damaged cells are replaced by the slices of the hour.
+    if (cells !== undefined) yield { of: { hours: [hour], isDay: false }, cells };
+  }
+}
+
+/** The cells of a stored day; null if there are none, or the report needs a part of one of them. */
+async function readDay(
+  closedHours: ClosedHours<CellRow>,
+  hours: readonly ClosedHour[],
+  query: ClosedQuery,
+): Promise<readonly CellRow[] | null> {
+  if (hours.length < 2 || hours.some(({ hasLate }) => hasLate) || !isWorth(hours)) return null;
+  if (!hours.some((hour) => mayCount(hour, query))) return [];
+  const cells = (await closedHours.readDay(hours).catch(unlessEnded)) ?? null;
+  if (cells === null) return null;
+  const { needsOrder = false } = query;
+  const isUsable = (cell: CellRow) => query.fit(cell) === 'all' && !(needsOrder && cell.order.length === 0);
+  return cells.filter((cell) => doesCount(cell, query)).every(isUsable) ? cells : null;
+}
+
+/** Whether anything of a cell may count. */
+function doesCount(cell: CellRow, query: ClosedQuery): boolean {
+  const day = eventDayOf(cell);
+  return day >= query.fromDay && day < query.toDay && isSeries(cell, query) && query.fit(cell) !== 'none';
+}
+
+function isWorth(hours: readonly ClosedHour[]): boolean {
+  const sum = (of: (hour: ClosedHour) => number) => hours.reduce((all, hour) => all + of(hour), 0);
+  return sum(({ receipts }) => receipts) >= RECEIPTS_MIN && sum(({ packs }) => packs) >= PACKS_MIN;
+}
 
 /** A later generation or revision is of an hour that was closed before it, most likely long ago. */
 function wasClosedBefore({ closed_ms, generation, revision }: ClosedHour, beforeMs: number): boolean {
@@ -119,7 +179,7 @@ function coveredSpans(hours: readonly ClosedHour[]): StoredSpan[] {
   return spans;
 }
 
-function addTo(byDay: Map<number, HourOfDay[]>, day: number, one: HourOfDay): void {
+function addTo(byDay: Map<number, CellsOfDay[]>, day: number, one: CellsOfDay): void {
   const known = byDay.get(day);
   if (known === undefined) byDay.set(day, [one]);
   else known.push(one);
@@ -142,20 +202,21 @@ const seriesOf = ({ source, event_type, imported }: Pick<CellRow, 'source' | 'ev
   `${source}\u0000${event_type}\u0000${imported}`;
 
 /** A slice may reach into several cells: if one of a series needs receipts, the receipts of all its cells are read. */
-async function* readHour(
+async function* readPortions(
   closedHours: ClosedHours<CellRow>,
-  { hour, cells }: HourOfDay,
+  { of, cells }: CellsOfDay,
   query: ClosedQuery,
 ): AsyncGenerator<Portion> {
   const divided = new Set(cells.filter((cell) => query.fit(cell) === 'some').map(seriesOf));
   const [first] = cells;
-  for (const cell of cells) if (!divided.has(seriesOf(cell))) yield { cell, hour };
+  for (const cell of cells) if (!divided.has(seriesOf(cell))) yield { cell, of };
   if (divided.size === 0 || first === undefined) return;
   const maker = createSliceMaker();
   const eventFromMs = eventDayOf(first) * DAY_MS;
   const { source, event_type } = query;
   const filter: ReceiptFilter = { source, event_type, eventFromMs, eventToMs: eventFromMs + DAY_MS };
-  for await (const receipt of closedHours.readReceipts(hour, filter))
-    if (receipt.outcome !== 'REJECTED' && divided.has(seriesOf(receipt))) maker.add(receipt);
+  for (const hour of of.hours)
+    for await (const receipt of closedHours.readReceipts(hour, filter))
+      if (receipt.outcome !== 'REJECTED' && divided.has(seriesOf(receipt))) maker.add(receipt);
   for (const slice of maker.slices()) yield { slice };
 }

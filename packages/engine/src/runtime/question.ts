@@ -96,6 +96,10 @@ function watchedHours(hours: ClosedHours<CellRow>, budget: Budget, watch: Watch)
   return {
     list: watch((range) => hours.list(range), list),
     readCells: watch((hour) => hours.readCells(hour), list),
+    readDay: watch(
+      (ofDay) => hours.readDay(ofDay),
+      (cells) => list(cells ?? []),
+    ),
     readReceipts: (hour, filter) => watched(hours.readReceipts(hour, filter), budget),
     readArrivals: (hour) => watched(hours.readArrivals(hour), budget),
     readWords: watch(

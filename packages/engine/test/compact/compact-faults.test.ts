@@ -4,6 +4,7 @@ import { points } from '@pik/testkit/budget';
 import { describe, expect, it } from 'vitest';
 import { createQuestionContext } from '../../src/api/question-context.ts';
 import { compact } from '../../src/compact/compact.ts';
+import { dayOf } from '../../src/compact/day-file.ts';
 import { parseSeeds } from '../../src/compact/rules/hour-files.ts';
 import { hourRootText, saltedRoot } from '../../src/compact/salts.ts';
 import { sweep } from '../../src/ingest/sweep.ts';
@@ -239,4 +240,34 @@ describe('a file of a closed hour that is', () => {
       await expect(readAll(world)).rejects.toThrow(key);
     },
   );
+});
+
+describe('a file of the cells of a stored day that is', () => {
+  async function twoDays(): Promise<ClosedWorld> {
+    const world = createWorld();
+    for (const [key, wait] of [1, 61, 300, 61].entries()) await play(world, request({ key }, 'live', wait));
+    world.clock.ms += 48 * MS_PER_HOUR;
+    await closeDue(world);
+    return world;
+  }
+  const daysOf = async (world: ClosedWorld) => {
+    const days = [...Map.groupBy(await closedHours(world), dayOf).values()];
+    return days.map((hours) => async () => (await world.context.backend.closedHours?.readDay(hours)) ?? null);
+  };
+
+  it.each(['damaged', 'missing', 'swapped'])('%s is never read', async (fault) => {
+    const world = await twoDays();
+    const [first, second] = await daysOf(world);
+    expect([(await first?.())?.length, (await second?.())?.length]).toEqual([1, 1]);
+    const { stored } = world.backend;
+    const [key = '', other = ''] = [...stored.keys()].filter((one) => one.startsWith('derived/v1/days/'));
+    const bytes = stored.get(key) ?? new Uint8Array();
+    const place = Math.floor(bytes.length / 2);
+    if (fault === 'missing') stored.delete(key);
+    else if (fault === 'damaged') stored.set(key, bytes.with(place, (bytes[place] ?? 0) ^ 1));
+    else stored.set(key, stored.get(other) ?? new Uint8Array());
+    if (fault === 'missing') expect(await first?.()).toBeNull();
+    else await expect(first?.()).rejects.toThrow(key);
+    expect((await second?.())?.length).toBe(1);
+  });
 });

@@ -1,7 +1,9 @@
-import { floorToHour, MS_PER_HOUR, packStoredMs } from '@pik/schema';
+import { floorToHour, MS_PER_DAY, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { dayRows } from '../../src/cells/rules/day-rows.ts';
+import { dayOf } from '../../src/compact/day-file.ts';
 import type { ClosedReceipt } from '../../src/ports/closed-hours.ts';
 import { readPack } from '../../src/storage/pack-store.ts';
 import {
@@ -82,6 +84,32 @@ it('after the last hour is over, a compaction leaves no hour open, and a second 
       const before = new Map(world.backend.stored);
       expect(await closeDue(world)).toMatchObject({ hours_closed: 0, hours_revised: 0 });
       expect(world.backend.stored).toEqual(before);
+    }),
+    runs(80),
+  );
+});
+
+it('the cells of a stored day are those of its hours, as long as no receipt of the day may have moved', async () => {
+  await fc.assert(
+    fc.asyncProperty(lives, async (requests) => {
+      const world = createWorld();
+      for (const request of requests) await play(world, request);
+      world.clock.ms += 30 * MS_PER_HOUR;
+      await closeDue(world);
+      for (const ofDay of Map.groupBy(await closedHours(world), dayOf).values()) {
+        const found = (await world.context.backend.closedHours?.readDay(ofDay)) ?? null;
+        const range = {
+          fromMs: dayOf(ofDay[0] ?? { hour_ms: 0 }),
+          toMs: dayOf(ofDay[0] ?? { hour_ms: 0 }) + MS_PER_DAY,
+        };
+        const moved = await world.backend.hours?.listMoved(range);
+        expect(found === null).toBe(ofDay.length < 2 || (moved?.items.length ?? 0) > 0);
+        if (found === null) continue;
+        const cells = await Promise.all(ofDay.map((hour) => world.context.backend.closedHours?.readCells(hour) ?? []));
+        expect(found).toEqual(dayRows(cells));
+        const again = ofDay.map((hour, i) => (i === 0 ? { ...hour, revision: hour.revision + 1 } : hour));
+        expect(await world.context.backend.closedHours?.readDay(again)).toBeNull();
+      }
     }),
     runs(80),
   );

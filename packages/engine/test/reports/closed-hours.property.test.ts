@@ -41,7 +41,8 @@ const lives = fc.record({
   /** Which hours are closed: all up to a time, but not some of them. */
   closedShare: fc.double({ min: 0, max: 1.1, noNaN: true }),
   open: fc.array(fc.nat(60), { maxLength: 4 }),
-  damaged: fc.array(fc.nat(60), { maxLength: 4 }),
+  damaged: fc.oneof(fc.constant<number[]>([]), fc.array(fc.nat(60), { maxLength: 4 })),
+  withDays: fc.boolean(),
 });
 type Life = typeof lives extends fc.Arbitrary<infer T> ? T : never;
 
@@ -52,7 +53,7 @@ interface Lived {
   readonly closed: Pipeline;
 }
 
-async function live({ requests, closedShare, open, damaged }: Life): Promise<Lived> {
+async function live({ requests, closedShare, open, damaged, withDays }: Life): Promise<Lived> {
   const clock = createTestClock(START);
   const backend = createMemoryBackend(clock);
   const plain = createPipeline({ backend });
@@ -77,7 +78,12 @@ async function live({ requests, closedShare, open, damaged }: Life): Promise<Liv
   const stored = [...backend.packs.keys()].map((pack) => Math.floor(packStoredMs(pack) / MS_PER_HOUR));
   const first = Math.floor(START / MS_PER_HOUR);
   const hours = stored.filter((hour) => (hour + 1) * MS_PER_HOUR <= until && !open.includes(hour - first));
-  const closing: Closing = { hours: new Set(hours), late, damaged: new Set(damaged.map((hour) => first + hour)) };
+  const closing: Closing = {
+    hours: new Set(hours),
+    late,
+    damaged: new Set(damaged.map((hour) => first + hour)),
+    withDays,
+  };
   const closedHours = createClosedHours(backend, () => closing);
   const withClosed = { ...backend, closedHours };
   return { plain, backend: withClosed, closed: createPipeline({ backend: withClosed }) };

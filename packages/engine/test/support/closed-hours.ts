@@ -1,5 +1,6 @@
 import { KitError, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
+import { dayRows } from '../../src/cells/rules/day-rows.ts';
 import { createCellMaker } from '../../src/cells/rules/make-cells.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import type { CellRow } from '../../src/ports/cell-row.ts';
@@ -18,6 +19,8 @@ export interface Closing {
   readonly late: ReadonlySet<string>;
   /** Closed hours whose cells cannot be read. */
   readonly damaged: ReadonlySet<number>;
+  /** Whether there are cells of days. */
+  readonly withDays: boolean;
 }
 
 /** Closed hours in memory: their cells and receipts are made of the slices of a backend whenever they are read. */
@@ -55,12 +58,21 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
       if (closing().damaged.has(hour_ms / MS_PER_HOUR)) throw new KitError('RAW_CORRUPT');
       return cellsOf(hour_ms);
     },
+    async readDay(hours) {
+      const { damaged, withDays } = closing();
+      if (!withDays) return null;
+      if (hours.some(({ hour_ms }) => damaged.has(hour_ms / MS_PER_HOUR))) throw new KitError('RAW_CORRUPT');
+      const cells: CellRow[][] = [];
+      for (const { hour_ms } of hours) cells.push(await cellsOf(hour_ms));
+      return dayRows(cells);
+    },
     async *readReceipts({ hour_ms }, filter = {}) {
       for (const slice of await slicesOf(hour_ms)) yield* receiptsOf(backend, slice, filter);
     },
     async *readArrivals({ hour_ms }) {
-      for (const slice of await slicesOf(hour_ms))
-        for await (const receipt of receiptsOf(backend, slice, {})) if (receipt.outcome === 'ACCEPTED') yield receipt;
+      for (const { source, event_type, imported, entries } of await slicesOf(hour_ms))
+        for (const entry of decodeEntries(entries))
+          if (entry.outcome === 'ACCEPTED') yield { ...entry, source, event_type, imported };
     },
     readWords: async () => new Map(),
   };

@@ -3,8 +3,9 @@ import { createMemoryBackend, createTestClock } from '@pik/testkit';
 
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
+import { dayRows } from '../../src/cells/rules/day-rows.ts';
 import type { CellRow } from '../../src/ports/cell-row.ts';
-import type { ClosedHours } from '../../src/ports/closed-hours.ts';
+import type { ClosedArrival, ClosedHours } from '../../src/ports/closed-hours.ts';
 import { createClosedHours } from './closed-hours.ts';
 
 // Two weeks of a small shop, the same in every run, with one of each trouble that reports tell.
@@ -141,21 +142,32 @@ export async function liveOnce(): Promise<PinnedLife> {
     hours: new Set(stored.filter((hour) => (hour + 1) * HOUR <= until)),
     late: new Set<string>(),
     damaged: new Set<number>(),
+    withDays: true,
   };
   const closedHours = await readOnce(createClosedHours(backend, () => closing));
   const closed = createPipeline({ backend: { ...backend, closedHours } });
   return { open, closed, nowMs: clock.ms };
 }
 
-/** Closed hours that make their cells once. */
+/** Closed hours that make their cells once, and read their arrivals once. */
 async function readOnce(hours: ClosedHours<CellRow>): Promise<ClosedHours<CellRow>> {
   const all = await hours.list({ fromMs: 0, toMs: 2 ** 47 });
   const cells = new Map<number, CellRow[]>();
-  for (const hour of all) cells.set(hour.hour_ms, [...(await hours.readCells(hour))]);
+  const arrivals = new Map<number, ClosedArrival[]>();
+  for (const hour of all) {
+    cells.set(hour.hour_ms, [...(await hours.readCells(hour))]);
+    const own: ClosedArrival[] = [];
+    for await (const arrival of hours.readArrivals(hour)) own.push(arrival);
+    arrivals.set(hour.hour_ms, own);
+  }
   return {
     ...hours,
     list: async ({ fromMs, toMs }) => all.filter(({ hour_ms }) => hour_ms >= fromMs && hour_ms < toMs),
     readCells: async ({ hour_ms }) => cells.get(hour_ms) ?? [],
+    readDay: async (ofDay) => dayRows(ofDay.map(({ hour_ms }) => cells.get(hour_ms) ?? [])),
+    async *readArrivals({ hour_ms }) {
+      yield* arrivals.get(hour_ms) ?? [];
+    },
   };
 }
 

@@ -103,20 +103,38 @@ function cellFor(cells: Map<string, Numbered>, last: Numbered | null, { slice, s
 const seriesKey = ({ source, event_type, imported }: Pick<SliceRow, 'source' | 'event_type' | 'imported'>) =>
   `${source}\u0000${event_type}\u0000${imported}`;
 
-/** Merges hour cells into day cells: those of the same series whose hours lie in the same days. The hour cells stay as they are. */
+/** Day cells while being made of hour cells. */
+export interface DayMaker {
+  /** Adds an hour cell to the day cell of its series whose days hold its hours; returns the number of that. The hour cell stays as it is. */
+  add(cell: Cell): number;
+  /** The day cells by their numbers. */
+  days(): Cell[];
+}
+
+/** Creates an empty maker of day cells. */
+export function createDayMaker(): DayMaker {
+  const days = new Map<string, Numbered>();
+  return {
+    add(cell) {
+      const key = dayKey(cell.key);
+      const text = `${seriesKey(key)}\u0000${key.event_window}\u0000${key.received_window}`;
+      let day = days.get(text);
+      if (day === undefined) {
+        day = { cell: createCell(key), no: days.size };
+        days.set(text, day);
+      }
+      mergeCell(day.cell, cell);
+      return day.no;
+    },
+    days: () => [...days.values()].map(({ cell }) => cell),
+  };
+}
+
+/** Merges hour cells into day cells. */
 export function dayCells(hours: Iterable<Cell>): Cell[] {
-  const days = new Map<string, Cell>();
-  for (const cell of hours) {
-    const key = dayKey(cell.key);
-    const text = `${seriesKey(key)}\u0000${key.event_window}\u0000${key.received_window}`;
-    let day = days.get(text);
-    if (day === undefined) {
-      day = createCell(key);
-      days.set(text, day);
-    }
-    mergeCell(day, cell);
-  }
-  return [...days.values()].sort(compareCells);
+  const maker = createDayMaker();
+  for (const cell of hours) maker.add(cell);
+  return maker.days().sort(compareCells);
 }
 
 const HOURS_PER_DAY = CELL_MS.day / CELL_MS.hour;

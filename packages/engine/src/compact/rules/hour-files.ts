@@ -39,6 +39,11 @@ export function derivedKey(
   return `${DERIVED_PREFIX}${kind}/${folder}g${generation}-${name}.${kind === 'words' ? 'bin' : 'parquet'}`;
 }
 
+/** The folder of the cells of a stored day; its last part is named by the caller. */
+export function dayFolder(dayMs: number, name: string): string {
+  return `${DERIVED_PREFIX}days/stored_date=${formatEpochMs(dayMs).slice(0, 10)}/${name}/`;
+}
+
 /** The answered outcomes of a pack: one letter per line. */
 export interface PackOutcomes {
   readonly pack_id: string;

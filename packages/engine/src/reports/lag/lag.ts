@@ -1,14 +1,13 @@
 import { type EventView, LIMITS, lagQuestion } from '@pik/schema';
 import { CELL_WORST_MAX } from '../../cells/rules/cell.ts';
 import type { CellRow } from '../../ports/cell-row.ts';
-import type { ClosedHour } from '../../ports/closed-hours.ts';
 import type { SliceRow } from '../../ports/rows.ts';
 import { answerQuestion } from '../../runtime/answer-question.ts';
 import type { Context } from '../../runtime/context.ts';
 import { type ClockStep, stepNote, stepsWithin } from '../../runtime/rules/clock-steps.ts';
 import { eventView } from '../../storage/rules/event-view.ts';
 import { scanEntries } from '../../storage/rules/slice-codec.ts';
-import { type ClosedCells, closedQuery, openClosedCells } from '../closed-cells.ts';
+import { type CellSource, type ClosedCells, closedQuery, openClosedCells } from '../closed-cells.ts';
 import { openReportPage, type ReportPage } from '../report-page.ts';
 import { coveredView, partNotes } from '../report-part.ts';
 import { GROUPS_FULL, type PartReading, readWithReceipts, type SliceScope } from '../report-slices.ts';
@@ -106,18 +105,18 @@ interface Closed {
 /** The closed hours of the report. Cells name ten of the worst events: more of them are found in slices. */
 function openClosed(context: Context, { tallies, slices, page, order }: Closed): Promise<ClosedCells | null> {
   const query = closedQuery(slices, page, (cell) => coverageOfLags(cell, tallies));
-  return openClosedCells(context, { ...query, onHour: order.open });
+  return openClosedCells(context, { ...query, needsOrder: true, onCells: order.open });
 }
 
 function addClosed(
   tallies: LagTallies,
   details: DetailTallies,
-  { cell, hour, order }: { cell: CellRow; hour: ClosedHour; order: ClosedOrder },
+  { cell, of, order }: { cell: CellRow; of: CellSource; order: ClosedOrder },
 ): void {
   addLagCell(tallies, cell);
   const group = detailGroup(details, groupOfCell(cell, tallies.scope));
   addDetailCell(details, cell, group);
-  order.add(hour, cell, group?.no ?? 0);
+  order.add(of, cell, group?.no ?? 0);
 }
 
 function addReceipts(tallies: LagTallies, details: DetailTallies, slice: SliceRow): void {

@@ -8,7 +8,7 @@ import { createRuns, type Runs } from './runs.ts';
  */
 export interface Arrivals {
   add(arrival: Arrival, place: ArrivalPlace): void;
-  /** Adds the arrivals of a closed hour, once for all walks. */
+  /** Adds the arrivals of cells that were made together, once for all walks. */
   addBlock(block: OrderBlock): void;
   /**
    * Removes and returns blocks that this walk cannot count as such: the caller adds their arrivals one by one, and again in further

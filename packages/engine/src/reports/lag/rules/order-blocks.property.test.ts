@@ -9,6 +9,7 @@ import {
   ordersOf,
   outOfOrderAfter,
 } from '../../../cells/rules/arrival-order.ts';
+import { composeOrders } from '../../../cells/rules/day-order.ts';
 import { createColumn } from '../../../statistics/column.ts';
 import { createArrivals } from './arrivals.ts';
 import type { BlockCell, OrderBlock } from './order-blocks.ts';
@@ -113,9 +114,9 @@ it('arrivals of closed hours, counted together or one by one, are out of order a
               if (block.cells.length > 0) arrivals.addBlock(block);
             }
           for (let blocks = arrivals.unclear(); blocks.length > 0; blocks = arrivals.unclear())
-            for (const { hourMs } of blocks) {
-              singly.add(hourMs);
-              add(ofHour(hourMs));
+            for (const { name } of blocks) {
+              singly.add(Number(name));
+              add(ofHour(Number(name)));
             }
           walks += 1;
           expect(walks).toBeLessThan(100);
@@ -142,7 +143,7 @@ it('arrivals of closed hours, counted together or one by one, are out of order a
     const leftMs = own.filter(isLeft);
     const latest = (of: readonly T[]) => Math.max(Number.NEGATIVE_INFINITY, ...of.map(({ event }) => event));
     return {
-      hourMs: hour,
+      name: String(hour),
       cells: cells.flatMap((cell, no): BlockCell[] => {
         const [first] = cell;
         if (first === undefined || isLeft(first)) return [];
@@ -164,4 +165,62 @@ it('arrivals of closed hours, counted together or one by one, are out of order a
       leftMaxOfAllMs: latest(leftMs),
     };
   }
+});
+
+it('the orders of a day that its hours decide are those of all its arrivals together', () => {
+  const arrival = fc.record({ received: fc.nat(29), event: fc.integer({ min: -5, max: 30 }), series: fc.nat(1) });
+  const many = fc.record({ received: fc.nat(299), event: fc.nat(5), series: fc.constant(0) });
+  // Of an hour, more than are kept are in order.
+  const long = fc.array(many, { minLength: 80, maxLength: 160 }).map((all) => {
+    const received = all.map((one) => one.received / 10).sort((a, b) => a - b);
+    return all.map((one, i) => ({ ...one, received: received[i] ?? 0, event: i / 10 - (one.event === 0 ? 3 : 0) }));
+  });
+  fc.assert(
+    fc.property(fc.oneof(fc.array(arrival, { maxLength: 30 }), long), (list) => {
+      const hourOf = ({ received }: Arrived) => Math.floor(received / 10);
+      const windowOf = ({ event }: Arrived) => Math.floor((event + 5) / 5);
+      const dayOf = ({ series, event }: Arrived) => `${series} ${Math.floor((event + 5) / 15)}`;
+      const days = [...new Set(list.map(dayOf))];
+      const whole = ordersIn(
+        list.map((one) => ({ ...one, cell: days.indexOf(dayOf(one)) })),
+        days.map((day) => Number(day[0])),
+      );
+      const hours = [0, 1, 2].map((hour) => {
+        const own = list.filter((one) => hourOf(one) === hour);
+        const keyOf = (one: Arrived) => `${one.series} ${windowOf(one)}`;
+        const cells = [...Map.groupBy(own, keyOf).values()];
+        const keys = cells.map(([first]) => (first === undefined ? '' : keyOf(first)));
+        const orders = ordersIn(
+          own.map((one) => ({ ...one, cell: keys.indexOf(keyOf(one)) })),
+          keys.map((key) => Number(key[0])),
+        );
+        return cells.flatMap((cell, no) => {
+          const [first] = cell;
+          if (first === undefined) return [];
+          return {
+            day: days.indexOf(dayOf(first)),
+            series: first.series,
+            accepted: cell.length,
+            eventMaxMs: Math.max(...cell.map(({ event }) => event)),
+            receivedMinMs: Math.min(...cell.map(({ received }) => received)),
+            receivedMaxMs: Math.max(...cell.map(({ received }) => received)),
+            order: orders[no] ?? null,
+          };
+        });
+      });
+      const composed = composeOrders(hours, days.length);
+      for (const [no, order] of (composed ?? []).entries()) {
+        for (const name of ['series', 'over_all'] as const) {
+          const [found, expected] = [order[name], whole[no]?.[name]];
+          expect(found.inside).toBe(expected?.inside);
+          expect(expected?.reached.slice(0, found.reached.length)).toEqual(found.reached);
+          if (found.isWhole) expect(found).toEqual(expected);
+        }
+      }
+      // Hours of whole orders always decide.
+      if (hours.flat().every(({ order }) => order?.series.isWhole && order.over_all.isWhole))
+        expect(composed).not.toBeNull();
+    }),
+    runs(2_000),
+  );
 });

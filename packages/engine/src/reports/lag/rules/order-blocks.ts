@@ -1,20 +1,18 @@
 import { type CellOrder, outOfOrderAfter } from '../../../cells/rules/arrival-order.ts';
+import type { ArrivalTimes } from '../../../cells/rules/day-rows.ts';
 import type { ArrivalPlace } from './arrival.ts';
 
 /** The first arrivals of a cell. */
-export interface BlockCell extends ArrivalPlace {
+export interface BlockCell extends ArrivalPlace, ArrivalTimes {
   readonly accepted: number;
-  readonly eventMinMs: number;
-  readonly eventMaxMs: number;
-  readonly receivedMinMs: number;
-  readonly receivedMaxMs: number;
   /** Null if it was not counted. */
   readonly order: CellOrder | null;
 }
 
-/** The first arrivals of a closed hour: those in the report, and the latest event of those that are not. */
+/** The first arrivals of cells that were made together: those in the report, and the latest event of those that are not. */
 export interface OrderBlock {
-  readonly hourMs: number;
+  /** Named by the caller. */
+  readonly name: string;
   readonly cells: readonly BlockCell[];
   /** The latest event that is left out of each series with the number; `-Infinity` without any. */
   leftMaxMs(series: number): number;

@@ -1,0 +1,26 @@
+import type { Backend } from '../ports/backend.ts';
+import type { CellRow } from '../ports/cell-row.ts';
+import type { HourRow } from '../ports/closed-hours.ts';
+import { readHourFile } from './hour-file.ts';
+import { readParquet } from './parquet.ts';
+import { CELLS_FORM, cellsOf } from './rules/cell-columns.ts';
+import { damaged } from './rules/hour-files.ts';
+
+/** The cells of an hour as they were stored. Throws `HOUR_DAMAGED`. */
+export async function readStoredCells(
+  { files }: Pick<Backend, 'files'>,
+  { cells_file }: Pick<HourRow, 'cells_file'>,
+): Promise<CellRow[]> {
+  const bytes = await readHourFile({ files }, cells_file);
+  return readable(cells_file.key, async () => cellsOf(await readParquet(bytes, CELLS_FORM)));
+}
+
+/** Bytes that were committed and cannot be read are of another version, or were damaged before they were committed. */
+export async function readable<T>(key: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof RangeError) throw damaged(key, error);
+    throw error;
+  }
+}
