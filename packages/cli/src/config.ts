@@ -15,13 +15,17 @@ import { type LogConfig, logFault } from './signed-log/log-config.ts';
 
 /** An API key as the server stores it: only its hash. `pik keygen` creates one. */
 export interface ApiKeyConfig {
-  /** Names the caller in logs and receipts. */
+  /** Names the caller in logs and receipts. Two keys that may do the same can have it, while one replaces the other. */
   readonly name: string;
   /** SHA-256 of the key, in hexadecimal. */
   readonly key_sha256: string;
   readonly scopes: readonly Scope[];
   /** Origins whose pages may use the key, such as `https://shop.example`; its only scope is then `ingest`. Default: none. */
   readonly origins?: readonly string[] | undefined;
+  /** Requests a minute, as many at once; more are answered `RATE_LIMITED`. Default: no limit. */
+  readonly requests_per_minute?: number | undefined;
+  /** Bytes of bodies in a day of UTC; then requests are answered `RATE_LIMITED`. A restart counts anew. Default: no limit. */
+  readonly bytes_per_day?: number | undefined;
 }
 
 /** The fields of `pik.config.ts`. */
@@ -131,11 +135,14 @@ function doorsFault(value: unknown): string | null {
 
 function apiKeyFault(key: unknown, i: number): string | null {
   if (!isObject(key)) return `has at ${i} something that is not a key`;
-  const { name, key_sha256, scopes, origins, ...rest } = key;
+  const { name, key_sha256, scopes, origins, requests_per_minute, bytes_per_day, ...rest } = key;
   if (Object.keys(rest).length > 0) return `has at ${i} the unknown field ${Object.keys(rest)[0]}`;
   if (typeof name !== 'string' || name === '') return `has at ${i} a key without a name`;
   if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256))
     return `has at ${i} a key_sha256 that is not a SHA-256 in hexadecimal`;
+  for (const [limit, value] of Object.entries({ requests_per_minute, bytes_per_day }))
+    if (value !== undefined && !(typeof value === 'number' && Number.isInteger(value) && value > 0))
+      return `has at ${i} a ${limit} that is not a whole number above 0`;
   const areTexts = Array.isArray(origins) && origins.every((origin) => typeof origin === 'string');
   if (origins !== undefined && !areTexts) return `has at ${i} origins that are not a list of texts`;
   const known = Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope));

@@ -22,6 +22,11 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
     yes: 'every recomputed verdict equals the recorded one',
     no: 'a verdict differs, or a pack or file cannot be read',
   },
+  backup: { yes: 'the backup is complete', no: null },
+  restore: {
+    yes: 'every recomputed verdict equals the recorded one',
+    no: 'a verdict differs, or a pack or file cannot be read',
+  },
   compact: { yes: 'no hour has to wait', no: 'an hour stays open, since a pack is damaged or missing' },
   doctor: { yes: 'no check found a fault', no: 'a check found a fault; warnings do not count' },
   keygen: { yes: 'the key was created', no: null },

@@ -68,6 +68,8 @@ const WORKING = new Set([
   'demo',
   'serve',
   'rebuild',
+  'backup',
+  'restore',
   'compact',
   'ingest',
   'import',

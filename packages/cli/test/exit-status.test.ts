@@ -44,6 +44,9 @@ const CASES: Record<string, Cases> = {
   rebuild: { yes: null, no: null },
   // compact.e2e.test.ts covers it: it needs directories.
   compact: { yes: null, no: null, usage: ['--since', 'soon'] },
+  // backup.e2e.test.ts covers these.
+  backup: { yes: null, no: null },
+  restore: { yes: null, no: null },
   // outbox.e2e.test.ts covers these: they need outboxes.
   'outbox list': { yes: null, no: null },
   'outbox drain': { yes: null, no: null, usage: [dirname(fileOf(''))] },
@@ -100,6 +103,8 @@ const CASES: Record<string, Cases> = {
 };
 
 const OFFLINE = new Set([
+  'backup',
+  'restore',
   'demo',
   'serve',
   'rebuild',

@@ -46,7 +46,18 @@ const COMMANDS = createProgram(() => {})
   ])
   .filter(
     (command) =>
-      !['demo', 'serve', 'rebuild', 'compact', 'outbox', 'tail', 'completion', 'complete'].includes(command.name()),
+      ![
+        'demo',
+        'serve',
+        'rebuild',
+        'backup',
+        'restore',
+        'compact',
+        'outbox',
+        'tail',
+        'completion',
+        'complete',
+      ].includes(command.name()),
   )
   .map((command) => ({
     name: 'outer' in command ? [(command.outer as typeof command).name(), command.name()] : [command.name()],

@@ -1,3 +1,10 @@
+export {
+  type BackupOptions,
+  type BackupSummary,
+  backupLocal,
+  type RestoreOptions,
+  restoreBackup,
+} from './backends/local/backup.ts';
 export type { LocalFigures } from './backends/local/figures.ts';
 export {
   type LocalBackend,

@@ -5,6 +5,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   demo: ['pik demo', 'pik demo --once'],
   serve: ['pik serve', 'pik serve --port 8080 --data /var/lib/pik --config pik.config.ts'],
   rebuild: ['pik rebuild --data /var/lib/pik'],
+  backup: ['pik backup /mnt/backup/pik --data /var/lib/pik'],
+  restore: ['pik restore /mnt/backup/pik --data /var/lib/pik-restored'],
   compact: ['pik compact --data /var/lib/pik --since 2d'],
   keygen: ['pik keygen --name checkout', 'pik keygen --name alice --scopes investigate,replay'],
   doctor: ['pik doctor', 'pik doctor --data /var/lib/pik --config pik.config.ts'],

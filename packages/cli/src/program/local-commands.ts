@@ -57,6 +57,21 @@ export function addServer(program: Command, done: Done): void {
     .option('--json', 'write JSON')
     .action(async (options) => done(await (await import('../commands/compact.ts')).compact(options)));
   program
+    .command('backup')
+    .description('copy a data directory while its server runs; an earlier backup gets what is new')
+    .argument('<folder>', 'missing, empty, or an earlier backup of the directory')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option('--json', 'write JSON')
+    .action(async (folder, options) => (await import('../commands/backup.ts')).backup(folder, options));
+  program
+    .command('restore')
+    .description('copy a backup to a new data directory, and make its index again')
+    .argument('<folder>', 'the backup')
+    .requiredOption('--data <dir>', 'new data directory: missing or empty')
+    .option('--incomplete', 'also a backup that was never completed')
+    .option('--json', 'write JSON')
+    .action(async (folder, options) => done(await (await import('../commands/backup.ts')).restore(folder, options)));
+  program
     .command('keygen')
     .description('create an API key')
     .requiredOption('--name <name>', 'name of the user or service that gets the key')

@@ -235,6 +235,34 @@ describe('a single record', () => {
   });
 });
 
+describe('a key with limits', () => {
+  it('is answered 429 with the time to wait, and then again', async () => {
+    let nowMs = 1_000_000;
+    const key_sha256 = createHash('sha256').update('k3y').digest('hex');
+    const apiKeys = [
+      { name: 'ios', key_sha256, scopes: ['ingest' as const], requests_per_minute: 2, bytes_per_day: 9 },
+    ];
+    const { call } = open({}, { apiKeys, now: () => nowMs });
+    const send = async () => {
+      const headers = { 'content-type': 'application/x-ndjson', authorization: 'Bearer k3y' };
+      const { status, headers: answered } = await call('/ingest', ingest('{}\n', headers));
+      return [status, answered.get('retry-after')];
+    };
+    expect([await send(), await send(), await send()]).toEqual([
+      [200, null],
+      [200, null],
+      [429, '30'],
+    ]);
+    nowMs += 30_000;
+    expect(await send()).toEqual([200, null]);
+    nowMs += 30_000;
+    // Three requests of three bytes are the quota of the day.
+    expect(await send()).toEqual([429, String(Math.ceil((86_400_000 - nowMs) / 1_000))]);
+    // Routes without a scope are never limited.
+    expect((await call('/healthz')).status).toBe(200);
+  });
+});
+
 describe('the request line of the log', () => {
   it('states who, what and how much, and nothing of the content', async () => {
     const apiKeys = [

@@ -10,6 +10,7 @@ import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
 import { type BrowserDoor, createBrowserDoor, isPageRoute, keyInUrl, withoutKey } from './browser-door.ts';
 import type { Answer, Handler, Handlers, Notes, Readers, Services } from './call.ts';
 import { checkHost } from './hosts.ts';
+import { createKeyLimits, type KeyLimits } from './key-limits.ts';
 import { faultOf, problem } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { logFailure, logRequest } from './request-log.ts';
@@ -60,6 +61,7 @@ interface Server {
   readonly authenticate: Authenticate;
   readonly pages: Pages | undefined;
   readonly browsers: BrowserDoor;
+  readonly limits: KeyLimits;
   readonly allowedHosts: readonly string[] | undefined;
   readonly now: (request: Request) => number;
 }
@@ -80,6 +82,7 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
     authenticate: options.authenticate ?? createAuthenticate(options.apiKeys),
     pages: options.pages,
     browsers: createBrowserDoor(options.apiKeys),
+    limits: createKeyLimits(options.apiKeys),
     allowedHosts: options.allowedHosts,
     now: options.now ?? Date.now,
   };
@@ -201,6 +204,7 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
   };
   const answer = await answerVisit(server, visit).catch((error: unknown) => failed(server, visit, error));
   const durationMs = performance.now() - startedMs;
+  server.limits.used(visit.principal, { bytes: visit.notes.bytes_in, nowMs: visit.receivedMs });
   if (visit.route !== null && isReading(visit.route)) server.telemetry.observe('QuestionMs', [durationMs], visit.route);
   logRequest(server.telemetry, { ...visit, client: match.client, status: answer.status, durationMs });
   const headers = { ...answer.headers, ...server.browsers.headers(request, routesOf(match)) };
@@ -217,6 +221,7 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   }
   const principal = await server.authenticate(request, ROUTES[route].scope, route);
   visit.principal = principal;
+  if (ROUTES[route].scope !== null) server.limits.admit(principal, visit.receivedMs);
   const answer = server.answerers.get(route);
   if (answer === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
   return answer(visit, principal);

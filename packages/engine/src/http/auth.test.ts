@@ -80,13 +80,23 @@ describe('the list of keys', () => {
 
   it.each<[string, ApiKey[]]>([
     ['is empty', []],
-    ['has a name twice', [good, key('ios', 'other', [])]],
+    ['has a name for two keys that may do different things', [good, key('ios', 'other', [])]],
+    ['has a name three times', [good, key('ios', 'other', ['ingest']), key('ios', 'third', ['ingest'])]],
+    ['has a key twice', [good, good]],
+    ['has a limit that is not a count', [{ ...good, requests_per_minute: 0.5 }]],
     ['has a name that would not fit a log line', [{ ...good, name: 'a\nb' }]],
     ['has a key in place of its hash', [{ ...good, key_sha256: SECRET }]],
     ['has a hash in upper case', [{ ...good, key_sha256: good.key_sha256.toUpperCase() }]],
     ['has an unknown scope', [{ ...good, scopes: ['admin' as never] }]],
   ])('is refused when it %s', (_, keys) => {
     expect(codeOf(() => gateOf(keys))).toBe('CONFIG_INVALID');
+  });
+
+  it('may have two keys of one holder, while one replaces the other', () => {
+    const both = gateOf([good, key('ios', 'next', ['ingest'])]);
+    for (const secret of [SECRET, 'next']) expect(both(request(`Bearer ${secret}`), 'ingest')).toBe('ios');
+    const after = gateOf([key('ios', 'next', ['ingest'])]);
+    expect(codeOf(() => after(request(`Bearer ${SECRET}`), 'ingest'))).toBe('UNAUTHENTICATED');
   });
 
   it('never shows a key in an error', () => {

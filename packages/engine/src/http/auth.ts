@@ -6,7 +6,7 @@ import { checkOrigin, isPageRoute, keyInUrl, originFault } from './browser-door.
 
 /** An API key as the server holds it: never the key itself. */
 export interface ApiKey {
-  /** The name of its holder in logs and receipts. */
+  /** The name of its holder in logs and receipts. Two keys may have it, while one replaces the other. */
   readonly name: string;
   /** SHA-256 of the key, 64 hexadecimal digits in lower case. */
   readonly key_sha256: string;
@@ -16,6 +16,10 @@ export interface ApiKey {
    * (`?key=`), and requests from elsewhere are refused. Default: the key is not for pages.
    */
   readonly origins?: readonly string[] | undefined;
+  /** Requests a minute, as many at once; more are answered `RATE_LIMITED`. Default: no limit. */
+  readonly requests_per_minute?: number | undefined;
+  /** Bytes of bodies in a day of UTC, as received; then requests are answered `RATE_LIMITED`. Default: no limit. */
+  readonly bytes_per_day?: number | undefined;
 }
 
 /** Checks a request; returns the name of the key, or null if no key is required. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
@@ -58,12 +62,26 @@ function readKeys(apiKeys: readonly ApiKey[]): HeldKey[] {
   // An empty list is more likely a configuration that failed to load than the wish to refuse everybody.
   if (apiKeys.length === 0)
     throw new KitError('CONFIG_INVALID', 'the list of API keys is empty; leave it out to serve without keys');
-  const names = new Set(apiKeys.map((key) => key.name));
-  if (names.size < apiKeys.length) throw new KitError('CONFIG_INVALID', 'two API keys have the same name');
+  for (const [name, keys] of Map.groupBy(apiKeys, (key) => key.name)) checkSameName(name, keys);
   return apiKeys.map(readKey);
 }
 
-function readKey({ name, key_sha256, scopes, origins }: ApiKey): HeldKey {
+/** While a holder changes from one key to the next, both are valid, and both may do the same. */
+function checkSameName(name: string, [first, second, ...others]: readonly ApiKey[]): void {
+  if (second === undefined || first === undefined) return;
+  if (others.length > 0) throw new KitError('CONFIG_INVALID', `more than two API keys have the name ${name}`);
+  if (first.key_sha256 === second.key_sha256)
+    throw new KitError('CONFIG_INVALID', `the API key ${name} is there twice`);
+  if (rightsOf(first) !== rightsOf(second))
+    throw new KitError('CONFIG_INVALID', `the two API keys of the name ${name} may not do the same`);
+}
+
+/** All that a key may do, as a text to compare. */
+function rightsOf({ scopes, origins = [], requests_per_minute, bytes_per_day }: ApiKey): string {
+  return JSON.stringify([[...scopes].sort(), [...origins].sort(), requests_per_minute ?? null, bytes_per_day ?? null]);
+}
+
+function readKey({ name, key_sha256, scopes, origins, ...limits }: ApiKey): HeldKey {
   if (typeof name !== 'string' || !/^[\w.@-]{1,64}$/.test(name)) {
     throw new KitError('CONFIG_INVALID', 'the name of an API key must be 1 to 64 of letters, digits, _ . @ -');
   }
@@ -73,6 +91,9 @@ function readKey({ name, key_sha256, scopes, origins }: ApiKey): HeldKey {
   const unknown = scopes.find((scope) => !SCOPES.includes(scope));
   if (unknown !== undefined)
     throw new KitError('CONFIG_INVALID', `the API key ${name} has an unknown scope; there are ${SCOPES.join(', ')}`);
+  for (const [limit, value] of Object.entries(limits))
+    if (value !== undefined && !(Number.isInteger(value) && value > 0))
+      throw new KitError('CONFIG_INVALID', `the API key ${name} needs ${limit} as a whole number above 0`);
   const fault = origins === undefined ? null : originFault(origins, scopes);
   if (fault !== null) throw new KitError('CONFIG_INVALID', `the API key ${name} ${fault}`);
   return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes), origins };

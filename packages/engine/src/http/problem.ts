@@ -56,7 +56,7 @@ function problemHeaders(fault: Fault, context: ProblemContext): Record<string, s
   }
   if (code === 'METHOD_NOT_ALLOWED') return { allow: context.allow ?? '' };
   if (code === 'ENCODING_UNSUPPORTED') return { 'accept-encoding': ENCODINGS.join(', ') };
-  return ERRORS[code].status === 503 ? { 'retry-after': retryAfter(fault.retryAfterMs) } : {};
+  return [429, 503].includes(ERRORS[code].status) ? { 'retry-after': retryAfter(fault.retryAfterMs) } : {};
 }
 
 function retryAfter(ms: number | undefined): string {
