@@ -81,6 +81,12 @@ function thinned(arrivals: Arrivals, [from, to]: readonly [number, number], shar
   return { ...arrivals, deliveries, rows: deliveries };
 }
 
+/** At most a delivery a minute, each with several events; half of the events in one window. */
+function events({ deliveries, places }: Arrivals, window: number): Arrivals {
+  const rows = deliveries.map((count, at) => (at === window ? Math.ceil(count / 2) : count));
+  return { deliveries: rows.map((count) => Math.min(60, count)), rows, places };
+}
+
 const WEEKS = 8 * 168;
 const made = (process: Process, windows = WEEKS) => process(seeded(11), windows);
 
@@ -88,8 +94,14 @@ const LIVES: Readonly<Record<string, readonly [arrivals: Arrivals, grain?: 'hour
   'chance with an outage': [without(made(poisson(3)), [900, 915])],
   'chance with an outage at its start and its end': [without(without(made(poisson(2)), [30, 45]), [1_330, WEEKS])],
   'by day and by night, a day with half': [thinned(made(daily(12)), [1_000, 1_024], 0.5)],
-  'a day with a tenth': [thinned(made(negativeBinomial(20, 3)), [700, 712], 0.1)],
-  'most minutes filled, a few hours with half': [thinned(made(poisson(45)), [800, 806], 0.5)],
+  'a day with a tenth, in bursts': [thinned(made(negativeBinomial(20, 3)), [700, 712], 0.1)],
+  'an hour with a few of thirty': [thinned(made(poisson(30), 2_000), [1_500, 1_501], 0.06)],
+  'two hours with a few, in the first part and in the last': [
+    thinned(thinned(made(daily(40), 2_400), [300, 301], 0.01), [1_980, 1_982], 0.02),
+  ],
+  'most minutes filled, an hour with half of the events': [events(made(poisson(200), 2_000), 900)],
+  'every 78 minutes': [made(interval(1.3, 0.02, 0))],
+  'every 90 minutes, with skips': [made(interval(1.5, 0.3, 0.05))],
   'a clock with skips': [without(made(clock(0.02)), [700, 709])],
   'a clock with bursts': [made(withBursts(clock(0.01), 0.03))],
   'a clock of four': [thinned(made(clock(0.03, 4)), [600, 601], 0.25)],
@@ -146,7 +158,7 @@ const ASKED: Readonly<Record<string, Judging>> = {
 describe('the answer about a series', () => {
   const names = [
     'chance with an outage',
-    'a day with a tenth',
+    'an hour with a few of thirty',
     'a clock with skips',
     'office hours',
     'its own interval',
