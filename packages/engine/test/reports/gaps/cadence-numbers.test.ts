@@ -146,6 +146,7 @@ const ASKED: Readonly<Record<string, Judging>> = {
     range: [Date.UTC(2024, 0, 20, 5, 30), Date.UTC(2024, 1, 20)],
     asOfMs: Date.UTC(2024, 1, 18),
   },
+  'its last weeks': { range: [Date.UTC(2024, 1, 20), Date.UTC(2024, 3, 1)] },
   'by the day': { grain: 'day', timeZone: 'America/New_York' },
   'one an hour is declared': { declaredMs: HOUR },
   'one in 90 minutes is declared, a part': {
