@@ -22,7 +22,7 @@ const KILLER_WEIGHT = 20;
 /** Priority of a test for each folder that it shares with the mutant's file, and for its name. */
 const NEAR_FACTOR = 6;
 /** Tests that take longer are timed again without counting which mutants they reach, which slows them down. */
-const TIMED_AGAIN_MS = 300;
+const TIMED_AGAIN_MS = 2_000;
 
 /** The state that Stryker's instrumented code reads and writes. */
 interface Instrumented {
