@@ -7,14 +7,14 @@ import { zoneFaults } from '../../src/reports/lag/rules/zone-faults.ts';
 import { addTo, createHistogram } from '../../src/statistics/histogram.ts';
 import { pins } from '../support/pinned.ts';
 
-// What is said of clocks and zones, over lags at and next to every bound: any change of a bound or a sentence shows.
+// The findings about clocks and zones, over lags at and next to every bound: any change of a bound or a sentence shows.
 
 const expectPinned = pins('pinned-clocks.json');
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const FIRST_DAY = 20_000;
 
-/** A number of days, from one on, off by some minutes: with so many events, this far apart. */
+/** Days in a row whose lags are off by some minutes; `events` of each day, `apartMs` from each other. */
 interface Stretch {
   readonly days: number;
   readonly offMinutes: number;
