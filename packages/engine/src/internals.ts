@@ -10,6 +10,7 @@ export { INDEX_TABLES } from './backends/local/schema.ts';
 export { soleOwnerOf } from './backends/local/sole-owner.ts';
 export { findDifferences } from './compare/find-differences.ts';
 export { ComparedTable } from './compare/rules/compared-table.ts';
+export { conditionsOf } from './compare/rules/finding-view.ts';
 export { INGEST_HANDLERS } from './http/ingest-handler.ts';
 export { REPLAY_HANDLERS } from './http/replay-handlers.ts';
 export { ingest } from './ingest/ingest.ts';
