@@ -24,6 +24,7 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
     const context = createContext({ backend: work.backend });
     const summary = await rebuildIndex(context, { answered: work.answered, onProgress: () => progress.add(1) });
     const restored = await restoreHistory(context);
+    const hadHours = (await work.backend.files.list('hours/v1/')).items.length > 0;
     const aside = await work.finish();
     progress.stop();
     const { differing, unreadable } = summary;
@@ -48,6 +49,7 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
         lines.push(
           `Restored from their files: ${counted(restored.versions, 'version')} and ${counted(restored.replays, 'replay')}.`,
         );
+      if (hadHours) lines.push('The server closes the hours again, from their files; `pik compact` does so at once.');
       if (work.historyLost) lines.push('Queued messages are lost: repeat the recent replays that `pik replays` lists.');
       for (const file of restored.unreadable) lines.push(`The file ${file} cannot be read.`);
       for (const pack of unreadable) lines.push(`The pack ${pack} was answered before but can no longer be read.`);

@@ -11,7 +11,7 @@ import { dayOf, storeDay } from './day-file.ts';
 import { reviseHour } from './revise-hour.ts';
 
 /** The name of the mark: all hours of the log before it were closed, or had no packs. */
-const COMPACT_MARK = 'compacted_until_ms';
+export const COMPACT_MARK = 'compacted_until_ms';
 /** A clock that was set back stores packs in hours behind the mark. */
 const LOOK_BACK_MS = MS_PER_DAY;
 /** Later than any time that a pack id can hold. */

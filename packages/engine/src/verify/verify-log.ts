@@ -5,7 +5,7 @@ import {
   KitError,
   LETTER_OUTCOMES,
   LIMITS,
-  MS_PER_HOUR,
+  MS_PER_DAY,
   OUTCOME_LETTERS,
   type OutcomeLetter,
   packStoredMs,
@@ -34,13 +34,16 @@ import {
 import type { LogPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
 import { createSliceCheck, type SliceCheck } from './verify-slices.ts';
 
-/** Packs per call, so that a call takes seconds at most. */
-const PACKS_PER_CALL = 200;
+/** Packs and receipts per call, so that a call takes seconds at most: the slices of a day are read once for all of them. */
+const PACKS_PER_CALL = 5_000;
+const RECEIPTS_PER_CALL = 20_000;
+/** The rest of the budget is for their slices. */
+const PACKS_SHARE = 0.5;
 /** A younger pack without a row may still be being ingested. */
 const IN_WORK_MS = 60_000;
 const EVER_MS = 2 ** 47;
 
-/** Compares the packs of one stored hour, or some of them, with the index. */
+/** Compares the packs of one stored day, or some of them, with the index. */
 export async function verifyLog(context: Context, place: VerifyPlace): Promise<VerifyPart> {
   const listed = await nextPacks(context, place.log ?? { fromMs: 0, after: '' });
   const ids: string[] = [];
@@ -54,7 +57,7 @@ export async function verifyLog(context: Context, place: VerifyPlace): Promise<V
   let { digest } = place;
   for (const packId of listed) {
     // At least one, so that each call makes progress.
-    if (ids.length > 0 && context.budget.spent() !== null) break;
+    if (ids.length > 0 && isEnough(context, check.receipts)) break;
     ids.push(packId);
     const pack = await context.backend.index.getPack(packId);
     if (pack !== null) digest = nextDigest(digest, pack);
@@ -79,7 +82,11 @@ export async function verifyLog(context: Context, place: VerifyPlace): Promise<V
   };
 }
 
-/** The next packs in log or index, all of one stored hour. */
+function isEnough({ budget }: Context, receipts: number): boolean {
+  return receipts >= RECEIPTS_PER_CALL || budget.spent() !== null || budget.used().share >= PACKS_SHARE;
+}
+
+/** The next packs in log or index, all of one stored day. */
 async function nextPacks({ backend }: Context, { fromMs, after }: LogPlace): Promise<string[]> {
   const range = { fromMs, toMs: EVER_MS };
   const ids = new Set<string>();
@@ -93,8 +100,8 @@ async function nextPacks({ backend }: Context, { fromMs, after }: LogPlace): Pro
   const sorted = [...ids].sort().slice(0, PACKS_PER_CALL);
   const first = sorted[0];
   if (first === undefined) return [];
-  const hourEnd = floorToHour(packStoredMs(first)) + MS_PER_HOUR;
-  return sorted.filter((id) => packStoredMs(id) < hourEnd);
+  const dayEnd = (Math.floor(packStoredMs(first) / MS_PER_DAY) + 1) * MS_PER_DAY;
+  return sorted.filter((id) => packStoredMs(id) < dayEnd);
 }
 
 /** Receipts whose rows are read at a time. */

@@ -19,12 +19,18 @@ export interface HistoryPlace {
   readonly cursor: string | null;
 }
 
+/** The place where the walk along closed hours continues. */
+export interface HoursPlace {
+  readonly fromMs: number;
+}
+
 /** The place where the walk continues, and the digest so far. */
 export interface VerifyPlace {
   readonly digest: string;
   readonly log?: LogPlace;
   readonly index?: IndexPlace;
   readonly history?: HistoryPlace;
+  readonly hours?: HoursPlace;
 }
 
 /** The result of one part of the walk, and where the next one starts. */

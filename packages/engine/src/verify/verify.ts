@@ -1,12 +1,13 @@
 import { KitError, type VerifyPage } from '@pik/schema';
 import type { Context } from '../runtime/context.ts';
 import { verifyHistory } from './verify-history.ts';
+import { verifyHours } from './verify-hours.ts';
 import { verifyIndex } from './verify-index.ts';
 import { verifyLog } from './verify-log.ts';
 import type { HistoryPlace, IndexPlace, LogPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
 
 /**
- * Compares log and index: hour by hour along the log, then along the rows of the index, then along versions and replays.
+ * Compares log and index: along the log, then along the rows of the index, then along versions and replays, then along closed hours.
  * Writes nothing. Equal content gives an equal final digest.
  */
 export async function verify(context: Context, cursor: string | null): Promise<VerifyPage> {
@@ -16,7 +17,12 @@ export async function verify(context: Context, cursor: string | null): Promise<V
 }
 
 async function verifyPart(context: Context, place: VerifyPlace): Promise<VerifyPart> {
-  if (place.history !== undefined) return verifyHistory(context, place);
+  if (place.hours !== undefined) return verifyHours(context, place);
+  if (place.history !== undefined) {
+    const part = await verifyHistory(context, place);
+    const isLast = part.next === null && context.backend.hours !== undefined;
+    return isLast ? { ...part, next: { digest: part.digest, hours: { fromMs: 0 } } } : part;
+  }
   if (place.index === undefined) return verifyLog(context, place);
   const part = await verifyIndex(context, place);
   const { digest } = place;
@@ -37,8 +43,8 @@ function decodePlace(cursor: string): VerifyPlace {
   throw new KitError('CURSOR_INVALID');
 }
 
-function isPlace({ log, index, history }: VerifyPlace): boolean {
-  return isLogPlace(log) || isIndexPlace(index) || isHistoryPlace(history);
+function isPlace({ log, index, history, hours }: VerifyPlace): boolean {
+  return isLogPlace(log) || isIndexPlace(index) || isHistoryPlace(history) || Number.isSafeInteger(hours?.fromMs);
 }
 
 function isHistoryPlace(place: HistoryPlace | undefined): boolean {

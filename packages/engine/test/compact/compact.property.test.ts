@@ -1,10 +1,12 @@
 import { floorToHour, MS_PER_DAY, MS_PER_HOUR, packStoredMs } from '@pik/schema';
+import { createMemoryBackend } from '@pik/testkit';
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { createQuestionContext } from '../../src/api/question-context.ts';
 import { dayRows } from '../../src/cells/rules/day-rows.ts';
 import { dayOf } from '../../src/compact/day-file.ts';
-import type { ClosedReceipt } from '../../src/ports/closed-hours.ts';
+import type { ClosedHour, ClosedReceipt } from '../../src/ports/closed-hours.ts';
 import { readPack } from '../../src/storage/pack-store.ts';
 import {
   cellsOfSlices,
@@ -110,6 +112,32 @@ it('the cells of a stored day are those of its hours, as long as no receipt of t
         const again = ofDay.map((hour, i) => (i === 0 ? { ...hour, revision: hour.revision + 1 } : hour));
         expect(await world.context.backend.closedHours?.readDay(again)).toBeNull();
       }
+    }),
+    runs(80),
+  );
+});
+
+it('an index that is made again from the log closes the hours with the same outcomes, seeds and roots', async () => {
+  await fc.assert(
+    fc.asyncProperty(lives, fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (requests, closings) => {
+      const world = createWorld();
+      for (const [i, request] of requests.entries()) {
+        await play(world, request);
+        if (closings[i]) await closeDue(world, { all: closings[i + 1] });
+      }
+      world.clock.ms += 2 * MS_PER_HOUR;
+      await closeDue(world);
+      const again = createMemoryBackend(world.clock);
+      for (const [packId, bytes] of world.backend.packs) again.packs.set(packId, bytes);
+      for (const [key, bytes] of world.backend.stored) if (key.startsWith('hours/')) again.stored.set(key, bytes);
+      const context = createQuestionContext({ backend: again });
+      await closeDue({ context });
+      // Packs of later generations are found when the first one is closed.
+      await closeDue({ context });
+      const kept = ({ hour_ms, root, outcomes_file, seeds_file, counts }: ClosedHour) => {
+        return { hour_ms, root, outcomes_file, seeds_file, counts };
+      };
+      expect((await closedHours({ context })).map(kept)).toEqual((await closedHours(world)).map(kept));
     }),
     runs(80),
   );

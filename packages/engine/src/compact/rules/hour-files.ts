@@ -6,11 +6,19 @@ import type { PackedRequest, PackRow } from '../../ports/rows.ts';
 export const HOURS_PREFIX = 'hours/v1/';
 /** The prefix of what follows from packs and outcomes. */
 export const DERIVED_PREFIX = 'derived/v1/';
+/** The prefix of the cells of stored days. */
+export const DAYS_PREFIX = `${DERIVED_PREFIX}days/`;
 
 /** The folder of the files of an hour that cannot be derived again. */
 export function hourFolder(hourMs: number): string {
   const text = formatEpochMs(hourMs);
   return `${HOURS_PREFIX}${text.slice(0, 10)}/${text.slice(11, 13)}/`;
+}
+
+/** The hour of such a folder; null for another one. */
+export function hourOfFolder(folder: string): number | null {
+  const [, date, hour] = /^hours\/v1\/(\d{4}-\d{2}-\d{2})\/(\d{2})\/$/.exec(folder) ?? [];
+  return date === undefined || hour === undefined ? null : Date.parse(`${date}T${hour}:00:00Z`);
 }
 
 /** The files of a generation that cannot be derived again. */
@@ -34,14 +42,24 @@ export function derivedKey(
   kind: DerivedKind,
   { hourMs, generation, name }: { hourMs: number; generation: number; name: string },
 ): string {
+  const suffix = kind === 'words' ? 'bin' : 'parquet';
+  return `${DERIVED_PREFIX}${kind}/${derivedFolder(hourMs)}g${generation}-${name}.${suffix}`;
+}
+
+/** Whether a key is that of a derived file of an hour. */
+export function isDerivedOf(key: string, hourMs: number): boolean {
+  const kinds: readonly DerivedKind[] = ['cells', 'receipts', 'moved', 'words'];
+  return kinds.some((kind) => key.startsWith(`${DERIVED_PREFIX}${kind}/${derivedFolder(hourMs)}`));
+}
+
+function derivedFolder(hourMs: number): string {
   const text = formatEpochMs(hourMs);
-  const folder = `stored_date=${text.slice(0, 10)}/stored_hour=${text.slice(11, 13)}/`;
-  return `${DERIVED_PREFIX}${kind}/${folder}g${generation}-${name}.${kind === 'words' ? 'bin' : 'parquet'}`;
+  return `stored_date=${text.slice(0, 10)}/stored_hour=${text.slice(11, 13)}/`;
 }
 
 /** The folder of the cells of a stored day; its last part is named by the caller. */
 export function dayFolder(dayMs: number, name: string): string {
-  return `${DERIVED_PREFIX}days/stored_date=${formatEpochMs(dayMs).slice(0, 10)}/${name}/`;
+  return `${DAYS_PREFIX}stored_date=${formatEpochMs(dayMs).slice(0, 10)}/${name}/`;
 }
 
 /** The answered outcomes of a pack: one letter per line. */

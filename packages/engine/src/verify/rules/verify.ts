@@ -168,20 +168,34 @@ export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | nul
 
 /** True if two slices are equal, including histograms and packed receipts. */
 export function sameSlice(a: SliceRow, b: SliceRow): boolean {
-  return sameValue(plain(a), plain(b));
+  return sameValue(a, b);
 }
 
-function plain(slice: SliceRow): Record<string, unknown> {
-  const { lag, delay, entries, ...rest } = slice;
-  return { ...rest, lag: [...lag].join(), delay: [...delay].join(), entries: [...entries].join() };
-}
-
-/** True if two values are equal as JSON, in any order of members. `Infinity`, for rows that never expire, equals only itself. */
+/**
+ * True if two values are equal as JSON, in any order of members; bytes are equal if each byte is. `Infinity`, for rows that never
+ * expire, equals only itself.
+ */
 export function sameValue(a: object, b: object): boolean {
-  const text = (value: object) =>
-    JSON.stringify(
-      Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)),
-      (_, item) => (item === Number.POSITIVE_INFINITY ? 'Infinity' : item),
-    );
-  return text(a) === text(b);
+  const members = Object.entries(a);
+  const others = new Map(Object.entries(b));
+  return (
+    members.length === others.size &&
+    members.every(([name, value]) => others.has(name) && isSame(value, others.get(name)))
+  );
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (a == null || b == null) return a == null && b == null;
+  if (typeof a !== 'object' || typeof b !== 'object') return false;
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return isSameBytes(a, b);
+  return JSON.stringify(a, withInfinity) === JSON.stringify(b, withInfinity);
+}
+
+const withInfinity = (_: string, item: unknown) => (item === Number.POSITIVE_INFINITY ? 'Infinity' : item);
+
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
