@@ -114,6 +114,66 @@ describe('a record of another form is read as before', () => {
   });
 });
 
+/** A field of protobuf: its number and its bytes, or a number of variable or eight bytes. */
+function field(number: number, value: Uint8Array | string | bigint | number): Buffer {
+  if (typeof value === 'number') return Buffer.concat([varint(BigInt(number << 3)), varint(BigInt(value))]);
+  if (typeof value === 'bigint') {
+    const eight = Buffer.alloc(8);
+    eight.writeBigUInt64LE(value);
+    return Buffer.concat([varint(BigInt((number << 3) | 1)), eight]);
+  }
+  const bytes = Buffer.from(value);
+  return Buffer.concat([varint(BigInt((number << 3) | 2)), varint(BigInt(bytes.length)), bytes]);
+}
+
+function varint(value: bigint): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+  return Buffer.from([...bytes, Number(rest)]);
+}
+
+const nested = (...fields: readonly Buffer[]) => Buffer.concat(fields);
+const pair = (key: string, value: Buffer) => field(6, nested(field(1, key), field(2, value)));
+
+/** Every field of a record, each in one of two values. */
+const LOG_FIELDS: readonly (readonly [Buffer, Buffer])[] = [
+  [field(1, 1_769_767_200_000_000_007n), field(1, 0n)],
+  [field(11, 1_769_767_201_000_000_000n), field(11, 2n ** 64n - 1n)],
+  [field(2, 9), field(2, 300)],
+  [field(3, 'INFO'), field(3, 'ä')],
+  [field(5, field(1, 'paid')), field(5, nested(field(5, nested(field(1, field(3, 7)), field(1, field(2, 1))))))],
+  [
+    pair('user.id', field(1, '42')),
+    pair('map', field(6, nested(field(1, nested(field(1, 'a'), field(2, field(7, 'b'))))))),
+  ],
+  [pair('half', field(4, 0x3fe0_0000_0000_0000n)), pair('nan', field(4, 0x7ff8_0000_0000_0000n))],
+  [field(8, 1), field(8, 257)],
+  [field(9, Buffer.from('0af7651916cd43dd8448eb211c80319c', 'hex')), field(9, Buffer.from([0, 1]))],
+  [field(10, Buffer.from('b7ad6b7169203331', 'hex')), field(10, Buffer.alloc(8))],
+  [field(12, 'order.placed'), field(12, '')],
+];
+
+it('a record of protobuf with each of its fields, without it, and with another value, is read as before', () => {
+  const service = nested(field(1, nested(field(1, 'service.name'), field(2, field(1, 'checkout')))));
+  const scope = nested(field(1, 'shop'), field(2, '1.2'));
+  const around = { encoding: 'protobuf', resource: service.toString('base64'), scope: scope.toString('base64') };
+  const applied: AppliedMapping = { name: 'otlp-logs', version: 1, around: JSON.stringify(around) };
+  const read = (fields: readonly Buffer[]) => {
+    const record = { bytes: nested(...fields) };
+    const context = { receivedMs: RECEIVED_MS, imported: false };
+    const { event, fault } = parseMapped(record, applied, { ...context, volatileOf: () => null });
+    return event === null ? [fault?.code, fault?.path, fault?.detail] : mappedText(record, applied, context);
+  };
+  const all = LOG_FIELDS.map(([one]) => one);
+  expectPinned('protobuf: all', read(all));
+  for (const [i, [, other]] of LOG_FIELDS.entries()) {
+    expectPinned(`protobuf: without field ${i}`, read(all.toSpliced(i, 1)));
+    expectPinned(`protobuf: another field ${i}`, read(all.with(i, other)));
+    expectPinned(`protobuf: field ${i} twice`, read([...all, other]));
+  }
+});
+
 function jsonOf(body: string | undefined): unknown {
   try {
     return body === undefined ? null : JSON.parse(body);
