@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { ERRORS, LIMITS } from '@pik/schema';
+import { ERRORS, errorPage, LIMITS } from '@pik/schema';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
@@ -298,6 +298,18 @@ describe('documentation', () => {
       Object.entries(ERRORS).map(([name, { status, retryable }]) => [name, { status, retryable }]),
     );
     expect(documented).toEqual(known);
+  });
+
+  it('docs/errors.md has a heading with cause, example and fix for each code', () => {
+    const parts = read('docs/errors.md').split(/^### /m).slice(1);
+    const said = new Map(parts.map((part) => [part.split('\n', 1)[0], part]));
+    expect([...said.keys()].sort()).toEqual(Object.keys(ERRORS).sort());
+    for (const part of said.values()) expect(part).toMatch(/^[A-Z0-9_]+\n\n\S.* For example: \S.*\n\n\S/);
+  });
+
+  it('the page of errors is that of the repository that package.json names', () => {
+    const { homepage } = JSON.parse(read('package.json')) as { homepage: string };
+    expect(errorPage('JSON_SYNTAX')).toBe(`${homepage.replace('#readme', '')}/blob/main/docs/errors.md#json_syntax`);
   });
 
   it('docs/limits.md and the limits say the same', () => {

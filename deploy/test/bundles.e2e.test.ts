@@ -51,7 +51,7 @@ describe('D61: every CodeUri of the template', () => {
   it('contains what its function needs and not what another does', () => {
     const text = (name: string) => readFileSync(join(codeUri(name), 'index.mjs'), 'utf8');
     const has = (name: string) => ({
-      app: text(name).includes('urn:pik:error:'),
+      app: text(name).includes('docs/errors.md'),
       secrets: text(name).includes('GetSecretValue'),
       metrics: text(name).includes('daily_event_count'),
       openapi: text(name).includes('3.1.0'),

@@ -205,3 +205,11 @@ export interface KitErrorOptions {
   readonly path?: string | undefined;
   readonly retryAfterMs?: number | undefined;
 }
+
+/** The page that has cause, example and fix of each code. */
+const ERRORS_PAGE = 'https://github.com/pipeline-investigation-kit/pipeline-investigation-kit/blob/main/docs/errors.md';
+
+/** The address of the part of the documentation about a code: the `type` of problem+json. It stays the same for ever. */
+export function errorPage(code: ErrorCode): string {
+  return `${ERRORS_PAGE}#${code.toLowerCase()}`;
+}

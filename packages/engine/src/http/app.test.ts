@@ -174,7 +174,7 @@ describe('errors', () => {
     const answer = await call('/timeline?entity_id=a&cursor=x');
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
     expect(problemSchema.parse(await answer.json())).toMatchObject({
-      type: 'urn:pik:error:CURSOR_INVALID',
+      type: expect.stringMatching(/^https:.*\/docs\/errors\.md#cursor_invalid$/),
       status: 400,
       detail: 'of another entity',
       path: '/cursor',

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode, KitError, type Problem, type Scope } from '@pik/schema';
+import { ERRORS, type ErrorCode, errorPage, KitError, type Problem, type Scope } from '@pik/schema';
 
 import type { Answer } from './call.ts';
 import { ENCODINGS } from './media-type.ts';
@@ -28,7 +28,7 @@ export interface ProblemContext {
 export function problem(fault: Fault, context: ProblemContext): Answer {
   const { status, title, retryable } = ERRORS[fault.code];
   const body: Problem = {
-    type: `urn:pik:error:${fault.code}`,
+    type: errorPage(fault.code),
     title,
     status,
     code: fault.code,
