@@ -22,10 +22,16 @@ export interface Kit {
 }
 
 /** Serves a kit in memory. */
-export async function openKit({ aggregates = [] }: { aggregates?: readonly Aggregate[] } = {}): Promise<Kit> {
-  const backend = createMemoryBackend({ now: () => Date.now() });
+export async function openKit({
+  aggregates = [],
+  now = () => Date.now(),
+}: {
+  aggregates?: readonly Aggregate[];
+  now?: () => number;
+} = {}): Promise<Kit> {
+  const backend = createMemoryBackend({ now });
   const pipeline = createPipeline({ backend, aggregates });
-  const app = createApp({ pipeline, telemetry: silentTelemetry });
+  const app = createApp({ pipeline, telemetry: silentTelemetry, now });
   const fetch = async (request: Request) => (await kit.intercept(request)) ?? app.fetch(request);
   const server = await new Promise<Server>((done) => {
     const listening = serve({ fetch, port: 0, hostname: '127.0.0.1' }, () => done(listening as Server)) as Server;
