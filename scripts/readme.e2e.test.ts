@@ -56,7 +56,15 @@ const routeOf = (line: string) => /\$URL(\/[a-z/]+)/.exec(line)?.[1] ?? '';
 
 it('the lines begin with the address at which `npm start` serves', () => {
   expect(address).toBe('URL=http://127.0.0.1:4600');
-  expect(readme).toContain(`npm start        serves the kit on ${address?.slice('URL='.length)}\n`);
+  expect(readme).toContain(`a kit of your own on ${address?.slice('URL='.length)}`);
+});
+
+it('the README names the scope under which the packages are published, and fits two screens', () => {
+  const { release } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { release: { scope: string } };
+  const installed = [...readme.matchAll(/npx (@[^/]+)\/cli/g)].map(([, scope]) => scope);
+  expect(installed.length).toBeGreaterThan(2);
+  expect(new Set(installed)).toEqual(new Set([release.scope]));
+  expect(readme.split('\n').length).toBeLessThan(90);
 });
 
 it('every route that the README shows has a check of its answer', () =>
@@ -76,7 +84,9 @@ it.each(lines)('%s', async (line) => {
 });
 
 describe('snippets', () => {
-  const guides = ['docs/middleware.md', 'docs/producer.md'].map((file) => readFileSync(join(root, file), 'utf8'));
+  const guides = ['docs/middleware.md', 'docs/producer.md', 'docs/quickstart.md', 'docs/values.md'].map((file) =>
+    readFileSync(join(root, file), 'utf8'),
+  );
   const snippets = [...[readme, ...guides].join('\n').matchAll(/<!-- from (\S+) -->\n```ts\n([\s\S]*?)```/g)].map(
     ([, file, code]) => ({
       file: file as string,

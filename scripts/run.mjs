@@ -11,6 +11,7 @@ const env = { ...process.env, PATH: bin + delimiter + process.env.PATH };
 const TARGETS = {
   demo: ['node', 'packages/cli/dist/main.js', 'demo'],
   start: ['node', 'packages/cli/dist/main.js', 'serve'],
+  docs: ['vitepress', 'dev', 'docs'],
   test: ['vitest', 'run'],
   'test:aws': ['vitest', 'run', '--config', 'vitest.aws.config.ts'],
   verify: ['node', 'scripts/verify.mjs'],

@@ -115,7 +115,7 @@ machine at the same time: trust the ratios of what ran in turn more than the rat
 | Explaining a change, 100,000 inputs on each side, once loaded: additive / by unit / by Shapley, CPU time | ${changed(100_000)} ms |
 | The same for 10,000 | ${changed(10_000)} ms |`;
 
-const file = join(root, 'README.md');
+const file = join(root, 'docs/figures.md');
 const marked = /(<!-- figures[^>]*-->\n)[\s\S]*?(<!-- \/figures -->)/;
 writeFileSync(
   file,
