@@ -89,6 +89,15 @@ async function* readClosed(
   }
 }
 
+/** Yields the slices of a part, all receipts of which are in slices. */
+export async function* readPart(
+  context: Context,
+  query: Slices,
+  reading: Omit<PartReading, 'closed'>,
+): AsyncGenerator<SliceRow> {
+  for await (const portion of readPortions(context, query, reading)) if ('slice' in portion) yield portion.slice;
+}
+
 /** The days of a query that lie in a part, and the place in the last day where the part ends. */
 function rangeOf(query: Slices, { from, until }: ReportPart): Slices & { until?: string } {
   const fromDay = from === null ? query.fromDay : Math.max(query.fromDay, from.day);
@@ -136,16 +145,14 @@ export async function* readWithReceipts(
 const isTouched = (slice: SliceRow, scope: ReportScope) => coverageOf(slice, scope) !== 'none';
 
 /** Yields the slices of some days that lie in a part, with their receipts. */
-async function* readDays(
-  context: Context,
-  days: Omit<Slices, 'withEntries'>,
-  part: ReportPart,
-): AsyncGenerator<SliceRow> {
+function readDays(context: Context, days: Omit<Slices, 'withEntries'>, part: ReportPart): AsyncGenerator<SliceRow> {
   const until = part.until ?? null;
   const from = part.from !== null && part.from.day >= days.fromDay ? part.from : null;
-  const reading = { part: { from, until: isWithin(until, days) ? until : null, why: null } };
-  for await (const portion of readPortions(context, { ...days, withEntries: true }, reading))
-    if ('slice' in portion) yield portion.slice;
+  return readPart(
+    context,
+    { ...days, withEntries: true },
+    { part: { from, until: isWithin(until, days) ? until : null, why: null } },
+  );
 }
 
 function isWithin(place: SlicePlace | null, { toDay }: { toDay: number }): boolean {
