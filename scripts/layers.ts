@@ -62,6 +62,11 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
     types: /^(@aws-sdk\/client-sqs|@nats-io\/jetstream|amqplib|pg)$/,
   },
   {
+    layer: 'verifier',
+    files: /^packages\/verifier\/src\//,
+    may: /^(packages\/verifier\/src\/|node:(crypto|fs|path|zlib)$)/,
+  },
+  {
     layer: 'engine rules',
     files: RULES,
     may: /^(packages\/engine\/src\/(statistics\/|(.+\/)?rules\/)|@pik\/(schema|aggregates)$)/,

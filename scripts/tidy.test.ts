@@ -320,7 +320,7 @@ describe('documentation', () => {
   it('every test file that the guarantees name exists', () => {
     const named = [
       ...read('docs/guarantees.md').matchAll(
-        /`((?:aggregates|engine|testkit|handlers|schema|sdk|render|cli|request-events|express-middleware|fastify-plugin)\/[^`]+\.ts)`/g,
+        /`((?:aggregates|engine|testkit|handlers|schema|sdk|render|cli|verifier|request-events|express-middleware|fastify-plugin)\/[^`]+\.ts)`/g,
       ),
     ].map(([, file]) => `packages/${file}`);
     expect(named.length).toBeGreaterThan(5);
