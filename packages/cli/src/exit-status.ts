@@ -62,7 +62,15 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   sql: { yes: 'the rows', no: null },
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
   status: { yes: 'nothing needs attention', no: 'something does; the output says what, and since when' },
-  verify: { yes: 'log and index agree', no: 'faults were found' },
+  verify: {
+    yes: 'log and index agree; with --offline or --case: proven',
+    no: 'faults were found; with --offline or --case: bytes differ, and 11 to 14 as below',
+  },
+  'log export': { yes: 'the files were written', no: null },
+  'log rotate': { yes: 'the log is signed with a new key', no: null },
+  'log replace-key': { yes: 'the log is signed with a new key', no: null },
+  'log restore': { yes: 'the log has its entries again', no: null },
+  'case export': { yes: 'the file was written', no: 'the event was not found' },
   'verify-case': { yes: 'every answer is the same', no: 'an answer differs or is missing, or the file was changed' },
   ...Object.fromEntries(
     Object.entries(VIEWS).map(([name, { verdict }]) => [name, { yes: verdict.yes, no: verdict.no }]),

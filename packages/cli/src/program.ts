@@ -22,6 +22,7 @@ import { addAnswers } from './program/answer-commands.ts';
 import { client, type Done } from './program/client.ts';
 import { addExamples } from './program/examples.ts';
 import { addDemo, addDoctor, addOutboxes, addProfiles, addServer } from './program/local-commands.ts';
+import { addSignedLog, addVerification } from './program/log-commands.ts';
 import { wholeNumber } from './program/whole-number.ts';
 import { withoutSecrets } from './secrets.ts';
 import { addTaps } from './tap-commands.ts';
@@ -33,7 +34,7 @@ export async function run(args: readonly string[]): Promise<number> {
   guardOutput();
   let code: number = EXIT.yes;
   const program = createProgram((ok) => {
-    code = ok === false ? EXIT.no : EXIT.yes;
+    code = typeof ok === 'number' ? ok : ok === false ? EXIT.no : EXIT.yes;
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
@@ -76,6 +77,10 @@ const WORKING = new Set([
   'reingest',
   'replay',
   'drain',
+  'export',
+  'rotate',
+  'replace-key',
+  'restore',
   ...TAPS,
 ]);
 
@@ -105,6 +110,8 @@ export function createProgram(done: Done): Command {
   addTaps(program, { client, done });
   addOutboxes(program, done);
   addAnswers(program, done);
+  addVerification(program, done);
+  addSignedLog(program);
   addReports(program, done);
   addReplays(program, done);
   addValues(program, done);

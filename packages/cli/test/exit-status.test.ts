@@ -47,6 +47,12 @@ const CASES: Record<string, Cases> = {
   // backup.e2e.test.ts covers these.
   backup: { yes: null, no: null },
   restore: { yes: null, no: null },
+  // prove.e2e.test.ts covers these.
+  'log export': { yes: null, no: null, usage: ['--out', 'x', '--from', 'soon'] },
+  'log rotate': { yes: null, no: null },
+  'log replace-key': { yes: null, no: null },
+  'log restore': { yes: null, no: null },
+  'case export': { yes: null, no: ['0'.repeat(47), '--out', '/nowhere'], usage: ['x', '--out', '/nowhere'] },
   // outbox.e2e.test.ts covers these: they need outboxes.
   'outbox list': { yes: null, no: null },
   'outbox drain': { yes: null, no: null, usage: [dirname(fileOf(''))] },
@@ -103,19 +109,9 @@ const CASES: Record<string, Cases> = {
 };
 
 const OFFLINE = new Set([
-  'backup',
-  'restore',
-  'demo',
-  'serve',
-  'rebuild',
-  'compact',
-  'keygen',
-  'outbox list',
-  'outbox drain',
-  'completion',
-  'login',
-  'logout',
-  'profiles',
+  ...['backup', 'restore', 'demo', 'serve', 'rebuild', 'compact', 'keygen', 'outbox list', 'outbox drain'],
+  ...['completion', 'login', 'logout', 'profiles'],
+  ...['log export', 'log rotate', 'log replace-key', 'log restore'],
 ]);
 const commands = Object.keys(CASES);
 // For `doctor` a server that cannot be reached is an answer.
@@ -170,7 +166,7 @@ describe('exit statuses', () => {
     const { commands: known } = createProgram(() => {});
     const names = known.flatMap((one) => [one.name(), ...one.commands.map((sub) => `${one.name()} ${sub.name()}`)]);
     // Command groups do nothing by themselves.
-    for (const group of ['outbox', 'tap']) names.splice(names.indexOf(group), 1);
+    for (const group of ['outbox', 'tap', 'log', 'case']) names.splice(names.indexOf(group), 1);
     // Only the script of `completion` calls it.
     names.splice(names.indexOf('complete'), 1);
     expect(names.sort()).toEqual(Object.keys(EXIT_MEANINGS).sort());
@@ -208,7 +204,7 @@ describe('exit statuses', () => {
   it.each(asking)('%s: 3 if the server cannot be reached', async (command) => {
     well.intercept = () => Response.json({ nobody: 'knows' }, { status: 403 });
     try {
-      const args = CASES[command]?.yes ?? ['00000000-0000-7000-8000-000000000000/0'];
+      const args = CASES[command]?.yes ?? CASES[command]?.no ?? ['00000000-0000-7000-8000-000000000000/0'];
       expect(await run(well, command, args)).toBe(EXIT.failed);
     } finally {
       well.intercept = () => null;

@@ -18,6 +18,7 @@ export type * from './ports/rows.ts';
 export { type LogFields, silentTelemetry, type Telemetry } from './ports/telemetry.ts';
 export { startWorker, type Worker, type WorkerOptions } from './replay/worker.ts';
 export { type Context, createContext, type PipelineOptions } from './runtime/context.ts';
+export { type ExportRange, exportLog, exportRange } from './signed-log/export-log.ts';
 export type * from './signed-log/rules/entries.ts';
 export type { VerifierKey } from './signed-log/rules/note.ts';
 export {

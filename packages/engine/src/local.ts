@@ -13,6 +13,7 @@ export {
   openLocalBackend,
   openLocalRebuild,
 } from './backends/local/open.ts';
+export { openLocalFiles } from './backends/local/open-reader.ts';
 export type { AnsweredVerdicts } from './backends/local/verdict-journal.ts';
 export { openParsers, type ParsersOptions, type ParserThreads } from './parsers/open-parsers.ts';
 export { type RunParserOptions, runParser } from './parsers/run-parser.ts';

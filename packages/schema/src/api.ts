@@ -6,6 +6,7 @@ import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.
 import {
   eventByKeyQuestion,
   eventQuestion,
+  proofQuestion,
   receiptQuestion,
   rejectsQuestion,
   selectionQuestion,
@@ -141,6 +142,7 @@ export const ROUTES = define({
   },
   event: eventQuestion,
   eventByKey: eventByKeyQuestion,
+  proof: proofQuestion,
   tail: tailQuestion,
   receipt: receiptQuestion,
   timeline: timelineQuestion,

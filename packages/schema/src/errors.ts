@@ -84,6 +84,7 @@ const BACKEND_CODES = {
   HOUR_DAMAGED: final(500, 'A file of a closed hour is missing, or its bytes are not those that were written.'),
   LOG_DAMAGED: final(500, 'A file of the signed log is missing, or its bytes are not those that were written.'),
   LOG_CONTENDED: retry(503, 'Another process has appended to the signed log; retrying is safe.'),
+  LOG_UNSIGNED: final(409, 'The signed log does not have this hour yet; it is appended once the hour is closed.'),
   LOG_ENTRY_TOO_LARGE: final(500, 'An entry of the signed log is larger than its form allows.'),
   STORE_UNAVAILABLE: retry(503, 'The store of versions, replays and messages cannot be reached.'),
   VERSION_CONTENDED: retry(503, 'Other processes kept appending versions of the same window; retrying is safe.'),
@@ -136,6 +137,7 @@ const CLIENT_CODES = {
   EVENT_NOT_DECLARED: final(0, 'The catalog does not declare this event type.'),
   EVENT_NOT_SERIALIZABLE: final(0, 'The event has no JSON form.'),
   PAYLOAD_INVALID: final(0, 'The payload does not fit the schema of its event type.'),
+  FILE_UNREADABLE: final(0, 'The file or folder cannot be read.'),
   FILE_INVALID: final(0, 'The file does not exist, or its form is not supported; nothing was sent.'),
   FILE_DAMAGED: final(0, 'The file cannot be read to its end.'),
 } as const satisfies Record<string, ErrorInfo>;

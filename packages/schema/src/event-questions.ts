@@ -1,3 +1,5 @@
+import * as z from 'zod/mini';
+
 import { parseEventId } from './identity.ts';
 import { LIMITS } from './limits.ts';
 import { isPackId } from './pack.ts';
@@ -92,6 +94,45 @@ export const eventByKeyQuestion = defineQuestion({
     if (source !== undefined) return fault('source', 'is used together with key only');
     return event_type === undefined ? null : fault('event_type', 'is used together with key only');
   },
+});
+
+const hashes = z.array(z.string());
+
+/** A proof that a line is in the signed log: the format `pik-case/1`. Hashes are in hexadecimal digits. */
+export const eventProofSchema = z.object({
+  format: z.literal('pik-case/1'),
+  event_id: z.string(),
+  pack_id: z.string(),
+  line: z.number(),
+  text: z.string(),
+  salt: z.string(),
+  group: hashes,
+  pack_path: hashes,
+  outcomes: z.string(),
+  pack_index: z.number(),
+  hour_path: hashes,
+  entry: z.string(),
+  entry_index: z.number(),
+  log_path: hashes,
+  checkpoint: z.string(),
+  key: z.string(),
+});
+
+/** A proof that a line is in the signed log. */
+export type EventProof = z.infer<typeof eventProofSchema>;
+
+/** Was this event in the log when the last checkpoint was signed? */
+export const proofQuestion = defineQuestion({
+  ...shared,
+  name: 'proof',
+  path: '/events/:event_id/proof',
+  audit: 'sensitive',
+  exposes: 'payload',
+  form: 'whole',
+  summary: 'Prove that the first receipt of this event is in the signed log.',
+  params: { event_id },
+  query: {},
+  answer: eventProofSchema,
 });
 
 /** What was received, byte for byte? */

@@ -9,7 +9,6 @@ import { withFlags } from '../commands/question.ts';
 import { REJECTS_FIELDS, rejects } from '../commands/rejects.ts';
 import { sql } from '../commands/sql.ts';
 import { TAIL_FIELDS, tail } from '../commands/tail.ts';
-import { verify } from '../commands/verify.ts';
 import { verifyCase } from '../commands/verify-case.ts';
 import { withRange, withZone } from '../times.ts';
 import { watching, withWatch } from '../watch.ts';
@@ -69,9 +68,6 @@ export function addAnswers(program: Command, done: Done): void {
   )
     .option('--limit <n>', 'how many', wholeNumber, '50')
     .action(async (options) => done(await watching(options, () => rejects(options))));
-  client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
-    .option('--digest', 'print the digest of the log; store it elsewhere')
-    .action(async (options) => done(await verify(options)));
   client(program, 'verify-case', 'ask the questions of a case of the console again, and compare the answers')
     .argument('<file>', 'the exported file')
     .action(async (file, options) => done(await verifyCase(file, options)));

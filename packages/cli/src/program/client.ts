@@ -3,8 +3,8 @@ import { type Command, Option } from 'commander';
 import { FORMS } from '../forms/forms.ts';
 import { DEFAULT_URL } from '../profiles/choose.ts';
 
-/** Takes the verdict of a command: false leads to the exit status 1. */
-export type Done = (ok: boolean | undefined) => void;
+/** Takes the verdict of a command: false leads to the exit status 1, a number is the status itself. */
+export type Done = (ok: boolean | number | undefined) => void;
 
 /** Collects the values of an option that may be given several times. */
 export const many = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];

@@ -6,6 +6,7 @@ import {
   explainChangeQuestion,
   type LinesName,
   metricListQuestion,
+  proofQuestion,
   type ROUTES,
   receiptQuestion,
   rejectsQuestion,
@@ -36,6 +37,7 @@ import type { Context } from '../runtime/context.ts';
 import { askedContext } from '../runtime/question.ts';
 import { find, findLines } from '../search/find.ts';
 import { schema } from '../shape/shape.ts';
+import { proveEvent } from '../signed-log/prove-event.ts';
 import { rawEvents } from '../storage/raw-events.ts';
 import { timeline } from '../storage/timeline.ts';
 import { readTailPage } from '../tail/tail-page.ts';
@@ -60,6 +62,7 @@ export const ANSWERS: { readonly [N in AnsweredName]: Answerer<(typeof ROUTES)[N
   eventByKey: answerQuestion(eventByKeyQuestion, (context, asked) =>
     explainEvent(context, eventQuery(asked), { asOfMs: asked.as_of ?? null }),
   ),
+  proof: answerQuestion(proofQuestion, (context, { event_id }) => proveEvent(context, event_id)),
   receipt: answerQuestion(receiptQuestion, async (context, address) => (await readReceipt(context, address)).receipt),
   timeline: answerQuestion(timelineQuestion, (context, asked) => timeline(context, timelineQuery(asked))),
   selection: answerQuestion(selectionQuestion, (context, asked) => selectEvents(context, selectionQuery(asked))),

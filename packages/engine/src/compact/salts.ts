@@ -22,7 +22,8 @@ export function saltedRoot(seed: Uint8Array, text: Uint8Array): { root: Uint8Arr
 
 const NEWLINE = 10;
 
-function linesOf(text: Uint8Array): Uint8Array[] {
+/** The lines of a text, without their line breaks. */
+export function linesOf(text: Uint8Array): Uint8Array[] {
   const lines: Uint8Array[] = [];
   for (let start = 0; start < text.length; ) {
     const end = text.indexOf(NEWLINE, start);

@@ -28,6 +28,7 @@ export const QUESTION_HANDLERS = {
   find: linesHandler('find'),
   event: questionHandler('event'),
   eventByKey: questionHandler('eventByKey'),
+  proof: questionHandler('proof'),
   timeline: linesHandler('timeline'),
   selection: linesHandler('selection'),
   metricList: questionHandler('metricList'),

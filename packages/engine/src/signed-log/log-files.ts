@@ -3,6 +3,7 @@ import { KitError } from '@pik/schema';
 import type { Backend } from '../ports/backend.ts';
 import { readPages } from '../runtime/pages.ts';
 import { addEntry, createLogState, type LogState } from './rules/log-state.ts';
+import type { VerifierKey } from './rules/note.ts';
 import { parseBundle, TILE_WIDTH, tilePath, tilesBetween } from './rules/tiles.ts';
 
 /** The prefix of the files of the signed log. */
@@ -15,6 +16,7 @@ type Files = Pick<Backend, 'files'>;
 /** Twelve digits, so that the order of texts is that of numbers. */
 const placeText = (place: number) => String(place).padStart(12, '0');
 const batchKey = (start: number) => `${LOG_PREFIX}appended/${placeText(start)}.ndjson`;
+const keyNameKey = (id: string) => `${LOG_PREFIX}keys/${id}`;
 const checkpointKey = (size: number) => `${CHECKPOINTS}${placeText(size)}`;
 
 /**
@@ -98,6 +100,17 @@ export async function readCheckpoint({ files }: Files, size: number): Promise<st
 /** Stores a signed checkpoint. Throws `FILE_EXISTS` if another one of this size is stored. */
 export async function writeCheckpoint({ files }: Files, size: number, note: string): Promise<void> {
   await files.put(checkpointKey(size), new TextEncoder().encode(note));
+}
+
+/** The name of a public key of this log by its id; null if it was never used. */
+export async function readKeyName({ files }: Files, id: string): Promise<string | null> {
+  const bytes = await files.get(keyNameKey(id));
+  return bytes === null ? null : new TextDecoder().decode(bytes);
+}
+
+/** Stores the name of a public key before it signs. */
+export async function writeKeyName({ files }: Files, { id, text }: VerifierKey): Promise<void> {
+  await files.put(keyNameKey(id), new TextEncoder().encode(text));
 }
 
 /** The sizes for which there are checkpoints, in order. */

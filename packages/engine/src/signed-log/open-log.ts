@@ -5,7 +5,7 @@ import { KitError } from '@pik/schema';
 import type { Backend } from '../ports/backend.ts';
 import type { LogKeys } from '../ports/log-keys.ts';
 import { hasSigned, newKeyText, parseKeyText, type SigningKey } from './keys.ts';
-import { checkpointSizes, readCheckpoint, readLog, writeCheckpoint } from './log-files.ts';
+import { checkpointSizes, readCheckpoint, readLog, writeCheckpoint, writeKeyName } from './log-files.ts';
 import type { LogState } from './rules/log-state.ts';
 import { checkpointText, isKeyName, noteText, parseCheckpoint, parseNote, signatureLine } from './rules/note.ts';
 import { sameBytes } from './rules/tree.ts';
@@ -133,6 +133,7 @@ export async function sign(
   if (first === undefined) throw new KitError('INTERNAL', 'a checkpoint needs a key');
   const text = checkpointText({ origin: first.verifier.name, size, root: state.tree.root(size) });
   const bytes = new TextEncoder().encode(text);
+  for (const { verifier } of signers) await writeKeyName(backend, verifier);
   const note = noteText(
     text,
     signers.map((key) => signatureLine(key.verifier, key.sign(bytes))),

@@ -1,5 +1,6 @@
 import { KitError } from '@pik/schema';
 
+import type { Backend } from '../ports/backend.ts';
 import type { LogTarget } from '../ports/log-target.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { readCheckpoint } from './log-files.ts';
@@ -24,7 +25,7 @@ export async function readPublished(target: LogTarget, telemetry: Telemetry): Pr
 
 /** The files of a log of `to` entries that a copy of `from` entries lacks, the checkpoint last. */
 export async function filesOfLog(
-  { backend }: Pick<LogParts, 'backend'>,
+  { backend }: { readonly backend: Pick<Backend, 'files'> },
   state: LogState,
   { from, to, checkpoint }: { from: number; to: number; checkpoint: string },
 ): Promise<TileFile[]> {

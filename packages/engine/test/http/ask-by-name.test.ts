@@ -23,6 +23,7 @@ const SELECTIONS: { readonly [N in DeclaredName]: SelectionOf<N> } = {
   tail: {},
   event: { event_id: EVENT_ID, as_of: new Date(0) },
   eventByKey: { entity_id: 'a', event_time: '2025-12-28' },
+  proof: { event_id: EVENT_ID },
   receipt: { pack_id: ID, line: 0 },
   timeline: { entity_id: 'a/b c', limit: 3 },
   selection: { start_time: '2025-12-27', end_time: '2025-12-28' },

@@ -102,6 +102,7 @@ const ASKED: { readonly [N in Exclude<Asked, 'tail'>]: readonly string[] } = {
     'source=shop&event_type=type_0&entity_id=entity_0&key=k0',
     'source=shop&event_type=type_0&entity_id=nobody&key=k0',
   ],
+  proof: [''],
   receipt: ['', 'json'],
   timeline: ['entity_id=entity_0&limit=2', 'entity_id=entity_1&include=deliveries', 'entity_id=entity_2&include=body'],
   selection: [`source=shop&limit=3&${range()}`, `source=shop&include=body&${range()}`],
@@ -127,7 +128,7 @@ function range(): string {
 function pathsOf(route: Asked, ids: { events: string[]; packs: string[]; replays: string[] }): string[] {
   const { path } = ROUTES[route];
   const unknown = PRODUCER;
-  if (route === 'event') return [...ids.events, 'x'].map((id) => path.replace(':event_id', id));
+  if (route === 'event' || route === 'proof') return [...ids.events, 'x'].map((id) => path.replace(':event_id', id));
   if (route === 'replayById') return [...ids.replays, unknown].map((id) => path.replace(':replay_id', id));
   if (route === 'receipt')
     return [...ids.packs, unknown].map((id) => path.replace(':pack_id', id).replace(':line', '0'));

@@ -7,6 +7,7 @@ import {
   EPOCH_MS_MAX,
   EPOCH_MS_MIN,
   type EventExplanation,
+  type EventProof,
   type EventView,
   formatEpochMs,
   LIMITS,
@@ -129,6 +130,8 @@ export interface Investigator extends QuestionMethods {
     event: EventSelection,
     options?: CallOptions & { as_of?: Time | undefined; time_zone?: string | undefined },
   ): Promise<EventExplanation>;
+  /** Proves that the first receipt of an event is in the signed log. Throws `EVENT_UNKNOWN`; `LOG_UNSIGNED` before its hour is closed. */
+  proveEvent(eventId: string, options?: CallOptions): Promise<EventProof>;
   readRejects(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<Reject>;
   /** Reads rejected receipts with the received text. An interrupted stream throws; it never looks like the end. */
   readRejectedReceipts(selection?: RejectsSelection, options?: CallOptions): AsyncIterable<RejectedReceipt>;
@@ -226,6 +229,7 @@ type EventQuestions = Pick<
   | 'readMatches'
   | 'readTail'
   | 'explainEvent'
+  | 'proveEvent'
   | 'getReceipt'
   | 'readRejects'
   | 'readRejectedReceipts'
@@ -261,6 +265,7 @@ function eventQuestions({ asking, ask: askQuestion, act }: Calls): EventQuestion
     readRejectedReceipts: (selection = {}, call) =>
       readRejectedReceipts(asking, { query: { limit: LIMITS.page_items_max, ...wire(selection) }, ...call }),
     reingest: (receipts, { dryRun, ...call } = {}) => act('reingest', { receipts, dry_run: dryRun }, call),
+    proveEvent: (event_id, call) => askQuestion('proof', { event_id }, call),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
     readVerification: (call) =>
       readItems(

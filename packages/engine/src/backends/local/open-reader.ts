@@ -49,6 +49,11 @@ export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions
   };
 }
 
+/** The packs and files of a directory, which never change: they can be read while another process owns it. Writes reject with `INTERNAL`. */
+export function openLocalFiles(dir: string): Pick<Backend, 'rawLog' | 'files'> {
+  return { rawLog: readingLog(dir), files: readingFiles(dir) };
+}
+
 function openFile(path: string): DatabaseSync {
   try {
     return openSqliteReader(path);

@@ -42,8 +42,13 @@ export function lineLeaf(salt: Uint8Array, line: Uint8Array): Uint8Array {
 export function packRoot(leaves: readonly Uint8Array[]): Uint8Array {
   const groups: Uint8Array[] = [];
   for (let start = 0; start < leaves.length; start += GROUP_LINES)
-    groups.push(hashOf(GROUP, leaves.slice(start, start + GROUP_LINES)));
+    groups.push(groupEntry(leaves.slice(start, start + GROUP_LINES)));
   return treeHead(groups);
+}
+
+/** The entry of a group of line leaves in the tree of its pack. */
+export function groupEntry(leaves: readonly Uint8Array[]): Uint8Array {
+  return hashOf(GROUP, leaves);
 }
 
 /** A pack as the root of its hour covers it. */
@@ -60,8 +65,8 @@ export function hourRoot(packs: readonly PackLeaf[]): Uint8Array {
   return treeHead(sorted.map(packEntry));
 }
 
-/** The RFC 8785 form: JSON.stringify gives it for an array of ASCII texts and one safe integer. */
-function packEntry({ pack_id, outcomes, root }: PackLeaf): Uint8Array {
+/** The entry of a pack in the tree of its hour, in RFC 8785 form: JSON.stringify gives it for an array of ASCII texts and one safe integer. */
+export function packEntry({ pack_id, outcomes, root }: PackLeaf): Uint8Array {
   const hashed = hexText(sha256Bytes(outcomes));
   return new TextEncoder().encode(JSON.stringify(['pik-pack/1', pack_id, outcomes.length, hexText(root), hashed]));
 }
