@@ -70,6 +70,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   'log rotate': { yes: 'the log is signed with a new key', no: null },
   'log replace-key': { yes: 'the log is signed with a new key', no: null },
   'log restore': { yes: 'the log has its entries again', no: null },
+  witness: { yes: 'it was stopped', no: null },
   'case export': { yes: 'the file was written', no: 'the event was not found' },
   'verify-case': { yes: 'every answer is the same', no: 'an answer differs or is missing, or the file was changed' },
   ...Object.fromEntries(
@@ -95,6 +96,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set([
   'CONFIG_INVALID',
   'CURSOR_INVALID',
   'FILE_INVALID',
+  'LOG_KEY_INVALID',
   'METRIC_UNKNOWN',
   'REQUEST_INVALID',
 ]);

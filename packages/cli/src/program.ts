@@ -71,6 +71,7 @@ const WORKING = new Set([
   'rebuild',
   'backup',
   'restore',
+  'witness',
   'compact',
   'ingest',
   'import',

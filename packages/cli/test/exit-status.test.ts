@@ -52,6 +52,7 @@ const CASES: Record<string, Cases> = {
   'log rotate': { yes: null, no: null },
   'log replace-key': { yes: null, no: null },
   'log restore': { yes: null, no: null },
+  witness: { yes: null, no: null, usage: ['--name', 'w', '--log', 'x'] },
   'case export': { yes: null, no: ['0'.repeat(47), '--out', '/nowhere'], usage: ['x', '--out', '/nowhere'] },
   // outbox.e2e.test.ts covers these: they need outboxes.
   'outbox list': { yes: null, no: null },
@@ -111,7 +112,7 @@ const CASES: Record<string, Cases> = {
 const OFFLINE = new Set([
   ...['backup', 'restore', 'demo', 'serve', 'rebuild', 'compact', 'keygen', 'outbox list', 'outbox drain'],
   ...['completion', 'login', 'logout', 'profiles'],
-  ...['log export', 'log rotate', 'log replace-key', 'log restore'],
+  ...['log export', 'log rotate', 'log replace-key', 'log restore', 'witness'],
 ]);
 const commands = Object.keys(CASES);
 // For `doctor` a server that cannot be reached is an answer.
@@ -233,6 +234,7 @@ describe('exit statuses', () => {
       'CONFIG_INVALID',
       'CURSOR_INVALID',
       'FILE_INVALID',
+      'LOG_KEY_INVALID',
       'METRIC_UNKNOWN',
       'REQUEST_INVALID',
     ]);

@@ -13,8 +13,8 @@ const event = (n: number) =>
     payload: { n },
   });
 
-describe('what a server has received', () => {
-  it('is exported, verified offline, and proven event by event', async () => {
+describe('the events of a server', () => {
+  it('are exported, verified offline, and proven one by one', async () => {
     const [dir, out] = [join(temporaryDir(), 'data'), join(temporaryDir(), 'export')];
     const file = join(temporaryDir(), 'events.ndjson');
     writeFileSync(file, `${[1, 2, 3, 3].map(event).join('\n')}\n`);
@@ -59,7 +59,7 @@ describe('what a server has received', () => {
     expect(await pik(['verify', '--offline', join(out, 'none'), '--key', key])).toMatchObject({ code: 3 });
   });
 
-  it('is signed with another key after a rotation, which the key before leads to', async () => {
+  it('are signed with another key after a rotation, which the key before leads to', async () => {
     const [dir, out] = [join(temporaryDir(), 'data'), join(temporaryDir(), 'export')];
     const server = await serve(dir);
     const file = join(temporaryDir(), 'events.ndjson');

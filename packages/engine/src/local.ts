@@ -15,6 +15,7 @@ export {
 } from './backends/local/open.ts';
 export { openLocalFiles } from './backends/local/open-reader.ts';
 export type { AnsweredVerdicts } from './backends/local/verdict-journal.ts';
+export { openWitnessFiles, type WitnessFiles } from './backends/local/witness-files.ts';
 export { openParsers, type ParsersOptions, type ParserThreads } from './parsers/open-parsers.ts';
 export { type RunParserOptions, runParser } from './parsers/run-parser.ts';
 export { type CompactThreadOptions, type RunningCompaction, startCompaction } from './readers/compact-thread.ts';

@@ -115,6 +115,7 @@ const START_CODES = {
   ),
   LOG_FORKED: final(0, 'The signed log has other entries than a checkpoint or a commit that was made of it.'),
   LOG_KEY_UNUSABLE: final(0, 'The private key of the signed log is missing, is not its key, or can be read by others.'),
+  WITNESS_REFUSED: final(0, 'A witness has not signed the checkpoint.'),
   LOG_KEY_INVALID: final(0, 'The text does not name a public key.'),
   INDEX_MISSING: final(0, 'The raw log has packs but the index file is missing; `pik rebuild` rebuilds it.'),
 } as const satisfies Record<string, ErrorInfo>;

@@ -46,7 +46,16 @@ export interface CaseVerdict {
   readonly witnessed: Readonly<Record<string, number>>;
 }
 
-/** Checks a case against a trusted key. Without a key nothing is proven, since the case could name any: status 12. */
+/**
+ * Checks a case against a trusted key. Without a key nothing is proven, since the case could name any: status 12.
+ *
+ * @example
+ * import { readFileSync } from 'node:fs';
+ * import { parseKey, verifyCase } from '@pik/verifier';
+ *
+ * const key = parseKey('PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW') ?? undefined;
+ * console.log(verifyCase(readFileSync('case.tar'), { key }).findings);
+ */
 export function verifyCase(
   file: Uint8Array,
   {

@@ -15,7 +15,7 @@ import {
   type VerifierKey,
 } from './note.ts';
 
-/** What an export is compared with. */
+/** The keys and the checkpoint with which an export is compared. */
 export interface ExportOptions {
   /** The key that is trusted, of the log now or before a rotation. */
   readonly key: VerifierKey;
@@ -42,6 +42,8 @@ export interface Verdict {
   readonly hours_expired: number;
   /** When witnesses have signed the checkpoint, in seconds since the epoch, by their names. */
   readonly witnessed: Readonly<Record<string, number>>;
+  /** True if there is a time stamp, which `openssl ts -verify` can check against its authority. */
+  readonly stamped: boolean;
 }
 
 const TILE = 256;
@@ -49,10 +51,25 @@ const TILE = 256;
 /**
  * Checks an export against a trusted key: every signature, every entry up to the signed size, every pack of every hour of its range,
  * and that there is nothing else. Throws the error of the file system if the folder, or the pin, cannot be read at all.
+ *
+ * @example
+ * import { parseKey, verifyExport } from '@pik/verifier';
+ *
+ * const key = parseKey('PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW');
+ * if (key !== null) console.log(verifyExport('export', { key }).status);
  */
 export function verifyExport(dir: string, options: ExportOptions): Verdict {
   const folder = openFolder(dir);
-  const none = { origin: '', entries: 0, hours: 0, lines: 0, hours_outside: 0, hours_expired: 0, witnessed: {} };
+  const none = {
+    origin: '',
+    entries: 0,
+    hours: 0,
+    lines: 0,
+    hours_outside: 0,
+    hours_expired: 0,
+    witnessed: {},
+    stamped: false,
+  };
   const signed = readCheckpoint(folder, 'checkpoint');
   const log = signed === null ? null : readLog(folder, signed.checkpoint.size);
   if (signed === null || log === null)
@@ -67,6 +84,7 @@ export function verifyExport(dir: string, options: ExportOptions): Verdict {
   const named = folder.read('vkey.txt')?.toString('utf8');
   if (named !== undefined && named !== `${key.text}\n`)
     folder.add(STATUS.differs, 'vkey.txt', 'is not the key that signs');
+  const stamped = checkStamp(folder, note, checkpoint.size);
   const witnessed = checkWitnesses(folder, note, options);
   if (options.pin !== undefined) checkPin(folder, options.pin, { log, checkpoint, note });
   const hours = checkHours(folder, log);
@@ -78,6 +96,7 @@ export function verifyExport(dir: string, options: ExportOptions): Verdict {
     origin: checkpoint.origin,
     entries: checkpoint.size,
     witnessed,
+    stamped,
     ...hours,
   };
 }
@@ -182,6 +201,16 @@ function checkWitnesses(folder: Folder, note: Note, { witnesses = [], quorum = w
   if (count < quorum)
     folder.add(STATUS.signature, 'checkpoint', `${count} of the witnesses have signed, and ${quorum} must have`);
   return witnessed;
+}
+
+/** A stamp is of the checkpoint as it was signed; its own signature is left to whoever knows the authority. */
+function checkStamp(folder: Folder, note: Note, size: number): boolean {
+  const name = `stamps/${size}`;
+  if (!folder.names.has(`${name}.tsr`)) return false;
+  folder.read(`${name}.tsr`);
+  if (readCheckpoint(folder, name)?.note.text === note.text) return true;
+  folder.add(STATUS.differs, name, 'is not the checkpoint');
+  return false;
 }
 
 function checkPin(folder: Folder, path: string, now: { log: Log; checkpoint: Checkpoint; note: Note }): void {

@@ -14,7 +14,7 @@ export interface HourEntry {
   readonly root: string;
 }
 
-/** What the log says about lines that are no longer there. */
+/** The reasons that the log has for lines that are no longer there. */
 export interface Gone {
   /** The ids of erasures, and the policies of expiry. */
   readonly erasures: ReadonlySet<string>;

@@ -30,7 +30,14 @@ export interface Checkpoint {
   readonly root: Buffer;
 }
 
-/** Reads the name of a key; null if it is not one. */
+/**
+ * Reads the name of a key; null if it is not one.
+ *
+ * @example
+ * import { parseKey } from '@pik/verifier';
+ *
+ * parseKey('PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW')?.name; // PeterNeumann
+ */
 export function parseKey(text: string): VerifierKey | null {
   const [, name = '', id = '', data = ''] = /^([^\s+]+)\+([0-9a-f]{8})\+(\S+)$/u.exec(text) ?? [];
   const bytes = fromBase64(data);

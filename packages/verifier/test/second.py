@@ -220,6 +220,8 @@ for hour, generations in hours.items():
     if hour < expired and not os.path.exists(os.path.join(folder, stem)):
         continue
     total += check_hour(generations)
+if os.path.exists(os.path.join(folder, "stamps/%d.tsr" % size)):
+    need(read("stamps/%d.tsr" % size) and checkpoint("stamps/%d" % size)[0] == text, "the stamp is of another checkpoint")
 sums = dict(reversed(line.split("  ")) for line in read("SHA256SUMS").decode().splitlines())
 for path in sorted(seen - {"SHA256SUMS"}):
     need(sums.get(path) == hashlib.sha256(read(path)).hexdigest(), path + " is not as SHA256SUMS lists it")

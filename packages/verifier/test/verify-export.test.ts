@@ -45,6 +45,7 @@ describe('an export', () => {
         hours_outside: 0,
         hours_expired: 1,
         witnessed: {},
+        stamped: false,
       });
   });
 

@@ -34,6 +34,7 @@ export async function verifyOffline(dir: string, options: OfflineOptions): Promi
     `Log ${printable(origin)}: ${counted(entries, 'entry', 'entries')}; ${counted(lines, 'receipt')} in ${counted(hours, 'hour')} checked.`,
     ...(rest.length === 0 ? [] : [`Not checked: ${rest.join(', ')}.`]),
     ...witnessTexts(witnessed),
+    ...(verdict.stamped ? ['The checkpoint has a time stamp; check it with `openssl ts -verify`.'] : []),
     ...faultTexts(findings, status),
   ]);
   return status;

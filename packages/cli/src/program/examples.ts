@@ -33,6 +33,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   sql: ["pik sql 'SELECT source, count(*) FROM events GROUP BY 1' --since 1d"],
   rejects: ['pik rejects --since 1d', 'pik rejects --code TIME_INVALID --source meters'],
   verify: ['pik verify --digest', 'pik verify --offline export --key VKEY', 'pik verify --case case.tar --key VKEY'],
+  witness: ['pik witness --name witness.example.com --log VKEY --data /var/lib/pik-witness'],
   'log export': ['pik log export --data /var/lib/pik --out /mnt/audit/export'],
   'log rotate': ['pik log rotate --data /var/lib/pik'],
   'log replace-key': ['pik log replace-key --data /var/lib/pik'],

@@ -28,8 +28,17 @@ export function addVerification(program: Command, done: Done): void {
     .action((eventId, options) => caseExport(eventId, options));
 }
 
-/** Adds the commands of the signed log of a data directory. */
+/** Adds the commands of the signed log of a data directory, and the witness of others. */
 export function addSignedLog(program: Command): void {
+  program
+    .command('witness')
+    .description('sign the checkpoints of logs that only grow (C2SP tlog-witness)')
+    .requiredOption('--name <name>', 'name of the witness, such as witness.example.com; decided by the first start')
+    .requiredOption('--log <vkey>', 'key of a log to sign for; may be given several times', many)
+    .option('--data <dir>', 'folder of its key and its state', '.pik-witness')
+    .option('--port <port>', 'port to listen on', '4601')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .action(async (options) => (await import('../commands/witness.ts')).witness(options));
   const log = program.command('log').description('the signed log of closed hours in a data directory');
   local(log, 'export', 'write the log and its packs into a folder; check it with `verify --offline`')
     .requiredOption('--out <dir>', 'the folder to write, new or empty')

@@ -2,7 +2,15 @@ import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, v
 
 import { KitError } from '@pik/schema';
 
-import { base64, fromBase64, KEY_TYPES, type Note, type VerifierKey, verifierKey } from './rules/note.ts';
+import {
+  base64,
+  fromBase64,
+  KEY_TYPES,
+  type Note,
+  type NoteSignature,
+  type VerifierKey,
+  verifierKey,
+} from './rules/note.ts';
 
 /** A private key with the name that verifiers know. */
 export interface SigningKey {
@@ -44,6 +52,15 @@ function signingKey(name: string, seed: Uint8Array): SigningKey {
 export function hasSigned({ name, id, key }: VerifierKey, { text, signatures }: Note): boolean {
   const found = signatures.find((one) => one.name === name && one.id === id);
   return found !== undefined && verify(null, Buffer.from(text), publicKey(key), found.bytes);
+}
+
+/** Whether a signature is that of a witness over the text of a checkpoint (C2SP `tlog-cosignature`). */
+export function isCosignature({ name, id, type, key }: VerifierKey, text: string, signature: NoteSignature): boolean {
+  const { bytes } = signature;
+  if (signature.name !== name || signature.id !== id || type !== KEY_TYPES.cosignature || bytes.length !== 72)
+    return false;
+  const seconds = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0);
+  return verify(null, Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`), publicKey(key), bytes.subarray(8));
 }
 
 /** The public key of these 32 bytes. */

@@ -1,5 +1,6 @@
 import { KitError } from '@pik/schema';
 
+import { firstWritten } from '../compact/hour-file.ts';
 import type { Backend } from '../ports/backend.ts';
 import { readPages } from '../runtime/pages.ts';
 import { addEntry, createLogState, type LogState } from './rules/log-state.ts';
@@ -17,6 +18,8 @@ type Files = Pick<Backend, 'files'>;
 const placeText = (place: number) => String(place).padStart(12, '0');
 const batchKey = (start: number) => `${LOG_PREFIX}appended/${placeText(start)}.ndjson`;
 const keyNameKey = (id: string) => `${LOG_PREFIX}keys/${id}`;
+const cosignatureFolder = (size: number) => `${LOG_PREFIX}cosignatures/${placeText(size)}/`;
+const stampKey = (size: number) => `${LOG_PREFIX}stamps/${placeText(size)}.tsr`;
 const checkpointKey = (size: number) => `${CHECKPOINTS}${placeText(size)}`;
 
 /**
@@ -111,6 +114,33 @@ export async function readKeyName({ files }: Files, id: string): Promise<string 
 /** Stores the name of a public key before it signs. */
 export async function writeKeyName({ files }: Files, { id, text }: VerifierKey): Promise<void> {
   await files.put(keyNameKey(id), new TextEncoder().encode(text));
+}
+
+/** The lines with which witnesses have signed a checkpoint, by the ids of their keys. */
+export async function readCosignatures({ files }: Files, size: number): Promise<Map<string, string>> {
+  const lines = new Map<string, string>();
+  const folder = cosignatureFolder(size);
+  for await (const key of readPages((cursor) => files.list(folder, cursor)))
+    lines.set(key.slice(folder.length), new TextDecoder().decode((await files.get(key)) ?? new Uint8Array(0)));
+  return lines;
+}
+
+/** Stores the line of a witness; the first one of a checkpoint stays. */
+export async function writeCosignature(
+  backend: Files,
+  { size, id, line }: { size: number; id: string; line: string },
+): Promise<void> {
+  await firstWritten(backend, cosignatureFolder(size) + id, line);
+}
+
+/** The time stamp of a checkpoint; null if there is none. */
+export async function readStamp({ files }: Files, size: number): Promise<Uint8Array | null> {
+  return files.get(stampKey(size));
+}
+
+/** Stores the time stamp of a checkpoint. */
+export async function writeStamp({ files }: Files, size: number, stamp: Uint8Array): Promise<void> {
+  await files.put(stampKey(size), stamp);
 }
 
 /** The sizes for which there are checkpoints, in order. */

@@ -3,11 +3,12 @@ import { KitError } from '@pik/schema';
 import type { Backend } from '../ports/backend.ts';
 import type { LogTarget } from '../ports/log-target.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { readCheckpoint } from './log-files.ts';
+import { readCheckpoint, readStamp } from './log-files.ts';
 import { checkPrefix, type LogParts } from './open-log.ts';
 import type { LogState } from './rules/log-state.ts';
 import { parseCheckpoint, parseNote } from './rules/note.ts';
 import { parseBundle, TILE_WIDTH, type TileFile, tilePath, tilesBetween } from './rules/tiles.ts';
+import { stampFiles } from './stamp-head.ts';
 
 /** The path of the newest checkpoint in a copy of the log. */
 export const CHECKPOINT = 'checkpoint';
@@ -34,7 +35,11 @@ export async function filesOfLog(
     const note = size > from && size <= to ? await readCheckpoint(backend, size) : null;
     if (note !== null) files.push({ path: `rotations/${size}`, bytes: new TextEncoder().encode(note) });
   }
-  return [...files, { path: CHECKPOINT, bytes: new TextEncoder().encode(checkpoint) }];
+  return [
+    ...files,
+    ...(await stampFiles(backend, to)),
+    { path: CHECKPOINT, bytes: new TextEncoder().encode(checkpoint) },
+  ];
 }
 
 /** The sizes of the checkpoints that two keys have signed. */
@@ -54,7 +59,9 @@ export async function publish(
 ): Promise<void> {
   const bytes = await target.read(CHECKPOINT);
   const known = bytes === null ? null : new TextDecoder().decode(bytes);
-  if (known === checkpoint) return;
+  const isStamped = (await readStamp(parts.backend, size)) !== null;
+  const hasStamp = !isStamped || (await target.read(`stamps/${size}.tsr`)) !== null;
+  if (known === checkpoint && hasStamp) return;
   if (known !== null) checkPrefix(state, known, `the copy of the log at ${target.name}`);
   const from = known === null ? 0 : (parseCheckpoint(parseNote(known)?.text ?? '')?.size ?? 0);
   await target.write(await filesOfLog(parts, state, { from, to: size, checkpoint }));

@@ -2,6 +2,7 @@ import { KitError, MS_PER_HOUR } from '@pik/schema';
 
 import { hourKeys } from '../compact/rules/hour-files.ts';
 import type { Backend } from '../ports/backend.ts';
+import { withCosignatures } from './cosign.ts';
 import { checkpointSizes, readCheckpoint, readKeyName, readLog } from './log-files.ts';
 import { type HourEntry, hourMsOf, parseEntry } from './rules/entries.ts';
 import { addEntry, createLogState, type LogState } from './rules/log-state.ts';
@@ -29,7 +30,7 @@ export async function readSigned(backend: Pick<Backend, 'files'>): Promise<Signe
   const { id = '' } = parseNote(checkpoint)?.signatures.at(-1) ?? {};
   const key = await readKeyName(backend, id);
   if (key === null) throw new KitError('LOG_DAMAGED', `the name of the key ${id} is missing`);
-  return { state, size, checkpoint, key };
+  return { state, size, checkpoint: await withCosignatures(backend, { size, checkpoint }), key };
 }
 
 /** The generations of each hour that a log knows, in order; the latest is last. */

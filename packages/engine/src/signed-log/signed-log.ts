@@ -3,9 +3,11 @@ import { KitError, MS_PER_HOUR } from '@pik/schema';
 import type { Backend } from '../ports/backend.ts';
 import type { HourRow } from '../ports/closed-hours.ts';
 import type { LogTarget } from '../ports/log-target.ts';
+import type { StampClient } from '../ports/stamp-client.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
 import { createLimiter } from '../runtime/limiter.ts';
 import { readPages } from '../runtime/pages.ts';
+import { cosign, withCosignatures } from './cosign.ts';
 import { newKeyText, parseKeyText, type SigningKey } from './keys.ts';
 import { appendEntries, mendTiles, readLog } from './log-files.ts';
 import {
@@ -23,6 +25,8 @@ import { CHECKPOINT, missingEntries, publish, readPublished } from './publish.ts
 import { entryBytes, hourMsOf, type LogEntry } from './rules/entries.ts';
 import { addEntry, createLogState, hourEntry, type LogState, quietBefore } from './rules/log-state.ts';
 import type { VerifierKey } from './rules/note.ts';
+import { stampHead } from './stamp-head.ts';
+import type { WitnessClient } from './witness.ts';
 
 /** The parts of a signed log. */
 export interface SignedLogOptions extends LogParts {
@@ -30,6 +34,10 @@ export interface SignedLogOptions extends LogParts {
   readonly telemetry?: Telemetry | undefined;
   /** Where copies are kept. Default: nowhere. */
   readonly targets?: readonly LogTarget[] | undefined;
+  /** Witnesses that are asked to sign each checkpoint. Default: none. */
+  readonly witnesses?: readonly WitnessClient[] | undefined;
+  /** Authorities that are asked, in this order, to stamp each checkpoint. Default: none. */
+  readonly stamps?: readonly StampClient[] | undefined;
 }
 
 /** A checkpoint of the log. */
@@ -52,7 +60,7 @@ export interface SignedLog {
   closeHours(): Promise<SignedHead | null>;
   /** Appends entries, then signs. Throws `LOG_ENTRY_TOO_LARGE`. */
   append(entries: readonly LogEntry[]): Promise<SignedHead | null>;
-  /** Brings every target up to date; what fails is logged, and is tried again by the next call. True if all are. */
+  /** Asks witnesses and time stamp authorities, then brings every target up to date; what fails is logged, and is tried again by the next call. True if all are. */
   publish(): Promise<boolean>;
   /** Signs with a new key from now on; the key before signs its name, and is gone after that. Throws `LOG_KEY_UNUSABLE`. */
   rotateKey(): Promise<VerifierKey>;
@@ -92,21 +100,33 @@ export async function openSignedLog(options: SignedLogOptions): Promise<SignedLo
 interface OpenLog extends SignedLogOptions {
   readonly telemetry: Telemetry;
   readonly targets: readonly LogTarget[];
+  readonly witnesses: readonly WitnessClient[];
+  readonly stamps: readonly StampClient[];
   state: LogState;
   key: SigningKey | null;
   head: SignedHead | null;
-  /** The size that each target has, and since when it waits for a larger one. */
-  readonly published: Map<string, { readonly size: number; readonly waitsSinceMs: number | null }>;
+  /** The checkpoint that each target has, and since when it waits for another one. */
+  readonly published: Map<string, { readonly checkpoint: string; readonly waitsSinceMs: number | null }>;
 }
 
 async function open(options: SignedLogOptions): Promise<OpenLog> {
-  const { telemetry = silentTelemetry, targets = [] } = options;
+  const { telemetry = silentTelemetry, targets = [], witnesses = [], stamps = [] } = options;
   const state = await readChecked(options);
   for (const target of targets) {
     const note = await readPublished(target, telemetry);
     if (note !== null) checkPrefix(state, note, `the copy of the log at ${target.name}`);
   }
-  const log: OpenLog = { ...options, telemetry, targets, state, key: null, head: null, published: new Map() };
+  const log: OpenLog = {
+    ...options,
+    telemetry,
+    targets,
+    witnesses,
+    stamps,
+    state,
+    key: null,
+    head: null,
+    published: new Map(),
+  };
   await mendTiles(log.backend, state);
   log.key = await openKey(log, state);
   if (log.key === null) telemetry.log('error', 'log_key_lost', {});
@@ -186,20 +206,22 @@ async function changeKey(log: OpenLog, { isLost }: { isLost: boolean }): Promise
 async function publishAll(log: OpenLog): Promise<boolean> {
   const { targets, published, telemetry, backend, head, state } = log;
   if (head === null || head.size === 0) return true;
-  const { size, checkpoint } = head;
-  let isDone = true;
+  const { size } = head;
+  let isDone = await cosign(log, state, head);
+  if (!(await stampHead(log, size, log.stamps))) isDone = false;
+  const checkpoint = await withCosignatures(backend, head);
   for (const target of targets) {
-    const known = published.get(target.name) ?? { size: -1, waitsSinceMs: null };
-    if (known.size === size) continue;
+    const known = published.get(target.name) ?? { checkpoint: '', waitsSinceMs: null };
+    if (known.checkpoint === checkpoint) continue;
     const nowMs = backend.clock.now();
     let waitsSinceMs = known.waitsSinceMs ?? nowMs;
     try {
       await publish(log, state, { target, size, checkpoint });
-      published.set(target.name, { size, waitsSinceMs: null });
+      published.set(target.name, { checkpoint, waitsSinceMs: null });
       waitsSinceMs = nowMs;
     } catch (error) {
       isDone = false;
-      published.set(target.name, { size: known.size, waitsSinceMs });
+      published.set(target.name, { checkpoint: known.checkpoint, waitsSinceMs });
       telemetry.log('error', 'log_unpublished', { target: target.name, size, error: String(error) });
     }
     telemetry.observe('LogPublishLagSeconds', [(nowMs - waitsSinceMs) / 1_000], target.name);
