@@ -234,6 +234,7 @@ async function expectSameOver(steps: readonly Step[]): Promise<Set<string>> {
     await expectSameAnswers(kit);
     // The thread has answered before, and what it has cached must not hide what comes now.
     await live(kit, [...steps.slice(-2), { kind: 'replay' }, { kind: 'pass', hours: 2 }]);
+    await kit.sign();
     const answered = await expectSameAnswers(kit);
     expect(kit.logged).not.toContain('reader_config_differs');
     expect(kit.reads()).toBeGreaterThan(0);

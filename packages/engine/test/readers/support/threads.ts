@@ -4,6 +4,7 @@ import { createApp } from '../../../src/http/create-app.ts';
 import type { Telemetry } from '../../../src/ports/telemetry.ts';
 import { startCompaction } from '../../../src/readers/compact-thread.ts';
 import { openReaders, type ReadersOptions } from '../../../src/readers/open-readers.ts';
+import { openSignedLog } from '../../../src/signed-log/signed-log.ts';
 
 import { AGGREGATES } from './aggregates.ts';
 
@@ -32,6 +33,8 @@ export interface Threads {
   workAll(): Promise<void>;
   /** Closes the running hour on a thread of its own. */
   compact(): ReturnType<typeof startCompaction>;
+  /** Closes the running hour, and signs it. */
+  sign(): Promise<void>;
   openGate(): void;
   closeReaders(): Promise<void>;
   close(): Promise<void>;
@@ -86,6 +89,10 @@ export async function openThreads(
       while ((await readers.work({ retryDelayMs: 0 })) !== 'IDLE');
     },
     compact: () => startCompaction({ module, data, pipeline, backend, telemetry }, { all: true }),
+    async sign() {
+      await pipeline.compact({ all: true });
+      await (await openSignedLog({ backend, keys: backend.logKeys })).closeHours();
+    },
     openGate() {
       Atomics.store(new Int32Array(gate), 0, 1);
       Atomics.notify(new Int32Array(gate), 0);
