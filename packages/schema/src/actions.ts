@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 
 import { type BodyBy, defineAction } from './action.ts';
 import { reingestAnswerSchema } from './failures.ts';
+import { monitorViewSchema } from './incidents.ts';
 import { LIMITS } from './limits.ts';
 import { count, formed, instant, items, required, series, text, toggle } from './query-fields.ts';
 import { redriveAnswerSchema, replayAnswerSchema, replayPlanSchema, replayViewSchema } from './replay.ts';
@@ -83,6 +84,43 @@ export const redriveAction = defineAction({
     }),
   },
   answer: redriveAnswerSchema,
+});
+
+const monitorName = {
+  name: required(
+    formed(/^[\w.-]{1,64}$/, 'name of the monitor', { placeholder: 'name', example: 'orders-silent' }),
+  ),
+};
+
+/** Mutes a monitor. */
+export const muteMonitorAction = defineAction({
+  name: 'muteMonitor',
+  path: '/monitors/:name/mute',
+  scope: 'replay',
+  exposes: 'ids',
+  form: 'whole',
+  summary: 'Send nothing about new incidents of a monitor for a while.',
+  params: monitorName,
+  body: {
+    minutes: required(count(LIMITS.mute_minutes_max, 'for this many minutes')),
+    reason: text(LIMITS.reason_chars_max, 'why; recorded with who', { placeholder: 'text' }),
+  },
+  answer: monitorViewSchema,
+});
+
+/** The body of `POST /monitors/:name/mute`. */
+export type MuteBody = BodyBy<(typeof muteMonitorAction)['bodyFields']>;
+
+/** Ends the muting of a monitor. */
+export const unmuteMonitorAction = defineAction({
+  name: 'unmuteMonitor',
+  path: '/monitors/:name/unmute',
+  scope: 'replay',
+  exposes: 'ids',
+  form: 'whole',
+  summary: 'End the muting of a monitor; incidents that still fire are sent.',
+  params: monitorName,
+  answer: monitorViewSchema,
 });
 
 /** Sends rejected receipts again. */

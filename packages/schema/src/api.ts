@@ -1,7 +1,14 @@
 import * as z from 'zod/mini';
 
 import type { GivenToAction } from './action.ts';
-import { redriveAction, reingestAction, replayAction, replayCancelAction } from './actions.ts';
+import {
+  muteMonitorAction,
+  redriveAction,
+  reingestAction,
+  replayAction,
+  replayCancelAction,
+  unmuteMonitorAction,
+} from './actions.ts';
 import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.ts';
 import {
   eventByKeyQuestion,
@@ -14,6 +21,7 @@ import {
   verifyQuestion,
 } from './event-questions.ts';
 import { healthSchema } from './health.ts';
+import { incidentsQuestion, monitorsQuestion } from './incidents.ts';
 import { LIMITS } from './limits.ts';
 import { count, toggle } from './query-fields.ts';
 import {
@@ -157,6 +165,10 @@ export const ROUTES = define({
   replayById: replayByIdQuestion,
   deadLetters: deadLettersQuestion,
   redrive: redriveAction,
+  monitors: monitorsQuestion,
+  incidents: incidentsQuestion,
+  muteMonitor: muteMonitorAction,
+  unmuteMonitor: unmuteMonitorAction,
   ...QUESTIONS,
   rejects: rejectsQuestion,
   reingest: reingestAction,

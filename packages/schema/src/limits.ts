@@ -199,8 +199,22 @@ const OTHER_LIMITS = {
   change_field_values_max: 20,
   /** Events listed for one unit of a change. */
   change_unit_events_max: 20,
-  /** Characters of the reason of a replay. */
+  /** Characters of the reason of a replay, or of muting a monitor. */
   reason_chars_max: 500,
+  /** Monitors of one server. */
+  monitors_max: 100,
+  /** Open incidents of one monitor; conditions beyond them are counted. */
+  monitor_incidents_max: 50,
+  /** Minutes for which a monitor can be muted at once. */
+  mute_minutes_max: 43_200,
+  /** Characters of the sentence of an alert. */
+  alert_chars_max: 1_000,
+  /** Milliseconds that a sink has for one alert. */
+  alert_send_ms_max: 10_000,
+  /** Milliseconds between two attempts at one alert; the first pauses are shorter. */
+  alert_retry_ms_max: 3_600_000,
+  /** Attempts at one alert before it is given up: about four days. */
+  alert_tries_max: 100,
 } as const;
 
 /**

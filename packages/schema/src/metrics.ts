@@ -16,6 +16,8 @@ export const METRICS = {
   ProcessorMessageCount: { unit: 'Count', help: 'Messages that the processor received.' },
   ProcessorErrorCount: { unit: 'Count', help: 'Messages that the processor failed to process.' },
   AggregateVersionCount: { unit: 'Count', help: 'Aggregate versions appended.' },
+  AlertSentCount: { unit: 'Count', help: 'Messages about incidents that a sink has accepted.' },
+  AlertErrorCount: { unit: 'Count', help: 'Attempts to send a message about an incident that failed.' },
   SweepLagSeconds: {
     unit: 'Seconds',
     help: 'Time since the oldest pack that the last sweep left unadmitted was due; 0 if none is left.',
