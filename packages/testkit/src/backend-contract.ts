@@ -6,6 +6,7 @@ import { deadLetterContract } from './backend-contract/dead-letters.ts';
 import { failureContract } from './backend-contract/failures.ts';
 import { fileContract } from './backend-contract/files.ts';
 import { investigationContract } from './backend-contract/investigations.ts';
+import { monitorContract } from './backend-contract/monitors.ts';
 import { moveContract } from './backend-contract/moves.ts';
 import type { OpenedBackend } from './backend-contract/opened-backend.ts';
 import { queueContract } from './backend-contract/queue.ts';
@@ -25,6 +26,7 @@ const PORTS: Readonly<Record<string, readonly ((world: () => World) => void)[]>>
   'aggregate store': [versionContract],
   'replay store': [replayContract, windowContract],
   'replay queue': [queueContract, deadLetterContract],
+  'monitor store': [monitorContract],
   'all of them together': [investigationContract, reportPagesContract],
 };
 

@@ -1,4 +1,15 @@
-import type { EventRow, FailureRow, PackRow, ReplayRequestRow, RequestRows, SliceRow, VersionRow } from '@pik/engine';
+import type {
+  EventRow,
+  FailureRow,
+  IncidentRow,
+  MonitorRow,
+  PackRow,
+  ReplayRequestRow,
+  RequestRows,
+  SliceRow,
+  VersionRow,
+} from '@pik/engine';
+import type { Alert } from '@pik/engine/monitors';
 import { deriveIdentity, flagBit, formatInstant, type IdentityRule, type Instant, sha256Hex } from '@pik/schema';
 
 /** The fields of an event row that a test sets; the others are made up. */
@@ -178,6 +189,72 @@ export function makeReplayRow(replayId: string, rest: Partial<ReplayRequestRow> 
     },
     as_of_ms: Date.UTC(2025, 11, 29),
     limit: 10_000,
+    ...rest,
+  };
+}
+
+/** A monitor that was never checked. */
+export function makeMonitorRow(name: string, rest: Partial<MonitorRow> = {}): MonitorRow {
+  return {
+    name,
+    revision: 1,
+    kind: 'lag',
+    severity: 'warning',
+    watches: 'the lag of each source and type',
+    checked_ms: null,
+    fault: null,
+    is_retired: false,
+    muted: null,
+    incidents: [],
+    left_out: 0,
+    ...rest,
+  };
+}
+
+/** An incident that fires, and of which no sink has heard. */
+export function makeIncidentRow(incidentId: string, rest: Partial<IncidentRow> = {}): IncidentRow {
+  return {
+    incident_id: incidentId,
+    monitor: 'm',
+    kind: 'lag',
+    severity: 'warning',
+    state: 'FIRING',
+    subject: 'shop order',
+    group: { source: 'shop', event_type: 'order' },
+    sentence: 'shop order: 95 of 100 events arrive within 3 h.',
+    since: null,
+    seen_ms: Date.UTC(2026, 0, 1),
+    clear_ms: null,
+    fired_ms: Date.UTC(2026, 0, 1),
+    resolved_ms: null,
+    is_due: true,
+    command: 'pik lag --source shop --type order',
+    link: null,
+    runbook: 'https://example.com/runbook',
+    sent: [{ sink: 'ops', notified: 'NONE', tries: 0, next_ms: 0, fault: null }],
+    ...rest,
+  };
+}
+
+/** The message that an incident fires. */
+export function makeAlert(rest: Partial<Alert> = {}): Alert {
+  const key = rest.key ?? '01890a5d-ac96-774b-bcce-b302099a8057';
+  const state = rest.state ?? 'FIRING';
+  return {
+    key,
+    message_id: `${key}.${state.toLowerCase()}`,
+    state,
+    monitor: 'orders-slow',
+    kind: 'lag',
+    severity: 'critical',
+    group: { source: 'shop', event_type: 'order' },
+    sentence: 'shop order: 95 of 100 events arrive within 3 h.',
+    since: null,
+    fired_at: '2026-01-01T00:00:00.000000000Z',
+    resolved_at: state === 'RESOLVED' ? '2026-01-01T01:00:00.000000000Z' : null,
+    link: 'https://kit.example/ui/lag?source=shop&as_of=2026-01-01T00%3A00%3A00Z',
+    command: "pik lag --source shop --type 'the order'",
+    runbook: 'https://kit.example/runbook#lag',
     ...rest,
   };
 }

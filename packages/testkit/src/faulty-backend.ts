@@ -51,6 +51,7 @@ const WRITES = new Set([
   'delete',
   'fail',
   'redrive',
+  'keep',
 ]);
 
 /** Wraps a backend; everything that reached it before a crash is durable. */
@@ -74,6 +75,7 @@ export function createFaultyBackend(inner: Backend, faults: readonly Fault[]): F
     aggregates: wrap(inner.aggregates, 'STORE_UNAVAILABLE'),
     replays: wrap(inner.replays, 'STORE_UNAVAILABLE'),
     queue: wrap(inner.queue, 'STORE_UNAVAILABLE'),
+    monitors: wrap(inner.monitors, 'STORE_UNAVAILABLE'),
     hours: inner.hours === undefined ? undefined : wrap(inner.hours, 'INDEX_UNAVAILABLE'),
     close: () => Promise.resolve(),
     get calls() {

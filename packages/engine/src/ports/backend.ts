@@ -2,6 +2,7 @@ import type { CellRow } from './cell-row.ts';
 import type { Clock, SoleOwner } from './clock.ts';
 import type { ClosedHours, HourStore } from './closed-hours.ts';
 import type { ReplayPart, ReplayRequestRow, ReplayRow, VersionRow, WindowTarget } from './history-rows.ts';
+import type { MonitorStore } from './monitor-store.ts';
 import type { FailureQuery, Page, PositionRange, SliceQuery, VersionQuery } from './queries.ts';
 import type { ReplayQueue } from './replay-queue.ts';
 import type { ReplayWindows } from './replay-windows.ts';
@@ -18,6 +19,7 @@ import type {
 } from './rows.ts';
 
 export type { Clock, SoleOwner } from './clock.ts';
+export type { IncidentRow, MonitorRow, MonitorStore, MuteRow, SentRow } from './monitor-store.ts';
 export type { ReplayQueue } from './replay-queue.ts';
 
 /** A backend: the raw log that stores, the index that decides outcomes, the stores of replays, and their common clock. */
@@ -28,6 +30,7 @@ export interface Backend {
   readonly aggregates: AggregateStore;
   readonly replays: ReplayStore;
   readonly queue: ReplayQueue;
+  readonly monitors: MonitorStore;
   /** Absent: no hour is ever closed, and everything is answered from rows. */
   readonly hours?: HourStore | undefined;
   readonly clock: Clock;

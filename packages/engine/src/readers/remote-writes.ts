@@ -10,6 +10,7 @@ const WRITES = {
   aggregates: ['append'],
   replays: ['create', 'addPart', 'cancel', 'addWindows', 'setWindowResult', 'setWindowFailures'],
   queue: ['send', 'receive', 'extend', 'delete', 'fail', 'redrive'],
+  monitors: ['put', 'keep'],
 } as const satisfies { readonly [S in keyof Backend]?: readonly (keyof NonNullable<Backend[S]>)[] };
 
 /** One such write, as it is passed between threads. */

@@ -4,6 +4,7 @@ import { createCalls } from './calls.ts';
 import type { AwsClients } from './clients.ts';
 import { createEventIndex } from './event-index.ts';
 import { createFileStore } from './file-store.ts';
+import { createMonitorStore } from './monitor-store.ts';
 import { createObjects } from './objects.ts';
 import { createRawLog } from './raw-log.ts';
 import { createReplayStore } from './replay-store.ts';
@@ -44,13 +45,15 @@ export function openAwsStores(
   const tableOf = (name: string, calls: typeof index) => createTable(dynamodb, name, calls);
   const logErrors = { exists: 'RAW_EXISTS', corrupt: 'RAW_CORRUPT' } as const;
   const fileErrors = { exists: 'FILE_EXISTS', corrupt: 'MANIFEST_CORRUPT' } as const;
+  const replays = { table: tableOf(options.replaysTable, store), calls: store };
   return {
     clock,
     rawLog: createRawLog(createObjects({ client, bucket, calls: log, errors: logErrors })),
     files: createFileStore(createObjects({ client, bucket, calls: store, errors: fileErrors })),
     index: createEventIndex({ table: tableOf(options.indexTable, index), calls: index, clock, timing }),
     aggregates: createAggregateStore({ table: tableOf(options.aggregatesTable, store), calls: store, clock }),
-    replays: createReplayStore({ table: tableOf(options.replaysTable, store), calls: store }),
+    replays: createReplayStore(replays),
+    monitors: createMonitorStore(replays),
   };
 }
 

@@ -1,8 +1,22 @@
+const MONITOR_TABLES = `
+CREATE TABLE monitor (
+  name TEXT PRIMARY KEY,
+  revision INTEGER NOT NULL,
+  row TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Those that have ended; open ones are in the row of their monitor.
+CREATE TABLE incident (
+  incident_id TEXT PRIMARY KEY,
+  row TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
 /** The format of `history.db`. */
-export const HISTORY_FORMAT = { applicationId: 0x70696b32, version: 2 } as const;
+export const HISTORY_FORMAT = { applicationId: 0x70696b32, version: 3 } as const;
 
 /**
- * The tables of versions, replays, and the queue. They have their own file, so that the loss of an index loses no message,
+ * The tables of versions, replays, the queue, and monitors. They have their own file, so that the loss of an index loses no message,
  * and a replay never waits for the commits of ingest.
  */
 export const HISTORY_TABLES = `
@@ -85,7 +99,10 @@ CREATE TABLE message (
 
 CREATE INDEX message_visible ON message (visible_ms, message_no) WHERE visible_ms IS NOT NULL;
 CREATE INDEX message_died ON message (died_ms, message_no) WHERE died_ms IS NOT NULL;
-`;
+${MONITOR_TABLES}`;
 
 /** The statements that upgrade the tables from each version to the next. */
-export const HISTORY_UPGRADES: readonly string[] = ['ALTER TABLE replay_window ADD COLUMN failure TEXT;'];
+export const HISTORY_UPGRADES: readonly string[] = [
+  'ALTER TABLE replay_window ADD COLUMN failure TEXT;',
+  MONITOR_TABLES,
+];

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { AggregateStore, Clock, ReplayQueue, ReplayStore } from '../../ports/backend.ts';
+import type { AggregateStore, Clock, MonitorStore, ReplayQueue, ReplayStore } from '../../ports/backend.ts';
 import { createAggregateStore } from './aggregate-store.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { HistoryFile } from './history-file.ts';
+import { createMonitorStore } from './monitor-store.ts';
 import { createReplayQueue } from './replay-queue.ts';
 import { createReplayStore } from './replay-store.ts';
 import { indexError, prepareRows, requireRow } from './sqlite.ts';
@@ -14,12 +15,13 @@ export interface History {
   readonly aggregates: AggregateStore;
   readonly replays: ReplayStore;
   readonly queue: ReplayQueue;
+  readonly monitors: MonitorStore;
   /** Messages that wait or are in work, and dead letters. */
   countMessages(): { readonly waiting: number; readonly dead: number };
   close(): Promise<void>;
 }
 
-/** Creates the three stores over one connection. */
+/** Creates the stores over one connection. */
 export function createHistory(db: DatabaseSync, clock: Clock): History {
   const commits = createGroupCommit(db, { unavailable: UNAVAILABLE });
   const file: HistoryFile = {
@@ -43,6 +45,7 @@ export function createHistory(db: DatabaseSync, clock: Clock): History {
     aggregates: createAggregateStore(file),
     replays: createReplayStore(file),
     queue: createReplayQueue(file, clock),
+    monitors: createMonitorStore(file),
     async close() {
       await commits.idle();
       db.close();

@@ -41,6 +41,7 @@ export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions
     aggregates: history.aggregates,
     replays: history.replays,
     queue: history.queue,
+    monitors: history.monitors,
     async close() {
       await history.close();
       keys.close();

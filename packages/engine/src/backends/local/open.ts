@@ -257,6 +257,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
     aggregates: history.aggregates,
     replays: history.replays,
     queue: history.queue,
+    monitors: history.monitors,
     async close() {
       await index.close();
       await history.close();

@@ -47,6 +47,8 @@ CREATE TABLE failure (
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;`;
 const FIRST_HISTORY = `
+DROP TABLE monitor;
+DROP TABLE incident;
 DROP TABLE replay_window;
 CREATE TABLE replay_window (
   replay_id TEXT NOT NULL, metric TEXT NOT NULL, key TEXT NOT NULL, window_start_ms INTEGER NOT NULL, result TEXT,
