@@ -67,7 +67,7 @@ function parse(file: string): ts.SourceFile {
 /** Entry points of packages and programs, by their place under `src`. */
 const ENTRIES = [
   ...['index', 'events', 'words', 'aws', 'http', 'internals', 'local', 'testing', 'investigator', 'outbox', 'vitest'],
-  ...['main', 'reader', 'parser', 'demo-config', 'pictures', 'notebook', 'producer-thread'],
+  ...['main', 'reader', 'parser', 'demo-config', 'monitors', 'pictures', 'notebook', 'producer-thread'],
 ];
 const FUNCTION_ENTRIES = ['aws', 'aws-stores', 'ingest', 'replay', 'investigate', 'processor', 'sweeper'];
 

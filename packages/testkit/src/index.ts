@@ -21,3 +21,4 @@ export {
 } from './memory-backend.ts';
 export { createMemoryKeyFiles, type KeyFileFault, type MemoryKeyFiles } from './memory-key-files.ts';
 export { createMemoryLogKeys, type MemoryLogKeys } from './memory-log-keys.ts';
+export { describeSinkContract, type ReceivedAlert, type ReceivedRequest, type SinkUnderTest } from './sink-contract.ts';

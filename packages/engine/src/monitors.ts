@@ -1,0 +1,13 @@
+export { type Ask, judgeMonitor } from './monitors/judge.ts';
+export { type Watching, watchOnce } from './monitors/round.ts';
+export type { Alert } from './monitors/rules/alert.ts';
+export type { Finding, Judgement } from './monitors/rules/finding.ts';
+export { linkOf } from './monitors/rules/finding.ts';
+export { severityOf, watchesText } from './monitors/rules/words.ts';
+export { type AlertmanagerSinkOptions, createAlertmanagerSink } from './monitors/sinks/alertmanager.ts';
+export { createSinks, type SinksOptions } from './monitors/sinks/create-sinks.ts';
+export { createPagerDutySink, type PagerDutySinkOptions } from './monitors/sinks/pagerduty.ts';
+export type { Sink } from './monitors/sinks/sink.ts';
+export { createSlackSink, type SlackSinkOptions } from './monitors/sinks/slack.ts';
+export { createSnsSink, type SnsSinkOptions } from './monitors/sinks/sns.ts';
+export { createWebhookSink, type WebhookSinkOptions } from './monitors/sinks/webhook.ts';
