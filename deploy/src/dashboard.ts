@@ -53,6 +53,7 @@ const GRAPHS: readonly { title: string; stat?: string | undefined; metrics: read
     title: 'Processor',
     metrics: [kit('ProcessorMessageCount'), kit('ProcessorErrorCount'), kit('AggregateVersionCount')],
   },
+  { title: 'Alerts', metrics: [kit('AlertSentCount'), kit('AlertErrorCount')] },
   {
     title: 'Messages waiting or dead',
     metrics: [

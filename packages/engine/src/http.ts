@@ -5,5 +5,6 @@ export type { Handlers } from './http/call.ts';
 export { answerConsole } from './http/console.ts';
 export { INGEST_HANDLERS } from './http/ingest-handler.ts';
 export { INVESTIGATE_HANDLERS } from './http/investigate-handlers.ts';
+export { MONITOR_HANDLERS } from './http/monitor-handlers.ts';
 export { problem } from './http/problem.ts';
 export { REPLAY_HANDLERS } from './http/replay-handlers.ts';

@@ -3,6 +3,7 @@ export type * from './api/pipeline.ts';
 export {
   ingestPipeline,
   investigatePipeline,
+  monitorPipeline,
   processPipeline,
   replayPipeline,
   sweepPipeline,

@@ -96,6 +96,12 @@ export function createFakePipeline(overrides: Partial<Pipeline> = {}): FakePipel
     },
     listDeadLetters: async () => ({ dead_letters: [], next_cursor: null }),
     redrive: async () => 0,
+    muteMonitor: async () => {
+      throw new KitError('MONITOR_UNKNOWN');
+    },
+    unmuteMonitor: async () => {
+      throw new KitError('MONITOR_UNKNOWN');
+    },
     work: async () => 'IDLE',
     process: async () => 'DONE',
     close: async () => {},

@@ -12,6 +12,7 @@ import { declaredBodies, declaredFields } from './http-contract/fields.ts';
 import { ingestForms, ingestOutcomes } from './http-contract/ingest.ts';
 import { limits } from './http-contract/limits.ts';
 import { mapped } from './http-contract/mapped.ts';
+import { monitors } from './http-contract/monitors.ts';
 import { plans } from './http-contract/plans.ts';
 import { refusals } from './http-contract/refusals.ts';
 import { createReplayAsks } from './http-contract/replay-asks.ts';
@@ -80,6 +81,7 @@ export function describeHttpContract(
     replays(asks);
     plans(asks);
     deadLetters(asks);
+    monitors(ask);
     agreement(ask);
   });
 }

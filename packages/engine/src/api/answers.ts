@@ -4,9 +4,11 @@ import {
   eventByKeyQuestion,
   eventQuestion,
   explainChangeQuestion,
+  incidentsQuestion,
   type LinesName,
   metricListQuestion,
   proofQuestion,
+  monitorsQuestion,
   type ROUTES,
   receiptQuestion,
   rejectsQuestion,
@@ -25,6 +27,7 @@ import { compare } from '../compare/compare.ts';
 import { explainEvent } from '../explain/explain-event.ts';
 import { readReceipt } from '../ingest/receipt.ts';
 import { rejectedReceipts, rejects } from '../ingest/rejects.ts';
+import { listIncidents, listMonitors } from '../monitors/monitors.ts';
 import { getReplay, listReplays } from '../replay/replay-records.ts';
 import { selectEvents, selectRawEvents } from '../replay/select.ts';
 import { completeness } from '../reports/completeness/completeness.ts';
@@ -74,6 +77,8 @@ export const ANSWERS: { readonly [N in AnsweredName]: Answerer<(typeof ROUTES)[N
   explainChange: answerQuestion(explainChangeQuestion, (context, asked) => explainChange(context, changeQuery(asked))),
   replays: answerQuestion(replaysQuestion, (context, page) => listReplays(context, pageQuery(page))),
   replayById: answerQuestion(replayByIdQuestion, (context, { replay_id }) => getReplay(context, replay_id)),
+  monitors: answerQuestion(monitorsQuestion, (context) => listMonitors(context)),
+  incidents: answerQuestion(incidentsQuestion, (context, page) => listIncidents(context, pageQuery(page))),
   rejects: answerQuestion(rejectsQuestion, (context, asked) => rejects(context, { ...asked, ...pageQuery(asked) })),
   verify: answerQuestion(verifyQuestion, (context, { cursor }) => verify(context, cursor ?? null)),
 };

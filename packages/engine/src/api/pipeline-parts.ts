@@ -8,6 +8,7 @@ import { readReceipt } from '../ingest/receipt.ts';
 import { reingest } from '../ingest/reingest.ts';
 import { rejects } from '../ingest/rejects.ts';
 import { sweep } from '../ingest/sweep.ts';
+import { muteMonitor, unmuteMonitor } from '../monitors/monitors.ts';
 import { consumeMessage, handleMessage } from '../replay/consume.ts';
 import { listDeadLetters, redrive } from '../replay/dead-letters.ts';
 import { planReplay } from '../replay/plan.ts';
@@ -26,6 +27,7 @@ import type {
   CompactPipeline,
   IngestPipeline,
   InvestigatePipeline,
+  MonitorPipeline,
   ProcessPipeline,
   QuestionOptions,
   ReplayPipeline,
@@ -92,6 +94,14 @@ export function replayPipeline(context: Context): ReplayPipeline {
     cancelReplay: (replayId) => cancelReplay(context, replayId),
     listDeadLetters: (query, options) => listDeadLetters(askedContext(context, options), query),
     redrive: (messageIds) => redrive(context, messageIds),
+  };
+}
+
+/** The part of a pipeline that mutes monitors. */
+export function monitorPipeline(context: Context): MonitorPipeline {
+  return {
+    muteMonitor: (name, body, by) => muteMonitor(context, name, { ...body, by }),
+    unmuteMonitor: (name) => unmuteMonitor(context, name),
   };
 }
 

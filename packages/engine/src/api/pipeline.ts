@@ -8,6 +8,8 @@ import type {
   IngestBatch,
   IngestResult,
   LinesName,
+  MonitorView,
+  MuteBody,
   Receipt,
   ReceiptAddress,
   ReingestAnswer,
@@ -303,6 +305,14 @@ export interface ReplayPipeline {
   redrive(messageIds?: readonly string[]): Promise<number>;
 }
 
+/** Mutes monitors. */
+export interface MonitorPipeline {
+  /** Until then no sink hears that an incident of the monitor fires. Throws `MONITOR_UNKNOWN`. */
+  muteMonitor(name: string, body: MuteBody, by: string | null): Promise<MonitorView>;
+  /** Ends that; what still fires is sent. Throws `MONITOR_UNKNOWN`. */
+  unmuteMonitor(name: string): Promise<MonitorView>;
+}
+
 /** Processes messages. */
 export interface ProcessPipeline {
   /** Rejects, with the reason, while the index does not respond or the log cannot store packs. */
@@ -333,6 +343,7 @@ export interface Pipeline
   extends IngestPipeline,
     InvestigatePipeline,
     ReplayPipeline,
+    MonitorPipeline,
     ProcessPipeline,
     SweepPipeline,
     CompactPipeline {

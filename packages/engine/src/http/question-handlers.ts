@@ -37,6 +37,8 @@ export const QUESTION_HANDLERS = {
   explainChange: questionHandler('explainChange'),
   replays: questionHandler('replays'),
   replayById: questionHandler('replayById'),
+  monitors: questionHandler('monitors'),
+  incidents: questionHandler('incidents'),
   rejects: linesHandler('rejects'),
   verify: questionHandler('verify'),
 } satisfies Handlers<InvestigatePipeline>;

@@ -32,6 +32,8 @@ const SELECTIONS: { readonly [N in DeclaredName]: SelectionOf<N> } = {
   versions: VALUE,
   explainChange: { ...VALUE, from: 1, to: 'now' },
   replays: {},
+  monitors: {},
+  incidents: {},
   replayById: { replay_id: ID },
   deadLetters: {},
   rejects: { code: 'JSON_SYNTAX' },

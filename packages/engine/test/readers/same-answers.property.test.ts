@@ -111,6 +111,8 @@ const ASKED: { readonly [N in Exclude<Asked, 'tail'>]: readonly string[] } = {
   versions: ['metric=sum_by_all&key=all&limit=1', 'metric=daily_event_count&key=entity_0'],
   explainChange: [VALUE, `${VALUE}&from=2026-03-02T12:00:00Z&to=now`],
   replays: ['', 'limit=1'],
+  monitors: [''],
+  incidents: [''],
   replayById: [''],
   deadLetters: [''],
   rejects: ['', 'limit=1', 'include=body'],

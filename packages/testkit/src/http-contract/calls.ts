@@ -26,6 +26,7 @@ const BODIES: { readonly [N in RouteName]?: string } = {
   hook: '{}',
   replay: '{}',
   redrive: '{"message_ids":["none"]}',
+  muteMonitor: '{"minutes":1}',
   reingest: '{}',
 };
 
