@@ -2,10 +2,14 @@ import type { Aggregate } from '@pik/aggregates';
 import {
   type Catalog,
   checkDoors,
+  checkMonitors,
+  checkSinks,
   type Doors,
   KitError,
+  type Monitor,
   SCOPES,
   type Scope,
+  type Sinks,
   type VolatileDeclaration,
   volatileRules,
 } from '@pik/schema';
@@ -43,6 +47,12 @@ export interface PikConfig {
   readonly doors?: Doors | undefined;
   /** The signed log, with which anybody can check offline that nothing was changed. */
   readonly log?: LogConfig | undefined;
+  /** Conditions that `pik serve` watches, each made by `defineMonitor`. Incidents are kept and listed even without sinks. */
+  readonly monitors?: readonly Monitor[] | undefined;
+  /** Where incidents are sent, by name. */
+  readonly sinks?: Sinks | undefined;
+  /** The address under which people reach the server, such as `https://kit.example`: links in alerts begin with it. Default: where it listens. */
+  readonly publicUrl?: string | undefined;
   /** Without keys the server listens on loopback only, and every caller may do everything. */
   readonly apiKeys?: readonly ApiKeyConfig[] | undefined;
   /**
@@ -95,6 +105,16 @@ const CHECKS: Record<keyof PikConfig, Check> = {
   volatile: volatileFault,
   doors: doorsFault,
   log: logFault,
+  // Together with the sinks, once both are known.
+  monitors: (value) => (Array.isArray(value) ? null : 'must be a list of monitors, each made by defineMonitor'),
+  sinks: (value) => {
+    checkSinks(value);
+    return null;
+  },
+  publicUrl: (value) =>
+    typeof value === 'string' && /^https?:\/\/[^\s?#]+$/.test(value)
+      ? null
+      : 'must be an address such as https://kit.example',
   apiKeys: (value) => (Array.isArray(value) ? firstFault(value.map(apiKeyFault)) : 'must be a list'),
   trustedProxies: (value) =>
     Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? null : 'must be a list of addresses',
@@ -110,6 +130,9 @@ function checkConfig(value: unknown): asserts value is PikConfig {
     const fault = check === undefined ? 'is not a field of the config' : field === undefined ? null : check(field);
     if (fault !== null) throw new KitError('CONFIG_INVALID', `${name} ${fault}`, { path: `/${name}` });
   }
+  const { monitors = [], sinks = {} } = value;
+  checkSinks(sinks);
+  checkMonitors(monitors, sinks);
 }
 
 function volatileFault(value: unknown): string | null {

@@ -86,6 +86,13 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   },
   replays: { yes: 'the list', no: null },
   'dead-letters': { yes: 'there are no dead letters, or they are back in the queue', no: 'there are dead letters' },
+  monitors: {
+    yes: 'nothing fires, and every monitor could be judged',
+    no: 'an incident fires, or a monitor could not be judged',
+  },
+  'monitors mute': { yes: 'the monitor is muted', no: 'there is no such monitor' },
+  'monitors unmute': { yes: 'the monitor is not muted', no: 'there is no such monitor' },
+  check: { yes: 'nothing is wrong', no: 'something is; 3 if nothing is, but a monitor could not be judged' },
   history: { yes: 'the value has versions', no: 'it has none' },
   compute: { yes: 'the value', no: null },
   completion: { yes: 'the script', no: null },
@@ -104,6 +111,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set([
 /** The server answered that the thing does not exist, or refused the request. */
 const NEGATIVE: ReadonlySet<ErrorCode> = new Set([
   'EVENT_UNKNOWN',
+  'MONITOR_UNKNOWN',
   'PLAN_STALE',
   'RECEIPT_UNKNOWN',
   'REPLAY_CANCELLED',

@@ -17,6 +17,7 @@ import { status } from './commands/status.ts';
 import { isErrno } from './errno.ts';
 import { EXIT, exitOf } from './exit-status.ts';
 import { foreignErrorText } from './foreign-error.ts';
+import { addMonitors } from './monitor-commands.ts';
 import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { addAnswers } from './program/answer-commands.ts';
 import { client, type Done } from './program/client.ts';
@@ -82,6 +83,8 @@ const WORKING = new Set([
   'rotate',
   'replace-key',
   'restore',
+  'mute',
+  'unmute',
   ...TAPS,
 ]);
 
@@ -114,6 +117,7 @@ export function createProgram(done: Done): Command {
   addVerification(program, done);
   addSignedLog(program);
   addReports(program, done);
+  addMonitors(program, done);
   addReplays(program, done);
   addValues(program, done);
   addCompletion(program);

@@ -36,6 +36,13 @@ export function startOf({ from, since }: RangeOptions): string | undefined {
   return from ?? since;
 }
 
+/** Milliseconds of a duration such as `90s`, `30m`, `2h` or `3d`; null for another text. */
+export function durationMs(text: string): number | null {
+  if (!/^\d/.test(text)) return null;
+  const ago = parseMoment(text, { nowMs: 0, timeZone: 'UTC' });
+  return ago === null || ago.epoch_ms > 0 ? null : -ago.epoch_ms;
+}
+
 /**
  * Resolves a time to RFC 3339 by this machine's clock, for requests that are recorded.
  *

@@ -103,6 +103,15 @@ const CASES: Record<string, Cases> = {
     usage: ['--timeout', 'long'],
   },
   replays: { yes: [], no: null, usage: ['--limit', 'many'] },
+  // monitors.e2e.test.ts covers a monitor that fires.
+  monitors: { yes: [], no: null, usage: ['--ended', 'many'] },
+  'monitors mute': { yes: null, no: ['nobody'], usage: ['nobody', '--for', 'soon'] },
+  'monitors unmute': { yes: null, no: ['nobody'] },
+  check: {
+    yes: ['--max-failures', '999', '--gaps', '--silence', '--duplicates'],
+    no: ['--max-failures', '0', '--within', '9999d'],
+    usage: ['--silent-after', '2h'],
+  },
   'dead-letters': { yes: [], no: [] },
   history: { yes: metric, no: ['--metric', 'daily_event_count', '--key', 'nobody'] },
   compute: { yes: [...metric, ...window], no: null, usage: ['--metric', 'no_such_metric', '--key', 'x', ...window] },

@@ -18,6 +18,7 @@ import { clientAddress, type ListenAddress, listenAddress, proxyList } from '../
 import { loadConfig, type PikConfig } from '../config.ts';
 import { createHourCloser } from '../hour-closer.ts';
 import { createLogWriter } from '../log-writer.ts';
+import { openSinks, startMonitorWatch } from '../monitor-watch.ts';
 import { writeOut } from '../output.ts';
 import { PARSER_MODULE, parserThreads, READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
 import { createServerHealth, type ServerHealth } from '../server-health.ts';
@@ -64,6 +65,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const address = listenAddress(options.host);
   checkBinding(address, config);
   checkHookSecrets(config.doors?.hooks ?? {}, process.env);
+  const sinks = openSinks(config);
   const threads = readerThreads(options.readers);
   const parsing = parserThreads(options.parsers);
   const trusted = config.trustedProxies === undefined ? null : proxyList(config.trustedProxies);
@@ -107,6 +109,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
   const url = `http://${address.urlHost}:${addressPort(server)}`;
+  const watch = startMonitorWatch({ config, pipeline, readers, backend, telemetry, url }, sinks);
   const opened = openedText(await backend.figures(), { threads, parsing });
   writeOut(`pik serves ${dir} at ${url} (ctrl-c stops it)\nthe console: ${url}/ui\n${opened}\n`);
   await stopped;
@@ -115,7 +118,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   pipeline.hangUp();
   // In parallel: while the server waits for slow clients, the worker must not start work that the shutdown would cut
   // short.
-  await Promise.all([stop(server), worker?.stop()]);
+  await Promise.all([stop(server), worker?.stop(), watch.stop()]);
   // Their connections end before that of the writer.
   await Promise.all([readers?.close(), parsers?.close(), upkeep.stop()]);
   await pipeline.close();
