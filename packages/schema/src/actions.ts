@@ -102,7 +102,7 @@ export const muteMonitorAction = defineAction({
   summary: 'Send nothing about new incidents of a monitor for a while.',
   params: monitorName,
   body: {
-    minutes: required(count(LIMITS.mute_minutes_max, 'for this many minutes')),
+    minutes: count(LIMITS.mute_minutes_max, 'for this many minutes; default an hour'),
     reason: text(LIMITS.reason_chars_max, 'why; recorded with who', { placeholder: 'text' }),
   },
   answer: monitorViewSchema,

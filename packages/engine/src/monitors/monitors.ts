@@ -12,6 +12,7 @@ import { changeRow } from './deliver.ts';
 import { incidentView, monitorView } from './rules/views.ts';
 
 const MS_PER_MINUTE = 60_000;
+const MUTE_MINUTES = 60;
 
 /** Returns all monitors with their open incidents. */
 export async function listMonitors({ backend }: Context): Promise<MonitorsAnswer> {
@@ -30,7 +31,7 @@ export async function listIncidents({ backend, budget }: Context, page: PageQuer
 export async function muteMonitor(
   { backend }: Context,
   name: string,
-  { minutes, reason, by }: MuteBody & { by: string | null },
+  { minutes = MUTE_MINUTES, reason, by }: MuteBody & { by: string | null },
 ): Promise<MonitorView> {
   const nowMs = backend.clock.now();
   const muted = { until_ms: nowMs + minutes * MS_PER_MINUTE, by, reason: reason ?? null };
