@@ -113,7 +113,7 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'handlers',
     files: /^packages\/handlers\/src\//,
-    may: /^(packages\/handlers\/src\/|@pik\/engine(\/(aws|http))?$|@pik\/schema$|@aws-lambda-powertools\/|@aws-sdk\/client-secrets-manager$|uuid$|node:(crypto|stream|zlib)$)/,
+    may: /^(packages\/handlers\/src\/|@pik\/engine(\/(aws|http|monitors))?$|@pik\/schema$|@aws-lambda-powertools\/|@aws-sdk\/client-secrets-manager$|uuid$|node:(crypto|stream|zlib)$)/,
     types: /^@(pik\/aggregates|aws-sdk\/client-(s3|dynamodb|sqs))$/,
   },
   {

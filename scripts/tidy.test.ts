@@ -69,7 +69,7 @@ const ENTRIES = [
   ...['index', 'events', 'words', 'aws', 'http', 'internals', 'local', 'testing', 'investigator', 'outbox', 'vitest'],
   ...['main', 'reader', 'parser', 'demo-config', 'monitors', 'pictures', 'notebook', 'producer-thread'],
 ];
-const FUNCTION_ENTRIES = ['aws', 'aws-stores', 'ingest', 'replay', 'investigate', 'processor', 'sweeper'];
+const FUNCTION_ENTRIES = ['aws', 'aws-stores', 'ingest', 'replay', 'investigate', 'processor', 'sweeper', 'watcher'];
 
 describe('layers', () => {
   for (const { layer, files, may, types } of LAYERS) {

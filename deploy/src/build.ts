@@ -21,6 +21,7 @@ const FUNCTIONS: Readonly<Record<string, Kind>> = {
   replay: { setup: 'aws', computes: true },
   processor: { setup: 'aws', computes: true },
   investigate: { setup: 'aws-stores', computes: true },
+  watcher: { setup: 'aws-stores', computes: true },
 };
 
 /** A bundled function. */
@@ -120,13 +121,22 @@ export async function buildFunctions(options: { outDir: string; configFile: stri
   const { outDir, configFile } = options;
   const config = configFile === null ? {} : await loadConfig(configFile);
   const declared = JSON.stringify({ volatile: config.volatile, doors: config.doors });
+  const { monitors, sinks, publicUrl } = config;
+  const watched = JSON.stringify({ volatile: config.volatile, doors: config.doors, monitors, sinks, publicUrl });
   for (const note of notes(config)) console.log(`note: ${note}`);
   // Into a temporary folder first: the old bundles stay deployable until all new ones exist.
   const fresh = `${outDir}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   const bundles: Bundle[] = [];
   for (const [name, kind] of Object.entries(FUNCTIONS))
-    bundles.push(await bundle(name, { kind, outDir: fresh, configFile: kind.computes ? configFile : null, declared }));
+    bundles.push(
+      await bundle(name, {
+        kind,
+        outDir: fresh,
+        configFile: kind.computes ? configFile : null,
+        declared: name === 'watcher' ? watched : declared,
+      }),
+    );
   const metrics = ['daily_event_count', ...(config.aggregates ?? []).map(({ metric }) => metric)];
   writeFileSync(join(fresh, 'built.json'), `${JSON.stringify({ metrics, bundles }, null, 2)}\n`);
   rmSync(outDir, { recursive: true, force: true });

@@ -29,7 +29,7 @@ const api = (metric: string, options: object = {}): Series => [
   options,
 ];
 const functions = (metric: string, options: object = {}): Series[] =>
-  ['Ingest', 'Replay', 'Investigate', 'Processor', 'Sweeper'].map((name) => [
+  ['Ingest', 'Replay', 'Investigate', 'Processor', 'Sweeper', 'Watcher'].map((name) => [
     'AWS/Lambda',
     metric,
     'FunctionName',

@@ -74,6 +74,14 @@ const GOLDEN: Record<FunctionName, Record<string, readonly string[]>> = {
     's3:PutObject': objects('manifests'),
     's3:ListBucket': [bucket],
   },
+  Watcher: {
+    'dynamodb:GetItem': [index, replays],
+    'dynamodb:BatchGetItem': [index],
+    'dynamodb:Query': [index, replays],
+    'dynamodb:PutItem': [replays],
+    's3:GetObject': objects('raw'),
+    's3:ListBucket': [bucket],
+  },
   Investigate: {
     'dynamodb:GetItem': [index, aggregates, replays],
     'dynamodb:BatchGetItem': [index],
@@ -210,6 +218,18 @@ describe('G24: what must be denied', () => {
       { action: 'sqs:ReceiveMessage', resource: dead },
       { action: 'secretsmanager:GetSecretValue', resource: secretArn('FirstApiKey') },
     ],
+    Watcher: [
+      ...writes([index, aggregates]),
+      ...['Scan', 'UpdateItem'].flatMap(table),
+      // It writes monitors and incidents, and no replay.
+      { action: 'dynamodb:PutItem', resource: replays, context: { 'dynamodb:LeadingKeys': ['REPLAY'] } },
+      { action: 'dynamodb:PutItem', resource: replays },
+      ...object('PutObject'),
+      ...object('GetObject').slice(1),
+      ...['SendMessage', 'ReceiveMessage', 'DeleteMessage'].flatMap(message),
+      { action: 'secretsmanager:GetSecretValue', resource: secretArn('FirstApiKey') },
+      { action: 'sns:Publish', resource: '*' },
+    ],
     Investigate: [
       ...writes([index, aggregates, replays]),
       ...object('PutObject'),
@@ -233,6 +253,7 @@ describe('G24: what must be denied', () => {
       ['Processor', { action: 'dynamodb:PutItem', resource: index, context: failureRow }],
       ['Processor', { action: 's3:PutObject', resource: `${bucket}/manifests/v1/x` }],
       ['Investigate', { action: 'dynamodb:Scan', resource: index }],
+      ['Watcher', { action: 'dynamodb:PutItem', resource: replays, context: { 'dynamodb:LeadingKeys': ['MONITOR'] } }],
     ];
     expect(needed.filter(([name, access]) => !isAllowed(roleOf(name), access))).toEqual([]);
   });

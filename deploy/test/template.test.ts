@@ -8,6 +8,7 @@ import type { Setup } from '@pik/handlers/kit';
 import { open as openProcessor } from '@pik/handlers/processor';
 import { open as openReplay } from '@pik/handlers/replay';
 import { open as openSweeper } from '@pik/handlers/sweeper';
+import { open as openWatcher } from '@pik/handlers/watcher';
 import { LIMITS, ROUTES, type RouteName } from '@pik/schema';
 import { createMemoryBackend } from '@pik/testkit';
 import { setupOver, VARIABLES } from '@pik/testkit/fixtures/functions/functions';
@@ -27,6 +28,7 @@ const OPEN: Record<FunctionName, (setup: Setup) => Promise<unknown>> = {
   Replay: openReplay,
   Processor: openProcessor,
   Investigate: openInvestigate,
+  Watcher: openWatcher,
 };
 
 describe('parameters', () => {

@@ -1,7 +1,8 @@
 import { countOf, defineAggregate } from '@pik/aggregates';
 import { open as openProcessor } from '@pik/handlers/processor';
 import { open as openSweeper } from '@pik/handlers/sweeper';
-import { LIMITS } from '@pik/schema';
+import { open as openWatcher } from '@pik/handlers/watcher';
+import { LIMITS, MONITOR_KINDS, type Monitor } from '@pik/schema';
 import { CONTRACT_AGGREGATES, CONTRACT_VOLATILE, describeHttpContract } from '@pik/testkit';
 import { type AwsCall, createFakeAws } from '@pik/testkit/aws';
 import { captureLines, keyOf, setupOver } from '@pik/testkit/fixtures/functions/functions';
@@ -210,6 +211,33 @@ describe('a life of the functions', () => {
     const sweeper = await openSweeper(setup());
     const summary = await as('Sweeper', () => sweeper({}, invocation('sweeper')));
     expect(summary).toMatchObject({ packs_admitted: 1, packs_unreadable: 0 });
+  });
+
+  it('the watcher judges a monitor of each kind, an incident begins and ends, and its monitor is retired', async () => {
+    gateway = await openNoted();
+    await ask('/ingest', [event(40, { event_time: new Date(clock.now() - 60_000).toISOString() }), {}]);
+    const needs: { readonly [K in Monitor['kind']]?: object } = {
+      lag: { p95_ms_max: 1 },
+      metric: { metric: 'daily_event_count', key: 'life', below: 1 },
+    };
+    const monitors = MONITOR_KINDS.map((kind) => ({ name: kind, kind, resolve_after_ms: 0, ...needs[kind] }));
+    const watch = async (declared: readonly object[]) => {
+      const watcher = await openWatcher({ ...setup(), monitors: declared as Monitor[] });
+      await as('Watcher', () => watcher({}, invocation('watcher')));
+    };
+    await watch(monitors);
+    const { monitors: listed } = await (await ask('/monitors')).json();
+    expect(listed.map(({ name, fault }: { name: string; fault: string | null }) => [name, fault])).toEqual(
+      MONITOR_KINDS.toSorted().map((kind) => [kind, null]),
+    );
+    const { incidents } = listed.find(({ name }: { name: string }) => name === 'failures');
+    expect(incidents[0]).toMatchObject({ state: 'FIRING' });
+    expect((await ask('/monitors/lag/mute', { minutes: 5 })).status).toBe(200);
+    clock.pass(3_600_000);
+    await watch(monitors);
+    await watch([]);
+    const ended = await (await ask('/incidents')).json();
+    expect(ended.incidents.map(({ monitor }: { monitor: string }) => monitor)).toContain('failures');
   });
 });
 

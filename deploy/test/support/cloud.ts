@@ -5,7 +5,7 @@ import { type Resource, readTemplate } from '../../src/template.ts';
 export const template = readTemplate();
 
 /** The names of the functions. */
-export const FUNCTIONS = ['Ingest', 'Sweeper', 'Replay', 'Processor', 'Investigate'] as const;
+export const FUNCTIONS = ['Ingest', 'Sweeper', 'Replay', 'Processor', 'Investigate', 'Watcher'] as const;
 
 /** The name of a function. */
 export type FunctionName = (typeof FUNCTIONS)[number];

@@ -1,7 +1,7 @@
 import { Tracer } from '@aws-lambda-powertools/tracer';
 import type { Aggregate } from '@pik/aggregates';
 import type { AwsStoresOptions } from '@pik/engine/aws';
-import type { Doors, VolatileDeclaration } from '@pik/schema';
+import type { Doors, Monitor, Sinks, VolatileDeclaration } from '@pik/schema';
 import type { Settings, Variables } from './environment.ts';
 
 /** The options that a bundle passes. */
@@ -10,6 +10,9 @@ export interface AwsSetupOptions {
   readonly aggregates?: readonly Aggregate[] | undefined;
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
   readonly doors?: Doors | undefined;
+  readonly monitors?: readonly Monitor[] | undefined;
+  readonly sinks?: Sinks | undefined;
+  readonly publicUrl?: string | undefined;
 }
 
 /** A placeholder for a table that a function does not use; its role forbids every call anyway. */

@@ -2,7 +2,7 @@ import type { Aggregate } from '@pik/aggregates';
 import type { Backend } from '@pik/engine';
 
 import { type Context, createContext } from '@pik/engine';
-import type { Doors, VolatileDeclaration } from '@pik/schema';
+import type { Doors, Monitor, Sinks, VolatileDeclaration } from '@pik/schema';
 import { readSettings, type SettingName, type Settings, type Variables } from './environment.ts';
 import { createFunctionTelemetry, type FunctionTelemetry, type Invocation } from './telemetry.ts';
 
@@ -19,6 +19,11 @@ export interface Setup {
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
   /** How events in the forms of other products are read. */
   readonly doors?: Doors | undefined;
+  /** For the watcher. */
+  readonly monitors?: readonly Monitor[] | undefined;
+  readonly sinks?: Sinks | undefined;
+  /** The address that links in alerts begin with. */
+  readonly publicUrl?: string | undefined;
 }
 
 /** The settings of every function. */

@@ -8,6 +8,7 @@ import { open as openInvestigate } from '../src/investigate.ts';
 import { open as openProcessor } from '../src/processor.ts';
 import { open as openReplay } from '../src/replay.ts';
 import { open as openSweeper } from '../src/sweeper.ts';
+import { open as openWatcher } from '../src/watcher.ts';
 
 // D04: a function without its configuration must not start, and must report all faults at once.
 
@@ -17,6 +18,7 @@ const FUNCTIONS = {
   investigate: openInvestigate,
   processor: openProcessor,
   sweeper: openSweeper,
+  watcher: openWatcher,
 };
 
 const without = (name: string) => ({ ...VARIABLES, [name]: undefined });
