@@ -54,7 +54,7 @@ const REQUEST_CODES = {
   RECEIPT_UNKNOWN: final(404, 'There is no receipt at this address.'),
   EVENT_UNKNOWN: final(404, 'The index has no such event.'),
   METRIC_UNKNOWN: final(404, 'The server does not compute this metric.'),
-  MONITOR_UNKNOWN: final(404, 'There is no monitor with this name, or it has not been checked yet.'),
+  MONITOR_UNKNOWN: final(404, 'There is no such monitor.'),
   VERSION_UNKNOWN: final(404, 'The value has no such version.'),
   REPLAY_UNKNOWN: final(404, 'There is no replay with this id.'),
   REPLAY_EXISTS: final(409, 'A replay with this id was recorded with another selection.'),
