@@ -91,6 +91,7 @@ export default defineConfig({
       { ...group('Questions, with examples', [...questions, ...values].map(questionPage)), collapsed: true },
       group('Operate', [
         page('One machine', '/operations'),
+        page('Monitors and alerts', '/monitors'),
         page('Troubleshooting', '/troubleshooting'),
         page('Errors', '/errors'),
         page('Limits', '/limits'),
