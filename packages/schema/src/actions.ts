@@ -87,9 +87,7 @@ export const redriveAction = defineAction({
 });
 
 const monitorName = {
-  name: required(
-    formed(/^[\w.-]{1,64}$/, 'name of the monitor', { placeholder: 'name', example: 'orders-silent' }),
-  ),
+  name: required(formed(/^[\w.-]{1,64}$/, 'name of the monitor', { placeholder: 'name', example: 'orders-silent' })),
 };
 
 /** Mutes a monitor. */
