@@ -10,6 +10,7 @@ import {
   id,
   index,
   instant,
+  moment,
   page,
   range,
   required,
@@ -219,7 +220,10 @@ export const verifyQuestion = defineQuestion({
   path: '/verify',
   exposes: 'ids',
   form: 'listing',
-  summary: 'Check log and index against each other, one hour of the log per call.',
-  query: { cursor },
+  summary: 'Check log, index and closed hours against each other, a part of a stored day per call.',
+  query: {
+    since: moment('only packs and closed hours stored since then, and no rows of the index or versions'),
+    cursor,
+  },
   answer: verifyPageSchema,
 });

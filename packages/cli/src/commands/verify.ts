@@ -14,11 +14,17 @@ interface Verification {
   digest: string;
 }
 
+/** Options of `pik verify`. */
+interface VerifyOptions extends GlobalOptions {
+  readonly digest?: boolean | undefined;
+  readonly since?: string | undefined;
+}
+
 /** Checks the log and the index against each other. True if they agree. */
-export async function verify(options: GlobalOptions & { digest?: boolean | undefined }): Promise<boolean> {
+export async function verify(options: VerifyOptions): Promise<boolean> {
   const total: Verification = { packs: 0, receipts: 0, versions: 0, counts: {}, faults: [], digest: '' };
   const progress = createProgress('verifying', 0);
-  for await (const page of investigator(options).readVerification()) {
+  for await (const page of investigator(options).readVerification({ since: options.since })) {
     total.packs += page.packs;
     total.receipts += page.receipts;
     total.versions += page.versions;

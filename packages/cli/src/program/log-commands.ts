@@ -9,6 +9,7 @@ import { wholeNumber } from './whole-number.ts';
 export function addVerification(program: Command, done: Done): void {
   client(program, 'verify', 'check that every receipt has its outcome, bytes match hashes, and rows match bytes')
     .option('--digest', 'print the digest of the log; store it elsewhere')
+    .option('--since <time>', 'check only packs and closed hours stored since then')
     .option('--offline <dir>', 'check an export of the signed log instead, without a server')
     .option('--case <file>', 'check the proof of one event instead, without a server')
     .option('--key <vkey>', 'public key that you trust, of the log now or before a rotation')

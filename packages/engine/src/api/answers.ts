@@ -80,7 +80,7 @@ export const ANSWERS: { readonly [N in AnsweredName]: Answerer<(typeof ROUTES)[N
   monitors: answerQuestion(monitorsQuestion, (context) => listMonitors(context)),
   incidents: answerQuestion(incidentsQuestion, (context, page) => listIncidents(context, pageQuery(page))),
   rejects: answerQuestion(rejectsQuestion, (context, asked) => rejects(context, { ...asked, ...pageQuery(asked) })),
-  verify: answerQuestion(verifyQuestion, (context, { cursor }) => verify(context, cursor ?? null)),
+  verify: answerQuestion(verifyQuestion, (context, { cursor, since }) => verify(context, cursor ?? null, since)),
 };
 
 type LinesOf<N extends DeclaredName> = (

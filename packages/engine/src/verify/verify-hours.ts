@@ -45,8 +45,8 @@ export async function verifyHours(context: Context, place: VerifyPlace): Promise
   }
   const last = rows[done - 1];
   if (last === undefined && hours !== undefined)
-    for (const one of [...(await missingHours(context, hours)), ...(await dayFaults(context))]) faults.push(one);
-  const { digest } = place;
+    for (const one of await fileFaults(context, hours, place.sinceMs ?? 0)) faults.push(one);
+  const { digest, sinceMs } = place;
   return {
     part: last === undefined ? 'files of hours' : `closed hours to ${hourText(last.hour_ms)}`,
     packs: 0,
@@ -55,7 +55,7 @@ export async function verifyHours(context: Context, place: VerifyPlace): Promise
     counts: {},
     faults,
     digest,
-    next: last === undefined ? null : { digest, hours: { fromMs: last.hour_ms + MS_PER_HOUR } },
+    next: last === undefined ? null : { digest, sinceMs, hours: { fromMs: last.hour_ms + MS_PER_HOUR } },
   };
 }
 
@@ -146,8 +146,13 @@ async function readPack({ backend }: Context, packId: string): Promise<Uint8Arra
   }
 }
 
+/** Faults of the files of closed hours and days that no commit names. */
+async function fileFaults(context: Context, hours: HourStore, sinceMs: number): Promise<VerifyFault[]> {
+  return [...(await missingHours(context, hours, sinceMs)), ...(await dayFaults(context))];
+}
+
 /** Hours that were closed by the mark of the compaction and have files, but no commit. */
-async function missingHours(context: Context, hours: HourStore): Promise<VerifyFault[]> {
+async function missingHours(context: Context, hours: HourStore, sinceMs: number): Promise<VerifyFault[]> {
   const { files, index } = context.backend;
   const mark = (await index.getMark(COMPACT_MARK)) ?? 0;
   const known = new Set<string>();
@@ -157,7 +162,7 @@ async function missingHours(context: Context, hours: HourStore): Promise<VerifyF
   for await (const key of readPages((cursor) => files.list(HOURS_PREFIX, cursor))) {
     const folder = key.slice(0, key.lastIndexOf('/') + 1);
     const hourMs = known.has(folder) ? null : hourOfFolder(folder);
-    if (hourMs !== null && hourMs < mark) missing.add(hourMs);
+    if (hourMs !== null && hourMs < mark && hourMs >= sinceMs) missing.add(hourMs);
   }
   return [...missing].map((hourMs) =>
     verifyFault('HOUR_MISSING', `The index has no commit of the closed hour ${hourText(hourMs)}.`, {}),

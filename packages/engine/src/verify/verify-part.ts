@@ -27,6 +27,8 @@ export interface HoursPlace {
 /** The place where the walk continues, and the digest so far. */
 export interface VerifyPlace {
   readonly digest: string;
+  /** Set if only packs and hours stored since then are checked. */
+  readonly sinceMs?: number | undefined;
   readonly log?: LogPlace;
   readonly index?: IndexPlace;
   readonly history?: HistoryPlace;

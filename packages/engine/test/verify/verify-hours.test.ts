@@ -26,12 +26,16 @@ async function lived(): Promise<ClosedWorld> {
   return world;
 }
 
-async function faultsOf({ backend }: Pick<ClosedWorld, 'backend'>, hours: HourStore | undefined = backend.hours) {
+async function faultsOf(
+  { backend }: Pick<ClosedWorld, 'backend'>,
+  hours: HourStore | undefined = backend.hours,
+  sinceMs?: number,
+) {
   const context = createQuestionContext({ backend: { ...backend, hours } });
   const faults: string[] = [];
   let cursor: string | null = null;
   do {
-    const page: Awaited<ReturnType<typeof verify>> = await verify(context, cursor);
+    const page: Awaited<ReturnType<typeof verify>> = await verify(context, cursor, sinceMs);
     for (const { code, text } of page.faults) faults.push(`${code} ${text}`);
     cursor = page.next_cursor;
   } while (cursor !== null);
@@ -121,4 +125,19 @@ describe('verify names the commit of a closed hour', () => {
     packs.set(one, packs.get(other) ?? new Uint8Array());
     expect((await faultsOf(world)).join('\n')).toContain('RAW_DIFFERS');
   });
+});
+
+it('since a time, verify finds changes of packs and hours stored since then, and no others', async () => {
+  const world = await lived();
+  const { packs, hours } = world.backend;
+  const [first, second] = (await hours?.list({ fromMs: 0, toMs: 2 ** 47 }))?.items ?? [];
+  const [one = '', last = ''] = [[...packs.keys()][0], [...packs.keys()].at(-1)];
+  const files = [first?.cells_file.key ?? '', second?.cells_file.key ?? ''];
+  for (const key of files) world.backend.stored.delete(key);
+  for (const id of [one, last]) packs.delete(id);
+  const since = await faultsOf(world, hours, (second?.hour_ms ?? 0) + 1);
+  expect(since.map((text) => text.slice(0, 12))).toEqual(['RAW_MISSING ', 'HOUR_DAMAGED']);
+  expect(since[1]).toContain(files[1]);
+  const all = await faultsOf(world);
+  expect(all.filter((text) => text.startsWith('HOUR_DAMAGED')).length).toBe(2);
 });

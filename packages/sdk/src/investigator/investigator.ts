@@ -139,8 +139,11 @@ export interface Investigator extends QuestionMethods {
     address: { pack_id: string; line: number },
     options?: CallOptions,
   ): Promise<{ receipt: Receipt; bytes: Uint8Array }>;
-  /** Compares the raw log with the index. Each page is a part of the walk; the last one has the root digest. */
-  readVerification(options?: CallOptions): AsyncIterable<VerifyPage>;
+  /**
+   * Compares the raw log with the index, and closed hours with both. Each page is a part of the walk; the last one has the root digest.
+   * With `since`, only packs and closed hours stored since then.
+   */
+  readVerification(options?: CallOptions & { since?: Time | undefined }): AsyncIterable<VerifyPage>;
   /** The metrics that the backend computes. */
   getMetrics(options?: CallOptions): Promise<MetricView[]>;
   /** Computes a value now, or as it was known at `as_of`. Writes nothing. */
@@ -267,11 +270,11 @@ function eventQuestions({ asking, ask: askQuestion, act }: Calls): EventQuestion
     reingest: (receipts, { dryRun, ...call } = {}) => act('reingest', { receipts, dry_run: dryRun }, call),
     proveEvent: (event_id, call) => askQuestion('proof', { event_id }, call),
     getReceipt: (address, call) => getReceipt(asking, address, call ?? {}),
-    readVerification: (call) =>
+    readVerification: ({ since, ...call } = {}) =>
       readItems(
-        (cursor) => askQuestion('verify', { cursor }, call),
+        (cursor) => askQuestion('verify', { since, cursor }, call),
         (page) => [page],
-        call?.signal,
+        call.signal,
       ),
   };
 }
