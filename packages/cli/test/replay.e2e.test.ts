@@ -122,9 +122,9 @@ describe('the queue', () => {
       [on, []],
     ] as const) {
       const server = await serveWithThreads(dir, [...CONFIG, ...worker]);
-      await ingest(server.url, 0, 1_000);
+      await ingest(server.url, 0, 400);
       const ask = createInvestigator({ url: server.url });
-      const handle = ask.replay({ ...RANGE, limit: 300 });
+      const handle = ask.replay({ ...RANGE, limit: 150 });
       await handle.result();
       if (worker.length === 0) await handle.processed(PATIENT);
       else expect((await handle.status()).windows.done).toBe(0);

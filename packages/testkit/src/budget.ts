@@ -3,11 +3,11 @@ import fc, { type Parameters, type RunDetails } from 'fast-check';
 import { expect } from 'vitest';
 
 /**
- * The cost of one test run, chosen by `PIK_BUDGET`. Ten commits a day play more, and other, histories than one full run,
+ * The cost of one test run, chosen by `PIK_BUDGET`. Ten commits a day play as many histories as one full run, and other ones,
  * since each run has a fresh seed. `full` runs as many as a test requests.
  */
 const BUDGETS = {
-  commit: { runs: 1 / 8, kills: 1 / 20, points: 1 / 8 },
+  commit: { runs: 1 / 10, kills: 1 / 25, points: 1 / 10 },
   full: { runs: 1, kills: 1, points: 1 },
   nightly: { runs: 20, kills: 1, points: 1 },
 } as const;
@@ -29,8 +29,8 @@ export function kills(full: number): number {
 }
 
 /**
- * Those points of an exhaustive sweep that this run visits: all of them, or every eighth from one that the seed chooses, so
- * that eight runs with consecutive seeds visit all.
+ * Those points of an exhaustive sweep that this run visits: all of them, or every tenth from one that the seed chooses, so
+ * that ten runs with consecutive seeds visit all.
  */
 export function points<T>(all: readonly T[]): T[] {
   const stride = Math.round(1 / budget.points);
