@@ -103,12 +103,17 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'engine/readers',
     files: /^packages\/engine\/src\/readers\//,
-    may: /^(packages\/engine\/src\/(readers|api|http|ports|runtime|backends\/local)\/|@pik\/schema$|node:(os|worker_threads)$)/,
+    may: /^(packages\/engine\/src\/(readers|threads|api|http|ports|runtime|backends\/local)\/|@pik\/schema$|node:(os|worker_threads)$)/,
+  },
+  {
+    layer: 'engine/threads',
+    files: /^packages\/engine\/src\/threads\//,
+    may: /^(packages\/engine\/src\/threads\/|@pik\/schema$|node:worker_threads$)/,
   },
   {
     layer: 'engine/parsers',
     files: /^packages\/engine\/src\/parsers\//,
-    may: /^(packages\/engine\/src\/(parsers\/|ingest\/|ports\/|readers\/error-message\.ts$)|@pik\/schema$|node:worker_threads$)/,
+    may: /^(packages\/engine\/src\/(parsers|threads|ingest|ports)\/|@pik\/schema$|node:worker_threads$)/,
   },
   {
     layer: 'handlers',

@@ -2,7 +2,7 @@ import type { Doors, VolatileDeclaration } from '@pik/schema';
 
 import type { LightRequest } from '../ingest/parse-request.ts';
 import type { ParseOrder } from '../ingest/rules/parsed-request.ts';
-import type { ErrorMessage } from '../readers/error-message.ts';
+import type { ErrorMessage } from '../threads/error-message.ts';
 
 // The messages between the thread of ingest and a thread that parses.
 

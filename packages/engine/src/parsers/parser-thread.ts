@@ -1,10 +1,9 @@
-import { Worker } from 'node:worker_threads';
-
-import { KitError } from '@pik/schema';
+import type { KitError } from '@pik/schema';
 
 import { fromColumns } from '../ingest/rules/light-columns.ts';
 import type { ParsedRequest, ParseOrder } from '../ingest/rules/parsed-request.ts';
-import { fromErrorMessage } from '../readers/error-message.ts';
+import { fromErrorMessage } from '../threads/error-message.ts';
+import { startThread } from '../threads/own-thread.ts';
 import type { FromParser, ParserSetup, ToParser } from './messages.ts';
 
 /** A running thread that parses. */
@@ -30,46 +29,30 @@ export interface ParserOptions {
   readonly heapBytesMax: number;
 }
 
-/** A young generation as large as Node's default would add some 100 MB per thread. */
-const YOUNG_MB_MAX = 24;
-const BYTES_PER_MB = 1024 * 1024;
-
 /** Starts a thread that parses. */
 export function startParserThread({ module, data, setup, heapBytesMax }: ParserOptions): ParserThread {
-  const worker = new Worker(module, {
-    name: 'pik-parser',
-    workerData: { ...data, ...setup },
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX, maxOldGenerationSizeMb: heapBytesMax / BYTES_PER_MB },
-  });
-  const post = (message: ToParser) => worker.postMessage(message);
   const waiting = new Map<number, PromiseWithResolvers<ParsedRequest>>();
-  const ready = Promise.withResolvers<void>();
-  const ended = Promise.withResolvers<KitError>();
-  // Nobody may be waiting for it when the thread ends.
-  ready.promise.catch(() => {});
   let lastId = 0;
-  let cause: unknown;
-  worker.on('message', (message: FromParser) => {
-    if (message.type === 'ready') return ready.resolve();
+  const receive = (message: FromParser) => {
+    if (message.type === 'ready') return begin();
     const one = waiting.get(message.id);
     waiting.delete(message.id);
     if (message.type === 'failed') return one?.reject(fromErrorMessage(message.error));
     const { columns, lines, single, unreadable } = message.request;
     one?.resolve({ records: fromColumns(columns), lines, single, unreadable });
-  });
-  worker.on('error', (error) => {
-    cause = error;
-  });
-  worker.on('exit', () => {
-    const lost = new KitError('PARSER_LOST', undefined, { cause });
-    ready.reject(lost);
-    for (const { reject } of waiting.values()) reject(lost);
-    waiting.clear();
-    ended.resolve(lost);
+  };
+  const { ready, ended, begin, post } = startThread<FromParser, ToParser>({
+    ...{ name: 'pik-parser', module, heapBytesMax, lostCode: 'PARSER_LOST' },
+    data: { ...data, ...setup },
+    onMessage: receive,
+    onLost(lost) {
+      for (const { reject } of waiting.values()) reject(lost);
+      waiting.clear();
+    },
   });
   return {
-    ready: ready.promise,
-    ended: ended.promise,
+    ready,
+    ended,
     get running() {
       return waiting.size;
     },

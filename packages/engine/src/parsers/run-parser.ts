@@ -5,7 +5,7 @@ import { checkDoors, KitError, volatileRules } from '@pik/schema';
 import { createLightParser, type LightRequest } from '../ingest/parse-request.ts';
 import { mappingSettings } from '../ingest/rules/arrivals.ts';
 import type { ParseOrder } from '../ingest/rules/parsed-request.ts';
-import { toErrorMessage } from '../readers/error-message.ts';
+import { toErrorMessage } from '../threads/error-message.ts';
 import type { FromParser, ParserSetup, ToParser } from './messages.ts';
 
 /** Options of a parsing thread. */

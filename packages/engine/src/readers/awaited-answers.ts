@@ -2,7 +2,7 @@ import type { KitError } from '@pik/schema';
 
 import type { CompactSummary, WorkResult } from '../api/pipeline.ts';
 import type { Answer } from '../http/call.ts';
-import { fromErrorMessage } from './error-message.ts';
+import { fromErrorMessage } from '../threads/error-message.ts';
 import type { FromReader, ToReader } from './messages.ts';
 
 /** Messages that concern one answer. */

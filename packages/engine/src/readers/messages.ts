@@ -1,7 +1,7 @@
 import type { CompactOptions, CompactSummary, QuestionFacts, WorkOptions, WorkResult } from '../api/pipeline.ts';
 import type { Answer, RoutedQuestion } from '../http/call.ts';
 import type { LogFields, Telemetry } from '../ports/telemetry.ts';
-import type { ErrorMessage } from './error-message.ts';
+import type { ErrorMessage } from '../threads/error-message.ts';
 import type { Write } from './remote-writes.ts';
 
 // The messages between the thread of ingest and a reader thread. The SharedArrayBuffers are flags, which a thread sees while it

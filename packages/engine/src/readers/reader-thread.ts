@@ -1,12 +1,11 @@
-import { Worker } from 'node:worker_threads';
-
-import { KitError } from '@pik/schema';
+import type { KitError } from '@pik/schema';
 
 import type { CompactSummary, QuestionFacts, WorkResult } from '../api/pipeline.ts';
 import type { Answer, RoutedQuestion } from '../http/call.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import { toErrorMessage } from '../threads/error-message.ts';
+import { startThread } from '../threads/own-thread.ts';
 import { createAwaitedAnswers } from './awaited-answers.ts';
-import { toErrorMessage } from './error-message.ts';
 import { createFlag, setFlag } from './flag.ts';
 import type { FromReader, ReaderSetup, ToReader } from './messages.ts';
 import type { Write } from './remote-writes.ts';
@@ -55,52 +54,33 @@ export interface ThreadOptions {
   readonly write: (write: Write) => Promise<unknown>;
 }
 
-/** A young generation as large as Node's default would add some 100 MB per thread. */
-const YOUNG_MB_MAX = 24;
-
-const BYTES_PER_MB = 1024 * 1024;
-
 /** Starts a reader thread. */
 export function startReaderThread({ module, data, heapBytesMax, telemetry, write }: ThreadOptions): ReaderThread {
   const stopFlag = createFlag();
-  const worker = new Worker(module, {
-    name: 'pik-reader',
-    workerData: { ...data, stopFlag } satisfies ReaderSetup,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX, maxOldGenerationSizeMb: heapBytesMax / BYTES_PER_MB },
-  });
-  const post = (message: ToReader) => worker.postMessage(message);
-  const answers = createAwaitedAnswers(post);
-  const ready = Promise.withResolvers<string>();
-  const ended = Promise.withResolvers<KitError>();
-  // Nobody may be waiting for it when the thread ends.
-  ready.promise.catch(() => {});
+  const answers = createAwaitedAnswers((message) => post(message));
   let lastId = 0;
-  let cause: unknown;
   const answerWrite = ({ id, write: asked }: FromReader & { type: 'write' }) =>
     write(asked).then(
       (result) => post({ type: 'written', id, result }),
       (error: unknown) => post({ type: 'refused', id, error: toErrorMessage(error) }),
     );
-  worker.on('message', (message: FromReader) => {
-    if (message.type === 'ready') ready.resolve(message.settings);
+  const receive = (message: FromReader) => {
+    if (message.type === 'ready') begin(message.settings);
     else if (message.type === 'count') telemetry.count(...message.args);
     else if (message.type === 'observe') telemetry.observe(...message.args);
     else if (message.type === 'log') telemetry.log(...message.args);
     else if (message.type === 'write') void answerWrite(message);
     else answers.receive(message);
-  });
-  worker.on('error', (error) => {
-    cause = error;
-  });
-  worker.on('exit', () => {
-    const lost = new KitError('READER_LOST', undefined, { cause });
-    ready.reject(lost);
-    answers.lose(lost);
-    ended.resolve(lost);
+  };
+  const { ready, ended, begin, post } = startThread<FromReader, ToReader, string>({
+    ...{ name: 'pik-reader', module, heapBytesMax, lostCode: 'READER_LOST' },
+    data: { ...data, stopFlag } satisfies ReaderSetup,
+    onMessage: receive,
+    onLost: answers.lose,
   });
   return {
-    ready: ready.promise,
-    ended: ended.promise,
+    ready,
+    ended,
     get running() {
       return answers.count;
     },

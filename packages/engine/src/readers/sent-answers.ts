@@ -1,7 +1,7 @@
 import type { Transferable } from 'node:worker_threads';
 
 import type { Answer } from '../http/call.ts';
-import { toErrorMessage } from './error-message.ts';
+import { toErrorMessage } from '../threads/error-message.ts';
 import type { FromReader } from './messages.ts';
 
 /** Sends a message, and gives away the memory of its bytes. */

@@ -1,4 +1,4 @@
-import { fromErrorMessage } from './error-message.ts';
+import { fromErrorMessage } from '../threads/error-message.ts';
 import type { ToReader } from './messages.ts';
 import type { Write } from './remote-writes.ts';
 import type { Post } from './sent-answers.ts';
