@@ -23,11 +23,8 @@ interface ReceiptFacts extends ReceiptAddress {
   readonly rank: string | null;
 }
 
-/**
- * The first receipt of an event: dedupe, index and address in one row. A repeat never changes it, but if imports are
- * involved, another receipt may turn out to be the first (`ingest/rules/first-receipt.ts`). Times are in milliseconds.
- */
-export interface EventRow extends ReceiptFacts {
+/** The fields that make an event the one that it is. */
+export interface IdentifiedEvent {
   /** The event id with the event time in it, so that text order is time order; equals the id unless the event is keyed. */
   readonly position: string;
   readonly rule: IdentityRule;
@@ -35,6 +32,13 @@ export interface EventRow extends ReceiptFacts {
   readonly event_type: string;
   readonly entity_id: string;
   readonly idempotency_key: string | null;
+}
+
+/**
+ * The first receipt of an event: dedupe, index and address in one row. A repeat never changes it, but if imports are
+ * involved, another receipt may turn out to be the first (`ingest/rules/first-receipt.ts`). Times are in milliseconds.
+ */
+export interface EventRow extends ReceiptFacts, IdentifiedEvent {
   /** From this time on a repeat is a new event, whether or not the row has been deleted. `Infinity`: never. */
   readonly expires_ms: number;
   /** True once a live receipt of the event exists: its payload stays, whatever imports claim. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeliveryRow } from '../../ports/rows.ts';
 import { addTo, createHistogram } from '../../statistics/histogram.ts';
 import { deliveryView, eventView, rejectView } from '../../storage/rules/event-view.ts';
-import { type EventFacts, explainFound, explainMissing, notYetReceived } from './explain.ts';
+import { explainFound, explainMissing, type FoundEvent, notYetReceived } from './explain.ts';
 
 // The story of an event, word by word.
 
@@ -26,7 +26,7 @@ const lags = (...values: number[]) => {
   return histogram;
 };
 
-const explain = (rest: Partial<EventFacts> = {}) =>
+const explain = (rest: Partial<FoundEvent> = {}) =>
   explainFound({
     row: ROW,
     asOfMs: EVENT_MS + 1_000_000,

@@ -19,7 +19,7 @@ export interface BytesCheck {
 }
 
 /** All facts found about an event. */
-export interface EventFacts {
+export interface FoundEvent {
   readonly row: EventRow;
   readonly asOfMs: number;
   /** Null if they were not read. */
@@ -41,7 +41,7 @@ const RULES: Record<IdentityRule, string> = {
 };
 
 /** Builds the explanation of an event that was found. */
-export function explainFound(facts: EventFacts): EventExplanation {
+export function explainFound(facts: FoundEvent): EventExplanation {
   const { row, deliveries } = facts;
   const lateness = latenessOf(row, facts.seriesLags);
   return {

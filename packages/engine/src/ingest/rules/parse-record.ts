@@ -3,7 +3,6 @@ import {
   deriveIdentity,
   flagBit,
   formatEpochMs,
-  type IdentityRule,
   type Instant,
   LIMITS,
   type ReceiptAddress,
@@ -11,6 +10,7 @@ import {
   type VolatileOf,
 } from '@pik/schema';
 
+import type { IdentifiedEvent } from '../../ports/rows.ts';
 import { memberText, scanJson } from './json-scan.ts';
 import { hashPayload, type ScannedRecord } from './payload-hash.ts';
 import { readObject } from './read-object.ts';
@@ -29,14 +29,8 @@ import {
 import type { RawRecord } from './record-split.ts';
 
 /** The fields of an event that its outcome follows from. */
-export interface EventFacts {
+export interface EventFacts extends IdentifiedEvent {
   readonly event_id: string;
-  readonly position: string;
-  readonly rule: IdentityRule;
-  readonly source: string;
-  readonly event_type: string;
-  readonly entity_id: string;
-  readonly idempotency_key: string | null;
   readonly producer: ProducerStamp | null;
   readonly event_time: Pick<Instant, 'epoch_ms' | 'sub_ms_ns'>;
   readonly sent_ms: number | null;
