@@ -3,18 +3,12 @@ import { join } from 'node:path';
 import type { DeadLetter, FailuresReport, ReplayView } from '@pik/schema';
 import { expect, it } from 'vitest';
 
-import { pik, serve, temporaryDir } from './served.ts';
+import { pik, sendEvents, serve, temporaryDir } from './served.ts';
 
 // A payload that a metric cannot read, as it appears to a user at a terminal.
 
 const CONFIG = ['--config', join(import.meta.dirname, 'strides.pik.config.ts')];
 const RANGE = ['--from', '2025-12-27T00:00:00Z', '--to', '2025-12-28T00:00:00Z'];
-
-async function ingest(url: string, events: readonly object[]): Promise<void> {
-  const headers = { 'content-type': 'application/x-ndjson' };
-  const body = events.map((event) => JSON.stringify(event)).join('\n');
-  expect((await fetch(`${url}/ingest`, { method: 'POST', headers, body })).status).toBe(200);
-}
 
 const walked = (source: string, entity_id: string, steps: unknown) => ({
   source,
@@ -27,11 +21,12 @@ const walked = (source: string, entity_id: string, steps: unknown) => ({
 it('pik replay ends with the reason and status 1 when the open windows are dead letters; each command names window and event', async () => {
   const server = await serve(temporaryDir(), CONFIG);
   const url = ['--url', server.url];
-  await ingest(server.url, [
+  const events = [
     walked('watch', 'anna', [{ count: 4 }]),
     walked('watch', 'ben', [{ count: 6 }]),
     walked('phone', 'carla', null),
-  ]);
+  ];
+  expect((await sendEvents(server.url, events)).status).toBe(200);
   const replay = ['replay', ...RANGE, '--metric', 'strides', '--reason', 'a test', '--timeout', '3600', ...url];
   const { code, stdout } = await pik(replay);
   expect([code, stdout]).toEqual([1, expect.stringMatching(/touched: 3, recomputed: 2, with a new version: 2/)]);

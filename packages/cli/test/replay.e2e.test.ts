@@ -11,7 +11,7 @@ import { allVersions, expectVersions } from '@pik/testkit/fixtures/engine/replay
 import { readAll } from '@pik/testkit/fixtures/engine/replays';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { AGGREGATES } from './replay.pik.config.ts';
-import { pik, type ServedPik, serve, serveWithThreads, temporaryDir } from './served.ts';
+import { pik, type ServedPik, sendEvents, serve, serveWithThreads, temporaryDir } from './served.ts';
 
 // Replays, the queue and the worker of a served kit: processes, files, and sudden kills.
 
@@ -34,10 +34,11 @@ function record(n: number) {
 }
 
 async function ingest(url: string, from: number, count: number): Promise<void> {
-  const lines = Array.from({ length: count }, (_, i) => JSON.stringify(record(from + i)));
-  const headers = { 'content-type': 'application/x-ndjson' };
-  const response = await fetch(`${url}/ingest`, { method: 'POST', headers, body: lines.join('\n') });
-  expect(await response.json()).toMatchObject({ counts: { ACCEPTED: count } });
+  const { answer } = await sendEvents(
+    url,
+    Array.from({ length: count }, (_, i) => record(from + i)),
+  );
+  expect(answer).toMatchObject({ counts: { ACCEPTED: count } });
 }
 
 async function stop(server: ServedPik): Promise<void> {

@@ -80,6 +80,20 @@ export async function serveWithThreads(
   return { ...started, url };
 }
 
+/** An answer to events of one request, read to its end: a server that stops waits for a slow reader. */
+export interface Sent {
+  readonly status: number;
+  readonly answer: { readonly counts?: Record<string, number>; readonly code?: string };
+}
+
+/** Sends events in one request: objects, or lines of JSON. */
+export async function sendEvents(url: string, events: readonly (object | string)[]): Promise<Sent> {
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const lines = events.map((event) => (typeof event === 'string' ? event : JSON.stringify(event)));
+  const response = await fetch(`${url}/ingest`, { method: 'POST', headers, body: lines.join('\n') });
+  return { status: response.status, answer: await response.json() };
+}
+
 /** Creates a data directory. */
 export function temporaryDir(): string {
   return mkdtempSync(join(tmpdir(), 'pik-e2e-'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { type ServedPik, serveWithThreads, temporaryDir } from '../served.ts';
+import { type ServedPik, sendEvents, serveWithThreads, temporaryDir } from '../served.ts';
 import { CHROMIUM, openBrowser, openContext, PATIENCE, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
 
@@ -106,14 +106,11 @@ describe.skipIf(CHROMIUM === null)('Find', () => {
     const { url } = started;
     const event_time = new Date().toISOString();
     const send = (from: number, to: number) => {
-      const records = Array.from({ length: to - from }, (_, n) =>
-        JSON.stringify({ source: 's', event_type: 't', entity_id: `e${from + n}`, event_time, payload: {} }),
+      const series = { source: 's', event_type: 't', event_time, payload: {} };
+      return sendEvents(
+        url,
+        Array.from({ length: to - from }, (_, n) => ({ ...series, entity_id: `e${from + n}` })),
       );
-      return fetch(`${url}/ingest`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/x-ndjson' },
-        body: records.join('\n'),
-      });
     };
     await send(0, 5);
     const { page, shows, faults } = await visit(url, '/ui/events?live=true');
