@@ -31,7 +31,7 @@ type Run = (options: TapCommandOptions, sourceOf: (library: Library) => TapSourc
 type Given<T extends TapOptions = TapOptions> = TapCommandOptions & T & { readonly from?: string | undefined };
 
 function addDatabases(source: Source, run: Run): void {
-  source('postgres', 'changes of rows, from a slot of logical replication with wal2json')
+  source('postgres', 'row changes, from a logical replication slot with wal2json')
     .option('--from <url>', 'postgres://user@host/database; default PGHOST, PGUSER …')
     .requiredOption('--slot <name>', 'replication slot')
     .option('--create', 'create the slot if there is none')
@@ -42,7 +42,7 @@ function addDatabases(source: Source, run: Run): void {
         map: wal2jsonMap({ source: options.source ?? 'postgres' }),
       })),
     );
-  source('redis', 'entries of a stream, read by a consumer group')
+  source('redis', 'entries of a Redis stream, read by a consumer group')
     .option('--from <url>', 'redis://host:port; default redis://127.0.0.1:6379')
     .requiredOption('--stream <key>', 'the stream')
     .option('--group <name>', 'consumer group; created at the beginning of the stream', 'pik')
@@ -57,7 +57,7 @@ function addDatabases(source: Source, run: Run): void {
 }
 
 function addQueues(source: Source, run: Run): void {
-  source('nats', 'messages of a stream of NATS JetStream, read by a durable consumer')
+  source('nats', 'messages of a NATS JetStream stream, read by a durable consumer')
     .option('--from <servers>', 'host:port, comma-separated; default 127.0.0.1:4222')
     .requiredOption('--stream <name>', 'the stream')
     .option('--consumer <name>', 'durable consumer; created at the beginning of the stream', 'pik')
@@ -68,7 +68,7 @@ function addQueues(source: Source, run: Run): void {
         map: defaultMap({ source: options.source ?? options.stream }),
       })),
     );
-  source('rabbitmq', 'messages of a queue of RabbitMQ, which it removes from the queue')
+  source('rabbitmq', 'messages of a RabbitMQ queue; each is removed once it is stored')
     .option('--from <url>', 'amqp://user@host; default amqp://127.0.0.1')
     .requiredOption('--queue <name>', 'the queue')
     .action((options: Given & { queue: string }) =>
@@ -77,7 +77,7 @@ function addQueues(source: Source, run: Run): void {
         map: defaultMap({ source: options.source ?? options.queue }),
       })),
     );
-  source('sqs', 'messages of a queue of Amazon SQS, which it deletes from the queue')
+  source('sqs', 'messages of an Amazon SQS queue; each is deleted once it is stored')
     .requiredOption('--queue-url <url>', 'URL of the queue')
     .option('--region <name>', 'default AWS_REGION')
     .option('--endpoint <url>', 'of an emulator')

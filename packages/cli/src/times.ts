@@ -10,7 +10,7 @@ export interface RangeOptions {
 }
 
 /** Help text about times, appended to the help of each command that takes one. */
-export const TIMES_HELP = `\nTimes: ${MOMENT_FORMS}.\nDates, today and yesterday are days of --time-zone, and mean their first instant.`;
+export const TIMES_HELP = `\nTimes: ${MOMENT_FORMS}.\nDates, today and yesterday are in --time-zone and mean the start of the day.`;
 
 /** Adds `--time-zone` and the help about times to a command. */
 export function withZone(command: Command): Command {

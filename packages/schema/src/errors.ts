@@ -25,11 +25,11 @@ export const REJECT_CODES = {
   FIELD_INVALID: final(400, 'A field has the wrong type or a value that is not allowed.'),
   FIELD_TOO_LONG: final(400, 'A field is longer, in UTF-8 bytes, than the limit.'),
   TIME_INVALID: final(400, 'A time is not an RFC 3339 date-time.'),
-  TIME_WITHOUT_OFFSET: final(400, 'A time has no offset, so it names no instant.'),
+  TIME_WITHOUT_OFFSET: final(400, 'A time has no offset from UTC, so it does not name an instant.'),
   TIME_OUT_OF_RANGE: final(400, 'A time lies outside the years 0001 to 9999 in UTC.'),
   RECEIVED_AT_AHEAD: final(400, "An imported record claims a receive time later than the server's clock."),
   SIGNATURE_MISSING: final(401, 'The delivery of a webhook carries no signature of its scheme.'),
-  SIGNATURE_INVALID: final(401, 'No secret of the webhook made the signature of the delivery.'),
+  SIGNATURE_INVALID: final(401, 'The signature of the delivery fits no secret of the webhook.'),
   SIGNATURE_EXPIRED: final(401, 'The delivery was signed too long before or after its receipt.'),
   PAYLOAD_NOT_CONTAINER: final(400, 'The payload is not an object, an array, or null (a deletion).'),
 } as const satisfies Record<string, ErrorInfo>;

@@ -99,7 +99,7 @@ export const findQuestion = defineQuestion({
     ...range,
     as_of,
     time_zone,
-    include: choice(['body'], 'with the received text of each match', { placeholder: 'part' }),
+    include: choice(['body'], 'add the received text of each match', { placeholder: 'part' }),
     ...page,
   },
   answer: findAnswer,

@@ -33,7 +33,7 @@ export const tailQuestion = defineQuestion({
     }),
     start_time: timeField<number | undefined>('begin with what was stored at this time; default: now', 'ms-up'),
     time_zone,
-    include: choice(['body'], 'with the received text of each match', { placeholder: 'part' }),
+    include: choice(['body'], 'add the received text of each match', { placeholder: 'part' }),
     limit: withDefault(count(LIMITS.page_items_max, 'matches of one page'), LIMITS.page_items_default),
     cursor,
     until: text(2048, 'cursor at which to stop, such as the end of a skipped part', { placeholder: 'cursor' }),

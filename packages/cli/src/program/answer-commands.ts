@@ -25,9 +25,9 @@ export function addAnswers(program: Command, done: Done): void {
     client(program, 'explain', 'what happened to one event; `explain change`: why a value changed'),
   )
     .argument('[event-id]')
-    .option('--source <source>')
-    .option('--type <type>')
-    .option('--entity <id>')
+    .option('--source <source>', 'source of the event')
+    .option('--type <type>', 'type of the event')
+    .option('--entity <id>', 'entity of the event')
     .option('--key <key>', 'idempotency key, with --source, --type and --entity')
     .option('--time <time>', 'event time, with --entity')
     .option('--as-of <time>', 'as known at this receive time')
@@ -68,7 +68,7 @@ export function addAnswers(program: Command, done: Done): void {
   )
     .option('--limit <n>', 'how many', wholeNumber, '50')
     .action(async (options) => done(await watching(options, () => rejects(options))));
-  client(program, 'verify-case', 'ask the questions of a case of the console again, and compare the answers')
+  client(program, 'verify-case', 'ask the questions of an exported case again, and compare the answers')
     .argument('<file>', 'the exported file')
     .action(async (file, options) => done(await verifyCase(file, options)));
 }

@@ -31,11 +31,11 @@ export function addServer(program: Command, done: Done): void {
     .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
     .option(
       '--readers <n>',
-      'threads for questions; 0: the thread of ingest answers them. Default: 1, with more than two processors 2',
+      'threads for questions; 0: the thread of ingest answers them. Default: 1, or 2 with more than two processors',
     )
     .option(
       '--parsers <n>',
-      'threads that parse requests above 32 KB; 0: the thread of ingest does it. Default: one less than processors, at most 4',
+      'threads that parse requests above 32 KB; 0: the thread of ingest does it. Default: one less than the number of processors, at most 4',
     )
     .option('--no-worker', 'leave replay messages in the queue')
     .action(async (options) => (await import('../commands/serve.ts')).serve(options));
@@ -47,13 +47,10 @@ export function addServer(program: Command, done: Done): void {
     .action(async (options) => done(await (await import('../commands/rebuild.ts')).rebuild(options)));
   program
     .command('compact')
-    .description('close the hours whose packs are final; a server does it by itself, so stop it first')
+    .description('close the hours whose packs are final; a running server does this itself, so stop it first')
     .option('--data <dir>', 'data directory', '.pik')
-    .option(
-      '--since <time>',
-      'start of the log to look for open hours; default a day before the last one that was closed',
-    )
-    .option('--all', 'close the running hour too; later packs are its next generation')
+    .option('--since <time>', 'first hour to look at; default: a day before the hour that was closed last')
+    .option('--all', 'also close the current hour; packs that come later make its next generation')
     .option('--json', 'write JSON')
     .action(async (options) => done(await (await import('../commands/compact.ts')).compact(options)));
   program
