@@ -23,6 +23,17 @@ describe('workflows', () => {
     expect(text.match(/actions\/checkout@/g)?.length).toBe(text.match(/persist-credentials: false/g)?.length);
   });
 
+  it('run checks that turbo and npm know, each night too', () => {
+    const read = (name: string) => readFileSync(join(import.meta.dirname, '..', name), 'utf8');
+    const { tasks } = JSON.parse(read('turbo.json')) as { tasks: Record<string, object> };
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = [...read('scripts/verify.mjs').matchAll(/'((?:check|mutate):[\w:]+)'/g)].map(([, name = '']) => name);
+    expect(named.length).toBeGreaterThan(10);
+    // Turbo starts none of the checks if it does not know one of them.
+    expect(named.filter((name) => !(`//#${name}` in tasks || name in tasks))).toEqual([]);
+    expect(named.filter((name) => !(name in scripts || name in tasks))).toEqual([]);
+  });
+
   it('run what a contributor runs', () => {
     const all = workflows.map(([, text]) => text).join('\n');
     expect(all).toContain('run: .ci/run');
