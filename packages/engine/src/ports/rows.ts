@@ -109,6 +109,20 @@ export interface RecheckRow extends ReceiptAddress {
   readonly expires_ms: number;
 }
 
+/** One receipt inside a slice. */
+export interface SliceEntry {
+  readonly event_id: string;
+  readonly outcome: EventOutcome;
+  readonly event_ms: number;
+  readonly event_sub_ns: number;
+  readonly received_ms: number;
+  readonly payload_hash: string;
+  readonly line: number;
+  readonly sent_ms: number | null;
+  /** The receive time of the event's first receipt; null for the first receipt itself. */
+  readonly first_received_ms: number | null;
+}
+
 /** All receipts of one pack with the same source, type and event day, packed, with precomputed figures for reports. */
 export interface SliceRow {
   readonly pack_id: string;
@@ -129,6 +143,15 @@ export interface SliceRow {
   /** The encoded receipts (`storage/rules/slice-codec.ts`). */
   readonly entries: Uint8Array;
   readonly expires_ms: number;
+}
+
+/** A slice to be written. */
+export interface NewSliceRow extends SliceRow {
+  /**
+   * The receipts behind `entries`, in order of their lines, if its maker has them: `entries` is then encoded when it is read for
+   * the first time, so a backend that keeps these receipts elsewhere saves that.
+   */
+  readonly receipts?: readonly SliceEntry[];
 }
 
 /** Inclusive numbers, and by how many milliseconds they were received after the first ones of their row if not with them. */
@@ -175,7 +198,7 @@ export interface PackRow {
 export interface RequestRows {
   readonly deliveries: readonly DeliveryRow[];
   readonly failures: readonly FailureRow[];
-  readonly slices: readonly SliceRow[];
+  readonly slices: readonly NewSliceRow[];
   readonly sequences: readonly SequenceRow[];
   readonly pack: PackRow | null;
 }

@@ -107,11 +107,16 @@ export type FailureColumns = Columns<
   FailureRow,
   Common & { readonly receipts: number | null; readonly window: string; readonly payload_hash: Uint8Array | null }
 >;
-/** A joined row of `slice` and `series`. */
-export type SliceColumns = Columns<
-  SliceRow,
-  Common & { readonly imported: number; readonly entries: Uint8Array | undefined }
->;
+/** A joined row of `slice` and `series`, with the columns of its receipts or without. */
+export type SliceColumns = Columns<Omit<SliceRow, 'entries'>, Common & { readonly imported: number }> &
+  Partial<StoredReceipts>;
+
+/** The receipts of a slice: packed events from a number on, and those of all others, encoded. */
+interface StoredReceipts {
+  readonly first_no: number | null;
+  readonly packed: number;
+  readonly entries: Uint8Array;
+}
 /** A joined row of `sequence` and `producer`. */
 export type SequenceColumns = Columns<SequenceRow, Common & { readonly ranges: string }>;
 /** A row of `pack`. */
@@ -209,8 +214,8 @@ export function toFailureRow(row: FailureColumns): FailureRow {
   };
 }
 
-/** The SLICE row of a joined row of `slice` and `series`; without its column, `entries` is empty. */
-export function toSliceRow(row: SliceColumns): SliceRow {
+/** The SLICE row of a joined row of `slice` and `series`. */
+export function toSliceRow(row: SliceColumns, entries: Uint8Array): SliceRow {
   return {
     pack_id: packText(row.pack_id),
     source: row.source,
@@ -224,7 +229,7 @@ export function toSliceRow(row: SliceColumns): SliceRow {
     conflicts: row.conflicts,
     lag: row.lag,
     delay: row.delay,
-    entries: row.entries ?? new Uint8Array(0),
+    entries,
     expires_ms: expiryOf(row.expires_ms),
   };
 }

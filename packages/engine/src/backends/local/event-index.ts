@@ -59,7 +59,10 @@ export function createEventIndex(
     });
   return {
     ...createReader(db, { clock, keys, rows, check }),
-    hours: { ...createHourReader(db, check), commit: (row, packIds) => commits.run(() => hours.commit(row, packIds)) },
+    hours: {
+      ...createHourReader(db, { rows, check }),
+      commit: (row, packIds) => commits.run(() => hours.commit(row, packIds)),
+    },
     async ping() {
       await check(() => probe.get());
       // Only a write can show that writing works again.

@@ -4,14 +4,14 @@ import { encodeBase32Hex, floorToHour, MS_PER_HOUR, packStoredMs } from '@pik/sc
 
 import type { HourRange, HourRow, HourStore, MovedReceipt, SlicePlace } from '../../ports/closed-hours.ts';
 import { decodeCursor } from '../../ports/cursor.ts';
-import type { SliceRow } from '../../ports/rows.ts';
-import { packBytes, packText, type SliceColumns, toSliceRow } from './codec.ts';
+import { packBytes, packText, type SliceColumns } from './codec.ts';
+import type { EventRows } from './packed/event-rows.ts';
+import { createSliceRows, RECEIPT_COLUMNS } from './packed/packed-slices.ts';
 import { cursorPack, pageOf, timeBytes } from './pages.ts';
 import { prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 const PAGE_ROWS = 1_000;
-const SLICE =
-  'event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay, entries';
+const SLICE = `event_day, pack_id, received_min_ms, received_max_ms, imported, accepted, duplicates, conflicts, expires_ms, lag, delay, ${RECEIPT_COLUMNS}`;
 
 /** A committed hour as JSON. */
 interface HourColumns {
@@ -31,7 +31,11 @@ interface MovedColumns {
 }
 
 /** The reads of closed hours; `check` runs each. */
-export function createHourReader(db: DatabaseSync, check: <T>(read: () => T) => Promise<T>): Omit<HourStore, 'commit'> {
+export function createHourReader(
+  db: DatabaseSync,
+  { rows, check }: { rows: Pick<EventRows, 'entriesFrom'>; check: <T>(read: () => T) => Promise<T> },
+): Omit<HourStore, 'commit'> {
+  const toSliceRow = createSliceRows(rows);
   const slice = prepareRows<SliceColumns>(
     db,
     `SELECT ${SLICE}, source, event_type FROM slice JOIN series USING (series_no)
@@ -62,7 +66,13 @@ export function createHourReader(db: DatabaseSync, check: <T>(read: () => T) => 
         const convert = ({ pack_id }: PackKey) => packText(pack_id);
         return pageOf(rows, convert, { limit: PAGE_ROWS, place: (row) => [convert(row)] });
       }),
-    readSlices: (places) => check(() => places.map((place) => sliceAt(slice, place))),
+    readSlices: (places) =>
+      check(() =>
+        places.map((place) => {
+          const row = sliceAt(slice, place);
+          return row === undefined ? null : toSliceRow(row);
+        }),
+      ),
     listMoved: (range) => check(() => listMoved(moved, range)),
     list: ({ fromMs, toMs, cursor }) =>
       check(() => {
@@ -123,9 +133,8 @@ function bound(ms: number): number {
   return Math.min(Math.max(Math.ceil(ms), Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 }
 
-function sliceAt(statement: RowStatement<SliceColumns>, place: SlicePlace): SliceRow | null {
-  const row = statement.get(place.event_day, place.source, place.event_type, packBytes(place.pack_id));
-  return row === undefined ? null : toSliceRow(row);
+function sliceAt(statement: RowStatement<SliceColumns>, place: SlicePlace): SliceColumns | undefined {
+  return statement.get(place.event_day, place.source, place.event_type, packBytes(place.pack_id));
 }
 
 function listMoved(statement: RowStatement<MovedColumns>, { fromMs, toMs, cursor }: HourRange) {

@@ -95,7 +95,7 @@ function readingIndex(
       setMark: refuse,
       addFailures: refuse,
     },
-    hours: { ...createHourReader(db, check), commit: refuse },
+    hours: { ...createHourReader(db, { rows, check }), commit: refuse },
   };
 }
 

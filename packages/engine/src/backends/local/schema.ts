@@ -43,7 +43,7 @@ CREATE TABLE segment (
 `;
 
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 8 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 9 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Events are appended as
@@ -144,6 +144,9 @@ CREATE TABLE slice (
   duplicates INTEGER NOT NULL,
   conflicts INTEGER NOT NULL,
   expires_ms INTEGER,
+  -- Its new events, if they are all packed under numbers that follow each other: \`entries\` has its other receipts then.
+  first_no INTEGER,
+  packed INTEGER NOT NULL DEFAULT 0,
   lag BLOB NOT NULL,
   delay BLOB NOT NULL,
   entries BLOB NOT NULL,
@@ -220,4 +223,5 @@ ${RECHECK_TABLE}`,
   HOUR_TABLES,
   // Events of earlier versions stay rows.
   SEGMENT_TABLE,
+  'ALTER TABLE slice ADD COLUMN first_no INTEGER; ALTER TABLE slice ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;',
 ];

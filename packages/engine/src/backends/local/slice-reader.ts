@@ -4,9 +4,10 @@ import { reclassifySlice } from '../../ingest/rules/slices.ts';
 import { type CursorPart, decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { Page, SliceQuery } from '../../ports/queries.ts';
 import type { EventRow, SliceRow } from '../../ports/rows.ts';
-import { packBytes, packText, type SliceColumns, toSliceRow } from './codec.ts';
+import { packBytes, packText, type SliceColumns } from './codec.ts';
 import type { KeyFinder } from './key-runs/finder.ts';
 import type { EventRows } from './packed/event-rows.ts';
+import { createSliceRows, RECEIPT_COLUMNS } from './packed/packed-slices.ts';
 import { cursorPack, NO_PACK, seriesFilter } from './pages.ts';
 import { createSkippingWalk, type SliceKey, type WalkBounds } from './skipped-slices.ts';
 import { prepareRows, type RowStatement, requireRow } from './sqlite.ts';
@@ -15,6 +16,9 @@ import { prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 const PAGE_SLICES = 200;
 /** The size of encoded receipts above which a page ends. */
 const PAGE_BYTES = 1024 * 1024;
+/** The size of a packed event as an encoded receipt, roughly. */
+const PACKED_BYTES = 68;
+const NO_ENTRIES = new Uint8Array(0);
 /** The number of receipts that a page recounts before it ends: about 30 ms. */
 const RECHECKED_PER_PAGE = 10_000;
 
@@ -26,13 +30,14 @@ export interface SliceReader {
 /** Where the first receipts of events are found. */
 interface SliceReaderParts {
   readonly keys: KeyFinder;
-  readonly rows: Pick<EventRows, 'get'>;
+  readonly rows: Pick<EventRows, 'get' | 'entriesFrom'>;
 }
 
 /** A reader of slices over prepared statements. */
 export function createSliceReader(db: DatabaseSync, parts: SliceReaderParts): SliceReader {
   const one: Statements = {
     ...parts,
+    toSliceRow: createSliceRows(parts.rows),
     rechecks: prepareRows<Recheck>(
       db,
       'SELECT line, event_id AS id FROM recheck WHERE event_day = ? AND series_no = ? AND pack_id = ?',
@@ -41,9 +46,9 @@ export function createSliceReader(db: DatabaseSync, parts: SliceReaderParts): Sl
       db,
       'SELECT 1 FROM recheck WHERE (event_day, series_no, pack_id) BETWEEN (?, ?, ?) AND (?, ?, ?) LIMIT 1',
     ),
-    entries: prepareRows<{ entries: Uint8Array }>(
+    receipts: prepareRows<Required<Pick<SliceColumns, 'first_no' | 'packed' | 'entries'>>>(
       db,
-      'SELECT entries FROM slice WHERE event_day = ? AND series_no = ? AND pack_id = ?',
+      `SELECT ${RECEIPT_COLUMNS} FROM slice WHERE event_day = ? AND series_no = ? AND pack_id = ?`,
     ),
   };
   return { list: (query, nowMs) => listSlices(one, db, { query, nowMs }) };
@@ -61,7 +66,8 @@ type ListedSlice = SliceColumns & { readonly series_no: number };
 interface Statements extends SliceReaderParts {
   readonly isRechecked: RowStatement<object>;
   readonly rechecks: RowStatement<Recheck>;
-  readonly entries: RowStatement<{ readonly entries: Uint8Array }>;
+  readonly toSliceRow: (row: SliceColumns) => SliceRow;
+  readonly receipts: RowStatement<Required<Pick<SliceColumns, 'first_no' | 'packed' | 'entries'>>>;
 }
 
 function listSlices(
@@ -77,7 +83,7 @@ function listSlices(
     upTo: { event_day: lastDay, series_no: lastSeries, pack_id: packBytes(cursorPack(lastPack)) },
     toDay: query.toDay,
   };
-  const names = `slice.series_no, ${columns}${query.withEntries ? ', entries' : ''}, source, event_type`;
+  const names = `slice.series_no, ${columns}${query.withEntries ? `, ${RECEIPT_COLUMNS}` : ''}, source, event_type`;
   const walk =
     (query.skip ?? []).length > 0 ? walkOutside(db, { query, names, bounds }) : walkAll(db, { query, names, bounds });
   const rows: ListedSlice[] = [];
@@ -86,7 +92,7 @@ function listSlices(
   // Slices differ in size: a page of large slices has fewer of them, so that no page takes long to read.
   for (; step.done !== true; step = walk.next()) {
     rows.push(step.value);
-    bytes += step.value.entries?.length ?? 0;
+    bytes += (step.value.entries?.length ?? 0) + (step.value.packed ?? 0) * PACKED_BYTES;
     if (bytes >= PAGE_BYTES || rows.length === PAGE_SLICES) break;
   }
   // An iterator that was left open would keep its statement busy.
@@ -100,13 +106,12 @@ function listSlices(
   const items: SliceRow[] = [];
   let rechecked = 0;
   for (const row of rows) {
-    const slice = toSliceRow(row);
     const firsts = isRechecked ? firstsOf(one, row, nowMs) : NONE;
-    if (firsts.size === 0) items.push(slice);
+    if (firsts.size === 0) items.push(one.toSliceRow(row));
     else {
-      const { entries } = requireRow(one.entries.get(...slicePlaceValues(row)));
-      const now = reclassifySlice({ ...slice, entries }, firsts);
-      items.push(query.withEntries ? now : { ...now, entries: slice.entries });
+      const receipts = requireRow(one.receipts.get(...slicePlaceValues(row)));
+      const now = reclassifySlice(one.toSliceRow({ ...row, ...receipts }), firsts);
+      items.push(query.withEntries ? now : { ...now, entries: NO_ENTRIES });
       rechecked += now.accepted + now.duplicates + now.conflicts;
     }
     // Recounting entries takes longer than reading them, and blocks the event loop.

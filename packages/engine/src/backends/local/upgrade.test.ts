@@ -30,6 +30,8 @@ function open(path: string): DatabaseSync {
 const FIRST_INDEX = `
 CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 DROP TABLE segment;
+ALTER TABLE slice DROP COLUMN first_no;
+ALTER TABLE slice DROP COLUMN packed;
 DROP TABLE recheck;
 DROP TABLE hour;
 DROP TABLE late_pack;

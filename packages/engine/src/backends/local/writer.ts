@@ -12,7 +12,6 @@ import type {
   PackRow,
   RequestRows,
   SequenceRow,
-  SliceRow,
 } from '../../ports/rows.ts';
 import { expiryValue, hexBytes, idBytes, packBytes, rankValue, windowColumn } from './codec.ts';
 import type { HourWriter } from './hour-store.ts';
@@ -21,6 +20,7 @@ import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createMover, type Mover, type StoredEvent } from './mover.ts';
 import type { EventRows } from './packed/event-rows.ts';
 import { createFreshRows, type FreshRows } from './packed/fresh-rows.ts';
+import { createSliceWriter } from './packed/packed-slices.ts';
 import { RAISE_SEQUENCE } from './sole-owner.ts';
 import { prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
@@ -53,6 +53,7 @@ export function createWriter(
   const events = eventStatements(db);
   const fresh = createFreshRows(db, { keys, interning });
   const rest = restStatements(db);
+  const writeSlice = createSliceWriter(db, { interning, fresh });
   const mover = createMover(db, interning, {
     replace: (first, at) => replaceRow({ events, fresh }, first, at),
     keep: (former, first) => keepDelivery(rest, deliveryOf(former, first), interning),
@@ -71,7 +72,7 @@ export function createWriter(
     writeRest(rows) {
       for (const row of rows.deliveries) writeDelivery(rest, row, interning);
       for (const row of rows.failures) writeFailure(rest.failure, row);
-      for (const row of rows.slices) writeSlice(rest.slice, row, interning);
+      for (const row of rows.slices) writeSlice(row);
       for (const row of rows.sequences) writeSequence(rest.sequence, row, interning);
       if (rows.pack !== null) {
         if (writePack(rest.pack, rows.pack)) hours.admitted(rows.pack.pack_id);
@@ -140,7 +141,6 @@ interface RestStatements {
   readonly countDeliveries: RowStatement<{ readonly n: number }>;
   readonly delivery: StatementSync;
   readonly failure: StatementSync;
-  readonly slice: StatementSync;
   readonly sequence: StatementSync;
   readonly pack: StatementSync;
   readonly sequenceMark: StatementSync;
@@ -202,35 +202,9 @@ function restStatements(db: DatabaseSync): RestStatements {
       'receipts',
       'payload_hash',
     ]),
-    slice: sliceStatement(db, [
-      'event_day',
-      'series_no',
-      'pack_id',
-      'received_min_ms',
-      'received_max_ms',
-      'imported',
-      'accepted',
-      'duplicates',
-      'conflicts',
-      'expires_ms',
-      'lag',
-      'delay',
-      'entries',
-    ]),
     sequence: into('sequence', ['producer_no', 'pack_id', 'received_ms', 'expires_ms', 'ranges']),
     pack: into('pack', PACK_COLUMNS),
   };
-}
-
-/** If some lines of a pack were pending, its slice is written again once more of them are decided. */
-function sliceStatement(db: DatabaseSync, columns: readonly string[]): StatementSync {
-  const changed = columns.slice(3).map((name) => `${name} = excluded.${name}`);
-  const receipts = (table: string) => `${table}.accepted + ${table}.duplicates + ${table}.conflicts`;
-  return db.prepare(
-    `INSERT INTO slice (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
-     ON CONFLICT (event_day, series_no, pack_id) DO UPDATE SET ${changed.join(', ')}
-     WHERE ${receipts('excluded')} > ${receipts('slice')}`,
-  );
 }
 
 /** Stores the first hundred live repeats, and every import, since a later import may change its outcome. */
@@ -282,24 +256,6 @@ function writeFailure(statement: StatementSync, row: FailureRow): void {
     windowColumn(window),
     receipts ?? null,
     row.payload_hash === null ? null : hexBytes(row.payload_hash),
-  );
-}
-
-function writeSlice(statement: StatementSync, row: SliceRow, interning: Interning): void {
-  statement.run(
-    row.event_day,
-    interning.series(row.source, row.event_type),
-    packBytes(row.pack_id),
-    row.received_min_ms,
-    row.received_max_ms,
-    row.imported ? 1 : 0,
-    row.accepted,
-    row.duplicates,
-    row.conflicts,
-    expiryValue(row.expires_ms),
-    row.lag,
-    row.delay,
-    row.entries,
   );
 }
 

@@ -34,5 +34,7 @@ function sliceOfReceipts(group: ClosedEvent[]): SliceRow | null {
   const event_day = Math.floor(event_ms / MS_PER_DAY);
   // Receipts expire with their hour: those that can be read have not expired.
   const common = { pack_id, source, event_type, imported, event_day, expires_ms: Number.POSITIVE_INFINITY };
-  return sliceOfEntries(group, common);
+  // Encoded here, since encoded receipts take less memory.
+  const { receipts: _, ...slice } = sliceOfEntries(group, common);
+  return slice;
 }

@@ -1,6 +1,6 @@
 import { at, MS_PER_DAY } from '@pik/schema';
 
-import type { EventRow, SliceRow } from '../../ports/rows.ts';
+import type { EventRow, NewSliceRow, SliceRow } from '../../ports/rows.ts';
 import { addTo, createHistogram, encodeHistogram } from '../../statistics/histogram.ts';
 import { decodeEntries, encodeEntries, type SliceEntry } from '../../storage/rules/slice-codec.ts';
 import type { Verdict } from './classify.ts';
@@ -11,7 +11,7 @@ export function sliceRows(
   rows: readonly EventRow[],
   verdicts: readonly (Verdict | null)[],
   pack: { pack_id: string; imported: boolean; expires_ms: number },
-): SliceRow[] {
+): NewSliceRow[] {
   const groups = new Map<string, EventRow[]>();
   for (const row of rows) {
     if (verdicts[row.line]?.status === 'PENDING') continue;
@@ -28,7 +28,7 @@ function sliceOf(
   group: readonly EventRow[],
   verdicts: readonly (Verdict | null)[],
   pack: { pack_id: string; imported: boolean; expires_ms: number },
-): SliceRow {
+): NewSliceRow {
   const entries = group.map((row) => entryOf(row, (verdicts[row.line] as Verdict).currentFirst));
   const { source, event_type, event_ms } = at(group, 0);
   return sliceOfEntries(entries, { ...pack, source, event_type, event_day: Math.floor(event_ms / MS_PER_DAY) });
@@ -38,7 +38,7 @@ function sliceOf(
 export function sliceOfEntries(
   entries: readonly SliceEntry[],
   common: Pick<SliceRow, 'pack_id' | 'source' | 'event_type' | 'event_day' | 'imported' | 'expires_ms'>,
-): SliceRow {
+): NewSliceRow {
   let received_min_ms = Number.POSITIVE_INFINITY;
   let received_max_ms = Number.NEGATIVE_INFINITY;
   for (const { received_ms } of entries) {
@@ -46,6 +46,7 @@ export function sliceOfEntries(
     received_max_ms = Math.max(received_max_ms, received_ms);
   }
   const { pack_id, source, event_type, event_day, imported, expires_ms } = common;
+  let encoded: Uint8Array | null = null;
   return {
     pack_id,
     source,
@@ -54,15 +55,20 @@ export function sliceOfEntries(
     received_min_ms,
     received_max_ms,
     imported,
-    ...packed(entries),
+    ...counted(entries),
     expires_ms,
+    receipts: entries,
+    get entries() {
+      encoded ??= encodeEntries(entries);
+      return encoded;
+    },
   };
 }
 
-/** The receipts of a slice, and their counts and histograms. */
-function packed(
+/** The counts and histograms of receipts. */
+function counted(
   entries: readonly SliceEntry[],
-): Pick<SliceRow, 'accepted' | 'duplicates' | 'conflicts' | 'lag' | 'delay' | 'entries'> {
+): Pick<SliceRow, 'accepted' | 'duplicates' | 'conflicts' | 'lag' | 'delay'> {
   const counts = { ACCEPTED: 0, DUPLICATE: 0, CONFLICT: 0 };
   const lag = createHistogram();
   const delay = createHistogram();
@@ -77,7 +83,6 @@ function packed(
     conflicts: counts.CONFLICT,
     lag: encodeHistogram(lag),
     delay: encodeHistogram(delay),
-    entries: encodeEntries(entries),
   };
 }
 
@@ -90,7 +95,7 @@ export function reclassifySlice(slice: SliceRow, firsts: ReadonlyMap<number, Eve
     const first = firsts.get(entry.line);
     return first === undefined ? entry : reclassifyEntry(entry, { pack_id: slice.pack_id, first });
   });
-  return { ...slice, ...packed(entries) };
+  return { ...slice, ...counted(entries), entries: encodeEntries(entries) };
 }
 
 function reclassifyEntry(entry: SliceEntry, { pack_id, first }: { pack_id: string; first: EventRow }): SliceEntry {

@@ -2,8 +2,13 @@ const TWO_31 = 2 ** 31;
 
 /** A growing byte buffer with a compact form for safe integers, unsigned and signed (LEB128, zigzag). */
 export class ByteWriter {
-  #bytes = new Uint8Array(256);
+  #bytes: Uint8Array;
   #length = 0;
+
+  /** `capacity` is the expected number of bytes; more can be written. */
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   /** An integer from 0 to 2^53 − 1. */
   uint(value: number): void {
@@ -35,6 +40,12 @@ export class ByteWriter {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
+  }
+
+  /** A few of some bytes: less than the time of a view of them. */
+  part(bytes: Uint8Array, at: number, length: number): void {
+    this.#reserve(length);
+    for (let i = at; i < at + length; i++) this.#bytes[this.#length++] = bytes[i] ?? 0;
   }
 
   /** Writes the bytes of a hexadecimal text. */

@@ -1,49 +1,68 @@
 import { decodeBase32Hex, encodeBase32Hex } from '@pik/schema';
 
+import type { SliceEntry } from '../../ports/rows.ts';
 import { ByteReader, ByteWriter } from '../../runtime/rules/bytes.ts';
 
-/** One receipt inside a slice. */
-export interface SliceEntry {
-  readonly event_id: string;
-  readonly outcome: 'ACCEPTED' | 'DUPLICATE' | 'CONFLICT';
-  readonly event_ms: number;
-  readonly event_sub_ns: number;
-  readonly received_ms: number;
-  readonly payload_hash: string;
-  readonly line: number;
-  readonly sent_ms: number | null;
-  /** The receive time of the event's first receipt; null for the first receipt itself. */
-  readonly first_received_ms: number | null;
-}
+export type { SliceEntry } from '../../ports/rows.ts';
 
 const VERSION = 1;
 /** The length of an event id in bytes. */
 export const ID_BYTES = 29;
 const HASH_BYTES = 32;
+/** The size of most entries. */
+const ENTRY_BYTES = 72;
 const OUTCOMES: readonly SliceEntry['outcome'][] = ['ACCEPTED', 'DUPLICATE', 'CONFLICT'];
 const HAS_SENT = 4;
 const HAS_FIRST = 8;
 
-/** Encodes entries: ids and hashes as bytes, times and lines as differences from the previous entry. */
-export function encodeEntries(entries: readonly SliceEntry[]): Uint8Array {
-  const out = new ByteWriter();
-  out.uint(VERSION);
-  let last = { event_ms: 0, received_ms: 0, line: 0 };
-  for (const entry of entries) {
-    const { sent_ms, first_received_ms } = entry;
+/** A receipt without the texts that are encoded as bytes. */
+export type EntryFacts = Omit<SliceEntry, 'event_id' | 'payload_hash'>;
+
+/** Encodes entries, one after the other: ids and hashes as bytes, times and lines as differences from the previous entry. */
+export class EntryEncoder {
+  readonly #out: ByteWriter;
+  #event_ms = 0;
+  #received_ms = 0;
+  #line = 0;
+
+  /** `entries` is the expected number of entries. */
+  constructor(entries: number) {
+    this.#out = new ByteWriter(8 + entries * ENTRY_BYTES);
+    this.#out.uint(VERSION);
+  }
+
+  /** Takes the next entry, the bytes of its id, and those of its hash from a place on. */
+  add(entry: EntryFacts, id: Uint8Array, hash: Uint8Array, at = 0): void {
+    const out = this.#out;
+    const { event_ms, received_ms, line, sent_ms, first_received_ms } = entry;
     const bits = (sent_ms === null ? 0 : HAS_SENT) | (first_received_ms === null ? 0 : HAS_FIRST);
     out.uint(OUTCOMES.indexOf(entry.outcome) | bits);
-    out.raw(decodeBase32Hex(entry.event_id) ?? new Uint8Array(ID_BYTES));
-    out.hex(entry.payload_hash);
-    out.int(entry.event_ms - last.event_ms);
+    out.raw(id);
+    out.part(hash, at, HASH_BYTES);
+    out.int(event_ms - this.#event_ms);
     out.uint(entry.event_sub_ns);
-    out.int(entry.received_ms - last.received_ms);
-    out.uint(entry.line - last.line);
-    if (sent_ms !== null) out.int(sent_ms - entry.received_ms);
-    if (first_received_ms !== null) out.int(first_received_ms - entry.received_ms);
-    last = entry;
+    out.int(received_ms - this.#received_ms);
+    out.uint(line - this.#line);
+    if (sent_ms !== null) out.int(sent_ms - received_ms);
+    if (first_received_ms !== null) out.int(first_received_ms - received_ms);
+    this.#event_ms = event_ms;
+    this.#received_ms = received_ms;
+    this.#line = line;
   }
-  return out.done();
+
+  done(): Uint8Array {
+    return this.#out.done();
+  }
+}
+
+/** Encodes entries, as `EntryEncoder` does. */
+export function encodeEntries(entries: readonly SliceEntry[]): Uint8Array {
+  const encoder = new EntryEncoder(entries.length);
+  for (const entry of entries) {
+    const id = decodeBase32Hex(entry.event_id) ?? new Uint8Array(ID_BYTES);
+    encoder.add(entry, id, Buffer.from(entry.payload_hash, 'hex'));
+  }
+  return encoder.done();
 }
 
 /** Decodes entries. Throws a RangeError if the bytes are malformed. */

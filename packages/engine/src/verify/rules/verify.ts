@@ -2,7 +2,7 @@ import { at, type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type
 import type { Verdict } from '../../ingest/rules/classify.ts';
 import { isAt, nextFirst, repeatOutcome } from '../../ingest/rules/first-receipt.ts';
 import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
-import type { DeliveryRow, EventRow, FailureRow, PackRow, SliceRow } from '../../ports/rows.ts';
+import type { DeliveryRow, EventRow, FailureRow, NewSliceRow, PackRow, SliceRow } from '../../ports/rows.ts';
 import { envelopeOf } from '../../storage/rules/pack-codec.ts';
 
 /** A difference from what was written. */
@@ -167,8 +167,13 @@ export function recordedVerdicts(pack: PackRow, events: readonly (EventRow | nul
 }
 
 /** True if two slices are equal, including histograms and packed receipts. */
-export function sameSlice(a: SliceRow, b: SliceRow): boolean {
-  return sameValue(a, b);
+export function sameSlice(a: NewSliceRow, b: NewSliceRow): boolean {
+  return sameValue(withoutReceipts(a), withoutReceipts(b));
+}
+
+/** `entries` holds them too. */
+function withoutReceipts({ receipts: _, ...row }: NewSliceRow): SliceRow {
+  return row;
 }
 
 /**

@@ -16,6 +16,7 @@ import { sliceRows } from '../../../src/ingest/rules/slices.ts';
 import type { EventRow, Insertion } from '../../../src/ports/rows.ts';
 import { createIds } from '../../../src/runtime/ids.ts';
 import { readPages } from '../../../src/runtime/pages.ts';
+import { decodeEntries } from '../../../src/storage/rules/slice-codec.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from '../../../src/storage/timeline.ts';
 import { loosenEvents } from '../../support/loosen-events.ts';
 
@@ -196,4 +197,23 @@ it('damaged columns are INDEX_CORRUPT for what meets them', async () => {
     expect(read).toThrow(expect.objectContaining({ code: 'INDEX_CORRUPT' }));
   }
   await index.close();
+});
+
+it('a slice stores receipts of repeats, and none of new events', async () => {
+  const clock = createTestClock(START_MS);
+  const [opened, newId] = [open(clock), createIds(clock)];
+  const rowsOfPack = (packId: string, count: number) =>
+    Array.from({ length: count }, (_, line) => makeEventRow(packId, { entity: `e${line}`, line }));
+  const stored = () => opened.db.prepare('SELECT first_no, packed, length(entries) > 0 AS rest FROM slice').all();
+  const live: Pack = { events: [], imported: false, pauseMs: 0, isLoosened: 'all' };
+  await admit(opened, rowsOfPack(newId(), 300), live);
+  expect(stored()).toEqual([{ first_no: 1, packed: 300, rest: 0 }]);
+  await admit(opened, rowsOfPack(newId(), 302), live);
+  expect(stored()).toContainEqual({ first_no: 301, packed: 2, rest: 1 });
+  const { items } = await opened.index.listSlices({ fromDay: 0, toDay: 1e5, withEntries: true });
+  expect(items.map(({ entries }) => decodeEntries(entries).map(({ line }) => line))).toEqual([
+    Array.from({ length: 300 }, (_, line) => line),
+    Array.from({ length: 302 }, (_, line) => line),
+  ]);
+  await opened.index.close();
 });

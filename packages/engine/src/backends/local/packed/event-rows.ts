@@ -8,6 +8,7 @@ import type { KeyEntry } from '../key-runs/finder.ts';
 import { EVENT_COLUMNS, EVENT_TABLES } from '../queries.ts';
 import { prepareLists, prepareRows, type RowStatement } from '../sqlite.ts';
 import { createNames, type Names } from './names.ts';
+import { type SegmentPart, sliceEntries } from './rules/packed-receipts.ts';
 import { Segment, type SegmentFacts } from './rules/segment.ts';
 
 /** The address of an event, and its number. */
@@ -33,6 +34,8 @@ export interface EventRows {
   idsAbove(number: number): Iterable<KeyEntry>;
   /** At most `limit` addresses of events with numbers above one, in order; fewer only if there are no more. */
   addressesAbove(number: number, limit: number): NumberedAddress[];
+  /** The encoded receipts of a slice: those of `count` packed events from a number on, and others. */
+  entriesFrom(first: number, count: number, others: Uint8Array): Uint8Array;
   /** Forgets the names of numbers that a rollback has taken back. */
   forget(): void;
 }
@@ -75,6 +78,7 @@ export function createEventRows(db: DatabaseSync): EventRows {
     between: (from, to) => between(one, from, to),
     idsAbove: (number) => idsAbove(one, number),
     addressesAbove: (number, limit) => addressesAbove(one, number, limit),
+    entriesFrom: (first, count, others) => malformedIsCorrupt(() => sliceEntries(partsFrom(one, first, count), others)),
     forget: () => one.names.forget(),
   };
 }
@@ -115,7 +119,7 @@ interface OpenSegment {
 }
 
 function openSegment(names: Names, { first_no, rows, series_no, pack_id, columns: bytes }: StoredSegment): OpenSegment {
-  const columns = segmentOf(bytes, rows);
+  const columns = malformedIsCorrupt(() => new Segment(bytes, rows));
   let facts: SegmentFacts | null = null;
   return {
     first: first_no,
@@ -129,10 +133,11 @@ function openSegment(names: Names, { first_no, rows, series_no, pack_id, columns
   };
 }
 
-function segmentOf(bytes: Uint8Array, rows: number): Segment {
+function malformedIsCorrupt<T>(read: () => T): T {
   try {
-    return new Segment(bytes, rows);
+    return read();
   } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
     throw new KitError('INDEX_CORRUPT', 'the index is damaged (packed events); run `pik rebuild --data DIR`', {
       cause,
     });
@@ -172,6 +177,17 @@ function* between(one: Statements, from: number, to: number): Generator<EventRow
 function* segmentsFrom(one: Statements, number: number): Generator<OpenSegment> {
   for (const stored of one.segmentsFrom.iterate(number))
     if (number < stored.first_no + stored.rows) yield openSegment(one.names, stored);
+}
+
+/** The places of `count` events from a number on. Some may be gone, as a whole row could: verify names them. */
+function* partsFrom(one: Statements, first: number, count: number): Generator<SegmentPart> {
+  const end = first + count;
+  for (const segment of segmentsFrom(one, first)) {
+    if (segment.first >= end) return;
+    const from = Math.max(first, segment.first) - segment.first;
+    yield { columns: segment.columns, from, to: Math.min(end, segment.last + 1) - segment.first };
+    if (segment.last + 1 >= end) return;
+  }
 }
 
 function* idsAbove(one: Statements, above: number): Generator<KeyEntry> {

@@ -19,8 +19,16 @@ export interface FreshRows {
   get(eventId: string): EventRow | undefined;
   /** Writes the events that are held, and adds their keys. */
   write(): void;
+  /** The new events of an admission in one slice, in order of their lines, if all are packed and none is written yet otherwise. */
+  groupOf(seriesNo: number, slice: { readonly pack_id: string; readonly event_day: number }): WrittenGroup | null;
   /** Writes an event as a row of its own, in place of the one that has the number. */
   replace(eventNo: number, row: EventRow, id: Uint8Array): void;
+}
+
+/** Packed events with numbers that follow each other. */
+export interface WrittenGroup {
+  readonly firstNo: number;
+  readonly rows: readonly EventRow[];
 }
 
 interface Parts {
@@ -32,6 +40,7 @@ interface Parts {
 interface Group {
   readonly seriesNo: number;
   readonly packId: string;
+  readonly day: number;
   readonly events: PackableEvent[];
 }
 
@@ -79,10 +88,13 @@ export function createFreshRows(db: DatabaseSync, parts: Parts): FreshRows {
     statements.row.run(eventNo, ...rowValues(row, id, interning));
     if (row.rule === 'key') statements.pointer.run(idBytes(row.position), eventNo);
   };
+  /** Null for a slice whose events were written in more than one part, or not packed. */
+  const written = new Map<string, WrittenGroup | null>();
   return {
     begin() {
       held.clear();
       groups.take();
+      written.clear();
     },
     add(row, id) {
       held.set(row.event_id, row);
@@ -91,21 +103,36 @@ export function createFreshRows(db: DatabaseSync, parts: Parts): FreshRows {
     },
     get: (eventId) => held.get(eventId),
     write() {
-      for (const group of groups.take()) writeGroup(group, { ...parts, statements, replace });
+      for (const group of groups.take()) {
+        const key = groupKey(group.seriesNo, group.packId, group.day);
+        const done = writeGroup(group, { ...parts, statements, replace });
+        written.set(key, written.has(key) ? null : done);
+      }
       held.clear();
     },
+    groupOf: (seriesNo, { pack_id, event_day }) => written.get(groupKey(seriesNo, pack_id, event_day)) ?? null,
     replace,
   };
 }
 
+function groupKey(seriesNo: number, packId: string, day: number): string {
+  return `${seriesNo} ${day} ${packId}`;
+}
+
 type GroupParts = Parts & { readonly statements: Statements; readonly replace: FreshRows['replace'] };
 
-/** Gives the events of a group numbers one after the other, so that its receipts lie together. */
-function writeGroup({ seriesNo, packId, events }: Group, { keys, statements, replace }: GroupParts): void {
+/** Gives the events of a group numbers one after the other, in order of their lines. Returns null unless all are packed. */
+function writeGroup({ seriesNo, packId, events }: Group, parts: GroupParts): WrittenGroup | null {
+  const { keys, statements, replace } = parts;
+  const firstNo = keys.last + 1;
+  let allPacked = true;
+  // Imported lines are admitted in the order of the times that they claim.
+  events.sort((a, b) => a.row.line - b.row.line);
   for (let start = 0; start < events.length; start += SEGMENT_ROWS) {
     const some = start === 0 && events.length <= SEGMENT_ROWS ? events : events.slice(start, start + SEGMENT_ROWS);
     const first = keys.last + 1;
     const isPacked = some.every(isPackable);
+    allPacked &&= isPacked;
     if (isPacked) statements.segment.run(first, some.length, seriesNo, packBytes(packId), encodeSegment(some));
     for (const [place, { row, id }] of some.entries()) {
       if (!isPacked) replace(first + place, row, id);
@@ -113,6 +140,7 @@ function writeGroup({ seriesNo, packId, events }: Group, { keys, statements, rep
       keys.add(id, first + place);
     }
   }
+  return allPacked ? { firstNo, rows: events.map(({ row }) => row) } : null;
 }
 
 /** Days are between these bounds, which keeps the number of a group unique. */
@@ -130,13 +158,14 @@ class Grouping {
       this.#ofPack.clear();
       this.#packId = pack_id;
     }
-    const key = seriesNo * DAYS + Math.floor(event_ms / MS_PER_DAY) + DAYS / 4;
+    const day = Math.floor(event_ms / MS_PER_DAY);
+    const key = seriesNo * DAYS + day + DAYS / 4;
     const known = this.#ofPack.get(key);
     if (known !== undefined) {
       known.events.push(event);
       return;
     }
-    const group = { seriesNo, packId: pack_id, events: [event] };
+    const group = { seriesNo, packId: pack_id, day, events: [event] };
     this.#ofPack.set(key, group);
     this.#groups.push(group);
   }

@@ -2,6 +2,7 @@ import { encodeBase32Hex, positionAt, writePositionTime } from '@pik/schema';
 
 import type { EventRow } from '../../../../ports/rows.ts';
 import { ByteReader, ByteWriter } from '../../../../runtime/rules/bytes.ts';
+import type { EntryEncoder, EntryFacts } from '../../../../storage/rules/slice-codec.ts';
 import { answeredOf, isLiveToo, ruleNumber, ruleOf, standingValue } from '../../rules/stored-facts.ts';
 import { findNumbers, NULL, type NumberColumn, numberAt, writeNumbers } from './number-column.ts';
 import { findTexts, type TextColumn, textAt, writeTexts } from './text-column.ts';
@@ -139,6 +140,18 @@ export interface SegmentFacts {
   readonly producerOf: (producerNo: number) => string;
 }
 
+/** The facts of a new event's receipt; each event sets all but the constant ones. */
+const NEW_RECEIPT: EntryFacts = {
+  outcome: 'ACCEPTED',
+  event_ms: 0,
+  event_sub_ns: 0,
+  received_ms: 0,
+  line: 0,
+  sent_ms: null,
+  first_received_ms: null,
+};
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** The columns of a segment. Throws a RangeError if the bytes are malformed. */
 export class Segment {
   readonly #bytes: Uint8Array;
@@ -179,6 +192,14 @@ export class Segment {
     return this.#known('line', place) + place;
   }
 
+  /** The place of the first event from one place up to another that is not in a line above. The lines of a segment only grow. */
+  placeOf(line: number, from: number, to: number): number {
+    let place = from;
+    if (line === Number.POSITIVE_INFINITY) return to;
+    while (place < to && this.line(place) < line) place += 1;
+    return place;
+  }
+
   /** The answered outcome, as `answeredOf` takes it. */
   standing(place: number): number | null {
     return this.#number('standing', place);
@@ -187,15 +208,32 @@ export class Segment {
   /** The 29 bytes of an id, in an array of their own. */
   id(place: number): Uint8Array {
     const id = new Uint8Array(ID_BYTES);
-    const at = this.#ids + place * KEPT_BYTES;
-    for (let i = 0; i < ENTITY_BYTES; i++) id[i] = this.#bytes[at + i] ?? 0;
-    for (let i = DIGEST_AT; i < ID_BYTES; i++) id[i] = this.#bytes[at + i - DIGEST_AT + ENTITY_BYTES] ?? 0;
+    this.#copyId(place, id);
     if (ruleOf(this.#known('rule', place)) !== 'key')
       writePositionTime(id, {
         epoch_ms: this.#known('event_ms', place),
         sub_ms_ns: this.#known('event_sub_ns', place),
       });
     return id;
+  }
+
+  /** Encodes events from one place up to another as the receipts that they were. */
+  addEntries(from: number, to: number, encoder: EntryEncoder): void {
+    const { event_ms, event_sub_ns, received_ms, sent_ms, rule } = this.#numbers;
+    const [bytes, id] = [this.#bytes, new Uint8Array(ID_BYTES)];
+    const entry: Mutable<EntryFacts> = { ...NEW_RECEIPT };
+    for (let place = from; place < to; place++) {
+      entry.event_ms = numberAt(bytes, event_ms, place) ?? 0;
+      entry.event_sub_ns = numberAt(bytes, event_sub_ns, place) ?? 0;
+      entry.received_ms = numberAt(bytes, received_ms, place) ?? 0;
+      entry.line = this.line(place);
+      const sentAfter = numberAt(bytes, sent_ms, place);
+      entry.sent_ms = sentAfter === null ? null : entry.received_ms + sentAfter;
+      this.#copyId(place, id);
+      if (ruleOf(numberAt(bytes, rule, place) ?? 0) === 'key') id.fill(0, ENTITY_BYTES, DIGEST_AT);
+      else writePositionTime(id, { epoch_ms: entry.event_ms, sub_ms_ns: entry.event_sub_ns });
+      encoder.add(entry, id, bytes, this.#hashes + place * HASH_BYTES);
+    }
   }
 
   /** An event as a row of the port. */
@@ -233,6 +271,14 @@ export class Segment {
       live: rank === null || isLiveToo(standing),
       answered: answeredOf(standing),
     };
+  }
+
+  /** Copies an id but for its time. */
+  #copyId(place: number, id: Uint8Array): void {
+    const bytes = this.#bytes;
+    let at = this.#ids + place * KEPT_BYTES;
+    for (let i = 0; i < ENTITY_BYTES; i++) id[i] = bytes[at++] ?? 0;
+    for (let i = DIGEST_AT; i < ID_BYTES; i++) id[i] = bytes[at++] ?? 0;
   }
 
   #number(name: NumberName, place: number): number | null {
