@@ -34,7 +34,7 @@ export interface EventRows {
   idsAbove(number: number): Iterable<KeyEntry>;
   /** At most `limit` addresses of events with numbers above one, in order; fewer only if there are no more. */
   addressesAbove(number: number, limit: number): NumberedAddress[];
-  /** The encoded receipts of a slice: those of `count` packed events from a number on, and others. */
+  /** The encoded receipts of a slice: those of `count` packed events from the first one of a segment on, and others. */
   entriesFrom(first: number, count: number, others: Uint8Array): Uint8Array;
   /** Forgets the names of numbers that a rollback has taken back. */
   forget(): void;
@@ -56,6 +56,7 @@ interface Statements {
   readonly rowAddresses: RowStatement<NumberedAddress>;
   readonly segment: RowStatement<StoredSegment>;
   readonly segmentsFrom: RowStatement<StoredSegment>;
+  readonly segmentsBetween: RowStatement<Pick<StoredSegment, 'rows' | 'columns'>>;
   readonly names: Names;
 }
 
@@ -102,6 +103,10 @@ function statements(db: DatabaseSync): Statements {
        ORDER BY event_no LIMIT ?`,
     ),
     segment: prepareRows(db, `${segment} WHERE first_no <= ? ORDER BY first_no DESC LIMIT 1`),
+    segmentsBetween: prepareRows(
+      db,
+      'SELECT rows, columns FROM segment WHERE first_no BETWEEN ? AND ? ORDER BY first_no',
+    ),
     segmentsFrom: prepareRows(
       db,
       `${segment} WHERE first_no >= ifnull((SELECT max(first_no) FROM segment WHERE first_no <= ?), 0) ORDER BY first_no`,
@@ -179,15 +184,10 @@ function* segmentsFrom(one: Statements, number: number): Generator<OpenSegment> 
     if (number < stored.first_no + stored.rows) yield openSegment(one.names, stored);
 }
 
-/** The places of `count` events from a number on. Some may be gone, as a whole row could: verify names them. */
-function* partsFrom(one: Statements, first: number, count: number): Generator<SegmentPart> {
-  const end = first + count;
-  for (const segment of segmentsFrom(one, first)) {
-    if (segment.first >= end) return;
-    const from = Math.max(first, segment.first) - segment.first;
-    yield { columns: segment.columns, from, to: Math.min(end, segment.last + 1) - segment.first };
-    if (segment.last + 1 >= end) return;
-  }
+/** The segments of `count` events from the first one of a slice on. Some may be gone, as any row could be: verify names them. */
+function partsFrom(one: Statements, first: number, count: number): SegmentPart[] {
+  const segments = one.segmentsBetween.all(first, first + count - 1);
+  return segments.map(({ rows, columns }) => ({ columns: new Segment(columns, rows), from: 0, to: rows }));
 }
 
 function* idsAbove(one: Statements, above: number): Generator<KeyEntry> {
