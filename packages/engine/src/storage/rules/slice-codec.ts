@@ -31,14 +31,14 @@ export class EntryEncoder {
     this.#out.uint(VERSION);
   }
 
-  /** Takes the next entry, the bytes of its id, and those of its hash from a place on. */
-  add(entry: EntryFacts, id: Uint8Array, hash: Uint8Array, at = 0): void {
+  /** Takes the next entry, the bytes of its id, and those in which its hash begins at a place. */
+  add(entry: EntryFacts, id: Uint8Array, hash: { readonly bytes: Uint8Array; readonly at: number }): void {
     const out = this.#out;
     const { event_ms, received_ms, line, sent_ms, first_received_ms } = entry;
     const bits = (sent_ms === null ? 0 : HAS_SENT) | (first_received_ms === null ? 0 : HAS_FIRST);
     out.uint(OUTCOMES.indexOf(entry.outcome) | bits);
     out.raw(id);
-    out.part(hash, at, HASH_BYTES);
+    out.part(hash.bytes, hash.at, HASH_BYTES);
     out.int(event_ms - this.#event_ms);
     out.uint(entry.event_sub_ns);
     out.int(received_ms - this.#received_ms);
@@ -60,7 +60,7 @@ export function encodeEntries(entries: readonly SliceEntry[]): Uint8Array {
   const encoder = new EntryEncoder(entries.length);
   for (const entry of entries) {
     const id = decodeBase32Hex(entry.event_id) ?? new Uint8Array(ID_BYTES);
-    encoder.add(entry, id, Buffer.from(entry.payload_hash, 'hex'));
+    encoder.add(entry, id, { bytes: Buffer.from(entry.payload_hash, 'hex'), at: 0 });
   }
   return encoder.done();
 }

@@ -54,7 +54,8 @@ export function sliceEntries(parts: Iterable<SegmentPart>, others: Uint8Array): 
   };
   const addOther = (entry: ScannedEntry) => {
     addBelow(entry.line);
-    encoder.add(entry, others.subarray(entry.idAt, entry.idAt + ID_BYTES), others, entry.idAt + ID_BYTES);
+    const hashAt = entry.idAt + ID_BYTES;
+    encoder.add(entry, others.subarray(entry.idAt, hashAt), { bytes: others, at: hashAt });
   };
   if (others.length > 0) scanEntries(others, addOther);
   addBelow(Number.POSITIVE_INFINITY);

@@ -232,7 +232,7 @@ export class Segment {
       this.#copyId(place, id);
       if (ruleOf(numberAt(bytes, rule, place) ?? 0) === 'key') id.fill(0, ENTITY_BYTES, DIGEST_AT);
       else writePositionTime(id, { epoch_ms: entry.event_ms, sub_ms_ns: entry.event_sub_ns });
-      encoder.add(entry, id, bytes, this.#hashes + place * HASH_BYTES);
+      encoder.add(entry, id, { bytes, at: this.#hashes + place * HASH_BYTES });
     }
   }
 
