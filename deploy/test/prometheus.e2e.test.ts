@@ -32,6 +32,7 @@ async function sampleNames(): Promise<Set<string>> {
   const telemetry = createTelemetry({ write() {} });
   telemetry.accepted?.('shop');
   telemetry.observe('QuestionMs', [1], 'lag');
+  telemetry.observe('LogPublishLagSeconds', [1], 'folder');
   const text = await telemetry.metricsText();
   return new Set([...text.matchAll(/^([A-Za-z]\w*)[{ ]/gm)].map(([, name = '']) => name));
 }
