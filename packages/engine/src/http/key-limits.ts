@@ -17,8 +17,11 @@ export interface KeyLimits {
 interface Use {
   readonly perMinute: number | null;
   readonly bytesPerDay: number | null;
-  /** Requests that may come at once: it fills up to a minute's worth. */
-  tokens: number;
+  /**
+   * Credit for requests, at most that of a minute. Each millisecond adds the limit, and a request costs 60,000: all numbers
+   * are whole, so a wait is exact.
+   */
+  credit: number;
   filledMs: number;
   day: number;
   bytes: number;
@@ -31,7 +34,12 @@ export function createKeyLimits(apiKeys: readonly ApiKey[] = []): KeyLimits {
   const uses = new Map<string, Use>();
   for (const { name, requests_per_minute = null, bytes_per_day = null } of apiKeys) {
     if (requests_per_minute === null && bytes_per_day === null) continue;
-    const fresh = { tokens: requests_per_minute ?? 0, filledMs: Number.NEGATIVE_INFINITY, day: 0, bytes: 0 };
+    const fresh = {
+      credit: (requests_per_minute ?? 0) * MS_PER_MINUTE,
+      filledMs: Number.NEGATIVE_INFINITY,
+      day: 0,
+      bytes: 0,
+    };
     uses.set(name, { perMinute: requests_per_minute, bytesPerDay: bytes_per_day, ...fresh });
   }
   const useOf = (name: string | null) => (name === null ? undefined : uses.get(name));
@@ -70,11 +78,11 @@ function takeToken(use: Use, nowMs: number): void {
   if (perMinute === null) return;
   // A clock that was set back fills nothing.
   const passedMs = Math.max(0, nowMs - use.filledMs);
-  use.tokens = Math.min(perMinute, use.tokens + (passedMs / MS_PER_MINUTE) * perMinute);
+  use.credit = Math.min(perMinute * MS_PER_MINUTE, use.credit + passedMs * perMinute);
   use.filledMs = nowMs;
-  if (use.tokens < 1) {
-    const retryAfterMs = Math.ceil(((1 - use.tokens) / perMinute) * MS_PER_MINUTE);
+  if (use.credit < MS_PER_MINUTE) {
+    const retryAfterMs = Math.ceil((MS_PER_MINUTE - use.credit) / perMinute);
     throw new KitError('RATE_LIMITED', `the key may send ${perMinute} requests a minute`, { retryAfterMs });
   }
-  use.tokens -= 1;
+  use.credit -= MS_PER_MINUTE;
 }
