@@ -92,6 +92,7 @@ export default defineConfig({
       group('Operate', [
         page('One machine', '/operations'),
         page('Monitors and alerts', '/monitors'),
+        page('Prove it', '/prove-it'),
         page('Troubleshooting', '/troubleshooting'),
         page('Errors', '/errors'),
         page('Limits', '/limits'),
@@ -100,6 +101,7 @@ export default defineConfig({
       ]),
       group('Reference', [
         page('Routes and questions', '/questions'),
+        page('API', '/api/'),
         page('Packages', '/packages'),
         page('Architecture', '/architecture'),
         page('Developer guide', '/developers'),
