@@ -40,3 +40,26 @@ describe('workflows', () => {
     expect(all).toContain('run: npm run verify:nightly');
   });
 });
+
+describe('deploy/machine', () => {
+  const root = join(import.meta.dirname, '..');
+  const read = (file: string) => readFileSync(join(root, file), 'utf8');
+  const dependenciesOf = (folder: string): string[] => {
+    const { dependencies = {} } = JSON.parse(read(`packages/${folder}/package.json`)) as {
+      dependencies?: Record<string, string>;
+    };
+    return Object.keys(dependencies).flatMap((name) => (name.startsWith('@pik/') ? name.slice('@pik/'.length) : []));
+  };
+
+  it('the Containerfile installs the command line with all packages of ours that it needs', () => {
+    const needed = new Set(['cli']);
+    for (const folder of needed) for (const name of dependenciesOf(folder)) needed.add(name);
+    for (const name of needed) expect(read('deploy/machine/Containerfile')).toContain(`/tmp/packages/*-${name}-*.tgz`);
+  });
+
+  it('the units start the published command line', () => {
+    const { release } = JSON.parse(read('package.json')) as { release: { scope: string } };
+    for (const unit of ['pik.service', 'pik-backup.service'])
+      expect(read(`deploy/machine/${unit}`)).toContain(`/opt/pik/node_modules/${release.scope}/cli/dist/main.js`);
+  });
+});
