@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { parseEventId } from './identity.ts';
 import { LIMITS } from './limits.ts';
 import { isPackId } from './pack.ts';
+import { payloadValue } from './payload-value.ts';
 import {
   as_of,
   choice,
@@ -105,7 +106,7 @@ export const eventProofSchema = z.object({
   event_id: z.string(),
   pack_id: z.string(),
   line: z.number(),
-  text: z.string(),
+  text: payloadValue(z.string()),
   salt: z.string(),
   group: hashes,
   pack_path: hashes,
