@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 
-/** The signs of a test that changes its process: spies, stubs, false timers, and calls of the process itself. */
-const CHANGES_PROCESS = /\bvi\.\w|\bprocess\.\w|\bglobalThis\b|\buseVirtualTime\b/;
+/**
+ * The signs of a test that changes its process: spies, stubs, false timers, and calls of the process itself. Plain ids replace
+ * the random bytes of the whole process: another file in it then makes the same pack id twice.
+ */
+const CHANGES_PROCESS = /\bvi\.\w|\bprocess\.\w|\bglobalThis\b|\buse(VirtualTime|PlainIds)\b/;
 
 /**
  * True for a test file that runs in a process of its own. All others share two processes and the modules in them: to start a
