@@ -257,9 +257,15 @@ describe('the functions', () => {
           .filter((type) => !['SQS', 'Schedule'].includes(type)),
       ).toEqual([]);
     }
-    for (const [, { Properties }] of ofType(resources, 'AWS::Lambda::Permission')) {
-      expect(Properties.Principal).toBe('apigateway.amazonaws.com');
-      expect(Properties.SourceArn).toBe('arn:aws:execute-api:eu-central-1:123456789012:Api/*');
+    const sources = ofType(resources, 'AWS::Lambda::Permission').map(([, { Properties }]) => Properties);
+    for (const { FunctionName, Principal, SourceArn } of sources) {
+      if (FunctionName === 'WatcherFunction')
+        expect([Principal, SourceArn]).toEqual(['events.amazonaws.com', arnOf('WatcherSchedule')]);
+      else
+        expect([Principal, SourceArn]).toEqual([
+          'apigateway.amazonaws.com',
+          'arn:aws:execute-api:eu-central-1:123456789012:Api/*',
+        ]);
     }
   });
 });

@@ -70,9 +70,9 @@ describe('the template', () => {
       Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;
     };
     const typesOf = (type: string) => Object.values(Resources).filter(({ Type }) => Type === type);
-    expect(typesOf('AWS::Lambda::Function')).toHaveLength(5);
+    expect(typesOf('AWS::Lambda::Function')).toHaveLength(6);
     // SAM would create a role of its own, with managed policies, for a function without one.
-    expect(typesOf('AWS::IAM::Role')).toHaveLength(5);
+    expect(typesOf('AWS::IAM::Role')).toHaveLength(6);
     for (const { Properties } of typesOf('AWS::Lambda::Function'))
       expect(Properties.LoggingConfig).toMatchObject({
         LogFormat: 'JSON',
