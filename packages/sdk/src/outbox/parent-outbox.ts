@@ -143,7 +143,8 @@ export class ParentOutbox implements Outbox {
       const outbox = await this.#deps.open(dir, lock);
       const box: Adopted = { outbox, isReading: false, closed: null };
       this.#adopted.set(dir, box);
-      this.#adoptedCount += 1;
+      // Another member may have sent it all since the folders were listed; then nothing is left to adopt.
+      if (outbox.stats().pending_count > 0) this.#adoptedCount += 1;
       return box;
     } catch (cause) {
       const detail = `an abandoned outbox cannot be adopted: ${cause instanceof Error ? cause.message : String(cause)}`;
