@@ -5,7 +5,7 @@ import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
 import type { VersionRow, WindowTarget } from '../../ports/history-rows.ts';
 import type { Page, VersionQuery } from '../../ports/queries.ts';
 import type { HistoryFile } from './history-file.ts';
-import { prepareRows, requireRow } from './sqlite.ts';
+import { insertInto, prepareRows, requireRow } from './sqlite.ts';
 
 const COLUMNS = [
   'metric',
@@ -34,9 +34,7 @@ type VersionColumns = Omit<VersionRow, 'unsettled'> & { readonly unsettled: numb
 
 /** Versions in a table; the primary key is the condition of an append. */
 export function createAggregateStore({ db, read, write }: HistoryFile): AggregateStore {
-  const insert = db.prepare(
-    `INSERT OR IGNORE INTO version (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
-  );
+  const insert = db.prepare(insertInto('version', COLUMNS, 'IGNORE'));
   const one = prepareRows<VersionColumns>(
     db,
     'SELECT * FROM version WHERE metric = ? AND key = ? AND window_start_ms = ? AND version = ?',

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 
 import { evictOldest } from '../../ports/evict-oldest.ts';
-import { prepareRows } from './sqlite.ts';
+import { insertInto, prepareRows } from './sqlite.ts';
 
 /** The number of cached ids per kind; beyond it the oldest are evicted. */
 const CACHE_ITEMS = 100_000;
@@ -53,9 +53,7 @@ function internTable(
     db,
     `SELECT ${number} AS n FROM ${table} WHERE ${columns.map((name) => `${name} = ?`).join(' AND ')}`,
   );
-  const insert = db.prepare(
-    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-  );
+  const insert = db.prepare(insertInto(table, columns));
   const known = new Map<string, number>();
   return {
     numberOf(key, values) {

@@ -55,6 +55,12 @@ export function prepareRows<Row extends object>(db: DatabaseSync, sql: string): 
   return db.prepare(sql) as unknown as RowStatement<Row>;
 }
 
+/** The statement that inserts a row with a value for each of these columns; `or` says what an equal key then does. */
+export function insertInto(table: string, columns: readonly string[], or?: 'IGNORE' | 'REPLACE'): string {
+  const verb = or === undefined ? 'INSERT' : `INSERT OR ${or}`;
+  return `${verb} INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+}
+
 /** Prepares a query that gives its rows as lists of values, in the order of its columns. */
 export function prepareLists<Row extends readonly unknown[]>(db: DatabaseSync, sql: string): RowStatement<Row> {
   const statement = db.prepare(sql);

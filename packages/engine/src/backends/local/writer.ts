@@ -22,7 +22,7 @@ import type { EventRows } from './packed/event-rows.ts';
 import { createFreshRows, type FreshRows } from './packed/fresh-rows.ts';
 import { createSliceWriter } from './packed/packed-slices.ts';
 import { RAISE_SEQUENCE } from './sole-owner.ts';
-import { prepareRows, type RowStatement, requireRow } from './sqlite.ts';
+import { insertInto, prepareRows, type RowStatement, requireRow } from './sqlite.ts';
 
 /** Writes the rows of one pack; the caller holds the transaction. */
 export interface Writer {
@@ -163,8 +163,7 @@ const PACK_COLUMNS = [
 const COUNT_DELIVERIES = 'SELECT count(*) AS n FROM delivery WHERE event_id = ? AND rank IS NULL';
 
 function restStatements(db: DatabaseSync): RestStatements {
-  const into = (table: string, columns: readonly string[]) =>
-    db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
+  const into = (table: string, columns: readonly string[]) => db.prepare(insertInto(table, columns, 'IGNORE'));
   return {
     sequenceMark: db.prepare(RAISE_SEQUENCE),
     countDeliveries: prepareRows<{ n: number }>(db, COUNT_DELIVERIES),

@@ -7,6 +7,7 @@ import { expiryValue, hexBytes, idBytes, packBytes, rankValue } from '../codec.t
 import type { Interning } from '../interning.ts';
 import type { KeyRuns } from '../key-runs/key-runs.ts';
 import { ruleNumber, standingValue } from '../rules/stored-facts.ts';
+import { insertInto } from '../sqlite.ts';
 import { encodeSegment, isPackable, type PackableEvent, SEGMENT_ROWS } from './rules/segment.ts';
 
 /** The new events of one admission, which get their numbers when they are written. */
@@ -75,11 +76,9 @@ const COLUMNS = [
 /** Fresh rows over prepared statements; the caller holds the transaction. */
 export function createFreshRows(db: DatabaseSync, parts: Parts): FreshRows {
   const statements: Statements = {
-    segment: db.prepare('INSERT INTO segment (first_no, rows, series_no, pack_id, columns) VALUES (?, ?, ?, ?, ?)'),
-    row: db.prepare(
-      `INSERT OR REPLACE INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
-    ),
-    pointer: db.prepare('INSERT OR REPLACE INTO pointer (position, event_no) VALUES (?, ?)'),
+    segment: db.prepare(insertInto('segment', ['first_no', 'rows', 'series_no', 'pack_id', 'columns'])),
+    row: db.prepare(insertInto('event', COLUMNS, 'REPLACE')),
+    pointer: db.prepare(insertInto('pointer', ['position', 'event_no'], 'REPLACE')),
   };
   const { interning } = parts;
   const held = new Map<string, EventRow>();

@@ -3,6 +3,7 @@ import type { NewSliceRow, SliceRow } from '../../../ports/rows.ts';
 import { encodeEntries } from '../../../storage/rules/slice-codec.ts';
 import { expiryValue, packBytes, type SliceColumns, toSliceRow } from '../codec.ts';
 import type { Interning } from '../interning.ts';
+import { insertInto } from '../sqlite.ts';
 import type { EventRows } from './event-rows.ts';
 import type { FreshRows } from './fresh-rows.ts';
 import { otherReceipts } from './rules/packed-receipts.ts';
@@ -33,7 +34,7 @@ export function createSliceWriter(
   const receipts = (table: string) => `${table}.accepted + ${table}.duplicates + ${table}.conflicts`;
   // If some lines of a pack were pending, its slice is written again once more of them are decided.
   const statement = db.prepare(
-    `INSERT INTO slice (${[...KEY, ...COLUMNS].join(', ')}) VALUES (${[...KEY, ...COLUMNS].map(() => '?').join(', ')})
+    `${insertInto('slice', [...KEY, ...COLUMNS])}
      ON CONFLICT (${KEY.join(', ')}) DO UPDATE SET ${changed.join(', ')}
      WHERE ${receipts('excluded')} > ${receipts('slice')}`,
   );
