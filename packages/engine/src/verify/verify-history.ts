@@ -15,7 +15,7 @@ import {
 } from '../replay/rules/replay-view.ts';
 import type { Context } from '../runtime/context.ts';
 import { type VerifyFault, verifyFault } from './rules/verify.ts';
-import type { HistoryPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
+import { type HistoryPlace, NOTHING_COUNTED, type VerifyPart, type VerifyPlace } from './verify-part.ts';
 
 const PARTS: readonly HistoryPlace['part'][] = ['versions', 'version files', 'replays', 'replay files'];
 const ROWS_PER_CALL = 100;
@@ -45,10 +45,8 @@ export async function verifyHistory(context: Context, place: VerifyPlace): Promi
   const history = nextPlace(part, next);
   return {
     part,
-    packs: 0,
-    receipts: 0,
+    ...NOTHING_COUNTED,
     versions,
-    counts: {},
     faults,
     digest,
     next: history === null ? null : { digest, history },

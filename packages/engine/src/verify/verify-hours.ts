@@ -22,7 +22,7 @@ import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import { isPast, sha256Of, unpacked } from '../storage/pack-store.ts';
 import { type VerifyFault, verifyFault } from './rules/verify.ts';
-import type { VerifyPart, VerifyPlace } from './verify-part.ts';
+import { NOTHING_COUNTED, type VerifyPart, type VerifyPlace } from './verify-part.ts';
 
 /** Half of the budget starts no further hour. */
 const SHARE = 0.5;
@@ -49,10 +49,7 @@ export async function verifyHours(context: Context, place: VerifyPlace): Promise
   const { digest, sinceMs } = place;
   return {
     part: last === undefined ? 'files of hours' : `closed hours to ${hourText(last.hour_ms)}`,
-    packs: 0,
-    receipts: 0,
-    versions: 0,
-    counts: {},
+    ...NOTHING_COUNTED,
     faults,
     digest,
     next: last === undefined ? null : { digest, sinceMs, hours: { fromMs: last.hour_ms + MS_PER_HOUR } },

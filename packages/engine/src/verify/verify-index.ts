@@ -3,7 +3,7 @@ import type { FailureKind, PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { isPast } from '../storage/pack-store.ts';
 import { outcomeAt, type VerifyFault, verifyFault } from './rules/verify.ts';
-import type { IndexPlace, VerifyPart, VerifyPlace } from './verify-part.ts';
+import { type IndexPlace, NOTHING_COUNTED, type VerifyPart, type VerifyPlace } from './verify-part.ts';
 
 /** The claim of an index row: its receipt, and the outcomes that the receipt may have. */
 interface Claim {
@@ -37,10 +37,7 @@ export async function verifyIndex(context: Context, place: VerifyPlace): Promise
   const { digest } = place;
   return {
     part: `index ${table}`,
-    packs: 0,
-    receipts: 0,
-    versions: 0,
-    counts: {},
+    ...NOTHING_COUNTED,
     faults,
     digest,
     next: next === null ? null : { digest, index: next },

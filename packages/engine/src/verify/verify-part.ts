@@ -35,6 +35,9 @@ export interface VerifyPlace {
   readonly hours?: HoursPlace;
 }
 
+/** The counts of a part that reads no pack and no version. */
+export const NOTHING_COUNTED = { packs: 0, receipts: 0, versions: 0, counts: {} } as const;
+
 /** The result of one part of the walk, and where the next one starts. */
 export interface VerifyPart extends Omit<VerifyPage, 'next_cursor'> {
   readonly next: VerifyPlace | null;
