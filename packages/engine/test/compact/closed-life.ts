@@ -109,6 +109,18 @@ export async function play(
   });
 }
 
+/** Plays the requests of a life, and closes what is due after those that `closings` names. */
+export async function playAndClose(
+  world: ClosedWorld,
+  requests: readonly LifeRequest[],
+  closings: readonly boolean[],
+): Promise<void> {
+  for (const [i, request] of requests.entries()) {
+    await play(world, request);
+    if (closings[i]) await closeDue(world, { all: closings[i + 1] });
+  }
+}
+
 /** Sweeps, then closes what is due. */
 export async function closeDue({ context }: Pick<ClosedWorld, 'context'>, options = {}) {
   await sweep(context, { minAgeMs: 0, lookBackMs: MS_PER_HOUR });

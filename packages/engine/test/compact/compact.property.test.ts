@@ -17,6 +17,7 @@ import {
   lives,
   mergedCells,
   play,
+  playAndClose,
   receiptsOf,
   slicesOf,
   slicesOfReceipts,
@@ -28,10 +29,7 @@ it('closed hours hold what slices hold, wherever hours are closed, and whatever 
   await fc.assert(
     fc.asyncProperty(lives, fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (requests, closings) => {
       const world = createWorld();
-      for (const [i, request] of requests.entries()) {
-        await play(world, request);
-        if (closings[i]) await closeDue(world, { all: closings[i + 1] });
-      }
+      await playAndClose(world, requests, closings);
       const hours = await closedHours(world);
       const receipts: ClosedReceipt[] = [];
       for (const hour of hours) {
@@ -121,10 +119,7 @@ it('an index that is made again from the log closes the hours with the same outc
   await fc.assert(
     fc.asyncProperty(lives, fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (requests, closings) => {
       const world = createWorld();
-      for (const [i, request] of requests.entries()) {
-        await play(world, request);
-        if (closings[i]) await closeDue(world, { all: closings[i + 1] });
-      }
+      await playAndClose(world, requests, closings);
       world.clock.ms += 2 * MS_PER_HOUR;
       await closeDue(world);
       const again = createMemoryBackend(world.clock);
