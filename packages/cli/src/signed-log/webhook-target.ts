@@ -1,7 +1,7 @@
 import type { LogTarget } from '@pik/engine';
 import { withoutCredentials } from '@pik/schema';
 
-const TIMEOUT_MS = 10_000;
+import { post } from './post.ts';
 
 /** Posts each checkpoint, a signed note, to a URL; any answer of 200 to 299 means that it is kept there. It cannot be read back. */
 export function webhookTarget(url: string): LogTarget {
@@ -11,13 +11,7 @@ export function webhookTarget(url: string): LogTarget {
     async write(files) {
       for (const { path, bytes } of files) {
         if (path !== 'checkpoint') continue;
-        const response = await fetch(url, {
-          method: 'POST',
-          headers: { 'content-type': 'text/plain; charset=utf-8' },
-          body: new Uint8Array(bytes),
-          redirect: 'error',
-          signal: AbortSignal.timeout(TIMEOUT_MS),
-        });
+        const response = await post(url, bytes, 'text/plain; charset=utf-8');
         await response.body?.cancel();
         if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
       }

@@ -1,5 +1,7 @@
 import { parseVerifierKey, type WitnessClient } from '@pik/engine';
 
+import { post } from './post.ts';
+
 /** A witness that is asked to sign each checkpoint. */
 export interface LogWitness {
   /** The URL before `/add-checkpoint`. */
@@ -8,19 +10,12 @@ export interface LogWitness {
   readonly key: string;
 }
 
-const TIMEOUT_MS = 10_000;
-
 /** A witness behind HTTP (C2SP `tlog-witness`). Throws `LOG_KEY_INVALID`. */
 export function witnessClient({ url, key }: LogWitness): WitnessClient {
   return {
     key: parseVerifierKey(key),
     async post(body) {
-      const response = await fetch(`${url.replace(/\/$/, '')}/add-checkpoint`, {
-        method: 'POST',
-        body,
-        redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
+      const response = await post(`${url.replace(/\/$/, '')}/add-checkpoint`, body);
       return { status: response.status, body: await response.text() };
     },
   };
