@@ -23,7 +23,8 @@ describe.skipIf(!hasTerminals)('the demo on a terminal', () => {
 
   it('ends with the address of its console, and stays up until it is interrupted', async () => {
     let output = '';
-    child = spawn('script', ['-qefc', `'${process.execPath}' '${main}' demo`, '/dev/null'], {
+    // `exec`: a shell that waits would be interrupted too, and dash then ends with 130 whatever its child answers.
+    child = spawn('script', ['-qefc', `exec '${process.execPath}' '${main}' demo`, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, TERM: 'xterm' },
     });
