@@ -19,7 +19,15 @@ const BESIDE = [
   'check:runtimes',
   'check:nodes',
 ];
-const NIGHTLY = ['check:nodes:all', 'check:bundlers', 'check:tarballs', 'check:site', 'check:api', 'mutate:tonight'];
+const NIGHTLY = [
+  'check:nodes:all',
+  'check:bundlers',
+  'check:tarballs',
+  'check:cdk',
+  'check:site',
+  'check:api',
+  'mutate:tonight',
+];
 
 const nightly = process.argv.includes('--nightly');
 const args = process.argv.slice(2).filter((arg) => arg !== '--nightly');

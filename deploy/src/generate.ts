@@ -1,11 +1,12 @@
-// Writes the parts of the template that follow from the schema: columns and partitions of the raw log, its named
-// queries, the dashboard. `npm run generate -w deploy`; a test fails if they are out of date.
+// Writes the parts of the template that follow from the schema (columns and partitions of the raw log, its named queries, the
+// dashboard), and what follows from the template for other tools. `npm run generate -w deploy`; a test fails if they are out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { stringify } from 'yaml';
 
 import { namedQuery, readQuestions, receiptsTable } from './athena.ts';
 import { dashboardBody } from './dashboard.ts';
+import { filesOfOtherTools } from './other-tools.ts';
 import { TEMPLATE } from './template.ts';
 
 const PARTS: Readonly<Record<string, () => object>> = {
@@ -34,4 +35,7 @@ export function withGenerated(template: string): string {
   );
 }
 
-if (process.argv[1] === import.meta.filename) writeFileSync(TEMPLATE, withGenerated(readFileSync(TEMPLATE, 'utf8')));
+if (process.argv[1] === import.meta.filename) {
+  writeFileSync(TEMPLATE, withGenerated(readFileSync(TEMPLATE, 'utf8')));
+  for (const [file, text] of filesOfOtherTools()) writeFileSync(file, text);
+}
